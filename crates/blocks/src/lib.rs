@@ -1,0 +1,1 @@
+//! Residual units of the paper, each importable alone.

@@ -1,0 +1,1 @@
+//! Image data sets: plain arrays in, plain arrays out.

@@ -1,0 +1,1 @@
+//! ResNet definitions, their registry and their checkpoints.

@@ -1,0 +1,1 @@
+//! The run's schema: recipes, metrics, the paper's numbers, rendering.

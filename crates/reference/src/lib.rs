@@ -1,0 +1,1 @@
+//! Plain loops in f64: what every kernel and op is compared with.

@@ -1,0 +1,1 @@
+//! Tolerances, goldens and table tests; a dev-dependency only.
