@@ -1,1 +1,26 @@
 //! SIMD kernels on slices: convolution, normalisation, pooling, products.
+//!
+//! Slices in, slices out: this crate knows no tensor and no graph. Activations are f32 in channels-last
+//! order (`[N, H, W, C]`, called NHWC), convolution weights are `[out, in, kh, kw]` (OIHW), as checkpoints
+//! have them. Every kernel
+//!
+//! - runs on the instruction set that [`Isa::best`] finds at run time, or on one that a test names,
+//! - splits its work by shape alone, never by the number of threads, and adds partial sums in a fixed
+//!   order, so that one thread and sixteen give the same bits,
+//! - has a plain f64 counterpart in `resnet-reference`, and a test that compares the two.
+//!
+//! All `unsafe` of the workspace lives here; each block says why it is sound.
+#![allow(unsafe_code)]
+
+pub mod buffer;
+pub mod conv;
+pub mod layout;
+pub mod loss;
+pub mod norm;
+pub mod parallel;
+pub mod pointwise;
+pub mod pool;
+pub mod simd;
+
+pub use buffer::Buffer;
+pub use simd::Isa;
