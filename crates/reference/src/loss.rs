@@ -1,0 +1,68 @@
+//! Softmax and cross-entropy in one, averaged over the batch: with `p[n] = softmax(z[n])`,
+//!
+//! `loss = sum over n of -log p[n][label n] / N = sum over n of (logsumexp(z[n]) - z[n][label n]) / N`,
+//! `dz[n][k] = (p[n][k] - (k == label n)) / N`.
+//!
+//! The largest logit of a row is taken off before exponentials, so that none overflows.
+
+fn rows<'a>(
+    logits: &'a [f64],
+    labels: &'a [usize],
+    classes: usize,
+) -> impl Iterator<Item = (&'a [f64], usize)> {
+    assert_eq!(logits.len(), labels.len() * classes, "the logits are not [{}, {classes}]", labels.len());
+    assert!(labels.iter().all(|&l| l < classes), "a label is not below {classes}");
+    logits.chunks_exact(classes).zip(labels.iter().copied())
+}
+
+fn log_sum_exp(row: &[f64]) -> f64 {
+    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    row.iter().map(|z| (z - largest).exp()).sum::<f64>().ln() + largest
+}
+
+/// The mean loss of `logits: [labels.len(), classes]`.
+pub fn softmax_cross_entropy(logits: &[f64], labels: &[usize], classes: usize) -> f64 {
+    rows(logits, labels, classes).map(|(row, label)| log_sum_exp(row) - row[label]).sum::<f64>()
+        / labels.len() as f64
+}
+
+/// The gradient of the mean loss, of the logits' shape.
+pub fn softmax_cross_entropy_backward(logits: &[f64], labels: &[usize], classes: usize) -> Vec<f64> {
+    let mut dz = Vec::with_capacity(logits.len());
+    for (row, label) in rows(logits, labels, classes) {
+        let log_sum = log_sum_exp(row);
+        for (k, z) in row.iter().enumerate() {
+            let target = if k == label { 1.0 } else { 0.0 };
+            dz.push(((z - log_sum).exp() - target) / labels.len() as f64);
+        }
+    }
+    dz
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finite_difference::{assert_gradient, values};
+
+    #[test]
+    fn equal_logits_cost_the_logarithm_of_the_number_of_classes() {
+        let loss = softmax_cross_entropy(&[3.0; 20], &[0, 9], 10);
+        assert!((loss - 10f64.ln()).abs() < 1e-14, "{loss}");
+    }
+
+    #[test]
+    fn huge_logits_do_not_overflow() {
+        assert_eq!(softmax_cross_entropy(&[1e4, 0.0], &[0], 2), 0.0);
+        assert_eq!(softmax_cross_entropy(&[1e4, 0.0], &[1], 2), 1e4);
+    }
+
+    #[test]
+    fn the_gradient_equals_central_differences_and_its_rows_sum_to_zero() {
+        for (labels, classes) in [(vec![0], 1), (vec![2, 0, 1], 3), (vec![16, 3, 3, 9, 0], 17)] {
+            let z: Vec<f64> = values(1, labels.len() * classes).iter().map(|v| 4.0 * v).collect();
+            let dz = softmax_cross_entropy_backward(&z, &labels, classes);
+            assert_gradient("loss", &z, &dz, |z| softmax_cross_entropy(z, &labels, classes));
+            assert!(dz.chunks(classes).all(|row| row.iter().sum::<f64>().abs() < 1e-14));
+        }
+    }
+}
