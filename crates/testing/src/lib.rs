@@ -1,1 +1,13 @@
 //! Tolerances, goldens and table tests; a dev-dependency only.
+//!
+//! Everything here judges other code, so everything here is itself tested for being able to fail.
+
+pub mod data;
+pub mod golden;
+pub mod random;
+pub mod recipe;
+pub mod table;
+pub mod tolerance;
+
+pub use random::uniform;
+pub use tolerance::{assert_close, compare, max_relative_to_norm};
