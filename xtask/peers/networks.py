@@ -1,0 +1,50 @@
+"""Networks by the registry's names, built from tests/goldens/reference.py, for the scripts that need PyTorch.
+
+    resnet{depth}-v{1,2}[-bottleneck][-a|-b]
+
+Units are bottlenecks in the paper's 164 and 1001, and wherever the depth is 9n + 2 and not 6n + 2; they have two layers
+in all others, 110 among them, though 110 and 164 are both. `-bottleneck` decides otherwise. Shortcuts default to
+option A (zero padding) for two-layer units and to B (projections) for bottlenecks.
+"""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NAME = re.compile(r"resnet(\d+)-v([12])(-bottleneck)?(?:-([ab]))?")
+PAPERS_BOTTLENECKS = (164, 1001)
+
+
+def torch_or_exit(code=1):
+    """PyTorch, or the end of the script with one sentence that says how to get it."""
+    try:
+        import numpy  # noqa: F401  (the recipe and the data need it as well)
+        import torch
+    except ImportError as missing:
+        print(f"{sys.argv[0]} needs PyTorch and numpy ({missing}): pip install torch numpy", file=sys.stderr)
+        sys.exit(code)
+    return torch
+
+
+def parse(name):
+    """(version, depth, bottleneck, option) of a name, or ValueError."""
+    match = NAME.fullmatch(name)
+    if not match:
+        raise ValueError(f"{name} is not resnet{{depth}}-v{{1,2}}[-bottleneck][-a|-b]")
+    depth, version, forced, option = int(match[1]), int(match[2]), bool(match[3]), match[4]
+    if depth < 8 or (depth - 2) % 6 and (depth - 2) % 9:
+        raise ValueError(f"{name}: the depth is neither 6n + 2 nor 9n + 2")
+    bottleneck = forced or depth in PAPERS_BOTTLENECKS or (depth - 2) % 6 != 0
+    if bottleneck and (depth - 2) % 9:
+        raise ValueError(f"{name}: the depth is not 9n + 2")
+    return version, depth, bottleneck, (option or ("b" if bottleneck else "a")).upper()
+
+
+def network(name, classes=10):
+    """The network of a name, with PyTorch's own initial weights."""
+    sys.path.insert(0, str(ROOT / "tests" / "goldens"))
+    from reference import CifarV1, CifarV2
+
+    version, depth, bottleneck, option = parse(name)
+    return (CifarV1 if version == 1 else CifarV2)(depth, bottleneck, option, classes)
