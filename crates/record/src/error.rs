@@ -1,0 +1,92 @@
+//! What can go wrong with a recipe or a run's folder, in sentences for the person who has to mend it.
+
+use std::path::PathBuf;
+
+/// A recipe or a run's folder that cannot be used as it stands.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The recipe's text is not a recipe: bad TOML, an unknown key, a value of the wrong kind.
+    #[error("{place}: {cause}; mend the recipe there")]
+    Recipe {
+        /// The file, with the line where that is known.
+        place: String,
+        /// What was found and what was expected.
+        cause: String,
+    },
+    /// Keys that are each well formed but do not go together.
+    #[error("recipe '{recipe}': {cause}")]
+    Inconsistent {
+        /// The recipe's name.
+        recipe: String,
+        /// Which key, and what it should be.
+        cause: String,
+    },
+    /// A `key=value` that cannot be applied to the recipe.
+    #[error("cannot set '{assignment}': {cause}")]
+    Set {
+        /// The assignment as given.
+        assignment: String,
+        /// Why not, and what would do.
+        cause: String,
+    },
+    /// A duration that is not a number and a unit.
+    #[error(
+        "'{text}' is not a duration: {cause}; write for example \"3 epochs\", \"64000 steps\" or \"150k images\""
+    )]
+    Duration {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// A new run was asked for in a folder that holds something already.
+    #[error(
+        "{} is not empty, and a run overwrites nothing; choose another --out, or continue what is there with --resume",
+        folder.display()
+    )]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder that is not a run's.
+    #[error("{} is not a run's folder: {missing} is not in it; name the folder that `train` wrote", folder.display())]
+    NotARun {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that a run always has.
+        missing: &'static str,
+    },
+    /// Another process writes to this run.
+    #[error("{} is being written by another process; wait until it ends, or stop it", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}; see that the folder exists and that you may write to it", path.display())]
+    Io {
+        /// What was tried: "create", "read", "write".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// A file of the run that does not hold what it should.
+    #[error("{}: {cause}; the file was damaged or written by another version", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line where that is known.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// A closure for `map_err` that says what was tried on which path.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+}

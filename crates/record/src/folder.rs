@@ -1,0 +1,266 @@
+//! The run's folder: its paths, its creation, and the one process that writes to it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use atomic_write_file::AtomicWriteFile;
+
+use crate::record::FORMAT;
+use crate::{Error, Metric, Recipe, RunRecord, parse_metrics};
+
+const RECIPE: &str = "recipe.toml";
+const RECORD: &str = "record.json";
+const METRICS: &str = "metrics.jsonl";
+const CHECKPOINTS: &str = "checkpoints";
+/// Empty; held locked by the process that writes, and let go of by the system however that process ends.
+const LOCK: &str = ".lock";
+
+/// A run's folder, to look at.
+///
+/// ```text
+/// recipe.toml                      the recipe as resolved
+/// record.json                      RunRecord
+/// metrics.jsonl                    one Metric a line
+/// checkpoints/last.safetensors     where the run stands
+/// checkpoints/best.safetensors     only with validation images
+/// ```
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    dir: PathBuf,
+}
+
+impl RunFolder {
+    /// The run in `dir`.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`] if there is none.
+    pub fn open(dir: &Path) -> Result<RunFolder, Error> {
+        match [RECIPE, RECORD].into_iter().find(|file| !dir.join(file).is_file()) {
+            Some(missing) => Err(Error::NotARun { folder: dir.to_owned(), missing }),
+            None => Ok(RunFolder { dir: dir.to_owned() }),
+        }
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `checkpoints/last.safetensors`; absent until the first is written.
+    pub fn last_checkpoint(&self) -> PathBuf {
+        self.dir.join(CHECKPOINTS).join("last.safetensors")
+    }
+
+    /// `checkpoints/best.safetensors`; absent without validation images.
+    pub fn best_checkpoint(&self) -> PathBuf {
+        self.dir.join(CHECKPOINTS).join("best.safetensors")
+    }
+
+    /// The recipe as it was resolved when the run began.
+    ///
+    /// # Errors
+    /// As of [`Recipe::load`].
+    pub fn recipe(&self) -> Result<Recipe, Error> {
+        Recipe::load(&self.dir.join(RECIPE))
+    }
+
+    /// The record.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Damaged`] if it is not a record of this version.
+    pub fn record(&self) -> Result<RunRecord, Error> {
+        let path = self.dir.join(RECORD);
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let record: RunRecord = serde_json::from_str(&text)
+            .map_err(|error| Error::Damaged { path: path.clone(), cause: error.to_string() })?;
+        if record.format != FORMAT {
+            let cause = format!("its format is {}, this program reads {FORMAT}", record.format);
+            return Err(Error::Damaged { path, cause });
+        }
+        Ok(record)
+    }
+
+    /// The metrics so far; a torn last line is left out.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Damaged`] naming the line.
+    pub fn metrics(&self) -> Result<Vec<Metric>, Error> {
+        let path = self.dir.join(METRICS);
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let (metrics, _torn) = parse_metrics(&text).map_err(|cause| Error::Damaged { path, cause })?;
+        Ok(metrics)
+    }
+}
+
+/// A run's folder, to write to: while this lives, no other process can.
+///
+/// ```
+/// # let text = include_str!("../../../xtask/recipes/quick-start.toml");
+/// # let scratch = tempfile::tempdir().unwrap();
+/// # let dir = scratch.path().join("first");
+/// use resnet_record::{Metric, Recipe, Run, RunRecord, StepMetrics};
+/// let recipe = Recipe::parse(text, "quick-start.toml")?;
+/// let mut run = Run::create(&dir, &recipe, RunRecord::begin("first", &recipe))?;
+/// run.log(&Metric::Step(StepMetrics { step: 1, epoch: 1, images: 64, loss: 2.3, rate: 0.1, images_per_second: 90.0 }))?;
+/// run.update(|record| record.test_reads += 1)?;
+/// drop(run);
+///
+/// let run = Run::open(&dir)?;
+/// assert_eq!(run.recipe(), &recipe);
+/// assert_eq!(run.record().test_reads, 1);
+/// assert_eq!(run.folder().metrics()?.len(), 1);
+/// assert!(Run::create(&dir, &recipe, RunRecord::begin("first", &recipe)).is_err(), "it is not empty");
+/// # Ok::<(), resnet_record::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Run {
+    folder: RunFolder,
+    recipe: Recipe,
+    record: RunRecord,
+    metrics: File,
+    _lock: File,
+}
+
+impl Run {
+    /// Makes the folder, which must be absent or empty, and writes the recipe and the record into it.
+    ///
+    /// # Errors
+    /// [`Error::NotEmpty`], or [`Error::Io`] if it cannot be written; nothing that was there is touched.
+    pub fn create(dir: &Path, recipe: &Recipe, record: RunRecord) -> Result<Run, Error> {
+        recipe.validate()?;
+        let text = recipe.to_toml()?;
+        let checkpoints = dir.join(CHECKPOINTS);
+        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        if fs::read_dir(dir).map_err(Error::io("read", dir))?.next().is_some() {
+            return Err(Error::NotEmpty { folder: dir.to_owned() });
+        }
+        let lock = lock(dir)?;
+        fs::create_dir(&checkpoints).map_err(Error::io("create", &checkpoints))?;
+        let metrics = open_metrics(&dir.join(METRICS))?;
+        // The recipe last: with it the folder is a run.
+        write_record(dir, &record)?;
+        write_atomically(&dir.join(RECIPE), text.as_bytes())?;
+        let folder = RunFolder { dir: dir.to_owned() };
+        Ok(Run { folder, recipe: recipe.clone(), record, metrics, _lock: lock })
+    }
+
+    /// Opens a run to go on with it.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`], [`Error::InUse`], [`Error::Damaged`] or [`Error::Io`].
+    pub fn open(dir: &Path) -> Result<Run, Error> {
+        let folder = RunFolder::open(dir)?;
+        let lock = lock(dir)?;
+        let (recipe, record) = (folder.recipe()?, folder.record()?);
+        let metrics = open_metrics(&dir.join(METRICS))?;
+        Ok(Run { folder, recipe, record, metrics, _lock: lock })
+    }
+
+    /// The folder, to look at.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The record as it stands on disk.
+    pub fn record(&self) -> &RunRecord {
+        &self.record
+    }
+
+    /// Changes the record and writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the record is then as before.
+    pub fn update(&mut self, change: impl FnOnce(&mut RunRecord)) -> Result<(), Error> {
+        let mut record = self.record.clone();
+        change(&mut record);
+        write_record(self.folder.dir(), &record)?;
+        self.record = record;
+        Ok(())
+    }
+
+    /// Adds a line of metrics.
+    ///
+    /// # Errors
+    /// [`Error::Io`], with a full disk for instance.
+    pub fn log(&mut self, metric: &Metric) -> Result<(), Error> {
+        let path = || self.folder.dir.join(METRICS);
+        let mut line = serde_json::to_string(metric)
+            .map_err(|error| Error::Damaged { path: path(), cause: error.to_string() })?;
+        line.push('\n');
+        self.metrics.write_all(line.as_bytes()).map_err(Error::io("write", path()))
+    }
+
+    /// Sees to it that the metrics so far outlast a power cut; for before a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<(), Error> {
+        self.metrics.sync_data().map_err(Error::io("write", self.folder.dir.join(METRICS)))
+    }
+
+    /// Cuts away, in one atomic step, what was logged after a checkpoint of `step` steps and `epochs` closed epochs, so that
+    /// a run which goes on from there has each step once. Torn lines go as well.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the metrics cannot be read, [`Error::Io`].
+    pub fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
+        let path = self.folder.dir.join(METRICS);
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let (metrics, _torn) =
+            parse_metrics(&text).map_err(|cause| Error::Damaged { path: path.clone(), cause })?;
+        // The lines themselves, not their numbers written anew: what was recorded stays as it was, to the digit.
+        let kept: String = text
+            .split_inclusive('\n')
+            .zip(&metrics)
+            .filter(|(_, metric)| metric.is_before(step, epochs))
+            .map(|(line, _)| line)
+            .collect();
+        write_atomically(&path, kept.as_bytes())?;
+        // The handle still points to the file that was replaced.
+        self.metrics = open_metrics(&path)?;
+        Ok(())
+    }
+}
+
+fn open_metrics(path: &Path) -> Result<File, Error> {
+    OpenOptions::new().append(true).create(true).open(path).map_err(Error::io("write", path))
+}
+
+fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
+    let path = dir.join(RECORD);
+    let mut text = serde_json::to_string_pretty(record)
+        .map_err(|error| Error::Damaged { path: path.clone(), cause: error.to_string() })?;
+    text.push('\n');
+    write_atomically(&path, text.as_bytes())
+}
+
+/// Temporary file, fsync, rename: the file holds the old bytes or the new ones, never a part.
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let write = || {
+        let mut file = AtomicWriteFile::open(path)?;
+        file.write_all(bytes)?;
+        file.commit()
+    };
+    write().map_err(Error::io("write", path))
+}
+
+fn lock(dir: &Path) -> Result<File, Error> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(Error::io("write", &path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: dir.to_owned() }),
+        // A file system without locks: then it is up to the user, as it is for most programs.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}

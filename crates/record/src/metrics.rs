@@ -1,0 +1,152 @@
+//! The lines of `metrics.jsonl`: one JSON object for every event of a training.
+
+use serde::{Deserialize, Serialize};
+
+/// One line of `metrics.jsonl`; the key `event` says which.
+///
+/// ```
+/// use resnet_record::{Metric, parse_metrics};
+/// let line = r#"{"event":"step","step":50,"epoch":1,"images":6400,"loss":1.9,"rate":0.05,"images_per_second":512.0}"#;
+/// let (metrics, torn) = parse_metrics(&format!("{line}\n{{\"event\":\"st"))?;
+/// assert!(matches!(&metrics[..], [Metric::Step(step)] if step.step == 50));
+/// assert!(torn, "a line without its end is what an interrupted run leaves");
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Metric {
+    /// A step that was logged.
+    Step(StepMetrics),
+    /// An epoch that ended.
+    Epoch(EpochMetrics),
+    /// The end of the training.
+    Final(FinalMetrics),
+}
+
+/// What is logged of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepMetrics {
+    /// Steps done, this one included.
+    pub step: u64,
+    /// The epoch it belongs to, from 1.
+    pub epoch: u64,
+    /// Training images seen, this step's included.
+    pub images: u64,
+    /// Mean cross-entropy of this step's batch, in nats.
+    pub loss: f64,
+    /// The learning rate of this step.
+    pub rate: f64,
+    /// Training speed since the last logged step, evaluation and checkpoints left out.
+    pub images_per_second: f64,
+}
+
+/// What is logged of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochMetrics {
+    /// The epoch that ended, from 1; the last may be a part of one.
+    pub epoch: u64,
+    /// Steps done since the start of the training.
+    pub step: u64,
+    /// Training images seen since the start of the training.
+    pub images: u64,
+    /// Mean cross-entropy over the epoch's images, each in the state of the network when it came by; in nats.
+    pub train_loss: f64,
+    /// Accuracy on the same, in percent.
+    pub train_top1: f64,
+    /// The learning rate of the last step.
+    pub rate: f64,
+    /// Training speed over the epoch, evaluation and checkpoints left out.
+    pub images_per_second: f64,
+    /// On the images held out of the training set, if there are any and it was their turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Scores>,
+    /// On the test images, if the recipe asks for it; never used to select.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+    /// How often the test labels have been read so far.
+    pub test_reads: u64,
+}
+
+/// What is logged once the training is over.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinalMetrics {
+    /// Steps of the training.
+    pub step: u64,
+    /// The epoch whose weights were scored, from 1.
+    pub epoch: u64,
+    /// On the test images, unless the recipe never scores them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+    /// How often the test labels have been read.
+    pub test_reads: u64,
+}
+
+/// How a classifier does on a set of labelled images.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scores {
+    /// Images scored.
+    pub images: u64,
+    /// Images whose label has the highest logit.
+    pub top1_correct: u64,
+    /// Images whose label is among the five highest; only with more than five classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5_correct: Option<u64>,
+    /// Mean cross-entropy in nats.
+    pub loss: f64,
+    /// Speed, reading and normalising the images included.
+    pub images_per_second: f64,
+}
+
+impl Scores {
+    /// Top-1 accuracy in percent.
+    pub fn top1(&self) -> f64 {
+        percent(self.top1_correct, self.images)
+    }
+
+    /// Top-5 accuracy in percent; only with more than five classes.
+    pub fn top5(&self) -> Option<f64> {
+        self.top5_correct.map(|correct| percent(correct, self.images))
+    }
+
+    /// Top-1 error in percent, the papers' measure.
+    pub fn error(&self) -> f64 {
+        100.0 - self.top1()
+    }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
+}
+
+impl Metric {
+    /// Whether a run that goes on from a checkpoint keeps this line: the checkpoint holds `step` steps, and `epochs` epochs
+    /// have been closed (scored and written down).
+    pub(crate) fn is_before(&self, step: u64, epochs: u64) -> bool {
+        match self {
+            Metric::Step(metrics) => metrics.step <= step,
+            // Not by step: a run stopped while it scored an epoch has its steps but not its end.
+            Metric::Epoch(metrics) => metrics.epoch <= epochs,
+            Metric::Final(_) => false,
+        }
+    }
+}
+
+/// The lines of a `metrics.jsonl`, and whether its last line was torn, which a crash may do and which is left out.
+///
+/// # Errors
+/// A sentence that names the first whole line that is not a metric.
+pub fn parse_metrics(text: &str) -> Result<(Vec<Metric>, bool), String> {
+    let (whole, torn) = match text.rfind('\n') {
+        Some(end) => text.split_at(end + 1),
+        None => ("", text),
+    };
+    let mut metrics = Vec::new();
+    for (index, line) in whole.lines().enumerate() {
+        metrics.push(serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))?);
+    }
+    Ok((metrics, !torn.is_empty()))
+}

@@ -1,0 +1,147 @@
+//! Recipes from and to TOML, and the command line's `--set key=value`: the one place that interprets keys.
+
+use std::path::Path;
+
+use serde::Deserialize as _;
+
+use crate::{Error, Recipe};
+
+/// Keys that may be set without making the recipe another than the one that was published.
+const WITHOUT_EFFECT_ON_THE_EXPECTATION: [&str; 8] = [
+    "name",
+    "about",
+    "paper",
+    "expected_error",
+    "train.seed",
+    "train.evaluate_every_epochs",
+    "train.log_every_steps",
+    "train.save_every_seconds",
+];
+
+impl Recipe {
+    /// Reads and validates a recipe; `file_name` is for the messages.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with the line for bad TOML, unknown keys and wrong kinds of value; [`Error::Inconsistent`] as of
+    /// [`Recipe::validate`].
+    pub fn parse(text: &str, file_name: &str) -> Result<Recipe, Error> {
+        let recipe: Recipe = toml::from_str(text).map_err(|error| {
+            let place = match error.span() {
+                Some(span) => format!("{file_name}, line {}", line_of(text, span.start)),
+                None => file_name.to_owned(),
+            };
+            Error::Recipe { place, cause: one_line(error.message()) }
+        })?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// Reads a recipe's file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, else as of [`Recipe::parse`].
+    pub fn load(path: &Path) -> Result<Recipe, Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Recipe::parse(&text, &path.display().to_string())
+    }
+
+    /// Changes one key, given as on the command line: `train.batch=64`, `train.duration=3 epochs`.
+    ///
+    /// The value is TOML where it reads as TOML, and else a string, so that a shell's quotes suffice. A whole table can
+    /// be replaced: `schedule={kind="cosine",peak=0.1,warmup="5 %"}`. Keys that change each other's meaning go
+    /// together in one [`Recipe::set_all`].
+    ///
+    /// # Errors
+    /// [`Error::Set`] for an unknown key or an unsuitable value, [`Error::Inconsistent`]; the recipe is then as before.
+    ///
+    /// ```
+    /// # let text = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
+    /// let mut recipe = resnet_record::Recipe::parse(text, "cifar10-resnet20-v2.toml")?;
+    /// recipe.set("train.duration=3 epochs")?;
+    /// recipe.set("optimizer.momentum_kind=nesterov")?;
+    /// let error = recipe.set("train.bach=64").unwrap_err().to_string();
+    /// assert!(error.contains("bach") && error.contains("`batch`"), "{error}");
+    /// # Ok::<(), resnet_record::Error>(())
+    /// ```
+    pub fn set(&mut self, assignment: &str) -> Result<(), Error> {
+        self.set_all(&[assignment])
+    }
+
+    /// Changes several keys at once and validates them together, as [`Recipe::set`] does one.
+    ///
+    /// A published expectation (`paper`, `expected_error`) is dropped with the first change that could alter the result.
+    ///
+    /// # Errors
+    /// As of [`Recipe::set`].
+    pub fn set_all<S: AsRef<str>>(&mut self, assignments: &[S]) -> Result<(), Error> {
+        let all = assignments.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("' '");
+        let failed =
+            |assignment: &str, cause: String| Error::Set { assignment: assignment.to_owned(), cause };
+        let mut table =
+            toml::Table::try_from(&*self).map_err(|error| failed(&all, one_line(&error.to_string())))?;
+        let mut still_as_published = true;
+        for assignment in assignments.iter().map(AsRef::as_ref) {
+            let Some((key, value)) = assignment.split_once('=') else {
+                return Err(failed(
+                    assignment,
+                    "there is no '='; write key=value, for example train.batch=64".into(),
+                ));
+            };
+            let key = key.trim();
+            insert(&mut table, key, parse_value(value)).map_err(|cause| failed(assignment, cause))?;
+            still_as_published &= WITHOUT_EFFECT_ON_THE_EXPECTATION.contains(&key);
+        }
+        let mut changed =
+            Recipe::deserialize(table).map_err(|error| failed(&all, one_line(error.message())))?;
+        changed.validate()?;
+        if !still_as_published {
+            (changed.paper, changed.expected_error) = (None, None);
+        }
+        *self = changed;
+        Ok(())
+    }
+
+    /// The recipe with every default written out, as it goes into the run's folder.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if a value has no form in TOML; a validated recipe has none such.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|error| Error::Recipe {
+            place: format!("recipe '{}'", self.name),
+            cause: error.to_string(),
+        })
+    }
+}
+
+/// The line, from 1, that holds the byte at `offset`.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
+}
+
+/// TOML's messages span lines; ours are one sentence.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `value` as TOML if it is one value, else as a string.
+fn parse_value(value: &str) -> toml::Value {
+    let value = value.trim();
+    match toml::from_str::<toml::Table>(&format!("value = {value}")) {
+        Ok(mut table) if table.len() == 1 => table.remove("value"),
+        _ => None,
+    }
+    .unwrap_or_else(|| toml::Value::String(value.to_owned()))
+}
+
+/// Puts `value` at the dotted `key`, making tables on the way: whether the key exists is for the schema to say.
+fn insert(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
+    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
+    let mut here = table;
+    for part in path.iter().flat_map(|path| path.split('.')) {
+        let inner = here.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        here =
+            inner.as_table_mut().ok_or_else(|| format!("'{part}' is a value and has no keys of its own"))?;
+    }
+    here.insert(last.to_owned(), value);
+    Ok(())
+}

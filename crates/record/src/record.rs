@@ -1,0 +1,171 @@
+//! `record.json`: who ran what on which data, how often the test labels were read, and what came out.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Recipe, Scores, time};
+
+/// The form of `record.json` that this version writes and reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// What is known of a run besides its recipe and its metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// The version of this file's form.
+    pub format: u32,
+    /// The run's name, which is its folder's.
+    pub run: String,
+    /// The network's name in the registry.
+    pub model: String,
+    /// The recipe's name.
+    pub recipe: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// The version of the program.
+    pub version: String,
+    /// The training's seed.
+    pub seed: u64,
+    /// Threads that computed; the result does not depend on them.
+    pub threads: usize,
+    /// Trainable numbers of the network.
+    pub parameters: u64,
+    /// Where the images came from.
+    pub data: String,
+    /// When the run began: UTC, RFC 3339.
+    pub started: String,
+    /// When it was finished; none while it runs or is interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// How often the test labels have been read; counted before each reading, so that a crash hides none.
+    pub test_reads: u64,
+    /// How the reported weights were chosen.
+    pub selection: Selection,
+    /// What came out; none until the run is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Results>,
+}
+
+impl RunRecord {
+    /// The record of a run that begins now; the caller fills in what it knows of `command`, `threads`, `parameters`,
+    /// `data` and `version`.
+    pub fn begin(run: &str, recipe: &Recipe) -> RunRecord {
+        RunRecord {
+            format: FORMAT,
+            run: run.to_owned(),
+            model: recipe.model.name.clone(),
+            recipe: recipe.name.clone(),
+            command: std::env::args().collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: recipe.train.seed,
+            threads: 1,
+            parameters: 0,
+            data: String::new(),
+            started: time::rfc3339(SystemTime::now()),
+            ended: None,
+            test_reads: 0,
+            selection: Selection::of(recipe),
+            results: None,
+        }
+    }
+
+    /// Marks the run as finished now.
+    pub fn finish(&mut self, results: Results) {
+        self.ended = Some(time::rfc3339(SystemTime::now()));
+        self.results = Some(results);
+    }
+
+    /// The warning that goes beside every rendering of this run's test scores, if one is due.
+    ///
+    /// ```
+    /// # let text = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
+    /// use resnet_record::{Recipe, RunRecord, Selection};
+    /// let mut record = RunRecord::begin("run", &Recipe::parse(text, "cifar10-resnet20-v2.toml")?);
+    /// assert_eq!(record.mark(), None);
+    /// record.selection = Selection::ChosenOnTest;
+    /// assert!(record.mark().unwrap().contains("chosen on the test"));
+    /// # Ok::<(), resnet_record::Error>(())
+    /// ```
+    pub fn mark(&self) -> Option<String> {
+        match (self.selection, self.test_reads) {
+            (Selection::ChosenOnTest, reads) => {
+                Some(format!("chosen on the test labels, which were read {reads} times: not a fair estimate"))
+            }
+            (_, 0 | 1) => None,
+            (_, reads) => Some(format!("the test labels were read {reads} times")),
+        }
+    }
+}
+
+/// How the reported weights were chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// The weights after the last step: nothing was chosen (the paper's protocol).
+    Last,
+    /// The epoch with the best accuracy on images held out of the training set.
+    BestOnValidation,
+    /// By a look at test scores. The trainer never does this; it is for results that a person picked, or that are
+    /// quoted from work that did, and is marked wherever they are shown.
+    ChosenOnTest,
+}
+
+impl Selection {
+    /// What the trainer does for this recipe.
+    pub fn of(recipe: &Recipe) -> Selection {
+        if recipe.data.validation > 0 { Selection::BestOnValidation } else { Selection::Last }
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Selection::Last => "last epoch",
+            Selection::BestOnValidation => "best epoch on the validation images",
+            Selection::ChosenOnTest => "CHOSEN ON THE TEST IMAGES",
+        })
+    }
+}
+
+/// Which of a run's two checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checkpoint {
+    /// `checkpoints/last.safetensors`: where the run stands, with all that resuming needs.
+    Last,
+    /// `checkpoints/best.safetensors`: the weights of the best epoch on the validation images.
+    Best,
+}
+
+/// What came out of a finished run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Results {
+    /// The checkpoint with the reported weights.
+    pub checkpoint: Checkpoint,
+    /// The epoch they are from, from 1.
+    pub checkpoint_epoch: u64,
+    /// Epochs trained; the last may be a part of one.
+    pub epochs: u64,
+    /// Steps trained.
+    pub steps: u64,
+    /// Mean training loss of the last epoch, in nats.
+    pub train_loss: f64,
+    /// The reported weights on the validation images, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Scores>,
+    /// The reported weights on the test images, unless the recipe never scores them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+    /// Training speed, evaluation and checkpoints left out.
+    pub images_per_second: f64,
+    /// Time spent, evaluation and checkpoints included, interruptions left out.
+    pub seconds: f64,
+}
+
+/// A folder's name for a run: recipe, moment (UTC) and seed, as in `quick-start-20261103-093000-seed0`.
+pub fn run_name(recipe: &Recipe, moment: SystemTime) -> String {
+    format!("{}-{}-seed{}", recipe.name, time::compact(moment), recipe.train.seed)
+}

@@ -1,0 +1,192 @@
+//! The run's folder: created once, overwritten never, rewound exactly, locked while it is written.
+
+use std::fs;
+use std::path::Path;
+
+use resnet_record::{
+    Checkpoint, EpochMetrics, Error, FinalMetrics, Metric, Recipe, Results, Run, RunFolder, RunRecord,
+    Selection, StepMetrics, run_name,
+};
+
+fn recipe() -> Recipe {
+    Recipe::parse(include_str!("../../../xtask/recipes/quick-start.toml"), "quick-start.toml").unwrap()
+}
+
+fn create(dir: &Path) -> Result<Run, Error> {
+    let recipe = recipe();
+    Run::create(dir, &recipe, RunRecord::begin("test", &recipe))
+}
+
+fn step(step: u64) -> Metric {
+    Metric::Step(StepMetrics {
+        step,
+        epoch: 1,
+        images: step * 64,
+        loss: 0.1,
+        rate: 0.1,
+        images_per_second: 1.0,
+    })
+}
+
+fn epoch(epoch: u64, step: u64) -> Metric {
+    Metric::Epoch(EpochMetrics {
+        epoch,
+        step,
+        images: 1,
+        train_loss: 1.0 / 3.0,
+        train_top1: 50.0,
+        rate: 0.1,
+        images_per_second: 1.0,
+        validation: None,
+        test: None,
+        test_reads: 0,
+    })
+}
+
+#[test]
+fn a_folder_with_anything_in_it_is_left_alone() {
+    let scratch = tempfile::tempdir().unwrap();
+    fs::write(scratch.path().join("thesis.tex"), "mine").unwrap();
+    let error = create(scratch.path()).unwrap_err();
+    assert!(matches!(error, Error::NotEmpty { .. }));
+    assert!(error.to_string().contains("--resume"), "{error}");
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(scratch.path().join("thesis.tex")).unwrap(), "mine");
+}
+
+#[test]
+fn a_run_is_never_created_twice() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("deep/er/run");
+    drop(create(&dir).unwrap());
+    assert!(matches!(create(&dir).unwrap_err(), Error::NotEmpty { .. }));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_a_clear_error() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("file");
+    fs::write(&file, "").unwrap();
+    // Permissions do not stop root, who runs many a container; a file in the way stops everyone.
+    for dir in [file.clone(), file.join("run"), Path::new("/proc/no-such-run").to_owned()] {
+        let message = create(&dir).unwrap_err().to_string();
+        assert!(message.contains(dir.to_str().unwrap()) && message.contains("create"), "{message}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_without_write_permission_is_a_clear_error() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("readonly");
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(dir.join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write everywhere");
+        return;
+    }
+    let message = create(&dir).unwrap_err().to_string();
+    assert!(message.contains("cannot write") && message.contains("readonly"), "{message}");
+}
+
+#[test]
+fn what_is_not_a_run_is_not_opened() {
+    let scratch = tempfile::tempdir().unwrap();
+    for dir in [scratch.path().to_owned(), scratch.path().join("nowhere")] {
+        let error = Run::open(&dir).unwrap_err();
+        assert!(matches!(error, Error::NotARun { missing: "recipe.toml", .. }), "{error}");
+        assert!(!dir.join(".lock").exists(), "a folder that is not a run must not be written to");
+    }
+}
+
+#[test]
+fn one_process_writes_and_others_may_look() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let run = create(&dir).unwrap();
+    assert!(matches!(Run::open(&dir).unwrap_err(), Error::InUse { .. }));
+    assert_eq!(RunFolder::open(&dir).unwrap().recipe().unwrap(), recipe());
+    drop(run);
+    Run::open(&dir).unwrap();
+}
+
+#[test]
+fn rewinding_keeps_each_step_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let mut run = create(&dir).unwrap();
+    let end = Metric::Final(FinalMetrics { step: 4, epoch: 2, test: None, test_reads: 1 });
+    for metric in [step(1), step(2), epoch(1, 2), step(3), step(4), epoch(2, 4), end] {
+        run.log(&metric).unwrap();
+    }
+    drop(run);
+    // The tear that a crash leaves.
+    let path = dir.join("metrics.jsonl");
+    let torn = fs::read_to_string(&path).unwrap() + "{\"event\":\"st";
+    fs::write(&path, torn).unwrap();
+
+    let mut run = Run::open(&dir).unwrap();
+    // All steps of epoch 2 are in the checkpoint, but the epoch was not closed: its line will be written again.
+    run.rewind(4, 1).unwrap();
+    assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2), epoch(1, 2), step(3), step(4)]);
+    run.log(&epoch(2, 4)).unwrap();
+    assert_eq!(run.folder().metrics().unwrap().len(), 6);
+    run.rewind(3, 1).unwrap();
+    assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2), epoch(1, 2), step(3)]);
+    run.rewind(0, 0).unwrap();
+    assert!(run.folder().metrics().unwrap().is_empty());
+}
+
+#[test]
+fn damage_is_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let mut run = create(&dir).unwrap();
+    run.log(&step(1)).unwrap();
+    drop(run);
+    let record = dir.join("record.json");
+    let good = fs::read_to_string(&record).unwrap();
+    for bad in ["", "{}", &good[..good.len() / 2], &good.replace("\"format\": 1", "\"format\": 99")] {
+        fs::write(&record, bad).unwrap();
+        let message = Run::open(&dir).unwrap_err().to_string();
+        assert!(message.contains("record.json"), "{message}");
+    }
+    fs::write(&record, good).unwrap();
+    fs::write(dir.join("metrics.jsonl"), "{\"event\":\"dance\"}\n").unwrap();
+    let message = Run::open(&dir).unwrap().rewind(1, 1).unwrap_err().to_string();
+    assert!(message.contains("metrics.jsonl") && message.contains("line 1"), "{message}");
+    assert_eq!(fs::read_to_string(dir.join("metrics.jsonl")).unwrap(), "{\"event\":\"dance\"}\n");
+}
+
+#[test]
+fn the_record_is_read_back_with_its_results() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let mut run = create(&dir).unwrap();
+    assert_eq!(run.record().selection, Selection::BestOnValidation);
+    let results = Results {
+        checkpoint: Checkpoint::Best,
+        checkpoint_epoch: 3,
+        epochs: 4,
+        steps: 280,
+        train_loss: 0.1 + 0.2,
+        validation: None,
+        test: None,
+        images_per_second: 1e9 / 7.0,
+        seconds: 1.0 / 3.0,
+    };
+    run.update(|record| record.finish(results)).unwrap();
+    let record = RunFolder::open(&dir).unwrap().record().unwrap();
+    assert_eq!(record.results, Some(results));
+    assert_eq!(&record, run.record());
+    assert!(record.ended.unwrap() >= record.started);
+}
+
+#[test]
+fn runs_are_named_after_recipe_moment_and_seed() {
+    let mut recipe = recipe();
+    recipe.set("train.seed=7").unwrap();
+    assert_eq!(run_name(&recipe, std::time::UNIX_EPOCH), "quick-start-19700101-000000-seed7");
+}
