@@ -1,0 +1,176 @@
+//! Buffers of floats from a pool, aligned and on huge pages where the system has them.
+//!
+//! A fresh page costs as much as a pass over it: the kernel zeroes it at the first touch. A training step
+//! needs the same sizes again and again, so freed buffers are kept by size and handed out again.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Cache line, and the alignment that any vector load could want.
+const ALIGN: usize = 64;
+/// From this size on a buffer is aligned to huge pages and asks for them.
+const HUGE: usize = 2 << 20;
+
+/// A slice of f32 whose memory goes back to the pool when dropped.
+///
+/// ```
+/// use resnet_kernels::Buffer;
+/// let mut buffer = Buffer::zeroed(1000);
+/// buffer[3] = 1.0;
+/// assert_eq!(buffer.iter().sum::<f32>(), 1.0);
+/// ```
+pub struct Buffer {
+    start: NonNull<f32>,
+    len: usize,
+    /// Allocated bytes: `len` rounded up to its size class.
+    bytes: usize,
+}
+
+// SAFETY: a Buffer owns its memory alone, like a Box<[f32]>.
+unsafe impl Send for Buffer {}
+// SAFETY: shared access is read-only.
+unsafe impl Sync for Buffer {}
+
+/// Address of a free allocation; it owns the memory until it is handed out again or freed.
+struct Free(NonNull<f32>);
+// SAFETY: nobody else has the pointer while it lies in the pool.
+unsafe impl Send for Free {}
+
+fn shelves() -> &'static Mutex<HashMap<usize, Vec<Free>>> {
+    static SHELVES: OnceLock<Mutex<HashMap<usize, Vec<Free>>>> = OnceLock::new();
+    SHELVES.get_or_init(Default::default)
+}
+
+fn layout(bytes: usize) -> Layout {
+    let align = if bytes >= HUGE { HUGE } else { ALIGN };
+    Layout::from_size_align(bytes, align).expect("buffer larger than the address space")
+}
+
+/// Sizes are rounded up to a multiple of an eighth of their power of two: few classes, little waste.
+fn size_class(len: usize) -> usize {
+    let bytes = len.checked_mul(4).expect("buffer larger than the address space").max(ALIGN);
+    let step = (bytes.next_power_of_two() / 8).max(ALIGN);
+    bytes.div_ceil(step) * step
+}
+
+impl Buffer {
+    /// `len` floats of unspecified value: zeros if fresh, what the last owner left otherwise.
+    pub fn unspecified(len: usize) -> Self {
+        let bytes = size_class(len);
+        let reused =
+            shelves().lock().unwrap_or_else(PoisonError::into_inner).get_mut(&bytes).and_then(|shelf| shelf.pop());
+        let start = match reused {
+            Some(Free(start)) => start,
+            None => {
+                // SAFETY: the size is at least ALIGN, so not zero.
+                let raw = unsafe { alloc_zeroed(layout(bytes)) };
+                let Some(start) = NonNull::new(raw.cast::<f32>()) else { handle_alloc_error(layout(bytes)) };
+                advise_huge_pages(raw, bytes);
+                start
+            }
+        };
+        Buffer { start, len, bytes }
+    }
+
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> Self {
+        let mut buffer = Buffer::unspecified(len);
+        buffer.fill(0.0);
+        buffer
+    }
+
+    /// A copy of `slice`.
+    pub fn copy_of(slice: &[f32]) -> Self {
+        let mut buffer = Buffer::unspecified(slice.len());
+        buffer.copy_from_slice(slice);
+        buffer
+    }
+}
+
+/// Frees everything the pool keeps; buffers in use are not touched.
+pub fn trim() {
+    let shelves = std::mem::take(&mut *shelves().lock().unwrap_or_else(PoisonError::into_inner));
+    for (bytes, shelf) in shelves {
+        for Free(start) in shelf {
+            // SAFETY: allocated with this layout in `unspecified`, and taken off the shelf for good.
+            unsafe { dealloc(start.as_ptr().cast(), layout(bytes)) };
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+fn advise_huge_pages(start: *mut u8, bytes: usize) {
+    if bytes >= HUGE {
+        // SAFETY: the range was just allocated; the advice changes no contents. A refusal costs only speed.
+        unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn advise_huge_pages(_start: *mut u8, _bytes: usize) {}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut shelves = shelves().lock().unwrap_or_else(PoisonError::into_inner);
+        shelves.entry(self.bytes).or_default().push(Free(self.start));
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        // SAFETY: `len` floats, initialised by alloc_zeroed at the latest, owned by self.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `deref`; `&mut self` makes the borrow unique.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({} floats)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn size_classes_hold_their_length_and_waste_little() {
+        for len in [0, 1, 15, 16, 17, 1000, 12_345, 1 << 20, (1 << 20) + 1] {
+            let bytes = size_class(len);
+            assert!(bytes >= 4 * len && bytes % ALIGN == 0);
+            assert!(len < 1000 || bytes as f64 <= 4.0 * len as f64 * 1.26, "{len}: {bytes}");
+            assert_eq!(size_class(bytes / 4), bytes, "a class is its own class");
+        }
+    }
+
+    #[test]
+    fn memory_comes_back_and_copies_are_independent() {
+        let len = 777_777; // a size no other test uses
+        let first = Buffer::copy_of(&vec![2.0; len]);
+        let address = first.as_ptr();
+        drop(first);
+        let second = Buffer::zeroed(len);
+        assert_eq!(second.as_ptr(), address);
+        let third = Buffer::copy_of(&second);
+        assert_ne!(third.as_ptr(), address);
+        assert!(third.iter().all(|x| *x == 0.0));
+        assert_eq!(second.as_ptr() as usize % ALIGN, 0);
+    }
+
+    #[test]
+    fn an_empty_buffer_is_fine() {
+        assert_eq!(Buffer::zeroed(0).len(), 0);
+        trim();
+    }
+}

@@ -1,0 +1,38 @@
+//! Softmax cross-entropy over rows of logits, and its gradient.
+//!
+//! `loss = mean over n of (log sum exp z[n] - z[n, label[n]])`. Sums are taken in f64: the loss is one number,
+//! and a few thousand exponentials cost nothing. Reference: `resnet_reference::softmax_cross_entropy`.
+
+/// The mean loss of `logits: [labels.len(), classes]`.
+///
+/// # Panics
+/// If lengths don't agree or a label is not below `classes`.
+pub fn softmax_cross_entropy(logits: &[f32], labels: &[u32], classes: usize) -> f64 {
+    assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
+    let rows = logits.chunks_exact(classes).zip(labels);
+    rows.map(|(row, &label)| log_sum_exp(row) - f64::from(row[label as usize])).sum::<f64>() / labels.len() as f64
+}
+
+/// The gradient of the mean loss, times `upstream`: `(softmax(z) - onehot(label)) / N`.
+///
+/// # Panics
+/// As [`softmax_cross_entropy`].
+pub fn softmax_cross_entropy_backward(logits: &[f32], labels: &[u32], classes: usize, upstream: f32, out: &mut [f32]) {
+    assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
+    assert_eq!(out.len(), logits.len(), "gradient of another shape");
+    let factor = f64::from(upstream) / labels.len() as f64;
+    let rows = logits.chunks_exact(classes).zip(out.chunks_exact_mut(classes)).zip(labels);
+    for ((row, out), &label) in rows {
+        let log_sum = log_sum_exp(row);
+        for (class, (out, &z)) in out.iter_mut().zip(row).enumerate() {
+            let target = if class == label as usize { 1.0 } else { 0.0 };
+            *out = (((f64::from(z) - log_sum).exp() - target) * factor) as f32;
+        }
+    }
+}
+
+fn log_sum_exp(row: &[f32]) -> f64 {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let largest = f64::from(largest);
+    largest + row.iter().map(|&z| (f64::from(z) - largest).exp()).sum::<f64>().ln()
+}

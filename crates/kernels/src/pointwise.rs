@@ -1,0 +1,137 @@
+//! Element by element, whatever the shape: ReLU, its backward, sums, and option A's zero-padding shortcut.
+//!
+//! Plain loops: these passes run at the memory's speed, and compilers vectorise them.
+
+use crate::parallel::{self, Shared};
+
+/// Floats in a task: 64 KiB.
+const CHUNK: usize = 16 << 10;
+
+/// Runs `work(range, out[range])` over chunks of `out`.
+fn chunked(out: &mut [f32], work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
+    let len = out.len();
+    let shared = Shared::new(out);
+    parallel::for_each(parallel::pieces(len, CHUNK), || (), |_, chunk| {
+        let range = parallel::piece(len, CHUNK, chunk);
+        // SAFETY: each task has its own chunk.
+        work(range.clone(), unsafe { shared.slice(range.start, range.len()) });
+    });
+}
+
+/// `out = max(x, 0)`
+///
+/// # Panics
+/// If lengths differ, as in all functions here.
+pub fn relu(x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "relu: output of another shape");
+    chunked(out, |range, out| {
+        for (out, &x) in out.iter_mut().zip(&x[range]) {
+            // NaN stays NaN, as in PyTorch.
+            *out = if x < 0.0 { 0.0 } else { x };
+        }
+    });
+}
+
+/// `dx = dy` where `y > 0`, else 0; `y` is ReLU's output (or input, which has the same sign).
+pub fn relu_backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    assert!(y.len() == dx.len() && dy.len() == dx.len(), "relu_backward: shapes differ");
+    chunked(dx, |range, dx| {
+        for ((dx, &y), &dy) in dx.iter_mut().zip(&y[range.clone()]).zip(&dy[range]) {
+            *dx = if y > 0.0 { dy } else { 0.0 };
+        }
+    });
+}
+
+/// `out = a + b`
+pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {
+    assert!(a.len() == out.len() && b.len() == out.len(), "add: shapes differ");
+    chunked(out, |range, out| {
+        for ((out, &a), &b) in out.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
+            *out = a + b;
+        }
+    });
+}
+
+/// `to += x`
+pub fn add_assign(to: &mut [f32], x: &[f32]) {
+    assert_eq!(x.len(), to.len(), "add_assign: shapes differ");
+    chunked(to, |range, to| {
+        for (to, &x) in to.iter_mut().zip(&x[range]) {
+            *to += x;
+        }
+    });
+}
+
+/// The shapes of option A's shortcut: every `stride`-th pixel, new channels zero, half before and half after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZeroPad {
+    /// Pictures.
+    pub images: usize,
+    /// Input height.
+    pub in_h: usize,
+    /// Input width.
+    pub in_w: usize,
+    /// Input channels.
+    pub in_c: usize,
+    /// Output channels, at least as many.
+    pub out_c: usize,
+    /// Input pixels from one output pixel to the next.
+    pub stride: usize,
+}
+
+impl ZeroPad {
+    /// Output height.
+    pub fn out_h(&self) -> usize {
+        self.in_h.div_ceil(self.stride)
+    }
+    /// Output width.
+    pub fn out_w(&self) -> usize {
+        self.in_w.div_ceil(self.stride)
+    }
+    /// Zero channels before the first that is copied.
+    pub fn before(&self) -> usize {
+        (self.out_c - self.in_c) / 2
+    }
+    fn check(&self, small: usize, large: usize) {
+        assert_eq!(small, self.images * self.in_h * self.in_w * self.in_c, "zero_pad: input of another shape");
+        assert_eq!(large, self.images * self.out_h() * self.out_w() * self.out_c, "zero_pad: output of another shape");
+    }
+}
+
+/// Option A forward: `[N, H, W, in_c]` to `[N, H/s, W/s, out_c]`.
+pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
+    shape.check(x.len(), out.len());
+    let (out_row, before) = (shape.out_w() * shape.out_c, shape.before());
+    let rows = shape.images * shape.out_h();
+    let shared = Shared::new(out);
+    parallel::for_each(rows, || (), |_, row| {
+        let (image, y) = (row / shape.out_h(), row % shape.out_h());
+        // SAFETY: each task has its own row.
+        let to = unsafe { shared.slice(row * out_row, out_row) };
+        let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_c..][..shape.in_w * shape.in_c];
+        for (to, from) in to.chunks_exact_mut(shape.out_c).zip(from.chunks_exact(shape.in_c).step_by(shape.stride)) {
+            to[..before].fill(0.0);
+            to[before..before + shape.in_c].copy_from_slice(from);
+            to[before + shape.in_c..].fill(0.0);
+        }
+    });
+}
+
+/// Option A backward: the gradient of the pixels and channels that were copied, zero elsewhere.
+pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
+    shape.check(dx.len(), dy.len());
+    let (in_row, out_row, before) = (shape.in_w * shape.in_c, shape.out_w() * shape.out_c, shape.before());
+    let shared = Shared::new(dx);
+    parallel::for_each(shape.images * shape.in_h, || (), |_, row| {
+        let (image, y) = (row / shape.in_h, row % shape.in_h);
+        // SAFETY: each task has its own row.
+        let to = unsafe { shared.slice(row * in_row, in_row) };
+        to.fill(0.0);
+        if y % shape.stride == 0 {
+            let from = &dy[(image * shape.out_h() + y / shape.stride) * out_row..][..out_row];
+            for (to, from) in to.chunks_exact_mut(shape.in_c).step_by(shape.stride).zip(from.chunks_exact(shape.out_c)) {
+                to.copy_from_slice(&from[before..before + shape.in_c]);
+            }
+        }
+    });
+}

@@ -1,0 +1,100 @@
+//! AVX-512F: sixteen lanes.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// Proof that the CPU has AVX-512F: only [`Avx512::detect`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    /// A token if the CPU has it; the detection is cached by std.
+    pub(super) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx512f").then_some(Avx512(()))
+    }
+
+    /// Ones for the first `n` lanes.
+    #[inline(always)]
+    fn mask(self, n: usize) -> __mmask16 {
+        if n >= 16 { !0 } else { (1 << n) - 1 }
+    }
+}
+
+/// Runs `kernel` with the features of the token that the caller holds.
+pub(super) fn enter<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
+    #[target_feature(enable = "avx512f")]
+    fn inner<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
+        kernel.run(simd)
+    }
+    // SAFETY: a value of Avx512 exists only if AVX-512F was detected.
+    unsafe { inner(simd, kernel) }
+}
+
+// SAFETY of every block below: `self` proves that the CPU has AVX-512F; memory is touched only as
+// far as each method's contract lets it.
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    type V = __m512;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: Self::V) {
+        // SAFETY: see above.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_partial(self, p: *const f32, n: usize) -> Self::V {
+        // SAFETY: see above; masked lanes are not read.
+        unsafe { _mm512_maskz_loadu_ps(self.mask(n), p) }
+    }
+    #[inline(always)]
+    unsafe fn store_partial(self, p: *mut f32, v: Self::V, n: usize) {
+        // SAFETY: see above; masked lanes are not written.
+        unsafe { _mm512_mask_storeu_ps(p, self.mask(n), v) }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn where_positive(self, test: Self::V, v: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(test, _mm512_setzero_ps()), v) }
+    }
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: a prefetch never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+}
