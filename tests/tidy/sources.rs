@@ -1,0 +1,127 @@
+//! What is asked of a source: that it says what it is for, is not long, and is safe.
+
+use crate::File;
+
+const LINES: usize = 400;
+
+pub(crate) fn undocumented(sources: &[File]) -> Vec<String> {
+    let says = |file: &File| file.text.strip_prefix("//! ").is_some_and(|rest| !rest.trim_start().is_empty());
+    sources.iter().filter(|file| !says(file)).map(|file| file.path.clone()).collect()
+}
+
+pub(crate) fn too_long(sources: &[File]) -> Vec<String> {
+    let lines = sources.iter().map(|file| (file, file.text.lines().count()));
+    lines.filter(|(_, n)| *n > LINES).map(|(file, n)| format!("{}: {n} lines", file.path)).collect()
+}
+
+pub(crate) fn unsafe_code(sources: &[File]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in sources.iter().filter(|file| !file.path.starts_with("crates/kernels/")) {
+        for (i, line) in code_only(&file.text).lines().enumerate() {
+            if line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe") {
+                faults.push(format!("{}:{}", file.path, i + 1));
+            }
+        }
+    }
+    faults
+}
+
+/// The source with comments and the insides of literals blanked, line by line where it was.
+fn code_only(source: &str) -> String {
+    let chars: Vec<char> = source.chars().collect();
+    let starts = |i: usize, what: &str| what.chars().enumerate().all(|(k, c)| chars.get(i + k) == Some(&c));
+    let mut code = String::with_capacity(source.len());
+    let mut i = 0;
+    while i < chars.len() {
+        let end = if starts(i, "//") {
+            (i..chars.len()).find(|&k| chars[k] == '\n').unwrap_or(chars.len())
+        } else if starts(i, "/*") {
+            end_of_comment(i, chars.len(), starts)
+        } else if chars[i] == '"' {
+            // `code` ends in r or r### where the literal is a raw string, which knows no escapes.
+            let hashes = code.chars().rev().take_while(|&c| c == '#').count();
+            let prefix = code.trim_end_matches('#');
+            let raw = prefix.ends_with('r') && !prefix[..prefix.len() - 1].ends_with(is_word_but_b);
+            end_of_string(&chars, i, raw.then_some(hashes))
+        } else if chars[i] == '\'' && (chars.get(i + 1) == Some(&'\\') || chars.get(i + 2) == Some(&'\'')) {
+            let first = if chars.get(i + 1) == Some(&'\\') { i + 3 } else { i + 2 };
+            (first..chars.len()).find(|&k| chars[k] == '\'').map_or(chars.len(), |k| k + 1)
+        } else {
+            code.push(chars[i]);
+            i += 1;
+            continue;
+        };
+        code.extend(chars[i..end].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
+        i = end;
+    }
+    code
+}
+
+fn is_word_but_b(c: char) -> bool {
+    (c.is_alphanumeric() || c == '_') && c != 'b'
+}
+
+fn end_of_comment(start: usize, len: usize, starts: impl Fn(usize, &str) -> bool) -> usize {
+    let (mut depth, mut i) = (0, start);
+    while i < len {
+        match (starts(i, "/*"), starts(i, "*/")) {
+            (true, _) => (depth, i) = (depth + 1, i + 2),
+            (_, true) => (depth, i) = (depth - 1, i + 2),
+            _ => i += 1,
+        }
+        if depth == 0 {
+            return i;
+        }
+    }
+    len
+}
+
+/// One past the closing quote of the string that opens at `start`; `raw` is the number of hashes of a raw one.
+fn end_of_string(chars: &[char], start: usize, raw: Option<usize>) -> usize {
+    let mut i = start + 1;
+    while i < chars.len() {
+        let closes = |hashes: usize| (1..=hashes).all(|k| chars.get(i + k) == Some(&'#'));
+        match (chars[i], raw) {
+            ('\\', None) => i += 2,
+            ('"', None) => return i + 1,
+            ('"', Some(hashes)) if closes(hashes) => return i + 1,
+            _ => i += 1,
+        }
+    }
+    chars.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files;
+
+    #[test]
+    fn a_source_without_its_purpose() {
+        let tree =
+            files(&[("a.rs", "//! Says it.\n"), ("b.rs", "fn main() {}"), ("c.rs", "//!\n"), ("d.rs", "")]);
+        assert_eq!(undocumented(&tree), ["b.rs", "c.rs", "d.rs"]);
+    }
+
+    #[test]
+    fn a_source_of_401_lines() {
+        let (fits, long) = ("\n".repeat(LINES), "\n".repeat(LINES + 1));
+        assert_eq!(too_long(&files(&[("a.rs", &fits), ("b.rs", &long)])), ["b.rs: 401 lines"]);
+    }
+
+    #[test]
+    fn unsafe_outside_of_the_kernels() {
+        let (block, hidden) =
+            ("fn f() {}\nunsafe { f() }", "// unsafe\n/* /* */ unsafe */ let s = \"\\\" unsafe\";");
+        let raw = "let s = r#\"a \" unsafe \"#; let c = ['\"', '\\'', '\\\\']; #[allow(unsafe_code)] struct S<'a>(&'a u8);";
+        let after = "let a = r\"\\\"; let b = '\"'; pub unsafe fn f() {} // \"";
+        let tree = files(&[
+            ("crates/kernels/src/a.rs", block),
+            ("crates/ops/src/b.rs", block),
+            ("crates/ops/src/c.rs", hidden),
+            ("crates/ops/src/d.rs", raw),
+            ("xtask/src/e.rs", after),
+        ]);
+        assert_eq!(unsafe_code(&tree), ["crates/ops/src/b.rs:2", "xtask/src/e.rs:1"]);
+    }
+}
