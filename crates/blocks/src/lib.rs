@@ -1,1 +1,37 @@
-//! Residual units of the paper, each importable alone.
+//! Residual units of "Identity Mappings in Deep Residual Networks", each importable alone.
+//!
+//! A unit computes `y = h(x) + F(x)`, `x' = f(y)` (equations 1 and 2): `h` is the shortcut, `F` the residual branch,
+//! `f` what follows the addition. All units record themselves into a [`resnet_ops::Graph`]; run alone, a unit is one
+//! candle node, and a whole network of them is one node as well.
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor};
+//! use candle_nn::{VarBuilder, VarMap};
+//! use resnet_blocks::{FullPreActivation, Unit, UnitConfig};
+//! use resnet_ops::Mode;
+//!
+//! # fn main() -> candle_core::Result<()> {
+//! let variables = VarMap::new();
+//! let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+//! let unit = FullPreActivation::new(UnitConfig::basic(16, 16, 1), vb.pp("unit"))?;
+//!
+//! let x = Tensor::randn(0f32, 1.0, (2, 16, 32, 32), &Device::Cpu)?;
+//! let y = unit.forward(&x, Mode::Train)?;
+//! assert_eq!(y.dims(), x.dims());
+//! let gradients = y.sqr()?.mean_all()?.backward()?;
+//! assert!(variables.all_vars().iter().any(|var| gradients.get(var).is_some()));
+//! # Ok(())
+//! # }
+//! ```
+
+mod branch;
+mod config;
+mod full_preactivation;
+mod original;
+mod shortcut;
+mod unit;
+
+pub use config::{Branch, Names, ShapeChange, StridePlace, UnitConfig};
+pub use full_preactivation::{FullPreActivation, Split};
+pub use original::Original;
+pub use unit::Unit;

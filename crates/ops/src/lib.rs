@@ -1,19 +1,48 @@
-//! candle ops for residual networks: one graph node, forward and backward.
+//! candle ops for residual networks, CPU and f32, forward and backward.
+//!
+//! Two ways in:
+//!
+//! - a function on tensors, such as [`conv2d`] or [`bn_relu`]: one op, one candle node, NCHW in and out, for use in
+//!   any candle network;
+//! - a [`Graph`]: record layers one after another and run them as *one* candle node. Inside, activations stay in
+//!   channels-last buffers from a pool, batch norm and ReLU are applied while a convolution loads its input, the
+//!   residual is added while it stores its output, and backward is explicit. Units, stages and whole networks of
+//!   `resnet-blocks` and `resnet-models` are recorded this way.
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor, Var};
+//! use resnet_ops::{conv2d, softmax_cross_entropy};
+//!
+//! # fn main() -> candle_core::Result<()> {
+//! let x = Tensor::zeros((2, 3, 8, 8), DType::F32, &Device::Cpu)?;
+//! let w = Var::ones((10, 3, 3, 3), DType::F32, &Device::Cpu)?;
+//! let logits = conv2d(&x, &w, 1, 1)?.mean((2, 3))?;
+//! let labels = Tensor::new(&[1u32, 7], &Device::Cpu)?;
+//! let gradients = softmax_cross_entropy(&logits, &labels)?.backward()?;
+//! assert_eq!(gradients.get(&w).unwrap().dims(), w.dims());
+//! # Ok(())
+//! # }
+//! ```
 
-use candle_core::{Result, Tensor};
+mod functions;
+mod graph;
+pub mod layers;
+mod loss;
+mod steps;
+
+pub use functions::{add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu, zero_pad_shortcut};
+pub use graph::{Graph, LayerInfo, Plan, Shape, Value};
+pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
+pub use loss::softmax_cross_entropy;
 
 /// Whether batch norm uses the batch's statistics and updates the running ones, or only reads the running ones.
 ///
 /// Passed to every forward call, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch statistics; running statistics are updated; everything backward needs is kept.
+    /// Batch statistics; running statistics are updated; what backward needs is kept.
     Train,
-    /// Running statistics; parameters count as constants, so nothing is kept for a backward pass over them.
+    /// Running statistics. Parameters count as constants: a gradient flows to the input only, and only if the
+    /// input is part of a graph itself, so plain inference keeps nothing.
     Eval,
-}
-
-/// Mean softmax cross-entropy of `logits: [N, classes]` against `labels: [N]` (u32); a scalar.
-pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    candle_nn::loss::cross_entropy(logits, labels)
 }

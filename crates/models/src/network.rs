@@ -1,0 +1,93 @@
+//! A network built from a [`Spec`]: stem, units, head, recorded as one candle node.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use resnet_blocks::{FullPreActivation, Original, Split, Unit};
+use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Linear, Mode, Shape, Value};
+
+use crate::spec::{Family, Spec};
+
+/// A residual network: `[N, 3, H, W]` to logits `[N, classes]`.
+///
+/// Parameters are called as torchvision does for v1 (`conv1`, `bn1`, `layer1.0.conv1`, `fc`) and as timm does for v2
+/// (`stem.conv`, `stages.0.blocks.0.norm1`, `norm`, `head.fc`).
+#[derive(Debug)]
+pub struct Network {
+    spec: Spec,
+    stem: Conv2d,
+    /// v1: the norm right after the stem. v2: the extra BN-ReLU after the last unit (appendix).
+    norm: BatchNorm,
+    units: Vec<Box<dyn Unit>>,
+    head: Linear,
+}
+
+impl Network {
+    /// Takes the network's parameters from `vb`.
+    ///
+    /// # Errors
+    /// If a parameter is missing or has another shape.
+    pub fn new(spec: &Spec, vb: VarBuilder) -> Result<Self> {
+        let (stem, norm, head) = match spec.family {
+            Family::V1 => ("conv1", "bn1", "fc"),
+            Family::V2 => ("stem.conv", "norm", "head.fc"),
+        };
+        let norm_channels = match spec.family {
+            Family::V1 => spec.stem,
+            Family::V2 => spec.features(),
+        };
+        let mut units: Vec<Box<dyn Unit>> = vec![];
+        for (index, (name, config)) in spec.units().into_iter().enumerate() {
+            let vb = vb.pp(name);
+            units.push(match spec.family {
+                Family::V1 => Box::new(Original::new(config, vb)?),
+                Family::V2 => {
+                    let unit = FullPreActivation::new(config, vb)?;
+                    // The first unit shares one activation, taken right after the stem (appendix).
+                    Box::new(if index == 0 { unit.with_split(Split::AfterActivation) } else { unit })
+                }
+            });
+        }
+        Ok(Network {
+            spec: spec.clone(),
+            stem: Conv2d::new(spec.input[0], spec.stem, ConvConfig::same(3, 1), vb.pp(stem))?,
+            norm: BatchNorm::new(norm_channels, vb.pp(norm))?,
+            units,
+            head: Linear::new(spec.features(), spec.classes, vb.pp(head))?,
+        })
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Appends the whole network to `graph`.
+    ///
+    /// # Errors
+    /// If `images` don't have the stem's channels.
+    pub fn record(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let mut x = self.stem.record(graph, images)?;
+        if self.spec.family == Family::V1 {
+            x = self.norm.record_relu(graph, x)?;
+        }
+        for unit in &self.units {
+            x = unit.record(graph, x)?;
+        }
+        if self.spec.family == Family::V2 {
+            x = self.norm.record_relu(graph, x)?;
+        }
+        let features = graph.global_avg_pool(x)?;
+        self.head.record(graph, features)
+    }
+
+    /// Logits of `images: [N, 3, H, W]`, as one candle node.
+    ///
+    /// # Errors
+    /// If `images` are not f32 on the CPU or have other channels.
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut graph = Graph::new();
+        let input = graph.input(Shape::of(images)?);
+        let logits = self.record(&mut graph, input)?;
+        graph.finish(logits)?.run(&[images], mode)
+    }
+}

@@ -1,0 +1,62 @@
+//! What a network is made of: layers with shapes, parameters and multiply-adds.
+
+use candle_core::Result;
+use resnet_ops::{Graph, LayerInfo, Shape};
+
+use crate::model::Model;
+use crate::spec::Spec;
+
+/// A network's layers and sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The registry's name.
+    pub model: String,
+    /// Input pictures: channels, height, width.
+    pub input: [usize; 3],
+    /// Layers in order.
+    pub layers: Vec<LayerInfo>,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// Multiply-adds for one picture, of convolutions and products.
+    pub multiply_adds: u64,
+}
+
+/// The summary of `spec`.
+///
+/// ```
+/// use resnet_models::{registry, summary};
+/// let summary = summary::of(&registry::find("resnet20-v1", 10)?)?;
+/// assert_eq!(summary.parameters, 269_722); // the published 0.27 M
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If `spec` is not consistent.
+pub fn of(spec: &Spec) -> Result<Summary> {
+    let plan = plan(spec, 1)?;
+    let layers = plan.layers();
+    Ok(Summary {
+        model: spec.name.clone(),
+        input: spec.input,
+        parameters: plan.parameters(),
+        multiply_adds: layers.iter().map(|layer| layer.multiply_adds).sum(),
+        layers,
+    })
+}
+
+/// An estimate of the memory that training on batches of `batch` pictures takes, in bytes.
+///
+/// # Errors
+/// If `spec` is not consistent.
+pub fn training_bytes(spec: &Spec, batch: usize) -> Result<usize> {
+    Ok(plan(spec, batch)?.training_bytes())
+}
+
+fn plan(spec: &Spec, images: usize) -> Result<std::sync::Arc<resnet_ops::Plan>> {
+    let model = Model::init(spec, 0)?;
+    let [channels, height, width] = spec.input;
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::Map { images, channels, height, width });
+    let logits = model.network().record(&mut graph, input)?;
+    graph.finish(logits)
+}

@@ -1,0 +1,137 @@
+//! The backward pass: explicit, last step first, gradients in buffers that are passed on instead of copied.
+
+use std::sync::Arc;
+
+use candle_core::Result;
+use resnet_kernels::norm::Accumulate;
+use resnet_kernels::{Buffer, Isa, pointwise};
+
+use super::forward::{Loadable, NormState, Slots};
+use super::node::Tape;
+use super::plan::Plan;
+use super::{Param, Value};
+use crate::Mode;
+
+/// What a step sees while it runs backward.
+pub(crate) struct Backward<'a> {
+    pub(crate) isa: Isa,
+    pub(crate) mode: Mode,
+    plan: &'a Plan,
+    flat: &'a [f32],
+    slots: Slots,
+    gradients: Vec<Option<Arc<Buffer>>>,
+    wanted: Vec<bool>,
+    tape: &'a Tape,
+    flat_gradient: Vec<f32>,
+}
+
+impl Backward<'_> {
+    /// A parameter's values.
+    pub(crate) fn param(&self, param: Param) -> &[f32] {
+        &self.flat[self.plan.param_range(param)]
+    }
+
+    /// Whether somebody needs the gradient of `value`.
+    pub(crate) fn wants(&self, value: Value) -> bool {
+        self.wanted[value.0]
+    }
+
+    /// Whether somebody needs the gradient of `param`.
+    pub(crate) fn wants_param(&self, param: Param) -> bool {
+        self.tape.params[param.0]
+    }
+
+    /// A parameter's gradient, to add to.
+    pub(crate) fn param_gradient(&mut self, param: Param) -> &mut [f32] {
+        &mut self.flat_gradient[self.plan.param_range(param)]
+    }
+
+    /// A value of the forward pass in memory.
+    pub(crate) fn read(&mut self, value: Value) -> Arc<Buffer> {
+        self.slots.written(self.isa, value)
+    }
+
+    /// A value of the forward pass as a convolution loads it.
+    pub(crate) fn load(&mut self, value: Value) -> Loadable {
+        self.slots.loadable(self.isa, value)
+    }
+
+    /// What a norm worked out for its output `value`.
+    pub(crate) fn norm_state(&self, value: Value) -> Arc<NormState> {
+        let (_, state) = self.slots.0[value.0].recipe.as_ref().expect("a norm leaves its state");
+        state.clone()
+    }
+
+    /// Takes the gradient of `value`; `None` if nothing downstream depends on it.
+    pub(crate) fn take(&mut self, value: Value) -> Option<Arc<Buffer>> {
+        self.gradients[value.0].take()
+    }
+
+    /// A buffer of a value's size, contents unspecified.
+    pub(crate) fn buffer(&self, value: Value) -> Buffer {
+        Buffer::unspecified(self.plan.shapes[value.0].len())
+    }
+
+    /// Adds `gradient` to that of `value`; the first one is taken as it is, without a copy.
+    pub(crate) fn give(&mut self, value: Value, gradient: Arc<Buffer>) {
+        let sum = match self.gradients[value.0].take() {
+            None => gradient,
+            Some(mut present) => {
+                match Arc::get_mut(&mut present) {
+                    Some(present) => pointwise::add_assign(present, &gradient),
+                    None => {
+                        let mut sum = Buffer::unspecified(present.len());
+                        pointwise::add(&present, &gradient, &mut sum);
+                        present = Arc::new(sum);
+                    }
+                }
+                present
+            }
+        };
+        self.gradients[value.0] = Some(sum);
+    }
+
+    /// Lets `write` set or add to the gradient of `value` in place.
+    pub(crate) fn give_with(&mut self, value: Value, write: impl FnOnce(Accumulate, &mut Buffer)) {
+        let (accumulate, mut target) = match self.gradients[value.0].take() {
+            None => (Accumulate::Set, self.buffer(value)),
+            Some(present) => (Accumulate::Add, Arc::try_unwrap(present).unwrap_or_else(|shared| Buffer::copy_of(&shared))),
+        };
+        write(accumulate, &mut target);
+        self.gradients[value.0] = Some(Arc::new(target));
+    }
+}
+
+/// Runs all steps backward from `gradient`, that of the output; returns those of the inputs (where wanted) and of
+/// all parameters in one flat vector.
+pub(super) fn run(
+    plan: &Plan,
+    slots: Slots,
+    flat: &[f32],
+    mode: Mode,
+    tape: &Tape,
+    gradient: Buffer,
+) -> Result<(Vec<Option<Arc<Buffer>>>, Vec<f32>)> {
+    let mut backward = Backward {
+        isa: Isa::best(),
+        mode,
+        plan,
+        flat,
+        slots,
+        gradients: vec![None; plan.shapes.len()],
+        wanted: plan.wanted(tape),
+        tape,
+        flat_gradient: vec![0.0; flat.len()],
+    };
+    backward.gradients[plan.output.0] = Some(Arc::new(gradient));
+    for step in plan.steps.iter().rev() {
+        if backward.wants(step.output()) {
+            step.backward(&mut backward)?;
+        }
+        // Steps before this one don't know its output.
+        backward.slots.0[step.output().0] = Default::default();
+        backward.gradients[step.output().0] = None;
+    }
+    let inputs = plan.inputs.iter().map(|value| backward.take(*value).filter(|_| backward.wants(*value))).collect();
+    Ok((inputs, backward.flat_gradient))
+}

@@ -1,0 +1,155 @@
+//! A recorded graph made ready to run: fused, with the life of every buffer worked out.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, Tensor, bail};
+
+use super::node::{self, Tape};
+use super::{Graph, Param, Shape, Value};
+use crate::Mode;
+use crate::steps::Step;
+
+/// A layer as a summary shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerInfo {
+    /// The dotted name its parameters have in checkpoints; empty for a layer without parameters.
+    pub name: String,
+    /// What it does: `conv 3x3`, `batch norm + relu`, `add`, ...
+    pub kind: String,
+    /// The output's dimensions without the batch.
+    pub output: Vec<usize>,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// Multiply-adds for one picture, of convolutions and products only (what the literature counts).
+    pub multiply_adds: u64,
+}
+
+/// An immutable program: steps over values, with parameters. Run it as often as you like.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) inputs: Vec<Value>,
+    pub(super) output: Value,
+    pub(super) params: Vec<Tensor>,
+    /// Where each parameter starts in the flat vector of all of them; the last entry is its length.
+    pub(super) offsets: Vec<usize>,
+    /// The last step that reads a value in the forward pass.
+    pub(super) last_use: Vec<usize>,
+    /// Whether backward reads a value.
+    pub(super) kept: Vec<bool>,
+}
+
+impl Plan {
+    pub(super) fn new(graph: Graph, output: Value) -> Self {
+        let Graph { mut steps, shapes, inputs, params, .. } = graph;
+        super::fuse::fold_residuals(&mut steps, shapes.len(), output);
+        let mut offsets = vec![0];
+        for param in &params {
+            offsets.push(offsets[offsets.len() - 1] + param.elem_count());
+        }
+        let mut plan = Plan { last_use: vec![0; shapes.len()], kept: vec![false; shapes.len()], steps, shapes, inputs, output, params, offsets };
+        plan.work_out_lives();
+        plan
+    }
+
+    fn work_out_lives(&mut self) {
+        for (index, step) in self.steps.iter().enumerate() {
+            for input in step.inputs() {
+                self.last_use[input.0] = index;
+            }
+            for value in step.kept() {
+                self.kept[value.0] = true;
+            }
+        }
+        // A normalised value may exist only as a recipe over its source: the source lives as long.
+        for step in self.steps.iter().rev() {
+            if let Step::Norm(norm) = step {
+                let (x, y) = (norm.x.0, norm.y.0);
+                self.last_use[x] = self.last_use[x].max(self.last_use[y]);
+                self.kept[x] |= self.kept[y];
+            }
+        }
+        self.last_use[self.output.0] = usize::MAX;
+    }
+
+    /// The layers in order, for summaries.
+    pub fn layers(&self) -> Vec<LayerInfo> {
+        let describe = |step: &Step| {
+            let parameters = step.params().iter().map(|param| self.params[param.0].elem_count()).sum();
+            let shape = self.shapes[step.output().0];
+            LayerInfo {
+                name: step.name().to_owned(),
+                kind: step.kind(),
+                output: shape.dims()[1..].to_vec(),
+                parameters,
+                multiply_adds: step.multiply_adds(),
+            }
+        };
+        self.steps.iter().map(describe).collect()
+    }
+
+    /// An estimate of a training step's memory in bytes: activations kept for backward, the buffers in flight
+    /// and, for every parameter, the value, its gradient, the momentum and two flat copies.
+    pub fn training_bytes(&self) -> usize {
+        let normalised: Vec<usize> =
+            self.steps.iter().filter_map(|step| if let Step::Norm(norm) = step { Some(norm.y.0) } else { None }).collect();
+        let written = (0..self.shapes.len()).filter(|value| self.kept[*value] && !normalised.contains(value));
+        let activations: usize = written.map(|value| self.shapes[value].len()).sum();
+        let largest = self.shapes.iter().map(Shape::len).max().unwrap_or(0);
+        4 * (activations + 4 * largest + 5 * self.offsets[self.params.len()])
+    }
+
+    /// Number of parameters.
+    pub fn parameters(&self) -> usize {
+        self.offsets[self.params.len()]
+    }
+
+    pub(super) fn param_range(&self, param: Param) -> std::ops::Range<usize> {
+        self.offsets[param.0]..self.offsets[param.0 + 1]
+    }
+
+    /// Runs the plan as one candle node on the recorded inputs.
+    ///
+    /// # Errors
+    /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was recorded with.
+    pub fn run(self: &Arc<Self>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
+        if inputs.len() != self.inputs.len() {
+            bail!("the plan takes {} inputs, not {}", self.inputs.len(), inputs.len());
+        }
+        for (input, value) in inputs.iter().zip(&self.inputs) {
+            let expected = self.shapes[value.0].dims();
+            if input.dims() != expected {
+                bail!("the plan was recorded for an input of {expected:?}, not {:?}", input.dims());
+            }
+        }
+        for tensor in inputs.iter().copied().chain(&self.params) {
+            check(tensor)?;
+        }
+        node::apply(self.clone(), inputs, mode)
+    }
+
+    /// Which values need a gradient: those that depend on an input or a parameter with one.
+    pub(super) fn wanted(&self, tape: &Tape) -> Vec<bool> {
+        let mut wanted = vec![false; self.shapes.len()];
+        for (value, tracked) in self.inputs.iter().zip(&tape.inputs) {
+            wanted[value.0] = *tracked;
+        }
+        for step in &self.steps {
+            let from_inputs = step.inputs().iter().any(|input| wanted[input.0]);
+            let from_params = step.params().iter().any(|param| tape.params[param.0]);
+            wanted[step.output().0] = from_inputs || from_params;
+        }
+        wanted
+    }
+}
+
+fn check(tensor: &Tensor) -> Result<()> {
+    if tensor.dtype() != DType::F32 {
+        bail!("resnet-ops computes in f32, got a tensor of {:?}; convert it with to_dtype", tensor.dtype());
+    }
+    if !matches!(tensor.device(), Device::Cpu) {
+        bail!("resnet-ops runs on the CPU, got a tensor on {:?}; move it with to_device", tensor.device());
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Convolution: `y = conv(x, weight) + bias + residual`; a linear layer is the 1x1 case on one pixel.
+
+use std::sync::Arc;
+
+use candle_core::Result;
+use resnet_kernels::conv::{self, ConvShape, Epilogue};
+use resnet_kernels::{Buffer, norm, pointwise};
+
+use super::Run;
+use crate::graph::{Backward, Forward, Param, Value};
+
+/// A recorded convolution.
+#[derive(Debug)]
+pub(crate) struct Conv {
+    pub(crate) name: String,
+    /// `conv 3x3`, `linear`, ...
+    pub(crate) kind: String,
+    pub(crate) x: Value,
+    pub(crate) y: Value,
+    pub(crate) weight: Param,
+    pub(crate) bias: Option<Param>,
+    /// The other operand of an addition that was folded into the store.
+    pub(crate) residual: Option<Value>,
+    pub(crate) shape: ConvShape,
+}
+
+impl Run for Conv {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> String {
+        let mut kind = self.kind.clone();
+        if self.residual.is_some() {
+            kind.push_str(" + residual");
+        }
+        kind
+    }
+
+    fn inputs(&self) -> Vec<Value> {
+        [self.x].into_iter().chain(self.residual).collect()
+    }
+
+    fn output(&self) -> Value {
+        self.y
+    }
+
+    fn params(&self) -> Vec<Param> {
+        [self.weight].into_iter().chain(self.bias).collect()
+    }
+
+    fn kept(&self) -> Vec<Value> {
+        vec![self.x]
+    }
+
+    fn multiply_adds(&self) -> u64 {
+        self.shape.multiply_adds_per_image()
+    }
+
+    fn forward(&self, run: &mut Forward) -> Result<()> {
+        let x = run.load(self.x);
+        let residual = self.residual.map(|residual| run.read(residual));
+        let mut y = run.buffer(self.y);
+        let epilogue = Epilogue { bias: self.bias.map(|bias| run.param(bias)), residual: residual.as_ref().map(|r| &r[..]) };
+        conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), run.param(self.weight), epilogue, &mut y);
+        run.write(self.y, y);
+        Ok(())
+    }
+
+    fn backward(&self, run: &mut Backward) -> Result<()> {
+        let Some(dy) = run.take(self.y) else { return Ok(()) };
+        if let Some(residual) = self.residual.filter(|residual| run.wants(*residual)) {
+            run.give(residual, dy.clone());
+        }
+        if run.wants_param(self.weight) {
+            let x = run.load(self.x);
+            let mut dw = Buffer::unspecified(self.shape.weight_len());
+            conv::weight_grad(run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
+            pointwise::add_assign(run.param_gradient(self.weight), &dw);
+        }
+        if let Some(bias) = self.bias.filter(|bias| run.wants_param(*bias)) {
+            // The sum over pixels is their mean times their number.
+            let pixels = (dy.len() / self.shape.out_c) as f32;
+            let mean = norm::moments(run.isa, &dy, self.shape.out_c).mean;
+            run.param_gradient(bias).iter_mut().zip(mean).for_each(|(to, mean)| *to += mean * pixels);
+        }
+        if run.wants(self.x) {
+            let mut dx = run.buffer(self.x);
+            conv::input_grad(run.isa, &self.shape, &dy, run.param(self.weight), &mut dx);
+            run.give(self.x, Arc::new(dx));
+        }
+        Ok(())
+    }
+}
