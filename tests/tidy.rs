@@ -31,7 +31,10 @@ fn the_tree_is_tidy() {
         |end: &str| paths.iter().filter(|p| p.to_string_lossy().ends_with(end)).cloned().collect::<Vec<_>>();
     let sources = read(&of(".rs"));
     let manifests = read(&of("Cargo.toml"));
-    assert!(sources.len() > 20 && manifests.len() >= manifests::EDGES.len(), "the walk found too little to judge");
+    assert!(
+        sources.len() > 20 && manifests.len() >= manifests::EDGES.len(),
+        "the walk found too little to judge"
+    );
     let tracked = tracked::tracked(&root);
     let tracked_files = read(&tracked.iter().map(|path| root.join(path)).collect::<Vec<_>>());
 
