@@ -1,9 +1,9 @@
 """Networks by the registry's names, built from tests/goldens/reference.py, for the scripts that need PyTorch.
 
-    resnet{depth}-v{1,2}[-bottleneck][-a|-b]
+    resnet{depth}-v{1,2}[-basic|-bottleneck][-a|-b]
 
 Units are bottlenecks in the paper's 164 and 1001, and wherever the depth is 9n + 2 and not 6n + 2; they have two layers
-in all others, 110 among them, though 110 and 164 are both. `-bottleneck` decides otherwise. Shortcuts default to
+in all others, 110 among them, though 110 and 164 are both. `-basic` or `-bottleneck` decides otherwise. Shortcuts default to
 option A (zero padding) for two-layer units and to B (projections) for bottlenecks.
 """
 
@@ -12,7 +12,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NAME = re.compile(r"resnet(\d+)-v([12])(-bottleneck)?(?:-([ab]))?")
+NAME = re.compile(r"resnet(\d+)-v([12])(?:-(basic|bottleneck))?(?:-([ab]))?")
 PAPERS_BOTTLENECKS = (164, 1001)
 
 
@@ -31,13 +31,13 @@ def parse(name):
     """(version, depth, bottleneck, option) of a name, or ValueError."""
     match = NAME.fullmatch(name)
     if not match:
-        raise ValueError(f"{name} is not resnet{{depth}}-v{{1,2}}[-bottleneck][-a|-b]")
-    depth, version, forced, option = int(match[1]), int(match[2]), bool(match[3]), match[4]
-    if depth < 8 or (depth - 2) % 6 and (depth - 2) % 9:
-        raise ValueError(f"{name}: the depth is neither 6n + 2 nor 9n + 2")
-    bottleneck = forced or depth in PAPERS_BOTTLENECKS or (depth - 2) % 6 != 0
-    if bottleneck and (depth - 2) % 9:
-        raise ValueError(f"{name}: the depth is not 9n + 2")
+        raise ValueError(f"{name} is not resnet{{depth}}-v{{1,2}}[-basic|-bottleneck][-a|-b]")
+    depth, version, units, option = int(match[1]), int(match[2]), match[3], match[4]
+    basic, bottleneck = depth >= 8 and (depth - 2) % 6 == 0, depth >= 11 and (depth - 2) % 9 == 0
+    if not (bottleneck if units == "bottleneck" else basic if units == "basic" else basic or bottleneck):
+        layers = {"bottleneck": "9n + 2", "basic": "6n + 2"}.get(units, "6n + 2 or 9n + 2")
+        raise ValueError(f"{name}: the depth is not {layers}")
+    bottleneck = units == "bottleneck" or units is None and (depth in PAPERS_BOTTLENECKS or not basic)
     return version, depth, bottleneck, (option or ("b" if bottleneck else "a")).upper()
 
 
