@@ -1,0 +1,120 @@
+//! Binary CIFAR straight from its `.tar.gz`, without unpacking it to disk.
+//!
+//! An archive is not trusted: only files with the layout's names are read, each up to a limit; the whole
+//! unpacked stream has a limit, and so has the number of entries. Extension entries (long names), which a
+//! reader would have to hold in memory, are passed over: the official archives have none that matter.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use tar::Archive;
+
+use super::folder::MAX_NAMES_BYTES;
+use super::records::Records;
+use super::{LAYOUTS, Layout};
+use crate::{Dataset, Error};
+
+/// Six times what the official archives unpack to.
+const MAX_UNPACKED_BYTES: u64 = 1 << 30;
+/// The official archives have fewer than ten.
+const MAX_ENTRIES: usize = 1_000;
+
+/// Reads the archive at `path`, which must hold all files of one layout; `wanted` restricts to that one.
+pub(crate) fn read(path: &Path, wanted: Option<&'static Layout>) -> Result<Dataset, Error> {
+    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
+    let unpacked = GzDecoder::new(BufReader::with_capacity(1 << 16, file)).take(MAX_UNPACKED_BYTES);
+    let layouts: Vec<&'static Layout> =
+        LAYOUTS.into_iter().filter(|layout| wanted.is_none_or(|wanted| wanted.kind == layout.kind)).collect();
+    let mut contents = Contents::default();
+    contents.read(path, unpacked, &layouts)?;
+    contents.into_dataset(path, &layouts)
+}
+
+/// What was found in an archive so far.
+#[derive(Default)]
+struct Contents {
+    records: HashMap<&'static str, Records>,
+    /// Texts of files of names, by file name.
+    names: HashMap<&'static str, String>,
+    /// A file of the pickled form was seen.
+    pickled: bool,
+}
+
+impl Contents {
+    fn read(&mut self, path: &Path, stream: impl Read, layouts: &[&'static Layout]) -> Result<(), Error> {
+        let shown = path.display().to_string();
+        let broken = |cause: io::Error| {
+            let cause = format!("it does not unpack as .tar.gz ({cause})");
+            Error::bad_file(shown.clone(), cause, "it is cut short or something else; fetch it again")
+        };
+        let mut archive = Archive::new(stream);
+        for (number, entry) in archive.entries().map_err(broken)?.raw(true).enumerate() {
+            if number >= MAX_ENTRIES {
+                let cause = format!("it has more than {MAX_ENTRIES} entries");
+                return Err(Error::bad_file(shown, cause, "give the official archive"));
+            }
+            let mut entry = entry.map_err(broken)?;
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            let entry_path = entry.path_bytes().into_owned();
+            let base = entry_path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+            let bytes = entry.size();
+            for layout in layouts {
+                if let Some(name) = layout.files().find(|name| name.as_bytes() == base) {
+                    let file = format!("{shown}: {name}");
+                    let classes = (layout.default_names)().len();
+                    let records = Records::read(&mut entry, bytes, &file, layout, classes)?;
+                    if self.records.insert(name, records).is_some() {
+                        return Err(Error::bad_file(shown, format!("it holds {name} twice"), MEND));
+                    }
+                } else if layout.names.as_bytes() == base && bytes <= MAX_NAMES_BYTES {
+                    let mut text = String::new();
+                    entry.by_ref().take(bytes).read_to_string(&mut text).map_err(broken)?;
+                    self.names.insert(layout.names, text);
+                } else if layout.pickled.iter().any(|name| name.as_bytes() == base) {
+                    self.pickled = true;
+                }
+            }
+        }
+        // To the end of the stream, where gzip's checksum is: a flipped bit is an error, not a strange image.
+        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(broken)?;
+        Ok(())
+    }
+
+    fn into_dataset(mut self, path: &Path, layouts: &[&'static Layout]) -> Result<Dataset, Error> {
+        let shown = path.display().to_string();
+        let found: Vec<&'static Layout> = layouts
+            .iter()
+            .copied()
+            .filter(|layout| layout.files().any(|name| self.records.contains_key(name)))
+            .collect();
+        let layout = match found[..] {
+            [layout] => layout,
+            [] if self.pickled => {
+                let cause = "it holds the data in Python's pickle form, which is not read here";
+                return Err(Error::bad_file(shown, cause, "fetch the binary version of CIFAR"));
+            }
+            [] => {
+                let titles: Vec<&str> = layouts.iter().map(|layout| layout.title).collect();
+                let cause = format!("none of its files is one of {}", titles.join(" or "));
+                return Err(Error::bad_file(shown, cause, MEND));
+            }
+            _ => return Err(Error::bad_file(shown, "it holds both CIFAR-10 and CIFAR-100", MEND)),
+        };
+        let mut parts = Vec::new();
+        for name in layout.files() {
+            parts.push(self.records.remove(name).ok_or_else(|| layout.missing(path, name))?);
+        }
+        let names = match self.names.get(layout.names) {
+            Some(text) => layout.parse_names(&format!("{shown}: {}", layout.names), text)?,
+            None => (layout.default_names)(),
+        };
+        layout.assemble(parts, names, shown)
+    }
+}
+
+const MEND: &str = "give cifar-10-binary.tar.gz or cifar-100-binary.tar.gz";

@@ -1,0 +1,47 @@
+//! Binary CIFAR from a folder.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Layout;
+use super::records::Records;
+use crate::{Dataset, Error};
+
+/// The largest file of class names that is read.
+pub(crate) const MAX_NAMES_BYTES: u64 = 1 << 16;
+
+/// Whether `dir` holds at least one of the layout's record files.
+pub(crate) fn holds(dir: &Path, layout: &Layout) -> bool {
+    layout.files().any(|name| dir.join(name).is_file())
+}
+
+/// Reads every file of `layout` from `dir`.
+pub(crate) fn read(dir: &Path, layout: &Layout) -> Result<Dataset, Error> {
+    // A missing file is told before minutes are spent on reading the others.
+    if let Some(missing) = layout.files().find(|name| !dir.join(name).is_file()) {
+        return Err(layout.missing(dir, missing));
+    }
+    let names = read_names(dir, layout)?;
+    let parts = layout.files().map(|name| {
+        let path = dir.join(name);
+        let file = File::open(&path).map_err(|cause| Error::io("open", &path, cause))?;
+        let bytes = file.metadata().map_err(|cause| Error::io("read", &path, cause))?.len();
+        let reader = BufReader::with_capacity(1 << 16, file);
+        Records::read(reader, bytes, &path.display().to_string(), layout, names.len())
+    });
+    let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+    layout.assemble(parts, names, dir.display().to_string())
+}
+
+fn read_names(dir: &Path, layout: &Layout) -> Result<Arc<[String]>, Error> {
+    let path = dir.join(layout.names);
+    let Ok(metadata) = fs::metadata(&path) else { return Ok((layout.default_names)()) };
+    if metadata.len() > MAX_NAMES_BYTES {
+        let cause = format!("it has {} bytes, too many for a list of class names", metadata.len());
+        return Err(Error::bad_file(path.display().to_string(), cause, "delete it to use the known names"));
+    }
+    let text = fs::read_to_string(&path).map_err(|cause| Error::io("read", &path, cause))?;
+    layout.parse_names(&path.display().to_string(), &text)
+}

@@ -1,0 +1,143 @@
+//! Draws one image: a shaded background with specks, one shape, noise.
+//!
+//! Only additions, multiplications, divisions and square roots are used, which IEEE 754 defines to the last
+//! bit: a seed gives the same bytes on every machine.
+
+use super::SIDE;
+use super::shape::Shape;
+use crate::random::Stream;
+
+type Colour = [f32; 3];
+
+/// Samples along each side of a pixel; the share that hits the shape is how much of its colour shows.
+const SAMPLES: usize = 3;
+
+/// Draws `shape` into `image`, `[3, 32, 32]` bytes.
+pub(super) fn image(shape: Shape, stream: &mut Stream, image: &mut [u8]) {
+    let (near, far, front) = colours(stream);
+    let slope = direction(stream);
+    let place = Place::random(stream);
+    let specks: Vec<Speck> = (0..stream.below(4)).map(|_| Speck::random(stream)).collect();
+    let noise = stream.between(4.0, 18.0);
+
+    for row in 0..SIDE {
+        for column in 0..SIDE {
+            // From -1 to 1 across the image.
+            let unit = |pixel: usize| (2 * pixel + 1) as f32 / SIDE as f32 - 1.0;
+            let across = 0.5 + 0.35 * (unit(column) * slope.0 + unit(row) * slope.1);
+            let mut colour = blend(near, far, across);
+            for speck in &specks {
+                colour = blend(colour, speck.colour, speck.share(column, row));
+            }
+            colour = blend(colour, front, place.share(shape, column, row));
+            for (c, value) in colour.into_iter().enumerate() {
+                let value = value + noise * bell(stream);
+                image[(c * SIDE + row) * SIDE + column] = (value + 0.5).clamp(0.0, 255.0) as u8;
+            }
+        }
+    }
+}
+
+/// Two similar colours for the background and one for the shape that stands out from both.
+fn colours(stream: &mut Stream) -> (Colour, Colour, Colour) {
+    let mut colour = || -> Colour { std::array::from_fn(|_| stream.between(20.0, 235.0)) };
+    let difference = |a: Colour, b: Colour| -> f32 { (0..3).map(|c| (a[c] - b[c]).abs()).sum() };
+    let near = colour();
+    let far = blend(near, colour(), 0.4);
+    loop {
+        let front = colour();
+        // Of 645 at most; some front colour is always far from two backgrounds that are this alike.
+        if difference(front, near) > 130.0 && difference(front, far) > 130.0 {
+            return (near, far, front);
+        }
+    }
+}
+
+fn blend(a: Colour, b: Colour, share: f32) -> Colour {
+    std::array::from_fn(|c| a[c] + (b[c] - a[c]) * share)
+}
+
+/// About normal, with standard deviation 1: the sum of four even numbers.
+fn bell(stream: &mut Stream) -> f32 {
+    let bits = stream.bits();
+    let sum: u32 = (0..4).map(|i| (bits >> (16 * i)) as u32 & 0xFFFF).sum();
+    (sum as f32 / 65_536.0 - 2.0) * 1.732_050_8
+}
+
+/// A direction, all equally likely: a point of the disc, pushed out to the circle.
+fn direction(stream: &mut Stream) -> (f32, f32) {
+    loop {
+        let (x, y) = (stream.between(-1.0, 1.0), stream.between(-1.0, 1.0));
+        let square = x * x + y * y;
+        if (0.01..1.0).contains(&square) {
+            let length = square.sqrt();
+            return (x / length, y / length);
+        }
+    }
+}
+
+/// Where the shape is, how large, and how it is turned and stretched.
+struct Place {
+    x: f32,
+    y: f32,
+    /// Maps an offset in pixels to the shape's own coordinates.
+    matrix: [f32; 4],
+}
+
+impl Place {
+    fn random(stream: &mut Stream) -> Self {
+        let radius = stream.between(7.5, 13.0);
+        // The whole shape is in the picture, or nearly.
+        let free = 16.5 - radius;
+        let (cos, sin) = direction(stream);
+        let stretch = stream.between(0.88, 1.0);
+        Self {
+            x: 16.0 + stream.between(-free, free),
+            y: 16.0 + stream.between(-free, free),
+            matrix: [cos / radius, sin / radius, -sin / (radius * stretch), cos / (radius * stretch)],
+        }
+    }
+
+    /// How much of the pixel the shape covers, 0 to 1.
+    fn share(&self, shape: Shape, column: usize, row: usize) -> f32 {
+        let [a, b, c, d] = self.matrix;
+        let own = |x: f32, y: f32| {
+            let (x, y) = (x - self.x, y - self.y);
+            (a * x + b * y, c * x + d * y)
+        };
+        let middle = own(column as f32 + 0.5, row as f32 + 0.5);
+        // No shape reaches beyond 1.2, and no sample is further than 0.11 from the middle.
+        if middle.0 * middle.0 + middle.1 * middle.1 > 1.8 {
+            return 0.0;
+        }
+        let mut hits = 0;
+        for sub in 0..SAMPLES * SAMPLES {
+            let offset = |i: usize| (2 * i + 1) as f32 / (2 * SAMPLES) as f32;
+            let (x, y) = own(column as f32 + offset(sub % SAMPLES), row as f32 + offset(sub / SAMPLES));
+            hits += usize::from(shape.contains(x, y));
+        }
+        hits as f32 / (SAMPLES * SAMPLES) as f32
+    }
+}
+
+/// A small disc in the background that means nothing.
+struct Speck {
+    x: f32,
+    y: f32,
+    radius: f32,
+    colour: Colour,
+}
+
+impl Speck {
+    fn random(stream: &mut Stream) -> Self {
+        let (x, y) = (stream.between(0.0, 32.0), stream.between(0.0, 32.0));
+        let radius = stream.between(0.8, 2.2);
+        Self { x, y, radius, colour: std::array::from_fn(|_| stream.between(0.0, 255.0)) }
+    }
+
+    /// Full inside, fading over one pixel at the rim.
+    fn share(&self, column: usize, row: usize) -> f32 {
+        let (x, y) = (column as f32 + 0.5 - self.x, row as f32 + 0.5 - self.y);
+        (self.radius + 0.5 - (x * x + y * y).sqrt()).clamp(0.0, 1.0)
+    }
+}

@@ -1,0 +1,113 @@
+//! Where the hub's cache is and how to reach the hub, from the environment variables of the Python library.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::Error;
+
+const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
+
+/// Whether the network may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    Allowed,
+    /// `HF_HUB_OFFLINE` is set.
+    Forbidden,
+}
+
+/// The settings of a download.
+///
+/// hf-hub reads only `HF_HOME` and `HF_ENDPOINT` by itself, and panics without a home folder; so everything is
+/// decided here and handed over.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The folder with `datasets--OWNER--NAME` in it; absolute.
+    pub(super) cache: PathBuf,
+    pub(super) endpoint: String,
+    pub(super) token: Option<String>,
+    pub(super) network: Network,
+}
+
+impl Settings {
+    pub(super) fn from_env() -> Result<Self, Error> {
+        Self::from_variables(|name| env::var(name).ok())
+    }
+
+    /// `variable` looks up an environment variable; an empty one counts as unset.
+    pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let home = || {
+            let folder = variable("HOME").or_else(|| variable("USERPROFILE"))?;
+            Some(PathBuf::from(folder).join(".cache"))
+        };
+        let hf_home = variable("HF_HOME").map(PathBuf::from).or_else(|| {
+            let caches = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
+            Some(caches.join("huggingface"))
+        });
+        let cache = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"].into_iter().find_map(&variable);
+        let cache =
+            cache.map(PathBuf::from).or_else(|| Some(hf_home.as_ref()?.join("hub"))).ok_or_else(|| {
+                let message =
+                    "there is no home folder to hold downloads; set HF_HOME to a folder, or give --data DIR";
+                Error::Invalid(message.to_owned())
+            })?;
+        // The client makes links relative to each other and can do that with absolute paths only.
+        let cache = std::path::absolute(&cache).map_err(|cause| Error::io("find", &cache, cause))?;
+        let token = variable("HF_TOKEN").or_else(|| {
+            let file = variable("HF_TOKEN_PATH").map(PathBuf::from).or(Some(hf_home?.join("token")))?;
+            fs::read_to_string(file).ok()
+        });
+        let offline = variable("HF_HUB_OFFLINE").is_some_and(|value| {
+            ["1", "on", "yes", "true"].contains(&value.trim().to_ascii_lowercase().as_str())
+        });
+        Ok(Self {
+            cache,
+            endpoint: variable("HF_ENDPOINT")
+                .map_or(DEFAULT_ENDPOINT.to_owned(), |url| url.trim().trim_end_matches('/').to_owned()),
+            token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+            network: if offline { Network::Forbidden } else { Network::Allowed },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Settings::from_variables(find).unwrap()
+    }
+
+    #[test]
+    fn the_cache_is_where_python_has_it() {
+        for (variables, cache) in [
+            (vec![("HOME", "/h")], "/h/.cache/huggingface/hub"),
+            (vec![("HOME", "/h"), ("XDG_CACHE_HOME", "/x")], "/x/huggingface/hub"),
+            (vec![("HOME", "/h"), ("HF_HOME", "/f")], "/f/hub"),
+            (vec![("HF_HOME", "/f"), ("HF_HUB_CACHE", "/c")], "/c"),
+            (vec![("HOME", "/h"), ("HF_HOME", "")], "/h/.cache/huggingface/hub"),
+        ] {
+            assert_eq!(settings(&variables).cache, PathBuf::from(cache), "{variables:?}");
+        }
+        let message = Settings::from_variables(|_| None).unwrap_err().to_string();
+        assert!(message.contains("HF_HOME"), "{message}");
+    }
+
+    #[test]
+    fn endpoint_token_and_offline_mode_are_read() {
+        let plain = settings(&[("HF_HOME", "/nonexistent")]);
+        assert_eq!((plain.endpoint.as_str(), plain.token), ("https://huggingface.co", None));
+        assert_eq!(plain.network, Network::Allowed);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("token"), "from-file\n").unwrap();
+        let home = folder.path().to_str().unwrap();
+        let all =
+            settings(&[("HF_HOME", home), ("HF_ENDPOINT", "http://mirror/"), ("HF_HUB_OFFLINE", "TRUE")]);
+        assert_eq!((all.endpoint.as_str(), all.token.as_deref()), ("http://mirror", Some("from-file")));
+        assert_eq!(all.network, Network::Forbidden);
+        let named = settings(&[("HF_HOME", home), ("HF_TOKEN", "named"), ("HF_HUB_OFFLINE", "0")]);
+        assert_eq!((named.token.as_deref(), named.network), (Some("named"), Network::Allowed));
+    }
+}

@@ -1,0 +1,191 @@
+//! `ImageSet`: decoded images of one size with their labels, in memory as bytes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Error;
+
+/// Images of one size in memory, with labels.
+///
+/// Pixels are `u8` in planar RGB, shape `[N, 3, H, W]`; labels are below `classes().len()`. Clones and
+/// [subsets](ImageSet::subset) share the pixels, so a validation split costs no second copy of CIFAR.
+///
+/// ```
+/// use std::sync::Arc;
+/// use resnet_data::ImageSet;
+///
+/// let classes: Arc<[String]> = ["cat", "dog"].map(String::from).into();
+/// let pixels = vec![127; 4 * 3 * 8 * 8];
+/// let set = ImageSet::new(pixels, vec![0, 1, 1, 0], 8, 8, classes)?;
+/// assert_eq!(set.len(), 4);
+/// assert_eq!(set.image(2).len(), 3 * 8 * 8);
+/// assert_eq!(set.subset(&[1, 2]).labels(), [1, 1]);
+/// # Ok::<(), resnet_data::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ImageSet {
+    pixels: Arc<Vec<u8>>,
+    /// Which image of `pixels` each image of this set is; `None` for all of them in order.
+    rows: Option<Arc<[usize]>>,
+    labels: Arc<[u32]>,
+    height: usize,
+    width: usize,
+    classes: Arc<[String]>,
+}
+
+impl ImageSet {
+    /// Takes `pixels`, shape `[N, 3, height, width]`, one label an image, and the names of the classes.
+    ///
+    /// # Errors
+    /// If a side is zero, if the number of bytes is not `N * 3 * height * width`, or if a label is not
+    /// below `classes.len()`.
+    pub fn new(
+        pixels: Vec<u8>,
+        labels: Vec<u32>,
+        height: usize,
+        width: usize,
+        classes: Arc<[String]>,
+    ) -> Result<Self, Error> {
+        if height == 0 || width == 0 {
+            return Err(Error::Invalid(format!("images of {height} x {width} have no pixels")));
+        }
+        let expected = height
+            .checked_mul(width)
+            .and_then(|area| area.checked_mul(3))
+            .and_then(|image| image.checked_mul(labels.len()));
+        if expected != Some(pixels.len()) {
+            return Err(Error::Invalid(format!(
+                "{} labels need {} x 3 x {height} x {width} bytes of pixels, but there are {}",
+                labels.len(),
+                labels.len(),
+                pixels.len()
+            )));
+        }
+        if let Some(i) = labels.iter().position(|&label| label as usize >= classes.len()) {
+            return Err(Error::Invalid(format!(
+                "image {i} has label {}, but there are only {} classes",
+                labels[i],
+                classes.len()
+            )));
+        }
+        Ok(Self { pixels: Arc::new(pixels), rows: None, labels: labels.into(), height, width, classes })
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Height of every image, in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Width of every image, in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The classes' names; a label is an index into them.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The classes' names, shared.
+    pub fn shared_classes(&self) -> Arc<[String]> {
+        Arc::clone(&self.classes)
+    }
+
+    /// One label an image.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The label of image `i`.
+    ///
+    /// # Panics
+    /// If `i >= self.len()`.
+    pub fn label(&self, i: usize) -> u32 {
+        self.labels[i]
+    }
+
+    /// The bytes of image `i`, shape `[3, H, W]`.
+    ///
+    /// # Panics
+    /// If `i >= self.len()`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let row = match &self.rows {
+            Some(rows) => rows[i],
+            None => i,
+        };
+        let bytes = 3 * self.height * self.width;
+        &self.pixels[row * bytes..(row + 1) * bytes]
+    }
+
+    /// The images at `indices`, in that order; the pixels are shared, not copied.
+    ///
+    /// # Panics
+    /// If an index is not below `self.len()`.
+    pub fn subset(&self, indices: &[usize]) -> ImageSet {
+        let rows = indices.iter().map(|&i| {
+            assert!(i < self.len(), "index {i} of a set of {} images", self.len());
+            self.rows.as_ref().map_or(i, |rows| rows[i])
+        });
+        let rows = rows.collect();
+        let labels = indices.iter().map(|&i| self.labels[i]).collect();
+        ImageSet { rows: Some(rows), labels, ..self.clone() }
+    }
+}
+
+impl fmt::Debug for ImageSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImageSet")
+            .field("len", &self.len())
+            .field("height", &self.height)
+            .field("width", &self.width)
+            .field("classes", &self.classes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes(n: usize) -> Arc<[String]> {
+        (0..n).map(|i| i.to_string()).collect()
+    }
+
+    #[test]
+    fn images_and_subsets_of_subsets() {
+        let pixels = (0..5u8).flat_map(|i| [i; 12]).collect();
+        let set = ImageSet::new(pixels, vec![0, 1, 2, 1, 0], 2, 2, classes(3)).unwrap();
+        assert_eq!(set.image(3), [3; 12]);
+        let odd = set.subset(&[4, 1, 3]);
+        assert_eq!((odd.len(), odd.labels(), odd.label(1)), (3, &[0, 1, 1][..], 1));
+        assert_eq!(odd.image(0), [4; 12]);
+        let last = odd.subset(&[2, 2]);
+        assert_eq!((last.image(0), last.image(1)), (&[3; 12][..], &[3; 12][..]));
+        assert!(set.subset(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let cases = [
+            (ImageSet::new(vec![0; 12], vec![0], 0, 2, classes(1)), "no pixels"),
+            (ImageSet::new(vec![0; 11], vec![0], 2, 2, classes(1)), "but there are 11"),
+            (ImageSet::new(vec![0; 12], vec![0, 0], 2, 2, classes(1)), "but there are 12"),
+            (ImageSet::new(vec![0; 12], vec![1], 2, 2, classes(1)), "label 1"),
+            (ImageSet::new(vec![0; 12], vec![0], usize::MAX, usize::MAX, classes(1)), "bytes of pixels"),
+        ];
+        for (result, wanted) in cases {
+            let message = result.unwrap_err().to_string();
+            assert!(message.contains(wanted), "{message:?} should contain {wanted:?}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
+
+use crate::resample::{self, Interpolation};
+use crate::{Normalisation, Picture};
+
+/// The steps between a decoded picture and a network's input, as torchvision and timm evaluate with.
+///
+/// ```
+/// use resnet_data::{Interpolation, Normalisation, Picture, Preprocess};
+///
+/// let preprocess = Preprocess {
+///     resize: 256,
+///     crop: 224,
+///     interpolation: Interpolation::Bilinear,
+///     normalisation: Normalisation::IMAGENET,
+/// };
+/// let grey = Picture::new(400, 300, vec![128; 400 * 300 * 3])?;
+/// let input = preprocess.apply(&grey);
+/// assert_eq!(input.len(), 3 * 224 * 224);
+/// assert_eq!(input[0], Normalisation::IMAGENET.apply(0, 128));
+/// # Ok::<(), resnet_data::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preprocess {
+    /// What the shorter side becomes, in pixels; the longer one follows. 0 counts as 1.
+    pub resize: usize,
+    /// Height and width of the square cut from the middle.
+    pub crop: usize,
+    /// The filter to resize with.
+    pub interpolation: Interpolation,
+    /// How bytes become numbers.
+    pub normalisation: Normalisation,
+}
+
+impl Preprocess {
+    /// For networks on images of `side` x `side`, CIFAR's or the generated ones: the whole picture, shrunk.
+    pub fn small(side: usize, normalisation: Normalisation) -> Self {
+        Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
+    }
+
+    /// The input for `picture`, shape `[3, crop, crop]`.
+    ///
+    /// Resizing is Pillow's, to the byte, and only the part that is cut out is computed. Where `crop` exceeds
+    /// the resized picture, black surrounds it, as in torchvision.
+    ///
+    /// # Panics
+    /// If the picture's fields contradict each other; [`Picture::new`] and
+    /// [`decode`](crate::picture::decode) make none of these.
+    pub fn apply(&self, picture: &Picture) -> Vec<f32> {
+        let from = (picture.width, picture.height);
+        assert!(
+            from.0 > 0 && from.1 > 0 && picture.pixels.len() == 3 * from.0 * from.1,
+            "{picture:?} has {} bytes",
+            picture.pixels.len()
+        );
+        let to = resized(from, self.resize.max(1));
+        let (x, y) = (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop));
+        let window = (x.start..x.start + x.count, y.start..y.start + y.count);
+        let cut = resample::resize(&picture.pixels, from, to, window, self.interpolation);
+
+        let mut out = Vec::with_capacity(3 * self.crop * self.crop);
+        for (c, table) in self.normalisation.tables().iter().enumerate() {
+            out.extend(std::iter::repeat_n(table[0], y.before * self.crop));
+            for row in cut.chunks_exact(3 * x.count.max(1)) {
+                out.extend(std::iter::repeat_n(table[0], x.before));
+                out.extend(row[c..].iter().step_by(3).map(|&byte| table[usize::from(byte)]));
+                out.extend(std::iter::repeat_n(table[0], self.crop - x.before - x.count));
+            }
+            out.resize((c + 1) * self.crop * self.crop, table[0]);
+        }
+        out
+    }
+}
+
+/// The size with `shorter` as its shorter side and, rounded down, the same shape.
+fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
+    let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
+    if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
+}
+
+/// Where one axis of the crop takes its pixels from.
+#[derive(Debug, PartialEq, Eq)]
+struct Span {
+    /// Black pixels before the first.
+    before: usize,
+    /// The first pixel taken.
+    start: usize,
+    /// How many are taken.
+    count: usize,
+}
+
+impl Span {
+    /// The middle `crop` of `size` pixels.
+    fn middle(size: usize, crop: usize) -> Self {
+        if crop > size {
+            return Self { before: (crop - size) / 2, start: 0, count: size };
+        }
+        let spare = size - crop;
+        // torchvision rounds `spare / 2` with Python's `round`: a half goes to the even neighbour.
+        let start = if spare % 4 == 3 { spare / 2 + 1 } else { spare / 2 };
+        Self { before: 0, start, count: crop }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_middles_are_torchvisions() {
+        assert_eq!(resized((500, 333), 256), (384, 256));
+        assert_eq!(resized((333, 500), 256), (256, 384));
+        assert_eq!(resized((7, 7), 256), (256, 256));
+        let start = |size, crop| Span::middle(size, crop).start;
+        // round(0.5) = 0, round(1.5) = 2, round(2.5) = 2, round(3.5) = 4.
+        assert_eq!([225, 227, 229, 231].map(|size| start(size, 224)), [0, 2, 2, 4]);
+        assert_eq!([224, 226, 256].map(|size| start(size, 224)), [0, 1, 16]);
+        assert_eq!(Span::middle(5, 8), Span { before: 1, start: 0, count: 5 });
+    }
+
+    #[test]
+    fn a_crop_larger_than_the_picture_is_filled_with_black() {
+        let picture = Picture::new(2, 2, vec![255; 12]).unwrap();
+        let mut preprocess = Preprocess::small(2, Normalisation::UNIT);
+        preprocess.crop = 5;
+        let out = preprocess.apply(&picture);
+        let row = |y: usize| &out[25 + 5 * y..][..5];
+        assert_eq!(out.len(), 75);
+        assert_eq!([row(0), row(1), row(2), row(3)].map(|r| r.iter().sum::<f32>()), [0.0, 2.0, 2.0, 0.0]);
+        assert_eq!(row(1), [0.0, 1.0, 1.0, 0.0, 0.0]);
+        preprocess.crop = 0;
+        assert!(preprocess.apply(&picture).is_empty());
+    }
+
+    #[test]
+    fn a_line_of_pixels_takes_no_memory_to_speak_of() {
+        // Resized as a whole it would have 256 x 51,200,000 pixels.
+        let picture = Picture::new(200_000, 1, vec![7; 600_000]).unwrap();
+        let preprocess = Preprocess {
+            resize: 256,
+            crop: 224,
+            interpolation: Interpolation::Bicubic,
+            normalisation: Normalisation::UNIT,
+        };
+        assert!(preprocess.apply(&picture).iter().all(|&v| v == 7.0 / 255.0));
+    }
+}

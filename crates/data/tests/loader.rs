@@ -1,0 +1,140 @@
+//! The loader's promises: same seed, same batches, whatever the threads and wherever a run resumes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use resnet_data::{
+    Augmentation, Batch, Error, Flip, ImageSet, LastBatch, Loader, LoaderConfig, Normalisation, Order,
+};
+
+fn set(images: usize, side: usize) -> Arc<ImageSet> {
+    let bytes = images * 3 * side * side;
+    // The first byte of an image names it; the others are noise enough to notice a misplaced row.
+    let mut pixels: Vec<u8> = (0..bytes).map(|i| (i * 2_654_435_761 >> 13) as u8).collect();
+    pixels.chunks_exact_mut(3 * side * side).enumerate().for_each(|(i, image)| image[0] = i as u8);
+    let labels = (0..images).map(|i| (i % 10) as u32).collect();
+    let classes = (0..10).map(|i| i.to_string()).collect();
+    Arc::new(ImageSet::new(pixels, labels, side, side, classes).unwrap())
+}
+
+fn config(batch: usize) -> LoaderConfig {
+    LoaderConfig::training(batch, 11, Normalisation::CIFAR10)
+}
+
+fn loader(images: usize, config: LoaderConfig) -> Loader {
+    Loader::new(set(images, 8), config).unwrap()
+}
+
+#[test]
+fn threads_change_nothing() {
+    let all = |workers, prefetch, epoch| -> Vec<Batch> {
+        loader(103, LoaderConfig { workers, prefetch, ..config(10) }).epoch(epoch, 0).collect()
+    };
+    let expected = all(0, 1, 5);
+    assert_eq!(expected.len(), 11);
+    for (workers, prefetch) in [(1, 1), (2, 3), (5, 2), (16, 40), (3, 0)] {
+        assert!(all(workers, prefetch, 5) == expected, "{workers} workers, {prefetch} ahead");
+    }
+    assert!(all(2, 2, 6) != expected);
+}
+
+#[test]
+fn resuming_gives_the_rest_of_the_epoch() {
+    let loader = loader(64, config(5));
+    let expected: Vec<Batch> = loader.epoch(2, 0).collect();
+    for first in 0..=expected.len() + 1 {
+        let rest: Vec<Batch> = loader.epoch(2, first).collect();
+        assert!(rest == expected[first.min(expected.len())..], "from {first}");
+    }
+    assert_eq!(loader.epoch(2, usize::MAX).count(), 0);
+}
+
+#[test]
+fn an_epoch_shows_every_image_once() {
+    for order in [Order::Shuffled, Order::Sequential] {
+        let loader = loader(50, LoaderConfig { order, augmentation: Augmentation::None, ..config(8) });
+        let mut seen = Vec::new();
+        for batch in loader.epoch(0, 0) {
+            assert_eq!(batch.images.len(), batch.len() * 3 * 8 * 8);
+            for (image, &label) in batch.images.chunks_exact(3 * 64).zip(&batch.labels) {
+                let name = (0..=255).find(|&b| Normalisation::CIFAR10.apply(0, b) == image[0]).unwrap();
+                assert_eq!(u32::from(name) % 10, label);
+                seen.push(name);
+            }
+        }
+        let in_order: Vec<u8> = (0..50).collect();
+        assert_eq!(seen == in_order, order == Order::Sequential);
+        seen.sort_unstable();
+        assert_eq!(seen, in_order);
+    }
+}
+
+#[test]
+fn the_last_batch_is_kept_or_dropped() {
+    for (images, batch, last_batch, sizes) in [
+        (10, 4, LastBatch::Keep, vec![4, 4, 2]),
+        (10, 4, LastBatch::Drop, vec![4, 4]),
+        (8, 4, LastBatch::Keep, vec![4, 4]),
+        (8, 4, LastBatch::Drop, vec![4, 4]),
+        (3, 4, LastBatch::Keep, vec![3]),
+        (3, usize::MAX, LastBatch::Keep, vec![3]),
+    ] {
+        let loader = loader(images, LoaderConfig { last_batch, ..config(batch) });
+        assert_eq!(loader.images_per_epoch(), sizes.iter().sum::<usize>());
+        assert_eq!(loader.batches_per_epoch(), sizes.len());
+        let epoch = loader.epoch(0, 0);
+        assert_eq!(epoch.len(), sizes.len());
+        assert_eq!(epoch.map(|batch| batch.len()).collect::<Vec<_>>(), sizes);
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let pad = |padding| Augmentation::PadCropFlip { padding, flip: Flip::Never };
+    let bad_std = Normalisation { std: [0.0; 3], ..Normalisation::CIFAR10 };
+    for (images, config, wanted) in [
+        (0, config(4), "no image to load"),
+        (9, config(0), "batch of 0"),
+        (9, LoaderConfig { last_batch: LastBatch::Drop, ..config(10) }, "no whole batch of 10"),
+        (9, LoaderConfig { augmentation: pad(8), ..config(4) }, "padding of 8"),
+        (9, LoaderConfig { augmentation: pad(usize::MAX), ..config(4) }, "padding of"),
+        (9, LoaderConfig { normalisation: bad_std, ..config(4) }, "above 0"),
+    ] {
+        let error: Error = Loader::new(set(images, 8), config).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn waiting_is_measured_and_an_early_end_is_quick() {
+    let loader = loader(1_000, LoaderConfig { workers: 2, prefetch: 3, ..config(1) });
+    let start = Instant::now();
+    let mut epoch = loader.epoch(0, 0);
+    assert!(epoch.next().is_some());
+    assert!(epoch.waited() > Duration::ZERO && epoch.waited() <= start.elapsed());
+    drop(epoch);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// `cargo test -p resnet-data --test loader -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, not a check"]
+fn images_per_second() {
+    let set = set(20_000, 32);
+    for (name, augmentation) in [("augmented", Augmentation::PAPER), ("plain", Augmentation::None)] {
+        for workers in [0, 1, 2] {
+            let config = LoaderConfig { workers, augmentation, ..config(128) };
+            let loader = Loader::new(Arc::clone(&set), config).unwrap();
+            let mut best = f64::MAX;
+            let mut waited = Duration::ZERO;
+            for epoch in 0..7 {
+                let start = Instant::now();
+                let mut batches = loader.epoch(epoch, 0);
+                assert_eq!(batches.by_ref().map(|batch| batch.len()).sum::<usize>(), 20_000);
+                best = best.min(start.elapsed().as_secs_f64());
+                waited = batches.waited();
+            }
+            println!("{name}, {workers} workers: {:.0} images/s, last waited {waited:?}", 20_000.0 / best);
+        }
+    }
+}
