@@ -20,6 +20,7 @@ pub fn softmax_cross_entropy(logits: &[f32], labels: &[u32], classes: usize) -> 
 pub fn softmax_cross_entropy_backward(logits: &[f32], labels: &[u32], classes: usize, upstream: f32, out: &mut [f32]) {
     assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
     assert_eq!(out.len(), logits.len(), "gradient of another shape");
+    assert!(labels.iter().all(|&label| (label as usize) < classes), "a label is not below {classes}");
     let factor = f64::from(upstream) / labels.len() as f64;
     let rows = logits.chunks_exact(classes).zip(out.chunks_exact_mut(classes)).zip(labels);
     for ((row, out), &label) in rows {

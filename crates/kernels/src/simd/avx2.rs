@@ -86,8 +86,8 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: see above.
-        unsafe { _mm256_max_ps(a, b) }
+        // SAFETY: see above. The instruction returns its second operand where either is NaN.
+        unsafe { _mm256_max_ps(b, a) }
     }
     #[inline(always)]
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V {

@@ -109,7 +109,7 @@ pub trait Simd: Copy + Send + Sync {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, with one rounding where the instruction set has it
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// Lane-wise maximum of `a` and `b`; `b` where `a` is NaN is not relied upon
+    /// Lane-wise maximum of `a` and `b`; NaN where `a` is, so that `max(x, 0)` doesn't hide one
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `v` in the lanes where `test > 0`, zero elsewhere: the derivative of ReLU
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;

@@ -60,7 +60,7 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
-        zip(a, b, |a, b| if a > b { a } else { b })
+        zip(a, b, |a, b| if b > a { b } else { a })
     }
     #[inline(always)]
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V {

@@ -1,0 +1,206 @@
+//! Batch norm's backward: the sums that gradients of gamma and beta are, and the gradient of the input.
+//!
+//! ```text
+//! dx = g a + x b + c,   g = dy where the activation was positive
+//! ```
+
+use super::vectors::{channel_sums, for_each_vector, load, store};
+use super::{Accumulate, Activation, Moments, ScaleShift, chunk_pixels, pixels};
+use crate::buffer::Buffer;
+use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, Simd, dispatch};
+
+/// Sums that the backward pass needs: over pixels, of `g` and of `g (x - mean)`, where `g` is `dy` let through
+/// where the activation was positive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackwardSums {
+    /// Sum of `g`: the gradient of beta.
+    pub plain: Vec<f64>,
+    /// Sum of `g (x - mean)`: times `1 / sqrt(var + eps)`, the gradient of gamma.
+    pub centred: Vec<f64>,
+}
+
+/// The sums over `x` and `dy`, both `[pixels, channels]`, of a map that was followed by `activation`.
+///
+/// # Panics
+/// If lengths don't agree.
+pub fn backward_sums(
+    isa: Isa,
+    x: &[f32],
+    dy: &[f32],
+    mean: &[f32],
+    map: &ScaleShift,
+    activation: Activation,
+) -> BackwardSums {
+    let channels = mean.len();
+    let total = pixels(x.len(), channels);
+    assert_eq!(dy.len(), x.len(), "gradient of another shape");
+    map.check(channels);
+    let per_chunk = chunk_pixels(channels);
+    let chunks = parallel::pieces(total, per_chunk);
+    let mut partials = Buffer::unspecified(chunks * 2 * channels);
+    let shared = Shared::new(&mut partials);
+    parallel::for_each(chunks, || (), |_, chunk| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let floats = range.start * channels..range.end * channels;
+        // SAFETY: each task has its own partial sums.
+        let (plain, centred) = unsafe { shared.slice(chunk * 2 * channels, 2 * channels) }.split_at_mut(channels);
+        dispatch(isa, ChunkSums { x: &x[floats.clone()], dy: &dy[floats], mean, map, activation, plain, centred });
+    });
+    let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
+    for part in partials.chunks_exact(2 * channels) {
+        for c in 0..channels {
+            plain[c] += f64::from(part[c]);
+            centred[c] += f64::from(part[channels + c]);
+        }
+    }
+    BackwardSums { plain, centred }
+}
+
+struct ChunkSums<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    mean: &'a [f32],
+    map: &'a ScaleShift,
+    activation: Activation,
+    plain: &'a mut [f32],
+    centred: &'a mut [f32],
+}
+
+impl Kernel for ChunkSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let channels = self.mean.len();
+        let gate = Gate { map: self.map, activation: self.activation };
+        channel_sums(simd, self.x.len() / channels, [self.plain, self.centred], |at, c, n| {
+            // SAFETY: at + n lies inside x and dy, c + n inside the channels.
+            unsafe {
+                let x = load(simd, self.x.as_ptr().add(at), n);
+                let g = gate.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
+                [g, simd.mul(g, simd.sub(x, load(simd, self.mean.as_ptr().add(c), n)))]
+            }
+        });
+    }
+}
+
+/// `dx = g a + x b + c` per channel, with `g` as in [`BackwardSums`]: what batch norm's backward comes down to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackwardMap {
+    /// Factor of the gradient.
+    pub of_gradient: Vec<f32>,
+    /// Factor of the input.
+    pub of_input: Vec<f32>,
+    /// Constant.
+    pub constant: Vec<f32>,
+}
+
+impl BackwardMap {
+    /// With the batch's statistics, over `count` pixels: the mean and the variance depend on `x` as well.
+    pub fn train(gamma: &[f32], moments: &Moments, eps: f32, sums: &BackwardSums, count: usize) -> Self {
+        let (mut of_gradient, mut of_input, mut constant) = (vec![], vec![], vec![]);
+        for (c, &gamma) in gamma.iter().enumerate() {
+            let inverse = 1.0 / (f64::from(moments.var[c]) + f64::from(eps)).sqrt();
+            let a = f64::from(gamma) * inverse;
+            let b = -a * inverse * inverse * sums.centred[c] / count as f64;
+            of_gradient.push(a as f32);
+            of_input.push(b as f32);
+            constant.push((-a * sums.plain[c] / count as f64 - b * f64::from(moments.mean[c])) as f32);
+        }
+        BackwardMap { of_gradient, of_input, constant }
+    }
+
+    /// With running statistics, which are constants.
+    pub fn eval(map: &ScaleShift) -> Self {
+        let zeros = vec![0.0; map.scale.len()];
+        BackwardMap { of_gradient: map.scale.clone(), of_input: zeros.clone(), constant: zeros }
+    }
+}
+
+/// `dx (+)= g a + x b + c`.
+///
+/// # Panics
+/// If lengths don't agree.
+#[allow(clippy::too_many_arguments)] // one pass over four tensors
+pub fn backward_apply(
+    isa: Isa,
+    x: &[f32],
+    dy: &[f32],
+    map: &ScaleShift,
+    activation: Activation,
+    backward: &BackwardMap,
+    accumulate: Accumulate,
+    dx: &mut [f32],
+) {
+    let channels = map.scale.len();
+    let total = pixels(x.len(), channels);
+    map.check(channels);
+    let lengths = [backward.of_gradient.len(), backward.of_input.len(), backward.constant.len()];
+    assert_eq!(lengths, [channels; 3], "backward map of another number of channels");
+    assert!(dy.len() == x.len() && dx.len() == x.len(), "gradient of another shape");
+    let shared = Shared::new(dx);
+    let per_chunk = chunk_pixels(channels);
+    parallel::for_each(parallel::pieces(total, per_chunk), || (), |_, chunk| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let floats = range.start * channels..range.end * channels;
+        // SAFETY: each task has its own pixels.
+        let dx = unsafe { shared.slice(floats.start, floats.len()) };
+        let gate = Gate { map, activation };
+        dispatch(isa, BackwardApply { x: &x[floats.clone()], dy: &dy[floats], gate, backward, accumulate, dx });
+    });
+}
+
+struct BackwardApply<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    gate: Gate<'a>,
+    backward: &'a BackwardMap,
+    accumulate: Accumulate,
+    dx: &'a mut [f32],
+}
+
+impl Kernel for BackwardApply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let BackwardMap { of_gradient, of_input, constant } = self.backward;
+        for_each_vector::<S>(self.dx.len(), of_gradient.len(), |at, c, n| {
+            // SAFETY: at + n lies inside x, dy and dx, c + n inside the channels.
+            unsafe {
+                let x = load(simd, self.x.as_ptr().add(at), n);
+                let g = self.gate.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
+                let mut dx = simd.mul_add(x, load(simd, of_input.as_ptr().add(c), n), load(simd, constant.as_ptr().add(c), n));
+                if self.accumulate == Accumulate::Add {
+                    dx = simd.add(dx, load(simd, self.dx.as_ptr().add(at), n));
+                }
+                dx = simd.mul_add(g, load(simd, of_gradient.as_ptr().add(c), n), dx);
+                store(simd, self.dx.as_mut_ptr().add(at), dx, n);
+            }
+        });
+    }
+}
+
+/// Lets a gradient through where the activation was positive, recomputed from its input.
+#[derive(Clone, Copy)]
+struct Gate<'a> {
+    map: &'a ScaleShift,
+    activation: Activation,
+}
+
+impl Gate<'_> {
+    /// # Safety
+    /// `c + n` must not exceed the channels.
+    #[inline(always)]
+    unsafe fn pass<S: Simd>(&self, simd: S, x: S::V, dy: S::V, c: usize, n: usize) -> S::V {
+        if self.activation == Activation::Identity {
+            return dy;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (scale, shift) = (load(simd, self.map.scale.as_ptr().add(c), n), load(simd, self.map.shift.as_ptr().add(c), n));
+            simd.where_positive(simd.mul_add(x, scale, shift), dy)
+        }
+    }
+}

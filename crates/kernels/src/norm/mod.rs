@@ -1,0 +1,228 @@
+//! Batch norm in NHWC, with ReLU fused: statistics, application, backward.
+//!
+//! ```text
+//! y = act(x scale + shift),   scale = gamma / sqrt(var + eps),   shift = beta - mean scale
+//! ```
+//!
+//! Statistics and gradients are sums over pixels: each fixed chunk of pixels is summed in f32 (the variance
+//! around the chunk's own mean), the chunks are combined in f64 in their order. Reference:
+//! `resnet_reference::batch_norm_train` and `batch_norm_train_backward`.
+
+mod backward;
+mod vectors;
+
+pub use backward::{BackwardMap, BackwardSums, backward_apply, backward_sums};
+
+use crate::buffer::Buffer;
+use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, Simd, dispatch};
+use vectors::{channel_sums, for_each_vector, load, store};
+
+/// Floats in a chunk of pixels: 64 KiB, so that a second look finds it in cache.
+const CHUNK: usize = 16 << 10;
+/// Pixels in a chunk at most, however few channels: a sum in f32 loses more the longer it gets.
+const CHUNK_PIXELS: usize = 1 << 10;
+
+/// What follows the affine map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(., 0)`
+    Relu,
+}
+
+/// Whether a result replaces what is there or is added to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accumulate {
+    /// Overwrites.
+    Set,
+    /// Adds.
+    Add,
+}
+
+/// Mean and (biased) variance of each channel over all pixels of all pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// Mean of a channel.
+    pub mean: Vec<f32>,
+    /// Mean squared distance from the mean, divided by the number of pixels.
+    pub var: Vec<f32>,
+}
+
+/// The affine map of a channel that normalisation comes down to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaleShift {
+    /// A factor a channel.
+    pub scale: Vec<f32>,
+    /// A summand a channel.
+    pub shift: Vec<f32>,
+}
+
+impl ScaleShift {
+    /// `scale = gamma / sqrt(var + eps)`, `shift = beta - mean scale`.
+    ///
+    /// # Panics
+    /// If lengths differ.
+    pub fn new(gamma: &[f32], beta: &[f32], moments: &Moments, eps: f32) -> Self {
+        let lengths = [beta.len(), moments.mean.len(), moments.var.len()];
+        assert_eq!(lengths, [gamma.len(); 3], "gamma, beta, mean and variance are of one length");
+        let statistics = moments.mean.iter().zip(&moments.var);
+        let (scale, shift) = gamma
+            .iter()
+            .zip(beta)
+            .zip(statistics)
+            .map(|((&gamma, &beta), (&mean, &var))| {
+                let scale = f64::from(gamma) / (f64::from(var) + f64::from(eps)).sqrt();
+                (scale as f32, (f64::from(beta) - f64::from(mean) * scale) as f32)
+            })
+            .unzip();
+        ScaleShift { scale, shift }
+    }
+}
+
+impl ScaleShift {
+    /// Kernels read both at the same offsets.
+    fn check(&self, channels: usize) {
+        assert!(self.scale.len() == channels && self.shift.len() == channels, "map of another number of channels");
+    }
+}
+
+/// Pixels of a tensor of `len` floats.
+///
+/// # Panics
+/// If `len` is no multiple of `channels`.
+fn pixels(len: usize, channels: usize) -> usize {
+    assert!(channels > 0 && len.is_multiple_of(channels), "{len} floats are no pixels of {channels} channels");
+    len / channels
+}
+
+fn chunk_pixels(channels: usize) -> usize {
+    (CHUNK / channels).clamp(1, CHUNK_PIXELS)
+}
+
+/// Mean and variance of each channel of `x: [pixels, channels]`.
+///
+/// # Panics
+/// If `x` is empty or its length no multiple of `channels`.
+pub fn moments(isa: Isa, x: &[f32], channels: usize) -> Moments {
+    let total = pixels(x.len(), channels);
+    assert!(total > 0, "no pixels to take statistics of");
+    let per_chunk = chunk_pixels(channels);
+    let chunks = parallel::pieces(total, per_chunk);
+    let mut partials = Buffer::unspecified(chunks * 3 * channels);
+    let shared = Shared::new(&mut partials);
+    parallel::for_each(chunks, || (), |_, chunk| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let x = &x[range.start * channels..range.end * channels];
+        // SAFETY: each task has its own partial sums.
+        let (mean, sums) = unsafe { shared.slice(chunk * 3 * channels, 3 * channels) }.split_at_mut(channels);
+        let (distances, squares) = sums.split_at_mut(channels);
+        dispatch(isa, ChunkMoments { x, mean, distances, squares });
+    });
+    combine(&partials, total, per_chunk, channels)
+}
+
+/// Chan's formula, chunk after chunk: means weighted by pixels, squares corrected for the means' distance. The same
+/// correction turns sums of distances from a chunk's rounded mean into those from its true one.
+fn combine(partials: &[f32], total: usize, per_chunk: usize, channels: usize) -> Moments {
+    let (mut mean, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    let mut seen = 0.0;
+    for (chunk, part) in partials.chunks_exact(3 * channels).enumerate() {
+        let count = parallel::piece(total, per_chunk, chunk).len() as f64;
+        for c in 0..channels {
+            let lost = f64::from(part[channels + c]) / count;
+            let own = (f64::from(part[2 * channels + c]) - lost * lost * count).max(0.0);
+            let distance = f64::from(part[c]) + lost - mean[c];
+            mean[c] += distance * count / (seen + count);
+            squares[c] += own + distance * distance * seen * count / (seen + count);
+        }
+        seen += count;
+    }
+    Moments {
+        mean: mean.iter().map(|&mean| mean as f32).collect(),
+        var: squares.iter().map(|&squares| (squares / total as f64) as f32).collect(),
+    }
+}
+
+/// A chunk's mean as far as one sum in f32 finds it, and the sums of distances from it and of their squares: distances
+/// are small where the mean is large, so they know what the first sum lost.
+struct ChunkMoments<'a> {
+    x: &'a [f32],
+    mean: &'a mut [f32],
+    distances: &'a mut [f32],
+    squares: &'a mut [f32],
+}
+
+impl Kernel for ChunkMoments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let channels = self.mean.len();
+        let x = self.x.as_ptr();
+        // SAFETY: `channel_sums` calls with at + n inside x and c + n inside the channels.
+        channel_sums(simd, self.x.len() / channels, [&mut *self.mean], |at, _, n| unsafe { [load(simd, x.add(at), n)] });
+        let count = (self.x.len() / channels) as f32;
+        self.mean.iter_mut().for_each(|mean| *mean /= count);
+        let mean = self.mean.as_ptr();
+        // SAFETY: as above.
+        channel_sums(simd, self.x.len() / channels, [self.distances, &mut *self.squares], |at, c, n| unsafe {
+            let distance = simd.sub(load(simd, x.add(at), n), load(simd, mean.add(c), n));
+            [distance, simd.mul(distance, distance)]
+        });
+    }
+}
+
+/// `out = act(x scale + shift + other)`, per channel; `other` is the other operand of equation (1), if any.
+///
+/// # Panics
+/// If lengths don't agree.
+pub fn apply(isa: Isa, x: &[f32], map: &ScaleShift, other: Option<&[f32]>, activation: Activation, out: &mut [f32]) {
+    let channels = map.scale.len();
+    let total = pixels(x.len(), channels);
+    map.check(channels);
+    assert_eq!(out.len(), x.len(), "output of another shape");
+    assert!(other.is_none_or(|other| other.len() == x.len()), "other operand of another shape");
+    let shared = Shared::new(out);
+    let per_chunk = chunk_pixels(channels);
+    parallel::for_each(parallel::pieces(total, per_chunk), || (), |_, chunk| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let floats = range.start * channels..range.end * channels;
+        // SAFETY: each task has its own pixels.
+        let out = unsafe { shared.slice(floats.start, floats.len()) };
+        let other = other.map(|other| &other[floats.clone()]);
+        dispatch(isa, Apply { x: &x[floats], map, other, activation, out });
+    });
+}
+
+struct Apply<'a> {
+    x: &'a [f32],
+    map: &'a ScaleShift,
+    other: Option<&'a [f32]>,
+    activation: Activation,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let zero = simd.splat(0.0);
+        for_each_vector::<S>(self.out.len(), self.map.scale.len(), |at, c, n| {
+            // SAFETY: at + n lies inside x, other and out, c + n inside the channels.
+            unsafe {
+                let (scale, shift) = (load(simd, self.map.scale.as_ptr().add(c), n), load(simd, self.map.shift.as_ptr().add(c), n));
+                let mut y = simd.mul_add(load(simd, self.x.as_ptr().add(at), n), scale, shift);
+                if let Some(other) = self.other {
+                    y = simd.add(y, load(simd, other.as_ptr().add(at), n));
+                }
+                if self.activation == Activation::Relu {
+                    y = simd.max(y, zero);
+                }
+                store(simd, self.out.as_mut_ptr().add(at), y, n);
+            }
+        });
+    }
+}

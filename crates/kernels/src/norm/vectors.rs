@@ -1,0 +1,85 @@
+//! Walking over `[pixels, channels]` in vectors, the last one of a pixel's channels being partial.
+
+use crate::simd::Simd;
+
+/// `LANES` floats, or `n` of them with zeros behind.
+///
+/// # Safety
+/// `p` must be valid for reading `n` floats.
+#[inline(always)]
+pub(super) unsafe fn load<S: Simd>(simd: S, p: *const f32, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { if n == S::LANES { simd.load(p) } else { simd.load_partial(p, n) } }
+}
+
+/// # Safety
+/// `p` must be valid for writing `n` floats.
+#[inline(always)]
+pub(super) unsafe fn store<S: Simd>(simd: S, p: *mut f32, v: S::V, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { if n == S::LANES { simd.store(p, v) } else { simd.store_partial(p, v, n) } }
+}
+
+/// Calls `f(offset, channel, lanes)` for every vector of `[pixels, channels]`.
+#[inline(always)]
+pub(super) fn for_each_vector<S: Simd>(len: usize, channels: usize, mut f: impl FnMut(usize, usize, usize)) {
+    for pixel in (0..len).step_by(channels) {
+        for c in (0..channels).step_by(S::LANES) {
+            f(pixel + c, c, S::LANES.min(channels - c));
+        }
+    }
+}
+
+/// `sums[k][c] = sum over pixels of f(offset, c, lanes)[k]`, in blocks of channels that stay in registers.
+#[inline(always)]
+pub(super) fn channel_sums<S: Simd, const K: usize>(
+    simd: S,
+    pixels: usize,
+    mut sums: [&mut [f32]; K],
+    f: impl Fn(usize, usize, usize) -> [S::V; K],
+) {
+    let channels = sums[0].len();
+    let mut c = 0;
+    while c < channels {
+        let rest = channels - c;
+        c += if rest >= 4 * S::LANES {
+            channel_block::<S, K, 4>(simd, pixels, channels, c, S::LANES, &mut sums, &f)
+        } else if rest >= 2 * S::LANES {
+            channel_block::<S, K, 2>(simd, pixels, channels, c, S::LANES, &mut sums, &f)
+        } else {
+            channel_block::<S, K, 1>(simd, pixels, channels, c, S::LANES.min(rest), &mut sums, &f)
+        };
+    }
+}
+
+/// `V` vectors of channels from `c` on; returns how many channels that were.
+#[inline(always)]
+fn channel_block<S: Simd, const K: usize, const V: usize>(
+    simd: S,
+    pixels: usize,
+    channels: usize,
+    c: usize,
+    lanes: usize,
+    sums: &mut [&mut [f32]; K],
+    f: &impl Fn(usize, usize, usize) -> [S::V; K],
+) -> usize {
+    let mut acc = [[simd.splat(0.0); V]; K];
+    for pixel in 0..pixels {
+        for v in 0..V {
+            let from = c + v * S::LANES;
+            let values = f(pixel * channels + from, from, lanes);
+            for (acc, value) in acc.iter_mut().zip(values) {
+                acc[v] = simd.add(acc[v], value);
+            }
+        }
+    }
+    let width = (V - 1) * S::LANES + lanes;
+    for (acc, sums) in acc.iter().zip(sums) {
+        let to = &mut sums[c..c + width];
+        for (v, acc) in acc.iter().enumerate() {
+            // SAFETY: the last vector's lanes end at `width`, the length of `to`.
+            unsafe { store(simd, to.as_mut_ptr().add(v * S::LANES), *acc, lanes) };
+        }
+    }
+    width
+}

@@ -1,0 +1,31 @@
+//! What the tests of several kernels share.
+
+use resnet_testing::max_relative_to_norm;
+
+/// `Err` unless the largest error is at most `tolerance` times the root mean square of what was expected.
+pub(crate) fn near(what: &str, actual: &[f32], expected: &[f64], tolerance: f64) -> Result<(), String> {
+    let error = max_relative_to_norm(actual, expected);
+    if error <= tolerance {
+        Ok(())
+    } else {
+        Err(format!("{what}: relative error {error:.1e} where {tolerance:.1e} is allowed"))
+    }
+}
+
+/// Panics unless `run` gives the same bits on one, two and seven threads.
+#[track_caller]
+pub(crate) fn assert_threads_change_nothing(run: impl Fn() -> Vec<Vec<f32>> + Sync) {
+    let bits = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
+        let outputs = pool.install(&run);
+        outputs
+            .into_iter()
+            .map(|values| values.into_iter().map(f32::to_bits).collect())
+            .collect::<Vec<Vec<u32>>>()
+    };
+    let one = bits(1);
+    assert!(one.iter().all(|values| !values.is_empty()), "nothing was computed");
+    for threads in [2, 7] {
+        assert!(one == bits(threads), "{threads} threads give other bits than one");
+    }
+}
