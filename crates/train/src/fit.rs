@@ -51,6 +51,22 @@ pub enum Outcome {
 /// stopped; the model must be the same, its values do not matter. A run that is finished is not trained again. The work is
 /// done in a thread with a stack of its own, so that a network's depth is no concern of the caller's.
 ///
+/// ```no_run
+/// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
+/// use resnet_record::{Recipe, Run, RunRecord};
+/// use resnet_train::{Options, Outcome, Quiet, fit};
+///
+/// let recipe = Recipe::load("xtask/recipes/quick-start.toml".as_ref())?;
+/// let data = resnet_data::generated::shapes(4500, 1000, 0);
+/// let mut run = Run::create("runs/first".as_ref(), &recipe, RunRecord::begin("first", &recipe))?;
+/// match fit(model, &data, &mut run, &Options::default(), &mut Quiet)? {
+///     Outcome::Finished(results) => println!("{:?}", results.test.map(|scores| scores.top1())),
+///     Outcome::Interrupted { step } => println!("stopped after {step} steps; Run::open and fit go on"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// If recipe, data, model and checkpoint do not fit each other, if the training diverges, or if something cannot be
 /// written. Checkpoints already written stay.

@@ -217,7 +217,7 @@ mod tests {
 
     /// Three steps of minimising 0.5 w^2 k, whose gradient is k w, at two rates; returns w after each step.
     fn three_steps(kind: Momentum, momentum: f64, weight_decay: f64) -> Vec<Vec<f32>> {
-        let start = [1.0f32, -2.0, 0.5];
+        let start = [1.5f32, -2.0, 0.5];
         let w = Var::new(&start, &Device::Cpu).unwrap();
         let k = Tensor::new(&[1.0f32, 0.5, -1.0], &Device::Cpu).unwrap();
         let variables = BTreeMap::from([("w".to_owned(), w.clone())]);
@@ -246,26 +246,27 @@ mod tests {
 
     #[test]
     fn momentum_and_weight_decay_by_hand() {
-        // w0 = 1: g = 1.1, v = 1.1, w = 0.89; g = 0.979, v = 1.969, w = 0.6931; g = 0.76241, v = 2.53451, w = 0.5663745
-        let hand = [[0.89, -1.88, 0.545], [0.6931, -1.6592, 0.63455], [0.5663745, -1.510064, 0.70340225]];
+        // The first: g = 1.5 + 0.15, v = 1.65, w = 1.335; g = 1.4685, v = 2.9535, w = 1.03965;
+        // g = 1.143615, v = 3.801765, w = 1.03965 - 0.05 * 3.801765.
+        let hand = [[1.335, -1.88, 0.545], [1.03965, -1.6592, 0.63455], [0.84956175, -1.510064, 0.70340225]];
         close(&three_steps(Momentum::Classic, 0.9, 0.1), hand);
     }
 
     #[test]
     fn nesterov_by_hand() {
-        // w0 = 1: g = 1.1, v = 1.1, step 1.1 + 0.99 = 2.09, w = 0.791; g = 0.8701, v = 1.8601, step 2.54419, w = 0.536581;
-        // g = 0.5902391, v = 2.2643291, step 2.62813529, w = 0.4051742355
+        // The first: g = v = 1.65, w = 1.5 - 0.1 (1.65 + 0.9 * 1.65); g = 1.30515, v = 2.79015,
+        // w = 1.1865 - 0.1 (1.30515 + 0.9 * 2.79015); then at a rate of 0.05.
         let hand = [
-            [0.791, -1.772, 0.5855],
-            [0.536581, -1.472792, 0.7220705],
-            [0.4051742355, -1.302043256, 0.8215515027],
+            [1.1865, -1.772, 0.5855],
+            [0.8048715, -1.472792, 0.7220705],
+            [0.60776135325, -1.302043256, 0.8215515027],
         ];
         close(&three_steps(Momentum::Nesterov, 0.9, 0.1), hand);
     }
 
     #[test]
     fn plain_descent_by_hand() {
-        let hand = [[0.9, -1.9, 0.55], [0.81, -1.805, 0.605], [0.7695, -1.759875, 0.63525]];
+        let hand = [[1.35, -1.9, 0.55], [1.215, -1.805, 0.605], [1.15425, -1.759875, 0.63525]];
         close(&three_steps(Momentum::Classic, 0.0, 0.0), hand);
     }
 
