@@ -62,6 +62,7 @@ impl Plan {
                 self.kept[value.0] = true;
             }
         }
+        self.last_use[self.output.0] = usize::MAX;
         // A normalised value may exist only as a recipe over its source: the source lives as long.
         for step in self.steps.iter().rev() {
             if let Step::Norm(norm) = step {
@@ -70,7 +71,6 @@ impl Plan {
                 self.kept[x] |= self.kept[y];
             }
         }
-        self.last_use[self.output.0] = usize::MAX;
     }
 
     /// The layers in order, for summaries.

@@ -1,0 +1,216 @@
+//! Units of every branch and shortcut against the same formula written with single functions: outputs, all gradients,
+//! running statistics, names of parameters.
+
+use std::collections::BTreeMap;
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::{VarBuilder, VarMap};
+use resnet_blocks::{
+    Branch, FullPreActivation, Names, Original, ShapeChange, Split, StridePlace, Unit, UnitConfig,
+};
+use resnet_ops::{BatchNorm, Mode, add, batch_norm, bn_relu, conv2d, relu, zero_pad_shortcut};
+use resnet_testing::{max_relative_to_norm, recipe, table, uniform};
+
+/// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by a few
+/// times 1e-6.
+const TOLERANCE: f64 = 5e-5;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Original,
+    PreActivation,
+    FirstPreActivation,
+}
+
+fn unit(kind: Kind, config: UnitConfig, vb: VarBuilder) -> Result<Box<dyn Unit>> {
+    Ok(match kind {
+        Kind::Original => Box::new(Original::new(config, vb)?),
+        Kind::PreActivation => Box::new(FullPreActivation::new(config, vb)?),
+        Kind::FirstPreActivation => {
+            Box::new(FullPreActivation::new(config, vb)?.with_split(Split::AfterActivation))
+        }
+    })
+}
+
+fn configs() -> Vec<UnitConfig> {
+    let mut configs = Vec::new();
+    for names in [Names::Torchvision, Names::Timm] {
+        for shape_change in [ShapeChange::ZeroPadding, ShapeChange::Projection] {
+            let places = [StridePlace::First1x1, StridePlace::Middle3x3].map(Branch::Bottleneck);
+            for branch in [Branch::Basic, places[0], places[1]] {
+                for (inputs, outputs, stride) in [(8, 8, 1), (3, 8, 1), (4, 12, 2), (8, 8, 2)] {
+                    configs.push(UnitConfig { inputs, outputs, stride, branch, shape_change, names });
+                }
+            }
+        }
+    }
+    configs
+}
+
+/// Variables by name, filled by the recipe; asking for one makes it.
+struct Parameters(VarMap);
+
+impl Parameters {
+    fn builder(&self) -> VarBuilder<'static> {
+        VarBuilder::from_varmap(&self.0, DType::F32, &Device::Cpu)
+    }
+
+    fn by_name(&self) -> BTreeMap<String, Var> {
+        self.0
+            .data()
+            .lock()
+            .expect("no poison")
+            .iter()
+            .map(|(name, var)| (name.clone(), var.clone()))
+            .collect()
+    }
+
+    fn fill(&self) -> Result<()> {
+        for (name, var) in self.by_name() {
+            var.set(&Tensor::from_vec(recipe::tensor(&name, var.dims()), var.dims(), &Device::Cpu)?)?;
+        }
+        Ok(())
+    }
+
+    fn conv(&self, name: &str, x: &Tensor, stride: usize) -> Result<Tensor> {
+        let weight = &self.by_name()[&format!("{name}.weight")];
+        conv2d(x, weight, stride, weight.dims()[2] / 2)
+    }
+
+    fn norm(&self, name: &str) -> BatchNorm {
+        let variables = self.by_name();
+        let var = |tensor: &str| variables[&format!("{name}.{tensor}")].clone();
+        let of = |tensor: &str| var(tensor).as_tensor().clone();
+        BatchNorm::from_tensors(of("weight"), of("bias"), var("running_mean"), var("running_var"))
+    }
+}
+
+/// The unit's formula with a function call for each of its operations.
+fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    let UnitConfig { inputs, outputs, stride, .. } = *config;
+    let (norm, projection, projection_norm) = match config.names {
+        Names::Torchvision => ("bn", "downsample.0", "downsample.1"),
+        Names::Timm => ("norm", "downsample.conv", "downsample.norm"),
+    };
+    let strides = match config.branch {
+        Branch::Basic => vec![stride, 1],
+        Branch::Bottleneck(StridePlace::First1x1) => vec![stride, 1, 1],
+        Branch::Bottleneck(StridePlace::Middle3x3) => vec![1, stride, 1],
+    };
+    let identity = inputs == outputs && stride == 1;
+    let projects = !identity && config.shape_change == ShapeChange::Projection;
+    let shortcut = |x: &Tensor| match (identity, projects) {
+        (true, _) => Ok(x.clone()),
+        (false, false) => zero_pad_shortcut(x, stride, outputs),
+        (false, true) => p.conv(projection, x, stride),
+    };
+    let layer = |i: usize| (format!("conv{}", i + 1), p.norm(&format!("{norm}{}", i + 1)));
+    let mut y = x.clone();
+    if kind == Kind::Original {
+        for (i, &stride) in strides.iter().enumerate() {
+            let (conv, norm) = layer(i);
+            y = p.conv(&conv, &y, stride)?;
+            y = if i + 1 < strides.len() { bn_relu(&y, &norm, mode)? } else { batch_norm(&y, &norm, mode)? };
+        }
+        let mut h = shortcut(x)?;
+        if projects {
+            h = batch_norm(&h, &p.norm(projection_norm), mode)?;
+        }
+        return relu(&add(&h, &y)?);
+    }
+    let mut first = None;
+    for (i, &stride) in strides.iter().enumerate() {
+        let (conv, norm) = layer(i);
+        let activated = bn_relu(&y, &norm, mode)?;
+        y = p.conv(&conv, &activated, stride)?;
+        first.get_or_insert(activated);
+    }
+    let shared = kind == Kind::FirstPreActivation || projects;
+    let from = if shared { first.expect("a branch has layers") } else { x.clone() };
+    add(&shortcut(&from)?, &y)
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("f32 on the CPU")
+}
+
+fn near(what: &str, found: &Tensor, expected: &Tensor) -> std::result::Result<(), String> {
+    let error = max_relative_to_norm(
+        &values(found),
+        &values(expected).into_iter().map(f64::from).collect::<Vec<_>>(),
+    );
+    if found.dims() == expected.dims() && error <= TOLERANCE {
+        return Ok(());
+    }
+    Err(format!("{what}: {:?} and {:?}, relative error {error:.1e}", found.dims(), expected.dims()))
+}
+
+fn gradient<'a>(gradients: &'a GradStore, var: &Var) -> &'a Tensor {
+    gradients.get(var).expect("a gradient")
+}
+
+fn check(kind: Kind, config: UnitConfig, mode: Mode) -> Result<std::result::Result<(), String>> {
+    let (recorded, single) = (Parameters(VarMap::new()), Parameters(VarMap::new()));
+    let unit_of_one_node = unit(kind, config, recorded.builder())?;
+    unit(kind, config, single.builder())?;
+    recorded.fill()?;
+    single.fill()?;
+    let dims = [3, config.inputs, 9, 7];
+    let x = Var::from_vec(uniform(1, dims.iter().product()), &dims, &Device::Cpu)?;
+    let y = unit_of_one_node.forward(&x, mode)?;
+    let expected = composed(kind, &config, &single, &x, mode)?;
+    if let Err(fault) = near("output", &y, &expected) {
+        return Ok(Err(fault));
+    }
+    let dy = Tensor::from_vec(uniform(2, y.elem_count()), y.dims(), &Device::Cpu)?;
+    let (found, expected) = ((&y * &dy)?.sum_all()?.backward()?, (expected * dy)?.sum_all()?.backward()?);
+    let mut faults = Vec::new();
+    faults.extend(near("dx", gradient(&found, &x), gradient(&expected, &x)).err());
+    let single = single.by_name();
+    for (name, var) in recorded.by_name() {
+        // Running statistics, after the step.
+        faults.extend(near(&name, &var, &single[&name]).err());
+        match (found.get(&var), expected.get(&single[&name])) {
+            (Some(found), Some(expected)) if mode == Mode::Train => {
+                faults.extend(near(&format!("gradient of {name}"), found, expected).err());
+            }
+            // Single convolutions know no evaluation, in which parameters are constants.
+            (None, _) if mode == Mode::Eval || name.contains("running_") => {}
+            (found, _) => faults
+                .push(format!("gradient of {name}: {}", if found.is_some() { "unexpected" } else { "none" })),
+        }
+    }
+    Ok(if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) })
+}
+
+#[test]
+fn units_are_their_formula() {
+    let kinds = [Kind::Original, Kind::PreActivation, Kind::FirstPreActivation];
+    let cases: Vec<(Kind, UnitConfig, Mode)> = kinds
+        .into_iter()
+        .flat_map(|kind| configs().into_iter().map(move |config| (kind, config)))
+        .flat_map(|(kind, config)| [Mode::Train, Mode::Eval].map(|mode| (kind, config, mode)))
+        .collect();
+    table::run(&cases, |&(kind, config, mode)| check(kind, config, mode).map_err(|e| e.to_string())?);
+}
+
+#[test]
+fn a_bottleneck_whose_width_is_no_quarter_is_refused() {
+    let vb = || VarBuilder::zeros(DType::F32, &Device::Cpu);
+    for kind in [Kind::Original, Kind::PreActivation] {
+        let fault = unit(kind, UnitConfig::bottleneck(8, 10, 1), vb())
+            .expect_err("10 is no multiple of 4")
+            .to_string();
+        assert!(fault.contains("no multiple of 4"), "{fault}");
+    }
+}
+
+#[test]
+fn an_input_of_other_channels_is_refused() -> Result<()> {
+    let unit = Original::new(UnitConfig::basic(8, 8, 1), VarBuilder::zeros(DType::F32, &Device::Cpu))?;
+    let x = Tensor::zeros((2, 7, 4, 4), DType::F32, &Device::Cpu)?;
+    let fault = unit.forward(&x, Mode::Eval).expect_err("7 channels").to_string();
+    assert!(fault.contains("takes 8 channels, got 7"), "{fault}");
+    Ok(())
+}
