@@ -13,6 +13,7 @@ mod micro;
 mod pack;
 mod strip;
 mod weight_grad;
+mod winograd;
 
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
@@ -69,6 +70,22 @@ impl ConvShape {
 /// Output pixels along one axis.
 pub(crate) fn extent(size: usize, kernel: usize, stride: usize, padding: usize) -> usize {
     (size + 2 * padding).checked_sub(kernel).map_or(0, |span| span / stride + 1)
+}
+
+/// The ways to compute a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Products over strips of input: any geometry.
+    Direct,
+    /// Winograd's F(4x4, 3x3): 3x3 at stride 1 and padding 1, channels in whole vectors.
+    Winograd,
+}
+
+impl Algorithm {
+    /// The one that is used for all three passes of `shape`.
+    pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
+        if winograd::applies(shape, isa.lanes()) { Algorithm::Winograd } else { Algorithm::Direct }
+    }
 }
 
 /// What happens to the input while it is loaded, before padding.
@@ -128,15 +145,16 @@ pub fn forward(
     if let Some(residual) = epilogue.residual {
         check("residual", residual, shape.output_len());
     }
-    let pass = Correlation::forward(shape);
-    let packed = pack::for_output(shape, weight, 2 * isa.lanes());
-    pass.run(isa, x, prologue, &packed, epilogue, out);
+    match Algorithm::choose(isa, shape) {
+        Algorithm::Winograd => winograd::output(isa, shape, x, prologue, weight, epilogue, out),
+        Algorithm::Direct => {
+            let packed = pack::for_output(shape, weight, 2 * isa.lanes());
+            Correlation::forward(shape).run(isa, x, prologue, &packed, epilogue, out);
+        }
+    }
 }
 
 /// `dx`, the gradient with respect to the (normalised, rectified) input, from `dy`, that of the output.
-///
-/// A stride of `s` splits the input's pixels into `s * s` phases, each of which sees its own subset of the
-/// filter's taps at stride 1.
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`.
@@ -144,6 +162,15 @@ pub fn input_grad(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("input gradient", dx, shape.input_len());
+    match Algorithm::choose(isa, shape) {
+        Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, dx),
+        Algorithm::Direct => input_grad_direct(isa, shape, dy, weight, dx),
+    }
+}
+
+/// A stride of `s` splits the input's pixels into `s * s` phases, each of which sees its own subset of the filter's
+/// taps at stride 1.
+fn input_grad_direct(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
     for phase_y in 0..shape.stride.min(shape.in_h) {
         for phase_x in 0..shape.stride.min(shape.in_w) {
             match Correlation::input_phase(shape, phase_y, phase_x) {
@@ -181,5 +208,8 @@ pub fn weight_grad(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, d
     check("output gradient", dy, shape.output_len());
     check("weight gradient", dw, shape.weight_len());
     check_prologue(prologue, shape.in_c);
-    weight_grad::run(isa, shape, x, prologue, dy, dw);
+    match Algorithm::choose(isa, shape) {
+        Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
+        Algorithm::Direct => weight_grad::run(isa, shape, x, prologue, dy, dw),
+    }
 }

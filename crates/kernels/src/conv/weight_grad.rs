@@ -156,8 +156,9 @@ impl Block<'_> {
         unsafe {
             let acc: [[S::V; 2]; R] = micro::inputs_by_outputs(
                 simd,
-                (self.strip.as_ptr().add(source), self.source_at),
-                (self.dy.as_ptr().add(column), self.target_at),
+                self.strip.as_ptr().add(source),
+                self.dy.as_ptr().add(column),
+                self.source_at.iter().copied().zip(self.target_at.iter().copied()),
                 columns,
             );
             for (r, row) in acc.into_iter().enumerate() {
