@@ -10,7 +10,7 @@ use resnet_data::{
 fn set(images: usize, side: usize) -> Arc<ImageSet> {
     let bytes = images * 3 * side * side;
     // The first byte of an image names it; the others are noise enough to notice a misplaced row.
-    let mut pixels: Vec<u8> = (0..bytes).map(|i| (i * 2_654_435_761 >> 13) as u8).collect();
+    let mut pixels: Vec<u8> = (0..bytes).map(|i| ((i * 2_654_435_761) >> 13) as u8).collect();
     pixels.chunks_exact_mut(3 * side * side).enumerate().for_each(|(i, image)| image[0] = i as u8);
     let labels = (0..images).map(|i| (i % 10) as u32).collect();
     let classes = (0..10).map(|i| i.to_string()).collect();

@@ -228,7 +228,7 @@ fn the_real_data_is_read() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_changed_or_cut_archive_never_panics(

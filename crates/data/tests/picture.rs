@@ -116,7 +116,7 @@ fn a_photograph_becomes_an_input() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn arbitrary_and_changed_bytes_never_panic(

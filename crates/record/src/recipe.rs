@@ -345,8 +345,9 @@ impl Recipe {
             }
         })?;
         if let Some(GeneratedSizes { train, test }) = data.generated {
-            check(train > 0 && test > 0, &|| {
-                "[data.generated] must draw one image at least of train and test".into()
+            // The generator's own limit: 3 GB of pixels.
+            check([train, test].iter().all(|n| (1..=1_000_000).contains(n)), &|| {
+                format!("[data.generated] asks for {train} and {test} images; each must be 1 to 1,000,000")
             })?;
         }
         let images = data.generated.map_or(50_000, |sizes| sizes.train);

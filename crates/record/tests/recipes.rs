@@ -102,6 +102,7 @@ fn keys_that_do_not_go_together_are_refused() {
         ("data.std=[0.2, 0.0, 0.2]", "channel 1"),
         ("data.set=generated", "needs [data.generated]"),
         ("data.generated={train=10,test=10}", "remove it"),
+        (r#"data={set="generated",mean=[0,0,0],std=[1,1,1],generated={train=0,test=1}}"#, "0 and 1 images"),
         ("model.classes=100", "10 classes"),
         ("name=Two Words", "lower-case"),
         ("expected_error=101.0", "percentage"),

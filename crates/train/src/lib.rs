@@ -1,1 +1,95 @@
 //! Fit a classifier: optimizer, schedules, evaluation, checkpoints, resume.
+//!
+//! | file | job |
+//! |---|---|
+//! | `fit` | the trainer's face: what it is given, how it ends |
+//! | `session` | the loop: epochs, what happens at their ends, what is saved when |
+//! | `step` | one optimizer step |
+//! | `sgd` | gradient descent with momentum, in place |
+//! | `schedule` | the learning rate as a function of the step |
+//! | `plan` | a recipe and a data set turned into numbers of steps |
+//! | `evaluate` | accuracy and loss on a set of images |
+//! | `state` | all that a training must remember to go on as if never stopped |
+//! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
+//! | `observe` | what a command line is told while it waits |
+//!
+//! No ResNet is known here: anything that is a [`Classifier`] can be trained.
+//!
+//! Three promises, each with a test. Same recipe, same data, same initial weights: same weights after training, to the
+//! bit, also across interruptions. Nothing is ever chosen by test labels, and each reading of them is counted in the
+//! record. A file that was good stays good: a diverged or killed training overwrites no checkpoint with a worse thing.
+
+mod checkpoint;
+mod error;
+mod evaluate;
+mod fit;
+mod observe;
+mod plan;
+mod schedule;
+mod session;
+mod sgd;
+mod state;
+mod step;
+
+use std::collections::BTreeMap;
+
+use candle_core::{Tensor, Var};
+use resnet_ops::Mode;
+
+pub use checkpoint::MOMENTUM_PREFIX;
+pub use error::Error;
+pub use evaluate::{EvaluateConfig, evaluate};
+pub use fit::{Options, Outcome, fit};
+pub use observe::{Observer, Quiet, Split, StepReport};
+pub use plan::Plan;
+pub use schedule::Schedule;
+pub use sgd::{Sgd, SgdConfig};
+
+/// What can be trained here: a function of images with named variables.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use candle_core::{DType, Device, Result, Tensor, Var};
+/// use resnet_ops::Mode;
+/// use resnet_train::Classifier;
+///
+/// /// One linear map of the pixels.
+/// struct Linear {
+///     variables: BTreeMap<String, Var>,
+/// }
+///
+/// impl Linear {
+///     fn new(pixels: usize, classes: usize) -> Result<Linear> {
+///         let weight = Var::zeros((pixels, classes), DType::F32, &Device::Cpu)?;
+///         Ok(Linear { variables: [("fc.weight".to_owned(), weight)].into() })
+///     }
+/// }
+///
+/// impl Classifier for Linear {
+///     fn logits(&self, images: &Tensor, _mode: Mode) -> Result<Tensor> {
+///         images.flatten_from(1)?.matmul(&self.variables["fc.weight"])
+///     }
+///
+///     fn variables(&self) -> &BTreeMap<String, Var> {
+///         &self.variables
+///     }
+/// }
+///
+/// let model = Linear::new(3 * 8 * 8, 10)?;
+/// let images = Tensor::zeros((2, 3, 8, 8), DType::F32, &Device::Cpu)?;
+/// assert_eq!(model.logits(&images, Mode::Eval)?.dims(), [2, 10]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub trait Classifier: Sync {
+    /// Logits `[N, classes]` of `images: [N, 3, H, W]`.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn logits(&self, images: &Tensor, mode: Mode) -> candle_core::Result<Tensor>;
+
+    /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running statistics.
+    ///
+    /// Those that get no gradient from a backward pass (running statistics) are saved and loaded, and left alone by the
+    /// optimizer.
+    fn variables(&self) -> &BTreeMap<String, Var>;
+}

@@ -1,7 +1,7 @@
 //! CIFAR-10 and CIFAR-100 in the binary layout of their authors: what the files are called and hold.
 //!
 //! A record is one label byte (CIFAR-100: a coarse, then a fine one) and 3072 bytes of pixels, planar RGB,
-//! 32 rows of 32. [`folder`] reads the files from a folder, [`archive`] from a `.tar.gz`.
+//! 32 rows of 32. `folder` reads the files from a folder, `archive` from a `.tar.gz`.
 
 pub(crate) mod archive;
 pub(crate) mod folder;

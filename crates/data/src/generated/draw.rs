@@ -11,6 +11,10 @@ type Colour = [f32; 3];
 
 /// Samples along each side of a pixel; the share that hits the shape is how much of its colour shows.
 const SAMPLES: usize = 3;
+/// Standard deviations of the noise in an image, from and to, of 255.
+const NOISE: (f32, f32) = (3.0, 12.0);
+/// How far a shape leans either way: the tangent of 20 degrees.
+const LEAN: f32 = 0.363_970_2;
 
 /// Draws `shape` into `image`, `[3, 32, 32]` bytes.
 pub(super) fn image(shape: Shape, stream: &mut Stream, image: &mut [u8]) {
@@ -18,7 +22,7 @@ pub(super) fn image(shape: Shape, stream: &mut Stream, image: &mut [u8]) {
     let slope = direction(stream);
     let place = Place::random(stream);
     let specks: Vec<Speck> = (0..stream.below(4)).map(|_| Speck::random(stream)).collect();
-    let noise = stream.between(4.0, 18.0);
+    let noise = stream.between(NOISE.0, NOISE.1);
 
     for row in 0..SIDE {
         for column in 0..SIDE {
@@ -38,15 +42,15 @@ pub(super) fn image(shape: Shape, stream: &mut Stream, image: &mut [u8]) {
     }
 }
 
-/// Two similar colours for the background and one for the shape that stands out from both.
+/// Two similar dark colours for the background and a brighter one for the shape that stands out from both.
 fn colours(stream: &mut Stream) -> (Colour, Colour, Colour) {
-    let mut colour = || -> Colour { std::array::from_fn(|_| stream.between(20.0, 235.0)) };
+    let mut colour = |low: f32, high: f32| -> Colour { std::array::from_fn(|_| stream.between(low, high)) };
     let difference = |a: Colour, b: Colour| -> f32 { (0..3).map(|c| (a[c] - b[c]).abs()).sum() };
-    let near = colour();
-    let far = blend(near, colour(), 0.4);
+    let near = colour(10.0, 110.0);
+    let far = blend(near, colour(10.0, 110.0), 0.4);
     loop {
-        let front = colour();
-        // Of 645 at most; some front colour is always far from two backgrounds that are this alike.
+        let front = colour(90.0, 245.0);
+        // White is 405 away even from the brightest background, so this ends.
         if difference(front, near) > 130.0 && difference(front, far) > 130.0 {
             return (near, far, front);
         }
@@ -76,6 +80,13 @@ fn direction(stream: &mut Stream) -> (f32, f32) {
     }
 }
 
+/// Cosine and sine of a small angle: a point of the line above the origin, pulled in to the circle.
+fn lean(stream: &mut Stream) -> (f32, f32) {
+    let tangent = stream.between(-LEAN, LEAN);
+    let length = (1.0 + tangent * tangent).sqrt();
+    (1.0 / length, tangent / length)
+}
+
 /// Where the shape is, how large, and how it is turned and stretched.
 struct Place {
     x: f32,
@@ -89,12 +100,13 @@ impl Place {
         let radius = stream.between(7.5, 13.0);
         // The whole shape is in the picture, or nearly.
         let free = 16.5 - radius;
-        let (cos, sin) = direction(stream);
+        let (cos, sin) = lean(stream);
         let stretch = stream.between(0.88, 1.0);
         Self {
             x: 16.0 + stream.between(-free, free),
             y: 16.0 + stream.between(-free, free),
-            matrix: [cos / radius, sin / radius, -sin / (radius * stretch), cos / (radius * stretch)],
+            // The shapes' second axis points up, the rows' down.
+            matrix: [cos / radius, sin / radius, sin / (radius * stretch), -cos / (radius * stretch)],
         }
     }
 
@@ -132,7 +144,7 @@ impl Speck {
     fn random(stream: &mut Stream) -> Self {
         let (x, y) = (stream.between(0.0, 32.0), stream.between(0.0, 32.0));
         let radius = stream.between(0.8, 2.2);
-        Self { x, y, radius, colour: std::array::from_fn(|_| stream.between(0.0, 255.0)) }
+        Self { x, y, radius, colour: std::array::from_fn(|_| stream.between(60.0, 160.0)) }
     }
 
     /// Full inside, fading over one pixel at the rim.

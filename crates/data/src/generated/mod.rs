@@ -1,7 +1,9 @@
 //! The built-in data set: ten drawn shapes, so that every command runs where there is no data and no network.
 //!
-//! Place, size, angle, colours, background and noise vary, so that a network has to learn the shape and
-//! nothing else tells the class; a small ResNet gets nearly all of them right after some ten thousand images.
+//! Place, size, lean, colours, background and noise vary, so that a network has to learn the shape and nothing
+//! else tells the class. How much they vary was chosen by trial: an eight-layer ResNet gets 98 % of unseen
+//! images right after it was shown ten thousand. (Shapes turned to any angle, or darker than their background as
+//! often as lighter, take it several times as long.)
 
 mod draw;
 mod shape;
@@ -25,8 +27,8 @@ pub fn classes() -> Arc<[String]> {
 /// Draws `train` + `test` images of 32 x 32: image `i` of either part shows shape `i % 10`.
 ///
 /// Each image is a function of (`seed`, part, `i`): the same on every machine, and a larger set starts with
-/// the smaller one. Training and test images never coincide. Drawing uses all cores; 10,000 images take about
-/// a tenth of a second.
+/// the smaller one. Training and test images never coincide. Drawing uses all cores; 10,000 images take
+/// less than half a second of processor time.
 ///
 /// # Panics
 /// If `train` or `test` exceeds [`MAX_IMAGES`].

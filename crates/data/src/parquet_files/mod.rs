@@ -24,7 +24,7 @@ const MAX_ROWS: usize = 1_000_000;
 const MAX_IMAGE_BYTES: usize = 1 << 20;
 /// Rows decoded together: enough to keep threads busy, few enough to keep memory small.
 const ROWS_AT_ONCE: usize = 4_096;
-const MEND: &str = "fetch the file again, or give another copy of the data";
+const MEND: &str = "delete it and fetch it again, or give another copy of the data";
 
 /// Which data set the parquet files in `dir` hold, by the columns of the first; `None` if neither.
 pub(crate) fn kind_of(dir: &Path) -> Result<Option<DataKind>, Error> {

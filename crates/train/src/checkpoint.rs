@@ -1,0 +1,282 @@
+//! Checkpoints as safetensors files: written whole or not at all, read strictly.
+//!
+//! Weights and running statistics stand under the names that the classifier gives them; a resumable checkpoint holds
+//! besides, under [`MOMENTUM_PREFIX`], the optimizer's velocity of each, and in its metadata where the training stands.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use atomic_write_file::AtomicWriteFile;
+use candle_core::{DType, Device, Tensor, Var};
+use safetensors::{Dtype, SafeTensors, View};
+
+use crate::{Error, Sgd};
+
+/// What an optimizer's velocity is called: this, then the name of its variable.
+pub const MOMENTUM_PREFIX: &str = "optimizer.momentum.";
+
+/// Metadata key of the training's state; only in a resumable checkpoint.
+pub(crate) const STATE_KEY: &str = "training_state";
+/// Metadata key of the recipe as TOML.
+pub(crate) const RECIPE_KEY: &str = "recipe";
+/// Metadata key of what was measured of these weights, as JSON.
+pub(crate) const METRICS_KEY: &str = "metrics";
+
+/// A tensor on its way into a file.
+struct Bytes {
+    shape: Vec<usize>,
+    data: Vec<u8>,
+}
+
+impl View for &Bytes {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.data)
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len()
+    }
+}
+
+/// Writes variables, and velocities if the checkpoint is to be resumable, to `file`: temporary file, fsync, rename.
+///
+/// # Errors
+/// [`Error::NonFiniteWeight`] if a number is not finite (`step` is for that message), or what the system refuses; `file`
+/// is then as it was.
+pub(crate) fn write(
+    file: &Path,
+    variables: &BTreeMap<String, Var>,
+    optimizer: Option<&Sgd>,
+    metadata: HashMap<String, String>,
+    step: u64,
+) -> Result<(), Error> {
+    let mut tensors = BTreeMap::new();
+    for (name, variable) in variables {
+        tensors.insert(name.clone(), bytes_of(name, variable, step)?);
+    }
+    for (name, velocity) in optimizer.iter().flat_map(|sgd| sgd.velocity()) {
+        let name = format!("{MOMENTUM_PREFIX}{name}");
+        let bytes = bytes_of(&name, velocity, step)?;
+        tensors.insert(name, bytes);
+    }
+    let contents = safetensors::serialize(tensors.iter(), Some(metadata)).map_err(|error| {
+        Error::Checkpoint { file: file.to_owned(), cause: format!("it cannot be written: {error}") }
+    })?;
+    let write = || {
+        let mut out = AtomicWriteFile::open(file)?;
+        out.write_all(&contents)?;
+        out.commit()
+    };
+    write().map_err(|source| Error::Io { action: "write", file: file.to_owned(), source })
+}
+
+fn bytes_of(name: &str, tensor: &Tensor, step: u64) -> Result<Bytes, Error> {
+    let values = || tensor.flatten_all()?.to_vec1::<f32>();
+    let values = values().map_err(Error::compute(format!("saving {name}")))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(Error::NonFiniteWeight { name: name.to_owned(), step });
+    }
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Ok(Bytes { shape: tensor.dims().to_vec(), data })
+}
+
+/// What a checkpoint holds, seen to fit a classifier's variables.
+pub(crate) struct Loaded {
+    weights: BTreeMap<String, Tensor>,
+    pub(crate) velocity: BTreeMap<String, Tensor>,
+    pub(crate) metadata: HashMap<String, String>,
+}
+
+/// Reads `file` for a classifier with these variables, which stay as they are until [`Loaded::apply`].
+///
+/// # Errors
+/// If the file cannot be read or is damaged, or lacks a variable, or holds a tensor that is none or of another shape.
+pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Device) -> Result<Loaded, Error> {
+    let bad = |cause: String| Error::Checkpoint { file: file.to_owned(), cause };
+    let damaged = |error: &dyn std::fmt::Display| {
+        bad(format!(
+            "the file is damaged or not safetensors ({error}); use another checkpoint, or train anew"
+        ))
+    };
+    let bytes =
+        fs::read(file).map_err(|source| Error::Io { action: "read", file: file.to_owned(), source })?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
+
+    let mut loaded = Loaded { weights: BTreeMap::new(), velocity: BTreeMap::new(), metadata };
+    let mut problems = Vec::new();
+    for (name, view) in tensors.iter() {
+        let (plain, into) = match name.strip_prefix(MOMENTUM_PREFIX) {
+            Some(plain) => (plain, &mut loaded.velocity),
+            None => (name, &mut loaded.weights),
+        };
+        let Some(variable) = variables.get(plain) else {
+            problems.push(format!("{name} is unexpected"));
+            continue;
+        };
+        if view.shape() != variable.dims() || view.dtype() != Dtype::F32 {
+            let (shape, wanted) = (view.shape(), variable.dims());
+            problems.push(format!("{name} is {:?} {shape:?} and should be F32 {wanted:?}", view.dtype()));
+            continue;
+        }
+        let tensor = Tensor::from_raw_buffer(view.data(), DType::F32, view.shape(), device)
+            .map_err(Error::compute(format!("loading {name}")))?;
+        into.insert(plain.to_owned(), tensor);
+    }
+    for name in variables.keys().filter(|&name| tensors.tensor(name).is_err()) {
+        problems.push(format!("{name} is missing"));
+    }
+    problems.sort();
+    match problems.len() {
+        0 => Ok(loaded),
+        count => {
+            let shown = problems[..count.min(5)].join(", ");
+            let more = if count > 5 { format!(", and {} more", count - 5) } else { String::new() };
+            Err(bad(format!("it is of another network: {shown}{more}; name the model it was trained as")))
+        }
+    }
+}
+
+impl Loaded {
+    /// Gives the variables the checkpoint's values.
+    ///
+    /// # Errors
+    /// Only if candle cannot copy; names and shapes were seen to fit.
+    pub(crate) fn apply(&self, variables: &BTreeMap<String, Var>) -> Result<(), Error> {
+        for (name, tensor) in &self.weights {
+            if let Some(variable) = variables.get(name) {
+                variable.set(tensor).map_err(Error::compute(format!("loading {name}")))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SgdConfig;
+    use proptest::prelude::*;
+    use resnet_record::Momentum;
+
+    fn variables(start: f32) -> BTreeMap<String, Var> {
+        let new = |shape: &[usize]| {
+            let count = shape.iter().product::<usize>();
+            let values: Vec<f32> = (0..count).map(|i| start + i as f32 * 0.1).collect();
+            Var::from_vec(values, shape, &Device::Cpu).unwrap()
+        };
+        [("fc.weight", &[3, 2][..]), ("fc.bias", &[2]), ("norm.running_mean", &[3])]
+            .map(|(name, shape)| (name.to_owned(), new(shape)))
+            .into()
+    }
+
+    fn values(variables: &BTreeMap<String, Var>) -> Vec<Vec<f32>> {
+        variables.values().map(|v| v.flatten_all().unwrap().to_vec1().unwrap()).collect()
+    }
+
+    fn written(dir: &Path, variables: &BTreeMap<String, Var>) -> std::path::PathBuf {
+        let file = dir.join("last.safetensors");
+        let mut sgd = Sgd::new(SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 0.0 });
+        let loss = variables["fc.weight"].as_tensor().sum_all().unwrap();
+        sgd.step(variables, &loss.backward().unwrap(), 0.1).unwrap();
+        let metadata = HashMap::from([("model".to_owned(), "tiny".to_owned())]);
+        write(&file, variables, Some(&sgd), metadata, 1).unwrap();
+        file
+    }
+
+    fn message(result: Result<Loaded, Error>) -> String {
+        match result {
+            Ok(_) => panic!("it was accepted"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = variables(1.0);
+        let file = written(dir.path(), &source);
+        let target = variables(-7.0);
+        let loaded = read(&file, &target, &Device::Cpu).unwrap();
+        assert_eq!(values(&target), values(&variables(-7.0)), "nothing is changed before apply");
+        loaded.apply(&target).unwrap();
+        assert_eq!(values(&target), values(&source));
+        assert_eq!(loaded.velocity.keys().collect::<Vec<_>>(), ["fc.weight"]);
+        assert_eq!(loaded.metadata["model"], "tiny");
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_network_is_described() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = written(dir.path(), &variables(1.0));
+        let mut other = variables(1.0);
+        other.remove("fc.bias");
+        other.insert("fc.scale".into(), Var::new(&[1f32], &Device::Cpu).unwrap());
+        other.insert("fc.weight".into(), Var::zeros((2, 3), DType::F32, &Device::Cpu).unwrap());
+        let message = message(read(&file, &other, &Device::Cpu));
+        for words in [
+            "last.safetensors",
+            "fc.bias is unexpected",
+            "fc.scale is missing",
+            "fc.weight is F32 [3, 2] and should be F32 [2, 3]",
+            "optimizer.momentum.fc.weight is F32",
+        ] {
+            assert!(message.contains(words), "'{words}' is missing in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_diverged_network_overwrites_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let variables = variables(1.0);
+        let file = written(dir.path(), &variables);
+        let before = fs::read(&file).unwrap();
+        variables["fc.bias"].set(&Tensor::new(&[1.0, f32::NAN], &Device::Cpu).unwrap()).unwrap();
+        let error = write(&file, &variables, None, HashMap::new(), 42).unwrap_err();
+        assert!(matches!(error, Error::NonFiniteWeight { step: 42, .. }), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), before);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn an_absent_file_or_folder_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gone/last.safetensors");
+        assert!(message(read(&file, &variables(1.0), &Device::Cpu)).contains("gone/last.safetensors"));
+        let error = write(&file, &variables(1.0), None, HashMap::new(), 0).unwrap_err();
+        assert!(error.to_string().contains("gone/last.safetensors"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_is_accepted_as_whole_nor_panics(cut in 0.0..1.0f64, at in 0.0..1.0f64, with in any::<u8>()) {
+            let dir = tempfile::tempdir().unwrap();
+            let file = written(dir.path(), &variables(1.0));
+            let whole = fs::read(&file).unwrap();
+            let target = variables(1.0);
+
+            let cut = (whole.len() as f64 * cut) as usize;
+            fs::write(&file, &whole[..cut]).unwrap();
+            prop_assert!(message(read(&file, &target, &Device::Cpu)).contains("last.safetensors"));
+
+            // A changed byte may pass, in a number for instance; it must not panic, nor change the variables.
+            let mut changed = whole.clone();
+            changed[(whole.len() as f64 * at) as usize] = with;
+            fs::write(&file, &changed).unwrap();
+            let _ = read(&file, &target, &Device::Cpu);
+            prop_assert_eq!(values(&target), values(&variables(1.0)));
+        }
+    }
+}

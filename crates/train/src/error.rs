@@ -1,0 +1,84 @@
+//! What can end a training early, in sentences for the person who has to mend it.
+
+use std::path::PathBuf;
+
+/// A training that cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// From the data set or its loader.
+    #[error(transparent)]
+    Data(#[from] resnet_data::Error),
+    /// From the recipe or the run's folder.
+    #[error(transparent)]
+    Record(#[from] resnet_record::Error),
+    /// Recipe, data and network do not fit each other.
+    #[error("{0}")]
+    Setup(String),
+    /// A tensor operation failed.
+    #[error("{doing} failed: {source}")]
+    Compute {
+        /// What was being computed.
+        doing: String,
+        /// candle's own words.
+        source: Box<candle_core::Error>,
+    },
+    /// The training diverged.
+    #[error(
+        "the loss is {loss} at step {step}, at a learning rate of {rate}: the training has diverged; checkpoints are left \
+         as they were; lower the schedule's rate or lengthen its warm-up"
+    )]
+    NonFiniteLoss {
+        /// Steps done before this one.
+        step: u64,
+        /// The rate this step would have used.
+        rate: f64,
+        /// NaN or an infinity.
+        loss: f32,
+    },
+    /// The training diverged in the very step before a checkpoint.
+    #[error(
+        "{name} holds a number that is not finite after step {step}: the training has diverged; checkpoints are left as they \
+         were; lower the schedule's rate or lengthen its warm-up"
+    )]
+    NonFiniteWeight {
+        /// The variable.
+        name: String,
+        /// Steps done.
+        step: u64,
+    },
+    /// A network that gives no usable answer.
+    #[error(
+        "the network's logits for image {image} hold NaN; its weights are damaged, or the mean and std do not fit them"
+    )]
+    NotANumber {
+        /// Its place in the set, from 0.
+        image: u64,
+    },
+    /// A checkpoint that cannot be used.
+    #[error("cannot use the checkpoint {}: {cause}", file.display())]
+    Checkpoint {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and what to do.
+        cause: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}; see that there is space and that you may write there", file.display())]
+    Io {
+        /// "read", "write" or "start a thread for".
+        action: &'static str,
+        /// The file, or the run's folder.
+        file: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// A closure for `map_err` that says what was being computed.
+    pub(crate) fn compute(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Error {
+        let doing = doing.into();
+        move |source| Error::Compute { doing, source: Box::new(source) }
+    }
+}

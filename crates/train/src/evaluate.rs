@@ -1,0 +1,160 @@
+//! Accuracy and loss of a classifier on a set of images.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use resnet_data::{Augmentation, Batch, ImageSet, LastBatch, Loader, LoaderConfig, Normalisation, Order};
+use resnet_ops::Mode;
+use resnet_record::Scores;
+
+use crate::{Classifier, Error};
+
+/// How [`evaluate`] reads its images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvaluateConfig {
+    /// Images at a time.
+    pub batch: usize,
+    /// Threads that prepare batches.
+    pub workers: usize,
+    /// As in training.
+    pub normalisation: Normalisation,
+}
+
+/// Scores `model` on every image of `set`, in order, without augmentation; sums are in f64.
+///
+/// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned if not.
+///
+/// # Errors
+/// If the images cannot be loaded, the network fails or answers NaN, or it has fewer classes than the labels need.
+///
+/// ```no_run
+/// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
+/// use resnet_data::{Normalisation, generated};
+/// use resnet_train::{EvaluateConfig, evaluate};
+///
+/// let data = generated::shapes(10, 1000, 0);
+/// let config = EvaluateConfig { batch: 128, workers: 1, normalisation: Normalisation::HALF };
+/// let scores = evaluate(model, &data.test.read_shared(), &config, |_done| true)?.expect("it was not stopped");
+/// println!("{:.2} % correct", scores.top1());
+/// # Ok(())
+/// # }
+/// ```
+pub fn evaluate(
+    model: &dyn Classifier,
+    set: &Arc<ImageSet>,
+    config: &EvaluateConfig,
+    mut on_images: impl FnMut(u64) -> bool,
+) -> Result<Option<Scores>, Error> {
+    let loader = Loader::new(
+        Arc::clone(set),
+        LoaderConfig {
+            batch: config.batch,
+            seed: 0,
+            augmentation: Augmentation::None,
+            normalisation: config.normalisation,
+            order: Order::Sequential,
+            last_batch: LastBatch::Keep,
+            workers: config.workers,
+            prefetch: 2,
+        },
+    )?;
+    let device = device_of(model);
+    let start = Instant::now();
+    let (mut images, mut top1, mut top5, mut loss) = (0u64, 0u64, 0u64, 0f64);
+    let mut width = 0;
+    if !on_images(images) {
+        return Ok(None);
+    }
+    for batch in loader.epoch(0, 0) {
+        let (x, labels) = tensors_of(batch, &device).map_err(Error::compute("loading a batch"))?;
+        let logits = model.logits(&x, Mode::Eval).map_err(Error::compute("evaluating the network"))?;
+        let (rows, classes) = rows_of(&logits, &labels)?;
+        for (row, &label) in rows.chunks_exact(classes).zip(&labels) {
+            let Some(rank) = rank(row, label as usize) else {
+                return Err(Error::NotANumber { image: images });
+            };
+            top1 += u64::from(rank < 1);
+            top5 += u64::from(rank < 5);
+            loss += cross_entropy(row, label as usize);
+            images += 1;
+        }
+        width = classes;
+        if !on_images(images) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Scores {
+        images,
+        top1_correct: top1,
+        top5_correct: (width > 5).then_some(top5),
+        loss: loss / images as f64,
+        images_per_second: images as f64 / start.elapsed().as_secs_f64().max(1e-9),
+    }))
+}
+
+/// Where the model's variables are; the CPU for one that has none.
+pub(crate) fn device_of(model: &dyn Classifier) -> Device {
+    model.variables().values().next().map_or(Device::Cpu, |variable| variable.device().clone())
+}
+
+/// The batch as a tensor `[N, 3, H, W]`, and its labels.
+pub(crate) fn tensors_of(batch: Batch, device: &Device) -> candle_core::Result<(Tensor, Vec<u32>)> {
+    let Batch { images, labels, height, width } = batch;
+    Ok((Tensor::from_vec(images, (labels.len(), 3, height, width), device)?, labels))
+}
+
+/// All logits, row after row, and the length of a row, once they are seen to fit the labels.
+pub(crate) fn rows_of(logits: &Tensor, labels: &[u32]) -> Result<(Vec<f32>, usize), Error> {
+    let read = || -> candle_core::Result<_> {
+        let (n, classes) = logits.dims2()?;
+        Ok((logits.flatten_all()?.to_vec1::<f32>()?, n, classes))
+    };
+    let (rows, n, classes) = read().map_err(Error::compute("reading the logits"))?;
+    if n != labels.len() || labels.iter().any(|&label| label as usize >= classes) {
+        let highest = labels.iter().max().copied().unwrap_or(0);
+        return Err(Error::Setup(format!(
+            "the network answers with {n} x {classes} logits for {} images with labels up to {highest}; give it as many \
+             classes as the data has",
+            labels.len()
+        )));
+    }
+    Ok((rows, classes))
+}
+
+/// How many classes come before `label`, by falling logit, then by index; none if any logit is NaN.
+pub(crate) fn rank(row: &[f32], label: usize) -> Option<usize> {
+    if row.iter().any(|logit| logit.is_nan()) {
+        return None;
+    }
+    let own = row[label];
+    Some(row.iter().enumerate().filter(|&(i, &logit)| logit > own || (logit == own && i < label)).count())
+}
+
+/// -ln softmax(row)[label], in f64.
+fn cross_entropy(row: &[f32], label: usize) -> f64 {
+    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - f64::from(highest)).exp()).sum();
+    sum.ln() + f64::from(highest) - f64::from(row[label])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rank_counts_what_is_higher_and_breaks_ties_by_index() {
+        let row = [0.5, 2.0, 2.0, -1.0];
+        assert_eq!([0, 1, 2, 3].map(|label| rank(&row, label)), [Some(2), Some(0), Some(1), Some(3)]);
+        assert_eq!(rank(&[0.0, f32::NAN], 0), None, "NaN must not count as correct");
+        assert_eq!(rank(&[f32::NAN, 0.0], 0), None);
+        assert_eq!(rank(&[f32::INFINITY, 0.0], 0), Some(0));
+    }
+
+    #[test]
+    fn cross_entropy_by_hand() {
+        assert!((cross_entropy(&[0.0, 0.0], 1) - 2f64.ln()).abs() < 1e-15);
+        assert!((cross_entropy(&[3.0, 1.0], 1) - (1.0 + 2f64.exp()).ln()).abs() < 1e-12);
+        assert!((cross_entropy(&[1000.0, 0.0], 1) - 1000.0).abs() < 1e-9);
+    }
+}

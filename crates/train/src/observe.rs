@@ -1,0 +1,82 @@
+//! What a command line is told while it waits, so that it can draw bars and lines without the trainer knowing of them.
+
+use std::path::Path;
+
+use resnet_record::{EpochMetrics, StepMetrics};
+
+use crate::Plan;
+
+/// Gets told what happens, in the training's thread: whatever it does delays the training, and changes nothing else.
+///
+/// Every method does nothing unless it is written.
+///
+/// ```
+/// use resnet_train::{Observer, StepReport};
+///
+/// /// Prints a line every hundred steps.
+/// struct Lines;
+///
+/// impl Observer for Lines {
+///     fn on_step(&mut self, report: &StepReport) {
+///         if report.step.step.is_multiple_of(100) {
+///             eprintln!("step {}: loss {:.3}", report.step.step, report.step.loss);
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: Send {
+    /// The training begins, or goes on after `plan.done` steps.
+    fn on_start(&mut self, plan: &Plan) {
+        let _ = plan;
+    }
+
+    /// A step is done.
+    fn on_step(&mut self, report: &StepReport) {
+        let _ = report;
+    }
+
+    /// `done` of `images` images of an evaluation are scored; called with 0 first.
+    fn on_evaluation(&mut self, split: Split, done: u64, images: u64) {
+        let _ = (split, done, images);
+    }
+
+    /// An epoch is done and scored; `is_best` if it is the best so far on the validation images.
+    fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
+        let _ = (epoch, is_best);
+    }
+
+    /// A checkpoint lies complete on disk.
+    fn on_checkpoint(&mut self, file: &Path) {
+        let _ = file;
+    }
+}
+
+/// An observer that wants to know nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Observer for Quiet {}
+
+/// A step, and how its epoch is doing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// What `metrics.jsonl` gets of every so many steps.
+    pub step: StepMetrics,
+    /// Steps done in this epoch, this one included.
+    pub step_in_epoch: u64,
+    /// Steps of this epoch.
+    pub steps_in_epoch: u64,
+    /// Mean training loss of the epoch so far, in nats.
+    pub epoch_loss: f64,
+    /// Training accuracy of the epoch so far, in percent.
+    pub epoch_top1: f64,
+}
+
+/// Which images an evaluation is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// Held out of the training set.
+    Validation,
+    /// The test images.
+    Test,
+}

@@ -1,0 +1,396 @@
+//! One sitting of a training: epochs, what happens at their ends, and what is saved when.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use resnet_data::{Dataset, ImageSet};
+use resnet_record::{
+    Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores, Selection,
+    StepMetrics,
+};
+
+use crate::checkpoint::{self, Loaded, METRICS_KEY, RECIPE_KEY, STATE_KEY};
+use crate::evaluate::device_of;
+use crate::plan::{Prepared, prepare};
+use crate::state::{Best, State};
+use crate::step::{StepOutcome, step};
+use crate::{
+    Classifier, Error, EvaluateConfig, Observer, Options, Outcome, Plan, Sgd, SgdConfig, Split, StepReport,
+    evaluate,
+};
+
+/// Whether the training goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Continue,
+    Stop,
+}
+
+/// One sitting of a training: everything at hand.
+pub(crate) struct Session<'a> {
+    model: &'a dyn Classifier,
+    data: &'a Dataset,
+    run: &'a mut Run,
+    options: &'a Options,
+    observer: &'a mut dyn Observer,
+    recipe: Recipe,
+    recipe_text: String,
+    prepared: Prepared,
+    device: Device,
+    optimizer: Sgd,
+    state: State,
+    /// When this sitting began, less what earlier ones took.
+    begun: Instant,
+    earlier_seconds: f64,
+    saved: Instant,
+    /// Readings of the test labels before this sitting: in the record, and by the data set's own count.
+    reads: (u64, u64),
+    /// Since the last line of metrics: images and seconds.
+    window: (u64, f64),
+}
+
+impl<'a> Session<'a> {
+    /// Prepares data and optimizer, and takes up the run's checkpoint if there is one.
+    pub(crate) fn open(
+        model: &'a dyn Classifier,
+        data: &'a Dataset,
+        run: &'a mut Run,
+        options: &'a Options,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Session<'a>, Error> {
+        let recipe = run.recipe().clone();
+        let recipe_text = recipe.to_toml()?;
+        let prepared = prepare(&recipe, data, options)?;
+        let device = device_of(model);
+        let config = SgdConfig::from(recipe.optimizer);
+        let last = run.folder().last_checkpoint();
+        let (state, optimizer) = if last.exists() {
+            let loaded = checkpoint::read(&last, model.variables(), &device)?;
+            let state = resumable(&loaded, &recipe_text, &prepared.plan, &last)?;
+            loaded.apply(model.variables())?;
+            (state, Sgd::with_velocity(config, loaded.velocity))
+        } else {
+            (State::fresh(recipe.train.seed), Sgd::new(config))
+        };
+        // A reading is recorded before it happens, so the record may know of one that the checkpoint does not.
+        let reads = (state.test_reads.max(run.record().test_reads), data.test.reads());
+        let now = Instant::now();
+        let earlier_seconds = state.seconds;
+        let mut session = Session {
+            model,
+            data,
+            run,
+            options,
+            observer,
+            recipe,
+            recipe_text,
+            prepared,
+            device,
+            optimizer,
+            state,
+            begun: now,
+            earlier_seconds,
+            saved: now,
+            reads,
+            window: (0, 0.0),
+        };
+        session.prepared.plan.done = session.state.step;
+        Ok(session)
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.prepared.plan
+    }
+
+    /// Trains to the end, or until it is stopped.
+    pub(crate) fn train(mut self) -> Result<Outcome, Error> {
+        if let Some(results) = self.run.record().results {
+            self.take_reported(results.checkpoint)?;
+            return Ok(Outcome::Finished(results));
+        }
+        self.run.rewind(self.state.step, self.state.epoch)?;
+        if self.state.step == 0 {
+            // Shows a full disk or a forbidden folder now, not after the first epoch, and makes the very start resumable.
+            self.save_last()?;
+        }
+        self.observer.on_start(&self.prepared.plan);
+        while self.state.epoch < self.plan().epochs {
+            if self.epoch()? == Flow::Stop {
+                self.save_last()?;
+                return Ok(Outcome::Interrupted { step: self.state.step });
+            }
+        }
+        self.finish()
+    }
+
+    /// Trains to the end of the open epoch and closes it.
+    fn epoch(&mut self) -> Result<Flow, Error> {
+        let plan = self.plan();
+        // The last epoch ends where the training does.
+        let steps = plan.steps_per_epoch.min(plan.steps - self.state.epoch * plan.steps_per_epoch);
+        if self.state.batch < steps {
+            let mut batches = self.prepared.train.epoch(self.state.epoch, self.state.batch as usize);
+            while self.state.batch < steps {
+                if self.stopped() {
+                    return Ok(Flow::Stop);
+                }
+                let start = Instant::now();
+                let batch = batches.next().ok_or_else(|| {
+                    Error::Setup(format!(
+                        "the data ended within epoch {}; this is a bug of the loader",
+                        self.state.epoch + 1
+                    ))
+                })?;
+                let rate = self.plan().schedule.rate(self.state.step);
+                let done = step(self.model, &mut self.optimizer, batch, &self.device, rate, self.state.step)?;
+                self.count(done, rate, start.elapsed(), steps)?;
+                if self.state.batch < steps && self.is_time_to_save() {
+                    self.save_last()?;
+                }
+            }
+        }
+        self.close_epoch()
+    }
+
+    /// Adds a step to the sums, and tells of it.
+    fn count(
+        &mut self,
+        done: StepOutcome,
+        rate: f64,
+        took: Duration,
+        steps_in_epoch: u64,
+    ) -> Result<(), Error> {
+        let seconds = took.as_secs_f64();
+        let state = &mut self.state;
+        state.step += 1;
+        state.batch += 1;
+        state.images += done.images;
+        state.step_seconds += seconds;
+        state.sums.images += done.images;
+        state.sums.loss += done.loss * done.images as f64;
+        state.sums.correct += done.correct;
+        state.sums.seconds += seconds;
+        self.window.0 += done.images;
+        self.window.1 += seconds;
+        let metrics = StepMetrics {
+            step: state.step,
+            epoch: state.epoch + 1,
+            images: state.images,
+            loss: done.loss,
+            rate,
+            images_per_second: self.window.0 as f64 / self.window.1.max(1e-9),
+        };
+        let report = StepReport {
+            step: metrics,
+            step_in_epoch: state.batch,
+            steps_in_epoch,
+            epoch_loss: state.sums.mean_loss(),
+            epoch_top1: state.sums.top1(),
+        };
+        if state.step.is_multiple_of(self.recipe.train.log_every_steps) {
+            self.run.log(&Metric::Step(metrics))?;
+            self.window = (0, 0.0);
+        }
+        self.observer.on_step(&report);
+        Ok(())
+    }
+
+    /// Scores the epoch that has done its steps, writes it down, keeps it if it is the best, and saves.
+    fn close_epoch(&mut self) -> Result<Flow, Error> {
+        let number = self.state.epoch + 1;
+        let due =
+            number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
+        let mut validation = None;
+        if let (true, Some(set)) = (due, self.prepared.validation.clone()) {
+            validation = self.score(&set, Split::Validation)?;
+            if validation.is_none() {
+                return Ok(Flow::Stop);
+            }
+        }
+        let mut test = None;
+        if due && self.recipe.train.evaluate_test == EvaluateTest::EachEpoch {
+            test = self.score_test()?;
+            if test.is_none() {
+                return Ok(Flow::Stop);
+            }
+        }
+        let sums = std::mem::take(&mut self.state.sums);
+        let metrics = EpochMetrics {
+            epoch: number,
+            step: self.state.step,
+            images: self.state.images,
+            train_loss: sums.mean_loss(),
+            train_top1: sums.top1(),
+            rate: self.plan().schedule.rate(self.state.step - 1),
+            images_per_second: sums.images_per_second(),
+            validation,
+            test,
+            test_reads: self.test_reads(),
+        };
+        self.state.train_loss = metrics.train_loss;
+        self.state.epoch = number;
+        self.state.batch = 0;
+        // Test scores have no part in this. Of equals the earlier stays.
+        let is_best = validation.is_some_and(|scores| {
+            self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
+        });
+        if let (true, Some(scores)) = (is_best, validation) {
+            self.state.best = Some(Best { epoch: number, scores });
+            self.save_best(&metrics)?;
+        }
+        self.run.log(&Metric::Epoch(metrics))?;
+        self.save_last()?;
+        self.observer.on_epoch(&metrics, is_best);
+        Ok(Flow::Continue)
+    }
+
+    /// Scores the reported weights on the test images, once, and closes the record.
+    fn finish(mut self) -> Result<Outcome, Error> {
+        let (checkpoint, checkpoint_epoch, validation) = match (self.plan().selection, self.state.best) {
+            (Selection::BestOnValidation, Some(best)) => (Checkpoint::Best, best.epoch, Some(best.scores)),
+            _ => (Checkpoint::Last, self.state.epoch, None),
+        };
+        self.take_reported(checkpoint)?;
+        let mut test = None;
+        if self.recipe.train.evaluate_test != EvaluateTest::Never {
+            test = self.score_test()?;
+            if test.is_none() {
+                return Ok(Outcome::Interrupted { step: self.state.step });
+            }
+        }
+        let results = Results {
+            checkpoint,
+            checkpoint_epoch,
+            epochs: self.state.epoch,
+            steps: self.state.step,
+            train_loss: self.state.train_loss,
+            validation,
+            test,
+            images_per_second: self.state.images as f64 / self.state.step_seconds.max(1e-9),
+            seconds: self.seconds(),
+        };
+        let test_reads = self.test_reads();
+        self.run.log(&Metric::Final(FinalMetrics {
+            step: self.state.step,
+            epoch: checkpoint_epoch,
+            test,
+            test_reads,
+        }))?;
+        self.run.sync()?;
+        self.run.update(|record| {
+            record.test_reads = test_reads;
+            record.finish(results);
+        })?;
+        Ok(Outcome::Finished(results))
+    }
+
+    /// Gives the model the weights that are reported; those of the last step it has already.
+    fn take_reported(&self, checkpoint: Checkpoint) -> Result<(), Error> {
+        match checkpoint {
+            Checkpoint::Last => Ok(()),
+            Checkpoint::Best => {
+                let file = self.run.folder().best_checkpoint();
+                let variables = self.model.variables();
+                checkpoint::read(&file, variables, &self.device)?.apply(variables)
+            }
+        }
+    }
+
+    /// Scores the test images; that their labels are read is in the record before it happens.
+    fn score_test(&mut self) -> Result<Option<Scores>, Error> {
+        if self.stopped() {
+            return Ok(None);
+        }
+        let reads = self.test_reads() + 1;
+        self.run.update(|record| record.test_reads = reads)?;
+        let set = self.data.test.read_shared();
+        self.score(&set, Split::Test)
+    }
+
+    fn score(&mut self, set: &Arc<ImageSet>, split: Split) -> Result<Option<Scores>, Error> {
+        let config = EvaluateConfig {
+            batch: self.recipe.train.batch,
+            workers: self.options.workers,
+            normalisation: self.prepared.normalisation,
+        };
+        let (observer, stop) = (&mut *self.observer, &self.options.stop);
+        evaluate(self.model, set, &config, |done| {
+            observer.on_evaluation(split, done, set.len() as u64);
+            !stop.load(Ordering::Relaxed)
+        })
+    }
+
+    fn save_last(&mut self) -> Result<(), Error> {
+        let file = self.run.folder().last_checkpoint();
+        self.state.test_reads = self.test_reads();
+        self.state.velocities = self.optimizer.velocity().len();
+        self.state.seconds = self.seconds();
+        let mut metadata = self.metadata();
+        metadata.insert(STATE_KEY.into(), self.state.to_json(&file)?);
+        self.run.sync()?;
+        let variables = self.model.variables();
+        checkpoint::write(&file, variables, Some(&self.optimizer), metadata, self.state.step)?;
+        self.saved = Instant::now();
+        self.observer.on_checkpoint(&file);
+        Ok(())
+    }
+
+    fn save_best(&mut self, metrics: &EpochMetrics) -> Result<(), Error> {
+        let file = self.run.folder().best_checkpoint();
+        let mut metadata = self.metadata();
+        if let Ok(text) = serde_json::to_string(metrics) {
+            metadata.insert(METRICS_KEY.into(), text);
+        }
+        checkpoint::write(&file, self.model.variables(), None, metadata, self.state.step)?;
+        self.observer.on_checkpoint(&file);
+        Ok(())
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let mut metadata: HashMap<_, _> = self.options.metadata.clone().into_iter().collect();
+        metadata.insert(RECIPE_KEY.into(), self.recipe_text.clone());
+        metadata
+    }
+
+    fn test_reads(&self) -> u64 {
+        self.reads.0 + (self.data.test.reads() - self.reads.1)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.earlier_seconds + self.begun.elapsed().as_secs_f64()
+    }
+
+    fn stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    fn is_time_to_save(&self) -> bool {
+        let every = self.recipe.train.save_every_seconds;
+        every > 0 && self.saved.elapsed() >= Duration::from_secs(every)
+    }
+}
+
+/// The state in a checkpoint, if it is one that this very training can go on from.
+fn resumable(loaded: &Loaded, recipe_text: &str, plan: &Plan, file: &Path) -> Result<State, Error> {
+    let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
+    let text = loaded.metadata.get(STATE_KEY).ok_or_else(|| {
+        bad("it has weights but no training state; only a run's last.safetensors can be resumed")
+    })?;
+    let state = State::from_json(text, file)?;
+    if loaded.metadata.get(RECIPE_KEY).map(String::as_str) != Some(recipe_text) {
+        return Err(bad(
+            "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
+        ));
+    }
+    if !state.fits(plan) || state.velocities != loaded.velocity.len() {
+        return Err(bad(
+            "its training state does not fit its weights, its recipe or this data set; resume on the data \
+                        it began with",
+        ));
+    }
+    Ok(state)
+}

@@ -1,0 +1,133 @@
+//! All that a training must remember, besides weights and velocities, to go on as if it had never stopped.
+
+use std::path::Path;
+
+use resnet_record::Scores;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Plan};
+
+/// The version of this state's form.
+const FORMAT: u32 = 1;
+
+/// Where a training stands. Everything random is a function of seed, epoch and image, so no generator's state is here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct State {
+    format: u32,
+    /// The training's seed, which the recipe has as well.
+    pub(crate) seed: u64,
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Epochs closed: all steps done, scored, written down.
+    pub(crate) epoch: u64,
+    /// Steps done of the epoch that is open.
+    pub(crate) batch: u64,
+    /// Images seen.
+    pub(crate) images: u64,
+    /// Sums over the open epoch, so that its line of metrics is the same after an interruption.
+    pub(crate) sums: Sums,
+    /// Mean training loss of the last closed epoch, in nats.
+    pub(crate) train_loss: f64,
+    /// The best closed epoch on the validation images.
+    pub(crate) best: Option<Best>,
+    /// Readings of the test labels, as in the record.
+    pub(crate) test_reads: u64,
+    /// Seconds spent in steps.
+    pub(crate) step_seconds: f64,
+    /// Seconds spent, evaluation and checkpoints included.
+    pub(crate) seconds: f64,
+    /// Velocities that go with the weights in the same file.
+    pub(crate) velocities: usize,
+}
+
+/// Sums over the images of an epoch that is not closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sums {
+    pub(crate) images: u64,
+    /// Of the images' cross-entropies, in nats.
+    pub(crate) loss: f64,
+    pub(crate) correct: u64,
+    /// Spent in steps.
+    pub(crate) seconds: f64,
+}
+
+impl Sums {
+    /// Mean loss in nats.
+    pub(crate) fn mean_loss(&self) -> f64 {
+        self.loss / self.images.max(1) as f64
+    }
+
+    /// Accuracy in percent.
+    pub(crate) fn top1(&self) -> f64 {
+        100.0 * self.correct as f64 / self.images.max(1) as f64
+    }
+
+    /// Speed.
+    pub(crate) fn images_per_second(&self) -> f64 {
+        self.images as f64 / self.seconds.max(1e-9)
+    }
+}
+
+/// The best epoch so far.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Best {
+    /// From 1.
+    pub(crate) epoch: u64,
+    /// On the validation images.
+    pub(crate) scores: Scores,
+}
+
+impl State {
+    /// Before the first step.
+    pub(crate) fn fresh(seed: u64) -> State {
+        State {
+            format: FORMAT,
+            seed,
+            step: 0,
+            epoch: 0,
+            batch: 0,
+            images: 0,
+            sums: Sums::default(),
+            train_loss: 0.0,
+            best: None,
+            test_reads: 0,
+            step_seconds: 0.0,
+            seconds: 0.0,
+            velocities: 0,
+        }
+    }
+
+    /// Whether a training of this plan can have come here.
+    pub(crate) fn fits(&self, plan: &Plan) -> bool {
+        let whole = self.epoch.checked_mul(plan.steps_per_epoch);
+        let at = whole.and_then(|steps| steps.checked_add(self.batch));
+        // The last epoch may be closed before it is whole.
+        let ended = self.epoch == plan.epochs && self.batch == 0 && self.step == plan.steps;
+        ended || (at == Some(self.step) && self.batch <= plan.steps_per_epoch && self.step <= plan.steps)
+    }
+
+    /// As it goes into a checkpoint's metadata.
+    pub(crate) fn to_json(&self, file: &Path) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|error| Error::Checkpoint {
+            file: file.to_owned(),
+            cause: format!("its training state cannot be written: {error}"),
+        })
+    }
+
+    /// From a checkpoint's metadata.
+    pub(crate) fn from_json(text: &str, file: &Path) -> Result<State, Error> {
+        let bad = |cause| Error::Checkpoint { file: file.to_owned(), cause };
+        let state: State = serde_json::from_str(text)
+            .map_err(|error| bad(format!("its training state is damaged: {error}")))?;
+        if state.format != FORMAT {
+            return Err(bad(format!(
+                "its training state has format {}, this program reads {FORMAT}; resume it with the program that wrote it",
+                state.format
+            )));
+        }
+        Ok(state)
+    }
+}

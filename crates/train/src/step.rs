@@ -1,0 +1,58 @@
+//! One optimizer step: forward, loss, backward, update.
+
+use candle_core::{Device, Tensor};
+use resnet_data::Batch;
+use resnet_ops::{Mode, softmax_cross_entropy};
+
+use crate::evaluate::{rank, rows_of, tensors_of};
+use crate::{Classifier, Error, Sgd};
+
+/// What a step saw before it changed the weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StepOutcome {
+    /// Images of the batch.
+    pub(crate) images: u64,
+    /// Mean cross-entropy, in nats.
+    pub(crate) loss: f64,
+    /// Images whose label had the highest logit.
+    pub(crate) correct: u64,
+}
+
+/// Trains `model` on `batch` at `rate`, after `step` steps.
+///
+/// # Errors
+/// [`Error::NonFiniteLoss`] before anything but running statistics is changed.
+pub(crate) fn step(
+    model: &dyn Classifier,
+    optimizer: &mut Sgd,
+    batch: Batch,
+    device: &Device,
+    rate: f64,
+    step: u64,
+) -> Result<StepOutcome, Error> {
+    let doing = || format!("step {step}");
+    let (images, labels) = tensors_of(batch, device).map_err(Error::compute(doing()))?;
+    let logits = model.logits(&images, Mode::Train).map_err(Error::compute(doing()))?;
+    let (rows, classes) = rows_of(&logits, &labels)?;
+    let n = labels.len();
+    let correct = rows
+        .chunks_exact(classes)
+        .zip(&labels)
+        .filter(|(row, label)| rank(row, **label as usize) == Some(0))
+        .count();
+
+    let targets = Tensor::from_vec(labels, n, device).map_err(Error::compute(doing()))?;
+    let loss = softmax_cross_entropy(&logits, &targets).map_err(Error::compute(doing()))?;
+    let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
+    if !value.is_finite() {
+        return Err(Error::NonFiniteLoss { step, rate, loss: value });
+    }
+    let gradients = loss.backward().map_err(Error::compute(doing()))?;
+    let moved = optimizer.step(model.variables(), &gradients, rate).map_err(Error::compute(doing()))?;
+    if moved == 0 {
+        return Err(Error::Setup(
+            "no variable of the network got a gradient; its logits must be computed from the variables it lists".into(),
+        ));
+    }
+    Ok(StepOutcome { images: n as u64, loss: f64::from(value), correct: correct as u64 })
+}

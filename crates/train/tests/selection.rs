@@ -1,0 +1,195 @@
+//! What is reported is chosen on validation images or not at all, and every look at test labels is counted.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Tiny, create, data, outcome, train, train_on};
+use resnet_data::{Dataset, Normalisation};
+use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
+use resnet_train::{
+    Classifier, EvaluateConfig, Observer, Options, Outcome, Plan, Quiet, StepReport, evaluate, fit,
+};
+
+/// Sees to it that nobody has read a test label while there is training to do.
+struct NoLooking<'a> {
+    data: &'a Dataset,
+    epochs: u64,
+}
+
+impl Observer for NoLooking<'_> {
+    fn on_start(&mut self, plan: &Plan) {
+        assert_eq!((plan.steps, plan.done, plan.validation_images), (12, 0, 30));
+    }
+
+    fn on_step(&mut self, _report: &StepReport) {
+        assert_eq!(self.data.test.reads(), 0);
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochMetrics, _is_best: bool) {
+        assert_eq!((self.data.test.reads(), epoch.test_reads), (0, 0));
+        self.epochs += 1;
+    }
+}
+
+#[test]
+fn test_labels_are_read_once_and_at_the_end() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let data = data();
+    let mut watch = NoLooking { data: &data, epochs: 0 };
+    train_on(&data, &dir, &[], &mut watch).unwrap();
+    assert_eq!((watch.epochs, data.test.reads()), (3, 1));
+    let record = RunFolder::open(&dir).unwrap().record().unwrap();
+    assert_eq!((record.test_reads, record.selection, record.mark()), (1, Selection::BestOnValidation, None));
+}
+
+#[test]
+fn the_best_epoch_is_the_first_with_the_highest_validation_accuracy() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let model = Tiny::new(1, 10);
+    // A rate at which accuracy goes up and down.
+    let changes = ["train.duration=12 epochs", "schedule.peak=0.9"];
+    let end = fit(&model, &data(), &mut create(&dir, &changes), &Options::default(), &mut Quiet).unwrap();
+    let Outcome::Finished(results) = end else { panic!("{end:?}") };
+    let metrics = RunFolder::open(&dir).unwrap().metrics().unwrap();
+    let mut best: Option<(u64, u64)> = None;
+    for metric in metrics {
+        if let Metric::Epoch(EpochMetrics { epoch, validation: Some(scores), .. }) = metric
+            && best.is_none_or(|(_, correct)| scores.top1_correct > correct)
+        {
+            best = Some((epoch, scores.top1_correct));
+        }
+    }
+    let validation = results.validation.unwrap();
+    assert_eq!(
+        (results.checkpoint, Some((results.checkpoint_epoch, validation.top1_correct))),
+        (Checkpoint::Best, best)
+    );
+    assert!(
+        results.checkpoint_epoch < results.epochs,
+        "the best is the last: this run shows nothing, change it"
+    );
+
+    // The test scores are those of the best weights, which the model now holds.
+    let config = EvaluateConfig {
+        batch: 7,
+        workers: 0,
+        normalisation: Normalisation { mean: [0.5; 3], std: [0.25; 3] },
+    };
+    let again = evaluate(&model, &data().test.read_shared(), &config, |_| true).unwrap().unwrap();
+    let test = results.test.unwrap();
+    assert_eq!(
+        (again.top1_correct, again.top5_correct, again.images),
+        (test.top1_correct, test.top5_correct, 60)
+    );
+    assert!((again.loss - test.loss).abs() < 1e-6);
+}
+
+#[test]
+fn without_validation_images_there_is_no_best() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let Outcome::Finished(results) = train(&dir, &["data.validation=0"]) else { panic!() };
+    assert_eq!(
+        (results.checkpoint, results.checkpoint_epoch, results.validation),
+        (Checkpoint::Last, 3, None)
+    );
+    let folder = RunFolder::open(&dir).unwrap();
+    assert!(folder.last_checkpoint().exists() && !folder.best_checkpoint().exists());
+    assert_eq!(folder.record().unwrap().selection, Selection::Last);
+}
+
+#[test]
+fn looking_at_the_test_images_each_epoch_changes_the_count_and_nothing_else() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (once, each, never) =
+        (scratch.path().join("once"), scratch.path().join("each"), scratch.path().join("never"));
+    train(&once, &[]);
+    train(&each, &["train.evaluate_test=each-epoch"]);
+    let Outcome::Finished(unseen) = train(&never, &["train.evaluate_test=never"]) else { panic!() };
+    assert_eq!(outcome(&once).0, outcome(&each).0);
+    assert_eq!(outcome(&once).0, outcome(&never).0);
+    assert_eq!(outcome(&once).2, outcome(&each).2, "the reported results");
+    let record = |dir| RunFolder::open(dir).unwrap().record().unwrap();
+    assert_eq!([record(&once), record(&each), record(&never)].map(|record| record.test_reads), [1, 4, 0]);
+    assert!(record(&each).mark().unwrap().contains("read 4 times"));
+    assert_eq!(unseen.test, None);
+    let reads: Vec<u64> = RunFolder::open(&each)
+        .unwrap()
+        .metrics()
+        .unwrap()
+        .iter()
+        .filter_map(|metric| match metric {
+            Metric::Epoch(epoch) => epoch.test.map(|_| epoch.test_reads),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reads, [1, 2, 3]);
+}
+
+#[test]
+fn evaluations_come_every_so_many_epochs_and_after_the_last() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    train(&dir, &["train.duration=5 epochs", "train.evaluate_every_epochs=2"]);
+    let metrics = RunFolder::open(&dir).unwrap().metrics().unwrap();
+    let scored: Vec<u64> = metrics
+        .iter()
+        .filter_map(|metric| match metric {
+            Metric::Epoch(epoch) => epoch.validation.map(|_| epoch.epoch),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(scored, [2, 4, 5]);
+}
+
+#[test]
+fn training_learns_and_the_record_says_so() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    train(&dir, &["train.duration=20 epochs", "train.batch=16"]);
+    let metrics = RunFolder::open(&dir).unwrap().metrics().unwrap();
+    let losses: Vec<f64> = metrics
+        .iter()
+        .filter_map(|metric| match metric {
+            Metric::Epoch(epoch) => Some(epoch.train_loss),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(losses.len(), 20);
+    assert!(losses[19] < 0.8 * losses[0], "{losses:?}");
+}
+
+#[test]
+fn evaluation_counts_what_a_plain_loop_counts() {
+    let data = data();
+    let model = Tiny::new(5, 10);
+    let normalisation = Normalisation::HALF;
+    let config = EvaluateConfig { batch: 13, workers: 2, normalisation };
+    let set = Arc::new(data.train.clone());
+    let scores = evaluate(&model, &set, &config, |_| true).unwrap().unwrap();
+
+    let (mut top1, mut top5, mut loss) = (0, 0, 0.0);
+    for i in 0..set.len() {
+        let pixels =
+            set.image(i).iter().enumerate().map(|(at, &byte)| normalisation.apply(at / 1024, byte)).collect();
+        let image = candle_core::Tensor::from_vec(pixels, (1, 3, 32, 32), &candle_core::Device::Cpu).unwrap();
+        let logits =
+            model.logits(&image, resnet_ops::Mode::Eval).unwrap().to_vec2::<f32>().unwrap().remove(0);
+        let label = set.labels()[i] as usize;
+        let mut order: Vec<usize> = (0..10).collect();
+        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        top1 += u64::from(order[0] == label);
+        top5 += u64::from(order[..5].contains(&label));
+        let sum: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+        loss -= (f64::from(logits[label]).exp() / sum).ln();
+    }
+    assert_eq!((scores.top1_correct, scores.top5_correct), (top1, Some(top5)));
+    assert!((scores.loss - loss / set.len() as f64).abs() < 1e-6, "{} {loss}", scores.loss);
+    assert!(
+        evaluate(&model, &set, &config, |done| done < 20).unwrap().is_none(),
+        "it must stop when asked to"
+    );
+}
