@@ -31,7 +31,10 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     for tap_row in 0..taps.rows {
         // SAFETY: offsets stay inside what the caller promises.
         unsafe {
-            let a: [*const f32; R] = std::array::from_fn(|r| a[r].add(tap_row * taps.row_stride));
+            let mut a = a;
+            for a in &mut a {
+                *a = a.add(tap_row * taps.row_stride);
+            }
             for k in 0..taps.run {
                 let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
                 for r in 0..R {

@@ -82,9 +82,21 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The one that is used for all three passes of `shape`.
+    /// The one that is used for all three passes of `shape`: Winograd wherever it applies.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
-        if winograd::applies(shape, isa.lanes()) { Algorithm::Winograd } else { Algorithm::Direct }
+        if Algorithm::Winograd.applies(isa, shape) { Algorithm::Winograd } else { Algorithm::Direct }
+    }
+
+    /// Whether it can compute `shape` on `isa`.
+    pub fn applies(self, isa: Isa, shape: &ConvShape) -> bool {
+        match self {
+            Algorithm::Direct => true,
+            Algorithm::Winograd => winograd::applies(shape, isa.lanes()),
+        }
+    }
+
+    fn check(self, isa: Isa, shape: &ConvShape) {
+        assert!(self.applies(isa, shape), "conv2d: {self:?} can't compute {shape:?} on {}", isa.name());
     }
 }
 
@@ -125,8 +137,10 @@ fn check_prologue(prologue: Prologue, channels: usize) {
 /// `out = conv(prologue(x), weight)` with the epilogue applied.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`.
+/// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+#[allow(clippy::too_many_arguments)] // what a convolution is made of
 pub fn forward(
+    algorithm: Algorithm,
     isa: Isa,
     shape: &ConvShape,
     x: &[f32],
@@ -135,6 +149,7 @@ pub fn forward(
     epilogue: Epilogue,
     out: &mut [f32],
 ) {
+    algorithm.check(isa, shape);
     check("input", x, shape.input_len());
     check("weight", weight, shape.weight_len());
     check("output", out, shape.output_len());
@@ -145,7 +160,7 @@ pub fn forward(
     if let Some(residual) = epilogue.residual {
         check("residual", residual, shape.output_len());
     }
-    match Algorithm::choose(isa, shape) {
+    match algorithm {
         Algorithm::Winograd => winograd::output(isa, shape, x, prologue, weight, epilogue, out),
         Algorithm::Direct => {
             let packed = pack::for_output(shape, weight, 2 * isa.lanes());
@@ -157,12 +172,20 @@ pub fn forward(
 /// `dx`, the gradient with respect to the (normalised, rectified) input, from `dy`, that of the output.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`.
-pub fn input_grad(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+/// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+pub fn input_grad(
+    algorithm: Algorithm,
+    isa: Isa,
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    dx: &mut [f32],
+) {
+    algorithm.check(isa, shape);
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("input gradient", dx, shape.input_len());
-    match Algorithm::choose(isa, shape) {
+    match algorithm {
         Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, dx),
         Algorithm::Direct => input_grad_direct(isa, shape, dy, weight, dx),
     }
@@ -188,27 +211,40 @@ fn input_grad_direct(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx
 fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32]) {
     let row = shape.in_w * shape.in_c;
     let out = Shared::new(dx);
-    parallel::for_each(shape.images, || (), |_, image| {
-        for y in (phase_y..shape.in_h).step_by(shape.stride) {
-            // SAFETY: each task has its own image, and rows don't overlap.
-            let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
-            for x in (phase_x..shape.in_w).step_by(shape.stride) {
-                row[x * shape.in_c..][..shape.in_c].fill(0.0);
+    parallel::for_each(
+        shape.images,
+        || (),
+        |_, image| {
+            for y in (phase_y..shape.in_h).step_by(shape.stride) {
+                // SAFETY: each task has its own image, and rows don't overlap.
+                let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
+                for x in (phase_x..shape.in_w).step_by(shape.stride) {
+                    row[x * shape.in_c..][..shape.in_c].fill(0.0);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// `dw`, the gradient with respect to the weights (OIHW), from the input and `dy`.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`.
-pub fn weight_grad(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
+/// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+pub fn weight_grad(
+    algorithm: Algorithm,
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    algorithm.check(isa, shape);
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight gradient", dw, shape.weight_len());
     check_prologue(prologue, shape.in_c);
-    match Algorithm::choose(isa, shape) {
+    match algorithm {
         Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
         Algorithm::Direct => weight_grad::run(isa, shape, x, prologue, dy, dw),
     }

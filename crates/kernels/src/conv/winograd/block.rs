@@ -73,13 +73,33 @@ pub(super) unsafe fn transform_input<S: Simd>(
     // SAFETY: the caller's promises.
     unsafe {
         match (prologue, interior) {
-            (Prologue::None, true) => vertical::<S, true, false>(simd, tiling, picture, top, (&[], &[]), strip, positions.channels),
-            (Prologue::None, false) => vertical::<S, false, false>(simd, tiling, picture, top, (&[], &[]), strip, positions.channels),
+            (Prologue::None, true) => {
+                vertical::<S, true, false>(simd, tiling, picture, top, (&[], &[]), strip, positions.channels)
+            }
+            (Prologue::None, false) => {
+                vertical::<S, false, false>(simd, tiling, picture, top, (&[], &[]), strip, positions.channels)
+            }
             (Prologue::NormRelu { scale, shift }, true) => {
-                vertical::<S, true, true>(simd, tiling, picture, top, (scale, shift), strip, positions.channels);
+                vertical::<S, true, true>(
+                    simd,
+                    tiling,
+                    picture,
+                    top,
+                    (scale, shift),
+                    strip,
+                    positions.channels,
+                );
             }
             (Prologue::NormRelu { scale, shift }, false) => {
-                vertical::<S, false, true>(simd, tiling, picture, top, (scale, shift), strip, positions.channels);
+                vertical::<S, false, true>(
+                    simd,
+                    tiling,
+                    picture,
+                    top,
+                    (scale, shift),
+                    strip,
+                    positions.channels,
+                );
             }
         }
         horizontal(simd, tiling, strip, positions, first_tile);
@@ -104,7 +124,8 @@ unsafe fn vertical<S: Simd, const INTERIOR: bool, const NORM: bool>(
         strip[..channels].fill(0.0);
         strip[channels + row..].fill(0.0);
     }
-    let inside: [bool; 6] = std::array::from_fn(|r| INTERIOR || (0..tiling.height as isize).contains(&(top + r as isize)));
+    let inside: [bool; 6] =
+        std::array::from_fn(|r| INTERIOR || (0..tiling.height as isize).contains(&(top + r as isize)));
     // Rows outside are never read; any address inside will do for them.
     let rows: [*const f32; 6] =
         // SAFETY: only rows inside the picture are offset.
@@ -115,17 +136,17 @@ unsafe fn vertical<S: Simd, const INTERIOR: bool, const NORM: bool>(
             let at = pixel + c;
             // SAFETY: at + LANES <= row, and the strip's rows are one pixel longer on either side.
             unsafe {
-                let d = std::array::from_fn(|r| {
-                    if !INTERIOR && !inside[r] {
-                        return zero;
+                let mut d = [zero; 6];
+                for r in 0..6 {
+                    if INTERIOR || inside[r] {
+                        d[r] = simd.load(rows[r].add(at));
+                        if NORM {
+                            let (scale, shift) =
+                                (simd.load(scale.as_ptr().add(c)), simd.load(shift.as_ptr().add(c)));
+                            d[r] = simd.max(simd.mul_add(d[r], scale, shift), zero);
+                        }
                     }
-                    let x = simd.load(rows[r].add(at));
-                    if !NORM {
-                        return x;
-                    }
-                    let (scale, shift) = (simd.load(scale.as_ptr().add(c)), simd.load(shift.as_ptr().add(c)));
-                    simd.max(simd.mul_add(x, scale, shift), zero)
-                });
+                }
                 for (i, v) in transform::input(simd, d).into_iter().enumerate() {
                     simd.store(target.add(i * strip_row + channels + at), v);
                 }
@@ -136,7 +157,13 @@ unsafe fn vertical<S: Simd, const INTERIOR: bool, const NORM: bool>(
 
 /// The horizontal half: each tile's columns of the strip to six positions a row.
 #[inline(always)]
-unsafe fn horizontal<S: Simd>(simd: S, tiling: &Tiling, strip: &[f32], positions: Positions, first_tile: usize) {
+unsafe fn horizontal<S: Simd>(
+    simd: S,
+    tiling: &Tiling,
+    strip: &[f32],
+    positions: Positions,
+    first_tile: usize,
+) {
     let channels = positions.channels;
     let strip_row = tiling.strip_w() * channels;
     for i in 0..6 {
@@ -145,8 +172,11 @@ unsafe fn horizontal<S: Simd>(simd: S, tiling: &Tiling, strip: &[f32], positions
                 // SAFETY: a tile's six columns lie inside the strip's row; positions has room, as promised.
                 unsafe {
                     let from = strip.as_ptr().add(i * strip_row + tile * TILE * channels + c);
-                    let v = transform::input(simd, std::array::from_fn(|j| simd.load(from.add(j * channels))));
-                    for (j, v) in v.into_iter().enumerate() {
+                    let mut d = [simd.splat(0.0); 6];
+                    for j in 0..6 {
+                        d[j] = simd.load(from.add(j * channels));
+                    }
+                    for (j, v) in transform::input(simd, d).into_iter().enumerate() {
                         simd.store(positions.at(i * 6 + j, first_tile + tile, c), v);
                     }
                 }
@@ -178,13 +208,16 @@ pub(super) unsafe fn transform_gradient<S: Simd>(
             // SAFETY: only the pixels that exist are read; positions has room, as promised.
             unsafe {
                 let from = picture.as_ptr().add(tile_row * TILE * row + tile * TILE * channels + c);
-                let load = |y: usize, x: usize| {
-                    if y < rows && x < columns { simd.load(from.add(y * row + x * channels)) } else { simd.splat(0.0) }
-                };
-                let half: [[S::V; 6]; TILE] =
-                    std::array::from_fn(|x| transform::gradient(simd, std::array::from_fn(|y| load(y, x))));
+                let mut half = [[simd.splat(0.0); 6]; TILE];
+                for x in 0..columns {
+                    let mut dy = [simd.splat(0.0); TILE];
+                    for y in 0..rows {
+                        dy[y] = simd.load(from.add(y * row + x * channels));
+                    }
+                    half[x] = transform::gradient(simd, dy);
+                }
                 for i in 0..6 {
-                    let v = transform::gradient(simd, std::array::from_fn(|x| half[x][i]));
+                    let v = transform::gradient(simd, [half[0][i], half[1][i], half[2][i], half[3][i]]);
                     for (j, v) in v.into_iter().enumerate() {
                         simd.store(positions.at(i * 6 + j, first_tile + tile, c), v);
                     }

@@ -34,26 +34,33 @@ pub(super) fn pack(shape: &ConvShape, weight: &[f32], direction: Direction, bloc
     let panel = inputs * block;
     let mut packed = Buffer::unspecified(POSITIONS * blocks * panel);
     let shared = Shared::new(&mut packed);
-    parallel::for_each(blocks, || (), |_, index| {
-        for input in 0..inputs {
-            for lane in 0..block {
-                let output = index * block + lane;
-                let positions = if output >= outputs {
-                    [0.0; POSITIONS]
-                } else {
-                    let filter = match direction {
-                        Direction::Output => output * shape.in_c + input,
-                        Direction::InputGradient => input * shape.in_c + output,
+    parallel::for_each(
+        blocks,
+        || (),
+        |_, index| {
+            for input in 0..inputs {
+                for lane in 0..block {
+                    let output = index * block + lane;
+                    let positions = if output >= outputs {
+                        [0.0; POSITIONS]
+                    } else {
+                        let filter = match direction {
+                            Direction::Output => output * shape.in_c + input,
+                            Direction::InputGradient => input * shape.in_c + output,
+                        };
+                        forward(&weight[filter * 9..][..9], direction)
                     };
-                    forward(&weight[filter * 9..][..9], direction)
-                };
-                for (position, value) in positions.into_iter().enumerate() {
-                    // SAFETY: each task writes the panels of its own block; one float at a time.
-                    unsafe { shared.slice((position * blocks + index) * panel + input * block + lane, 1)[0] = value };
+                    for (position, value) in positions.into_iter().enumerate() {
+                        // SAFETY: each task writes the panels of its own block; one float at a time.
+                        unsafe {
+                            shared.slice((position * blocks + index) * panel + input * block + lane, 1)[0] =
+                                value
+                        };
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     packed
 }
 
@@ -70,31 +77,42 @@ fn forward(taps: &[f32], direction: Direction) -> [f32; POSITIONS] {
 }
 
 /// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums to OIHW.
-pub(super) fn unpack_gradient(shape: &ConvShape, partials: &[f32], groups: usize, out_stride: usize, dw: &mut [f32]) {
+pub(super) fn unpack_gradient(
+    shape: &ConvShape,
+    partials: &[f32],
+    groups: usize,
+    out_stride: usize,
+    dw: &mut [f32],
+) {
     let partial = POSITIONS * shape.in_c * out_stride;
     let out = Shared::new(dw);
     let filter = shape.in_c * 9;
     const FILTERS: usize = 8;
-    parallel::for_each(parallel::pieces(shape.out_c, FILTERS), || (), |_, index| {
-        let filters = parallel::piece(shape.out_c, FILTERS, index);
-        // SAFETY: each task has its own filters.
-        let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
-        for input in 0..shape.in_c {
-            let mut sums = [[0.0f64; FILTERS]; POSITIONS];
-            for group in 0..groups {
-                for (position, sums) in sums.iter_mut().enumerate() {
-                    let from = group * partial + (position * shape.in_c + input) * out_stride + filters.start;
-                    for (sum, x) in sums.iter_mut().zip(&partials[from..from + filters.len()]) {
-                        *sum += f64::from(*x);
+    parallel::for_each(
+        parallel::pieces(shape.out_c, FILTERS),
+        || (),
+        |_, index| {
+            let filters = parallel::piece(shape.out_c, FILTERS, index);
+            // SAFETY: each task has its own filters.
+            let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
+            for input in 0..shape.in_c {
+                let mut sums = [[0.0f64; FILTERS]; POSITIONS];
+                for group in 0..groups {
+                    for (position, sums) in sums.iter_mut().enumerate() {
+                        let from =
+                            group * partial + (position * shape.in_c + input) * out_stride + filters.start;
+                        for (sum, x) in sums.iter_mut().zip(&partials[from..from + filters.len()]) {
+                            *sum += f64::from(*x);
+                        }
                     }
                 }
+                for lane in 0..filters.len() {
+                    let taps = backward(|position| sums[position][lane]);
+                    to[lane * filter + input * 9..][..9].copy_from_slice(&taps);
+                }
             }
-            for lane in 0..filters.len() {
-                let taps = backward(|position| sums[position][lane]);
-                to[lane * filter + input * 9..][..9].copy_from_slice(&taps);
-            }
-        }
-    });
+        },
+    );
 }
 
 /// `G^T dU G`.

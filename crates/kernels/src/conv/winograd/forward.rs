@@ -13,7 +13,15 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 const BLOCK: usize = 48 << 10;
 
 /// `out = conv(prologue(x), weight)` with the epilogue applied.
-pub(crate) fn output(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, weight: &[f32], epilogue: Epilogue, out: &mut [f32]) {
+pub(crate) fn output(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    weight: &[f32],
+    epilogue: Epilogue,
+    out: &mut [f32],
+) {
     let filters = filter::pack(shape, weight, Direction::Output, 2 * isa.lanes());
     run(isa, shape, (shape.in_c, shape.out_c), x, prologue, &filters, epilogue, out);
 }
@@ -46,11 +54,32 @@ fn run(
     let tiles = block_rows * tiling.columns();
     let total = tiling.images * tiling.rows();
     let shared = Shared::new(out);
-    let init = || (Buffer::unspecified(tiling.strip_len(inputs)), Buffer::unspecified(block::positions_len(tiles, wide)));
+    let init = || {
+        (
+            Buffer::unspecified(tiling.strip_len(inputs)),
+            Buffer::unspecified(block::positions_len(tiles, wide)),
+        )
+    };
     parallel::for_each(parallel::pieces(total, block_rows), init, |(strip, positions), task| {
         let rows = parallel::piece(total, block_rows, task);
         let stride = block::position_stride(tiles, wide);
-        dispatch(isa, Block { tiling, inputs, outputs, rows, x, prologue, filters, epilogue, strip, positions, stride, out: &shared });
+        dispatch(
+            isa,
+            Block {
+                tiling,
+                inputs,
+                outputs,
+                rows,
+                x,
+                prologue,
+                filters,
+                epilogue,
+                strip,
+                positions,
+                stride,
+                out: &shared,
+            },
+        );
     });
 }
 
@@ -79,16 +108,32 @@ impl Kernel for Block<'_> {
         let tiling = self.tiling;
         let (columns, tile_rows) = (tiling.columns(), tiling.rows());
         let tiles = self.rows.len() * columns;
-        assert!(tiles * self.inputs.max(self.outputs) <= self.stride && (POSITIONS + 1) * self.stride <= self.positions.len());
+        assert!(
+            tiles * self.inputs.max(self.outputs) <= self.stride
+                && (POSITIONS + 1) * self.stride <= self.positions.len()
+        );
         let start = self.positions.as_mut_ptr();
         let picture = tiling.height * tiling.width * self.inputs;
         // SAFETY: slot 1 lies inside the buffer.
-        let transformed = Positions { start: unsafe { start.add(self.stride) }, stride: self.stride, channels: self.inputs };
+        let transformed = Positions {
+            start: unsafe { start.add(self.stride) },
+            stride: self.stride,
+            channels: self.inputs,
+        };
         for (index, row) in self.rows.clone().enumerate() {
             let from = &self.x[row / tile_rows * picture..][..picture];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.
             unsafe {
-                block::transform_input(simd, &tiling, from, row % tile_rows, self.prologue, self.strip, transformed, index * columns);
+                block::transform_input(
+                    simd,
+                    &tiling,
+                    from,
+                    row % tile_rows,
+                    self.prologue,
+                    self.strip,
+                    transformed,
+                    index * columns,
+                );
             }
         }
         let products = Positions { start, stride: self.stride, channels: self.outputs };
@@ -110,7 +155,15 @@ impl Kernel for Block<'_> {
 /// # Safety
 /// Both must have room for `tiles` tiles at 36 positions, `outputs` a multiple of `LANES`.
 #[inline(always)]
-unsafe fn multiply<S: Simd>(simd: S, filters: &[f32], transformed: Positions, products: Positions, tiles: usize, inputs: usize, outputs: usize) {
+unsafe fn multiply<S: Simd>(
+    simd: S,
+    filters: &[f32],
+    transformed: Positions,
+    products: Positions,
+    tiles: usize,
+    inputs: usize,
+    outputs: usize,
+) {
     let block = 2 * S::LANES;
     let blocks = outputs.div_ceil(block);
     let panel = inputs * block;
@@ -146,12 +199,23 @@ unsafe fn multiply<S: Simd>(simd: S, filters: &[f32], transformed: Positions, pr
 /// # Safety
 /// `a` and `c` must have `R` rows of `inputs` and `outputs` floats; `columns` of the block exist.
 #[inline(always)]
-unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, inputs: usize, panel: &[f32], c: *mut f32, outputs: usize, columns: usize) {
+unsafe fn rows<S: Simd, const R: usize>(
+    simd: S,
+    a: *const f32,
+    inputs: usize,
+    panel: &[f32],
+    c: *mut f32,
+    outputs: usize,
+    columns: usize,
+) {
     // SAFETY: the caller's promise; a panel has `inputs` rows.
     unsafe {
-        let a: [*const f32; R] = std::array::from_fn(|r| a.add(r * inputs));
+        let mut rows = [a; R];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = row.add(r * inputs);
+        }
         let taps = Taps { rows: 1, row_stride: 0, run: inputs };
-        let acc = micro::pixels_by_outputs(simd, a, taps, panel.as_ptr());
+        let acc = micro::pixels_by_outputs(simd, rows, taps, panel.as_ptr());
         for (r, row) in acc.into_iter().enumerate() {
             micro::store_columns(simd, c.add(r * outputs), row, columns);
         }
@@ -164,7 +228,14 @@ impl Block<'_> {
     /// # Safety
     /// `products` holds the tile, and no other task writes its pixels.
     #[inline(always)]
-    unsafe fn store_tile<S: Simd>(&self, simd: S, products: Positions, tile: usize, image: usize, (tile_row, column): (usize, usize)) {
+    unsafe fn store_tile<S: Simd>(
+        &self,
+        simd: S,
+        products: Positions,
+        tile: usize,
+        image: usize,
+        (tile_row, column): (usize, usize),
+    ) {
         let Tiling { height, width, .. } = self.tiling;
         let (y, x) = (tile_row * TILE, column * TILE);
         let (rows, columns) = (TILE.min(height - y), TILE.min(width - x));
@@ -173,17 +244,23 @@ impl Block<'_> {
         for c in (0..self.outputs).step_by(S::LANES) {
             // SAFETY: the assertion above bounds every pixel; residual has the output's length, bias its channels.
             unsafe {
-                let half: [[S::V; TILE]; 6] = std::array::from_fn(|j| {
-                    transform::output(simd, std::array::from_fn(|i| simd.load(products.at(i * 6 + j, tile, c))))
-                });
-                let bias = self.epilogue.bias.map(|bias| simd.load(bias.as_ptr().add(c)));
+                let mut half = [[simd.splat(0.0); TILE]; 6];
+                for j in 0..6 {
+                    let mut m = [simd.splat(0.0); 6];
+                    for i in 0..6 {
+                        m[i] = simd.load(products.at(i * 6 + j, tile, c));
+                    }
+                    half[j] = transform::output(simd, m);
+                }
+                let bias = match self.epilogue.bias {
+                    Some(bias) => simd.load(bias.as_ptr().add(c)),
+                    None => simd.splat(0.0),
+                };
                 for i in 0..rows {
-                    let values = transform::output(simd, std::array::from_fn(|j| half[j][i]));
-                    for (j, mut value) in values.into_iter().enumerate().take(columns) {
+                    let row = [half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]];
+                    for (j, value) in transform::output(simd, row).into_iter().enumerate().take(columns) {
                         let at = first + (i * width + j) * self.outputs + c;
-                        if let Some(bias) = bias {
-                            value = simd.add(value, bias);
-                        }
+                        let mut value = simd.add(value, bias);
                         if let Some(residual) = self.epilogue.residual {
                             value = simd.add(value, simd.load(residual.as_ptr().add(at)));
                         }

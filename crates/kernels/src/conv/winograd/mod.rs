@@ -30,5 +30,9 @@ const TILE: usize = 4;
 /// Whether this algorithm can do `shape` with vectors of `lanes`.
 pub(super) fn applies(shape: &ConvShape, lanes: usize) -> bool {
     let geometry = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;
-    geometry && shape.in_c.is_multiple_of(lanes) && shape.out_c.is_multiple_of(lanes) && shape.in_h >= 2 && shape.in_w >= 2
+    geometry
+        && shape.in_c.is_multiple_of(lanes)
+        && shape.out_c.is_multiple_of(lanes)
+        && shape.in_h >= 2
+        && shape.in_w >= 2
 }

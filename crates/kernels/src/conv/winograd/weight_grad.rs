@@ -19,7 +19,14 @@ const GROUPS: usize = 16;
 const PARTIALS: usize = 16 << 20;
 
 /// `dw` (OIHW) from the input and the output's gradient.
-pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
+pub(crate) fn weight_grad(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    dw: &mut [f32],
+) {
     let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
     let block_rows = tiling.block_rows(forward::block_tiles(shape.in_c.max(shape.out_c), BLOCK));
     let tiles = block_rows * tiling.columns();
@@ -41,7 +48,23 @@ pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prol
         sums.fill(0.0);
         for index in group * blocks / groups..(group + 1) * blocks / groups {
             let rows = parallel::piece(total, block_rows, index);
-            dispatch(isa, Block { shape, tiling, rows, x, prologue, dy, strip, input, gradient, tiles, out_stride, sums });
+            dispatch(
+                isa,
+                Block {
+                    shape,
+                    tiling,
+                    rows,
+                    x,
+                    prologue,
+                    dy,
+                    strip,
+                    input,
+                    gradient,
+                    tiles,
+                    out_stride,
+                    sums,
+                },
+            );
         }
     });
     filter::unpack_gradient(shape, &partials, groups, out_stride, dw);
@@ -75,15 +98,31 @@ impl Kernel for Block<'_> {
         assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_c * self.out_stride);
         assert!(self.input.len() >= block::positions_len(self.tiles, in_c));
         assert!(self.gradient.len() >= block::positions_len(self.tiles, self.out_stride));
-        let input = Positions { start: self.input.as_mut_ptr(), stride: block::position_stride(self.tiles, in_c), channels: in_c };
-        let gradient =
-            Positions { start: self.gradient.as_mut_ptr(), stride: block::position_stride(self.tiles, out_c), channels: out_c };
+        let input = Positions {
+            start: self.input.as_mut_ptr(),
+            stride: block::position_stride(self.tiles, in_c),
+            channels: in_c,
+        };
+        let gradient = Positions {
+            start: self.gradient.as_mut_ptr(),
+            stride: block::position_stride(self.tiles, out_c),
+            channels: out_c,
+        };
         for (index, row) in self.rows.clone().enumerate() {
             let (image, tile_row) = (row / tile_rows, row % tile_rows);
             // SAFETY: the assertions above; channels are multiples of LANES, as `applies` asks.
             unsafe {
                 let x = &self.x[image * pixels * in_c..][..pixels * in_c];
-                block::transform_input(simd, &tiling, x, tile_row, self.prologue, self.strip, input, index * columns);
+                block::transform_input(
+                    simd,
+                    &tiling,
+                    x,
+                    tile_row,
+                    self.prologue,
+                    self.strip,
+                    input,
+                    index * columns,
+                );
                 let dy = &self.dy[image * pixels * out_c..][..pixels * out_c];
                 block::transform_gradient(simd, &tiling, dy, tile_row, gradient, index * columns);
             }
@@ -98,7 +137,8 @@ impl Kernel for Block<'_> {
                     unsafe {
                         let a = input.at(position, 0, first).cast_const();
                         let dy = gradient.at(position, 0, column).cast_const();
-                        let to = self.sums.as_mut_ptr().add((position * in_c + first) * self.out_stride + column);
+                        let to =
+                            self.sums.as_mut_ptr().add((position * in_c + first) * self.out_stride + column);
                         let (a, dy) = ((a, in_c), (dy, out_c));
                         match last - first {
                             6 => rows::<S, 6>(simd, a, dy, tiles, width, to, self.out_stride),
@@ -131,7 +171,13 @@ unsafe fn rows<S: Simd, const R: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let acc: [[S::V; 2]; R] = micro::inputs_by_outputs(simd, a, dy, (0..tiles).map(|tile| (tile * a_stride, tile * dy_stride)), width);
+        let acc: [[S::V; 2]; R] = micro::inputs_by_outputs(
+            simd,
+            a,
+            dy,
+            (0..tiles).map(|tile| (tile * a_stride, tile * dy_stride)),
+            width,
+        );
         for (r, row) in acc.into_iter().enumerate() {
             let to = to.add(r * to_stride);
             simd.store(to, simd.add(simd.load(to), row[0]));
