@@ -22,7 +22,11 @@ pub(crate) fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
         bail!("a bottleneck unit's {outputs} outputs are no multiple of {expansion}");
     }
     let width = outputs / expansion;
-    let layer = |inputs, outputs, kernel, stride| WeightLayer { inputs, outputs, geometry: ConvConfig::same(kernel, stride) };
+    let layer = |inputs, outputs, kernel, stride| WeightLayer {
+        inputs,
+        outputs,
+        geometry: ConvConfig::same(kernel, stride),
+    };
     Ok(match config.branch {
         Branch::Basic => vec![layer(inputs, width, 3, stride), layer(width, outputs, 3, 1)],
         Branch::Bottleneck(place) => {
@@ -38,5 +42,9 @@ pub(crate) fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
 /// The convolutions themselves: `conv1`, `conv2`, ...
 pub(crate) fn convolutions(layers: &[WeightLayer], vb: &VarBuilder) -> Result<Vec<Conv2d>> {
     let named = layers.iter().enumerate();
-    named.map(|(i, layer)| Conv2d::new(layer.inputs, layer.outputs, layer.geometry, vb.pp(format!("conv{}", i + 1)))).collect()
+    named
+        .map(|(i, layer)| {
+            Conv2d::new(layer.inputs, layer.outputs, layer.geometry, vb.pp(format!("conv{}", i + 1)))
+        })
+        .collect()
 }

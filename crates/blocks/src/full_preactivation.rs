@@ -61,7 +61,12 @@ impl FullPreActivation {
             Shortcut::Projection { .. } => Split::AfterActivation,
             Shortcut::Identity | Shortcut::ZeroPadding { .. } => Split::BeforeActivation,
         };
-        Ok(FullPreActivation { norms: norms.collect::<Result<_>>()?, convolutions: branch::convolutions(&layers, &vb)?, shortcut, split })
+        Ok(FullPreActivation {
+            norms: norms.collect::<Result<_>>()?,
+            convolutions: branch::convolutions(&layers, &vb)?,
+            shortcut,
+            split,
+        })
     }
 
     /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit.

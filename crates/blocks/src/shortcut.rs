@@ -32,7 +32,9 @@ impl Shortcut {
             return Ok(Shortcut::Identity);
         }
         Ok(match config.shape_change {
-            ShapeChange::ZeroPadding => Shortcut::ZeroPadding { stride: config.stride, channels: config.outputs },
+            ShapeChange::ZeroPadding => {
+                Shortcut::ZeroPadding { stride: config.stride, channels: config.outputs }
+            }
             ShapeChange::Projection => Shortcut::Projection {
                 conv: Conv2d::new(
                     config.inputs,

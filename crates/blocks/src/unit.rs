@@ -27,7 +27,11 @@ pub trait Unit: std::fmt::Debug + Send + Sync {
 macro_rules! module_t {
     ($unit:ty) => {
         impl candle_nn::ModuleT for $unit {
-            fn forward_t(&self, x: &candle_core::Tensor, train: bool) -> candle_core::Result<candle_core::Tensor> {
+            fn forward_t(
+                &self,
+                x: &candle_core::Tensor,
+                train: bool,
+            ) -> candle_core::Result<candle_core::Tensor> {
                 let mode = if train { resnet_ops::Mode::Train } else { resnet_ops::Mode::Eval };
                 crate::Unit::forward(self, x, mode)
             }

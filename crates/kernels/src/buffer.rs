@@ -60,8 +60,11 @@ impl Buffer {
     /// `len` floats of unspecified value: zeros if fresh, what the last owner left otherwise.
     pub fn unspecified(len: usize) -> Self {
         let bytes = size_class(len);
-        let reused =
-            shelves().lock().unwrap_or_else(PoisonError::into_inner).get_mut(&bytes).and_then(|shelf| shelf.pop());
+        let reused = shelves()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(&bytes)
+            .and_then(|shelf| shelf.pop());
         let start = match reused {
             Some(Free(start)) => start,
             None => {

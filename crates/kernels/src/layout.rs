@@ -27,20 +27,24 @@ fn transpose(from: &[f32], to: &mut [f32], images: usize, rows: usize, cols: usi
     assert_eq!(to.len(), from.len(), "output of another shape");
     let size = rows * cols;
     let out = Shared::new(to);
-    parallel::for_each(images, || (), |_, image| {
-        let from = &from[image * size..][..size];
-        // SAFETY: each task has its own image.
-        let to = unsafe { out.slice(image * size, size) };
-        for first_row in (0..rows).step_by(BLOCK) {
-            for first_col in (0..cols).step_by(BLOCK) {
-                for row in first_row..rows.min(first_row + BLOCK) {
-                    for col in first_col..cols.min(first_col + BLOCK) {
-                        to[col * rows + row] = from[row * cols + col];
+    parallel::for_each(
+        images,
+        || (),
+        |_, image| {
+            let from = &from[image * size..][..size];
+            // SAFETY: each task has its own image.
+            let to = unsafe { out.slice(image * size, size) };
+            for first_row in (0..rows).step_by(BLOCK) {
+                for first_col in (0..cols).step_by(BLOCK) {
+                    for row in first_row..rows.min(first_row + BLOCK) {
+                        for col in first_col..cols.min(first_col + BLOCK) {
+                            to[col * rows + row] = from[row * cols + col];
+                        }
                     }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 #[cfg(test)]
@@ -54,7 +58,10 @@ mod tests {
             let (mut to, mut back) = (vec![0.0; from.len()], vec![0.0; from.len()]);
             nchw_to_nhwc(&from, &mut to, images, channels, pixels);
             let last = images - 1;
-            assert_eq!(to[last * channels * pixels + channels - 1], from[last * channels * pixels + (channels - 1) * pixels]);
+            assert_eq!(
+                to[last * channels * pixels + channels - 1],
+                from[last * channels * pixels + (channels - 1) * pixels]
+            );
             nhwc_to_nchw(&to, &mut back, images, channels, pixels);
             assert_eq!(from, back);
         }

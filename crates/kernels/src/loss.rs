@@ -10,14 +10,21 @@
 pub fn softmax_cross_entropy(logits: &[f32], labels: &[u32], classes: usize) -> f64 {
     assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
     let rows = logits.chunks_exact(classes).zip(labels);
-    rows.map(|(row, &label)| log_sum_exp(row) - f64::from(row[label as usize])).sum::<f64>() / labels.len() as f64
+    rows.map(|(row, &label)| log_sum_exp(row) - f64::from(row[label as usize])).sum::<f64>()
+        / labels.len() as f64
 }
 
 /// The gradient of the mean loss, times `upstream`: `(softmax(z) - onehot(label)) / N`.
 ///
 /// # Panics
 /// As [`softmax_cross_entropy`].
-pub fn softmax_cross_entropy_backward(logits: &[f32], labels: &[u32], classes: usize, upstream: f32, out: &mut [f32]) {
+pub fn softmax_cross_entropy_backward(
+    logits: &[f32],
+    labels: &[u32],
+    classes: usize,
+    upstream: f32,
+    out: &mut [f32],
+) {
     assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
     assert_eq!(out.len(), logits.len(), "gradient of another shape");
     assert!(labels.iter().all(|&label| (label as usize) < classes), "a label is not below {classes}");

@@ -91,9 +91,13 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let counts: Vec<AtomicUsize> = (0..37).map(|_| AtomicUsize::new(0)).collect();
             pool.install(|| {
-                for_each(37, || (), |_, task| {
-                    counts[task].fetch_add(1, Ordering::Relaxed);
-                });
+                for_each(
+                    37,
+                    || (),
+                    |_, task| {
+                        counts[task].fetch_add(1, Ordering::Relaxed);
+                    },
+                );
             });
             assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
         }

@@ -11,11 +11,15 @@ const CHUNK: usize = 16 << 10;
 fn chunked(out: &mut [f32], work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
     let len = out.len();
     let shared = Shared::new(out);
-    parallel::for_each(parallel::pieces(len, CHUNK), || (), |_, chunk| {
-        let range = parallel::piece(len, CHUNK, chunk);
-        // SAFETY: each task has its own chunk.
-        work(range.clone(), unsafe { shared.slice(range.start, range.len()) });
-    });
+    parallel::for_each(
+        parallel::pieces(len, CHUNK),
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(len, CHUNK, chunk);
+            // SAFETY: each task has its own chunk.
+            work(range.clone(), unsafe { shared.slice(range.start, range.len()) });
+        },
+    );
 }
 
 /// `out = max(x, 0)`
@@ -98,8 +102,16 @@ impl ZeroPad {
         (self.out_c - self.in_c) / 2
     }
     fn check(&self, small: usize, large: usize) {
-        assert_eq!(small, self.images * self.in_h * self.in_w * self.in_c, "zero_pad: input of another shape");
-        assert_eq!(large, self.images * self.out_h() * self.out_w() * self.out_c, "zero_pad: output of another shape");
+        assert_eq!(
+            small,
+            self.images * self.in_h * self.in_w * self.in_c,
+            "zero_pad: input of another shape"
+        );
+        assert_eq!(
+            large,
+            self.images * self.out_h() * self.out_w() * self.out_c,
+            "zero_pad: output of another shape"
+        );
     }
 }
 
@@ -109,17 +121,24 @@ pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
     let (out_row, before) = (shape.out_w() * shape.out_c, shape.before());
     let rows = shape.images * shape.out_h();
     let shared = Shared::new(out);
-    parallel::for_each(rows, || (), |_, row| {
-        let (image, y) = (row / shape.out_h(), row % shape.out_h());
-        // SAFETY: each task has its own row.
-        let to = unsafe { shared.slice(row * out_row, out_row) };
-        let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_c..][..shape.in_w * shape.in_c];
-        for (to, from) in to.chunks_exact_mut(shape.out_c).zip(from.chunks_exact(shape.in_c).step_by(shape.stride)) {
-            to[..before].fill(0.0);
-            to[before..before + shape.in_c].copy_from_slice(from);
-            to[before + shape.in_c..].fill(0.0);
-        }
-    });
+    parallel::for_each(
+        rows,
+        || (),
+        |_, row| {
+            let (image, y) = (row / shape.out_h(), row % shape.out_h());
+            // SAFETY: each task has its own row.
+            let to = unsafe { shared.slice(row * out_row, out_row) };
+            let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_c..]
+                [..shape.in_w * shape.in_c];
+            for (to, from) in
+                to.chunks_exact_mut(shape.out_c).zip(from.chunks_exact(shape.in_c).step_by(shape.stride))
+            {
+                to[..before].fill(0.0);
+                to[before..before + shape.in_c].copy_from_slice(from);
+                to[before + shape.in_c..].fill(0.0);
+            }
+        },
+    );
 }
 
 /// Option A backward: the gradient of the pixels and channels that were copied, zero elsewhere.
@@ -127,16 +146,22 @@ pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
     shape.check(dx.len(), dy.len());
     let (in_row, out_row, before) = (shape.in_w * shape.in_c, shape.out_w() * shape.out_c, shape.before());
     let shared = Shared::new(dx);
-    parallel::for_each(shape.images * shape.in_h, || (), |_, row| {
-        let (image, y) = (row / shape.in_h, row % shape.in_h);
-        // SAFETY: each task has its own row.
-        let to = unsafe { shared.slice(row * in_row, in_row) };
-        to.fill(0.0);
-        if y % shape.stride == 0 {
-            let from = &dy[(image * shape.out_h() + y / shape.stride) * out_row..][..out_row];
-            for (to, from) in to.chunks_exact_mut(shape.in_c).step_by(shape.stride).zip(from.chunks_exact(shape.out_c)) {
-                to.copy_from_slice(&from[before..before + shape.in_c]);
+    parallel::for_each(
+        shape.images * shape.in_h,
+        || (),
+        |_, row| {
+            let (image, y) = (row / shape.in_h, row % shape.in_h);
+            // SAFETY: each task has its own row.
+            let to = unsafe { shared.slice(row * in_row, in_row) };
+            to.fill(0.0);
+            if y % shape.stride == 0 {
+                let from = &dy[(image * shape.out_h() + y / shape.stride) * out_row..][..out_row];
+                for (to, from) in
+                    to.chunks_exact_mut(shape.in_c).step_by(shape.stride).zip(from.chunks_exact(shape.out_c))
+                {
+                    to.copy_from_slice(&from[before..before + shape.in_c]);
+                }
             }
-        }
-    });
+        },
+    );
 }

@@ -4,10 +4,10 @@ use candle_core::{Result, Tensor, bail};
 use resnet_kernels::pointwise::ZeroPad;
 use resnet_kernels::pool::{PoolKind, PoolShape};
 
+use crate::Mode;
 use crate::graph::{Graph, Shape, Value};
 use crate::layers::{self, BatchNorm, ConvConfig};
 use crate::steps::{Add, GlobalAverage, Pool, Relu, ZeroPadShortcut};
-use crate::Mode;
 
 /// Records with `record` and runs on one input.
 fn unary(x: &Tensor, mode: Mode, record: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
@@ -103,7 +103,11 @@ impl Graph {
 
     fn sum(&mut self, a: Value, b: Value, relu: bool) -> Result<Value> {
         if self.shape(a) != self.shape(b) {
-            bail!("shortcut and residual branch have shapes {:?} and {:?}", self.shape(a).dims(), self.shape(b).dims());
+            bail!(
+                "shortcut and residual branch have shapes {:?} and {:?}",
+                self.shape(a).dims(),
+                self.shape(b).dims()
+            );
         }
         let y = self.value(self.shape(a));
         self.push(Add { a, b, y, relu });
@@ -143,13 +147,22 @@ impl Graph {
         self.pool(x, PoolKind::Maximum, kernel, stride, padding)
     }
 
-    fn pool(&mut self, x: Value, pooling: PoolKind, kernel: usize, stride: usize, padding: usize) -> Result<Value> {
+    fn pool(
+        &mut self,
+        x: Value,
+        pooling: PoolKind,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Result<Value> {
         let Shape::Map { images, channels, height: in_h, width: in_w } = self.shape(x) else {
             bail!("pooling wants [N, C, H, W], got {:?}", self.shape(x).dims());
         };
         let shape = PoolShape { images, in_h, in_w, channels, kernel, stride, padding };
         if kernel == 0 || stride == 0 || 2 * padding > kernel || shape.out_h() == 0 || shape.out_w() == 0 {
-            bail!("a {kernel}x{kernel} window with stride {stride} and padding {padding} doesn't fit {in_h}x{in_w} pixels");
+            bail!(
+                "a {kernel}x{kernel} window with stride {stride} and padding {padding} doesn't fit {in_h}x{in_w} pixels"
+            );
         }
         let y = self.value(self.shape(x).with(channels, (shape.out_h(), shape.out_w())));
         self.push(Pool { x, y, shape, pooling });

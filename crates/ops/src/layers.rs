@@ -45,7 +45,11 @@ impl Conv2d {
     /// # Errors
     /// If `vb` has no such tensor of this shape.
     pub fn new(inputs: usize, outputs: usize, config: ConvConfig, vb: VarBuilder) -> Result<Self> {
-        let he = Init::Kaiming { dist: init::NormalOrUniform::Normal, fan: init::FanInOut::FanOut, non_linearity: init::NonLinearity::ReLU };
+        let he = Init::Kaiming {
+            dist: init::NormalOrUniform::Normal,
+            fan: init::FanInOut::FanOut,
+            non_linearity: init::NonLinearity::ReLU,
+        };
         let weight = vb.get_with_hints((outputs, inputs, config.kernel, config.kernel), "weight", he)?;
         Ok(Conv2d { name: vb.prefix(), weight, config })
     }
@@ -60,24 +64,48 @@ impl Conv2d {
 }
 
 /// Records a convolution with `weight: [out, in, k, k]`.
-pub(crate) fn convolution(graph: &mut Graph, x: Value, name: &str, weight: &Tensor, config: ConvConfig) -> Result<Value> {
+pub(crate) fn convolution(
+    graph: &mut Graph,
+    x: Value,
+    name: &str,
+    weight: &Tensor,
+    config: ConvConfig,
+) -> Result<Value> {
     let (out_c, in_c, kernel, kernel_w) = weight.dims4()?;
     let Shape::Map { images, channels, height, width } = graph.shape(x) else {
         bail!("convolution {name} wants [N, C, H, W], got {:?}", graph.shape(x).dims());
     };
     if kernel != kernel_w || kernel != config.kernel || config.stride == 0 || kernel == 0 {
-        bail!("convolution {name}: weights {:?} don't fit {config:?}; filters are square, strides at least 1", weight.dims());
+        bail!(
+            "convolution {name}: weights {:?} don't fit {config:?}; filters are square, strides at least 1",
+            weight.dims()
+        );
     }
     if channels != in_c {
         bail!("convolution {name} takes {in_c} channels, got {channels}");
     }
-    let shape = ConvShape { images, in_h: height, in_w: width, in_c, out_c, kernel, stride: config.stride, padding: config.padding };
+    let shape = ConvShape {
+        images,
+        in_h: height,
+        in_w: width,
+        in_c,
+        out_c,
+        kernel,
+        stride: config.stride,
+        padding: config.padding,
+    };
     if shape.out_h() == 0 || shape.out_w() == 0 {
-        bail!("convolution {name}: a {kernel}x{kernel} filter is larger than the padded input of {height}x{width}");
+        bail!(
+            "convolution {name}: a {kernel}x{kernel} filter is larger than the padded input of {height}x{width}"
+        );
     }
     let y = graph.value(graph.shape(x).with(out_c, (shape.out_h(), shape.out_w())));
     let weight = graph.param(weight);
-    let kind = if config.stride == 1 { format!("conv {kernel}x{kernel}") } else { format!("conv {kernel}x{kernel} / {}", config.stride) };
+    let kind = if config.stride == 1 {
+        format!("conv {kernel}x{kernel}")
+    } else {
+        format!("conv {kernel}x{kernel} / {}", config.stride)
+    };
     graph.push(Conv { name: name.to_owned(), kind, x, y, weight, bias: None, residual: None, shape });
     Ok(y)
 }
@@ -155,7 +183,16 @@ impl BatchNorm {
         }
         let y = graph.value(graph.shape(x));
         let (weight, bias) = (graph.param(&self.weight), graph.param(&self.bias));
-        graph.push(Norm { name: self.name.clone(), x, y, weight, bias, running: self.running.clone(), eps: self.eps, activation });
+        graph.push(Norm {
+            name: self.name.clone(),
+            x,
+            y,
+            weight,
+            bias,
+            running: self.running.clone(),
+            eps: self.eps,
+            activation,
+        });
         Ok(y)
     }
 }
@@ -177,7 +214,11 @@ impl Linear {
         let bound = 1.0 / (inputs as f64).sqrt();
         Ok(Linear {
             name: vb.prefix(),
-            weight: vb.get_with_hints((outputs, inputs), "weight", Init::Uniform { lo: -bound, up: bound })?,
+            weight: vb.get_with_hints(
+                (outputs, inputs),
+                "weight",
+                Init::Uniform { lo: -bound, up: bound },
+            )?,
             bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
         })
     }
@@ -192,17 +233,45 @@ impl Linear {
 }
 
 /// Records `x weight^T + bias`.
-pub(crate) fn product(graph: &mut Graph, x: Value, name: &str, weight: &Tensor, bias: &Tensor) -> Result<Value> {
+pub(crate) fn product(
+    graph: &mut Graph,
+    x: Value,
+    name: &str,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<Value> {
     let (outputs, inputs) = weight.dims2()?;
     let Shape::Features { images, channels } = graph.shape(x) else {
         bail!("linear layer {name} wants [N, features], got {:?}", graph.shape(x).dims());
     };
     if channels != inputs || bias.dims() != [outputs] {
-        bail!("linear layer {name}: weight {:?}, bias {:?} and {channels} features don't fit", weight.dims(), bias.dims());
+        bail!(
+            "linear layer {name}: weight {:?}, bias {:?} and {channels} features don't fit",
+            weight.dims(),
+            bias.dims()
+        );
     }
-    let shape = ConvShape { images, in_h: 1, in_w: 1, in_c: inputs, out_c: outputs, kernel: 1, stride: 1, padding: 0 };
+    let shape = ConvShape {
+        images,
+        in_h: 1,
+        in_w: 1,
+        in_c: inputs,
+        out_c: outputs,
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+    };
     let y = graph.value(Shape::Features { images, channels: outputs });
     let (weight, bias) = (graph.param(weight), Some(graph.param(bias)));
-    graph.push(Conv { name: name.to_owned(), kind: "linear".to_owned(), x, y, weight, bias, residual: None, shape });
+    graph.push(Conv {
+        name: name.to_owned(),
+        kind: "linear".to_owned(),
+        x,
+        y,
+        weight,
+        bias,
+        residual: None,
+        shape,
+    });
     Ok(y)
 }

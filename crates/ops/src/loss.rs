@@ -14,7 +14,11 @@ struct SoftmaxCrossEntropy {
 /// If shapes or types don't fit, the batch is empty, or a label is not below `classes`.
 pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let (images, classes) = logits.dims2()?;
-    if labels.dims() != [images] || labels.dtype() != DType::U32 || logits.dtype() != DType::F32 || images == 0 {
+    if labels.dims() != [images]
+        || labels.dtype() != DType::U32
+        || logits.dtype() != DType::F32
+        || images == 0
+    {
         bail!(
             "cross-entropy wants f32 logits [N, classes] and u32 labels [N], got {:?} {:?} and {:?} {:?}",
             logits.dtype(),

@@ -59,7 +59,11 @@ impl Correlation {
 
     /// The pass over the input pixels `phase + stride i`, with the taps it needs in the order it meets them;
     /// `None` if no output looks at these pixels.
-    pub(super) fn input_phase(shape: &ConvShape, phase_y: usize, phase_x: usize) -> Option<(Self, Vec<usize>, Vec<usize>)> {
+    pub(super) fn input_phase(
+        shape: &ConvShape,
+        phase_y: usize,
+        phase_x: usize,
+    ) -> Option<(Self, Vec<usize>, Vec<usize>)> {
         let (origin_y, taps_y) = phase_taps(shape, phase_y);
         let (origin_x, taps_x) = phase_taps(shape, phase_x);
         if taps_y.is_empty() || taps_x.is_empty() {
@@ -89,7 +93,12 @@ impl Correlation {
     /// A pointwise pass doesn't see where a picture ends: one tall picture makes longer strips.
     fn merge_images(&mut self) {
         let pointwise = self.taps_h == 1 && self.taps_w == 1 && self.origin == (0, 0);
-        if pointwise && self.step == 1 && self.out_step == 1 && self.grid_h == self.in_h && self.out_h == self.in_h {
+        if pointwise
+            && self.step == 1
+            && self.out_step == 1
+            && self.grid_h == self.in_h
+            && self.out_h == self.in_h
+        {
             for height in [&mut self.in_h, &mut self.grid_h, &mut self.out_h] {
                 *height *= self.images;
             }
@@ -100,7 +109,9 @@ impl Correlation {
     /// Whether taps never leave the picture, so that the input can be read in place.
     fn inside(&self) -> bool {
         let reach = |grid: usize, taps: usize| (grid - 1) * self.step + taps;
-        self.origin == (0, 0) && reach(self.grid_h, self.taps_h) <= self.in_h && reach(self.grid_w, self.taps_w) <= self.in_w
+        self.origin == (0, 0)
+            && reach(self.grid_h, self.taps_h) <= self.in_h
+            && reach(self.grid_w, self.taps_w) <= self.in_w
     }
 
     /// Columns of a strip.
@@ -160,27 +171,37 @@ impl Correlation {
         let strip_len = if in_place { 0 } else { self.strip_h(block_rows) * width * self.in_c };
         let shared = Shared::new(out);
         let taps = Taps { rows: self.taps_h, row_stride: width * self.in_c, run: self.taps_w * self.in_c };
-        parallel::for_each(self.images * blocks, || Buffer::unspecified(strip_len), |strip, task| {
-            let (image, first_row) = (task / blocks, task % blocks * block_rows);
-            let rows = block_rows.min(self.grid_h - first_row);
-            let pixels = rows * self.grid_w;
-            dispatch(isa, Block {
-                pass: self,
-                picture: &input[image * self.in_h * self.in_w * self.in_c..][..self.in_h * self.in_w * self.in_c],
-                window: (!in_place).then(|| self.window(first_row, rows)),
-                first_row,
-                prologue,
-                strip,
-                taps,
-                source_at: &source_at[..pixels],
-                target_at: &target_at[..pixels],
-                target: ((image * self.out_h + first_row * self.out_step + self.out_first.0) * self.out_w + self.out_first.1)
-                    * self.out_c,
-                packed,
-                epilogue,
-                out: &shared,
-            });
-        });
+        parallel::for_each(
+            self.images * blocks,
+            || Buffer::unspecified(strip_len),
+            |strip, task| {
+                let (image, first_row) = (task / blocks, task % blocks * block_rows);
+                let rows = block_rows.min(self.grid_h - first_row);
+                let pixels = rows * self.grid_w;
+                dispatch(
+                    isa,
+                    Block {
+                        pass: self,
+                        picture: &input[image * self.in_h * self.in_w * self.in_c..]
+                            [..self.in_h * self.in_w * self.in_c],
+                        window: (!in_place).then(|| self.window(first_row, rows)),
+                        first_row,
+                        prologue,
+                        strip,
+                        taps,
+                        source_at: &source_at[..pixels],
+                        target_at: &target_at[..pixels],
+                        target: ((image * self.out_h + first_row * self.out_step + self.out_first.0)
+                            * self.out_w
+                            + self.out_first.1)
+                            * self.out_c,
+                        packed,
+                        epilogue,
+                        out: &shared,
+                    },
+                );
+            },
+        );
     }
 }
 
@@ -222,12 +243,21 @@ impl Kernel for Block<'_> {
         let pass = self.pass;
         let source: &[f32] = match self.window {
             Some(window) => {
-                strip::fill(simd, self.picture, (pass.in_h, pass.in_w, pass.in_c), window, self.prologue, self.strip);
+                strip::fill(
+                    simd,
+                    self.picture,
+                    (pass.in_h, pass.in_w, pass.in_c),
+                    window,
+                    self.prologue,
+                    self.strip,
+                );
                 self.strip
             }
             None => &self.picture[self.first_row * pass.step * pass.in_w * pass.in_c..],
         };
-        let (Some(&last_source), Some(&last_target)) = (self.source_at.last(), self.target_at.last()) else { return };
+        let (Some(&last_source), Some(&last_target)) = (self.source_at.last(), self.target_at.last()) else {
+            return;
+        };
         // Offsets grow, so these two bound every access below.
         assert!(last_source + (self.taps.rows - 1) * self.taps.row_stride + self.taps.run <= source.len());
         assert!(self.target + last_target + pass.out_c <= self.out.len());
@@ -262,20 +292,30 @@ impl Block<'_> {
     /// # Safety
     /// The pixels exist, and the assertions of `run` hold.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(&self, simd: S, source: &[f32], panel: &[f32], pixel: usize, column: usize) {
+    unsafe fn tile<S: Simd, const R: usize>(
+        &self,
+        simd: S,
+        source: &[f32],
+        panel: &[f32],
+        pixel: usize,
+        column: usize,
+    ) {
         let columns = (2 * S::LANES).min(self.pass.out_c - column);
         // SAFETY: offsets are bounded by the last pixel's, which `run` checked; each task writes pixels of
         // its own block only.
         unsafe {
-            let a: [*const f32; R] =
-                std::array::from_fn(|r| source.as_ptr().add(*self.source_at.get_unchecked(pixel + r)));
+            let mut a = [source.as_ptr(); R];
+            for (r, a) in a.iter_mut().enumerate() {
+                *a = a.add(*self.source_at.get_unchecked(pixel + r));
+            }
             let acc = micro::pixels_by_outputs(simd, a, self.taps, panel.as_ptr());
-            let bias = self.epilogue.bias.map(|bias| micro::load_columns(simd, bias.as_ptr().add(column), columns));
+            let bias = match self.epilogue.bias {
+                Some(bias) => micro::load_columns(simd, bias.as_ptr().add(column), columns),
+                None => (simd.splat(0.0), simd.splat(0.0)),
+            };
             for (r, mut row) in acc.into_iter().enumerate() {
                 let at = self.target + self.target_at.get_unchecked(pixel + r) + column;
-                if let Some(bias) = bias {
-                    row = [simd.add(row[0], bias.0), simd.add(row[1], bias.1)];
-                }
+                row = [simd.add(row[0], bias.0), simd.add(row[1], bias.1)];
                 if let Some(residual) = self.epilogue.residual {
                     let other = micro::load_columns(simd, residual.as_ptr().add(at), columns);
                     row = [simd.add(row[0], other.0), simd.add(row[1], other.1)];

@@ -31,7 +31,10 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     for tap_row in 0..taps.rows {
         // SAFETY: offsets stay inside what the caller promises.
         unsafe {
-            let a: [*const f32; R] = std::array::from_fn(|r| a[r].add(tap_row * taps.row_stride));
+            let mut a = a;
+            for a in &mut a {
+                *a = a.add(tap_row * taps.row_stride);
+            }
             for k in 0..taps.run {
                 let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
                 for r in 0..R {
@@ -46,21 +49,21 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     acc
 }
 
-/// `acc[r][j] = sum over pixels p of a[a_at[p] + r] dy[dy_at[p] + j]`: `R` inputs of the filter by one block
-/// of output channels. `columns` of the block exist.
+/// `acc[r][j] = sum over (at, dy_at) of a[at + r] dy[dy_at + j]`: `R` inputs of the filter by one block of output
+/// channels, of which `columns` exist.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` floats at every offset of `a_at`, `dy` for `columns` floats at every
-/// offset of `dy_at`; both lists are equally long, and `columns <= 2 * LANES`.
+/// At every pair of offsets, `a` must be valid for reading `R` floats and `dy` for `columns <= 2 * LANES`.
 #[inline(always)]
 pub(super) unsafe fn inputs_by_outputs<S: Simd, const R: usize>(
     simd: S,
-    (a, a_at): (*const f32, &[usize]),
-    (dy, dy_at): (*const f32, &[usize]),
+    a: *const f32,
+    dy: *const f32,
+    pixels: impl Iterator<Item = (usize, usize)>,
     columns: usize,
 ) -> [[S::V; 2]; R] {
     let mut acc = [[simd.splat(0.0); 2]; R];
-    for (&a_at, &dy_at) in a_at.iter().zip(dy_at) {
+    for (a_at, dy_at) in pixels {
         // SAFETY: offsets stay inside what the caller promises.
         unsafe {
             let (a, dy) = (a.add(a_at), dy.add(dy_at));

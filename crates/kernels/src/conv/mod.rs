@@ -13,6 +13,7 @@ mod micro;
 mod pack;
 mod strip;
 mod weight_grad;
+mod winograd;
 
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
@@ -71,6 +72,34 @@ pub(crate) fn extent(size: usize, kernel: usize, stride: usize, padding: usize) 
     (size + 2 * padding).checked_sub(kernel).map_or(0, |span| span / stride + 1)
 }
 
+/// The ways to compute a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Products over strips of input: any geometry.
+    Direct,
+    /// Winograd's F(4x4, 3x3): 3x3 at stride 1 and padding 1, channels in whole vectors.
+    Winograd,
+}
+
+impl Algorithm {
+    /// The one that is used for all three passes of `shape`: Winograd wherever it applies.
+    pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
+        if Algorithm::Winograd.applies(isa, shape) { Algorithm::Winograd } else { Algorithm::Direct }
+    }
+
+    /// Whether it can compute `shape` on `isa`.
+    pub fn applies(self, isa: Isa, shape: &ConvShape) -> bool {
+        match self {
+            Algorithm::Direct => true,
+            Algorithm::Winograd => winograd::applies(shape, isa.lanes()),
+        }
+    }
+
+    fn check(self, isa: Isa, shape: &ConvShape) {
+        assert!(self.applies(isa, shape), "conv2d: {self:?} can't compute {shape:?} on {}", isa.name());
+    }
+}
+
 /// What happens to the input while it is loaded, before padding.
 #[derive(Debug, Clone, Copy)]
 pub enum Prologue<'a> {
@@ -108,8 +137,10 @@ fn check_prologue(prologue: Prologue, channels: usize) {
 /// `out = conv(prologue(x), weight)` with the epilogue applied.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`.
+/// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+#[allow(clippy::too_many_arguments)] // what a convolution is made of
 pub fn forward(
+    algorithm: Algorithm,
     isa: Isa,
     shape: &ConvShape,
     x: &[f32],
@@ -118,6 +149,7 @@ pub fn forward(
     epilogue: Epilogue,
     out: &mut [f32],
 ) {
+    algorithm.check(isa, shape);
     check("input", x, shape.input_len());
     check("weight", weight, shape.weight_len());
     check("output", out, shape.output_len());
@@ -128,22 +160,40 @@ pub fn forward(
     if let Some(residual) = epilogue.residual {
         check("residual", residual, shape.output_len());
     }
-    let pass = Correlation::forward(shape);
-    let packed = pack::for_output(shape, weight, 2 * isa.lanes());
-    pass.run(isa, x, prologue, &packed, epilogue, out);
+    match algorithm {
+        Algorithm::Winograd => winograd::output(isa, shape, x, prologue, weight, epilogue, out),
+        Algorithm::Direct => {
+            let packed = pack::for_output(shape, weight, 2 * isa.lanes());
+            Correlation::forward(shape).run(isa, x, prologue, &packed, epilogue, out);
+        }
+    }
 }
 
 /// `dx`, the gradient with respect to the (normalised, rectified) input, from `dy`, that of the output.
 ///
-/// A stride of `s` splits the input's pixels into `s * s` phases, each of which sees its own subset of the
-/// filter's taps at stride 1.
-///
 /// # Panics
-/// If a slice's length doesn't fit `shape`.
-pub fn input_grad(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+/// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+pub fn input_grad(
+    algorithm: Algorithm,
+    isa: Isa,
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    dx: &mut [f32],
+) {
+    algorithm.check(isa, shape);
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("input gradient", dx, shape.input_len());
+    match algorithm {
+        Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, dx),
+        Algorithm::Direct => input_grad_direct(isa, shape, dy, weight, dx),
+    }
+}
+
+/// A stride of `s` splits the input's pixels into `s * s` phases, each of which sees its own subset of the filter's
+/// taps at stride 1.
+fn input_grad_direct(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
     for phase_y in 0..shape.stride.min(shape.in_h) {
         for phase_x in 0..shape.stride.min(shape.in_w) {
             match Correlation::input_phase(shape, phase_y, phase_x) {
@@ -161,25 +211,41 @@ pub fn input_grad(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &
 fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32]) {
     let row = shape.in_w * shape.in_c;
     let out = Shared::new(dx);
-    parallel::for_each(shape.images, || (), |_, image| {
-        for y in (phase_y..shape.in_h).step_by(shape.stride) {
-            // SAFETY: each task has its own image, and rows don't overlap.
-            let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
-            for x in (phase_x..shape.in_w).step_by(shape.stride) {
-                row[x * shape.in_c..][..shape.in_c].fill(0.0);
+    parallel::for_each(
+        shape.images,
+        || (),
+        |_, image| {
+            for y in (phase_y..shape.in_h).step_by(shape.stride) {
+                // SAFETY: each task has its own image, and rows don't overlap.
+                let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
+                for x in (phase_x..shape.in_w).step_by(shape.stride) {
+                    row[x * shape.in_c..][..shape.in_c].fill(0.0);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// `dw`, the gradient with respect to the weights (OIHW), from the input and `dy`.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`.
-pub fn weight_grad(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
+/// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+pub fn weight_grad(
+    algorithm: Algorithm,
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    algorithm.check(isa, shape);
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight gradient", dw, shape.weight_len());
     check_prologue(prologue, shape.in_c);
-    weight_grad::run(isa, shape, x, prologue, dy, dw);
+    match algorithm {
+        Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
+        Algorithm::Direct => weight_grad::run(isa, shape, x, prologue, dy, dw),
+    }
 }

@@ -39,19 +39,23 @@ fn pack(
     let blocks = outputs.div_ceil(block);
     let mut packed = Buffer::unspecified(blocks * panel);
     let shared = Shared::new(&mut packed);
-    parallel::for_each(blocks, || (), |_, index| {
-        // SAFETY: each task has its own panel.
-        let mut rows = unsafe { shared.slice(index * panel, panel) }.chunks_exact_mut(block);
-        for ky in taps_y {
-            for kx in taps_x {
-                for (k, row) in (0..inputs).zip(&mut rows) {
-                    for (lane, to) in row.iter_mut().enumerate() {
-                        let n = index * block + lane;
-                        *to = if n < outputs { get(k, n, ky * kernel + kx) } else { 0.0 };
+    parallel::for_each(
+        blocks,
+        || (),
+        |_, index| {
+            // SAFETY: each task has its own panel.
+            let mut rows = unsafe { shared.slice(index * panel, panel) }.chunks_exact_mut(block);
+            for ky in taps_y {
+                for kx in taps_x {
+                    for (k, row) in (0..inputs).zip(&mut rows) {
+                        for (lane, to) in row.iter_mut().enumerate() {
+                            let n = index * block + lane;
+                            *to = if n < outputs { get(k, n, ky * kernel + kx) } else { 0.0 };
+                        }
                     }
                 }
             }
-        }
-    });
+        },
+    );
     packed
 }

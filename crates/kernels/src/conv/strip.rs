@@ -60,12 +60,15 @@ fn norm_relu<S: Simd>(simd: S, from: &[f32], to: &mut [f32], scale: &[f32], shif
             unsafe {
                 if n == S::LANES {
                     let x = simd.load(from.as_ptr().add(c));
-                    let y = simd.mul_add(x, simd.load(scale.as_ptr().add(c)), simd.load(shift.as_ptr().add(c)));
+                    let y =
+                        simd.mul_add(x, simd.load(scale.as_ptr().add(c)), simd.load(shift.as_ptr().add(c)));
                     simd.store(to.as_mut_ptr().add(c), simd.max(y, zero));
                 } else {
                     let x = simd.load_partial(from.as_ptr().add(c), n);
-                    let (a, b) =
-                        (simd.load_partial(scale.as_ptr().add(c), n), simd.load_partial(shift.as_ptr().add(c), n));
+                    let (a, b) = (
+                        simd.load_partial(scale.as_ptr().add(c), n),
+                        simd.load_partial(shift.as_ptr().add(c), n),
+                    );
                     simd.store_partial(to.as_mut_ptr().add(c), simd.max(simd.mul_add(x, a, b), zero), n);
                 }
             }

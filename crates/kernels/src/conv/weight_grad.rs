@@ -36,29 +36,37 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
     let mut partials = Buffer::unspecified(groups * partial);
     let shared = Shared::new(&mut partials);
     let strip_len = pass.strip_h(block_rows) * pass.strip_w() * pass.in_c;
-    parallel::for_each(groups, || Buffer::unspecified(strip_len), |strip, group| {
-        // SAFETY: each task has its own partial sum.
-        let sums = unsafe { shared.slice(group * partial, partial) };
-        sums.fill(0.0);
-        for task in group * work / groups..(group + 1) * work / groups {
-            let (image, first_row) = (task / blocks, task % blocks * block_rows);
-            let rows = block_rows.min(pass.grid_h - first_row);
-            let pixels = rows * pass.grid_w;
-            let picture = pass.in_h * pass.in_w * pass.in_c;
-            dispatch(isa, Block {
-                pass: &pass,
-                picture: &x[image * picture..][..picture],
-                window: pass.window(first_row, rows),
-                prologue,
-                strip,
-                source_at: &source_at[..pixels],
-                dy: &dy[(image * pass.out_h + first_row) * pass.out_w * pass.out_c..][..pixels * pass.out_c],
-                target_at: &target_at[..pixels],
-                padded_c,
-                sums,
-            });
-        }
-    });
+    parallel::for_each(
+        groups,
+        || Buffer::unspecified(strip_len),
+        |strip, group| {
+            // SAFETY: each task has its own partial sum.
+            let sums = unsafe { shared.slice(group * partial, partial) };
+            sums.fill(0.0);
+            for task in group * work / groups..(group + 1) * work / groups {
+                let (image, first_row) = (task / blocks, task % blocks * block_rows);
+                let rows = block_rows.min(pass.grid_h - first_row);
+                let pixels = rows * pass.grid_w;
+                let picture = pass.in_h * pass.in_w * pass.in_c;
+                dispatch(
+                    isa,
+                    Block {
+                        pass: &pass,
+                        picture: &x[image * picture..][..picture],
+                        window: pass.window(first_row, rows),
+                        prologue,
+                        strip,
+                        source_at: &source_at[..pixels],
+                        dy: &dy[(image * pass.out_h + first_row) * pass.out_w * pass.out_c..]
+                            [..pixels * pass.out_c],
+                        target_at: &target_at[..pixels],
+                        padded_c,
+                        sums,
+                    },
+                );
+            }
+        },
+    );
     reduce(shape, &partials, groups, padded_c, dw);
 }
 
@@ -69,26 +77,30 @@ fn reduce(shape: &ConvShape, partials: &[f32], groups: usize, padded_c: usize, d
     let filter = shape.in_c * area;
     let out = Shared::new(dw);
     const FILTERS: usize = 16;
-    parallel::for_each(parallel::pieces(shape.out_c, FILTERS), || (), |_, index| {
-        let filters = parallel::piece(shape.out_c, FILTERS, index);
-        // SAFETY: each task has its own filters.
-        let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
-        for tap in 0..area {
-            for c in 0..shape.in_c {
-                let from = (tap * shape.in_c + c) * padded_c + filters.start;
-                let mut sums = [0.0f32; FILTERS];
-                for group in 0..groups {
-                    let part = &partials[group * partial + from..][..filters.len()];
-                    for (sum, x) in sums.iter_mut().zip(part) {
-                        *sum += x;
+    parallel::for_each(
+        parallel::pieces(shape.out_c, FILTERS),
+        || (),
+        |_, index| {
+            let filters = parallel::piece(shape.out_c, FILTERS, index);
+            // SAFETY: each task has its own filters.
+            let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
+            for tap in 0..area {
+                for c in 0..shape.in_c {
+                    let from = (tap * shape.in_c + c) * padded_c + filters.start;
+                    let mut sums = [0.0f32; FILTERS];
+                    for group in 0..groups {
+                        let part = &partials[group * partial + from..][..filters.len()];
+                        for (sum, x) in sums.iter_mut().zip(part) {
+                            *sum += x;
+                        }
+                    }
+                    for (o, sum) in sums[..filters.len()].iter().enumerate() {
+                        to[o * filter + c * area + tap] = *sum;
                     }
                 }
-                for (o, sum) in sums[..filters.len()].iter().enumerate() {
-                    to[o * filter + c * area + tap] = *sum;
-                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// One block of rows of one picture.
@@ -111,10 +123,19 @@ impl Kernel for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let pass = self.pass;
-        strip::fill(simd, self.picture, (pass.in_h, pass.in_w, pass.in_c), self.window, self.prologue, self.strip);
+        strip::fill(
+            simd,
+            self.picture,
+            (pass.in_h, pass.in_w, pass.in_c),
+            self.window,
+            self.prologue,
+            self.strip,
+        );
         let run = pass.taps_w * pass.in_c;
         let row_stride = pass.strip_w() * pass.in_c;
-        let (Some(&last_source), Some(&last_target)) = (self.source_at.last(), self.target_at.last()) else { return };
+        let (Some(&last_source), Some(&last_target)) = (self.source_at.last(), self.target_at.last()) else {
+            return;
+        };
         // Offsets grow, so these bound every access below.
         assert!(last_source + (pass.taps_h - 1) * row_stride + run <= self.strip.len());
         assert!(last_target + pass.out_c <= self.dy.len());
@@ -124,7 +145,8 @@ impl Kernel for Block<'_> {
                 let mut k = 0;
                 while k < run {
                     let rows = micro::ROWS.min(run - k);
-                    let (source, sums) = (tap_row * row_stride + k, (tap_row * run + k) * self.padded_c + column);
+                    let (source, sums) =
+                        (tap_row * row_stride + k, (tap_row * run + k) * self.padded_c + column);
                     // SAFETY: the assertions above; rows inputs from k on exist.
                     unsafe {
                         match rows {
@@ -156,8 +178,9 @@ impl Block<'_> {
         unsafe {
             let acc: [[S::V; 2]; R] = micro::inputs_by_outputs(
                 simd,
-                (self.strip.as_ptr().add(source), self.source_at),
-                (self.dy.as_ptr().add(column), self.target_at),
+                self.strip.as_ptr().add(source),
+                self.dy.as_ptr().add(column),
+                self.source_at.iter().copied().zip(self.target_at.iter().copied()),
                 columns,
             );
             for (r, row) in acc.into_iter().enumerate() {

@@ -4,7 +4,7 @@
 //! dx = g a + x b + c,   g = dy where the activation was positive
 //! ```
 
-use super::vectors::{channel_sums, for_each_vector, load, store};
+use super::vectors::{Terms, channel_sums, load, store};
 use super::{Accumulate, Activation, Moments, ScaleShift, chunk_pixels, pixels};
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
@@ -40,13 +40,21 @@ pub fn backward_sums(
     let chunks = parallel::pieces(total, per_chunk);
     let mut partials = Buffer::unspecified(chunks * 2 * channels);
     let shared = Shared::new(&mut partials);
-    parallel::for_each(chunks, || (), |_, chunk| {
-        let range = parallel::piece(total, per_chunk, chunk);
-        let floats = range.start * channels..range.end * channels;
-        // SAFETY: each task has its own partial sums.
-        let (plain, centred) = unsafe { shared.slice(chunk * 2 * channels, 2 * channels) }.split_at_mut(channels);
-        dispatch(isa, ChunkSums { x: &x[floats.clone()], dy: &dy[floats], mean, map, activation, plain, centred });
-    });
+    parallel::for_each(
+        chunks,
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(total, per_chunk, chunk);
+            let floats = range.start * channels..range.end * channels;
+            // SAFETY: each task has its own partial sums.
+            let (plain, centred) =
+                unsafe { shared.slice(chunk * 2 * channels, 2 * channels) }.split_at_mut(channels);
+            dispatch(
+                isa,
+                ChunkSums { x: &x[floats.clone()], dy: &dy[floats], mean, map, activation, plain, centred },
+            );
+        },
+    );
     let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
     for part in partials.chunks_exact(2 * channels) {
         for c in 0..channels {
@@ -74,14 +82,29 @@ impl Kernel for ChunkSums<'_> {
     fn run<S: Simd>(self, simd: S) {
         let channels = self.mean.len();
         let gate = Gate { map: self.map, activation: self.activation };
-        channel_sums(simd, self.x.len() / channels, [self.plain, self.centred], |at, c, n| {
-            // SAFETY: at + n lies inside x and dy, c + n inside the channels.
-            unsafe {
-                let x = load(simd, self.x.as_ptr().add(at), n);
-                let g = gate.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
-                [g, simd.mul(g, simd.sub(x, load(simd, self.mean.as_ptr().add(c), n)))]
-            }
-        });
+        let terms = Gradients { x: self.x.as_ptr(), dy: self.dy.as_ptr(), mean: self.mean.as_ptr(), gate };
+        channel_sums(simd, self.x.len() / channels, [self.plain, self.centred], terms);
+    }
+}
+
+/// `g` and `g (x - mean)`
+#[derive(Clone, Copy)]
+struct Gradients<'a> {
+    x: *const f32,
+    dy: *const f32,
+    mean: *const f32,
+    gate: Gate<'a>,
+}
+
+impl<S: Simd> Terms<S, 2> for Gradients<'_> {
+    #[inline(always)]
+    unsafe fn terms(self, simd: S, at: usize, c: usize, n: usize) -> [S::V; 2] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = load(simd, self.x.add(at), n);
+            let g = self.gate.pass(simd, x, load(simd, self.dy.add(at), n), c, n);
+            [g, simd.mul(g, simd.sub(x, load(simd, self.mean.add(c), n)))]
+        }
     }
 }
 
@@ -141,14 +164,21 @@ pub fn backward_apply(
     assert!(dy.len() == x.len() && dx.len() == x.len(), "gradient of another shape");
     let shared = Shared::new(dx);
     let per_chunk = chunk_pixels(channels);
-    parallel::for_each(parallel::pieces(total, per_chunk), || (), |_, chunk| {
-        let range = parallel::piece(total, per_chunk, chunk);
-        let floats = range.start * channels..range.end * channels;
-        // SAFETY: each task has its own pixels.
-        let dx = unsafe { shared.slice(floats.start, floats.len()) };
-        let gate = Gate { map, activation };
-        dispatch(isa, BackwardApply { x: &x[floats.clone()], dy: &dy[floats], gate, backward, accumulate, dx });
-    });
+    parallel::for_each(
+        parallel::pieces(total, per_chunk),
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(total, per_chunk, chunk);
+            let floats = range.start * channels..range.end * channels;
+            // SAFETY: each task has its own pixels.
+            let dx = unsafe { shared.slice(floats.start, floats.len()) };
+            let gate = Gate { map, activation };
+            dispatch(
+                isa,
+                BackwardApply { x: &x[floats.clone()], dy: &dy[floats], gate, backward, accumulate, dx },
+            );
+        },
+    );
 }
 
 struct BackwardApply<'a> {
@@ -166,19 +196,25 @@ impl Kernel for BackwardApply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let BackwardMap { of_gradient, of_input, constant } = self.backward;
-        for_each_vector::<S>(self.dx.len(), of_gradient.len(), |at, c, n| {
-            // SAFETY: at + n lies inside x, dy and dx, c + n inside the channels.
-            unsafe {
-                let x = load(simd, self.x.as_ptr().add(at), n);
-                let g = self.gate.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
-                let mut dx = simd.mul_add(x, load(simd, of_input.as_ptr().add(c), n), load(simd, constant.as_ptr().add(c), n));
-                if self.accumulate == Accumulate::Add {
-                    dx = simd.add(dx, load(simd, self.dx.as_ptr().add(at), n));
+        let channels = of_gradient.len();
+        for pixel in (0..self.dx.len()).step_by(channels) {
+            for c in (0..channels).step_by(S::LANES) {
+                let (at, n) = (pixel + c, S::LANES.min(channels - c));
+                // SAFETY: at + n lies inside x, dy and dx, c + n inside the channels.
+                unsafe {
+                    let x = load(simd, self.x.as_ptr().add(at), n);
+                    let g = self.gate.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
+                    let (b, constant) =
+                        (load(simd, of_input.as_ptr().add(c), n), load(simd, constant.as_ptr().add(c), n));
+                    let mut dx = simd.mul_add(x, b, constant);
+                    if self.accumulate == Accumulate::Add {
+                        dx = simd.add(dx, load(simd, self.dx.as_ptr().add(at), n));
+                    }
+                    dx = simd.mul_add(g, load(simd, of_gradient.as_ptr().add(c), n), dx);
+                    store(simd, self.dx.as_mut_ptr().add(at), dx, n);
                 }
-                dx = simd.mul_add(g, load(simd, of_gradient.as_ptr().add(c), n), dx);
-                store(simd, self.dx.as_mut_ptr().add(at), dx, n);
             }
-        });
+        }
     }
 }
 
@@ -199,7 +235,10 @@ impl Gate<'_> {
         }
         // SAFETY: the caller's promise.
         unsafe {
-            let (scale, shift) = (load(simd, self.map.scale.as_ptr().add(c), n), load(simd, self.map.shift.as_ptr().add(c), n));
+            let (scale, shift) = (
+                load(simd, self.map.scale.as_ptr().add(c), n),
+                load(simd, self.map.shift.as_ptr().add(c), n),
+            );
             simd.where_positive(simd.mul_add(x, scale, shift), dy)
         }
     }

@@ -16,7 +16,7 @@ pub use backward::{BackwardMap, BackwardSums, backward_apply, backward_sums};
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
-use vectors::{channel_sums, for_each_vector, load, store};
+use vectors::{Terms, channel_sums, load, store};
 
 /// Floats in a chunk of pixels: 64 KiB, so that a second look finds it in cache.
 const CHUNK: usize = 16 << 10;
@@ -84,7 +84,10 @@ impl ScaleShift {
 impl ScaleShift {
     /// Kernels read both at the same offsets.
     fn check(&self, channels: usize) {
-        assert!(self.scale.len() == channels && self.shift.len() == channels, "map of another number of channels");
+        assert!(
+            self.scale.len() == channels && self.shift.len() == channels,
+            "map of another number of channels"
+        );
     }
 }
 
@@ -93,7 +96,10 @@ impl ScaleShift {
 /// # Panics
 /// If `len` is no multiple of `channels`.
 fn pixels(len: usize, channels: usize) -> usize {
-    assert!(channels > 0 && len.is_multiple_of(channels), "{len} floats are no pixels of {channels} channels");
+    assert!(
+        channels > 0 && len.is_multiple_of(channels),
+        "{len} floats are no pixels of {channels} channels"
+    );
     len / channels
 }
 
@@ -112,14 +118,19 @@ pub fn moments(isa: Isa, x: &[f32], channels: usize) -> Moments {
     let chunks = parallel::pieces(total, per_chunk);
     let mut partials = Buffer::unspecified(chunks * 3 * channels);
     let shared = Shared::new(&mut partials);
-    parallel::for_each(chunks, || (), |_, chunk| {
-        let range = parallel::piece(total, per_chunk, chunk);
-        let x = &x[range.start * channels..range.end * channels];
-        // SAFETY: each task has its own partial sums.
-        let (mean, sums) = unsafe { shared.slice(chunk * 3 * channels, 3 * channels) }.split_at_mut(channels);
-        let (distances, squares) = sums.split_at_mut(channels);
-        dispatch(isa, ChunkMoments { x, mean, distances, squares });
-    });
+    parallel::for_each(
+        chunks,
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(total, per_chunk, chunk);
+            let x = &x[range.start * channels..range.end * channels];
+            // SAFETY: each task has its own partial sums.
+            let (mean, sums) =
+                unsafe { shared.slice(chunk * 3 * channels, 3 * channels) }.split_at_mut(channels);
+            let (distances, squares) = sums.split_at_mut(channels);
+            dispatch(isa, ChunkMoments { x, mean, distances, squares });
+        },
+    );
     combine(&partials, total, per_chunk, channels)
 }
 
@@ -161,16 +172,41 @@ impl Kernel for ChunkMoments<'_> {
     fn run<S: Simd>(self, simd: S) {
         let channels = self.mean.len();
         let x = self.x.as_ptr();
-        // SAFETY: `channel_sums` calls with at + n inside x and c + n inside the channels.
-        channel_sums(simd, self.x.len() / channels, [&mut *self.mean], |at, _, n| unsafe { [load(simd, x.add(at), n)] });
+        channel_sums(simd, self.x.len() / channels, [&mut *self.mean], Values { x });
         let count = (self.x.len() / channels) as f32;
         self.mean.iter_mut().for_each(|mean| *mean /= count);
-        let mean = self.mean.as_ptr();
-        // SAFETY: as above.
-        channel_sums(simd, self.x.len() / channels, [self.distances, &mut *self.squares], |at, c, n| unsafe {
-            let distance = simd.sub(load(simd, x.add(at), n), load(simd, mean.add(c), n));
-            [distance, simd.mul(distance, distance)]
-        });
+        let distances = Distances { x, mean: self.mean.as_ptr() };
+        channel_sums(simd, self.x.len() / channels, [self.distances, self.squares], distances);
+    }
+}
+
+/// `x`
+#[derive(Clone, Copy)]
+struct Values {
+    x: *const f32,
+}
+
+impl<S: Simd> Terms<S, 1> for Values {
+    #[inline(always)]
+    unsafe fn terms(self, simd: S, at: usize, _c: usize, n: usize) -> [S::V; 1] {
+        // SAFETY: the caller's promise.
+        [unsafe { load(simd, self.x.add(at), n) }]
+    }
+}
+
+/// `x - mean` and its square
+#[derive(Clone, Copy)]
+struct Distances {
+    x: *const f32,
+    mean: *const f32,
+}
+
+impl<S: Simd> Terms<S, 2> for Distances {
+    #[inline(always)]
+    unsafe fn terms(self, simd: S, at: usize, c: usize, n: usize) -> [S::V; 2] {
+        // SAFETY: the caller's promise.
+        let distance = unsafe { simd.sub(load(simd, self.x.add(at), n), load(simd, self.mean.add(c), n)) };
+        [distance, simd.mul(distance, distance)]
     }
 }
 
@@ -178,7 +214,14 @@ impl Kernel for ChunkMoments<'_> {
 ///
 /// # Panics
 /// If lengths don't agree.
-pub fn apply(isa: Isa, x: &[f32], map: &ScaleShift, other: Option<&[f32]>, activation: Activation, out: &mut [f32]) {
+pub fn apply(
+    isa: Isa,
+    x: &[f32],
+    map: &ScaleShift,
+    other: Option<&[f32]>,
+    activation: Activation,
+    out: &mut [f32],
+) {
     let channels = map.scale.len();
     let total = pixels(x.len(), channels);
     map.check(channels);
@@ -186,14 +229,18 @@ pub fn apply(isa: Isa, x: &[f32], map: &ScaleShift, other: Option<&[f32]>, activ
     assert!(other.is_none_or(|other| other.len() == x.len()), "other operand of another shape");
     let shared = Shared::new(out);
     let per_chunk = chunk_pixels(channels);
-    parallel::for_each(parallel::pieces(total, per_chunk), || (), |_, chunk| {
-        let range = parallel::piece(total, per_chunk, chunk);
-        let floats = range.start * channels..range.end * channels;
-        // SAFETY: each task has its own pixels.
-        let out = unsafe { shared.slice(floats.start, floats.len()) };
-        let other = other.map(|other| &other[floats.clone()]);
-        dispatch(isa, Apply { x: &x[floats], map, other, activation, out });
-    });
+    parallel::for_each(
+        parallel::pieces(total, per_chunk),
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(total, per_chunk, chunk);
+            let floats = range.start * channels..range.end * channels;
+            // SAFETY: each task has its own pixels.
+            let out = unsafe { shared.slice(floats.start, floats.len()) };
+            let other = other.map(|other| &other[floats.clone()]);
+            dispatch(isa, Apply { x: &x[floats], map, other, activation, out });
+        },
+    );
 }
 
 struct Apply<'a> {
@@ -210,19 +257,24 @@ impl Kernel for Apply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let zero = simd.splat(0.0);
-        for_each_vector::<S>(self.out.len(), self.map.scale.len(), |at, c, n| {
-            // SAFETY: at + n lies inside x, other and out, c + n inside the channels.
-            unsafe {
-                let (scale, shift) = (load(simd, self.map.scale.as_ptr().add(c), n), load(simd, self.map.shift.as_ptr().add(c), n));
-                let mut y = simd.mul_add(load(simd, self.x.as_ptr().add(at), n), scale, shift);
-                if let Some(other) = self.other {
-                    y = simd.add(y, load(simd, other.as_ptr().add(at), n));
+        let channels = self.map.scale.len();
+        for pixel in (0..self.out.len()).step_by(channels) {
+            for c in (0..channels).step_by(S::LANES) {
+                let (at, n) = (pixel + c, S::LANES.min(channels - c));
+                // SAFETY: at + n lies inside x, other and out, c + n inside the channels.
+                unsafe {
+                    let scale = load(simd, self.map.scale.as_ptr().add(c), n);
+                    let shift = load(simd, self.map.shift.as_ptr().add(c), n);
+                    let mut y = simd.mul_add(load(simd, self.x.as_ptr().add(at), n), scale, shift);
+                    if let Some(other) = self.other {
+                        y = simd.add(y, load(simd, other.as_ptr().add(at), n));
+                    }
+                    if self.activation == Activation::Relu {
+                        y = simd.max(y, zero);
+                    }
+                    store(simd, self.out.as_mut_ptr().add(at), y, n);
                 }
-                if self.activation == Activation::Relu {
-                    y = simd.max(y, zero);
-                }
-                store(simd, self.out.as_mut_ptr().add(at), y, n);
             }
-        });
+        }
     }
 }

@@ -20,34 +20,34 @@ pub(super) unsafe fn store<S: Simd>(simd: S, p: *mut f32, v: S::V, n: usize) {
     unsafe { if n == S::LANES { simd.store(p, v) } else { simd.store_partial(p, v, n) } }
 }
 
-/// Calls `f(offset, channel, lanes)` for every vector of `[pixels, channels]`.
-#[inline(always)]
-pub(super) fn for_each_vector<S: Simd>(len: usize, channels: usize, mut f: impl FnMut(usize, usize, usize)) {
-    for pixel in (0..len).step_by(channels) {
-        for c in (0..channels).step_by(S::LANES) {
-            f(pixel + c, c, S::LANES.min(channels - c));
-        }
-    }
+/// What [`channel_sums`] adds up, a vector at a time. A trait and not a closure: a closure that the compiler doesn't
+/// inline is compiled without the instruction set it was written for.
+pub(super) trait Terms<S: Simd, const K: usize>: Copy {
+    /// The terms at offset `at`, channels `c..c + n`.
+    ///
+    /// # Safety
+    /// `at + n` must lie inside the tensor, `c + n` inside the channels.
+    unsafe fn terms(self, simd: S, at: usize, c: usize, n: usize) -> [S::V; K];
 }
 
-/// `sums[k][c] = sum over pixels of f(offset, c, lanes)[k]`, in blocks of channels that stay in registers.
+/// `sums[k][c] = sum over pixels of terms at (offset, c)[k]`, in blocks of channels that stay in registers.
 #[inline(always)]
 pub(super) fn channel_sums<S: Simd, const K: usize>(
     simd: S,
     pixels: usize,
     mut sums: [&mut [f32]; K],
-    f: impl Fn(usize, usize, usize) -> [S::V; K],
+    f: impl Terms<S, K>,
 ) {
     let channels = sums[0].len();
     let mut c = 0;
     while c < channels {
         let rest = channels - c;
         c += if rest >= 4 * S::LANES {
-            channel_block::<S, K, 4>(simd, pixels, channels, c, S::LANES, &mut sums, &f)
+            channel_block::<S, K, 4>(simd, pixels, channels, c, S::LANES, &mut sums, f)
         } else if rest >= 2 * S::LANES {
-            channel_block::<S, K, 2>(simd, pixels, channels, c, S::LANES, &mut sums, &f)
+            channel_block::<S, K, 2>(simd, pixels, channels, c, S::LANES, &mut sums, f)
         } else {
-            channel_block::<S, K, 1>(simd, pixels, channels, c, S::LANES.min(rest), &mut sums, &f)
+            channel_block::<S, K, 1>(simd, pixels, channels, c, S::LANES.min(rest), &mut sums, f)
         };
     }
 }
@@ -61,13 +61,14 @@ fn channel_block<S: Simd, const K: usize, const V: usize>(
     c: usize,
     lanes: usize,
     sums: &mut [&mut [f32]; K],
-    f: &impl Fn(usize, usize, usize) -> [S::V; K],
+    f: impl Terms<S, K>,
 ) -> usize {
     let mut acc = [[simd.splat(0.0); V]; K];
     for pixel in 0..pixels {
         for v in 0..V {
             let from = c + v * S::LANES;
-            let values = f(pixel * channels + from, from, lanes);
+            // SAFETY: the callers of `channel_sums` pass tensors of `pixels` times `channels`.
+            let values = unsafe { f.terms(simd, pixel * channels + from, from, lanes) };
             for (acc, value) in acc.iter_mut().zip(values) {
                 acc[v] = simd.add(acc[v], value);
             }

@@ -121,8 +121,8 @@ pub trait Simd: Copy + Send + Sync {
 pub trait Kernel {
     /// What it returns.
     type Output;
-    /// The computation; implementations are `#[inline(always)]`, so that they are compiled with the
-    /// features of the entry that calls them.
+    /// The computation. It and all it calls on vectors must be `#[inline(always)]`, to be compiled with the features
+    /// of the entry; closures can't be, so none may touch a vector (`std::array::from_fn` included).
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 

@@ -95,7 +95,9 @@ impl Backward<'_> {
     pub(crate) fn give_with(&mut self, value: Value, write: impl FnOnce(Accumulate, &mut Buffer)) {
         let (accumulate, mut target) = match self.gradients[value.0].take() {
             None => (Accumulate::Set, self.buffer(value)),
-            Some(present) => (Accumulate::Add, Arc::try_unwrap(present).unwrap_or_else(|shared| Buffer::copy_of(&shared))),
+            Some(present) => {
+                (Accumulate::Add, Arc::try_unwrap(present).unwrap_or_else(|shared| Buffer::copy_of(&shared)))
+            }
         };
         write(accumulate, &mut target);
         self.gradients[value.0] = Some(Arc::new(target));
@@ -132,6 +134,7 @@ pub(super) fn run(
         backward.slots.0[step.output().0] = Default::default();
         backward.gradients[step.output().0] = None;
     }
-    let inputs = plan.inputs.iter().map(|value| backward.take(*value).filter(|_| backward.wants(*value))).collect();
+    let inputs =
+        plan.inputs.iter().map(|value| backward.take(*value).filter(|_| backward.wants(*value))).collect();
     Ok((inputs, backward.flat_gradient))
 }

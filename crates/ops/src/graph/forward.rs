@@ -123,7 +123,13 @@ impl Forward<'_> {
 }
 
 /// Runs all steps; returns the output and, if `keep`, what backward needs.
-pub(super) fn run(plan: &Plan, inputs: Vec<Buffer>, flat: &[f32], mode: Mode, keep: bool) -> Result<(Arc<Buffer>, Slots)> {
+pub(super) fn run(
+    plan: &Plan,
+    inputs: Vec<Buffer>,
+    flat: &[f32],
+    mode: Mode,
+    keep: bool,
+) -> Result<(Arc<Buffer>, Slots)> {
     let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
     for (value, buffer) in plan.inputs.iter().zip(inputs) {
         slots.0[value.0].written = Some(Arc::new(buffer));

@@ -55,11 +55,17 @@ pub(super) fn apply(plan: Arc<Plan>, inputs: &[&Tensor], mode: Mode) -> Result<T
 }
 
 impl Node {
-    fn forward(&self, inputs: &[(&CpuStorage, &Layout)], flat: (&CpuStorage, &Layout)) -> Result<(CpuStorage, candle_core::Shape)> {
+    fn forward(
+        &self,
+        inputs: &[(&CpuStorage, &Layout)],
+        flat: (&CpuStorage, &Layout),
+    ) -> Result<(CpuStorage, candle_core::Shape)> {
         let buffers = inputs
             .iter()
             .zip(&self.plan.inputs)
-            .map(|((storage, at), value)| Ok(channels_last(contiguous(storage, at)?, self.plan.shapes[value.0])))
+            .map(|((storage, at), value)| {
+                Ok(channels_last(contiguous(storage, at)?, self.plan.shapes[value.0]))
+            })
             .collect::<Result<Vec<_>>>()?;
         let flat = contiguous(flat.0, flat.1)?;
         let (output, slots) = forward::run(&self.plan, buffers, flat, self.mode, self.keep)?;
@@ -72,16 +78,21 @@ impl Node {
 
     fn backward(&self, flat: &Tensor, gradient: &Tensor) -> Result<(Vec<Option<Tensor>>, Option<Tensor>)> {
         let Some(slots) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            bail!("backward ran through this graph before; run forward again, activations are kept for one backward pass");
+            bail!(
+                "backward ran through this graph before; run forward again, activations are kept for one backward pass"
+            );
         };
         let gradient = gradient.contiguous()?;
         let (storage, at) = gradient.storage_and_layout();
         let candle_core::Storage::Cpu(storage) = &*storage else { bail!("the gradient is not on the CPU") };
         let gradient = channels_last(contiguous(storage, at)?, self.plan.shapes[self.plan.output.0]);
         let (flat_storage, flat_at) = flat.storage_and_layout();
-        let candle_core::Storage::Cpu(flat_storage) = &*flat_storage else { bail!("the parameters are not on the CPU") };
+        let candle_core::Storage::Cpu(flat_storage) = &*flat_storage else {
+            bail!("the parameters are not on the CPU")
+        };
         let values = contiguous(flat_storage, flat_at)?;
-        let (inputs, flat_gradient) = backward::run(&self.plan, slots, values, self.mode, &self.tape, gradient)?;
+        let (inputs, flat_gradient) =
+            backward::run(&self.plan, slots, values, self.mode, &self.tape, gradient)?;
         let inputs = inputs
             .into_iter()
             .zip(&self.plan.inputs)
@@ -105,11 +116,23 @@ impl CustomOp2 for Node {
         "resnet-plan"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, candle_core::Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, candle_core::Shape)> {
         self.forward(&[(s1, l1)], (s2, l2))
     }
 
-    fn bwd(&self, _x: &Tensor, flat: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        _x: &Tensor,
+        flat: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (mut inputs, flat) = self.backward(flat, gradient)?;
         Ok((inputs.pop().flatten(), flat))
     }

@@ -48,7 +48,16 @@ impl Plan {
         for param in &params {
             offsets.push(offsets[offsets.len() - 1] + param.elem_count());
         }
-        let mut plan = Plan { last_use: vec![0; shapes.len()], kept: vec![false; shapes.len()], steps, shapes, inputs, output, params, offsets };
+        let mut plan = Plan {
+            last_use: vec![0; shapes.len()],
+            kept: vec![false; shapes.len()],
+            steps,
+            shapes,
+            inputs,
+            output,
+            params,
+            offsets,
+        };
         plan.work_out_lives();
         plan
     }
@@ -92,8 +101,11 @@ impl Plan {
     /// An estimate of a training step's memory in bytes: activations kept for backward, the buffers in flight
     /// and, for every parameter, the value, its gradient, the momentum and two flat copies.
     pub fn training_bytes(&self) -> usize {
-        let normalised: Vec<usize> =
-            self.steps.iter().filter_map(|step| if let Step::Norm(norm) = step { Some(norm.y.0) } else { None }).collect();
+        let normalised: Vec<usize> = self
+            .steps
+            .iter()
+            .filter_map(|step| if let Step::Norm(norm) = step { Some(norm.y.0) } else { None })
+            .collect();
         let written = (0..self.shapes.len()).filter(|value| self.kept[*value] && !normalised.contains(value));
         let activations: usize = written.map(|value| self.shapes[value].len()).sum();
         let largest = self.shapes.iter().map(Shape::len).max().unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::{self, ConvShape, Epilogue};
+use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue};
 use resnet_kernels::{Buffer, norm, pointwise};
 
 use super::Run;
@@ -61,21 +61,34 @@ impl Run for Conv {
         let x = run.load(self.x);
         let residual = self.residual.map(|residual| run.read(residual));
         let mut y = run.buffer(self.y);
-        let epilogue = Epilogue { bias: self.bias.map(|bias| run.param(bias)), residual: residual.as_ref().map(|r| &r[..]) };
-        conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), run.param(self.weight), epilogue, &mut y);
+        let epilogue = Epilogue {
+            bias: self.bias.map(|bias| run.param(bias)),
+            residual: residual.as_ref().map(|r| &r[..]),
+        };
+        conv::forward(
+            Algorithm::choose(run.isa, &self.shape),
+            run.isa,
+            &self.shape,
+            &x.buffer,
+            x.prologue(),
+            run.param(self.weight),
+            epilogue,
+            &mut y,
+        );
         run.write(self.y, y);
         Ok(())
     }
 
     fn backward(&self, run: &mut Backward) -> Result<()> {
         let Some(dy) = run.take(self.y) else { return Ok(()) };
+        let algorithm = Algorithm::choose(run.isa, &self.shape);
         if let Some(residual) = self.residual.filter(|residual| run.wants(*residual)) {
             run.give(residual, dy.clone());
         }
         if run.wants_param(self.weight) {
             let x = run.load(self.x);
             let mut dw = Buffer::unspecified(self.shape.weight_len());
-            conv::weight_grad(run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
+            conv::weight_grad(algorithm, run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
             pointwise::add_assign(run.param_gradient(self.weight), &dw);
         }
         if let Some(bias) = self.bias.filter(|bias| run.wants_param(*bias)) {
@@ -86,7 +99,7 @@ impl Run for Conv {
         }
         if run.wants(self.x) {
             let mut dx = run.buffer(self.x);
-            conv::input_grad(run.isa, &self.shape, &dy, run.param(self.weight), &mut dx);
+            conv::input_grad(algorithm, run.isa, &self.shape, &dy, run.param(self.weight), &mut dx);
             run.give(self.x, Arc::new(dx));
         }
         Ok(())

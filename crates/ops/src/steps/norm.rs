@@ -32,7 +32,8 @@ impl RunningStatistics {
                 .iter()
                 .zip(batch)
                 .map(|(&old, &batch)| {
-                    ((1.0 - self.momentum) * f64::from(old) + self.momentum * factor * f64::from(batch)) as f32
+                    ((1.0 - self.momentum) * f64::from(old) + self.momentum * factor * f64::from(batch))
+                        as f32
                 })
                 .collect();
             var.set(&Tensor::new(new, var.device())?)
@@ -113,7 +114,8 @@ impl Run for Norm {
         let backward = match run.mode {
             Mode::Eval => BackwardMap::eval(&state.map),
             Mode::Train => {
-                let sums = norm::backward_sums(run.isa, &x, &dy, &state.moments.mean, &state.map, self.activation);
+                let sums =
+                    norm::backward_sums(run.isa, &x, &dy, &state.moments.mean, &state.map, self.activation);
                 for (gradient, sum) in run.param_gradient(self.bias).iter_mut().zip(&sums.plain) {
                     *gradient += *sum as f32;
                 }

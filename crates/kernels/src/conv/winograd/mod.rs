@@ -1,0 +1,38 @@
+//! Winograd's F(4x4, 3x3) for 3x3 convolutions at stride 1 and padding 1: a quarter of the multiplications.
+//!
+//! ```text
+//! Y = A^T [ (G g G^T) . (B^T d B) ] A          d: 6x6 of the input, g: 3x3 filter, Y: 4x4 of the output
+//! ```
+//!
+//! The products at each of the 36 positions, summed over channels, are 36 matrix products of
+//! `[tiles, in] x [in, out]`. Work is cut into blocks of tile rows whose transformed input and products stay in the
+//! second-level cache. The input gradient is the same pass with turned filters; the weight gradient works in the
+//! transformed domain as well: `dg = G^T [ sum over tiles of (B^T d B) (A dY A^T) ] G`.
+//!
+//! Error against exact arithmetic: a few times that of direct convolution (docs/kernels.md has the figures).
+
+mod block;
+mod filter;
+mod forward;
+mod transform;
+mod weight_grad;
+
+use super::ConvShape;
+
+pub(super) use forward::{input_grad, output};
+pub(super) use weight_grad::weight_grad;
+
+/// Positions of a transformed tile.
+const POSITIONS: usize = 36;
+/// Output pixels of a tile, along one axis.
+const TILE: usize = 4;
+
+/// Whether this algorithm can do `shape` with vectors of `lanes`.
+pub(super) fn applies(shape: &ConvShape, lanes: usize) -> bool {
+    let geometry = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;
+    geometry
+        && shape.in_c.is_multiple_of(lanes)
+        && shape.out_c.is_multiple_of(lanes)
+        && shape.in_h >= 2
+        && shape.in_w >= 2
+}
