@@ -1,2 +1,37 @@
-//! The command line.
-fn main() {}
+//! `cargo xtask`: train, evaluate, export and look at residual networks. Each command parses, calls a crate, prints.
+
+mod args;
+mod commands;
+mod data;
+mod failure;
+mod interrupt;
+mod live;
+mod logging;
+mod network;
+mod output;
+mod pictures;
+mod preamble;
+mod progress;
+mod recipes;
+mod threads;
+mod weights;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    let done = match cli.command {
+        Command::Train(args) => commands::train::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Export(args) => commands::export::run(&args),
+        Command::Summary(args) => commands::summary::run(&args),
+        Command::Models(args) => commands::models::run(&args),
+    };
+    failure::exit_code(done)
+}

@@ -1,0 +1,229 @@
+//! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::output::Format;
+use crate::recipes;
+
+/// Train, evaluate and ship residual networks in Rust.
+///
+/// Start with `cargo xtask train`: it needs no data and takes about a minute.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a network by a recipe, or continue a run
+    #[command(after_help = recipes::list())]
+    Train(TrainArgs),
+    /// Score a checkpoint on the test images of a data set
+    Eval(EvalArgs),
+    /// Say what is on pictures
+    Predict(PredictArgs),
+    /// Write a checkpoint as a safetensors file for others, with all that is needed to use it
+    Export(ExportArgs),
+    /// Show a network's layers with shapes, parameters and multiply-adds
+    Summary(SummaryArgs),
+    /// List the networks that have a name
+    Models(ModelsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// A built-in recipe, see below, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = recipes::QUICK_START)]
+    pub(crate) recipe: String,
+    /// Folder of the data, its parent or its archive; without it CIFAR is downloaded
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Epochs to train, instead of the recipe's duration
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<NonZeroUsize>,
+    /// Seed of weights, order and augmentation, instead of the recipe's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
+    pub(crate) seed: Option<u64>,
+    /// Folder of the new run; it must be empty or not exist [default: runs/RECIPE-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue the run in this folder to the same weights as if it had never stopped
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "set"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Change a key of the recipe, such as train.batch=64; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// A safetensors file, or the folder of a run
+    #[arg(long, value_name = "FILE|RUN")]
+    pub(crate) checkpoint: PathBuf,
+    /// The network's name, where the file does not say it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Folder of the data, its parent or its archive; may be left out for a run's checkpoint
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Images at a time
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub(crate) batch: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) normalisation: NormalisationArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// A safetensors file, or the folder of a run
+    #[arg(long, value_name = "FILE|RUN", required_unless_present = "model")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// The network's name, where the file does not say it; without --checkpoint a model of the Hugging Face hub
+    #[arg(long, value_name = "NAME|HUB_ID")]
+    pub(crate) model: Option<String>,
+    /// Pictures (JPEG, PNG, WebP), or folders of them
+    #[arg(required = true, value_name = "PICTURE|FOLDER")]
+    pub(crate) pictures: Vec<PathBuf>,
+    /// How many classes to show of each picture
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) top: NonZeroUsize,
+    /// Show the network's raw outputs as well
+    #[arg(long)]
+    pub(crate) logits: bool,
+    #[command(flatten)]
+    pub(crate) normalisation: NormalisationArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A safetensors file, or the folder of a run
+    #[arg(long, value_name = "FILE|RUN")]
+    pub(crate) checkpoint: PathBuf,
+    /// The network's name, where the file does not say it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Whose names the tensors get
+    #[arg(long, value_name = "NAMES", default_value = "native")]
+    pub(crate) dialect: DialectArg,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) normalisation: NormalisationArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SummaryArgs {
+    /// The network's name, see `cargo xtask models`
+    #[arg(value_name = "NAME")]
+    pub(crate) model: String,
+    /// Length of its output
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) classes: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ThreadsArg {
+    /// Threads that compute; the result does not depend on them [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FormatArg {
+    /// Print JSON for scripts instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+impl FormatArg {
+    pub(crate) fn get(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+/// How bytes become numbers, for files that don't say it.
+#[derive(Debug, Args)]
+pub(crate) struct NormalisationArgs {
+    /// Subtracted from pixels in 0 to 1, for a file without metadata
+    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_data::parse_rgb, allow_hyphen_values = true)]
+    pub(crate) mean: Option<[f32; 3]>,
+    /// Divides what is left, for a file without metadata
+    #[arg(long, value_name = "R,G,B", requires = "mean", value_parser = positive_rgb)]
+    pub(crate) std: Option<[f32; 3]>,
+}
+
+impl NormalisationArgs {
+    pub(crate) fn get(&self) -> Option<resnet_data::Normalisation> {
+        let (mean, std) = (self.mean?, self.std?);
+        Some(resnet_data::Normalisation { mean, std })
+    }
+}
+
+/// Whose names an exported file's tensors get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectArg {
+    /// torchvision's for v1, timm's for v2
+    Native,
+    /// torchvision's: conv1, layer1.0.conv1, fc
+    Torchvision,
+    /// timm's: stem.conv, stages.0.blocks.0.conv1, head.fc for v2
+    Timm,
+    /// Hugging Face transformers'
+    Transformers,
+}
+
+fn assignment(text: &str) -> Result<String, String> {
+    match text.contains('=') {
+        true => Ok(text.to_owned()),
+        false => Err("there is no '='; write key=value, for example train.batch=64".to_owned()),
+    }
+}
+
+fn positive_rgb(text: &str) -> Result<[f32; 3], String> {
+    let values = resnet_data::parse_rgb(text).map_err(|error| error.to_string())?;
+    match values.iter().all(|value| *value > 0.0) {
+        true => Ok(values),
+        false => Err("each must be above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

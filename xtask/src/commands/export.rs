@@ -1,0 +1,97 @@
+//! `export`: a checkpoint as a safetensors file for others, with all that is needed to use it.
+
+use anyhow::{Context as _, bail};
+use resnet_models::checkpoint::{self, Dialect, Metadata};
+use resnet_record::{Checkpoint, Results, Selection};
+use serde::Serialize;
+
+use crate::args::{DialectArg, ExportArgs};
+use crate::output;
+use crate::weights::{self, Trained};
+
+/// What belongs to a training that goes on, not to a file for others.
+const OF_A_TRAINING: &str = "training_state";
+
+/// The metadata's `metrics` of a run's reported weights.
+#[derive(Serialize)]
+struct Metrics<'a> {
+    results: &'a Results,
+    selection: Selection,
+    test_reads: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
+}
+
+pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
+    let out = &args.out;
+    if out.is_dir() {
+        bail!("{} is a folder; give --out the name of a file in it", out.display());
+    }
+    if out.exists() && !args.force {
+        bail!("{} exists already; choose another --out, or replace it with --force", out.display());
+    }
+    let trained = weights::load(&args.checkpoint, args.model.as_deref())?;
+    let metadata = metadata(args, &trained)?;
+    let saved = checkpoint::export(out, &trained.net.0, &metadata, dialect(args.dialect))?;
+    if !saved.non_finite.is_empty() {
+        let names: Vec<&str> = saved.non_finite.iter().map(|tensor| tensor.name.as_str()).collect();
+        tracing::warn!("{} has numbers that are not finite in {}", out.display(), names.join(", "));
+    }
+    output::line(&format!(
+        "{}: {}, {} tensors, {}\n\nnext:\n  cargo xtask predict --checkpoint {} PICTURE",
+        out.display(),
+        trained.spec().name,
+        saved.tensors,
+        output::bytes(saved.bytes),
+        out.display()
+    ))
+}
+
+fn dialect(arg: DialectArg) -> Dialect {
+    match arg {
+        DialectArg::Native => Dialect::Native,
+        DialectArg::Torchvision => Dialect::Torchvision,
+        DialectArg::Timm => Dialect::Timm,
+        DialectArg::Transformers => Dialect::Transformers,
+    }
+}
+
+/// What the file says about itself: what the checkpoint did, and what its run knows besides.
+fn metadata(args: &ExportArgs, trained: &Trained) -> anyhow::Result<Metadata> {
+    let mut metadata = trained.metadata.clone();
+    metadata.model = Some(trained.spec().name.clone());
+    metadata.producer = None;
+    metadata.other.remove(OF_A_TRAINING);
+    if let Some(normalisation) = args.normalisation.get() {
+        let small = weights::small_pictures(trained.spec().input, normalisation);
+        let described = metadata.preprocessing.get_or_insert(small);
+        (described.mean, described.std) = (normalisation.mean, normalisation.std);
+    }
+    if metadata.preprocessing.is_none() {
+        tracing::warn!(
+            "{} does not say how its images were normalised, and neither will {}; give --mean and --std to write it down",
+            trained.file.display(),
+            args.out.display()
+        );
+    }
+    if let Some(metrics) = metrics(trained)? {
+        metadata.metrics = Some(metrics);
+    }
+    Ok(metadata)
+}
+
+/// What the run measured of these very weights.
+fn metrics(trained: &Trained) -> anyhow::Result<Option<String>> {
+    let Some((folder, record)) = &trained.run else { return Ok(None) };
+    let Some(results) = &record.results else { return Ok(None) };
+    let reported = match results.checkpoint {
+        Checkpoint::Best => folder.best_checkpoint(),
+        Checkpoint::Last => folder.last_checkpoint(),
+    };
+    if reported != trained.file {
+        return Ok(None);
+    }
+    let (selection, test_reads, mark) = (record.selection, record.test_reads, record.mark());
+    let metrics = Metrics { results, selection, test_reads, mark };
+    serde_json::to_string(&metrics).map(Some).context("cannot write the metrics as JSON")
+}

@@ -1,0 +1,105 @@
+//! `models`: the networks that have a name, with their cost and the error that was published of them.
+
+use resnet_models::{Family, Spec, registry, summary};
+use resnet_record::paper::{self, Outcome};
+use serde::Serialize;
+
+use crate::args::ModelsArgs;
+use crate::output::{self, Column, Format};
+
+/// Classes of the networks that are listed.
+const CLASSES: usize = 10;
+
+#[derive(Serialize)]
+struct Json {
+    models: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    model: &'static str,
+    input: [usize; 3],
+    parameters: usize,
+    multiply_adds: u64,
+    cifar10_error: Option<f64>,
+    cifar100_error: Option<f64>,
+}
+
+pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
+    let rows = registry::NAMES.into_iter().map(Row::of).collect::<anyhow::Result<Vec<_>>>()?;
+    if args.format.get() == Format::Json {
+        return output::json(&Json { models: rows });
+    }
+    let mut table = output::table([
+        Column::Left("model"),
+        Column::Right("input"),
+        Column::Right("parameters"),
+        Column::Right("multiply-adds"),
+        Column::Right("CIFAR-10 error"),
+        Column::Right("CIFAR-100 error"),
+    ]);
+    let percent = |error: Option<f64>| error.map_or(String::new(), |error| format!("{error:.2} %"));
+    for row in rows {
+        let [channels, height, width] = row.input;
+        table.add_row([
+            row.model.to_owned(),
+            format!("{channels}x{height}x{width}"),
+            output::short(row.parameters as u64),
+            output::short(row.multiply_adds),
+            percent(row.cifar10_error),
+            percent(row.cifar100_error),
+        ]);
+    }
+    output::print_table(&table)?;
+    output::line(
+        "\nParameters for 10 classes. Errors as published (arXiv 1603.05027, 1512.03385); `cargo xtask train --help` lists recipes.\n\
+         Any depth 6n + 2 (two-layer units) or 9n + 2 (bottlenecks) is a name as well, such as resnet29-v2; -basic or -bottleneck\n\
+         chooses the unit, -a (zero padding) or -b (projection) the shortcut where shapes change.",
+    )
+}
+
+impl Row {
+    fn of(model: &'static str) -> anyhow::Result<Row> {
+        let spec = registry::find(model, CLASSES)?;
+        let summary = summary::of(&spec)?;
+        Ok(Row {
+            model,
+            input: spec.input,
+            parameters: summary.parameters,
+            multiply_adds: summary.multiply_adds,
+            cifar10_error: published(&spec, "cifar10"),
+            cifar100_error: published(&spec, "cifar100"),
+        })
+    }
+}
+
+/// The error that the papers report of this network; where both do, that of arXiv 1603.05027.
+fn published(spec: &Spec, data: &str) -> Option<f64> {
+    let depth = spec.name.split('-').next()?.strip_prefix("resnet")?;
+    let network = format!("ResNet-{depth}");
+    let unit = match spec.family {
+        Family::V1 => "original",
+        Family::V2 => "pre-activation",
+    };
+    let rows = paper::TABLE_3.iter().chain(&paper::ORIGINAL);
+    let mut errors = rows.filter(|row| row.network == network && row.unit == unit && row.data == data);
+    errors.find_map(|row| match row.outcome {
+        Outcome::Error(error) => Some(error),
+        Outcome::Fails => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_errors() {
+        let of = |name, data| published(&registry::find(name, 10).unwrap(), data);
+        assert_eq!(of("resnet1001-v2", "cifar10"), Some(4.92));
+        assert_eq!(of("resnet164-v1", "cifar100"), Some(25.16));
+        assert_eq!(of("resnet20-v1", "cifar10"), Some(8.75));
+        assert_eq!(of("resnet110-v1", "cifar10"), Some(6.61));
+        assert_eq!(of("resnet20-v2", "cifar10"), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! `predict`: what is on pictures.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use resnet_data::{Preprocess, picture};
+use resnet_ops::Mode;
+use resnet_train::Classifier as _;
+use serde::Serialize;
+
+use crate::args::PredictArgs;
+use crate::failure::{self, Ended};
+use crate::output::{self, Format};
+use crate::progress::{Meter, Show, Unit};
+use crate::weights::{self, Trained};
+use crate::{pictures, threads};
+
+/// Pictures at a time.
+const BATCH: usize = 32;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    file: &'a Path,
+    top: Vec<Guess<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logits: Option<&'a [f32]>,
+}
+
+#[derive(Serialize)]
+struct Guess<'a> {
+    class: usize,
+    name: &'a str,
+    probability: f64,
+}
+
+pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
+    let Some(checkpoint) = &args.checkpoint else { return Err(hub_model(args)) };
+    threads::start(&args.threads)?;
+    let trained = weights::load(checkpoint, args.model.as_deref())?;
+    let preprocess = trained.preprocess(&args.normalisation)?;
+    let names = trained.classes()?;
+    let found = pictures::find(&args.pictures);
+    let mut failed = found.failures.len();
+    found.failures.iter().for_each(failure::report);
+
+    // On one terminal results and a bar would write over each other.
+    let watched = !std::io::stdout().is_terminal();
+    let mut meter = Meter::new(Unit::Pictures, 0, found.files.len() as u64, Show::IfSlow);
+    for (number, files) in found.files.chunks(BATCH).enumerate() {
+        for (file, logits) in files.iter().zip(batch(&trained, &preprocess, files)?) {
+            match logits {
+                Ok(logits) => print(args, &names, file, &logits)?,
+                Err(error) => {
+                    failure::report(&error);
+                    failed += 1;
+                }
+            }
+        }
+        if watched {
+            meter.update((number * BATCH + files.len()) as u64, str::to_owned);
+        }
+    }
+    if failed > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
+}
+
+fn hub_model(args: &PredictArgs) -> anyhow::Error {
+    let model = args.model.as_deref().unwrap_or_default();
+    anyhow::anyhow!(
+        "--model {model} without --checkpoint would fetch it from the Hugging Face hub, which is not built yet; download its \
+         .safetensors file and give it with --checkpoint FILE"
+    )
+}
+
+/// The logits of each file, or why there are none. The outer error is the network's.
+fn batch(
+    trained: &Trained,
+    preprocess: &Preprocess,
+    files: &[PathBuf],
+) -> anyhow::Result<Vec<anyhow::Result<Vec<f32>>>> {
+    let read = |file: &PathBuf| picture::decode(file).map(|picture| preprocess.apply(&picture));
+    let inputs: Vec<Result<Vec<f32>, resnet_data::Error>> = files.par_iter().map(read).collect();
+    let whole: Vec<&Vec<f32>> = inputs.iter().filter_map(|input| input.as_ref().ok()).collect();
+    let side = preprocess.crop;
+    let mut rows = if whole.is_empty() {
+        Vec::new()
+    } else {
+        let pixels: Vec<f32> = whole.iter().flat_map(|input| input.iter().copied()).collect();
+        let logits = Tensor::from_vec(pixels, (whole.len(), 3, side, side), &Device::Cpu)
+            .and_then(|images| trained.net.logits(&images, Mode::Eval)?.to_vec2::<f32>());
+        logits.with_context(|| format!("{} failed on pictures of {side} x {side}", trained.spec().name))?
+    }
+    .into_iter();
+    let outcome = |(input, file): (Result<_, resnet_data::Error>, &PathBuf)| {
+        input?;
+        let row = rows.next().unwrap_or_default();
+        if row.iter().any(|logit| logit.is_nan()) {
+            let (file, weights) = (file.display(), trained.file.display());
+            bail!(
+                "the network's logits for {file} hold NaN; {weights} is damaged, or mean and std do not fit it"
+            );
+        }
+        Ok(row)
+    };
+    Ok(inputs.into_iter().zip(files).map(outcome).collect())
+}
+
+fn print(args: &PredictArgs, names: &[String], file: &Path, logits: &[f32]) -> anyhow::Result<()> {
+    let top = guesses(logits, names, args.top.get());
+    if args.format.get() == Format::Json {
+        return output::json(&Json { file, top, logits: args.logits.then_some(logits) });
+    }
+    let width = top.iter().map(|guess| guess.name.chars().count()).max().unwrap_or(0);
+    let mut lines = vec![file.display().to_string()];
+    for Guess { class, name, probability } in top {
+        let logit = if args.logits { format!("  {:>9.4}", logits[class]) } else { String::new() };
+        lines.push(format!("  {:>6.2} %{logit}  {name:<width$}  (class {class})", 100.0 * probability));
+    }
+    output::line(&lines.join("\n"))
+}
+
+/// The most probable classes, the first of equals first.
+fn guesses<'a>(logits: &[f32], names: &'a [String], count: usize) -> Vec<Guess<'a>> {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight =
+        |logit: f32| if logit == highest { 1.0 } else { (f64::from(logit) - f64::from(highest)).exp() };
+    let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    let mut order: Vec<usize> = (0..logits.len().min(names.len())).collect();
+    order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    let guess = |class: usize| Guess { class, name: &names[class], probability: weight(logits[class]) / sum };
+    order.into_iter().take(count).map(guess).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guesses_are_a_softmax_in_order() {
+        let names: Vec<String> = ["a", "b", "c"].map(String::from).into();
+        let top = guesses(&[0.0, 2f32.ln(), 0.0], &names, 2);
+        assert_eq!(top.iter().map(|guess| guess.name).collect::<Vec<_>>(), ["b", "a"]);
+        assert!((top[0].probability - 0.5).abs() < 1e-7 && (top[1].probability - 0.25).abs() < 1e-7);
+        assert_eq!(guesses(&[1e30, -1e30, f32::INFINITY], &names, 9)[0].probability, 1.0);
+        assert_eq!(guesses(&[1.0; 3], &names, 9).len(), 3);
+    }
+}

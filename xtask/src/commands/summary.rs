@@ -1,0 +1,88 @@
+//! `summary`: a network's layers with shapes, parameters and multiply-adds.
+
+use resnet_models::{registry, summary};
+use serde::Serialize;
+
+use crate::args::SummaryArgs;
+use crate::output::{self, Column, Format};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    model: &'a str,
+    parameters: usize,
+    multiply_adds: u64,
+    input: [usize; 3],
+    layers: Vec<Layer<'a>>,
+}
+
+#[derive(Serialize)]
+struct Layer<'a> {
+    name: &'a str,
+    kind: &'a str,
+    output: &'a [usize],
+    parameters: usize,
+    multiply_adds: u64,
+}
+
+pub(crate) fn run(args: &SummaryArgs) -> anyhow::Result<()> {
+    let spec = registry::find(&args.model, args.classes.get())?;
+    let summary = summary::of(&spec)?;
+    match args.format.get() {
+        Format::Json => output::json(&Json {
+            model: &summary.model,
+            parameters: summary.parameters,
+            multiply_adds: summary.multiply_adds,
+            input: summary.input,
+            layers: summary.layers.iter().map(Layer::of).collect(),
+        }),
+        Format::Text => print(&summary),
+    }
+}
+
+impl<'a> Layer<'a> {
+    fn of(layer: &'a resnet_ops::LayerInfo) -> Layer<'a> {
+        let resnet_ops::LayerInfo { name, kind, output, parameters, multiply_adds } = layer;
+        Layer { name, kind, output, parameters: *parameters, multiply_adds: *multiply_adds }
+    }
+}
+
+fn print(summary: &summary::Summary) -> anyhow::Result<()> {
+    let mut table = output::table([
+        Column::Left("layer"),
+        Column::Left("does"),
+        Column::Right("output"),
+        Column::Right("parameters"),
+        Column::Right("multiply-adds"),
+    ]);
+    table.add_row(["", "input", &dimensions(&summary.input), "", ""]);
+    let or_blank = |number: u64| if number == 0 { String::new() } else { output::count(number) };
+    for layer in &summary.layers {
+        table.add_row([
+            layer.name.clone(),
+            layer.kind.clone(),
+            dimensions(&layer.output),
+            or_blank(layer.parameters as u64),
+            or_blank(layer.multiply_adds),
+        ]);
+    }
+    let (parameters, multiply_adds) = (summary.parameters as u64, summary.multiply_adds);
+    table.add_row([
+        summary.model.clone(),
+        "in all".to_owned(),
+        String::new(),
+        output::count(parameters),
+        output::count(multiply_adds),
+    ]);
+    output::print_table(&table)?;
+    output::line(&format!(
+        "\n{}: {} parameters, {} multiply-adds a picture",
+        summary.model,
+        output::short(parameters),
+        output::short(multiply_adds)
+    ))
+}
+
+/// `16x32x32`.
+fn dimensions(output: &[usize]) -> String {
+    output.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}

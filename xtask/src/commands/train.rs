@@ -1,0 +1,188 @@
+//! `train`: a network by a recipe, in a run's folder; or a run continued.
+
+use std::path::{Path, PathBuf};
+
+use resnet_data::Dataset;
+use resnet_models::{Model, Spec, registry};
+use resnet_record::{Recipe, Results, Run, RunRecord};
+use resnet_train::{Options, Outcome, Plan, fit};
+use serde::Serialize;
+
+use crate::args::TrainArgs;
+use crate::failure::Ended;
+use crate::live::Live;
+use crate::network::Net;
+use crate::output::{self, Format};
+use crate::progress;
+use crate::{data, interrupt, preamble, recipes, threads, weights};
+
+/// Where runs go that are not told.
+const RUNS: &str = "runs";
+
+/// Threads that prepare batches, which is little work beside the network's.
+const LOADERS: usize = 2;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    run: &'a Path,
+    model: &'a str,
+    recipe: &'a str,
+    epochs: u64,
+    steps: u64,
+    train_loss: f64,
+    top1: Option<f64>,
+    images_per_second: f64,
+    seconds: f64,
+}
+
+pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    let threads = threads::start(&args.threads)?;
+    match &args.resume {
+        Some(folder) => resume(args, folder),
+        None => begin(args, threads),
+    }
+}
+
+fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
+    let recipe = recipes::of(args)?;
+    let spec = registry::find(&recipe.model.name, recipe.classes())?;
+    // Told now, not after a download.
+    if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
+        return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
+    }
+    let data = data::of_recipe(&recipe, args.data.as_deref())?;
+    let plan = Plan::new(&recipe, &data)?;
+    let parameters = preamble::print(&recipe, &spec, &data, &plan)?;
+    let run = create(args.out.as_deref(), &recipe, |record| {
+        record.threads = threads;
+        record.parameters = parameters;
+        record.data = data::absolute(&data.origin);
+    })?;
+    train(run, &recipe, &spec, &data, args.format.get())
+}
+
+fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
+    let run = Run::open(folder)?;
+    let recipe = run.recipe().clone();
+    let spec = registry::find(&recipe.model.name, recipe.classes())?;
+    if let Some(results) = run.record().results {
+        progress::line(&format!("{} is finished; there is nothing left to train", folder.display()));
+        return report(&run, &results, args.format.get());
+    }
+    let origin = data::still_at(&run.record().data);
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()))?;
+    let plan = Plan::new(&recipe, &data)?;
+    preamble::print(&recipe, &spec, &data, &plan)?;
+    train(run, &recipe, &spec, &data, args.format.get())
+}
+
+/// Trains the run to its end, or until Ctrl-C.
+fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: Format) -> anyhow::Result<()> {
+    let model = Net(Model::init(spec, recipe.train.seed)?);
+    let folder = run.folder().dir().to_owned();
+    progress::line(&format!("run             {}", folder.display()));
+    let options = Options {
+        stop: interrupt::watch()?,
+        metadata: weights::of_training(spec, recipe, data),
+        workers: LOADERS.min(rayon::current_num_threads()),
+        ..Options::default()
+    };
+    let mut live = Live::default();
+    let outcome = fit(&model, data, &mut run, &options, &mut live);
+    drop(live);
+    match outcome? {
+        Outcome::Finished(results) => report(&run, &results, format),
+        Outcome::Interrupted { step } => {
+            let folder = folder.display();
+            progress::line(&format!(
+                "stopped after step {step}; all of it is in {folder}\ncontinue with: cargo xtask train --resume {folder}"
+            ));
+            Err(Ended::Interrupted.into())
+        }
+    }
+}
+
+fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
+    let (folder, record) = (run.folder().dir(), run.record());
+    if format == Format::Json {
+        return output::json(&Json {
+            run: folder,
+            model: &record.model,
+            recipe: &record.recipe,
+            epochs: results.epochs,
+            steps: results.steps,
+            train_loss: results.train_loss,
+            top1: results.test.map(|scores| scores.top1()),
+            images_per_second: results.images_per_second,
+            seconds: results.seconds,
+        });
+    }
+    output::line(&match results.test {
+        Some(scores) => format!(
+            "test accuracy   {:.2} % ({} of {} images; weights: {}, epoch {})",
+            scores.top1(),
+            output::count(scores.top1_correct),
+            output::count(scores.images),
+            record.selection,
+            results.checkpoint_epoch
+        ),
+        None => "test accuracy   not measured: the recipe says train.evaluate_test = \"never\"".to_owned(),
+    })?;
+    if let Some(mark) = record.mark() {
+        output::line(&format!("                ({mark})"))?;
+    }
+    if let Some(error) = run.recipe().expected_error {
+        output::line(&format!("published       {:.2} % ({error:.2} % error)", 100.0 - error))?;
+    }
+    output::line(&format!(
+        "trained         {} in {}, {} images/s",
+        output::counted(results.steps, "step"),
+        output::clock(results.seconds),
+        output::speed(results.images_per_second)
+    ))?;
+    output::line(&format!("run             {}", folder.display()))?;
+    output::line(&next_commands(run))
+}
+
+/// What to try with a run that is finished.
+fn next_commands(run: &Run) -> String {
+    let folder = run.folder().dir().display();
+    let data = match data::still_at(&run.record().data) {
+        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", path.display()),
+        _ => String::new(),
+    };
+    format!(
+        "\nnext:\n  cargo xtask eval    --checkpoint {folder}{data}\n  cargo xtask predict --checkpoint {folder} PICTURE\n  \
+         cargo xtask export  --checkpoint {folder} --out {}.safetensors",
+        run.record().model
+    )
+}
+
+fn is_used(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Makes the run's folder: the one asked for, or the first of `runs/RECIPE-1`, `runs/RECIPE-2`, ... that is free.
+fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) -> anyhow::Result<Run> {
+    let create = |folder: &Path| {
+        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
+        let mut record = RunRecord::begin(&name, recipe);
+        fill(&mut record);
+        Run::create(folder, recipe, record)
+    };
+    if let Some(folder) = out {
+        return Ok(create(folder)?);
+    }
+    let mut number = 1u64;
+    loop {
+        let folder = PathBuf::from(RUNS).join(format!("{}-{number}", recipe.name));
+        match (!folder.exists()).then(|| create(&folder)) {
+            Some(Ok(run)) => return Ok(run),
+            // Another process was faster.
+            None | Some(Err(resnet_record::Error::NotEmpty { .. } | resnet_record::Error::InUse { .. })) => {
+                number += 1
+            }
+            Some(Err(error)) => return Err(error.into()),
+        }
+    }
+}

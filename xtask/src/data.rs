@@ -1,0 +1,84 @@
+//! Data sets as the command line asks for them: a folder, the hub, or drawn.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use resnet_data::{DataKind, Dataset, Error, generated, open_dir};
+use resnet_record::{DataSet, GeneratedSizes, Recipe};
+
+use crate::progress::Downloads;
+
+/// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
+const DRAWN_WITH: u64 = 0;
+
+/// The images that a recipe is about: from `folder` if one is given, else drawn or downloaded.
+pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>) -> anyhow::Result<Dataset> {
+    let kind = kind_of(recipe.data.set);
+    match (recipe.data.generated, folder) {
+        (Some(_), Some(folder)) => bail!(
+            "recipe '{}' draws its own images and does not read {}; leave out --data, or choose a recipe for it, such as \
+             --recipe cifar10-resnet20-v2",
+            recipe.name,
+            folder.display()
+        ),
+        (Some(GeneratedSizes { train, test }), None) => Ok(generated::shapes(train, test, DRAWN_WITH)),
+        (None, Some(folder)) => Ok(open_dir(folder, Some(kind))?),
+        (None, None) => Ok(resnet_data::download(kind, &Downloads::default())?),
+    }
+}
+
+/// The data in `folder`; `recipe` and `classes` say which is meant where several lie there.
+pub(crate) fn of_folder(folder: &Path, recipe: Option<&Recipe>, classes: usize) -> anyhow::Result<Dataset> {
+    let guess = || match (recipe.map(|recipe| recipe.data.set), classes) {
+        (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated), 10) => Some(DataKind::Cifar10),
+        (Some(DataSet::Cifar100), _) | (None | Some(DataSet::Generated), 100) => Some(DataKind::Cifar100),
+        _ => None,
+    };
+    match open_dir(folder, None) {
+        Err(Error::Ambiguous { .. }) if guess().is_some() => Ok(open_dir(folder, guess())?),
+        other => Ok(other?),
+    }
+}
+
+/// The origin of data, so that it is found again from another folder: a path becomes absolute.
+pub(crate) fn absolute(origin: &str) -> String {
+    match still_at(origin).map(std::path::absolute) {
+        Some(Ok(path)) => path.display().to_string(),
+        _ => origin.to_owned(),
+    }
+}
+
+/// Where the data of an earlier run lies, if it was a folder or a file that is still there.
+pub(crate) fn still_at(origin: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(origin);
+    path.exists().then_some(path)
+}
+
+/// The class names of CIFAR for a network of so many classes whose file does not name them.
+pub(crate) fn cifar_names(classes: usize) -> Option<Vec<String>> {
+    let names = match classes {
+        10 => resnet_data::cifar::names::cifar10(),
+        100 => resnet_data::cifar::names::cifar100(),
+        _ => return None,
+    };
+    Some(names.to_vec())
+}
+
+/// Pixels of a data set in memory, in bytes.
+pub(crate) fn bytes(data: &Dataset) -> u64 {
+    let (height, width) = data.test.size();
+    ((data.train.len() + data.test.len()) * 3 * height * width) as u64
+}
+
+/// What a recipe's data set is called.
+pub(crate) fn name(recipe: &Recipe) -> &'static str {
+    kind_of(recipe.data.set).name()
+}
+
+fn kind_of(set: DataSet) -> DataKind {
+    match set {
+        DataSet::Cifar10 => DataKind::Cifar10,
+        DataSet::Cifar100 => DataKind::Cifar100,
+        DataSet::Generated => DataKind::Generated,
+    }
+}

@@ -1,0 +1,137 @@
+//! Standard output: tables for people, JSON for scripts, and numbers as both like them.
+
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+/// For whom a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables and sentences.
+    Text,
+    /// One object, or one a line.
+    Json,
+}
+
+/// How a column is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// Text.
+    Left(&'static str),
+    /// Numbers.
+    Right(&'static str),
+}
+
+/// Prints a line of results.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // Whoever reads has seen enough, as in `cargo xtask models | head -1`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => other.context("cannot write to standard output"),
+    }
+}
+
+/// Prints `value` as JSON on one line.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string(value).context("cannot write the result as JSON")?)
+}
+
+/// An empty table with a header.
+pub(crate) fn table<const N: usize>(columns: [Column; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(columns.map(|column| match column {
+        Column::Left(title) | Column::Right(title) => title,
+    }));
+    for (index, column) in columns.into_iter().enumerate() {
+        if let Some(set) = table.column_mut(index) {
+            set.set_padding((0, 2));
+            if let Column::Right(_) = column {
+                set.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    table
+}
+
+/// Prints a table, without blanks at the ends of lines.
+pub(crate) fn print_table(table: &Table) -> anyhow::Result<()> {
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    line(&lines.join("\n"))
+}
+
+/// `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 epoch`, `1,200 epochs`.
+pub(crate) fn counted(number: u64, unit: &str) -> String {
+    format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// `0.27 M`, `40.8 M`, `1.2 G`: three digits that matter.
+pub(crate) fn short(number: u64) -> String {
+    let (value, unit) = match number {
+        0..1_000 => return number.to_string(),
+        1_000..100_000 => (number as f64 / 1e3, "k"),
+        100_000..1_000_000_000 => (number as f64 / 1e6, "M"),
+        _ => (number as f64 / 1e9, "G"),
+    };
+    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// `412 MB`, `1.7 GB`.
+pub(crate) fn bytes(number: u64) -> String {
+    match number {
+        0..1_000_000 => format!("{} kB", number.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", number.div_ceil(1_000_000)),
+        _ => format!("{:.1} GB", number as f64 / 1e9),
+    }
+}
+
+/// `0:07`, `12:34`, `3:02:01`.
+pub(crate) fn clock(seconds: f64) -> String {
+    // `as` saturates, and turns NaN into 0.
+    let all = seconds.round() as u64;
+    let (hours, minutes, seconds) = (all / 3600, all / 60 % 60, all % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// Images a second: `1,234`, `8.3`.
+pub(crate) fn speed(images_per_second: f64) -> String {
+    if images_per_second < 20.0 {
+        format!("{images_per_second:.1}")
+    } else {
+        count(images_per_second.round() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        let short_of = [7, 76_330, 272_474, 1_730_522, 40_813_056, 5_900_000_000].map(short);
+        assert_eq!(short_of, ["7", "76.3 k", "0.27 M", "1.73 M", "40.8 M", "5.90 G"]);
+        assert_eq!([1, 999_999, 1_000_001, 2_345_000_000].map(bytes), ["1 kB", "1000 kB", "2 MB", "2.3 GB"]);
+        assert_eq!([0.4, 67.0, 3_723.6].map(clock), ["0:00", "1:07", "1:02:04"]);
+        assert_eq!(clock(f64::NAN), "0:00");
+        assert_eq!([counted(1, "step"), counted(2_000, "step")], ["1 step", "2,000 steps"]);
+        assert_eq!([8.34, 1_234.4].map(speed), ["8.3", "1,234"]);
+    }
+}

@@ -1,0 +1,162 @@
+//! What moves while a command works: a bar on a terminal; elsewhere, a plain line now and then.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressStyle;
+use tracing_indicatif::span_ext::IndicatifSpanExt as _;
+use tracing_indicatif::writer::get_indicatif_stderr_writer;
+
+use crate::logging::BARS;
+use crate::output;
+
+/// How often a plain line is printed at most.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// Work that is done sooner shows nothing.
+const WORTH_SHOWING: Duration = Duration::from_secs(2);
+
+/// Prints a line on standard error, above the bars if there are any.
+pub(crate) fn line(text: &str) {
+    let text = format!("{text}\n");
+    // Where not even this can be written there is nobody to tell.
+    let _ = match get_indicatif_stderr_writer() {
+        Some(mut writer) => writer.write_all(text.as_bytes()),
+        None => std::io::stderr().write_all(text.as_bytes()),
+    };
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Steps,
+    Images,
+    Pictures,
+    Bytes,
+}
+
+impl Unit {
+    fn style(self) -> ProgressStyle {
+        let counts = match self {
+            Unit::Steps => "{pos}/{len} steps",
+            Unit::Images => "{human_pos}/{human_len} images",
+            Unit::Pictures => "{human_pos}/{human_len} pictures",
+            Unit::Bytes => "{bytes}/{total_bytes}",
+        };
+        ProgressStyle::with_template(&format!("{{bar:24.cyan/dim}} {counts}  {{msg}}"))
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━━─")
+    }
+
+    fn written(self, done: u64, total: u64) -> String {
+        let (done, total) = match self {
+            Unit::Bytes => (output::bytes(done), output::bytes(total)),
+            _ => (output::count(done), output::count(total)),
+        };
+        let unit = match self {
+            Unit::Steps => " steps",
+            Unit::Images => " images",
+            Unit::Pictures => " pictures",
+            Unit::Bytes => "",
+        };
+        format!("{done}/{total}{unit}")
+    }
+}
+
+/// When a meter begins to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// At once.
+    Always,
+    /// Only if the work takes more than two seconds.
+    IfSlow,
+}
+
+/// The progress of one piece of work; its bar vanishes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    unit: Unit,
+    total: u64,
+    show: Show,
+    /// When it began, and how much was done already.
+    began: (Instant, u64),
+    printed: Instant,
+    bar: Option<tracing::Span>,
+}
+
+impl Meter {
+    /// `done` of `total` is behind us.
+    pub(crate) fn new(unit: Unit, done: u64, total: u64, show: Show) -> Meter {
+        let now = Instant::now();
+        Meter { unit, total, show, began: (now, done), printed: now, bar: None }
+    }
+
+    /// `done` of the total is behind us; `message` says more, given the time that is left as text.
+    pub(crate) fn update(&mut self, done: u64, message: impl FnOnce(&str) -> String) {
+        if std::io::stderr().is_terminal() {
+            if self.show == Show::IfSlow && self.began.0.elapsed() < WORTH_SHOWING {
+                return;
+            }
+            let text = message(&self.left(done));
+            let bar = self.bar.get_or_insert_with(|| {
+                let bar = tracing::info_span!(target: BARS, "bar");
+                bar.pb_set_style(&self.unit.style());
+                bar.pb_set_length(self.total);
+                bar.pb_set_position(done);
+                bar.pb_set_message(&text);
+                bar.pb_start();
+                bar
+            });
+            bar.pb_set_position(done);
+            bar.pb_set_message(&text);
+        } else if self.printed.elapsed() >= BETWEEN_LINES {
+            self.printed = Instant::now();
+            line(&format!("{}  {}", self.unit.written(done, self.total), message(&self.left(done))));
+        }
+    }
+
+    /// The time that the rest takes if it goes on as it went.
+    fn left(&self, done: u64) -> String {
+        let (start, before) = self.began;
+        let ours = done.saturating_sub(before);
+        if ours == 0 {
+            return "time left unknown".to_owned();
+        }
+        let rest = self.total.saturating_sub(done) as f64;
+        format!("{} left", output::clock(start.elapsed().as_secs_f64() * rest / ours as f64))
+    }
+}
+
+/// Shows downloads.
+#[derive(Debug, Default)]
+pub(crate) struct Downloads {
+    now: Mutex<Option<Download>>,
+}
+
+#[derive(Debug)]
+struct Download {
+    label: String,
+    done: u64,
+    meter: Meter,
+}
+
+impl resnet_data::Progress for Downloads {
+    fn start(&self, label: &str, total_bytes: u64) {
+        line(&format!("downloading {label}, {}", output::bytes(total_bytes)));
+        let meter = Meter::new(Unit::Bytes, 0, total_bytes, Show::Always);
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Download { label: label.to_owned(), done: 0, meter });
+    }
+
+    fn advance(&self, bytes: u64) {
+        if let Some(download) = &mut *self.now.lock().unwrap_or_else(PoisonError::into_inner) {
+            download.done += bytes;
+            let (done, label) = (download.done, &download.label);
+            download.meter.update(done, |left| format!("{label} · {left}"));
+        }
+    }
+
+    fn finish(&self) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

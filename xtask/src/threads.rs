@@ -1,0 +1,16 @@
+//! The threads that compute.
+
+use anyhow::Context as _;
+
+use crate::args::ThreadsArg;
+
+/// Starts as many threads as asked for, or one a core; returns their number.
+pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
+    if let Some(threads) = arg.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.get())
+            .build_global()
+            .with_context(|| format!("cannot start {threads} threads; ask for fewer with --threads"))?;
+    }
+    Ok(rayon::current_num_threads())
+}

@@ -1,0 +1,223 @@
+//! Networks from files: a run's folder or a checkpoint, its weights, and what it says about itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use resnet_data::{Dataset, Normalisation};
+use resnet_models::checkpoint::{self, Checkpoint, Interpolation, Metadata, Policy, Preprocessing};
+use resnet_models::{Model, Spec, registry};
+use resnet_record::{Recipe, RunFolder, RunRecord};
+
+use crate::args::NormalisationArgs;
+use crate::failure::Ended;
+use crate::network::Net;
+use crate::{data, output};
+
+/// A network with trained weights.
+pub(crate) struct Trained {
+    pub(crate) net: Net,
+    /// The file that the weights are from.
+    pub(crate) file: PathBuf,
+    pub(crate) metadata: Metadata,
+    /// The run that the file belongs to, if it lies in one.
+    pub(crate) run: Option<(RunFolder, RunRecord)>,
+}
+
+/// Loads the checkpoint at `path`, which is a file or a run's folder; `model` names the network where the file doesn't.
+pub(crate) fn load(path: &Path, model: Option<&str>) -> anyhow::Result<Trained> {
+    let (file, run) = locate(path)?;
+    let checkpoint = checkpoint::read(&file)?;
+    let metadata = checkpoint.metadata()?;
+    let spec = match model {
+        Some(name) => registry::find(name, classes(&checkpoint)?)?,
+        None => checkpoint.infer_spec()?,
+    };
+    if let Some(names) = metadata.classes.as_ref().filter(|names| names.len() != spec.classes) {
+        bail!(
+            "{}: its metadata names {} classes, and its head has {}",
+            file.display(),
+            names.len(),
+            spec.classes
+        );
+    }
+    let net = Net(Model::init(&spec, 0)?);
+    let report = checkpoint.load_into(&net.0, Policy::STRICT)?;
+    match report.non_finite.is_empty() {
+        true => tracing::info!("{report}"),
+        false => tracing::warn!("{report}"),
+    }
+    Ok(Trained { net, file, metadata, run })
+}
+
+/// The file behind `path`, and the run it lies in.
+fn locate(path: &Path) -> anyhow::Result<(PathBuf, Option<(RunFolder, RunRecord)>)> {
+    if !path.is_dir() {
+        let folder = path.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
+        let run = folder.and_then(|folder| RunFolder::open(folder).ok());
+        let run = run.and_then(|run| run.record().ok().map(|record| (run, record)));
+        return Ok((path.to_owned(), run));
+    }
+    let run = RunFolder::open(path)?;
+    let record = run.record()?;
+    let (best, last) = (run.best_checkpoint(), run.last_checkpoint());
+    let file = match record.results.map(|results| results.checkpoint) {
+        Some(resnet_record::Checkpoint::Best) => best,
+        None if best.exists() => best,
+        Some(resnet_record::Checkpoint::Last) | None => last,
+    };
+    if !file.exists() {
+        let path = path.display();
+        bail!(
+            "the run {path} has no {} yet; continue it with: cargo xtask train --resume {path}",
+            file.display()
+        );
+    }
+    if record.results.is_none() {
+        tracing::warn!("the run {} is not finished; taking {} as it stands", path.display(), file.display());
+    }
+    Ok((file, Some((run, record))))
+}
+
+/// The length of a file's output, whatever its network.
+fn classes(checkpoint: &Checkpoint) -> anyhow::Result<usize> {
+    let head = ["fc.weight", "head.fc.weight"].into_iter().find_map(|name| checkpoint.tensors.get(name));
+    head.and_then(|head| head.shape.first().copied()).filter(|classes| *classes > 0).with_context(|| {
+        format!(
+            "cannot tell how many classes {} knows: it has neither fc.weight nor head.fc.weight",
+            checkpoint.path.display()
+        )
+    })
+}
+
+impl Trained {
+    pub(crate) fn spec(&self) -> &Spec {
+        self.net.0.spec()
+    }
+
+    /// Height and width of the network's input.
+    pub(crate) fn input(&self) -> [usize; 2] {
+        let [_, height, width] = self.metadata.preprocessing.map_or(self.spec().input, |how| how.input);
+        [height, width]
+    }
+
+    /// The recipe that it was trained by, if the file has it.
+    pub(crate) fn recipe(&self) -> anyhow::Result<Option<Recipe>> {
+        let parse = |text: &String| Recipe::parse(text, &format!("the recipe in {}", self.file.display()));
+        Ok(self.metadata.recipe.as_ref().map(parse).transpose()?)
+    }
+
+    /// Names of its classes; CIFAR's where the file has none, with a warning.
+    pub(crate) fn classes(&self) -> anyhow::Result<Vec<String>> {
+        if let Some(names) = &self.metadata.classes {
+            return Ok(names.clone());
+        }
+        let (file, classes) = (self.file.display(), self.spec().classes);
+        match data::cifar_names(classes) {
+            Some(names) => {
+                tracing::warn!("{file} does not name its classes; assuming those of CIFAR-{classes}");
+                Ok(names)
+            }
+            None => {
+                tracing::warn!("{file} does not name its {classes} classes; showing their numbers");
+                Ok((0..classes).map(|class| format!("class {class}")).collect())
+            }
+        }
+    }
+
+    /// How bytes become numbers: as the command line says, or the file, or CIFAR's statistics, with a warning.
+    pub(crate) fn normalisation(&self, args: &NormalisationArgs) -> anyhow::Result<Normalisation> {
+        let file = self.file.display();
+        let told = self.metadata.preprocessing.map(|how| Normalisation { mean: how.mean, std: how.std });
+        match (args.get(), told) {
+            (Some(given), Some(told)) if given != told => {
+                tracing::warn!(
+                    "{file} was trained with {}, not with the --mean and --std given",
+                    written(told)
+                );
+                Ok(given)
+            }
+            (Some(normalisation), _) | (None, Some(normalisation)) => Ok(normalisation),
+            (None, None) => {
+                let (name, assumed) = match self.spec().classes {
+                    10 => ("CIFAR-10", Normalisation::CIFAR10),
+                    100 => ("CIFAR-100", Normalisation::CIFAR100),
+                    _ => {
+                        let message = format!(
+                            "{file} does not say how its images were normalised; give --mean and --std"
+                        );
+                        return Err(Ended::Usage(message).into());
+                    }
+                };
+                tracing::warn!(
+                    "{file} does not say how its images were normalised; assuming {name}'s {}; if it was trained with others, \
+                     give --mean and --std",
+                    written(assumed)
+                );
+                Ok(assumed)
+            }
+        }
+    }
+
+    /// How a picture becomes an input.
+    pub(crate) fn preprocess(&self, args: &NormalisationArgs) -> anyhow::Result<resnet_data::Preprocess> {
+        let normalisation = self.normalisation(args)?;
+        let small = resnet_data::Preprocess::small(self.input()[0], normalisation);
+        Ok(self.metadata.preprocessing.map_or(small, |how| resnet_data::Preprocess {
+            resize: how.resize,
+            crop: how.crop,
+            interpolation: match how.interpolation {
+                Interpolation::Bilinear => resnet_data::Interpolation::Bilinear,
+                Interpolation::Bicubic => resnet_data::Interpolation::Bicubic,
+            },
+            normalisation,
+        }))
+    }
+}
+
+/// `mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616`, as the options take them.
+fn written(normalisation: Normalisation) -> String {
+    let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
+    format!("mean {} and std {}", list(normalisation.mean), list(normalisation.std))
+}
+
+/// How the network of a training sees pictures: the whole of them, shrunk to the size of its images.
+pub(crate) fn small_pictures(input: [usize; 3], normalisation: Normalisation) -> Preprocessing {
+    Preprocessing {
+        input,
+        resize: input[1],
+        interpolation: Interpolation::Bilinear,
+        crop: input[1],
+        mean: normalisation.mean,
+        std: normalisation.std,
+    }
+}
+
+/// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
+pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Dataset) -> BTreeMap<String, String> {
+    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
+    let normalisation = Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) };
+    let (height, width) = data.test.size();
+    let metadata = Metadata {
+        model: Some(spec.name.clone()),
+        classes: Some(data.train.classes().to_vec()),
+        preprocessing: Some(small_pictures([spec.input[0], height, width], normalisation)),
+        ..Metadata::default()
+    };
+    metadata.to_map()
+}
+
+/// What a file is, for a line of results: `resnet20-v2 from runs/quick-start-1/checkpoints/best.safetensors`.
+pub(crate) fn describe(trained: &Trained) -> String {
+    format!(
+        "{} from {} ({} parameters)",
+        trained.spec().name,
+        trained.file.display(),
+        output::short(parameters(trained) as u64)
+    )
+}
+
+fn parameters(trained: &Trained) -> usize {
+    let variables = trained.net.0.variables().iter();
+    variables.filter(|(name, _)| !name.contains("running_")).map(|(_, variable)| variable.elem_count()).sum()
+}
