@@ -1,0 +1,19 @@
+//! The command line from outside, as ../shared/cli.md promises it: what it prints, how it ends, what it leaves behind.
+//!
+//! A target of the package xtask (xtask/Cargo.toml), so that cargo builds the program before these tests and says where.
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/common.rs"]
+mod common;
+#[path = "cli/contract.rs"]
+mod contract;
+#[path = "cli/export.rs"]
+mod export;
+#[path = "cli/pipeline.rs"]
+mod pipeline;
+#[path = "cli/real.rs"]
+mod real;
+#[cfg(unix)]
+#[path = "cli/resume.rs"]
+mod resume;

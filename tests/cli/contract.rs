@@ -1,0 +1,118 @@
+//! Names of commands and options, exit codes, the keys of JSON: what scripts rely on.
+
+use serde_json::Value;
+
+use crate::common::{has_keys, xtask};
+
+#[test]
+fn every_command_has_its_options_and_helps() {
+    let commands: [(&str, &[&str]); 6] = [
+        (
+            "train",
+            &[
+                "--recipe",
+                "--data",
+                "--epochs",
+                "--seed",
+                "--threads",
+                "--out",
+                "--resume",
+                "--set",
+                "--json",
+            ],
+        ),
+        ("eval", &["--checkpoint", "--model", "--data", "--mean", "--std", "--threads", "--json"]),
+        (
+            "predict",
+            &["--checkpoint", "--model", "--mean", "--std", "--top", "--logits", "--json", "PICTURE"],
+        ),
+        ("export", &["--checkpoint", "--out", "--dialect", "native", "torchvision", "timm", "transformers"]),
+        ("summary", &["NAME", "--classes", "--json"]),
+        ("models", &["--json"]),
+    ];
+    let overview = xtask(&["--help"]);
+    for (command, options) in commands {
+        assert!(overview.succeeds().contains(command));
+        let outcome = xtask(&[command, "--help"]);
+        for option in options {
+            assert!(outcome.succeeds().contains(option), "{command} {option}\n{}", outcome.stdout);
+        }
+    }
+    assert!(xtask(&["train", "--help"]).stdout.contains("cifar10-resnet110-v2"), "the recipes are listed");
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    let wrong: [&[&str]; 14] = [
+        &[],
+        &["trian"],
+        &["train", "--epoch", "3"],
+        &["train", "--threads", "0"],
+        &["train", "--epochs", "0"],
+        &["train", "--seed", "-1"],
+        &["train", "--set", "train.batch"],
+        &["train", "--resume", "runs/x", "--recipe", "quick-start"],
+        &["eval", "--data", "."],
+        &["eval", "--checkpoint", "x", "--mean", "1,2,3"],
+        &["eval", "--checkpoint", "x", "--mean", "1,2", "--std", "1,1,1"],
+        &["predict", "--checkpoint", "x"],
+        &["predict", "cat.png"],
+        &["export", "--checkpoint", "x", "--out", "y", "--dialect", "keras"],
+    ];
+    for args in wrong {
+        let outcome = xtask(args);
+        outcome.ends_saying(2, &[]);
+        assert!(outcome.stdout.is_empty() && !outcome.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn summary_counts_what_is_published() {
+    let keys = ["model", "parameters", "multiply_adds", "input", "layers"];
+    let summary = xtask(&["summary", "resnet20-v1", "--json"]).object(&keys);
+    assert_eq!(summary["model"], "resnet20-v1");
+    assert_eq!(summary["parameters"], 269_722);
+    assert_eq!(summary["input"], serde_json::json!([3, 32, 32]));
+    let layers = summary["layers"].as_array().expect("a list");
+    has_keys(&layers[0], &["name", "kind", "output", "parameters", "multiply_adds"]);
+    let sum = |key: &str| layers.iter().map(|layer| layer[key].as_u64().expect("a number")).sum::<u64>();
+    assert_eq!(sum("parameters"), 269_722);
+    assert_eq!(Value::from(sum("multiply_adds")), summary["multiply_adds"]);
+
+    let of_hundred = xtask(&["summary", "resnet20-v1", "--classes", "100", "--json"]).object(&keys);
+    assert_eq!(of_hundred["parameters"], 269_722 + 90 * 65);
+
+    let table = xtask(&["summary", "resnet20-v2"]);
+    let first_and_last = ["stem.conv", "stages.2.blocks.2.conv2", "head.fc", "multiply-adds"];
+    first_and_last.iter().for_each(|name| assert!(table.succeeds().contains(name), "{}", table.stdout));
+}
+
+#[test]
+fn models_lists_names_that_summary_knows() {
+    let models = xtask(&["models", "--json"]).object(&["models"]);
+    let models = models["models"].as_array().expect("a list");
+    assert!(models.len() >= 15);
+    for model in models {
+        has_keys(
+            model,
+            &["model", "input", "parameters", "multiply_adds", "cifar10_error", "cifar100_error"],
+        );
+    }
+    let deepest = models.iter().find(|model| model["model"] == "resnet1001-v2").expect("it is listed");
+    assert_eq!(deepest["cifar10_error"], 4.92);
+    let table = xtask(&["models"]);
+    assert!(table.succeeds().contains("resnet164-v2") && table.stdout.contains("5.46 %"), "{}", table.stdout);
+}
+
+#[test]
+fn results_go_to_a_closed_pipe_without_a_panic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = crate::common::command(folder.path(), &["models"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

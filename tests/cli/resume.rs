@@ -1,0 +1,102 @@
+//! A training that is stopped, politely or not, and continued ends with the same bits as one that was left alone.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::{Outcome, command, xtask_in};
+
+const CHECKPOINTS: [&str; 2] = ["last", "best"];
+
+/// About a hundred steps, saved every second and after each of three epochs.
+fn train(folder: &Path, run: &str, threads: &str) -> Command {
+    let mut args = vec!["train", "--out", run, "--threads", threads];
+    for set in [
+        "model.name=resnet8-v2",
+        "data.generated={train=400,test=40}",
+        "data.validation=40",
+        "train.batch=10",
+        "train.duration=3 epochs",
+        "train.log_every_steps=1",
+        "train.save_every_seconds=1",
+    ] {
+        args.extend(["--set", set]);
+    }
+    let mut command = command(folder, &args);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts a training and returns while it is in its second epoch.
+fn start(folder: &Path, run: &str) -> Child {
+    let mut child = train(folder, run, "2").spawn().expect("the program starts");
+    let metrics = folder.join(run).join("metrics.jsonl");
+    let deadline = Instant::now() + Duration::from_secs(300);
+    // 36 steps and the end of the first epoch.
+    while fs::read_to_string(&metrics).map_or(0, |text| text.lines().count()) < 41 {
+        assert!(Instant::now() < deadline, "no step is made");
+        assert_eq!(child.try_wait().expect("it can be asked"), None, "it ended by itself");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+fn resume(folder: &Path, run: &str) -> Outcome {
+    xtask_in(folder, &["train", "--resume", run, "--threads", "1"])
+}
+
+/// Every tensor of a checkpoint, as its bytes.
+fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
+    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect()
+}
+
+#[track_caller]
+fn same_weights(folder: &Path, run: &str) {
+    for name in CHECKPOINTS {
+        let file = |run: &str| tensors(&folder.join(run).join(format!("checkpoints/{name}.safetensors")));
+        let (expected, found) = (file("whole"), file(run));
+        assert!(expected.len() > 20 && expected.keys().eq(found.keys()), "{run} {name}");
+        for (tensor, bytes) in &expected {
+            assert!(found[tensor] == *bytes, "{run}: {tensor} differs in {name}");
+        }
+    }
+}
+
+#[test]
+fn stopped_or_killed_and_resumed_is_bit_identical() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let whole = train(here, "whole", "2").output().expect("it runs");
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
+
+    let child = start(here, "stopped");
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(kill.success());
+    let output = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("cargo xtask train --resume stopped"), "{told}");
+    let resumed = resume(here, "stopped");
+    resumed.succeeds();
+    assert!(resumed.stderr.contains("continuing after step"), "{}", resumed.stderr);
+    same_weights(here, "stopped");
+
+    let mut child = start(here, "killed");
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    resume(here, "killed").succeeds();
+    same_weights(here, "killed");
+}
+
+#[test]
+fn a_run_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = start(folder.path(), "busy");
+    resume(folder.path(), "busy").ends_saying(1, &["busy", "another process"]);
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+}
