@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+pub mod checkpoint;
 mod init;
 mod model;
 mod network;

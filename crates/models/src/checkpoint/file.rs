@@ -1,0 +1,193 @@
+//! The safetensors format: eight bytes of length, a JSON header of that length, then the tensors' bytes.
+//!
+//! A header is believed only after it was checked: its length against the file's, then by the `safetensors` crate that
+//! the tensors lie side by side without gap or overlap and that each one's shape and type fill its place, then their
+//! end against the file's. Until then nothing is allocated but the header, and after it no more than the file has.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::Deserialize;
+
+use super::error::clip;
+use super::{Array, Converted, Error, Ignored, Precision};
+
+/// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times the
+/// length.
+const LONGEST_HEADER: u64 = 8 << 20;
+/// The largest file that is read, four times the largest published ResNet (BiT-M 152x4).
+const LARGEST_FILE: u64 = 16 << 30;
+
+/// Files that people take for safetensors: first bytes, what it is, what to do.
+static OTHER_FORMATS: [(&[u8], &str, &str); 7] = [
+    (
+        b"PK\x03\x04",
+        "a PyTorch zip file (.pth, .pt or .bin)",
+        "convert it in Python with `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`",
+    ),
+    (
+        b"\x80\x02",
+        "an old PyTorch pickle",
+        "convert it in Python with `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`",
+    ),
+    (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
+    (b"<", "a web page or XML", "download the file itself, not the page about it"),
+    (b"\x89HDF", "an HDF5 file", "export it as safetensors from the framework that wrote it"),
+    (b"GGUF", "a GGUF file", "export it as safetensors from the framework that wrote it"),
+    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
+];
+
+/// What a file holds, under its own names.
+pub(super) struct Contents {
+    pub(super) tensors: BTreeMap<String, Array>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) converted: Converted,
+    pub(super) ignored: Ignored,
+}
+
+/// The header's JSON.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__")]
+    metadata: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    tensors: BTreeMap<String, TensorInfo>,
+}
+
+/// Reads a whole file.
+pub(super) fn read(path: &Path) -> Result<Contents, Error> {
+    let failed = |cause| Error::Read { path: path.to_owned(), cause };
+    // Asked before opening: opening a named pipe waits for its other end.
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() {
+        return Err(Error::NotAFile { path: path.to_owned() });
+    }
+    parse(path, BufReader::new(File::open(path).map_err(failed)?), about.len())
+}
+
+/// Reads `len` bytes of safetensors; `path` is for messages.
+fn parse(path: &Path, mut reader: impl Read, len: u64) -> Result<Contents, Error> {
+    let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
+    let damaged = |cause: String| Error::Damaged { path: path.to_owned(), cause };
+    if len == 0 {
+        return Err(Error::Empty { path: path.to_owned() });
+    }
+    let mut start = Vec::with_capacity(64);
+    reader.by_ref().take(64).read_to_end(&mut start).map_err(failed)?;
+    let other = OTHER_FORMATS.iter().find(|(first, ..)| start.starts_with(first));
+    // A length may begin like another format does, but then JSON follows it.
+    if let Some((_, kind, mend)) = other.filter(|_| start.get(8) != Some(&b'{')) {
+        return Err(Error::OtherFormat { path: path.to_owned(), kind, mend });
+    }
+    let Some((header_len, begun)) = start.split_first_chunk::<8>() else {
+        return Err(damaged(format!("it has {len} bytes, and the length of the header alone takes 8")));
+    };
+    let header_len = u64::from_le_bytes(*header_len);
+    if header_len > len - 8 {
+        let rest = len - 8;
+        return Err(damaged(format!("its header should have {header_len} bytes, and only {rest} follow")));
+    }
+    if header_len > LONGEST_HEADER || len > LARGEST_FILE {
+        return Err(damaged(format!(
+            "a header of {header_len} bytes in a file of {len} is beyond any network here"
+        )));
+    }
+
+    let mut reader = begun.chain(reader);
+    let mut header = vec![0; header_len as usize];
+    reader.read_exact(&mut header).map_err(failed)?;
+    let header: Header = serde_json::from_slice(&header).map_err(|error| {
+        damaged(format!("its header cannot be understood ({})", clip(&error.to_string(), 120)))
+    })?;
+    let layout = layout(header.tensors).map_err(|error| damaged(explain(error)))?;
+    // Neither sum overflows: the header is inside the file, and the data's length was added up with checks.
+    let described = (8 + header_len).saturating_add(layout.data_len() as u64);
+    if described > len {
+        return Err(Error::Truncated { path: path.to_owned(), described, found: len });
+    }
+    if described < len {
+        return Err(damaged(format!("{} bytes follow its last tensor", len - described)));
+    }
+
+    let mut contents = Contents {
+        tensors: BTreeMap::new(),
+        metadata: header.metadata.unwrap_or_default(),
+        converted: Converted::new(),
+        ignored: Ignored::default(),
+    };
+    for name in layout.offset_keys() {
+        let Some(info) = layout.info(&name) else { continue };
+        let bytes = info.data_offsets.1 - info.data_offsets.0;
+        if contents.ignored.count(&name) {
+            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
+            continue;
+        }
+        let mut raw = vec![0; bytes];
+        reader.read_exact(&mut raw).map_err(failed)?;
+        let values = match info.dtype {
+            Dtype::F32 => elements(&raw, f32::from_le_bytes),
+            Dtype::F16 => elements(&raw, |bytes| half(u16::from_le_bytes(bytes))),
+            Dtype::BF16 => elements(&raw, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+            Dtype::F64 => elements(&raw, |bytes| f64::from_le_bytes(bytes) as f32),
+            other => {
+                let (name, dtype) = (clip(&name, 80), other.to_string());
+                return Err(Error::Dtype { path: path.to_owned(), name, dtype });
+            }
+        };
+        if let Some(precision) = precision(info.dtype) {
+            *contents.converted.entry(precision).or_default() += 1;
+        }
+        contents.tensors.insert(name, Array { shape: info.shape.clone(), values });
+    }
+    Ok(contents)
+}
+
+/// The tensors in the order of their places, which are seen to be possible.
+fn layout(tensors: BTreeMap<String, TensorInfo>) -> Result<Metadata, SafeTensorError> {
+    let mut tensors: Vec<_> = tensors.into_iter().collect();
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
+    Metadata::new(None, tensors)
+}
+
+fn explain(error: SafeTensorError) -> String {
+    match error {
+        SafeTensorError::InvalidOffset(name) => {
+            format!("tensor {} overlaps another one, or leaves a gap before it", clip(&name, 80))
+        }
+        SafeTensorError::TensorInvalidInfo => "a tensor's shape and type do not fill its place".to_owned(),
+        SafeTensorError::ValidationOverflow => "a tensor's shape is larger than any memory".to_owned(),
+        other => clip(&other.to_string(), 120),
+    }
+}
+
+fn precision(dtype: Dtype) -> Option<Precision> {
+    match dtype {
+        Dtype::F16 => Some(Precision::F16),
+        Dtype::BF16 => Some(Precision::Bf16),
+        Dtype::F64 => Some(Precision::F64),
+        _ => None,
+    }
+}
+
+fn elements<const N: usize>(raw: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    raw.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
+}
+
+/// An IEEE half: a sign, five bits of exponent, ten of fraction.
+fn half(bits: u16) -> f32 {
+    let (exponent, fraction) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        // Multiples of 2^-24, which f32 holds exactly.
+        0 => fraction as f32 / (1 << 24) as f32,
+        31 => f32::from_bits(0xff << 23 | fraction << 13),
+        _ => f32::from_bits((exponent + 127 - 15) << 23 | fraction << 13),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests;
