@@ -113,14 +113,28 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn trained() -> &'static str {
     static RUN: OnceLock<String> = OnceLock::new();
     RUN.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        forget_old_runs(scratch);
+        let folder = scratch.join(format!("cli-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let run = folder.join("trained");
         let run = run.to_str().expect("a path in UTF-8");
         xtask_in(&folder, &[&["train", "--out", run], TINY].concat()).succeeds();
         run.to_owned()
     })
+}
+
+/// Removes what earlier test programs left; one that is still at work began within the hour.
+fn forget_old_runs(scratch: &Path) {
+    let hour = std::time::Duration::from_secs(3600);
+    for entry in fs::read_dir(scratch).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|then| then.elapsed());
+        if entry.file_name().to_string_lossy().starts_with("cli-")
+            && age.is_ok_and(|age| age.is_ok_and(|age| age > hour))
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The weights that the run of [`trained`] reports.

@@ -32,7 +32,7 @@ impl Observer for Live {
         if let Some(meter) = &mut self.steps {
             meter.update(report.step.step, |left| {
                 format!(
-                    "epoch {}/{epochs} · loss {:.3} · accuracy {:.1} % · {} images/s · {left}",
+                    "epoch {}/{epochs} · loss {:.3} · acc {:.1} % · {} images/s · {left}",
                     report.step.epoch,
                     report.epoch_loss,
                     report.epoch_top1,

@@ -1,6 +1,7 @@
 //! Standard output: tables for people, JSON for scripts, and numbers as both like them.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
@@ -76,6 +77,16 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// A path as a shell takes it, for commands that are shown to be copied.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%\\".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
 /// `1 epoch`, `1,200 epochs`.
 pub(crate) fn counted(number: u64, unit: &str) -> String {
     format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
@@ -122,6 +133,12 @@ pub(crate) fn speed(images_per_second: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_can_be_copied_into_a_shell() {
+        let quoted_of = ["runs/a-1", "my runs/it's"].map(|path| quoted(Path::new(path)));
+        assert_eq!(quoted_of, ["runs/a-1", r"'my runs/it'\''s'"]);
+    }
 
     #[test]
     fn numbers_as_people_read_them() {

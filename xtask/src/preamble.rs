@@ -7,6 +7,9 @@ use resnet_train::Plan;
 
 use crate::{data, output, progress};
 
+/// What the program itself takes, batches made ahead included, in bytes; measured.
+const PROGRAM: u64 = 40_000_000;
+
 /// Prints it on standard error; returns the network's number of parameters.
 pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Dataset, plan: &Plan) -> anyhow::Result<u64> {
     let summary = summary::of(spec)?;
@@ -33,8 +36,8 @@ pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Dataset, plan: &Plan) -
     line(
         "memory",
         format!(
-            "about {}: {} for a training step, {} of images",
-            output::bytes(training + data::bytes(data)),
+            "about {}: {} for a training step, {} of images, the rest is the program",
+            output::bytes(training + data::bytes(data) + PROGRAM),
             output::bytes(training),
             output::bytes(data::bytes(data))
         ),

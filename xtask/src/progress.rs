@@ -38,12 +38,13 @@ pub(crate) enum Unit {
 impl Unit {
     fn style(self) -> ProgressStyle {
         let counts = match self {
-            Unit::Steps => "{pos}/{len} steps",
+            Unit::Steps => "{pos}/{len}",
             Unit::Images => "{human_pos}/{human_len} images",
             Unit::Pictures => "{human_pos}/{human_len} pictures",
             Unit::Bytes => "{bytes}/{total_bytes}",
         };
-        ProgressStyle::with_template(&format!("{{bar:24.cyan/dim}} {counts}  {{msg}}"))
+        // The bar gets what the rest leaves, so that the time left is not cut off at 80 columns.
+        ProgressStyle::with_template(&format!("{{wide_bar:.cyan/dim}} {counts} · {{msg}}"))
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━━─")
     }

@@ -43,9 +43,12 @@ pub(crate) fn load(path: &Path, model: Option<&str>) -> anyhow::Result<Trained> 
     }
     let net = Net(Model::init(&spec, 0)?);
     let report = checkpoint.load_into(&net.0, Policy::STRICT)?;
-    match report.non_finite.is_empty() {
-        true => tracing::info!("{report}"),
-        false => tracing::warn!("{report}"),
+    if !report.non_finite.is_empty() {
+        tracing::warn!("{report}");
+    } else if metadata.model.is_none() {
+        tracing::info!("{report}");
+    } else {
+        tracing::debug!("{report}");
     }
     Ok(Trained { net, file, metadata, run })
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         trained.spec().name,
         saved.tensors,
         output::bytes(saved.bytes),
-        out.display()
+        output::quoted(out)
     ))
 }
 

@@ -93,7 +93,7 @@ fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: For
     match outcome? {
         Outcome::Finished(results) => report(&run, &results, format),
         Outcome::Interrupted { step } => {
-            let folder = folder.display();
+            let folder = output::quoted(&folder);
             progress::line(&format!(
                 "stopped after step {step}; all of it is in {folder}\ncontinue with: cargo xtask train --resume {folder}"
             ));
@@ -146,9 +146,9 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
 
 /// What to try with a run that is finished.
 fn next_commands(run: &Run) -> String {
-    let folder = run.folder().dir().display();
+    let folder = output::quoted(run.folder().dir());
     let data = match data::still_at(&run.record().data) {
-        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", path.display()),
+        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", output::quoted(&path)),
         _ => String::new(),
     };
     format!(
