@@ -151,7 +151,7 @@ mod tests {
     fn size_classes_hold_their_length_and_waste_little() {
         for len in [0, 1, 15, 16, 17, 1000, 12_345, 1 << 20, (1 << 20) + 1] {
             let bytes = size_class(len);
-            assert!(bytes >= 4 * len && bytes % ALIGN == 0);
+            assert!(bytes >= 4 * len && bytes.is_multiple_of(ALIGN));
             assert!(len < 1000 || bytes as f64 <= 4.0 * len as f64 * 1.26, "{len}: {bytes}");
             assert_eq!(size_class(bytes / 4), bytes, "a class is its own class");
         }

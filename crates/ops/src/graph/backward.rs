@@ -104,8 +104,15 @@ impl Backward<'_> {
     }
 }
 
-/// Runs all steps backward from `gradient`, that of the output; returns those of the inputs (where wanted) and of
-/// all parameters in one flat vector.
+/// What a backward pass leaves.
+pub(super) struct Gradients {
+    /// One an input, where wanted.
+    pub(super) inputs: Vec<Option<Arc<Buffer>>>,
+    /// All parameters' gradients, one after another.
+    pub(super) flat: Vec<f32>,
+}
+
+/// Runs all steps backward from `gradient`, that of the output.
 pub(super) fn run(
     plan: &Plan,
     slots: Slots,
@@ -113,7 +120,7 @@ pub(super) fn run(
     mode: Mode,
     tape: &Tape,
     gradient: Buffer,
-) -> Result<(Vec<Option<Arc<Buffer>>>, Vec<f32>)> {
+) -> Result<Gradients> {
     let mut backward = Backward {
         isa: Isa::best(),
         mode,
@@ -136,5 +143,5 @@ pub(super) fn run(
     }
     let inputs =
         plan.inputs.iter().map(|value| backward.take(*value).filter(|_| backward.wants(*value))).collect();
-    Ok((inputs, backward.flat_gradient))
+    Ok(Gradients { inputs, flat: backward.flat_gradient })
 }

@@ -91,9 +91,9 @@ impl Node {
             bail!("the parameters are not on the CPU")
         };
         let values = contiguous(flat_storage, flat_at)?;
-        let (inputs, flat_gradient) =
-            backward::run(&self.plan, slots, values, self.mode, &self.tape, gradient)?;
-        let inputs = inputs
+        let gradients = backward::run(&self.plan, slots, values, self.mode, &self.tape, gradient)?;
+        let inputs = gradients
+            .inputs
             .into_iter()
             .zip(&self.plan.inputs)
             .map(|(gradient, value)| {
@@ -105,8 +105,9 @@ impl Node {
             })
             .collect::<Result<Vec<_>>>()?;
         let wanted = self.tape.params.contains(&true);
-        let len = flat_gradient.len();
-        let flat_gradient = wanted.then(|| Tensor::from_vec(flat_gradient, len, &Device::Cpu)).transpose()?;
+        let len = gradients.flat.len();
+        let flat_gradient =
+            wanted.then(|| Tensor::from_vec(gradients.flat, len, &Device::Cpu)).transpose()?;
         Ok((inputs, flat_gradient))
     }
 }

@@ -58,6 +58,7 @@ impl Positions {
 /// # Safety
 /// `positions` must have room for the row's tiles and all 36 positions; `channels` must be a multiple of `LANES`.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)] // one row of one picture, in and out
 pub(super) unsafe fn transform_input<S: Simd>(
     simd: S,
     tiling: &Tiling,

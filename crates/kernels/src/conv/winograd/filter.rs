@@ -6,7 +6,7 @@ use crate::conv::ConvShape;
 use crate::parallel::{self, Shared};
 
 /// `G`, six positions from three taps.
-const G: [[f64; 3]; 6] = [
+const G: [[f32; 3]; 6] = [
     [0.25, 0.0, 0.0],
     [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
     [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
@@ -14,6 +14,11 @@ const G: [[f64; 3]; 6] = [
     [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
     [0.0, 0.0, 1.0],
 ];
+
+/// Filters transformed side by side; every block of outputs is a multiple of it.
+const SIDE: usize = 8;
+/// One number of each of them.
+type Numbers = [f32; SIDE];
 
 /// Which pass the filters are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +29,7 @@ pub(super) enum Direction {
     InputGradient,
 }
 
-/// All filters as `[position][block of outputs][input][output]`, zeros past the last output; computed in f64.
+/// All filters as `[position][block of outputs][input][output]`, zeros past the last output.
 pub(super) fn pack(shape: &ConvShape, weight: &[f32], direction: Direction, block: usize) -> Buffer {
     let (inputs, outputs) = match direction {
         Direction::Output => (shape.in_c, shape.out_c),
@@ -35,28 +40,26 @@ pub(super) fn pack(shape: &ConvShape, weight: &[f32], direction: Direction, bloc
     let mut packed = Buffer::unspecified(POSITIONS * blocks * panel);
     let shared = Shared::new(&mut packed);
     parallel::for_each(
-        blocks,
+        blocks * block / SIDE,
         || (),
-        |_, index| {
+        |_, group| {
+            let first = group * SIDE;
             for input in 0..inputs {
-                for lane in 0..block {
-                    let output = index * block + lane;
-                    let positions = if output >= outputs {
-                        [0.0; POSITIONS]
-                    } else {
-                        let filter = match direction {
-                            Direction::Output => output * shape.in_c + input,
-                            Direction::InputGradient => input * shape.in_c + output,
-                        };
-                        forward(&weight[filter * 9..][..9], direction)
+                let mut taps = [[0.0; SIDE]; 9];
+                for output in first..outputs.min(first + SIDE) {
+                    let filter = match direction {
+                        Direction::Output => output * shape.in_c + input,
+                        Direction::InputGradient => input * shape.in_c + output,
                     };
-                    for (position, value) in positions.into_iter().enumerate() {
-                        // SAFETY: each task writes the panels of its own block; one float at a time.
-                        unsafe {
-                            shared.slice((position * blocks + index) * panel + input * block + lane, 1)[0] =
-                                value
-                        };
+                    for (tap, &value) in weight[filter * 9..][..9].iter().enumerate() {
+                        let tap = if direction == Direction::Output { tap } else { 8 - tap };
+                        taps[tap][output - first] = value;
                     }
+                }
+                for (position, values) in forward(&taps).iter().enumerate() {
+                    let at = (position * blocks + first / block) * panel + input * block + first % block;
+                    // SAFETY: each task writes the columns of its own filters.
+                    unsafe { shared.slice(at, SIDE) }.copy_from_slice(values);
                 }
             }
         },
@@ -64,60 +67,103 @@ pub(super) fn pack(shape: &ConvShape, weight: &[f32], direction: Direction, bloc
     packed
 }
 
-/// `G g G^T`.
-fn forward(taps: &[f32], direction: Direction) -> [f32; POSITIONS] {
-    let tap = |y: usize, x: usize| match direction {
-        Direction::Output => f64::from(taps[y * 3 + x]),
-        Direction::InputGradient => f64::from(taps[8 - (y * 3 + x)]),
-    };
-    // Rows first: half[y][j] = sum over x of g[y][x] G[j][x].
-    let half: [[f64; 6]; 3] =
-        std::array::from_fn(|y| std::array::from_fn(|j| (0..3).map(|x| tap(y, x) * G[j][x]).sum()));
-    std::array::from_fn(|p| (0..3).map(|y| G[p / 6][y] * half[y][p % 6]).sum::<f64>() as f32)
+/// `sum += factor * x`, side by side.
+fn add_scaled(sum: &mut Numbers, factor: f32, x: &Numbers) {
+    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
 }
 
-/// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums to OIHW.
+/// `G g G^T`.
+fn forward(taps: &[Numbers; 9]) -> [Numbers; POSITIONS] {
+    // Rows first: half[y][j] = sum over x of g[y][x] G[j][x].
+    let mut half = [[[0.0; SIDE]; 6]; 3];
+    for (y, half) in half.iter_mut().enumerate() {
+        for (half, g) in half.iter_mut().zip(&G) {
+            for x in 0..3 {
+                add_scaled(half, g[x], &taps[y * 3 + x]);
+            }
+        }
+    }
+    let mut positions = [[0.0; SIDE]; POSITIONS];
+    for (p, position) in positions.iter_mut().enumerate() {
+        for y in 0..3 {
+            add_scaled(position, G[p / 6][y], &half[y][p % 6]);
+        }
+    }
+    positions
+}
+
+/// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums, which are added into the
+/// first, to OIHW.
 pub(super) fn unpack_gradient(
     shape: &ConvShape,
-    partials: &[f32],
+    partials: &mut [f32],
     groups: usize,
     out_stride: usize,
     dw: &mut [f32],
 ) {
     let partial = POSITIONS * shape.in_c * out_stride;
-    let out = Shared::new(dw);
-    let filter = shape.in_c * 9;
-    const FILTERS: usize = 8;
+    let (sums, others) = partials.split_at_mut(partial);
+    add_groups(sums, &others[..(groups - 1) * partial]);
+    let (sums, out, filter) = (&*sums, Shared::new(dw), shape.in_c * 9);
     parallel::for_each(
-        parallel::pieces(shape.out_c, FILTERS),
+        parallel::pieces(shape.out_c, SIDE),
         || (),
-        |_, index| {
-            let filters = parallel::piece(shape.out_c, FILTERS, index);
+        |_, group| {
+            let filters = parallel::piece(shape.out_c, SIDE, group);
             // SAFETY: each task has its own filters.
             let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
             for input in 0..shape.in_c {
-                let mut sums = [[0.0f64; FILTERS]; POSITIONS];
-                for group in 0..groups {
-                    for (position, sums) in sums.iter_mut().enumerate() {
-                        let from =
-                            group * partial + (position * shape.in_c + input) * out_stride + filters.start;
-                        for (sum, x) in sums.iter_mut().zip(&partials[from..from + filters.len()]) {
-                            *sum += f64::from(*x);
-                        }
-                    }
+                let mut positions = [[0.0; SIDE]; POSITIONS];
+                for (position, values) in positions.iter_mut().enumerate() {
+                    // Rows are padded to whole blocks, so all of SIDE is there.
+                    values.copy_from_slice(
+                        &sums[(position * shape.in_c + input) * out_stride + filters.start..][..SIDE],
+                    );
                 }
-                for lane in 0..filters.len() {
-                    let taps = backward(|position| sums[position][lane]);
-                    to[lane * filter + input * 9..][..9].copy_from_slice(&taps);
+                for (tap, values) in backward(&positions).iter().enumerate() {
+                    for lane in 0..filters.len() {
+                        to[lane * filter + input * 9 + tap] = values[lane];
+                    }
                 }
             }
         },
     );
 }
 
+/// Adds the partial sums in `others` to `sums`, in order.
+fn add_groups(sums: &mut [f32], others: &[f32]) {
+    const CHUNK: usize = 4 << 10;
+    let len = sums.len();
+    let shared = Shared::new(sums);
+    parallel::for_each(
+        parallel::pieces(len, CHUNK),
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(len, CHUNK, chunk);
+            // SAFETY: each task has its own chunk.
+            let sums = unsafe { shared.slice(range.start, range.len()) };
+            for other in others.chunks_exact(len) {
+                sums.iter_mut().zip(&other[range.clone()]).for_each(|(sum, x)| *sum += x);
+            }
+        },
+    );
+}
+
 /// `G^T dU G`.
-fn backward(position: impl Fn(usize) -> f64) -> [f32; 9] {
-    let half: [[f64; 6]; 3] =
-        std::array::from_fn(|y| std::array::from_fn(|j| (0..6).map(|i| G[i][y] * position(i * 6 + j)).sum()));
-    std::array::from_fn(|tap| (0..6).map(|j| half[tap / 3][j] * G[j][tap % 3]).sum::<f64>() as f32)
+fn backward(positions: &[Numbers; POSITIONS]) -> [Numbers; 9] {
+    let mut half = [[[0.0; SIDE]; 6]; 3];
+    for (y, half) in half.iter_mut().enumerate() {
+        for (j, half) in half.iter_mut().enumerate() {
+            for i in 0..6 {
+                add_scaled(half, G[i][y], &positions[i * 6 + j]);
+            }
+        }
+    }
+    let mut taps = [[0.0; SIDE]; 9];
+    for (tap, sum) in taps.iter_mut().enumerate() {
+        for j in 0..6 {
+            add_scaled(sum, G[j][tap % 3], &half[tap / 3][j]);
+        }
+    }
+    taps
 }

@@ -115,11 +115,8 @@ impl Kernel for Block<'_> {
         let start = self.positions.as_mut_ptr();
         let picture = tiling.height * tiling.width * self.inputs;
         // SAFETY: slot 1 lies inside the buffer.
-        let transformed = Positions {
-            start: unsafe { start.add(self.stride) },
-            stride: self.stride,
-            channels: self.inputs,
-        };
+        let second = unsafe { start.add(self.stride) };
+        let transformed = Positions { start: second, stride: self.stride, channels: self.inputs };
         for (index, row) in self.rows.clone().enumerate() {
             let from = &self.x[row / tile_rows * picture..][..picture];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.

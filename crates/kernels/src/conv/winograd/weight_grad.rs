@@ -67,7 +67,7 @@ pub(crate) fn weight_grad(
             );
         }
     });
-    filter::unpack_gradient(shape, &partials, groups, out_stride, dw);
+    filter::unpack_gradient(shape, &mut partials, groups, out_stride, dw);
 }
 
 /// A block of tile rows, numbered through all pictures.
