@@ -37,7 +37,8 @@ fn loss_and_gradient() {
         let expected = reference::softmax_cross_entropy(&logits64, &labels64, classes);
         let loss = softmax_cross_entropy(&logits, &labels, classes);
         // Both are in f64; the order of their sums may differ.
-        if !((loss - expected).abs() <= 1e-13 * (1.0 + f64::from(size))) {
+        let near = (loss - expected).abs() <= 1e-13 * (1.0 + f64::from(size));
+        if !near {
             return Err(format!("loss {loss} where {expected} was expected"));
         }
         for upstream in [1.0, -0.5] {

@@ -61,7 +61,8 @@ impl SimpleBackend for Fresh {
 
 /// FNV-1a, 64 bits: an offset into the seed's streams.
 fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn draw(seed: u64, name: &str, shape: &Shape, init: Init) -> Vec<f32> {
@@ -93,7 +94,11 @@ mod tests {
 
     #[test]
     fn weights_depend_on_seed_and_name_alone_and_have_hes_variance() {
-        let he = Init::Kaiming { dist: NormalOrUniform::Normal, fan: FanInOut::FanOut, non_linearity: NonLinearity::ReLU };
+        let he = Init::Kaiming {
+            dist: NormalOrUniform::Normal,
+            fan: FanInOut::FanOut,
+            non_linearity: NonLinearity::ReLU,
+        };
         let shape = Shape::from((64, 32, 3, 3));
         let first = draw(1, "a", &shape, he);
         assert_eq!(first, draw(1, "a", &shape, he));

@@ -42,7 +42,9 @@ pub enum Error {
         nearest: String,
     },
     /// No such depth.
-    #[error("{name:?}: a CIFAR ResNet has 6n + 2 layers (20, 32, 44, 56, 110, ...) or 9n + 2 with bottlenecks (164, 1001, ...), at most {DEEPEST}, not {depth}")]
+    #[error(
+        "{name:?}: a CIFAR ResNet has 6n + 2 layers (20, 32, 44, 56, 110, ...) or 9n + 2 with bottlenecks (164, 1001, ...), at most {DEEPEST}, not {depth}"
+    )]
     Depth {
         /// What was asked for.
         name: String,
@@ -72,7 +74,10 @@ pub enum Error {
 pub fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     let unknown = || Error::Unknown { name: name.to_owned(), nearest: nearest(name).to_owned() };
     let mut parts = name.split('-');
-    let depth = parts.next().and_then(|part| part.strip_prefix("resnet")).filter(|digits| !digits.starts_with(['0', '+']));
+    let depth = parts
+        .next()
+        .and_then(|part| part.strip_prefix("resnet"))
+        .filter(|digits| !digits.starts_with(['0', '+']));
     let depth: usize = depth.and_then(|digits| digits.parse().ok()).ok_or_else(unknown)?;
     let family = match parts.next() {
         Some("v1") => Family::V1,
@@ -162,10 +167,21 @@ mod tests {
 
     #[test]
     fn other_names_get_a_sentence() {
-        for name in ["", "resnet", "resnet-v2", "resnet20", "resnet20-v3", "resnet20-v2-c", "resnet20-v2-a-b", "resnet+20-v2", "vgg16"] {
+        for name in [
+            "",
+            "resnet",
+            "resnet-v2",
+            "resnet20",
+            "resnet20-v3",
+            "resnet20-v2-c",
+            "resnet20-v2-a-b",
+            "resnet+20-v2",
+            "vgg16",
+        ] {
             assert!(matches!(find(name, 10), Err(Error::Unknown { .. })), "{name:?}");
         }
-        for name in ["resnet2-v2", "resnet21-v2", "resnet1001-v2-basic", "resnet99999999998-v1", "resnet1-v1"] {
+        for name in ["resnet2-v2", "resnet21-v2", "resnet1001-v2-basic", "resnet99999999998-v1", "resnet1-v1"]
+        {
             assert!(matches!(find(name, 10), Err(Error::Depth { .. })), "{name:?}");
         }
         assert!(find("resnet20-v2", 0).is_err());

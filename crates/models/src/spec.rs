@@ -54,14 +54,17 @@ impl Spec {
                     Family::V1 => (format!("layer{}.{unit}", stage + 1), Names::Torchvision),
                     Family::V2 => (format!("stages.{stage}.blocks.{unit}"), Names::Timm),
                 };
-                units.push((name, UnitConfig {
-                    inputs,
-                    outputs: *outputs,
-                    stride: if unit == 0 { *stride } else { 1 },
-                    branch: self.branch,
-                    shape_change: self.shape_change,
-                    names,
-                }));
+                units.push((
+                    name,
+                    UnitConfig {
+                        inputs,
+                        outputs: *outputs,
+                        stride: if unit == 0 { *stride } else { 1 },
+                        branch: self.branch,
+                        shape_change: self.shape_change,
+                        names,
+                    },
+                ));
                 inputs = *outputs;
             }
         }
