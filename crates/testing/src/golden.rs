@@ -148,6 +148,12 @@ pub fn training(name: &str) -> Training {
     found.unwrap_or_else(|| panic!("training.json has no {name}"))
 }
 
+/// Every short training of a network so small that f32 decides each ReLU's gate as f64 does, see
+/// `make_small_training.py`.
+pub fn small_trainings() -> Vec<Training> {
+    load("training_small")
+}
+
 /// The folder of the golden files and of the Python that made them.
 pub fn folder() -> PathBuf {
     crate::data::workspace().join("tests/goldens")

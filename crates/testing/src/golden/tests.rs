@@ -33,7 +33,8 @@ fn units_and_trainings_load() {
     assert_eq!(units().len(), 10);
     assert_eq!(unit("original").gradients.len(), 6);
     assert!(unit("dropout_shortcut").train_output.is_none());
-    for training in trainings() {
+    assert_eq!((trainings().len(), small_trainings().len()), (2, 3));
+    for training in trainings().into_iter().chain(small_trainings()) {
         assert_eq!((training.losses.len(), training.labels.len()), (8, training.batch[0]));
         assert!(training.first_gradients.keys().all(|name| training.weights_after.contains_key(name)));
     }
