@@ -47,6 +47,17 @@ pub enum Error {
         /// Steps done.
         step: u64,
     },
+    /// The training diverged in the very step before an evaluation.
+    #[error(
+        "the network's logits for image {image} hold NaN after step {step}: the training has diverged; checkpoints are left \
+         as they were; lower the schedule's rate or lengthen its warm-up"
+    )]
+    NonFiniteLogits {
+        /// Its place in the evaluated set, from 0.
+        image: u64,
+        /// Steps done.
+        step: u64,
+    },
     /// A network that gives no usable answer.
     #[error(
         "the network's logits for image {image} hold NaN; its weights are damaged, or the mean and std do not fit them"
@@ -80,5 +91,13 @@ impl Error {
     pub(crate) fn compute(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Error {
         let doing = doing.into();
         move |source| Error::Compute { doing, source: Box::new(source) }
+    }
+
+    /// What an evaluation's error means after `step` steps of training: NaN is a divergence then, not a damaged file.
+    pub(crate) fn in_training(self, step: u64) -> Self {
+        match self {
+            Error::NotANumber { image } => Error::NonFiniteLogits { image, step },
+            other => other,
+        }
     }
 }

@@ -318,10 +318,11 @@ impl<'a> Session<'a> {
             normalisation: self.prepared.normalisation,
         };
         let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        evaluate(self.model, set, &config, |done| {
+        let scores = evaluate(self.model, set, &config, |done| {
             observer.on_evaluation(split, done, set.len() as u64);
             !stop.load(Ordering::Relaxed)
-        })
+        });
+        scores.map_err(|error| error.in_training(self.state.step))
     }
 
     fn save_last(&mut self) -> Result<(), Error> {

@@ -33,7 +33,12 @@ fn a_training_that_diverges_overwrites_no_checkpoint() {
     let error = train_on(&data(), &dir, &changes, &mut Quiet).unwrap_err();
     let message = error.to_string();
     assert!(
-        matches!(error, Error::NonFiniteLoss { step: 7 | 8, .. } | Error::NonFiniteWeight { .. }),
+        matches!(
+            error,
+            Error::NonFiniteLoss { step: 7 | 8, .. }
+                | Error::NonFiniteWeight { .. }
+                | Error::NonFiniteLogits { step: 8, .. }
+        ),
         "{message}"
     );
     assert!(message.contains("diverged") && message.contains("rate"), "{message}");
