@@ -1,9 +1,11 @@
 //! Convolution and both its gradients against the f64 reference: every instruction set, awkward shapes.
 
+mod common;
+
 use resnet_kernels::conv::{Algorithm, ConvShape, Epilogue, Prologue, forward, input_grad, weight_grad};
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
-use resnet_testing::{max_relative_to_norm, table, uniform};
+use resnet_testing::{table, uniform};
 
 /// Largest error over the expected tensor's root mean square.
 ///
@@ -86,8 +88,7 @@ fn weights(shape: &ConvShape) -> Vec<f32> {
 }
 
 fn near(algorithm: Algorithm, what: &str, actual: &[f32], expected: &[f64]) -> Result<(), String> {
-    let error = max_relative_to_norm(actual, expected);
-    if error <= tolerance(algorithm) { Ok(()) } else { Err(format!("{what}: relative error {error:.1e}")) }
+    common::near(what, actual, expected, tolerance(algorithm))
 }
 
 /// `max(x scale + shift, 0)` in f64, and the f32 maps it came from.
@@ -194,19 +195,15 @@ fn the_number_of_threads_does_not_change_a_bit() {
     table::run(&shapes, |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
         let (isa, algorithm) = (Isa::best(), Algorithm::choose(Isa::best(), shape));
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        common::assert_threads_change_nothing(|| {
             let (mut y, mut dx, mut dw) =
                 (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()], vec![0.0; shape.weight_len()]);
-            pool.install(|| {
-                forward(algorithm, isa, shape, &x, Prologue::None, &w, Epilogue::default(), &mut y);
-                input_grad(algorithm, isa, shape, &dy, &w, &mut dx);
-                weight_grad(algorithm, isa, shape, &x, Prologue::None, &dy, &mut dw);
-            });
-            [y, dx, dw].map(|v| v.into_iter().map(f32::to_bits).collect::<Vec<_>>())
-        };
-        let one = run(1);
-        if one == run(2) && one == run(7) { Ok(()) } else { Err("threads change the result".to_owned()) }
+            forward(algorithm, isa, shape, &x, Prologue::None, &w, Epilogue::default(), &mut y);
+            input_grad(algorithm, isa, shape, &dy, &w, &mut dx);
+            weight_grad(algorithm, isa, shape, &x, Prologue::None, &dy, &mut dw);
+            vec![y, dx, dw]
+        });
+        Ok(())
     });
 }
 

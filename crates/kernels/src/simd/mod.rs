@@ -113,8 +113,6 @@ pub trait Simd: Copy + Send + Sync {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `v` in the lanes where `test > 0`, zero elsewhere: the derivative of ReLU
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;
-    /// Asks for the cache line at `p`, an address that need not be valid.
-    fn prefetch(self, p: *const f32);
 }
 
 /// A computation written once for every instruction set.

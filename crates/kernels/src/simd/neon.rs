@@ -94,6 +94,4 @@ impl Simd for Neon {
             vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), keep))
         }
     }
-    #[inline(always)]
-    fn prefetch(self, _p: *const f32) {}
 }

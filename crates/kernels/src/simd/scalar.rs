@@ -66,6 +66,4 @@ impl Simd for Scalar {
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V {
         zip(test, v, |t, v| if t > 0.0 { v } else { 0.0 })
     }
-    #[inline(always)]
-    fn prefetch(self, _p: *const f32) {}
 }
