@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use resnet_kernels::conv::{Algorithm, ConvShape, Epilogue, Prologue, forward, input_grad, weight_grad};
+use resnet_kernels::conv::{
+    Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue, forward, input_grad, weight_grad,
+};
 use resnet_kernels::{Buffer, Isa, norm};
 
 fn time(mut f: impl FnMut()) -> f64 {
@@ -41,9 +43,14 @@ fn main() {
             .for_each(|(i, x)| *x = ((i * 7919) % 1000) as f32 * 1e-3 - 0.5);
         let prologue = Prologue::NormRelu { scale: &scale, shift: &scale };
         let flop = 2e-6 * shape.multiply_adds_per_image() as f64 * 128.0;
-        let f = time(|| forward(algorithm, isa, &shape, &x, prologue, &w, Epilogue::default(), &mut y));
+        let f = time(|| {
+            let filters = Filters::new(algorithm, isa, &shape, &w);
+            forward(isa, &shape, &x, prologue, &filters, Epilogue::default(), &mut y);
+        });
         let g = time(|| weight_grad(algorithm, isa, &shape, &x, prologue, &y, &mut w));
-        let d = time(|| input_grad(algorithm, isa, &shape, &y, &w, &mut x));
+        let d = time(|| {
+            input_grad(algorithm, isa, &shape, &y, &w, GradientEpilogue::None, &mut x);
+        });
         let rate = |ms: f64| flop / ms;
         println!(
             "{size:>3}x{size:<3} {in_c:>3} -> {out_c:<3} {kernel}x{kernel}/{stride}: {f:6.2} {d:6.2} {g:6.2}   ({:4.0} {:4.0} {:4.0})",

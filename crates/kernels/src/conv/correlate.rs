@@ -4,6 +4,7 @@ use super::micro::{self, ROWS, Taps};
 use super::strip::{self, Window};
 use super::{ConvShape, Epilogue, Prologue};
 use crate::buffer::Buffer;
+use crate::norm::Activation;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
@@ -309,6 +310,7 @@ impl Block<'_> {
                 *a = a.add(*self.source_at.get_unchecked(pixel + r));
             }
             let acc = micro::pixels_by_outputs(simd, a, self.taps, panel.as_ptr());
+            let zero = simd.splat(0.0);
             let bias = match self.epilogue.bias {
                 Some(bias) => micro::load_columns(simd, bias.as_ptr().add(column), columns),
                 None => (simd.splat(0.0), simd.splat(0.0)),
@@ -319,6 +321,9 @@ impl Block<'_> {
                 if let Some(residual) = self.epilogue.residual {
                     let other = micro::load_columns(simd, residual.as_ptr().add(at), columns);
                     row = [simd.add(row[0], other.0), simd.add(row[1], other.1)];
+                }
+                if self.epilogue.activation == Activation::Relu {
+                    row = [simd.max(row[0], zero), simd.max(row[1], zero)];
                 }
                 micro::store_columns(simd, self.out.as_mut_ptr().add(at), row, columns);
             }

@@ -9,9 +9,11 @@
 //! `resnet_reference::batch_norm_train` and `batch_norm_train_backward`.
 
 mod backward;
+mod gather;
 mod vectors;
 
 pub use backward::{BackwardMap, BackwardSums, backward_apply, backward_sums};
+pub(crate) use gather::{BackwardPart, BackwardParts, MomentPart, MomentParts, SharedMoments, SharedSums};
 
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
@@ -24,9 +26,10 @@ const CHUNK: usize = 16 << 10;
 const CHUNK_PIXELS: usize = 1 << 10;
 
 /// What follows the affine map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Activation {
     /// Nothing.
+    #[default]
     Identity,
     /// `max(., 0)`
     Relu,
@@ -131,16 +134,16 @@ pub fn moments(isa: Isa, x: &[f32], channels: usize) -> Moments {
             dispatch(isa, ChunkMoments { x, mean, distances, squares });
         },
     );
-    combine(&partials, total, per_chunk, channels)
+    combine(&partials, channels, |chunk| parallel::piece(total, per_chunk, chunk).len())
 }
 
 /// Chan's formula, chunk after chunk: means weighted by pixels, squares corrected for the means' distance. The same
-/// correction turns sums of distances from a chunk's rounded mean into those from its true one.
-fn combine(partials: &[f32], total: usize, per_chunk: usize, channels: usize) -> Moments {
+/// correction turns sums of distances from a chunk's rounded mean (or from a pivot) into those from its true one.
+fn combine(partials: &[f32], channels: usize, pixels: impl Fn(usize) -> usize) -> Moments {
     let (mut mean, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
     let mut seen = 0.0;
     for (chunk, part) in partials.chunks_exact(3 * channels).enumerate() {
-        let count = parallel::piece(total, per_chunk, chunk).len() as f64;
+        let count = pixels(chunk) as f64;
         for c in 0..channels {
             let lost = f64::from(part[channels + c]) / count;
             let own = (f64::from(part[2 * channels + c]) - lost * lost * count).max(0.0);
@@ -152,7 +155,7 @@ fn combine(partials: &[f32], total: usize, per_chunk: usize, channels: usize) ->
     }
     Moments {
         mean: mean.iter().map(|&mean| mean as f32).collect(),
-        var: squares.iter().map(|&squares| (squares / total as f64) as f32).collect(),
+        var: squares.iter().map(|&squares| (squares / seen) as f32).collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue};
+use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue};
 use resnet_kernels::{Buffer, norm, pointwise};
 
 use super::Run;
@@ -64,17 +64,11 @@ impl Run for Conv {
         let epilogue = Epilogue {
             bias: self.bias.map(|bias| run.param(bias)),
             residual: residual.as_ref().map(|r| &r[..]),
+            ..Epilogue::default()
         };
-        conv::forward(
-            Algorithm::choose(run.isa, &self.shape),
-            run.isa,
-            &self.shape,
-            &x.buffer,
-            x.prologue(),
-            run.param(self.weight),
-            epilogue,
-            &mut y,
-        );
+        let algorithm = Algorithm::choose(run.isa, &self.shape);
+        let filters = Filters::new(algorithm, run.isa, &self.shape, run.param(self.weight));
+        conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), &filters, epilogue, &mut y);
         run.write(self.y, y);
         Ok(())
     }
@@ -99,7 +93,8 @@ impl Run for Conv {
         }
         if run.wants(self.x) {
             let mut dx = run.buffer(self.x);
-            conv::input_grad(algorithm, run.isa, &self.shape, &dy, run.param(self.weight), &mut dx);
+            let weight = run.param(self.weight);
+            conv::input_grad(algorithm, run.isa, &self.shape, &dy, weight, GradientEpilogue::None, &mut dx);
             run.give(self.x, Arc::new(dx));
         }
         Ok(())

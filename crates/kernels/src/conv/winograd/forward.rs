@@ -2,34 +2,65 @@
 
 use super::block::{self, Positions, Tiling};
 use super::filter::{self, Direction};
-use super::{POSITIONS, TILE, transform};
+use super::store::{Place, Store};
+use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
 use crate::conv::micro::{self, ROWS, Taps};
-use crate::conv::{ConvShape, Epilogue, Prologue};
+use crate::conv::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics};
+use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Floats that a block's positions may take: 192 KiB of a second-level cache of 512.
 const BLOCK: usize = 48 << 10;
 
-/// `out = conv(prologue(x), weight)` with the epilogue applied.
+/// Filters for [`output`].
+pub(crate) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
+    filter::pack(shape, weight, Direction::Output, 2 * isa.lanes())
+}
+
+/// `out = conv(prologue(x), filters)` with the epilogue applied.
 pub(crate) fn output(
     isa: Isa,
     shape: &ConvShape,
     x: &[f32],
     prologue: Prologue,
-    weight: &[f32],
+    filters: &[f32],
     epilogue: Epilogue,
     out: &mut [f32],
-) {
-    let filters = filter::pack(shape, weight, Direction::Output, 2 * isa.lanes());
-    run(isa, shape, (shape.in_c, shape.out_c), x, prologue, &filters, epilogue, out);
+) -> Option<Moments> {
+    let pass = Pass::new(isa, shape, shape.in_c, shape.out_c);
+    let mut parts =
+        (epilogue.statistics == Statistics::Gather).then(|| MomentParts::new(pass.tasks(), shape.out_c));
+    let gather = parts.as_mut().map(MomentParts::shared);
+    pass.run(x, prologue, filters, Store::Output { epilogue, gather }, out);
+    parts.map(|parts| parts.combine(|task| pass.pixels(task)))
 }
 
 /// The input's gradient: the same pass with turned filters.
-pub(crate) fn input_grad(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+pub(crate) fn input_grad(
+    isa: Isa,
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    epilogue: GradientEpilogue,
+    dx: &mut [f32],
+) -> Option<BackwardSums> {
     let filters = filter::pack(shape, weight, Direction::InputGradient, 2 * isa.lanes());
-    run(isa, shape, (shape.out_c, shape.in_c), dy, Prologue::None, &filters, Epilogue::default(), dx);
+    let pass = Pass::new(isa, shape, shape.out_c, shape.in_c);
+    match epilogue {
+        GradientEpilogue::None => {
+            let store = Store::Output { epilogue: Epilogue::default(), gather: None };
+            pass.run(dy, Prologue::None, &filters, store, dx);
+            None
+        }
+        GradientEpilogue::NormSums { x, mean, map } => {
+            let mut parts = BackwardParts::new(pass.tasks(), shape.in_c);
+            let store = Store::Gradient { x, mean, map, gather: parts.shared() };
+            pass.run(dy, Prologue::None, &filters, store, dx);
+            Some(parts.combine())
+        }
+    }
 }
 
 /// Tiles of a block, by what fits the cache.
@@ -37,62 +68,73 @@ pub(super) fn block_tiles(channels: usize, floats: usize) -> usize {
     (floats / (POSITIONS * channels)).clamp(24, 64)
 }
 
-#[allow(clippy::too_many_arguments)] // the two public passes above name them
-fn run(
+/// What all blocks of one pass share.
+struct Pass {
     isa: Isa,
-    shape: &ConvShape,
-    (inputs, outputs): (usize, usize),
-    x: &[f32],
-    prologue: Prologue,
-    filters: &[f32],
-    epilogue: Epilogue,
-    out: &mut [f32],
-) {
-    let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
-    let wide = inputs.max(outputs);
-    let block_rows = tiling.block_rows(block_tiles(wide, BLOCK));
-    let tiles = block_rows * tiling.columns();
-    let total = tiling.images * tiling.rows();
-    let shared = Shared::new(out);
-    let init = || {
-        (
-            Buffer::unspecified(tiling.strip_len(inputs)),
-            Buffer::unspecified(block::positions_len(tiles, wide)),
-        )
-    };
-    parallel::for_each(parallel::pieces(total, block_rows), init, |(strip, positions), task| {
-        let rows = parallel::piece(total, block_rows, task);
-        let stride = block::position_stride(tiles, wide);
-        dispatch(
-            isa,
-            Block {
-                tiling,
-                inputs,
-                outputs,
-                rows,
+    tiling: Tiling,
+    inputs: usize,
+    outputs: usize,
+    block_rows: usize,
+}
+
+impl Pass {
+    fn new(isa: Isa, shape: &ConvShape, inputs: usize, outputs: usize) -> Self {
+        let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
+        let block_rows = tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK));
+        Pass { isa, tiling, inputs, outputs, block_rows }
+    }
+
+    /// Tile rows of all pictures.
+    fn rows(&self) -> usize {
+        self.tiling.images * self.tiling.rows()
+    }
+
+    fn tasks(&self) -> usize {
+        parallel::pieces(self.rows(), self.block_rows)
+    }
+
+    /// Output pixels of a task.
+    fn pixels(&self, task: usize) -> usize {
+        let height = |row: usize| TILE.min(self.tiling.height - row % self.tiling.rows() * TILE);
+        parallel::piece(self.rows(), self.block_rows, task).map(height).sum::<usize>() * self.tiling.width
+    }
+
+    fn run(&self, x: &[f32], prologue: Prologue, filters: &[f32], store: Store, out: &mut [f32]) {
+        let wide = self.inputs.max(self.outputs);
+        let tiles = self.block_rows * self.tiling.columns();
+        let shared = Shared::new(out);
+        let init = || {
+            (
+                Buffer::unspecified(self.tiling.strip_len(self.inputs)),
+                Buffer::unspecified(block::positions_len(tiles, wide)),
+            )
+        };
+        parallel::for_each(self.tasks(), init, |(strip, positions), task| {
+            let block = Block {
+                pass: self,
+                task,
                 x,
                 prologue,
                 filters,
-                epilogue,
+                store: &store,
                 strip,
                 positions,
-                stride,
+                stride: block::position_stride(tiles, wide),
                 out: &shared,
-            },
-        );
-    });
+            };
+            dispatch(self.isa, block);
+        });
+    }
 }
 
 /// A block of tile rows, numbered through all pictures.
 struct Block<'a> {
-    tiling: Tiling,
-    inputs: usize,
-    outputs: usize,
-    rows: std::ops::Range<usize>,
+    pass: &'a Pass,
+    task: usize,
     x: &'a [f32],
     prologue: Prologue<'a>,
     filters: &'a [f32],
-    epilogue: Epilogue<'a>,
+    store: &'a Store<'a>,
     strip: &'a mut [f32],
     /// Transformed input of position `p` in slot `p + 1`, its product in slot `p`: one buffer for both.
     positions: &'a mut [f32],
@@ -105,19 +147,20 @@ impl Kernel for Block<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let tiling = self.tiling;
+        let Pass { tiling, inputs, outputs, .. } = *self.pass;
+        let rows = parallel::piece(self.pass.rows(), self.pass.block_rows, self.task);
         let (columns, tile_rows) = (tiling.columns(), tiling.rows());
-        let tiles = self.rows.len() * columns;
+        let tiles = rows.len() * columns;
         assert!(
-            tiles * self.inputs.max(self.outputs) <= self.stride
+            tiles * inputs.max(outputs) <= self.stride
                 && (POSITIONS + 1) * self.stride <= self.positions.len()
         );
         let start = self.positions.as_mut_ptr();
-        let picture = tiling.height * tiling.width * self.inputs;
+        let picture = tiling.height * tiling.width * inputs;
         // SAFETY: slot 1 lies inside the buffer.
         let second = unsafe { start.add(self.stride) };
-        let transformed = Positions { start: second, stride: self.stride, channels: self.inputs };
-        for (index, row) in self.rows.clone().enumerate() {
+        let transformed = Positions { start: second, stride: self.stride, channels: inputs };
+        for (index, row) in rows.clone().enumerate() {
             let from = &self.x[row / tile_rows * picture..][..picture];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.
             unsafe {
@@ -133,15 +176,25 @@ impl Kernel for Block<'_> {
                 );
             }
         }
-        let products = Positions { start, stride: self.stride, channels: self.outputs };
+        let products = Positions { start, stride: self.stride, channels: outputs };
         // SAFETY: both lie inside the buffer; position p's products overwrite position p - 1's input, which was
         // used before.
-        unsafe { multiply(simd, self.filters, transformed, products, tiles, self.inputs, self.outputs) };
-        for (index, row) in self.rows.clone().enumerate() {
-            let (image, tile_row) = (row / tile_rows, row % tile_rows);
+        unsafe { multiply(simd, self.filters, transformed, products, tiles, inputs, outputs) };
+        for (index, row) in rows.enumerate() {
             for tile in 0..columns {
-                // SAFETY: the tile lies in this block's rows of the output, which no other task writes.
-                unsafe { self.store_tile(simd, products, index * columns + tile, image, (tile_row, tile)) };
+                let place = Place { image: row / tile_rows, y: row % tile_rows * TILE, x: tile * TILE };
+                // SAFETY: the tile lies in this task's rows of the output, which no other task writes.
+                unsafe {
+                    self.store.tile(
+                        simd,
+                        &tiling,
+                        products,
+                        index * columns + tile,
+                        place,
+                        self.task,
+                        self.out,
+                    )
+                };
             }
         }
     }
@@ -215,56 +268,6 @@ unsafe fn rows<S: Simd, const R: usize>(
         let acc = micro::pixels_by_outputs(simd, rows, taps, panel.as_ptr());
         for (r, row) in acc.into_iter().enumerate() {
             micro::store_columns(simd, c.add(r * outputs), row, columns);
-        }
-    }
-}
-
-impl Block<'_> {
-    /// `A^T M A` of one tile, with the epilogue, to the output's pixels that exist.
-    ///
-    /// # Safety
-    /// `products` holds the tile, and no other task writes its pixels.
-    #[inline(always)]
-    unsafe fn store_tile<S: Simd>(
-        &self,
-        simd: S,
-        products: Positions,
-        tile: usize,
-        image: usize,
-        (tile_row, column): (usize, usize),
-    ) {
-        let Tiling { height, width, .. } = self.tiling;
-        let (y, x) = (tile_row * TILE, column * TILE);
-        let (rows, columns) = (TILE.min(height - y), TILE.min(width - x));
-        let first = ((image * height + y) * width + x) * self.outputs;
-        assert!(first + ((rows - 1) * width + columns) * self.outputs <= self.out.len());
-        for c in (0..self.outputs).step_by(S::LANES) {
-            // SAFETY: the assertion above bounds every pixel; residual has the output's length, bias its channels.
-            unsafe {
-                let mut half = [[simd.splat(0.0); TILE]; 6];
-                for j in 0..6 {
-                    let mut m = [simd.splat(0.0); 6];
-                    for i in 0..6 {
-                        m[i] = simd.load(products.at(i * 6 + j, tile, c));
-                    }
-                    half[j] = transform::output(simd, m);
-                }
-                let bias = match self.epilogue.bias {
-                    Some(bias) => simd.load(bias.as_ptr().add(c)),
-                    None => simd.splat(0.0),
-                };
-                for i in 0..rows {
-                    let row = [half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]];
-                    for (j, value) in transform::output(simd, row).into_iter().enumerate().take(columns) {
-                        let at = first + (i * width + j) * self.outputs + c;
-                        let mut value = simd.add(value, bias);
-                        if let Some(residual) = self.epilogue.residual {
-                            value = simd.add(value, simd.load(residual.as_ptr().add(at)));
-                        }
-                        simd.store(self.out.as_mut_ptr().add(at), value);
-                    }
-                }
-            }
         }
     }
 }

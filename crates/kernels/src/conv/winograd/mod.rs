@@ -14,12 +14,13 @@
 mod block;
 mod filter;
 mod forward;
+mod store;
 mod transform;
 mod weight_grad;
 
 use super::ConvShape;
 
-pub(super) use forward::{input_grad, output};
+pub(super) use forward::{input_grad, output, pack};
 pub(super) use weight_grad::weight_grad;
 
 /// Positions of a transformed tile.

@@ -1,0 +1,47 @@
+//! Filters made ready for the output pass of one convolution: packed once, used as often as they stay the same.
+
+use super::{Algorithm, ConvShape, check, pack, winograd};
+use crate::buffer::Buffer;
+use crate::simd::Isa;
+
+/// Filters packed for the output pass of one shape, by one algorithm, on one instruction set.
+#[derive(Debug)]
+pub struct Filters {
+    packed: Buffer,
+    algorithm: Algorithm,
+    isa: Isa,
+    shape: ConvShape,
+}
+
+impl Filters {
+    /// Packs `weight` (OIHW) for `algorithm`.
+    ///
+    /// # Panics
+    /// If the weight's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
+    pub fn new(algorithm: Algorithm, isa: Isa, shape: &ConvShape, weight: &[f32]) -> Self {
+        algorithm.check(isa, shape);
+        check("weight", weight, shape.weight_len());
+        let packed = match algorithm {
+            Algorithm::Winograd => winograd::pack(isa, shape, weight),
+            Algorithm::Direct => pack::for_output(shape, weight, 2 * isa.lanes()),
+        };
+        Filters { packed, algorithm, isa, shape: *shape }
+    }
+
+    /// What they were packed for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(super) fn packed(&self) -> &[f32] {
+        &self.packed
+    }
+
+    pub(super) fn check(&self, isa: Isa, shape: &ConvShape) {
+        let filters =
+            |shape: &ConvShape| (shape.in_c, shape.out_c, shape.kernel, shape.stride, shape.padding);
+        let same = self.isa == isa && filters(&self.shape) == filters(shape);
+        assert!(same, "conv2d: the filters were packed for another convolution");
+        self.algorithm.check(isa, shape);
+    }
+}

@@ -1,0 +1,57 @@
+//! What a convolution does to its input while it loads it and to its output while it stores it, so that neither
+//! makes another journey through memory.
+
+use crate::norm::{Activation, ScaleShift};
+
+/// What happens to the input while it is loaded, before padding.
+#[derive(Debug, Clone, Copy)]
+pub enum Prologue<'a> {
+    /// Nothing.
+    None,
+    /// `max(x * scale + shift, 0)` a channel: batch norm and ReLU, the pre-activation of figure 1(b).
+    NormRelu {
+        /// A factor a channel.
+        scale: &'a [f32],
+        /// A summand a channel.
+        shift: &'a [f32],
+    },
+}
+
+/// Whether sums over the stored pixels are gathered for the batch norm that follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Statistics {
+    /// No.
+    #[default]
+    Skip,
+    /// Mean and variance of each channel of what is stored.
+    Gather,
+}
+
+/// What happens to the output while it is stored, in this order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Epilogue<'a> {
+    /// A summand an output channel.
+    pub bias: Option<&'a [f32]>,
+    /// A tensor of the output's shape to add: the other operand of equation (1).
+    pub residual: Option<&'a [f32]>,
+    /// What follows the sum: `f` of equation (2).
+    pub activation: Activation,
+    /// Whether the batch norm that follows gets its statistics here.
+    pub statistics: Statistics,
+}
+
+/// What happens to the input's gradient while it is stored.
+#[derive(Debug, Clone, Copy)]
+pub enum GradientEpilogue<'a> {
+    /// Nothing.
+    None,
+    /// Sums for the backward pass of the batch norm and ReLU that the convolution's input went through.
+    NormSums {
+        /// The norm's input, of the convolution's input shape.
+        x: &'a [f32],
+        /// The mean a channel that it subtracted.
+        mean: &'a [f32],
+        /// The map it applied.
+        map: &'a ScaleShift,
+    },
+}

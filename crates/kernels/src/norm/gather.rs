@@ -1,0 +1,168 @@
+//! Sums that a convolution gathers while it stores: a row a task, combined in the tasks' order.
+//!
+//! A task that has its output in registers anyway adds it up for the batch norm next to it, which then doesn't read
+//! the tensor again. Rows are cut by shape, so threads don't change the bits.
+
+use super::{BackwardSums, Moments, combine};
+use crate::buffer::Buffer;
+use crate::parallel::Shared;
+use crate::simd::Simd;
+
+/// Partial moments of all tasks: of each, a pivot, the sum of distances from it and the sum of their squares, a
+/// channel. The pivot (the task's first pixel) keeps the squares small where the mean is large.
+pub(crate) struct MomentParts {
+    parts: Buffer,
+    channels: usize,
+}
+
+impl MomentParts {
+    pub(crate) fn new(tasks: usize, channels: usize) -> Self {
+        MomentParts { parts: Buffer::unspecified(tasks * 3 * channels), channels }
+    }
+
+    /// What tasks take their part from.
+    pub(crate) fn shared(&mut self) -> SharedMoments<'_> {
+        SharedMoments { parts: Shared::new(&mut self.parts), channels: self.channels }
+    }
+
+    /// The moments over all tasks, `pixels(task)` in each.
+    pub(crate) fn combine(&self, pixels: impl Fn(usize) -> usize) -> Moments {
+        combine(&self.parts, self.channels, pixels)
+    }
+}
+
+/// [`MomentParts`] while tasks write to it.
+pub(crate) struct SharedMoments<'a> {
+    parts: Shared<'a>,
+    channels: usize,
+}
+
+impl SharedMoments<'_> {
+    /// # Safety
+    /// Each task is asked for once at a time.
+    pub(crate) unsafe fn task(&self, task: usize) -> MomentPart {
+        // SAFETY: tasks have parts of their own; the caller promises that nobody else has this one.
+        let part = unsafe { self.parts.slice(task * 3 * self.channels, 3 * self.channels) };
+        MomentPart { start: part.as_mut_ptr(), channels: self.channels }
+    }
+}
+
+/// One task's part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MomentPart {
+    start: *mut f32,
+    channels: usize,
+}
+
+impl MomentPart {
+    /// Sets the pivot of `LANES` channels from `c` on and empties their sums.
+    ///
+    /// # Safety
+    /// `c + LANES` must not exceed the channels.
+    #[inline(always)]
+    pub(crate) unsafe fn begin<S: Simd>(self, simd: S, c: usize, pivot: S::V) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            simd.store(self.start.add(c), pivot);
+            simd.store(self.start.add(self.channels + c), simd.splat(0.0));
+            simd.store(self.start.add(2 * self.channels + c), simd.splat(0.0));
+        }
+    }
+
+    /// The pivot of `LANES` channels from `c` on.
+    ///
+    /// # Safety
+    /// As [`MomentPart::begin`], which was called before.
+    #[inline(always)]
+    pub(crate) unsafe fn pivot<S: Simd>(self, simd: S, c: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { simd.load(self.start.add(c)) }
+    }
+
+    /// Adds sums of distances from the pivot and of their squares.
+    ///
+    /// # Safety
+    /// As [`MomentPart::pivot`].
+    #[inline(always)]
+    pub(crate) unsafe fn add<S: Simd>(self, simd: S, c: usize, distances: S::V, squares: S::V) {
+        // SAFETY: the caller's promise.
+        unsafe { add_at(simd, self.start.add(self.channels + c), distances) };
+        // SAFETY: the caller's promise.
+        unsafe { add_at(simd, self.start.add(2 * self.channels + c), squares) };
+    }
+}
+
+/// Partial sums of all tasks for [`BackwardSums`]: of each, the plain and the centred one, a channel.
+pub(crate) struct BackwardParts {
+    parts: Buffer,
+    channels: usize,
+}
+
+impl BackwardParts {
+    pub(crate) fn new(tasks: usize, channels: usize) -> Self {
+        BackwardParts { parts: Buffer::zeroed(tasks * 2 * channels), channels }
+    }
+
+    /// What tasks take their part from.
+    pub(crate) fn shared(&mut self) -> SharedSums<'_> {
+        SharedSums { parts: Shared::new(&mut self.parts), channels: self.channels }
+    }
+
+    /// The sums over all tasks.
+    pub(crate) fn combine(&self) -> BackwardSums {
+        let channels = self.channels;
+        let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
+        for part in self.parts.chunks_exact(2 * channels) {
+            for c in 0..channels {
+                plain[c] += f64::from(part[c]);
+                centred[c] += f64::from(part[channels + c]);
+            }
+        }
+        BackwardSums { plain, centred }
+    }
+}
+
+/// [`BackwardParts`] while tasks write to it.
+pub(crate) struct SharedSums<'a> {
+    parts: Shared<'a>,
+    channels: usize,
+}
+
+impl SharedSums<'_> {
+    /// # Safety
+    /// Each task is asked for once at a time.
+    pub(crate) unsafe fn task(&self, task: usize) -> BackwardPart {
+        // SAFETY: tasks have parts of their own; the caller promises that nobody else has this one.
+        let part = unsafe { self.parts.slice(task * 2 * self.channels, 2 * self.channels) };
+        BackwardPart { start: part.as_mut_ptr(), channels: self.channels }
+    }
+}
+
+/// One task's part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BackwardPart {
+    start: *mut f32,
+    channels: usize,
+}
+
+impl BackwardPart {
+    /// Adds to the plain and the centred sums of `LANES` channels from `c` on.
+    ///
+    /// # Safety
+    /// `c + LANES` must not exceed the channels.
+    #[inline(always)]
+    pub(crate) unsafe fn add<S: Simd>(self, simd: S, c: usize, plain: S::V, centred: S::V) {
+        // SAFETY: the caller's promise.
+        unsafe { add_at(simd, self.start.add(c), plain) };
+        // SAFETY: the caller's promise.
+        unsafe { add_at(simd, self.start.add(self.channels + c), centred) };
+    }
+}
+
+/// # Safety
+/// `p` must be valid for reading and writing `LANES` floats.
+#[inline(always)]
+unsafe fn add_at<S: Simd>(simd: S, p: *mut f32, v: S::V) {
+    // SAFETY: the caller's promise.
+    unsafe { simd.store(p, simd.add(simd.load(p), v)) };
+}

@@ -1,0 +1,98 @@
+//! Convolutions to test: awkward shapes, every algorithm on every instruction set that has it, weights at He's scale.
+
+use resnet_kernels::conv::{Algorithm, ConvShape};
+use resnet_kernels::simd::Isa;
+use resnet_reference as reference;
+use resnet_testing::uniform;
+
+/// Largest error over the expected tensor's root mean square.
+///
+/// Direct sums of up to 576 products rounded to 2^-24 wander by about sqrt(576) 2^-24 = 1.4e-6, the worst of thousands
+/// of outputs by a few times that. Winograd's transforms multiply that by up to ten; the project's bound is 5e-5.
+pub(crate) fn tolerance(algorithm: Algorithm) -> f64 {
+    match algorithm {
+        Algorithm::Direct => 1e-5,
+        Algorithm::Winograd => 5e-5,
+    }
+}
+
+pub(crate) fn shape(
+    images: usize,
+    (in_h, in_w): (usize, usize),
+    (in_c, out_c): (usize, usize),
+    (kernel, stride, padding): (usize, usize, usize),
+) -> ConvShape {
+    ConvShape { images, in_h, in_w, in_c, out_c, kernel, stride, padding }
+}
+
+pub(crate) fn shapes() -> Vec<ConvShape> {
+    let mut shapes = vec![
+        shape(1, (1, 1), (1, 1), (1, 1, 0)),
+        shape(2, (32, 32), (16, 16), (3, 1, 1)),
+        shape(3, (8, 8), (64, 64), (3, 1, 1)),
+        shape(2, (7, 5), (3, 5), (3, 1, 1)),
+        shape(1, (9, 11), (17, 33), (3, 1, 1)),
+        shape(2, (9, 6), (5, 17), (3, 2, 1)),
+        shape(2, (32, 32), (16, 32), (3, 2, 1)),
+        shape(2, (8, 8), (16, 24), (1, 1, 0)),
+        shape(5, (7, 7), (24, 10), (1, 2, 0)),
+        shape(4, (8, 8), (32, 64), (1, 2, 0)),
+        shape(2, (23, 21), (3, 20), (7, 2, 3)),
+        shape(1, (5, 5), (2, 3), (5, 1, 2)),
+        shape(1, (6, 7), (4, 4), (3, 3, 0)),
+        shape(2, (4, 4), (7, 9), (3, 1, 0)),
+        shape(1, (2, 2), (3, 3), (3, 1, 2)),
+        shape(9, (1, 1), (64, 10), (1, 1, 0)),
+        shape(1, (3, 200), (40, 6), (3, 1, 1)),
+        shape(2, (5, 7), (16, 24), (3, 1, 1)),
+        shape(3, (2, 2), (8, 40), (3, 1, 1)),
+        shape(1, (13, 50), (32, 48), (3, 1, 1)),
+        shape(40, (4, 4), (48, 16), (3, 1, 1)),
+    ];
+    for channels in [1, 2, 7, 8, 9, 15, 16, 31, 32] {
+        shapes.push(shape(1, (4, 5), (channels, 40 - channels), (3, 1, 1)));
+    }
+    shapes
+}
+
+pub(crate) fn cases() -> Vec<(Algorithm, Isa, ConvShape)> {
+    let mut cases = vec![];
+    for algorithm in [Algorithm::Direct, Algorithm::Winograd] {
+        for isa in Isa::available() {
+            let shapes = shapes().into_iter().filter(|shape| algorithm.applies(isa, shape));
+            cases.extend(shapes.map(|shape| (algorithm, isa, shape)));
+        }
+    }
+    cases
+}
+
+pub(crate) fn reference_shape(shape: &ConvShape) -> reference::Conv {
+    reference::Conv {
+        n: shape.images,
+        h: shape.in_h,
+        w: shape.in_w,
+        c_in: shape.in_c,
+        c_out: shape.out_c,
+        kh: shape.kernel,
+        kw: shape.kernel,
+        stride: shape.stride,
+        padding: shape.padding,
+    }
+}
+
+pub(crate) fn weights(shape: &ConvShape) -> Vec<f32> {
+    let bound = (3.0 / (shape.in_c * shape.kernel * shape.kernel) as f32).sqrt();
+    uniform(2, shape.weight_len()).into_iter().map(|w| w * bound).collect()
+}
+
+/// `max(x scale + shift, 0)` in f64, and the f32 maps it came from.
+pub(crate) fn pre_activated(x: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>, Vec<f64>) {
+    let scale: Vec<f32> = uniform(7, channels).into_iter().map(|v| 1.0 + 0.5 * v).collect();
+    let shift: Vec<f32> = uniform(8, channels).into_iter().map(|v| 0.5 * v + 0.3).collect();
+    let activated = x.iter().enumerate().map(|(i, &x)| {
+        let c = i % channels;
+        (f64::from(x) * f64::from(scale[c]) + f64::from(shift[c])).max(0.0)
+    });
+    let activated = activated.collect();
+    (scale, shift, activated)
+}

@@ -1,0 +1,102 @@
+//! What convolutions fuse into their store, against the same thing done afterwards in f64.
+
+mod common;
+#[path = "common/convolutions.rs"]
+mod convolutions;
+
+use convolutions::{cases, pre_activated, reference_shape, tolerance, weights};
+use resnet_kernels::conv::{Epilogue, Filters, GradientEpilogue, Prologue, Statistics, forward, input_grad};
+use resnet_kernels::norm::{Activation, ScaleShift};
+use resnet_reference as reference;
+use resnet_testing::{table, uniform};
+
+#[test]
+fn an_activation_follows_the_residual() {
+    table::run(&cases(), |(algorithm, isa, shape)| {
+        let (x, w, residual) =
+            (uniform(1, shape.input_len()), weights(shape), uniform(4, shape.output_len()));
+        let filters = Filters::new(*algorithm, *isa, shape, &w);
+        let plain = Epilogue { residual: Some(&residual), ..Epilogue::default() };
+        let (mut sum, mut rectified) =
+            (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.output_len()]);
+        forward(*isa, shape, &x, Prologue::None, &filters, plain, &mut sum);
+        let rectify = Epilogue { activation: Activation::Relu, ..plain };
+        forward(*isa, shape, &x, Prologue::None, &filters, rectify, &mut rectified);
+        match sum.iter().zip(&rectified).all(|(sum, rectified)| sum.max(0.0) == *rectified) {
+            true => Ok(()),
+            false => Err("not the sum, rectified".to_owned()),
+        }
+    });
+}
+
+/// A bias of 50 puts the mean far from zero, where a naive sum of squares would lose the variance.
+#[test]
+fn moments_are_those_of_what_was_stored() {
+    table::run(&cases(), |(algorithm, isa, shape)| {
+        let (x, w, residual) =
+            (uniform(1, shape.input_len()), weights(shape), uniform(4, shape.output_len()));
+        let bias: Vec<f32> = uniform(3, shape.out_c).iter().map(|b| 50.0 * b).collect();
+        let epilogue = Epilogue {
+            bias: Some(&bias),
+            residual: Some(&residual),
+            statistics: Statistics::Gather,
+            ..Epilogue::default()
+        };
+        let mut y = vec![f32::NAN; shape.output_len()];
+        let filters = Filters::new(*algorithm, *isa, shape, &w);
+        let moments =
+            forward(*isa, shape, &x, Prologue::None, &filters, epilogue, &mut y).ok_or("no moments")?;
+        let pixels = y.len() / shape.out_c;
+        for c in 0..shape.out_c {
+            let values: Vec<f64> = y.iter().skip(c).step_by(shape.out_c).map(|y| f64::from(*y)).collect();
+            let mean = values.iter().sum::<f64>() / pixels as f64;
+            let var = values.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / pixels as f64;
+            let scale = var.sqrt().max(mean.abs());
+            let (mean_off, var_off) =
+                ((f64::from(moments.mean[c]) - mean).abs(), (f64::from(moments.var[c]) - var).abs());
+            if mean_off > 1e-6 * scale || var_off > 2e-6 * var + 1e-12 * scale * scale {
+                return Err(format!(
+                    "channel {c}: mean {mean} is off by {mean_off:.1e}, variance {var} by {var_off:.1e}"
+                ));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn gradient_sums_are_those_of_the_norm_before() {
+    table::run(&cases(), |(algorithm, isa, shape)| {
+        let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
+        let (scale, shift, activated) = pre_activated(&x, shape.in_c);
+        let mean = uniform(9, shape.in_c);
+        let map = ScaleShift { scale, shift };
+        let epilogue = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
+        let mut dx = vec![f32::NAN; shape.input_len()];
+        let sums = input_grad(*algorithm, *isa, shape, &dy, &w, epilogue, &mut dx).ok_or("no sums")?;
+        let expected = reference::conv2d_input_grad(
+            &reference::to_f64(&dy),
+            &reference::to_f64(&w),
+            &reference_shape(shape),
+        );
+        common::near("input gradient", &dx, &expected, tolerance(*algorithm))?;
+        let (mut plain, mut centred, mut size) =
+            (vec![0.0; shape.in_c], vec![0.0; shape.in_c], vec![0.0; shape.in_c]);
+        for (i, dx) in dx.iter().enumerate() {
+            let c = i % shape.in_c;
+            // The gate is computed in f32 there and in f64 here: a value at zero may fall on either side.
+            if activated[i] > 0.0 {
+                plain[c] += f64::from(*dx);
+                centred[c] += f64::from(*dx) * f64::from(x[i] - mean[c]);
+            }
+            size[c] += f64::from(*dx).abs();
+        }
+        for c in 0..shape.in_c {
+            let off = (sums.plain[c] - plain[c]).abs().max((sums.centred[c] - centred[c]).abs());
+            if off > 1e-5 * size[c] {
+                return Err(format!("channel {c}: sums are off by {off:.1e} of {:.1e}", size[c]));
+            }
+        }
+        Ok(())
+    });
+}
