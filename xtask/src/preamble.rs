@@ -49,7 +49,7 @@ pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Dataset, plan: &Plan) -
             output::counted(plan.steps, "step"),
             plan.batch,
             output::counted(plan.epochs, "epoch"),
-            output::counted(rayon::current_num_threads() as u64, "thread")
+            output::counted(resnet_ops::threads() as u64, "thread")
         ),
     );
     if let (Some(paper), Some(error)) = (&recipe.paper, recipe.expected_error) {

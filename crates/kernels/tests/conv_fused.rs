@@ -4,9 +4,12 @@ mod common;
 #[path = "common/convolutions.rs"]
 mod convolutions;
 
-use convolutions::{cases, pre_activated, reference_shape, tolerance, weights};
-use resnet_kernels::conv::{Epilogue, Filters, GradientEpilogue, Prologue, Statistics, forward, input_grad};
+use convolutions::{cases, pre_activated, reference_shape, shape, tolerance, weights};
+use resnet_kernels::conv::{
+    Algorithm, Epilogue, Filters, GradientEpilogue, Prologue, Statistics, forward, input_grad,
+};
 use resnet_kernels::norm::{Activation, ScaleShift};
+use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
 use resnet_testing::{table, uniform};
 
@@ -60,6 +63,31 @@ fn moments_are_those_of_what_was_stored() {
                 ));
             }
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_sums() {
+    let isa = Isa::best();
+    let shapes = [shape(5, (19, 17), (16, 32), (3, 1, 1)), shape(3, (9, 9), (16, 32), (3, 2, 1))];
+    table::run(&shapes, |shape| {
+        let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
+        let (scale, shift, _) = pre_activated(&x, shape.in_c);
+        let (mean, map) = (uniform(9, shape.in_c), ScaleShift { scale, shift });
+        let algorithm = Algorithm::choose(isa, shape);
+        common::assert_threads_change_nothing(|| {
+            let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
+            let filters = Filters::new(algorithm, isa, shape, &w);
+            let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
+            let moments = forward(isa, shape, &x, Prologue::None, &filters, gather, &mut y).expect("moments");
+            let sum = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
+            let sums = input_grad(algorithm, isa, shape, &dy, &w, sum, &mut dx).expect("sums");
+            let halves = |sums: &[f64]| {
+                sums.iter().flat_map(|s| [*s as f32, (s - f64::from(*s as f32)) as f32]).collect()
+            };
+            vec![moments.mean, moments.var, halves(&sums.plain), halves(&sums.centred)]
+        });
         Ok(())
     });
 }

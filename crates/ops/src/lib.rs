@@ -36,6 +36,7 @@ pub use functions::{
 pub use graph::{Graph, LayerInfo, Plan, Shape, Value};
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::softmax_cross_entropy;
+pub use resnet_kernels::parallel::{set_threads, threads, with_threads};
 
 /// Whether batch norm uses the batch's statistics and updates the running ones, or only reads the running ones.
 ///

@@ -84,7 +84,7 @@ fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: For
     let options = Options {
         stop: interrupt::watch()?,
         metadata: weights::of_training(spec, recipe, data),
-        workers: LOADERS.min(rayon::current_num_threads()),
+        workers: LOADERS.min(resnet_ops::threads()),
         ..Options::default()
     };
     let mut live = Live::default();

@@ -1,5 +1,6 @@
 //! What the tests of several kernels share.
 
+use resnet_kernels::parallel::with_threads;
 use resnet_testing::max_relative_to_norm;
 
 /// `Err` unless the largest error is at most `tolerance` times the root mean square of what was expected.
@@ -16,9 +17,7 @@ pub(crate) fn near(what: &str, actual: &[f32], expected: &[f64], tolerance: f64)
 #[track_caller]
 pub(crate) fn assert_threads_change_nothing(run: impl Fn() -> Vec<Vec<f32>> + Sync) {
     let bits = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
-        let outputs = pool.install(&run);
-        outputs
+        with_threads(threads, &run)
             .into_iter()
             .map(|values| values.into_iter().map(f32::to_bits).collect())
             .collect::<Vec<Vec<u32>>>()

@@ -25,9 +25,14 @@ impl Tiling {
     fn strip_w(&self) -> usize {
         self.columns() * TILE + 2
     }
-    /// Floats of the strip that a tile row is transformed through.
-    pub(super) fn strip_len(&self, channels: usize) -> usize {
-        6 * self.strip_w() * channels
+    /// Floats of the strip that a tile row is transformed through, two vectors of channels at a time.
+    pub(super) fn strip_len(&self, lanes: usize) -> usize {
+        6 * self.strip_w() * 2 * lanes
+    }
+    /// The pixels of tile rows `rows`, numbered through all pictures, which lie side by side in memory.
+    pub(super) fn pixels(&self, rows: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let first = |row: usize| (row / self.rows() * self.height + row % self.rows() * TILE) * self.width;
+        first(rows.start)..first(rows.end)
     }
     /// How many tile rows of all pictures make a block of about `tiles` tiles.
     pub(super) fn block_rows(&self, tiles: usize) -> usize {
@@ -35,21 +40,79 @@ impl Tiling {
     }
 }
 
-/// Where the transformed tiles of a block go: position `p` of tile `t` at `p * stride + t * channels`.
+/// Cache lines of a tensor that will be needed soon, asked for a few at a time between products: they arrive while
+/// there is something else to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines {
+    next: *const f32,
+    /// Lines asked for at a time. The last time may ask for a few behind the end, which does no harm.
+    pace: usize,
+}
+
+/// Floats of a cache line.
+const LINE: usize = 16;
+
+impl Lines {
+    /// No lines.
+    pub(super) const NONE: Lines = Lines { next: std::ptr::null(), pace: 0 };
+
+    /// The lines of `floats`, to be asked for in `times` steps.
+    pub(super) fn new(floats: &[f32], times: usize) -> Self {
+        Lines { next: floats.as_ptr(), pace: floats.len().div_ceil(LINE).div_ceil(times.max(1)) }
+    }
+
+    /// Asks for the next few, to be read.
+    #[inline(always)]
+    pub(super) fn read<S: Simd>(&mut self, simd: S) {
+        for _ in 0..self.pace {
+            simd.prefetch_read(self.next);
+            self.next = self.next.wrapping_add(LINE);
+        }
+    }
+
+    /// Asks for the next few, to be written.
+    #[inline(always)]
+    pub(super) fn write<S: Simd>(&mut self, simd: S) {
+        for _ in 0..self.pace {
+            simd.prefetch_write(self.next);
+            self.next = self.next.wrapping_add(LINE);
+        }
+    }
+}
+
+/// Where the transformed tiles of a block go: position after position, tiles of channels in panels of two vectors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positions {
     pub(super) start: *mut f32,
-    pub(super) stride: usize,
     pub(super) channels: usize,
+    /// Floats from one position to the next.
+    pub(super) stride: usize,
+    /// Floats from one tile to the next.
+    pub(super) tile: usize,
+    /// Floats from one panel to the next.
+    pub(super) panel: usize,
 }
 
 impl Positions {
+    /// A tile's channels side by side: what products over channels want.
+    pub(super) fn by_tile(start: *mut f32, stride: usize, channels: usize, lanes: usize) -> Self {
+        Positions { start, channels, stride, tile: channels, panel: 2 * lanes }
+    }
+
+    /// A panel's tiles side by side: what products over tiles want, lest tiles a power of two apart compete for the
+    /// same lines of cache. Room for `tiles` tiles.
+    pub(super) fn by_panel(start: *mut f32, tiles: usize, channels: usize, lanes: usize) -> Self {
+        let panel = tiles * 2 * lanes;
+        let stride = position_stride(tiles, channels.next_multiple_of(2 * lanes));
+        Positions { start, channels, stride, tile: 2 * lanes, panel }
+    }
+
     /// # Safety
-    /// Position, tile and channel must lie inside the block's buffer.
+    /// Position, tile and panel must lie inside the block's buffer.
     #[inline(always)]
-    pub(super) unsafe fn at(&self, position: usize, tile: usize, channel: usize) -> *mut f32 {
+    pub(super) unsafe fn at(&self, position: usize, tile: usize, panel: usize) -> *mut f32 {
         // SAFETY: the caller's promise.
-        unsafe { self.start.add(position * self.stride + tile * self.channels + channel) }
+        unsafe { self.start.add(position * self.stride + tile * self.tile + panel * self.panel) }
     }
 }
 
@@ -73,112 +136,144 @@ pub(super) unsafe fn transform_input<S: Simd>(
     let interior = top >= 0 && top as usize + 6 <= tiling.height;
     // SAFETY: the caller's promises.
     unsafe {
+        let row = Row { tiling: *tiling, picture, top, strip, positions, first_tile };
         match (prologue, interior) {
-            (Prologue::None, true) => {
-                vertical::<S, true, false>(simd, tiling, picture, top, (&[], &[]), strip, positions.channels)
-            }
-            (Prologue::None, false) => {
-                vertical::<S, false, false>(simd, tiling, picture, top, (&[], &[]), strip, positions.channels)
-            }
-            (Prologue::NormRelu { scale, shift }, true) => {
-                vertical::<S, true, true>(
-                    simd,
-                    tiling,
-                    picture,
-                    top,
-                    (scale, shift),
-                    strip,
-                    positions.channels,
-                );
-            }
+            (Prologue::None, true) => row.transform::<S, true, false>(simd, &[], &[]),
+            (Prologue::None, false) => row.transform::<S, false, false>(simd, &[], &[]),
+            (Prologue::NormRelu { scale, shift }, true) => row.transform::<S, true, true>(simd, scale, shift),
             (Prologue::NormRelu { scale, shift }, false) => {
-                vertical::<S, false, true>(
-                    simd,
-                    tiling,
-                    picture,
-                    top,
-                    (scale, shift),
-                    strip,
-                    positions.channels,
-                );
+                row.transform::<S, false, true>(simd, scale, shift);
             }
         }
-        horizontal(simd, tiling, strip, positions, first_tile);
     }
 }
 
-/// The vertical half: six input rows to six rows of `strip: [6][strip_w][channels]`, with zero columns around.
-#[inline(always)]
-unsafe fn vertical<S: Simd, const INTERIOR: bool, const NORM: bool>(
-    simd: S,
-    tiling: &Tiling,
-    picture: &[f32],
+/// A row of tiles on its way to their positions.
+struct Row<'a> {
+    tiling: Tiling,
+    picture: &'a [f32],
+    /// First of the six rows of pixels; may lie outside the picture.
     top: isize,
-    (scale, shift): (&[f32], &[f32]),
-    strip: &mut [f32],
-    channels: usize,
-) {
-    let (strip_row, row) = (tiling.strip_w() * channels, tiling.width * channels);
-    assert!(picture.len() >= tiling.height * row && strip.len() >= 6 * strip_row);
-    assert!(!NORM || scale.len() == channels && shift.len() == channels);
-    for strip in strip.chunks_exact_mut(strip_row).take(6) {
-        strip[..channels].fill(0.0);
-        strip[channels + row..].fill(0.0);
-    }
-    let inside: [bool; 6] =
-        std::array::from_fn(|r| INTERIOR || (0..tiling.height as isize).contains(&(top + r as isize)));
-    // Rows outside are never read; any address inside will do for them.
-    let rows: [*const f32; 6] =
-        // SAFETY: only rows inside the picture are offset.
-        std::array::from_fn(|r| if inside[r] { unsafe { picture.as_ptr().offset((top + r as isize) * row as isize) } } else { picture.as_ptr() });
-    let (target, zero) = (strip.as_mut_ptr(), simd.splat(0.0));
-    for pixel in (0..row).step_by(channels) {
-        for c in (0..channels).step_by(S::LANES) {
-            let at = pixel + c;
-            // SAFETY: at + LANES <= row, and the strip's rows are one pixel longer on either side.
-            unsafe {
-                let mut d = [zero; 6];
-                for r in 0..6 {
-                    if INTERIOR || inside[r] {
-                        d[r] = simd.load(rows[r].add(at));
-                        if NORM {
-                            let (scale, shift) =
-                                (simd.load(scale.as_ptr().add(c)), simd.load(shift.as_ptr().add(c)));
-                            d[r] = simd.max(simd.mul_add(d[r], scale, shift), zero);
-                        }
-                    }
-                }
-                for (i, v) in transform::input(simd, d).into_iter().enumerate() {
-                    simd.store(target.add(i * strip_row + channels + at), v);
-                }
-            }
-        }
-    }
-}
-
-/// The horizontal half: each tile's columns of the strip to six positions a row.
-#[inline(always)]
-unsafe fn horizontal<S: Simd>(
-    simd: S,
-    tiling: &Tiling,
-    strip: &[f32],
+    strip: &'a mut [f32],
     positions: Positions,
     first_tile: usize,
-) {
-    let channels = positions.channels;
-    let strip_row = tiling.strip_w() * channels;
-    for i in 0..6 {
-        for tile in 0..tiling.columns() {
-            for c in (0..channels).step_by(S::LANES) {
-                // SAFETY: a tile's six columns lie inside the strip's row; positions has room, as promised.
-                unsafe {
-                    let from = strip.as_ptr().add(i * strip_row + tile * TILE * channels + c);
-                    let mut d = [simd.splat(0.0); 6];
-                    for j in 0..6 {
-                        d[j] = simd.load(from.add(j * channels));
+}
+
+impl Row<'_> {
+    /// Both halves, a cache line of channels at a time, so that the strip stays in the first-level cache.
+    ///
+    /// # Safety
+    /// As [`transform_input`].
+    #[inline(always)]
+    unsafe fn transform<S: Simd, const INTERIOR: bool, const NORM: bool>(
+        self,
+        simd: S,
+        scale: &[f32],
+        shift: &[f32],
+    ) {
+        let channels = self.positions.channels;
+        assert!(self.picture.len() >= self.tiling.height * self.tiling.width * channels);
+        assert!(!NORM || scale.len() == channels && shift.len() == channels);
+        let whole = channels / (2 * S::LANES);
+        // SAFETY: the assertions above and the caller's promises.
+        unsafe {
+            let mut row = self;
+            for panel in 0..whole {
+                row.vertical::<S, INTERIOR, NORM, 2>(simd, scale, shift, panel * 2 * S::LANES);
+                row.horizontal::<S, 2>(simd, panel);
+            }
+            if whole * 2 * S::LANES < channels {
+                row.vertical::<S, INTERIOR, NORM, 1>(simd, scale, shift, whole * 2 * S::LANES);
+                row.horizontal::<S, 1>(simd, whole);
+            }
+        }
+    }
+
+    /// The vertical half, `V` vectors of channels from `c` on: six input rows to six rows of
+    /// `strip: [6][strip_w][V]`, with zero columns around.
+    ///
+    /// # Safety
+    /// As [`transform_input`]; the channels exist.
+    #[inline(always)]
+    unsafe fn vertical<S: Simd, const INTERIOR: bool, const NORM: bool, const V: usize>(
+        &mut self,
+        simd: S,
+        scale: &[f32],
+        shift: &[f32],
+        c: usize,
+    ) {
+        let (width, height, channels) = (self.tiling.width, self.tiling.height, self.positions.channels);
+        let pixel = V * S::LANES;
+        let strip_row = self.tiling.strip_w() * pixel;
+        let strip = &mut self.strip[..6 * strip_row];
+        for strip in strip.chunks_exact_mut(strip_row) {
+            strip[..pixel].fill(0.0);
+            strip[(1 + width) * pixel..].fill(0.0);
+        }
+        let zero = simd.splat(0.0);
+        let (mut scales, mut shifts) = ([zero; V], [zero; V]);
+        let (mut rows, mut inside) = ([self.picture.as_ptr(); 6], [true; 6]);
+        // SAFETY: c and the channels behind it exist; only rows inside the picture are offset and read; the strip's
+        // rows are one pixel longer on either side.
+        unsafe {
+            if NORM {
+                for v in 0..V {
+                    scales[v] = simd.load(scale.as_ptr().add(c + v * S::LANES));
+                    shifts[v] = simd.load(shift.as_ptr().add(c + v * S::LANES));
+                }
+            }
+            for r in 0..6 {
+                let y = self.top + r as isize;
+                inside[r] = INTERIOR || (0..height as isize).contains(&y);
+                if inside[r] {
+                    rows[r] = rows[r].add(y as usize * width * channels + c);
+                }
+            }
+            let target = strip.as_mut_ptr().add(pixel);
+            for x in 0..width {
+                for v in 0..V {
+                    let mut d = [zero; 6];
+                    for r in 0..6 {
+                        if inside[r] {
+                            d[r] = simd.load(rows[r].add(x * channels + v * S::LANES));
+                            if NORM {
+                                d[r] = simd.max(simd.mul_add(d[r], scales[v], shifts[v]), zero);
+                            }
+                        }
                     }
-                    for (j, v) in transform::input(simd, d).into_iter().enumerate() {
-                        simd.store(positions.at(i * 6 + j, first_tile + tile, c), v);
+                    let d = transform::input(simd, d);
+                    for r in 0..6 {
+                        simd.store(target.add(r * strip_row + x * pixel + v * S::LANES), d[r]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The horizontal half: each tile's columns of the strip to six positions a row.
+    ///
+    /// # Safety
+    /// As [`Row::vertical`], which filled the strip.
+    #[inline(always)]
+    unsafe fn horizontal<S: Simd, const V: usize>(&self, simd: S, panel: usize) {
+        let pixel = V * S::LANES;
+        let strip_row = self.tiling.strip_w() * pixel;
+        for i in 0..6 {
+            // SAFETY: a tile's six columns lie inside the strip's row; positions has room, as promised.
+            unsafe {
+                let from = self.strip.as_ptr().add(i * strip_row);
+                let to = self.positions.at(i * 6, self.first_tile, panel);
+                for tile in 0..self.tiling.columns() {
+                    for v in 0..V {
+                        let mut d = [simd.splat(0.0); 6];
+                        for j in 0..6 {
+                            d[j] = simd.load(from.add((tile * TILE + j) * pixel + v * S::LANES));
+                        }
+                        let d = transform::input(simd, d);
+                        for j in 0..6 {
+                            let offset = j * self.positions.stride + tile * self.positions.tile;
+                            simd.store(to.add(offset + v * S::LANES), d[j]);
+                        }
                     }
                 }
             }
@@ -205,23 +300,50 @@ pub(super) unsafe fn transform_gradient<S: Simd>(
     let rows = TILE.min(tiling.height - tile_row * TILE);
     for tile in 0..tiling.columns() {
         let columns = TILE.min(tiling.width - tile * TILE);
-        for c in (0..channels).step_by(S::LANES) {
-            // SAFETY: only the pixels that exist are read; positions has room, as promised.
-            unsafe {
-                let from = picture.as_ptr().add(tile_row * TILE * row + tile * TILE * channels + c);
-                let mut half = [[simd.splat(0.0); 6]; TILE];
-                for x in 0..columns {
-                    let mut dy = [simd.splat(0.0); TILE];
-                    for y in 0..rows {
-                        dy[y] = simd.load(from.add(y * row + x * channels));
-                    }
-                    half[x] = transform::gradient(simd, dy);
+        // SAFETY: the tile lies in the picture; positions has room, as promised.
+        unsafe {
+            let from = picture.as_ptr().add(tile_row * TILE * row + tile * TILE * channels);
+            // Written twice so that the loops over a whole tile are unrolled.
+            if (rows, columns) == (TILE, TILE) {
+                gradient_tile(simd, from, row, (TILE, TILE), positions, first_tile + tile);
+            } else {
+                gradient_tile(simd, from, row, (rows, columns), positions, first_tile + tile);
+            }
+        }
+    }
+}
+
+/// `A dY A^T` of one tile of `rows` by `columns` pixels, zeros beyond.
+///
+/// # Safety
+/// The pixels exist, `positions` has room for the tile; channels are a multiple of `LANES`.
+#[inline(always)]
+unsafe fn gradient_tile<S: Simd>(
+    simd: S,
+    from: *const f32,
+    row: usize,
+    (rows, columns): (usize, usize),
+    positions: Positions,
+    tile: usize,
+) {
+    let channels = positions.channels;
+    for vector in 0..channels / S::LANES {
+        let c = vector * S::LANES;
+        let mut half = [[simd.splat(0.0); 6]; TILE];
+        // SAFETY: the caller's promise.
+        unsafe {
+            for x in 0..columns {
+                let mut dy = [simd.splat(0.0); TILE];
+                for y in 0..rows {
+                    dy[y] = simd.load(from.add(y * row + x * channels + c));
                 }
-                for i in 0..6 {
-                    let v = transform::gradient(simd, [half[0][i], half[1][i], half[2][i], half[3][i]]);
-                    for (j, v) in v.into_iter().enumerate() {
-                        simd.store(positions.at(i * 6 + j, first_tile + tile, c), v);
-                    }
+                half[x] = transform::gradient(simd, dy);
+            }
+            let to = positions.at(0, tile, vector / 2).add(vector % 2 * S::LANES);
+            for i in 0..6 {
+                let v = transform::gradient(simd, [half[0][i], half[1][i], half[2][i], half[3][i]]);
+                for j in 0..6 {
+                    simd.store(to.add((i * 6 + j) * positions.stride), v[j]);
                 }
             }
         }

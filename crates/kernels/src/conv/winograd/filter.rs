@@ -4,6 +4,7 @@ use super::POSITIONS;
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
 use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
 /// `G`, six positions from three taps.
 const G: [[f32; 3]; 6] = [
@@ -15,11 +16,6 @@ const G: [[f32; 3]; 6] = [
     [0.0, 0.0, 1.0],
 ];
 
-/// Filters transformed side by side; every block of outputs is a multiple of it.
-const SIDE: usize = 8;
-/// One number of each of them.
-type Numbers = [f32; SIDE];
-
 /// Which pass the filters are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -29,67 +25,113 @@ pub(super) enum Direction {
     InputGradient,
 }
 
-/// All filters as `[position][block of outputs][input][output]`, zeros past the last output.
-pub(super) fn pack(shape: &ConvShape, weight: &[f32], direction: Direction, block: usize) -> Buffer {
+/// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is two vectors.
+pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direction) -> Buffer {
     let (inputs, outputs) = match direction {
         Direction::Output => (shape.in_c, shape.out_c),
         Direction::InputGradient => (shape.out_c, shape.in_c),
     };
+    let block = 2 * isa.lanes();
     let blocks = outputs.div_ceil(block);
-    let panel = inputs * block;
-    let mut packed = Buffer::unspecified(POSITIONS * blocks * panel);
+    let mut packed = Buffer::unspecified(POSITIONS * blocks * inputs * block);
     let shared = Shared::new(&mut packed);
+    // A block's inputs are dealt in pieces, so that few blocks make enough tasks.
+    const INPUTS: usize = 32;
+    let pieces = parallel::pieces(inputs, INPUTS);
     parallel::for_each(
-        blocks * block / SIDE,
+        blocks * pieces,
         || (),
-        |_, group| {
-            let first = group * SIDE;
-            for input in 0..inputs {
-                let mut taps = [[0.0; SIDE]; 9];
-                for output in first..outputs.min(first + SIDE) {
-                    let filter = match direction {
-                        Direction::Output => output * shape.in_c + input,
-                        Direction::InputGradient => input * shape.in_c + output,
-                    };
-                    for (tap, &value) in weight[filter * 9..][..9].iter().enumerate() {
-                        let tap = if direction == Direction::Output { tap } else { 8 - tap };
-                        taps[tap][output - first] = value;
-                    }
-                }
-                for (position, values) in forward(&taps).iter().enumerate() {
-                    let at = (position * blocks + first / block) * panel + input * block + first % block;
-                    // SAFETY: each task writes the columns of its own filters.
-                    unsafe { shared.slice(at, SIDE) }.copy_from_slice(values);
-                }
-            }
+        |_, task| {
+            let inputs_here = parallel::piece(inputs, INPUTS, task % pieces);
+            let to = Packed { shared: &shared, blocks, inputs };
+            dispatch(isa, Pack { shape, weight, direction, outputs, block: task / pieces, inputs_here, to });
         },
     );
     packed
 }
 
-/// `sum += factor * x`, side by side.
-fn add_scaled(sum: &mut Numbers, factor: f32, x: &Numbers) {
-    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
+/// Where packed filters go.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    shared: &'a Shared<'a>,
+    blocks: usize,
+    inputs: usize,
 }
 
-/// `G g G^T`.
-fn forward(taps: &[Numbers; 9]) -> [Numbers; POSITIONS] {
-    // Rows first: half[y][j] = sum over x of g[y][x] G[j][x].
-    let mut half = [[[0.0; SIDE]; 6]; 3];
-    for (y, half) in half.iter_mut().enumerate() {
-        for (half, g) in half.iter_mut().zip(&G) {
-            for x in 0..3 {
-                add_scaled(half, g[x], &taps[y * 3 + x]);
+/// Some inputs of a block of outputs.
+struct Pack<'a> {
+    shape: &'a ConvShape,
+    weight: &'a [f32],
+    direction: Direction,
+    outputs: usize,
+    block: usize,
+    inputs_here: std::ops::Range<usize>,
+    to: Packed<'a>,
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for half in 0..2 {
+            for input in self.inputs_here.clone() {
+                self.vector(simd, input, half * S::LANES);
             }
         }
     }
-    let mut positions = [[0.0; SIDE]; POSITIONS];
-    for (p, position) in positions.iter_mut().enumerate() {
+}
+
+impl Pack<'_> {
+    /// `G g G^T` of one input and `LANES` outputs of the block, from `lane` on.
+    #[inline(always)]
+    fn vector<S: Simd>(&self, simd: S, input: usize, lane: usize) {
+        let (block, in_c) = (2 * S::LANES, self.shape.in_c);
+        let first = self.block * block + lane;
+        let mut taps = [[0.0f32; MOST_LANES]; 9];
+        for output in first..self.outputs.min(first + S::LANES) {
+            let filter = match self.direction {
+                Direction::Output => output * in_c + input,
+                Direction::InputGradient => input * in_c + output,
+            };
+            for (tap, &value) in self.weight[filter * 9..][..9].iter().enumerate() {
+                let tap = if self.direction == Direction::Output { tap } else { 8 - tap };
+                taps[tap][output - first] = value;
+            }
+        }
+        // Rows first: half[y][j] = sum over x of g[y][x] G[j][x].
+        let mut half = [[simd.splat(0.0); 6]; 3];
         for y in 0..3 {
-            add_scaled(position, G[p / 6][y], &half[y][p % 6]);
+            for x in 0..3 {
+                // SAFETY: a row of taps holds as many floats as the widest vector.
+                let tap = unsafe { simd.load(taps[y * 3 + x].as_ptr()) };
+                for j in 0..6 {
+                    half[y][j] = simd.mul_add(simd.splat(G[j][x]), tap, half[y][j]);
+                }
+            }
+        }
+        for p in 0..POSITIONS {
+            let mut position = simd.splat(0.0);
+            for y in 0..3 {
+                position = simd.mul_add(simd.splat(G[p / 6][y]), half[y][p % 6], position);
+            }
+            let at = ((p * self.to.blocks + self.block) * self.to.inputs + input) * block + lane;
+            // SAFETY: each task writes the inputs of its own piece of its own block.
+            let to = unsafe { self.to.shared.slice(at, S::LANES) };
+            // SAFETY: the slice has LANES floats.
+            unsafe { simd.store(to.as_mut_ptr(), position) };
         }
     }
-    positions
+}
+
+/// Filters whose gradients are transformed side by side.
+const SIDE: usize = 8;
+/// One number of each of them.
+type Numbers = [f32; SIDE];
+
+/// `sum += factor * x`, side by side.
+fn add_scaled(sum: &mut Numbers, factor: f32, x: &Numbers) {
+    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
 }
 
 /// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums, which are added into the

@@ -1,6 +1,6 @@
 //! Output and input gradient: transform, multiply at 36 positions, transform back.
 
-use super::block::{self, Positions, Tiling};
+use super::block::{self, Lines, Positions, Tiling};
 use super::filter::{self, Direction};
 use super::store::{Place, Store};
 use super::{POSITIONS, TILE};
@@ -16,7 +16,7 @@ const BLOCK: usize = 48 << 10;
 
 /// Filters for [`output`].
 pub(crate) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
-    filter::pack(shape, weight, Direction::Output, 2 * isa.lanes())
+    filter::pack(isa, shape, weight, Direction::Output)
 }
 
 /// `out = conv(prologue(x), filters)` with the epilogue applied.
@@ -46,7 +46,7 @@ pub(crate) fn input_grad(
     epilogue: GradientEpilogue,
     dx: &mut [f32],
 ) -> Option<BackwardSums> {
-    let filters = filter::pack(shape, weight, Direction::InputGradient, 2 * isa.lanes());
+    let filters = filter::pack(isa, shape, weight, Direction::InputGradient);
     let pass = Pass::new(isa, shape, shape.out_c, shape.in_c);
     match epilogue {
         GradientEpilogue::None => {
@@ -64,7 +64,7 @@ pub(crate) fn input_grad(
 }
 
 /// Tiles of a block, by what fits the cache.
-pub(super) fn block_tiles(channels: usize, floats: usize) -> usize {
+fn block_tiles(channels: usize, floats: usize) -> usize {
     (floats / (POSITIONS * channels)).clamp(24, 64)
 }
 
@@ -95,8 +95,12 @@ impl Pass {
 
     /// Output pixels of a task.
     fn pixels(&self, task: usize) -> usize {
-        let height = |row: usize| TILE.min(self.tiling.height - row % self.tiling.rows() * TILE);
-        parallel::piece(self.rows(), self.block_rows, task).map(height).sum::<usize>() * self.tiling.width
+        self.tiling.pixels(self.tile_rows(task)).len()
+    }
+
+    /// Tile rows of a task, numbered through all pictures.
+    fn tile_rows(&self, task: usize) -> std::ops::Range<usize> {
+        parallel::piece(self.rows(), self.block_rows, task)
     }
 
     fn run(&self, x: &[f32], prologue: Prologue, filters: &[f32], store: Store, out: &mut [f32]) {
@@ -105,14 +109,15 @@ impl Pass {
         let shared = Shared::new(out);
         let init = || {
             (
-                Buffer::unspecified(self.tiling.strip_len(self.inputs)),
+                Buffer::unspecified(self.tiling.strip_len(self.isa.lanes())),
                 Buffer::unspecified(block::positions_len(tiles, wide)),
             )
         };
-        parallel::for_each(self.tasks(), init, |(strip, positions), task| {
+        parallel::for_each_ahead(self.tasks(), init, |(strip, positions), task, next| {
             let block = Block {
                 pass: self,
                 task,
+                next,
                 x,
                 prologue,
                 filters,
@@ -131,6 +136,8 @@ impl Pass {
 struct Block<'a> {
     pass: &'a Pass,
     task: usize,
+    /// The task that this thread does next.
+    next: Option<usize>,
     x: &'a [f32],
     prologue: Prologue<'a>,
     filters: &'a [f32],
@@ -148,7 +155,7 @@ impl Kernel for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Pass { tiling, inputs, outputs, .. } = *self.pass;
-        let rows = parallel::piece(self.pass.rows(), self.pass.block_rows, self.task);
+        let rows = self.pass.tile_rows(self.task);
         let (columns, tile_rows) = (tiling.columns(), tiling.rows());
         let tiles = rows.len() * columns;
         assert!(
@@ -159,7 +166,7 @@ impl Kernel for Block<'_> {
         let picture = tiling.height * tiling.width * inputs;
         // SAFETY: slot 1 lies inside the buffer.
         let second = unsafe { start.add(self.stride) };
-        let transformed = Positions { start: second, stride: self.stride, channels: inputs };
+        let transformed = Positions::by_tile(second, self.stride, inputs, S::LANES);
         for (index, row) in rows.clone().enumerate() {
             let from = &self.x[row / tile_rows * picture..][..picture];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.
@@ -176,10 +183,18 @@ impl Kernel for Block<'_> {
                 );
             }
         }
-        let products = Positions { start, stride: self.stride, channels: outputs };
+        let products = Positions::by_tile(start, self.stride, outputs, S::LANES);
         // SAFETY: both lie inside the buffer; position p's products overwrite position p - 1's input, which was
         // used before.
-        unsafe { multiply(simd, self.filters, transformed, products, tiles, inputs, outputs) };
+        unsafe {
+            let ahead = self.ahead(tiles, S::LANES);
+            match inputs {
+                16 => multiply::<S, 16>(simd, self.filters, transformed, products, tiles, ahead),
+                32 => multiply::<S, 32>(simd, self.filters, transformed, products, tiles, ahead),
+                64 => multiply::<S, 64>(simd, self.filters, transformed, products, tiles, ahead),
+                _ => multiply::<S, 0>(simd, self.filters, transformed, products, tiles, ahead),
+            }
+        };
         for (index, row) in rows.enumerate() {
             for tile in 0..columns {
                 let place = Place { image: row / tile_rows, y: row % tile_rows * TILE, x: tile * TILE };
@@ -200,45 +215,82 @@ impl Kernel for Block<'_> {
     }
 }
 
+impl Block<'_> {
+    /// What to fetch while the products of `tiles` tiles are computed.
+    fn ahead(&self, tiles: usize, lanes: usize) -> Ahead {
+        let Pass { tiling, inputs, outputs, .. } = self.pass;
+        let calls = POSITIONS * outputs.div_ceil(2 * lanes) * tiles.div_ceil(ROWS);
+        let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
+        let own = tiling.pixels(self.pass.tile_rows(self.task));
+        let own = own.start * outputs..own.end * outputs;
+        let beside = match self.store {
+            Store::Output { epilogue, .. } => epilogue.residual,
+            Store::Gradient { x, .. } => Some(*x),
+        };
+        Ahead {
+            input: Lines::new(&self.x[next.start * inputs..next.end * inputs], calls),
+            beside: beside.map_or(Lines::NONE, |beside| Lines::new(&beside[own.clone()], calls)),
+            // SAFETY: this task's own part of the output; only its address is used.
+            output: Lines::new(unsafe { self.out.slice(own.start, own.len()) }, calls),
+        }
+    }
+}
+
+/// What the product fetches on the side.
+struct Ahead {
+    /// The next block's input.
+    input: Lines,
+    /// What this block's output meets on its way to memory.
+    beside: Lines,
+    /// Where it goes.
+    output: Lines,
+}
+
 /// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]`.
 ///
 /// # Safety
-/// Both must have room for `tiles` tiles at 36 positions, `outputs` a multiple of `LANES`.
+/// Both must have room for `tiles` tiles at 36 positions, the products' channels a multiple of `LANES`.
 #[inline(always)]
-unsafe fn multiply<S: Simd>(
+unsafe fn multiply<S: Simd, const INPUTS: usize>(
     simd: S,
     filters: &[f32],
     transformed: Positions,
     products: Positions,
     tiles: usize,
-    inputs: usize,
-    outputs: usize,
+    mut ahead: Ahead,
 ) {
+    let (inputs, outputs) = (transformed.channels, products.channels);
     let block = 2 * S::LANES;
     let blocks = outputs.div_ceil(block);
     let panel = inputs * block;
     assert!(filters.len() >= POSITIONS * blocks * panel);
     // Rows are dealt evenly: sixes and fives instead of sixes and a small rest.
     let calls = tiles.div_ceil(ROWS);
+    let (few, with_one_more) = (tiles / calls, tiles % calls);
     for position in 0..POSITIONS {
         for index in 0..blocks {
             let panel = &filters[(position * blocks + index) * panel..][..panel];
             let columns = block.min(outputs - index * block);
+            let mut first = 0;
             for call in 0..calls {
-                let (first, last) = (call * tiles / calls, (call + 1) * tiles / calls);
-                // SAFETY: tiles first..last exist.
+                ahead.input.read(simd);
+                ahead.beside.read(simd);
+                ahead.output.write(simd);
+                let count = few + usize::from(call < with_one_more);
+                // SAFETY: `count` tiles from `first` on exist.
                 unsafe {
                     let a = transformed.at(position, first, 0);
-                    let c = products.at(position, first, index * block);
-                    match last - first {
-                        6 => rows::<S, 6>(simd, a, inputs, panel, c, outputs, columns),
-                        5 => rows::<S, 5>(simd, a, inputs, panel, c, outputs, columns),
-                        4 => rows::<S, 4>(simd, a, inputs, panel, c, outputs, columns),
-                        3 => rows::<S, 3>(simd, a, inputs, panel, c, outputs, columns),
-                        2 => rows::<S, 2>(simd, a, inputs, panel, c, outputs, columns),
-                        _ => rows::<S, 1>(simd, a, inputs, panel, c, outputs, columns),
+                    let c = products.at(position, first, index);
+                    match count {
+                        6 => rows::<S, 6, INPUTS>(simd, a, inputs, panel, c, outputs, columns),
+                        5 => rows::<S, 5, INPUTS>(simd, a, inputs, panel, c, outputs, columns),
+                        4 => rows::<S, 4, 0>(simd, a, inputs, panel, c, outputs, columns),
+                        3 => rows::<S, 3, 0>(simd, a, inputs, panel, c, outputs, columns),
+                        2 => rows::<S, 2, 0>(simd, a, inputs, panel, c, outputs, columns),
+                        _ => rows::<S, 1, 0>(simd, a, inputs, panel, c, outputs, columns),
                     }
                 }
+                first += count;
             }
         }
     }
@@ -249,7 +301,7 @@ unsafe fn multiply<S: Simd>(
 /// # Safety
 /// `a` and `c` must have `R` rows of `inputs` and `outputs` floats; `columns` of the block exist.
 #[inline(always)]
-unsafe fn rows<S: Simd, const R: usize>(
+unsafe fn rows<S: Simd, const R: usize, const INPUTS: usize>(
     simd: S,
     a: *const f32,
     inputs: usize,
@@ -260,6 +312,7 @@ unsafe fn rows<S: Simd, const R: usize>(
 ) {
     // SAFETY: the caller's promise; a panel has `inputs` rows.
     unsafe {
+        let inputs = if INPUTS == 0 { inputs } else { INPUTS };
         let mut rows = [a; R];
         for (r, row) in rows.iter_mut().enumerate() {
             *row = row.add(r * inputs);

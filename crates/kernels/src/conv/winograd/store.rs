@@ -46,18 +46,32 @@ impl Store<'_> {
         let (rows, columns) = (TILE.min(tiling.height - place.y), TILE.min(tiling.width - place.x));
         let first = ((place.image * tiling.height + place.y) * tiling.width + place.x) * channels;
         assert!(first + (rows - 1) * row + columns * channels <= out.len());
-        for c in (0..channels).step_by(S::LANES) {
-            // SAFETY: the assertion above bounds every pixel, the caller promises the rest.
+        // Written twice so that the loops over a whole tile are unrolled.
+        // SAFETY: the assertion above bounds every pixel, the caller promises the rest.
+        unsafe {
+            let to = Pixels { first, row, rows, columns, out: out.as_mut_ptr() };
+            if (rows, columns) == (TILE, TILE) {
+                self.pixels(simd, products, tile, to.whole(), task);
+            } else {
+                self.pixels(simd, products, tile, to, task);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Store::tile`].
+    #[inline(always)]
+    unsafe fn pixels<S: Simd>(&self, simd: S, products: Positions, tile: usize, to: Pixels, task: usize) {
+        for c in (0..products.channels).step_by(S::LANES) {
+            // SAFETY: the caller's promise.
             unsafe {
-                let to = Pixels { first: first + c, row, channels, rows, columns, out: out.as_mut_ptr() };
-                let pixels = inverse(simd, products, tile, c);
                 match self {
                     Store::Output { epilogue, gather } => {
                         let part = gather.as_ref().map(|gather| gather.task(task));
-                        output(simd, pixels, to, epilogue, c, part, tile == 0);
+                        output(simd, products, tile, to, c, epilogue, part);
                     }
                     Store::Gradient { x, mean, map, gather } => {
-                        gradient(simd, pixels, to, x, mean, map, c, gather.task(task));
+                        gradient(simd, products, tile, to, c, (x, mean, map), gather.task(task));
                     }
                 }
             }
@@ -65,115 +79,130 @@ impl Store<'_> {
     }
 }
 
-/// The pixels of a tile in memory, `LANES` channels of them.
+/// The pixels of a tile in memory.
 #[derive(Clone, Copy)]
 struct Pixels {
     first: usize,
     row: usize,
-    channels: usize,
     rows: usize,
     columns: usize,
     out: *mut f32,
 }
 
-/// `A^T M A`
+impl Pixels {
+    /// The same with a size that the compiler knows.
+    #[inline(always)]
+    fn whole(self) -> Self {
+        Pixels { rows: TILE, columns: TILE, ..self }
+    }
+}
+
+/// `M A`: the vertical half of the way back comes later, row by row, lest sixteen pixels crowd the registers.
 ///
 /// # Safety
 /// `products` holds the tile and `LANES` channels from `c` on.
 #[inline(always)]
-unsafe fn inverse<S: Simd>(simd: S, products: Positions, tile: usize, c: usize) -> [[S::V; TILE]; TILE] {
-    let mut half = [[simd.splat(0.0); TILE]; 6];
+unsafe fn horizontal<S: Simd>(simd: S, products: Positions, tile: usize, c: usize) -> [[S::V; 6]; TILE] {
+    let mut half = [[simd.splat(0.0); 6]; TILE];
     for j in 0..6 {
         let mut m = [simd.splat(0.0); 6];
         for i in 0..6 {
             // SAFETY: the caller's promise.
-            m[i] = unsafe { simd.load(products.at(i * 6 + j, tile, c)) };
+            m[i] = unsafe { simd.load(products.at(i * 6 + j, tile, 0).add(c)) };
         }
-        half[j] = transform::output(simd, m);
+        let m = transform::output(simd, m);
+        for i in 0..TILE {
+            half[i][j] = m[i];
+        }
     }
-    let mut pixels = [[simd.splat(0.0); TILE]; TILE];
-    for i in 0..TILE {
-        pixels[i] =
-            transform::output(simd, [half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]]);
-    }
-    pixels
+    half
 }
 
 /// # Safety
-/// The pixels lie in the output and in the epilogue's residual.
+/// The tile exists; its pixels lie in the output and in the epilogue's residual.
 #[inline(always)]
 unsafe fn output<S: Simd>(
     simd: S,
-    mut pixels: [[S::V; TILE]; TILE],
+    products: Positions,
+    tile: usize,
     to: Pixels,
-    epilogue: &Epilogue,
     c: usize,
+    epilogue: &Epilogue,
     part: Option<MomentPart>,
-    is_first: bool,
 ) {
     let zero = simd.splat(0.0);
     // SAFETY: the caller's promise.
     unsafe {
-        let bias = match epilogue.bias {
-            Some(bias) => simd.load(bias.as_ptr().add(c)),
-            None => zero,
-        };
+        let half = horizontal(simd, products, tile, c);
+        let (mut pivot, mut distances, mut squares) = (zero, zero, zero);
         for i in 0..to.rows {
+            let at = to.first + i * to.row + c;
+            let mut pixels = transform::output(simd, half[i]);
+            if let Some(bias) = epilogue.bias {
+                let bias = simd.load(bias.as_ptr().add(c));
+                for j in 0..to.columns {
+                    pixels[j] = simd.add(pixels[j], bias);
+                }
+            }
+            if let Some(residual) = epilogue.residual {
+                for j in 0..to.columns {
+                    let other = simd.load(residual.as_ptr().add(at + j * products.channels));
+                    pixels[j] = simd.add(pixels[j], other);
+                }
+            }
+            if epilogue.activation == Activation::Relu {
+                for j in 0..to.columns {
+                    pixels[j] = simd.max(pixels[j], zero);
+                }
+            }
             for j in 0..to.columns {
-                let at = to.first + i * to.row + j * to.channels;
-                let mut value = simd.add(pixels[i][j], bias);
-                if let Some(residual) = epilogue.residual {
-                    value = simd.add(value, simd.load(residual.as_ptr().add(at)));
+                simd.store(to.out.add(at + j * products.channels), pixels[j]);
+            }
+            if let Some(part) = part {
+                if i == 0 {
+                    if tile == 0 {
+                        part.begin(simd, c, pixels[0]);
+                    }
+                    pivot = part.pivot(simd, c);
                 }
-                if epilogue.activation == Activation::Relu {
-                    value = simd.max(value, zero);
+                for j in 0..to.columns {
+                    let distance = simd.sub(pixels[j], pivot);
+                    distances = simd.add(distances, distance);
+                    squares = simd.mul_add(distance, distance, squares);
                 }
-                simd.store(to.out.add(at), value);
-                pixels[i][j] = value;
             }
         }
-        let Some(part) = part else { return };
-        if is_first {
-            part.begin(simd, c, pixels[0][0]);
+        if let Some(part) = part {
+            part.add(simd, c, distances, squares);
         }
-        let pivot = part.pivot(simd, c);
-        let (mut distances, mut squares) = (zero, zero);
-        for i in 0..to.rows {
-            for j in 0..to.columns {
-                let distance = simd.sub(pixels[i][j], pivot);
-                distances = simd.add(distances, distance);
-                squares = simd.mul_add(distance, distance, squares);
-            }
-        }
-        part.add(simd, c, distances, squares);
     }
 }
 
 /// # Safety
-/// The pixels lie in the output and in `x`; the map has the channels.
-#[allow(clippy::too_many_arguments)] // what the sums are made of
+/// The tile exists; its pixels lie in the output and in `x`; the map has the channels.
 #[inline(always)]
 unsafe fn gradient<S: Simd>(
     simd: S,
-    pixels: [[S::V; TILE]; TILE],
+    products: Positions,
+    tile: usize,
     to: Pixels,
-    x: &[f32],
-    mean: &[f32],
-    map: &ScaleShift,
     c: usize,
+    (x, mean, map): (&[f32], &[f32], &ScaleShift),
     part: BackwardPart,
 ) {
     let (mut plain, mut centred) = (simd.splat(0.0), simd.splat(0.0));
     // SAFETY: the caller's promise.
     unsafe {
+        let half = horizontal(simd, products, tile, c);
         let (scale, shift) = (simd.load(map.scale.as_ptr().add(c)), simd.load(map.shift.as_ptr().add(c)));
         let mean = simd.load(mean.as_ptr().add(c));
         for i in 0..to.rows {
+            let pixels = transform::output(simd, half[i]);
             for j in 0..to.columns {
-                let at = to.first + i * to.row + j * to.channels;
-                simd.store(to.out.add(at), pixels[i][j]);
+                let at = to.first + i * to.row + j * products.channels + c;
+                simd.store(to.out.add(at), pixels[j]);
                 let x = simd.load(x.as_ptr().add(at));
-                let passed = simd.where_positive(simd.mul_add(x, scale, shift), pixels[i][j]);
+                let passed = simd.where_positive(simd.mul_add(x, scale, shift), pixels[j]);
                 plain = simd.add(plain, passed);
                 centred = simd.mul_add(passed, simd.sub(x, mean), centred);
             }

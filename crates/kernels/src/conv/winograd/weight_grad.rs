@@ -3,20 +3,28 @@
 //! As in the direct form, blocks are dealt to groups by shape alone, accumulators start at zero in each block, and
 //! groups are added in order.
 
-use super::block::{self, Positions, Tiling};
-use super::{POSITIONS, filter, forward};
+use super::block::{self, Lines, Positions, Tiling};
+use super::{POSITIONS, filter};
 use crate::buffer::Buffer;
-use crate::conv::micro::{self, ROWS};
+use crate::conv::micro::ROWS;
 use crate::conv::{ConvShape, Prologue};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Floats that a block's positions of one side may take.
-const BLOCK: usize = 36 << 10;
 /// At most this many partial sums.
 const GROUPS: usize = 16;
 /// Floats that all partial sums together may take: 64 MiB.
 const PARTIALS: usize = 16 << 20;
+
+/// Tiles of a block. With few channels the transformed tiles fit the second-level cache; with many it's the sums that
+/// don't, and more tiles make fewer journeys to them.
+fn block_tiles(channels: usize) -> usize {
+    match channels {
+        ..=16 => 48,
+        17..=32 => 32,
+        _ => 64,
+    }
+}
 
 /// `dw` (OIHW) from the input and the output's gradient.
 pub(crate) fn weight_grad(
@@ -28,7 +36,7 @@ pub(crate) fn weight_grad(
     dw: &mut [f32],
 ) {
     let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
-    let block_rows = tiling.block_rows(forward::block_tiles(shape.in_c.max(shape.out_c), BLOCK));
+    let block_rows = tiling.block_rows(block_tiles(shape.in_c.max(shape.out_c)));
     let tiles = block_rows * tiling.columns();
     let total = tiling.images * tiling.rows();
     let blocks = parallel::pieces(total, block_rows);
@@ -38,8 +46,9 @@ pub(crate) fn weight_grad(
     let mut partials = Buffer::unspecified(groups * partial);
     let shared = Shared::new(&mut partials);
     let init = || {
-        let strip = Buffer::unspecified(tiling.strip_len(shape.in_c));
-        let input = Buffer::unspecified(block::positions_len(tiles, shape.in_c));
+        let strip = Buffer::unspecified(tiling.strip_len(isa.lanes()));
+        let in_stride = shape.in_c.next_multiple_of(2 * isa.lanes());
+        let input = Buffer::unspecified(block::positions_len(tiles, in_stride));
         (strip, input, Buffer::unspecified(block::positions_len(tiles, out_stride)))
     };
     parallel::for_each(groups, init, |(strip, input, gradient), group| {
@@ -48,12 +57,14 @@ pub(crate) fn weight_grad(
         sums.fill(0.0);
         for index in group * blocks / groups..(group + 1) * blocks / groups {
             let rows = parallel::piece(total, block_rows, index);
+            let next = parallel::piece(total, block_rows, (index + 1).min(blocks - 1));
             dispatch(
                 isa,
                 Block {
                     shape,
                     tiling,
                     rows,
+                    next,
                     x,
                     prologue,
                     dy,
@@ -75,6 +86,8 @@ struct Block<'a> {
     shape: &'a ConvShape,
     tiling: Tiling,
     rows: std::ops::Range<usize>,
+    /// Those of the block after it.
+    next: std::ops::Range<usize>,
     x: &'a [f32],
     prologue: Prologue<'a>,
     dy: &'a [f32],
@@ -96,18 +109,12 @@ impl Kernel for Block<'_> {
         let (columns, tile_rows, pixels) = (tiling.columns(), tiling.rows(), tiling.height * tiling.width);
         let tiles = self.rows.len() * columns;
         assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_c * self.out_stride);
-        assert!(self.input.len() >= block::positions_len(self.tiles, in_c));
-        assert!(self.gradient.len() >= block::positions_len(self.tiles, self.out_stride));
-        let input = Positions {
-            start: self.input.as_mut_ptr(),
-            stride: block::position_stride(self.tiles, in_c),
-            channels: in_c,
-        };
-        let gradient = Positions {
-            start: self.gradient.as_mut_ptr(),
-            stride: block::position_stride(self.tiles, out_c),
-            channels: out_c,
-        };
+        let input = Positions::by_panel(self.input.as_mut_ptr(), self.tiles, in_c, S::LANES);
+        let gradient = Positions::by_panel(self.gradient.as_mut_ptr(), self.tiles, out_c, S::LANES);
+        assert!(
+            self.input.len() >= POSITIONS * input.stride
+                && self.gradient.len() >= POSITIONS * gradient.stride
+        );
         for (index, row) in self.rows.clone().enumerate() {
             let (image, tile_row) = (row / tile_rows, row % tile_rows);
             // SAFETY: the assertions above; channels are multiples of LANES, as `applies` asks.
@@ -127,27 +134,29 @@ impl Kernel for Block<'_> {
                 block::transform_gradient(simd, &tiling, dy, tile_row, gradient, index * columns);
             }
         }
-        let calls = in_c.div_ceil(ROWS);
+        let (panels_in, panels_out) = (in_c.div_ceil(2 * S::LANES), out_c.div_ceil(2 * S::LANES));
+        let next = tiling.pixels(self.next);
+        let calls = POSITIONS * panels_in * panels_out;
+        let mut next_x = Lines::new(&self.x[next.start * in_c..next.end * in_c], calls);
+        let mut next_dy = Lines::new(&self.dy[next.start * out_c..next.end * out_c], calls);
         for position in 0..POSITIONS {
-            for column in (0..out_c).step_by(2 * S::LANES) {
-                let width = (2 * S::LANES).min(out_c - column);
-                for call in 0..calls {
-                    let (first, last) = (call * in_c / calls, (call + 1) * in_c / calls);
-                    // SAFETY: channels first..last and the block's columns exist; rows of sums are padded.
+            for panel_out in 0..panels_out {
+                for panel_in in 0..panels_in {
+                    next_x.read(simd);
+                    next_dy.read(simd);
+                    let first = panel_in * 2 * S::LANES;
+                    let at = (position * in_c + first) * self.out_stride + panel_out * 2 * S::LANES;
+                    // SAFETY: the panels exist; rows of sums are padded to whole panels.
                     unsafe {
-                        let a = input.at(position, 0, first).cast_const();
-                        let dy = gradient.at(position, 0, column).cast_const();
-                        let to =
-                            self.sums.as_mut_ptr().add((position * in_c + first) * self.out_stride + column);
-                        let (a, dy) = ((a, in_c), (dy, out_c));
-                        match last - first {
-                            6 => rows::<S, 6>(simd, a, dy, tiles, width, to, self.out_stride),
-                            5 => rows::<S, 5>(simd, a, dy, tiles, width, to, self.out_stride),
-                            4 => rows::<S, 4>(simd, a, dy, tiles, width, to, self.out_stride),
-                            3 => rows::<S, 3>(simd, a, dy, tiles, width, to, self.out_stride),
-                            2 => rows::<S, 2>(simd, a, dy, tiles, width, to, self.out_stride),
-                            _ => rows::<S, 1>(simd, a, dy, tiles, width, to, self.out_stride),
-                        }
+                        panel(
+                            simd,
+                            input.at(position, 0, panel_in),
+                            gradient.at(position, 0, panel_out),
+                            tiles,
+                            (2 * S::LANES).min(in_c - first),
+                            self.sums.as_mut_ptr().add(at),
+                            self.out_stride,
+                        );
                     }
                 }
             }
@@ -155,34 +164,72 @@ impl Kernel for Block<'_> {
     }
 }
 
-/// Adds `R` input channels by one block of output channels, summed over the block's tiles.
+/// Adds one panel of input channels by one of output channels, summed over the block's tiles.
 ///
 /// # Safety
-/// `a` and `dy` (with their strides) must have `tiles` rows, `to` `R` rows padded to whole vectors.
+/// `a` and `dy` must be panels of `tiles` tiles; `to` must have `inputs` rows of a whole panel.
+#[inline(always)]
+unsafe fn panel<S: Simd>(
+    simd: S,
+    a: *const f32,
+    dy: *const f32,
+    tiles: usize,
+    inputs: usize,
+    to: *mut f32,
+    stride: usize,
+) {
+    // Rows are dealt evenly: sixteen as 6 + 5 + 5.
+    let calls = inputs.div_ceil(ROWS);
+    let (few, with_one_more) = (inputs / calls, inputs % calls);
+    let mut first = 0;
+    for call in 0..calls {
+        let count = few + usize::from(call < with_one_more);
+        // SAFETY: `count` rows from `first` on exist.
+        unsafe {
+            let (a, to) = (a.add(first), to.add(first * stride));
+            match count {
+                6 => rows::<S, 6>(simd, a, dy, tiles, to, stride),
+                5 => rows::<S, 5>(simd, a, dy, tiles, to, stride),
+                4 => rows::<S, 4>(simd, a, dy, tiles, to, stride),
+                3 => rows::<S, 3>(simd, a, dy, tiles, to, stride),
+                2 => rows::<S, 2>(simd, a, dy, tiles, to, stride),
+                _ => rows::<S, 1>(simd, a, dy, tiles, to, stride),
+            }
+        }
+        first += count;
+    }
+}
+
+/// `R` rows of [`panel`]. Accumulators start at zero, which keeps the error of long sums down.
+///
+/// # Safety
+/// As [`panel`].
 #[inline(always)]
 unsafe fn rows<S: Simd, const R: usize>(
     simd: S,
-    (a, a_stride): (*const f32, usize),
-    (dy, dy_stride): (*const f32, usize),
+    a: *const f32,
+    dy: *const f32,
     tiles: usize,
-    width: usize,
     to: *mut f32,
-    to_stride: usize,
+    stride: usize,
 ) {
+    let mut acc = [[simd.splat(0.0); 2]; R];
     // SAFETY: the caller's promise.
     unsafe {
-        let acc: [[S::V; 2]; R] = micro::inputs_by_outputs(
-            simd,
-            a,
-            dy,
-            (0..tiles).map(|tile| (tile * a_stride, tile * dy_stride)),
-            width,
-        );
-        for (r, row) in acc.into_iter().enumerate() {
-            let to = to.add(r * to_stride);
-            simd.store(to, simd.add(simd.load(to), row[0]));
+        for tile in 0..tiles {
+            let (a, dy) = (a.add(tile * 2 * S::LANES), dy.add(tile * 2 * S::LANES));
+            let (b0, b1) = (simd.load(dy), simd.load(dy.add(S::LANES)));
+            for r in 0..R {
+                let x = simd.splat(*a.add(r));
+                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
+                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+            }
+        }
+        for r in 0..R {
+            let to = to.add(r * stride);
+            simd.store(to, simd.add(simd.load(to), acc[r][0]));
             let to = to.add(S::LANES);
-            simd.store(to, simd.add(simd.load(to), row[1]));
+            simd.store(to, simd.add(simd.load(to), acc[r][1]));
         }
     }
 }

@@ -4,29 +4,86 @@
 //! Threads take tickets from a counter. Results therefore don't depend on who runs what, as long as tasks
 //! write to places of their own; sums across tasks are added afterwards in the tasks' order.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod team;
 
-/// Runs `work(scratch, task)` for every task in `0..tasks` on the current rayon pool.
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use team::Team;
+
+thread_local! {
+    /// The team of [`with_threads`], if this thread is inside of it.
+    static OWN: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
+}
+static EVERYBODYS: OnceLock<Arc<Team>> = OnceLock::new();
+
+/// Sets how many threads kernels use, the caller's included, for the rest of the process. `false` if they have
+/// started already, with a number of their own (one a core).
+pub fn set_threads(threads: usize) -> bool {
+    let mut first = false;
+    EVERYBODYS.get_or_init(|| {
+        first = true;
+        Arc::new(Team::new(threads))
+    });
+    first
+}
+
+/// How many threads kernels called from this thread use.
+pub fn threads() -> usize {
+    current().threads()
+}
+
+/// Runs `f`, whose kernels use `threads` threads of their own.
+pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Team>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OWN.set(self.0.take());
+        }
+    }
+    let _restore = Restore(OWN.replace(Some(Arc::new(Team::new(threads)))));
+    f()
+}
+
+fn current() -> Arc<Team> {
+    let everybodys = || {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        EVERYBODYS.get_or_init(|| Arc::new(Team::new(cores))).clone()
+    };
+    OWN.with_borrow(Option::clone).unwrap_or_else(everybodys)
+}
+
+/// Runs `work(scratch, task)` for every task in `0..tasks`, on as many threads as [`threads`] says.
 ///
 /// Each thread makes one `scratch` with `init` and keeps it for all its tasks.
 pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut T, usize) + Sync) {
-    if tasks <= 1 || rayon::current_num_threads() == 1 {
-        let mut scratch = init();
-        (0..tasks).for_each(|task| work(&mut scratch, task));
+    for_each_ahead(tasks, init, |scratch, task, _| work(scratch, task));
+}
+
+/// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if any: its input can be
+/// fetched into cache meanwhile.
+pub fn for_each_ahead<T>(
+    tasks: usize,
+    init: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize, Option<usize>) + Sync,
+) {
+    if tasks == 0 {
         return;
     }
     let ticket = AtomicUsize::new(0);
-    rayon::broadcast(|_| {
-        let mut next = ticket.fetch_add(1, Ordering::Relaxed);
-        if next >= tasks {
-            return;
-        }
+    let take = || Some(ticket.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < tasks);
+    let job = || {
+        let Some(mut task) = take() else { return };
         let mut scratch = init();
-        while next < tasks {
-            work(&mut scratch, next);
-            next = ticket.fetch_add(1, Ordering::Relaxed);
+        loop {
+            let next = take();
+            work(&mut scratch, task, next);
+            let Some(next) = next else { return };
+            task = next;
         }
-    });
+    };
+    if tasks == 1 { job() } else { current().run(&job) }
 }
 
 /// A mutable slice that tasks write to at places they don't share.
@@ -88,9 +145,8 @@ mod tests {
     #[test]
     fn every_task_runs_once_on_any_number_of_threads() {
         for threads in [1, 2, 5] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let counts: Vec<AtomicUsize> = (0..37).map(|_| AtomicUsize::new(0)).collect();
-            pool.install(|| {
+            with_threads(threads, || {
                 for_each(
                     37,
                     || (),

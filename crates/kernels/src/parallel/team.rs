@@ -1,0 +1,255 @@
+//! A team of threads that wait for work awake.
+//!
+//! A step of training is a thousand short parallel passes, with a few microseconds between them. Waking a sleeping
+//! thread takes longer than many of these passes, so helpers spin for a while before they sleep, the caller works
+//! along, and nobody waits for a helper that came too late to find any work.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// How often a helper looks for work before it sleeps: about a tenth of a millisecond.
+const PATIENCE: usize = 4000;
+/// Looks between which a waiting thread lets others run, who may be what it waits for.
+const POLITENESS: usize = 256;
+
+/// The state is one number: the job's serial in the upper bits, then whether helpers may join, then how many did.
+const OPEN: usize = 1 << 15;
+const JOINED: usize = OPEN - 1;
+const SERIAL: usize = OPEN << 1;
+
+/// The caller and its helpers.
+pub(super) struct Team {
+    common: Arc<Common>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+struct Common {
+    state: AtomicUsize,
+    /// The job, while the state is open or somebody is joined.
+    job: Mutex<Option<Job>>,
+    /// Helpers asleep; guards the decision to sleep.
+    asleep: Mutex<usize>,
+    wake: Condvar,
+    quit: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    /// One job at a time.
+    busy: Mutex<()>,
+}
+
+#[derive(Clone, Copy)]
+struct Job(*const (dyn Fn() + Sync));
+// SAFETY: the pointee is Sync, and `Team::run` keeps it alive until every helper that joined has left.
+unsafe impl Send for Job {}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Team {
+    /// A team of `threads`, the caller being one of them.
+    pub(super) fn new(threads: usize) -> Self {
+        let common = Arc::new(Common {
+            state: AtomicUsize::new(0),
+            job: Mutex::new(None),
+            asleep: Mutex::new(0),
+            wake: Condvar::new(),
+            quit: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+            busy: Mutex::new(()),
+        });
+        let helpers = (1..threads.min(JOINED))
+            .map_while(|index| {
+                let common = common.clone();
+                // A system that gives no more threads gets its work done by fewer.
+                std::thread::Builder::new().name(format!("kernels-{index}")).spawn(move || common.help()).ok()
+            })
+            .collect();
+        Team { common, helpers }
+    }
+
+    /// Threads that can work at once.
+    pub(super) fn threads(&self) -> usize {
+        self.helpers.len() + 1
+    }
+
+    /// Calls `job` on this thread and on every helper that comes before this thread is done with it. If another thread
+    /// has the team, or the caller is a helper itself, only here.
+    pub(super) fn run(&self, job: &(dyn Fn() + Sync)) {
+        if self.helpers.is_empty() {
+            return job();
+        }
+        let Ok(_busy) = self.common.busy.try_lock() else { return job() };
+        // SAFETY: only the lifetime changes; `close` below waits for whoever uses the job, also when it panics.
+        let job_anywhere: *const (dyn Fn() + Sync) = unsafe { std::mem::transmute(job) };
+        self.common.open(Job(job_anywhere));
+        let own = catch_unwind(AssertUnwindSafe(job));
+        self.common.close();
+        let theirs = lock(&self.common.panic).take();
+        if let Err(panic) = own {
+            resume_unwind(panic);
+        }
+        if let Some(panic) = theirs {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Common {
+    /// Lets helpers join `job`.
+    fn open(&self, job: Job) {
+        *lock(&self.job) = Some(job);
+        let serial = self.state.load(Ordering::Relaxed) & !(SERIAL - 1);
+        // SeqCst, here and in `help`: either the helper that goes to sleep sees this, or `asleep` below counts it.
+        self.state.store(serial.wrapping_add(SERIAL) | OPEN, Ordering::SeqCst);
+        if *lock(&self.asleep) > 0 {
+            self.wake.notify_all();
+        }
+    }
+
+    /// Lets nobody join any more, and waits for those who did.
+    fn close(&self) {
+        self.state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut looks = 0;
+        while self.state.load(Ordering::Acquire) & JOINED != 0 {
+            pause(&mut looks);
+        }
+        *lock(&self.job) = None;
+    }
+
+    /// What a helper does all its life.
+    fn help(&self) {
+        let mut last = 0;
+        let mut looks = 0;
+        while self.quit.load(Ordering::Relaxed) == 0 {
+            let state = self.state.load(Ordering::SeqCst);
+            let serial = state & !(SERIAL - 1);
+            if state & OPEN != 0 && serial != last {
+                if self.state.compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+                {
+                    last = serial;
+                    self.work();
+                    self.state.fetch_sub(1, Ordering::AcqRel);
+                }
+                looks = 0;
+            } else if looks < PATIENCE {
+                pause(&mut looks);
+            } else {
+                self.sleep(last);
+                looks = 0;
+            }
+        }
+    }
+
+    fn work(&self) {
+        let Some(Job(job)) = *lock(&self.job) else { return };
+        // SAFETY: this helper has joined, so `close` in `Team::run`, whose caller owns the job, waits for it.
+        let job = unsafe { &*job };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
+            *lock(&self.panic) = Some(panic);
+        }
+    }
+
+    /// Sleeps until there is a job that isn't the `last` one.
+    fn sleep(&self, last: usize) {
+        let mut asleep = lock(&self.asleep);
+        *asleep += 1;
+        while self.quit.load(Ordering::SeqCst) == 0 {
+            let state = self.state.load(Ordering::SeqCst);
+            if state & OPEN != 0 && state & !(SERIAL - 1) != last {
+                break;
+            }
+            asleep = self.wake.wait(asleep).unwrap_or_else(PoisonError::into_inner);
+        }
+        *asleep -= 1;
+    }
+}
+
+/// Waits a few cycles, or now and then until the system has let others run.
+fn pause(looks: &mut usize) {
+    *looks += 1;
+    if looks.is_multiple_of(POLITENESS) {
+        std::thread::yield_now();
+    } else {
+        std::hint::spin_loop();
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.common.quit.store(1, Ordering::SeqCst);
+        drop(lock(&self.common.asleep));
+        self.common.wake.notify_all();
+        for helper in self.helpers.drain(..) {
+            // A helper catches what its jobs do.
+            let _ = helper.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_and_every_helper_run_a_job_that_waits_for_them() {
+        for threads in [1, 2, 4] {
+            let team = Team::new(threads);
+            for _ in 0..100 {
+                let here = AtomicUsize::new(0);
+                team.run(&|| {
+                    here.fetch_add(1, Ordering::SeqCst);
+                    while here.load(Ordering::SeqCst) < threads {
+                        std::thread::yield_now();
+                    }
+                });
+                assert_eq!(here.load(Ordering::SeqCst), threads);
+            }
+        }
+    }
+
+    #[test]
+    fn helpers_that_slept_come_back() {
+        let team = Team::new(2);
+        for _ in 0..3 {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            let here = AtomicUsize::new(0);
+            team.run(&|| {
+                here.fetch_add(1, Ordering::SeqCst);
+                while here.load(Ordering::SeqCst) < 2 {
+                    std::thread::yield_now();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_job_inside_a_job_runs_where_it_is() {
+        let team = Team::new(2);
+        let inner = AtomicUsize::new(0);
+        let outer = AtomicUsize::new(0);
+        team.run(&|| {
+            outer.fetch_add(1, Ordering::SeqCst);
+            team.run(&|| {
+                inner.fetch_add(1, Ordering::SeqCst);
+            });
+        });
+        assert_eq!(inner.into_inner(), outer.into_inner());
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_team_goes_on() {
+        let team = Team::new(3);
+        for _ in 0..10 {
+            let caught = catch_unwind(AssertUnwindSafe(|| team.run(&|| panic!("on purpose"))));
+            assert!(caught.is_err());
+        }
+        let here = AtomicUsize::new(0);
+        team.run(&|| {
+            here.fetch_add(1, Ordering::SeqCst);
+        });
+        assert!(here.into_inner() >= 1);
+    }
+}
