@@ -15,6 +15,11 @@ impl Classifier for Net {
         self.0.forward(images, mode)
     }
 
+    fn evaluator(&self) -> Box<dyn Fn(&Tensor) -> Result<Tensor> + '_> {
+        let ready = self.0.network().for_inference();
+        Box::new(move |images| ready.logits(images))
+    }
+
     fn variables(&self) -> &BTreeMap<String, Var> {
         self.0.variables()
     }

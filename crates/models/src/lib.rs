@@ -18,6 +18,7 @@
 //! ```
 
 pub mod checkpoint;
+mod inference;
 mod init;
 mod model;
 mod network;
@@ -25,6 +26,7 @@ pub mod registry;
 mod spec;
 pub mod summary;
 
+pub use inference::Inference;
 pub use model::Model;
 pub use network::Network;
 pub use spec::{Family, Spec, Stage};

@@ -76,13 +76,18 @@ fn logits_are_pytorchs() {
         let model = model(name, &golden)?;
         let [n, c, h, w] = golden.input;
         let images = Tensor::from_vec(recipe::batch(n, h, w), (n, c, h, w), &Device::Cpu).map_err(text)?;
-        let logits = model.forward(&images, Mode::Eval).map_err(text)?;
-        let logits = logits.flatten_all().and_then(|logits| logits.to_vec1::<f32>()).map_err(text)?;
         let expected = golden.logits.concat();
         // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits.
         let size = (expected.iter().map(|e| e * e).sum::<f64>() / expected.len() as f64).sqrt();
-        let worst = resnet_testing::max_relative_to_norm(&logits, &expected);
-        eprintln!("{name}: largest difference {worst:.2e} of the logits' root mean square");
-        compare(&logits, &expected, 1e-5 * size, 1e-4)
+        let ready = model.network().for_inference();
+        for (how, logits) in
+            [("recorded", model.forward(&images, Mode::Eval)), ("folded", ready.logits(&images))]
+        {
+            let logits = logits.and_then(|logits| logits.flatten_all()?.to_vec1::<f32>()).map_err(text)?;
+            let worst = resnet_testing::max_relative_to_norm(&logits, &expected);
+            eprintln!("{name}, {how}: largest difference {worst:.2e} of the logits' root mean square");
+            compare(&logits, &expected, 1e-5 * size, 1e-4).map_err(|fault| format!("{how}: {fault}"))?;
+        }
+        Ok(())
     });
 }

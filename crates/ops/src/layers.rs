@@ -106,7 +106,17 @@ pub(crate) fn convolution(
     } else {
         format!("conv {kernel}x{kernel} / {}", config.stride)
     };
-    graph.push(Conv { name: name.to_owned(), kind, x, y, weight, bias: None, residual: None, shape });
+    graph.push(Conv {
+        name: name.to_owned(),
+        kind,
+        x,
+        y,
+        weight,
+        bias: None,
+        residual: None,
+        activation: Activation::Identity,
+        shape,
+    });
     Ok(y)
 }
 
@@ -271,6 +281,7 @@ pub(crate) fn product(
         weight,
         bias,
         residual: None,
+        activation: Activation::Identity,
         shape,
     });
     Ok(y)

@@ -33,7 +33,7 @@ mod steps;
 pub use functions::{
     add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu, zero_pad_shortcut,
 };
-pub use graph::{Graph, LayerInfo, Plan, Shape, Value};
+pub use graph::{Graph, Inference, LayerInfo, Plan, Shape, Value};
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::softmax_cross_entropy;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};

@@ -331,3 +331,41 @@ fn layers_tell_names_kinds_shapes_parameters_and_multiply_adds() -> Result<()> {
     assert_eq!(plan.parameters(), 3 * 8 * 9 + 16 + 64 + 90);
     Ok(())
 }
+
+/// v1's unit, v2's and a bias: everything that folding knows, on running statistics that are not the identity.
+#[test]
+fn inference_is_evaluation() -> Result<()> {
+    let layers = Layers::new()?;
+    let x = tensor(1, &[3, 5, 9, 7]);
+    let [norm1, norm2] = [&layers.norms[0].layer, &layers.norms[1].layer];
+    type Record<'a> = &'a dyn Fn(&mut Graph, Value) -> Result<Value>;
+    let original: Record = &|graph, x| {
+        let y = layers.convs[0].record(graph, x)?;
+        let y = norm1.record_relu(graph, y)?;
+        let y = layers.convs[1].record(graph, y)?;
+        let y = norm2.record(graph, y)?;
+        graph.add_relu(x, y)
+    };
+    let pre_activated: Record = &|graph, x| {
+        let y = norm1.record_relu(graph, x)?;
+        let y = layers.convs[0].record(graph, y)?;
+        let y = norm2.record_relu(graph, y)?;
+        let y = layers.convs[1].record(graph, y)?;
+        graph.add(x, y)
+    };
+    let rectified: Record = &|graph, x| {
+        let y = layers.convs[0].record(graph, x)?;
+        let y = graph.relu(y);
+        let z = layers.convs[1].record(graph, x)?;
+        graph.add(z, y)
+    };
+    for (what, record, steps) in
+        [("original", original, 2), ("pre-activated", pre_activated, 3), ("rectified", rectified, 2)]
+    {
+        let plan = plan(&[&x], |graph, inputs| record(graph, inputs[0]))?;
+        let ready = plan.for_inference()?;
+        assert_same(what, &ready.run(&x)?, &plan.run(&[&x], Mode::Eval)?);
+        assert_eq!(ready.layers().len(), steps, "{what}: not folded: {:?}", ready.layers());
+    }
+    Ok(())
+}

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use resnet_data::{Augmentation, Batch, ImageSet, LastBatch, Loader, LoaderConfig, Normalisation, Order};
-use resnet_ops::Mode;
 use resnet_record::Scores;
 
 use crate::{Classifier, Error};
@@ -60,6 +59,7 @@ pub fn evaluate(
         },
     )?;
     let device = device_of(model);
+    let logits_of = model.evaluator();
     let start = Instant::now();
     let (mut images, mut top1, mut top5, mut loss) = (0u64, 0u64, 0u64, 0f64);
     let mut width = 0;
@@ -68,7 +68,7 @@ pub fn evaluate(
     }
     for batch in loader.epoch(0, 0) {
         let (x, labels) = tensors_of(batch, &device).map_err(Error::compute("loading a batch"))?;
-        let logits = model.logits(&x, Mode::Eval).map_err(Error::compute("evaluating the network"))?;
+        let logits = logits_of(&x).map_err(Error::compute("evaluating the network"))?;
         let (rows, classes) = rows_of(&logits, &labels)?;
         for (row, &label) in rows.chunks_exact(classes).zip(&labels) {
             let Some(rank) = rank(row, label as usize) else {

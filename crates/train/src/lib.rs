@@ -87,6 +87,11 @@ pub trait Classifier: Sync {
     /// Whatever the network's operations report.
     fn logits(&self, images: &Tensor, mode: Mode) -> candle_core::Result<Tensor>;
 
+    /// The same in `Mode::Eval` for many batches, with the weights of now: a place to prepare them once.
+    fn evaluator(&self) -> Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + '_> {
+        Box::new(|images| self.logits(images, Mode::Eval))
+    }
+
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running statistics.
     ///
     /// Those that get no gradient from a backward pass (running statistics) are saved and loaded, and left alone by the

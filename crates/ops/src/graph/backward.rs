@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::norm::Accumulate;
+use resnet_kernels::norm::{Accumulate, BackwardSums};
 use resnet_kernels::{Buffer, Isa, pointwise};
 
 use super::forward::{Loadable, NormState, Slots};
@@ -20,6 +20,8 @@ pub(crate) struct Backward<'a> {
     flat: &'a [f32],
     slots: Slots,
     gradients: Vec<Option<Arc<Buffer>>>,
+    /// What a convolution summed over its input's gradient for the batch norm that made that input.
+    sums: Vec<Option<BackwardSums>>,
     wanted: Vec<bool>,
     tape: &'a Tape,
     flat_gradient: Vec<f32>,
@@ -65,6 +67,21 @@ impl Backward<'_> {
     /// Takes the gradient of `value`; `None` if nothing downstream depends on it.
     pub(crate) fn take(&mut self, value: Value) -> Option<Arc<Buffer>> {
         self.gradients[value.0].take()
+    }
+
+    /// Whether the gradient that the only reader of `value` gives is all of it, so that sums over it are final.
+    pub(crate) fn is_only_reader(&self, value: Value) -> bool {
+        self.plan.readers[value.0] == 1 && self.plan.output != value
+    }
+
+    /// Leaves sums over the gradient of `value` for the batch norm that made it.
+    pub(crate) fn give_sums(&mut self, value: Value, sums: Option<BackwardSums>) {
+        self.sums[value.0] = sums;
+    }
+
+    /// Takes what [`Backward::give_sums`] left.
+    pub(crate) fn take_sums(&mut self, value: Value) -> Option<BackwardSums> {
+        self.sums[value.0].take()
     }
 
     /// A buffer of a value's size, contents unspecified.
@@ -128,6 +145,7 @@ pub(super) fn run(
         flat,
         slots,
         gradients: vec![None; plan.shapes.len()],
+        sums: vec![None; plan.shapes.len()],
         wanted: plan.wanted(tape),
         tape,
         flat_gradient: vec![0.0; flat.len()],

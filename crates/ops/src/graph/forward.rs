@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::Prologue;
+use resnet_kernels::conv::{Filters, Prologue, Statistics};
 use resnet_kernels::norm::{self, Activation, Moments, ScaleShift};
 use resnet_kernels::{Buffer, Isa};
 
+use super::inference::Ready;
 use super::plan::Plan;
 use super::{Param, Value};
 use crate::Mode;
@@ -27,6 +28,8 @@ pub(crate) struct NormState {
 pub(super) struct Slot {
     pub(super) written: Option<Arc<Buffer>>,
     pub(super) recipe: Option<(Value, Arc<NormState>)>,
+    /// Its moments, if whoever wrote it gathered them.
+    pub(super) moments: Option<Moments>,
 }
 
 /// All values of a run.
@@ -63,7 +66,8 @@ impl Slots {
 /// A convolution's input.
 pub(crate) struct Loadable {
     pub(crate) buffer: Arc<Buffer>,
-    state: Option<Arc<NormState>>,
+    /// The batch norm and ReLU to apply to it, if any.
+    pub(crate) state: Option<Arc<NormState>>,
 }
 
 impl Loadable {
@@ -82,12 +86,30 @@ pub(crate) struct Forward<'a> {
     pub(super) plan: &'a Plan,
     pub(super) flat: &'a [f32],
     pub(super) slots: Slots,
+    /// What was prepared, for inference.
+    pub(super) ready: Option<&'a Ready>,
 }
 
 impl Forward<'_> {
     /// A parameter's values.
     pub(crate) fn param(&self, param: Param) -> &[f32] {
         &self.flat[self.plan.param_range(param)]
+    }
+
+    /// A convolution's filters, if they were packed beforehand; `value` is its output.
+    pub(crate) fn ready_filters(&self, value: Value) -> Option<Arc<Filters>> {
+        self.ready?.filters[value.0].clone()
+    }
+
+    /// A batch norm's state, if it was worked out beforehand; `value` is its output.
+    pub(crate) fn ready_norm(&self, value: Value) -> Option<Arc<NormState>> {
+        self.ready?.norms[value.0].clone()
+    }
+
+    /// Pixels of a value, over all pictures.
+    pub(crate) fn pixels(&self, value: Value) -> usize {
+        let shape = self.plan.shapes[value.0];
+        shape.images() * shape.pixels()
     }
 
     /// A value in memory.
@@ -111,14 +133,35 @@ impl Forward<'_> {
         Buffer::unspecified(self.plan.shapes[value.0].len())
     }
 
+    /// Whether a step that writes `value` is to gather its moments: a batch norm will ask for them.
+    pub(crate) fn statistics(&self, value: Value) -> Statistics {
+        match self.mode {
+            Mode::Train if self.plan.normalised[value.0] => Statistics::Gather,
+            _ => Statistics::Skip,
+        }
+    }
+
+    /// The moments of a value, gathered by whoever wrote it or else computed now.
+    pub(crate) fn moments(&mut self, value: Value) -> Moments {
+        match self.slots.0[value.0].moments.clone() {
+            Some(moments) => moments,
+            None => norm::moments(self.isa, &self.read(value), self.plan.shapes[value.0].channels()),
+        }
+    }
+
     /// Sets a value.
     pub(crate) fn write(&mut self, value: Value, buffer: Buffer) {
         self.slots.0[value.0].written = Some(Arc::new(buffer));
     }
 
+    /// Notes the moments of a value.
+    pub(crate) fn write_moments(&mut self, value: Value, moments: Option<Moments>) {
+        self.slots.0[value.0].moments = moments;
+    }
+
     /// Sets a value to be computed when it is loaded.
-    pub(crate) fn write_recipe(&mut self, value: Value, source: Value, state: NormState) {
-        self.slots.0[value.0].recipe = Some((source, Arc::new(state)));
+    pub(crate) fn write_recipe(&mut self, value: Value, source: Value, state: Arc<NormState>) {
+        self.slots.0[value.0].recipe = Some((source, state));
     }
 }
 
@@ -130,22 +173,45 @@ pub(super) fn run(
     mode: Mode,
     keep: bool,
 ) -> Result<(Arc<Buffer>, Slots)> {
-    let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
-    for (value, buffer) in plan.inputs.iter().zip(inputs) {
-        slots.0[value.0].written = Some(Arc::new(buffer));
-    }
-    let mut forward = Forward { isa: Isa::best(), mode, plan, flat, slots };
-    for (index, step) in plan.steps.iter().enumerate() {
-        step.forward(&mut forward)?;
-        for value in step.inputs() {
-            forget(&mut forward.slots, plan, value, index, keep);
-        }
-    }
+    let mut forward = start(plan, inputs, flat, mode, None);
+    all_steps(&mut forward, keep)?;
     let output = forward.read(plan.output);
     if !keep || !plan.kept[plan.output.0] {
         forward.slots.0[plan.output.0].written = None;
     }
     Ok((output, forward.slots))
+}
+
+/// Runs all steps with what was prepared for inference; keeps nothing.
+pub(super) fn run_ready(plan: &Plan, input: Buffer, flat: &[f32], ready: &Ready) -> Result<Arc<Buffer>> {
+    let mut forward = start(plan, vec![input], flat, Mode::Eval, Some(ready));
+    all_steps(&mut forward, false)?;
+    Ok(forward.read(plan.output))
+}
+
+fn start<'a>(
+    plan: &'a Plan,
+    inputs: Vec<Buffer>,
+    flat: &'a [f32],
+    mode: Mode,
+    ready: Option<&'a Ready>,
+) -> Forward<'a> {
+    let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
+    for (value, buffer) in plan.inputs.iter().zip(inputs) {
+        slots.0[value.0].written = Some(Arc::new(buffer));
+    }
+    Forward { isa: Isa::best(), mode, plan, flat, slots, ready }
+}
+
+fn all_steps(forward: &mut Forward, keep: bool) -> Result<()> {
+    let plan = forward.plan;
+    for (index, step) in plan.steps.iter().enumerate() {
+        step.forward(forward)?;
+        for value in step.inputs() {
+            forget(&mut forward.slots, plan, value, index, keep);
+        }
+    }
+    Ok(())
 }
 
 /// Gives back the memory of `value`, and of the source it may be a recipe over, after its last use at `index`.

@@ -3,6 +3,7 @@
 mod backward;
 mod forward;
 mod fuse;
+mod inference;
 mod node;
 mod plan;
 
@@ -13,6 +14,7 @@ use candle_core::{Result, Tensor, TensorId, bail};
 
 pub(crate) use backward::Backward;
 pub(crate) use forward::{Forward, NormState};
+pub use inference::Inference;
 pub use plan::{LayerInfo, Plan};
 
 use crate::steps::Step;

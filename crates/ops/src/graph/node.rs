@@ -170,7 +170,7 @@ impl CustomOp3 for Node {
     }
 }
 
-fn contiguous<'a>(storage: &'a CpuStorage, at: &Layout) -> Result<&'a [f32]> {
+pub(super) fn contiguous<'a>(storage: &'a CpuStorage, at: &Layout) -> Result<&'a [f32]> {
     let values = storage.as_slice::<f32>()?;
     match at.contiguous_offsets() {
         Some((start, end)) => Ok(&values[start..end]),
@@ -178,13 +178,13 @@ fn contiguous<'a>(storage: &'a CpuStorage, at: &Layout) -> Result<&'a [f32]> {
     }
 }
 
-fn channels_last(values: &[f32], shape: Shape) -> Buffer {
+pub(super) fn channels_last(values: &[f32], shape: Shape) -> Buffer {
     let mut buffer = Buffer::unspecified(values.len());
     layout::nchw_to_nhwc(values, &mut buffer, shape.images(), shape.channels(), shape.pixels());
     buffer
 }
 
-fn channels_first(buffer: &[f32], shape: Shape) -> Vec<f32> {
+pub(super) fn channels_first(buffer: &[f32], shape: Shape) -> Vec<f32> {
     let mut values = vec![0.0; buffer.len()];
     layout::nhwc_to_nchw(buffer, &mut values, shape.images(), shape.channels(), shape.pixels());
     values

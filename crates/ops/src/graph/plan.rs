@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
+use super::fuse;
 use super::node::{self, Tape};
 use super::{Graph, Param, Shape, Value};
 use crate::Mode;
@@ -38,12 +39,27 @@ pub struct Plan {
     pub(super) last_use: Vec<usize>,
     /// Whether backward reads a value.
     pub(super) kept: Vec<bool>,
+    /// How many steps read a value.
+    pub(super) readers: Vec<usize>,
+    /// Whether a batch norm reads a value, and so wants its statistics.
+    pub(super) normalised: Vec<bool>,
 }
 
 impl Plan {
     pub(super) fn new(graph: Graph, output: Value) -> Self {
         let Graph { mut steps, shapes, inputs, params, .. } = graph;
-        super::fuse::fold_residuals(&mut steps, shapes.len(), output);
+        fuse::fold_into_store(&mut steps, shapes.len(), output, fuse::Relu::Keep);
+        Plan::of_steps(steps, shapes, inputs, params, output)
+    }
+
+    /// A plan of rewritten steps.
+    pub(super) fn of_steps(
+        steps: Vec<Step>,
+        shapes: Vec<Shape>,
+        inputs: Vec<Value>,
+        params: Vec<Tensor>,
+        output: Value,
+    ) -> Self {
         let mut offsets = vec![0];
         for param in &params {
             offsets.push(offsets[offsets.len() - 1] + param.elem_count());
@@ -51,6 +67,8 @@ impl Plan {
         let mut plan = Plan {
             last_use: vec![0; shapes.len()],
             kept: vec![false; shapes.len()],
+            readers: vec![0; shapes.len()],
+            normalised: vec![false; shapes.len()],
             steps,
             shapes,
             inputs,
@@ -66,6 +84,8 @@ impl Plan {
         for (index, step) in self.steps.iter().enumerate() {
             for input in step.inputs() {
                 self.last_use[input.0] = index;
+                self.readers[input.0] += 1;
+                self.normalised[input.0] |= matches!(step, Step::Norm(_));
             }
             for value in step.kept() {
                 self.kept[value.0] = true;
@@ -126,6 +146,15 @@ impl Plan {
     /// # Errors
     /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was recorded with.
     pub fn run(self: &Arc<Self>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
+        self.check_inputs(inputs)?;
+        for param in &self.params {
+            check(param)?;
+        }
+        node::apply(self.clone(), inputs, mode)
+    }
+
+    /// Whether `inputs` are what the plan was recorded for.
+    pub(super) fn check_inputs(&self, inputs: &[&Tensor]) -> Result<()> {
         if inputs.len() != self.inputs.len() {
             bail!("the plan takes {} inputs, not {}", self.inputs.len(), inputs.len());
         }
@@ -134,11 +163,9 @@ impl Plan {
             if input.dims() != expected {
                 bail!("the plan was recorded for an input of {expected:?}, not {:?}", input.dims());
             }
+            check(input)?;
         }
-        for tensor in inputs.iter().copied().chain(&self.params) {
-            check(tensor)?;
-        }
-        node::apply(self.clone(), inputs, mode)
+        Ok(())
     }
 
     /// Which values need a gradient: those that depend on an input or a parameter with one.

@@ -10,7 +10,7 @@ use super::Run;
 use crate::graph::{Backward, Forward, Value};
 
 /// A recorded addition. Where `b` is a batch norm's output, normalising and adding are one pass.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Add {
     pub(crate) a: Value,
     pub(crate) b: Value,

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use candle_core::Result;
 use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue};
-use resnet_kernels::{Buffer, norm, pointwise};
+use resnet_kernels::norm::{self, Activation};
+use resnet_kernels::{Buffer, pointwise};
 
 use super::Run;
+use crate::Mode;
 use crate::graph::{Backward, Forward, Param, Value};
 
 /// A recorded convolution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Conv {
     pub(crate) name: String,
     /// `conv 3x3`, `linear`, ...
@@ -21,6 +23,8 @@ pub(crate) struct Conv {
     pub(crate) bias: Option<Param>,
     /// The other operand of an addition that was folded into the store.
     pub(crate) residual: Option<Value>,
+    /// What follows in the store; only inference folds one.
+    pub(crate) activation: Activation,
     pub(crate) shape: ConvShape,
 }
 
@@ -33,6 +37,9 @@ impl Run for Conv {
         let mut kind = self.kind.clone();
         if self.residual.is_some() {
             kind.push_str(" + residual");
+        }
+        if self.activation == Activation::Relu {
+            kind.push_str(" + relu");
         }
         kind
     }
@@ -64,11 +71,16 @@ impl Run for Conv {
         let epilogue = Epilogue {
             bias: self.bias.map(|bias| run.param(bias)),
             residual: residual.as_ref().map(|r| &r[..]),
-            ..Epilogue::default()
+            activation: self.activation,
+            statistics: run.statistics(self.y),
         };
-        let algorithm = Algorithm::choose(run.isa, &self.shape);
-        let filters = Filters::new(algorithm, run.isa, &self.shape, run.param(self.weight));
-        conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), &filters, epilogue, &mut y);
+        let filters = run.ready_filters(self.y).unwrap_or_else(|| {
+            let algorithm = Algorithm::choose(run.isa, &self.shape);
+            Arc::new(Filters::new(algorithm, run.isa, &self.shape, run.param(self.weight)))
+        });
+        let moments =
+            conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), &filters, epilogue, &mut y);
+        run.write_moments(self.y, moments);
         run.write(self.y, y);
         Ok(())
     }
@@ -93,8 +105,16 @@ impl Run for Conv {
         }
         if run.wants(self.x) {
             let mut dx = run.buffer(self.x);
+            let x = run.load(self.x);
+            let epilogue = match &x.state {
+                Some(state) if run.mode == Mode::Train && run.is_only_reader(self.x) => {
+                    GradientEpilogue::NormSums { x: &x.buffer, mean: &state.moments.mean, map: &state.map }
+                }
+                _ => GradientEpilogue::None,
+            };
             let weight = run.param(self.weight);
-            conv::input_grad(algorithm, run.isa, &self.shape, &dy, weight, GradientEpilogue::None, &mut dx);
+            let sums = conv::input_grad(algorithm, run.isa, &self.shape, &dy, weight, epilogue, &mut dx);
+            run.give_sums(self.x, sums);
             run.give(self.x, Arc::new(dx));
         }
         Ok(())

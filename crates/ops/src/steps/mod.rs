@@ -19,7 +19,7 @@ pub(crate) use zero_pad::ZeroPadShortcut;
 use crate::graph::{Backward, Forward, Param, Value};
 
 /// One step of a graph.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Step {
     Conv(Conv),
     Norm(Norm),

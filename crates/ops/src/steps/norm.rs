@@ -20,7 +20,7 @@ pub(crate) struct RunningStatistics {
 }
 
 impl RunningStatistics {
-    fn moments(&self) -> Result<Moments> {
+    pub(crate) fn moments(&self) -> Result<Moments> {
         Ok(Moments { mean: self.mean.to_vec1()?, var: self.var.to_vec1()? })
     }
 
@@ -44,7 +44,7 @@ impl RunningStatistics {
 }
 
 /// A recorded batch norm.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Norm {
     pub(crate) name: String,
     pub(crate) x: Value,
@@ -85,25 +85,28 @@ impl Run for Norm {
     }
 
     fn forward(&self, run: &mut Forward) -> Result<()> {
-        let x = run.read(self.x);
-        let channels = run.param(self.weight).len();
+        if let Some(state) = run.ready_norm(self.y) {
+            run.write_recipe(self.y, self.x, state);
+            return Ok(());
+        }
         let moments = match run.mode {
             Mode::Eval => self.running.moments()?,
             Mode::Train => {
-                let count = x.len() / channels;
+                let count = run.pixels(self.x);
                 if count < 2 {
                     bail!(
                         "batch norm {} has {count} value a channel, which has no variance; train on larger batches or pictures",
                         self.name
                     );
                 }
-                let moments = norm::moments(run.isa, &x, channels);
+                let moments = run.moments(self.x);
                 self.running.update(&moments, count)?;
                 moments
             }
         };
         let map = ScaleShift::new(run.param(self.weight), run.param(self.bias), &moments, self.eps);
-        run.write_recipe(self.y, self.x, NormState { moments, map, activation: self.activation });
+        let state = NormState { moments, map, activation: self.activation };
+        run.write_recipe(self.y, self.x, Arc::new(state));
         Ok(())
     }
 
@@ -114,8 +117,10 @@ impl Run for Norm {
         let backward = match run.mode {
             Mode::Eval => BackwardMap::eval(&state.map),
             Mode::Train => {
-                let sums =
-                    norm::backward_sums(run.isa, &x, &dy, &state.moments.mean, &state.map, self.activation);
+                let mean = &state.moments.mean;
+                let sums = run.take_sums(self.y).unwrap_or_else(|| {
+                    norm::backward_sums(run.isa, &x, &dy, mean, &state.map, self.activation)
+                });
                 for (gradient, sum) in run.param_gradient(self.bias).iter_mut().zip(&sums.plain) {
                     *gradient += *sum as f32;
                 }

@@ -9,7 +9,7 @@ use super::Run;
 use crate::graph::{Backward, Forward, Value};
 
 /// A recorded pooling over windows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pool {
     pub(crate) x: Value,
     pub(crate) y: Value,
@@ -54,7 +54,7 @@ impl Run for Pool {
 }
 
 /// A recorded mean over all pixels.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GlobalAverage {
     pub(crate) x: Value,
     pub(crate) y: Value,

@@ -9,7 +9,7 @@ use super::Run;
 use crate::graph::{Backward, Forward, Value};
 
 /// A recorded ReLU.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Relu {
     pub(crate) x: Value,
     pub(crate) y: Value,

@@ -9,7 +9,7 @@ use super::Run;
 use crate::graph::{Backward, Forward, Value};
 
 /// A recorded zero-padding shortcut.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ZeroPadShortcut {
     pub(crate) x: Value,
     pub(crate) y: Value,

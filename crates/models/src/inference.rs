@@ -1,0 +1,61 @@
+//! A network for inference: batch norm folded, filters packed, one plan for each shape of input it meets.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{Result, Tensor};
+use resnet_ops::{Graph, Shape};
+
+use crate::network::Network;
+
+/// Logits only, as fast as they come. Made by [`Network::for_inference`].
+#[derive(Debug)]
+pub struct Inference<'a> {
+    network: &'a Network,
+    plans: Mutex<HashMap<Vec<usize>, Arc<resnet_ops::Inference>>>,
+}
+
+impl Network {
+    /// The network made ready for inference. Weights are taken when the first images of a shape come, so make another
+    /// one after training on.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use resnet_models::{Model, registry};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let model = Model::init(&registry::find("resnet20-v2", 10)?, 0)?;
+    /// let ready = model.network().for_inference();
+    /// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
+    /// assert_eq!(ready.logits(&images)?.dims(), [2, 10]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn for_inference(&self) -> Inference<'_> {
+        Inference { network: self, plans: Mutex::default() }
+    }
+}
+
+impl Inference<'_> {
+    /// Logits of `images: [N, 3, H, W]`: those of [`Network::forward`] in `Mode::Eval`, but for the rounding of folded
+    /// weights.
+    ///
+    /// # Errors
+    /// If `images` are not f32 on the CPU or have other channels.
+    pub fn logits(&self, images: &Tensor) -> Result<Tensor> {
+        self.plan(images)?.run(images)
+    }
+
+    fn plan(&self, images: &Tensor) -> Result<Arc<resnet_ops::Inference>> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans.get(images.dims()) {
+            return Ok(plan.clone());
+        }
+        let mut graph = Graph::new();
+        let input = graph.input(Shape::of(images)?);
+        let logits = self.network.record(&mut graph, input)?;
+        let plan = Arc::new(graph.finish(logits)?.for_inference()?);
+        plans.insert(images.dims().to_vec(), plan.clone());
+        Ok(plan)
+    }
+}
