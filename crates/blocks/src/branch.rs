@@ -16,12 +16,14 @@ pub(crate) struct WeightLayer {
 
 /// The convolutions of `config`'s branch, in order.
 pub(crate) fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
-    let UnitConfig { inputs, outputs, stride, .. } = *config;
+    let UnitConfig { inputs, outputs, width, stride, .. } = *config;
     let expansion = config.branch.expansion();
     if !outputs.is_multiple_of(expansion) {
         bail!("a bottleneck unit's {outputs} outputs are no multiple of {expansion}");
     }
-    let width = outputs / expansion;
+    if width == 0 {
+        bail!("a residual branch needs at least one channel inside");
+    }
     let layer = |inputs, outputs, kernel, stride| WeightLayer {
         inputs,
         outputs,

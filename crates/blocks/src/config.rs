@@ -5,12 +5,12 @@
 pub enum Branch {
     /// Two 3x3 convolutions; the first has the stride.
     Basic,
-    /// 1x1, 3x3, 1x1, the first two a quarter as wide as the output.
+    /// 1x1, 3x3, 1x1, the first two narrower than the output: a quarter in the papers.
     Bottleneck(StridePlace),
 }
 
 impl Branch {
-    /// Output channels over the width of the 3x3 convolution.
+    /// Output channels over the width of the 3x3 convolution, in the papers' networks.
     pub fn expansion(self) -> usize {
         match self {
             Branch::Basic => 1,
@@ -79,6 +79,8 @@ pub struct UnitConfig {
     pub inputs: usize,
     /// Output channels; for a bottleneck a multiple of 4.
     pub outputs: usize,
+    /// Channels of the convolutions inside the branch: of the first 3x3, or of a bottleneck's first 1x1 and its 3x3.
+    pub width: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
     /// The residual branch.
@@ -93,14 +95,16 @@ impl UnitConfig {
     /// A two-layer unit with option A's shortcut and torchvision's names.
     pub fn basic(inputs: usize, outputs: usize, stride: usize) -> Self {
         let shape_change = ShapeChange::ZeroPadding;
-        UnitConfig { inputs, outputs, stride, branch: Branch::Basic, shape_change, names: Names::Torchvision }
+        let (branch, names) = (Branch::Basic, Names::Torchvision);
+        UnitConfig { inputs, outputs, width: outputs, stride, branch, shape_change, names }
     }
 
-    /// A bottleneck unit with the authors' stride, a projection and torchvision's names.
+    /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's names.
     pub fn bottleneck(inputs: usize, outputs: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
         let shape_change = ShapeChange::Projection;
-        UnitConfig { inputs, outputs, stride, branch, shape_change, names: Names::Torchvision }
+        let (width, names) = (outputs / branch.expansion(), Names::Torchvision);
+        UnitConfig { inputs, outputs, width, stride, branch, shape_change, names }
     }
 
     /// Whether the identity can't be the shortcut.

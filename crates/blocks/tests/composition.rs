@@ -40,7 +40,11 @@ fn configs() -> Vec<UnitConfig> {
             let places = [StridePlace::First1x1, StridePlace::Middle3x3].map(Branch::Bottleneck);
             for branch in [Branch::Basic, places[0], places[1]] {
                 for (inputs, outputs, stride) in [(8, 8, 1), (3, 8, 1), (4, 12, 2), (8, 8, 2)] {
-                    configs.push(UnitConfig { inputs, outputs, stride, branch, shape_change, names });
+                    let width = outputs / branch.expansion();
+                    let config = UnitConfig { inputs, outputs, width, stride, branch, shape_change, names };
+                    configs.push(config);
+                    // A wide unit.
+                    configs.push(UnitConfig { width: 2 * width, ..config });
                 }
             }
         }

@@ -23,8 +23,9 @@ mod model;
 mod network;
 pub mod registry;
 mod spec;
+mod stem;
 pub mod summary;
 
 pub use model::Model;
 pub use network::Network;
-pub use spec::{Family, Spec, Stage};
+pub use spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};

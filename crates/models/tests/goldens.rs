@@ -1,4 +1,4 @@
-//! The CIFAR networks against PyTorch's: names, shapes, parameter counts and logits on weights of the recipe.
+//! Networks against PyTorch's: names, shapes, parameter counts and logits on weights of the recipe.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,15 @@ use resnet_testing::golden::{self, Logits};
 use resnet_testing::{compare, recipe, table};
 
 /// A golden file and the registry's name of its network.
-const NETWORKS: [(&str, &str); 4] = [
+const NETWORKS: [(&str, &str); 8] = [
     ("cifar.resnet20_v1_a", "resnet20-v1"),
     ("cifar.resnet110_v1_a", "resnet110-v1"),
     ("cifar.resnet20_v2_b", "resnet20-v2-b"),
     ("cifar.resnet164_v2_b", "resnet164-v2-b"),
+    ("torchvision.resnet18", "resnet18"),
+    ("torchvision.resnet50", "resnet50"),
+    ("timm.resnetv2_18", "resnetv2_18"),
+    ("timm.resnetv2_50", "resnetv2_50"),
 ];
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -223,6 +223,20 @@ impl Linear {
         })
     }
 
+    /// The same layer with weights `[out, in, 1, 1]`: a 1x1 convolution of pooled features, as timm's v2 heads are
+    /// stored.
+    ///
+    /// # Errors
+    /// If `vb` lacks `weight` or `bias`.
+    pub fn convolutional(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let uniform = Init::Uniform { lo: -bound, up: bound };
+        // The flat view shares the variable's memory, and its gradient is the variable's.
+        let weight = vb.get_with_hints((outputs, inputs, 1, 1), "weight", uniform)?.flatten_from(1)?;
+        let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
+        Ok(Linear { name: vb.prefix(), weight, bias })
+    }
+
     /// Appends it to `graph`: `[N, in]` to `[N, out]`.
     ///
     /// # Errors
