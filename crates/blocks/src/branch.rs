@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 use resnet_ops::{Conv2d, ConvConfig};
 
 use crate::config::{Branch, StridePlace, UnitConfig};
+use crate::layers::convolution;
 
 /// Channels into and out of one convolution of a branch, and its geometry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +43,16 @@ pub(crate) fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
 }
 
 /// The convolutions themselves: `conv1`, `conv2`, ...
-pub(crate) fn convolutions(layers: &[WeightLayer], vb: &VarBuilder) -> Result<Vec<Conv2d>> {
+pub(crate) fn convolutions(
+    config: &UnitConfig,
+    layers: &[WeightLayer],
+    vb: &VarBuilder,
+) -> Result<Vec<Conv2d>> {
     let named = layers.iter().enumerate();
     named
         .map(|(i, layer)| {
-            Conv2d::new(layer.inputs, layer.outputs, layer.geometry, vb.pp(format!("conv{}", i + 1)))
+            let channels = (layer.inputs, layer.outputs);
+            convolution(config.filters, channels, layer.geometry, vb.pp(format!("conv{}", i + 1)))
         })
         .collect()
 }

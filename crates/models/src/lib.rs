@@ -18,6 +18,7 @@
 //! ```
 
 pub mod checkpoint;
+mod departures;
 mod init;
 mod model;
 mod network;

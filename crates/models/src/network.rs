@@ -2,8 +2,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
+use resnet_blocks::layers::NormLayer;
 use resnet_blocks::{FullPreActivation, Original, Split, Unit};
-use resnet_ops::{BatchNorm, Graph, Linear, Mode, Shape, Value};
+use resnet_ops::{Graph, Linear, Mode, Shape, Value};
 
 use crate::spec::{Family, Head, Spec};
 use crate::stem::Stem;
@@ -18,7 +19,7 @@ pub struct Network {
     stem: Stem,
     units: Vec<Box<dyn Unit>>,
     /// v2's extra BN-ReLU after the last unit (appendix).
-    norm: Option<BatchNorm>,
+    norm: Option<NormLayer>,
     head: Linear,
 }
 
@@ -42,7 +43,7 @@ impl Network {
         }
         let norm = match spec.family {
             Family::V1 => None,
-            Family::V2 => Some(BatchNorm::new(spec.features(), vb.pp("norm"))?),
+            Family::V2 => Some(NormLayer::new(spec.norm, spec.features(), vb.pp("norm"))?),
         };
         let (features, classes) = (spec.features(), spec.classes);
         let head = vb.pp(spec.family.head());

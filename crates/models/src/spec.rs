@@ -1,6 +1,6 @@
 //! A network as plain data.
 
-use resnet_blocks::{Branch, Names, ShapeChange, Split, UnitConfig};
+use resnet_blocks::{Branch, Filters, Names, Norm, ShapeChange, Split, UnitConfig};
 
 /// Which of the two papers' networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub enum StemLayers {
     Conv3x3,
     /// One 7x7 with stride 2: ImageNet.
     Conv7x7,
+    /// Three 3x3, the first with stride 2, the first two of these widths: the c and d variants (arXiv 1812.01187,
+    /// figure 2b).
+    Deep([usize; 2]),
 }
 
 /// The stem's pooling.
@@ -48,6 +51,8 @@ pub enum StemPool {
     None,
     /// The maximum of 3x3 with stride 2, never of padding: ImageNet.
     Maximum,
+    /// The same where padding counts as zeros: BiT.
+    MaximumOrZero,
 }
 
 /// Units on feature maps of one size.
@@ -91,6 +96,10 @@ pub struct Spec {
     pub shape_change: ShapeChange,
     /// Where the paths of a v2 network's first unit part, if its shortcut is the identity.
     pub first_unit: Split,
+    /// The normalisation everywhere.
+    pub norm: Norm,
+    /// What becomes of filters before convolutions use them.
+    pub filters: Filters,
     /// How the last layer's weights are stored.
     pub head: Head,
     /// Length of the output.
@@ -117,6 +126,8 @@ impl Spec {
                         stride: if unit == 0 { *stride } else { 1 },
                         branch: self.branch,
                         shape_change: self.shape_change,
+                        norm: self.norm,
+                        filters: self.filters,
                         names,
                     },
                 ));

@@ -2,7 +2,8 @@
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Value};
+use resnet_blocks::layers::{NormLayer, convolution};
+use resnet_ops::{Conv2d, ConvConfig, Graph, Value};
 
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
@@ -17,7 +18,7 @@ pub(crate) struct Stem {
 #[derive(Debug)]
 struct Layer {
     conv: Conv2d,
-    norm: Option<BatchNorm>,
+    norm: Option<NormLayer>,
 }
 
 /// A layer as data: what its parameters are called, channels and geometry.
@@ -30,24 +31,43 @@ struct Plan {
 
 fn plan(spec: &Spec) -> Vec<Plan> {
     let (inputs, outputs) = (spec.input[0], spec.stem.outputs);
-    let (conv, norm) = match spec.family {
+    let (single, norm) = match spec.family {
         Family::V1 => ("conv1", Some("bn1")),
         Family::V2 => ("stem.conv", None),
     };
-    let single = |geometry| vec![Plan { conv, norm, channels: (inputs, outputs), geometry }];
+    let last = |conv, inputs, geometry| Plan { conv, norm, channels: (inputs, outputs), geometry };
     match spec.stem.layers {
-        StemLayers::Conv3x3 => single(ConvConfig::same(3, 1)),
-        StemLayers::Conv7x7 => single(ConvConfig::same(7, 2)),
+        StemLayers::Conv3x3 => vec![last(single, inputs, ConvConfig::same(3, 1))],
+        StemLayers::Conv7x7 => vec![last(single, inputs, ConvConfig::same(7, 2))],
+        StemLayers::Deep([first, second]) => {
+            // In timm's v1 they are a sequence with the norms and ReLUs between them.
+            let [(conv1, norm1), (conv2, norm2)] = match spec.family {
+                Family::V1 => [("conv1.0", "conv1.1"), ("conv1.3", "conv1.4")],
+                Family::V2 => [("stem.conv1", "stem.norm1"), ("stem.conv2", "stem.norm2")],
+            };
+            let third = if spec.family == Family::V1 { "conv1.6" } else { "stem.conv3" };
+            let layer = |conv, norm, channels, stride| Plan {
+                conv,
+                norm: Some(norm),
+                channels,
+                geometry: ConvConfig::same(3, stride),
+            };
+            vec![
+                layer(conv1, norm1, (inputs, first), 2),
+                layer(conv2, norm2, (first, second), 1),
+                last(third, second, ConvConfig::same(3, 1)),
+            ]
+        }
     }
 }
 
 impl Stem {
     /// Takes the stem's parameters from `vb`.
     pub(crate) fn new(spec: &Spec, vb: &VarBuilder) -> Result<Self> {
-        let layer = |Plan { conv, norm, channels: (inputs, outputs), geometry }| {
+        let layer = |Plan { conv, norm, channels, geometry }| {
             Ok(Layer {
-                conv: Conv2d::new(inputs, outputs, geometry, vb.pp(conv))?,
-                norm: norm.map(|norm| BatchNorm::new(outputs, vb.pp(norm))).transpose()?,
+                conv: convolution(spec.filters, channels, geometry, vb.pp(conv))?,
+                norm: norm.map(|norm| NormLayer::new(spec.norm, channels.1, vb.pp(norm))).transpose()?,
             })
         };
         Ok(Stem { layers: plan(spec).into_iter().map(layer).collect::<Result<_>>()?, pool: spec.stem.pool })
@@ -64,6 +84,7 @@ impl Stem {
         match self.pool {
             StemPool::None => Ok(x),
             StemPool::Maximum => graph.max_pool(x, 3, 2, 1),
+            StemPool::MaximumOrZero => graph.max_pool_zeros(x, 3, 2, 1),
         }
     }
 }

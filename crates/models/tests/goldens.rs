@@ -9,15 +9,17 @@ use resnet_testing::golden::{self, Logits};
 use resnet_testing::{compare, recipe, table};
 
 /// A golden file and the registry's name of its network.
-const NETWORKS: [(&str, &str); 8] = [
+const NETWORKS: [(&str, &str); 10] = [
     ("cifar.resnet20_v1_a", "resnet20-v1"),
     ("cifar.resnet110_v1_a", "resnet110-v1"),
     ("cifar.resnet20_v2_b", "resnet20-v2-b"),
     ("cifar.resnet164_v2_b", "resnet164-v2-b"),
     ("torchvision.resnet18", "resnet18"),
     ("torchvision.resnet50", "resnet50"),
+    ("timm.resnet50d", "resnet50d"),
     ("timm.resnetv2_18", "resnetv2_18"),
     ("timm.resnetv2_50", "resnetv2_50"),
+    ("timm.resnetv2_50x1_bit", "resnetv2_50x1_bit"),
 ];
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -83,10 +85,12 @@ fn logits_are_pytorchs() {
         let logits = model.forward(&images, Mode::Eval).map_err(text)?;
         let logits = logits.flatten_all().and_then(|logits| logits.to_vec1::<f32>()).map_err(text)?;
         let expected = golden.logits.concat();
-        // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits.
+        // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits. BiT's forty-nine
+        // group norms on filters of variance 1 magnify roundings: PyTorch in f32 is 2e-5 from its own f64.
+        let near_zero = if name.ends_with("_bit") { 1e-4 } else { 1e-5 };
         let size = (expected.iter().map(|e| e * e).sum::<f64>() / expected.len() as f64).sqrt();
         let worst = resnet_testing::max_relative_to_norm(&logits, &expected);
         eprintln!("{name}: largest difference {worst:.2e} of the logits' root mean square");
-        compare(&logits, &expected, 1e-5 * size, 1e-4)
+        compare(&logits, &expected, near_zero * size, 1e-4)
     });
 }

@@ -6,7 +6,7 @@ use resnet_ops::{Mode, softmax_cross_entropy};
 use resnet_testing::{recipe, table};
 
 /// One of each family, unit, stem and shortcut, and the size of its pictures.
-const NETWORKS: [(&str, usize); 10] = [
+const NETWORKS: [(&str, usize); 16] = [
     ("resnet20-v1", 16),
     ("resnet29-v2", 16),
     ("resnet18-v1-imagenet", 64),
@@ -17,6 +17,12 @@ const NETWORKS: [(&str, usize); 10] = [
     ("wide_resnet50_2", 64),
     ("resnetv2_18", 64),
     ("resnetv2_50", 64),
+    ("resnet26t", 64),
+    ("resnet50s", 64),
+    ("resnet50_gn", 64),
+    ("resnetv2_34d", 64),
+    ("resnetv2_50d_gn", 64),
+    ("resnetv2_50x1_bit", 64),
 ];
 
 /// The number of weights of the network called `name`, all of which had a gradient.

@@ -1,6 +1,6 @@
 //! The networks for CIFAR: names of the form `resnet{depth}-v{1,2}[-basic|-bottleneck][-a|-b]` (appendix).
 
-use resnet_blocks::{Branch, ShapeChange, Split, StridePlace};
+use resnet_blocks::{Branch, Filters, Norm, ShapeChange, Split, StridePlace};
 
 use super::{DEEPEST, Error, unknown};
 use crate::spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};
@@ -49,6 +49,8 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
         branch,
         shape_change: shape_change.unwrap_or(default),
         first_unit: Split::AfterActivation,
+        norm: Norm::Batch,
+        filters: Filters::Plain,
         head: Head::Linear,
         classes,
     })

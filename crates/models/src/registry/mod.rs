@@ -5,13 +5,15 @@
 //! layers otherwise; `-basic` or `-bottleneck` chooses the other. `-a` or `-b` chooses the shortcut.
 //!
 //! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or 200; and
-//! timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `wide_resnet50_2` and `resnetv2_50`. A tag after a
-//! point, `resnet50.a1_in1k`, says whose weights are meant and changes nothing here.
+//! timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`, `wide_resnet50_2`, `resnetv2_50` and
+//! `resnetv2_50x1_bit`. A tag after a point, `resnet50.a1_in1k`, says whose weights are meant and changes nothing here.
+//! [`Spec::departures`] tells how a network differs from the papers'.
 
 mod cifar;
 mod imagenet;
 
 use crate::spec::Spec;
+use imagenet::No;
 
 /// Names that `models` lists: CIFAR networks with published results, and ImageNet's.
 pub static NAMES: &[&str] = &[
@@ -42,21 +44,52 @@ pub static NAMES: &[&str] = &[
     "resnet101-v2-imagenet",
     "resnet152-v2-imagenet",
     "resnet200-v2-imagenet",
+    "resnet10t",
+    "resnet14t",
     "resnet18",
+    "resnet18d",
     "resnet26",
+    "resnet26d",
+    "resnet26t",
     "resnet34",
+    "resnet34d",
     "resnet50",
+    "resnet50_gn",
+    "resnet50c",
+    "resnet50d",
+    "resnet50s",
+    "resnet50t",
     "resnet101",
+    "resnet101c",
+    "resnet101d",
+    "resnet101s",
     "resnet152",
+    "resnet152c",
+    "resnet152d",
+    "resnet152s",
     "resnet200",
+    "resnet200d",
     "wide_resnet50_2",
     "wide_resnet101_2",
     "resnetv2_18",
+    "resnetv2_18d",
     "resnetv2_34",
+    "resnetv2_34d",
     "resnetv2_50",
+    "resnetv2_50d",
+    "resnetv2_50d_gn",
+    "resnetv2_50t",
     "resnetv2_101",
+    "resnetv2_101d",
     "resnetv2_152",
+    "resnetv2_152d",
     "resnetv2_200",
+    "resnetv2_50x1_bit",
+    "resnetv2_50x3_bit",
+    "resnetv2_101x1_bit",
+    "resnetv2_101x3_bit",
+    "resnetv2_152x2_bit",
+    "resnetv2_152x4_bit",
 ];
 
 /// Deepest network the registry builds: 6n + 2 with a published precedent is 1202; ten times that is a typing error.
@@ -82,6 +115,14 @@ pub enum Error {
         name: String,
         /// The depth in it.
         depth: usize,
+    },
+    /// A network of timm's that is not built here.
+    #[error("{name:?} is not built here: {why}")]
+    Refused {
+        /// What was asked for.
+        name: String,
+        /// What sets it apart.
+        why: &'static str,
     },
     /// A network needs at least one class.
     #[error("{name:?} needs at least one class")]
@@ -109,15 +150,16 @@ pub fn find(name: &str, classes: usize) -> Result<Spec, Error> {
         return Err(Error::Classes { name: name.to_owned() });
     }
     match imagenet::find(name, classes) {
-        Some(spec) => Ok(spec),
-        None => cifar::find(name, classes),
+        Ok(spec) => Ok(spec),
+        Err(No::Refused(why)) => Err(Error::Refused { name: name.to_owned(), why }),
+        Err(No::Unknown) => cifar::find(name, classes),
     }
 }
 
 /// The length of the output that the network called `name` has where nothing else is asked for: CIFAR-10's, or
-/// ImageNet's for a network with its stem.
+/// ImageNet's for a network with its stem, or what the weights that a tag names were trained on.
 pub fn usual_classes(name: &str) -> usize {
-    if imagenet::find(name, 1).is_some() { 1000 } else { 10 }
+    imagenet::usual_classes(name).unwrap_or(10)
 }
 
 fn unknown(name: &str) -> Error {

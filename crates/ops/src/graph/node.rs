@@ -11,7 +11,7 @@ use resnet_kernels::{Buffer, layout};
 use super::forward::Slots;
 use super::plan::Plan;
 use super::{Shape, backward, forward};
-use crate::Mode;
+use crate::{Mode, standardise_weight};
 
 /// Which tensors a gradient is wanted for.
 #[derive(Debug)]
@@ -31,10 +31,13 @@ struct Node {
 
 /// Runs `plan` on checked inputs.
 pub(super) fn apply(plan: Arc<Plan>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
-    let params: Vec<Tensor> = match mode {
+    let mut params: Vec<Tensor> = match mode {
         Mode::Train => plan.params.clone(),
         Mode::Eval => plan.params.iter().map(Tensor::detach).collect(),
     };
+    for (index, eps) in &plan.standardised {
+        params[*index] = standardise_weight(&params[*index], *eps)?;
+    }
     let tape = Tape {
         inputs: inputs.iter().map(|input| input.track_op()).collect(),
         params: params.iter().map(Tensor::track_op).collect(),

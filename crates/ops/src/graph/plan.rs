@@ -1,5 +1,6 @@
 //! A recorded graph made ready to run: fused, with the life of every buffer worked out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -32,6 +33,8 @@ pub struct Plan {
     pub(super) inputs: Vec<Value>,
     pub(super) output: Value,
     pub(super) params: Vec<Tensor>,
+    /// Filters that are standardised before each run, and their eps.
+    pub(super) standardised: BTreeMap<usize, f64>,
     /// Where each parameter starts in the flat vector of all of them; the last entry is its length.
     pub(super) offsets: Vec<usize>,
     /// The last step that reads a value in the forward pass.
@@ -42,7 +45,7 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn new(graph: Graph, output: Value) -> Self {
-        let Graph { mut steps, shapes, inputs, params, .. } = graph;
+        let Graph { mut steps, shapes, inputs, params, standardised, .. } = graph;
         super::fuse::fold_residuals(&mut steps, shapes.len(), output);
         let mut offsets = vec![0];
         for param in &params {
@@ -56,6 +59,7 @@ impl Plan {
             inputs,
             output,
             params,
+            standardised,
             offsets,
         };
         plan.work_out_lives();
