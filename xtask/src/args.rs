@@ -137,9 +137,9 @@ pub(crate) struct SummaryArgs {
     /// The network's name, see `cargo xtask models`
     #[arg(value_name = "NAME")]
     pub(crate) model: String,
-    /// Length of its output
-    #[arg(long, value_name = "N", default_value = "10")]
-    pub(crate) classes: NonZeroUsize,
+    /// Length of its output [default: 10, or 1000 for a network with ImageNet's stem]
+    #[arg(long, value_name = "N")]
+    pub(crate) classes: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 use resnet_ops::{Conv2d, ConvConfig};
 
 use crate::config::{Branch, StridePlace, UnitConfig};
+use crate::layers::convolution;
 
 /// Channels into and out of one convolution of a branch, and its geometry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +17,14 @@ pub(crate) struct WeightLayer {
 
 /// The convolutions of `config`'s branch, in order.
 pub(crate) fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
-    let UnitConfig { inputs, outputs, stride, .. } = *config;
+    let UnitConfig { inputs, outputs, width, stride, .. } = *config;
     let expansion = config.branch.expansion();
     if !outputs.is_multiple_of(expansion) {
         bail!("a bottleneck unit's {outputs} outputs are no multiple of {expansion}");
     }
-    let width = outputs / expansion;
+    if width == 0 {
+        bail!("a residual branch needs at least one channel inside");
+    }
     let layer = |inputs, outputs, kernel, stride| WeightLayer {
         inputs,
         outputs,
@@ -40,11 +43,16 @@ pub(crate) fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
 }
 
 /// The convolutions themselves: `conv1`, `conv2`, ...
-pub(crate) fn convolutions(layers: &[WeightLayer], vb: &VarBuilder) -> Result<Vec<Conv2d>> {
+pub(crate) fn convolutions(
+    config: &UnitConfig,
+    layers: &[WeightLayer],
+    vb: &VarBuilder,
+) -> Result<Vec<Conv2d>> {
     let named = layers.iter().enumerate();
     named
         .map(|(i, layer)| {
-            Conv2d::new(layer.inputs, layer.outputs, layer.geometry, vb.pp(format!("conv{}", i + 1)))
+            let channels = (layer.inputs, layer.outputs);
+            convolution(config.filters, channels, layer.geometry, vb.pp(format!("conv{}", i + 1)))
         })
         .collect()
 }

@@ -5,12 +5,12 @@
 pub enum Branch {
     /// Two 3x3 convolutions; the first has the stride.
     Basic,
-    /// 1x1, 3x3, 1x1, the first two a quarter as wide as the output.
+    /// 1x1, 3x3, 1x1, the first two narrower than the output: a quarter in the papers.
     Bottleneck(StridePlace),
 }
 
 impl Branch {
-    /// Output channels over the width of the 3x3 convolution.
+    /// Output channels over the width of the 3x3 convolution, in the papers' networks.
     pub fn expansion(self) -> usize {
         match self {
             Branch::Basic => 1,
@@ -35,6 +35,27 @@ pub enum ShapeChange {
     ZeroPadding,
     /// Option B: a 1x1 convolution with the stride.
     Projection,
+    /// The d variants' (arXiv 1812.01187, figure 2c): the mean over 2x2 pixels, then a 1x1 convolution. Without a stride,
+    /// as option B.
+    PooledProjection,
+}
+
+/// The units' normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// Batch norm, the papers'.
+    Batch,
+    /// Group norm, with this number of groups: BiT's and `_gn` networks'.
+    Group(usize),
+}
+
+/// What becomes of filters before a convolution uses them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filters {
+    /// Nothing.
+    Plain,
+    /// Each has mean 0 and variance 1 (arXiv 1903.10520): BiT's.
+    Standardised,
 }
 
 /// What parameters are called below the unit's own name.
@@ -46,6 +67,12 @@ pub enum Names {
     Timm,
 }
 
+/// A projection shortcut's names.
+pub(crate) struct ProjectionNames {
+    pub(crate) conv: &'static str,
+    pub(crate) norm: &'static str,
+}
+
 impl Names {
     /// The `index`-th norm, counted from 1.
     pub(crate) fn norm(self, index: usize) -> String {
@@ -55,20 +82,15 @@ impl Names {
         }
     }
 
-    /// The projection shortcut's convolution.
-    pub(crate) fn projection(self) -> &'static str {
-        match self {
-            Names::Torchvision => "downsample.0",
-            Names::Timm => "downsample.conv",
-        }
-    }
-
-    /// The projection shortcut's norm.
-    pub(crate) fn projection_norm(self) -> &'static str {
-        match self {
-            Names::Torchvision => "downsample.1",
-            Names::Timm => "downsample.norm",
-        }
+    /// The projection shortcut's. In timm's d variants, pooling is number 0 of torchvision's sequence, even where there is
+    /// none.
+    pub(crate) fn projection(self, change: ShapeChange) -> ProjectionNames {
+        let (conv, norm) = match (self, change) {
+            (Names::Torchvision, ShapeChange::PooledProjection) => ("downsample.1", "downsample.2"),
+            (Names::Torchvision, _) => ("downsample.0", "downsample.1"),
+            (Names::Timm, _) => ("downsample.conv", "downsample.norm"),
+        };
+        ProjectionNames { conv, norm }
     }
 }
 
@@ -79,12 +101,18 @@ pub struct UnitConfig {
     pub inputs: usize,
     /// Output channels; for a bottleneck a multiple of 4.
     pub outputs: usize,
+    /// Channels of the convolutions inside the branch: of the first 3x3, or of a bottleneck's first 1x1 and its 3x3.
+    pub width: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
     /// The residual branch.
     pub branch: Branch,
     /// The shortcut, if the shape changes.
     pub shape_change: ShapeChange,
+    /// The normalisation.
+    pub norm: Norm,
+    /// What becomes of filters.
+    pub filters: Filters,
     /// Parameter names.
     pub names: Names,
 }
@@ -92,15 +120,24 @@ pub struct UnitConfig {
 impl UnitConfig {
     /// A two-layer unit with option A's shortcut and torchvision's names.
     pub fn basic(inputs: usize, outputs: usize, stride: usize) -> Self {
-        let shape_change = ShapeChange::ZeroPadding;
-        UnitConfig { inputs, outputs, stride, branch: Branch::Basic, shape_change, names: Names::Torchvision }
+        UnitConfig {
+            inputs,
+            outputs,
+            width: outputs,
+            stride,
+            branch: Branch::Basic,
+            shape_change: ShapeChange::ZeroPadding,
+            norm: Norm::Batch,
+            filters: Filters::Plain,
+            names: Names::Torchvision,
+        }
     }
 
-    /// A bottleneck unit with the authors' stride, a projection and torchvision's names.
+    /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's names.
     pub fn bottleneck(inputs: usize, outputs: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
-        let shape_change = ShapeChange::Projection;
-        UnitConfig { inputs, outputs, stride, branch, shape_change, names: Names::Torchvision }
+        let (width, shape_change) = (outputs / branch.expansion(), ShapeChange::Projection);
+        UnitConfig { width, branch, shape_change, ..UnitConfig::basic(inputs, outputs, stride) }
     }
 
     /// Whether the identity can't be the shortcut.

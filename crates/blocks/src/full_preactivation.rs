@@ -2,10 +2,11 @@
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
-use resnet_ops::{BatchNorm, Conv2d, Graph, Value};
+use resnet_ops::{Conv2d, DropPath, Graph, Value};
 
 use crate::branch;
 use crate::config::UnitConfig;
+use crate::layers::NormLayer;
 use crate::shortcut::{ProjectionNorm, Shortcut};
 use crate::unit::{Unit, module_t};
 
@@ -40,10 +41,11 @@ pub enum Split {
 /// ```
 #[derive(Debug, Clone)]
 pub struct FullPreActivation {
-    norms: Vec<BatchNorm>,
+    norms: Vec<NormLayer>,
     convolutions: Vec<Conv2d>,
     shortcut: Shortcut,
     split: Split,
+    drop_path: Option<DropPath>,
 }
 
 impl FullPreActivation {
@@ -55,7 +57,8 @@ impl FullPreActivation {
     pub fn new(config: UnitConfig, vb: VarBuilder) -> Result<Self> {
         let layers = branch::weight_layers(&config)?;
         let norms = layers.iter().enumerate();
-        let norms = norms.map(|(i, layer)| BatchNorm::new(layer.inputs, vb.pp(config.names.norm(i + 1))));
+        let norms = norms
+            .map(|(i, layer)| NormLayer::new(config.norm, layer.inputs, vb.pp(config.names.norm(i + 1))));
         let shortcut = Shortcut::new(&config, ProjectionNorm::None, &vb)?;
         let split = match shortcut {
             Shortcut::Projection { .. } => Split::AfterActivation,
@@ -63,15 +66,21 @@ impl FullPreActivation {
         };
         Ok(FullPreActivation {
             norms: norms.collect::<Result<_>>()?,
-            convolutions: branch::convolutions(&layers, &vb)?,
+            convolutions: branch::convolutions(&config, &layers, &vb)?,
             shortcut,
             split,
+            drop_path: None,
         })
     }
 
     /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit.
     pub fn with_split(self, split: Split) -> Self {
         FullPreActivation { split, ..self }
+    }
+
+    /// The same unit with stochastic depth on its residual branch.
+    pub fn with_drop_path(self, drop_path: DropPath) -> Self {
+        FullPreActivation { drop_path: Some(drop_path), ..self }
     }
 }
 
@@ -87,6 +96,9 @@ impl Unit for FullPreActivation {
         for (norm, conv) in self.norms.iter().zip(&self.convolutions).skip(1) {
             let activated = norm.record_relu(graph, y)?;
             y = conv.record(graph, activated)?;
+        }
+        if let Some(drop_path) = &self.drop_path {
+            y = drop_path.record(graph, y)?;
         }
         graph.add(shortcut, y)
     }

@@ -27,11 +27,12 @@
 mod branch;
 mod config;
 mod full_preactivation;
+pub mod layers;
 mod original;
 mod shortcut;
 mod unit;
 
-pub use config::{Branch, Names, ShapeChange, StridePlace, UnitConfig};
+pub use config::{Branch, Filters, Names, Norm, ShapeChange, StridePlace, UnitConfig};
 pub use full_preactivation::{FullPreActivation, Split};
 pub use original::Original;
 pub use unit::Unit;

@@ -2,10 +2,11 @@
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
-use resnet_ops::{BatchNorm, Conv2d, Graph, Value};
+use resnet_ops::{Conv2d, DropPath, Graph, Value};
 
 use crate::branch;
 use crate::config::UnitConfig;
+use crate::layers::NormLayer;
 use crate::shortcut::{ProjectionNorm, Shortcut};
 use crate::unit::{Unit, module_t};
 
@@ -30,8 +31,9 @@ use crate::unit::{Unit, module_t};
 #[derive(Debug, Clone)]
 pub struct Original {
     convolutions: Vec<Conv2d>,
-    norms: Vec<BatchNorm>,
+    norms: Vec<NormLayer>,
     shortcut: Shortcut,
+    drop_path: Option<DropPath>,
 }
 
 impl Original {
@@ -42,12 +44,19 @@ impl Original {
     pub fn new(config: UnitConfig, vb: VarBuilder) -> Result<Self> {
         let layers = branch::weight_layers(&config)?;
         let norms = layers.iter().enumerate();
-        let norms = norms.map(|(i, layer)| BatchNorm::new(layer.outputs, vb.pp(config.names.norm(i + 1))));
+        let norms = norms
+            .map(|(i, layer)| NormLayer::new(config.norm, layer.outputs, vb.pp(config.names.norm(i + 1))));
         Ok(Original {
-            convolutions: branch::convolutions(&layers, &vb)?,
+            convolutions: branch::convolutions(&config, &layers, &vb)?,
             norms: norms.collect::<Result<_>>()?,
-            shortcut: Shortcut::new(&config, ProjectionNorm::BatchNorm, &vb)?,
+            shortcut: Shortcut::new(&config, ProjectionNorm::After, &vb)?,
+            drop_path: None,
         })
+    }
+
+    /// The same unit with stochastic depth on its residual branch.
+    pub fn with_drop_path(self, drop_path: DropPath) -> Self {
+        Original { drop_path: Some(drop_path), ..self }
     }
 }
 
@@ -59,6 +68,9 @@ impl Unit for Original {
         for (index, (conv, norm)) in self.convolutions.iter().zip(&self.norms).enumerate() {
             y = conv.record(graph, y)?;
             y = if index < last { norm.record_relu(graph, y)? } else { norm.record(graph, y)? };
+        }
+        if let Some(drop_path) = &self.drop_path {
+            y = drop_path.record(graph, y)?;
         }
         graph.add_relu(shortcut, y)
     }

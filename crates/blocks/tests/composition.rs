@@ -9,7 +9,7 @@ use candle_nn::{VarBuilder, VarMap};
 use resnet_blocks::{
     Branch, FullPreActivation, Names, Original, ShapeChange, Split, StridePlace, Unit, UnitConfig,
 };
-use resnet_ops::{BatchNorm, Mode, add, batch_norm, bn_relu, conv2d, relu, zero_pad_shortcut};
+use resnet_ops::{BatchNorm, Mode, add, batch_norm, bn_relu, conv2d, halve, relu, zero_pad_shortcut};
 use resnet_testing::{max_relative_to_norm, recipe, table, uniform};
 
 /// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by a few
@@ -36,11 +36,17 @@ fn unit(kind: Kind, config: UnitConfig, vb: VarBuilder) -> Result<Box<dyn Unit>>
 fn configs() -> Vec<UnitConfig> {
     let mut configs = Vec::new();
     for names in [Names::Torchvision, Names::Timm] {
-        for shape_change in [ShapeChange::ZeroPadding, ShapeChange::Projection] {
+        let changes = [ShapeChange::ZeroPadding, ShapeChange::Projection, ShapeChange::PooledProjection];
+        for shape_change in changes {
             let places = [StridePlace::First1x1, StridePlace::Middle3x3].map(Branch::Bottleneck);
             for branch in [Branch::Basic, places[0], places[1]] {
                 for (inputs, outputs, stride) in [(8, 8, 1), (3, 8, 1), (4, 12, 2), (8, 8, 2)] {
-                    configs.push(UnitConfig { inputs, outputs, stride, branch, shape_change, names });
+                    let width = outputs / branch.expansion();
+                    let basic = UnitConfig::basic(inputs, outputs, stride);
+                    let config = UnitConfig { width, branch, shape_change, names, ..basic };
+                    configs.push(config);
+                    // A wide unit.
+                    configs.push(UnitConfig { width: 2 * width, ..config });
                 }
             }
         }
@@ -89,7 +95,9 @@ impl Parameters {
 /// The unit's formula with a function call for each of its operations.
 fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: Mode) -> Result<Tensor> {
     let UnitConfig { inputs, outputs, stride, .. } = *config;
+    let pooled = config.shape_change == ShapeChange::PooledProjection;
     let (norm, projection, projection_norm) = match config.names {
+        Names::Torchvision if pooled => ("bn", "downsample.1", "downsample.2"),
         Names::Torchvision => ("bn", "downsample.0", "downsample.1"),
         Names::Timm => ("norm", "downsample.conv", "downsample.norm"),
     };
@@ -99,10 +107,11 @@ fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: M
         Branch::Bottleneck(StridePlace::Middle3x3) => vec![1, stride, 1],
     };
     let identity = inputs == outputs && stride == 1;
-    let projects = !identity && config.shape_change == ShapeChange::Projection;
+    let projects = !identity && config.shape_change != ShapeChange::ZeroPadding;
     let shortcut = |x: &Tensor| match (identity, projects) {
         (true, _) => Ok(x.clone()),
         (false, false) => zero_pad_shortcut(x, stride, outputs),
+        (false, true) if pooled && stride == 2 => p.conv(projection, &halve(x)?, 1),
         (false, true) => p.conv(projection, x, stride),
     };
     let layer = |i: usize| (format!("conv{}", i + 1), p.norm(&format!("{norm}{}", i + 1)));

@@ -16,6 +16,7 @@
 
 pub mod buffer;
 pub mod conv;
+pub mod halve;
 pub mod layout;
 pub mod loss;
 pub mod norm;

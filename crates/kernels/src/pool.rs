@@ -1,7 +1,8 @@
 //! Average, maximum and global average pooling in NHWC, forward and backward.
 //!
-//! As in PyTorch, an average counts the padding's zeros, and a maximum never falls on padding; its gradient goes
-//! to the first maximum in row-major order. Reference: `resnet_reference::{avg_pool, max_pool, global_avg_pool}`.
+//! As in PyTorch, an average counts the padding's zeros, and a maximum never falls on padding (but for
+//! [`PoolKind::MaximumOrZero`]); its gradient goes to the first maximum in row-major order. Reference:
+//! `resnet_reference::{avg_pool, max_pool, max_pool_zeros, global_avg_pool}`.
 
 use crate::conv::extent;
 use crate::parallel::{self, Shared};
@@ -30,8 +31,10 @@ pub struct PoolShape {
 pub enum PoolKind {
     /// The mean over `kernel * kernel` values, padding included.
     Average,
-    /// The largest value.
+    /// The largest value, never of padding.
     Maximum,
+    /// The largest value, padding counted as zeros (which win against other zeros), as in BiT's stem.
+    MaximumOrZero,
 }
 
 impl PoolShape {
@@ -50,6 +53,15 @@ impl PoolShape {
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
         self.images * self.out_h() * self.out_w() * self.channels
+    }
+
+    /// Whether the window at `(y, x)` overlaps padding.
+    fn is_padded(&self, y: usize, x: usize) -> bool {
+        let outside = |at: usize, size: usize| {
+            let start = at * self.stride;
+            start < self.padding || start + self.kernel > size + self.padding
+        };
+        outside(y, self.in_h) || outside(x, self.in_w)
     }
 
     /// Offsets, in one picture, of the pixels of the window at `(y, x)`, in row-major order.
@@ -83,13 +95,17 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
             // SAFETY: each task has its own row.
             let to = unsafe { shared.slice(row * row_len, row_len) };
             for (column, to) in to.chunks_exact_mut(shape.channels).enumerate() {
-                to.fill(if kind == PoolKind::Average { 0.0 } else { f32::NEG_INFINITY });
+                to.fill(match kind {
+                    PoolKind::Average => 0.0,
+                    PoolKind::MaximumOrZero if shape.is_padded(y, column) => 0.0,
+                    PoolKind::Maximum | PoolKind::MaximumOrZero => f32::NEG_INFINITY,
+                });
                 for at in shape.window(y, column) {
                     let from = &x[at..at + shape.channels];
                     match kind {
                         PoolKind::Average => to.iter_mut().zip(from).for_each(|(to, x)| *to += x),
                         // NaN wins, as in PyTorch.
-                        PoolKind::Maximum => {
+                        PoolKind::Maximum | PoolKind::MaximumOrZero => {
                             to.iter_mut()
                                 .zip(from)
                                 .for_each(|(to, &x)| *to = if x > *to || x.is_nan() { x } else { *to });
@@ -136,7 +152,8 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
                                 .for_each(|(dx, dy)| *dx += dy / area);
                         }
                     }
-                    PoolKind::Maximum => {
+                    PoolKind::Maximum | PoolKind::MaximumOrZero => {
+                        let zero = kind == PoolKind::MaximumOrZero && shape.is_padded(y, column);
                         for (c, dy) in dy.iter().enumerate() {
                             let first_maximum =
                                 shape.window(y, column).map(|at| at + c).reduce(|best, at| {
@@ -146,7 +163,8 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
                                         best
                                     }
                                 });
-                            if let Some(at) = first_maximum {
+                            // Not `x > 0`: NaN wins.
+                            if let Some(at) = first_maximum.filter(|&at| !(zero && x[at] <= 0.0)) {
                                 dx[at] += dy;
                             }
                         }

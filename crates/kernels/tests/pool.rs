@@ -14,7 +14,7 @@ const WINDOWS: f64 = 16.0 / (1 << 24) as f64;
 /// Global averages go over up to 1024 pixels.
 const GLOBAL: f64 = 64.0 / (1 << 24) as f64;
 
-const KINDS: [PoolKind; 2] = [PoolKind::Average, PoolKind::Maximum];
+const KINDS: [PoolKind; 3] = [PoolKind::Average, PoolKind::Maximum, PoolKind::MaximumOrZero];
 
 fn shape([images, in_h, in_w, channels, kernel, stride, padding]: [usize; 7]) -> PoolShape {
     PoolShape { images, in_h, in_w, channels, kernel, stride, padding }
@@ -60,8 +60,12 @@ fn check(shape: &PoolShape, kind: PoolKind, x: &[f32]) -> Result<(), String> {
         PoolKind::Maximum => {
             (reference::max_pool(&x64, &expected), reference::max_pool_backward(&x64, &dy64, &expected))
         }
+        PoolKind::MaximumOrZero => (
+            reference::max_pool_zeros(&x64, &expected),
+            reference::max_pool_zeros_backward(&x64, &dy64, &expected),
+        ),
     };
-    near("output", &y, &out, if kind == PoolKind::Maximum { 0.0 } else { WINDOWS })?;
+    near("output", &y, &out, if kind == PoolKind::Average { WINDOWS } else { 0.0 })?;
     near("gradient", &dx, &gradient, WINDOWS)
 }
 
@@ -71,7 +75,7 @@ fn output_and_gradient() {
 }
 
 #[test]
-fn negative_values_lose_against_each_other_and_never_against_padding() {
+fn negative_values_lose_against_each_other_and_only_against_zeros_that_count() {
     table::run(&cases(), |(shape, kind)| {
         let x: Vec<f32> = uniform(1, shape.input_len()).into_iter().map(|u| u - 2.0).collect();
         check(shape, *kind, &x)

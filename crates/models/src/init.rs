@@ -59,6 +59,28 @@ impl SimpleBackend for Fresh {
     }
 }
 
+/// A source of tensors that have shapes and next to no memory: for counting.
+struct Outline;
+
+/// A builder for networks that are only looked at.
+pub(crate) fn outline() -> VarBuilder<'static> {
+    VarBuilder::from_backend(Box::new(Outline), DType::F32, Device::Cpu)
+}
+
+impl SimpleBackend for Outline {
+    fn get(&self, shape: Shape, _: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _dtype: DType, _device: &Device) -> Result<Tensor> {
+        bail!("{name} has no shape yet")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
+}
+
 /// FNV-1a, 64 bits: an offset into the seed's streams.
 fn hash(name: &str) -> u64 {
     name.bytes()

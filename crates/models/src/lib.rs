@@ -18,15 +18,17 @@
 //! ```
 
 pub mod checkpoint;
+mod departures;
 mod inference;
 mod init;
 mod model;
 mod network;
 pub mod registry;
 mod spec;
+mod stem;
 pub mod summary;
 
 pub use inference::Inference;
 pub use model::Model;
 pub use network::Network;
-pub use spec::{Family, Spec, Stage};
+pub use spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};

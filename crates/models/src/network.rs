@@ -2,10 +2,12 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
+use resnet_blocks::layers::NormLayer;
 use resnet_blocks::{FullPreActivation, Original, Split, Unit};
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Linear, Mode, Shape, Value};
+use resnet_ops::{Graph, Linear, Mode, Shape, Value};
 
-use crate::spec::{Family, Spec};
+use crate::spec::{Family, Head, Spec};
+use crate::stem::Stem;
 
 /// A residual network: `[N, 3, H, W]` to logits `[N, classes]`.
 ///
@@ -14,10 +16,10 @@ use crate::spec::{Family, Spec};
 #[derive(Debug)]
 pub struct Network {
     spec: Spec,
-    stem: Conv2d,
-    /// v1: the norm right after the stem. v2: the extra BN-ReLU after the last unit (appendix).
-    norm: BatchNorm,
+    stem: Stem,
     units: Vec<Box<dyn Unit>>,
+    /// v2's extra BN-ReLU after the last unit (appendix).
+    norm: Option<NormLayer>,
     head: Linear,
 }
 
@@ -27,14 +29,6 @@ impl Network {
     /// # Errors
     /// If a parameter is missing or has another shape.
     pub fn new(spec: &Spec, vb: VarBuilder) -> Result<Self> {
-        let (stem, norm, head) = match spec.family {
-            Family::V1 => ("conv1", "bn1", "fc"),
-            Family::V2 => ("stem.conv", "norm", "head.fc"),
-        };
-        let norm_channels = match spec.family {
-            Family::V1 => spec.stem,
-            Family::V2 => spec.features(),
-        };
         let mut units: Vec<Box<dyn Unit>> = vec![];
         for (index, (name, config)) in spec.units().into_iter().enumerate() {
             let vb = vb.pp(name);
@@ -42,18 +36,22 @@ impl Network {
                 Family::V1 => Box::new(Original::new(config, vb)?),
                 Family::V2 => {
                     let unit = FullPreActivation::new(config, vb)?;
-                    // The first unit shares one activation, taken right after the stem (appendix).
-                    Box::new(if index == 0 { unit.with_split(Split::AfterActivation) } else { unit })
+                    let shares = index == 0 && spec.first_unit == Split::AfterActivation;
+                    Box::new(if shares { unit.with_split(Split::AfterActivation) } else { unit })
                 }
             });
         }
-        Ok(Network {
-            spec: spec.clone(),
-            stem: Conv2d::new(spec.input[0], spec.stem, ConvConfig::same(3, 1), vb.pp(stem))?,
-            norm: BatchNorm::new(norm_channels, vb.pp(norm))?,
-            units,
-            head: Linear::new(spec.features(), spec.classes, vb.pp(head))?,
-        })
+        let norm = match spec.family {
+            Family::V1 => None,
+            Family::V2 => Some(NormLayer::new(spec.norm, spec.features(), vb.pp("norm"))?),
+        };
+        let (features, classes) = (spec.features(), spec.classes);
+        let head = vb.pp(spec.family.head());
+        let head = match spec.head {
+            Head::Linear => Linear::new(features, classes, head)?,
+            Head::Convolution => Linear::convolutional(features, classes, head)?,
+        };
+        Ok(Network { spec: spec.clone(), stem: Stem::new(spec, &vb)?, units, norm, head })
     }
 
     /// What it was built from.
@@ -67,14 +65,11 @@ impl Network {
     /// If `images` don't have the stem's channels.
     pub fn record(&self, graph: &mut Graph, images: Value) -> Result<Value> {
         let mut x = self.stem.record(graph, images)?;
-        if self.spec.family == Family::V1 {
-            x = self.norm.record_relu(graph, x)?;
-        }
         for unit in &self.units {
             x = unit.record(graph, x)?;
         }
-        if self.spec.family == Family::V2 {
-            x = self.norm.record_relu(graph, x)?;
+        if let Some(norm) = &self.norm {
+            x = norm.record_relu(graph, x)?;
         }
         let features = graph.global_avg_pool(x)?;
         self.head.record(graph, features)

@@ -1,6 +1,6 @@
 //! A network as plain data.
 
-use resnet_blocks::{Branch, Names, ShapeChange, UnitConfig};
+use resnet_blocks::{Branch, Filters, Names, Norm, ShapeChange, Split, UnitConfig};
 
 /// Which of the two papers' networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,15 +11,70 @@ pub enum Family {
     V2,
 }
 
+impl Family {
+    /// What the last layer's parameters are called.
+    pub(crate) fn head(self) -> &'static str {
+        match self {
+            Family::V1 => "fc",
+            Family::V2 => "head.fc",
+        }
+    }
+}
+
+/// What comes before the first unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stem {
+    /// Its convolutions.
+    pub layers: StemLayers,
+    /// Output channels.
+    pub outputs: usize,
+    /// What follows them.
+    pub pool: StemPool,
+}
+
+/// The stem's convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StemLayers {
+    /// One 3x3 with stride 1: CIFAR.
+    Conv3x3,
+    /// One 7x7 with stride 2: ImageNet.
+    Conv7x7,
+    /// Three 3x3, the first with stride 2, the first two of these widths: the c and d variants (arXiv 1812.01187,
+    /// figure 2b).
+    Deep([usize; 2]),
+}
+
+/// The stem's pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StemPool {
+    /// None: CIFAR.
+    None,
+    /// The maximum of 3x3 with stride 2, never of padding: ImageNet.
+    Maximum,
+    /// The same where padding counts as zeros: BiT.
+    MaximumOrZero,
+}
+
 /// Units on feature maps of one size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {
     /// Number of units.
     pub units: usize,
+    /// Channels inside the residual branches.
+    pub width: usize,
     /// Output channels of each.
     pub outputs: usize,
     /// Stride of the first.
     pub stride: usize,
+}
+
+/// How the last layer's weights lie in checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// `[classes, features]`
+    Linear,
+    /// `[classes, features, 1, 1]`, as in timm's v2 networks.
+    Convolution,
 }
 
 /// A residual network.
@@ -31,14 +86,22 @@ pub struct Spec {
     pub family: Family,
     /// Input pictures: channels, height, width.
     pub input: [usize; 3],
-    /// Filters of the stem's 3x3 convolution.
-    pub stem: usize,
+    /// What comes before the first unit.
+    pub stem: Stem,
     /// Stages in order.
     pub stages: Vec<Stage>,
     /// The units' residual branch.
     pub branch: Branch,
     /// The units' shortcut where the shape changes.
     pub shape_change: ShapeChange,
+    /// Where the paths of a v2 network's first unit part, if its shortcut is the identity.
+    pub first_unit: Split,
+    /// The normalisation everywhere.
+    pub norm: Norm,
+    /// What becomes of filters before convolutions use them.
+    pub filters: Filters,
+    /// How the last layer's weights are stored.
+    pub head: Head,
     /// Length of the output.
     pub classes: usize,
 }
@@ -46,9 +109,9 @@ pub struct Spec {
 impl Spec {
     /// The units in order: the name of each one's parameters, and its shape.
     pub fn units(&self) -> Vec<(String, UnitConfig)> {
-        let mut inputs = self.stem;
+        let mut inputs = self.stem.outputs;
         let mut units = vec![];
-        for (stage, Stage { units: count, outputs, stride }) in self.stages.iter().enumerate() {
+        for (stage, Stage { units: count, width, outputs, stride }) in self.stages.iter().enumerate() {
             for unit in 0..*count {
                 let (name, names) = match self.family {
                     Family::V1 => (format!("layer{}.{unit}", stage + 1), Names::Torchvision),
@@ -59,9 +122,12 @@ impl Spec {
                     UnitConfig {
                         inputs,
                         outputs: *outputs,
+                        width: *width,
                         stride: if unit == 0 { *stride } else { 1 },
                         branch: self.branch,
                         shape_change: self.shape_change,
+                        norm: self.norm,
+                        filters: self.filters,
                         names,
                     },
                 ));
@@ -73,6 +139,6 @@ impl Spec {
 
     /// Channels of the last feature map.
     pub fn features(&self) -> usize {
-        self.stages.last().map_or(self.stem, |stage| stage.outputs)
+        self.stages.last().map_or(self.stem.outputs, |stage| stage.outputs)
     }
 }

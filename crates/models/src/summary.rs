@@ -3,7 +3,8 @@
 use candle_core::Result;
 use resnet_ops::{Graph, LayerInfo, Shape};
 
-use crate::model::Model;
+use crate::init;
+use crate::network::Network;
 use crate::spec::Spec;
 
 /// A network's layers and sums.
@@ -53,10 +54,10 @@ pub fn training_bytes(spec: &Spec, batch: usize) -> Result<usize> {
 }
 
 fn plan(spec: &Spec, images: usize) -> Result<std::sync::Arc<resnet_ops::Plan>> {
-    let model = Model::init(spec, 0)?;
+    let network = Network::new(spec, init::outline())?;
     let [channels, height, width] = spec.input;
     let mut graph = Graph::new();
     let input = graph.input(Shape::Map { images, channels, height, width });
-    let logits = model.network().record(&mut graph, input)?;
+    let logits = network.record(&mut graph, input)?;
     graph.finish(logits)
 }

@@ -1,4 +1,4 @@
-//! The CIFAR networks against PyTorch's: names, shapes, parameter counts and logits on weights of the recipe.
+//! Networks against PyTorch's: names, shapes, parameter counts and logits on weights of the recipe.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,17 @@ use resnet_testing::golden::{self, Logits};
 use resnet_testing::{compare, recipe, table};
 
 /// A golden file and the registry's name of its network.
-const NETWORKS: [(&str, &str); 4] = [
+const NETWORKS: [(&str, &str); 10] = [
     ("cifar.resnet20_v1_a", "resnet20-v1"),
     ("cifar.resnet110_v1_a", "resnet110-v1"),
     ("cifar.resnet20_v2_b", "resnet20-v2-b"),
     ("cifar.resnet164_v2_b", "resnet164-v2-b"),
+    ("torchvision.resnet18", "resnet18"),
+    ("torchvision.resnet50", "resnet50"),
+    ("timm.resnet50d", "resnet50d"),
+    ("timm.resnetv2_18", "resnetv2_18"),
+    ("timm.resnetv2_50", "resnetv2_50"),
+    ("timm.resnetv2_50x1_bit", "resnetv2_50x1_bit"),
 ];
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -77,7 +83,9 @@ fn logits_are_pytorchs() {
         let [n, c, h, w] = golden.input;
         let images = Tensor::from_vec(recipe::batch(n, h, w), (n, c, h, w), &Device::Cpu).map_err(text)?;
         let expected = golden.logits.concat();
-        // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits.
+        // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits. BiT's forty-nine
+        // group norms on filters of variance 1 magnify roundings: PyTorch in f32 is 2e-5 from its own f64.
+        let near_zero = if name.ends_with("_bit") { 1e-4 } else { 1e-5 };
         let size = (expected.iter().map(|e| e * e).sum::<f64>() / expected.len() as f64).sqrt();
         let ready = model.network().for_inference();
         for (how, logits) in
@@ -86,7 +94,7 @@ fn logits_are_pytorchs() {
             let logits = logits.and_then(|logits| logits.flatten_all()?.to_vec1::<f32>()).map_err(text)?;
             let worst = resnet_testing::max_relative_to_norm(&logits, &expected);
             eprintln!("{name}, {how}: largest difference {worst:.2e} of the logits' root mean square");
-            compare(&logits, &expected, 1e-5 * size, 1e-4).map_err(|fault| format!("{how}: {fault}"))?;
+            compare(&logits, &expected, near_zero * size, 1e-4).map_err(|fault| format!("{how}: {fault}"))?;
         }
         Ok(())
     });

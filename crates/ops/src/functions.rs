@@ -1,13 +1,15 @@
 //! Each op on its own: tensors in NCHW in, a tensor out, one candle node, gradients through candle's `backward`.
 
 use candle_core::{Result, Tensor, bail};
+use resnet_kernels::halve;
 use resnet_kernels::pointwise::ZeroPad;
 use resnet_kernels::pool::{PoolKind, PoolShape};
 
 use crate::Mode;
 use crate::graph::{Graph, Shape, Value};
+use crate::group_norm::GroupNorm;
 use crate::layers::{self, BatchNorm, ConvConfig};
-use crate::steps::{Add, GlobalAverage, Pool, Relu, ZeroPadShortcut};
+use crate::steps::{Add, GlobalAverage, Halve, Pool, Relu, ZeroPadShortcut};
 
 /// Records with `record` and runs on one input.
 fn unary(x: &Tensor, mode: Mode, record: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
@@ -64,6 +66,22 @@ pub fn avg_pool(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> Res
 /// Maximum over `kernel x kernel` windows, never of padding.
 pub fn max_pool(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.max_pool(x, kernel, stride, padding))
+}
+
+/// As [`max_pool`], but padding counts as zeros: BiT's stem.
+pub fn max_pool_zeros(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> Result<Tensor> {
+    unary(x, Mode::Train, |graph, x| graph.max_pool_zeros(x, kernel, stride, padding))
+}
+
+/// Mean over 2x2 blocks of `x: [N, C, H, W]`, or over what is left of them at the edge of an odd side: the pooling before
+/// the projection in the d variants' shortcut.
+pub fn halve(x: &Tensor) -> Result<Tensor> {
+    unary(x, Mode::Train, |graph, x| graph.halve(x))
+}
+
+/// Group norm of `x: [N, C, H, W]`: statistics over the pixels of a picture and the channels of a group.
+pub fn group_norm(x: &Tensor, layer: &GroupNorm) -> Result<Tensor> {
+    unary(x, Mode::Train, |graph, x| layer.record(graph, x))
 }
 
 /// Mean over all pixels: `[N, C, H, W]` to `[N, C]`.
@@ -145,6 +163,34 @@ impl Graph {
     /// If `x` is no map or the window doesn't fit.
     pub fn max_pool(&mut self, x: Value, kernel: usize, stride: usize, padding: usize) -> Result<Value> {
         self.pool(x, PoolKind::Maximum, kernel, stride, padding)
+    }
+
+    /// Appends the maximum over windows, padding counted as zeros.
+    ///
+    /// # Errors
+    /// If `x` is no map or the window doesn't fit.
+    pub fn max_pool_zeros(
+        &mut self,
+        x: Value,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Result<Value> {
+        self.pool(x, PoolKind::MaximumOrZero, kernel, stride, padding)
+    }
+
+    /// Appends the mean over 2x2 blocks; sides are rounded up.
+    ///
+    /// # Errors
+    /// If `x` is no map.
+    pub fn halve(&mut self, x: Value) -> Result<Value> {
+        let Shape::Map { images, channels, height: in_h, width: in_w } = self.shape(x) else {
+            bail!("halving wants [N, C, H, W], got {:?}", self.shape(x).dims());
+        };
+        let shape = halve::Halve { images, in_h, in_w, channels };
+        let y = self.value(self.shape(x).with(channels, (shape.out_h(), shape.out_w())));
+        self.push(Halve { x, y, shape });
+        Ok(y)
     }
 
     fn pool(

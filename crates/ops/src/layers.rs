@@ -37,6 +37,8 @@ pub struct Conv2d {
     name: String,
     weight: Tensor,
     config: ConvConfig,
+    /// The eps of weight standardisation.
+    standardised: Option<f64>,
 }
 
 impl Conv2d {
@@ -51,7 +53,12 @@ impl Conv2d {
             non_linearity: init::NonLinearity::ReLU,
         };
         let weight = vb.get_with_hints((outputs, inputs, config.kernel, config.kernel), "weight", he)?;
-        Ok(Conv2d { name: vb.prefix(), weight, config })
+        Ok(Conv2d { name: vb.prefix(), weight, config, standardised: None })
+    }
+
+    /// The same layer with its filters standardised before use, see [`crate::standardise_weight`].
+    pub fn with_standardised_weight(self, eps: f64) -> Self {
+        Conv2d { standardised: Some(eps), ..self }
     }
 
     /// Appends it to `graph`: `[N, in, H, W]` to `[N, out, H', W']`.
@@ -59,7 +66,11 @@ impl Conv2d {
     /// # Errors
     /// If `x` is no map of `in` channels at least as large as the filter.
     pub fn record(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        convolution(graph, x, &self.name, &self.weight, self.config)
+        let y = convolution(graph, x, &self.name, &self.weight, self.config)?;
+        if let Some(eps) = self.standardised {
+            graph.standardise(&self.weight, eps);
+        }
+        Ok(y)
     }
 }
 
@@ -231,6 +242,20 @@ impl Linear {
             )?,
             bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
         })
+    }
+
+    /// The same layer with weights `[out, in, 1, 1]`: a 1x1 convolution of pooled features, as timm's v2 heads are
+    /// stored.
+    ///
+    /// # Errors
+    /// If `vb` lacks `weight` or `bias`.
+    pub fn convolutional(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let uniform = Init::Uniform { lo: -bound, up: bound };
+        // The flat view shares the variable's memory, and its gradient is the variable's.
+        let weight = vb.get_with_hints((outputs, inputs, 1, 1), "weight", uniform)?.flatten_from(1)?;
+        let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
+        Ok(Linear { name: vb.prefix(), weight, bias })
     }
 
     /// Appends it to `graph`: `[N, in]` to `[N, out]`.

@@ -24,19 +24,26 @@
 //! # }
 //! ```
 
+mod drop_path;
 mod functions;
 mod graph;
+mod group_norm;
 pub mod layers;
 mod loss;
+mod standardise;
 mod steps;
 
+pub use drop_path::DropPath;
 pub use functions::{
-    add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu, zero_pad_shortcut,
+    add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, group_norm, halve, linear, max_pool,
+    max_pool_zeros, relu, zero_pad_shortcut,
 };
 pub use graph::{Graph, Inference, LayerInfo, Plan, Shape, Value};
+pub use group_norm::GroupNorm;
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::softmax_cross_entropy;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};
+pub use standardise::standardise_weight;
 
 /// Whether batch norm uses the batch's statistics and updates the running ones, or only reads the running ones.
 ///

@@ -11,6 +11,8 @@ mod batch_norm;
 mod batch_norm_backward;
 mod conv2d;
 mod conv2d_backward;
+mod group_norm;
+mod halve;
 mod layout;
 mod linear;
 mod loss;
@@ -18,6 +20,7 @@ mod pool;
 mod pool_backward;
 mod relu;
 mod shortcut;
+mod standardise;
 
 #[cfg(test)]
 mod finite_difference;
@@ -27,10 +30,15 @@ pub use batch_norm::{BatchNormOutput, batch_norm_eval, batch_norm_train, update_
 pub use batch_norm_backward::{BatchNormGradients, batch_norm_eval_backward, batch_norm_train_backward};
 pub use conv2d::{Conv, conv2d};
 pub use conv2d_backward::{conv2d_input_grad, conv2d_weight_grad};
+pub use group_norm::{Groups, group_norm, group_norm_backward};
+pub use halve::{halve, halve_backward, halved};
 pub use layout::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
 pub use linear::{Linear, LinearGradients, linear, linear_backward};
 pub use loss::{softmax_cross_entropy, softmax_cross_entropy_backward};
-pub use pool::{Pool, avg_pool, global_avg_pool, max_pool};
-pub use pool_backward::{avg_pool_backward, global_avg_pool_backward, max_pool_backward};
+pub use pool::{Pool, avg_pool, global_avg_pool, max_pool, max_pool_zeros};
+pub use pool_backward::{
+    avg_pool_backward, global_avg_pool_backward, max_pool_backward, max_pool_zeros_backward,
+};
 pub use relu::{relu, relu_backward};
 pub use shortcut::{ZeroPad, zero_pad_shortcut, zero_pad_shortcut_backward};
+pub use standardise::{standardise, standardise_backward};

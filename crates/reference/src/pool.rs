@@ -2,7 +2,7 @@
 //!
 //! average: `y[n][i][j][c] = sum over u, v of x[n][i s + u - p][j s + v - p][c] / k^2`; padding counts as zeros, which is
 //! PyTorch's default;
-//! maximum: the largest of the same values, where padding never wins;
+//! maximum: the largest of the same values, where padding never wins, or, with zeros, where it counts as zeros (BiT);
 //! global average: `y[n][c] = sum over y, x of x[n][y][x][c] / (h w)`.
 
 use crate::Image;
@@ -58,6 +58,15 @@ impl Pool {
         }
         best
     }
+
+    /// The place of a window's maximum, or `None` if it is a zero of the padding (which wins against a zero of the
+    /// image).
+    pub(crate) fn maximum_or_zero(&self, x: &[f64], window: &[usize]) -> Option<usize> {
+        let best = Pool::first_maximum(x, window);
+        let padded = window.len() < self.kernel * self.kernel;
+        let zero_wins = padded && x[best] <= 0.0;
+        (!zero_wins).then_some(best)
+    }
 }
 
 /// The average of each window, `[n, h_out, w_out, c]`.
@@ -74,6 +83,16 @@ pub fn max_pool(x: &[f64], shape: &Pool) -> Vec<f64> {
     assert_eq!(x.len(), shape.input.len(), "the input is not of {shape:?}");
     let mut y = vec![0.0; shape.output().len()];
     shape.for_each_window(|output, window| y[output] = x[Pool::first_maximum(x, window)]);
+    y
+}
+
+/// The maximum of each window where padding counts as zeros, `[n, h_out, w_out, c]`.
+pub fn max_pool_zeros(x: &[f64], shape: &Pool) -> Vec<f64> {
+    assert_eq!(x.len(), shape.input.len(), "the input is not of {shape:?}");
+    let mut y = vec![0.0; shape.output().len()];
+    shape.for_each_window(|output, window| {
+        y[output] = shape.maximum_or_zero(x, window).map_or(0.0, |at| x[at]);
+    });
     y
 }
 
@@ -98,6 +117,14 @@ mod tests {
         let x = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0];
         assert_eq!(max_pool(&x, &shape), [-1.0, -2.0, -4.0, -5.0]);
         assert_eq!(avg_pool(&x, &shape), [-12.0 / 9.0, -16.0 / 9.0, -24.0 / 9.0, -28.0 / 9.0]);
+    }
+
+    #[test]
+    fn zeros_around_the_image_win_against_negative_values() {
+        let shape = Pool { input: SQUARE, kernel: 3, stride: 2, padding: 1 };
+        let x = [-1.0, -2.0, -3.0, -4.0, 5.0, -6.0, -7.0, -8.0, -9.0];
+        assert_eq!(max_pool_zeros(&x, &shape), [5.0, 5.0, 5.0, 5.0]);
+        assert_eq!(max_pool_zeros(&x.map(|x| -x.abs()), &shape), [0.0; 4]);
     }
 
     #[test]

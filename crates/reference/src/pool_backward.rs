@@ -22,6 +22,18 @@ pub fn max_pool_backward(x: &[f64], dy: &[f64], shape: &Pool) -> Vec<f64> {
     dx
 }
 
+/// The gradient `[n, h, w, c]` of the input `x` of [`crate::max_pool_zeros`]: nothing where padding won.
+pub fn max_pool_zeros_backward(x: &[f64], dy: &[f64], shape: &Pool) -> Vec<f64> {
+    assert_eq!(dy.len(), shape.output().len(), "the output gradient is not of {shape:?}");
+    let mut dx = vec![0.0; x.len()];
+    shape.for_each_window(|output, window| {
+        if let Some(at) = shape.maximum_or_zero(x, window) {
+            dx[at] += dy[output];
+        }
+    });
+    dx
+}
+
 /// The gradient `[n, h, w, c]` of the input of [`crate::global_avg_pool`], for `dy: [n, c]`.
 pub fn global_avg_pool_backward(dy: &[f64], shape: &Image) -> Vec<f64> {
     assert_eq!(dy.len(), shape.n * shape.c, "the output gradient is not [n, c] of {shape:?}");
@@ -35,7 +47,7 @@ pub fn global_avg_pool_backward(dy: &[f64], shape: &Image) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::finite_difference::{assert_gradient, dot, values};
-    use crate::{avg_pool, global_avg_pool, max_pool};
+    use crate::{avg_pool, global_avg_pool, max_pool, max_pool_zeros};
 
     /// (n, h, w, c, kernel, stride, padding)
     const SHAPES: [[usize; 7]; 6] = [
@@ -56,6 +68,9 @@ mod tests {
             assert_gradient(&name, &x, &avg_pool_backward(&dy, &shape), |x| dot(&avg_pool(x, &shape), &dy));
             assert_gradient(&name, &x, &max_pool_backward(&x, &dy, &shape), |x| {
                 dot(&max_pool(x, &shape), &dy)
+            });
+            assert_gradient(&name, &x, &max_pool_zeros_backward(&x, &dy, &shape), |x| {
+                dot(&max_pool_zeros(x, &shape), &dy)
             });
         }
     }

@@ -7,9 +7,6 @@ use serde::Serialize;
 use crate::args::ModelsArgs;
 use crate::output::{self, Column, Format};
 
-/// Classes of the networks that are listed.
-const CLASSES: usize = 10;
-
 #[derive(Serialize)]
 struct Json {
     models: Vec<Row>,
@@ -26,7 +23,7 @@ struct Row {
 }
 
 pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
-    let rows = registry::NAMES.into_iter().map(Row::of).collect::<anyhow::Result<Vec<_>>>()?;
+    let rows = registry::NAMES.iter().copied().map(Row::of).collect::<anyhow::Result<Vec<_>>>()?;
     if args.format.get() == Format::Json {
         return output::json(&Json { models: rows });
     }
@@ -52,7 +49,8 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
     }
     output::print_table(&table)?;
     output::line(
-        "\nParameters for 10 classes. Errors as published (arXiv 1603.05027, 1512.03385); `cargo xtask train --help` lists recipes.\n\
+        "\nParameters for 10 classes, or 1000 where the input is 224x224. Errors as published (arXiv 1603.05027, 1512.03385); `cargo xtask train --help` lists recipes.\n\
+         resnet50-v1-imagenet and the like are the papers' own networks, resnet50, resnetv2_50, ... timm's.\n\
          Any depth 6n + 2 (two-layer units) or 9n + 2 (bottlenecks) is a name as well, such as resnet29-v2; -basic or -bottleneck\n\
          chooses the unit, -a (zero padding) or -b (projection) the shortcut where shapes change.",
     )
@@ -60,7 +58,7 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
 
 impl Row {
     fn of(model: &'static str) -> anyhow::Result<Row> {
-        let spec = registry::find(model, CLASSES)?;
+        let spec = registry::find(model, registry::usual_classes(model))?;
         let summary = summary::of(&spec)?;
         Ok(Row {
             model,
@@ -75,7 +73,8 @@ impl Row {
 
 /// The error that the papers report of this network; where both do, that of arXiv 1603.05027.
 fn published(spec: &Spec, data: &str) -> Option<f64> {
-    let depth = spec.name.split('-').next()?.strip_prefix("resnet")?;
+    // Table 3's networks; an ImageNet network has other stages.
+    let depth = spec.name.split('-').next()?.strip_prefix("resnet").filter(|_| spec.input[1] == 32)?;
     let network = format!("ResNet-{depth}");
     let unit = match spec.family {
         Family::V1 => "original",
@@ -101,5 +100,6 @@ mod tests {
         assert_eq!(of("resnet20-v1", "cifar10"), Some(8.75));
         assert_eq!(of("resnet110-v1", "cifar10"), Some(6.61));
         assert_eq!(of("resnet20-v2", "cifar10"), None);
+        assert_eq!(of("resnet110-v1", "imagenet"), None);
     }
 }

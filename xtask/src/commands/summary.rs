@@ -1,5 +1,7 @@
 //! `summary`: a network's layers with shapes, parameters and multiply-adds.
 
+use std::num::NonZeroUsize;
+
 use resnet_models::{registry, summary};
 use serde::Serialize;
 
@@ -25,7 +27,8 @@ struct Layer<'a> {
 }
 
 pub(crate) fn run(args: &SummaryArgs) -> anyhow::Result<()> {
-    let spec = registry::find(&args.model, args.classes.get())?;
+    let classes = args.classes.map_or_else(|| registry::usual_classes(&args.model), NonZeroUsize::get);
+    let spec = registry::find(&args.model, classes)?;
     let summary = summary::of(&spec)?;
     match args.format.get() {
         Format::Json => output::json(&Json {

@@ -10,10 +10,14 @@
 
 mod backward;
 mod gather;
+mod group;
+mod standardise;
 mod vectors;
 
 pub use backward::{BackwardMap, BackwardSums, backward_apply, backward_sums};
 pub(crate) use gather::{BackwardPart, BackwardParts, MomentPart, MomentParts, SharedMoments, SharedSums};
+pub use group::{GroupNorm, GroupNormGradients};
+pub use standardise::{standardise, standardise_backward};
 
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};

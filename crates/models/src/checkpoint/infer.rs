@@ -149,10 +149,12 @@ impl Checkpoint {
     fn classes(&self, landmarks: &Landmarks) -> Result<usize, String> {
         let head = landmarks.head;
         match self.tensors.get(head).map(|array| array.shape.as_slice()) {
-            Some([classes, 64 | 256]) => Ok(*classes),
+            Some([classes, features] | [classes, features, 1, 1]) if *features >= 64 => Ok(*classes),
             Some(other) => {
                 let other = clip(&format!("{other:?}"), 60);
-                Err(format!("{head} is {other}, and heads here are [classes, 64] or [classes, 256]"))
+                Err(format!(
+                    "{head} is {other}, and heads here are [classes, features], of 64 features or more"
+                ))
             }
             None => Err(format!("it has no {head}, so the number of classes is not known")),
         }

@@ -152,8 +152,8 @@ fn metadata_that_contradicts_the_tensors_is_refused() {
     let named = |name: &str| Metadata { model: Some(name.into()), ..Metadata::default() };
     let text = message(Metadata { classes: Some(vec!["cat".into()]), ..named("resnet20-v2") });
     assert!(text.contains("names 1 classes, and its head has 10"), "{text}");
-    let text = message(named("resnet50"));
-    assert!(text.contains("there is no network \"resnet50\""), "{text}");
+    let text = message(named("resnet51"));
+    assert!(text.contains("there is no network \"resnet51\""), "{text}");
     let text = message(named("resnet12002-v2"));
     assert!(text.contains("6000 units"), "{text}");
     let faulty =

@@ -4,6 +4,7 @@
 //! What stays is what can't be folded: the BN-ReLU of a pre-activation unit's first convolution, whose input the
 //! shortcut reads as well. The next convolution applies it while it loads.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, bail};
@@ -14,6 +15,7 @@ use resnet_kernels::norm::{Activation, ScaleShift};
 use super::forward::NormState;
 use super::plan::{LayerInfo, Plan};
 use super::{Param, Value, forward, fuse, node};
+use crate::Mode;
 use crate::steps::{Conv, Norm, Step};
 
 /// A network made ready for inference: it holds the weights and running statistics of the moment it was made.
@@ -65,18 +67,24 @@ impl Plan {
         if self.inputs.len() != 1 {
             bail!("inference takes networks of one input, not of {}", self.inputs.len());
         }
+        let params = self.parameters_to_use(Mode::Eval)?;
         let mut params: Vec<Vec<f32>> =
-            self.params.iter().map(|param| param.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
+            params.iter().map(|param| param.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
         let mut steps = self.steps.clone();
         fold_norms(&mut steps, &mut params, self.shapes.len(), self.output)?;
         fuse::fold_into_store(&mut steps, self.shapes.len(), self.output, fuse::Relu::Fold);
         let ready = Ready::new(&steps, &params, self.shapes.len())?;
-        // Only biases are read from here on.
-        let is_bias = |index: usize| {
-            let bias_of = |step: &Step| if let Step::Conv(conv) = step { conv.bias } else { None };
-            steps.iter().filter_map(bias_of).any(|bias| bias.0 == index)
-        };
-        for index in (0..params.len()).filter(|index| !is_bias(*index)) {
+        // What is packed or folded is not read again.
+        let read: HashSet<usize> = steps
+            .iter()
+            .flat_map(|step| match step {
+                Step::Conv(conv) => conv.bias.into_iter().collect(),
+                Step::Norm(_) => vec![],
+                step => step.params(),
+            })
+            .map(|param| param.0)
+            .collect();
+        for index in (0..params.len()).filter(|index| !read.contains(index)) {
             params[index].clear();
         }
         let flat = params.concat();

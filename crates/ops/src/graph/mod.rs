@@ -7,7 +7,7 @@ mod inference;
 mod node;
 mod plan;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, TensorId, bail};
@@ -147,6 +147,8 @@ pub struct Graph {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) inputs: Vec<Value>,
     pub(crate) params: Vec<Tensor>,
+    /// Filters that are standardised before each run, and their eps.
+    pub(crate) standardised: BTreeMap<usize, f64>,
     seen: HashMap<TensorId, Param>,
 }
 
@@ -192,6 +194,12 @@ impl Graph {
             self.params.push(tensor.clone());
         }
         param
+    }
+
+    /// Has a convolution's filters standardised before each run.
+    pub(crate) fn standardise(&mut self, weight: &Tensor, eps: f64) {
+        let Param(index) = self.param(weight);
+        self.standardised.insert(index, eps);
     }
 
     pub(crate) fn push(&mut self, step: impl Into<Step>) {

@@ -31,10 +31,7 @@ struct Node {
 
 /// Runs `plan` on checked inputs.
 pub(super) fn apply(plan: Arc<Plan>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
-    let params: Vec<Tensor> = match mode {
-        Mode::Train => plan.params.clone(),
-        Mode::Eval => plan.params.iter().map(Tensor::detach).collect(),
-    };
+    let params = plan.parameters_to_use(mode)?;
     let tape = Tape {
         inputs: inputs.iter().map(|input| input.track_op()).collect(),
         params: params.iter().map(Tensor::track_op).collect(),

@@ -1,5 +1,6 @@
 //! A recorded graph made ready to run: fused, with the life of every buffer worked out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -8,6 +9,7 @@ use super::fuse;
 use super::node::{self, Tape};
 use super::{Graph, Param, Shape, Value};
 use crate::Mode;
+use crate::standardise::standardise_weight;
 use crate::steps::Step;
 
 /// A layer as a summary shows it.
@@ -33,6 +35,8 @@ pub struct Plan {
     pub(super) inputs: Vec<Value>,
     pub(super) output: Value,
     pub(super) params: Vec<Tensor>,
+    /// Filters that are standardised before each run, and their eps.
+    pub(super) standardised: BTreeMap<usize, f64>,
     /// Where each parameter starts in the flat vector of all of them; the last entry is its length.
     pub(super) offsets: Vec<usize>,
     /// The last step that reads a value in the forward pass.
@@ -47,9 +51,9 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn new(graph: Graph, output: Value) -> Self {
-        let Graph { mut steps, shapes, inputs, params, .. } = graph;
+        let Graph { mut steps, shapes, inputs, params, standardised, .. } = graph;
         fuse::fold_into_store(&mut steps, shapes.len(), output, fuse::Relu::Keep);
-        Plan::of_steps(steps, shapes, inputs, params, output)
+        Plan { standardised, ..Plan::of_steps(steps, shapes, inputs, params, output) }
     }
 
     /// A plan of rewritten steps.
@@ -74,6 +78,7 @@ impl Plan {
             inputs,
             output,
             params,
+            standardised: BTreeMap::new(),
             offsets,
         };
         plan.work_out_lives();
@@ -166,6 +171,18 @@ impl Plan {
             check(input)?;
         }
         Ok(())
+    }
+
+    /// The parameters as steps use them: constants in `Mode::Eval`, filters standardised where asked for.
+    pub(super) fn parameters_to_use(&self, mode: Mode) -> Result<Vec<Tensor>> {
+        let mut params: Vec<Tensor> = match mode {
+            Mode::Train => self.params.clone(),
+            Mode::Eval => self.params.iter().map(Tensor::detach).collect(),
+        };
+        for (index, eps) in &self.standardised {
+            params[*index] = standardise_weight(&params[*index], *eps)?;
+        }
+        Ok(params)
     }
 
     /// Which values need a gradient: those that depend on an input or a parameter with one.

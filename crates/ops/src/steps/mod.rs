@@ -2,6 +2,9 @@
 
 mod add;
 mod conv;
+mod drop_path;
+mod group_norm;
+mod halve;
 mod norm;
 mod pool;
 mod relu;
@@ -11,6 +14,9 @@ use candle_core::Result;
 
 pub(crate) use add::Add;
 pub(crate) use conv::Conv;
+pub(crate) use drop_path::{Draws, Scaled, Survival};
+pub(crate) use group_norm::GroupNorm;
+pub(crate) use halve::Halve;
 pub(crate) use norm::{Norm, RunningStatistics};
 pub(crate) use pool::{GlobalAverage, Pool};
 pub(crate) use relu::Relu;
@@ -28,6 +34,10 @@ pub(crate) enum Step {
     ZeroPad(ZeroPadShortcut),
     Pool(Pool),
     GlobalAverage(GlobalAverage),
+    GroupNorm(GroupNorm),
+    Halve(Halve),
+    Survival(Survival),
+    Scaled(Scaled),
 }
 
 /// What every step can say and do.
@@ -70,6 +80,10 @@ impl std::ops::Deref for Step {
             Step::ZeroPad(step) => step,
             Step::Pool(step) => step,
             Step::GlobalAverage(step) => step,
+            Step::GroupNorm(step) => step,
+            Step::Halve(step) => step,
+            Step::Survival(step) => step,
+            Step::Scaled(step) => step,
         }
     }
 }
@@ -92,4 +106,8 @@ into_step!(
     ZeroPad(ZeroPadShortcut),
     Pool(Pool),
     GlobalAverage(GlobalAverage),
+    GroupNorm(GroupNorm),
+    Halve(Halve),
+    Survival(Survival),
+    Scaled(Scaled),
 );

@@ -19,7 +19,11 @@ pub(crate) struct Pool {
 
 impl Run for Pool {
     fn kind(&self) -> String {
-        let what = if self.pooling == PoolKind::Average { "average" } else { "maximum" };
+        let what = match self.pooling {
+            PoolKind::Average => "average",
+            PoolKind::Maximum => "maximum",
+            PoolKind::MaximumOrZero => "zero-padded maximum",
+        };
         format!("{what} pool {0}x{0}", self.shape.kernel)
     }
 

@@ -1,15 +1,22 @@
 //! Names and the networks behind them.
 //!
-//! CIFAR networks are `resnet{depth}-v{1,2}`, of depth `6n + 2` with two-layer units and option A's shortcut, or `9n + 2`
-//! with bottlenecks and projections. Where a depth is both, the published network counts: bottlenecks for 164 and 1001,
-//! two layers otherwise; `-basic` or `-bottleneck` chooses the other. `-a` or `-b` chooses the shortcut.
+//! For CIFAR: `resnet{depth}-v{1,2}`, of depth `6n + 2` with two-layer units and option A's shortcut, or `9n + 2` with
+//! bottlenecks and projections. Where a depth is both, the published network counts: bottlenecks for 164 and 1001, two
+//! layers otherwise; `-basic` or `-bottleneck` chooses the other. `-a` or `-b` chooses the shortcut.
+//!
+//! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or 200; and
+//! timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`, `wide_resnet50_2`, `resnetv2_50` and
+//! `resnetv2_50x1_bit`. A tag after a point, `resnet50.a1_in1k`, says whose weights are meant and changes nothing here.
+//! [`Spec::departures`] tells how a network differs from the papers'.
 
-use resnet_blocks::{Branch, ShapeChange, StridePlace};
+mod cifar;
+mod imagenet;
 
-use crate::spec::{Family, Spec, Stage};
+use crate::spec::Spec;
+use imagenet::No;
 
-/// Networks with published results, as `models` lists them.
-pub const NAMES: [&str; 15] = [
+/// Names that `models` lists: CIFAR networks with published results, and ImageNet's.
+pub static NAMES: &[&str] = &[
     "resnet20-v1",
     "resnet32-v1",
     "resnet44-v1",
@@ -25,6 +32,64 @@ pub const NAMES: [&str; 15] = [
     "resnet110-v2",
     "resnet164-v2",
     "resnet1001-v2",
+    "resnet18-v1-imagenet",
+    "resnet34-v1-imagenet",
+    "resnet50-v1-imagenet",
+    "resnet101-v1-imagenet",
+    "resnet152-v1-imagenet",
+    "resnet200-v1-imagenet",
+    "resnet18-v2-imagenet",
+    "resnet34-v2-imagenet",
+    "resnet50-v2-imagenet",
+    "resnet101-v2-imagenet",
+    "resnet152-v2-imagenet",
+    "resnet200-v2-imagenet",
+    "resnet10t",
+    "resnet14t",
+    "resnet18",
+    "resnet18d",
+    "resnet26",
+    "resnet26d",
+    "resnet26t",
+    "resnet34",
+    "resnet34d",
+    "resnet50",
+    "resnet50_gn",
+    "resnet50c",
+    "resnet50d",
+    "resnet50s",
+    "resnet50t",
+    "resnet101",
+    "resnet101c",
+    "resnet101d",
+    "resnet101s",
+    "resnet152",
+    "resnet152c",
+    "resnet152d",
+    "resnet152s",
+    "resnet200",
+    "resnet200d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+    "resnetv2_18",
+    "resnetv2_18d",
+    "resnetv2_34",
+    "resnetv2_34d",
+    "resnetv2_50",
+    "resnetv2_50d",
+    "resnetv2_50d_gn",
+    "resnetv2_50t",
+    "resnetv2_101",
+    "resnetv2_101d",
+    "resnetv2_152",
+    "resnetv2_152d",
+    "resnetv2_200",
+    "resnetv2_50x1_bit",
+    "resnetv2_50x3_bit",
+    "resnetv2_101x1_bit",
+    "resnetv2_101x3_bit",
+    "resnetv2_152x2_bit",
+    "resnetv2_152x4_bit",
 ];
 
 /// Deepest network the registry builds: 6n + 2 with a published precedent is 1202; ten times that is a typing error.
@@ -51,6 +116,14 @@ pub enum Error {
         /// The depth in it.
         depth: usize,
     },
+    /// A network of timm's that is not built here.
+    #[error("{name:?} is not built here: {why}")]
+    Refused {
+        /// What was asked for.
+        name: String,
+        /// What sets it apart.
+        why: &'static str,
+    },
     /// A network needs at least one class.
     #[error("{name:?} needs at least one class")]
     Classes {
@@ -64,6 +137,7 @@ pub enum Error {
 /// ```
 /// use resnet_models::registry;
 /// assert_eq!(registry::find("resnet164-v2", 10)?.stages[0].units, 18);
+/// assert_eq!(registry::find("resnet50.a1_in1k", 1000)?.name, "resnet50");
 /// assert!(registry::find("resnet21-v2", 10).unwrap_err().to_string().contains("6n + 2"));
 /// assert!(registry::find("resnet20v2", 10).unwrap_err().to_string().contains("\"resnet20-v2\""));
 /// # Ok::<(), registry::Error>(())
@@ -72,65 +146,31 @@ pub enum Error {
 /// # Errors
 /// If the name has another form than the module says, or the depth doesn't exist.
 pub fn find(name: &str, classes: usize) -> Result<Spec, Error> {
-    let unknown = || Error::Unknown { name: name.to_owned(), nearest: nearest(name).to_owned() };
-    let mut parts = name.split('-');
-    let depth = parts
-        .next()
-        .and_then(|part| part.strip_prefix("resnet"))
-        .filter(|digits| !digits.starts_with(['0', '+']));
-    let depth: usize = depth.and_then(|digits| digits.parse().ok()).ok_or_else(unknown)?;
-    let family = match parts.next() {
-        Some("v1") => Family::V1,
-        Some("v2") => Family::V2,
-        _ => return Err(unknown()),
-    };
-    let (mut bottleneck, mut shape_change) = (None, None);
-    for part in parts {
-        let fresh = match part {
-            "basic" => bottleneck.replace(false).is_none(),
-            "bottleneck" => bottleneck.replace(true).is_none(),
-            "a" => shape_change.replace(ShapeChange::ZeroPadding).is_none(),
-            "b" => shape_change.replace(ShapeChange::Projection).is_none(),
-            _ => false,
-        };
-        if !fresh {
-            return Err(unknown());
-        }
-    }
     if classes == 0 {
         return Err(Error::Classes { name: name.to_owned() });
     }
-    let (basic_units, bottleneck_units) = (units(depth, 6), units(depth, 9));
-    let published_bottleneck = matches!(depth, 164 | 1001);
-    let bottleneck = bottleneck.unwrap_or(published_bottleneck || basic_units.is_none());
-    let units = if bottleneck { bottleneck_units } else { basic_units };
-    let units = units.ok_or_else(|| Error::Depth { name: name.to_owned(), depth })?;
-    let branch = if bottleneck { Branch::Bottleneck(StridePlace::First1x1) } else { Branch::Basic };
-    let default = if bottleneck { ShapeChange::Projection } else { ShapeChange::ZeroPadding };
-    let stage = |width: usize, stride| Stage { units, outputs: width * branch.expansion(), stride };
-    Ok(Spec {
-        name: name.to_owned(),
-        family,
-        input: [3, 32, 32],
-        stem: 16,
-        stages: vec![stage(16, 1), stage(32, 2), stage(64, 2)],
-        branch,
-        shape_change: shape_change.unwrap_or(default),
-        classes,
-    })
+    match imagenet::find(name, classes) {
+        Ok(spec) => Ok(spec),
+        Err(No::Refused(why)) => Err(Error::Refused { name: name.to_owned(), why }),
+        Err(No::Unknown) => cifar::find(name, classes),
+    }
 }
 
-/// Units a stage of a network of `depth` layers: `per_unit` layers over three stages, and two more.
-fn units(depth: usize, per_unit: usize) -> Option<usize> {
-    let layers = depth.checked_sub(2).filter(|layers| *layers > 0 && depth <= DEEPEST)?;
-    layers.is_multiple_of(per_unit).then_some(layers / per_unit)
+/// The length of the output that the network called `name` has where nothing else is asked for: CIFAR-10's, or
+/// ImageNet's for a network with its stem, or what the weights that a tag names were trained on.
+pub fn usual_classes(name: &str) -> usize {
+    imagenet::usual_classes(name).unwrap_or(10)
+}
+
+fn unknown(name: &str) -> Error {
+    Error::Unknown { name: name.to_owned(), nearest: nearest(name).to_owned() }
 }
 
 /// The name in the list with the smallest edit distance.
 pub(crate) fn nearest(name: &str) -> &'static str {
     // Names are short; a longer one is judged by its start.
     let name: String = name.chars().take(64).collect();
-    NAMES.into_iter().min_by_key(|known| edit_distance(&name, known)).unwrap_or(NAMES[0])
+    NAMES.iter().copied().min_by_key(|known| edit_distance(&name, known)).unwrap_or(NAMES[0])
 }
 
 /// Levenshtein's distance.
@@ -150,11 +190,13 @@ pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use resnet_blocks::ShapeChange;
+
     use super::*;
 
     #[test]
     fn every_listed_name_is_found_and_suffixes_choose() {
-        for name in NAMES {
+        for name in NAMES.iter().copied() {
             assert_eq!(find(name, 10).unwrap().name, name);
         }
         assert_eq!(find("resnet20-v2", 10).unwrap().shape_change, ShapeChange::ZeroPadding);
@@ -174,6 +216,11 @@ mod tests {
             "resnet20",
             "resnet20-v3",
             "resnet20-v2-c",
+            "resnet20-v2-imagenet",
+            "resnet51",
+            "resnet50.",
+            "wide_resnet18_2",
+            "resnetv2_26",
             "resnet20-v2-a-b",
             "resnet+20-v2",
             "vgg16",

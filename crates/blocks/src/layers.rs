@@ -1,0 +1,71 @@
+//! Layers as a unit's or a network's configuration asks for them.
+
+use candle_core::Result;
+use candle_nn::VarBuilder;
+use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, Value};
+
+use crate::config::{Filters, Norm};
+
+/// Added to a filter's variance before it is divided by its root, as BiT does.
+const FILTER_EPS: f64 = 1e-8;
+
+/// A norm of either kind.
+#[derive(Debug, Clone)]
+pub enum NormLayer {
+    /// Batch norm.
+    Batch(BatchNorm),
+    /// Group norm.
+    Group(GroupNorm),
+}
+
+impl NormLayer {
+    /// Takes the parameters of a norm over `channels` channels from `vb`.
+    ///
+    /// # Errors
+    /// If a parameter is missing or has another shape, or the groups don't divide the channels.
+    pub fn new(norm: Norm, channels: usize, vb: VarBuilder) -> Result<Self> {
+        Ok(match norm {
+            Norm::Batch => NormLayer::Batch(BatchNorm::new(channels, vb)?),
+            Norm::Group(groups) => NormLayer::Group(GroupNorm::new(channels, groups, vb)?),
+        })
+    }
+
+    /// Appends normalisation alone to `graph`.
+    ///
+    /// # Errors
+    /// If `x` has another number of channels.
+    pub fn record(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        match self {
+            NormLayer::Batch(norm) => norm.record(graph, x),
+            NormLayer::Group(norm) => norm.record(graph, x),
+        }
+    }
+
+    /// Appends normalisation and ReLU to `graph`.
+    ///
+    /// # Errors
+    /// If `x` has another number of channels.
+    pub fn record_relu(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        match self {
+            NormLayer::Batch(norm) => norm.record_relu(graph, x),
+            NormLayer::Group(norm) => norm.record_relu(graph, x),
+        }
+    }
+}
+
+/// A convolution with its filters as `filters` says.
+///
+/// # Errors
+/// If `vb` has no weights of this shape.
+pub fn convolution(
+    filters: Filters,
+    (inputs, outputs): (usize, usize),
+    geometry: ConvConfig,
+    vb: VarBuilder,
+) -> Result<Conv2d> {
+    let conv = Conv2d::new(inputs, outputs, geometry, vb)?;
+    Ok(match filters {
+        Filters::Plain => conv,
+        Filters::Standardised => conv.with_standardised_weight(FILTER_EPS),
+    })
+}

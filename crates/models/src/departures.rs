@@ -1,0 +1,120 @@
+//! How a network differs from the one that the papers describe.
+
+use resnet_blocks::{Branch, Filters, Norm, ShapeChange, Split, StridePlace};
+
+use crate::spec::{Family, Spec, StemLayers, StemPool};
+
+/// Smallest side of pictures that an ImageNet stem, which divides it by four, leaves something of for four stages.
+const SMALL: usize = 64;
+
+impl Spec {
+    /// What sets this network apart from that of its kind and size in the papers: stem, stride, shortcut, norm. Empty if
+    /// nothing does.
+    ///
+    /// ```
+    /// use resnet_models::registry;
+    /// assert!(registry::find("resnet110-v2", 10)?.departures().is_empty());
+    /// assert!(registry::find("resnet50-v1-imagenet", 1000)?.departures().is_empty());
+    /// let departures = registry::find("resnet50d", 1000)?.departures();
+    /// assert!(departures[0].starts_with("stride on the 3x3"));
+    /// # Ok::<(), registry::Error>(())
+    /// ```
+    pub fn departures(&self) -> Vec<&'static str> {
+        let imagenet = self.stem.layers != StemLayers::Conv3x3;
+        let wide = self.stages.iter().any(|stage| stage.outputs != stage.width * self.branch.expansion());
+        let wider =
+            imagenet && self.stages.first().is_some_and(|stage| stage.outputs > 64 * self.branch.expansion());
+        let stage = |index: usize| self.stages.get(index).map_or(0, |stage| stage.units);
+        let depths = [[2, 2, 2, 2], [3, 4, 6, 3], [3, 4, 23, 3], [3, 8, 36, 3], [3, 24, 36, 3]];
+        let published = depths.contains(&[0, 1, 2, 3].map(stage));
+        let of_26 = matches!(self.branch, Branch::Bottleneck(_)) && stage(0) == 2;
+        let strides = match self.family {
+            Family::V1 => "stride on the 3x3 and not on the first 1x1 (v1.5)",
+            Family::V2 => "stride on the 3x3 and not on the first 1x1",
+        };
+        let basic = self.branch == Branch::Basic;
+        let projects = self.shape_change == ShapeChange::Projection;
+        let first_unit_matters = self.family == Family::V2
+            && self.first_unit == Split::BeforeActivation
+            && self.units().first().is_some_and(|(_, unit)| !unit.changes_shape());
+        let all = [
+            (self.branch == Branch::Bottleneck(StridePlace::Middle3x3), strides),
+            (matches!(self.stem.layers, StemLayers::Deep(_)), "stem of three 3x3 instead of the 7x7"),
+            (
+                self.stem.pool == StemPool::MaximumOrZero,
+                "zeros around the picture count in the stem's pooling",
+            ),
+            (
+                self.shape_change == ShapeChange::PooledProjection,
+                "2x2 average pooling before projections instead of their stride",
+            ),
+            (!imagenet && basic && projects, "projections (option B) instead of zero padding (option A)"),
+            (
+                !basic && self.shape_change == ShapeChange::ZeroPadding,
+                "zero padding (option A) instead of projections (option B)",
+            ),
+            (first_unit_matters, "first unit's shortcut parts before the activation"),
+            (matches!(self.norm, Norm::Group(_)), "group norm instead of batch norm"),
+            (self.filters == Filters::Standardised, "standardised filters"),
+            (wide, "wider 3x3 convolutions"),
+            (wider, "wider everywhere"),
+            (imagenet && (!published || of_26), "a depth that the papers have not"),
+        ];
+        all.into_iter().filter_map(|(differs, how)| differs.then_some(how)).collect()
+    }
+
+    /// A warning, if pictures of `[height, width]` are too small for this network's stem.
+    pub fn stem_warning(&self, [height, width]: [usize; 2]) -> Option<String> {
+        let side = height.min(width);
+        if self.stem.layers == StemLayers::Conv3x3 || self.stem.pool == StemPool::None || side >= SMALL {
+            return None;
+        }
+        Some(format!(
+            "{} has ImageNet's stem, which leaves {}x{} of {height}x{width} pixels before the first unit; networks for small \
+             pictures have names like resnet20-v2",
+            self.name,
+            height.div_ceil(4),
+            width.div_ceil(4)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::registry;
+
+    #[test]
+    fn what_is_said_of_names() {
+        let rows: [(&str, &[&str]); 12] = [
+            ("resnet20-v1", &[]),
+            ("resnet164-v2", &[]),
+            ("resnet20-v2-b", &["option B) instead"]),
+            ("resnet164-v2-a", &["option A) instead"]),
+            ("resnet152-v2-imagenet", &[]),
+            ("resnet18", &[]),
+            ("resnet50", &["v1.5"]),
+            ("resnet26t", &["3x3 and not", "three 3x3", "average", "depth"]),
+            ("resnetv2_18", &["before the activation"]),
+            ("resnetv2_50", &["3x3 and not"]),
+            ("wide_resnet50_2", &["v1.5", "wider 3x3"]),
+            (
+                "resnetv2_50x3_bit",
+                &["3x3 and not", "zeros around", "group norm", "standardised", "wider everywhere"],
+            ),
+        ];
+        resnet_testing::table::run(&rows, |(name, expected)| {
+            let found = registry::find(name, 10).map_err(|error| error.to_string())?.departures();
+            let fits = found.len() == expected.len()
+                && found.iter().zip(*expected).all(|(found, expected)| found.contains(expected));
+            if fits { Ok(()) } else { Err(format!("{found:?}")) }
+        });
+    }
+
+    #[test]
+    fn small_pictures_are_warned_about() {
+        let of = |name, size| registry::find(name, 10).unwrap().stem_warning(size);
+        assert!(of("resnet18", [32, 32]).unwrap().contains("leaves 8x8 of 32x32"));
+        assert_eq!(of("resnet18", [64, 64]), None);
+        assert_eq!(of("resnet20-v1", [32, 32]), None);
+    }
+}

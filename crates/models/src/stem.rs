@@ -1,0 +1,90 @@
+//! What comes before the first unit: convolutions, v1's norm and ReLU, pooling.
+
+use candle_core::Result;
+use candle_nn::VarBuilder;
+use resnet_blocks::layers::{NormLayer, convolution};
+use resnet_ops::{Conv2d, ConvConfig, Graph, Value};
+
+use crate::spec::{Family, Spec, StemLayers, StemPool};
+
+/// A stem with its parameters.
+#[derive(Debug)]
+pub(crate) struct Stem {
+    layers: Vec<Layer>,
+    pool: StemPool,
+}
+
+/// A convolution, and the norm and ReLU after it. In a pre-activation network the last one's belong to the first unit.
+#[derive(Debug)]
+struct Layer {
+    conv: Conv2d,
+    norm: Option<NormLayer>,
+}
+
+/// A layer as data: what its parameters are called, channels and geometry.
+struct Plan {
+    conv: &'static str,
+    norm: Option<&'static str>,
+    channels: (usize, usize),
+    geometry: ConvConfig,
+}
+
+fn plan(spec: &Spec) -> Vec<Plan> {
+    let (inputs, outputs) = (spec.input[0], spec.stem.outputs);
+    let (single, norm) = match spec.family {
+        Family::V1 => ("conv1", Some("bn1")),
+        Family::V2 => ("stem.conv", None),
+    };
+    let last = |conv, inputs, geometry| Plan { conv, norm, channels: (inputs, outputs), geometry };
+    match spec.stem.layers {
+        StemLayers::Conv3x3 => vec![last(single, inputs, ConvConfig::same(3, 1))],
+        StemLayers::Conv7x7 => vec![last(single, inputs, ConvConfig::same(7, 2))],
+        StemLayers::Deep([first, second]) => {
+            // In timm's v1 they are a sequence with the norms and ReLUs between them.
+            let [(conv1, norm1), (conv2, norm2)] = match spec.family {
+                Family::V1 => [("conv1.0", "conv1.1"), ("conv1.3", "conv1.4")],
+                Family::V2 => [("stem.conv1", "stem.norm1"), ("stem.conv2", "stem.norm2")],
+            };
+            let third = if spec.family == Family::V1 { "conv1.6" } else { "stem.conv3" };
+            let layer = |conv, norm, channels, stride| Plan {
+                conv,
+                norm: Some(norm),
+                channels,
+                geometry: ConvConfig::same(3, stride),
+            };
+            vec![
+                layer(conv1, norm1, (inputs, first), 2),
+                layer(conv2, norm2, (first, second), 1),
+                last(third, second, ConvConfig::same(3, 1)),
+            ]
+        }
+    }
+}
+
+impl Stem {
+    /// Takes the stem's parameters from `vb`.
+    pub(crate) fn new(spec: &Spec, vb: &VarBuilder) -> Result<Self> {
+        let layer = |Plan { conv, norm, channels, geometry }| {
+            Ok(Layer {
+                conv: convolution(spec.filters, channels, geometry, vb.pp(conv))?,
+                norm: norm.map(|norm| NormLayer::new(spec.norm, channels.1, vb.pp(norm))).transpose()?,
+            })
+        };
+        Ok(Stem { layers: plan(spec).into_iter().map(layer).collect::<Result<_>>()?, pool: spec.stem.pool })
+    }
+
+    /// `[N, 3, H, W]` to `[N, C, H / s, W / s]`.
+    pub(crate) fn record(&self, graph: &mut Graph, mut x: Value) -> Result<Value> {
+        for Layer { conv, norm } in &self.layers {
+            x = conv.record(graph, x)?;
+            if let Some(norm) = norm {
+                x = norm.record_relu(graph, x)?;
+            }
+        }
+        match self.pool {
+            StemPool::None => Ok(x),
+            StemPool::Maximum => graph.max_pool(x, 3, 2, 1),
+            StemPool::MaximumOrZero => graph.max_pool_zeros(x, 3, 2, 1),
+        }
+    }
+}
