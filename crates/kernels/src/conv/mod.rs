@@ -14,6 +14,7 @@ mod filters;
 mod fusion;
 mod micro;
 mod pack;
+mod pointwise;
 mod shape;
 mod strip;
 mod weight_grad;
@@ -66,6 +67,7 @@ pub fn forward(
     }
     match filters.algorithm() {
         Algorithm::Winograd => winograd::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
+        Algorithm::Pointwise => pointwise::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
         Algorithm::Direct => {
             Correlation::forward(shape).run(isa, x, prologue, filters.packed(), epilogue, out);
             (epilogue.statistics == Statistics::Gather).then(|| norm::moments(isa, out, shape.out_c))
@@ -100,7 +102,7 @@ pub fn input_grad(
     }
     match algorithm {
         Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, epilogue, dx),
-        Algorithm::Direct => {
+        Algorithm::Direct | Algorithm::Pointwise => {
             input_grad_direct(isa, shape, dy, weight, dx);
             match epilogue {
                 GradientEpilogue::None => None,
@@ -167,6 +169,6 @@ pub fn weight_grad(
     check_prologue(prologue, shape.in_c);
     match algorithm {
         Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
-        Algorithm::Direct => weight_grad::run(isa, shape, x, prologue, dy, dw),
+        Algorithm::Direct | Algorithm::Pointwise => weight_grad::run(isa, shape, x, prologue, dy, dw),
     }
 }
