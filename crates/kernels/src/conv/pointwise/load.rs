@@ -6,7 +6,8 @@ use super::rows::Rows;
 use crate::conv::Prologue;
 use crate::simd::Simd;
 
-/// `strip[pixel][channel] = prologue(x)` of some of the channels of some of the pixels.
+/// `strip[pixel][channel] = prologue(x)` of some of the channels of some of the pixels, `stride` floats from one pixel
+/// of the strip to the next.
 ///
 /// # Safety
 /// `x` has all of `rows`, the prologue its channels; `strip` has room.
@@ -18,14 +19,14 @@ pub(super) unsafe fn fill<S: Simd>(
     pixels: Range<usize>,
     channels: Range<usize>,
     prologue: Prologue,
-    strip: *mut f32,
+    (strip, stride): (*mut f32, usize),
 ) {
     let width = channels.len();
     for (index, pixel) in pixels.enumerate() {
         // SAFETY: the caller's promise.
         unsafe {
             let from = x.add(rows.offset(pixel) + channels.start);
-            let to = strip.add(index * width);
+            let to = strip.add(index * stride);
             match prologue {
                 Prologue::None => copy(simd, from, to, width),
                 Prologue::NormRelu { scale, shift } => {

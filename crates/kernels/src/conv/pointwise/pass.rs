@@ -1,15 +1,14 @@
 //! The product of a pass: `target[pixel][out] = sum over in of source[pixel][in] w[in][out]`, cut for the caches.
 
-use std::ops::Range;
-
-use super::load;
+use super::block::{Block, Outputs};
+use super::gradient::{Gradient, Sums};
 use super::rows::Rows;
-use super::store::{Order, Place, Store};
-use super::tile::{self, LINE, PIXELS, Shares, prefetch_rows};
+use super::store::{Keep, Store};
+use super::tile::LINE;
+use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::Prologue;
-use crate::conv::micro::{load_columns, store_columns};
-use crate::norm::{MomentParts, Moments};
+use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
@@ -60,6 +59,17 @@ impl Pass {
         Pass { isa, source, target, task_pixels, block_pixels, depth, chunk }
     }
 
+    /// One that isn't cut across channels, its tasks being of `task_pixels`.
+    pub(super) fn undivided(isa: Isa, source: Rows, target: Rows, task_pixels: usize) -> Self {
+        let chunk = target.channels.next_multiple_of(2 * isa.lanes());
+        Pass { isa, source, target, task_pixels, block_pixels: task_pixels, depth: source.channels, chunk }
+    }
+
+    /// Whether so many inputs are summed over at once, without partial sums in the target.
+    pub(super) fn is_one_block_deep(inputs: usize) -> bool {
+        inputs <= DEPTH
+    }
+
     fn pixel_tasks(&self) -> usize {
         parallel::pieces(self.source.count, self.task_pixels)
     }
@@ -95,6 +105,37 @@ impl Pass {
         Moments { mean, var }
     }
 
+    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a norm. `x` is
+    /// what the pass reads beside it.
+    pub(super) fn gradient(
+        &self,
+        norm: Option<Norm>,
+        x: Option<&[f32]>,
+        dx: Option<&mut [f32]>,
+        pass: impl FnOnce(&Gradient, &Shared),
+    ) -> Option<BackwardSums> {
+        let part = |_| BackwardParts::new(self.pixel_tasks(), self.chunk);
+        let mut parts: Vec<BackwardParts> = norm.iter().flat_map(|_| 0..self.chunks()).map(part).collect();
+        let sums =
+            norm.map(|norm| Sums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
+        let keep = if dx.is_some() { Keep::Target } else { Keep::Nothing };
+        let x = x.or(norm.map(|norm| norm.x));
+        pass(&Gradient { keep, x, sums }, &Shared::new(dx.unwrap_or_default()));
+        norm.map(|_| self.combine_sums(&parts))
+    }
+
+    fn combine_sums(&self, parts: &[BackwardParts]) -> BackwardSums {
+        let (mut plain, mut centred) = (vec![], vec![]);
+        for part in parts {
+            let sums = part.combine();
+            plain.extend(sums.plain);
+            centred.extend(sums.centred);
+        }
+        plain.truncate(self.target.channels);
+        centred.truncate(self.target.channels);
+        BackwardSums { plain, centred }
+    }
+
     /// Runs it with weights in panels, `[panel of outputs][input][output]`. Sums over blocks of inputs lie in `out` until
     /// they are complete.
     pub(super) fn run(
@@ -103,13 +144,15 @@ impl Pass {
         prologue: Prologue,
         panels: &[f32],
         store: &impl Store,
-        out: &mut [f32],
+        out: &Shared,
     ) {
         if self.source.count * self.source.channels * self.target.channels == 0 {
             return;
         }
         let panel = 2 * self.isa.lanes();
-        assert!(x.len() >= self.source.reach() && out.len() >= self.target.reach());
+        let whole = Pass::is_one_block_deep(self.source.channels);
+        assert!(x.len() >= self.source.reach());
+        assert!(whole && store.keep() == Keep::Nothing || out.len() >= self.target.reach());
         assert!(
             panels.len() >= self.target.channels.next_multiple_of(panel) * self.source.channels
                 && self.chunk.is_multiple_of(panel)
@@ -117,17 +160,13 @@ impl Pass {
         let in_place = self.reads_in_place(prologue);
         let strip = if in_place { 0 } else { self.block_pixels * self.depth };
         let chunks = self.chunks();
-        let out = Shared::new(out);
         parallel::for_each(
             self.pixel_tasks() * chunks,
             || Buffer::unspecified(strip),
             |strip, task| {
                 let strip = (!in_place).then_some(&mut **strip);
                 let (task, chunk) = (task / chunks, task % chunks);
-                dispatch(
-                    self.isa,
-                    Task { pass: self, task, chunk, x, prologue, strip, panels, store, out: &out },
-                );
+                dispatch(self.isa, Task { pass: self, task, chunk, x, prologue, strip, panels, store, out });
             },
         );
     }
@@ -147,184 +186,60 @@ struct Task<'a, T> {
     out: &'a Shared<'a>,
 }
 
-/// A block's input and weights.
-#[derive(Clone)]
-struct Block {
-    pixels: Range<usize>,
-    inputs: Range<usize>,
-    start: *const f32,
-    stride: usize,
-    /// Input of the block after this one.
-    next: *const f32,
-    next_stride: usize,
-    next_inputs: usize,
-    /// Floats from a pixel's output to that of its counterpart in the next block.
-    ahead: usize,
-}
-
 impl<T: Store> Kernel for Task<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let pass = self.pass;
-        let (inputs, x) = (pass.source.channels, self.x.as_ptr());
-        let pixels = parallel::piece(pass.source.count, pass.task_pixels, self.task);
+        let (source, x) = (&pass.source, self.x.as_ptr());
+        let pixels = parallel::piece(source.count, pass.task_pixels, self.task);
+        let outputs = Outputs {
+            inputs: source.channels,
+            target: pass.target,
+            columns: parallel::piece(pass.target.channels, pass.chunk, self.chunk),
+            panels: self.panels,
+            store: self.store,
+            out: self.out,
+            task: self.task,
+            chunk: self.chunk,
+            first_pixel: pixels.start,
+        };
         let blocks = pixels.len().div_ceil(pass.block_pixels);
-        let depths = inputs.div_ceil(pass.depth);
+        let depths = source.channels.div_ceil(pass.depth);
         for step in 0..blocks * depths {
-            let (block, from) = (step / depths, step % depths * pass.depth);
-            let inputs_here = from..(from + pass.depth).min(inputs);
-            let first = pixels.start + block * pixels.len() / blocks;
-            let last = pixels.start + (block + 1) * pixels.len() / blocks;
-            let next = step + 1;
-            let next_first = pixels.start + next / depths * pixels.len() / blocks;
-            let next_at =
-                pass.source.offset(next_first.min(pass.source.count - 1)) + next % depths * pass.depth;
+            let start = |block: usize| pixels.start + block * pixels.len() / blocks;
+            let here = start(step / depths)..start(step / depths + 1);
+            let first_input = step % depths * pass.depth;
+            let inputs = first_input..(first_input + pass.depth).min(source.channels);
+            let (next, next_inputs) = ((step + 1) / depths, (step + 1) % depths * pass.depth);
+            let next = source.offset(start(next).min(source.count - 1)) + next_inputs;
             // SAFETY: the strip has room for a block, `x` has all rows, as `Pass::run` saw to.
-            let (start, stride) = unsafe {
+            let (from, stride) = unsafe {
                 match &mut self.strip {
                     Some(strip) => {
-                        let strip = strip.as_mut_ptr();
-                        load::fill(
-                            simd,
-                            x,
-                            &pass.source,
-                            first..last,
-                            inputs_here.clone(),
-                            self.prologue,
-                            strip,
-                        );
-                        (strip.cast_const(), inputs_here.len())
+                        let (strip, stride) = (strip.as_mut_ptr(), inputs.len());
+                        let (pixels, inputs) = (here.clone(), inputs.clone());
+                        load::fill(simd, x, source, pixels, inputs, self.prologue, (strip, stride));
+                        (strip.cast_const(), stride)
                     }
-                    None => (x.add(first * inputs + from), inputs),
+                    None => (x.add(here.start * source.channels + first_input), source.channels),
                 }
             };
+            // Sums over blocks of inputs come back to the same pixels.
+            let ahead = if depths == 1 { here.len() } else { 0 };
             let block = Block {
-                pixels: first..last,
-                inputs: inputs_here,
-                start,
+                pixels: here,
+                inputs,
+                start: from,
                 stride,
-                next: x.wrapping_add(next_at),
-                next_stride: inputs,
-                next_inputs: next % depths * pass.depth,
-                // Sums over blocks of inputs come back to the same pixels.
-                ahead: if depths == 1 && pass.target.is_dense() {
-                    (last - first) * pass.target.channels
-                } else {
-                    0
-                },
+                next: x.wrapping_add(next),
+                next_stride: source.channels,
+                next_inputs,
+                ahead,
             };
             // SAFETY: the block's input was just made; this task's part of the output is nobody else's.
-            unsafe { self.block(simd, pixels.start, block) };
+            unsafe { outputs.block(simd, block) };
         }
     }
-}
-
-impl<T: Store> Task<'_, T> {
-    /// One block of pixels by one block of inputs, by all panels of the chunk.
-    ///
-    /// # Safety
-    /// The block has its input, and the assertions of `Pass::run` hold.
-    #[inline(always)]
-    unsafe fn block<S: Simd>(&self, simd: S, task_start: usize, block: Block) {
-        let pass = self.pass;
-        let width = 2 * S::LANES;
-        let (inputs, outputs) = (pass.source.channels, pass.target.channels);
-        let columns = parallel::piece(outputs, pass.chunk, self.chunk);
-        let panels = columns.len().div_ceil(width);
-        // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
-        let count = block.pixels.len();
-        let calls = count.div_ceil(PIXELS);
-        let lines = block.inputs.len().div_ceil(LINE);
-        let weight_lines = block.inputs.len() * width / LINE;
-        for (index, lines) in Shares::of(lines, panels).enumerate() {
-            let column = columns.start + index * width;
-            // SAFETY: panel and inputs exist.
-            let b = unsafe { self.panels.as_ptr().add(column * inputs + block.inputs.start * width) };
-            // The next panel, or the first one's next inputs.
-            let next_b = if index + 1 < panels {
-                b.wrapping_add(inputs * width)
-            } else {
-                self.panels.as_ptr().wrapping_add(columns.start * inputs + block.next_inputs * width)
-            };
-            let ahead = Shares::of(weight_lines, calls);
-            for (pixels, weights) in Shares::of(count, calls).zip(ahead) {
-                let (first, last) = (pixels.start, pixels.end);
-                let next = block.next.wrapping_add(first * block.next_stride);
-                prefetch_rows(simd, next, (last - first, block.next_stride), lines.clone());
-                prefetch_rows(simd, next_b, (1, 0), weights);
-                let tile =
-                    Tile { block: &block, b, first, index, column, columns: width.min(outputs - column) };
-                // SAFETY: pixels first..last of the block exist.
-                unsafe {
-                    match last - first {
-                        6 => self.tile::<S, 6>(simd, tile, task_start),
-                        5 => self.tile::<S, 5>(simd, tile, task_start),
-                        4 => self.tile::<S, 4>(simd, tile, task_start),
-                        3 => self.tile::<S, 3>(simd, tile, task_start),
-                        2 => self.tile::<S, 2>(simd, tile, task_start),
-                        _ => self.tile::<S, 1>(simd, tile, task_start),
-                    }
-                }
-            }
-        }
-    }
-
-    /// `R` pixels by one panel.
-    ///
-    /// # Safety
-    /// Pixels and panel exist.
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(&self, simd: S, tile: Tile, task_start: usize) {
-        let (pass, block) = (self.pass, tile.block);
-        let out = self.out.as_mut_ptr();
-        let pixel = block.pixels.start + tile.first;
-        let mut at = [0; R];
-        for (r, at) in at.iter_mut().enumerate() {
-            *at = pass.target.offset(pixel + r) + tile.column;
-            self.store.prefetch(simd, *at + block.ahead, out);
-        }
-        // SAFETY: the caller's promise.
-        unsafe {
-            let a = block.start.add(tile.first * block.stride);
-            let mut products = tile::product::<S, R>(simd, a, block.stride, tile.b, block.inputs.len());
-            if block.inputs.start > 0 {
-                for r in 0..R {
-                    let (p0, p1) = load_columns(simd, out.add(at[r]).cast_const(), tile.columns);
-                    products[r] = [simd.add(products[r][0], p0), simd.add(products[r][1], p1)];
-                }
-            }
-            if block.inputs.end < pass.source.channels {
-                for r in 0..R {
-                    store_columns(simd, out.add(at[r]), products[r], tile.columns);
-                }
-                return;
-            }
-            let place = Place {
-                at,
-                column: tile.column,
-                columns: tile.columns,
-                task: self.task,
-                chunk: self.chunk,
-                within: tile.index * 2 * S::LANES,
-                order: if pixel == task_start { Order::First } else { Order::Later },
-            };
-            self.store.tile(simd, products, place, out);
-        }
-    }
-}
-
-/// Some pixels of a block by one panel.
-#[derive(Clone, Copy)]
-struct Tile<'a> {
-    block: &'a Block,
-    /// The panel's weights.
-    b: *const f32,
-    /// First pixel in the block.
-    first: usize,
-    /// The panel's number in its chunk, its first column and how many there are.
-    index: usize,
-    column: usize,
-    columns: usize,
 }

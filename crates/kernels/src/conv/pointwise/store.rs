@@ -29,8 +29,22 @@ pub(super) enum Order {
     Later,
 }
 
+/// What a pass leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// What it computed.
+    Target,
+    /// Only sums over it.
+    Nothing,
+}
+
 /// The way of finished products to memory. A trait and not a closure: closures aren't compiled for an instruction set.
 pub(super) trait Store: Sync {
+    /// Whether it writes to the target.
+    fn keep(&self) -> Keep {
+        Keep::Target
+    }
+
     /// Asks for what a tile's row at offset `at` will need.
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32);
 

@@ -45,6 +45,34 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
     acc
 }
 
+/// `acc[r][j] = sum over pixels of a[pixel stride + r] b[pixel][j]`.
+///
+/// # Safety
+/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel.
+#[inline(always)]
+pub(super) unsafe fn outer<S: Simd, const R: usize>(
+    simd: S,
+    mut a: *const f32,
+    stride: usize,
+    mut b: *const f32,
+    pixels: usize,
+) -> Products<S, R> {
+    let mut acc = [[simd.splat(0.0); 2]; R];
+    for _ in 0..pixels {
+        // SAFETY: offsets stay inside what the caller promises.
+        unsafe {
+            let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
+            for r in 0..R {
+                let x = simd.splat(*a.add(r));
+                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
+                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+            }
+        }
+        (a, b) = (a.wrapping_add(stride), b.wrapping_add(2 * S::LANES));
+    }
+    acc
+}
+
 /// Asks for some lines of cache of each of `rows` rows.
 #[inline(always)]
 pub(super) fn prefetch_rows<S: Simd>(
