@@ -128,3 +128,30 @@ fn gradient_sums_are_those_of_the_norm_before() {
         Ok(())
     });
 }
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit_of_the_sums() {
+    let shapes = [
+        shape(5, (19, 17), (16, 32), (3, 1, 1)),
+        shape(5, (33, 31), (64, 16), (1, 1, 0)),
+        shape(1, (7, 7), (512, 70), (1, 1, 0)),
+    ];
+    table::run(&shapes, |shape| {
+        let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
+        let (isa, algorithm) = (Isa::best(), Algorithm::choose(Isa::best(), shape));
+        let (scale, shift, _) = pre_activated(&x, shape.in_c);
+        let (mean, map) = (uniform(9, shape.in_c), ScaleShift { scale, shift });
+        common::assert_threads_change_nothing(|| {
+            let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
+            let filters = Filters::new(algorithm, isa, shape, &w);
+            let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
+            let moments =
+                forward(isa, shape, &x, Prologue::None, &filters, gather, &mut y).expect("asked for");
+            let epilogue = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
+            let sums = input_grad(algorithm, isa, shape, &dy, &w, epilogue, &mut dx).expect("asked for");
+            let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
+            vec![moments.mean, moments.var, single(&sums.plain), single(&sums.centred)]
+        });
+        Ok(())
+    });
+}

@@ -1,7 +1,7 @@
 //! Which kernel computes which convolution: the one place where that is decided.
 
 use super::shape::ConvShape;
-use super::winograd;
+use super::{pointwise, winograd};
 use crate::simd::Isa;
 
 /// The ways to compute a convolution.
@@ -11,12 +11,15 @@ pub enum Algorithm {
     Direct,
     /// Winograd's F(4x4, 3x3): 3x3 at stride 1 and padding 1, channels in whole vectors.
     Winograd,
+    /// Products of matrices: 1x1 without padding.
+    Pointwise,
 }
 
 impl Algorithm {
-    /// The one that is used for all three passes of `shape`: Winograd wherever it applies.
+    /// The one that is used for all three passes of `shape`: the most special that applies.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
-        if Algorithm::Winograd.applies(isa, shape) { Algorithm::Winograd } else { Algorithm::Direct }
+        let special = [Algorithm::Pointwise, Algorithm::Winograd];
+        special.into_iter().find(|algorithm| algorithm.applies(isa, shape)).unwrap_or(Algorithm::Direct)
     }
 
     /// Whether it can compute `shape` on `isa`.
@@ -24,6 +27,7 @@ impl Algorithm {
         match self {
             Algorithm::Direct => true,
             Algorithm::Winograd => winograd::applies(shape, isa.lanes()),
+            Algorithm::Pointwise => pointwise::applies(shape),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Filters made ready for the output pass of one convolution: packed once, used as often as they stay the same.
 
-use super::{Algorithm, ConvShape, check, pack, winograd};
+use super::{Algorithm, ConvShape, check, pack, pointwise, winograd};
 use crate::buffer::Buffer;
 use crate::simd::Isa;
 
@@ -23,6 +23,7 @@ impl Filters {
         check("weight", weight, shape.weight_len());
         let packed = match algorithm {
             Algorithm::Winograd => winograd::pack(isa, shape, weight),
+            Algorithm::Pointwise => pointwise::pack(isa, shape, weight),
             Algorithm::Direct => pack::for_output(shape, weight, 2 * isa.lanes()),
         };
         Filters { packed, algorithm, isa, shape: *shape }

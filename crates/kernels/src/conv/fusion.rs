@@ -55,3 +55,22 @@ pub enum GradientEpilogue<'a> {
         map: &'a ScaleShift,
     },
 }
+
+/// What becomes of the input's gradient when it is computed together with the weights'.
+#[derive(Debug)]
+pub enum GradientTarget<'a> {
+    /// It is stored.
+    Store(&'a mut [f32]),
+    /// It is stored, and summed up for the backward pass of the batch norm and ReLU of the prologue.
+    StoreAndSum {
+        /// The mean a channel that the norm subtracted.
+        mean: &'a [f32],
+        /// Where it goes.
+        dx: &'a mut [f32],
+    },
+    /// It is only summed up: `input_grad_through_norm` computes it once more.
+    Sum {
+        /// The mean a channel that the norm subtracted.
+        mean: &'a [f32],
+    },
+}

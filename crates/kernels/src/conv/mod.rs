@@ -14,19 +14,20 @@ mod filters;
 mod fusion;
 mod micro;
 mod pack;
+mod pointwise;
 mod shape;
 mod strip;
 mod weight_grad;
 mod winograd;
 
-use crate::norm::{self, Activation, BackwardSums, Moments};
+use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
 use correlate::Correlation;
 
 pub use algorithm::Algorithm;
 pub use filters::Filters;
-pub use fusion::{Epilogue, GradientEpilogue, Prologue, Statistics};
+pub use fusion::{Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics};
 pub use shape::ConvShape;
 pub(crate) use shape::extent;
 
@@ -66,6 +67,7 @@ pub fn forward(
     }
     match filters.algorithm() {
         Algorithm::Winograd => winograd::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
+        Algorithm::Pointwise => pointwise::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
         Algorithm::Direct => {
             Correlation::forward(shape).run(isa, x, prologue, filters.packed(), epilogue, out);
             (epilogue.statistics == Statistics::Gather).then(|| norm::moments(isa, out, shape.out_c))
@@ -100,6 +102,7 @@ pub fn input_grad(
     }
     match algorithm {
         Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, epilogue, dx),
+        Algorithm::Pointwise => pointwise::input_grad(isa, shape, dy, weight, epilogue, dx),
         Algorithm::Direct => {
             input_grad_direct(isa, shape, dy, weight, dx);
             match epilogue {
@@ -167,6 +170,71 @@ pub fn weight_grad(
     check_prologue(prologue, shape.in_c);
     match algorithm {
         Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
+        Algorithm::Pointwise => pointwise::weight_grad(isa, shape, x, prologue, dy, dw),
         Algorithm::Direct => weight_grad::run(isa, shape, x, prologue, dy, dw),
     }
+}
+
+/// Both gradients of a 1x1 convolution, in one pass over `x` and `dy` where the weights fit a cache; the sums that
+/// `target` asks for.
+///
+/// # Panics
+/// If a slice's length doesn't fit `shape`, the convolution isn't [`Algorithm::Pointwise`], or sums are asked for of an
+/// input that went through no norm.
+#[allow(clippy::too_many_arguments)] // two gradients of three tensors
+pub fn input_and_weight_grad(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    weight: &[f32],
+    dw: &mut [f32],
+    target: GradientTarget,
+) -> Option<BackwardSums> {
+    Algorithm::Pointwise.check(isa, shape);
+    check("input", x, shape.input_len());
+    check("output gradient", dy, shape.output_len());
+    check("weight", weight, shape.weight_len());
+    check("weight gradient", dw, shape.weight_len());
+    check_prologue(prologue, shape.in_c);
+    match &target {
+        GradientTarget::Store(dx) => check("input gradient", dx, shape.input_len()),
+        GradientTarget::Sum { mean } => check("mean", mean, shape.in_c),
+        GradientTarget::StoreAndSum { mean, dx } => {
+            check("mean", mean, shape.in_c);
+            check("input gradient", dx, shape.input_len());
+        }
+    }
+    pointwise::input_and_weight_grad(isa, shape, x, prologue, dy, weight, dw, target)
+}
+
+/// The gradient of a 1x1 convolution's input all the way through the batch norm and ReLU that it went through:
+/// `dx (+)= g a + x b + c`, as [`norm::backward_apply`] has it, with the convolution's own gradient computed on the way
+/// and never stored.
+///
+/// # Panics
+/// If a slice's length doesn't fit `shape`, or the convolution isn't [`Algorithm::Pointwise`].
+#[allow(clippy::too_many_arguments)] // a convolution's gradient and a norm's
+pub fn input_grad_through_norm(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    map: &ScaleShift,
+    dy: &[f32],
+    weight: &[f32],
+    backward: &BackwardMap,
+    accumulate: Accumulate,
+    dx: &mut [f32],
+) {
+    Algorithm::Pointwise.check(isa, shape);
+    check("input", x, shape.input_len());
+    check("output gradient", dy, shape.output_len());
+    check("weight", weight, shape.weight_len());
+    check("input gradient", dx, shape.input_len());
+    let BackwardMap { of_gradient, of_input, constant } = backward;
+    for per_channel in [&map.scale, &map.shift, of_gradient, of_input, constant] {
+        check("norm's map", per_channel, shape.in_c);
+    }
+    pointwise::input_grad_through_norm(isa, shape, x, map, dy, weight, backward, accumulate, dx);
 }

@@ -126,6 +126,13 @@ pub trait Simd: Copy + Send + Sync {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `v` in the lanes where `test > 0`, zero elsewhere: the derivative of ReLU
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;
+
+    /// Asks for the cache line of `p`, to be read soon. A hint: any address will do.
+    #[inline(always)]
+    fn prefetch_read(self, _p: *const f32) {}
+    /// Asks for the cache line of `p`, to be written soon. A hint: any address will do.
+    #[inline(always)]
+    fn prefetch_write(self, _p: *const f32) {}
 }
 
 /// A computation written once for every instruction set.

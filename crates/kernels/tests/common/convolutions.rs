@@ -11,7 +11,7 @@ use resnet_testing::uniform;
 /// of outputs by a few times that. Winograd's transforms multiply that by up to ten; the project's bound is 5e-5.
 pub(crate) fn tolerance(algorithm: Algorithm) -> f64 {
     match algorithm {
-        Algorithm::Direct => 1e-5,
+        Algorithm::Direct | Algorithm::Pointwise => 1e-5,
         Algorithm::Winograd => 5e-5,
     }
 }
@@ -49,15 +49,36 @@ pub(crate) fn shapes() -> Vec<ConvShape> {
         shape(1, (13, 50), (32, 48), (3, 1, 1)),
         shape(40, (4, 4), (48, 16), (3, 1, 1)),
     ];
+    shapes.extend(pointwise());
     for channels in [1, 2, 7, 8, 9, 15, 16, 31, 32] {
         shapes.push(shape(1, (4, 5), (channels, 40 - channels), (3, 1, 1)));
     }
     shapes
 }
 
+/// 1x1: channels off every vector, pixels off every tile, inputs in several blocks, output channels in several chunks.
+fn pointwise() -> Vec<ConvShape> {
+    let (plain, strided) = ((1, 1, 0), (1, 2, 0));
+    vec![
+        shape(1, (1, 1), (700, 1000), plain),
+        shape(1, (7, 7), (512, 70), plain),
+        shape(2, (5, 5), (300, 17), plain),
+        shape(3, (11, 13), (17, 300), plain),
+        shape(1, (13, 1), (7, 40), plain),
+        shape(2, (3, 5), (40, 7), plain),
+        shape(2, (32, 32), (64, 16), plain),
+        shape(3, (32, 33), (16, 64), plain),
+        shape(1, (10, 10), (256, 64), plain),
+        shape(2, (31, 29), (1, 40), plain),
+        shape(2, (9, 7), (300, 33), strided),
+        shape(1, (2, 2), (64, 48), strided),
+        shape(3, (16, 15), (40, 80), strided),
+    ]
+}
+
 pub(crate) fn cases() -> Vec<(Algorithm, Isa, ConvShape)> {
     let mut cases = vec![];
-    for algorithm in [Algorithm::Direct, Algorithm::Winograd] {
+    for algorithm in [Algorithm::Direct, Algorithm::Winograd, Algorithm::Pointwise] {
         for isa in Isa::available() {
             let shapes = shapes().into_iter().filter(|shape| algorithm.applies(isa, shape));
             cases.extend(shapes.map(|shape| (algorithm, isa, shape)));

@@ -1,0 +1,137 @@
+//! Both gradients in one pass over the input and the output's gradient, for weights that fit a cache.
+//!
+//! A block of pixels is pre-activated into a strip for the weights' gradient; then the same pixels of `dy` go through
+//! the weights, and the input, still in cache, says what the ReLU lets through.
+
+use super::block::{Block, Outputs};
+use super::gradient::Gradient;
+use super::pass::Pass;
+use super::rows::Rows;
+use super::store::Keep;
+use super::tile::Shares;
+use super::weight_grad::{Cut, Sides, add_products, strip_stride};
+use super::{Norm, load};
+use crate::buffer::Buffer;
+use crate::conv::{ConvShape, Prologue, pack};
+use crate::norm::BackwardSums;
+use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, Simd, dispatch};
+
+/// Weights at most, for sums and weights to stay in a second-level cache: 128 KiB each.
+const WEIGHTS: usize = 32 << 10;
+/// Pixels of a block.
+const BLOCK: usize = 48;
+/// Groups of pixels, each of which has its own sums.
+const GROUPS: usize = 32;
+
+/// Whether [`run`] can do `shape`.
+pub(super) fn applies(shape: &ConvShape) -> bool {
+    shape.stride == 1 && shape.weight_len() <= WEIGHTS && Pass::is_one_block_deep(shape.out_c)
+}
+
+/// `dw` and, as far as they are asked for, `dx` and sums over it.
+#[allow(clippy::too_many_arguments)] // two gradients of three tensors
+pub(super) fn run(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    weight: &[f32],
+    dw: &mut [f32],
+    norm: Option<Norm>,
+    dx: Option<&mut [f32]>,
+) -> Option<BackwardSums> {
+    let rows = Rows::input(shape);
+    let pixels = rows.count;
+    assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_c);
+    let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
+    let pass = Pass::undivided(isa, Rows::dense(pixels, shape.out_c), rows, group);
+    let panels = pack::for_input(shape, weight, 2 * isa.lanes(), vec![0], vec![0]);
+    let outputs = shape.out_c.next_multiple_of(2 * isa.lanes());
+    let groups = parallel::pieces(pixels, group);
+    let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs: shape.in_c, outputs, groups };
+    let mut partials = Buffer::unspecified(cut.partials_len());
+    let dw_sums = Shared::new(&mut partials);
+    let stride = strip_stride(shape.in_c);
+    let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
+
+    let sums = pass.gradient(norm, Some(x), dx, |store, out| {
+        assert!(store.keep == Keep::Nothing || out.len() >= rows.reach());
+        parallel::for_each(groups, init, |(strip, panel), task| {
+            let pixels = parallel::piece(pixels, group, task);
+            let outputs = Outputs {
+                inputs: shape.out_c,
+                target: rows,
+                columns: 0..shape.in_c,
+                panels: &panels,
+                store,
+                out,
+                task,
+                chunk: 0,
+                first_pixel: pixels.start,
+            };
+            // SAFETY: each task has its own partial sums.
+            let sums = unsafe { dw_sums.slice(task * cut.tile_len(), cut.tile_len()) };
+            dispatch(isa, Group { shape, outputs, pixels, x, prologue, dy, strip, stride, panel, sums });
+        });
+    });
+    cut.reduce(&partials, dw);
+    sums
+}
+
+/// One group of pixels.
+struct Group<'a> {
+    shape: &'a ConvShape,
+    outputs: Outputs<'a, Gradient<'a>>,
+    pixels: std::ops::Range<usize>,
+    x: &'a [f32],
+    prologue: Prologue<'a>,
+    dy: &'a [f32],
+    strip: &'a mut [f32],
+    stride: usize,
+    panel: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl Kernel for Group<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let ConvShape { in_c, out_c, .. } = *self.shape;
+        self.sums.fill(0.0);
+        let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
+        for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
+            let here = self.pixels.start + share.start..self.pixels.start + share.end;
+            // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run` saw to.
+            unsafe {
+                let (x, rows) = (self.x.as_ptr(), &self.outputs.target);
+                load::fill(simd, x, rows, here.clone(), 0..in_c, self.prologue, (strip, self.stride));
+                let dy = self.dy.as_ptr().add(here.start * out_c);
+                let sides = Sides {
+                    pixels: here.len(),
+                    a: strip.cast_const(),
+                    a_stride: self.stride,
+                    inputs: in_c,
+                    dy,
+                    dy_stride: out_c,
+                    outputs: out_c,
+                };
+                let sums_stride = out_c.next_multiple_of(2 * S::LANES);
+                add_products(simd, sides, panel, (self.sums.as_mut_ptr(), sums_stride));
+                let block = Block {
+                    inputs: 0..out_c,
+                    start: dy,
+                    stride: out_c,
+                    next: dy.wrapping_add(here.len() * out_c),
+                    next_stride: out_c,
+                    next_inputs: 0,
+                    ahead: here.len(),
+                    pixels: here,
+                };
+                self.outputs.block(simd, block);
+            }
+        }
+    }
+}

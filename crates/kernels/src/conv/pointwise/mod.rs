@@ -1,0 +1,170 @@
+//! 1x1 convolutions without padding: products of matrices, `[pixels, in] x [in, out]`.
+//!
+//! ```text
+//! y[n, oy, ox, o] = sum over c of x[n, oy s, ox s, c] w[o, c]
+//! ```
+//!
+//! A [`pass::Pass`] cuts the product into tasks of pixels by output channels, tasks into blocks of pixels by input
+//! channels whose input stays in cache while all panels of weights go over it, and blocks into tiles of six pixels
+//! by two vectors of outputs, which stay in registers from the product to the fused store. The input gradient is
+//! the same pass from the other side.
+
+mod backward;
+mod block;
+mod gradient;
+mod load;
+mod pass;
+mod rows;
+mod store;
+mod tile;
+mod weight_grad;
+
+use super::{ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack, zero_phase};
+use crate::buffer::Buffer;
+use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
+use crate::parallel::Shared;
+use crate::simd::Isa;
+use gradient::ThroughNorm;
+use pass::Pass;
+use rows::Rows;
+use store::Output;
+
+pub(super) use weight_grad::run as weight_grad;
+
+/// The batch norm and ReLU that a convolution's input went through.
+#[derive(Clone, Copy)]
+struct Norm<'a> {
+    /// The norm's input.
+    x: &'a [f32],
+    /// The mean it subtracted.
+    mean: &'a [f32],
+    scale: &'a [f32],
+    shift: &'a [f32],
+}
+
+/// Whether this algorithm can do `shape`.
+pub(super) fn applies(shape: &ConvShape) -> bool {
+    shape.kernel == 1 && shape.padding == 0
+}
+
+/// Filters for [`output`]: `[panel of outputs][input][output]`.
+pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
+    pack::for_output(shape, weight, 2 * isa.lanes())
+}
+
+/// `out = conv(prologue(x), filters)` with the epilogue applied.
+pub(super) fn output(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    filters: &[f32],
+    epilogue: Epilogue,
+    out: &mut [f32],
+) -> Option<Moments> {
+    let pixels = shape.images * shape.out_h() * shape.out_w();
+    let pass = Pass::new(isa, Rows::input(shape), Rows::dense(pixels, shape.out_c));
+    let mut parts = (epilogue.statistics == Statistics::Gather).then(|| pass.moment_parts());
+    let gather = parts.as_mut().map(|parts| parts.iter_mut().map(|part| part.shared()).collect());
+    pass.run(x, prologue, filters, &Output { epilogue, gather }, &Shared::new(out));
+    parts.map(|parts| pass.combine_moments(&parts))
+}
+
+/// The input's gradient, and sums over it if the epilogue asks for them.
+pub(super) fn input_grad(
+    isa: Isa,
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    epilogue: GradientEpilogue,
+    dx: &mut [f32],
+) -> Option<BackwardSums> {
+    let norm = match epilogue {
+        GradientEpilogue::None => None,
+        GradientEpilogue::NormSums { x, mean, map } => {
+            Some(Norm { x, mean, scale: &map.scale, shift: &map.shift })
+        }
+    };
+    input_grad_pass(isa, shape, dy, weight, norm, dx)
+}
+
+fn input_grad_pass(
+    isa: Isa,
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    norm: Option<Norm>,
+    dx: &mut [f32],
+) -> Option<BackwardSums> {
+    // Pixels between those that the convolution looks at.
+    for phase_y in 0..shape.stride.min(shape.in_h) {
+        for phase_x in 0..shape.stride.min(shape.in_w) {
+            if (phase_y, phase_x) != (0, 0) {
+                zero_phase(shape, phase_y, phase_x, dx);
+            }
+        }
+    }
+    let (pass, panels) = turned(isa, shape, weight);
+    pass.gradient(norm, None, Some(dx), |store, out| pass.run(dy, Prologue::None, &panels, store, out))
+}
+
+/// The pass from the other side, and the filters for it.
+fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (Pass, Buffer) {
+    let rows = Rows::input(shape);
+    let panels = pack::for_input(shape, weight, 2 * isa.lanes(), vec![0], vec![0]);
+    (Pass::new(isa, Rows::dense(rows.count, shape.out_c), rows), panels)
+}
+
+/// Both gradients; the slices' lengths were checked.
+#[allow(clippy::too_many_arguments)] // two gradients of three tensors
+pub(super) fn input_and_weight_grad(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    weight: &[f32],
+    dw: &mut [f32],
+    target: GradientTarget,
+) -> Option<BackwardSums> {
+    let (mean, dx) = match target {
+        GradientTarget::Store(dx) => (None, Some(dx)),
+        GradientTarget::StoreAndSum { mean, dx } => (Some(mean), Some(dx)),
+        GradientTarget::Sum { mean } => (Some(mean), None),
+    };
+    let norm = mean.map(|mean| match prologue {
+        Prologue::NormRelu { scale, shift } => Norm { x, mean, scale, shift },
+        Prologue::None => panic!("conv2d: sums for a norm that the input didn't go through"),
+    });
+    if backward::applies(shape) {
+        return backward::run(isa, shape, x, prologue, dy, weight, dw, norm, dx);
+    }
+    weight_grad::run(isa, shape, x, prologue, dy, dw);
+    match dx {
+        Some(dx) => input_grad_pass(isa, shape, dy, weight, norm, dx),
+        None => input_grad_pass(isa, shape, dy, weight, norm, &mut Buffer::unspecified(x.len())),
+    }
+}
+
+/// `dx (+)= g a + x b + c`, where `g` is the input's gradient let through by the ReLU; lengths were checked.
+#[allow(clippy::too_many_arguments)] // a convolution's gradient and a norm's
+pub(super) fn input_grad_through_norm(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    map: &ScaleShift,
+    dy: &[f32],
+    weight: &[f32],
+    backward: &BackwardMap,
+    accumulate: Accumulate,
+    dx: &mut [f32],
+) {
+    if shape.stride == 1 && Pass::is_one_block_deep(shape.out_c) {
+        let (pass, panels) = turned(isa, shape, weight);
+        let store = ThroughNorm { x, map, backward, accumulate };
+        return pass.run(dy, Prologue::None, &panels, &store, &Shared::new(dx));
+    }
+    let mut gradient = Buffer::unspecified(x.len());
+    input_grad_pass(isa, shape, dy, weight, None, &mut gradient);
+    norm::backward_apply(isa, x, &gradient, map, Activation::Relu, backward, accumulate, dx);
+}

@@ -1,0 +1,245 @@
+//! The product of a pass: `target[pixel][out] = sum over in of source[pixel][in] w[in][out]`, cut for the caches.
+
+use super::block::{Block, Outputs};
+use super::gradient::{Gradient, Sums};
+use super::rows::Rows;
+use super::store::{Keep, Store};
+use super::tile::LINE;
+use super::{Norm, load};
+use crate::buffer::Buffer;
+use crate::conv::Prologue;
+use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
+use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, Simd, dispatch};
+
+/// Inputs of a block at most: a panel's weights for them take half of a first-level cache of 32 KiB.
+const DEPTH: usize = 256;
+/// Floats of a block's input: with its output it stays in a second-level cache.
+const BLOCK: usize = 24 << 10;
+/// Pixels of a block at most: what is prefetched during one block must not push out what it was prefetched for.
+const BLOCK_PIXELS: usize = 96;
+/// Pixels of a task at most: few enough to sum in f32, enough that combining their sums costs nothing.
+const TASK_PIXELS: usize = 1 << 10;
+/// Tasks that pixels are cut into if there are enough, before output channels are.
+const TASKS: usize = 64;
+/// Tasks that output channels are cut for if pixels alone don't make as many.
+const FEW_TASKS: usize = 16;
+/// Panels of a chunk up to which a copy of the input isn't worth making.
+const NARROW: usize = 4;
+/// Inputs up to which it isn't.
+const SHALLOW: usize = 256;
+
+/// One product of a matrix of pixels with a matrix of weights, and how it is cut. The cut depends on shapes only.
+#[derive(Debug, Clone)]
+pub(super) struct Pass {
+    isa: Isa,
+    source: Rows,
+    target: Rows,
+    /// Pixels of a task.
+    task_pixels: usize,
+    /// Pixels of a block.
+    block_pixels: usize,
+    /// Inputs of a block: a panel's weights for them stay in L1.
+    depth: usize,
+    /// Outputs of a task, whole panels.
+    chunk: usize,
+}
+
+impl Pass {
+    pub(super) fn new(isa: Isa, source: Rows, target: Rows) -> Self {
+        let (pixels, inputs, outputs) = (source.count, source.channels, target.channels);
+        let panel = 2 * isa.lanes();
+        let depth = inputs.div_ceil(inputs.div_ceil(DEPTH).max(1)).next_multiple_of(LINE).min(inputs.max(1));
+        let block_pixels = (BLOCK / depth).min(BLOCK_PIXELS);
+        let task_pixels = (pixels / TASKS).clamp(block_pixels, TASK_PIXELS);
+        let pixel_tasks = parallel::pieces(pixels, task_pixels).max(1);
+        let panels = outputs.div_ceil(panel);
+        let chunks = FEW_TASKS.div_ceil(pixel_tasks).min(panels.div_ceil(2)).max(1);
+        let chunk = panels.div_ceil(chunks).max(1) * panel;
+        Pass { isa, source, target, task_pixels, block_pixels, depth, chunk }
+    }
+
+    /// One that isn't cut across channels, its tasks being of `task_pixels`.
+    pub(super) fn undivided(isa: Isa, source: Rows, target: Rows, task_pixels: usize) -> Self {
+        let chunk = target.channels.next_multiple_of(2 * isa.lanes());
+        Pass { isa, source, target, task_pixels, block_pixels: task_pixels, depth: source.channels, chunk }
+    }
+
+    /// Whether so many inputs are summed over at once, without partial sums in the target.
+    pub(super) fn is_one_block_deep(inputs: usize) -> bool {
+        inputs <= DEPTH
+    }
+
+    fn pixel_tasks(&self) -> usize {
+        parallel::pieces(self.source.count, self.task_pixels)
+    }
+
+    fn chunks(&self) -> usize {
+        parallel::pieces(self.target.channels, self.chunk)
+    }
+
+    /// Whether tiles read the input where it is: where copying it into a strip costs more than its better order brings.
+    fn reads_in_place(&self, prologue: Prologue) -> bool {
+        let narrow = self.chunk <= NARROW * 2 * self.isa.lanes();
+        matches!(prologue, Prologue::None)
+            && self.source.is_dense()
+            && (self.source.channels <= SHALLOW || narrow)
+    }
+
+    /// Room for the moments of each chunk's channels, in whole panels.
+    pub(super) fn moment_parts(&self) -> Vec<MomentParts> {
+        assert!(self.source.count > 0, "no pixels to take statistics of");
+        (0..self.chunks()).map(|_| MomentParts::new(self.pixel_tasks(), self.chunk)).collect()
+    }
+
+    pub(super) fn combine_moments(&self, parts: &[MomentParts]) -> Moments {
+        let (mut mean, mut var) = (vec![], vec![]);
+        for part in parts {
+            let moments =
+                part.combine(|task| parallel::piece(self.source.count, self.task_pixels, task).len());
+            mean.extend(moments.mean);
+            var.extend(moments.var);
+        }
+        mean.truncate(self.target.channels);
+        var.truncate(self.target.channels);
+        Moments { mean, var }
+    }
+
+    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a norm. `x` is
+    /// what the pass reads beside it.
+    pub(super) fn gradient(
+        &self,
+        norm: Option<Norm>,
+        x: Option<&[f32]>,
+        dx: Option<&mut [f32]>,
+        pass: impl FnOnce(&Gradient, &Shared),
+    ) -> Option<BackwardSums> {
+        let part = |_| BackwardParts::new(self.pixel_tasks(), self.chunk);
+        let mut parts: Vec<BackwardParts> = norm.iter().flat_map(|_| 0..self.chunks()).map(part).collect();
+        let sums =
+            norm.map(|norm| Sums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
+        let keep = if dx.is_some() { Keep::Target } else { Keep::Nothing };
+        let x = x.or(norm.map(|norm| norm.x));
+        pass(&Gradient { keep, x, sums }, &Shared::new(dx.unwrap_or_default()));
+        norm.map(|_| self.combine_sums(&parts))
+    }
+
+    fn combine_sums(&self, parts: &[BackwardParts]) -> BackwardSums {
+        let (mut plain, mut centred) = (vec![], vec![]);
+        for part in parts {
+            let sums = part.combine();
+            plain.extend(sums.plain);
+            centred.extend(sums.centred);
+        }
+        plain.truncate(self.target.channels);
+        centred.truncate(self.target.channels);
+        BackwardSums { plain, centred }
+    }
+
+    /// Runs it with weights in panels, `[panel of outputs][input][output]`. Sums over blocks of inputs lie in `out` until
+    /// they are complete.
+    pub(super) fn run(
+        &self,
+        x: &[f32],
+        prologue: Prologue,
+        panels: &[f32],
+        store: &impl Store,
+        out: &Shared,
+    ) {
+        if self.source.count * self.source.channels * self.target.channels == 0 {
+            return;
+        }
+        let panel = 2 * self.isa.lanes();
+        let whole = Pass::is_one_block_deep(self.source.channels);
+        assert!(x.len() >= self.source.reach());
+        assert!(whole && store.keep() == Keep::Nothing || out.len() >= self.target.reach());
+        assert!(
+            panels.len() >= self.target.channels.next_multiple_of(panel) * self.source.channels
+                && self.chunk.is_multiple_of(panel)
+        );
+        let in_place = self.reads_in_place(prologue);
+        let strip = if in_place { 0 } else { self.block_pixels * self.depth };
+        let chunks = self.chunks();
+        parallel::for_each(
+            self.pixel_tasks() * chunks,
+            || Buffer::unspecified(strip),
+            |strip, task| {
+                let strip = (!in_place).then_some(&mut **strip);
+                let (task, chunk) = (task / chunks, task % chunks);
+                dispatch(self.isa, Task { pass: self, task, chunk, x, prologue, strip, panels, store, out });
+            },
+        );
+    }
+}
+
+/// Some pixels by one chunk of outputs.
+struct Task<'a, T> {
+    pass: &'a Pass,
+    task: usize,
+    chunk: usize,
+    x: &'a [f32],
+    prologue: Prologue<'a>,
+    /// Where a block's input goes; `None` reads it in place.
+    strip: Option<&'a mut [f32]>,
+    panels: &'a [f32],
+    store: &'a T,
+    out: &'a Shared<'a>,
+}
+
+impl<T: Store> Kernel for Task<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let pass = self.pass;
+        let (source, x) = (&pass.source, self.x.as_ptr());
+        let pixels = parallel::piece(source.count, pass.task_pixels, self.task);
+        let outputs = Outputs {
+            inputs: source.channels,
+            target: pass.target,
+            columns: parallel::piece(pass.target.channels, pass.chunk, self.chunk),
+            panels: self.panels,
+            store: self.store,
+            out: self.out,
+            task: self.task,
+            chunk: self.chunk,
+            first_pixel: pixels.start,
+        };
+        let blocks = pixels.len().div_ceil(pass.block_pixels);
+        let depths = source.channels.div_ceil(pass.depth);
+        for step in 0..blocks * depths {
+            let start = |block: usize| pixels.start + block * pixels.len() / blocks;
+            let here = start(step / depths)..start(step / depths + 1);
+            let first_input = step % depths * pass.depth;
+            let inputs = first_input..(first_input + pass.depth).min(source.channels);
+            let (next, next_inputs) = ((step + 1) / depths, (step + 1) % depths * pass.depth);
+            let next = source.offset(start(next).min(source.count - 1)) + next_inputs;
+            // SAFETY: the strip has room for a block, `x` has all rows, as `Pass::run` saw to.
+            let (from, stride) = unsafe {
+                match &mut self.strip {
+                    Some(strip) => {
+                        let (strip, stride) = (strip.as_mut_ptr(), inputs.len());
+                        let (pixels, inputs) = (here.clone(), inputs.clone());
+                        load::fill(simd, x, source, pixels, inputs, self.prologue, (strip, stride));
+                        (strip.cast_const(), stride)
+                    }
+                    None => (x.add(here.start * source.channels + first_input), source.channels),
+                }
+            };
+            // Sums over blocks of inputs come back to the same pixels.
+            let ahead = if depths == 1 { here.len() } else { 0 };
+            let block = Block {
+                pixels: here,
+                inputs,
+                start: from,
+                stride,
+                next: x.wrapping_add(next),
+                next_stride: source.channels,
+                next_inputs,
+                ahead,
+            };
+            // SAFETY: the block's input was just made; this task's part of the output is nobody else's.
+            unsafe { outputs.block(simd, block) };
+        }
+    }
+}

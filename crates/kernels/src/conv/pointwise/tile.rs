@@ -1,0 +1,122 @@
+//! The product of a tile, in registers.
+
+use std::ops::Range;
+
+use crate::simd::Simd;
+
+/// Pixels of a tile: with two vectors each they fill twelve of sixteen registers.
+pub(super) const PIXELS: usize = 6;
+
+/// A line of cache, in floats.
+pub(super) const LINE: usize = 16;
+
+/// The products of `R` pixels with one panel of weights.
+pub(super) type Products<S, const R: usize> = [[<S as Simd>::V; 2]; R];
+
+/// `acc[r][j] = sum over k of a[r stride + k] b[k][j]`.
+///
+/// # Safety
+/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors.
+#[inline(always)]
+pub(super) unsafe fn product<S: Simd, const R: usize>(
+    simd: S,
+    a: *const f32,
+    stride: usize,
+    mut b: *const f32,
+    depth: usize,
+) -> Products<S, R> {
+    let mut acc = [[simd.splat(0.0); 2]; R];
+    let mut rows = [a; R];
+    // SAFETY: offsets stay inside what the caller promises.
+    unsafe {
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = row.add(r * stride);
+        }
+        for k in 0..depth {
+            let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
+            for r in 0..R {
+                let x = simd.splat(*rows[r].add(k));
+                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
+                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+            }
+            b = b.add(2 * S::LANES);
+        }
+    }
+    acc
+}
+
+/// `acc[r][j] = sum over pixels of a[pixel stride + r] b[pixel][j]`.
+///
+/// # Safety
+/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel.
+#[inline(always)]
+pub(super) unsafe fn outer<S: Simd, const R: usize>(
+    simd: S,
+    mut a: *const f32,
+    stride: usize,
+    mut b: *const f32,
+    pixels: usize,
+) -> Products<S, R> {
+    let mut acc = [[simd.splat(0.0); 2]; R];
+    for _ in 0..pixels {
+        // SAFETY: offsets stay inside what the caller promises.
+        unsafe {
+            let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
+            for r in 0..R {
+                let x = simd.splat(*a.add(r));
+                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
+                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+            }
+        }
+        (a, b) = (a.wrapping_add(stride), b.wrapping_add(2 * S::LANES));
+    }
+    acc
+}
+
+/// Asks for some lines of cache of each of `rows` rows.
+#[inline(always)]
+pub(super) fn prefetch_rows<S: Simd>(
+    simd: S,
+    start: *const f32,
+    (rows, stride): (usize, usize),
+    lines: Range<usize>,
+) {
+    for row in 0..rows {
+        let start = start.wrapping_add(row * stride);
+        for line in lines.clone() {
+            simd.prefetch_read(start.wrapping_add(line * LINE));
+        }
+    }
+}
+
+/// The `index`-th of `shares` almost equal parts of `0..total`, one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Shares {
+    even: usize,
+    longer: usize,
+    shares: usize,
+    index: usize,
+    start: usize,
+}
+
+impl Shares {
+    #[inline(always)]
+    pub(super) fn of(total: usize, shares: usize) -> Self {
+        Shares { even: total / shares, longer: total % shares, shares, index: 0, start: 0 }
+    }
+}
+
+impl Iterator for Shares {
+    type Item = Range<usize>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Range<usize>> {
+        if self.index == self.shares {
+            return None;
+        }
+        let end = self.start + self.even + usize::from(self.index < self.longer);
+        let share = self.start..end;
+        (self.index, self.start) = (self.index + 1, end);
+        Some(share)
+    }
+}

@@ -1,0 +1,276 @@
+//! The weight gradient: `dw[o][c] = sum over pixels of x[pixel][c] dy[pixel][o]`, in a fixed order of partial sums.
+//!
+//! The gradient is cut into tiles that stay in cache while pixels stream past, the pixels into groups if there are few
+//! tiles. Accumulators start at zero in each block of pixels; groups are added in order.
+
+use super::load;
+use super::rows::Rows;
+use super::tile::{self, LINE, PIXELS, Shares};
+use crate::buffer::Buffer;
+use crate::conv::micro::load_columns;
+use crate::conv::{ConvShape, Prologue};
+use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, Simd, dispatch};
+
+/// Inputs and outputs of a tile at most: 64 KiB of sums.
+const TILE: (usize, usize) = (64, 256);
+/// Pixels of a block: its inputs stay in L1.
+const BLOCK: usize = 64;
+/// Tasks worth having: enough for as many threads.
+const TASKS: usize = 32;
+
+/// `dw` (OIHW) from the input and the output's gradient.
+pub(in crate::conv) fn run(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    let rows = Rows::input(shape);
+    if rows.count * dw.len() == 0 {
+        return dw.fill(0.0);
+    }
+    assert!(x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_c);
+    let panel = 2 * isa.lanes();
+    let inputs = shape.in_c.min(TILE.0);
+    let outputs = shape.out_c.min(TILE.1).next_multiple_of(panel);
+    let tiles = parallel::pieces(shape.in_c, inputs) * parallel::pieces(shape.out_c, outputs);
+    let group = rows.count.div_ceil(TASKS.div_ceil(tiles)).next_multiple_of(BLOCK);
+    let groups = parallel::pieces(rows.count, group);
+    let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs, outputs, groups };
+    let mut partials = Buffer::unspecified(cut.partials_len());
+    let sums = Shared::new(&mut partials);
+    let stride = strip_stride(inputs);
+    let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * panel));
+    parallel::for_each(groups * tiles, init, |(strip, panel), task| {
+        let (group_index, input, output) = cut.tile(task);
+        dispatch(
+            isa,
+            Tile {
+                rows: &rows,
+                pixels: parallel::piece(rows.count, group, group_index),
+                inputs: parallel::piece(shape.in_c, inputs, input),
+                outputs: parallel::piece(shape.out_c, outputs, output),
+                x,
+                prologue,
+                dy,
+                out_c: shape.out_c,
+                strip,
+                stride,
+                panel,
+                // SAFETY: each task has its own partial sums.
+                sums: unsafe { sums.slice(task * cut.tile_len(), cut.tile_len()) },
+                sums_stride: outputs,
+            },
+        );
+    });
+    cut.reduce(&partials, dw);
+}
+
+/// Floats from one pixel of a strip to the next: strides of many lines would alias in L1.
+pub(super) fn strip_stride(inputs: usize) -> usize {
+    if inputs > 2 * LINE { inputs.next_multiple_of(LINE) + LINE } else { inputs }
+}
+
+/// How the sums are cut and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
+pub(super) struct Cut {
+    pub(super) in_c: usize,
+    pub(super) out_c: usize,
+    /// Inputs of a tile.
+    pub(super) inputs: usize,
+    /// Outputs of a tile, whole panels.
+    pub(super) outputs: usize,
+    /// Groups of pixels.
+    pub(super) groups: usize,
+}
+
+impl Cut {
+    pub(super) fn tile_len(&self) -> usize {
+        self.inputs * self.outputs
+    }
+
+    fn tiles(&self) -> (usize, usize) {
+        (parallel::pieces(self.in_c, self.inputs), parallel::pieces(self.out_c, self.outputs))
+    }
+
+    pub(super) fn partials_len(&self) -> usize {
+        let (inputs, outputs) = self.tiles();
+        self.groups * inputs * outputs * self.tile_len()
+    }
+
+    /// Group, tile of inputs and tile of outputs of a task.
+    fn tile(&self, task: usize) -> (usize, usize, usize) {
+        let (inputs, outputs) = self.tiles();
+        (task / outputs / inputs, task / outputs % inputs, task % outputs)
+    }
+
+    /// Adds the groups' sums in order and brings them to OIHW.
+    pub(super) fn reduce(&self, partials: &[f32], dw: &mut [f32]) {
+        const FILTERS: usize = 8;
+        let (in_tiles, out_tiles) = self.tiles();
+        let group_len = in_tiles * out_tiles * self.tile_len();
+        let out = Shared::new(dw);
+        parallel::for_each(
+            parallel::pieces(self.out_c, FILTERS),
+            || (),
+            |_, index| {
+                let filters = parallel::piece(self.out_c, FILTERS, index);
+                // SAFETY: each task has its own filters.
+                let to = unsafe { out.slice(filters.start * self.in_c, filters.len() * self.in_c) };
+                for c in 0..self.in_c {
+                    let tile = c / self.inputs * out_tiles + filters.start / self.outputs;
+                    let from = tile * self.tile_len()
+                        + c % self.inputs * self.outputs
+                        + filters.start % self.outputs;
+                    let mut sums = [0.0f32; FILTERS];
+                    for group in 0..self.groups {
+                        let part = &partials[group * group_len + from..][..filters.len()];
+                        for (sum, x) in sums.iter_mut().zip(part) {
+                            *sum += x;
+                        }
+                    }
+                    for (o, sum) in sums[..filters.len()].iter().enumerate() {
+                        to[o * self.in_c + c] = *sum;
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// One tile of the sums over one group of pixels.
+struct Tile<'a> {
+    rows: &'a Rows,
+    pixels: std::ops::Range<usize>,
+    inputs: std::ops::Range<usize>,
+    outputs: std::ops::Range<usize>,
+    x: &'a [f32],
+    prologue: Prologue<'a>,
+    dy: &'a [f32],
+    out_c: usize,
+    strip: &'a mut [f32],
+    stride: usize,
+    panel: &'a mut [f32],
+    sums: &'a mut [f32],
+    sums_stride: usize,
+}
+
+impl Kernel for Tile<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.sums.fill(0.0);
+        assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
+        let strip = self.strip.as_mut_ptr();
+        let mut pixels = self.pixels;
+        while !pixels.is_empty() {
+            let here = pixels.start..pixels.end.min(pixels.start + BLOCK);
+            pixels.start = here.end;
+            // SAFETY: strip and panel have room for a block, `x` and `dy` all pixels, the sums the whole tile.
+            unsafe {
+                load::fill(
+                    simd,
+                    self.x.as_ptr(),
+                    self.rows,
+                    here.clone(),
+                    self.inputs.clone(),
+                    self.prologue,
+                    (strip, self.stride),
+                );
+                let dy = self.dy.as_ptr().add(here.start * self.out_c + self.outputs.start);
+                let sides = Sides {
+                    pixels: here.len(),
+                    a: strip.cast_const(),
+                    a_stride: self.stride,
+                    inputs: self.inputs.len(),
+                    dy,
+                    dy_stride: self.out_c,
+                    outputs: self.outputs.len(),
+                };
+                let sums = (self.sums.as_mut_ptr(), self.sums_stride);
+                add_products(simd, sides, self.panel.as_mut_ptr(), sums);
+            }
+        }
+    }
+}
+
+/// Some inputs and some outputs at some pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Sides {
+    pub(super) pixels: usize,
+    pub(super) a: *const f32,
+    pub(super) a_stride: usize,
+    pub(super) inputs: usize,
+    pub(super) dy: *const f32,
+    pub(super) dy_stride: usize,
+    pub(super) outputs: usize,
+}
+
+/// `sums[c][o] += sum over the pixels of a[c] dy[o]`, through `panel`: outputs of one panel, pixel after pixel.
+///
+/// # Safety
+/// `sides` must be valid; `panel` has two vectors a pixel, `sums` a row for each input, of whole panels.
+#[inline(always)]
+pub(super) unsafe fn add_products<S: Simd>(
+    simd: S,
+    sides: Sides,
+    panel: *mut f32,
+    (sums, stride): (*mut f32, usize),
+) {
+    let width = 2 * S::LANES;
+    for column in (0..sides.outputs).step_by(width) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut dy = sides.dy;
+            if sides.outputs != width || sides.dy_stride != width {
+                let columns = width.min(sides.outputs - column);
+                for pixel in 0..sides.pixels {
+                    let from = sides.dy.add(pixel * sides.dy_stride + column);
+                    let (b0, b1) = load_columns(simd, from, columns);
+                    simd.store(panel.add(pixel * width), b0);
+                    simd.store(panel.add(pixel * width + S::LANES), b1);
+                }
+                dy = panel.cast_const();
+            }
+            for rows in Shares::of(sides.inputs, sides.inputs.div_ceil(PIXELS)) {
+                let sums = (sums.add(rows.start * stride + column), stride);
+                let a = sides.a.add(rows.start);
+                match rows.len() {
+                    6 => add_rows::<S, 6>(simd, sides, a, dy, sums),
+                    5 => add_rows::<S, 5>(simd, sides, a, dy, sums),
+                    4 => add_rows::<S, 4>(simd, sides, a, dy, sums),
+                    3 => add_rows::<S, 3>(simd, sides, a, dy, sums),
+                    2 => add_rows::<S, 2>(simd, sides, a, dy, sums),
+                    _ => add_rows::<S, 1>(simd, sides, a, dy, sums),
+                }
+            }
+        }
+    }
+}
+
+/// `R` inputs by one panel of outputs.
+///
+/// # Safety
+/// As [`add_products`].
+#[inline(always)]
+unsafe fn add_rows<S: Simd, const R: usize>(
+    simd: S,
+    sides: Sides,
+    a: *const f32,
+    dy: *const f32,
+    (sums, stride): (*mut f32, usize),
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let products = tile::outer::<S, R>(simd, a, sides.a_stride, dy, sides.pixels);
+        for (r, row) in products.into_iter().enumerate() {
+            let to = sums.add(r * stride);
+            simd.store(to, simd.add(simd.load(to), row[0]));
+            let to = to.add(S::LANES);
+            simd.store(to, simd.add(simd.load(to), row[1]));
+        }
+    }
+}

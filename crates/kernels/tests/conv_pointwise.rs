@@ -1,0 +1,209 @@
+//! Both gradients of 1x1 convolutions in one pass, and the second pass through the norm, against f64.
+
+mod common;
+#[path = "common/convolutions.rs"]
+mod convolutions;
+
+use convolutions::{cases, pre_activated, reference_shape, shape, tolerance, weights};
+use resnet_kernels::conv::{
+    Algorithm, ConvShape, GradientTarget, Prologue, input_and_weight_grad, input_grad_through_norm,
+};
+use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, ScaleShift};
+use resnet_kernels::simd::Isa;
+use resnet_reference as reference;
+use resnet_testing::{table, uniform};
+
+fn pointwise_cases() -> Vec<(Algorithm, Isa, ConvShape)> {
+    let mut cases = cases();
+    cases.retain(|(algorithm, ..)| *algorithm == Algorithm::Pointwise);
+    // More weights than one pass takes, and the largest that it does.
+    for isa in Isa::available() {
+        for channels in [(64, 512), (512, 65), (128, 256), (256, 96), (257, 300)] {
+            cases.push((Algorithm::Pointwise, isa, shape(2, (9, 7), channels, (1, 1, 0))));
+        }
+    }
+    cases
+}
+
+/// What the gradients are computed from, and what they should be.
+struct Problem {
+    x: Vec<f32>,
+    dy: Vec<f32>,
+    weight: Vec<f32>,
+    mean: Vec<f32>,
+    map: ScaleShift,
+    activated: Vec<f64>,
+    dx: Vec<f64>,
+}
+
+impl Problem {
+    fn new(shape: &ConvShape) -> Self {
+        let (x, dy, weight) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
+        let (scale, shift, activated) = pre_activated(&x, shape.in_c);
+        let (dy64, weight64) = (reference::to_f64(&dy), reference::to_f64(&weight));
+        let dx = reference::conv2d_input_grad(&dy64, &weight64, &reference_shape(shape));
+        let mean = uniform(9, shape.in_c);
+        Problem { x, dy, weight, mean, map: ScaleShift { scale, shift }, activated, dx }
+    }
+
+    fn prologue(&self) -> Prologue<'_> {
+        Prologue::NormRelu { scale: &self.map.scale, shift: &self.map.shift }
+    }
+
+    fn dw(&self, shape: &ConvShape, x: &[f64]) -> Vec<f64> {
+        reference::conv2d_weight_grad(x, &reference::to_f64(&self.dy), &reference_shape(shape))
+    }
+
+    /// Compares sums with those of the expected gradient.
+    fn check(&self, sums: &BackwardSums) -> Result<(), String> {
+        let channels = self.mean.len();
+        let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
+        for (i, dx) in self.dx.iter().enumerate() {
+            let c = i % channels;
+            if self.activated[i] > 0.0 {
+                plain[c] += dx;
+                centred[c] += dx * f64::from(self.x[i] - self.mean[c]);
+            }
+        }
+        if sums.plain.len() != channels || sums.centred.len() != channels {
+            return Err("sums of another number of channels".to_owned());
+        }
+        // Each term may be off by the gradient's tolerance.
+        let square: f64 = self.dx.iter().map(|dx| dx * dx).sum();
+        let terms = (self.dx.len() / channels) as f64;
+        let allowed = 1e-5 * terms * (square / self.dx.len() as f64).sqrt();
+        for c in 0..channels {
+            let off = (sums.plain[c] - plain[c]).abs().max((sums.centred[c] - centred[c]).abs());
+            if off.is_nan() || off > allowed {
+                return Err(format!("channel {c}: sums are off by {off:.1e}, {allowed:.1e} is allowed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn both_gradients_and_the_sums() {
+    table::run(&pointwise_cases(), |(algorithm, isa, shape)| {
+        let problem = Problem::new(shape);
+        let Problem { x, dy, weight, mean, .. } = &problem;
+        let near = |what: &str, actual: &[f32], expected: &[f64]| {
+            common::near(what, actual, expected, tolerance(*algorithm))
+        };
+        let (mut dx, mut dw) = (vec![f32::NAN; x.len()], vec![f32::NAN; weight.len()]);
+        let prologue = problem.prologue();
+        let expected = problem.dw(shape, &problem.activated);
+        let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
+        let sums =
+            input_and_weight_grad(*isa, shape, x, prologue, dy, weight, &mut dw, target).ok_or("no sums")?;
+        near("input gradient", &dx, &problem.dx)?;
+        near("weight gradient", &dw, &expected)?;
+        problem.check(&sums)?;
+
+        dw.fill(f32::NAN);
+        let target = GradientTarget::Sum { mean };
+        let sums =
+            input_and_weight_grad(*isa, shape, x, prologue, dy, weight, &mut dw, target).ok_or("no sums")?;
+        near("weight gradient beside sums", &dw, &expected)?;
+        problem.check(&sums)?;
+
+        dw.fill(f32::NAN);
+        dx.fill(f32::NAN);
+        let target = GradientTarget::Store(&mut dx);
+        let sums = input_and_weight_grad(*isa, shape, x, Prologue::None, dy, weight, &mut dw, target);
+        near("input gradient", &dx, &problem.dx)?;
+        near("weight gradient of the plain input", &dw, &problem.dw(shape, &reference::to_f64(x)))?;
+        if sums.is_some() { Err("sums that nobody asked for".to_owned()) } else { Ok(()) }
+    });
+}
+
+fn backward_map(channels: usize) -> BackwardMap {
+    BackwardMap {
+        of_gradient: uniform(11, channels),
+        of_input: uniform(12, channels),
+        constant: uniform(13, channels),
+    }
+}
+
+#[test]
+fn the_gradient_through_the_norm() {
+    table::run(&pointwise_cases(), |(algorithm, isa, shape)| {
+        let problem = Problem::new(shape);
+        let Problem { x, dy, weight, map, .. } = &problem;
+        let backward = backward_map(shape.in_c);
+        let before = uniform(14, x.len());
+        let through = |i: usize| {
+            let c = i % shape.in_c;
+            let g = if problem.activated[i] > 0.0 { problem.dx[i] } else { 0.0 };
+            g * f64::from(backward.of_gradient[c])
+                + f64::from(x[i]) * f64::from(backward.of_input[c])
+                + f64::from(backward.constant[c])
+        };
+        let mut dx = vec![f32::NAN; x.len()];
+        let set = Accumulate::Set;
+        input_grad_through_norm(*isa, shape, x, map, dy, weight, &backward, set, &mut dx);
+        let expected: Vec<f64> = (0..x.len()).map(through).collect();
+        common::near("gradient", &dx, &expected, tolerance(*algorithm))?;
+
+        dx.copy_from_slice(&before);
+        let add = Accumulate::Add;
+        input_grad_through_norm(*isa, shape, x, map, dy, weight, &backward, add, &mut dx);
+        let expected: Vec<f64> =
+            before.iter().enumerate().map(|(i, before)| f64::from(*before) + through(i)).collect();
+        common::near("added gradient", &dx, &expected, tolerance(*algorithm))
+    });
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    let shapes = [
+        shape(5, (33, 31), (64, 16), (1, 1, 0)),
+        shape(3, (9, 7), (17, 70), (1, 1, 0)),
+        shape(2, (9, 7), (512, 300), (1, 1, 0)),
+        shape(2, (9, 7), (96, 80), (1, 2, 0)),
+    ];
+    table::run(&shapes, |shape| {
+        let problem = Problem::new(shape);
+        let Problem { x, dy, weight, mean, map, .. } = &problem;
+        let (isa, backward) = (Isa::best(), backward_map(shape.in_c));
+        common::assert_threads_change_nothing(|| {
+            let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
+            let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
+            let sums = input_and_weight_grad(isa, shape, x, problem.prologue(), dy, weight, &mut dw, target)
+                .expect("asked for");
+            let mut through = vec![0.0; x.len()];
+            let set = Accumulate::Set;
+            input_grad_through_norm(isa, shape, x, map, dy, weight, &backward, set, &mut through);
+            let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
+            vec![dx, dw, through, single(&sums.plain), single(&sums.centred)]
+        });
+        Ok(())
+    });
+}
+
+#[test]
+fn an_empty_batch_has_no_gradient() {
+    let shape = shape(0, (8, 8), (3, 4), (1, 1, 0));
+    let (mut dw, mean, ones) = ([f32::NAN; 12], [0.0; 3], [1.0; 3]);
+    let prologue = Prologue::NormRelu { scale: &ones, shift: &ones };
+    let target = GradientTarget::Sum { mean: &mean };
+    let sums = input_and_weight_grad(Isa::best(), &shape, &[], prologue, &[], &[0.5; 12], &mut dw, target);
+    assert_eq!(dw, [0.0; 12]);
+    assert_eq!(sums, Some(BackwardSums { plain: vec![0.0; 3], centred: vec![0.0; 3] }));
+}
+
+#[test]
+#[should_panic(expected = "conv2d: sums for a norm that the input didn't go through")]
+fn sums_without_a_norm_are_refused() {
+    let shape = shape(1, (1, 1), (1, 1), (1, 1, 0));
+    let target = GradientTarget::Sum { mean: &[0.0] };
+    input_and_weight_grad(Isa::best(), &shape, &[1.0], Prologue::None, &[1.0], &[1.0], &mut [0.0], target);
+}
+
+#[test]
+#[should_panic(expected = "conv2d: Pointwise can't compute")]
+fn wider_filters_are_refused() {
+    let shape = shape(1, (1, 1), (1, 1), (3, 1, 1));
+    let target = GradientTarget::Store(&mut []);
+    input_and_weight_grad(Isa::best(), &shape, &[1.0], Prologue::None, &[1.0], &[1.0], &mut [0.0], target);
+}
