@@ -3,6 +3,7 @@
 //!
 //! Small tensors are taken in turn from several sets, since in training activations come from memory and not from cache.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use resnet_kernels::conv::{
@@ -11,7 +12,7 @@ use resnet_kernels::conv::{
 };
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
-use resnet_kernels::{Buffer, Isa};
+use resnet_kernels::{Buffer, Isa, parallel};
 
 /// Whether a network trains (batch norm on load, statistics on store) or only computes its output.
 #[derive(Clone, Copy, PartialEq)]
@@ -84,7 +85,17 @@ impl Kernel for Probe {
 
 /// GFLOP/s that all threads together reach in registers.
 fn probe(isa: Isa) -> f64 {
-    rayon::broadcast(|_| dispatch(isa, Probe)).iter().sum()
+    let threads = rayon::current_num_threads();
+    let sum = Mutex::new(0.0);
+    parallel::for_each(
+        threads,
+        || (),
+        |_, _| {
+            let rate = dispatch(isa, Probe);
+            *sum.lock().unwrap() += rate;
+        },
+    );
+    sum.into_inner().unwrap()
 }
 
 fn main() {

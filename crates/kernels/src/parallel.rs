@@ -10,23 +10,34 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// Each thread makes one `scratch` with `init` and keeps it for all its tasks.
 pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut T, usize) + Sync) {
-    if tasks <= 1 || rayon::current_num_threads() == 1 {
-        let mut scratch = init();
-        (0..tasks).for_each(|task| work(&mut scratch, task));
-        return;
-    }
+    for_each_ahead(tasks, init, |scratch, task, _| work(scratch, task));
+}
+
+/// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if any: its input can be
+/// fetched into cache meanwhile.
+pub fn for_each_ahead<T>(
+    tasks: usize,
+    init: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize, Option<usize>) + Sync,
+) {
     let ticket = AtomicUsize::new(0);
-    rayon::broadcast(|_| {
-        let mut next = ticket.fetch_add(1, Ordering::Relaxed);
-        if next >= tasks {
-            return;
-        }
+    let take = || Some(ticket.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < tasks);
+    let job = || {
+        let Some(mut task) = take() else { return };
         let mut scratch = init();
-        while next < tasks {
-            work(&mut scratch, next);
-            next = ticket.fetch_add(1, Ordering::Relaxed);
+        loop {
+            let next = take();
+            work(&mut scratch, task, next);
+            match next {
+                Some(next) => task = next,
+                None => return,
+            }
         }
-    });
+    };
+    if tasks <= 1 || rayon::current_num_threads() == 1 {
+        return job();
+    }
+    rayon::broadcast(|_| job());
 }
 
 /// A mutable slice that tasks write to at places they don't share.

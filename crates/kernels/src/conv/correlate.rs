@@ -166,6 +166,13 @@ impl Correlation {
         (rows.saturating_sub(self.rows.len) / self.step + 1).min(self.grid_h())
     }
 
+    /// The input's rows, of those there are, that `rows` grid rows from `first_row` on need.
+    pub(super) fn input_rows(&self, first_row: usize, rows: usize) -> std::ops::Range<usize> {
+        let window = self.window(first_row, rows);
+        let clamp = |y: isize| y.clamp(0, self.in_h as isize) as usize;
+        clamp(window.top)..clamp(window.top + window.height as isize)
+    }
+
     /// The window of input that `rows` grid rows from `first_row` on need.
     pub(super) fn window(&self, first_row: usize, rows: usize) -> Window {
         Window {

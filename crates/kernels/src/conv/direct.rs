@@ -5,7 +5,8 @@
 //! soon as their sums are complete.
 
 use super::correlate::Correlation;
-use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, with_rows};
+use super::lines::Lines;
+use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, ROWS, with_rows};
 use super::plan::{PhasePlan, Plan};
 use super::store::{Store, Tile};
 use super::strip;
@@ -14,6 +15,9 @@ use crate::buffer::Buffer;
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
+
+/// Pixels from the tile that is computed to the one whose place in memory is fetched.
+const AHEAD: usize = 2 * ROWS;
 
 /// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`].
 pub(super) fn output(
@@ -143,9 +147,21 @@ impl<'a> Sweep<'a> {
             holds: None,
             products: Buffer::unspecified(most_pixels * 2 * self.isa.lanes()),
         };
-        parallel::for_each(self.parts() * self.plan.groups, init, |scratch, task| {
-            dispatch(self.isa, Block { sweep: self, task, scratch, store: &store, out: &out });
+        parallel::for_each_ahead(self.parts() * self.plan.groups, init, |scratch, task, next| {
+            dispatch(self.isa, Block { sweep: self, task, next, scratch, store: &store, out: &out });
         });
+    }
+
+    /// The next task's input, if it isn't this one's, to be fetched in `times` steps.
+    fn ahead(&self, task: usize, next: Option<usize>, times: usize) -> Lines {
+        let next = next.map(|next| next / self.plan.groups).filter(|next| *next != task / self.plan.groups);
+        let floats = next.map_or(0..0, |part| {
+            let (image, rows) = (part / self.plan.blocks, self.rows(part));
+            let rows = self.pass.input_rows(rows.start, rows.len());
+            let row = self.pass.in_w * self.pass.in_c;
+            (image * self.pass.in_h + rows.start) * row..(image * self.pass.in_h + rows.end) * row
+        });
+        Lines::new(&self.input[floats], times)
     }
 }
 
@@ -153,6 +169,8 @@ impl<'a> Sweep<'a> {
 struct Block<'a> {
     sweep: &'a Sweep<'a>,
     task: usize,
+    /// The task that this thread does next.
+    next: Option<usize>,
     scratch: &'a mut Scratch,
     store: &'a Store<'a>,
     out: &'a Shared<'a>,
@@ -181,8 +199,13 @@ impl Kernel for Block<'_> {
             strip
         };
         let first_row = image * pass.out_h + rows.start * pass.out_step;
+        let pixels_of =
+            |phase: &PhasePlan| rows.len().min(phase.grid_h.saturating_sub(rows.start)) * phase.grid_w;
+        let calls = |phase: &PhasePlan| Deal::new(pixels_of(phase)).calls() * phase.slices.len();
+        let calls = plan.phases.iter().map(calls).sum::<usize>() * plan.panels;
+        let mut ahead = self.sweep.ahead(self.task, self.next, calls);
         for (index, phase) in plan.phases.iter().enumerate() {
-            let pixels = rows.len().min(phase.grid_h.saturating_sub(rows.start)) * phase.grid_w;
+            let pixels = pixels_of(phase);
             if pixels == 0 {
                 continue;
             }
@@ -196,6 +219,7 @@ impl Kernel for Block<'_> {
                 part,
                 pixels,
                 is_first: index == 0,
+                ahead,
             };
             work.check(pass.out_c, 2 * S::LANES);
             for panel in group * plan.panels..((group + 1) * plan.panels).min(*panels) {
@@ -210,6 +234,7 @@ impl Kernel for Block<'_> {
                     }
                 }
             }
+            ahead = work.ahead;
         }
     }
 }
@@ -227,6 +252,8 @@ struct Work<'a> {
     part: usize,
     pixels: usize,
     is_first: bool,
+    /// What the next task reads.
+    ahead: Lines,
 }
 
 impl Work<'_> {
@@ -255,6 +282,12 @@ impl Work<'_> {
             let mut pixel = 0;
             for call in 0..deal.calls() {
                 let rows = deal.rows(call);
+                self.ahead.read(simd);
+                if index + 1 == slices.len() {
+                    for pixel in pixel + AHEAD..(pixel + AHEAD + rows).min(self.pixels) {
+                        store.prefetch(simd, self.target + self.phase.target_at[pixel] + column, out);
+                    }
+                }
                 // A sum of one part needs no place of its own.
                 let at = if slices.len() == 1 { 0 } else { pixel * 2 * S::LANES };
                 // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the output.

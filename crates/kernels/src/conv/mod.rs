@@ -13,6 +13,7 @@ mod correlate;
 mod direct;
 mod filters;
 mod fusion;
+mod lines;
 mod micro;
 mod pack;
 mod plan;

@@ -1,7 +1,7 @@
 //! The way of a tile of products to memory: what is fused into the store, and the sums gathered on the way.
 
-use super::Epilogue;
 use super::micro::Columns;
+use super::{Epilogue, lines};
 use crate::norm::{Activation, BackwardPart, MomentPart, ScaleShift, SharedMoments, SharedSums};
 use crate::parallel::Shared;
 use crate::simd::Simd;
@@ -31,6 +31,19 @@ pub(super) struct Tile<'a> {
 }
 
 impl Store<'_> {
+    /// Asks for the cache lines that a block of outputs at offset `at` will be stored to, and those it will meet.
+    #[inline(always)]
+    pub(super) fn prefetch<S: Simd>(&self, simd: S, at: usize, out: &Shared) {
+        lines::write(simd, out.as_mut_ptr().wrapping_add(at), 2 * S::LANES);
+        let beside = match self {
+            Store::Output { epilogue, .. } => epilogue.residual,
+            Store::Gradient { x, .. } => Some(*x),
+        };
+        if let Some(beside) = beside {
+            lines::read(simd, beside.as_ptr().wrapping_add(at), 2 * S::LANES);
+        }
+    }
+
     /// Stores the pixels of `tile`.
     ///
     /// # Safety

@@ -13,6 +13,7 @@
 use std::ops::Range;
 
 use super::correlate::Correlation;
+use super::lines::Lines;
 use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, Steps, with_rows};
 use super::{ConvShape, Prologue, strip};
 use crate::buffer::Buffer;
@@ -49,11 +50,23 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
         sums.fill(0.0);
         let (group, piece) = (task / cut.pieces(), task % cut.pieces());
         let blocks = cut.blocks * pass.images;
-        for block in group * blocks / cut.groups..(group + 1) * blocks / cut.groups {
-            let (image, rows) =
-                (block / cut.blocks, parallel::piece(pass.grid_h(), cut.rows, block % cut.blocks));
+        let last = (group + 1) * blocks / cut.groups;
+        for block in group * blocks / cut.groups..last {
+            let place =
+                |block| (block / cut.blocks, parallel::piece(pass.grid_h(), cut.rows, block % cut.blocks));
+            let (image, rows) = place(block);
             let picture = pass.in_h * pass.in_w * pass.in_c;
             let dy_row = pass.out_w * pass.out_c;
+            // What the next block reads, where tasks don't share it.
+            let (next_x, next_dy) = if block + 1 < last && cut.pieces() == 1 {
+                let (image, rows) = place(block + 1);
+                let (x_rows, x_row) = (pass.input_rows(rows.start, rows.len()), pass.in_w * pass.in_c);
+                let (x_image, dy_image) = (image * pass.in_h, image * pass.out_h);
+                let x = (x_image + x_rows.start) * x_row..(x_image + x_rows.end) * x_row;
+                (x, (dy_image + rows.start) * dy_row..(dy_image + rows.end) * dy_row)
+            } else {
+                (0..0, 0..0)
+            };
             dispatch(
                 isa,
                 Block {
@@ -63,6 +76,8 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
                     outputs: cut.outputs_of(piece),
                     picture: &x[image * picture..][..picture],
                     prologue,
+                    next_x: &x[next_x],
+                    next_dy: &dy[next_dy],
                     dy: &dy[(image * pass.out_h + rows.start) * dy_row..][..rows.len() * dy_row],
                     rows,
                     strip,
@@ -185,6 +200,9 @@ struct Block<'a> {
     outputs: Range<usize>,
     picture: &'a [f32],
     prologue: Prologue<'a>,
+    /// What the next block reads.
+    next_x: &'a [f32],
+    next_dy: &'a [f32],
     /// The block's rows of `dy`.
     dy: &'a [f32],
     rows: Range<usize>,
@@ -235,11 +253,15 @@ impl Kernel for Block<'_> {
         let panels = self.outputs.len().div_ceil(block);
         assert!((panels - 1) * dy_panel + (pixels - 1) * dy_pixel + block <= dy.len());
         let deal = Deal::new(run);
+        let calls = panels * taps * deal.calls();
+        let (mut next_x, mut next_dy) = (Lines::new(self.next_x, calls), Lines::new(self.next_dy, calls));
         for panel in 0..panels {
             for tap_row in 0..taps {
                 let mut k = 0;
                 for call in 0..deal.calls() {
                     let rows = deal.rows(call);
+                    next_x.read(simd);
+                    next_dy.read(simd);
                     // SAFETY: the assertions above bound every pixel.
                     unsafe {
                         let a = self.strip.as_ptr().add(tap_row * strip_row + k);
