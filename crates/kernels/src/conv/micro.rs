@@ -1,9 +1,58 @@
 //! The two inner products of convolution, in registers: up to six rows by two vectors of accumulators.
 
+use crate::norm::Accumulate;
 use crate::simd::Simd;
 
 /// Rows of accumulators: with two vectors a row they fill twelve of sixteen registers.
 pub(super) const ROWS: usize = 6;
+
+/// Evaluates an expression with `$R` a constant equal to `$rows`, which is at least 1 and at most [`ROWS`].
+macro_rules! with_rows {
+    ($rows:expr, $R:ident => $call:expr) => {
+        match $rows {
+            6 => with_rows!(@ 6, $R => $call),
+            5 => with_rows!(@ 5, $R => $call),
+            4 => with_rows!(@ 4, $R => $call),
+            3 => with_rows!(@ 3, $R => $call),
+            2 => with_rows!(@ 2, $R => $call),
+            _ => with_rows!(@ 1, $R => $call),
+        }
+    };
+    (@ $value:literal, $R:ident => $call:expr) => {{
+        const $R: usize = $value;
+        $call
+    }};
+}
+pub(super) use with_rows;
+
+/// `0..len` dealt to as few calls of at most [`ROWS`] as will do, evenly: sixes and fives instead of sixes and a small
+/// rest, which would wait for its own sums.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deal {
+    least: usize,
+    /// Calls that get one more.
+    longer: usize,
+    calls: usize,
+}
+
+impl Deal {
+    #[inline(always)]
+    pub(super) fn new(len: usize) -> Self {
+        let calls = len.div_ceil(ROWS);
+        Deal { least: len / calls.max(1), longer: len % calls.max(1), calls }
+    }
+
+    #[inline(always)]
+    pub(super) fn calls(self) -> usize {
+        self.calls
+    }
+
+    /// How many rows call `call` gets.
+    #[inline(always)]
+    pub(super) fn rows(self, call: usize) -> usize {
+        self.least + usize::from(call < self.longer)
+    }
+}
 
 /// The taps that one output pixel reads from a strip.
 #[derive(Debug, Clone, Copy)]
@@ -49,33 +98,134 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     acc
 }
 
-/// `acc[r][j] = sum over (at, dy_at) of a[at + r] dy[dy_at + j]`: `R` inputs of the filter by one block of output
-/// channels, of which `columns` exist.
+/// The same product set to or added to `to`, rows of two vectors: a part of the taps starts from zero, so that rounding
+/// errors grow with the length of a part and not of the whole sum.
 ///
 /// # Safety
-/// At every pair of offsets, `a` must be valid for reading `R` floats and `dy` for `columns <= 2 * LANES`.
+/// As [`pixels_by_outputs`]; `to` must be valid for reading and writing `R * 2 * LANES` floats.
 #[inline(always)]
-pub(super) unsafe fn inputs_by_outputs<S: Simd, const R: usize>(
+pub(super) unsafe fn pixels_by_outputs_to<S: Simd, const R: usize>(
     simd: S,
-    a: *const f32,
-    dy: *const f32,
-    pixels: impl Iterator<Item = (usize, usize)>,
-    columns: usize,
+    a: [*const f32; R],
+    taps: Taps,
+    b: *const f32,
+    to: *mut f32,
+    accumulate: Accumulate,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut acc = pixels_by_outputs(simd, a, taps, b);
+        for r in 0..R {
+            for v in 0..2 {
+                let to = to.add((2 * r + v) * S::LANES);
+                if accumulate == Accumulate::Add {
+                    acc[r][v] = simd.add(acc[r][v], simd.load(to));
+                }
+                simd.store(to, acc[r][v]);
+            }
+        }
+    }
+}
+
+/// `acc[r][j] = sum over y, x of a[y, x][r] dy[y, x][j]`: `R` inputs of the filter by one block of output channels, over
+/// a rectangle of pixels.
+///
+/// # Safety
+/// At every pixel, `a` must be valid for reading `R` floats and `dy` for `2 * LANES`.
+#[inline(always)]
+pub(super) unsafe fn inputs_by_outputs_over<S: Simd, const R: usize>(
+    simd: S,
+    (a, a_steps): (*const f32, Steps),
+    (dy, dy_steps): (*const f32, Steps),
+    (height, width): (usize, usize),
 ) -> [[S::V; 2]; R] {
     let mut acc = [[simd.splat(0.0); 2]; R];
-    for (a_at, dy_at) in pixels {
-        // SAFETY: offsets stay inside what the caller promises.
+    for y in 0..height {
+        // SAFETY: offsets stay inside what the caller promises; the last step may leave it, unread.
         unsafe {
-            let (a, dy) = (a.add(a_at), dy.add(dy_at));
-            let (b0, b1) = load_columns(simd, dy, columns);
-            for r in 0..R {
-                let x = simd.splat(*a.add(r));
-                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
-                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+            let (mut a, mut dy) = (a.add(y * a_steps.row), dy.add(y * dy_steps.row));
+            for _ in 0..width {
+                let (b0, b1) = (simd.load(dy), simd.load(dy.add(S::LANES)));
+                for r in 0..R {
+                    let x = simd.splat(*a.add(r));
+                    acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
+                    acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+                }
+                a = a.wrapping_add(a_steps.pixel);
+                dy = dy.wrapping_add(dy_steps.pixel);
             }
         }
     }
     acc
+}
+
+/// Floats from one row, and from one pixel, of a tensor to the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    pub(super) row: usize,
+    pub(super) pixel: usize,
+}
+
+/// How many columns of a block of two vectors exist: a type, so that whole blocks pay nothing for partial ones.
+pub(super) trait Columns: Copy {
+    /// How many.
+    fn count<S: Simd>(self) -> usize;
+    /// Two vectors, zeros past the last column.
+    ///
+    /// # Safety
+    /// `p` must be valid for reading the columns.
+    unsafe fn load<S: Simd>(self, simd: S, p: *const f32) -> [S::V; 2];
+    /// Stores the columns.
+    ///
+    /// # Safety
+    /// `p` must be valid for writing the columns.
+    unsafe fn store<S: Simd>(self, simd: S, p: *mut f32, v: [S::V; 2]);
+}
+
+/// All of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AllColumns;
+
+impl Columns for AllColumns {
+    #[inline(always)]
+    fn count<S: Simd>(self) -> usize {
+        2 * S::LANES
+    }
+    #[inline(always)]
+    unsafe fn load<S: Simd>(self, simd: S, p: *const f32) -> [S::V; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { [simd.load(p), simd.load(p.add(S::LANES))] }
+    }
+    #[inline(always)]
+    unsafe fn store<S: Simd>(self, simd: S, p: *mut f32, v: [S::V; 2]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            simd.store(p, v[0]);
+            simd.store(p.add(S::LANES), v[1]);
+        }
+    }
+}
+
+/// The first so many.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstColumns(pub(super) usize);
+
+impl Columns for FirstColumns {
+    #[inline(always)]
+    fn count<S: Simd>(self) -> usize {
+        self.0
+    }
+    #[inline(always)]
+    unsafe fn load<S: Simd>(self, simd: S, p: *const f32) -> [S::V; 2] {
+        // SAFETY: the caller's promise.
+        let (first, second) = unsafe { load_columns(simd, p, self.0) };
+        [first, second]
+    }
+    #[inline(always)]
+    unsafe fn store<S: Simd>(self, simd: S, p: *mut f32, v: [S::V; 2]) {
+        // SAFETY: the caller's promise.
+        unsafe { store_columns(simd, p, v, self.0) }
+    }
 }
 
 /// The first `columns` of two vectors, zeros behind them.

@@ -10,20 +10,22 @@
 
 mod algorithm;
 mod correlate;
+mod direct;
 mod filters;
 mod fusion;
+mod lines;
 mod micro;
 mod pack;
+mod plan;
 mod pointwise;
 mod shape;
+mod store;
 mod strip;
 mod weight_grad;
 mod winograd;
 
-use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
-use crate::parallel::{self, Shared};
+use crate::norm::{Accumulate, BackwardMap, BackwardSums, Moments, ScaleShift};
 use crate::simd::Isa;
-use correlate::Correlation;
 
 pub use algorithm::Algorithm;
 pub use filters::Filters;
@@ -68,10 +70,7 @@ pub fn forward(
     match filters.algorithm() {
         Algorithm::Winograd => winograd::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
         Algorithm::Pointwise => pointwise::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
-        Algorithm::Direct => {
-            Correlation::forward(shape).run(isa, x, prologue, filters.packed(), epilogue, out);
-            (epilogue.statistics == Statistics::Gather).then(|| norm::moments(isa, out, shape.out_c))
-        }
+        Algorithm::Direct => direct::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
     }
 }
 
@@ -103,51 +102,8 @@ pub fn input_grad(
     match algorithm {
         Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, epilogue, dx),
         Algorithm::Pointwise => pointwise::input_grad(isa, shape, dy, weight, epilogue, dx),
-        Algorithm::Direct => {
-            input_grad_direct(isa, shape, dy, weight, dx);
-            match epilogue {
-                GradientEpilogue::None => None,
-                GradientEpilogue::NormSums { x, mean, map } => {
-                    Some(norm::backward_sums(isa, x, dx, mean, map, Activation::Relu))
-                }
-            }
-        }
+        Algorithm::Direct => direct::input_grad(isa, shape, dy, weight, epilogue, dx),
     }
-}
-
-/// A stride of `s` splits the input's pixels into `s * s` phases, each of which sees its own subset of the filter's
-/// taps at stride 1.
-fn input_grad_direct(isa: Isa, shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
-    for phase_y in 0..shape.stride.min(shape.in_h) {
-        for phase_x in 0..shape.stride.min(shape.in_w) {
-            match Correlation::input_phase(shape, phase_y, phase_x) {
-                Some((pass, taps_y, taps_x)) => {
-                    let packed = pack::for_input(shape, weight, 2 * isa.lanes(), taps_y, taps_x);
-                    pass.run(isa, dy, Prologue::None, &packed, Epilogue::default(), dx);
-                }
-                None => zero_phase(shape, phase_y, phase_x, dx),
-            }
-        }
-    }
-}
-
-/// Pixels that no output looks at have no gradient: a 1x1 filter at stride 2 skips three in four.
-fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32]) {
-    let row = shape.in_w * shape.in_c;
-    let out = Shared::new(dx);
-    parallel::for_each(
-        shape.images,
-        || (),
-        |_, image| {
-            for y in (phase_y..shape.in_h).step_by(shape.stride) {
-                // SAFETY: each task has its own image, and rows don't overlap.
-                let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
-                for x in (phase_x..shape.in_w).step_by(shape.stride) {
-                    row[x * shape.in_c..][..shape.in_c].fill(0.0);
-                }
-            }
-        },
-    );
 }
 
 /// `dw`, the gradient with respect to the weights (OIHW), from the input and `dy`.

@@ -1,61 +1,75 @@
-//! Weights in the order the micro-kernel reads them: `[block of outputs][tap row][tap column, input][output]`.
+//! Weights in the order the micro-kernel reads them: for each phase of a pass, `[block of outputs][tap row][tap column,
+//! input][output]`.
 
+use super::correlate::{Correlation, Phase};
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
 use crate::parallel::{self, Shared};
 
-/// For the output: taps as they are, `out_c` outputs from `in_c` inputs.
+/// Which pass weights are packed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// The output: sums over input channels.
+    Output,
+    /// The input's gradient: sums over output channels.
+    InputGradient,
+}
+
+/// For the output: `out_c` outputs from `in_c` inputs, in blocks of `block`.
 pub(super) fn for_output(shape: &ConvShape, weight: &[f32], block: usize) -> Buffer {
-    let taps: Vec<usize> = (0..shape.kernel).collect();
-    let (in_c, area) = (shape.in_c, shape.kernel * shape.kernel);
-    pack(shape.kernel, (&taps, &taps), (shape.in_c, shape.out_c), block, |k, n, tap| {
-        weight[(n * in_c + k) * area + tap]
-    })
+    pack(shape, &Correlation::output(shape), weight, Direction::Output, block)
 }
 
-/// For the input's gradient: the given taps in the given order, `in_c` outputs from `out_c` inputs.
-pub(super) fn for_input(
-    shape: &ConvShape,
-    weight: &[f32],
-    block: usize,
-    taps_y: Vec<usize>,
-    taps_x: Vec<usize>,
-) -> Buffer {
-    let (in_c, area) = (shape.in_c, shape.kernel * shape.kernel);
-    pack(shape.kernel, (&taps_y, &taps_x), (shape.out_c, shape.in_c), block, |k, n, tap| {
-        weight[(k * in_c + n) * area + tap]
-    })
+/// For the input's gradient: `in_c` outputs from `out_c` inputs; `pass` is [`Correlation::input_gradient`] of `shape`.
+pub(super) fn for_input(shape: &ConvShape, pass: &Correlation, weight: &[f32], block: usize) -> Buffer {
+    pack(shape, pass, weight, Direction::InputGradient, block)
 }
 
-/// `get(input channel, output channel, tap)` in the packed order; outputs past `outputs` are zero.
-fn pack(
-    kernel: usize,
-    (taps_y, taps_x): (&[usize], &[usize]),
-    (inputs, outputs): (usize, usize),
-    block: usize,
-    get: impl Fn(usize, usize, usize) -> f32 + Sync,
-) -> Buffer {
-    let panel = taps_y.len() * taps_x.len() * inputs * block;
-    let blocks = outputs.div_ceil(block);
-    let mut packed = Buffer::unspecified(blocks * panel);
+/// Floats of one block of outputs of `phase`.
+pub(super) fn panel_len(pass: &Correlation, phase: &Phase, block: usize) -> usize {
+    phase.taps_y.len() * phase.taps_x.len() * pass.in_c * block
+}
+
+fn pack(shape: &ConvShape, pass: &Correlation, weight: &[f32], direction: Direction, block: usize) -> Buffer {
+    let area = shape.kernel * shape.kernel;
+    let blocks = pass.out_c.div_ceil(block);
+    let len: usize = pass.phases.iter().map(|phase| blocks * panel_len(pass, phase, block)).sum();
+    // From one input, and from one output, of this pass to the next in `weight`.
+    let (next_input, next_output) = match direction {
+        Direction::Output => (area, shape.in_c * area),
+        Direction::InputGradient => (shape.in_c * area, area),
+    };
+    let mut packed = Buffer::unspecified(len);
     let shared = Shared::new(&mut packed);
-    parallel::for_each(
-        blocks,
-        || (),
-        |_, index| {
-            // SAFETY: each task has its own panel.
-            let mut rows = unsafe { shared.slice(index * panel, panel) }.chunks_exact_mut(block);
-            for ky in taps_y {
-                for kx in taps_x {
-                    for (k, row) in (0..inputs).zip(&mut rows) {
-                        for (lane, to) in row.iter_mut().enumerate() {
-                            let n = index * block + lane;
-                            *to = if n < outputs { get(k, n, ky * kernel + kx) } else { 0.0 };
+    let mut start = 0;
+    for phase in &pass.phases {
+        let panel = panel_len(pass, phase, block);
+        if panel == 0 {
+            continue;
+        }
+        parallel::for_each(
+            blocks,
+            || (),
+            |_, index| {
+                let outputs = index * block..pass.out_c.min((index + 1) * block);
+                // SAFETY: each task has its own panel.
+                let mut rows = unsafe { shared.slice(start + index * panel, panel) }.chunks_exact_mut(block);
+                for tap_y in &phase.taps_y {
+                    for tap_x in &phase.taps_x {
+                        let tap = tap_y * shape.kernel + tap_x;
+                        for (input, row) in (0..pass.in_c).zip(&mut rows) {
+                            let from = &weight[input * next_input + outputs.start * next_output + tap..];
+                            let (some, none) = row.split_at_mut(outputs.len());
+                            some.iter_mut()
+                                .zip(from.iter().step_by(next_output))
+                                .for_each(|(to, from)| *to = *from);
+                            none.fill(0.0);
                         }
                     }
                 }
-            }
-        },
-    );
+            },
+        );
+        start += blocks * panel;
+    }
     packed
 }

@@ -4,98 +4,187 @@
 //! dw[ky, kx c, o] = sum over n, oy, ox of x[n, oy s - p + ky, (ox s - p + kx) c] dy[n, oy, ox, o]
 //! ```
 //!
-//! Blocks of rows are dealt to a number of groups that depends on the shape alone; each group adds its blocks
-//! in order, and the groups' sums are added in order, so threads don't change the bits. Accumulators start at
-//! zero in each block, which keeps the rounding error of long sums down.
+//! A task has some channels, some outputs and some pixels, so that its sums stay in the second-level cache. It walks
+//! over its pixels in blocks of rows: a strip of input and the same pixels of `dy`, from which six inputs of the filter
+//! by two vectors of outputs are summed in registers. Accumulators start at zero in each block, which keeps the
+//! rounding error of long sums down. Cuts depend on the shape alone and partial sums are added in order, so threads
+//! don't change the bits.
+
+use std::ops::Range;
 
 use super::correlate::Correlation;
-use super::{ConvShape, Prologue, micro, strip};
+use super::lines::Lines;
+use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, Steps, with_rows};
+use super::{ConvShape, Prologue, strip};
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// At most this many partial sums: enough for as many threads to share the work.
-const GROUPS: usize = 32;
-/// Floats that all partial sums together may take: 64 MiB.
-const PARTIALS: usize = 16 << 20;
+/// Tasks at most: enough for as many threads to share the work.
+const TASKS: usize = 32;
+/// Pixels that pay for adding up one more partial sum.
+const ENOUGH_PIXELS: usize = 512;
+/// Floats that a task's sums may take: 160 KiB of a second-level cache of 512.
+const SUMS: usize = 40 << 10;
+/// Outputs of a task at most, on any instruction set a whole number of blocks.
+const OUTPUTS: usize = 64;
+/// Floats that a block's strip and its part of `dy` may take.
+const BLOCK: usize = 16 << 10;
 
 pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
-    let pass = Correlation::forward(shape);
-    if pass.images * pass.grid_h * pass.grid_w == 0 {
+    let pass = Correlation::output(shape);
+    if pass.is_empty() {
         return dw.fill(0.0);
     }
-    let block = 2 * isa.lanes();
-    let padded_c = shape.out_c.next_multiple_of(block);
-    let run = pass.taps_w * pass.in_c;
-    let partial = pass.taps_h * run * padded_c;
-    let block_rows = pass.block_rows();
-    let blocks = pass.grid_h.div_ceil(block_rows);
-    let work = pass.images * blocks;
-    let groups = work.min(GROUPS).min((PARTIALS / partial).max(2));
-    let (source_at, target_at) = pass.offsets(block_rows, pass.strip_w());
-    let mut partials = Buffer::unspecified(groups * partial);
+    let cut = Cut::new(shape, &pass, 2 * isa.lanes());
+    let mut partials = Buffer::unspecified(cut.groups * cut.pieces() * cut.sums_len);
     let shared = Shared::new(&mut partials);
-    let strip_len = pass.strip_h(block_rows) * pass.strip_w() * pass.in_c;
-    parallel::for_each(
-        groups,
-        || Buffer::unspecified(strip_len),
-        |strip, group| {
-            // SAFETY: each task has its own partial sum.
-            let sums = unsafe { shared.slice(group * partial, partial) };
-            sums.fill(0.0);
-            for task in group * work / groups..(group + 1) * work / groups {
-                let (image, first_row) = (task / blocks, task % blocks * block_rows);
-                let rows = block_rows.min(pass.grid_h - first_row);
-                let pixels = rows * pass.grid_w;
-                let picture = pass.in_h * pass.in_w * pass.in_c;
-                dispatch(
-                    isa,
-                    Block {
-                        pass: &pass,
-                        picture: &x[image * picture..][..picture],
-                        window: pass.window(first_row, rows),
-                        prologue,
-                        strip,
-                        source_at: &source_at[..pixels],
-                        dy: &dy[(image * pass.out_h + first_row) * pass.out_w * pass.out_c..]
-                            [..pixels * pass.out_c],
-                        target_at: &target_at[..pixels],
-                        padded_c,
-                        sums,
-                    },
-                );
-            }
-        },
-    );
-    reduce(shape, &partials, groups, padded_c, dw);
+    let pixels = cut.rows * pass.grid_w();
+    let init = || {
+        let strip = Buffer::unspecified(pass.strip_h(cut.rows) * pass.strip_w() * cut.channels);
+        (strip, Buffer::unspecified(if cut.copies_dy { pixels * cut.outputs } else { 0 }))
+    };
+    parallel::for_each(cut.groups * cut.pieces(), init, |(strip, dy_panels), task| {
+        // SAFETY: each task has its own partial sums.
+        let sums = unsafe { shared.slice(task * cut.sums_len, cut.sums_len) };
+        sums.fill(0.0);
+        let (group, piece) = (task / cut.pieces(), task % cut.pieces());
+        let blocks = cut.blocks * pass.images;
+        let last = (group + 1) * blocks / cut.groups;
+        for block in group * blocks / cut.groups..last {
+            let place =
+                |block| (block / cut.blocks, parallel::piece(pass.grid_h(), cut.rows, block % cut.blocks));
+            let (image, rows) = place(block);
+            let picture = pass.in_h * pass.in_w * pass.in_c;
+            let dy_row = pass.out_w * pass.out_c;
+            // What the next block reads, where tasks don't share it.
+            let (next_x, next_dy) = if block + 1 < last && cut.pieces() == 1 {
+                let (image, rows) = place(block + 1);
+                let (x_rows, x_row) = (pass.input_rows(rows.start, rows.len()), pass.in_w * pass.in_c);
+                let (x_image, dy_image) = (image * pass.in_h, image * pass.out_h);
+                let x = (x_image + x_rows.start) * x_row..(x_image + x_rows.end) * x_row;
+                (x, (dy_image + rows.start) * dy_row..(dy_image + rows.end) * dy_row)
+            } else {
+                (0..0, 0..0)
+            };
+            dispatch(
+                isa,
+                Block {
+                    pass: &pass,
+                    cut: &cut,
+                    channels: cut.channels_of(piece),
+                    outputs: cut.outputs_of(piece),
+                    picture: &x[image * picture..][..picture],
+                    prologue,
+                    next_x: &x[next_x],
+                    next_dy: &dy[next_dy],
+                    dy: &dy[(image * pass.out_h + rows.start) * dy_row..][..rows.len() * dy_row],
+                    rows,
+                    strip,
+                    dy_panels,
+                    sums,
+                },
+            );
+        }
+    });
+    reduce(shape, &cut, &partials, dw);
 }
 
-/// Adds the groups' sums in order and brings them from `[ky][kx][c][o]` to OIHW.
-fn reduce(shape: &ConvShape, partials: &[f32], groups: usize, padded_c: usize, dw: &mut [f32]) {
+/// How the work is cut.
+struct Cut {
+    in_c: usize,
+    out_c: usize,
+    /// Input channels of a task.
+    channels: usize,
+    /// Outputs of a task, whole blocks.
+    outputs: usize,
+    /// Tasks with the same channels and outputs, each with its share of the pixels.
+    groups: usize,
+    /// Rows of a block.
+    rows: usize,
+    /// Blocks of a picture.
+    blocks: usize,
+    /// Floats of a task's sums: `[ky][kx][channel][output]`.
+    sums_len: usize,
+    /// Whether a task's part of `dy` is copied: to fill up the last block of outputs, and because rows of many
+    /// channels fall into few sets of the first-level cache.
+    copies_dy: bool,
+}
+
+impl Cut {
+    fn new(shape: &ConvShape, pass: &Correlation, block: usize) -> Self {
+        let area = shape.kernel * shape.kernel;
+        let outputs = shape.out_c.next_multiple_of(block).min(OUTPUTS.max(block));
+        let most = (SUMS / (area * outputs) / 16 * 16).max(16);
+        let channels = shape.in_c.div_ceil(shape.in_c.div_ceil(most));
+        let channels = channels.next_multiple_of(8).min(shape.in_c);
+        // A grid row takes `step` rows of strip and one of `dy`.
+        let row = pass.step * pass.strip_w() * channels + pass.grid_w() * outputs;
+        let rows = (BLOCK / row).clamp(1, pass.grid_h());
+        let rows = pass.grid_h().div_ceil(pass.grid_h().div_ceil(rows));
+        let blocks = pass.grid_h().div_ceil(rows);
+        let pieces = shape.in_c.div_ceil(channels) * shape.out_c.div_ceil(outputs);
+        let pixels = pass.images * pass.grid_h() * pass.grid_w();
+        let groups = (TASKS / pieces).min(pixels / ENOUGH_PIXELS).clamp(1, pass.images * blocks);
+        Cut {
+            in_c: shape.in_c,
+            out_c: shape.out_c,
+            channels,
+            outputs,
+            groups,
+            rows,
+            blocks,
+            sums_len: area * channels * outputs,
+            copies_dy: !shape.out_c.is_multiple_of(block) || shape.out_c > OUTPUTS,
+        }
+    }
+
+    /// Tasks with the same pixels.
+    fn pieces(&self) -> usize {
+        self.in_c.div_ceil(self.channels) * self.out_c.div_ceil(self.outputs)
+    }
+
+    fn channels_of(&self, piece: usize) -> Range<usize> {
+        parallel::piece(self.in_c, self.channels, piece / self.out_c.div_ceil(self.outputs))
+    }
+
+    fn outputs_of(&self, piece: usize) -> Range<usize> {
+        parallel::piece(self.out_c, self.outputs, piece % self.out_c.div_ceil(self.outputs))
+    }
+}
+
+/// Adds the groups' sums in order and brings them to OIHW.
+fn reduce(shape: &ConvShape, cut: &Cut, partials: &[f32], dw: &mut [f32]) {
     let area = shape.kernel * shape.kernel;
-    let partial = area * shape.in_c * padded_c;
     let filter = shape.in_c * area;
     let out = Shared::new(dw);
     const FILTERS: usize = 16;
+    let per_piece = cut.outputs.div_ceil(FILTERS);
     parallel::for_each(
-        parallel::pieces(shape.out_c, FILTERS),
+        cut.pieces() * per_piece,
         || (),
-        |_, index| {
-            let filters = parallel::piece(shape.out_c, FILTERS, index);
-            // SAFETY: each task has its own filters.
-            let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
+        |_, task| {
+            let (piece, index) = (task / per_piece, task % per_piece);
+            let (channels, outputs) = (cut.channels_of(piece), cut.outputs_of(piece));
+            let filters = parallel::piece(outputs.len(), FILTERS, index);
+            if filters.is_empty() {
+                return;
+            }
             for tap in 0..area {
-                for c in 0..shape.in_c {
-                    let from = (tap * shape.in_c + c) * padded_c + filters.start;
+                for (index, c) in channels.clone().enumerate() {
+                    let from = (tap * channels.len() + index) * cut.outputs + filters.start;
                     let mut sums = [0.0f32; FILTERS];
-                    for group in 0..groups {
-                        let part = &partials[group * partial + from..][..filters.len()];
+                    for group in 0..cut.groups {
+                        let part = (group * cut.pieces() + piece) * cut.sums_len;
+                        let part = &partials[part + from..][..filters.len()];
                         for (sum, x) in sums.iter_mut().zip(part) {
                             *sum += x;
                         }
                     }
-                    for (o, sum) in sums[..filters.len()].iter().enumerate() {
-                        to[o * filter + c * area + tap] = *sum;
+                    for (lane, sum) in sums[..filters.len()].iter().enumerate() {
+                        let o = outputs.start + filters.start + lane;
+                        // SAFETY: each task has its own filters and channels.
+                        unsafe { out.slice(o * filter + c * area + tap, 1)[0] = *sum };
                     }
                 }
             }
@@ -106,14 +195,19 @@ fn reduce(shape: &ConvShape, partials: &[f32], groups: usize, padded_c: usize, d
 /// One block of rows of one picture.
 struct Block<'a> {
     pass: &'a Correlation,
+    cut: &'a Cut,
+    channels: Range<usize>,
+    outputs: Range<usize>,
     picture: &'a [f32],
-    window: strip::Window,
     prologue: Prologue<'a>,
-    strip: &'a mut [f32],
-    source_at: &'a [usize],
+    /// What the next block reads.
+    next_x: &'a [f32],
+    next_dy: &'a [f32],
+    /// The block's rows of `dy`.
     dy: &'a [f32],
-    target_at: &'a [usize],
-    padded_c: usize,
+    rows: Range<usize>,
+    strip: &'a mut [f32],
+    dy_panels: &'a mut [f32],
     sums: &'a mut [f32],
 }
 
@@ -121,42 +215,69 @@ impl Kernel for Block<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let pass = self.pass;
-        strip::fill(
-            simd,
-            self.picture,
-            (pass.in_h, pass.in_w, pass.in_c),
-            self.window,
-            self.prologue,
-            self.strip,
-        );
-        let run = pass.taps_w * pass.in_c;
-        let row_stride = pass.strip_w() * pass.in_c;
-        let (Some(&last_source), Some(&last_target)) = (self.source_at.last(), self.target_at.last()) else {
-            return;
+    fn run<S: Simd>(self, simd: S) {
+        let Block { pass, cut, .. } = self;
+        let block = 2 * S::LANES;
+        let (height, width) = (self.rows.len(), pass.grid_w());
+        let pixels = height * width;
+        let channels = self.channels.len();
+        let window = pass.window(self.rows.start, height);
+        let size = (pass.in_h, pass.in_w, pass.in_c);
+        strip::fill_channels(simd, self.picture, size, self.channels, window, self.prologue, self.strip);
+
+        // A block of outputs is a matrix of pixels by two vectors, in `dy` or in its copy.
+        let (dy, dy_pixel, dy_panel) = if cut.copies_dy {
+            assert!(self.outputs.len().div_ceil(block) * pixels * block <= self.dy_panels.len());
+            for (index, column) in self.outputs.clone().step_by(block).enumerate() {
+                let to = &mut self.dy_panels[index * pixels * block..][..pixels * block];
+                if column + block <= pass.out_c {
+                    copy_columns(simd, &self.dy[column..], pass.out_c, to, AllColumns);
+                } else {
+                    copy_columns(simd, &self.dy[column..], pass.out_c, to, FirstColumns(pass.out_c - column));
+                }
+            }
+            (&*self.dy_panels, block, pixels * block)
+        } else {
+            (self.dy, pass.out_c, block)
         };
-        // Offsets grow, so these bound every access below.
-        assert!(last_source + (pass.taps_h - 1) * row_stride + run <= self.strip.len());
-        assert!(last_target + pass.out_c <= self.dy.len());
-        assert!(pass.taps_h * run * self.padded_c <= self.sums.len());
-        for column in (0..pass.out_c).step_by(2 * S::LANES) {
-            for tap_row in 0..pass.taps_h {
+        let dy_steps = Steps { row: width * dy_pixel, pixel: dy_pixel };
+        let strip_row = pass.strip_w() * channels;
+        let steps = Steps { row: pass.step * strip_row, pixel: pass.step * channels };
+        let (taps, run) = (window.height - (height - 1) * pass.step, pass.columns_seen() * channels);
+        // The last pixel's last tap, and the last sums.
+        assert!(
+            (height - 1) * steps.row + (taps - 1) * strip_row + (width - 1) * steps.pixel + run
+                <= self.strip.len()
+        );
+        assert!(taps * run * cut.outputs <= self.sums.len());
+        let panels = self.outputs.len().div_ceil(block);
+        assert!((panels - 1) * dy_panel + (pixels - 1) * dy_pixel + block <= dy.len());
+        let deal = Deal::new(run);
+        let calls = panels * taps * deal.calls();
+        let (mut next_x, mut next_dy) = (Lines::new(self.next_x, calls), Lines::new(self.next_dy, calls));
+        for panel in 0..panels {
+            for tap_row in 0..taps {
                 let mut k = 0;
-                while k < run {
-                    let rows = micro::ROWS.min(run - k);
-                    let (source, sums) =
-                        (tap_row * row_stride + k, (tap_row * run + k) * self.padded_c + column);
-                    // SAFETY: the assertions above; rows inputs from k on exist.
+                for call in 0..deal.calls() {
+                    let rows = deal.rows(call);
+                    next_x.read(simd);
+                    next_dy.read(simd);
+                    // SAFETY: the assertions above bound every pixel.
                     unsafe {
-                        match rows {
-                            6 => self.tile::<S, 6>(simd, source, sums, column),
-                            5 => self.tile::<S, 5>(simd, source, sums, column),
-                            4 => self.tile::<S, 4>(simd, source, sums, column),
-                            3 => self.tile::<S, 3>(simd, source, sums, column),
-                            2 => self.tile::<S, 2>(simd, source, sums, column),
-                            _ => self.tile::<S, 1>(simd, source, sums, column),
-                        }
+                        let a = self.strip.as_ptr().add(tap_row * strip_row + k);
+                        let dy = dy.as_ptr().add(panel * dy_panel);
+                        let to =
+                            self.sums.as_mut_ptr().add((tap_row * run + k) * cut.outputs + panel * block);
+                        with_rows!(rows, R => {
+                            let acc: [[S::V; 2]; R] = micro::inputs_by_outputs_over(
+                                simd, (a, steps), (dy, dy_steps), (height, width));
+                            for r in 0..R {
+                                let to = to.add(r * cut.outputs);
+                                let sum = AllColumns.load(simd, to);
+                                let sum = [simd.add(sum[0], acc[r][0]), simd.add(sum[1], acc[r][1])];
+                                AllColumns.store(simd, to, sum);
+                            }
+                        });
                     }
                     k += rows;
                 }
@@ -165,30 +286,13 @@ impl Kernel for Block<'_> {
     }
 }
 
-impl Block<'_> {
-    /// Adds this block's part of `R` rows of sums from `sums` on.
-    ///
-    /// # Safety
-    /// The assertions of `run` hold, `source` and `sums` leave room for `R` rows.
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(&mut self, simd: S, source: usize, sums: usize, column: usize) {
-        let columns = (2 * S::LANES).min(self.pass.out_c - column);
-        // SAFETY: bounded by the last pixel's offsets, which `run` checked; a row of sums is padded to whole
-        // vectors.
-        unsafe {
-            let acc: [[S::V; 2]; R] = micro::inputs_by_outputs(
-                simd,
-                self.strip.as_ptr().add(source),
-                self.dy.as_ptr().add(column),
-                self.source_at.iter().copied().zip(self.target_at.iter().copied()),
-                columns,
-            );
-            for (r, row) in acc.into_iter().enumerate() {
-                let to = self.sums.as_mut_ptr().add(sums + r * self.padded_c);
-                simd.store(to, simd.add(simd.load(to), row[0]));
-                let to = to.add(S::LANES);
-                simd.store(to, simd.add(simd.load(to), row[1]));
-            }
-        }
+/// Copies a block of columns, `stride` floats from one pixel to the next, to whole vectors.
+#[inline(always)]
+fn copy_columns<S: Simd, C: Columns>(simd: S, from: &[f32], stride: usize, to: &mut [f32], columns: C) {
+    for (pixel, to) in to.chunks_exact_mut(2 * S::LANES).enumerate() {
+        let from = &from[pixel * stride..];
+        assert!(from.len() >= columns.count::<S>());
+        // SAFETY: `from` has the columns, `to` two vectors.
+        unsafe { AllColumns.store(simd, to.as_mut_ptr(), columns.load(simd, from.as_ptr())) };
     }
 }

@@ -39,11 +39,12 @@ pub(crate) struct SharedMoments<'a> {
 
 impl SharedMoments<'_> {
     /// # Safety
-    /// Each task is asked for once at a time.
+    /// Nobody else writes the same channels of the part at the same time.
     pub(crate) unsafe fn task(&self, task: usize) -> MomentPart {
-        // SAFETY: tasks have parts of their own; the caller promises that nobody else has this one.
-        let part = unsafe { self.parts.slice(task * 3 * self.channels, 3 * self.channels) };
-        MomentPart { start: part.as_mut_ptr(), channels: self.channels }
+        assert!((task + 1) * 3 * self.channels <= self.parts.len(), "no such part");
+        // SAFETY: inside the buffer. No slice: two tasks may have different channels of one part.
+        let start = unsafe { self.parts.as_mut_ptr().add(task * 3 * self.channels) };
+        MomentPart { start, channels: self.channels }
     }
 }
 
@@ -130,11 +131,12 @@ pub(crate) struct SharedSums<'a> {
 
 impl SharedSums<'_> {
     /// # Safety
-    /// Each task is asked for once at a time.
+    /// Nobody else writes the same channels of the part at the same time.
     pub(crate) unsafe fn task(&self, task: usize) -> BackwardPart {
-        // SAFETY: tasks have parts of their own; the caller promises that nobody else has this one.
-        let part = unsafe { self.parts.slice(task * 2 * self.channels, 2 * self.channels) };
-        BackwardPart { start: part.as_mut_ptr(), channels: self.channels }
+        assert!((task + 1) * 2 * self.channels <= self.parts.len(), "no such part");
+        // SAFETY: inside the buffer. No slice: two tasks may have different channels of one part.
+        let start = unsafe { self.parts.as_mut_ptr().add(task * 2 * self.channels) };
+        BackwardPart { start, channels: self.channels }
     }
 }
 

@@ -104,14 +104,4 @@ impl Simd for Avx2 {
         // SAFETY: see above.
         unsafe { _mm256_and_ps(v, _mm256_cmp_ps::<_CMP_GT_OQ>(test, _mm256_setzero_ps())) }
     }
-    #[inline(always)]
-    fn prefetch_read(self, p: *const f32) {
-        // SAFETY: see above; a prefetch touches no memory.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-    }
-    #[inline(always)]
-    fn prefetch_write(self, p: *const f32) {
-        // SAFETY: see above; a prefetch touches no memory.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(p.cast()) }
-    }
 }

@@ -102,14 +102,4 @@ impl Simd for Avx512 {
         // SAFETY: see above.
         unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(test, _mm512_setzero_ps()), v) }
     }
-    #[inline(always)]
-    fn prefetch_read(self, p: *const f32) {
-        // SAFETY: see above; a prefetch touches no memory.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-    }
-    #[inline(always)]
-    fn prefetch_write(self, p: *const f32) {
-        // SAFETY: see above; a prefetch touches no memory.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(p.cast()) }
-    }
 }

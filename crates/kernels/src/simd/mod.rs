@@ -104,16 +104,6 @@ pub trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `p` must be valid for writing `n` floats.
     unsafe fn store_partial(self, p: *mut f32, v: Self::V, n: usize);
-    /// Asks for the cache line at `p` to read it soon. Any address will do; nothing is read.
-    #[inline(always)]
-    fn prefetch_read(self, p: *const f32) {
-        let _ = p;
-    }
-    /// Asks for the cache line at `p` to write it soon.
-    #[inline(always)]
-    fn prefetch_write(self, p: *const f32) {
-        let _ = p;
-    }
     /// `a + b`
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a - b`

@@ -48,6 +48,19 @@ pub(crate) fn shapes() -> Vec<ConvShape> {
         shape(3, (2, 2), (8, 40), (3, 1, 1)),
         shape(1, (13, 50), (32, 48), (3, 1, 1)),
         shape(40, (4, 4), (48, 16), (3, 1, 1)),
+        // Sums of several slices, several blocks of outputs, partial ones; channels and outputs cut into pieces.
+        shape(1, (7, 7), (100, 17), (3, 1, 1)),
+        shape(1, (9, 8), (320, 40), (3, 2, 1)),
+        shape(2, (7, 9), (130, 100), (3, 2, 1)),
+        shape(1, (5, 6), (33, 160), (5, 3, 2)),
+        shape(17, (8, 7), (40, 72), (3, 2, 1)),
+        shape(1, (31, 45), (3, 64), (7, 2, 3)),
+        shape(1, (40, 70), (64, 64), (3, 2, 1)),
+        // Pixels that no output sees, rows and columns that the last stride doesn't reach.
+        shape(2, (8, 6), (5, 20), (2, 3, 0)),
+        shape(2, (2, 9), (6, 7), (1, 2, 1)),
+        shape(1, (1, 1), (9, 9), (1, 2, 1)),
+        shape(1, (3, 4), (4, 4), (5, 1, 1)),
     ];
     shapes.extend(pointwise());
     for channels in [1, 2, 7, 8, 9, 15, 16, 31, 32] {

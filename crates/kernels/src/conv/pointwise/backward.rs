@@ -12,6 +12,7 @@ use super::tile::Shares;
 use super::weight_grad::{Cut, Sides, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
+use crate::conv::correlate::Correlation;
 use crate::conv::{ConvShape, Prologue, pack};
 use crate::norm::BackwardSums;
 use crate::parallel::{self, Shared};
@@ -47,7 +48,7 @@ pub(super) fn run(
     assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_c);
     let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
     let pass = Pass::undivided(isa, Rows::dense(pixels, shape.out_c), rows, group);
-    let panels = pack::for_input(shape, weight, 2 * isa.lanes(), vec![0], vec![0]);
+    let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
     let outputs = shape.out_c.next_multiple_of(2 * isa.lanes());
     let groups = parallel::pieces(pixels, group);
     let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs: shape.in_c, outputs, groups };

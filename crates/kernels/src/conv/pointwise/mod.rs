@@ -19,10 +19,11 @@ mod store;
 mod tile;
 mod weight_grad;
 
-use super::{ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack, zero_phase};
+use super::correlate::Correlation;
+use super::{ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack};
 use crate::buffer::Buffer;
 use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
-use crate::parallel::Shared;
+use crate::parallel::{self, Shared};
 use crate::simd::Isa;
 use gradient::ThroughNorm;
 use pass::Pass;
@@ -111,7 +112,7 @@ fn input_grad_pass(
 /// The pass from the other side, and the filters for it.
 fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (Pass, Buffer) {
     let rows = Rows::input(shape);
-    let panels = pack::for_input(shape, weight, 2 * isa.lanes(), vec![0], vec![0]);
+    let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
     (Pass::new(isa, Rows::dense(rows.count, shape.out_c), rows), panels)
 }
 
@@ -167,4 +168,23 @@ pub(super) fn input_grad_through_norm(
     let mut gradient = Buffer::unspecified(x.len());
     input_grad_pass(isa, shape, dy, weight, None, &mut gradient);
     norm::backward_apply(isa, x, &gradient, map, Activation::Relu, backward, accumulate, dx);
+}
+
+/// Pixels that no output looks at have no gradient: stride 2 skips three in four.
+fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32]) {
+    let row = shape.in_w * shape.in_c;
+    let out = Shared::new(dx);
+    parallel::for_each(
+        shape.images,
+        || (),
+        |_, image| {
+            for y in (phase_y..shape.in_h).step_by(shape.stride) {
+                // SAFETY: each task has its own image, and rows don't overlap.
+                let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
+                for x in (phase_x..shape.in_w).step_by(shape.stride) {
+                    row[x * shape.in_c..][..shape.in_c].fill(0.0);
+                }
+            }
+        },
+    );
 }

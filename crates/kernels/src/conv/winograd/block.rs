@@ -40,46 +40,6 @@ impl Tiling {
     }
 }
 
-/// Cache lines of a tensor that will be needed soon, asked for a few at a time between products: they arrive while
-/// there is something else to do.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lines {
-    next: *const f32,
-    /// Lines asked for at a time. The last time may ask for a few behind the end, which does no harm.
-    pace: usize,
-}
-
-/// Floats of a cache line.
-const LINE: usize = 16;
-
-impl Lines {
-    /// No lines.
-    pub(super) const NONE: Lines = Lines { next: std::ptr::null(), pace: 0 };
-
-    /// The lines of `floats`, to be asked for in `times` steps.
-    pub(super) fn new(floats: &[f32], times: usize) -> Self {
-        Lines { next: floats.as_ptr(), pace: floats.len().div_ceil(LINE).div_ceil(times.max(1)) }
-    }
-
-    /// Asks for the next few, to be read.
-    #[inline(always)]
-    pub(super) fn read<S: Simd>(&mut self, simd: S) {
-        for _ in 0..self.pace {
-            simd.prefetch_read(self.next);
-            self.next = self.next.wrapping_add(LINE);
-        }
-    }
-
-    /// Asks for the next few, to be written.
-    #[inline(always)]
-    pub(super) fn write<S: Simd>(&mut self, simd: S) {
-        for _ in 0..self.pace {
-            simd.prefetch_write(self.next);
-            self.next = self.next.wrapping_add(LINE);
-        }
-    }
-}
-
 /// Where the transformed tiles of a block go: position after position, tiles of channels in panels of two vectors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positions {

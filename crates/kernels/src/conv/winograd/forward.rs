@@ -1,10 +1,11 @@
 //! Output and input gradient: transform, multiply at 36 positions, transform back.
 
-use super::block::{self, Lines, Positions, Tiling};
+use super::block::{self, Positions, Tiling};
 use super::filter::{self, Direction};
 use super::store::{Place, Store};
 use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
+use crate::conv::lines::Lines;
 use crate::conv::micro::{self, ROWS, Taps};
 use crate::conv::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};

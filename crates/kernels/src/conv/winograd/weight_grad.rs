@@ -3,9 +3,10 @@
 //! As in the direct form, blocks are dealt to groups by shape alone, accumulators start at zero in each block, and
 //! groups are added in order.
 
-use super::block::{self, Lines, Positions, Tiling};
+use super::block::{self, Positions, Tiling};
 use super::{POSITIONS, filter};
 use crate::buffer::Buffer;
+use crate::conv::lines::Lines;
 use crate::conv::micro::ROWS;
 use crate::conv::{ConvShape, Prologue};
 use crate::parallel::{self, Shared};

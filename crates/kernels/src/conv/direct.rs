@@ -1,0 +1,320 @@
+//! Output and input gradient as products of strips: any geometry.
+//!
+//! Each task fills a strip, the few rows of input that its pixels see, padded and pre-activated; in NHWC a filter row's
+//! inputs are contiguous in it. Six pixels by two vectors of outputs at a time run along them, and leave for memory as
+//! soon as their sums are complete.
+
+use super::correlate::Correlation;
+use super::lines::Lines;
+use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, ROWS, with_rows};
+use super::plan::{PhasePlan, Plan};
+use super::store::{Store, Tile};
+use super::strip;
+use super::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
+use crate::buffer::Buffer;
+use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
+use crate::parallel::{self, Shared};
+use crate::simd::{Isa, Kernel, Simd, dispatch};
+
+/// Pixels from the tile that is computed to the one whose place in memory is fetched.
+const AHEAD: usize = 2 * ROWS;
+
+/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`].
+pub(super) fn output(
+    isa: Isa,
+    shape: &ConvShape,
+    x: &[f32],
+    prologue: Prologue,
+    packed: &[f32],
+    epilogue: Epilogue,
+    out: &mut [f32],
+) -> Option<Moments> {
+    let pass = Correlation::output(shape);
+    let gathers = epilogue.statistics == Statistics::Gather;
+    if pass.is_empty() {
+        assert!(!gathers, "no pixels to take statistics of");
+        return None;
+    }
+    let sweep = Sweep::new(isa, &pass, x, prologue, packed);
+    let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
+    let gather = parts.as_mut().map(MomentParts::shared);
+    sweep.run(Store::Output { epilogue, gather }, out);
+    parts.map(|parts| {
+        let mut moments = parts.combine(|part| sweep.pixels(part));
+        moments.mean.truncate(shape.out_c);
+        moments.var.truncate(shape.out_c);
+        moments
+    })
+}
+
+/// The input's gradient.
+pub(super) fn input_grad(
+    isa: Isa,
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    epilogue: GradientEpilogue,
+    dx: &mut [f32],
+) -> Option<BackwardSums> {
+    let pass = Correlation::input_gradient(shape);
+    if pass.is_empty() {
+        let zeros = vec![0.0; shape.in_c];
+        let sums = BackwardSums { plain: zeros.clone(), centred: zeros };
+        return matches!(epilogue, GradientEpilogue::NormSums { .. }).then_some(sums);
+    }
+    let packed = pack::for_input(shape, &pass, weight, 2 * isa.lanes());
+    let sweep = Sweep::new(isa, &pass, dy, Prologue::None, &packed);
+    match epilogue {
+        GradientEpilogue::None => {
+            sweep.run(Store::Output { epilogue: Epilogue::default(), gather: None }, dx);
+            None
+        }
+        GradientEpilogue::NormSums { x, mean, map } => {
+            let mut parts = BackwardParts::new(sweep.parts(), sweep.padded_c());
+            sweep.run(Store::Gradient { x, mean, map, gather: parts.shared() }, dx);
+            let mut sums = parts.combine();
+            sums.plain.truncate(shape.in_c);
+            sums.centred.truncate(shape.in_c);
+            Some(sums)
+        }
+    }
+}
+
+/// What all tasks of one pass share.
+struct Sweep<'a> {
+    isa: Isa,
+    pass: &'a Correlation,
+    plan: Plan,
+    /// Blocks of outputs.
+    panels: usize,
+    input: &'a [f32],
+    prologue: Prologue<'a>,
+    /// Whether the input is read where it is.
+    in_place: bool,
+    packed: &'a [f32],
+}
+
+/// What a thread keeps from task to task.
+struct Scratch {
+    strip: Buffer,
+    /// The part of the pictures that the strip holds: tasks that differ in outputs share it.
+    holds: Option<usize>,
+    products: Buffer,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(
+        isa: Isa,
+        pass: &'a Correlation,
+        input: &'a [f32],
+        prologue: Prologue<'a>,
+        packed: &'a [f32],
+    ) -> Self {
+        let block = 2 * isa.lanes();
+        let in_place = matches!(prologue, Prologue::None) && pass.stays_inside();
+        let plan = Plan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
+        let panels = pass.out_c.div_ceil(block);
+        assert!(packed.len() >= plan.weights_len(panels), "conv2d: weights packed for another pass");
+        Sweep { isa, pass, plan, panels, input, prologue, in_place, packed }
+    }
+
+    /// Tasks that see different pixels.
+    fn parts(&self) -> usize {
+        self.pass.images * self.plan.blocks
+    }
+
+    /// Output channels, rounded up to whole blocks.
+    fn padded_c(&self) -> usize {
+        self.panels * 2 * self.isa.lanes()
+    }
+
+    /// Grid rows of a part.
+    fn rows(&self, part: usize) -> std::ops::Range<usize> {
+        parallel::piece(self.pass.grid_h(), self.plan.rows, part % self.plan.blocks)
+    }
+
+    /// Output pixels of a part, where there is but one phase.
+    fn pixels(&self, part: usize) -> usize {
+        self.rows(part).len() * self.pass.grid_w()
+    }
+
+    fn run(&self, store: Store, out: &mut [f32]) {
+        assert_eq!(out.len(), self.pass.images * self.pass.out_h * self.pass.out_w * self.pass.out_c);
+        let out = Shared::new(out);
+        let most_pixels = self.plan.rows * self.pass.grid_w();
+        let init = || Scratch {
+            strip: Buffer::unspecified(if self.in_place { 0 } else { self.plan.strip_len }),
+            holds: None,
+            products: Buffer::unspecified(most_pixels * 2 * self.isa.lanes()),
+        };
+        parallel::for_each_ahead(self.parts() * self.plan.groups, init, |scratch, task, next| {
+            dispatch(self.isa, Block { sweep: self, task, next, scratch, store: &store, out: &out });
+        });
+    }
+
+    /// The next task's input, if it isn't this one's, to be fetched in `times` steps.
+    fn ahead(&self, task: usize, next: Option<usize>, times: usize) -> Lines {
+        let next = next.map(|next| next / self.plan.groups).filter(|next| *next != task / self.plan.groups);
+        let floats = next.map_or(0..0, |part| {
+            let (image, rows) = (part / self.plan.blocks, self.rows(part));
+            let rows = self.pass.input_rows(rows.start, rows.len());
+            let row = self.pass.in_w * self.pass.in_c;
+            (image * self.pass.in_h + rows.start) * row..(image * self.pass.in_h + rows.end) * row
+        });
+        Lines::new(&self.input[floats], times)
+    }
+}
+
+/// One task: some grid rows of one picture, by some blocks of outputs.
+struct Block<'a> {
+    sweep: &'a Sweep<'a>,
+    task: usize,
+    /// The task that this thread does next.
+    next: Option<usize>,
+    scratch: &'a mut Scratch,
+    store: &'a Store<'a>,
+    out: &'a Shared<'a>,
+}
+
+impl Kernel for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Sweep { pass, plan, panels, .. } = self.sweep;
+        let (part, group) = (self.task / plan.groups, self.task % plan.groups);
+        let (image, rows) = (part / plan.blocks, self.sweep.rows(part));
+        let Scratch { strip, holds, products } = self.scratch;
+        let picture = pass.in_h * pass.in_w * pass.in_c;
+        let picture = &self.sweep.input[image * picture..][..picture];
+        let source: &[f32] = if self.sweep.in_place {
+            &picture[rows.start * pass.step * pass.in_w * pass.in_c..]
+        } else {
+            if *holds != Some(part) {
+                let size = (pass.in_h, pass.in_w, pass.in_c);
+                let window = pass.window(rows.start, rows.len());
+                strip::fill(simd, picture, size, window, self.sweep.prologue, strip);
+                *holds = Some(part);
+            }
+            strip
+        };
+        let first_row = image * pass.out_h + rows.start * pass.out_step;
+        let pixels_of =
+            |phase: &PhasePlan| rows.len().min(phase.grid_h.saturating_sub(rows.start)) * phase.grid_w;
+        let calls = |phase: &PhasePlan| Deal::new(pixels_of(phase)).calls() * phase.slices.len();
+        let calls = plan.phases.iter().map(calls).sum::<usize>() * plan.panels;
+        let mut ahead = self.sweep.ahead(self.task, self.next, calls);
+        for (index, phase) in plan.phases.iter().enumerate() {
+            let pixels = pixels_of(phase);
+            if pixels == 0 {
+                continue;
+            }
+            let mut work = Work {
+                phase,
+                source,
+                products,
+                store: self.store,
+                out: self.out,
+                target: first_row * pass.out_w * pass.out_c,
+                part,
+                pixels,
+                is_first: index == 0,
+                ahead,
+            };
+            work.check(pass.out_c, 2 * S::LANES);
+            for panel in group * plan.panels..((group + 1) * plan.panels).min(*panels) {
+                let weights = &self.sweep.packed[phase.weights + panel * phase.panel..][..phase.panel];
+                let column = panel * 2 * S::LANES;
+                // SAFETY: checked above; the panel exists.
+                unsafe {
+                    if column + 2 * S::LANES <= pass.out_c {
+                        work.panel(simd, weights, column, AllColumns);
+                    } else {
+                        work.panel(simd, weights, column, FirstColumns(pass.out_c - column));
+                    }
+                }
+            }
+            ahead = work.ahead;
+        }
+    }
+}
+
+/// A task's pixels of one phase.
+struct Work<'a> {
+    phase: &'a PhasePlan,
+    /// The strip, or the picture from the task's first row on.
+    source: &'a [f32],
+    /// Room for all pixels by one block of outputs.
+    products: &'a mut [f32],
+    store: &'a Store<'a>,
+    out: &'a Shared<'a>,
+    target: usize,
+    part: usize,
+    pixels: usize,
+    is_first: bool,
+    /// What the next task reads.
+    ahead: Lines,
+}
+
+impl Work<'_> {
+    /// Offsets grow, so the last of each bounds every access.
+    fn check(&self, channels: usize, block: usize) {
+        let PhasePlan { source_at, target_at, slices, .. } = self.phase;
+        let reach = slices.iter().map(|slice| match slice.taps.rows * slice.taps.run {
+            0 => 0,
+            _ => slice.source + (slice.taps.rows - 1) * slice.taps.row_stride + slice.taps.run,
+        });
+        assert!(source_at[self.pixels - 1] + reach.max().unwrap_or(0) <= self.source.len());
+        assert!(self.target + target_at[self.pixels - 1] + channels <= self.out.len());
+        assert!(self.pixels * block <= self.products.len());
+    }
+
+    /// All pixels by one block of outputs, `columns` of which exist.
+    ///
+    /// # Safety
+    /// `check` passed, `weights` are the phase's, `columns` exist from `column` on.
+    #[inline(always)]
+    unsafe fn panel<S: Simd, C: Columns>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
+        let (store, out) = (self.store, self.out);
+        let (slices, deal) = (&self.phase.slices, Deal::new(self.pixels));
+        for (index, slice) in slices.iter().enumerate() {
+            let accumulate = if index == 0 { Accumulate::Set } else { Accumulate::Add };
+            let mut pixel = 0;
+            for call in 0..deal.calls() {
+                let rows = deal.rows(call);
+                self.ahead.read(simd);
+                if index + 1 == slices.len() {
+                    for pixel in pixel + AHEAD..(pixel + AHEAD + rows).min(self.pixels) {
+                        store.prefetch(simd, self.target + self.phase.target_at[pixel] + column, out);
+                    }
+                }
+                // A sum of one part needs no place of its own.
+                let at = if slices.len() == 1 { 0 } else { pixel * 2 * S::LANES };
+                // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the output.
+                unsafe {
+                    let products = self.products.as_mut_ptr().add(at);
+                    let b = weights.as_ptr().add(slice.weights);
+                    with_rows!(rows, R => {
+                        let mut a = [self.source.as_ptr(); R];
+                        for (r, a) in a.iter_mut().enumerate() {
+                            *a = a.add(*self.phase.source_at.get_unchecked(pixel + r) + slice.source);
+                        }
+                        micro::pixels_by_outputs_to(simd, a, slice.taps, b, products, accumulate);
+                    });
+                    if index + 1 == slices.len() {
+                        let tile = Tile {
+                            products,
+                            pixels: self.phase.target_at.get_unchecked(pixel..pixel + rows),
+                            target: self.target,
+                            column,
+                            part: self.part,
+                            is_first: self.is_first && pixel == 0,
+                        };
+                        store.tile(simd, tile, columns, out);
+                    }
+                }
+                pixel += rows;
+            }
+        }
+    }
+}

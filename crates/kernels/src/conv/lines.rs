@@ -1,0 +1,59 @@
+//! Cache lines asked for before they are needed, a few at a time between products: they arrive while there is something
+//! else to do.
+
+use crate::simd::Simd;
+
+/// Floats of a cache line.
+const LINE: usize = 16;
+
+/// Lines of a tensor that will be needed soon.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines {
+    next: *const f32,
+    /// Lines asked for at a time. The last time may ask for a few behind the end, which does no harm.
+    pace: usize,
+}
+
+impl Lines {
+    /// No lines.
+    pub(super) const NONE: Lines = Lines { next: std::ptr::null(), pace: 0 };
+
+    /// The lines of `floats`, to be asked for in `times` steps.
+    pub(super) fn new(floats: &[f32], times: usize) -> Self {
+        Lines { next: floats.as_ptr(), pace: floats.len().div_ceil(LINE).div_ceil(times.max(1)) }
+    }
+
+    /// Asks for the next few, to be read.
+    #[inline(always)]
+    pub(super) fn read<S: Simd>(&mut self, simd: S) {
+        for _ in 0..self.pace {
+            simd.prefetch_read(self.next);
+            self.next = self.next.wrapping_add(LINE);
+        }
+    }
+
+    /// Asks for the next few, to be written.
+    #[inline(always)]
+    pub(super) fn write<S: Simd>(&mut self, simd: S) {
+        for _ in 0..self.pace {
+            simd.prefetch_write(self.next);
+            self.next = self.next.wrapping_add(LINE);
+        }
+    }
+}
+
+/// Asks for what `len` floats from `at` on lie in, to be read.
+#[inline(always)]
+pub(super) fn read<S: Simd>(simd: S, at: *const f32, len: usize) {
+    for line in (0..len).step_by(LINE) {
+        simd.prefetch_read(at.wrapping_add(line));
+    }
+}
+
+/// The same, to be written.
+#[inline(always)]
+pub(super) fn write<S: Simd>(simd: S, at: *const f32, len: usize) {
+    for line in (0..len).step_by(LINE) {
+        simd.prefetch_write(at.wrapping_add(line));
+    }
+}
