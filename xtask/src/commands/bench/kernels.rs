@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Prologue};
+use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue};
 use resnet_kernels::{Buffer, Isa, probe};
 use resnet_models::summary;
 use serde::Serialize;
@@ -30,9 +30,9 @@ const COPIES: usize = 8;
 
 #[derive(Serialize)]
 struct Json<'a> {
-    /// With commas where there are several.
-    model: String,
-    batch: usize,
+    /// Its name and batch if it is one network; `networks` has those of several.
+    model: Option<&'a str>,
+    batch: Option<usize>,
     threads: usize,
     isa: &'a str,
     ours: OursJson,
@@ -40,10 +40,10 @@ struct Json<'a> {
     networks: &'a [Network],
 }
 
-/// All passes of all convolutions, one after the other.
+/// If a training step of the one network were its convolutions alone.
 #[derive(Serialize)]
 struct OursJson {
-    images_per_second: f64,
+    images_per_second: Option<f64>,
     peak_memory_bytes: Option<u64>,
 }
 
@@ -84,7 +84,11 @@ struct Pass {
 }
 
 pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
-    let names: Vec<&str> = args.model.as_deref().map_or(NETWORKS.to_vec(), |model| vec![model]);
+    let names = match args.model.as_deref() {
+        Some(model) => vec![model],
+        // Those of them that the registry has.
+        None => NETWORKS.into_iter().filter(|name| subject::find(name).is_ok()).collect(),
+    };
     let mut work = vec![];
     for name in names {
         let spec = subject::find(name)?;
@@ -106,14 +110,15 @@ pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
         networks.push(Network { model, batch, layers });
     }
     drop(meter);
+    let only = if let [network] = &networks[..] { Some(network) } else { None };
     match args.format.get() {
         Format::Json => output::json(&Json {
-            model: networks.iter().map(|network| &*network.model).collect::<Vec<_>>().join(","),
-            batch: networks[0].batch,
+            model: only.map(|network| &*network.model),
+            batch: only.map(|network| network.batch),
             threads,
             isa: Isa::best().name(),
             ours: OursJson {
-                images_per_second: networks.iter().map(Network::images_per_second).sum(),
+                images_per_second: only.map(Network::images_per_second),
                 peak_memory_bytes: peak_memory(),
             },
             ceilings,
@@ -168,13 +173,18 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
             / seconds,
     };
     let output = seconds(times, || {
-        conv::forward(algorithm, isa, shape, &x, prologue, &weight, Epilogue::default(), &mut y);
+        // Packed anew each time, as in training, whose weights change with every step.
+        let filters = Filters::new(algorithm, isa, shape, &weight);
+        conv::forward(isa, shape, &x, prologue, &filters, Epilogue::default(), &mut y);
     });
     // Its own output stands for the gradient of it; the input's place takes the input's gradient last.
     let mut dw = Buffer::zeroed(shape.weight_len());
-    let weight_gradient =
-        seconds(times, || conv::weight_grad(algorithm, isa, shape, &x, prologue, &y, &mut dw));
-    let input_gradient = seconds(times, || conv::input_grad(algorithm, isa, shape, &y, &weight, &mut x));
+    let weight_gradient = seconds(times, || {
+        conv::weight_grad(algorithm, isa, shape, &x, prologue, &y, &mut dw);
+    });
+    let input_gradient = seconds(times, || {
+        conv::input_grad(algorithm, isa, shape, &y, &weight, GradientEpilogue::None, &mut x);
+    });
     Layer {
         input: [shape.in_c, shape.in_h, shape.in_w],
         outputs: shape.out_c,
