@@ -193,11 +193,11 @@ pub(super) fn milliseconds(value: f64) -> String {
 }
 
 fn warn_if_disturbed(outcome: &Outcome) {
-    let rival = outcome.rival.as_ref();
-    let turns = outcome.ours.fma_gflops.iter().chain(rival.iter().flat_map(|rival| &rival.side.fma_gflops));
-    let turns: Vec<f64> = turns.copied().collect();
-    let trials = rival.iter().flat_map(|rival| &rival.trials).flat_map(|trial| &trial.fma_gflops);
-    let best = Spread::of(trials.chain(&turns).copied()).highest;
+    let rivals = outcome.rival.iter().flat_map(|rival| {
+        rival.trials.iter().flat_map(|trial| &trial.fma_gflops).chain(&rival.side.fma_gflops)
+    });
+    let turns: Vec<f64> = outcome.ours.fma_gflops.iter().chain(rivals).copied().collect();
+    let best = Spread::of(turns.iter().copied()).highest;
     let disturbed = disturbed(&turns, best);
     if disturbed > 0 {
         tracing::warn!(
