@@ -4,6 +4,7 @@
 //! ran: where a host puts two virtual cores on one real core, the multiply-adds fall to half.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Buffer;
@@ -21,21 +22,23 @@ const COPIED: usize = 32 << 20;
 /// Floats that a thread copies at a time.
 const PIECE: usize = 64 << 10;
 
-/// GFLOP/s of multiply-adds that touch no memory, all threads of the current rayon pool together, measured for `time`.
+/// GFLOP/s of multiply-adds that touch no memory, on as many threads as kernels use, together, measured for `time`.
 /// A multiply-add counts as two.
 pub fn fma_gflops(isa: Isa, time: Duration) -> f64 {
-    let rates = rayon::broadcast(|_| {
-        let start = Instant::now();
-        let mut flop = 0;
-        loop {
-            flop += dispatch(isa, Chains { factor: black_box(0.999), summand: black_box(0.001) });
-            let seconds = start.elapsed();
-            if seconds >= time {
-                return flop as f64 / seconds.as_secs_f64() / 1e9;
+    let flop = AtomicUsize::new(0);
+    let start = Instant::now();
+    // Each thread works on its first task until the time is over, and has taken its second by then.
+    parallel::for_each(
+        2 * parallel::threads(),
+        || (),
+        |(), _| {
+            while start.elapsed() < time {
+                let done = dispatch(isa, Chains { factor: black_box(0.999), summand: black_box(0.001) });
+                flop.fetch_add(done, Ordering::Relaxed);
             }
-        }
-    });
-    rates.into_iter().sum()
+        },
+    );
+    flop.into_inner() as f64 / start.elapsed().as_secs_f64() / 1e9
 }
 
 /// Chains of multiply-adds; says how many floating-point operations they were.
@@ -70,7 +73,7 @@ impl Kernel for Chains {
     }
 }
 
-/// GB/s of a copy through memory on all threads of the current rayon pool: bytes read and bytes written, the best of
+/// GB/s of a copy through memory on as many threads as kernels use: bytes read and bytes written, the best of
 /// `times` copies.
 pub fn copy_gbytes_per_second(times: usize) -> f64 {
     let (from, mut to) = (Buffer::zeroed(COPIED), Buffer::zeroed(COPIED));

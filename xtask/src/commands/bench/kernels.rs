@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue};
-use resnet_kernels::{Buffer, Isa, probe};
+use resnet_kernels::{Buffer, Isa, parallel, probe};
 use resnet_models::summary;
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
         let batch = args.batch.map_or_else(|| subject::default_batch(&spec), |batch| batch.get());
         work.push((spec.name.clone(), batch, distinct(summary::convolutions(&spec, batch)?)));
     }
-    let ceilings = ceilings(threads)?;
+    let ceilings = ceilings(threads);
     let all = work.iter().map(|(_, _, shapes)| shapes.len() as u64).sum();
     let mut meter = Meter::new(Unit::Layers, 0, all, Show::IfSlow);
     let mut done = 0;
@@ -140,15 +140,14 @@ fn distinct(shapes: Vec<ConvShape>) -> Vec<(ConvShape, usize)> {
     found
 }
 
-fn ceilings(threads: usize) -> anyhow::Result<Ceilings> {
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+fn ceilings(threads: usize) -> Ceilings {
     let fma = || probe::fma_gflops(Isa::best(), PROBE);
     let fma_gflops = fma();
-    Ok(Ceilings {
-        fma_gflops_one_thread: if threads == 1 { fma_gflops } else { one.install(fma) },
+    Ceilings {
+        fma_gflops_one_thread: if threads == 1 { fma_gflops } else { parallel::with_threads(1, fma) },
         fma_gflops,
         copy_gbytes_per_second: probe::copy_gbytes_per_second(COPIES),
-    })
+    }
 }
 
 /// The median of `times` measurements of each pass.

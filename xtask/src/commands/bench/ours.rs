@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
-use resnet_models::Model;
+use resnet_models::{Inference, Model};
 use resnet_ops::{Mode, softmax_cross_entropy};
 use resnet_record::Momentum;
 use resnet_train::{Sgd, SgdConfig};
@@ -42,7 +42,8 @@ const RATE: f64 = 1e-3;
 pub(crate) fn run(args: &BenchWorkerArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
     let subject = Subject::new(args.work, Some(&args.model), Some(args.batch), threads)?;
-    let mut step = Step::new(&subject)?;
+    let model = Model::init(&subject.spec, 0)?;
+    let mut step = Step::new(&subject, &model)?;
     output::json(&Hello::Ready { name: "resnet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })?;
     for line in std::io::stdin().lock().lines() {
         let line = line.context("cannot read from standard input")?;
@@ -66,22 +67,24 @@ fn turn(step: &mut Step, at_least: f64) -> anyhow::Result<Turn> {
 }
 
 /// A step, with all it needs.
-struct Step {
+struct Step<'a> {
     work: Work,
-    model: Model,
+    model: &'a Model,
+    ready: Inference<'a>,
     images: Tensor,
     labels: Tensor,
     optimizer: Sgd,
 }
 
-impl Step {
-    fn new(subject: &Subject) -> anyhow::Result<Step> {
+impl<'a> Step<'a> {
+    fn new(subject: &Subject, model: &'a Model) -> anyhow::Result<Step<'a>> {
         let Subject { work, spec, batch, .. } = subject;
         let [channels, height, width] = spec.input;
         let labels = (0..*batch).map(|image| (image % spec.classes) as u32);
         Ok(Step {
             work: *work,
-            model: Model::init(spec, 0)?,
+            model,
+            ready: model.network().for_inference(),
             images: Tensor::randn(0f32, 1.0, (*batch, channels, height, width), &Device::Cpu)?,
             labels: Tensor::from_iter(labels, &Device::Cpu)?,
             optimizer: Sgd::new(SGD),
@@ -103,7 +106,7 @@ impl Step {
     }
 
     fn infer_once(&self) -> candle_core::Result<()> {
-        self.model.forward(&self.images, Mode::Eval)?;
+        self.ready.logits(&self.images)?;
         Ok(())
     }
 }
@@ -124,7 +127,8 @@ mod tests {
     fn a_turn_has_a_step_at_least_and_takes_its_time() {
         for work in [Work::Train, Work::Infer] {
             let subject = Subject::new(work, Some("resnet8-v2"), std::num::NonZeroUsize::new(2), 1).unwrap();
-            let mut step = Step::new(&subject).unwrap();
+            let model = Model::init(&subject.spec, 0).unwrap();
+            let mut step = Step::new(&subject, &model).unwrap();
             assert_eq!(turn(&mut step, 0.0).unwrap().seconds.len(), 1);
             let turn = turn(&mut step, 0.05).unwrap();
             assert!(turn.seconds.iter().sum::<f64>() >= 0.05);
