@@ -4,6 +4,9 @@
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[cfg(unix)]
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/common.rs"]
 mod common;
 #[path = "cli/contract.rs"]

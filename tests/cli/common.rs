@@ -83,8 +83,15 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 /// Runs the program in `folder` to its end.
 #[track_caller]
 pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Outcome {
-    let output = command(folder, args).output().expect("the program starts");
+    outcome_of(&mut command(folder, args))
+}
+
+/// Runs what [`command`] made to its end.
+#[track_caller]
+pub(crate) fn outcome_of(command: &mut Command) -> Outcome {
+    let output = command.output().expect("the program starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     let command = format!("cargo xtask {}", args.join(" "));
     let outcome = Outcome {
         code: output.status.code(),

@@ -6,7 +6,7 @@ use crate::common::{has_keys, xtask};
 
 #[test]
 fn every_command_has_its_options_and_helps() {
-    let commands: [(&str, &[&str]); 6] = [
+    let commands: [(&str, &[&str]); 7] = [
         (
             "train",
             &[
@@ -29,6 +29,22 @@ fn every_command_has_its_options_and_helps() {
         ("export", &["--checkpoint", "--out", "--dialect", "native", "torchvision", "timm", "transformers"]),
         ("summary", &["NAME", "--classes", "--json"]),
         ("models", &["--json"]),
+        (
+            "bench",
+            &[
+                "train",
+                "infer",
+                "kernels",
+                "--model",
+                "--batch",
+                "--threads",
+                "--pairs",
+                "--against",
+                "pytorch",
+                "onnxruntime",
+                "--json",
+            ],
+        ),
     ];
     let overview = xtask(&["--help"]);
     for (command, options) in commands {
@@ -43,7 +59,7 @@ fn every_command_has_its_options_and_helps() {
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
-    let wrong: [&[&str]; 14] = [
+    let wrong: [&[&str]; 19] = [
         &[],
         &["trian"],
         &["train", "--epoch", "3"],
@@ -58,6 +74,11 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["predict", "--checkpoint", "x"],
         &["predict", "cat.png"],
         &["export", "--checkpoint", "x", "--out", "y", "--dialect", "keras"],
+        &["bench"],
+        &["bench", "train", "--pairs", "0"],
+        &["bench", "train", "--against", "keras"],
+        &["bench", "train", "--against", "onnxruntime"],
+        &["bench", "kernels", "--against", "pytorch"],
     ];
     for args in wrong {
         let outcome = xtask(args);

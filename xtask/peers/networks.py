@@ -1,10 +1,12 @@
-"""Networks by the registry's names, built from tests/goldens/reference.py, for the scripts that need PyTorch.
+"""Networks by the registry's names, for the scripts that need PyTorch.
 
-    resnet{depth}-v{1,2}[-basic|-bottleneck][-a|-b]
+    resnet{depth}-v{1,2}[-basic|-bottleneck][-a|-b]     CIFAR, 32x32: tests/goldens/reference.py
+    resnet{18,34,50,101,152}, wide_resnet{50,101}_2     ImageNet, 224x224, v1.5: imagenet.py
+    any other, such as resnetv2_50                      timm's own, if timm is installed
 
-Units are bottlenecks in the paper's 164 and 1001, and wherever the depth is 9n + 2 and not 6n + 2; they have two layers
-in all others, 110 among them, though 110 and 164 are both. `-basic` or `-bottleneck` decides otherwise. Shortcuts default to
-option A (zero padding) for two-layer units and to B (projections) for bottlenecks.
+CIFAR's units are bottlenecks in the paper's 164 and 1001, and wherever the depth is 9n + 2 and not 6n + 2; they have two
+layers in all others, 110 among them, though 110 and 164 are both. `-basic` or `-bottleneck` decides otherwise. Shortcuts
+default to option A (zero padding) for two-layer units and to B (projections) for bottlenecks.
 """
 
 import pathlib
@@ -27,8 +29,12 @@ def torch_or_exit(code=1):
     return torch
 
 
+def is_cifar(name):
+    return NAME.fullmatch(name) is not None
+
+
 def parse(name):
-    """(version, depth, bottleneck, option) of a name, or ValueError."""
+    """(version, depth, bottleneck, option) of a CIFAR network's name, or ValueError."""
     match = NAME.fullmatch(name)
     if not match:
         raise ValueError(f"{name} is not resnet{{depth}}-v{{1,2}}[-basic|-bottleneck][-a|-b]")
@@ -41,10 +47,32 @@ def parse(name):
     return version, depth, bottleneck, (option or ("b" if bottleneck else "a")).upper()
 
 
-def network(name, classes=10):
-    """The network of a name, with PyTorch's own initial weights."""
-    sys.path.insert(0, str(ROOT / "tests" / "goldens"))
-    from reference import CifarV1, CifarV2
+def side(name):
+    """Height and width of the pictures that a network is for."""
+    return 32 if is_cifar(name) else 224
 
-    version, depth, bottleneck, option = parse(name)
-    return (CifarV1 if version == 1 else CifarV2)(depth, bottleneck, option, classes)
+
+def default_classes(name):
+    return 10 if is_cifar(name) else 1000
+
+
+def network(name, classes=None):
+    """The network of a name, with PyTorch's own initial weights; ValueError if there is none."""
+    classes = classes or default_classes(name)
+    if is_cifar(name):
+        version, depth, bottleneck, option = parse(name)
+        sys.path.insert(0, str(ROOT / "tests" / "goldens"))
+        from reference import CifarV1, CifarV2
+
+        return (CifarV1 if version == 1 else CifarV2)(depth, bottleneck, option, classes)
+    from imagenet import NETWORKS, ImageNetV1
+
+    if name in NETWORKS:
+        return ImageNetV1(*NETWORKS[name], classes)
+    try:
+        import timm
+    except ImportError:
+        raise ValueError(f"{name} is built by timm here, which is not installed: pip install timm") from None
+    if not timm.is_model(name):
+        raise ValueError(f"there is no network {name}")
+    return timm.create_model(name, num_classes=classes)

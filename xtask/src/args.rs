@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;
 
@@ -33,6 +34,11 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that have a name
     Models(ModelsArgs),
+    /// Measure speed and memory, alone or in turns with PyTorch or ONNX Runtime
+    Bench(BenchArgs),
+    /// Measure when told to on standard input; what `bench` starts
+    #[command(hide = true)]
+    BenchWorker(BenchWorkerArgs),
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +157,40 @@ pub(crate) struct ModelsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: BenchKind,
+    /// The network's name [default: resnet20-v2; for kernels resnet110-v2, resnet164-v2 and resnet50]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Images at a time [default: 128 for small pictures, 16 for large ones]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<NonZeroUsize>,
+    /// How often to measure: turns of a second or one step, beside a peer a pair of them; each pass of a kernel
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) pairs: NonZeroUsize,
+    /// Measure a peer as well, in turns; RESNET_PYTHON names the Python that has it [default: python3]
+    #[arg(long, value_name = "PEER")]
+    pub(crate) against: Option<PeerArg>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchWorkerArgs {
+    pub(crate) work: Work,
+    #[arg(long)]
+    pub(crate) model: String,
+    #[arg(long)]
+    pub(crate) batch: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ThreadsArg {
     /// Threads that compute; the result does not depend on them [default: one a core]
     #[arg(long, value_name = "N")]
@@ -199,6 +239,26 @@ pub(crate) enum DialectArg {
     Timm,
     /// Hugging Face transformers'
     Transformers,
+}
+
+/// What `bench` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchKind {
+    /// Training steps: forward, backward, update
+    Train,
+    /// Inference
+    Infer,
+    /// Each convolution's passes, beside what the machine can do at most
+    Kernels,
+}
+
+/// Who else can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeerArg {
+    /// PyTorch, the best of two layouts with default and tuned malloc
+    Pytorch,
+    /// ONNX Runtime's inference
+    Onnxruntime,
 }
 
 fn assignment(text: &str) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! Ctrl-C during a training: the first press ends it after the step and saves, the second ends the program.
+//! Ctrl-C: the first press asks a command to end in good order, the second ends the program.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -8,17 +8,25 @@ use anyhow::Context as _;
 use crate::failure::INTERRUPTED;
 use crate::progress;
 
-/// From here on Ctrl-C, SIGTERM and SIGHUP set the flag that is returned; a second one exits.
+/// For a training: from here on Ctrl-C sets the flag that is returned, and the training ends after the step and saves.
 pub(crate) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (flag, presses) = (Arc::clone(&stop), AtomicU8::new(0));
+    let flag = Arc::clone(&stop);
+    on_first_press(move || {
+        flag.store(true, Ordering::Relaxed);
+        progress::line("stopping after this step, then saving; press Ctrl-C again to leave at once");
+    })?;
+    Ok(stop)
+}
+
+/// From here on Ctrl-C, SIGTERM and SIGHUP call `act`, on a thread of their own; a second one exits.
+pub(crate) fn on_first_press(act: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+    let presses = AtomicU8::new(0);
     ctrlc::set_handler(move || {
         if presses.fetch_add(1, Ordering::Relaxed) > 0 {
             std::process::exit(INTERRUPTED.into());
         }
-        flag.store(true, Ordering::Relaxed);
-        progress::line("stopping after this step, then saving; press Ctrl-C again to leave at once");
+        act();
     })
-    .context("cannot watch for Ctrl-C")?;
-    Ok(stop)
+    .context("cannot watch for Ctrl-C")
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: train, evaluate, export and look at residual networks. Each command parses, calls a crate, prints.
+//! `cargo xtask`: train, evaluate, export, look at and measure residual networks. Each command parses, calls a crate, prints.
 
 mod args;
 mod commands;
@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::Models(args) => commands::models::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::BenchWorker(args) => commands::bench::ours::run(&args),
     };
     failure::exit_code(done)
 }

@@ -33,6 +33,9 @@ pub(crate) enum Unit {
     Images,
     Pictures,
     Bytes,
+    Turns,
+    Pairs,
+    Layers,
 }
 
 impl Unit {
@@ -42,6 +45,9 @@ impl Unit {
             Unit::Images => "{human_pos}/{human_len} images",
             Unit::Pictures => "{human_pos}/{human_len} pictures",
             Unit::Bytes => "{bytes}/{total_bytes}",
+            Unit::Turns => "{pos}/{len} turns",
+            Unit::Pairs => "{pos}/{len} pairs",
+            Unit::Layers => "{pos}/{len} layers",
         };
         // The bar gets what the rest leaves, so that the time left is not cut off at 80 columns.
         ProgressStyle::with_template(&format!("{{wide_bar:.cyan/dim}} {counts} · {{msg}}"))
@@ -59,6 +65,9 @@ impl Unit {
             Unit::Images => " images",
             Unit::Pictures => " pictures",
             Unit::Bytes => "",
+            Unit::Turns => " turns",
+            Unit::Pairs => " pairs",
+            Unit::Layers => " layers",
         };
         format!("{done}/{total}{unit}")
     }

@@ -23,6 +23,7 @@ pub mod norm;
 pub mod parallel;
 pub mod pointwise;
 pub mod pool;
+pub mod probe;
 pub mod simd;
 
 pub use buffer::Buffer;

@@ -1,7 +1,7 @@
 //! What a network is made of: layers with shapes, parameters and multiply-adds.
 
 use candle_core::Result;
-use resnet_ops::{Graph, LayerInfo, Shape};
+use resnet_ops::{ConvShape, Graph, LayerInfo, Shape};
 
 use crate::init;
 use crate::network::Network;
@@ -51,6 +51,14 @@ pub fn of(spec: &Spec) -> Result<Summary> {
 /// If `spec` is not consistent.
 pub fn training_bytes(spec: &Spec, batch: usize) -> Result<usize> {
     Ok(plan(spec, batch)?.training_bytes())
+}
+
+/// The convolutions on a batch of `images`, in order.
+///
+/// # Errors
+/// If `spec` is not consistent.
+pub fn convolutions(spec: &Spec, images: usize) -> Result<Vec<ConvShape>> {
+    Ok(plan(spec, images)?.convolutions())
 }
 
 fn plan(spec: &Spec, images: usize) -> Result<std::sync::Arc<resnet_ops::Plan>> {

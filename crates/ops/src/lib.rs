@@ -42,6 +42,7 @@ pub use graph::{Graph, Inference, LayerInfo, Plan, Shape, Value};
 pub use group_norm::GroupNorm;
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::softmax_cross_entropy;
+pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};
 pub use standardise::standardise_weight;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
+use resnet_kernels::conv::ConvShape;
 
 use super::fuse;
 use super::node::{self, Tape};
@@ -121,6 +122,15 @@ impl Plan {
             }
         };
         self.steps.iter().map(describe).collect()
+    }
+
+    /// The geometry of each convolution in order; a product on a single pixel (a linear layer) is none.
+    pub fn convolutions(&self) -> Vec<ConvShape> {
+        let shape = |step: &Step| match step {
+            Step::Conv(conv) if (conv.shape.in_h, conv.shape.in_w) != (1, 1) => Some(conv.shape),
+            _ => None,
+        };
+        self.steps.iter().filter_map(shape).collect()
     }
 
     /// An estimate of a training step's memory in bytes: activations kept for backward, the buffers in flight

@@ -1,0 +1,140 @@
+//! Our side of a benchmark, in a process of its own: `bench-worker`, which nobody types.
+
+use std::io::BufRead as _;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use candle_core::{Device, Tensor};
+use clap::ValueEnum;
+use resnet_models::{Inference, Model};
+use resnet_ops::{Mode, softmax_cross_entropy};
+use resnet_record::Momentum;
+use resnet_train::{Sgd, SgdConfig};
+
+use crate::args::BenchWorkerArgs;
+use crate::{output, threads};
+
+use super::subject::Subject;
+use super::worker::{Hello, Turn};
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Work {
+    /// Forward, loss, backward and SGD with momentum and weight decay.
+    Train,
+    /// Forward with running statistics.
+    Infer,
+}
+
+impl Work {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Work::Train => "train",
+            Work::Infer => "infer",
+        }
+    }
+}
+
+/// The peers' `pytorch_bench.py` trains with the same.
+const SGD: SgdConfig = SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 1e-4 };
+const RATE: f64 = 1e-3;
+
+pub(crate) fn run(args: &BenchWorkerArgs) -> anyhow::Result<()> {
+    let threads = threads::start(&args.threads)?;
+    let subject = Subject::new(args.work, Some(&args.model), Some(args.batch), threads)?;
+    let model = Model::init(&subject.spec, 0)?;
+    let mut step = Step::new(&subject, &model)?;
+    output::json(&Hello::Ready { name: "resnet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line.context("cannot read from standard input")?;
+        let Some(Ok(at_least)) = line.strip_prefix("go ").map(str::parse) else {
+            bail!("'{line}' is not 'go SECONDS'");
+        };
+        output::json(&turn(&mut step, at_least)?)?;
+    }
+    Ok(())
+}
+
+fn turn(step: &mut Step, at_least: f64) -> anyhow::Result<Turn> {
+    let (mut seconds, mut sum) = (vec![], 0.0);
+    while seconds.is_empty() || sum < at_least {
+        let start = Instant::now();
+        step.run()?;
+        seconds.push(start.elapsed().as_secs_f64());
+        sum += seconds[seconds.len() - 1];
+    }
+    Ok(Turn { seconds, peak_memory_bytes: peak_memory() })
+}
+
+/// A step, with all it needs.
+struct Step<'a> {
+    work: Work,
+    model: &'a Model,
+    ready: Inference<'a>,
+    images: Tensor,
+    labels: Tensor,
+    optimizer: Sgd,
+}
+
+impl<'a> Step<'a> {
+    fn new(subject: &Subject, model: &'a Model) -> anyhow::Result<Step<'a>> {
+        let Subject { work, spec, batch, .. } = subject;
+        let [channels, height, width] = spec.input;
+        let labels = (0..*batch).map(|image| (image % spec.classes) as u32);
+        Ok(Step {
+            work: *work,
+            model,
+            ready: model.network().for_inference(),
+            images: Tensor::randn(0f32, 1.0, (*batch, channels, height, width), &Device::Cpu)?,
+            labels: Tensor::from_iter(labels, &Device::Cpu)?,
+            optimizer: Sgd::new(SGD),
+        })
+    }
+
+    fn run(&mut self) -> candle_core::Result<()> {
+        match self.work {
+            Work::Train => self.train_once(),
+            Work::Infer => self.infer_once(),
+        }
+    }
+
+    fn train_once(&mut self) -> candle_core::Result<()> {
+        let logits = self.model.forward(&self.images, Mode::Train)?;
+        let gradients = softmax_cross_entropy(&logits, &self.labels)?.backward()?;
+        self.optimizer.step(self.model.variables(), &gradients, RATE)?;
+        Ok(())
+    }
+
+    fn infer_once(&self) -> candle_core::Result<()> {
+        self.ready.logits(&self.images)?;
+        Ok(())
+    }
+}
+
+/// The peak of this process's resident memory in bytes; only Linux tells it without `unsafe`.
+pub(super) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024 * kibibytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_has_a_step_at_least_and_takes_its_time() {
+        for work in [Work::Train, Work::Infer] {
+            let subject = Subject::new(work, Some("resnet8-v2"), std::num::NonZeroUsize::new(2), 1).unwrap();
+            let model = Model::init(&subject.spec, 0).unwrap();
+            let mut step = Step::new(&subject, &model).unwrap();
+            assert_eq!(turn(&mut step, 0.0).unwrap().seconds.len(), 1);
+            let turn = turn(&mut step, 0.05).unwrap();
+            assert!(turn.seconds.iter().sum::<f64>() >= 0.05);
+            if cfg!(target_os = "linux") {
+                assert!(turn.peak_memory_bytes.is_some_and(|bytes| bytes > 1_000_000));
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The others: which scripts measure them, in which settings, and how to install them.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, anyhow, bail};
+
+use crate::args::PeerArg;
+use crate::failure::Ended;
+use crate::output;
+
+use super::ours::Work;
+use super::subject::Subject;
+use super::worker::{Crew, Hello, Worker};
+
+/// Names the Python to use, instead of the `python3` on the path.
+const PYTHON: &str = "RESNET_PYTHON";
+/// Of the repository that this program was built from.
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+
+/// glibc gives large blocks back to the system at once and gets them anew, each page zeroed, a step later. These keep them.
+const MALLOC: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
+const MALLOC_TUNED: &str = "1073741824";
+
+/// Another implementation.
+#[derive(Debug)]
+pub(super) struct Peer {
+    arg: PeerArg,
+    python: OsString,
+}
+
+/// A way to run a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) name: String,
+    layout: Option<&'static str>,
+    malloc: Malloc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Malloc {
+    Default,
+    Tuned,
+}
+
+impl Peer {
+    pub(super) fn new(arg: PeerArg) -> Peer {
+        let python = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
+        Peer { arg, python: python.unwrap_or_else(|| "python3".into()) }
+    }
+
+    pub(super) fn title(&self) -> &'static str {
+        match self.arg {
+            PeerArg::Pytorch => "PyTorch",
+            PeerArg::Onnxruntime => "ONNX Runtime",
+        }
+    }
+
+    /// Whether it can do `work` at all.
+    pub(super) fn check(&self, work: Work) -> anyhow::Result<()> {
+        if self.arg == PeerArg::Onnxruntime && work == Work::Train {
+            let why = "ONNX Runtime does not train; write bench infer, or --against pytorch";
+            return Err(Ended::Usage(why.to_owned()).into());
+        }
+        Ok(())
+    }
+
+    /// The settings that compete to be the peer's best.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        if self.arg == PeerArg::Onnxruntime {
+            return vec![Setting { name: "defaults".to_owned(), layout: None, malloc: Malloc::Default }];
+        }
+        let mut settings = vec![];
+        for layout in ["contiguous", "channels_last"] {
+            for (malloc, said) in [(Malloc::Default, "default malloc"), (Malloc::Tuned, "tuned malloc")] {
+                settings.push(Setting { name: format!("{layout}, {said}"), layout: Some(layout), malloc });
+            }
+        }
+        settings
+    }
+
+    /// Starts it and waits until it has built the network. Returns its name and version as well.
+    pub(super) fn start<'a>(
+        &self,
+        crew: &'a Crew,
+        subject: &Subject,
+        setting: &Setting,
+    ) -> anyhow::Result<(Worker<'a>, String, String)> {
+        let command = self.command(subject, setting)?;
+        let mut worker =
+            Worker::start(crew, self.title(), command).map_err(|error| self.cannot_start(error))?;
+        match worker.hello()? {
+            Hello::Ready { name, version } => Ok((worker, name, version)),
+            Hello::Missing(modules) => bail!(
+                "{} has no {}; install with: {} -m pip install {} (or name another Python in {PYTHON})",
+                self.python(),
+                modules.join(", "),
+                self.python(),
+                self.packages()
+            ),
+        }
+    }
+
+    fn command(&self, subject: &Subject, setting: &Setting) -> anyhow::Result<Command> {
+        let script = Path::new(SCRIPTS).join(match self.arg {
+            PeerArg::Pytorch => "pytorch_bench.py",
+            PeerArg::Onnxruntime => "onnxruntime_bench.py",
+        });
+        // Told here and not by Python: the program may have been moved away from its repository.
+        script.metadata().with_context(|| format!("cannot read {}", script.display()))?;
+        let mut command = Command::new(&self.python);
+        // -B: no __pycache__ beside the scripts.
+        command.arg("-B").arg(script).args(subject.options()).arg("--worker");
+        if let Some(layout) = setting.layout {
+            command.args(["--layout", layout]);
+        }
+        for variable in MALLOC {
+            match setting.malloc {
+                Malloc::Default => command.env_remove(variable),
+                Malloc::Tuned => command.env(variable, MALLOC_TUNED),
+            };
+        }
+        Ok(command)
+    }
+
+    fn cannot_start(&self, error: std::io::Error) -> anyhow::Error {
+        let python = self.python();
+        match error.kind() {
+            ErrorKind::NotFound => anyhow!(
+                "there is no {python}; install Python and {}, such as by: python3 -m venv peers && peers/bin/pip install {} \
+                 && export {PYTHON}=peers/bin/python",
+                self.title(),
+                self.packages()
+            ),
+            _ => anyhow::Error::new(error).context(format!("cannot start {python}")),
+        }
+    }
+
+    /// What pip installs for the script to run.
+    fn packages(&self) -> &'static str {
+        match self.arg {
+            PeerArg::Pytorch => "torch numpy",
+            PeerArg::Onnxruntime => "onnxruntime onnx onnxscript torch numpy",
+        }
+    }
+
+    fn python(&self) -> String {
+        output::quoted(Path::new(&self.python))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    fn peer(arg: PeerArg) -> Peer {
+        Peer { arg, python: "python3".into() }
+    }
+
+    #[test]
+    fn pytorch_runs_in_four_settings_and_onnx_runtime_in_one() {
+        let names: Vec<String> =
+            peer(PeerArg::Pytorch).settings().into_iter().map(|setting| setting.name).collect();
+        assert_eq!(
+            names,
+            [
+                "contiguous, default malloc",
+                "contiguous, tuned malloc",
+                "channels_last, default malloc",
+                "channels_last, tuned malloc"
+            ]
+        );
+        assert_eq!(peer(PeerArg::Onnxruntime).settings().len(), 1);
+    }
+
+    #[test]
+    fn a_setting_is_options_and_variables() {
+        let peer = peer(PeerArg::Pytorch);
+        let subject = Subject::new(Work::Train, None, None, 2).unwrap();
+        let tuned = &peer.settings()[3];
+        let command = peer.command(&subject, tuned).unwrap();
+        let args: Vec<&OsStr> = command.get_args().collect();
+        assert!(args[1].to_string_lossy().ends_with("peers/pytorch_bench.py"));
+        assert_eq!(args[args.len() - 3..], ["--worker", "--layout", "channels_last"]);
+        let variables: Vec<_> = command.get_envs().collect();
+        assert!(variables.iter().all(|(_, value)| *value == Some(OsStr::new(MALLOC_TUNED))));
+        let default = peer.command(&subject, &peer.settings()[0]).unwrap();
+        let removed: Vec<_> = default.get_envs().collect();
+        assert_eq!(removed.len(), 2);
+        assert!(removed.iter().all(|(_, value)| value.is_none()));
+    }
+
+    #[test]
+    fn who_cannot_train_says_so() {
+        let message = peer(PeerArg::Onnxruntime).check(Work::Train).unwrap_err().to_string();
+        assert!(message.contains("bench infer"), "{message}");
+        assert!(peer(PeerArg::Onnxruntime).check(Work::Infer).is_ok());
+        assert!(peer(PeerArg::Pytorch).check(Work::Train).is_ok());
+    }
+}

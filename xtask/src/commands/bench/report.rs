@@ -1,0 +1,231 @@
+//! What was measured, as a table or as JSON.
+
+use serde::Serialize;
+
+use crate::output::{self, Column, Format};
+
+use super::statistics::Spread;
+use super::subject::Subject;
+use super::turns::{Outcome, Rival, Side, Trial};
+
+/// A turn before which multiply-adds ran at less than this part of their best was disturbed.
+const UNDISTURBED: f64 = 0.75;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    model: &'a str,
+    batch: usize,
+    threads: usize,
+    work: &'a str,
+    ours: SideJson<'a>,
+    peer: Option<PeerJson<'a>>,
+    /// The median of the pairs' ratios.
+    ratio: Option<f64>,
+    ratios: Option<Spread>,
+}
+
+#[derive(Serialize)]
+struct SideJson<'a> {
+    name: &'a str,
+    version: &'a str,
+    /// The median turn's, as is the next.
+    images_per_second: f64,
+    ms_per_image: f64,
+    slowest: f64,
+    fastest: f64,
+    peak_memory_bytes: Option<u64>,
+    fma_gflops: Spread,
+    /// In order, so that the pairs can be formed again.
+    turns: &'a [f64],
+    turns_fma_gflops: &'a [f64],
+}
+
+#[derive(Serialize)]
+struct PeerJson<'a> {
+    #[serde(flatten)]
+    side: SideJson<'a>,
+    setting: &'a str,
+    settings: Vec<SettingJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SettingJson<'a> {
+    setting: &'a str,
+    images_per_second: f64,
+    peak_memory_bytes: Option<u64>,
+}
+
+pub(super) fn print(subject: &Subject, outcome: &Outcome, format: Format) -> anyhow::Result<()> {
+    warn_if_disturbed(outcome);
+    match format {
+        Format::Json => output::json(&Json::of(subject, outcome)),
+        Format::Text => text(subject, outcome),
+    }
+}
+
+impl<'a> Json<'a> {
+    fn of(subject: &'a Subject, outcome: &'a Outcome) -> Json<'a> {
+        let ratios = outcome.rival.as_ref().map(|_| Spread::of(outcome.ratios()));
+        Json {
+            model: &subject.spec.name,
+            batch: subject.batch,
+            threads: subject.threads,
+            work: subject.work.name(),
+            ours: SideJson::of(&outcome.ours),
+            peer: outcome.rival.as_ref().map(|rival| PeerJson {
+                side: SideJson::of(&rival.side),
+                setting: &rival.setting,
+                settings: rival.trials.iter().map(SettingJson::of).collect(),
+            }),
+            ratio: ratios.map(|ratios| ratios.median),
+            ratios,
+        }
+    }
+}
+
+impl<'a> SideJson<'a> {
+    fn of(side: &'a Side) -> SideJson<'a> {
+        let Spread { median, lowest, highest } = Spread::of(side.images_per_second.iter().copied());
+        SideJson {
+            name: &side.name,
+            version: &side.version,
+            images_per_second: median,
+            ms_per_image: 1e3 / median,
+            slowest: lowest,
+            fastest: highest,
+            peak_memory_bytes: side.peak_memory_bytes,
+            fma_gflops: Spread::of(side.fma_gflops.iter().copied()),
+            turns: &side.images_per_second,
+            turns_fma_gflops: &side.fma_gflops,
+        }
+    }
+}
+
+impl<'a> SettingJson<'a> {
+    fn of(trial: &'a Trial) -> SettingJson<'a> {
+        let Trial { setting, images_per_second, peak_memory_bytes, .. } = trial;
+        SettingJson { setting, images_per_second: *images_per_second, peak_memory_bytes: *peak_memory_bytes }
+    }
+}
+
+fn text(subject: &Subject, outcome: &Outcome) -> anyhow::Result<()> {
+    let turns = outcome.ours.images_per_second.len() as u64;
+    output::line(&format!(
+        "{} {}, batch {}, {}, {}\n",
+        subject.work.name(),
+        subject.spec.name,
+        output::count(subject.batch as u64),
+        output::counted(subject.threads as u64, "thread"),
+        output::counted(turns, if outcome.rival.is_some() { "pair" } else { "turn" })
+    ))?;
+    let mut table = output::table([
+        Column::Left(""),
+        Column::Right("images/s"),
+        Column::Right("slowest"),
+        Column::Right("fastest"),
+        Column::Right("ms/image"),
+        Column::Right("memory"),
+        Column::Right("FMA GFLOP/s"),
+        Column::Right("lowest"),
+    ]);
+    table.add_row(row("ours", &outcome.ours));
+    if let Some(rival) = &outcome.rival {
+        table.add_row(row(&format!("{} {}", rival.title, rival.side.version), &rival.side));
+    }
+    output::print_table(&table)?;
+    if let Some(rival) = &outcome.rival {
+        let Spread { median, lowest, highest } = Spread::of(outcome.ratios());
+        output::line(&format!(
+            "\nratio {median:.2} ({lowest:.2} to {highest:.2}): ours over {}, {}",
+            rival.title, rival.setting
+        ))?;
+        trials(rival)?;
+    }
+    output::line(
+        "\nFMA: multiply-adds in registers on the same threads just before each turn; a low one means that the host gave\n\
+         less than these cores.",
+    )
+}
+
+/// All settings of the peer, where it has several.
+fn trials(rival: &Rival) -> anyhow::Result<()> {
+    if rival.trials.is_empty() {
+        return Ok(());
+    }
+    output::line("")?;
+    let mut table =
+        output::table([Column::Left("tried before"), Column::Right("images/s"), Column::Right("memory")]);
+    for Trial { setting, images_per_second, peak_memory_bytes, .. } in &rival.trials {
+        table.add_row([setting.clone(), output::speed(*images_per_second), memory(*peak_memory_bytes)]);
+    }
+    output::print_table(&table)
+}
+
+fn row(name: &str, side: &Side) -> [String; 8] {
+    let rates = Spread::of(side.images_per_second.iter().copied());
+    let fma = Spread::of(side.fma_gflops.iter().copied());
+    [
+        name.to_owned(),
+        output::speed(rates.median),
+        output::speed(rates.lowest),
+        output::speed(rates.highest),
+        milliseconds(1e3 / rates.median),
+        memory(side.peak_memory_bytes),
+        format!("{:.0}", fma.median),
+        format!("{:.0}", fma.lowest),
+    ]
+}
+
+fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "not told".to_owned(), output::bytes)
+}
+
+/// Three digits that matter.
+pub(super) fn milliseconds(value: f64) -> String {
+    let decimals = if value < 1.0 {
+        3
+    } else if value < 10.0 {
+        2
+    } else {
+        usize::from(value < 100.0)
+    };
+    format!("{value:.decimals$}")
+}
+
+fn warn_if_disturbed(outcome: &Outcome) {
+    let rivals = outcome.rival.iter().flat_map(|rival| {
+        rival.trials.iter().flat_map(|trial| &trial.fma_gflops).chain(&rival.side.fma_gflops)
+    });
+    let turns: Vec<f64> = outcome.ours.fma_gflops.iter().chain(rivals).copied().collect();
+    let best = Spread::of(turns.iter().copied()).highest;
+    let disturbed = disturbed(&turns, best);
+    if disturbed > 0 {
+        tracing::warn!(
+            "before {disturbed} of {} turns multiply-adds ran at less than {:.0} % of the best, {best:.0} GFLOP/s: the host had \
+             put threads on one core, or others computed; discard this run and repeat it",
+            turns.len(),
+            100.0 * UNDISTURBED
+        );
+    }
+}
+
+fn disturbed(turns: &[f64], best: f64) -> usize {
+    turns.iter().filter(|probe| **probe < UNDISTURBED * best).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_speed_is_a_disturbed_turn() {
+        assert_eq!(disturbed(&[200.0, 190.0, 100.0, 151.0], 200.0), 1);
+        assert_eq!(disturbed(&[100.0, 100.0], 200.0), 2);
+        assert_eq!(disturbed(&[], f64::NAN), 0);
+    }
+
+    #[test]
+    fn milliseconds_have_three_digits() {
+        assert_eq!([0.1234, 1.234, 12.34, 123.4].map(milliseconds), ["0.123", "1.23", "12.3", "123"]);
+    }
+}
