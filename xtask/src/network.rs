@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{Result, Tensor, Var};
 use resnet_models::Model;
 use resnet_ops::Mode;
-use resnet_train::Classifier;
+use resnet_train::{Classifier, Evaluator};
 
 /// A model as the trainer and the evaluation see it.
 pub(crate) struct Net(pub(crate) Model);
@@ -15,7 +15,7 @@ impl Classifier for Net {
         self.0.forward(images, mode)
     }
 
-    fn evaluator(&self) -> Box<dyn Fn(&Tensor) -> Result<Tensor> + '_> {
+    fn evaluator(&self) -> Evaluator<'_> {
         let ready = self.0.network().for_inference();
         Box::new(move |images| ready.logits(images))
     }

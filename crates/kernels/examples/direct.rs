@@ -24,6 +24,7 @@ use Use::{Inference, Training};
 
 /// Name, use, images, size, input and output channels, kernel, stride.
 #[rustfmt::skip]
+#[allow(clippy::type_complexity)] // a table
 const CASES: [(&str, Use, usize, usize, usize, usize, usize, usize); 16] = [
     ("cifar-stem", Training, 128, 32, 3, 16, 3, 1),
     ("cifar-2", Training, 128, 32, 16, 32, 3, 2),

@@ -45,6 +45,9 @@ pub use plan::Plan;
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 
+/// Logits of images, with weights prepared beforehand.
+pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;
+
 /// What can be trained here: a function of images with named variables.
 ///
 /// ```
@@ -88,7 +91,7 @@ pub trait Classifier: Sync {
     fn logits(&self, images: &Tensor, mode: Mode) -> candle_core::Result<Tensor>;
 
     /// The same in `Mode::Eval` for many batches, with the weights of now: a place to prepare them once.
-    fn evaluator(&self) -> Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + '_> {
+    fn evaluator(&self) -> Evaluator<'_> {
         Box::new(|images| self.logits(images, Mode::Eval))
     }
 

@@ -192,6 +192,7 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
         count,
         algorithm: match algorithm {
             Algorithm::Winograd => "winograd",
+            Algorithm::Pointwise => "pointwise",
             Algorithm::Direct => "direct",
         },
         output: pass(output),
