@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
+use resnet_kernels::conv::ConvShape;
 use resnet_kernels::norm::{Accumulate, BackwardSums};
 use resnet_kernels::{Buffer, Isa, pointwise};
 
@@ -11,6 +12,15 @@ use super::node::Tape;
 use super::plan::Plan;
 use super::{Param, Value};
 use crate::Mode;
+
+/// The gradient of a norm's output, left to be computed where the norm needs it: that of a 1x1 convolution costs less
+/// to compute twice than to write and read.
+pub(crate) struct Deferred {
+    pub(crate) shape: ConvShape,
+    pub(crate) weight: Param,
+    /// The gradient of the convolution's output.
+    pub(crate) dy: Arc<Buffer>,
+}
 
 /// What a step sees while it runs backward.
 pub(crate) struct Backward<'a> {
@@ -22,6 +32,7 @@ pub(crate) struct Backward<'a> {
     gradients: Vec<Option<Arc<Buffer>>>,
     /// What a convolution summed over its input's gradient for the batch norm that made that input.
     sums: Vec<Option<BackwardSums>>,
+    deferred: Vec<Option<Deferred>>,
     wanted: Vec<bool>,
     tape: &'a Tape,
     flat_gradient: Vec<f32>,
@@ -84,6 +95,16 @@ impl Backward<'_> {
         self.sums[value.0].take()
     }
 
+    /// Leaves the gradient of `value` to the batch norm that made it.
+    pub(crate) fn defer(&mut self, value: Value, deferred: Deferred) {
+        self.deferred[value.0] = Some(deferred);
+    }
+
+    /// Takes what [`Backward::defer`] left.
+    pub(crate) fn take_deferred(&mut self, value: Value) -> Option<Deferred> {
+        self.deferred[value.0].take()
+    }
+
     /// A buffer of a value's size, contents unspecified.
     pub(crate) fn buffer(&self, value: Value) -> Buffer {
         Buffer::unspecified(self.plan.shapes[value.0].len())
@@ -109,14 +130,14 @@ impl Backward<'_> {
     }
 
     /// Lets `write` set or add to the gradient of `value` in place.
-    pub(crate) fn give_with(&mut self, value: Value, write: impl FnOnce(Accumulate, &mut Buffer)) {
+    pub(crate) fn give_with(&mut self, value: Value, write: impl FnOnce(&Self, Accumulate, &mut Buffer)) {
         let (accumulate, mut target) = match self.gradients[value.0].take() {
             None => (Accumulate::Set, self.buffer(value)),
             Some(present) => {
                 (Accumulate::Add, Arc::try_unwrap(present).unwrap_or_else(|shared| Buffer::copy_of(&shared)))
             }
         };
-        write(accumulate, &mut target);
+        write(self, accumulate, &mut target);
         self.gradients[value.0] = Some(Arc::new(target));
     }
 }
@@ -146,6 +167,7 @@ pub(super) fn run(
         slots,
         gradients: vec![None; plan.shapes.len()],
         sums: vec![None; plan.shapes.len()],
+        deferred: plan.shapes.iter().map(|_| None).collect(),
         wanted: plan.wanted(tape),
         tape,
         flat_gradient: vec![0.0; flat.len()],

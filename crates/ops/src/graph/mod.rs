@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, TensorId, bail};
 
-pub(crate) use backward::Backward;
-pub(crate) use forward::{Forward, NormState};
+pub(crate) use backward::{Backward, Deferred};
+pub(crate) use forward::{Forward, Loadable, NormState};
 pub use inference::Inference;
 pub use plan::{LayerInfo, Plan};
 

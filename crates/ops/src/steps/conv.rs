@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue};
+use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget};
 use resnet_kernels::norm::{self, Activation};
 use resnet_kernels::{Buffer, pointwise};
 
 use super::Run;
 use crate::Mode;
-use crate::graph::{Backward, Forward, Param, Value};
+use crate::graph::{Backward, Deferred, Forward, Loadable, NormState, Param, Value};
 
 /// A recorded convolution.
 #[derive(Debug, Clone)]
@@ -91,32 +91,77 @@ impl Run for Conv {
         if let Some(residual) = self.residual.filter(|residual| run.wants(*residual)) {
             run.give(residual, dy.clone());
         }
-        if run.wants_param(self.weight) {
-            let x = run.load(self.x);
-            let mut dw = Buffer::unspecified(self.shape.weight_len());
-            conv::weight_grad(algorithm, run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
-            pointwise::add_assign(run.param_gradient(self.weight), &dw);
-        }
         if let Some(bias) = self.bias.filter(|bias| run.wants_param(*bias)) {
             // The sum over pixels is their mean times their number.
             let pixels = (dy.len() / self.shape.out_c) as f32;
             let mean = norm::moments(run.isa, &dy, self.shape.out_c).mean;
             run.param_gradient(bias).iter_mut().zip(mean).for_each(|(to, mean)| *to += mean * pixels);
         }
-        if run.wants(self.x) {
-            let mut dx = run.buffer(self.x);
-            let x = run.load(self.x);
-            let epilogue = match &x.state {
-                Some(state) if run.mode == Mode::Train && run.is_only_reader(self.x) => {
-                    GradientEpilogue::NormSums { x: &x.buffer, mean: &state.moments.mean, map: &state.map }
-                }
-                _ => GradientEpilogue::None,
-            };
-            let weight = run.param(self.weight);
-            let sums = conv::input_grad(algorithm, run.isa, &self.shape, &dy, weight, epilogue, &mut dx);
-            run.give_sums(self.x, sums);
-            run.give(self.x, Arc::new(dx));
+        if !run.wants_param(self.weight) {
+            if run.wants(self.x) {
+                self.give_input_grad(run, &dy);
+            }
+            return Ok(());
         }
+        let mut dw = Buffer::unspecified(self.shape.weight_len());
+        if run.wants(self.x) && algorithm == Algorithm::Pointwise && self.shape.stride == 1 {
+            self.give_both(run, &dy, &mut dw);
+        } else {
+            let x = run.load(self.x);
+            conv::weight_grad(algorithm, run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
+            if run.wants(self.x) {
+                self.give_input_grad(run, &dy);
+            }
+        }
+        pointwise::add_assign(run.param_gradient(self.weight), &dw);
         Ok(())
+    }
+}
+
+impl Conv {
+    /// The norm whose output this convolution reads without its being written, if nobody else reads it: its backward
+    /// sums can be gathered here.
+    fn norm_before(&self, run: &Backward, x: &Loadable) -> Option<Arc<NormState>> {
+        x.state.clone().filter(|_| run.mode == Mode::Train && run.is_only_reader(self.x))
+    }
+
+    fn give_input_grad(&self, run: &mut Backward, dy: &[f32]) {
+        let algorithm = Algorithm::choose(run.isa, &self.shape);
+        let mut dx = run.buffer(self.x);
+        let x = run.load(self.x);
+        let norm = self.norm_before(run, &x);
+        let epilogue = match &norm {
+            Some(norm) => {
+                GradientEpilogue::NormSums { x: &x.buffer, mean: &norm.moments.mean, map: &norm.map }
+            }
+            None => GradientEpilogue::None,
+        };
+        let weight = run.param(self.weight);
+        let sums = conv::input_grad(algorithm, run.isa, &self.shape, dy, weight, epilogue, &mut dx);
+        run.give_sums(self.x, sums);
+        run.give(self.x, Arc::new(dx));
+    }
+
+    /// Both gradients of a 1x1 convolution in one pass. That of an input wider than the output isn't written but left to
+    /// the norm before.
+    fn give_both(&self, run: &mut Backward, dy: &Arc<Buffer>, dw: &mut [f32]) {
+        let x = run.load(self.x);
+        let norm = self.norm_before(run, &x);
+        let is_deferred = norm.is_some() && self.shape.in_c > self.shape.out_c;
+        let mut dx = (!is_deferred).then(|| run.buffer(self.x));
+        let target = match (&norm, &mut dx) {
+            (Some(norm), Some(dx)) => GradientTarget::StoreAndSum { mean: &norm.moments.mean, dx },
+            (Some(norm), None) => GradientTarget::Sum { mean: &norm.moments.mean },
+            (None, dx) => GradientTarget::Store(dx.as_deref_mut().unwrap_or_default()),
+        };
+        let weight = run.param(self.weight);
+        let prologue = x.prologue();
+        let sums =
+            conv::input_and_weight_grad(run.isa, &self.shape, &x.buffer, prologue, dy, weight, dw, target);
+        run.give_sums(self.x, sums);
+        match dx {
+            Some(dx) => run.give(self.x, Arc::new(dx)),
+            None => run.defer(self.x, Deferred { shape: self.shape, weight: self.weight, dy: dy.clone() }),
+        }
     }
 }

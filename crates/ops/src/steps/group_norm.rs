@@ -69,7 +69,7 @@ impl Run for GroupNorm {
         let (kernel, isa) = (self.kernel(&gamma, &beta), run.isa);
         let mut gradients = None;
         if run.wants(self.x) {
-            run.give_with(self.x, |accumulate, dx| {
+            run.give_with(self.x, |_, accumulate, dx| {
                 gradients = Some(kernel.backward(isa, &x, &dy, accumulate, Some(dx)));
             });
         } else {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
-use resnet_kernels::norm::{self, Activation, BackwardMap, Moments, ScaleShift};
+use resnet_kernels::conv;
+use resnet_kernels::norm::{self, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
 
 use super::Run;
 use crate::Mode;
-use crate::graph::{Backward, Forward, NormState, Param, Value};
+use crate::graph::{Backward, Deferred, Forward, NormState, Param, Value};
 
 /// Running mean and variance, updated by training as PyTorch does: `running = (1 - m) running + m batch`, with the
 /// batch's unbiased variance.
@@ -111,33 +112,55 @@ impl Run for Norm {
     }
 
     fn backward(&self, run: &mut Backward) -> Result<()> {
-        let Some(dy) = run.take(self.y) else { return Ok(()) };
+        let (dy, deferred) = (run.take(self.y), run.take_deferred(self.y));
+        if dy.is_none() && deferred.is_none() {
+            return Ok(());
+        }
         let state = run.norm_state(self.y);
         let x = run.read(self.x);
+        let (isa, activation) = (run.isa, self.activation);
         let backward = match run.mode {
             Mode::Eval => BackwardMap::eval(&state.map),
             Mode::Train => {
-                let mean = &state.moments.mean;
-                let sums = run.take_sums(self.y).unwrap_or_else(|| {
-                    norm::backward_sums(run.isa, &x, &dy, mean, &state.map, self.activation)
-                });
-                for (gradient, sum) in run.param_gradient(self.bias).iter_mut().zip(&sums.plain) {
-                    *gradient += *sum as f32;
-                }
-                let deviations = sums.centred.iter().zip(&state.moments.var);
-                for (gradient, (sum, var)) in run.param_gradient(self.weight).iter_mut().zip(deviations) {
-                    *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
-                }
+                let sums = match (run.take_sums(self.y), &dy) {
+                    (Some(sums), _) => sums,
+                    (None, Some(dy)) => {
+                        norm::backward_sums(isa, &x, dy, &state.moments.mean, &state.map, activation)
+                    }
+                    (None, None) => bail!("a deferred gradient comes with its sums"),
+                };
+                self.give_parameters(run, &state, &sums);
                 let gamma = run.param(self.weight);
                 BackwardMap::train(gamma, &state.moments, self.eps, &sums, x.len() / gamma.len())
             }
         };
-        if run.wants(self.x) {
-            let isa = run.isa;
-            run.give_with(self.x, |accumulate, dx| {
-                norm::backward_apply(isa, &x, &dy, &state.map, self.activation, &backward, accumulate, dx);
+        if !run.wants(self.x) {
+            return Ok(());
+        }
+        if let Some(dy) = dy {
+            run.give_with(self.x, |_, accumulate, dx| {
+                norm::backward_apply(isa, &x, &dy, &state.map, activation, &backward, accumulate, dx);
+            });
+        } else if let Some(Deferred { shape, weight, dy }) = deferred {
+            run.give_with(self.x, |run, accumulate, dx| {
+                let weight = run.param(weight);
+                let map = &state.map;
+                conv::input_grad_through_norm(isa, &shape, &x, map, &dy, weight, &backward, accumulate, dx);
             });
         }
         Ok(())
+    }
+}
+
+impl Norm {
+    /// The gradients of gamma and beta.
+    fn give_parameters(&self, run: &mut Backward, state: &NormState, sums: &BackwardSums) {
+        for (gradient, sum) in run.param_gradient(self.bias).iter_mut().zip(&sums.plain) {
+            *gradient += *sum as f32;
+        }
+        let deviations = sums.centred.iter().zip(&state.moments.var);
+        for (gradient, (sum, var)) in run.param_gradient(self.weight).iter_mut().zip(deviations) {
+            *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
+        }
     }
 }
