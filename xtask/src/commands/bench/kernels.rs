@@ -84,11 +84,7 @@ struct Pass {
 }
 
 pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
-    let names = match args.model.as_deref() {
-        Some(model) => vec![model],
-        // Those of them that the registry has.
-        None => NETWORKS.into_iter().filter(|name| subject::find(name).is_ok()).collect(),
-    };
+    let names = args.model.as_deref().map_or(NETWORKS.to_vec(), |model| vec![model]);
     let mut work = vec![];
     for name in names {
         let spec = subject::find(name)?;

@@ -39,20 +39,14 @@ impl Subject {
     }
 }
 
-/// A network with as many classes as its data set has: CIFAR-10's or ImageNet's, by the size of its pictures. The peers'
-/// `networks.py` has the same rule.
+/// A network with its usual number of classes.
 pub(super) fn find(model: &str) -> anyhow::Result<Spec> {
-    let spec = registry::find(model, 10)?;
-    Ok(if is_small(&spec) { spec } else { registry::find(model, 1000)? })
+    Ok(registry::find(model, registry::usual_classes(model))?)
 }
 
 /// The paper's batch on CIFAR; what fits beside everything else on ImageNet.
 pub(super) fn default_batch(spec: &Spec) -> usize {
-    if is_small(spec) { 128 } else { 16 }
-}
-
-fn is_small(spec: &Spec) -> bool {
-    spec.input[1] <= 32
+    if spec.input[1] <= 32 { 128 } else { 16 }
 }
 
 #[cfg(test)]
