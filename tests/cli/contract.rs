@@ -116,11 +116,28 @@ fn models_lists_names_that_summary_knows() {
     for model in models {
         has_keys(
             model,
-            &["model", "input", "parameters", "multiply_adds", "cifar10_error", "cifar100_error"],
+            &[
+                "model",
+                "input",
+                "parameters",
+                "multiply_adds",
+                "cifar10_error",
+                "cifar100_error",
+                "departures",
+            ],
         );
     }
     let deepest = models.iter().find(|model| model["model"] == "resnet1001-v2").expect("it is listed");
     assert_eq!(deepest["cifar10_error"], 4.92);
+    let of = |name: &str| models.iter().find(|model| model["model"] == name).expect("it is listed");
+    assert_eq!(of("resnet50")["parameters"], 25_557_032);
+    assert!(of("resnet50")["departures"][0].as_str().expect("a text").contains("v1.5"));
+    assert_eq!(of("resnet50-v1-imagenet")["departures"], serde_json::json!([]));
+    let summary = xtask(&["summary", "resnet50d"]);
+    assert!(summary.succeeds().contains("not as in the papers: stride on the 3x3"), "{}", summary.stdout);
+    assert!(summary.stdout.contains("25.6 M parameters"), "{}", summary.stdout);
+    let refused = xtask(&["summary", "resnetv2_50d_evos"]);
+    refused.ends_saying(1, &["EvoNorm"]);
     let table = xtask(&["models"]);
     assert!(table.succeeds().contains("resnet164-v2") && table.stdout.contains("5.46 %"), "{}", table.stdout);
 }

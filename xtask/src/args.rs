@@ -237,8 +237,10 @@ pub(crate) enum DialectArg {
     Torchvision,
     /// timm's: stem.conv, stages.0.blocks.0.conv1, head.fc for v2
     Timm,
-    /// Hugging Face transformers'
+    /// Hugging Face transformers': resnet.encoder.stages.0.layers.0.layer.0.convolution, for v1 with ImageNet's stem
     Transformers,
+    /// akamaster/pytorch_resnet_cifar10's: linear for fc, for v1 for CIFAR
+    Akamaster,
 }
 
 /// What `bench` measures.

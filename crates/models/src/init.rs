@@ -87,6 +87,11 @@ fn hash(name: &str) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
+/// A stream's key that depends on a seed and a name.
+pub(crate) fn stream(seed: u64, name: &str) -> u64 {
+    hash(name) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 fn draw(seed: u64, name: &str, shape: &Shape, init: Init) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(hash(name));

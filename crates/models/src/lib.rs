@@ -29,6 +29,6 @@ mod stem;
 pub mod summary;
 
 pub use inference::Inference;
-pub use model::Model;
-pub use network::Network;
+pub use model::{BranchEnd, Model, Options};
+pub use network::{Network, StochasticDepth};
 pub use spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};

@@ -3,12 +3,39 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var, bail};
 use resnet_ops::Mode;
 
 use crate::init::Fresh;
-use crate::network::Network;
+use crate::network::{Network, StochasticDepth};
 use crate::spec::Spec;
+
+/// How a model starts, and what its training adds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// What fresh weights depend on, besides their names.
+    pub seed: u64,
+    /// How the last layer of each residual branch starts.
+    pub branch_end: BranchEnd,
+    /// Probability that training drops the last unit's residual branch; see [`StochasticDepth`].
+    pub stochastic_depth: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { seed: 0, branch_end: BranchEnd::Usual, stochastic_depth: 0.0 }
+    }
+}
+
+/// How the last layer of each residual branch starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BranchEnd {
+    /// As all layers: He's rule for convolutions, 1 for the scale of norms. The papers'.
+    Usual,
+    /// With zeros, so that units start as their shortcuts (arXiv 1706.02677, section 5.1): v1's last norm scales by 0,
+    /// v2's last convolution is 0.
+    Zero,
+}
 
 /// A network and its variables.
 #[derive(Debug)]
@@ -23,9 +50,35 @@ impl Model {
     /// # Errors
     /// If `spec` is not consistent.
     pub fn init(spec: &Spec, seed: u64) -> Result<Self> {
+        Self::with_options(spec, &Options { seed, ..Options::default() })
+    }
+
+    /// Fresh weights as `options` say.
+    ///
+    /// ```
+    /// use resnet_models::{BranchEnd, Model, Options, registry};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = Options { branch_end: BranchEnd::Zero, ..Options::default() };
+    /// let model = Model::with_options(&registry::find("resnet20-v1", 10)?, &options)?;
+    /// assert_eq!(model.variables()["layer1.0.bn2.weight"].sum_all()?.to_scalar::<f32>()?, 0.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If `spec` is not consistent, or the rate of stochastic depth is not in `[0, 1)`.
+    pub fn with_options(spec: &Spec, options: &Options) -> Result<Self> {
+        let Options { seed, branch_end, stochastic_depth } = *options;
         let (vb, variables) = Fresh::builder(seed);
-        let network = Network::new(spec, vb)?;
+        let network =
+            Network::with_stochastic_depth(spec, vb, StochasticDepth { rate: stochastic_depth, seed })?;
         let variables = std::mem::take(&mut *variables.lock().unwrap_or_else(PoisonError::into_inner));
+        if branch_end == BranchEnd::Zero {
+            for name in spec.branch_ends() {
+                let Some(variable) = variables.get(&name) else { bail!("{name} ends no residual branch") };
+                variable.set(&variable.zeros_like()?)?;
+            }
+        }
         Ok(Model { network, variables })
     }
 

@@ -1,13 +1,24 @@
-//! A network built from a [`Spec`]: stem, units, head, recorded as one candle node.
+//! A network built from a [`Spec`]: stem, stages of units, head, recorded as one candle node.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use resnet_blocks::layers::NormLayer;
-use resnet_blocks::{FullPreActivation, Original, Split, Unit};
-use resnet_ops::{Graph, Linear, Mode, Shape, Value};
+use resnet_blocks::{FullPreActivation, Original, Split, Unit, UnitConfig};
+use resnet_ops::{DropPath, Graph, Linear, Mode, Shape, Value};
 
+use crate::init;
 use crate::spec::{Family, Head, Spec};
 use crate::stem::Stem;
+
+/// Stochastic depth over a network: the first unit's branch always stays, the last one's is dropped with probability
+/// `rate`, those between in proportion (arXiv 1603.09382, linear decay).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StochasticDepth {
+    /// In `[0, 1)`.
+    pub rate: f64,
+    /// What the draws depend on, besides the number of the training step and the picture's place in the batch.
+    pub seed: u64,
+}
 
 /// A residual network: `[N, 3, H, W]` to logits `[N, classes]`.
 ///
@@ -17,10 +28,11 @@ use crate::stem::Stem;
 pub struct Network {
     spec: Spec,
     stem: Stem,
-    units: Vec<Box<dyn Unit>>,
-    /// v2's extra BN-ReLU after the last unit (appendix).
+    stages: Vec<Vec<Box<dyn Unit>>>,
+    /// v2's extra norm and ReLU after the last unit (appendix).
     norm: Option<NormLayer>,
     head: Linear,
+    drop_paths: Vec<DropPath>,
 }
 
 impl Network {
@@ -29,18 +41,24 @@ impl Network {
     /// # Errors
     /// If a parameter is missing or has another shape.
     pub fn new(spec: &Spec, vb: VarBuilder) -> Result<Self> {
-        let mut units: Vec<Box<dyn Unit>> = vec![];
-        for (index, (name, config)) in spec.units().into_iter().enumerate() {
-            let vb = vb.pp(name);
-            units.push(match spec.family {
-                Family::V1 => Box::new(Original::new(config, vb)?),
-                Family::V2 => {
-                    let unit = FullPreActivation::new(config, vb)?;
-                    let shares = index == 0 && spec.first_unit == Split::AfterActivation;
-                    Box::new(if shares { unit.with_split(Split::AfterActivation) } else { unit })
-                }
-            });
+        Self::with_stochastic_depth(spec, vb, StochasticDepth { rate: 0.0, seed: 0 })
+    }
+
+    /// The same, with branches that are dropped at random in training.
+    ///
+    /// # Errors
+    /// As [`Network::new`], and if the rate is not in `[0, 1)`.
+    pub fn with_stochastic_depth(spec: &Spec, vb: VarBuilder, depth: StochasticDepth) -> Result<Self> {
+        let configs = spec.units();
+        let last = configs.len().saturating_sub(1).max(1) as f64;
+        let (mut units, mut drop_paths) = (vec![], vec![]);
+        for (index, (name, config)) in configs.into_iter().enumerate() {
+            let drop_path = DropPath::new(depth.rate * index as f64 / last, init::stream(depth.seed, &name))?;
+            units.push(unit(spec, index, config, drop_path.clone(), vb.pp(name))?);
+            drop_paths.push(drop_path);
         }
+        let mut units = units.into_iter();
+        let stages = spec.stages.iter().map(|stage| units.by_ref().take(stage.units).collect()).collect();
         let norm = match spec.family {
             Family::V1 => None,
             Family::V2 => Some(NormLayer::new(spec.norm, spec.features(), vb.pp("norm"))?),
@@ -51,7 +69,7 @@ impl Network {
             Head::Linear => Linear::new(features, classes, head)?,
             Head::Convolution => Linear::convolutional(features, classes, head)?,
         };
-        Ok(Network { spec: spec.clone(), stem: Stem::new(spec, &vb)?, units, norm, head })
+        Ok(Network { spec: spec.clone(), stem: Stem::new(spec, &vb)?, stages, norm, head, drop_paths })
     }
 
     /// What it was built from.
@@ -59,30 +77,109 @@ impl Network {
         &self.spec
     }
 
-    /// Appends the whole network to `graph`.
+    /// Appends the whole network to `graph`: images to logits.
     ///
     /// # Errors
     /// If `images` don't have the stem's channels.
     pub fn record(&self, graph: &mut Graph, images: Value) -> Result<Value> {
-        let mut x = self.stem.record(graph, images)?;
-        for unit in &self.units {
-            x = unit.record(graph, x)?;
-        }
-        if let Some(norm) = &self.norm {
-            x = norm.record_relu(graph, x)?;
-        }
+        let x = self.record_features(graph, images)?;
         let features = graph.global_avg_pool(x)?;
         self.head.record(graph, features)
+    }
+
+    /// Appends all but pooling and head to `graph`: images to the last feature map.
+    ///
+    /// # Errors
+    /// If `images` don't have the stem's channels.
+    pub fn record_features(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let mut x = self.stem.record(graph, images)?;
+        for unit in self.stages.iter().flatten() {
+            x = unit.record(graph, x)?;
+        }
+        self.norm.as_ref().map_or(Ok(x), |norm| norm.record_relu(graph, x))
     }
 
     /// Logits of `images: [N, 3, H, W]`, as one candle node.
     ///
     /// # Errors
-    /// If `images` are not f32 on the CPU or have other channels.
+    /// If `images` are not f32 on the CPU, have other channels, or are too small for the network's strides.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut graph = Graph::new();
-        let input = graph.input(Shape::of(images)?);
-        let logits = self.record(&mut graph, input)?;
-        graph.finish(logits)?.run(&[images], mode)
+        run(images, mode, |graph, x| self.record(graph, x))
     }
+
+    /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle node.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use resnet_models::{Model, registry};
+    /// use resnet_ops::Mode;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let model = Model::init(&registry::find("resnet20-v2", 10)?, 0)?;
+    /// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
+    /// assert_eq!(model.network().forward_features(&images, Mode::Eval)?.dims(), [2, 64, 8, 8]);
+    /// let stages = model.network().forward_stages(&images, Mode::Eval)?;
+    /// assert_eq!(stages[1].dims(), [2, 32, 16, 16]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_features(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
+        run(images, mode, |graph, x| self.record_features(graph, x))
+    }
+
+    /// Each stage's last output, `[N, stages[i].outputs, H / s, W / s]`: what detection and segmentation start from. A
+    /// stage is one candle node; the last output has no norm after it.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
+        let mut outputs: Vec<Tensor> = vec![];
+        for (index, units) in self.stages.iter().enumerate() {
+            let output = run(outputs.last().unwrap_or(images), mode, |graph, x| {
+                let first = if index == 0 { self.stem.record(graph, x)? } else { x };
+                units.iter().try_fold(first, |x, unit| unit.record(graph, x))
+            })?;
+            outputs.push(output);
+        }
+        Ok(outputs)
+    }
+
+    /// Training steps that stochastic depth has drawn for; 0 without it.
+    pub fn drawn_steps(&self) -> u64 {
+        self.drop_paths.iter().map(DropPath::steps).max().unwrap_or(0)
+    }
+
+    /// Has stochastic depth go on from step `steps`, as after an interruption.
+    pub fn set_drawn_steps(&self, steps: u64) {
+        self.drop_paths.iter().for_each(|drop_path| drop_path.set_steps(steps));
+    }
+}
+
+/// The unit at `index`.
+fn unit(
+    spec: &Spec,
+    index: usize,
+    config: UnitConfig,
+    drop_path: DropPath,
+    vb: VarBuilder,
+) -> Result<Box<dyn Unit>> {
+    Ok(match spec.family {
+        Family::V1 => Box::new(Original::new(config, vb)?.with_drop_path(drop_path)),
+        Family::V2 => {
+            let unit = FullPreActivation::new(config, vb)?.with_drop_path(drop_path);
+            let shares = index == 0 && spec.first_unit == Split::AfterActivation;
+            Box::new(if shares { unit.with_split(Split::AfterActivation) } else { unit })
+        }
+    })
+}
+
+/// Records and runs one candle node on `x`.
+fn run(x: &Tensor, mode: Mode, record: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(x)?);
+    let output = record(&mut graph, input)?;
+    graph.finish(output)?.run(&[x], mode)
 }

@@ -137,6 +137,19 @@ impl Spec {
         units
     }
 
+    /// The parameter that scales each residual branch's end: the last norm's scale in v1, the last convolution in v2.
+    pub(crate) fn branch_ends(&self) -> impl Iterator<Item = String> {
+        let layers = match self.branch {
+            Branch::Basic => 2,
+            Branch::Bottleneck(_) => 3,
+        };
+        let last = match self.family {
+            Family::V1 => "bn",
+            Family::V2 => "conv",
+        };
+        self.units().into_iter().map(move |(unit, _)| format!("{unit}.{last}{layers}.weight"))
+    }
+
     /// Channels of the last feature map.
     pub fn features(&self) -> usize {
         self.stages.last().map_or(self.stem.outputs, |stage| stage.outputs)

@@ -68,6 +68,22 @@ pub struct Logits {
     pub logits: Vec<Vec<f64>>,
 }
 
+/// Logits of a network of timm's or transformers' on small pictures, its weights filled by the recipe.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// timm's name.
+    pub model: String,
+    /// Whose names the recipe was given.
+    pub dialect: String,
+    /// Shape of the input, `[n, 3, h, w]`.
+    pub input: [usize; 4],
+    /// A hash of all names and shapes, see `make_families.py`.
+    pub names: String,
+    /// `[n, classes]`.
+    pub logits: Vec<Vec<f64>>,
+}
+
 /// The input of a unit: the recipe's signed values of `name`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -124,6 +140,11 @@ pub struct Training {
 /// The logits of `name`, such as `cifar.resnet20_v1_a`.
 pub fn logits(name: &str) -> Logits {
     load(name)
+}
+
+/// A network of each family.
+pub fn families() -> Vec<Family> {
+    load("families")
 }
 
 /// Every unit.

@@ -53,6 +53,7 @@ fn dialect(arg: DialectArg) -> Dialect {
         DialectArg::Torchvision => Dialect::Torchvision,
         DialectArg::Timm => Dialect::Timm,
         DialectArg::Transformers => Dialect::Transformers,
+        DialectArg::Akamaster => Dialect::Akamaster,
     }
 }
 

@@ -20,6 +20,8 @@ struct Row {
     multiply_adds: u64,
     cifar10_error: Option<f64>,
     cifar100_error: Option<f64>,
+    /// How it differs from the papers' network.
+    departures: Vec<&'static str>,
 }
 
 pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
         Column::Right("multiply-adds"),
         Column::Right("CIFAR-10 error"),
         Column::Right("CIFAR-100 error"),
+        Column::Left("not as in the papers"),
     ]);
     let percent = |error: Option<f64>| error.map_or(String::new(), |error| format!("{error:.2} %"));
     for row in rows {
@@ -45,6 +48,7 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
             output::short(row.multiply_adds),
             percent(row.cifar10_error),
             percent(row.cifar100_error),
+            row.departures.join("; "),
         ]);
     }
     output::print_table(&table)?;
@@ -67,6 +71,7 @@ impl Row {
             multiply_adds: summary.multiply_adds,
             cifar10_error: published(&spec, "cifar10"),
             cifar100_error: published(&spec, "cifar100"),
+            departures: spec.departures(),
         })
     }
 }

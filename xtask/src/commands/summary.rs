@@ -38,7 +38,7 @@ pub(crate) fn run(args: &SummaryArgs) -> anyhow::Result<()> {
             input: summary.input,
             layers: summary.layers.iter().map(Layer::of).collect(),
         }),
-        Format::Text => print(&summary),
+        Format::Text => print(&summary, &spec.departures()),
     }
 }
 
@@ -49,7 +49,7 @@ impl<'a> Layer<'a> {
     }
 }
 
-fn print(summary: &summary::Summary) -> anyhow::Result<()> {
+fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> {
     let mut table = output::table([
         Column::Left("layer"),
         Column::Left("does"),
@@ -82,7 +82,11 @@ fn print(summary: &summary::Summary) -> anyhow::Result<()> {
         summary.model,
         output::short(parameters),
         output::short(multiply_adds)
-    ))
+    ))?;
+    if departures.is_empty() {
+        return Ok(());
+    }
+    output::line(&format!("not as in the papers: {}", departures.join("; ")))
 }
 
 /// `16x32x32`.

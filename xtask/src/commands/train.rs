@@ -79,6 +79,10 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
 /// Trains the run to its end, or until Ctrl-C.
 fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: Format) -> anyhow::Result<()> {
     let model = Net(Model::init(spec, recipe.train.seed)?);
+    let (height, width) = data.test.size();
+    if let Some(warning) = spec.stem_warning([height, width]) {
+        tracing::warn!("{warning}");
+    }
     let folder = run.folder().dir().to_owned();
     progress::line(&format!("run             {}", folder.display()));
     let options = Options {

@@ -5,19 +5,22 @@
 //! | native | this project's: torchvision's names for v1, timm's for v2 | read, written |
 //! | torchvision | `conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`, `fc` | read; written for v1 |
 //! | timm | v1 as torchvision; v2 `stem.conv`, `stages.0.blocks.0.norm1`, `downsample.conv`, `norm`, `head.fc` | read, written |
-//! | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read |
-//! | transformers | `resnet.embedder.embedder.convolution`, ... | recognised, refused |
+//! | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read; written for v1 for CIFAR |
+//! | transformers | `resnet.embedder.embedder.convolution`, `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`; without `resnet.` in a file of the backbone alone | read; written for v1 for ImageNet |
 //!
-//! A wrapper's prefix (`module.` of DataParallel, `_orig_mod.` of torch.compile) is taken off whatever the dialect, if
-//! all names have it.
+//! A wrapper's prefix (`module.` of DataParallel, `_orig_mod.` of torch.compile, `timm_model.` of transformers' wrapper of
+//! timm, `model.`) is taken off whatever the dialect, if all names have it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use resnet_blocks::{Norm, ShapeChange};
+
 use super::Error;
-use crate::spec::Family;
+use super::rename::rename;
+use crate::spec::{Family, Spec, StemLayers};
 
 /// What parameters are called in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,7 +58,7 @@ pub enum Choice {
 }
 
 /// What wrappers put before every name.
-static WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+static WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "timm_model.", "model."];
 
 /// One dialect.
 struct Row {
@@ -66,9 +69,15 @@ struct Row {
     signs: &'static [&'static str],
     /// ... unless a name starts with one of these.
     unless: &'static [&'static str],
-    /// Parts of a name between dots, theirs and ours.
-    parts: &'static [(&'static str, &'static str)],
+    /// What a file of a part of the network leaves out before its names.
+    implied: &'static str,
+    /// Beginnings of names, theirs and ours, as [`rename`] reads them.
+    places: &'static [(&'static str, &'static str)],
 }
+
+/// A dialect that calls everything as we do.
+const SAME: Row =
+    Row { dialect: Dialect::Native, word: "native", signs: &[""], unless: &[], implied: "", places: &[] };
 
 /// In the order in which they are looked for; the first one whose signs are there is it.
 static ROWS: [Row; 5] = [
@@ -77,24 +86,28 @@ static ROWS: [Row; 5] = [
         word: "transformers",
         signs: &["resnet.embedder.", "resnet.encoder.", "embedder.embedder."],
         unless: &[],
-        parts: &[],
+        implied: "resnet.",
+        places: &[
+            ("resnet.embedder.embedder.convolution", "conv1"),
+            ("resnet.embedder.embedder.normalization", "bn1"),
+            ("resnet.encoder.stages.{s}.layers.{u}.layer.{k}.convolution", "layer{s+1}.{u}.conv{k+1}"),
+            ("resnet.encoder.stages.{s}.layers.{u}.layer.{k}.normalization", "layer{s+1}.{u}.bn{k+1}"),
+            ("resnet.encoder.stages.{s}.layers.{u}.shortcut.convolution", "layer{s+1}.{u}.downsample.0"),
+            ("resnet.encoder.stages.{s}.layers.{u}.shortcut.normalization", "layer{s+1}.{u}.downsample.1"),
+            ("classifier.1", "fc"),
+        ],
     },
-    Row { dialect: Dialect::Timm, word: "timm", signs: &["stem.", "stages."], unless: &[], parts: &[] },
+    Row { dialect: Dialect::Timm, word: "timm", signs: &["stem.", "stages."], ..SAME },
     Row {
         dialect: Dialect::Akamaster,
         word: "akamaster",
         signs: &["linear."],
         unless: &["fc."],
-        parts: &[("linear", "fc"), ("shortcut", "downsample")],
+        places: &[("linear", "fc"), ("layer{s}.{u}.shortcut", "layer{s}.{u}.downsample")],
+        ..SAME
     },
-    Row {
-        dialect: Dialect::Torchvision,
-        word: "torchvision",
-        signs: &["layer1.", "conv1.", "fc."],
-        unless: &[],
-        parts: &[],
-    },
-    Row { dialect: Dialect::Native, word: "native", signs: &[""], unless: &[], parts: &[] },
+    Row { dialect: Dialect::Torchvision, word: "torchvision", signs: &["layer1.", "conv1.", "fc."], ..SAME },
+    SAME,
 ];
 
 impl Dialect {
@@ -121,29 +134,51 @@ impl Dialect {
 
     /// Our name for a parameter that this dialect calls `name`.
     fn native(self, name: &str) -> String {
-        let parts = self.row().parts;
-        let renamed = name.split('.').map(|part| match parts.iter().find(|(theirs, _)| *theirs == part) {
-            Some((_, ours)) => ours,
-            None => part,
-        });
-        renamed.collect::<Vec<_>>().join(".")
+        let Row { implied, places, .. } = self.row();
+        let known = |name: &str| places.iter().find_map(|(theirs, ours)| rename(name, theirs, ours));
+        known(name).or_else(|| known(&format!("{implied}{name}"))).unwrap_or_else(|| name.to_owned())
     }
 
-    /// Whether a network of `family`, called `model`, can be written with these names. Where it can, they are the
-    /// native ones.
+    /// This dialect's name for a parameter that we call `name`.
+    pub fn foreign(self, name: &str) -> String {
+        let places = self.row().places.iter();
+        let mut known = places.filter_map(|(theirs, ours)| rename(name, ours, theirs));
+        known.next().unwrap_or_else(|| name.to_owned())
+    }
+
+    /// Whether a network can be written with these names, so that those whose names they are can load it.
     ///
     /// # Errors
-    /// If this dialect has no names for such a network, or is only read.
-    pub fn check_export(self, family: Family, model: &str) -> Result<(), Error> {
-        let cause = match (self, family) {
-            (Dialect::Native | Dialect::Timm, _) | (Dialect::Torchvision, Family::V1) => return Ok(()),
-            (Dialect::Torchvision, Family::V2) => {
-                "torchvision has no pre-activation network, so it has no names for one; use native or timm"
+    /// If they have no such network.
+    pub fn check_export(self, spec: &Spec) -> Result<(), Error> {
+        let small = spec.stem.layers == StemLayers::Conv3x3;
+        let plain_v1 = spec.family == Family::V1
+            && !matches!(spec.stem.layers, StemLayers::Deep(_))
+            && spec.shape_change != ShapeChange::PooledProjection
+            && spec.norm == Norm::Batch;
+        let projects = spec.shape_change == ShapeChange::Projection;
+        let (writable, cause) = match self {
+            Dialect::Native | Dialect::Timm => (true, ""),
+            Dialect::Torchvision if spec.family == Family::V2 => (
+                false,
+                "torchvision has no pre-activation network, so it has no names for one; use native or timm",
+            ),
+            Dialect::Torchvision => (
+                plain_v1,
+                "torchvision has no network with such a stem, shortcut or norm; use native or timm",
+            ),
+            Dialect::Akamaster => {
+                (plain_v1 && small, "these names are of v1 networks for CIFAR; use native or timm")
             }
-            (Dialect::Akamaster, _) => "this dialect is only read; use native",
-            (Dialect::Transformers, _) => "this dialect is not written yet; use native",
+            Dialect::Transformers => (
+                plain_v1 && !small && projects,
+                "transformers has v1 networks with ImageNet's 7x7 stem only; use native or timm",
+            ),
         };
-        Err(Error::UnwrittenDialect { model: model.to_owned(), dialect: self, cause })
+        if writable {
+            return Ok(());
+        }
+        Err(Error::UnwrittenDialect { model: spec.name.clone(), dialect: self, cause })
     }
 }
 
@@ -184,9 +219,6 @@ pub(super) fn translate<T>(
         Some(dialect) => (dialect, Choice::Given),
         None => (Dialect::detect(plain), Choice::Detected),
     };
-    if dialect == Dialect::Transformers {
-        return Err(Error::UnreadDialect { path: path.to_owned(), dialect });
-    }
     let mut native: BTreeMap<String, (String, T)> = BTreeMap::new();
     for (name, tensor) in tensors {
         let ours = dialect.native(&name[prefix.len()..]);
@@ -259,8 +291,11 @@ mod tests {
             Ok((_, naming)) if naming.dialect == *expected => Ok(()),
             other => Err(format!("{other:?}")),
         });
-        let hugging = names(&["resnet.embedder.embedder.convolution.weight"]);
-        assert!(matches!(hugging, Err(Error::UnreadDialect { .. })));
+        let hugging = ["resnet.embedder.embedder.normalization.bias", "embedder.embedder.normalization.bias"];
+        for name in hugging {
+            let (ours, naming) = names(&[name]).unwrap();
+            assert_eq!((ours[0].as_str(), naming.dialect), ("bn1.bias", Dialect::Transformers));
+        }
     }
 
     #[test]
@@ -272,10 +307,20 @@ mod tests {
 
     #[test]
     fn exports_that_have_names() {
-        let can = |dialect: Dialect, family| dialect.check_export(family, "resnet20").is_ok();
-        let v1: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| can(*dialect, Family::V1)).collect();
-        let v2: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| can(*dialect, Family::V2)).collect();
-        assert_eq!(v1, [Dialect::Native, Dialect::Torchvision, Dialect::Timm]);
-        assert_eq!(v2, [Dialect::Native, Dialect::Timm]);
+        use Dialect::{Akamaster, Native, Timm, Torchvision, Transformers};
+        let rows: [(&str, &[Dialect]); 6] = [
+            ("resnet20-v1", &[Native, Torchvision, Timm, Akamaster]),
+            ("resnet20-v2", &[Native, Timm]),
+            ("resnet50", &[Native, Torchvision, Timm, Transformers]),
+            ("resnet50d", &[Native, Timm]),
+            ("resnet50_gn", &[Native, Timm]),
+            ("resnetv2_50x1_bit", &[Native, Timm]),
+        ];
+        resnet_testing::table::run(&rows, |(name, expected)| {
+            let spec = crate::registry::find(name, 10).map_err(|error| error.to_string())?;
+            let can = |dialect: &Dialect| dialect.check_export(&spec).is_ok();
+            let found: Vec<_> = Dialect::ALL.into_iter().filter(can).collect();
+            if found == *expected { Ok(()) } else { Err(format!("{found:?}")) }
+        });
     }
 }

@@ -85,14 +85,6 @@ pub enum Error {
         /// The dialect.
         dialect: Dialect,
     },
-    /// A dialect whose networks can't be loaded.
-    #[error("{} has {dialect} names, which are not read yet; convert them to torchvision's", path.display())]
-    UnreadDialect {
-        /// The file.
-        path: PathBuf,
-        /// The dialect.
-        dialect: Dialect,
-    },
     /// A dialect that can't be written.
     #[error("cannot export {model} with {dialect} names: {cause}")]
     UnwrittenDialect {

@@ -2,47 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use resnet_blocks::{Branch, ShapeChange};
-
 use super::error::clip;
+use super::outline::Outline;
 use super::{Checkpoint, Error};
 use crate::registry;
-use crate::spec::{Family, Spec};
+use crate::spec::{Family, Spec, StemLayers};
 
 /// What the parameters of a family are called.
-struct Landmarks {
-    family: Family,
-    stem: &'static str,
+pub(super) struct Landmarks {
+    pub(super) family: Family,
+    /// The stem's one convolution, or its three.
+    pub(super) stem: [&'static str; 4],
     head: &'static str,
     /// What stands before a unit's number in the first, second, ... stage.
-    stages: [&'static str; 4],
+    pub(super) stages: [&'static str; 4],
 }
 
 static LANDMARKS: [Landmarks; 2] = [
     Landmarks {
         family: Family::V1,
-        stem: "conv1.weight",
+        stem: ["conv1.weight", "conv1.0.weight", "conv1.3.weight", "conv1.6.weight"],
         head: "fc.weight",
         stages: ["layer1.", "layer2.", "layer3.", "layer4."],
     },
     Landmarks {
         family: Family::V2,
-        stem: "stem.conv.weight",
+        stem: ["stem.conv.weight", "stem.conv1.weight", "stem.conv2.weight", "stem.conv3.weight"],
         head: "head.fc.weight",
         stages: ["stages.0.blocks.", "stages.1.blocks.", "stages.2.blocks.", "stages.3.blocks."],
     },
 ];
 
-/// What may be added to a registry name of one depth.
-static SUFFIXES: [&str; 9] =
-    ["", "-a", "-b", "-basic", "-bottleneck", "-basic-a", "-basic-b", "-bottleneck-a", "-bottleneck-b"];
-
 impl Checkpoint {
-    /// The network that the file belongs to: the one that its metadata names, or else the CIFAR network with such
+    /// The network that the file belongs to: the one that its metadata names, or else the one of the registry with such
     /// names and shapes. Whether everything fits is seen by [`Checkpoint::load_into`].
     ///
     /// # Errors
-    /// If the metadata is faulty or names an unknown network, or the names are those of no CIFAR network.
+    /// If the metadata is faulty or names an unknown network, or the names are those of no network here.
     pub fn infer_spec(&self) -> Result<Spec, Error> {
         let metadata = self.metadata()?;
         let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
@@ -76,56 +72,31 @@ impl Checkpoint {
         }
     }
 
-    /// The CIFAR network with these names and shapes, or why there is none.
+    /// The network with these names and shapes, or why there is none. What they can't tell (a stride's place, the
+    /// dialect's word for a network) is as in the network that the registry names first.
     pub(super) fn spec_of_names(&self) -> Result<Spec, String> {
         let landmarks = self.landmarks()?;
-        let stem = self.tensors.get(landmarks.stem).map(|array| array.shape.as_slice());
-        match stem {
-            Some([16, 3, 3, 3]) => {}
-            Some(other) => {
-                let (stem, other) = (landmarks.stem, clip(&format!("{other:?}"), 60));
-                return Err(format!("{stem} is {other}, and the networks here have [16, 3, 3, 3]"));
-            }
-            None => return Err(format!("it has no {}", landmarks.stem)),
-        }
-        let mut stages = vec![];
-        for (index, prefix) in landmarks.stages.iter().enumerate() {
-            stages.push(self.units(prefix).map_err(|gap| format!("stage {} lacks unit {gap}", index + 1))?);
-        }
-        let units = stages[0];
-        if stages != [units, units, units, 0] || units == 0 {
-            return Err(format!(
-                "its stages have {stages:?} units, and the networks here have three equal stages"
-            ));
-        }
+        let outline = Outline::of(self, landmarks)?;
         let classes = self.classes(landmarks)?;
-        let bottleneck = self.has(&format!("{}0.conv3.weight", landmarks.stages[0]));
-        let projects =
-            |stage: &&str| self.tensors.keys().any(|name| name.starts_with(&format!("{stage}0.downsample.")));
-        let shape_change = if landmarks.stages.iter().any(projects) {
-            ShapeChange::Projection
+        let candidates = if outline.stem == StemLayers::Conv3x3 {
+            outline.cifar_names()
         } else {
-            ShapeChange::ZeroPadding
+            registry::imagenet_names().map(str::to_owned).collect()
         };
-        let depth = units * if bottleneck { 9 } else { 6 } + 2;
-        let family = match landmarks.family {
-            Family::V1 => "v1",
-            Family::V2 => "v2",
-        };
-        // The registry knows which combination a plain name stands for.
-        let mut found = SUFFIXES
-            .iter()
-            .filter_map(|suffix| registry::find(&format!("resnet{depth}-{family}{suffix}"), classes).ok());
-        let is_it = |spec: &Spec| {
-            let three_layers = matches!(spec.branch, Branch::Bottleneck(_));
-            three_layers == bottleneck && spec.shape_change == shape_change
-        };
-        let depth_too_large = || format!("a network of {depth} layers is not in the registry");
-        found.find(is_it).ok_or_else(depth_too_large)
+        let mut found = candidates.iter().filter_map(|name| registry::find(name, classes).ok());
+        found.find(|spec| outline == Outline::of_spec(spec)).ok_or_else(|| {
+            format!(
+                "its names and shapes are those of no network in the registry (stages of {:?} units, {} channels after the \
+                 first)",
+                outline.units, outline.outputs
+            )
+        })
     }
 
     fn landmarks(&self) -> Result<&'static Landmarks, String> {
-        let hits = |landmarks: &&Landmarks| self.has(landmarks.stem) || self.has(landmarks.head);
+        let hits = |landmarks: &&Landmarks| {
+            self.has(landmarks.head) || landmarks.stem.iter().any(|name| self.has(name))
+        };
         let unknown = || {
             let names: Vec<&String> = self.tensors.keys().collect();
             if names.is_empty() {
@@ -140,7 +111,7 @@ impl Checkpoint {
         LANDMARKS.iter().find(hits).ok_or_else(unknown)
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
@@ -162,7 +133,7 @@ impl Checkpoint {
 
     /// How many units a stage has, or the first number that is left out. A claim like `layer1.999999999` must not
     /// make a deep network: as many units as numbers.
-    fn units(&self, prefix: &str) -> Result<usize, usize> {
+    pub(super) fn units(&self, prefix: &str) -> Result<usize, usize> {
         let numbers: BTreeSet<usize> = self
             .tensors
             .keys()

@@ -15,6 +15,17 @@ pub struct Policy {
     pub unexpected: Rule,
     /// Tensors of another shape; allowed, the parameters stay as they are. So a network gets a new head.
     pub reshaped: Rule,
+    /// The last layer.
+    pub head: HeadRule,
+}
+
+/// What becomes of the last layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadRule {
+    /// It is loaded like all layers.
+    Load,
+    /// It stays as it is, whatever the file has: for other classes.
+    Keep,
 }
 
 /// Whether a difference is an error.
@@ -28,8 +39,14 @@ pub enum Rule {
 
 impl Policy {
     /// Everything must fit.
-    pub const STRICT: Policy =
-        Policy { missing: Rule::Refuse, unexpected: Rule::Refuse, reshaped: Rule::Refuse };
+    pub const STRICT: Policy = Policy {
+        missing: Rule::Refuse,
+        unexpected: Rule::Refuse,
+        reshaped: Rule::Refuse,
+        head: HeadRule::Load,
+    };
+    /// Everything but the head must fit, and the head stays fresh: to fine-tune a network on other classes.
+    pub const NEW_HEAD: Policy = Policy { head: HeadRule::Keep, ..Policy::STRICT };
     /// Every name must fit; parameters of another shape, such as those of a head for other classes, stay as they are.
     pub const RESHAPED: Policy = Policy { reshaped: Rule::Allow, ..Policy::STRICT };
 }
@@ -47,7 +64,10 @@ impl Checkpoint {
     /// # Errors
     /// If names or shapes differ where `policy` doesn't allow it; the model is then as it was.
     pub fn load_into(&self, model: &Model, policy: Policy) -> Result<Report, Error> {
-        let report = self.compare(model);
+        let mut report = self.compare(model);
+        if policy.head == HeadRule::Keep {
+            self.set_head_aside(model, &mut report);
+        }
         let fits = policy.missing.permits(&report.missing)
             && policy.unexpected.permits(&report.unexpected)
             && policy.reshaped.permits(&report.reshaped);
@@ -56,7 +76,7 @@ impl Checkpoint {
         }
         let failed = |cause| Error::Candle { path: self.path.clone(), cause };
         // What can fail comes first: after it, setting variables can't.
-        let values = self.values(model).map_err(failed)?;
+        let values = self.values(model, &report.kept_head).map_err(failed)?;
         for (variable, tensor) in values {
             variable.set(&tensor).map_err(failed)?;
         }
@@ -73,7 +93,7 @@ impl Checkpoint {
         for (name, array) in &self.tensors {
             match variables.get(name) {
                 None => unexpected.push(name.as_str()),
-                Some(variable) if variable.dims() != array.shape => {
+                Some(variable) if !same_shape(variable.dims(), &array.shape) => {
                     let (file, model) = (array.shape.clone(), variable.dims().to_vec());
                     reshaped.push(Reshaped { name: name.clone(), file, model });
                 }
@@ -88,17 +108,35 @@ impl Checkpoint {
             unexpected: strays(unexpected, &missing, variables.keys().map(String::as_str)),
             missing,
             reshaped,
+            kept_head: vec![],
             converted: self.converted.clone(),
             ignored: self.ignored,
             non_finite: self.non_finite.clone(),
         }
     }
 
-    /// The values of those tensors that fit, as their variables want them.
-    fn values<'a>(&self, model: &'a Model) -> candle_core::Result<Vec<(&'a Var, Tensor)>> {
-        let variables = model.variables().iter();
+    /// Takes the head's parameters out of a comparison's lists.
+    fn set_head_aside(&self, model: &Model, report: &mut Report) {
+        let head = format!("{}.", model.spec().family.head());
+        let names = model.variables().keys().filter(|name| name.starts_with(&head));
+        report.kept_head = names.cloned().collect();
+        let of_head = |name: &String| report.kept_head.contains(name);
+        let there = report.kept_head.iter().filter(|name| self.tensors.contains_key(*name)).count();
+        let reshaped = report.reshaped.iter().filter(|other| of_head(&other.name)).count();
+        report.matched -= there - reshaped;
+        report.missing.retain(|name| !of_head(name));
+        report.reshaped.retain(|other| !of_head(&other.name));
+    }
+
+    /// The values of those tensors that fit, but for the head that is kept, as their variables want them.
+    fn values<'a>(
+        &self,
+        model: &'a Model,
+        kept_head: &[String],
+    ) -> candle_core::Result<Vec<(&'a Var, Tensor)>> {
+        let variables = model.variables().iter().filter(|(name, _)| !kept_head.contains(name));
         let pairs = variables.filter_map(|(name, variable)| Some((variable, self.tensors.get(name)?)));
-        let fitting = pairs.filter(|(variable, array)| variable.dims() == array.shape);
+        let fitting = pairs.filter(|(variable, array)| same_shape(variable.dims(), &array.shape));
         let tensor = |(variable, array): (&'a Var, &super::Array)| {
             let tensor = Tensor::from_slice(&array.values, variable.dims(), variable.device())?;
             Ok((variable, tensor.to_dtype(variable.dtype())?))
@@ -109,8 +147,26 @@ impl Checkpoint {
     /// What the file's names and shapes belong to, if it is not the model.
     fn other_network(&self, model: &Model) -> Option<String> {
         let found = self.spec_of_names().ok()?;
-        let same = crate::Spec { name: model.spec().name.clone(), ..found.clone() };
+        // What names and shapes can't tell is taken to be as in the model.
+        let same = crate::Spec {
+            name: model.spec().name.clone(),
+            branch: if found.branch.expansion() == model.spec().branch.expansion() {
+                model.spec().branch
+            } else {
+                found.branch
+            },
+            first_unit: model.spec().first_unit,
+            head: model.spec().head,
+            ..found.clone()
+        };
         let classes = if found.classes == 1 { "class" } else { "classes" };
         (same != *model.spec()).then(|| format!("{} with {} {classes}", found.name, found.classes))
     }
+}
+
+/// Whether shapes are the same but for ones at their ends: a matrix `[classes, features]` is a 1x1 convolution's
+/// `[classes, features, 1, 1]`.
+fn same_shape(a: &[usize], b: &[usize]) -> bool {
+    let core = |shape: &[usize]| shape.iter().rposition(|&size| size != 1).map_or(0, |last| last + 1);
+    a[..core(a)] == b[..core(b)]
 }

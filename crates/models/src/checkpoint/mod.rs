@@ -24,6 +24,8 @@ mod file;
 mod infer;
 mod load;
 mod metadata;
+mod outline;
+mod rename;
 mod report;
 mod save;
 
@@ -33,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 pub use dialect::{Choice, Dialect, Naming};
 pub use error::Error;
-pub use load::{Policy, Rule};
+pub use load::{HeadRule, Policy, Rule};
 pub use metadata::{Fault, Interpolation, Metadata, Preprocessing};
 pub use report::{Report, Reshaped, Stray};
 pub use save::{Saved, export, save};

@@ -24,6 +24,8 @@ pub struct Report {
     pub unexpected: Vec<Stray>,
     /// Tensors whose shapes differ.
     pub reshaped: Vec<Reshaped>,
+    /// Parameters of the head that were left as they were, because the policy says so.
+    pub kept_head: Vec<String>,
     /// Tensors of the file that were not f32.
     pub converted: Converted,
     /// Tensors of the file that no network needs.
@@ -111,6 +113,7 @@ impl fmt::Display for Report {
             self.reshaped.len(),
             list(self.reshaped.len(), &self.reshaped),
         )?;
+        line("new head, kept as it was", self.kept_head.len(), self.kept_head.join(", "))?;
         let converted: Vec<String> =
             self.converted.iter().map(|(from, count)| conversion(*from, *count)).collect();
         line("converted to f32", converted.len(), converted.join(", "))?;

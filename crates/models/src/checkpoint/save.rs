@@ -46,8 +46,9 @@ pub struct Saved {
 /// # Errors
 /// If the dialect has no names for the network, or as [`save`].
 pub fn export(path: &Path, model: &Model, metadata: &Metadata, dialect: Dialect) -> Result<Saved, Error> {
-    dialect.check_export(model.spec().family, &model.spec().name)?;
-    save(path, model.variables(), metadata)
+    dialect.check_export(model.spec())?;
+    let renamed = model.variables().iter().map(|(name, variable)| (dialect.foreign(name), variable.clone()));
+    save(path, &renamed.collect(), metadata)
 }
 
 /// Writes variables under the names they have: temporary file in the same folder, fsync, rename.

@@ -162,6 +162,16 @@ pub fn usual_classes(name: &str) -> usize {
     imagenet::usual_classes(name).unwrap_or(10)
 }
 
+/// The listed names of ImageNet networks, timm's before the papers'.
+pub(crate) fn imagenet_names() -> impl Iterator<Item = &'static str> {
+    let of = |papers: bool| {
+        NAMES.iter().copied().filter(move |name| {
+            name.ends_with("-imagenet") == papers && (papers || imagenet::find(name, 1).is_ok())
+        })
+    };
+    of(false).chain(of(true))
+}
+
 fn unknown(name: &str) -> Error {
     Error::Unknown { name: name.to_owned(), nearest: nearest(name).to_owned() }
 }

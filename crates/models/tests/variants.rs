@@ -1,0 +1,145 @@
+//! Options of a model, features, and new heads.
+
+use candle_core::{Device, Tensor};
+use resnet_models::checkpoint::{self, Metadata, Policy};
+use resnet_models::{BranchEnd, Model, Options, registry};
+use resnet_ops::Mode;
+use resnet_testing::{recipe, table};
+
+fn images(n: usize, size: usize) -> Tensor {
+    Tensor::from_vec(recipe::batch(n, size, size), (n, 3, size, size), &Device::Cpu).expect("pictures")
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("floats")
+}
+
+#[test]
+fn branches_that_end_with_zero_leave_the_shortcut() -> candle_core::Result<()> {
+    for (name, zeros) in [("resnet20-v1", 9), ("resnet29-v1", 9), ("resnet20-v2", 9), ("resnetv2_18", 8)] {
+        let spec = registry::find(name, 10).expect("a name");
+        let options = Options { branch_end: BranchEnd::Zero, ..Options::default() };
+        let model = Model::with_options(&spec, &options)?;
+        let usual = Model::init(&spec, 0)?;
+        let zeroed = |model: &Model| {
+            let weights = model.variables().iter().filter(|(name, _)| name.ends_with(".weight"));
+            weights.filter(|(_, variable)| values(variable).iter().all(|v| *v == 0.0)).count()
+        };
+        assert_eq!((zeroed(&model), zeroed(&usual)), (zeros, 0), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn stochastic_depth_changes_training_and_not_evaluation() -> candle_core::Result<()> {
+    for name in ["resnet20-v1", "resnet20-v2"] {
+        let spec = registry::find(name, 10).expect("a name");
+        let plain = Model::init(&spec, 3)?;
+        let options = Options { seed: 3, stochastic_depth: 0.5, ..Options::default() };
+        let [random, again] = [Model::with_options(&spec, &options)?, Model::with_options(&spec, &options)?];
+        let x = images(8, 16);
+        assert_eq!(values(&plain.forward(&x, Mode::Eval)?), values(&random.forward(&x, Mode::Eval)?));
+        let first = values(&random.forward(&x, Mode::Train)?);
+        assert_ne!(first, values(&plain.forward(&x, Mode::Train)?));
+        assert_eq!(first, values(&again.forward(&x, Mode::Train)?), "{name}: the same seed, other draws");
+        let second = values(&random.forward(&x, Mode::Train)?);
+        assert_ne!(first, second);
+        assert_eq!(random.network().drawn_steps(), 2);
+        again.network().set_drawn_steps(1);
+        assert_eq!(second, values(&again.forward(&x, Mode::Train)?));
+        assert!(Model::with_options(&spec, &Options { stochastic_depth: 1.0, ..options }).is_err());
+    }
+    Ok(())
+}
+
+#[test]
+fn features_lead_to_the_logits() {
+    let rows: [(&str, usize, [usize; 4]); 4] = [
+        ("resnet20-v1", 32, [16, 32, 64, 0]),
+        ("resnet29-v2", 32, [64, 128, 256, 0]),
+        ("resnet18d", 64, [64, 128, 256, 512]),
+        ("resnetv2_18", 64, [64, 128, 256, 512]),
+    ];
+    table::run(&rows, |(name, size, channels)| {
+        let check = || -> candle_core::Result<()> {
+            let spec = registry::find(name, 10).expect("a name");
+            let model = Model::init(&spec, 0)?;
+            let (x, network) = (images(2, *size), model.network());
+            let stages = network.forward_stages(&x, Mode::Eval)?;
+            let found: Vec<usize> = stages.iter().map(|stage| stage.dims()[1]).collect();
+            assert_eq!(found, channels[..spec.stages.len()]);
+            let features = network.forward_features(&x, Mode::Eval)?;
+            assert_eq!(features.dims(), stages.last().expect("stages").dims());
+            // v1 has nothing after its last stage.
+            if model.variables().contains_key("bn1.weight") {
+                assert_eq!(values(&features), values(stages.last().expect("stages")));
+            }
+            let head = if spec.name.contains("v2") { "head.fc" } else { "fc" };
+            let variable = |end: &str| &model.variables()[&format!("{head}.{end}")];
+            let weight = variable("weight").flatten_from(1)?;
+            let by_hand = features.mean((2, 3))?.matmul(&weight.t()?)?.broadcast_add(variable("bias"))?;
+            let (logits, by_hand) = (values(&model.forward(&x, Mode::Eval)?), values(&by_hand));
+            let by_hand: Vec<f64> = by_hand.into_iter().map(f64::from).collect();
+            assert!(resnet_testing::max_relative_to_norm(&logits, &by_hand) < 1e-5, "{name}");
+            Ok(())
+        };
+        check().map_err(|error| error.to_string())
+    });
+}
+
+#[test]
+fn gradients_flow_through_features() -> candle_core::Result<()> {
+    let model = Model::init(&registry::find("resnet18", 10).expect("a name"), 0)?;
+    let stages = model.network().forward_stages(&images(2, 64), Mode::Train)?;
+    let gradients = (stages[1].sqr()?.mean_all()? + stages[3].sqr()?.mean_all()?)?.backward()?;
+    for name in ["conv1.weight", "layer2.0.downsample.0.weight", "layer4.1.conv2.weight"] {
+        let gradient = gradients.get(&model.variables()[name]).expect(name);
+        assert!(values(gradient).iter().any(|value| *value != 0.0), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_new_head_loads_everything_else() {
+    for (name, dropped) in [("resnetv2_18", ""), ("resnet18", ""), ("resnet18", "fc.")] {
+        let [from, into] = [(1000, 1), (7, 2)].map(|(classes, seed)| {
+            Model::init(&registry::find(name, classes).expect("a name"), seed).expect("a model")
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("net.safetensors");
+        let kept =
+            from.variables().iter().filter(|(name, _)| dropped.is_empty() || !name.starts_with(dropped));
+        let kept = kept.map(|(name, variable)| (name.clone(), variable.clone())).collect();
+        checkpoint::save(&file, &kept, &Metadata::default()).expect("it is written");
+        let read = checkpoint::read(&file).expect("it is read");
+        assert!(read.load_into(&into, Policy::STRICT).is_err());
+
+        let head = if name == "resnet18" { "fc." } else { "head.fc." };
+        let before = values(&into.variables()[&format!("{head}weight")]);
+        let report = read.load_into(&into, Policy::NEW_HEAD).expect("all but the head fits");
+        assert_eq!(report.kept_head, [format!("{head}bias"), format!("{head}weight")]);
+        assert_eq!(report.matched, into.variables().len() - 2);
+        assert!(report.to_string().contains("new head, kept as it was: "), "{report}");
+        assert_eq!(values(&into.variables()[&format!("{head}weight")]), before);
+        for (name, variable) in into.variables().iter().filter(|(name, _)| !name.starts_with(head)) {
+            assert_eq!(values(variable), values(&from.variables()[name]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_same_head_as_a_matrix_and_as_a_convolution() {
+    let model =
+        |seed| Model::init(&registry::find("resnetv2_18", 7).expect("a name"), seed).expect("a model");
+    let (from, into) = (model(1), model(2));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("net.safetensors");
+    let mut variables = from.variables().clone();
+    let flat = variables["head.fc.weight"].flatten_from(1).expect("a matrix");
+    variables.insert("head.fc.weight".to_owned(), candle_core::Var::from_tensor(&flat).expect("a variable"));
+    checkpoint::save(&file, &variables, &Metadata::default()).expect("it is written");
+    let read = checkpoint::read(&file).expect("it is read");
+    assert_eq!(read.infer_spec().expect("it is known"), *into.spec());
+    read.load_into(&into, Policy::STRICT).expect("it fits");
+    assert_eq!(values(&into.variables()["head.fc.weight"]), values(&flat));
+}

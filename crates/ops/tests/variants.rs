@@ -1,0 +1,177 @@
+//! What the papers' networks don't use and their variants do: group norm, standardised filters, halving, pooling with
+//! zeros, stochastic depth. Outputs and gradients against the f64 reference, through candle's `backward`.
+
+// Batch norm's helpers are for other tests.
+#[allow(dead_code)]
+mod common;
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::VarBuilder;
+use common::{gradient, near, pull_back, tensor, values, variable};
+use resnet_ops::{
+    Conv2d, ConvConfig, DropPath, Graph, GroupNorm, Mode, Shape, conv2d, group_norm, halve, max_pool_zeros,
+    standardise_weight,
+};
+use resnet_reference as reference;
+use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
+use resnet_testing::table;
+
+const TOLERANCE: f64 = 2e-5;
+
+fn image(tensor: &Tensor) -> Image {
+    let (n, c, h, w) = tensor.dims4().expect("[N, C, H, W]");
+    Image { n, h, w, c }
+}
+
+fn nhwc(tensor: &Tensor) -> Vec<f64> {
+    nchw_to_nhwc(&to_f64(&values(tensor)), &image(tensor))
+}
+
+fn row(check: impl FnOnce() -> Result<std::result::Result<(), String>>) -> std::result::Result<(), String> {
+    check().map_err(|e| e.to_string())?
+}
+
+/// The output and the input's gradient of a function of one map.
+fn pools(
+    run: fn(&Tensor) -> Result<Tensor>,
+    forward: fn(&[f64], &Image) -> Vec<f64>,
+    backward: fn(&[f64], &[f64], &Image) -> Vec<f64>,
+) {
+    table::run(&[[1, 1, 2, 2], [2, 3, 7, 5], [1, 17, 6, 8], [2, 8, 9, 9]], |dims| {
+        row(|| {
+            let x = variable(1, dims);
+            let y = run(&x)?;
+            let dy = tensor(2, y.dims());
+            let (x64, shape) = (nhwc(&x), image(&x));
+            let found = pull_back(&y, &dy)?;
+            let dx = nhwc_to_nchw(&backward(&x64, &nhwc(&dy), &shape), &shape);
+            let expected = nhwc_to_nchw(&forward(&x64, &shape), &image(&y));
+            Ok(near("y", &y, y.dims(), &expected, TOLERANCE)
+                .and_then(|()| near("dx", gradient(&found, &x), x.dims(), &dx, TOLERANCE)))
+        })
+    });
+}
+
+#[test]
+fn halving() {
+    pools(halve, reference::halve, |_, dy, shape| reference::halve_backward(dy, shape));
+}
+
+#[test]
+fn a_maximum_among_zeros() {
+    fn pool(input: &Image) -> reference::Pool {
+        reference::Pool { input: *input, kernel: 3, stride: 2, padding: 1 }
+    }
+    pools(
+        |x| max_pool_zeros(x, 3, 2, 1),
+        |x, shape| reference::max_pool_zeros(x, &pool(shape)),
+        |x, dy, shape| reference::max_pool_zeros_backward(x, dy, &pool(shape)),
+    );
+}
+
+/// A builder over named variables.
+fn builder(variables: &[(&str, &Var)]) -> VarBuilder<'static> {
+    let tensors: HashMap<String, Tensor> =
+        variables.iter().map(|(name, var)| ((*name).to_owned(), var.as_tensor().clone())).collect();
+    VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
+}
+
+#[test]
+fn group_norms() {
+    table::run(&[([2, 6, 5, 7], 3), ([1, 64, 4, 4], 32), ([3, 9, 8, 3], 1)], |(dims, groups)| {
+        row(|| {
+            let (x, weight, bias) = (variable(1, dims), variable(2, &[dims[1]]), variable(3, &[dims[1]]));
+            let norm = GroupNorm::new(dims[1], *groups, builder(&[("weight", &weight), ("bias", &bias)]))?;
+            let y = group_norm(&x, &norm)?;
+            let dy = tensor(4, dims);
+            let found = pull_back(&y, &dy)?;
+            let shape = image(&x);
+            let groups = reference::Groups {
+                n: shape.n,
+                pixels: shape.h * shape.w,
+                channels: shape.c,
+                groups: *groups,
+            };
+            let (x64, w64, b64) = (nhwc(&x), to_f64(&values(&weight)), to_f64(&values(&bias)));
+            let expected = reference::group_norm(&x64, &groups, &w64, &b64, 1e-5);
+            let gradients = reference::group_norm_backward(&x64, &groups, &w64, &nhwc(&dy), 1e-5);
+            let nchw = |values: &[f64]| nhwc_to_nchw(values, &shape);
+            let (dw, db) = (gradient(&found, &weight), gradient(&found, &bias));
+            Ok(near("y", &y, dims, &nchw(&expected), TOLERANCE)
+                .and_then(|()| near("dx", gradient(&found, &x), dims, &nchw(&gradients.dx), TOLERANCE))
+                .and_then(|()| near("dweight", dw, &[dims[1]], &gradients.dgamma, TOLERANCE))
+                .and_then(|()| near("dbias", db, &[dims[1]], &gradients.dbeta, TOLERANCE)))
+        })
+    });
+}
+
+#[test]
+fn standardised_filters() -> Result<()> {
+    let (weight, x) = (variable(1, &[5, 3, 3, 3]), variable(2, &[2, 3, 6, 6]));
+    let standardised = standardise_weight(&weight, 1e-8)?;
+    let dy = tensor(3, &[5, 3, 3, 3]);
+    let found = pull_back(&standardised, &dy)?;
+    let (w64, dy64) = (to_f64(&values(&weight)), to_f64(&values(&dy)));
+    near("filters", &standardised, &[5, 3, 3, 3], &reference::standardise(&w64, 5, 1e-8), TOLERANCE).unwrap();
+    let dw = reference::standardise_backward(&w64, 5, 1e-8, &dy64);
+    near("dw", gradient(&found, &weight), &[5, 3, 3, 3], &dw, TOLERANCE).unwrap();
+
+    // Inside a graph they are what the convolution sees, in training and evaluation, and the gradient is the variable's.
+    let conv = Conv2d::new(3, 5, ConvConfig::same(3, 1), builder(&[("weight", &weight)]))?;
+    let conv = conv.with_standardised_weight(1e-8);
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(&x)?);
+    let output = conv.record(&mut graph, input)?;
+    let plan = graph.finish(output)?;
+    let expected = conv2d(&x, &standardise_weight(&weight, 1e-8)?, 1, 1)?;
+    for mode in [Mode::Train, Mode::Eval] {
+        let y = plan.run(&[&x], mode)?;
+        assert_eq!(values(&y), values(&expected));
+    }
+    let dy = tensor(4, expected.dims());
+    let (found, expected) = (pull_back(&plan.run(&[&x], Mode::Train)?, &dy)?, pull_back(&expected, &dy)?);
+    assert_eq!(values(gradient(&found, &weight)), values(gradient(&expected, &weight)));
+    Ok(())
+}
+
+/// One run of a branch under stochastic depth: the factor of each picture.
+fn factors(drop_path: &DropPath, images: usize, mode: Mode) -> Result<Vec<f32>> {
+    let x = Var::ones((images, 2, 3, 3), DType::F32, &Device::Cpu)?;
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(&x)?);
+    let output = drop_path.record(&mut graph, input)?;
+    let y = graph.finish(output)?.run(&[&x], mode)?;
+    // What is multiplied by a factor has a gradient of it.
+    let found = y.sum_all()?.backward()?;
+    let dx = gradient(&found, &x).clone();
+    assert_eq!(values(&dx), values(&y));
+    y.narrow(1, 0, 1)?.narrow(2, 0, 1)?.narrow(3, 0, 1)?.flatten_all()?.to_vec1()
+}
+
+#[test]
+fn stochastic_depth_drops_whole_pictures_and_keeps_the_mean() -> Result<()> {
+    let drop_path = DropPath::new(0.25, 7)?;
+    let drawn = factors(&drop_path, 4000, Mode::Train)?;
+    assert!(drawn.iter().all(|factor| *factor == 0.0 || (factor - 4.0 / 3.0).abs() < 1e-6));
+    let mean = drawn.iter().sum::<f32>() / 4000.0;
+    assert!((mean - 1.0).abs() < 0.03, "{mean}");
+    assert_eq!(factors(&drop_path, 9, Mode::Eval)?, [1.0; 9]);
+    Ok(())
+}
+
+#[test]
+fn stochastic_depth_draws_anew_each_step_and_the_same_after_an_interruption() -> Result<()> {
+    let draws = |key, from: u64| -> Result<Vec<Vec<f32>>> {
+        let drop_path = DropPath::new(0.5, key)?;
+        drop_path.set_steps(from);
+        (0..3).map(|_| factors(&drop_path, 64, Mode::Train)).collect()
+    };
+    let (whole, resumed) = (draws(1, 0)?, draws(1, 2)?);
+    assert_eq!(whole[2], resumed[0]);
+    assert_ne!(whole[0], whole[1]);
+    assert_ne!(whole, draws(2, 0)?);
+    assert!(DropPath::new(1.0, 0).is_err() && DropPath::new(f64::NAN, 0).is_err());
+    Ok(())
+}
