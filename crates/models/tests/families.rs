@@ -17,11 +17,14 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn logits(model: &Model, family: &Family) -> Result<Vec<f32>, String> {
+/// As in training's own evaluation, and with everything folded for inference.
+fn logits(model: &Model, family: &Family) -> Result<[Vec<f32>; 2], String> {
     let [n, c, h, w] = family.input;
     let images = Tensor::from_vec(recipe::batch(n, h, w), (n, c, h, w), &Device::Cpu).map_err(text)?;
-    let logits = model.forward(&images, Mode::Eval).map_err(text)?;
-    logits.flatten_all().and_then(|logits| logits.to_vec1()).map_err(text)
+    let plain = model.forward(&images, Mode::Eval).map_err(text)?;
+    let folded = model.network().for_inference().logits(&images).map_err(text)?;
+    let values = |logits: Tensor| logits.flatten_all().and_then(|logits| logits.to_vec1()).map_err(text);
+    Ok([values(plain)?, values(folded)?])
 }
 
 fn check(family: &Family) -> Result<(), String> {
@@ -56,10 +59,15 @@ fn check(family: &Family) -> Result<(), String> {
         return Err(format!("the file looks like {found:?}"));
     }
     read.load_into(&outline, Policy::STRICT).map_err(text)?;
-    let error = max_relative_to_norm(&logits(&outline, family)?, &family.logits.concat());
-    eprintln!("{} ({dialect}): {error:.2e} of the logits' root mean square", family.model);
+    let errors = logits(&outline, family)?.map(|found| max_relative_to_norm(&found, &family.logits.concat()));
+    let [plain, folded] = errors;
+    eprintln!(
+        "{} ({dialect}): {plain:.2e}, folded {folded:.2e} of the logits' root mean square",
+        family.model
+    );
     // A NaN is not below anything.
-    if error <= TOLERANCE { Ok(()) } else { Err(format!("logits are {error:.1e} apart")) }
+    let near = errors.iter().all(|error| *error <= TOLERANCE);
+    if near { Ok(()) } else { Err(format!("logits are {plain:.1e} and {folded:.1e} apart")) }
 }
 
 #[test]
