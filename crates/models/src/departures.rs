@@ -29,8 +29,8 @@ impl Spec {
         let published = depths.contains(&[0, 1, 2, 3].map(stage));
         let of_26 = matches!(self.branch, Branch::Bottleneck(_)) && stage(0) == 2;
         let strides = match self.family {
-            Family::V1 => "stride on the 3x3 and not on the first 1x1 (v1.5)",
-            Family::V2 => "stride on the 3x3 and not on the first 1x1",
+            Family::V1 => "stride on the 3x3 (v1.5)",
+            Family::V2 => "stride on the 3x3",
         };
         let basic = self.branch == Branch::Basic;
         let projects = self.shape_change == ShapeChange::Projection;
@@ -39,26 +39,20 @@ impl Spec {
             && self.units().first().is_some_and(|(_, unit)| !unit.changes_shape());
         let all = [
             (self.branch == Branch::Bottleneck(StridePlace::Middle3x3), strides),
-            (matches!(self.stem.layers, StemLayers::Deep(_)), "stem of three 3x3 instead of the 7x7"),
-            (
-                self.stem.pool == StemPool::MaximumOrZero,
-                "zeros around the picture count in the stem's pooling",
-            ),
-            (
-                self.shape_change == ShapeChange::PooledProjection,
-                "2x2 average pooling before projections instead of their stride",
-            ),
-            (!imagenet && basic && projects, "projections (option B) instead of zero padding (option A)"),
+            (matches!(self.stem.layers, StemLayers::Deep(_)), "stem of three 3x3"),
+            (self.stem.pool == StemPool::MaximumOrZero, "zeros around the stem's pooling count"),
+            (self.shape_change == ShapeChange::PooledProjection, "average-pooled projections"),
+            (!imagenet && basic && projects, "projections (option B) instead of option A"),
             (
                 !basic && self.shape_change == ShapeChange::ZeroPadding,
-                "zero padding (option A) instead of projections (option B)",
+                "zero padding (option A) instead of option B",
             ),
-            (first_unit_matters, "first unit's shortcut parts before the activation"),
-            (matches!(self.norm, Norm::Group(_)), "group norm instead of batch norm"),
+            (first_unit_matters, "first shortcut parts before the activation"),
+            (matches!(self.norm, Norm::Group(_)), "group norm"),
             (self.filters == Filters::Standardised, "standardised filters"),
             (wide, "wider 3x3 convolutions"),
             (wider, "wider everywhere"),
-            (imagenet && (!published || of_26), "a depth that the papers have not"),
+            (imagenet && (!published || of_26), "no depth of the papers'"),
         ];
         all.into_iter().filter_map(|(differs, how)| differs.then_some(how)).collect()
     }
@@ -93,13 +87,13 @@ mod tests {
             ("resnet152-v2-imagenet", &[]),
             ("resnet18", &[]),
             ("resnet50", &["v1.5"]),
-            ("resnet26t", &["3x3 and not", "three 3x3", "average", "depth"]),
+            ("resnet26t", &["stride on the 3x3", "three 3x3", "average", "depth"]),
             ("resnetv2_18", &["before the activation"]),
-            ("resnetv2_50", &["3x3 and not"]),
+            ("resnetv2_50", &["stride on the 3x3"]),
             ("wide_resnet50_2", &["v1.5", "wider 3x3"]),
             (
                 "resnetv2_50x3_bit",
-                &["3x3 and not", "zeros around", "group norm", "standardised", "wider everywhere"],
+                &["stride on the 3x3", "zeros around", "group norm", "standardised", "wider everywhere"],
             ),
         ];
         resnet_testing::table::run(&rows, |(name, expected)| {
