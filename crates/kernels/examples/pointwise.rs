@@ -1,30 +1,55 @@
-//! Times 1x1 convolutions with cold activations: `cargo run -p resnet-kernels --example pointwise [FILTER] [direct]`.
+//! Times 1x1 convolutions with cold activations: `cargo run -p resnet-kernels --example pointwise [FILTER] [direct] [one]`.
 //!
-//! Each call works on the next of several sets of buffers that together exceed the last-level cache.
+//! Each call works on the next of several sets of buffers that together exceed the last-level cache. `direct` times
+//! what any geometry goes through, `one` uses one thread.
 
 use std::time::Instant;
 
-use resnet_kernels::conv::{Algorithm, ConvShape, Epilogue, Filters, Prologue, Statistics, forward};
-use resnet_kernels::norm::Activation;
-use resnet_kernels::{Buffer, Isa};
+use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget};
+use resnet_kernels::conv::{Prologue, Statistics};
+use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, ScaleShift};
+use resnet_kernels::{Buffer, Isa, parallel};
 
 /// Floats that all sets of buffers together have at least: 160 MiB.
 const COLD: usize = 40 << 20;
 
-/// What surrounds the convolution.
-#[derive(Clone, Copy, PartialEq)]
-enum Use {
-    /// Bias, residual and ReLU on store.
-    Inference,
-    /// Norm and ReLU on load, statistics on store; a residual where channels grow.
-    Training,
-}
+/// Pictures in a batch, size, input and output channels, stride.
+type Case = (usize, usize, usize, usize, usize);
 
-/// One set of activations.
+/// CIFAR's bottlenecks: norm and ReLU on load, statistics on store, a residual where channels grow, and gradients.
+const TRAINING: [Case; 6] = [
+    (128, 32, 64, 16, 1),
+    (128, 32, 16, 64, 1),
+    (128, 16, 128, 32, 1),
+    (128, 16, 32, 128, 1),
+    (128, 8, 256, 64, 1),
+    (128, 8, 64, 256, 1),
+];
+
+/// ResNet-50's: bias, residual where channels grow, ReLU on store.
+const INFERENCE: [Case; 13] = [
+    (16, 56, 64, 64, 1),
+    (16, 56, 64, 256, 1),
+    (16, 56, 256, 64, 1),
+    (16, 28, 512, 128, 1),
+    (16, 28, 128, 512, 1),
+    (16, 14, 1024, 256, 1),
+    (16, 14, 256, 1024, 1),
+    (16, 7, 2048, 512, 1),
+    (16, 7, 512, 2048, 1),
+    (16, 56, 256, 512, 2),
+    (16, 28, 512, 1024, 2),
+    (16, 14, 1024, 2048, 2),
+    (16, 1, 2048, 1000, 1),
+];
+
+/// One set of what a call works on.
 struct Tensors {
     x: Buffer,
     residual: Buffer,
     y: Buffer,
+    dx: Buffer,
+    filters: Filters,
 }
 
 fn filled(len: usize) -> Buffer {
@@ -33,104 +58,143 @@ fn filled(len: usize) -> Buffer {
     buffer
 }
 
-/// Best and median of several calls, in ms.
-fn time(mut f: impl FnMut(usize)) -> (f64, f64) {
-    let mut times = vec![];
-    let begin = Instant::now();
-    let mut call = 0;
-    while call < 8 || begin.elapsed().as_secs_f64() < 0.3 {
-        let start = Instant::now();
-        f(call);
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-        call += 1;
+/// What is timed.
+struct Bench {
+    isa: Isa,
+    algorithm: Algorithm,
+    shape: ConvShape,
+    name: String,
+}
+
+impl Bench {
+    fn tensors(&self, residual: usize, dx: usize) -> Vec<Tensors> {
+        let shape = &self.shape;
+        let floats = shape.input_len() + shape.output_len() + shape.weight_len() + residual + dx;
+        let weight = filled(shape.weight_len());
+        let set = |_| Tensors {
+            x: filled(shape.input_len()),
+            residual: filled(residual),
+            y: filled(shape.output_len()),
+            dx: filled(dx),
+            filters: Filters::new(self.algorithm, self.isa, shape, &weight),
+        };
+        (0..(COLD / floats).clamp(2, 64)).map(set).collect()
     }
-    times.remove(0);
-    times.sort_by(f64::total_cmp);
-    (times[0], times[times.len() / 2])
+
+    /// Best and median of calls over a third of a second, `floats` being what they must read and write at least, and
+    /// `products` how many products of all pixels with all weights they compute.
+    fn time(
+        &self,
+        what: &str,
+        floats: usize,
+        products: usize,
+        tensors: &mut [Tensors],
+        f: impl Fn(&mut Tensors),
+    ) {
+        let mut times = vec![];
+        let begin = Instant::now();
+        for set in (0..tensors.len()).cycle() {
+            let start = Instant::now();
+            f(&mut tensors[set]);
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+            if times.len() > 8 && begin.elapsed().as_secs_f64() > 0.33 {
+                break;
+            }
+        }
+        times.remove(0);
+        times.sort_by(f64::total_cmp);
+        let (best, median) = (times[0], times[times.len() / 2]);
+        let images = self.shape.images * products;
+        let flop = 2e-6 * self.shape.multiply_adds_per_image() as f64 * images as f64;
+        println!(
+            "{:>28} {what:<16} {best:8.3} {median:8.3} {:8.0} {:8.1}",
+            self.name,
+            flop / best,
+            4e-6 * floats as f64 / best
+        );
+    }
+
+    fn inference(&self) {
+        let shape = &self.shape;
+        let grows = shape.out_c > shape.in_c && shape.stride == 1;
+        let residual = if grows { shape.output_len() } else { 0 };
+        let bias = vec![0.2; shape.out_c];
+        let read = shape.images * shape.out_h() * shape.out_w() * shape.in_c + shape.weight_len() + residual;
+        let mut tensors = self.tensors(residual, 0);
+        self.time("forward", read + shape.output_len(), 1, &mut tensors, |t| {
+            let epilogue = Epilogue {
+                bias: Some(&bias),
+                residual: grows.then_some(&t.residual[..]),
+                activation: Activation::Relu,
+                ..Epilogue::default()
+            };
+            conv::forward(self.isa, shape, &t.x, Prologue::None, &t.filters, epilogue, &mut t.y);
+        });
+    }
+
+    fn training(&self) {
+        let (isa, shape) = (self.isa, &self.shape);
+        let (input, output) = (shape.input_len(), shape.output_len());
+        let residual = if shape.out_c > shape.in_c { output } else { 0 };
+        let (mean, ones) = (vec![0.1; shape.in_c], vec![1.1; shape.in_c]);
+        let map = ScaleShift { scale: ones.clone(), shift: mean.clone() };
+        let backward =
+            BackwardMap { of_gradient: ones.clone(), of_input: mean.clone(), constant: mean.clone() };
+        let prologue = Prologue::NormRelu { scale: &map.scale, shift: &map.shift };
+        let weight = filled(shape.weight_len());
+        let mut tensors = self.tensors(residual, input);
+        self.time("forward", input + residual + output, 1, &mut tensors, |t| {
+            let residual = (residual > 0).then_some(&t.residual[..]);
+            let epilogue = Epilogue { residual, statistics: Statistics::Gather, ..Epilogue::default() };
+            conv::forward(isa, shape, &t.x, prologue, &t.filters, epilogue, &mut t.y);
+        });
+        let algorithm = self.algorithm;
+        self.time("dx, sums; dw", 3 * input + 2 * output, 2, &mut tensors, |t| {
+            let mut dw = Buffer::unspecified(weight.len());
+            conv::weight_grad(algorithm, isa, shape, &t.x, prologue, &t.y, &mut dw);
+            let epilogue = GradientEpilogue::NormSums { x: &t.x, mean: &mean, map: &map };
+            conv::input_grad(algorithm, isa, shape, &t.y, &weight, epilogue, &mut t.dx);
+        });
+        if algorithm != Algorithm::Pointwise {
+            return;
+        }
+        self.time("dx, sums and dw", 2 * input + output, 2, &mut tensors, |t| {
+            let mut dw = Buffer::unspecified(weight.len());
+            let target = GradientTarget::StoreAndSum { mean: &mean, dx: &mut t.dx };
+            conv::input_and_weight_grad(isa, shape, &t.x, prologue, &t.y, &weight, &mut dw, target);
+        });
+        self.time("sums and dw", input + output, 2, &mut tensors, |t| {
+            let mut dw = Buffer::unspecified(weight.len());
+            let target = GradientTarget::Sum { mean: &mean };
+            conv::input_and_weight_grad(isa, shape, &t.x, prologue, &t.y, &weight, &mut dw, target);
+        });
+        self.time("dx += norm", 3 * input + output, 1, &mut tensors, |t| {
+            let (add, dx) = (Accumulate::Add, &mut t.dx);
+            conv::input_grad_through_norm(isa, shape, &t.x, &map, &t.y, &weight, &backward, add, dx);
+        });
+    }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let filter = arguments.first().cloned().unwrap_or_default();
-    let direct = arguments.iter().any(|argument| argument == "direct");
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    let filter = arguments.iter().find(|word| !["direct", "one"].contains(&&word[..])).cloned();
+    if has("one") {
+        parallel::set_threads(1);
+    }
     let isa = Isa::best();
-    println!("{:>34}  best  median ms  GFLOP/s   GB/s (of the best; compulsory traffic)", isa.name());
-    use Use::{Inference, Training};
-    for (name, images, size, in_c, out_c, stride, situation) in [
-        ("cifar", 128, 32, 64, 16, 1, Training),
-        ("cifar", 128, 32, 16, 64, 1, Training),
-        ("cifar", 128, 16, 128, 32, 1, Training),
-        ("cifar", 128, 16, 32, 128, 1, Training),
-        ("cifar", 128, 8, 256, 64, 1, Training),
-        ("cifar", 128, 8, 64, 256, 1, Training),
-        ("b16", 16, 56, 64, 64, 1, Inference),
-        ("b16", 16, 56, 64, 256, 1, Inference),
-        ("b16", 16, 56, 256, 64, 1, Inference),
-        ("b16", 16, 28, 512, 128, 1, Inference),
-        ("b16", 16, 28, 128, 512, 1, Inference),
-        ("b16", 16, 14, 1024, 256, 1, Inference),
-        ("b16", 16, 14, 256, 1024, 1, Inference),
-        ("b16", 16, 7, 2048, 512, 1, Inference),
-        ("b16", 16, 7, 512, 2048, 1, Inference),
-        ("b16", 16, 56, 256, 512, 2, Inference),
-        ("b16", 16, 28, 512, 1024, 2, Inference),
-        ("b16", 16, 14, 1024, 2048, 2, Inference),
-        ("b16", 16, 1, 2048, 1000, 1, Inference),
-        ("b1", 1, 56, 64, 64, 1, Inference),
-        ("b1", 1, 56, 64, 256, 1, Inference),
-        ("b1", 1, 56, 256, 64, 1, Inference),
-        ("b1", 1, 28, 512, 128, 1, Inference),
-        ("b1", 1, 28, 128, 512, 1, Inference),
-        ("b1", 1, 14, 1024, 256, 1, Inference),
-        ("b1", 1, 14, 256, 1024, 1, Inference),
-        ("b1", 1, 7, 2048, 512, 1, Inference),
-        ("b1", 1, 7, 512, 2048, 1, Inference),
-        ("b1", 1, 14, 1024, 2048, 2, Inference),
-        ("b1", 1, 1, 2048, 1000, 1, Inference),
-    ] {
-        let label = format!("{name} {size}x{size} {in_c}->{out_c}/{stride}");
-        if !label.contains(&filter) && filter != "all" {
+    println!("{:>45} {:>8} {:>8} {:>8} {:>8}", isa.name(), "best ms", "median", "GFLOP/s", "GB/s");
+    let single = INFERENCE.map(|(_, size, in_c, out_c, stride)| (1, size, in_c, out_c, stride));
+    let training = TRAINING.iter().map(|case| ("cifar", *case));
+    let inference = INFERENCE.iter().chain(&single).map(|case| ("imagenet", *case));
+    for (network, (images, size, in_c, out_c, stride)) in training.chain(inference) {
+        let shape = ConvShape { images, in_h: size, in_w: size, in_c, out_c, kernel: 1, stride, padding: 0 };
+        let algorithm = if has("direct") { Algorithm::Direct } else { Algorithm::choose(isa, &shape) };
+        let name = format!("{network} b{images} {size} {in_c}->{out_c}/{stride}");
+        if filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
             continue;
         }
-        let shape = ConvShape { images, in_h: size, in_w: size, in_c, out_c, kernel: 1, stride, padding: 0 };
-        let algorithm = if direct { Algorithm::Direct } else { Algorithm::choose(isa, &shape) };
-        let has_residual = out_c > in_c && stride == 1;
-        let set = shape.input_len() + shape.output_len() * (1 + usize::from(has_residual));
-        // One pair of buffers for weights: batch 1 reads them from memory, as a whole network does.
-        let set = set + shape.weight_len();
-        let sets = (COLD / set).clamp(2, 64);
-        let mut tensors: Vec<(Tensors, Filters)> = (0..sets)
-            .map(|_| {
-                let residual = filled(if has_residual { shape.output_len() } else { 0 });
-                let filters = Filters::new(algorithm, isa, &shape, &filled(shape.weight_len()));
-                (Tensors { x: filled(shape.input_len()), residual, y: filled(shape.output_len()) }, filters)
-            })
-            .collect();
-        let (scale, shift, bias) = (vec![1.1; in_c], vec![0.1; in_c], vec![0.2; out_c]);
-        let (best, median) = time(|call| {
-            let (Tensors { x, residual, y }, filters) = &mut tensors[call % sets];
-            let residual = has_residual.then_some(&**residual);
-            let (prologue, epilogue) = match situation {
-                Inference => (
-                    Prologue::None,
-                    Epilogue {
-                        bias: Some(&bias),
-                        residual,
-                        activation: Activation::Relu,
-                        ..Epilogue::default()
-                    },
-                ),
-                Training => (
-                    Prologue::NormRelu { scale: &scale, shift: &shift },
-                    Epilogue { residual, statistics: Statistics::Gather, ..Epilogue::default() },
-                ),
-            };
-            forward(isa, &shape, x, prologue, filters, epilogue, y);
-        });
-        let flop = 2e-6 * shape.multiply_adds_per_image() as f64 * images as f64;
-        let pixels = images * shape.out_h() * shape.out_w();
-        let read = pixels * in_c + shape.weight_len() + if has_residual { shape.output_len() } else { 0 };
-        let bytes = 4e-6 * (read + shape.output_len()) as f64;
-        println!("{label:>34} {best:7.3} {median:7.3}   {:7.0} {:6.1}", flop / best, bytes / best);
+        let bench = Bench { isa, algorithm, shape, name };
+        if network == "cifar" { bench.training() } else { bench.inference() }
     }
 }

@@ -6,8 +6,19 @@ use crate::simd::Simd;
 /// Rows of accumulators: with two vectors a row they fill twelve of sixteen registers.
 pub(super) const ROWS: usize = 6;
 
-/// Evaluates an expression with `$R` a constant equal to `$rows`, which is at least 1 and at most [`ROWS`].
+/// Evaluates an expression with `$R` a constant equal to `$rows`, which is at least 1 and at most [`ROWS`], or what
+/// instruction set `$S` has rows for: code for more isn't made then.
 macro_rules! with_rows {
+    ($S:ty, $rows:expr, $R:ident => $call:expr) => {
+        match $rows {
+            6 if <$S>::ROWS >= 6 => with_rows!(@ 6, $R => $call),
+            5 if <$S>::ROWS >= 5 => with_rows!(@ 5, $R => $call),
+            4 if <$S>::ROWS >= 4 => with_rows!(@ 4, $R => $call),
+            3 if <$S>::ROWS >= 3 => with_rows!(@ 3, $R => $call),
+            2 if <$S>::ROWS >= 2 => with_rows!(@ 2, $R => $call),
+            _ => with_rows!(@ 1, $R => $call),
+        }
+    };
     ($rows:expr, $R:ident => $call:expr) => {
         match $rows {
             6 => with_rows!(@ 6, $R => $call),

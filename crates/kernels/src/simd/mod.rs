@@ -85,6 +85,8 @@ pub const MOST_LANES: usize = 16;
 pub trait Simd: Copy + Send + Sync {
     /// f32 lanes in a vector.
     const LANES: usize;
+    /// Rows of accumulators, two vectors each, that the registers hold beside the operands of a product.
+    const ROWS: usize = 6;
     /// The vector.
     type V: Copy;
 

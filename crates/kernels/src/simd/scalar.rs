@@ -13,6 +13,8 @@ fn zip(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
 
 impl Simd for Scalar {
     const LANES: usize = 8;
+    // More would be compiled to twice the code, and spilled.
+    const ROWS: usize = 2;
     type V = [f32; 8];
 
     #[inline(always)]

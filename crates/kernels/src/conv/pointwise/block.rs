@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::rows::Rows;
 use super::store::{Order, Place, Store};
-use super::tile::{self, LINE, PIXELS, Shares, prefetch_rows};
-use crate::conv::micro::{load_columns, store_columns};
+use super::tile::{self, LINE, Shares, prefetch_rows};
+use crate::conv::micro::{load_columns, store_columns, with_rows};
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
@@ -64,7 +64,7 @@ impl<T: Store> Outputs<'_, T> {
         let panels = self.columns.len().div_ceil(width);
         let (count, depth) = (block.pixels.len(), block.inputs.len());
         // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
-        let calls = count.div_ceil(PIXELS);
+        let calls = count.div_ceil(S::ROWS);
         let panel = |index: usize, input: usize| {
             let at = (self.columns.start + index * width) * self.inputs + input * width;
             self.panels.as_ptr().wrapping_add(at)
@@ -85,31 +85,28 @@ impl<T: Store> Outputs<'_, T> {
                 prefetch_rows(simd, next_weights, (1, 0), weight_lines);
                 let column = self.columns.start + within;
                 let tile = Tile { block: &block, weights, first: pixels.start, column, within };
-                // SAFETY: these pixels of the block exist.
+                let whole = self.columns.end - column >= width;
+                // SAFETY: these pixels of the block exist, and so many columns.
                 unsafe {
-                    match pixels.len() {
-                        6 => self.tile::<S, 6>(simd, tile),
-                        5 => self.tile::<S, 5>(simd, tile),
-                        4 => self.tile::<S, 4>(simd, tile),
-                        3 => self.tile::<S, 3>(simd, tile),
-                        2 => self.tile::<S, 2>(simd, tile),
-                        _ => self.tile::<S, 1>(simd, tile),
+                    match whole {
+                        true => with_rows!(S, pixels.len(), R => self.tile::<S, R, true>(simd, tile)),
+                        false => with_rows!(S, pixels.len(), R => self.tile::<S, R, false>(simd, tile)),
                     }
                 }
             }
         }
     }
 
-    /// `R` pixels by one panel.
+    /// `R` pixels by one panel. What follows knows at compile time that a whole panel's columns exist.
     ///
     /// # Safety
     /// Pixels and panel exist.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(&self, simd: S, tile: Tile) {
+    unsafe fn tile<S: Simd, const R: usize, const WHOLE: bool>(&self, simd: S, tile: Tile) {
         let block = tile.block;
         let out = self.out.as_mut_ptr();
         let pixel = block.pixels.start + tile.first;
-        let columns = (2 * S::LANES).min(self.columns.end - tile.column);
+        let columns = if WHOLE { 2 * S::LANES } else { self.columns.end - tile.column };
         let ahead = if self.target.is_dense() { block.ahead * self.target.channels } else { 0 };
         let mut at = [0; R];
         for (r, at) in at.iter_mut().enumerate() {

@@ -111,7 +111,12 @@ impl Store for Output<'_> {
             for j in 0..2 {
                 let c = place.within + j * S::LANES;
                 if place.order == Order::First {
-                    part.begin(simd, c, products[0][j]);
+                    // The mean of a few pixels: closer to that of all than any one of them.
+                    let mut sum = zero;
+                    for r in 0..R {
+                        sum = simd.add(sum, products[r][j]);
+                    }
+                    part.begin(simd, c, simd.mul(sum, simd.splat(1.0 / R as f32)));
                 }
                 let pivot = part.pivot(simd, c);
                 let (mut distances, mut squares) = (zero, zero);

@@ -4,9 +4,6 @@ use std::ops::Range;
 
 use crate::simd::Simd;
 
-/// Pixels of a tile: with two vectors each they fill twelve of sixteen registers.
-pub(super) const PIXELS: usize = 6;
-
 /// A line of cache, in floats.
 pub(super) const LINE: usize = 16;
 

@@ -5,9 +5,9 @@
 
 use super::load;
 use super::rows::Rows;
-use super::tile::{self, LINE, PIXELS, Shares};
+use super::tile::{self, LINE, Shares};
 use crate::buffer::Buffer;
-use crate::conv::micro::load_columns;
+use crate::conv::micro::{load_columns, with_rows};
 use crate::conv::{ConvShape, Prologue};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
@@ -235,17 +235,10 @@ pub(super) unsafe fn add_products<S: Simd>(
                 }
                 dy = panel.cast_const();
             }
-            for rows in Shares::of(sides.inputs, sides.inputs.div_ceil(PIXELS)) {
+            for rows in Shares::of(sides.inputs, sides.inputs.div_ceil(S::ROWS)) {
                 let sums = (sums.add(rows.start * stride + column), stride);
                 let a = sides.a.add(rows.start);
-                match rows.len() {
-                    6 => add_rows::<S, 6>(simd, sides, a, dy, sums),
-                    5 => add_rows::<S, 5>(simd, sides, a, dy, sums),
-                    4 => add_rows::<S, 4>(simd, sides, a, dy, sums),
-                    3 => add_rows::<S, 3>(simd, sides, a, dy, sums),
-                    2 => add_rows::<S, 2>(simd, sides, a, dy, sums),
-                    _ => add_rows::<S, 1>(simd, sides, a, dy, sums),
-                }
+                with_rows!(S, rows.len(), R => add_rows::<S, R>(simd, sides, a, dy, sums));
             }
         }
     }
