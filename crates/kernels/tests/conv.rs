@@ -102,6 +102,10 @@ fn the_number_of_threads_does_not_change_a_bit() {
         shape(5, (33, 31), (64, 16), (1, 1, 0)),
         shape(1, (7, 7), (512, 70), (1, 1, 0)),
         shape(3, (9, 9), (40, 80), (1, 2, 0)),
+        // Few pictures: cut by rows and by outputs; sums of several slices.
+        shape(1, (14, 15), (100, 136), (3, 2, 1)),
+        shape(1, (7, 7), (130, 100), (3, 1, 1)),
+        shape(40, (9, 10), (24, 40), (3, 2, 1)),
     ];
     table::run(&shapes, |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));

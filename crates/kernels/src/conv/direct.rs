@@ -6,8 +6,8 @@
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, ROWS, with_rows};
-use super::plan::{PhasePlan, Plan};
+use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, ROWS, Weights, with_rows};
+use super::plan::{PhasePlan, Plan, Slice};
 use super::store::{Store, Tile};
 use super::strip;
 use super::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
@@ -260,7 +260,7 @@ impl Work<'_> {
     /// Offsets grow, so the last of each bounds every access.
     fn check(&self, channels: usize, block: usize) {
         let PhasePlan { source_at, target_at, slices, .. } = self.phase;
-        let reach = slices.iter().map(|slice| match slice.taps.rows * slice.taps.run {
+        let reach = slices.iter().map(|slice| match slice.len() {
             0 => 0,
             _ => slice.source + (slice.taps.rows - 1) * slice.taps.row_stride + slice.taps.run,
         });
@@ -278,12 +278,18 @@ impl Work<'_> {
         let (store, out) = (self.store, self.out);
         let (slices, deal) = (&self.phase.slices, Deal::new(self.pixels));
         for (index, slice) in slices.iter().enumerate() {
+            let is_last = index + 1 == slices.len();
             let accumulate = if index == 0 { Accumulate::Set } else { Accumulate::Add };
+            // The next slice's weights lie behind this one's: all calls together ask for all of them.
+            let here = weights.as_ptr().wrapping_add(slice.weights);
+            let next_step = (2 * S::LANES).div_ceil(deal.calls());
+            let mut weights =
+                Weights { here, next: here.wrapping_add(slice.len() * 2 * S::LANES), next_step };
             let mut pixel = 0;
             for call in 0..deal.calls() {
                 let rows = deal.rows(call);
                 self.ahead.read(simd);
-                if index + 1 == slices.len() {
+                if is_last {
                     for pixel in pixel + AHEAD..(pixel + AHEAD + rows).min(self.pixels) {
                         store.prefetch(simd, self.target + self.phase.target_at[pixel] + column, out);
                     }
@@ -293,15 +299,9 @@ impl Work<'_> {
                 // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the output.
                 unsafe {
                     let products = self.products.as_mut_ptr().add(at);
-                    let b = weights.as_ptr().add(slice.weights);
-                    with_rows!(rows, R => {
-                        let mut a = [self.source.as_ptr(); R];
-                        for (r, a) in a.iter_mut().enumerate() {
-                            *a = a.add(*self.phase.source_at.get_unchecked(pixel + r) + slice.source);
-                        }
-                        micro::pixels_by_outputs_to(simd, a, slice.taps, b, products, accumulate);
-                    });
-                    if index + 1 == slices.len() {
+                    with_rows!(rows, R => self.product::<S, R>(simd, pixel, slice, weights, products, accumulate)
+                    );
+                    if is_last {
                         let tile = Tile {
                             products,
                             pixels: self.phase.target_at.get_unchecked(pixel..pixel + rows),
@@ -313,8 +313,33 @@ impl Work<'_> {
                         store.tile(simd, tile, columns, out);
                     }
                 }
+                weights.next = weights.next.wrapping_add(next_step * slice.len());
                 pixel += rows;
             }
+        }
+    }
+
+    /// `R` pixels from `pixel` on by the weights of a slice.
+    ///
+    /// # Safety
+    /// The pixels exist and see the slice's taps in the source; `products` has `R` rows.
+    #[inline(always)]
+    unsafe fn product<S: Simd, const R: usize>(
+        &self,
+        simd: S,
+        pixel: usize,
+        slice: &Slice,
+        weights: Weights,
+        products: *mut f32,
+        accumulate: Accumulate,
+    ) {
+        let mut a = [self.source.as_ptr(); R];
+        // SAFETY: the caller's promise.
+        unsafe {
+            for (r, a) in a.iter_mut().enumerate() {
+                *a = a.add(*self.phase.source_at.get_unchecked(pixel + r) + slice.source);
+            }
+            micro::pixels_by_outputs_to(simd, a, slice.taps, weights, products, accumulate);
         }
     }
 }

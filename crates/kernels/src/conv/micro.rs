@@ -1,5 +1,6 @@
 //! The two inner products of convolution, in registers: up to six rows by two vectors of accumulators.
 
+use super::lines::Lines;
 use crate::norm::Accumulate;
 use crate::simd::Simd;
 
@@ -109,23 +110,52 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     acc
 }
 
+/// The weights that products read, and those that the next will read: they come from far away where they are many, and
+/// are asked for a bit at each step of the loop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weights {
+    pub(super) here: *const f32,
+    /// What to ask for next; any address will do.
+    pub(super) next: *const f32,
+    /// Floats from one step of the loop to the next.
+    pub(super) next_step: usize,
+}
+
 /// The same product set to or added to `to`, rows of two vectors: a part of the taps starts from zero, so that rounding
 /// errors grow with the length of a part and not of the whole sum.
 ///
 /// # Safety
-/// As [`pixels_by_outputs`]; `to` must be valid for reading and writing `R * 2 * LANES` floats.
+/// As [`pixels_by_outputs`], `weights.here` for `b`; `to` must be valid for reading and writing `R * 2 * LANES` floats.
 #[inline(always)]
 pub(super) unsafe fn pixels_by_outputs_to<S: Simd, const R: usize>(
     simd: S,
     a: [*const f32; R],
     taps: Taps,
-    b: *const f32,
+    weights: Weights,
     to: *mut f32,
     accumulate: Accumulate,
 ) {
+    let Weights { here: mut b, mut next, next_step } = weights;
     // SAFETY: the caller's promise.
     unsafe {
-        let mut acc = pixels_by_outputs(simd, a, taps, b);
+        let mut acc = [[simd.splat(0.0); 2]; R];
+        for tap_row in 0..taps.rows {
+            let mut a = a;
+            for a in &mut a {
+                *a = a.add(tap_row * taps.row_stride);
+            }
+            for k in 0..taps.run {
+                let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
+                for r in 0..R {
+                    let x = simd.splat(*a[r].add(k));
+                    acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
+                    acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
+                }
+                b = b.add(2 * S::LANES);
+                simd.prefetch_read(next);
+                next = next.wrapping_add(next_step);
+            }
+        }
         for r in 0..R {
             for v in 0..2 {
                 let to = to.add((2 * r + v) * S::LANES);
@@ -149,9 +179,12 @@ pub(super) unsafe fn inputs_by_outputs_over<S: Simd, const R: usize>(
     (a, a_steps): (*const f32, Steps),
     (dy, dy_steps): (*const f32, Steps),
     (height, width): (usize, usize),
+    ahead: &mut [Lines; 2],
 ) -> [[S::V; 2]; R] {
     let mut acc = [[simd.splat(0.0); 2]; R];
     for y in 0..height {
+        ahead[0].read(simd);
+        ahead[1].read(simd);
         // SAFETY: offsets stay inside what the caller promises; the last step may leave it, unread.
         unsafe {
             let (mut a, mut dy) = (a.add(y * a_steps.row), dy.add(y * dy_steps.row));

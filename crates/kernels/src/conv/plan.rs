@@ -10,7 +10,7 @@ use super::pack;
 /// Floats that a strip may take: half of a second-level cache of 512 KiB.
 const STRIP: usize = 64 << 10;
 /// Weights of one output in a slice: 32 bytes times two vectors of them leave half of a first-level cache free.
-const DEPTH: usize = 288;
+const DEPTH: usize = 768;
 /// Pixels of a task at most: sums over them are in f32.
 const MOST_PIXELS: usize = 1 << 10;
 /// Pixels that pay for fetching a slice of weights.
@@ -87,6 +87,14 @@ impl Plan {
     /// Floats of the weights of all phases, in `panels` blocks of outputs.
     pub(super) fn weights_len(&self, panels: usize) -> usize {
         self.phases.last().map_or(0, |phase| phase.weights + panels * phase.panel)
+    }
+}
+
+impl Slice {
+    /// Taps times channels.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.taps.rows * self.taps.run
     }
 }
 

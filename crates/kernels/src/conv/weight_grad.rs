@@ -29,7 +29,7 @@ const SUMS: usize = 40 << 10;
 /// Outputs of a task at most, on any instruction set a whole number of blocks.
 const OUTPUTS: usize = 64;
 /// Floats that a block's strip and its part of `dy` may take.
-const BLOCK: usize = 16 << 10;
+const BLOCK: usize = 8 << 10;
 
 pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
     let pass = Correlation::output(shape);
@@ -253,34 +253,61 @@ impl Kernel for Block<'_> {
         let panels = self.outputs.len().div_ceil(block);
         assert!((panels - 1) * dy_panel + (pixels - 1) * dy_pixel + block <= dy.len());
         let deal = Deal::new(run);
-        let calls = panels * taps * deal.calls();
-        let (mut next_x, mut next_dy) = (Lines::new(self.next_x, calls), Lines::new(self.next_dy, calls));
+        let steps_ahead = panels * taps * deal.calls() * height;
+        let mut product = Product {
+            strip: (self.strip.as_ptr(), steps),
+            dy: (dy.as_ptr(), dy_steps),
+            size: (height, width),
+            ahead: [Lines::new(self.next_x, steps_ahead), Lines::new(self.next_dy, steps_ahead)],
+            sums: self.sums,
+            sums_row: cut.outputs,
+        };
         for panel in 0..panels {
             for tap_row in 0..taps {
                 let mut k = 0;
                 for call in 0..deal.calls() {
                     let rows = deal.rows(call);
-                    next_x.read(simd);
-                    next_dy.read(simd);
+                    let (at, dy_at) = (tap_row * strip_row + k, panel * dy_panel);
+                    let sums_at = (tap_row * run + k) * cut.outputs + panel * block;
                     // SAFETY: the assertions above bound every pixel.
-                    unsafe {
-                        let a = self.strip.as_ptr().add(tap_row * strip_row + k);
-                        let dy = dy.as_ptr().add(panel * dy_panel);
-                        let to =
-                            self.sums.as_mut_ptr().add((tap_row * run + k) * cut.outputs + panel * block);
-                        with_rows!(rows, R => {
-                            let acc: [[S::V; 2]; R] = micro::inputs_by_outputs_over(
-                                simd, (a, steps), (dy, dy_steps), (height, width));
-                            for r in 0..R {
-                                let to = to.add(r * cut.outputs);
-                                let sum = AllColumns.load(simd, to);
-                                let sum = [simd.add(sum[0], acc[r][0]), simd.add(sum[1], acc[r][1])];
-                                AllColumns.store(simd, to, sum);
-                            }
-                        });
-                    }
+                    unsafe { with_rows!(rows, R => product.add::<S, R>(simd, at, dy_at, sums_at)) };
                     k += rows;
                 }
+            }
+        }
+    }
+}
+
+/// The product over a block's pixels.
+struct Product<'a> {
+    strip: (*const f32, Steps),
+    dy: (*const f32, Steps),
+    /// Rows and columns of pixels.
+    size: (usize, usize),
+    /// What the next block reads.
+    ahead: [Lines; 2],
+    sums: &'a mut [f32],
+    /// Floats of a row of sums.
+    sums_row: usize,
+}
+
+impl Product<'_> {
+    /// Adds `R` inputs of the filter, from `at` on, by a block of outputs, from `dy_at` on, to the sums at `sums_at`.
+    ///
+    /// # Safety
+    /// At every pixel the strip has the inputs and `dy` the outputs; the sums have `R` rows of them.
+    #[inline(always)]
+    unsafe fn add<S: Simd, const R: usize>(&mut self, simd: S, at: usize, dy_at: usize, sums_at: usize) {
+        let ((strip, steps), (dy, dy_steps)) = (self.strip, self.dy);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (strip, dy) = ((strip.add(at), steps), (dy.add(dy_at), dy_steps));
+            let ahead = &mut self.ahead;
+            let acc: [[S::V; 2]; R] = micro::inputs_by_outputs_over(simd, strip, dy, self.size, ahead);
+            for (r, acc) in acc.into_iter().enumerate() {
+                let to = self.sums.as_mut_ptr().add(sums_at + r * self.sums_row);
+                let sum = AllColumns.load(simd, to);
+                AllColumns.store(simd, to, [simd.add(sum[0], acc[0]), simd.add(sum[1], acc[1])]);
             }
         }
     }
