@@ -38,7 +38,7 @@ pub use functions::{
     add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, group_norm, halve, linear, max_pool,
     max_pool_zeros, relu, zero_pad_shortcut,
 };
-pub use graph::{Graph, Inference, LayerInfo, Plan, Shape, Value};
+pub use graph::{Graph, Inference, LayerInfo, Memory, Plan, Shape, Value};
 pub use group_norm::GroupNorm;
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::softmax_cross_entropy;

@@ -12,6 +12,7 @@ use super::node::Tape;
 use super::plan::Plan;
 use super::{Param, Value};
 use crate::Mode;
+use crate::steps::Step;
 
 /// The gradient of a norm's output, left to be computed where the norm needs it: that of a 1x1 convolution costs less
 /// to compute twice than to write and read.
@@ -59,13 +60,29 @@ impl Backward<'_> {
         &mut self.flat_gradient[self.plan.param_range(param)]
     }
 
+    /// Brings back a value that was not kept, bit for bit.
+    fn restore(&mut self, value: Value) {
+        let slot = &self.slots.0[value.0];
+        let source = slot.recipe.as_ref().map_or(value, |(source, _)| *source);
+        if slot.written.is_some() || self.slots.0[source.0].written.is_some() {
+            return;
+        }
+        let plan = self.plan;
+        if let Some(Step::Conv(conv)) = plan.recomputed[source.0].map(|step| &plan.steps[step]) {
+            let buffer = conv.recompute(self);
+            self.slots.0[source.0].written = Some(Arc::new(buffer));
+        }
+    }
+
     /// A value of the forward pass in memory.
     pub(crate) fn read(&mut self, value: Value) -> Arc<Buffer> {
+        self.restore(value);
         self.slots.written(self.isa, value)
     }
 
     /// A value of the forward pass as a convolution loads it.
     pub(crate) fn load(&mut self, value: Value) -> Loadable {
+        self.restore(value);
         self.slots.loadable(self.isa, value)
     }
 

@@ -220,7 +220,7 @@ fn forget(slots: &mut Slots, plan: &Plan, value: Value, index: usize, keep: bool
         return;
     }
     let recipe = slots.0[value.0].recipe.as_ref().map(|(source, _)| *source);
-    let kept = keep && plan.kept[value.0];
+    let kept = keep && plan.kept[value.0] && plan.recomputed[value.0].is_none();
     if !kept || recipe.is_some() {
         slots.0[value.0].written = None;
     }

@@ -15,7 +15,7 @@ use candle_core::{Result, Tensor, TensorId, bail};
 pub(crate) use backward::{Backward, Deferred};
 pub(crate) use forward::{Forward, Loadable, NormState};
 pub use inference::Inference;
-pub use plan::{LayerInfo, Plan};
+pub use plan::{LayerInfo, Memory, Plan};
 
 use crate::steps::Step;
 
@@ -175,10 +175,18 @@ impl Graph {
     /// # Errors
     /// If more than two inputs were declared, which candle's custom ops don't take.
     pub fn finish(self, output: Value) -> Result<Arc<Plan>> {
+        self.finish_with(output, Memory::Auto)
+    }
+
+    /// As [`Graph::finish`], with a say in what training keeps in memory.
+    ///
+    /// # Errors
+    /// As [`Graph::finish`].
+    pub fn finish_with(self, output: Value, memory: Memory) -> Result<Arc<Plan>> {
         if !(1..=2).contains(&self.inputs.len()) {
             bail!("a graph takes one or two inputs, not {}", self.inputs.len());
         }
-        Ok(Arc::new(Plan::new(self, output)))
+        Ok(Arc::new(Plan::new(self, output, memory)))
     }
 
     pub(crate) fn value(&mut self, shape: Shape) -> Value {

@@ -28,6 +28,21 @@ pub struct LayerInfo {
     pub multiply_adds: u64,
 }
 
+/// Whether a training step saves memory at the price of some time. The results are the same to the bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Memory {
+    /// From 4 GiB a step on.
+    #[default]
+    Auto,
+    /// Never: whatever backward reads is kept.
+    Spend,
+    /// Always: of bottleneck units in a chain, every other output `x + F(x)` is recomputed by their last convolution.
+    Save,
+}
+
+/// Bytes of a training step from which on [`Memory::Auto`] saves.
+const FRUGAL: usize = 4 << 30;
+
 /// An immutable program: steps over values, with parameters. Run it as often as you like.
 #[derive(Debug)]
 pub struct Plan {
@@ -44,6 +59,8 @@ pub struct Plan {
     pub(super) last_use: Vec<usize>,
     /// Whether backward reads a value.
     pub(super) kept: Vec<bool>,
+    /// The step that computes a kept value once more in the backward pass, where it isn't kept after all.
+    pub(super) recomputed: Vec<Option<usize>>,
     /// How many steps read a value.
     pub(super) readers: Vec<usize>,
     /// Whether a batch norm reads a value, and so wants its statistics.
@@ -51,10 +68,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(graph: Graph, output: Value) -> Self {
+    pub(super) fn new(graph: Graph, output: Value, memory: Memory) -> Self {
         let Graph { mut steps, shapes, inputs, params, standardised, .. } = graph;
         fuse::fold_into_store(&mut steps, shapes.len(), output, fuse::Relu::Keep);
-        Plan { standardised, ..Plan::of_steps(steps, shapes, inputs, params, output) }
+        let mut plan = Plan { standardised, ..Plan::of_steps(steps, shapes, inputs, params, output) };
+        if memory == Memory::Save || memory == Memory::Auto && plan.training_bytes() > FRUGAL {
+            plan.recompute_sums();
+        }
+        plan
     }
 
     /// A plan of rewritten steps.
@@ -72,6 +93,7 @@ impl Plan {
         let mut plan = Plan {
             last_use: vec![0; shapes.len()],
             kept: vec![false; shapes.len()],
+            recomputed: vec![None; shapes.len()],
             readers: vec![0; shapes.len()],
             normalised: vec![false; shapes.len()],
             steps,
@@ -84,6 +106,20 @@ impl Plan {
         };
         plan.work_out_lives();
         plan
+    }
+
+    /// Has every other output of a chain of units recomputed instead of kept. `x + F(x)` with a 1x1 convolution as the
+    /// branch's last layer needs only that layer: it is wider than all else of the unit, and the cheapest to compute.
+    fn recompute_sums(&mut self) {
+        for (index, step) in self.steps.iter().enumerate() {
+            let Step::Conv(conv) = step else { continue };
+            let Some(residual) = conv.residual else { continue };
+            let is_cheap = conv.shape.kernel == 1 && conv.shape.in_c < conv.shape.out_c;
+            let is_there = self.kept[residual.0] && self.recomputed[residual.0].is_none();
+            if is_cheap && is_there && self.kept[conv.y.0] && conv.y != self.output {
+                self.recomputed[conv.y.0] = Some(index);
+            }
+        }
     }
 
     fn work_out_lives(&mut self) {
@@ -141,7 +177,8 @@ impl Plan {
             .iter()
             .filter_map(|step| if let Step::Norm(norm) = step { Some(norm.y.0) } else { None })
             .collect();
-        let written = (0..self.shapes.len()).filter(|value| self.kept[*value] && !normalised.contains(value));
+        let stays = |value: &usize| self.kept[*value] && self.recomputed[*value].is_none();
+        let written = (0..self.shapes.len()).filter(|value| stays(value) && !normalised.contains(value));
         let activations: usize = written.map(|value| self.shapes[value].len()).sum();
         let largest = self.shapes.iter().map(Shape::len).max().unwrap_or(0);
         4 * (activations + 4 * largest + 5 * self.offsets[self.params.len()])

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget};
+use resnet_kernels::conv::{
+    self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget, Statistics,
+};
 use resnet_kernels::norm::{self, Activation};
 use resnet_kernels::{Buffer, pointwise};
 
@@ -119,6 +121,23 @@ impl Run for Conv {
 }
 
 impl Conv {
+    /// The output once more, in the backward pass.
+    pub(crate) fn recompute(&self, run: &mut Backward) -> Buffer {
+        let x = run.load(self.x);
+        let residual = self.residual.map(|residual| run.read(residual));
+        let mut y = run.buffer(self.y);
+        let epilogue = Epilogue {
+            bias: self.bias.map(|bias| run.param(bias)),
+            residual: residual.as_ref().map(|r| &r[..]),
+            activation: self.activation,
+            statistics: Statistics::Skip,
+        };
+        let algorithm = Algorithm::choose(run.isa, &self.shape);
+        let filters = Filters::new(algorithm, run.isa, &self.shape, run.param(self.weight));
+        conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), &filters, epilogue, &mut y);
+        y
+    }
+
     /// The norm whose output this convolution reads without its being written, if nobody else reads it: its backward
     /// sums can be gathered here.
     fn norm_before(&self, run: &Backward, x: &Loadable) -> Option<Arc<NormState>> {
