@@ -1,5 +1,7 @@
 //! Which kernel computes which convolution: the one place where that is decided.
 
+use std::sync::OnceLock;
+
 use super::shape::ConvShape;
 use super::{pointwise, winograd};
 use crate::simd::Isa;
@@ -16,10 +18,18 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The one that is used for all three passes of `shape`: the most special that applies.
+    /// The one that is used for all three passes of `shape`: the most special that applies. With `RESNET_CONV=direct` in
+    /// the environment never [`Algorithm::Winograd`], to compare with.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
-        let special = [Algorithm::Pointwise, Algorithm::Winograd];
-        special.into_iter().find(|algorithm| algorithm.applies(isa, shape)).unwrap_or(Algorithm::Direct)
+        static WITHOUT_WINOGRAD: OnceLock<bool> = OnceLock::new();
+        let without = *WITHOUT_WINOGRAD.get_or_init(|| {
+            std::env::var("RESNET_CONV").is_ok_and(|name| name.eq_ignore_ascii_case("direct"))
+        });
+        [Algorithm::Pointwise, Algorithm::Winograd]
+            .into_iter()
+            .filter(|algorithm| !(without && *algorithm == Algorithm::Winograd))
+            .find(|algorithm| algorithm.applies(isa, shape))
+            .unwrap_or(Algorithm::Direct)
     }
 
     /// Whether it can compute `shape` on `isa`.
