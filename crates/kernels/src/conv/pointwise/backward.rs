@@ -8,7 +8,7 @@ use super::gradient::Gradient;
 use super::pass::Pass;
 use super::rows::Rows;
 use super::store::Keep;
-use super::tile::Shares;
+use super::tile::{self, Shares};
 use super::weight_grad::{Cut, Sides, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
@@ -103,6 +103,7 @@ impl Kernel for Group<'_> {
         let ConvShape { in_c, out_c, .. } = *self.shape;
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
+        let mut products = tile::NO_PRODUCTS;
         for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
             let here = self.pixels.start + share.start..self.pixels.start + share.end;
             // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run` saw to.
@@ -128,10 +129,9 @@ impl Kernel for Group<'_> {
                     next: dy.wrapping_add(here.len() * out_c),
                     next_stride: out_c,
                     next_inputs: 0,
-                    ahead: here.len(),
                     pixels: here,
                 };
-                self.outputs.block(simd, block);
+                self.outputs.block(simd, block, &mut products);
             }
         }
     }

@@ -3,11 +3,14 @@
 use std::ops::Range;
 
 use super::rows::Rows;
-use super::store::{Order, Place, Store};
-use super::tile::{self, LINE, Shares, prefetch_rows};
-use crate::conv::micro::{load_columns, store_columns, with_rows};
+use super::store::{Order, Store, Tile};
+use super::tile::{self, LINE, Products, Shares, prefetch_rows};
+use crate::conv::micro::{AllColumns, Columns, FirstColumns, with_rows};
 use crate::parallel::Shared;
 use crate::simd::Simd;
+
+/// Pixels from the tile that is computed to the one whose place in memory is fetched.
+const AHEAD: usize = 12;
 
 /// What the blocks of a task share: the outputs, and where they go.
 pub(super) struct Outputs<'a, T> {
@@ -36,35 +39,20 @@ pub(super) struct Block {
     pub(super) next: *const f32,
     pub(super) next_stride: usize,
     pub(super) next_inputs: usize,
-    /// Pixels from one of this block to its counterpart in the next.
-    pub(super) ahead: usize,
-}
-
-/// Some pixels of a block by one panel.
-#[derive(Clone, Copy)]
-struct Tile<'a> {
-    block: &'a Block,
-    /// The panel's weights.
-    weights: *const f32,
-    /// First pixel in the block.
-    first: usize,
-    /// First column of all, and in the task's chunk.
-    column: usize,
-    within: usize,
 }
 
 impl<T: Store> Outputs<'_, T> {
-    /// All panels of one block.
+    /// All panels of one block, the products of each tile being put into `products`: six rows of two vectors.
     ///
     /// # Safety
     /// The block has its input, the panels all columns, the target all pixels and columns, which no other task has.
     #[inline(always)]
-    pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: Block) {
+    pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: Block, products: &mut Products) {
         let width = 2 * S::LANES;
         let panels = self.columns.len().div_ceil(width);
-        let (count, depth) = (block.pixels.len(), block.inputs.len());
+        let depth = block.inputs.len();
         // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
-        let calls = count.div_ceil(S::ROWS);
+        let calls = block.pixels.len().div_ceil(S::ROWS);
         let panel = |index: usize, input: usize| {
             let at = (self.columns.start + index * width) * self.inputs + input * width;
             self.panels.as_ptr().wrapping_add(at)
@@ -77,69 +65,99 @@ impl<T: Store> Outputs<'_, T> {
             } else {
                 panel(0, block.next_inputs)
             };
-            let within = index * width;
+            let column = self.columns.start + index * width;
             let weight_lines = Shares::of(depth * width / LINE, calls);
-            for (pixels, weight_lines) in Shares::of(count, calls).zip(weight_lines) {
+            for (pixels, weight_lines) in Shares::of(block.pixels.len(), calls).zip(weight_lines) {
                 let next = block.next.wrapping_add(pixels.start * block.next_stride);
                 prefetch_rows(simd, next, (pixels.len(), block.next_stride), lines.clone());
                 prefetch_rows(simd, next_weights, (1, 0), weight_lines);
-                let column = self.columns.start + within;
-                let tile = Tile { block: &block, weights, first: pixels.start, column, within };
-                let whole = self.columns.end - column >= width;
+                self.prefetch_target(simd, &block, pixels.clone(), column);
                 // SAFETY: these pixels of the block exist, and so many columns.
                 unsafe {
-                    match whole {
-                        true => with_rows!(S, pixels.len(), R => self.tile::<S, R, true>(simd, tile)),
-                        false => with_rows!(S, pixels.len(), R => self.tile::<S, R, false>(simd, tile)),
+                    let a = block.start.add(pixels.start * block.stride);
+                    let to = products.as_mut_ptr();
+                    with_rows!(S, pixels.len(), R => {
+                        tile::product::<S, R>(simd, a, block.stride, weights, depth, to);
+                    });
+                    if self.columns.end - column >= width {
+                        self.finish(simd, &block, pixels, column, to, AllColumns);
+                    } else {
+                        let columns = FirstColumns(self.columns.end - column);
+                        self.finish(simd, &block, pixels, column, to, columns);
                     }
                 }
             }
         }
     }
 
-    /// `R` pixels by one panel. What follows knows at compile time that a whole panel's columns exist.
+    /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or in the next
+    /// block.
+    #[inline(always)]
+    fn prefetch_target<S: Simd>(&self, simd: S, block: &Block, pixels: Range<usize>, mut column: usize) {
+        let count = block.pixels.len();
+        for pixel in pixels {
+            let mut pixel = pixel + AHEAD;
+            if pixel >= count {
+                column += 2 * S::LANES;
+                if column < self.columns.end {
+                    pixel -= count;
+                } else {
+                    column = self.columns.start;
+                }
+            }
+            let pixel = (block.pixels.start + pixel).min(self.target.count - 1);
+            self.store.prefetch(simd, self.target.offset(pixel) + column, self.out.as_mut_ptr());
+        }
+    }
+
+    /// Adds up the sums over blocks of inputs, and stores what is complete.
     ///
     /// # Safety
-    /// Pixels and panel exist.
+    /// As [`Outputs::block`]; the products are there.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize, const WHOLE: bool>(&self, simd: S, tile: Tile) {
-        let block = tile.block;
-        let out = self.out.as_mut_ptr();
-        let pixel = block.pixels.start + tile.first;
-        let columns = if WHOLE { 2 * S::LANES } else { self.columns.end - tile.column };
-        let ahead = if self.target.is_dense() { block.ahead * self.target.channels } else { 0 };
-        let mut at = [0; R];
-        for (r, at) in at.iter_mut().enumerate() {
-            *at = self.target.offset(pixel + r) + tile.column;
-            self.store.prefetch(simd, *at + ahead, out);
-        }
+    unsafe fn finish<S: Simd, C: Columns>(
+        &self,
+        simd: S,
+        block: &Block,
+        pixels: Range<usize>,
+        column: usize,
+        products: *mut f32,
+        columns: C,
+    ) {
+        let (out, first) = (self.out.as_mut_ptr(), block.pixels.start + pixels.start);
+        let (is_first, is_last) = (block.inputs.start == 0, block.inputs.end == self.inputs);
         // SAFETY: the caller's promise.
         unsafe {
-            let a = block.start.add(tile.first * block.stride);
-            let depth = block.inputs.len();
-            let mut products = tile::product::<S, R>(simd, a, block.stride, tile.weights, depth);
-            if block.inputs.start > 0 {
-                for r in 0..R {
-                    let (p0, p1) = load_columns(simd, out.add(at[r]).cast_const(), columns);
-                    products[r] = [simd.add(products[r][0], p0), simd.add(products[r][1], p1)];
+            if !(is_first && is_last) {
+                for row in 0..pixels.len() {
+                    let to = out.add(self.target.offset(first + row) + column);
+                    let products = products.add(row * 2 * S::LANES);
+                    let mut sums = AllColumns.load(simd, products.cast_const());
+                    if !is_first {
+                        let before = columns.load(simd, to.cast_const());
+                        sums = [simd.add(sums[0], before[0]), simd.add(sums[1], before[1])];
+                    }
+                    if is_last {
+                        AllColumns.store(simd, products, sums);
+                    } else {
+                        columns.store(simd, to, sums);
+                    }
+                }
+                if !is_last {
+                    return;
                 }
             }
-            if block.inputs.end < self.inputs {
-                for r in 0..R {
-                    store_columns(simd, out.add(at[r]), products[r], columns);
-                }
-                return;
-            }
-            let place = Place {
-                at,
-                column: tile.column,
-                columns,
+            let tile = Tile {
+                products,
+                pixels: first..first + pixels.len(),
+                target: &self.target,
+                column,
                 task: self.task,
                 chunk: self.chunk,
-                within: tile.within,
-                order: if pixel == self.first_pixel { Order::First } else { Order::Later },
+                within: column - self.columns.start,
+                order: if first == self.first_pixel { Order::First } else { Order::Later },
             };
-            self.store.tile(simd, products, place, out);
+            self.store.tile(simd, tile, columns, out);
         }
     }
 }

@@ -1,9 +1,8 @@
 //! What happens to a tile of the input's gradient between the registers and memory.
 
 use super::Norm;
-use super::store::{Keep, Place, Store};
-use super::tile::Products;
-use crate::conv::micro::store_columns;
+use super::store::{Keep, Store, Tile};
+use crate::conv::micro::Columns;
 use crate::norm::{Accumulate, BackwardMap, ScaleShift, SharedSums};
 use crate::simd::Simd;
 
@@ -38,37 +37,32 @@ impl Store for Gradient<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(
-        &self,
-        simd: S,
-        products: Products<S, R>,
-        place: Place<R>,
-        out: *mut f32,
-    ) {
+    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
+        let rows = 0..tile.pixels.len();
         // SAFETY: the caller's promise.
         unsafe {
             if self.keep == Keep::Target {
-                for (row, at) in products.iter().zip(place.at) {
-                    store_columns(simd, out.add(at), *row, place.columns);
+                for index in rows.clone() {
+                    columns.store(simd, out.add(tile.at(index)), tile.row(simd, index));
                 }
             }
-            let Some(sums) = &self.sums else { return };
-            let part = sums.gather[place.chunk].task(place.task);
-            for j in 0..2 {
-                let lanes = Lanes::of::<S>(j, place.columns);
-                let c = place.column + lanes.from;
-                let scale = lanes.load(simd, sums.norm.scale.as_ptr().wrapping_add(c));
-                let shift = lanes.load(simd, sums.norm.shift.as_ptr().wrapping_add(c));
-                let mean = lanes.load(simd, sums.norm.mean.as_ptr().wrapping_add(c));
-                let (mut plain, mut centred) = (simd.splat(0.0), simd.splat(0.0));
-                for r in 0..R {
-                    let x = lanes.load(simd, sums.norm.x.as_ptr().wrapping_add(place.at[r] + lanes.from));
-                    let passed = simd.where_positive(simd.mul_add(x, scale, shift), products[r][j]);
-                    plain = simd.add(plain, passed);
-                    centred = simd.mul_add(passed, simd.sub(x, mean), centred);
+            let Some(Sums { norm, gather }) = &self.sums else { return };
+            let scale = columns.load(simd, norm.scale.as_ptr().add(tile.column));
+            let shift = columns.load(simd, norm.shift.as_ptr().add(tile.column));
+            let mean = columns.load(simd, norm.mean.as_ptr().add(tile.column));
+            let (mut plain, mut centred) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
+            for index in rows {
+                let x = columns.load(simd, norm.x.as_ptr().add(tile.at(index)));
+                let row = tile.row(simd, index);
+                for v in 0..2 {
+                    let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
+                    plain[v] = simd.add(plain[v], passed);
+                    centred[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), centred[v]);
                 }
-                part.add(simd, place.within + lanes.from, plain, centred);
             }
+            let part = gather[tile.chunk].task(tile.task);
+            part.add(simd, tile.within, plain[0], centred[0]);
+            part.add(simd, tile.within + S::LANES, plain[1], centred[1]);
         }
     }
 }
@@ -90,81 +84,29 @@ impl Store for ThroughNorm<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(
-        &self,
-        simd: S,
-        products: Products<S, R>,
-        place: Place<R>,
-        out: *mut f32,
-    ) {
+    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
         let BackwardMap { of_gradient, of_input, constant } = self.backward;
-        for j in 0..2 {
-            let lanes = Lanes::of::<S>(j, place.columns);
-            let c = place.column + lanes.from;
-            // SAFETY: the caller's promise.
-            unsafe {
-                let scale = lanes.load(simd, self.map.scale.as_ptr().wrapping_add(c));
-                let shift = lanes.load(simd, self.map.shift.as_ptr().wrapping_add(c));
-                let of_gradient = lanes.load(simd, of_gradient.as_ptr().wrapping_add(c));
-                let of_input = lanes.load(simd, of_input.as_ptr().wrapping_add(c));
-                let constant = lanes.load(simd, constant.as_ptr().wrapping_add(c));
-                for r in 0..R {
-                    let at = place.at[r] + lanes.from;
-                    let x = lanes.load(simd, self.x.as_ptr().wrapping_add(at));
-                    let passed = simd.where_positive(simd.mul_add(x, scale, shift), products[r][j]);
-                    let mut dx = simd.mul_add(x, of_input, constant);
-                    if self.accumulate == Accumulate::Add {
-                        dx = simd.add(dx, lanes.load(simd, out.wrapping_add(at).cast_const()));
-                    }
-                    dx = simd.mul_add(passed, of_gradient, dx);
-                    lanes.store(simd, out.wrapping_add(at), dx);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let scale = columns.load(simd, self.map.scale.as_ptr().add(tile.column));
+            let shift = columns.load(simd, self.map.shift.as_ptr().add(tile.column));
+            let of_gradient = columns.load(simd, of_gradient.as_ptr().add(tile.column));
+            let of_input = columns.load(simd, of_input.as_ptr().add(tile.column));
+            let constant = columns.load(simd, constant.as_ptr().add(tile.column));
+            for index in 0..tile.pixels.len() {
+                let at = tile.at(index);
+                let x = columns.load(simd, self.x.as_ptr().add(at));
+                let row = tile.row(simd, index);
+                let mut dx = [simd.splat(0.0); 2];
+                if self.accumulate == Accumulate::Add {
+                    dx = columns.load(simd, out.add(at).cast_const());
                 }
-            }
-        }
-    }
-}
-
-/// One of a panel's two vectors, as far as its columns exist.
-#[derive(Debug, Clone, Copy)]
-struct Lanes {
-    /// The first, among the panel's columns.
-    from: usize,
-    count: usize,
-}
-
-impl Lanes {
-    #[inline(always)]
-    fn of<S: Simd>(vector: usize, columns: usize) -> Self {
-        let from = vector * S::LANES;
-        Lanes { from, count: columns.saturating_sub(from).min(S::LANES) }
-    }
-
-    /// # Safety
-    /// `p` must be valid for reading the lanes that exist.
-    #[inline(always)]
-    unsafe fn load<S: Simd>(self, simd: S, p: *const f32) -> S::V {
-        // SAFETY: the caller's promise; without lanes nothing is read.
-        unsafe {
-            if self.count == S::LANES {
-                simd.load(p)
-            } else if self.count > 0 {
-                simd.load_partial(p, self.count)
-            } else {
-                simd.splat(0.0)
-            }
-        }
-    }
-
-    /// # Safety
-    /// `p` must be valid for writing the lanes that exist.
-    #[inline(always)]
-    unsafe fn store<S: Simd>(self, simd: S, p: *mut f32, v: S::V) {
-        // SAFETY: the caller's promise; without lanes nothing is written.
-        unsafe {
-            if self.count == S::LANES {
-                simd.store(p, v);
-            } else if self.count > 0 {
-                simd.store_partial(p, v, self.count);
+                for v in 0..2 {
+                    let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
+                    let beside = simd.add(simd.mul_add(x[v], of_input[v], constant[v]), dx[v]);
+                    dx[v] = simd.mul_add(passed, of_gradient[v], beside);
+                }
+                columns.store(simd, out.add(at), dx);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::block::{Block, Outputs};
 use super::gradient::{Gradient, Sums};
 use super::rows::Rows;
 use super::store::{Keep, Store};
-use super::tile::LINE;
+use super::tile::{self, LINE};
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::Prologue;
@@ -205,6 +205,7 @@ impl<T: Store> Kernel for Task<'_, T> {
             chunk: self.chunk,
             first_pixel: pixels.start,
         };
+        let mut products = tile::NO_PRODUCTS;
         let blocks = pixels.len().div_ceil(pass.block_pixels);
         let depths = source.channels.div_ceil(pass.depth);
         for step in 0..blocks * depths {
@@ -226,8 +227,6 @@ impl<T: Store> Kernel for Task<'_, T> {
                     None => (x.add(here.start * source.channels + first_input), source.channels),
                 }
             };
-            // Sums over blocks of inputs come back to the same pixels.
-            let ahead = if depths == 1 { here.len() } else { 0 };
             let block = Block {
                 pixels: here,
                 inputs,
@@ -236,10 +235,9 @@ impl<T: Store> Kernel for Task<'_, T> {
                 next: x.wrapping_add(next),
                 next_stride: source.channels,
                 next_inputs,
-                ahead,
             };
             // SAFETY: the block's input was just made; this task's part of the output is nobody else's.
-            unsafe { outputs.block(simd, block) };
+            unsafe { outputs.block(simd, block, &mut products) };
         }
     }
 }

@@ -1,25 +1,46 @@
 //! What happens to a tile of products between the registers and memory.
 
-use super::tile::Products;
+use std::ops::Range;
+
+use super::rows::Rows;
 use crate::conv::Epilogue;
-use crate::conv::micro::{load_columns, store_columns};
-use crate::norm::{Activation, SharedMoments};
+use crate::conv::micro::{AllColumns, Columns};
+use crate::norm::{Activation, MomentPart, SharedMoments};
 use crate::simd::Simd;
 
-/// Where a tile of products goes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<const R: usize> {
-    /// Offset of each pixel's first column in the target.
-    pub(super) at: [usize; R],
+/// A tile of finished products: some pixels by two vectors of channels.
+#[derive(Debug, Clone)]
+pub(super) struct Tile<'a> {
+    /// A row of two vectors a pixel.
+    pub(super) products: *mut f32,
+    pub(super) pixels: Range<usize>,
+    /// Where the pixels lie.
+    pub(super) target: &'a Rows,
     /// First column.
     pub(super) column: usize,
-    /// Columns that exist, of two vectors.
-    pub(super) columns: usize,
     /// The task's cut of the pixels, the chunk of output channels, and the columns before this tile's in it.
     pub(super) task: usize,
     pub(super) chunk: usize,
     pub(super) within: usize,
     pub(super) order: Order,
+}
+
+impl Tile<'_> {
+    /// The products of its `row`-th pixel.
+    ///
+    /// # Safety
+    /// The pixel exists.
+    #[inline(always)]
+    pub(super) unsafe fn row<S: Simd>(&self, simd: S, row: usize) -> [S::V; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { AllColumns.load(simd, self.products.add(row * 2 * S::LANES).cast_const()) }
+    }
+
+    /// Offset of its `row`-th pixel's columns.
+    #[inline(always)]
+    pub(super) fn at(&self, row: usize) -> usize {
+        self.target.offset(self.pixels.start + row) + self.column
+    }
 }
 
 /// A task's first tile of some columns sets pivots.
@@ -49,14 +70,8 @@ pub(super) trait Store: Sync {
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32);
 
     /// # Safety
-    /// `out` and every tensor of `self` are valid at the place, which no other task has.
-    unsafe fn tile<S: Simd, const R: usize>(
-        &self,
-        simd: S,
-        products: Products<S, R>,
-        place: Place<R>,
-        out: *mut f32,
-    );
+    /// `out` and every tensor of `self` are valid for the tile's pixels and columns, which no other task has.
+    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32);
 }
 
 /// The output of a convolution.
@@ -76,57 +91,88 @@ impl Store for Output<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize>(
+    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
+        match &self.gather {
+            // SAFETY: the caller's promise.
+            None => unsafe { self.rows(simd, &tile, columns, out, None) },
+            // SAFETY: the caller's promise.
+            Some(gather) => unsafe {
+                let part = gather[tile.chunk].task(tile.task);
+                self.rows(simd, &tile, columns, out, Some(part));
+            },
+        }
+    }
+}
+
+impl Output<'_> {
+    /// # Safety
+    /// As [`Store::tile`]; `part` has the tile's channels.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, C: Columns>(
         &self,
         simd: S,
-        mut products: Products<S, R>,
-        place: Place<R>,
+        tile: &Tile,
+        columns: C,
         out: *mut f32,
+        part: Option<MomentPart>,
     ) {
+        let Epilogue { bias, residual, activation, .. } = self.epilogue;
         let zero = simd.splat(0.0);
         // SAFETY: the caller's promise.
         unsafe {
-            if let Some(bias) = self.epilogue.bias {
-                let (b0, b1) = load_columns(simd, bias.as_ptr().add(place.column), place.columns);
-                for row in &mut products {
-                    *row = [simd.add(row[0], b0), simd.add(row[1], b1)];
+            let bias = match bias {
+                Some(bias) => columns.load(simd, bias.as_ptr().add(tile.column)),
+                None => [zero; 2],
+            };
+            for index in 0..tile.pixels.len() {
+                let at = tile.at(index);
+                let mut row = tile.row(simd, index);
+                row = [simd.add(row[0], bias[0]), simd.add(row[1], bias[1])];
+                if let Some(residual) = residual {
+                    let other = columns.load(simd, residual.as_ptr().add(at));
+                    row = [simd.add(row[0], other[0]), simd.add(row[1], other[1])];
+                }
+                if activation == Activation::Relu {
+                    row = [simd.max(row[0], zero), simd.max(row[1], zero)];
+                }
+                columns.store(simd, out.add(at), row);
+                if part.is_some() {
+                    AllColumns.store(simd, tile.products.add(index * 2 * S::LANES), row);
                 }
             }
-            if let Some(residual) = self.epilogue.residual {
-                for (row, at) in products.iter_mut().zip(place.at) {
-                    let (r0, r1) = load_columns(simd, residual.as_ptr().add(at), place.columns);
-                    *row = [simd.add(row[0], r0), simd.add(row[1], r1)];
-                }
-            }
-            if self.epilogue.activation == Activation::Relu {
-                for row in &mut products {
-                    *row = [simd.max(row[0], zero), simd.max(row[1], zero)];
-                }
-            }
-            for (row, at) in products.iter().zip(place.at) {
-                store_columns(simd, out.add(at), *row, place.columns);
-            }
-            let Some(gather) = &self.gather else { return };
-            let part = gather[place.chunk].task(place.task);
-            for j in 0..2 {
-                let c = place.within + j * S::LANES;
-                if place.order == Order::First {
-                    // The mean of a few pixels: closer to that of all than any one of them.
-                    let mut sum = zero;
-                    for r in 0..R {
-                        sum = simd.add(sum, products[r][j]);
-                    }
-                    part.begin(simd, c, simd.mul(sum, simd.splat(1.0 / R as f32)));
-                }
-                let pivot = part.pivot(simd, c);
-                let (mut distances, mut squares) = (zero, zero);
-                for r in 0..R {
-                    let distance = simd.sub(products[r][j], pivot);
-                    distances = simd.add(distances, distance);
-                    squares = simd.mul_add(distance, distance, squares);
-                }
-                part.add(simd, c, distances, squares);
+            let Some(part) = part else { return };
+            for v in 0..2 {
+                gather_column(simd, tile, v, part);
             }
         }
+    }
+}
+
+/// Adds one vector of channels of the finished tile to the sums of its part.
+///
+/// # Safety
+/// The part has the tile's channels, and nobody else has them at the same time.
+#[inline(always)]
+unsafe fn gather_column<S: Simd>(simd: S, tile: &Tile, vector: usize, part: MomentPart) {
+    let (c, zero) = (tile.within + vector * S::LANES, simd.splat(0.0));
+    let rows = 0..tile.pixels.len();
+    // SAFETY: the caller's promise.
+    unsafe {
+        if tile.order == Order::First {
+            // The mean of a few pixels: closer to that of all than any one of them.
+            let mut sum = zero;
+            for row in rows.clone() {
+                sum = simd.add(sum, tile.row(simd, row)[vector]);
+            }
+            part.begin(simd, c, simd.mul(sum, simd.splat(1.0 / rows.len() as f32)));
+        }
+        let pivot = part.pivot(simd, c);
+        let (mut distances, mut squares) = (zero, zero);
+        for row in rows {
+            let distance = simd.sub(tile.row(simd, row)[vector], pivot);
+            distances = simd.add(distances, distance);
+            squares = simd.mul_add(distance, distance, squares);
+        }
+        part.add(simd, c, distances, squares);
     }
 }

@@ -1,19 +1,23 @@
-//! The product of a tile, in registers.
+//! The products of a tile, in registers.
 
 use std::ops::Range;
 
-use crate::simd::Simd;
+use crate::conv::micro::{AllColumns, Columns, ROWS};
+use crate::simd::{MOST_LANES, Simd};
 
 /// A line of cache, in floats.
 pub(super) const LINE: usize = 16;
 
-/// The products of `R` pixels with one panel of weights.
-pub(super) type Products<S, const R: usize> = [[<S as Simd>::V; 2]; R];
+/// The products of a tile, on their way from registers to the store: rows of two vectors.
+pub(super) type Products = [f32; ROWS * 2 * MOST_LANES];
 
-/// `acc[r][j] = sum over k of a[r stride + k] b[k][j]`.
+/// None yet.
+pub(super) const NO_PRODUCTS: Products = [0.0; ROWS * 2 * MOST_LANES];
+
+/// `to[r][j] = sum over k of a[r stride + k] b[k][j]`.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors.
+/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors, `to` for writing `R`.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd, const R: usize>(
     simd: S,
@@ -21,7 +25,8 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
     stride: usize,
     mut b: *const f32,
     depth: usize,
-) -> Products<S, R> {
+    to: *mut f32,
+) {
     let mut acc = [[simd.splat(0.0); 2]; R];
     let mut rows = [a; R];
     // SAFETY: offsets stay inside what the caller promises.
@@ -29,6 +34,8 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
         for (r, row) in rows.iter_mut().enumerate() {
             *row = row.add(r * stride);
         }
+        // Six addresses that go along, and not one from which the others are computed anew for every input.
+        let rows = std::hint::black_box(rows);
         for k in 0..depth {
             let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
             for r in 0..R {
@@ -38,36 +45,43 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
             }
             b = b.add(2 * S::LANES);
         }
+        for (r, row) in acc.into_iter().enumerate() {
+            AllColumns.store(simd, to.add(r * 2 * S::LANES), row);
+        }
     }
-    acc
 }
 
-/// `acc[r][j] = sum over pixels of a[pixel stride + r] b[pixel][j]`.
+/// `sums[r][j] += sum over pixels of a[pixel stride + r] b[pixel][j]`.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel.
+/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel, `sums` for two vectors in each
+/// of its `R` rows.
 #[inline(always)]
-pub(super) unsafe fn outer<S: Simd, const R: usize>(
+pub(super) unsafe fn add_outer<S: Simd, const R: usize>(
     simd: S,
-    mut a: *const f32,
-    stride: usize,
+    (mut a, stride): (*const f32, usize),
     mut b: *const f32,
     pixels: usize,
-) -> Products<S, R> {
+    (sums, sums_stride): (*mut f32, usize),
+) {
     let mut acc = [[simd.splat(0.0); 2]; R];
-    for _ in 0..pixels {
-        // SAFETY: offsets stay inside what the caller promises.
-        unsafe {
+    // SAFETY: offsets stay inside what the caller promises.
+    unsafe {
+        for _ in 0..pixels {
             let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
             for r in 0..R {
                 let x = simd.splat(*a.add(r));
                 acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
                 acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
             }
+            (a, b) = (a.wrapping_add(stride), b.wrapping_add(2 * S::LANES));
         }
-        (a, b) = (a.wrapping_add(stride), b.wrapping_add(2 * S::LANES));
+        for (r, row) in acc.into_iter().enumerate() {
+            let to = sums.add(r * sums_stride);
+            let before = AllColumns.load(simd, to.cast_const());
+            AllColumns.store(simd, to, [simd.add(before[0], row[0]), simd.add(before[1], row[1])]);
+        }
     }
-    acc
 }
 
 /// Asks for some lines of cache of each of `rows` rows.

@@ -238,32 +238,11 @@ pub(super) unsafe fn add_products<S: Simd>(
             for rows in Shares::of(sides.inputs, sides.inputs.div_ceil(S::ROWS)) {
                 let sums = (sums.add(rows.start * stride + column), stride);
                 let a = sides.a.add(rows.start);
-                with_rows!(S, rows.len(), R => add_rows::<S, R>(simd, sides, a, dy, sums));
+                with_rows!(S, rows.len(), R => {
+                 let a = (a, sides.a_stride);
+                 tile::add_outer::<S, R>(simd, a, dy, sides.pixels, sums);
+                });
             }
-        }
-    }
-}
-
-/// `R` inputs by one panel of outputs.
-///
-/// # Safety
-/// As [`add_products`].
-#[inline(always)]
-unsafe fn add_rows<S: Simd, const R: usize>(
-    simd: S,
-    sides: Sides,
-    a: *const f32,
-    dy: *const f32,
-    (sums, stride): (*mut f32, usize),
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let products = tile::outer::<S, R>(simd, a, sides.a_stride, dy, sides.pixels);
-        for (r, row) in products.into_iter().enumerate() {
-            let to = sums.add(r * stride);
-            simd.store(to, simd.add(simd.load(to), row[0]));
-            let to = to.add(S::LANES);
-            simd.store(to, simd.add(simd.load(to), row[1]));
         }
     }
 }
