@@ -6,7 +6,7 @@
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, ROWS, Weights, with_rows};
+use super::micro::{self, AllColumns, Columns, Deal, Fetch, FetchOn, FirstColumns, NoFetch, ROWS, with_rows};
 use super::plan::{PhasePlan, Plan, Slice};
 use super::store::{Store, Tile};
 use super::strip;
@@ -219,6 +219,7 @@ impl Kernel for Block<'_> {
                 part,
                 pixels,
                 is_first: index == 0,
+                weights_are_far: plan.weights_are_far,
                 ahead,
             };
             work.check(pass.out_c, 2 * S::LANES);
@@ -252,6 +253,7 @@ struct Work<'a> {
     part: usize,
     pixels: usize,
     is_first: bool,
+    weights_are_far: bool,
     /// What the next task reads.
     ahead: Lines,
 }
@@ -281,10 +283,9 @@ impl Work<'_> {
             let is_last = index + 1 == slices.len();
             let accumulate = if index == 0 { Accumulate::Set } else { Accumulate::Add };
             // The next slice's weights lie behind this one's: all calls together ask for all of them.
-            let here = weights.as_ptr().wrapping_add(slice.weights);
-            let next_step = (2 * S::LANES).div_ceil(deal.calls());
-            let mut weights =
-                Weights { here, next: here.wrapping_add(slice.len() * 2 * S::LANES), next_step };
+            let b = weights.as_ptr().wrapping_add(slice.weights);
+            let stride = (2 * S::LANES).div_ceil(deal.calls());
+            let mut fetch = FetchOn { next: b.wrapping_add(slice.len() * 2 * S::LANES), stride };
             let mut pixel = 0;
             for call in 0..deal.calls() {
                 let rows = deal.rows(call);
@@ -299,8 +300,13 @@ impl Work<'_> {
                 // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the output.
                 unsafe {
                     let products = self.products.as_mut_ptr().add(at);
-                    with_rows!(rows, R => self.product::<S, R>(simd, pixel, slice, weights, products, accumulate)
-                    );
+                    let a = (pixel, slice);
+                    if self.weights_are_far {
+                        with_rows!(rows, R => self.product::<S, _, R>(simd, a, b, fetch, products, accumulate));
+                        fetch.next = fetch.next.wrapping_add(stride * slice.len());
+                    } else {
+                        with_rows!(rows, R => self.product::<S, _, R>(simd, a, b, NoFetch, products, accumulate));
+                    }
                     if is_last {
                         let tile = Tile {
                             products,
@@ -313,7 +319,6 @@ impl Work<'_> {
                         store.tile(simd, tile, columns, out);
                     }
                 }
-                weights.next = weights.next.wrapping_add(next_step * slice.len());
                 pixel += rows;
             }
         }
@@ -324,12 +329,12 @@ impl Work<'_> {
     /// # Safety
     /// The pixels exist and see the slice's taps in the source; `products` has `R` rows.
     #[inline(always)]
-    unsafe fn product<S: Simd, const R: usize>(
+    unsafe fn product<S: Simd, F: Fetch, const R: usize>(
         &self,
         simd: S,
-        pixel: usize,
-        slice: &Slice,
-        weights: Weights,
+        (pixel, slice): (usize, &Slice),
+        b: *const f32,
+        fetch: F,
         products: *mut f32,
         accumulate: Accumulate,
     ) {
@@ -339,7 +344,7 @@ impl Work<'_> {
             for (r, a) in a.iter_mut().enumerate() {
                 *a = a.add(*self.phase.source_at.get_unchecked(pixel + r) + slice.source);
             }
-            micro::pixels_by_outputs_to(simd, a, slice.taps, weights, products, accumulate);
+            micro::pixels_by_outputs_to(simd, a, slice.taps, b, fetch, products, accumulate);
         }
     }
 }

@@ -110,32 +110,52 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     acc
 }
 
-/// The weights that products read, and those that the next will read: they come from far away where they are many, and
-/// are asked for a bit at each step of the loop.
+/// What a product asks for at each step of its loop: a type, so that one that asks for nothing pays nothing.
+pub(super) trait Fetch: Copy {
+    fn step<S: Simd>(&mut self, simd: S);
+}
+
+/// Nothing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Weights {
-    pub(super) here: *const f32,
-    /// What to ask for next; any address will do.
+pub(super) struct NoFetch;
+
+impl Fetch for NoFetch {
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, _simd: S) {}
+}
+
+/// Lines that will be read, a few floats a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FetchOn {
+    /// Where; any address will do.
     pub(super) next: *const f32,
-    /// Floats from one step of the loop to the next.
-    pub(super) next_step: usize,
+    /// Floats from one step to the next.
+    pub(super) stride: usize,
+}
+
+impl Fetch for FetchOn {
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, simd: S) {
+        simd.prefetch_read(self.next);
+        self.next = self.next.wrapping_add(self.stride);
+    }
 }
 
 /// The same product set to or added to `to`, rows of two vectors: a part of the taps starts from zero, so that rounding
 /// errors grow with the length of a part and not of the whole sum.
 ///
 /// # Safety
-/// As [`pixels_by_outputs`], `weights.here` for `b`; `to` must be valid for reading and writing `R * 2 * LANES` floats.
+/// As [`pixels_by_outputs`]; `to` must be valid for reading and writing `R * 2 * LANES` floats.
 #[inline(always)]
-pub(super) unsafe fn pixels_by_outputs_to<S: Simd, const R: usize>(
+pub(super) unsafe fn pixels_by_outputs_to<S: Simd, F: Fetch, const R: usize>(
     simd: S,
     a: [*const f32; R],
     taps: Taps,
-    weights: Weights,
+    mut b: *const f32,
+    mut fetch: F,
     to: *mut f32,
     accumulate: Accumulate,
 ) {
-    let Weights { here: mut b, mut next, next_step } = weights;
     // SAFETY: the caller's promise.
     unsafe {
         let mut acc = [[simd.splat(0.0); 2]; R];
@@ -152,8 +172,7 @@ pub(super) unsafe fn pixels_by_outputs_to<S: Simd, const R: usize>(
                     acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
                 }
                 b = b.add(2 * S::LANES);
-                simd.prefetch_read(next);
-                next = next.wrapping_add(next_step);
+                fetch.step(simd);
             }
         }
         for r in 0..R {

@@ -11,6 +11,8 @@ use super::pack;
 const STRIP: usize = 64 << 10;
 /// Weights of one output in a slice: 32 bytes times two vectors of them leave half of a first-level cache free.
 const DEPTH: usize = 768;
+/// Weights, in floats, that come from so far that it pays to ask for them early.
+const FAR: usize = 256 << 10;
 /// Pixels of a task at most: sums over them are in f32.
 const MOST_PIXELS: usize = 1 << 10;
 /// Pixels that pay for fetching a slice of weights.
@@ -29,6 +31,8 @@ pub(super) struct Plan {
     pub(super) panels: usize,
     /// Tasks side by side over the outputs.
     pub(super) groups: usize,
+    /// Whether it pays to ask for weights early.
+    pub(super) weights_are_far: bool,
     /// Floats of a strip.
     pub(super) strip_len: usize,
     pub(super) phases: Vec<PhasePlan>,
@@ -81,7 +85,15 @@ impl Plan {
             weights += all_panels * panel;
         }
         let strip_len = pass.strip_h(rows) * width * pass.in_c;
-        Plan { rows, blocks, panels, groups: all_panels.div_ceil(panels), strip_len, phases }
+        Plan {
+            weights_are_far: weights > FAR,
+            rows,
+            blocks,
+            panels,
+            groups: all_panels.div_ceil(panels),
+            strip_len,
+            phases,
+        }
     }
 
     /// Floats of the weights of all phases, in `panels` blocks of outputs.
