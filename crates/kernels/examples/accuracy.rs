@@ -18,7 +18,8 @@ fn normal(seed: u64, len: usize) -> Vec<f32> {
 fn main() {
     let isa = Isa::best();
     println!("largest error over root mean square, {}: output, input gradient, weight gradient", isa.name());
-    for (images, size, channels) in [(16, 32, 16), (16, 16, 32), (16, 8, 64), (2, 56, 64), (2, 14, 256)] {
+    for (images, size, channels) in [(128, 32, 16), (128, 16, 32), (128, 8, 64), (16, 56, 64), (16, 14, 256)]
+    {
         let shape = ConvShape {
             images,
             in_h: size,

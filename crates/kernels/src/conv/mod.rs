@@ -166,7 +166,7 @@ pub fn input_and_weight_grad(
 }
 
 /// The gradient of a 1x1 convolution's input all the way through the batch norm and ReLU that it went through:
-/// `dx (+)= g a + x b + c`, as [`norm::backward_apply`] has it, with the convolution's own gradient computed on the way
+/// `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it, with the convolution's own gradient computed on the way
 /// and never stored.
 ///
 /// # Panics

@@ -48,6 +48,7 @@ pub(crate) fn shapes() -> Vec<ConvShape> {
         shape(3, (2, 2), (8, 40), (3, 1, 1)),
         shape(1, (13, 50), (32, 48), (3, 1, 1)),
         shape(40, (4, 4), (48, 16), (3, 1, 1)),
+        shape(1, (7, 7), (200, 64), (3, 1, 1)),
         // Sums of several slices, several blocks of outputs, partial ones; channels and outputs cut into pieces.
         shape(1, (7, 7), (100, 17), (3, 1, 1)),
         shape(1, (9, 8), (320, 40), (3, 2, 1)),
