@@ -9,8 +9,6 @@ use crate::simd::Simd;
 /// The gradient itself, and sums for the batch norm and ReLU that the convolution's input went through.
 pub(super) struct Gradient<'a> {
     pub(super) keep: Keep,
-    /// The convolution's input, if the pass reads it too.
-    pub(super) x: Option<&'a [f32]>,
     pub(super) sums: Option<Sums<'a>>,
 }
 
@@ -31,8 +29,8 @@ impl Store for Gradient<'_> {
         if self.keep == Keep::Target {
             simd.prefetch_write(out.wrapping_add(at).cast_const());
         }
-        if let Some(x) = self.x {
-            simd.prefetch_read(x.as_ptr().wrapping_add(at));
+        if let Some(sums) = &self.sums {
+            simd.prefetch_read(sums.norm.x.as_ptr().wrapping_add(at));
         }
     }
 
