@@ -5,7 +5,7 @@
 
 use super::block::{Block, Outputs};
 use super::gradient::Gradient;
-use super::pass::Pass;
+use super::pass::{Pass, Reads};
 use super::rows::Rows;
 use super::store::Keep;
 use super::tile::Shares;
@@ -57,7 +57,7 @@ pub(super) fn run(
     let stride = strip_stride(shape.in_c);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
 
-    let sums = pass.gradient(norm, dx, |store, out| {
+    let sums = pass.gradient(Reads::InputAndGradient, norm, dx, |store, out| {
         assert!(store.keep == Keep::Nothing || out.len() >= rows.reach());
         parallel::for_each(groups, init, |(strip, panel), task| {
             let pixels = parallel::piece(pixels, group, task);

@@ -108,20 +108,20 @@ impl<T: Store> Outputs<'_, T> {
     /// block.
     #[inline(always)]
     fn prefetch_target<S: Simd>(&self, simd: S, block: &Block, pixels: Range<usize>, first_column: usize) {
-        let count = block.pixels.len();
-        for pixel in pixels.clone() {
-            let mut column = first_column;
-            let mut pixel = pixel + AHEAD;
-            if pixel >= count {
-                column += 2 * S::LANES;
-                if column < self.columns.end {
-                    pixel -= count;
-                } else {
-                    column = self.columns.start;
-                }
+        let (count, out) = (block.pixels.len(), self.out.as_mut_ptr());
+        let (mut pixel, mut column) = (pixels.start + AHEAD, first_column);
+        if pixel >= count {
+            column += 2 * S::LANES;
+            if column < self.columns.end {
+                pixel -= count;
+            } else {
+                column = self.columns.start;
             }
-            let pixel = (block.pixels.start + pixel).min(self.target.count - 1);
-            self.store.prefetch(simd, self.target.offset(pixel) + column, self.out.as_mut_ptr());
+        }
+        let pixel = (block.pixels.start + pixel).min(self.target.count - 1);
+        let at = self.target.offset(pixel) + column;
+        for row in 0..pixels.len() {
+            self.store.prefetch(simd, at + row * self.target.channels, out);
         }
         if let Some(beside) = block.next_beside {
             let rows = (pixels.len(), self.target.channels);
@@ -147,7 +147,9 @@ impl<T: Store> Outputs<'_, T> {
         let first = block.pixels.start + pixels.start;
         let tile = Tile {
             products,
-            pixels: first..first + pixels.len(),
+            pixels: pixels.len(),
+            start: self.target.offset(first) + column,
+            first,
             target: &self.target,
             column,
             task: self.task,

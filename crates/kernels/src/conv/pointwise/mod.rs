@@ -26,7 +26,7 @@ use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Momen
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
 use gradient::ThroughNorm;
-use pass::Pass;
+use pass::{Pass, Reads};
 use rows::Rows;
 use store::Output;
 
@@ -108,7 +108,7 @@ fn input_grad_pass(
         }
     }
     let (pass, panels) = turned(isa, shape, weight);
-    pass.gradient(norm, dx, |store, out| pass.run(dy, Prologue::None, &panels, store, out))
+    pass.gradient(Reads::Gradient, norm, dx, |store, out| pass.run(dy, Prologue::None, &panels, store, out))
 }
 
 /// The pass from the other side, and the filters for it.

@@ -42,6 +42,15 @@ pub(super) struct Pass {
     chunk: usize,
 }
 
+/// What a pass over a gradient reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// The output's gradient.
+    Gradient,
+    /// The input as well, ahead of the tiles.
+    InputAndGradient,
+}
+
 impl Pass {
     pub(super) fn new(isa: Isa, source: Rows, target: Rows) -> Self {
         let (pixels, inputs, outputs) = (source.count, source.channels, target.channels);
@@ -99,6 +108,7 @@ impl Pass {
     /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a norm.
     pub(super) fn gradient(
         &self,
+        reads: Reads,
         norm: Option<Norm>,
         dx: Option<&mut [f32]>,
         pass: impl FnOnce(&Gradient, &Shared),
@@ -107,8 +117,9 @@ impl Pass {
         let mut parts: Vec<BackwardParts> = norm.iter().flat_map(|_| 0..self.chunks()).map(part).collect();
         let sums =
             norm.map(|norm| Sums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
+        let ahead = norm.map(|norm| norm.x).filter(|_| reads == Reads::Gradient);
         let keep = if dx.is_some() { Keep::Target } else { Keep::Nothing };
-        pass(&Gradient { keep, sums }, &Shared::new(dx.unwrap_or_default()));
+        pass(&Gradient { keep, ahead, sums }, &Shared::new(dx.unwrap_or_default()));
         norm.map(|_| self.combine_sums(&parts))
     }
 
