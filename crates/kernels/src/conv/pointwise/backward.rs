@@ -5,10 +5,10 @@
 
 use super::block::{Block, Outputs};
 use super::gradient::Gradient;
-use super::pass::Pass;
+use super::pass::{Pass, Reads};
 use super::rows::Rows;
 use super::store::Keep;
-use super::tile::{self, Shares};
+use super::tile::Shares;
 use super::weight_grad::{Cut, Sides, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
@@ -27,7 +27,7 @@ const GROUPS: usize = 32;
 
 /// Whether [`run`] can do `shape`.
 pub(super) fn applies(shape: &ConvShape) -> bool {
-    shape.stride == 1 && shape.weight_len() <= WEIGHTS && Pass::is_one_block_deep(shape.out_c)
+    shape.stride == 1 && shape.weight_len() <= WEIGHTS
 }
 
 /// `dw` and, as far as they are asked for, `dx` and sums over it.
@@ -57,7 +57,7 @@ pub(super) fn run(
     let stride = strip_stride(shape.in_c);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
 
-    let sums = pass.gradient(norm, Some(x), dx, |store, out| {
+    let sums = pass.gradient(Reads::InputAndGradient, norm, dx, |store, out| {
         assert!(store.keep == Keep::Nothing || out.len() >= rows.reach());
         parallel::for_each(groups, init, |(strip, panel), task| {
             let pixels = parallel::piece(pixels, group, task);
@@ -103,7 +103,6 @@ impl Kernel for Group<'_> {
         let ConvShape { in_c, out_c, .. } = *self.shape;
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
-        let mut products = tile::NO_PRODUCTS;
         for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
             let here = self.pixels.start + share.start..self.pixels.start + share.end;
             // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run` saw to.
@@ -123,15 +122,13 @@ impl Kernel for Group<'_> {
                 let sums_stride = out_c.next_multiple_of(2 * S::LANES);
                 add_products(simd, sides, panel, (self.sums.as_mut_ptr(), sums_stride));
                 let block = Block {
-                    inputs: 0..out_c,
                     start: dy,
                     stride: out_c,
                     next: dy.wrapping_add(here.len() * out_c),
-                    next_stride: out_c,
-                    next_inputs: 0,
+                    next_beside: Some(x.wrapping_add(here.end * in_c)),
                     pixels: here,
                 };
-                self.outputs.block(simd, block, &mut products);
+                self.outputs.block(simd, block, panel);
             }
         }
     }

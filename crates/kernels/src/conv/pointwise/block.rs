@@ -1,14 +1,17 @@
-//! One block of pixels by one block of inputs: all its tiles, with what follows them prefetched.
+//! One block of pixels by the outputs of a task: all its tiles, with what follows them prefetched.
 
 use std::ops::Range;
 
 use super::rows::Rows;
 use super::store::{Order, Store, Tile};
-use super::tile::{self, LINE, Products, Shares, prefetch_rows};
+use super::tile::{self, LINE, Shares, prefetch_rows};
 use crate::conv::micro::{AllColumns, Columns, FirstColumns, with_rows};
+use crate::norm::Accumulate;
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
+/// Inputs summed over at once: a panel's weights for them take half of a first-level cache of 32 KiB.
+const DEPTH: usize = 256;
 /// Pixels from the tile that is computed to the one whose place in memory is fetched.
 const AHEAD: usize = 12;
 
@@ -31,59 +34,70 @@ pub(super) struct Outputs<'a, T> {
 /// A block's input, and what will be needed after it.
 pub(super) struct Block {
     pub(super) pixels: Range<usize>,
-    pub(super) inputs: Range<usize>,
-    /// The first pixel's first input of the block, and floats to the next pixel's.
+    /// The first pixel's inputs, and floats to the next pixel's.
     pub(super) start: *const f32,
     pub(super) stride: usize,
-    /// The same of the block after this one, in the tensor, and its first input.
+    /// The next block's inputs in their tensor, one pixel after the other.
     pub(super) next: *const f32,
-    pub(super) next_stride: usize,
-    pub(super) next_inputs: usize,
+    /// What else the next block reads: the tensor of the target's shape that the target's gradient goes with.
+    pub(super) next_beside: Option<*const f32>,
 }
 
 impl<T: Store> Outputs<'_, T> {
-    /// All panels of one block, the products of each tile being put into `products`: six rows of two vectors.
+    /// All panels of one block. Sums over a part of the inputs gather in `products`, two vectors a pixel, while that part
+    /// of a panel's weights stays in L1.
     ///
     /// # Safety
-    /// The block has its input, the panels all columns, the target all pixels and columns, which no other task has.
+    /// The block has its input, the panels all columns, the target all pixels and columns, which no other task has;
+    /// `products` has room for the block's pixels.
     #[inline(always)]
-    pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: Block, products: &mut Products) {
+    pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: Block, products: *mut f32) {
         let width = 2 * S::LANES;
         let panels = self.columns.len().div_ceil(width);
-        let depth = block.inputs.len();
+        let parts = self.inputs.div_ceil(DEPTH);
+        let parts = Shares::of(self.inputs, parts);
         // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
         let calls = block.pixels.len().div_ceil(S::ROWS);
-        let panel = |index: usize, input: usize| {
-            let at = (self.columns.start + index * width) * self.inputs + input * width;
-            self.panels.as_ptr().wrapping_add(at)
-        };
-        for (index, lines) in Shares::of(depth.div_ceil(LINE), panels).enumerate() {
-            let weights = panel(index, block.inputs.start);
-            // The next panel, or the first one's next inputs.
-            let next_weights = if index + 1 < panels {
-                panel(index + 1, block.inputs.start)
-            } else {
-                panel(0, block.next_inputs)
-            };
-            let column = self.columns.start + index * width;
-            let weight_lines = Shares::of(depth * width / LINE, calls);
-            for (pixels, weight_lines) in Shares::of(block.pixels.len(), calls).zip(weight_lines) {
-                let next = block.next.wrapping_add(pixels.start * block.next_stride);
-                prefetch_rows(simd, next, (pixels.len(), block.next_stride), lines.clone());
-                prefetch_rows(simd, next_weights, (1, 0), weight_lines);
-                self.prefetch_target(simd, &block, pixels.clone(), column);
-                // SAFETY: these pixels of the block exist, and so many columns.
-                unsafe {
-                    let a = block.start.add(pixels.start * block.stride);
-                    let to = products.as_mut_ptr();
-                    with_rows!(S, pixels.len(), R => {
-                        tile::product::<S, R>(simd, a, block.stride, weights, depth, to);
-                    });
-                    if self.columns.end - column >= width {
-                        self.finish(simd, &block, pixels, column, to, AllColumns);
-                    } else {
-                        let columns = FirstColumns(self.columns.end - column);
-                        self.finish(simd, &block, pixels, column, to, columns);
+        let mut lines = Shares::of(self.inputs.div_ceil(LINE), panels * parts.len());
+        for column in self.columns.clone().step_by(width) {
+            for part in parts.clone() {
+                let lines = lines.next().unwrap_or(0..0);
+                let is_last = part.end == self.inputs;
+                let accumulate = if part.start == 0 { Accumulate::Set } else { Accumulate::Add };
+                // SAFETY: panel and inputs exist.
+                let weights = unsafe { self.panels.as_ptr().add(column * self.inputs + part.start * width) };
+                // Weights follow one another; behind the last are the first again.
+                let next_weights = if is_last && column + width >= self.columns.end {
+                    self.panels.as_ptr().wrapping_add(self.columns.start * self.inputs)
+                } else {
+                    weights.wrapping_add(part.len() * width)
+                };
+                let weight_lines = Shares::of(part.len() * width / LINE, calls);
+                for (pixels, weight_lines) in Shares::of(block.pixels.len(), calls).zip(weight_lines) {
+                    let next = block.next.wrapping_add(pixels.start * self.inputs);
+                    prefetch_rows(simd, next, (pixels.len(), self.inputs), lines.clone());
+                    prefetch_rows(simd, next_weights, (1, 0), weight_lines);
+                    if is_last {
+                        self.prefetch_target(simd, &block, pixels.clone(), column);
+                    }
+                    // A sum of one part needs no place of its own.
+                    let place = if parts.len() == 1 { 0 } else { pixels.start * width };
+                    // SAFETY: these pixels of the block exist, and so many columns.
+                    unsafe {
+                        let a = block.start.add(pixels.start * block.stride + part.start);
+                        let to = products.add(place);
+                        with_rows!(S, pixels.len(), R => {
+                            tile::product::<S, R>(simd, (a, block.stride), (weights, part.len()), to, accumulate);
+                        });
+                        if !is_last {
+                            continue;
+                        }
+                        if self.columns.end - column >= width {
+                            self.finish(simd, &block, pixels, column, to, AllColumns);
+                        } else {
+                            let columns = FirstColumns(self.columns.end - column);
+                            self.finish(simd, &block, pixels, column, to, columns);
+                        }
                     }
                 }
             }
@@ -93,24 +107,30 @@ impl<T: Store> Outputs<'_, T> {
     /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or in the next
     /// block.
     #[inline(always)]
-    fn prefetch_target<S: Simd>(&self, simd: S, block: &Block, pixels: Range<usize>, mut column: usize) {
-        let count = block.pixels.len();
-        for pixel in pixels {
-            let mut pixel = pixel + AHEAD;
-            if pixel >= count {
-                column += 2 * S::LANES;
-                if column < self.columns.end {
-                    pixel -= count;
-                } else {
-                    column = self.columns.start;
-                }
+    fn prefetch_target<S: Simd>(&self, simd: S, block: &Block, pixels: Range<usize>, first_column: usize) {
+        let (count, out) = (block.pixels.len(), self.out.as_mut_ptr());
+        let (mut pixel, mut column) = (pixels.start + AHEAD, first_column);
+        if pixel >= count {
+            column += 2 * S::LANES;
+            if column < self.columns.end {
+                pixel -= count;
+            } else {
+                column = self.columns.start;
             }
-            let pixel = (block.pixels.start + pixel).min(self.target.count - 1);
-            self.store.prefetch(simd, self.target.offset(pixel) + column, self.out.as_mut_ptr());
+        }
+        let pixel = (block.pixels.start + pixel).min(self.target.count - 1);
+        let at = self.target.offset(pixel) + column;
+        for row in 0..pixels.len() {
+            self.store.prefetch(simd, at + row * self.target.channels, out);
+        }
+        if let Some(beside) = block.next_beside {
+            let rows = (pixels.len(), self.target.channels);
+            let start = beside.wrapping_add(pixels.start * self.target.channels + first_column);
+            prefetch_rows(simd, start, rows, 0..(2 * S::LANES).div_ceil(LINE));
         }
     }
 
-    /// Adds up the sums over blocks of inputs, and stores what is complete.
+    /// Stores products that are complete.
     ///
     /// # Safety
     /// As [`Outputs::block`]; the products are there.
@@ -124,40 +144,20 @@ impl<T: Store> Outputs<'_, T> {
         products: *mut f32,
         columns: C,
     ) {
-        let (out, first) = (self.out.as_mut_ptr(), block.pixels.start + pixels.start);
-        let (is_first, is_last) = (block.inputs.start == 0, block.inputs.end == self.inputs);
+        let first = block.pixels.start + pixels.start;
+        let tile = Tile {
+            products,
+            pixels: pixels.len(),
+            start: self.target.offset(first) + column,
+            first,
+            target: &self.target,
+            column,
+            task: self.task,
+            chunk: self.chunk,
+            within: column - self.columns.start,
+            order: if first == self.first_pixel { Order::First } else { Order::Later },
+        };
         // SAFETY: the caller's promise.
-        unsafe {
-            if !(is_first && is_last) {
-                for row in 0..pixels.len() {
-                    let to = out.add(self.target.offset(first + row) + column);
-                    let products = products.add(row * 2 * S::LANES);
-                    let mut sums = AllColumns.load(simd, products.cast_const());
-                    if !is_first {
-                        let before = columns.load(simd, to.cast_const());
-                        sums = [simd.add(sums[0], before[0]), simd.add(sums[1], before[1])];
-                    }
-                    if is_last {
-                        AllColumns.store(simd, products, sums);
-                    } else {
-                        columns.store(simd, to, sums);
-                    }
-                }
-                if !is_last {
-                    return;
-                }
-            }
-            let tile = Tile {
-                products,
-                pixels: first..first + pixels.len(),
-                target: &self.target,
-                column,
-                task: self.task,
-                chunk: self.chunk,
-                within: column - self.columns.start,
-                order: if first == self.first_pixel { Order::First } else { Order::Later },
-            };
-            self.store.tile(simd, tile, columns, out);
-        }
+        unsafe { self.store.tile(simd, tile, columns, self.out.as_mut_ptr()) };
     }
 }

@@ -9,8 +9,8 @@ use crate::simd::Simd;
 /// The gradient itself, and sums for the batch norm and ReLU that the convolution's input went through.
 pub(super) struct Gradient<'a> {
     pub(super) keep: Keep,
-    /// The convolution's input, if the pass reads it too.
-    pub(super) x: Option<&'a [f32]>,
+    /// The norm's input, if the pass itself doesn't read it.
+    pub(super) ahead: Option<&'a [f32]>,
     pub(super) sums: Option<Sums<'a>>,
 }
 
@@ -31,29 +31,31 @@ impl Store for Gradient<'_> {
         if self.keep == Keep::Target {
             simd.prefetch_write(out.wrapping_add(at).cast_const());
         }
-        if let Some(x) = self.x {
+        if let Some(x) = self.ahead {
             simd.prefetch_read(x.as_ptr().wrapping_add(at));
         }
     }
 
     #[inline(always)]
     unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
-        let rows = 0..tile.pixels.len();
         // SAFETY: the caller's promise.
         unsafe {
-            if self.keep == Keep::Target {
-                for index in rows.clone() {
+            let Some(Sums { norm, gather }) = &self.sums else {
+                for index in 0..tile.pixels {
                     columns.store(simd, out.add(tile.at(index)), tile.row(simd, index));
                 }
-            }
-            let Some(Sums { norm, gather }) = &self.sums else { return };
+                return;
+            };
             let scale = columns.load(simd, norm.scale.as_ptr().add(tile.column));
             let shift = columns.load(simd, norm.shift.as_ptr().add(tile.column));
             let mean = columns.load(simd, norm.mean.as_ptr().add(tile.column));
             let (mut plain, mut centred) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
-            for index in rows {
-                let x = columns.load(simd, norm.x.as_ptr().add(tile.at(index)));
-                let row = tile.row(simd, index);
+            for index in 0..tile.pixels {
+                let (at, row) = (tile.at(index), tile.row(simd, index));
+                let x = columns.load(simd, norm.x.as_ptr().add(at));
+                if self.keep == Keep::Target {
+                    columns.store(simd, out.add(at), row);
+                }
                 for v in 0..2 {
                     let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
                     plain[v] = simd.add(plain[v], passed);
@@ -93,7 +95,7 @@ impl Store for ThroughNorm<'_> {
             let of_gradient = columns.load(simd, of_gradient.as_ptr().add(tile.column));
             let of_input = columns.load(simd, of_input.as_ptr().add(tile.column));
             let constant = columns.load(simd, constant.as_ptr().add(tile.column));
-            for index in 0..tile.pixels.len() {
+            for index in 0..tile.pixels {
                 let at = tile.at(index);
                 let x = columns.load(simd, self.x.as_ptr().add(at));
                 let row = tile.row(simd, index);

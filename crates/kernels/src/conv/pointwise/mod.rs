@@ -26,7 +26,7 @@ use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Momen
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
 use gradient::ThroughNorm;
-use pass::Pass;
+use pass::{Pass, Reads};
 use rows::Rows;
 use store::Output;
 
@@ -86,7 +86,7 @@ pub(super) fn input_grad(
             Some(Norm { x, mean, scale: &map.scale, shift: &map.shift })
         }
     };
-    input_grad_pass(isa, shape, dy, weight, norm, dx)
+    input_grad_pass(isa, shape, dy, weight, norm, Some(dx))
 }
 
 fn input_grad_pass(
@@ -95,18 +95,20 @@ fn input_grad_pass(
     dy: &[f32],
     weight: &[f32],
     norm: Option<Norm>,
-    dx: &mut [f32],
+    mut dx: Option<&mut [f32]>,
 ) -> Option<BackwardSums> {
-    // Pixels between those that the convolution looks at.
-    for phase_y in 0..shape.stride.min(shape.in_h) {
-        for phase_x in 0..shape.stride.min(shape.in_w) {
-            if (phase_y, phase_x) != (0, 0) {
-                zero_phase(shape, phase_y, phase_x, dx);
+    if let Some(dx) = &mut dx {
+        // Pixels between those that the convolution looks at.
+        for phase_y in 0..shape.stride.min(shape.in_h) {
+            for phase_x in 0..shape.stride.min(shape.in_w) {
+                if (phase_y, phase_x) != (0, 0) {
+                    zero_phase(shape, phase_y, phase_x, dx);
+                }
             }
         }
     }
     let (pass, panels) = turned(isa, shape, weight);
-    pass.gradient(norm, None, Some(dx), |store, out| pass.run(dy, Prologue::None, &panels, store, out))
+    pass.gradient(Reads::Gradient, norm, dx, |store, out| pass.run(dy, Prologue::None, &panels, store, out))
 }
 
 /// The pass from the other side, and the filters for it.
@@ -141,10 +143,7 @@ pub(super) fn input_and_weight_grad(
         return backward::run(isa, shape, x, prologue, dy, weight, dw, norm, dx);
     }
     weight_grad::run(isa, shape, x, prologue, dy, dw);
-    match dx {
-        Some(dx) => input_grad_pass(isa, shape, dy, weight, norm, dx),
-        None => input_grad_pass(isa, shape, dy, weight, norm, &mut Buffer::unspecified(x.len())),
-    }
+    input_grad_pass(isa, shape, dy, weight, norm, dx)
 }
 
 /// `dx (+)= g a + x b + c`, where `g` is the input's gradient let through by the ReLU; lengths were checked.
@@ -160,13 +159,13 @@ pub(super) fn input_grad_through_norm(
     accumulate: Accumulate,
     dx: &mut [f32],
 ) {
-    if shape.stride == 1 && Pass::is_one_block_deep(shape.out_c) {
+    if shape.stride == 1 {
         let (pass, panels) = turned(isa, shape, weight);
         let store = ThroughNorm { x, map, backward, accumulate };
         return pass.run(dy, Prologue::None, &panels, &store, &Shared::new(dx));
     }
     let mut gradient = Buffer::unspecified(x.len());
-    input_grad_pass(isa, shape, dy, weight, None, &mut gradient);
+    input_grad_pass(isa, shape, dy, weight, None, Some(&mut gradient));
     norm::backward_apply(isa, x, &gradient, map, Activation::Relu, backward, accumulate, dx);
 }
 

@@ -4,7 +4,7 @@ use super::block::{Block, Outputs};
 use super::gradient::{Gradient, Sums};
 use super::rows::Rows;
 use super::store::{Keep, Store};
-use super::tile::{self, LINE};
+use super::tile::Shares;
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::Prologue;
@@ -12,12 +12,11 @@ use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Inputs of a block at most: a panel's weights for them take half of a first-level cache of 32 KiB.
-const DEPTH: usize = 256;
-/// Floats of a block's input: with its output it stays in a second-level cache.
-const BLOCK: usize = 24 << 10;
-/// Pixels of a block at most: what is prefetched during one block must not push out what it was prefetched for.
-const BLOCK_PIXELS: usize = 96;
+/// Floats of a block's input: half of a second-level cache of 512 KiB.
+const BLOCK: usize = 64 << 10;
+/// Pixels of a block: enough to pay for fetching a panel's weights (a picture of 7x7 is one block), and few enough for
+/// what is prefetched during one block not to push out what it was prefetched for.
+const BLOCK_PIXELS: (usize, usize) = (50, 96);
 /// Pixels of a task at most: few enough to sum in f32, enough that combining their sums costs nothing.
 const TASK_PIXELS: usize = 1 << 10;
 /// Tasks that pixels are cut into if there are enough, before output channels are.
@@ -39,35 +38,36 @@ pub(super) struct Pass {
     task_pixels: usize,
     /// Pixels of a block.
     block_pixels: usize,
-    /// Inputs of a block: a panel's weights for them stay in L1.
-    depth: usize,
     /// Outputs of a task, whole panels.
     chunk: usize,
+}
+
+/// What a pass over a gradient reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// The output's gradient.
+    Gradient,
+    /// The input as well, ahead of the tiles.
+    InputAndGradient,
 }
 
 impl Pass {
     pub(super) fn new(isa: Isa, source: Rows, target: Rows) -> Self {
         let (pixels, inputs, outputs) = (source.count, source.channels, target.channels);
         let panel = 2 * isa.lanes();
-        let depth = inputs.div_ceil(inputs.div_ceil(DEPTH).max(1)).next_multiple_of(LINE).min(inputs.max(1));
-        let block_pixels = (BLOCK / depth).min(BLOCK_PIXELS);
+        let block_pixels = (BLOCK / inputs.max(1)).clamp(BLOCK_PIXELS.0, BLOCK_PIXELS.1);
         let task_pixels = (pixels / TASKS).clamp(block_pixels, TASK_PIXELS);
         let pixel_tasks = parallel::pieces(pixels, task_pixels).max(1);
         let panels = outputs.div_ceil(panel);
         let chunks = FEW_TASKS.div_ceil(pixel_tasks).min(panels.div_ceil(2)).max(1);
         let chunk = panels.div_ceil(chunks).max(1) * panel;
-        Pass { isa, source, target, task_pixels, block_pixels, depth, chunk }
+        Pass { isa, source, target, task_pixels, block_pixels, chunk }
     }
 
     /// One that isn't cut across channels, its tasks being of `task_pixels`.
     pub(super) fn undivided(isa: Isa, source: Rows, target: Rows, task_pixels: usize) -> Self {
         let chunk = target.channels.next_multiple_of(2 * isa.lanes());
-        Pass { isa, source, target, task_pixels, block_pixels: task_pixels, depth: source.channels, chunk }
-    }
-
-    /// Whether so many inputs are summed over at once, without partial sums in the target.
-    pub(super) fn is_one_block_deep(inputs: usize) -> bool {
-        inputs <= DEPTH
+        Pass { isa, source, target, task_pixels, block_pixels: task_pixels, chunk }
     }
 
     fn pixel_tasks(&self) -> usize {
@@ -105,12 +105,11 @@ impl Pass {
         Moments { mean, var }
     }
 
-    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a norm. `x` is
-    /// what the pass reads beside it.
+    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a norm.
     pub(super) fn gradient(
         &self,
+        reads: Reads,
         norm: Option<Norm>,
-        x: Option<&[f32]>,
         dx: Option<&mut [f32]>,
         pass: impl FnOnce(&Gradient, &Shared),
     ) -> Option<BackwardSums> {
@@ -118,9 +117,9 @@ impl Pass {
         let mut parts: Vec<BackwardParts> = norm.iter().flat_map(|_| 0..self.chunks()).map(part).collect();
         let sums =
             norm.map(|norm| Sums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
+        let ahead = norm.map(|norm| norm.x).filter(|_| reads == Reads::Gradient);
         let keep = if dx.is_some() { Keep::Target } else { Keep::Nothing };
-        let x = x.or(norm.map(|norm| norm.x));
-        pass(&Gradient { keep, x, sums }, &Shared::new(dx.unwrap_or_default()));
+        pass(&Gradient { keep, ahead, sums }, &Shared::new(dx.unwrap_or_default()));
         norm.map(|_| self.combine_sums(&parts))
     }
 
@@ -136,8 +135,7 @@ impl Pass {
         BackwardSums { plain, centred }
     }
 
-    /// Runs it with weights in panels, `[panel of outputs][input][output]`. Sums over blocks of inputs lie in `out` until
-    /// they are complete.
+    /// Runs it with weights in panels, `[panel of outputs][input][output]`.
     pub(super) fn run(
         &self,
         x: &[f32],
@@ -150,25 +148,37 @@ impl Pass {
             return;
         }
         let panel = 2 * self.isa.lanes();
-        let whole = Pass::is_one_block_deep(self.source.channels);
         assert!(x.len() >= self.source.reach());
-        assert!(whole && store.keep() == Keep::Nothing || out.len() >= self.target.reach());
+        assert!(store.keep() == Keep::Nothing || out.len() >= self.target.reach());
         assert!(
             panels.len() >= self.target.channels.next_multiple_of(panel) * self.source.channels
                 && self.chunk.is_multiple_of(panel)
         );
         let in_place = self.reads_in_place(prologue);
-        let strip = if in_place { 0 } else { self.block_pixels * self.depth };
+        let strip = if in_place { 0 } else { self.block_pixels * self.source.channels };
         let chunks = self.chunks();
-        parallel::for_each(
-            self.pixel_tasks() * chunks,
-            || Buffer::unspecified(strip),
-            |strip, task| {
-                let strip = (!in_place).then_some(&mut **strip);
-                let (task, chunk) = (task / chunks, task % chunks);
-                dispatch(self.isa, Task { pass: self, task, chunk, x, prologue, strip, panels, store, out });
-            },
-        );
+        let init = || (Buffer::unspecified(strip), Buffer::unspecified(self.block_pixels * panel));
+        parallel::for_each_ahead(self.pixel_tasks() * chunks, init, |(strip, products), task, next| {
+            let strip = (!in_place).then_some(&mut **strip);
+            let next_pixel = next.map_or(0, |next| next / chunks * self.task_pixels);
+            let (task, chunk) = (task / chunks, task % chunks);
+            dispatch(
+                self.isa,
+                Task {
+                    pass: self,
+                    task,
+                    chunk,
+                    next_pixel,
+                    x,
+                    prologue,
+                    strip,
+                    products,
+                    panels,
+                    store,
+                    out,
+                },
+            );
+        });
     }
 }
 
@@ -177,10 +187,13 @@ struct Task<'a, T> {
     pass: &'a Pass,
     task: usize,
     chunk: usize,
+    /// The first pixel of this thread's next task.
+    next_pixel: usize,
     x: &'a [f32],
     prologue: Prologue<'a>,
     /// Where a block's input goes; `None` reads it in place.
     strip: Option<&'a mut [f32]>,
+    products: &'a mut [f32],
     panels: &'a [f32],
     store: &'a T,
     out: &'a Shared<'a>,
@@ -205,39 +218,29 @@ impl<T: Store> Kernel for Task<'_, T> {
             chunk: self.chunk,
             first_pixel: pixels.start,
         };
-        let mut products = tile::NO_PRODUCTS;
-        let blocks = pixels.len().div_ceil(pass.block_pixels);
-        let depths = source.channels.div_ceil(pass.depth);
-        for step in 0..blocks * depths {
-            let start = |block: usize| pixels.start + block * pixels.len() / blocks;
-            let here = start(step / depths)..start(step / depths + 1);
-            let first_input = step % depths * pass.depth;
-            let inputs = first_input..(first_input + pass.depth).min(source.channels);
-            let (next, next_inputs) = ((step + 1) / depths, (step + 1) % depths * pass.depth);
-            let next = source.offset(start(next).min(source.count - 1)) + next_inputs;
+        for share in Shares::of(pixels.len(), pixels.len().div_ceil(pass.block_pixels)) {
+            let here = pixels.start + share.start..pixels.start + share.end;
+            let next = if here.end < pixels.end { here.end } else { self.next_pixel };
             // SAFETY: the strip has room for a block, `x` has all rows, as `Pass::run` saw to.
-            let (from, stride) = unsafe {
+            let start = unsafe {
                 match &mut self.strip {
                     Some(strip) => {
-                        let (strip, stride) = (strip.as_mut_ptr(), inputs.len());
-                        let (pixels, inputs) = (here.clone(), inputs.clone());
-                        load::fill(simd, x, source, pixels, inputs, self.prologue, (strip, stride));
-                        (strip.cast_const(), stride)
+                        let to = (strip.as_mut_ptr(), source.channels);
+                        load::fill(simd, x, source, here.clone(), 0..source.channels, self.prologue, to);
+                        strip.as_ptr()
                     }
-                    None => (x.add(here.start * source.channels + first_input), source.channels),
+                    None => x.add(here.start * source.channels),
                 }
             };
             let block = Block {
                 pixels: here,
-                inputs,
-                start: from,
-                stride,
-                next: x.wrapping_add(next),
-                next_stride: source.channels,
-                next_inputs,
+                start,
+                stride: source.channels,
+                next: x.wrapping_add(source.offset(next)),
+                next_beside: None,
             };
             // SAFETY: the block's input was just made; this task's part of the output is nobody else's.
-            unsafe { outputs.block(simd, block, &mut products) };
+            unsafe { outputs.block(simd, block, self.products.as_mut_ptr()) };
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What happens to a tile of products between the registers and memory.
 
-use std::ops::Range;
-
 use super::rows::Rows;
 use crate::conv::Epilogue;
 use crate::conv::micro::{AllColumns, Columns};
@@ -13,8 +11,10 @@ use crate::simd::Simd;
 pub(super) struct Tile<'a> {
     /// A row of two vectors a pixel.
     pub(super) products: *mut f32,
-    pub(super) pixels: Range<usize>,
-    /// Where the pixels lie.
+    pub(super) pixels: usize,
+    /// Where the first pixel's columns lie, and how those of its pixels do.
+    pub(super) start: usize,
+    pub(super) first: usize,
     pub(super) target: &'a Rows,
     /// First column.
     pub(super) column: usize,
@@ -39,7 +39,10 @@ impl Tile<'_> {
     /// Offset of its `row`-th pixel's columns.
     #[inline(always)]
     pub(super) fn at(&self, row: usize) -> usize {
-        self.target.offset(self.pixels.start + row) + self.column
+        match self.target.is_dense() {
+            true => self.start + row * self.target.channels,
+            false => self.target.offset(self.first + row) + self.column,
+        }
     }
 }
 
@@ -124,7 +127,7 @@ impl Output<'_> {
                 Some(bias) => columns.load(simd, bias.as_ptr().add(tile.column)),
                 None => [zero; 2],
             };
-            for index in 0..tile.pixels.len() {
+            for index in 0..tile.pixels {
                 let at = tile.at(index);
                 let mut row = tile.row(simd, index);
                 row = [simd.add(row[0], bias[0]), simd.add(row[1], bias[1])];
@@ -155,7 +158,7 @@ impl Output<'_> {
 #[inline(always)]
 unsafe fn gather_column<S: Simd>(simd: S, tile: &Tile, vector: usize, part: MomentPart) {
     let (c, zero) = (tile.within + vector * S::LANES, simd.splat(0.0));
-    let rows = 0..tile.pixels.len();
+    let rows = 0..tile.pixels;
     // SAFETY: the caller's promise.
     unsafe {
         if tile.order == Order::First {

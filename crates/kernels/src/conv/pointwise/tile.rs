@@ -2,30 +2,26 @@
 
 use std::ops::Range;
 
-use crate::conv::micro::{AllColumns, Columns, ROWS};
-use crate::simd::{MOST_LANES, Simd};
+use crate::conv::micro::{AllColumns, Columns};
+use crate::norm::Accumulate;
+use crate::simd::Simd;
 
 /// A line of cache, in floats.
 pub(super) const LINE: usize = 16;
 
-/// The products of a tile, on their way from registers to the store: rows of two vectors.
-pub(super) type Products = [f32; ROWS * 2 * MOST_LANES];
-
-/// None yet.
-pub(super) const NO_PRODUCTS: Products = [0.0; ROWS * 2 * MOST_LANES];
-
-/// `to[r][j] = sum over k of a[r stride + k] b[k][j]`.
+/// `to[r][j] (+)= sum over k of a[r stride + k] b[k][j]`. Sums start at zero and are added afterwards, which keeps the
+/// rounding error of long ones down.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors, `to` for writing `R`.
+/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors, `to` for `R`, also for
+/// writing.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd, const R: usize>(
     simd: S,
-    a: *const f32,
-    stride: usize,
-    mut b: *const f32,
-    depth: usize,
+    (a, stride): (*const f32, usize),
+    (mut b, depth): (*const f32, usize),
     to: *mut f32,
+    accumulate: Accumulate,
 ) {
     let mut acc = [[simd.splat(0.0); 2]; R];
     let mut rows = [a; R];
@@ -45,8 +41,13 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
             }
             b = b.add(2 * S::LANES);
         }
-        for (r, row) in acc.into_iter().enumerate() {
-            AllColumns.store(simd, to.add(r * 2 * S::LANES), row);
+        for (r, mut row) in acc.into_iter().enumerate() {
+            let to = to.add(r * 2 * S::LANES);
+            if accumulate == Accumulate::Add {
+                let before = AllColumns.load(simd, to.cast_const());
+                row = [simd.add(row[0], before[0]), simd.add(row[1], before[1])];
+            }
+            AllColumns.store(simd, to, row);
         }
     }
 }
@@ -108,6 +109,13 @@ pub(super) struct Shares {
     shares: usize,
     index: usize,
     start: usize,
+}
+
+impl ExactSizeIterator for Shares {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.shares - self.index
+    }
 }
 
 impl Shares {
