@@ -6,8 +6,8 @@ use candle_core::Result;
 use resnet_kernels::conv::{
     self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget, Statistics,
 };
-use resnet_kernels::norm::{self, Activation};
-use resnet_kernels::{Buffer, pointwise};
+use resnet_kernels::norm::{self, Activation, Moments};
+use resnet_kernels::{Buffer, Isa, pointwise};
 
 use super::Run;
 use crate::Mode;
@@ -70,18 +70,12 @@ impl Run for Conv {
         let x = run.load(self.x);
         let residual = self.residual.map(|residual| run.read(residual));
         let mut y = run.buffer(self.y);
-        let epilogue = Epilogue {
-            bias: self.bias.map(|bias| run.param(bias)),
-            residual: residual.as_ref().map(|r| &r[..]),
-            activation: self.activation,
-            statistics: run.statistics(self.y),
-        };
-        let filters = run.ready_filters(self.y).unwrap_or_else(|| {
-            let algorithm = Algorithm::choose(run.isa, &self.shape);
-            Arc::new(Filters::new(algorithm, run.isa, &self.shape, run.param(self.weight)))
-        });
-        let moments =
-            conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), &filters, epilogue, &mut y);
+        let filters = run
+            .ready_filters(self.y)
+            .unwrap_or_else(|| Arc::new(self.pack_filters(run.isa, run.param(self.weight))));
+        let bias = self.bias.map(|bias| run.param(bias));
+        let statistics = run.statistics(self.y);
+        let moments = self.compute(run.isa, &x, &filters, bias, residual.as_deref(), statistics, &mut y);
         run.write_moments(self.y, moments);
         run.write(self.y, y);
         Ok(())
@@ -126,16 +120,31 @@ impl Conv {
         let x = run.load(self.x);
         let residual = self.residual.map(|residual| run.read(residual));
         let mut y = run.buffer(self.y);
-        let epilogue = Epilogue {
-            bias: self.bias.map(|bias| run.param(bias)),
-            residual: residual.as_ref().map(|r| &r[..]),
-            activation: self.activation,
-            statistics: Statistics::Skip,
-        };
-        let algorithm = Algorithm::choose(run.isa, &self.shape);
-        let filters = Filters::new(algorithm, run.isa, &self.shape, run.param(self.weight));
-        conv::forward(run.isa, &self.shape, &x.buffer, x.prologue(), &filters, epilogue, &mut y);
+        let filters = self.pack_filters(run.isa, run.param(self.weight));
+        let bias = self.bias.map(|bias| run.param(bias));
+        self.compute(run.isa, &x, &filters, bias, residual.as_deref(), Statistics::Skip, &mut y);
         y
+    }
+
+    fn pack_filters(&self, isa: Isa, weight: &[f32]) -> Filters {
+        Filters::new(Algorithm::choose(isa, &self.shape), isa, &self.shape, weight)
+    }
+
+    /// The output with all that is fused into it.
+    #[allow(clippy::too_many_arguments)] // what a convolution is made of
+    fn compute(
+        &self,
+        isa: Isa,
+        x: &Loadable,
+        filters: &Filters,
+        bias: Option<&[f32]>,
+        residual: Option<&Buffer>,
+        statistics: Statistics,
+        y: &mut [f32],
+    ) -> Option<Moments> {
+        let residual = residual.map(|residual| &residual[..]);
+        let epilogue = Epilogue { bias, residual, activation: self.activation, statistics };
+        conv::forward(isa, &self.shape, &x.buffer, x.prologue(), filters, epilogue, y)
     }
 
     /// The norm whose output this convolution reads without its being written, if nobody else reads it: its backward
