@@ -9,7 +9,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-testing", &[], &[]),
     ("resnet-kernels", &[], &["resnet-reference", "resnet-testing"]),
     ("resnet-ops", &["resnet-kernels"], &["resnet-reference", "resnet-testing"]),
-    ("resnet-blocks", &["resnet-ops"], &["resnet-testing"]),
+    ("resnet-blocks", &["resnet-ops"], &["resnet-reference", "resnet-testing"]),
     ("resnet-models", &["resnet-blocks", "resnet-ops"], &["resnet-testing"]),
     ("resnet-data", &[], &[]),
     ("resnet-record", &[], &[]),

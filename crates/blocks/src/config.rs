@@ -3,6 +3,8 @@
 /// The residual branch's weight layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Branch {
+    /// One 3x3 convolution, with the stride: table 3's ResNet-110 of one-layer units.
+    OneLayer,
     /// Two 3x3 convolutions; the first has the stride.
     Basic,
     /// 1x1, 3x3, 1x1, the first two narrower than the output: a quarter in the papers.
@@ -13,7 +15,7 @@ impl Branch {
     /// Output channels over the width of the 3x3 convolution, in the papers' networks.
     pub fn expansion(self) -> usize {
         match self {
-            Branch::Basic => 1,
+            Branch::OneLayer | Branch::Basic => 1,
             Branch::Bottleneck(_) => 4,
         }
     }
@@ -28,7 +30,7 @@ pub enum StridePlace {
     Middle3x3,
 }
 
-/// The shortcut where a unit changes the shape; elsewhere it is the identity.
+/// How the shortcut's signal gets the output's shape where a unit changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShapeChange {
     /// Option A: sub-sampled, new channels zero; no parameters.
@@ -82,6 +84,14 @@ impl Names {
         }
     }
 
+    /// The norm after figure 2(e)'s convolution.
+    pub(crate) fn shortcut_norm(self) -> &'static str {
+        match self {
+            Names::Torchvision => "shortcut_bn",
+            Names::Timm => "shortcut_norm",
+        }
+    }
+
     /// The projection shortcut's. In timm's d variants, pooling is number 0 of torchvision's sequence, even where there is
     /// none.
     pub(crate) fn projection(self, change: ShapeChange) -> ProjectionNames {
@@ -101,13 +111,13 @@ pub struct UnitConfig {
     pub inputs: usize,
     /// Output channels; for a bottleneck a multiple of 4.
     pub outputs: usize,
-    /// Channels of the convolutions inside the branch: of the first 3x3, or of a bottleneck's first 1x1 and its 3x3.
+    /// Channels of the convolutions inside the branch: of the first of two 3x3, or of a bottleneck's first 1x1 and its 3x3.
     pub width: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
     /// The residual branch.
     pub branch: Branch,
-    /// The shortcut, if the shape changes.
+    /// How the shortcut's signal gets the output's shape, if it is another one.
     pub shape_change: ShapeChange,
     /// The normalisation.
     pub norm: Norm,
@@ -133,6 +143,11 @@ impl UnitConfig {
         }
     }
 
+    /// A one-layer unit with option A's shortcut and torchvision's names.
+    pub fn one_layer(inputs: usize, outputs: usize, stride: usize) -> Self {
+        UnitConfig { branch: Branch::OneLayer, ..UnitConfig::basic(inputs, outputs, stride) }
+    }
+
     /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's names.
     pub fn bottleneck(inputs: usize, outputs: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
@@ -140,7 +155,7 @@ impl UnitConfig {
         UnitConfig { width, branch, shape_change, ..UnitConfig::basic(inputs, outputs, stride) }
     }
 
-    /// Whether the identity can't be the shortcut.
+    /// Whether input and output differ in shape.
     pub fn changes_shape(&self) -> bool {
         self.inputs != self.outputs || self.stride != 1
     }

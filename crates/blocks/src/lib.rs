@@ -26,13 +26,19 @@
 
 mod branch;
 mod config;
-mod full_preactivation;
 pub mod layers;
-mod original;
+mod placement;
+mod residual_unit;
 mod shortcut;
 mod unit;
+mod units;
 
 pub use config::{Branch, Filters, Names, Norm, ShapeChange, StridePlace, UnitConfig};
-pub use full_preactivation::{FullPreActivation, Split};
-pub use original::Original;
+pub use placement::{Placement, Split};
+pub use residual_unit::ResidualUnit;
+pub use shortcut::Shortcut;
 pub use unit::Unit;
+pub use units::{
+    BnAfterAddition, ConstantScaling, ConvShortcut, DropoutShortcut, ExclusiveGating, FullPreActivation,
+    Original, ReluBeforeAddition, ReluOnlyPreActivation, ShortcutOnlyGating,
+};

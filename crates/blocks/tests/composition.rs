@@ -1,16 +1,18 @@
 //! Units of every branch and shortcut against the same formula written with single functions: outputs, all gradients,
 //! running statistics, names of parameters.
 
-use std::collections::BTreeMap;
+#[allow(dead_code)] // the formula in f64 is for other tests
+mod common;
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
-use candle_nn::{VarBuilder, VarMap};
+use candle_nn::VarBuilder;
+use common::{Parameters, values};
 use resnet_blocks::{
     Branch, FullPreActivation, Names, Original, ShapeChange, Split, StridePlace, Unit, UnitConfig,
 };
-use resnet_ops::{BatchNorm, Mode, add, batch_norm, bn_relu, conv2d, halve, relu, zero_pad_shortcut};
-use resnet_testing::{max_relative_to_norm, recipe, table, uniform};
+use resnet_ops::{Mode, add, batch_norm, bn_relu, halve, relu, zero_pad_shortcut};
+use resnet_testing::{max_relative_to_norm, table, uniform};
 
 /// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by a few
 /// times 1e-6.
@@ -39,7 +41,7 @@ fn configs() -> Vec<UnitConfig> {
         let changes = [ShapeChange::ZeroPadding, ShapeChange::Projection, ShapeChange::PooledProjection];
         for shape_change in changes {
             let places = [StridePlace::First1x1, StridePlace::Middle3x3].map(Branch::Bottleneck);
-            for branch in [Branch::Basic, places[0], places[1]] {
+            for branch in [Branch::OneLayer, Branch::Basic, places[0], places[1]] {
                 for (inputs, outputs, stride) in [(8, 8, 1), (3, 8, 1), (4, 12, 2), (8, 8, 2)] {
                     let width = outputs / branch.expansion();
                     let basic = UnitConfig::basic(inputs, outputs, stride);
@@ -54,44 +56,6 @@ fn configs() -> Vec<UnitConfig> {
     configs
 }
 
-/// Variables by name, filled by the recipe; asking for one makes it.
-struct Parameters(VarMap);
-
-impl Parameters {
-    fn builder(&self) -> VarBuilder<'static> {
-        VarBuilder::from_varmap(&self.0, DType::F32, &Device::Cpu)
-    }
-
-    fn by_name(&self) -> BTreeMap<String, Var> {
-        self.0
-            .data()
-            .lock()
-            .expect("no poison")
-            .iter()
-            .map(|(name, var)| (name.clone(), var.clone()))
-            .collect()
-    }
-
-    fn fill(&self) -> Result<()> {
-        for (name, var) in self.by_name() {
-            var.set(&Tensor::from_vec(recipe::tensor(&name, var.dims()), var.dims(), &Device::Cpu)?)?;
-        }
-        Ok(())
-    }
-
-    fn conv(&self, name: &str, x: &Tensor, stride: usize) -> Result<Tensor> {
-        let weight = &self.by_name()[&format!("{name}.weight")];
-        conv2d(x, weight, stride, weight.dims()[2] / 2)
-    }
-
-    fn norm(&self, name: &str) -> BatchNorm {
-        let variables = self.by_name();
-        let var = |tensor: &str| variables[&format!("{name}.{tensor}")].clone();
-        let of = |tensor: &str| var(tensor).as_tensor().clone();
-        BatchNorm::from_tensors(of("weight"), of("bias"), var("running_mean"), var("running_var"))
-    }
-}
-
 /// The unit's formula with a function call for each of its operations.
 fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: Mode) -> Result<Tensor> {
     let UnitConfig { inputs, outputs, stride, .. } = *config;
@@ -102,6 +66,7 @@ fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: M
         Names::Timm => ("norm", "downsample.conv", "downsample.norm"),
     };
     let strides = match config.branch {
+        Branch::OneLayer => vec![stride],
         Branch::Basic => vec![stride, 1],
         Branch::Bottleneck(StridePlace::First1x1) => vec![stride, 1, 1],
         Branch::Bottleneck(StridePlace::Middle3x3) => vec![1, stride, 1],
@@ -140,10 +105,6 @@ fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: M
     add(&shortcut(&from)?, &y)
 }
 
-fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("f32 on the CPU")
-}
-
 fn near(what: &str, found: &Tensor, expected: &Tensor) -> std::result::Result<(), String> {
     let error = max_relative_to_norm(
         &values(found),
@@ -160,7 +121,7 @@ fn gradient<'a>(gradients: &'a GradStore, var: &Var) -> &'a Tensor {
 }
 
 fn check(kind: Kind, config: UnitConfig, mode: Mode) -> Result<std::result::Result<(), String>> {
-    let (recorded, single) = (Parameters(VarMap::new()), Parameters(VarMap::new()));
+    let (recorded, single) = (Parameters::new(), Parameters::new());
     let unit_of_one_node = unit(kind, config, recorded.builder())?;
     unit(kind, config, single.builder())?;
     recorded.fill()?;

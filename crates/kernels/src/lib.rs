@@ -16,6 +16,8 @@
 
 pub mod buffer;
 pub mod conv;
+pub mod dropout;
+pub mod gate;
 pub mod halve;
 pub mod layout;
 pub mod loss;

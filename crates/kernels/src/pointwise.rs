@@ -8,7 +8,7 @@ use crate::parallel::{self, Shared};
 const CHUNK: usize = 16 << 10;
 
 /// Runs `work(range, out[range])` over chunks of `out`.
-fn chunked(out: &mut [f32], work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
+pub(crate) fn chunked(out: &mut [f32], work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
     let len = out.len();
     let shared = Shared::new(out);
     parallel::for_each(
@@ -57,6 +57,16 @@ pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {
     chunked(out, |range, out| {
         for ((out, &a), &b) in out.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
             *out = a + b;
+        }
+    });
+}
+
+/// `out = factor x`
+pub fn scale(x: &[f32], factor: f32, out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "scale: output of another shape");
+    chunked(out, |range, out| {
+        for (out, &x) in out.iter_mut().zip(&x[range]) {
+            *out = x * factor;
         }
     });
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{assert_threads_change_nothing, near};
 use resnet_kernels::pointwise::{
-    ZeroPad, add, add_assign, relu, relu_backward, relu_in_place, zero_pad, zero_pad_backward,
+    ZeroPad, add, add_assign, relu, relu_backward, relu_in_place, scale, zero_pad, zero_pad_backward,
 };
 use resnet_reference as reference;
 use resnet_testing::{compare, table, uniform};
@@ -62,7 +62,7 @@ fn relus_gradient_passes_where_its_output_is_nan() {
 }
 
 #[test]
-fn sums() {
+fn sums_and_multiples() {
     table::run(&LENGTHS, |&len| {
         let (a, b) = (uniform(1, len), uniform(2, len));
         let expected = reference::add(&reference::to_f64(&a), &reference::to_f64(&b));
@@ -71,7 +71,10 @@ fn sums() {
         compare(&sum, &expected, 0.0, ROUNDING)?;
         let mut to = a.clone();
         add_assign(&mut to, &b);
-        compare(&to, &expected, 0.0, ROUNDING)
+        compare(&to, &expected, 0.0, ROUNDING)?;
+        let thirds: Vec<f64> = a.iter().map(|a| f64::from(*a) * f64::from(1.0f32 / 3.0)).collect();
+        scale(&a, 1.0 / 3.0, &mut sum);
+        compare(&sum, &thirds, 0.0, ROUNDING)
     });
 }
 

@@ -1,6 +1,6 @@
 //! How a network differs from the one that the papers describe.
 
-use resnet_blocks::{Branch, Filters, Norm, ShapeChange, Split, StridePlace};
+use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
 
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
@@ -28,13 +28,13 @@ impl Spec {
         let depths = [[2, 2, 2, 2], [3, 4, 6, 3], [3, 4, 23, 3], [3, 8, 36, 3], [3, 24, 36, 3]];
         let published = depths.contains(&[0, 1, 2, 3].map(stage));
         let of_26 = matches!(self.branch, Branch::Bottleneck(_)) && stage(0) == 2;
-        let strides = match self.family {
+        let strides = match self.family() {
             Family::V1 => "stride on the 3x3 (v1.5)",
             Family::V2 => "stride on the 3x3",
         };
-        let basic = self.branch == Branch::Basic;
+        let basic = !matches!(self.branch, Branch::Bottleneck(_));
         let projects = self.shape_change == ShapeChange::Projection;
-        let first_unit_matters = self.family == Family::V2
+        let first_unit_matters = self.family() == Family::V2
             && self.first_unit == Split::BeforeActivation
             && self.units().first().is_some_and(|(_, unit)| !unit.changes_shape());
         let all = [
@@ -48,6 +48,10 @@ impl Spec {
                 "zero padding (option A) instead of option B",
             ),
             (first_unit_matters, "first shortcut parts before the activation"),
+            (
+                self.shortcut != Shortcut::Identity && self.placement != Placement::Original,
+                "figure 2's shortcut around another branch than the original",
+            ),
             (matches!(self.norm, Norm::Group(_)), "group norm"),
             (self.filters == Filters::Standardised, "standardised filters"),
             (wide, "wider 3x3 convolutions"),

@@ -30,5 +30,8 @@ pub mod summary;
 
 pub use inference::Inference;
 pub use model::{BranchEnd, Model, Options};
+// What a `Spec` is made of.
+pub use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
+
 pub use network::{Network, StochasticDepth};
 pub use spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};

@@ -3,11 +3,11 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use resnet_blocks::layers::NormLayer;
-use resnet_blocks::{FullPreActivation, Original, Split, Unit, UnitConfig};
-use resnet_ops::{DropPath, Graph, Linear, Mode, Shape, Value};
+use resnet_blocks::{Placement, ResidualUnit, Split, Unit, UnitConfig};
+use resnet_ops::{Draws, DropPath, Graph, Linear, Mode, Shape, Value};
 
 use crate::init;
-use crate::spec::{Family, Head, Spec};
+use crate::spec::{Head, Spec};
 use crate::stem::Stem;
 
 /// Stochastic depth over a network: the first unit's branch always stays, the last one's is dropped with probability
@@ -28,11 +28,21 @@ pub struct StochasticDepth {
 pub struct Network {
     spec: Spec,
     stem: Stem,
-    stages: Vec<Vec<Box<dyn Unit>>>,
-    /// v2's extra norm and ReLU after the last unit (appendix).
-    norm: Option<NormLayer>,
+    stages: Vec<Vec<ResidualUnit>>,
+    end: End,
     head: Linear,
-    drop_paths: Vec<DropPath>,
+    draws: Vec<Draws>,
+}
+
+/// What follows the last unit.
+#[derive(Debug)]
+enum End {
+    /// Nothing: the last unit's output is activated, or a sum of such.
+    Nothing,
+    /// ReLU, after ReLU-only pre-activation.
+    Relu,
+    /// The extra norm and ReLU of full pre-activation (appendix).
+    NormRelu(NormLayer),
 }
 
 impl Network {
@@ -51,25 +61,31 @@ impl Network {
     pub fn with_stochastic_depth(spec: &Spec, vb: VarBuilder, depth: StochasticDepth) -> Result<Self> {
         let configs = spec.units();
         let last = configs.len().saturating_sub(1).max(1) as f64;
-        let (mut units, mut drop_paths) = (vec![], vec![]);
+        let (mut units, mut draws) = (vec![], vec![]);
         for (index, (name, config)) in configs.into_iter().enumerate() {
-            let drop_path = DropPath::new(depth.rate * index as f64 / last, init::stream(depth.seed, &name))?;
-            units.push(unit(spec, index, config, drop_path.clone(), vb.pp(name))?);
-            drop_paths.push(drop_path);
+            let of_paths = Draws::new(init::stream(depth.seed, &name));
+            let of_elements = Draws::new(init::stream(depth.seed, &format!("{name}.dropout")));
+            let drop_path = DropPath::new(depth.rate * index as f64 / last, of_paths.clone())?;
+            let unit = unit(spec, index, config, vb.pp(name))?;
+            units.push(unit.with_drop_path(drop_path).with_draws(of_elements.clone()));
+            draws.extend([of_paths, of_elements]);
         }
         let mut units = units.into_iter();
         let stages = spec.stages.iter().map(|stage| units.by_ref().take(stage.units).collect()).collect();
-        let norm = match spec.family {
-            Family::V1 => None,
-            Family::V2 => Some(NormLayer::new(spec.norm, spec.features(), vb.pp("norm"))?),
+        let end = match spec.placement {
+            Placement::FullPreActivation => {
+                End::NormRelu(NormLayer::new(spec.norm, spec.features(), vb.pp("norm"))?)
+            }
+            Placement::ReluOnlyPreActivation => End::Relu,
+            _ => End::Nothing,
         };
         let (features, classes) = (spec.features(), spec.classes);
-        let head = vb.pp(spec.family.head());
+        let head = vb.pp(spec.family().head());
         let head = match spec.head {
             Head::Linear => Linear::new(features, classes, head)?,
             Head::Convolution => Linear::convolutional(features, classes, head)?,
         };
-        Ok(Network { spec: spec.clone(), stem: Stem::new(spec, &vb)?, stages, norm, head, drop_paths })
+        Ok(Network { spec: spec.clone(), stem: Stem::new(spec, &vb)?, stages, end, head, draws })
     }
 
     /// What it was built from.
@@ -96,7 +112,11 @@ impl Network {
         for unit in self.stages.iter().flatten() {
             x = unit.record(graph, x)?;
         }
-        self.norm.as_ref().map_or(Ok(x), |norm| norm.record_relu(graph, x))
+        match &self.end {
+            End::Nothing => Ok(x),
+            End::Relu => Ok(graph.relu(x)),
+            End::NormRelu(norm) => norm.record_relu(graph, x),
+        }
     }
 
     /// Logits of `images: [N, 3, H, W]`, as one candle node.
@@ -147,33 +167,22 @@ impl Network {
         Ok(outputs)
     }
 
-    /// Training steps that stochastic depth has drawn for; 0 without it.
+    /// Training steps that stochastic depth and dropout have drawn for; 0 without them.
     pub fn drawn_steps(&self) -> u64 {
-        self.drop_paths.iter().map(DropPath::steps).max().unwrap_or(0)
+        self.draws.iter().map(Draws::steps).max().unwrap_or(0)
     }
 
-    /// Has stochastic depth go on from step `steps`, as after an interruption.
+    /// Has stochastic depth and dropout go on from step `steps`, as after an interruption.
     pub fn set_drawn_steps(&self, steps: u64) {
-        self.drop_paths.iter().for_each(|drop_path| drop_path.set_steps(steps));
+        self.draws.iter().for_each(|draws| draws.set_steps(steps));
     }
 }
 
 /// The unit at `index`.
-fn unit(
-    spec: &Spec,
-    index: usize,
-    config: UnitConfig,
-    drop_path: DropPath,
-    vb: VarBuilder,
-) -> Result<Box<dyn Unit>> {
-    Ok(match spec.family {
-        Family::V1 => Box::new(Original::new(config, vb)?.with_drop_path(drop_path)),
-        Family::V2 => {
-            let unit = FullPreActivation::new(config, vb)?.with_drop_path(drop_path);
-            let shares = index == 0 && spec.first_unit == Split::AfterActivation;
-            Box::new(if shares { unit.with_split(Split::AfterActivation) } else { unit })
-        }
-    })
+fn unit(spec: &Spec, index: usize, config: UnitConfig, vb: VarBuilder) -> Result<ResidualUnit> {
+    let unit = ResidualUnit::new(config, spec.placement, spec.shortcut, vb)?;
+    let shares = index == 0 && spec.first_unit == Split::AfterActivation;
+    Ok(if shares { unit.with_split(Split::AfterActivation) } else { unit })
 }
 
 /// Records and runs one candle node on `x`.

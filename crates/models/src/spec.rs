@@ -1,11 +1,11 @@
 //! A network as plain data.
 
-use resnet_blocks::{Branch, Filters, Names, Norm, ShapeChange, Split, UnitConfig};
+use resnet_blocks::{Branch, Filters, Names, Norm, Placement, ShapeChange, Shortcut, Split, UnitConfig};
 
-/// Which of the two papers' networks.
+/// Which of the two papers' networks a network is called and built like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// Original units, "Deep Residual Learning for Image Recognition".
+    /// "Deep Residual Learning for Image Recognition": original units, and those that the second paper derives from them.
     V1,
     /// Full pre-activation units, "Identity Mappings in Deep Residual Networks".
     V2,
@@ -78,12 +78,14 @@ pub enum Head {
 }
 
 /// A residual network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// The registry's name.
     pub name: String,
-    /// Original or pre-activation units.
-    pub family: Family,
+    /// Where the units' activations stand, figure 4.
+    pub placement: Placement,
+    /// What the units' shortcuts do, figure 2.
+    pub shortcut: Shortcut,
     /// Input pictures: channels, height, width.
     pub input: [usize; 3],
     /// What comes before the first unit.
@@ -92,9 +94,9 @@ pub struct Spec {
     pub stages: Vec<Stage>,
     /// The units' residual branch.
     pub branch: Branch,
-    /// The units' shortcut where the shape changes.
+    /// How a shortcut's signal gets another shape.
     pub shape_change: ShapeChange,
-    /// Where the paths of a v2 network's first unit part, if its shortcut is the identity.
+    /// Where the paths of a pre-activation network's first unit part, if its shortcut is the identity.
     pub first_unit: Split,
     /// The normalisation everywhere.
     pub norm: Norm,
@@ -107,13 +109,21 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Whose names its parameters have, and what stands before and after its units.
+    pub fn family(&self) -> Family {
+        match self.placement {
+            Placement::FullPreActivation => Family::V2,
+            _ => Family::V1,
+        }
+    }
+
     /// The units in order: the name of each one's parameters, and its shape.
     pub fn units(&self) -> Vec<(String, UnitConfig)> {
         let mut inputs = self.stem.outputs;
         let mut units = vec![];
         for (stage, Stage { units: count, width, outputs, stride }) in self.stages.iter().enumerate() {
             for unit in 0..*count {
-                let (name, names) = match self.family {
+                let (name, names) = match self.family() {
                     Family::V1 => (format!("layer{}.{unit}", stage + 1), Names::Torchvision),
                     Family::V2 => (format!("stages.{stage}.blocks.{unit}"), Names::Timm),
                 };
@@ -137,15 +147,16 @@ impl Spec {
         units
     }
 
-    /// The parameter that scales each residual branch's end: the last norm's scale in v1, the last convolution in v2.
+    /// The parameter that scales each residual branch's end: its last norm, or its last convolution where that comes later.
     pub(crate) fn branch_ends(&self) -> impl Iterator<Item = String> {
         let layers = match self.branch {
+            Branch::OneLayer => 1,
             Branch::Basic => 2,
             Branch::Bottleneck(_) => 3,
         };
-        let last = match self.family {
-            Family::V1 => "bn",
-            Family::V2 => "conv",
+        let last = match self.placement {
+            Placement::BnAfterAddition | Placement::FullPreActivation => "conv",
+            _ => "bn",
         };
         self.units().into_iter().map(move |(unit, _)| format!("{unit}.{last}{layers}.weight"))
     }

@@ -1,7 +1,8 @@
-//! What comes before the first unit: convolutions, v1's norm and ReLU, pooling.
+//! What comes before the first unit: convolutions, norms and ReLUs, pooling.
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
+use resnet_blocks::Placement;
 use resnet_blocks::layers::{NormLayer, convolution};
 use resnet_ops::{Conv2d, ConvConfig, Graph, Value};
 
@@ -11,10 +12,12 @@ use crate::spec::{Family, Spec, StemLayers, StemPool};
 #[derive(Debug)]
 pub(crate) struct Stem {
     layers: Vec<Layer>,
+    /// Whether ReLU follows the last norm. With ReLU-only pre-activation it belongs to the first unit.
+    ends_in_relu: bool,
     pool: StemPool,
 }
 
-/// A convolution, and the norm and ReLU after it. In a pre-activation network the last one's belong to the first unit.
+/// A convolution, and the norm after it. With full pre-activation the last one's belongs to the first unit.
 #[derive(Debug)]
 struct Layer {
     conv: Conv2d,
@@ -31,7 +34,7 @@ struct Plan {
 
 fn plan(spec: &Spec) -> Vec<Plan> {
     let (inputs, outputs) = (spec.input[0], spec.stem.outputs);
-    let (single, norm) = match spec.family {
+    let (single, norm) = match spec.family() {
         Family::V1 => ("conv1", Some("bn1")),
         Family::V2 => ("stem.conv", None),
     };
@@ -41,11 +44,11 @@ fn plan(spec: &Spec) -> Vec<Plan> {
         StemLayers::Conv7x7 => vec![last(single, inputs, ConvConfig::same(7, 2))],
         StemLayers::Deep([first, second]) => {
             // In timm's v1 they are a sequence with the norms and ReLUs between them.
-            let [(conv1, norm1), (conv2, norm2)] = match spec.family {
+            let [(conv1, norm1), (conv2, norm2)] = match spec.family() {
                 Family::V1 => [("conv1.0", "conv1.1"), ("conv1.3", "conv1.4")],
                 Family::V2 => [("stem.conv1", "stem.norm1"), ("stem.conv2", "stem.norm2")],
             };
-            let third = if spec.family == Family::V1 { "conv1.6" } else { "stem.conv3" };
+            let third = if spec.family() == Family::V1 { "conv1.6" } else { "stem.conv3" };
             let layer = |conv, norm, channels, stride| Plan {
                 conv,
                 norm: Some(norm),
@@ -70,16 +73,23 @@ impl Stem {
                 norm: norm.map(|norm| NormLayer::new(spec.norm, channels.1, vb.pp(norm))).transpose()?,
             })
         };
-        Ok(Stem { layers: plan(spec).into_iter().map(layer).collect::<Result<_>>()?, pool: spec.stem.pool })
+        Ok(Stem {
+            layers: plan(spec).into_iter().map(layer).collect::<Result<_>>()?,
+            ends_in_relu: spec.placement != Placement::ReluOnlyPreActivation,
+            pool: spec.stem.pool,
+        })
     }
 
     /// `[N, 3, H, W]` to `[N, C, H / s, W / s]`.
     pub(crate) fn record(&self, graph: &mut Graph, mut x: Value) -> Result<Value> {
-        for Layer { conv, norm } in &self.layers {
+        let last = self.layers.len() - 1;
+        for (index, Layer { conv, norm }) in self.layers.iter().enumerate() {
             x = conv.record(graph, x)?;
-            if let Some(norm) = norm {
-                x = norm.record_relu(graph, x)?;
-            }
+            x = match norm {
+                None => x,
+                Some(norm) if index == last && !self.ends_in_relu => norm.record(graph, x)?,
+                Some(norm) => norm.record_relu(graph, x)?,
+            };
         }
         match self.pool {
             StemPool::None => Ok(x),

@@ -1,6 +1,7 @@
 //! Each op on its own: tensors in NCHW in, a tensor out, one candle node, gradients through candle's `backward`.
 
 use candle_core::{Result, Tensor, bail};
+use resnet_kernels::gate::Gate;
 use resnet_kernels::halve;
 use resnet_kernels::pointwise::ZeroPad;
 use resnet_kernels::pool::{PoolKind, PoolShape};
@@ -9,7 +10,7 @@ use crate::Mode;
 use crate::graph::{Graph, Shape, Value};
 use crate::group_norm::GroupNorm;
 use crate::layers::{self, BatchNorm, ConvConfig};
-use crate::steps::{Add, GlobalAverage, Halve, Pool, Relu, ZeroPadShortcut};
+use crate::steps::{Add, Gated, GlobalAverage, Halve, Pool, Relu, Scale, ZeroPadShortcut};
 
 /// Records with `record` and runs on one input.
 fn unary(x: &Tensor, mode: Mode, record: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
@@ -25,7 +26,7 @@ fn unary(x: &Tensor, mode: Mode, record: impl FnOnce(&mut Graph, Value) -> Resul
 /// If shapes don't fit, or a tensor is not f32 on the CPU; so for all functions here.
 pub fn conv2d(x: &Tensor, weight: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
     let config = ConvConfig { kernel: weight.dims4()?.2, stride, padding };
-    unary(x, Mode::Train, |graph, x| layers::convolution(graph, x, "conv2d", weight, config))
+    unary(x, Mode::Train, |graph, x| layers::convolution(graph, x, "conv2d", weight, None, config))
 }
 
 /// Batch norm of `x: [N, C, H, W]`; in [`Mode::Train`] with the batch's statistics, which `layer`'s running
@@ -50,6 +51,19 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (left, right) = (graph.input(Shape::of(a)?), graph.input(Shape::of(b)?));
     let sum = graph.add(left, right)?;
     graph.finish(sum)?.run(&[a, b], Mode::Train)
+}
+
+/// `factor x`: figure 2(b).
+pub fn scale(x: &Tensor, factor: f64) -> Result<Tensor> {
+    unary(x, Mode::Train, |graph, x| Ok(graph.scale(x, factor)))
+}
+
+/// `g x` or `(1 - g) x` with `g = sigmoid(z)`, `x` and `z` of one shape: figure 2(c) and (d).
+pub fn gate(gate: Gate, z: &Tensor, x: &Tensor) -> Result<Tensor> {
+    let mut graph = Graph::new();
+    let (logits, operand) = (graph.input(Shape::of(z)?), graph.input(Shape::of(x)?));
+    let y = graph.gate(gate, logits, operand)?;
+    graph.finish(y)?.run(&[z, x], Mode::Train)
 }
 
 /// Option A's shortcut: every `stride`-th pixel of `x: [N, C, H, W]`, zeros for the new channels, half of them before
@@ -101,6 +115,30 @@ impl Graph {
         let y = self.value(self.shape(x));
         self.push(Relu { x, y });
         y
+    }
+
+    /// Appends `factor x`; a factor of 1 appends nothing.
+    pub fn scale(&mut self, x: Value, factor: f64) -> Value {
+        if factor == 1.0 {
+            return x;
+        }
+        let y = self.value(self.shape(x));
+        self.push(Scale { x, y, factor: factor as f32 });
+        y
+    }
+
+    /// Appends `g x` or `(1 - g) x` with `g = sigmoid(z)`.
+    ///
+    /// # Errors
+    /// If their shapes differ.
+    pub fn gate(&mut self, gate: Gate, z: Value, x: Value) -> Result<Value> {
+        if self.shape(z) != self.shape(x) {
+            let (z, x) = (self.shape(z).dims(), self.shape(x).dims());
+            bail!("a gate of shape {z:?} doesn't fit what it gates, {x:?}");
+        }
+        let y = self.value(self.shape(x));
+        self.push(Gated { z, x, y, gate });
+        Ok(y)
     }
 
     /// Appends `a + b`.

@@ -30,12 +30,13 @@ impl ConvConfig {
     }
 }
 
-/// Convolution without bias, weights `[out, in, k, k]`, initialised by He's rule: a normal distribution of variance
+/// Convolution, weights `[out, in, k, k]`, without bias unless asked for one, initialised by He's rule: a normal distribution of variance
 /// `2 / (out k k)`, the fan-out form of the authors' Torch code.
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     name: String,
     weight: Tensor,
+    bias: Option<Tensor>,
     config: ConvConfig,
     /// The eps of weight standardisation.
     standardised: Option<f64>,
@@ -53,7 +54,18 @@ impl Conv2d {
             non_linearity: init::NonLinearity::ReLU,
         };
         let weight = vb.get_with_hints((outputs, inputs, config.kernel, config.kernel), "weight", he)?;
-        Ok(Conv2d { name: vb.prefix(), weight, config, standardised: None })
+        Ok(Conv2d { name: vb.prefix(), weight, bias: None, config, standardised: None })
+    }
+
+    /// The same layer with a bias, `[out]`, that `vb` has as `bias`; a fresh one starts at `value`: the gates of figure 2(c)
+    /// and (d).
+    ///
+    /// # Errors
+    /// If `vb` has no such tensor of this shape.
+    pub fn with_bias(self, value: f64, vb: VarBuilder) -> Result<Self> {
+        let outputs = self.weight.dims4()?.0;
+        let bias = vb.get_with_hints(outputs, "bias", Init::Const(value))?;
+        Ok(Conv2d { bias: Some(bias), ..self })
     }
 
     /// The same layer with its filters standardised before use, see [`crate::standardise_weight`].
@@ -66,7 +78,7 @@ impl Conv2d {
     /// # Errors
     /// If `x` is no map of `in` channels at least as large as the filter.
     pub fn record(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        let y = convolution(graph, x, &self.name, &self.weight, self.config)?;
+        let y = convolution(graph, x, &self.name, &self.weight, self.bias.as_ref(), self.config)?;
         if let Some(eps) = self.standardised {
             graph.standardise(&self.weight, eps);
         }
@@ -74,12 +86,13 @@ impl Conv2d {
     }
 }
 
-/// Records a convolution with `weight: [out, in, k, k]`.
+/// Records a convolution with `weight: [out, in, k, k]` and `bias: [out]`.
 pub(crate) fn convolution(
     graph: &mut Graph,
     x: Value,
     name: &str,
     weight: &Tensor,
+    bias: Option<&Tensor>,
     config: ConvConfig,
 ) -> Result<Value> {
     let (out_c, in_c, kernel, kernel_w) = weight.dims4()?;
@@ -111,7 +124,10 @@ pub(crate) fn convolution(
         );
     }
     let y = graph.value(graph.shape(x).with(out_c, (shape.out_h(), shape.out_w())));
-    let weight = graph.param(weight);
+    if let Some(bias) = bias.filter(|bias| bias.dims() != [out_c]) {
+        bail!("convolution {name}: a bias of {:?} doesn't fit {out_c} channels", bias.dims());
+    }
+    let (weight, bias) = (graph.param(weight), bias.map(|bias| graph.param(bias)));
     let kind = if config.stride == 1 {
         format!("conv {kernel}x{kernel}")
     } else {
@@ -123,7 +139,7 @@ pub(crate) fn convolution(
         x,
         y,
         weight,
-        bias: None,
+        bias,
         residual: None,
         activation: Activation::Identity,
         shape,

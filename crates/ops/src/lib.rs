@@ -24,25 +24,26 @@
 //! # }
 //! ```
 
-mod drop_path;
 mod functions;
 mod graph;
 mod group_norm;
 pub mod layers;
 mod loss;
+mod random;
 mod standardise;
 mod steps;
 
-pub use drop_path::DropPath;
 pub use functions::{
-    add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, group_norm, halve, linear, max_pool,
-    max_pool_zeros, relu, zero_pad_shortcut,
+    add, avg_pool, batch_norm, bn_relu, conv2d, gate, global_avg_pool, group_norm, halve, linear, max_pool,
+    max_pool_zeros, relu, scale, zero_pad_shortcut,
 };
 pub use graph::{Graph, Inference, LayerInfo, Memory, Plan, Shape, Value};
 pub use group_norm::GroupNorm;
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::softmax_cross_entropy;
+pub use random::{Draws, DropPath, Dropout};
 pub use resnet_kernels::conv::ConvShape;
+pub use resnet_kernels::gate::Gate;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};
 pub use standardise::standardise_weight;
 

@@ -1,5 +1,5 @@
 //! What the papers' networks don't use and their variants do: group norm, standardised filters, halving, pooling with
-//! zeros, stochastic depth. Outputs and gradients against the f64 reference, through candle's `backward`.
+//! zeros, stochastic depth, dropout, gates. Outputs and gradients against the f64 reference, through candle's `backward`.
 
 // Batch norm's helpers are for other tests.
 #[allow(dead_code)]
@@ -11,8 +11,8 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use common::{gradient, near, pull_back, tensor, values, variable};
 use resnet_ops::{
-    Conv2d, ConvConfig, DropPath, Graph, GroupNorm, Mode, Shape, conv2d, group_norm, halve, max_pool_zeros,
-    standardise_weight,
+    Conv2d, ConvConfig, Draws, DropPath, Dropout, Gate, Graph, GroupNorm, Mode, Shape, conv2d, gate,
+    group_norm, halve, max_pool_zeros, scale, standardise_weight,
 };
 use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
@@ -152,7 +152,7 @@ fn factors(drop_path: &DropPath, images: usize, mode: Mode) -> Result<Vec<f32>> 
 
 #[test]
 fn stochastic_depth_drops_whole_pictures_and_keeps_the_mean() -> Result<()> {
-    let drop_path = DropPath::new(0.25, 7)?;
+    let drop_path = DropPath::new(0.25, Draws::new(7))?;
     let drawn = factors(&drop_path, 4000, Mode::Train)?;
     assert!(drawn.iter().all(|factor| *factor == 0.0 || (factor - 4.0 / 3.0).abs() < 1e-6));
     let mean = drawn.iter().sum::<f32>() / 4000.0;
@@ -164,14 +164,90 @@ fn stochastic_depth_drops_whole_pictures_and_keeps_the_mean() -> Result<()> {
 #[test]
 fn stochastic_depth_draws_anew_each_step_and_the_same_after_an_interruption() -> Result<()> {
     let draws = |key, from: u64| -> Result<Vec<Vec<f32>>> {
-        let drop_path = DropPath::new(0.5, key)?;
-        drop_path.set_steps(from);
+        let draws = Draws::new(key);
+        draws.set_steps(from);
+        let drop_path = DropPath::new(0.5, draws)?;
         (0..3).map(|_| factors(&drop_path, 64, Mode::Train)).collect()
     };
     let (whole, resumed) = (draws(1, 0)?, draws(1, 2)?);
     assert_eq!(whole[2], resumed[0]);
     assert_ne!(whole[0], whole[1]);
     assert_ne!(whole, draws(2, 0)?);
-    assert!(DropPath::new(1.0, 0).is_err() && DropPath::new(f64::NAN, 0).is_err());
+    assert!([1.0, f64::NAN].iter().all(|rate| DropPath::new(*rate, Draws::new(0)).is_err()));
+    Ok(())
+}
+
+#[test]
+fn dropout_drops_elements_and_backward_finds_the_same() -> Result<()> {
+    let draws = Draws::new(3);
+    let dropout = Dropout::new(0.5, draws.clone())?;
+    let x = Var::ones((4, 8, 9, 7), DType::F32, &Device::Cpu)?;
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(&x)?);
+    let output = dropout.record(&mut graph, input)?;
+    let plan = graph.finish(output)?;
+    let step = |mode| -> Result<Vec<f32>> {
+        let y = plan.run(&[&x], mode)?;
+        let found = y.sum_all()?.backward()?;
+        // Where x is 1, the output is the factor, and so is the gradient.
+        assert_eq!(values(gradient(&found, &x)), values(&y));
+        Ok(values(&y))
+    };
+    let (first, second) = (step(Mode::Train)?, step(Mode::Train)?);
+    assert!(first.iter().all(|y| *y == 0.0 || *y == 2.0));
+    let mean = first.iter().sum::<f32>() / first.len() as f32;
+    // Four standard deviations of the mean of 2016 draws of variance 1.
+    assert!((mean - 1.0).abs() < 4.0 / 2016f32.sqrt(), "{mean}");
+    assert_ne!(first, second);
+    draws.set_steps(0);
+    assert_eq!(step(Mode::Train)?, first);
+    assert!(step(Mode::Eval)?.iter().all(|y| *y == 1.0));
+    assert!([1.0, -0.1].iter().all(|ratio| Dropout::new(*ratio, Draws::new(0)).is_err()));
+    Ok(())
+}
+
+#[test]
+fn gates_and_factors() -> Result<()> {
+    let dims = [2, 5, 4, 3];
+    let (z, x, dy) = (variable(1, &dims), variable(2, &dims), tensor(3, &dims));
+    for (which, sign) in [(Gate::Transform, 1.0), (Gate::Carry, -1.0)] {
+        let y = gate(which, &z, &x)?;
+        let found = pull_back(&y, &dy)?;
+        let z64: Vec<f64> = values(&z).iter().map(|z| sign * f64::from(*z)).collect();
+        let (x64, dy64) = (to_f64(&values(&x)), to_f64(&values(&dy)));
+        let (dz, dx) = reference::gate_backward(&z64, &x64, &dy64);
+        let dz: Vec<f64> = dz.iter().map(|dz| sign * dz).collect();
+        near("y", &y, &dims, &reference::gate(&z64, &x64), TOLERANCE)
+            .and_then(|()| near("dz", gradient(&found, &z), &dims, &dz, TOLERANCE))
+            .and_then(|()| near("dx", gradient(&found, &x), &dims, &dx, TOLERANCE))
+            .unwrap();
+    }
+    let y = scale(&x, 0.25)?;
+    assert_eq!(values(&y), values(&(x.as_tensor() * 0.25)?));
+    let found = pull_back(&y, &dy)?;
+    assert_eq!(values(gradient(&found, &x)), values(&(&dy * 0.25)?));
+    assert!(gate(Gate::Carry, &z, &tensor(1, &[2, 5, 3, 4])).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_convolution_with_a_bias() -> Result<()> {
+    let (weight, bias, x) = (variable(1, &[5, 3, 1, 1]), variable(2, &[5]), variable(3, &[2, 3, 6, 6]));
+    let vb = || builder(&[("weight", &weight), ("bias", &bias)]);
+    let conv = Conv2d::new(3, 5, ConvConfig::same(1, 1), vb())?.with_bias(-6.0, vb())?;
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(&x)?);
+    let output = conv.record(&mut graph, input)?;
+    let y = graph.finish(output)?.run(&[&x], Mode::Train)?;
+    let plain = conv2d(&x, &weight, 1, 0)?;
+    let expected = plain.broadcast_add(&bias.reshape((1, 5, 1, 1))?)?;
+    let dims = [2, 5, 6, 6];
+    near("y", &y, &dims, &to_f64(&values(&expected)), TOLERANCE).unwrap();
+    let dy = tensor(4, &dims);
+    let (found, expected) = (pull_back(&y, &dy)?, pull_back(&expected, &dy)?);
+    for (name, var) in [("weight", &weight), ("bias", &bias), ("x", &x)] {
+        let expected = to_f64(&values(gradient(&expected, var)));
+        near(name, gradient(&found, var), var.dims(), &expected, TOLERANCE).unwrap();
+    }
     Ok(())
 }

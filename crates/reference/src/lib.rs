@@ -11,6 +11,7 @@ mod batch_norm;
 mod batch_norm_backward;
 mod conv2d;
 mod conv2d_backward;
+mod gate;
 mod group_norm;
 mod halve;
 mod layout;
@@ -30,6 +31,7 @@ pub use batch_norm::{BatchNormOutput, batch_norm_eval, batch_norm_train, update_
 pub use batch_norm_backward::{BatchNormGradients, batch_norm_eval_backward, batch_norm_train_backward};
 pub use conv2d::{Conv, conv2d};
 pub use conv2d_backward::{conv2d_input_grad, conv2d_weight_grad};
+pub use gate::{gate, gate_backward, sigmoid};
 pub use group_norm::{Groups, group_norm, group_norm_backward};
 pub use halve::{halve, halve_backward, halved};
 pub use layout::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};

@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use resnet_blocks::{Norm, ShapeChange};
+use resnet_blocks::{Branch, Norm, Placement, ShapeChange, Shortcut};
 
 use super::Error;
 use super::rename::rename;
@@ -152,14 +152,19 @@ impl Dialect {
     /// If they have no such network.
     pub fn check_export(self, spec: &Spec) -> Result<(), Error> {
         let small = spec.stem.layers == StemLayers::Conv3x3;
-        let plain_v1 = spec.family == Family::V1
+        let usual = spec.shortcut == Shortcut::Identity
+            && matches!(spec.placement, Placement::Original | Placement::FullPreActivation)
+            && spec.branch != Branch::OneLayer;
+        let plain_v1 = usual
+            && spec.family() == Family::V1
             && !matches!(spec.stem.layers, StemLayers::Deep(_))
             && spec.shape_change != ShapeChange::PooledProjection
             && spec.norm == Norm::Batch;
         let projects = spec.shape_change == ShapeChange::Projection;
         let (writable, cause) = match self {
-            Dialect::Native | Dialect::Timm => (true, ""),
-            Dialect::Torchvision if spec.family == Family::V2 => (
+            Dialect::Native => (true, ""),
+            Dialect::Timm => (usual, "timm has none of figure 2's and 4's other units; use native"),
+            Dialect::Torchvision if spec.family() == Family::V2 => (
                 false,
                 "torchvision has no pre-activation network, so it has no names for one; use native or timm",
             ),
@@ -308,7 +313,9 @@ mod tests {
     #[test]
     fn exports_that_have_names() {
         use Dialect::{Akamaster, Native, Timm, Torchvision, Transformers};
-        let rows: [(&str, &[Dialect]); 6] = [
+        let rows: [(&str, &[Dialect]); 8] = [
+            ("resnet20-v1-one-layer", &[Native]),
+            ("resnet20-exclusive-gating", &[Native]),
             ("resnet20-v1", &[Native, Torchvision, Timm, Akamaster]),
             ("resnet20-v2", &[Native, Timm]),
             ("resnet50", &[Native, Torchvision, Timm, Transformers]),

@@ -117,7 +117,7 @@ impl Checkpoint {
 
     /// Takes the head's parameters out of a comparison's lists.
     fn set_head_aside(&self, model: &Model, report: &mut Report) {
-        let head = format!("{}.", model.spec().family.head());
+        let head = format!("{}.", model.spec().family().head());
         let names = model.variables().keys().filter(|name| name.starts_with(&head));
         report.kept_head = names.cloned().collect();
         let of_head = |name: &String| report.kept_head.contains(name);

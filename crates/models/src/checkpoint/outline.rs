@@ -44,14 +44,14 @@ impl Outline {
         let changes = units.iter().any(|(_, unit)| unit.changes_shape());
         let first = spec.stages.first();
         Outline {
-            family: spec.family,
+            family: spec.family(),
             stem: spec.stem.layers,
             stem_outputs: spec.stem.outputs,
             units: spec.stages.iter().map(|stage| stage.units).collect(),
             three_layers: matches!(spec.branch, Branch::Bottleneck(_)),
             width: first.map_or(0, |stage| stage.width),
             outputs: first.map_or(0, |stage| stage.outputs),
-            shortcut: match (spec.shape_change, spec.family) {
+            shortcut: match (spec.shape_change, spec.family()) {
                 _ if !changes => Shortcut::Free,
                 (ShapeChange::ZeroPadding, _) => Shortcut::Free,
                 (ShapeChange::PooledProjection, Family::V1) => Shortcut::PooledProjection,

@@ -1,48 +1,58 @@
-//! The networks for CIFAR: names of the form `resnet{depth}-v{1,2}[-basic|-bottleneck][-a|-b]` (appendix).
+//! The networks for CIFAR: `resnet{depth}-{unit}[-one-layer|-basic|-bottleneck][-a|-b]` (appendix), where the unit is a
+//! placement of figure 4, a shortcut of figure 2, or one after the other.
 
-use resnet_blocks::{Branch, Filters, Norm, ShapeChange, Split, StridePlace};
+use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
 
 use super::{DEEPEST, Error, unknown};
-use crate::spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};
+use crate::spec::{Head, Spec, Stage, Stem, StemLayers, StemPool};
+
+/// Words for figure 4; without one it is the original placement.
+static PLACEMENTS: [(&str, Placement); 5] = [
+    ("-v1", Placement::Original),
+    ("-v2", Placement::FullPreActivation),
+    ("-bn-after-addition", Placement::BnAfterAddition),
+    ("-relu-before-addition", Placement::ReluBeforeAddition),
+    ("-relu-only-preactivation", Placement::ReluOnlyPreActivation),
+];
+
+/// The gates' bias where a name has none: table 1's best.
+const GATE_BIAS: f64 = -6.0;
 
 /// The network called `name`.
 pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     let unknown = || unknown(name);
-    let mut parts = name.split('-');
-    let depth = parts
-        .next()
-        .and_then(|part| part.strip_prefix("resnet"))
-        .filter(|digits| !digits.starts_with(['0', '+']));
-    let depth: usize = depth.and_then(|digits| digits.parse().ok()).ok_or_else(unknown)?;
-    let family = match parts.next() {
-        Some("v1") => Family::V1,
-        Some("v2") => Family::V2,
-        _ => return Err(unknown()),
-    };
-    let (mut bottleneck, mut shape_change) = (None, None);
-    for part in parts {
-        let fresh = match part {
-            "basic" => bottleneck.replace(false).is_none(),
-            "bottleneck" => bottleneck.replace(true).is_none(),
-            "a" => shape_change.replace(ShapeChange::ZeroPadding).is_none(),
-            "b" => shape_change.replace(ShapeChange::Projection).is_none(),
-            _ => false,
-        };
-        if !fresh {
-            return Err(unknown());
-        }
+    let mut words = Words(name.strip_prefix("resnet").ok_or_else(unknown)?);
+    let depth = words.integer().ok_or_else(unknown)?;
+    let placement = PLACEMENTS.iter().find(|(word, _)| words.take(word)).map(|(_, placement)| *placement);
+    let shortcut = shortcut(&mut words).ok_or_else(unknown)?;
+    if placement.is_none() && shortcut == Shortcut::Identity {
+        return Err(unknown());
     }
-    let (basic_units, bottleneck_units) = (units(depth, 6), units(depth, 9));
-    let published_bottleneck = matches!(depth, 164 | 1001);
-    let bottleneck = bottleneck.unwrap_or(published_bottleneck || basic_units.is_none());
-    let units = if bottleneck { bottleneck_units } else { basic_units };
-    let units = units.ok_or_else(|| Error::Depth { name: name.to_owned(), depth })?;
-    let branch = if bottleneck { Branch::Bottleneck(StridePlace::First1x1) } else { Branch::Basic };
-    let default = if bottleneck { ShapeChange::Projection } else { ShapeChange::ZeroPadding };
+    let wanted = branch(&mut words);
+    let shape_change = if words.take("-a") {
+        Some(ShapeChange::ZeroPadding)
+    } else {
+        words.take("-b").then_some(ShapeChange::Projection)
+    };
+    if !words.0.is_empty() {
+        return Err(unknown());
+    }
+    let published = match depth {
+        164 | 1001 => Branch::Bottleneck(StridePlace::First1x1),
+        _ if units(depth, Branch::Basic).is_none() => Branch::Bottleneck(StridePlace::First1x1),
+        _ => Branch::Basic,
+    };
+    let branch = wanted.unwrap_or(published);
+    let units = units(depth, branch).ok_or_else(|| Error::Depth { name: name.to_owned(), depth })?;
+    let default = match branch {
+        Branch::Bottleneck(_) => ShapeChange::Projection,
+        Branch::OneLayer | Branch::Basic => ShapeChange::ZeroPadding,
+    };
     let stage = |width: usize, stride| Stage { units, width, outputs: width * branch.expansion(), stride };
     Ok(Spec {
         name: name.to_owned(),
-        family,
+        placement: placement.unwrap_or(Placement::Original),
+        shortcut,
         input: [3, 32, 32],
         stem: Stem { layers: StemLayers::Conv3x3, outputs: 16, pool: StemPool::None },
         stages: vec![stage(16, 1), stage(32, 2), stage(64, 2)],
@@ -56,8 +66,141 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     })
 }
 
-/// Units a stage of a network of `depth` layers: `per_unit` layers over three stages, and two more.
-fn units(depth: usize, per_unit: usize) -> Option<usize> {
+/// The word for figure 2, with its numbers; the identity without one. `None` if a number is out of its range.
+fn shortcut(words: &mut Words) -> Option<Shortcut> {
+    Some(if words.take("-constant-scaling") {
+        let (shortcut, branch) = match words.take("-by") {
+            true => (words.number()?, words.number()?),
+            false => (0.5, 0.5),
+        };
+        Shortcut::ConstantScaling { shortcut, branch }
+    } else if words.take("-exclusive-gating") {
+        Shortcut::ExclusiveGating { bias: gate_bias(words)? }
+    } else if words.take("-shortcut-only-gating") {
+        Shortcut::ShortcutOnlyGating { bias: gate_bias(words)? }
+    } else if words.take("-conv-shortcut") {
+        Shortcut::Convolution
+    } else if words.take("-dropout-shortcut") {
+        let ratio = if words.take("-by") { words.number()? } else { 0.5 };
+        (ratio < 1.0).then_some(())?;
+        Shortcut::Dropout { ratio }
+    } else {
+        Shortcut::Identity
+    })
+}
+
+/// `-bias-6` is a bias of -6, the paper's way from 0 to -7.
+fn gate_bias(words: &mut Words) -> Option<f64> {
+    // Not `-number`: minus nothing is nothing.
+    if words.take("-bias") { Some(0.0 - words.number()?) } else { Some(GATE_BIAS) }
+}
+
+fn branch(words: &mut Words) -> Option<Branch> {
+    if words.take("-one-layer") {
+        Some(Branch::OneLayer)
+    } else if words.take("-basic") {
+        Some(Branch::Basic)
+    } else {
+        words.take("-bottleneck").then_some(Branch::Bottleneck(StridePlace::First1x1))
+    }
+}
+
+/// Units a stage of a network of `depth` layers: all but the first and the last, over three stages.
+fn units(depth: usize, branch: Branch) -> Option<usize> {
     let layers = depth.checked_sub(2).filter(|layers| *layers > 0 && depth <= DEEPEST)?;
-    layers.is_multiple_of(per_unit).then_some(layers / per_unit)
+    let a_stage = match branch {
+        Branch::OneLayer => 3,
+        Branch::Basic => 6,
+        Branch::Bottleneck(_) => 9,
+    };
+    layers.is_multiple_of(a_stage).then_some(layers / a_stage)
+}
+
+/// What is left of a name.
+struct Words<'a>(&'a str);
+
+impl Words<'_> {
+    /// Takes `word` off the front, if it stands there and ends there.
+    fn take(&mut self, word: &str) -> bool {
+        match self.0.strip_prefix(word) {
+            Some(rest) if rest.is_empty() || rest.starts_with('-') => {
+                self.0 = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes digits off the front; as they are written: no sign, no zero before them.
+    fn integer(&mut self) -> Option<usize> {
+        let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
+        let (digits, rest) = self.0.split_at(end);
+        self.0 = rest;
+        digits.parse().ok().filter(|number: &usize| number.to_string() == digits)
+    }
+
+    /// Takes `-` and a number such as 6 or 0.5 off the front.
+    fn number(&mut self) -> Option<f64> {
+        let text = self.0.strip_prefix('-')?;
+        let end = text.find('-').unwrap_or(text.len());
+        let (number, rest) = text.split_at(end);
+        self.0 = rest;
+        let plain = number.len() <= 8 && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        number.parse().ok().filter(|_| plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_of_figures_2_and_4_has_a_name() {
+        let (half, six) = (Shortcut::ConstantScaling { shortcut: 0.5, branch: 0.5 }, -6.0);
+        let original = Placement::Original;
+        let rows = [
+            ("v1", original, Shortcut::Identity),
+            ("constant-scaling", original, half),
+            ("constant-scaling-by-0.5-1", original, Shortcut::ConstantScaling { shortcut: 0.5, branch: 1.0 }),
+            ("exclusive-gating", original, Shortcut::ExclusiveGating { bias: six }),
+            ("exclusive-gating-bias-0", original, Shortcut::ExclusiveGating { bias: 0.0 }),
+            ("shortcut-only-gating-bias-6", original, Shortcut::ShortcutOnlyGating { bias: six }),
+            ("conv-shortcut", original, Shortcut::Convolution),
+            ("dropout-shortcut", original, Shortcut::Dropout { ratio: 0.5 }),
+            ("bn-after-addition", Placement::BnAfterAddition, Shortcut::Identity),
+            ("relu-before-addition", Placement::ReluBeforeAddition, Shortcut::Identity),
+            ("relu-only-preactivation", Placement::ReluOnlyPreActivation, Shortcut::Identity),
+            ("v2", Placement::FullPreActivation, Shortcut::Identity),
+            ("v2-conv-shortcut", Placement::FullPreActivation, Shortcut::Convolution),
+        ];
+        for (word, placement, shortcut) in rows {
+            for (depth, suffix, units) in
+                [(110, "", 18), (164, "", 18), (110, "-one-layer", 36), (20, "-b", 3)]
+            {
+                let spec = find(&format!("resnet{depth}-{word}{suffix}"), 10).unwrap();
+                assert_eq!((spec.placement, spec.shortcut), (placement, shortcut), "{word}");
+                assert_eq!(spec.stages[2].units, units, "{word}{suffix}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_no_names() {
+        for word in [
+            "constant-scaling-by",
+            "constant-scaling-by-0.5",
+            "constant-scaling-by-0.5-x",
+            "exclusive-gating-bias",
+            "exclusive-gating-bias--6",
+            "exclusive-gating-bias-inf",
+            "dropout-shortcut-by-1",
+            "dropout-shortcut-by-1e-3",
+            "conv-shortcut-v1",
+            "conv-shortcutb",
+            "identity",
+        ] {
+            assert!(matches!(find(&format!("resnet20-{word}"), 10), Err(Error::Unknown { .. })), "{word}");
+        }
+        assert!(matches!(find("resnet21-v1-one-layer", 10), Err(Error::Depth { .. })));
+    }
 }

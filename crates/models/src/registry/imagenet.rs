@@ -1,8 +1,8 @@
 //! The networks for ImageNet: the papers' own, and those of timm's names.
 
-use resnet_blocks::{Branch, Filters, Norm, ShapeChange, Split, StridePlace};
+use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
 
-use crate::spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};
+use crate::spec::{Head, Spec, Stage, Stem, StemLayers, StemPool};
 
 /// Depth, the kind of unit, and the number of units in each stage: table 1 of "Deep Residual Learning for Image
 /// Recognition", the 200 layers of "Identity Mappings in Deep Residual Networks", and timm's 10, 14 and 26.
@@ -49,7 +49,7 @@ enum Units {
 /// What a name says, besides depth.
 #[derive(Debug, Clone, Copy)]
 struct Form {
-    family: Family,
+    placement: Placement,
     place: StridePlace,
     stem: Stem,
     shape_change: ShapeChange,
@@ -65,7 +65,7 @@ struct Form {
 
 /// The papers' v1 and v2, but for the family.
 const PAPER: Form = Form {
-    family: Family::V1,
+    placement: Placement::Original,
     place: StridePlace::First1x1,
     stem: Stem { layers: StemLayers::Conv7x7, outputs: 64, pool: StemPool::Maximum },
     shape_change: ShapeChange::Projection,
@@ -81,8 +81,12 @@ const PAPER: Form = Form {
 const V1_5: Form = Form { place: StridePlace::Middle3x3, ..PAPER };
 
 /// timm's v2.
-const TIMM_V2: Form =
-    Form { family: Family::V2, first_unit: Split::BeforeActivation, head: Head::Convolution, ..V1_5 };
+const TIMM_V2: Form = Form {
+    placement: Placement::FullPreActivation,
+    first_unit: Split::BeforeActivation,
+    head: Head::Convolution,
+    ..V1_5
+};
 
 /// Groups of a group norm, in all of timm's networks.
 const GROUPS: Norm = Norm::Group(32);
@@ -102,7 +106,7 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, No> {
     let (depth, form) = parse(name).ok_or_else(|| refusal(name))?;
     let (_, units, counts) = DEPTHS.iter().find(|(known, ..)| *known == depth).ok_or(No::Unknown)?;
     let basic = *units == Units::Basic;
-    let of_timms_v1 = form.family == Family::V1 && form.place == StridePlace::Middle3x3;
+    let of_timms_v1 = form.placement == Placement::Original && form.place == StridePlace::Middle3x3;
     // Nobody has wide two-layer units, nor the papers and timm's v2 all of timm's v1 depths.
     if basic && (form.wide, form.wider) != (1, 1) || TIMM_DEPTHS.contains(&depth) && !of_timms_v1 {
         return Err(No::Unknown);
@@ -119,7 +123,8 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, No> {
     };
     Ok(Spec {
         name: name.to_owned(),
-        family: form.family,
+        placement: form.placement,
+        shortcut: Shortcut::Identity,
         input: [3, 224, 224],
         stem: form.stem,
         stages: counts.iter().enumerate().map(stage).collect(),
@@ -163,13 +168,13 @@ fn refusal(name: &str) -> No {
 
 fn parse(name: &str) -> Option<(usize, Form)> {
     if let Some(papers) = name.strip_suffix("-imagenet") {
-        let (depth, family) = papers.strip_prefix("resnet")?.split_once('-')?;
-        let family = match family {
-            "v1" => Family::V1,
-            "v2" => Family::V2,
+        let (depth, version) = papers.strip_prefix("resnet")?.split_once('-')?;
+        let placement = match version {
+            "v1" => Placement::Original,
+            "v2" => Placement::FullPreActivation,
             _ => return None,
         };
-        return Some((number(depth)?, Form { family, ..PAPER }));
+        return Some((number(depth)?, Form { placement, ..PAPER }));
     }
     if let Some(wide) = name.strip_prefix("wide_resnet") {
         return Some((number(wide.strip_suffix("_2")?)?, Form { wide: 2, ..V1_5 }));

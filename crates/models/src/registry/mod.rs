@@ -2,7 +2,14 @@
 //!
 //! For CIFAR: `resnet{depth}-v{1,2}`, of depth `6n + 2` with two-layer units and option A's shortcut, or `9n + 2` with
 //! bottlenecks and projections. Where a depth is both, the published network counts: bottlenecks for 164 and 1001, two
-//! layers otherwise; `-basic` or `-bottleneck` chooses the other. `-a` or `-b` chooses the shortcut.
+//! layers otherwise; `-basic` or `-bottleneck` chooses the other, and `-one-layer` units of one layer, `3n + 2` in all (table
+//! 3). `-a` or `-b` chooses the shortcut where the shape changes.
+//!
+//! In the place of `v1` or `v2` stands any unit of figures 2 and 4, for table 1 and table 2: `constant-scaling`
+//! (`-by-0.5-1`: shortcut and branch), `exclusive-gating` and `shortcut-only-gating` (`-bias-6`: a bias of -6),
+//! `conv-shortcut`, `dropout-shortcut` (`-by-0.5`), `bn-after-addition`, `relu-before-addition`, `relu-only-preactivation`.
+//! So `resnet110-exclusive-gating-bias-7`; a shortcut of figure 2 may follow a placement of figure 4, as in
+//! `resnet20-v2-conv-shortcut`.
 //!
 //! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or 200; and
 //! timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`, `wide_resnet50_2`, `resnetv2_50` and
@@ -32,6 +39,19 @@ pub static NAMES: &[&str] = &[
     "resnet110-v2",
     "resnet164-v2",
     "resnet1001-v2",
+    "resnet110-constant-scaling",
+    "resnet110-exclusive-gating",
+    "resnet110-shortcut-only-gating",
+    "resnet110-conv-shortcut",
+    "resnet110-dropout-shortcut",
+    "resnet110-bn-after-addition",
+    "resnet164-bn-after-addition",
+    "resnet110-relu-before-addition",
+    "resnet164-relu-before-addition",
+    "resnet110-relu-only-preactivation",
+    "resnet164-relu-only-preactivation",
+    "resnet110-v1-one-layer",
+    "resnet110-v2-one-layer",
     "resnet18-v1-imagenet",
     "resnet34-v1-imagenet",
     "resnet50-v1-imagenet",

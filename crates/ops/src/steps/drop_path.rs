@@ -4,7 +4,6 @@
 //! it, and its backward finds the same factors. In evaluation nothing is drawn and nothing changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::Result;
 use resnet_kernels::Buffer;
@@ -12,28 +11,7 @@ use resnet_kernels::Buffer;
 use super::Run;
 use crate::Mode;
 use crate::graph::{Backward, Forward, Value};
-
-/// A stream of draws: training step `k` draws what depends on `key`, `k` and the picture's place in the batch alone.
-#[derive(Debug)]
-pub(crate) struct Draws {
-    pub(crate) key: u64,
-    pub(crate) taken: AtomicU64,
-}
-
-impl Draws {
-    /// A number in `[0, 1)` for the picture at `image` in step `step`: SplitMix64 of a counter.
-    fn uniform(&self, step: u64, image: usize) -> f64 {
-        let mixed = mix(mix(self.key ^ mix(step)).wrapping_add(image as u64));
-        (mixed >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-fn mix(value: u64) -> u64 {
-    let z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
+use crate::random::Draws;
 
 /// A recorded draw: one factor a picture.
 #[derive(Debug, Clone)]
@@ -41,7 +19,7 @@ pub(crate) struct Survival {
     pub(crate) y: Value,
     /// Probability that a branch stays.
     pub(crate) survival: f64,
-    pub(crate) draws: Arc<Draws>,
+    pub(crate) draws: Draws,
 }
 
 impl Run for Survival {
@@ -66,7 +44,7 @@ impl Run for Survival {
         if run.mode == Mode::Eval {
             factors.fill(1.0);
         } else {
-            let step = self.draws.taken.fetch_add(1, Ordering::Relaxed);
+            let step = self.draws.next_step();
             for (image, factor) in factors.iter_mut().enumerate() {
                 let survives = self.draws.uniform(step, image) < self.survival;
                 *factor = if survives { (1.0 / self.survival) as f32 } else { 0.0 };

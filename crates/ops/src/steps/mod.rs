@@ -3,23 +3,29 @@
 mod add;
 mod conv;
 mod drop_path;
+mod dropout;
+mod gate;
 mod group_norm;
 mod halve;
 mod norm;
 mod pool;
 mod relu;
+mod scale;
 mod zero_pad;
 
 use candle_core::Result;
 
 pub(crate) use add::Add;
 pub(crate) use conv::Conv;
-pub(crate) use drop_path::{Draws, Scaled, Survival};
+pub(crate) use drop_path::{Scaled, Survival};
+pub(crate) use dropout::{DrawKeys, Dropped};
+pub(crate) use gate::Gated;
 pub(crate) use group_norm::GroupNorm;
 pub(crate) use halve::Halve;
 pub(crate) use norm::{Norm, RunningStatistics};
 pub(crate) use pool::{GlobalAverage, Pool};
 pub(crate) use relu::Relu;
+pub(crate) use scale::Scale;
 pub(crate) use zero_pad::ZeroPadShortcut;
 
 use crate::graph::{Backward, Forward, Param, Value};
@@ -38,6 +44,10 @@ pub(crate) enum Step {
     Halve(Halve),
     Survival(Survival),
     Scaled(Scaled),
+    Scale(Scale),
+    Gated(Gated),
+    DrawKeys(DrawKeys),
+    Dropped(Dropped),
 }
 
 /// What every step can say and do.
@@ -84,6 +94,10 @@ impl std::ops::Deref for Step {
             Step::Halve(step) => step,
             Step::Survival(step) => step,
             Step::Scaled(step) => step,
+            Step::Scale(step) => step,
+            Step::Gated(step) => step,
+            Step::DrawKeys(step) => step,
+            Step::Dropped(step) => step,
         }
     }
 }
@@ -110,4 +124,8 @@ into_step!(
     Halve(Halve),
     Survival(Survival),
     Scaled(Scaled),
+    Scale(Scale),
+    Gated(Gated),
+    DrawKeys(DrawKeys),
+    Dropped(Dropped),
 );

@@ -1,0 +1,43 @@
+//! The dropout shortcut, figure 2(f).
+
+use candle_core::Result;
+use candle_nn::VarBuilder;
+use resnet_ops::Draws;
+
+use super::named_unit;
+use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
+
+/// The unit with dropout on its shortcut, figure 2(f): `x' = ReLU(dropout(h(x)) + F(x))` with the original unit's `F` and
+/// parameters. In evaluation it is the original unit.
+///
+/// What training draws depends on `draws`. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an error above
+/// 20 %).
+///
+/// ```
+/// # use candle_core::{DType, Device, Tensor};
+/// # use candle_nn::{ModuleT, VarBuilder};
+/// # use resnet_blocks::{DropoutShortcut, UnitConfig};
+/// # use resnet_ops::Draws;
+/// # fn main() -> candle_core::Result<()> {
+/// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+/// let unit = DropoutShortcut::new(UnitConfig::basic(16, 16, 1), 0.5, Draws::new(0), vb)?;
+/// let x = Tensor::ones((1, 16, 8, 8), DType::F32, &Device::Cpu)?;
+/// assert_eq!(unit.forward_t(&x, false)?.dims(), [1, 16, 8, 8]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DropoutShortcut(ResidualUnit);
+
+impl DropoutShortcut {
+    /// Takes the unit's parameters from `vb`.
+    ///
+    /// # Errors
+    /// If a parameter is missing or has another shape, or the widths don't fit the branch, or `ratio` is not in `[0, 1)`.
+    pub fn new(config: UnitConfig, ratio: f64, draws: Draws, vb: VarBuilder) -> Result<Self> {
+        let shortcut = Shortcut::Dropout { ratio };
+        Ok(DropoutShortcut(ResidualUnit::new(config, Placement::Original, shortcut, vb)?.with_draws(draws)))
+    }
+}
+
+named_unit!(DropoutShortcut);

@@ -1,0 +1,45 @@
+//! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same elements.
+
+use crate::parallel::{self, Shared};
+
+/// Elements in a task.
+const CHUNK: usize = 16 << 10;
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a counter to 64 random bits.
+pub fn mix(counter: u64) -> u64 {
+    let z = counter.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// `out = x / keep` where an element is kept, else 0; an element is kept with probability `keep`, which depends on its
+/// picture's key and its place in the picture alone. Its own gradient, with `dy` for `x`.
+///
+/// # Panics
+/// If lengths differ, or the pictures are not of one size.
+pub fn dropout(keys: &[u64], keep: f64, x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "dropout: shapes differ");
+    if keys.is_empty() || x.is_empty() {
+        return;
+    }
+    let (len, picture) = (x.len(), x.len() / keys.len());
+    assert_eq!(picture * keys.len(), len, "dropout: pictures of different size");
+    // Of 2^32 equally probable draws.
+    let threshold = (keep * (1u64 << 32) as f64).round() as u64;
+    let factor = (1.0 / keep) as f32;
+    let shared = Shared::new(out);
+    parallel::for_each(
+        parallel::pieces(len, CHUNK),
+        || (),
+        |_, chunk| {
+            let range = parallel::piece(len, CHUNK, chunk);
+            // SAFETY: each task has its own chunk.
+            let out = unsafe { shared.slice(range.start, range.len()) };
+            for (index, out) in range.zip(out) {
+                let draw = mix(keys[index / picture].wrapping_add((index % picture) as u64));
+                *out = if draw >> 32 < threshold { x[index] * factor } else { 0.0 };
+            }
+        },
+    );
+}

@@ -1,0 +1,92 @@
+//! Gates and dropout against the f64 reference and against what they promise.
+
+#[allow(dead_code)] // comparisons by the root mean square are for other tests
+mod common;
+
+use common::assert_threads_change_nothing;
+use resnet_kernels::dropout::{dropout, mix};
+use resnet_kernels::gate::{Gate, gate, gate_backward};
+use resnet_reference as reference;
+use resnet_testing::{compare, table, uniform};
+
+/// Chunks are of 16384 floats.
+const LENGTHS: [usize; 6] = [0, 1, 17, 1000, 16_385, 50_001];
+/// Of each element: products of two shares (eight roundings at most, three of them the exponential's) and two factors.
+const ROUNDINGS: f64 = 16.0 / (1 << 24) as f64;
+
+/// Logits from shut to open.
+fn logits(len: usize) -> Vec<f32> {
+    uniform(1, len).into_iter().map(|z| 12.0 * z).collect()
+}
+
+#[test]
+fn gates_and_their_gradients() {
+    table::run(&LENGTHS, |&len| {
+        let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
+        for (which, sign) in [(Gate::Transform, 1.0), (Gate::Carry, -1.0)] {
+            let turned: Vec<f64> = z.iter().map(|z| sign * f64::from(*z)).collect();
+            let (x64, dy64) = (reference::to_f64(&x), reference::to_f64(&dy));
+            let mut y = vec![f32::NAN; len];
+            gate(which, &z, &x, &mut y);
+            compare(&y, &reference::gate(&turned, &x64), 0.0, ROUNDINGS)?;
+            let (dz, dx) = reference::gate_backward(&turned, &x64, &dy64);
+            gate(which, &z, &dy, &mut y);
+            compare(&y, &dx, 0.0, ROUNDINGS)?;
+            gate_backward(which, &z, &x, &dy, &mut y);
+            compare(&y, &dz.iter().map(|dz| sign * dz).collect::<Vec<_>>(), 0.0, ROUNDINGS)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_gate_takes_any_logit() {
+    let z = [f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e30, 0.0, f32::NAN];
+    let mut y = [0.0; 6];
+    gate(Gate::Transform, &z, &[2.0; 6], &mut y);
+    assert!(
+        y[0] == 2.0 && y[1] < 1e-36 && y[2] == 2.0 && y[3] < 1e-36 && y[4] == 1.0 && y[5].is_nan(),
+        "{y:?}"
+    );
+}
+
+#[test]
+fn dropout_keeps_what_its_keys_say() {
+    let (picture, keep) = (30_000, 0.7);
+    let x = vec![1.0; 2 * picture];
+    let drop = |keys: [u64; 2]| {
+        let mut y = vec![f32::NAN; x.len()];
+        dropout(&keys, keep, &x, &mut y);
+        y
+    };
+    let y = drop([mix(1), mix(2)]);
+    let kept = (1.0 / keep) as f32;
+    assert!(y.iter().all(|y| *y == 0.0 || *y == kept));
+    for picture in y.chunks_exact(picture) {
+        let share = picture.iter().filter(|y| **y != 0.0).count() as f64 / picture.len() as f64;
+        // Four standard deviations of a mean of 30,000 draws.
+        assert!((share - keep).abs() < 4.0 * (0.21f64 / 30_000.0).sqrt(), "{share}");
+    }
+    assert_ne!(y[..picture], y[picture..], "pictures drop the same elements");
+    // A picture's elements don't depend on its place.
+    let swapped = drop([mix(2), mix(1)]);
+    assert!(y[..picture] == swapped[picture..] && y[picture..] == swapped[..picture]);
+    // All and nothing are the identity.
+    let mut all = vec![f32::NAN; x.len()];
+    dropout(&[3, 4], 1.0, &x, &mut all);
+    assert_eq!(all, x);
+    dropout(&[], 0.5, &[], &mut []);
+}
+
+#[test]
+fn threads_change_nothing() {
+    let len = 100_000;
+    let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
+    assert_threads_change_nothing(|| {
+        let mut out = vec![vec![0.0; len]; 3];
+        gate(Gate::Carry, &z, &x, &mut out[0]);
+        gate_backward(Gate::Carry, &z, &x, &dy, &mut out[1]);
+        dropout(&[1, 2, 3, 4], 0.5, &x, &mut out[2]);
+        out
+    });
+}
