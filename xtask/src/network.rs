@@ -3,9 +3,22 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
-use resnet_models::Model;
+use resnet_models::{BranchEnd, Model, Options};
 use resnet_ops::Mode;
+use resnet_record::Recipe;
 use resnet_train::{Classifier, Evaluator};
+
+/// How a recipe has its network start.
+pub(crate) fn options(recipe: &Recipe) -> Options {
+    Options {
+        seed: recipe.train.seed,
+        branch_end: match recipe.model.branch_end {
+            resnet_record::BranchEnd::Usual => BranchEnd::Usual,
+            resnet_record::BranchEnd::Zero => BranchEnd::Zero,
+        },
+        stochastic_depth: recipe.model.stochastic_depth,
+    }
+}
 
 /// A model as the trainer and the evaluation see it.
 pub(crate) struct Net(pub(crate) Model);
@@ -18,6 +31,10 @@ impl Classifier for Net {
     fn evaluator(&self) -> Evaluator<'_> {
         let ready = self.0.network().for_inference();
         Box::new(move |images| ready.logits(images))
+    }
+
+    fn begin_step(&self, step: u64) {
+        self.0.network().set_drawn_steps(step);
     }
 
     fn variables(&self) -> &BTreeMap<String, Var> {

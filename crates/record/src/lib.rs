@@ -27,7 +27,7 @@ pub use error::Error;
 pub use folder::{Run, RunFolder};
 pub use metrics::{EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
-    AugmentationRecipe, DataRecipe, DataSet, EvaluateTest, FlatWarmup, Flip, GeneratedSizes, LastBatch,
-    ModelRecipe, Momentum, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe,
+    AugmentationRecipe, BranchEnd, DataRecipe, DataSet, EvaluateTest, FlatWarmup, Flip, GeneratedSizes,
+    LastBatch, ModelRecipe, Momentum, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe,
 };
 pub use record::{Checkpoint, Results, RunRecord, Selection, run_name};

@@ -95,6 +95,10 @@ pub trait Classifier: Sync {
         Box::new(|images| self.logits(images, Mode::Eval))
     }
 
+    /// Says that a training step begins: `step` steps came before it in the whole run, interruptions or not. What a network
+    /// draws at random in a step may depend on this number, so that a resumed run equals one that was left alone.
+    fn begin_step(&self, _step: u64) {}
+
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running statistics.
     ///
     /// Those that get no gradient from a backward pass (running statistics) are saved and loaded, and left alone by the

@@ -32,6 +32,7 @@ pub(crate) fn step(
 ) -> Result<StepOutcome, Error> {
     let doing = || format!("step {step}");
     let (images, labels) = tensors_of(batch, device).map_err(Error::compute(doing()))?;
+    model.begin_step(step);
     let logits = model.logits(&images, Mode::Train).map_err(Error::compute(doing()))?;
     let (rows, classes) = rows_of(&logits, &labels)?;
     let n = labels.len();

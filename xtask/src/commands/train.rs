@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::TrainArgs;
 use crate::failure::Ended;
 use crate::live::Live;
-use crate::network::Net;
+use crate::network::{self, Net};
 use crate::output::{self, Format};
 use crate::progress;
 use crate::{data, interrupt, preamble, recipes, threads, weights};
@@ -78,7 +78,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
 
 /// Trains the run to its end, or until Ctrl-C.
 fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: Format) -> anyhow::Result<()> {
-    let model = Net(Model::init(spec, recipe.train.seed)?);
+    let model = Net(Model::with_options(spec, &network::options(recipe))?);
     let (height, width) = data.test.size();
     if let Some(warning) = spec.stem_warning([height, width]) {
         tracing::warn!("{warning}");

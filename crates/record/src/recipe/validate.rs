@@ -1,0 +1,113 @@
+//! Whether a recipe's values are in their ranges and its keys go together.
+
+use super::{DataSet, GeneratedSizes, Momentum, OptimizerRecipe, Recipe, ScheduleRecipe};
+use crate::Error;
+
+impl Recipe {
+    /// Whether every value is in its range and the keys go together.
+    ///
+    /// # Errors
+    /// [`Error::Inconsistent`] for the first that is not, naming key, value and range.
+    pub fn validate(&self) -> Result<(), Error> {
+        let check = |holds: bool, cause: &dyn Fn() -> String| match holds {
+            true => Ok(()),
+            false => Err(Error::Inconsistent { recipe: self.name.clone(), cause: cause() }),
+        };
+        let name_is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        check(!self.name.is_empty() && self.name.chars().all(name_is_plain), &|| {
+            "name must be of lower-case letters, digits and dashes".into()
+        })?;
+        check(self.expected_error.is_none_or(|e| (0.0..=100.0).contains(&e)), &|| {
+            "expected_error is a percentage, 0 to 100".into()
+        })?;
+        self.validate_data(&check)?;
+        let rate = self.model.stochastic_depth;
+        check((0.0..1.0).contains(&rate), &|| {
+            format!("model.stochastic_depth is {rate}; it must be in [0, 1)")
+        })?;
+
+        let train = &self.train;
+        check(!train.duration.is_zero(), &|| "train.duration is zero; train for one step at least".into())?;
+        for (key, value) in [
+            ("train.batch", train.batch as u64),
+            ("train.evaluate_every_epochs", train.evaluate_every_epochs),
+            ("train.log_every_steps", train.log_every_steps),
+        ] {
+            check(value > 0, &|| format!("{key} is 0; it must be 1 at least"))?;
+        }
+        // TOML's integers are signed, and the resolved recipe must be writable.
+        for (key, seed) in [("train.seed", train.seed), ("data.split_seed", self.data.split_seed)] {
+            check(i64::try_from(seed).is_ok(), &|| format!("{key} is {seed}; it must be below 2^63"))?;
+        }
+
+        let OptimizerRecipe { momentum, momentum_kind, weight_decay } = self.optimizer;
+        check((0.0..1.0).contains(&momentum), &|| {
+            format!("optimizer.momentum is {momentum}; it must be in [0, 1)")
+        })?;
+        check(momentum > 0.0 || momentum_kind == Momentum::Classic, &|| {
+            "optimizer.momentum_kind is nesterov, which needs a momentum above 0".into()
+        })?;
+        check(weight_decay.is_finite() && weight_decay >= 0.0, &|| {
+            format!("optimizer.weight_decay is {weight_decay}; it must be 0 or more")
+        })?;
+        self.validate_schedule(&check)
+    }
+
+    fn validate_data(&self, check: Check<'_>) -> Result<(), Error> {
+        let data = &self.data;
+        let classes = data.set.classes();
+        check(self.classes() == classes, &|| {
+            format!(
+                "model.classes is {}, but the data set has {classes} classes; leave it out",
+                self.classes()
+            )
+        })?;
+        check(data.generated.is_some() == (data.set == DataSet::Generated), &|| match data.generated {
+            Some(_) => "[data.generated] is given, but data.set is another; remove it".into(),
+            None => {
+                "data.set is \"generated\", which needs [data.generated] with train and test sizes".into()
+            }
+        })?;
+        if let Some(GeneratedSizes { train, test }) = data.generated {
+            // The generator's own limit: 3 GB of pixels.
+            check([train, test].iter().all(|n| (1..=1_000_000).contains(n)), &|| {
+                format!("[data.generated] asks for {train} and {test} images; each must be 1 to 1,000,000")
+            })?;
+        }
+        let images = data.generated.map_or(50_000, |sizes| sizes.train);
+        check(data.validation < images, &|| {
+            format!(
+                "data.validation is {}, but there are {images} training images; hold out fewer",
+                data.validation
+            )
+        })?;
+        for channel in 0..3 {
+            let (mean, std) = (data.mean[channel], data.std[channel]);
+            check(mean.is_finite() && std.is_finite() && std > 0.0, &|| {
+                format!(
+                    "data.mean and data.std of channel {channel} are {mean} and {std}; std must be above 0"
+                )
+            })?;
+        }
+        check(self.augmentation.pad_crop <= 32, &|| {
+            "augmentation.pad_crop is above 32, the image's size".into()
+        })
+    }
+
+    fn validate_schedule(&self, check: Check<'_>) -> Result<(), Error> {
+        let rate_is_good = |key: &str, rate: f64| {
+            check(rate.is_finite() && rate > 0.0, &|| format!("schedule.{key} is {rate}; it must be above 0"))
+        };
+        match &self.schedule {
+            ScheduleRecipe::Cosine { peak, warmup: _ } => rate_is_good("peak", *peak),
+            ScheduleRecipe::Steps { rate, divide_by, at: _, warmup } => {
+                rate_is_good("rate", *rate)?;
+                rate_is_good("divide_by", *divide_by)?;
+                warmup.map_or(Ok(()), |warmup| rate_is_good("warmup.rate", warmup.rate))
+            }
+        }
+    }
+}
+
+/// Turns a broken condition into an error about this recipe.
+type Check<'a> = &'a dyn Fn(bool, &dyn Fn() -> String) -> Result<(), Error>;
