@@ -6,6 +6,9 @@ use super::shape::ConvShape;
 use super::{pointwise, winograd};
 use crate::simd::Isa;
 
+/// Tiles from which on Winograd's transform pays.
+const FEWEST_TILES: usize = 8;
+
 /// The ways to compute a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -18,7 +21,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The one that is used for all three passes of `shape`: the most special that applies. With `RESNET_CONV=direct` in
+    /// The one that is used for all three passes of `shape`: the most special that applies and pays. With `RESNET_CONV=direct` in
     /// the environment never [`Algorithm::Winograd`], to compare with.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
         static WITHOUT_WINOGRAD: OnceLock<bool> = OnceLock::new();
@@ -28,7 +31,7 @@ impl Algorithm {
         [Algorithm::Pointwise, Algorithm::Winograd]
             .into_iter()
             .filter(|algorithm| !(without && *algorithm == Algorithm::Winograd))
-            .find(|algorithm| algorithm.applies(isa, shape))
+            .find(|algorithm| algorithm.applies(isa, shape) && algorithm.pays(shape))
             .unwrap_or(Algorithm::Direct)
     }
 
@@ -39,6 +42,12 @@ impl Algorithm {
             Algorithm::Winograd => winograd::applies(shape, isa.lanes()),
             Algorithm::Pointwise => pointwise::applies(shape),
         }
+    }
+
+    /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used once a tile: for a
+    /// picture of 7x7 pixels alone, reading them takes longer than the products that they save.
+    fn pays(self, shape: &ConvShape) -> bool {
+        self != Algorithm::Winograd || winograd::tiles(shape) >= FEWEST_TILES
     }
 
     pub(super) fn check(self, isa: Isa, shape: &ConvShape) {

@@ -61,8 +61,9 @@ pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut
     for_each_ahead(tasks, init, |scratch, task, _| work(scratch, task));
 }
 
-/// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if any: its input can be
-/// fetched into cache meanwhile.
+/// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if that is settled: its input
+/// can be fetched into cache meanwhile. The last tasks are nobody's before their turn, lest one thread has two and another
+/// none.
 pub fn for_each_ahead<T>(
     tasks: usize,
     init: impl Fn() -> T + Sync,
@@ -73,17 +74,19 @@ pub fn for_each_ahead<T>(
     }
     let ticket = AtomicUsize::new(0);
     let take = || Some(ticket.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < tasks);
+    let team = current();
+    let shared_out = tasks.saturating_sub(team.threads());
     let job = || {
         let Some(mut task) = take() else { return };
         let mut scratch = init();
         loop {
-            let next = take();
+            let next = if ticket.load(Ordering::Relaxed) < shared_out { take() } else { None };
             work(&mut scratch, task, next);
-            let Some(next) = next else { return };
+            let Some(next) = next.or_else(take) else { return };
             task = next;
         }
     };
-    if tasks == 1 { job() } else { current().run(&job) }
+    if tasks == 1 { job() } else { team.run(&job) }
 }
 
 /// A mutable slice that tasks write to at places they don't share.

@@ -1,5 +1,7 @@
 //! Output and input gradient: transform, multiply at 36 positions, transform back.
 
+use std::ops::Range;
+
 use super::block::{self, Positions, Tiling};
 use super::filter::{self, Direction};
 use super::store::{Place, Store};
@@ -14,6 +16,10 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Inputs summed up before they are added to the sum of those before: keeps the rounding error of deep layers down.
 const DEPTH: usize = 64;
+/// Tasks that keep several threads evenly busy.
+const TASKS: usize = 8;
+/// Outputs of a task at least, where tasks share a block: each transforms the block's input for itself.
+const FEW_OUTPUTS: usize = 64;
 /// Floats that a block's positions may take: 192 KiB of a second-level cache of 512.
 const BLOCK: usize = 48 << 10;
 
@@ -34,10 +40,10 @@ pub(crate) fn output(
 ) -> Option<Moments> {
     let pass = Pass::new(isa, shape, shape.in_c, shape.out_c);
     let mut parts =
-        (epilogue.statistics == Statistics::Gather).then(|| MomentParts::new(pass.tasks(), shape.out_c));
+        (epilogue.statistics == Statistics::Gather).then(|| MomentParts::new(pass.blocks(), shape.out_c));
     let gather = parts.as_mut().map(MomentParts::shared);
     pass.run(x, prologue, filters, Store::Output { epilogue, gather }, out);
-    parts.map(|parts| parts.combine(|task| pass.pixels(task)))
+    parts.map(|parts| parts.combine(|block| pass.pixels(block)))
 }
 
 /// The input's gradient: the same pass with turned filters.
@@ -58,7 +64,7 @@ pub(crate) fn input_grad(
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
-            let mut parts = BackwardParts::new(pass.tasks(), shape.in_c);
+            let mut parts = BackwardParts::new(pass.blocks(), shape.in_c);
             let store = Store::Gradient { x, mean, map, gather: parts.shared() };
             pass.run(dy, Prologue::None, &filters, store, dx);
             Some(parts.combine())
@@ -78,13 +84,21 @@ struct Pass {
     inputs: usize,
     outputs: usize,
     block_rows: usize,
+    /// Tasks side by side over the outputs of a block, and the outputs of each.
+    groups: usize,
+    group_outputs: usize,
 }
 
 impl Pass {
     fn new(isa: Isa, shape: &ConvShape, inputs: usize, outputs: usize) -> Self {
         let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
         let block_rows = tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK));
-        Pass { isa, tiling, inputs, outputs, block_rows }
+        // A few pictures make a few blocks, of which each is shared: a task reads its own filters only.
+        let blocks = parallel::pieces(tiling.images * tiling.rows(), block_rows);
+        let groups = (TASKS / blocks).min(outputs / FEW_OUTPUTS).max(1);
+        let group_outputs = outputs.div_ceil(groups).next_multiple_of(2 * isa.lanes());
+        let groups = outputs.div_ceil(group_outputs);
+        Pass { isa, tiling, inputs, outputs, block_rows, groups, group_outputs }
     }
 
     /// Tile rows of all pictures.
@@ -92,18 +106,23 @@ impl Pass {
         self.tiling.images * self.tiling.rows()
     }
 
-    fn tasks(&self) -> usize {
+    fn blocks(&self) -> usize {
         parallel::pieces(self.rows(), self.block_rows)
     }
 
-    /// Output pixels of a task.
-    fn pixels(&self, task: usize) -> usize {
-        self.tiling.pixels(self.tile_rows(task)).len()
+    /// Output pixels of a block.
+    fn pixels(&self, block: usize) -> usize {
+        self.tiling.pixels(self.tile_rows(block)).len()
     }
 
-    /// Tile rows of a task, numbered through all pictures.
-    fn tile_rows(&self, task: usize) -> std::ops::Range<usize> {
-        parallel::piece(self.rows(), self.block_rows, task)
+    /// Tile rows of a block, numbered through all pictures.
+    fn tile_rows(&self, block: usize) -> Range<usize> {
+        parallel::piece(self.rows(), self.block_rows, block)
+    }
+
+    /// The outputs of a group.
+    fn outputs_of(&self, group: usize) -> Range<usize> {
+        parallel::piece(self.outputs, self.group_outputs, group)
     }
 
     fn run(&self, x: &[f32], prologue: Prologue, filters: &[f32], store: Store, out: &mut [f32]) {
@@ -116,11 +135,12 @@ impl Pass {
                 Buffer::unspecified(block::positions_len(tiles, wide)),
             )
         };
-        parallel::for_each_ahead(self.tasks(), init, |(strip, positions), task, next| {
+        parallel::for_each_ahead(self.blocks() * self.groups, init, |(strip, positions), task, next| {
             let block = Block {
                 pass: self,
-                task,
-                next,
+                block: task / self.groups,
+                group: task % self.groups,
+                next: next.map(|next| next / self.groups),
                 x,
                 prologue,
                 filters,
@@ -138,8 +158,11 @@ impl Pass {
 /// A block of tile rows, numbered through all pictures.
 struct Block<'a> {
     pass: &'a Pass,
-    task: usize,
-    /// The task that this thread does next.
+    /// Its number.
+    block: usize,
+    /// Which of its outputs.
+    group: usize,
+    /// The block that this thread works on next.
     next: Option<usize>,
     x: &'a [f32],
     prologue: Prologue<'a>,
@@ -158,7 +181,8 @@ impl Kernel for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Pass { tiling, inputs, outputs, .. } = *self.pass;
-        let rows = self.pass.tile_rows(self.task);
+        let rows = self.pass.tile_rows(self.block);
+        let group = self.pass.outputs_of(self.group);
         let (columns, tile_rows) = (tiling.columns(), tiling.rows());
         let tiles = rows.len() * columns;
         assert!(
@@ -192,24 +216,48 @@ impl Kernel for Block<'_> {
         unsafe {
             let ahead = self.ahead(tiles, S::LANES);
             match inputs {
-                16 => multiply::<S, 16>(simd, self.filters, transformed, products, tiles, ahead),
-                32 => multiply::<S, 32>(simd, self.filters, transformed, products, tiles, ahead),
-                64 => multiply::<S, 64>(simd, self.filters, transformed, products, tiles, ahead),
-                _ => multiply::<S, 0>(simd, self.filters, transformed, products, tiles, ahead),
+                16 => multiply::<S, 16>(
+                    simd,
+                    self.filters,
+                    transformed,
+                    products,
+                    (tiles, group.clone()),
+                    ahead,
+                ),
+                32 => multiply::<S, 32>(
+                    simd,
+                    self.filters,
+                    transformed,
+                    products,
+                    (tiles, group.clone()),
+                    ahead,
+                ),
+                64 => multiply::<S, 64>(
+                    simd,
+                    self.filters,
+                    transformed,
+                    products,
+                    (tiles, group.clone()),
+                    ahead,
+                ),
+                _ => {
+                    multiply::<S, 0>(simd, self.filters, transformed, products, (tiles, group.clone()), ahead)
+                }
             }
         };
         for (index, row) in rows.enumerate() {
             for tile in 0..columns {
                 let place = Place { image: row / tile_rows, y: row % tile_rows * TILE, x: tile * TILE };
-                // SAFETY: the tile lies in this task's rows of the output, which no other task writes.
+                // SAFETY: the tile lies in this block's rows of the output, whose channels in `group` no other task
+                // writes.
                 unsafe {
                     self.store.tile(
                         simd,
                         &tiling,
                         products,
-                        index * columns + tile,
+                        (index * columns + tile, group.clone()),
                         place,
-                        self.task,
+                        self.block,
                         self.out,
                     )
                 };
@@ -221,17 +269,22 @@ impl Kernel for Block<'_> {
 impl Block<'_> {
     /// What to fetch while the products of `tiles` tiles are computed.
     fn ahead(&self, tiles: usize, lanes: usize) -> Ahead {
-        let Pass { tiling, inputs, outputs, .. } = self.pass;
-        let calls = POSITIONS * outputs.div_ceil(2 * lanes) * tiles.div_ceil(ROWS);
+        let Pass { tiling, inputs, outputs, groups, group_outputs, .. } = self.pass;
+        let calls = POSITIONS * group_outputs.div_ceil(2 * lanes) * tiles.div_ceil(ROWS);
         let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
-        let own = tiling.pixels(self.pass.tile_rows(self.task));
+        let own = tiling.pixels(self.pass.tile_rows(self.block));
         let own = own.start * outputs..own.end * outputs;
         let beside = match self.store {
             Store::Output { epilogue, .. } => epilogue.residual,
             Store::Gradient { x, .. } => Some(*x),
         };
+        let input = Lines::new(&self.x[next.start * inputs..next.end * inputs], calls);
+        if *groups > 1 {
+            // The lines are several tasks'.
+            return Ahead { input, beside: Lines::NONE, output: Lines::NONE };
+        }
         Ahead {
-            input: Lines::new(&self.x[next.start * inputs..next.end * inputs], calls),
+            input,
             beside: beside.map_or(Lines::NONE, |beside| Lines::new(&beside[own.clone()], calls)),
             // SAFETY: this task's own part of the output; only its address is used.
             output: Lines::new(unsafe { self.out.slice(own.start, own.len()) }, calls),
@@ -249,7 +302,7 @@ struct Ahead {
     output: Lines,
 }
 
-/// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]`.
+/// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]` for the outputs in `group`.
 ///
 /// # Safety
 /// Both must have room for `tiles` tiles at 36 positions, the products' channels a multiple of `LANES`.
@@ -259,7 +312,7 @@ unsafe fn multiply<S: Simd, const INPUTS: usize>(
     filters: &[f32],
     transformed: Positions,
     products: Positions,
-    tiles: usize,
+    (tiles, group): (usize, Range<usize>),
     mut ahead: Ahead,
 ) {
     let (inputs, outputs) = (transformed.channels, products.channels);
@@ -271,7 +324,7 @@ unsafe fn multiply<S: Simd, const INPUTS: usize>(
     let calls = tiles.div_ceil(ROWS);
     let (few, with_one_more) = (tiles / calls, tiles % calls);
     for position in 0..POSITIONS {
-        for index in 0..blocks {
+        for index in group.start / block..group.end.div_ceil(block) {
             let panel = &filters[(position * blocks + index) * panel..][..panel];
             let columns = block.min(outputs - index * block);
             let mut first = 0;

@@ -28,6 +28,11 @@ const POSITIONS: usize = 36;
 /// Output pixels of a tile, along one axis.
 const TILE: usize = 4;
 
+/// Tiles of the output over all pictures.
+pub(super) fn tiles(shape: &ConvShape) -> usize {
+    shape.images * shape.out_h().div_ceil(TILE) * shape.out_w().div_ceil(TILE)
+}
+
 /// Whether this algorithm can do `shape` with vectors of `lanes`.
 pub(super) fn applies(shape: &ConvShape, lanes: usize) -> bool {
     let geometry = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;

@@ -1,5 +1,7 @@
 //! The way back: `A^T M A` of a tile, what is fused into its store, and the sums gathered on the way.
 
+use std::ops::Range;
+
 use super::block::{Positions, Tiling};
 use super::{TILE, transform};
 use crate::conv::Epilogue;
@@ -24,11 +26,12 @@ pub(super) struct Place {
 }
 
 impl Store<'_> {
-    /// Transforms tile `tile` of `products` and stores the pixels that exist.
+    /// Transforms the channels `group` of tile `tile` of `products` and stores the pixels that exist.
     ///
     /// # Safety
     /// `products` holds the tile, `out` has the shape of `tiling` and the products' channels, as have the tensors in
-    /// `self`; no other task writes the tile's pixels or has the sums of `task`, whose tiles come in order from 0.
+    /// `self`; `group` ends with them or with a vector; no other task writes these channels
+    /// of the tile's pixels or has the sums of them in part `block`, whose tiles come in order from 0.
     #[allow(clippy::too_many_arguments)] // from where to where
     #[inline(always)]
     pub(super) unsafe fn tile<S: Simd>(
@@ -36,9 +39,9 @@ impl Store<'_> {
         simd: S,
         tiling: &Tiling,
         products: Positions,
-        tile: usize,
+        (tile, group): (usize, Range<usize>),
         place: Place,
-        task: usize,
+        block: usize,
         out: &Shared,
     ) {
         let channels = products.channels;
@@ -51,9 +54,9 @@ impl Store<'_> {
         unsafe {
             let to = Pixels { first, row, rows, columns, out: out.as_mut_ptr() };
             if (rows, columns) == (TILE, TILE) {
-                self.pixels(simd, products, tile, to.whole(), task);
+                self.pixels(simd, products, (tile, group), to.whole(), block);
             } else {
-                self.pixels(simd, products, tile, to, task);
+                self.pixels(simd, products, (tile, group), to, block);
             }
         }
     }
@@ -61,17 +64,24 @@ impl Store<'_> {
     /// # Safety
     /// As [`Store::tile`].
     #[inline(always)]
-    unsafe fn pixels<S: Simd>(&self, simd: S, products: Positions, tile: usize, to: Pixels, task: usize) {
-        for c in (0..products.channels).step_by(S::LANES) {
+    unsafe fn pixels<S: Simd>(
+        &self,
+        simd: S,
+        products: Positions,
+        (tile, group): (usize, Range<usize>),
+        to: Pixels,
+        block: usize,
+    ) {
+        for c in group.step_by(S::LANES) {
             // SAFETY: the caller's promise.
             unsafe {
                 match self {
                     Store::Output { epilogue, gather } => {
-                        let part = gather.as_ref().map(|gather| gather.task(task));
+                        let part = gather.as_ref().map(|gather| gather.task(block));
                         output(simd, products, tile, to, c, epilogue, part);
                     }
                     Store::Gradient { x, mean, map, gather } => {
-                        gradient(simd, products, tile, to, c, (x, mean, map), gather.task(task));
+                        gradient(simd, products, tile, to, c, (x, mean, map), gather.task(block));
                     }
                 }
             }
