@@ -1,26 +1,14 @@
 //! Accuracy and loss of a classifier on a set of images.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use resnet_data::{Augmentation, Batch, ImageSet, LastBatch, Loader, LoaderConfig, Normalisation, Order};
+use resnet_data::{Batch, Feed};
 use resnet_record::Scores;
 
 use crate::{Classifier, Error};
 
-/// How [`evaluate`] reads its images.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EvaluateConfig {
-    /// Images at a time.
-    pub batch: usize,
-    /// Threads that prepare batches.
-    pub workers: usize,
-    /// As in training.
-    pub normalisation: Normalisation,
-}
-
-/// Scores `model` on every image of `set`, in order, without augmentation; sums are in f64.
+/// Scores `model` on every image that an epoch of `feed` shows; sums are in f64.
 ///
 /// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned if not.
 ///
@@ -29,35 +17,22 @@ pub struct EvaluateConfig {
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
-/// use resnet_data::{Normalisation, generated};
-/// use resnet_train::{EvaluateConfig, evaluate};
+/// use resnet_data::{Loader, LoaderConfig, Normalisation, generated};
+/// use resnet_train::evaluate;
 ///
 /// let data = generated::shapes(10, 1000, 0);
-/// let config = EvaluateConfig { batch: 128, workers: 1, normalisation: Normalisation::HALF };
-/// let scores = evaluate(model, &data.test.read_shared(), &config, |_done| true)?.expect("it was not stopped");
+/// let config = LoaderConfig::evaluation(128, Normalisation::HALF);
+/// let feed = Loader::new(data.test.read_shared(), config)?;
+/// let scores = evaluate(model, &feed, |_done| true)?.expect("it was not stopped");
 /// println!("{:.2} % correct", scores.top1());
 /// # Ok(())
 /// # }
 /// ```
 pub fn evaluate(
     model: &dyn Classifier,
-    set: &Arc<ImageSet>,
-    config: &EvaluateConfig,
+    feed: &dyn Feed,
     mut on_images: impl FnMut(u64) -> bool,
 ) -> Result<Option<Scores>, Error> {
-    let loader = Loader::new(
-        Arc::clone(set),
-        LoaderConfig {
-            batch: config.batch,
-            seed: 0,
-            augmentation: Augmentation::None,
-            normalisation: config.normalisation,
-            order: Order::Sequential,
-            last_batch: LastBatch::Keep,
-            workers: config.workers,
-            prefetch: 2,
-        },
-    )?;
     let device = device_of(model);
     let logits_of = model.evaluator();
     let start = Instant::now();
@@ -66,8 +41,8 @@ pub fn evaluate(
     if !on_images(images) {
         return Ok(None);
     }
-    for batch in loader.epoch(0, 0) {
-        let (x, labels) = tensors_of(batch, &device).map_err(Error::compute("loading a batch"))?;
+    for batch in feed.epoch(0, 0) {
+        let (x, labels) = tensors_of(batch?, &device).map_err(Error::compute("loading a batch"))?;
         let logits = logits_of(&x).map_err(Error::compute("evaluating the network"))?;
         let (rows, classes) = rows_of(&logits, &labels)?;
         for (row, &label) in rows.chunks_exact(classes).zip(&labels) {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use resnet_data::Dataset;
 use resnet_record::{Results, Run};
 
 use crate::session::Session;
-use crate::{Classifier, Error, Observer};
+use crate::{Classifier, Error, Observer, TrainingData};
 
 /// A backward pass and the dropping of its graph recurse once a node; candle's own layers overflow 8 MiB at 40,000 nodes.
 const STACK_BYTES: usize = 64 << 20;
@@ -72,7 +71,7 @@ pub enum Outcome {
 /// written. Checkpoints already written stay.
 pub fn fit(
     model: &dyn Classifier,
-    data: &Dataset,
+    data: &dyn TrainingData,
     run: &mut Run,
     options: &Options,
     observer: &mut dyn Observer,

@@ -20,6 +20,7 @@
 //! record. A file that was good stays good: a diverged or killed training overwrites no checkpoint with a worse thing.
 
 mod checkpoint;
+mod data;
 mod error;
 mod evaluate;
 mod fit;
@@ -37,8 +38,9 @@ use candle_core::{Tensor, Var};
 use resnet_ops::Mode;
 
 pub use checkpoint::MOMENTUM_PREFIX;
+pub use data::{TrainingData, TrainingFeeds};
 pub use error::Error;
-pub use evaluate::{EvaluateConfig, evaluate};
+pub use evaluate::evaluate;
 pub use fit::{Options, Outcome, fit};
 pub use observe::{Observer, Quiet, Split, StepReport};
 pub use plan::Plan;

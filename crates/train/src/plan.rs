@@ -1,13 +1,8 @@
 //! A recipe and a data set turned into numbers: how many steps, over which images, at which rates.
 
-use std::sync::Arc;
-
-use resnet_data::{
-    Augmentation, Dataset, Flip, ImageSet, LastBatch, Loader, LoaderConfig, Normalisation, Order,
-    stratified_split,
-};
 use resnet_record::{EpochSize, Recipe, Selection};
 
+use crate::data::{TrainingData, TrainingFeeds};
 use crate::{Error, Options, Schedule};
 
 /// What a training is going to do, for whoever wants to print it before it begins.
@@ -53,83 +48,49 @@ impl Plan {
     /// # Errors
     /// If the recipe does not fit the data: another number of classes, more validation images than there are, a batch that
     /// is never filled.
-    pub fn new(recipe: &Recipe, data: &Dataset) -> Result<Plan, Error> {
+    pub fn new(recipe: &Recipe, data: &dyn TrainingData) -> Result<Plan, Error> {
         Ok(prepare(recipe, data, &Options::default())?.plan)
     }
 }
 
-/// The plan with the images it is about.
+/// The plan with the pictures it is about.
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
-    pub(crate) train: Loader,
-    pub(crate) validation: Option<Arc<ImageSet>>,
-    pub(crate) normalisation: Normalisation,
+    pub(crate) feeds: TrainingFeeds,
 }
 
 /// Splits the data and counts steps; no label of the test set is read.
-pub(crate) fn prepare(recipe: &Recipe, data: &Dataset, options: &Options) -> Result<Prepared, Error> {
+pub(crate) fn prepare(
+    recipe: &Recipe,
+    data: &dyn TrainingData,
+    options: &Options,
+) -> Result<Prepared, Error> {
     recipe.validate()?;
-    let classes = data.train.classes().len();
+    let classes = data.classes();
     if recipe.classes() != classes {
         return Err(Error::Setup(format!(
             "recipe '{}' is for {} classes, but {} has {classes}; use a recipe for this data set",
             recipe.name,
             recipe.classes(),
-            data.origin
+            data.origin()
         )));
     }
-    let (train, validation) = match recipe.data.validation {
-        0 => (data.train.clone(), None),
-        count => {
-            let split = stratified_split(data.train.labels(), classes, count, recipe.data.split_seed)?;
-            (data.train.subset(&split.0), Some(Arc::new(data.train.subset(&split.1))))
-        }
-    };
-    let normalisation = Normalisation {
-        mean: recipe.data.mean.map(|mean| mean as f32),
-        std: recipe.data.std.map(|std| std as f32),
-    };
-    let train = Loader::new(
-        Arc::new(train),
-        LoaderConfig {
-            batch: recipe.train.batch,
-            seed: recipe.train.seed,
-            augmentation: augmentation(recipe),
-            normalisation,
-            order: Order::Shuffled,
-            last_batch: match recipe.train.last_batch {
-                resnet_record::LastBatch::Keep => LastBatch::Keep,
-                resnet_record::LastBatch::Drop => LastBatch::Drop,
-            },
-            workers: options.workers,
-            prefetch: options.prefetch,
-        },
-    )?;
+    let feeds = data.training(recipe, options)?;
+    let TrainingFeeds { train, validation } = &feeds;
     let epoch =
-        EpochSize { images: train.images_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
+        EpochSize { images: train.pictures_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
     let steps = recipe.train.duration.steps(epoch);
     let plan = Plan {
         steps,
         steps_per_epoch: epoch.steps,
         epochs: steps.div_ceil(epoch.steps),
         batch: recipe.train.batch,
-        train_images: train.set().len(),
-        validation_images: validation.as_ref().map_or(0, |set| set.len()),
-        test_images: data.test.len(),
+        train_images: train.pictures(),
+        validation_images: validation.as_ref().map_or(0, |feed| feed.pictures()),
+        test_images: data.test_pictures(),
         selection: Selection::of(recipe),
         schedule: Schedule::new(&recipe.schedule, steps, epoch),
         done: 0,
     };
-    Ok(Prepared { plan, train, validation, normalisation })
-}
-
-fn augmentation(recipe: &Recipe) -> Augmentation {
-    let flip = match recipe.augmentation.flip {
-        resnet_record::Flip::None => Flip::Never,
-        resnet_record::Flip::Horizontal => Flip::Half,
-    };
-    match (recipe.augmentation.pad_crop, flip) {
-        (0, Flip::Never) => Augmentation::None,
-        (padding, flip) => Augmentation::PadCropFlip { padding, flip },
-    }
+    Ok(Prepared { plan, feeds })
 }

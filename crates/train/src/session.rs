@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use resnet_data::{Dataset, ImageSet};
+use resnet_data::Feed;
 use resnet_record::{
     Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores, Selection,
     StepMetrics,
@@ -19,7 +18,7 @@ use crate::plan::{Prepared, prepare};
 use crate::state::{Best, State};
 use crate::step::{StepOutcome, step};
 use crate::{
-    Classifier, Error, EvaluateConfig, Observer, Options, Outcome, Plan, Sgd, SgdConfig, Split, StepReport,
+    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, SgdConfig, Split, StepReport, TrainingData,
     evaluate,
 };
 
@@ -33,7 +32,7 @@ enum Flow {
 /// One sitting of a training: everything at hand.
 pub(crate) struct Session<'a> {
     model: &'a dyn Classifier,
-    data: &'a Dataset,
+    data: &'a dyn TrainingData,
     run: &'a mut Run,
     options: &'a Options,
     observer: &'a mut dyn Observer,
@@ -57,7 +56,7 @@ impl<'a> Session<'a> {
     /// Prepares data and optimizer, and takes up the run's checkpoint if there is one.
     pub(crate) fn open(
         model: &'a dyn Classifier,
-        data: &'a Dataset,
+        data: &'a dyn TrainingData,
         run: &'a mut Run,
         options: &'a Options,
         observer: &'a mut dyn Observer,
@@ -77,7 +76,7 @@ impl<'a> Session<'a> {
             (State::fresh(recipe.train.seed), Sgd::new(config))
         };
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does not.
-        let reads = (state.test_reads.max(run.record().test_reads), data.test.reads());
+        let reads = (state.test_reads.max(run.record().test_reads), data.test_reads());
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {
@@ -133,7 +132,7 @@ impl<'a> Session<'a> {
         // The last epoch ends where the training does.
         let steps = plan.steps_per_epoch.min(plan.steps - self.state.epoch * plan.steps_per_epoch);
         if self.state.batch < steps {
-            let mut batches = self.prepared.train.epoch(self.state.epoch, self.state.batch as usize);
+            let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, self.state.batch as usize);
             while self.state.batch < steps {
                 if self.stopped() {
                     return Ok(Flow::Stop);
@@ -144,7 +143,7 @@ impl<'a> Session<'a> {
                         "the data ended within epoch {}; this is a bug of the loader",
                         self.state.epoch + 1
                     ))
-                })?;
+                })??;
                 let rate = self.plan().schedule.rate(self.state.step);
                 let done = step(self.model, &mut self.optimizer, batch, &self.device, rate, self.state.step)?;
                 self.count(done, rate, start.elapsed(), steps)?;
@@ -205,8 +204,9 @@ impl<'a> Session<'a> {
         let due =
             number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
         let mut validation = None;
-        if let (true, Some(set)) = (due, self.prepared.validation.clone()) {
-            validation = self.score(&set, Split::Validation)?;
+        if due && let Some(feed) = self.prepared.feeds.validation.take() {
+            validation = self.score(&*feed, Split::Validation)?;
+            self.prepared.feeds.validation = Some(feed);
             if validation.is_none() {
                 return Ok(Flow::Stop);
             }
@@ -307,19 +307,14 @@ impl<'a> Session<'a> {
         }
         let reads = self.test_reads() + 1;
         self.run.update(|record| record.test_reads = reads)?;
-        let set = self.data.test.read_shared();
-        self.score(&set, Split::Test)
+        let feed = self.data.test(&self.recipe, self.options)?;
+        self.score(&*feed, Split::Test)
     }
 
-    fn score(&mut self, set: &Arc<ImageSet>, split: Split) -> Result<Option<Scores>, Error> {
-        let config = EvaluateConfig {
-            batch: self.recipe.train.batch,
-            workers: self.options.workers,
-            normalisation: self.prepared.normalisation,
-        };
+    fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
         let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        let scores = evaluate(self.model, set, &config, |done| {
-            observer.on_evaluation(split, done, set.len() as u64);
+        let scores = evaluate(self.model, feed, |done| {
+            observer.on_evaluation(split, done, feed.pictures_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
         });
         scores.map_err(|error| error.in_training(self.state.step))
@@ -358,7 +353,7 @@ impl<'a> Session<'a> {
     }
 
     fn test_reads(&self) -> u64 {
-        self.reads.0 + (self.data.test.reads() - self.reads.1)
+        self.reads.0 + (self.data.test_reads() - self.reads.1)
     }
 
     fn seconds(&self) -> f64 {

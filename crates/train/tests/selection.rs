@@ -5,11 +5,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{Tiny, create, data, outcome, train, train_on};
-use resnet_data::{Dataset, Normalisation};
+use resnet_data::{Dataset, Loader, LoaderConfig, Normalisation};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
-use resnet_train::{
-    Classifier, EvaluateConfig, Observer, Options, Outcome, Plan, Quiet, StepReport, evaluate, fit,
-};
+use resnet_train::{Classifier, Observer, Options, Outcome, Plan, Quiet, StepReport, evaluate, fit};
 
 /// Sees to it that nobody has read a test label while there is training to do.
 struct NoLooking<'a> {
@@ -73,12 +71,10 @@ fn the_best_epoch_is_the_first_with_the_highest_validation_accuracy() {
     );
 
     // The test scores are those of the best weights, which the model now holds.
-    let config = EvaluateConfig {
-        batch: 7,
-        workers: 0,
-        normalisation: Normalisation { mean: [0.5; 3], std: [0.25; 3] },
-    };
-    let again = evaluate(&model, &data().test.read_shared(), &config, |_| true).unwrap().unwrap();
+    let normalisation = Normalisation { mean: [0.5; 3], std: [0.25; 3] };
+    let config = LoaderConfig { workers: 0, ..LoaderConfig::evaluation(7, normalisation) };
+    let feed = Loader::new(data().test.read_shared(), config).unwrap();
+    let again = evaluate(&model, &feed, |_| true).unwrap().unwrap();
     let test = results.test.unwrap();
     assert_eq!(
         (again.top1_correct, again.top5_correct, again.images),
@@ -167,9 +163,10 @@ fn evaluation_counts_what_a_plain_loop_counts() {
     let data = data();
     let model = Tiny::new(5, 10);
     let normalisation = Normalisation::HALF;
-    let config = EvaluateConfig { batch: 13, workers: 2, normalisation };
     let set = Arc::new(data.train.clone());
-    let scores = evaluate(&model, &set, &config, |_| true).unwrap().unwrap();
+    let config = LoaderConfig { workers: 2, ..LoaderConfig::evaluation(13, normalisation) };
+    let feed = Loader::new(set.clone(), config).unwrap();
+    let scores = evaluate(&model, &feed, |_| true).unwrap().unwrap();
 
     let (mut top1, mut top5, mut loss) = (0, 0, 0.0);
     for i in 0..set.len() {
@@ -188,8 +185,5 @@ fn evaluation_counts_what_a_plain_loop_counts() {
     }
     assert_eq!((scores.top1_correct, scores.top5_correct), (top1, Some(top5)));
     assert!((scores.loss - loss / set.len() as f64).abs() < 1e-6, "{} {loss}", scores.loss);
-    assert!(
-        evaluate(&model, &set, &config, |done| done < 20).unwrap().is_none(),
-        "it must stop when asked to"
-    );
+    assert!(evaluate(&model, &feed, |done| done < 20).unwrap().is_none(), "it must stop when asked to");
 }

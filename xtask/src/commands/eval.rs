@@ -1,9 +1,9 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use anyhow::bail;
-use resnet_data::Dataset;
+use resnet_data::{Dataset, Loader, LoaderConfig};
 use resnet_record::{Recipe, Run, Scores};
-use resnet_train::{EvaluateConfig, evaluate};
+use resnet_train::evaluate;
 use serde::Serialize;
 
 use crate::args::EvalArgs;
@@ -30,15 +30,12 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let trained = weights::load(&args.checkpoint, args.model.as_deref())?;
     let data = open(args, &trained)?;
     check(&trained, &data)?;
-    let config = EvaluateConfig {
-        batch: args.batch.get(),
-        workers: 1,
-        normalisation: trained.normalisation(&args.normalisation)?,
-    };
+    let config = LoaderConfig::evaluation(args.batch.get(), trained.normalisation(&args.normalisation)?);
     count_reading(&trained, &data);
     let images = data.test.len() as u64;
     let mut meter = Meter::new(Unit::Images, 0, images, Show::IfSlow);
-    let scores = evaluate(&trained.net, &data.test.read_shared(), &config, |done| {
+    let feed = Loader::new(data.test.read_shared(), config)?;
+    let scores = evaluate(&trained.net, &feed, |done| {
         meter.update(done, str::to_owned);
         true
     })?;

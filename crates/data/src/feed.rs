@@ -1,0 +1,65 @@
+//! Batches, epoch by epoch, wherever the pictures lie: what a training loop asks of a loader.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Batch, Epoch, Error, Loader};
+
+/// Something that gives batches.
+///
+/// What an epoch gives is a function of the feed's settings, the epoch and the place in it alone, so that a training that
+/// resumes in the middle of an epoch sees what it would have seen.
+pub trait Feed: Send + Sync + fmt::Debug {
+    /// How many pictures there are.
+    fn pictures(&self) -> usize;
+
+    /// How many of them an epoch shows.
+    fn pictures_per_epoch(&self) -> usize;
+
+    /// How many batches an epoch has.
+    fn batches_per_epoch(&self) -> usize;
+
+    /// The batches of `epoch` from number `first_batch` on. Threads work ahead until the iterator is dropped or at its end.
+    fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches>;
+}
+
+/// The batches of one epoch. After an error there is nothing more.
+pub trait Batches: Iterator<Item = Result<Batch, Error>> {
+    /// How long the reader has waited so far: time in which the data, not the network, was slow.
+    fn waited(&self) -> Duration;
+}
+
+impl Feed for Loader {
+    fn pictures(&self) -> usize {
+        self.set().len()
+    }
+
+    fn pictures_per_epoch(&self) -> usize {
+        self.images_per_epoch()
+    }
+
+    fn batches_per_epoch(&self) -> usize {
+        self.batches_per_epoch()
+    }
+
+    fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
+        Box::new(InMemory(self.epoch(epoch, first_batch)))
+    }
+}
+
+/// Batches of pictures in memory, which can't fail.
+struct InMemory(Epoch);
+
+impl Iterator for InMemory {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(Ok)
+    }
+}
+
+impl Batches for InMemory {
+    fn waited(&self) -> Duration {
+        self.0.waited()
+    }
+}

@@ -1,0 +1,123 @@
+//! What the trainer asks of a data set, wherever its pictures lie.
+
+use std::sync::Arc;
+
+use resnet_data::{
+    Augmentation, Dataset, Feed, Flip, LastBatch, Loader, LoaderConfig, Normalisation, Order,
+    stratified_split,
+};
+use resnet_record::Recipe;
+
+use crate::{Error, Options};
+
+/// A data set that can be trained on by a recipe.
+pub trait TrainingData: Sync {
+    /// Where it came from, for messages and the run's record.
+    fn origin(&self) -> &str;
+
+    /// How many classes it has.
+    fn classes(&self) -> usize;
+
+    /// The pictures to train on, and those held out of them to choose the best epoch; no label of the test set is read.
+    ///
+    /// # Errors
+    /// If the recipe doesn't fit: more pictures held out than there are, a batch that is never filled.
+    fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error>;
+
+    /// How many test pictures there are.
+    fn test_pictures(&self) -> usize;
+
+    /// The test pictures in their order, as they are; it counts as a reading of their labels.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    fn test(&self, recipe: &Recipe, options: &Options) -> Result<Box<dyn Feed>, Error>;
+
+    /// How often the test pictures' labels were handed out.
+    fn test_reads(&self) -> u64;
+}
+
+/// The pictures of a training.
+#[derive(Debug)]
+pub struct TrainingFeeds {
+    /// Those that are trained on: in a new order each epoch, augmented.
+    pub train: Box<dyn Feed>,
+    /// Those that were held out of them, as they are.
+    pub validation: Option<Box<dyn Feed>>,
+}
+
+impl TrainingData for Dataset {
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    fn classes(&self) -> usize {
+        self.train.classes().len()
+    }
+
+    fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error> {
+        let (train, validation) = match recipe.data.validation {
+            0 => (self.train.clone(), None),
+            count => {
+                let seed = recipe.data.split_seed;
+                let split = stratified_split(self.train.labels(), self.train.classes().len(), count, seed)?;
+                (self.train.subset(&split.0), Some(Arc::new(self.train.subset(&split.1))))
+            }
+        };
+        let config = LoaderConfig {
+            batch: recipe.train.batch,
+            seed: recipe.train.seed,
+            augmentation: augmentation(recipe),
+            normalisation: normalisation(recipe),
+            order: Order::Shuffled,
+            last_batch: match recipe.train.last_batch {
+                resnet_record::LastBatch::Keep => LastBatch::Keep,
+                resnet_record::LastBatch::Drop => LastBatch::Drop,
+            },
+            workers: options.workers,
+            prefetch: options.prefetch,
+        };
+        let train = Loader::new(Arc::new(train), config)?;
+        let validation = validation.map(|set| Loader::new(set, as_they_are(recipe, options))).transpose()?;
+        Ok(TrainingFeeds {
+            train: Box::new(train),
+            validation: validation.map(|loader| Box::new(loader) as Box<dyn Feed>),
+        })
+    }
+
+    fn test_pictures(&self) -> usize {
+        self.test.len()
+    }
+
+    fn test(&self, recipe: &Recipe, options: &Options) -> Result<Box<dyn Feed>, Error> {
+        Ok(Box::new(Loader::new(self.test.read_shared(), as_they_are(recipe, options))?))
+    }
+
+    fn test_reads(&self) -> u64 {
+        self.test.reads()
+    }
+}
+
+fn normalisation(recipe: &Recipe) -> Normalisation {
+    Normalisation {
+        mean: recipe.data.mean.map(|mean| mean as f32),
+        std: recipe.data.std.map(|std| std as f32),
+    }
+}
+
+/// In order, without augmentation.
+fn as_they_are(recipe: &Recipe, options: &Options) -> LoaderConfig {
+    let config = LoaderConfig::evaluation(recipe.train.batch, normalisation(recipe));
+    LoaderConfig { workers: options.workers, ..config }
+}
+
+fn augmentation(recipe: &Recipe) -> Augmentation {
+    let flip = match recipe.augmentation.flip {
+        resnet_record::Flip::None => Flip::Never,
+        resnet_record::Flip::Horizontal => Flip::Half,
+    };
+    match (recipe.augmentation.pad_crop, flip) {
+        (0, Flip::Never) => Augmentation::None,
+        (padding, flip) => Augmentation::PadCropFlip { padding, flip },
+    }
+}
