@@ -67,11 +67,10 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Error> {
     recipe.validate()?;
     let classes = data.classes();
-    if recipe.classes() != classes {
+    if let Some(wanted) = recipe.classes().filter(|wanted| *wanted != classes) {
         return Err(Error::Setup(format!(
-            "recipe '{}' is for {} classes, but {} has {classes}; use a recipe for this data set",
+            "recipe '{}' is for {wanted} classes, but {} has {classes}; use a recipe for this data set",
             recipe.name,
-            recipe.classes(),
             data.origin()
         )));
     }

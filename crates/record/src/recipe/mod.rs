@@ -1,8 +1,11 @@
 //! The recipe: every choice that decides a training's result, and nothing else.
 
+mod photos;
 mod validate;
 
 use serde::{Deserialize, Serialize};
+
+pub use photos::{PhotoCrop, PhotoEvaluation, PhotoPolicy, PhotosRecipe};
 
 use crate::{Duration, Warmup};
 
@@ -64,6 +67,9 @@ pub struct Recipe {
     /// `[augmentation]`
     #[serde(default)]
     pub augmentation: AugmentationRecipe,
+    /// `[photos]`, given if and only if `data.set = "photos"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photos: Option<PhotosRecipe>,
     /// `[train]`
     pub train: TrainRecipe,
     /// `[optimizer]`
@@ -136,14 +142,17 @@ pub enum DataSet {
     Cifar100,
     /// The built-in drawn shapes: 32x32 in 10 classes, as many as asked for.
     Generated,
+    /// Photographs in files, as many classes as there are: class folders, tar shards or tables in the folder of `--data`.
+    Photos,
 }
 
 impl DataSet {
-    /// The number of classes.
-    pub fn classes(self) -> usize {
+    /// The number of classes, where it is always the same.
+    pub fn classes(self) -> Option<usize> {
         match self {
-            DataSet::Cifar10 | DataSet::Generated => 10,
-            DataSet::Cifar100 => 100,
+            DataSet::Cifar10 | DataSet::Generated => Some(10),
+            DataSet::Cifar100 => Some(100),
+            DataSet::Photos => None,
         }
     }
 }
@@ -303,8 +312,8 @@ pub struct FlatWarmup {
 }
 
 impl Recipe {
-    /// The number of classes of the network.
-    pub fn classes(&self) -> usize {
-        self.model.classes.unwrap_or_else(|| self.data.set.classes())
+    /// The number of classes of the network, if the recipe settles it; else it is the data's.
+    pub fn classes(&self) -> Option<usize> {
+        self.model.classes.or(self.data.set.classes())
     }
 }

@@ -1,6 +1,9 @@
 //! Whether a recipe's values are in their ranges and its keys go together.
 
-use super::{DataSet, GeneratedSizes, Momentum, OptimizerRecipe, Recipe, ScheduleRecipe};
+use super::{
+    DataSet, GeneratedSizes, Momentum, OptimizerRecipe, PhotoCrop, PhotoEvaluation, PhotosRecipe, Recipe,
+    ScheduleRecipe,
+};
 use crate::Error;
 
 impl Recipe {
@@ -55,13 +58,21 @@ impl Recipe {
 
     fn validate_data(&self, check: Check<'_>) -> Result<(), Error> {
         let data = &self.data;
-        let classes = data.set.classes();
-        check(self.classes() == classes, &|| {
-            format!(
-                "model.classes is {}, but the data set has {classes} classes; leave it out",
-                self.classes()
-            )
+        if let (Some(asked), Some(classes)) = (self.model.classes, data.set.classes()) {
+            check(asked == classes, &|| {
+                format!("model.classes is {asked}, but the data set has {classes} classes; leave it out")
+            })?;
+        }
+        check(self.model.classes != Some(0), &|| {
+            "model.classes is 0; a network tells one apart at least".into()
         })?;
+        check(self.photos.is_some() == (data.set == DataSet::Photos), &|| match self.photos {
+            Some(_) => "[photos] is given, but data.set is another; remove it".into(),
+            None => "data.set is \"photos\", which needs [photos] with crop and evaluate".into(),
+        })?;
+        if let Some(photos) = &self.photos {
+            self.validate_photos(photos, check)?;
+        }
         check(data.generated.is_some() == (data.set == DataSet::Generated), &|| match data.generated {
             Some(_) => "[data.generated] is given, but data.set is another; remove it".into(),
             None => {
@@ -74,7 +85,11 @@ impl Recipe {
                 format!("[data.generated] asks for {train} and {test} images; each must be 1 to 1,000,000")
             })?;
         }
-        let images = data.generated.map_or(50_000, |sizes| sizes.train);
+        // How many photographs there are is known when they are opened.
+        let images = match data.set {
+            DataSet::Photos => usize::MAX,
+            _ => data.generated.map_or(50_000, |sizes| sizes.train),
+        };
         check(data.validation < images, &|| {
             format!(
                 "data.validation is {}, but there are {images} training images; hold out fewer",
@@ -91,6 +106,25 @@ impl Recipe {
         }
         check(self.augmentation.pad_crop <= 32, &|| {
             "augmentation.pad_crop is above 32, the image's size".into()
+        })
+    }
+
+    fn validate_photos(&self, photos: &PhotosRecipe, check: Check<'_>) -> Result<(), Error> {
+        let PhotosRecipe { side, crop, jitter, lighting, policy: _, erase, evaluate } = *photos;
+        let largest = if crop == PhotoCrop::Scale { 256 } else { 4096 };
+        check((32..=largest).contains(&side), &|| {
+            format!("photos.side is {side}; it must be 32 to {largest} with this crop")
+        })?;
+        check((0.0..=1.0).contains(&jitter) && (0.0..=1.0).contains(&lighting), &|| {
+            format!("photos.jitter is {jitter} and photos.lighting {lighting}; they must be 0 to 1")
+        })?;
+        check((0.0..=1.0).contains(&erase), &|| format!("photos.erase is {erase}; it must be 0 to 1"))?;
+        let PhotoEvaluation { resize, crop } = evaluate;
+        check((32..=resize).contains(&crop) && resize <= 4096, &|| {
+            format!("photos.evaluate cuts {crop} of {resize} pixels; the square must be 32 or more and fit")
+        })?;
+        check(self.augmentation.pad_crop == 0, &|| {
+            "augmentation.pad_crop is for small images; [photos] says how photographs are cut".into()
         })
     }
 
