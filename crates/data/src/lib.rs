@@ -47,6 +47,8 @@ mod split;
 pub use augment::{Augmentation, Flip};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
+#[cfg(feature = "hub")]
+pub use hub::HubModel;
 pub use hub::download;
 pub use image_set::ImageSet;
 pub use loader::{Batch, Epoch, LastBatch, Loader, LoaderConfig, Order};
