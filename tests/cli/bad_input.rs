@@ -115,7 +115,7 @@ fn names_that_do_not_exist() {
     xtask(&["train", "--set", too_many]).ends_saying(1, &["4500000", "1,000,000"]);
     xtask(&["train", "--resume", "runs/none"]).ends_saying(1, &["runs/none", "not a run's folder"]);
     xtask(&["predict", "--model", "timm/resnet50", "cat.png"])
-        .ends_saying(1, &["timm/resnet50", "--checkpoint FILE"]);
+        .ends_saying(1, &["timm/resnet50", "no-hub-cache", "--checkpoint FILE"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     let recipe =

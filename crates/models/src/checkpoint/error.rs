@@ -122,6 +122,14 @@ pub enum Error {
         /// What is wrong.
         fault: Fault,
     },
+    /// A repository's config that is not understood.
+    #[error("{}: {cause}; give the weights' file itself with --checkpoint, and the network's name with --model", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        cause: String,
+    },
     /// No network can be made out.
     #[error("cannot tell which network {} belongs to: {cause}; name it with --model", path.display())]
     Unrecognised {

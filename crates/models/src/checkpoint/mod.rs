@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod config;
 mod dialect;
 mod error;
 mod file;
@@ -36,6 +37,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use config::{RepositoryConfig, Unusable, is_timms, timm_config, write_timm_config};
 pub use dialect::{Choice, Dialect, Naming};
 pub use error::Error;
 pub use load::{HeadRule, Policy, Rule};
