@@ -20,7 +20,7 @@ const NO_TORCH: i32 = 77;
 /// ImageNet's networks that timm takes back: one of each kind of unit, stem, shortcut and norm.
 const TIMMS: [&str; 4] = ["resnet18", "resnet50d", "resnetv2_50", "resnetv2_50x1_bit"];
 /// Side of the pictures for these: small, and no multiple of their stride.
-const SIDE: usize = 72;
+const SIDE: usize = 104;
 
 /// The batch of tests/goldens/recipe.py: splitmix64 of the name's hash, as numbers in [-1, 1).
 fn batch(side: usize) -> Vec<f32> {

@@ -66,6 +66,13 @@ fn weights_are_found_among_what_a_training_keeps() {
 }
 
 #[test]
+fn numbers_that_are_not_finite_are_counted() {
+    let read = read("not-finite.pth");
+    assert_eq!(read.non_finite.iter().map(ToString::to_string).collect::<Vec<_>>(), ["weight (2)"]);
+    assert_eq!(read.tensors["weight"].values[0], 1.0);
+}
+
+#[test]
 fn what_is_not_read_is_refused_by_name() {
     let rows = [
         ("integers.pth", "tensor weight is I32, and weights must be F32, F16, BF16 or F64"),

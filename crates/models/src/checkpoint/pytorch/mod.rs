@@ -6,6 +6,7 @@
 //! contiguous tensors. Here the pickle is data that nothing is run from ([`pickle`]), nothing is unpacked ([`zip`]), and no
 //! more numbers are made than the file has bytes.
 
+mod object;
 mod pickle;
 mod state_dict;
 mod zip;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
-use self::pickle::{Kind, Pickle, Tensor};
+use self::object::{Kind, Tensor};
 use self::zip::Archive;
 use super::error::clip;
 use super::file::Contents;
@@ -68,7 +69,7 @@ fn contents(reader: impl Read + Seek, len: u64) -> Result<Contents, Fault> {
         return Err(Fault::Refused("its numbers are of a big-endian machine".to_owned()));
     }
     let bytes = archive.read(&format!("{prefix}data.pkl"), pickle::LONGEST)?;
-    let pickle = Pickle::parse(&bytes)?;
+    let pickle = pickle::parse(&bytes)?;
 
     let mut contents = Contents::default();
     let mut storages: BTreeMap<&str, Vec<(&str, &Tensor, Float)>> = BTreeMap::new();

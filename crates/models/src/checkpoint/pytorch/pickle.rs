@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use super::Fault;
+use super::object::{Global, Id, Kind, Object, Pickle, Storage, Tensor};
 use crate::checkpoint::error::clip;
-use crate::checkpoint::numbers::Float;
 
 /// The longest pickle that is read; reading it may take thirty times the length. ResNet-1001's with the momentum of its
 /// optimizer has two megabytes.
@@ -17,107 +17,9 @@ pub(super) const LONGEST: u64 = 8 << 20;
 /// Dimensions of a tensor; a network's have four.
 const MOST_DIMENSIONS: usize = 8;
 
-/// An object's number.
-pub(super) type Id = usize;
-
-/// An object.
-#[derive(Debug)]
-pub(super) enum Object {
-    /// Nothing of interest: `None`, a truth value, a number with a point.
-    Plain,
-    Int(i64),
-    /// Where it lies in the pickle.
-    Text(usize, usize),
-    Tuple(Vec<Id>),
-    List(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    Global(Global),
-    Storage(Box<Storage>),
-    Tensor(Box<Tensor>),
-}
-
-/// A class or function that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    Storage(Kind),
-}
-
-/// What the numbers of a storage are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Float(Float),
-    /// No weights, by its name in safetensors.
-    Other(&'static str),
-}
-
-/// A storage: numbers in a record of their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Storage {
-    pub(super) kind: Kind,
-    /// The record's name below `data/`.
-    pub(super) key: String,
-    /// How many numbers.
-    pub(super) len: u64,
-}
-
-/// A view of a storage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tensor {
-    pub(super) storage: Storage,
-    /// Of the first number.
-    pub(super) offset: u64,
-    pub(super) shape: Vec<usize>,
-    /// How far apart neighbours along each dimension are, in numbers.
-    pub(super) strides: Vec<u64>,
-}
-
-/// Everything in a pickle.
-#[derive(Debug)]
-pub(super) struct Pickle<'a> {
-    bytes: &'a [u8],
-    objects: Vec<Object>,
-    root: Id,
-}
-
-static STORAGES: [(&str, Kind); 10] = [
-    ("FloatStorage", Kind::Float(Float::F32)),
-    ("HalfStorage", Kind::Float(Float::F16)),
-    ("BFloat16Storage", Kind::Float(Float::Bf16)),
-    ("DoubleStorage", Kind::Float(Float::F64)),
-    ("LongStorage", Kind::Other("I64")),
-    ("IntStorage", Kind::Other("I32")),
-    ("ShortStorage", Kind::Other("I16")),
-    ("CharStorage", Kind::Other("I8")),
-    ("ByteStorage", Kind::Other("U8")),
-    ("BoolStorage", Kind::Other("BOOL")),
-];
-
-impl<'a> Pickle<'a> {
-    /// Reads a whole pickle.
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
-        Machine { bytes, at: 0, objects: vec![], stack: vec![], marks: vec![], memo: HashMap::new() }.run()
-    }
-
-    /// The object that the pickle is about.
-    pub(super) fn root(&self) -> Id {
-        self.root
-    }
-
-    pub(super) fn object(&self, id: Id) -> &Object {
-        // Numbers are given out by the machine alone, to objects that it has.
-        &self.objects[id]
-    }
-
-    /// The text of an object that is one.
-    pub(super) fn text(&self, id: Id) -> Option<&'a str> {
-        match self.object(id) {
-            Object::Text(from, to) => str::from_utf8(&self.bytes[*from..*to]).ok(),
-            _ => None,
-        }
-    }
+/// Reads a whole pickle.
+pub(super) fn parse(bytes: &[u8]) -> Result<Pickle<'_>, Fault> {
+    Machine { bytes, at: 0, objects: vec![], stack: vec![], marks: vec![], memo: HashMap::new() }.run()
 }
 
 /// What a pickle's opcodes work on.
@@ -143,7 +45,7 @@ impl<'a> Machine<'a> {
                 },
                 b'.' => {
                     let root = self.pop()?;
-                    return Ok(Pickle { bytes: self.bytes, objects: self.objects, root });
+                    return Ok(Pickle::new(self.bytes, self.objects, root));
                 }
                 b'N' | 0x88 | 0x89 => self.push(Object::Plain),
                 b'G' => {
@@ -248,9 +150,7 @@ impl<'a> Machine<'a> {
             ("collections", "OrderedDict") => Some(Global::OrderedDict),
             ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
             ("torch._utils", "_rebuild_parameter") => Some(Global::RebuildParameter),
-            ("torch", _) => {
-                STORAGES.iter().find(|(known, _)| *known == name).map(|(_, kind)| Global::Storage(*kind))
-            }
+            ("torch", _) => Kind::of_class(name).map(Global::Storage),
             _ => None,
         };
         let Some(global) = global else {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::checkpoint::numbers::Float;
 
 /// Text as protocol 2 writes it.
 fn text(text: &str) -> Vec<u8> {
@@ -10,7 +11,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 fn fault(bytes: &[u8]) -> String {
-    match Pickle::parse(bytes) {
+    match parse(bytes) {
         Err(Fault::Damaged(cause) | Fault::Refused(cause)) => cause,
         other => panic!("{other:?}"),
     }
@@ -29,7 +30,7 @@ fn containers_and_numbers_are_read() {
         b"uX\x00\x00\x00\x00h\x01s.",
     ]
     .concat();
-    let pickle = Pickle::parse(&bytes).unwrap();
+    let pickle = parse(&bytes).unwrap();
     let Object::Dict(items) = pickle.object(pickle.root()) else { panic!("{pickle:?}") };
     let names: Vec<_> = items.iter().map(|(name, _)| pickle.text(*name).unwrap()).collect();
     assert_eq!(names, ["a", "b", "c", ""]);
@@ -92,11 +93,11 @@ fn what_repeats_itself_takes_no_more_than_its_opcodes() {
         doubling.extend(b"q\x00h\x00\x86");
     }
     doubling.push(b'.');
-    assert_eq!(Pickle::parse(&doubling).unwrap().objects.len(), 100_001);
+    assert_eq!(parse(&doubling).unwrap().len(), 100_001);
     // A million tuples in each other, and a list in itself.
     let deep = [&b"N"[..], &b"\x85".repeat(1_000_000), b"."].concat();
-    assert_eq!(Pickle::parse(&deep).unwrap().objects.len(), 1_000_001);
-    let itself = Pickle::parse(b"]q\x00h\x00a.").unwrap();
+    assert_eq!(parse(&deep).unwrap().len(), 1_000_001);
+    let itself = parse(b"]q\x00h\x00a.").unwrap();
     assert!(matches!(itself.object(itself.root()), Object::List(items) if *items == [itself.root()]));
 }
 
@@ -110,7 +111,7 @@ fn a_tensor_of_many_dimensions_is_refused() {
     let of = |shape: &[u8]| [rebuild, &storage[..], b"K\x00", shape, shape, b"\x89NtR."].concat();
     assert!(fault(&of(&shape)).contains("another form"));
     let bytes = of(b"K\x01\x85");
-    let pickle = Pickle::parse(&bytes).unwrap();
+    let pickle = parse(&bytes).unwrap();
     let Object::Tensor(tensor) = pickle.object(pickle.root()) else { panic!("{pickle:?}") };
     let storage = Storage { kind: Kind::Float(Float::F32), key: "0".into(), len: 1 };
     assert_eq!(**tensor, Tensor { storage, offset: 0, shape: vec![1], strides: vec![1] });
@@ -120,11 +121,11 @@ fn a_tensor_of_many_dimensions_is_refused() {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Pickle::parse(&bytes);
+        let _ = parse(&bytes);
     }
 
     #[test]
     fn no_opcodes_panic(opcodes in proptest::collection::vec(proptest::sample::select(&b"\x80\x02NK0Gt(]})\x85\x86\x87q\0h\0aseubQRcollections\nOrderedDict\n."[..]), 0..80)) {
-        let _ = Pickle::parse(&opcodes);
+        let _ = parse(&opcodes);
     }
 }

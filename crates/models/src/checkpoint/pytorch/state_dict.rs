@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fault;
-use super::pickle::{Id, Object, Pickle, Tensor};
+use super::object::{Id, Object, Pickle, Tensor};
 use crate::checkpoint::error::{clip, list};
 
 /// What trainings call the weights among other things, the more usual first.
@@ -40,7 +40,7 @@ fn step(pickle: &Pickle, items: &[(Id, Id)]) -> Result<Step, Fault> {
         let found = items.iter().find(|(name, _)| pickle.text(*name) == Some(*key));
         found.map(|(_, value)| *value).filter(|value| is_filled(pickle, *value))
     };
-    if let Some(inner) = KEYS.iter().find_map(|key| named(&key)) {
+    if let Some(inner) = KEYS.iter().find_map(named) {
         return Ok(Step::Into(inner));
     }
     if items.iter().any(|(_, value)| matches!(pickle.object(*value), Object::Tensor(_))) {

@@ -64,6 +64,7 @@ def main():
     torch.save(linear.state_dict(keep_vars=True), HERE / "parameters.pth")
     torch.save({"weight": count(2, dtype=torch.int32)}, HERE / "integers.pth")
     torch.save({"args": argparse.Namespace(lr=0.1), "state_dict": weight}, HERE / "arguments.pth")
+    torch.save({"weight": torch.tensor([1.0, float("nan"), float("-inf")])}, HERE / "not-finite.pth")
     torch.save(linear, HERE / "module.pth")
     torch.save({"state_dict": weight, "extra": Runs()}, HERE / "hostile.pth")
     torch.save(weight, HERE / "protocol-4.pth", pickle_protocol=4)
