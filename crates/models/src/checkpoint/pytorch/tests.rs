@@ -2,6 +2,8 @@
 
 use std::io::Cursor;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// A record: name, bytes, method.
@@ -29,8 +31,13 @@ fn container(records: &[Record]) -> (Vec<u8>, usize) {
     (bytes, start)
 }
 
-/// The pickle of `{"a": a view}` of a storage of `len` f32 numbers, any number of times under other names.
+/// The pickle of `{"a0": a view, "a1": ...}` of a storage of `len` f32 numbers from its start.
 fn pickle(len: u32, shape: &[u32], strides: &[u32], names: usize) -> Vec<u8> {
+    pickle_from(0, len, shape, strides, names)
+}
+
+/// The same from the number at `offset`.
+fn pickle_from(offset: u8, len: u32, shape: &[u32], strides: &[u32], names: usize) -> Vec<u8> {
     let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
     let number = |number: &u32| [&[b'\x8a', 5][..], &number.to_le_bytes(), &[0]].concat();
     let tuple =
@@ -40,7 +47,7 @@ fn pickle(len: u32, shape: &[u32], strides: &[u32], names: usize) -> Vec<u8> {
         bytes.extend(text(&format!("a{name}")));
         bytes.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
         bytes.extend([text("storage"), b"ctorch\nFloatStorage\n".to_vec(), text("0"), text("cpu")].concat());
-        bytes.extend([number(&len), b"tQK\x00".to_vec(), tuple(shape), tuple(strides)].concat());
+        bytes.extend([number(&len), [b"tQK", &[offset][..]].concat(), tuple(shape), tuple(strides)].concat());
         bytes.extend(b"\x89NtR");
     }
     bytes.extend(b"u.");
@@ -167,4 +174,72 @@ fn records_over_each_other_are_read_no_further_than_the_file_is_long() {
     assert!(
         matches!(archive.read("a", len), Err(Fault::Damaged(cause)) if cause.contains("over each other"))
     );
+}
+
+#[test]
+fn sizes_of_64_bits_are_read_from_the_extra_field() {
+    let (whole, table) =
+        container(&[("n/data.pkl", pickle(4, &[4], &[1], 1), 0), ("n/data/0", vec![0; 16], 0)]);
+    let row = table + 46 + "n/data.pkl".len();
+    let behind = row + 46 + "n/data/0".len();
+    let mut wide = whole.clone();
+    wide[row + 24..row + 28].fill(0xff);
+    wide[row + 30] = 4 + 12;
+    // Another field before it, and then the size alone, because only that is full.
+    let extra = [&[0x55, 0x54, 0, 0][..], &[1, 0, 8, 0], &16u64.to_le_bytes()].concat();
+    wide.splice(behind..behind, extra);
+    let size = (wide.len() - 22 - table) as u32;
+    let end = wide.len() - 22;
+    wide[end + 12..end + 16].copy_from_slice(&size.to_le_bytes());
+    assert_eq!(read(&wide).unwrap().tensors["a0"].values, [0.0; 4]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn any_view_is_what_its_strides_say_or_refused(
+        dimensions in proptest::collection::vec((0u32..5, 0u32..7), 0..4), offset in 0u8..9, len in 0u32..60
+    ) {
+        let (shape, strides): (Vec<u32>, Vec<u32>) = dimensions.into_iter().unzip();
+        let numbers: Vec<u8> = (0..len).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        let pickle = pickle_from(offset, len, &shape, &strides, 1);
+        // Larger than any view of it, so that the limit on repeated numbers doesn't matter here.
+        let bytes = container(&[("n/data.pkl", pickle, 0), ("n/data/0", numbers, 0), ("n/rest", vec![0; 100], 0)]).0;
+        let count: u32 = shape.iter().product();
+        let mut expected = vec![];
+        for number in 0..count {
+            let (mut rest, mut at) = (number, u32::from(offset));
+            for (size, stride) in shape.iter().zip(&strides).rev() {
+                at += rest % size * stride;
+                rest /= size;
+            }
+            expected.push(at);
+        }
+        match read(&bytes) {
+            Ok(contents) => {
+                let expected: Vec<f32> = expected.into_iter().map(|at| at as f32).collect();
+                prop_assert_eq!(&contents.tensors["a0"].values, &expected);
+                prop_assert!(expected.iter().all(|at| *at < len as f32));
+            }
+            Err(Fault::Damaged(cause)) => {
+                prop_assert!(cause.contains("beyond its storage"), "{}", cause);
+                prop_assert!(expected.iter().any(|at| *at >= len));
+            }
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn changed_pickles_never_panic(changes in proptest::collection::vec((0.0..1.0f64, any::<u8>()), 1..5)) {
+        let mut pickle = pickle(4, &[2, 2], &[2, 1], 2);
+        for (place, with) in changes {
+            let at = (pickle.len() as f64 * place) as usize;
+            pickle[at] = with;
+        }
+        if let Ok(contents) = read(&of(pickle)) {
+            let numbers: usize = contents.tensors.values().map(|array| array.values.len()).sum();
+            prop_assert!(numbers < 1000);
+        }
+    }
 }
