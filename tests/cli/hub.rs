@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::common::{Outcome, command, outcome_of, picture};
+use crate::common::{Outcome, TINY, command, outcome_of, picture};
 use crate::export::fresh;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -155,4 +155,55 @@ fn differences_are_allowed_by_name_and_reported() {
         "b.safetensors",
     ];
     run(home, &export).succeeds();
+}
+
+/// Leaves a run as if it had been killed before its first checkpoint.
+fn lose_checkpoints(run: &Path) {
+    let file = run.join("record.json");
+    let mut record: Value = serde_json::from_slice(&fs::read(&file).expect("a record")).expect("JSON");
+    record["results"] = Value::Null;
+    write(&file, &record);
+    fs::remove_dir_all(run.join("checkpoints")).expect("it was there");
+}
+
+#[test]
+fn a_training_starts_with_weights_that_are_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let snapshot = cache(home, "someone/tiny");
+    fresh(&home.join("net.safetensors"), "resnet8-v2", 3);
+    fs::copy(home.join("net.safetensors"), snapshot.join("model.safetensors")).expect("a file");
+    let read = |file: &Path| resnet_models::checkpoint::read(file).expect("a checkpoint");
+    let given = read(&home.join("net.safetensors"));
+    for from in ["net.safetensors", "someone/tiny"] {
+        // A rate so small that no weight changes, but those of batch norm's statistics.
+        let still = ["--set", "schedule.peak=1e-30", "--set", "train.duration=1 epochs"];
+        let args = [&["train", "--out", "run", "--from", from], TINY, &still].concat();
+        let outcome = run(home, &args);
+        outcome.succeeds();
+        assert!(
+            outcome.stderr.contains("new head, kept as it was: head.fc.bias, head.fc.weight"),
+            "{}",
+            outcome.stderr
+        );
+        assert!(outcome.stderr.contains("was trained with mean 0.485,0.456,0.406"), "{}", outcome.stderr);
+        let trained = read(&home.join("run/checkpoints/last.safetensors"));
+        let mut compared = 0;
+        for (name, array) in given.tensors.iter().filter(|(name, _)| name.contains("conv")) {
+            assert_eq!(trained.tensors[name], *array, "{name}");
+            compared += 1;
+        }
+        assert_eq!(compared, 7);
+        assert_eq!(trained.tensors["head.fc.bias"].shape, [10]);
+        lose_checkpoints(&home.join("run"));
+        run(home, &["train", "--resume", "run"])
+            .ends_saying(1, &["run ended before its first checkpoint", "begin it again"]);
+        fs::remove_dir_all(home.join("run")).expect("it was there");
+    }
+    let train = |from: &str| run(home, &[&["train", "--out", "run", "--from", from], TINY].concat());
+    train("gone.safetensors").ends_saying(1, &["gone.safetensors", "No such file"]);
+    train("no/model").ends_saying(1, &["there is no file or folder no/model", "HF_HUB_OFFLINE"]);
+    fresh(&home.join("other.safetensors"), "resnet20-v1", 10);
+    train("other.safetensors").ends_saying(1, &["does not fit resnet8-v2", "looks like resnet20-v1"]);
+    assert!(!home.join("run").exists(), "nothing is begun");
 }

@@ -62,6 +62,13 @@ pub(crate) struct TrainArgs {
     /// Continue the run in this folder to the same weights as if it had never stopped
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "set"])]
     pub(crate) resume: Option<PathBuf>,
+    /// Start with these weights: a file, a run, a folder with a config.json, or a model of the hub; the head stays fresh where
+    /// the classes are others
+    #[arg(long, value_name = "FILE|RUN|HUB_ID", conflicts_with = "resume")]
+    pub(crate) from: Option<String>,
+    /// Branch, tag or commit of the model on the hub [default: main]
+    #[arg(long, value_name = "REV", requires = "from")]
+    pub(crate) revision: Option<String>,
     /// Change a key of the recipe, such as train.batch=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,

@@ -13,6 +13,8 @@ use crate::progress::Downloads;
 
 /// What a repository calls its weights, the better first: a pickle is read with more care and less speed.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// Ends of the names of such files.
+const ENDS: [&str; 4] = ["safetensors", "pth", "pt", "bin"];
 /// What it calls its descriptions: of the network, and in transformers' form of the pictures.
 const CONFIG: &str = "config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
@@ -41,6 +43,24 @@ pub(crate) fn find(args: &SourceArgs) -> anyhow::Result<Source> {
         source.config = source.config.filter(|config| Some(&config.spec.name) == source.name.as_ref());
     }
     Ok(source)
+}
+
+/// What `text` names: a file or a folder if there is one, else a model of the hub.
+pub(crate) fn named(text: &str, revision: Option<&str>) -> anyhow::Result<Source> {
+    let path = Path::new(text);
+    if path.exists()
+        || path.is_absolute()
+        || path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known))
+    {
+        return at(path);
+    }
+    hub(text, revision)
+        .with_context(|| format!("there is no file or folder {text}, and as a model of the hub"))
+}
+
+/// A file, a run's folder or a repository's.
+fn at(path: &Path) -> anyhow::Result<Source> {
+    if path.is_dir() && path.join(CONFIG).is_file() { repository(path) } else { local(path) }
 }
 
 /// A model of the hub.

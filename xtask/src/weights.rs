@@ -62,6 +62,43 @@ pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Re
     Ok(Trained { net, file, metadata, run })
 }
 
+/// Gives a fresh model the weights that `--from` names; the head only if it is for as many classes. `recipe` says how
+/// its training sees pixels.
+pub(crate) fn start_from(
+    model: &Model,
+    recipe: &Recipe,
+    from: &str,
+    revision: Option<&str>,
+) -> anyhow::Result<()> {
+    let Source { file, config, .. } = source::named(from, revision)?;
+    let checkpoint = checkpoint::read(&file)?;
+    let same_head = checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
+    let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
+    let report = checkpoint.load_into(model, policy)?;
+    match report.non_finite.is_empty() {
+        true => tracing::info!("{report}"),
+        false => tracing::warn!("{report}"),
+    }
+    let described = checkpoint.metadata()?.preprocessing.or(config.and_then(|config| config.preprocessing));
+    let told = described.map(|how| Normalisation { mean: how.mean, std: how.std });
+    let ours = normalisation_of(recipe);
+    if let Some(told) = told.filter(|told| *told != ours) {
+        tracing::warn!(
+            "{} was trained with {}, and the recipe has {}; --set data.mean=[...] and data.std=[...] change that",
+            file.display(),
+            written(told),
+            written(ours)
+        );
+    }
+    Ok(())
+}
+
+/// How a recipe's training makes numbers of bytes.
+fn normalisation_of(recipe: &Recipe) -> Normalisation {
+    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
+    Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) }
+}
+
 /// What may differ, as the command line allows it.
 fn policy(args: &SourceArgs) -> Policy {
     let rule = |allowed: bool| if allowed { Rule::Allow } else { Rule::Refuse };
@@ -178,8 +215,7 @@ pub(crate) fn small_pictures(input: [usize; 3], normalisation: Normalisation) ->
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
 pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Dataset) -> BTreeMap<String, String> {
-    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
-    let normalisation = Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) };
+    let normalisation = normalisation_of(recipe);
     let (height, width) = data.test.size();
     let metadata = Metadata {
         model: Some(spec.name.clone()),
