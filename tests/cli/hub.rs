@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::common::{Outcome, TINY, command, outcome_of, picture};
+use crate::common::{Outcome, TINY, checkpoint, command, outcome_of, picture};
 use crate::export::fresh;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -68,6 +68,21 @@ fn predict_and_export_take_a_model_by_its_id() {
     assert_eq!(metadata.classes.expect("names"), ["cat", "dog", "owl"]);
     let local = run(home, &["predict", "--json", "--logits", "--checkpoint", "out.safetensors", "a.png"]);
     assert_eq!(local.succeeds(), by_id.succeeds());
+}
+
+#[test]
+fn eval_takes_a_model_without_a_config_by_what_its_file_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    fs::copy(checkpoint(), cache(home, "someone/trained").join("model.safetensors")).expect("a file");
+    let scores = |source: [&str; 2]| {
+        let outcome = run(home, &[&["eval", "--json"][..], &source].concat());
+        let result: Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
+        (outcome.stderr, ["model", "images", "top1_correct", "loss"].map(|key| result[key].clone()))
+    };
+    let (told, by_id) = scores(["--model", "someone/trained"]);
+    assert!(told.contains("someone/trained has no config.json"), "{told}");
+    assert_eq!(by_id, scores(["--checkpoint", checkpoint().to_str().expect("a path in UTF-8")]).1);
 }
 
 #[test]
