@@ -183,13 +183,16 @@ fn side_of(crop: usize, pct: f64) -> Result<usize, String> {
     if fits { Ok(side as usize) } else { Err(format!("its crop_pct is {pct:?}, which makes no picture")) }
 }
 
-/// Mean and standard deviation, ImageNet's where there are none.
-fn normalisation(value: &Value, mean: &str, std: &str) -> Result<([f32; 3], [f32; 3]), String> {
-    const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+/// Mean and standard deviation under these keys, or `usual` where there are none.
+fn normalisation(
+    value: &Value,
+    [mean, std]: [&str; 2],
+    usual: ([f32; 3], [f32; 3]),
+) -> Result<([f32; 3], [f32; 3]), String> {
     let three = "a list of three numbers";
     let found = (
-        key::<[f32; 3]>(value, mean, three)?.unwrap_or(IMAGENET.0),
-        key::<[f32; 3]>(value, std, three)?.unwrap_or(IMAGENET.1),
+        key::<[f32; 3]>(value, mean, three)?.unwrap_or(usual.0),
+        key::<[f32; 3]>(value, std, three)?.unwrap_or(usual.1),
     );
     if found.0.iter().all(|m| m.is_finite()) && found.1.iter().all(|s| s.is_finite() && *s > 0.0) {
         return Ok(found);

@@ -107,6 +107,10 @@ fn transformers_form_is_understood() {
     let found = both(&transformers(), &cut).unwrap().preprocessing.unwrap();
     assert_eq!((found.resize, found.crop, found.std), (256, 224, [1.0; 3]));
     assert_eq!(parse(&transformers()).unwrap().preprocessing, None);
+    // What the image processor does where its file says nothing.
+    let usual = both(&transformers(), &json!({ "size": 224 })).unwrap().preprocessing.unwrap();
+    assert_eq!((usual.mean, usual.std, usual.resize), ([0.5; 3], [0.5; 3], 256));
+    assert_eq!(usual.interpolation, Interpolation::Bilinear);
 
     let rows = [
         ("basic", json!([2, 2, 2, 2]), json!([64, 128, 256, 512]), false, "resnet18"),

@@ -16,6 +16,8 @@ use crate::spec::{Family, Spec, StemLayers};
 
 /// The part that timm cuts from the middle where a config doesn't say it.
 const CROP_PCT: f64 = 0.875;
+/// The mean and standard deviation of ImageNet's pixels, which timm takes then.
+const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
 type Understood = (Spec, Option<Vec<String>>, Preprocessing);
 
@@ -89,7 +91,7 @@ fn preprocessing(cfg: &Value) -> Result<Preprocessing, String> {
         None => key(cfg, "crop_pct", part)?.unwrap_or(CROP_PCT),
     };
     let filter: Option<String> = key(cfg, "interpolation", "a name")?;
-    let (mean, std) = normalisation(cfg, "mean", "std")?;
+    let (mean, std) = normalisation(cfg, ["mean", "std"], IMAGENET)?;
     Ok(Preprocessing {
         input,
         resize: side_of(crop, crop_pct)?,

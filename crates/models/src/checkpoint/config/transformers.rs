@@ -84,7 +84,7 @@ pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
         .find_map(|key| value.get(key)?.as_str());
     let convnext = kind.is_none_or(|kind| kind.starts_with("ConvNext"));
     let (mean, std) = match key(value, "do_normalize", "true or false")?.unwrap_or(true) {
-        true => normalisation(value, "image_mean", "image_std")?,
+        true => normalisation(value, ["image_mean", "image_std"], ([0.5; 3], [0.5; 3]))?,
         false => ([0.0; 3], [1.0; 3]),
     };
     if let Some(factor) = key::<f64>(value, "rescale_factor", "a number")?
