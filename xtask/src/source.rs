@@ -74,10 +74,20 @@ fn hub(id: &str, revision: Option<&str>) -> anyhow::Result<Source> {
     }
     let model = HubModel::new(id, revision)?;
     let downloads = Downloads::default();
-    let config = model.optional(CONFIG, &downloads)?;
+    let config = match model.optional(CONFIG, &downloads) {
+        // Without a network, weights that are in the cache are used with what they say themselves.
+        Err(error) if model.cached(&WEIGHTS).is_some() => {
+            tracing::warn!("{error}");
+            None
+        }
+        other => other?,
+    };
     let file = model.first_of(&WEIGHTS, &downloads)?;
     let Some(config) = config else {
-        tracing::warn!("{} has no {CONFIG}; its network is told by the names of its weights", model.name());
+        tracing::warn!(
+            "{} has no {CONFIG} at hand; its network is told by the names of its weights",
+            model.name()
+        );
         return Ok(Source { file, run: None, config: None, name: None });
     };
     let described = RepositoryConfig::read(&config, None)?;

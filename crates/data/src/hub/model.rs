@@ -64,12 +64,17 @@ impl HubModel {
         }
     }
 
+    /// The first of `files` that is in the cache.
+    pub fn cached(&self, files: &[&str]) -> Option<PathBuf> {
+        files.iter().find_map(|file| self.repository.cached(file))
+    }
+
     /// The first of `files` that the repository has.
     ///
     /// # Errors
     /// If it has none of them, or they are neither cached nor to be had; the message says where they were looked for.
     pub fn first_of(&self, files: &[&str], progress: &dyn Progress) -> Result<PathBuf, Error> {
-        if let Some(path) = files.iter().find_map(|file| self.repository.cached(file)) {
+        if let Some(path) = self.cached(files) {
             return Ok(path);
         }
         let mut causes = vec![];

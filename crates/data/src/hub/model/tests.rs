@@ -49,6 +49,7 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
     // With the network on, what is cached is still taken from there: nothing listens.
     let model = model(cache.path(), Network::Allowed, "http://127.0.0.1:1", None);
     assert!(model.first_of(&WEIGHTS, &NoProgress).is_ok());
+    assert!(model.cached(&WEIGHTS).is_some() && model.cached(&["model.safetensors"]).is_none());
 }
 
 #[test]
