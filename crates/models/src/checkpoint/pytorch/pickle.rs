@@ -11,7 +11,7 @@ use super::Fault;
 use super::object::{Global, Id, Kind, Object, Pickle, Storage, Tensor};
 use crate::checkpoint::error::clip;
 
-/// The longest pickle that is read; reading it may take thirty times the length. ResNet-1001's with the momentum of its
+/// The longest pickle that is read; reading it may take forty times the length. ResNet-1001's with the momentum of its
 /// optimizer has two megabytes.
 pub(super) const LONGEST: u64 = 8 << 20;
 /// Dimensions of a tensor; a network's have four.
