@@ -13,6 +13,7 @@ mod pictures;
 mod preamble;
 mod progress;
 mod recipes;
+mod source;
 mod threads;
 mod weights;
 

@@ -49,6 +49,8 @@ pub use augment::{Augmentation, Flip};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use feed::{Batches, Feed};
+#[cfg(feature = "hub")]
+pub use hub::HubModel;
 pub use hub::download;
 pub use image_set::ImageSet;
 pub use loader::{Batch, Epoch, LastBatch, Loader, LoaderConfig, Order};

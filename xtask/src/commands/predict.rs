@@ -37,9 +37,8 @@ struct Guess<'a> {
 }
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
-    let Some(checkpoint) = &args.checkpoint else { return Err(hub_model(args)) };
     threads::start(&args.threads)?;
-    let trained = weights::load(checkpoint, args.model.as_deref())?;
+    let trained = weights::load(&args.source, args.names.dialect)?;
     let preprocess = trained.preprocess(&args.normalisation)?;
     let names = trained.classes()?;
     let found = pictures::find(&args.pictures);
@@ -64,14 +63,6 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         }
     }
     if failed > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
-}
-
-fn hub_model(args: &PredictArgs) -> anyhow::Error {
-    let model = args.model.as_deref().unwrap_or_default();
-    anyhow::anyhow!(
-        "--model {model} without --checkpoint would fetch it from the Hugging Face hub, which is not built yet; download its \
-         .safetensors file and give it with --checkpoint FILE"
-    )
 }
 
 /// The logits of each file, or why there are none. The outer error is the network's.
