@@ -127,15 +127,15 @@ impl Trained {
         Ok(self.metadata.recipe.as_ref().map(parse).transpose()?)
     }
 
-    /// Names of its classes; CIFAR's where the file has none, with a warning.
+    /// Names of its classes; CIFAR's or ImageNet's where the file has none, which is told.
     pub(crate) fn classes(&self) -> anyhow::Result<Vec<String>> {
         if let Some(names) = &self.metadata.classes {
             return Ok(names.clone());
         }
         let (file, classes) = (self.file.display(), self.spec().classes);
-        match data::cifar_names(classes) {
-            Some(names) => {
-                tracing::warn!("{file} does not name its classes; assuming those of CIFAR-{classes}");
+        match data::usual_names(classes) {
+            Some((set, names)) => {
+                tracing::warn!("{file} does not name its {classes} classes; assuming those of {set}");
                 Ok(names)
             }
             None => {
@@ -145,7 +145,7 @@ impl Trained {
         }
     }
 
-    /// How bytes become numbers: as the command line says, or the file, or CIFAR's statistics, with a warning.
+    /// How bytes become numbers: as the command line says, or the file, or CIFAR's or ImageNet's statistics, with a warning.
     pub(crate) fn normalisation(&self, args: &NormalisationArgs) -> anyhow::Result<Normalisation> {
         let file = self.file.display();
         let told = self.metadata.preprocessing.map(|how| Normalisation { mean: how.mean, std: how.std });
@@ -162,6 +162,7 @@ impl Trained {
                 let (name, assumed) = match self.spec().classes {
                     10 => ("CIFAR-10", Normalisation::CIFAR10),
                     100 => ("CIFAR-100", Normalisation::CIFAR100),
+                    1000 => ("ImageNet", Normalisation::IMAGENET),
                     _ => {
                         let message = format!(
                             "{file} does not say how its images were normalised; give --mean and --std"

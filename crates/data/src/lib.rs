@@ -32,6 +32,7 @@ mod feed;
 pub mod generated;
 mod hub;
 mod image_set;
+pub mod imagenet;
 mod loader;
 mod normalisation;
 mod open;
