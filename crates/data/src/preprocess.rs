@@ -48,15 +48,18 @@ impl Preprocess {
     /// [`decode`](crate::picture::decode) make none of these.
     pub fn apply(&self, picture: &Picture) -> Vec<f32> {
         let from = (picture.width, picture.height);
-        assert!(
-            from.0 > 0 && from.1 > 0 && picture.pixels.len() == 3 * from.0 * from.1,
-            "{picture:?} has {} bytes",
-            picture.pixels.len()
-        );
+        picture.check();
         let to = resized(from, self.resize.max(1));
         let (x, y) = (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop));
         let window = (x.start..x.start + x.count, y.start..y.start + y.count);
-        let cut = resample::resize(&picture.pixels, from, to, window, self.interpolation);
+        let cut = resample::resize_window(
+            &picture.pixels,
+            &resample::whole(from),
+            from,
+            to,
+            &window,
+            self.interpolation,
+        );
 
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
         for (c, table) in self.normalisation.tables().iter().enumerate() {
