@@ -4,6 +4,12 @@
 //! network sees it, which is the mean colour. Recipes that pad the bytes instead put black there. This
 //! follows the paper: one pass writes normalised numbers and zeros.
 
+mod crop;
+mod photo;
+
+pub use crop::Crop;
+pub use photo::{Key, PhotoAugmentation};
+
 use crate::random::{Purpose, Stream};
 
 /// Whether images are mirrored left to right.

@@ -45,7 +45,7 @@ mod random;
 mod resample;
 mod split;
 
-pub use augment::{Augmentation, Flip};
+pub use augment::{Augmentation, Crop, Flip, Key, PhotoAugmentation};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use hub::download;

@@ -1,6 +1,6 @@
 //! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
 
-use crate::resample::{self, Interpolation};
+use crate::resample::{self, Columns, Interpolation};
 use crate::{Normalisation, Picture};
 
 /// The steps between a decoded picture and a network's input, as torchvision and timm evaluate with.
@@ -57,7 +57,7 @@ impl Preprocess {
             &resample::whole(from),
             from,
             to,
-            &window,
+            (&window, Columns::Forward),
             self.interpolation,
         );
 
@@ -76,7 +76,7 @@ impl Preprocess {
 }
 
 /// The size with `shorter` as its shorter side and, rounded down, the same shape.
-fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
+pub(crate) fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
     let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
     if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
 }

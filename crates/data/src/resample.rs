@@ -85,6 +85,14 @@ impl Taps {
         taps
     }
 
+    /// Puts the output pixels in the opposite order.
+    fn reverse(&mut self) {
+        self.firsts.reverse();
+        self.counts.reverse();
+        let (most, pixels) = (self.most, self.firsts.len());
+        self.weights = (0..pixels).rev().flat_map(|i| &self.weights[i * most..][..most]).copied().collect();
+    }
+
     /// The weights of output pixel `i`.
     #[inline(always)]
     fn weights(&self, i: usize) -> &[i32] {
@@ -149,7 +157,8 @@ pub fn resize(picture: &Picture, to: (usize, usize), interpolation: Interpolatio
     let from = (picture.width, picture.height);
     assert!(to.0 > 0 && to.1 > 0, "{} x {} pixels are no picture", to.0, to.1);
     picture.check();
-    let pixels = resize_window(&picture.pixels, &whole(from), from, to, &whole(to), interpolation);
+    let pixels =
+        resize_window(&picture.pixels, &whole(from), from, to, (&whole(to), Columns::Forward), interpolation);
     Picture { width: to.0, height: to.1, pixels }
 }
 
@@ -167,7 +176,7 @@ pub(crate) fn resize_window(
     part: &Window,
     from: (usize, usize),
     to: (usize, usize),
-    window: &Window,
+    (window, direction): (&Window, Columns),
     interpolation: Interpolation,
 ) -> Vec<u8> {
     debug_assert!(pixels.len() == 3 * part.0.len() * part.1.len());
@@ -175,6 +184,9 @@ pub(crate) fn resize_window(
     let mut columns = Taps::new(from.0, to.0, &window.0, interpolation);
     let mut rows = Taps::new(from.1, to.1, &window.1, interpolation);
     columns.firsts.iter_mut().for_each(|first| *first -= part.0.start);
+    if direction == Columns::Mirrored {
+        columns.reverse();
+    }
     // The input rows that any wanted output row looks at.
     let used = needed(from, to, window, interpolation).1;
     rows.firsts.iter_mut().for_each(|first| *first -= used.start);
@@ -258,6 +270,14 @@ fn blend_rows(rows: &[u8], narrow: usize, weights: &[i32], out: &mut [u8]) {
         let terms = weights.iter().enumerate().map(|(j, w)| i32::from(rows[j * narrow + tail + l]) * w);
         *out = to_byte(HALF + terms.sum::<i32>());
     }
+}
+
+/// In which direction the columns of a result are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Columns {
+    Forward,
+    /// The result is a mirror image.
+    Mirrored,
 }
 
 /// One half, so that the shift rounds.
@@ -347,14 +367,39 @@ mod tests {
                 let window = (3..9, 2..7);
                 let expected: Vec<u8> =
                     (2..7).flat_map(|y| &all[3 * (y * to.0 + 3)..3 * (y * to.0 + 9)]).copied().collect();
-                assert_eq!(resize_window(&pixels, &whole(from), from, to, &window, interpolation), expected);
+                assert_eq!(
+                    resize_window(
+                        &pixels,
+                        &whole(from),
+                        from,
+                        to,
+                        (&window, Columns::Forward),
+                        interpolation
+                    ),
+                    expected
+                );
+
+                // Mirrored, each row is the other way round.
+                let mut mirrored = expected.clone();
+                for row in mirrored.chunks_exact_mut(18) {
+                    row.reverse();
+                    row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
+                }
+                let direction = (&window, Columns::Mirrored);
+                assert_eq!(
+                    resize_window(&pixels, &whole(from), from, to, direction, interpolation),
+                    mirrored
+                );
 
                 // It needs no more than its part of the input.
                 let part = needed(from, to, &window, interpolation);
                 assert!(part.0.len() < 31 && part.1.len() < 17);
                 let row = |y: usize| &pixels[3 * (31 * y + part.0.start)..3 * (31 * y + part.0.end)];
                 let cut: Vec<u8> = part.1.clone().flat_map(row).copied().collect();
-                assert_eq!(resize_window(&cut, &part, from, to, &window, interpolation), expected);
+                assert_eq!(
+                    resize_window(&cut, &part, from, to, (&window, Columns::Forward), interpolation),
+                    expected
+                );
             }
         }
     }

@@ -1,0 +1,117 @@
+//! Which part of a photograph a training step sees, and at which size.
+
+use std::ops::RangeInclusive;
+
+use crate::Error;
+use crate::jpeg::Window;
+use crate::random::Stream;
+
+/// How a square is cut from a photograph.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Crop {
+    /// A part of random area and shape, brought to the square's size: the augmentation of Inception, and since
+    /// then of nearly every checkpoint for ImageNet. Ten parts are drawn until one lies within the photograph;
+    /// failing that it is the largest one in its middle with a shape allowed.
+    RandomResized {
+        /// The part's area as a fraction of the photograph's, uniform.
+        area: RangeInclusive<f64>,
+        /// Width over height of the part, log-uniform.
+        ratio: RangeInclusive<f64>,
+    },
+    /// The photograph resized so that its shorter side has a random number of pixels, uniform, and from it a
+    /// square at a random place: the papers' scale augmentation (He et al. 2016, after Simonyan and Zisserman).
+    RandomScale {
+        /// The shorter side's length in pixels.
+        shorter: RangeInclusive<usize>,
+    },
+}
+
+impl Crop {
+    /// Areas from 8 % on, shapes from 3:4 to 4:3.
+    pub const INCEPTION: Self = Self::RandomResized { area: 0.08..=1.0, ratio: 3.0 / 4.0..=4.0 / 3.0 };
+    /// Shorter sides from 256 to 480 pixels.
+    pub const PAPER: Self = Self::RandomScale { shorter: 256..=480 };
+
+    /// Checks that there is something to draw for squares of `side` pixels.
+    pub(super) fn check(&self, side: usize) -> Result<(), Error> {
+        let fits = match self {
+            Crop::RandomResized { area, ratio } => {
+                let positive = |range: &RangeInclusive<f64>| {
+                    *range.start() > 0.0 && range.start() <= range.end() && range.end().is_finite()
+                };
+                positive(area) && *area.end() <= 1.0 && positive(ratio)
+            }
+            Crop::RandomScale { shorter } => {
+                side <= *shorter.start() && shorter.start() <= shorter.end() && *shorter.end() <= 1 << 16
+            }
+        };
+        if fits && side > 0 {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "no square of {side} pixels can be drawn by {self:?}: areas must lie in (0, 1], ratios be positive, shorter \
+             sides be at least the square's and at most 65536, and no range may be empty"
+        )))
+    }
+
+    /// What is cut from a photograph of `size`.
+    pub(super) fn draw(&self, size: (usize, usize), side: usize, stream: &mut Stream) -> Cut {
+        match self {
+            Crop::RandomResized { area, ratio } => {
+                let part = random_part(size, area, ratio, stream);
+                Cut { part, to: (side, side), window: (0..side, 0..side) }
+            }
+            Crop::RandomScale { shorter } => {
+                let shorter = shorter.start() + stream.below(shorter.end() - shorter.start() + 1);
+                let to = crate::preprocess::resized(size, shorter);
+                let mut place = |length: usize| {
+                    let start = stream.below(length - side + 1);
+                    start..start + side
+                };
+                let window = (place(to.0), place(to.1));
+                Cut { part: (0..size.0, 0..size.1), to, window }
+            }
+        }
+    }
+}
+
+/// A part of a photograph, the size that it is brought to, and what of that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) part: Window,
+    pub(super) to: (usize, usize),
+    pub(super) window: Window,
+}
+
+fn random_part(
+    (width, height): (usize, usize),
+    area: &RangeInclusive<f64>,
+    ratio: &RangeInclusive<f64>,
+    stream: &mut Stream,
+) -> Window {
+    let whole = (width * height) as f64;
+    let (narrowest, widest) = (ratio.start().ln(), ratio.end().ln());
+    for _ in 0..10 {
+        let area = whole * stream.between_f64(*area.start(), *area.end());
+        let ratio = stream.between_f64(narrowest, widest).exp();
+        let part = (
+            (area * ratio).sqrt().round_ties_even() as usize,
+            (area / ratio).sqrt().round_ties_even() as usize,
+        );
+        if (1..=width).contains(&part.0) && (1..=height).contains(&part.1) {
+            let (left, top) = (stream.below(width - part.0 + 1), stream.below(height - part.1 + 1));
+            return (left..left + part.0, top..top + part.1);
+        }
+    }
+    let shape = width as f64 / height as f64;
+    let part = if shape < *ratio.start() {
+        (width, (width as f64 / ratio.start()).round_ties_even() as usize)
+    } else if shape > *ratio.end() {
+        ((height as f64 * ratio.end()).round_ties_even() as usize, height)
+    } else {
+        (width, height)
+    };
+    let part = (part.0.clamp(1, width), part.1.clamp(1, height));
+    let (left, top) = ((width - part.0) / 2, (height - part.1) / 2);
+    (left..left + part.0, top..top + part.1)
+}
