@@ -4,7 +4,8 @@
 
 FOLDER holds JPEG files or folders of them. From files in memory to normalised numbers: decode, random resized crop 224,
 flip, normalise, in one process and one thread, with Pillow and with torchvision.io and the v2 transforms on tensors.
-Prints the median and the best of some passes. Needs torch, torchvision and Pillow.
+Seconds are
+those spent on a core; prints the median and the best of some passes. Needs torch, torchvision and Pillow.
 """
 
 import io
@@ -53,10 +54,10 @@ def main():
 def report(what, inputs, step):
     rates = []
     for _ in range(PASSES):
-        start = time.perf_counter()
+        start = time.process_time()
         for data in inputs:
             step(data)
-        rates.append(len(inputs) / (time.perf_counter() - start))
+        rates.append(len(inputs) / (time.process_time() - start))
     print(f"{what}: median {statistics.median(rates):.0f} a second, best {max(rates):.0f}", flush=True)
 
 

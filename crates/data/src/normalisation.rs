@@ -1,6 +1,7 @@
 //! From bytes to the numbers that a network sees: `(byte / 255 - mean) / std`, channel by channel.
 
 use crate::Error;
+use crate::jpeg::Pixel;
 
 /// Mean and standard deviation of each channel (red, green, blue), in units of `byte / 255`.
 ///
@@ -68,10 +69,10 @@ impl Normalisation {
         (f32::from(byte) / 255.0 - self.mean[channel]) / self.std[channel]
     }
 
-    /// Appends interleaved RGB to `out` plane by plane.
-    pub(crate) fn append_planes(&self, pixels: &[u8], out: &mut Vec<f32>) {
+    /// Appends pixels to `out` plane by plane.
+    pub(crate) fn append_planes(&self, pixels: &[Pixel], out: &mut Vec<f32>) {
         for (c, table) in self.tables().iter().enumerate() {
-            out.extend(pixels.chunks_exact(3).map(|pixel| table[usize::from(pixel[c])]));
+            out.extend(pixels.iter().map(|pixel| table[usize::from(pixel[c])]));
         }
     }
 

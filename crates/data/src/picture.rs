@@ -13,7 +13,7 @@ use std::path::Path;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata};
 
 use crate::Error;
-use crate::jpeg::{self, Jpeg};
+use crate::jpeg::{self, Jpeg, Pixel};
 use orientation::Orientation;
 
 /// The most pixels a picture may have: a hundred million, 300 MB of RGB.
@@ -194,19 +194,24 @@ impl<'a> Encoded<'a> {
                 "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
             )));
         }
-        let window = self.orientation.stored(&(columns.clone(), rows.clone()), self.size);
+        let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
+        Picture::new(columns.len(), rows.len(), pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect())
+    }
+
+    /// The pixels in `window`, which must not be empty and must lie within the picture.
+    pub(crate) fn decode_pixels(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
+        let window = self.orientation.stored(window, self.size);
         let own = self.jpeg.as_ref().and_then(|jpeg| jpeg.decode(&window).ok());
         let stored = match own {
             Some(pixels) => pixels,
             // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
             None => guarded(&self.name, || self.decode_elsewhere(&window))?,
         };
-        let pixels = self.orientation.upright(stored, (window.0.len(), window.1.len()));
-        Picture::new(columns.len(), rows.len(), pixels)
+        Ok(self.orientation.upright(stored, (window.0.len(), window.1.len())))
     }
 
     /// The stored pixels in `window`, by the image crate.
-    fn decode_elsewhere(&self, (columns, rows): &jpeg::Window) -> Result<Vec<u8>, Error> {
+    fn decode_elsewhere(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
         let (width, height) = self.size;
         let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
         let decoder = decoder(self.bytes, &self.name, most)?;
@@ -222,12 +227,18 @@ impl<'a> Encoded<'a> {
         if pixels.len() != 3 * width * height {
             return Err(Error::bad_file(&*self.name, "its pixels are not as many as its header says", MEND));
         }
-        if (columns.len(), rows.len()) == self.size {
-            return Ok(pixels);
-        }
-        let row = |y: usize| &pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
-        Ok(rows.clone().flat_map(row).copied().collect())
+        Ok(cut(&pixels, width, window))
     }
+}
+
+/// The part in `window` of interleaved RGB of that width.
+pub(crate) fn cut(pixels: &[u8], width: usize, (columns, rows): &jpeg::Window) -> Vec<Pixel> {
+    let mut out = Vec::with_capacity(columns.len() * rows.len());
+    for y in rows.clone() {
+        let row = &pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
+        out.extend(row.as_chunks::<3>().0.iter().map(|&[r, g, b]| [r, g, b, 0]));
+    }
+    out
 }
 
 /// Turns a panic of a decoder on corrupt data, should there be one, into an error.

@@ -1,5 +1,6 @@
 //! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
 
+use crate::picture::cut;
 use crate::resample::{self, Columns, Interpolation};
 use crate::{Normalisation, Picture};
 
@@ -52,9 +53,10 @@ impl Preprocess {
         let to = resized(from, self.resize.max(1));
         let (x, y) = (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop));
         let window = (x.start..x.start + x.count, y.start..y.start + y.count);
+        let part = resample::needed(from, to, &window, self.interpolation);
         let cut = resample::resize_window(
-            &picture.pixels,
-            &resample::whole(from),
+            &cut(&picture.pixels, from.0, &part),
+            &part,
             from,
             to,
             (&window, Columns::Forward),
@@ -64,9 +66,9 @@ impl Preprocess {
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
         for (c, table) in self.normalisation.tables().iter().enumerate() {
             out.extend(std::iter::repeat_n(table[0], y.before * self.crop));
-            for row in cut.chunks_exact(3 * x.count.max(1)) {
+            for row in cut.chunks_exact(x.count.max(1)) {
                 out.extend(std::iter::repeat_n(table[0], x.before));
-                out.extend(row[c..].iter().step_by(3).map(|&byte| table[usize::from(byte)]));
+                out.extend(row.iter().map(|pixel| table[usize::from(pixel[c])]));
                 out.extend(std::iter::repeat_n(table[0], self.crop - x.before - x.count));
             }
             out.resize((c + 1) * self.crop * self.crop, table[0]);

@@ -11,7 +11,8 @@ use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
 use crate::Picture;
-use crate::jpeg::Window;
+use crate::jpeg::{Pixel, Window};
+use crate::picture::cut;
 
 /// The filter that resizing weights pixels with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,8 +158,10 @@ pub fn resize(picture: &Picture, to: (usize, usize), interpolation: Interpolatio
     let from = (picture.width, picture.height);
     assert!(to.0 > 0 && to.1 > 0, "{} x {} pixels are no picture", to.0, to.1);
     picture.check();
+    let pixels = cut(&picture.pixels, from.0, &whole(from));
     let pixels =
-        resize_window(&picture.pixels, &whole(from), from, to, (&whole(to), Columns::Forward), interpolation);
+        resize_window(&pixels, &whole(from), from, to, (&whole(to), Columns::Forward), interpolation);
+    let pixels = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
     Picture { width: to.0, height: to.1, pixels }
 }
 
@@ -169,17 +172,17 @@ pub(crate) fn whole((width, height): (usize, usize)) -> Window {
 
 /// The columns and rows in `window` of a picture brought from size `from` to size `to`.
 ///
-/// `pixels`, interleaved RGB, are those of the picture in `part`, which must cover what [`needed`] says; no side may be
+/// `pixels` are those of the picture in `part`, which must cover what [`needed`] says; no side may be
 /// 0. Memory follows the window and the part, not the whole result.
 pub(crate) fn resize_window(
-    pixels: &[u8],
+    pixels: &[Pixel],
     part: &Window,
     from: (usize, usize),
     to: (usize, usize),
     (window, direction): (&Window, Columns),
     interpolation: Interpolation,
-) -> Vec<u8> {
-    debug_assert!(pixels.len() == 3 * part.0.len() * part.1.len());
+) -> Vec<Pixel> {
+    debug_assert!(pixels.len() == part.0.len() * part.1.len());
     debug_assert!(window.0.end <= to.0 && window.1.end <= to.1);
     let mut columns = Taps::new(from.0, to.0, &window.0, interpolation);
     let mut rows = Taps::new(from.1, to.1, &window.1, interpolation);
@@ -190,41 +193,41 @@ pub(crate) fn resize_window(
     // The input rows that any wanted output row looks at.
     let used = needed(from, to, window, interpolation).1;
     rows.firsts.iter_mut().for_each(|first| *first -= used.start);
-    let stride = 3 * part.0.len();
-    let pixels = &pixels[stride * (used.start - part.1.start)..][..stride * used.len()];
-    dispatch(Isa::best(), Resize { pixels, stride, columns: &columns, rows: &rows })
+    let width = part.0.len();
+    let pixels = &pixels[width * (used.start - part.1.start)..][..width * used.len()];
+    dispatch(Isa::best(), Resize { pixels, width, columns: &columns, rows: &rows })
 }
 
 struct Resize<'a> {
-    pixels: &'a [u8],
-    /// Bytes in a row of `pixels`.
-    stride: usize,
+    pixels: &'a [Pixel],
+    /// Pixels in a row of `pixels`.
+    width: usize,
     columns: &'a Taps,
     rows: &'a Taps,
 }
 
 impl Kernel for Resize<'_> {
-    type Output = Vec<u8>;
+    type Output = Vec<Pixel>;
 
     // A kernel for the sake of its loops, which the compiler turns into vectors.
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Vec<u8> {
-        let narrow = 3 * self.columns.firsts.len();
+    fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
+        let narrow = self.columns.firsts.len();
         if narrow == 0 || self.rows.firsts.is_empty() {
             return Vec::new();
         }
-        // Three channels are read and written as four; the fourth is the next pixel's and doesn't count.
-        let count = self.pixels.len() / self.stride;
-        let mut between = vec![0; narrow * count + 1];
-        let mut line = vec![0; self.stride + 1];
-        for (row, out) in self.pixels.chunks_exact(self.stride).zip((0..).map(|row| row * narrow)) {
-            line[..self.stride].copy_from_slice(row);
-            shrink_row(&line, self.columns, &mut between[out..out + narrow + 1]);
+        let mut between = vec![[0; 4]; narrow * (self.pixels.len() / self.width)];
+        let mut sums = vec![[0; 4]; narrow];
+        for (row, out) in self.pixels.chunks_exact(self.width).zip(between.chunks_exact_mut(narrow)) {
+            blend_columns(row, self.columns, &mut sums);
+            for (byte, sum) in out.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+                *byte = to_byte(*sum);
+            }
         }
-        let mut out = vec![0; narrow * self.rows.firsts.len()];
+        let mut out = vec![[0; 4]; narrow * self.rows.firsts.len()];
         for (i, out) in out.chunks_exact_mut(narrow).enumerate() {
             let rows = &between[narrow * self.rows.firsts[i]..];
-            blend_rows(rows, narrow, self.rows.weights(i), out);
+            blend_rows(rows.as_flattened(), self.rows.weights(i), out.as_flattened_mut());
         }
         out
     }
@@ -232,32 +235,31 @@ impl Kernel for Resize<'_> {
 
 /// One row through the taps of its columns.
 #[inline(always)]
-fn shrink_row(line: &[u8], taps: &Taps, out: &mut [u8]) {
-    for (i, &first) in taps.firsts.iter().enumerate() {
-        let mut sums = [HALF; 4];
+fn blend_columns(row: &[Pixel], taps: &Taps, out: &mut [[i32; 4]]) {
+    for (i, out) in out.iter_mut().enumerate() {
         let weights = taps.weights(i);
-        let inputs = &line[3 * first..][..3 * weights.len() + 1];
-        for (j, &weight) in weights.iter().enumerate() {
-            let four: [u8; 4] = [inputs[3 * j], inputs[3 * j + 1], inputs[3 * j + 2], inputs[3 * j + 3]];
+        let mut sums = [HALF; 4];
+        for (pixel, &weight) in row[taps.firsts[i]..][..weights.len()].iter().zip(weights) {
             for c in 0..4 {
-                sums[c] += i32::from(four[c]) * weight;
+                sums[c] += i32::from(pixel[c]) * weight;
             }
         }
-        out[3 * i..3 * i + 4].copy_from_slice(&sums.map(to_byte));
+        *out = sums;
     }
 }
 
-/// The sum of `weights.len()` rows, the first `narrow` bytes apart.
+/// The sum of `weights.len()` rows as long as `out`.
 #[inline(always)]
-fn blend_rows(rows: &[u8], narrow: usize, weights: &[i32], out: &mut [u8]) {
+fn blend_rows(rows: &[u8], weights: &[i32], out: &mut [u8]) {
     /// Sums that stay in registers.
     const LANES: usize = 32;
+    let length = out.len();
     let (blocks, rest) = out.as_chunks_mut::<LANES>();
     let tail = blocks.len() * LANES;
     for (block, out) in blocks.iter_mut().enumerate() {
         let mut sums = [HALF; LANES];
         for (j, &weight) in weights.iter().enumerate() {
-            let bytes = &rows[j * narrow + block * LANES..][..LANES];
+            let bytes = &rows[j * length + block * LANES..][..LANES];
             for l in 0..LANES {
                 sums[l] += i32::from(bytes[l]) * weight;
             }
@@ -267,7 +269,7 @@ fn blend_rows(rows: &[u8], narrow: usize, weights: &[i32], out: &mut [u8]) {
         }
     }
     for (l, out) in rest.iter_mut().enumerate() {
-        let terms = weights.iter().enumerate().map(|(j, w)| i32::from(rows[j * narrow + tail + l]) * w);
+        let terms = weights.iter().enumerate().map(|(j, w)| i32::from(rows[j * length + tail + l]) * w);
         *out = to_byte(HALF + terms.sum::<i32>());
     }
 }
@@ -360,45 +362,29 @@ mod tests {
     #[test]
     fn a_window_is_that_part_of_the_whole() {
         let from = (31, 17);
-        let pixels: Vec<u8> = (0..31 * 17 * 3).map(|i| (i * i * 31 % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..31 * 17 * 3).map(|i| (i * i * 31 % 251) as u8).collect();
+        let pixels = cut(&bytes, 31, &whole(from));
         for to in [(12, 9), (50, 40)] {
             for interpolation in BOTH {
-                let all = all(&pixels, from, to, interpolation);
+                let all = all(&bytes, from, to, interpolation);
                 let window = (3..9, 2..7);
-                let expected: Vec<u8> =
-                    (2..7).flat_map(|y| &all[3 * (y * to.0 + 3)..3 * (y * to.0 + 9)]).copied().collect();
-                assert_eq!(
-                    resize_window(
-                        &pixels,
-                        &whole(from),
-                        from,
-                        to,
-                        (&window, Columns::Forward),
-                        interpolation
-                    ),
-                    expected
-                );
-
-                // Mirrored, each row is the other way round.
-                let mut mirrored = expected.clone();
-                for row in mirrored.chunks_exact_mut(18) {
-                    row.reverse();
-                    row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
-                }
-                let direction = (&window, Columns::Mirrored);
-                assert_eq!(
-                    resize_window(&pixels, &whole(from), from, to, direction, interpolation),
-                    mirrored
-                );
+                let expected = cut(&all, to.0, &window);
+                let forward = (&window, Columns::Forward);
+                assert_eq!(resize_window(&pixels, &whole(from), from, to, forward, interpolation), expected);
 
                 // It needs no more than its part of the input.
                 let part = needed(from, to, &window, interpolation);
                 assert!(part.0.len() < 31 && part.1.len() < 17);
-                let row = |y: usize| &pixels[3 * (31 * y + part.0.start)..3 * (31 * y + part.0.end)];
-                let cut: Vec<u8> = part.1.clone().flat_map(row).copied().collect();
+                let few = cut(&bytes, 31, &part);
+                assert_eq!(resize_window(&few, &part, from, to, forward, interpolation), expected);
+
+                // Mirrored, each row is the other way round.
+                let mut mirrored = expected;
+                mirrored.chunks_exact_mut(6).for_each(<[Pixel]>::reverse);
+                let direction = (&window, Columns::Mirrored);
                 assert_eq!(
-                    resize_window(&cut, &part, from, to, (&window, Columns::Forward), interpolation),
-                    expected
+                    resize_window(&pixels, &whole(from), from, to, direction, interpolation),
+                    mirrored
                 );
             }
         }

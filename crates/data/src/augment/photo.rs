@@ -93,9 +93,10 @@ impl PhotoAugmentation {
         let from = (columns.len(), rows.len());
         let needed = resample::needed(from, cut.to, &cut.window, self.interpolation);
         let shifted = |range: &std::ops::Range<usize>, by: usize| range.start + by..range.end + by;
-        let part = photo.decode_window(shifted(&needed.0, columns.start), shifted(&needed.1, rows.start))?;
+        let part =
+            photo.decode_pixels(&(shifted(&needed.0, columns.start), shifted(&needed.1, rows.start)))?;
         let pixels = resample::resize_window(
-            &part.pixels,
+            &part,
             &needed,
             from,
             cut.to,

@@ -8,12 +8,12 @@ use std::ops::Range;
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
-use super::Window;
 use super::headers::{Colour, Component, Frame};
 use super::planes::Plane;
+use super::{Pixel, Window};
 
-/// The pixels in `window`, interleaved RGB.
-pub(super) fn rgb(frame: &Frame, planes: &[Plane], window: &Window) -> Vec<u8> {
+/// The pixels in `window`.
+pub(super) fn rgb(frame: &Frame, planes: &[Plane], window: &Window) -> Vec<Pixel> {
     dispatch(Isa::best(), Convert { frame, planes, window })
 }
 
@@ -24,17 +24,17 @@ struct Convert<'a> {
 }
 
 impl Kernel for Convert<'_> {
-    type Output = Vec<u8>;
+    type Output = Vec<Pixel>;
 
     // A kernel for the sake of its loops, which the compiler turns into vectors.
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Vec<u8> {
+    fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
         let Self { frame, planes, window } = self;
         let width = window.0.len();
-        let mut out = vec![0; 3 * width * window.1.len()];
+        let mut out = vec![[0; 4]; width * window.1.len()];
         let mut rows: Vec<Row> =
             frame.components.iter().map(|component| Row::new(frame, component, &window.0)).collect();
-        for (y, out) in window.1.clone().zip(out.chunks_exact_mut(3 * width)) {
+        for (y, out) in window.1.clone().zip(out.chunks_exact_mut(width)) {
             for (row, plane) in rows.iter_mut().zip(planes) {
                 row.fill(plane, y);
             }
@@ -50,7 +50,7 @@ impl Kernel for Convert<'_> {
                 }
                 (Colour::Ycck, [y, cb, cr, k]) => {
                     from_ycbcr(out, y.samples(), cb.samples(), cr.samples());
-                    out.iter_mut().for_each(|byte| *byte = 255 - *byte);
+                    out.iter_mut().for_each(|[r, g, b, _]| (*r, *g, *b) = (255 - *r, 255 - *g, 255 - *b));
                     darken(out, k.samples());
                 }
                 (colour, rows) => unreachable!("{} components of {colour:?}", rows.len()),
@@ -187,9 +187,9 @@ fn further(plane: &Plane, y: usize) -> &[u8] {
 }
 
 #[inline(always)]
-fn interleave(out: &mut [u8], [r, g, b]: [&[u8]; 3]) {
-    for (((pixel, r), g), b) in out.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
-        (pixel[0], pixel[1], pixel[2]) = (*r, *g, *b);
+fn interleave(out: &mut [Pixel], [r, g, b]: [&[u8]; 3]) {
+    for (((pixel, r), g), b) in out.iter_mut().zip(r).zip(g).zip(b) {
+        *pixel = [*r, *g, *b, 0];
     }
 }
 
@@ -200,27 +200,24 @@ const fn fixed(x: f64) -> i32 {
 
 /// The matrix of JFIF (ITU-R BT.601 at full range).
 #[inline(always)]
-fn from_ycbcr(out: &mut [u8], y: &[u8], cb: &[u8], cr: &[u8]) {
+fn from_ycbcr(out: &mut [Pixel], y: &[u8], cb: &[u8], cr: &[u8]) {
     const HALF: i32 = 1 << 15;
-    let count = y.len();
-    let (out, cb, cr) = (&mut out[..3 * count], &cb[..count], &cr[..count]);
-    for i in 0..count {
-        let (y, cb, cr) = (i32::from(y[i]), i32::from(cb[i]) - 128, i32::from(cr[i]) - 128);
-        let red = y + ((fixed(1.402) * cr + HALF) >> 16);
-        let green = y + ((HALF - fixed(0.34414) * cb - fixed(0.71414) * cr) >> 16);
-        let blue = y + ((fixed(1.772) * cb + HALF) >> 16);
-        out[3 * i] = red.clamp(0, 255) as u8;
-        out[3 * i + 1] = green.clamp(0, 255) as u8;
-        out[3 * i + 2] = blue.clamp(0, 255) as u8;
+    for (((pixel, y), cb), cr) in out.iter_mut().zip(y).zip(cb).zip(cr) {
+        let (y, cb, cr) = (i32::from(*y), i32::from(*cb) - 128, i32::from(*cr) - 128);
+        let red = (y + ((fixed(1.402) * cr + HALF) >> 16)).clamp(0, 255);
+        let green = (y + ((HALF - fixed(0.34414) * cb - fixed(0.71414) * cr) >> 16)).clamp(0, 255);
+        let blue = (y + ((fixed(1.772) * cb + HALF) >> 16)).clamp(0, 255);
+        // As one number of 32 bits, which is a lane of a vector.
+        *pixel = (red | green << 8 | blue << 16).to_le_bytes();
     }
 }
 
 /// RGB from inverted CMY and inverted black, as Adobe writes them and Pillow converts.
 #[inline(always)]
-fn darken(out: &mut [u8], black: &[u8]) {
-    for (pixel, &black) in out.chunks_exact_mut(3).zip(black) {
+fn darken(out: &mut [Pixel], black: &[u8]) {
+    for (pixel, &black) in out.iter_mut().zip(black) {
         let black = u32::from(black);
-        for byte in pixel {
+        for byte in &mut pixel[..3] {
             let product = (255 - u32::from(*byte)) * black + 128;
             *byte = black.saturating_sub(((product >> 8) + product) >> 8) as u8;
         }

@@ -141,7 +141,7 @@ fn extend(bits: u32, size: u32) -> i32 {
 }
 
 /// Bits of one stretch of entropy-coded data, its stuffing taken out. Behind the end are zeros.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// The byte after the last one that is wholly in `window`.

@@ -65,7 +65,7 @@ pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize) {
         }
     }
     let columns = transposed(&columns);
-    let mut rows = [0i32; 64];
+    let mut bytes = [0u8; 64];
     for r in 0..8 {
         let x = eight([
             Wrapping(columns[r]),
@@ -78,14 +78,11 @@ pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize) {
             Wrapping(columns[56 + r]),
         ]);
         for c in 0..8 {
-            rows[8 * c + r] = (((x[c] + Wrapping(1 << 17)).0 >> 18) + 128).clamp(0, 255);
+            bytes[8 * c + r] = (((x[c] + Wrapping(1 << 17)).0 >> 18) + 128).clamp(0, 255) as u8;
         }
     }
-    let rows = transposed(&rows);
-    for (row, line) in rows.chunks_exact(8).zip(out.chunks_mut(stride)) {
-        for (byte, &value) in line[..8].iter_mut().zip(row) {
-            *byte = value as u8;
-        }
+    for (row, line) in transposed_bytes(&bytes).into_iter().zip(out.chunks_mut(stride)) {
+        line[..8].copy_from_slice(&row.to_le_bytes());
     }
 }
 
@@ -98,6 +95,34 @@ fn transposed(block: &[i32; 64]) -> [i32; 64] {
         }
     }
     out
+}
+
+/// The columns of an 8 x 8 square as numbers of eight bytes: exchanges halves, then quarters, then eighths.
+#[inline(always)]
+fn transposed_bytes(square: &[u8; 64]) -> [u64; 8] {
+    let (rows, _) = square.as_chunks::<8>();
+    let mut x = [0; 8];
+    for r in 0..8 {
+        x[r] = u64::from_le_bytes(rows[r]);
+    }
+    for i in [0, 1, 2, 3] {
+        exchange(&mut x, i, i + 4, 32, 0x0000_0000_ffff_ffff);
+    }
+    for i in [0, 1, 4, 5] {
+        exchange(&mut x, i, i + 2, 16, 0x0000_ffff_0000_ffff);
+    }
+    for i in [0, 2, 4, 6] {
+        exchange(&mut x, i, i + 1, 8, 0x00ff_00ff_00ff_00ff);
+    }
+    x
+}
+
+/// Exchanges the upper parts of `x[i]` with the lower ones of `x[j]`.
+#[inline(always)]
+fn exchange(x: &mut [u64; 8], i: usize, j: usize, shift: u32, lower: u64) {
+    let differing = ((x[i] >> shift) ^ x[j]) & lower;
+    x[i] ^= differing << shift;
+    x[j] ^= differing;
 }
 
 /// [`inverse`] of a block whose only coefficient that is not zero is its first, `dc`.

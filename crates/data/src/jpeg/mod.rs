@@ -22,6 +22,9 @@ use headers::{Coding, Headers};
 /// Columns and rows of a picture.
 pub(crate) type Window = (Range<usize>, Range<usize>);
 
+/// Red, green, blue and nothing: with four bytes a pixel is a number of 32 bits, which vectors hold.
+pub(crate) type Pixel = [u8; 4];
+
 /// The file is damaged, or not of the kind that is decoded here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
@@ -43,10 +46,10 @@ impl<'a> Jpeg<'a> {
         (self.headers.frame.width, self.headers.frame.height)
     }
 
-    /// The pixels in `window`, interleaved RGB; it must not be empty and must lie within the picture.
+    /// The pixels in `window`; it must not be empty and must lie within the picture.
     ///
     /// They are the same as those of the whole picture there.
-    pub(crate) fn decode(&self, window: &Window) -> Result<Vec<u8>, Damaged> {
+    pub(crate) fn decode(&self, window: &Window) -> Result<Vec<Pixel>, Damaged> {
         let planes = match self.headers.coding() {
             Coding::OneScan => scan::planes(&self.headers, window)?,
             Coding::SeveralScans => coefficients::planes(&self.headers, window)?,

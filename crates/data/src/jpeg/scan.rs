@@ -190,7 +190,9 @@ impl Kernel for Units<'_, '_, '_> {
 
 /// Reads a block into zeros, dequantised, in natural order; gives the place of its last coefficient in the file's.
 #[inline(never)]
-fn read(part: &mut Part<'_>, bits: &mut Bits<'_>, block: &mut [i32; 64]) -> Result<usize, Damaged> {
+fn read(part: &mut Part<'_>, source: &mut Bits<'_>, block: &mut [i32; 64]) -> Result<usize, Damaged> {
+    // A copy stays in registers.
+    let bits = &mut source.clone();
     let (_, difference) = part.dc.next(bits)?;
     part.previous = part.previous.wrapping_add(difference);
     block[0] = i32::from(part.previous as i16) * part.quantisation[0];
@@ -212,12 +214,14 @@ fn read(part: &mut Part<'_>, bits: &mut Bits<'_>, block: &mut [i32; 64]) -> Resu
         last = place;
         place += 1;
     }
+    *source = bits.clone();
     Ok(last)
 }
 
 /// [`read`] without a block.
 #[inline(never)]
-fn skip(part: &mut Part<'_>, bits: &mut Bits<'_>) -> Result<(), Damaged> {
+fn skip(part: &mut Part<'_>, source: &mut Bits<'_>) -> Result<(), Damaged> {
+    let bits = &mut source.clone();
     let (_, difference) = part.dc.next(bits)?;
     part.previous = part.previous.wrapping_add(difference);
     let mut place = 1;
@@ -228,6 +232,7 @@ fn skip(part: &mut Part<'_>, bits: &mut Bits<'_>) -> Result<(), Damaged> {
         }
         place += run + 1;
     }
+    *source = bits.clone();
     Ok(())
 }
 

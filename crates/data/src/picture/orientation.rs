@@ -2,7 +2,7 @@
 
 use image::metadata;
 
-use crate::jpeg::Window;
+use crate::jpeg::{Pixel, Window};
 
 /// First perhaps exchanges rows and columns, then perhaps counts either from the other end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,8 @@ impl Orientation {
         )
     }
 
-    /// Turns stored `pixels` of `size`, interleaved RGB, upright.
-    pub(super) fn upright(self, pixels: Vec<u8>, size: (usize, usize)) -> Vec<u8> {
+    /// Turns stored `pixels` of `size` upright.
+    pub(super) fn upright(self, pixels: Vec<Pixel>, size: (usize, usize)) -> Vec<Pixel> {
         if self == Self::default() {
             return pixels;
         }
@@ -56,7 +56,7 @@ impl Orientation {
                 let (x, y) = if self.exchanged { (y, x) } else { (x, y) };
                 let x = if self.from_right { size.0 - 1 - x } else { x };
                 let y = if self.from_bottom { size.1 - 1 - y } else { y };
-                out.extend_from_slice(&pixels[3 * (y * size.0 + x)..][..3]);
+                out.push(pixels[y * size.0 + x]);
             }
         }
         out
@@ -70,24 +70,25 @@ mod tests {
     #[test]
     fn turning_is_the_image_crates() {
         let size = (5, 3);
-        let pixels: Vec<u8> = (0..45).collect();
+        let bytes: Vec<u8> = (0..60).collect();
+        let pixels = bytes.as_chunks::<4>().0.to_vec();
         for exif in 1..=8 {
             let theirs = metadata::Orientation::from_exif(exif).unwrap();
             let ours = Orientation::from(theirs);
             let mut image =
-                image::DynamicImage::from(image::RgbImage::from_raw(5, 3, pixels.clone()).unwrap());
+                image::DynamicImage::from(image::RgbaImage::from_raw(5, 3, bytes.clone()).unwrap());
             image.apply_orientation(theirs);
             let upright = ours.upright(pixels.clone(), size);
             assert_eq!(ours.size(size), (image.width() as usize, image.height() as usize));
-            assert_eq!(upright, image.into_rgb8().into_raw(), "orientation {exif}");
+            assert_eq!(*upright.as_flattened(), image.into_rgba8().into_raw(), "orientation {exif}");
 
             // A window of the upright picture is that window of the stored one, turned.
             let (width, window) = (ours.size(size).0, (1..3, 0..2));
             let (columns, rows) = ours.stored(&window, size);
-            let part = |y: usize| pixels[3 * (5 * y + columns.start)..3 * (5 * y + columns.end)].to_vec();
+            let part = |y: usize| pixels[5 * y + columns.start..5 * y + columns.end].to_vec();
             let turned = ours.upright(rows.clone().flat_map(part).collect(), (columns.len(), rows.len()));
-            let expected: Vec<u8> =
-                (0..2).flat_map(|y| upright[3 * (y * width + 1)..3 * (y * width + 3)].to_vec()).collect();
+            let expected: Vec<Pixel> =
+                (0..2).flat_map(|y| upright[y * width + 1..y * width + 3].to_vec()).collect();
             assert_eq!(turned, expected, "orientation {exif}");
         }
     }
