@@ -45,7 +45,9 @@ mod random;
 mod resample;
 mod split;
 
-pub use augment::{Augmentation, Crop, Flip, Key, PhotoAugmentation};
+pub use augment::{
+    Augmentation, ColourJitter, Crop, Erasing, Filling, Flip, Key, Mix, PhotoAugmentation, Policy,
+};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use hub::download;

@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::Error;
+use super::Key;
 use crate::jpeg::Window;
-use crate::random::Stream;
+use crate::random::{Purpose, Stream};
+use crate::{Error, Interpolation, resample};
 
 /// How a square is cut from a photograph.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,22 @@ impl Crop {
         )))
     }
 
+    /// The columns and rows of a photograph of `size` (width, height) that are seen at `key` in a square of `side` pixels.
+    ///
+    /// # Panics
+    /// If a side is 0, or `side` exceeds the shorter side of a random scale.
+    pub fn part(&self, size: (usize, usize), side: usize, key: Key) -> Window {
+        let cut = self.draw(size, side, &mut key.stream(Purpose::PhotoCrop));
+        let (columns, rows) = resample::needed(
+            (cut.part.0.len(), cut.part.1.len()),
+            cut.to,
+            &cut.window,
+            Interpolation::Bilinear,
+        );
+        let (left, top) = (cut.part.0.start, cut.part.1.start);
+        (left + columns.start..left + columns.end, top + rows.start..top + rows.end)
+    }
+
     /// What is cut from a photograph of `size`.
     pub(super) fn draw(&self, size: (usize, usize), side: usize, stream: &mut Stream) -> Cut {
         match self {
@@ -89,29 +106,41 @@ fn random_part(
     ratio: &RangeInclusive<f64>,
     stream: &mut Stream,
 ) -> Window {
-    let whole = (width * height) as f64;
-    let (narrowest, widest) = (ratio.start().ln(), ratio.end().ln());
-    for _ in 0..10 {
-        let area = whole * stream.between_f64(*area.start(), *area.end());
-        let ratio = stream.between_f64(narrowest, widest).exp();
-        let part = (
-            (area * ratio).sqrt().round_ties_even() as usize,
-            (area / ratio).sqrt().round_ties_even() as usize,
-        );
-        if (1..=width).contains(&part.0) && (1..=height).contains(&part.1) {
-            let (left, top) = (stream.below(width - part.0 + 1), stream.below(height - part.1 + 1));
-            return (left..left + part.0, top..top + part.1);
-        }
+    let (narrowest, widest) = (*ratio.start(), *ratio.end());
+    if let Some(part) = tries((width, height), (*area.start(), *area.end()), (narrowest, widest), stream) {
+        return part;
     }
     let shape = width as f64 / height as f64;
-    let part = if shape < *ratio.start() {
-        (width, (width as f64 / ratio.start()).round_ties_even() as usize)
-    } else if shape > *ratio.end() {
-        ((height as f64 * ratio.end()).round_ties_even() as usize, height)
+    let rounded = |length: f64| length.round_ties_even() as usize;
+    let part = if shape < narrowest {
+        (width, rounded(width as f64 / narrowest))
+    } else if shape > widest {
+        (rounded(height as f64 * widest), height)
     } else {
         (width, height)
     };
     let part = (part.0.clamp(1, width), part.1.clamp(1, height));
     let (left, top) = ((width - part.0) / 2, (height - part.1) / 2);
     (left..left + part.0, top..top + part.1)
+}
+
+/// The first of ten rectangles that lies within `width` x `height`: its area a uniform fraction of the whole, its width
+/// over its height log-uniform, its place uniform.
+pub(super) fn tries(
+    (width, height): (usize, usize),
+    area: (f64, f64),
+    ratio: (f64, f64),
+    stream: &mut Stream,
+) -> Option<Window> {
+    let rounded = |length: f64| length.round_ties_even() as usize;
+    (0..10).find_map(|_| {
+        let area = (width * height) as f64 * stream.between_f64(area.0, area.1);
+        let ratio = stream.between_f64(ratio.0.ln(), ratio.1.ln()).exp();
+        let part = (rounded((area * ratio).sqrt()), rounded((area / ratio).sqrt()));
+        if !(1..=width).contains(&part.0) || !(1..=height).contains(&part.1) {
+            return None;
+        }
+        let (left, top) = (stream.below(width - part.0 + 1), stream.below(height - part.1 + 1));
+        Some((left..left + part.0, top..top + part.1))
+    })
 }

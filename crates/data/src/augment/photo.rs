@@ -2,6 +2,9 @@
 
 use super::Flip;
 use super::crop::Crop;
+use super::erase::Erasing;
+use super::light::{self, ColourJitter};
+use super::policy::Policy;
 use crate::picture::Encoded;
 use crate::random::{Purpose, Stream};
 use crate::resample::{self, Columns};
@@ -52,12 +55,35 @@ pub struct PhotoAugmentation {
     pub interpolation: Interpolation,
     /// Whether it is mirrored.
     pub flip: Flip,
+    /// Changes drawn from a list.
+    pub policy: Policy,
+    /// Changes of colour.
+    pub jitter: ColourJitter,
+    /// Standard deviation of the change of light along the principal components of ImageNet's colours; AlexNet's is 0.1,
+    /// and 0 is none.
+    pub lighting: f64,
+    /// What is erased after normalisation.
+    pub erasing: Option<Erasing>,
 }
 
 impl PhotoAugmentation {
     /// Random parts of random shapes, mirrored half the time: Inception's, and torchvision's since.
     pub fn inception(side: usize) -> Self {
-        Self { crop: Crop::INCEPTION, side, interpolation: Interpolation::Bilinear, flip: Flip::Half }
+        Self {
+            crop: Crop::INCEPTION,
+            side,
+            interpolation: Interpolation::Bilinear,
+            flip: Flip::Half,
+            policy: Policy::None,
+            jitter: ColourJitter::default(),
+            lighting: 0.0,
+            erasing: None,
+        }
+    }
+
+    /// The papers': scale augmentation, mirrored half the time, AlexNet's change of light.
+    pub fn paper(side: usize) -> Self {
+        Self { crop: Crop::PAPER, lighting: 0.1, ..Self::inception(side) }
     }
 
     /// Checks that the settings make sense together.
@@ -65,7 +91,26 @@ impl PhotoAugmentation {
     /// # Errors
     /// If not; the message shows which.
     pub fn check(&self) -> Result<(), Error> {
-        self.crop.check(self.side)
+        self.crop.check(self.side)?;
+        self.policy.check()?;
+        if !self.jitter.fits() {
+            return Err(Error::Invalid(format!(
+                "{:?} is out of range: hue goes from 0 to 0.5, the others from 0 to 100",
+                self.jitter
+            )));
+        }
+        if !(self.lighting >= 0.0 && self.lighting.is_finite()) {
+            return Err(Error::Invalid(format!(
+                "a change of light of {} is no standard deviation",
+                self.lighting
+            )));
+        }
+        match self.erasing.map(|erasing| erasing.probability) {
+            Some(probability) if !(0.0..=1.0).contains(&probability) => Err(Error::Invalid(format!(
+                "erasing cannot have a probability of {probability}; it goes from 0 to 1"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Appends `photo` as it is shown at `key` to `out`: `[3, side, side]` normalised numbers.
@@ -95,7 +140,7 @@ impl PhotoAugmentation {
         let shifted = |range: &std::ops::Range<usize>, by: usize| range.start + by..range.end + by;
         let part =
             photo.decode_pixels(&(shifted(&needed.0, columns.start), shifted(&needed.1, rows.start)))?;
-        let pixels = resample::resize_window(
+        let mut pixels = resample::resize_window(
             &part,
             &needed,
             from,
@@ -103,7 +148,19 @@ impl PhotoAugmentation {
             (&cut.window, direction),
             self.interpolation,
         );
+        self.policy.apply(&mut pixels, self.side, &mut key.stream(Purpose::PhotoPolicy));
+        if self.jitter != ColourJitter::default() {
+            self.jitter.apply(&mut pixels, &mut key.stream(Purpose::PhotoColour));
+        }
+        let start = out.len();
         normalisation.append_planes(&pixels, out);
+        let input = &mut out[start..];
+        if self.lighting > 0.0 {
+            light::lighting(input, self.lighting, normalisation, &mut key.stream(Purpose::PhotoLight));
+        }
+        if let Some(erasing) = self.erasing {
+            erasing.apply(input, self.side, &mut key.stream(Purpose::PhotoErase));
+        }
         Ok(())
     }
 }
