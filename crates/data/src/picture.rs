@@ -10,7 +10,11 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata};
+use image::codecs::png::PngEncoder;
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder as _, ImageFormat, ImageReader,
+    Limits, metadata,
+};
 
 use crate::Error;
 use crate::jpeg::{self, Jpeg, Pixel};
@@ -110,6 +114,24 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
 /// As [`decode`].
 pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Picture, Error> {
     Encoded::open(bytes, name)?.decode()
+}
+
+/// `picture` as the bytes of a PNG file.
+///
+/// # Errors
+/// If it is too large for the format.
+///
+/// # Panics
+/// If the picture's fields contradict each other.
+pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, Error> {
+    picture.check();
+    let too_large = |cause: String| Error::Invalid(format!("{picture:?} cannot be written as PNG: {cause}"));
+    let side = |side: usize| u32::try_from(side).map_err(|cause| too_large(cause.to_string()));
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(&picture.pixels, side(picture.width)?, side(picture.height)?, ExtendedColorType::Rgb8)
+        .map_err(|cause| too_large(cause.to_string()))?;
+    Ok(bytes)
 }
 
 /// A picture's file whose size is known and whose pixels are not decoded yet.

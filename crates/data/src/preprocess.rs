@@ -82,6 +82,19 @@ impl Preprocess {
         out
     }
 
+    /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right and bottom in
+    /// the picture's pixels. It reaches beyond the picture where that is surrounded with black.
+    pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
+        let to = resized(size, self.resize.max(1));
+        let axis = |size: usize, to: usize| {
+            let span = Span::middle(to, self.crop);
+            let start = span.start as f64 - span.before as f64;
+            [start, start + self.crop as f64].map(|place| place * size as f64 / to as f64)
+        };
+        let ([left, right], [top, bottom]) = (axis(size.0, to.0), axis(size.1, to.1));
+        [left, top, right, bottom]
+    }
+
     /// Width and height of `picture` once it is resized.
     fn resized(&self, picture: &Picture) -> (usize, usize) {
         picture.check();
@@ -211,6 +224,8 @@ mod tests {
             }
         }
         assert_eq!(ten[4 * 27..5 * 27], preprocess.apply(&picture));
+        assert_eq!(preprocess.seen((7, 5)), [2.0, 1.0, 5.0, 4.0]);
+        assert_eq!(preprocess.seen((70, 50)), [20.0, 10.0, 50.0, 40.0]);
         assert_eq!(Preprocess::crop_320(Normalisation::UNIT).apply(&picture).len(), 3 * 320 * 320);
         preprocess.crop = 8;
         assert_eq!(preprocess.ten_crops(&picture).len(), 10 * 3 * 64);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use resnet_data::picture::{Encoded, decode, decode_bytes};
+use resnet_data::picture::{Encoded, decode, decode_bytes, encode_png};
 use resnet_data::{Interpolation, Normalisation, Preprocess};
 
 fn folder() -> PathBuf {
@@ -111,6 +111,13 @@ fn what_is_no_picture_is_named() {
         let message = decode(&path).unwrap_err().to_string();
         assert!(message.contains(&path.display().to_string()), "{message}");
     }
+}
+
+#[test]
+fn a_picture_is_written_as_it_is() {
+    let picture = decode(&folder().join("subsampled.jpg")).unwrap();
+    let written = encode_png(&picture).unwrap();
+    assert_eq!(decode_bytes(&written, "written.png").unwrap(), picture);
 }
 
 /// A chunk of a PNG file, its checksum right.
