@@ -1,5 +1,6 @@
 //! Augmentation of photographs: random crops against torchvision's distribution, and what a key determines.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use resnet_data::picture::Encoded;
@@ -130,7 +131,10 @@ fn settings_that_make_no_sense_are_named() {
     for bad in [
         PhotoAugmentation { side: 0, ..good.clone() },
         PhotoAugmentation { side: 257, ..good.clone() },
-        PhotoAugmentation { crop: Crop::RandomScale { shorter: 480..=256 }, ..good.clone() },
+        PhotoAugmentation {
+            crop: Crop::RandomScale { shorter: RangeInclusive::new(480, 256) },
+            ..good.clone()
+        },
         PhotoAugmentation { crop: Crop::RandomResized { area: 0.0..=1.0, ratio: 1.0..=1.0 }, ..good.clone() },
         PhotoAugmentation { crop: Crop::RandomResized { area: 0.1..=1.0, ratio: 2.0..=1.0 }, ..good.clone() },
         PhotoAugmentation { lighting: f64::NAN, ..good.clone() },

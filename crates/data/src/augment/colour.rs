@@ -87,7 +87,7 @@ pub(super) fn equalize(pixels: &mut [Pixel]) {
         let step = (pixels.len() - last) / 255;
         let mut sum = step / 2;
         for (byte, out) in table.iter_mut().enumerate() {
-            *out = if step == 0 { byte as u8 } else { (sum / step).min(255) as u8 };
+            *out = sum.checked_div(step).map_or(byte, |value| value.min(255)) as u8;
             sum += histogram[byte];
         }
     }
@@ -121,10 +121,8 @@ pub(super) fn hue(pixels: &mut [Pixel], turn: f32) {
 }
 
 fn map_channels(pixels: &mut [Pixel], change: impl Fn(usize, u8) -> u8) {
-    for pixel in pixels {
-        for c in 0..3 {
-            pixel[c] = change(c, pixel[c]);
-        }
+    for [r, g, b, _] in pixels {
+        (*r, *g, *b) = (change(0, *r), change(1, *g), change(2, *b));
     }
 }
 

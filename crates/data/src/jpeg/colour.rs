@@ -183,7 +183,7 @@ impl Row {
 /// The second nearest row of samples to row `y` of pixels, where there are half as many.
 #[inline(always)]
 fn further(plane: &Plane, y: usize) -> &[u8] {
-    plane.row(if y % 2 == 0 { (y / 2).saturating_sub(1) } else { y / 2 + 1 })
+    plane.row(if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 })
 }
 
 #[inline(always)]
