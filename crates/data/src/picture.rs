@@ -223,7 +223,9 @@ impl<'a> Encoded<'a> {
     /// The pixels in `window`, which must not be empty and must lie within the picture.
     pub(crate) fn decode_pixels(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
         let window = self.orientation.stored(window, self.size);
-        let own = self.jpeg.as_ref().and_then(|jpeg| jpeg.decode(&window).ok());
+        let own =
+            |jpeg: &Jpeg<'_>| catch_unwind(AssertUnwindSafe(|| jpeg.decode(&window).ok())).ok().flatten();
+        let own = self.jpeg.as_ref().and_then(own);
         let stored = match own {
             Some(pixels) => pixels,
             // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
