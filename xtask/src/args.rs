@@ -113,6 +113,9 @@ pub(crate) struct PredictArgs {
     /// Show the network's raw outputs as well
     #[arg(long)]
     pub(crate) logits: bool,
+    /// Show where the network sees the first class: a PNG file, or for several pictures a folder
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(crate) heatmap: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) normalisation: NormalisationArgs,
     #[command(flatten)]

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod data;
 mod failure;
+mod heatmap;
 mod interrupt;
 mod live;
 mod logging;

@@ -33,6 +33,7 @@ pub mod generated;
 mod hub;
 mod image_set;
 pub mod imagenet;
+mod jpeg;
 mod loader;
 mod normalisation;
 mod open;
@@ -46,7 +47,9 @@ mod random;
 mod resample;
 mod split;
 
-pub use augment::{Augmentation, Flip};
+pub use augment::{
+    Augmentation, ColourJitter, Crop, Erasing, Filling, Flip, Key, Mix, PhotoAugmentation, Policy,
+};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use feed::{Batches, Feed};
@@ -60,5 +63,5 @@ pub use open::open_dir;
 pub use picture::Picture;
 pub use preprocess::Preprocess;
 pub use progress::{NoProgress, Progress};
-pub use resample::Interpolation;
+pub use resample::{Interpolation, resize};
 pub use split::stratified_split;
