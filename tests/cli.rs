@@ -13,6 +13,8 @@ mod common;
 mod contract;
 #[path = "cli/export.rs"]
 mod export;
+#[path = "cli/hub.rs"]
+mod hub;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/real.rs"]

@@ -1,13 +1,16 @@
-"""Does PyTorch load what we export, and does it compute the same? Needs torch and numpy (pip install torch numpy).
+"""Does PyTorch load what we export, and does it compute the same? Needs torch and numpy (pip install torch numpy); for
+ImageNet's networks timm and safetensors as well.
 
-    python tests/export_roundtrip.py FILE MODEL LOGITS_JSON
+    python tests/export_roundtrip.py FILE MODEL LOGITS_JSON [FILE MODEL LOGITS_JSON]...
 
-FILE is a safetensors file of `cargo xtask export`, MODEL its name (resnet20-v2, see xtask/peers/networks.py) and
-LOGITS_JSON holds our logits of goldens/recipe.py's batch: {"input": [n, 3, 32, 32], "logits": [[...], ...]}.
-The file is loaded strictly into goldens/reference.py's network, computed in float64, and each logit must agree to 1e-4
-of its own size or of the root mean square of all, whichever is larger.
+FILE is a safetensors file of `cargo xtask export`, MODEL its name and LOGITS_JSON holds our logits of goldens/recipe.py's
+batch: {"input": [n, 3, height, width], "logits": [[...], ...]}. A network for CIFAR (resnet20-v2, see
+xtask/peers/networks.py) is loaded strictly into goldens/reference.py's. One of timm's own (resnet50d) must have timm's
+config.json beside FILE; timm itself loads it, as pretrained weights from that file, and once more from the folder if FILE is
+called model.safetensors; what timm would do to a picture must be what the config says. Both compute in float64, and each logit
+must agree to 1e-4 of its own size or of the root mean square of all, whichever is larger.
 
-Exit code: 0 they agree, 1 they do not or a file cannot be used, 2 a wrong command line, 77 there is no PyTorch.
+Exit code: 0 they agree, 1 they do not or a file cannot be used, 2 a wrong command line, 77 there is no PyTorch or timm.
 """
 
 import json
@@ -61,17 +64,47 @@ def reference_logits(tensors, name, n):
         return model(torch.from_numpy(recipe.batch(n, 32, 32)).double()).numpy()
 
 
-def main():
-    if len(sys.argv) != 4:
-        print(__doc__, file=sys.stderr)
-        sys.exit(2)
-    file, name, ours_file = sys.argv[1:]
+def timm_logits(file, name, shape):
+    try:
+        import timm
+        from timm.data import resolve_model_data_config
+    except ImportError as cause:
+        print(f"timm is not there: {cause}", file=sys.stderr)
+        sys.exit(77)
+    file = pathlib.Path(file)
+    config = json.loads((file.parent / "config.json").read_text())
+    cfg, classes = config["pretrained_cfg"], config["num_classes"]
+    if config["architecture"] != name:
+        raise ValueError(f"the config's architecture is {config['architecture']}")
+    overlay = cfg | {"file": str(file)}
+    models = [timm.create_model(name, pretrained=True, num_classes=classes, pretrained_cfg_overlay=overlay)]
+    if file.name == "model.safetensors":
+        models.append(timm.create_model(f"local-dir:{file.parent}", pretrained=True))
+    images = torch.from_numpy(recipe.batch(*(shape[0], *shape[2:]))).double()
+    logits = []
+    for model in models:
+        found = resolve_model_data_config(model)
+        for key in ("input_size", "mean", "std"):
+            found[key] = list(found[key])
+        if differing := [key for key in found if key in cfg and found[key] != cfg[key]]:
+            raise ValueError(f"timm has other {differing} than the config: {found}")
+        with torch.no_grad():
+            logits.append(model.double().eval()(images).numpy())
+    if any((other != logits[0]).any() for other in logits):
+        raise ValueError("the folder's weights are not the file's")
+    return logits[0]
+
+
+def check(file, name, ours_file):
     try:
         ours = json.loads(pathlib.Path(ours_file).read_text())
-        n, shape, logits = ours["input"][0], ours["input"][1:], np.array(ours["logits"], dtype=np.float64)
-        if shape != [3, 32, 32] or n < 1:
-            raise ValueError(f"the input is {ours['input']} and not [n, 3, 32, 32]")
-        expected = reference_logits(load(file), name, n)
+        shape, logits = ours["input"], np.array(ours["logits"], dtype=np.float64)
+        if len(shape) != 4 or shape[1] != 3 or shape[0] < 1:
+            raise ValueError(f"the input is {shape} and not [n, 3, height, width]")
+        if shape[2:] == [32, 32]:
+            expected = reference_logits(load(file), name, shape[0])
+        else:
+            expected = timm_logits(file, name, shape)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as cause:
         # RuntimeError: what load_state_dict(strict=True) finds missing, unexpected or of another shape.
         sys.exit(f"{file} as {name}, {ours_file}: {type(cause).__name__}: {cause}")
@@ -82,6 +115,15 @@ def main():
     if not (relative <= TOLERANCE).all():
         sys.exit(f"{name}: logits differ by {np.max(relative):.3g} relative, where {TOLERANCE:g} is allowed")
     print(f"{name}: {expected.size} logits agree to {np.max(relative):.3g} relative")
+
+
+def main():
+    arguments = sys.argv[1:]
+    if not arguments or len(arguments) % 3:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    for triple in zip(*[iter(arguments)] * 3):
+        check(*triple)
 
 
 if __name__ == "__main__":

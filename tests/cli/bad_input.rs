@@ -102,6 +102,49 @@ fn checkpoints_that_do_not_fit() {
 }
 
 #[test]
+fn files_of_pytorch_that_cannot_be_used() {
+    let files = crate::common::root().join("crates/models/tests/checkpoint/pytorch");
+    let predict = |file: &Path| xtask(&["predict", "--checkpoint", text(file), "a.png"]);
+    let rows: [(&str, &[&str]); 7] = [
+        ("hostile.pth", &["asks for posix.system", "torch.save(model.state_dict(), FILE)"]),
+        ("module.pth", &["asks for torch.nn.modules.container.Sequential"]),
+        ("old.pth", &["before PyTorch 1.6", "torch.save(torch.load(FILE, weights_only=True), OUT)"]),
+        ("integers.pth", &["tensor weight is I32"]),
+        // Weights, but of no network.
+        ("parameters.pth", &["cannot tell which network", "0.bias", "--model"]),
+        ("training.pth", &["cannot tell which network", "neither conv1.weight nor"]),
+        ("gone.pth", &["No such file"]),
+    ];
+    for (name, words) in rows {
+        predict(&files.join(name)).ends_saying(1, &[&[name], words].concat());
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("half.pth");
+    let whole = fs::read(files.join("views.pth")).expect("a file");
+    for (bytes, words) in [(&whole[..whole.len() / 2], "cut short"), (b"", "half.pth is empty")] {
+        fs::write(&file, bytes).expect("it is written");
+        predict(&file).ends_saying(1, &["half.pth", words]);
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bad.safetensors");
+    rewrite(&file, |tensors| {
+        let (_, data) = tensors.get_mut("head.fc.bias").expect("a head");
+        data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        data[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    });
+    picture(&folder.path().join("a.png"));
+    let outcome = xtask_in(folder.path(), &["predict", "--checkpoint", "bad.safetensors", "a.png"]);
+    outcome.ends_saying(
+        1,
+        &["warning, NaN or infinite numbers in: head.fc.bias (2)", "logits for a.png hold NaN"],
+    );
+}
+
+#[test]
 fn names_that_do_not_exist() {
     xtask(&["summary", "resnet20v2"]).ends_saying(1, &["resnet20v2", "did you mean \"resnet20-v2\"?"]);
     xtask(&["summary", "resnet21-v2"]).ends_saying(1, &["resnet21-v2", "6n + 2"]);
@@ -115,7 +158,7 @@ fn names_that_do_not_exist() {
     xtask(&["train", "--set", too_many]).ends_saying(1, &["4500000", "1,000,000"]);
     xtask(&["train", "--resume", "runs/none"]).ends_saying(1, &["runs/none", "not a run's folder"]);
     xtask(&["predict", "--model", "timm/resnet50", "cat.png"])
-        .ends_saying(1, &["timm/resnet50", "--checkpoint FILE"]);
+        .ends_saying(1, &["timm/resnet50", "no-hub-cache", "--checkpoint FILE"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     let recipe =

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use candle_core::{Device, Tensor};
-use resnet_models::{Model, checkpoint};
+use resnet_models::{Model, checkpoint, registry};
 use resnet_ops::Mode;
 
 use crate::common::{root, trained, xtask_in};
@@ -17,8 +17,13 @@ const IMAGES: usize = 4;
 /// The script's exit code where there is no PyTorch.
 const NO_TORCH: i32 = 77;
 
+/// ImageNet's networks that timm takes back: one of each kind of unit, stem, shortcut and norm.
+const TIMMS: [&str; 4] = ["resnet18", "resnet50d", "resnetv2_50", "resnetv2_50x1_bit"];
+/// Side of the pictures for these: small, and no multiple of their stride.
+const SIDE: usize = 104;
+
 /// The batch of tests/goldens/recipe.py: splitmix64 of the name's hash, as numbers in [-1, 1).
-fn batch() -> Vec<f32> {
+fn batch(side: usize) -> Vec<f32> {
     let hash = "input"
         .bytes()
         .fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
@@ -29,34 +34,26 @@ fn batch() -> Vec<f32> {
         z ^= z >> 31;
         (2.0 * ((z >> 40) as f64 / f64::from(1 << 24)) - 1.0) as f32
     };
-    (1..=(IMAGES * 3 * 32 * 32) as u64).map(value).collect()
+    (1..=(IMAGES * 3 * side * side) as u64).map(value).collect()
 }
 
-/// The logits of the batch by the network in `file`.
-fn logits(file: &Path) -> Vec<Vec<f32>> {
+/// Writes the logits of the batch by the network in `file` as the script wants them.
+fn write_logits(file: &Path, side: usize, json: &Path) {
     let checkpoint = checkpoint::read(file).expect("a checkpoint");
     let model = Model::init(&checkpoint.infer_spec().expect("a network"), 0).expect("a model");
     checkpoint.load_into(&model, checkpoint::Policy::STRICT).expect("it fits");
-    let images = Tensor::from_vec(batch(), (IMAGES, 3, 32, 32), &Device::Cpu).expect("a tensor");
-    model.forward(&images, Mode::Eval).and_then(|logits| logits.to_vec2()).expect("logits")
+    let images = Tensor::from_vec(batch(side), (IMAGES, 3, side, side), &Device::Cpu).expect("a tensor");
+    let logits: Vec<Vec<f32>> =
+        model.forward(&images, Mode::Eval).and_then(|logits| logits.to_vec2()).expect("logits");
+    let text = serde_json::json!({ "input": [IMAGES, 3, side, side], "logits": logits }).to_string();
+    fs::write(json, text).expect("it is written");
 }
 
-#[test]
-fn pytorch_loads_a_trained_network_and_gets_its_logits() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let here = folder.path();
-    xtask_in(here, &["export", "--checkpoint", trained(), "--out", "net.safetensors"]).succeeds();
-    let logits = logits(&here.join("net.safetensors"));
-    let json = serde_json::json!({ "input": [IMAGES, 3, 32, 32], "logits": logits });
-    fs::write(here.join("logits.json"), json.to_string()).expect("it is written");
-
+/// Has tests/export_roundtrip.py look at files, models and logits, if there is a Python that can.
+fn ask_python(folder: &Path, args: &[String]) {
     let python = std::env::var("RESNET_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = root().join("tests/export_roundtrip.py");
-    let asked = Command::new(&python)
-        .arg(script)
-        .args(["net.safetensors", "resnet8-v2", "logits.json"])
-        .current_dir(here)
-        .output();
+    let asked = Command::new(&python).arg(script).args(args).current_dir(folder).output();
     let output = match asked {
         Ok(output) => output,
         Err(error) => {
@@ -71,4 +68,69 @@ fn pytorch_loads_a_trained_network_and_gets_its_logits() {
         Some(NO_TORCH) => eprintln!("skipped: {}; RESNET_PYTHON names another Python", told.trim()),
         code => assert_eq!(code, Some(0), "{told}"),
     }
+    eprint!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn pytorch_loads_a_trained_network_and_gets_its_logits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    xtask_in(here, &["export", "--checkpoint", trained(), "--out", "net.safetensors"]).succeeds();
+    write_logits(&here.join("net.safetensors"), 32, &here.join("logits.json"));
+    ask_python(here, &["net.safetensors", "resnet8-v2", "logits.json"].map(str::to_owned));
+}
+
+/// A checkpoint of fresh weights, with statistics and shifts that aren't all alike.
+pub(crate) fn fresh(file: &Path, name: &str, classes: usize) {
+    let model = Model::init(&registry::find(name, classes).expect("a name"), 1).expect("a model");
+    for (name, variable) in model.variables() {
+        let low = match name.rsplit('.').next() {
+            Some("running_var") => 0.5,
+            Some("running_mean" | "bias") => -0.05,
+            _ => continue,
+        };
+        let count = variable.elem_count();
+        let values: Vec<f32> = (0..count).map(|i| low + 0.1 * (i * 37 % 101) as f32 / 101.0).collect();
+        let values = Tensor::from_vec(values, variable.dims(), &Device::Cpu).expect("a tensor");
+        variable.set(&values).expect("it fits");
+    }
+    let preprocessing = checkpoint::Preprocessing {
+        input: [3, 224, 224],
+        resize: 235,
+        interpolation: checkpoint::Interpolation::Bicubic,
+        crop: 224,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    };
+    let metadata = checkpoint::Metadata { preprocessing: Some(preprocessing), ..Default::default() };
+    checkpoint::export(file, &model, &metadata, checkpoint::Dialect::Native).expect("it is written");
+}
+
+#[test]
+fn timm_takes_its_own_networks_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let mut args = vec![];
+    for name in TIMMS {
+        fs::create_dir(here.join(name)).expect("a folder");
+        fresh(&here.join("fresh.safetensors"), name, 12);
+        let out = format!("{name}/model.safetensors");
+        let export = ["export", "--checkpoint", "fresh.safetensors", "--dialect", "timm", "--out", &out];
+        let outcome = xtask_in(here, &export);
+        assert!(
+            outcome.succeeds().contains(&format!("timm.create_model(\"local-dir:{name}\"")),
+            "{}",
+            outcome.stdout
+        );
+        let json = format!("{name}/logits.json");
+        write_logits(&here.join(&out), SIDE, &here.join(&json));
+        args.extend([out.clone(), name.to_owned(), json]);
+
+        // The folder is one that we read as well; neither file in it is replaced unasked.
+        xtask_in(here, &["export", "--checkpoint", name, "--out", "again.safetensors", "--force"]).succeeds();
+        fs::remove_file(here.join(name).join("model.safetensors")).expect("it was there");
+        xtask_in(here, &export).ends_saying(1, &["config.json exists already", "--force"]);
+        xtask_in(here, &[&export[..], &["--force"]].concat()).succeeds();
+    }
+    ask_python(here, &args);
 }

@@ -53,6 +53,20 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
         let probability = |i: usize| top[i]["probability"].as_f64().expect("a number");
         assert!(probability(0) >= probability(1) && probability(1) >= probability(2) && probability(2) > 0.0);
     }
+    let maps = ["predict", "--checkpoint", run, "--json", "--heatmap", "maps", "pictures"];
+    let maps = xtask_in(here, &maps);
+    for (line, name) in maps.succeeds().lines().zip(["a", "b"]) {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        has_keys(&line, &["file", "top", "heatmap"]);
+        assert_eq!(line["heatmap"], format!("maps/{name}.png.heatmap.png"));
+        let size = |path: &str| image::image_dimensions(here.join(path)).expect("a picture");
+        assert_eq!(size(&format!("maps/{name}.png.heatmap.png")), size(&format!("pictures/{name}.png")));
+    }
+    let one = xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "pictures/a.png"]);
+    assert!(one.succeeds().contains("heat map: one.png") && here.join("one.png").is_file());
+    xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "pictures"])
+        .ends_saying(2, &["one.png is one file, and there are 2 pictures"]);
+
     let names = xtask_in(here, &["predict", "--checkpoint", run, "pictures/a.png"]);
     let is_a_shape =
         ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "heart", "arrow", "bars"];

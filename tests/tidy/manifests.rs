@@ -11,7 +11,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-ops", &["resnet-kernels"], &["resnet-reference", "resnet-testing"]),
     ("resnet-blocks", &["resnet-ops"], &["resnet-reference", "resnet-testing"]),
     ("resnet-models", &["resnet-blocks", "resnet-ops"], &["resnet-testing"]),
-    ("resnet-data", &[], &[]),
+    ("resnet-data", &["resnet-kernels"], &[]),
     ("resnet-record", &[], &[]),
     ("resnet-train", &["resnet-ops", "resnet-data", "resnet-record"], &["resnet-testing"]),
     ("xtask", LIBRARIES, &[]),

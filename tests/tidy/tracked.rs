@@ -24,12 +24,13 @@ pub(crate) fn machine_specific(files: &[File]) -> Vec<String> {
 }
 
 pub(crate) fn heavy(tracked: &[String]) -> Vec<String> {
-    const ENDS: &[&str] = &["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "safetensors"];
+    const ENDS: &[&str] =
+        &["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "safetensors", "pth", "pt"];
     let end = |path: &str| path.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
-    // Pictures made by a script that stands beside them, for the tests of decoders; a few KB each.
-    const FIXTURES: &str = "crates/data/tests/pillow/";
-    let heavy =
-        tracked.iter().filter(|path| ENDS.contains(&end(path).as_str()) && !path.starts_with(FIXTURES));
+    // Made by a script that stands beside them, for the tests of decoders; a few kB each.
+    const FIXTURES: [&str; 2] = ["crates/data/tests/pillow/", "crates/models/tests/checkpoint/pytorch/"];
+    let is_fixture = |path: &str| FIXTURES.iter().any(|folder| path.starts_with(folder));
+    let heavy = tracked.iter().filter(|path| ENDS.contains(&end(path).as_str()) && !is_fixture(path));
     heavy.cloned().collect()
 }
 
@@ -53,10 +54,11 @@ mod tests {
             "docs/x.PNG",
             "tests/goldens/a.json",
             "w.safetensors",
+            "w.pth",
             "png",
             "crates/data/tests/pillow/a.png",
         ]
         .map(str::to_owned);
-        assert_eq!(heavy(&tracked), ["docs/x.PNG", "w.safetensors"]);
+        assert_eq!(heavy(&tracked), ["docs/x.PNG", "w.safetensors", "w.pth"]);
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use resnet_models::checkpoint::Dialect;
 
 use crate::commands::bench::ours::Work;
 use crate::output::Format;
@@ -61,6 +62,13 @@ pub(crate) struct TrainArgs {
     /// Continue the run in this folder to the same weights as if it had never stopped
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "set"])]
     pub(crate) resume: Option<PathBuf>,
+    /// Start with these weights: a file, a run, a folder with a config.json, or a model of the hub; the head stays fresh where
+    /// the classes are others
+    #[arg(long, value_name = "FILE|RUN|HUB_ID", conflicts_with = "resume")]
+    pub(crate) from: Option<String>,
+    /// Branch, tag or commit of the model on the hub [default: main]
+    #[arg(long, value_name = "REV", requires = "from")]
+    pub(crate) revision: Option<String>,
     /// Change a key of the recipe, such as train.batch=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
@@ -72,12 +80,10 @@ pub(crate) struct TrainArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// A safetensors file, or the folder of a run
-    #[arg(long, value_name = "FILE|RUN")]
-    pub(crate) checkpoint: PathBuf,
-    /// The network's name, where the file does not say it
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) names: NamesArg,
     /// Folder of the data, its parent or its archive; may be left out for a run's checkpoint
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -94,12 +100,10 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// A safetensors file, or the folder of a run
-    #[arg(long, value_name = "FILE|RUN", required_unless_present = "model")]
-    pub(crate) checkpoint: Option<PathBuf>,
-    /// The network's name, where the file does not say it; without --checkpoint a model of the Hugging Face hub
-    #[arg(long, value_name = "NAME|HUB_ID")]
-    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) names: NamesArg,
     /// Pictures (JPEG, PNG, WebP), or folders of them
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub(crate) pictures: Vec<PathBuf>,
@@ -109,6 +113,9 @@ pub(crate) struct PredictArgs {
     /// Show the network's raw outputs as well
     #[arg(long)]
     pub(crate) logits: bool,
+    /// Show where the network sees the first class: a PNG file, or for several pictures a folder
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(crate) heatmap: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) normalisation: NormalisationArgs,
     #[command(flatten)]
@@ -119,12 +126,11 @@ pub(crate) struct PredictArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// A safetensors file, or the folder of a run
-    #[arg(long, value_name = "FILE|RUN")]
-    pub(crate) checkpoint: PathBuf,
-    /// The network's name, where the file does not say it
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Whose names the checkpoint's tensors have, where detection is wrong
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) from_dialect: Option<DialectArg>,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -190,6 +196,38 @@ pub(crate) struct BenchWorkerArgs {
     pub(crate) threads: ThreadsArg,
 }
 
+/// Whose weights, and how strictly they must fit.
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// A safetensors or PyTorch file, the folder of a run, or one with a config.json
+    #[arg(long, value_name = "FILE|RUN", required_unless_present = "model")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// The network's name, where the file does not say it; without --checkpoint a model of the Hugging Face hub, such as
+    /// timm/resnet50.a1_in1k
+    #[arg(long, value_name = "NAME|HUB_ID")]
+    pub(crate) model: Option<String>,
+    /// Branch, tag or commit of the model on the hub [default: main]
+    #[arg(long, value_name = "REV", conflicts_with = "checkpoint")]
+    pub(crate) revision: Option<String>,
+    /// Go on with fresh weights where the file lacks some
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Go on without tensors that the network has no place for
+    #[arg(long)]
+    pub(crate) allow_unexpected: bool,
+    /// Go on with fresh weights where the file's have another shape
+    #[arg(long)]
+    pub(crate) allow_reshaped: bool,
+}
+
+/// How a file's names are read.
+#[derive(Debug, Args)]
+pub(crate) struct NamesArg {
+    /// Whose names the checkpoint's tensors have, where detection is wrong
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) dialect: Option<DialectArg>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ThreadsArg {
     /// Threads that compute; the result does not depend on them [default: one a core]
@@ -228,7 +266,7 @@ impl NormalisationArgs {
     }
 }
 
-/// Whose names an exported file's tensors get.
+/// Whose names a file's tensors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectArg {
     /// torchvision's for v1, timm's for v2
@@ -241,6 +279,18 @@ pub(crate) enum DialectArg {
     Transformers,
     /// akamaster/pytorch_resnet_cifar10's: linear for fc, for v1 for CIFAR
     Akamaster,
+}
+
+impl From<DialectArg> for Dialect {
+    fn from(arg: DialectArg) -> Self {
+        match arg {
+            DialectArg::Native => Dialect::Native,
+            DialectArg::Torchvision => Dialect::Torchvision,
+            DialectArg::Timm => Dialect::Timm,
+            DialectArg::Transformers => Dialect::Transformers,
+            DialectArg::Akamaster => Dialect::Akamaster,
+        }
+    }
 }
 
 /// What `bench` measures.

@@ -54,14 +54,14 @@ pub(crate) fn still_at(origin: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The class names of CIFAR for a network of so many classes whose file does not name them.
-pub(crate) fn cifar_names(classes: usize) -> Option<Vec<String>> {
-    let names = match classes {
-        10 => resnet_data::cifar::names::cifar10(),
-        100 => resnet_data::cifar::names::cifar100(),
+/// The data set that a network of so many classes is for as a rule, and the names of its classes.
+pub(crate) fn usual_names(classes: usize) -> Option<(&'static str, Vec<String>)> {
+    Some(match classes {
+        10 => ("CIFAR-10", resnet_data::cifar::names::cifar10().to_vec()),
+        100 => ("CIFAR-100", resnet_data::cifar::names::cifar100().to_vec()),
+        1000 => ("ImageNet", resnet_data::imagenet::classes().map(|(_, words)| words.to_owned()).collect()),
         _ => return None,
-    };
-    Some(names.to_vec())
+    })
 }
 
 /// Pixels of a data set in memory, in bytes.
@@ -80,5 +80,19 @@ fn kind_of(set: DataSet) -> DataKind {
         DataSet::Cifar10 => DataKind::Cifar10,
         DataSet::Cifar100 => DataKind::Cifar100,
         DataSet::Generated => DataKind::Generated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_of_ten_a_hundred_and_a_thousand_classes_have_usual_names() {
+        let of = |classes| usual_names(classes).map(|(set, names)| (set, names[classes - 1].clone()));
+        assert_eq!(of(10), Some(("CIFAR-10", "truck".to_owned())));
+        assert_eq!(of(100), Some(("CIFAR-100", "worm".to_owned())));
+        assert_eq!(of(1000), Some(("ImageNet", "toilet tissue, toilet paper, bathroom tissue".to_owned())));
+        assert_eq!(of(37), None);
     }
 }

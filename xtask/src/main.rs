@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod data;
 mod failure;
+mod heatmap;
 mod interrupt;
 mod live;
 mod logging;
@@ -13,6 +14,7 @@ mod pictures;
 mod preamble;
 mod progress;
 mod recipes;
+mod source;
 mod threads;
 mod weights;
 

@@ -1,17 +1,18 @@
-//! Networks from files: a run's folder or a checkpoint, its weights, and what it says about itself.
+//! Networks with weights: what a file, its metadata and its repository's config say, put together.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use resnet_data::{Dataset, Normalisation};
-use resnet_models::checkpoint::{self, Checkpoint, Interpolation, Metadata, Policy, Preprocessing};
+use resnet_models::checkpoint::{self, Interpolation, Metadata, Policy, Preprocessing, Rule};
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
 
-use crate::args::NormalisationArgs;
+use crate::args::{DialectArg, NormalisationArgs, SourceArgs};
 use crate::failure::Ended;
 use crate::network::Net;
+use crate::source::{self, Source};
 use crate::{data, output};
 
 /// A network with trained weights.
@@ -24,26 +25,34 @@ pub(crate) struct Trained {
     pub(crate) run: Option<(RunFolder, RunRecord)>,
 }
 
-/// Loads the checkpoint at `path`, which is a file or a run's folder; `model` names the network where the file doesn't.
-pub(crate) fn load(path: &Path, model: Option<&str>) -> anyhow::Result<Trained> {
-    let (file, run) = locate(path)?;
-    let checkpoint = checkpoint::read(&file)?;
-    let metadata = checkpoint.metadata()?;
-    let spec = match model {
-        Some(name) => registry::find(name, classes(&checkpoint)?)?,
-        None => checkpoint.infer_spec()?,
+/// Loads the weights that a command line names; `dialect` says whose names they have, where that can't be seen.
+pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Result<Trained> {
+    let Source { file, run, config, name } = source::find(args)?;
+    let checkpoint = match dialect {
+        Some(dialect) => checkpoint::read_as(&file, dialect.into())?,
+        None => checkpoint::read(&file)?,
     };
+    let mut metadata = checkpoint.metadata()?;
+    let spec = match (&name, &config) {
+        (Some(name), _) => registry::find(name, checkpoint.head_classes()?)?,
+        (None, Some(config)) => checkpoint.claimed("its config.json", &config.spec.name)?,
+        (None, None) => checkpoint.infer_spec()?,
+    };
+    if let Some(config) = config {
+        if config.spec.classes != spec.classes {
+            let (file, told, has) = (file.display(), config.spec.classes, spec.classes);
+            bail!("{file}: its config.json tells of {told} classes, and its head has {has}");
+        }
+        metadata.classes = metadata.classes.or(config.classes);
+        metadata.preprocessing = metadata.preprocessing.or(config.preprocessing);
+    }
     if let Some(names) = metadata.classes.as_ref().filter(|names| names.len() != spec.classes) {
-        bail!(
-            "{}: its metadata names {} classes, and its head has {}",
-            file.display(),
-            names.len(),
-            spec.classes
-        );
+        let (file, names, has) = (file.display(), names.len(), spec.classes);
+        bail!("{file}: its metadata names {names} classes, and its head has {has}");
     }
     let net = Net(Model::init(&spec, 0)?);
-    let report = checkpoint.load_into(&net.0, Policy::STRICT)?;
-    if !report.non_finite.is_empty() {
+    let report = checkpoint.load_into(&net.0, policy(args))?;
+    if !report.non_finite.is_empty() || !report.is_complete() {
         tracing::warn!("{report}");
     } else if metadata.model.is_none() {
         tracing::info!("{report}");
@@ -53,44 +62,52 @@ pub(crate) fn load(path: &Path, model: Option<&str>) -> anyhow::Result<Trained> 
     Ok(Trained { net, file, metadata, run })
 }
 
-/// The file behind `path`, and the run it lies in.
-fn locate(path: &Path) -> anyhow::Result<(PathBuf, Option<(RunFolder, RunRecord)>)> {
-    if !path.is_dir() {
-        let folder = path.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
-        let run = folder.and_then(|folder| RunFolder::open(folder).ok());
-        let run = run.and_then(|run| run.record().ok().map(|record| (run, record)));
-        return Ok((path.to_owned(), run));
+/// Gives a fresh model the weights that `--from` names; the head only if it is for as many classes. `recipe` says how
+/// its training sees pixels.
+pub(crate) fn start_from(
+    model: &Model,
+    recipe: &Recipe,
+    from: &str,
+    revision: Option<&str>,
+) -> anyhow::Result<()> {
+    let Source { file, config, .. } = source::named(from, revision)?;
+    let checkpoint = checkpoint::read(&file)?;
+    let same_head = checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
+    let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
+    let report = checkpoint.load_into(model, policy)?;
+    match report.non_finite.is_empty() {
+        true => tracing::info!("{report}"),
+        false => tracing::warn!("{report}"),
     }
-    let run = RunFolder::open(path)?;
-    let record = run.record()?;
-    let (best, last) = (run.best_checkpoint(), run.last_checkpoint());
-    let file = match record.results.map(|results| results.checkpoint) {
-        Some(resnet_record::Checkpoint::Best) => best,
-        None if best.exists() => best,
-        Some(resnet_record::Checkpoint::Last) | None => last,
-    };
-    if !file.exists() {
-        let path = path.display();
-        bail!(
-            "the run {path} has no {} yet; continue it with: cargo xtask train --resume {path}",
-            file.display()
+    let described = checkpoint.metadata()?.preprocessing.or(config.and_then(|config| config.preprocessing));
+    let told = described.map(|how| Normalisation { mean: how.mean, std: how.std });
+    let ours = normalisation_of(recipe);
+    if let Some(told) = told.filter(|told| *told != ours) {
+        tracing::warn!(
+            "{} was trained with {}, and the recipe has {}; --set data.mean=[...] and data.std=[...] change that",
+            file.display(),
+            written(told),
+            written(ours)
         );
     }
-    if record.results.is_none() {
-        tracing::warn!("the run {} is not finished; taking {} as it stands", path.display(), file.display());
-    }
-    Ok((file, Some((run, record))))
+    Ok(())
 }
 
-/// The length of a file's output, whatever its network.
-fn classes(checkpoint: &Checkpoint) -> anyhow::Result<usize> {
-    let head = ["fc.weight", "head.fc.weight"].into_iter().find_map(|name| checkpoint.tensors.get(name));
-    head.and_then(|head| head.shape.first().copied()).filter(|classes| *classes > 0).with_context(|| {
-        format!(
-            "cannot tell how many classes {} knows: it has neither fc.weight nor head.fc.weight",
-            checkpoint.path.display()
-        )
-    })
+/// How a recipe's training makes numbers of bytes.
+fn normalisation_of(recipe: &Recipe) -> Normalisation {
+    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
+    Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) }
+}
+
+/// What may differ, as the command line allows it.
+fn policy(args: &SourceArgs) -> Policy {
+    let rule = |allowed: bool| if allowed { Rule::Allow } else { Rule::Refuse };
+    Policy {
+        missing: rule(args.allow_missing),
+        unexpected: rule(args.allow_unexpected),
+        reshaped: rule(args.allow_reshaped),
+        ..Policy::STRICT
+    }
 }
 
 impl Trained {
@@ -110,15 +127,15 @@ impl Trained {
         Ok(self.metadata.recipe.as_ref().map(parse).transpose()?)
     }
 
-    /// Names of its classes; CIFAR's where the file has none, with a warning.
+    /// Names of its classes; CIFAR's or ImageNet's where the file has none, which is told.
     pub(crate) fn classes(&self) -> anyhow::Result<Vec<String>> {
         if let Some(names) = &self.metadata.classes {
             return Ok(names.clone());
         }
         let (file, classes) = (self.file.display(), self.spec().classes);
-        match data::cifar_names(classes) {
-            Some(names) => {
-                tracing::warn!("{file} does not name its classes; assuming those of CIFAR-{classes}");
+        match data::usual_names(classes) {
+            Some((set, names)) => {
+                tracing::warn!("{file} does not name its {classes} classes; assuming those of {set}");
                 Ok(names)
             }
             None => {
@@ -128,7 +145,7 @@ impl Trained {
         }
     }
 
-    /// How bytes become numbers: as the command line says, or the file, or CIFAR's statistics, with a warning.
+    /// How bytes become numbers: as the command line says, or the file, or CIFAR's or ImageNet's statistics, with a warning.
     pub(crate) fn normalisation(&self, args: &NormalisationArgs) -> anyhow::Result<Normalisation> {
         let file = self.file.display();
         let told = self.metadata.preprocessing.map(|how| Normalisation { mean: how.mean, std: how.std });
@@ -145,6 +162,7 @@ impl Trained {
                 let (name, assumed) = match self.spec().classes {
                     10 => ("CIFAR-10", Normalisation::CIFAR10),
                     100 => ("CIFAR-100", Normalisation::CIFAR100),
+                    1000 => ("ImageNet", Normalisation::IMAGENET),
                     _ => {
                         let message = format!(
                             "{file} does not say how its images were normalised; give --mean and --std"
@@ -198,8 +216,7 @@ pub(crate) fn small_pictures(input: [usize; 3], normalisation: Normalisation) ->
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
 pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Dataset) -> BTreeMap<String, String> {
-    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
-    let normalisation = Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) };
+    let normalisation = normalisation_of(recipe);
     let (height, width) = data.test.size();
     let metadata = Metadata {
         model: Some(spec.name.clone()),

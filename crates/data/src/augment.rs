@@ -4,6 +4,22 @@
 //! network sees it, which is the mean colour. Recipes that pad the bytes instead put black there. This
 //! follows the paper: one pass writes normalised numbers and zeros.
 
+mod colour;
+mod crop;
+mod erase;
+mod geometry;
+mod light;
+mod mix;
+mod photo;
+mod policy;
+
+pub use crop::Crop;
+pub use erase::{Erasing, Filling};
+pub use light::ColourJitter;
+pub use mix::Mix;
+pub use photo::{Key, PhotoAugmentation};
+pub use policy::Policy;
+
 use crate::random::{Purpose, Stream};
 
 /// Whether images are mirrored left to right.

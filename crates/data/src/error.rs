@@ -99,16 +99,16 @@ pub enum Error {
         found: String,
     },
 
-    /// A data set is neither in the cache nor to be had from the hub.
+    /// A data set or a model's file is neither in the cache nor to be had from the hub.
     #[error("{dataset} is not in the cache {} and could not be downloaded: {cause}; {mend}", cache.display())]
     Unavailable {
-        /// The data set's name on the hub.
+        /// What was asked for, with its name on the hub.
         dataset: String,
         /// The cache folder looked in.
         cache: PathBuf,
         /// Why there was no download.
         cause: String,
-        /// The ways to get the data.
+        /// The ways to get it.
         mend: String,
     },
 

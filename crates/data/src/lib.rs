@@ -32,6 +32,8 @@ mod feed;
 pub mod generated;
 mod hub;
 mod image_set;
+pub mod imagenet;
+mod jpeg;
 mod loader;
 mod normalisation;
 mod open;
@@ -45,10 +47,14 @@ mod random;
 mod resample;
 mod split;
 
-pub use augment::{Augmentation, Flip};
+pub use augment::{
+    Augmentation, ColourJitter, Crop, Erasing, Filling, Flip, Key, Mix, PhotoAugmentation, Policy,
+};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use feed::{Batches, Feed};
+#[cfg(feature = "hub")]
+pub use hub::HubModel;
 pub use hub::download;
 pub use image_set::ImageSet;
 pub use loader::{Batch, Epoch, LastBatch, Loader, LoaderConfig, Order};
@@ -57,5 +63,5 @@ pub use open::open_dir;
 pub use picture::Picture;
 pub use preprocess::Preprocess;
 pub use progress::{NoProgress, Progress};
-pub use resample::Interpolation;
+pub use resample::{Interpolation, resize};
 pub use split::stratified_split;

@@ -1,6 +1,7 @@
 //! From bytes to the numbers that a network sees: `(byte / 255 - mean) / std`, channel by channel.
 
 use crate::Error;
+use crate::jpeg::Pixel;
 
 /// Mean and standard deviation of each channel (red, green, blue), in units of `byte / 255`.
 ///
@@ -66,6 +67,13 @@ impl Normalisation {
     /// If `channel > 2`.
     pub fn apply(&self, channel: usize, byte: u8) -> f32 {
         (f32::from(byte) / 255.0 - self.mean[channel]) / self.std[channel]
+    }
+
+    /// Appends pixels to `out` plane by plane.
+    pub(crate) fn append_planes(&self, pixels: &[Pixel], out: &mut Vec<f32>) {
+        for (c, table) in self.tables().iter().enumerate() {
+            out.extend(pixels.iter().map(|pixel| table[usize::from(pixel[c])]));
+        }
     }
 
     /// [`apply`](Self::apply) for every channel and byte: as fast as a multiply-add, and exact.

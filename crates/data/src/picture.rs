@@ -1,20 +1,33 @@
 //! Pictures from files: JPEG, PNG and WebP to upright 8-bit RGB, as Pillow's `convert("RGB")` gives it.
 
+mod orientation;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{Cursor, Read as _};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::codecs::png::PngEncoder;
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder as _, ImageFormat, ImageReader,
+    Limits, metadata,
+};
 
 use crate::Error;
+use crate::jpeg::{self, Jpeg, Pixel};
+use orientation::Orientation;
 
 /// The most pixels a picture may have: a hundred million, 300 MB of RGB.
 pub const MAX_PIXELS: u64 = 100_000_000;
-/// What decoding may allocate on the way, in bytes.
-const MAX_DECODER_BYTES: u64 = 1 << 30;
+/// The most bytes a picture's file may have.
+pub const MAX_FILE_BYTES: u64 = 512 << 20;
+/// What decoding may allocate beside pixels, for instance for a colour profile.
+const MAX_OTHER_BYTES: u64 = 64 << 20;
+/// What decoding may allocate for a pixel: four channels of 16 bits, and two bytes for the filters.
+const MAX_BYTES_A_PIXEL: u64 = 10;
 const MEND: &str = "give a JPEG, PNG or WebP picture";
 
 /// A decoded picture: interleaved RGB, one byte a channel.
@@ -42,6 +55,15 @@ impl Picture {
     }
 }
 
+impl Picture {
+    /// # Panics
+    /// If the fields contradict each other; [`Picture::new`] and [`decode`] make none of these.
+    pub(crate) fn check(&self) {
+        let bytes = self.pixels.len();
+        assert!(bytes > 0 && bytes == 3 * self.width * self.height, "{self:?} has {bytes} bytes");
+    }
+}
+
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Picture {{ {} x {} }}", self.width, self.height)
@@ -52,10 +74,11 @@ impl fmt::Debug for Picture {
 ///
 /// The format is told by the first bytes, not by the name. The picture is turned upright as its EXIF data says.
 /// Grey becomes three equal channels, alpha is dropped without blending, CMYK and 16-bit channels become
-/// 8-bit RGB.
+/// 8-bit RGB. JPEG comes out as libjpeg decodes it, to the bit.
 ///
 /// # Errors
-/// If the file cannot be read, is no JPEG, PNG or WebP, is corrupt, or has more than [`MAX_PIXELS`].
+/// If the file cannot be read, is no JPEG, PNG or WebP, is corrupt, or has more than [`MAX_PIXELS`] or
+/// [`MAX_FILE_BYTES`].
 ///
 /// ```no_run
 /// let picture = resnet_data::picture::decode("cat.jpg".as_ref())?;
@@ -63,12 +86,26 @@ impl fmt::Debug for Picture {
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn decode(path: &Path) -> Result<Picture, Error> {
+    decode_bytes(&read(path)?, &path.display().to_string())
+}
+
+/// The bytes of a picture's file, for [`Encoded`].
+///
+/// # Errors
+/// If it cannot be read, is no file or has more than [`MAX_FILE_BYTES`].
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?;
+    let bad = |cause: String| Err(Error::bad_file(path.display().to_string(), cause, MEND));
     if !metadata.is_file() {
-        return Err(Error::bad_file(path.display().to_string(), "it is not a file", MEND));
+        return bad("it is not a file".to_owned());
     }
     let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    guarded(&path.display().to_string(), BufReader::new(file))
+    let mut bytes = Vec::with_capacity(metadata.len().min(MAX_FILE_BYTES) as usize + 1);
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|cause| Error::io("read", path, cause))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return bad(format!("it has more than {} MiB", MAX_FILE_BYTES >> 20));
+    }
+    Ok(bytes)
 }
 
 /// [`decode`] for bytes in memory; `name` stands in messages for the file.
@@ -76,51 +113,194 @@ pub fn decode(path: &Path) -> Result<Picture, Error> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Picture, Error> {
-    guarded(name, Cursor::new(bytes))
+    Encoded::open(bytes, name)?.decode()
 }
 
-/// Decodes, and turns a panic of a decoder on corrupt data, should there be one, into an error.
-fn guarded(name: &str, reader: impl BufRead + Seek) -> Result<Picture, Error> {
-    catch_unwind(AssertUnwindSafe(|| decode_reader(reader, name)))
+/// `picture` as the bytes of a PNG file.
+///
+/// # Errors
+/// If it is too large for the format.
+///
+/// # Panics
+/// If the picture's fields contradict each other.
+pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, Error> {
+    picture.check();
+    let too_large = |cause: String| Error::Invalid(format!("{picture:?} cannot be written as PNG: {cause}"));
+    let side = |side: usize| u32::try_from(side).map_err(|cause| too_large(cause.to_string()));
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(&picture.pixels, side(picture.width)?, side(picture.height)?, ExtendedColorType::Rgb8)
+        .map_err(|cause| too_large(cause.to_string()))?;
+    Ok(bytes)
+}
+
+/// A picture's file whose size is known and whose pixels are not decoded yet.
+///
+/// ```no_run
+/// # fn main() -> Result<(), resnet_data::Error> {
+/// use resnet_data::picture::{self, Encoded};
+///
+/// let bytes = picture::read("cat.jpg".as_ref())?;
+/// let cat = Encoded::open(&bytes, "cat.jpg")?;
+/// let (width, height) = cat.size();
+/// let middle = cat.decode_window(width / 4..width / 2, height / 4..height / 2)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Encoded<'a> {
+    bytes: &'a [u8],
+    name: Cow<'a, str>,
+    /// As stored.
+    size: (usize, usize),
+    orientation: Orientation,
+    /// The file for our own decoder, where it is one for it.
+    jpeg: Option<Jpeg<'a>>,
+}
+
+impl fmt::Debug for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("name", &self.name)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
+    ///
+    /// # Errors
+    /// If the bytes are of no JPEG, PNG or WebP, the header is corrupt or tells of more than [`MAX_PIXELS`].
+    pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
+        if let Ok(jpeg) = Jpeg::open(bytes) {
+            let size = checked(jpeg.size(), name)?;
+            // EXIF data that make no sense are no reason to refuse a picture.
+            let exif = jpeg::exif(bytes).and_then(metadata::Orientation::from_exif_chunk);
+            let orientation = exif.map(Orientation::from).unwrap_or_default();
+            return Ok(Self { bytes, name: name.into(), size, orientation, jpeg: Some(jpeg) });
+        }
+        guarded(name, || {
+            let mut decoder = decoder(bytes, name, MAX_OTHER_BYTES)?;
+            let (width, height) = decoder.dimensions();
+            let size = checked((width as usize, height as usize), name)?;
+            let orientation = decoder.orientation().map(Orientation::from).unwrap_or_default();
+            Ok(Self { bytes, name: name.into(), size, orientation, jpeg: None })
+        })
+    }
+
+    /// Width and height in pixels, upright.
+    pub fn size(&self) -> (usize, usize) {
+        self.orientation.size(self.size)
+    }
+
+    /// The whole picture.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn decode(&self) -> Result<Picture, Error> {
+        let (width, height) = self.size();
+        self.decode_window(0..width, 0..height)
+    }
+
+    /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
+    ///
+    /// Of a JPEG file little more than that part is decoded.
+    ///
+    /// # Errors
+    /// If the file is corrupt, or the part is empty or does not lie within the picture.
+    pub fn decode_window(&self, columns: Range<usize>, rows: Range<usize>) -> Result<Picture, Error> {
+        let (width, height) = self.size();
+        if columns.is_empty() || rows.is_empty() || columns.end > width || rows.end > height {
+            let name = &self.name;
+            return Err(Error::Invalid(format!(
+                "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
+            )));
+        }
+        let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
+        Picture::new(columns.len(), rows.len(), pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect())
+    }
+
+    /// The pixels in `window`, which must not be empty and must lie within the picture.
+    pub(crate) fn decode_pixels(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
+        let window = self.orientation.stored(window, self.size);
+        let own =
+            |jpeg: &Jpeg<'_>| catch_unwind(AssertUnwindSafe(|| jpeg.decode(&window).ok())).ok().flatten();
+        let own = self.jpeg.as_ref().and_then(own);
+        let stored = match own {
+            Some(pixels) => pixels,
+            // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
+            None => guarded(&self.name, || self.decode_elsewhere(&window))?,
+        };
+        Ok(self.orientation.upright(stored, (window.0.len(), window.1.len())))
+    }
+
+    /// The stored pixels in `window`, by the image crate.
+    fn decode_elsewhere(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
+        let (width, height) = self.size;
+        let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
+        let decoder = decoder(self.bytes, &self.name, most)?;
+        let colour = decoder.color_type();
+        let decoded = DynamicImage::from_decoder(decoder).map_err(|cause| corrupt(&self.name, &cause))?;
+        let pixels: Vec<u8> = match colour {
+            // Pillow keeps the high byte, where the image crate would round.
+            ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
+                decoded.into_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
+            }
+            _ => decoded.into_rgb8().into_raw(),
+        };
+        if pixels.len() != 3 * width * height {
+            return Err(Error::bad_file(&*self.name, "its pixels are not as many as its header says", MEND));
+        }
+        Ok(cut(&pixels, width, window))
+    }
+}
+
+/// The part in `window` of interleaved RGB of that width.
+pub(crate) fn cut(pixels: &[u8], width: usize, (columns, rows): &jpeg::Window) -> Vec<Pixel> {
+    let mut out = Vec::with_capacity(columns.len() * rows.len());
+    for y in rows.clone() {
+        let row = &pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
+        out.extend(row.as_chunks::<3>().0.iter().map(|&[r, g, b]| [r, g, b, 0]));
+    }
+    out
+}
+
+/// Turns a panic of a decoder on corrupt data, should there be one, into an error.
+fn guarded<T>(name: &str, decode: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(Error::bad_file(name, "the decoder gave up on it", MEND)))
 }
 
-fn decode_reader(reader: impl BufRead + Seek, name: &str) -> Result<Picture, Error> {
-    let corrupt = |cause: image::ImageError| {
-        Error::bad_file(
-            name,
-            format!("it does not decode ({cause})"),
-            "open it elsewhere to see whether it is whole",
-        )
+fn checked(size: (usize, usize), name: &str) -> Result<(usize, usize), Error> {
+    let (width, height) = size;
+    let cause = if width as u64 * height as u64 > MAX_PIXELS {
+        format!("its {width} x {height} pixels are more than {MAX_PIXELS}")
+    } else if width == 0 || height == 0 {
+        format!("it has {width} x {height} pixels")
+    } else {
+        return Ok(size);
     };
-    let mut reader = ImageReader::new(reader)
+    Err(Error::bad_file(name, cause, "shrink it first"))
+}
+
+fn corrupt(name: &str, cause: &image::ImageError) -> Error {
+    Error::bad_file(
+        name,
+        format!("it does not decode ({cause})"),
+        "open it elsewhere to see whether it is whole",
+    )
+}
+
+/// The image crate's decoder of `bytes`, which may allocate so many bytes.
+fn decoder<'a>(bytes: &'a [u8], name: &str, most: u64) -> Result<impl ImageDecoder + 'a, Error> {
+    let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|cause| Error::bad_file(name, format!("reading it failed ({cause})"), MEND))?;
     if !matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) {
         return Err(Error::bad_file(name, "its first bytes are of no picture format known here", MEND));
     }
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits.max_alloc = Some(most);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(corrupt)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        let cause = format!("its {width} x {height} pixels are more than {MAX_PIXELS}");
-        return Err(Error::bad_file(name, cause, "shrink it first"));
-    }
-    // EXIF data that make no sense are no reason to refuse a picture.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let colour = decoder.color_type();
-    let mut decoded = DynamicImage::from_decoder(decoder).map_err(corrupt)?;
-    decoded.apply_orientation(orientation);
-    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    let pixels = match colour {
-        // Pillow keeps the high byte, where the image crate would round.
-        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
-            decoded.into_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
-        }
-        _ => decoded.into_rgb8().into_raw(),
-    };
-    Picture::new(width, height, pixels)
-        .map_err(|_| Error::bad_file(name, format!("it has {width} x {height} pixels"), MEND))
+    reader.into_decoder().map_err(|cause| corrupt(name, &cause))
 }

@@ -1,6 +1,7 @@
 //! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
 
-use crate::resample::{self, Interpolation};
+use crate::picture::cut;
+use crate::resample::{self, Columns, Interpolation};
 use crate::{Normalisation, Picture};
 
 /// The steps between a decoded picture and a network's input, as torchvision and timm evaluate with.
@@ -38,6 +39,11 @@ impl Preprocess {
         Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
     }
 
+    /// The v2 paper's for its best results: shorter side 320, one crop of 320 x 320.
+    pub fn crop_320(normalisation: Normalisation) -> Self {
+        Self { resize: 320, crop: 320, interpolation: Interpolation::Bilinear, normalisation }
+    }
+
     /// The input for `picture`, shape `[3, crop, crop]`.
     ///
     /// Resizing is Pillow's, to the byte, and only the part that is cut out is computed. Where `crop` exceeds
@@ -47,33 +53,86 @@ impl Preprocess {
     /// If the picture's fields contradict each other; [`Picture::new`] and
     /// [`decode`](crate::picture::decode) make none of these.
     pub fn apply(&self, picture: &Picture) -> Vec<f32> {
-        let from = (picture.width, picture.height);
-        assert!(
-            from.0 > 0 && from.1 > 0 && picture.pixels.len() == 3 * from.0 * from.1,
-            "{picture:?} has {} bytes",
-            picture.pixels.len()
-        );
-        let to = resized(from, self.resize.max(1));
-        let (x, y) = (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop));
-        let window = (x.start..x.start + x.count, y.start..y.start + y.count);
-        let cut = resample::resize(&picture.pixels, from, to, window, self.interpolation);
-
+        let (width, height) = self.resized(picture);
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
-        for (c, table) in self.normalisation.tables().iter().enumerate() {
-            out.extend(std::iter::repeat_n(table[0], y.before * self.crop));
-            for row in cut.chunks_exact(3 * x.count.max(1)) {
-                out.extend(std::iter::repeat_n(table[0], x.before));
-                out.extend(row[c..].iter().step_by(3).map(|&byte| table[usize::from(byte)]));
-                out.extend(std::iter::repeat_n(table[0], self.crop - x.before - x.count));
+        let middle = (Span::middle(width, self.crop), Span::middle(height, self.crop));
+        self.append(picture, middle, Columns::Forward, &mut out);
+        out
+    }
+
+    /// The ten inputs whose outputs are averaged in ten-crop testing (Krizhevsky et al. 2012), `[10, 3, crop, crop]`: the
+    /// corners (top left, top right, bottom left, bottom right) and the middle, then their mirror images.
+    ///
+    /// # Panics
+    /// As [`apply`](Self::apply).
+    pub fn ten_crops(&self, picture: &Picture) -> Vec<f32> {
+        let (width, height) = self.resized(picture);
+        let mut out = Vec::with_capacity(30 * self.crop * self.crop);
+        for direction in [Columns::Forward, Columns::Mirrored] {
+            for (x, y) in [
+                (Span::first(width, self.crop), Span::first(height, self.crop)),
+                (Span::last(width, self.crop), Span::first(height, self.crop)),
+                (Span::first(width, self.crop), Span::last(height, self.crop)),
+                (Span::last(width, self.crop), Span::last(height, self.crop)),
+                (Span::middle(width, self.crop), Span::middle(height, self.crop)),
+            ] {
+                self.append(picture, (x, y), direction, &mut out);
             }
-            out.resize((c + 1) * self.crop * self.crop, table[0]);
         }
         out
+    }
+
+    /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right and bottom in
+    /// the picture's pixels. It reaches beyond the picture where that is surrounded with black.
+    pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
+        let to = resized(size, self.resize.max(1));
+        let axis = |size: usize, to: usize| {
+            let span = Span::middle(to, self.crop);
+            let start = span.start as f64 - span.before as f64;
+            [start, start + self.crop as f64].map(|place| place * size as f64 / to as f64)
+        };
+        let ([left, right], [top, bottom]) = (axis(size.0, to.0), axis(size.1, to.1));
+        [left, top, right, bottom]
+    }
+
+    /// Width and height of `picture` once it is resized.
+    fn resized(&self, picture: &Picture) -> (usize, usize) {
+        picture.check();
+        resized((picture.width, picture.height), self.resize.max(1))
+    }
+
+    /// Appends one crop to `out`.
+    fn append(&self, picture: &Picture, (x, y): (Span, Span), direction: Columns, out: &mut Vec<f32>) {
+        let from = (picture.width, picture.height);
+        let to = self.resized(picture);
+        let window = (x.start..x.start + x.count, y.start..y.start + y.count);
+        let part = resample::needed(from, to, &window, self.interpolation);
+        let cut = resample::resize_window(
+            &cut(&picture.pixels, from.0, &part),
+            &part,
+            from,
+            to,
+            (&window, direction),
+            self.interpolation,
+        );
+        let after = self.crop - x.before - x.count;
+        let (before, after) =
+            if direction == Columns::Mirrored { (after, x.before) } else { (x.before, after) };
+        let start = out.len();
+        for (c, table) in self.normalisation.tables().iter().enumerate() {
+            out.extend(std::iter::repeat_n(table[0], y.before * self.crop));
+            for row in cut.chunks_exact(x.count.max(1)) {
+                out.extend(std::iter::repeat_n(table[0], before));
+                out.extend(row.iter().map(|pixel| table[usize::from(pixel[c])]));
+                out.extend(std::iter::repeat_n(table[0], after));
+            }
+            out.resize(start + (c + 1) * self.crop * self.crop, table[0]);
+        }
     }
 }
 
 /// The size with `shorter` as its shorter side and, rounded down, the same shape.
-fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
+pub(crate) fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
     let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
     if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
 }
@@ -90,6 +149,20 @@ struct Span {
 }
 
 impl Span {
+    /// The first `crop` of `size` pixels; all in the middle where there are fewer.
+    fn first(size: usize, crop: usize) -> Self {
+        if crop > size { Self::middle(size, crop) } else { Self { before: 0, start: 0, count: crop } }
+    }
+
+    /// The last `crop` of `size` pixels; all in the middle where there are fewer.
+    fn last(size: usize, crop: usize) -> Self {
+        if crop > size {
+            Self::middle(size, crop)
+        } else {
+            Self { before: 0, start: size - crop, count: crop }
+        }
+    }
+
     /// The middle `crop` of `size` pixels.
     fn middle(size: usize, crop: usize) -> Self {
         if crop > size {
@@ -130,6 +203,32 @@ mod tests {
         assert_eq!(row(1), [0.0, 1.0, 1.0, 0.0, 0.0]);
         preprocess.crop = 0;
         assert!(preprocess.apply(&picture).is_empty());
+    }
+
+    #[test]
+    fn ten_crops_are_corners_middle_and_mirror_images() {
+        let pixels: Vec<u8> = (0..7 * 5 * 3).map(|i| (i * 31 % 251) as u8).collect();
+        let picture = Picture::new(7, 5, pixels.clone()).unwrap();
+        let mut preprocess = Preprocess::small(5, Normalisation::UNIT);
+        preprocess.crop = 3;
+        let ten = preprocess.ten_crops(&picture);
+        let corners = [(0, 0), (4, 0), (0, 2), (4, 2), (2, 1)];
+        assert_eq!(ten.len(), 10 * 27);
+        for (number, crop) in ten.chunks_exact(27).enumerate() {
+            let (left, top) = corners[number % 5];
+            for (i, value) in crop.iter().enumerate() {
+                let (c, y, x) = (i / 9, i / 3 % 3, i % 3);
+                let x = if number < 5 { x } else { 2 - x };
+                let byte = pixels[3 * (7 * (top + y) + left + x) + c];
+                assert_eq!(*value, f32::from(byte) / 255.0, "crop {number}, channel {c}, row {y}");
+            }
+        }
+        assert_eq!(ten[4 * 27..5 * 27], preprocess.apply(&picture));
+        assert_eq!(preprocess.seen((7, 5)), [2.0, 1.0, 5.0, 4.0]);
+        assert_eq!(preprocess.seen((70, 50)), [20.0, 10.0, 50.0, 40.0]);
+        assert_eq!(Preprocess::crop_320(Normalisation::UNIT).apply(&picture).len(), 3 * 320 * 320);
+        preprocess.crop = 8;
+        assert_eq!(preprocess.ten_crops(&picture).len(), 10 * 3 * 64);
     }
 
     #[test]

@@ -17,6 +17,21 @@ pub(crate) enum Purpose {
     Split = 3,
     /// The drawing of one generated image.
     Draw = 4,
+    // What is done to a photograph: each step has its own, so that one more or less changes no other.
+    /// Where a photograph is cut.
+    PhotoCrop = 16,
+    /// Whether it is mirrored.
+    PhotoFlip = 17,
+    /// What a policy does to it.
+    PhotoPolicy = 18,
+    /// How its colours are changed.
+    PhotoColour = 19,
+    /// How its light is changed.
+    PhotoLight = 20,
+    /// What is erased.
+    PhotoErase = 21,
+    /// How a batch is mixed.
+    Mix = 22,
 }
 
 /// A stream of random numbers.
@@ -59,6 +74,22 @@ impl Stream {
     /// A number in [`low`, `high`).
     pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
+    }
+
+    /// A number in [0, 1) of 53 bits.
+    pub(crate) fn unit_f64(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// A number in [`low`, `high`), or `low` where they are equal.
+    pub(crate) fn between_f64(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit_f64()
+    }
+
+    /// A number of the standard normal distribution (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit_f64()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit_f64()).cos()
     }
 
     /// Puts `items` into random order (Fisher and Yates).

@@ -7,6 +7,13 @@
 
 use std::ops::Range;
 
+use resnet_kernels::Isa;
+use resnet_kernels::simd::{Kernel, Simd, dispatch};
+
+use crate::Picture;
+use crate::jpeg::{Pixel, Window};
+use crate::picture::cut;
+
 /// The filter that resizing weights pixels with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
@@ -40,87 +47,245 @@ impl Interpolation {
 /// Bits after the point of a weight: 32, less 8 for the byte, less 2 for sign and overshoot.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
-/// One output pixel of an axis: its first input pixel and the weights from there on.
-struct Tap {
-    first: usize,
+/// The input pixels and weights of some output pixels along an axis.
+struct Taps {
+    /// The first input pixel of each output pixel.
+    firsts: Vec<usize>,
+    /// How many it has.
+    counts: Vec<usize>,
+    /// Room for the most that one has, for each of them.
     weights: Vec<i32>,
+    most: usize,
 }
 
-/// The taps of the outputs in `wanted` when `input` pixels become `output`.
-fn taps(input: usize, output: usize, wanted: Range<usize>, interpolation: Interpolation) -> Vec<Tap> {
-    let scale = input as f64 / output as f64;
-    let stretch = scale.max(1.0);
-    let support = interpolation.support() * stretch;
-    wanted
-        .map(|o| {
-            let centre = (o as f64 + 0.5) * scale;
-            // Casts truncate, and a negative number becomes 0.
-            let first = (centre - support + 0.5) as usize;
-            let last = ((centre + support + 0.5) as usize).min(input);
-            let weight = |i: usize| interpolation.weight((i as f64 - centre + 0.5) * (1.0 / stretch));
-            let weights: Vec<f64> = (first..last).map(weight).collect();
-            let sum: f64 = weights.iter().sum();
-            let fixed = |w: &f64| {
+impl Taps {
+    /// The taps of the outputs in `wanted` when `input` pixels become `output`.
+    fn new(input: usize, output: usize, wanted: &Range<usize>, interpolation: Interpolation) -> Self {
+        let axis = Axis::new(input, output, interpolation);
+        let most = wanted.clone().map(|o| axis.inputs(o).len()).max().unwrap_or(0);
+        let mut taps = Self {
+            firsts: Vec::with_capacity(wanted.len()),
+            counts: Vec::with_capacity(wanted.len()),
+            weights: vec![0; most * wanted.len()],
+            most,
+        };
+        let mut row = Vec::with_capacity(most);
+        for (o, fixed) in wanted.clone().zip(taps.weights.chunks_exact_mut(most.max(1))) {
+            let inputs = axis.inputs(o);
+            taps.firsts.push(inputs.start);
+            taps.counts.push(inputs.len());
+            row.clear();
+            row.extend(inputs.map(|i| axis.weight(i, o)));
+            let sum: f64 = row.iter().sum();
+            for (fixed, w) in fixed.iter_mut().zip(&row) {
                 let w = if sum == 0.0 { *w } else { w / sum };
                 // Halves away from zero.
-                (w * f64::from(1u32 << PRECISION_BITS) + 0.5f64.copysign(w)) as i32
-            };
-            Tap { first, weights: weights.iter().map(fixed).collect() }
-        })
-        .collect()
+                *fixed = (w * f64::from(1u32 << PRECISION_BITS) + 0.5f64.copysign(w)) as i32;
+            }
+        }
+        taps
+    }
+
+    /// Puts the output pixels in the opposite order.
+    fn reverse(&mut self) {
+        self.firsts.reverse();
+        self.counts.reverse();
+        let (most, pixels) = (self.most, self.firsts.len());
+        self.weights = (0..pixels).rev().flat_map(|i| &self.weights[i * most..][..most]).copied().collect();
+    }
+
+    /// The weights of output pixel `i`.
+    #[inline(always)]
+    fn weights(&self, i: usize) -> &[i32] {
+        &self.weights[i * self.most..][..self.counts[i]]
+    }
 }
 
-/// Resizes interleaved RGB of `width` x `height` to `to.0` x `to.1` and returns the columns and rows in `window`.
-///
-/// The window must lie within the result; only what it needs is computed, so memory follows the window and
-/// the input, not the whole result. No side may be 0.
-pub(crate) fn resize(
-    pixels: &[u8],
-    (width, height): (usize, usize),
-    to: (usize, usize),
-    window: (Range<usize>, Range<usize>),
+/// How the pixels of one axis become others.
+struct Axis {
+    input: usize,
+    scale: f64,
+    /// How far the filter reaches from an output pixel's centre, in input pixels.
+    support: f64,
     interpolation: Interpolation,
-) -> Vec<u8> {
-    debug_assert!(pixels.len() == 3 * width * height && window.0.end <= to.0 && window.1.end <= to.1);
-    let columns = taps(width, to.0, window.0, interpolation);
-    let mut rows = taps(height, to.1, window.1, interpolation);
-    // The input rows that any wanted output row looks at.
-    let first = rows.iter().map(|tap| tap.first).min().unwrap_or(0);
-    let last = rows.iter().map(|tap| tap.first + tap.weights.len()).max().unwrap_or(0);
-    rows.iter_mut().for_each(|tap| tap.first -= first);
+}
 
-    let narrow = 3 * columns.len();
-    let mut between = Vec::with_capacity(narrow * (last - first));
-    for row in pixels.chunks_exact(3 * width).take(last).skip(first) {
-        for tap in &columns {
-            let mut sums = [HALF; 3];
-            let inputs = row[3 * tap.first..].chunks_exact(3);
-            for (&weight, pixel) in tap.weights.iter().zip(inputs) {
-                for c in 0..3 {
-                    sums[c] += i32::from(pixel[c]) * weight;
-                }
+impl Axis {
+    fn new(input: usize, output: usize, interpolation: Interpolation) -> Self {
+        let scale = input as f64 / output as f64;
+        Self { input, scale, support: interpolation.support() * scale.max(1.0), interpolation }
+    }
+
+    fn centre(&self, o: usize) -> f64 {
+        (o as f64 + 0.5) * self.scale
+    }
+
+    /// The input pixels that output pixel `o` is made of.
+    fn inputs(&self, o: usize) -> Range<usize> {
+        // Casts truncate, and a negative number becomes 0.
+        let first = (self.centre(o) - self.support + 0.5) as usize;
+        let last = ((self.centre(o) + self.support + 0.5) as usize).min(self.input);
+        first.min(last)..last
+    }
+
+    fn weight(&self, i: usize, o: usize) -> f64 {
+        self.interpolation.weight((i as f64 - self.centre(o) + 0.5) * (1.0 / self.scale.max(1.0)))
+    }
+}
+
+/// The columns and rows of a picture of size `from` that `window` of it at size `to` is made of.
+pub(crate) fn needed(
+    from: (usize, usize),
+    to: (usize, usize),
+    window: &Window,
+    interpolation: Interpolation,
+) -> Window {
+    let axis = |input: usize, output: usize, wanted: &Range<usize>| {
+        let axis = Axis::new(input, output, interpolation);
+        match (wanted.clone().next(), wanted.clone().last()) {
+            (Some(first), Some(last)) => axis.inputs(first).start..axis.inputs(last).end,
+            _ => 0..0,
+        }
+    };
+    (axis(from.0, to.0, &window.0), axis(from.1, to.1, &window.1))
+}
+
+/// `picture` at `to.0` x `to.1` pixels, as Pillow resizes it, to the byte.
+///
+/// # Panics
+/// If a side is 0, or the picture's fields contradict each other.
+pub fn resize(picture: &Picture, to: (usize, usize), interpolation: Interpolation) -> Picture {
+    let from = (picture.width, picture.height);
+    assert!(to.0 > 0 && to.1 > 0, "{} x {} pixels are no picture", to.0, to.1);
+    picture.check();
+    let pixels = cut(&picture.pixels, from.0, &whole(from));
+    let pixels =
+        resize_window(&pixels, &whole(from), from, to, (&whole(to), Columns::Forward), interpolation);
+    let pixels = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
+    Picture { width: to.0, height: to.1, pixels }
+}
+
+/// All columns and rows of a picture.
+pub(crate) fn whole((width, height): (usize, usize)) -> Window {
+    (0..width, 0..height)
+}
+
+/// The columns and rows in `window` of a picture brought from size `from` to size `to`.
+///
+/// `pixels` are those of the picture in `part`, which must cover what [`needed`] says; no side may be
+/// 0. Memory follows the window and the part, not the whole result.
+pub(crate) fn resize_window(
+    pixels: &[Pixel],
+    part: &Window,
+    from: (usize, usize),
+    to: (usize, usize),
+    (window, direction): (&Window, Columns),
+    interpolation: Interpolation,
+) -> Vec<Pixel> {
+    debug_assert!(pixels.len() == part.0.len() * part.1.len());
+    debug_assert!(window.0.end <= to.0 && window.1.end <= to.1);
+    let mut columns = Taps::new(from.0, to.0, &window.0, interpolation);
+    let mut rows = Taps::new(from.1, to.1, &window.1, interpolation);
+    columns.firsts.iter_mut().for_each(|first| *first -= part.0.start);
+    if direction == Columns::Mirrored {
+        columns.reverse();
+    }
+    // The input rows that any wanted output row looks at.
+    let used = needed(from, to, window, interpolation).1;
+    rows.firsts.iter_mut().for_each(|first| *first -= used.start);
+    let width = part.0.len();
+    let pixels = &pixels[width * (used.start - part.1.start)..][..width * used.len()];
+    dispatch(Isa::best(), Resize { pixels, width, columns: &columns, rows: &rows })
+}
+
+struct Resize<'a> {
+    pixels: &'a [Pixel],
+    /// Pixels in a row of `pixels`.
+    width: usize,
+    columns: &'a Taps,
+    rows: &'a Taps,
+}
+
+impl Kernel for Resize<'_> {
+    type Output = Vec<Pixel>;
+
+    // A kernel for the sake of its loops, which the compiler turns into vectors.
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
+        let narrow = self.columns.firsts.len();
+        if narrow == 0 || self.rows.firsts.is_empty() {
+            return Vec::new();
+        }
+        let mut between = vec![[0; 4]; narrow * (self.pixels.len() / self.width)];
+        let mut sums = vec![[0; 4]; narrow];
+        for (row, out) in self.pixels.chunks_exact(self.width).zip(between.chunks_exact_mut(narrow)) {
+            blend_columns(row, self.columns, &mut sums);
+            for (byte, sum) in out.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+                *byte = to_byte(*sum);
             }
-            between.extend(sums.map(to_byte));
+        }
+        let mut out = vec![[0; 4]; narrow * self.rows.firsts.len()];
+        for (i, out) in out.chunks_exact_mut(narrow).enumerate() {
+            let rows = &between[narrow * self.rows.firsts[i]..];
+            blend_rows(rows.as_flattened(), self.rows.weights(i), out.as_flattened_mut());
+        }
+        out
+    }
+}
+
+/// One row through the taps of its columns.
+#[inline(always)]
+fn blend_columns(row: &[Pixel], taps: &Taps, out: &mut [[i32; 4]]) {
+    for (i, out) in out.iter_mut().enumerate() {
+        let weights = taps.weights(i);
+        let mut sums = [HALF; 4];
+        for (pixel, &weight) in row[taps.firsts[i]..][..weights.len()].iter().zip(weights) {
+            for c in 0..4 {
+                sums[c] += i32::from(pixel[c]) * weight;
+            }
+        }
+        *out = sums;
+    }
+}
+
+/// The sum of `weights.len()` rows as long as `out`.
+#[inline(always)]
+fn blend_rows(rows: &[u8], weights: &[i32], out: &mut [u8]) {
+    /// Sums that stay in registers.
+    const LANES: usize = 32;
+    let length = out.len();
+    let (blocks, rest) = out.as_chunks_mut::<LANES>();
+    let tail = blocks.len() * LANES;
+    for (block, out) in blocks.iter_mut().enumerate() {
+        let mut sums = [HALF; LANES];
+        for (j, &weight) in weights.iter().enumerate() {
+            let bytes = &rows[j * length + block * LANES..][..LANES];
+            for l in 0..LANES {
+                sums[l] += i32::from(bytes[l]) * weight;
+            }
+        }
+        for l in 0..LANES {
+            out[l] = to_byte(sums[l]);
         }
     }
-    let mut out = Vec::with_capacity(narrow * rows.len());
-    let mut sums = vec![0; narrow];
-    for tap in &rows {
-        sums.fill(HALF);
-        let inputs = between[narrow * tap.first..].chunks_exact(narrow.max(1));
-        for (&weight, row) in tap.weights.iter().zip(inputs) {
-            for (sum, &byte) in sums.iter_mut().zip(row) {
-                *sum += i32::from(byte) * weight;
-            }
-        }
-        out.extend(sums.iter().map(|&sum| to_byte(sum)));
+    for (l, out) in rest.iter_mut().enumerate() {
+        let terms = weights.iter().enumerate().map(|(j, w)| i32::from(rows[j * length + tail + l]) * w);
+        *out = to_byte(HALF + terms.sum::<i32>());
     }
-    out
+}
+
+/// In which direction the columns of a result are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Columns {
+    Forward,
+    /// The result is a mirror image.
+    Mirrored,
 }
 
 /// One half, so that the shift rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
+#[inline(always)]
 fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
@@ -131,8 +296,8 @@ mod tests {
 
     const BOTH: [Interpolation; 2] = [Interpolation::Bilinear, Interpolation::Bicubic];
 
-    fn whole(pixels: &[u8], from: (usize, usize), to: (usize, usize), i: Interpolation) -> Vec<u8> {
-        resize(pixels, from, to, (0..to.0, 0..to.1), i)
+    fn all(pixels: &[u8], from: (usize, usize), to: (usize, usize), i: Interpolation) -> Vec<u8> {
+        resize(&Picture::new(from.0, from.1, pixels.to_vec()).unwrap(), to, i).pixels
     }
 
     /// As `CASES` in tests/pillow/generate.py: (width, height) before and after.
@@ -167,7 +332,7 @@ mod tests {
         for interpolation in BOTH {
             for (from, to) in CASES {
                 let (pillows, rest) = expected.split_at(3 * to.0 * to.1);
-                let ours = whole(&pattern(from), from, to, interpolation);
+                let ours = all(&pattern(from), from, to, interpolation);
                 let differing = ours.iter().zip(pillows).filter(|(a, b)| a != b).count();
                 assert_eq!(differing, 0, "{interpolation:?} {from:?} to {to:?}");
                 expected = rest;
@@ -180,7 +345,7 @@ mod tests {
     fn the_same_size_is_the_same_picture() {
         let pixels: Vec<u8> = (0..7 * 5 * 3).map(|i| (i * 97 % 256) as u8).collect();
         for interpolation in BOTH {
-            assert_eq!(whole(&pixels, (7, 5), (7, 5), interpolation), pixels);
+            assert_eq!(all(&pixels, (7, 5), (7, 5), interpolation), pixels);
         }
     }
 
@@ -189,21 +354,38 @@ mod tests {
         let pixels = [9, 200, 255].repeat(13 * 4);
         for to in [(1, 1), (5, 9), (40, 2), (13, 4)] {
             for interpolation in BOTH {
-                assert_eq!(whole(&pixels, (13, 4), to, interpolation), [9, 200, 255].repeat(to.0 * to.1));
+                assert_eq!(all(&pixels, (13, 4), to, interpolation), [9, 200, 255].repeat(to.0 * to.1));
             }
         }
     }
 
     #[test]
     fn a_window_is_that_part_of_the_whole() {
-        let pixels: Vec<u8> = (0..31 * 17 * 3).map(|i| (i * i * 31 % 251) as u8).collect();
+        let from = (31, 17);
+        let bytes: Vec<u8> = (0..31 * 17 * 3).map(|i| (i * i * 31 % 251) as u8).collect();
+        let pixels = cut(&bytes, 31, &whole(from));
         for to in [(12, 9), (50, 40)] {
             for interpolation in BOTH {
-                let all = whole(&pixels, (31, 17), to, interpolation);
-                let part = resize(&pixels, (31, 17), to, (3..9, 2..7), interpolation);
-                let expected: Vec<u8> =
-                    (2..7).flat_map(|y| &all[3 * (y * to.0 + 3)..3 * (y * to.0 + 9)]).copied().collect();
-                assert_eq!(part, expected);
+                let all = all(&bytes, from, to, interpolation);
+                let window = (3..9, 2..7);
+                let expected = cut(&all, to.0, &window);
+                let forward = (&window, Columns::Forward);
+                assert_eq!(resize_window(&pixels, &whole(from), from, to, forward, interpolation), expected);
+
+                // It needs no more than its part of the input.
+                let part = needed(from, to, &window, interpolation);
+                assert!(part.0.len() < 31 && part.1.len() < 17);
+                let few = cut(&bytes, 31, &part);
+                assert_eq!(resize_window(&few, &part, from, to, forward, interpolation), expected);
+
+                // Mirrored, each row is the other way round.
+                let mut mirrored = expected;
+                mirrored.chunks_exact_mut(6).for_each(<[Pixel]>::reverse);
+                let direction = (&window, Columns::Mirrored);
+                assert_eq!(
+                    resize_window(&pixels, &whole(from), from, to, direction, interpolation),
+                    mirrored
+                );
             }
         }
     }

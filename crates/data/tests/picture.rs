@@ -1,53 +1,82 @@
 //! Pictures against Pillow, and what no picture is.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use resnet_data::picture::{decode, decode_bytes};
+use resnet_data::picture::{Encoded, decode, decode_bytes, encode_png};
 use resnet_data::{Interpolation, Normalisation, Preprocess};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow")
 }
 
-/// File, size, and how far a channel may be from Pillow's: decoders of lossy formats may round differently.
-const PICTURES: [(&str, (usize, usize), u8); 17] = [
-    ("rgb.png", (24, 17), 0),
-    ("rgba.png", (24, 17), 0),
-    ("grey.png", (24, 17), 0),
-    ("grey-alpha.png", (24, 17), 0),
-    ("grey16.png", (24, 17), 0),
-    ("bits.png", (24, 17), 0),
-    ("palette.png", (24, 17), 0),
-    ("mirrored.png", (17, 24), 0),
-    ("lossless.webp", (24, 17), 0),
-    ("rgba.webp", (24, 17), 0),
-    ("lossy.webp", (24, 17), 2),
-    ("colour.jpg", (24, 17), 2),
-    ("subsampled.jpg", (24, 17), 3),
-    ("progressive.jpg", (24, 17), 3),
-    ("grey.jpg", (24, 17), 1),
-    ("cmyk.jpg", (24, 17), 2),
-    ("turned.jpg", (17, 24), 2),
+/// Files and their upright sizes.
+const PICTURES: [(&str, (usize, usize)); 27] = [
+    ("rgb.png", (24, 17)),
+    ("rgba.png", (24, 17)),
+    ("grey.png", (24, 17)),
+    ("grey-alpha.png", (24, 17)),
+    ("grey16.png", (24, 17)),
+    ("bits.png", (24, 17)),
+    ("palette.png", (24, 17)),
+    ("mirrored.png", (17, 24)),
+    ("lossless.webp", (24, 17)),
+    ("rgba.webp", (24, 17)),
+    ("lossy.webp", (24, 17)),
+    ("colour.jpg", (24, 17)),
+    ("subsampled.jpg", (24, 17)),
+    ("progressive.jpg", (24, 17)),
+    ("grey.jpg", (24, 17)),
+    ("cmyk.jpg", (24, 17)),
+    ("turned.jpg", (17, 24)),
+    ("half-width.jpg", (24, 17)),
+    ("half-height.jpg", (24, 17)),
+    ("quarter-width.jpg", (24, 17)),
+    ("narrow.jpg", (4, 7)),
+    ("restarts.jpg", (24, 17)),
+    ("progressive-full.jpg", (24, 17)),
+    ("stored-rgb.jpg", (24, 17)),
+    ("ycck.jpg", (24, 17)),
+    ("grey-sampled.jpg", (24, 17)),
+    ("rgb16.png", (24, 17)),
 ];
 
 #[test]
-fn pixels_are_pillows() {
+fn pixels_are_pillows_to_the_byte() {
     let mut failures = Vec::new();
-    for (name, size, tolerance) in PICTURES {
+    for (name, size) in PICTURES {
         let picture = decode(&folder().join(name)).unwrap();
         let expected = fs::read(folder().join(format!("{name}.rgb"))).unwrap();
-        let worst = picture.pixels.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-        println!("{name}: {worst}");
-        if (picture.width, picture.height) != size
-            || expected.len() != picture.pixels.len()
-            || worst > tolerance
+        let differing = picture.pixels.iter().zip(&expected).filter(|(a, b)| a != b).count();
+        if (picture.width, picture.height) != size || expected.len() != picture.pixels.len() || differing > 0
         {
-            failures.push(format!("{name}: {picture:?}, worst difference {worst}, allowed {tolerance}"));
+            failures.push(format!("{name}: {picture:?}, {differing} bytes of {} differ", expected.len()));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn a_window_is_that_part_of_the_whole() {
+    for (name, (width, height)) in PICTURES {
+        let bytes = fs::read(folder().join(name)).unwrap();
+        let encoded = Encoded::open(&bytes, name).unwrap();
+        let whole = encoded.decode().unwrap();
+        assert_eq!(encoded.size(), (width, height), "{name}");
+        for (left, right) in [(0, 1), (1, width), (width - 1, width), (width / 2, width - 1)] {
+            for (top, bottom) in [(0, height), (2, 3), (height - 1, height)] {
+                let window = encoded.decode_window(left..right, top..bottom).unwrap();
+                let row = |y: usize| &whole.pixels[3 * (y * width + left)..3 * (y * width + right)];
+                let expected: Vec<u8> = (top..bottom).flat_map(row).copied().collect();
+                assert_eq!(window.pixels, expected, "{name} {left}..{right} {top}..{bottom}");
+            }
+        }
+        let outside = encoded.decode_window(0..width + 1, 0..1).unwrap_err().to_string();
+        assert!(outside.contains(name), "{outside}");
+        assert!(encoded.decode_window(1..1, 0..1).is_err());
+    }
 }
 
 #[test]
@@ -84,22 +113,73 @@ fn what_is_no_picture_is_named() {
     }
 }
 
-/// The header of a PNG of 60,000 x 60,000 with its checksum right: refused before memory is taken.
+#[test]
+fn a_picture_is_written_as_it_is() {
+    let picture = decode(&folder().join("subsampled.jpg")).unwrap();
+    let written = encode_png(&picture).unwrap();
+    assert_eq!(decode_bytes(&written, "written.png").unwrap(), picture);
+}
+
+/// A chunk of a PNG file, its checksum right.
+fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(name);
+    crc.update(data);
+    let length = (data.len() as u32).to_be_bytes();
+    [&length[..], name, data, &crc.sum().to_be_bytes()].concat()
+}
+
+/// A PNG file's signature and header.
+fn header(width: u32, height: u32) -> Vec<u8> {
+    let data = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &data)].concat()
+}
+
+/// Refused before memory is taken.
 #[test]
 fn a_bomb_is_refused_by_its_size() {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
-    let mut header = b"IHDR".to_vec();
-    header.extend(60_000u32.to_be_bytes());
-    header.extend(60_000u32.to_be_bytes());
-    header.extend([8, 2, 0, 0, 0]);
-    let checksum = header.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
-    });
-    bytes.extend(header);
-    bytes.extend((!checksum).to_be_bytes());
-    bytes.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
+    let bytes = [header(60_000, 60_000), chunk(b"IDAT", b"\x35\xaf\x06\x1e")].concat();
     let message = decode_bytes(&bytes, "bomb.png").unwrap_err().to_string();
     assert!(message.starts_with("bomb.png cannot be used: its 60000 x 60000 pixels"), "{message}");
+
+    let mut bytes = fs::read(folder().join("colour.jpg")).unwrap();
+    let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    bytes[frame + 5..frame + 9].fill(0xff);
+    let message = decode_bytes(&bytes, "bomb.jpg").unwrap_err().to_string();
+    assert!(message.starts_with("bomb.jpg cannot be used: its 65535 x 65535 pixels"), "{message}");
+}
+
+/// 300 MB of zeros, said to be a colour profile, and three pixels.
+#[test]
+fn a_colour_profile_that_inflates_beyond_reason_takes_no_memory() {
+    let pack = |size: usize| {
+        let mut out = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..size >> 20 {
+            out.write_all(&zeros).unwrap();
+        }
+        out.write_all(&zeros[..size % (1 << 20)]).unwrap();
+        out.finish().unwrap()
+    };
+    let profile = [b"profile\0\0", &pack(300 << 20)[..]].concat();
+    let bytes =
+        [header(3, 1), chunk(b"iCCP", &profile), chunk(b"IDAT", &pack(10)), chunk(b"IEND", b"")].concat();
+    let before = peak_memory();
+    let decoded = decode_bytes(&bytes, "profile.png");
+    if let (Some(before), Some(after)) = (before, peak_memory()) {
+        assert!(after < before + (150 << 10), "from {before} to {after} KiB");
+    }
+    match decoded {
+        Ok(picture) => assert_eq!(picture.pixels, [0; 9]),
+        Err(error) => assert!(error.to_string().starts_with("profile.png cannot be used"), "{error}"),
+    }
+}
+
+/// The most memory that this process ever held, in KiB; known on Linux.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 #[test]

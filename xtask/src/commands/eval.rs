@@ -27,7 +27,7 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
-    let trained = weights::load(&args.checkpoint, args.model.as_deref())?;
+    let trained = weights::load(&args.source, args.names.dialect)?;
     let data = open(args, &trained)?;
     check(&trained, &data)?;
     let config = LoaderConfig::evaluation(args.batch.get(), trained.normalisation(&args.normalisation)?);

@@ -1,7 +1,9 @@
 //! `export`: a checkpoint as a safetensors file for others, with all that is needed to use it.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, bail};
-use resnet_models::checkpoint::{self, Dialect, Metadata};
+use resnet_models::checkpoint::{self, Metadata};
 use resnet_record::{Checkpoint, Results, Selection};
 use serde::Serialize;
 
@@ -27,34 +29,62 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     if out.is_dir() {
         bail!("{} is a folder; give --out the name of a file in it", out.display());
     }
-    if out.exists() && !args.force {
-        bail!("{} exists already; choose another --out, or replace it with --force", out.display());
-    }
-    let trained = weights::load(&args.checkpoint, args.model.as_deref())?;
+    refuse_to_replace(args, out)?;
+    let trained = weights::load(&args.source, args.from_dialect)?;
+    let config = timm_config(args, &trained);
+    config.as_deref().map_or(Ok(()), |path| refuse_to_replace(args, path))?;
     let metadata = metadata(args, &trained)?;
-    let saved = checkpoint::export(out, &trained.net.0, &metadata, dialect(args.dialect))?;
+    let saved = checkpoint::export(out, &trained.net.0, &metadata, args.dialect.into())?;
     if !saved.non_finite.is_empty() {
         let names: Vec<&str> = saved.non_finite.iter().map(|tensor| tensor.name.as_str()).collect();
         tracing::warn!("{} has numbers that are not finite in {}", out.display(), names.join(", "));
     }
-    output::line(&format!(
-        "{}: {}, {} tensors, {}\n\nnext:\n  cargo xtask predict --checkpoint {} PICTURE",
+    let mut lines = vec![format!(
+        "{}: {}, {} tensors, {}",
         out.display(),
         trained.spec().name,
         saved.tensors,
-        output::bytes(saved.bytes),
-        output::quoted(out)
-    ))
+        output::bytes(saved.bytes)
+    )];
+    if let Some(path) = &config {
+        checkpoint::write_timm_config(path, trained.spec(), &metadata)?;
+        lines.push(format!("{}: timm's description of it", path.display()));
+    }
+    lines.push(format!("\nnext:\n  cargo xtask predict --checkpoint {} PICTURE", output::quoted(out)));
+    if config.is_some() {
+        lines.push(format!("  in Python: {}", in_timm(&trained, out)));
+    }
+    output::line(&lines.join("\n"))
 }
 
-fn dialect(arg: DialectArg) -> Dialect {
-    match arg {
-        DialectArg::Native => Dialect::Native,
-        DialectArg::Torchvision => Dialect::Torchvision,
-        DialectArg::Timm => Dialect::Timm,
-        DialectArg::Transformers => Dialect::Transformers,
-        DialectArg::Akamaster => Dialect::Akamaster,
+fn refuse_to_replace(args: &ExportArgs, path: &Path) -> anyhow::Result<()> {
+    if path.exists() && !args.force {
+        bail!("{} exists already; choose another --out, or replace it with --force", path.display());
     }
+    Ok(())
+}
+
+/// Where timm's config goes, if it has such a network and its names are asked for.
+fn timm_config(args: &ExportArgs, trained: &Trained) -> Option<PathBuf> {
+    let wanted = args.dialect == DialectArg::Timm && checkpoint::is_timms(trained.spec());
+    wanted.then(|| args.out.with_file_name("config.json"))
+}
+
+/// How timm takes the weights back.
+fn in_timm(trained: &Trained, out: &Path) -> String {
+    let (name, classes) = (&trained.spec().name, trained.spec().classes);
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if out.file_name().is_some_and(|name| name == "model.safetensors") {
+        return format!(
+            "timm.create_model({:?}, pretrained=True)",
+            format!("local-dir:{}", folder.display())
+        );
+    }
+    format!(
+        "timm.create_model({name:?}, pretrained=True, num_classes={classes}, pretrained_cfg_overlay=dict(file={:?}, \
+         num_classes={classes}, custom_load=False))",
+        out.display().to_string()
+    )
 }
 
 /// What the file says about itself: what the checkpoint did, and what its run knows besides.

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::failure::{self, Ended};
+use crate::heatmap::Targets;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::weights::{self, Trained};
@@ -24,9 +25,11 @@ const BATCH: usize = 32;
 #[derive(Serialize)]
 struct Json<'a> {
     file: &'a Path,
-    top: Vec<Guess<'a>>,
+    top: &'a [Guess<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     logits: Option<&'a [f32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heatmap: Option<&'a Path>,
 }
 
 #[derive(Serialize)]
@@ -37,14 +40,14 @@ struct Guess<'a> {
 }
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
-    let Some(checkpoint) = &args.checkpoint else { return Err(hub_model(args)) };
     threads::start(&args.threads)?;
-    let trained = weights::load(checkpoint, args.model.as_deref())?;
+    let trained = weights::load(&args.source, args.names.dialect)?;
     let preprocess = trained.preprocess(&args.normalisation)?;
     let names = trained.classes()?;
     let found = pictures::find(&args.pictures);
     let mut failed = found.failures.len();
     found.failures.iter().for_each(failure::report);
+    let heatmap = args.heatmap.as_ref().map(|out| Targets::new(out, &found.files)).transpose()?;
 
     // On one terminal results and a bar would write over each other.
     let watched = !std::io::stdout().is_terminal();
@@ -52,7 +55,20 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     for (number, files) in found.files.chunks(BATCH).enumerate() {
         for (file, logits) in files.iter().zip(batch(&trained, &preprocess, files)?) {
             match logits {
-                Ok(logits) => print(args, &names, file, &logits)?,
+                Ok(logits) => {
+                    let top = guesses(&logits, &names, args.top.get());
+                    let draw = |maps: &'_ Targets| {
+                        let class = top.first().map_or(0, |guess| guess.class);
+                        maps.write(&trained, &preprocess, file, class).map(Path::to_owned)
+                    };
+                    let drawn = heatmap.as_ref().map(draw).transpose();
+                    let map = drawn.as_ref().ok().and_then(Option::as_deref);
+                    print(args, file, &top, &logits, map)?;
+                    if let Err(error) = drawn {
+                        failure::report(&error);
+                        failed += 1;
+                    }
+                }
                 Err(error) => {
                     failure::report(&error);
                     failed += 1;
@@ -64,14 +80,6 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         }
     }
     if failed > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
-}
-
-fn hub_model(args: &PredictArgs) -> anyhow::Error {
-    let model = args.model.as_deref().unwrap_or_default();
-    anyhow::anyhow!(
-        "--model {model} without --checkpoint would fetch it from the Hugging Face hub, which is not built yet; download its \
-         .safetensors file and give it with --checkpoint FILE"
-    )
 }
 
 /// The logits of each file, or why there are none. The outer error is the network's.
@@ -107,17 +115,23 @@ fn batch(
     Ok(inputs.into_iter().zip(files).map(outcome).collect())
 }
 
-fn print(args: &PredictArgs, names: &[String], file: &Path, logits: &[f32]) -> anyhow::Result<()> {
-    let top = guesses(logits, names, args.top.get());
+fn print(
+    args: &PredictArgs,
+    file: &Path,
+    top: &[Guess<'_>],
+    logits: &[f32],
+    heatmap: Option<&Path>,
+) -> anyhow::Result<()> {
     if args.format.get() == Format::Json {
-        return output::json(&Json { file, top, logits: args.logits.then_some(logits) });
+        return output::json(&Json { file, top, logits: args.logits.then_some(logits), heatmap });
     }
     let width = top.iter().map(|guess| guess.name.chars().count()).max().unwrap_or(0);
     let mut lines = vec![file.display().to_string()];
     for Guess { class, name, probability } in top {
-        let logit = if args.logits { format!("  {:>9.4}", logits[class]) } else { String::new() };
+        let logit = if args.logits { format!("  {:>9.4}", logits[*class]) } else { String::new() };
         lines.push(format!("  {:>6.2} %{logit}  {name:<width$}  (class {class})", 100.0 * probability));
     }
+    lines.extend(heatmap.map(|map| format!("  heat map: {}", map.display())));
     output::line(&lines.join("\n"))
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use resnet_data::Dataset;
-use resnet_models::{Model, Spec, registry};
+use resnet_models::{Model, registry};
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Options, Outcome, Plan, fit};
 use serde::Serialize;
@@ -50,6 +51,10 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
     }
+    let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
+    if let Some(from) = &args.from {
+        weights::start_from(&model.0, &recipe, from, args.revision.as_deref())?;
+    }
     let data = data::of_recipe(&recipe, args.data.as_deref())?;
     let plan = Plan::new(&recipe, &data)?;
     let parameters = preamble::print(&recipe, &spec, &data, &plan)?;
@@ -58,7 +63,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.parameters = parameters;
         record.data = data::absolute(&data.origin);
     })?;
-    train(run, &recipe, &spec, &data, args.format.get())
+    train(run, &recipe, &model, &data, args.format.get())
 }
 
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
@@ -69,16 +74,25 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         progress::line(&format!("{} is finished; there is nothing left to train", folder.display()));
         return report(&run, &results, args.format.get());
     }
+    if !run.folder().last_checkpoint().exists()
+        && run.record().command.iter().any(|word| word.starts_with("--from"))
+    {
+        bail!(
+            "{} ended before its first checkpoint, and with it the weights that it began with are gone; begin it again",
+            folder.display()
+        );
+    }
+    let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     let origin = data::still_at(&run.record().data);
     let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()))?;
     let plan = Plan::new(&recipe, &data)?;
     preamble::print(&recipe, &spec, &data, &plan)?;
-    train(run, &recipe, &spec, &data, args.format.get())
+    train(run, &recipe, &model, &data, args.format.get())
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: Format) -> anyhow::Result<()> {
-    let model = Net(Model::with_options(spec, &network::options(recipe))?);
+fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Dataset, format: Format) -> anyhow::Result<()> {
+    let spec = model.0.spec();
     let (height, width) = data.test.size();
     if let Some(warning) = spec.stem_warning([height, width]) {
         tracing::warn!("{warning}");
@@ -92,7 +106,7 @@ fn train(mut run: Run, recipe: &Recipe, spec: &Spec, data: &Dataset, format: For
         ..Options::default()
     };
     let mut live = Live::default();
-    let outcome = fit(&model, data, &mut run, &options, &mut live);
+    let outcome = fit(model, data, &mut run, &options, &mut live);
     drop(live);
     match outcome? {
         Outcome::Finished(results) => report(&run, &results, format),

@@ -1,11 +1,18 @@
-//! `download`: CIFAR from the Hugging Face hub, through its cache.
+//! The Hugging Face hub, through its cache: `download` for CIFAR, `HubModel` for the files of a model.
 
 use crate::{DataKind, Dataset, Error, Progress};
 
 #[cfg(feature = "hub")]
 mod client;
 #[cfg(feature = "hub")]
+mod model;
+#[cfg(feature = "hub")]
+mod repository;
+#[cfg(feature = "hub")]
 mod settings;
+
+#[cfg(feature = "hub")]
+pub use model::HubModel;
 
 /// Fetches a data set from the Hugging Face hub, or from its cache if it is there already.
 ///

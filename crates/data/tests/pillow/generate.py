@@ -2,14 +2,18 @@
 
     python3 crates/data/tests/pillow/generate.py
 
-Made with Pillow 13.0.0. No randomness: pictures are formulas. In this folder it writes
+Made with Pillow 13.0.0 and, for two samplings that Pillow cannot write, opencv-python-headless 5.0.0. No randomness: pictures are formulas. In this folder it writes
 - resize.bin: for each case of CASES in order, the resized picture, interleaved RGB;
 - NAME.EXT, NAME.rgb: a picture file and what Pillow's convert("RGB") makes of it, turned upright.
 """
 
 import math
+import struct
+import zlib
 from pathlib import Path
 
+import cv2
+import numpy
 from PIL import Image, ImageOps
 
 HERE = Path(__file__).parent
@@ -96,6 +100,31 @@ def pictures():
     picture.save(HERE / "lossless.webp", lossless=True)
     picture.save(HERE / "lossy.webp", quality=90)
     rgba.save(HERE / "rgba.webp", lossless=True, exact=True)
+    picture.save(HERE / "half-width.jpg", quality=90, subsampling=1)
+    picture.save(HERE / "progressive-full.jpg", quality=95, subsampling=0, progressive=True)
+    picture.save(HERE / "restarts.jpg", quality=90, subsampling=2, restart_marker_blocks=1)
+    picture.save(HERE / "stored-rgb.jpg", quality=90, subsampling=0, keep_rgb=True)
+    # Colour of two columns is repeated, not filtered.
+    picture.crop((0, 0, 4, 7)).save(HERE / "narrow.jpg", quality=90, subsampling=2)
+    bgr = numpy.asarray(picture)[:, :, ::-1]
+    for name, sampling in (
+        ("half-height.jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440),
+        ("quarter-width.jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411),
+    ):
+        options = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+        cv2.imwrite(str(HERE / name), bgr, options)
+    # The same bytes, said to be YCCK.
+    cmyk = (HERE / "cmyk.jpg").read_bytes()
+    transform = cmyk.index(b"Adobe") + 11
+    (HERE / "ycck.jpg").write_bytes(cmyk[:transform] + b"\2" + cmyk[transform + 1 :])
+    # Grey whose header tells of a sampling that nothing can be sampled against.
+    only = (HERE / "grey.jpg").read_bytes()
+    sampling = only.index(b"\xff\xc0") + 11
+    (HERE / "grey-sampled.jpg").write_bytes(only[:sampling] + b"\x22" + only[sampling + 1 :])
+    rows = b"".join(b"\0" + b"".join(struct.pack(">3H", x * 2731, y * 3855, x * y * 160) for x in range(24)) for y in range(17))
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 24, 17, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    written = b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    (HERE / "rgb16.png").write_bytes(b"\x89PNG\r\n\x1a\n" + written)
     for path in sorted(HERE.iterdir()):
         if path.suffix in (".png", ".jpg", ".webp"):
             image = ImageOps.exif_transpose(Image.open(path))

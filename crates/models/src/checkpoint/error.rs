@@ -24,7 +24,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// A folder or a device.
-    #[error("{} is not a file; name the .safetensors file itself", path.display())]
+    #[error("{} is not a file; name the .safetensors or .pth file itself", path.display())]
     NotAFile {
         /// What was named.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file of another kind, known by its first bytes.
-    #[error("{} is {kind} and not safetensors; {mend}", path.display())]
+    #[error("{} is {kind}, and neither safetensors nor of a newer torch.save; {mend}", path.display())]
     OtherFormat {
         /// The file.
         path: PathBuf,
@@ -61,6 +61,22 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What is wrong in it.
+        cause: String,
+    },
+    /// A file of PyTorch that contradicts itself, or is cut short.
+    #[error("{} is damaged or not of torch.save: {cause}; copy or download it again", path.display())]
+    DamagedPytorch {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        cause: String,
+    },
+    /// A file of PyTorch with something besides weights.
+    #[error("{} cannot be read without running what is in it, or is not of weights: {cause}; in PyTorch, save the weights alone: `torch.save(model.state_dict(), FILE)`", path.display())]
+    RefusedPytorch {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
         cause: String,
     },
     /// Weights that are no floating-point numbers.
@@ -105,6 +121,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         fault: Fault,
+    },
+    /// A repository's config that is not understood.
+    #[error("{}: {cause}; give the weights' file itself with --checkpoint, and the network's name with --model", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        cause: String,
     },
     /// No network can be made out.
     #[error("cannot tell which network {} belongs to: {cause}; name it with --model", path.display())]

@@ -1,4 +1,5 @@
-//! The safetensors format: eight bytes of length, a JSON header of that length, then the tensors' bytes.
+//! Files by their first bytes; and the safetensors format: eight bytes of length, a JSON header of that length, then the
+//! tensors' bytes.
 //!
 //! A header is believed only after it was checked: its length against the file's, then by the `safetensors` crate that
 //! the tensors lie side by side without gap or overlap and that each one's shape and type fill its place, then their
@@ -6,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use safetensors::SafeTensorError;
@@ -14,7 +15,8 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
 use super::error::clip;
-use super::{Array, Converted, Error, Ignored, Precision};
+use super::numbers::Float;
+use super::{Array, Converted, Error, Ignored, pytorch};
 
 /// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times the
 /// length.
@@ -23,16 +25,11 @@ const LONGEST_HEADER: u64 = 8 << 20;
 const LARGEST_FILE: u64 = 16 << 30;
 
 /// Files that people take for safetensors: first bytes, what it is, what to do.
-static OTHER_FORMATS: [(&[u8], &str, &str); 7] = [
-    (
-        b"PK\x03\x04",
-        "a PyTorch zip file (.pth, .pt or .bin)",
-        "convert it in Python with `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`",
-    ),
+static OTHER_FORMATS: [(&[u8], &str, &str); 6] = [
     (
         b"\x80\x02",
-        "an old PyTorch pickle",
-        "convert it in Python with `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`",
+        "a file of torch.save from before PyTorch 1.6",
+        "load it in a newer PyTorch and save it again, with `torch.save(torch.load(FILE, weights_only=True), OUT)`",
     ),
     (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
     (b"<", "a web page or XML", "download the file itself, not the page about it"),
@@ -41,7 +38,11 @@ static OTHER_FORMATS: [(&[u8], &str, &str); 7] = [
     (b"\x1f\x8b", "a gzip archive", "unpack it first"),
 ];
 
+/// How a file of PyTorch begins, which is a zip container.
+const PYTORCH: &[u8] = b"PK\x03\x04";
+
 /// What a file holds, under its own names.
+#[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) tensors: BTreeMap<String, Array>,
     pub(super) metadata: BTreeMap<String, String>,
@@ -69,8 +70,8 @@ pub(super) fn read(path: &Path) -> Result<Contents, Error> {
     parse(path, BufReader::new(File::open(path).map_err(failed)?), about.len())
 }
 
-/// Reads `len` bytes of safetensors; `path` is for messages.
-fn parse(path: &Path, mut reader: impl Read, len: u64) -> Result<Contents, Error> {
+/// Reads `len` bytes; `path` is for messages.
+fn parse(path: &Path, mut reader: impl Read + Seek, len: u64) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
     let damaged = |cause: String| Error::Damaged { path: path.to_owned(), cause };
     if len == 0 {
@@ -78,6 +79,12 @@ fn parse(path: &Path, mut reader: impl Read, len: u64) -> Result<Contents, Error
     }
     let mut start = Vec::with_capacity(64);
     reader.by_ref().take(64).read_to_end(&mut start).map_err(failed)?;
+    if start.starts_with(PYTORCH) && start.get(8) != Some(&b'{') {
+        if len > LARGEST_FILE {
+            return Err(damaged(format!("a file of {len} bytes is beyond any network here")));
+        }
+        return pytorch::parse(path, reader, len);
+    }
     let other = OTHER_FORMATS.iter().find(|(first, ..)| start.starts_with(first));
     // A length may begin like another format does, but then JSON follows it.
     if let Some((_, kind, mend)) = other.filter(|_| start.get(8) != Some(&b'{')) {
@@ -113,12 +120,7 @@ fn parse(path: &Path, mut reader: impl Read, len: u64) -> Result<Contents, Error
         return Err(damaged(format!("{} bytes follow its last tensor", len - described)));
     }
 
-    let mut contents = Contents {
-        tensors: BTreeMap::new(),
-        metadata: header.metadata.unwrap_or_default(),
-        converted: Converted::new(),
-        ignored: Ignored::default(),
-    };
+    let mut contents = Contents { metadata: header.metadata.unwrap_or_default(), ..Contents::default() };
     for name in layout.offset_keys() {
         let Some(info) = layout.info(&name) else { continue };
         let bytes = info.data_offsets.1 - info.data_offsets.0;
@@ -128,19 +130,14 @@ fn parse(path: &Path, mut reader: impl Read, len: u64) -> Result<Contents, Error
         }
         let mut raw = vec![0; bytes];
         reader.read_exact(&mut raw).map_err(failed)?;
-        let values = match info.dtype {
-            Dtype::F32 => elements(&raw, f32::from_le_bytes),
-            Dtype::F16 => elements(&raw, |bytes| half(u16::from_le_bytes(bytes))),
-            Dtype::BF16 => elements(&raw, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
-            Dtype::F64 => elements(&raw, |bytes| f64::from_le_bytes(bytes) as f32),
-            other => {
-                let (name, dtype) = (clip(&name, 80), other.to_string());
-                return Err(Error::Dtype { path: path.to_owned(), name, dtype });
-            }
+        let Some(float) = float(info.dtype) else {
+            let (name, dtype) = (clip(&name, 80), info.dtype.to_string());
+            return Err(Error::Dtype { path: path.to_owned(), name, dtype });
         };
-        if let Some(precision) = precision(info.dtype) {
+        if let Some(precision) = float.precision() {
             *contents.converted.entry(precision).or_default() += 1;
         }
+        let values = float.values(&raw);
         contents.tensors.insert(name, Array { shape: info.shape.clone(), values });
     }
     Ok(contents)
@@ -164,29 +161,14 @@ fn explain(error: SafeTensorError) -> String {
     }
 }
 
-fn precision(dtype: Dtype) -> Option<Precision> {
+fn float(dtype: Dtype) -> Option<Float> {
     match dtype {
-        Dtype::F16 => Some(Precision::F16),
-        Dtype::BF16 => Some(Precision::Bf16),
-        Dtype::F64 => Some(Precision::F64),
+        Dtype::F32 => Some(Float::F32),
+        Dtype::F16 => Some(Float::F16),
+        Dtype::BF16 => Some(Float::Bf16),
+        Dtype::F64 => Some(Float::F64),
         _ => None,
     }
-}
-
-fn elements<const N: usize>(raw: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    raw.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
-}
-
-/// An IEEE half: a sign, five bits of exponent, ten of fraction.
-fn half(bits: u16) -> f32 {
-    let (exponent, fraction) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
-    let magnitude = match exponent {
-        // Multiples of 2^-24, which f32 holds exactly.
-        0 => fraction as f32 / (1 << 24) as f32,
-        31 => f32::from_bits(0xff << 23 | fraction << 13),
-        _ => f32::from_bits((exponent + 127 - 15) << 23 | fraction << 13),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
 #[cfg(test)]

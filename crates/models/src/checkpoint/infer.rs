@@ -44,23 +44,7 @@ impl Checkpoint {
         let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
         let spec = match &metadata.model {
             None => self.spec_of_names().map_err(unrecognised)?,
-            Some(name) => {
-                let classes = self.landmarks().and_then(|landmarks| self.classes(landmarks));
-                let classes = classes.map_err(unrecognised)?;
-                let unknown = |error| format!("its metadata names a network that is not here ({error})");
-                let spec =
-                    registry::find(&clip(name, 80), classes).map_err(|error| unrecognised(unknown(error)))?;
-                // A name is short and a network may be deep: its memory has to be earned by as many tensors.
-                let (units, tensors) = (spec.units().len(), self.tensors.len());
-                if tensors < units {
-                    let cause = format!(
-                        "its metadata names {} of {units} units, and it has {tensors} tensors",
-                        spec.name
-                    );
-                    return Err(unrecognised(cause));
-                }
-                spec
-            }
+            Some(name) => self.claimed("its metadata", name)?,
         };
         match &metadata.classes {
             Some(names) if names.len() != spec.classes => Err(unrecognised(format!(
@@ -70,6 +54,35 @@ impl Checkpoint {
             ))),
             _ => Ok(spec),
         }
+    }
+
+    /// The network called `name`, with as many classes as the file's head has; `who` says that it is that one, for
+    /// messages.
+    ///
+    /// # Errors
+    /// If there is no such network, or the file is too small for it.
+    pub fn claimed(&self, who: &str, name: &str) -> Result<Spec, Error> {
+        let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
+        let spec = registry::find(&clip(name, 80), self.head_classes()?)
+            .map_err(|error| unrecognised(format!("{who} names a network that is not here ({error})")))?;
+        // A name is short and a network may be deep: its memory has to be earned by as many tensors.
+        let (units, tensors) = (spec.units().len(), self.tensors.len());
+        if tensors < units {
+            let name = &spec.name;
+            return Err(unrecognised(format!(
+                "{who} names {name} of {units} units, and it has {tensors} tensors"
+            )));
+        }
+        Ok(spec)
+    }
+
+    /// The length of the output, by the shape of the head.
+    ///
+    /// # Errors
+    /// If there is no head, or it has another shape than a network's.
+    pub fn head_classes(&self) -> Result<usize, Error> {
+        let classes = self.landmarks().and_then(|landmarks| self.classes(landmarks));
+        classes.map_err(|cause| Error::Unrecognised { path: self.path.clone(), cause })
     }
 
     /// The network with these names and shapes, or why there is none. What they can't tell (a stride's place, the

@@ -200,11 +200,11 @@ impl Preprocessing {
             input: json(
                 take("input")?,
                 "a JSON list [3, height, width]",
-                |[channels, height, width]: &[usize; 3]| *channels == 3 && side(height) && side(width),
+                |[channels, height, width]: &[usize; 3]| *channels == 3 && is_side(height) && is_side(width),
             )?,
-            resize: json(take("resize")?, "a number of pixels from 1 to 8192", side)?,
+            resize: json(take("resize")?, "a number of pixels from 1 to 8192", is_side)?,
             interpolation: take("interpolation").and_then(|(_, text)| text.parse())?,
-            crop: json(take("crop")?, "a number of pixels from 1 to 8192", side)?,
+            crop: json(take("crop")?, "a number of pixels from 1 to 8192", is_side)?,
             mean: json(take("mean")?, "a JSON list of three finite numbers", |mean: &[f32; 3]| {
                 mean.iter().all(|m| m.is_finite())
             })?,
@@ -236,7 +236,8 @@ impl fmt::Display for Interpolation {
     }
 }
 
-fn side(pixels: &usize) -> bool {
+/// Whether a picture may have a side of so many pixels.
+pub(super) fn is_side(pixels: &usize) -> bool {
     (1..=LONGEST_SIDE).contains(pixels)
 }
 

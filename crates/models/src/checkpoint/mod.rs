@@ -1,4 +1,5 @@
-//! Checkpoints: safetensors files, read strictly, whatever their dialect, and written whole or not at all.
+//! Checkpoints: safetensors and PyTorch's files, read strictly, whatever their dialect; and safetensors written, whole or
+//! not at all.
 //!
 //! [`read`] gives a [`Checkpoint`]: tensors under this project's names, the metadata, and what was noticed on the way.
 //! [`Checkpoint::infer_spec`] tells which network it belongs to, [`Checkpoint::load_into`] gives a [`Model`](crate::Model)
@@ -18,13 +19,16 @@
 //! # }
 //! ```
 
+mod config;
 mod dialect;
 mod error;
 mod file;
 mod infer;
 mod load;
 mod metadata;
+mod numbers;
 mod outline;
+mod pytorch;
 mod rename;
 mod report;
 mod save;
@@ -33,6 +37,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use config::{RepositoryConfig, Unusable, is_timms, timm_config, write_timm_config};
 pub use dialect::{Choice, Dialect, Naming};
 pub use error::Error;
 pub use load::{HeadRule, Policy, Rule};
@@ -100,16 +105,20 @@ pub struct NonFinite {
     pub count: usize,
 }
 
-/// Reads a safetensors file; its names show the dialect.
+/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote of a state dict; its names show the dialect.
+///
+/// Of PyTorch's files the zip form is read (PyTorch 1.6 and newer), the state dict alone or under a key such as
+/// `state_dict` or `model`. Nothing in such a file is executed.
 ///
 /// # Errors
-/// If the file can't be read, is no safetensors or damaged, or has weights that are no floating-point numbers, or names
-/// of a dialect that is not supported.
+/// If the file can't be read, is of another format or damaged, or has weights that are no floating-point numbers, or names
+/// of a dialect that is not supported; for PyTorch's files, also if they hold anything besides containers, numbers, text
+/// and tensors.
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     interpret(path, None)
 }
 
-/// Reads a safetensors file whose names are of `dialect`, whatever they look like.
+/// Reads a file whose names are of `dialect`, whatever they look like.
 ///
 /// # Errors
 /// As [`read`].

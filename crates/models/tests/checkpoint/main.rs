@@ -3,6 +3,7 @@
 mod damage;
 mod dialects;
 mod loading;
+mod pytorch;
 mod real;
 mod saving;
 

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::hub::repository::{Bar, State};
+use crate::hub::settings::Network;
 use crate::parquet_files::testing::{Row, write};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::checkpoint::Precision;
 
 fn bytes_of(header: &str, data: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
@@ -16,7 +17,7 @@ fn tensor(dtype: &str, shape: &str, offsets: [usize; 2]) -> String {
 }
 
 fn parse_bytes(bytes: &[u8]) -> Result<Contents, Error> {
-    parse(Path::new("folder/net.safetensors"), bytes, bytes.len() as u64)
+    parse(Path::new("folder/net.safetensors"), io::Cursor::new(bytes), bytes.len() as u64)
 }
 
 #[test]
@@ -30,9 +31,9 @@ fn each_fault_is_named() {
     let rows: Vec<(Vec<u8>, &str)> = vec![
         (vec![], "is empty"),
         (vec![1, 2, 3], "it has 3 bytes"),
-        (b"PK\x03\x04\0\0\x08\x08\0\0 and so on".to_vec(), "a PyTorch zip file"),
-        (b"PK\x03\x04".to_vec(), "a PyTorch zip file"),
-        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "an old PyTorch pickle"),
+        (b"PK\x03\x04\0\0\x08\x08\0\0 and so on".to_vec(), "as in a file cut short"),
+        (b"PK\x03\x04".to_vec(), "as in a file cut short"),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "torch.save from before PyTorch 1.6"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0".to_vec(), "git lfs pull"),
         (b"<!DOCTYPE html><html>".to_vec(), "a web page"),
         (b"some text of somebody".to_vec(), "header should have"),
@@ -117,18 +118,6 @@ fn other_floats_become_f32_and_counters_are_passed_over() {
     assert_eq!(contents.ignored, Ignored { batch_counters: 1, optimizer: 1 });
     let expected = [(Precision::F16, 1), (Precision::Bf16, 1), (Precision::F64, 1)];
     assert_eq!(contents.converted, expected.into());
-}
-
-#[test]
-fn every_half_is_candles() {
-    let raw: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
-    let device = candle_core::Device::Cpu;
-    let theirs = candle_core::Tensor::from_raw_buffer(&raw, candle_core::DType::F16, &[65536], &device);
-    let theirs = theirs.and_then(|t| t.to_dtype(candle_core::DType::F32)).and_then(|t| t.to_vec1::<f32>());
-    for (bits, theirs) in (0..=u16::MAX).zip(theirs.unwrap()) {
-        let ours = half(bits);
-        assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(), "{bits:#x}");
-    }
 }
 
 proptest! {

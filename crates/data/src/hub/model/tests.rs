@@ -1,0 +1,167 @@
+//! Models from a cache made by hand, with the network off; and from a small server on this machine.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
+use super::*;
+use crate::NoProgress;
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+fn model(cache: &Path, network: Network, endpoint: &str, revision: Option<&str>) -> HubModel {
+    let settings = Settings { cache: cache.to_owned(), endpoint: endpoint.to_owned(), token: None, network };
+    HubModel::with_settings(settings, "timm/resnet50.a1_in1k", revision).unwrap()
+}
+
+fn offline(cache: &Path, revision: Option<&str>) -> HubModel {
+    model(cache, Network::Forbidden, "http://127.0.0.1:1", revision)
+}
+
+/// A cache with these files in its one snapshot.
+fn cache(files: &[&str]) -> tempfile::TempDir {
+    let cache = tempfile::tempdir().unwrap();
+    let repository = cache.path().join("models--timm--resnet50.a1_in1k");
+    let snapshot = repository.join("snapshots").join(COMMIT);
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::create_dir_all(repository.join("refs/refs/pr")).unwrap();
+    // As `huggingface_hub` writes it, and as an editor does.
+    fs::write(repository.join("refs/main"), COMMIT).unwrap();
+    fs::write(repository.join("refs/refs/pr/1"), format!("{COMMIT}\n")).unwrap();
+    for file in files {
+        fs::write(snapshot.join(file), file).unwrap();
+    }
+    cache
+}
+
+#[test]
+fn a_cache_made_by_hand_is_read_without_a_network() {
+    let cache = cache(&["pytorch_model.bin", "config.json"]);
+    for revision in [None, Some("main"), Some("refs/pr/1"), Some(COMMIT)] {
+        let model = offline(cache.path(), revision);
+        let weights = model.first_of(&WEIGHTS, &NoProgress).unwrap();
+        assert_eq!(fs::read_to_string(weights).unwrap(), "pytorch_model.bin", "{revision:?}");
+        assert!(model.optional("config.json", &NoProgress).unwrap().is_some());
+        assert_eq!(model.optional("preprocessor_config.json", &NoProgress).unwrap(), None);
+    }
+    // With the network on, what is cached is still taken from there: nothing listens.
+    let model = model(cache.path(), Network::Allowed, "http://127.0.0.1:1", None);
+    assert!(model.first_of(&WEIGHTS, &NoProgress).is_ok());
+    assert!(model.cached(&WEIGHTS).is_some() && model.cached(&["model.safetensors"]).is_none());
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_place() {
+    let whole = cache(&["config.json"]);
+    let message = |cache: &Path, revision| {
+        offline(cache, revision).first_of(&WEIGHTS, &NoProgress).unwrap_err().to_string()
+    };
+    let text = message(whole.path(), None);
+    let snapshot = whole.path().join("models--timm--resnet50.a1_in1k/snapshots").join(COMMIT);
+    for part in [
+        "model.safetensors or pytorch_model.bin of timm/resnet50.a1_in1k is not in the cache",
+        &snapshot.display().to_string(),
+        "HF_HUB_OFFLINE is set",
+        "--checkpoint FILE",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    let text = message(whole.path(), Some("v2"));
+    assert!(text.contains("timm/resnet50.a1_in1k@v2") && text.contains("which refs/v2 would name"), "{text}");
+    let text = message(tempfile::tempdir().unwrap().path(), None);
+    assert!(text.contains("models--timm--resnet50.a1_in1k") && text.contains("does not exist"), "{text}");
+    // A ref that leads elsewhere is not followed.
+    fs::write(whole.path().join("models--timm--resnet50.a1_in1k/refs/main"), "../../..").unwrap();
+    assert!(message(whole.path(), None).contains("no snapshot of main"));
+}
+
+#[test]
+fn names_that_are_no_models_are_refused() {
+    let cache = tempfile::tempdir().unwrap();
+    let try_it = |id: &str, revision: Option<&str>| {
+        let settings = offline(cache.path(), None).repository.settings;
+        HubModel::with_settings(settings, id, revision).map(|model| model.name())
+    };
+    for id in
+        ["resnet50", "a/b/c", "/resnet50", "timm/", "../resnet50", "timm/..", "timm/re snet", "ti%6dm/a"]
+    {
+        assert!(try_it(id, None).unwrap_err().to_string().contains("OWNER/NAME"), "{id}");
+    }
+    for revision in ["", "a//b", "../../x", "a/..", "x?y"] {
+        assert!(try_it("timm/a", Some(revision)).unwrap_err().to_string().contains("revision"), "{revision}");
+    }
+    assert_eq!(try_it("timm/a", Some("refs/pr/1")).unwrap(), "timm/a@refs/pr/1");
+}
+
+/// Answers requests for `file` with `body` as the hub does, and all others with `status`.
+fn serve(listener: &TcpListener, requests: usize, file: &str, body: &[u8], status: &str) -> Vec<String> {
+    let answer = |_| {
+        let mut stream = listener.accept().unwrap().0;
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let request = lines.next().unwrap();
+        let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        if !request.split(' ').nth(1).unwrap().ends_with(file) {
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            return request;
+        }
+        let range = headers
+            .iter()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+        let (first, last) = range.as_deref().and_then(|range| range.split_once('-')).unwrap();
+        let first: usize = first.parse().unwrap();
+        let last = last.parse::<usize>().map_or(body.len(), |last| last + 1);
+        write!(
+            stream,
+            "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {first}-{}/{}\r\nETag: \"x\"\r\n\
+             X-Repo-Commit: {COMMIT}\r\nConnection: close\r\n\r\n",
+            last - first,
+            last - 1,
+            body.len()
+        )
+        .unwrap();
+        stream.write_all(&body[first..last]).unwrap();
+        request
+    };
+    (0..requests).map(answer).collect()
+}
+
+#[test]
+fn the_second_file_is_asked_for_where_there_is_no_first() {
+    let cache = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let model = model(cache.path(), Network::Allowed, &endpoint, Some("v1"));
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| serve(&listener, 3, "pytorch_model.bin", b"weights", "404 Not Found"));
+        let path = model.first_of(&WEIGHTS, &NoProgress).unwrap();
+        assert_eq!(fs::read(path).unwrap(), b"weights");
+        let requests = server.join().unwrap();
+        assert!(requests[0].contains("/timm/resnet50.a1_in1k/resolve/v1/model.safetensors"), "{requests:?}");
+    });
+    assert!(offline(cache.path(), Some("v1")).first_of(&WEIGHTS, &NoProgress).is_ok());
+}
+
+#[test]
+fn a_refusal_is_not_taken_for_an_absent_file() {
+    let cache = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let model = model(cache.path(), Network::Allowed, &endpoint, None);
+    std::thread::scope(|scope| {
+        scope.spawn(|| serve(&listener, 2, "none", b"", "401 Unauthorized"));
+        let message = model.first_of(&WEIGHTS, &NoProgress).unwrap_err().to_string();
+        assert!(message.contains("401") && message.contains("HF_TOKEN"), "{message}");
+        assert!(model.optional("config.json", &NoProgress).is_err());
+    });
+    std::thread::scope(|scope| {
+        scope.spawn(|| serve(&listener, 3, "none", b"", "404 Not Found"));
+        let message = model.first_of(&WEIGHTS, &NoProgress).unwrap_err().to_string();
+        assert!(
+            message.contains("model.safetensors: ") && message.contains("pytorch_model.bin: "),
+            "{message}"
+        );
+        assert_eq!(model.optional("config.json", &NoProgress).unwrap(), None);
+    });
+}

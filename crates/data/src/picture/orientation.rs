@@ -1,0 +1,95 @@
+//! How a stored picture must be turned to stand upright: EXIF's eight orientations.
+
+use image::metadata;
+
+use crate::jpeg::{Pixel, Window};
+
+/// First perhaps exchanges rows and columns, then perhaps counts either from the other end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Orientation {
+    exchanged: bool,
+    from_right: bool,
+    from_bottom: bool,
+}
+
+impl From<metadata::Orientation> for Orientation {
+    fn from(orientation: metadata::Orientation) -> Self {
+        let [exchanged, from_right, from_bottom] = match orientation.to_exif() {
+            2 => [false, true, false],
+            3 => [false, true, true],
+            4 => [false, false, true],
+            5 => [true, false, false],
+            6 => [true, false, true],
+            7 => [true, true, true],
+            8 => [true, true, false],
+            _ => [false; 3],
+        };
+        Self { exchanged, from_right, from_bottom }
+    }
+}
+
+impl Orientation {
+    /// The upright size of a stored one, and the other way round.
+    pub(super) fn size(self, (width, height): (usize, usize)) -> (usize, usize) {
+        if self.exchanged { (height, width) } else { (width, height) }
+    }
+
+    /// The part of a stored picture of `size` that is `window` of the upright one.
+    pub(super) fn stored(self, window: &Window, size: (usize, usize)) -> Window {
+        let (x, y) = window.clone();
+        let (x, y) = if self.exchanged { (y, x) } else { (x, y) };
+        (
+            if self.from_right { size.0 - x.end..size.0 - x.start } else { x },
+            if self.from_bottom { size.1 - y.end..size.1 - y.start } else { y },
+        )
+    }
+
+    /// Turns stored `pixels` of `size` upright.
+    pub(super) fn upright(self, pixels: Vec<Pixel>, size: (usize, usize)) -> Vec<Pixel> {
+        if self == Self::default() {
+            return pixels;
+        }
+        let (width, height) = self.size(size);
+        let mut out = Vec::with_capacity(pixels.len());
+        for y in 0..height {
+            for x in 0..width {
+                let (x, y) = if self.exchanged { (y, x) } else { (x, y) };
+                let x = if self.from_right { size.0 - 1 - x } else { x };
+                let y = if self.from_bottom { size.1 - 1 - y } else { y };
+                out.push(pixels[y * size.0 + x]);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turning_is_the_image_crates() {
+        let size = (5, 3);
+        let bytes: Vec<u8> = (0..60).collect();
+        let pixels = bytes.as_chunks::<4>().0.to_vec();
+        for exif in 1..=8 {
+            let theirs = metadata::Orientation::from_exif(exif).unwrap();
+            let ours = Orientation::from(theirs);
+            let mut image =
+                image::DynamicImage::from(image::RgbaImage::from_raw(5, 3, bytes.clone()).unwrap());
+            image.apply_orientation(theirs);
+            let upright = ours.upright(pixels.clone(), size);
+            assert_eq!(ours.size(size), (image.width() as usize, image.height() as usize));
+            assert_eq!(*upright.as_flattened(), image.into_rgba8().into_raw(), "orientation {exif}");
+
+            // A window of the upright picture is that window of the stored one, turned.
+            let (width, window) = (ours.size(size).0, (1..3, 0..2));
+            let (columns, rows) = ours.stored(&window, size);
+            let part = |y: usize| pixels[5 * y + columns.start..5 * y + columns.end].to_vec();
+            let turned = ours.upright(rows.clone().flat_map(part).collect(), (columns.len(), rows.len()));
+            let expected: Vec<Pixel> =
+                (0..2).flat_map(|y| upright[y * width + 1..y * width + 3].to_vec()).collect();
+            assert_eq!(turned, expected, "orientation {exif}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What a repository says about its weights: `config.json` in timm's form or in transformers', with
+//! `preprocessor_config.json` beside the latter.
+//!
+//! | here | timm | transformers |
+//! |---|---|---|
+//! | network | `architecture` | `depths`, `hidden_sizes`, `embedding_size`, `layer_type`, `downsample_in_bottleneck` |
+//! | classes | `num_classes` | length of `id2label` |
+//! | names of classes | `label_names`, by `label_descriptions` | `id2label` |
+//! | input | `test_input_size`, else `input_size` | `size` |
+//! | resize | the crop over `test_crop_pct`, else `crop_pct` | the crop over `crop_pct`, or `size` with a `crop_size` |
+//! | interpolation | `interpolation` | `resample`, Pillow's number |
+//! | mean, std | `mean`, `std` | `image_mean`, `image_std` |
+//!
+//! timm's keys from `num_classes` on are in `pretrained_cfg`, or in older files beside `architecture`. Where timm has a size
+//! for testing, that is the one its accuracies are measured with. What is said of a network that cannot be held to here
+//! (another activation, a crop that squashes) is an error that names it.
+
+mod timm;
+mod transformers;
+
+use std::io::Read as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::Error;
+use super::error::clip;
+use super::metadata::{Interpolation, Preprocessing, is_side};
+use crate::spec::Spec;
+
+pub use timm::{is_timms, timm_config, write_timm_config};
+
+/// The longest file that is parsed. The names of ImageNet's 21,843 classes take one megabyte.
+const LONGEST: u64 = 8 << 20;
+/// More classes than any network's: a number beyond it would ask for memory that nothing stands for.
+const MOST_CLASSES: usize = 100_000;
+
+/// What a repository says.
+///
+/// ```
+/// use resnet_models::checkpoint::RepositoryConfig;
+///
+/// let text = r#"{ "architecture": "resnet50", "num_classes": 1000,
+///     "pretrained_cfg": { "input_size": [3, 224, 224], "crop_pct": 0.875, "interpolation": "bicubic" } }"#;
+/// let config = RepositoryConfig::parse(text, None).unwrap();
+/// assert_eq!(config.spec.name, "resnet50");
+/// assert_eq!(config.preprocessing.unwrap().resize, 256);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepositoryConfig {
+    /// The network.
+    pub spec: Spec,
+    /// Names of the classes.
+    pub classes: Option<Vec<String>>,
+    /// How a picture becomes an input.
+    pub preprocessing: Option<Preprocessing>,
+}
+
+impl RepositoryConfig {
+    /// Reads `config.json` and, if there is one, `preprocessor_config.json`.
+    ///
+    /// # Errors
+    /// If a file can't be read, or says what can't be understood or is not built here.
+    pub fn read(config: &Path, preprocessor: Option<&Path>) -> Result<Self, Error> {
+        let (text, preprocessor) =
+            (read(config)?, preprocessor.map(|path| Ok((path, read(path)?))).transpose()?);
+        let other = preprocessor.as_ref().map(|(_, text)| text.as_str());
+        Self::parse(&text, other).map_err(|Unusable { of, cause }| {
+            let path = match (of, preprocessor) {
+                (Of::Preprocessor, Some((path, _))) => path,
+                _ => config,
+            };
+            Error::Config { path: path.to_owned(), cause }
+        })
+    }
+
+    /// Understands the text of both files.
+    ///
+    /// # Errors
+    /// As [`RepositoryConfig::read`].
+    pub fn parse(config: &str, preprocessor: Option<&str>) -> Result<Self, Unusable> {
+        let value = object(config).map_err(Unusable::of(Of::Config))?;
+        let (spec, classes, preprocessing) = if value.get("architecture").is_some_and(Value::is_string) {
+            let (spec, classes, preprocessing) =
+                timm::understand(&value).map_err(Unusable::of(Of::Config))?;
+            (spec, classes, Some(preprocessing))
+        } else if value.get("model_type").and_then(Value::as_str) == Some("resnet") {
+            let (spec, classes) = transformers::network(&value).map_err(Unusable::of(Of::Config))?;
+            let preprocessing =
+                preprocessor.map(|text| object(text).and_then(|value| transformers::preprocessing(&value)));
+            (spec, classes, preprocessing.transpose().map_err(Unusable::of(Of::Preprocessor))?)
+        } else {
+            let kind = value.get("model_type").and_then(Value::as_str).map(|kind| clip(kind, 40));
+            let kind = kind.map_or_else(String::new, |kind| format!(" but model_type {kind:?}"));
+            return Err(Unusable::of(Of::Config)(format!(
+                "it has no architecture, as timm's have, nor model_type \"resnet\", as transformers' have{kind}"
+            )));
+        };
+        if let Some(names) = classes.as_ref().filter(|names| names.len() != spec.classes) {
+            let cause = format!("it names {} classes, and the network has {}", names.len(), spec.classes);
+            return Err(Unusable::of(Of::Config)(cause));
+        }
+        Ok(RepositoryConfig { spec, classes, preprocessing })
+    }
+}
+
+/// A text that is not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{of}: {cause}")]
+pub struct Unusable {
+    of: Of,
+    cause: String,
+}
+
+/// Which text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Config,
+    Preprocessor,
+}
+
+impl std::fmt::Display for Of {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Of::Config => "config.json",
+            Of::Preprocessor => "preprocessor_config.json",
+        })
+    }
+}
+
+impl Unusable {
+    fn of(of: Of) -> impl Fn(String) -> Self {
+        move |cause| Unusable { of, cause }
+    }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let failed = |cause| Error::Read { path: path.to_owned(), cause };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LONGEST {
+        let cause = format!("it is longer than {LONGEST} bytes");
+        return Err(Error::Config { path: path.to_owned(), cause });
+    }
+    Ok(text)
+}
+
+fn object(text: &str) -> Result<Value, String> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| format!("it is no JSON ({})", clip(&error.to_string(), 120)))?;
+    if value.is_object() { Ok(value) } else { Err("it is no JSON object".to_owned()) }
+}
+
+/// A key's value in the form that is asked for; `null` counts as absent.
+fn key<T: serde::de::DeserializeOwned>(
+    value: &Value,
+    key: &str,
+    expected: &str,
+) -> Result<Option<T>, String> {
+    match value.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(found) => T::deserialize(found).map(Some).map_err(|_| wrong(key, found, expected)),
+    }
+}
+
+fn wrong(key: &str, found: &Value, expected: &str) -> String {
+    format!("its {key} is {} and should be {expected}", clip(&found.to_string(), 60))
+}
+
+/// A number of classes.
+fn classes(number: usize) -> Result<usize, String> {
+    if (1..=MOST_CLASSES).contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("it has {number} classes, and networks here have 1 to {MOST_CLASSES}"))
+}
+
+/// The shorter side of which the middle `crop` is the part `pct`.
+fn side_of(crop: usize, pct: f64) -> Result<usize, String> {
+    let side = (crop as f64 / pct).floor();
+    let fits = pct.is_finite() && pct > 0.0 && side < 1e9 && is_side(&(side as usize));
+    if fits { Ok(side as usize) } else { Err(format!("its crop_pct is {pct:?}, which makes no picture")) }
+}
+
+/// Mean and standard deviation under these keys, or `usual` where there are none.
+fn normalisation(
+    value: &Value,
+    [mean, std]: [&str; 2],
+    usual: ([f32; 3], [f32; 3]),
+) -> Result<([f32; 3], [f32; 3]), String> {
+    let three = "a list of three numbers";
+    let found = (
+        key::<[f32; 3]>(value, mean, three)?.unwrap_or(usual.0),
+        key::<[f32; 3]>(value, std, three)?.unwrap_or(usual.1),
+    );
+    if found.0.iter().all(|m| m.is_finite()) && found.1.iter().all(|s| s.is_finite() && *s > 0.0) {
+        return Ok(found);
+    }
+    Err(format!("its {mean} or {std} holds a number that is not finite, or not above 0"))
+}
+
+fn interpolation(name: &str) -> Result<Interpolation, String> {
+    name.parse().map_err(|_| {
+        format!("its interpolation is {}, and only bilinear and bicubic are built here", clip(name, 40))
+    })
+}
+
+#[cfg(test)]
+mod tests;

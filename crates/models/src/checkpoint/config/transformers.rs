@@ -1,0 +1,137 @@
+//! transformers' `config.json` of a `ResNetForImageClassification`, and its image processor's `preprocessor_config.json`.
+
+use std::collections::BTreeMap;
+
+use resnet_blocks::{Branch, ShapeChange, StridePlace};
+use serde_json::Value;
+
+use super::{Preprocessing, classes, interpolation, is_side, key, normalisation, side_of};
+use crate::checkpoint::error::clip;
+use crate::registry;
+use crate::spec::{Family, Spec, StemLayers};
+
+/// Classes of a config that doesn't name them, as transformers has it.
+const CLASSES: usize = 2;
+/// From this size on the processor of these networks squashes pictures to squares and cuts nothing.
+const SQUASHED: usize = 384;
+/// What it cuts where its config doesn't say it.
+const CROP_PCT: f64 = 224.0 / 256.0;
+
+/// The network, and the names of its classes.
+pub(super) fn network(value: &Value) -> Result<(Spec, Option<Vec<String>>), String> {
+    let sizes = "a list of numbers";
+    let depths = key(value, "depths", sizes)?.unwrap_or_else(|| vec![3, 4, 6, 3]);
+    let hidden: Vec<usize> = key(value, "hidden_sizes", sizes)?.unwrap_or_else(|| vec![256, 512, 1024, 2048]);
+    let embedding: usize = key(value, "embedding_size", "a number")?.unwrap_or(64);
+    let layers: String = key(value, "layer_type", "a name")?.unwrap_or_else(|| "bottleneck".to_owned());
+    let flag = "true or false";
+    let first_1x1: bool = key(value, "downsample_in_bottleneck", flag)?.unwrap_or(false);
+    let early: bool = key(value, "downsample_in_first_stage", flag)?.unwrap_or(false);
+    let colours: usize = key(value, "num_channels", "a number")?.unwrap_or(3);
+    let activation: String = key(value, "hidden_act", "a name")?.unwrap_or_else(|| "relu".to_owned());
+    if early || colours != 3 || activation != "relu" {
+        return Err(format!(
+            "it has downsample_in_first_stage {early}, num_channels {colours} and hidden_act {}, and networks here have false, \
+             3 and relu",
+            clip(&activation, 40)
+        ));
+    }
+    let branch = match (layers.as_str(), first_1x1) {
+        ("basic", _) => Branch::Basic,
+        ("bottleneck", true) => Branch::Bottleneck(StridePlace::First1x1),
+        ("bottleneck", false) => Branch::Bottleneck(StridePlace::Middle3x3),
+        (other, _) => return Err(format!("its layer_type is {}, not basic or bottleneck", clip(other, 40))),
+    };
+    let names = names(value)?;
+    let count = classes(names.as_ref().map_or(CLASSES, Vec::len))?;
+    let same = |spec: &Spec| {
+        let stages = spec.stages.iter().map(|stage| (stage.units, stage.outputs));
+        spec.family() == Family::V1
+            && spec.stem.layers == StemLayers::Conv7x7
+            && spec.stem.outputs == embedding
+            && spec.shape_change == ShapeChange::Projection
+            && spec.norm == resnet_blocks::Norm::Batch
+            && spec.branch == branch
+            && spec.stages.iter().all(|stage| stage.width * branch.expansion() == stage.outputs)
+            && stages.eq(depths.iter().copied().zip(hidden.iter().copied()))
+            && depths.len() == hidden.len()
+    };
+    let found = registry::imagenet_names().filter_map(|name| registry::find(name, count).ok()).find(same);
+    let found = found.ok_or_else(|| {
+        let (depths, hidden) = (clip(&format!("{depths:?}"), 60), clip(&format!("{hidden:?}"), 60));
+        format!(
+            "no network in the registry has stages of {depths} {layers} units and {hidden} channels behind a stem of {embedding}"
+        )
+    })?;
+    Ok((found, names))
+}
+
+/// `id2label`, whose keys are numbers as text.
+fn names(value: &Value) -> Result<Option<Vec<String>>, String> {
+    let form = "an object of numbers and names";
+    let Some(labels) = key::<BTreeMap<String, String>>(value, "id2label", form)? else { return Ok(None) };
+    let number = |(id, name): (String, String)| Some((id.parse::<usize>().ok()?, name));
+    let labels: Option<BTreeMap<usize, String>> = labels.into_iter().map(number).collect();
+    let labels = labels.filter(|labels| labels.keys().copied().eq(0..labels.len()));
+    let labels = labels.ok_or("its id2label does not number the classes from 0 without a gap")?;
+    Ok(Some(labels.into_values().collect()))
+}
+
+/// How pictures become inputs.
+pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
+    let kind = ["image_processor_type", "feature_extractor_type"]
+        .into_iter()
+        .find_map(|key| value.get(key)?.as_str());
+    let convnext = kind.is_none_or(|kind| kind.starts_with("ConvNext"));
+    let (mean, std) = match key(value, "do_normalize", "true or false")?.unwrap_or(true) {
+        true => normalisation(value, ["image_mean", "image_std"], ([0.5; 3], [0.5; 3]))?,
+        false => ([0.0; 3], [1.0; 3]),
+    };
+    if let Some(factor) = key::<f64>(value, "rescale_factor", "a number")?
+        && (factor * 255.0 - 1.0).abs() > 1e-6
+    {
+        return Err(format!("its rescale_factor is {factor:?}, and pixels here are divided by 255"));
+    }
+    let crop_pct: Option<f64> = key(value, "crop_pct", "a part of the picture")?;
+    let size = pixels(value, "size")?.unwrap_or(if convnext { SQUASHED } else { 224 });
+    let cut = key(value, "do_center_crop", "true or false")?.unwrap_or(false);
+    let (resize, crop) = match (cut, convnext || crop_pct.is_some()) {
+        (true, _) => (size, pixels(value, "crop_size")?.unwrap_or(size)),
+        (false, true) if size < SQUASHED => (side_of(size, crop_pct.unwrap_or(CROP_PCT))?, size),
+        _ => {
+            return Err(format!(
+                "it squashes pictures to squares of {size} pixels, and here they are resized in shape and cut"
+            ));
+        }
+    };
+    let filter = match key(value, "resample", "a number")?.unwrap_or(2u64) {
+        2 => "bilinear",
+        3 => "bicubic",
+        other => {
+            return Err(format!(
+                "its resample is {other}, and only 2, bilinear, and 3, bicubic, are built here"
+            ));
+        }
+    };
+    Ok(Preprocessing {
+        input: [3, crop, crop],
+        resize,
+        interpolation: interpolation(filter)?,
+        crop,
+        mean,
+        std,
+    })
+}
+
+/// A side in pixels: a number, or by the name that newer files give it.
+fn pixels(value: &Value, name: &str) -> Result<Option<usize>, String> {
+    let Some(found) = value.get(name).filter(|found| !found.is_null()) else { return Ok(None) };
+    let square = || {
+        let height = found.get("height")?;
+        (found.get("width")? == height).then_some(height)
+    };
+    let number = found.get("shortest_edge").or_else(square).unwrap_or(found).as_u64();
+    let side = number.and_then(|number| usize::try_from(number).ok()).filter(is_side);
+    side.map(Some)
+        .ok_or_else(|| super::wrong(name, found, "a number of pixels, from 1 to 8192, or a shortest_edge"))
+}

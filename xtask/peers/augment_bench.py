@@ -1,0 +1,65 @@
+"""How many training examples a core prepares in a second with torchvision, beside crates/data/examples/augment_bench.rs.
+
+    python3 xtask/peers/augment_bench.py FOLDER
+
+FOLDER holds JPEG files or folders of them. From files in memory to normalised numbers: decode, random resized crop 224,
+flip, normalise, in one process and one thread, with Pillow and with torchvision.io and the v2 transforms on tensors.
+Seconds are
+those spent on a core; prints the median and the best of some passes. Needs torch, torchvision and Pillow.
+"""
+
+import io
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torchvision
+from PIL import Image
+from torchvision import transforms
+from torchvision.transforms import v2
+
+PASSES = 5
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    files = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
+    pillow = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(224),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    tensors = v2.Compose(
+        [
+            v2.RandomResizedCrop(224, antialias=True),
+            v2.RandomHorizontalFlip(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(MEAN, STD),
+        ]
+    )
+    rgb = torchvision.io.ImageReadMode.RGB
+    buffers = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in files]
+    report("Pillow: decode", files, lambda data: Image.open(io.BytesIO(data)).convert("RGB"))
+    report("Pillow and torchvision", files, lambda data: pillow(Image.open(io.BytesIO(data)).convert("RGB")))
+    report("torchvision.io and v2", buffers, lambda data: tensors(torchvision.io.decode_jpeg(data, mode=rgb)))
+
+
+def report(what, inputs, step):
+    rates = []
+    for _ in range(PASSES):
+        start = time.process_time()
+        for data in inputs:
+            step(data)
+        rates.append(len(inputs) / (time.process_time() - start))
+    print(f"{what}: median {statistics.median(rates):.0f} a second, best {max(rates):.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
