@@ -15,6 +15,8 @@ mod contract;
 mod export;
 #[path = "cli/hub.rs"]
 mod hub;
+#[path = "cli/photos.rs"]
+mod photos;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/real.rs"]

@@ -88,7 +88,7 @@ fn a_checkpoint_without_metadata_says_what_is_assumed() {
     for words in [
         "assuming CIFAR-10's mean 0.4914,0.4822,0.4465",
         "give --mean and --std",
-        "does not name its classes",
+        "does not name its 10 classes",
     ] {
         assert!(outcome.stderr.contains(words), "{words}\n{}", outcome.stderr);
     }

@@ -69,6 +69,9 @@ pub(crate) struct TrainArgs {
     /// Branch, tag or commit of the model on the hub [default: main]
     #[arg(long, value_name = "REV", requires = "from")]
     pub(crate) revision: Option<String>,
+    /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) skip_broken: Option<f64>,
     /// Change a key of the recipe, such as train.batch=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
@@ -311,6 +314,14 @@ pub(crate) enum PeerArg {
     Pytorch,
     /// ONNX Runtime's inference
     Onnxruntime,
+}
+
+/// A percentage.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("expected a percentage from 0 to 100".to_owned()),
+    }
 }
 
 fn assignment(text: &str) -> Result<String, String> {

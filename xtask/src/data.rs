@@ -3,17 +3,105 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use resnet_data::{DataKind, Dataset, Error, generated, open_dir};
+use resnet_data::sources::{OpenFiles, open_files};
+use resnet_data::{DataKind, Dataset, Error, OnBroken, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
+use resnet_train::{Photos, TrainingData};
 
 use crate::progress::Downloads;
 
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
 
+/// Images in memory, or photographs that stay in files.
+#[derive(Debug)]
+pub(crate) enum Data {
+    InMemory(Dataset),
+    Photos(Photos),
+}
+
+impl Data {
+    /// As the trainer sees them.
+    pub(crate) fn training(&self) -> &dyn TrainingData {
+        match self {
+            Data::InMemory(data) => data,
+            Data::Photos(photos) => photos,
+        }
+    }
+
+    /// What the data set is called.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Data::InMemory(data) => &data.name,
+            Data::Photos(photos) => photos.set().layout.name(),
+        }
+    }
+
+    /// Where they were found.
+    pub(crate) fn origin(&self) -> &str {
+        self.training().origin()
+    }
+
+    /// The classes' names.
+    pub(crate) fn classes(&self) -> &[String] {
+        match self {
+            Data::InMemory(data) => data.test.classes(),
+            Data::Photos(photos) => &photos.set().classes,
+        }
+    }
+
+    /// Pixels kept in memory, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Data::InMemory(data) => {
+                let (height, width) = data.test.size();
+                ((data.train.len() + data.test.len()) * 3 * height * width) as u64
+            }
+            Data::Photos(_) => 0,
+        }
+    }
+}
+
 /// The images that a recipe is about: from `folder` if one is given, else drawn or downloaded.
-pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>) -> anyhow::Result<Dataset> {
-    let kind = kind_of(recipe.data.set);
+pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, on_broken: OnBroken) -> anyhow::Result<Data> {
+    let Some(kind) = kind_of(recipe.data.set) else {
+        let Some(folder) = folder else {
+            bail!(
+                "recipe '{}' is about photographs of your own; give their folder with --data DIR (class folders, tar shards or \
+                 parquet files)",
+                recipe.name
+            );
+        };
+        return photos(folder, on_broken).map(Data::Photos);
+    };
+    in_memory(recipe, kind, folder).map(Data::InMemory)
+}
+
+/// Photographs in files; what is odd about them is told.
+pub(crate) fn photos(folder: &Path, on_broken: OnBroken) -> anyhow::Result<Photos> {
+    let set = open_files(folder, &OpenFiles::default())?;
+    for (split, source) in [("training", Some(&set.train)), ("evaluation", set.evaluation.as_ref())] {
+        let Some(index) = source.map(|source| source.index()) else { continue };
+        let empty = index.empty_classes();
+        if !empty.is_empty() {
+            let shown = empty.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+            let number = empty.len();
+            tracing::warn!(
+                "{number} classes have no picture for {split} ({shown}{})",
+                if number > 3 { ", ..." } else { "" }
+            );
+        }
+        for fault in index.faults() {
+            match on_broken {
+                OnBroken::Fail => bail!("{fault}; mend or remove it, or allow some with --skip-broken"),
+                OnBroken::Skip { .. } => tracing::warn!("left out: {fault}"),
+            }
+        }
+    }
+    Ok(Photos::new(set, on_broken))
+}
+
+fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::Result<Dataset> {
     match (recipe.data.generated, folder) {
         (Some(_), Some(folder)) => bail!(
             "recipe '{}' draws its own images and does not read {}; leave out --data, or choose a recipe for it, such as \
@@ -30,8 +118,12 @@ pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>) -> anyhow::Resul
 /// The data in `folder`; `recipe` and `classes` say which is meant where several lie there.
 pub(crate) fn of_folder(folder: &Path, recipe: Option<&Recipe>, classes: usize) -> anyhow::Result<Dataset> {
     let guess = || match (recipe.map(|recipe| recipe.data.set), classes) {
-        (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated), 10) => Some(DataKind::Cifar10),
-        (Some(DataSet::Cifar100), _) | (None | Some(DataSet::Generated), 100) => Some(DataKind::Cifar100),
+        (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated | DataSet::Photos), 10) => {
+            Some(DataKind::Cifar10)
+        }
+        (Some(DataSet::Cifar100), _) | (None | Some(DataSet::Generated | DataSet::Photos), 100) => {
+            Some(DataKind::Cifar100)
+        }
         _ => None,
     };
     match open_dir(folder, None) {
@@ -64,22 +156,17 @@ pub(crate) fn usual_names(classes: usize) -> Option<(&'static str, Vec<String>)>
     })
 }
 
-/// Pixels of a data set in memory, in bytes.
-pub(crate) fn bytes(data: &Dataset) -> u64 {
-    let (height, width) = data.test.size();
-    ((data.train.len() + data.test.len()) * 3 * height * width) as u64
+/// What a recipe's data set is called, if it is one that is known.
+pub(crate) fn name(recipe: &Recipe) -> Option<&'static str> {
+    kind_of(recipe.data.set).map(DataKind::name)
 }
 
-/// What a recipe's data set is called.
-pub(crate) fn name(recipe: &Recipe) -> &'static str {
-    kind_of(recipe.data.set).name()
-}
-
-fn kind_of(set: DataSet) -> DataKind {
+fn kind_of(set: DataSet) -> Option<DataKind> {
     match set {
-        DataSet::Cifar10 => DataKind::Cifar10,
-        DataSet::Cifar100 => DataKind::Cifar100,
-        DataSet::Generated => DataKind::Generated,
+        DataSet::Cifar10 => Some(DataKind::Cifar10),
+        DataSet::Cifar100 => Some(DataKind::Cifar100),
+        DataSet::Generated => Some(DataKind::Generated),
+        DataSet::Photos => None,
     }
 }
 

@@ -1,17 +1,17 @@
 //! What a training is going to do and cost, told before its first step.
 
-use resnet_data::Dataset;
 use resnet_models::{Spec, summary};
 use resnet_record::Recipe;
 use resnet_train::Plan;
 
-use crate::{data, output, progress};
+use crate::data::Data;
+use crate::{output, progress};
 
 /// What the program itself takes, batches made ahead included, in bytes; measured.
 const PROGRAM: u64 = 40_000_000;
 
 /// Prints it on standard error; returns the network's number of parameters.
-pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Dataset, plan: &Plan) -> anyhow::Result<u64> {
+pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Data, plan: &Plan) -> anyhow::Result<u64> {
     let summary = summary::of(spec)?;
     let training = summary::training_bytes(spec, plan.batch)? as u64;
     let line = |label: &str, text: String| progress::line(&format!("{label:<16}{text}"));
@@ -31,15 +31,15 @@ pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Dataset, plan: &Plan) -
             .map(|images| output::count(images as u64));
         let held_out =
             if plan.validation_images > 0 { format!(", {validation} to validate") } else { String::new() };
-        format!("{} ({}): {train} images to train{held_out}, {test} to test", data.name, data.origin)
+        format!("{} ({}): {train} images to train{held_out}, {test} to test", data.name(), data.origin())
     });
     line(
         "memory",
         format!(
             "about {}: {} for a training step, {} of images, the rest is the program",
-            output::bytes(training + data::bytes(data) + PROGRAM),
+            output::bytes(training + data.bytes() + PROGRAM),
             output::bytes(training),
-            output::bytes(data::bytes(data))
+            output::bytes(data.bytes())
         ),
     );
     line(

@@ -11,7 +11,7 @@ use crate::args::TrainArgs;
 pub(crate) const QUICK_START: &str = "quick-start";
 
 /// Name and text of each file in `xtask/recipes`.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("quick-start", include_str!("../recipes/quick-start.toml")),
     ("cifar10-resnet20-v2", include_str!("../recipes/cifar10-resnet20-v2.toml")),
     ("cifar10-resnet110-v1", include_str!("../recipes/cifar10-resnet110-v1.toml")),
@@ -20,6 +20,8 @@ const BUILT_IN: [(&str, &str); 8] = [
     ("cifar10-resnet1001-v2", include_str!("../recipes/cifar10-resnet1001-v2.toml")),
     ("cifar100-resnet164-v2", include_str!("../recipes/cifar100-resnet164-v2.toml")),
     ("cifar100-resnet1001-v2", include_str!("../recipes/cifar100-resnet1001-v2.toml")),
+    ("imagenet-resnet50-v2", include_str!("../recipes/imagenet-resnet50-v2.toml")),
+    ("imagenet-resnet200-v2", include_str!("../recipes/imagenet-resnet200-v2.toml")),
 ];
 
 /// The recipe that the command line asks for, with its changes.
@@ -83,7 +85,7 @@ mod tests {
         for name in names {
             let recipe = find(&name).unwrap();
             assert_eq!(recipe.name, name);
-            resnet_models::registry::find(&recipe.model.name, recipe.classes()).unwrap();
+            resnet_models::registry::find(&recipe.model.name, recipe.classes().unwrap_or(1000)).unwrap();
         }
     }
 

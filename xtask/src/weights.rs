@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use resnet_data::{Dataset, Normalisation};
+use resnet_data::Normalisation;
 use resnet_models::checkpoint::{self, Interpolation, Metadata, Policy, Preprocessing, Rule};
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
 
 use crate::args::{DialectArg, NormalisationArgs, SourceArgs};
+use crate::data::Data;
 use crate::failure::Ended;
 use crate::network::Net;
 use crate::source::{self, Source};
@@ -183,8 +184,18 @@ impl Trained {
     /// How a picture becomes an input.
     pub(crate) fn preprocess(&self, args: &NormalisationArgs) -> anyhow::Result<resnet_data::Preprocess> {
         let normalisation = self.normalisation(args)?;
-        let small = resnet_data::Preprocess::small(self.input()[0], normalisation);
-        Ok(self.metadata.preprocessing.map_or(small, |how| resnet_data::Preprocess {
+        let side = self.input()[0];
+        let usual = match self.spec().stem_warning([32, 32]) {
+            // A network for photographs, evaluated as torchvision and the papers do: 224 of 256 pixels.
+            Some(_) => resnet_data::Preprocess {
+                resize: side * 8 / 7,
+                crop: side,
+                interpolation: resnet_data::Interpolation::Bilinear,
+                normalisation,
+            },
+            None => resnet_data::Preprocess::small(side, normalisation),
+        };
+        Ok(self.metadata.preprocessing.map_or(usual, |how| resnet_data::Preprocess {
             resize: how.resize,
             crop: how.crop,
             interpolation: match how.interpolation {
@@ -215,13 +226,27 @@ pub(crate) fn small_pictures(input: [usize; 3], normalisation: Normalisation) ->
 }
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
-pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Dataset) -> BTreeMap<String, String> {
+pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Data) -> BTreeMap<String, String> {
     let normalisation = normalisation_of(recipe);
-    let (height, width) = data.test.size();
+    let preprocessing = match (&recipe.photos, data) {
+        (Some(photos), _) => Preprocessing {
+            input: [spec.input[0], photos.evaluate.crop, photos.evaluate.crop],
+            resize: photos.evaluate.resize,
+            interpolation: Interpolation::Bilinear,
+            crop: photos.evaluate.crop,
+            mean: normalisation.mean,
+            std: normalisation.std,
+        },
+        (None, Data::InMemory(data)) => {
+            let (height, width) = data.test.size();
+            small_pictures([spec.input[0], height, width], normalisation)
+        }
+        (None, Data::Photos(_)) => small_pictures(spec.input, normalisation),
+    };
     let metadata = Metadata {
         model: Some(spec.name.clone()),
-        classes: Some(data.train.classes().to_vec()),
-        preprocessing: Some(small_pictures([spec.input[0], height, width], normalisation)),
+        classes: Some(data.classes().to_vec()),
+        preprocessing: Some(preprocessing),
         ..Metadata::default()
     };
     metadata.to_map()

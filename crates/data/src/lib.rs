@@ -45,7 +45,9 @@ mod preprocess;
 mod progress;
 mod random;
 mod resample;
+pub mod sources;
 mod split;
+mod stream;
 
 pub use augment::{
     Augmentation, ColourJitter, Crop, Erasing, Filling, Flip, Key, Mix, PhotoAugmentation, Policy,
@@ -65,3 +67,4 @@ pub use preprocess::Preprocess;
 pub use progress::{NoProgress, Progress};
 pub use resample::{Interpolation, resize};
 pub use split::stratified_split;
+pub use stream::{OnBroken, StreamConfig, StreamLoader, StreamTimes, View};

@@ -98,7 +98,7 @@ impl TrainingData for Dataset {
     }
 }
 
-fn normalisation(recipe: &Recipe) -> Normalisation {
+pub(crate) fn normalisation(recipe: &Recipe) -> Normalisation {
     Normalisation {
         mean: recipe.data.mean.map(|mean| mean as f32),
         std: recipe.data.std.map(|std| std as f32),

@@ -1,6 +1,6 @@
 //! A recipe and a data set turned into numbers: how many steps, over which images, at which rates.
 
-use resnet_record::{EpochSize, Recipe, Selection};
+use resnet_record::{EpochSize, EvaluateTest, Recipe, Selection};
 
 use crate::data::{TrainingData, TrainingFeeds};
 use crate::{Error, Options, Schedule};
@@ -71,6 +71,12 @@ pub(crate) fn prepare(
         return Err(Error::Setup(format!(
             "recipe '{}' is for {wanted} classes, but {} has {classes}; use a recipe for this data set",
             recipe.name,
+            data.origin()
+        )));
+    }
+    if data.test_pictures() == 0 && recipe.train.evaluate_test != EvaluateTest::Never {
+        return Err(Error::Setup(format!(
+            "{} has no pictures for evaluation, a folder or files called val; add them, or set train.evaluate_test=never",
             data.origin()
         )));
     }

@@ -1,12 +1,15 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use anyhow::bail;
-use resnet_data::{Dataset, Loader, LoaderConfig};
+use resnet_data::{
+    Error, Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, StreamConfig, StreamLoader, View,
+};
 use resnet_record::{Recipe, Run, Scores};
 use resnet_train::evaluate;
 use serde::Serialize;
 
 use crate::args::EvalArgs;
+use crate::data::Data;
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -30,12 +33,10 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let trained = weights::load(&args.source, args.names.dialect)?;
     let data = open(args, &trained)?;
     check(&trained, &data)?;
-    let config = LoaderConfig::evaluation(args.batch.get(), trained.normalisation(&args.normalisation)?);
     count_reading(&trained, &data);
-    let images = data.test.len() as u64;
-    let mut meter = Meter::new(Unit::Images, 0, images, Show::IfSlow);
-    let feed = Loader::new(data.test.read_shared(), config)?;
-    let scores = evaluate(&trained.net, &feed, |done| {
+    let feed = feed(args, &trained, &data)?;
+    let mut meter = Meter::new(Unit::Images, 0, feed.pictures() as u64, Show::IfSlow);
+    let scores = evaluate(&trained.net, &*feed, |done| {
         meter.update(done, str::to_owned);
         true
     })?;
@@ -46,11 +47,24 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
 }
 
 /// The data of the command line, or else those that the network was trained on.
-fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Dataset> {
+fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = trained.recipe().ok().flatten();
-        return data::of_folder(folder, recipe.as_ref(), trained.spec().classes);
+        return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
+            Ok(data) => Ok(Data::InMemory(data)),
+            Err(error) => match (error.downcast_ref(), data::photos(folder, OnBroken::Fail)) {
+                (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
+                (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
+                    Some(Error::Unrecognised { wanted: also, .. }) => {
+                        let wanted = format!("{wanted}; {also}");
+                        Err(Error::Unrecognised { path: path.clone(), wanted }.into())
+                    }
+                    _ => Err(other),
+                },
+                _ => Err(error),
+            },
+        };
     }
     let Some(recipe) = trained.recipe()? else {
         let file = trained.file.display();
@@ -59,40 +73,71 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Dataset> {
         );
     };
     let origin = trained.run.as_ref().and_then(|(_, record)| data::still_at(&record.data));
-    data::of_recipe(&recipe, origin.as_deref())
+    data::of_recipe(&recipe, origin.as_deref(), OnBroken::Fail)
+}
+
+/// The test images as the network takes them.
+fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<dyn Feed>> {
+    let batch = args.batch.get();
+    match data {
+        Data::InMemory(data) => {
+            let config = LoaderConfig::evaluation(batch, trained.normalisation(&args.normalisation)?);
+            Ok(Box::new(Loader::new(data.test.read_shared(), config)?))
+        }
+        Data::Photos(photos) => {
+            let set = photos.set();
+            // A folder of one split is what was asked for.
+            let source = set.evaluation.as_ref().unwrap_or(&set.train).clone();
+            let config = StreamConfig {
+                batch,
+                seed: 0,
+                view: View::Evaluated(trained.preprocess(&args.normalisation)?),
+                order: Order::Sequential,
+                last_batch: LastBatch::Keep,
+                on_broken: OnBroken::Fail,
+                workers: 2,
+                prefetch: 2,
+            };
+            Ok(Box::new(StreamLoader::new(source, None, config)?))
+        }
+    }
 }
 
 /// Refuses data that the network cannot be scored on, and warns of data that it does not know.
-fn check(trained: &Trained, data: &Dataset) -> anyhow::Result<()> {
-    let (spec, (height, width)) = (trained.spec(), data.test.size());
-    let (file, origin) = (trained.file.display(), &data.origin);
-    if data.test.classes().len() != spec.classes {
-        let classes = data.test.classes().len();
+fn check(trained: &Trained, data: &Data) -> anyhow::Result<()> {
+    let (spec, file, origin) = (trained.spec(), trained.file.display(), data.origin());
+    if data.classes().len() != spec.classes {
+        let classes = data.classes().len();
         bail!(
             "{file} tells {} classes apart, but {} in {origin} has {classes}; choose the data it was made for",
             spec.classes,
-            data.name
+            data.name()
         );
     }
-    if trained.input() != [height, width] {
-        let [h, w] = trained.input();
-        bail!("{file} takes images of {h} x {w}, but those of {origin} are {height} x {width}");
+    if let Data::InMemory(data) = data {
+        let ((height, width), [h, w]) = (data.test.size(), trained.input());
+        if [h, w] != [height, width] {
+            bail!("{file} takes images of {h} x {w}, but those of {origin} are {height} x {width}");
+        }
     }
-    if let Some(names) = trained.metadata.classes.as_ref().filter(|names| *names != data.test.classes()) {
+    if let Some(names) = trained.metadata.classes.as_ref().filter(|names| *names != data.classes()) {
         let first = |names: &[String]| names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         tracing::warn!(
             "{file} was trained on other classes ({}, ...) than {origin} has ({}, ...)",
             first(names),
-            first(data.test.classes())
+            first(data.classes())
         );
     }
     Ok(())
 }
 
 /// A run's record says how often the labels of its test images were read, this time included.
-fn count_reading(trained: &Trained, data: &Dataset) {
+fn count_reading(trained: &Trained, data: &Data) {
     let Some((folder, record)) = &trained.run else { return };
-    let is_its_own = |recipe: &Recipe| crate::data::name(recipe) == data.name;
+    let is_its_own = |recipe: &Recipe| match crate::data::name(recipe) {
+        Some(name) => name == data.name(),
+        None => record.data == crate::data::absolute(data.origin()),
+    };
     if !folder.recipe().is_ok_and(|recipe| is_its_own(&recipe)) {
         return;
     }
@@ -105,7 +150,7 @@ fn count_reading(trained: &Trained, data: &Dataset) {
     }
 }
 
-fn print(trained: &Trained, data: &Dataset, scores: &Scores, format: Format) -> anyhow::Result<()> {
+fn print(trained: &Trained, data: &Data, scores: &Scores, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&Json {
             model: &trained.spec().name,
@@ -123,7 +168,7 @@ fn print(trained: &Trained, data: &Dataset, scores: &Scores, format: Format) -> 
         ("model", weights::describe(trained)),
         (
             "images",
-            format!("{} test images of {} ({})", output::count(scores.images), data.name, data.origin),
+            format!("{} test images of {} ({})", output::count(scores.images), data.name(), data.origin()),
         ),
         ("top-1", correct(scores.top1(), scores.top1_correct)),
     ];

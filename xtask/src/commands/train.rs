@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use resnet_data::Dataset;
+use resnet_data::OnBroken;
 use resnet_models::{Model, registry};
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Options, Outcome, Plan, fit};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
+use crate::data::Data;
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::network::{self, Net};
@@ -45,23 +46,26 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 }
 
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
-    let recipe = recipes::of(args)?;
-    let spec = registry::find(&recipe.model.name, recipe.classes())?;
+    let mut recipe = recipes::of(args)?;
+    registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Told now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
     }
+    let data = data::of_recipe(&recipe, args.data.as_deref(), on_broken(args))?;
+    // Photographs settle how many classes there are, and the run's recipe says so.
+    let classes = *recipe.model.classes.get_or_insert(data.training().classes());
+    let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     if let Some(from) = &args.from {
         weights::start_from(&model.0, &recipe, from, args.revision.as_deref())?;
     }
-    let data = data::of_recipe(&recipe, args.data.as_deref())?;
-    let plan = Plan::new(&recipe, &data)?;
+    let plan = Plan::new(&recipe, data.training())?;
     let parameters = preamble::print(&recipe, &spec, &data, &plan)?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
-        record.data = data::absolute(&data.origin);
+        record.data = data::absolute(data.origin());
     })?;
     train(run, &recipe, &model, &data, args.format.get())
 }
@@ -69,7 +73,6 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let run = Run::open(folder)?;
     let recipe = run.recipe().clone();
-    let spec = registry::find(&recipe.model.name, recipe.classes())?;
     if let Some(results) = run.record().results {
         progress::line(&format!("{} is finished; there is nothing left to train", folder.display()));
         return report(&run, &results, args.format.get());
@@ -82,20 +85,29 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     let origin = data::still_at(&run.record().data);
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()))?;
-    let plan = Plan::new(&recipe, &data)?;
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), on_broken(args))?;
+    let classes = recipe.classes().unwrap_or(data.training().classes());
+    let spec = registry::find(&recipe.model.name, classes)?;
+    let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
+    let plan = Plan::new(&recipe, data.training())?;
     preamble::print(&recipe, &spec, &data, &plan)?;
     train(run, &recipe, &model, &data, args.format.get())
 }
 
+/// What the command line says of broken photographs.
+fn on_broken(args: &TrainArgs) -> OnBroken {
+    args.skip_broken.map_or(OnBroken::Fail, |percent| OnBroken::Skip { most: percent / 100.0 })
+}
+
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Dataset, format: Format) -> anyhow::Result<()> {
+fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Data, format: Format) -> anyhow::Result<()> {
     let spec = model.0.spec();
-    let (height, width) = data.test.size();
-    if let Some(warning) = spec.stem_warning([height, width]) {
-        tracing::warn!("{warning}");
+    if let Data::InMemory(data) = data {
+        let (height, width) = data.test.size();
+        if let Some(warning) = spec.stem_warning([height, width]) {
+            tracing::warn!("{warning}");
+        }
     }
     let folder = run.folder().dir().to_owned();
     progress::line(&format!("run             {}", folder.display()));
@@ -106,7 +118,7 @@ fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Dataset, format: For
         ..Options::default()
     };
     let mut live = Live::default();
-    let outcome = fit(model, data, &mut run, &options, &mut live);
+    let outcome = fit(model, data.training(), &mut run, &options, &mut live);
     drop(live);
     match outcome? {
         Outcome::Finished(results) => report(&run, &results, format),

@@ -13,7 +13,7 @@ pub struct PhotosRecipe {
     pub crop: PhotoCrop,
     /// Brightness, contrast and saturation are each multiplied by a factor drawn from 1 - x to 1 + x; 0 leaves them.
     #[serde(default, skip_serializing_if = "super::is_default")]
-    pub jitter: f64,
+    pub jitter: f32,
     /// Standard deviation of the change of light along the principal components of ImageNet's colours (AlexNet's is 0.1).
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub lighting: f64,

@@ -1,0 +1,311 @@
+//! `StreamLoader`: batches of photographs that stay in files, decoded, changed and normalised by threads ahead of the reader.
+
+mod order;
+mod reader;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use self::reader::Reader;
+use crate::feed::{Batches, Feed};
+use crate::picture::Encoded;
+use crate::prefetch::Prefetch;
+use crate::sources::{Broken, Source, broken};
+use crate::{Batch, Error, Key, LastBatch, Normalisation, Order, PhotoAugmentation, Preprocess};
+
+/// What becomes of a photograph.
+#[derive(Clone, Debug, PartialEq)]
+pub enum View {
+    /// Cut and changed at random, for training.
+    Augmented(PhotoAugmentation, Normalisation),
+    /// Always the same, for evaluation.
+    Evaluated(Preprocess),
+}
+
+impl View {
+    /// Height and width of the result in pixels.
+    fn side(&self) -> usize {
+        match self {
+            View::Augmented(augmentation, _) => augmentation.side,
+            View::Evaluated(preprocess) => preprocess.crop,
+        }
+    }
+}
+
+/// What a broken record does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OnBroken {
+    /// It ends the epoch with an error that names it.
+    Fail,
+    /// It is left out, counted and listed, up to this fraction of the records; one more ends the epoch.
+    Skip {
+        /// From 0 to 1.
+        most: f64,
+    },
+}
+
+/// How a [`StreamLoader`] makes batches.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    /// Pictures a batch; at least 1.
+    pub batch: usize,
+    /// Decides order and augmentation, together with the epoch.
+    pub seed: u64,
+    /// What becomes of each picture.
+    pub view: View,
+    /// In which order they come.
+    pub order: Order,
+    /// Whether an incomplete last batch is shown.
+    pub last_batch: LastBatch,
+    /// What a broken record does.
+    pub on_broken: OnBroken,
+    /// Threads that make batches; with 0 they are made in the caller's when it asks for them.
+    pub workers: usize,
+    /// Batches kept ready ahead of the reader; 0 counts as 1. A batch of 128 at 224 x 224 takes 77 MB.
+    pub prefetch: usize,
+}
+
+/// Where the threads' time went, over all threads and epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamTimes {
+    /// Reading files.
+    pub read: Duration,
+    /// Decoding, resizing, changing, normalising.
+    pub prepare: Duration,
+}
+
+/// Batches of photographs from a [`Source`], epoch by epoch.
+///
+/// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the number of
+/// threads nor where a run was interrupted changes one bit. Memory holds the batches made ahead, an encoded picture a
+/// thread, and of shards and tables some blocks of records.
+pub struct StreamLoader {
+    maker: Arc<Maker>,
+}
+
+/// Everything needed to make a batch, shared with the threads.
+struct Maker {
+    reader: Reader,
+    /// The records that are shown, ascending.
+    records: Vec<u32>,
+    config: StreamConfig,
+    read: AtomicU64,
+    prepare: AtomicU64,
+    broken: std::sync::Mutex<Vec<Broken>>,
+}
+
+impl StreamLoader {
+    /// Prepares to load `records` of `source`, or all that are not to be skipped; starts nothing yet.
+    ///
+    /// # Errors
+    /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, or the settings
+    /// of the view don't make sense together.
+    pub fn new(
+        source: Arc<dyn Source>,
+        records: Option<Vec<u32>>,
+        config: StreamConfig,
+    ) -> Result<Self, Error> {
+        let index = source.index();
+        let all = || (0..index.len()).filter(|record| !index.is_skipped(*record)).map(|r| r as u32).collect();
+        let mut records: Vec<u32> = records.unwrap_or_else(all);
+        records.sort_unstable();
+        let invalid = |message: String| Err(Error::Invalid(message));
+        if records.last().is_none_or(|last| *last as usize >= index.len()) {
+            return invalid(format!(
+                "there is no picture to load in {}; give a split that has some",
+                index.root().display()
+            ));
+        }
+        if config.batch == 0 {
+            return invalid("a batch of 0 images trains nothing; use at least 1".to_owned());
+        }
+        if config.last_batch == LastBatch::Drop && config.batch > records.len() {
+            let (batch, images) = (config.batch, records.len());
+            return invalid(format!(
+                "{images} images make no whole batch of {batch}, and the incomplete one is dropped; use a smaller batch"
+            ));
+        }
+        match &config.view {
+            View::Augmented(augmentation, normalisation) => {
+                augmentation.check()?;
+                normalisation.check()?;
+            }
+            View::Evaluated(preprocess) => preprocess.normalisation.check()?,
+        }
+        Ok(Self {
+            maker: Arc::new(Maker {
+                reader: Reader::new(source),
+                records,
+                config,
+                read: AtomicU64::new(0),
+                prepare: AtomicU64::new(0),
+                broken: std::sync::Mutex::default(),
+            }),
+        })
+    }
+
+    /// Where the threads' time went so far.
+    pub fn times(&self) -> StreamTimes {
+        let of = |nanoseconds: &AtomicU64| Duration::from_nanos(nanoseconds.load(Relaxed));
+        StreamTimes { read: of(&self.maker.read), prepare: of(&self.maker.prepare) }
+    }
+
+    /// The records that were left out so far, each once.
+    pub fn broken(&self) -> Vec<Broken> {
+        self.maker.broken().clone()
+    }
+}
+
+impl fmt::Debug for StreamLoader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamLoader")
+            .field("source", self.maker.reader.source())
+            .field("records", &self.maker.records.len())
+            .field("config", &self.maker.config)
+            .finish()
+    }
+}
+
+impl Feed for StreamLoader {
+    fn pictures(&self) -> usize {
+        self.maker.records.len()
+    }
+
+    fn pictures_per_epoch(&self) -> usize {
+        let (images, batch) = (self.maker.records.len(), self.maker.config.batch);
+        match self.maker.config.last_batch {
+            LastBatch::Keep => images,
+            LastBatch::Drop => images / batch * batch,
+        }
+    }
+
+    fn batches_per_epoch(&self) -> usize {
+        self.pictures_per_epoch().div_ceil(self.maker.config.batch)
+    }
+
+    fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
+        let maker = Arc::clone(&self.maker);
+        let StreamConfig { seed, order, workers, prefetch, .. } = self.maker.config;
+        let order = match order {
+            Order::Sequential => None,
+            Order::Shuffled => {
+                Some(order::shuffled(maker.reader.source().index(), &maker.records, seed, epoch))
+            }
+        };
+        let shown = self.pictures_per_epoch();
+        let batches = first_batch..self.batches_per_epoch();
+        let make = move |number| maker.batch(epoch, number, shown, order.as_deref());
+        Box::new(Stream { batches: Prefetch::new(batches, workers, prefetch, make), failed: false })
+    }
+}
+
+impl Maker {
+    fn broken(&self) -> std::sync::MutexGuard<'_, Vec<Broken>> {
+        self.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn batch(&self, epoch: u64, number: usize, shown: usize, order: Option<&[u32]>) -> Result<Batch, Error> {
+        let (config, index) = (&self.config, self.reader.source().index());
+        let side = config.view.side();
+        let first = number * config.batch;
+        let places = first..shown.min(first.saturating_add(config.batch));
+        let records: Vec<u32> =
+            places.map(|place| order.map_or(self.records[place], |order| order[place])).collect();
+        let mut images = Vec::with_capacity(records.len() * 3 * side * side);
+        let mut labels = Vec::with_capacity(records.len());
+        for record in records {
+            let record = record as usize;
+            let begun = Instant::now();
+            let bytes = self.reader.read(record);
+            let read = begun.elapsed();
+            let shown = bytes.and_then(|bytes| {
+                let name = index.place(record);
+                let start = images.len();
+                self.append(
+                    &bytes,
+                    &name,
+                    Key { seed: config.seed, epoch, index: record as u64 },
+                    &mut images,
+                )
+                .map_err(|error| {
+                    images.truncate(start);
+                    broken(&name, error)
+                })
+            });
+            self.read.fetch_add(read.as_nanos() as u64, Relaxed);
+            self.prepare.fetch_add((begun.elapsed() - read).as_nanos() as u64, Relaxed);
+            match shown {
+                Ok(()) => labels.push(index.labels()[record]),
+                Err(fault) => self.leave_out(fault)?,
+            }
+        }
+        if labels.is_empty() {
+            return Err(Error::Invalid(format!(
+                "every picture of batch {number} of epoch {} is broken; use a larger batch or mend the data",
+                epoch + 1
+            )));
+        }
+        Ok(Batch { images, labels, height: side, width: side })
+    }
+
+    /// Appends the picture in `bytes` as it is shown.
+    fn append(&self, bytes: &[u8], name: &str, key: Key, out: &mut Vec<f32>) -> Result<(), Error> {
+        let encoded = Encoded::open(bytes, name)?;
+        match &self.config.view {
+            View::Augmented(augmentation, normalisation) => {
+                augmentation.apply(&encoded, normalisation, key, out)
+            }
+            View::Evaluated(preprocess) => {
+                out.extend(preprocess.apply(&encoded.decode()?));
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a broken record, or says why the epoch ends with it.
+    fn leave_out(&self, fault: Broken) -> Result<(), Error> {
+        let refuse = |mend: &str| Err(Error::bad_file(fault.place.clone(), fault.cause.clone(), mend));
+        let OnBroken::Skip { most } = self.config.on_broken else {
+            return refuse("mend or remove it, or allow some with --skip-broken");
+        };
+        let mut broken = self.broken();
+        if !broken.iter().any(|known| known.place == fault.place) {
+            if (broken.len() + 1) as f64 > most * self.records.len() as f64 {
+                let known = broken.len();
+                return refuse(&format!(
+                    "{known} broken records before it are all that --skip-broken allows"
+                ));
+            }
+            tracing::warn!("left out: {fault}");
+            broken.push(fault);
+        }
+        Ok(())
+    }
+}
+
+/// The batches of one epoch.
+struct Stream {
+    batches: Prefetch<Result<Batch, Error>>,
+    failed: bool,
+}
+
+impl Iterator for Stream {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let batch = self.batches.next()?;
+        self.failed = batch.is_err();
+        Some(batch)
+    }
+}
+
+impl Batches for Stream {
+    fn waited(&self) -> Duration {
+        self.batches.waited()
+    }
+}

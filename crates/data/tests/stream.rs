@@ -1,0 +1,133 @@
+//! `StreamLoader`: the same batches whatever the threads, the source's layout or an interruption; broken records by quota.
+
+mod pictures;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use pictures::{folders, png, shard};
+use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
+use resnet_data::{
+    Batch, Error, Feed, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Preprocess,
+    StreamConfig, StreamLoader, View,
+};
+
+fn source(dir: &Path) -> Arc<dyn Source> {
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, skip: Vec::new() }).unwrap().train
+}
+
+fn training() -> StreamConfig {
+    StreamConfig {
+        batch: 4,
+        seed: 7,
+        view: View::Augmented(PhotoAugmentation::inception(32), Normalisation::IMAGENET),
+        order: Order::Shuffled,
+        last_batch: LastBatch::Keep,
+        on_broken: OnBroken::Fail,
+        workers: 2,
+        prefetch: 2,
+    }
+}
+
+fn evaluation() -> StreamConfig {
+    let view = View::Evaluated(Preprocess::small(8, Normalisation::HALF));
+    StreamConfig { view, order: Order::Sequential, ..training() }
+}
+
+fn batches(dir: &Path, config: StreamConfig, epoch: u64, first: usize) -> Result<Vec<Batch>, Error> {
+    StreamLoader::new(source(dir), None, config)?.epoch(epoch, first).collect()
+}
+
+#[test]
+fn threads_and_interruptions_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path(), &["a", "b", "c"], 6);
+    let whole = batches(folder.path(), training(), 3, 0).unwrap();
+    assert_eq!(whole.iter().map(Batch::len).collect::<Vec<_>>(), [4, 4, 4, 4, 2]);
+    for workers in [0, 1, 5] {
+        let config = StreamConfig { workers, ..training() };
+        assert!(batches(folder.path(), config.clone(), 3, 0).unwrap() == whole, "{workers} workers");
+        assert!(batches(folder.path(), config, 3, 2).unwrap() == whole[2..], "{workers} workers, resumed");
+    }
+    assert!(batches(folder.path(), training(), 4, 0).unwrap() != whole);
+    assert!(batches(folder.path(), StreamConfig { seed: 8, ..training() }, 3, 0).unwrap() != whole);
+}
+
+#[test]
+fn an_epoch_shows_every_picture_once_with_its_own_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    // What a picture shows says which label it has.
+    let sample = |i: u8| (format!("{i:04}"), png(8, 8, 10 * (i % 5)), u64::from(i % 5));
+    for part in 0..4 {
+        let samples: Vec<_> = (0..10).map(|i| sample(10 * part + i)).collect();
+        shard(&dir.join(format!("train-{part}.tar")), &samples);
+    }
+    for order in [Order::Sequential, Order::Shuffled] {
+        let config = StreamConfig { order, batch: 7, ..evaluation() };
+        let all = batches(dir, config, 0, 0).unwrap();
+        let mut seen = BTreeMap::new();
+        for batch in &all {
+            for (image, label) in batch.images.chunks_exact(3 * 64).zip(&batch.labels) {
+                // The last pixel's red is the colour that the label decides.
+                let red = ((image[63] * 0.5 + 0.5) * 255.0).round() as u32;
+                assert_eq!(red, 10 * label);
+                *seen.entry(*label).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(seen, (0..5).map(|label| (label, 8)).collect());
+        let labels: Vec<u32> = all.iter().flat_map(|batch| batch.labels.clone()).collect();
+        let sorted = (0..40).map(|i| i % 5).collect::<Vec<u32>>();
+        assert_eq!(labels == sorted, order == Order::Sequential);
+    }
+}
+
+#[test]
+fn a_broken_record_is_named_or_left_out_by_quota() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    folders(dir, &["a", "b"], 10);
+    fs::write(dir.join("a/3.png"), b"\x89PNG\r\n\x1a\nand then nothing").unwrap();
+    fs::write(dir.join("b/5.png"), "a text").unwrap();
+    let message = batches(dir, evaluation(), 0, 0).unwrap_err().to_string();
+    assert!(message.contains("3.png") && message.contains("--skip-broken"), "{message}");
+
+    let some = |most| StreamConfig { on_broken: OnBroken::Skip { most }, workers: 0, ..evaluation() };
+    let loader = StreamLoader::new(source(dir), None, some(0.1)).unwrap();
+    let shown: usize = loader.epoch(0, 0).map(|batch| batch.unwrap().len()).sum();
+    assert_eq!((shown, loader.broken().len()), (18, 2));
+    // In a second epoch they are counted once.
+    assert_eq!(loader.epoch(1, 0).map(|batch| batch.unwrap().len()).sum::<usize>(), 18);
+    assert_eq!(loader.broken().len(), 2);
+    let message = batches(dir, some(0.05), 0, 0).unwrap_err().to_string();
+    assert!(message.contains("5.png") && message.contains("all that --skip-broken allows"), "{message}");
+    assert!(loader.times().prepare.as_nanos() > 0 && loader.times().read.as_nanos() > 0);
+}
+
+#[test]
+fn a_file_that_vanished_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path(), &["a", "b"], 2);
+    let source = source(folder.path());
+    fs::remove_file(folder.path().join("b/1.png")).unwrap();
+    let loader = StreamLoader::new(source, None, evaluation()).unwrap();
+    let results: Vec<_> = loader.epoch(0, 0).collect();
+    let message = results.last().unwrap().as_ref().unwrap_err().to_string();
+    assert!(message.contains("1.png"), "{message}");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path(), &["a"], 3);
+    let refused = |records: Option<Vec<u32>>, config| {
+        StreamLoader::new(source(folder.path()), records, config).unwrap_err().to_string()
+    };
+    assert!(refused(Some(vec![]), training()).contains("no picture to load"));
+    assert!(refused(Some(vec![3]), training()).contains("no picture to load"));
+    assert!(refused(None, StreamConfig { batch: 0, ..training() }).contains("batch of 0"));
+    let dropping = StreamConfig { last_batch: LastBatch::Drop, ..training() };
+    assert!(refused(None, dropping).contains("no whole batch"));
+}

@@ -1,0 +1,146 @@
+//! Photographs in files as the trainer's data.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use resnet_data::sources::FileSet;
+use resnet_data::{
+    ColourJitter, Crop, Erasing, Feed, Filling, Flip, Interpolation, LastBatch, OnBroken, Order,
+    PhotoAugmentation, Policy, Preprocess, StreamConfig, StreamLoader, View, stratified_split,
+};
+use resnet_record::{PhotoCrop, PhotoPolicy, PhotosRecipe, Recipe};
+
+use crate::data::{TrainingData, TrainingFeeds, normalisation};
+use crate::{Error, Options};
+
+/// A data set whose pictures stay in files while a network is trained on them.
+#[derive(Debug)]
+pub struct Photos {
+    set: FileSet,
+    on_broken: OnBroken,
+    reads: AtomicU64,
+}
+
+impl Photos {
+    /// `set`, whose broken records are treated as `on_broken` says.
+    pub fn new(set: FileSet, on_broken: OnBroken) -> Self {
+        Photos { set, on_broken, reads: AtomicU64::new(0) }
+    }
+
+    /// What was opened.
+    pub fn set(&self) -> &FileSet {
+        &self.set
+    }
+
+    /// In order, always the same.
+    fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<StreamConfig, Error> {
+        let photos = photos(recipe)?;
+        Ok(StreamConfig {
+            batch: recipe.train.batch,
+            seed: 0,
+            view: View::Evaluated(Preprocess {
+                resize: photos.evaluate.resize,
+                crop: photos.evaluate.crop,
+                interpolation: Interpolation::Bilinear,
+                normalisation: normalisation(recipe),
+            }),
+            order: Order::Sequential,
+            last_batch: LastBatch::Keep,
+            on_broken: self.on_broken,
+            workers: options.workers,
+            prefetch: options.prefetch,
+        })
+    }
+}
+
+impl TrainingData for Photos {
+    fn origin(&self) -> &str {
+        &self.set.origin
+    }
+
+    fn classes(&self) -> usize {
+        self.set.classes.len()
+    }
+
+    fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error> {
+        let index = self.set.train.index();
+        let usable = || (0..index.len()).filter(|record| !index.is_skipped(*record));
+        let (train, validation) = match recipe.data.validation {
+            0 => (None, None),
+            count => {
+                let records: Vec<u32> = usable().map(|record| record as u32).collect();
+                let labels: Vec<u32> = usable().map(|record| index.labels()[record]).collect();
+                let split = stratified_split(&labels, self.classes(), count, recipe.data.split_seed)?;
+                let chosen = |places: Vec<usize>| places.into_iter().map(|place| records[place]).collect();
+                (Some(chosen(split.0)), Some(chosen(split.1)))
+            }
+        };
+        let config = StreamConfig {
+            seed: recipe.train.seed,
+            view: View::Augmented(augmentation(recipe)?, normalisation(recipe)),
+            order: Order::Shuffled,
+            last_batch: match recipe.train.last_batch {
+                resnet_record::LastBatch::Keep => LastBatch::Keep,
+                resnet_record::LastBatch::Drop => LastBatch::Drop,
+            },
+            ..self.evaluation(recipe, options)?
+        };
+        let train = StreamLoader::new(Arc::clone(&self.set.train), train, config)?;
+        let evaluation = self.evaluation(recipe, options)?;
+        let validation = validation
+            .map(|records| StreamLoader::new(Arc::clone(&self.set.train), Some(records), evaluation))
+            .transpose()?;
+        Ok(TrainingFeeds {
+            train: Box::new(train),
+            validation: validation.map(|loader| Box::new(loader) as Box<dyn Feed>),
+        })
+    }
+
+    fn test_pictures(&self) -> usize {
+        self.set.evaluation.as_ref().map_or(0, |source| source.index().len() - source.index().skipped())
+    }
+
+    fn test(&self, recipe: &Recipe, options: &Options) -> Result<Box<dyn Feed>, Error> {
+        let Some(source) = &self.set.evaluation else {
+            return Err(Error::Setup(format!("{} has no pictures for evaluation", self.set.origin)));
+        };
+        self.reads.fetch_add(1, Relaxed);
+        let config = self.evaluation(recipe, options)?;
+        Ok(Box::new(StreamLoader::new(Arc::clone(source), None, config)?))
+    }
+
+    fn test_reads(&self) -> u64 {
+        self.reads.load(Relaxed)
+    }
+}
+
+fn photos(recipe: &Recipe) -> Result<&PhotosRecipe, Error> {
+    let missing = || format!("recipe '{}' has no [photos], which says how photographs are cut", recipe.name);
+    recipe.photos.as_ref().ok_or_else(|| Error::Setup(missing()))
+}
+
+/// What a recipe does to photographs in training.
+fn augmentation(recipe: &Recipe) -> Result<PhotoAugmentation, Error> {
+    let PhotosRecipe { side, crop, jitter, lighting, policy, erase, evaluate: _ } = *photos(recipe)?;
+    let crop = match crop {
+        PhotoCrop::Scale => Crop::PAPER,
+        PhotoCrop::Area => Crop::INCEPTION,
+    };
+    Ok(PhotoAugmentation {
+        crop,
+        side,
+        interpolation: Interpolation::Bilinear,
+        flip: match recipe.augmentation.flip {
+            resnet_record::Flip::None => Flip::Never,
+            resnet_record::Flip::Horizontal => Flip::Half,
+        },
+        policy: match policy {
+            PhotoPolicy::None => Policy::None,
+            PhotoPolicy::RandAugment => Policy::RAND,
+            PhotoPolicy::TrivialAugment => Policy::Trivial,
+        },
+        jitter: ColourJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
+        lighting,
+        erasing: (erase > 0.0).then_some(Erasing { probability: erase, filling: Filling::Mean }),
+    })
+}

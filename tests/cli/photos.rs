@@ -1,0 +1,126 @@
+//! Training and evaluation on photographs in files, from the recipe for ImageNet.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::xtask_in;
+
+/// A small network on small squares of whatever there is.
+fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec![
+        "train",
+        "--recipe",
+        "imagenet-resnet50-v2",
+        "--data",
+        data,
+        "--out",
+        out,
+        "--threads",
+        "2",
+        "--json",
+    ];
+    for set in [
+        "model.name=resnet18-v2-imagenet",
+        "photos.side=64",
+        "photos.evaluate={resize=72,crop=64}",
+        "train.batch=8",
+        "train.duration=2 epochs",
+        "train.log_every_steps=1",
+        "schedule={kind=\"cosine\",peak=0.05,warmup=\"1 steps\"}",
+    ] {
+        args.extend(["--set", set]);
+    }
+    args.extend(more);
+    args
+}
+
+/// Pictures of one colour a class, with a gradient in them.
+fn draw(dir: &Path, classes: &[[u8; 3]], pictures: u8) {
+    for (class, colour) in classes.iter().enumerate() {
+        let folder = dir.join(format!("class{class}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        for i in 0..pictures {
+            let image = image::RgbImage::from_fn(90 + u32::from(i), 80, |x, _| {
+                image::Rgb(colour.map(|c| c.saturating_add((x / 4) as u8)))
+            });
+            image.save(folder.join(format!("{i}.png"))).expect("a picture");
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_pictures_is_trained_on_resumed_and_evaluated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let colours = [[200, 0, 0], [0, 200, 0], [0, 0, 200]];
+    draw(&here.join("data/train"), &colours, 16);
+    draw(&here.join("data/val"), &colours, 4);
+    let outcome = xtask_in(here, &small("data", "run", &[]));
+    let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
+    assert_eq!((&result["steps"], &result["model"]), (&12.into(), &"resnet18-v2-imagenet".into()));
+    let recipe = fs::read_to_string(here.join("run/recipe.toml")).expect("the resolved recipe");
+    assert!(recipe.contains("classes = 3"), "{recipe}");
+    // The same seed, the same bits.
+    xtask_in(here, &small("data", "again", &[])).succeeds();
+    let last = |run: &str| fs::read(here.join(run).join("checkpoints/last.safetensors")).expect("weights");
+    let tensors = |bytes: &[u8]| {
+        let tensors = safetensors::SafeTensors::deserialize(bytes).expect("safetensors");
+        let mut all: Vec<_> =
+            tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect();
+        all.sort();
+        all
+    };
+    assert!(tensors(&last("run")) == tensors(&last("again")));
+
+    let eval = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "data", "--json"]);
+    let scores: serde_json::Value = serde_json::from_str(eval.succeeds()).expect("JSON");
+    assert_eq!((&scores["images"], &scores["top1"]), (&12.into(), &result["top1"]));
+    // One split alone is what was asked for.
+    let eval = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "data/val", "--json"]);
+    let alone: serde_json::Value = serde_json::from_str(eval.succeeds()).expect("JSON");
+    assert_eq!(alone["top1"], scores["top1"]);
+
+    let predicted = xtask_in(here, &["predict", "--checkpoint", "run", "--json", "data/val/class0/0.png"]);
+    assert!(predicted.succeeds().contains("class0"));
+}
+
+#[test]
+fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 10);
+    xtask_in(here, &["train", "--recipe", "imagenet-resnet50-v2"]).ends_saying(1, &["--data DIR"]);
+    xtask_in(here, &small("data", "none", &[]))
+        .ends_saying(1, &["no pictures for evaluation", "evaluate_test=never"]);
+    assert!(!here.join("none").exists(), "nothing was begun");
+
+    let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=3 steps"];
+    fs::write(here.join("data/train/class1/5.png"), "no picture").expect("a file");
+    xtask_in(here, &small("data", "broken", &never)).ends_saying(1, &["class1/5.png", "--skip-broken"]);
+    let allowed = [&never[..], &["--skip-broken", "10%"]].concat();
+    let outcome = xtask_in(here, &small("data", "skipping", &allowed));
+    outcome.succeeds();
+    let wrong = [&never[..], &["--set", "photos.side=16"]].concat();
+    xtask_in(here, &small("data", "wrong", &wrong)).ends_saying(1, &["photos.side is 16"]);
+}
+
+#[test]
+fn two_hundred_real_photographs_are_trained_on() {
+    let Ok(data) = std::env::var("RESNET_TEST_DATA") else {
+        eprintln!("skipped: RESNET_TEST_DATA does not name a folder with photos");
+        return;
+    };
+    let photos = Path::new(&data).join("photos");
+    if !photos.is_dir() {
+        eprintln!("skipped: {} is not there", photos.display());
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let photos = photos.to_str().expect("UTF-8");
+    let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=1 epochs"];
+    let outcome = xtask_in(folder.path(), &small(photos, "run", &never));
+    let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
+    assert_eq!(result["steps"], 25);
+    // Two hundred classes: a fresh network's loss is near ln 200 = 5.3.
+    assert!(result["train_loss"].as_f64().is_some_and(|loss| (4.5..7.0).contains(&loss)), "{result}");
+}
