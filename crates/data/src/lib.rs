@@ -42,6 +42,7 @@ mod preprocess;
 mod progress;
 mod random;
 mod resample;
+pub mod sources;
 mod split;
 
 pub use augment::{Augmentation, Flip};

@@ -4,17 +4,18 @@
 //! read with its definition level and a null is an error with its row. The label is `label` for CIFAR-10,
 //! `fine_label` for CIFAR-100.
 
+pub(crate) mod columns;
+
 use std::fs::{self, File};
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{ImageReader, Limits};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::data_type::ByteArray;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use self::columns::{Labels, MEND, guarded};
 use crate::cifar::{PIXELS, SIDE, names};
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
 
@@ -24,7 +25,6 @@ const MAX_ROWS: usize = 1_000_000;
 const MAX_IMAGE_BYTES: usize = 1 << 20;
 /// Rows decoded together: enough to keep threads busy, few enough to keep memory small.
 const ROWS_AT_ONCE: usize = 4_096;
-const MEND: &str = "delete it and fetch it again, or give another copy of the data";
 
 /// Which data set the parquet files in `dir` hold, by the columns of the first; `None` if neither.
 pub(crate) fn kind_of(dir: &Path) -> Result<Option<DataKind>, Error> {
@@ -86,13 +86,6 @@ fn files(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Runs `read` and turns a panic of the parquet decoder on a corrupt file, should there be one, into an error.
-fn guarded<T>(file: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::bad_file(file.display().to_string(), "the parquet decoder gave up on it", MEND))
-    })
-}
-
 /// An open parquet file.
 struct Table {
     shown: String,
@@ -102,9 +95,7 @@ struct Table {
 impl Table {
     fn open(path: &Path) -> Result<Self, Error> {
         let shown = path.display().to_string();
-        let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-        let reader = SerializedFileReader::new(file).map_err(|cause| bad(&shown, cause.to_string()))?;
-        Ok(Self { shown, reader })
+        Ok(Self { shown, reader: columns::open(path)? })
     }
 
     /// The index of the leaf with this dotted path.
@@ -139,12 +130,15 @@ impl Table {
         let mut row = 0;
         for group in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(group).map_err(|cause| self.bad_row(row, cause))?;
-            let mut images = Images::open(&*group, image_column).map_err(|cause| self.bad_row(row, cause))?;
+            let mut images =
+                columns::pictures(&*group, image_column).map_err(|cause| self.bad_row(row, cause))?;
             let mut numbers =
                 Labels::open(&*group, label_column).map_err(|cause| self.bad_row(row, cause))?;
             loop {
-                let encoded = images.next(ROWS_AT_ONCE).map_err(|cause| self.bad_row(row, cause))?;
-                let found = numbers.next(ROWS_AT_ONCE).map_err(|cause| self.bad_row(row, cause))?;
+                let encoded =
+                    images.next(ROWS_AT_ONCE).and_then(present).map_err(|cause| self.bad_row(row, cause))?;
+                let found =
+                    numbers.next(ROWS_AT_ONCE).and_then(present).map_err(|cause| self.bad_row(row, cause))?;
                 if encoded.len() != found.len() {
                     let cause = format!("columns differ in length ({} and {})", encoded.len(), found.len());
                     return Err(self.bad_row(row, cause));
@@ -183,81 +177,12 @@ fn bad(shown: &str, cause: String) -> Error {
     Error::bad_file(shown, cause, MEND)
 }
 
-/// The values of a column's rows in turn, all of which must be there.
-struct Rows<T: DataType> {
-    reader: ColumnReaderImpl<T>,
-    levels: i16,
-}
-
-impl<T: DataType> Rows<T> {
-    /// Up to `count` values; fewer only at the end of the row group.
-    fn next(&mut self, count: usize) -> Result<Vec<T::T>, String> {
-        let mut values = Vec::new();
-        while values.len() < count {
-            let mut levels = Vec::new();
-            let before = values.len();
-            let read = self.reader.read_records(count - before, Some(&mut levels), None, &mut values);
-            let (rows, ..) = read.map_err(|cause| cause.to_string())?;
-            if let Some(null) = levels.iter().position(|&level| level != self.levels) {
-                return Err(format!("the value {} rows on is null", before + null));
-            }
-            if values.len() != before + rows {
-                return Err("a row has several values or none".to_owned());
-            }
-            if rows == 0 {
-                break;
-            }
-        }
-        Ok(values)
-    }
-}
-
-fn levels(group: &dyn RowGroupReader, column: usize) -> Result<i16, String> {
-    let description = group.metadata().column(column).column_descr_ptr();
-    if description.max_rep_level() != 0 {
-        return Err(format!("column {} holds lists", description.path().string()));
-    }
-    Ok(description.max_def_level())
-}
-
-/// The column of encoded images.
-struct Images(Rows<parquet::data_type::ByteArrayType>);
-
-impl Images {
-    fn open(group: &dyn RowGroupReader, column: usize) -> Result<Self, String> {
-        let levels = levels(group, column)?;
-        match group.get_column_reader(column).map_err(|cause| cause.to_string())? {
-            ColumnReader::ByteArrayColumnReader(reader) => Ok(Self(Rows { reader, levels })),
-            _ => Err("column img.bytes does not hold bytes".to_owned()),
-        }
-    }
-
-    fn next(&mut self, count: usize) -> Result<Vec<ByteArray>, String> {
-        self.0.next(count)
-    }
-}
-
-/// The column of labels, in either of the widths that writers use.
-enum Labels {
-    Narrow(Rows<parquet::data_type::Int32Type>),
-    Wide(Rows<parquet::data_type::Int64Type>),
-}
-
-impl Labels {
-    fn open(group: &dyn RowGroupReader, column: usize) -> Result<Self, String> {
-        let levels = levels(group, column)?;
-        match group.get_column_reader(column).map_err(|cause| cause.to_string())? {
-            ColumnReader::Int32ColumnReader(reader) => Ok(Self::Narrow(Rows { reader, levels })),
-            ColumnReader::Int64ColumnReader(reader) => Ok(Self::Wide(Rows { reader, levels })),
-            _ => Err("the column of labels does not hold whole numbers".to_owned()),
-        }
-    }
-
-    fn next(&mut self, count: usize) -> Result<Vec<i64>, String> {
-        match self {
-            Labels::Narrow(rows) => Ok(rows.next(count)?.into_iter().map(i64::from).collect()),
-            Labels::Wide(rows) => rows.next(count),
-        }
+/// All of `values`, or which of them is null.
+fn present<T>(values: Vec<Option<T>>) -> Result<Vec<T>, String> {
+    let null = values.iter().position(Option::is_none);
+    match null {
+        Some(row) => Err(format!("the value {row} rows on is null")),
+        None => Ok(values.into_iter().flatten().collect()),
     }
 }
 

@@ -1,0 +1,117 @@
+//! Columns of a parquet file, row by row: encoded pictures and labels, any of which may be null.
+
+use std::path::Path;
+
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
+use parquet::file::reader::{RowGroupReader, SerializedFileReader};
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::Error;
+
+/// What to do about a parquet file that is not whole.
+pub(crate) const MEND: &str = "delete it and fetch it again, or give another copy of the data";
+
+/// Runs `read` and turns a panic of the parquet decoder on a corrupt file, should there be one, into an error.
+pub(crate) fn guarded<T>(file: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::bad_file(file.display().to_string(), "the parquet decoder gave up on it", MEND))
+    })
+}
+
+/// Opens the parquet file at `path`.
+pub(crate) fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
+    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
+    SerializedFileReader::new(file)
+        .map_err(|cause| Error::bad_file(path.display().to_string(), cause.to_string(), MEND))
+}
+
+/// The values of a column's rows in turn; `None` for a null.
+pub(crate) struct Rows<T: DataType> {
+    reader: ColumnReaderImpl<T>,
+    levels: i16,
+}
+
+impl<T: DataType> Rows<T> {
+    /// Up to `count` values; fewer only at the end of the row group.
+    pub(crate) fn next(&mut self, count: usize) -> Result<Vec<Option<T::T>>, String> {
+        let mut rows = Vec::new();
+        while rows.len() < count {
+            let (mut levels, mut values) = (Vec::new(), Vec::new());
+            let read = self.reader.read_records(count - rows.len(), Some(&mut levels), None, &mut values);
+            let (read, ..) = read.map_err(|cause| cause.to_string())?;
+            let mut values = values.into_iter();
+            if self.levels == 0 {
+                // Nothing can be null, and no levels are stored.
+                rows.extend(values.by_ref().map(Some));
+            } else {
+                for &level in &levels {
+                    rows.push(if level == self.levels { values.next() } else { None });
+                }
+            }
+            if values.next().is_some() || (self.levels > 0 && levels.len() != read) {
+                return Err("a row has several values or none".to_owned());
+            }
+            if read == 0 {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Passes over `count` rows.
+    pub(crate) fn skip(&mut self, count: usize) -> Result<(), String> {
+        match self.reader.skip_records(count) {
+            Ok(skipped) if skipped == count => Ok(()),
+            Ok(skipped) => Err(format!("the row group ends after {skipped} of {count} rows")),
+            Err(cause) => Err(cause.to_string()),
+        }
+    }
+}
+
+fn levels(group: &dyn RowGroupReader, column: usize) -> Result<i16, String> {
+    let description = group.metadata().column(column).column_descr_ptr();
+    if description.max_rep_level() != 0 {
+        return Err(format!("column {} holds lists", description.path().string()));
+    }
+    Ok(description.max_def_level())
+}
+
+/// A column of encoded pictures.
+pub(crate) fn pictures(group: &dyn RowGroupReader, column: usize) -> Result<Rows<ByteArrayType>, String> {
+    let levels = levels(group, column)?;
+    match group.get_column_reader(column).map_err(|cause| cause.to_string())? {
+        ColumnReader::ByteArrayColumnReader(reader) => Ok(Rows { reader, levels }),
+        _ => Err("the column of pictures does not hold bytes".to_owned()),
+    }
+}
+
+/// Encoded pictures of some rows.
+pub(crate) type Pictures = Vec<Option<ByteArray>>;
+
+/// A column of labels, in either of the widths that writers use.
+pub(crate) enum Labels {
+    Narrow(Rows<Int32Type>),
+    Wide(Rows<Int64Type>),
+}
+
+impl Labels {
+    pub(crate) fn open(group: &dyn RowGroupReader, column: usize) -> Result<Self, String> {
+        let levels = levels(group, column)?;
+        match group.get_column_reader(column).map_err(|cause| cause.to_string())? {
+            ColumnReader::Int32ColumnReader(reader) => Ok(Self::Narrow(Rows { reader, levels })),
+            ColumnReader::Int64ColumnReader(reader) => Ok(Self::Wide(Rows { reader, levels })),
+            _ => Err("the column of labels does not hold whole numbers".to_owned()),
+        }
+    }
+
+    pub(crate) fn next(&mut self, count: usize) -> Result<Vec<Option<i64>>, String> {
+        match self {
+            Labels::Narrow(rows) => {
+                Ok(rows.next(count)?.into_iter().map(|label| label.map(i64::from)).collect())
+            }
+            Labels::Wide(rows) => rows.next(count),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! An [`Index`] as bytes, to be kept in a file: a checksum over everything, and every number checked on the way in.
+//!
+//! Little-endian. A list is its length (u64) and its elements, a text a list of bytes in UTF-8. Derived things
+//! (blocks of a folder, records to be skipped) are not kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Broken, Index, Layout};
+use crate::sources::index::Stamp;
+
+/// The first bytes of the file; the last is the version.
+const MAGIC: &[u8; 8] = b"RESNIDX\x01";
+
+/// The index as bytes.
+pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + 20 * index.len() + index.names.len());
+    out.extend(MAGIC);
+    out.extend([0; 8]);
+    out.push(match index.layout {
+        Layout::Folders => 0,
+        Layout::Shards => 1,
+        Layout::Tables => 2,
+    });
+    for stamps in [&index.files, &index.others] {
+        put_len(&mut out, stamps.len());
+        for stamp in stamps {
+            put_text(&mut out, &stamp.path);
+            out.extend(stamp.bytes.to_le_bytes());
+            out.extend(stamp.modified.to_le_bytes());
+        }
+    }
+    put_len(&mut out, index.classes.len());
+    index.classes.iter().for_each(|name| put_text(&mut out, name));
+    put_len(&mut out, index.len());
+    for column in [&index.file, &index.bytes, &index.label] {
+        column.iter().for_each(|value| out.extend(value.to_le_bytes()));
+    }
+    for column in [&index.offset, &index.name_ends] {
+        column.iter().for_each(|value| out.extend(value.to_le_bytes()));
+    }
+    put_text(&mut out, &index.names);
+    put_len(&mut out, index.blocks.len());
+    index.blocks.iter().for_each(|value| out.extend(value.to_le_bytes()));
+    put_len(&mut out, index.faults.len());
+    for fault in &index.faults {
+        put_text(&mut out, &fault.place);
+        put_text(&mut out, &fault.cause);
+        out.extend(fault.records.to_le_bytes());
+    }
+    out.extend(index.ignored.to_le_bytes());
+    let sum = checksum(&out[16..]);
+    out[8..16].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// The index in `bytes`, of the split in `root`; what is wrong if there is none.
+pub(crate) fn from_bytes(bytes: &[u8], root: &Path) -> Result<Index, &'static str> {
+    let payload = bytes.get(16..).filter(|_| bytes.starts_with(MAGIC)).ok_or("it is no index")?;
+    if bytes[8..16] != checksum(payload).to_le_bytes() {
+        return Err("its checksum does not fit");
+    }
+    parse(payload, root).ok_or("its parts contradict each other")
+}
+
+/// What lies behind the checksum; `None` for anything that no index gives.
+fn parse(payload: &[u8], root: &Path) -> Option<Index> {
+    let mut input = Input(payload);
+    let layout = match input.take(1)? {
+        [0] => Layout::Folders,
+        [1] => Layout::Shards,
+        [2] => Layout::Tables,
+        _ => return None,
+    };
+    let files = input.stamps()?;
+    let mut index = Index::new(layout, root, files);
+    index.others = input.stamps()?;
+    let classes = input.len(8)?;
+    index.classes = (0..classes).map(|_| input.text()).collect::<Option<Arc<[String]>>>()?;
+    let records = input.len(28)?;
+    index.file = input.u32s(records)?;
+    index.bytes = input.u32s(records)?;
+    index.label = input.u32s(records)?;
+    index.offset = input.u64s(records)?;
+    index.name_ends = input.u64s(records)?;
+    index.names = input.text()?;
+    let blocks = input.len(4)?;
+    index.blocks = input.u32s(blocks)?;
+    let faults = input.len(24)?;
+    let fault = |input: &mut Input<'_>| {
+        Some(Broken { place: input.text()?, cause: input.text()?, records: input.u64()? })
+    };
+    index.faults = (0..faults).map(|_| fault(&mut input)).collect::<Option<_>>()?;
+    index.ignored = input.u64()?;
+    (input.0.is_empty() && is_sound(&index)).then_some(index)
+}
+
+/// Whether no number leads past the end of anything.
+fn is_sound(index: &Index) -> bool {
+    let below = |values: &[u32], end: usize| values.iter().all(|&value| (value as usize) < end);
+    let names = index.name_ends.iter().try_fold(0, |before, &end| {
+        (end >= before && index.names.is_char_boundary(usize::try_from(end).ok()?)).then_some(end)
+    });
+    below(&index.file, index.files.len())
+        && below(&index.label, index.classes.len())
+        && u32::try_from(index.len()).is_ok()
+        && names == Some(index.names.len() as u64)
+        && below(&index.blocks, index.len())
+        && index.blocks.is_sorted_by(|a, b| a < b)
+        && (index.is_empty() || index.blocks.first() == Some(&0))
+        && index.faults.iter().all(|fault| fault.records > 0)
+}
+
+fn put_len(out: &mut Vec<u8>, len: usize) {
+    out.extend((len as u64).to_le_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_len(out, text.len());
+    out.extend(text.as_bytes());
+}
+
+/// Eight bytes at a time through a bijection, so that no change of one word goes unnoticed.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.chunks(8).fold(bytes.len() as u64, |sum, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        let mixed = (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed ^ (mixed >> 29)
+    })
+}
+
+/// What is left to be parsed.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    /// The length of a list whose elements take at least so many bytes each: never more than there are.
+    fn len(&mut self, element: usize) -> Option<usize> {
+        let len = usize::try_from(self.u64()?).ok()?;
+        (len.checked_mul(element)? <= self.0.len()).then_some(len)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let len = self.len(1)?;
+        Some(std::str::from_utf8(self.take(len)?).ok()?.to_owned())
+    }
+
+    fn u32s(&mut self, count: usize) -> Option<Vec<u32>> {
+        let bytes = self.take(count.checked_mul(4)?)?;
+        Some(bytes.as_chunks::<4>().0.iter().map(|&word| u32::from_le_bytes(word)).collect())
+    }
+
+    fn u64s(&mut self, count: usize) -> Option<Vec<u64>> {
+        let bytes = self.take(count.checked_mul(8)?)?;
+        Some(bytes.as_chunks::<8>().0.iter().map(|&word| u64::from_le_bytes(word)).collect())
+    }
+
+    fn stamps(&mut self) -> Option<Vec<Stamp>> {
+        let count = self.len(24)?;
+        (0..count)
+            .map(|_| {
+                let (path, bytes) = (self.text()?, self.u64()?);
+                Some(Stamp { path, bytes, modified: self.u64()?.cast_signed() })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sources::index::Entry;
+
+    fn index() -> Index {
+        let stamp = |path: &str, modified| Stamp { path: path.to_owned(), bytes: 7, modified };
+        let mut index =
+            Index::new(Layout::Shards, Path::new("/data"), vec![stamp("a.tar", -5), stamp("b.tar", 9)]);
+        index.others.push(stamp("classes.json", 3));
+        index.classes = ["cat".to_owned(), "dög".to_owned()].into();
+        for (file, label, name) in [(0, 1, "é.jpg"), (0, 0, ""), (1, 1, "z.png")] {
+            index.push(&Entry { file, offset: 512, bytes: 99, label, name });
+        }
+        index.cut_blocks(&[1]);
+        index.faults.push(Broken::new("a.tar", "it is cut off"));
+        index.ignored = 4;
+        index
+    }
+
+    #[test]
+    fn an_index_comes_back_as_it_was() {
+        let index = index();
+        assert_eq!(index.blocks, [0, 1, 2]);
+        assert!(from_bytes(&to_bytes(&index), Path::new("/data")) == Ok(index));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn a_changed_byte_is_noticed(place in any::<prop::sample::Index>(), change in 1u8..) {
+            let mut bytes = to_bytes(&index());
+            let place = place.index(bytes.len());
+            bytes[place] ^= change;
+            prop_assert!(from_bytes(&bytes, Path::new("/data")).is_err());
+        }
+
+        #[test]
+        fn a_cut_file_is_noticed(part in 0.0f64..1.0) {
+            let bytes = to_bytes(&index());
+            prop_assert!(from_bytes(&bytes[..(bytes.len() as f64 * part) as usize], Path::new("/")).is_err());
+        }
+
+        #[test]
+        fn what_parses_can_be_used(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4)) {
+            // Behind the checksum, as if somebody had made it fit.
+            let mut payload = to_bytes(&index())[16..].to_vec();
+            for (place, value) in changes {
+                let place = place.index(payload.len());
+                payload[place] = value;
+            }
+            if let Some(index) = parse(&payload, Path::new("/data")) {
+                for record in 0..index.len() {
+                    let _ = (index.place(record), index.name(record), index.bytes(record));
+                }
+                prop_assert_eq!((0..index.blocks()).map(|b| index.block(b).len()).sum::<usize>(), index.len());
+                prop_assert_eq!(index.class_counts().iter().sum::<u64>(), index.len() as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Data sets that stay in files while they are trained on: class folders, tar shards, tables of pictures.
+//!
+//! A [`Source`] is one split of such a data set. It knows from an [`Index`], made once and kept beside the data,
+//! which records there are, and reads runs of them. What a record is does not depend on where it lies: the bytes
+//! of an encoded picture, a label and a name. [`open_files`] tells by what a folder holds which kind it is.
+
+mod cache;
+mod classes;
+mod folders;
+mod index;
+mod index_file;
+mod open;
+mod shards;
+#[cfg(feature = "parquet")]
+mod tables;
+mod tar_headers;
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::Error;
+
+pub use self::cache::IndexCache;
+pub use self::classes::{class_difference, parse_class_map};
+pub use self::index::{Index, Layout};
+pub use self::open::{FileSet, OpenFiles, open_files};
+
+/// The most bytes that one encoded picture may have: a quarter of a GiB.
+pub const MAX_RECORD_BYTES: u64 = 1 << 28;
+
+/// One split of a data set in files.
+///
+/// Records have numbers, `0..index().len()`. They lie in blocks (a folder's are single files, a shard's a megabyte
+/// or two that belong together), inside of which reading is sequential; so whoever reads block by block reads as the
+/// disk likes it, and an order that shuffles blocks and then what a few of them hold is cheap and well mixed.
+pub trait Source: Send + Sync + fmt::Debug {
+    /// What there is.
+    fn index(&self) -> &Index;
+
+    /// The encoded pictures of `records`, a range inside one block: one result a record, in order.
+    ///
+    /// Nothing here fails as a whole: where a file is gone or damaged, the records that it takes with it are
+    /// [`Broken`], each for itself.
+    ///
+    /// # Panics
+    /// If `records` reaches past the index.
+    fn read(&self, records: Range<usize>) -> Vec<Result<Vec<u8>, Broken>>;
+}
+
+/// Something in the data that cannot be used: where it is, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The file, and where in it: "train/n01440764/a.jpg", "train-0003.tar: 0017.jpg at byte 51200".
+    pub place: String,
+    /// What is wrong: "it does not decode (...)".
+    pub cause: String,
+    /// How many records are lost with it; an estimate where a shard is cut off. At least 1.
+    pub records: u64,
+}
+
+impl Broken {
+    pub(crate) fn new(place: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { place: place.into(), cause: cause.into(), records: 1 }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.cause)
+    }
+}
+
+/// What `error` says of the record at `place`, without the mend: a loader that goes on has one of its own.
+pub(crate) fn broken(place: &str, error: Error) -> Broken {
+    let cause = match error {
+        Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),
+        Error::BadFile { cause, .. } => cause,
+        other => other.to_string(),
+    };
+    Broken::new(place, cause)
+}
+
+/// Ends of file names that are taken for pictures, in lower case.
+pub(crate) const PICTURE_ENDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+
+/// Whether `end`, what follows a name's last dot, is a picture's.
+pub(crate) fn is_picture_end(end: &str) -> bool {
+    PICTURE_ENDS.iter().any(|known| known.eq_ignore_ascii_case(end))
+}
+
+/// How many files are looked through at once when an index is made: waiting for a disk is most of it.
+pub(crate) fn scanners() -> usize {
+    std::thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 16))
+}

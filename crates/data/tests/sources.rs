@@ -1,0 +1,214 @@
+//! `open_files`: folders, shards and tables are recognised, listed once, read, and listed again when they change.
+
+mod pictures;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use pictures::{age, folders, png, shard};
+use resnet_data::Error;
+use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, Source, open_files};
+
+fn open(dir: &Path) -> Result<FileSet, Error> {
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, skip: Vec::new() })
+}
+
+#[track_caller]
+fn refusal(dir: &Path, words: &[&str]) {
+    let message = open(dir).unwrap_err().to_string();
+    words.iter().for_each(|word| assert!(message.contains(word), "{message:?} should contain {word:?}"));
+}
+
+/// Names, labels and bytes of all records.
+fn all(source: &dyn Source) -> Vec<(String, u32, Vec<u8>)> {
+    let index = source.index();
+    (0..index.blocks())
+        .flat_map(|block| index.block(block).zip(source.read(index.block(block))))
+        .map(|(record, bytes)| (index.name(record), index.labels()[record], bytes.unwrap()))
+        .collect()
+}
+
+#[test]
+fn imagenets_layout_is_recognised_from_inside_and_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    folders(&data.join("train"), &["n2", "n1", "n3"], 2);
+    folders(&data.join("val"), &["n1", "n3"], 1);
+    fs::create_dir(data.join("train/n1/deeper")).unwrap();
+    fs::write(data.join("train/n1/deeper/x.jpeg"), png(4, 4, 9)).unwrap();
+    fs::write(data.join("train/n1/notes.txt"), "").unwrap();
+    fs::write(data.join("train/n1/._0.png"), "").unwrap();
+    for dir in [folder.path(), &data] {
+        let set = open(dir).unwrap();
+        assert_eq!(
+            (set.layout, &set.classes[..]),
+            (Layout::Folders, &["n1", "n2", "n3"].map(String::from)[..])
+        );
+        let train = all(&*set.train);
+        let names: Vec<(&str, u32)> = train.iter().map(|(name, label, _)| (name.as_str(), *label)).collect();
+        let wanted = [
+            ("n1/0.png", 0),
+            ("n1/1.png", 0),
+            ("n1/deeper/x.jpeg", 0),
+            ("n2/0.png", 1),
+            ("n2/1.png", 1),
+            ("n3/0.png", 2),
+            ("n3/1.png", 2),
+        ];
+        assert_eq!(names, wanted);
+        assert!(train[2].2 == png(4, 4, 9));
+        assert_eq!(set.train.index().ignored(), 2);
+        // Numbered as the training split numbers them.
+        let val = set.evaluation.unwrap();
+        assert_eq!((val.index().labels(), val.index().empty_classes()), (&[0, 2][..], vec!["n2"]));
+    }
+    let train = open(&data.join("train")).unwrap();
+    assert!(train.evaluation.is_none() && train.train.index().len() == 7);
+}
+
+#[test]
+fn shards_are_split_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let sample = |i: u8| (format!("{i:04}"), png(6, 5, i), u64::from(i) % 3);
+    shard(&dir.join("set-train-0.tar"), &[sample(0), sample(1)]);
+    shard(&dir.join("set-train-1.tar"), &[sample(2), sample(3), sample(4)]);
+    shard(&dir.join("set-validation-0.tar"), &[sample(5)]);
+    fs::write(dir.join("classes.json"), r#"["a", "b", "c", "d"]"#).unwrap();
+    let set = open(&dir.join("set-train-0.tar")).unwrap();
+    assert_eq!((set.layout, set.classes.len()), (Layout::Shards, 4));
+    let wanted: Vec<_> = (0..5u8)
+        .map(|i| (format!("set-train-{}.tar:{i:04}.png", u8::from(i > 1)), u32::from(i) % 3, png(6, 5, i)))
+        .collect();
+    assert!(all(&*set.train) == wanted);
+    assert!(
+        all(&*set.evaluation.unwrap()) == [("set-validation-0.tar:0005.png".to_owned(), 2, png(6, 5, 5))]
+    );
+    assert_eq!(set.train.index().empty_classes(), ["d"]);
+    // The records of one shard lie together in one block, so they are read together.
+    assert_eq!(set.train.index().blocks(), 2);
+}
+
+#[test]
+fn what_is_no_data_set_is_refused_with_what_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    refusal(dir, &["no data set", "class folders", "*.tar"]);
+    refusal(&dir.join("gone"), &["cannot open", "gone"]);
+    fs::write(dir.join("x.bin"), "").unwrap();
+    refusal(&dir.join("x.bin"), &["x.bin", "neither"]);
+    fs::write(dir.join("a.tar.gz"), "").unwrap();
+    refusal(dir, &["a.tar.gz", "compressed", "unpack"]);
+    fs::remove_file(dir.join("a.tar.gz")).unwrap();
+    shard(&dir.join("a.tar"), &[]);
+    refusal(dir, &["hold no picture"]);
+    folders(dir, &["cat"], 1);
+    refusal(dir, &["several", "tar shards", "class folders"]);
+    fs::remove_file(dir.join("a.tar")).unwrap();
+    assert!(open(dir).is_ok());
+
+    let split = tempfile::tempdir().unwrap();
+    folders(&split.path().join("train"), &["a"], 1);
+    folders(&split.path().join("val"), &["a", "z"], 1);
+    refusal(split.path(), &["val", "class \"z\"", "training data lack"]);
+    fs::remove_dir_all(split.path().join("val")).unwrap();
+    fs::create_dir(split.path().join("val")).unwrap();
+    fs::write(split.path().join("val/0.png"), png(2, 2, 0)).unwrap();
+    refusal(split.path(), &["val", "no class folders"]);
+}
+
+#[test]
+fn an_index_is_kept_and_renewed_when_the_data_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, caches) = (folder.path().join("data"), folder.path().join("caches"));
+    folders(&dir, &["a", "b"], 2);
+    let options = OpenFiles { cache: IndexCache::Folder(caches.clone()), skip: Vec::new() };
+    let len = || open_files(&dir, &options).unwrap().train.index().len();
+    assert_eq!(len(), 4);
+    assert!(!caches.exists(), "an index of files written just now is not to be trusted");
+    age(&dir, 100);
+    assert_eq!(len(), 4);
+    let kept = fs::read_dir(&caches).unwrap().next().unwrap().unwrap().path();
+    let written = || fs::metadata(&kept).unwrap().modified().unwrap();
+    let mark = SystemTime::now() - Duration::from_secs(50);
+    let touch = || fs::File::options().write(true).open(&kept).unwrap().set_modified(mark).unwrap();
+    touch();
+    assert!(len() == 4 && written() == mark, "a good index is only read");
+
+    fs::write(dir.join("b/new.png"), png(3, 3, 3)).unwrap();
+    assert_eq!(len(), 5);
+    age(&dir, 90);
+    assert!(len() == 5 && written() > mark);
+    touch();
+    folders(&dir, &["c"], 1);
+    age(&dir, 80);
+    assert!(len() == 6 && written() > mark);
+
+    // An empty picture is a fault until it is mended in place.
+    fs::write(dir.join("c/0.png"), "").unwrap();
+    age(&dir, 70);
+    let faults = || open_files(&dir, &options).unwrap().train.index().faults().len();
+    assert_eq!((len(), faults()), (5, 1));
+    fs::write(dir.join("c/0.png"), png(3, 3, 3)).unwrap();
+    assert_eq!((len(), faults()), (6, 0));
+
+    // A damaged index is no index.
+    age(&dir, 60);
+    assert_eq!(len(), 6);
+    let mut bytes = fs::read(&kept).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    assert_eq!(len(), 6);
+}
+
+#[test]
+fn an_index_lies_beside_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    shard(&dir.join("a.tar"), &[("x".to_owned(), png(2, 2, 1), 0)]);
+    age(dir, 100);
+    let open = || open_files(dir, &OpenFiles::default()).unwrap().train.index().len();
+    assert_eq!(open(), 1);
+    assert!(dir.join(".resnet-train.index").is_file());
+    let more: Vec<_> = (0..3u8).map(|i| (i.to_string(), png(2, 2, i), 1)).collect();
+    shard(&dir.join("a.tar"), &more);
+    assert_eq!(open(), 3);
+}
+
+#[test]
+fn records_that_vanish_change_or_are_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    folders(dir, &["a", "b"], 2);
+    let options = OpenFiles { cache: IndexCache::Off, skip: vec!["a/1.png".to_owned(), "zebra".to_owned()] };
+    let set = open_files(dir, &options).unwrap();
+    let index = set.train.index();
+    assert_eq!((index.skipped(), index.is_skipped(1), index.class_counts()), (1, true, vec![1, 2]));
+    fs::remove_file(dir.join("b/0.png")).unwrap();
+    fs::write(dir.join("b/1.png"), "").unwrap();
+    let told = |record: usize| set.train.read(record..record + 1)[0].clone().unwrap_err().to_string();
+    assert!(told(2).contains("b/0.png: cannot open it"), "{}", told(2));
+    assert!(told(3).contains("b/1.png: it is empty"), "{}", told(3));
+
+    let shards = tempfile::tempdir().unwrap();
+    let sample = |i: u8| (i.to_string(), png(2, 2, i), 1);
+    shard(&shards.path().join("a.tar"), &[sample(0), sample(1)]);
+    let set = open(shards.path()).unwrap();
+    shard(&shards.path().join("a.tar"), &[sample(3), sample(4), sample(5)]);
+    let told = set.train.read(0..2).remove(1).unwrap_err().to_string();
+    assert!(told.contains("a.tar: 1.png at byte") && told.contains("has changed"), "{told}");
+}
+
+#[test]
+fn two_hundred_real_photographs_are_a_data_set() {
+    let Some(data) = std::env::var_os("RESNET_TEST_DATA") else {
+        eprintln!("skipped: RESNET_TEST_DATA is not set");
+        return;
+    };
+    let set = open(&Path::new(&data).join("photos")).unwrap();
+    let index = set.train.index();
+    assert_eq!((index.len(), set.classes.len(), index.faults()), (200, 200, &[][..]));
+    assert!(index.name(0).starts_with("n01440764/") && all(&*set.train).len() == 200);
+}
