@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use resnet_record::paper::{self, Outcome};
-use resnet_record::{Duration, Error, Recipe, ScheduleRecipe, parse_metrics};
+use resnet_record::{DataSet, Duration, Error, PhotoCrop, Recipe, ScheduleRecipe, parse_metrics};
 
 const CIFAR: &str = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
 const QUICK: &str = include_str!("../../../xtask/recipes/quick-start.toml");
@@ -37,7 +37,8 @@ fn every_shipped_recipe_is_valid_and_survives_being_written() {
 
 #[test]
 fn what_the_papers_recipes_expect_is_what_the_paper_published() {
-    for (name, recipe) in shipped().into_iter().filter(|(_, recipe)| recipe.paper.is_some()) {
+    let of_cifar = |recipe: &Recipe| recipe.paper.is_some() && recipe.data.set != DataSet::Photos;
+    for (name, recipe) in shipped().into_iter().filter(|(_, recipe)| of_cifar(recipe)) {
         let expected = Outcome::Error(recipe.expected_error.expect("a recipe of the paper states its error"));
         let (network, unit) = match recipe.model.name.rsplit_once('-').unwrap() {
             (network, "v1") => (network, "original"),
@@ -59,6 +60,29 @@ fn what_the_papers_recipes_expect_is_what_the_paper_published() {
         assert_eq!((*rate, *divide_by), (0.1, 10.0));
         assert_eq!(at[..], [Duration::Steps(32_000), Duration::Steps(48_000)]);
         assert_eq!(warmup.map(|w| (w.rate, w.duration)), Some((0.01, Duration::Steps(400))));
+    }
+}
+
+#[test]
+fn imagenets_recipes_are_the_papers() {
+    let all: Vec<_> =
+        shipped().into_iter().filter(|(_, recipe)| recipe.data.set == DataSet::Photos).collect();
+    assert_eq!(all.len(), 2);
+    for (name, recipe) in all {
+        let photos = recipe.photos.expect("what is done to photographs");
+        // One crop of 320 pixels, of a shorter side of 320.
+        assert_eq!((photos.side, photos.evaluate.resize, photos.evaluate.crop), (224, 320, 320), "{name}");
+        assert_eq!(recipe.train.duration, Duration::Epochs(90), "{name}");
+        assert_eq!((recipe.train.batch, recipe.optimizer.weight_decay), (256, 1e-4), "{name}");
+        let ScheduleRecipe::Steps { rate, divide_by, at, warmup } = &recipe.schedule else {
+            panic!("{name}")
+        };
+        assert_eq!((*rate, *divide_by, warmup), (0.1, 10.0, &None));
+        assert_eq!(at[..], [Duration::Epochs(30), Duration::Epochs(60)]);
+        let best = paper::TABLE_5.last().expect("rows");
+        let aspect = photos.crop == PhotoCrop::Area;
+        assert_eq!(recipe.expected_error, aspect.then_some(best.top1_error), "{name}");
+        assert_eq!(recipe.model.name.starts_with("resnet200-v2"), aspect, "{name}");
     }
 }
 
