@@ -124,3 +124,57 @@ fn two_hundred_real_photographs_are_trained_on() {
     // Two hundred classes: a fresh network's loss is near ln 200 = 5.3.
     assert!(result["train_loss"].as_f64().is_some_and(|loss| (4.5..7.0).contains(&loss)), "{result}");
 }
+
+#[test]
+fn photographs_are_inspected_and_verified_and_broken_ones_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 10);
+    draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
+    let outcome = xtask_in(here, &["data", "inspect", "data", "--sheet", "sheet.png", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
+    assert_eq!((&found["classes"], &found["splits"][0]["pictures"]), (&2.into(), &20.into()));
+    assert_eq!(found["splits"][0]["width"], serde_json::json!([90, 95, 99]));
+    let sheet = image::open(here.join("sheet.png")).expect("a picture");
+    assert_eq!((sheet.width(), sheet.height()), (1024, 768));
+    assert!(xtask_in(here, &["data", "verify", "data"]).succeeds().contains("0 of 24 pictures are broken"));
+
+    let whole = fs::read(here.join("data/train/class0/7.png")).expect("a picture");
+    fs::write(here.join("data/train/class0/7.png"), &whole[..whole.len() / 2]).expect("half of it");
+    fs::write(here.join("data/train/class1/3.png"), "no picture").expect("a file");
+    let outcome = xtask_in(here, &["data", "verify", "data", "--skip-list", "broken.txt"]);
+    outcome.ends_saying(1, &[]);
+    let listed = fs::read_to_string(here.join("broken.txt")).expect("a list");
+    assert_eq!(listed, "class0/7.png\nclass1/3.png\n");
+    let set = ["--set", "train.duration=1 epochs", "--skip-list", "broken.txt"];
+    let outcome = xtask_in(here, &small("data", "run", &set));
+    outcome.succeeds();
+    assert!(outcome.stderr.contains("18 images to train"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_checkpoint_with_the_classes_in_another_order_is_not_scored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 4);
+    draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 1);
+    xtask_in(here, &small("data", "run", &["--set", "train.duration=1 steps"])).succeeds();
+    fs::rename(here.join("data"), here.join("first")).expect("it is renamed");
+    // A class map numbers them the other way round.
+    let pictures = ["class1", "class0"];
+    let mut shard = tar::Builder::new(fs::File::create(here.join("val-0.tar")).expect("a file"));
+    for (label, class) in pictures.iter().enumerate() {
+        let png = fs::read(here.join(format!("first/val/{class}/0.png"))).expect("a picture");
+        for (end, bytes) in [("png", &png[..]), ("cls", label.to_string().as_bytes())] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            shard.append_data(&mut header, format!("{label}.{end}"), bytes).expect("it is written");
+        }
+    }
+    shard.into_inner().expect("a shard");
+    fs::create_dir(here.join("turned")).expect("a folder");
+    fs::rename(here.join("val-0.tar"), here.join("turned/val-0.tar")).expect("it is moved");
+    fs::write(here.join("turned/classes.json"), r#"["class1", "class0"]"#).expect("a class map");
+    let outcome = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "turned"]);
+    outcome.ends_saying(1, &["in another order", "class1"]);
+}

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that have a name
     Models(ModelsArgs),
+    /// Look at photographs in files, and find the broken ones
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Measure speed and memory, alone or in turns with PyTorch or ONNX Runtime
     Bench(BenchArgs),
     /// Measure when told to on standard input; what `bench` starts
@@ -72,11 +75,50 @@ pub(crate) struct TrainArgs {
     /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) skip_broken: Option<f64>,
+    /// Leave out the photographs that this file lists, a name a line, as `data verify --skip-list` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) skip_list: Option<PathBuf>,
     /// Change a key of the recipe, such as train.batch=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+/// What `data` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Show classes, counts and sizes, and pictures as training would see them
+    Inspect(InspectArgs),
+    /// Decode every photograph and list the broken ones; ends with 1 if there are any
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Class folders, tar shards or parquet files, or the folder above
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Write a sheet of randomly cut training pictures
+    #[arg(long, value_name = "FILE.png")]
+    pub(crate) sheet: Option<PathBuf>,
+    /// Seed of the sheet
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Class folders, tar shards or parquet files, or the folder above
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Write the broken ones' names to this file, for `train --skip-list`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) skip_list: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use resnet_data::sources::{OpenFiles, open_files};
 use resnet_data::{DataKind, Dataset, Error, OnBroken, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
@@ -12,6 +12,27 @@ use crate::progress::Downloads;
 
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
+
+/// What is to become of faulty photographs.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    /// Those that turn out broken.
+    pub(crate) on_broken: OnBroken,
+    /// A file with the names of those that are left out.
+    pub(crate) skip_list: Option<PathBuf>,
+}
+
+impl Faults {
+    /// None are allowed.
+    pub(crate) const REFUSED: Faults = Faults { on_broken: OnBroken::Fail, skip_list: None };
+
+    fn skipped(&self) -> anyhow::Result<Vec<String>> {
+        let Some(file) = &self.skip_list else { return Ok(vec![]) };
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the skip list {}", file.display()))?;
+        Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+    }
+}
 
 /// Images in memory, or photographs that stay in files.
 #[derive(Debug)]
@@ -63,7 +84,7 @@ impl Data {
 }
 
 /// The images that a recipe is about: from `folder` if one is given, else drawn or downloaded.
-pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, on_broken: OnBroken) -> anyhow::Result<Data> {
+pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, faults: &Faults) -> anyhow::Result<Data> {
     let Some(kind) = kind_of(recipe.data.set) else {
         let Some(folder) = folder else {
             bail!(
@@ -72,14 +93,15 @@ pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, on_broken: OnBro
                 recipe.name
             );
         };
-        return photos(folder, on_broken).map(Data::Photos);
+        return photos(folder, faults).map(Data::Photos);
     };
     in_memory(recipe, kind, folder).map(Data::InMemory)
 }
 
 /// Photographs in files; what is odd about them is told.
-pub(crate) fn photos(folder: &Path, on_broken: OnBroken) -> anyhow::Result<Photos> {
-    let set = open_files(folder, &OpenFiles::default())?;
+pub(crate) fn photos(folder: &Path, faults: &Faults) -> anyhow::Result<Photos> {
+    let on_broken = faults.on_broken;
+    let set = open_files(folder, &OpenFiles { skip: faults.skipped()?, ..OpenFiles::default() })?;
     for (split, source) in [("training", Some(&set.train)), ("evaluation", set.evaluation.as_ref())] {
         let Some(index) = source.map(|source| source.index()) else { continue };
         let empty = index.empty_classes();

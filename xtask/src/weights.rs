@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use resnet_data::Normalisation;
+use resnet_data::sources::class_difference;
 use resnet_models::checkpoint::{self, Interpolation, Metadata, Policy, Preprocessing, Rule};
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
@@ -64,10 +65,10 @@ pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Re
 }
 
 /// Gives a fresh model the weights that `--from` names; the head only if it is for as many classes. `recipe` says how
-/// its training sees pixels.
+/// its training sees pixels, `classes` what its data have.
 pub(crate) fn start_from(
     model: &Model,
-    recipe: &Recipe,
+    (recipe, classes): (&Recipe, &[String]),
     from: &str,
     revision: Option<&str>,
 ) -> anyhow::Result<()> {
@@ -80,7 +81,15 @@ pub(crate) fn start_from(
         true => tracing::info!("{report}"),
         false => tracing::warn!("{report}"),
     }
-    let described = checkpoint.metadata()?.preprocessing.or(config.and_then(|config| config.preprocessing));
+    let metadata = checkpoint.metadata()?;
+    let (mut named, mut described) = (metadata.classes, metadata.preprocessing);
+    if let Some(config) = config {
+        named = named.or(config.classes);
+        described = described.or(config.preprocessing);
+    }
+    if let Some(told) = named.filter(|_| same_head).and_then(|named| class_difference(&named, classes)) {
+        tracing::warn!("{} has other classes than the data: {told}", file.display());
+    }
     let told = described.map(|how| Normalisation { mean: how.mean, std: how.std });
     let ours = normalisation_of(recipe);
     if let Some(told) = told.filter(|told| *told != ours) {

@@ -1,15 +1,16 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use anyhow::bail;
+use resnet_data::sources::class_difference;
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, StreamConfig, StreamLoader, View,
+    Error, Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, StreamConfig, StreamLoader, View, imagenet,
 };
 use resnet_record::{Recipe, Run, Scores};
 use resnet_train::evaluate;
 use serde::Serialize;
 
 use crate::args::EvalArgs;
-use crate::data::Data;
+use crate::data::{Data, Faults};
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -53,7 +54,7 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
         let recipe = trained.recipe().ok().flatten();
         return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
             Ok(data) => Ok(Data::InMemory(data)),
-            Err(error) => match (error.downcast_ref(), data::photos(folder, OnBroken::Fail)) {
+            Err(error) => match (error.downcast_ref(), data::photos(folder, &Faults::REFUSED)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
                     Some(Error::Unrecognised { wanted: also, .. }) => {
@@ -73,7 +74,7 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
         );
     };
     let origin = trained.run.as_ref().and_then(|(_, record)| data::still_at(&record.data));
-    data::of_recipe(&recipe, origin.as_deref(), OnBroken::Fail)
+    data::of_recipe(&recipe, origin.as_deref(), &Faults::REFUSED)
 }
 
 /// The test images as the network takes them.
@@ -120,7 +121,22 @@ fn check(trained: &Trained, data: &Data) -> anyhow::Result<()> {
             bail!("{file} takes images of {h} x {w}, but those of {origin} are {height} x {width}");
         }
     }
-    if let Some(names) = trained.metadata.classes.as_ref().filter(|names| *names != data.classes()) {
+    let ours = data.classes().iter().map(String::as_str);
+    // Folders are called by synset, in the order of ImageNet's classes, whatever a checkpoint calls them.
+    let is_imagenet = ours.eq(imagenet::classes().map(|(synset, _)| synset));
+    let told = trained.metadata.classes.as_ref();
+    if let Some(names) = told.filter(|names| *names != data.classes() && !is_imagenet) {
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort_unstable();
+            names
+        };
+        if sorted(names) == sorted(data.classes()) {
+            let told = class_difference(names, data.classes()).unwrap_or_default();
+            bail!(
+                "{file} has the classes of {origin} in another order, so every score would be wrong: {told}"
+            );
+        }
         let first = |names: &[String]| names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         tracing::warn!(
             "{file} was trained on other classes ({}, ...) than {origin} has ({}, ...)",

@@ -10,7 +10,7 @@ use resnet_train::{Options, Outcome, Plan, fit};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
-use crate::data::Data;
+use crate::data::{Data, Faults};
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::network::{self, Net};
@@ -52,13 +52,13 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
     }
-    let data = data::of_recipe(&recipe, args.data.as_deref(), on_broken(args))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref(), &faults(args))?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     if let Some(from) = &args.from {
-        weights::start_from(&model.0, &recipe, from, args.revision.as_deref())?;
+        weights::start_from(&model.0, (&recipe, data.classes()), from, args.revision.as_deref())?;
     }
     let plan = Plan::new(&recipe, data.training())?;
     let parameters = preamble::print(&recipe, &spec, &data, &plan)?;
@@ -86,7 +86,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         );
     }
     let origin = data::still_at(&run.record().data);
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), on_broken(args))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), &faults(args))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
@@ -95,9 +95,15 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     train(run, &recipe, &model, &data, args.format.get())
 }
 
-/// What the command line says of broken photographs.
-fn on_broken(args: &TrainArgs) -> OnBroken {
-    args.skip_broken.map_or(OnBroken::Fail, |percent| OnBroken::Skip { most: percent / 100.0 })
+/// What the command line says of faulty photographs.
+fn faults(args: &TrainArgs) -> Faults {
+    Faults {
+        on_broken: match args.skip_broken {
+            None => OnBroken::Fail,
+            Some(percent) => OnBroken::Skip { most: percent / 100.0 },
+        },
+        skip_list: args.skip_list.clone(),
+    }
 }
 
 /// Trains the run to its end, or until Ctrl-C.

@@ -1,0 +1,252 @@
+//! `data`: what photographs there are, and which are broken.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context as _;
+use atomic_write_file::AtomicWriteFile;
+use rayon::prelude::*;
+use resnet_data::picture::{self, Encoded};
+use resnet_data::sources::{FileSet, Index, OpenFiles, Source, open_files};
+use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
+use serde::Serialize;
+
+use crate::args::{DataCommand, InspectArgs, VerifyArgs};
+use crate::failure::Ended;
+use crate::output::{self, Format};
+use crate::progress::{Meter, Show, Unit};
+
+/// Pictures whose size is looked at.
+const LOOKED_AT: usize = 1000;
+/// Columns and rows of a sheet, and pixels of a picture on it.
+const SHEET: (usize, usize, usize) = (8, 6, 128);
+
+pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
+    match command {
+        DataCommand::Inspect(args) => inspect(args),
+        DataCommand::Verify(args) => verify(args),
+    }
+}
+
+#[derive(Serialize)]
+struct Inspected {
+    layout: &'static str,
+    classes: usize,
+    splits: Vec<Split>,
+}
+
+/// What there is of one split; a triple is the smallest, the median and the largest.
+#[derive(Serialize)]
+struct Split {
+    split: &'static str,
+    pictures: usize,
+    bytes: u64,
+    a_class: [u64; 3],
+    empty_classes: Vec<String>,
+    /// Of up to a thousand pictures.
+    width: Option<[u64; 3]>,
+    height: Option<[u64; 3]>,
+    not_pictures: u64,
+    faults: Vec<String>,
+}
+
+fn splits(set: &FileSet) -> impl Iterator<Item = (&'static str, &dyn Source)> {
+    let evaluation = set.evaluation.as_deref().map(|source| ("evaluation", source));
+    [("training", &*set.train)].into_iter().chain(evaluation)
+}
+
+fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
+    let set = open_files(&args.dir, &OpenFiles::default())?;
+    let inspected = Inspected {
+        layout: set.layout.name(),
+        classes: set.classes.len(),
+        splits: splits(&set).map(|(name, source)| Split::of(name, source)).collect(),
+    };
+    if let Some(file) = &args.sheet {
+        sheet(&*set.train, args.seed, file)?;
+    }
+    if args.format.get() == Format::Json {
+        return output::json(&inspected);
+    }
+    let mut lines = vec![format!(
+        "{} in {}, {} classes",
+        inspected.layout,
+        set.origin,
+        output::count(inspected.classes as u64)
+    )];
+    for split in &inspected.splits {
+        let triple = |[low, middle, high]: [u64; 3]| format!("{low} to {high}, median {middle}");
+        lines.push(format!(
+            "\n{}: {} pictures, {}",
+            split.split,
+            output::count(split.pictures as u64),
+            output::bytes(split.bytes)
+        ));
+        lines.push(format!("  a class       {}", triple(split.a_class)));
+        if let (Some(width), Some(height)) = (split.width, split.height) {
+            lines.push(format!("  width         {}", triple(width)));
+            lines.push(format!("  height        {}", triple(height)));
+        }
+        if !split.empty_classes.is_empty() {
+            lines.push(format!("  empty         {}", split.empty_classes.join(", ")));
+        }
+        if split.not_pictures > 0 {
+            lines.push(format!("  passed over   {} files that are no pictures", split.not_pictures));
+        }
+        lines.extend(split.faults.iter().map(|fault| format!("  fault         {fault}")));
+    }
+    output::line(&lines.join("\n"))
+}
+
+impl Split {
+    fn of(split: &'static str, source: &dyn Source) -> Self {
+        let index = source.index();
+        let step = index.len().div_ceil(LOOKED_AT).max(1);
+        let sizes: Vec<(u64, u64)> =
+            (0..index.len()).step_by(step).filter_map(|record| size(source, record)).collect();
+        let (widths, heights) = sizes.into_iter().unzip();
+        Split {
+            split,
+            pictures: index.len(),
+            bytes: (0..index.len()).map(|record| index.bytes(record)).sum(),
+            a_class: low_middle_high(index.class_counts()).unwrap_or_default(),
+            empty_classes: index.empty_classes().into_iter().map(str::to_owned).collect(),
+            width: low_middle_high(widths),
+            height: low_middle_high(heights),
+            not_pictures: index.ignored(),
+            faults: index.faults().iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn low_middle_high(mut values: Vec<u64>) -> Option<[u64; 3]> {
+    values.sort_unstable();
+    Some([*values.first()?, values[values.len() / 2], *values.last()?])
+}
+
+/// The encoded picture of one record.
+fn bytes(source: &dyn Source, record: usize) -> Result<Vec<u8>, String> {
+    let read = source.read(record..record + 1).pop();
+    read.unwrap_or_else(|| Ok(vec![])).map_err(|broken| broken.to_string())
+}
+
+/// Width and height, as the picture's header tells them.
+fn size(source: &dyn Source, record: usize) -> Option<(u64, u64)> {
+    let bytes = bytes(source, record).ok()?;
+    let (width, height) = Encoded::open(&bytes, "").ok()?.size();
+    Some((width as u64, height as u64))
+}
+
+/// Writes pictures of `source`, cut at random as training does.
+fn sheet(source: &dyn Source, seed: u64, file: &Path) -> anyhow::Result<()> {
+    let (columns, rows, side) = SHEET;
+    let augmentation = PhotoAugmentation::inception(side);
+    // Evenly over the data, so that most classes differ.
+    let (len, shown) = (source.index().len(), columns * rows);
+    let mut pixels = vec![255; columns * side * rows * side * 3];
+    for place in 0..shown.min(len) {
+        let record = place * len / shown.min(len);
+        let name = source.index().place(record);
+        let encoded = bytes(source, record).map_err(anyhow::Error::msg)?;
+        let key = Key { seed, epoch: 0, index: record as u64 };
+        let mut planes = vec![];
+        augmentation.apply(&Encoded::open(&encoded, &name)?, &Normalisation::HALF, key, &mut planes)?;
+        let (left, top) = (place % columns * side, place / columns * side);
+        for (channel, plane) in planes.chunks_exact(side * side).enumerate() {
+            for (at, value) in plane.iter().enumerate() {
+                let (x, y) = (left + at % side, top + at / side);
+                pixels[(y * columns * side + x) * 3 + channel] = ((value * 0.5 + 0.5) * 255.0).round() as u8;
+            }
+        }
+    }
+    let picture = Picture::new(columns * side, rows * side, pixels)?;
+    write(file, &picture::encode_png(&picture)?)
+}
+
+#[derive(Serialize)]
+struct Verified {
+    pictures: u64,
+    broken: Vec<BrokenPicture>,
+}
+
+#[derive(Serialize, Clone)]
+struct BrokenPicture {
+    name: String,
+    cause: String,
+}
+
+fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
+    let set = open_files(&args.dir, &OpenFiles::default())?;
+    let total: u64 = splits(&set).map(|(_, source)| source.index().len() as u64).sum();
+    let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
+    let mut broken = vec![];
+    let mut before = 0;
+    for (_, source) in splits(&set) {
+        let index = source.index();
+        broken.extend(
+            index
+                .faults()
+                .iter()
+                .map(|fault| BrokenPicture { name: fault.place.clone(), cause: fault.cause.clone() }),
+        );
+        let (done, found) = (AtomicU64::new(0), Mutex::new(vec![]));
+        // Some blocks at a time, so that progress is told between them.
+        let blocks: Vec<usize> = (0..index.blocks()).collect();
+        for some in blocks.chunks(64) {
+            some.par_iter().for_each(|block| {
+                for (record, read) in index.block(*block).zip(source.read(index.block(*block))) {
+                    if let Some(fault) = check(index, record, read) {
+                        found.lock().unwrap_or_else(PoisonError::into_inner).push((record, fault));
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            meter.update(before + done.load(Ordering::Relaxed), str::to_owned);
+        }
+        before += index.len() as u64;
+        let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|(record, _)| *record);
+        broken.extend(found.into_iter().map(|(_, fault)| fault));
+    }
+    drop(meter);
+    if let Some(file) = &args.skip_list {
+        let names: String = broken.iter().map(|picture| format!("{}\n", picture.name)).collect();
+        write(file, names.as_bytes())?;
+    }
+    let number = broken.len();
+    if args.format.get() == Format::Json {
+        output::json(&Verified { pictures: total, broken })?;
+    } else {
+        let lines: Vec<String> =
+            broken.iter().map(|picture| format!("{}: {}", picture.name, picture.cause)).collect();
+        let summary =
+            format!("{} of {} pictures are broken", output::count(number as u64), output::count(total));
+        output::line(&[lines, vec![summary]].concat().join("\n"))?;
+    }
+    if number > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
+}
+
+/// What is wrong with a record, if anything: it must decode to its last pixel.
+fn check(
+    index: &Index,
+    record: usize,
+    read: Result<Vec<u8>, resnet_data::sources::Broken>,
+) -> Option<BrokenPicture> {
+    let cause = match read {
+        Err(broken) => broken.cause,
+        Ok(bytes) => picture::decode_bytes(&bytes, &index.place(record)).err()?.to_string(),
+    };
+    Some(BrokenPicture { name: index.name(record), cause })
+}
+
+/// Writes `bytes` to `file`, all or nothing.
+fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let written = || -> std::io::Result<()> {
+        let mut out = AtomicWriteFile::open(file)?;
+        out.write_all(bytes)?;
+        out.commit()
+    };
+    written().with_context(|| format!("cannot write {}", file.display()))
+}
