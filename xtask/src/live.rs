@@ -61,7 +61,7 @@ impl Observer for Live {
             None => String::new(),
         };
         progress::line(&format!(
-            "epoch {}/{}   train {:.2} %, loss {:.3}{}{}{}   {} images/s",
+            "epoch {}/{}   train {:.2} %, loss {:.3}{}{}{}   {} images/s{}",
             epoch.epoch,
             self.epochs,
             epoch.train_top1,
@@ -69,7 +69,13 @@ impl Observer for Live {
             scores("validation", epoch.validation),
             if is_best { " (best)" } else { "" },
             scores("test", epoch.test),
-            output::speed(epoch.images_per_second)
+            output::speed(epoch.images_per_second),
+            // Less is within the noise of a step.
+            if epoch.data_wait >= 1.0 {
+                format!(", {:.0} % of the time waiting for data", epoch.data_wait)
+            } else {
+                String::new()
+            }
         ));
     }
 }

@@ -59,6 +59,9 @@ pub struct EpochMetrics {
     pub rate: f64,
     /// Training speed over the epoch, evaluation and checkpoints left out.
     pub images_per_second: f64,
+    /// The part of the steps' time in which the network waited for data, in percent.
+    #[serde(default)]
+    pub data_wait: f64,
     /// On the images held out of the training set, if there are any and it was their turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Scores>,

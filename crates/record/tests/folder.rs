@@ -37,6 +37,7 @@ fn epoch(epoch: u64, step: u64) -> Metric {
         train_top1: 50.0,
         rate: 0.1,
         images_per_second: 1.0,
+        data_wait: 0.5,
         validation: None,
         test: None,
         test_reads: 0,

@@ -137,13 +137,14 @@ impl<'a> Session<'a> {
                 if self.stopped() {
                     return Ok(Flow::Stop);
                 }
-                let start = Instant::now();
+                let (start, waited) = (Instant::now(), batches.waited());
                 let batch = batches.next().ok_or_else(|| {
                     Error::Setup(format!(
                         "the data ended within epoch {}; this is a bug of the loader",
                         self.state.epoch + 1
                     ))
                 })??;
+                self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
                 let rate = self.plan().schedule.rate(self.state.step);
                 let done = step(self.model, &mut self.optimizer, batch, &self.device, rate, self.state.step)?;
                 self.count(done, rate, start.elapsed(), steps)?;
@@ -227,6 +228,7 @@ impl<'a> Session<'a> {
             train_top1: sums.top1(),
             rate: self.plan().schedule.rate(self.state.step - 1),
             images_per_second: sums.images_per_second(),
+            data_wait: sums.data_wait(),
             validation,
             test,
             test_reads: self.test_reads(),

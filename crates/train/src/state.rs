@@ -51,6 +51,9 @@ pub(crate) struct Sums {
     pub(crate) correct: u64,
     /// Spent in steps.
     pub(crate) seconds: f64,
+    /// Of these, spent waiting for data.
+    #[serde(default)]
+    pub(crate) waited: f64,
 }
 
 impl Sums {
@@ -62,6 +65,11 @@ impl Sums {
     /// Accuracy in percent.
     pub(crate) fn top1(&self) -> f64 {
         100.0 * self.correct as f64 / self.images.max(1) as f64
+    }
+
+    /// Time spent waiting for data, in percent.
+    pub(crate) fn data_wait(&self) -> f64 {
+        100.0 * self.waited / self.seconds.max(1e-9)
     }
 
     /// Speed.
