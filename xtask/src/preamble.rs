@@ -12,6 +12,12 @@ const PROGRAM: u64 = 40_000_000;
 
 /// Prints it on standard error; returns the network's number of parameters.
 pub(crate) fn print(recipe: &Recipe, spec: &Spec, data: &Data, plan: &Plan) -> anyhow::Result<u64> {
+    let mut spec = spec.clone();
+    if let Some(photos) = &recipe.photos {
+        // A network for photographs takes any size; this is the one it is trained on.
+        spec.input = [spec.input[0], photos.side, photos.side];
+    }
+    let spec = &spec;
     let summary = summary::of(spec)?;
     let training = summary::training_bytes(spec, plan.batch)? as u64;
     let line = |label: &str, text: String| progress::line(&format!("{label:<16}{text}"));
