@@ -68,4 +68,4 @@ pub use preprocess::Preprocess;
 pub use progress::{NoProgress, Progress};
 pub use resample::{Interpolation, resize};
 pub use split::stratified_split;
-pub use stream::{OnBroken, StreamConfig, StreamLoader, StreamTimes, View};
+pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, StreamTimes, View};

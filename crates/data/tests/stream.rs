@@ -10,7 +10,7 @@ use std::sync::Arc;
 use pictures::{folders, png, shard};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
 use resnet_data::{
-    Batch, Error, Feed, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Preprocess,
+    Batch, Error, Feed, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Preprocess, Share,
     StreamConfig, StreamLoader, View,
 };
 
@@ -24,6 +24,7 @@ fn training() -> StreamConfig {
         seed: 7,
         view: View::Augmented(PhotoAugmentation::inception(32), Normalisation::IMAGENET),
         order: Order::Shuffled,
+        share: Share::WHOLE,
         last_batch: LastBatch::Keep,
         on_broken: OnBroken::Fail,
         workers: 2,
@@ -81,6 +82,35 @@ fn an_epoch_shows_every_picture_once_with_its_own_label() {
         let labels: Vec<u32> = all.iter().flat_map(|batch| batch.labels.clone()).collect();
         let sorted = (0..40).map(|i| i % 5).collect::<Vec<u32>>();
         assert_eq!(labels == sorted, order == Order::Sequential);
+    }
+}
+
+#[test]
+fn processes_share_an_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path(), &["a", "b"], 7);
+    let images = |rank, ranks, order, epoch| -> Vec<Vec<u32>> {
+        let config = StreamConfig { order, share: Share { rank, ranks }, ..evaluation() };
+        let batches = batches(folder.path(), config, epoch, 0).unwrap();
+        let bits = |image: &[f32]| image.iter().map(|value| value.to_bits()).collect();
+        batches.iter().flat_map(|batch| batch.images.chunks_exact(3 * 64).map(bits)).collect()
+    };
+    for order in [Order::Sequential, Order::Shuffled] {
+        let whole = images(0, 1, order, 5);
+        let parts: Vec<_> = (0..4).map(|rank| images(rank, 4, order, 5)).collect();
+        let lengths: Vec<usize> = parts.iter().map(Vec::len).collect();
+        let together = parts.concat();
+        assert!(together[..] == whole[..together.len()], "{order:?}");
+        match order {
+            // Evaluation sees every picture.
+            Order::Sequential => assert_eq!(lengths, [3, 4, 3, 4]),
+            Order::Shuffled => assert_eq!(lengths, [3, 3, 3, 3]),
+        }
+    }
+    for (rank, ranks) in [(2, 2), (0, 0)] {
+        let config = StreamConfig { share: Share { rank, ranks }, ..evaluation() };
+        let message = StreamLoader::new(source(folder.path()), None, config).unwrap_err().to_string();
+        assert!(message.contains(&format!("process {rank} of {ranks}")), "{message}");
     }
 }
 

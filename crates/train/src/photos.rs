@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use resnet_data::sources::FileSet;
 use resnet_data::{
     ColourJitter, Crop, Erasing, Feed, Filling, Flip, Interpolation, LastBatch, OnBroken, Order,
-    PhotoAugmentation, Policy, Preprocess, StreamConfig, StreamLoader, View, stratified_split,
+    PhotoAugmentation, Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
 use resnet_record::{PhotoCrop, PhotoPolicy, PhotosRecipe, Recipe};
 
@@ -45,6 +45,7 @@ impl Photos {
                 normalisation: normalisation(recipe),
             }),
             order: Order::Sequential,
+            share: Share::WHOLE,
             last_batch: LastBatch::Keep,
             on_broken: self.on_broken,
             workers: options.workers,

@@ -3,7 +3,8 @@
 use anyhow::bail;
 use resnet_data::sources::class_difference;
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, StreamConfig, StreamLoader, View, imagenet,
+    Error, Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, Share, StreamConfig, StreamLoader, View,
+    imagenet,
 };
 use resnet_record::{Recipe, Run, Scores};
 use resnet_train::evaluate;
@@ -94,6 +95,7 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
                 seed: 0,
                 view: View::Evaluated(trained.preprocess(&args.normalisation)?),
                 order: Order::Sequential,
+                share: Share::WHOLE,
                 last_batch: LastBatch::Keep,
                 on_broken: OnBroken::Fail,
                 workers: 2,

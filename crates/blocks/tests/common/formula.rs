@@ -165,7 +165,7 @@ impl Formula {
                 Map { values: reference::zero_pad_shortcut(&x.values, &pad), shape: pad.output() }
             }
             ShapeChange::Projection => norm("downsample.1", layers.conv("downsample.0", x, stride)),
-            ShapeChange::PooledProjection => unimplemented!("see composition.rs"),
+            ShapeChange::PooledProjection => panic!("pooled projections are composition.rs's"),
         }
     }
 }

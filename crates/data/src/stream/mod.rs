@@ -4,6 +4,7 @@ mod order;
 mod reader;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -46,6 +47,33 @@ pub enum OnBroken {
     },
 }
 
+/// Which part of each epoch is shown, where several processes train one network together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// This process's number, from 0.
+    pub rank: usize,
+    /// How many there are.
+    pub ranks: usize,
+}
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Share = Share { rank: 0, ranks: 1 };
+
+    /// The places of an epoch of `len` that are this share. In a shuffled epoch all shares have one length, so that no
+    /// process waits for another, and at most `ranks - 1` records are left out, others each time.
+    fn places(self, len: usize, order: Order) -> Range<usize> {
+        let Share { rank, ranks } = self;
+        match order {
+            Order::Shuffled => {
+                let each = len / ranks;
+                rank * each..(rank + 1) * each
+            }
+            Order::Sequential => len * rank / ranks..len * (rank + 1) / ranks,
+        }
+    }
+}
+
 /// How a [`StreamLoader`] makes batches.
 #[derive(Clone, Debug)]
 pub struct StreamConfig {
@@ -57,6 +85,8 @@ pub struct StreamConfig {
     pub view: View,
     /// In which order they come.
     pub order: Order,
+    /// Which of them this process shows.
+    pub share: Share,
     /// Whether an incomplete last batch is shown.
     pub last_batch: LastBatch,
     /// What a broken record does.
@@ -121,8 +151,16 @@ impl StreamLoader {
         if config.batch == 0 {
             return invalid("a batch of 0 images trains nothing; use at least 1".to_owned());
         }
-        if config.last_batch == LastBatch::Drop && config.batch > records.len() {
-            let (batch, images) = (config.batch, records.len());
+        let Share { rank, ranks } = config.share;
+        if rank >= ranks || config.share.places(records.len(), config.order).is_empty() {
+            let images = records.len();
+            return invalid(format!(
+                "process {rank} of {ranks} has no part of {images} images; use fewer processes, numbered from 0"
+            ));
+        }
+        let own = config.share.places(records.len(), config.order).len();
+        if config.last_batch == LastBatch::Drop && config.batch > own {
+            let (batch, images) = (config.batch, own);
             return invalid(format!(
                 "{images} images make no whole batch of {batch}, and the incomplete one is dropped; use a smaller batch"
             ));
@@ -174,7 +212,7 @@ impl Feed for StreamLoader {
     }
 
     fn pictures_per_epoch(&self) -> usize {
-        let (images, batch) = (self.maker.records.len(), self.maker.config.batch);
+        let (images, batch) = (self.maker.places().len(), self.maker.config.batch);
         match self.maker.config.last_batch {
             LastBatch::Keep => images,
             LastBatch::Drop => images / batch * batch,
@@ -202,6 +240,11 @@ impl Feed for StreamLoader {
 }
 
 impl Maker {
+    /// The places of an epoch that are shown here.
+    fn places(&self) -> Range<usize> {
+        self.config.share.places(self.records.len(), self.config.order)
+    }
+
     fn broken(&self) -> std::sync::MutexGuard<'_, Vec<Broken>> {
         self.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -209,8 +252,9 @@ impl Maker {
     fn batch(&self, epoch: u64, number: usize, shown: usize, order: Option<&[u32]>) -> Result<Batch, Error> {
         let (config, index) = (&self.config, self.reader.source().index());
         let side = config.view.side();
+        let own = self.places().start;
         let first = number * config.batch;
-        let places = first..shown.min(first.saturating_add(config.batch));
+        let places = own + first..own + shown.min(first.saturating_add(config.batch));
         let records: Vec<u32> =
             places.map(|place| order.map_or(self.records[place], |order| order[place])).collect();
         let mut images = Vec::with_capacity(records.len() * 3 * side * side);
