@@ -1,9 +1,6 @@
 //! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same elements.
 
-use crate::parallel::{self, Shared};
-
-/// Elements in a task.
-const CHUNK: usize = 16 << 10;
+use crate::pointwise::chunked;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a counter to 64 random bits.
 pub fn mix(counter: u64) -> u64 {
@@ -28,18 +25,10 @@ pub fn dropout(keys: &[u64], keep: f64, x: &[f32], out: &mut [f32]) {
     // Of 2^32 equally probable draws.
     let threshold = (keep * (1u64 << 32) as f64).round() as u64;
     let factor = (1.0 / keep) as f32;
-    let shared = Shared::new(out);
-    parallel::for_each(
-        parallel::pieces(len, CHUNK),
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(len, CHUNK, chunk);
-            // SAFETY: each task has its own chunk.
-            let out = unsafe { shared.slice(range.start, range.len()) };
-            for (index, out) in range.zip(out) {
-                let draw = mix(keys[index / picture].wrapping_add((index % picture) as u64));
-                *out = if draw >> 32 < threshold { x[index] * factor } else { 0.0 };
-            }
-        },
-    );
+    chunked(out, |range, out| {
+        for (index, out) in range.zip(out) {
+            let draw = mix(keys[index / picture].wrapping_add((index % picture) as u64));
+            *out = if draw >> 32 < threshold { x[index] * factor } else { 0.0 };
+        }
+    });
 }
