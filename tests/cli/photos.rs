@@ -178,3 +178,43 @@ fn a_checkpoint_with_the_classes_in_another_order_is_not_scored() {
     let outcome = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "turned"]);
     outcome.ends_saying(1, &["in another order", "class1"]);
 }
+
+#[test]
+fn folders_become_shards_and_folders_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 10);
+    draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
+    let convert = |from: &str, to: &str, out: &str| {
+        xtask_in(here, &["data", "convert", from, "--to", to, "--out", out, "--shard-megabytes", "1"])
+    };
+    assert!(convert("data", "shards", "shards").succeeds().contains("24 pictures"));
+    convert("shards", "folders", "back").succeeds();
+    let pictures = |root: &str| -> Vec<(String, Vec<u8>)> {
+        let mut all = vec![];
+        for class in ["class0", "class1"] {
+            for split in ["train", "val"] {
+                let dir = here.join(root).join(split).join(class);
+                for entry in fs::read_dir(dir).expect("a class") {
+                    let path = entry.expect("an entry").path();
+                    all.push((format!("{split}/{class}"), fs::read(path).expect("a picture")));
+                }
+            }
+        }
+        all.sort();
+        all
+    };
+    assert!(pictures("data") == pictures("back"));
+    let inspected = xtask_in(here, &["data", "inspect", "shards", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
+    assert_eq!((&found["layout"], &found["splits"][1]["pictures"]), (&"tar shards".into(), &4.into()));
+    convert("data", "shards", "back").ends_saying(1, &["back is there already"]);
+    fs::remove_file(here.join("shards/val-00000.tar")).expect("it goes");
+    let first = here.join("shards/train-00000.tar");
+    let bytes = fs::read(&first).expect("a shard");
+    fs::write(&first, &bytes[..bytes.len() / 2]).expect("half of it");
+    convert("shards", "folders", "half").ends_saying(1, &["train-00000.tar"]);
+    let left: Vec<_> =
+        fs::read_dir(here).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("half")), "{left:?}");
+}

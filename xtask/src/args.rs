@@ -1,6 +1,6 @@
 //! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -94,6 +94,33 @@ pub(crate) enum DataCommand {
     Inspect(InspectArgs),
     /// Decode every photograph and list the broken ones; ends with 1 if there are any
     Verify(VerifyArgs),
+    /// Copy photographs into class folders or tar shards, encoded as they are
+    Convert(ConvertArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// Class folders, tar shards or parquet files, or the folder above
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The new folder; it must not exist
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// What is written
+    #[arg(long, value_enum)]
+    pub(crate) to: Target,
+    /// Pictures of a shard, in megabytes at most
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub(crate) shard_megabytes: NonZeroU64,
+}
+
+/// What `data convert` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// train/CLASS/00000000.jpg
+    Folders,
+    /// train-00000.tar and on, in WebDataset's convention
+    Shards,
 }
 
 #[derive(Debug, Args)]

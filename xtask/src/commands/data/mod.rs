@@ -1,4 +1,6 @@
-//! `data`: what photographs there are, and which are broken.
+//! `data`: what photographs there are, which are broken, and other forms of them.
+
+mod convert;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -27,6 +29,7 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
     match command {
         DataCommand::Inspect(args) => inspect(args),
         DataCommand::Verify(args) => verify(args),
+        DataCommand::Convert(args) => convert::run(args),
     }
 }
 

@@ -1,0 +1,189 @@
+//! `data convert`: any photographs in files as class folders or as tar shards in WebDataset's convention. Pictures are copied
+//! as they are encoded.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use resnet_data::sources::{OpenFiles, Source, open_files};
+
+use crate::args::{ConvertArgs, Target};
+use crate::output;
+use crate::progress::{Meter, Show, Unit};
+
+pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
+    let set = open_files(&args.dir, &OpenFiles::default())?;
+    let out = &args.out;
+    if out.exists() {
+        bail!("{} is there already; name a folder that is not", out.display());
+    }
+    // All or nothing: what is begun has another name.
+    let name = out.file_name().with_context(|| format!("{} is no name for a folder", out.display()))?;
+    let partial = out.with_file_name(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+    fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
+    let splits: Vec<(&str, &dyn Source)> = [("train", Some(&*set.train)), ("val", set.evaluation.as_deref())]
+        .into_iter()
+        .filter_map(|(name, source)| Some((name, source?)))
+        .collect();
+    let written = write(args, &set.classes, &splits, &partial).and_then(|pictures| {
+        fs::rename(&partial, out).with_context(|| format!("cannot give {} its name", out.display()))?;
+        Ok(pictures)
+    });
+    if written.is_err() {
+        // What went wrong is told; what is left of it is only space.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    let pictures = written?;
+    output::line(&format!("{} pictures in {}", output::count(pictures), out.display()))
+}
+
+fn write(
+    args: &ConvertArgs,
+    classes: &[String],
+    splits: &[(&str, &dyn Source)],
+    out: &Path,
+) -> anyhow::Result<u64> {
+    let total: u64 = splits.iter().map(|(_, source)| source.index().len() as u64).sum();
+    let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
+    let mut writer: Box<dyn Writer> = match args.to {
+        Target::Folders => Box::new(Folders::new(out, classes)?),
+        Target::Shards => Box::new(Shards::new(out, classes, args.shard_megabytes.get() << 20)?),
+    };
+    let mut done = 0;
+    for (split, source) in splits {
+        writer.begin(split)?;
+        let index = source.index();
+        if let Some(fault) = index.faults().first() {
+            bail!("{fault}; mend or remove it first");
+        }
+        for block in 0..index.blocks() {
+            for (record, read) in index.block(block).zip(source.read(index.block(block))) {
+                let bytes = read.map_err(|broken| anyhow::anyhow!("{broken}; mend or remove it first"))?;
+                writer.picture(done, index.labels()[record] as usize, &bytes)?;
+                done += 1;
+            }
+            meter.update(done, str::to_owned);
+        }
+    }
+    writer.end()?;
+    Ok(done)
+}
+
+trait Writer {
+    fn begin(&mut self, split: &str) -> anyhow::Result<()>;
+    fn picture(&mut self, number: u64, label: usize, bytes: &[u8]) -> anyhow::Result<()>;
+    fn end(&mut self) -> anyhow::Result<()>;
+}
+
+/// The end of an encoded picture's name, by its first bytes.
+fn end_of(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => "png",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "webp",
+        _ => "jpg",
+    }
+}
+
+/// `split/class/number.jpg`
+struct Folders {
+    out: PathBuf,
+    split: PathBuf,
+    classes: Vec<String>,
+}
+
+impl Folders {
+    fn new(out: &Path, classes: &[String]) -> anyhow::Result<Self> {
+        // Names come from files of others.
+        let is_name = |name: &&String| {
+            !name.is_empty() && *name != "." && *name != ".." && !name.contains(['/', '\\', '\0'])
+        };
+        if let Some(name) = classes.iter().find(|name| !is_name(name)) {
+            bail!("class {name:?} can't be the name of a folder; convert to shards");
+        }
+        Ok(Folders { out: out.to_owned(), split: PathBuf::new(), classes: classes.to_vec() })
+    }
+}
+
+impl Writer for Folders {
+    fn begin(&mut self, split: &str) -> anyhow::Result<()> {
+        self.split = self.out.join(split);
+        for class in &self.classes {
+            let folder = self.split.join(class);
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    fn picture(&mut self, number: u64, label: usize, bytes: &[u8]) -> anyhow::Result<()> {
+        let file = self.split.join(&self.classes[label]).join(format!("{number:08}.{}", end_of(bytes)));
+        fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+/// `split-00000.tar` and on, with the classes' names in `classes.json`.
+struct Shards {
+    out: PathBuf,
+    most: u64,
+    split: String,
+    number: usize,
+    shard: Option<(tar::Builder<File>, u64)>,
+}
+
+impl Shards {
+    fn new(out: &Path, classes: &[String], most: u64) -> anyhow::Result<Self> {
+        let file = out.join("classes.json");
+        let text = serde_json::to_string_pretty(classes)?;
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Shards { out: out.to_owned(), most, split: String::new(), number: 0, shard: None })
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        if let Some((shard, _)) = self.shard.take() {
+            let mut file = shard.into_inner().context("cannot write the end of a shard")?;
+            file.flush().and_then(|()| file.sync_all()).context("cannot write the end of a shard")?;
+        }
+        Ok(())
+    }
+}
+
+impl Writer for Shards {
+    fn begin(&mut self, split: &str) -> anyhow::Result<()> {
+        self.close()?;
+        (self.split, self.number) = (split.to_owned(), 0);
+        Ok(())
+    }
+
+    fn picture(&mut self, number: u64, label: usize, bytes: &[u8]) -> anyhow::Result<()> {
+        if self.shard.as_ref().is_some_and(|(_, size)| size + bytes.len() as u64 > self.most) {
+            self.close()?;
+        }
+        let (shard, size) = match &mut self.shard {
+            Some(shard) => shard,
+            none => {
+                let path = self.out.join(format!("{}-{:05}.tar", self.split, self.number));
+                self.number += 1;
+                let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+                none.insert((tar::Builder::new(file), 0))
+            }
+        };
+        for (end, bytes) in [(end_of(bytes), bytes), ("cls", label.to_string().as_bytes())] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            shard
+                .append_data(&mut header, format!("{number:09}.{end}"), bytes)
+                .context("cannot write a shard")?;
+        }
+        *size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        self.close()
+    }
+}
