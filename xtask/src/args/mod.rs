@@ -1,11 +1,14 @@
 //! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+mod data;
+
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resnet_models::checkpoint::Dialect;
 
+pub(crate) use self::data::{ConvertArgs, DataCommand, InspectArgs, Target, VerifyArgs};
 use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;
@@ -83,69 +86,6 @@ pub(crate) struct TrainArgs {
     pub(crate) set: Vec<String>,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-/// What `data` does.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DataCommand {
-    /// Show classes, counts and sizes, and pictures as training would see them
-    Inspect(InspectArgs),
-    /// Decode every photograph and list the broken ones; ends with 1 if there are any
-    Verify(VerifyArgs),
-    /// Copy photographs into class folders or tar shards, encoded as they are
-    Convert(ConvertArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConvertArgs {
-    /// Class folders, tar shards or parquet files, or the folder above
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// The new folder; it must not exist
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// What is written
-    #[arg(long, value_enum)]
-    pub(crate) to: Target,
-    /// Pictures of a shard, in megabytes at most
-    #[arg(long, value_name = "N", default_value = "256")]
-    pub(crate) shard_megabytes: NonZeroU64,
-}
-
-/// What `data convert` writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
-    /// train/CLASS/00000000.jpg
-    Folders,
-    /// train-00000.tar and on, in WebDataset's convention
-    Shards,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InspectArgs {
-    /// Class folders, tar shards or parquet files, or the folder above
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// Write a sheet of randomly cut training pictures
-    #[arg(long, value_name = "FILE.png")]
-    pub(crate) sheet: Option<PathBuf>,
-    /// Seed of the sheet
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub(crate) seed: u64,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// Class folders, tar shards or parquet files, or the folder above
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// Write the broken ones' names to this file, for `train --skip-list`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) skip_list: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
