@@ -70,10 +70,7 @@ impl TrainingData for Dataset {
             augmentation: augmentation(recipe),
             normalisation: normalisation(recipe),
             order: Order::Shuffled,
-            last_batch: match recipe.train.last_batch {
-                resnet_record::LastBatch::Keep => LastBatch::Keep,
-                resnet_record::LastBatch::Drop => LastBatch::Drop,
-            },
+            last_batch: last_batch(recipe),
             workers: options.workers,
             prefetch: options.prefetch,
         };
@@ -105,6 +102,20 @@ pub(crate) fn normalisation(recipe: &Recipe) -> Normalisation {
     }
 }
 
+pub(crate) fn last_batch(recipe: &Recipe) -> LastBatch {
+    match recipe.train.last_batch {
+        resnet_record::LastBatch::Keep => LastBatch::Keep,
+        resnet_record::LastBatch::Drop => LastBatch::Drop,
+    }
+}
+
+pub(crate) fn flip(recipe: &Recipe) -> Flip {
+    match recipe.augmentation.flip {
+        resnet_record::Flip::None => Flip::Never,
+        resnet_record::Flip::Horizontal => Flip::Half,
+    }
+}
+
 /// In order, without augmentation.
 fn as_they_are(recipe: &Recipe, options: &Options) -> LoaderConfig {
     let config = LoaderConfig::evaluation(recipe.train.batch, normalisation(recipe));
@@ -112,11 +123,7 @@ fn as_they_are(recipe: &Recipe, options: &Options) -> LoaderConfig {
 }
 
 fn augmentation(recipe: &Recipe) -> Augmentation {
-    let flip = match recipe.augmentation.flip {
-        resnet_record::Flip::None => Flip::Never,
-        resnet_record::Flip::Horizontal => Flip::Half,
-    };
-    match (recipe.augmentation.pad_crop, flip) {
+    match (recipe.augmentation.pad_crop, flip(recipe)) {
         (0, Flip::Never) => Augmentation::None,
         (padding, flip) => Augmentation::PadCropFlip { padding, flip },
     }

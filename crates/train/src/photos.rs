@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use resnet_data::sources::FileSet;
 use resnet_data::{
-    ColourJitter, Crop, Erasing, Feed, Filling, Flip, Interpolation, LastBatch, OnBroken, Order,
-    PhotoAugmentation, Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
+    ColourJitter, Crop, Erasing, Feed, Filling, Interpolation, LastBatch, OnBroken, Order, PhotoAugmentation,
+    Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
 use resnet_record::{PhotoCrop, PhotoPolicy, PhotosRecipe, Recipe};
 
-use crate::data::{TrainingData, TrainingFeeds, normalisation};
+use crate::data::{TrainingData, TrainingFeeds, flip, last_batch, normalisation};
 use crate::{Error, Options};
 
 /// A data set whose pictures stay in files while a network is trained on them.
@@ -80,10 +80,7 @@ impl TrainingData for Photos {
             seed: recipe.train.seed,
             view: View::Augmented(augmentation(recipe)?, normalisation(recipe)),
             order: Order::Shuffled,
-            last_batch: match recipe.train.last_batch {
-                resnet_record::LastBatch::Keep => LastBatch::Keep,
-                resnet_record::LastBatch::Drop => LastBatch::Drop,
-            },
+            last_batch: last_batch(recipe),
             ..self.evaluation(recipe, options)?
         };
         let train = StreamLoader::new(Arc::clone(&self.set.train), train, config)?;
@@ -131,10 +128,7 @@ fn augmentation(recipe: &Recipe) -> Result<PhotoAugmentation, Error> {
         crop,
         side,
         interpolation: Interpolation::Bilinear,
-        flip: match recipe.augmentation.flip {
-            resnet_record::Flip::None => Flip::Never,
-            resnet_record::Flip::Horizontal => Flip::Half,
-        },
+        flip: flip(recipe),
         policy: match policy {
             PhotoPolicy::None => Policy::None,
             PhotoPolicy::RandAugment => Policy::RAND,

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that have a name
     Models(ModelsArgs),
-    /// Look at photographs in files, and find the broken ones
+    /// Look at photographs in files, find the broken ones, or write them in another form
     #[command(subcommand)]
     Data(DataCommand),
     /// Measure speed and memory, alone or in turns with PyTorch or ONNX Runtime

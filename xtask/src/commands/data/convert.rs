@@ -48,7 +48,9 @@ fn write(
     let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
     let mut writer: Box<dyn Writer> = match args.to {
         Target::Folders => Box::new(Folders::new(out, classes)?),
-        Target::Shards => Box::new(Shards::new(out, classes, args.shard_megabytes.get() << 20)?),
+        Target::Shards => {
+            Box::new(Shards::new(out, classes, args.shard_megabytes.get().saturating_mul(1 << 20))?)
+        }
     };
     let mut done = 0;
     for (split, source) in splits {

@@ -216,33 +216,10 @@ impl Kernel for Block<'_> {
         unsafe {
             let ahead = self.ahead(tiles, S::LANES);
             match inputs {
-                16 => multiply::<S, 16>(
-                    simd,
-                    self.filters,
-                    transformed,
-                    products,
-                    (tiles, group.clone()),
-                    ahead,
-                ),
-                32 => multiply::<S, 32>(
-                    simd,
-                    self.filters,
-                    transformed,
-                    products,
-                    (tiles, group.clone()),
-                    ahead,
-                ),
-                64 => multiply::<S, 64>(
-                    simd,
-                    self.filters,
-                    transformed,
-                    products,
-                    (tiles, group.clone()),
-                    ahead,
-                ),
-                _ => {
-                    multiply::<S, 0>(simd, self.filters, transformed, products, (tiles, group.clone()), ahead)
-                }
+                16 => multiply::<S, 16>(simd, self.filters, transformed, products, (tiles, &group), ahead),
+                32 => multiply::<S, 32>(simd, self.filters, transformed, products, (tiles, &group), ahead),
+                64 => multiply::<S, 64>(simd, self.filters, transformed, products, (tiles, &group), ahead),
+                _ => multiply::<S, 0>(simd, self.filters, transformed, products, (tiles, &group), ahead),
             }
         };
         for (index, row) in rows.enumerate() {
@@ -312,7 +289,7 @@ unsafe fn multiply<S: Simd, const INPUTS: usize>(
     filters: &[f32],
     transformed: Positions,
     products: Positions,
-    (tiles, group): (usize, Range<usize>),
+    (tiles, group): (usize, &Range<usize>),
     mut ahead: Ahead,
 ) {
     let (inputs, outputs) = (transformed.channels, products.channels);
