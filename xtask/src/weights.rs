@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::bail;
 use resnet_data::Normalisation;
 use resnet_data::sources::class_difference;
-use resnet_models::checkpoint::{self, Interpolation, Metadata, Policy, Preprocessing, Rule};
+use resnet_models::checkpoint::{
+    self, Checkpoint, Interpolation, Metadata, Policy, Preprocessing, RepositoryConfig, Rule,
+};
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
 
@@ -64,16 +66,28 @@ pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Re
     Ok(Trained { net, file, metadata, run })
 }
 
+/// The weights that `--from` names, read.
+pub(crate) struct Start {
+    file: PathBuf,
+    config: Option<RepositoryConfig>,
+    checkpoint: Checkpoint,
+}
+
+impl Start {
+    pub(crate) fn read(from: &str, revision: Option<&str>) -> anyhow::Result<Start> {
+        let Source { file, config, .. } = source::named(from, revision)?;
+        let checkpoint = checkpoint::read(&file)?;
+        Ok(Start { file, config, checkpoint })
+    }
+}
+
 /// Gives a fresh model the weights that `--from` names; the head only if it is for as many classes. `recipe` says how
 /// its training sees pixels, `classes` what its data have.
 pub(crate) fn start_from(
     model: &Model,
     (recipe, classes): (&Recipe, &[String]),
-    from: &str,
-    revision: Option<&str>,
+    Start { file, config, checkpoint }: Start,
 ) -> anyhow::Result<()> {
-    let Source { file, config, .. } = source::named(from, revision)?;
-    let checkpoint = checkpoint::read(&file)?;
     let same_head = checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
     let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
     let report = checkpoint.load_into(model, policy)?;
