@@ -47,11 +47,9 @@ pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
 }
 
 fn current() -> Arc<Team> {
-    let everybodys = || {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        EVERYBODYS.get_or_init(|| Arc::new(Team::new(cores))).clone()
-    };
-    OWN.with_borrow(Option::clone).unwrap_or_else(everybodys)
+    // Asking the system how many cores there are reads a handful of files: once, not for every pass.
+    let one_a_core = || Arc::new(Team::new(std::thread::available_parallelism().map_or(1, usize::from)));
+    OWN.with_borrow(Option::clone).unwrap_or_else(|| EVERYBODYS.get_or_init(one_a_core).clone())
 }
 
 /// Runs `work(scratch, task)` for every task in `0..tasks`, on as many threads as [`threads`] says.
