@@ -1,16 +1,18 @@
 //! Tasks over threads: numbered pieces of work whose cut depends on the problem's shape, never on the
 //! number of threads.
 //!
-//! Threads take tickets from a counter. Results therefore don't depend on who runs what, as long as tasks
-//! write to places of their own; sums across tasks are added afterwards in the tasks' order.
+//! Each thread has a run of neighbouring tasks, the same part of the whole in every pass, and helps the others when it is
+//! done with its own. Results don't depend on who runs what, as long as tasks write to places of their own; sums across
+//! tasks are added afterwards in the tasks' order.
 
 mod team;
+mod tickets;
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use team::Team;
+use tickets::Tickets;
 
 thread_local! {
     /// The team of [`with_threads`], if this thread is inside of it.
@@ -70,21 +72,19 @@ pub fn for_each_ahead<T>(
     if tasks == 0 {
         return;
     }
-    let ticket = AtomicUsize::new(0);
-    let take = || Some(ticket.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < tasks);
     let team = current();
-    let shared_out = tasks.saturating_sub(team.threads());
-    let job = || {
-        let Some(mut task) = take() else { return };
+    let tickets = Tickets::new(tasks, team.threads());
+    let job = |thread: usize| {
+        let Some(mut task) = tickets.take(thread) else { return };
         let mut scratch = init();
         loop {
-            let next = if ticket.load(Ordering::Relaxed) < shared_out { take() } else { None };
+            let next = tickets.take_ahead(thread);
             work(&mut scratch, task, next);
-            let Some(next) = next.or_else(take) else { return };
+            let Some(next) = next.or_else(|| tickets.take(thread)) else { return };
             task = next;
         }
     };
-    if tasks == 1 { job() } else { team.run(&job) }
+    if tasks == 1 { job(0) } else { team.run(&job) }
 }
 
 /// A mutable slice that tasks write to at places they don't share.
@@ -141,6 +141,8 @@ pub(crate) fn piece(len: usize, piece: usize, index: usize) -> std::ops::Range<u
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]

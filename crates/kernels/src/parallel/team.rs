@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// How often a helper looks for work before it sleeps: about a tenth of a millisecond.
-const PATIENCE: usize = 4000;
+/// How often a helper looks for work before it sleeps: some milliseconds, more than lies between two passes of a step.
+const PATIENCE: usize = 200_000;
 /// Looks between which a waiting thread lets others run, who may be what it waits for.
 const POLITENESS: usize = 256;
 
@@ -40,7 +40,7 @@ struct Common {
 }
 
 #[derive(Clone, Copy)]
-struct Job(*const (dyn Fn() + Sync));
+struct Job(*const (dyn Fn(usize) + Sync));
 // SAFETY: the pointee is Sync, and `Team::run` keeps it alive until every helper that joined has left.
 unsafe impl Send for Job {}
 
@@ -64,7 +64,10 @@ impl Team {
             .map_while(|index| {
                 let common = common.clone();
                 // A system that gives no more threads gets its work done by fewer.
-                std::thread::Builder::new().name(format!("kernels-{index}")).spawn(move || common.help()).ok()
+                std::thread::Builder::new()
+                    .name(format!("kernels-{index}"))
+                    .spawn(move || common.help(index))
+                    .ok()
             })
             .collect();
         Team { common, helpers }
@@ -75,17 +78,17 @@ impl Team {
         self.helpers.len() + 1
     }
 
-    /// Calls `job` on this thread and on every helper that comes before this thread is done with it. If another thread
-    /// has the team, or the caller is a helper itself, only here.
-    pub(super) fn run(&self, job: &(dyn Fn() + Sync)) {
+    /// Calls `job` with 0 on this thread, and with its own number on every helper that comes before this thread is done
+    /// with it. If another thread has the team, or the caller is a helper itself, only here.
+    pub(super) fn run(&self, job: &(dyn Fn(usize) + Sync)) {
         if self.helpers.is_empty() {
-            return job();
+            return job(0);
         }
-        let Ok(_busy) = self.common.busy.try_lock() else { return job() };
+        let Ok(_busy) = self.common.busy.try_lock() else { return job(0) };
         // SAFETY: only the lifetime changes; `close` below waits for whoever uses the job, also when it panics.
-        let job_anywhere: *const (dyn Fn() + Sync) = unsafe { std::mem::transmute(job) };
+        let job_anywhere: *const (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(job) };
         self.common.open(Job(job_anywhere));
-        let own = catch_unwind(AssertUnwindSafe(job));
+        let own = catch_unwind(AssertUnwindSafe(|| job(0)));
         self.common.close();
         let theirs = lock(&self.common.panic).take();
         if let Err(panic) = own {
@@ -119,8 +122,8 @@ impl Common {
         *lock(&self.job) = None;
     }
 
-    /// What a helper does all its life.
-    fn help(&self) {
+    /// What the `index`-th helper does all its life.
+    fn help(&self, index: usize) {
         let mut last = 0;
         let mut looks = 0;
         while self.quit.load(Ordering::Relaxed) == 0 {
@@ -130,7 +133,7 @@ impl Common {
                 if self.state.compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
                 {
                     last = serial;
-                    self.work();
+                    self.work(index);
                     self.state.fetch_sub(1, Ordering::AcqRel);
                 }
                 looks = 0;
@@ -143,11 +146,11 @@ impl Common {
         }
     }
 
-    fn work(&self) {
+    fn work(&self, index: usize) {
         let Some(Job(job)) = *lock(&self.job) else { return };
         // SAFETY: this helper has joined, so `close` in `Team::run`, whose caller owns the job, waits for it.
         let job = unsafe { &*job };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(index))) {
             *lock(&self.panic) = Some(panic);
         }
     }
@@ -199,7 +202,7 @@ mod tests {
             let team = Team::new(threads);
             for _ in 0..100 {
                 let here = AtomicUsize::new(0);
-                team.run(&|| {
+                team.run(&|_| {
                     here.fetch_add(1, Ordering::SeqCst);
                     while here.load(Ordering::SeqCst) < threads {
                         std::thread::yield_now();
@@ -216,7 +219,7 @@ mod tests {
         for _ in 0..3 {
             std::thread::sleep(std::time::Duration::from_millis(30));
             let here = AtomicUsize::new(0);
-            team.run(&|| {
+            team.run(&|_| {
                 here.fetch_add(1, Ordering::SeqCst);
                 while here.load(Ordering::SeqCst) < 2 {
                     std::thread::yield_now();
@@ -230,9 +233,9 @@ mod tests {
         let team = Team::new(2);
         let inner = AtomicUsize::new(0);
         let outer = AtomicUsize::new(0);
-        team.run(&|| {
+        team.run(&|_| {
             outer.fetch_add(1, Ordering::SeqCst);
-            team.run(&|| {
+            team.run(&|_| {
                 inner.fetch_add(1, Ordering::SeqCst);
             });
         });
@@ -243,11 +246,11 @@ mod tests {
     fn a_panic_reaches_the_caller_and_the_team_goes_on() {
         let team = Team::new(3);
         for _ in 0..10 {
-            let caught = catch_unwind(AssertUnwindSafe(|| team.run(&|| panic!("on purpose"))));
+            let caught = catch_unwind(AssertUnwindSafe(|| team.run(&|_| panic!("on purpose"))));
             assert!(caught.is_err());
         }
         let here = AtomicUsize::new(0);
-        team.run(&|| {
+        team.run(&|_| {
             here.fetch_add(1, Ordering::SeqCst);
         });
         assert!(here.into_inner() >= 1);

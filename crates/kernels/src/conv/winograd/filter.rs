@@ -74,8 +74,9 @@ impl Kernel for Pack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for half in 0..2 {
-            for input in self.inputs_here.clone() {
+        // Both halves of a block at once: the positions of an input lie so far apart that their lines don't stay in cache.
+        for input in self.inputs_here.clone() {
+            for half in 0..2 {
                 self.vector(simd, input, half * S::LANES);
             }
         }

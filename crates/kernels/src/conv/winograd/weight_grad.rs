@@ -9,6 +9,7 @@ use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
 use crate::conv::micro::ROWS;
 use crate::conv::{ConvShape, Prologue};
+use crate::norm::Accumulate;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
@@ -55,8 +56,8 @@ pub(crate) fn weight_grad(
     parallel::for_each(groups, init, |(strip, input, gradient), group| {
         // SAFETY: each task has its own partial sum.
         let sums = unsafe { shared.slice(group * partial, partial) };
-        sums.fill(0.0);
-        for index in group * blocks / groups..(group + 1) * blocks / groups {
+        let first = group * blocks / groups;
+        for index in first..(group + 1) * blocks / groups {
             let rows = parallel::piece(total, block_rows, index);
             let next = parallel::piece(total, block_rows, (index + 1).min(blocks - 1));
             dispatch(
@@ -75,6 +76,7 @@ pub(crate) fn weight_grad(
                     tiles,
                     out_stride,
                     sums,
+                    accumulate: if index == first { Accumulate::Set } else { Accumulate::Add },
                 },
             );
         }
@@ -99,6 +101,7 @@ struct Block<'a> {
     tiles: usize,
     out_stride: usize,
     sums: &'a mut [f32],
+    accumulate: Accumulate,
 }
 
 impl Kernel for Block<'_> {
@@ -155,8 +158,11 @@ impl Kernel for Block<'_> {
                             gradient.at(position, 0, panel_out),
                             tiles,
                             (2 * S::LANES).min(in_c - first),
-                            self.sums.as_mut_ptr().add(at),
-                            self.out_stride,
+                            Sums {
+                                start: self.sums.as_mut_ptr().add(at),
+                                stride: self.out_stride,
+                                accumulate: self.accumulate,
+                            },
                         );
                     }
                 }
@@ -165,20 +171,20 @@ impl Kernel for Block<'_> {
     }
 }
 
-/// Adds one panel of input channels by one of output channels, summed over the block's tiles.
+/// Rows of a partial sum, one an input channel.
+#[derive(Clone, Copy)]
+struct Sums {
+    start: *mut f32,
+    stride: usize,
+    accumulate: Accumulate,
+}
+
+/// One panel of input channels by one of output channels, summed over the block's tiles.
 ///
 /// # Safety
 /// `a` and `dy` must be panels of `tiles` tiles; `to` must have `inputs` rows of a whole panel.
 #[inline(always)]
-unsafe fn panel<S: Simd>(
-    simd: S,
-    a: *const f32,
-    dy: *const f32,
-    tiles: usize,
-    inputs: usize,
-    to: *mut f32,
-    stride: usize,
-) {
+unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: Sums) {
     // Rows are dealt evenly: sixteen as 6 + 5 + 5.
     let calls = inputs.div_ceil(ROWS);
     let (few, with_one_more) = (inputs / calls, inputs % calls);
@@ -187,14 +193,14 @@ unsafe fn panel<S: Simd>(
         let count = few + usize::from(call < with_one_more);
         // SAFETY: `count` rows from `first` on exist.
         unsafe {
-            let (a, to) = (a.add(first), to.add(first * stride));
+            let (a, to) = (a.add(first), Sums { start: to.start.add(first * to.stride), ..to });
             match count {
-                6 => rows::<S, 6>(simd, a, dy, tiles, to, stride),
-                5 => rows::<S, 5>(simd, a, dy, tiles, to, stride),
-                4 => rows::<S, 4>(simd, a, dy, tiles, to, stride),
-                3 => rows::<S, 3>(simd, a, dy, tiles, to, stride),
-                2 => rows::<S, 2>(simd, a, dy, tiles, to, stride),
-                _ => rows::<S, 1>(simd, a, dy, tiles, to, stride),
+                6 => rows::<S, 6>(simd, a, dy, tiles, to),
+                5 => rows::<S, 5>(simd, a, dy, tiles, to),
+                4 => rows::<S, 4>(simd, a, dy, tiles, to),
+                3 => rows::<S, 3>(simd, a, dy, tiles, to),
+                2 => rows::<S, 2>(simd, a, dy, tiles, to),
+                _ => rows::<S, 1>(simd, a, dy, tiles, to),
             }
         }
         first += count;
@@ -206,14 +212,7 @@ unsafe fn panel<S: Simd>(
 /// # Safety
 /// As [`panel`].
 #[inline(always)]
-unsafe fn rows<S: Simd, const R: usize>(
-    simd: S,
-    a: *const f32,
-    dy: *const f32,
-    tiles: usize,
-    to: *mut f32,
-    stride: usize,
-) {
+unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, dy: *const f32, tiles: usize, to: Sums) {
     let mut acc = [[simd.splat(0.0); 2]; R];
     // SAFETY: the caller's promise.
     unsafe {
@@ -227,10 +226,14 @@ unsafe fn rows<S: Simd, const R: usize>(
             }
         }
         for r in 0..R {
-            let to = to.add(r * stride);
-            simd.store(to, simd.add(simd.load(to), acc[r][0]));
-            let to = to.add(S::LANES);
-            simd.store(to, simd.add(simd.load(to), acc[r][1]));
+            for half in 0..2 {
+                let at = to.start.add(r * to.stride + half * S::LANES);
+                let sum = match to.accumulate {
+                    Accumulate::Set => acc[r][half],
+                    Accumulate::Add => simd.add(simd.load(at), acc[r][half]),
+                };
+                simd.store(at, sum);
+            }
         }
     }
 }
