@@ -106,6 +106,19 @@ fn a_peer_takes_turns_in_its_best_setting() {
 }
 
 #[test]
+fn one_thread_takes_turns_with_two() {
+    let tiny = ["--model", "resnet8-v2", "--batch", "2", "--pairs", "1", "--against", "one-thread"];
+    let with = |more: &[&'static str]| [&["bench", "train"], &tiny[..], more].concat();
+    let result: Value =
+        serde_json::from_str(xtask(&with(&["--threads", "2", "--json"])).succeeds()).expect("one object");
+    let rate = |side: &str| result[side]["images_per_second"].as_f64().expect("a number");
+    assert_eq!((&result["threads"], &result["peer"]["name"]), (&2.into(), &result["ours"]["name"]));
+    let ratio = result["ratio"].as_f64().expect("a number");
+    assert!((ratio - rate("ours") / rate("peer")).abs() < 1e-9, "{result}");
+    xtask(&with(&["--threads", "1"])).ends_saying(2, &["--threads 2"]);
+}
+
+#[test]
 fn a_missing_or_broken_peer_is_one_sentence() {
     let pytorch = bench("train", &["--against", "pytorch"]);
     let onnx = bench("infer", &["--against", "onnxruntime"]);

@@ -190,7 +190,7 @@ pub(crate) struct BenchArgs {
     pub(crate) pairs: NonZeroUsize,
     /// Measure a peer as well, in turns; RESNET_PYTHON names the Python that has it [default: python3]
     #[arg(long, value_name = "PEER")]
-    pub(crate) against: Option<PeerArg>,
+    pub(crate) against: Option<AgainstArg>,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]
@@ -318,11 +318,13 @@ pub(crate) enum BenchKind {
 
 /// Who else can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PeerArg {
+pub(crate) enum AgainstArg {
     /// PyTorch, the best of two layouts with default and tuned malloc
     Pytorch,
     /// ONNX Runtime's inference
     Onnxruntime,
+    /// Ourselves on one thread: what the other threads bring
+    OneThread,
 }
 
 /// A percentage.

@@ -15,14 +15,22 @@ mod worker;
 
 use std::sync::Arc;
 
-use crate::args::{BenchArgs, BenchKind};
+use crate::args::{AgainstArg, BenchArgs, BenchKind};
 use crate::failure::Ended;
 use crate::{interrupt, threads};
 
 use self::ours::Work;
-use self::peer::Peer;
+use self::peer::{Peer, Program};
 use self::subject::Subject;
 use self::worker::Crew;
+
+/// Who takes turns with us.
+enum Rival {
+    Nobody,
+    Peer(Peer),
+    /// Ourselves, which tells what the other threads bring.
+    OneThread,
+}
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
@@ -35,9 +43,19 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         }
         BenchKind::Kernels => return kernels::run(args, threads),
     };
-    let peer = args.against.map(Peer::new);
-    if let Some(peer) = &peer {
-        peer.check(work)?;
+    let rival = match args.against {
+        None => Rival::Nobody,
+        Some(AgainstArg::Pytorch) => Rival::Peer(Peer::new(Program::Pytorch)),
+        Some(AgainstArg::Onnxruntime) => Rival::Peer(Peer::new(Program::OnnxRuntime)),
+        Some(AgainstArg::OneThread) => Rival::OneThread,
+    };
+    match &rival {
+        Rival::Peer(peer) => peer.check(work)?,
+        Rival::OneThread if threads == 1 => {
+            let why = "one thread against one thread says nothing; write --threads 2 or more";
+            return Err(Ended::Usage(why.to_owned()).into());
+        }
+        Rival::OneThread | Rival::Nobody => {}
     }
     let subject = Subject::new(work, args.model.as_deref(), args.batch, threads)?;
     let crew = Arc::new(Crew::default());
@@ -45,9 +63,11 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         let crew = Arc::clone(&crew);
         move || crew.stop()
     })?;
-    let result = match &peer {
-        Some(peer) => turns::against(&crew, &subject, peer, args.pairs.get()),
-        None => turns::alone(&crew, &subject, args.pairs.get()),
+    let pairs = args.pairs.get();
+    let result = match &rival {
+        Rival::Peer(peer) => turns::against(&crew, &subject, peer, pairs),
+        Rival::OneThread => turns::against_one_thread(&crew, &subject, pairs),
+        Rival::Nobody => turns::alone(&crew, &subject, pairs),
     };
     // Workers that were stopped by Ctrl-C look like workers that broke.
     if crew.is_stopped() {

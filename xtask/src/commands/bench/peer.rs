@@ -7,7 +7,6 @@ use std::process::Command;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use crate::args::PeerArg;
 use crate::failure::Ended;
 use crate::output;
 
@@ -24,10 +23,17 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 const MALLOC: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
 const MALLOC_TUNED: &str = "1073741824";
 
+/// Who else can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    Pytorch,
+    OnnxRuntime,
+}
+
 /// Another implementation.
 #[derive(Debug)]
 pub(super) struct Peer {
-    arg: PeerArg,
+    program: Program,
     python: OsString,
 }
 
@@ -46,21 +52,21 @@ enum Malloc {
 }
 
 impl Peer {
-    pub(super) fn new(arg: PeerArg) -> Peer {
+    pub(super) fn new(program: Program) -> Peer {
         let python = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
-        Peer { arg, python: python.unwrap_or_else(|| "python3".into()) }
+        Peer { program, python: python.unwrap_or_else(|| "python3".into()) }
     }
 
     pub(super) fn title(&self) -> &'static str {
-        match self.arg {
-            PeerArg::Pytorch => "PyTorch",
-            PeerArg::Onnxruntime => "ONNX Runtime",
+        match self.program {
+            Program::Pytorch => "PyTorch",
+            Program::OnnxRuntime => "ONNX Runtime",
         }
     }
 
     /// Whether it can do `work` at all.
     pub(super) fn check(&self, work: Work) -> anyhow::Result<()> {
-        if self.arg == PeerArg::Onnxruntime && work == Work::Train {
+        if self.program == Program::OnnxRuntime && work == Work::Train {
             let why = "ONNX Runtime does not train; write bench infer, or --against pytorch";
             return Err(Ended::Usage(why.to_owned()).into());
         }
@@ -69,7 +75,7 @@ impl Peer {
 
     /// The settings that compete to be the peer's best.
     pub(super) fn settings(&self) -> Vec<Setting> {
-        if self.arg == PeerArg::Onnxruntime {
+        if self.program == Program::OnnxRuntime {
             return vec![Setting { name: "defaults".to_owned(), layout: None, malloc: Malloc::Default }];
         }
         let mut settings = vec![];
@@ -104,9 +110,9 @@ impl Peer {
     }
 
     fn command(&self, subject: &Subject, setting: &Setting) -> anyhow::Result<Command> {
-        let script = Path::new(SCRIPTS).join(match self.arg {
-            PeerArg::Pytorch => "pytorch_bench.py",
-            PeerArg::Onnxruntime => "onnxruntime_bench.py",
+        let script = Path::new(SCRIPTS).join(match self.program {
+            Program::Pytorch => "pytorch_bench.py",
+            Program::OnnxRuntime => "onnxruntime_bench.py",
         });
         // Told here and not by Python: the program may have been moved away from its repository.
         script.metadata().with_context(|| format!("cannot read {}", script.display()))?;
@@ -140,9 +146,9 @@ impl Peer {
 
     /// What pip installs for the script to run.
     fn packages(&self) -> &'static str {
-        match self.arg {
-            PeerArg::Pytorch => "torch numpy",
-            PeerArg::Onnxruntime => "onnxruntime onnx onnxscript torch numpy",
+        match self.program {
+            Program::Pytorch => "torch numpy",
+            Program::OnnxRuntime => "onnxruntime onnx onnxscript torch numpy",
         }
     }
 
@@ -157,14 +163,14 @@ mod tests {
 
     use super::*;
 
-    fn peer(arg: PeerArg) -> Peer {
-        Peer { arg, python: "python3".into() }
+    fn peer(program: Program) -> Peer {
+        Peer { program, python: "python3".into() }
     }
 
     #[test]
     fn pytorch_runs_in_four_settings_and_onnx_runtime_in_one() {
         let names: Vec<String> =
-            peer(PeerArg::Pytorch).settings().into_iter().map(|setting| setting.name).collect();
+            peer(Program::Pytorch).settings().into_iter().map(|setting| setting.name).collect();
         assert_eq!(
             names,
             [
@@ -174,12 +180,12 @@ mod tests {
                 "channels_last, tuned malloc"
             ]
         );
-        assert_eq!(peer(PeerArg::Onnxruntime).settings().len(), 1);
+        assert_eq!(peer(Program::OnnxRuntime).settings().len(), 1);
     }
 
     #[test]
     fn a_setting_is_options_and_variables() {
-        let peer = peer(PeerArg::Pytorch);
+        let peer = peer(Program::Pytorch);
         let subject = Subject::new(Work::Train, None, None, 2).unwrap();
         let tuned = &peer.settings()[3];
         let command = peer.command(&subject, tuned).unwrap();
@@ -196,9 +202,9 @@ mod tests {
 
     #[test]
     fn who_cannot_train_says_so() {
-        let message = peer(PeerArg::Onnxruntime).check(Work::Train).unwrap_err().to_string();
+        let message = peer(Program::OnnxRuntime).check(Work::Train).unwrap_err().to_string();
         assert!(message.contains("bench infer"), "{message}");
-        assert!(peer(PeerArg::Onnxruntime).check(Work::Infer).is_ok());
-        assert!(peer(PeerArg::Pytorch).check(Work::Train).is_ok());
+        assert!(peer(Program::OnnxRuntime).check(Work::Infer).is_ok());
+        assert!(peer(Program::Pytorch).check(Work::Train).is_ok());
     }
 }

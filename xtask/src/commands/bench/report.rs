@@ -193,16 +193,19 @@ pub(super) fn milliseconds(value: f64) -> String {
 }
 
 fn warn_if_disturbed(outcome: &Outcome) {
-    let rivals = outcome.rival.iter().flat_map(|rival| {
-        rival.trials.iter().flat_map(|trial| &trial.fma_gflops).chain(&rival.side.fma_gflops)
-    });
-    let turns: Vec<f64> = outcome.ours.fma_gflops.iter().chain(rivals).copied().collect();
+    let a_thread = |side: &Side| side.fma_gflops.iter().map(|probe| probe / side.threads as f64).collect();
+    let mut turns: Vec<f64> = a_thread(&outcome.ours);
+    if let Some(rival) = &outcome.rival {
+        turns.extend(a_thread(&rival.side));
+        let trials = rival.trials.iter().flat_map(|trial| &trial.fma_gflops);
+        turns.extend(trials.map(|probe| probe / rival.side.threads as f64));
+    }
     let best = Spread::of(turns.iter().copied()).highest;
     let disturbed = disturbed(&turns, best);
     if disturbed > 0 {
         tracing::warn!(
-            "before {disturbed} of {} turns multiply-adds ran at less than {:.0} % of the best, {best:.0} GFLOP/s: the host had \
-             put threads on one core, or others computed; discard this run and repeat it",
+            "before {disturbed} of {} turns multiply-adds ran at less than {:.0} % of the best, {best:.0} GFLOP/s a thread: the host \
+             had put threads on one core, or others computed; discard this run and repeat it",
             turns.len(),
             100.0 * UNDISTURBED
         );

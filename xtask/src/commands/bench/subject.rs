@@ -30,6 +30,11 @@ impl Subject {
         Ok(Subject { work, spec, batch, threads })
     }
 
+    /// The same work on one thread.
+    pub(super) fn on_one_thread(&self) -> Subject {
+        Subject { threads: 1, spec: self.spec.clone(), ..*self }
+    }
+
     /// The options that every worker takes.
     pub(super) fn options(&self) -> Vec<String> {
         let (batch, threads) = (self.batch.to_string(), self.threads.to_string());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use resnet_kernels::{Isa, probe};
+use resnet_ops::with_threads;
 
 use crate::output;
 use crate::progress::{self, Meter, Show, Unit};
@@ -34,8 +35,9 @@ pub(super) struct Side {
     pub(super) version: String,
     /// Of each turn.
     pub(super) images_per_second: Vec<f64>,
-    /// GFLOP/s of multiply-adds on the same threads before each turn.
+    /// GFLOP/s of multiply-adds on as many threads before each turn.
     pub(super) fma_gflops: Vec<f64>,
+    pub(super) threads: usize,
     pub(super) peak_memory_bytes: Option<u64>,
 }
 
@@ -88,7 +90,28 @@ pub(super) fn alone(crew: &Crew, subject: &Subject, turns: usize) -> anyhow::Res
 /// Measures ours and the best setting of `peer` in `pairs` pairs of turns.
 pub(super) fn against(crew: &Crew, subject: &Subject, peer: &Peer, pairs: usize) -> anyhow::Result<Outcome> {
     let (setting, trials) = best_setting(crew, subject, peer)?;
-    let mut theirs = Player::theirs(crew, subject, peer, &setting)?;
+    let theirs = Player::theirs(crew, subject, peer, &setting)?;
+    let (ours, theirs) = alternate(crew, subject, (theirs, peer.title()), pairs)?;
+    let rival = Rival { title: peer.title(), side: theirs, setting: setting.name, trials };
+    Ok(Outcome { ours, rival: Some(rival) })
+}
+
+/// Measures ours on the subject's threads and on one, in `pairs` pairs of turns.
+pub(super) fn against_one_thread(crew: &Crew, subject: &Subject, pairs: usize) -> anyhow::Result<Outcome> {
+    let title = "one thread";
+    let theirs = Player::ours(crew, &subject.on_one_thread())?;
+    let (ours, theirs) = alternate(crew, subject, (theirs, title), pairs)?;
+    let rival = Rival { title, side: theirs, setting: "the same network".to_owned(), trials: vec![] };
+    Ok(Outcome { ours, rival: Some(rival) })
+}
+
+/// Pairs of turns, after a warm-up: ours and theirs.
+fn alternate(
+    crew: &Crew,
+    subject: &Subject,
+    (mut theirs, title): (Player, &str),
+    pairs: usize,
+) -> anyhow::Result<(Side, Side)> {
     let mut ours = Player::ours(crew, subject)?;
     theirs.warm_up(subject)?;
     ours.warm_up(subject)?;
@@ -100,11 +123,10 @@ pub(super) fn against(crew: &Crew, subject: &Subject, peer: &Peer, pairs: usize)
             player.measure(subject)?;
         }
         meter.update(pair as u64, |left| {
-            format!("ours {}, {} {} images/s · {left}", ours.last(), peer.title(), theirs.last())
+            format!("ours {}, {title} {} images/s · {left}", ours.last(), theirs.last())
         });
     }
-    let rival = Rival { title: peer.title(), side: theirs.side, setting: setting.name, trials };
-    Ok(Outcome { ours: ours.side, rival: Some(rival) })
+    Ok((ours.side, theirs.side))
 }
 
 /// The peer's fastest setting. One process after the other: all at once might not fit into memory.
@@ -146,7 +168,7 @@ impl<'a> Player<'a> {
         let mut command = Command::new(program);
         command.arg("bench-worker").args(subject.options());
         let worker = Worker::start(crew, "our worker", command).context("cannot start our worker")?;
-        let mut player = Player::new(worker, String::new(), String::new());
+        let mut player = Player::new(worker, subject.threads, String::new(), String::new());
         match player.worker.hello()? {
             Hello::Ready { name, version } => (player.side.name, player.side.version) = (name, version),
             Hello::Missing(modules) => bail!("our worker misses {}", modules.join(", ")),
@@ -162,12 +184,12 @@ impl<'a> Player<'a> {
     ) -> anyhow::Result<Player<'a>> {
         progress::line(&format!("starting {} ({})", peer.title(), setting.name));
         let (worker, name, version) = peer.start(crew, subject, setting)?;
-        Ok(Player::new(worker, name, version))
+        Ok(Player::new(worker, subject.threads, name, version))
     }
 
-    fn new(worker: Worker<'a>, name: String, version: String) -> Player<'a> {
-        let side =
-            Side { name, version, images_per_second: vec![], fma_gflops: vec![], peak_memory_bytes: None };
+    fn new(worker: Worker<'a>, threads: usize, name: String, version: String) -> Player<'a> {
+        let (images_per_second, fma_gflops) = (vec![], vec![]);
+        let side = Side { name, version, images_per_second, fma_gflops, threads, peak_memory_bytes: None };
         Player { worker, side }
     }
 
@@ -189,7 +211,9 @@ impl<'a> Player<'a> {
     /// A turn that counts.
     fn measure(&mut self, subject: &Subject) -> anyhow::Result<()> {
         std::thread::sleep(REST);
-        self.side.fma_gflops.push(probe::fma_gflops(Isa::best(), PROBE));
+        let probe = || probe::fma_gflops(Isa::best(), PROBE);
+        let here = resnet_ops::threads() == self.side.threads;
+        self.side.fma_gflops.push(if here { probe() } else { with_threads(self.side.threads, probe) });
         let turn = self.worker.turn(TURN)?;
         self.side.images_per_second.push(turn.images_per_second(subject.batch));
         self.side.peak_memory_bytes = turn.peak_memory_bytes;
@@ -212,6 +236,7 @@ mod tests {
             version: String::new(),
             images_per_second: rates.to_vec(),
             fma_gflops: vec![],
+            threads: 1,
             peak_memory_bytes: None,
         }
     }
