@@ -11,6 +11,7 @@ mod index;
 mod index_file;
 mod open;
 mod shards;
+mod split;
 #[cfg(feature = "parquet")]
 mod tables;
 mod tar_headers;
@@ -24,6 +25,9 @@ pub use self::cache::IndexCache;
 pub use self::classes::{class_difference, parse_class_map};
 pub use self::index::{Index, Layout};
 pub use self::open::{FileSet, OpenFiles, open_files};
+#[cfg(feature = "hub")]
+pub(crate) use self::shards::CLASS_MAPS;
+pub use self::split::Split;
 
 /// The most bytes that one encoded picture may have: a quarter of a GiB.
 pub const MAX_RECORD_BYTES: u64 = 1 << 28;
