@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::common::xtask_in;
 
 /// A small network on small squares of whatever there is.
-fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec![
         "train",
         "--recipe",
