@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::Repo;
@@ -68,11 +68,11 @@ impl Download<'_> {
     fn blob(&self, file: &str, url: &str, bytes: u64, blob: &Path) -> Result<(), String> {
         let io = |cause: io::Error| format!("cannot write {}: {cause}", blob.display());
         fs::create_dir_all(blob.parent().unwrap_or(self.folder)).map_err(io)?;
-        // As hf-hub names them: a name has no point, so nothing is cut off.
+        // As hf-hub names them, which goes on with what we leave and we with what it leaves.
         let named = |end: &str| {
             let mut name = blob.as_os_str().to_owned();
             name.push(end);
-            std::path::PathBuf::from(name)
+            PathBuf::from(name)
         };
         let _lock = lock(&named(".lock")).map_err(io)?;
         let mut told = Told { progress: self.progress, bytes: 0 };

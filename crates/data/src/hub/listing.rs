@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::names::is_word;
 use super::repository::write_whole;
+use crate::sources::series;
 
 /// The longest answer that is read.
 pub(super) const MAX_LISTING_BYTES: u64 = 1 << 26;
@@ -63,9 +64,8 @@ impl Listing {
     pub(super) fn of_snapshot(snapshot: &Path) -> Self {
         let mut files = BTreeMap::new();
         walk(snapshot, "", 0, &mut files);
-        let promised: Vec<String> = files.keys().filter_map(|name| numbered(name)).flatten().collect();
-        for name in promised {
-            files.entry(name).or_insert(None);
+        for name in series::missing(files.keys()) {
+            files.insert(name, None);
         }
         let commit = snapshot.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
         Listing { commit, files }
@@ -82,18 +82,6 @@ fn walk(folder: &Path, inside: &str, depth: usize, files: &mut BTreeMap<String, 
             files.insert(format!("{inside}{name}"), Some(metadata.len()));
         }
     }
-}
-
-/// All names of the series that `name` is one of.
-fn numbered(name: &str) -> Option<impl Iterator<Item = String> + use<>> {
-    let (start, rest) = name.rsplit_once("-of-")?;
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, end) = rest.split_at(digits);
-    let (stem, number) = start.split_at(start.len().checked_sub(digits)?);
-    let is_series = digits > 0 && number.bytes().all(|byte| byte.is_ascii_digit());
-    let count: usize = count.parse().ok().filter(|&count| is_series && count <= MAX_FILES)?;
-    let (stem, rest, end) = (stem.to_owned(), format!("-of-{count:0digits$}"), end.to_owned());
-    Some((0..count).map(move |number| format!("{stem}{number:0digits$}{rest}{end}")))
 }
 
 #[cfg(test)]
@@ -139,10 +127,5 @@ mod tests {
         assert_eq!(names(&listing), [&wanted[..], &["data/train-00002-of-00003.parquet"]].concat());
         let sizes: Vec<_> = listing.files.values().copied().collect();
         assert_eq!(sizes, [Some(0), None, Some(3), None]);
-        for odd in
-            ["-of-", "a-of-3", "1-of-", "x-of-00003", "00001-of-99999999999999999999", "9999999-of-9999999"]
-        {
-            assert!(numbered(odd).is_none(), "{odd}");
-        }
     }
 }

@@ -10,6 +10,7 @@ mod folders;
 mod index;
 mod index_file;
 mod open;
+pub(crate) mod series;
 mod shards;
 mod split;
 #[cfg(feature = "parquet")]

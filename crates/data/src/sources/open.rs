@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Index, IndexCache, Layout, Source, Split, folders, shards};
+use super::{Index, IndexCache, Layout, Source, Split, folders, series, shards};
 use crate::Error;
 
 /// How to open a data set in files.
@@ -234,6 +234,12 @@ impl Candidate {
 
 impl Part {
     fn index(&self, split: Split, cache: &IndexCache) -> Result<Index, Error> {
+        let missing = series::missing(&self.files);
+        if let Some(first) = missing.first() {
+            // As a download that was interrupted leaves it.
+            let (root, others) = (self.root.display(), missing.len() - 1);
+            tracing::warn!("{root} lacks {first} and {others} others of the same series; the rest is used");
+        }
         let index = match self.layout {
             Layout::Folders => folders::open(&self.root, split.name(), cache)?,
             Layout::Shards => {
