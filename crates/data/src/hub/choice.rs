@@ -16,11 +16,14 @@ pub(super) struct Choice {
     pub(super) files: Vec<(String, Option<u64>, Option<Split>)>,
 }
 
+/// A file with pictures: its name, its size, what it is for.
+type Found<'a> = (&'a String, Option<u64>, Split);
+
 /// The files with pictures of the splits that are wanted; a sentence if there are none, or it is not clear which.
 ///
 /// What belongs to which split is told as [`open_files`](crate::sources::open_files) tells it.
 pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, String> {
-    let mut sets: BTreeMap<(String, &str), Vec<(&String, Option<u64>, Split)>> = BTreeMap::new();
+    let mut sets: BTreeMap<(String, &str), Vec<Found<'_>>> = BTreeMap::new();
     for (name, &bytes) in &listing.files {
         let Some(layout) = layout(name) else { continue };
         check_file(name)?;
