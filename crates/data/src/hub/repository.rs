@@ -82,7 +82,7 @@ impl Repository {
 
     fn fetch(&self, file: &str, expected: Option<u64>, progress: &dyn Progress) -> Result<PathBuf, Missing> {
         let api = self.api()?;
-        tracing::info!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
+        tracing::debug!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
         let folder = self.folder();
         let commit = sensible(file, || {
             Download { api, repo: &self.repo, folder: &folder, progress }.fetch(file, expected)
@@ -122,6 +122,8 @@ impl Repository {
         if let Some(api) = self.api.get() {
             return Ok(api);
         }
+        // Once, before the first request; a thousand shards are not worth a line each.
+        tracing::info!("asking {} for {}", self.settings.endpoint, self.repo.url());
         let api = connect(&self.settings).map_err(Missing::Failed)?;
         Ok(self.api.get_or_init(|| api))
     }
