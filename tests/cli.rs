@@ -13,8 +13,12 @@ mod common;
 mod contract;
 #[path = "cli/export.rs"]
 mod export;
+#[path = "cli/fetch.rs"]
+mod fetch;
 #[path = "cli/hub.rs"]
 mod hub;
+#[path = "../crates/data/src/hub/testing.rs"]
+mod hub_server;
 #[path = "cli/photos.rs"]
 mod photos;
 #[path = "cli/pipeline.rs"]

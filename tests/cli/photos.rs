@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::xtask_in;
+use crate::common::{command, outcome_of, xtask_in};
 
 /// A small network on small squares of whatever there is.
-fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec![
         "train",
         "--recipe",
@@ -217,4 +217,27 @@ fn folders_become_shards_and_folders_again() {
     let left: Vec<_> =
         fs::read_dir(here).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("half")), "{left:?}");
+}
+
+#[test]
+fn the_list_of_a_folder_that_cannot_be_written_is_kept_for_the_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data"), &[[200, 0, 0], [0, 200, 0]], 3);
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
+    let classes =
+        ["data/class0", "data/class1"].map(|name| fs::File::open(here.join(name)).expect("a folder"));
+    classes.iter().for_each(|class| class.set_modified(then).expect("a clock"));
+    // A folder where the list is to be, so that not even root can write it.
+    fs::create_dir(here.join("data/.resnet-train.index")).expect("a folder");
+    let inspect = || {
+        let mut inspect = command(here, &["data", "inspect", "data", "--json"]);
+        outcome_of(inspect.env("XDG_CACHE_HOME", here.join("caches")))
+    };
+    let first = inspect();
+    first.succeeds();
+    let kept: Vec<_> = fs::read_dir(here.join("caches/resnet")).expect("a folder").flatten().collect();
+    let name = kept[0].file_name().into_string().expect("UTF-8");
+    assert!(kept.len() == 1 && name.ends_with("-train.index"), "{name}");
+    assert_eq!(inspect().succeeds(), first.succeeds());
 }

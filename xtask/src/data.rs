@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use resnet_data::sources::{OpenFiles, open_files};
-use resnet_data::{DataKind, Dataset, Error, OnBroken, generated, open_dir};
+use resnet_data::{DataKind, Dataset, Error, HubDataset, OnBroken, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{Photos, TrainingData};
 
@@ -83,6 +83,16 @@ impl Data {
     }
 }
 
+/// What was opened in `folder`. Where nothing of that name is there and the hub may have it, the error says how it comes.
+pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Result<T> {
+    opened.map_err(|error| match folder.to_str() {
+        Some(id) if HubDataset::is_id(id) && !folder.exists() => anyhow::Error::new(error).context(format!(
+            "there is no folder {id}; if it is a data set of the Hugging Face hub, `cargo xtask data fetch {id}` brings it"
+        )),
+        _ => error.into(),
+    })
+}
+
 /// The images that a recipe is about: from `folder` if one is given, else drawn or downloaded.
 pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, faults: &Faults) -> anyhow::Result<Data> {
     let Some(kind) = kind_of(recipe.data.set) else {
@@ -101,7 +111,8 @@ pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, faults: &Faults)
 /// Photographs in files; what is odd about them is told.
 pub(crate) fn photos(folder: &Path, faults: &Faults) -> anyhow::Result<Photos> {
     let on_broken = faults.on_broken;
-    let set = open_files(folder, &OpenFiles { skip: faults.skipped()?, ..OpenFiles::default() })?;
+    let options = OpenFiles { skip: faults.skipped()?, ..OpenFiles::default() };
+    let set = found(folder, open_files(folder, &options))?;
     for (split, source) in [("training", Some(&set.train)), ("evaluation", set.evaluation.as_ref())] {
         let Some(index) = source.map(|source| source.index()) else { continue };
         let empty = index.empty_classes();
@@ -132,7 +143,7 @@ fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::
             folder.display()
         ),
         (Some(GeneratedSizes { train, test }), None) => Ok(generated::shapes(train, test, DRAWN_WITH)),
-        (None, Some(folder)) => Ok(open_dir(folder, Some(kind))?),
+        (None, Some(folder)) => found(folder, open_dir(folder, Some(kind))),
         (None, None) => Ok(resnet_data::download(kind, &Downloads::default())?),
     }
 }
@@ -150,7 +161,7 @@ pub(crate) fn of_folder(folder: &Path, recipe: Option<&Recipe>, classes: usize) 
     };
     match open_dir(folder, None) {
         Err(Error::Ambiguous { .. }) if guess().is_some() => Ok(open_dir(folder, guess())?),
-        other => Ok(other?),
+        other => found(folder, other),
     }
 }
 

@@ -137,10 +137,19 @@ impl Meter {
     }
 }
 
-/// Shows downloads.
+/// Shows downloads, each by itself or several as one piece of work.
 #[derive(Debug, Default)]
 pub(crate) struct Downloads {
+    /// The bytes of all of them, if they are one.
+    total: Option<u64>,
     now: Mutex<Option<Download>>,
+}
+
+impl Downloads {
+    /// Several files of so many bytes together, each by itself if that is not known.
+    pub(crate) fn of(total: Option<u64>) -> Self {
+        Downloads { total, now: Mutex::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -152,10 +161,17 @@ struct Download {
 
 impl resnet_data::Progress for Downloads {
     fn start(&self, label: &str, total_bytes: u64) {
-        line(&format!("downloading {label}, {}", output::bytes(total_bytes)));
-        let meter = Meter::new(Unit::Bytes, 0, total_bytes, Show::Always);
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Download { label: label.to_owned(), done: 0, meter });
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&mut *now, self.total) {
+            (Some(download), Some(_)) => label.clone_into(&mut download.label),
+            (now, total) => {
+                if total.is_none() {
+                    line(&format!("downloading {label}, {}", output::bytes(total_bytes)));
+                }
+                let meter = Meter::new(Unit::Bytes, 0, total.unwrap_or(total_bytes), Show::Always);
+                *now = Some(Download { label: label.to_owned(), done: 0, meter });
+            }
+        }
     }
 
     fn advance(&self, bytes: u64) {
@@ -167,6 +183,8 @@ impl resnet_data::Progress for Downloads {
     }
 
     fn finish(&self) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if self.total.is_none() {
+            *self.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 }

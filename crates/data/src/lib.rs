@@ -56,9 +56,9 @@ pub use augment::{
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use feed::{Batches, Feed};
-#[cfg(feature = "hub")]
-pub use hub::HubModel;
 pub use hub::download;
+#[cfg(feature = "hub")]
+pub use hub::{HubDataset, HubFile, HubFiles, HubModel, Wanted};
 pub use image_set::ImageSet;
 pub use loader::{Batch, Epoch, LastBatch, Loader, LoaderConfig, Order};
 pub use normalisation::{Normalisation, parse_rgb};

@@ -63,12 +63,15 @@ pub fn open_dir(dir: &Path, kind: Option<DataKind>) -> Result<Dataset, Error> {
         [Source::Folder(place, layout)] => cifar::folder::read(place, layout),
         [Source::Archive(file, layout)] => cifar::archive::read(file, Some(layout)),
         [Source::Parquet(place, held)] => read_parquet(place, *held),
-        [] if !tables.is_empty() => Err(Error::bad_file(
-            tables[0].display().to_string(),
-            format!("its parquet files have not the columns of {}", kind.map_or("CIFAR", DataKind::name)),
-            "they should be `img` with `label` (CIFAR-10) or `fine_label` (CIFAR-100)",
-        )),
-        [] => Err(unrecognised(dir, &places, kind)),
+        [] => match (tables.first(), kind) {
+            (Some(table), Some(kind)) => Err(Error::bad_file(
+                table.display().to_string(),
+                format!("its parquet files have not the columns of {kind}"),
+                "they should be `img` with `label` (CIFAR-10) or `fine_label` (CIFAR-100)",
+            )),
+            // Tables of photographs, which are for `open_files`.
+            _ => Err(unrecognised(dir, &places, kind)),
+        },
         several => {
             let found: Vec<&str> = several.iter().map(Source::name).collect();
             Err(Error::Ambiguous { path: dir.to_owned(), found: found.join(", ") })

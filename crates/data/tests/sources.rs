@@ -145,6 +145,17 @@ fn an_index_is_kept_and_renewed_when_the_data_change() {
     age(&dir, 80);
     assert!(len() == 6 && written() > mark);
 
+    // What is removed is gone from it.
+    fs::remove_file(dir.join("b/new.png")).unwrap();
+    assert_eq!(len(), 5);
+    age(&dir, 75);
+    assert_eq!(len(), 5);
+    fs::remove_dir_all(dir.join("a")).unwrap();
+    assert_eq!(len(), 3);
+    folders(&dir, &["a"], 3);
+    age(&dir, 72);
+    assert_eq!(len(), 6);
+
     // An empty picture is a fault until it is mended in place.
     fs::write(dir.join("c/0.png"), "").unwrap();
     age(&dir, 70);
@@ -175,6 +186,34 @@ fn an_index_lies_beside_the_data() {
     let more: Vec<_> = (0..3u8).map(|i| (i.to_string(), png(2, 2, i), 1)).collect();
     shard(&dir.join("a.tar"), &more);
     assert_eq!(open(), 3);
+}
+
+#[test]
+fn a_shard_or_table_that_changed_in_place_is_listed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let labels = |label: u64| [("x".to_owned(), png(2, 2, 1), label), ("y".to_owned(), png(2, 2, 2), label)];
+    shard(&dir.join("a.tar"), &labels(1));
+    age(dir, 100);
+    let open = || open_files(dir, &OpenFiles::default()).unwrap().train.index().labels().to_vec();
+    assert_eq!((open(), open()), (vec![1, 1], vec![1, 1]));
+    let bytes = fs::metadata(dir.join("a.tar")).unwrap().len();
+    shard(&dir.join("a.tar"), &labels(3));
+    assert_eq!(fs::metadata(dir.join("a.tar")).unwrap().len(), bytes);
+    age(&dir.join("a.tar"), 90);
+    assert_eq!((open(), open()), (vec![3, 3], vec![3, 3]));
+    // A link to another file is another file, as when a snapshot of the hub's cache moves on.
+    #[cfg(unix)]
+    {
+        fs::rename(dir.join("a.tar"), dir.join("blob")).unwrap();
+        shard(&dir.join("other"), &labels(2));
+        age(&dir.join("other"), 80);
+        std::os::unix::fs::symlink("blob", dir.join("a.tar")).unwrap();
+        assert_eq!(open(), [3, 3]);
+        fs::remove_file(dir.join("a.tar")).unwrap();
+        std::os::unix::fs::symlink("other", dir.join("a.tar")).unwrap();
+        assert_eq!(open(), [2, 2]);
+    }
 }
 
 #[test]

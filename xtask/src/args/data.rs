@@ -16,6 +16,48 @@ pub(crate) enum DataCommand {
     Verify(VerifyArgs),
     /// Copy photographs into class folders or tar shards, encoded as they are
     Convert(ConvertArgs),
+    /// Bring a data set of the Hugging Face hub to this machine, for --data
+    Fetch(FetchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// Its name on the hub, such as timm/mini-imagenet; it must have .parquet or .tar files
+    #[arg(value_name = "OWNER/NAME")]
+    pub(crate) id: String,
+    /// Branch, tag or commit [default: main]
+    #[arg(long, value_name = "REV")]
+    pub(crate) revision: Option<String>,
+    /// Which splits [default: train, and validation or else test]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SPLIT,...")]
+    pub(crate) split: Vec<SplitName>,
+    /// The folder that is meant, where the repository has several data sets
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+    /// A new folder with links into the hub's cache, which holds the files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+/// A split as the command line calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitName {
+    Train,
+    #[value(aliases = ["val", "valid"])]
+    Validation,
+    Test,
+}
+
+impl From<SplitName> for resnet_data::sources::Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Self::Train,
+            SplitName::Validation => Self::Val,
+            SplitName::Test => Self::Test,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resnet_models::checkpoint::Dialect;
 
-pub(crate) use self::data::{ConvertArgs, DataCommand, InspectArgs, Target, VerifyArgs};
+pub(crate) use self::data::{ConvertArgs, DataCommand, FetchArgs, InspectArgs, Target, VerifyArgs};
 use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that have a name
     Models(ModelsArgs),
-    /// Look at photographs in files, find the broken ones, or write them in another form
+    /// Look at photographs in files, find the broken ones, write them in another form, or fetch some from the hub
     #[command(subcommand)]
     Data(DataCommand),
     /// Measure speed and memory, alone or in turns with PyTorch or ONNX Runtime

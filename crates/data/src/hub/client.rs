@@ -74,7 +74,7 @@ pub(super) fn download(
         let cause = match found {
             Ok(path) => return Ok(path),
             Err(Missing::Offline) => "HF_HUB_OFFLINE is set".to_owned(),
-            Err(Missing::Absent(cause) | Missing::Failed(cause)) => cause,
+            Err(Missing::Absent(cause) | Missing::Refused(cause) | Missing::Failed(cause)) => cause,
         };
         Err(source.unavailable(settings, cause))
     };

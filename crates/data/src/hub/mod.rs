@@ -1,16 +1,31 @@
-//! The Hugging Face hub, through its cache: `download` for CIFAR, `HubModel` for the files of a model.
+//! The Hugging Face hub, through its cache: `download` for CIFAR, `HubModel` for the files of a model, `HubDataset` for
+//! those of a data set.
 
 use crate::{DataKind, Dataset, Error, Progress};
 
 #[cfg(feature = "hub")]
+mod choice;
+#[cfg(feature = "hub")]
 mod client;
 #[cfg(feature = "hub")]
+mod dataset;
+#[cfg(feature = "hub")]
+mod download;
+#[cfg(feature = "hub")]
+mod listing;
+#[cfg(feature = "hub")]
 mod model;
+#[cfg(feature = "hub")]
+mod names;
 #[cfg(feature = "hub")]
 mod repository;
 #[cfg(feature = "hub")]
 mod settings;
+#[cfg(all(test, feature = "hub"))]
+mod testing;
 
+#[cfg(feature = "hub")]
+pub use dataset::{HubDataset, HubFile, HubFiles, Wanted};
 #[cfg(feature = "hub")]
 pub use model::HubModel;
 

@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use hf_hub::{Repo, RepoType};
 
+use super::names::{self, MAIN};
 use super::repository::{Missing, Repository};
 use super::settings::{Network, Settings};
 use crate::{Error, Progress};
-
-/// The branch that is meant where no revision is named.
-const MAIN: &str = "main";
 
 /// A model's repository on the Hugging Face hub, such as `timm/resnet50.a1_in1k`, at one revision.
 ///
@@ -40,20 +38,9 @@ impl HubModel {
     }
 
     fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
-        let revision = revision.unwrap_or(MAIN);
-        if !is_id(id) {
-            return Err(Error::Invalid(format!(
-                "{id:?} is no model of the hub; its name is OWNER/NAME, such as timm/resnet50.a1_in1k"
-            )));
-        }
-        if !revision.split('/').all(is_word) {
-            return Err(Error::Invalid(format!(
-                "{revision:?} is no revision; name a branch, a tag or a commit"
-            )));
-        }
-        let repo = Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned());
-        let repository = Repository::new(settings, repo);
-        Ok(HubModel { id: id.to_owned(), revision: revision.to_owned(), repository })
+        let (id, revision) = names::checked(id, revision, "model", "timm/resnet50.a1_in1k")?;
+        let repo = Repo::with_revision(id.clone(), RepoType::Model, revision.clone());
+        Ok(HubModel { id, revision, repository: Repository::new(settings, repo) })
     }
 
     /// `timm/resnet50.a1_in1k`, with the revision if it is not `main`.
@@ -82,7 +69,9 @@ impl HubModel {
             match self.repository.get(file, progress) {
                 Ok(path) => return Ok(path),
                 Err(Missing::Absent(cause)) => causes.push(cause),
-                Err(Missing::Failed(cause)) => return Err(self.unavailable(files, cause)),
+                Err(Missing::Refused(cause) | Missing::Failed(cause)) => {
+                    return Err(self.unavailable(files, cause));
+                }
                 Err(Missing::Offline) => {}
             }
         }
@@ -97,7 +86,7 @@ impl HubModel {
         match self.repository.get(file, progress) {
             Ok(path) => Ok(Some(path)),
             Err(Missing::Offline | Missing::Absent(_)) => Ok(None),
-            Err(Missing::Failed(cause)) => Err(self.unavailable(&[file], cause)),
+            Err(Missing::Refused(cause) | Missing::Failed(cause)) => Err(self.unavailable(&[file], cause)),
         }
     }
 
@@ -129,16 +118,6 @@ impl HubModel {
             ),
         }
     }
-}
-
-fn is_id(id: &str) -> bool {
-    id.split('/').count() == 2 && id.split('/').all(is_word)
-}
-
-/// Letters, digits, points, dashes and underscores, so that no name leads out of the cache.
-fn is_word(word: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    !word.is_empty() && !word.starts_with('.') && !word.contains("..") && word.chars().all(allowed)
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! Files of a repository: from the cache or, failing that, from the hub.
 
 use std::cell::OnceCell;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
+use atomic_write_file::AtomicWriteFile;
+use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo};
 
+use super::download::{Download, of_status};
+use super::listing::{Listing, MAX_LISTING_BYTES};
 use super::settings::{Network, Settings};
 use crate::Progress;
 
@@ -25,7 +30,9 @@ pub(super) enum Missing {
     Offline,
     /// The hub says that there is none.
     Absent(String),
-    /// The hub cannot be reached, or refuses.
+    /// The hub has it for some people only, or nobody of that name.
+    Refused(String),
+    /// The hub cannot be reached, or answers badly.
     Failed(String),
 }
 
@@ -43,7 +50,7 @@ impl Repository {
     /// a commit.
     pub(super) fn snapshot(&self) -> Option<PathBuf> {
         let revision = self.repo.revision();
-        let commit = std::fs::read_to_string(self.folder().join("refs").join(revision));
+        let commit = fs::read_to_string(self.folder().join("refs").join(revision));
         let commit = commit.map_or(revision.to_owned(), |commit| commit.trim().to_owned());
         let is_name = !commit.is_empty() && !commit.contains(['/', '\\']) && !commit.starts_with('.');
         Some(self.folder().join("snapshots").join(commit)).filter(|folder| is_name && folder.is_dir())
@@ -56,40 +63,86 @@ impl Repository {
 
     /// A file from the cache, with which no request is made at all, or from the hub.
     pub(super) fn get(&self, file: &str, progress: &dyn Progress) -> Result<PathBuf, Missing> {
+        self.get_sized(file, None, progress)
+    }
+
+    /// The same of a file of which the size may be known, and must then be right.
+    pub(super) fn get_sized(
+        &self,
+        file: &str,
+        bytes: Option<u64>,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, Missing> {
         match self.cached(file) {
             Some(path) => Ok(path),
             None if self.settings.network == Network::Forbidden => Err(Missing::Offline),
-            None => self.fetch(file, progress),
+            None => self.fetch(file, bytes, progress),
         }
     }
 
-    fn fetch(&self, file: &str, progress: &dyn Progress) -> Result<PathBuf, Missing> {
-        let api = match self.api.get() {
-            Some(api) => api,
-            None => {
-                let api = connect(&self.settings).map_err(Missing::Failed)?;
-                self.api.get_or_init(|| api)
-            }
-        };
-        tracing::info!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
-        let bar = Bar { progress, state: State::New };
-        let get = || api.repo(self.repo.clone()).download_with_progress(file, bar);
-        // hf-hub asserts on some answers of a server; that is a failed download, not the end of the program.
-        match catch_unwind(AssertUnwindSafe(get)) {
-            Ok(Ok(path)) => Ok(path),
-            Ok(Err(error)) => {
-                let cause = format!("{file}: {error}");
-                Err(if is_absent(&error) { Missing::Absent(cause) } else { Missing::Failed(cause) })
-            }
-            Err(_) => Err(Missing::Failed(format!("the server's answer for {file} makes no sense"))),
+    fn fetch(&self, file: &str, expected: Option<u64>, progress: &dyn Progress) -> Result<PathBuf, Missing> {
+        let api = self.api()?;
+        tracing::debug!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
+        let folder = self.folder();
+        let commit = sensible(file, || {
+            Download { api, repo: &self.repo, folder: &folder, progress }.fetch(file, expected)
+        })?;
+        self.keep_ref(&commit).map_err(|cause| {
+            Missing::Failed(format!("{file}: cannot write below {}: {cause}", folder.display()))
+        })?;
+        Ok(folder.join("snapshots").join(commit).join(file))
+    }
+
+    /// What the repository holds, as the hub's API tells it.
+    pub(super) fn listing(&self) -> Result<Listing, Missing> {
+        if self.settings.network == Network::Forbidden {
+            return Err(Missing::Offline);
         }
+        let api = self.api()?;
+        sensible("the list of files", || {
+            let request = api.repo(self.repo.clone()).info_request().query("blobs", "true");
+            let cause = |error: &dyn fmt::Display| format!("the list of files: {error}");
+            let mut response =
+                request.call().map_err(|error| of_status(cause(&error), &error.to_string()))?;
+            let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES);
+            let value = body.read_json().map_err(|error| Missing::Failed(cause(&error)))?;
+            Listing::parse(&value).map_err(|error| Missing::Failed(cause(&error)))
+        })
+    }
+
+    /// Remembers that the revision is this commit, as the Python library does.
+    pub(super) fn keep_ref(&self, commit: &str) -> io::Result<()> {
+        if self.repo.revision() == commit {
+            return Ok(());
+        }
+        write_whole(&self.folder().join("refs").join(self.repo.revision()), commit.as_bytes())
+    }
+
+    fn api(&self) -> Result<&Api, Missing> {
+        if let Some(api) = self.api.get() {
+            return Ok(api);
+        }
+        // Once, before the first request; a thousand shards are not worth a line each.
+        tracing::info!("asking {} for {}", self.settings.endpoint, self.repo.url());
+        let api = connect(&self.settings).map_err(Missing::Failed)?;
+        Ok(self.api.get_or_init(|| api))
     }
 }
 
-/// Whether the hub has answered that there is no such file. The client underneath is not ours to name, so its error is
-/// known by what it says.
-fn is_absent(error: &ApiError) -> bool {
-    matches!(error, ApiError::RequestError(cause) if cause.to_string().ends_with("404"))
+/// Writes a file of the cache, all or nothing.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = AtomicWriteFile::open(path)?;
+    file.write_all(bytes)?;
+    file.commit()
+}
+
+/// hf-hub asserts on some answers of a server; that is a failed download, not the end of the program.
+fn sensible<T>(what: &str, ask: impl FnOnce() -> Result<T, Missing>) -> Result<T, Missing> {
+    catch_unwind(AssertUnwindSafe(ask))
+        .unwrap_or_else(|_| Err(Missing::Failed(format!("the server's answer for {what} makes no sense"))))
 }
 
 fn connect(settings: &Settings) -> Result<Api, String> {
@@ -97,52 +150,6 @@ fn connect(settings: &Settings) -> Result<Api, String> {
         .with_endpoint(settings.endpoint.clone())
         .with_token(settings.token.clone())
         .with_progress(false)
-        .with_retries(3)
         .build()
         .map_err(|cause| cause.to_string())
-}
-
-/// Our `Progress` as hf-hub wants it.
-///
-/// hf-hub announces a file twice, and again after a lost connection, each time followed by how many bytes of it
-/// there are already; only what is new is passed on.
-pub(super) struct Bar<'a> {
-    pub(super) progress: &'a dyn Progress,
-    pub(super) state: State,
-}
-
-pub(super) enum State {
-    New,
-    /// The next update is a position; `u64` bytes were passed on so far.
-    Announced(u64),
-    /// Updates are bytes on top of this position.
-    Running(u64),
-}
-
-impl hf_hub::api::Progress for Bar<'_> {
-    fn init(&mut self, size: usize, filename: &str) {
-        self.state = match self.state {
-            State::New => {
-                self.progress.start(filename, size as u64);
-                State::Announced(0)
-            }
-            State::Announced(passed) | State::Running(passed) => State::Announced(passed),
-        };
-    }
-
-    fn update(&mut self, size: usize) {
-        let (passed, position) = match self.state {
-            State::New => (0, size as u64),
-            State::Announced(passed) => (passed, passed.max(size as u64)),
-            State::Running(passed) => (passed, passed + size as u64),
-        };
-        self.state = State::Running(position);
-        if position > passed {
-            self.progress.advance(position - passed);
-        }
-    }
-
-    fn finish(&mut self) {
-        self.progress.finish();
-    }
 }

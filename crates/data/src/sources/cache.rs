@@ -38,8 +38,16 @@ pub(crate) fn load_or_build(
     is_fresh: impl Fn(&Index) -> bool,
     build: impl FnOnce() -> Result<Index, Error>,
 ) -> Result<Index, Error> {
-    let places = places(cache, root, split);
-    for place in &places {
+    at_places(&places(cache, root, split), root, is_fresh, build)
+}
+
+fn at_places(
+    places: &[PathBuf],
+    root: &Path,
+    is_fresh: impl Fn(&Index) -> bool,
+    build: impl FnOnce() -> Result<Index, Error>,
+) -> Result<Index, Error> {
+    for place in places {
         let Ok(bytes) = fs::read(place) else { continue };
         match index_file::from_bytes(&bytes, root) {
             Ok(index) if is_fresh(&index) => return Ok(index),
@@ -65,6 +73,10 @@ pub(crate) fn load_or_build(
 fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = place.parent() {
         fs::create_dir_all(folder)?;
+    }
+    if place.is_dir() {
+        // The rename would fail and leave its temporary file.
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     let mut file = AtomicWriteFile::open(place)?;
     file.write_all(bytes)?;
@@ -118,5 +130,122 @@ fn nanoseconds(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs::File;
+
+    use super::*;
+    use crate::sources::index::Entry;
+
+    /// A folder with shards, last written so many seconds ago, of which indexes are made, and how often.
+    struct Data {
+        folder: tempfile::TempDir,
+        files: Vec<String>,
+        built: Cell<u32>,
+    }
+
+    impl Data {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let data = Self { folder, files: vec![], built: Cell::new(0) };
+            ["a.tar", "b.tar"].into_iter().fold(data, |data, file| data.with(file, b"shard", 100))
+        }
+
+        fn with(mut self, file: &str, bytes: &[u8], age: u64) -> Self {
+            let path = self.folder.path().join(file);
+            fs::write(&path, bytes).unwrap();
+            let then = SystemTime::now() - Duration::from_secs(age);
+            File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+            self.files.retain(|known| known != file);
+            self.files.push(file.to_owned());
+            self.files.sort();
+            self
+        }
+
+        fn without(mut self, file: &str) -> Self {
+            fs::remove_file(self.folder.path().join(file)).unwrap();
+            self.files.retain(|known| known != file);
+            self
+        }
+
+        /// Opens the index and returns how many had to be made so far.
+        fn open(&self, places: &[PathBuf]) -> u32 {
+            let root = self.folder.path();
+            let fresh = |index: &Index| is_fresh(index, Layout::Shards, &self.files);
+            let build = || {
+                self.built.set(self.built.get() + 1);
+                let stamps = self.files.iter().map(|file| stamp(root, file).unwrap()).collect();
+                let mut index = Index::new(Layout::Shards, root, stamps);
+                index.classes = ["cat".to_owned()].into();
+                index.push(&Entry { file: 0, offset: 0, bytes: 5, label: 0, name: "0.jpg" });
+                index.cut_blocks(&[]);
+                Ok(index)
+            };
+            let index = at_places(places, root, fresh, build).unwrap();
+            assert!(fresh(&index) && index.len() == 1 && index.name(0) == "a.tar:0.jpg");
+            self.built.get()
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_the_next_place_is_taken() {
+        let data = Data::new();
+        let at = |name: &str| data.folder.path().join(name);
+        // A file where a folder is needed, and a folder where the file is to be: so even root cannot write.
+        fs::write(at("file"), "").unwrap();
+        fs::create_dir(at("folder.index")).unwrap();
+        let refused = [at("file").join("x.index"), at("folder.index")];
+        assert_eq!([data.open(&refused), data.open(&refused)], [1, 2], "each start makes it anew");
+        let places = [&refused[..], &[at("caches").join("x.index")]].concat();
+        assert_eq!([data.open(&places), data.open(&places)], [3, 3]);
+        assert!(places[2].is_file() && places[1].is_dir());
+        let left: Vec<_> = fs::read_dir(data.folder.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 5, "no half-written file stays: {left:?}");
+    }
+
+    #[test]
+    fn each_change_of_the_files_makes_a_new_index() {
+        let mut data = Data::new();
+        let places = [data.folder.path().join("x.index")];
+        let mut made = data.open(&places);
+        let changes: [fn(Data) -> Data; 5] = [
+            |data| data.with("b.tar", b"drahs", 90),
+            |data| data.with("b.tar", b"longer", 90),
+            |data| data.with("c.tar", b"shard", 90),
+            |data| data.without("b.tar"),
+            |data| data.with("a.tar", b"shard", 200),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            data = change(data);
+            made += 1;
+            assert_eq!([data.open(&places), data.open(&places)], [made, made], "change {number}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_index_is_made_anew_and_mended() {
+        let data = Data::new();
+        let places = [data.folder.path().join("x.index")];
+        let mut made = data.open(&places);
+        let whole = fs::read(&places[0]).unwrap();
+        let changed = |place: usize| {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1;
+            bytes
+        };
+        let longer = [&whole[..], b"\0"].concat();
+        let damaged =
+            [vec![], whole[..whole.len() / 2].to_vec(), changed(7), changed(9), changed(60), longer];
+        for (number, bytes) in damaged.into_iter().enumerate() {
+            fs::write(&places[0], bytes).unwrap();
+            made += 1;
+            assert_eq!(data.open(&places), made, "damage {number}");
+            assert!(fs::read(&places[0]).unwrap() == whole);
+            assert_eq!(data.open(&places), made);
+        }
     }
 }

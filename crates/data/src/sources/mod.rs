@@ -10,7 +10,9 @@ mod folders;
 mod index;
 mod index_file;
 mod open;
+pub(crate) mod series;
 mod shards;
+mod split;
 #[cfg(feature = "parquet")]
 mod tables;
 mod tar_headers;
@@ -24,6 +26,9 @@ pub use self::cache::IndexCache;
 pub use self::classes::{class_difference, parse_class_map};
 pub use self::index::{Index, Layout};
 pub use self::open::{FileSet, OpenFiles, open_files};
+#[cfg(feature = "hub")]
+pub(crate) use self::shards::CLASS_MAPS;
+pub use self::split::Split;
 
 /// The most bytes that one encoded picture may have: a quarter of a GiB.
 pub const MAX_RECORD_BYTES: u64 = 1 << 28;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Index, IndexCache, Layout, Source, folders, shards};
+use super::{Index, IndexCache, Layout, Source, Split, folders, series, shards};
 use crate::Error;
 
 /// How to open a data set in files.
@@ -96,40 +96,6 @@ fn choose(dir: &Path, mut found: Vec<Candidate>, options: &OpenFiles) -> Result<
             path: dir.to_owned(),
             wanted: "folders train and val; class folders with pictures; *.tar; *.parquet".to_owned(),
         }),
-    }
-}
-
-/// One of the two splits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Split {
-    Train,
-    /// The first of these that is there is used: test labels are often withheld.
-    Val,
-    Test,
-}
-
-impl Split {
-    fn of_word(word: &str) -> Option<Self> {
-        match word {
-            "train" | "training" => Some(Split::Train),
-            "val" | "valid" | "validation" => Some(Split::Val),
-            "test" => Some(Split::Test),
-            _ => None,
-        }
-    }
-
-    /// The split whose name is a word of `name`.
-    fn of_name(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        name.split(|c: char| !c.is_ascii_alphanumeric()).find_map(Split::of_word)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Split::Train => "train",
-            Split::Val => "val",
-            Split::Test => "test",
-        }
     }
 }
 
@@ -268,6 +234,12 @@ impl Candidate {
 
 impl Part {
     fn index(&self, split: Split, cache: &IndexCache) -> Result<Index, Error> {
+        let missing = series::missing(&self.files);
+        if let Some(first) = missing.first() {
+            // As a download that was interrupted leaves it.
+            let (root, others) = (self.root.display(), missing.len() - 1);
+            tracing::warn!("{root} lacks {first} and {others} others of the same series; the rest is used");
+        }
         let index = match self.layout {
             Layout::Folders => folders::open(&self.root, split.name(), cache)?,
             Layout::Shards => {

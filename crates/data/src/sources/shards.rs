@@ -25,7 +25,7 @@ const MAX_MAP_BYTES: u64 = 1 << 24;
 /// Read from a shard at once.
 const BUFFER: usize = 1 << 18;
 /// Files of class names, the first that is there counts.
-const CLASS_MAPS: [&str; 3] = ["classes.json", "imagenet_class_index.json", "classes.txt"];
+pub(crate) const CLASS_MAPS: [&str; 3] = ["classes.json", "imagenet_class_index.json", "classes.txt"];
 
 /// A split in tar shards.
 #[derive(Debug)]

@@ -6,36 +6,18 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use resnet_data::sources::{OpenFiles, Source, open_files};
+use resnet_data::sources::Source;
 
 use crate::args::{ConvertArgs, Target};
 use crate::output;
 use crate::progress::{Meter, Show, Unit};
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
-    let set = open_files(&args.dir, &OpenFiles::default())?;
-    let out = &args.out;
-    if out.exists() {
-        bail!("{} is there already; name a folder that is not", out.display());
-    }
-    // All or nothing: what is begun has another name.
-    let name = out.file_name().with_context(|| format!("{} is no name for a folder", out.display()))?;
-    let partial = out.with_file_name(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
-    fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
-    let splits: Vec<(&str, &dyn Source)> = [("train", Some(&*set.train)), ("val", set.evaluation.as_deref())]
-        .into_iter()
-        .filter_map(|(name, source)| Some((name, source?)))
-        .collect();
-    let written = write(args, &set.classes, &splits, &partial).and_then(|pictures| {
-        fs::rename(&partial, out).with_context(|| format!("cannot give {} its name", out.display()))?;
-        Ok(pictures)
-    });
-    if written.is_err() {
-        // What went wrong is told; what is left of it is only space.
-        let _ = fs::remove_dir_all(&partial);
-    }
-    let pictures = written?;
-    output::line(&format!("{} pictures in {}", output::count(pictures), out.display()))
+    super::must_be_new(&args.out)?;
+    let set = super::open(&args.dir)?;
+    let splits: Vec<(&str, &dyn Source)> = super::splits(&set, ["train", "val"]).collect();
+    let pictures = super::whole_folder(&args.out, |partial| write(args, &set.classes, &splits, partial))?;
+    output::line(&format!("{} pictures in {}", output::count(pictures), args.out.display()))
 }
 
 fn write(

@@ -1,13 +1,15 @@
-//! `data`: what photographs there are, which are broken, and other forms of them.
+//! `data`: what photographs there are, which are broken, other forms of them, and how they come from the hub.
 
 mod convert;
+mod fetch;
 
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 use resnet_data::picture::{self, Encoded};
@@ -16,6 +18,7 @@ use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
 use crate::args::{DataCommand, InspectArgs, VerifyArgs};
+use crate::data;
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -30,7 +33,13 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
         DataCommand::Inspect(args) => inspect(args),
         DataCommand::Verify(args) => verify(args),
         DataCommand::Convert(args) => convert::run(args),
+        DataCommand::Fetch(args) => fetch::run(args),
     }
+}
+
+/// The photographs in `dir`.
+fn open(dir: &Path) -> anyhow::Result<FileSet> {
+    data::found(dir, open_files(dir, &OpenFiles::default()))
 }
 
 #[derive(Serialize)]
@@ -55,17 +64,24 @@ struct Split {
     faults: Vec<String>,
 }
 
-fn splits(set: &FileSet) -> impl Iterator<Item = (&'static str, &dyn Source)> {
-    let evaluation = set.evaluation.as_deref().map(|source| ("evaluation", source));
-    [("training", &*set.train)].into_iter().chain(evaluation)
+/// The splits of `set` under the names that are given to them.
+fn splits<'a>(
+    set: &'a FileSet,
+    [train, evaluation]: [&'static str; 2],
+) -> impl Iterator<Item = (&'static str, &'a dyn Source)> {
+    let evaluated = set.evaluation.as_deref().map(|source| (evaluation, source));
+    [(train, &*set.train)].into_iter().chain(evaluated)
 }
 
+/// What the splits are for.
+const PURPOSES: [&str; 2] = ["training", "evaluation"];
+
 fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
-    let set = open_files(&args.dir, &OpenFiles::default())?;
+    let set = open(&args.dir)?;
     let inspected = Inspected {
         layout: set.layout.name(),
         classes: set.classes.len(),
-        splits: splits(&set).map(|(name, source)| Split::of(name, source)).collect(),
+        splits: splits(&set, PURPOSES).map(|(name, source)| Split::of(name, source)).collect(),
     };
     if let Some(file) = &args.sheet {
         sheet(&*set.train, args.seed, file)?;
@@ -181,12 +197,12 @@ struct BrokenPicture {
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
-    let set = open_files(&args.dir, &OpenFiles::default())?;
-    let total: u64 = splits(&set).map(|(_, source)| source.index().len() as u64).sum();
+    let set = open(&args.dir)?;
+    let total: u64 = splits(&set, PURPOSES).map(|(_, source)| source.index().len() as u64).sum();
     let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
     let mut broken = vec![];
     let mut before = 0;
-    for (_, source) in splits(&set) {
+    for (_, source) in splits(&set, PURPOSES) {
         let index = source.index();
         broken.extend(
             index
@@ -242,6 +258,31 @@ fn check(
         Ok(bytes) => picture::decode_bytes(&bytes, &index.place(record)).err()?.to_string(),
     };
     Some(BrokenPicture { name: index.name(record), cause })
+}
+
+/// Refuses a folder that is to be made and is there.
+fn must_be_new(out: &Path) -> anyhow::Result<()> {
+    match out.exists() {
+        true => bail!("{} is there already; name a folder that is not", out.display()),
+        false => Ok(()),
+    }
+}
+
+/// Makes the folder `out` with what `fill` puts into it, all or nothing: what is begun has another name.
+fn whole_folder<T>(out: &Path, fill: impl FnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    must_be_new(out)?;
+    let name = out.file_name().with_context(|| format!("{} is no name for a folder", out.display()))?;
+    let partial = out.with_file_name(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+    fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
+    let filled = fill(&partial).and_then(|filled| {
+        fs::rename(&partial, out).with_context(|| format!("cannot give {} its name", out.display()))?;
+        Ok(filled)
+    });
+    if filled.is_err() {
+        // What went wrong is told; what is left of it is only space.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    filled
 }
 
 /// Writes `bytes` to `file`, all or nothing.

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::hub::repository::{Bar, State};
 use crate::hub::settings::Network;
 use crate::parquet_files::testing::{Row, write};
 
@@ -171,21 +170,4 @@ fn a_file_the_hub_does_not_have_is_an_error_with_its_status() {
         let message = download(&settings, &source(), &Counter::default()).unwrap_err().to_string();
         assert!(message.contains("404") && message.contains("--data DIR"), "{message}");
     });
-}
-
-#[test]
-fn progress_counts_every_byte_once_even_after_a_lost_connection() {
-    use hf_hub::api::Progress as _;
-    let counter = Counter::default();
-    let mut bar = Bar { progress: &counter, state: State::New };
-    bar.init(100, "f");
-    bar.init(100, "f");
-    bar.update(10);
-    bar.update(30);
-    bar.init(100, "f");
-    bar.update(40);
-    bar.update(60);
-    bar.finish();
-    assert_eq!(counter.bytes.load(Ordering::Relaxed), 100);
-    assert_eq!(counter.started.lock().unwrap().len(), 1);
 }

@@ -1,0 +1,168 @@
+//! Which files of a repository are the pictures that are wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dataset::Wanted;
+use super::listing::Listing;
+use super::names::check_file;
+use crate::sources::{CLASS_MAPS, Layout, Split};
+
+/// Files of one data set, in one folder of the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The folder that holds them or their splits' folders; empty for the repository itself, else with a `/` behind.
+    pub(super) folder: String,
+    /// Names from the repository's root, checked, with what they are for: nothing for a class map.
+    pub(super) files: Vec<(String, Option<u64>, Option<Split>)>,
+}
+
+/// A file with pictures: its name, its size, what it is for.
+type Found<'a> = (&'a String, Option<u64>, Split);
+
+/// The files with pictures of the splits that are wanted; a sentence if there are none, or it is not clear which.
+///
+/// What belongs to which split is told as [`open_files`](crate::sources::open_files) tells it.
+pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, String> {
+    let mut sets: BTreeMap<(String, &str), Vec<Found<'_>>> = BTreeMap::new();
+    for (name, &bytes) in &listing.files {
+        let Some(layout) = layout(name) else { continue };
+        check_file(name)?;
+        let (folder, split) = place(name);
+        sets.entry((folder, layout.name())).or_default().push((name, bytes, split));
+    }
+    let all = shown(sets.keys());
+    if let Some(config) = &wanted.config {
+        sets.retain(|(folder, _), _| folder.split('/').any(|part| part == config));
+        if sets.is_empty() {
+            return Err(format!("it has no folder {config} with pictures; it has {all}"));
+        }
+    }
+    let left = shown(sets.keys());
+    let ((folder, layout), found) = match (sets.pop_first(), sets.len()) {
+        (Some(only), 0) => only,
+        (None, _) => return Err("it has neither .parquet nor .tar files".to_owned()),
+        _ => return Err(format!("it holds several data sets, {left}; name one with --config NAME")),
+    };
+    let there: BTreeSet<Split> = found.iter().map(|(_, _, split)| *split).collect();
+    let splits = splits(&there, &wanted.splits)?;
+    let mut files: Vec<_> = found
+        .into_iter()
+        .filter(|(_, _, split)| splits.contains(split))
+        .map(|(name, bytes, split)| (name.clone(), bytes, Some(split)))
+        .collect();
+    if layout == Layout::Shards.name() {
+        let maps = CLASS_MAPS.iter().map(|map| format!("{folder}{map}"));
+        files.extend(maps.filter_map(|map| listing.files.get(&map).map(|&bytes| (map, bytes, None))));
+    }
+    Ok(Choice { folder, files })
+}
+
+fn layout(name: &str) -> Option<Layout> {
+    let name = name.to_ascii_lowercase();
+    match () {
+        () if name.ends_with(".parquet") => Some(Layout::Tables),
+        () if name.ends_with(".tar") => Some(Layout::Shards),
+        () => None,
+    }
+}
+
+/// The folder of a file's data set and the split that it belongs to.
+fn place(name: &str) -> (String, Split) {
+    let (folder, file) = name.rfind('/').map_or(("", name), |slash| name.split_at(slash + 1));
+    let parent = folder.trim_end_matches('/');
+    let start = parent.rfind('/').map_or(0, |slash| slash + 1);
+    match Split::of_word(&parent[start..].to_ascii_lowercase()) {
+        Some(split) => (folder[..start].to_owned(), split),
+        None => (folder.to_owned(), Split::of_name(file).unwrap_or(Split::Train)),
+    }
+}
+
+/// The splits that are wanted of those that are there; without a wish what is trained on and what is evaluated on.
+fn splits(there: &BTreeSet<Split>, wanted: &[Split]) -> Result<Vec<Split>, String> {
+    if wanted.is_empty() {
+        let evaluation = there.iter().find(|split| **split != Split::Train);
+        return Ok(there.get(&Split::Train).into_iter().chain(evaluation).copied().collect());
+    }
+    match wanted.iter().find(|split| !there.contains(split)) {
+        Some(absent) => {
+            let there: Vec<String> = there.iter().map(Split::to_string).collect();
+            Err(format!("it has no split {absent}; it has {}", there.join(", ")))
+        }
+        None => Ok(wanted.to_vec()),
+    }
+}
+
+fn shown<'a>(sets: impl Iterator<Item = &'a (String, &'a str)>) -> String {
+    let name = |(folder, layout): &(String, &str)| {
+        let folder = if folder.is_empty() { "its own folder" } else { folder.trim_end_matches('/') };
+        format!("{layout} in {folder}")
+    };
+    sets.map(name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(
+        names: &[&str],
+        splits: &[Split],
+        config: Option<&str>,
+    ) -> Result<(String, Vec<String>), String> {
+        let files = names.iter().map(|name| ((*name).to_owned(), None)).collect();
+        let listing = Listing { commit: "abc".to_owned(), files };
+        let wanted = Wanted { splits: splits.to_vec(), config: config.map(str::to_owned) };
+        let Choice { folder, files } = choose(&listing, &wanted)?;
+        Ok((folder, files.into_iter().map(|(name, _, _)| name).collect()))
+    }
+
+    #[track_caller]
+    fn assert_chosen(names: &[&str], splits: &[Split], folder: &str, files: &[&str]) {
+        let files = files.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(chosen(names, splits, None), Ok((folder.to_owned(), files)));
+    }
+
+    #[test]
+    fn the_layouts_of_the_hub_are_understood() {
+        let imagenet = [
+            "README.md",
+            "classes.py",
+            "data/test-0-of-1.parquet",
+            "data/train-0-of-1.parquet",
+            "data/validation-0-of-1.parquet",
+        ];
+        assert_chosen(&imagenet, &[], "data/", &imagenet[3..]);
+        assert_chosen(&imagenet, &[Split::Test], "data/", &imagenet[2..3]);
+        let cifar = ["cifar100/test-00000-of-00001.parquet", "cifar100/train-00000-of-00001.parquet"];
+        assert_chosen(&cifar, &[], "cifar100/", &cifar);
+        let shards = ["_info.json", "a-train-0000.tar", "a-validation-00.tar", "classes.json"];
+        assert_chosen(&shards, &[], "", &shards[1..]);
+        assert_chosen(&shards, &[Split::Val], "", &shards[2..]);
+        let converted = ["default/train/0000.parquet", "default/test/0000.parquet"];
+        assert_chosen(
+            &converted,
+            &[],
+            "default/",
+            &["default/test/0000.parquet", "default/train/0000.parquet"],
+        );
+        assert_chosen(&["a.parquet"], &[], "", &["a.parquet"]);
+        assert_chosen(&["val/a.tar"], &[], "", &["val/a.tar"]);
+    }
+
+    #[test]
+    fn what_is_not_clear_is_asked() {
+        let two = ["full/train-0.parquet", "small/train-0.parquet"];
+        let told = chosen(&two, &[], None).unwrap_err();
+        assert_eq!(
+            told,
+            "it holds several data sets, parquet files in full, parquet files in small; name one with --config NAME"
+        );
+        let small = Ok(("small/".to_owned(), vec!["small/train-0.parquet".to_owned()]));
+        assert_eq!(chosen(&two, &[], Some("small")), small);
+        assert!(chosen(&two, &[], Some("tiny")).unwrap_err().contains("no folder tiny"));
+        assert!(chosen(&["a.zip", "b.tar.gz"], &[], None).unwrap_err().contains("neither .parquet nor .tar"));
+        let told = chosen(&two[..1], &[Split::Val], None).unwrap_err();
+        assert_eq!(told, "it has no split validation; it has train");
+        assert!(chosen(&["a/../../train.tar"], &[], None).unwrap_err().contains("out of its folder"));
+    }
+}

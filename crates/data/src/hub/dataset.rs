@@ -1,0 +1,221 @@
+//! Data sets of pictures on the hub.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hf_hub::{Repo, RepoType};
+
+use super::choice::{Choice, choose};
+use super::listing::Listing;
+use super::names::{self, MAIN, is_commit, is_id};
+use super::repository::{Missing, Repository};
+use super::settings::{Network, Settings};
+use crate::sources::Split;
+use crate::{Error, Progress};
+
+/// A data set's repository on the Hugging Face hub, such as `timm/mini-imagenet`, at one revision.
+///
+/// The cache and the environment variables are those of [`download`](crate::download). Unlike those of a model, the
+/// files of a branch are asked for anew each time, because new ones may have come; what is in the cache is not fetched
+/// again, whatever revision brought it.
+///
+/// ```no_run
+/// use resnet_data::sources::{OpenFiles, open_files};
+/// use resnet_data::{HubDataset, NoProgress, Wanted};
+///
+/// let repository = HubDataset::new("timm/mini-imagenet", None)?;
+/// let files = repository.files(&Wanted::default())?;
+/// let data = open_files(&repository.fetch(&files, &NoProgress)?, &OpenFiles::default())?;
+/// # Ok::<(), resnet_data::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct HubDataset {
+    id: String,
+    revision: String,
+    repository: Repository,
+}
+
+/// What is wanted of a data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The splits; empty for what there is to train on and what there is to evaluate on.
+    pub splits: Vec<Split>,
+    /// The folder with the data, where the repository has several data sets.
+    pub config: Option<String>,
+}
+
+/// The files of a data set that are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubFiles {
+    /// The commit that they are of.
+    pub commit: String,
+    /// In order of name; class maps at the end.
+    pub files: Vec<HubFile>,
+    folder: String,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubFile {
+    /// Its name from the root of the repository, with `/`; it leads nowhere else.
+    pub name: String,
+    /// Its size, where the hub tells it.
+    pub bytes: Option<u64>,
+    /// What it is for; `None` for a class map.
+    pub split: Option<Split>,
+    /// Where it lies, if it is in the cache.
+    pub cached: Option<PathBuf>,
+}
+
+impl HubFiles {
+    /// The name of a file from the folder that holds the data.
+    pub fn inner_name<'a>(&self, file: &'a HubFile) -> &'a str {
+        file.name.strip_prefix(&self.folder).unwrap_or(&file.name)
+    }
+}
+
+impl HubDataset {
+    /// The repository called `id`, `OWNER/NAME`; `revision` is a branch, a tag or a commit.
+    ///
+    /// # Errors
+    /// If `id` or `revision` has another form, or there is no home folder to hold downloads.
+    pub fn new(id: &str, revision: Option<&str>) -> Result<Self, Error> {
+        Self::with_settings(Settings::from_env()?, id, revision)
+    }
+
+    pub(super) fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
+        let (id, revision) = names::checked(id, revision, "data set", "timm/mini-imagenet")?;
+        let repo = Repo::with_revision(id.clone(), RepoType::Dataset, revision.clone());
+        Ok(HubDataset { id, revision, repository: Repository::new(settings, repo) })
+    }
+
+    /// Whether `text` has the form of an id, `OWNER/NAME`.
+    pub fn is_id(text: &str) -> bool {
+        is_id(text)
+    }
+
+    /// `timm/mini-imagenet`, with the revision if it is not `main`.
+    pub fn name(&self) -> String {
+        match self.revision.as_str() {
+            MAIN => self.id.clone(),
+            revision => format!("{}@{revision}", self.id),
+        }
+    }
+
+    /// The files that are wanted, and which of them are in the cache. Asks the hub, unless `HF_HUB_OFFLINE` is set or the
+    /// revision is a commit of which the list of files is in the cache.
+    ///
+    /// # Errors
+    /// If the hub does not answer or refuses, if it has no such pictures or it is not clear which are meant, and if
+    /// names of files lead out of their folder.
+    pub fn files(&self, wanted: &Wanted) -> Result<HubFiles, Error> {
+        let listing = self.listing()?;
+        let Choice { folder, files } = choose(&listing, wanted)
+            .map_err(|cause| Error::Invalid(format!("{} cannot be fetched: {cause}", self.name())))?;
+        let snapshot = self.snapshot(&listing.commit);
+        let files = files.into_iter().map(|(name, bytes, split)| {
+            let cached = Some(snapshot.join(&name)).filter(|path| path.exists());
+            HubFile { name, bytes, split, cached }
+        });
+        Ok(HubFiles { files: files.collect(), commit: listing.commit, folder })
+    }
+
+    /// Brings `files` into the cache, those that are not there; returns the folder that
+    /// [`open_files`](crate::sources::open_files) takes. What an earlier call has begun goes on where it stopped.
+    ///
+    /// # Errors
+    /// If one of them is not to be had; those before it stay in the cache.
+    pub fn fetch(&self, files: &HubFiles, progress: &dyn Progress) -> Result<PathBuf, Error> {
+        let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
+        let network = self.repository.settings.network;
+        if let (Network::Forbidden, Some(first)) = (network, missing.first()) {
+            let others = match missing.len() - 1 {
+                0 => String::new(),
+                others => format!(" and {others} more of its {} files", files.files.len()),
+            };
+            return Err(self.unavailable(format!("{}{others}", first.name), &Missing::Offline));
+        }
+        // All of one commit, even if the branch moves on meanwhile.
+        let repo = Repo::with_revision(self.id.clone(), RepoType::Dataset, files.commit.clone());
+        let repository = Repository::new(self.repository.settings.clone(), repo);
+        let snapshot = self.snapshot(&files.commit);
+        for file in missing {
+            let unavailable = |missing| self.unavailable(file.name.clone(), &missing);
+            let path = repository.get_sized(&file.name, file.bytes, progress).map_err(unavailable)?;
+            if path != snapshot.join(&file.name) {
+                let cause = format!("{}: the server gives that of another commit", file.name);
+                return Err(unavailable(Missing::Failed(cause)));
+            }
+        }
+        // By its parts, so that there is no `/` at the end.
+        Ok(snapshot.join(&files.folder).components().collect())
+    }
+
+    fn snapshot(&self, commit: &str) -> PathBuf {
+        self.repository.folder().join("snapshots").join(commit)
+    }
+
+    /// What there is at the revision.
+    fn listing(&self) -> Result<Listing, Error> {
+        let folder = self.repository.folder();
+        if is_commit(&self.revision)
+            && let Some(kept) = Listing::kept(&folder, &self.revision)
+        {
+            return Ok(kept);
+        }
+        if self.repository.settings.network == Network::Forbidden {
+            let snapshot = self.repository.snapshot().ok_or_else(|| {
+                self.unavailable(format!("the list of files of {}", self.revision), &Missing::Offline)
+            })?;
+            let commit = snapshot.file_name().unwrap_or_default().to_string_lossy();
+            return Ok(Listing::kept(&folder, &commit).unwrap_or_else(|| Listing::of_snapshot(&snapshot)));
+        }
+        let listing = self
+            .repository
+            .listing()
+            .map_err(|missing| self.unavailable("its list of files".to_owned(), &missing))?;
+        let unwritten = |path: &Path, cause| Error::io("write", path, cause);
+        // The snapshot's folder too: without a network it is looked for.
+        let snapshot = self.snapshot(&listing.commit);
+        fs::create_dir_all(&snapshot).map_err(|cause| unwritten(&snapshot, cause))?;
+        listing.keep(&folder).map_err(|cause| unwritten(&folder, cause))?;
+        self.repository.keep_ref(&listing.commit).map_err(|cause| unwritten(&folder, cause))?;
+        Ok(listing)
+    }
+
+    fn unavailable(&self, what: String, missing: &Missing) -> Error {
+        let Settings { endpoint, token, .. } = &self.repository.settings;
+        let page = format!("{endpoint}/datasets/{}", self.id);
+        let token = if token.is_some() { "HF_TOKEN (it is set now)" } else { "HF_TOKEN" };
+        let (cause, mend) = match missing {
+            Missing::Offline => (
+                "HF_HUB_OFFLINE is set".to_owned(),
+                "unset it, or bring the cache along from a machine with a network and set HF_HOME".to_owned(),
+            ),
+            Missing::Absent(cause) => (
+                cause.clone(),
+                format!("check the name and the revision on {page}, and {token} if it is private"),
+            ),
+            Missing::Refused(cause) => (
+                cause.clone(),
+                format!(
+                    "check the name; if it is a gated or private data set, accept its terms on {page} and set {token} to \
+                     a token of that account"
+                ),
+            ),
+            Missing::Failed(cause) => (
+                cause.clone(),
+                "start again to go on, or set HF_HUB_OFFLINE=1 to use what is in the cache".to_owned(),
+            ),
+        };
+        Error::Unavailable {
+            dataset: format!("{what} of {}", self.name()),
+            cache: self.repository.folder(),
+            cause,
+            mend,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! `data fetch`: a data set of the Hugging Face hub into the hub's cache, and links to it where they are wanted.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::Context as _;
+use resnet_data::sources::Split;
+use resnet_data::{HubDataset, HubFile, HubFiles, Wanted};
+use serde::Serialize;
+
+use super::whole_folder;
+use crate::args::FetchArgs;
+use crate::output::{self, Format};
+use crate::progress::{self, Downloads};
+
+#[derive(Serialize)]
+struct Fetched {
+    dataset: String,
+    commit: String,
+    /// What `--data` takes.
+    folder: String,
+    files: usize,
+    bytes: Option<u64>,
+    splits: Vec<Part>,
+}
+
+/// The files of one split.
+#[derive(Serialize)]
+struct Part {
+    split: String,
+    files: usize,
+    bytes: Option<u64>,
+}
+
+pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
+    if let Some(out) = &args.out {
+        super::must_be_new(out)?;
+    }
+    let dataset = HubDataset::new(&args.id, args.revision.as_deref())?;
+    let splits = args.split.iter().map(|&split| split.into()).collect();
+    let files = dataset.files(&Wanted { splits, config: args.config.clone() })?;
+    let parts = parts(&files);
+    let told: Vec<String> =
+        parts.iter().map(|part| format!("{} {}", part.split, amount(part.files, part.bytes))).collect();
+    let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
+    let to_come = bytes(missing.iter().copied());
+    let rest = match missing.len() {
+        0 => "all of it is here already".to_owned(),
+        number if number == files.files.len() => "none of it is here yet".to_owned(),
+        number => format!("to download: {}", amount(number, to_come)),
+    };
+    progress::line(&format!("{}: {}; {rest}", dataset.name(), told.join(", ")));
+
+    let cached = dataset.fetch(&files, &Downloads::of(to_come))?;
+    let folder = match &args.out {
+        Some(out) => {
+            whole_folder(out, |partial| link(&files, &cached, partial))?;
+            out
+        }
+        None => &cached,
+    };
+    let fetched = Fetched {
+        dataset: dataset.name(),
+        folder: folder.display().to_string(),
+        files: files.files.len(),
+        bytes: bytes(files.files.iter()),
+        splits: parts,
+        commit: files.commit,
+    };
+    if args.format.get() == Format::Json {
+        return output::json(&fetched);
+    }
+    output::line(&format!(
+        "{} at {}: {}\nuse it with --data {}",
+        fetched.dataset,
+        fetched.commit,
+        amount(fetched.files, fetched.bytes),
+        output::quoted(folder)
+    ))
+}
+
+fn parts(files: &HubFiles) -> Vec<Part> {
+    let of = |split: Split| {
+        let found: Vec<&HubFile> = files.files.iter().filter(|file| file.split == Some(split)).collect();
+        Part { split: split.to_string(), files: found.len(), bytes: bytes(found.into_iter()) }
+    };
+    [Split::Train, Split::Val, Split::Test].map(of).into_iter().filter(|part| part.files > 0).collect()
+}
+
+/// Of all of them, if all are known.
+fn bytes<'a>(mut files: impl Iterator<Item = &'a HubFile>) -> Option<u64> {
+    files.try_fold(0u64, |sum, file| sum.checked_add(file.bytes?))
+}
+
+/// `13 files, 2.9 GB`
+fn amount(files: usize, bytes: Option<u64>) -> String {
+    let size = bytes.map_or(String::new(), |bytes| format!(", {}", output::bytes(bytes)));
+    format!("{}{size}", output::counted(files as u64, "file"))
+}
+
+/// Fills `out` with links to the files below `cached`.
+fn link(files: &HubFiles, cached: &Path, out: &Path) -> anyhow::Result<()> {
+    for file in &files.files {
+        let (name, mut link) = (files.inner_name(file), out.to_owned());
+        link.extend(name.split('/'));
+        let made = || -> io::Result<()> {
+            if let Some(parent) = link.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            // To the file itself: the snapshot's own link may go when another revision comes.
+            let target = fs::canonicalize(cached.join(name))?;
+            symlink(&target, &link)
+                .or_else(|_| fs::hard_link(&target, &link))
+                .or_else(|_| fs::copy(&target, &link).map(drop))
+        };
+        made().with_context(|| format!("cannot make the link {}", link.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn symlink(to: &Path, at: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(to, at)
+}
+
+/// Elsewhere a link needs rights that few have; a hard link is tried next.
+#[cfg(not(unix))]
+fn symlink(_to: &Path, _at: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
