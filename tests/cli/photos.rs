@@ -100,6 +100,12 @@ fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
     let allowed = [&never[..], &["--skip-broken", "10%"]].concat();
     let outcome = xtask_in(here, &small("data", "skipping", &allowed));
     outcome.succeeds();
+    let record = fs::read_to_string(here.join("skipping/record.json")).expect("the run's record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    let left_out = record["left_out"].as_array().expect("what was left out");
+    assert_eq!(left_out.len(), 1, "{record}");
+    assert!(left_out[0]["place"].as_str().is_some_and(|place| place.contains("class1/5.png")), "{record}");
+    assert!(left_out[0]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{record}");
     let wrong = [&never[..], &["--set", "photos.side=16"]].concat();
     xtask_in(here, &small("data", "wrong", &wrong)).ends_saying(1, &["photos.side is 16"]);
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::sources::Broken;
 use crate::{Batch, Epoch, Error, Loader};
 
 /// Something that gives batches.
@@ -21,6 +22,11 @@ pub trait Feed: Send + Sync + fmt::Debug {
 
     /// The batches of `epoch` from number `first_batch` on. Threads work ahead until the iterator is dropped or at its end.
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches>;
+
+    /// The records that were left out so far because they could not be used, each once.
+    fn broken(&self) -> Vec<Broken> {
+        Vec::new()
+    }
 }
 
 /// The batches of one epoch. After an error there is nothing more.

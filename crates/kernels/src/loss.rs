@@ -2,6 +2,8 @@
 //!
 //! `loss = mean over n of (log sum exp z[n] - z[n, label[n]])`. Sums are taken in f64: the loss is one number,
 //! and a few thousand exponentials cost nothing. Reference: `resnet_reference::softmax_cross_entropy`.
+//!
+//! Where images are mixed or labels smoothed, each class has a probability of its own: the `soft` functions.
 
 /// The mean loss of `logits: [labels.len(), classes]`.
 ///
@@ -37,6 +39,49 @@ pub fn softmax_cross_entropy_backward(
             *out = (((f64::from(z) - log_sum).exp() - target) * factor) as f32;
         }
     }
+}
+
+/// The mean over rows of `-sum over k of t[k] log p[k]`, for `logits` and `targets` of shape `[n, classes]`.
+///
+/// # Panics
+/// If lengths don't agree.
+pub fn soft_cross_entropy(logits: &[f32], targets: &[f32], classes: usize) -> f64 {
+    check_soft(logits, targets, classes);
+    let rows = logits.chunks_exact(classes).zip(targets.chunks_exact(classes));
+    let loss = |(row, targets): (&[f32], &[f32])| {
+        let log_sum = log_sum_exp(row);
+        let terms = row.iter().zip(targets);
+        terms.map(|(&z, &t)| f64::from(t) * (log_sum - f64::from(z))).sum::<f64>()
+    };
+    rows.map(loss).sum::<f64>() / (logits.len() / classes) as f64
+}
+
+/// The gradient of [`soft_cross_entropy`], times `upstream`: `(softmax(z) sum(t) - t) / N`.
+///
+/// # Panics
+/// As [`soft_cross_entropy`].
+pub fn soft_cross_entropy_backward(
+    logits: &[f32],
+    targets: &[f32],
+    classes: usize,
+    upstream: f32,
+    out: &mut [f32],
+) {
+    check_soft(logits, targets, classes);
+    assert_eq!(out.len(), logits.len(), "gradient of another shape");
+    let factor = f64::from(upstream) / (logits.len() / classes) as f64;
+    let rows = logits.chunks_exact(classes).zip(targets.chunks_exact(classes));
+    for ((row, targets), out) in rows.zip(out.chunks_exact_mut(classes)) {
+        let (log_sum, all) = (log_sum_exp(row), targets.iter().map(|&t| f64::from(t)).sum::<f64>());
+        for ((out, &z), &t) in out.iter_mut().zip(row).zip(targets) {
+            *out = (((f64::from(z) - log_sum).exp() * all - f64::from(t)) * factor) as f32;
+        }
+    }
+}
+
+fn check_soft(logits: &[f32], targets: &[f32], classes: usize) {
+    assert_eq!(logits.len(), targets.len(), "targets of another shape");
+    assert!(classes > 0 && logits.len().is_multiple_of(classes), "logits of another shape");
 }
 
 fn log_sum_exp(row: &[f32]) -> f64 {

@@ -1,6 +1,8 @@
 //! Softmax cross-entropy against the f64 reference, and where naive formulas overflow.
 
-use resnet_kernels::loss::{softmax_cross_entropy, softmax_cross_entropy_backward};
+use resnet_kernels::loss::{
+    soft_cross_entropy, soft_cross_entropy_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
+};
 use resnet_reference as reference;
 use resnet_testing::{compare, table, uniform};
 
@@ -49,6 +51,39 @@ fn loss_and_gradient() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn soft_loss_and_gradient() {
+    table::run(&CASES, |&(rows, classes, size)| {
+        let logits: Vec<f32> = uniform(1, rows * classes).into_iter().map(|u| u * size).collect();
+        let targets: Vec<f32> = uniform(2, rows * classes).into_iter().map(f32::abs).collect();
+        let (logits64, targets64) = (reference::to_f64(&logits), reference::to_f64(&targets));
+        let expected = reference::soft_cross_entropy(&logits64, &targets64, classes);
+        let loss = soft_cross_entropy(&logits, &targets, classes);
+        let near = (loss - expected).abs() <= 1e-13 * (1.0 + f64::from(size)) * classes as f64;
+        if !near {
+            return Err(format!("loss {loss} where {expected} was expected"));
+        }
+        let mut expected = reference::soft_cross_entropy_backward(&logits64, &targets64, classes);
+        expected.iter_mut().for_each(|dz| *dz *= -0.5);
+        let mut dz = vec![f32::NAN; logits.len()];
+        soft_cross_entropy_backward(&logits, &targets, classes, -0.5, &mut dz);
+        compare(&dz, &expected, 1e-13, 1.01 * ROUNDING)
+    });
+}
+
+#[test]
+fn a_certain_class_is_a_label() {
+    let logits = uniform(4, 15);
+    let mut targets = vec![0.0; 15];
+    (targets[2], targets[5], targets[14]) = (1.0, 1.0, 1.0);
+    let (hard, soft) =
+        (softmax_cross_entropy(&logits, &[2, 0, 4], 5), soft_cross_entropy(&logits, &targets, 5));
+    assert!((hard - soft).abs() < 1e-15, "{hard} {soft}");
+    let mut dz = vec![f32::NAN; 15];
+    soft_cross_entropy_backward(&logits, &targets, 5, 1.0, &mut dz);
+    assert_eq!(dz, gradient(&logits, &[2, 0, 4], 5, 1.0));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub use functions::{
 pub use graph::{Graph, Inference, LayerInfo, Memory, Plan, Shape, Value};
 pub use group_norm::GroupNorm;
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
-pub use loss::softmax_cross_entropy;
+pub use loss::{soft_cross_entropy, softmax_cross_entropy};
 pub use random::{Draws, DropPath, Dropout};
 pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::gate::Gate;

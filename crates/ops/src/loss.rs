@@ -4,8 +4,16 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, b
 use resnet_kernels::loss;
 
 struct SoftmaxCrossEntropy {
-    labels: Vec<u32>,
+    targets: Targets,
     classes: usize,
+}
+
+/// What logits are held against.
+enum Targets {
+    /// One class an image.
+    Labels(Vec<u32>),
+    /// Every class's probability, row after row.
+    Probabilities(Vec<f32>),
 }
 
 /// Mean softmax cross-entropy of `logits: [N, classes]` against `labels: [N]` (u32); a scalar.
@@ -31,7 +39,39 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor>
     if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
         bail!("label {label} for {classes} classes");
     }
-    logits.contiguous()?.apply_op1(SoftmaxCrossEntropy { labels, classes })
+    logits.contiguous()?.apply_op1(SoftmaxCrossEntropy { targets: Targets::Labels(labels), classes })
+}
+
+/// Mean softmax cross-entropy of `logits: [N, classes]` against the classes' probabilities, `targets: [N, classes]`; a
+/// scalar. For mixed images (mixup, CutMix) and smoothed labels. No gradient goes to `targets`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use resnet_ops::soft_cross_entropy;
+///
+/// let logits = Tensor::zeros((1, 4), candle_core::DType::F32, &Device::Cpu)?;
+/// let halves = Tensor::new(&[[0.5f32, 0.5, 0.0, 0.0]], &Device::Cpu)?;
+/// let loss = soft_cross_entropy(&logits, &halves)?.to_scalar::<f32>()?;
+/// assert!((loss - 4f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If shapes or types don't fit, or the batch is empty.
+pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let (images, classes) = logits.dims2()?;
+    let are_f32 = logits.dtype() == DType::F32 && targets.dtype() == DType::F32;
+    if targets.dims() != logits.dims() || !are_f32 || images * classes == 0 {
+        bail!(
+            "soft cross-entropy wants f32 logits and targets of one shape [N, classes], got {:?} {:?} and {:?} {:?}",
+            logits.dtype(),
+            logits.dims(),
+            targets.dtype(),
+            targets.dims()
+        );
+    }
+    let targets = Targets::Probabilities(targets.flatten_all()?.to_vec1()?);
+    logits.contiguous()?.apply_op1(SoftmaxCrossEntropy { targets, classes })
 }
 
 impl CustomOp1 for SoftmaxCrossEntropy {
@@ -42,15 +82,25 @@ impl CustomOp1 for SoftmaxCrossEntropy {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let Some((start, end)) = layout.contiguous_offsets() else { bail!("logits are not contiguous") };
         let logits = &storage.as_slice::<f32>()?[start..end];
-        let loss = loss::softmax_cross_entropy(logits, &self.labels, self.classes);
+        let loss = match &self.targets {
+            Targets::Labels(labels) => loss::softmax_cross_entropy(logits, labels, self.classes),
+            Targets::Probabilities(targets) => loss::soft_cross_entropy(logits, targets, self.classes),
+        };
         Ok((CpuStorage::F32(vec![loss as f32]), Shape::from(())))
     }
 
     fn bwd(&self, logits: &Tensor, _loss: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
         let values: Vec<f32> = logits.flatten_all()?.to_vec1()?;
         let mut gradient = vec![0.0; values.len()];
-        let upstream = upstream.to_scalar::<f32>()?;
-        loss::softmax_cross_entropy_backward(&values, &self.labels, self.classes, upstream, &mut gradient);
+        let (classes, upstream) = (self.classes, upstream.to_scalar::<f32>()?);
+        match &self.targets {
+            Targets::Labels(labels) => {
+                loss::softmax_cross_entropy_backward(&values, labels, classes, upstream, &mut gradient)
+            }
+            Targets::Probabilities(targets) => {
+                loss::soft_cross_entropy_backward(&values, targets, classes, upstream, &mut gradient)
+            }
+        }
         Tensor::from_vec(gradient, logits.shape(), logits.device()).map(Some)
     }
 }

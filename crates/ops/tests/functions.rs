@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor, Var};
 use common::{Norm, gradient, near, pull_back, tensor, values, variable};
 use resnet_ops::{
     Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
-    softmax_cross_entropy, zero_pad_shortcut,
+    soft_cross_entropy, softmax_cross_entropy, zero_pad_shortcut,
 };
 use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
@@ -331,6 +331,28 @@ fn cross_entropy() {
                     (to_f64(&values(&z)), labels.iter().map(|&l| l as usize).collect::<Vec<_>>());
                 let expected = reference::softmax_cross_entropy(&z64, &labels, classes);
                 let dz = reference::softmax_cross_entropy_backward(&z64, &labels, classes);
+                let dz: Vec<f64> = dz.into_iter().map(|dz| 3.0 * dz).collect();
+                Ok(near("loss", &loss, &[], &[expected], 1e-6)
+                    .and_then(|()| near("dz", gradient(&gradients, &z), z.dims(), &dz, 1e-6)))
+            })
+        },
+    );
+}
+
+#[test]
+fn cross_entropy_of_probabilities() {
+    table::run(
+        &[(1, 1, 1.0), (5, 10, 4.0), (64, 100, 4.0), (3, 10, 1e4)],
+        |&(rows, classes, size): &(usize, usize, f64)| {
+            row(|| {
+                let z = Var::from_tensor(&(tensor(1, &[rows, classes]) * size)?)?;
+                // As a view, to see that layouts are respected.
+                let targets = tensor(2, &[classes, rows]).abs()?.t()?;
+                let gradients = (soft_cross_entropy(&z, &targets)? * 3.0)?.backward()?;
+                let loss = soft_cross_entropy(&z, &targets)?;
+                let (z64, t64) = (to_f64(&values(&z)), to_f64(&values(&targets.contiguous()?)));
+                let expected = reference::soft_cross_entropy(&z64, &t64, classes);
+                let dz = reference::soft_cross_entropy_backward(&z64, &t64, classes);
                 let dz: Vec<f64> = dz.into_iter().map(|dz| 3.0 * dz).collect();
                 Ok(near("loss", &loss, &[], &[expected], 1e-6)
                     .and_then(|()| near("dz", gradient(&gradients, &z), z.dims(), &dz, 1e-6)))

@@ -31,4 +31,4 @@ pub use recipe::{
     LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoEvaluation, PhotoPolicy, PhotosRecipe,
     Recipe, ScheduleRecipe, TrainRecipe,
 };
-pub use record::{Checkpoint, Results, RunRecord, Selection, run_name};
+pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection, run_name};

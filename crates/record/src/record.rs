@@ -43,6 +43,9 @@ pub struct RunRecord {
     pub test_reads: u64,
     /// How the reported weights were chosen.
     pub selection: Selection,
+    /// Records of the data that could not be used, as `--skip-broken` allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// What came out; none until the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Results>,
@@ -67,6 +70,7 @@ impl RunRecord {
             ended: None,
             test_reads: 0,
             selection: Selection::of(recipe),
+            left_out: Vec::new(),
             results: None,
         }
     }
@@ -97,6 +101,16 @@ impl RunRecord {
             (_, reads) => Some(format!("the test labels were read {reads} times")),
         }
     }
+}
+
+/// A record of the data that a run did without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The file, and where in it.
+    pub place: String,
+    /// What is wrong with it.
+    pub cause: String,
 }
 
 /// How the reported weights were chosen.

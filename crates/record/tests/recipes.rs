@@ -131,6 +131,9 @@ fn keys_that_do_not_go_together_are_refused() {
         ("name=Two Words", "lower-case"),
         ("expected_error=101.0", "percentage"),
         ("augmentation.pad_crop=33", "pad_crop"),
+        ("augmentation.mixup=-0.1", "mixup"),
+        ("augmentation.cutmix=nan", "cutmix"),
+        ("augmentation.label_smoothing=1.0", "label_smoothing"),
     ] {
         let mut recipe = cifar();
         let message = recipe.set(assignment).unwrap_err().to_string();

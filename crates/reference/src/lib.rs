@@ -36,7 +36,9 @@ pub use group_norm::{Groups, group_norm, group_norm_backward};
 pub use halve::{halve, halve_backward, halved};
 pub use layout::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
 pub use linear::{Linear, LinearGradients, linear, linear_backward};
-pub use loss::{softmax_cross_entropy, softmax_cross_entropy_backward};
+pub use loss::{
+    soft_cross_entropy, soft_cross_entropy_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
+};
 pub use pool::{Pool, avg_pool, global_avg_pool, max_pool, max_pool_zeros};
 pub use pool_backward::{
     avg_pool_backward, global_avg_pool_backward, max_pool_backward, max_pool_zeros_backward,

@@ -3,6 +3,9 @@
 //! `loss = sum over n of -log p[n][label n] / N = sum over n of (logsumexp(z[n]) - z[n][label n]) / N`,
 //! `dz[n][k] = (p[n][k] - (k == label n)) / N`.
 //!
+//! With probabilities `t[n]` in place of a label: `loss = -sum over n, k of t[n][k] log p[n][k] / N` and
+//! `dz[n][k] = (p[n][k] sum(t[n]) - t[n][k]) / N`.
+//!
 //! The largest logit of a row is taken off before exponentials, so that none overflows.
 
 fn rows<'a>(
@@ -39,6 +42,29 @@ pub fn softmax_cross_entropy_backward(logits: &[f64], labels: &[usize], classes:
     dz
 }
 
+/// The mean loss of `logits` against `targets`, both `[N, classes]`.
+pub fn soft_cross_entropy(logits: &[f64], targets: &[f64], classes: usize) -> f64 {
+    assert_eq!(logits.len(), targets.len(), "the targets are of another shape");
+    let mut loss = 0.0;
+    for (row, targets) in logits.chunks_exact(classes).zip(targets.chunks_exact(classes)) {
+        let log_sum = log_sum_exp(row);
+        loss += row.iter().zip(targets).map(|(z, t)| t * (log_sum - z)).sum::<f64>();
+    }
+    loss / (logits.len() / classes) as f64
+}
+
+/// The gradient of [`soft_cross_entropy`], of the logits' shape.
+pub fn soft_cross_entropy_backward(logits: &[f64], targets: &[f64], classes: usize) -> Vec<f64> {
+    assert_eq!(logits.len(), targets.len(), "the targets are of another shape");
+    let images = (logits.len() / classes) as f64;
+    let mut dz = Vec::with_capacity(logits.len());
+    for (row, targets) in logits.chunks_exact(classes).zip(targets.chunks_exact(classes)) {
+        let (log_sum, all) = (log_sum_exp(row), targets.iter().sum::<f64>());
+        dz.extend(row.iter().zip(targets).map(|(z, t)| ((z - log_sum).exp() * all - t) / images));
+    }
+    dz
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +80,18 @@ mod tests {
     fn huge_logits_do_not_overflow() {
         assert_eq!(softmax_cross_entropy(&[1e4, 0.0], &[0], 2), 0.0);
         assert_eq!(softmax_cross_entropy(&[1e4, 0.0], &[1], 2), 1e4);
+    }
+
+    #[test]
+    fn probabilities_of_one_class_are_a_label_and_their_gradient_equals_central_differences() {
+        let z = values(2, 12);
+        let certain = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0];
+        let loss = soft_cross_entropy(&z, &certain, 4);
+        assert!((loss - softmax_cross_entropy(&z, &[1, 3, 0], 4)).abs() < 1e-14, "{loss}");
+        // A row's probabilities need not sum to 1.
+        let targets: Vec<f64> = values(3, 12).iter().map(|v| v.abs()).collect();
+        let dz = soft_cross_entropy_backward(&z, &targets, 4);
+        assert_gradient("loss", &z, &dz, |z| soft_cross_entropy(z, &targets, 4));
     }
 
     #[test]

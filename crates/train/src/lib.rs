@@ -32,6 +32,7 @@ mod session;
 mod sgd;
 mod state;
 mod step;
+mod targets;
 
 use std::collections::BTreeMap;
 

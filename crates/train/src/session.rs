@@ -1,22 +1,23 @@
 //! One sitting of a training: epochs, what happens at their ends, and what is saved when.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use resnet_data::Feed;
+use resnet_data::sources::Broken;
 use resnet_record::{
-    Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores, Selection,
-    StepMetrics,
+    Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, LeftOut, Metric, Recipe, Results, Run, Scores,
+    Selection, StepMetrics,
 };
 
-use crate::checkpoint::{self, Loaded, METRICS_KEY, RECIPE_KEY, STATE_KEY};
+use crate::checkpoint::{self, METRICS_KEY, RECIPE_KEY, STATE_KEY};
 use crate::evaluate::device_of;
 use crate::plan::{Prepared, prepare};
 use crate::state::{Best, State};
 use crate::step::{StepOutcome, step};
+use crate::targets::Targets;
 use crate::{
     Classifier, Error, Observer, Options, Outcome, Plan, Sgd, SgdConfig, Split, StepReport, TrainingData,
     evaluate,
@@ -39,6 +40,7 @@ pub(crate) struct Session<'a> {
     recipe: Recipe,
     recipe_text: String,
     prepared: Prepared,
+    targets: Targets,
     device: Device,
     optimizer: Sgd,
     state: State,
@@ -65,11 +67,12 @@ impl<'a> Session<'a> {
         let recipe_text = recipe.to_toml()?;
         let prepared = prepare(&recipe, data, options)?;
         let device = device_of(model);
+        let targets = Targets::of(&recipe, data.classes());
         let config = SgdConfig::from(recipe.optimizer);
         let last = run.folder().last_checkpoint();
         let (state, optimizer) = if last.exists() {
             let loaded = checkpoint::read(&last, model.variables(), &device)?;
-            let state = resumable(&loaded, &recipe_text, &prepared.plan, &last)?;
+            let state = State::of(&loaded, &recipe_text, &prepared.plan, &last)?;
             loaded.apply(model.variables())?;
             (state, Sgd::with_velocity(config, loaded.velocity))
         } else {
@@ -88,6 +91,7 @@ impl<'a> Session<'a> {
             recipe,
             recipe_text,
             prepared,
+            targets,
             device,
             optimizer,
             state,
@@ -138,15 +142,17 @@ impl<'a> Session<'a> {
                     return Ok(Flow::Stop);
                 }
                 let (start, waited) = (Instant::now(), batches.waited());
-                let batch = batches.next().ok_or_else(|| {
+                let mut batch = batches.next().ok_or_else(|| {
                     Error::Setup(format!(
                         "the data ended within epoch {}; this is a bug of the loader",
                         self.state.epoch + 1
                     ))
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
-                let rate = self.plan().schedule.rate(self.state.step);
-                let done = step(self.model, &mut self.optimizer, batch, &self.device, rate, self.state.step)?;
+                let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
+                let (rate, number) = (self.plan().schedule.rate(self.state.step), self.state.step);
+                let done =
+                    step(self.model, &mut self.optimizer, (batch, targets), &self.device, rate, number)?;
                 self.count(done, rate, start.elapsed(), steps)?;
                 if self.state.batch < steps && self.is_time_to_save() {
                     self.save_last()?;
@@ -319,7 +325,27 @@ impl<'a> Session<'a> {
             observer.on_evaluation(split, done, feed.pictures_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
         });
-        scores.map_err(|error| error.in_training(self.state.step))
+        let scores = scores.map_err(|error| error.in_training(self.state.step))?;
+        self.note_left_out(&feed.broken())?;
+        Ok(scores)
+    }
+
+    /// Writes down what of the data could not be used, each record once.
+    fn note_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
+        let known =
+            |broken: &Broken, left_out: &[LeftOut]| left_out.iter().any(|it| it.place == broken.place);
+        if broken.iter().all(|broken| known(broken, &self.run.record().left_out)) {
+            return Ok(());
+        }
+        self.run.update(|record| {
+            for broken in broken {
+                if !known(broken, &record.left_out) {
+                    let Broken { place, cause, .. } = broken.clone();
+                    record.left_out.push(LeftOut { place, cause });
+                }
+            }
+        })?;
+        Ok(())
     }
 
     fn save_last(&mut self) -> Result<(), Error> {
@@ -329,6 +355,7 @@ impl<'a> Session<'a> {
         self.state.seconds = self.seconds();
         let mut metadata = self.metadata();
         metadata.insert(STATE_KEY.into(), self.state.to_json(&file)?);
+        self.note_left_out(&self.prepared.feeds.train.broken())?;
         self.run.sync()?;
         let variables = self.model.variables();
         checkpoint::write(&file, variables, Some(&self.optimizer), metadata, self.state.step)?;
@@ -370,25 +397,4 @@ impl<'a> Session<'a> {
         let every = self.recipe.train.save_every_seconds;
         every > 0 && self.saved.elapsed() >= Duration::from_secs(every)
     }
-}
-
-/// The state in a checkpoint, if it is one that this very training can go on from.
-fn resumable(loaded: &Loaded, recipe_text: &str, plan: &Plan, file: &Path) -> Result<State, Error> {
-    let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
-    let text = loaded.metadata.get(STATE_KEY).ok_or_else(|| {
-        bad("it has weights but no training state; only a run's last.safetensors can be resumed")
-    })?;
-    let state = State::from_json(text, file)?;
-    if loaded.metadata.get(RECIPE_KEY).map(String::as_str) != Some(recipe_text) {
-        return Err(bad(
-            "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
-        ));
-    }
-    if !state.fits(plan) || state.velocities != loaded.velocity.len() {
-        return Err(bad(
-            "its training state does not fit its weights, its recipe or this data set; resume on the data \
-                        it began with",
-        ));
-    }
-    Ok(state)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use resnet_record::Scores;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{Loaded, RECIPE_KEY, STATE_KEY};
 use crate::{Error, Plan};
 
 /// The version of this state's form.
@@ -89,6 +90,27 @@ pub(crate) struct Best {
 }
 
 impl State {
+    /// The state in a checkpoint, if it is one that this very training can go on from.
+    pub(crate) fn of(loaded: &Loaded, recipe_text: &str, plan: &Plan, file: &Path) -> Result<Self, Error> {
+        let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
+        let text = loaded.metadata.get(STATE_KEY).ok_or_else(|| {
+            bad("it has weights but no training state; only a run's last.safetensors can be resumed")
+        })?;
+        let state = State::from_json(text, file)?;
+        if loaded.metadata.get(RECIPE_KEY).map(String::as_str) != Some(recipe_text) {
+            return Err(bad(
+                "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
+            ));
+        }
+        if !state.fits(plan) || state.velocities != loaded.velocity.len() {
+            return Err(bad(
+                "its training state does not fit its weights, its recipe or this data set; resume on the data \
+                            it began with",
+            ));
+        }
+        Ok(state)
+    }
+
     /// Before the first step.
     pub(crate) fn fresh(seed: u64) -> State {
         State {

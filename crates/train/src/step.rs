@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use resnet_data::Batch;
-use resnet_ops::{Mode, softmax_cross_entropy};
+use resnet_ops::{Mode, soft_cross_entropy, softmax_cross_entropy};
 
 use crate::evaluate::{rank, rows_of, tensors_of};
 use crate::{Classifier, Error, Sgd};
@@ -14,18 +14,19 @@ pub(crate) struct StepOutcome {
     pub(crate) images: u64,
     /// Mean cross-entropy, in nats.
     pub(crate) loss: f64,
-    /// Images whose label had the highest logit.
+    /// Images whose label had the highest logit; of a mixed image its own label counts.
     pub(crate) correct: u64,
 }
 
-/// Trains `model` on `batch` at `rate`, after `step` steps.
+/// Trains `model` on `batch` at `rate`, after `step` steps: towards its labels, or towards `targets`, probabilities of shape
+/// `[n, classes]`.
 ///
 /// # Errors
 /// [`Error::NonFiniteLoss`] before anything but running statistics is changed.
 pub(crate) fn step(
     model: &dyn Classifier,
     optimizer: &mut Sgd,
-    batch: Batch,
+    (batch, targets): (Batch, Option<Vec<f32>>),
     device: &Device,
     rate: f64,
     step: u64,
@@ -42,8 +43,14 @@ pub(crate) fn step(
         .filter(|(row, label)| rank(row, **label as usize) == Some(0))
         .count();
 
-    let targets = Tensor::from_vec(labels, n, device).map_err(Error::compute(doing()))?;
-    let loss = softmax_cross_entropy(&logits, &targets).map_err(Error::compute(doing()))?;
+    let loss = match targets {
+        None => {
+            Tensor::from_vec(labels, n, device).and_then(|labels| softmax_cross_entropy(&logits, &labels))
+        }
+        Some(targets) => Tensor::from_vec(targets, logits.dims(), device)
+            .and_then(|targets| soft_cross_entropy(&logits, &targets)),
+    };
+    let loss = loss.map_err(Error::compute(doing()))?;
     let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
     if !value.is_finite() {
         return Err(Error::NonFiniteLoss { step, rate, loss: value });

@@ -83,6 +83,27 @@ fn stopped_again_and_again() {
 }
 
 #[test]
+fn stopped_while_images_are_mixed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let changes = ["augmentation.mixup=0.4", "augmentation.cutmix=1.0", "augmentation.label_smoothing=0.1"];
+    let whole = scratch.path().join("whole");
+    train(&whole, &changes);
+    let expected = outcome(&whole);
+    for step in [1, 6, 11] {
+        let dir = scratch.path().join(format!("step{step}"));
+        interrupted(&dir, &changes, When::Step(step));
+        assert_eq!(outcome(&dir), expected, "stopped after step {step}");
+    }
+    // Each of the three changes what is learnt.
+    for left in 0..3 {
+        let fewer: Vec<&str> = (0..3).filter(|key| *key != left).map(|key| changes[key]).collect();
+        let dir = scratch.path().join(format!("without{left}"));
+        train(&dir, &fewer);
+        assert_ne!(outcome(&dir).0, expected.0, "without {}", changes[left]);
+    }
+}
+
+#[test]
 fn a_finished_run_is_not_trained_again() {
     let scratch = tempfile::tempdir().unwrap();
     let first = train(&scratch.path().join("run"), &[]);

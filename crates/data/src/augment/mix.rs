@@ -20,6 +20,13 @@ pub enum Mix {
         /// Above 0; 1 is usual.
         alpha: f64,
     },
+    /// One of the two, drawn once a batch.
+    Either {
+        /// Mixup's alpha.
+        mixup: f64,
+        /// CutMix's alpha.
+        cutmix: f64,
+    },
 }
 
 impl Mix {
@@ -48,19 +55,29 @@ impl Mix {
         epoch: u64,
         number: u64,
     ) -> Result<Vec<f32>, Error> {
-        let (Mix::Mixup { alpha } | Mix::CutMix { alpha }) = self;
+        let mut stream = Stream::new(seed, Purpose::Mix, epoch, number);
+        let (cut, alpha) = match self {
+            Mix::Mixup { alpha } => (Cut::Nothing, alpha),
+            Mix::CutMix { alpha } => (Cut::Rectangle, alpha),
+            Mix::Either { mixup, cutmix } => {
+                if stream.below(2) == 0 {
+                    (Cut::Nothing, mixup)
+                } else {
+                    (Cut::Rectangle, cutmix)
+                }
+            }
+        };
         if !(alpha > 0.0 && alpha.is_finite()) {
             return Err(Error::Invalid(format!("alpha is {alpha}, and mixing needs a positive number")));
         }
         if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
             return Err(Error::Invalid(format!("label {label} is none of {classes} classes")));
         }
-        let mut stream = Stream::new(seed, Purpose::Mix, epoch, number);
         let weight = beta(alpha, &mut stream);
         let size = 3 * batch.height * batch.width;
-        let weight = match self {
+        let weight = match cut {
             _ if batch.len() < 2 => 1.0,
-            Mix::Mixup { .. } => {
+            Cut::Nothing => {
                 with_previous(&mut batch.images, size, |own, other| {
                     for (own, other) in own.iter_mut().zip(other) {
                         *own = weight as f32 * *own + (1.0 - weight as f32) * other;
@@ -68,7 +85,7 @@ impl Mix {
                 });
                 weight
             }
-            Mix::CutMix { .. } => {
+            Cut::Rectangle => {
                 let (columns, rows) = rectangle(batch.width, batch.height, 1.0 - weight, &mut stream);
                 let width = batch.width;
                 let plane = width * batch.height;
@@ -91,6 +108,13 @@ impl Mix {
         }
         Ok(targets)
     }
+}
+
+/// What is cut out of the other image.
+enum Cut {
+    /// It shines through everywhere.
+    Nothing,
+    Rectangle,
 }
 
 /// Calls `mix` with each image and the unmixed one before it.
@@ -155,7 +179,8 @@ mod tests {
     #[test]
     fn images_and_labels_have_the_same_parts() {
         for number in 0..50 {
-            for mix in [Mix::Mixup { alpha: 0.4 }, Mix::CutMix { alpha: 1.0 }] {
+            let either = Mix::Either { mixup: 0.4, cutmix: 1.0 };
+            for mix in [Mix::Mixup { alpha: 0.4 }, Mix::CutMix { alpha: 1.0 }, either] {
                 let mut mixed = batch(4);
                 let targets = mix.apply(&mut mixed, 4, 7, 1, number).unwrap();
                 for i in 0..4 {
@@ -180,6 +205,18 @@ mod tests {
         assert_eq!(one, batch(1));
         assert!(Mix::Mixup { alpha: 0.0 }.apply(&mut one, 2, 0, 0, 0).is_err());
         assert!(Mix::Mixup { alpha: 1.0 }.apply(&mut batch(3), 2, 0, 0, 0).is_err());
+    }
+
+    #[test]
+    fn either_is_both_in_time() {
+        // A mixture of whole images has one value everywhere, one with a rectangle two.
+        let is_whole = |number| {
+            let mut mixed = batch(2);
+            Mix::Either { mixup: 1.0, cutmix: 1.0 }.apply(&mut mixed, 2, 0, 0, number).unwrap();
+            mixed.images[..90].iter().all(|value| *value == mixed.images[0])
+        };
+        let whole = (0..200).filter(|number| is_whole(*number)).count();
+        assert!((70..150).contains(&whole), "{whole} of 200");
     }
 
     #[test]

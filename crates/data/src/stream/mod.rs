@@ -189,11 +189,6 @@ impl StreamLoader {
         let of = |nanoseconds: &AtomicU64| Duration::from_nanos(nanoseconds.load(Relaxed));
         StreamTimes { read: of(&self.maker.read), prepare: of(&self.maker.prepare) }
     }
-
-    /// The records that were left out so far, each once.
-    pub fn broken(&self) -> Vec<Broken> {
-        self.maker.broken().clone()
-    }
 }
 
 impl fmt::Debug for StreamLoader {
@@ -236,6 +231,10 @@ impl Feed for StreamLoader {
         let batches = first_batch..self.batches_per_epoch();
         let make = move |number| maker.batch(epoch, number, shown, order.as_deref());
         Box::new(Stream { batches: Prefetch::new(batches, workers, prefetch, make), failed: false })
+    }
+
+    fn broken(&self) -> Vec<Broken> {
+        self.maker.broken().clone()
     }
 }
 

@@ -168,13 +168,22 @@ pub struct GeneratedSizes {
 }
 
 /// `[augmentation]`: what is done to training images, and to no others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentationRecipe {
     /// Pixels of zeros put around the image before a crop of its own size is drawn from it; 0 crops nothing.
     pub pad_crop: usize,
     /// Whether images are mirrored.
     pub flip: Flip,
+    /// Mixup (arXiv 1710.09412): parameter of the beta distribution that weights are drawn from; 0.2 is usual, 0 mixes nothing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mixup: f64,
+    /// CutMix (arXiv 1905.04899), likewise; 1 is usual. With both, one of the two is drawn for each batch.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cutmix: f64,
+    /// Probability that is taken from the label and spread over all classes (arXiv 1512.00567); 0.1 is usual.
+    #[serde(skip_serializing_if = "is_default")]
+    pub label_smoothing: f64,
 }
 
 /// Mirroring of training images.

@@ -106,6 +106,15 @@ impl Recipe {
         }
         check(self.augmentation.pad_crop <= 32, &|| {
             "augmentation.pad_crop is above 32, the image's size".into()
+        })?;
+        for (key, alpha) in [("mixup", self.augmentation.mixup), ("cutmix", self.augmentation.cutmix)] {
+            check((0.0..=100.0).contains(&alpha), &|| {
+                format!("augmentation.{key} is {alpha}; it must be 0 to 100, and 0 mixes nothing")
+            })?;
+        }
+        let smoothing = self.augmentation.label_smoothing;
+        check((0.0..1.0).contains(&smoothing), &|| {
+            format!("augmentation.label_smoothing is {smoothing}; it must be in [0, 1)")
         })
     }
 

@@ -1,0 +1,115 @@
+//! What a step is trained towards: labels, or probabilities where images are mixed and labels smoothed.
+
+use resnet_data::{Batch, Mix};
+use resnet_record::Recipe;
+
+use crate::Error;
+
+/// How a recipe turns labels into probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Targets {
+    mix: Option<Mix>,
+    smoothing: f32,
+    classes: usize,
+    seed: u64,
+}
+
+impl Targets {
+    pub(crate) fn of(recipe: &Recipe, classes: usize) -> Self {
+        let (mixup, cutmix) = (recipe.augmentation.mixup, recipe.augmentation.cutmix);
+        let mix = match (mixup > 0.0, cutmix > 0.0) {
+            (false, false) => None,
+            (true, false) => Some(Mix::Mixup { alpha: mixup }),
+            (false, true) => Some(Mix::CutMix { alpha: cutmix }),
+            (true, true) => Some(Mix::Either { mixup, cutmix }),
+        };
+        let smoothing = recipe.augmentation.label_smoothing as f32;
+        Targets { mix, smoothing, classes, seed: recipe.train.seed }
+    }
+
+    /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or `None` if the
+    /// labels are all there is to know.
+    ///
+    /// A function of seed, epoch and number alone, so that a training that resumes sees the same.
+    pub(crate) fn apply(
+        &self,
+        batch: &mut Batch,
+        epoch: u64,
+        number: u64,
+    ) -> Result<Option<Vec<f32>>, Error> {
+        let Targets { mix, smoothing, classes, seed } = *self;
+        let mut targets = match mix {
+            Some(mix) => mix.apply(batch, classes, seed, epoch, number)?,
+            None if smoothing == 0.0 => return Ok(None),
+            None => certain(&batch.labels, classes),
+        };
+        let share = smoothing / classes as f32;
+        targets.iter_mut().for_each(|target| *target = (1.0 - smoothing) * *target + share);
+        Ok(Some(targets))
+    }
+}
+
+/// All of the probability for each label. A label that is no class has none, and is refused where logits come in.
+fn certain(labels: &[u32], classes: usize) -> Vec<f32> {
+    let mut targets = vec![0.0; labels.len() * classes];
+    for (row, &label) in targets.chunks_exact_mut(classes.max(1)).zip(labels) {
+        if let Some(target) = row.get_mut(label as usize) {
+            *target = 1.0;
+        }
+    }
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECIPE: &str = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
+
+    fn batch() -> Batch {
+        Batch { images: (0..384).map(|v| v as f32).collect(), labels: vec![1, 3], height: 8, width: 8 }
+    }
+
+    fn targets(mixup: f64, cutmix: f64, label_smoothing: f64) -> Targets {
+        let mut recipe = Recipe::parse(RECIPE, "cifar10-resnet20-v2.toml").unwrap();
+        let augmentation = &mut recipe.augmentation;
+        (augmentation.mixup, augmentation.cutmix, augmentation.label_smoothing) =
+            (mixup, cutmix, label_smoothing);
+        Targets::of(&recipe, 4)
+    }
+
+    #[test]
+    fn labels_are_left_alone_unless_something_is_asked_for() {
+        let mut same = batch();
+        assert_eq!(targets(0.0, 0.0, 0.0).apply(&mut same, 0, 0).unwrap(), None);
+        assert_eq!(same, batch());
+    }
+
+    #[test]
+    fn smoothing_spreads_over_all_classes() {
+        let mut same = batch();
+        let smoothed = targets(0.0, 0.0, 0.2).apply(&mut same, 0, 0).unwrap().unwrap();
+        let expected = [0.05, 0.85, 0.05, 0.05, 0.05, 0.05, 0.05, 0.85];
+        assert!(
+            smoothed.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6),
+            "{smoothed:?}"
+        );
+        assert_eq!(same, batch());
+    }
+
+    #[test]
+    fn mixing_changes_images_and_keeps_rows_at_one() {
+        for (mixup, cutmix) in [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
+            let mixed = targets(mixup, cutmix, 0.1);
+            let all: Vec<_> = (0..8)
+                .map(|number| {
+                    let mut batch = batch();
+                    let rows = mixed.apply(&mut batch, 2, number).unwrap().unwrap();
+                    assert!(rows.chunks(4).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
+                    batch
+                })
+                .collect();
+            assert!(all.iter().any(|mixed| *mixed != batch()), "{mixup} {cutmix}");
+        }
+    }
+}
