@@ -27,7 +27,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    files = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
+    files = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file() and not path.name.startswith(".")]
     pillow = transforms.Compose(
         [
             transforms.RandomResizedCrop(224),

@@ -88,7 +88,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for path in paths {
         if path.is_dir() {
             walk(&path, found)?;
-        } else {
+        } else if path.file_name().is_none_or(|name| !name.to_string_lossy().starts_with('.')) {
+            // A data set's own list lies beside it, hidden.
             found.push(path);
         }
     }
