@@ -1,18 +1,18 @@
 //! One sitting of a training: epochs, what happens at their ends, and what is saved when.
 
-use std::collections::HashMap;
+mod files;
+
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use resnet_data::Feed;
-use resnet_data::sources::Broken;
 use resnet_record::{
-    Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, LeftOut, Metric, Recipe, Results, Run, Scores,
-    Selection, StepMetrics,
+    Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores, Selection,
+    StepMetrics,
 };
 
-use crate::checkpoint::{self, METRICS_KEY, RECIPE_KEY, STATE_KEY};
+use crate::checkpoint;
 use crate::evaluate::device_of;
 use crate::plan::{Prepared, prepare};
 use crate::state::{Best, State};
@@ -296,18 +296,6 @@ impl<'a> Session<'a> {
         Ok(Outcome::Finished(results))
     }
 
-    /// Gives the model the weights that are reported; those of the last step it has already.
-    fn take_reported(&self, checkpoint: Checkpoint) -> Result<(), Error> {
-        match checkpoint {
-            Checkpoint::Last => Ok(()),
-            Checkpoint::Best => {
-                let file = self.run.folder().best_checkpoint();
-                let variables = self.model.variables();
-                checkpoint::read(&file, variables, &self.device)?.apply(variables)
-            }
-        }
-    }
-
     /// Scores the test images; that their labels are read is in the record before it happens.
     fn score_test(&mut self) -> Result<Option<Scores>, Error> {
         if self.stopped() {
@@ -328,57 +316,6 @@ impl<'a> Session<'a> {
         let scores = scores.map_err(|error| error.in_training(self.state.step))?;
         self.note_left_out(&feed.broken())?;
         Ok(scores)
-    }
-
-    /// Writes down what of the data could not be used, each record once.
-    fn note_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
-        let known =
-            |broken: &Broken, left_out: &[LeftOut]| left_out.iter().any(|it| it.place == broken.place);
-        if broken.iter().all(|broken| known(broken, &self.run.record().left_out)) {
-            return Ok(());
-        }
-        self.run.update(|record| {
-            for broken in broken {
-                if !known(broken, &record.left_out) {
-                    let Broken { place, cause, .. } = broken.clone();
-                    record.left_out.push(LeftOut { place, cause });
-                }
-            }
-        })?;
-        Ok(())
-    }
-
-    fn save_last(&mut self) -> Result<(), Error> {
-        let file = self.run.folder().last_checkpoint();
-        self.state.test_reads = self.test_reads();
-        self.state.velocities = self.optimizer.velocity().len();
-        self.state.seconds = self.seconds();
-        let mut metadata = self.metadata();
-        metadata.insert(STATE_KEY.into(), self.state.to_json(&file)?);
-        self.note_left_out(&self.prepared.feeds.train.broken())?;
-        self.run.sync()?;
-        let variables = self.model.variables();
-        checkpoint::write(&file, variables, Some(&self.optimizer), metadata, self.state.step)?;
-        self.saved = Instant::now();
-        self.observer.on_checkpoint(&file);
-        Ok(())
-    }
-
-    fn save_best(&mut self, metrics: &EpochMetrics) -> Result<(), Error> {
-        let file = self.run.folder().best_checkpoint();
-        let mut metadata = self.metadata();
-        if let Ok(text) = serde_json::to_string(metrics) {
-            metadata.insert(METRICS_KEY.into(), text);
-        }
-        checkpoint::write(&file, self.model.variables(), None, metadata, self.state.step)?;
-        self.observer.on_checkpoint(&file);
-        Ok(())
-    }
-
-    fn metadata(&self) -> HashMap<String, String> {
-        let mut metadata: HashMap<_, _> = self.options.metadata.clone().into_iter().collect();
-        metadata.insert(RECIPE_KEY.into(), self.recipe_text.clone());
-        metadata
     }
 
     fn test_reads(&self) -> u64 {
