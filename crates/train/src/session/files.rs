@@ -1,0 +1,76 @@
+//! What a sitting reads and writes: checkpoints, and the record's list of what was left out.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use resnet_data::sources::Broken;
+use resnet_record::{Checkpoint, EpochMetrics, LeftOut};
+
+use super::Session;
+use crate::Error;
+use crate::checkpoint::{self, METRICS_KEY, RECIPE_KEY, STATE_KEY};
+
+impl Session<'_> {
+    pub(super) fn save_last(&mut self) -> Result<(), Error> {
+        let file = self.run.folder().last_checkpoint();
+        self.state.test_reads = self.test_reads();
+        self.state.velocities = self.optimizer.velocity().len();
+        self.state.seconds = self.seconds();
+        let mut metadata = self.metadata();
+        metadata.insert(STATE_KEY.into(), self.state.to_json(&file)?);
+        self.note_left_out(&self.prepared.feeds.train.broken())?;
+        self.run.sync()?;
+        let variables = self.model.variables();
+        checkpoint::write(&file, variables, Some(&self.optimizer), metadata, self.state.step)?;
+        self.saved = Instant::now();
+        self.observer.on_checkpoint(&file);
+        Ok(())
+    }
+
+    pub(super) fn save_best(&mut self, metrics: &EpochMetrics) -> Result<(), Error> {
+        let file = self.run.folder().best_checkpoint();
+        let mut metadata = self.metadata();
+        if let Ok(text) = serde_json::to_string(metrics) {
+            metadata.insert(METRICS_KEY.into(), text);
+        }
+        checkpoint::write(&file, self.model.variables(), None, metadata, self.state.step)?;
+        self.observer.on_checkpoint(&file);
+        Ok(())
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let mut metadata: HashMap<_, _> = self.options.metadata.clone().into_iter().collect();
+        metadata.insert(RECIPE_KEY.into(), self.recipe_text.clone());
+        metadata
+    }
+
+    /// Writes down what of the data could not be used, each record once.
+    pub(super) fn note_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
+        let known =
+            |broken: &Broken, left_out: &[LeftOut]| left_out.iter().any(|it| it.place == broken.place);
+        if broken.iter().all(|broken| known(broken, &self.run.record().left_out)) {
+            return Ok(());
+        }
+        self.run.update(|record| {
+            for broken in broken {
+                if !known(broken, &record.left_out) {
+                    let Broken { place, cause, .. } = broken.clone();
+                    record.left_out.push(LeftOut { place, cause });
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Gives the model the weights that are reported; those of the last step it has already.
+    pub(super) fn take_reported(&self, checkpoint: Checkpoint) -> Result<(), Error> {
+        match checkpoint {
+            Checkpoint::Last => Ok(()),
+            Checkpoint::Best => {
+                let file = self.run.folder().best_checkpoint();
+                let variables = self.model.variables();
+                checkpoint::read(&file, variables, &self.device)?.apply(variables)
+            }
+        }
+    }
+}
