@@ -1,6 +1,6 @@
 //! A training as it runs: a bar that moves, and a line an epoch that stays.
 
-use resnet_record::{EpochMetrics, Scores};
+use resnet_record::{DataSeconds, EpochMetrics, Scores};
 use resnet_train::{Observer, Plan, Split, StepReport};
 
 use crate::output;
@@ -71,11 +71,20 @@ impl Observer for Live {
             scores("test", epoch.test),
             output::speed(epoch.images_per_second),
             // Less is within the noise of a step.
-            if epoch.data_wait >= 1.0 {
-                format!(", {:.0} % of the time waiting for data", epoch.data_wait)
-            } else {
-                String::new()
-            }
+            if epoch.data_wait >= 1.0 { waiting(epoch) } else { String::new() }
         ));
     }
+}
+
+/// Who waits for whom, and what takes the loader's time.
+fn waiting(epoch: &EpochMetrics) -> String {
+    let waits = format!(", {:.0} % of the time waiting for data", epoch.data_wait);
+    let Some(DataSeconds { read, decode, transform }) = epoch.data_threads else { return waits };
+    let percent = 100.0 / (read + decode + transform).max(1e-9);
+    format!(
+        "{waits} (its threads: {:.0} % reading, {:.0} % decoding, {:.0} % transforming)",
+        read * percent,
+        decode * percent,
+        transform * percent
+    )
 }

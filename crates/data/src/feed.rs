@@ -23,10 +23,26 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// The batches of `epoch` from number `first_batch` on. Threads work ahead until the iterator is dropped or at its end.
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches>;
 
+    /// Where the time of the threads that work ahead went so far, over all epochs; `None` where nobody counts.
+    fn times(&self) -> Option<FeedTimes> {
+        None
+    }
+
     /// The records that were left out so far because they could not be used, each once.
     fn broken(&self) -> Vec<Broken> {
         Vec::new()
     }
+}
+
+/// Time spent to get pictures ready, summed over the threads that do it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedTimes {
+    /// Reading files.
+    pub read: Duration,
+    /// Turning their bytes into pixels.
+    pub decode: Duration,
+    /// Resizing, changing, normalising.
+    pub transform: Duration,
 }
 
 /// The batches of one epoch. After an error there is nothing more.

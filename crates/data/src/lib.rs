@@ -55,7 +55,7 @@ pub use augment::{
 };
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
-pub use feed::{Batches, Feed};
+pub use feed::{Batches, Feed, FeedTimes};
 pub use hub::download;
 #[cfg(feature = "hub")]
 pub use hub::{HubDataset, HubFile, HubFiles, HubModel, Wanted};
@@ -68,4 +68,4 @@ pub use preprocess::Preprocess;
 pub use progress::{NoProgress, Progress};
 pub use resample::{Interpolation, resize};
 pub use split::stratified_split;
-pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, StreamTimes, View};
+pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, View};

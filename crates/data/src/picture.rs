@@ -9,6 +9,8 @@ use std::io::{Cursor, Read as _};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use image::codecs::png::PngEncoder;
 use image::{
@@ -155,6 +157,8 @@ pub struct Encoded<'a> {
     orientation: Orientation,
     /// The file for our own decoder, where it is one for it.
     jpeg: Option<Jpeg<'a>>,
+    /// Nanoseconds that decoding has taken.
+    decoding: AtomicU64,
 }
 
 impl fmt::Debug for Encoded<'_> {
@@ -177,14 +181,21 @@ impl<'a> Encoded<'a> {
             // EXIF data that make no sense are no reason to refuse a picture.
             let exif = jpeg::exif(bytes).and_then(metadata::Orientation::from_exif_chunk);
             let orientation = exif.map(Orientation::from).unwrap_or_default();
-            return Ok(Self { bytes, name: name.into(), size, orientation, jpeg: Some(jpeg) });
+            return Ok(Self {
+                bytes,
+                name: name.into(),
+                size,
+                orientation,
+                jpeg: Some(jpeg),
+                decoding: AtomicU64::new(0),
+            });
         }
         guarded(name, || {
             let mut decoder = decoder(bytes, name, MAX_OTHER_BYTES)?;
             let (width, height) = decoder.dimensions();
             let size = checked((width as usize, height as usize), name)?;
             let orientation = decoder.orientation().map(Orientation::from).unwrap_or_default();
-            Ok(Self { bytes, name: name.into(), size, orientation, jpeg: None })
+            Ok(Self { bytes, name: name.into(), size, orientation, jpeg: None, decoding: AtomicU64::new(0) })
         })
     }
 
@@ -222,6 +233,7 @@ impl<'a> Encoded<'a> {
 
     /// The pixels in `window`, which must not be empty and must lie within the picture.
     pub(crate) fn decode_pixels(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
+        let begun = Instant::now();
         let window = self.orientation.stored(window, self.size);
         let own =
             |jpeg: &Jpeg<'_>| catch_unwind(AssertUnwindSafe(|| jpeg.decode(&window).ok())).ok().flatten();
@@ -231,7 +243,14 @@ impl<'a> Encoded<'a> {
             // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
             None => guarded(&self.name, || self.decode_elsewhere(&window))?,
         };
-        Ok(self.orientation.upright(stored, (window.0.len(), window.1.len())))
+        let upright = self.orientation.upright(stored, (window.0.len(), window.1.len()));
+        self.decoding.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
+        Ok(upright)
+    }
+
+    /// How long decoding has taken so far.
+    pub(crate) fn decoding(&self) -> Duration {
+        Duration::from_nanos(self.decoding.load(Relaxed))
     }
 
     /// The stored pixels in `window`, by the image crate.

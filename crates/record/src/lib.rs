@@ -25,7 +25,7 @@ mod time;
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
 pub use folder::{Run, RunFolder};
-pub use metrics::{EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
+pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
     AugmentationRecipe, BranchEnd, DataRecipe, DataSet, EvaluateTest, FlatWarmup, Flip, GeneratedSizes,
     LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoEvaluation, PhotoPolicy, PhotosRecipe,

@@ -62,6 +62,9 @@ pub struct EpochMetrics {
     /// The part of the steps' time in which the network waited for data, in percent.
     #[serde(default)]
     pub data_wait: f64,
+    /// What the threads that load data did meanwhile, where that is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_threads: Option<DataSeconds>,
     /// On the images held out of the training set, if there are any and it was their turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Scores>,
@@ -70,6 +73,18 @@ pub struct EpochMetrics {
     pub test: Option<Scores>,
     /// How often the test labels have been read so far.
     pub test_reads: u64,
+}
+
+/// Seconds over an epoch, summed over the threads that load data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSeconds {
+    /// Reading files.
+    pub read: f64,
+    /// Turning their bytes into pixels.
+    pub decode: f64,
+    /// Resizing, changing, normalising.
+    pub transform: f64,
 }
 
 /// What is logged once the training is over.

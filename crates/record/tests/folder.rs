@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use resnet_record::{
-    Checkpoint, EpochMetrics, Error, FinalMetrics, Metric, Recipe, Results, Run, RunFolder, RunRecord,
-    Selection, StepMetrics, run_name,
+    Checkpoint, DataSeconds, EpochMetrics, Error, FinalMetrics, Metric, Recipe, Results, Run, RunFolder,
+    RunRecord, Selection, StepMetrics, run_name,
 };
 
 fn recipe() -> Recipe {
@@ -38,6 +38,7 @@ fn epoch(epoch: u64, step: u64) -> Metric {
         rate: 0.1,
         images_per_second: 1.0,
         data_wait: 0.5,
+        data_threads: Some(DataSeconds { read: 0.5, decode: 2.0, transform: 0.25 }),
         validation: None,
         test: None,
         test_reads: 0,

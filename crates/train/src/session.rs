@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use resnet_data::Feed;
+use resnet_data::{Feed, FeedTimes};
 use resnet_record::{
-    Checkpoint, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores, Selection,
-    StepMetrics,
+    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores,
+    Selection, StepMetrics,
 };
 
 use crate::checkpoint;
@@ -50,6 +50,8 @@ pub(crate) struct Session<'a> {
     saved: Instant,
     /// Readings of the test labels before this sitting: in the record, and by the data set's own count.
     reads: (u64, u64),
+    /// Of the loader's threads, when the last epoch was closed.
+    data_times: FeedTimes,
     /// Since the last line of metrics: images and seconds.
     window: (u64, f64),
 }
@@ -99,6 +101,7 @@ impl<'a> Session<'a> {
             earlier_seconds,
             saved: now,
             reads,
+            data_times: FeedTimes::default(),
             window: (0, 0.0),
         };
         session.prepared.plan.done = session.state.step;
@@ -235,6 +238,7 @@ impl<'a> Session<'a> {
             rate: self.plan().schedule.rate(self.state.step - 1),
             images_per_second: sums.images_per_second(),
             data_wait: sums.data_wait(),
+            data_threads: self.data_seconds(),
             validation,
             test,
             test_reads: self.test_reads(),
@@ -324,6 +328,18 @@ impl<'a> Session<'a> {
 
     fn seconds(&self) -> f64 {
         self.earlier_seconds + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// What the loader's threads did since this was asked last; of an epoch that was interrupted only this sitting's part.
+    fn data_seconds(&mut self) -> Option<DataSeconds> {
+        let now = self.prepared.feeds.train.times()?;
+        let before = std::mem::replace(&mut self.data_times, now);
+        let seconds = |now: Duration, before: Duration| now.saturating_sub(before).as_secs_f64();
+        Some(DataSeconds {
+            read: seconds(now.read, before.read),
+            decode: seconds(now.decode, before.decode),
+            transform: seconds(now.transform, before.transform),
+        })
     }
 
     fn stopped(&self) -> bool {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use self::reader::Reader;
-use crate::feed::{Batches, Feed};
+use crate::feed::{Batches, Feed, FeedTimes};
 use crate::picture::Encoded;
 use crate::prefetch::Prefetch;
 use crate::sources::{Broken, Source, broken};
@@ -97,15 +97,6 @@ pub struct StreamConfig {
     pub prefetch: usize,
 }
 
-/// Where the threads' time went, over all threads and epochs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamTimes {
-    /// Reading files.
-    pub read: Duration,
-    /// Decoding, resizing, changing, normalising.
-    pub prepare: Duration,
-}
-
 /// Batches of photographs from a [`Source`], epoch by epoch.
 ///
 /// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the number of
@@ -121,8 +112,10 @@ struct Maker {
     /// The records that are shown, ascending.
     records: Vec<u32>,
     config: StreamConfig,
+    /// Nanoseconds, as the next two.
     read: AtomicU64,
-    prepare: AtomicU64,
+    decode: AtomicU64,
+    transform: AtomicU64,
     broken: std::sync::Mutex<Vec<Broken>>,
 }
 
@@ -178,16 +171,11 @@ impl StreamLoader {
                 records,
                 config,
                 read: AtomicU64::new(0),
-                prepare: AtomicU64::new(0),
+                decode: AtomicU64::new(0),
+                transform: AtomicU64::new(0),
                 broken: std::sync::Mutex::default(),
             }),
         })
-    }
-
-    /// Where the threads' time went so far.
-    pub fn times(&self) -> StreamTimes {
-        let of = |nanoseconds: &AtomicU64| Duration::from_nanos(nanoseconds.load(Relaxed));
-        StreamTimes { read: of(&self.maker.read), prepare: of(&self.maker.prepare) }
     }
 }
 
@@ -233,6 +221,12 @@ impl Feed for StreamLoader {
         Box::new(Stream { batches: Prefetch::new(batches, workers, prefetch, make), failed: false })
     }
 
+    fn times(&self) -> Option<FeedTimes> {
+        let of = |nanoseconds: &AtomicU64| Duration::from_nanos(nanoseconds.load(Relaxed));
+        let Maker { read, decode, transform, .. } = &*self.maker;
+        Some(FeedTimes { read: of(read), decode: of(decode), transform: of(transform) })
+    }
+
     fn broken(&self) -> Vec<Broken> {
         self.maker.broken().clone()
     }
@@ -262,7 +256,7 @@ impl Maker {
             let record = record as usize;
             let begun = Instant::now();
             let bytes = self.reader.read(record);
-            let read = begun.elapsed();
+            self.read.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
             let shown = bytes.and_then(|bytes| {
                 let name = index.place(record);
                 let start = images.len();
@@ -277,8 +271,6 @@ impl Maker {
                     broken(&name, error)
                 })
             });
-            self.read.fetch_add(read.as_nanos() as u64, Relaxed);
-            self.prepare.fetch_add((begun.elapsed() - read).as_nanos() as u64, Relaxed);
             match shown {
                 Ok(()) => labels.push(index.labels()[record]),
                 Err(fault) => self.leave_out(fault)?,
@@ -295,16 +287,19 @@ impl Maker {
 
     /// Appends the picture in `bytes` as it is shown.
     fn append(&self, bytes: &[u8], name: &str, key: Key, out: &mut Vec<f32>) -> Result<(), Error> {
+        let begun = Instant::now();
         let encoded = Encoded::open(bytes, name)?;
+        let opened = begun.elapsed();
         match &self.config.view {
             View::Augmented(augmentation, normalisation) => {
-                augmentation.apply(&encoded, normalisation, key, out)
+                augmentation.apply(&encoded, normalisation, key, out)?;
             }
-            View::Evaluated(preprocess) => {
-                out.extend(preprocess.apply(&encoded.decode()?));
-                Ok(())
-            }
+            View::Evaluated(preprocess) => out.extend(preprocess.apply(&encoded.decode()?)),
         }
+        let decoding = opened + encoded.decoding();
+        self.decode.fetch_add(decoding.as_nanos() as u64, Relaxed);
+        self.transform.fetch_add((begun.elapsed().saturating_sub(decoding)).as_nanos() as u64, Relaxed);
+        Ok(())
     }
 
     /// Counts a broken record, or says why the epoch ends with it.

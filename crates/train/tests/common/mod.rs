@@ -111,8 +111,15 @@ pub(crate) fn outcome(dir: &Path) -> (BTreeMap<String, u64>, Vec<Metric>, String
     for metric in &mut metrics {
         match metric {
             Metric::Step(step) => step.images_per_second = 0.0,
-            Metric::Epoch(EpochMetrics { images_per_second, data_wait, validation, test, .. }) => {
-                (*images_per_second, *data_wait) = (0.0, 0.0);
+            Metric::Epoch(EpochMetrics {
+                images_per_second,
+                data_wait,
+                data_threads,
+                validation,
+                test,
+                ..
+            }) => {
+                (*images_per_second, *data_wait, *data_threads) = (0.0, 0.0, None);
                 [validation, test].into_iter().flatten().for_each(|scores| scores.images_per_second = 0.0);
             }
             Metric::Final(last) => last.test.iter_mut().for_each(|scores| scores.images_per_second = 0.0),
