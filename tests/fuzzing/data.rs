@@ -34,7 +34,10 @@ pub fn picture(bytes: &[u8]) {
         let (columns, rows) = (width / 3..width.min(width / 3 + 9), height / 2..height.min(height / 2 + 7));
         let part = encoded.decode_window(columns.clone(), rows.clone()).expect("the whole decodes");
         let row = |y: usize| &whole.pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
-        assert!(part.pixels == rows.flat_map(row).copied().collect::<Vec<u8>>(), "a window is another picture");
+        assert!(
+            part.pixels == rows.flat_map(row).copied().collect::<Vec<u8>>(),
+            "a window is another picture"
+        );
     }
     if width * height <= 1 << 12 {
         let png = picture::encode_png(&whole).expect("a small picture");
@@ -75,7 +78,9 @@ pub fn cifar(bytes: &[u8]) {
             opened
         }
         _ => {
-            for file in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"] {
+            for file in
+                ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
+            {
                 write(&dir.path().join(format!("{file}.bin")), &[3; RECORD - 1]);
             }
             write(&dir.path().join("batches.meta.txt"), bytes);

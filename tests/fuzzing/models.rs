@@ -93,7 +93,9 @@ pub fn config(bytes: &[u8]) {
             Err(fault) => told(&fault, "metadata"),
         }
     }
-    let (Ok(config), Ok(preprocessor)) = (str::from_utf8(config), str::from_utf8(preprocessor)) else { return };
+    let (Ok(config), Ok(preprocessor)) = (str::from_utf8(config), str::from_utf8(preprocessor)) else {
+        return;
+    };
     let preprocessor = (!preprocessor.is_empty()).then_some(preprocessor);
     let understood = match RepositoryConfig::parse(config, preprocessor) {
         Ok(understood) => understood,

@@ -56,14 +56,17 @@ fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 pub(super) fn cifar() -> Vec<Vec<u8>> {
-    let record = |label: u8, bytes: usize| -> Vec<u8> { (0..bytes).map(|i| if i < 2 { label } else { i as u8 }).collect() };
+    let record = |label: u8, bytes: usize| -> Vec<u8> {
+        (0..bytes).map(|i| if i < 2 { label } else { i as u8 }).collect()
+    };
     let hundred = [record(99, 3074), record(0, 3074)].concat();
     let archive = tar(&[
         ("cifar-100-binary/train.bin", &hundred),
         ("cifar-100-binary/test.bin", &record(4, 3074)),
         ("cifar-100-binary/fine_label_names.txt", b"apple\naquarium_fish\n"),
     ]);
-    let ten: Vec<String> = (1..6).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".into()]).collect();
+    let ten: Vec<String> =
+        (1..6).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".into()]).collect();
     let (one, names) = (record(9, 3073), b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
     let mut members: Vec<(&str, &[u8])> = ten.iter().map(|name| (name.as_str(), &one[..])).collect();
     members.push(("batches.meta.txt", names));
@@ -83,7 +86,12 @@ pub(super) fn shards() -> Vec<Vec<u8>> {
     pax[156] = b'x';
     mend::tar(&mut pax);
     vec![
-        tar(&[("0.jpg", b"picture"), ("0.cls", b"3"), ("1.png", &[7; 600]), ("1.json", b"{\"label\": 12, \"x\": [1]}")]),
+        tar(&[
+            ("0.jpg", b"picture"),
+            ("0.cls", b"3"),
+            ("1.png", &[7; 600]),
+            ("1.json", b"{\"label\": 12, \"x\": [1]}"),
+        ]),
         tar(&[("././@LongLink", long.as_bytes()), ("short", b"abc"), ("README", b"hello"), ("a.cls", b"4")]),
         pax,
     ]
@@ -266,7 +274,8 @@ pub(super) fn names() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn runs() -> Vec<Vec<u8>> {
-    let assignments = "train.seed=3\nschedule={kind=\"cosine\",peak=0.1,warmup=\"5 %\"}\ntrain.duration=3 epochs\n";
+    let assignments =
+        "train.seed=3\nschedule={kind=\"cosine\",peak=0.1,warmup=\"5 %\"}\ntrain.duration=3 epochs\n";
     let recipes = files("xtask/recipes", &["toml"]).into_iter();
     let recipes = recipes.map(|recipe| [b"r", &recipe[..], &[0], assignments.as_bytes()].concat());
     let scores = json!({"images": 100, "top1_correct": 70, "top5_correct": 99, "loss": 0.9, "images_per_second": 51.2});
@@ -294,9 +303,7 @@ pub(super) fn resumes() -> Vec<Vec<u8>> {
         "sums": {"images": 256, "loss": 300.1, "correct": 99, "seconds": 0.7, "waited": 0.1}, "train_loss": 1.1,
         "best": {"epoch": 1, "scores": {"images": 100, "top1_correct": 7, "loss": 0.3, "images_per_second": 9.5}},
         "test_reads": 0, "step_seconds": 1.5, "seconds": 2.3, "velocities": 1});
-    let tensor = |shape: &[usize], from: usize, to: usize| {
-        json!({"dtype": "F32", "shape": shape, "data_offsets": [from, to]})
-    };
+    let tensor = |shape: &[usize], from: usize, to: usize| json!({"dtype": "F32", "shape": shape, "data_offsets": [from, to]});
     let header = json!({"__metadata__": {"training_state": state.to_string(), "recipe": ""},
         "fc.bias": tensor(&[2], 0, 8), "fc.weight": tensor(&[2, 3], 8, 32),
         "optimizer.momentum.fc.weight": tensor(&[2, 3], 32, 56)});

@@ -56,7 +56,10 @@ pub fn index(bytes: &[u8]) {
     let blocks = (0..index.blocks()).map(|block| index.block(block));
     for block in blocks.clone() {
         let file = index.file[block.start];
-        assert!(index.file[block.clone()].iter().all(|&other| other == file), "{block:?} is of several files");
+        assert!(
+            index.file[block.clone()].iter().all(|&other| other == file),
+            "{block:?} is of several files"
+        );
     }
     assert_eq!(blocks.map(|block| block.len()).sum::<usize>(), index.len());
     assert_eq!(index.class_counts().iter().sum::<u64>(), index.len() as u64);
@@ -86,8 +89,7 @@ pub fn tar(bytes: &[u8]) {
 pub fn indexes() -> Vec<Vec<u8>> {
     let of = |layout| {
         let stamp = |path: &str, modified| Stamp { path: path.to_owned(), bytes: 7000, modified };
-        let mut index =
-            Index::new(layout, Path::new("/data"), vec![stamp("a.tar", -5), stamp("b.tar", 9)]);
+        let mut index = Index::new(layout, Path::new("/data"), vec![stamp("a.tar", -5), stamp("b.tar", 9)]);
         index.others.push(stamp("classes.json", 3));
         index.classes = ["cat".to_owned(), "dog".to_owned()].into();
         for (offset, file, label, name) in [(0, 0, 1, "x.jpg"), (1, 0, 0, ""), (0, 1, 1, "z.png")] {

@@ -14,8 +14,9 @@ use crate::state::State;
 /// something that should hold does not.
 pub fn resume(file: &Path, text: &str) {
     let zeros = |shape: &[usize]| Var::zeros(shape, candle_core::DType::F32, &Device::Cpu).expect("zeros");
-    let variables: BTreeMap<String, Var> =
-        [("fc.bias", &[2][..]), ("fc.weight", &[2, 3])].map(|(name, shape)| (name.into(), zeros(shape))).into();
+    let variables: BTreeMap<String, Var> = [("fc.bias", &[2][..]), ("fc.weight", &[2, 3])]
+        .map(|(name, shape)| (name.into(), zeros(shape)))
+        .into();
     state(text, file);
     match checkpoint::read(file, &variables, &Device::Cpu) {
         Ok(loaded) => {

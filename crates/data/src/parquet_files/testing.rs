@@ -54,7 +54,10 @@ pub(crate) fn write_named(label: &str, rows: &[Row], names: Option<&str>) -> Vec
         }}"
     );
     let schema = Arc::new(parse_message_type(&schema).unwrap());
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_key_value_metadata(names).build();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_key_value_metadata(names)
+        .build();
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties)).unwrap();
     for rows in rows.chunks(7) {

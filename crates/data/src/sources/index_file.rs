@@ -133,9 +133,9 @@ fn lies_inside(index: &Index, record: usize) -> bool {
     let (from, bytes) = (index.offset[record], index.files[index.file[record] as usize].bytes);
     match index.layout {
         Layout::Folders => true,
-        Layout::Shards => from
-            .checked_add(UNIT + u64::from(index.bytes[record]))
-            .is_some_and(|end| end <= bytes),
+        Layout::Shards => {
+            from.checked_add(UNIT + u64::from(index.bytes[record])).is_some_and(|end| end <= bytes)
+        }
         // A row takes a byte at least.
         Layout::Tables => from < bytes,
     }
@@ -255,7 +255,9 @@ mod tests {
             })
         };
         assert!(rows([4, 5, 0]).is_ok());
-        assert!(rows([4, 6, 0]).is_err() && rows([6999, 7000, 0]).is_err() && rows([u64::MAX, 0, 0]).is_err());
+        assert!(
+            rows([4, 6, 0]).is_err() && rows([6999, 7000, 0]).is_err() && rows([u64::MAX, 0, 0]).is_err()
+        );
     }
 
     proptest! {

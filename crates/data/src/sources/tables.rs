@@ -54,7 +54,10 @@ impl Source for Tables {
         match read {
             Ok(pictures) => {
                 let mut budget = MOST_TIMES.saturating_mul(stamp.bytes);
-                records.zip(pictures).map(|(record, picture)| self.record(record, picture, &mut budget)).collect()
+                records
+                    .zip(pictures)
+                    .map(|(record, picture)| self.record(record, picture, &mut budget))
+                    .collect()
             }
             // A damaged page takes all rows with it that are read together.
             Err(error) => {
@@ -182,7 +185,10 @@ fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
         classes::numbered(index.label.iter().max().map_or(0, |&label| label as usize + 1))
     });
     if let Some(&label) = index.label.iter().find(|&&label| label as usize >= index.classes.len()) {
-        let cause = format!("it has a label {label}, and some of its files name only {} classes", index.classes.len());
+        let cause = format!(
+            "it has a label {label}, and some of its files name only {} classes",
+            index.classes.len()
+        );
         return Err(Error::bad_file(root.display().to_string(), cause, MEND));
     }
     borders.dedup();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::error::clip;
 use super::outline::Outline;
 use super::{Checkpoint, Error};
-use crate::{registry, summary};
 use crate::spec::{Family, Spec, StemLayers};
+use crate::{registry, summary};
 
 /// A network of so many numbers is built for any file, and what does not fit is told by name.
 const SMALL: usize = 1 << 22;
@@ -48,7 +48,9 @@ impl Checkpoint {
         let metadata = self.metadata()?;
         let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
         let spec = match &metadata.model {
-            None => self.earned(self.spec_of_names().map_err(unrecognised)?, "its names and shapes are those of")?,
+            None => {
+                self.earned(self.spec_of_names().map_err(unrecognised)?, "its names and shapes are those of")?
+            }
             Some(name) => self.claimed("its metadata", name)?,
         };
         match &metadata.classes {

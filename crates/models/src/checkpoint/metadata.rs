@@ -162,7 +162,8 @@ impl Metadata {
     /// somebody else's, and with this version beside them they would be taken for ours.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut strings = self.other.clone();
-        strings.retain(|key, _| !OURS.contains(&key.as_str()) && !Preprocessing::KEYS.contains(&key.as_str()));
+        strings
+            .retain(|key, _| !OURS.contains(&key.as_str()) && !Preprocessing::KEYS.contains(&key.as_str()));
         let mut put = |key: &str, value: String| strings.insert(key.to_owned(), value);
         put("format_version", FORMAT_VERSION.to_owned());
         put("format", "pt".to_owned());
