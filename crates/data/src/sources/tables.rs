@@ -25,6 +25,8 @@ const ROWS_AT_ONCE: usize = 8_192;
 
 /// Rows may share one picture in a dictionary: those that are read at once take so many times the file at most.
 const MOST_TIMES: u64 = 64;
+/// So many bytes are nothing to refuse, however small the file is.
+const ALWAYS: u64 = 64 << 20;
 
 /// A split in parquet files.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl Source for Tables {
         });
         match read {
             Ok(pictures) => {
-                let mut budget = MOST_TIMES.saturating_mul(stamp.bytes);
+                let mut budget = MOST_TIMES.saturating_mul(stamp.bytes).max(ALWAYS);
                 records
                     .zip(pictures)
                     .map(|(record, picture)| self.record(record, picture, &mut budget))
