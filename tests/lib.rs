@@ -1,1 +1,3 @@
-//! Shared by the tests of this package.
+//! Shared by the tests of this package, and by the fuzz targets.
+
+pub mod fuzzing;

@@ -16,6 +16,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-train", &["resnet-ops", "resnet-data", "resnet-record"], &["resnet-testing"]),
     ("xtask", LIBRARIES, &[]),
     ("resnet-tests", EVERYTHING, &[]),
+    ("resnet-fuzz", &["resnet-tests"], &[]),
 ];
 
 const LIBRARIES: &[&str] = &[

@@ -30,6 +30,8 @@ pub mod cifar;
 mod dataset;
 mod error;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod generated;
 mod hub;
 mod image_set;

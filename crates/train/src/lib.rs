@@ -24,6 +24,8 @@ mod data;
 mod error;
 mod evaluate;
 mod fit;
+#[doc(hidden)]
+pub mod fuzzing;
 mod observe;
 mod photos;
 mod plan;

@@ -8,6 +8,9 @@ use crate::Error;
 /// More than any CIFAR file holds by far (the largest has 154 MB); a limit on what a wrong file can allocate.
 pub(crate) const MAX_FILE_BYTES: u64 = 1 << 30;
 
+/// Records of the largest file, CIFAR-100's for training.
+const MOST_RECORDS: u64 = 50_000;
+
 /// Labels and pixels of some records.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
@@ -46,10 +49,14 @@ impl Records {
         if records == 0 {
             return Err(Error::bad_file(file, "it is empty", "fetch it again"));
         }
-        let mut labels = Vec::with_capacity(records as usize);
-        let mut pixels = vec![0; records as usize * PIXELS];
-        for (record, image) in (0..records).zip(pixels.chunks_exact_mut(PIXELS)) {
+        // An archive's header may promise what does not follow: more than a file of CIFAR has is asked for as it comes.
+        let expected = records.min(MOST_RECORDS) as usize;
+        let (mut labels, mut pixels) = (Vec::with_capacity(expected), Vec::with_capacity(expected * PIXELS));
+        for record in 0..records {
             let offset = record * record_bytes;
+            pixels.resize(pixels.len() + PIXELS, 0);
+            let start = pixels.len() - PIXELS;
+            let image = &mut pixels[start..];
             let mut head = [0; 2];
             let head = &mut head[..layout.label_bytes];
             let result = reader.read_exact(head).and_then(|()| reader.read_exact(image));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
-use parquet::file::reader::{RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -23,8 +23,16 @@ pub(crate) fn guarded<T>(file: &Path, read: impl FnOnce() -> Result<T, Error>) -
 /// Opens the parquet file at `path`.
 pub(crate) fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
     let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    SerializedFileReader::new(file)
-        .map_err(|cause| Error::bad_file(path.display().to_string(), cause.to_string(), MEND))
+    let bytes = file.metadata().map_err(|cause| Error::io("open", path, cause))?.len();
+    let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND);
+    let reader = SerializedFileReader::new(file).map_err(|cause| bad(cause.to_string()))?;
+    // Equal labels and nulls take next to no place: without a limit a few bytes stand for any number of rows.
+    let groups = reader.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+    let rows = groups.into_iter().try_fold(0u64, |sum, rows| sum.checked_add(rows?));
+    match rows {
+        Some(rows) if rows <= bytes => Ok(reader),
+        _ => Err(bad(format!("its {bytes} bytes cannot hold the rows that it tells of"))),
+    }
 }
 
 /// The values of a column's rows in turn; `None` for a null.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use image::{ImageFormat, RgbImage};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -35,6 +36,15 @@ pub(crate) fn png(width: u32, height: u32, value: u8) -> Vec<u8> {
 
 /// A file with `img.bytes`, `img.path` and `label`, seven rows a row group; CIFAR-100's has `coarse_label` too.
 pub(crate) fn write(label: &str, rows: &[Row]) -> Vec<u8> {
+    write_named(label, rows, None)
+}
+
+/// The same with these names of classes, a JSON list, as the `datasets` library leaves them.
+pub(crate) fn write_named(label: &str, rows: &[Row], names: Option<&str>) -> Vec<u8> {
+    let names = names.map(|names| {
+        let text = format!(r#"{{"info": {{"features": {{"{label}": {{"names": {names}}}}}}}}}"#);
+        vec![KeyValue::new("huggingface".to_owned(), text)]
+    });
     let coarse = if label == "fine_label" { "optional int64 coarse_label;" } else { "" };
     let schema = format!(
         "message schema {{
@@ -44,7 +54,10 @@ pub(crate) fn write(label: &str, rows: &[Row]) -> Vec<u8> {
         }}"
     );
     let schema = Arc::new(parse_message_type(&schema).unwrap());
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_key_value_metadata(names)
+        .build();
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties)).unwrap();
     for rows in rows.chunks(7) {

@@ -3,11 +3,13 @@
 //! Little-endian. A list is its length (u64) and its elements, a text a list of bytes in UTF-8. Derived things
 //! (blocks of a folder, records to be skipped) are not kept.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::index::Stamp;
+use super::tar_headers::UNIT;
 use super::{Broken, Index, Layout};
-use crate::sources::index::Stamp;
 
 /// The first bytes of the file; the last is the version.
 const MAGIC: &[u8; 8] = b"RESNIDX\x01";
@@ -63,6 +65,11 @@ pub(crate) fn from_bytes(bytes: &[u8], root: &Path) -> Result<Index, &'static st
     parse(payload, root).ok_or("its parts contradict each other")
 }
 
+/// `payload` behind a header and checksum that fit: an index in which nothing but the contents can be wrong.
+pub(crate) fn sealed(payload: &[u8]) -> Vec<u8> {
+    [&MAGIC[..], &checksum(payload).to_le_bytes(), payload].concat()
+}
+
 /// What lies behind the checksum; `None` for anything that no index gives.
 fn parse(payload: &[u8], root: &Path) -> Option<Index> {
     let mut input = Input(payload);
@@ -109,6 +116,29 @@ fn is_sound(index: &Index) -> bool {
         && index.blocks.is_sorted_by(|a, b| a < b)
         && (index.is_empty() || index.blocks.first() == Some(&0))
         && index.faults.iter().all(|fault| fault.records > 0)
+        && (0..index.blocks()).all(|block| is_run(index, index.block(block)))
+        && (0..index.len()).all(|record| lies_inside(index, record))
+}
+
+/// Whether these records can be read in one go: they are of one file and, of a table, one row behind the other.
+fn is_run(index: &Index, mut block: Range<usize>) -> bool {
+    let (file, row) = (index.file[block.start], index.offset[block.start]);
+    let rows = row..row.saturating_add(block.len() as u64);
+    block.clone().all(|record| index.file[record] == file)
+        && (index.layout != Layout::Tables || rows.eq(block.by_ref().map(|record| index.offset[record])))
+}
+
+/// Whether a record's place is one that its file has; of a folder the files' sizes are not known.
+fn lies_inside(index: &Index, record: usize) -> bool {
+    let (from, bytes) = (index.offset[record], index.files[index.file[record] as usize].bytes);
+    match index.layout {
+        Layout::Folders => true,
+        Layout::Shards => {
+            from.checked_add(UNIT + u64::from(index.bytes[record])).is_some_and(|end| end <= bytes)
+        }
+        // A row takes a byte at least.
+        Layout::Tables => from < bytes,
+    }
 }
 
 fn put_len(out: &mut Vec<u8>, len: usize) {
@@ -184,7 +214,7 @@ mod tests {
     use crate::sources::index::Entry;
 
     fn index() -> Index {
-        let stamp = |path: &str, modified| Stamp { path: path.to_owned(), bytes: 7, modified };
+        let stamp = |path: &str, modified| Stamp { path: path.to_owned(), bytes: 7000, modified };
         let mut index =
             Index::new(Layout::Shards, Path::new("/data"), vec![stamp("a.tar", -5), stamp("b.tar", 9)]);
         index.others.push(stamp("classes.json", 3));
@@ -203,6 +233,31 @@ mod tests {
         let index = index();
         assert_eq!(index.blocks, [0, 1, 2]);
         assert!(from_bytes(&to_bytes(&index), Path::new("/data")) == Ok(index));
+    }
+
+    #[test]
+    fn what_cannot_be_read_as_it_says_is_no_index() {
+        let damaged = |damage: &dyn Fn(&mut Index)| {
+            let mut index = index();
+            damage(&mut index);
+            from_bytes(&to_bytes(&index), Path::new("/data"))
+        };
+        assert!(damaged(&|_| ()).is_ok());
+        // A block over two files; a record behind its shard's end; one whose end no number can say.
+        assert!(damaged(&|index| index.blocks = vec![0, 1]).is_err());
+        assert!(damaged(&|index| index.offset[1] = 6500).is_err());
+        assert!(damaged(&|index| index.offset[1] = u64::MAX - 3).is_err());
+        let rows = |rows: [u64; 3]| {
+            damaged(&|index| {
+                index.layout = Layout::Tables;
+                index.blocks = vec![0, 2];
+                index.offset = rows.into();
+            })
+        };
+        assert!(rows([4, 5, 0]).is_ok());
+        assert!(
+            rows([4, 6, 0]).is_err() && rows([6999, 7000, 0]).is_err() && rows([u64::MAX, 0, 0]).is_err()
+        );
     }
 
     proptest! {

@@ -7,15 +7,15 @@
 mod cache;
 mod classes;
 mod folders;
-mod index;
-mod index_file;
+pub(crate) mod index;
+pub(crate) mod index_file;
 mod open;
 pub(crate) mod series;
 mod shards;
 mod split;
 #[cfg(feature = "parquet")]
 mod tables;
-mod tar_headers;
+pub(crate) mod tar_headers;
 
 use std::fmt;
 use std::ops::Range;

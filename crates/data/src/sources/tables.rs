@@ -23,6 +23,11 @@ const LABELS: [&str; 3] = ["label", "fine_label", "labels"];
 /// Labels read at once.
 const ROWS_AT_ONCE: usize = 8_192;
 
+/// Rows may share one picture in a dictionary: those that are read at once take so many times the file at most.
+const MOST_TIMES: u64 = 64;
+/// So many bytes are nothing to refuse, however small the file is.
+const ALWAYS: u64 = 64 << 20;
+
 /// A split in parquet files.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -50,7 +55,11 @@ impl Source for Tables {
         });
         match read {
             Ok(pictures) => {
-                records.zip(pictures).map(|(record, picture)| self.record(record, picture)).collect()
+                let mut budget = MOST_TIMES.saturating_mul(stamp.bytes).max(ALWAYS);
+                records
+                    .zip(pictures)
+                    .map(|(record, picture)| self.record(record, picture, &mut budget))
+                    .collect()
             }
             // A damaged page takes all rows with it that are read together.
             Err(error) => {
@@ -66,6 +75,7 @@ impl Tables {
         &self,
         record: usize,
         picture: Option<parquet::data_type::ByteArray>,
+        budget: &mut u64,
     ) -> Result<Vec<u8>, Broken> {
         let fault = |cause: &str| Err(Broken::new(self.index.place(record), cause));
         match picture {
@@ -74,7 +84,13 @@ impl Tables {
             Some(bytes) if bytes.len() as u64 > MAX_RECORD_BYTES => {
                 fault("its picture is larger than any should be")
             }
-            Some(bytes) => Ok(bytes.data().to_vec()),
+            Some(bytes) => match budget.checked_sub(bytes.len() as u64) {
+                Some(rest) => {
+                    *budget = rest;
+                    Ok(bytes.data().to_vec())
+                }
+                None => fault("with the pictures before it, it is far larger than the file"),
+            },
         }
     }
 }
@@ -170,6 +186,13 @@ fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
     index.classes = names.unwrap_or_else(|| {
         classes::numbered(index.label.iter().max().map_or(0, |&label| label as usize + 1))
     });
+    if let Some(&label) = index.label.iter().find(|&&label| label as usize >= index.classes.len()) {
+        let cause = format!(
+            "it has a label {label}, and some of its files name only {} classes",
+            index.classes.len()
+        );
+        return Err(Error::bad_file(root.display().to_string(), cause, MEND));
+    }
     borders.dedup();
     index.cut_blocks(&borders);
     Ok(index)
@@ -196,15 +219,16 @@ fn scan(path: &Path) -> Result<Scanned, Error> {
         let bad_group = |cause: String| bad(format!("row group {number}: {cause}"));
         let group = reader.get_row_group(number).map_err(|cause| bad_group(cause.to_string()))?;
         let mut column = Labels::open(&*group, label_column).map_err(bad_group)?;
+        let rows = row_count(reader.metadata(), number).map_err(bad)?;
         let mut labels = Vec::new();
         loop {
             let more = column.next(ROWS_AT_ONCE).map_err(bad_group)?;
-            if more.is_empty() {
+            // A page may tell of more rows than its group.
+            if more.is_empty() || labels.len() as u64 > rows {
                 break;
             }
             labels.extend(more);
         }
-        let rows = row_count(reader.metadata(), number).map_err(bad)?;
         if rows != labels.len() as u64 {
             return Err(bad_group(format!("it should have {rows} rows and has {} labels", labels.len())));
         }

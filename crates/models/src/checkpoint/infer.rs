@@ -5,8 +5,13 @@ use std::collections::BTreeSet;
 use super::error::clip;
 use super::outline::Outline;
 use super::{Checkpoint, Error};
-use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
+use crate::{registry, summary};
+
+/// A network of so many numbers is built for any file, and what does not fit is told by name.
+const SMALL: usize = 1 << 22;
+/// The same for one with so many times the file's.
+const MOST_TIMES: usize = 16;
 
 /// What the parameters of a family are called.
 pub(super) struct Landmarks {
@@ -43,7 +48,9 @@ impl Checkpoint {
         let metadata = self.metadata()?;
         let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
         let spec = match &metadata.model {
-            None => self.spec_of_names().map_err(unrecognised)?,
+            None => {
+                self.earned(self.spec_of_names().map_err(unrecognised)?, "its names and shapes are those of")?
+            }
             Some(name) => self.claimed("its metadata", name)?,
         };
         match &metadata.classes {
@@ -72,6 +79,20 @@ impl Checkpoint {
             return Err(unrecognised(format!(
                 "{who} names {name} of {units} units, and it has {tensors} tensors"
             )));
+        }
+        self.earned(spec, &format!("{who} names"))
+    }
+
+    /// `spec`, unless it is so much larger than the file that no weights for it can be there: it is built before the
+    /// weights are loaded. `whose` begins the message.
+    fn earned(&self, spec: Spec, whose: &str) -> Result<Spec, Error> {
+        let numbers: usize = self.tensors.values().map(|array| array.values.len()).sum();
+        let failed = |cause| Error::Candle { path: self.path.clone(), cause };
+        let parameters = summary::of(&spec).map_err(failed)?.parameters;
+        if parameters > SMALL.max(numbers.saturating_mul(MOST_TIMES)) {
+            let name = &spec.name;
+            let cause = format!("{whose} {name}, which has {parameters} numbers, and it has {numbers}");
+            return Err(Error::Unrecognised { path: self.path.clone(), cause });
         }
         Ok(spec)
     }

@@ -28,6 +28,8 @@ use super::error::clip;
 
 /// The version of this list of keys.
 const FORMAT_VERSION: &str = "1";
+/// The keys of the table but those of [`Preprocessing`].
+const OURS: [&str; 7] = ["format_version", "producer", "format", "model", "classes", "recipe", "metrics"];
 /// The longest side of a picture that is believed: a larger one is a fault, and would cost the memory of it.
 const LONGEST_SIDE: usize = 8192;
 
@@ -156,9 +158,12 @@ impl Metadata {
         })
     }
 
-    /// The strings for a header. Keys of the module's table win over the same ones in [`Metadata::other`].
+    /// The strings for a header. Keys of the module's table are left out of [`Metadata::other`]: there they are
+    /// somebody else's, and with this version beside them they would be taken for ours.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut strings = self.other.clone();
+        strings
+            .retain(|key, _| !OURS.contains(&key.as_str()) && !Preprocessing::KEYS.contains(&key.as_str()));
         let mut put = |key: &str, value: String| strings.insert(key.to_owned(), value);
         put("format_version", FORMAT_VERSION.to_owned());
         put("format", "pt".to_owned());

@@ -65,6 +65,21 @@ fn what_is_no_file_is_named() {
     assert!(message(&empty).contains("empty.safetensors is empty"));
 }
 
+/// A few kilobytes of names without numbers: the network that they claim is 936 million numbers large.
+#[test]
+fn a_network_is_not_built_for_a_file_without_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    let empty = |shape: &[usize]| Var::zeros(shape, candle_core::DType::F32, &Device::Cpu).unwrap();
+    let mut variables: std::collections::BTreeMap<String, Var> =
+        (0..100).map(|i| (format!("norm{i}.weight"), empty(&[0]))).collect();
+    variables.insert("head.fc.weight".to_owned(), empty(&[10, 64, 1, 1]));
+    let metadata = Metadata { model: Some("resnetv2_152x4_bit".into()), ..Metadata::default() };
+    checkpoint::save(&file, &variables, &metadata).unwrap();
+    let error = checkpoint::read(&file).unwrap().infer_spec().unwrap_err().to_string();
+    assert!(error.contains("net.safetensors") && error.contains("and it has 640"), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

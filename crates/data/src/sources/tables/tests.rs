@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::parquet_files::testing::{Row, png, write};
+use crate::parquet_files::testing::{Row, png, write, write_named};
 
 fn opened(file: &[u8]) -> Result<(tempfile::TempDir, Tables), Error> {
     let folder = tempfile::tempdir().unwrap();
@@ -56,6 +56,30 @@ fn nulls_and_labels_that_are_none_are_told_by_row() {
     assert!(null.contains("row 2: its picture is null"), "{null}");
     let wanted: Vec<_> = [0, 1, 4, 6, 7, 8, 9].map(|row| Ok(png(32, 32, row))).into();
     assert!(read == wanted);
+}
+
+#[test]
+fn a_label_that_a_later_file_has_no_name_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["train-0.parquet", "train-1.parquet"].map(str::to_owned);
+    fs::write(folder.path().join(&names[0]), write("label", &rows(4))).unwrap();
+    let named = write_named("label", &rows(2), Some(r#"["cat", "dog"]"#));
+    fs::write(folder.path().join(&names[1]), named).unwrap();
+    let told = open(folder.path(), "train", &names, &IndexCache::Off).unwrap_err().to_string();
+    assert!(told.contains("label 2") && told.contains("only 2 classes"), "{told}");
+}
+
+/// Rows may share a picture that the file has once.
+#[test]
+fn a_picture_under_many_rows_takes_no_memory_that_the_file_does_not_stand_for() {
+    let picture = vec![7; 100_000];
+    let rows = vec![Row { png: Some(picture.clone()), label: Some(0) }; 7];
+    let (_folder, source) = opened(&write("label", &rows)).unwrap();
+    assert!(source.read(0..7).iter().all(|read| read.as_deref() == Ok(&picture[..])));
+    let mut budget = 250_000;
+    let shared = Some(parquet::data_type::ByteArray::from(picture));
+    let read = [(); 3].map(|()| source.record(0, shared.clone(), &mut budget).is_ok());
+    assert_eq!((read, budget), ([true, true, false], 50_000));
 }
 
 proptest! {

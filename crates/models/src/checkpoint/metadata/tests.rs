@@ -36,6 +36,9 @@ fn without_the_version_every_key_is_somebody_elses() {
     let strings: BTreeMap<_, _> = strings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let metadata = Metadata::parse(&strings).unwrap();
     assert_eq!(metadata, Metadata { other: strings, ..Metadata::default() });
+    // Nor do they become ours when they are written: a mean alone would make a file that is refused.
+    let again = Metadata::parse(&metadata.to_map()).unwrap();
+    assert_eq!((again.model, again.preprocessing, again.other), (None, None, BTreeMap::new()));
 }
 
 #[test]

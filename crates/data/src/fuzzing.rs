@@ -1,0 +1,103 @@
+//! What must hold of the readers inside this crate on any bytes; the bodies of three fuzz targets (tests/fuzzing).
+//!
+//! Here rather than there because the JPEG decoder, the walk through a tar file and the kept index are no public
+//! faces, and behind those a fault would be hidden: a picture that our decoder spoils goes to another decoder, a bad
+//! index is made anew. Each function panics where something that should hold does not.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use crate::jpeg::{self, Jpeg, Pixel, Window};
+use crate::sources::index::{Entry, Stamp};
+use crate::sources::tar_headers::{Members, UNIT};
+use crate::sources::{Broken, Index, Layout, index_file};
+
+/// More pixels than this are decoded in part only, so that one input takes no seconds.
+const MOST_PIXELS: usize = 1 << 20;
+
+/// The JPEG decoder: a picture has the size of its header, and a window is that part of the whole.
+pub fn jpeg(bytes: &[u8]) {
+    let _ = jpeg::exif(bytes);
+    let Ok(jpeg) = Jpeg::open(bytes) else { return };
+    let (width, height) = jpeg.size();
+    assert!(width > 0 && height > 0, "{width} x {height}");
+    // Any window will do, if the same bytes always have the same.
+    let sum = bytes.iter().fold(17usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let (left, top) = (sum % width, (sum >> 16) % height);
+    let window: Window =
+        (left..width.min(left + 1 + (sum >> 8) % 50), top..height.min(top + 1 + (sum >> 4) % 50));
+    let part = jpeg.decode(&window);
+    if let Ok(pixels) = &part {
+        assert_eq!(pixels.len(), window.0.len() * window.1.len(), "{window:?} of {width} x {height}");
+    }
+    if width * height > MOST_PIXELS {
+        return;
+    }
+    let Ok(whole) = jpeg.decode(&(0..width, 0..height)) else { return };
+    assert_eq!(whole.len(), width * height);
+    // A window reads less of the file than the whole, so nothing stands in its way.
+    let part = part.unwrap_or_else(|_| panic!("{window:?} fails where {width} x {height} does not"));
+    let row = |y: usize| &whole[y * width..][window.0.clone()];
+    let expected: Vec<Pixel> = window.1.clone().flat_map(row).copied().collect();
+    assert!(part == expected, "{window:?} of {width} x {height} is another picture");
+}
+
+/// The kept index, as it is and with a checksum that fits: what is read can be used and is written as it was.
+pub fn index(bytes: &[u8]) {
+    let root = Path::new("/data");
+    let _ = index_file::from_bytes(bytes, root);
+    let sealed = index_file::sealed(bytes);
+    let Ok(index) = index_file::from_bytes(&sealed, root) else { return };
+    assert!(index_file::to_bytes(&index) == sealed, "{index:?} is written in another way than it was read");
+    for record in 0..index.len() {
+        let _ = (index.place(record), index.name(record), index.bytes(record));
+        assert!((index.labels()[record] as usize) < index.classes().len());
+    }
+    let blocks = (0..index.blocks()).map(|block| index.block(block));
+    for block in blocks.clone() {
+        let file = index.file[block.start];
+        assert!(
+            index.file[block.clone()].iter().all(|&other| other == file),
+            "{block:?} is of several files"
+        );
+    }
+    assert_eq!(blocks.map(|block| block.len()).sum::<usize>(), index.len());
+    assert_eq!(index.class_counts().iter().sum::<u64>(), index.len() as u64);
+}
+
+/// The walk through a tar file: it ends, and members lie one behind the other inside the file.
+pub fn tar(bytes: &[u8]) {
+    let length = bytes.len() as u64;
+    let mut members = Members::new(Cursor::new(bytes), length);
+    let mut end = 0;
+    loop {
+        match members.next_file() {
+            Ok(Some(member)) => {
+                assert!(member.header >= end, "{member:?} begins before {end}");
+                end = member.header + UNIT + member.bytes;
+                assert!(end <= length, "{member:?} ends behind {length}");
+                let contents = members.contents(member.header, member.bytes, length);
+                assert!(contents.is_ok_and(|contents| contents.len() as u64 == member.bytes));
+            }
+            Ok(None) => return,
+            Err(cut) => return assert!(cut.offset <= length.next_multiple_of(UNIT), "{cut:?}"),
+        }
+    }
+}
+
+/// An index of each layout without its header, for [`index`].
+pub fn indexes() -> Vec<Vec<u8>> {
+    let of = |layout| {
+        let stamp = |path: &str, modified| Stamp { path: path.to_owned(), bytes: 7000, modified };
+        let mut index = Index::new(layout, Path::new("/data"), vec![stamp("a.tar", -5), stamp("b.tar", 9)]);
+        index.others.push(stamp("classes.json", 3));
+        index.classes = ["cat".to_owned(), "dog".to_owned()].into();
+        for (offset, file, label, name) in [(0, 0, 1, "x.jpg"), (1, 0, 0, ""), (0, 1, 1, "z.png")] {
+            index.push(&Entry { file, offset, bytes: 99, label, name });
+        }
+        index.cut_blocks(&[]);
+        index.faults.push(Broken::new("a.tar", "it is cut off"));
+        index_file::to_bytes(&index)[16..].to_vec()
+    };
+    [Layout::Folders, Layout::Shards, Layout::Tables].map(of).into()
+}

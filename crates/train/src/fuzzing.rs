@@ -1,0 +1,47 @@
+//! What must hold of a checkpoint to resume from on any bytes; the body of a fuzz target (tests/fuzzing).
+//!
+//! Here because nothing of a training's state is public.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Var};
+
+use crate::checkpoint::{self, STATE_KEY};
+use crate::state::State;
+
+/// Reads `file` for a classifier of two variables, and the training's state that it or `text` holds. Panics where
+/// something that should hold does not.
+pub fn resume(file: &Path, text: &str) {
+    let zeros = |shape: &[usize]| Var::zeros(shape, candle_core::DType::F32, &Device::Cpu).expect("zeros");
+    let variables: BTreeMap<String, Var> = [("fc.bias", &[2][..]), ("fc.weight", &[2, 3])]
+        .map(|(name, shape)| (name.into(), zeros(shape)))
+        .into();
+    state(text, file);
+    match checkpoint::read(file, &variables, &Device::Cpu) {
+        Ok(loaded) => {
+            loaded.apply(&variables).expect("names and shapes fit");
+            assert!(loaded.velocity.keys().all(|name| variables.contains_key(name)));
+            loaded.metadata.get(STATE_KEY).into_iter().for_each(|text| state(text, file));
+        }
+        Err(error) => named(&error, file),
+    }
+}
+
+/// A state that is understood comes back to the bit, so a training that is resumed twice is the same as one
+/// resumed once.
+fn state(text: &str, file: &Path) {
+    match State::from_json(text, file) {
+        Ok(state) => {
+            let again = state.to_json(file).and_then(|text| State::from_json(&text, file));
+            assert_eq!(again.expect("what was written is read"), state);
+            let _ = (state.sums.mean_loss(), state.sums.top1(), state.sums.data_wait());
+        }
+        Err(error) => named(&error, file),
+    }
+}
+
+fn named(error: &crate::Error, file: &Path) {
+    let told = error.to_string();
+    assert!(told.contains(&*file.to_string_lossy()), "{told:?} should name {}", file.display());
+}
