@@ -3,7 +3,7 @@
 //! Beside the data as `.resnet-SPLIT.index`, or, where that cannot be written, in the user's cache folder under a
 //! name made from the data's path. It is written whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -98,6 +98,16 @@ pub(crate) fn stamp(root: &Path, path: &str) -> io::Result<Stamp> {
     let metadata = fs::metadata(root.join(path))?;
     let bytes = if metadata.is_dir() { 0 } else { metadata.len() };
     Ok(Stamp { path: path.to_owned(), bytes, modified: nanoseconds(metadata.modified()?) })
+}
+
+/// A file of the index, if it is still the one that the index was made of; else why not.
+pub(crate) fn reopen(index: &Index, file: u32) -> Result<File, String> {
+    let opened = File::open(index.path(file)).map_err(|cause| format!("cannot open the file: {cause}"))?;
+    let then = &index.files[file as usize];
+    match stamp(&index.root, &then.path) {
+        Ok(now) if now == *then => Ok(opened),
+        _ => Err("the file has changed since its index was made; start again".to_owned()),
+    }
 }
 
 /// Whether all of `stamps` are as they were.

@@ -21,6 +21,7 @@ pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {
         Layout::Folders => 0,
         Layout::Shards => 1,
         Layout::Tables => 2,
+        Layout::Packed => 3,
     });
     for stamps in [&index.files, &index.others] {
         put_len(&mut out, stamps.len());
@@ -70,6 +71,7 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
         [0] => Layout::Folders,
         [1] => Layout::Shards,
         [2] => Layout::Tables,
+        [3] => Layout::Packed,
         _ => return None,
     };
     let files = input.stamps()?;
