@@ -37,8 +37,8 @@ const TAIL: u64 = 28;
 const ENTRY: usize = 20;
 /// Read from the end of a file at first; the table of some hundred records fits in.
 const GUESS: u64 = 1 << 16;
-/// The largest table: of ten million records.
-const MAX_TABLE_BYTES: u64 = 1 << 28;
+/// The largest table: of a million records with names of some forty bytes.
+const MAX_TABLE_BYTES: u64 = 1 << 26;
 
 /// A split in packed files.
 #[derive(Debug)]
@@ -71,9 +71,9 @@ fn fetch(file: &mut File, entry: &Entry<'_>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     read_at(file, entry.offset, u64::from(entry.bytes), &mut bytes)
         .map_err(|cause| format!("cannot read it: {cause}"))?;
-    match Record::parse(&bytes)?.name {
-        name if name == entry.name => Ok(bytes),
-        name => Err(format!("the record there is that of {name}")),
+    match Record::parse(&bytes)?.name == entry.name {
+        true => Ok(bytes),
+        false => Err("the record there has another name: it is damaged, or another record".to_owned()),
     }
 }
 
