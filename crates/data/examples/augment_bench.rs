@@ -137,7 +137,10 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut paths =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
-    for path in paths {
+    // Hidden ones are no photographs: an index that a training left there, for instance.
+    let is_hidden =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    for path in paths.into_iter().filter(|path| !is_hidden(path)) {
         if path.is_dir() {
             walk(&path, found)?;
         } else {
