@@ -48,6 +48,25 @@ fn draw(dir: &Path, classes: &[[u8; 3]], pictures: u8) {
     }
 }
 
+/// The last weights of a run, by name.
+fn weights(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let bytes = fs::read(run.join("checkpoints/last.safetensors")).expect("weights");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let mut all: Vec<_> =
+        tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect();
+    all.sort();
+    all
+}
+
+/// The names in a folder.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn a_folder_of_pictures_is_trained_on_resumed_and_evaluated() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -62,15 +81,7 @@ fn a_folder_of_pictures_is_trained_on_resumed_and_evaluated() {
     assert!(recipe.contains("classes = 3"), "{recipe}");
     // The same seed, the same bits.
     xtask_in(here, &small("data", "again", &[])).succeeds();
-    let last = |run: &str| fs::read(here.join(run).join("checkpoints/last.safetensors")).expect("weights");
-    let tensors = |bytes: &[u8]| {
-        let tensors = safetensors::SafeTensors::deserialize(bytes).expect("safetensors");
-        let mut all: Vec<_> =
-            tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect();
-        all.sort();
-        all
-    };
-    assert!(tensors(&last("run")) == tensors(&last("again")));
+    assert!(weights(&here.join("run")) == weights(&here.join("again")));
 
     let eval = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "data", "--json"]);
     let scores: serde_json::Value = serde_json::from_str(eval.succeeds()).expect("JSON");
@@ -220,9 +231,76 @@ fn folders_become_shards_and_folders_again() {
     let bytes = fs::read(&first).expect("a shard");
     fs::write(&first, &bytes[..bytes.len() / 2]).expect("half of it");
     convert("shards", "folders", "half").ends_saying(1, &["train-00000.tar"]);
-    let left: Vec<_> =
-        fs::read_dir(here).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().contains("half")), "{left:?}");
+    assert!(!names(here).iter().any(|name| name.contains("half")), "{:?}", names(here));
+}
+
+#[test]
+fn photographs_are_packed_and_trained_on_as_the_same_pictures_in_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 8);
+    draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
+    let pack = ["data", "convert", "data", "--to", "packed", "--side", "72", "--out", "packed"];
+    assert!(xtask_in(here, &pack).succeeds().contains("20 pictures"));
+    assert_eq!(names(&here.join("packed")), ["classes.json", "train-00000.pack", "val-00000.pack"]);
+    let inspected = xtask_in(here, &["data", "inspect", "packed", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
+    assert_eq!((&found["layout"], &found["classes"]), (&"packed files".into(), &2.into()));
+    let split = &found["splits"][0];
+    assert_eq!((&split["pictures"], &split["faults"]), (&16.into(), &serde_json::json!([])));
+    assert_eq!((&split["height"], &split["width"][0]), (&serde_json::json!([72, 72, 72]), &81.into()));
+    assert!(xtask_in(here, &["data", "verify", "packed"]).succeeds().contains("0 of 20 pictures are broken"));
+
+    // Out again as PNG, they are the same training data, to the last bit of the weights.
+    xtask_in(here, &["data", "convert", "packed", "--to", "folders", "--out", "png"]).succeeds();
+    let once = ["--set", "train.duration=1 epochs"];
+    for data in ["packed", "png"] {
+        xtask_in(here, &small(data, &format!("run-{data}"), &once)).succeeds();
+    }
+    assert!(weights(&here.join("run-packed")) == weights(&here.join("run-png")));
+
+    let first = here.join("packed/train-00000.pack");
+    let mut bytes = fs::read(&first).expect("a packed file");
+    bytes[1000] ^= 1;
+    fs::write(&first, &bytes).expect("it is written");
+    let verified = xtask_in(here, &["data", "verify", "packed"]);
+    verified.ends_saying(1, &[]);
+    assert!(verified.stdout.contains("train-00000.pack:class0/0.png"), "{}", verified.stdout);
+    xtask_in(here, &small("packed", "broken", &once)).ends_saying(1, &["class0/0.png at byte 8", "checksum"]);
+    fs::write(&first, &bytes[..bytes.len() - 9]).expect("it is written");
+    xtask_in(here, &["data", "inspect", "packed"]).ends_saying(1, &["train-00000.pack", "cut off"]);
+}
+
+#[test]
+fn what_cannot_be_packed_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 3);
+    let convert =
+        |more: &[&str]| xtask_in(here, &[&["data", "convert", "data", "--out", "new"], more].concat());
+    for (more, word) in [
+        (&["--to", "packed"][..], "needs --side N"),
+        (&["--to", "shards", "--side", "64"], "only --to packed"),
+        (&["--to", "folders", "--interpolation", "bicubic"], "only --to packed"),
+        (&["--to", "packed", "--side", "0"], "1..=65536"),
+        (&["--to", "packed", "--side", "64", "--interpolation", "nearest"], "bilinear, bicubic"),
+    ] {
+        convert(more).ends_saying(2, &[word]);
+    }
+    // A picture larger than a file may be has one to itself.
+    let large = image::RgbImage::from_fn(640, 600, |x, y| image::Rgb([x as u8, y as u8, 9]));
+    large.save(here.join("data/train/class0/9.png")).expect("a picture");
+    convert(&["--to", "packed", "--side", "1000", "--shard-megabytes", "1"]).succeeds();
+    let files = ["classes.json", "train-00000.pack", "train-00001.pack", "train-00002.pack"];
+    assert_eq!(names(&here.join("new")), files);
+    fs::remove_dir_all(here.join("new")).expect("it goes");
+
+    let whole = fs::read(here.join("data/train/class1/1.png")).expect("a picture");
+    fs::write(here.join("data/train/class1/1.png"), &whole[..whole.len() / 2]).expect("half of it");
+    let outcome = convert(&["--to", "packed", "--side", "64"]);
+    outcome.ends_saying(1, &["class1/1.png", "does not decode"]);
+    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    assert_eq!(names(here), ["data"]);
 }
 
 #[test]

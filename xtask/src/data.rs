@@ -98,8 +98,8 @@ pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, faults: &Faults)
     let Some(kind) = kind_of(recipe.data.set) else {
         let Some(folder) = folder else {
             bail!(
-                "recipe '{}' is about photographs of your own; give their folder with --data DIR (class folders, tar shards or \
-                 parquet files)",
+                "recipe '{}' is about photographs of your own; give their folder with --data DIR (class folders, tar shards, \
+                 parquet files or packed files)",
                 recipe.name
             );
         };

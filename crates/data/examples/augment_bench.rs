@@ -3,15 +3,18 @@
 //!     cargo run -p resnet-data --example augment_bench -- FOLDER
 //!
 //! FOLDER holds JPEG files or folders of them. Measured is what `xtask/peers/augment_bench.py` measures beside it, from
-//! files in memory to normalised numbers: decode, random resized crop 224, flip, normalise. One thread; seconds are
-//! those that it spent on a core; the median and the best of some passes.
+//! files in memory to normalised numbers: decode, random resized crop 224, flip, normalise; and in turns with it the same
+//! from records of a packed file with a shorter side of 256, checksums included. One thread; seconds are those that it
+//! spent on a core; the median and the best of some passes.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use resnet_data::picture::{self, Encoded};
-use resnet_data::{Key, Loader, LoaderConfig, Normalisation, PhotoAugmentation, generated};
+use resnet_data::sources::{IndexCache, OpenFiles, PackWriter, Source, open_files};
+use resnet_data::{Interpolation, Key, Loader, LoaderConfig, Normalisation, PhotoAugmentation, generated};
 
 const PASSES: usize = 7;
 
@@ -21,57 +24,106 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     walk(Path::new(&folder), &mut paths)?;
     let files = paths.iter().map(|path| picture::read(path)).collect::<Result<Vec<_>, _>>()?;
 
-    let decode = |epoch: u64| -> Result<(), resnet_data::Error> {
+    let mut decode = |epoch: u64| -> Result<(), resnet_data::Error> {
         for file in &files {
             std::hint::black_box((epoch, Encoded::open(file, "a photograph")?.decode()?));
         }
         Ok(())
     };
-    report("decode", files.len(), decode)?;
+    report(files.len(), &mut [("decode", &mut decode)])?;
 
+    let packed = Packed::new(&files)?;
     let augmentation = PhotoAugmentation::inception(224);
     augmentation.check()?;
-    let mut input = Vec::new();
-    let train = |epoch: u64| -> Result<(), resnet_data::Error> {
-        for (index, file) in files.iter().enumerate() {
-            let key = Key { seed: 0, epoch, index: index as u64 };
-            input.clear();
-            let photo = Encoded::open(file, "a photograph")?;
-            augmentation.apply(&photo, &Normalisation::IMAGENET, key, &mut input)?;
-            std::hint::black_box(&input);
-        }
+    let show = |epoch: u64, index: usize, file: &[u8], input: &mut Vec<f32>| {
+        let key = Key { seed: 0, epoch, index: index as u64 };
+        input.clear();
+        augmentation.apply(&Encoded::open(file, "a photograph")?, &Normalisation::IMAGENET, key, input)?;
+        std::hint::black_box(input);
         Ok(())
     };
-    report("decode, random resized crop 224, flip, normalise", files.len(), train)?;
+    let [mut of_jpeg, mut of_record, mut of_file] = [const { Vec::new() }; 3];
+    report(
+        files.len(),
+        &mut [
+            ("decode, random resized crop 224, flip, normalise", &mut |epoch| {
+                (0..).zip(&files).try_for_each(|(index, file)| show(epoch, index, file, &mut of_jpeg))
+            }),
+            ("the same from packed records of side 256", &mut |epoch| {
+                let mut records = (0..).zip(&packed.records);
+                records.try_for_each(|(index, record)| show(epoch, index, record, &mut of_record))
+            }),
+            ("the same, each read from the packed file first", &mut |epoch| {
+                (0..files.len()).try_for_each(|index| {
+                    let record = packed.source.read(index..index + 1).remove(0);
+                    let record = record.map_err(|broken| resnet_data::Error::Invalid(broken.to_string()))?;
+                    show(epoch, index, &record, &mut of_file)
+                })
+            }),
+        ],
+    )?;
 
     let images = 20_000;
     let set = Arc::new(generated::shapes(images, 1, 0).train);
     let config = LoaderConfig { workers: 0, ..LoaderConfig::training(128, 0, Normalisation::CIFAR10) };
     let loader = Loader::new(set, config)?;
-    report("32 x 32: pad, crop, flip, normalise", images, |epoch| {
+    let mut cifar = |epoch| {
         loader.epoch(epoch, 0).for_each(|batch| drop(std::hint::black_box(batch)));
         Ok(())
-    })?;
+    };
+    report(images, &mut [("32 x 32: pad, crop, flip, normalise", &mut cifar)])?;
     Ok(())
 }
 
-fn report(
-    what: &str,
-    images: usize,
-    mut pass: impl FnMut(u64) -> Result<(), resnet_data::Error>,
-) -> Result<(), resnet_data::Error> {
-    let mut rates = Vec::new();
-    for epoch in 0..PASSES as u64 {
-        let (start, worked) = (Instant::now(), worked());
-        pass(epoch)?;
-        let seconds = match (worked, self::worked()) {
-            (Some(before), Some(after)) => after - before,
-            _ => start.elapsed().as_secs_f64(),
-        };
-        rates.push(images as f64 / seconds);
+/// The photographs in a packed file, and its records in memory.
+struct Packed {
+    source: Arc<dyn Source>,
+    records: Vec<Vec<u8>>,
+    /// Where the file lies as long as this lives.
+    _folder: tempfile::TempDir,
+}
+
+impl Packed {
+    fn new(files: &[Vec<u8>]) -> Result<Self, Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let mut writer = PackWriter::new(File::create(folder.path().join("train-00000.pack"))?)?;
+        for file in files {
+            let photo = Encoded::open(file, "a photograph")?.decode_shrunk(256, Interpolation::Bilinear)?;
+            writer.push(&photo, 0, "a photograph")?;
+        }
+        let bytes = writer.bytes();
+        writer.finish()?;
+        let before: usize = files.iter().map(Vec::len).sum();
+        println!("{} photographs, {before} bytes, packed {bytes}", files.len());
+        let options = OpenFiles { cache: IndexCache::Off, skip: Vec::new() };
+        let source = open_files(folder.path(), &options)?.train;
+        let read = |index| source.read(index..index + 1).remove(0).map_err(|broken| broken.to_string());
+        let records = (0..files.len()).map(read).collect::<Result<_, _>>()?;
+        Ok(Packed { source, records, _folder: folder })
     }
-    rates.sort_by(f64::total_cmp);
-    println!("{what}: median {:.0} a second, best {:.0}", rates[PASSES / 2], rates[PASSES - 1]);
+}
+
+/// Work on all images, given the pass's number.
+type Pass<'a> = &'a mut dyn FnMut(u64) -> Result<(), resnet_data::Error>;
+
+/// Measures some kinds of work in turns.
+fn report(images: usize, work: &mut [(&str, Pass<'_>)]) -> Result<(), resnet_data::Error> {
+    let mut rates = vec![Vec::new(); work.len()];
+    for epoch in 0..PASSES as u64 {
+        for ((_, pass), rates) in work.iter_mut().zip(&mut rates) {
+            let (start, worked) = (Instant::now(), worked());
+            pass(epoch)?;
+            let seconds = match (worked, self::worked()) {
+                (Some(before), Some(after)) => after - before,
+                _ => start.elapsed().as_secs_f64(),
+            };
+            rates.push(images as f64 / seconds);
+        }
+    }
+    for ((what, _), mut rates) in work.iter().zip(rates) {
+        rates.sort_by(f64::total_cmp);
+        println!("{what}: median {:.0} a second, best {:.0}", rates[PASSES / 2], rates[PASSES - 1]);
+    }
     Ok(())
 }
 
@@ -85,7 +137,10 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut paths =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
-    for path in paths {
+    // Hidden ones are no photographs: an index that a training left there, for instance.
+    let is_hidden =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    for path in paths.into_iter().filter(|path| !is_hidden(path)) {
         if path.is_dir() {
             walk(&path, found)?;
         } else if path.file_name().is_none_or(|name| !name.to_string_lossy().starts_with('.')) {

@@ -1,6 +1,7 @@
 //! Pictures from files: JPEG, PNG and WebP to upright 8-bit RGB, as Pillow's `convert("RGB")` gives it.
 
 mod orientation;
+pub(crate) mod record;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,9 +19,11 @@ use image::{
     Limits, metadata,
 };
 
-use crate::Error;
 use crate::jpeg::{self, Jpeg, Pixel};
+use crate::resample::{self, Columns, Interpolation};
+use crate::{Error, preprocess};
 use orientation::Orientation;
+use record::Record;
 
 /// The most pixels a picture may have: a hundred million, 300 MB of RGB.
 pub const MAX_PIXELS: u64 = 100_000_000;
@@ -31,6 +34,8 @@ const MAX_OTHER_BYTES: u64 = 64 << 20;
 /// What decoding may allocate for a pixel: four channels of 16 bits, and two bytes for the filters.
 const MAX_BYTES_A_PIXEL: u64 = 10;
 const MEND: &str = "give a JPEG, PNG or WebP picture";
+/// What to do about a damaged record of a packed file.
+pub(crate) const MEND_RECORD: &str = "fetch the packed file again, or convert the photographs again";
 
 /// A decoded picture: interleaved RGB, one byte a channel.
 #[derive(Clone, PartialEq, Eq)]
@@ -155,10 +160,19 @@ pub struct Encoded<'a> {
     /// As stored.
     size: (usize, usize),
     orientation: Orientation,
-    /// The file for our own decoder, where it is one for it.
-    jpeg: Option<Jpeg<'a>>,
+    form: Form<'a>,
     /// Nanoseconds that decoding has taken.
     decoding: AtomicU64,
+}
+
+/// Who knows the pixels.
+enum Form<'a> {
+    /// Our own decoder.
+    Jpeg(Box<Jpeg<'a>>),
+    /// Nobody has to: they are these, of a packed file.
+    Rgb(&'a [u8]),
+    /// The image crate.
+    Other,
 }
 
 impl fmt::Debug for Encoded<'_> {
@@ -173,9 +187,28 @@ impl fmt::Debug for Encoded<'_> {
 impl<'a> Encoded<'a> {
     /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
     ///
+    /// The bytes may also be a record of a packed file, as its [`Source`](crate::sources::Source) reads it; of that
+    /// all bytes are held against its checksum.
+    ///
     /// # Errors
-    /// If the bytes are of no JPEG, PNG or WebP, the header is corrupt or tells of more than [`MAX_PIXELS`].
+    /// If the bytes are of no JPEG, PNG or WebP and no record, the header is corrupt or tells of more than
+    /// [`MAX_PIXELS`], or a record is damaged.
     pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
+        if Record::is_one(bytes) {
+            let bad = |cause: String| Error::bad_file(name, cause, MEND_RECORD);
+            let record = Record::parse(bytes).map_err(bad)?;
+            let size = checked(record.size, name)?;
+            record.verify().map_err(bad)?;
+            let (orientation, form) = (Orientation::default(), Form::Rgb(record.pixels));
+            return Ok(Self {
+                bytes,
+                name: name.into(),
+                size,
+                orientation,
+                form,
+                decoding: AtomicU64::new(0),
+            });
+        }
         if let Ok(jpeg) = Jpeg::open(bytes) {
             let size = checked(jpeg.size(), name)?;
             // EXIF data that make no sense are no reason to refuse a picture.
@@ -186,7 +219,7 @@ impl<'a> Encoded<'a> {
                 name: name.into(),
                 size,
                 orientation,
-                jpeg: Some(jpeg),
+                form: Form::Jpeg(Box::new(jpeg)),
                 decoding: AtomicU64::new(0),
             });
         }
@@ -195,7 +228,14 @@ impl<'a> Encoded<'a> {
             let (width, height) = decoder.dimensions();
             let size = checked((width as usize, height as usize), name)?;
             let orientation = decoder.orientation().map(Orientation::from).unwrap_or_default();
-            Ok(Self { bytes, name: name.into(), size, orientation, jpeg: None, decoding: AtomicU64::new(0) })
+            Ok(Self {
+                bytes,
+                name: name.into(),
+                size,
+                orientation,
+                form: Form::Other,
+                decoding: AtomicU64::new(0),
+            })
         })
     }
 
@@ -215,7 +255,7 @@ impl<'a> Encoded<'a> {
 
     /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
     ///
-    /// Of a JPEG file little more than that part is decoded.
+    /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is looked at.
     ///
     /// # Errors
     /// If the file is corrupt, or the part is empty or does not lie within the picture.
@@ -227,17 +267,51 @@ impl<'a> Encoded<'a> {
                 "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
             )));
         }
-        let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
-        Picture::new(columns.len(), rows.len(), pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect())
+        let pixels = match self.form {
+            Form::Rgb(pixels) => {
+                let row = |y| &pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
+                rows.clone().map(row).collect::<Vec<_>>().concat()
+            }
+            _ => without_fourth(&self.decode_pixels(&(columns.clone(), rows.clone()))?),
+        };
+        Picture::new(columns.len(), rows.len(), pixels)
+    }
+
+    /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the picture.
+    pub fn shrunk_size(&self, side: usize) -> (usize, usize) {
+        let (width, height) = self.size();
+        match width.min(height) > side.max(1) {
+            true => preprocess::resized((width, height), side.max(1)),
+            false => (width, height),
+        }
+    }
+
+    /// The whole picture with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where that side
+    /// has no more. A `side` of 0 counts as 1.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn decode_shrunk(&self, side: usize, interpolation: Interpolation) -> Result<Picture, Error> {
+        let (from, to) = (self.size(), self.shrunk_size(side));
+        if from == to {
+            return self.decode();
+        }
+        let (all, wanted) = (resample::whole(from), resample::whole(to));
+        let pixels = self.decode_pixels(&all)?;
+        let window = (&wanted, Columns::Forward);
+        let pixels = resample::resize_window(&pixels, &all, from, to, window, interpolation);
+        Picture::new(to.0, to.1, without_fourth(&pixels))
     }
 
     /// The pixels in `window`, which must not be empty and must lie within the picture.
     pub(crate) fn decode_pixels(&self, window: &jpeg::Window) -> Result<Vec<Pixel>, Error> {
         let begun = Instant::now();
         let window = self.orientation.stored(window, self.size);
-        let own =
-            |jpeg: &Jpeg<'_>| catch_unwind(AssertUnwindSafe(|| jpeg.decode(&window).ok())).ok().flatten();
-        let own = self.jpeg.as_ref().and_then(own);
+        let own = match &self.form {
+            Form::Jpeg(jpeg) => catch_unwind(AssertUnwindSafe(|| jpeg.decode(&window).ok())).ok().flatten(),
+            Form::Rgb(pixels) => Some(cut(pixels, self.size.0, &window)),
+            Form::Other => None,
+        };
         let stored = match own {
             Some(pixels) => pixels,
             // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
@@ -282,6 +356,11 @@ pub(crate) fn cut(pixels: &[u8], width: usize, (columns, rows): &jpeg::Window) -
         out.extend(row.as_chunks::<3>().0.iter().map(|&[r, g, b]| [r, g, b, 0]));
     }
     out
+}
+
+/// Interleaved RGB, as [`Picture`] has it.
+fn without_fourth(pixels: &[Pixel]) -> Vec<u8> {
+    pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect()
 }
 
 /// Turns a panic of a decoder on corrupt data, should there be one, into an error.

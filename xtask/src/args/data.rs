@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use resnet_data::Interpolation;
 
 use super::FormatArg;
 
@@ -14,7 +15,7 @@ pub(crate) enum DataCommand {
     Inspect(InspectArgs),
     /// Decode every photograph and list the broken ones; ends with 1 if there are any
     Verify(VerifyArgs),
-    /// Copy photographs into class folders or tar shards, encoded as they are
+    /// Copy photographs into class folders or tar shards, encoded as they are, or into packed files, shrunk and decoded
     Convert(ConvertArgs),
     /// Bring a data set of the Hugging Face hub to this machine, for --data
     Fetch(FetchArgs),
@@ -62,7 +63,7 @@ impl From<SplitName> for resnet_data::sources::Split {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Class folders, tar shards or parquet files, or the folder above
+    /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     /// The new folder; it must not exist
@@ -71,9 +72,33 @@ pub(crate) struct ConvertArgs {
     /// What is written
     #[arg(long, value_enum)]
     pub(crate) to: Target,
-    /// Pictures of a shard, in megabytes at most
+    /// Pictures of a shard or packed file, in megabytes at most
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) shard_megabytes: NonZeroU64,
+    /// For packed: pixels that a picture's shorter side is shrunk to; where it has no more, the picture stays as it is
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) side: Option<u32>,
+    /// For packed: the filter to shrink with [default: bilinear]
+    #[arg(long, value_enum)]
+    pub(crate) interpolation: Option<InterpolationArg>,
+}
+
+/// The filter that pictures are shrunk with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InterpolationArg {
+    /// As torchvision's networks are evaluated
+    Bilinear,
+    /// As most of timm's are
+    Bicubic,
+}
+
+impl From<InterpolationArg> for Interpolation {
+    fn from(arg: InterpolationArg) -> Self {
+        match arg {
+            InterpolationArg::Bilinear => Interpolation::Bilinear,
+            InterpolationArg::Bicubic => Interpolation::Bicubic,
+        }
+    }
 }
 
 /// What `data convert` writes.
@@ -83,11 +108,13 @@ pub(crate) enum Target {
     Folders,
     /// train-00000.tar and on, in WebDataset's convention
     Shards,
+    /// train-00000.pack and on: pixels, shrunk to --side, which training needn't decode
+    Packed,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Class folders, tar shards or parquet files, or the folder above
+    /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     /// Write a sheet of randomly cut training pictures
@@ -102,7 +129,7 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Class folders, tar shards or parquet files, or the folder above
+    /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     /// Write the broken ones' names to this file, for `train --skip-list`

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resnet_models::checkpoint::Dialect;
 
-pub(crate) use self::data::{ConvertArgs, DataCommand, FetchArgs, InspectArgs, Target, VerifyArgs};
+pub(crate) use self::data::{
+    ConvertArgs, DataCommand, FetchArgs, InspectArgs, InterpolationArg, Target, VerifyArgs,
+};
 use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;

@@ -3,7 +3,7 @@
 //! Beside the data as `.resnet-SPLIT.index`, or, where that cannot be written, in the user's cache folder under a
 //! name made from the data's path. It is written whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -112,6 +112,16 @@ pub(crate) fn stamp(root: &Path, path: &str) -> io::Result<Stamp> {
     Ok(Stamp { path: path.to_owned(), bytes, modified: nanoseconds(metadata.modified()?) })
 }
 
+/// A file of the index, if it is still the one that the index was made of; else why not.
+pub(crate) fn reopen(index: &Index, file: u32) -> Result<File, String> {
+    let opened = File::open(index.path(file)).map_err(|cause| format!("cannot open the file: {cause}"))?;
+    let then = &index.files[file as usize];
+    match stamp(&index.root, &then.path) {
+        Ok(now) if now == *then => Ok(opened),
+        _ => Err("the file has changed since its index was made; start again".to_owned()),
+    }
+}
+
 /// Whether all of `stamps` are as they were.
 pub(crate) fn unchanged(root: &Path, stamps: &[Stamp]) -> bool {
     stamps.iter().all(|old| stamp(root, &old.path).is_ok_and(|new| new == *old))
@@ -157,7 +167,8 @@ mod tests {
 
         fn with(mut self, file: &str, bytes: &[u8], age: u64) -> Self {
             let path = self.folder.path().join(file);
-            fs::write(&path, bytes).unwrap();
+            // Room for the header of the record that the index tells of.
+            fs::write(&path, [bytes, &[0; 1024]].concat()).unwrap();
             let then = SystemTime::now() - Duration::from_secs(age);
             File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
             self.files.retain(|known| known != file);

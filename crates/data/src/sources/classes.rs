@@ -1,12 +1,44 @@
 //! Names of classes: class maps in JSON, and whether two lists of classes are the same.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::Error;
+
 /// More classes than any data set has; a limit on what a damaged label or map can allocate.
 pub(crate) const MAX_CLASSES: usize = 1 << 17;
+
+/// The largest file of class names that is read.
+const MAX_MAP_BYTES: u64 = 1 << 24;
+/// Files of class names, the first that is there counts.
+pub(crate) const CLASS_MAPS: [&str; 3] = ["classes.json", "imagenet_class_index.json", "classes.txt"];
+
+/// The name of the file in `root` that names the classes, if there is one.
+pub(crate) fn map_in(root: &Path) -> Option<&'static str> {
+    CLASS_MAPS.into_iter().find(|name| root.join(name).is_file())
+}
+
+/// The names of classes in a file that lies beside the data.
+pub(crate) fn read_map(path: &Path) -> Result<Arc<[String]>, Error> {
+    let bad = |cause: String| {
+        Error::bad_file(path.display().to_string(), cause, "mend it, or remove it to have classes by number")
+    };
+    let bytes = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?.len();
+    if bytes > MAX_MAP_BYTES {
+        return Err(bad(format!("its {bytes} bytes are too many for a list of classes")));
+    }
+    let text = fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))?;
+    if path.extension().is_some_and(|end| end == "txt") {
+        let names: Arc<[String]> =
+            text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect();
+        return if names.is_empty() { Err(bad("it names no class".to_owned())) } else { Ok(names) };
+    }
+    Ok(parse_class_map(&text).map_err(bad)?.into())
+}
 
 /// Names for `count` classes of which only the numbers are known: "0", "1", ...
 pub(crate) fn numbered(count: usize) -> Arc<[String]> {

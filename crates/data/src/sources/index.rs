@@ -20,16 +20,25 @@ pub enum Layout {
     Shards,
     /// Parquet files with a column of pictures.
     Tables,
+    /// Files of pixels, made by `data convert --to packed`.
+    Packed,
 }
 
 impl Layout {
-    /// For messages: "class folders", "tar shards", "parquet files".
+    /// For messages: "class folders", "tar shards", "parquet files", "packed files".
     pub fn name(self) -> &'static str {
         match self {
             Layout::Folders => "class folders",
             Layout::Shards => "tar shards",
             Layout::Tables => "parquet files",
+            Layout::Packed => "packed files",
         }
+    }
+
+    /// Whether each record is a block of its own, so that an epoch mixes all of them. A packed record is large enough
+    /// to be fetched by itself, and a window of sixteen blocks of two megabytes would hold only some hundred.
+    pub(crate) fn is_read_singly(self) -> bool {
+        matches!(self, Layout::Folders | Layout::Packed)
     }
 }
 
@@ -55,7 +64,7 @@ pub(crate) struct Stamp {
 pub(crate) struct Entry<'a> {
     /// The number of its file (for folders: of its folder) in the index's list.
     pub(crate) file: u32,
-    /// Where in the file: a tar header's byte, a table's row; 0 for a file of its own.
+    /// Where in the file: a tar header's or packed record's byte, a table's row; 0 for a file of its own.
     pub(crate) offset: u64,
     /// Of the encoded picture; for a row of a table the mean of its row group.
     pub(crate) bytes: u32,
@@ -123,7 +132,7 @@ impl Index {
         self.name_ends.push(self.names.len() as u64);
     }
 
-    /// Cuts the records into blocks: a file of its own is one, else some megabytes of one file, and never across
+    /// Cuts the records into blocks: a record that is read singly is one, else some megabytes of one file, and never across
     /// one of `borders`, which are records' numbers in ascending order.
     pub(crate) fn cut_blocks(&mut self, borders: &[u32]) {
         self.blocks.clear();
@@ -132,7 +141,7 @@ impl Index {
         for record in 0..self.len() {
             let border = borders.next_if(|&border| border as usize <= record).is_some();
             let same = record > 0 && self.file[record - 1] == self.file[record] && !border;
-            if !same || self.layout == Layout::Folders || begun >= BLOCK_BYTES {
+            if !same || self.layout.is_read_singly() || begun >= BLOCK_BYTES {
                 self.blocks.push(record as u32);
                 begun = 0;
             }
@@ -198,7 +207,8 @@ impl Index {
         u64::from(self.bytes[record])
     }
 
-    /// What a list of records calls this one: "n01440764/a.jpg", "train-0003.tar:0017.jpg", "train-0.parquet:17".
+    /// What a list of records calls this one: "n01440764/a.jpg", "train-0003.tar:0017.jpg", "train-0.parquet:17",
+    /// "train-00000.pack:n01440764/a.jpg".
     ///
     /// # Panics
     /// If there is no such record.
@@ -206,7 +216,7 @@ impl Index {
         let file = &self.files[self.file[record] as usize].path;
         match self.layout {
             Layout::Folders => format!("{file}/{}", self.own_name(record)),
-            Layout::Shards => format!("{file}:{}", self.own_name(record)),
+            Layout::Shards | Layout::Packed => format!("{file}:{}", self.own_name(record)),
             Layout::Tables => format!("{file}:{}", self.offset[record]),
         }
     }
@@ -220,7 +230,7 @@ impl Index {
         let shown = file.display();
         match self.layout {
             Layout::Folders => file.join(self.own_name(record)).display().to_string(),
-            Layout::Shards => {
+            Layout::Shards | Layout::Packed => {
                 format!("{shown}: {} at byte {}", self.own_name(record), self.offset[record])
             }
             Layout::Tables => format!("{shown}: row {}", self.offset[record]),

@@ -23,6 +23,7 @@ pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {
         Layout::Folders => 0,
         Layout::Shards => 1,
         Layout::Tables => 2,
+        Layout::Packed => 3,
     });
     for stamps in [&index.files, &index.others] {
         put_len(&mut out, stamps.len());
@@ -77,6 +78,7 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
         [0] => Layout::Folders,
         [1] => Layout::Shards,
         [2] => Layout::Tables,
+        [3] => Layout::Packed,
         _ => return None,
     };
     let files = input.stamps()?;
@@ -136,6 +138,7 @@ fn lies_inside(index: &Index, record: usize) -> bool {
         Layout::Shards => {
             from.checked_add(UNIT + u64::from(index.bytes[record])).is_some_and(|end| end <= bytes)
         }
+        Layout::Packed => from.checked_add(u64::from(index.bytes[record])).is_some_and(|end| end <= bytes),
         // A row takes a byte at least.
         Layout::Tables => from < bytes,
     }

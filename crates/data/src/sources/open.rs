@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Index, IndexCache, Layout, Source, Split, folders, series, shards};
+use super::{Index, IndexCache, Layout, Source, Split, folders, packed, series, shards};
 use crate::Error;
 
 /// How to open a data set in files.
@@ -38,13 +38,15 @@ pub struct FileSet {
 /// - folders `train` and `val` (or `validation`, `valid`, `test`) with one of the following in each,
 /// - a folder a class with pictures in it (ImageNet's layout),
 /// - tar shards in WebDataset's convention: a picture and `.cls` or `.json` a sample,
-/// - parquet files with a column of pictures (`image` or `img`) and one of labels.
+/// - parquet files with a column of pictures (`image` or `img`) and one of labels,
+/// - packed files, as `data convert --to packed` writes them.
 ///
-/// A shard or table belongs to the split whose name is a word of its own, as in `imagenet1k-train-0003.tar`; without
-/// such a word it is for training. `dir` may also be one of the shards or tables: it stands for all of its kind.
+/// A shard, table or packed file belongs to the split whose name is a word of its own, as in `imagenet1k-train-0003.tar`; without
+/// such a word it is for training. `dir` may also be one of these files: it stands for all of its kind.
 ///
 /// The first time all records are listed, which takes as long as reading all folders, all tar headers or all
-/// columns of labels; the list is kept ([`IndexCache`]), and renewed when a folder, shard or table has changed.
+/// columns of labels; the list is kept ([`IndexCache`]), and renewed when a folder, shard or table has changed. Packed
+/// files have a list of their own at their end, so none is kept of them.
 ///
 /// # Errors
 /// If nothing is recognised, or several data sets; if a folder, shard or table cannot be read at all, or has no record;
@@ -66,7 +68,7 @@ pub fn open_files(dir: &Path, options: &OpenFiles) -> Result<FileSet, Error> {
         let layout = layout.ok_or_else(|| {
             Error::bad_file(
                 dir.display().to_string(),
-                "it is neither a .tar nor a .parquet",
+                "it is neither a .tar nor a .parquet nor a .pack",
                 "give the folder of the data",
             )
         })?;
@@ -94,7 +96,7 @@ fn choose(dir: &Path, mut found: Vec<Candidate>, options: &OpenFiles) -> Result<
         }
         (None, _) => Err(Error::Unrecognised {
             path: dir.to_owned(),
-            wanted: "folders train and val; class folders with pictures; *.tar; *.parquet".to_owned(),
+            wanted: "folders train and val; class folders with pictures; *.tar; *.parquet; *.pack".to_owned(),
         }),
     }
 }
@@ -112,7 +114,7 @@ struct Candidate {
 struct Part {
     root: PathBuf,
     layout: Layout,
-    /// The shards or tables; none for class folders.
+    /// The shards, tables or packed files; none for class folders.
     files: Vec<String>,
 }
 
@@ -177,6 +179,7 @@ fn layout_of_file(path: &Path) -> Option<Layout> {
     match () {
         () if name.ends_with(".parquet") => Some(Layout::Tables),
         () if name.ends_with(".tar") => Some(Layout::Shards),
+        () if name.ends_with(".pack") => Some(Layout::Packed),
         // CIFAR's archives are opened by `open_dir`, which reads them whole.
         () if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) && !is_cifar => Some(Layout::Shards),
         () => None,
@@ -251,6 +254,7 @@ impl Part {
                 shards::open(&self.root, split.name(), &self.files, cache)?
             }
             Layout::Tables => tables(&self.root, split, &self.files, cache)?,
+            Layout::Packed => packed::open(&self.root, &self.files)?,
         };
         if index.is_empty() {
             let first = index.faults().first().map_or(String::new(), |fault| format!("; {fault}"));
@@ -270,6 +274,7 @@ fn source(index: Index) -> Result<Arc<dyn Source>, Error> {
         Layout::Folders => Arc::new(folders::Folders { index }),
         Layout::Shards => Arc::new(shards::Shards { index }),
         Layout::Tables => table_source(index)?,
+        Layout::Packed => Arc::new(packed::Packed { index }),
     })
 }
 

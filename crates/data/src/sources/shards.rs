@@ -5,11 +5,10 @@
 //! classes' names come from `classes.json`, `imagenet_class_index.json` or `classes.txt` beside the shards.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
@@ -20,12 +19,8 @@ use crate::prefetch::Prefetch;
 
 /// The longest `.cls` or `.json` that is read.
 const MAX_TEXT_BYTES: u64 = 1 << 20;
-/// The largest file of class names that is read.
-const MAX_MAP_BYTES: u64 = 1 << 24;
 /// Read from a shard at once.
 const BUFFER: usize = 1 << 18;
-/// Files of class names, the first that is there counts.
-pub(crate) const CLASS_MAPS: [&str; 3] = ["classes.json", "imagenet_class_index.json", "classes.txt"];
 
 /// A split in tar shards.
 #[derive(Debug)]
@@ -41,7 +36,8 @@ impl Source for Shards {
     fn read(&self, records: Range<usize>) -> Vec<Result<Vec<u8>, Broken>> {
         let Some(first) = records.clone().next() else { return Vec::new() };
         let file = self.index.file[first];
-        let mut opened = self.reopen(file);
+        let opened = cache::reopen(&self.index, file);
+        let mut opened = opened.map(|shard| BufReader::with_capacity(BUFFER, shard));
         let mut read = |record| {
             let entry = self.index.entry(record);
             assert_eq!(entry.file, file, "a range of records inside one block is in one shard");
@@ -51,19 +47,6 @@ impl Source for Shards {
                 .map_err(|cause| Broken::new(self.index.place(record), cause))
         };
         records.map(&mut read).collect()
-    }
-}
-
-impl Shards {
-    /// The shard, if it is still the one that the index was made of.
-    fn reopen(&self, file: u32) -> Result<BufReader<File>, String> {
-        let path = self.index.path(file);
-        let opened = File::open(&path).map_err(|cause| format!("cannot open the shard: {cause}"))?;
-        let stamp = &self.index.files[file as usize];
-        match cache::stamp(&self.index.root, &stamp.path) {
-            Ok(now) if now == *stamp => Ok(BufReader::with_capacity(BUFFER, opened)),
-            _ => Err("the shard has changed since its index was made; start again".to_owned()),
-        }
     }
 }
 
@@ -86,19 +69,19 @@ fn member(shard: &mut BufReader<File>, entry: &Entry<'_>) -> Result<Vec<u8>, Str
 
 /// Opens the split that is in these files of `root`, in this order.
 pub(crate) fn open(root: &Path, split: &str, files: &[String], cache: &IndexCache) -> Result<Index, Error> {
-    let map = CLASS_MAPS.iter().find(|name| root.join(name).is_file());
+    let map = classes::map_in(root);
     let is_fresh = |index: &Index| {
         cache::is_fresh(index, Layout::Shards, files)
-            && index.others.iter().map(|stamp| stamp.path.as_str()).eq(map.into_iter().copied())
+            && index.others.iter().map(|stamp| stamp.path.as_str()).eq(map)
     };
-    cache::load_or_build(cache, root, split, is_fresh, || build(root, files, map.copied()))
+    cache::load_or_build(cache, root, split, is_fresh, || build(root, files, map))
 }
 
 fn build(root: &Path, files: &[String], map: Option<&str>) -> Result<Index, Error> {
     let stamp =
         |path: &str| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
     let stamps = files.iter().map(|path| stamp(path)).collect::<Result<Vec<Stamp>, Error>>()?;
-    let names = map.map(|name| read_names(&root.join(name))).transpose()?;
+    let names = map.map(|name| classes::read_map(&root.join(name))).transpose()?;
     let limit = names.as_ref().map_or(classes::MAX_CLASSES, |names| names.len());
     let mut index = Index::new(Layout::Shards, root, stamps);
     index.others = map.map(stamp).transpose()?.into_iter().collect();
@@ -123,24 +106,6 @@ fn build(root: &Path, files: &[String], map: Option<&str>) -> Result<Index, Erro
     });
     index.cut_blocks(&[]);
     Ok(index)
-}
-
-/// The names of classes in a file that lies beside the shards.
-fn read_names(path: &Path) -> Result<Arc<[String]>, Error> {
-    let bad = |cause: String| {
-        Error::bad_file(path.display().to_string(), cause, "mend it, or remove it to have classes by number")
-    };
-    let bytes = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?.len();
-    if bytes > MAX_MAP_BYTES {
-        return Err(bad(format!("its {bytes} bytes are too many for a list of classes")));
-    }
-    let text = fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))?;
-    if path.extension().is_some_and(|end| end == "txt") {
-        let names: Arc<[String]> =
-            text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect();
-        return if names.is_empty() { Err(bad("it names no class".to_owned())) } else { Ok(names) };
-    }
-    Ok(classes::parse_class_map(&text).map_err(bad)?.into())
 }
 
 /// A picture with its label.

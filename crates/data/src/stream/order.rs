@@ -1,16 +1,16 @@
 //! The order in which an epoch shows the records of files: well mixed, and read as the disk likes it.
 
 use crate::random::{Purpose, Stream};
-use crate::sources::{Index, Layout};
+use crate::sources::Index;
 
 /// Blocks of a shard or table whose records are mixed with each other: some tens of megabytes.
 pub(super) const WINDOW: usize = 16;
 
-/// `records`, ascending, in the order of `epoch`: all mixed where each is a file of its own; else blocks in random order, and
+/// `records`, ascending, in the order of `epoch`: all mixed where each is read by itself; else blocks in random order, and
 /// the records of [`WINDOW`] blocks at a time mixed.
 pub(super) fn shuffled(index: &Index, records: &[u32], seed: u64, epoch: u64) -> Vec<u32> {
     let mut stream = Stream::new(seed, Purpose::Order, epoch, 0);
-    if index.layout() == Layout::Folders {
+    if index.layout().is_read_singly() {
         let mut order = records.to_vec();
         stream.shuffle(&mut order);
         return order;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::order::WINDOW;
-use crate::sources::{Broken, Layout, Source};
+use crate::sources::{Broken, Source};
 
 /// Blocks kept: those that are being mixed, and those of the next mixture.
 const KEPT: usize = 2 * WINDOW;
@@ -32,7 +32,7 @@ impl Reader {
     pub(super) fn read(&self, record: usize) -> Result<Vec<u8>, Broken> {
         let index = self.source.index();
         let gone = || Broken::new(index.place(record), "it was not read");
-        if index.layout() == Layout::Folders {
+        if index.layout().is_read_singly() {
             return self.source.read(record..record + 1).pop().unwrap_or_else(|| Err(gone()));
         }
         let (number, range) = self.block_of(record);

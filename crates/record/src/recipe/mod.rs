@@ -142,7 +142,7 @@ pub enum DataSet {
     Cifar100,
     /// The built-in drawn shapes: 32x32 in 10 classes, as many as asked for.
     Generated,
-    /// Photographs in files, as many classes as there are: class folders, tar shards or tables in the folder of `--data`.
+    /// Photographs in files, as many classes as there are: class folders, tar shards, tables or packed files in `--data`.
     Photos,
 }
 

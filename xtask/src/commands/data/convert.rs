@@ -1,38 +1,70 @@
-//! `data convert`: any photographs in files as class folders or as tar shards in WebDataset's convention. Pictures are copied
-//! as they are encoded.
+//! `data convert`: any photographs in files as class folders or as tar shards in WebDataset's convention, where they are
+//! copied as they are encoded, or shrunk and decoded as packed files.
+
+mod packed;
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use resnet_data::sources::Source;
+use resnet_data::picture;
+use resnet_data::sources::{Layout, Source};
 
-use crate::args::{ConvertArgs, Target};
+use self::packed::{Packed, Shrinking};
+use crate::args::{ConvertArgs, InterpolationArg, Target};
+use crate::failure::Ended;
 use crate::output;
 use crate::progress::{Meter, Show, Unit};
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
+    let form = form(args)?;
     super::must_be_new(&args.out)?;
     let set = super::open(&args.dir)?;
     let splits: Vec<(&str, &dyn Source)> = super::splits(&set, ["train", "val"]).collect();
-    let pictures = super::whole_folder(&args.out, |partial| write(args, &set.classes, &splits, partial))?;
+    let pictures =
+        super::whole_folder(&args.out, |partial| write(args, form, &set.classes, &splits, partial))?;
     output::line(&format!("{} pictures in {}", output::count(pictures), args.out.display()))
+}
+
+/// What is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Folders,
+    Shards,
+    Packed(Shrinking),
+}
+
+fn form(args: &ConvertArgs) -> anyhow::Result<Form> {
+    let usage = |message: &str| Err(Ended::Usage(message.to_owned()).into());
+    match (args.to, args.side, args.interpolation) {
+        (Target::Packed, Some(side), interpolation) => {
+            let interpolation = interpolation.unwrap_or(InterpolationArg::Bilinear).into();
+            Ok(Form::Packed(Shrinking { side: side as usize, interpolation }))
+        }
+        (Target::Packed, None, _) => {
+            usage("--to packed needs --side N, the pixels that the shorter side is shrunk to, such as 256")
+        }
+        (Target::Folders, None, None) => Ok(Form::Folders),
+        (Target::Shards, None, None) => Ok(Form::Shards),
+        _ => usage("--side and --interpolation shrink pictures, which only --to packed does; leave them out"),
+    }
 }
 
 fn write(
     args: &ConvertArgs,
+    form: Form,
     classes: &[String],
     splits: &[(&str, &dyn Source)],
     out: &Path,
 ) -> anyhow::Result<u64> {
     let total: u64 = splits.iter().map(|(_, source)| source.index().len() as u64).sum();
     let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
-    let mut writer: Box<dyn Writer> = match args.to {
-        Target::Folders => Box::new(Folders::new(out, classes)?),
-        Target::Shards => {
-            Box::new(Shards::new(out, classes, args.shard_megabytes.get().saturating_mul(1 << 20))?)
-        }
+    let most = args.shard_megabytes.get().saturating_mul(1 << 20);
+    let mut writer: Box<dyn Writer> = match form {
+        Form::Folders => Box::new(Folders::new(out, classes)?),
+        Form::Shards => Box::new(Shards::new(out, classes, most)?),
+        Form::Packed(shrinking) => Box::new(Packed::new(out, classes, most, shrinking)?),
     };
     let mut done = 0;
     for (split, source) in splits {
@@ -43,8 +75,15 @@ fn write(
         }
         for block in 0..index.blocks() {
             for (record, read) in index.block(block).zip(source.read(index.block(block))) {
-                let bytes = read.map_err(|broken| anyhow::anyhow!("{broken}; mend or remove it first"))?;
-                writer.picture(done, index.labels()[record] as usize, &bytes)?;
+                let mut bytes =
+                    read.map_err(|broken| anyhow::anyhow!("{broken}; mend or remove it first"))?;
+                let (name, place) = (index.name(record), index.place(record));
+                if index.layout() == Layout::Packed && !matches!(form, Form::Packed(_)) {
+                    // Pixels of ours say nothing to others.
+                    bytes = picture::encode_png(&picture::decode_bytes(&bytes, &place)?)?;
+                }
+                let label = index.labels()[record] as usize;
+                writer.picture(Photo { number: done, label, name, place, bytes })?;
                 done += 1;
             }
             meter.update(done, str::to_owned);
@@ -54,9 +93,21 @@ fn write(
     Ok(done)
 }
 
+/// A picture to be written.
+struct Photo {
+    /// Of all that are written, from 0.
+    number: u64,
+    label: usize,
+    /// As lists of records have it.
+    name: String,
+    /// As messages have it.
+    place: String,
+    bytes: Vec<u8>,
+}
+
 trait Writer {
     fn begin(&mut self, split: &str) -> anyhow::Result<()>;
-    fn picture(&mut self, number: u64, label: usize, bytes: &[u8]) -> anyhow::Result<()>;
+    fn picture(&mut self, photo: Photo) -> anyhow::Result<()>;
     fn end(&mut self) -> anyhow::Result<()>;
 }
 
@@ -99,14 +150,21 @@ impl Writer for Folders {
         Ok(())
     }
 
-    fn picture(&mut self, number: u64, label: usize, bytes: &[u8]) -> anyhow::Result<()> {
-        let file = self.split.join(&self.classes[label]).join(format!("{number:08}.{}", end_of(bytes)));
+    fn picture(&mut self, Photo { number, label, bytes, .. }: Photo) -> anyhow::Result<()> {
+        let file = self.split.join(&self.classes[label]).join(format!("{number:08}.{}", end_of(&bytes)));
         fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
+}
+
+/// The classes' names, beside files that know labels only.
+fn write_classes(out: &Path, classes: &[String]) -> anyhow::Result<()> {
+    let file = out.join("classes.json");
+    let text = serde_json::to_string_pretty(classes)?;
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// `split-00000.tar` and on, with the classes' names in `classes.json`.
@@ -120,9 +178,7 @@ struct Shards {
 
 impl Shards {
     fn new(out: &Path, classes: &[String], most: u64) -> anyhow::Result<Self> {
-        let file = out.join("classes.json");
-        let text = serde_json::to_string_pretty(classes)?;
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        write_classes(out, classes)?;
         Ok(Shards { out: out.to_owned(), most, split: String::new(), number: 0, shard: None })
     }
 
@@ -142,7 +198,7 @@ impl Writer for Shards {
         Ok(())
     }
 
-    fn picture(&mut self, number: u64, label: usize, bytes: &[u8]) -> anyhow::Result<()> {
+    fn picture(&mut self, Photo { number, label, bytes, .. }: Photo) -> anyhow::Result<()> {
         if self.shard.as_ref().is_some_and(|(_, size)| size + bytes.len() as u64 > self.most) {
             self.close()?;
         }
@@ -155,7 +211,7 @@ impl Writer for Shards {
                 none.insert((tar::Builder::new(file), 0))
             }
         };
-        for (end, bytes) in [(end_of(bytes), bytes), ("cls", label.to_string().as_bytes())] {
+        for (end, bytes) in [(end_of(&bytes), &bytes[..]), ("cls", label.to_string().as_bytes())] {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);

@@ -1,0 +1,236 @@
+//! Packed files come back as they were written, and no damage to them goes unnoticed.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::picture::Encoded;
+use crate::sources::{FileSet, IndexCache, OpenFiles, open_files};
+
+/// What a record is made of.
+type Photo = (Picture, u32, String);
+
+fn picture(width: usize, height: usize, seed: usize) -> Picture {
+    let pixels = (0..3 * width * height).map(|i| (i * 97 + i * i * 31 + seed * 53) as u8).collect();
+    Picture::new(width, height, pixels).unwrap()
+}
+
+fn packed(photos: &[Photo]) -> Vec<u8> {
+    let mut file = PackWriter::new(Vec::new()).unwrap();
+    for (picture, label, name) in photos {
+        file.push(picture, *label, name).unwrap();
+    }
+    let before = file.bytes();
+    let bytes = file.finish().unwrap();
+    assert!((bytes.len() as u64) > before);
+    bytes
+}
+
+fn three() -> Vec<Photo> {
+    let name = |name: &str| name.to_owned();
+    vec![
+        (picture(2, 3, 1), 1, name("n1/a.jpg")),
+        (picture(1, 1, 2), 0, name("")),
+        (picture(4, 1, 3), 1, name("é:1")),
+    ]
+}
+
+/// Opens `bytes` as the only file of a split.
+fn open_bytes(dir: &Path, bytes: &[u8]) -> Result<FileSet, Error> {
+    fs::write(dir.join("train-00000.pack"), bytes).unwrap();
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, skip: Vec::new() })
+}
+
+/// The record as it was written, or what is wrong with it.
+fn photo(source: &dyn Source, record: usize) -> Result<Photo, String> {
+    let index = source.index();
+    let bytes = source.read(record..record + 1).remove(0).map_err(|broken| broken.to_string())?;
+    let place = index.place(record);
+    let picture = Encoded::open(&bytes, &place).and_then(|it| it.decode()).map_err(|e| e.to_string())?;
+    Ok((picture, index.labels()[record], index.entry(record).name.to_owned()))
+}
+
+/// All records, if nothing at all is wrong; `wanted` is what any that comes out at all must be.
+fn all(dir: &Path, bytes: &[u8], wanted: &[Photo]) -> Result<(), String> {
+    let set = open_bytes(dir, bytes).map_err(|error| error.to_string())?;
+    let index = set.train.index();
+    assert_eq!(index.faults(), [], "no label was changed without a checksum's knowing");
+    let mut first = if index.len() == wanted.len() { Ok(()) } else { Err("other records".to_owned()) };
+    for (record, wanted) in (0..index.len()).zip(wanted) {
+        match photo(&*set.train, record) {
+            Ok(found) => assert!(found == *wanted, "record {record} came out wrong"),
+            Err(cause) => first = Err(cause),
+        }
+    }
+    first
+}
+
+#[test]
+fn no_changed_byte_goes_unnoticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = packed(&three());
+    assert_eq!(all(folder.path(), &whole, &three()), Ok(()));
+    for place in 0..whole.len() {
+        for change in [1, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[place] ^= change;
+            let told = all(folder.path(), &bytes, &three()).expect_err(&format!("byte {place}"));
+            assert!(told.contains("train-00000.pack"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn no_cut_or_longer_file_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = packed(&three());
+    for length in 0..whole.len() {
+        assert!(open_bytes(folder.path(), &whole[..length]).is_err(), "{length} bytes");
+    }
+    for more in [&[0][..], &[0; 70_000], &whole] {
+        assert!(open_bytes(folder.path(), &[&whole, more].concat()).is_err());
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let whole = packed(&three());
+    let refusal = |bytes: &[u8], words: &[&str]| {
+        let told = open_bytes(dir, bytes).unwrap_err().to_string();
+        words.iter().for_each(|word| assert!(told.contains(word), "{told:?} should contain {word:?}"));
+    };
+    let with = |place: usize, value: u8| {
+        let mut bytes = whole.clone();
+        bytes[place] = value;
+        bytes
+    };
+    refusal(b"", &["train-00000.pack", "0 bytes", "convert the photographs again"]);
+    refusal(&with(7, 2), &["version 2", "1 is known"]);
+    refusal(&with(0, b'X'), &["byte 0"]);
+    refusal(&whole[..whole.len() - 1], &["cut off"]);
+    let table = 8 + (24 + 8 + 18 + 4) + (24 + 3 + 4) + (24 + 4 + 12 + 4);
+    refusal(&with(table + 8, 0), &[&format!("from byte {table} on"), "checksum"]);
+    refusal(&packed(&[]), &["packed files hold no picture"]);
+
+    // A record's damage is that record's.
+    let set = open_bytes(dir, &with(8 + 24 + 8 + 5, 7)).unwrap();
+    let told = photo(&*set.train, 0).unwrap_err();
+    assert!(told.contains("train-00000.pack: n1/a.jpg at byte 8") && told.contains("checksum"), "{told}");
+    assert!(photo(&*set.train, 1).unwrap() == three()[1]);
+    assert_eq!(set.train.index().name(0), "train-00000.pack:n1/a.jpg");
+    let set = open_bytes(dir, &with(8 + 24, b'm')).unwrap();
+    let told = photo(&*set.train, 0).unwrap_err();
+    assert!(told.contains("n1/a.jpg at byte 8: the record there has another name"), "{told}");
+
+    // A file that changes after it was listed is not read.
+    let set = open_bytes(dir, &whole).unwrap();
+    fs::write(dir.join("train-00000.pack"), packed(&three()[..2])).unwrap();
+    assert!(photo(&*set.train, 0).unwrap_err().contains("has changed"));
+
+    fs::write(dir.join("classes.json"), r#"["only"]"#).unwrap();
+    let set = open_bytes(dir, &whole).unwrap();
+    let faults = set.train.index().faults();
+    assert!(set.train.index().len() == 1 && faults.len() == 2, "{faults:?}");
+    assert!(faults[0].to_string().contains("n1/a.jpg at byte 8: its label is 1"), "{}", faults[0]);
+}
+
+#[test]
+fn what_is_too_large_is_not_written() {
+    let tiny = picture(2, 2, 0);
+    let told = record::to_bytes(&tiny, 0, "", 39).unwrap_err();
+    assert!(told.contains("2 x 2 pixels are too many"), "{told}");
+    assert_eq!(record::to_bytes(&tiny, 0, "", 40).unwrap().len(), 40);
+    let mut file = PackWriter::new(Vec::new()).unwrap();
+    let told = file.push(&tiny, 0, &"x".repeat(MAX_NAME + 1)).unwrap_err();
+    assert!(told.kind() == io::ErrorKind::InvalidInput && file.bytes() == 8, "{told}");
+    file.push(&tiny, 0, &"x".repeat(MAX_NAME)).unwrap();
+}
+
+#[test]
+fn a_table_longer_than_the_first_look_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos: Vec<Photo> =
+        (0..5000).map(|i| (picture(1, 1, i), i as u32 % 7, format!("photograph {i}"))).collect();
+    assert_eq!(all(folder.path(), &packed(&photos), &photos), Ok(()));
+}
+
+/// The bytes with checksums made to fit, as by somebody who means harm.
+fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let (end, sum) = (bytes.len() - 28, bytes.len() - 12);
+    let table = u64::from_le_bytes(std::array::from_fn(|i| bytes[end + i])).min(end as u64) as usize;
+    let checksum = crc32fast::hash(&bytes[table..sum]).to_le_bytes();
+    bytes[sum..sum + 4].copy_from_slice(&checksum);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn photos_come_back_as_they_were(
+        sizes in prop::collection::vec((prop_oneof![Just(1), 1usize..40], prop_oneof![Just(1), 1usize..40]), 1..5),
+        name in "\\PC{0,12}",
+        label in 0u32..1000,
+        window in prop::array::uniform4(any::<prop::sample::Index>()),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = |(i, &(width, height)): (usize, &(usize, usize))| {
+            (picture(width, height, i), label + i as u32, format!("{name}{i}"))
+        };
+        let photos: Vec<Photo> = sizes.iter().enumerate().map(photo).collect();
+        prop_assert_eq!(all(folder.path(), &packed(&photos), &photos), Ok(()));
+
+        // A window is that part of the whole, by both ways.
+        let (whole, _, _) = &photos[0];
+        let bytes = record::to_bytes(whole, 0, &name, u64::MAX).unwrap();
+        let encoded = Encoded::open(&bytes, "a record").unwrap();
+        let range = |a: &prop::sample::Index, b: &prop::sample::Index, length: usize| {
+            let (a, b) = (a.index(length), b.index(length));
+            a.min(b)..a.max(b) + 1
+        };
+        let (columns, rows) = (range(&window[0], &window[1], whole.width), range(&window[2], &window[3], whole.height));
+        let part = encoded.decode_window(columns.clone(), rows.clone()).unwrap();
+        let pixels = encoded.decode_pixels(&(columns.clone(), rows.clone())).unwrap();
+        let expected = crate::picture::cut(&whole.pixels, whole.width, &(columns, rows));
+        prop_assert!(pixels == expected);
+        let three: Vec<u8> = expected.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
+        prop_assert!(part.pixels == three);
+    }
+
+    #[test]
+    fn a_table_that_lies_is_an_error_or_harmless(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = packed(&three());
+        let table = 8 + 54 + 31 + 44;
+        for (place, value) in changes {
+            let place = table + place.index(bytes.len() - 8 - table);
+            bytes[place] = value;
+        }
+        if let Ok(set) = open_bytes(folder.path(), &resealed(bytes)) {
+            for record in 0..set.train.index().len() {
+                if let Ok((found, _, name)) = photo(&*set.train, record) {
+                    prop_assert!(three().iter().any(|(wanted, _, known)| found == *wanted && name == *known));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_lies_is_an_error_or_a_picture(
+        head in prop::collection::vec(prop_oneof![0u32..6, any::<u32>()], 4),
+        rest in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let mut bytes = b"RESNRGB\x01".to_vec();
+        head.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        bytes.extend(rest);
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        if let Ok(picture) = crate::picture::decode_bytes(&bytes, "a record") {
+            prop_assert!(picture.pixels.len() == 3 * picture.width * picture.height);
+        }
+    }
+}
