@@ -164,7 +164,7 @@ pub struct Encoded<'a> {
 /// Who knows the pixels.
 enum Form<'a> {
     /// Our own decoder.
-    Jpeg(Jpeg<'a>),
+    Jpeg(Box<Jpeg<'a>>),
     /// Nobody has to: they are these, of a packed file.
     Rgb(&'a [u8]),
     /// The image crate.
@@ -203,7 +203,13 @@ impl<'a> Encoded<'a> {
             // EXIF data that make no sense are no reason to refuse a picture.
             let exif = jpeg::exif(bytes).and_then(metadata::Orientation::from_exif_chunk);
             let orientation = exif.map(Orientation::from).unwrap_or_default();
-            return Ok(Self { bytes, name: name.into(), size, orientation, form: Form::Jpeg(jpeg) });
+            return Ok(Self {
+                bytes,
+                name: name.into(),
+                size,
+                orientation,
+                form: Form::Jpeg(Box::new(jpeg)),
+            });
         }
         guarded(name, || {
             let mut decoder = decoder(bytes, name, MAX_OTHER_BYTES)?;
