@@ -113,6 +113,21 @@ pub fn shards(bytes: &[u8]) {
     });
 }
 
+/// A packed file, as it is and with checksums that fit: a record that decodes has the size that it tells of.
+pub fn packed(bytes: &[u8]) {
+    let mut mended = bytes.to_vec();
+    mend::packed(&mut mended);
+    for bytes in [bytes, &mended] {
+        let dir = folder();
+        write(&dir.path().join("train-0.pack"), bytes);
+        each_record(open_files(dir.path(), &options()), dir.path().to_str(), |place, record| {
+            let at = place.rsplit(' ').next().and_then(|at| at.parse::<usize>().ok()).expect("a place");
+            assert!(bytes[at..].starts_with(record), "{place} holds other bytes");
+            picture(record);
+        });
+    }
+}
+
 /// A parquet file, as a table of photographs and as CIFAR.
 pub fn tables(bytes: &[u8]) {
     let dir = folder();

@@ -18,6 +18,34 @@ pub fn tar(bytes: &mut [u8]) {
     }
 }
 
+/// Writes the right first and last bytes and checksums into a packed file and those of its records that its table tells of.
+pub fn packed(bytes: &mut [u8]) {
+    let sum = |bytes: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        crc.sum().to_le_bytes()
+    };
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let Some(tail) = bytes.len().checked_sub(28).filter(|tail| *tail >= 8) else { return };
+    bytes[..8].copy_from_slice(b"RESNPAK\x01");
+    bytes[tail + 20..].copy_from_slice(b"RESNEND\x01");
+    let table = number(&bytes[tail..tail + 8]).min(tail as u64) as usize;
+    let mut at = table;
+    while at + 20 <= tail {
+        let [first, len, name] =
+            [(at, 8), (at + 8, 4), (at + 16, 4)].map(|(from, len)| number(&bytes[from..from + len]));
+        let end = first.saturating_add(len);
+        if end <= table as u64 && len >= 4 {
+            let (first, end) = (first as usize, end as usize);
+            let right = sum(&bytes[first..end - 4]);
+            bytes[end - 4..end].copy_from_slice(&right);
+        }
+        at += 20 + name as usize;
+    }
+    let right = sum(&bytes[table..tail + 16]);
+    bytes[tail + 16..tail + 20].copy_from_slice(&right);
+}
+
 /// `bytes` as a gzip stream, not compressed.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut stream = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());

@@ -11,6 +11,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use resnet_data::picture::encode_png;
+use resnet_data::sources::PackWriter;
 use resnet_data::{Picture, fuzzing};
 use resnet_models::checkpoint::Dialect;
 use resnet_models::{Model, registry};
@@ -95,6 +96,19 @@ pub(super) fn shards() -> Vec<Vec<u8>> {
         tar(&[("././@LongLink", long.as_bytes()), ("short", b"abc"), ("README", b"hello"), ("a.cls", b"4")]),
         pax,
     ]
+}
+
+pub(super) fn packed() -> Vec<Vec<u8>> {
+    let file = |pictures: &[(usize, usize)]| {
+        let mut writer = PackWriter::new(Vec::new()).expect("memory can be written to");
+        for (label, &(width, height)) in (0..).zip(pictures) {
+            let pixels = (0..3 * width * height).map(|i| (7 * i) as u8).collect();
+            let picture = Picture::new(width, height, pixels).expect("it has a size");
+            writer.push(&picture, label, &format!("{label}.jpg")).expect("a small picture");
+        }
+        writer.finish().expect("memory can be written to")
+    };
+    vec![file(&[(1, 1)]), file(&[(5, 3), (2, 4), (1, 9)])]
 }
 
 /// A PNG of one colour.
