@@ -200,43 +200,32 @@ impl<'a> Encoded<'a> {
             let size = checked(record.size, name)?;
             record.verify().map_err(bad)?;
             let (orientation, form) = (Orientation::default(), Form::Rgb(record.pixels));
-            return Ok(Self {
-                bytes,
-                name: name.into(),
-                size,
-                orientation,
-                form,
-                decoding: AtomicU64::new(0),
-            });
+            return Ok(Self::of(bytes, name, size, orientation, form));
         }
         if let Ok(jpeg) = Jpeg::open(bytes) {
             let size = checked(jpeg.size(), name)?;
             // EXIF data that make no sense are no reason to refuse a picture.
             let exif = jpeg::exif(bytes).and_then(metadata::Orientation::from_exif_chunk);
             let orientation = exif.map(Orientation::from).unwrap_or_default();
-            return Ok(Self {
-                bytes,
-                name: name.into(),
-                size,
-                orientation,
-                form: Form::Jpeg(Box::new(jpeg)),
-                decoding: AtomicU64::new(0),
-            });
+            return Ok(Self::of(bytes, name, size, orientation, Form::Jpeg(Box::new(jpeg))));
         }
         guarded(name, || {
             let mut decoder = decoder(bytes, name, MAX_OTHER_BYTES)?;
             let (width, height) = decoder.dimensions();
             let size = checked((width as usize, height as usize), name)?;
             let orientation = decoder.orientation().map(Orientation::from).unwrap_or_default();
-            Ok(Self {
-                bytes,
-                name: name.into(),
-                size,
-                orientation,
-                form: Form::Other,
-                decoding: AtomicU64::new(0),
-            })
+            Ok(Self::of(bytes, name, size, orientation, Form::Other))
         })
+    }
+
+    fn of(
+        bytes: &'a [u8],
+        name: &'a str,
+        size: (usize, usize),
+        orientation: Orientation,
+        form: Form<'a>,
+    ) -> Self {
+        Self { bytes, name: name.into(), size, orientation, form, decoding: AtomicU64::new(0) }
     }
 
     /// Width and height in pixels, upright.

@@ -8,6 +8,7 @@ use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReade
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::bounded::Bounded;
 use crate::Error;
 
 /// What to do about a parquet file that is not whole.
@@ -21,11 +22,11 @@ pub(crate) fn guarded<T>(file: &Path, read: impl FnOnce() -> Result<T, Error>) -
 }
 
 /// Opens the parquet file at `path`.
-pub(crate) fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
+pub(crate) fn open(path: &Path) -> Result<SerializedFileReader<Bounded>, Error> {
     let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
     let bytes = file.metadata().map_err(|cause| Error::io("open", path, cause))?.len();
     let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND);
-    let reader = SerializedFileReader::new(file).map_err(|cause| bad(cause.to_string()))?;
+    let reader = SerializedFileReader::new(Bounded(file)).map_err(|cause| bad(cause.to_string()))?;
     // Equal labels and nulls take next to no place: without a limit a few bytes stand for any number of rows.
     let groups = reader.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
     let rows = groups.into_iter().try_fold(0u64, |sum, rows| sum.checked_add(rows?));

@@ -4,9 +4,10 @@
 //! read with its definition level and a null is an error with its row. The label is `label` for CIFAR-10,
 //! `fine_label` for CIFAR-100.
 
+mod bounded;
 pub(crate) mod columns;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use image::{ImageReader, Limits};
 use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use self::bounded::Bounded;
 use self::columns::{Labels, MEND, guarded};
 use crate::cifar::{PIXELS, SIDE, names};
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
@@ -89,7 +91,7 @@ fn files(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
 /// An open parquet file.
 struct Table {
     shown: String,
-    reader: SerializedFileReader<File>,
+    reader: SerializedFileReader<Bounded>,
 }
 
 impl Table {
