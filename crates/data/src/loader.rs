@@ -96,7 +96,7 @@ impl Batch {
         self.labels.len()
     }
 
-    /// Whether there is no image; a [`Loader`] makes no such batch.
+    /// Whether there is no image: each was [left out](crate::OnBroken::Skip). A [`Loader`] makes no such batch.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -138,6 +138,24 @@ fn a_broken_record_is_named_or_left_out_by_quota() {
 }
 
 #[test]
+fn a_batch_may_be_broken_as_a_whole_but_not_an_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path(), &["a"], 6);
+    let spoil = |i: u32| fs::write(folder.path().join(format!("a/{i}.png")), "a text").unwrap();
+    [2, 3].into_iter().for_each(spoil);
+    let on_broken = OnBroken::Skip { most: 1.0 };
+    let lengths = || -> Result<Vec<usize>, Error> {
+        let all = batches(folder.path(), StreamConfig { batch: 2, on_broken, ..evaluation() }, 0, 0)?;
+        Ok(all.iter().map(Batch::len).collect())
+    };
+    // Batches keep their numbers, so that an epoch can be resumed behind one that is empty.
+    assert_eq!(lengths().unwrap(), [2, 0, 2]);
+    [0, 1, 4, 5].into_iter().for_each(spoil);
+    let message = lengths().unwrap_err().to_string();
+    assert!(message.contains("all others are broken too"), "{message}");
+}
+
+#[test]
 fn a_file_that_vanished_is_named() {
     let folder = tempfile::tempdir().unwrap();
     folders(folder.path(), &["a", "b"], 2);

@@ -42,7 +42,12 @@ pub fn evaluate(
         return Ok(None);
     }
     for batch in feed.epoch(0, 0) {
-        let (x, labels) = tensors_of(batch?, &device).map_err(Error::compute("loading a batch"))?;
+        let batch = batch?;
+        if batch.is_empty() {
+            // All of it is broken and left out.
+            continue;
+        }
+        let (x, labels) = tensors_of(batch, &device).map_err(Error::compute("loading a batch"))?;
         let logits = logits_of(&x).map_err(Error::compute("evaluating the network"))?;
         let (rows, classes) = rows_of(&logits, &labels)?;
         for (row, &label) in rows.chunks_exact(classes).zip(&labels) {

@@ -152,6 +152,11 @@ impl<'a> Session<'a> {
                     ))
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
+                if batch.is_empty() {
+                    // All of it is broken and left out: nothing to learn from, but its place in the schedule is its own.
+                    (self.state.step, self.state.batch) = (self.state.step + 1, self.state.batch + 1);
+                    continue;
+                }
                 let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
                 let (rate, number) = (self.plan().schedule.rate(self.state.step), self.state.step);
                 let done =

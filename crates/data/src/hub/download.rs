@@ -13,6 +13,7 @@ use std::time::Duration;
 use hf_hub::Repo;
 use hf_hub::api::sync::{Api, ApiError};
 
+use super::checksum;
 use super::names::is_word;
 use super::repository::Missing;
 use crate::Progress;
@@ -83,7 +84,15 @@ impl Download<'_> {
             let part = named(".part");
             let mut out = File::options().create(true).append(true).open(&part).map_err(io)?;
             self.body(url, bytes, &mut out, &mut told)?;
-            out.sync_all().and_then(|()| fs::rename(&part, blob)).map_err(io)?;
+            out.sync_all().map_err(io)?;
+            // Read again as a whole: most of it may be of an earlier start, before a crash or on a bad disk.
+            let etag = blob.file_name().unwrap_or_default().to_string_lossy();
+            let unread = |cause: io::Error| format!("cannot read {}: {cause}", part.display());
+            if let Some(how) = checksum::difference(&part, &etag).map_err(unread)? {
+                fs::remove_file(&part).map_err(io)?;
+                return Err(format!("{how}; what has arrived is thrown away"));
+            }
+            fs::rename(&part, blob).map_err(io)?;
         }
         self.progress.finish();
         Ok(())

@@ -4,6 +4,8 @@
 use crate::{DataKind, Dataset, Error, Progress};
 
 #[cfg(feature = "hub")]
+mod checksum;
+#[cfg(feature = "hub")]
 mod choice;
 #[cfg(feature = "hub")]
 mod client;

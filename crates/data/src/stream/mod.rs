@@ -40,7 +40,8 @@ impl View {
 pub enum OnBroken {
     /// It ends the epoch with an error that names it.
     Fail,
-    /// It is left out, counted and listed, up to this fraction of the records; one more ends the epoch.
+    /// It is left out, counted and listed, up to this fraction of the records; one more ends the epoch. Its batch is
+    /// smaller by it, and [empty](Batch::is_empty) where nothing else was in it.
     Skip {
         /// From 0 to 1.
         most: f64,
@@ -276,12 +277,6 @@ impl Maker {
                 Err(fault) => self.leave_out(fault)?,
             }
         }
-        if labels.is_empty() {
-            return Err(Error::Invalid(format!(
-                "every picture of batch {number} of epoch {} is broken; use a larger batch or mend the data",
-                epoch + 1
-            )));
-        }
         Ok(Batch { images, labels, height: side, width: side })
     }
 
@@ -310,11 +305,14 @@ impl Maker {
         };
         let mut broken = self.broken();
         if !broken.iter().any(|known| known.place == fault.place) {
-            if (broken.len() + 1) as f64 > most * self.records.len() as f64 {
-                let known = broken.len();
+            let known = broken.len();
+            if (known + 1) as f64 > most * self.records.len() as f64 {
                 return refuse(&format!(
                     "{known} broken records before it are all that --skip-broken allows"
                 ));
+            }
+            if known + 1 == self.records.len() {
+                return refuse("it is the last, and all others are broken too; give other data");
             }
             tracing::warn!("left out: {fault}");
             broken.push(fault);

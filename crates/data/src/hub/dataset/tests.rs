@@ -151,6 +151,25 @@ fn what_a_lost_connection_left_is_gone_on_with() {
 }
 
 #[test]
+fn what_is_not_what_the_hub_has_is_thrown_away() {
+    let cache = tempfile::tempdir().unwrap();
+    let hub = Hub::start(FIRST, files([("train-0.tar", b"hello\n".to_vec())]));
+    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    // As `sha256sum` has it.
+    let sum = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+    hub.state().etag = Some(sum);
+    let blobs = online.repository.folder().join("blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    // What a crash made of an earlier start's part.
+    let part = blobs.join(format!("{sum}.part"));
+    fs::write(&part, b"\0\0\0").unwrap();
+    refusal(&online, &["train-0.tar: its SHA-256 is", sum, "thrown away", "start again"]);
+    assert!(!part.exists() && !blobs.join(sum).exists());
+    let folder = all(&online, &NoProgress).unwrap();
+    assert_eq!(fs::read(folder.join("train-0.tar")).unwrap(), b"hello\n");
+}
+
+#[test]
 fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, pictures());
