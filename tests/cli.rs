@@ -1,6 +1,8 @@
-//! The command line from outside, as ../shared/cli.md promises it: what it prints, how it ends, what it leaves behind.
+//! The command line from outside, as ../shared/cli.md promises it: what it prints, how it ends, what it
+//! leaves behind.
 //!
-//! A target of the package xtask (xtask/Cargo.toml), so that cargo builds the program before these tests and says where.
+//! A target of the package xtask (xtask/Cargo.toml), so that cargo builds the program before these tests and
+//! says where.
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;

@@ -1,4 +1,5 @@
-//! Deep graphs on a small stack: forward, backward and drop of networks that candle's recursion must not follow.
+//! Deep graphs on a small stack: forward, backward and drop of networks that candle's recursion must not
+//! follow.
 //!
 //! Each test runs in a thread of 2 MiB, what `cargo test` gives, whatever RUST_MIN_STACK says.
 

@@ -1,7 +1,7 @@
 //! Every parser of files from outside over seeds, damaged seeds and all inputs that ever broke one of them.
 //!
-//! The long search is libFuzzer's, in `tests/fuzz` (docs/reproducing.md); this keeps the bodies working and what it found
-//! mended.
+//! The long search is libFuzzer's, in `tests/fuzz` (docs/reproducing.md); this keeps the bodies working and
+//! what it found mended.
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,8 @@ fn no_bytes_break_a_parser() {
     }
 }
 
-/// Damage number `round`: the end cut off, a bit turned over, a byte at its bounds, or bytes left out or doubled.
+/// Damage number `round`: the end cut off, a bit turned over, a byte at its bounds, or bytes left out or
+/// doubled.
 fn damaged(seed: &[u8], round: usize) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     // Odd steps through the whole seed, whatever its length.
@@ -73,7 +74,8 @@ fn damaged(seed: &[u8], round: usize) -> Vec<u8> {
     bytes
 }
 
-/// Writes the seeds of each target to a folder of its own below `RESNET_FUZZ_CORPUS`, for libFuzzer to start from.
+/// Writes the seeds of each target to a folder of its own below `RESNET_FUZZ_CORPUS`, for libFuzzer to start
+/// from.
 #[test]
 #[ignore = "writes files; see docs/reproducing.md"]
 fn write_seeds() {

@@ -1,5 +1,5 @@
-//! The reference crate against PyTorch: the original and the full pre-activation unit of units.json, output, running
-//! statistics and every gradient, put together from plain loops alone.
+//! The reference crate against PyTorch: the original and the full pre-activation unit of units.json, output,
+//! running statistics and every gradient, put together from plain loops alone.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,8 @@ impl Run {
         dx
     }
 
-    /// Figure 1(a): `relu(x + bn2(conv2(relu(bn1(conv1(x))))))`; the output, and in training the input's gradient.
+    /// Figure 1(a): `relu(x + bn2(conv2(relu(bn1(conv1(x))))))`; the output, and in training the input's
+    /// gradient.
     fn original(&mut self, x: &[f64], dy: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
         let a = self.conv("conv1", x);
         let b = self.norm("bn1", &a, dy.is_some());

@@ -41,6 +41,7 @@ fn the_tree_is_tidy() {
     let checks = [
         ("a source opens with //! and says what it is for", sources::undocumented(&sources)),
         ("a source has at most 400 lines", sources::too_long(&sources)),
+        ("a comment is at most 110 columns wide", sources::too_wide(&sources)),
         ("only crates/kernels has unsafe code", sources::unsafe_code(&sources)),
         ("crates know each other along the allowed edges", manifests::edges(&manifests)),
         ("every package takes the workspace's lints", manifests::lints(&manifests)),

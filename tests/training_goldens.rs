@@ -1,13 +1,14 @@
 //! Eight steps of SGD against PyTorch in f64: losses, first gradients, final weights and running statistics.
 //!
-//! training_small.json is the strict test: no value enters a ReLU within 2e-5 of zero, so that every gate is decided in
-//! f32 as well, and rounding is all that differs.
+//! training_small.json is the strict test: no value enters a ReLU within 2e-5 of zero, so that every gate is
+//! decided in f32 as well, and rounding is all that differs.
 //!
-//! In training.json three million values enter ReLUs, some within 1e-6 of zero; whether their gradients pass is a matter
-//! of rounding. One such gate changes a first layer's gradient by about 5e-3 of its norm, and eight steps multiply that:
-//! in f64 itself, an input that is off by 6e-8 of its size moves weights by 2e-2. f32 can't be sure of 1e-3 there, and
-//! PyTorch's isn't: see [`Bounds`]. (With two gates turned over in f64 for the first network and one for the second, all
-//! our first gradients are within 1.2e-5.) So what no gate decides is held tightly, and the rest to PyTorch's error.
+//! In training.json three million values enter ReLUs, some within 1e-6 of zero; whether their gradients pass
+//! is a matter of rounding. One such gate changes a first layer's gradient by about 5e-3 of its norm, and
+//! eight steps multiply that: in f64 itself, an input that is off by 6e-8 of its size moves weights by 2e-2.
+//! f32 can't be sure of 1e-3 there, and PyTorch's isn't: see [`Bounds`]. (With two gates turned over in f64
+//! for the first network and one for the second, all our first gradients are within 1.2e-5.) So what no gate
+//! decides is held tightly, and the rest to PyTorch's error.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +19,12 @@ use resnet_ops::{Mode, softmax_cross_entropy};
 use resnet_testing::golden::{self, Measure, Training, measure};
 use resnet_testing::{recipe, table};
 
-/// Relative to a loss or to a tensor's norm, where every gate is decided; PyTorch's f32 misses by 1e-5. (The project
-/// asks for 1e-3.)
+/// Relative to a loss or to a tensor's norm, where every gate is decided; PyTorch's f32 misses by 1e-5. (The
+/// project asks for 1e-3.)
 const TOLERANCE: f64 = 1e-4;
 
-/// Twice the most that PyTorch 2.15's f32 misses training.json by, over its three ways to convolve and twelve inputs that
-/// differ by a rounding.
+/// Twice the most that PyTorch 2.15's f32 misses training.json by, over its three ways to convolve and twelve
+/// inputs that differ by a rounding.
 #[derive(Clone, Copy)]
 struct Bounds {
     losses: f64,

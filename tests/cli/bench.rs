@@ -1,4 +1,5 @@
-//! `bench`: what it prints, how it talks to peers, here a shell script in Python's place, and that it leaves no process.
+//! `bench`: what it prints, how it talks to peers, here a shell script in Python's place, and that it leaves
+//! no process.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,5 @@
-//! What we export, PyTorch loads strictly and computes the same with: `tests/export_roundtrip.py`, where Python has torch.
+//! What we export, PyTorch loads strictly and computes the same with: `tests/export_roundtrip.py`, where
+//! Python has torch.
 //!
 //! `RESNET_PYTHON` names the Python to ask; `python3` otherwise.
 

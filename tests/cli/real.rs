@@ -1,5 +1,5 @@
-//! Real images and real checkpoints, where they are: `RESNET_TEST_DATA` names the folder that `prepare.py` wrote, and the
-//! checkpoints lie in `../shared/checkpoints`. Skipped, with a line that says so, elsewhere.
+//! Real images and real checkpoints, where they are: `RESNET_TEST_DATA` names the folder that `prepare.py`
+//! wrote, and the checkpoints lie in `../shared/checkpoints`. Skipped, with a line that says so, elsewhere.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! A training that is stopped, politely or not, and continued ends with the same bits as one that was left alone.
+//! A training that is stopped, politely or not, and continued ends with the same bits as one that was left
+//! alone.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -11,8 +11,8 @@ const MOST_PIXELS: usize = 1 << 20;
 /// Bytes of a record of CIFAR-100.
 const RECORD: usize = 3074;
 
-/// JPEG, PNG and WebP with EXIF data, by whichever decoder: the picture has the size that its header says, a window is
-/// that part of the whole, and as PNG it is the same again.
+/// JPEG, PNG and WebP with EXIF data, by whichever decoder: the picture has the size that its header says, a
+/// window is that part of the whole, and as PNG it is the same again.
 pub fn picture(bytes: &[u8]) {
     let name = "folder/cat.jpg";
     let encoded = match Encoded::open(bytes, name) {
@@ -29,7 +29,8 @@ pub fn picture(bytes: &[u8]) {
         Err(error) => return told(&error, name),
     };
     assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
-    // Of a damaged JPEG file a part may be whole, and is then our decoder's; the target `jpeg` compares those.
+    // Of a damaged JPEG file a part may be whole, and is then our decoder's; the target `jpeg` compares
+    // those.
     if !bytes.starts_with(&[0xff, 0xd8]) {
         let (columns, rows) = (width / 3..width.min(width / 3 + 9), height / 2..height.min(height / 2 + 7));
         let part = encoded.decode_window(columns.clone(), rows.clone()).expect("the whole decodes");
@@ -45,8 +46,8 @@ pub fn picture(bytes: &[u8]) {
     }
 }
 
-/// CIFAR's records and archives. The first byte says what the others are: a tar file, one whose checksums fit, a gzip
-/// stream, CIFAR-100's training file, CIFAR-10's names.
+/// CIFAR's records and archives. The first byte says what the others are: a tar file, one whose checksums
+/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names.
 pub fn cifar(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let dir = folder();
@@ -97,8 +98,8 @@ pub fn cifar(bytes: &[u8]) {
     }
 }
 
-/// A tar shard: the walk through it, then its samples, each of which holds the bytes that stand at its place. Where
-/// the last byte is even, the headers' checksums are made to fit.
+/// A tar shard: the walk through it, then its samples, each of which holds the bytes that stand at its place.
+/// Where the last byte is even, the headers' checksums are made to fit.
 pub fn shards(bytes: &[u8]) {
     let mut bytes = bytes.to_vec();
     if bytes.last().is_some_and(|last| last % 2 == 0) {

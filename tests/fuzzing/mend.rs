@@ -18,7 +18,8 @@ pub fn tar(bytes: &mut [u8]) {
     }
 }
 
-/// Writes the right first and last bytes and checksums into a packed file and those of its records that its table tells of.
+/// Writes the right first and last bytes and checksums into a packed file and those of its records that its
+/// table tells of.
 pub fn packed(bytes: &mut [u8]) {
     let sum = |bytes: &[u8]| {
         let mut crc = flate2::Crc::new();

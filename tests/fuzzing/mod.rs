@@ -1,8 +1,8 @@
-//! Bodies of the fuzz targets: for each parser of files from outside a function that panics where the parser does
-//! anything but read the bytes or refuse them with a sentence.
+//! Bodies of the fuzz targets: for each parser of files from outside a function that panics where the parser
+//! does anything but read the bytes or refuse them with a sentence.
 //!
-//! The programs in `tests/fuzz` run them under libFuzzer; `tests/parsers.rs` runs them in every test over seeds, damaged
-//! seeds and all inputs that ever broke something (`tests/fuzz/regressions`).
+//! The programs in `tests/fuzz` run them under libFuzzer; `tests/parsers.rs` runs them in every test over
+//! seeds, damaged seeds and all inputs that ever broke something (`tests/fuzz/regressions`).
 
 pub mod data;
 pub mod mend;
@@ -44,8 +44,9 @@ pub static TARGETS: [Target; 14] = [
     Target { name: "resume", body: runs::resume, seeds: seeds::resumes },
 ];
 
-/// Tells `ours` of every panic in this project's code from now on, caught or not: where a decoder's panic is caught,
-/// it would go unseen. Those of dependencies, which some are caught for, count only if nobody catches them.
+/// Tells `ours` of every panic in this project's code from now on, caught or not: where a decoder's panic is
+/// caught, it would go unseen. Those of dependencies, which some are caught for, count only if nobody catches
+/// them.
 pub fn watch_panics(ours: impl Fn(String) + Send + Sync + 'static) {
     panic::set_hook(Box::new(move |info| {
         let file = info.location().map_or("", |location| location.file());

@@ -11,8 +11,8 @@ use resnet_models::{Model, Spec, registry, summary};
 
 use super::{folder, mend, told, write};
 
-/// A safetensors file, as it is or, where the bytes begin as JSON, as the header up to the first zero byte and the
-/// tensors' bytes behind it.
+/// A safetensors file, as it is or, where the bytes begin as JSON, as the header up to the first zero byte
+/// and the tensors' bytes behind it.
 pub fn safetensors(bytes: &[u8]) {
     let mended = bytes.starts_with(b"{").then(|| mend::safetensors(bytes));
     checkpoint(mended.as_deref().unwrap_or(bytes), "net.safetensors");

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::{folder, mend, told, write};
 
-/// Text of a run. The first byte says which: `r` a recipe, and behind a zero byte lines as after `--set`; `m` metrics;
-/// `j` a record; any other a length of training.
+/// Text of a run. The first byte says which: `r` a recipe, and behind a zero byte lines as after `--set`; `m`
+/// metrics; `j` a record; any other a length of training.
 pub fn runs(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let (first, second) = mend::halves(bytes);

@@ -169,8 +169,8 @@ pub(super) fn indexes() -> Vec<Vec<u8>> {
     fuzzing::indexes()
 }
 
-/// A checkpoint as the target `safetensors` takes it: a network's names, shapes without numbers wherever a file can
-/// have them and be recognised, and this metadata.
+/// A checkpoint as the target `safetensors` takes it: a network's names, shapes without numbers wherever a
+/// file can have them and be recognised, and this metadata.
 fn outline(network: &str, dialect: Dialect, metadata: &[(&str, &str)]) -> Vec<u8> {
     let spec = registry::find(network, 2).expect("it is listed");
     let model = Model::init(&spec, 0).expect("it is consistent");
@@ -222,7 +222,8 @@ pub(super) fn pytorch() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn pickles() -> Vec<Vec<u8>> {
-    // A record's bytes stand in the file as they are, and end where the next record's header or its own sums begin.
+    // A record's bytes stand in the file as they are, and end where the next record's header or its own sums
+    // begin.
     let within = |file: &Vec<u8>| -> Option<Vec<u8>> {
         let start = file.windows(3).position(|bytes| bytes == [0x80, 2, b'}'] || bytes == [0x80, 2, b'c'])?;
         let len = file[start..].windows(3).position(|bytes| bytes == *b".PK")?;

@@ -1,9 +1,11 @@
-//! What is asked of a manifest: edges that point down, no candle where arrays are plain, the workspace's lints.
+//! What is asked of a manifest: edges that point down, no candle where arrays are plain, the workspace's
+//! lints.
 
 use crate::File;
 
-/// Which of our packages a package may name: (package, dependencies, what its tests may name besides). Everything
-/// points down this list's layers; a package that is not here is a fault, so a new one has to be thought about.
+/// Which of our packages a package may name: (package, dependencies, what its tests may name besides).
+/// Everything points down this list's layers; a package that is not here is a fault, so a new one has to be
+/// thought about.
 pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-reference", &[], &[]),
     ("resnet-testing", &[], &[]),

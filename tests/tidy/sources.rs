@@ -3,6 +3,8 @@
 use crate::File;
 
 const LINES: usize = 400;
+/// Of a comment's line, as rustfmt's `max_width` is of code.
+const COLUMNS: usize = 110;
 
 pub(crate) fn undocumented(sources: &[File]) -> Vec<String> {
     let says = |file: &File| file.text.strip_prefix("//! ").is_some_and(|rest| !rest.trim_start().is_empty());
@@ -12,6 +14,20 @@ pub(crate) fn undocumented(sources: &[File]) -> Vec<String> {
 pub(crate) fn too_long(sources: &[File]) -> Vec<String> {
     let lines = sources.iter().map(|file| (file, file.text.lines().count()));
     lines.filter(|(_, n)| *n > LINES).map(|(file, n)| format!("{}: {n} lines", file.path)).collect()
+}
+
+/// Comments that rustfmt leaves as wide as they are. A table's row cannot be broken.
+pub(crate) fn too_wide(sources: &[File]) -> Vec<String> {
+    let is_wide = |line: &str| {
+        let comment = line.trim_start();
+        let text = comment.trim_start_matches(['/', '!']).trim_start();
+        comment.starts_with("//") && !text.starts_with('|') && line.chars().count() > COLUMNS
+    };
+    let wide = |file: &File| -> Vec<String> {
+        let lines = file.text.lines().enumerate().filter(|(_, line)| is_wide(line));
+        lines.map(|(i, _)| format!("{}:{}", file.path, i + 1)).collect()
+    };
+    sources.iter().flat_map(wide).collect()
 }
 
 pub(crate) fn unsafe_code(sources: &[File]) -> Vec<String> {
@@ -76,7 +92,8 @@ fn end_of_comment(start: usize, len: usize, starts: impl Fn(usize, &str) -> bool
     len
 }
 
-/// One past the closing quote of the string that opens at `start`; `raw` is the number of hashes of a raw one.
+/// One past the closing quote of the string that opens at `start`; `raw` is the number of hashes of a raw
+/// one.
 fn end_of_string(chars: &[char], start: usize, raw: Option<usize>) -> usize {
     let mut i = start + 1;
     while i < chars.len() {
@@ -107,6 +124,13 @@ mod tests {
     fn a_source_of_401_lines() {
         let (fits, long) = ("\n".repeat(LINES), "\n".repeat(LINES + 1));
         assert_eq!(too_long(&files(&[("a.rs", &fits), ("b.rs", &long)])), ["b.rs: 401 lines"]);
+    }
+
+    #[test]
+    fn a_comment_wider_than_code_may_be() {
+        let (fits, wide) = ("é".repeat(COLUMNS - 4), "é".repeat(COLUMNS - 3));
+        let text = format!("/// {fits}\n//! | {wide} |\n    let a = 1; // {wide}\n    // {fits}\n/// {wide}");
+        assert_eq!(too_wide(&files(&[("a.rs", &text)])), ["a.rs:4", "a.rs:5"]);
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub(crate) fn tracked(root: &Path) -> Vec<String> {
 }
 
 pub(crate) fn machine_specific(files: &[File]) -> Vec<String> {
-    // In two pieces, so that this file is not its own fault. Documents may speak of the flag in order to forbid it.
+    // In two pieces, so that this file is not its own fault. Documents may speak of the flag in order to
+    // forbid it.
     let flag = ["target-cpu", "=native"].concat();
     let faulty = files.iter().filter(|file| !file.path.starts_with("docs/") && file.text.contains(&flag));
     faulty.map(|file| file.path.clone()).collect()

@@ -83,7 +83,8 @@ impl Data {
     }
 }
 
-/// What was opened in `folder`. Where nothing of that name is there and the hub may have it, the error says how it comes.
+/// What was opened in `folder`. Where nothing of that name is there and the hub may have it, the error says
+/// how it comes.
 pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Result<T> {
     opened.map_err(|error| match folder.to_str() {
         Some(id) if HubDataset::is_id(id) && !folder.exists() => anyhow::Error::new(error).context(format!(

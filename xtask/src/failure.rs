@@ -51,8 +51,8 @@ pub(crate) fn report(error: &anyhow::Error) {
     crate::progress::line(&format!("error: {}", sentence(error)));
 }
 
-/// The error and its causes as one sentence. Our crates put causes into their own messages, so a cause that was
-/// already told is not told again.
+/// The error and its causes as one sentence. Our crates put causes into their own messages, so a cause that
+/// was already told is not told again.
 fn sentence(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain() {

@@ -1,7 +1,7 @@
 //! Class activation maps (Zhou et al. 2016): where on a picture a network sees the class that it names.
 //!
-//! Head and pooling are linear, so a class's logit is the mean over the last feature map of `W[class] . features`, plus
-//! a bias. Those products, brought back to the picture's size, are laid over it.
+//! Head and pooling are linear, so a class's logit is the mean over the last feature map of
+//! `W[class] . features`, plus a bias. Those products, brought back to the picture's size, are laid over it.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -22,7 +22,8 @@ use crate::weights::Trained;
 pub(crate) struct Targets(BTreeMap<PathBuf, PathBuf>);
 
 impl Targets {
-    /// One picture's map is the file `out`, if that ends in .png; otherwise `out` is a folder with a file for each.
+    /// One picture's map is the file `out`, if that ends in .png; otherwise `out` is a folder with a file for
+    /// each.
     pub(crate) fn new(out: &Path, pictures: &[PathBuf]) -> anyhow::Result<Self> {
         let is_png = out.extension().is_some_and(|end| end.eq_ignore_ascii_case("png"));
         if is_png && !out.is_dir() {
@@ -140,7 +141,8 @@ fn overlay(picture: &Picture, map: &Map, preprocess: &Preprocess) -> Picture {
 /// How much of a pixel is the picture's; the rest is the map's.
 const PICTURE: f32 = 0.45;
 
-/// Colours from cold to hot. Each is lighter than the one before, so that the map can be read without seeing colours.
+/// Colours from cold to hot. Each is lighter than the one before, so that the map can be read without seeing
+/// colours.
 const COLOURS: [[f32; 3]; 6] = [
     [0.0, 0.0, 20.0],
     [70.0, 10.0, 110.0],

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use crate::failure::INTERRUPTED;
 use crate::progress;
 
-/// For a training: from here on Ctrl-C sets the flag that is returned, and the training ends after the step and saves.
+/// For a training: from here on Ctrl-C sets the flag that is returned, and the training ends after the step
+/// and saves.
 pub(crate) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);

@@ -1,4 +1,5 @@
-//! `cargo xtask`: train, evaluate, export, look at and measure residual networks. Each command parses, calls a crate, prints.
+//! `cargo xtask`: train, evaluate, export, look at and measure residual networks. Each command parses, calls
+//! a crate, prints.
 
 mod args;
 mod commands;

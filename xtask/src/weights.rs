@@ -29,7 +29,8 @@ pub(crate) struct Trained {
     pub(crate) run: Option<(RunFolder, RunRecord)>,
 }
 
-/// Loads the weights that a command line names; `dialect` says whose names they have, where that can't be seen.
+/// Loads the weights that a command line names; `dialect` says whose names they have, where that can't be
+/// seen.
 pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Result<Trained> {
     let Source { file, run, config, name } = source::find(args)?;
     let checkpoint = match dialect {
@@ -81,8 +82,8 @@ impl Start {
     }
 }
 
-/// Gives a fresh model the weights that `--from` names; the head only if it is for as many classes. `recipe` says how
-/// its training sees pixels, `classes` what its data have.
+/// Gives a fresh model the weights that `--from` names; the head only if it is for as many classes. `recipe`
+/// says how its training sees pixels, `classes` what its data have.
 pub(crate) fn start_from(
     model: &Model,
     (recipe, classes): (&Recipe, &[String]),
@@ -169,7 +170,8 @@ impl Trained {
         }
     }
 
-    /// How bytes become numbers: as the command line says, or the file, or CIFAR's or ImageNet's statistics, with a warning.
+    /// How bytes become numbers: as the command line says, or the file, or CIFAR's or ImageNet's statistics,
+    /// with a warning.
     pub(crate) fn normalisation(&self, args: &NormalisationArgs) -> anyhow::Result<Normalisation> {
         let file = self.file.display();
         let told = self.metadata.preprocessing.map(|how| Normalisation { mean: how.mean, std: how.std });

@@ -1,4 +1,5 @@
-//! Residual branches `F` of equation (1): weight layers, and the norms and ReLUs that a placement puts between them.
+//! Residual branches `F` of equation (1): weight layers, and the norms and ReLUs that a placement puts
+//! between them.
 
 use candle_core::{Result, bail};
 use candle_nn::VarBuilder;
@@ -13,7 +14,8 @@ use crate::placement::Placement;
 pub(crate) struct ResidualBranch {
     placement: Placement,
     convolutions: Vec<Conv2d>,
-    /// One a convolution: before it in full pre-activation, after it otherwise; figure 4(b)'s last one is after the addition.
+    /// One a convolution: before it in full pre-activation, after it otherwise; figure 4(b)'s last one is
+    /// after the addition.
     norms: Vec<NormLayer>,
 }
 

@@ -37,8 +37,8 @@ pub enum ShapeChange {
     ZeroPadding,
     /// Option B: a 1x1 convolution with the stride.
     Projection,
-    /// The d variants' (arXiv 1812.01187, figure 2c): the mean over 2x2 pixels, then a 1x1 convolution. Without a stride,
-    /// as option B.
+    /// The d variants' (arXiv 1812.01187, figure 2c): the mean over 2x2 pixels, then a 1x1 convolution.
+    /// Without a stride, as option B.
     PooledProjection,
 }
 
@@ -92,8 +92,8 @@ impl Names {
         }
     }
 
-    /// The projection shortcut's. In timm's d variants, pooling is number 0 of torchvision's sequence, even where there is
-    /// none.
+    /// The projection shortcut's. In timm's d variants, pooling is number 0 of torchvision's sequence, even
+    /// where there is none.
     pub(crate) fn projection(self, change: ShapeChange) -> ProjectionNames {
         let (conv, norm) = match (self, change) {
             (Names::Torchvision, ShapeChange::PooledProjection) => ("downsample.1", "downsample.2"),
@@ -111,7 +111,8 @@ pub struct UnitConfig {
     pub inputs: usize,
     /// Output channels; for a bottleneck a multiple of 4.
     pub outputs: usize,
-    /// Channels of the convolutions inside the branch: of the first of two 3x3, or of a bottleneck's first 1x1 and its 3x3.
+    /// Channels of the convolutions inside the branch: of the first of two 3x3, or of a bottleneck's first
+    /// 1x1 and its 3x3.
     pub width: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
@@ -148,7 +149,8 @@ impl UnitConfig {
         UnitConfig { branch: Branch::OneLayer, ..UnitConfig::basic(inputs, outputs, stride) }
     }
 
-    /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's names.
+    /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's
+    /// names.
     pub fn bottleneck(inputs: usize, outputs: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
         let (width, shape_change) = (outputs / branch.expansion(), ShapeChange::Projection);

@@ -35,13 +35,14 @@ impl Placement {
         Placement::FullPreActivation,
     ];
 
-    /// Whether an activation stands before the first weight layer, so that a first unit and projections may share it.
+    /// Whether an activation stands before the first weight layer, so that a first unit and projections may
+    /// share it.
     pub fn is_pre_activation(self) -> bool {
         matches!(self, Placement::ReluOnlyPreActivation | Placement::FullPreActivation)
     }
 
-    /// Whether a 1x1 convolution on the shortcut has a norm of its own: where the branch ends in one as well ("a BN follows
-    /// every weight layer" in figure 2).
+    /// Whether a 1x1 convolution on the shortcut has a norm of its own: where the branch ends in one as well
+    /// ("a BN follows every weight layer" in figure 2).
     pub(crate) fn normalises_shortcut(self) -> bool {
         !matches!(self, Placement::BnAfterAddition | Placement::FullPreActivation)
     }
@@ -50,9 +51,10 @@ impl Placement {
 /// Where a pre-activation unit's two paths part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
-    /// Before the first activation, which belongs to the residual branch alone: the identity shortcut carries `x`.
+    /// Before the first activation, which belongs to the residual branch alone: the identity shortcut carries
+    /// `x`.
     BeforeActivation,
-    /// After it: both paths start from the activated signal. So in a network's first unit (appendix), and wherever
-    /// the shortcut is a projection.
+    /// After it: both paths start from the activated signal. So in a network's first unit (appendix), and
+    /// wherever the shortcut is a projection.
     AfterActivation,
 }

@@ -10,8 +10,8 @@ use crate::placement::{Placement, Split};
 use crate::shortcut::{Shortcut, ShortcutPath};
 use crate::unit::{Unit, module_t};
 
-/// Any unit of the paper: `x' = f(h(x) + F(x))`, equations (1) and (2), with a [`Shortcut`] of figure 2 for `h`, a
-/// [`Placement`] of figure 4, which says what `f` is, and a [`Branch`](crate::Branch) for `F`.
+/// Any unit of the paper: `x' = f(h(x) + F(x))`, equations (1) and (2), with a [`Shortcut`] of figure 2 for
+/// `h`, a [`Placement`] of figure 4, which says what `f` is, and a [`Branch`](crate::Branch) for `F`.
 ///
 /// The paper's own combinations have names: [`Original`](crate::Original),
 /// [`FullPreActivation`](crate::FullPreActivation), ... Others are as easy:
@@ -41,16 +41,16 @@ pub struct ResidualUnit {
 }
 
 impl ResidualUnit {
-    /// Takes the unit's parameters from `vb`. A pre-activation unit's paths part before the activation, or after it if the
-    /// shortcut is a convolution.
+    /// Takes the unit's parameters from `vb`. A pre-activation unit's paths part before the activation, or
+    /// after it if the shortcut is a convolution.
     ///
-    /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`), or `norm1.*` etc. with timm's
-    /// names; `downsample.0.weight`, `downsample.1.*` or `downsample.conv.weight` of a projection; `gate.weight`,
-    /// `gate.bias`; `shortcut.weight`, `shortcut_bn.*`.
+    /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`), or `norm1.*`
+    /// etc. with timm's names; `downsample.0.weight`, `downsample.1.*` or `downsample.conv.weight` of a
+    /// projection; `gate.weight`, `gate.bias`; `shortcut.weight`, `shortcut_bn.*`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, the widths don't fit the branch, or a ratio of dropout is not in
-    /// `[0, 1)`.
+    /// If a parameter is missing or has another shape, the widths don't fit the branch, or a ratio of dropout
+    /// is not in `[0, 1)`.
     pub fn new(config: UnitConfig, placement: Placement, shortcut: Shortcut, vb: VarBuilder) -> Result<Self> {
         let branch = ResidualBranch::new(&config, placement, &vb)?;
         let shortcut = ShortcutPath::new(&config, placement, shortcut, &vb)?;
@@ -58,8 +58,8 @@ impl ResidualUnit {
         Ok(ResidualUnit { branch, shortcut, split, drop_path: None })
     }
 
-    /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit. Without a
-    /// pre-activation there is nothing to split, and nothing changes.
+    /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit. Without
+    /// a pre-activation there is nothing to split, and nothing changes.
     pub fn with_split(self, split: Split) -> Self {
         ResidualUnit { split, ..self }
     }

@@ -8,8 +8,8 @@ use crate::config::{ShapeChange, UnitConfig};
 use crate::layers::{NormLayer, convolution};
 use crate::placement::Placement;
 
-/// What the shortcut does to the signal, figure 2. Where the shape changes, it does so to the signal of the new shape, which
-/// [`ShapeChange`] makes; a convolution changes the shape itself.
+/// What the shortcut does to the signal, figure 2. Where the shape changes, it does so to the signal of the
+/// new shape, which [`ShapeChange`] makes; a convolution changes the shape itself.
 ///
 /// Errors are table 1's, of ResNet-110 on CIFAR-10 with original placement.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -17,15 +17,16 @@ pub enum Shortcut {
     /// (a): `h(x) = x`, 6.61 %.
     #[default]
     Identity,
-    /// (b): `h(x) = shortcut x`, and the branch times `branch`. 0.5 and 1 fail to converge, 0.5 and 0.5 reach 12.35 %.
+    /// (b): `h(x) = shortcut x`, and the branch times `branch`. 0.5 and 1 fail to converge, 0.5 and 0.5 reach
+    /// 12.35 %.
     ConstantScaling {
         /// The shortcut's factor.
         shortcut: f64,
         /// The branch's factor.
         branch: f64,
     },
-    /// (c): `(1 - g) x + g F(x)` with `g = sigmoid(conv1x1(x))`: 8.70 % with a bias of -6, 9.81 % with -7, failure with 0 to
-    /// -5.
+    /// (c): `(1 - g) x + g F(x)` with `g = sigmoid(conv1x1(x))`: 8.70 % with a bias of -6, 9.81 % with -7,
+    /// failure with 0 to -5.
     ExclusiveGating {
         /// The gate's first bias, `b_g`.
         bias: f64,
@@ -60,7 +61,8 @@ enum Change {
         stride: usize,
         channels: usize,
     },
-    /// Option B, and figure 2(e): a 1x1 convolution, with the mean over 2x2 pixels before it in the d variants.
+    /// Option B, and figure 2(e): a 1x1 convolution, with the mean over 2x2 pixels before it in the d
+    /// variants.
     Convolution {
         pool: Pool,
         conv: Conv2d,

@@ -1,5 +1,5 @@
-//! Units of every branch and shortcut against the same formula written with single functions: outputs, all gradients,
-//! running statistics, names of parameters.
+//! Units of every branch and shortcut against the same formula written with single functions: outputs, all
+//! gradients, running statistics, names of parameters.
 
 #[allow(dead_code)] // the formula in f64 is for other tests
 mod common;
@@ -14,8 +14,8 @@ use resnet_blocks::{
 use resnet_ops::{Mode, add, batch_norm, bn_relu, halve, relu, zero_pad_shortcut};
 use resnet_testing::{max_relative_to_norm, table, uniform};
 
-/// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by a few
-/// times 1e-6.
+/// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by
+/// a few times 1e-6.
 const TOLERANCE: f64 = 5e-5;
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,5 +1,5 @@
-//! Every shortcut, placement and branch: the output equals the unit's formula in f64, and all gradients equal that formula's
-//! central differences.
+//! Every shortcut, placement and branch: the output equals the unit's formula in f64, and all gradients equal
+//! that formula's central differences.
 
 #[allow(dead_code)] // layers by name are for other tests
 mod common;
@@ -32,8 +32,8 @@ const BRANCHES: [Branch; 4] = [
 const OUTPUT: f64 = 2e-5;
 /// Of the f32 gradients, likewise: three norms over two small pictures lie on their way.
 const GRADIENT: f64 = 1e-4;
-/// Step of the differences. Their own error, about its square times a third derivative, is far below the f32's; and no
-/// pre-activation lies so near zero that one turns over within it.
+/// Step of the differences. Their own error, about its square times a third derivative, is far below the
+/// f32's; and no pre-activation lies so near zero that one turns over within it.
 const STEP: f64 = 1e-6;
 
 fn cases() -> Vec<(UnitConfig, Placement, Shortcut)> {

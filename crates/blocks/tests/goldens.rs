@@ -92,8 +92,8 @@ fn every_unit_of_figures_2_and_4_equals_pytorchs() -> Result<()> {
     let mut all = Vec::new();
     for kind in kinds {
         let rows = rows(&kind, |vb| unit(&kind, vb))?;
-        // Output and input gradient of training, six parameters, four running statistics; gates have two parameters more, a
-        // shortcut's convolution three and two statistics. Dropout's training is random.
+        // Output and input gradient of training, six parameters, four running statistics; gates have two
+        // parameters more, a shortcut's convolution three and two statistics. Dropout's training is random.
         let expected = match kind.as_str() {
             "dropout_shortcut" => 1,
             "exclusive_gating" | "shortcut_only_gating" => 15,

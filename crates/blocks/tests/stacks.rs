@@ -144,7 +144,8 @@ fn with_identities_the_signal_is_a_sum_and_the_gradient_has_a_term_of_its_own() 
     });
 }
 
-/// The gradient through fifty units whose branches add nothing. Evaluation, so that norms are what their tensors say.
+/// The gradient through fifty units whose branches add nothing. Evaluation, so that norms are what their
+/// tensors say.
 fn through_shortcuts(
     shortcut: Shortcut,
     prepare: impl Fn(&Stack, usize) -> Result<()>,

@@ -2,10 +2,10 @@
 //!
 //!     cargo run -p resnet-data --example augment_bench -- FOLDER
 //!
-//! FOLDER holds JPEG files or folders of them. Measured is what `xtask/peers/augment_bench.py` measures beside it, from
-//! files in memory to normalised numbers: decode, random resized crop 224, flip, normalise; and in turns with it the same
-//! from records of a packed file with a shorter side of 256, checksums included. One thread; seconds are those that it
-//! spent on a core; the median and the best of some passes.
+//! FOLDER holds JPEG files or folders of them. Measured is what `xtask/peers/augment_bench.py` measures
+//! beside it, from files in memory to normalised numbers: decode, random resized crop 224, flip, normalise;
+//! and in turns with it the same from records of a packed file with a shorter side of 256, checksums
+//! included. One thread; seconds are those that it spent on a core; the median and the best of some passes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,11 @@
-//! How long the first and the second start take on data in files: the first lists every record, the second finds the list.
+//! How long the first and the second start take on data in files: the first lists every record, the second
+//! finds the list.
 //!
 //!     cargo run -p resnet-data --example index_bench -- DIR [PICTURES]
 //!
-//! Makes, where they are not there yet, `DIR/folders`, `DIR/shards` and `DIR/tables` with so many tiny pictures each (100,000
-//! unless said) of 1000 classes: a file each, in shards of 10,000 and in parquet files of 10,000. Then opens each twice. The
-//! operating system has the files in its memory, if it has room.
+//! Makes, where they are not there yet, `DIR/folders`, `DIR/shards` and `DIR/tables` with so many tiny
+//! pictures each (100,000 unless said) of 1000 classes: a file each, in shards of 10,000 and in parquet files
+//! of 10,000. Then opens each twice. The operating system has the files in its memory, if it has room.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Cursor};

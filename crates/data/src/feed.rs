@@ -8,8 +8,8 @@ use crate::{Batch, Epoch, Error, Loader};
 
 /// Something that gives batches.
 ///
-/// What an epoch gives is a function of the feed's settings, the epoch and the place in it alone, so that a training that
-/// resumes in the middle of an epoch sees what it would have seen.
+/// What an epoch gives is a function of the feed's settings, the epoch and the place in it alone, so that a
+/// training that resumes in the middle of an epoch sees what it would have seen.
 pub trait Feed: Send + Sync + fmt::Debug {
     /// How many pictures there are.
     fn pictures(&self) -> usize;
@@ -20,10 +20,12 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// How many batches an epoch has.
     fn batches_per_epoch(&self) -> usize;
 
-    /// The batches of `epoch` from number `first_batch` on. Threads work ahead until the iterator is dropped or at its end.
+    /// The batches of `epoch` from number `first_batch` on. Threads work ahead until the iterator is dropped
+    /// or at its end.
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches>;
 
-    /// Where the time of the threads that work ahead went so far, over all epochs; `None` where nobody counts.
+    /// Where the time of the threads that work ahead went so far, over all epochs; `None` where nobody
+    /// counts.
     fn times(&self) -> Option<FeedTimes> {
         None
     }

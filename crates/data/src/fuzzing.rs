@@ -1,8 +1,9 @@
-//! What must hold of the readers inside this crate on any bytes; the bodies of three fuzz targets (tests/fuzzing).
+//! What must hold of the readers inside this crate on any bytes; the bodies of three fuzz targets
+//! (tests/fuzzing).
 //!
-//! Here rather than there because the JPEG decoder, the walk through a tar file and the kept index are no public
-//! faces, and behind those a fault would be hidden: a picture that our decoder spoils goes to another decoder, a bad
-//! index is made anew. Each function panics where something that should hold does not.
+//! Here rather than there because the JPEG decoder, the walk through a tar file and the kept index are no
+//! public faces, and behind those a fault would be hidden: a picture that our decoder spoils goes to another
+//! decoder, a bad index is made anew. Each function panics where something that should hold does not.
 
 use std::io::Cursor;
 use std::path::Path;

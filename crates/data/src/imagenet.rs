@@ -1,7 +1,7 @@
 //! The thousand classes of ImageNet's challenge since 2012, in the order of their numbers.
 //!
-//! A class is a synset of WordNet 3.0 (Princeton University), which gives it its words; numbers follow the synsets' offsets
-//! (Russakovsky et al. 2015, "ImageNet Large Scale Visual Recognition Challenge").
+//! A class is a synset of WordNet 3.0 (Princeton University), which gives it its words; numbers follow the
+//! synsets' offsets (Russakovsky et al. 2015, "ImageNet Large Scale Visual Recognition Challenge").
 
 /// Lines of a synset's offset, such as `n01440764`, a tab and its words.
 static CLASSES: &str = include_str!("imagenet_classes.txt");

@@ -48,7 +48,8 @@ pub struct LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// For training: shuffled, the paper's augmentation, the last batch kept, two threads, four batches ahead.
+    /// For training: shuffled, the paper's augmentation, the last batch kept, two threads, four batches
+    /// ahead.
     pub fn training(batch: usize, seed: u64, normalisation: Normalisation) -> Self {
         Self {
             batch,
@@ -96,7 +97,8 @@ impl Batch {
         self.labels.len()
     }
 
-    /// Whether there is no image: each was [left out](crate::OnBroken::Skip). A [`Loader`] makes no such batch.
+    /// Whether there is no image: each was [left out](crate::OnBroken::Skip). A [`Loader`] makes no such
+    /// batch.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -79,9 +79,9 @@ impl fmt::Debug for Picture {
 
 /// Decodes the picture in the file at `path`.
 ///
-/// The format is told by the first bytes, not by the name. The picture is turned upright as its EXIF data says.
-/// Grey becomes three equal channels, alpha is dropped without blending, CMYK and 16-bit channels become
-/// 8-bit RGB. JPEG comes out as libjpeg decodes it, to the bit.
+/// The format is told by the first bytes, not by the name. The picture is turned upright as its EXIF data
+/// says. Grey becomes three equal channels, alpha is dropped without blending, CMYK and 16-bit channels
+/// become 8-bit RGB. JPEG comes out as libjpeg decodes it, to the bit.
 ///
 /// # Errors
 /// If the file cannot be read, is no JPEG, PNG or WebP, is corrupt, or has more than [`MAX_PIXELS`] or
@@ -187,8 +187,8 @@ impl fmt::Debug for Encoded<'_> {
 impl<'a> Encoded<'a> {
     /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
     ///
-    /// The bytes may also be a record of a packed file, as its [`Source`](crate::sources::Source) reads it; of that
-    /// all bytes are held against its checksum.
+    /// The bytes may also be a record of a packed file, as its [`Source`](crate::sources::Source) reads it;
+    /// of that all bytes are held against its checksum.
     ///
     /// # Errors
     /// If the bytes are of no JPEG, PNG or WebP and no record, the header is corrupt or tells of more than
@@ -244,7 +244,8 @@ impl<'a> Encoded<'a> {
 
     /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
     ///
-    /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is looked at.
+    /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is
+    /// looked at.
     ///
     /// # Errors
     /// If the file is corrupt, or the part is empty or does not lie within the picture.
@@ -275,8 +276,8 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    /// The whole picture with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where that side
-    /// has no more. A `side` of 0 counts as 1.
+    /// The whole picture with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where
+    /// that side has no more. A `side` of 0 counts as 1.
     ///
     /// # Errors
     /// If the file is corrupt.

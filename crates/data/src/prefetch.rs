@@ -1,4 +1,5 @@
-//! Threads that make numbered items ahead of their reader: in order, at most so many ahead, gone when dropped.
+//! Threads that make numbered items ahead of their reader: in order, at most so many ahead, gone when
+//! dropped.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -82,7 +83,8 @@ impl<T> Shared<T> {
 }
 
 impl<T: Send + 'static> Prefetch<T> {
-    /// Starts `workers` threads (with none, items are made when asked for) that keep up to `ahead` items ready.
+    /// Starts `workers` threads (with none, items are made when asked for) that keep up to `ahead` items
+    /// ready.
     pub(crate) fn new(
         range: Range<usize>,
         workers: usize,

@@ -60,8 +60,9 @@ impl Preprocess {
         out
     }
 
-    /// The ten inputs whose outputs are averaged in ten-crop testing (Krizhevsky et al. 2012), `[10, 3, crop, crop]`: the
-    /// corners (top left, top right, bottom left, bottom right) and the middle, then their mirror images.
+    /// The ten inputs whose outputs are averaged in ten-crop testing (Krizhevsky et al. 2012),
+    /// `[10, 3, crop, crop]`: the corners (top left, top right, bottom left, bottom right) and the middle,
+    /// then their mirror images.
     ///
     /// # Panics
     /// As [`apply`](Self::apply).
@@ -82,8 +83,8 @@ impl Preprocess {
         out
     }
 
-    /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right and bottom in
-    /// the picture's pixels. It reaches beyond the picture where that is surrounded with black.
+    /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right
+    /// and bottom in the picture's pixels. It reaches beyond the picture where that is surrounded with black.
     pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
         let to = resized(size, self.resize.max(1));
         let axis = |size: usize, to: usize| {

@@ -1,9 +1,10 @@
 //! Resizing as Pillow does it, to the byte, for the part of the result that is wanted.
 //!
-//! Separable, rows first, then columns, with bytes in between. An output pixel at `(o + 1/2) * scale` is the sum of
-//! the input pixels around it, weighted by a filter that is stretched by `scale` when shrinking (which is what
-//! keeps fine patterns from turning into false ones). Weights are normalised, then rounded to 22 bits, and sums
-//! rounded to bytes, so results are whole numbers that do not depend on the order of additions.
+//! Separable, rows first, then columns, with bytes in between. An output pixel at `(o + 1/2) * scale` is the
+//! sum of the input pixels around it, weighted by a filter that is stretched by `scale` when shrinking (which
+//! is what keeps fine patterns from turning into false ones). Weights are normalised, then rounded to 22
+//! bits, and sums rounded to bytes, so results are whole numbers that do not depend on the order of
+//! additions.
 
 use std::ops::Range;
 

@@ -41,8 +41,8 @@ fn random_crops_are_distributed_as_torchvisions() {
                 }
             })
             .collect();
-        // Where many crops have the very same number, a percentile lies anywhere among them: the fraction below it
-        // and the fraction up to it (to six decimals, as written) enclose it.
+        // Where many crops have the very same number, a percentile lies anywhere among them: the fraction
+        // below it and the fraction up to it (to six decimals, as written) enclose it.
         let fraction = |least: f64| drawn.iter().filter(|x| **x < least).count() as f64 / DRAWS as f64;
         let distance = percentiles.iter().enumerate().map(|(i, x)| {
             let expected = (i + 1) as f64 / 100.0;

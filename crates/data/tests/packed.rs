@@ -1,4 +1,5 @@
-//! Packed files beside the same pictures as PNG files: the same batches, to the bit, and shrunk as evaluation shrinks.
+//! Packed files beside the same pictures as PNG files: the same batches, to the bit, and shrunk as evaluation
+//! shrinks.
 
 mod pictures;
 

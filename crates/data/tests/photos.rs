@@ -1,6 +1,7 @@
 //! Real photographs against Pillow: every decoded and every resized byte, and windows against the whole.
 //!
-//! Needs the photographs of `RESNET_TEST_DATA`; Pillow's results are in `pillow/photos.txt`, with their generator.
+//! Needs the photographs of `RESNET_TEST_DATA`; Pillow's results are in `pillow/photos.txt`, with their
+//! generator.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `open_files`: folders, shards and tables are recognised, listed once, read, and listed again when they change.
+//! `open_files`: folders, shards and tables are recognised, listed once, read, and listed again when they
+//! change.
 
 mod pictures;
 

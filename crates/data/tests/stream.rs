@@ -1,4 +1,5 @@
-//! `StreamLoader`: the same batches whatever the threads, the source's layout or an interruption; broken records by quota.
+//! `StreamLoader`: the same batches whatever the threads, the source's layout or an interruption; broken
+//! records by quota.
 
 mod pictures;
 

@@ -1,6 +1,8 @@
-//! How far each pass of the 3x3 layers is from f64, by each algorithm: `cargo run -p resnet-kernels --example accuracy`.
+//! How far each pass of the 3x3 layers is from f64, by each algorithm: `cargo run -p resnet-kernels --example
+//! accuracy`.
 //!
-//! Inputs and gradients are normal, weights have He's scale; xtask/peers/pytorch_accuracy.py does the same in PyTorch.
+//! Inputs and gradients are normal, weights have He's scale; xtask/peers/pytorch_accuracy.py does the same in
+//! PyTorch.
 
 use resnet_kernels::conv::{
     Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue, forward, input_grad, weight_grad,

@@ -1,7 +1,8 @@
 //! Times the passes of the convolutions that `Algorithm::Direct` is for, with what a network fuses into them:
 //! `cargo run -p resnet-kernels --example direct -- [part of a name] [output|input|weights]`.
 //!
-//! Small tensors are taken in turn from several sets, since in training activations come from memory and not from cache.
+//! Small tensors are taken in turn from several sets, since in training activations come from memory and not
+//! from cache.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
-//! Times 1x1 convolutions with cold activations: `cargo run -p resnet-kernels --example pointwise [FILTER] [direct] [one]`.
+//! Times 1x1 convolutions with cold activations: `cargo run -p resnet-kernels --example pointwise [FILTER]
+//! [direct] [one]`.
 //!
-//! Each call works on the next of several sets of buffers that together exceed the last-level cache. `direct` times
-//! what any geometry goes through, `one` uses one thread.
+//! Each call works on the next of several sets of buffers that together exceed the last-level cache. `direct`
+//! times what any geometry goes through, `one` uses one thread.
 
 use std::time::Instant;
 
@@ -16,7 +17,8 @@ const COLD: usize = 40 << 20;
 /// Pictures in a batch, size, input and output channels, stride.
 type Case = (usize, usize, usize, usize, usize);
 
-/// CIFAR's bottlenecks: norm and ReLU on load, statistics on store, a residual where channels grow, and gradients.
+/// CIFAR's bottlenecks: norm and ReLU on load, statistics on store, a residual where channels grow, and
+/// gradients.
 const TRAINING: [Case; 6] = [
     (128, 32, 64, 16, 1),
     (128, 32, 16, 64, 1),
@@ -81,8 +83,8 @@ impl Bench {
         (0..(COLD / floats).clamp(2, 64)).map(set).collect()
     }
 
-    /// Best and median of calls over a third of a second, `floats` being what they must read and write at least, and
-    /// `products` how many products of all pixels with all weights they compute.
+    /// Best and median of calls over a third of a second, `floats` being what they must read and write at
+    /// least, and `products` how many products of all pixels with all weights they compute.
     fn time(
         &self,
         what: &str,

@@ -1,4 +1,5 @@
-//! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same elements.
+//! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same
+//! elements.
 
 use crate::pointwise::chunked;
 
@@ -10,8 +11,8 @@ pub fn mix(counter: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// `out = x / keep` where an element is kept, else 0; an element is kept with probability `keep`, which depends on its
-/// picture's key and its place in the picture alone. Its own gradient, with `dy` for `x`.
+/// `out = x / keep` where an element is kept, else 0; an element is kept with probability `keep`, which
+/// depends on its picture's key and its place in the picture alone. Its own gradient, with `dy` for `x`.
 ///
 /// # Panics
 /// If lengths differ, or the pictures are not of one size.

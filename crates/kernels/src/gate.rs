@@ -1,4 +1,5 @@
-//! Gates of figure 2(c) and (d), element by element: `g = sigmoid(z)` lets one path through and `1 - g` the other.
+//! Gates of figure 2(c) and (d), element by element: `g = sigmoid(z)` lets one path through and `1 - g` the
+//! other.
 //!
 //! Plain loops, which compilers vectorise: the exponential is a polynomial of additions and multiplications.
 
@@ -55,8 +56,8 @@ pub fn gate_backward(gate: Gate, z: &[f32], x: &[f32], dy: &[f32], dz: &mut [f32
     });
 }
 
-/// `e^x` for `|x| <= 87`, beyond it that of the bound: `2^n e^r` with `|r| <= ln 2 / 2`, `e^r` by its series to the
-/// seventh power, whose remainder is below 6e-9. NaN stays NaN.
+/// `e^x` for `|x| <= 87`, beyond it that of the bound: `2^n e^r` with `|r| <= ln 2 / 2`, `e^r` by its series
+/// to the seventh power, whose remainder is below 6e-9. NaN stays NaN.
 fn exp(x: f32) -> f32 {
     /// Added to a small number, it leaves that number rounded to an integer in the last bits.
     const ROUND: f32 = 12_582_912.0;

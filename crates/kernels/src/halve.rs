@@ -1,4 +1,5 @@
-//! Halving a picture in NHWC: the mean of each 2x2 block; where a side is odd, of the one or two pixels that are left.
+//! Halving a picture in NHWC: the mean of each 2x2 block; where a side is odd, of the one or two pixels that
+//! are left.
 //!
 //! It comes before the projection in the d variants' shortcut (arXiv 1812.01187, figure 2c). Reference:
 //! `resnet_reference::halve`.
@@ -36,7 +37,8 @@ impl Halve {
         self.images * self.out_h() * self.out_w() * self.channels
     }
 
-    /// Rows of the input of all pictures that lie over row `row` of the output of all pictures: the first, and how many.
+    /// Rows of the input of all pictures that lie over row `row` of the output of all pictures: the first,
+    /// and how many.
     fn rows(&self, row: usize) -> (usize, usize) {
         let (image, y) = (row / self.out_h(), row % self.out_h());
         (image * self.in_h + 2 * y, 2.min(self.in_h - 2 * y))

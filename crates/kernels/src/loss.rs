@@ -1,7 +1,8 @@
 //! Softmax cross-entropy over rows of logits, and its gradient.
 //!
-//! `loss = mean over n of (log sum exp z[n] - z[n, label[n]])`. Sums are taken in f64: the loss is one number,
-//! and a few thousand exponentials cost nothing. Reference: `resnet_reference::softmax_cross_entropy`.
+//! `loss = mean over n of (log sum exp z[n] - z[n, label[n]])`. Sums are taken in f64: the loss is one
+//! number, and a few thousand exponentials cost nothing. Reference:
+//! `resnet_reference::softmax_cross_entropy`.
 //!
 //! Where images are mixed or labels smoothed, each class has a probability of its own: the `soft` functions.
 

@@ -41,7 +41,8 @@ pub fn relu_in_place(x: &mut [f32]) {
     chunked(x, |_, x| x.iter_mut().filter(|x| **x < 0.0).for_each(|x| *x = 0.0));
 }
 
-/// `dx = dy` where `y > 0` (or is NaN, as in PyTorch), else 0; `y` is ReLU's output (or input, which has the same sign).
+/// `dx = dy` where `y > 0` (or is NaN, as in PyTorch), else 0; `y` is ReLU's output (or input, which has the
+/// same sign).
 pub fn relu_backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(y.len() == dx.len() && dy.len() == dx.len(), "relu_backward: shapes differ");
     chunked(dx, |range, dx| {

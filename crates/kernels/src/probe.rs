@@ -1,7 +1,7 @@
 //! What the machine can do at most: multiply-adds in registers and copying through memory.
 //!
-//! Kernels are held against these ceilings, and a timing is worth something only if the machine was all ours while it
-//! ran: where a host puts two virtual cores on one real core, the multiply-adds fall to half.
+//! Kernels are held against these ceilings, and a timing is worth something only if the machine was all ours
+//! while it ran: where a host puts two virtual cores on one real core, the multiply-adds fall to half.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,8 @@ use crate::Buffer;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Sums that don't wait for each other. Two units with a latency of four or five cycles need ten; with two operands beside
-/// them, twelve fit into sixteen registers.
+/// Sums that don't wait for each other. Two units with a latency of four or five cycles need ten; with two
+/// operands beside them, twelve fit into sixteen registers.
 const CHAINS: usize = 12;
 /// Multiply-adds of each chain between two looks at the clock: about 20 microseconds.
 const LINKS: usize = 10_000;
@@ -22,8 +22,8 @@ const COPIED: usize = 32 << 20;
 /// Floats that a thread copies at a time.
 const PIECE: usize = 64 << 10;
 
-/// GFLOP/s of multiply-adds that touch no memory, on as many threads as kernels use, together, measured for `time`.
-/// A multiply-add counts as two.
+/// GFLOP/s of multiply-adds that touch no memory, on as many threads as kernels use, together, measured for
+/// `time`. A multiply-add counts as two.
 pub fn fma_gflops(isa: Isa, time: Duration) -> f64 {
     let flop = AtomicUsize::new(0);
     let start = Instant::now();

@@ -11,7 +11,8 @@ use resnet_testing::{compare, table, uniform};
 
 /// Chunks are of 16384 floats.
 const LENGTHS: [usize; 6] = [0, 1, 17, 1000, 16_385, 50_001];
-/// Of each element: products of two shares (eight roundings at most, three of them the exponential's) and two factors.
+/// Of each element: products of two shares (eight roundings at most, three of them the exponential's) and two
+/// factors.
 const ROUNDINGS: f64 = 16.0 / (1 << 24) as f64;
 
 /// Logits from shut to open.

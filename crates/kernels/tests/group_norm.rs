@@ -1,4 +1,5 @@
-//! Group norm, weight standardisation and halving against the f64 reference: every instruction set, awkward shapes.
+//! Group norm, weight standardisation and halving against the f64 reference: every instruction set, awkward
+//! shapes.
 
 mod common;
 
@@ -13,7 +14,8 @@ const EPS: f32 = 1e-5;
 /// An output is a handful of roundings away, a sum over a chunk some thirty: see batch norm's tests.
 const TOLERANCE: f64 = 64.0 / (1 << 24) as f64;
 
-/// Pictures, pixels, channels, groups; groups of a few values only would have deviations that are tiny by chance.
+/// Pictures, pixels, channels, groups; groups of a few values only would have deviations that are tiny by
+/// chance.
 const SHAPES: [[usize; 4]; 9] = [
     [1, 4, 1, 1],
     [2, 9, 6, 3],
@@ -38,8 +40,8 @@ fn cases() -> Vec<(Isa, [usize; 4], Activation, f32)> {
     cases
 }
 
-/// Where ReLU's input is zero but for rounding, f64 may decide otherwise; what matters is that forward and backward
-/// agree, so the kernel's own output decides.
+/// Where ReLU's input is zero but for rounding, f64 may decide otherwise; what matters is that forward and
+/// backward agree, so the kernel's own output decides.
 fn check(
     isa: Isa,
     [n, pixels, channels, groups]: [usize; 4],

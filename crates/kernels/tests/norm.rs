@@ -1,4 +1,5 @@
-//! Batch norm's kernels against the f64 reference: every instruction set, awkward channels, more than one chunk.
+//! Batch norm's kernels against the f64 reference: every instruction set, awkward channels, more than one
+//! chunk.
 
 mod common;
 
@@ -14,11 +15,11 @@ use resnet_testing::{table, uniform};
 const EPS: f32 = 1e-5;
 /// Rounding to nearest in f32 changes a number by at most this part of it.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
-/// An output is the sum of two or three terms of a few units, each rounded: below 6 roundings of values below 4, over a
-/// root mean square of 1/2 at least (ReLU halves the square).
+/// An output is the sum of two or three terms of a few units, each rounded: below 6 roundings of values below
+/// 4, over a root mean square of 1/2 at least (ReLU halves the square).
 const APPLIED: f64 = 6.0 * 4.0 * ROUNDING / 0.5;
-/// A sum of n terms in f32 wanders by about sqrt(n) roundings of its terms' norm; a chunk has at most 2^10 pixels;
-/// twice that for the few that wander farther.
+/// A sum of n terms in f32 wanders by about sqrt(n) roundings of its terms' norm; a chunk has at most 2^10
+/// pixels; twice that for the few that wander farther.
 const SUMMED: f64 = 2.0 * 32.0 * ROUNDING;
 
 const ACTIVATIONS: [Activation; 2] = [Activation::Identity, Activation::Relu];
@@ -26,7 +27,8 @@ const ACTIVATIONS: [Activation; 2] = [Activation::Identity, Activation::Relu];
 /// A shape on an instruction set: `(isa, pixels, channels)`.
 type Case = (Isa, usize, usize);
 
-/// Chunks are of 2^14 floats and at most 2^10 pixels: 1024 pixels of up to 16 channels, 256 of 64, one of 20,000.
+/// Chunks are of 2^14 floats and at most 2^10 pixels: 1024 pixels of up to 16 channels, 256 of 64, one of
+/// 20,000.
 fn cases() -> Vec<Case> {
     let mut shapes = vec![
         (3, 1),
@@ -99,8 +101,8 @@ impl Layer {
         reference::batch_norm_eval(&x, &self.gamma64(), &beta, &mean, &var, f64::from(EPS))
     }
 
-    /// `dy` where the kernel's own output is positive. (Where it is zero but for rounding, f64 may decide otherwise;
-    /// what matters is that forward and backward agree.)
+    /// `dy` where the kernel's own output is positive. (Where it is zero but for rounding, f64 may decide
+    /// otherwise; what matters is that forward and backward agree.)
     fn gated(&self, isa: Isa, dy: &[f32], activation: Activation) -> Vec<f64> {
         let mut y = vec![f32::NAN; self.x.len()];
         apply(isa, &self.x, &self.map, None, activation, &mut y);
@@ -128,7 +130,8 @@ fn check_moments(isa: Isa, x: &[f32], channels: usize) -> Result<(), String> {
         reference::batch_norm_train(&reference::to_f64(x), &vec![1.0; channels], &vec![0.0; channels], 1.0);
     for c in 0..channels {
         let (mean, var) = (expected.mean[c], expected.var_biased[c]);
-        // A chunk's mean and the result are rounded; what the sum of distances errs by is in units of the deviation.
+        // A chunk's mean and the result are rounded; what the sum of distances errs by is in units of the
+        // deviation.
         let (mean_allowed, var_allowed) = (2.0 * ROUNDING * mean.abs() + SUMMED * var.sqrt(), SUMMED * var);
         let (mean_error, var_error) =
             ((f64::from(found.mean[c]) - mean).abs(), (f64::from(found.var[c]) - var).abs());
@@ -171,8 +174,8 @@ fn chunks_with_means_of_their_own_are_combined() {
 fn a_constant_channel_has_no_variance() {
     table::run(&cases(), |&(isa, pixels, channels)| {
         let found = moments(isa, &vec![0.1; pixels * channels], channels);
-        // Equal terms round in one direction: a sum of 1024 loses up to 512 roundings. The mean's loss is found again up
-        // to the loss of that sum, and leaves its square, likewise corrected, in the variance.
+        // Equal terms round in one direction: a sum of 1024 loses up to 512 roundings. The mean's loss is
+        // found again up to the loss of that sum, and leaves its square, likewise corrected, in the variance.
         let lost = 512.0 * ROUNDING;
         let (mean_allowed, var_allowed) =
             (0.1 * (ROUNDING + lost * lost), 0.1 * 0.1 * 2.0 * lost * lost * lost);
@@ -241,7 +244,8 @@ fn sums_for_the_gradients_of_gamma_and_beta() {
         let sums = layer.sums(isa, &dy, activation);
         let g = layer.gated(isa, &dy, activation);
         let expected = layer.train_backward(&g);
-        // Errors of a sum are in units of its terms' norm, sqrt(pixels / 3) at most: cancellation doesn't enlarge them.
+        // Errors of a sum are in units of its terms' norm, sqrt(pixels / 3) at most: cancellation doesn't
+        // enlarge them.
         let allowed = SUMMED * (pixels as f64).sqrt();
         for c in 0..channels {
             let deviation = (f64::from(layer.moments.var[c]) + f64::from(EPS)).sqrt();
@@ -291,8 +295,8 @@ fn gradient_of_the_input_in_training() {
 
 #[test]
 fn gradient_of_the_input_far_from_zero() {
-    // x b + c cancels to (x - mean) b: rounding is that of the mean, 100, seen in units of the deviation, about 0.06.
-    // (Few values of a channel may lie much closer together by chance.)
+    // x b + c cancels to (x - mean) b: rounding is that of the mean, 100, seen in units of the deviation,
+    // about 0.06. (Few values of a channel may lie much closer together by chance.)
     let cases: Vec<Case> = cases().into_iter().filter(|(_, pixels, _)| *pixels > 8).collect();
     table::run(&cases, |&case| {
         let (isa, pixels, channels) = case;

@@ -78,7 +78,8 @@ fn sums_and_multiples() {
     });
 }
 
-/// Shapes of option A: halved and not, odd sides, strides that leave pixels over, odd and even differences of channels.
+/// Shapes of option A: halved and not, odd sides, strides that leave pixels over, odd and even differences of
+/// channels.
 fn shapes() -> Vec<ZeroPad> {
     let shape = |[images, in_h, in_w, in_c, out_c, stride]: [usize; 6]| ZeroPad {
         images,

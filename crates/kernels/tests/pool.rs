@@ -7,9 +7,9 @@ use resnet_kernels::pool::{PoolKind, PoolShape, backward, forward, global_averag
 use resnet_reference as reference;
 use resnet_testing::{table, uniform};
 
-/// A mean of n terms below 1 loses at most n roundings of a sum that stays within sqrt(n), over a root mean square of
-/// 1 / sqrt(3 n): sqrt(3) n roundings at most, and typically the root of that. The largest n is 49 for windows (four windows
-/// of dy / 9 meet in a gradient).
+/// A mean of n terms below 1 loses at most n roundings of a sum that stays within sqrt(n), over a root mean
+/// square of 1 / sqrt(3 n): sqrt(3) n roundings at most, and typically the root of that. The largest n is 49
+/// for windows (four windows of dy / 9 meet in a gradient).
 const WINDOWS: f64 = 16.0 / (1 << 24) as f64;
 /// Global averages go over up to 1024 pixels.
 const GLOBAL: f64 = 64.0 / (1 << 24) as f64;

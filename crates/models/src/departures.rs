@@ -4,12 +4,13 @@ use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Spl
 
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
-/// Smallest side of pictures that an ImageNet stem, which divides it by four, leaves something of for four stages.
+/// Smallest side of pictures that an ImageNet stem, which divides it by four, leaves something of for four
+/// stages.
 const SMALL: usize = 64;
 
 impl Spec {
-    /// What sets this network apart from that of its kind and size in the papers: stem, stride, shortcut, norm. Empty if
-    /// nothing does.
+    /// What sets this network apart from that of its kind and size in the papers: stem, stride, shortcut,
+    /// norm. Empty if nothing does.
     ///
     /// ```
     /// use resnet_models::registry;

@@ -16,8 +16,8 @@ pub struct Inference<'a> {
 }
 
 impl Network {
-    /// The network made ready for inference. Weights are taken when the first images of a shape come, so make another
-    /// one after training on.
+    /// The network made ready for inference. Weights are taken when the first images of a shape come, so make
+    /// another one after training on.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
@@ -37,8 +37,8 @@ impl Network {
 }
 
 impl Inference<'_> {
-    /// Logits of `images: [N, 3, H, W]`: those of [`Network::forward`] in `Mode::Eval`, but for the rounding of folded
-    /// weights.
+    /// Logits of `images: [N, 3, H, W]`: those of [`Network::forward`] in `Mode::Eval`, but for the rounding
+    /// of folded weights.
     ///
     /// # Errors
     /// If `images` are not f32 on the CPU or have other channels.

@@ -1,7 +1,7 @@
 //! Fresh weights that depend on the seed and the tensor's name alone.
 //!
-//! candle draws from a generator that can't be seeded on the CPU; here each tensor has a stream of its own, so that
-//! the order of construction doesn't matter either.
+//! candle draws from a generator that can't be seeded on the CPU; here each tensor has a stream of its own,
+//! so that the order of construction doesn't matter either.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! ResNet definitions, their registry and their checkpoints.
 //!
-//! A [`Spec`] is plain data; [`registry::find`] makes one from a name; [`Model::init`] builds the network with fresh
-//! weights, and [`checkpoint`] reads and writes the files people have.
+//! A [`Spec`] is plain data; [`registry::find`] makes one from a name; [`Model::init`] builds the network
+//! with fresh weights, and [`checkpoint`] reads and writes the files people have.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};

@@ -32,8 +32,8 @@ impl Default for Options {
 pub enum BranchEnd {
     /// As all layers: He's rule for convolutions, 1 for the scale of norms. The papers'.
     Usual,
-    /// With zeros, so that units start as their shortcuts (arXiv 1706.02677, section 5.1): v1's last norm scales by 0,
-    /// v2's last convolution is 0.
+    /// With zeros, so that units start as their shortcuts (arXiv 1706.02677, section 5.1): v1's last norm
+    /// scales by 0, v2's last convolution is 0.
     Zero,
 }
 

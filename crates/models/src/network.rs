@@ -10,20 +10,21 @@ use crate::init;
 use crate::spec::{Head, Spec};
 use crate::stem::Stem;
 
-/// Stochastic depth over a network: the first unit's branch always stays, the last one's is dropped with probability
-/// `rate`, those between in proportion (arXiv 1603.09382, linear decay).
+/// Stochastic depth over a network: the first unit's branch always stays, the last one's is dropped with
+/// probability `rate`, those between in proportion (arXiv 1603.09382, linear decay).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StochasticDepth {
     /// In `[0, 1)`.
     pub rate: f64,
-    /// What the draws depend on, besides the number of the training step and the picture's place in the batch.
+    /// What the draws depend on, besides the number of the training step and the picture's place in the
+    /// batch.
     pub seed: u64,
 }
 
 /// A residual network: `[N, 3, H, W]` to logits `[N, classes]`.
 ///
-/// Parameters are called as torchvision does for v1 (`conv1`, `bn1`, `layer1.0.conv1`, `fc`) and as timm does for v2
-/// (`stem.conv`, `stages.0.blocks.0.norm1`, `norm`, `head.fc`).
+/// Parameters are called as torchvision does for v1 (`conv1`, `bn1`, `layer1.0.conv1`, `fc`) and as timm does
+/// for v2 (`stem.conv`, `stages.0.blocks.0.norm1`, `norm`, `head.fc`).
 #[derive(Debug)]
 pub struct Network {
     spec: Spec,
@@ -127,7 +128,8 @@ impl Network {
         run(images, mode, |graph, x| self.record(graph, x))
     }
 
-    /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle node.
+    /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle
+    /// node.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
@@ -150,8 +152,8 @@ impl Network {
         run(images, mode, |graph, x| self.record_features(graph, x))
     }
 
-    /// Each stage's last output, `[N, stages[i].outputs, H / s, W / s]`: what detection and segmentation start from. A
-    /// stage is one candle node; the last output has no norm after it.
+    /// Each stage's last output, `[N, stages[i].outputs, H / s, W / s]`: what detection and segmentation
+    /// start from. A stage is one candle node; the last output has no norm after it.
     ///
     /// # Errors
     /// As [`Network::forward`].

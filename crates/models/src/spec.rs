@@ -5,7 +5,8 @@ use resnet_blocks::{Branch, Filters, Names, Norm, Placement, ShapeChange, Shortc
 /// Which of the two papers' networks a network is called and built like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// "Deep Residual Learning for Image Recognition": original units, and those that the second paper derives from them.
+    /// "Deep Residual Learning for Image Recognition": original units, and those that the second paper
+    /// derives from them.
     V1,
     /// Full pre-activation units, "Identity Mappings in Deep Residual Networks".
     V2,
@@ -39,8 +40,8 @@ pub enum StemLayers {
     Conv3x3,
     /// One 7x7 with stride 2: ImageNet.
     Conv7x7,
-    /// Three 3x3, the first with stride 2, the first two of these widths: the c and d variants (arXiv 1812.01187,
-    /// figure 2b).
+    /// Three 3x3, the first with stride 2, the first two of these widths: the c and d variants (arXiv
+    /// 1812.01187, figure 2b).
     Deep([usize; 2]),
 }
 
@@ -147,7 +148,8 @@ impl Spec {
         units
     }
 
-    /// The parameter that scales each residual branch's end: its last norm, or its last convolution where that comes later.
+    /// The parameter that scales each residual branch's end: its last norm, or its last convolution where
+    /// that comes later.
     pub(crate) fn branch_ends(&self) -> impl Iterator<Item = String> {
         let layers = match self.branch {
             Branch::OneLayer => 1,

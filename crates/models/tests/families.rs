@@ -1,5 +1,6 @@
-//! A network of each family of timm's and transformers' against PyTorch in f64 on small pictures of odd sides: names and
-//! shapes, logits, and the way through a file without a hint (tests/goldens/families.json and make_families.py).
+//! A network of each family of timm's and transformers' against PyTorch in f64 on small pictures of odd
+//! sides: names and shapes, logits, and the way through a file without a hint (tests/goldens/families.json
+//! and make_families.py).
 
 use std::collections::BTreeMap;
 

@@ -83,8 +83,9 @@ fn logits_are_pytorchs() {
         let [n, c, h, w] = golden.input;
         let images = Tensor::from_vec(recipe::batch(n, h, w), (n, c, h, w), &Device::Cpu).map_err(text)?;
         let expected = golden.logits.concat();
-        // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits. BiT's forty-nine
-        // group norms on filters of variance 1 magnify roundings: PyTorch in f32 is 2e-5 from its own f64.
+        // A logit is a sum of many terms: near zero, its error is judged by a tenth of that of all logits.
+        // BiT's forty-nine group norms on filters of variance 1 magnify roundings: PyTorch in f32 is 2e-5
+        // from its own f64.
         let near_zero = if name.ends_with("_bit") { 1e-4 } else { 1e-5 };
         let size = (expected.iter().map(|e| e * e).sum::<f64>() / expected.len() as f64).sqrt();
         let ready = model.network().for_inference();

@@ -3,8 +3,9 @@
 use resnet_models::{registry, summary};
 use resnet_testing::table;
 
-/// Name, parameters for 1000 classes (timm 1.0.31 and torchvision 0.29 count the same), and multiply-adds in thousands
-/// of millions at 224 x 224: torchvision's documentation where it has the network, to two digits after the point.
+/// Name, parameters for 1000 classes (timm 1.0.31 and torchvision 0.29 count the same), and multiply-adds in
+/// thousands of millions at 224 x 224: torchvision's documentation where it has the network, to two digits
+/// after the point.
 const NETWORKS: [(&str, usize, Option<f64>); 17] = [
     ("resnet18", 11_689_512, Some(1.81)),
     ("resnet26", 15_995_176, None),

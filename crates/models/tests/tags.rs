@@ -1,5 +1,5 @@
-//! Every tag of timm 1.0.31 (tests/timm_tags.txt: `timm.list_pretrained` of resnet* and wide_resnet*) is a network here,
-//! or is refused by name with the reason.
+//! Every tag of timm 1.0.31 (tests/timm_tags.txt: `timm.list_pretrained` of resnet* and wide_resnet*) is a
+//! network here, or is refused by name with the reason.
 
 use resnet_models::{registry, summary};
 use resnet_testing::{data, table};

@@ -1,4 +1,5 @@
-//! Each op on its own: tensors in NCHW in, a tensor out, one candle node, gradients through candle's `backward`.
+//! Each op on its own: tensors in NCHW in, a tensor out, one candle node, gradients through candle's
+//! `backward`.
 
 use candle_core::{Result, Tensor, bail};
 use resnet_kernels::gate::Gate;
@@ -66,8 +67,8 @@ pub fn gate(gate: Gate, z: &Tensor, x: &Tensor) -> Result<Tensor> {
     graph.finish(y)?.run(&[z, x], Mode::Train)
 }
 
-/// Option A's shortcut: every `stride`-th pixel of `x: [N, C, H, W]`, zeros for the new channels, half of them before
-/// and half after.
+/// Option A's shortcut: every `stride`-th pixel of `x: [N, C, H, W]`, zeros for the new channels, half of
+/// them before and half after.
 pub fn zero_pad_shortcut(x: &Tensor, stride: usize, channels: usize) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.zero_pad_shortcut(x, stride, channels))
 }
@@ -87,8 +88,8 @@ pub fn max_pool_zeros(x: &Tensor, kernel: usize, stride: usize, padding: usize) 
     unary(x, Mode::Train, |graph, x| graph.max_pool_zeros(x, kernel, stride, padding))
 }
 
-/// Mean over 2x2 blocks of `x: [N, C, H, W]`, or over what is left of them at the edge of an odd side: the pooling before
-/// the projection in the d variants' shortcut.
+/// Mean over 2x2 blocks of `x: [N, C, H, W]`, or over what is left of them at the edge of an odd side: the
+/// pooling before the projection in the d variants' shortcut.
 pub fn halve(x: &Tensor) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.halve(x))
 }

@@ -7,8 +7,8 @@ use resnet_kernels::norm::Activation;
 use crate::graph::{Graph, Shape, Value};
 use crate::steps;
 
-/// Group norm over `[N, C, H, W]` (arXiv 1803.08494): statistics over the pixels of one picture and the channels of one
-/// group, the same in training and evaluation.
+/// Group norm over `[N, C, H, W]` (arXiv 1803.08494): statistics over the pixels of one picture and the
+/// channels of one group, the same in training and evaluation.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

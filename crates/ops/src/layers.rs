@@ -30,8 +30,8 @@ impl ConvConfig {
     }
 }
 
-/// Convolution, weights `[out, in, k, k]`, without bias unless asked for one, initialised by He's rule: a normal distribution of variance
-/// `2 / (out k k)`, the fan-out form of the authors' Torch code.
+/// Convolution, weights `[out, in, k, k]`, without bias unless asked for one, initialised by He's rule: a
+/// normal distribution of variance `2 / (out k k)`, the fan-out form of the authors' Torch code.
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     name: String,
@@ -57,8 +57,8 @@ impl Conv2d {
         Ok(Conv2d { name: vb.prefix(), weight, bias: None, config, standardised: None })
     }
 
-    /// The same layer with a bias, `[out]`, that `vb` has as `bias`; a fresh one starts at `value`: the gates of figure 2(c)
-    /// and (d).
+    /// The same layer with a bias, `[out]`, that `vb` has as `bias`; a fresh one starts at `value`: the gates
+    /// of figure 2(c) and (d).
     ///
     /// # Errors
     /// If `vb` has no such tensor of this shape.
@@ -147,7 +147,8 @@ pub(crate) fn convolution(
     Ok(y)
 }
 
-/// Batch norm over `[N, C, H, W]` with running statistics, as PyTorch's: the running variance is the unbiased one.
+/// Batch norm over `[N, C, H, W]` with running statistics, as PyTorch's: the running variance is the unbiased
+/// one.
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
     name: String,
@@ -234,7 +235,8 @@ impl BatchNorm {
     }
 }
 
-/// A fully connected layer, weights `[out, in]`, drawn from U(-1/sqrt(in), 1/sqrt(in)); the bias starts at zero.
+/// A fully connected layer, weights `[out, in]`, drawn from U(-1/sqrt(in), 1/sqrt(in)); the bias starts at
+/// zero.
 #[derive(Debug, Clone)]
 pub struct Linear {
     name: String,
@@ -260,8 +262,8 @@ impl Linear {
         })
     }
 
-    /// The same layer with weights `[out, in, 1, 1]`: a 1x1 convolution of pooled features, as timm's v2 heads are
-    /// stored.
+    /// The same layer with weights `[out, in, 1, 1]`: a 1x1 convolution of pooled features, as timm's v2
+    /// heads are stored.
     ///
     /// # Errors
     /// If `vb` lacks `weight` or `bias`.

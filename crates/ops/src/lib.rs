@@ -2,12 +2,12 @@
 //!
 //! Two ways in:
 //!
-//! - a function on tensors, such as [`conv2d`] or [`bn_relu`]: one op, one candle node, NCHW in and out, for use in
-//!   any candle network;
-//! - a [`Graph`]: record layers one after another and run them as *one* candle node. Inside, activations stay in
-//!   channels-last buffers from a pool, batch norm and ReLU are applied while a convolution loads its input, the
-//!   residual is added while it stores its output, and backward is explicit. Units, stages and whole networks of
-//!   `resnet-blocks` and `resnet-models` are recorded this way.
+//! - a function on tensors, such as [`conv2d`] or [`bn_relu`]: one op, one candle node, NCHW in and out, for
+//!   use in any candle network;
+//! - a [`Graph`]: record layers one after another and run them as *one* candle node. Inside, activations stay
+//!   in channels-last buffers from a pool, batch norm and ReLU are applied while a convolution loads its
+//!   input, the residual is added while it stores its output, and backward is explicit. Units, stages and
+//!   whole networks of `resnet-blocks` and `resnet-models` are recorded this way.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor, Var};
@@ -47,7 +47,8 @@ pub use resnet_kernels::gate::Gate;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};
 pub use standardise::standardise_weight;
 
-/// Whether batch norm uses the batch's statistics and updates the running ones, or only reads the running ones.
+/// Whether batch norm uses the batch's statistics and updates the running ones, or only reads the running
+/// ones.
 ///
 /// Passed to every forward call, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

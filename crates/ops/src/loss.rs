@@ -42,8 +42,9 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor>
     logits.contiguous()?.apply_op1(SoftmaxCrossEntropy { targets: Targets::Labels(labels), classes })
 }
 
-/// Mean softmax cross-entropy of `logits: [N, classes]` against the classes' probabilities, `targets: [N, classes]`; a
-/// scalar. For mixed images (mixup, CutMix) and smoothed labels. No gradient goes to `targets`.
+/// Mean softmax cross-entropy of `logits: [N, classes]` against the classes' probabilities,
+/// `targets: [N, classes]`; a scalar. For mixed images (mixup, CutMix) and smoothed labels. No gradient goes
+/// to `targets`.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

@@ -1,7 +1,7 @@
 //! Layers that draw in training: stochastic depth and dropout.
 //!
-//! Nothing is drawn from a generator with a state: what training step `k` draws depends on a key, `k` and the picture's
-//! place in the batch alone, so that a resumed training draws what an uninterrupted one would have.
+//! Nothing is drawn from a generator with a state: what training step `k` draws depends on a key, `k` and the
+//! picture's place in the batch alone, so that a resumed training draws what an uninterrupted one would have.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,8 +51,8 @@ impl Draws {
     }
 }
 
-/// Stochastic depth (arXiv 1603.09382) on a residual branch: in training, each picture's branch is zero with a
-/// probability, and divided by the probability to survive otherwise; in evaluation nothing changes.
+/// Stochastic depth (arXiv 1603.09382) on a residual branch: in training, each picture's branch is zero with
+/// a probability, and divided by the probability to survive otherwise; in evaluation nothing changes.
 #[derive(Debug, Clone)]
 pub struct DropPath {
     survival: f64,
@@ -88,8 +88,8 @@ impl DropPath {
     }
 }
 
-/// Dropout of single elements (arXiv 1207.0580), figure 2(f) on a shortcut: in training, an element is zero with a
-/// probability, and divided by the probability to stay otherwise; in evaluation nothing changes.
+/// Dropout of single elements (arXiv 1207.0580), figure 2(f) on a shortcut: in training, an element is zero
+/// with a probability, and divided by the probability to stay otherwise; in evaluation nothing changes.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     keep: f64,

@@ -1,4 +1,5 @@
-//! Weight standardisation as a candle op on a parameter: what a convolution's filters become before they are used.
+//! Weight standardisation as a candle op on a parameter: what a convolution's filters become before they are
+//! used.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use resnet_kernels::norm;

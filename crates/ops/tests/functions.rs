@@ -1,4 +1,5 @@
-//! Every function on tensors against the f64 reference, outputs and all gradients, through candle's `backward`.
+//! Every function on tensors against the f64 reference, outputs and all gradients, through candle's
+//! `backward`.
 
 mod common;
 
@@ -12,8 +13,8 @@ use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
 use resnet_testing::table;
 
-/// Largest error in units of the root mean square: sums of up to 512 products of values below 1 (each rounded to 2^-24),
-/// the worst of thousands. The project's bound is 5e-5.
+/// Largest error in units of the root mean square: sums of up to 512 products of values below 1 (each rounded
+/// to 2^-24), the worst of thousands. The project's bound is 5e-5.
 const TOLERANCE: f64 = 2e-5;
 const EPS: f64 = 1e-5;
 

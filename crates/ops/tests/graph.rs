@@ -332,7 +332,8 @@ fn layers_tell_names_kinds_shapes_parameters_and_multiply_adds() -> Result<()> {
     Ok(())
 }
 
-/// v1's unit, v2's and a bias: everything that folding knows, on running statistics that are not the identity.
+/// v1's unit, v2's and a bias: everything that folding knows, on running statistics that are not the
+/// identity.
 #[test]
 fn inference_is_evaluation() -> Result<()> {
     let layers = Layers::new()?;

@@ -1,5 +1,6 @@
-//! What the papers' networks don't use and their variants do: group norm, standardised filters, halving, pooling with
-//! zeros, stochastic depth, dropout, gates. Outputs and gradients against the f64 reference, through candle's `backward`.
+//! What the papers' networks don't use and their variants do: group norm, standardised filters, halving,
+//! pooling with zeros, stochastic depth, dropout, gates. Outputs and gradients against the f64 reference,
+//! through candle's `backward`.
 
 // Batch norm's helpers are for other tests.
 #[allow(dead_code)]
@@ -118,7 +119,8 @@ fn standardised_filters() -> Result<()> {
     let dw = reference::standardise_backward(&w64, 5, 1e-8, &dy64);
     near("dw", gradient(&found, &weight), &[5, 3, 3, 3], &dw, TOLERANCE).unwrap();
 
-    // Inside a graph they are what the convolution sees, in training and evaluation, and the gradient is the variable's.
+    // Inside a graph they are what the convolution sees, in training and evaluation, and the gradient is the
+    // variable's.
     let conv = Conv2d::new(3, 5, ConvConfig::same(3, 1), builder(&[("weight", &weight)]))?;
     let conv = conv.with_standardised_weight(1e-8);
     let mut graph = Graph::new();

@@ -97,7 +97,8 @@ impl fmt::Display for Duration {
     }
 }
 
-/// How long the learning rate takes to rise: a [`Duration`], or a share of the whole training such as `"5 %"`.
+/// How long the learning rate takes to rise: a [`Duration`], or a share of the whole training such as
+/// `"5 %"`.
 ///
 /// ```
 /// use resnet_record::{EpochSize, Warmup};
@@ -116,7 +117,8 @@ pub enum Warmup {
 }
 
 impl Warmup {
-    /// The number of warm-up steps of a training of `total` steps; a share is rounded down, as Python's `int` does.
+    /// The number of warm-up steps of a training of `total` steps; a share is rounded down, as Python's `int`
+    /// does.
     pub fn steps(self, total: u64, epoch: EpochSize) -> u64 {
         match self {
             // Steps stay far below 2^53, where f64 is exact.

@@ -102,7 +102,9 @@ impl RunFolder {
 /// use resnet_record::{Metric, Recipe, Run, RunRecord, StepMetrics};
 /// let recipe = Recipe::parse(text, "quick-start.toml")?;
 /// let mut run = Run::create(&dir, &recipe, RunRecord::begin("first", &recipe))?;
-/// run.log(&Metric::Step(StepMetrics { step: 1, epoch: 1, images: 64, loss: 2.3, rate: 0.1, images_per_second: 90.0 }))?;
+/// let (step, epoch, images) = (1, 1, 64);
+/// let first = StepMetrics { step, epoch, images, loss: 2.3, rate: 0.1, images_per_second: 90.0 };
+/// run.log(&Metric::Step(first))?;
 /// run.update(|record| record.test_reads += 1)?;
 /// drop(run);
 ///
@@ -204,8 +206,8 @@ impl Run {
         self.metrics.sync_data().map_err(Error::io("write", self.folder.dir.join(METRICS)))
     }
 
-    /// Cuts away, in one atomic step, what was logged after a checkpoint of `step` steps and `epochs` closed epochs, so that
-    /// a run which goes on from there has each step once. Torn lines go as well.
+    /// Cuts away, in one atomic step, what was logged after a checkpoint of `step` steps and `epochs` closed
+    /// epochs, so that a run which goes on from there has each step once. Torn lines go as well.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the metrics cannot be read, [`Error::Io`].
@@ -214,7 +216,8 @@ impl Run {
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let (metrics, _torn) =
             parse_metrics(&text).map_err(|cause| Error::Damaged { path: path.clone(), cause })?;
-        // The lines themselves, not their numbers written anew: what was recorded stays as it was, to the digit.
+        // The lines themselves, not their numbers written anew: what was recorded stays as it was, to the
+        // digit.
         let kept: String = text
             .split_inclusive('\n')
             .zip(&metrics)

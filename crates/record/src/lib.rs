@@ -10,7 +10,8 @@
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `paper` | the paper's tables as data |
 //!
-//! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a network.
+//! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
+//! network.
 
 mod duration;
 mod error;

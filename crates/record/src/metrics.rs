@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```
 /// use resnet_record::{Metric, parse_metrics};
-/// let line = r#"{"event":"step","step":50,"epoch":1,"images":6400,"loss":1.9,"rate":0.05,"images_per_second":512.0}"#;
+/// let line = r#"{"event":"step","step":50,"epoch":1,"images":6400,"loss":1.9,"rate":0.05,
+///     "images_per_second":512.0}"#.replace('\n', "");
 /// let (metrics, torn) = parse_metrics(&format!("{line}\n{{\"event\":\"st"))?;
 /// assert!(matches!(&metrics[..], [Metric::Step(step)] if step.step == 50));
 /// assert!(torn, "a line without its end is what an interrupted run leaves");
@@ -141,8 +142,8 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 impl Metric {
-    /// Whether a run that goes on from a checkpoint keeps this line: the checkpoint holds `step` steps, and `epochs` epochs
-    /// have been closed (scored and written down).
+    /// Whether a run that goes on from a checkpoint keeps this line: the checkpoint holds `step` steps, and
+    /// `epochs` epochs have been closed (scored and written down).
     pub(crate) fn is_before(&self, step: u64, epochs: u64) -> bool {
         match self {
             Metric::Step(metrics) => metrics.step <= step,
@@ -153,7 +154,8 @@ impl Metric {
     }
 }
 
-/// The lines of a `metrics.jsonl`, and whether its last line was torn, which a crash may do and which is left out.
+/// The lines of a `metrics.jsonl`, and whether its last line was torn, which a crash may do and which is left
+/// out.
 ///
 /// # Errors
 /// A sentence that names the first whole line that is not a metric.

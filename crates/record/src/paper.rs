@@ -1,5 +1,6 @@
-//! The numbers that the paper published, as data: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks",
-//! arXiv 1603.05027, tables 1 to 5, and for comparison the CIFAR-10 table of its predecessor, arXiv 1512.03385.
+//! The numbers that the paper published, as data: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual
+//! Networks", arXiv 1603.05027, tables 1 to 5, and for comparison the CIFAR-10 table of its predecessor,
+//! arXiv 1512.03385.
 //!
 //! CIFAR entries are classification errors on the test set in percent, median of five runs in tables 1 to 3.
 
@@ -85,7 +86,8 @@ pub const TABLE_3: [CifarRow; 12] = [
     row(3, "cifar100", "ResNet-1001", "pre-activation", 22.71),
 ];
 
-/// Table 4, the rows that table 3 does not have: mini-batch 64; the figure is the median, 4.69 +- 0.20 the mean.
+/// Table 4, the rows that table 3 does not have: mini-batch 64; the figure is the median, 4.69 +- 0.20 the
+/// mean.
 pub const TABLE_4: [CifarRow; 1] = [row(4, "cifar10", "ResNet-1001", "pre-activation, mini-batch 64", 4.62)];
 
 /// Table 6 of arXiv 1512.03385: the original unit, shortcut option A.
@@ -136,7 +138,8 @@ pub const TABLE_5: [ImageNetRow; 5] = [
 ///
 /// ```
 /// use resnet_record::paper::{self, Outcome};
-/// let best = paper::cifar().find(|row| row.table == 3 && row.network == "ResNet-1001" && row.unit == "pre-activation");
+/// let mut deepest = paper::cifar().filter(|row| row.table == 3 && row.network == "ResNet-1001");
+/// let best = deepest.find(|row| row.unit == "pre-activation");
 /// assert_eq!(best.unwrap().outcome, Outcome::Error(4.92));
 /// ```
 pub fn cifar() -> impl Iterator<Item = &'static CifarRow> {

@@ -22,8 +22,8 @@ impl Recipe {
     /// Reads and validates a recipe; `file_name` is for the messages.
     ///
     /// # Errors
-    /// [`Error::Recipe`] with the line for bad TOML, unknown keys and wrong kinds of value; [`Error::Inconsistent`] as of
-    /// [`Recipe::validate`].
+    /// [`Error::Recipe`] with the line for bad TOML, unknown keys and wrong kinds of value;
+    /// [`Error::Inconsistent`] as of [`Recipe::validate`].
     pub fn parse(text: &str, file_name: &str) -> Result<Recipe, Error> {
         let recipe: Recipe = toml::from_str(text).map_err(|error| {
             let place = match error.span() {
@@ -47,12 +47,13 @@ impl Recipe {
 
     /// Changes one key, given as on the command line: `train.batch=64`, `train.duration=3 epochs`.
     ///
-    /// The value is TOML where it reads as TOML, and else a string, so that a shell's quotes suffice. A whole table can
-    /// be replaced: `schedule={kind="cosine",peak=0.1,warmup="5 %"}`. Keys that change each other's meaning go
-    /// together in one [`Recipe::set_all`].
+    /// The value is TOML where it reads as TOML, and else a string, so that a shell's quotes suffice. A whole
+    /// table can be replaced: `schedule={kind="cosine",peak=0.1,warmup="5 %"}`. Keys that change each other's
+    /// meaning go together in one [`Recipe::set_all`].
     ///
     /// # Errors
-    /// [`Error::Set`] for an unknown key or an unsuitable value, [`Error::Inconsistent`]; the recipe is then as before.
+    /// [`Error::Set`] for an unknown key or an unsuitable value, [`Error::Inconsistent`]; the recipe is then
+    /// as before.
     ///
     /// ```
     /// # let text = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
@@ -69,7 +70,8 @@ impl Recipe {
 
     /// Changes several keys at once and validates them together, as [`Recipe::set`] does one.
     ///
-    /// A published expectation (`paper`, `expected_error`) is dropped with the first change that could alter the result.
+    /// A published expectation (`paper`, `expected_error`) is dropped with the first change that could alter
+    /// the result.
     ///
     /// # Errors
     /// As of [`Recipe::set`].
@@ -133,7 +135,8 @@ fn parse_value(value: &str) -> toml::Value {
     .unwrap_or_else(|| toml::Value::String(value.to_owned()))
 }
 
-/// Puts `value` at the dotted `key`, making tables on the way: whether the key exists is for the schema to say.
+/// Puts `value` at the dotted `key`, making tables on the way: whether the key exists is for the schema to
+/// say.
 fn insert(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
     let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
     let mut here = table;

@@ -52,8 +52,8 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The record of a run that begins now; the caller fills in what it knows of `command`, `threads`, `parameters`,
-    /// `data` and `version`.
+    /// The record of a run that begins now; the caller fills in what it knows of `command`, `threads`,
+    /// `parameters`, `data` and `version`.
     pub fn begin(run: &str, recipe: &Recipe) -> RunRecord {
         RunRecord {
             format: FORMAT,
@@ -121,8 +121,8 @@ pub enum Selection {
     Last,
     /// The epoch with the best accuracy on images held out of the training set.
     BestOnValidation,
-    /// By a look at test scores. The trainer never does this; it is for results that a person picked, or that are
-    /// quoted from work that did, and is marked wherever they are shown.
+    /// By a look at test scores. The trainer never does this; it is for results that a person picked, or that
+    /// are quoted from work that did, and is marked wherever they are shown.
     ChosenOnTest,
 }
 

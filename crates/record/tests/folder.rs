@@ -130,7 +130,8 @@ fn rewinding_keeps_each_step_once() {
     fs::write(&path, torn).unwrap();
 
     let mut run = Run::open(&dir).unwrap();
-    // All steps of epoch 2 are in the checkpoint, but the epoch was not closed: its line will be written again.
+    // All steps of epoch 2 are in the checkpoint, but the epoch was not closed: its line will be written
+    // again.
     run.rewind(4, 1).unwrap();
     assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2), epoch(1, 2), step(3), step(4)]);
     run.log(&epoch(2, 4)).unwrap();

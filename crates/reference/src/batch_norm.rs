@@ -1,9 +1,10 @@
 //! Batch normalisation of `x: [..., C]`, channel by channel, over the `m` values of each:
 //!
-//! `mean = sum x / m`, `var = sum (x - mean)^2 / m` (biased), `y = gamma (x - mean) / sqrt(var + eps) + beta`;
+//! `mean = sum x / m`, `var = sum (x - mean)^2 / m` (biased), `y = gamma (x - mean) / sqrt(var + eps) +
+//! beta`;
 //!
-//! in evaluation the running statistics take the place of the batch's. After a training step
-//! `running = (1 - momentum) running + momentum batch`, where the variance is the *unbiased* one, `var m / (m - 1)`.
+//! in evaluation the running statistics take the place of the batch's. After a training step `running = (1 -
+//! momentum) running + momentum batch`, where the variance is the *unbiased* one, `var m / (m - 1)`.
 
 /// What [`batch_norm_train`] returns.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,8 +58,8 @@ pub fn batch_norm_eval(
     x.iter().enumerate().map(normalise).collect()
 }
 
-/// Moves the running statistics towards those of a batch with `m` values a channel, as PyTorch does: the running
-/// variance takes the unbiased `var_biased m / (m - 1)`.
+/// Moves the running statistics towards those of a batch with `m` values a channel, as PyTorch does: the
+/// running variance takes the unbiased `var_biased m / (m - 1)`.
 pub fn update_running(
     running_mean: &mut [f64],
     running_var: &mut [f64],

@@ -1,7 +1,8 @@
 //! The gradients of batch normalisation. With `n = (x - mean) / sqrt(var + eps)` and `m` values a channel:
 //!
-//! `dbeta = sum dy`, `dgamma = sum dy n`, and in training, where mean and variance are functions of `x`,
-//! `dx = gamma / sqrt(var + eps) (dy - dbeta / m - n dgamma / m)`; in evaluation `dx = gamma / sqrt(var + eps) dy`.
+//! `dbeta = sum dy`, `dgamma = sum dy n`, and in training, where mean and variance are functions of `x`, `dx
+//! = gamma / sqrt(var + eps) (dy - dbeta / m - n dgamma / m)`; in evaluation
+//! `dx = gamma / sqrt(var + eps) dy`.
 
 use crate::batch_norm::statistics;
 

@@ -55,8 +55,8 @@ impl Conv {
         self.c_out * self.c_in * self.kh * self.kw
     }
 
-    /// Calls `f(input, weight, output)` with the three places of every multiply-add of the convolution. The output and
-    /// both gradients are this one sum, solved for a different operand.
+    /// Calls `f(input, weight, output)` with the three places of every multiply-add of the convolution. The
+    /// output and both gradients are this one sum, solved for a different operand.
     pub(crate) fn for_each_product(&self, mut f: impl FnMut(usize, usize, usize)) {
         let (input, output) = (self.input(), self.output());
         output.for_each(|n, i, j, o| {

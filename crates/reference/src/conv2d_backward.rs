@@ -1,6 +1,7 @@
 //! The two gradients of the convolution of `conv2d.rs`:
 //!
-//! `dx[n][y][x][c] = sum over o, u, v of dy[n][i][j][o] w[o][c][u][v]` where `i s + u - p = y` and `j s + v - p = x`,
+//! `dx[n][y][x][c] = sum over o, u, v of dy[n][i][j][o] w[o][c][u][v]` where `i s + u - p = y` and
+//! `j s + v - p = x`,
 //!
 //! `dw[o][c][u][v] = sum over n, i, j of dy[n][i][j][o] x[n][i s + u - p][j s + v - p][c]`.
 
@@ -30,7 +31,8 @@ mod tests {
     use crate::conv2d;
     use crate::finite_difference::{assert_gradient, dot, values};
 
-    /// (n, h, w, c_in, c_out, kernel, stride, padding): odd sides, strides that leave pixels over, and a 7x7 stem.
+    /// (n, h, w, c_in, c_out, kernel, stride, padding): odd sides, strides that leave pixels over, and a 7x7
+    /// stem.
     const SHAPES: &[[usize; 8]] = &[
         [1, 1, 1, 1, 1, 1, 1, 0],
         [2, 5, 7, 3, 5, 3, 1, 1],

@@ -13,7 +13,8 @@ pub(crate) fn values(seed: u64, n: usize) -> Vec<f64> {
     (0..n as u64).map(value).collect()
 }
 
-/// The scalar that a test differentiates: `dot(f(x), dy)` has the gradient that `f`'s backward gives for `dy`.
+/// The scalar that a test differentiates: `dot(f(x), dy)` has the gradient that `f`'s backward gives for
+/// `dy`.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a * b).sum()

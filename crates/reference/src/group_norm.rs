@@ -1,5 +1,6 @@
-//! Group normalisation of `x: [n, pixels, channels]`: batch normalisation's formula with mean and biased variance over
-//! the `m = pixels channels / groups` values of one picture and one group of neighbouring channels.
+//! Group normalisation of `x: [n, pixels, channels]`: batch normalisation's formula with mean and biased
+//! variance over the `m = pixels channels / groups` values of one picture and one group of neighbouring
+//! channels.
 //!
 //! With `u = (x - mean) / sqrt(var + eps)` and `g = gamma dy`:
 //! `dx = (g - mean(g) - u mean(g u)) / sqrt(var + eps)`, `dgamma = sum dy u`, `dbeta = sum dy`.

@@ -1,5 +1,5 @@
-//! Halving a picture: `y[n][i][j][c]` is the mean of those of `x[n][2 i + u][2 j + v][c]`, `u` and `v` in `{0, 1}`, that lie
-//! in the picture; sides are rounded up. Backward, each of them gets an equal share.
+//! Halving a picture: `y[n][i][j][c]` is the mean of those of `x[n][2 i + u][2 j + v][c]`, `u` and `v` in
+//! `{0, 1}`, that lie in the picture; sides are rounded up. Backward, each of them gets an equal share.
 
 use crate::Image;
 

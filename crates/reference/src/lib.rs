@@ -1,10 +1,10 @@
 //! Plain loops in f64: what every kernel and op is compared with.
 //!
-//! Obvious, slow and right: no threads, no blocking, no dependencies. Activations are
-//! row-major `[N, H, W, C]` (channels last), convolution weights `[out, in, kh, kw]` and linear weights `[out, in]`, as
-//! checkpoints hold them. A function takes slices with a small shape struct and returns new vectors; a slice of the
-//! wrong length panics, since only tests call these functions. Every backward is checked in its own file against
-//! central differences of its forward.
+//! Obvious, slow and right: no threads, no blocking, no dependencies. Activations are row-major
+//! `[N, H, W, C]` (channels last), convolution weights `[out, in, kh, kw]` and linear weights `[out, in]`, as
+//! checkpoints hold them. A function takes slices with a small shape struct and returns new vectors; a slice
+//! of the wrong length panics, since only tests call these functions. Every backward is checked in its own
+//! file against central differences of its forward.
 
 mod add;
 mod batch_norm;

@@ -1,9 +1,9 @@
 //! Pooling over `k x k` windows with stride `s` and padding `p`, channel by channel:
 //!
-//! average: `y[n][i][j][c] = sum over u, v of x[n][i s + u - p][j s + v - p][c] / k^2`; padding counts as zeros, which is
-//! PyTorch's default;
-//! maximum: the largest of the same values, where padding never wins, or, with zeros, where it counts as zeros (BiT);
-//! global average: `y[n][c] = sum over y, x of x[n][y][x][c] / (h w)`.
+//! average: `y[n][i][j][c] = sum over u, v of x[n][i s + u - p][j s + v - p][c] / k^2`; padding counts as
+//! zeros, which is PyTorch's default; maximum: the largest of the same values, where padding never wins, or,
+//! with zeros, where it counts as zeros (BiT); global average: `y[n][c] = sum over y, x of x[n][y][x][c] / (h
+//! w)`.
 
 use crate::Image;
 
@@ -27,8 +27,8 @@ impl Pool {
         Image { h: side(self.input.h), w: side(self.input.w), ..self.input }
     }
 
-    /// Calls `f(output, window)` for every output with the places of its window that lie in the image, in row-major
-    /// order.
+    /// Calls `f(output, window)` for every output with the places of its window that lie in the image, in
+    /// row-major order.
     pub(crate) fn for_each_window(&self, mut f: impl FnMut(usize, &[usize])) {
         assert!(2 * self.padding <= self.kernel, "{self:?}: a window could lie outside the image");
         let output = self.output();
@@ -59,8 +59,8 @@ impl Pool {
         best
     }
 
-    /// The place of a window's maximum, or `None` if it is a zero of the padding (which wins against a zero of the
-    /// image).
+    /// The place of a window's maximum, or `None` if it is a zero of the padding (which wins against a zero
+    /// of the image).
     pub(crate) fn maximum_or_zero(&self, x: &[f64], window: &[usize]) -> Option<usize> {
         let best = Pool::first_maximum(x, window);
         let padded = window.len() < self.kernel * self.kernel;

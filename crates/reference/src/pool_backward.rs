@@ -1,6 +1,6 @@
-//! The gradients of pooling: the average spreads `dy / k^2` over the pixels of its window (`dy / (h w)` when global); the
-//! maximum sends all of `dy` to the first largest pixel of its window in row-major order, as PyTorch does.
-//! Windows overlap, so gradients add up.
+//! The gradients of pooling: the average spreads `dy / k^2` over the pixels of its window (`dy / (h w)` when
+//! global); the maximum sends all of `dy` to the first largest pixel of its window in row-major order, as
+//! PyTorch does. Windows overlap, so gradients add up.
 
 use crate::{Image, Pool};
 

@@ -1,7 +1,8 @@
-//! Option A, the shortcut without parameters: take every `s`-th pixel and put zero channels around those there are,
-//! `before = (c_out - c_in) / 2` of them in front:
+//! Option A, the shortcut without parameters: take every `s`-th pixel and put zero channels around those
+//! there are, `before = (c_out - c_in) / 2` of them in front:
 //!
-//! `y[n][i][j][before + c] = x[n][i s][j s][c]`, zero elsewhere; `dx[n][i s][j s][c] = dy[n][i][j][before + c]`.
+//! `y[n][i][j][before + c] = x[n][i s][j s][c]`, zero elsewhere; `dx[n][i s][j s][c] = dy[n][i][j][before +
+//! c]`.
 
 use crate::Image;
 

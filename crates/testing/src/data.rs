@@ -1,7 +1,7 @@
 //! Where real data and checkpoints lie, for the tests that need them and are skipped without them.
 //!
-//! Neither is part of the repository. `RESNET_TEST_DATA` names a folder of CIFAR-10 in the official binary layout;
-//! checkpoints are looked for beside the repository, in `../shared/checkpoints`.
+//! Neither is part of the repository. `RESNET_TEST_DATA` names a folder of CIFAR-10 in the official binary
+//! layout; checkpoints are looked for beside the repository, in `../shared/checkpoints`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,8 @@ pub fn cifar10() -> Option<PathBuf> {
     found
 }
 
-/// The folder `../shared/checkpoints` beside the repository, or `None` after saying that the caller is skipped.
+/// The folder `../shared/checkpoints` beside the repository, or `None` after saying that the caller is
+/// skipped.
 pub fn checkpoints() -> Option<PathBuf> {
     let folder = workspace().join("../shared/checkpoints");
     if !folder.is_dir() {

@@ -27,8 +27,8 @@ pub struct Measure {
 impl Measure {
     /// `Err` unless both numbers are within `rtol` times the expected norm of the expected ones.
     ///
-    /// The probe's product is judged by the norm as well, and not by its own size, which cancellation may bring near
-    /// zero.
+    /// The probe's product is judged by the norm as well, and not by its own size, which cancellation may
+    /// bring near zero.
     pub fn compare(&self, expected: &Measure, rtol: f64) -> Result<(), String> {
         let allowed = rtol * expected.norm;
         let close = |a: f64, e: f64| (a - e).abs() <= allowed;
@@ -94,8 +94,8 @@ pub struct UnitInput {
     pub shape: [usize; 4],
 }
 
-/// One unit of the paper's figures 2 and 4. The gradients are those of `sum(y probe("output"))` in training mode; what
-/// training yields is missing for the dropout shortcut, which is random there.
+/// One unit of the paper's figures 2 and 4. The gradients are those of `sum(y probe("output"))` in training
+/// mode; what training yields is missing for the dropout shortcut, which is random there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unit {

@@ -1,4 +1,5 @@
-//! The weight recipe of the goldens: a tensor from its name and shape, the same here and in `tests/goldens/recipe.py`.
+//! The weight recipe of the goldens: a tensor from its name and shape, the same here and in
+//! `tests/goldens/recipe.py`.
 //!
 //! Element `i` in row-major order, with `h = fnv1a64(name)`:
 //!

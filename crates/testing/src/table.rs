@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs `check` on every row, then panics with the list of those that failed, by an `Err` or by a panic. A table
-/// without rows fails too: it tests nothing.
+/// Runs `check` on every row, then panics with the list of those that failed, by an `Err` or by a panic. A
+/// table without rows fails too: it tests nothing.
 #[track_caller]
 pub fn run<T: Debug>(rows: &[T], check: impl Fn(&T) -> Result<(), String>) {
     if let Err(report) = report(rows, check) {

@@ -2,8 +2,8 @@
 //!
 //! Written so that NaN, which satisfies no comparison, fails; a NaN that is expected is never met either.
 
-/// `Err` with the worst element, unless every element of `actual` is within `atol + rtol |expected|` of its expected
-/// value.
+/// `Err` with the worst element, unless every element of `actual` is within `atol + rtol |expected|` of its
+/// expected value.
 pub fn compare(actual: &[f32], expected: &[f64], atol: f64, rtol: f64) -> Result<(), String> {
     if actual.len() != expected.len() {
         return Err(format!("{} elements where {} were expected", actual.len(), expected.len()));
@@ -13,7 +13,8 @@ pub fn compare(actual: &[f32], expected: &[f64], atol: f64, rtol: f64) -> Result
     for (i, (&a, &e)) in actual.iter().zip(expected).enumerate() {
         let difference = (f64::from(a) - e).abs();
         let allowed = atol + rtol * e.abs();
-        // An infinity is met by itself alone: its difference to itself is NaN, and it would allow any difference.
+        // An infinity is met by itself alone: its difference to itself is NaN, and it would allow any
+        // difference.
         let close = if e.is_infinite() { f64::from(a) == e } else { difference <= allowed };
         if close {
             continue;
@@ -47,9 +48,9 @@ pub fn assert_close(actual: &[f32], expected: &[f64], atol: f64, rtol: f64) {
 /// The largest difference, in units of the root mean square of what was expected:
 /// `max_i |actual_i - expected_i| / sqrt(mean expected^2)`.
 ///
-/// A sum of many products errs in proportion to the size of its terms, not of its result, so small results of large
-/// terms should be judged by this and not each by its own size. NaN, or arrays of different lengths, are infinitely far
-/// apart; two arrays of zeros are at no distance.
+/// A sum of many products errs in proportion to the size of its terms, not of its result, so small results of
+/// large terms should be judged by this and not each by its own size. NaN, or arrays of different lengths,
+/// are infinitely far apart; two arrays of zeros are at no distance.
 pub fn max_relative_to_norm(actual: &[f32], expected: &[f64]) -> f64 {
     if actual.len() != expected.len() {
         return f64::INFINITY;

@@ -1,7 +1,8 @@
 //! Checkpoints as safetensors files: written whole or not at all, read strictly.
 //!
-//! Weights and running statistics stand under the names that the classifier gives them; a resumable checkpoint holds
-//! besides, under [`MOMENTUM_PREFIX`], the optimizer's velocity of each, and in its metadata where the training stands.
+//! Weights and running statistics stand under the names that the classifier gives them; a resumable
+//! checkpoint holds besides, under [`MOMENTUM_PREFIX`], the optimizer's velocity of each, and in its metadata
+//! where the training stands.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -49,11 +50,12 @@ impl View for &Bytes {
     }
 }
 
-/// Writes variables, and velocities if the checkpoint is to be resumable, to `file`: temporary file, fsync, rename.
+/// Writes variables, and velocities if the checkpoint is to be resumable, to `file`: temporary file, fsync,
+/// rename.
 ///
 /// # Errors
-/// [`Error::NonFiniteWeight`] if a number is not finite (`step` is for that message), or what the system refuses; `file`
-/// is then as it was.
+/// [`Error::NonFiniteWeight`] if a number is not finite (`step` is for that message), or what the system
+/// refuses; `file` is then as it was.
 pub(crate) fn write(
     file: &Path,
     variables: &BTreeMap<String, Var>,
@@ -101,7 +103,8 @@ pub(crate) struct Loaded {
 /// Reads `file` for a classifier with these variables, which stay as they are until [`Loaded::apply`].
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, or lacks a variable, or holds a tensor that is none or of another shape.
+/// If the file cannot be read or is damaged, or lacks a variable, or holds a tensor that is none or of
+/// another shape.
 pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Device) -> Result<Loaded, Error> {
     let bad = |cause: String| Error::Checkpoint { file: file.to_owned(), cause };
     let damaged = |error: &dyn std::fmt::Display| {

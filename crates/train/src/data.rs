@@ -18,7 +18,8 @@ pub trait TrainingData: Sync {
     /// How many classes it has.
     fn classes(&self) -> usize;
 
-    /// The pictures to train on, and those held out of them to choose the best epoch; no label of the test set is read.
+    /// The pictures to train on, and those held out of them to choose the best epoch; no label of the test
+    /// set is read.
     ///
     /// # Errors
     /// If the recipe doesn't fit: more pictures held out than there are, a batch that is never filled.

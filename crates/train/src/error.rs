@@ -93,7 +93,8 @@ impl Error {
         move |source| Error::Compute { doing, source: Box::new(source) }
     }
 
-    /// What an evaluation's error means after `step` steps of training: NaN is a divergence then, not a damaged file.
+    /// What an evaluation's error means after `step` steps of training: NaN is a divergence then, not a
+    /// damaged file.
     pub(crate) fn in_training(self, step: u64) -> Self {
         match self {
             Error::NotANumber { image } => Error::NonFiniteLogits { image, step },

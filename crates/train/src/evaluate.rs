@@ -10,10 +10,12 @@ use crate::{Classifier, Error};
 
 /// Scores `model` on every image that an epoch of `feed` shows; sums are in f64.
 ///
-/// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned if not.
+/// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned
+/// if not.
 ///
 /// # Errors
-/// If the images cannot be loaded, the network fails or answers NaN, or it has fewer classes than the labels need.
+/// If the images cannot be loaded, the network fails or answers NaN, or it has fewer classes than the labels
+/// need.
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {

@@ -9,14 +9,15 @@ use resnet_record::{Results, Run};
 use crate::session::Session;
 use crate::{Classifier, Error, Observer, TrainingData};
 
-/// A backward pass and the dropping of its graph recurse once a node; candle's own layers overflow 8 MiB at 40,000 nodes.
+/// A backward pass and the dropping of its graph recurse once a node; candle's own layers overflow 8 MiB at
+/// 40,000 nodes.
 const STACK_BYTES: usize = 64 << 20;
 
 /// What a training needs to know besides its recipe; nothing here changes its result.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Set to true, by a signal handler for instance, it stops the training between two steps, or within an evaluation;
-    /// `last.safetensors` is written then.
+    /// Set to true, by a signal handler for instance, it stops the training between two steps, or within an
+    /// evaluation; `last.safetensors` is written then.
     pub stop: Arc<AtomicBool>,
     /// Goes into every checkpoint's metadata, such as the model's name and its classes.
     pub metadata: BTreeMap<String, String>,
@@ -46,9 +47,10 @@ pub enum Outcome {
 
 /// Trains `model` by the run's recipe on `data`, and writes the run's record on the way.
 ///
-/// A run that has a `last.safetensors` is gone on with from there, to the same weights, bit for bit, as if it had never
-/// stopped; the model must be the same, its values do not matter. A run that is finished is not trained again. The work is
-/// done in a thread with a stack of its own, so that a network's depth is no concern of the caller's.
+/// A run that has a `last.safetensors` is gone on with from there, to the same weights, bit for bit, as if it
+/// had never stopped; the model must be the same, its values do not matter. A run that is finished is not
+/// trained again. The work is done in a thread with a stack of its own, so that a network's depth is no
+/// concern of the caller's.
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
@@ -67,8 +69,8 @@ pub enum Outcome {
 /// ```
 ///
 /// # Errors
-/// If recipe, data, model and checkpoint do not fit each other, if the training diverges, or if something cannot be
-/// written. Checkpoints already written stay.
+/// If recipe, data, model and checkpoint do not fit each other, if the training diverges, or if something
+/// cannot be written. Checkpoints already written stay.
 pub fn fit(
     model: &dyn Classifier,
     data: &dyn TrainingData,

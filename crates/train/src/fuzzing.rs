@@ -10,8 +10,8 @@ use candle_core::{Device, Var};
 use crate::checkpoint::{self, STATE_KEY};
 use crate::state::State;
 
-/// Reads `file` for a classifier of two variables, and the training's state that it or `text` holds. Panics where
-/// something that should hold does not.
+/// Reads `file` for a classifier of two variables, and the training's state that it or `text` holds. Panics
+/// where something that should hold does not.
 pub fn resume(file: &Path, text: &str) {
     let zeros = |shape: &[usize]| Var::zeros(shape, candle_core::DType::F32, &Device::Cpu).expect("zeros");
     let variables: BTreeMap<String, Var> = [("fc.bias", &[2][..]), ("fc.weight", &[2, 3])]

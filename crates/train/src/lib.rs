@@ -15,9 +15,10 @@
 //!
 //! No ResNet is known here: anything that is a [`Classifier`] can be trained.
 //!
-//! Three promises, each with a test. Same recipe, same data, same initial weights: same weights after training, to the
-//! bit, also across interruptions. Nothing is ever chosen by test labels, and each reading of them is counted in the
-//! record. A file that was good stays good: a diverged or killed training overwrites no checkpoint with a worse thing.
+//! Three promises, each with a test. Same recipe, same data, same initial weights: same weights after
+//! training, to the bit, also across interruptions. Nothing is ever chosen by test labels, and each reading
+//! of them is counted in the record. A file that was good stays good: a diverged or killed training
+//! overwrites no checkpoint with a worse thing.
 
 mod checkpoint;
 mod data;
@@ -102,13 +103,15 @@ pub trait Classifier: Sync {
         Box::new(|images| self.logits(images, Mode::Eval))
     }
 
-    /// Says that a training step begins: `step` steps came before it in the whole run, interruptions or not. What a network
-    /// draws at random in a step may depend on this number, so that a resumed run equals one that was left alone.
+    /// Says that a training step begins: `step` steps came before it in the whole run, interruptions or not.
+    /// What a network draws at random in a step may depend on this number, so that a resumed run equals one
+    /// that was left alone.
     fn begin_step(&self, _step: u64) {}
 
-    /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running statistics.
+    /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running
+    /// statistics.
     ///
-    /// Those that get no gradient from a backward pass (running statistics) are saved and loaded, and left alone by the
-    /// optimizer.
+    /// Those that get no gradient from a backward pass (running statistics) are saved and loaded, and left
+    /// alone by the optimizer.
     fn variables(&self) -> &BTreeMap<String, Var>;
 }

@@ -1,4 +1,5 @@
-//! What a command line is told while it waits, so that it can draw bars and lines without the trainer knowing of them.
+//! What a command line is told while it waits, so that it can draw bars and lines without the trainer knowing
+//! of them.
 
 use std::path::Path;
 
@@ -6,7 +7,8 @@ use resnet_record::{EpochMetrics, StepMetrics};
 
 use crate::Plan;
 
-/// Gets told what happens, in the training's thread: whatever it does delays the training, and changes nothing else.
+/// Gets told what happens, in the training's thread: whatever it does delays the training, and changes
+/// nothing else.
 ///
 /// Every method does nothing unless it is written.
 ///

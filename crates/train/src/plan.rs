@@ -46,8 +46,8 @@ impl Plan {
     /// The plan of a fresh training.
     ///
     /// # Errors
-    /// If the recipe does not fit the data: another number of classes, more validation images than there are, a batch that
-    /// is never filled.
+    /// If the recipe does not fit the data: another number of classes, more validation images than there are,
+    /// a batch that is never filled.
     pub fn new(recipe: &Recipe, data: &dyn TrainingData) -> Result<Plan, Error> {
         Ok(prepare(recipe, data, &Options::default())?.plan)
     }

@@ -7,7 +7,8 @@ use resnet_record::{EpochSize, ScheduleRecipe};
 /// ```
 /// use resnet_train::Schedule;
 /// // The paper's: 0.01 for 400 steps, then 0.1, divided by 10 at 32k and 48k.
-/// let paper = Schedule::Steps { rate: 0.1, divide_by: 10.0, at: vec![32_000, 48_000], warmup: Some((0.01, 400)) };
+/// let (at, warmup) = (vec![32_000, 48_000], Some((0.01, 400)));
+/// let paper = Schedule::Steps { rate: 0.1, divide_by: 10.0, at, warmup };
 /// assert_eq!([399, 400, 31_999].map(|step| paper.rate(step)), [0.01, 0.1, 0.1]);
 /// assert!((paper.rate(32_000) - 0.01).abs() < 1e-12);
 ///
@@ -17,7 +18,8 @@ use resnet_record::{EpochSize, ScheduleRecipe};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
-    /// For warm-up W and total S: peak (s + 1) / W while s < W, then peak (1 + cos(pi (s - W) / (S - W))) / 2.
+    /// For warm-up W and total S: peak (s + 1) / W while s < W, then peak (1 + cos(pi (s - W) / (S - W))) /
+    /// 2.
     Cosine {
         /// The highest rate.
         peak: f64,

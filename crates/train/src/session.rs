@@ -80,7 +80,8 @@ impl<'a> Session<'a> {
         } else {
             (State::fresh(recipe.train.seed), Sgd::new(config))
         };
-        // A reading is recorded before it happens, so the record may know of one that the checkpoint does not.
+        // A reading is recorded before it happens, so the record may know of one that the checkpoint does
+        // not.
         let reads = (state.test_reads.max(run.record().test_reads), data.test_reads());
         let now = Instant::now();
         let earlier_seconds = state.seconds;
@@ -120,7 +121,8 @@ impl<'a> Session<'a> {
         }
         self.run.rewind(self.state.step, self.state.epoch)?;
         if self.state.step == 0 {
-            // Shows a full disk or a forbidden folder now, not after the first epoch, and makes the very start resumable.
+            // Shows a full disk or a forbidden folder now, not after the first epoch, and makes the very
+            // start resumable.
             self.save_last()?;
         }
         self.observer.on_start(&self.prepared.plan);
@@ -153,7 +155,8 @@ impl<'a> Session<'a> {
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
                 if batch.is_empty() {
-                    // All of it is broken and left out: nothing to learn from, but its place in the schedule is its own.
+                    // All of it is broken and left out: nothing to learn from, but its place in the schedule
+                    // is its own.
                     (self.state.step, self.state.batch) = (self.state.step + 1, self.state.batch + 1);
                     continue;
                 }
@@ -335,7 +338,8 @@ impl<'a> Session<'a> {
         self.earlier_seconds + self.begun.elapsed().as_secs_f64()
     }
 
-    /// What the loader's threads did since this was asked last; of an epoch that was interrupted only this sitting's part.
+    /// What the loader's threads did since this was asked last; of an epoch that was interrupted only this
+    /// sitting's part.
     fn data_seconds(&mut self) -> Option<DataSeconds> {
         let now = self.prepared.feeds.train.times()?;
         let before = std::mem::replace(&mut self.data_times, now);

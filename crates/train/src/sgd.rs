@@ -195,7 +195,8 @@ impl InplaceOp3 for DescendAhead {
     }
 }
 
-/// The tensor's numbers, which lie without gaps: variables and velocities by construction, gradients by `contiguous`.
+/// The tensor's numbers, which lie without gaps: variables and velocities by construction, gradients by
+/// `contiguous`.
 fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match (layout.contiguous_offsets(), storage) {
         (Some((start, end)), CpuStorage::F32(values)) => Ok(&values[start..end]),

@@ -11,7 +11,8 @@ use crate::{Error, Plan};
 /// The version of this state's form.
 const FORMAT: u32 = 1;
 
-/// Where a training stands. Everything random is a function of seed, epoch and image, so no generator's state is here.
+/// Where a training stands. Everything random is a function of seed, epoch and image, so no generator's state
+/// is here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {

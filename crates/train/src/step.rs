@@ -18,8 +18,8 @@ pub(crate) struct StepOutcome {
     pub(crate) correct: u64,
 }
 
-/// Trains `model` on `batch` at `rate`, after `step` steps: towards its labels, or towards `targets`, probabilities of shape
-/// `[n, classes]`.
+/// Trains `model` on `batch` at `rate`, after `step` steps: towards its labels, or towards `targets`,
+/// probabilities of shape `[n, classes]`.
 ///
 /// # Errors
 /// [`Error::NonFiniteLoss`] before anything but running statistics is changed.

@@ -27,8 +27,8 @@ impl Targets {
         Targets { mix, smoothing, classes, seed: recipe.train.seed }
     }
 
-    /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or `None` if the
-    /// labels are all there is to know.
+    /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or
+    /// `None` if the labels are all there is to know.
     ///
     /// A function of seed, epoch and number alone, so that a training that resumes sees the same.
     pub(crate) fn apply(
@@ -49,7 +49,8 @@ impl Targets {
     }
 }
 
-/// All of the probability for each label. A label that is no class has none, and is refused where logits come in.
+/// All of the probability for each label. A label that is no class has none, and is refused where logits come
+/// in.
 fn certain(labels: &[u32], classes: usize) -> Vec<f32> {
     let mut targets = vec![0.0; labels.len() * classes];
     for (row, &label) in targets.chunks_exact_mut(classes.max(1)).zip(labels) {

@@ -15,7 +15,8 @@ pub(crate) enum DataCommand {
     Inspect(InspectArgs),
     /// Decode every photograph and list the broken ones; ends with 1 if there are any
     Verify(VerifyArgs),
-    /// Copy photographs into class folders or tar shards, encoded as they are, or into packed files, shrunk and decoded
+    /// Copy photographs into class folders or tar shards, encoded as they are, or into packed files, shrunk
+    /// and decoded
     Convert(ConvertArgs),
     /// Bring a data set of the Hugging Face hub to this machine, for --data
     Fetch(FetchArgs),
@@ -75,7 +76,8 @@ pub(crate) struct ConvertArgs {
     /// Pictures of a shard or packed file, in megabytes at most
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) shard_megabytes: NonZeroU64,
-    /// For packed: pixels that a picture's shorter side is shrunk to; where it has no more, the picture stays as it is
+    /// For packed: pixels that a picture's shorter side is shrunk to; where it has no more, the picture stays
+    /// as it is
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) side: Option<u32>,
     /// For packed: the filter to shrink with [default: bilinear]

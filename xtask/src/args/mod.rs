@@ -40,7 +40,8 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that have a name
     Models(ModelsArgs),
-    /// Look at photographs in files, find the broken ones, write them in another form, or fetch some from the hub
+    /// Look at photographs in files, find the broken ones, write them in another form, or fetch some from the
+    /// hub
     #[command(subcommand)]
     Data(DataCommand),
     /// Measure speed and memory, alone or in turns with PyTorch or ONNX Runtime
@@ -70,8 +71,8 @@ pub(crate) struct TrainArgs {
     /// Continue the run in this folder to the same weights as if it had never stopped
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "set"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Start with these weights: a file, a run, a folder with a config.json, or a model of the hub; the head stays fresh where
-    /// the classes are others
+    /// Start with these weights: a file, a run, a folder with a config.json, or a model of the hub; the head
+    /// stays fresh where the classes are others
     #[arg(long, value_name = "FILE|RUN|HUB_ID", conflicts_with = "resume")]
     pub(crate) from: Option<String>,
     /// Branch, tag or commit of the model on the hub [default: main]
@@ -187,7 +188,8 @@ pub(crate) struct BenchArgs {
     /// Images at a time [default: 128 for small pictures, 16 for large ones]
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroUsize>,
-    /// How often to measure: turns of a second or one step, beside a peer a pair of them; each pass of a kernel
+    /// How often to measure: turns of a second or one step, beside a peer a pair of them; each pass of a
+    /// kernel
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) pairs: NonZeroUsize,
     /// Measure a peer as well, in turns; RESNET_PYTHON names the Python that has it [default: python3]
@@ -216,8 +218,8 @@ pub(crate) struct SourceArgs {
     /// A safetensors or PyTorch file, the folder of a run, or one with a config.json
     #[arg(long, value_name = "FILE|RUN", required_unless_present = "model")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// The network's name, where the file does not say it; without --checkpoint a model of the Hugging Face hub, such as
-    /// timm/resnet50.a1_in1k
+    /// The network's name, where the file does not say it; without --checkpoint a model of the Hugging Face
+    /// hub, such as timm/resnet50.a1_in1k
     #[arg(long, value_name = "NAME|HUB_ID")]
     pub(crate) model: Option<String>,
     /// Branch, tag or commit of the model on the hub [default: main]
@@ -289,7 +291,8 @@ pub(crate) enum DialectArg {
     Torchvision,
     /// timm's: stem.conv, stages.0.blocks.0.conv1, head.fc for v2
     Timm,
-    /// Hugging Face transformers': resnet.encoder.stages.0.layers.0.layer.0.convolution, for v1 with ImageNet's stem
+    /// Hugging Face transformers': resnet.encoder.stages.0.layers.0.layer.0.convolution, for v1 with
+    /// ImageNet's stem
     Transformers,
     /// akamaster/pytorch_resnet_cifar10's: linear for fc, for v1 for CIFAR
     Akamaster,

@@ -201,7 +201,8 @@ fn is_used(folder: &Path) -> bool {
     folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Makes the run's folder: the one asked for, or the first of `runs/RECIPE-1`, `runs/RECIPE-2`, ... that is free.
+/// Makes the run's folder: the one asked for, or the first of `runs/RECIPE-1`, `runs/RECIPE-2`, ... that is
+/// free.
 fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) -> anyhow::Result<Run> {
     let create = |folder: &Path| {
         let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();

@@ -6,12 +6,12 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
-/// The unit with batch norm after the addition, figure 4(b): `x' = ReLU(BN(h(x) + F(x)))` with `F = conv BN ReLU conv`: the
-/// last norm, `bn2` (`bn3` of a bottleneck), is on the shortcut's way as well.
+/// The unit with batch norm after the addition, figure 4(b): `x' = ReLU(BN(h(x) + F(x)))` with
+/// `F = conv BN ReLU conv`: the last norm, `bn2` (`bn3` of a bottleneck), is on the shortcut's way as well.
 ///
-/// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a projection,
-/// `downsample.0.weight`; the projection has no norm of its own. Table 2 (b): 8.17 % error on CIFAR-10 as ResNet-110, 6.50 %
-/// as ResNet-164.
+/// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
+/// projection, `downsample.0.weight`; the projection has no norm of its own. Table 2 (b): 8.17 % error on
+/// CIFAR-10 as ResNet-110, 6.50 % as ResNet-164.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

@@ -6,10 +6,12 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
-/// The unit with a scaled shortcut, figure 2(b): `x' = ReLU(a h(x) + b F(x))` with the original unit's `F` and parameters.
+/// The unit with a scaled shortcut, figure 2(b): `x' = ReLU(a h(x) + b F(x))` with the original unit's `F`
+/// and parameters.
 ///
-/// Through many of them the signal and its gradient shrink as the product of the factors, equations (6) to (8). Table 1 (b):
-/// ResNet-110 fails to converge with `a = 0.5`, `b = 1` (an error above 20 %), and reaches 12.35 % with 0.5 and 0.5.
+/// Through many of them the signal and its gradient shrink as the product of the factors, equations (6) to
+/// (8). Table 1 (b): ResNet-110 fails to converge with `a = 0.5`, `b = 1` (an error above 20 %), and reaches
+/// 12.35 % with 0.5 and 0.5.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

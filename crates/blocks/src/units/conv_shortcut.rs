@@ -6,8 +6,8 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
-/// The unit with a 1x1 convolution for its shortcut, figure 2(e): `x' = ReLU(BN(conv1x1(x)) + F(x))` with the original unit's
-/// `F`. Option C of arXiv 1512.03385. Where the shape changes, the convolution changes it.
+/// The unit with a 1x1 convolution for its shortcut, figure 2(e): `x' = ReLU(BN(conv1x1(x)) + F(x))` with the
+/// original unit's `F`. Option C of arXiv 1512.03385. Where the shape changes, the convolution changes it.
 ///
 /// Parameters: the original unit's, `shortcut.weight` and `shortcut_bn.*`. Table 1 (e), ResNet-110: 12.22 %.
 ///

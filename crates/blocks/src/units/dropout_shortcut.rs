@@ -7,11 +7,11 @@ use resnet_ops::Draws;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
-/// The unit with dropout on its shortcut, figure 2(f): `x' = ReLU(dropout(h(x)) + F(x))` with the original unit's `F` and
-/// parameters. In evaluation it is the original unit.
+/// The unit with dropout on its shortcut, figure 2(f): `x' = ReLU(dropout(h(x)) + F(x))` with the original
+/// unit's `F` and parameters. In evaluation it is the original unit.
 ///
-/// What training draws depends on `draws`. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an error above
-/// 20 %).
+/// What training draws depends on `draws`. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
+/// error above 20 %).
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
@@ -33,7 +33,8 @@ impl DropoutShortcut {
     /// Takes the unit's parameters from `vb`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, or the widths don't fit the branch, or `ratio` is not in `[0, 1)`.
+    /// If a parameter is missing or has another shape, or the widths don't fit the branch, or `ratio` is not
+    /// in `[0, 1)`.
     pub fn new(config: UnitConfig, ratio: f64, draws: Draws, vb: VarBuilder) -> Result<Self> {
         let shortcut = Shortcut::Dropout { ratio };
         Ok(DropoutShortcut(ResidualUnit::new(config, Placement::Original, shortcut, vb)?.with_draws(draws)))

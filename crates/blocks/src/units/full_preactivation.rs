@@ -6,12 +6,13 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, Split, UnitConfig};
 
-/// The full pre-activation residual unit, figure 1(b): `x' = h(x) + F(x)` with `F = BN ReLU conv BN ReLU conv` (a bottleneck
-/// has one more `BN ReLU conv`).
+/// The full pre-activation residual unit, figure 1(b): `x' = h(x) + F(x)` with
+/// `F = BN ReLU conv BN ReLU conv` (a bottleneck has one more `BN ReLU conv`).
 ///
-/// Parameters: `bn1.*`, `conv1.weight`, `bn2.*`, `conv2.weight` (`bn3.*`, `conv3.weight`), `norm1.*` etc. with timm's names,
-/// and with a projection `downsample.0.weight` or `downsample.conv.weight`; the projection has no norm of its own, and
-/// starts from the activated signal. Table 2 (e): 6.37 % error on CIFAR-10 as ResNet-110, 5.46 % as ResNet-164.
+/// Parameters: `bn1.*`, `conv1.weight`, `bn2.*`, `conv2.weight` (`bn3.*`, `conv3.weight`), `norm1.*` etc.
+/// with timm's names, and with a projection `downsample.0.weight` or `downsample.conv.weight`; the projection
+/// has no norm of its own, and starts from the activated signal. Table 2 (e): 6.37 % error on CIFAR-10 as
+/// ResNet-110, 5.46 % as ResNet-164.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

@@ -1,4 +1,5 @@
-//! The paper's units by name: each is a [`ResidualUnit`](crate::ResidualUnit) with its shortcut and placement chosen.
+//! The paper's units by name: each is a [`ResidualUnit`](crate::ResidualUnit) with its shortcut and placement
+//! chosen.
 
 mod bn_after_addition;
 mod constant_scaling;

@@ -6,11 +6,11 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
-/// The original residual unit, figure 1(a): `x' = ReLU(h(x) + F(x))` with `F = conv BN ReLU conv BN` (a bottleneck has one
-/// more `ReLU conv BN`).
+/// The original residual unit, figure 1(a): `x' = ReLU(h(x) + F(x))` with `F = conv BN ReLU conv BN` (a
+/// bottleneck has one more `ReLU conv BN`).
 ///
-/// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a projection,
-/// `downsample.0.weight`, `downsample.1.*`. Table 1 (a): 6.61 % error on CIFAR-10 as ResNet-110.
+/// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
+/// projection, `downsample.0.weight`, `downsample.1.*`. Table 1 (a): 6.61 % error on CIFAR-10 as ResNet-110.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

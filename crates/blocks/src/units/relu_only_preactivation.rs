@@ -6,12 +6,12 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, Split, UnitConfig};
 
-/// The unit with ReLU alone as its pre-activation, figure 4(d): `x' = h(x) + F(x)` with `F = ReLU conv BN ReLU conv BN` (a
-/// bottleneck has one more `ReLU conv BN`).
+/// The unit with ReLU alone as its pre-activation, figure 4(d): `x' = h(x) + F(x)` with
+/// `F = ReLU conv BN ReLU conv BN` (a bottleneck has one more `ReLU conv BN`).
 ///
-/// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a projection,
-/// which starts from the activated signal, `downsample.0.weight`, `downsample.1.*`. Table 2 (d): 6.71 % error on CIFAR-10 as
-/// ResNet-110, 5.91 % as ResNet-164.
+/// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
+/// projection, which starts from the activated signal, `downsample.0.weight`, `downsample.1.*`. Table 2 (d):
+/// 6.71 % error on CIFAR-10 as ResNet-110, 5.91 % as ResNet-164.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

@@ -6,11 +6,11 @@ use candle_nn::VarBuilder;
 use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
-/// The unit with a gate on its shortcut alone, figure 2(d): `x' = ReLU((1 - g) h(x) + F(x))` with the original unit's `F` and
-/// `g = sigmoid(W_g x + b_g)`, a 1x1 convolution.
+/// The unit with a gate on its shortcut alone, figure 2(d): `x' = ReLU((1 - g) h(x) + F(x))` with the
+/// original unit's `F` and `g = sigmoid(W_g x + b_g)`, a 1x1 convolution.
 ///
-/// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is `bias` everywhere, 0 to -7 in the
-/// paper. Table 1 (d), ResNet-110: 12.86 % with 0, 6.91 % with -6.
+/// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is `bias` everywhere,
+/// 0 to -7 in the paper. Table 1 (d), ResNet-110: 12.86 % with 0, 6.91 % with -6.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};

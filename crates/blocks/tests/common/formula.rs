@@ -1,4 +1,5 @@
-//! Every unit's formula in plain f64 arithmetic, straight from the figures' captions: channels last, batch statistics.
+//! Every unit's formula in plain f64 arithmetic, straight from the figures' captions: channels last, batch
+//! statistics.
 
 use std::collections::BTreeMap;
 

@@ -94,7 +94,8 @@ pub(super) fn equalize(pixels: &mut [Pixel]) {
     map_channels(pixels, |c, byte| tables[c][usize::from(byte)]);
 }
 
-/// Turns the hue by `turn`, in whole circles; unlike the others in floating point, not by way of Pillow's HSV.
+/// Turns the hue by `turn`, in whole circles; unlike the others in floating point, not by way of Pillow's
+/// HSV.
 pub(super) fn hue(pixels: &mut [Pixel], turn: f32) {
     for pixel in pixels {
         let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(f32::from);

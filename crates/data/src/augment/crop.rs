@@ -10,9 +10,9 @@ use crate::{Error, Interpolation, resample};
 /// How a square is cut from a photograph.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Crop {
-    /// A part of random area and shape, brought to the square's size: the augmentation of Inception, and since
-    /// then of nearly every checkpoint for ImageNet. Ten parts are drawn until one lies within the photograph;
-    /// failing that it is the largest one in its middle with a shape allowed.
+    /// A part of random area and shape, brought to the square's size: the augmentation of Inception, and
+    /// since then of nearly every checkpoint for ImageNet. Ten parts are drawn until one lies within the
+    /// photograph; failing that it is the largest one in its middle with a shape allowed.
     RandomResized {
         /// The part's area as a fraction of the photograph's, uniform.
         area: RangeInclusive<f64>,
@@ -20,7 +20,8 @@ pub enum Crop {
         ratio: RangeInclusive<f64>,
     },
     /// The photograph resized so that its shorter side has a random number of pixels, uniform, and from it a
-    /// square at a random place: the papers' scale augmentation (He et al. 2016, after Simonyan and Zisserman).
+    /// square at a random place: the papers' scale augmentation (He et al. 2016, after Simonyan and
+    /// Zisserman).
     RandomScale {
         /// The shorter side's length in pixels.
         shorter: RangeInclusive<usize>,
@@ -55,7 +56,8 @@ impl Crop {
         )))
     }
 
-    /// The columns and rows of a photograph of `size` (width, height) that are seen at `key` in a square of `side` pixels.
+    /// The columns and rows of a photograph of `size` (width, height) that are seen at `key` in a square of
+    /// `side` pixels.
     ///
     /// # Panics
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
@@ -124,8 +126,8 @@ fn random_part(
     (left..left + part.0, top..top + part.1)
 }
 
-/// The first of ten rectangles that lies within `width` x `height`: its area a uniform fraction of the whole, its width
-/// over its height log-uniform, its place uniform.
+/// The first of ten rectangles that lies within `width` x `height`: its area a uniform fraction of the whole,
+/// its width over its height log-uniform, its place uniform.
 pub(super) fn tries(
     (width, height): (usize, usize),
     area: (f64, f64),

@@ -1,4 +1,5 @@
-//! Shears, shifts and turns of a picture: each pixel takes the nearest one of its source, black beyond the border.
+//! Shears, shifts and turns of a picture: each pixel takes the nearest one of its source, black beyond the
+//! border.
 
 use crate::jpeg::Pixel;
 

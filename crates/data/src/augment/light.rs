@@ -5,7 +5,8 @@ use crate::Normalisation;
 use crate::jpeg::Pixel;
 use crate::random::Stream;
 
-/// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4, one of 0 changes nothing.
+/// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4, one of 0 changes
+/// nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ColourJitter {
     /// Towards black and away from it.
@@ -42,13 +43,14 @@ impl ColourJitter {
     }
 }
 
-/// Variances and directions of ImageNet's colours in units of [0, 1] (Krizhevsky et al. 2012; the numbers are those of
-/// the papers' authors' training code).
+/// Variances and directions of ImageNet's colours in units of [0, 1] (Krizhevsky et al. 2012; the numbers are
+/// those of the papers' authors' training code).
 const VARIANCES: [f64; 3] = [0.2175, 0.0188, 0.0045];
 const DIRECTIONS: [[f64; 3]; 3] =
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]];
 
-/// Adds one random colour to all of an input, `[3, side, side]`: normal numbers times `deviation` along the components.
+/// Adds one random colour to all of an input, `[3, side, side]`: normal numbers times `deviation` along the
+/// components.
 pub(super) fn lighting(
     input: &mut [f32],
     deviation: f64,
@@ -82,7 +84,8 @@ mod tests {
             }
         }
         for (sum, variance) in sums.into_iter().zip(VARIANCES) {
-            // Of 4,000 squares of normal numbers the mean's standard deviation is 2.2 %; the directions are rounded.
+            // Of 4,000 squares of normal numbers the mean's standard deviation is 2.2 %; the directions are
+            // rounded.
             assert!(((sum / 4_000.0).sqrt() / (0.1 * variance) - 1.0).abs() < 0.06, "{sum} {variance}");
         }
     }

@@ -1,4 +1,5 @@
-//! A photograph as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its key alone.
+//! A photograph as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its
+//! key alone.
 
 use super::Flip;
 use super::crop::Crop;
@@ -59,8 +60,8 @@ pub struct PhotoAugmentation {
     pub policy: Policy,
     /// Changes of colour.
     pub jitter: ColourJitter,
-    /// Standard deviation of the change of light along the principal components of ImageNet's colours; AlexNet's is 0.1,
-    /// and 0 is none.
+    /// Standard deviation of the change of light along the principal components of ImageNet's colours;
+    /// AlexNet's is 0.1, and 0 is none.
     pub lighting: f64,
     /// What is erased after normalisation.
     pub erasing: Option<Erasing>,

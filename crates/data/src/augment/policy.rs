@@ -1,5 +1,5 @@
-//! Policies that draw some changes out of fourteen: RandAugment (Cubuk et al. 2020) and TrivialAugment (Müller and
-//! Hutter 2021), with torchvision's ranges.
+//! Policies that draw some changes out of fourteen: RandAugment (Cubuk et al. 2020) and TrivialAugment
+//! (Müller and Hutter 2021), with torchvision's ranges.
 
 use super::colour;
 use super::geometry::Affine;

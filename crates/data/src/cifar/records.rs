@@ -49,7 +49,8 @@ impl Records {
         if records == 0 {
             return Err(Error::bad_file(file, "it is empty", "fetch it again"));
         }
-        // An archive's header may promise what does not follow: more than a file of CIFAR has is asked for as it comes.
+        // An archive's header may promise what does not follow: more than a file of CIFAR has is asked for as
+        // it comes.
         let expected = records.min(MOST_RECORDS) as usize;
         let (mut labels, mut pixels) = (Vec::with_capacity(expected), Vec::with_capacity(expected * PIXELS));
         for record in 0..records {

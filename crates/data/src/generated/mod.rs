@@ -1,9 +1,9 @@
 //! The built-in data set: ten drawn shapes, so that every command runs where there is no data and no network.
 //!
-//! Place, size, lean, colours, background and noise vary, so that a network has to learn the shape and nothing
-//! else tells the class. How much they vary was chosen by trial: an eight-layer ResNet gets 98 % of unseen
-//! images right after it was shown ten thousand. (Shapes turned to any angle, or darker than their background as
-//! often as lighter, take it several times as long.)
+//! Place, size, lean, colours, background and noise vary, so that a network has to learn the shape and
+//! nothing else tells the class. How much they vary was chosen by trial: an eight-layer ResNet gets 98 % of
+//! unseen images right after it was shown ten thousand. (Shapes turned to any angle, or darker than their
+//! background as often as lighter, take it several times as long.)
 
 mod draw;
 mod shape;

@@ -15,8 +15,8 @@ pub(super) enum Shape {
     Bars,
 }
 
-/// A five-pointed star: the outward normals of its five lines, cos and sin of 90, 162, 234, 306 and 18 degrees.
-/// (Written as numbers: `sin` differs between machines in the last bit.)
+/// A five-pointed star: the outward normals of its five lines, cos and sin of 90, 162, 234, 306 and 18
+/// degrees. (Written as numbers: `sin` differs between machines in the last bit.)
 const STAR: [(f32, f32); 5] = [
     (0.0, 1.0),
     (-0.951_056_5, 0.309_017),

@@ -11,8 +11,9 @@ const BUFFER: usize = 1 << 18;
 
 /// Half a sentence if the contents of the file at `path` are not those that `etag` names.
 ///
-/// The hub calls what lies in its storage of large files by its SHA-256, and what lies in the repository as Git does: by
-/// the SHA-1 of `blob LENGTH`, a zero byte and the contents. A name of another form is another server's and says nothing.
+/// The hub calls what lies in its storage of large files by its SHA-256, and what lies in the repository as
+/// Git does: by the SHA-1 of `blob LENGTH`, a zero byte and the contents. A name of another form is another
+/// server's and says nothing.
 pub(super) fn difference(path: &Path, etag: &str) -> io::Result<Option<String>> {
     let mut file = File::open(path)?;
     let is_hex = etag.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));

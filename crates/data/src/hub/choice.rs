@@ -10,7 +10,8 @@ use crate::sources::{CLASS_MAPS, Layout, Split};
 /// Files of one data set, in one folder of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The folder that holds them or their splits' folders; empty for the repository itself, else with a `/` behind.
+    /// The folder that holds them or their splits' folders; empty for the repository itself, else with a `/`
+    /// behind.
     pub(super) folder: String,
     /// Names from the repository's root, checked, with what they are for: nothing for a class map.
     pub(super) files: Vec<(String, Option<u64>, Option<Split>)>,
@@ -19,7 +20,8 @@ pub(super) struct Choice {
 /// A file with pictures: its name, its size, what it is for.
 type Found<'a> = (&'a String, Option<u64>, Split);
 
-/// The files with pictures of the splits that are wanted; a sentence if there are none, or it is not clear which.
+/// The files with pictures of the splits that are wanted; a sentence if there are none, or it is not clear
+/// which.
 ///
 /// What belongs to which split is told as [`open_files`](crate::sources::open_files) tells it.
 pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, String> {
@@ -77,7 +79,8 @@ fn place(name: &str) -> (String, Split) {
     }
 }
 
-/// The splits that are wanted of those that are there; without a wish what is trained on and what is evaluated on.
+/// The splits that are wanted of those that are there; without a wish what is trained on and what is
+/// evaluated on.
 fn splits(there: &BTreeSet<Split>, wanted: &[Split]) -> Result<Vec<Split>, String> {
     if wanted.is_empty() {
         let evaluation = there.iter().find(|split| **split != Split::Train);

@@ -15,9 +15,9 @@ use crate::{Error, Progress};
 
 /// A data set's repository on the Hugging Face hub, such as `timm/mini-imagenet`, at one revision.
 ///
-/// The cache and the environment variables are those of [`download`](crate::download). Unlike those of a model, the
-/// files of a branch are asked for anew each time, because new ones may have come; what is in the cache is not fetched
-/// again, whatever revision brought it.
+/// The cache and the environment variables are those of [`download`](crate::download). Unlike those of a
+/// model, the files of a branch are asked for anew each time, because new ones may have come; what is in the
+/// cache is not fetched again, whatever revision brought it.
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
@@ -102,12 +102,12 @@ impl HubDataset {
         }
     }
 
-    /// The files that are wanted, and which of them are in the cache. Asks the hub, unless `HF_HUB_OFFLINE` is set or the
-    /// revision is a commit of which the list of files is in the cache.
+    /// The files that are wanted, and which of them are in the cache. Asks the hub, unless `HF_HUB_OFFLINE`
+    /// is set or the revision is a commit of which the list of files is in the cache.
     ///
     /// # Errors
-    /// If the hub does not answer or refuses, if it has no such pictures or it is not clear which are meant, and if
-    /// names of files lead out of their folder.
+    /// If the hub does not answer or refuses, if it has no such pictures or it is not clear which are meant,
+    /// and if names of files lead out of their folder.
     pub fn files(&self, wanted: &Wanted) -> Result<HubFiles, Error> {
         let listing = self.listing()?;
         let Choice { folder, files } = choose(&listing, wanted)
@@ -121,7 +121,8 @@ impl HubDataset {
     }
 
     /// Brings `files` into the cache, those that are not there; returns the folder that
-    /// [`open_files`](crate::sources::open_files) takes. What an earlier call has begun goes on where it stopped.
+    /// [`open_files`](crate::sources::open_files) takes. What an earlier call has begun goes on where it
+    /// stopped.
     ///
     /// # Errors
     /// If one of them is not to be had; those before it stay in the cache.

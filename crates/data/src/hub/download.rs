@@ -1,9 +1,10 @@
-//! One file of the hub into the cache as the Python library has it: `blobs/ETAG`, and `snapshots/COMMIT/NAME`, a link
-//! to it.
+//! One file of the hub into the cache as the Python library has it: `blobs/ETAG`, and
+//! `snapshots/COMMIT/NAME`, a link to it.
 //!
-//! hf-hub finds out what there is to download and makes the request. The bytes are taken in here: its own download may
-//! append a file to half of itself after a connection that was lost early, trusts a server that does not begin where it
-//! was asked to, never finishes a file that only lacked its name, and fetches what another revision has brought.
+//! hf-hub finds out what there is to download and makes the request. The bytes are taken in here: its own
+//! download may append a file to half of itself after a connection that was lost early, trusts a server that
+//! does not begin where it was asked to, never finishes a file that only lacked its name, and fetches what
+//! another revision has brought.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -173,8 +174,8 @@ impl Download<'_> {
     }
 }
 
-/// What `error` says about there being a `file`. The client underneath is not ours to name, so its error is known by
-/// its words.
+/// What `error` says about there being a `file`. The client underneath is not ours to name, so its error is
+/// known by its words.
 pub(super) fn refusal(file: &str, error: &ApiError) -> Missing {
     let cause = format!("{file}: {error}");
     match error {

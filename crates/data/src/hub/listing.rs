@@ -1,4 +1,5 @@
-//! What a repository holds, as the hub's API tells it, as an earlier answer told it, or as the cache shows it.
+//! What a repository holds, as the hub's API tells it, as an earlier answer told it, or as the cache shows
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,7 +61,8 @@ impl Listing {
         Self::parse(&serde_json::from_str(&text).ok()?).ok().filter(|listing| listing.commit == commit)
     }
 
-    /// What a snapshot holds, and what the names in it promise: `train-00001-of-00003.parquet` has two brothers.
+    /// What a snapshot holds, and what the names in it promise: `train-00001-of-00003.parquet` has two
+    /// brothers.
     pub(super) fn of_snapshot(snapshot: &Path) -> Self {
         let mut files = BTreeMap::new();
         walk(snapshot, "", 0, &mut files);

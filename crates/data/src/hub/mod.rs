@@ -1,5 +1,5 @@
-//! The Hugging Face hub, through its cache: `download` for CIFAR, `HubModel` for the files of a model, `HubDataset` for
-//! those of a data set.
+//! The Hugging Face hub, through its cache: `download` for CIFAR, `HubModel` for the files of a model,
+//! `HubDataset` for those of a data set.
 
 use crate::{DataKind, Dataset, Error, Progress};
 

@@ -11,8 +11,8 @@ use crate::{Error, Progress};
 
 /// A model's repository on the Hugging Face hub, such as `timm/resnet50.a1_in1k`, at one revision.
 ///
-/// The cache and the environment variables are those of [`download`](crate::download). What is in the cache is used
-/// without a request.
+/// The cache and the environment variables are those of [`download`](crate::download). What is in the cache
+/// is used without a request.
 ///
 /// ```no_run
 /// use resnet_data::{HubModel, NoProgress};
@@ -59,7 +59,8 @@ impl HubModel {
     /// The first of `files` that the repository has.
     ///
     /// # Errors
-    /// If it has none of them, or they are neither cached nor to be had; the message says where they were looked for.
+    /// If it has none of them, or they are neither cached nor to be had; the message says where they were
+    /// looked for.
     pub fn first_of(&self, files: &[&str], progress: &dyn Progress) -> Result<PathBuf, Error> {
         if let Some(path) = self.cached(files) {
             return Ok(path);
@@ -78,7 +79,8 @@ impl HubModel {
         Err(self.unavailable(files, causes.join("; ")))
     }
 
-    /// A file that the repository may lack: `None` if it does, or if it is not cached and `HF_HUB_OFFLINE` is set.
+    /// A file that the repository may lack: `None` if it does, or if it is not cached and `HF_HUB_OFFLINE` is
+    /// set.
     ///
     /// # Errors
     /// If the hub cannot be asked.

@@ -42,8 +42,8 @@ pub(super) fn is_commit(word: &str) -> bool {
     word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Whether a repository's file may be fetched under this name: it stays below its folder on every system, and an
-/// address can have it as it is. Half a sentence says why not.
+/// Whether a repository's file may be fetched under this name: it stays below its folder on every system, and
+/// an address can have it as it is. Half a sentence says why not.
 pub(super) fn check_file(name: &str) -> Result<(), String> {
     let refused = |why: &str| Err(format!("the repository has a file called {name:.100?}, which {why}"));
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-+=@,~/".contains(c);

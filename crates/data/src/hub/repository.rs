@@ -46,8 +46,8 @@ impl Repository {
         self.settings.cache.join(self.repo.folder_name())
     }
 
-    /// The cache's folder of this revision, if it has one: of a branch or tag by the commit that `refs` has for it, or of
-    /// a commit.
+    /// The cache's folder of this revision, if it has one: of a branch or tag by the commit that `refs` has
+    /// for it, or of a commit.
     pub(super) fn snapshot(&self) -> Option<PathBuf> {
         let revision = self.repo.revision();
         let commit = fs::read_to_string(self.folder().join("refs").join(revision));

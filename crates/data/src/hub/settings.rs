@@ -18,8 +18,8 @@ pub(super) enum Network {
 
 /// The settings of a download.
 ///
-/// hf-hub reads only `HF_HOME` and `HF_ENDPOINT` by itself, and panics without a home folder; so everything is
-/// decided here and handed over.
+/// hf-hub reads only `HF_HOME` and `HF_ENDPOINT` by itself, and panics without a home folder; so everything
+/// is decided here and handed over.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// The folder with `datasets--OWNER--NAME` in it; absolute.

@@ -1,4 +1,5 @@
-//! Files of several scans, progressive ones among them (T.81, annex G): all coefficients are gathered, then transformed.
+//! Files of several scans, progressive ones among them (T.81, annex G): all coefficients are gathered, then
+//! transformed.
 
 use super::headers::{Frame, Headers, Scan, Stop, Tables, ZIGZAG, segments};
 use super::huffman::{Bits, Table};
@@ -233,7 +234,8 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Refines coefficients from `place` on until `zeros` zeros were passed and another one is met; gives its place.
+    /// Refines coefficients from `place` on until `zeros` zeros were passed and another one is met; gives its
+    /// place.
     fn refine(&mut self, block: &mut [i16; 64], mut place: usize, mut zeros: usize) -> usize {
         let bit = 1 << self.scan.after;
         while place <= self.scan.last {

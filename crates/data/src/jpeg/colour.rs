@@ -1,7 +1,8 @@
 //! From planes to pixels: reduced colour is brought to full size, then converted to RGB.
 //!
-//! Halved colour is filtered with a triangle, three parts of the nearer sample and one of the further, along each
-//! halved axis, and what would be rounded up on one side is rounded down on the other: libjpeg's "fancy upsampling".
+//! Halved colour is filtered with a triangle, three parts of the nearer sample and one of the further, along
+//! each halved axis, and what would be rounded up on one side is rounded down on the other: libjpeg's "fancy
+//! upsampling".
 
 use std::ops::Range;
 
@@ -87,7 +88,8 @@ impl Row {
     fn new(frame: &Frame, component: &Component, columns: &Range<usize>) -> Self {
         let (width, _) = frame.samples(component);
         let (by_x, by_y) = (frame.across / component.across, frame.down / component.down);
-        // libjpeg filters only where one axis or both are halved and nothing else, and rows of three samples or more.
+        // libjpeg filters only where one axis or both are halved and nothing else, and rows of three samples
+        // or more.
         let (across, down) = match (by_x, by_y) {
             (1, 1) => (Axis::Full, Axis::Full),
             (2, 1) if width > 2 => (Axis::Halved, Axis::Full),

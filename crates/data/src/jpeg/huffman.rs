@@ -1,5 +1,5 @@
-//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode a code and its number in one look, and the
-//! reader of bits that they draw from.
+//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode a code and its number in one look,
+//! and the reader of bits that they draw from.
 
 use super::Damaged;
 
@@ -17,9 +17,9 @@ pub(super) enum Class {
 
 /// What ten bits begin with.
 ///
-/// Bits 16 to 31: the number, if the look holds all its bits; it is never 0. Then bits 8 to 15 are the run before it
-/// and bits 0 to 7 what code and number take together. Otherwise bits 8 to 15 are the symbol and bits 0 to 7 the
-/// length of its code, 0 if that is longer than a look.
+/// Bits 16 to 31: the number, if the look holds all its bits; it is never 0. Then bits 8 to 15 are the run
+/// before it and bits 0 to 7 what code and number take together. Otherwise bits 8 to 15 are the symbol and
+/// bits 0 to 7 the length of its code, 0 if that is longer than a look.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry(u32);
 
@@ -165,7 +165,8 @@ impl<'a> Bits<'a> {
                 Some(eight) => u64::from_be_bytes(*eight),
                 None => self.tail(),
             };
-            // Bits beyond `left` are those that the next refill brings again: to `or` them twice changes nothing.
+            // Bits beyond `left` are those that the next refill brings again: to `or` them twice changes
+            // nothing.
             self.window |= next >> self.left;
             let bytes = (63 - self.left) / 8;
             self.place += bytes as usize;

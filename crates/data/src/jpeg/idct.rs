@@ -1,7 +1,8 @@
 //! The inverse cosine transform of a block, to the bit that of libjpeg's accurate integer method.
 //!
-//! Loeffler, Ligtenberg and Moschytz (1989): eleven products for eight numbers, with constants of 13 bits. Columns
-//! first, kept with two more bits, then rows. Because each rounding is pinned, so is every pixel of a photograph.
+//! Loeffler, Ligtenberg and Moschytz (1989): eleven products for eight numbers, with constants of 13 bits.
+//! Columns first, kept with two more bits, then rows. Because each rounding is pinned, so is every pixel of a
+//! photograph.
 
 use std::num::Wrapping;
 
@@ -44,8 +45,8 @@ fn eight(x: [W; 8]) -> [W; 8] {
     ]
 }
 
-/// Writes the pixels of `block`, dequantised coefficients in natural order, to eight rows of eight bytes, the rows
-/// `stride` apart.
+/// Writes the pixels of `block`, dequantised coefficients in natural order, to eight rows of eight bytes, the
+/// rows `stride` apart.
 #[inline(always)]
 pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize) {
     let mut columns = [0i32; 64];
@@ -168,8 +169,8 @@ mod tests {
             inverse(&block, &mut out, 11);
             for (i, expected) in plain(&block).into_iter().enumerate() {
                 let got = f64::from(out[i / 8 * 11 + i % 8]);
-                // Beyond rounding: columns are kept with two more bits, so each of a row's eight numbers is off by
-                // up to 1/8 in units of sqrt(8), and a row of the basis sums to at most sqrt(8).
+                // Beyond rounding: columns are kept with two more bits, so each of a row's eight numbers is
+                // off by up to 1/8 in units of sqrt(8), and a row of the basis sums to at most sqrt(8).
                 assert!((got - expected.clamp(0.0, 255.0)).abs() < 0.625, "{block:?} {i}: {got} {expected}");
             }
             assert_eq!(out[8..11], [0; 3]);

@@ -1,10 +1,11 @@
 //! JPEG, to the bit as libjpeg decodes it by default, and only the part that is wanted.
 //!
-//! Checkpoints were trained on what libjpeg makes of a photograph, and a random crop shows about half of it. So this
-//! decoder does libjpeg's arithmetic (the accurate integer transform, triangle filters for reduced colour, colour
-//! conversion in 16 bits after the point) and skips what lies outside a window: below it nothing is read, beside and
-//! above it codes are read, but not transformed. Sequential and progressive Huffman-coded files of 8 bits are
-//! its own; of others, and of damaged ones, it says so, and a decoder of more patience may try.
+//! Checkpoints were trained on what libjpeg makes of a photograph, and a random crop shows about half of it.
+//! So this decoder does libjpeg's arithmetic (the accurate integer transform, triangle filters for reduced
+//! colour, colour conversion in 16 bits after the point) and skips what lies outside a window: below it
+//! nothing is read, beside and above it codes are read, but not transformed. Sequential and progressive
+//! Huffman-coded files of 8 bits are its own; of others, and of damaged ones, it says so, and a decoder of
+//! more patience may try.
 
 mod coefficients;
 mod colour;

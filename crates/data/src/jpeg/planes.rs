@@ -18,8 +18,8 @@ pub(super) struct Plane {
     height: usize,
 }
 
-/// The columns and rows of units that `window` needs, a pixel's width of neighbours included, which the filters of
-/// reduced colour look at.
+/// The columns and rows of units that `window` needs, a pixel's width of neighbours included, which the
+/// filters of reduced colour look at.
 pub(super) fn needed(frame: &Frame, window: &Window) -> Window {
     let axis = |wanted: &Range<usize>, size: usize, blocks: usize| {
         let (from, to) = (wanted.start.saturating_sub(blocks), (wanted.end + blocks).min(size));

@@ -188,7 +188,8 @@ impl Kernel for Units<'_, '_, '_> {
     }
 }
 
-/// Reads a block into zeros, dequantised, in natural order; gives the place of its last coefficient in the file's.
+/// Reads a block into zeros, dequantised, in natural order; gives the place of its last coefficient in the
+/// file's.
 #[inline(never)]
 fn read(part: &mut Part<'_>, source: &mut Bits<'_>, block: &mut [i32; 64]) -> Result<usize, Damaged> {
     // A copy stays in registers.

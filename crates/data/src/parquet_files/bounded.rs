@@ -1,7 +1,8 @@
 //! A file for the parquet decoder that does not let it read behind the end for ever.
 //!
-//! A damaged page header may promise billions of values of which none is there. The decoder skips them one by one and takes
-//! an end of the file for a value without bytes; here the end becomes an error once it has been told often enough.
+//! A damaged page header may promise billions of values of which none is there. The decoder skips them one by
+//! one and takes an end of the file for a value without bytes; here the end becomes an error once it has been
+//! told often enough.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};

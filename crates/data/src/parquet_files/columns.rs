@@ -14,7 +14,8 @@ use crate::Error;
 /// What to do about a parquet file that is not whole.
 pub(crate) const MEND: &str = "delete it and fetch it again, or give another copy of the data";
 
-/// Runs `read` and turns a panic of the parquet decoder on a corrupt file, should there be one, into an error.
+/// Runs `read` and turns a panic of the parquet decoder on a corrupt file, should there be one, into an
+/// error.
 pub(crate) fn guarded<T>(file: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Error::bad_file(file.display().to_string(), "the parquet decoder gave up on it", MEND))

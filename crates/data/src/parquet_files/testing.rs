@@ -34,7 +34,8 @@ pub(crate) fn png(width: u32, height: u32, value: u8) -> Vec<u8> {
     bytes
 }
 
-/// A file with `img.bytes`, `img.path` and `label`, seven rows a row group; CIFAR-100's has `coarse_label` too.
+/// A file with `img.bytes`, `img.path` and `label`, seven rows a row group; CIFAR-100's has `coarse_label`
+/// too.
 pub(crate) fn write(label: &str, rows: &[Row]) -> Vec<u8> {
     write_named(label, rows, None)
 }

@@ -79,7 +79,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The record of `picture`, whose fields must not contradict each other; half a sentence if it would be too large.
+/// The record of `picture`, whose fields must not contradict each other; half a sentence if it would be too
+/// large.
 pub(crate) fn to_bytes(picture: &Picture, label: u32, name: &str, most: u64) -> Result<Vec<u8>, String> {
     let bytes = HEAD + name.len() + picture.pixels.len() + SUM;
     let side = |side: usize| u32::try_from(side).ok().filter(|_| bytes as u64 <= most);

@@ -1,7 +1,7 @@
 //! Where an index is kept between two starts, and whether the one that is there is still good.
 //!
-//! Beside the data as `.resnet-SPLIT.index`, or, where that cannot be written, in the user's cache folder under a
-//! name made from the data's path. It is written whole or not at all.
+//! Beside the data as `.resnet-SPLIT.index`, or, where that cannot be written, in the user's cache folder
+//! under a name made from the data's path. It is written whole or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

@@ -52,13 +52,13 @@ fn are_numbers(classes: &[String]) -> bool {
 
 /// The names of classes in a class map, in the order of their labels.
 ///
-/// Understood are a list, `["tench", "goldfish"]`; names by label, `{"0": "tench", "1": "goldfish"}`, also with a
-/// WordNet id before the name, `{"0": ["n01440764", "tench"]}`, of which the id is taken, as it is what folders are
-/// called; and labels by name, `{"tench": 0, "goldfish": 1}`.
+/// Understood are a list, `["tench", "goldfish"]`; names by label, `{"0": "tench", "1": "goldfish"}`, also
+/// with a WordNet id before the name, `{"0": ["n01440764", "tench"]}`, of which the id is taken, as it is
+/// what folders are called; and labels by name, `{"tench": 0, "goldfish": 1}`.
 ///
 /// # Errors
-/// What is wrong, as half a sentence: if it is no JSON or none of these, if labels are missing or double, or names
-/// empty.
+/// What is wrong, as half a sentence: if it is no JSON or none of these, if labels are missing or double, or
+/// names empty.
 ///
 /// ```
 /// let names = resnet_data::sources::parse_class_map(r#"{"dog": 1, "cat": 0}"#)?;
@@ -113,13 +113,14 @@ fn parse_label(text: &str) -> Result<usize, String> {
 
 /// How `ours` and `theirs` differ as numberings of classes, as a sentence; `None` if they are the same.
 ///
-/// Lists of which one has only numbers for names ("0", "1", ...) differ only if their lengths do: nothing more is
-/// known.
+/// Lists of which one has only numbers for names ("0", "1", ...) differ only if their lengths do: nothing
+/// more is known.
 ///
 /// ```
 /// let names = |names: [&str; 2]| names.map(String::from);
 /// let told = resnet_data::sources::class_difference(&names(["cat", "dog"]), &names(["dog", "cat"]));
-/// assert_eq!(told.unwrap(), "2 of 2 classes have another name: class 0 is \"cat\" here and \"dog\" there, ...");
+/// let first = "class 0 is \"cat\" here and \"dog\" there, ...";
+/// assert_eq!(told.unwrap(), format!("2 of 2 classes have another name: {first}"));
 /// ```
 pub fn class_difference(ours: &[String], theirs: &[String]) -> Option<String> {
     if ours.len() != theirs.len() {

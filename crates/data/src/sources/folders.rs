@@ -1,8 +1,8 @@
 //! Class folders: ImageNet's layout, or any folder whose folders are classes and hold pictures at any depth.
 //!
-//! Classes are numbered in order of their folders' names. Hidden files and folders, and files that by their names are
-//! no pictures, are passed over. A link to a folder is followed where it stands for a class and nowhere below, so no
-//! loop can be walked into.
+//! Classes are numbered in order of their folders' names. Hidden files and folders, and files that by their
+//! names are no pictures, are passed over. A link to a folder is followed where it stands for a class and
+//! nowhere below, so no loop can be walked into.
 
 use std::fs::{self, File};
 use std::io::Read as _;

@@ -35,8 +35,9 @@ impl Layout {
         }
     }
 
-    /// Whether each record is a block of its own, so that an epoch mixes all of them. A packed record is large enough
-    /// to be fetched by itself, and a window of sixteen blocks of two megabytes would hold only some hundred.
+    /// Whether each record is a block of its own, so that an epoch mixes all of them. A packed record is
+    /// large enough to be fetched by itself, and a window of sixteen blocks of two megabytes would hold only
+    /// some hundred.
     pub(crate) fn is_read_singly(self) -> bool {
         matches!(self, Layout::Folders | Layout::Packed)
     }
@@ -132,8 +133,8 @@ impl Index {
         self.name_ends.push(self.names.len() as u64);
     }
 
-    /// Cuts the records into blocks: a record that is read singly is one, else some megabytes of one file, and never across
-    /// one of `borders`, which are records' numbers in ascending order.
+    /// Cuts the records into blocks: a record that is read singly is one, else some megabytes of one file,
+    /// and never across one of `borders`, which are records' numbers in ascending order.
     pub(crate) fn cut_blocks(&mut self, borders: &[u32]) {
         self.blocks.clear();
         let mut borders = borders.iter().copied().peekable();
@@ -207,8 +208,8 @@ impl Index {
         u64::from(self.bytes[record])
     }
 
-    /// What a list of records calls this one: "n01440764/a.jpg", "train-0003.tar:0017.jpg", "train-0.parquet:17",
-    /// "train-00000.pack:n01440764/a.jpg".
+    /// What a list of records calls this one: "n01440764/a.jpg", "train-0003.tar:0017.jpg",
+    /// "train-0.parquet:17", "train-00000.pack:n01440764/a.jpg".
     ///
     /// # Panics
     /// If there is no such record.
@@ -291,8 +292,8 @@ impl Index {
         self.skipped.len()
     }
 
-    /// Leaves out the records with these [names](Self::name), as if they weren't there; returns the names that no
-    /// record has.
+    /// Leaves out the records with these [names](Self::name), as if they weren't there; returns the names
+    /// that no record has.
     pub(crate) fn skip(&mut self, names: &[String]) -> Vec<String> {
         if names.is_empty() {
             // Naming every record takes longer than all else of a start with a kept index.

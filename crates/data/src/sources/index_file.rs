@@ -1,7 +1,8 @@
-//! An [`Index`] as bytes, to be kept in a file: a checksum over everything, and every number checked on the way in.
+//! An [`Index`] as bytes, to be kept in a file: a checksum over everything, and every number checked on the
+//! way in.
 //!
-//! Little-endian. A list is its length (u64) and its elements, a text a list of bytes in UTF-8. Derived things
-//! (blocks of a folder, records to be skipped) are not kept.
+//! Little-endian. A list is its length (u64) and its elements, a text a list of bytes in UTF-8. Derived
+//! things (blocks of a folder, records to be skipped) are not kept.
 
 use std::ops::Range;
 use std::path::Path;
@@ -122,7 +123,8 @@ fn is_sound(index: &Index) -> bool {
         && (0..index.len()).all(|record| lies_inside(index, record))
 }
 
-/// Whether these records can be read in one go: they are of one file and, of a table, one row behind the other.
+/// Whether these records can be read in one go: they are of one file and, of a table, one row behind the
+/// other.
 fn is_run(index: &Index, mut block: Range<usize>) -> bool {
     let (file, row) = (index.file[block.start], index.offset[block.start]);
     let rows = row..row.saturating_add(block.len() as u64);

@@ -1,8 +1,10 @@
-//! Data sets that stay in files while they are trained on: class folders, tar shards, tables of pictures, packed pixels.
+//! Data sets that stay in files while they are trained on: class folders, tar shards, tables of pictures,
+//! packed pixels.
 //!
-//! A [`Source`] is one split of such a data set. It knows from an [`Index`], made once and kept beside the data,
-//! which records there are, and reads runs of them. What a record is does not depend on where it lies: the bytes
-//! of an encoded picture (or of one that needs no decoding), a label and a name. [`open_files`] tells by what a folder holds which kind it is.
+//! A [`Source`] is one split of such a data set. It knows from an [`Index`], made once and kept beside the
+//! data, which records there are, and reads runs of them. What a record is does not depend on where it lies:
+//! the bytes of an encoded picture (or of one that needs no decoding), a label and a name. [`open_files`]
+//! tells by what a folder holds which kind it is.
 
 mod cache;
 mod classes;
@@ -37,9 +39,10 @@ pub const MAX_RECORD_BYTES: u64 = 1 << 28;
 
 /// One split of a data set in files.
 ///
-/// Records have numbers, `0..index().len()`. They lie in blocks (a folder's are single files, a packed file's single
-/// records, a shard's a megabyte or two that belong together), inside of which reading is sequential; so whoever reads block by block reads as the
-/// disk likes it, and an order that shuffles blocks and then what a few of them hold is cheap and well mixed.
+/// Records have numbers, `0..index().len()`. They lie in blocks (a folder's are single files, a packed file's
+/// single records, a shard's a megabyte or two that belong together), inside of which reading is sequential;
+/// so whoever reads block by block reads as the disk likes it, and an order that shuffles blocks and then
+/// what a few of them hold is cheap and well mixed.
 pub trait Source: Send + Sync + fmt::Debug {
     /// What there is.
     fn index(&self) -> &Index;

@@ -41,17 +41,18 @@ pub struct FileSet {
 /// - parquet files with a column of pictures (`image` or `img`) and one of labels,
 /// - packed files, as `data convert --to packed` writes them.
 ///
-/// A shard, table or packed file belongs to the split whose name is a word of its own, as in `imagenet1k-train-0003.tar`; without
-/// such a word it is for training. `dir` may also be one of these files: it stands for all of its kind.
+/// A shard, table or packed file belongs to the split whose name is a word of its own, as in
+/// `imagenet1k-train-0003.tar`; without such a word it is for training. `dir` may also be one of these files:
+/// it stands for all of its kind.
 ///
 /// The first time all records are listed, which takes as long as reading all folders, all tar headers or all
-/// columns of labels; the list is kept ([`IndexCache`]), and renewed when a folder, shard or table has changed. Packed
-/// files have a list of their own at their end, so none is kept of them.
+/// columns of labels; the list is kept ([`IndexCache`]), and renewed when a folder, shard or table has
+/// changed. Packed files have a list of their own at their end, so none is kept of them.
 ///
 /// # Errors
-/// If nothing is recognised, or several data sets; if a folder, shard or table cannot be read at all, or has no record;
-/// if the splits' classes don't fit together. What is wrong with single records is in [`Index::faults`] and turns up
-/// when they are loaded.
+/// If nothing is recognised, or several data sets; if a folder, shard or table cannot be read at all, or has
+/// no record; if the splits' classes don't fit together. What is wrong with single records is in
+/// [`Index::faults`] and turns up when they are loaded.
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};

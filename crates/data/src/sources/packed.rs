@@ -12,9 +12,9 @@
 //! | 4 | CRC-32 of the table and the 16 bytes behind it |
 //! | 8 | `RESNEND` and the version |
 //!
-//! So a file is listed by two short reads, at its start and its end, which is why no index is kept of it. Every byte
-//! is under a checksum or compared with what it must be. The classes' names come from `classes.json` beside the files,
-//! as with shards.
+//! So a file is listed by two short reads, at its start and its end, which is why no index is kept of it.
+//! Every byte is under a checksum or compared with what it must be. The classes' names come from
+//! `classes.json` beside the files, as with shards.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
@@ -66,7 +66,8 @@ impl Source for Packed {
     }
 }
 
-/// The bytes of a record, if it is the one that the table tells of; its checksum is looked at when it is opened.
+/// The bytes of a record, if it is the one that the table tells of; its checksum is looked at when it is
+/// opened.
 fn fetch(file: &mut File, entry: &Entry<'_>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     read_at(file, entry.offset, u64::from(entry.bytes), &mut bytes)
@@ -249,8 +250,8 @@ impl<W: Write> PackWriter<W> {
     /// Appends a record; `name` is for messages and for lists of records to be skipped.
     ///
     /// # Errors
-    /// If `out` cannot be written; with [`io::ErrorKind::InvalidInput`], and nothing written, if the picture or the
-    /// name is larger than a record can hold ([`MAX_RECORD_BYTES`]) or the table is full.
+    /// If `out` cannot be written; with [`io::ErrorKind::InvalidInput`], and nothing written, if the picture
+    /// or the name is larger than a record can hold ([`MAX_RECORD_BYTES`]) or the table is full.
     ///
     /// # Panics
     /// If the picture's fields contradict each other.

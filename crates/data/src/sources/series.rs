@@ -1,4 +1,5 @@
-//! Files that are numbered, `train-00001-of-00003.parquet`: the names of some tell which others there should be.
+//! Files that are numbered, `train-00001-of-00003.parquet`: the names of some tell which others there should
+//! be.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,10 @@
-//! Tar shards in WebDataset's convention: consecutive members that share a name up to its first dot are a sample.
+//! Tar shards in WebDataset's convention: consecutive members that share a name up to its first dot are a
+//! sample.
 //!
-//! A sample is a picture (`0017.jpg`, .jpeg, .png or .webp) and a label: `0017.cls`, a whole number in digits, or the
-//! number `label` (or `cls`) in `0017.json`; where both are there they must agree. Other members are passed over. The
-//! classes' names come from `classes.json`, `imagenet_class_index.json` or `classes.txt` beside the shards.
+//! A sample is a picture (`0017.jpg`, .jpeg, .png or .webp) and a label: `0017.cls`, a whole number in
+//! digits, or the number `label` (or `cls`) in `0017.json`; where both are there they must agree. Other
+//! members are passed over. The classes' names come from `classes.json`, `imagenet_class_index.json` or
+//! `classes.txt` beside the shards.
 
 use std::collections::BTreeMap;
 use std::fs::File;

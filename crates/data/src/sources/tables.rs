@@ -1,8 +1,9 @@
 //! Parquet files as the Hugging Face hub has them: a column of encoded pictures and one of labels.
 //!
-//! The pictures are the leaf `image.bytes` or `img.bytes`, the labels `label`, `fine_label` or `labels`. The names of
-//! classes come from what the `datasets` library leaves in the file's metadata. An index is made from the labels
-//! alone, so nothing of the pictures is read for it; that a picture is null shows when it is read.
+//! The pictures are the leaf `image.bytes` or `img.bytes`, the labels `label`, `fine_label` or `labels`. The
+//! names of classes come from what the `datasets` library leaves in the file's metadata. An index is made
+//! from the labels alone, so nothing of the pictures is read for it; that a picture is null shows when it is
+//! read.
 
 use std::ops::Range;
 use std::path::Path;
@@ -23,7 +24,8 @@ const LABELS: [&str; 3] = ["label", "fine_label", "labels"];
 /// Labels read at once.
 const ROWS_AT_ONCE: usize = 8_192;
 
-/// Rows may share one picture in a dictionary: those that are read at once take so many times the file at most.
+/// Rows may share one picture in a dictionary: those that are read at once take so many times the file at
+/// most.
 const MOST_TIMES: u64 = 64;
 /// So many bytes are nothing to refuse, however small the file is.
 const ALWAYS: u64 = 64 << 20;

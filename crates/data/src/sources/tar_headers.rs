@@ -1,7 +1,8 @@
 //! Tar files as a list of members with their places, without reading what the members hold.
 //!
-//! ustar, GNU's long names and pax's `path` and `size` are understood; every header's checksum is checked. Nothing
-//! a header says is believed beyond the file's length, and no name longer than a few kilobytes is held.
+//! ustar, GNU's long names and pax's `path` and `size` are understood; every header's checksum is checked.
+//! Nothing a header says is believed beyond the file's length, and no name longer than a few kilobytes is
+//! held.
 
 use std::io::{self, Read, Seek, SeekFrom};
 

@@ -1,4 +1,5 @@
-//! `StreamLoader`: batches of photographs that stay in files, decoded, changed and normalised by threads ahead of the reader.
+//! `StreamLoader`: batches of photographs that stay in files, decoded, changed and normalised by threads
+//! ahead of the reader.
 
 mod order;
 mod reader;
@@ -40,8 +41,8 @@ impl View {
 pub enum OnBroken {
     /// It ends the epoch with an error that names it.
     Fail,
-    /// It is left out, counted and listed, up to this fraction of the records; one more ends the epoch. Its batch is
-    /// smaller by it, and [empty](Batch::is_empty) where nothing else was in it.
+    /// It is left out, counted and listed, up to this fraction of the records; one more ends the epoch. Its
+    /// batch is smaller by it, and [empty](Batch::is_empty) where nothing else was in it.
     Skip {
         /// From 0 to 1.
         most: f64,
@@ -61,8 +62,8 @@ impl Share {
     /// All of it.
     pub const WHOLE: Share = Share { rank: 0, ranks: 1 };
 
-    /// The places of an epoch of `len` that are this share. In a shuffled epoch all shares have one length, so that no
-    /// process waits for another, and at most `ranks - 1` records are left out, others each time.
+    /// The places of an epoch of `len` that are this share. In a shuffled epoch all shares have one length,
+    /// so that no process waits for another, and at most `ranks - 1` records are left out, others each time.
     fn places(self, len: usize, order: Order) -> Range<usize> {
         let Share { rank, ranks } = self;
         match order {
@@ -100,9 +101,9 @@ pub struct StreamConfig {
 
 /// Batches of photographs from a [`Source`], epoch by epoch.
 ///
-/// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the number of
-/// threads nor where a run was interrupted changes one bit. Memory holds the batches made ahead, an encoded picture a
-/// thread, and of shards and tables some blocks of records.
+/// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the
+/// number of threads nor where a run was interrupted changes one bit. Memory holds the batches made ahead, an
+/// encoded picture a thread, and of shards and tables some blocks of records.
 pub struct StreamLoader {
     maker: Arc<Maker>,
 }
@@ -124,8 +125,8 @@ impl StreamLoader {
     /// Prepares to load `records` of `source`, or all that are not to be skipped; starts nothing yet.
     ///
     /// # Errors
-    /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, or the settings
-    /// of the view don't make sense together.
+    /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, or
+    /// the settings of the view don't make sense together.
     pub fn new(
         source: Arc<dyn Source>,
         records: Option<Vec<u32>>,

@@ -6,8 +6,8 @@ use crate::sources::Index;
 /// Blocks of a shard or table whose records are mixed with each other: some tens of megabytes.
 pub(super) const WINDOW: usize = 16;
 
-/// `records`, ascending, in the order of `epoch`: all mixed where each is read by itself; else blocks in random order, and
-/// the records of [`WINDOW`] blocks at a time mixed.
+/// `records`, ascending, in the order of `epoch`: all mixed where each is read by itself; else blocks in
+/// random order, and the records of [`WINDOW`] blocks at a time mixed.
 pub(super) fn shuffled(index: &Index, records: &[u32], seed: u64, epoch: u64) -> Vec<u32> {
     let mut stream = Stream::new(seed, Purpose::Order, epoch, 0);
     if index.layout().is_read_singly() {

@@ -21,8 +21,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The one that is used for all three passes of `shape`: the most special that applies and pays. With `RESNET_CONV=direct` in
-    /// the environment never [`Algorithm::Winograd`], to compare with.
+    /// The one that is used for all three passes of `shape`: the most special that applies and pays. With
+    /// `RESNET_CONV=direct` in the environment never [`Algorithm::Winograd`], to compare with.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
         static WITHOUT_WINOGRAD: OnceLock<bool> = OnceLock::new();
         let without = *WITHOUT_WINOGRAD.get_or_init(|| {
@@ -44,8 +44,9 @@ impl Algorithm {
         }
     }
 
-    /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used once a tile: for a
-    /// picture of 7x7 pixels alone, reading them takes longer than the products that they save.
+    /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used
+    /// once a tile: for a picture of 7x7 pixels alone, reading them takes longer than the products that they
+    /// save.
     fn pays(self, shape: &ConvShape) -> bool {
         self != Algorithm::Winograd || winograd::tiles(shape) >= FEWEST_TILES
     }

@@ -4,8 +4,9 @@
 //! out[grid] = sum over taps of in[origin + step grid + tap] w[tap]
 //! ```
 //!
-//! At stride `s` the input's gradient has `s * s` *phases*, sets of pixels that see different taps of the filter. They
-//! share one strip of the output's gradient, so that it is read once and the input's gradient written in whole rows.
+//! At stride `s` the input's gradient has `s * s` *phases*, sets of pixels that see different taps of the
+//! filter. They share one strip of the output's gradient, so that it is read once and the input's gradient
+//! written in whole rows.
 
 use super::ConvShape;
 use super::strip::Window;

@@ -1,8 +1,8 @@
 //! Output and input gradient as products of strips: any geometry.
 //!
-//! Each task fills a strip, the few rows of input that its pixels see, padded and pre-activated; in NHWC a filter row's
-//! inputs are contiguous in it. Six pixels by two vectors of outputs at a time run along them, and leave for memory as
-//! soon as their sums are complete.
+//! Each task fills a strip, the few rows of input that its pixels see, padded and pre-activated; in NHWC a
+//! filter row's inputs are contiguous in it. Six pixels by two vectors of outputs at a time run along them,
+//! and leave for memory as soon as their sums are complete.
 
 use super::correlate::Correlation;
 use super::lines::Lines;
@@ -297,7 +297,8 @@ impl Work<'_> {
                 }
                 // A sum of one part needs no place of its own.
                 let at = if slices.len() == 1 { 0 } else { pixel * 2 * S::LANES };
-                // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the output.
+                // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the
+                // output.
                 unsafe {
                     let products = self.products.as_mut_ptr().add(at);
                     let a = (pixel, slice);

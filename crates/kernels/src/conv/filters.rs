@@ -1,4 +1,5 @@
-//! Filters made ready for the output pass of one convolution: packed once, used as often as they stay the same.
+//! Filters made ready for the output pass of one convolution: packed once, used as often as they stay the
+//! same.
 
 use super::{Algorithm, ConvShape, check, pack, pointwise, winograd};
 use crate::buffer::Buffer;

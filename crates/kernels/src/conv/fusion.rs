@@ -1,5 +1,5 @@
-//! What a convolution does to its input while it loads it and to its output while it stores it, so that neither
-//! makes another journey through memory.
+//! What a convolution does to its input while it loads it and to its output while it stores it, so that
+//! neither makes another journey through memory.
 
 use crate::norm::{Activation, ScaleShift};
 

@@ -1,5 +1,5 @@
-//! Cache lines asked for before they are needed, a few at a time between products: they arrive while there is something
-//! else to do.
+//! Cache lines asked for before they are needed, a few at a time between products: they arrive while there is
+//! something else to do.
 
 use crate::simd::Simd;
 

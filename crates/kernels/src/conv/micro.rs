@@ -7,8 +7,8 @@ use crate::simd::Simd;
 /// Rows of accumulators: with two vectors a row they fill twelve of sixteen registers.
 pub(super) const ROWS: usize = 6;
 
-/// Evaluates an expression with `$R` a constant equal to `$rows`, which is at least 1 and at most [`ROWS`], or what
-/// instruction set `$S` has rows for: code for more isn't made then.
+/// Evaluates an expression with `$R` a constant equal to `$rows`, which is at least 1 and at most [`ROWS`],
+/// or what instruction set `$S` has rows for: code for more isn't made then.
 macro_rules! with_rows {
     ($S:ty, $rows:expr, $R:ident => $call:expr) => {
         match $rows {
@@ -37,8 +37,8 @@ macro_rules! with_rows {
 }
 pub(super) use with_rows;
 
-/// `0..len` dealt to as few calls of at most [`ROWS`] as will do, evenly: sixes and fives instead of sixes and a small
-/// rest, which would wait for its own sums.
+/// `0..len` dealt to as few calls of at most [`ROWS`] as will do, evenly: sixes and fives instead of sixes
+/// and a small rest, which would wait for its own sums.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deal {
     least: usize,
@@ -141,8 +141,8 @@ impl Fetch for FetchOn {
     }
 }
 
-/// The same product set to or added to `to`, rows of two vectors: a part of the taps starts from zero, so that rounding
-/// errors grow with the length of a part and not of the whole sum.
+/// The same product set to or added to `to`, rows of two vectors: a part of the taps starts from zero, so
+/// that rounding errors grow with the length of a part and not of the whole sum.
 ///
 /// # Safety
 /// As [`pixels_by_outputs`]; `to` must be valid for reading and writing `R * 2 * LANES` floats.
@@ -187,8 +187,8 @@ pub(super) unsafe fn pixels_by_outputs_to<S: Simd, F: Fetch, const R: usize>(
     }
 }
 
-/// `acc[r][j] = sum over y, x of a[y, x][r] dy[y, x][j]`: `R` inputs of the filter by one block of output channels, over
-/// a rectangle of pixels.
+/// `acc[r][j] = sum over y, x of a[y, x][r] dy[y, x][j]`: `R` inputs of the filter by one block of output
+/// channels, over a rectangle of pixels.
 ///
 /// # Safety
 /// At every pixel, `a` must be valid for reading `R` floats and `dy` for `2 * LANES`.
@@ -229,7 +229,8 @@ pub(super) struct Steps {
     pub(super) pixel: usize,
 }
 
-/// How many columns of a block of two vectors exist: a type, so that whole blocks pay nothing for partial ones.
+/// How many columns of a block of two vectors exist: a type, so that whole blocks pay nothing for partial
+/// ones.
 pub(super) trait Columns: Copy {
     /// How many.
     fn count<S: Simd>(self) -> usize;

@@ -44,7 +44,8 @@ fn check_prologue(prologue: Prologue, channels: usize) {
     }
 }
 
-/// `out = conv(prologue(x), filters)` with the epilogue applied; the moments of `out` if it asks for statistics.
+/// `out = conv(prologue(x), filters)` with the epilogue applied; the moments of `out` if it asks for
+/// statistics.
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or `filters` were packed for another.
@@ -74,8 +75,8 @@ pub fn forward(
     }
 }
 
-/// `dx`, the gradient with respect to the (normalised, rectified) input, from `dy`, that of the output; the sums that
-/// the epilogue asks for.
+/// `dx`, the gradient with respect to the (normalised, rectified) input, from `dy`, that of the output; the
+/// sums that the epilogue asks for.
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
@@ -131,12 +132,12 @@ pub fn weight_grad(
     }
 }
 
-/// Both gradients of a 1x1 convolution, in one pass over `x` and `dy` where the weights fit a cache; the sums that
-/// `target` asks for.
+/// Both gradients of a 1x1 convolution, in one pass over `x` and `dy` where the weights fit a cache; the sums
+/// that `target` asks for.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`, the convolution isn't [`Algorithm::Pointwise`], or sums are asked for of an
-/// input that went through no norm.
+/// If a slice's length doesn't fit `shape`, the convolution isn't [`Algorithm::Pointwise`], or sums are asked
+/// for of an input that went through no norm.
 #[allow(clippy::too_many_arguments)] // two gradients of three tensors
 pub fn input_and_weight_grad(
     isa: Isa,
@@ -165,9 +166,9 @@ pub fn input_and_weight_grad(
     pointwise::input_and_weight_grad(isa, shape, x, prologue, dy, weight, dw, target)
 }
 
-/// The gradient of a 1x1 convolution's input all the way through the batch norm and ReLU that it went through:
-/// `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it, with the convolution's own gradient computed on the way
-/// and never stored.
+/// The gradient of a 1x1 convolution's input all the way through the batch norm and ReLU that it went
+/// through: `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it, with the convolution's own
+/// gradient computed on the way and never stored.
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or the convolution isn't [`Algorithm::Pointwise`].

@@ -1,5 +1,5 @@
-//! Weights in the order the micro-kernel reads them: for each phase of a pass, `[block of outputs][tap row][tap column,
-//! input][output]`.
+//! Weights in the order the micro-kernel reads them: for each phase of a pass, `[block of outputs][tap
+//! row][tap column, input][output]`.
 
 use super::correlate::{Correlation, Phase};
 use crate::buffer::Buffer;
@@ -20,7 +20,8 @@ pub(super) fn for_output(shape: &ConvShape, weight: &[f32], block: usize) -> Buf
     pack(shape, &Correlation::output(shape), weight, Direction::Output, block)
 }
 
-/// For the input's gradient: `in_c` outputs from `out_c` inputs; `pass` is [`Correlation::input_gradient`] of `shape`.
+/// For the input's gradient: `in_c` outputs from `out_c` inputs; `pass` is [`Correlation::input_gradient`] of
+/// `shape`.
 pub(super) fn for_input(shape: &ConvShape, pass: &Correlation, weight: &[f32], block: usize) -> Buffer {
     pack(shape, pass, weight, Direction::InputGradient, block)
 }

@@ -1,7 +1,8 @@
 //! How a pass of correlation is cut: into tasks by pixels and outputs, and each task's sums by depth.
 //!
-//! A task's strip of input stays in the second-level cache. Its sums are made in parts: a slice of a block of weights
-//! stays in the first-level cache while all pixels of the task pass by it. Cuts depend on the shape alone.
+//! A task's strip of input stays in the second-level cache. Its sums are made in parts: a slice of a block of
+//! weights stays in the first-level cache while all pixels of the task pass by it. Cuts depend on the shape
+//! alone.
 
 use super::correlate::{Correlation, Phase};
 use super::micro::Taps;
@@ -9,7 +10,8 @@ use super::pack;
 
 /// Floats that a strip may take: half of a second-level cache of 512 KiB.
 const STRIP: usize = 64 << 10;
-/// Weights of one output in a slice: 32 bytes times two vectors of them leave half of a first-level cache free.
+/// Weights of one output in a slice: 32 bytes times two vectors of them leave half of a first-level cache
+/// free.
 const DEPTH: usize = 768;
 /// Weights, in floats, that come from so far that it pays to ask for them early.
 const FAR: usize = 256 << 10;
@@ -140,7 +142,8 @@ impl PhasePlan {
     }
 }
 
-/// Cuts `rows` tap rows of `run` floats each, evenly, into slices of about [`DEPTH`]; one empty slice if there are none.
+/// Cuts `rows` tap rows of `run` floats each, evenly, into slices of about [`DEPTH`]; one empty slice if
+/// there are none.
 fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<Slice> {
     if rows * run <= DEPTH {
         return vec![Slice { source: 0, weights: 0, taps: Taps { rows, row_stride, run } }];

@@ -31,7 +31,8 @@ pub(super) struct Tile<'a> {
 }
 
 impl Store<'_> {
-    /// Asks for the cache lines that a block of outputs at offset `at` will be stored to, and those it will meet.
+    /// Asks for the cache lines that a block of outputs at offset `at` will be stored to, and those it will
+    /// meet.
     #[inline(always)]
     pub(super) fn prefetch<S: Simd>(&self, simd: S, at: usize, out: &Shared) {
         lines::write(simd, out.as_mut_ptr().wrapping_add(at), 2 * S::LANES);
@@ -47,8 +48,8 @@ impl Store<'_> {
     /// Stores the pixels of `tile`.
     ///
     /// # Safety
-    /// Products, pixels and `columns` exist in the tile, in `out` and in the tensors in `self`; nobody else has them, or
-    /// the tile's channels of the part, at the same time. Parts have whole blocks of channels.
+    /// Products, pixels and `columns` exist in the tile, in `out` and in the tensors in `self`; nobody else
+    /// has them, or the tile's channels of the part, at the same time. Parts have whole blocks of channels.
     #[inline(always)]
     pub(super) unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: &Shared) {
         // SAFETY: the caller's promise.

@@ -4,11 +4,11 @@
 //! dw[ky, kx c, o] = sum over n, oy, ox of x[n, oy s - p + ky, (ox s - p + kx) c] dy[n, oy, ox, o]
 //! ```
 //!
-//! A task has some channels, some outputs and some pixels, so that its sums stay in the second-level cache. It walks
-//! over its pixels in blocks of rows: a strip of input and the same pixels of `dy`, from which six inputs of the filter
-//! by two vectors of outputs are summed in registers. Accumulators start at zero in each block, which keeps the
-//! rounding error of long sums down. Cuts depend on the shape alone and partial sums are added in order, so threads
-//! don't change the bits.
+//! A task has some channels, some outputs and some pixels, so that its sums stay in the second-level cache.
+//! It walks over its pixels in blocks of rows: a strip of input and the same pixels of `dy`, from which six
+//! inputs of the filter by two vectors of outputs are summed in registers. Accumulators start at zero in each
+//! block, which keeps the rounding error of long sums down. Cuts depend on the shape alone and partial sums
+//! are added in order, so threads don't change the bits.
 
 use std::ops::Range;
 
@@ -106,8 +106,8 @@ struct Cut {
     blocks: usize,
     /// Floats of a task's sums: `[ky][kx][channel][output]`.
     sums_len: usize,
-    /// Whether a task's part of `dy` is copied: to fill up the last block of outputs, and because rows of many
-    /// channels fall into few sets of the first-level cache.
+    /// Whether a task's part of `dy` is copied: to fill up the last block of outputs, and because rows of
+    /// many channels fall into few sets of the first-level cache.
     copies_dy: bool,
 }
 
@@ -292,7 +292,8 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Adds `R` inputs of the filter, from `at` on, by a block of outputs, from `dy_at` on, to the sums at `sums_at`.
+    /// Adds `R` inputs of the filter, from `at` on, by a block of outputs, from `dy_at` on, to the sums at
+    /// `sums_at`.
     ///
     /// # Safety
     /// At every pixel the strip has the inputs and `dy` the outputs; the sums have `R` rows of them.

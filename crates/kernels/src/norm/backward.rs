@@ -10,8 +10,8 @@ use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Sums that the backward pass needs: over pixels, of `g` and of `g (x - mean)`, where `g` is `dy` let through
-/// where the activation was positive.
+/// Sums that the backward pass needs: over pixels, of `g` and of `g (x - mean)`, where `g` is `dy` let
+/// through where the activation was positive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackwardSums {
     /// Sum of `g`: the gradient of beta.
@@ -108,7 +108,8 @@ impl<S: Simd> Terms<S, 2> for Gradients<'_> {
     }
 }
 
-/// `dx = g a + x b + c` per channel, with `g` as in [`BackwardSums`]: what batch norm's backward comes down to.
+/// `dx = g a + x b + c` per channel, with `g` as in [`BackwardSums`]: what batch norm's backward comes down
+/// to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackwardMap {
     /// Factor of the gradient.

@@ -1,15 +1,15 @@
 //! Sums that a convolution gathers while it stores: a row a task, combined in the tasks' order.
 //!
-//! A task that has its output in registers anyway adds it up for the batch norm next to it, which then doesn't read
-//! the tensor again. Rows are cut by shape, so threads don't change the bits.
+//! A task that has its output in registers anyway adds it up for the batch norm next to it, which then
+//! doesn't read the tensor again. Rows are cut by shape, so threads don't change the bits.
 
 use super::{BackwardSums, Moments, combine};
 use crate::buffer::Buffer;
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
-/// Partial moments of all tasks: of each, a pivot, the sum of distances from it and the sum of their squares, a
-/// channel. The pivot (the task's first pixel) keeps the squares small where the mean is large.
+/// Partial moments of all tasks: of each, a pivot, the sum of distances from it and the sum of their squares,
+/// a channel. The pivot (the task's first pixel) keeps the squares small where the mean is large.
 pub(crate) struct MomentParts {
     parts: Buffer,
     channels: usize,

@@ -1,11 +1,12 @@
-//! Group norm in NHWC with ReLU fused: batch norm's passes, a picture at a time, with statistics over the pixels of one
-//! picture and the channels of one group.
+//! Group norm in NHWC with ReLU fused: batch norm's passes, a picture at a time, with statistics over the
+//! pixels of one picture and the channels of one group.
 //!
 //! ```text
 //! y = act(gamma (x - mean) / sqrt(var + eps) + beta)
 //! ```
 //!
-//! No statistics run along, so training and evaluation are the same. Reference: `resnet_reference::group_norm`.
+//! No statistics run along, so training and evaluation are the same. Reference:
+//! `resnet_reference::group_norm`.
 
 use super::{
     Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift, apply, backward_apply,

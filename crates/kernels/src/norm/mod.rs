@@ -141,8 +141,9 @@ pub fn moments(isa: Isa, x: &[f32], channels: usize) -> Moments {
     combine(&partials, channels, |chunk| parallel::piece(total, per_chunk, chunk).len())
 }
 
-/// Chan's formula, chunk after chunk: means weighted by pixels, squares corrected for the means' distance. The same
-/// correction turns sums of distances from a chunk's rounded mean (or from a pivot) into those from its true one.
+/// Chan's formula, chunk after chunk: means weighted by pixels, squares corrected for the means' distance.
+/// The same correction turns sums of distances from a chunk's rounded mean (or from a pivot) into those from
+/// its true one.
 fn combine(partials: &[f32], channels: usize, pixels: impl Fn(usize) -> usize) -> Moments {
     let (mut mean, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
     let mut seen = 0.0;
@@ -163,8 +164,8 @@ fn combine(partials: &[f32], channels: usize, pixels: impl Fn(usize) -> usize) -
     }
 }
 
-/// A chunk's mean as far as one sum in f32 finds it, and the sums of distances from it and of their squares: distances
-/// are small where the mean is large, so they know what the first sum lost.
+/// A chunk's mean as far as one sum in f32 finds it, and the sums of distances from it and of their squares:
+/// distances are small where the mean is large, so they know what the first sum lost.
 struct ChunkMoments<'a> {
     x: &'a [f32],
     mean: &'a mut [f32],

@@ -1,4 +1,5 @@
-//! Weight standardisation: each filter with mean 0 and variance 1 (arXiv 1903.10520), as BiT's convolutions use it.
+//! Weight standardisation: each filter with mean 0 and variance 1 (arXiv 1903.10520), as BiT's convolutions
+//! use it.
 //!
 //! ```text
 //! y = (w - mean) / sqrt(var + eps),   over each filter's in k k weights

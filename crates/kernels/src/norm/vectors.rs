@@ -20,8 +20,8 @@ pub(super) unsafe fn store<S: Simd>(simd: S, p: *mut f32, v: S::V, n: usize) {
     unsafe { if n == S::LANES { simd.store(p, v) } else { simd.store_partial(p, v, n) } }
 }
 
-/// What [`channel_sums`] adds up, a vector at a time. A trait and not a closure: a closure that the compiler doesn't
-/// inline is compiled without the instruction set it was written for.
+/// What [`channel_sums`] adds up, a vector at a time. A trait and not a closure: a closure that the compiler
+/// doesn't inline is compiled without the instruction set it was written for.
 pub(super) trait Terms<S: Simd, const K: usize>: Copy {
     /// The terms at offset `at`, channels `c..c + n`.
     ///

@@ -1,9 +1,9 @@
 //! Tasks over threads: numbered pieces of work whose cut depends on the problem's shape, never on the
 //! number of threads.
 //!
-//! Each thread has a run of neighbouring tasks, the same part of the whole in every pass, and helps the others when it is
-//! done with its own. Results don't depend on who runs what, as long as tasks write to places of their own; sums across
-//! tasks are added afterwards in the tasks' order.
+//! Each thread has a run of neighbouring tasks, the same part of the whole in every pass, and helps the
+//! others when it is done with its own. Results don't depend on who runs what, as long as tasks write to
+//! places of their own; sums across tasks are added afterwards in the tasks' order.
 
 mod team;
 mod tickets;
@@ -20,8 +20,8 @@ thread_local! {
 }
 static EVERYBODYS: OnceLock<Arc<Team>> = OnceLock::new();
 
-/// Sets how many threads kernels use, the caller's included, for the rest of the process. `false` if they have
-/// started already, with a number of their own (one a core).
+/// Sets how many threads kernels use, the caller's included, for the rest of the process. `false` if they
+/// have started already, with a number of their own (one a core).
 pub fn set_threads(threads: usize) -> bool {
     let mut first = false;
     EVERYBODYS.get_or_init(|| {
@@ -61,9 +61,9 @@ pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut
     for_each_ahead(tasks, init, |scratch, task, _| work(scratch, task));
 }
 
-/// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if that is settled: its input
-/// can be fetched into cache meanwhile. The last tasks are nobody's before their turn, lest one thread has two and another
-/// none.
+/// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if that is
+/// settled: its input can be fetched into cache meanwhile. The last tasks are nobody's before their turn,
+/// lest one thread has two and another none.
 pub fn for_each_ahead<T>(
     tasks: usize,
     init: impl Fn() -> T + Sync,

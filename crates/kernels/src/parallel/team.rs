@@ -1,8 +1,8 @@
 //! A team of threads that wait for work awake.
 //!
-//! A step of training is a thousand short parallel passes, with a few microseconds between them. Waking a sleeping
-//! thread takes longer than many of these passes, so helpers spin for a while before they sleep, the caller works
-//! along, and nobody waits for a helper that came too late to find any work.
+//! A step of training is a thousand short parallel passes, with a few microseconds between them. Waking a
+//! sleeping thread takes longer than many of these passes, so helpers spin for a while before they sleep, the
+//! caller works along, and nobody waits for a helper that came too late to find any work.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// How often a helper looks for work before it sleeps: some milliseconds, more than lies between two passes of a step.
+/// How often a helper looks for work before it sleeps: some milliseconds, more than lies between two passes
+/// of a step.
 const PATIENCE: usize = 200_000;
 /// Looks between which a waiting thread lets others run, who may be what it waits for.
 const POLITENESS: usize = 256;
 
-/// The state is one number: the job's serial in the upper bits, then whether helpers may join, then how many did.
+/// The state is one number: the job's serial in the upper bits, then whether helpers may join, then how many
+/// did.
 const OPEN: usize = 1 << 15;
 const JOINED: usize = OPEN - 1;
 const SERIAL: usize = OPEN << 1;
@@ -78,14 +80,15 @@ impl Team {
         self.helpers.len() + 1
     }
 
-    /// Calls `job` with 0 on this thread, and with its own number on every helper that comes before this thread is done
-    /// with it. If another thread has the team, or the caller is a helper itself, only here.
+    /// Calls `job` with 0 on this thread, and with its own number on every helper that comes before this
+    /// thread is done with it. If another thread has the team, or the caller is a helper itself, only here.
     pub(super) fn run(&self, job: &(dyn Fn(usize) + Sync)) {
         if self.helpers.is_empty() {
             return job(0);
         }
         let Ok(_busy) = self.common.busy.try_lock() else { return job(0) };
-        // SAFETY: only the lifetime changes; `close` below waits for whoever uses the job, also when it panics.
+        // SAFETY: only the lifetime changes; `close` below waits for whoever uses the job, also when it
+        // panics.
         let job_anywhere: *const (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(job) };
         self.common.open(Job(job_anywhere));
         let own = catch_unwind(AssertUnwindSafe(|| job(0)));
@@ -105,7 +108,8 @@ impl Common {
     fn open(&self, job: Job) {
         *lock(&self.job) = Some(job);
         let serial = self.state.load(Ordering::Relaxed) & !(SERIAL - 1);
-        // SeqCst, here and in `help`: either the helper that goes to sleep sees this, or `asleep` below counts it.
+        // SeqCst, here and in `help`: either the helper that goes to sleep sees this, or `asleep` below
+        // counts it.
         self.state.store(serial.wrapping_add(SERIAL) | OPEN, Ordering::SeqCst);
         if *lock(&self.asleep) > 0 {
             self.wake.notify_all();

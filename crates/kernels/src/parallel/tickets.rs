@@ -1,7 +1,8 @@
 //! Who runs which task of a pass.
 //!
-//! Neighbouring tasks read and write neighbouring memory, and the next pass reads what this one wrote. So a thread begins
-//! each pass with the same part of the tasks, whose data its own caches may still hold, and takes them in order.
+//! Neighbouring tasks read and write neighbouring memory, and the next pass reads what this one wrote. So a
+//! thread begins each pass with the same part of the tasks, whose data its own caches may still hold, and
+//! takes them in order.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,8 +29,8 @@ impl Tickets {
         (0..parts).find_map(|other| self.take_of((thread + other) % parts, 0))
     }
 
-    /// The task that `thread` does after the one it has, if that can be settled now: the last of a part are nobody's before
-    /// their turn, lest one thread has two and another none.
+    /// The task that `thread` does after the one it has, if that can be settled now: the last of a part are
+    /// nobody's before their turn, lest one thread has two and another none.
     pub(super) fn take_ahead(&self, thread: usize) -> Option<usize> {
         self.take_of(thread, self.parts.len())
     }

@@ -131,8 +131,8 @@ pub trait Simd: Copy + Send + Sync {
 pub trait Kernel {
     /// What it returns.
     type Output;
-    /// The computation. It and all it calls on vectors must be `#[inline(always)]`, to be compiled with the features
-    /// of the entry; closures can't be, so none may touch a vector (`std::array::from_fn` included).
+    /// The computation. It and all it calls on vectors must be `#[inline(always)]`, to be compiled with the
+    /// features of the entry; closures can't be, so none may touch a vector (`std::array::from_fn` included).
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 

@@ -1,4 +1,5 @@
-//! Convolutions to test: awkward shapes, every algorithm on every instruction set that has it, weights at He's scale.
+//! Convolutions to test: awkward shapes, every algorithm on every instruction set that has it, weights at
+//! He's scale.
 
 use resnet_kernels::conv::{Algorithm, ConvShape};
 use resnet_kernels::simd::Isa;
@@ -7,8 +8,9 @@ use resnet_testing::uniform;
 
 /// Largest error over the expected tensor's root mean square.
 ///
-/// Direct sums of up to 576 products rounded to 2^-24 wander by about sqrt(576) 2^-24 = 1.4e-6, the worst of thousands
-/// of outputs by a few times that. Winograd's transforms multiply that by up to ten; the project's bound is 5e-5.
+/// Direct sums of up to 576 products rounded to 2^-24 wander by about sqrt(576) 2^-24 = 1.4e-6, the worst of
+/// thousands of outputs by a few times that. Winograd's transforms multiply that by up to ten; the project's
+/// bound is 5e-5.
 pub(crate) fn tolerance(algorithm: Algorithm) -> f64 {
     match algorithm {
         Algorithm::Direct | Algorithm::Pointwise => 1e-5,
@@ -49,7 +51,8 @@ pub(crate) fn shapes() -> Vec<ConvShape> {
         shape(1, (13, 50), (32, 48), (3, 1, 1)),
         shape(40, (4, 4), (48, 16), (3, 1, 1)),
         shape(1, (7, 7), (200, 64), (3, 1, 1)),
-        // Sums of several slices, several blocks of outputs, partial ones; channels and outputs cut into pieces.
+        // Sums of several slices, several blocks of outputs, partial ones; channels and outputs cut into
+        // pieces.
         shape(1, (7, 7), (100, 17), (3, 1, 1)),
         shape(1, (9, 8), (320, 40), (3, 2, 1)),
         shape(2, (7, 9), (130, 100), (3, 2, 1)),
@@ -70,7 +73,8 @@ pub(crate) fn shapes() -> Vec<ConvShape> {
     shapes
 }
 
-/// 1x1: channels off every vector, pixels off every tile, inputs in several blocks, output channels in several chunks.
+/// 1x1: channels off every vector, pixels off every tile, inputs in several blocks, output channels in
+/// several chunks.
 fn pointwise() -> Vec<ConvShape> {
     let (plain, strided) = ((1, 1, 0), (1, 2, 0));
     vec![

@@ -11,9 +11,9 @@
 //! | interpolation | `interpolation` | `resample`, Pillow's number |
 //! | mean, std | `mean`, `std` | `image_mean`, `image_std` |
 //!
-//! timm's keys from `num_classes` on are in `pretrained_cfg`, or in older files beside `architecture`. Where timm has a size
-//! for testing, that is the one its accuracies are measured with. What is said of a network that cannot be held to here
-//! (another activation, a crop that squashes) is an error that names it.
+//! timm's keys from `num_classes` on are in `pretrained_cfg`, or in older files beside `architecture`. Where
+//! timm has a size for testing, that is the one its accuracies are measured with. What is said of a network
+//! that cannot be held to here (another activation, a crop that squashes) is an error that names it.
 
 mod timm;
 mod transformers;

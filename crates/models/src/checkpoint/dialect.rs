@@ -8,8 +8,8 @@
 //! | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read; written for v1 for CIFAR |
 //! | transformers | `resnet.embedder.embedder.convolution`, `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`; without `resnet.` in a file of the backbone alone | read; written for v1 for ImageNet |
 //!
-//! A wrapper's prefix (`module.` of DataParallel, `_orig_mod.` of torch.compile, `timm_model.` of transformers' wrapper of
-//! timm, `model.`) is taken off whatever the dialect, if all names have it.
+//! A wrapper's prefix (`module.` of DataParallel, `_orig_mod.` of torch.compile, `timm_model.` of
+//! transformers' wrapper of timm, `model.`) is taken off whatever the dialect, if all names have it.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,9 +1,10 @@
-//! Files by their first bytes; and the safetensors format: eight bytes of length, a JSON header of that length, then the
-//! tensors' bytes.
+//! Files by their first bytes; and the safetensors format: eight bytes of length, a JSON header of that
+//! length, then the tensors' bytes.
 //!
-//! A header is believed only after it was checked: its length against the file's, then by the `safetensors` crate that
-//! the tensors lie side by side without gap or overlap and that each one's shape and type fill its place, then their
-//! end against the file's. Until then nothing is allocated but the header, and after it no more than the file has.
+//! A header is believed only after it was checked: its length against the file's, then by the `safetensors`
+//! crate that the tensors lie side by side without gap or overlap and that each one's shape and type fill its
+//! place, then their end against the file's. Until then nothing is allocated but the header, and after it no
+//! more than the file has.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,8 +19,8 @@ use super::error::clip;
 use super::numbers::Float;
 use super::{Array, Converted, Error, Ignored, pytorch};
 
-/// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times the
-/// length.
+/// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times
+/// the length.
 const LONGEST_HEADER: u64 = 8 << 20;
 /// The largest file that is read, four times the largest published ResNet (BiT-M 152x4).
 const LARGEST_FILE: u64 = 16 << 30;

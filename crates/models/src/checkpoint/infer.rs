@@ -39,8 +39,8 @@ static LANDMARKS: [Landmarks; 2] = [
 ];
 
 impl Checkpoint {
-    /// The network that the file belongs to: the one that its metadata names, or else the one of the registry with such
-    /// names and shapes. Whether everything fits is seen by [`Checkpoint::load_into`].
+    /// The network that the file belongs to: the one that its metadata names, or else the one of the registry
+    /// with such names and shapes. Whether everything fits is seen by [`Checkpoint::load_into`].
     ///
     /// # Errors
     /// If the metadata is faulty or names an unknown network, or the names are those of no network here.
@@ -63,8 +63,8 @@ impl Checkpoint {
         }
     }
 
-    /// The network called `name`, with as many classes as the file's head has; `who` says that it is that one, for
-    /// messages.
+    /// The network called `name`, with as many classes as the file's head has; `who` says that it is that
+    /// one, for messages.
     ///
     /// # Errors
     /// If there is no such network, or the file is too small for it.
@@ -83,8 +83,8 @@ impl Checkpoint {
         self.earned(spec, &format!("{who} names"))
     }
 
-    /// `spec`, unless it is so much larger than the file that no weights for it can be there: it is built before the
-    /// weights are loaded. `whose` begins the message.
+    /// `spec`, unless it is so much larger than the file that no weights for it can be there: it is built
+    /// before the weights are loaded. `whose` begins the message.
     fn earned(&self, spec: Spec, whose: &str) -> Result<Spec, Error> {
         let numbers: usize = self.tensors.values().map(|array| array.values.len()).sum();
         let failed = |cause| Error::Candle { path: self.path.clone(), cause };
@@ -106,8 +106,8 @@ impl Checkpoint {
         classes.map_err(|cause| Error::Unrecognised { path: self.path.clone(), cause })
     }
 
-    /// The network with these names and shapes, or why there is none. What they can't tell (a stride's place, the
-    /// dialect's word for a network) is as in the network that the registry names first.
+    /// The network with these names and shapes, or why there is none. What they can't tell (a stride's place,
+    /// the dialect's word for a network) is as in the network that the registry names first.
     pub(super) fn spec_of_names(&self) -> Result<Spec, String> {
         let landmarks = self.landmarks()?;
         let outline = Outline::of(self, landmarks)?;
@@ -149,8 +149,8 @@ impl Checkpoint {
         self.tensors.contains_key(name)
     }
 
-    /// Rows of the head's matrix. Its columns are looked at as well: from a file with narrow ones, many rows would
-    /// make a network many times the file's size.
+    /// Rows of the head's matrix. Its columns are looked at as well: from a file with narrow ones, many rows
+    /// would make a network many times the file's size.
     fn classes(&self, landmarks: &Landmarks) -> Result<usize, String> {
         let head = landmarks.head;
         match self.tensors.get(head).map(|array| array.shape.as_slice()) {
@@ -165,8 +165,8 @@ impl Checkpoint {
         }
     }
 
-    /// How many units a stage has, or the first number that is left out. A claim like `layer1.999999999` must not
-    /// make a deep network: as many units as numbers.
+    /// How many units a stage has, or the first number that is left out. A claim like `layer1.999999999` must
+    /// not make a deep network: as many units as numbers.
     pub(super) fn units(&self, prefix: &str) -> Result<usize, usize> {
         let numbers: BTreeSet<usize> = self
             .tensors

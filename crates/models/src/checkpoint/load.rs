@@ -47,7 +47,8 @@ impl Policy {
     };
     /// Everything but the head must fit, and the head stays fresh: to fine-tune a network on other classes.
     pub const NEW_HEAD: Policy = Policy { head: HeadRule::Keep, ..Policy::STRICT };
-    /// Every name must fit; parameters of another shape, such as those of a head for other classes, stay as they are.
+    /// Every name must fit; parameters of another shape, such as those of a head for other classes, stay as
+    /// they are.
     pub const RESHAPED: Policy = Policy { reshaped: Rule::Allow, ..Policy::STRICT };
 }
 
@@ -58,8 +59,8 @@ impl Rule {
 }
 
 impl Checkpoint {
-    /// Gives `model` this checkpoint's weights and running statistics. Numbers that are NaN or infinite are loaded
-    /// and reported.
+    /// Gives `model` this checkpoint's weights and running statistics. Numbers that are NaN or infinite are
+    /// loaded and reported.
     ///
     /// # Errors
     /// If names or shapes differ where `policy` doesn't allow it; the model is then as it was.
@@ -164,8 +165,8 @@ impl Checkpoint {
     }
 }
 
-/// Whether shapes are the same but for ones at their ends: a matrix `[classes, features]` is a 1x1 convolution's
-/// `[classes, features, 1, 1]`.
+/// Whether shapes are the same but for ones at their ends: a matrix `[classes, features]` is a 1x1
+/// convolution's `[classes, features, 1, 1]`.
 fn same_shape(a: &[usize], b: &[usize]) -> bool {
     let core = |shape: &[usize]| shape.iter().rposition(|&size| size != 1).map_or(0, |last| last + 1);
     a[..core(a)] == b[..core(b)]

@@ -15,8 +15,8 @@
 //! | `recipe` | how it was trained, as TOML |
 //! | `metrics` | what was measured, as JSON |
 //!
-//! The keys from `input` to `std` come together or not at all. Recipe and metrics are opaque here, and keys that are
-//! not listed are kept as they are.
+//! The keys from `input` to `std` come together or not at all. Recipe and metrics are opaque here, and keys
+//! that are not listed are kept as they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -128,7 +128,8 @@ pub enum Fault {
 }
 
 impl Metadata {
-    /// Reads the strings of a header. Without `format_version` all of them are somebody else's: [`Metadata::other`].
+    /// Reads the strings of a header. Without `format_version` all of them are somebody else's:
+    /// [`Metadata::other`].
     ///
     /// # Errors
     /// If a value has another form than the module's table says, or preprocessing is described in part.
@@ -158,8 +159,8 @@ impl Metadata {
         })
     }
 
-    /// The strings for a header. Keys of the module's table are left out of [`Metadata::other`]: there they are
-    /// somebody else's, and with this version beside them they would be taken for ours.
+    /// The strings for a header. Keys of the module's table are left out of [`Metadata::other`]: there they
+    /// are somebody else's, and with this version beside them they would be taken for ours.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut strings = self.other.clone();
         strings

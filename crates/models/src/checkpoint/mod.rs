@@ -1,9 +1,10 @@
-//! Checkpoints: safetensors and PyTorch's files, read strictly, whatever their dialect; and safetensors written, whole or
-//! not at all.
+//! Checkpoints: safetensors and PyTorch's files, read strictly, whatever their dialect; and safetensors
+//! written, whole or not at all.
 //!
-//! [`read`] gives a [`Checkpoint`]: tensors under this project's names, the metadata, and what was noticed on the way.
-//! [`Checkpoint::infer_spec`] tells which network it belongs to, [`Checkpoint::load_into`] gives a [`Model`](crate::Model)
-//! its weights, all of them or none, and [`export`] writes one. The names that others use are data: see [`Dialect`].
+//! [`read`] gives a [`Checkpoint`]: tensors under this project's names, the metadata, and what was noticed on
+//! the way. [`Checkpoint::infer_spec`] tells which network it belongs to, [`Checkpoint::load_into`] gives a
+//! [`Model`](crate::Model) its weights, all of them or none, and [`export`] writes one. The names that others
+//! use are data: see [`Dialect`].
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -105,15 +106,16 @@ pub struct NonFinite {
     pub count: usize,
 }
 
-/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote of a state dict; its names show the dialect.
+/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote of a state dict; its names show the
+/// dialect.
 ///
-/// Of PyTorch's files the zip form is read (PyTorch 1.6 and newer), the state dict alone or under a key such as
-/// `state_dict` or `model`. Nothing in such a file is executed.
+/// Of PyTorch's files the zip form is read (PyTorch 1.6 and newer), the state dict alone or under a key such
+/// as `state_dict` or `model`. Nothing in such a file is executed.
 ///
 /// # Errors
-/// If the file can't be read, is of another format or damaged, or has weights that are no floating-point numbers, or names
-/// of a dialect that is not supported; for PyTorch's files, also if they hold anything besides containers, numbers, text
-/// and tensors.
+/// If the file can't be read, is of another format or damaged, or has weights that are no floating-point
+/// numbers, or names of a dialect that is not supported; for PyTorch's files, also if they hold anything
+/// besides containers, numbers, text and tensors.
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     interpret(path, None)
 }

@@ -1,4 +1,5 @@
-//! What names and shapes tell about a network: the same few facts of a file and of a [`Spec`], so that the two compare.
+//! What names and shapes tell about a network: the same few facts of a file and of a [`Spec`], so that the
+//! two compare.
 
 use resnet_blocks::{Branch, Norm, ShapeChange};
 

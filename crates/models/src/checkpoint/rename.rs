@@ -1,7 +1,8 @@
 //! Renaming by patterns, in either direction.
 //!
-//! A pattern stands for the beginning of a dotted name. `{s}` in it is a number, and `{s+1}` the number after it, so that
-//! `stages.{s}.layers.{u}.shortcut` and `layer{s+1}.{u}.downsample` are two spellings of one place.
+//! A pattern stands for the beginning of a dotted name. `{s}` in it is a number, and `{s+1}` the number after
+//! it, so that `stages.{s}.layers.{u}.shortcut` and `layer{s+1}.{u}.downsample` are two spellings of one
+//! place.
 
 /// `name` with its beginning, which is spelled as `from` says, spelled as `to` says; `None` if it isn't.
 pub(super) fn rename(name: &str, from: &str, to: &str) -> Option<String> {

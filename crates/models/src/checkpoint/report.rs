@@ -39,8 +39,8 @@ pub struct Report {
 pub struct Stray {
     /// Its name.
     pub name: String,
-    /// The most similar name in the network, preferably of a parameter that is missing; looked for beside the first
-    /// few strays only, and `None` if nothing is similar.
+    /// The most similar name in the network, preferably of a parameter that is missing; looked for beside the
+    /// first few strays only, and `None` if nothing is similar.
     pub nearest: Option<String>,
 }
 
@@ -69,8 +69,8 @@ pub(super) fn strays<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Vec<Stray> {
     let beside = |(index, name): (usize, &str)| {
-        // Each comparison costs the product of the lengths, and there may be thousands of names: not for those that
-        // no message shows, nor for names longer than any of a network.
+        // Each comparison costs the product of the lengths, and there may be thousands of names: not for
+        // those that no message shows, nor for names longer than any of a network.
         let worth = index < LISTED && name.len() <= 160;
         let missing = || nearest(name, missing.iter().map(String::as_str));
         let nearest = worth.then(|| missing().or_else(|| nearest(name, known.clone()))).flatten();

@@ -76,8 +76,8 @@ pub fn save(path: &Path, variables: &BTreeMap<String, Var>, metadata: &Metadata)
     Ok(saved)
 }
 
-/// The length and the header. The `safetensors` crate keeps metadata in a hash map, whose order differs from run to
-/// run; here everything is sorted.
+/// The length and the header. The `safetensors` crate keeps metadata in a hash map, whose order differs from
+/// run to run; here everything is sorted.
 fn header(
     variables: &BTreeMap<String, Var>,
     metadata: &BTreeMap<String, String>,

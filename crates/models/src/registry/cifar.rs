@@ -1,5 +1,5 @@
-//! The networks for CIFAR: `resnet{depth}-{unit}[-one-layer|-basic|-bottleneck][-a|-b]` (appendix), where the unit is a
-//! placement of figure 4, a shortcut of figure 2, or one after the other.
+//! The networks for CIFAR: `resnet{depth}-{unit}[-one-layer|-basic|-bottleneck][-a|-b]` (appendix), where the
+//! unit is a placement of figure 4, a shortcut of figure 2, or one after the other.
 
 use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
 

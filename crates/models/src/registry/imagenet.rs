@@ -4,8 +4,9 @@ use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Spl
 
 use crate::spec::{Head, Spec, Stage, Stem, StemLayers, StemPool};
 
-/// Depth, the kind of unit, and the number of units in each stage: table 1 of "Deep Residual Learning for Image
-/// Recognition", the 200 layers of "Identity Mappings in Deep Residual Networks", and timm's 10, 14 and 26.
+/// Depth, the kind of unit, and the number of units in each stage: table 1 of "Deep Residual Learning for
+/// Image Recognition", the 200 layers of "Identity Mappings in Deep Residual Networks", and timm's 10, 14 and
+/// 26.
 static DEPTHS: [(usize, Units, [usize; 4]); 9] = [
     (10, Units::Basic, [1, 1, 1, 1]),
     (14, Units::Bottleneck, [1, 1, 1, 1]),
@@ -21,7 +22,8 @@ static DEPTHS: [(usize, Units, [usize; 4]); 9] = [
 /// Depths of timm's alone.
 static TIMM_DEPTHS: [usize; 3] = [10, 14, 26];
 
-/// Starts of timm's names that no network here has, or a part of them (after `*`), and what such a network is.
+/// Starts of timm's names that no network here has, or a part of them (after `*`), and what such a network
+/// is.
 static REFUSED: [(&str, &str); 12] = [
     ("resnext", "its 3x3 convolutions are grouped, which the kernels here are not"),
     ("resnetaa", "it smooths before it sub-samples, which no unit of the paper does"),

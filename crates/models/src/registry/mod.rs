@@ -1,20 +1,22 @@
 //! Names and the networks behind them.
 //!
-//! For CIFAR: `resnet{depth}-v{1,2}`, of depth `6n + 2` with two-layer units and option A's shortcut, or `9n + 2` with
-//! bottlenecks and projections. Where a depth is both, the published network counts: bottlenecks for 164 and 1001, two
-//! layers otherwise; `-basic` or `-bottleneck` chooses the other, and `-one-layer` units of one layer, `3n + 2` in all (table
-//! 3). `-a` or `-b` chooses the shortcut where the shape changes.
+//! For CIFAR: `resnet{depth}-v{1,2}`, of depth `6n + 2` with two-layer units and option A's shortcut, or
+//! `9n + 2` with bottlenecks and projections. Where a depth is both, the published network counts:
+//! bottlenecks for 164 and 1001, two layers otherwise; `-basic` or `-bottleneck` chooses the other, and
+//! `-one-layer` units of one layer, `3n + 2` in all (table 3). `-a` or `-b` chooses the shortcut where the
+//! shape changes.
 //!
-//! In the place of `v1` or `v2` stands any unit of figures 2 and 4, for table 1 and table 2: `constant-scaling`
-//! (`-by-0.5-1`: shortcut and branch), `exclusive-gating` and `shortcut-only-gating` (`-bias-6`: a bias of -6),
-//! `conv-shortcut`, `dropout-shortcut` (`-by-0.5`), `bn-after-addition`, `relu-before-addition`, `relu-only-preactivation`.
-//! So `resnet110-exclusive-gating-bias-7`; a shortcut of figure 2 may follow a placement of figure 4, as in
-//! `resnet20-v2-conv-shortcut`.
+//! In the place of `v1` or `v2` stands any unit of figures 2 and 4, for table 1 and table 2:
+//! `constant-scaling` (`-by-0.5-1`: shortcut and branch), `exclusive-gating` and `shortcut-only-gating`
+//! (`-bias-6`: a bias of -6), `conv-shortcut`, `dropout-shortcut` (`-by-0.5`), `bn-after-addition`,
+//! `relu-before-addition`, `relu-only-preactivation`. So `resnet110-exclusive-gating-bias-7`; a shortcut of
+//! figure 2 may follow a placement of figure 4, as in `resnet20-v2-conv-shortcut`.
 //!
-//! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or 200; and
-//! timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`, `wide_resnet50_2`, `resnetv2_50` and
-//! `resnetv2_50x1_bit`. A tag after a point, `resnet50.a1_in1k`, says whose weights are meant and changes nothing here.
-//! [`Spec::departures`] tells how a network differs from the papers'.
+//! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or
+//! 200; and timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`,
+//! `wide_resnet50_2`, `resnetv2_50` and `resnetv2_50x1_bit`. A tag after a point, `resnet50.a1_in1k`, says
+//! whose weights are meant and changes nothing here. [`Spec::departures`] tells how a network differs from
+//! the papers'.
 
 mod cifar;
 mod imagenet;
@@ -112,7 +114,8 @@ pub static NAMES: &[&str] = &[
     "resnetv2_152x4_bit",
 ];
 
-/// Deepest network the registry builds: 6n + 2 with a published precedent is 1202; ten times that is a typing error.
+/// Deepest network the registry builds: 6n + 2 with a published precedent is 1202; ten times that is a typing
+/// error.
 const DEEPEST: usize = 12_002;
 
 /// Why a name is no network.
@@ -176,8 +179,8 @@ pub fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     }
 }
 
-/// The length of the output that the network called `name` has where nothing else is asked for: CIFAR-10's, or
-/// ImageNet's for a network with its stem, or what the weights that a tag names were trained on.
+/// The length of the output that the network called `name` has where nothing else is asked for: CIFAR-10's,
+/// or ImageNet's for a network with its stem, or what the weights that a tag names were trained on.
 pub fn usual_classes(name: &str) -> usize {
     imagenet::usual_classes(name).unwrap_or(10)
 }

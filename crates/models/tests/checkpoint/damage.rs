@@ -1,4 +1,5 @@
-//! Files on disk that are cut, changed or something else: an error that names them, no panic, no change of the model.
+//! Files on disk that are cut, changed or something else: an error that names them, no panic, no change of
+//! the model.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Files that PyTorch wrote (pytorch/generate.py): read to the number, or refused with the reason; and damaged ones.
+//! Files that PyTorch wrote (pytorch/generate.py): read to the number, or refused with the reason; and
+//! damaged ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,8 +14,8 @@ use super::{Param, Value};
 use crate::Mode;
 use crate::steps::Step;
 
-/// The gradient of a norm's output, left to be computed where the norm needs it: that of a 1x1 convolution costs less
-/// to compute twice than to write and read.
+/// The gradient of a norm's output, left to be computed where the norm needs it: that of a 1x1 convolution
+/// costs less to compute twice than to write and read.
 pub(crate) struct Deferred {
     pub(crate) shape: ConvShape,
     pub(crate) weight: Param,
@@ -97,7 +97,8 @@ impl Backward<'_> {
         self.gradients[value.0].take()
     }
 
-    /// Whether the gradient that the only reader of `value` gives is all of it, so that sums over it are final.
+    /// Whether the gradient that the only reader of `value` gives is all of it, so that sums over it are
+    /// final.
     pub(crate) fn is_only_reader(&self, value: Value) -> bool {
         self.plan.readers[value.0] == 1 && self.plan.output != value
     }

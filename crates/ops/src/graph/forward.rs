@@ -214,7 +214,8 @@ fn all_steps(forward: &mut Forward, keep: bool) -> Result<()> {
     Ok(())
 }
 
-/// Gives back the memory of `value`, and of the source it may be a recipe over, after its last use at `index`.
+/// Gives back the memory of `value`, and of the source it may be a recipe over, after its last use at
+/// `index`.
 fn forget(slots: &mut Slots, plan: &Plan, value: Value, index: usize, keep: bool) {
     if plan.last_use[value.0] > index {
         return;

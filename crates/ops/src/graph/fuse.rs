@@ -1,5 +1,5 @@
-//! Rewrites of recorded steps. (Batch norm into a convolution's load needs no rewrite: a normalised value stays
-//! unwritten until a step asks for it in memory.)
+//! Rewrites of recorded steps. (Batch norm into a convolution's load needs no rewrite: a normalised value
+//! stays unwritten until a step asks for it in memory.)
 
 use resnet_kernels::norm::Activation;
 
@@ -28,8 +28,8 @@ pub(super) enum Relu {
     Fold,
 }
 
-/// Folds `y = conv(x) + other`, with its ReLU or without, into the convolution's store, where nobody else sees the
-/// convolution's output and `other` is computed before it.
+/// Folds `y = conv(x) + other`, with its ReLU or without, into the convolution's store, where nobody else
+/// sees the convolution's output and `other` is computed before it.
 pub(super) fn fold_into_store(steps: &mut Vec<Step>, values: usize, output: Value, relu: Relu) {
     let (mut producers, readers) = producers_and_readers(steps, values, output);
     let mut folded = vec![false; steps.len()];

@@ -1,8 +1,8 @@
-//! A plan for inference alone: batch norm folded into the convolution before it, additions and ReLU into its store,
-//! filters packed once.
+//! A plan for inference alone: batch norm folded into the convolution before it, additions and ReLU into its
+//! store, filters packed once.
 //!
-//! What stays is what can't be folded: the BN-ReLU of a pre-activation unit's first convolution, whose input the
-//! shortcut reads as well. The next convolution applies it while it loads.
+//! What stays is what can't be folded: the BN-ReLU of a pre-activation unit's first convolution, whose input
+//! the shortcut reads as well. The next convolution applies it while it loads.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -151,8 +151,8 @@ fn norm_map(norm: &Norm, params: &[Vec<f32>]) -> Result<ScaleShift> {
     Ok(ScaleShift::new(gamma, beta, &norm.running.moments()?, norm.eps))
 }
 
-/// Folds `norm(conv(x))` into the convolution's weights and bias where nobody else sees the convolution's output:
-/// `w' = w scale`, `b' = b scale + shift`, the norm's ReLU into the store.
+/// Folds `norm(conv(x))` into the convolution's weights and bias where nobody else sees the convolution's
+/// output: `w' = w scale`, `b' = b scale + shift`, the norm's ReLU into the store.
 fn fold_norms(steps: &mut Vec<Step>, params: &mut Vec<Vec<f32>>, values: usize, output: Value) -> Result<()> {
     let (producers, readers) = fuse::producers_and_readers(steps, values, output);
     let mut folded = vec![false; steps.len()];

@@ -1,7 +1,7 @@
 //! A plan as a candle custom op: one node, whatever it holds.
 //!
-//! candle's ops take at most three tensors, so all parameters travel as one flat tensor made by `Tensor::cat`,
-//! whose own backward hands each parameter its part of the gradient.
+//! candle's ops take at most three tensors, so all parameters travel as one flat tensor made by
+//! `Tensor::cat`, whose own backward hands each parameter its part of the gradient.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

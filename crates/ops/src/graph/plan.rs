@@ -36,7 +36,8 @@ pub enum Memory {
     Auto,
     /// Never: whatever backward reads is kept.
     Spend,
-    /// Always: of bottleneck units in a chain, every other output `x + F(x)` is recomputed by their last convolution.
+    /// Always: of bottleneck units in a chain, every other output `x + F(x)` is recomputed by their last
+    /// convolution.
     Save,
 }
 
@@ -108,8 +109,9 @@ impl Plan {
         plan
     }
 
-    /// Has every other output of a chain of units recomputed instead of kept. `x + F(x)` with a 1x1 convolution as the
-    /// branch's last layer needs only that layer: it is wider than all else of the unit, and the cheapest to compute.
+    /// Has every other output of a chain of units recomputed instead of kept. `x + F(x)` with a 1x1
+    /// convolution as the branch's last layer needs only that layer: it is wider than all else of the unit,
+    /// and the cheapest to compute.
     fn recompute_sums(&mut self) {
         for (index, step) in self.steps.iter().enumerate() {
             let Step::Conv(conv) = step else { continue };
@@ -196,7 +198,8 @@ impl Plan {
     /// Runs the plan as one candle node on the recorded inputs.
     ///
     /// # Errors
-    /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was recorded with.
+    /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was recorded
+    /// with.
     pub fn run(self: &Arc<Self>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
         self.check_inputs(inputs)?;
         for param in &self.params {

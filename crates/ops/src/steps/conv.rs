@@ -147,8 +147,8 @@ impl Conv {
         conv::forward(isa, &self.shape, &x.buffer, x.prologue(), filters, epilogue, y)
     }
 
-    /// The norm whose output this convolution reads without its being written, if nobody else reads it: its backward
-    /// sums can be gathered here.
+    /// The norm whose output this convolution reads without its being written, if nobody else reads it: its
+    /// backward sums can be gathered here.
     fn norm_before(&self, run: &Backward, x: &Loadable) -> Option<Arc<NormState>> {
         x.state.clone().filter(|_| run.mode == Mode::Train && run.is_only_reader(self.x))
     }
@@ -170,8 +170,8 @@ impl Conv {
         run.give(self.x, Arc::new(dx));
     }
 
-    /// Both gradients of a 1x1 convolution in one pass. That of an input wider than the output isn't written but left to
-    /// the norm before.
+    /// Both gradients of a 1x1 convolution in one pass. That of an input wider than the output isn't written
+    /// but left to the norm before.
     fn give_both(&self, run: &mut Backward, dy: &Arc<Buffer>, dw: &mut [f32]) {
         let x = run.load(self.x);
         let norm = self.norm_before(run, &x);

@@ -1,7 +1,8 @@
 //! Stochastic depth (arXiv 1603.09382): in training, a picture's residual branch is dropped at random.
 //!
-//! Two steps: [`Survival`] draws a factor a picture, 0 or one over the probability to survive; [`Scaled`] multiplies by
-//! it, and its backward finds the same factors. In evaluation nothing is drawn and nothing changes.
+//! Two steps: [`Survival`] draws a factor a picture, 0 or one over the probability to survive; [`Scaled`]
+//! multiplies by it, and its backward finds the same factors. In evaluation nothing is drawn and nothing
+//! changes.
 
 use std::sync::Arc;
 

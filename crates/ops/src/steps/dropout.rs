@@ -1,7 +1,7 @@
 //! Dropout of single elements, figure 2(f).
 //!
-//! Two steps: [`DrawKeys`] draws a key a picture; [`Dropped`] drops what the key says, and its backward finds the same
-//! elements without a mask in memory. In evaluation nothing is drawn and nothing changes.
+//! Two steps: [`DrawKeys`] draws a key a picture; [`Dropped`] drops what the key says, and its backward finds
+//! the same elements without a mask in memory. In evaluation nothing is drawn and nothing changes.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::Mode;
 use crate::graph::{Backward, Forward, Value};
 use crate::random::Draws;
 
-/// A recorded draw: a key of 64 bits for each picture, as the bits of two floats that are never computed with.
+/// A recorded draw: a key of 64 bits for each picture, as the bits of two floats that are never computed
+/// with.
 #[derive(Debug, Clone)]
 pub(crate) struct DrawKeys {
     pub(crate) y: Value,

@@ -1,4 +1,5 @@
-//! Batch norm, alone or followed by ReLU. Its output stays unwritten: the next convolution applies it on load.
+//! Batch norm, alone or followed by ReLU. Its output stays unwritten: the next convolution applies it on
+//! load.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use super::Run;
 use crate::Mode;
 use crate::graph::{Backward, Deferred, Forward, NormState, Param, Value};
 
-/// Running mean and variance, updated by training as PyTorch does: `running = (1 - m) running + m batch`, with the
-/// batch's unbiased variance.
+/// Running mean and variance, updated by training as PyTorch does: `running = (1 - m) running + m batch`,
+/// with the batch's unbiased variance.
 #[derive(Debug)]
 pub(crate) struct RunningStatistics {
     pub(crate) mean: Var,

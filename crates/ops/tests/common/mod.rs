@@ -20,8 +20,8 @@ pub(crate) fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("f32 on the CPU")
 }
 
-/// `Err` unless `found` has the dimensions and, up to `tolerance` of their root mean square, the values `expected`
-/// (row-major).
+/// `Err` unless `found` has the dimensions and, up to `tolerance` of their root mean square, the values
+/// `expected` (row-major).
 pub(crate) fn near(
     what: &str,
     found: &Tensor,
@@ -50,7 +50,8 @@ pub(crate) fn gradient<'a>(gradients: &'a GradStore, var: &Var) -> &'a Tensor {
     gradients.get(var).expect("a gradient for this variable")
 }
 
-/// A batch norm and its four variables: weights in [0.5, 1.5), running means in [-1, 1), running variances in [0.5, 2.5).
+/// A batch norm and its four variables: weights in [0.5, 1.5), running means in [-1, 1), running variances in
+/// [0.5, 2.5).
 pub(crate) struct Norm {
     pub(crate) weight: Var,
     pub(crate) bias: Var,

@@ -90,8 +90,8 @@ pub struct ModelRecipe {
     /// How the last layer of each residual branch starts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub branch_end: BranchEnd,
-    /// Stochastic depth (arXiv 1603.09382): probability that a training image skips the last residual branch; earlier ones
-    /// are skipped less in proportion.
+    /// Stochastic depth (arXiv 1603.09382): probability that a training image skips the last residual branch;
+    /// earlier ones are skipped less in proportion.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stochastic_depth: f64,
 }
@@ -117,7 +117,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 pub struct DataRecipe {
     /// The data set.
     pub set: DataSet,
-    /// Images of the training set that are held out to choose the best epoch; 0 trains on all and reports the last.
+    /// Images of the training set that are held out to choose the best epoch; 0 trains on all and reports the
+    /// last.
     #[serde(default)]
     pub validation: usize,
     /// Seed of that split, apart from the training's so that seeds can be compared on one split.
@@ -142,7 +143,8 @@ pub enum DataSet {
     Cifar100,
     /// The built-in drawn shapes: 32x32 in 10 classes, as many as asked for.
     Generated,
-    /// Photographs in files, as many classes as there are: class folders, tar shards, tables or packed files in `--data`.
+    /// Photographs in files, as many classes as there are: class folders, tar shards, tables or packed files
+    /// in `--data`.
     Photos,
 }
 
@@ -175,7 +177,8 @@ pub struct AugmentationRecipe {
     pub pad_crop: usize,
     /// Whether images are mirrored.
     pub flip: Flip,
-    /// Mixup (arXiv 1710.09412): parameter of the beta distribution that weights are drawn from; 0.2 is usual, 0 mixes nothing.
+    /// Mixup (arXiv 1710.09412): parameter of the beta distribution that weights are drawn from; 0.2 is
+    /// usual, 0 mixes nothing.
     #[serde(skip_serializing_if = "is_default")]
     pub mixup: f64,
     /// CutMix (arXiv 1905.04899), likewise; 1 is usual. With both, one of the two is drawn for each batch.
@@ -220,7 +223,8 @@ pub struct TrainRecipe {
     /// A line of metrics is written every so many steps.
     #[serde(default = "fifty")]
     pub log_every_steps: u64,
-    /// `last.safetensors` is written once so many seconds have passed, besides after every epoch; 0 leaves it at those.
+    /// `last.safetensors` is written once so many seconds have passed, besides after every epoch; 0 leaves it
+    /// at those.
     #[serde(default = "sixty")]
     pub save_every_seconds: u64,
 }
@@ -270,7 +274,8 @@ pub struct OptimizerRecipe {
     /// Whether the step looks ahead.
     #[serde(default)]
     pub momentum_kind: Momentum,
-    /// Added to the gradient of every parameter as weight_decay * w, norms' scales and biases included (the paper).
+    /// Added to the gradient of every parameter as weight_decay * w, norms' scales and biases included (the
+    /// paper).
     pub weight_decay: f64,
 }
 

@@ -11,10 +11,12 @@ pub struct PhotosRecipe {
     pub side: usize,
     /// Which part of a photograph it shows.
     pub crop: PhotoCrop,
-    /// Brightness, contrast and saturation are each multiplied by a factor drawn from 1 - x to 1 + x; 0 leaves them.
+    /// Brightness, contrast and saturation are each multiplied by a factor drawn from 1 - x to 1 + x; 0
+    /// leaves them.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub jitter: f32,
-    /// Standard deviation of the change of light along the principal components of ImageNet's colours (AlexNet's is 0.1).
+    /// Standard deviation of the change of light along the principal components of ImageNet's colours
+    /// (AlexNet's is 0.1).
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub lighting: f64,
     /// Changes drawn from a list for each image.
@@ -31,11 +33,11 @@ pub struct PhotosRecipe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PhotoCrop {
-    /// The shorter side resized to a random length from 256 to 480 pixels, a square at a random place: the paper's scale
-    /// augmentation.
+    /// The shorter side resized to a random length from 256 to 480 pixels, a square at a random place: the
+    /// paper's scale augmentation.
     Scale,
-    /// A part of 8 to 100 % of the area and of shape 3:4 to 4:3, resized to the square: the paper's scale and aspect ratio
-    /// augmentation, as in Inception.
+    /// A part of 8 to 100 % of the area and of shape 3:4 to 4:3, resized to the square: the paper's scale and
+    /// aspect ratio augmentation, as in Inception.
     Area,
 }
 

@@ -104,7 +104,8 @@ pub(crate) fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
     file.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect()
 }
 
-/// A finished run's weights and velocities (a hash of each one's bytes), metrics and results, without what a clock had a part in.
+/// A finished run's weights and velocities (a hash of each one's bytes), metrics and results, without what a
+/// clock had a part in.
 pub(crate) fn outcome(dir: &Path) -> (BTreeMap<String, u64>, Vec<Metric>, String) {
     let folder = RunFolder::open(dir).unwrap();
     let mut metrics = folder.metrics().unwrap();

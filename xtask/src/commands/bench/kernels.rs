@@ -1,8 +1,8 @@
 //! Every convolution of a network, pass by pass, beside what the machine can do at most.
 //!
-//! GFLOP/s count the multiply-adds of the definition, so that Winograd's algorithm, which does fewer, may pass the ceiling.
-//! GB/s count input, output and weights once each; what is still in the caches from the repetition before may pass the
-//! ceiling too.
+//! GFLOP/s count the multiply-adds of the definition, so that Winograd's algorithm, which does fewer, may
+//! pass the ceiling. GB/s count input, output and weights once each; what is still in the caches from the
+//! repetition before may pass the ceiling too.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! `bench`: what a network or its kernels do in a second, alone or in turns with PyTorch or ONNX Runtime.
 //!
-//! Whoever is measured runs in a process of its own (`worker`), ours in `ours`, a peer's in a script of `xtask/peers`
-//! (`peer`). `turns` lets them measure one after the other, `report` prints. `kernels` has no peer: its measure is the
-//! machine.
+//! Whoever is measured runs in a process of its own (`worker`), ours in `ours`, a peer's in a script of
+//! `xtask/peers` (`peer`). `turns` lets them measure one after the other, `report` prints. `kernels` has no
+//! peer: its measure is the machine.
 
 mod kernels;
 pub(crate) mod ours;

@@ -19,7 +19,8 @@ const PYTHON: &str = "RESNET_PYTHON";
 /// Of the repository that this program was built from.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// glibc gives large blocks back to the system at once and gets them anew, each page zeroed, a step later. These keep them.
+/// glibc gives large blocks back to the system at once and gets them anew, each page zeroed, a step later.
+/// These keep them.
 const MALLOC: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
 const MALLOC_TUNED: &str = "1073741824";
 

@@ -1,5 +1,5 @@
-//! Who measures when. A shared machine drifts by tens of per cent within minutes, so ours and a peer's turns alternate, and
-//! what counts is the ratio within a pair of turns.
+//! Who measures when. A shared machine drifts by tens of per cent within minutes, so ours and a peer's turns
+//! alternate, and what counts is the ratio within a pair of turns.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! A process that measures when it is told to, and the conversation with it: a line at a time, JSON from its side.
+//! A process that measures when it is told to, and the conversation with it: a line at a time, its own JSON.
 //!
 //! ```text
 //! it says   {"ready": {"name": "pytorch", "version": "2.15.0"}}   or {"missing": ["torch"]}
-//! we say    go 1.0                                                measure steps until they took a second, at least one
+//! we say    go 1.0       and it measures steps, at least one, until they took a second
 //! it says   {"seconds": [0.31, ...], "peak_memory_bytes": 400000000}
 //! ```
 //!

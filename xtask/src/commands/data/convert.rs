@@ -1,5 +1,5 @@
-//! `data convert`: any photographs in files as class folders or as tar shards in WebDataset's convention, where they are
-//! copied as they are encoded, or shrunk and decoded as packed files.
+//! `data convert`: any photographs in files as class folders or as tar shards in WebDataset's convention,
+//! where they are copied as they are encoded, or shrunk and decoded as packed files.
 
 mod packed;
 

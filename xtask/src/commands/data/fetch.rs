@@ -1,4 +1,5 @@
-//! `data fetch`: a data set of the Hugging Face hub into the hub's cache, and links to it where they are wanted.
+//! `data fetch`: a data set of the Hugging Face hub into the hub's cache, and links to it where they are
+//! wanted.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,7 @@
 //! Both gradients in one pass over the input and the output's gradient, for weights that fit a cache.
 //!
-//! A block of pixels is pre-activated into a strip for the weights' gradient; then the same pixels of `dy` go through
-//! the weights, and the input, still in cache, says what the ReLU lets through.
+//! A block of pixels is pre-activated into a strip for the weights' gradient; then the same pixels of `dy` go
+//! through the weights, and the input, still in cache, says what the ReLU lets through.
 
 use super::block::{Block, Outputs};
 use super::gradient::Gradient;
@@ -105,7 +105,8 @@ impl Kernel for Group<'_> {
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
         for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
             let here = self.pixels.start + share.start..self.pixels.start + share.end;
-            // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run` saw to.
+            // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run`
+            // saw to.
             unsafe {
                 let (x, rows) = (self.x.as_ptr(), &self.outputs.target);
                 load::fill(simd, x, rows, here.clone(), 0..in_c, self.prologue, (strip, self.stride));

@@ -44,12 +44,12 @@ pub(super) struct Block {
 }
 
 impl<T: Store> Outputs<'_, T> {
-    /// All panels of one block. Sums over a part of the inputs gather in `products`, two vectors a pixel, while that part
-    /// of a panel's weights stays in L1.
+    /// All panels of one block. Sums over a part of the inputs gather in `products`, two vectors a pixel,
+    /// while that part of a panel's weights stays in L1.
     ///
     /// # Safety
-    /// The block has its input, the panels all columns, the target all pixels and columns, which no other task has;
-    /// `products` has room for the block's pixels.
+    /// The block has its input, the panels all columns, the target all pixels and columns, which no other
+    /// task has; `products` has room for the block's pixels.
     #[inline(always)]
     pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: Block, products: *mut f32) {
         let width = 2 * S::LANES;
@@ -104,8 +104,8 @@ impl<T: Store> Outputs<'_, T> {
         }
     }
 
-    /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or in the next
-    /// block.
+    /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or
+    /// in the next block.
     #[inline(always)]
     fn prefetch_target<S: Simd>(&self, simd: S, block: &Block, pixels: Range<usize>, first_column: usize) {
         let (count, out) = (block.pixels.len(), self.out.as_mut_ptr());

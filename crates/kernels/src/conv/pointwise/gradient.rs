@@ -69,8 +69,8 @@ impl Store for Gradient<'_> {
     }
 }
 
-/// The gradient behind the norm and the ReLU: `dx (+)= g a + x b + c`, `g` being the gradient let through where
-/// `x scale + shift` is positive.
+/// The gradient behind the norm and the ReLU: `dx (+)= g a + x b + c`, `g` being the gradient let through
+/// where `x scale + shift` is positive.
 pub(super) struct ThroughNorm<'a> {
     pub(super) x: &'a [f32],
     pub(super) map: &'a ScaleShift,

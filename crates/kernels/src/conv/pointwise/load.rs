@@ -6,8 +6,8 @@ use super::rows::Rows;
 use crate::conv::Prologue;
 use crate::simd::Simd;
 
-/// `strip[pixel][channel] = prologue(x)` of some of the channels of some of the pixels, `stride` floats from one pixel
-/// of the strip to the next.
+/// `strip[pixel][channel] = prologue(x)` of some of the channels of some of the pixels, `stride` floats from
+/// one pixel of the strip to the next.
 ///
 /// # Safety
 /// `x` has all of `rows`, the prologue its channels; `strip` has room.

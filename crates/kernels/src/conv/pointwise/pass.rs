@@ -1,4 +1,5 @@
-//! The product of a pass: `target[pixel][out] = sum over in of source[pixel][in] w[in][out]`, cut for the caches.
+//! The product of a pass: `target[pixel][out] = sum over in of source[pixel][in] w[in][out]`, cut for the
+//! caches.
 
 use super::block::{Block, Outputs};
 use super::gradient::{Gradient, Sums};
@@ -14,8 +15,8 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Floats of a block's input: half of a second-level cache of 512 KiB.
 const BLOCK: usize = 64 << 10;
-/// Pixels of a block: enough to pay for fetching a panel's weights (a picture of 7x7 is one block), and few enough for
-/// what is prefetched during one block not to push out what it was prefetched for.
+/// Pixels of a block: enough to pay for fetching a panel's weights (a picture of 7x7 is one block), and few
+/// enough for what is prefetched during one block not to push out what it was prefetched for.
 const BLOCK_PIXELS: (usize, usize) = (50, 96);
 /// Pixels of a task at most: few enough to sum in f32, enough that combining their sums costs nothing.
 const TASK_PIXELS: usize = 1 << 10;
@@ -28,7 +29,8 @@ const NARROW: usize = 4;
 /// Inputs up to which it isn't.
 const SHALLOW: usize = 256;
 
-/// One product of a matrix of pixels with a matrix of weights, and how it is cut. The cut depends on shapes only.
+/// One product of a matrix of pixels with a matrix of weights, and how it is cut. The cut depends on shapes
+/// only.
 #[derive(Debug, Clone)]
 pub(super) struct Pass {
     isa: Isa,
@@ -78,7 +80,8 @@ impl Pass {
         parallel::pieces(self.target.channels, self.chunk)
     }
 
-    /// Whether tiles read the input where it is: where copying it into a strip costs more than its better order brings.
+    /// Whether tiles read the input where it is: where copying it into a strip costs more than its better
+    /// order brings.
     fn reads_in_place(&self, prologue: Prologue) -> bool {
         let narrow = self.chunk <= NARROW * 2 * self.isa.lanes();
         matches!(prologue, Prologue::None)
@@ -105,7 +108,8 @@ impl Pass {
         Moments { mean, var }
     }
 
-    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a norm.
+    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a
+    /// norm.
     pub(super) fn gradient(
         &self,
         reads: Reads,

@@ -62,7 +62,8 @@ pub(super) enum Keep {
     Nothing,
 }
 
-/// The way of finished products to memory. A trait and not a closure: closures aren't compiled for an instruction set.
+/// The way of finished products to memory. A trait and not a closure: closures aren't compiled for an
+/// instruction set.
 pub(super) trait Store: Sync {
     /// Whether it writes to the target.
     fn keep(&self) -> Keep {

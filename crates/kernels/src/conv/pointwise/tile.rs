@@ -9,12 +9,12 @@ use crate::simd::Simd;
 /// A line of cache, in floats.
 pub(super) const LINE: usize = 16;
 
-/// `to[r][j] (+)= sum over k of a[r stride + k] b[k][j]`. Sums start at zero and are added afterwards, which keeps the
-/// rounding error of long ones down.
+/// `to[r][j] (+)= sum over k of a[r stride + k] b[k][j]`. Sums start at zero and are added afterwards, which
+/// keeps the rounding error of long ones down.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors, `to` for `R`, also for
-/// writing.
+/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors, `to` for
+/// `R`, also for writing.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd, const R: usize>(
     simd: S,
@@ -55,8 +55,8 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
 /// `sums[r][j] += sum over pixels of a[pixel stride + r] b[pixel][j]`.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel, `sums` for two vectors in each
-/// of its `R` rows.
+/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel, `sums` for two
+/// vectors in each of its `R` rows.
 #[inline(always)]
 pub(super) unsafe fn add_outer<S: Simd, const R: usize>(
     simd: S,

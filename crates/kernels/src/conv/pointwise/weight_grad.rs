@@ -1,7 +1,8 @@
-//! The weight gradient: `dw[o][c] = sum over pixels of x[pixel][c] dy[pixel][o]`, in a fixed order of partial sums.
+//! The weight gradient: `dw[o][c] = sum over pixels of x[pixel][c] dy[pixel][o]`, in a fixed order of partial
+//! sums.
 //!
-//! The gradient is cut into tiles that stay in cache while pixels stream past, the pixels into groups if there are few
-//! tiles. Accumulators start at zero in each block of pixels; groups are added in order.
+//! The gradient is cut into tiles that stay in cache while pixels stream past, the pixels into groups if
+//! there are few tiles. Accumulators start at zero in each block of pixels; groups are added in order.
 
 use super::load;
 use super::rows::Rows;
@@ -169,7 +170,8 @@ impl Kernel for Tile<'_> {
         while !pixels.is_empty() {
             let here = pixels.start..pixels.end.min(pixels.start + BLOCK);
             pixels.start = here.end;
-            // SAFETY: strip and panel have room for a block, `x` and `dy` all pixels, the sums the whole tile.
+            // SAFETY: strip and panel have room for a block, `x` and `dy` all pixels, the sums the whole
+            // tile.
             unsafe {
                 load::fill(
                     simd,
@@ -209,7 +211,8 @@ pub(super) struct Sides {
     pub(super) outputs: usize,
 }
 
-/// `sums[c][o] += sum over the pixels of a[c] dy[o]`, through `panel`: outputs of one panel, pixel after pixel.
+/// `sums[c][o] += sum over the pixels of a[c] dy[o]`, through `panel`: outputs of one panel, pixel after
+/// pixel.
 ///
 /// # Safety
 /// `sides` must be valid; `panel` has two vectors a pixel, `sums` a row for each input, of whole panels.

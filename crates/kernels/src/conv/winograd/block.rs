@@ -40,7 +40,8 @@ impl Tiling {
     }
 }
 
-/// Where the transformed tiles of a block go: position after position, tiles of channels in panels of two vectors.
+/// Where the transformed tiles of a block go: position after position, tiles of channels in panels of two
+/// vectors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positions {
     pub(super) start: *mut f32,
@@ -59,8 +60,8 @@ impl Positions {
         Positions { start, channels, stride, tile: channels, panel: 2 * lanes }
     }
 
-    /// A panel's tiles side by side: what products over tiles want, lest tiles a power of two apart compete for the
-    /// same lines of cache. Room for `tiles` tiles.
+    /// A panel's tiles side by side: what products over tiles want, lest tiles a power of two apart compete
+    /// for the same lines of cache. Room for `tiles` tiles.
     pub(super) fn by_panel(start: *mut f32, tiles: usize, channels: usize, lanes: usize) -> Self {
         let panel = tiles * 2 * lanes;
         let stride = position_stride(tiles, channels.next_multiple_of(2 * lanes));
@@ -79,7 +80,8 @@ impl Positions {
 /// `B^T d B` of the tiles of row `tile_row` of one picture, as tiles `first_tile..` of the block.
 ///
 /// # Safety
-/// `positions` must have room for the row's tiles and all 36 positions; `channels` must be a multiple of `LANES`.
+/// `positions` must have room for the row's tiles and all 36 positions; `channels` must be a multiple of
+/// `LANES`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // one row of one picture, in and out
 pub(super) unsafe fn transform_input<S: Simd>(
@@ -173,8 +175,8 @@ impl Row<'_> {
         let zero = simd.splat(0.0);
         let (mut scales, mut shifts) = ([zero; V], [zero; V]);
         let (mut rows, mut inside) = ([self.picture.as_ptr(); 6], [true; 6]);
-        // SAFETY: c and the channels behind it exist; only rows inside the picture are offset and read; the strip's
-        // rows are one pixel longer on either side.
+        // SAFETY: c and the channels behind it exist; only rows inside the picture are offset and read; the
+        // strip's rows are one pixel longer on either side.
         unsafe {
             if NORM {
                 for v in 0..V {
@@ -310,7 +312,8 @@ unsafe fn gradient_tile<S: Simd>(
     }
 }
 
-/// Floats between two positions of a block of `tiles` tiles: padded by a cache line, lest positions alias in L1.
+/// Floats between two positions of a block of `tiles` tiles: padded by a cache line, lest positions alias in
+/// L1.
 pub(super) fn position_stride(tiles: usize, channels: usize) -> usize {
     tiles * channels + 16
 }

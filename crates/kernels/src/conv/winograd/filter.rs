@@ -25,7 +25,8 @@ pub(super) enum Direction {
     InputGradient,
 }
 
-/// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is two vectors.
+/// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is two
+/// vectors.
 pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direction) -> Buffer {
     let (inputs, outputs) = match direction {
         Direction::Output => (shape.in_c, shape.out_c),
@@ -74,7 +75,8 @@ impl Kernel for Pack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        // Both halves of a block at once: the positions of an input lie so far apart that their lines don't stay in cache.
+        // Both halves of a block at once: the positions of an input lie so far apart that their lines don't
+        // stay in cache.
         for input in self.inputs_here.clone() {
             for half in 0..2 {
                 self.vector(simd, input, half * S::LANES);
@@ -135,8 +137,8 @@ fn add_scaled(sum: &mut Numbers, factor: f32, x: &Numbers) {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
 }
 
-/// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums, which are added into the
-/// first, to OIHW.
+/// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums, which are
+/// added into the first, to OIHW.
 pub(super) fn unpack_gradient(
     shape: &ConvShape,
     partials: &mut [f32],

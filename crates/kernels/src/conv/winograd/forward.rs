@@ -14,7 +14,8 @@ use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Inputs summed up before they are added to the sum of those before: keeps the rounding error of deep layers down.
+/// Inputs summed up before they are added to the sum of those before: keeps the rounding error of deep layers
+/// down.
 const DEPTH: usize = 64;
 /// Tasks that keep several threads evenly busy.
 const TASKS: usize = 8;
@@ -211,8 +212,8 @@ impl Kernel for Block<'_> {
             }
         }
         let products = Positions::by_tile(start, self.stride, outputs, S::LANES);
-        // SAFETY: both lie inside the buffer; position p's products overwrite position p - 1's input, which was
-        // used before.
+        // SAFETY: both lie inside the buffer; position p's products overwrite position p - 1's input, which
+        // was used before.
         unsafe {
             let ahead = self.ahead(tiles, S::LANES);
             match inputs {
@@ -225,8 +226,8 @@ impl Kernel for Block<'_> {
         for (index, row) in rows.enumerate() {
             for tile in 0..columns {
                 let place = Place { image: row / tile_rows, y: row % tile_rows * TILE, x: tile * TILE };
-                // SAFETY: the tile lies in this block's rows of the output, whose channels in `group` no other task
-                // writes.
+                // SAFETY: the tile lies in this block's rows of the output, whose channels in `group` no
+                // other task writes.
                 unsafe {
                     self.store.tile(
                         simd,
@@ -279,7 +280,8 @@ struct Ahead {
     output: Lines,
 }
 
-/// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]` for the outputs in `group`.
+/// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]` for the outputs in
+/// `group`.
 ///
 /// # Safety
 /// Both must have room for `tiles` tiles at 36 positions, the products' channels a multiple of `LANES`.

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! The products at each of the 36 positions, summed over channels, are 36 matrix products of
-//! `[tiles, in] x [in, out]`. Work is cut into blocks of tile rows whose transformed input and products stay in the
-//! second-level cache. The input gradient is the same pass with turned filters; the weight gradient works in the
-//! transformed domain as well: `dg = G^T [ sum over tiles of (B^T d B) (A dY A^T) ] G`.
+//! `[tiles, in] x [in, out]`. Work is cut into blocks of tile rows whose transformed input and products stay
+//! in the second-level cache. The input gradient is the same pass with turned filters; the weight gradient
+//! works in the transformed domain as well: `dg = G^T [ sum over tiles of (B^T d B) (A dY A^T) ] G`.
 //!
 //! Error against exact arithmetic: a few times that of direct convolution (docs/kernels.md has the figures).
 

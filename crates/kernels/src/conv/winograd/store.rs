@@ -29,9 +29,9 @@ impl Store<'_> {
     /// Transforms the channels `group` of tile `tile` of `products` and stores the pixels that exist.
     ///
     /// # Safety
-    /// `products` holds the tile, `out` has the shape of `tiling` and the products' channels, as have the tensors in
-    /// `self`; `group` ends with them or with a vector; no other task writes these channels
-    /// of the tile's pixels or has the sums of them in part `block`, whose tiles come in order from 0.
+    /// `products` holds the tile, `out` has the shape of `tiling` and the products' channels, as have the
+    /// tensors in `self`; `group` ends with them or with a vector; no other task writes these channels of the
+    /// tile's pixels or has the sums of them in part `block`, whose tiles come in order from 0.
     #[allow(clippy::too_many_arguments)] // from where to where
     #[inline(always)]
     pub(super) unsafe fn tile<S: Simd>(

@@ -1,7 +1,7 @@
 //! The weight gradient in the transformed domain: 36 products over tiles, in a fixed order of partial sums.
 //!
-//! As in the direct form, blocks are dealt to groups by shape alone, accumulators start at zero in each block, and
-//! groups are added in order.
+//! As in the direct form, blocks are dealt to groups by shape alone, accumulators start at zero in each
+//! block, and groups are added in order.
 
 use super::block::{self, Positions, Tiling};
 use super::{POSITIONS, filter};
@@ -18,8 +18,8 @@ const GROUPS: usize = 16;
 /// Floats that all partial sums together may take: 64 MiB.
 const PARTIALS: usize = 16 << 20;
 
-/// Tiles of a block. With few channels the transformed tiles fit the second-level cache; with many it's the sums that
-/// don't, and more tiles make fewer journeys to them.
+/// Tiles of a block. With few channels the transformed tiles fit the second-level cache; with many it's the
+/// sums that don't, and more tiles make fewer journeys to them.
 fn block_tiles(channels: usize) -> usize {
     match channels {
         ..=16 => 48,

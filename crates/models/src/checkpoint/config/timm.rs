@@ -107,9 +107,9 @@ pub fn is_timms(spec: &Spec) -> bool {
     spec.stem.layers != StemLayers::Conv3x3 && !spec.name.ends_with("-imagenet")
 }
 
-/// The text of a `config.json` with which timm builds the network and takes its weights from a safetensors file beside
-/// it, under timm's names: `timm.create_model("local-dir:FOLDER", pretrained=True)` where that file is called
-/// `model.safetensors`, or with `pretrained_cfg_overlay=dict(file=FILE)` and these values.
+/// The text of a `config.json` with which timm builds the network and takes its weights from a safetensors
+/// file beside it, under timm's names: `timm.create_model("local-dir:FOLDER", pretrained=True)` where that
+/// file is called `model.safetensors`, or with `pretrained_cfg_overlay=dict(file=FILE)` and these values.
 pub fn timm_config(spec: &Spec, metadata: &Metadata) -> String {
     let [classifier, first_conv] = match (spec.family(), spec.stem.layers) {
         (Family::V1, StemLayers::Deep(_)) => ["fc", "conv1.0"],

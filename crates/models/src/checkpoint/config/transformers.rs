@@ -1,4 +1,5 @@
-//! transformers' `config.json` of a `ResNetForImageClassification`, and its image processor's `preprocessor_config.json`.
+//! transformers' `config.json` of a `ResNetForImageClassification`, and its image processor's
+//! `preprocessor_config.json`.
 
 use std::collections::BTreeMap;
 

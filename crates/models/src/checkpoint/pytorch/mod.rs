@@ -1,10 +1,10 @@
-//! PyTorch's own files (`.pth`, `.pt`, `.bin`) as `torch.save` writes them since 1.6: a zip container with a pickle of the
-//! names and shapes, and each storage's numbers in a record.
+//! PyTorch's own files (`.pth`, `.pt`, `.bin`) as `torch.save` writes them since 1.6: a zip container with a
+//! pickle of the names and shapes, and each storage's numbers in a record.
 //!
-//! candle's reader is not used: it copies whatever a pickle repeats, so that a kilobyte can ask for all memory, believes
-//! each length before it has read so much, panics on short tuples, skips what it doesn't understand, and reads only
-//! contiguous tensors. Here the pickle is data that nothing is run from ([`pickle`]), nothing is unpacked ([`zip`]), and no
-//! more numbers are made than the file has bytes.
+//! candle's reader is not used: it copies whatever a pickle repeats, so that a kilobyte can ask for all
+//! memory, believes each length before it has read so much, panics on short tuples, skips what it doesn't
+//! understand, and reads only contiguous tensors. Here the pickle is data that nothing is run from
+//! ([`pickle`]), nothing is unpacked ([`zip`]), and no more numbers are made than the file has bytes.
 
 mod object;
 mod pickle;

@@ -1,9 +1,10 @@
 //! A pickle of tensors, read without running anything.
 //!
-//! Only what `torch.save` writes of a state dict is known: protocol 2, containers, numbers, text, `OrderedDict`, and the
-//! functions that put a tensor together, whose arguments are kept as data. Any other class or function is refused by its
-//! name. Objects lie in one list and refer to each other by number: so what refers to itself, or lies a million deep,
-//! takes no more memory than its opcodes, and nothing here is recursive.
+//! Only what `torch.save` writes of a state dict is known: protocol 2, containers, numbers, text,
+//! `OrderedDict`, and the functions that put a tensor together, whose arguments are kept as data. Any other
+//! class or function is refused by its name. Objects lie in one list and refer to each other by number: so
+//! what refers to itself, or lies a million deep, takes no more memory than its opcodes, and nothing here is
+//! recursive.
 
 use std::collections::HashMap;
 
@@ -11,8 +12,8 @@ use super::Fault;
 use super::object::{Global, Id, Kind, Object, Pickle, Storage, Tensor};
 use crate::checkpoint::error::clip;
 
-/// The longest pickle that is read; reading it may take forty times the length. ResNet-1001's with the momentum of its
-/// optimizer has two megabytes.
+/// The longest pickle that is read; reading it may take forty times the length. ResNet-1001's with the
+/// momentum of its optimizer has two megabytes.
 pub(super) const LONGEST: u64 = 8 << 20;
 /// Dimensions of a tensor; a network's have four.
 const MOST_DIMENSIONS: usize = 8;

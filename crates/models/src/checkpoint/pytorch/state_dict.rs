@@ -1,4 +1,5 @@
-//! Where in a pickle the weights are: the dictionary of names and tensors, alone or among what a training keeps.
+//! Where in a pickle the weights are: the dictionary of names and tensors, alone or among what a training
+//! keeps.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
-//! The zip container as `torch.save` writes it: records side by side, stored as they are, and a table of them at the end.
+//! The zip container as `torch.save` writes it: records side by side, stored as they are, and a table of them
+//! at the end.
 //!
-//! Nothing is unpacked, so no record is larger than its place in the file. All that is read of one file is no more than
-//! the file has, however often its table names the same bytes.
+//! Nothing is unpacked, so no record is larger than its place in the file. All that is read of one file is no
+//! more than the file has, however often its table names the same bytes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,8 +12,8 @@ use crate::checkpoint::error::clip;
 
 /// The longest table that is read. ResNet-1001's, with a record for each tensor, has one megabyte.
 const LONGEST_TABLE: u64 = 16 << 20;
-/// Sizes without what varies: the end's record, the one that leads to its 64-bit form, that form, a table's row and a
-/// record's own header.
+/// Sizes without what varies: the end's record, the one that leads to its 64-bit form, that form, a table's
+/// row and a record's own header.
 const END: usize = 22;
 const LOCATOR: usize = 20;
 const END_64: usize = 56;
