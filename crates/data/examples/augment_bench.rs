@@ -14,7 +14,9 @@ use std::time::Instant;
 
 use resnet_data::picture::{self, Encoded};
 use resnet_data::sources::{IndexCache, OpenFiles, PackWriter, Source, open_files};
-use resnet_data::{Interpolation, Key, Loader, LoaderConfig, Normalisation, PhotoAugmentation, generated};
+use resnet_data::{
+    Decoding, Interpolation, Key, Loader, LoaderConfig, Normalisation, PhotoAugmentation, generated,
+};
 
 const PASSES: usize = 7;
 
@@ -33,31 +35,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     report(files.len(), &mut [("decode", &mut decode)])?;
 
     let packed = Packed::new(&files)?;
-    let augmentation = PhotoAugmentation::inception(224);
-    augmentation.check()?;
-    let show = |epoch: u64, index: usize, file: &[u8], input: &mut Vec<f32>| {
+    let exact = PhotoAugmentation::inception(224);
+    let scaled = PhotoAugmentation { decoding: Decoding::Scaled, ..exact.clone() };
+    let show = |how: &PhotoAugmentation, epoch: u64, index: usize, file: &[u8], input: &mut Vec<f32>| {
         let key = Key { seed: 0, epoch, index: index as u64 };
         input.clear();
-        augmentation.apply(&Encoded::open(file, "a photograph")?, &Normalisation::IMAGENET, key, input)?;
+        how.apply(&Encoded::open(file, "a photograph")?, &Normalisation::IMAGENET, key, input)?;
         std::hint::black_box(input);
         Ok(())
     };
-    let [mut of_jpeg, mut of_record, mut of_file] = [const { Vec::new() }; 3];
+    let [mut of_jpeg, mut of_scaled, mut of_record, mut of_file] = [const { Vec::new() }; 4];
     report(
         files.len(),
         &mut [
             ("decode, random resized crop 224, flip, normalise", &mut |epoch| {
-                (0..).zip(&files).try_for_each(|(index, file)| show(epoch, index, file, &mut of_jpeg))
+                (0..).zip(&files).try_for_each(|(index, file)| show(&exact, epoch, index, file, &mut of_jpeg))
+            }),
+            ("the same, decoded at a scale where that will do", &mut |epoch| {
+                let mut files = (0..).zip(&files);
+                files.try_for_each(|(index, file)| show(&scaled, epoch, index, file, &mut of_scaled))
             }),
             ("the same from packed records of side 256", &mut |epoch| {
                 let mut records = (0..).zip(&packed.records);
-                records.try_for_each(|(index, record)| show(epoch, index, record, &mut of_record))
+                records.try_for_each(|(index, record)| show(&exact, epoch, index, record, &mut of_record))
             }),
             ("the same, each read from the packed file first", &mut |epoch| {
                 (0..files.len()).try_for_each(|index| {
                     let record = packed.source.read(index..index + 1).remove(0);
                     let record = record.map_err(|broken| resnet_data::Error::Invalid(broken.to_string()))?;
-                    show(epoch, index, &record, &mut of_file)
+                    show(&exact, epoch, index, &record, &mut of_file)
                 })
             }),
         ],

@@ -17,7 +17,7 @@ pub use crop::Crop;
 pub use erase::{Erasing, Filling};
 pub use light::ColourJitter;
 pub use mix::Mix;
-pub use photo::{Key, PhotoAugmentation};
+pub use photo::{Decoding, Key, PhotoAugmentation};
 pub use policy::Policy;
 
 use crate::random::{Purpose, Stream};

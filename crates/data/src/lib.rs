@@ -54,7 +54,7 @@ mod split;
 mod stream;
 
 pub use augment::{
-    Augmentation, ColourJitter, Crop, Erasing, Filling, Flip, Key, Mix, PhotoAugmentation, Policy,
+    Augmentation, ColourJitter, Crop, Decoding, Erasing, Filling, Flip, Key, Mix, PhotoAugmentation, Policy,
 };
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;

@@ -6,6 +6,8 @@
 //! bits, and sums rounded to bytes, so results are whole numbers that do not depend on the order of
 //! additions.
 
+mod taps;
+
 use std::ops::Range;
 
 use resnet_kernels::Isa;
@@ -14,141 +16,26 @@ use resnet_kernels::simd::{Kernel, Simd, dispatch};
 use crate::Picture;
 use crate::jpeg::{Pixel, Window};
 use crate::picture::cut;
+use taps::{Axis, PRECISION_BITS, Taps};
 
-/// The filter that resizing weights pixels with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interpolation {
-    /// A triangle: what torchvision's checkpoints were trained with.
-    Bilinear,
-    /// Keys' cubic with a = -1/2: what most of timm's were.
-    Bicubic,
-}
+pub use taps::Interpolation;
+pub(crate) use taps::Stretch;
 
-impl Interpolation {
-    /// How far from its centre the filter reaches, in pixels.
-    fn support(self) -> f64 {
-        match self {
-            Interpolation::Bilinear => 1.0,
-            Interpolation::Bicubic => 2.0,
-        }
-    }
-
-    fn weight(self, x: f64) -> f64 {
-        const A: f64 = -0.5;
-        let x = x.abs();
-        match self {
-            Interpolation::Bilinear if x < 1.0 => 1.0 - x,
-            Interpolation::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
-            Interpolation::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
-            _ => 0.0,
-        }
-    }
-}
-
-/// Bits after the point of a weight: 32, less 8 for the byte, less 2 for sign and overshoot.
-const PRECISION_BITS: u32 = 32 - 8 - 2;
-
-/// The input pixels and weights of some output pixels along an axis.
-struct Taps {
-    /// The first input pixel of each output pixel.
-    firsts: Vec<usize>,
-    /// How many it has.
-    counts: Vec<usize>,
-    /// Room for the most that one has, for each of them.
-    weights: Vec<i32>,
-    most: usize,
-}
-
-impl Taps {
-    /// The taps of the outputs in `wanted` when `input` pixels become `output`.
-    fn new(input: usize, output: usize, wanted: &Range<usize>, interpolation: Interpolation) -> Self {
-        let axis = Axis::new(input, output, interpolation);
-        let most = wanted.clone().map(|o| axis.inputs(o).len()).max().unwrap_or(0);
-        let mut taps = Self {
-            firsts: Vec::with_capacity(wanted.len()),
-            counts: Vec::with_capacity(wanted.len()),
-            weights: vec![0; most * wanted.len()],
-            most,
-        };
-        let mut row = Vec::with_capacity(most);
-        for (o, fixed) in wanted.clone().zip(taps.weights.chunks_exact_mut(most.max(1))) {
-            let inputs = axis.inputs(o);
-            taps.firsts.push(inputs.start);
-            taps.counts.push(inputs.len());
-            row.clear();
-            row.extend(inputs.map(|i| axis.weight(i, o)));
-            let sum: f64 = row.iter().sum();
-            for (fixed, w) in fixed.iter_mut().zip(&row) {
-                let w = if sum == 0.0 { *w } else { w / sum };
-                // Halves away from zero.
-                *fixed = (w * f64::from(1u32 << PRECISION_BITS) + 0.5f64.copysign(w)) as i32;
-            }
-        }
-        taps
-    }
-
-    /// Puts the output pixels in the opposite order.
-    fn reverse(&mut self) {
-        self.firsts.reverse();
-        self.counts.reverse();
-        let (most, pixels) = (self.most, self.firsts.len());
-        self.weights = (0..pixels).rev().flat_map(|i| &self.weights[i * most..][..most]).copied().collect();
-    }
-
-    /// The weights of output pixel `i`.
-    #[inline(always)]
-    fn weights(&self, i: usize) -> &[i32] {
-        &self.weights[i * self.most..][..self.counts[i]]
-    }
-}
-
-/// How the pixels of one axis become others.
-struct Axis {
-    input: usize,
-    scale: f64,
-    /// How far the filter reaches from an output pixel's centre, in input pixels.
-    support: f64,
-    interpolation: Interpolation,
-}
-
-impl Axis {
-    fn new(input: usize, output: usize, interpolation: Interpolation) -> Self {
-        let scale = input as f64 / output as f64;
-        Self { input, scale, support: interpolation.support() * scale.max(1.0), interpolation }
-    }
-
-    fn centre(&self, o: usize) -> f64 {
-        (o as f64 + 0.5) * self.scale
-    }
-
-    /// The input pixels that output pixel `o` is made of.
-    fn inputs(&self, o: usize) -> Range<usize> {
-        // Casts truncate, and a negative number becomes 0.
-        let first = (self.centre(o) - self.support + 0.5) as usize;
-        let last = ((self.centre(o) + self.support + 0.5) as usize).min(self.input);
-        first.min(last)..last
-    }
-
-    fn weight(&self, i: usize, o: usize) -> f64 {
-        self.interpolation.weight((i as f64 - self.centre(o) + 0.5) * (1.0 / self.scale.max(1.0)))
-    }
-}
-
-/// The columns and rows of a picture of size `from` that `window` of it at size `to` is made of.
+/// The columns and rows of a picture that `window` of it is made of when `from` of it becomes `to`.
 pub(crate) fn needed(
-    from: (usize, usize),
+    from: (impl Into<Stretch>, impl Into<Stretch>),
     to: (usize, usize),
     window: &Window,
     interpolation: Interpolation,
 ) -> Window {
-    let axis = |input: usize, output: usize, wanted: &Range<usize>| {
+    let axis = |input: Stretch, output: usize, wanted: &Range<usize>| {
         let axis = Axis::new(input, output, interpolation);
         match (wanted.clone().next(), wanted.clone().last()) {
             (Some(first), Some(last)) => axis.inputs(first).start..axis.inputs(last).end,
             _ => 0..0,
         }
     };
-    (axis(from.0, to.0, &window.0), axis(from.1, to.1, &window.1))
+    (axis(from.0.into(), to.0, &window.0), axis(from.1.into(), to.1, &window.1))
 }
 
 /// `picture` at `to.0` x `to.1` pixels, as Pillow resizes it, to the byte.
@@ -171,20 +58,21 @@ pub(crate) fn whole((width, height): (usize, usize)) -> Window {
     (0..width, 0..height)
 }
 
-/// The columns and rows in `window` of a picture brought from size `from` to size `to`.
+/// The columns and rows in `window` of what becomes of a picture when `from` of it is brought to size `to`.
 ///
 /// `pixels` are those of the picture in `part`, which must cover what [`needed`] says; no side may be
 /// 0. Memory follows the window and the part, not the whole result.
 pub(crate) fn resize_window(
     pixels: &[Pixel],
     part: &Window,
-    from: (usize, usize),
+    from: (impl Into<Stretch>, impl Into<Stretch>),
     to: (usize, usize),
     (window, direction): (&Window, Columns),
     interpolation: Interpolation,
 ) -> Vec<Pixel> {
     debug_assert!(pixels.len() == part.0.len() * part.1.len());
     debug_assert!(window.0.end <= to.0 && window.1.end <= to.1);
+    let from = (from.0.into(), from.1.into());
     let mut columns = Taps::new(from.0, to.0, &window.0, interpolation);
     let mut rows = Taps::new(from.1, to.1, &window.1, interpolation);
     columns.firsts.iter_mut().for_each(|first| *first -= part.0.start);
@@ -301,8 +189,10 @@ mod tests {
         resize(&Picture::new(from.0, from.1, pixels.to_vec()).unwrap(), to, i).pixels
     }
 
+    type Size = (usize, usize);
+
     /// As `CASES` in tests/pillow/generate.py: (width, height) before and after.
-    const CASES: [((usize, usize), (usize, usize)); 7] = [
+    const CASES: [(Size, Size); 7] = [
         ((37, 23), (16, 10)),
         ((37, 23), (64, 40)),
         ((23, 37), (7, 50)),
@@ -336,6 +226,31 @@ mod tests {
                 let ours = all(&pattern(from), from, to, interpolation);
                 let differing = ours.iter().zip(pillows).filter(|(a, b)| a != b).count();
                 assert_eq!(differing, 0, "{interpolation:?} {from:?} to {to:?}");
+                expected = rest;
+            }
+        }
+        assert!(expected.is_empty());
+    }
+
+    /// As `BOXES` in tests/pillow/generate.py: (width, height), box, (width, height) afterwards.
+    const BOXES: [(Size, [f64; 4], Size); 3] = [
+        ((37, 23), [0.25, 0.5, 36.75, 22.25], (16, 10)),
+        ((37, 23), [0.875, 0.0, 36.125, 23.0], (5, 7)),
+        ((23, 37), [0.5, 0.75, 22.5, 36.25], (40, 50)),
+    ];
+
+    #[test]
+    fn every_byte_of_a_box_is_pillows() {
+        let mut expected = &include_bytes!("../tests/pillow/boxes.bin")[..];
+        for interpolation in BOTH {
+            for (from, [left, top, right, bottom], to) in BOXES {
+                let (pillows, rest) = expected.split_at(3 * to.0 * to.1);
+                let pixels = cut(&pattern(from), from.0, &whole(from));
+                let stretch = |start, end, pixels| Stretch { start, end, pixels };
+                let part = (stretch(left, right, from.0), stretch(top, bottom, from.1));
+                let window = (&whole(to), Columns::Forward);
+                let ours = resize_window(&pixels, &whole(from), part, to, window, interpolation);
+                assert_eq!(ours, cut(pillows, to.0, &whole(to)), "{interpolation:?} {from:?} to {to:?}");
                 expected = rest;
             }
         }

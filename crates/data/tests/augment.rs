@@ -5,8 +5,8 @@ use std::path::Path;
 
 use resnet_data::picture::Encoded;
 use resnet_data::{
-    ColourJitter, Crop, Erasing, Filling, Flip, Interpolation, Key, Normalisation, PhotoAugmentation,
-    Picture, Policy, resize,
+    ColourJitter, Crop, Decoding, Erasing, Filling, Flip, Interpolation, Key, Normalisation,
+    PhotoAugmentation, Picture, Policy, resize,
 };
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -91,6 +91,69 @@ fn scale_augmentation_cuts_from_the_resized_photograph() {
 fn part(picture: &Picture, left: usize, top: usize) -> Vec<f32> {
     let byte = |c: usize, i: usize| picture.pixels[3 * ((top + i / 8) * picture.width + left + i % 8) + c];
     (0..192).map(|i| f32::from(byte(i / 64, i % 64)) / 255.0).collect()
+}
+
+/// Waves of 128 and 160 pixels, as a JPEG file that says it is turned in EXIF's way number `orientation`.
+fn waves((width, height): (u32, u32), orientation: u8) -> Vec<u8> {
+    let wave = |place: u32, length: f32| (place as f32 * std::f32::consts::TAU / length).sin();
+    let pixels: Vec<u8> = (0..height * width)
+        .map(|i| (i % width, i / width))
+        .flat_map(|(x, y)| [wave(x, 128.0), wave(y, 160.0), wave(x + y, 128.0)])
+        .map(|wave| (128.0 + 100.0 * wave) as u8)
+        .collect();
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95);
+    encoder.encode(&pixels, width, height, image::ExtendedColorType::Rgb8).unwrap();
+    let entry = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0];
+    let exif = [&b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01"[..], &entry, &[0; 4]].concat();
+    bytes.splice(2..2, exif);
+    bytes
+}
+
+/// Half a pixel beside its place, of those that are decoded, would be a mean difference above 1.1.
+#[test]
+fn scaled_decoding_shows_nearly_the_same() {
+    for orientation in 1..=8 {
+        let bytes = waves((1200, 1008), orientation);
+        let photo = Encoded::open(&bytes, "waves.jpg").unwrap();
+        assert_eq!(photo.size(), if orientation > 4 { (1008, 1200) } else { (1200, 1008) });
+        let crops = [
+            Crop::INCEPTION,
+            Crop::RandomResized { area: 0.9..=1.0, ratio: 0.9..=1.1 },
+            Crop::RandomScale { shorter: 56..=64 },
+        ];
+        let mut softer = 0;
+        for crop in crops {
+            let exact = PhotoAugmentation { crop, ..PhotoAugmentation::inception(56) };
+            let scaled = PhotoAugmentation { decoding: Decoding::Scaled, ..exact.clone() };
+            for index in 0..8 {
+                let (exact, scaled) = (apply(&exact, &photo, 0, index), apply(&scaled, &photo, 0, index));
+                let sum: f32 = exact.iter().zip(&scaled).map(|(a, b)| (a - b).abs()).sum();
+                let mean = 255.0 * sum / exact.len() as f32;
+                assert!(mean < 1.0, "{mean} {orientation} {index}");
+                softer += usize::from(mean > 0.0);
+            }
+        }
+        assert!(softer > 15, "{softer} of 24 were decoded at a scale");
+    }
+}
+
+#[test]
+fn a_photograph_that_is_not_much_larger_is_decoded_exactly() {
+    let all = |decoding, bytes: &[u8]| -> Vec<Vec<f32>> {
+        let photo = Encoded::open(bytes, "a picture").unwrap();
+        let augmentation = PhotoAugmentation { decoding, ..PhotoAugmentation::inception(56) };
+        (0..8).map(|index| apply(&augmentation, &photo, 0, index)).collect()
+    };
+    // Less than 2 x 2 x 56 pixels along a side; more of them turned, and not a whole number of twos; no JPEG.
+    let png = image::load_from_memory(&waves((480, 480), 1)).unwrap();
+    let mut as_png = std::io::Cursor::new(Vec::new());
+    png.write_to(&mut as_png, image::ImageFormat::Png).unwrap();
+    for bytes in [waves((223, 230), 1), waves((481, 481), 3), as_png.into_inner()] {
+        assert_eq!(all(Decoding::Exact, &bytes), all(Decoding::Scaled, &bytes));
+    }
+    let upright = waves((481, 481), 1);
+    assert_ne!(all(Decoding::Exact, &upright), all(Decoding::Scaled, &upright));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use resnet_data::picture::{self, Encoded};
-use resnet_data::{Interpolation, Picture, resize};
+use resnet_data::{Decoding, Interpolation, Key, Normalisation, PhotoAugmentation, Picture, resize};
 
 /// A line of photos.txt.
 struct Row {
@@ -88,6 +88,34 @@ fn a_window_of_a_photograph_is_that_part_of_the_whole() {
             assert_eq!(window, cut(&whole, columns, rows), "{}", path.display());
         }
     }
+}
+
+/// Training images so small that photographs of 500 pixels are large beside them.
+#[test]
+fn scaled_decoding_changes_photographs_little() {
+    let exact = PhotoAugmentation::inception(56);
+    let scaled = PhotoAugmentation { decoding: Decoding::Scaled, ..exact.clone() };
+    let mut differences = Vec::new();
+    for (index, Row { path, .. }) in (0..).zip(rows()) {
+        let bytes = picture::read(&path).unwrap();
+        let photograph = Encoded::open(&bytes, "photograph").unwrap();
+        let image = |how: &PhotoAugmentation| {
+            let mut image = Vec::new();
+            let key = Key { seed: 0, epoch: 0, index };
+            how.apply(&photograph, &Normalisation::UNIT, key, &mut image).unwrap();
+            image
+        };
+        let (exact, scaled) = (image(&exact), image(&scaled));
+        let sum: f32 = exact.iter().zip(&scaled).map(|(a, b)| (a - b).abs()).sum();
+        differences.extend((sum > 0.0).then_some(255.0 * sum / exact.len() as f32));
+    }
+    if differences.is_empty() {
+        return;
+    }
+    let mean = differences.iter().sum::<f32>() / differences.len() as f32;
+    let most = differences.iter().copied().fold(0.0, f32::max);
+    println!("of {} images the bytes differ by {mean:.2} in the mean, {most:.2} at most", differences.len());
+    assert!(differences.len() > 100 && mean < 0.6 && most < 1.5, "{differences:?}");
 }
 
 fn cut(whole: &Picture, columns: Range<usize>, rows: Range<usize>) -> Picture {

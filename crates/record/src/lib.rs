@@ -29,7 +29,7 @@ pub use folder::{Run, RunFolder};
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
     AugmentationRecipe, BranchEnd, DataRecipe, DataSet, EvaluateTest, FlatWarmup, Flip, GeneratedSizes,
-    LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoEvaluation, PhotoPolicy, PhotosRecipe,
-    Recipe, ScheduleRecipe, TrainRecipe,
+    LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoDecoding, PhotoEvaluation,
+    PhotoPolicy, PhotosRecipe, Recipe, ScheduleRecipe, TrainRecipe,
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection, run_name};

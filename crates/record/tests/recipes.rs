@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use resnet_record::paper::{self, Outcome};
-use resnet_record::{DataSet, Duration, Error, PhotoCrop, Recipe, ScheduleRecipe, parse_metrics};
+use resnet_record::{
+    DataSet, Duration, Error, PhotoCrop, PhotoDecoding, Recipe, ScheduleRecipe, parse_metrics,
+};
 
 const CIFAR: &str = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
 const QUICK: &str = include_str!("../../../xtask/recipes/quick-start.toml");
@@ -83,6 +85,8 @@ fn imagenets_recipes_are_the_papers() {
         let aspect = photos.crop == PhotoCrop::Area;
         assert_eq!(recipe.expected_error, aspect.then_some(best.top1_error), "{name}");
         assert_eq!(recipe.model.name.starts_with("resnet200-v2"), aspect, "{name}");
+        // A published figure is of photographs decoded as they are.
+        assert_eq!(photos.decode == PhotoDecoding::Exact, aspect, "{name}");
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use resnet_data::sources::FileSet;
 use resnet_data::{
-    ColourJitter, Crop, Erasing, Feed, Filling, Interpolation, LastBatch, OnBroken, Order, PhotoAugmentation,
-    Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
+    ColourJitter, Crop, Decoding, Erasing, Feed, Filling, Interpolation, LastBatch, OnBroken, Order,
+    PhotoAugmentation, Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
-use resnet_record::{PhotoCrop, PhotoPolicy, PhotosRecipe, Recipe};
+use resnet_record::{PhotoCrop, PhotoDecoding, PhotoPolicy, PhotosRecipe, Recipe};
 
 use crate::data::{TrainingData, TrainingFeeds, flip, last_batch, normalisation};
 use crate::{Error, Options};
@@ -119,12 +119,16 @@ fn photos(recipe: &Recipe) -> Result<&PhotosRecipe, Error> {
 
 /// What a recipe does to photographs in training.
 fn augmentation(recipe: &Recipe) -> Result<PhotoAugmentation, Error> {
-    let PhotosRecipe { side, crop, jitter, lighting, policy, erase, evaluate: _ } = *photos(recipe)?;
+    let PhotosRecipe { side, decode, crop, jitter, lighting, policy, erase, evaluate: _ } = *photos(recipe)?;
     let crop = match crop {
         PhotoCrop::Scale => Crop::PAPER,
         PhotoCrop::Area => Crop::INCEPTION,
     };
     Ok(PhotoAugmentation {
+        decoding: match decode {
+            PhotoDecoding::Exact => Decoding::Exact,
+            PhotoDecoding::Scaled => Decoding::Scaled,
+        },
         crop,
         side,
         interpolation: Interpolation::Bilinear,

@@ -1,11 +1,12 @@
 //! Which part of a photograph a training step sees, and at which size.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use super::Key;
-use crate::jpeg::Window;
+use crate::jpeg::{Scale, Window};
 use crate::random::{Purpose, Stream};
-use crate::{Error, Interpolation, resample};
+use crate::resample::{self, Stretch};
+use crate::{Error, Interpolation};
 
 /// How a square is cut from a photograph.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,14 +64,7 @@ impl Crop {
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
     pub fn part(&self, size: (usize, usize), side: usize, key: Key) -> Window {
         let cut = self.draw(size, side, &mut key.stream(Purpose::PhotoCrop));
-        let (columns, rows) = resample::needed(
-            (cut.part.0.len(), cut.part.1.len()),
-            cut.to,
-            &cut.window,
-            Interpolation::Bilinear,
-        );
-        let (left, top) = (cut.part.0.start, cut.part.1.start);
-        (left + columns.start..left + columns.end, top + rows.start..top + rows.end)
+        cut.at(Scale::Full, Interpolation::Bilinear).window
     }
 
     /// What is cut from a photograph of `size`.
@@ -100,6 +94,51 @@ pub(super) struct Cut {
     pub(super) part: Window,
     pub(super) to: (usize, usize),
     pub(super) window: Window,
+}
+
+/// A cut of a photograph that is decoded at some scale.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ScaledCut {
+    /// The columns and rows of the decoded photograph that the result is made of.
+    pub(super) window: Window,
+    /// The same, counted from where the part begins.
+    pub(super) needed: Window,
+    /// Where in its decoded pixels the part lies.
+    pub(super) part: (Stretch, Stretch),
+}
+
+/// A photograph is decoded at a scale only if its pixels are to be shrunk so many times further. As each is
+/// the mean of those that it stands for, what the filter adds then is nearly all there is to see.
+const SHRUNK_FURTHER: usize = 2;
+
+impl Cut {
+    /// The scale with the fewest pixels that the result can be made of.
+    pub(super) fn scale(&self) -> Scale {
+        let fits =
+            |part: &Range<usize>, to: usize, divisor: usize| part.len() >= SHRUNK_FURTHER * divisor * to;
+        let fits = |scale: &Scale| match scale.divisor() {
+            1 => true,
+            divisor => fits(&self.part.0, self.to.0, divisor) && fits(&self.part.1, self.to.1, divisor),
+        };
+        Scale::ALL.into_iter().find(fits).unwrap_or(Scale::Full)
+    }
+
+    /// Where it lies in the photograph decoded at `scale`.
+    pub(super) fn at(&self, scale: Scale, interpolation: Interpolation) -> ScaledCut {
+        let ((left, columns), (top, rows)) = (scaled(&self.part.0, scale), scaled(&self.part.1, scale));
+        let needed = resample::needed((columns, rows), self.to, &self.window, interpolation);
+        let shifted = |range: &Range<usize>, by: usize| range.start + by..range.end + by;
+        let window = (shifted(&needed.0, left), shifted(&needed.1, top));
+        ScaledCut { window, needed, part: (columns, rows) }
+    }
+}
+
+/// The first pixel at `scale` that has a part in `range`, and where from there on it lies.
+fn scaled(range: &Range<usize>, scale: Scale) -> (usize, Stretch) {
+    let divisor = scale.divisor();
+    let (first, end) = (range.start / divisor, range.end.div_ceil(divisor));
+    let place = |pixel: usize| pixel as f64 / divisor as f64 - first as f64;
+    (first, Stretch { start: place(range.start), end: place(range.end), pixels: end - first })
 }
 
 fn random_part(

@@ -2,10 +2,11 @@
 //! key alone.
 
 use super::Flip;
-use super::crop::Crop;
+use super::crop::{Crop, Cut, ScaledCut};
 use super::erase::Erasing;
 use super::light::{self, ColourJitter};
 use super::policy::Policy;
+use crate::jpeg::{Pixel, Scale};
 use crate::picture::Encoded;
 use crate::random::{Purpose, Stream};
 use crate::resample::{self, Columns};
@@ -28,6 +29,18 @@ impl Key {
     }
 }
 
+/// From which pixels a photograph that is much larger than what is made of it is resized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoding {
+    /// From its own: the result is what Pillow makes of the decoded photograph.
+    #[default]
+    Exact,
+    /// Of a JPEG file from means of 2 x 2, 4 x 4 or 8 x 8 of them, as libjpeg decodes them (Pillow's
+    /// `draft`), where still two of those or more become one along each axis. The result is a little softer,
+    /// and preparing large photographs takes about half the time.
+    Scaled,
+}
+
 /// What is done to a photograph each time it is shown, in the order of the fields.
 ///
 /// ```no_run
@@ -48,6 +61,8 @@ impl Key {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhotoAugmentation {
+    /// How it is decoded.
+    pub decoding: Decoding,
     /// Which part is cut.
     pub crop: Crop,
     /// Height and width of the result in pixels.
@@ -71,6 +86,7 @@ impl PhotoAugmentation {
     /// Random parts of random shapes, mirrored half the time: Inception's, and torchvision's since.
     pub fn inception(side: usize) -> Self {
         Self {
+            decoding: Decoding::Exact,
             crop: Crop::INCEPTION,
             side,
             interpolation: Interpolation::Bilinear,
@@ -135,20 +151,7 @@ impl PhotoAugmentation {
             Flip::Half if key.stream(Purpose::PhotoFlip).below(2) == 1 => Columns::Mirrored,
             Flip::Half | Flip::Never => Columns::Forward,
         };
-        let (columns, rows) = &cut.part;
-        let from = (columns.len(), rows.len());
-        let needed = resample::needed(from, cut.to, &cut.window, self.interpolation);
-        let shifted = |range: &std::ops::Range<usize>, by: usize| range.start + by..range.end + by;
-        let part =
-            photo.decode_pixels(&(shifted(&needed.0, columns.start), shifted(&needed.1, rows.start)))?;
-        let mut pixels = resample::resize_window(
-            &part,
-            &needed,
-            from,
-            cut.to,
-            (&cut.window, direction),
-            self.interpolation,
-        );
+        let mut pixels = self.square(photo, &cut, direction)?;
         self.policy.apply(&mut pixels, self.side, &mut key.stream(Purpose::PhotoPolicy));
         if self.jitter != ColourJitter::default() {
             self.jitter.apply(&mut pixels, &mut key.stream(Purpose::PhotoColour));
@@ -163,5 +166,26 @@ impl PhotoAugmentation {
             erasing.apply(input, self.side, &mut key.stream(Purpose::PhotoErase));
         }
         Ok(())
+    }
+
+    /// What is cut from `photo`, at its size.
+    fn square(&self, photo: &Encoded<'_>, cut: &Cut, direction: Columns) -> Result<Vec<Pixel>, Error> {
+        let resized = |scaled: ScaledCut, pixels: Vec<Pixel>| {
+            let window = (&cut.window, direction);
+            resample::resize_window(&pixels, &scaled.needed, scaled.part, cut.to, window, self.interpolation)
+        };
+        let scale = match self.decoding {
+            Decoding::Exact => Scale::Full,
+            Decoding::Scaled => cut.scale(),
+        };
+        if scale != Scale::Full {
+            let scaled = cut.at(scale, self.interpolation);
+            if let Some(pixels) = photo.decode_scaled(&scaled.window, scale) {
+                return Ok(resized(scaled, pixels));
+            }
+        }
+        let whole = cut.at(Scale::Full, self.interpolation);
+        let pixels = photo.decode_pixels(&whole.window)?;
+        Ok(resized(whole, pixels))
     }
 }

@@ -1,9 +1,10 @@
 //! Files of several scans, progressive ones among them (T.81, annex G): all coefficients are gathered, then
 //! transformed.
 
+use super::grid::Grid;
 use super::headers::{Frame, Headers, Scan, Stop, Tables, ZIGZAG, segments};
 use super::huffman::{Bits, Table};
-use super::planes::{Plane, needed};
+use super::planes::Plane;
 use super::scan::Entropy;
 use super::{Damaged, Window, idct};
 
@@ -28,26 +29,25 @@ struct Gathered {
 }
 
 /// The planes of every component, as far as `window` needs them.
-pub(super) fn planes(headers: &Headers<'_>, window: &Window) -> Result<Vec<Plane>, Damaged> {
-    let frame = &headers.frame;
+pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Result<Vec<Plane>, Damaged> {
     let gathered = gather(headers)?;
-    let units = needed(frame, window);
+    let units = grid.needed(window);
     let mut planes = Vec::with_capacity(gathered.len());
-    for (component, gathered) in frame.components.iter().zip(gathered) {
+    for (samples, gathered) in grid.components.iter().zip(gathered) {
         let quantisation = gathered.quantisation.ok_or(Damaged)?;
         if gathered.lacking[..EXACT].iter().any(|&lacks| lacks != Some(0)) {
             return Err(Damaged);
         }
-        let mut plane = Plane::new(frame, component, &units);
-        for row in units.1.start * component.down..units.1.end * component.down {
-            for column in units.0.start * component.across..units.0.end * component.across {
+        let mut plane = Plane::new(*samples, &units);
+        for row in units.1.start * samples.down..units.1.end * samples.down {
+            for column in units.0.start * samples.across..units.0.end * samples.across {
                 let values = &gathered.values[64 * (row * gathered.stride + column)..][..64];
                 let mut block = [0; 64];
                 for (place, &value) in values.iter().enumerate() {
                     block[usize::from(ZIGZAG[place])] = i32::from(value) * i32::from(quantisation[place]);
                 }
                 let stride = plane.stride;
-                idct::inverse(&block, plane.block(column, row), stride);
+                idct::inverse(&block, plane.block(column, row), stride, samples.side);
             }
         }
         planes.push(plane);

@@ -9,17 +9,18 @@ use std::ops::Range;
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
-use super::headers::{Colour, Component, Frame};
+use super::grid::Samples;
+use super::headers::Colour;
 use super::planes::Plane;
 use super::{Pixel, Window};
 
 /// The pixels in `window`.
-pub(super) fn rgb(frame: &Frame, planes: &[Plane], window: &Window) -> Vec<Pixel> {
-    dispatch(Isa::best(), Convert { frame, planes, window })
+pub(super) fn rgb(colour: Colour, planes: &[Plane], window: &Window) -> Vec<Pixel> {
+    dispatch(Isa::best(), Convert { colour, planes, window })
 }
 
 struct Convert<'a> {
-    frame: &'a Frame,
+    colour: Colour,
     planes: &'a [Plane],
     window: &'a Window,
 }
@@ -30,16 +31,15 @@ impl Kernel for Convert<'_> {
     // A kernel for the sake of its loops, which the compiler turns into vectors.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
-        let Self { frame, planes, window } = self;
+        let Self { colour, planes, window } = self;
         let width = window.0.len();
         let mut out = vec![[0; 4]; width * window.1.len()];
-        let mut rows: Vec<Row> =
-            frame.components.iter().map(|component| Row::new(frame, component, &window.0)).collect();
+        let mut rows: Vec<Row> = planes.iter().map(|plane| Row::new(&plane.grid, &window.0)).collect();
         for (y, out) in window.1.clone().zip(out.chunks_exact_mut(width)) {
             for (row, plane) in rows.iter_mut().zip(planes) {
                 row.fill(plane, y);
             }
-            match (frame.colour, &rows[..]) {
+            match (colour, &rows[..]) {
                 (Colour::Grey, [grey]) => interleave(out, [grey.samples(); 3]),
                 (Colour::Rgb, [r, g, b]) => interleave(out, [r, g, b].map(Row::samples)),
                 (Colour::YCbCr, [y, cb, cr]) => {
@@ -85,17 +85,16 @@ struct Row {
 }
 
 impl Row {
-    fn new(frame: &Frame, component: &Component, columns: &Range<usize>) -> Self {
-        let (width, _) = frame.samples(component);
-        let (by_x, by_y) = (frame.across / component.across, frame.down / component.down);
+    fn new(samples: &Samples, columns: &Range<usize>) -> Self {
+        let &Samples { by, width, filtered, .. } = samples;
         // libjpeg filters only where one axis or both are halved and nothing else, and rows of three samples
         // or more.
-        let (across, down) = match (by_x, by_y) {
+        let (across, down) = match by {
             (1, 1) => (Axis::Full, Axis::Full),
-            (2, 1) if width > 2 => (Axis::Halved, Axis::Full),
-            (2, 2) if width > 2 => (Axis::Halved, Axis::Halved),
-            (1, 2) => (Axis::Full, Axis::Halved),
-            _ => (Axis::Repeated(by_x), Axis::Repeated(by_y)),
+            (2, 1) if filtered && width > 2 => (Axis::Halved, Axis::Full),
+            (2, 2) if filtered && width > 2 => (Axis::Halved, Axis::Halved),
+            (1, 2) if filtered => (Axis::Full, Axis::Halved),
+            _ => (Axis::Repeated(by.0), Axis::Repeated(by.1)),
         };
         let start = match across {
             Axis::Full => 0,
@@ -161,7 +160,7 @@ impl Row {
             inner[i] = 3 * u16::from(inner_near[i]) + u16::from(inner_far[i]);
         }
         // Beyond an edge of the picture its last sample is repeated.
-        let last = plane.width - 1;
+        let last = plane.grid.width - 1;
         for (at, x) in [(0, range.start.saturating_sub(1)), (count + 1, range.end.min(last))] {
             let place = plane.place(x);
             self.blended[at] = 3 * u16::from(near[place]) + u16::from(far[place]);

@@ -45,10 +45,20 @@ fn eight(x: [W; 8]) -> [W; 8] {
     ]
 }
 
-/// Writes the pixels of `block`, dequantised coefficients in natural order, to eight rows of eight bytes, the
-/// rows `stride` apart.
+/// Writes the pixels of `block`, dequantised coefficients in natural order, to `side` rows of as many bytes,
+/// 8, 4, 2 or 1, the rows `stride` apart. Of fewer than 8 each is the mean of those that it stands for.
 #[inline(always)]
-pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize) {
+pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize, side: usize) {
+    match side {
+        8 => whole(block, out, stride),
+        4 => reduced(block, out, stride, four),
+        2 => reduced(block, out, stride, two),
+        _ => flat(block[0], out, stride, side),
+    }
+}
+
+#[inline(always)]
+fn whole(block: &[i32; 64], out: &mut [u8], stride: usize) {
     let mut columns = [0i32; 64];
     for c in 0..8 {
         let x = eight([
@@ -128,10 +138,56 @@ fn exchange(x: &mut [u64; 8], i: usize, j: usize, shift: u32, lower: u64) {
 
 /// [`inverse`] of a block whose only coefficient that is not zero is its first, `dc`.
 #[inline(always)]
-pub(super) fn flat(dc: i32, out: &mut [u8], stride: usize) {
+pub(super) fn flat(dc: i32, out: &mut [u8], stride: usize, side: usize) {
     let value = (((dc + 4) >> 3) + 128).clamp(0, 255) as u8;
-    for line in out.chunks_mut(stride).take(8) {
-        line[..8].fill(value);
+    for line in out.chunks_mut(stride).take(side) {
+        line[..side].fill(value);
+    }
+}
+
+/// The means of pairs of what [`eight`] gives, twice as large: coefficient 4 is gone from them.
+#[inline(always)]
+fn four(x: [W; 8]) -> [W; 4] {
+    let even = x[2] * fixed(1.847759065) - x[6] * fixed(0.765366865);
+    let (sum, difference) = ((x[0] << 14) + even, (x[0] << 14) - even);
+    let inner = x[1] * fixed(1.061594337) - x[3] * fixed(2.172734803) + x[5] * fixed(1.451774981)
+        - x[7] * fixed(0.211164243);
+    let outer = x[1] * fixed(2.562915447) + x[3] * fixed(0.899976223)
+        - x[5] * fixed(0.601344887)
+        - x[7] * fixed(0.509795579);
+    [sum + outer, difference + inner, difference - inner, sum - outer]
+}
+
+/// The means of quadruples, four times as large: of the even coefficients only the first is left.
+#[inline(always)]
+fn two(x: [W; 8]) -> [W; 2] {
+    let odd = x[1] * fixed(3.624509785) - x[3] * fixed(1.272758580) + x[5] * fixed(0.850430095)
+        - x[7] * fixed(0.720959822);
+    [(x[0] << 15) + odd, (x[0] << 15) - odd]
+}
+
+/// [`inverse`] with `SIDE` numbers of each eight: columns first, as there, with two more bits kept.
+#[inline(always)]
+fn reduced<const SIDE: usize>(
+    block: &[i32; 64],
+    out: &mut [u8],
+    stride: usize,
+    of_eight: impl Fn([W; 8]) -> [W; SIDE],
+) {
+    // What `of_eight` gives is larger by 13 bits and by as much as its means are of.
+    let bits = 13 + (8 / SIDE).ilog2();
+    let mut columns = [[Wrapping(0); 8]; SIDE];
+    for c in 0..8 {
+        let x = of_eight(std::array::from_fn(|r| Wrapping(block[8 * r + c])));
+        for r in 0..SIDE {
+            columns[r][c] = (x[r] + Wrapping(1 << (bits - 3))) >> (bits as usize - 2);
+        }
+    }
+    for (row, line) in columns.into_iter().zip(out.chunks_mut(stride)) {
+        for (value, byte) in of_eight(row).into_iter().zip(&mut line[..SIDE]) {
+            let value = ((value + Wrapping(1 << (bits + 4))) >> (bits as usize + 5)).0;
+            *byte = (value + 128).clamp(0, 255) as u8;
+        }
     }
 }
 
@@ -166,7 +222,7 @@ mod tests {
                 block[next(31) as usize & 63] = next(150);
             }
             let mut out = [0u8; 8 * 11];
-            inverse(&block, &mut out, 11);
+            inverse(&block, &mut out, 11, 8);
             for (i, expected) in plain(&block).into_iter().enumerate() {
                 let got = f64::from(out[i / 8 * 11 + i % 8]);
                 // Beyond rounding: columns are kept with two more bits, so each of a row's eight numbers is
@@ -178,13 +234,38 @@ mod tests {
     }
 
     #[test]
+    fn fewer_samples_are_means() {
+        let mut state = 7u32;
+        let mut block = [0; 64];
+        for round in 0..100 {
+            for value in &mut block {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = (state >> 8) as i32 % 81 - 40;
+            }
+            block[0] = 20 * round - 1000;
+            for side in [4, 2, 1] {
+                let mut out = [0u8; 32];
+                inverse(&block, &mut out, 7, side);
+                let by = 8 / side;
+                for i in 0..side * side {
+                    let (y, x) = (i / side * by, i % side * by);
+                    let all = (0..by * by).map(|k| plain(&block)[8 * (y + k / by) + x + k % by]);
+                    let mean = all.sum::<f64>() / (by * by) as f64;
+                    let got = f64::from(out[i / side * 7 + i % side]);
+                    assert!((got - mean.clamp(0.0, 255.0)).abs() < 0.625, "{side} {i}: {got} {mean}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_flat_block_is_no_exception() {
         for dc in -1100..1100 {
             let mut block = [0; 64];
             block[0] = dc;
             let (mut all, mut short) = ([0; 64], [0; 64]);
-            inverse(&block, &mut all, 8);
-            flat(dc, &mut short, 8);
+            inverse(&block, &mut all, 8, 8);
+            flat(dc, &mut short, 8, 8);
             assert_eq!(all, short);
         }
     }

@@ -9,6 +9,7 @@
 
 mod coefficients;
 mod colour;
+mod grid;
 mod headers;
 mod huffman;
 mod idct;
@@ -17,7 +18,10 @@ mod scan;
 
 use std::ops::Range;
 
+pub(crate) use grid::Scale;
 pub(crate) use headers::exif;
+
+use grid::Grid;
 use headers::{Coding, Headers};
 
 /// Columns and rows of a picture.
@@ -47,59 +51,19 @@ impl<'a> Jpeg<'a> {
         (self.headers.frame.width, self.headers.frame.height)
     }
 
-    /// The pixels in `window`; it must not be empty and must lie within the picture.
+    /// The pixels in `window` of the picture at `scale`; it must not be empty and must lie within.
     ///
     /// They are the same as those of the whole picture there.
-    pub(crate) fn decode(&self, window: &Window) -> Result<Vec<Pixel>, Damaged> {
+    pub(crate) fn decode(&self, window: &Window, scale: Scale) -> Result<Vec<Pixel>, Damaged> {
+        let frame = &self.headers.frame;
+        let grid = Grid::new(frame, scale);
         let planes = match self.headers.coding() {
-            Coding::OneScan => scan::planes(&self.headers, window)?,
-            Coding::SeveralScans => coefficients::planes(&self.headers, window)?,
+            Coding::OneScan => scan::planes(&self.headers, &grid, window)?,
+            Coding::SeveralScans => coefficients::planes(&self.headers, &grid, window)?,
         };
-        Ok(colour::rgb(&self.headers.frame, &planes, window))
+        Ok(colour::rgb(frame.colour, &planes, window))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const FILES: [&[u8]; 6] = [
-        include_bytes!("../../tests/pillow/subsampled.jpg"),
-        include_bytes!("../../tests/pillow/progressive.jpg"),
-        include_bytes!("../../tests/pillow/half-height.jpg"),
-        include_bytes!("../../tests/pillow/quarter-width.jpg"),
-        include_bytes!("../../tests/pillow/restarts.jpg"),
-        include_bytes!("../../tests/pillow/ycck.jpg"),
-    ];
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..Default::default() })]
-
-        /// Without the net that `picture` spreads below.
-        #[test]
-        fn changed_bytes_never_panic(
-            file in 0..FILES.len(),
-            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
-            keep in 0.5f64..=1.0,
-            corner in (0.0f64..1.0, 0.0f64..1.0),
-        ) {
-            let mut bytes = FILES[file].to_vec();
-            for (place, value) in changes {
-                let place = place.index(bytes.len());
-                bytes[place] = value;
-            }
-            bytes.truncate((bytes.len() as f64 * keep) as usize);
-            if let Ok(jpeg) = Jpeg::open(&bytes) {
-                let (width, height) = jpeg.size();
-                // A changed header may tell of a large picture; a part of it will do.
-                let (left, top) = ((corner.0 * width as f64) as usize, (corner.1 * height as f64) as usize);
-                let window = (left..width.min(left + 40), top..height.min(top + 40));
-                if let Ok(pixels) = jpeg.decode(&window) {
-                    prop_assert_eq!(pixels.len(), window.0.len() * window.1.len());
-                }
-            }
-        }
-    }
-}
+mod tests;

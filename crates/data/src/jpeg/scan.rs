@@ -3,9 +3,10 @@
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
+use super::grid::Grid;
 use super::headers::{Headers, ZIGZAG};
 use super::huffman::{Bits, Table};
-use super::planes::{Plane, needed};
+use super::planes::Plane;
 use super::{Damaged, Window, idct};
 
 /// The entropy-coded data of a scan without its stuffing.
@@ -83,10 +84,10 @@ struct Part<'a> {
 }
 
 /// The planes of every component, as far as `window` needs them.
-pub(super) fn planes(headers: &Headers<'_>, window: &Window) -> Result<Vec<Plane>, Damaged> {
+pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Result<Vec<Plane>, Damaged> {
     let (frame, tables) = (&headers.frame, &headers.tables);
     let entropy = Entropy::new(headers.data);
-    let units = needed(frame, window);
+    let units = grid.needed(window);
     let (across, down) = frame.units();
     if !entropy.can_hold(across * down) {
         return Err(Damaged);
@@ -100,7 +101,7 @@ pub(super) fn planes(headers: &Headers<'_>, window: &Window) -> Result<Vec<Plane
             ac: tables.ac[ac].as_ref().ok_or(Damaged)?,
             quantisation: tables.quantisation[own.quantisation].ok_or(Damaged)?.map(i32::from),
             previous: 0,
-            plane: Plane::new(frame, own, &units),
+            plane: Plane::new(grid.components[component], &units),
         })
     };
     let mut parts = headers.scan.parts.iter().map(part).collect::<Result<Vec<_>, _>>()?;
@@ -171,13 +172,13 @@ impl Kernel for Units<'_, '_, '_> {
                         }
                         let last = read(part, self.bits, &mut block)?;
                         let (x, y) = (column * part.across + across, self.row * part.down + down);
-                        let stride = part.plane.stride;
+                        let (stride, side) = (part.plane.stride, part.plane.grid.side);
                         let out = part.plane.block(x, y);
                         if last == 0 {
-                            idct::flat(block[0], out, stride);
+                            idct::flat(block[0], out, stride, side);
                             block[0] = 0;
                         } else {
-                            idct::inverse(&block, out, stride);
+                            idct::inverse(&block, out, stride, side);
                             block = [0; 64];
                         }
                     }

@@ -4,6 +4,7 @@
 
 Made with Pillow 13.0.0 and, for two samplings that Pillow cannot write, opencv-python-headless 5.0.0. No randomness: pictures are formulas. In this folder it writes
 - resize.bin: for each case of CASES in order, the resized picture, interleaved RGB;
+- boxes.bin: the same for each case of BOXES, of which only a box is resized;
 - NAME.EXT, NAME.rgb: a picture file and what Pillow's convert("RGB") makes of it, turned upright.
 """
 
@@ -27,6 +28,13 @@ CASES = [
     ((5, 3), (31, 17)),
     ((64, 1), (8, 3)),
     ((32, 32), (32, 20)),
+]
+
+# (width, height) of the picture, left, top, right, bottom of the box, (width, height) of the result; as there.
+BOXES = [
+    ((37, 23), (0.25, 0.5, 36.75, 22.25), (16, 10)),
+    ((37, 23), (0.875, 0.0, 36.125, 23.0), (5, 7)),
+    ((23, 37), (0.5, 0.75, 22.5, 36.25), (40, 50)),
 ]
 
 
@@ -64,6 +72,14 @@ def resize():
         for source, target in CASES:
             out += pattern(*source).resize(target, filter).tobytes()
     (HERE / "resize.bin").write_bytes(out)
+
+
+def boxes():
+    out = bytearray()
+    for filter in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
+        for source, box, target in BOXES:
+            out += pattern(*source).resize(target, filter, box).tobytes()
+    (HERE / "boxes.bin").write_bytes(out)
 
 
 def pictures():
@@ -138,4 +154,5 @@ def pictures():
 
 if __name__ == "__main__":
     resize()
+    boxes()
     pictures()

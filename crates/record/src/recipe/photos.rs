@@ -9,6 +9,9 @@ pub struct PhotosRecipe {
     /// Height and width of a training image in pixels.
     #[serde(default = "two_hundred_and_twenty_four")]
     pub side: usize,
+    /// From which pixels it is made.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub decode: PhotoDecoding,
     /// Which part of a photograph it shows.
     pub crop: PhotoCrop,
     /// Brightness, contrast and saturation are each multiplied by a factor drawn from 1 - x to 1 + x; 0
@@ -27,6 +30,18 @@ pub struct PhotosRecipe {
     pub erase: f64,
     /// In evaluation, what the shorter side becomes, and the square that is cut from the middle.
     pub evaluate: PhotoEvaluation,
+}
+
+/// From which pixels training images are made; evaluation is always exact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhotoDecoding {
+    /// From a photograph's own.
+    #[default]
+    Exact,
+    /// Of a large JPEG file from means of some of them, where still two or more of those become one: a little
+    /// softer, and soon decoded.
+    Scaled,
 }
 
 /// Which part of a photograph a training step sees.

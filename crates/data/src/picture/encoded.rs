@@ -1,0 +1,287 @@
+//! `Encoded`: a picture's file whose header is read, of which any part can be decoded.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Cursor;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata};
+
+use super::orientation::Orientation;
+use super::record::Record;
+use super::{MAX_PIXELS, MEND, MEND_RECORD, Picture, cut, without_fourth};
+use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
+use crate::resample::{self, Columns, Interpolation};
+use crate::{Error, preprocess};
+
+/// What decoding may allocate beside pixels, for instance for a colour profile.
+const MAX_OTHER_BYTES: u64 = 64 << 20;
+/// What decoding may allocate for a pixel: four channels of 16 bits, and two bytes for the filters.
+const MAX_BYTES_A_PIXEL: u64 = 10;
+
+/// A picture's file whose size is known and whose pixels are not decoded yet.
+///
+/// ```no_run
+/// # fn main() -> Result<(), resnet_data::Error> {
+/// use resnet_data::picture::{self, Encoded};
+///
+/// let bytes = picture::read("cat.jpg".as_ref())?;
+/// let cat = Encoded::open(&bytes, "cat.jpg")?;
+/// let (width, height) = cat.size();
+/// let middle = cat.decode_window(width / 4..width / 2, height / 4..height / 2)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Encoded<'a> {
+    bytes: &'a [u8],
+    name: Cow<'a, str>,
+    /// As stored.
+    size: (usize, usize),
+    orientation: Orientation,
+    form: Form<'a>,
+    /// Nanoseconds that decoding has taken.
+    decoding: AtomicU64,
+}
+
+/// Who knows the pixels.
+enum Form<'a> {
+    /// Our own decoder.
+    Jpeg(Box<Jpeg<'a>>),
+    /// Nobody has to: they are these, of a packed file.
+    Rgb(&'a [u8]),
+    /// The image crate.
+    Other,
+}
+
+impl fmt::Debug for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("name", &self.name)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
+    ///
+    /// The bytes may also be a record of a packed file, as its [`Source`](crate::sources::Source) reads it;
+    /// of that all bytes are held against its checksum.
+    ///
+    /// # Errors
+    /// If the bytes are of no JPEG, PNG or WebP and no record, the header is corrupt or tells of more than
+    /// [`MAX_PIXELS`], or a record is damaged.
+    pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
+        if Record::is_one(bytes) {
+            let bad = |cause: String| Error::bad_file(name, cause, MEND_RECORD);
+            let record = Record::parse(bytes).map_err(bad)?;
+            let size = checked(record.size, name)?;
+            record.verify().map_err(bad)?;
+            let (orientation, form) = (Orientation::default(), Form::Rgb(record.pixels));
+            return Ok(Self::of(bytes, name, size, orientation, form));
+        }
+        if let Ok(jpeg) = Jpeg::open(bytes) {
+            let size = checked(jpeg.size(), name)?;
+            // EXIF data that make no sense are no reason to refuse a picture.
+            let exif = jpeg::exif(bytes).and_then(metadata::Orientation::from_exif_chunk);
+            let orientation = exif.map(Orientation::from).unwrap_or_default();
+            return Ok(Self::of(bytes, name, size, orientation, Form::Jpeg(Box::new(jpeg))));
+        }
+        guarded(name, || {
+            let mut decoder = decoder(bytes, name, MAX_OTHER_BYTES)?;
+            let (width, height) = decoder.dimensions();
+            let size = checked((width as usize, height as usize), name)?;
+            let orientation = decoder.orientation().map(Orientation::from).unwrap_or_default();
+            Ok(Self::of(bytes, name, size, orientation, Form::Other))
+        })
+    }
+
+    fn of(
+        bytes: &'a [u8],
+        name: &'a str,
+        size: (usize, usize),
+        orientation: Orientation,
+        form: Form<'a>,
+    ) -> Self {
+        Self { bytes, name: name.into(), size, orientation, form, decoding: AtomicU64::new(0) }
+    }
+
+    /// Width and height in pixels, upright.
+    pub fn size(&self) -> (usize, usize) {
+        self.orientation.size(self.size)
+    }
+
+    /// The whole picture.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn decode(&self) -> Result<Picture, Error> {
+        let (width, height) = self.size();
+        self.decode_window(0..width, 0..height)
+    }
+
+    /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
+    ///
+    /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is
+    /// looked at.
+    ///
+    /// # Errors
+    /// If the file is corrupt, or the part is empty or does not lie within the picture.
+    pub fn decode_window(&self, columns: Range<usize>, rows: Range<usize>) -> Result<Picture, Error> {
+        let (width, height) = self.size();
+        if columns.is_empty() || rows.is_empty() || columns.end > width || rows.end > height {
+            let name = &self.name;
+            return Err(Error::Invalid(format!(
+                "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
+            )));
+        }
+        let pixels = match self.form {
+            Form::Rgb(pixels) => {
+                let row = |y| &pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
+                rows.clone().map(row).collect::<Vec<_>>().concat()
+            }
+            _ => without_fourth(&self.decode_pixels(&(columns.clone(), rows.clone()))?),
+        };
+        Picture::new(columns.len(), rows.len(), pixels)
+    }
+
+    /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the picture.
+    pub fn shrunk_size(&self, side: usize) -> (usize, usize) {
+        let (width, height) = self.size();
+        match width.min(height) > side.max(1) {
+            true => preprocess::resized((width, height), side.max(1)),
+            false => (width, height),
+        }
+    }
+
+    /// The whole picture with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where
+    /// that side has no more. A `side` of 0 counts as 1.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn decode_shrunk(&self, side: usize, interpolation: Interpolation) -> Result<Picture, Error> {
+        let (from, to) = (self.size(), self.shrunk_size(side));
+        if from == to {
+            return self.decode();
+        }
+        let (all, wanted) = (resample::whole(from), resample::whole(to));
+        let pixels = self.decode_pixels(&all)?;
+        let window = (&wanted, Columns::Forward);
+        let pixels = resample::resize_window(&pixels, &all, from, to, window, interpolation);
+        Picture::new(to.0, to.1, without_fourth(&pixels))
+    }
+
+    /// The pixels in `window`, which must not be empty and must lie within the picture.
+    pub(crate) fn decode_pixels(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
+        self.decode_upright(window, self.size, |window| match &self.form {
+            Form::Rgb(pixels) => Ok(cut(pixels, self.size.0, window)),
+            // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
+            _ => match self.decode_here(window, Scale::Full) {
+                Some(pixels) => Ok(pixels),
+                None => guarded(&self.name, || self.decode_elsewhere(window)),
+            },
+        })
+    }
+
+    /// The pixels in `window` of the picture at `scale`, which must not be empty and must lie within: each the
+    /// mean of those that it stands for. `None` where the file has to be decoded whole first, so that nothing
+    /// would be saved.
+    pub(crate) fn decode_scaled(&self, window: &Window, scale: Scale) -> Option<Vec<Pixel>> {
+        // Counted from the other end, pixels that stand for fewer would come first.
+        let is_whole = |side: usize| side.is_multiple_of(scale.divisor());
+        let turned = self.orientation != Orientation::default();
+        if turned && !(is_whole(self.size.0) && is_whole(self.size.1)) {
+            return None;
+        }
+        let decode = |window: &Window| self.decode_here(window, scale).ok_or(());
+        self.decode_upright(window, scale.of(self.size), decode).ok()
+    }
+
+    /// What `decode` makes of the stored place of `window`, turned upright; `size` is the stored picture's.
+    fn decode_upright<E>(
+        &self,
+        window: &Window,
+        size: (usize, usize),
+        decode: impl FnOnce(&Window) -> Result<Vec<Pixel>, E>,
+    ) -> Result<Vec<Pixel>, E> {
+        let begun = Instant::now();
+        let window = self.orientation.stored(window, size);
+        let upright = self.orientation.upright(decode(&window)?, (window.0.len(), window.1.len()));
+        self.decoding.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
+        Ok(upright)
+    }
+
+    /// The stored pixels in `window`, by our own decoder.
+    fn decode_here(&self, window: &Window, scale: Scale) -> Option<Vec<Pixel>> {
+        let Form::Jpeg(jpeg) = &self.form else { return None };
+        catch_unwind(AssertUnwindSafe(|| jpeg.decode(window, scale).ok())).ok().flatten()
+    }
+
+    /// How long decoding has taken so far.
+    pub(crate) fn decoding(&self) -> Duration {
+        Duration::from_nanos(self.decoding.load(Relaxed))
+    }
+
+    /// The stored pixels in `window`, by the image crate.
+    fn decode_elsewhere(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
+        let (width, height) = self.size;
+        let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
+        let decoder = decoder(self.bytes, &self.name, most)?;
+        let colour = decoder.color_type();
+        let decoded = DynamicImage::from_decoder(decoder).map_err(|cause| corrupt(&self.name, &cause))?;
+        let pixels: Vec<u8> = match colour {
+            // Pillow keeps the high byte, where the image crate would round.
+            ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
+                decoded.into_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
+            }
+            _ => decoded.into_rgb8().into_raw(),
+        };
+        if pixels.len() != 3 * width * height {
+            return Err(Error::bad_file(&*self.name, "its pixels are not as many as its header says", MEND));
+        }
+        Ok(cut(&pixels, width, window))
+    }
+}
+
+/// Turns a panic of a decoder on corrupt data, should there be one, into an error.
+fn guarded<T>(name: &str, decode: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(Error::bad_file(name, "the decoder gave up on it", MEND)))
+}
+
+fn checked(size: (usize, usize), name: &str) -> Result<(usize, usize), Error> {
+    let (width, height) = size;
+    let cause = if width as u64 * height as u64 > MAX_PIXELS {
+        format!("its {width} x {height} pixels are more than {MAX_PIXELS}")
+    } else if width == 0 || height == 0 {
+        format!("it has {width} x {height} pixels")
+    } else {
+        return Ok(size);
+    };
+    Err(Error::bad_file(name, cause, "shrink it first"))
+}
+
+fn corrupt(name: &str, cause: &image::ImageError) -> Error {
+    Error::bad_file(
+        name,
+        format!("it does not decode ({cause})"),
+        "open it elsewhere to see whether it is whole",
+    )
+}
+
+/// The image crate's decoder of `bytes`, which may allocate so many bytes.
+fn decoder<'a>(bytes: &'a [u8], name: &str, most: u64) -> Result<impl ImageDecoder + 'a, Error> {
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|cause| Error::bad_file(name, format!("reading it failed ({cause})"), MEND))?;
+    if !matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) {
+        return Err(Error::bad_file(name, "its first bytes are of no picture format known here", MEND));
+    }
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(most);
+    reader.limits(limits);
+    reader.into_decoder().map_err(|cause| corrupt(name, &cause))
+}
