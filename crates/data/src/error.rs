@@ -127,6 +127,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong, for lists that name the file themselves: neither the file nor what to do.
+    pub fn cause(&self) -> String {
+        match self {
+            Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),
+            Error::BadFile { cause, .. } => cause.clone(),
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
         Error::Io { action, path: path.to_owned(), cause }
     }

@@ -1,8 +1,9 @@
 //! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
 
-use crate::picture::cut;
+use crate::jpeg::{Pixel, Window};
+use crate::picture::{Encoded, cut};
 use crate::resample::{self, Columns, Interpolation};
-use crate::{Normalisation, Picture};
+use crate::{Error, Normalisation, Picture};
 
 /// The steps between a decoded picture and a network's input, as torchvision and timm evaluate with.
 ///
@@ -53,11 +54,25 @@ impl Preprocess {
     /// If the picture's fields contradict each other; [`Picture::new`] and
     /// [`decode`](crate::picture::decode) make none of these.
     pub fn apply(&self, picture: &Picture) -> Vec<f32> {
-        let (width, height) = self.resized(picture);
+        picture.check();
+        let size = (picture.width, picture.height);
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
-        let middle = (Span::middle(width, self.crop), Span::middle(height, self.crop));
-        self.append(picture, middle, Columns::Forward, &mut out);
+        let square = self.middle(size);
+        square.append(&cut(&picture.pixels, size.0, &square.part), Columns::Forward, &mut out);
         out
+    }
+
+    /// The input for a picture that is not decoded yet, and of which only the part that is seen will be: the
+    /// same numbers.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn apply_encoded(&self, picture: &Encoded<'_>) -> Result<Vec<f32>, Error> {
+        let mut out = Vec::with_capacity(3 * self.crop * self.crop);
+        let square = self.middle(picture.size());
+        let pixels = if square.is_black() { Vec::new() } else { picture.decode_pixels(&square.part)? };
+        square.append(&pixels, Columns::Forward, &mut out);
+        Ok(out)
     }
 
     /// The ten inputs whose outputs are averaged in ten-crop testing (Krizhevsky et al. 2012),
@@ -67,7 +82,9 @@ impl Preprocess {
     /// # Panics
     /// As [`apply`](Self::apply).
     pub fn ten_crops(&self, picture: &Picture) -> Vec<f32> {
-        let (width, height) = self.resized(picture);
+        picture.check();
+        let size = (picture.width, picture.height);
+        let (width, height) = resized(size, self.resize.max(1));
         let mut out = Vec::with_capacity(30 * self.crop * self.crop);
         for direction in [Columns::Forward, Columns::Mirrored] {
             for (x, y) in [
@@ -77,7 +94,8 @@ impl Preprocess {
                 (Span::last(width, self.crop), Span::last(height, self.crop)),
                 (Span::middle(width, self.crop), Span::middle(height, self.crop)),
             ] {
-                self.append(picture, (x, y), direction, &mut out);
+                let square = self.square(size, (x, y));
+                square.append(&cut(&picture.pixels, size.0, &square.part), direction, &mut out);
             }
         }
         out
@@ -96,38 +114,57 @@ impl Preprocess {
         [left, top, right, bottom]
     }
 
-    /// Width and height of `picture` once it is resized.
-    fn resized(&self, picture: &Picture) -> (usize, usize) {
-        picture.check();
-        resized((picture.width, picture.height), self.resize.max(1))
+    /// The square in the middle of a picture of `size`.
+    fn middle(&self, size: (usize, usize)) -> Square<'_> {
+        let to = resized(size, self.resize.max(1));
+        self.square(size, (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop)))
     }
 
-    /// Appends one crop to `out`.
-    fn append(&self, picture: &Picture, (x, y): (Span, Span), direction: Columns, out: &mut Vec<f32>) {
-        let from = (picture.width, picture.height);
-        let to = self.resized(picture);
+    fn square(&self, from: (usize, usize), (x, y): (Span, Span)) -> Square<'_> {
+        let to = resized(from, self.resize.max(1));
         let window = (x.start..x.start + x.count, y.start..y.start + y.count);
         let part = resample::needed(from, to, &window, self.interpolation);
-        let cut = resample::resize_window(
-            &cut(&picture.pixels, from.0, &part),
-            &part,
-            from,
-            to,
-            (&window, direction),
-            self.interpolation,
-        );
-        let after = self.crop - x.before - x.count;
+        Square { preprocess: self, from, to, x, y, window, part }
+    }
+}
+
+/// One crop of one picture.
+struct Square<'a> {
+    preprocess: &'a Preprocess,
+    /// Width and height of the picture before and after it is resized.
+    from: (usize, usize),
+    to: (usize, usize),
+    x: Span,
+    y: Span,
+    /// What is kept of the resized picture, and the part of the picture that this is made of.
+    window: Window,
+    part: Window,
+}
+
+impl Square<'_> {
+    /// Whether nothing of the picture is in it.
+    fn is_black(&self) -> bool {
+        self.part.0.is_empty() || self.part.1.is_empty()
+    }
+
+    /// Appends the crop to `out`; `pixels` are those of its part of the picture.
+    fn append(&self, pixels: &[Pixel], direction: Columns, out: &mut Vec<f32>) {
+        let Square { preprocess, x, y, .. } = self;
+        let Preprocess { crop, interpolation, .. } = **preprocess;
+        let window = (&self.window, direction);
+        let cut = resample::resize_window(pixels, &self.part, self.from, self.to, window, interpolation);
+        let after = crop - x.before - x.count;
         let (before, after) =
             if direction == Columns::Mirrored { (after, x.before) } else { (x.before, after) };
         let start = out.len();
-        for (c, table) in self.normalisation.tables().iter().enumerate() {
-            out.extend(std::iter::repeat_n(table[0], y.before * self.crop));
+        for (c, table) in preprocess.normalisation.tables().iter().enumerate() {
+            out.extend(std::iter::repeat_n(table[0], y.before * crop));
             for row in cut.chunks_exact(x.count.max(1)) {
                 out.extend(std::iter::repeat_n(table[0], before));
                 out.extend(row.iter().map(|pixel| table[usize::from(pixel[c])]));
                 out.extend(std::iter::repeat_n(table[0], after));
             }
-            out.resize(start + (c + 1) * self.crop * self.crop, table[0]);
+            out.resize(start + (c + 1) * crop * crop, table[0]);
         }
     }
 }

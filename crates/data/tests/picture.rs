@@ -113,6 +113,34 @@ fn what_is_no_picture_is_named() {
     }
 }
 
+/// As Pillow and torchvision have it, where decoders by themselves make up what is missing.
+#[test]
+fn a_file_that_is_cut_off_is_none_wherever_it_is_cut() {
+    for (name, _) in PICTURES {
+        let bytes = fs::read(folder().join(name)).unwrap();
+        // A PNG file's last chunk holds nothing.
+        let needed = bytes.len() - if name.ends_with(".png") { 12 } else { 0 };
+        for length in 0..needed {
+            let message = match Encoded::open(&bytes[..length], name).map(|encoded| encoded.decode()) {
+                Err(error) | Ok(Err(error)) => error.to_string(),
+                Ok(Ok(picture)) => panic!("{length} bytes of {} of {name} are {picture:?}", bytes.len()),
+            };
+            assert!(message.starts_with(&format!("{name} cannot be used: ")), "{message}");
+            if name.ends_with(".jpg") && length > 2 {
+                assert!(message.contains(&format!("its data end at byte {length}")), "{message}");
+            }
+        }
+        if name.ends_with(".jpg") {
+            // Zeros where a crash left nothing else, and what some cameras put behind a picture.
+            let zeros = [&bytes[..bytes.len() * 3 / 4], &vec![0; bytes.len() / 4]].concat();
+            assert!(Encoded::open(&zeros, name).is_err(), "{name}");
+            let longer = [&bytes[..], b"MotionPhoto\xff\x01\0"].concat();
+            let decode = |bytes| Encoded::open(bytes, name).unwrap().decode().unwrap();
+            assert_eq!(decode(&longer), decode(&bytes), "{name}");
+        }
+    }
+}
+
 #[test]
 fn a_picture_is_written_as_it_is() {
     let picture = decode(&folder().join("subsampled.jpg")).unwrap();
@@ -192,6 +220,12 @@ fn a_photograph_becomes_an_input() {
         assert_eq!(input.len(), 300);
         // Blue grows from top to bottom.
         assert!(input[200] < input[290]);
+        for (name, _) in PICTURES {
+            let bytes = fs::read(folder().join(name)).unwrap();
+            let encoded = Encoded::open(&bytes, name).unwrap();
+            let expected = preprocess.apply(&encoded.decode().unwrap());
+            assert!(preprocess.apply_encoded(&encoded).unwrap() == expected, "{name}");
+        }
     }
 }
 

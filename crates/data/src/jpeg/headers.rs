@@ -141,6 +141,28 @@ pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Whether a JPEG file ends before its picture does: what follows its scans up to the end holds no end mark.
+pub(crate) fn is_cut(bytes: &[u8]) -> bool {
+    let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return false };
+    if bytes.ends_with(&[0xff, 0xd9]) {
+        // Next to every file; within a scan these two would be the end as well.
+        return false;
+    }
+    // Segments tell their length; behind a scan's is its data, which holds no marker but restarts.
+    let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7);
+    loop {
+        let Some(place) = rest.windows(2).position(is_marker) else { return true };
+        rest = &rest[place..];
+        let length = match rest[1] {
+            0xd9 => return false,
+            0x01 | 0xd8 => 2,
+            _ => 2 + usize::from(word(rest, 2).unwrap_or(u16::MAX)),
+        };
+        let Some(more) = rest.get(length..) else { return true };
+        rest = more;
+    }
+}
+
 /// The first segment of `bytes`: its marker, its body, what follows.
 fn segment(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Damaged> {
     let mut rest = bytes.strip_prefix(&[0xff]).ok_or(Damaged)?;

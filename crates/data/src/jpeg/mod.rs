@@ -19,7 +19,7 @@ mod scan;
 use std::ops::Range;
 
 pub(crate) use grid::Scale;
-pub(crate) use headers::exif;
+pub(crate) use headers::{exif, is_cut};
 
 use grid::Grid;
 use headers::{Coding, Headers};

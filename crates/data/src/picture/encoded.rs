@@ -83,6 +83,12 @@ impl<'a> Encoded<'a> {
             let (orientation, form) = (Orientation::default(), Form::Rgb(record.pixels));
             return Ok(Self::of(bytes, name, size, orientation, form));
         }
+        if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
+            // Decoders would invent the rest, ours of a window would not even notice.
+            let cause =
+                format!("it is cut off: its data end at byte {}, before the picture does", bytes.len());
+            return Err(Error::bad_file(name, cause, "fetch it again"));
+        }
         if let Ok(jpeg) = Jpeg::open(bytes) {
             let size = checked(jpeg.size(), name)?;
             // EXIF data that make no sense are no reason to refuse a picture.
@@ -181,7 +187,13 @@ impl<'a> Encoded<'a> {
             // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
             _ => match self.decode_here(window, Scale::Full) {
                 Some(pixels) => Ok(pixels),
-                None => guarded(&self.name, || self.decode_elsewhere(window)),
+                None => {
+                    let pixels = guarded(&self.name, || self.decode_elsewhere(window))?;
+                    if let Form::Jpeg(_) = self.form {
+                        tracing::warn!("{} is damaged; what can be made of it is used", self.name);
+                    }
+                    Ok(pixels)
+                }
             },
         })
     }
@@ -231,7 +243,8 @@ impl<'a> Encoded<'a> {
         let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
         let decoder = decoder(self.bytes, &self.name, most)?;
         let colour = decoder.color_type();
-        let decoded = DynamicImage::from_decoder(decoder).map_err(|cause| corrupt(&self.name, &cause))?;
+        let decoded =
+            DynamicImage::from_decoder(decoder).map_err(|cause| corrupt(self.bytes, &self.name, &cause))?;
         let pixels: Vec<u8> = match colour {
             // Pillow keeps the high byte, where the image crate would round.
             ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
@@ -264,12 +277,16 @@ fn checked(size: (usize, usize), name: &str) -> Result<(usize, usize), Error> {
     Err(Error::bad_file(name, cause, "shrink it first"))
 }
 
-fn corrupt(name: &str, cause: &image::ImageError) -> Error {
-    Error::bad_file(
-        name,
-        format!("it does not decode ({cause})"),
-        "open it elsewhere to see whether it is whole",
-    )
+/// Whether a WebP file has fewer bytes than its header says.
+fn is_cut_webp(bytes: &[u8]) -> bool {
+    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    let size = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|size| u32::from_le_bytes(*size));
+    is_webp && size.is_some_and(|size| (bytes.len() as u64) < 8 + u64::from(size))
+}
+
+fn corrupt(bytes: &[u8], name: &str, cause: &image::ImageError) -> Error {
+    let cause = format!("its {} bytes do not decode ({cause})", bytes.len());
+    Error::bad_file(name, cause, "open it elsewhere to see whether it is whole")
 }
 
 /// The image crate's decoder of `bytes`, which may allocate so many bytes.
@@ -283,5 +300,5 @@ fn decoder<'a>(bytes: &'a [u8], name: &str, most: u64) -> Result<impl ImageDecod
     let mut limits = Limits::default();
     limits.max_alloc = Some(most);
     reader.limits(limits);
-    reader.into_decoder().map_err(|cause| corrupt(name, &cause))
+    reader.into_decoder().map_err(|cause| corrupt(bytes, name, &cause))
 }

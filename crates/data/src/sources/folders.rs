@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, broken, classes, is_picture_end, scanners};
+use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, is_picture_end, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
 
@@ -32,7 +32,7 @@ impl Source for Folders {
     fn read(&self, records: Range<usize>) -> Vec<Result<Vec<u8>, Broken>> {
         let read = |record| {
             let place = self.index.place(record);
-            let bytes = read_file(Path::new(&place)).map_err(|error| broken(&place, error))?;
+            let bytes = read_file(Path::new(&place)).map_err(|error| Broken::new(&place, error.cause()))?;
             if bytes.is_empty() { Err(Broken::new(place, EMPTY)) } else { Ok(bytes) }
         };
         records.map(read).collect()

@@ -80,16 +80,6 @@ impl fmt::Display for Broken {
     }
 }
 
-/// What `error` says of the record at `place`, without the mend: a loader that goes on has one of its own.
-pub(crate) fn broken(place: &str, error: Error) -> Broken {
-    let cause = match error {
-        Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),
-        Error::BadFile { cause, .. } => cause,
-        other => other.to_string(),
-    };
-    Broken::new(place, cause)
-}
-
 /// Ends of file names that are taken for pictures, in lower case.
 pub(crate) const PICTURE_ENDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 

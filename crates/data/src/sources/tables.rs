@@ -14,7 +14,7 @@ use parquet::file::reader::FileReader as _;
 
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, broken, classes, scanners};
+use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
 use crate::Error;
 use crate::parquet_files::columns::{self, Labels, MEND, Pictures, guarded};
 use crate::prefetch::Prefetch;
@@ -65,8 +65,8 @@ impl Source for Tables {
             }
             // A damaged page takes all rows with it that are read together.
             Err(error) => {
-                let Broken { cause, .. } = broken("", error);
-                records.map(|record| Err(Broken::new(self.index.place(record), cause.clone()))).collect()
+                let cause = error.cause();
+                records.map(|record| Err(Broken::new(self.index.place(record), &cause))).collect()
             }
         }
     }

@@ -14,7 +14,7 @@ use self::reader::Reader;
 use crate::feed::{Batches, Feed, FeedTimes};
 use crate::picture::Encoded;
 use crate::prefetch::Prefetch;
-use crate::sources::{Broken, Source, broken};
+use crate::sources::{Broken, Source};
 use crate::{Batch, Error, Key, LastBatch, Normalisation, Order, PhotoAugmentation, Preprocess};
 
 /// What becomes of a photograph.
@@ -270,7 +270,7 @@ impl Maker {
                 )
                 .map_err(|error| {
                     images.truncate(start);
-                    broken(&name, error)
+                    Broken::new(&name, error.cause())
                 })
             });
             match shown {
@@ -290,7 +290,7 @@ impl Maker {
             View::Augmented(augmentation, normalisation) => {
                 augmentation.apply(&encoded, normalisation, key, out)?;
             }
-            View::Evaluated(preprocess) => out.extend(preprocess.apply(&encoded.decode()?)),
+            View::Evaluated(preprocess) => out.extend(preprocess.apply_encoded(&encoded)?),
         }
         let decoding = opened + encoded.decoding();
         self.decode.fetch_add(decoding.as_nanos() as u64, Relaxed);

@@ -255,7 +255,7 @@ fn check(
 ) -> Option<BrokenPicture> {
     let cause = match read {
         Err(broken) => broken.cause,
-        Ok(bytes) => picture::decode_bytes(&bytes, &index.place(record)).err()?.to_string(),
+        Ok(bytes) => picture::decode_bytes(&bytes, &index.place(record)).err()?.cause(),
     };
     Some(BrokenPicture { name: index.name(record), cause })
 }
