@@ -108,15 +108,21 @@ fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
     let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=3 steps"];
     fs::write(here.join("data/train/class1/5.png"), "no picture").expect("a file");
     xtask_in(here, &small("data", "broken", &never)).ends_saying(1, &["class1/5.png", "--skip-broken"]);
+    fs::write(here.join("data/train/class0/7.png"), "").expect("a file");
+    xtask_in(here, &small("data", "empty", &[&never[..], &["--skip-broken", "4%"]].concat()))
+        .ends_saying(1, &["class0/7.png", "it is empty", "--skip-broken allows 0"]);
     // One by one, so that a batch is broken as a whole: it has its step, and teaches nothing.
     let one = ["--set", "train.batch=1", "--set", "train.duration=1 epochs", "--skip-broken", "10%"];
     let outcome = xtask_in(here, &small("data", "skipping", &[&never[..], &one].concat()));
     let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
-    assert_eq!(result["steps"], 20);
+    assert_eq!(result["steps"], 19);
     let record = fs::read_to_string(here.join("skipping/record.json")).expect("the run's record");
     let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
     let left_out = record["left_out"].as_array().expect("what was left out");
-    assert_eq!(left_out.len(), 1, "{record}");
+    assert_eq!(left_out.len(), 2, "{record}");
+    assert!(left_out[0]["place"].as_str().is_some_and(|place| place.contains("class0/7.png")), "{record}");
+    assert_eq!((&left_out[0]["cause"], &left_out[0]["records"]), (&"it is empty".into(), &1.into()));
+    let left_out = &left_out[1..];
     assert!(left_out[0]["place"].as_str().is_some_and(|place| place.contains("class1/5.png")), "{record}");
     assert!(left_out[0]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{record}");
     let wrong = [&never[..], &["--set", "photos.side=16"]].concat();
@@ -300,7 +306,7 @@ fn what_cannot_be_packed_is_refused_in_a_sentence() {
     let whole = fs::read(here.join("data/train/class1/1.png")).expect("a picture");
     fs::write(here.join("data/train/class1/1.png"), &whole[..whole.len() / 2]).expect("half of it");
     let outcome = convert(&["--to", "packed", "--side", "64"]);
-    outcome.ends_saying(1, &["class1/1.png", "does not decode"]);
+    outcome.ends_saying(1, &["class1/1.png", "do not decode"]);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
     assert_eq!(names(here), ["data"]);
 }

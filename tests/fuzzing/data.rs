@@ -24,9 +24,16 @@ pub fn picture(bytes: &[u8]) {
     if width * height > MOST_PIXELS {
         return;
     }
+    let verified = picture::verify(bytes, name);
+    if let Err(error) = &verified {
+        told(error, name);
+    }
     let whole = match encoded.decode() {
         Ok(whole) => whole,
-        Err(error) => return told(&error, name),
+        Err(error) => {
+            assert!(verified.is_err(), "what does not decode is no picture without damage");
+            return told(&error, name);
+        }
     };
     assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
     // Of a damaged JPEG file a part may be whole, and is then our decoder's; the target `jpeg` compares

@@ -119,18 +119,12 @@ pub(crate) fn photos(folder: &Path, faults: &Faults) -> anyhow::Result<Photos> {
         let empty = index.empty_classes();
         if !empty.is_empty() {
             let shown = empty.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-            let number = empty.len();
-            tracing::warn!(
-                "{number} classes have no picture for {split} ({shown}{})",
-                if number > 3 { ", ..." } else { "" }
-            );
+            let (number, classes) = (empty.len(), index.classes().len());
+            let more = if number > 3 { ", ..." } else { "" };
+            tracing::warn!("no picture for {split} in {number} of {classes} classes ({shown}{more})");
         }
-        for fault in index.faults() {
-            match on_broken {
-                OnBroken::Fail => bail!("{fault}; mend or remove it, or allow some with --skip-broken"),
-                OnBroken::Skip { .. } => tracing::warn!("left out: {fault}"),
-            }
-        }
+        on_broken.check(index)?;
+        index.faults().iter().for_each(|fault| tracing::warn!("left out: {fault}"));
     }
     Ok(Photos::new(set, on_broken))
 }

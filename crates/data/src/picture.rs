@@ -111,6 +111,17 @@ pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Picture, Error> {
     Encoded::open(bytes, name)?.decode()
 }
 
+/// Decodes all of the picture in `bytes`, and accepts no damage.
+///
+/// [`decode_bytes`] and training make what they can of a JPEG file whose codes are damaged in the middle, as
+/// libjpeg does, and warn; this refuses it.
+///
+/// # Errors
+/// As [`decode`], and if anything that is decoded is damaged.
+pub fn verify(bytes: &[u8], name: &str) -> Result<(), Error> {
+    Encoded::open(bytes, name)?.verify()
+}
+
 /// `picture` as the bytes of a PNG file.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use resnet_data::picture::{Encoded, decode, decode_bytes, encode_png};
+use resnet_data::picture::{Encoded, decode, decode_bytes, encode_png, verify};
 use resnet_data::{Interpolation, Normalisation, Preprocess};
 
 fn folder() -> PathBuf {
@@ -138,6 +138,27 @@ fn a_file_that_is_cut_off_is_none_wherever_it_is_cut() {
             let decode = |bytes| Encoded::open(bytes, name).unwrap().decode().unwrap();
             assert_eq!(decode(&longer), decode(&bytes), "{name}");
         }
+    }
+}
+
+#[test]
+fn damage_in_the_middle_is_found_by_verifying() {
+    let bytes = fs::read(folder().join("colour.jpg")).unwrap();
+    let scan = bytes.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + 14;
+    let mut damaged = 0;
+    for place in scan..bytes.len() - 20 {
+        let mut bytes = bytes.clone();
+        bytes[place..place + 16].fill(0xaa);
+        // What is there is shown, whatever it is.
+        assert_eq!(decode_bytes(&bytes, "damaged.jpg").unwrap().pixels.len(), 24 * 17 * 3);
+        if let Err(error) = verify(&bytes, "damaged.jpg") {
+            assert!(error.to_string().contains("damaged.jpg cannot be used: its JPEG data are damaged"));
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 100, "{damaged}");
+    for (name, _) in PICTURES {
+        verify(&fs::read(folder().join(name)).unwrap(), name).unwrap();
     }
 }
 

@@ -139,6 +139,31 @@ fn a_broken_record_is_named_or_left_out_by_quota() {
 }
 
 #[test]
+fn what_is_known_to_be_broken_counts_from_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    folders(dir, &["a", "b"], 10);
+    fs::write(dir.join("a/3.png"), "").unwrap();
+    fs::write(dir.join("b/5.png"), "a text").unwrap();
+    let loader = |on_broken| {
+        StreamLoader::new(source(dir), None, StreamConfig { on_broken, workers: 0, ..evaluation() })
+    };
+    let message = loader(OnBroken::Fail).unwrap_err().to_string();
+    assert!(message.contains("3.png") && message.contains("it is empty"), "{message}");
+    let message = loader(OnBroken::Skip { most: 0.04 }).unwrap_err().to_string();
+    assert!(message.contains("it costs 1 of the records, and --skip-broken allows 0"), "{message}");
+    // One of the two that may be is gone before the first is read.
+    let two = loader(OnBroken::Skip { most: 0.1 }).unwrap();
+    assert_eq!(two.broken().len(), 1);
+    assert_eq!(two.epoch(0, 0).map(|batch| batch.unwrap().len()).sum::<usize>(), 18);
+    let places: Vec<String> = two.broken().into_iter().map(|broken| broken.place).collect();
+    assert!(places[0].ends_with("3.png") && places[1].ends_with("5.png"), "{places:?}");
+    let one = loader(OnBroken::Skip { most: 0.05 }).unwrap();
+    let message = one.epoch(0, 0).find_map(Result::err).unwrap().to_string();
+    assert!(message.contains("5.png") && message.contains("1 broken records before it"), "{message}");
+}
+
+#[test]
 fn a_batch_may_be_broken_as_a_whole_but_not_an_epoch() {
     let folder = tempfile::tempdir().unwrap();
     folders(folder.path(), &["a"], 6);

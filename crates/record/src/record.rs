@@ -111,6 +111,13 @@ pub struct LeftOut {
     pub place: String,
     /// What is wrong with it.
     pub cause: String,
+    /// How many records are lost with it; an estimate where a shard is cut off.
+    #[serde(default = "one")]
+    pub records: u64,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// How the reported weights were chosen.

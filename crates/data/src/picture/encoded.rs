@@ -129,6 +129,18 @@ impl<'a> Encoded<'a> {
         self.decode_window(0..width, 0..height)
     }
 
+    /// Decodes everything, of a JPEG file by our own decoder alone, which makes nothing up.
+    pub(super) fn verify(&self) -> Result<(), Error> {
+        let Form::Jpeg(_) = self.form else { return self.decode().map(drop) };
+        let whole = resample::whole(self.size);
+        if self.decode_here(&whole, Scale::Full).is_some() {
+            return Ok(());
+        }
+        guarded(&self.name, || self.decode_elsewhere(&whole))?;
+        let cause = "its JPEG data are damaged or not complete; what decoders show there is made up";
+        Err(Error::bad_file(&*self.name, cause, "fetch it again"))
+    }
+
     /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
     ///
     /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is

@@ -23,8 +23,6 @@ pub(crate) mod tar_headers;
 use std::fmt;
 use std::ops::Range;
 
-use crate::Error;
-
 pub use self::cache::IndexCache;
 #[cfg(feature = "hub")]
 pub(crate) use self::classes::CLASS_MAPS;

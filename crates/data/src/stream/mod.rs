@@ -2,6 +2,7 @@
 //! ahead of the reader.
 
 mod order;
+mod quota;
 mod reader;
 
 use std::fmt;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+pub use self::quota::OnBroken;
+use self::quota::Quota;
 use self::reader::Reader;
 use crate::feed::{Batches, Feed, FeedTimes};
 use crate::picture::Encoded;
@@ -34,19 +37,6 @@ impl View {
             View::Evaluated(preprocess) => preprocess.crop,
         }
     }
-}
-
-/// What a broken record does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OnBroken {
-    /// It ends the epoch with an error that names it.
-    Fail,
-    /// It is left out, counted and listed, up to this fraction of the records; one more ends the epoch. Its
-    /// batch is smaller by it, and [empty](Batch::is_empty) where nothing else was in it.
-    Skip {
-        /// From 0 to 1.
-        most: f64,
-    },
 }
 
 /// Which part of each epoch is shown, where several processes train one network together.
@@ -118,15 +108,15 @@ struct Maker {
     read: AtomicU64,
     decode: AtomicU64,
     transform: AtomicU64,
-    broken: std::sync::Mutex<Vec<Broken>>,
+    quota: Quota,
 }
 
 impl StreamLoader {
     /// Prepares to load `records` of `source`, or all that are not to be skipped; starts nothing yet.
     ///
     /// # Errors
-    /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, or
-    /// the settings of the view don't make sense together.
+    /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, the
+    /// settings of the view don't make sense together, or more of the split is known to be broken than may be.
     pub fn new(
         source: Arc<dyn Source>,
         records: Option<Vec<u32>>,
@@ -167,6 +157,7 @@ impl StreamLoader {
             }
             View::Evaluated(preprocess) => preprocess.normalisation.check()?,
         }
+        let quota = Quota::new(config.on_broken, index, records.len())?;
         Ok(Self {
             maker: Arc::new(Maker {
                 reader: Reader::new(source),
@@ -175,7 +166,7 @@ impl StreamLoader {
                 read: AtomicU64::new(0),
                 decode: AtomicU64::new(0),
                 transform: AtomicU64::new(0),
-                broken: std::sync::Mutex::default(),
+                quota,
             }),
         })
     }
@@ -230,7 +221,7 @@ impl Feed for StreamLoader {
     }
 
     fn broken(&self) -> Vec<Broken> {
-        self.maker.broken().clone()
+        self.maker.quota.list().clone()
     }
 }
 
@@ -238,10 +229,6 @@ impl Maker {
     /// The places of an epoch that are shown here.
     fn places(&self) -> Range<usize> {
         self.config.share.places(self.records.len(), self.config.order)
-    }
-
-    fn broken(&self) -> std::sync::MutexGuard<'_, Vec<Broken>> {
-        self.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn batch(&self, epoch: u64, number: usize, shown: usize, order: Option<&[u32]>) -> Result<Batch, Error> {
@@ -275,7 +262,7 @@ impl Maker {
             });
             match shown {
                 Ok(()) => labels.push(index.labels()[record]),
-                Err(fault) => self.leave_out(fault)?,
+                Err(fault) => self.quota.leave_out(fault)?,
             }
         }
         Ok(Batch { images, labels, height: side, width: side })
@@ -295,29 +282,6 @@ impl Maker {
         let decoding = opened + encoded.decoding();
         self.decode.fetch_add(decoding.as_nanos() as u64, Relaxed);
         self.transform.fetch_add((begun.elapsed().saturating_sub(decoding)).as_nanos() as u64, Relaxed);
-        Ok(())
-    }
-
-    /// Counts a broken record, or says why the epoch ends with it.
-    fn leave_out(&self, fault: Broken) -> Result<(), Error> {
-        let refuse = |mend: &str| Err(Error::bad_file(fault.place.clone(), fault.cause.clone(), mend));
-        let OnBroken::Skip { most } = self.config.on_broken else {
-            return refuse("mend or remove it, or allow some with --skip-broken");
-        };
-        let mut broken = self.broken();
-        if !broken.iter().any(|known| known.place == fault.place) {
-            let known = broken.len();
-            if (known + 1) as f64 > most * self.records.len() as f64 {
-                return refuse(&format!(
-                    "{known} broken records before it are all that --skip-broken allows"
-                ));
-            }
-            if known + 1 == self.records.len() {
-                return refuse("it is the last, and all others are broken too; give other data");
-            }
-            tracing::warn!("left out: {fault}");
-            broken.push(fault);
-        }
         Ok(())
     }
 }

@@ -54,8 +54,8 @@ impl Session<'_> {
         self.run.update(|record| {
             for broken in broken {
                 if !known(broken, &record.left_out) {
-                    let Broken { place, cause, .. } = broken.clone();
-                    record.left_out.push(LeftOut { place, cause });
+                    let Broken { place, cause, records } = broken.clone();
+                    record.left_out.push(LeftOut { place, cause, records });
                 }
             }
         })?;

@@ -247,7 +247,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     if number > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
 }
 
-/// What is wrong with a record, if anything: it must decode to its last pixel.
+/// What is wrong with a record, if anything: it must decode to its last pixel, without any damage.
 fn check(
     index: &Index,
     record: usize,
@@ -255,7 +255,7 @@ fn check(
 ) -> Option<BrokenPicture> {
     let cause = match read {
         Err(broken) => broken.cause,
-        Ok(bytes) => picture::decode_bytes(&bytes, &index.place(record)).err()?.cause(),
+        Ok(bytes) => picture::verify(&bytes, &index.place(record)).err()?.cause(),
     };
     Some(BrokenPicture { name: index.name(record), cause })
 }

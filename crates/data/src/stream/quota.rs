@@ -1,0 +1,116 @@
+//! Broken records: whether one ends the epoch or is left out, counted and listed.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::Error;
+use crate::sources::{Broken, Index};
+
+/// What a broken record does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OnBroken {
+    /// It ends the epoch with an error that names it; one that is known from the start ends everything before
+    /// it begins.
+    Fail,
+    /// It is left out, counted and listed, up to this fraction of the split's records; one more ends the epoch.
+    /// Its batch is smaller by it, and [empty](crate::Batch::is_empty) where nothing else was in it.
+    Skip {
+        /// From 0 to 1.
+        most: f64,
+    },
+}
+
+impl OnBroken {
+    /// Checks what is known to be wrong with a split before anything of it is read.
+    ///
+    /// # Errors
+    /// If there is something and nothing may be left out, or less than is lost with it.
+    pub fn check(self, index: &Index) -> Result<(), Error> {
+        let refuse = |fault: &Broken, mend: &str| Err(refused(fault, mend));
+        match (self, index.faults()) {
+            (_, []) => Ok(()),
+            (OnBroken::Fail, [first, ..]) => refuse(first, MEND),
+            (OnBroken::Skip { most }, [first, others @ ..]) => {
+                let (lost, allowed) = (lost(index), allowed(index, most));
+                if lost as f64 <= allowed {
+                    return Ok(());
+                }
+                let others = match others.len() {
+                    0 => String::new(),
+                    others => format!("with {others} other faults "),
+                };
+                let allowed = allowed.floor();
+                let mend =
+                    format!("{others}it costs {lost} of the records, and --skip-broken allows {allowed}");
+                refuse(first, &mend)
+            }
+        }
+    }
+}
+
+const MEND: &str = "mend or remove it, or allow some with --skip-broken";
+
+fn refused(fault: &Broken, mend: &str) -> Error {
+    Error::bad_file(fault.place.clone(), fault.cause.clone(), mend)
+}
+
+/// How many records are known to be lost.
+fn lost(index: &Index) -> u64 {
+    index.faults().iter().map(|fault| fault.records).sum()
+}
+
+/// How many records may be lost: a fraction of those that there are and those that there should be.
+fn allowed(index: &Index, most: f64) -> f64 {
+    most * ((index.len() - index.skipped()) as u64 + lost(index)) as f64
+}
+
+/// What was left out so far.
+#[derive(Debug)]
+pub(super) struct Quota {
+    on_broken: OnBroken,
+    /// Records that may be found broken beside those known from the start.
+    allowed: f64,
+    /// Records that are loaded: they cannot all be broken.
+    records: usize,
+    known: usize,
+    /// What is known from the start, then what was found.
+    list: Mutex<Vec<Broken>>,
+}
+
+impl Quota {
+    /// For a loader of so many records of a split that [`OnBroken::check`] has nothing against.
+    pub(super) fn new(on_broken: OnBroken, index: &Index, records: usize) -> Result<Self, Error> {
+        on_broken.check(index)?;
+        let allowed = match on_broken {
+            OnBroken::Fail => 0.0,
+            OnBroken::Skip { most } => allowed(index, most) - lost(index) as f64,
+        };
+        let known = index.faults();
+        Ok(Quota { on_broken, allowed, records, known: known.len(), list: Mutex::new(known.to_vec()) })
+    }
+
+    pub(super) fn list(&self) -> MutexGuard<'_, Vec<Broken>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a broken record, or says why the epoch ends with it.
+    pub(super) fn leave_out(&self, fault: Broken) -> Result<(), Error> {
+        if self.on_broken == OnBroken::Fail {
+            return Err(refused(&fault, MEND));
+        }
+        let mut list = self.list();
+        if list.iter().any(|known| known.place == fault.place) {
+            return Ok(());
+        }
+        let found = list.len() - self.known + 1;
+        if found as f64 > self.allowed {
+            let mend = format!("{} broken records before it are all that --skip-broken allows", list.len());
+            return Err(refused(&fault, &mend));
+        }
+        if found == self.records {
+            return Err(refused(&fault, "it is the last, and all others are broken too; give other data"));
+        }
+        tracing::warn!("left out: {fault}");
+        list.push(fault);
+        Ok(())
+    }
+}
