@@ -167,14 +167,17 @@ fn photographs_are_inspected_and_verified_and_broken_ones_left_out() {
     let whole = fs::read(here.join("data/train/class0/7.png")).expect("a picture");
     fs::write(here.join("data/train/class0/7.png"), &whole[..whole.len() / 2]).expect("half of it");
     fs::write(here.join("data/train/class1/3.png"), "no picture").expect("a file");
+    fs::write(here.join("data/train/class1/9.png"), "").expect("a file");
+    // Of the same name in the other split, and whole.
+    fs::copy(here.join("data/val/class0/1.png"), here.join("data/val/class0/7.png")).expect("a file");
     let outcome = xtask_in(here, &["data", "verify", "data", "--skip-list", "broken.txt"]);
     outcome.ends_saying(1, &[]);
     let listed = fs::read_to_string(here.join("broken.txt")).expect("a list");
-    assert_eq!(listed, "class0/7.png\nclass1/3.png\n");
+    assert_eq!(listed, "train/class1/9.png\ntrain/class0/7.png\ntrain/class1/3.png\n");
     let set = ["--set", "train.duration=1 epochs", "--skip-list", "broken.txt"];
     let outcome = xtask_in(here, &small("data", "run", &set));
     outcome.succeeds();
-    assert!(outcome.stderr.contains("18 images to train"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("17 images to train, 5 to test"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -49,13 +49,13 @@ fn imagenets_layout_is_recognised_from_inside_and_outside() {
         let train = all(&*set.train);
         let names: Vec<(&str, u32)> = train.iter().map(|(name, label, _)| (name.as_str(), *label)).collect();
         let wanted = [
-            ("n1/0.png", 0),
-            ("n1/1.png", 0),
-            ("n1/deeper/x.jpeg", 0),
-            ("n2/0.png", 1),
-            ("n2/1.png", 1),
-            ("n3/0.png", 2),
-            ("n3/1.png", 2),
+            ("train/n1/0.png", 0),
+            ("train/n1/1.png", 0),
+            ("train/n1/deeper/x.jpeg", 0),
+            ("train/n2/0.png", 1),
+            ("train/n2/1.png", 1),
+            ("train/n3/0.png", 2),
+            ("train/n3/1.png", 2),
         ];
         assert_eq!(names, wanted);
         assert!(train[2].2 == png(4, 4, 9));
@@ -66,6 +66,19 @@ fn imagenets_layout_is_recognised_from_inside_and_outside() {
     }
     let train = open(&data.join("train")).unwrap();
     assert!(train.evaluation.is_none() && train.train.index().len() == 7);
+    assert_eq!(train.train.index().name(0), "n1/0.png");
+
+    // The splits have records of one name, of which one is left out, and one that is empty.
+    fs::write(data.join("val/n3/0.png"), "").unwrap();
+    let fault = |skip: &[&str]| {
+        let skip = skip.iter().map(|&name| name.to_owned()).collect();
+        let set = open_files(&data, &OpenFiles { cache: IndexCache::Off, skip }).unwrap();
+        let val = set.evaluation.unwrap();
+        let faults: Vec<String> = val.index().faults().iter().map(|it| val.index().fault_name(it)).collect();
+        (set.train.index().skipped(), val.index().skipped(), faults)
+    };
+    assert_eq!(fault(&["val/n1/0.png"]), (0, 1, vec!["val/n3/0.png".to_owned()]));
+    assert_eq!(fault(&["train/n1/0.png", "val/n3/0.png"]), (1, 0, vec![]));
 }
 
 #[test]

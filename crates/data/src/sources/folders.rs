@@ -150,7 +150,6 @@ impl Found {
         for entry in fs::read_dir(&path).map_err(io)? {
             let entry = entry.map_err(io)?;
             let (name, kind) = (entry.file_name(), entry.file_type().map_err(io)?);
-            let shown = || entry.path().display().to_string();
             if name.to_string_lossy().starts_with('.') {
                 self.ignored += u64::from(!kind.is_dir());
                 continue;
@@ -160,26 +159,26 @@ impl Found {
                 self.ignored += 1;
                 continue;
             }
+            let relative = format!("{folder}/{}", name.to_string_lossy());
             let Some(name) = name.to_str().map(str::to_owned) else {
-                self.faults.push(Broken::new(shown(), "its name is not UTF-8"));
+                self.faults.push(Broken::new(relative, "its name is not UTF-8"));
                 continue;
             };
             if kind.is_dir() {
-                below.push(format!("{folder}/{name}"));
+                below.push(relative);
                 continue;
             }
-            let relative = format!("{folder}/{name}");
             match cache::stamp(root, &relative) {
                 Ok(_) if !entry.path().is_file() => {
-                    self.faults.push(Broken::new(shown(), "it is not a file"))
+                    self.faults.push(Broken::new(relative, "it is not a file"))
                 }
                 Ok(stamp) if stamp.bytes == 0 => {
-                    self.faults.push(Broken::new(shown(), EMPTY));
+                    self.faults.push(Broken::new(relative, EMPTY));
                     self.empty.push(stamp);
                 }
                 Ok(stamp) => pictures.push((name, u32::try_from(stamp.bytes).unwrap_or(u32::MAX))),
                 Err(cause) => {
-                    self.faults.push(Broken::new(shown(), format!("cannot open it: {cause}")));
+                    self.faults.push(Broken::new(relative.clone(), format!("cannot open it: {cause}")));
                     // Of no file that exists: the index is made anew until the link leads somewhere.
                     self.empty.push(Stamp { path: relative, bytes: 0, modified: i64::MIN });
                 }

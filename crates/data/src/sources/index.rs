@@ -1,5 +1,6 @@
 //! `Index`: which records a split has, where they lie, and what is known to be wrong with it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ pub(crate) struct Entry<'a> {
 pub struct Index {
     pub(crate) layout: Layout,
     pub(crate) root: PathBuf,
+    /// Where `root` lies in the data set: nothing, or `train/`. Not kept.
+    pub(crate) within: String,
     /// What records lie in.
     pub(crate) files: Vec<Stamp>,
     /// What else the index depends on: a class map, an empty picture.
@@ -95,6 +98,7 @@ pub struct Index {
     pub(crate) name_ends: Vec<u64>,
     /// Where each block begins.
     pub(crate) blocks: Vec<u32>,
+    /// Their places are relative to the root until [`open`](Self::open) has seen them.
     pub(crate) faults: Vec<Broken>,
     pub(crate) ignored: u64,
     /// Records that are not to be used, ascending.
@@ -107,6 +111,7 @@ impl Index {
         Self {
             layout,
             root: root.to_owned(),
+            within: String::new(),
             files,
             others: Vec::new(),
             classes: Arc::new([]),
@@ -208,12 +213,20 @@ impl Index {
         u64::from(self.bytes[record])
     }
 
-    /// What a list of records calls this one: "n01440764/a.jpg", "train-0003.tar:0017.jpg",
-    /// "train-0.parquet:17", "train-00000.pack:n01440764/a.jpg".
+    /// What a list of records calls this one, wherever the data set lies: "train/n01440764/a.jpg",
+    /// "train-0003.tar:0017.jpg", "train-0.parquet:17", "train-00000.pack:n01440764/a.jpg".
     ///
     /// # Panics
     /// If there is no such record.
     pub fn name(&self, record: usize) -> String {
+        format!("{}{}", self.within, self.name_in_split(record))
+    }
+
+    /// The [`name`](Self::name) without the folder of the split.
+    ///
+    /// # Panics
+    /// If there is no such record.
+    pub fn name_in_split(&self, record: usize) -> String {
         let file = &self.files[self.file[record] as usize].path;
         match self.layout {
             Layout::Folders => format!("{file}/{}", self.own_name(record)),
@@ -262,6 +275,12 @@ impl Index {
         &self.faults
     }
 
+    /// What a list of records calls a fault of this index, as [`name`](Self::name) does a record.
+    pub fn fault_name(&self, fault: &Broken) -> String {
+        let root = self.root.join("").display().to_string();
+        format!("{}{}", self.within, fault.place.strip_prefix(&root).unwrap_or(&fault.place))
+    }
+
     /// How many files or members were passed over because they are no pictures.
     pub fn ignored(&self) -> u64 {
         self.ignored
@@ -292,25 +311,31 @@ impl Index {
         self.skipped.len()
     }
 
-    /// Leaves out the records with these [names](Self::name), as if they weren't there; returns the names
-    /// that no record has.
-    pub(crate) fn skip(&mut self, names: &[String]) -> Vec<String> {
-        if names.is_empty() {
-            // Naming every record takes longer than all else of a start with a kept index.
-            return Vec::new();
-        }
-        let wanted: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
-        let mut found = std::collections::HashSet::new();
-        for record in 0..self.len() {
-            let name = self.name(record);
-            if wanted.contains(name.as_str()) {
-                self.skipped.push(record as u32);
+    /// Makes the index that of a split which lies `within` a data set, of which the records and faults with these
+    /// names are left out as if they weren't there; returns the names that none has.
+    pub(crate) fn open(&mut self, within: &str, skip: &[String]) -> Vec<String> {
+        self.within = within.to_owned();
+        let wanted: HashSet<&str> = skip.iter().map(String::as_str).collect();
+        let mut found = HashSet::new();
+        let mut is_wanted = |name: String| {
+            let is_wanted = wanted.contains(name.as_str());
+            if is_wanted {
                 found.insert(name);
             }
+            is_wanted
+        };
+        let faults = std::mem::take(&mut self.faults);
+        for mut fault in faults {
+            if !is_wanted(format!("{within}{}", fault.place)) {
+                fault.place = self.root.join(fault.place).display().to_string();
+                self.faults.push(fault);
+            }
         }
-        self.skipped.sort_unstable();
-        self.skipped.dedup();
-        names.iter().filter(|name| !found.contains(*name)).cloned().collect()
+        // Naming every record takes longer than all else of a start with a kept index.
+        let records = if wanted.is_empty() { 0..0 } else { 0..self.len() };
+        self.skipped =
+            records.filter(|&record| is_wanted(self.name(record))).map(|record| record as u32).collect();
+        skip.iter().filter(|name| !found.contains(*name)).cloned().collect()
     }
 
     /// Numbers the classes as `classes` does.

@@ -13,7 +13,7 @@ use super::tar_headers::UNIT;
 use super::{Broken, Index, Layout};
 
 /// The first bytes of the file; the last is the version.
-const MAGIC: &[u8; 8] = b"RESNIDX\x01";
+const MAGIC: &[u8; 8] = b"RESNIDX\x02";
 
 /// The index as bytes.
 pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {

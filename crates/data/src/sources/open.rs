@@ -13,7 +13,7 @@ use crate::Error;
 pub struct OpenFiles {
     /// Where indexes are kept.
     pub cache: IndexCache,
-    /// [Names](Index::name) of records that are left out, of either split.
+    /// [Names](Index::name) of records and [faults](Index::fault_name) that are left out.
     pub skip: Vec<String>,
 }
 
@@ -215,10 +215,15 @@ impl Candidate {
         let mut first = train.1.index(train.0, &options.cache)?;
         let classes = first.shared_classes();
         let mut second = evaluation.map(|(split, part)| part.index(split, &options.cache)).transpose()?;
-        let mut unknown = first.skip(&options.skip);
+        let within = |index: &Index| match index.root.strip_prefix(&self.root) {
+            Ok(folder) if folder != Path::new("") => format!("{}/", folder.display()),
+            _ => String::new(),
+        };
+        let mut unknown = first.open(&within(&first), &options.skip);
         if let Some(index) = &mut second {
             index.renumber(&classes)?;
-            unknown = index.skip(&options.skip).into_iter().filter(|name| unknown.contains(name)).collect();
+            let others = index.open(&within(index), &options.skip);
+            unknown = others.into_iter().filter(|name| unknown.contains(name)).collect();
         }
         if let Some(name) = unknown.first() {
             let others = unknown.len() - 1;

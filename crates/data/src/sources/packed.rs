@@ -108,7 +108,7 @@ pub(crate) fn open(root: &Path, files: &[String]) -> Result<Index, Error> {
                 index.push(&Entry { file, offset, bytes, label, name: &name });
                 continue;
             }
-            let place = format!("{}: {name} at byte {offset}", index.path(file).display());
+            let place = format!("{}: {name} at byte {offset}", files[file as usize]);
             let cause = format!("its label is {label}, but labels are below {limit}");
             index.faults.push(Broken::new(place, cause));
         }

@@ -90,7 +90,7 @@ fn build(root: &Path, files: &[String], map: Option<&str>) -> Result<Index, Erro
 
     let (owned_root, owned_files, threads) = (root.to_owned(), files.to_vec(), scanners());
     let shards = Prefetch::new(0..files.len(), threads, 4 * threads, move |file| {
-        scan(&owned_root.join(&owned_files[file]), limit)
+        scan(&owned_root, &owned_files[file], limit)
     });
     for (file, scanned) in (0..).zip(shards) {
         let scanned = scanned?;
@@ -134,12 +134,13 @@ struct Parts {
     others: u64,
 }
 
-/// Looks through a shard; an error only if it cannot be opened at all.
-fn scan(path: &Path, classes: usize) -> Result<Scanned, Error> {
-    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    let length = file.metadata().map_err(|cause| Error::io("open", path, cause))?.len();
+/// Looks through a shard in `root`; an error only if it cannot be opened at all.
+fn scan(root: &Path, shard: &str, classes: usize) -> Result<Scanned, Error> {
+    let path = root.join(shard);
+    let io = |cause| Error::io("open", &path, cause);
+    let file = File::open(&path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
     let mut members = Members::new(BufReader::with_capacity(1 << 13, file), length);
-    let shown = path.display().to_string();
     let mut scanned = Scanned::default();
     let mut parts = Parts::default();
     loop {
@@ -147,22 +148,22 @@ fn scan(path: &Path, classes: usize) -> Result<Scanned, Error> {
             Ok(Some(member)) => {
                 let (key, end) = split(&member.name);
                 if key != parts.key {
-                    std::mem::take(&mut parts).finish(&shown, classes, &mut scanned);
+                    std::mem::take(&mut parts).finish(shard, classes, &mut scanned);
                     key.clone_into(&mut parts.key);
                 }
                 let end = end.to_ascii_lowercase();
                 parts.add(member, &end, &mut members);
             }
             Ok(None) => {
-                parts.finish(&shown, classes, &mut scanned);
+                parts.finish(shard, classes, &mut scanned);
                 return Ok(scanned);
             }
             Err(cut) => {
                 // A sample that the cut goes through is part of what is lost.
                 if !parts.pictures.is_empty() && !parts.labels.is_empty() {
-                    parts.finish(&shown, classes, &mut scanned);
+                    parts.finish(shard, classes, &mut scanned);
                 }
-                scanned.lose_rest(&shown, &cut, length);
+                scanned.lose_rest(shard, &cut, length);
                 return Ok(scanned);
             }
         }

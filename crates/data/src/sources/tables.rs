@@ -155,9 +155,9 @@ fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
     let (mut names, mut borders): (Option<Arc<[String]>>, Vec<u32>) = (None, Vec::new());
     for (file, scanned) in (0..).zip(tables) {
         let scanned = scanned?;
-        let shown = index.path(file).display().to_string();
         match (&names, scanned.classes) {
             (Some(known), Some(new)) if **known != new => {
+                let shown = index.path(file).display().to_string();
                 return Err(Error::bad_file(shown, "it has other classes than the files before it", MEND));
             }
             (_, Some(new)) => names = Some(new.into()),
@@ -176,7 +176,7 @@ fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
                     other => {
                         let found = other.map_or("null".to_owned(), |(label, _)| label.to_string());
                         let cause = format!("its label is {found}, but labels are 0 to {}", limit - 1);
-                        index.faults.push(Broken::new(format!("{shown}: row {row}"), cause));
+                        index.faults.push(Broken::new(format!("{}: row {row}", files[file as usize]), cause));
                         // Blocks are runs of rows: the next one begins behind the gap.
                         borders.push(index.len() as u32);
                     }

@@ -77,7 +77,7 @@ fn write(
             for (record, read) in index.block(block).zip(source.read(index.block(block))) {
                 let mut bytes =
                     read.map_err(|broken| anyhow::anyhow!("{broken}; mend or remove it first"))?;
-                let (name, place) = (index.name(record), index.place(record));
+                let (name, place) = (index.name_in_split(record), index.place(record));
                 if index.layout() == Layout::Packed && !matches!(form, Form::Packed(_)) {
                     // Pixels of ours say nothing to others.
                     bytes = picture::encode_png(&picture::decode_bytes(&bytes, &place)?)?;
@@ -98,7 +98,7 @@ struct Photo {
     /// Of all that are written, from 0.
     number: u64,
     label: usize,
-    /// As lists of records have it.
+    /// As lists of records have it, without the folder of its split.
     name: String,
     /// As messages have it.
     place: String,

@@ -208,7 +208,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
             index
                 .faults()
                 .iter()
-                .map(|fault| BrokenPicture { name: fault.place.clone(), cause: fault.cause.clone() }),
+                .map(|fault| BrokenPicture { name: index.fault_name(fault), cause: fault.cause.clone() }),
         );
         let (done, found) = (AtomicU64::new(0), Mutex::new(vec![]));
         // Some blocks at a time, so that progress is told between them.

@@ -18,9 +18,8 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 fn scan_bytes(bytes: &[u8]) -> Scanned {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.tar");
-    fs::write(&path, bytes).unwrap();
-    scan(&path, 10).unwrap()
+    fs::write(folder.path().join("a.tar"), bytes).unwrap();
+    scan(folder.path(), "a.tar", 10).unwrap()
 }
 
 #[test]
