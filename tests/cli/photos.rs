@@ -178,6 +178,16 @@ fn photographs_are_inspected_and_verified_and_broken_ones_left_out() {
     let outcome = xtask_in(here, &small("data", "run", &set));
     outcome.succeeds();
     assert!(outcome.stderr.contains("17 images to train, 5 to test"), "{}", outcome.stderr);
+
+    // What is wrong with the training split is nothing to an evaluation.
+    let eval = ["eval", "--checkpoint", "run", "--data", "data", "--json"];
+    assert!(!xtask_in(here, &eval).succeeds().contains("left_out"));
+    fs::write(here.join("data/val/class1/0.png"), "no picture").expect("a file");
+    xtask_in(here, &eval).ends_saying(1, &["val/class1/0.png", "--skip-broken"]);
+    let outcome = xtask_in(here, &[&eval[..], &["--skip-broken", "20%"]].concat());
+    let scores: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
+    let left_out = scores["left_out"].as_array().expect("what was left out");
+    assert_eq!((&scores["images"], left_out.len()), (&4.into(), 1), "{scores}");
 }
 
 #[test]

@@ -4,34 +4,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use resnet_data::sources::{OpenFiles, open_files};
-use resnet_data::{DataKind, Dataset, Error, HubDataset, OnBroken, generated, open_dir};
+use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{Photos, TrainingData};
 
+use crate::args::FaultsArgs;
 use crate::progress::Downloads;
 
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
 
-/// What is to become of faulty photographs.
-#[derive(Debug)]
-pub(crate) struct Faults {
-    /// Those that turn out broken.
-    pub(crate) on_broken: OnBroken,
-    /// A file with the names of those that are left out.
-    pub(crate) skip_list: Option<PathBuf>,
-}
-
-impl Faults {
-    /// None are allowed.
-    pub(crate) const REFUSED: Faults = Faults { on_broken: OnBroken::Fail, skip_list: None };
-
-    fn skipped(&self) -> anyhow::Result<Vec<String>> {
-        let Some(file) = &self.skip_list else { return Ok(vec![]) };
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the skip list {}", file.display()))?;
-        Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
-    }
+/// Which splits of photographs a command looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Used {
+    All,
+    /// The one that is for evaluation; of a data set with one split, that.
+    Evaluation,
 }
 
 /// Images in memory, or photographs that stay in files.
@@ -95,7 +83,11 @@ pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Resul
 }
 
 /// The images that a recipe is about: from `folder` if one is given, else drawn or downloaded.
-pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, faults: &Faults) -> anyhow::Result<Data> {
+pub(crate) fn of_recipe(
+    recipe: &Recipe,
+    folder: Option<&Path>,
+    (used, faults): (Used, &FaultsArgs),
+) -> anyhow::Result<Data> {
     let Some(kind) = kind_of(recipe.data.set) else {
         let Some(folder) = folder else {
             bail!(
@@ -104,17 +96,19 @@ pub(crate) fn of_recipe(recipe: &Recipe, folder: Option<&Path>, faults: &Faults)
                 recipe.name
             );
         };
-        return photos(folder, faults).map(Data::Photos);
+        return photos(folder, (used, faults)).map(Data::Photos);
     };
     in_memory(recipe, kind, folder).map(Data::InMemory)
 }
 
 /// Photographs in files; what is odd about them is told.
-pub(crate) fn photos(folder: &Path, faults: &Faults) -> anyhow::Result<Photos> {
-    let on_broken = faults.on_broken;
-    let options = OpenFiles { skip: faults.skipped()?, ..OpenFiles::default() };
+pub(crate) fn photos(folder: &Path, (used, faults): (Used, &FaultsArgs)) -> anyhow::Result<Photos> {
+    let on_broken = faults.on_broken();
+    let options = OpenFiles { skip: skipped(faults)?, ..OpenFiles::default() };
     let set = found(folder, open_files(folder, &options))?;
-    for (split, source) in [("training", Some(&set.train)), ("evaluation", set.evaluation.as_ref())] {
+    let is_used = used == Used::All || set.evaluation.is_none();
+    let train = Some(&set.train).filter(|_| is_used);
+    for (split, source) in [("training", train), ("evaluation", set.evaluation.as_ref())] {
         let Some(index) = source.map(|source| source.index()) else { continue };
         let empty = index.empty_classes();
         if !empty.is_empty() {
@@ -127,6 +121,14 @@ pub(crate) fn photos(folder: &Path, faults: &Faults) -> anyhow::Result<Photos> {
         index.faults().iter().for_each(|fault| tracing::warn!("left out: {fault}"));
     }
     Ok(Photos::new(set, on_broken))
+}
+
+/// The names in the list of records that are left out.
+fn skipped(faults: &FaultsArgs) -> anyhow::Result<Vec<String>> {
+    let Some(file) = &faults.skip_list else { return Ok(vec![]) };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the skip list {}", file.display()))?;
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }
 
 fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::Result<Dataset> {

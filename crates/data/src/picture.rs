@@ -2,6 +2,7 @@
 
 mod encoded;
 mod orientation;
+mod part;
 pub(crate) mod record;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::Error;
 use crate::jpeg::{Pixel, Window};
 
 pub use encoded::Encoded;
+pub(crate) use part::Part;
 
 /// The most pixels a picture may have: a hundred million, 300 MB of RGB.
 pub const MAX_PIXELS: u64 = 100_000_000;

@@ -57,8 +57,8 @@ impl Preprocess {
         picture.check();
         let size = (picture.width, picture.height);
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
-        let square = self.middle(size);
-        square.append(&cut(&picture.pixels, size.0, &square.part), Columns::Forward, &mut out);
+        let pixels_of = |window: &Window| cut(&picture.pixels, size.0, window);
+        self.middle(size).append(pixels_of, Columns::Forward, &mut out);
         out
     }
 
@@ -69,9 +69,13 @@ impl Preprocess {
     /// If the file is corrupt.
     pub fn apply_encoded(&self, picture: &Encoded<'_>) -> Result<Vec<f32>, Error> {
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
+        if self.crop == 0 {
+            return Ok(out);
+        }
         let square = self.middle(picture.size());
-        let pixels = if square.is_black() { Vec::new() } else { picture.decode_pixels(&square.part)? };
-        square.append(&pixels, Columns::Forward, &mut out);
+        let needed = resample::needed(square.from, square.to, &square.window, self.interpolation);
+        let part = picture.part(&needed)?;
+        square.append(|window| part.pixels(window), Columns::Forward, &mut out);
         Ok(out)
     }
 
@@ -94,8 +98,8 @@ impl Preprocess {
                 (Span::last(width, self.crop), Span::last(height, self.crop)),
                 (Span::middle(width, self.crop), Span::middle(height, self.crop)),
             ] {
-                let square = self.square(size, (x, y));
-                square.append(&cut(&picture.pixels, size.0, &square.part), direction, &mut out);
+                let pixels_of = |window: &Window| cut(&picture.pixels, size.0, window);
+                self.square(size, (x, y)).append(pixels_of, direction, &mut out);
             }
         }
         out
@@ -123,8 +127,7 @@ impl Preprocess {
     fn square(&self, from: (usize, usize), (x, y): (Span, Span)) -> Square<'_> {
         let to = resized(from, self.resize.max(1));
         let window = (x.start..x.start + x.count, y.start..y.start + y.count);
-        let part = resample::needed(from, to, &window, self.interpolation);
-        Square { preprocess: self, from, to, x, y, window, part }
+        Square { preprocess: self, from, to, x, y, window }
     }
 }
 
@@ -136,23 +139,17 @@ struct Square<'a> {
     to: (usize, usize),
     x: Span,
     y: Span,
-    /// What is kept of the resized picture, and the part of the picture that this is made of.
+    /// What is kept of the resized picture.
     window: Window,
-    part: Window,
 }
 
 impl Square<'_> {
-    /// Whether nothing of the picture is in it.
-    fn is_black(&self) -> bool {
-        self.part.0.is_empty() || self.part.1.is_empty()
-    }
-
-    /// Appends the crop to `out`; `pixels` are those of its part of the picture.
-    fn append(&self, pixels: &[Pixel], direction: Columns, out: &mut Vec<f32>) {
+    /// Appends the crop to `out`; `pixels_of` gives the pixels in a window of the picture.
+    fn append(&self, pixels_of: impl Fn(&Window) -> Vec<Pixel>, direction: Columns, out: &mut Vec<f32>) {
         let Square { preprocess, x, y, .. } = self;
         let Preprocess { crop, interpolation, .. } = **preprocess;
         let window = (&self.window, direction);
-        let cut = resample::resize_window(pixels, &self.part, self.from, self.to, window, interpolation);
+        let cut = resample::resize_bands(pixels_of, self.from, self.to, window, interpolation);
         let after = crop - x.before - x.count;
         let (before, after) =
             if direction == Columns::Mirrored { (after, x.before) } else { (x.before, after) };

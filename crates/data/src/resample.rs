@@ -87,6 +87,43 @@ pub(crate) fn resize_window(
     dispatch(Isa::best(), Resize { pixels, width, columns: &columns, rows: &rows })
 }
 
+/// So many pixels of a picture are there at once: 16 MB of them.
+const AT_ONCE: usize = 1 << 22;
+
+/// [`resize_window`] of a picture of which `pixels_of` gives the pixels of a window, so that only some rows
+/// of a large one have to be there at once.
+pub(crate) fn resize_bands(
+    pixels_of: impl Fn(&Window) -> Vec<Pixel>,
+    from: (impl Into<Stretch>, impl Into<Stretch>),
+    to: (usize, usize),
+    (window, direction): (&Window, Columns),
+    interpolation: Interpolation,
+) -> Vec<Pixel> {
+    let from = (from.0.into(), from.1.into());
+    in_bands(AT_ONCE, pixels_of, from, to, (window, direction), interpolation)
+}
+
+fn in_bands(
+    at_once: usize,
+    pixels_of: impl Fn(&Window) -> Vec<Pixel>,
+    from: (Stretch, Stretch),
+    to: (usize, usize),
+    (window, direction): (&Window, Columns),
+    interpolation: Interpolation,
+) -> Vec<Pixel> {
+    let (columns, rows) = needed(from, to, window, interpolation);
+    let bands = (columns.len() * rows.len()).div_ceil(at_once).max(1);
+    let height = window.1.len().div_ceil(bands).max(1);
+    let mut out = Vec::with_capacity(window.0.len() * window.1.len());
+    for start in window.1.clone().step_by(height) {
+        let band = (window.0.clone(), start..window.1.end.min(start + height));
+        let part = needed(from, to, &band, interpolation);
+        let pixels = pixels_of(&part);
+        out.extend(resize_window(&pixels, &part, from, to, (&band, direction), interpolation));
+    }
+    out
+}
+
 struct Resize<'a> {
     pixels: &'a [Pixel],
     /// Pixels in a row of `pixels`.
@@ -287,6 +324,14 @@ mod tests {
                 let expected = cut(&all, to.0, &window);
                 let forward = (&window, Columns::Forward);
                 assert_eq!(resize_window(&pixels, &whole(from), from, to, forward, interpolation), expected);
+
+                // However few of its rows are made at once.
+                for at_once in [1, 100, 10_000] {
+                    let pixels_of = |window: &Window| cut(&bytes, 31, window);
+                    let from = (from.0.into(), from.1.into());
+                    let banded = in_bands(at_once, pixels_of, from, to, forward, interpolation);
+                    assert!(banded == expected, "{at_once}");
+                }
 
                 // It needs no more than its part of the input.
                 let part = needed(from, to, &window, interpolation);

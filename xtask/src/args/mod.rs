@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use resnet_data::OnBroken;
 use resnet_models::checkpoint::Dialect;
 
 pub(crate) use self::data::{
@@ -78,12 +79,8 @@ pub(crate) struct TrainArgs {
     /// Branch, tag or commit of the model on the hub [default: main]
     #[arg(long, value_name = "REV", requires = "from")]
     pub(crate) revision: Option<String>,
-    /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    pub(crate) skip_broken: Option<f64>,
-    /// Leave out the photographs that this file lists, a name a line, as `data verify --skip-list` writes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) skip_list: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) faults: FaultsArgs,
     /// Change a key of the recipe, such as train.batch=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
@@ -102,6 +99,8 @@ pub(crate) struct EvalArgs {
     /// Folder of the data, its parent or its archive; may be left out for a run's checkpoint
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) faults: FaultsArgs,
     /// Images at a time
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) batch: NonZeroUsize,
@@ -234,6 +233,26 @@ pub(crate) struct SourceArgs {
     /// Go on with fresh weights where the file's have another shape
     #[arg(long)]
     pub(crate) allow_reshaped: bool,
+}
+
+/// What becomes of photographs that cannot be used.
+#[derive(Debug, Args)]
+pub(crate) struct FaultsArgs {
+    /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    skip_broken: Option<f64>,
+    /// Leave out the photographs that this file lists, a name a line, as `data verify --skip-list` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) skip_list: Option<PathBuf>,
+}
+
+impl FaultsArgs {
+    pub(crate) fn on_broken(&self) -> OnBroken {
+        match self.skip_broken {
+            None => OnBroken::Fail,
+            Some(percent) => OnBroken::Skip { most: percent / 100.0 },
+        }
+    }
 }
 
 /// How a file's names are read.

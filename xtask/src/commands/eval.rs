@@ -1,17 +1,16 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use anyhow::bail;
-use resnet_data::sources::class_difference;
+use resnet_data::sources::{Broken, class_difference};
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, Share, StreamConfig, StreamLoader, View,
-    imagenet,
+    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, View, imagenet,
 };
 use resnet_record::{Recipe, Run, Scores};
 use resnet_train::evaluate;
 use serde::Serialize;
 
 use crate::args::EvalArgs;
-use crate::data::{Data, Faults};
+use crate::data::{Data, Used};
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -28,6 +27,9 @@ struct Json<'a> {
     top5: Option<f64>,
     loss: f64,
     images_per_second: f64,
+    /// Faults that cost some of the images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
 }
 
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
@@ -45,17 +47,19 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     drop(meter);
     // It was not asked to stop, so there are scores.
     let Some(scores) = scores else { return Err(Ended::Interrupted.into()) };
-    print(&trained, &data, &scores, args.format.get())
+    let left_out = feed.broken();
+    print(&trained, &data, (&scores, &left_out), args.format.get())
 }
 
 /// The data of the command line, or else those that the network was trained on.
 fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
+    let faults = (Used::Evaluation, &args.faults);
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = trained.recipe().ok().flatten();
         return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
             Ok(data) => Ok(Data::InMemory(data)),
-            Err(error) => match (error.downcast_ref(), data::photos(folder, &Faults::REFUSED)) {
+            Err(error) => match (error.downcast_ref(), data::photos(folder, faults)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
                     Some(Error::Unrecognised { wanted: also, .. }) => {
@@ -75,7 +79,7 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
         );
     };
     let origin = trained.run.as_ref().and_then(|(_, record)| data::still_at(&record.data));
-    data::of_recipe(&recipe, origin.as_deref(), &Faults::REFUSED)
+    data::of_recipe(&recipe, origin.as_deref(), faults)
 }
 
 /// The test images as the network takes them.
@@ -97,8 +101,8 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
                 order: Order::Sequential,
                 share: Share::WHOLE,
                 last_batch: LastBatch::Keep,
-                on_broken: OnBroken::Fail,
-                workers: 2,
+                on_broken: args.faults.on_broken(),
+                workers: threads::loaders(),
                 prefetch: 2,
             };
             Ok(Box::new(StreamLoader::new(source, None, config)?))
@@ -168,7 +172,12 @@ fn count_reading(trained: &Trained, data: &Data) {
     }
 }
 
-fn print(trained: &Trained, data: &Data, scores: &Scores, format: Format) -> anyhow::Result<()> {
+fn print(
+    trained: &Trained,
+    data: &Data,
+    (scores, left_out): (&Scores, &[Broken]),
+    format: Format,
+) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&Json {
             model: &trained.spec().name,
@@ -179,6 +188,7 @@ fn print(trained: &Trained, data: &Data, scores: &Scores, format: Format) -> any
             top5: scores.top5(),
             loss: scores.loss,
             images_per_second: scores.images_per_second,
+            left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }
     let correct = |percent: f64, correct: u64| format!("{percent:.2} % ({} correct)", output::count(correct));
@@ -192,6 +202,10 @@ fn print(trained: &Trained, data: &Data, scores: &Scores, format: Format) -> any
     ];
     if let (Some(top5), Some(top5_correct)) = (scores.top5(), scores.top5_correct) {
         lines.push(("top-5", correct(top5, top5_correct)));
+    }
+    if !left_out.is_empty() {
+        let records = left_out.iter().map(|broken| broken.records).sum();
+        lines.push(("left out", output::counted(records, "broken record")));
     }
     lines.push(("loss", format!("{:.5}", scores.loss)));
     lines.push(("speed", format!("{} images/s", output::speed(scores.images_per_second))));

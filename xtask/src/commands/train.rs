@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use resnet_data::OnBroken;
 use resnet_models::{Model, registry};
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Options, Outcome, Plan, fit};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
-use crate::data::{Data, Faults};
+use crate::data::{Data, Used};
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::network::{self, Net};
@@ -21,9 +20,6 @@ use crate::{data, interrupt, preamble, recipes, threads, weights};
 
 /// Where runs go that are not told.
 const RUNS: &str = "runs";
-
-/// Threads that prepare batches, which is little work beside the network's.
-const LOADERS: usize = 2;
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -55,7 +51,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     }
     let revision = args.revision.as_deref();
     let from = args.from.as_deref().map(|from| Start::read(from, revision)).transpose()?;
-    let data = data::of_recipe(&recipe, args.data.as_deref(), &faults(args))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.faults))?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -89,24 +85,14 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         );
     }
     let origin = data::still_at(&run.record().data);
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), &faults(args))?;
+    let data =
+        data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &args.faults))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     let plan = Plan::new(&recipe, data.training())?;
     preamble::print(&recipe, &spec, &data, &plan)?;
     train(run, &recipe, &model, &data, args.format.get())
-}
-
-/// What the command line says of faulty photographs.
-fn faults(args: &TrainArgs) -> Faults {
-    Faults {
-        on_broken: match args.skip_broken {
-            None => OnBroken::Fail,
-            Some(percent) => OnBroken::Skip { most: percent / 100.0 },
-        },
-        skip_list: args.skip_list.clone(),
-    }
 }
 
 /// Trains the run to its end, or until Ctrl-C.
@@ -123,7 +109,7 @@ fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Data, format: Format
     let options = Options {
         stop: interrupt::watch()?,
         metadata: weights::of_training(spec, recipe, data),
-        workers: LOADERS.min(resnet_ops::threads()),
+        workers: threads::loaders(),
         ..Options::default()
     };
     let mut live = Live::default();

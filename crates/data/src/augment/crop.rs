@@ -64,7 +64,7 @@ impl Crop {
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
     pub fn part(&self, size: (usize, usize), side: usize, key: Key) -> Window {
         let cut = self.draw(size, side, &mut key.stream(Purpose::PhotoCrop));
-        cut.at(Scale::Full, Interpolation::Bilinear).window
+        cut.at(Scale::Full).needed(&cut, Interpolation::Bilinear)
     }
 
     /// What is cut from a photograph of `size`.
@@ -96,15 +96,26 @@ pub(super) struct Cut {
     pub(super) window: Window,
 }
 
-/// A cut of a photograph that is decoded at some scale.
+/// The part of a photograph, decoded at some scale, that a cut is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ScaledCut {
-    /// The columns and rows of the decoded photograph that the result is made of.
-    pub(super) window: Window,
-    /// The same, counted from where the part begins.
-    pub(super) needed: Window,
-    /// Where in its decoded pixels the part lies.
+    /// Column and row of the first pixel that has a part in it.
+    start: (usize, usize),
+    /// Where it lies, counted from there.
     pub(super) part: (Stretch, Stretch),
+}
+
+impl ScaledCut {
+    /// The columns and rows of the photograph that are these, counted from the part's first.
+    pub(super) fn window(&self, (columns, rows): &Window) -> Window {
+        let (left, top) = self.start;
+        (left + columns.start..left + columns.end, top + rows.start..top + rows.end)
+    }
+
+    /// The columns and rows of the photograph that `cut`, which this is of, is made of.
+    pub(super) fn needed(&self, cut: &Cut, interpolation: Interpolation) -> Window {
+        self.window(&resample::needed(self.part, cut.to, &cut.window, interpolation))
+    }
 }
 
 /// A photograph is decoded at a scale only if its pixels are to be shrunk so many times further. As each is
@@ -124,12 +135,9 @@ impl Cut {
     }
 
     /// Where it lies in the photograph decoded at `scale`.
-    pub(super) fn at(&self, scale: Scale, interpolation: Interpolation) -> ScaledCut {
+    pub(super) fn at(&self, scale: Scale) -> ScaledCut {
         let ((left, columns), (top, rows)) = (scaled(&self.part.0, scale), scaled(&self.part.1, scale));
-        let needed = resample::needed((columns, rows), self.to, &self.window, interpolation);
-        let shifted = |range: &Range<usize>, by: usize| range.start + by..range.end + by;
-        let window = (shifted(&needed.0, left), shifted(&needed.1, top));
-        ScaledCut { window, needed, part: (columns, rows) }
+        ScaledCut { start: (left, top), part: (columns, rows) }
     }
 }
 

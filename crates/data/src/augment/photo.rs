@@ -6,8 +6,8 @@ use super::crop::{Crop, Cut, ScaledCut};
 use super::erase::Erasing;
 use super::light::{self, ColourJitter};
 use super::policy::Policy;
-use crate::jpeg::{Pixel, Scale};
-use crate::picture::Encoded;
+use crate::jpeg::{Pixel, Scale, Window};
+use crate::picture::{Encoded, Part};
 use crate::random::{Purpose, Stream};
 use crate::resample::{self, Columns};
 use crate::{Error, Interpolation, Normalisation};
@@ -170,22 +170,24 @@ impl PhotoAugmentation {
 
     /// What is cut from `photo`, at its size.
     fn square(&self, photo: &Encoded<'_>, cut: &Cut, direction: Columns) -> Result<Vec<Pixel>, Error> {
-        let resized = |scaled: ScaledCut, pixels: Vec<Pixel>| {
+        let resized = |part: &Part<'_>, scaled: &ScaledCut| {
             let window = (&cut.window, direction);
-            resample::resize_window(&pixels, &scaled.needed, scaled.part, cut.to, window, self.interpolation)
+            let pixels_of = |needed: &Window| part.pixels(&scaled.window(needed));
+            resample::resize_bands(pixels_of, scaled.part, cut.to, window, self.interpolation)
         };
         let scale = match self.decoding {
             Decoding::Exact => Scale::Full,
             Decoding::Scaled => cut.scale(),
         };
         if scale != Scale::Full {
-            let scaled = cut.at(scale, self.interpolation);
-            if let Some(pixels) = photo.decode_scaled(&scaled.window, scale) {
-                return Ok(resized(scaled, pixels));
+            let scaled = cut.at(scale);
+            let needed = scaled.needed(cut, self.interpolation);
+            if let Some(part) = photo.scaled_part(&needed, scale) {
+                return Ok(resized(&part, &scaled));
             }
         }
-        let whole = cut.at(Scale::Full, self.interpolation);
-        let pixels = photo.decode_pixels(&whole.window)?;
-        Ok(resized(whole, pixels))
+        let whole = cut.at(Scale::Full);
+        let part = photo.part(&whole.needed(cut, self.interpolation))?;
+        Ok(resized(&part, &whole))
     }
 }

@@ -22,7 +22,8 @@ pub(crate) use grid::Scale;
 pub(crate) use headers::{exif, is_cut};
 
 use grid::Grid;
-use headers::{Coding, Headers};
+use headers::{Coding, Colour, Headers};
+use planes::Plane;
 
 /// Columns and rows of a picture.
 pub(crate) type Window = (Range<usize>, Range<usize>);
@@ -55,13 +56,32 @@ impl<'a> Jpeg<'a> {
     ///
     /// They are the same as those of the whole picture there.
     pub(crate) fn decode(&self, window: &Window, scale: Scale) -> Result<Vec<Pixel>, Damaged> {
+        Ok(self.samples(window, scale)?.pixels(window))
+    }
+
+    /// What the pixels in `window` are made of.
+    pub(crate) fn samples(&self, window: &Window, scale: Scale) -> Result<Samples, Damaged> {
         let frame = &self.headers.frame;
         let grid = Grid::new(frame, scale);
         let planes = match self.headers.coding() {
             Coding::OneScan => scan::planes(&self.headers, &grid, window)?,
             Coding::SeveralScans => coefficients::planes(&self.headers, &grid, window)?,
         };
-        Ok(colour::rgb(frame.colour, &planes, window))
+        Ok(Samples { colour: frame.colour, planes })
+    }
+}
+
+/// The samples of some part of a picture at some scale.
+#[derive(Debug)]
+pub(crate) struct Samples {
+    colour: Colour,
+    planes: Vec<Plane>,
+}
+
+impl Samples {
+    /// The pixels in `window`, which must not be empty and must lie within the part.
+    pub(crate) fn pixels(&self, window: &Window) -> Vec<Pixel> {
+        colour::rgb(self.colour, &self.planes, window)
     }
 }
 

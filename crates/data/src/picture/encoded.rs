@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata};
 
 use super::orientation::Orientation;
+use super::part::{Content, Part};
 use super::record::Record;
-use super::{MAX_PIXELS, MEND, MEND_RECORD, Picture, cut, without_fourth};
-use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
+use super::{MAX_PIXELS, MEND, MEND_RECORD, Picture, without_fourth};
+use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
 use crate::resample::{self, Columns, Interpolation};
 use crate::{Error, preprocess};
 
@@ -40,7 +41,7 @@ pub struct Encoded<'a> {
     name: Cow<'a, str>,
     /// As stored.
     size: (usize, usize),
-    orientation: Orientation,
+    pub(super) orientation: Orientation,
     form: Form<'a>,
     /// Nanoseconds that decoding has taken.
     decoding: AtomicU64,
@@ -132,11 +133,10 @@ impl<'a> Encoded<'a> {
     /// Decodes everything, of a JPEG file by our own decoder alone, which makes nothing up.
     pub(super) fn verify(&self) -> Result<(), Error> {
         let Form::Jpeg(_) = self.form else { return self.decode().map(drop) };
-        let whole = resample::whole(self.size);
-        if self.decode_here(&whole, Scale::Full).is_some() {
+        if self.decode_here(&resample::whole(self.size()), Scale::Full).is_some() {
             return Ok(());
         }
-        guarded(&self.name, || self.decode_elsewhere(&whole))?;
+        guarded(&self.name, || self.decode_elsewhere())?;
         let cause = "its JPEG data are damaged or not complete; what decoders show there is made up";
         Err(Error::bad_file(&*self.name, cause, "fetch it again"))
     }
@@ -185,63 +185,64 @@ impl<'a> Encoded<'a> {
         if from == to {
             return self.decode();
         }
-        let (all, wanted) = (resample::whole(from), resample::whole(to));
-        let pixels = self.decode_pixels(&all)?;
-        let window = (&wanted, Columns::Forward);
-        let pixels = resample::resize_window(&pixels, &all, from, to, window, interpolation);
+        let part = self.part(&resample::whole(from))?;
+        let window = (&resample::whole(to), Columns::Forward);
+        let pixels = resample::resize_bands(|window| part.pixels(window), from, to, window, interpolation);
         Picture::new(to.0, to.1, without_fourth(&pixels))
     }
 
     /// The pixels in `window`, which must not be empty and must lie within the picture.
     pub(crate) fn decode_pixels(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
-        self.decode_upright(window, self.size, |window| match &self.form {
-            Form::Rgb(pixels) => Ok(cut(pixels, self.size.0, window)),
+        Ok(self.part(window)?.pixels(window))
+    }
+
+    /// What the pixels in `window` are made of, which must not be empty and must lie within the picture.
+    pub(crate) fn part(&self, window: &Window) -> Result<Part<'_>, Error> {
+        let begun = Instant::now();
+        let content = match self.form {
+            Form::Rgb(pixels) => Content::Rgb(pixels.into()),
             // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
             _ => match self.decode_here(window, Scale::Full) {
-                Some(pixels) => Ok(pixels),
+                Some(samples) => Content::Samples(samples),
                 None => {
-                    let pixels = guarded(&self.name, || self.decode_elsewhere(window))?;
+                    let pixels = guarded(&self.name, || self.decode_elsewhere())?;
                     if let Form::Jpeg(_) = self.form {
                         tracing::warn!("{} is damaged; what can be made of it is used", self.name);
                     }
-                    Ok(pixels)
+                    Content::Rgb(pixels.into())
                 }
             },
-        })
+        };
+        self.took(begun);
+        Ok(Part { encoded: self, size: self.size, content })
     }
 
-    /// The pixels in `window` of the picture at `scale`, which must not be empty and must lie within: each the
-    /// mean of those that it stands for. `None` where the file has to be decoded whole first, so that nothing
-    /// would be saved.
-    pub(crate) fn decode_scaled(&self, window: &Window, scale: Scale) -> Option<Vec<Pixel>> {
+    /// What the pixels in `window` of the picture at `scale` are made of, which must not be empty and must
+    /// lie within: each is the mean of those that it stands for. `None` where the file has to be decoded
+    /// whole first, so that nothing would be saved.
+    pub(crate) fn scaled_part(&self, window: &Window, scale: Scale) -> Option<Part<'_>> {
         // Counted from the other end, pixels that stand for fewer would come first.
         let is_whole = |side: usize| side.is_multiple_of(scale.divisor());
         let turned = self.orientation != Orientation::default();
         if turned && !(is_whole(self.size.0) && is_whole(self.size.1)) {
             return None;
         }
-        let decode = |window: &Window| self.decode_here(window, scale).ok_or(());
-        self.decode_upright(window, scale.of(self.size), decode).ok()
-    }
-
-    /// What `decode` makes of the stored place of `window`, turned upright; `size` is the stored picture's.
-    fn decode_upright<E>(
-        &self,
-        window: &Window,
-        size: (usize, usize),
-        decode: impl FnOnce(&Window) -> Result<Vec<Pixel>, E>,
-    ) -> Result<Vec<Pixel>, E> {
         let begun = Instant::now();
-        let window = self.orientation.stored(window, size);
-        let upright = self.orientation.upright(decode(&window)?, (window.0.len(), window.1.len()));
-        self.decoding.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
-        Ok(upright)
+        let content = Content::Samples(self.decode_here(window, scale)?);
+        self.took(begun);
+        Some(Part { encoded: self, size: scale.of(self.size), content })
     }
 
-    /// The stored pixels in `window`, by our own decoder.
-    fn decode_here(&self, window: &Window, scale: Scale) -> Option<Vec<Pixel>> {
+    /// The samples of `window` of the upright picture, by our own decoder.
+    fn decode_here(&self, window: &Window, scale: Scale) -> Option<Samples> {
         let Form::Jpeg(jpeg) = &self.form else { return None };
-        catch_unwind(AssertUnwindSafe(|| jpeg.decode(window, scale).ok())).ok().flatten()
+        let window = self.orientation.stored(window, scale.of(self.size));
+        catch_unwind(AssertUnwindSafe(|| jpeg.samples(&window, scale).ok())).ok().flatten()
+    }
+
+    /// Counts the time since `begun` as decoding.
+    pub(super) fn took(&self, begun: Instant) {
+        self.decoding.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
     }
 
     /// How long decoding has taken so far.
@@ -249,8 +250,8 @@ impl<'a> Encoded<'a> {
         Duration::from_nanos(self.decoding.load(Relaxed))
     }
 
-    /// The stored pixels in `window`, by the image crate.
-    fn decode_elsewhere(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
+    /// All stored pixels as interleaved RGB, by the image crate.
+    fn decode_elsewhere(&self) -> Result<Vec<u8>, Error> {
         let (width, height) = self.size;
         let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
         let decoder = decoder(self.bytes, &self.name, most)?;
@@ -267,7 +268,7 @@ impl<'a> Encoded<'a> {
         if pixels.len() != 3 * width * height {
             return Err(Error::bad_file(&*self.name, "its pixels are not as many as its header says", MEND));
         }
-        Ok(cut(&pixels, width, window))
+        Ok(pixels)
     }
 }
 

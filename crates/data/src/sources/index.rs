@@ -311,8 +311,8 @@ impl Index {
         self.skipped.len()
     }
 
-    /// Makes the index that of a split which lies `within` a data set, of which the records and faults with these
-    /// names are left out as if they weren't there; returns the names that none has.
+    /// Makes the index that of a split which lies `within` a data set, of which the records and faults with
+    /// these names are left out as if they weren't there; returns the names that none has.
     pub(crate) fn open(&mut self, within: &str, skip: &[String]) -> Vec<String> {
         self.within = within.to_owned();
         let wanted: HashSet<&str> = skip.iter().map(String::as_str).collect();

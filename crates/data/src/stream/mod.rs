@@ -116,7 +116,8 @@ impl StreamLoader {
     ///
     /// # Errors
     /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, the
-    /// settings of the view don't make sense together, or more of the split is known to be broken than may be.
+    /// settings of the view don't make sense together, or more of the split is known to be broken than may
+    /// be.
     pub fn new(
         source: Arc<dyn Source>,
         records: Option<Vec<u32>>,

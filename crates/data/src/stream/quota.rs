@@ -11,8 +11,8 @@ pub enum OnBroken {
     /// It ends the epoch with an error that names it; one that is known from the start ends everything before
     /// it begins.
     Fail,
-    /// It is left out, counted and listed, up to this fraction of the split's records; one more ends the epoch.
-    /// Its batch is smaller by it, and [empty](crate::Batch::is_empty) where nothing else was in it.
+    /// It is left out, counted and listed, up to this fraction of the split's records; one more ends the
+    /// epoch. Its batch is smaller by it, and [empty](crate::Batch::is_empty) where nothing else was in it.
     Skip {
         /// From 0 to 1.
         most: f64,

@@ -1,0 +1,43 @@
+//! `Part`: some of a picture, decoded as far as its samples, of which pixels come window by window.
+//!
+//! As pixels, four bytes each, a part of a photograph of many megapixels would take more memory than all else
+//! that a loader's thread has; as samples it takes half or less, and what a window's pixels become is small.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use super::Encoded;
+use super::cut;
+use crate::jpeg::{Pixel, Samples, Window};
+
+/// Some of a picture, at some scale.
+pub(crate) struct Part<'a> {
+    pub(super) encoded: &'a Encoded<'a>,
+    /// Width and height of the stored picture at that scale.
+    pub(super) size: (usize, usize),
+    pub(super) content: Content<'a>,
+}
+
+/// What is there, as it is stored.
+pub(super) enum Content<'a> {
+    /// Of the part.
+    Samples(Samples),
+    /// Interleaved RGB of the whole picture.
+    Rgb(Cow<'a, [u8]>),
+}
+
+impl Part<'_> {
+    /// The pixels in `window` of the upright picture, which must not be empty and must lie within the part.
+    pub(crate) fn pixels(&self, window: &Window) -> Vec<Pixel> {
+        let begun = Instant::now();
+        let orientation = self.encoded.orientation;
+        let stored = orientation.stored(window, self.size);
+        let pixels = match &self.content {
+            Content::Samples(samples) => samples.pixels(&stored),
+            Content::Rgb(pixels) => cut(pixels, self.size.0, &stored),
+        };
+        let upright = orientation.upright(pixels, (stored.0.len(), stored.1.len()));
+        self.encoded.took(begun);
+        upright
+    }
+}
