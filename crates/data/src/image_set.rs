@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Error;
+use crate::{Error, Fingerprint};
 
 /// Images of one size in memory, with labels.
 ///
@@ -125,6 +125,14 @@ impl ImageSet {
         };
         let bytes = 3 * self.height * self.width;
         &self.pixels[row * bytes..(row + 1) * bytes]
+    }
+
+    /// Adds every pixel and label. Not the classes' names.
+    pub fn add_to(&self, fingerprint: &mut Fingerprint) {
+        for i in 0..self.len() {
+            fingerprint.word(self.label(i).into());
+            fingerprint.add(self.image(i));
+        }
     }
 
     /// The images at `indices`, in that order; the pixels are shared, not copied.

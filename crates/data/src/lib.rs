@@ -31,6 +31,7 @@ pub mod cifar;
 mod dataset;
 mod error;
 mod feed;
+mod fingerprint;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod generated;
@@ -59,6 +60,7 @@ pub use augment::{
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use feed::{Batches, Feed, FeedTimes};
+pub use fingerprint::Fingerprint;
 pub use hub::download;
 #[cfg(feature = "hub")]
 pub use hub::{HubDataset, HubFile, HubFiles, HubModel, Wanted};

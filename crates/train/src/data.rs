@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use resnet_data::{
-    Augmentation, Dataset, Feed, Flip, LastBatch, Loader, LoaderConfig, Normalisation, Order,
+    Augmentation, Dataset, Feed, Fingerprint, Flip, LastBatch, Loader, LoaderConfig, Normalisation, Order,
     stratified_split,
 };
 use resnet_record::Recipe;
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Options};
 
@@ -17,6 +18,9 @@ pub trait TrainingData: Sync {
 
     /// How many classes it has.
     fn classes(&self) -> usize;
+
+    /// By what a training that is resumed notices that its data have changed.
+    fn identity(&self) -> DataIdentity;
 
     /// The pictures to train on, and those held out of them to choose the best epoch; no label of the test
     /// set is read.
@@ -38,6 +42,26 @@ pub trait TrainingData: Sync {
     fn test_reads(&self) -> u64;
 }
 
+/// Tells data sets apart, wherever they lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataIdentity {
+    /// Of the classes' names in the order of their labels: what a label means.
+    pub classes: u64,
+    /// Of the pictures to train on and their labels, as far as they decide what a step is shown.
+    pub pictures: u64,
+}
+
+impl DataIdentity {
+    /// From the classes' names, and what adds the pictures.
+    pub fn of(classes: &[String], pictures: impl FnOnce(&mut Fingerprint)) -> Self {
+        let (mut names, mut shown) = (Fingerprint::default(), Fingerprint::default());
+        classes.iter().for_each(|name| names.add(name.as_bytes()));
+        pictures(&mut shown);
+        DataIdentity { classes: names.get(), pictures: shown.get() }
+    }
+}
+
 /// The pictures of a training.
 #[derive(Debug)]
 pub struct TrainingFeeds {
@@ -54,6 +78,10 @@ impl TrainingData for Dataset {
 
     fn classes(&self) -> usize {
         self.train.classes().len()
+    }
+
+    fn identity(&self) -> DataIdentity {
+        DataIdentity::of(self.train.classes(), |fingerprint| self.train.add_to(fingerprint))
     }
 
     fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error> {

@@ -43,7 +43,7 @@ use candle_core::{Tensor, Var};
 use resnet_ops::Mode;
 
 pub use checkpoint::MOMENTUM_PREFIX;
-pub use data::{TrainingData, TrainingFeeds};
+pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::{Options, Outcome, fit};

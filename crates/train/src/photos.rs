@@ -10,7 +10,7 @@ use resnet_data::{
 };
 use resnet_record::{PhotoCrop, PhotoDecoding, PhotoPolicy, PhotosRecipe, Recipe};
 
-use crate::data::{TrainingData, TrainingFeeds, flip, last_batch, normalisation};
+use crate::data::{DataIdentity, TrainingData, TrainingFeeds, flip, last_batch, normalisation};
 use crate::{Error, Options};
 
 /// A data set whose pictures stay in files while a network is trained on them.
@@ -61,6 +61,10 @@ impl TrainingData for Photos {
 
     fn classes(&self) -> usize {
         self.set.classes.len()
+    }
+
+    fn identity(&self) -> DataIdentity {
+        DataIdentity::of(&self.set.classes, |fingerprint| self.set.train.index().add_to(fingerprint))
     }
 
     fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error> {

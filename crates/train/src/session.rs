@@ -74,11 +74,11 @@ impl<'a> Session<'a> {
         let last = run.folder().last_checkpoint();
         let (state, optimizer) = if last.exists() {
             let loaded = checkpoint::read(&last, model.variables(), &device)?;
-            let state = State::of(&loaded, &recipe_text, &prepared.plan, &last)?;
+            let state = State::of(&loaded, &recipe_text, (&prepared.plan, data), &last)?;
             loaded.apply(model.variables())?;
             (state, Sgd::with_velocity(config, loaded.velocity))
         } else {
-            (State::fresh(recipe.train.seed), Sgd::new(config))
+            (State::fresh(recipe.train.seed, data.identity()), Sgd::new(config))
         };
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.

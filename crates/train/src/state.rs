@@ -6,7 +6,7 @@ use resnet_record::Scores;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Loaded, RECIPE_KEY, STATE_KEY};
-use crate::{Error, Plan};
+use crate::{DataIdentity, Error, Plan, TrainingData};
 
 /// The version of this state's form.
 const FORMAT: u32 = 1;
@@ -19,6 +19,9 @@ pub(crate) struct State {
     format: u32,
     /// The training's seed, which the recipe has as well.
     pub(crate) seed: u64,
+    /// Its data; unknown of checkpoints that are older than this field.
+    #[serde(default)]
+    pub(crate) data: Option<DataIdentity>,
     /// Steps done.
     pub(crate) step: u64,
     /// Epochs closed: all steps done, scored, written down.
@@ -92,12 +95,17 @@ pub(crate) struct Best {
 
 impl State {
     /// The state in a checkpoint, if it is one that this very training can go on from.
-    pub(crate) fn of(loaded: &Loaded, recipe_text: &str, plan: &Plan, file: &Path) -> Result<Self, Error> {
+    pub(crate) fn of(
+        loaded: &Loaded,
+        recipe_text: &str,
+        (plan, data): (&Plan, &dyn TrainingData),
+        file: &Path,
+    ) -> Result<Self, Error> {
         let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
         let text = loaded.metadata.get(STATE_KEY).ok_or_else(|| {
             bad("it has weights but no training state; only a run's last.safetensors can be resumed")
         })?;
-        let state = State::from_json(text, file)?;
+        let mut state = State::from_json(text, file)?;
         if loaded.metadata.get(RECIPE_KEY).map(String::as_str) != Some(recipe_text) {
             return Err(bad(
                 "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
@@ -109,14 +117,29 @@ impl State {
                             it began with",
             ));
         }
+        let (identity, origin) = (data.identity(), data.origin());
+        match state.data.replace(identity) {
+            Some(before) if before.classes != identity.classes => {
+                return Err(bad(&format!(
+                    "it was trained on other classes, or classes in another order, than {origin} has; resume on the data it \
+                     began with"
+                )));
+            }
+            Some(before) if before.pictures != identity.pictures => tracing::warn!(
+                "the pictures to train on in {origin} have changed since this run was stopped, or are left out by another \
+                 list: it goes on with them, to other weights than without that"
+            ),
+            _ => {}
+        }
         Ok(state)
     }
 
     /// Before the first step.
-    pub(crate) fn fresh(seed: u64) -> State {
+    pub(crate) fn fresh(seed: u64, data: DataIdentity) -> State {
         State {
             format: FORMAT,
             seed,
+            data: Some(data),
             step: 0,
             epoch: 0,
             batch: 0,

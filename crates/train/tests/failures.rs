@@ -8,10 +8,10 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use common::{StopAt, Tiny, When, create, data, recipe, train_on};
-use resnet_data::generated;
+use resnet_data::{Dataset, ImageSet, generated};
 use resnet_ops::Mode;
 use resnet_record::{Run, RunFolder};
-use resnet_train::{Classifier, Error, Options, Outcome, Plan, Quiet, fit};
+use resnet_train::{Classifier, Error, Options, Outcome, Plan, Quiet, TrainingData as _, fit};
 
 /// A run that was stopped after step 5, and its checkpoint's bytes.
 fn stopped_run(dir: &Path) -> Vec<u8> {
@@ -51,6 +51,33 @@ fn a_training_that_diverges_overwrites_no_checkpoint() {
     for values in common::tensors(&run.folder().last_checkpoint()).values() {
         assert!(values.chunks_exact(4).all(|b| f32::from_le_bytes(b.try_into().unwrap()).is_finite()));
     }
+}
+
+/// What a label means has changed, so that the labels of before would be wrong.
+#[test]
+fn a_training_does_not_go_on_with_other_classes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    stopped_run(&dir);
+    let classes_reversed = |data: Dataset| {
+        let set = &data.train;
+        let pixels = (0..set.len()).flat_map(|i| set.image(i).to_vec()).collect();
+        let classes = set.classes().iter().rev().cloned().collect();
+        let (labels, height, width) = (set.labels().to_vec(), set.height(), set.width());
+        Dataset { train: ImageSet::new(pixels, labels, height, width, classes).unwrap(), ..data }
+    };
+    let resume = |data: &Dataset| {
+        fit(&Tiny::new(1, 10), data, &mut Run::open(&dir).unwrap(), &Options::default(), &mut Quiet)
+    };
+    let message = resume(&classes_reversed(data())).unwrap_err().to_string();
+    assert!(
+        message.contains("last.safetensors") && message.contains("classes in another order"),
+        "{message}"
+    );
+    // Other pictures are told of, and gone on with: a broken one may have been mended.
+    assert_eq!(data().identity().classes, generated::shapes(140, 60, 1).identity().classes);
+    assert_ne!(data().identity().pictures, generated::shapes(140, 60, 1).identity().pictures);
+    assert!(matches!(resume(&generated::shapes(140, 60, 1)).unwrap(), Outcome::Finished(_)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Broken, classes};
-use crate::Error;
+use crate::{Error, Fingerprint};
 
 /// Records of one block together have at least so many bytes, where they lie one behind the other.
 const BLOCK_BYTES: u64 = 1 << 21;
@@ -284,6 +284,21 @@ impl Index {
     /// How many files or members were passed over because they are no pictures.
     pub fn ignored(&self) -> u64 {
         self.ignored
+    }
+
+    /// Adds what decides an epoch's order and labels: which records there are, how they lie together, which
+    /// are left out. Not the classes' names, and not where the data set lies.
+    pub fn add_to(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.add(self.layout.name().as_bytes());
+        self.files.iter().for_each(|file| fingerprint.add(file.path.as_bytes()));
+        fingerprint.add(self.names.as_bytes());
+        for column in [&self.file, &self.label, &self.blocks, &self.skipped] {
+            fingerprint.word(column.len() as u64);
+            column.iter().for_each(|value| fingerprint.word(u64::from(*value)));
+        }
+        for column in [&self.offset, &self.name_ends] {
+            column.iter().for_each(|value| fingerprint.word(*value));
+        }
     }
 
     /// How many records each class has, those to be skipped left out.

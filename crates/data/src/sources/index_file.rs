@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::index::Stamp;
 use super::tar_headers::UNIT;
 use super::{Broken, Index, Layout};
+use crate::Fingerprint;
 
 /// The first bytes of the file; the last is the version.
 const MAGIC: &[u8; 8] = b"RESNIDX\x02";
@@ -155,14 +156,10 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// Eight bytes at a time through a bijection, so that no change of one word goes unnoticed.
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.chunks(8).fold(bytes.len() as u64, |sum, chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        let mixed = (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        mixed ^ (mixed >> 29)
-    })
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.add(bytes);
+    fingerprint.get()
 }
 
 /// What is left to be parsed.
