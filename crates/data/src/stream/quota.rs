@@ -31,14 +31,13 @@ impl OnBroken {
             (OnBroken::Fail, [first, ..]) => refuse(first, MEND),
             (OnBroken::Skip { most }, [first, others @ ..]) => {
                 let (lost, allowed) = (lost(index), allowed(index, most));
-                if lost as f64 <= allowed {
+                if lost <= allowed {
                     return Ok(());
                 }
                 let others = match others.len() {
                     0 => String::new(),
                     others => format!("with {others} other faults "),
                 };
-                let allowed = allowed.floor();
                 let mend =
                     format!("{others}it costs {lost} of the records, and --skip-broken allows {allowed}");
                 refuse(first, &mend)
@@ -59,8 +58,13 @@ fn lost(index: &Index) -> u64 {
 }
 
 /// How many records may be lost: a fraction of those that there are and those that there should be.
-fn allowed(index: &Index, most: f64) -> f64 {
-    most * ((index.len() - index.skipped()) as u64 + lost(index)) as f64
+fn allowed(index: &Index, most: f64) -> u64 {
+    part_of((index.len() - index.skipped()) as u64 + lost(index), most)
+}
+
+/// A fraction of `records`, rounded down: 29 of 100 where it is 0.29, whose product with 100 is a little less.
+fn part_of(records: u64, fraction: f64) -> u64 {
+    (fraction * records as f64 * (1.0 + 1e-12)) as u64
 }
 
 /// What was left out so far.
@@ -68,7 +72,7 @@ fn allowed(index: &Index, most: f64) -> f64 {
 pub(super) struct Quota {
     on_broken: OnBroken,
     /// Records that may be found broken beside those known from the start.
-    allowed: f64,
+    allowed: u64,
     /// Records that are loaded: they cannot all be broken.
     records: usize,
     known: usize,
@@ -81,8 +85,8 @@ impl Quota {
     pub(super) fn new(on_broken: OnBroken, index: &Index, records: usize) -> Result<Self, Error> {
         on_broken.check(index)?;
         let allowed = match on_broken {
-            OnBroken::Fail => 0.0,
-            OnBroken::Skip { most } => allowed(index, most) - lost(index) as f64,
+            OnBroken::Fail => 0,
+            OnBroken::Skip { most } => allowed(index, most) - lost(index),
         };
         let known = index.faults();
         Ok(Quota { on_broken, allowed, records, known: known.len(), list: Mutex::new(known.to_vec()) })
@@ -102,7 +106,7 @@ impl Quota {
             return Ok(());
         }
         let found = list.len() - self.known + 1;
-        if found as f64 > self.allowed {
+        if found as u64 > self.allowed {
             let mend = format!("{} broken records before it are all that --skip-broken allows", list.len());
             return Err(refused(&fault, &mend));
         }
@@ -112,5 +116,18 @@ impl Quota {
         tracing::warn!("left out: {fault}");
         list.push(fault);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_all_of_its_records() {
+        for percent in 0..=100u64 {
+            assert_eq!(part_of(100, percent as f64 / 100.0), percent);
+            assert_eq!(part_of(1_281_167, percent as f64 / 100.0), 1_281_167 * percent / 100);
+        }
     }
 }
