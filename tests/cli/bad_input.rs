@@ -44,6 +44,8 @@ fn data_that_is_missing_or_damaged() {
         .ends_saying(1, &["cifar10", "HF_HUB_OFFLINE", "--data DIR"]);
     xtask(&["train", "--data", text(here)])
         .ends_saying(1, &["quick-start", "draws its own images", "--recipe"]);
+    // An option that nothing would come of.
+    xtask(&["train", "--skip-broken", "1%"]).ends_saying(2, &["--skip-broken", "photographs in files"]);
 }
 
 /// The trained checkpoint with other tensors, in `file`.

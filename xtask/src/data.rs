@@ -9,6 +9,7 @@ use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{Photos, TrainingData};
 
 use crate::args::FaultsArgs;
+use crate::failure::Ended;
 use crate::progress::Downloads;
 
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
@@ -98,7 +99,18 @@ pub(crate) fn of_recipe(
         };
         return photos(folder, (used, faults)).map(Data::Photos);
     };
+    refuse(faults)?;
     in_memory(recipe, kind, folder).map(Data::InMemory)
+}
+
+/// Refuses what images in memory have no use for.
+pub(crate) fn refuse(faults: &FaultsArgs) -> anyhow::Result<()> {
+    if faults.is_given() {
+        let message = "--skip-broken and --skip-list are for photographs in files, and these images are read as a whole; \
+                       leave them out";
+        return Err(Ended::Usage(message.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// Photographs in files; what is odd about them is told.

@@ -247,6 +247,11 @@ pub(crate) struct FaultsArgs {
 }
 
 impl FaultsArgs {
+    /// Whether the command line says anything of them.
+    pub(crate) fn is_given(&self) -> bool {
+        self.skip_broken.is_some() || self.skip_list.is_some()
+    }
+
     pub(crate) fn on_broken(&self) -> OnBroken {
         match self.skip_broken {
             None => OnBroken::Fail,

@@ -58,7 +58,7 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = trained.recipe().ok().flatten();
         return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
-            Ok(data) => Ok(Data::InMemory(data)),
+            Ok(data) => data::refuse(&args.faults).map(|()| Data::InMemory(data)),
             Err(error) => match (error.downcast_ref(), data::photos(folder, faults)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {

@@ -62,7 +62,8 @@ fn allowed(index: &Index, most: f64) -> u64 {
     part_of((index.len() - index.skipped()) as u64 + lost(index), most)
 }
 
-/// A fraction of `records`, rounded down: 29 of 100 where it is 0.29, whose product with 100 is a little less.
+/// A fraction of `records`, rounded down: 29 of 100 where it is 0.29, whose product with 100 is a little
+/// less.
 fn part_of(records: u64, fraction: f64) -> u64 {
     (fraction * records as f64 * (1.0 + 1e-12)) as u64
 }
