@@ -14,6 +14,16 @@ use crate::Error;
 /// What to do about a parquet file that is not whole.
 pub(crate) const MEND: &str = "delete it and fetch it again, or give another copy of the data";
 
+/// What is wrong with the parquet file that messages call `file`.
+pub(crate) fn bad(file: &str, cause: String) -> Error {
+    // Whole, but compressed by what this build has no decoder for; the decoder's error is known by its words.
+    let mend = match cause.contains("Disabled feature") {
+        true => "write it again with snappy compression or none, which are what is read",
+        false => MEND,
+    };
+    Error::bad_file(file, cause, mend)
+}
+
 /// Runs `read` and turns a panic of the parquet decoder on a corrupt file, should there be one, into an
 /// error.
 pub(crate) fn guarded<T>(file: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
@@ -123,5 +133,18 @@ impl Labels {
             }
             Labels::Wide(rows) => rows.next(count),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_compression_is_no_reason_to_fetch_again() {
+        let cause = parquet::errors::ParquetError::General("Disabled feature at compile time: zstd".into());
+        let told = bad("train-0.parquet", cause.to_string()).to_string();
+        assert!(told.contains("zstd; write it again with snappy"), "{told}");
+        assert!(bad("train-0.parquet", "it is cut off".to_owned()).to_string().ends_with(MEND));
     }
 }

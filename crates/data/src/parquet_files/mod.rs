@@ -17,7 +17,7 @@ use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use self::bounded::Bounded;
-use self::columns::{Labels, MEND, guarded};
+use self::columns::{Labels, guarded};
 use crate::cifar::{PIXELS, SIDE, names};
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
 
@@ -176,7 +176,7 @@ impl Table {
 }
 
 fn bad(shown: &str, cause: String) -> Error {
-    Error::bad_file(shown, cause, MEND)
+    columns::bad(shown, cause)
 }
 
 /// All of `values`, or which of them is null.

@@ -100,7 +100,7 @@ impl Tables {
 /// The pictures of `rows`, which lie in one row group.
 fn read_rows(path: &Path, rows: Range<u64>) -> Result<Pictures, Error> {
     let reader = columns::open(path)?;
-    let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND);
+    let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
     let (column, _) = find_columns(reader.metadata()).map_err(bad)?;
     let mut start = 0;
     for number in 0..reader.num_row_groups() {
@@ -213,7 +213,7 @@ struct Scanned {
 }
 
 fn scan(path: &Path) -> Result<Scanned, Error> {
-    let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND);
+    let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
     let reader = columns::open(path)?;
     let (picture_column, label_column) = find_columns(reader.metadata()).map_err(bad)?;
     let mut groups = Vec::new();
