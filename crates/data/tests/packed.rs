@@ -87,12 +87,17 @@ fn batches(source: &Arc<dyn Source>, config: &StreamConfig, epoch: u64) -> Vec<B
     loader.epoch(epoch, 0).map(Result::unwrap).collect()
 }
 
+/// In `dir` the folders drawn, packed and png.
+fn draw_and_convert(dir: &Path) {
+    draw(&dir.join("drawn"));
+    convert(&*open(&dir.join("drawn")).train, &dir.join("packed"), &dir.join("png"));
+}
+
 #[test]
 fn batches_are_those_of_the_same_pictures_as_png() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    draw(&dir.join("drawn"));
-    convert(&*open(&dir.join("drawn")).train, &dir.join("packed"), &dir.join("png"));
+    draw_and_convert(dir);
     let (packed, png) = (open(&dir.join("packed")), open(&dir.join("png")));
     assert_eq!((packed.layout, packed.train.index().len()), (Layout::Packed, 14));
     assert_eq!((&packed.classes, packed.train.index().labels()), (&png.classes, png.train.index().labels()));
@@ -143,8 +148,7 @@ fn pictures_are_shrunk_as_resize_does_and_never_enlarged() {
 fn splits_are_told_apart_and_records_left_out_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    draw(&dir.join("drawn"));
-    convert(&*open(&dir.join("drawn")).train, &dir.join("packed"), &dir.join("png"));
+    draw_and_convert(dir);
     let packed = dir.join("packed");
     fs::rename(packed.join("train-00002.pack"), packed.join("val-00000.pack")).unwrap();
     let skip = vec!["train-00000.pack:cat/1.png".to_owned()];
@@ -162,8 +166,7 @@ fn splits_are_told_apart_and_records_left_out_by_name() {
 fn a_damaged_record_ends_the_epoch_or_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    draw(&dir.join("drawn"));
-    convert(&*open(&dir.join("drawn")).train, &dir.join("packed"), &dir.join("png"));
+    draw_and_convert(dir);
     let path = dir.join("packed/train-00000.pack");
     let mut bytes = fs::read(&path).unwrap();
     bytes[60] ^= 1;

@@ -134,7 +134,7 @@ pub(crate) struct VerifyArgs {
     /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// Write the broken ones' names to this file, for `train --skip-list`
+    /// Write the broken ones' names to this file, for --skip-list of `train` and `eval`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
     #[command(flatten)]

@@ -125,12 +125,8 @@ const SHRUNK_FURTHER: usize = 2;
 impl Cut {
     /// The scale with the fewest pixels that the result can be made of.
     pub(super) fn scale(&self) -> Scale {
-        let fits =
-            |part: &Range<usize>, to: usize, divisor: usize| part.len() >= SHRUNK_FURTHER * divisor * to;
-        let fits = |scale: &Scale| match scale.divisor() {
-            1 => true,
-            divisor => fits(&self.part.0, self.to.0, divisor) && fits(&self.part.1, self.to.1, divisor),
-        };
+        let times = (self.part.0.len() / self.to.0).min(self.part.1.len() / self.to.1);
+        let fits = |scale: &Scale| SHRUNK_FURTHER * scale.divisor() <= times;
         Scale::ALL.into_iter().find(fits).unwrap_or(Scale::Full)
     }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
+use super::names::is_hex;
+
 /// Read at once.
 const BUFFER: usize = 1 << 18;
 
@@ -16,11 +18,12 @@ const BUFFER: usize = 1 << 18;
 /// server's and says nothing.
 pub(super) fn difference(path: &Path, etag: &str) -> io::Result<Option<String>> {
     let mut file = File::open(path)?;
-    let is_hex = etag.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let (name, algorithm, start) = match etag.len() {
-        64 if is_hex => ("SHA-256", &SHA256, String::new()),
-        40 if is_hex => ("Git name", &SHA1_FOR_LEGACY_USE_ONLY, format!("blob {}\0", file.metadata()?.len())),
-        _ => return Ok(None),
+    let (name, algorithm, start) = if is_hex(etag, 64) {
+        ("SHA-256", &SHA256, String::new())
+    } else if is_hex(etag, 40) {
+        ("Git name", &SHA1_FOR_LEGACY_USE_ONLY, format!("blob {}\0", file.metadata()?.len()))
+    } else {
+        return Ok(None);
     };
     let mut context = Context::new(algorithm);
     context.update(start.as_bytes());

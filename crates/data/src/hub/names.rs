@@ -39,7 +39,12 @@ pub(super) fn is_word(word: &str) -> bool {
 
 /// A commit's full name.
 pub(super) fn is_commit(word: &str) -> bool {
-    word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    is_hex(word, 40)
+}
+
+/// So many hexadecimal digits, in lower case.
+pub(super) fn is_hex(word: &str, digits: usize) -> bool {
+    word.len() == digits && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Whether a repository's file may be fetched under this name: it stays below its folder on every system, and
