@@ -5,6 +5,8 @@
 //! for pixels that nobody looks at. The rules are libjpeg's: reduced colour keeps as many of its samples as
 //! the scale has use for, so that it is filtered less or not at all.
 
+use std::ops::Range;
+
 use super::Window;
 use super::headers::{Component, Frame};
 
@@ -81,7 +83,7 @@ impl Grid {
     /// filters of reduced colour look at.
     pub(super) fn needed(&self, window: &Window) -> Window {
         let margin = |by: fn(&Samples) -> usize| self.components.iter().map(by).max().unwrap_or(0);
-        let axis = |wanted: &std::ops::Range<usize>, size: usize, unit: usize, margin: usize| {
+        let axis = |wanted: &Range<usize>, size: usize, unit: usize, margin: usize| {
             let (from, to) = (wanted.start.saturating_sub(margin), (wanted.end + margin).min(size));
             from / unit..to.div_ceil(unit)
         };

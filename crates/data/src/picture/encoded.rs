@@ -156,14 +156,8 @@ impl<'a> Encoded<'a> {
                 "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
             )));
         }
-        let pixels = match self.form {
-            Form::Rgb(pixels) => {
-                let row = |y| &pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
-                rows.clone().map(row).collect::<Vec<_>>().concat()
-            }
-            _ => without_fourth(&self.decode_pixels(&(columns.clone(), rows.clone()))?),
-        };
-        Picture::new(columns.len(), rows.len(), pixels)
+        let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
+        Picture::new(columns.len(), rows.len(), without_fourth(&pixels))
     }
 
     /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the picture.
