@@ -10,10 +10,11 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-reference", &[], &[]),
     ("resnet-testing", &[], &[]),
     ("resnet-kernels", &[], &["resnet-reference", "resnet-testing"]),
+    ("resnet-pickle", &[], &["resnet-testing"]),
     ("resnet-ops", &["resnet-kernels"], &["resnet-reference", "resnet-testing"]),
     ("resnet-blocks", &["resnet-ops"], &["resnet-reference", "resnet-testing"]),
-    ("resnet-models", &["resnet-blocks", "resnet-ops"], &["resnet-testing"]),
-    ("resnet-data", &["resnet-kernels"], &[]),
+    ("resnet-models", &["resnet-blocks", "resnet-ops", "resnet-pickle"], &["resnet-testing"]),
+    ("resnet-data", &["resnet-kernels", "resnet-pickle"], &[]),
     ("resnet-record", &[], &[]),
     ("resnet-train", &["resnet-ops", "resnet-data", "resnet-record"], &["resnet-testing"]),
     ("xtask", LIBRARIES, &[]),
@@ -37,6 +38,7 @@ const EVERYTHING: &[&str] = &[
     "resnet-kernels",
     "resnet-ops",
     "resnet-blocks",
+    "resnet-pickle",
     "resnet-models",
     "resnet-data",
     "resnet-record",
@@ -45,8 +47,14 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// Packages that work on plain arrays and know no tensor.
-const WITHOUT_CANDLE: &[&str] =
-    &["resnet-reference", "resnet-testing", "resnet-kernels", "resnet-data", "resnet-record"];
+const WITHOUT_CANDLE: &[&str] = &[
+    "resnet-reference",
+    "resnet-testing",
+    "resnet-kernels",
+    "resnet-pickle",
+    "resnet-data",
+    "resnet-record",
+];
 
 /// The names under a manifest's tables of dependencies, for every target; `dev` picks those of tests.
 fn dependencies(manifest: &toml::Table, dev: bool) -> Vec<String> {

@@ -1,0 +1,148 @@
+//! What callers ask of a pickle: its objects as what Python would take them for.
+
+use std::borrow::Cow;
+
+use crate::Pickle;
+use crate::object::{Call, Id, Object};
+
+impl<'a> Pickle<'a> {
+    /// The object that the pickle is about.
+    #[must_use]
+    pub fn root(&self) -> Id {
+        self.root
+    }
+
+    /// How many bytes the pickle has; others may follow.
+    #[must_use]
+    pub fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// All objects, those of nested containers among them.
+    #[must_use]
+    pub fn objects(&self) -> &[Object<'a>] {
+        &self.objects
+    }
+
+    /// An object of this pickle.
+    ///
+    /// # Panics
+    /// May panic if the number is of another pickle.
+    #[must_use]
+    pub fn object(&self, id: Id) -> &Object<'a> {
+        &self.objects[id.0 as usize]
+    }
+
+    /// A string of either Python: text, or bytes that are UTF-8, which Python 2's `str` is written as.
+    #[must_use]
+    pub fn str(&self, id: Id) -> Option<&str> {
+        match self.object(id) {
+            Object::Text(text) => Some(text),
+            Object::Bytes(bytes) => str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// An integer of 64 bits.
+    #[must_use]
+    pub fn int(&self, id: Id) -> Option<i64> {
+        match self.object(id) {
+            Object::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Bytes in any of the forms that they are written in: as such, as Python 2's `str`, as a `bytearray`,
+    /// and as the calls by which Python 3 writes them in protocols that have no bytes.
+    #[must_use]
+    pub fn bytes(&self, id: Id) -> Option<Cow<'_, [u8]>> {
+        let mut id = id;
+        // A bytearray is called with bytes, which may be a call themselves.
+        for _ in 0..3 {
+            match self.object(id) {
+                Object::Bytes(bytes) => return Some(Cow::from(&**bytes)),
+                Object::ByteArray(bytes) => return Some(Cow::from(*bytes)),
+                Object::Call(call) => {
+                    let function = self.global(call.function)?;
+                    match (function, self.items(call.arguments)?) {
+                        (("_codecs", "encode"), [text, encoding]) => return self.encoded(*text, *encoding),
+                        (("__builtin__" | "builtins", "bytes" | "bytearray"), arguments) => match arguments {
+                            [] => return Some(Cow::default()),
+                            [inner] => id = *inner,
+                            [text, encoding] => return self.encoded(*text, *encoding),
+                            _ => return None,
+                        },
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// The bytes of a text in Latin-1, the only encoding that pickles use for them.
+    fn encoded(&self, text: Id, encoding: Id) -> Option<Cow<'_, [u8]>> {
+        let Object::Text(text) = self.object(text) else { return None };
+        if !matches!(self.str(encoding)?, "latin1" | "latin-1") {
+            return None;
+        }
+        let bytes: Option<Vec<u8>> = text.chars().map(|char| u8::try_from(char).ok()).collect();
+        bytes.map(Cow::from)
+    }
+
+    /// The items of a tuple, list or set.
+    #[must_use]
+    pub fn items(&self, id: Id) -> Option<&[Id]> {
+        match self.object(id) {
+            Object::Tuple(items) | Object::List(items) | Object::Set(items) | Object::FrozenSet(items) => {
+                Some(items)
+            }
+            _ => None,
+        }
+    }
+
+    /// The items of a dictionary, or of anything that the pickle fills like one; Python 2's `OrderedDict`,
+    /// which is called with a list of pairs, among it.
+    #[must_use]
+    pub fn entries(&self, id: Id) -> Option<Cow<'_, [(Id, Id)]>> {
+        match self.object(id) {
+            Object::Dict(entries) => Some(Cow::from(entries)),
+            Object::Call(call) if !call.entries.is_empty() => Some(Cow::from(&call.entries)),
+            Object::Call(call) if self.global(call.function) == Some(("collections", "OrderedDict")) => {
+                let Some(list) = self.items(call.arguments)?.first() else { return Some(Cow::default()) };
+                let pair = |id: &Id| match self.items(*id)? {
+                    [key, value] => Some((*key, *value)),
+                    _ => None,
+                };
+                self.items(*list)?.iter().map(pair).collect::<Option<Vec<_>>>().map(Cow::from)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value under a key of text, as Python's `dict.get`.
+    #[must_use]
+    pub fn get(&self, id: Id, key: &str) -> Option<Id> {
+        let entries = self.entries(id)?;
+        entries.iter().rev().find(|(name, _)| self.str(*name) == Some(key)).map(|(_, value)| *value)
+    }
+
+    /// The names of a class or function: its module's and its own.
+    #[must_use]
+    pub fn global(&self, id: Id) -> Option<(&str, &str)> {
+        match self.object(id) {
+            Object::Global { module, name } => Some((self.str(*module)?, self.str(*name)?)),
+            _ => None,
+        }
+    }
+
+    /// A call.
+    #[must_use]
+    pub fn call(&self, id: Id) -> Option<&Call> {
+        match self.object(id) {
+            Object::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+}
