@@ -10,7 +10,7 @@ config.json beside FILE; timm itself loads it, as pretrained weights from that f
 called model.safetensors; what timm would do to a picture must be what the config says. Both compute in float64, and each logit
 must agree to 1e-4 of its own size or of the root mean square of all, whichever is larger.
 
-Exit code: 0 they agree, 1 they do not or a file cannot be used, 2 a wrong command line, 77 there is no PyTorch or timm.
+Exit code: 0 they agree, 1 they do not or a file or module cannot be used, 2 a wrong command line.
 """
 
 import json
@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "xtask" / "peers"), str(HERE / "goldens")]
 from networks import network, torch_or_exit  # noqa: E402
 
-torch = torch_or_exit(77)
+torch = torch_or_exit()
 import numpy as np  # noqa: E402
 import recipe  # noqa: E402
 
@@ -65,12 +65,9 @@ def reference_logits(tensors, name, n):
 
 
 def timm_logits(file, name, shape):
-    try:
-        import timm
-        from timm.data import resolve_model_data_config
-    except ImportError as cause:
-        print(f"timm is not there: {cause}", file=sys.stderr)
-        sys.exit(77)
+    import timm
+    from timm.data import resolve_model_data_config
+
     file = pathlib.Path(file)
     config = json.loads((file.parent / "config.json").read_text())
     cfg, classes = config["pretrained_cfg"], config["num_classes"]

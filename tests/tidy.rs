@@ -43,6 +43,7 @@ fn the_tree_is_tidy() {
         ("a source has at most 400 lines", sources::too_long(&sources)),
         ("a comment is at most 110 columns wide", sources::too_wide(&sources)),
         ("only crates/kernels has unsafe code", sources::unsafe_code(&sources)),
+        ("tests compare floats by resnet_testing's functions", sources::comparisons(&sources)),
         ("crates know each other along the allowed edges", manifests::edges(&manifests)),
         ("every package takes the workspace's lints", manifests::lints(&manifests)),
         ("nothing is built for this machine alone", tracked::machine_specific(&tracked_files)),

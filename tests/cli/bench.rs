@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use resnet_testing::{Need, python};
 use serde_json::Value;
 
 use crate::common::{command, has_keys, outcome_of, xtask};
@@ -166,17 +167,16 @@ fn ctrl_c_leaves_no_process() {
 
 #[test]
 fn the_real_peers() {
-    if std::env::var_os("RESNET_PYTHON").is_none() {
-        eprintln!("skipped: RESNET_PYTHON does not name a Python with the peers");
-        return;
-    }
-    for (what, peer, settings) in [("train", "pytorch", 4), ("infer", "onnxruntime", 0)] {
-        let args = bench(what, &["--against", peer, "--json"]);
-        let outcome = xtask(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        if outcome.stderr.contains("install with") {
-            eprintln!("skipped: {}", outcome.stderr);
+    let rows = [
+        ("train", "pytorch", 4, &[Need::Torch][..]),
+        ("infer", "onnxruntime", 0, &[Need::Torch, Need::Onnxruntime]),
+    ];
+    for (what, peer, settings, needs) in rows {
+        if python(needs).is_none() {
             continue;
         }
+        let args = bench(what, &["--against", peer, "--json"]);
+        let outcome = xtask(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let result: Value = serde_json::from_str(outcome.succeeds()).expect("one object");
         assert_eq!(result["peer"]["name"], peer);
         assert_eq!(result["peer"]["settings"].as_array().map(Vec::len), Some(settings));

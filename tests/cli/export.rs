@@ -1,7 +1,5 @@
 //! What we export, PyTorch loads strictly and computes the same with: `tests/export_roundtrip.py`, where
 //! Python has torch.
-//!
-//! `RESNET_PYTHON` names the Python to ask; `python3` otherwise.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +8,14 @@ use std::process::Command;
 use candle_core::{Device, Tensor};
 use resnet_models::{Model, checkpoint, registry};
 use resnet_ops::Mode;
+use resnet_testing::{Need, python};
 
 use crate::common::{root, trained, xtask_in};
 
+/// Compares logits of a batch that both sides make.
+const ROUNDTRIP: &str = "tests/export_roundtrip.py";
 /// Images of the batch.
 const IMAGES: usize = 4;
-/// The script's exit code where there is no PyTorch.
-const NO_TORCH: i32 = 77;
 
 /// ImageNet's networks that timm takes back: one of each kind of unit, stem, shortcut and norm.
 const TIMMS: [&str; 4] = ["resnet18", "resnet50d", "resnetv2_50", "resnetv2_50x1_bit"];
@@ -50,25 +49,13 @@ fn write_logits(file: &Path, side: usize, json: &Path) {
     fs::write(json, text).expect("it is written");
 }
 
-/// Has tests/export_roundtrip.py look at files, models and logits, if there is a Python that can.
-fn ask_python(folder: &Path, args: &[String]) {
-    let python = std::env::var("RESNET_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = root().join("tests/export_roundtrip.py");
-    let asked = Command::new(&python).arg(script).args(args).current_dir(folder).output();
-    let output = match asked {
-        Ok(output) => output,
-        Err(error) => {
-            eprintln!(
-                "skipped: {python} cannot be started ({error}); RESNET_PYTHON names a Python with torch and numpy"
-            );
-            return;
-        }
-    };
-    let told = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(NO_TORCH) => eprintln!("skipped: {}; RESNET_PYTHON names another Python", told.trim()),
-        code => assert_eq!(code, Some(0), "{told}"),
-    }
+/// Has a script of tests/ look at what lies in `folder`, if there is a Python with what it needs.
+#[track_caller]
+fn ask_python(folder: &Path, needs: &[Need], script: &str, args: &[String]) {
+    let Some(python) = python(needs) else { return };
+    let asked = Command::new(python).arg(root().join(script)).args(args).current_dir(folder).output();
+    let output = asked.expect("Python starts");
+    assert_eq!(output.status.code(), Some(0), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     eprint!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -78,7 +65,8 @@ fn pytorch_loads_a_trained_network_and_gets_its_logits() {
     let here = folder.path();
     xtask_in(here, &["export", "--checkpoint", trained(), "--out", "net.safetensors"]).succeeds();
     write_logits(&here.join("net.safetensors"), 32, &here.join("logits.json"));
-    ask_python(here, &["net.safetensors", "resnet8-v2", "logits.json"].map(str::to_owned));
+    let args = ["net.safetensors", "resnet8-v2", "logits.json"].map(str::to_owned);
+    ask_python(here, &[Need::Torch], ROUNDTRIP, &args);
 }
 
 /// A checkpoint of fresh weights, with statistics and shifts that aren't all alike.
@@ -133,5 +121,5 @@ fn timm_takes_its_own_networks_back() {
         xtask_in(here, &export).ends_saying(1, &["config.json exists already", "--force"]);
         xtask_in(here, &[&export[..], &["--force"]].concat()).succeeds();
     }
-    ask_python(here, &args);
+    ask_python(here, &[Need::Torch, Need::Timm], ROUNDTRIP, &args);
 }

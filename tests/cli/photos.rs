@@ -131,15 +131,7 @@ fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
 
 #[test]
 fn two_hundred_real_photographs_are_trained_on() {
-    let Ok(data) = std::env::var("RESNET_TEST_DATA") else {
-        eprintln!("skipped: RESNET_TEST_DATA does not name a folder with photos");
-        return;
-    };
-    let photos = Path::new(&data).join("photos");
-    if !photos.is_dir() {
-        eprintln!("skipped: {} is not there", photos.display());
-        return;
-    }
+    let Some(photos) = resnet_testing::data::photos() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let photos = photos.to_str().expect("UTF-8");
     let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=1 epochs"];

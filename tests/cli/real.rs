@@ -1,27 +1,17 @@
 //! Real images and real checkpoints, where they are: `RESNET_TEST_DATA` names the folder that `prepare.py`
-//! wrote, and the checkpoints lie in `../shared/checkpoints`. Skipped, with a line that says so, elsewhere.
+//! wrote, and the checkpoints lie in `../shared/checkpoints`. Skipped elsewhere.
 
-use std::path::PathBuf;
+use resnet_testing::data;
 
-use crate::common::{root, xtask, xtask_in};
+use crate::common::{xtask, xtask_in};
 
 const MEAN: [&str; 4] = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"];
 
-/// The folder of the images and a checkpoint, or nothing.
+/// The folder of the images and a checkpoint, or nothing, which is recorded as a skipped test.
+#[track_caller]
 fn given(checkpoint: &str) -> Option<(String, String)> {
-    let file: PathBuf = root().join("../shared/checkpoints").join(checkpoint);
-    let data = std::env::var("RESNET_TEST_DATA").ok().filter(|data| !data.is_empty());
-    match (data, file.is_file()) {
-        (Some(data), true) => Some((data, file.to_str()?.to_owned())),
-        (None, _) => {
-            eprintln!("skipped: RESNET_TEST_DATA does not name a folder with CIFAR-10");
-            None
-        }
-        (_, false) => {
-            eprintln!("skipped: {} is not there", file.display());
-            None
-        }
-    }
+    let text = |path: std::path::PathBuf| path.into_os_string().into_string().expect("a path in UTF-8");
+    Some((text(data::cifar10()?), text(data::checkpoint(checkpoint)?)))
 }
 
 #[test]

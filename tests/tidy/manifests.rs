@@ -14,10 +14,10 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-ops", &["resnet-kernels"], &["resnet-reference", "resnet-testing"]),
     ("resnet-blocks", &["resnet-ops"], &["resnet-reference", "resnet-testing"]),
     ("resnet-models", &["resnet-blocks", "resnet-ops", "resnet-pickle"], &["resnet-testing"]),
-    ("resnet-data", &["resnet-kernels", "resnet-pickle"], &[]),
-    ("resnet-record", &[], &[]),
+    ("resnet-data", &["resnet-kernels", "resnet-pickle"], &["resnet-testing"]),
+    ("resnet-record", &[], &["resnet-testing"]),
     ("resnet-train", &["resnet-ops", "resnet-data", "resnet-record"], &["resnet-testing"]),
-    ("xtask", LIBRARIES, &[]),
+    ("xtask", LIBRARIES, &["resnet-testing"]),
     ("resnet-tests", EVERYTHING, &[]),
     ("resnet-fuzz", &["resnet-tests"], &[]),
 ];
@@ -147,8 +147,8 @@ mod tests {
             ),
             (
                 "xtask",
-                "[dev-dependencies]\nresnet-testing = \"1\"",
-                Some("xtask knows resnet-testing in its tests"),
+                "[dev-dependencies]\nresnet-reference = \"1\"",
+                Some("xtask knows resnet-reference in its tests"),
             ),
             (
                 "resnet-train",

@@ -1,4 +1,4 @@
-//! What is asked of a source: that it says what it is for, is not long, and is safe.
+//! What is asked of a source: that it says what it is for, is not long, is safe, and tests what it claims.
 
 use crate::File;
 
@@ -40,6 +40,43 @@ pub(crate) fn unsafe_code(sources: &[File]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Comparisons by hand that a NaN passes, in tests and examples: `if off > tolerance` is false for a NaN, and
+/// `f64::max` prefers any number to it.
+pub(crate) fn comparisons(sources: &[File]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in sources {
+        let all = ["/tests/", "/examples/", "/tests.rs"].iter().any(|part| file.path.contains(part));
+        let mut in_tests = all || file.path.starts_with("tests/");
+        for (i, line) in code_only(&file.text).lines().enumerate() {
+            in_tests |= line.trim() == "#[cfg(test)]";
+            if in_tests && passes_nan(line) {
+                faults.push(format!("{}:{}", file.path, i + 1));
+            }
+        }
+    }
+    faults
+}
+
+fn passes_nan(line: &str) -> bool {
+    if ["f32::max", "f64::max", ".abs().max("].iter().any(|call| line.contains(call)) {
+        return true;
+    }
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let begins = |word: &str, with: &[&str]| {
+        let word = word.trim_start_matches(|c: char| !c.is_alphabetic()).to_lowercase();
+        with.iter().any(|with| word.starts_with(with))
+    };
+    let ends = |word: &str, with: &[&str]| {
+        let word = word.trim_end_matches(|c: char| !c.is_alphabetic());
+        with.iter().any(|with| word.ends_with(with))
+    };
+    let too_far = words.windows(3).any(|three| {
+        [">", ">="].contains(&three[1])
+            && (begins(three[2], &["tol", "allowed"]) || ends(three[0], &["error", "off", "difference"]))
+    });
+    words.contains(&"if") && too_far
 }
 
 /// The source with comments and the insides of literals blanked, line by line where it was.
@@ -131,6 +168,38 @@ mod tests {
         let (fits, wide) = ("é".repeat(COLUMNS - 4), "é".repeat(COLUMNS - 3));
         let text = format!("/// {fits}\n//! | {wide} |\n    let a = 1; // {wide}\n    // {fits}\n/// {wide}");
         assert_eq!(too_wide(&files(&[("a.rs", &text)])), ["a.rs:4", "a.rs:5"]);
+    }
+
+    #[test]
+    fn comparisons_that_a_nan_passes() {
+        let faulty = [
+            "if off > 1e-5 * size[c] {",
+            "if error.is_nan() || error > tolerance {",
+            "} else if (a - b).abs() >= TOLERANCE {",
+            "let most = errors.fold(0.0, f64::max);",
+            "let off = (a - b).abs().max((c - d).abs());",
+        ];
+        let sound = [
+            "assert!(error > 0.1);",
+            "if error <= TOLERANCE {",
+            "let most = largest(errors);",
+            "if fields.len() > 2 {",
+            "// if off > tolerance {",
+        ];
+        let (faulty, sound) = (faulty.join("\n"), sound.join("\n"));
+        let library = format!("{faulty}\n#[cfg(test)]\n{faulty}");
+        let tree = files(&[
+            ("crates/a/tests/a.rs", &faulty),
+            ("tests/b.rs", &sound),
+            ("crates/a/src/c.rs", &faulty),
+            ("crates/a/src/d.rs", &library),
+            ("crates/a/examples/e.rs", &sound),
+        ]);
+        let expected = |path: &str, lines: std::ops::RangeInclusive<usize>| {
+            lines.map(|line| format!("{path}:{line}")).collect::<Vec<_>>()
+        };
+        let expected = [expected("crates/a/tests/a.rs", 1..=5), expected("crates/a/src/d.rs", 7..=11)];
+        assert_eq!(comparisons(&tree), expected.concat());
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use resnet_testing::Need;
+
 use crate::File;
 
 /// What git tracks; nothing in a source archive, where there is no git to ask.
 pub(crate) fn tracked(root: &Path) -> Vec<String> {
     if !root.join(".git").exists() {
-        eprintln!("skipped what is asked of tracked files: {} is no git checkout", root.display());
+        resnet_testing::skip(Need::Git, format_args!("{} is no git checkout", root.display()));
         return Vec::new();
     }
     let listed = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root).output();

@@ -18,14 +18,14 @@ NAME = re.compile(r"resnet(\d+)-v([12])(?:-(basic|bottleneck))?(?:-([ab]))?")
 PAPERS_BOTTLENECKS = (164, 1001)
 
 
-def torch_or_exit(code=1):
+def torch_or_exit():
     """PyTorch, or the end of the script with one sentence that says how to get it."""
     try:
         import numpy  # noqa: F401  (the recipe and the data need it as well)
         import torch
     except ImportError as missing:
         print(f"{sys.argv[0]} needs PyTorch and numpy ({missing}): pip install torch numpy", file=sys.stderr)
-        sys.exit(code)
+        sys.exit(1)
     return torch
 
 

@@ -12,7 +12,7 @@ use resnet_blocks::{
     Branch, FullPreActivation, Names, Original, ShapeChange, Split, StridePlace, Unit, UnitConfig,
 };
 use resnet_ops::{Mode, add, batch_norm, bn_relu, halve, relu, zero_pad_shortcut};
-use resnet_testing::{max_relative_to_norm, table, uniform};
+use resnet_testing::{table, uniform};
 
 /// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by
 /// a few times 1e-6.
@@ -106,14 +106,11 @@ fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: M
 }
 
 fn near(what: &str, found: &Tensor, expected: &Tensor) -> std::result::Result<(), String> {
-    let error = max_relative_to_norm(
-        &values(found),
-        &values(expected).into_iter().map(f64::from).collect::<Vec<_>>(),
-    );
-    if found.dims() == expected.dims() && error <= TOLERANCE {
-        return Ok(());
+    if found.dims() != expected.dims() {
+        return Err(format!("{what}: {:?} instead of {:?}", found.dims(), expected.dims()));
     }
-    Err(format!("{what}: {:?} and {:?}, relative error {error:.1e}", found.dims(), expected.dims()))
+    let expected: Vec<f64> = values(expected).into_iter().map(f64::from).collect();
+    resnet_testing::near(what, &values(found), &expected, TOLERANCE)
 }
 
 fn gradient<'a>(gradients: &'a GradStore, var: &Var) -> &'a Tensor {

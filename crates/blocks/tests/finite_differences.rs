@@ -12,7 +12,7 @@ use resnet_blocks::{
 };
 use resnet_ops::{Draws, Dropout, Graph, Mode, Shape};
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
-use resnet_testing::{max_relative_to_norm, recipe, table, uniform};
+use resnet_testing::{recipe, table, uniform};
 
 const SHORTCUTS: [Shortcut; 6] = [
     Shortcut::Identity,
@@ -108,10 +108,7 @@ fn check(config: UnitConfig, placement: Placement, shortcut: Shortcut) -> Result
     let mut faults = Vec::new();
     let expected = nhwc_to_nchw(&formula.output(&tensors, &x64, shape), &out);
     let mut hold = |what: &str, found: &[f32], expected: &[f64], tolerance: f64| {
-        let error = max_relative_to_norm(found, expected);
-        if error.is_nan() || error > tolerance {
-            faults.push(format!("{what}: {error:.1e}"));
-        }
+        faults.extend(resnet_testing::near(what, found, expected, tolerance).err());
     };
     hold("output", &values(&y), &expected, OUTPUT);
 

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use common::{Parameters, values};
 use resnet_blocks::{Placement, ResidualUnit, Shortcut, Unit, UnitConfig};
 use resnet_ops::{BatchNorm, Graph, Mode, Shape, batch_norm, bn_relu, relu};
-use resnet_testing::{max_relative_to_norm, table, uniform};
+use resnet_testing::{table, uniform, within};
 
 const UNITS: usize = 50;
 const CHANNELS: usize = 8;
@@ -26,6 +26,7 @@ struct Stack {
 
 /// Length of the difference over that of what was expected.
 fn relative(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
     let length = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let difference = &mut found.iter().zip(expected).map(|(found, expected)| found - expected);
     length(difference) / length(&mut expected.iter().copied())
@@ -87,8 +88,7 @@ impl Stack {
 }
 
 fn near(what: &str, found: &Tensor, expected: &[f64]) -> std::result::Result<(), String> {
-    let error = max_relative_to_norm(&values(found), expected);
-    if error <= TOLERANCE { Ok(()) } else { Err(format!("{what}: relative error {error:.1e}")) }
+    resnet_testing::near(what, &values(found), expected, TOLERANCE)
 }
 
 fn in_f64(tensor: &Tensor) -> Vec<f64> {
@@ -113,10 +113,8 @@ fn with_identities_the_signal_is_a_sum_and_the_gradient_has_a_term_of_its_own() 
                 sum.iter_mut().zip(branch).for_each(|(sum, f)| *sum += f);
             }
             let difference: Vec<f64> = in_f64(&whole).iter().zip(in_f64(&x)).map(|(y, x)| y - x).collect();
-            let error = relative(&difference, &sum);
-            if error > TOLERANCE {
-                return Ok(Err(format!("equation (4): relative error {error:.1e}")));
-            }
+            let equation_4 =
+                within("relative error of equation (4)", relative(&difference, &sum), 0.0, TOLERANCE);
             // Equation (5): dE/dx_l = dE/dx_L (1 + d/dx_l sum of F(x_i)).
             let dy = tensor(2)?;
             let of_whole = (&whole * &dy)?.sum_all()?.backward()?;
@@ -134,11 +132,7 @@ fn with_identities_the_signal_is_a_sum_and_the_gradient_has_a_term_of_its_own() 
             let expected: Vec<f64> =
                 gradient(&of_sum).iter().zip(in_f64(&dy)).map(|(term, dy)| dy + term).collect();
             let error = relative(&gradient(&of_whole), &expected);
-            Ok(if error <= TOLERANCE {
-                Ok(())
-            } else {
-                Err(format!("equation (5): relative error {error:.1e}"))
-            })
+            Ok(equation_4.and_then(|()| within("relative error of equation (5)", error, 0.0, TOLERANCE)))
         };
         check().map_err(|error| error.to_string())?
     });
@@ -208,9 +202,8 @@ fn without_branches_gates_multiply_the_gradient_by_what_they_carry() -> Result<(
                     .map(|(_, v)| *v)
                     .collect()
             };
-            let found: Vec<f32> = of(&in_f64(&dx)).into_iter().map(|v| v as f32).collect();
-            let error = max_relative_to_norm(&found, &of(&expected));
-            assert!(error <= TOLERANCE, "{shortcut:?}, channel {channel}: {error:.1e}");
+            let what = format!("{shortcut:?}, channel {channel}");
+            resnet_testing::near(what, &of(&in_f64(&dx)), &of(&expected), TOLERANCE).unwrap();
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use resnet_data::{
     ColourJitter, Crop, Decoding, Erasing, Filling, Flip, Interpolation, Key, Normalisation,
     PhotoAugmentation, Picture, Policy, resize,
 };
+use resnet_testing::largest;
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow").join(name)).unwrap()
@@ -46,9 +47,9 @@ fn random_crops_are_distributed_as_torchvisions() {
         let fraction = |least: f64| drawn.iter().filter(|x| **x < least).count() as f64 / DRAWS as f64;
         let distance = percentiles.iter().enumerate().map(|(i, x)| {
             let expected = (i + 1) as f64 / 100.0;
-            (fraction(x - 1e-6) - expected).max(expected - fraction(x + 1e-6)).max(0.0)
+            largest([fraction(x - 1e-6) - expected, expected - fraction(x + 1e-6), 0.0])
         });
-        report.push((line.split_at(12).0, distance.fold(0.0, f64::max)));
+        report.push((line.split_at(12).0, largest(distance)));
     }
     println!("{report:?}");
     // The distance that one in a thousand exceeds is 1.95 sqrt(1 / 10,000 + 1 / 300,000).

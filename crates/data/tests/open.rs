@@ -210,14 +210,10 @@ fn folders_without_data_say_what_was_looked_for() {
     assert!(message(folder.path(), None).contains("pickle"));
 }
 
-/// `RESNET_TEST_DATA` names a folder with the official CIFAR-10 or its parent.
 #[test]
 fn the_real_data_is_read() {
-    let Some(path) = std::env::var_os("RESNET_TEST_DATA") else {
-        println!("skipped: RESNET_TEST_DATA is not set");
-        return;
-    };
-    let data = open_dir(Path::new(&path), Some(DataKind::Cifar10)).unwrap();
+    let Some(path) = resnet_testing::data::cifar10() else { return };
+    let data = open_dir(&path, Some(DataKind::Cifar10)).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.test.reads()), (50_000, 10_000, 0));
     assert_eq!((data.train.height(), data.train.width()), (32, 32));
     for (set, each) in [(&data.train, 5_000), (data.test.read(), 1_000)] {

@@ -4,7 +4,7 @@
 //! generator.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use resnet_data::picture::{self, Encoded};
 use resnet_data::{Decoding, Interpolation, Key, Normalisation, PhotoAugmentation, Picture, resize};
@@ -26,18 +26,16 @@ const RESIZED: [Resized; 4] = [
     (Interpolation::Bicubic, |side| side * 5 / 4),
 ];
 
-/// The photographs, or none, with a word about it.
+/// The photographs, or none, which is recorded as a skipped test.
+#[track_caller]
 fn rows() -> Vec<Row> {
-    let Some(data) = std::env::var_os("RESNET_TEST_DATA") else {
-        println!("skipped: RESNET_TEST_DATA is not set");
-        return Vec::new();
-    };
+    let Some(photos) = resnet_testing::data::photos() else { return Vec::new() };
     let rows: Vec<Row> = include_str!("pillow/photos.txt")
         .lines()
         .map(|line| {
             let fields: Vec<&str> = line.split(' ').collect();
             Row {
-                path: Path::new(&data).join("photos").join(fields[0]),
+                path: photos.join(fields[0]),
                 size: (fields[1].parse().unwrap(), fields[2].parse().unwrap()),
                 sums: fields[3..].iter().map(|sum| u32::from_str_radix(sum, 16).unwrap()).collect(),
             }
@@ -107,13 +105,13 @@ fn scaled_decoding_changes_photographs_little() {
         };
         let (exact, scaled) = (image(&exact), image(&scaled));
         let sum: f32 = exact.iter().zip(&scaled).map(|(a, b)| (a - b).abs()).sum();
-        differences.extend((sum > 0.0).then_some(255.0 * sum / exact.len() as f32));
+        differences.extend((sum != 0.0).then_some(255.0 * sum / exact.len() as f32));
     }
     if differences.is_empty() {
         return;
     }
     let mean = differences.iter().sum::<f32>() / differences.len() as f32;
-    let most = differences.iter().copied().fold(0.0, f32::max);
+    let most = resnet_testing::largest(differences.iter().copied());
     println!("of {} images the bytes differ by {mean:.2} in the mean, {most:.2} at most", differences.len());
     assert!(differences.len() > 100 && mean < 0.6 && most < 1.5, "{differences:?}");
 }

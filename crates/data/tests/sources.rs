@@ -256,11 +256,8 @@ fn records_that_vanish_change_or_are_skipped() {
 
 #[test]
 fn two_hundred_real_photographs_are_a_data_set() {
-    let Some(data) = std::env::var_os("RESNET_TEST_DATA") else {
-        eprintln!("skipped: RESNET_TEST_DATA is not set");
-        return;
-    };
-    let set = open(&Path::new(&data).join("photos")).unwrap();
+    let Some(photos) = resnet_testing::data::photos() else { return };
+    let set = open(&photos).unwrap();
     let index = set.train.index();
     assert_eq!((index.len(), set.classes.len(), index.faults()), (200, 200, &[][..]));
     assert!(index.name(0).starts_with("n01440764/") && all(&*set.train).len() == 200);

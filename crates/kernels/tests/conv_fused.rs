@@ -11,7 +11,7 @@ use resnet_kernels::conv::{
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
-use resnet_testing::{table, uniform};
+use resnet_testing::{table, uniform, within};
 
 #[test]
 fn an_activation_follows_the_residual() {
@@ -25,10 +25,7 @@ fn an_activation_follows_the_residual() {
         forward(*isa, shape, &x, Prologue::None, &filters, plain, &mut sum);
         let rectify = Epilogue { activation: Activation::Relu, ..plain };
         forward(*isa, shape, &x, Prologue::None, &filters, rectify, &mut rectified);
-        match sum.iter().zip(&rectified).all(|(sum, rectified)| sum.max(0.0) == *rectified) {
-            true => Ok(()),
-            false => Err("not the sum, rectified".to_owned()),
-        }
+        common::near("the sum, rectified", &rectified, &reference::relu(&reference::to_f64(&sum)), 0.0)
     });
 }
 
@@ -55,13 +52,9 @@ fn moments_are_those_of_what_was_stored() {
             let mean = values.iter().sum::<f64>() / pixels as f64;
             let var = values.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / pixels as f64;
             let scale = var.sqrt().max(mean.abs());
-            let (mean_off, var_off) =
-                ((f64::from(moments.mean[c]) - mean).abs(), (f64::from(moments.var[c]) - var).abs());
-            if mean_off > 1e-6 * scale || var_off > 2e-6 * var + 1e-12 * scale * scale {
-                return Err(format!(
-                    "channel {c}: mean {mean} is off by {mean_off:.1e}, variance {var} by {var_off:.1e}"
-                ));
-            }
+            let var_allowed = 2e-6 * var + 1e-12 * scale * scale;
+            within(format_args!("mean of channel {c}"), moments.mean[c], mean, 1e-6 * scale)?;
+            within(format_args!("variance of channel {c}"), moments.var[c], var, var_allowed)?;
         }
         Ok(())
     });
@@ -120,10 +113,9 @@ fn gradient_sums_are_those_of_the_norm_before() {
             size[c] += f64::from(*dx).abs();
         }
         for c in 0..shape.in_c {
-            let off = (sums.plain[c] - plain[c]).abs().max((sums.centred[c] - centred[c]).abs());
-            if off > 1e-5 * size[c] {
-                return Err(format!("channel {c}: sums are off by {off:.1e} of {:.1e}", size[c]));
-            }
+            let allowed = 1e-5 * size[c];
+            within(format_args!("sum of channel {c}"), sums.plain[c], plain[c], allowed)?;
+            within(format_args!("centred sum of channel {c}"), sums.centred[c], centred[c], allowed)?;
         }
         Ok(())
     });

@@ -11,7 +11,7 @@ use resnet_kernels::conv::{
 use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, ScaleShift};
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
-use resnet_testing::{table, uniform};
+use resnet_testing::{table, uniform, within};
 
 fn pointwise_cases() -> Vec<(Algorithm, Isa, ConvShape)> {
     let mut cases = cases();
@@ -73,10 +73,8 @@ impl Problem {
         let terms = (self.dx.len() / channels) as f64;
         let allowed = 1e-5 * terms * (square / self.dx.len() as f64).sqrt();
         for c in 0..channels {
-            let off = (sums.plain[c] - plain[c]).abs().max((sums.centred[c] - centred[c]).abs());
-            if off.is_nan() || off > allowed {
-                return Err(format!("channel {c}: sums are off by {off:.1e}, {allowed:.1e} is allowed"));
-            }
+            within(format_args!("sum of channel {c}"), sums.plain[c], plain[c], allowed)?;
+            within(format_args!("centred sum of channel {c}"), sums.centred[c], centred[c], allowed)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use resnet_kernels::norm::{
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
-use resnet_testing::{table, uniform};
+use resnet_testing::{table, uniform, within};
 
 const EPS: f32 = 1e-5;
 /// Rounding to nearest in f32 changes a number by at most this part of it.
@@ -133,14 +133,8 @@ fn check_moments(isa: Isa, x: &[f32], channels: usize) -> Result<(), String> {
         // A chunk's mean and the result are rounded; what the sum of distances errs by is in units of the
         // deviation.
         let (mean_allowed, var_allowed) = (2.0 * ROUNDING * mean.abs() + SUMMED * var.sqrt(), SUMMED * var);
-        let (mean_error, var_error) =
-            ((f64::from(found.mean[c]) - mean).abs(), (f64::from(found.var[c]) - var).abs());
-        if !(mean_error <= mean_allowed && var_error <= var_allowed) {
-            return Err(format!(
-                "channel {c}: mean {mean:e} off by {mean_error:.1e} (allowed {mean_allowed:.1e}), \
-                 variance {var:e} off by {var_error:.1e} (allowed {var_allowed:.1e})"
-            ));
-        }
+        within(format_args!("mean of channel {c}"), found.mean[c], mean, mean_allowed)?;
+        within(format_args!("variance of channel {c}"), found.var[c], var, var_allowed)?;
     }
     Ok(())
 }
@@ -249,13 +243,9 @@ fn sums_for_the_gradients_of_gamma_and_beta() {
         let allowed = SUMMED * (pixels as f64).sqrt();
         for c in 0..channels {
             let deviation = (f64::from(layer.moments.var[c]) + f64::from(EPS)).sqrt();
-            let beta_error = (sums.plain[c] - expected.dbeta[c]).abs();
-            let gamma_error = (sums.centred[c] / deviation - expected.dgamma[c]).abs();
-            if !(beta_error <= allowed && gamma_error <= allowed) {
-                return Err(format!(
-                    "channel {c}: beta off by {beta_error:e}, gamma by {gamma_error:e}, allowed {allowed:e}"
-                ));
-            }
+            let dgamma = sums.centred[c] / deviation;
+            within(format_args!("dbeta of channel {c}"), sums.plain[c], expected.dbeta[c], allowed)?;
+            within(format_args!("dgamma of channel {c}"), dgamma, expected.dgamma[c], allowed)?;
         }
         Ok(())
     });

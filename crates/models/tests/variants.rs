@@ -80,7 +80,7 @@ fn features_lead_to_the_logits() {
             let by_hand = features.mean((2, 3))?.matmul(&weight.t()?)?.broadcast_add(variable("bias"))?;
             let (logits, by_hand) = (values(&model.forward(&x, Mode::Eval)?), values(&by_hand));
             let by_hand: Vec<f64> = by_hand.into_iter().map(f64::from).collect();
-            assert!(resnet_testing::max_relative_to_norm(&logits, &by_hand) < 1e-5, "{name}");
+            resnet_testing::near(name, &logits, &by_hand, 1e-5).unwrap();
             Ok(())
         };
         check().map_err(|error| error.to_string())

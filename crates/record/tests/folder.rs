@@ -7,6 +7,7 @@ use resnet_record::{
     Checkpoint, DataSeconds, EpochMetrics, Error, FinalMetrics, Metric, Recipe, Results, Run, RunFolder,
     RunRecord, Selection, StepMetrics, run_name,
 };
+use resnet_testing::Need;
 
 fn recipe() -> Recipe {
     Recipe::parse(include_str!("../../../xtask/recipes/quick-start.toml"), "quick-start.toml").unwrap()
@@ -86,7 +87,7 @@ fn a_folder_without_write_permission_is_a_clear_error() {
     fs::create_dir(&dir).unwrap();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(dir.join("probe"), "").is_ok() {
-        eprintln!("skipped: this user may write everywhere");
+        resnet_testing::skip(Need::Permissions, "this user may write everywhere");
         return;
     }
     let message = create(&dir).unwrap_err().to_string();

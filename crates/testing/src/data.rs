@@ -1,10 +1,14 @@
-//! Where real data and checkpoints lie, for the tests that need them and are skipped without them.
+//! Where real data and published weights lie, for the tests that are skipped without them.
 //!
-//! Neither is part of the repository. `RESNET_TEST_DATA` names a folder of CIFAR-10 in the official binary
-//! layout; checkpoints are looked for beside the repository, in `../shared/checkpoints`.
+//! Neither is part of the repository. `RESNET_TEST_DATA` names a folder with CIFAR-10 in the official binary
+//! layout and, in `photos`, images of ImageNet's classes; weights are looked for beside the repository, in
+//! `../shared/checkpoints`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use crate::Need;
+use crate::needs::skip;
 
 /// The variable that names the folder of CIFAR-10.
 pub const VARIABLE: &str = "RESNET_TEST_DATA";
@@ -15,26 +19,43 @@ pub fn workspace() -> PathBuf {
     here.ancestors().nth(2).expect("crates/testing lies two folders below the root").to_owned()
 }
 
-/// The folder that `RESNET_TEST_DATA` names, or `None` after saying why the caller is skipped.
+/// The folder that `RESNET_TEST_DATA` names, or `None` after recording that the caller is skipped.
 ///
 /// Panics where the variable is set and names no folder: a typing error must not turn a test off.
+#[track_caller]
 pub fn cifar10() -> Option<PathBuf> {
     let found = folder(std::env::var_os(VARIABLE)).unwrap_or_else(|fault| panic!("{fault}"));
     if found.is_none() {
-        eprintln!("skipped: set {VARIABLE} to a folder of CIFAR-10 in the official binary layout");
+        skip(
+            Need::Data,
+            format_args!("set {VARIABLE} to a folder of CIFAR-10 in the official binary layout"),
+        );
     }
     found
 }
 
-/// The folder `../shared/checkpoints` beside the repository, or `None` after saying that the caller is
-/// skipped.
-pub fn checkpoints() -> Option<PathBuf> {
-    let folder = workspace().join("../shared/checkpoints");
+/// The folder `photos` of [`cifar10`], 200 JPEG files in class folders, or `None` after recording that the
+/// caller is skipped.
+#[track_caller]
+pub fn photos() -> Option<PathBuf> {
+    let folder = cifar10()?.join("photos");
     if !folder.is_dir() {
-        eprintln!("skipped: there is no {}", folder.display());
+        skip(Need::Data, format_args!("there is no {}", folder.display()));
         return None;
     }
     Some(folder)
+}
+
+/// A file of `../shared/checkpoints` beside the repository, or `None` after recording that the caller is
+/// skipped.
+#[track_caller]
+pub fn checkpoint(name: &str) -> Option<PathBuf> {
+    let file = workspace().join("../shared/checkpoints").join(name);
+    if !file.is_file() {
+        skip(Need::Checkpoints, format_args!("there is no {}", file.display()));
+        return None;
+    }
+    Some(file)
 }
 
 fn folder(value: Option<OsString>) -> Result<Option<PathBuf>, String> {

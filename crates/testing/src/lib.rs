@@ -4,10 +4,14 @@
 
 pub mod data;
 pub mod golden;
+pub mod needs;
+pub mod python;
 pub mod random;
 pub mod recipe;
 pub mod table;
 pub mod tolerance;
 
+pub use needs::{Need, skip};
+pub use python::python;
 pub use random::uniform;
-pub use tolerance::{assert_close, compare, max_relative_to_norm};
+pub use tolerance::{assert_close, compare, largest, max_relative_to_norm, near, within};

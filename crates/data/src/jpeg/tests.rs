@@ -56,10 +56,7 @@ fn decoded(path: &Path, scale: Scale) -> ((usize, usize), Vec<Pixel>) {
 #[test]
 fn every_scale_is_libjpegs_to_the_byte() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow");
-    let photos = std::env::var_os("RESNET_TEST_DATA").map(|data| Path::new(&data).join("photos"));
-    if photos.is_none() {
-        println!("the photographs are skipped: RESNET_TEST_DATA is not set");
-    }
+    let photos = resnet_testing::data::photos();
     let (mut compared, mut failures) = (0, Vec::new());
     for line in include_str!("../../tests/pillow/scaled.txt").lines() {
         let fields: Vec<&str> = line.split(' ').collect();

@@ -1,17 +1,8 @@
 //! What the tests of several kernels share.
 
 use resnet_kernels::parallel::with_threads;
-use resnet_testing::max_relative_to_norm;
-
-/// `Err` unless the largest error is at most `tolerance` times the root mean square of what was expected.
-pub(crate) fn near(what: &str, actual: &[f32], expected: &[f64], tolerance: f64) -> Result<(), String> {
-    let error = max_relative_to_norm(actual, expected);
-    if error <= tolerance {
-        Ok(())
-    } else {
-        Err(format!("{what}: relative error {error:.1e} where {tolerance:.1e} is allowed"))
-    }
-}
+#[allow(unused_imports)] // some of the tests compare otherwise
+pub(crate) use resnet_testing::near;
 
 /// Panics unless `run` gives the same bits on one, two and seven threads.
 #[track_caller]

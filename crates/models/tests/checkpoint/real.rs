@@ -27,7 +27,7 @@ const FILES: [(&str, &str, &str, [f64; 10]); 2] = [
 
 /// The model, without being told which.
 fn load(file: &str, expected: &str, prefix: &str) -> Option<Model> {
-    let read = checkpoint::read(&data::checkpoints()?.join(file)).unwrap();
+    let read = checkpoint::read(&data::checkpoint(file)?).unwrap();
     assert_eq!(read.naming.dialect, Dialect::Akamaster);
     assert_eq!(read.naming.prefix, prefix);
     let spec = read.infer_spec().unwrap();

@@ -3,7 +3,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 use resnet_ops::BatchNorm;
-use resnet_testing::{max_relative_to_norm, uniform};
+use resnet_testing::uniform;
 
 /// Values of a seed.
 pub(crate) fn tensor(seed: u64, dims: &[usize]) -> Tensor {
@@ -32,12 +32,7 @@ pub(crate) fn near(
     if found.dims() != dims {
         return Err(format!("{what}: {:?} instead of {dims:?}", found.dims()));
     }
-    let error = max_relative_to_norm(&values(found), expected);
-    if error <= tolerance {
-        Ok(())
-    } else {
-        Err(format!("{what}: relative error {error:.1e} where {tolerance:.1e} is allowed"))
-    }
+    resnet_testing::near(what, &values(found), expected, tolerance)
 }
 
 /// Gradients of `sum(y dy)`.
