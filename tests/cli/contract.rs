@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{has_keys, xtask};
+use crate::common::{command, has_keys, outcome_of, xtask};
 
 #[test]
 fn every_command_has_its_options_and_helps() {
@@ -85,6 +85,16 @@ fn a_wrong_command_line_is_exit_code_2() {
         outcome.ends_saying(2, &[]);
         assert!(outcome.stdout.is_empty() && !outcome.stderr.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn an_instruction_set_that_is_not_there_is_refused_and_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with =
+        |isa: &str| outcome_of(command(folder.path(), &["summary", "resnet20-v2"]).env("RESNET_ISA", isa));
+    with("sse9").ends_saying(1, &["RESNET_ISA asks for \"sse9\"", "portable4"]);
+    with("portable4").succeeds();
+    with("").succeeds();
 }
 
 #[test]

@@ -28,7 +28,13 @@ use crate::args::{Cli, Command};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start();
-    let done = match cli.command {
+    failure::exit_code(run(cli.command))
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    // Asked for in the environment and not there: nobody wants to hear of it after an hour.
+    resnet_kernels::Isa::requested()?;
+    match command {
         Command::Train(args) => commands::train::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
@@ -38,6 +44,5 @@ fn main() -> ExitCode {
         Command::Data(args) => commands::data::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::BenchWorker(args) => commands::bench::ours::run(&args),
-    };
-    failure::exit_code(done)
+    }
 }

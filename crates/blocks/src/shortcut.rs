@@ -112,7 +112,10 @@ impl ShortcutPath {
             Shortcut::ConstantScaling { shortcut, branch } => Effect::Scaling { shortcut, branch },
             Shortcut::ExclusiveGating { bias } => Effect::ExclusiveGating(gate(bias)?),
             Shortcut::ShortcutOnlyGating { bias } => Effect::ShortcutOnlyGating(gate(bias)?),
-            Shortcut::Dropout { ratio } => Effect::Dropout(Dropout::new(ratio, Draws::new(0))?),
+            Shortcut::Dropout { ratio } => {
+                let draws = Draws::of_path(&vb.pp("dropout").prefix());
+                Effect::Dropout(Dropout::new(ratio, draws)?)
+            }
         };
         Ok(ShortcutPath { change, effect })
     }

@@ -8,7 +8,7 @@ use resnet_blocks::{
     BnAfterAddition, ConstantScaling, ConvShortcut, DropoutShortcut, ExclusiveGating, FullPreActivation,
     Original, ReluBeforeAddition, ReluOnlyPreActivation, ShortcutOnlyGating, Unit, UnitConfig,
 };
-use resnet_ops::{Draws, Mode};
+use resnet_ops::Mode;
 use resnet_testing::golden::{self, Measure, measure, probe};
 use resnet_testing::{recipe, table};
 
@@ -76,7 +76,7 @@ fn unit(kind: &str, vb: VarBuilder) -> Result<Box<dyn Unit>> {
         "exclusive_gating" => Box::new(ExclusiveGating::new(config, -6.0, vb)?),
         "shortcut_only_gating" => Box::new(ShortcutOnlyGating::new(config, -6.0, vb)?),
         "conv_shortcut" => Box::new(ConvShortcut::new(config, vb)?),
-        "dropout_shortcut" => Box::new(DropoutShortcut::new(config, 0.5, Draws::new(0), vb)?),
+        "dropout_shortcut" => Box::new(DropoutShortcut::new(config, 0.5, vb)?),
         "bn_after_addition" => Box::new(BnAfterAddition::new(config, vb)?),
         "relu_before_addition" => Box::new(ReluBeforeAddition::new(config, vb)?),
         "relu_only_preactivation" => Box::new(ReluOnlyPreActivation::new(config, vb)?),

@@ -3,7 +3,7 @@
 //! A fresh page costs as much as a pass over it: the kernel zeroes it at the first touch. A training step
 //! needs the same sizes again and again, so freed buffers are kept by size and handed out again.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -13,6 +13,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 const ALIGN: usize = 64;
 /// From this size on a buffer is aligned to huge pages and asks for them.
 const HUGE: usize = 2 << 20;
+/// More would not be given by any system, and rounding it up could wrap around.
+const MOST_BYTES: usize = 1 << (usize::BITS - 2);
 
 /// A slice of f32 whose memory goes back to the pool when dropped.
 ///
@@ -50,14 +52,21 @@ fn layout(bytes: usize) -> Layout {
 }
 
 /// Sizes are rounded up to a multiple of an eighth of their power of two: few classes, little waste.
+///
+/// # Panics
+/// If `len` floats are more than a quarter of the address space: up to there nothing below wraps around.
 fn size_class(len: usize) -> usize {
-    let bytes = len.checked_mul(4).expect("buffer larger than the address space").max(ALIGN);
+    let bytes = len.checked_mul(4).filter(|bytes| *bytes <= MOST_BYTES);
+    let bytes = bytes.expect("buffer larger than the address space").max(ALIGN);
     let step = (bytes.next_power_of_two() / 8).max(ALIGN);
     bytes.div_ceil(step) * step
 }
 
 impl Buffer {
     /// `len` floats of unspecified value: zeros if fresh, what the last owner left otherwise.
+    ///
+    /// # Panics
+    /// If `len` floats are more than the address space can hold, as in all constructors.
     pub fn unspecified(len: usize) -> Self {
         let bytes = size_class(len);
         let reused = shelves()
@@ -69,9 +78,12 @@ impl Buffer {
             Some(Free(start)) => start,
             None => {
                 // SAFETY: the size is at least ALIGN, so not zero.
-                let raw = unsafe { alloc_zeroed(layout(bytes)) };
+                let raw = unsafe { alloc(layout(bytes)) };
                 let Some(start) = NonNull::new(raw.cast::<f32>()) else { handle_alloc_error(layout(bytes)) };
+                // Pages come at the first touch, huge or not: the advice must come before that.
                 advise_huge_pages(raw, bytes);
+                // SAFETY: just allocated, and so long.
+                unsafe { raw.write_bytes(0, bytes) };
                 start
             }
         };
@@ -125,7 +137,7 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: `len` floats, initialised by alloc_zeroed at the latest, owned by self.
+        // SAFETY: `len` floats, initialised when they were allocated, owned by self.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
@@ -158,8 +170,17 @@ mod tests {
     }
 
     #[test]
+    fn lengths_that_no_memory_has_are_refused_before_they_wrap_around() {
+        // A quarter of all numbers, in bytes rounded up, is 0 bytes.
+        for len in [usize::MAX / 4, usize::MAX / 4 - 1, usize::MAX, MOST_BYTES / 4 + 1] {
+            assert!(std::panic::catch_unwind(|| size_class(len)).is_err(), "{len}");
+        }
+        assert_eq!(size_class(MOST_BYTES / 4), MOST_BYTES);
+    }
+
+    #[test]
     fn memory_comes_back_and_copies_are_independent() {
-        let len = 777_777; // a size no other test uses
+        let len = if cfg!(miri) { 7_777 } else { 777_777 }; // a size no other test uses
         let first = Buffer::copy_of(&vec![2.0; len]);
         let address = first.as_ptr();
         drop(first);

@@ -15,12 +15,14 @@ pub fn mix(counter: u64) -> u64 {
 /// depends on its picture's key and its place in the picture alone. Its own gradient, with `dy` for `x`.
 ///
 /// # Panics
-/// If lengths differ, or the pictures are not of one size.
+/// If lengths differ, the pictures are not of one size, or `keep` is not in `(0, 1]`.
 pub fn dropout(keys: &[u64], keep: f64, x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len(), "dropout: shapes differ");
-    if keys.is_empty() || x.is_empty() {
+    assert!(keep > 0.0 && keep <= 1.0, "dropout: elements are kept with a probability in (0, 1], not {keep}");
+    if x.is_empty() {
         return;
     }
+    assert!(!keys.is_empty(), "dropout: pictures without keys");
     let (len, picture) = (x.len(), x.len() / keys.len());
     assert_eq!(picture * keys.len(), len, "dropout: pictures of different size");
     // Of 2^32 equally probable draws.

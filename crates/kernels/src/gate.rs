@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_exponential_is_within_three_roundings() {
-        for step in -87_000..=87_000 {
+        for step in (-87_000..=87_000).step_by(if cfg!(miri) { 1_000 } else { 1 }) {
             let x = step as f32 / 1000.0;
             let (found, expected) = (f64::from(exp(x)), f64::from(x).exp());
             assert!(

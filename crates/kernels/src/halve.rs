@@ -5,6 +5,7 @@
 //! `resnet_reference::halve`.
 
 use crate::parallel::{self, Shared};
+use crate::size::floats;
 
 /// The shape of a picture to halve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,22 @@ impl Halve {
         self.in_w.div_ceil(2)
     }
     /// Floats of the input.
+    ///
+    /// # Panics
+    /// If no memory holds them, as in [`Halve::output_len`].
     pub fn input_len(&self) -> usize {
-        self.images * self.in_h * self.in_w * self.channels
+        floats("halve", &[self.images, self.in_h, self.in_w, self.channels])
     }
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
-        self.images * self.out_h() * self.out_w() * self.channels
+        floats("halve", &[self.images, self.out_h(), self.out_w(), self.channels])
+    }
+
+    /// The lengths of the input and the output.
+    fn check(&self, input: usize, output: usize) {
+        assert!(self.channels > 0, "halve: no channels");
+        assert_eq!(input, self.input_len(), "halve: input of another shape");
+        assert_eq!(output, self.output_len(), "halve: output of another shape");
     }
 
     /// Rows of the input of all pictures that lie over row `row` of the output of all pictures: the first,
@@ -53,10 +64,9 @@ impl Halve {
 /// Halves `x` into `out`.
 ///
 /// # Panics
-/// If lengths don't fit `shape`.
+/// If lengths don't fit `shape`, or it has no channels.
 pub fn halve(shape: &Halve, x: &[f32], out: &mut [f32]) {
-    assert_eq!(x.len(), shape.input_len(), "halve: input of another shape");
-    assert_eq!(out.len(), shape.output_len(), "halve: output of another shape");
+    shape.check(x.len(), out.len());
     let (channels, row_len) = (shape.channels, shape.out_w() * shape.channels);
     let shared = Shared::new(out);
     parallel::for_each(
@@ -84,10 +94,9 @@ pub fn halve(shape: &Halve, x: &[f32], out: &mut [f32]) {
 /// The input's gradient: that of a block's mean, shared out evenly.
 ///
 /// # Panics
-/// If lengths don't fit `shape`.
+/// As [`halve`].
 pub fn halve_backward(shape: &Halve, dy: &[f32], dx: &mut [f32]) {
-    assert_eq!(dx.len(), shape.input_len(), "halve: input gradient of another shape");
-    assert_eq!(dy.len(), shape.output_len(), "halve: output gradient of another shape");
+    shape.check(dx.len(), dy.len());
     let (channels, row_len) = (shape.channels, shape.in_w * shape.channels);
     let shared = Shared::new(dx);
     parallel::for_each(

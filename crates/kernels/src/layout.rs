@@ -1,6 +1,7 @@
 //! Between the order that candle's users see (NCHW) and the kernels' own (NHWC).
 
 use crate::parallel::{self, Shared};
+use crate::size::floats;
 
 /// Pixels transposed at a time, so that both sides stay in the first-level cache.
 const BLOCK: usize = 64;
@@ -23,8 +24,8 @@ pub fn nhwc_to_nchw(from: &[f32], to: &mut [f32], images: usize, channels: usize
 
 /// `images` matrices of `rows x cols`, each transposed.
 fn transpose(from: &[f32], to: &mut [f32], images: usize, rows: usize, cols: usize) {
-    assert_eq!(from.len(), images * rows * cols, "input of another shape");
-    assert_eq!(to.len(), from.len(), "output of another shape");
+    assert_eq!(from.len(), floats("layout", &[images, rows, cols]), "layout: input of another shape");
+    assert_eq!(to.len(), from.len(), "layout: output of another shape");
     let size = rows * cols;
     let out = Shared::new(to);
     parallel::for_each(

@@ -5,6 +5,8 @@
 //! have them. Every kernel
 //!
 //! - runs on the instruction set that [`Isa::best`] finds at run time, or on one that a test names,
+//! - checks what it is given once a call, so that no safe caller makes it touch memory outside of the slices:
+//!   it panics, and says why, where lengths and shapes contradict each other or a shape makes no sense,
 //! - splits its work by shape alone, never by the number of threads, and adds partial sums in a fixed
 //!   order, so that one thread and sixteen give the same bits,
 //! - has a plain f64 counterpart in `resnet-reference`, and a test that compares the two.
@@ -27,6 +29,7 @@ pub mod pointwise;
 pub mod pool;
 pub mod probe;
 pub mod simd;
+mod size;
 
 pub use buffer::Buffer;
 pub use simd::Isa;

@@ -6,12 +6,14 @@
 //!
 //! Where images are mixed or labels smoothed, each class has a probability of its own: the `soft` functions.
 
+use crate::size::floats;
+
 /// The mean loss of `logits: [labels.len(), classes]`.
 ///
 /// # Panics
 /// If lengths don't agree or a label is not below `classes`.
 pub fn softmax_cross_entropy(logits: &[f32], labels: &[u32], classes: usize) -> f64 {
-    assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
+    check_labels(logits, labels, classes);
     let rows = logits.chunks_exact(classes).zip(labels);
     rows.map(|(row, &label)| log_sum_exp(row) - f64::from(row[label as usize])).sum::<f64>()
         / labels.len() as f64
@@ -28,9 +30,8 @@ pub fn softmax_cross_entropy_backward(
     upstream: f32,
     out: &mut [f32],
 ) {
-    assert_eq!(logits.len(), labels.len() * classes, "logits of another shape");
+    check_labels(logits, labels, classes);
     assert_eq!(out.len(), logits.len(), "gradient of another shape");
-    assert!(labels.iter().all(|&label| (label as usize) < classes), "a label is not below {classes}");
     let factor = f64::from(upstream) / labels.len() as f64;
     let rows = logits.chunks_exact(classes).zip(out.chunks_exact_mut(classes)).zip(labels);
     for ((row, out), &label) in rows {
@@ -78,6 +79,12 @@ pub fn soft_cross_entropy_backward(
             *out = (((f64::from(z) - log_sum).exp() * all - f64::from(t)) * factor) as f32;
         }
     }
+}
+
+fn check_labels(logits: &[f32], labels: &[u32], classes: usize) {
+    assert!(classes > 0, "logits of no classes");
+    assert_eq!(logits.len(), floats("loss", &[labels.len(), classes]), "logits of another shape");
+    assert!(labels.iter().all(|&label| (label as usize) < classes), "a label is not below {classes}");
 }
 
 fn check_soft(logits: &[f32], targets: &[f32], classes: usize) {

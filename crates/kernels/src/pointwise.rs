@@ -3,6 +3,7 @@
 //! Plain loops: these passes run at the memory's speed, and compilers vectorise them.
 
 use crate::parallel::{self, Shared};
+use crate::size::floats;
 
 /// Floats in a task: 64 KiB.
 const CHUNK: usize = 16 << 10;
@@ -101,42 +102,52 @@ pub struct ZeroPad {
 
 impl ZeroPad {
     /// Output height.
+    ///
+    /// # Panics
+    /// If the stride is 0.
     pub fn out_h(&self) -> usize {
+        assert!(self.stride > 0, "zero_pad: a stride of 0");
         self.in_h.div_ceil(self.stride)
     }
     /// Output width.
+    ///
+    /// # Panics
+    /// If the stride is 0.
     pub fn out_w(&self) -> usize {
+        assert!(self.stride > 0, "zero_pad: a stride of 0");
         self.in_w.div_ceil(self.stride)
     }
     /// Zero channels before the first that is copied.
+    ///
+    /// # Panics
+    /// If there are fewer output than input channels.
     pub fn before(&self) -> usize {
+        assert!(self.in_c <= self.out_c, "zero_pad: {} channels don't fit {}", self.in_c, self.out_c);
         (self.out_c - self.in_c) / 2
     }
     fn check(&self, small: usize, large: usize) {
-        assert_eq!(
-            small,
-            self.images * self.in_h * self.in_w * self.in_c,
-            "zero_pad: input of another shape"
-        );
-        assert_eq!(
-            large,
-            self.images * self.out_h() * self.out_w() * self.out_c,
-            "zero_pad: output of another shape"
-        );
+        assert!(self.in_c > 0, "zero_pad: no channels");
+        let input = floats("zero_pad", &[self.images, self.in_h, self.in_w, self.in_c]);
+        assert_eq!(small, input, "zero_pad: input of another shape");
+        let output = floats("zero_pad", &[self.images, self.out_h(), self.out_w(), self.out_c]);
+        assert_eq!(large, output, "zero_pad: output of another shape");
     }
 }
 
 /// Option A forward: `[N, H, W, in_c]` to `[N, H/s, W/s, out_c]`.
+///
+/// # Panics
+/// If lengths don't fit `shape`, which has channels, no fewer of them in the output, and a stride.
 pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
-    let (out_row, before) = (shape.out_w() * shape.out_c, shape.before());
-    let rows = shape.images * shape.out_h();
+    let (out_h, out_row, before) = (shape.out_h(), shape.out_w() * shape.out_c, shape.before());
+    let rows = shape.images * out_h;
     let shared = Shared::new(out);
     parallel::for_each(
         rows,
         || (),
         |_, row| {
-            let (image, y) = (row / shape.out_h(), row % shape.out_h());
+            let (image, y) = (row / out_h, row % out_h);
             // SAFETY: each task has its own row.
             let to = unsafe { shared.slice(row * out_row, out_row) };
             let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_c..]
@@ -153,9 +164,13 @@ pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
 }
 
 /// Option A backward: the gradient of the pixels and channels that were copied, zero elsewhere.
+///
+/// # Panics
+/// As [`zero_pad`].
 pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
     shape.check(dx.len(), dy.len());
     let (in_row, out_row, before) = (shape.in_w * shape.in_c, shape.out_w() * shape.out_c, shape.before());
+    let out_h = shape.out_h();
     let shared = Shared::new(dx);
     parallel::for_each(
         shape.images * shape.in_h,
@@ -166,7 +181,7 @@ pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
             let to = unsafe { shared.slice(row * in_row, in_row) };
             to.fill(0.0);
             if y % shape.stride == 0 {
-                let from = &dy[(image * shape.out_h() + y / shape.stride) * out_row..][..out_row];
+                let from = &dy[(image * out_h + y / shape.stride) * out_row..][..out_row];
                 for (to, from) in
                     to.chunks_exact_mut(shape.in_c).step_by(shape.stride).zip(from.chunks_exact(shape.out_c))
                 {

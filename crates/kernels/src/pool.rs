@@ -6,6 +6,7 @@
 
 use crate::conv::extent;
 use crate::parallel::{self, Shared};
+use crate::size::floats;
 
 /// The geometry of a square pooling window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub enum PoolKind {
 
 impl PoolShape {
     /// Output height.
+    ///
+    /// # Panics
+    /// If the stride is 0, or the padding larger than any memory, as in all of these.
     pub fn out_h(&self) -> usize {
         extent(self.in_h, self.kernel, self.stride, self.padding)
     }
@@ -48,11 +52,20 @@ impl PoolShape {
     }
     /// Floats of the input.
     pub fn input_len(&self) -> usize {
-        self.images * self.in_h * self.in_w * self.channels
+        floats("pool", &[self.images, self.in_h, self.in_w, self.channels])
     }
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
-        self.images * self.out_h() * self.out_w() * self.channels
+        floats("pool", &[self.images, self.out_h(), self.out_w(), self.channels])
+    }
+
+    /// The lengths of the input and the output, and what makes a window.
+    fn check(&self, input: usize, output: usize) {
+        assert!(self.channels > 0 && self.kernel > 0, "pool: no channels, or a window of nothing: {self:?}");
+        assert!(self.padding < self.kernel, "pool: a window lies in the padding alone: {self:?}");
+        assert_eq!(input, self.input_len(), "pool: input of another shape");
+        assert_eq!(output, self.output_len(), "pool: output of another shape");
+        floats("pool", &[self.kernel, self.kernel]);
     }
 
     /// Whether the window at `(y, x)` overlaps padding.
@@ -79,18 +92,18 @@ impl PoolShape {
 /// Pools `x` into `out`.
 ///
 /// # Panics
-/// If lengths don't fit `shape`.
+/// If lengths don't fit `shape`, which has channels, a window larger than its padding, and a stride.
 pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
-    assert_eq!(x.len(), shape.input_len(), "pool: input of another shape");
-    assert_eq!(out.len(), shape.output_len(), "pool: output of another shape");
-    let (picture, row_len) = (shape.in_h * shape.in_w * shape.channels, shape.out_w() * shape.channels);
+    shape.check(x.len(), out.len());
+    let (picture, out_h) = (shape.in_h * shape.in_w * shape.channels, shape.out_h());
+    let row_len = shape.out_w() * shape.channels;
     let area = (shape.kernel * shape.kernel) as f32;
     let shared = Shared::new(out);
     parallel::for_each(
-        shape.images * shape.out_h(),
+        shape.images * out_h,
         || (),
         |_, row| {
-            let (image, y) = (row / shape.out_h(), row % shape.out_h());
+            let (image, y) = (row / out_h, row % out_h);
             let x = &x[image * picture..][..picture];
             // SAFETY: each task has its own row.
             let to = unsafe { shared.slice(row * row_len, row_len) };
@@ -123,13 +136,12 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
 /// The input's gradient from `dy`; `x` is the input (only maxima look at it).
 ///
 /// # Panics
-/// If lengths don't fit `shape`.
+/// As [`forward`].
 pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    assert_eq!(x.len(), shape.input_len(), "pool: input of another shape");
-    assert_eq!(dx.len(), shape.input_len(), "pool: input gradient of another shape");
-    assert_eq!(dy.len(), shape.output_len(), "pool: output gradient of another shape");
-    let (picture, out_len) =
-        (shape.in_h * shape.in_w * shape.channels, shape.out_h() * shape.out_w() * shape.channels);
+    shape.check(x.len(), dy.len());
+    assert_eq!(dx.len(), x.len(), "pool: input gradient of another shape");
+    let (picture, out_w) = (shape.in_h * shape.in_w * shape.channels, shape.out_w());
+    let out_len = shape.out_h() * out_w * shape.channels;
     let area = (shape.kernel * shape.kernel) as f32;
     let shared = Shared::new(dx);
     // Windows overlap, so a picture is one task.
@@ -142,7 +154,7 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
             let (x, dy) = (&x[image * picture..][..picture], &dy[image * out_len..][..out_len]);
             dx.fill(0.0);
             for (index, dy) in dy.chunks_exact(shape.channels).enumerate() {
-                let (y, column) = (index / shape.out_w(), index % shape.out_w());
+                let (y, column) = (index / out_w, index % out_w);
                 match kind {
                     PoolKind::Average => {
                         for at in shape.window(y, column) {
@@ -178,14 +190,9 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
 /// Mean over all pixels of each picture: `[images, pixels, channels]` to `[images, channels]`.
 ///
 /// # Panics
-/// If lengths don't agree.
+/// If lengths don't agree, or there are no channels.
 pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]) {
-    assert_eq!(out.len(), images * channels, "global_average: output of another shape");
-    let picture = x.len() / images.max(1);
-    assert!(
-        x.len() == picture * images && picture.is_multiple_of(channels),
-        "global_average: input of another shape"
-    );
+    let picture = global_picture(x.len(), images, channels, out.len());
     let pixels = (picture / channels) as f32;
     let shared = Shared::new(out);
     parallel::for_each(
@@ -206,14 +213,9 @@ pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]
 /// Spreads `dy: [images, channels]` evenly over the pixels of `dx`.
 ///
 /// # Panics
-/// If lengths don't agree.
+/// As [`global_average`].
 pub fn global_average_backward(dy: &[f32], images: usize, channels: usize, dx: &mut [f32]) {
-    assert_eq!(dy.len(), images * channels, "global_average: gradient of another shape");
-    let picture = dx.len() / images.max(1);
-    assert!(
-        dx.len() == picture * images && picture.is_multiple_of(channels),
-        "global_average: input of another shape"
-    );
+    let picture = global_picture(dx.len(), images, channels, dy.len());
     let pixels = (picture / channels) as f32;
     let shared = Shared::new(dx);
     parallel::for_each(
@@ -227,4 +229,20 @@ pub fn global_average_backward(dy: &[f32], images: usize, channels: usize, dx: &
             }
         },
     );
+}
+
+/// Floats of each of `images` pictures of `input` floats, whose averages are `output` floats.
+fn global_picture(input: usize, images: usize, channels: usize, output: usize) -> usize {
+    assert!(channels > 0, "global_average: no channels");
+    assert_eq!(
+        output,
+        floats("global_average", &[images, channels]),
+        "global_average: output of another shape"
+    );
+    let picture = input / images.max(1);
+    assert!(
+        input == picture * images && picture.is_multiple_of(channels),
+        "global_average: input of another shape"
+    );
+    picture
 }

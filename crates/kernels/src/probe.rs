@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use crate::Buffer;
 use crate::parallel::{self, Shared};
-use crate::simd::{Isa, Kernel, Simd, dispatch};
+use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
 /// Sums that don't wait for each other. Two units with a latency of four or five cycles need ten; with two
 /// operands beside them, twelve fit into sixteen registers.
 const CHAINS: usize = 12;
 /// Multiply-adds of each chain between two looks at the clock: about 20 microseconds.
-const LINKS: usize = 10_000;
+const LINKS: usize = if cfg!(miri) { 10 } else { 10_000 };
 
 /// Floats of each side of a copy: 128 MiB, more than caches hold.
 const COPIED: usize = 32 << 20;
 /// Floats that a thread copies at a time.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = if cfg!(miri) { 64 } else { 64 << 10 };
 
 /// GFLOP/s of multiply-adds that touch no memory, on as many threads as kernels use, together, measured for
 /// `time`. A multiply-add counts as two.
@@ -64,9 +64,9 @@ impl Kernel for Chains {
         for chain in 1..CHAINS {
             sum = simd.add(sum, sums[chain]);
         }
-        let mut lanes = [0.0; 16];
-        debug_assert!(S::LANES <= lanes.len());
-        // SAFETY: no instruction set has more than 16 lanes.
+        const { assert!(S::LANES <= MOST_LANES) };
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: as asserted, so many lanes are there.
         unsafe { simd.store(lanes.as_mut_ptr(), sum) };
         black_box(lanes);
         2 * LINKS * CHAINS * S::LANES
@@ -75,7 +75,11 @@ impl Kernel for Chains {
 
 /// GB/s of a copy through memory on as many threads as kernels use: bytes read and bytes written, the best of
 /// `times` copies.
+///
+/// # Panics
+/// If `times` is 0.
 pub fn copy_gbytes_per_second(times: usize) -> f64 {
+    assert!(times > 0, "the best of no copies has no rate");
     let (from, mut to) = (Buffer::zeroed(COPIED), Buffer::zeroed(COPIED));
     let mut best = f64::INFINITY;
     for _ in 0..times {

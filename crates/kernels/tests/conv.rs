@@ -9,9 +9,9 @@ use resnet_kernels::conv::{
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
-use resnet_testing::{table, uniform};
+use resnet_testing::{affordable, table, uniform};
 
-use convolutions::{cases, pre_activated, reference_shape, shape, tolerance, weights};
+use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
 
 fn near(algorithm: Algorithm, what: &str, actual: &[f32], expected: &[f64]) -> Result<(), String> {
     common::near(what, actual, expected, tolerance(algorithm))
@@ -106,8 +106,10 @@ fn the_number_of_threads_does_not_change_a_bit() {
         shape(1, (14, 15), (100, 136), (3, 2, 1)),
         shape(1, (7, 7), (130, 100), (3, 1, 1)),
         shape(40, (9, 10), (24, 40), (3, 2, 1)),
+        shape(3, (3, 2), (4, 8), (3, 2, 1)),
+        shape(5, (3, 2), (9, 34), (1, 1, 0)),
     ];
-    table::run(&shapes, |shape| {
+    table::run(&affordable(shapes, cost), |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
         let (isa, algorithm) = (Isa::best(), Algorithm::choose(Isa::best(), shape));
         common::assert_threads_change_nothing(|| {

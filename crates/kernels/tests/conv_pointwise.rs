@@ -4,14 +4,14 @@ mod common;
 #[path = "common/convolutions.rs"]
 mod convolutions;
 
-use convolutions::{cases, pre_activated, reference_shape, shape, tolerance, weights};
+use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
 use resnet_kernels::conv::{
     Algorithm, ConvShape, GradientTarget, Prologue, input_and_weight_grad, input_grad_through_norm,
 };
 use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, ScaleShift};
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
-use resnet_testing::{table, uniform, within};
+use resnet_testing::{affordable, table, uniform, within};
 
 fn pointwise_cases() -> Vec<(Algorithm, Isa, ConvShape)> {
     let mut cases = cases();
@@ -22,7 +22,7 @@ fn pointwise_cases() -> Vec<(Algorithm, Isa, ConvShape)> {
             cases.push((Algorithm::Pointwise, isa, shape(2, (9, 7), channels, (1, 1, 0))));
         }
     }
-    cases
+    affordable(cases, |(.., shape)| cost(shape))
 }
 
 /// What the gradients are computed from, and what they should be.
@@ -159,8 +159,9 @@ fn the_number_of_threads_does_not_change_a_bit() {
         shape(3, (9, 7), (17, 70), (1, 1, 0)),
         shape(2, (9, 7), (512, 300), (1, 1, 0)),
         shape(2, (9, 7), (96, 80), (1, 2, 0)),
+        shape(5, (3, 2), (9, 34), (1, 1, 0)),
     ];
-    table::run(&shapes, |shape| {
+    table::run(&affordable(shapes, cost), |shape| {
         let problem = Problem::new(shape);
         let Problem { x, dy, weight, mean, map, .. } = &problem;
         let (isa, backward) = (Isa::best(), backward_map(shape.in_c));

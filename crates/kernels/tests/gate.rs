@@ -7,7 +7,7 @@ use common::assert_threads_change_nothing;
 use resnet_kernels::dropout::{dropout, mix};
 use resnet_kernels::gate::{Gate, gate, gate_backward};
 use resnet_reference as reference;
-use resnet_testing::{compare, table, uniform};
+use resnet_testing::{affordable, compare, table, uniform};
 
 /// Chunks are of 16384 floats.
 const LENGTHS: [usize; 6] = [0, 1, 17, 1000, 16_385, 50_001];
@@ -22,7 +22,7 @@ fn logits(len: usize) -> Vec<f32> {
 
 #[test]
 fn gates_and_their_gradients() {
-    table::run(&LENGTHS, |&len| {
+    table::run(&affordable(LENGTHS, |len| *len), |&len| {
         let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
         for (which, sign) in [(Gate::Transform, 1.0), (Gate::Carry, -1.0)] {
             let turned: Vec<f64> = z.iter().map(|z| sign * f64::from(*z)).collect();
@@ -52,6 +52,7 @@ fn a_gate_takes_any_logit() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "statistics of too many elements")]
 fn dropout_keeps_what_its_keys_say() {
     let (picture, keep) = (30_000, 0.7);
     let x = vec![1.0; 2 * picture];
@@ -81,7 +82,8 @@ fn dropout_keeps_what_its_keys_say() {
 
 #[test]
 fn threads_change_nothing() {
-    let len = 100_000;
+    // More than one chunk.
+    let len = if cfg!(miri) { 16_400 } else { 100_000 };
     let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
     assert_threads_change_nothing(|| {
         let mut out = vec![vec![0.0; len]; 3];

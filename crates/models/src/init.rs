@@ -13,6 +13,7 @@ use candle_nn::{Init, VarBuilder};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
+use resnet_ops::path_key;
 
 /// Every tensor asked for so far, by name.
 pub(crate) type Variables = BTreeMap<String, Var>;
@@ -81,20 +82,15 @@ impl SimpleBackend for Outline {
     }
 }
 
-/// FNV-1a, 64 bits: an offset into the seed's streams.
-fn hash(name: &str) -> u64 {
-    name.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-}
-
 /// A stream's key that depends on a seed and a name.
 pub(crate) fn stream(seed: u64, name: &str) -> u64 {
-    hash(name) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    path_key(name) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 fn draw(seed: u64, name: &str, shape: &Shape, init: Init) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(hash(name));
+    // An offset into the seed's streams.
+    random.set_stream(path_key(name));
     let len = shape.elem_count();
     let mut normal = |mean: f64, deviation: f64| -> Vec<f32> {
         (0..len).map(|_| (mean + deviation * random.sample::<f64, _>(StandardNormal)) as f32).collect()

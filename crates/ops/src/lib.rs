@@ -41,7 +41,7 @@ pub use graph::{Graph, Inference, LayerInfo, Memory, Plan, Shape, Value};
 pub use group_norm::GroupNorm;
 pub use layers::{BatchNorm, Conv2d, ConvConfig, Linear};
 pub use loss::{soft_cross_entropy, softmax_cross_entropy};
-pub use random::{Draws, DropPath, Dropout};
+pub use random::{Draws, DropPath, Dropout, path_key};
 pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::gate::Gate;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};

@@ -25,6 +25,12 @@ impl Draws {
         Draws { key, taken: Arc::default() }
     }
 
+    /// The stream of what lies at `path` among a network's parameters, such as `layer1.0`: other paths draw
+    /// otherwise, the same path draws the same in every run. Its key is [`path_key`].
+    pub fn of_path(path: &str) -> Self {
+        Draws::new(path_key(path))
+    }
+
     /// Training steps taken: the next one draws with this number.
     pub fn steps(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
@@ -49,6 +55,12 @@ impl Draws {
     pub(crate) fn uniform(&self, step: u64, image: usize) -> f64 {
         (self.bits(step, image) >> 11) as f64 / (1u64 << 53) as f64
     }
+}
+
+/// FNV-1a of 64 bits: a number for the path of a parameter or of a layer, the same on every machine.
+pub fn path_key(path: &str) -> u64 {
+    path.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Stochastic depth (arXiv 1603.09382) on a residual branch: in training, each picture's branch is zero with
@@ -127,5 +139,20 @@ impl Dropout {
         let y = graph.value(graph.shape(x));
         graph.push(Dropped { x, keys, y, keep: self.keep });
         Ok(y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test vectors of FNV's authors (draft-eastlake-fnv, "Test vectors").
+    #[test]
+    fn keys_of_paths_are_fnv_1a() {
+        let vectors =
+            [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)];
+        for (path, key) in vectors {
+            assert_eq!(path_key(path), key, "{path:?}");
+        }
     }
 }

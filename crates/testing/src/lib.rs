@@ -4,6 +4,7 @@
 
 pub mod data;
 pub mod golden;
+pub mod interpreter;
 pub mod needs;
 pub mod python;
 pub mod random;
@@ -11,6 +12,7 @@ pub mod recipe;
 pub mod table;
 pub mod tolerance;
 
+pub use interpreter::affordable;
 pub use needs::{Need, skip};
 pub use python::python;
 pub use random::uniform;

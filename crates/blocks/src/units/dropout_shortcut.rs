@@ -10,17 +10,18 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with dropout on its shortcut, figure 2(f): `x' = ReLU(dropout(h(x)) + F(x))` with the original
 /// unit's `F` and parameters. In evaluation it is the original unit.
 ///
-/// What training draws depends on `draws`. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
+/// What training draws depends on the path of the unit's parameters: units at other paths drop other elements,
+/// a unit at the same path drops the same in every run. [`DropoutShortcut::with_draws`] makes it depend on a
+/// seed. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
 /// error above 20 %).
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};
 /// # use resnet_blocks::{DropoutShortcut, UnitConfig};
-/// # use resnet_ops::Draws;
 /// # fn main() -> candle_core::Result<()> {
 /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-/// let unit = DropoutShortcut::new(UnitConfig::basic(16, 16, 1), 0.5, Draws::new(0), vb)?;
+/// let unit = DropoutShortcut::new(UnitConfig::basic(16, 16, 1), 0.5, vb)?;
 /// let x = Tensor::ones((1, 16, 8, 8), DType::F32, &Device::Cpu)?;
 /// assert_eq!(unit.forward_t(&x, false)?.dims(), [1, 16, 8, 8]);
 /// # Ok(())
@@ -35,9 +36,14 @@ impl DropoutShortcut {
     /// # Errors
     /// If a parameter is missing or has another shape, or the widths don't fit the branch, or `ratio` is not
     /// in `[0, 1)`.
-    pub fn new(config: UnitConfig, ratio: f64, draws: Draws, vb: VarBuilder) -> Result<Self> {
+    pub fn new(config: UnitConfig, ratio: f64, vb: VarBuilder) -> Result<Self> {
         let shortcut = Shortcut::Dropout { ratio };
-        Ok(DropoutShortcut(ResidualUnit::new(config, Placement::Original, shortcut, vb)?.with_draws(draws)))
+        Ok(DropoutShortcut(ResidualUnit::new(config, Placement::Original, shortcut, vb)?))
+    }
+
+    /// The same unit with other draws.
+    pub fn with_draws(self, draws: Draws) -> Self {
+        DropoutShortcut(self.0.with_draws(draws))
     }
 }
 

@@ -139,11 +139,6 @@ impl Correlation {
         self.columns.len
     }
 
-    /// Whether there is nothing to compute.
-    pub(super) fn is_empty(&self) -> bool {
-        self.images * self.grid_h() * self.grid_w() * self.out_c == 0
-    }
-
     /// Whether taps never leave the picture, so that the input can be read in place.
     pub(super) fn stays_inside(&self) -> bool {
         (self.rows.first, self.columns.first) == (0, 0)

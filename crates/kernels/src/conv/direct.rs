@@ -19,7 +19,8 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 /// Pixels from the tile that is computed to the one whose place in memory is fetched.
 const AHEAD: usize = 2 * ROWS;
 
-/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`].
+/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`]. There is
+/// an output.
 pub(super) fn output(
     isa: Isa,
     shape: &ConvShape,
@@ -30,12 +31,8 @@ pub(super) fn output(
     out: &mut [f32],
 ) -> Option<Moments> {
     let pass = Correlation::output(shape);
-    let gathers = epilogue.statistics == Statistics::Gather;
-    if pass.is_empty() {
-        assert!(!gathers, "no pixels to take statistics of");
-        return None;
-    }
     let sweep = Sweep::new(isa, &pass, x, prologue, packed);
+    let gathers = epilogue.statistics == Statistics::Gather;
     let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
     let gather = parts.as_mut().map(MomentParts::shared);
     sweep.run(Store::Output { epilogue, gather }, out);
@@ -47,7 +44,7 @@ pub(super) fn output(
     })
 }
 
-/// The input's gradient.
+/// The input's gradient. There are an input and an output.
 pub(super) fn input_grad(
     isa: Isa,
     shape: &ConvShape,
@@ -57,11 +54,6 @@ pub(super) fn input_grad(
     dx: &mut [f32],
 ) -> Option<BackwardSums> {
     let pass = Correlation::input_gradient(shape);
-    if pass.is_empty() {
-        let zeros = vec![0.0; shape.in_c];
-        let sums = BackwardSums { plain: zeros.clone(), centred: zeros };
-        return matches!(epilogue, GradientEpilogue::NormSums { .. }).then_some(sums);
-    }
     let packed = pack::for_input(shape, &pass, weight, 2 * isa.lanes());
     let sweep = Sweep::new(isa, &pass, dy, Prologue::None, &packed);
     match epilogue {

@@ -1,7 +1,7 @@
 //! Filters made ready for the output pass of one convolution: packed once, used as often as they stay the
 //! same.
 
-use super::{Algorithm, ConvShape, check, pack, pointwise, winograd};
+use super::{Algorithm, ConvShape, check, check_shape, pack, pointwise, winograd};
 use crate::buffer::Buffer;
 use crate::simd::Isa;
 
@@ -20,7 +20,7 @@ impl Filters {
     /// # Panics
     /// If the weight's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
     pub fn new(algorithm: Algorithm, isa: Isa, shape: &ConvShape, weight: &[f32]) -> Self {
-        algorithm.check(isa, shape);
+        check_shape(algorithm, isa, shape);
         check("weight", weight, shape.weight_len());
         let packed = match algorithm {
             Algorithm::Winograd => winograd::pack(isa, shape, weight),

@@ -37,6 +37,11 @@ fn check(name: &str, slice: &[f32], len: usize) {
     assert_eq!(slice.len(), len, "conv2d: {name} has another length than its shape");
 }
 
+fn check_shape(algorithm: Algorithm, isa: Isa, shape: &ConvShape) {
+    shape.check();
+    algorithm.check(isa, shape);
+}
+
 fn check_prologue(prologue: Prologue, channels: usize) {
     if let Prologue::NormRelu { scale, shift } = prologue {
         check("scale", scale, channels);
@@ -58,6 +63,7 @@ pub fn forward(
     epilogue: Epilogue,
     out: &mut [f32],
 ) -> Option<Moments> {
+    shape.check();
     filters.check(isa, shape);
     check("input", x, shape.input_len());
     check("output", out, shape.output_len());
@@ -67,6 +73,10 @@ pub fn forward(
     }
     if let Some(residual) = epilogue.residual {
         check("residual", residual, shape.output_len());
+    }
+    if out.is_empty() {
+        assert_eq!(epilogue.statistics, Statistics::Skip, "conv2d: no pixels to take statistics of");
+        return None;
     }
     match filters.algorithm() {
         Algorithm::Winograd => winograd::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
@@ -90,7 +100,7 @@ pub fn input_grad(
     epilogue: GradientEpilogue,
     dx: &mut [f32],
 ) -> Option<BackwardSums> {
-    algorithm.check(isa, shape);
+    check_shape(algorithm, isa, shape);
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("input gradient", dx, shape.input_len());
@@ -99,6 +109,11 @@ pub fn input_grad(
         for per_channel in [mean, &map.scale, &map.shift] {
             check("norm's map", per_channel, shape.in_c);
         }
+    }
+    if dy.is_empty() || dx.is_empty() {
+        dx.fill(0.0);
+        let sums = || BackwardSums { plain: vec![0.0; shape.in_c], centred: vec![0.0; shape.in_c] };
+        return matches!(epilogue, GradientEpilogue::NormSums { .. }).then(sums);
     }
     match algorithm {
         Algorithm::Winograd => winograd::input_grad(isa, shape, dy, weight, epilogue, dx),
@@ -120,11 +135,14 @@ pub fn weight_grad(
     dy: &[f32],
     dw: &mut [f32],
 ) {
-    algorithm.check(isa, shape);
+    check_shape(algorithm, isa, shape);
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight gradient", dw, shape.weight_len());
     check_prologue(prologue, shape.in_c);
+    if dy.is_empty() {
+        return dw.fill(0.0);
+    }
     match algorithm {
         Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
         Algorithm::Pointwise => pointwise::weight_grad(isa, shape, x, prologue, dy, dw),
@@ -149,7 +167,7 @@ pub fn input_and_weight_grad(
     dw: &mut [f32],
     target: GradientTarget,
 ) -> Option<BackwardSums> {
-    Algorithm::Pointwise.check(isa, shape);
+    check_shape(Algorithm::Pointwise, isa, shape);
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
@@ -184,7 +202,7 @@ pub fn input_grad_through_norm(
     accumulate: Accumulate,
     dx: &mut [f32],
 ) {
-    Algorithm::Pointwise.check(isa, shape);
+    check_shape(Algorithm::Pointwise, isa, shape);
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());

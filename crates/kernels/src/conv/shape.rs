@@ -1,5 +1,7 @@
 //! The geometry of a convolution.
 
+use crate::size::{MOST_FLOATS, floats};
+
 /// The geometry of a square convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConvShape {
@@ -23,6 +25,9 @@ pub struct ConvShape {
 
 impl ConvShape {
     /// Output height; 0 if the filter is larger than the padded input.
+    ///
+    /// # Panics
+    /// If the stride is 0, or the padding larger than any memory, as in all of these.
     pub fn out_h(&self) -> usize {
         extent(self.in_h, self.kernel, self.stride, self.padding)
     }
@@ -32,23 +37,53 @@ impl ConvShape {
     }
     /// Floats of the input.
     pub fn input_len(&self) -> usize {
-        self.images * self.in_h * self.in_w * self.in_c
+        floats("conv2d", &[self.images, self.in_h, self.in_w, self.in_c])
     }
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
-        self.images * self.out_h() * self.out_w() * self.out_c
+        floats("conv2d", &[self.images, self.out_h(), self.out_w(), self.out_c])
     }
     /// Floats of the weights.
     pub fn weight_len(&self) -> usize {
-        self.out_c * self.in_c * self.kernel * self.kernel
+        floats("conv2d", &[self.out_c, self.in_c, self.kernel, self.kernel])
     }
     /// Multiply-adds of one pass over one picture, by the definition (what the literature counts).
     pub fn multiply_adds_per_image(&self) -> u64 {
-        (self.out_h() * self.out_w()) as u64 * self.weight_len() as u64
+        ((self.out_h() * self.out_w()) as u64).saturating_mul(self.weight_len() as u64)
+    }
+
+    /// Refuses what is no convolution, and one whose padded input, or gradient of the output, no memory holds:
+    /// strips are parts of these. After it, sums and products of a few of the shape's lengths don't wrap
+    /// around.
+    pub(super) fn check(&self) {
+        let ConvShape { in_h, in_w, in_c, out_c, kernel, stride, padding, .. } = *self;
+        assert!(
+            in_c > 0 && out_c > 0 && kernel > 0,
+            "conv2d: no channels, or a filter without taps: {self:?}"
+        );
+        self.input_len();
+        self.output_len();
+        self.weight_len();
+        let padded = |size: usize| padded(size, padding) + kernel;
+        floats("conv2d", &[padded(in_h), padded(in_w), in_c.max(out_c)]);
+        assert!(stride <= MOST_FLOATS, "conv2d: a stride of {stride} pixels");
     }
 }
 
-/// Output pixels along one axis.
+/// Output pixels along one axis; 0 if the window is larger than the padded input.
+///
+/// # Panics
+/// If the stride is 0, or the padded input larger than any memory.
 pub(crate) fn extent(size: usize, kernel: usize, stride: usize, padding: usize) -> usize {
-    (size + 2 * padding).checked_sub(kernel).map_or(0, |span| span / stride + 1)
+    assert!(stride > 0, "a window moves on by one pixel at least, not by a stride of 0");
+    padded(size, padding).checked_sub(kernel).map_or(0, |span| span / stride + 1)
+}
+
+/// Pixels along one axis, with padding on both sides.
+fn padded(size: usize, padding: usize) -> usize {
+    let padded = padding.checked_mul(2).and_then(|padding| padding.checked_add(size));
+    match padded.filter(|padded| *padded <= MOST_FLOATS) {
+        Some(padded) => padded,
+        None => panic!("no memory holds {size} pixels padded by {padding} on each side"),
+    }
 }

@@ -31,11 +31,9 @@ const OUTPUTS: usize = 64;
 /// Floats that a block's strip and its part of `dy` may take.
 const BLOCK: usize = 8 << 10;
 
+/// `dw` from the input and `dy`. There is an output.
 pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
     let pass = Correlation::output(shape);
-    if pass.is_empty() {
-        return dw.fill(0.0);
-    }
     let cut = Cut::new(shape, &pass, 2 * isa.lanes());
     let mut partials = Buffer::unspecified(cut.groups * cut.pieces() * cut.sums_len);
     let shared = Shared::new(&mut partials);
@@ -119,7 +117,8 @@ impl Cut {
         let channels = shape.in_c.div_ceil(shape.in_c.div_ceil(most));
         let channels = channels.next_multiple_of(8).min(shape.in_c);
         // A grid row takes `step` rows of strip and one of `dy`.
-        let row = pass.step * pass.strip_w() * channels + pass.grid_w() * outputs;
+        let strip = pass.step.saturating_mul(pass.strip_w() * channels);
+        let row = strip.saturating_add(pass.grid_w() * outputs);
         let rows = (BLOCK / row).clamp(1, pass.grid_h());
         let rows = pass.grid_h().div_ceil(pass.grid_h().div_ceil(rows));
         let blocks = pass.grid_h().div_ceil(rows);

@@ -81,9 +81,13 @@ impl Kernel for ChunkSums<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let channels = self.mean.len();
+        self.map.check(channels);
+        assert!(self.dy.len() == self.x.len());
+        assert!(self.plain.len() == channels && self.centred.len() == channels);
         let gate = Gate { map: self.map, activation: self.activation };
         let terms = Gradients { x: self.x.as_ptr(), dy: self.dy.as_ptr(), mean: self.mean.as_ptr(), gate };
-        channel_sums(simd, self.x.len() / channels, [self.plain, self.centred], terms);
+        // SAFETY: `x` and `dy` have so many pixels of so many channels, mean and map the channels.
+        unsafe { channel_sums(simd, self.x.len() / channels, [self.plain, self.centred], terms) };
     }
 }
 
@@ -122,7 +126,13 @@ pub struct BackwardMap {
 
 impl BackwardMap {
     /// With the batch's statistics, over `count` pixels: the mean and the variance depend on `x` as well.
+    ///
+    /// # Panics
+    /// If lengths don't agree, or there are no pixels.
     pub fn train(gamma: &[f32], moments: &Moments, eps: f32, sums: &BackwardSums, count: usize) -> Self {
+        let lengths = [moments.mean.len(), moments.var.len(), sums.plain.len(), sums.centred.len()];
+        assert_eq!(lengths, [gamma.len(); 4], "gamma, moments and sums are of one length");
+        assert!(count > 0, "no pixels that statistics were taken of");
         let (mut of_gradient, mut of_input, mut constant) = (vec![], vec![], vec![]);
         for (c, &gamma) in gamma.iter().enumerate() {
             let inverse = 1.0 / (f64::from(moments.var[c]) + f64::from(eps)).sqrt();
@@ -198,6 +208,10 @@ impl Kernel for BackwardApply<'_> {
     fn run<S: Simd>(self, simd: S) {
         let BackwardMap { of_gradient, of_input, constant } = self.backward;
         let channels = of_gradient.len();
+        self.gate.map.check(channels);
+        let len = self.dx.len();
+        assert!(of_input.len() == channels && constant.len() == channels);
+        assert!(len.is_multiple_of(channels) && self.x.len() == len && self.dy.len() == len);
         for pixel in (0..self.dx.len()).step_by(channels) {
             for c in (0..channels).step_by(S::LANES) {
                 let (at, n) = (pixel + c, S::LANES.min(channels - c));

@@ -69,6 +69,7 @@ impl GroupNorm<'_> {
     ) -> GroupNormGradients {
         let picture = self.picture(x.len());
         assert_eq!(dy.len(), x.len(), "gradient of another shape");
+        assert!(dx.as_ref().is_none_or(|dx| dx.len() == x.len()), "input gradient of another shape");
         let channels = self.gamma.len();
         let (mut gamma, mut beta) = (vec![0.0f64; channels], vec![0.0f64; channels]);
         for image in 0..self.images {
@@ -94,13 +95,13 @@ impl GroupNorm<'_> {
         let channels = self.gamma.len();
         assert_eq!(self.beta.len(), channels, "gamma and beta are of one length");
         assert!(
-            self.groups > 0 && channels.is_multiple_of(self.groups),
+            channels > 0 && self.groups > 0 && channels.is_multiple_of(self.groups),
             "{channels} channels are no {} groups",
             self.groups
         );
         let picture = len / self.images.max(1);
         assert!(
-            picture * self.images == len && picture.is_multiple_of(channels),
+            picture.checked_mul(self.images) == Some(len) && picture.is_multiple_of(channels),
             "{len} floats are no {} pictures of {channels} channels",
             self.images
         );

@@ -179,12 +179,14 @@ impl Kernel for ChunkMoments<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let channels = self.mean.len();
-        let x = self.x.as_ptr();
-        channel_sums(simd, self.x.len() / channels, [&mut *self.mean], Values { x });
-        let count = (self.x.len() / channels) as f32;
-        self.mean.iter_mut().for_each(|mean| *mean /= count);
+        let (x, pixels) = (self.x.as_ptr(), self.x.len() / channels);
+        // SAFETY: `x` has so many pixels of so many channels.
+        unsafe { channel_sums(simd, pixels, [&mut *self.mean], Values { x }) };
+        self.mean.iter_mut().for_each(|mean| *mean /= pixels as f32);
+        assert!(self.distances.len() == channels && self.squares.len() == channels);
         let distances = Distances { x, mean: self.mean.as_ptr() };
-        channel_sums(simd, self.x.len() / channels, [self.distances, self.squares], distances);
+        // SAFETY: as above, and the mean has the channels.
+        unsafe { channel_sums(simd, pixels, [self.distances, self.squares], distances) };
     }
 }
 
@@ -266,6 +268,10 @@ impl Kernel for Apply<'_> {
     fn run<S: Simd>(self, simd: S) {
         let zero = simd.splat(0.0);
         let channels = self.map.scale.len();
+        self.map.check(channels);
+        let len = self.out.len();
+        assert!(len.is_multiple_of(channels) && self.x.len() == len);
+        assert!(self.other.is_none_or(|other| other.len() == len));
         for pixel in (0..self.out.len()).step_by(channels) {
             for c in (0..channels).step_by(S::LANES) {
                 let (at, n) = (pixel + c, S::LANES.min(channels - c));

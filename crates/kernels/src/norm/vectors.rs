@@ -31,8 +31,11 @@ pub(super) trait Terms<S: Simd, const K: usize>: Copy {
 }
 
 /// `sums[k][c] = sum over pixels of terms at (offset, c)[k]`, in blocks of channels that stay in registers.
+///
+/// # Safety
+/// The terms' tensors have `pixels` times as many floats as `sums[0]` has channels.
 #[inline(always)]
-pub(super) fn channel_sums<S: Simd, const K: usize>(
+pub(super) unsafe fn channel_sums<S: Simd, const K: usize>(
     simd: S,
     pixels: usize,
     mut sums: [&mut [f32]; K],
@@ -42,19 +45,25 @@ pub(super) fn channel_sums<S: Simd, const K: usize>(
     let mut c = 0;
     while c < channels {
         let rest = channels - c;
-        c += if rest >= 4 * S::LANES {
-            channel_block::<S, K, 4>(simd, pixels, channels, c, S::LANES, &mut sums, f)
-        } else if rest >= 2 * S::LANES {
-            channel_block::<S, K, 2>(simd, pixels, channels, c, S::LANES, &mut sums, f)
-        } else {
-            channel_block::<S, K, 1>(simd, pixels, channels, c, S::LANES.min(rest), &mut sums, f)
+        // SAFETY: the caller's promise; so many vectors of channels, or parts of one, are left.
+        c += unsafe {
+            if rest >= 4 * S::LANES {
+                channel_block::<S, K, 4>(simd, pixels, channels, c, S::LANES, &mut sums, f)
+            } else if rest >= 2 * S::LANES {
+                channel_block::<S, K, 2>(simd, pixels, channels, c, S::LANES, &mut sums, f)
+            } else {
+                channel_block::<S, K, 1>(simd, pixels, channels, c, S::LANES.min(rest), &mut sums, f)
+            }
         };
     }
 }
 
-/// `V` vectors of channels from `c` on; returns how many channels that were.
+/// `V` vectors of channels from `c` on, the last of `lanes`; returns how many channels that were.
+///
+/// # Safety
+/// As [`channel_sums`]; the channels exist.
 #[inline(always)]
-fn channel_block<S: Simd, const K: usize, const V: usize>(
+unsafe fn channel_block<S: Simd, const K: usize, const V: usize>(
     simd: S,
     pixels: usize,
     channels: usize,
@@ -67,7 +76,7 @@ fn channel_block<S: Simd, const K: usize, const V: usize>(
     for pixel in 0..pixels {
         for v in 0..V {
             let from = c + v * S::LANES;
-            // SAFETY: the callers of `channel_sums` pass tensors of `pixels` times `channels`.
+            // SAFETY: the caller's promise.
             let values = unsafe { f.terms(simd, pixel * channels + from, from, lanes) };
             for (acc, value) in acc.iter_mut().zip(values) {
                 acc[v] = simd.add(acc[v], value);

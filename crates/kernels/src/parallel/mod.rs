@@ -22,6 +22,9 @@ static EVERYBODYS: OnceLock<Arc<Team>> = OnceLock::new();
 
 /// Sets how many threads kernels use, the caller's included, for the rest of the process. `false` if they
 /// have started already, with a number of their own (one a core).
+///
+/// # Panics
+/// If `threads` is 0.
 pub fn set_threads(threads: usize) -> bool {
     let mut first = false;
     EVERYBODYS.get_or_init(|| {
@@ -37,6 +40,9 @@ pub fn threads() -> usize {
 }
 
 /// Runs `f`, whose kernels use `threads` threads of their own.
+///
+/// # Panics
+/// If `threads` is 0.
 pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Arc<Team>>);
     impl Drop for Restore {
@@ -57,6 +63,10 @@ fn current() -> Arc<Team> {
 /// Runs `work(scratch, task)` for every task in `0..tasks`, on as many threads as [`threads`] says.
 ///
 /// Each thread makes one `scratch` with `init` and keeps it for all its tasks.
+///
+/// # Panics
+/// If `init` or `work` does, with the same; other tasks may not have run then. If `tasks` exceeds
+/// `isize::MAX`.
 pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut T, usize) + Sync) {
     for_each_ahead(tasks, init, |scratch, task, _| work(scratch, task));
 }
@@ -64,6 +74,9 @@ pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut
 /// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if that is
 /// settled: its input can be fetched into cache meanwhile. The last tasks are nobody's before their turn,
 /// lest one thread has two and another none.
+///
+/// # Panics
+/// As [`for_each`].
 pub fn for_each_ahead<T>(
     tasks: usize,
     init: impl Fn() -> T + Sync,
@@ -160,6 +173,18 @@ mod tests {
             });
             assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
         }
+    }
+
+    #[test]
+    fn a_panic_in_a_task_reaches_whoever_started_the_pass() {
+        with_threads(2, || {
+            for culprit in [0, 3, 7] {
+                let work = |(): &mut (), task: usize| assert_ne!(task, culprit, "on purpose");
+                let caught = std::panic::catch_unwind(|| for_each(8, || (), work)).expect_err("a panic");
+                let message = caught.downcast_ref::<String>().expect("a message");
+                assert!(message.contains("on purpose"), "{message}");
+            }
+        });
     }
 
     #[test]

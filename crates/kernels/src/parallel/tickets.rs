@@ -8,19 +8,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The tasks of one pass, shared out.
 pub(super) struct Tickets {
-    tasks: usize,
     parts: Vec<Part>,
 }
 
-/// What is next in one thread's part, alone in its lines of cache.
+/// One thread's part, alone in its lines of cache.
 #[repr(align(128))]
-struct Part(AtomicUsize);
+struct Part {
+    next: AtomicUsize,
+    end: usize,
+}
 
 impl Tickets {
     /// `tasks` in as many parts as there are `threads`.
     pub(super) fn new(tasks: usize, threads: usize) -> Self {
-        let parts = (0..threads).map(|thread| Part(AtomicUsize::new(tasks * thread / threads))).collect();
-        Tickets { tasks, parts }
+        // Counters go past their ends by one a thread at most.
+        assert!(tasks <= isize::MAX as usize, "{tasks} tasks are more than can be counted");
+        // `tasks * thread / threads`, which could overflow.
+        let start = |thread| tasks / threads * thread + tasks % threads * thread / threads;
+        let part = |thread| Part { next: AtomicUsize::new(start(thread)), end: start(thread + 1) };
+        Tickets { parts: (0..threads).map(part).collect() }
     }
 
     /// A task for `thread`: of its own part while there is one, then of another's.
@@ -37,12 +43,12 @@ impl Tickets {
 
     /// The next task of `part`, if more than `left` are left of it.
     fn take_of(&self, part: usize, left: usize) -> Option<usize> {
-        let (next, end) = (&self.parts[part].0, self.tasks * (part + 1) / self.parts.len());
+        let Part { next, end } = &self.parts[part];
         // Looked at first, so that nobody writes to a counter when there is nothing to take.
-        if next.load(Ordering::Relaxed) + left >= end {
+        if next.load(Ordering::Relaxed) + left >= *end {
             return None;
         }
-        Some(next.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < end)
+        Some(next.fetch_add(1, Ordering::Relaxed)).filter(|task| task < end)
     }
 }
 
@@ -64,6 +70,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn as_many_tasks_as_can_be_counted_are_shared_out_without_wrapping_around() {
+        let (most, threads) = (isize::MAX as usize, 7);
+        let tickets = Tickets::new(most, threads);
+        let starts: Vec<usize> = (0..threads).filter_map(|thread| tickets.take(thread)).collect();
+        let expected = (0..threads as u128).map(|thread| (most as u128 * thread / threads as u128) as usize);
+        assert_eq!(starts, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    #[should_panic(expected = "tasks are more than can be counted")]
+    fn more_tasks_are_refused() {
+        Tickets::new(usize::MAX, 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{Kernel, Simd};
 
 /// Proof that the CPU has AVX2 and FMA: only [`Avx2::detect`] makes one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Avx2(());
 
 impl Avx2 {
@@ -33,9 +33,9 @@ pub(super) fn enter<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
     unsafe { inner(simd, kernel) }
 }
 
-// SAFETY of every block below: `self` proves that the CPU has AVX2 and FMA; memory is touched only as
-// far as each method's contract lets it.
-impl Simd for Avx2 {
+// SAFETY of every block below, and of the implementation: `self` proves that the CPU has AVX2 and FMA; memory
+// is touched only as far as each method's contract lets it.
+unsafe impl Simd for Avx2 {
     const LANES: usize = 8;
     type V = __m256;
 

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{Kernel, Simd};
 
 /// Proof that the CPU has AVX-512F: only [`Avx512::detect`] makes one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Avx512(());
 
 impl Avx512 {
@@ -31,9 +31,9 @@ pub(super) fn enter<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
     unsafe { inner(simd, kernel) }
 }
 
-// SAFETY of every block below: `self` proves that the CPU has AVX-512F; memory is touched only as
-// far as each method's contract lets it.
-impl Simd for Avx512 {
+// SAFETY of every block below, and of the implementation: `self` proves that the CPU has AVX-512F; memory is
+// touched only as far as each method's contract lets it.
+unsafe impl Simd for Avx512 {
     const LANES: usize = 16;
     type V = __m512;
 

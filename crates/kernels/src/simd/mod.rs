@@ -7,82 +7,29 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod isa;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod scalar;
+mod portable;
 
-use std::sync::OnceLock;
-
-pub use scalar::Scalar;
-
-/// The instruction sets that kernels are compiled for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Isa {
-    /// Plain Rust in groups of eight lanes; runs everywhere.
-    Scalar,
-    /// x86-64 with AVX2 and FMA: eight lanes.
-    Avx2,
-    /// x86-64 with AVX-512F: sixteen lanes.
-    Avx512,
-    /// aarch64 with NEON: four lanes.
-    Neon,
-}
-
-impl Isa {
-    /// Every instruction set this CPU has, slowest first; what the tests iterate over.
-    pub fn available() -> Vec<Isa> {
-        let mut found = vec![Isa::Scalar];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                found.push(Isa::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                found.push(Isa::Avx512);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        found.push(Isa::Neon);
-        found
-    }
-
-    /// The fastest available one, or what `RESNET_ISA` (`scalar`, `avx2`, `avx512`, `neon`) asks for if the
-    /// CPU has it. Looked up once.
-    pub fn best() -> Isa {
-        static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            let available = Isa::available();
-            let asked = std::env::var("RESNET_ISA").ok().map(|name| name.to_lowercase());
-            let by_name = available.iter().copied().find(|isa| Some(isa.name()) == asked.as_deref());
-            by_name.unwrap_or(*available.last().expect("scalar is always there"))
-        })
-    }
-
-    /// Lower-case name, as in `RESNET_ISA`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Isa::Scalar => "scalar",
-            Isa::Avx2 => "avx2",
-            Isa::Avx512 => "avx512",
-            Isa::Neon => "neon",
-        }
-    }
-
-    /// Number of f32 lanes in one vector.
-    pub fn lanes(self) -> usize {
-        match self {
-            Isa::Scalar | Isa::Avx2 => 8,
-            Isa::Avx512 => 16,
-            Isa::Neon => 4,
-        }
-    }
-}
+use isa::Set;
+pub use isa::{Isa, UnknownIsa};
 
 /// Lanes of the widest vector there is.
 pub const MOST_LANES: usize = 16;
 
-/// f32 vectors of one instruction set. A value of an implementing type is proof that the CPU has it.
-pub trait Simd: Copy + Send + Sync {
+/// f32 vectors of one instruction set.
+///
+/// # Safety
+/// Unsafe code relies on what an implementation promises:
+///
+/// - A value of the type is proof that the CPU has the instruction set: it can't be made for another CPU.
+/// - `V` holds [`LANES`](Simd::LANES) floats: a power of two, at most [`MOST_LANES`].
+/// - [`load`](Simd::load) and [`store`](Simd::store) touch exactly `LANES` floats from `p` on,
+///   [`load_partial`](Simd::load_partial) and [`store_partial`](Simd::store_partial) exactly the first
+///   `n.min(LANES)` of them. They need no more than f32's alignment. Nothing else touches memory.
+/// - [`ROWS`](Simd::ROWS) is between 1 and 6.
+pub unsafe trait Simd: Copy + Send + Sync {
     /// f32 lanes in a vector.
     const LANES: usize;
     /// Rows of accumulators, two vectors each, that the registers hold beside the operands of a product.
@@ -136,21 +83,67 @@ pub trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// Runs `kernel` compiled for `isa`; falls back to scalar code if the CPU lacks it.
+/// Runs `kernel` compiled for `isa`. There is always such code: an [`Isa`] exists only for what was detected.
 pub fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
-    match isa {
+    match isa.set() {
+        Set::Portable4(simd) => kernel.run(simd),
+        Set::Portable8(simd) => kernel.run(simd),
+        Set::Portable16(simd) => kernel.run(simd),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => match avx512::Avx512::detect() {
-            Some(simd) => avx512::enter(simd, kernel),
-            None => kernel.run(Scalar),
-        },
+        Set::Avx2(simd) => avx2::enter(simd, kernel),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => match avx2::Avx2::detect() {
-            Some(simd) => avx2::enter(simd, kernel),
-            None => kernel.run(Scalar),
-        },
+        Set::Avx512(simd) => avx512::enter(simd, kernel),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => neon::enter(neon::Neon::new(), kernel),
-        _ => kernel.run(Scalar),
+        Set::Neon(simd) => neon::enter(simd, kernel),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resnet_testing::table;
+
+    use super::*;
+
+    /// What an implementation promises, as far as a program can see it.
+    struct Contract;
+
+    impl Kernel for Contract {
+        type Output = Result<(), String>;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Self::Output {
+            assert!(S::LANES.is_power_of_two() && S::LANES <= MOST_LANES && (1..=6).contains(&S::ROWS));
+            assert_eq!(size_of::<S::V>(), S::LANES * size_of::<f32>());
+            let numbers: Vec<f32> = (1..=S::LANES + 2).map(|i| i as f32).collect();
+            // One float into the allocation: an address that no vector is aligned to.
+            let mut to = vec![0.0; S::LANES + 2];
+            // SAFETY: LANES floats from the second on lie inside both.
+            unsafe { simd.store(to.as_mut_ptr().add(1), simd.load(numbers.as_ptr().add(1))) };
+            assert_eq!((to[0], to[S::LANES + 1]), (0.0, 0.0), "a store of too many");
+            assert_eq!(to[1..=S::LANES], numbers[1..=S::LANES]);
+            for n in 0..=S::LANES {
+                // Exactly n floats each, so that tools which watch memory see one too many.
+                let (from, mut to) = (numbers[..n].to_vec(), vec![0.0; n]);
+                let mut whole = vec![f32::NAN; S::LANES];
+                // SAFETY: n floats are there, and LANES.
+                unsafe {
+                    let loaded = simd.load_partial(from.as_ptr(), n);
+                    simd.store_partial(to.as_mut_ptr(), loaded, n);
+                    simd.store(whole.as_mut_ptr(), loaded);
+                }
+                assert_eq!(to, from, "{n} lanes");
+                assert!(whole[n..].iter().all(|x| *x == 0.0), "{n} lanes: no zeros behind them");
+                let (mut untouched, all) = (vec![7.0; S::LANES], simd.splat(1.0));
+                // SAFETY: n floats, of LANES.
+                unsafe { simd.store_partial(untouched.as_mut_ptr(), all, n) };
+                assert!(untouched[n..].iter().all(|x| *x == 7.0), "{n} lanes: a store of too many");
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn vectors_touch_what_their_contract_says() {
+        table::run(&Isa::available(), |&isa| dispatch(isa, Contract));
     }
 }

@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 use super::{Kernel, Simd};
 
 /// Four lanes; NEON is part of the aarch64 baseline, so no detection is needed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Neon(());
 
 impl Neon {
@@ -20,9 +20,9 @@ pub(super) fn enter<K: Kernel>(simd: Neon, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
-// SAFETY of every block below: NEON is part of the aarch64 baseline; memory is touched only as far as
-// each method's contract lets it.
-impl Simd for Neon {
+// SAFETY of every block below, and of the implementation: NEON is part of the aarch64 baseline; memory is
+// touched only as far as each method's contract lets it.
+unsafe impl Simd for Neon {
     const LANES: usize = 4;
     type V = float32x4_t;
 

@@ -15,7 +15,7 @@ pub(crate) fn assert_threads_change_nothing(run: impl Fn() -> Vec<Vec<f32>> + Sy
     };
     let one = bits(1);
     assert!(one.iter().all(|values| !values.is_empty()), "nothing was computed");
-    for threads in [2, 7] {
-        assert!(one == bits(threads), "{threads} threads give other bits than one");
+    for threads in if cfg!(miri) { &[2][..] } else { &[2, 7] } {
+        assert!(one == bits(*threads), "{threads} threads give other bits than one");
     }
 }

@@ -10,7 +10,7 @@ use resnet_kernels::{Buffer, Isa, pointwise};
 use super::forward::{Loadable, NormState, Slots};
 use super::node::Tape;
 use super::plan::Plan;
-use super::{Param, Value};
+use super::{Param, Value, isa};
 use crate::Mode;
 use crate::steps::Step;
 
@@ -178,7 +178,7 @@ pub(super) fn run(
     gradient: Buffer,
 ) -> Result<Gradients> {
     let mut backward = Backward {
-        isa: Isa::best(),
+        isa: isa()?,
         mode,
         plan,
         flat,

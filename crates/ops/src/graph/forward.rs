@@ -9,7 +9,7 @@ use resnet_kernels::{Buffer, Isa};
 
 use super::inference::Ready;
 use super::plan::Plan;
-use super::{Param, Value};
+use super::{Param, Value, isa};
 use crate::Mode;
 
 /// What batch norm worked out in the forward pass; backward needs it again.
@@ -173,7 +173,7 @@ pub(super) fn run(
     mode: Mode,
     keep: bool,
 ) -> Result<(Arc<Buffer>, Slots)> {
-    let mut forward = start(plan, inputs, flat, mode, None);
+    let mut forward = start(plan, inputs, flat, mode, None)?;
     all_steps(&mut forward, keep)?;
     let output = forward.read(plan.output);
     if !keep || !plan.kept[plan.output.0] {
@@ -184,7 +184,7 @@ pub(super) fn run(
 
 /// Runs all steps with what was prepared for inference; keeps nothing.
 pub(super) fn run_ready(plan: &Plan, input: Buffer, flat: &[f32], ready: &Ready) -> Result<Arc<Buffer>> {
-    let mut forward = start(plan, vec![input], flat, Mode::Eval, Some(ready));
+    let mut forward = start(plan, vec![input], flat, Mode::Eval, Some(ready))?;
     all_steps(&mut forward, false)?;
     Ok(forward.read(plan.output))
 }
@@ -195,12 +195,12 @@ fn start<'a>(
     flat: &'a [f32],
     mode: Mode,
     ready: Option<&'a Ready>,
-) -> Forward<'a> {
+) -> Result<Forward<'a>> {
     let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
     for (value, buffer) in plan.inputs.iter().zip(inputs) {
         slots.0[value.0].written = Some(Arc::new(buffer));
     }
-    Forward { isa: Isa::best(), mode, plan, flat, slots, ready }
+    Ok(Forward { isa: isa()?, mode, plan, flat, slots, ready })
 }
 
 fn all_steps(forward: &mut Forward, keep: bool) -> Result<()> {

@@ -8,13 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, bail};
-use resnet_kernels::Isa;
 use resnet_kernels::conv::{Algorithm, Filters};
 use resnet_kernels::norm::{Activation, ScaleShift};
 
 use super::forward::NormState;
 use super::plan::{LayerInfo, Plan};
-use super::{Param, Value, forward, fuse, node};
+use super::{Param, Value, forward, fuse, isa, node};
 use crate::Mode;
 use crate::steps::{Conv, Norm, Step};
 
@@ -104,7 +103,7 @@ impl Plan {
 impl Ready {
     fn new(steps: &[Step], params: &[Vec<f32>], values: usize) -> Result<Self> {
         let mut ready = Ready { filters: vec![None; values], norms: vec![None; values] };
-        let isa = Isa::best();
+        let isa = isa()?;
         for step in steps {
             match step {
                 Step::Conv(conv) => {

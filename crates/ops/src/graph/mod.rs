@@ -10,7 +10,8 @@ mod plan;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor, TensorId, bail};
+use candle_core::{Error, Result, Tensor, TensorId, bail};
+use resnet_kernels::Isa;
 
 pub(crate) use backward::{Backward, Deferred};
 pub(crate) use forward::{Forward, Loadable, NormState};
@@ -18,6 +19,15 @@ pub use inference::Inference;
 pub use plan::{LayerInfo, Memory, Plan};
 
 use crate::steps::Step;
+
+/// The instruction set that plans run on.
+///
+/// # Errors
+/// If the environment asks for one that this machine lacks: nothing else is computed on instead.
+fn isa() -> Result<Isa> {
+    Isa::requested().map_err(Error::wrap)?;
+    Ok(Isa::best())
+}
 
 /// A tensor inside a graph: an input or the output of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

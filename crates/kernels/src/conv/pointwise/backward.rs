@@ -101,6 +101,9 @@ impl Kernel for Group<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let ConvShape { in_c, out_c, .. } = *self.shape;
+        // Buffers were made for the instruction set that this is compiled for.
+        assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
+        assert!(self.sums.len() >= in_c * out_c.next_multiple_of(2 * S::LANES));
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
         for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {

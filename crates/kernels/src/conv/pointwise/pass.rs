@@ -209,6 +209,10 @@ impl<T: Store> Kernel for Task<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let pass = self.pass;
+        // Buffers were made for the instruction set that this is compiled for.
+        assert!(self.products.len() >= pass.block_pixels * 2 * S::LANES);
+        assert!(pass.chunk.is_multiple_of(2 * S::LANES));
+        assert!(self.strip.as_ref().is_none_or(|s| s.len() >= pass.block_pixels * pass.source.channels));
         let (source, x) = (&pass.source, self.x.as_ptr());
         let pixels = parallel::piece(source.count, pass.task_pixels, self.task);
         let outputs = Outputs {

@@ -165,6 +165,8 @@ impl Kernel for Tile<'_> {
     fn run<S: Simd>(self, simd: S) {
         self.sums.fill(0.0);
         assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
+        assert!(self.sums_stride.is_multiple_of(2 * S::LANES) && self.sums_stride >= self.outputs.len());
+        assert!(self.sums.len() >= self.inputs.len() * self.sums_stride);
         let strip = self.strip.as_mut_ptr();
         let mut pixels = self.pixels;
         while !pixels.is_empty() {

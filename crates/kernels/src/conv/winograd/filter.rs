@@ -75,6 +75,7 @@ impl Kernel for Pack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        const { assert!(S::LANES <= MOST_LANES, "a row of taps holds the lanes of a vector") };
         // Both halves of a block at once: the positions of an input lie so far apart that their lines don't
         // stay in cache.
         for input in self.inputs_here.clone() {

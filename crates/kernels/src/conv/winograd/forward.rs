@@ -186,6 +186,8 @@ impl Kernel for Block<'_> {
         let group = self.pass.outputs_of(self.group);
         let (columns, tile_rows) = (tiling.columns(), tiling.rows());
         let tiles = rows.len() * columns;
+        // Buffers were made, and channels looked at, for the instruction set that this is compiled for.
+        assert!(inputs.is_multiple_of(S::LANES) && outputs.is_multiple_of(S::LANES));
         assert!(
             tiles * inputs.max(outputs) <= self.stride
                 && (POSITIONS + 1) * self.stride <= self.positions.len()

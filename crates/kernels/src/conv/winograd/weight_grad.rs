@@ -112,6 +112,9 @@ impl Kernel for Block<'_> {
         let (in_c, out_c, tiling) = (self.shape.in_c, self.shape.out_c, self.tiling);
         let (columns, tile_rows, pixels) = (tiling.columns(), tiling.rows(), tiling.height * tiling.width);
         let tiles = self.rows.len() * columns;
+        // Buffers were made, and channels looked at, for the instruction set that this is compiled for.
+        assert!(in_c.is_multiple_of(S::LANES) && out_c.is_multiple_of(S::LANES));
+        assert!(self.out_stride.is_multiple_of(2 * S::LANES) && self.out_stride >= out_c);
         assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_c * self.out_stride);
         let input = Positions::by_panel(self.input.as_mut_ptr(), self.tiles, in_c, S::LANES);
         let gradient = Positions::by_panel(self.gradient.as_mut_ptr(), self.tiles, out_c, S::LANES);

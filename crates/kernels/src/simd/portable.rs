@@ -1,35 +1,43 @@
-//! Portable vectors: arrays of eight, which compilers turn into whatever the baseline target has.
+//! Portable vectors: arrays, which compilers turn into whatever the baseline target has.
+//!
+//! Eight lanes are for machines without better; four and sixteen have the shapes of NEON's and AVX-512's
+//! vectors, so that whatever depends on lanes and rows is tested on every machine.
 
 use super::Simd;
 
-/// Eight lanes of plain Rust.
-#[derive(Debug, Clone, Copy)]
-pub struct Scalar;
+/// `N` lanes of plain Rust, `N` being 4, 8 or 16. Every machine has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Portable<const N: usize>;
 
 #[inline(always)]
-fn zip(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
+fn zip<const N: usize>(a: [f32; N], b: [f32; N], f: impl Fn(f32, f32) -> f32) -> [f32; N] {
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
-impl Simd for Scalar {
-    const LANES: usize = 8;
-    // More would be compiled to twice the code, and spilled.
-    const ROWS: usize = 2;
-    type V = [f32; 8];
+// SAFETY: plain Rust needs no feature of the CPU; the vector is an array of LANES floats, and memory is
+// touched only as far as each method's contract lets it.
+unsafe impl<const N: usize> Simd for Portable<N> {
+    const LANES: usize = {
+        assert!(matches!(N, 4 | 8 | 16), "portable vectors have the lanes of some instruction set");
+        N
+    };
+    // Eight lanes are also for speed: more rows would be compiled to twice the code, and spilled.
+    const ROWS: usize = if N == 8 { 2 } else { 6 };
+    type V = [f32; N];
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
-        [x; 8]
+        [x; N]
     }
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> Self::V {
         // SAFETY: the caller promises LANES readable floats; arrays of f32 need no more than f32's alignment.
-        unsafe { p.cast::<[f32; 8]>().read() }
+        unsafe { p.cast::<[f32; N]>().read() }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: the caller promises LANES writable floats.
-        unsafe { p.cast::<[f32; 8]>().write(v) }
+        unsafe { p.cast::<[f32; N]>().write(v) }
     }
     #[inline(always)]
     unsafe fn load_partial(self, p: *const f32, n: usize) -> Self::V {
