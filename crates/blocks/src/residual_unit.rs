@@ -69,9 +69,9 @@ impl ResidualUnit {
         ResidualUnit { drop_path: Some(drop_path), ..self }
     }
 
-    /// The same unit with other draws for the dropout on its shortcut. Those of a new one are
-    /// [of the path](Draws::of_path) of its parameters, with `.dropout` behind it, so that the units of a stack
-    /// drop different elements.
+    /// The same unit with other draws for the dropout on its shortcut. Those of a new one are [of the
+    /// path](Draws::of_path) of its parameters with `.dropout` behind it, so that the units of a stack drop
+    /// different elements.
     pub fn with_draws(self, draws: Draws) -> Self {
         ResidualUnit { shortcut: self.shortcut.with_draws(draws), ..self }
     }

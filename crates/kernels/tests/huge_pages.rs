@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", not(miri)))]
 
 use resnet_kernels::Buffer;
+use resnet_testing::{Need, skip};
 
 /// 64 MB.
 const FLOATS: usize = 16 << 20;
@@ -27,8 +28,7 @@ fn huge_kb(range: std::ops::Range<usize>) -> usize {
 fn a_large_buffer_lies_on_huge_pages() {
     let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     if setting.is_empty() || setting.contains("[never]") {
-        eprintln!("skipped: this system gives no huge pages: {setting:?}");
-        return;
+        return skip(Need::HugePages, format_args!("transparent huge pages are off: {setting:?}"));
     }
     let buffer = Buffer::unspecified(FLOATS);
     assert!(buffer.iter().all(|x| *x == 0.0), "a fresh buffer is zeros");

@@ -1,5 +1,5 @@
-//! What tests leave out where every access to memory is watched: Miri interprets them, a thousand times slower
-//! than a CPU runs them, and valgrind some fifty times slower. See `.ci/soundness`.
+//! What tests leave out where every access to memory is watched: Miri interprets them, a thousand times
+//! slower than a CPU runs them, and valgrind some fifty times slower. See `.ci/soundness`.
 
 /// Multiply-adds, or elements, of a row that Miri can afford.
 const UNDER_MIRI: usize = 6_000;

@@ -10,9 +10,9 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with dropout on its shortcut, figure 2(f): `x' = ReLU(dropout(h(x)) + F(x))` with the original
 /// unit's `F` and parameters. In evaluation it is the original unit.
 ///
-/// What training draws depends on the path of the unit's parameters: units at other paths drop other elements,
-/// a unit at the same path drops the same in every run. [`DropoutShortcut::with_draws`] makes it depend on a
-/// seed. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
+/// What training draws depends on the path of the unit's parameters: units at other paths drop other
+/// elements, a unit at the same path drops the same in every run. [`DropoutShortcut::with_draws`] makes it
+/// depend on a seed. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
 /// error above 20 %).
 ///
 /// ```

@@ -19,8 +19,8 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 /// Pixels from the tile that is computed to the one whose place in memory is fetched.
 const AHEAD: usize = 2 * ROWS;
 
-/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`]. There is
-/// an output.
+/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`]. There
+/// is an output.
 pub(super) fn output(
     isa: Isa,
     shape: &ConvShape,

@@ -52,9 +52,9 @@ impl ConvShape {
         ((self.out_h() * self.out_w()) as u64).saturating_mul(self.weight_len() as u64)
     }
 
-    /// Refuses what is no convolution, and one whose padded input, or gradient of the output, no memory holds:
-    /// strips are parts of these. After it, sums and products of a few of the shape's lengths don't wrap
-    /// around.
+    /// Refuses what is no convolution, and one whose padded input, or gradient of the output, no memory
+    /// holds: strips are parts of these. After it, sums and products of a few of the shape's lengths don't
+    /// wrap around.
     pub(super) fn check(&self) {
         let ConvShape { in_h, in_w, in_c, out_c, kernel, stride, padding, .. } = *self;
         assert!(

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn when_all_threads_panic_the_caller_has_one_and_the_team_goes_on() {
         let team = Team::new(3);
-        for _ in 0..10 {
+        for _ in 0..if cfg!(miri) { 2 } else { 10 } {
             let caught = catch_unwind(AssertUnwindSafe(|| team.run(&|_| panic!("on purpose"))));
             assert_eq!(caught.expect_err("a panic").downcast_ref(), Some(&"on purpose"));
         }

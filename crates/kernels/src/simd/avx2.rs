@@ -33,8 +33,8 @@ pub(super) fn enter<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
     unsafe { inner(simd, kernel) }
 }
 
-// SAFETY of every block below, and of the implementation: `self` proves that the CPU has AVX2 and FMA; memory
-// is touched only as far as each method's contract lets it.
+// SAFETY: of the implementation, and of every block below: `self` proves that the CPU has AVX2 and FMA;
+// memory is touched only as far as each method's contract lets it.
 unsafe impl Simd for Avx2 {
     const LANES: usize = 8;
     type V = __m256;

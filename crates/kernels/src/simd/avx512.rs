@@ -31,7 +31,7 @@ pub(super) fn enter<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
     unsafe { inner(simd, kernel) }
 }
 
-// SAFETY of every block below, and of the implementation: `self` proves that the CPU has AVX-512F; memory is
+// SAFETY: of the implementation, and of every block below: `self` proves that the CPU has AVX-512F; memory is
 // touched only as far as each method's contract lets it.
 unsafe impl Simd for Avx512 {
     const LANES: usize = 16;

@@ -20,7 +20,7 @@ pub(super) fn enter<K: Kernel>(simd: Neon, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
-// SAFETY of every block below, and of the implementation: NEON is part of the aarch64 baseline; memory is
+// SAFETY: of the implementation, and of every block below: NEON is part of the aarch64 baseline; memory is
 // touched only as far as each method's contract lets it.
 unsafe impl Simd for Neon {
     const LANES: usize = 4;
