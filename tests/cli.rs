@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(unix)]
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/checkpoints.rs"]
+mod checkpoints;
 #[path = "cli/common.rs"]
 mod common;
 #[path = "cli/contract.rs"]

@@ -73,6 +73,24 @@ pub fn zip(records: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
+/// A file of `torch.save` as before PyTorch 1.6: this pickle, and these storages of floats by name.
+pub fn legacy(pickle: &[u8], storages: &[(&str, &[u8])]) -> Vec<u8> {
+    let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let keys: Vec<u8> = storages.iter().flat_map(|(key, _)| text(key)).collect();
+    let mut bytes = [
+        b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.",
+        pickle,
+        b"\x80\x02](",
+        &keys,
+        b"e.",
+    ]
+    .concat();
+    for (_, data) in storages {
+        bytes.extend([&(data.len() as u64 / 4).to_le_bytes(), *data].concat());
+    }
+    bytes
+}
+
 /// A safetensors file: the header is all up to the first zero byte, the tensors' bytes all behind it.
 pub fn safetensors(bytes: &[u8]) -> Vec<u8> {
     let (header, data) = halves(bytes);

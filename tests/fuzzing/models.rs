@@ -1,13 +1,14 @@
 //! Checkpoints, configs of repositories, names of networks and classes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use resnet_data::sources::{class_difference, parse_class_map};
 use resnet_models::checkpoint::{
-    self, Checkpoint, Dialect, Metadata, RepositoryConfig, is_timms, timm_config,
+    self, Checkpoint, Dialect, Metadata, ReadOptions, RepositoryConfig, Weights, is_timms, timm_config,
 };
 use resnet_models::{Model, Spec, registry, summary};
+use resnet_pickle::Pickle;
 
 use super::{folder, mend, told, write};
 
@@ -23,11 +24,35 @@ pub fn pytorch(bytes: &[u8]) {
     checkpoint(bytes, "net.pth");
 }
 
-/// The pickle in a file of torch.save, with storages `0` of 64 bytes and `1` of none.
+/// A pickle by itself, and in files of torch.save of both layouts with storages `0` of 64 bytes and `1` of
+/// none.
 pub fn pickle(bytes: &[u8]) {
+    if let Ok(pickle) = Pickle::parse(bytes, 1 << 20) {
+        asked(&pickle, bytes.len());
+    }
     let storage: Vec<u8> = (0..64).collect();
     let records = [("net/data.pkl", bytes), ("net/data/0", &storage), ("net/data/1", &[])];
     checkpoint(&mend::zip(&records), "net.pth");
+    checkpoint(&mend::legacy(bytes, &[("0", &storage), ("1", &[])]), "net.pth");
+}
+
+/// Asks about each object of a pickle all that can be asked.
+fn asked(pickle: &Pickle, bytes: usize) {
+    assert!(pickle.consumed() <= bytes && pickle.objects().len() <= 4 * bytes);
+    let (mut seen, mut ids) = (BTreeSet::new(), vec![pickle.root()]);
+    while let Some(id) = ids.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let _ = (pickle.str(id), pickle.int(id), pickle.global(id), pickle.get(id, "state_dict"));
+        assert!(pickle.bytes(id).is_none_or(|found| found.len() <= bytes));
+        let entries = pickle.entries(id).into_iter().flat_map(|entries| entries.into_owned());
+        ids.extend(entries.flat_map(|(key, value)| [key, value]));
+        ids.extend(pickle.items(id).unwrap_or_default());
+        if let Some(call) = pickle.call(id) {
+            ids.extend([call.function, call.arguments].into_iter().chain(call.keywords).chain(call.state));
+        }
+    }
 }
 
 /// Does all that a command does with a checkpoint's file.
@@ -36,17 +61,27 @@ fn checkpoint(bytes: &[u8], name: &str) {
     let file = dir.path().join(name);
     write(&file, bytes);
     match checkpoint::read(&file) {
-        Ok(read) => understood(&read, bytes.len(), name),
+        Ok(read) => understood(&read, most_numbers(bytes), name),
         Err(error) => told(&error, name),
     }
-    for dialect in [Dialect::Torchvision, Dialect::Transformers, Dialect::Akamaster] {
-        let _ = checkpoint::read_as(&file, dialect).map_err(|error| told(&error, name));
+    let dialects = [Dialect::Torchvision, Dialect::Transformers, Dialect::Akamaster].map(Some);
+    let prefixes = [None, Some("module".to_owned()), None];
+    let weights = [Weights::Trained, Weights::Average, Weights::Key("state_dict".to_owned())];
+    for ((dialect, prefix), weights) in dialects.into_iter().zip(prefixes).zip(weights) {
+        let options = ReadOptions { dialect, prefix, weights };
+        let _ = checkpoint::read_with(&file, &options).map_err(|error| told(&error, name));
     }
 }
 
-fn understood(read: &Checkpoint, bytes: usize, name: &str) {
+/// How many numbers a file may have: no more than bytes, unless some of these are compressed.
+fn most_numbers(bytes: &[u8]) -> usize {
+    let is_compressed = bytes.windows(12).any(|row| row.starts_with(b"PK\x01\x02") && row[10..] == [8, 0]);
+    if is_compressed { (64 * bytes.len()).max(16 << 20) } else { bytes.len() }
+}
+
+fn understood(read: &Checkpoint, most: usize, name: &str) {
     let numbers: usize = read.tensors.values().map(|array| array.values.len()).sum();
-    assert!(numbers <= bytes, "{numbers} numbers of {bytes} bytes");
+    assert!(numbers <= most, "{numbers} numbers, and {most} are the most");
     for (tensor, array) in &read.tensors {
         assert_eq!(array.shape.iter().product::<usize>(), array.values.len(), "{tensor}");
     }

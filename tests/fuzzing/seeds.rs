@@ -230,6 +230,9 @@ pub(super) fn pickles() -> Vec<Vec<u8>> {
         Some(file[start..=start + len].to_vec())
     };
     let mut pickles: Vec<Vec<u8>> = pytorch().iter().filter_map(within).collect();
+    let small =
+        files("crates/pickle/tests/python", &["pkl"]).into_iter().filter(|pickle| pickle.len() < 2000);
+    pickles.extend(small);
     let global = |name: &str| [b"c", name.as_bytes(), b"\n"].concat();
     let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
     for (kind, len) in [("FloatStorage", 16), ("HalfStorage", 32), ("DoubleStorage", 8)] {

@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod failure;
 mod heatmap;
+mod hints;
 mod interrupt;
 mod live;
 mod logging;

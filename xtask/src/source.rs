@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use resnet_data::HubModel;
-use resnet_models::checkpoint::RepositoryConfig;
+use resnet_models::checkpoint::{self, RepositoryConfig};
 use resnet_record::{RunFolder, RunRecord};
 
 use crate::args::SourceArgs;
@@ -33,10 +33,18 @@ pub(crate) struct Source {
 /// What the command line names.
 pub(crate) fn find(args: &SourceArgs) -> anyhow::Result<Source> {
     let Some(path) = &args.checkpoint else {
-        return hub(args.model.as_deref().unwrap_or_default(), args.revision.as_deref());
+        let found = hub(args.model.as_deref().unwrap_or_default(), args.revision.as_deref());
+        return found.map_err(|error| {
+            without_config(
+                error,
+                "give the weights' file itself with --checkpoint, and the network's name with --model",
+            )
+        });
     };
-    let mut source =
-        if path.is_dir() && path.join(CONFIG).is_file() { repository(path)? } else { local(path)? };
+    let mut source = at(path).map_err(|error| {
+        let model = if args.model.is_none() { ", and the network's name with --model" } else { "" };
+        without_config(error, &format!("give the weights' file itself with --checkpoint{model}"))
+    })?;
     source.name = args.model.clone();
     if source.name.is_some() {
         // What a config says of another network is not believed.
@@ -52,10 +60,18 @@ pub(crate) fn named(text: &str, revision: Option<&str>) -> anyhow::Result<Source
         || path.is_absolute()
         || path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known))
     {
-        return at(path);
+        return at(path).map_err(|error| without_config(error, "name the weights' file itself with --from"));
     }
     hub(text, revision)
         .with_context(|| format!("there is no file or folder {text}, and as a model of the hub"))
+}
+
+/// An error; where it is that a config is not understood, with what helps.
+fn without_config(error: anyhow::Error, hint: &str) -> anyhow::Error {
+    match error.downcast_ref::<checkpoint::Error>() {
+        Some(checkpoint::Error::Config { .. }) => anyhow!("{error}; {hint}"),
+        _ => error,
+    }
 }
 
 /// A file, a run's folder or a repository's.

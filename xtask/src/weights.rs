@@ -1,20 +1,22 @@
 //! Networks with weights: what a file, its metadata and its repository's config say, put together.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use resnet_data::Normalisation;
 use resnet_data::sources::class_difference;
 use resnet_models::checkpoint::{
-    self, Checkpoint, Interpolation, Metadata, Policy, Preprocessing, RepositoryConfig, Rule,
+    self, Checkpoint, Interpolation, Metadata, Policy, Preprocessing, ReadOptions, RepositoryConfig, Rule,
+    Taken, Weights,
 };
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
 
-use crate::args::{DialectArg, NormalisationArgs, SourceArgs};
+use crate::args::{DialectArg, NormalisationArgs, SourceArgs, TrainArgs};
 use crate::data::Data;
 use crate::failure::Ended;
+use crate::hints::Given;
 use crate::network::Net;
 use crate::source::{self, Source};
 use crate::{data, output};
@@ -30,18 +32,27 @@ pub(crate) struct Trained {
 }
 
 /// Loads the weights that a command line names; `dialect` says whose names they have, where that can't be
-/// seen.
-pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Result<Trained> {
+/// seen, and by which option.
+pub(crate) fn load(
+    args: &SourceArgs,
+    (option, dialect): (&str, Option<DialectArg>),
+) -> anyhow::Result<Trained> {
     let Source { file, run, config, name } = source::find(args)?;
-    let checkpoint = match dialect {
-        Some(dialect) => checkpoint::read_as(&file, dialect.into())?,
-        None => checkpoint::read(&file)?,
+    let given = Given::source(args, (option, dialect.is_some()));
+    let explained = |error| given.explain(error);
+    let options = ReadOptions {
+        dialect: dialect.map(Into::into),
+        prefix: args.prefix.clone(),
+        weights: args.weights.clone().unwrap_or_default(),
     };
+    let checkpoint = read(&file, &options).map_err(explained)?;
     let mut metadata = checkpoint.metadata()?;
     let spec = match (&name, &config) {
-        (Some(name), _) => registry::find(name, checkpoint.head_classes()?)?,
-        (None, Some(config)) => checkpoint.claimed("its config.json", &config.spec.name)?,
-        (None, None) => checkpoint.infer_spec()?,
+        (Some(name), _) => registry::find(name, checkpoint.head_classes().map_err(explained)?)?,
+        (None, Some(config)) => {
+            checkpoint.claimed("its config.json", &config.spec.name).map_err(explained)?
+        }
+        (None, None) => checkpoint.infer_spec().map_err(explained)?,
     };
     if let Some(config) = config {
         if config.spec.classes != spec.classes {
@@ -56,7 +67,7 @@ pub(crate) fn load(args: &SourceArgs, dialect: Option<DialectArg>) -> anyhow::Re
         bail!("{file}: its metadata names {names} classes, and its head has {has}");
     }
     let net = Net(Model::init(&spec, 0)?);
-    let report = checkpoint.load_into(&net.0, policy(args))?;
+    let report = checkpoint.load_into(&net.0, policy(args)).map_err(explained)?;
     if !report.non_finite.is_empty() || !report.is_complete() {
         tracing::warn!("{report}");
     } else if metadata.model.is_none() {
@@ -75,10 +86,17 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) fn read(from: &str, revision: Option<&str>) -> anyhow::Result<Start> {
-        let Source { file, config, .. } = source::named(from, revision)?;
-        let checkpoint = checkpoint::read(&file)?;
-        Ok(Start { file, config, checkpoint })
+    /// `None` where nothing is named.
+    pub(crate) fn read(args: &TrainArgs) -> anyhow::Result<Option<Start>> {
+        let Some(from) = &args.from else { return Ok(None) };
+        let Source { file, config, .. } = source::named(from, args.revision.as_deref())?;
+        let options = ReadOptions {
+            dialect: None,
+            prefix: args.prefix.clone(),
+            weights: args.weights.clone().unwrap_or_default(),
+        };
+        let checkpoint = read(&file, &options).map_err(|error| Given::train(args).explain(error))?;
+        Ok(Some(Start { file, config, checkpoint }))
     }
 }
 
@@ -87,11 +105,12 @@ impl Start {
 pub(crate) fn start_from(
     model: &Model,
     (recipe, classes): (&Recipe, &[String]),
-    Start { file, config, checkpoint }: Start,
+    (Start { file, config, checkpoint }, args): (Start, &TrainArgs),
 ) -> anyhow::Result<()> {
     let same_head = checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
     let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
-    let report = checkpoint.load_into(model, policy)?;
+    let loaded = checkpoint.load_into(model, policy);
+    let report = loaded.map_err(|error| Given::train(args).explain(error))?;
     match report.non_finite.is_empty() {
         true => tracing::info!("{report}"),
         false => tracing::warn!("{report}"),
@@ -116,6 +135,19 @@ pub(crate) fn start_from(
         );
     }
     Ok(())
+}
+
+/// Reads a file as the command line says, and tells which of several sets of weights was taken unasked.
+fn read(file: &Path, options: &ReadOptions) -> Result<Checkpoint, checkpoint::Error> {
+    let checkpoint = checkpoint::read_with(file, options)?;
+    if let Taken { key: Some(key), others } = &checkpoint.taken
+        && options.weights == Weights::Usual
+        && !others.is_empty()
+    {
+        let (file, others) = (file.display(), others.join(", "));
+        tracing::warn!("{file} holds several sets of weights; taking {key}, not {others} (see --weights)");
+    }
+    Ok(checkpoint)
 }
 
 /// How a recipe's training makes numbers of bytes.

@@ -24,6 +24,12 @@ impl<'a> Pickle<'a> {
         &self.objects
     }
 
+    /// The numbers of all objects.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        // An opcode makes few objects, so there are fewer than numbers.
+        (0..self.objects.len() as u32).map(Id)
+    }
+
     /// An object of this pickle.
     ///
     /// # Panics

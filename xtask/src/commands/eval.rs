@@ -34,7 +34,7 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
-    let trained = weights::load(&args.source, args.names.dialect)?;
+    let trained = weights::load(&args.source, args.names.given())?;
     let data = open(args, &trained)?;
     check(&trained, &data)?;
     count_reading(&trained, &data);

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         bail!("{} is a folder; give --out the name of a file in it", out.display());
     }
     refuse_to_replace(args, out)?;
-    let trained = weights::load(&args.source, args.from_dialect)?;
+    let trained = weights::load(&args.source, ("--from-dialect", args.from_dialect))?;
     let config = timm_config(args, &trained);
     config.as_deref().map_or(Ok(()), |path| refuse_to_replace(args, path))?;
     let metadata = metadata(args, &trained)?;

@@ -41,7 +41,7 @@ struct Guess<'a> {
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
-    let trained = weights::load(&args.source, args.names.dialect)?;
+    let trained = weights::load(&args.source, args.names.given())?;
     let preprocess = trained.preprocess(&args.normalisation)?;
     let names = trained.classes()?;
     let found = pictures::find(&args.pictures);

@@ -49,15 +49,14 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
     }
-    let revision = args.revision.as_deref();
-    let from = args.from.as_deref().map(|from| Start::read(from, revision)).transpose()?;
+    let from = Start::read(args)?;
     let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.faults))?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     if let Some(from) = from {
-        weights::start_from(&model.0, (&recipe, data.classes()), from)?;
+        weights::start_from(&model.0, (&recipe, data.classes()), (from, args))?;
     }
     let plan = Plan::new(&recipe, data.training())?;
     let parameters = preamble::print(&recipe, &spec, &data, &plan)?;

@@ -8,8 +8,8 @@
 //! | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read; written for v1 for CIFAR |
 //! | transformers | `resnet.embedder.embedder.convolution`, `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`; without `resnet.` in a file of the backbone alone | read; written for v1 for ImageNet |
 //!
-//! A wrapper's prefix (`module.` of DataParallel, `_orig_mod.` of torch.compile, `timm_model.` of
-//! transformers' wrapper of timm, `model.`) is taken off whatever the dialect, if all names have it.
+//! What wrappers put before the names (`prefix.rs`) is taken off whatever the dialect; names without it stay
+//! as they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,8 +18,9 @@ use std::str::FromStr;
 
 use resnet_blocks::{Branch, Norm, Placement, ShapeChange, Shortcut};
 
-use super::Error;
+use super::error::clip;
 use super::rename::rename;
+use super::{Error, ReadOptions, prefix};
 use crate::spec::{Family, Spec, StemLayers};
 
 /// What parameters are called in a file.
@@ -44,7 +45,7 @@ pub struct Naming {
     pub dialect: Dialect,
     /// Who says so.
     pub choice: Choice,
-    /// What stood before every name and was taken off.
+    /// What stood before the names and was taken off.
     pub prefix: String,
 }
 
@@ -56,9 +57,6 @@ pub enum Choice {
     /// The caller says so.
     Given,
 }
-
-/// What wrappers put before every name.
-static WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "timm_model.", "model."];
 
 /// One dialect.
 struct Row {
@@ -216,38 +214,36 @@ impl fmt::Display for Naming {
 pub(super) fn translate<T>(
     path: &Path,
     tensors: BTreeMap<String, T>,
-    given: Option<Dialect>,
+    options: &ReadOptions,
 ) -> Result<(BTreeMap<String, T>, Naming), Error> {
-    let prefix = prefix(tensors.keys());
-    let plain = tensors.keys().map(|name| &name[prefix.len()..]);
-    let (dialect, choice) = match given {
+    let names = tensors.keys().map(String::as_str);
+    let prefix = match &options.prefix {
+        Some(given) => prefix::given(given, names.clone()).ok_or_else(|| Error::PrefixNotThere {
+            path: path.to_owned(),
+            prefix: clip(given, 80),
+            names: names.clone().take(3).map(|name| clip(name, 80)).collect(),
+        })?,
+        None => prefix::find(names.clone()).map_err(|prefixes| Error::SeveralPrefixes {
+            path: path.to_owned(),
+            prefixes: prefixes.iter().map(|prefix| clip(prefix, 80)).collect(),
+        })?,
+    };
+    let start = |name: &str| if name.starts_with(&prefix) { prefix.len() } else { 0 };
+    let (dialect, choice) = match options.dialect {
         Some(dialect) => (dialect, Choice::Given),
-        None => (Dialect::detect(plain), Choice::Detected),
+        None => (Dialect::detect(names.map(|name| &name[start(name)..])), Choice::Detected),
     };
     let mut native: BTreeMap<String, (String, T)> = BTreeMap::new();
     for (name, tensor) in tensors {
-        let ours = dialect.native(&name[prefix.len()..]);
+        let ours = dialect.native(&name[start(&name)..]);
         if let Some((first, _)) = native.get(&ours) {
-            let (path, first) = (path.to_owned(), super::error::clip(first, 80));
-            return Err(Error::Clash { path, first, second: super::error::clip(&name, 80), dialect });
+            let (path, first) = (path.to_owned(), clip(first, 80));
+            return Err(Error::Clash { path, first, second: clip(&name, 80), dialect });
         }
         native.insert(ours, (name, tensor));
     }
     let tensors = native.into_iter().map(|(name, (_, tensor))| (name, tensor)).collect();
     Ok((tensors, Naming { dialect, choice, prefix }))
-}
-
-/// The wrappers that all names are in, the outermost first.
-fn prefix<'a>(names: impl Iterator<Item = &'a String> + Clone) -> String {
-    let mut prefix = String::new();
-    // The shortest name bounds the prefix; without names there is none.
-    let shortest = names.clone().map(String::len).min().unwrap_or(0);
-    while prefix.len() < shortest {
-        let within = |wrapper: &&str| names.clone().all(|name| name[prefix.len()..].starts_with(*wrapper));
-        let Some(wrapper) = WRAPPERS.iter().find(|wrapper| within(wrapper)) else { break };
-        prefix.push_str(wrapper);
-    }
-    prefix
 }
 
 #[cfg(test)]
@@ -256,7 +252,7 @@ mod tests {
 
     fn names(names: &[&str]) -> Result<(Vec<String>, Naming), Error> {
         let tensors = names.iter().map(|name| ((*name).to_owned(), ())).collect();
-        let (tensors, naming) = translate(Path::new("f"), tensors, None)?;
+        let (tensors, naming) = translate(Path::new("f"), tensors, &ReadOptions::default())?;
         Ok((tensors.into_keys().collect(), naming))
     }
 

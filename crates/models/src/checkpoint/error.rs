@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::checkpoint::metadata::Fault;
-use crate::checkpoint::{Dialect, Report};
+use crate::checkpoint::{Dialect, Report, Weights};
 
 /// Names that a message lists before "and N more".
 pub(super) const LISTED: usize = 10;
@@ -36,7 +36,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file of another kind, known by its first bytes.
-    #[error("{} is {kind}, and neither safetensors nor of a newer torch.save; {mend}", path.display())]
+    #[error("{} is {kind}, not safetensors or a file of torch.save; {mend}", path.display())]
     OtherFormat {
         /// The file.
         path: PathBuf,
@@ -71,16 +71,52 @@ pub enum Error {
         /// What is wrong in it.
         cause: String,
     },
-    /// A file of PyTorch with something besides weights.
-    #[error("{} cannot be read without running what is in it, or is not of weights: {cause}; in PyTorch, save the weights alone: `torch.save(model.state_dict(), FILE)`", path.display())]
+    /// A file of PyTorch that holds no weights, or in a form that is not read.
+    #[error("{} has no weights that can be read: {cause}; in PyTorch, save them alone: `torch.save(model.state_dict(), FILE)`", path.display())]
     RefusedPytorch {
         /// The file.
         path: PathBuf,
         /// What it holds.
         cause: String,
     },
-    /// Weights that are no floating-point numbers.
-    #[error("{}: tensor {name} is {dtype}, and weights must be F32, F16, BF16 or F64; convert it where it was made, in PyTorch with `.float()`", path.display())]
+    /// Several sets of weights, none of them the usual one.
+    #[error("{} holds several dictionaries of tensors: {}; say which one", path.display(), list(keys.len(), keys))]
+    SeveralWeights {
+        /// The file.
+        path: PathBuf,
+        /// Their keys.
+        keys: Vec<String>,
+    },
+    /// Weights that the caller asks for and the file has not.
+    #[error("{} holds no {asked}; {}", path.display(), there(keys))]
+    WeightsNotThere {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        asked: Weights,
+        /// The keys of what there is.
+        keys: Vec<String>,
+    },
+    /// Several networks, each behind a prefix of its own.
+    #[error("{} holds several networks, behind {}; say which one", path.display(), list(prefixes.len(), prefixes))]
+    SeveralPrefixes {
+        /// The file.
+        path: PathBuf,
+        /// What stands before their names.
+        prefixes: Vec<String>,
+    },
+    /// A prefix that the caller names and no tensor has.
+    #[error("no tensor in {} has a name that begins with {prefix:?}; they are called {}", path.display(), list(names.len(), names))]
+    PrefixNotThere {
+        /// The file.
+        path: PathBuf,
+        /// The prefix.
+        prefix: String,
+        /// Names that are there.
+        names: Vec<String>,
+    },
+    /// No weights that are floating-point numbers.
+    #[error("{}: tensor {name} is {dtype}, like all others in it, and weights must be F32, F16, BF16 or F64; convert it where it was made, in PyTorch with `.float()`", path.display())]
     Dtype {
         /// The file.
         path: PathBuf,
@@ -123,7 +159,7 @@ pub enum Error {
         fault: Fault,
     },
     /// A repository's config that is not understood.
-    #[error("{}: {cause}; give the weights' file itself with --checkpoint, and the network's name with --model", path.display())]
+    #[error("{}: {cause}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -131,10 +167,12 @@ pub enum Error {
         cause: String,
     },
     /// No network can be made out.
-    #[error("cannot tell which network {} belongs to: {cause}; name it with --model", path.display())]
+    #[error("cannot tell which network {} belongs to: {cause}", path.display())]
     Unrecognised {
         /// The file.
         path: PathBuf,
+        /// What can't be told.
+        what: Unknown,
         /// What is in the way.
         cause: String,
     },
@@ -164,6 +202,17 @@ pub enum Error {
     },
 }
 
+/// What of a file's network can't be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Its names are those of no network here.
+    Names,
+    /// It has no last layer, or one that no network here has.
+    Head,
+    /// It is a network, but none that has a name here, or not the one that it is said to be.
+    Network,
+}
+
 fn mismatch(report: &Report, looks_like: &Option<String>) -> String {
     let mut faults = vec![];
     if !report.missing.is_empty() {
@@ -175,11 +224,20 @@ fn mismatch(report: &Report, looks_like: &Option<String>) -> String {
     if !report.reshaped.is_empty() {
         faults.push(format!("{} of another shape", be(report.reshaped.len(), &report.reshaped)));
     }
-    let mend = match looks_like {
-        Some(other) => format!("it looks like {other}, so load it as that"),
-        None => "name the network that it was made from, or the dialect of its names".to_owned(),
-    };
-    format!("{} does not fit {}: {}; {mend}", report.path.display(), report.model, faults.join("; "))
+    if !report.left_out.is_empty() && !report.missing.is_empty() {
+        let left = list(report.left_out.len(), &report.left_out);
+        faults.push(format!("left out, because they are no floating-point numbers: {left}"));
+    }
+    faults.extend(looks_like.as_ref().map(|other| format!("it looks like {other}")));
+    format!("{} does not fit {}: {}", report.path.display(), report.model, faults.join("; "))
+}
+
+/// What there is to choose from.
+fn there(keys: &[String]) -> String {
+    match keys {
+        [] => "it has one set of weights".to_owned(),
+        keys => format!("it has {}", list(keys.len(), keys)),
+    }
 }
 
 /// The names, and that they are there.

@@ -1,5 +1,5 @@
-//! Files by their first bytes; and the safetensors format: eight bytes of length, a JSON header of that
-//! length, then the tensors' bytes.
+//! Files of any format; and the safetensors format: eight bytes of length, a JSON header of that length, then
+//! the tensors' bytes.
 //!
 //! A header is believed only after it was checked: its length against the file's, then by the `safetensors`
 //! crate that the tensors lie side by side without gap or overlap and that each one's shape and type fill its
@@ -16,31 +16,15 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
 use super::error::clip;
+use super::formats::Format;
 use super::numbers::Float;
-use super::{Array, Converted, Error, Ignored, pytorch};
+use super::{Array, Converted, Error, Ignored, LeftOut, Taken, Weights, formats, pytorch};
 
 /// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times
 /// the length.
 const LONGEST_HEADER: u64 = 8 << 20;
 /// The largest file that is read, four times the largest published ResNet (BiT-M 152x4).
 const LARGEST_FILE: u64 = 16 << 30;
-
-/// Files that people take for safetensors: first bytes, what it is, what to do.
-static OTHER_FORMATS: [(&[u8], &str, &str); 6] = [
-    (
-        b"\x80\x02",
-        "a file of torch.save from before PyTorch 1.6",
-        "load it in a newer PyTorch and save it again, with `torch.save(torch.load(FILE, weights_only=True), OUT)`",
-    ),
-    (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
-    (b"<", "a web page or XML", "download the file itself, not the page about it"),
-    (b"\x89HDF", "an HDF5 file", "export it as safetensors from the framework that wrote it"),
-    (b"GGUF", "a GGUF file", "export it as safetensors from the framework that wrote it"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
-];
-
-/// How a file of PyTorch begins, which is a zip container.
-const PYTORCH: &[u8] = b"PK\x03\x04";
 
 /// What a file holds, under its own names.
 #[derive(Debug, Default)]
@@ -49,6 +33,8 @@ pub(super) struct Contents {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) converted: Converted,
     pub(super) ignored: Ignored,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) taken: Taken,
 }
 
 /// The header's JSON.
@@ -60,36 +46,38 @@ struct Header {
     tensors: BTreeMap<String, TensorInfo>,
 }
 
-/// Reads a whole file.
-pub(super) fn read(path: &Path) -> Result<Contents, Error> {
+/// Reads a whole file; of several sets of weights in it, those that are asked for.
+pub(super) fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
     let failed = |cause| Error::Read { path: path.to_owned(), cause };
     // Asked before opening: opening a named pipe waits for its other end.
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         return Err(Error::NotAFile { path: path.to_owned() });
     }
-    parse(path, BufReader::new(File::open(path).map_err(failed)?), about.len())
+    parse(path, BufReader::new(File::open(path).map_err(failed)?), about.len(), weights)
 }
 
 /// Reads `len` bytes; `path` is for messages.
-fn parse(path: &Path, mut reader: impl Read + Seek, len: u64) -> Result<Contents, Error> {
+fn parse(path: &Path, mut reader: impl Read + Seek, len: u64, weights: &Weights) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
     let damaged = |cause: String| Error::Damaged { path: path.to_owned(), cause };
     if len == 0 {
         return Err(Error::Empty { path: path.to_owned() });
     }
-    let mut start = Vec::with_capacity(64);
-    reader.by_ref().take(64).read_to_end(&mut start).map_err(failed)?;
-    if start.starts_with(PYTORCH) && start.get(8) != Some(&b'{') {
-        if len > LARGEST_FILE {
+    let mut start = Vec::with_capacity(formats::START);
+    reader.by_ref().take(formats::START as u64).read_to_end(&mut start).map_err(failed)?;
+    match formats::of(&start) {
+        Format::Pytorch(_) if len > LARGEST_FILE => {
             return Err(damaged(format!("a file of {len} bytes is beyond any network here")));
         }
-        return pytorch::parse(path, reader, len);
+        Format::Pytorch(layout) => return pytorch::parse(path, (layout, reader, len), weights),
+        Format::Other { kind, mend } => {
+            return Err(Error::OtherFormat { path: path.to_owned(), kind, mend });
+        }
+        Format::Safetensors => {}
     }
-    let other = OTHER_FORMATS.iter().find(|(first, ..)| start.starts_with(first));
-    // A length may begin like another format does, but then JSON follows it.
-    if let Some((_, kind, mend)) = other.filter(|_| start.get(8) != Some(&b'{')) {
-        return Err(Error::OtherFormat { path: path.to_owned(), kind, mend });
+    if !matches!(weights, Weights::Usual | Weights::Trained) {
+        return Err(Error::WeightsNotThere { path: path.to_owned(), asked: weights.clone(), keys: vec![] });
     }
     let Some((header_len, begun)) = start.split_first_chunk::<8>() else {
         return Err(damaged(format!("it has {len} bytes, and the length of the header alone takes 8")));
@@ -129,17 +117,22 @@ fn parse(path: &Path, mut reader: impl Read + Seek, len: u64) -> Result<Contents
             io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
             continue;
         }
+        let Some(float) = float(info.dtype) else {
+            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
+            contents.left_out.push(LeftOut { name: clip(&name, 80), what: info.dtype.to_string() });
+            continue;
+        };
         let mut raw = vec![0; bytes];
         reader.read_exact(&mut raw).map_err(failed)?;
-        let Some(float) = float(info.dtype) else {
-            let (name, dtype) = (clip(&name, 80), info.dtype.to_string());
-            return Err(Error::Dtype { path: path.to_owned(), name, dtype });
-        };
         if let Some(precision) = float.precision() {
             *contents.converted.entry(precision).or_default() += 1;
         }
         let values = float.values(&raw);
         contents.tensors.insert(name, Array { shape: info.shape.clone(), values });
+    }
+    if contents.tensors.is_empty() && !contents.left_out.is_empty() {
+        let LeftOut { name, what } = contents.left_out.swap_remove(0);
+        return Err(Error::Dtype { path: path.to_owned(), name, dtype: what });
     }
     Ok(contents)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::error::clip;
+use super::error::{Unknown, clip};
 use super::outline::Outline;
 use super::{Checkpoint, Error};
 use crate::spec::{Family, Spec, StemLayers};
@@ -46,19 +46,19 @@ impl Checkpoint {
     /// If the metadata is faulty or names an unknown network, or the names are those of no network here.
     pub fn infer_spec(&self) -> Result<Spec, Error> {
         let metadata = self.metadata()?;
-        let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
         let spec = match &metadata.model {
             None => {
-                self.earned(self.spec_of_names().map_err(unrecognised)?, "its names and shapes are those of")?
+                let spec = self.spec_of_names().map_err(|(what, cause)| self.unrecognised(what, cause))?;
+                self.earned(spec, "its names and shapes are those of")?
             }
             Some(name) => self.claimed("its metadata", name)?,
         };
         match &metadata.classes {
-            Some(names) if names.len() != spec.classes => Err(unrecognised(format!(
-                "its metadata names {} classes, and its head has {}",
-                names.len(),
-                spec.classes
-            ))),
+            Some(names) if names.len() != spec.classes => {
+                let (names, has) = (names.len(), spec.classes);
+                let cause = format!("its metadata names {names} classes, and its head has {has}");
+                Err(self.unrecognised(Unknown::Network, cause))
+            }
             _ => Ok(spec),
         }
     }
@@ -69,7 +69,7 @@ impl Checkpoint {
     /// # Errors
     /// If there is no such network, or the file is too small for it.
     pub fn claimed(&self, who: &str, name: &str) -> Result<Spec, Error> {
-        let unrecognised = |cause| Error::Unrecognised { path: self.path.clone(), cause };
+        let unrecognised = |cause| self.unrecognised(Unknown::Network, cause);
         let spec = registry::find(&clip(name, 80), self.head_classes()?)
             .map_err(|error| unrecognised(format!("{who} names a network that is not here ({error})")))?;
         // A name is short and a network may be deep: its memory has to be earned by as many tensors.
@@ -92,9 +92,13 @@ impl Checkpoint {
         if parameters > SMALL.max(numbers.saturating_mul(MOST_TIMES)) {
             let name = &spec.name;
             let cause = format!("{whose} {name}, which has {parameters} numbers, and it has {numbers}");
-            return Err(Error::Unrecognised { path: self.path.clone(), cause });
+            return Err(self.unrecognised(Unknown::Network, cause));
         }
         Ok(spec)
+    }
+
+    fn unrecognised(&self, what: Unknown, cause: String) -> Error {
+        Error::Unrecognised { path: self.path.clone(), what, cause }
     }
 
     /// The length of the output, by the shape of the head.
@@ -102,16 +106,16 @@ impl Checkpoint {
     /// # Errors
     /// If there is no head, or it has another shape than a network's.
     pub fn head_classes(&self) -> Result<usize, Error> {
-        let classes = self.landmarks().and_then(|landmarks| self.classes(landmarks));
-        classes.map_err(|cause| Error::Unrecognised { path: self.path.clone(), cause })
+        let landmarks = self.landmarks().map_err(|cause| self.unrecognised(Unknown::Names, cause))?;
+        self.classes(landmarks).map_err(|cause| self.unrecognised(Unknown::Head, cause))
     }
 
     /// The network with these names and shapes, or why there is none. What they can't tell (a stride's place,
     /// the dialect's word for a network) is as in the network that the registry names first.
-    pub(super) fn spec_of_names(&self) -> Result<Spec, String> {
-        let landmarks = self.landmarks()?;
-        let outline = Outline::of(self, landmarks)?;
-        let classes = self.classes(landmarks)?;
+    pub(super) fn spec_of_names(&self) -> Result<Spec, (Unknown, String)> {
+        let landmarks = self.landmarks().map_err(|cause| (Unknown::Names, cause))?;
+        let outline = Outline::of(self, landmarks).map_err(|cause| (Unknown::Network, cause))?;
+        let classes = self.classes(landmarks).map_err(|cause| (Unknown::Head, cause))?;
         let candidates = if outline.stem == StemLayers::Conv3x3 {
             outline.cifar_names()
         } else {
@@ -119,11 +123,12 @@ impl Checkpoint {
         };
         let mut found = candidates.iter().filter_map(|name| registry::find(name, classes).ok());
         found.find(|spec| outline == Outline::of_spec(spec)).ok_or_else(|| {
-            format!(
+            let cause = format!(
                 "its names and shapes are those of no network in the registry (stages of {:?} units, {} channels after the \
                  first)",
                 outline.units, outline.outputs
-            )
+            );
+            (Unknown::Network, cause)
         })
     }
 

@@ -112,6 +112,7 @@ impl Checkpoint {
             kept_head: vec![],
             converted: self.converted.clone(),
             ignored: self.ignored,
+            left_out: self.left_out.clone(),
             non_finite: self.non_finite.clone(),
         }
     }

@@ -24,15 +24,18 @@ mod config;
 mod dialect;
 mod error;
 mod file;
+mod formats;
 mod infer;
 mod load;
 mod metadata;
 mod numbers;
 mod outline;
+mod prefix;
 mod pytorch;
 mod rename;
 mod report;
 mod save;
+mod weights;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,11 +43,12 @@ use std::path::{Path, PathBuf};
 
 pub use config::{RepositoryConfig, Unusable, is_timms, timm_config, write_timm_config};
 pub use dialect::{Choice, Dialect, Naming};
-pub use error::Error;
+pub use error::{Error, Unknown};
 pub use load::{HeadRule, Policy, Rule};
 pub use metadata::{Fault, Interpolation, Metadata, Preprocessing};
 pub use report::{Report, Reshaped, Stray};
 pub use save::{Saved, export, save};
+pub use weights::{Taken, Weights};
 
 /// A file's tensors under native names, and its metadata.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +65,10 @@ pub struct Checkpoint {
     pub converted: Converted,
     /// Tensors that were passed over.
     pub ignored: Ignored,
+    /// Tensors that no weights can be, and so were left out.
+    pub left_out: Vec<LeftOut>,
+    /// Which weights these are, where the file holds several.
+    pub taken: Taken,
     /// Tensors with numbers that are NaN or infinite.
     pub non_finite: Vec<NonFinite>,
 }
@@ -97,6 +105,26 @@ pub struct Ignored {
     pub optimizer: usize,
 }
 
+/// A tensor of something else than floating-point numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name in the file, cut where it is long.
+    pub name: String,
+    /// What it has: `I64`, `BOOL`, `sparse`.
+    pub what: String,
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// Whose names its tensors have; without it, the names show that.
+    pub dialect: Option<Dialect>,
+    /// What stands before the names of the network; without it, the names show that.
+    pub prefix: Option<String>,
+    /// Which weights are read, where it holds several.
+    pub weights: Weights,
+}
+
 /// A tensor with numbers that are NaN or infinite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NonFinite {
@@ -106,34 +134,39 @@ pub struct NonFinite {
     pub count: usize,
 }
 
-/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote of a state dict; its names show the
-/// dialect.
+/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote; its names show the dialect.
 ///
-/// Of PyTorch's files the zip form is read (PyTorch 1.6 and newer), the state dict alone or under a key such
-/// as `state_dict` or `model`. Nothing in such a file is executed.
+/// Of PyTorch's files, both layouts are read (the zip archive, and what was before PyTorch 1.6), with a state
+/// dict alone, among what a training keeps, or as a whole module. Nothing in such a file is executed; what is
+/// no tensor is passed over.
 ///
 /// # Errors
-/// If the file can't be read, is of another format or damaged, or has weights that are no floating-point
-/// numbers, or names of a dialect that is not supported; for PyTorch's files, also if they hold anything
-/// besides containers, numbers, text and tensors.
+/// If the file can't be read, is of another format or damaged, has no weights of floating-point numbers or
+/// several of equal standing, or names of a dialect that is not supported.
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
-    interpret(path, None)
+    read_with(path, &ReadOptions::default())
 }
 
-/// Reads a file whose names are of `dialect`, whatever they look like.
+/// Reads a file as told.
 ///
 /// # Errors
-/// As [`read`].
-pub fn read_as(path: &Path, dialect: Dialect) -> Result<Checkpoint, Error> {
-    interpret(path, Some(dialect))
-}
-
-fn interpret(path: &Path, dialect: Option<Dialect>) -> Result<Checkpoint, Error> {
-    let file::Contents { tensors, metadata, converted, ignored } = file::read(path)?;
-    let (tensors, naming) = dialect::translate(path, tensors, dialect)?;
+/// As [`read`]; and if the weights or the prefix that are asked for are not there.
+pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Checkpoint, Error> {
+    let contents = file::read(path, &options.weights)?;
+    let file::Contents { tensors, metadata, converted, ignored, left_out, taken } = contents;
+    let (tensors, naming) = dialect::translate(path, tensors, options)?;
     let non_finite = tensors.iter().filter_map(|(name, array)| NonFinite::of(name, &array.values)).collect();
-    let path = path.to_owned();
-    Ok(Checkpoint { path, tensors, strings: metadata, naming, converted, ignored, non_finite })
+    Ok(Checkpoint {
+        path: path.to_owned(),
+        tensors,
+        strings: metadata,
+        naming,
+        converted,
+        ignored,
+        left_out,
+        taken,
+        non_finite,
+    })
 }
 
 impl Checkpoint {
@@ -172,6 +205,12 @@ impl NonFinite {
 impl fmt::Display for NonFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.count)
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.what)
     }
 }
 

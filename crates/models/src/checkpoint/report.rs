@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::error::{LISTED, clip, list};
-use super::{Converted, Ignored, Naming, NonFinite, Precision};
+use super::{Converted, Ignored, LeftOut, Naming, NonFinite, Precision};
 use crate::registry::edit_distance;
 
 /// What was loaded, and what was not. `Display` is a few lines for a person.
@@ -30,6 +30,8 @@ pub struct Report {
     pub converted: Converted,
     /// Tensors of the file that no network needs.
     pub ignored: Ignored,
+    /// Tensors of the file that no weights can be.
+    pub left_out: Vec<LeftOut>,
     /// Tensors of the file with numbers that are NaN or infinite.
     pub non_finite: Vec<NonFinite>,
 }
@@ -120,6 +122,8 @@ impl fmt::Display for Report {
         let Ignored { batch_counters, optimizer } = self.ignored;
         line("passed over", batch_counters, format!("{batch_counters} batch counters"))?;
         line("passed over", optimizer, format!("{optimizer} tensors of the optimizer"))?;
+        let strange = &self.left_out;
+        line("left out, no floating-point numbers", strange.len(), list(strange.len(), strange))?;
         let bad = &self.non_finite;
         line("warning, NaN or infinite numbers in", bad.len(), list(bad.len(), bad))
     }

@@ -1,6 +1,6 @@
 //! Names that others use, through a file.
 
-use resnet_models::checkpoint::{self, Choice, Dialect, Metadata, Policy};
+use resnet_models::checkpoint::{self, Choice, Dialect, Metadata, Policy, ReadOptions, Rule};
 
 use crate::{bits, model, save_renamed};
 
@@ -39,9 +39,61 @@ fn a_dialect_that_is_given_is_not_detected() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("net.safetensors");
     save_renamed(&file, &model("resnet20-v1", 10, 1), |name| Some(name.replace("fc.", "linear.")));
-    let read = checkpoint::read_as(&file, Dialect::Torchvision).unwrap();
+    let options = ReadOptions { dialect: Some(Dialect::Torchvision), ..ReadOptions::default() };
+    let read = checkpoint::read_with(&file, &options).unwrap();
     let error = read.load_into(&model("resnet20-v1", 10, 2), Policy::STRICT).unwrap_err();
     assert!(error.to_string().contains("linear.weight"), "{error}");
+}
+
+#[test]
+fn a_network_behind_any_prefix_is_recognised_and_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    for name in ["resnet20-v1-b", "resnet20-v2"] {
+        let from = model(name, 10, 1);
+        let rows = ["net.", "module.model.", "encoder.", "backbone.", "my.own_", "0."];
+        resnet_testing::table::run(&rows, |prefix| {
+            let prefix = format!("{}.", prefix.trim_end_matches('.'));
+            // The head lies outside of what is wrapped, as where a backbone is a part.
+            let head = if name == "resnet20-v2" { "head.fc" } else { "fc" };
+            save_renamed(&file, &from, |name| match name.starts_with(head) {
+                true => Some(name.to_owned()),
+                false => Some(format!("{prefix}{name}")),
+            });
+            let read = checkpoint::read(&file).map_err(|error| error.to_string())?;
+            assert_eq!(read.naming.prefix, prefix);
+            assert_eq!(read.infer_spec().map_err(|error| error.to_string())?, *from.spec());
+            let into = model(name, 10, 2);
+            read.load_into(&into, Policy::STRICT).map_err(|error| error.to_string())?;
+            if bits(&into) == bits(&from) { Ok(()) } else { Err("other bits".to_owned()) }
+        });
+    }
+}
+
+#[test]
+fn of_two_networks_in_a_file_the_one_behind_the_given_prefix_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    let (online, target) = (model("resnet8-v1", 2, 1), model("resnet8-v1", 2, 2));
+    let behind = |prefix: &str, model: &resnet_models::Model| -> Vec<_> {
+        let variables = model.variables().iter();
+        variables.map(|(name, variable)| (format!("{prefix}{name}"), variable.clone())).collect()
+    };
+    let both = [behind("online.", &online), behind("target.net.", &target)].concat();
+    checkpoint::save(&file, &both.into_iter().collect(), &Metadata::default()).unwrap();
+    let message = checkpoint::read(&file).unwrap_err().to_string();
+    assert!(message.contains("several networks, behind online., target.net.; say which one"), "{message}");
+    let read = |prefix: &str| {
+        let options = ReadOptions { prefix: Some(prefix.to_owned()), ..ReadOptions::default() };
+        checkpoint::read_with(&file, &options)
+    };
+    let message = read("none.").unwrap_err().to_string();
+    assert!(message.contains("begins with \"none.\"; they are called online.bn1.bias, "), "{message}");
+    let into = model("resnet8-v1", 2, 3);
+    let policy = Policy { unexpected: Rule::Allow, ..Policy::STRICT };
+    let report = read("target.net").unwrap().load_into(&into, policy).unwrap();
+    assert_eq!(report.unexpected.len(), online.variables().len());
+    assert_eq!(bits(&into), bits(&target));
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn what_is_no_network_here_says_why() {
         let (_folder, checkpoint) = written(&from, rename);
         checkpoint.infer_spec().unwrap_err().to_string()
     };
-    let message = why(&|name| Some(format!("encoder.{name}")));
+    let message = why(&|name| Some(format!("x{name}")));
     assert!(message.contains("none of them called as"), "{message}");
     let message = why(&|_| None);
     assert!(message.contains("it has no tensors"), "{message}");

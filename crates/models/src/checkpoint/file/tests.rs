@@ -17,7 +17,7 @@ fn tensor(dtype: &str, shape: &str, offsets: [usize; 2]) -> String {
 }
 
 fn parse_bytes(bytes: &[u8]) -> Result<Contents, Error> {
-    parse(Path::new("folder/net.safetensors"), io::Cursor::new(bytes), bytes.len() as u64)
+    parse(Path::new("folder/net.safetensors"), io::Cursor::new(bytes), bytes.len() as u64, &Weights::Usual)
 }
 
 #[test]
@@ -33,10 +33,8 @@ fn each_fault_is_named() {
         (vec![1, 2, 3], "it has 3 bytes"),
         (b"PK\x03\x04\0\0\x08\x08\0\0 and so on".to_vec(), "as in a file cut short"),
         (b"PK\x03\x04".to_vec(), "as in a file cut short"),
-        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "torch.save from before PyTorch 1.6"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0".to_vec(), "git lfs pull"),
-        (b"<!DOCTYPE html><html>".to_vec(), "a web page"),
-        (b"some text of somebody".to_vec(), "header should have"),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "its pickle ends too early"),
+        (b"\x01\x02\x03\x04\x05\x06\x07\x08".to_vec(), "header should have"),
         (
             (1u64 << 60).to_le_bytes().to_vec(),
             "header should have 1152921504606846976 bytes, and only 0 follow",
@@ -59,7 +57,7 @@ fn each_fault_is_named() {
         (bytes_of(&two([0, 4], [3, 7]), 7), "tensor b overlaps"),
         (bytes_of(&one("F32", "[4294967296,4294967296]", [0, 8]), 8), "larger than any memory"),
         (bytes_of(&one("F32", "[144115188075855872]", [0, 576460752303423488]), 8), "is cut short"),
-        (bytes_of(&one("I64", "[1]", [0, 8]), 8), "tensor a is I64"),
+        (bytes_of(&one("I64", "[1]", [0, 8]), 8), "tensor a is I64, like all others in it"),
         (bytes_of(&one("BOOL", "[8]", [0, 8]), 8), "tensor a is BOOL"),
         (bytes_of(&one("F8_E4M3", "[8]", [0, 8]), 8), "tensor a is F8_E4M3"),
     ];
@@ -71,6 +69,74 @@ fn each_fault_is_named() {
             if fits { Ok(()) } else { Err(text) }
         }
     });
+}
+
+#[test]
+fn what_is_no_file_of_tensors_is_called_what_it_is() {
+    let tar = |name: &[u8]| {
+        let mut bytes = vec![0; 1024];
+        bytes[..name.len()].copy_from_slice(name);
+        bytes[257..262].copy_from_slice(b"ustar");
+        bytes
+    };
+    let rows: Vec<(Vec<u8>, &str)> = vec![
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0".to_vec(),
+            "is a Git LFS pointer, not safetensors",
+        ),
+        (
+            b"<!DOCTYPE html><html>".to_vec(),
+            "is a web page or XML, not safetensors or a file of torch.save; download",
+        ),
+        (b"\n\n  <html lang=\"de\">Gr\xc3\xbc\xc3\x9fe".to_vec(), "a web page"),
+        (b"\xef\xbb\xbf<?xml version=\"1.0\"?>".to_vec(), "a web page or XML"),
+        (b"{\"error\":\"Repository not found\"}".to_vec(), "is JSON, such as a server's message"),
+        (b"Not Found".to_vec(), "is a text file"),
+        ("Zugriff verweigert für alle".repeat(30).into_bytes(), "is a text file"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec(), "is a gzip archive"),
+        (b"\x28\xb5\x2f\xfd\0\0".to_vec(), "is a Zstandard archive"),
+        (tar(b"folder/net.pth"), "is a tar archive, not"),
+        (tar(b"sys_info"), "is a tar archive of PyTorch's first versions"),
+        (b"\x89HDF\r\n\x1a\n".to_vec(), "is an HDF5 file"),
+        (b"\x89PNG\r\n\x1a\n".to_vec(), "is a PNG image"),
+        (b"\x93NUMPY\x01\0".to_vec(), "is a NumPy array"),
+        (b"\x80\x04\x95\x05\0\0\0\0\0\0\0}\x94.".to_vec(), "is a pickle that torch.save did not write"),
+        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), "net.safetensors"),
+    ];
+    resnet_testing::table::run(&rows, |(bytes, expected)| match parse_bytes(bytes) {
+        Ok(_) => Err("it was read".to_owned()),
+        Err(error) => {
+            let text = error.to_string();
+            if text.contains(expected) { Ok(()) } else { Err(text) }
+        }
+    });
+}
+
+#[test]
+fn tensors_of_integers_are_left_out_beside_weights() {
+    let header = format!(
+        r#"{{"a":{},"b":{},"c":{}}}"#,
+        tensor("I64", "[]", [0, 8]),
+        tensor("F32", "[1]", [8, 12]),
+        tensor("BOOL", "[2]", [12, 14])
+    );
+    let contents = parse_bytes(&bytes_of(&header, 14)).unwrap();
+    assert_eq!(contents.tensors.keys().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(
+        contents.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["a (I64)", "c (BOOL)"]
+    );
+}
+
+#[test]
+fn a_file_of_one_set_of_weights_has_no_other() {
+    let bytes = bytes_of(&format!(r#"{{"a":{}}}"#, tensor("F32", "[1]", [0, 4])), 4);
+    let read =
+        |weights: Weights| parse(Path::new("f"), io::Cursor::new(&bytes), bytes.len() as u64, &weights);
+    assert!(read(Weights::Trained).is_ok());
+    let message = |weights| read(weights).unwrap_err().to_string();
+    assert_eq!(message(Weights::Average), "f holds no averaged weights (EMA); it has one set of weights");
+    assert!(message(Weights::Key("x".into())).contains("no weights under \"x\""));
 }
 
 #[test]

@@ -1,38 +1,76 @@
-//! PyTorch's own files (`.pth`, `.pt`, `.bin`) as `torch.save` writes them since 1.6: a zip container with a
-//! pickle of the names and shapes, and each storage's numbers in a record.
+//! PyTorch's own files (`.pth`, `.pt`, `.bin`): a pickle of what was saved, and the numbers of each storage.
+//!
+//! | file | |
+//! |---|---|
+//! | `zip.rs` | the container since PyTorch 1.6: a zip archive with a record for each storage |
+//! | `legacy.rs` | the layout before: pickles one after the other, then the storages |
+//! | `state_dict.rs` | which of the dictionaries in a file the weights are |
+//! | `module.rs` | the names in a whole module |
+//! | `tensor.rs` | the calls that stand for a tensor |
+//! | `view.rs` | a tensor's numbers in a storage |
 //!
 //! candle's reader is not used: it copies whatever a pickle repeats, so that a kilobyte can ask for all
 //! memory, believes each length before it has read so much, panics on short tuples, skips what it doesn't
 //! understand, and reads only contiguous tensors. Here the pickle is data that nothing is run from
-//! ([`pickle`]), nothing is unpacked ([`zip`]), and no more numbers are made than the file has bytes.
+//! (`resnet_pickle`); of what is no tensor nothing is understood or needed; and no more numbers are made than
+//! the file has bytes.
 
-mod object;
-mod pickle;
+mod legacy;
+mod module;
 mod state_dict;
+mod tensor;
+mod view;
 mod zip;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
-use self::object::{Kind, Tensor};
+use resnet_pickle::Pickle;
+
+use self::legacy::Legacy;
+pub(super) use self::legacy::is_legacy;
+use self::tensor::{Tensor, Value};
 use self::zip::Archive;
 use super::error::clip;
 use super::file::Contents;
-use super::numbers::Float;
-use super::{Array, Error};
+use super::weights::Weights;
+use super::{Array, Error, LeftOut};
+
+/// The longest pickle's opcodes; each takes a few hundred bytes at most. ResNet-1001's with the momentum of
+/// its optimizer has a million.
+const MOST_OPCODES: usize = 4 << 20;
+/// The longest pickle. What it holds besides numbers and names is not copied.
+const LONGEST_PICKLE: u64 = 1 << 30;
+const BIG_ENDIAN: &str = "its numbers are of a big-endian machine";
+
+/// How a file is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// As a zip archive.
+    Zip,
+    /// As pickles and storages.
+    Legacy,
+}
 
 /// Why a file is not read.
 #[derive(Debug)]
 enum Fault {
     /// The system does not give it.
     Io(io::Error),
+    /// Its pickle goes on where the bytes end.
+    Cut,
     /// It contradicts itself.
     Damaged(String),
     /// It holds what is not read here.
     Refused(String),
-    /// A tensor is of no floating-point numbers.
-    Dtype(String, &'static str),
+    /// It holds several sets of weights, under these keys.
+    Several(Vec<String>),
+    /// It does not hold the weights asked for, but those under these keys.
+    NotThere(Weights, Vec<String>),
+    /// None of its tensors are of floating-point numbers.
+    Dtype(LeftOut),
 }
 
 impl From<io::Error> for Fault {
@@ -44,59 +82,61 @@ impl From<io::Error> for Fault {
     }
 }
 
+impl From<resnet_pickle::Error> for Fault {
+    fn from(error: resnet_pickle::Error) -> Self {
+        use resnet_pickle::Error::{Cut, OutOfBand, Protocol, TooLong};
+        match error {
+            Cut => Fault::Cut,
+            Protocol(_) | OutOfBand | TooLong(_) => Fault::Refused(format!("its pickle {error}")),
+            error => Fault::Damaged(format!("its pickle {error}")),
+        }
+    }
+}
+
 impl Fault {
     fn of(self, path: &Path) -> Error {
         let path = path.to_owned();
         match self {
             Fault::Io(cause) => Error::Read { path, cause },
+            Fault::Cut => Error::DamagedPytorch { path, cause: "its pickle ends too early".to_owned() },
             Fault::Damaged(cause) => Error::DamagedPytorch { path, cause },
             Fault::Refused(cause) => Error::RefusedPytorch { path, cause },
-            Fault::Dtype(name, dtype) => Error::Dtype { path, name, dtype: dtype.to_owned() },
+            Fault::Several(keys) => Error::SeveralWeights { path, keys },
+            Fault::NotThere(asked, keys) => Error::WeightsNotThere { path, asked, keys },
+            Fault::Dtype(LeftOut { name, what }) => Error::Dtype { path, name, dtype: what },
         }
     }
 }
 
 /// Reads a file of `len` bytes; `path` is for messages.
-pub(super) fn parse(path: &Path, reader: impl Read + Seek, len: u64) -> Result<Contents, Error> {
-    contents(reader, len).map_err(|fault| fault.of(path))
+pub(super) fn parse(
+    path: &Path,
+    (layout, reader, len): (Layout, impl Read + Seek, u64),
+    weights: &Weights,
+) -> Result<Contents, Error> {
+    let contents = match layout {
+        Layout::Zip => zip(reader, len, weights),
+        Layout::Legacy => legacy(reader, len, weights),
+    };
+    contents.map_err(|fault| fault.of(path))
 }
 
-fn contents(reader: impl Read + Seek, len: u64) -> Result<Contents, Fault> {
+fn legacy(reader: impl Read + Seek, len: u64, weights: &Weights) -> Result<Contents, Fault> {
+    let mut file = Legacy::open(reader, len)?;
+    let (saved, storage) = file.parts();
+    contents(saved, storage, len, weights)
+}
+
+fn zip(reader: impl Read + Seek, len: u64, weights: &Weights) -> Result<Contents, Fault> {
     let mut archive = Archive::open(reader, len)?;
     let prefix = prefix(&archive)?;
     let order = format!("{prefix}byteorder");
     if archive.names().any(|name| name == order) && archive.read(&order, 64)? != b"little" {
-        return Err(Fault::Refused("its numbers are of a big-endian machine".to_owned()));
+        return Err(Fault::Refused(BIG_ENDIAN.to_owned()));
     }
-    let bytes = archive.read(&format!("{prefix}data.pkl"), pickle::LONGEST)?;
-    let pickle = pickle::parse(&bytes)?;
-
-    let mut contents = Contents::default();
-    let mut storages: BTreeMap<&str, Vec<(&str, &Tensor, Float)>> = BTreeMap::new();
-    for (name, tensor) in state_dict::find(&pickle)? {
-        if contents.ignored.count(name) {
-            continue;
-        }
-        let float = match tensor.storage.kind {
-            Kind::Float(float) => float,
-            Kind::Other(dtype) => return Err(Fault::Dtype(clip(name, 80), dtype)),
-        };
-        storages.entry(&tensor.storage.key).or_default().push((name, tensor, float));
-    }
-    // Views of few numbers can have any size: bounded by the file's.
-    let mut budget = len;
-    for (key, views) in storages {
-        let raw = archive.read(&format!("{prefix}data/{key}"), len)?;
-        for (name, tensor, float) in views {
-            let values = view(tensor, float, &raw, &mut budget)
-                .map_err(|cause| Fault::Damaged(format!("tensor {} {cause}", clip(name, 80))))?;
-            if let Some(precision) = float.precision() {
-                *contents.converted.entry(precision).or_default() += 1;
-            }
-            contents.tensors.insert(name.to_owned(), Array { shape: tensor.shape.clone(), values });
-        }
-    }
-    Ok(contents)
+    let bytes = archive.read(&format!("{prefix}data.pkl"), LONGEST_PICKLE)?;
+    let most = archive.most();
+    contents(&bytes, |key| archive.read(&format!("{prefix}data/{key}"), most), most, weights)
 }
 
 /// The folder that the records are in.
@@ -114,63 +154,61 @@ fn prefix<R: Read + Seek>(archive: &Archive<R>) -> Result<String, Fault> {
     Ok(prefix.to_owned())
 }
 
-/// The numbers of a tensor in row-major order, or what is wrong with it.
-fn view(tensor: &Tensor, float: Float, raw: &[u8], budget: &mut u64) -> Result<Vec<f32>, &'static str> {
-    const OUTSIDE: &str = "reaches beyond its storage";
-    let Tensor { storage, offset, shape, strides } = tensor;
-    if storage.len.checked_mul(float.size() as u64) != Some(raw.len() as u64) {
-        return Err("has a storage of another length than its record");
-    }
-    let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
-    let count = count.ok_or("has more numbers than any memory")?;
-    if count == 0 {
-        return Ok(vec![]);
-    }
-    // From its first number to its last one.
-    let reach = shape
-        .iter()
-        .zip(strides)
-        .try_fold(0u64, |reach, (size, stride)| reach.checked_add((*size as u64 - 1).checked_mul(*stride)?));
-    let last = reach.and_then(|reach| reach.checked_add(*offset)).filter(|last| *last < storage.len);
-    let last = last.ok_or(OUTSIDE)?;
-    let span = last - offset + 1;
-    *budget = budget
-        .checked_sub(span.max(count as u64))
-        .ok_or("repeats numbers: with the others it has more than the file has bytes")?;
-    // Both are inside the record, whose bytes are in memory.
-    let (from, to) = (*offset as usize * float.size(), (last as usize + 1) * float.size());
-    let values = float.values(&raw[from..to]);
-    Ok(if is_row_major(shape, strides) { values } else { gathered(&values, shape, strides, count) })
-}
-
-fn is_row_major(shape: &[usize], strides: &[u64]) -> bool {
-    let mut expected = 1;
-    shape.iter().zip(strides).rev().all(|(size, stride)| {
-        let fits = *size == 1 || *stride == expected;
-        expected *= *size as u64;
-        fits
-    })
-}
-
-/// Numbers that lie `strides` apart, side by side.
-fn gathered(values: &[f32], shape: &[usize], strides: &[u64], count: usize) -> Vec<f32> {
-    let mut index = vec![0; shape.len()];
-    let mut at = 0;
-    let mut all = Vec::with_capacity(count);
-    for _ in 0..count {
-        all.push(values[at]);
-        for (axis, size) in shape.iter().enumerate().rev() {
-            let stride = strides[axis] as usize;
-            index[axis] += 1;
-            if index[axis] < *size {
-                at += stride;
-                break;
+/// The tensors of a pickle, where `storage` gives the bytes of each storage by its name; in all they have at
+/// most `budget` numbers.
+fn contents(
+    pickle: &[u8],
+    mut storage: impl FnMut(&str) -> Result<Vec<u8>, Fault>,
+    mut budget: u64,
+    weights: &Weights,
+) -> Result<Contents, Fault> {
+    let pickle = Pickle::parse(pickle, MOST_OPCODES)?;
+    let found = state_dict::find(&pickle, weights)?;
+    let mut contents = Contents { taken: found.taken, ..Contents::default() };
+    let mut tensors: BTreeMap<Cow<str>, Tensor> = BTreeMap::new();
+    for (name, id) in state_dict::named(&pickle, found.weights)? {
+        let value = tensor::understand(&pickle, id);
+        if value == Value::Other || contents.ignored.count(&name) {
+            continue;
+        }
+        let shown = || clip(&name, 80);
+        match value {
+            Value::Tensor(tensor) => {
+                let shown = shown();
+                if tensors.insert(name, tensor).is_some() {
+                    return Err(Fault::Damaged(format!("it has two tensors {shown}")));
+                }
             }
-            at -= (size - 1) * stride;
-            index[axis] = 0;
+            Value::Strange(what) => {
+                contents.left_out.push(LeftOut { name: shown(), what: what.to_owned() });
+            }
+            Value::Malformed => {
+                let cause = format!("it puts tensor {} together in another form than PyTorch", shown());
+                return Err(Fault::Damaged(cause));
+            }
+            Value::Other => {}
         }
     }
-    all
+    if tensors.is_empty() && !contents.left_out.is_empty() {
+        return Err(Fault::Dtype(contents.left_out.swap_remove(0)));
+    }
+    // Each storage is read once, whatever views there are of it.
+    let mut storages: BTreeMap<String, Vec<(Cow<str>, Tensor)>> = BTreeMap::new();
+    for (name, tensor) in tensors {
+        storages.entry(tensor.storage.key.clone()).or_default().push((name, tensor));
+    }
+    for (key, views) in storages {
+        let raw = storage(&key)?;
+        for (name, tensor) in views {
+            let values = view::read(&tensor, &raw, &mut budget)
+                .map_err(|cause| Fault::Damaged(format!("tensor {} {cause}", clip(&name, 80))))?;
+            if let Some(precision) = tensor.float.precision() {
+                *contents.converted.entry(precision).or_default() += 1;
+            }
+            contents.tensors.insert(name.into_owned(), Array { shape: tensor.shape, values });
+        }
+    }
+    Ok(contents)
 }
 
 #[cfg(test)]

@@ -1,17 +1,27 @@
 //! The zip container as `torch.save` writes it: records side by side, stored as they are, and a table of them
-//! at the end.
+//! at the end. Records that another program has compressed since are unpacked.
 //!
-//! Nothing is unpacked, so no record is larger than its place in the file. All that is read of one file is no
-//! more than the file has, however often its table names the same bytes.
+//! All that is read of one file is no more than the file has, however often its table names the same bytes.
+//! Of a file with compressed records it is a multiple of that: what is unpacked never has more bytes than the
+//! table says, nor all of it more than the limit.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
+
+use flate2::read::DeflateDecoder;
 
 use super::Fault;
 use crate::checkpoint::error::clip;
 
 /// The longest table that is read. ResNet-1001's, with a record for each tensor, has one megabyte.
 const LONGEST_TABLE: u64 = 16 << 20;
+/// How many times a file's bytes its compressed records may have together, and how many bytes in any file.
+/// Weights hardly get smaller by compression, unless they are all zero.
+const MOST_TIMES: u64 = 64;
+const ALLOWED: u64 = 16 << 20;
+/// The ways of compression that are read: none, and deflate.
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
 /// Sizes without what varies: the end's record, the one that leads to its 64-bit form, that form, a table's
 /// row and a record's own header.
 const END: usize = 22;
@@ -28,6 +38,8 @@ pub(super) struct Archive<R> {
     records: BTreeMap<String, Record>,
     /// Where the table begins, and so the last record ends.
     table: u64,
+    /// Bytes that its records may have together.
+    most: u64,
     /// Bytes that may still be read.
     budget: u64,
 }
@@ -36,6 +48,8 @@ pub(super) struct Archive<R> {
 struct Record {
     header: u64,
     size: u64,
+    /// In the file.
+    packed: u64,
     checksum: u32,
     method: u16,
 }
@@ -74,7 +88,14 @@ impl<R: Read + Seek> Archive<R> {
             )));
         }
         let records = rows_of(&read_at(&mut reader, table, size as usize)?, rows)?;
-        Ok(Archive { reader, records, table, budget: len })
+        let is_packed = records.values().any(|record| record.method == DEFLATED);
+        let most = if is_packed { ALLOWED.max(len.saturating_mul(MOST_TIMES)) } else { len };
+        Ok(Archive { reader, records, table, most, budget: most })
+    }
+
+    /// How many bytes all records together may have.
+    pub(super) fn most(&self) -> u64 {
+        self.most
     }
 
     /// Names of the records, in order.
@@ -85,12 +106,17 @@ impl<R: Read + Seek> Archive<R> {
     /// A record's bytes, of `longest` at most.
     pub(super) fn read(&mut self, name: &str, longest: u64) -> Result<Vec<u8>, Fault> {
         let shown = || clip(name, 80);
-        let Some(Record { header, size, checksum, method }) = self.records.get(name) else {
+        let Some(Record { header, size, packed, checksum, method }) = self.records.get(name) else {
             return Err(Fault::Damaged(format!("the record {} is not there", shown())));
         };
-        if *method != 0 {
-            return Err(Fault::Refused(format!("its record {} is compressed", shown())));
-        }
+        let packed = match *method {
+            STORED => size,
+            DEFLATED => packed,
+            other => {
+                let cause = format!("its record {} is compressed by zip's method {other}", shown());
+                return Err(Fault::Refused(cause));
+            }
+        };
         if *size > longest {
             let cause = format!("its record {} of {size} bytes is beyond that of any network here", shown());
             return Err(Fault::Damaged(cause));
@@ -104,18 +130,33 @@ impl<R: Read + Seek> Archive<R> {
         }
         let names = u64::from(u16_at(&bytes, 26)) + u64::from(u16_at(&bytes, 28));
         let start = header + HEADER as u64 + names;
-        if start.checked_add(*size).is_none_or(|behind| behind > self.table) {
+        if start.checked_add(*packed).is_none_or(|behind| behind > self.table) {
             return Err(outside());
         }
-        self.budget = self.budget.checked_sub(*size).ok_or_else(|| {
-            Fault::Damaged("its records lie over each other: together they are larger than it".to_owned())
-        })?;
-        let bytes = read_at(&mut self.reader, start, *size as usize)?;
+        let cause = match *method {
+            STORED => "its records lie over each other: together they are larger than it",
+            _ => "its records unpack to far more than it has",
+        };
+        self.budget = self.budget.checked_sub(*size).ok_or_else(|| Fault::Damaged(cause.to_owned()))?;
+        let mut bytes = read_at(&mut self.reader, start, *packed as usize)?;
+        if *method == DEFLATED {
+            let unpacked = inflated(&bytes, *size);
+            bytes = unpacked.ok_or_else(|| {
+                Fault::Damaged(format!("its record {} cannot be unpacked to its size", shown()))
+            })?;
+        }
         if crc32fast::hash(&bytes) != *checksum {
             return Err(Fault::Damaged(format!("the checksum of its record {} is another one", shown())));
         }
         Ok(bytes)
     }
+}
+
+/// What deflate made `packed` of, if it has `size` bytes.
+fn inflated(packed: &[u8], size: u64) -> Option<Vec<u8>> {
+    let mut bytes = vec![];
+    DeflateDecoder::new(packed).take(size.checked_add(1)?).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 == size).then_some(bytes)
 }
 
 /// Where the end's record begins: the last place with its signature whose comment fills the rest.
@@ -146,8 +187,8 @@ fn rows_of(mut bytes: &[u8], rows: u64) -> Result<BTreeMap<String, Record>, Faul
             return Err(Fault::Refused(format!("its record {shown} is encrypted")));
         }
         let wide = [(row, 24), (row, 20), (row, 42)].map(|(row, at)| u32_at(row, at));
-        let [size, _, header] = widened(wide, extra).ok_or_else(cut)?;
-        let record = Record { header, size, checksum: u32_at(row, 16), method: u16_at(row, 10) };
+        let [size, packed, header] = widened(wide, extra).ok_or_else(cut)?;
+        let record = Record { header, size, packed, checksum: u32_at(row, 16), method: u16_at(row, 10) };
         if records.insert(name, record).is_some() {
             return Err(Fault::Damaged(format!("it has two records {shown}")));
         }

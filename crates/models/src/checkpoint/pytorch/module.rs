@@ -1,0 +1,58 @@
+//! Whole modules, as `torch.save(model, FILE)` writes them: the names that `model.state_dict()` would give.
+
+use resnet_pickle::{Id, Object, Pickle};
+
+use super::Fault;
+
+/// Modules that are looked at; ResNet-1001 has 4,000.
+const MOST_MODULES: usize = 100_000;
+/// The longest name. Parts of it are repeated in the names of all that lies below them.
+const LONGEST_NAME: usize = 1000;
+
+/// Whether an object is a `torch.nn.Module`, of whatever class.
+pub(super) fn is_module(pickle: &Pickle, id: Id) -> bool {
+    let Some(state) = pickle.call(id).and_then(|call| call.state) else { return false };
+    ["_parameters", "_modules"].iter().all(|part| {
+        let part = pickle.get(state, part);
+        part.is_some_and(|part| pickle.entries(part).is_some())
+    })
+}
+
+/// Its parameters and persistent buffers by name, and those of all modules in it.
+pub(super) fn tensors(pickle: &Pickle, module: Id) -> Result<Vec<(String, Id)>, Fault> {
+    let mut found = vec![];
+    let mut waiting = vec![(String::new(), module)];
+    let mut seen = 0;
+    while let Some((prefix, module)) = waiting.pop() {
+        seen += 1;
+        if seen > MOST_MODULES || prefix.len() > LONGEST_NAME {
+            return Err(Fault::Damaged("its modules are more or lie deeper than in any network".to_owned()));
+        }
+        let Some(state) = pickle.call(module).and_then(|call| call.state) else { continue };
+        let transient = transient(pickle, state);
+        for part in ["_parameters", "_buffers", "_modules"] {
+            let entries = pickle.get(state, part).and_then(|part| pickle.entries(part)).unwrap_or_default();
+            for (name, value) in entries.iter() {
+                let name = pickle.str(*name).unwrap_or_default();
+                let is_transient = part == "_buffers" && transient.contains(&name);
+                if *pickle.object(*value) == Object::None || is_transient {
+                    continue;
+                }
+                match part {
+                    "_modules" => waiting.push((format!("{prefix}{name}."), *value)),
+                    _ => found.push((format!("{prefix}{name}"), *value)),
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The names of the buffers that are not saved with a module's weights.
+fn transient<'a>(pickle: &'a Pickle, state: Id) -> Vec<&'a str> {
+    let Some(set) = pickle.get(state, "_non_persistent_buffers_set") else { return vec![] };
+    // Before protocol 4, a set is the call of its class with a list.
+    let list = pickle.call(set).and_then(|call| pickle.items(call.arguments)?.first().copied());
+    let names = pickle.items(list.unwrap_or(set)).unwrap_or_default();
+    names.iter().filter_map(|name| pickle.str(*name)).collect()
+}

@@ -1,0 +1,79 @@
+//! Files of PyTorch as people have them, on the command line: which weights are taken, behind which prefix,
+//! and advice that is never an option that was given.
+
+use std::path::PathBuf;
+
+use crate::common::{Outcome, picture, root, xtask_in};
+
+fn file(name: &str) -> PathBuf {
+    root().join("crates/models/tests/checkpoint/pytorch").join(name)
+}
+
+/// `predict` of one image with this file and more options.
+#[track_caller]
+fn predict(name: &str, more: &[&str]) -> Outcome {
+    let folder = tempfile::tempdir().expect("a folder");
+    picture(&folder.path().join("a.png"));
+    let file = file(name);
+    let file = file.to_str().expect("a path in UTF-8");
+    xtask_in(folder.path(), &[&["predict", "--checkpoint", file, "a.png"], more].concat())
+}
+
+/// network.pth has a scheduler with a Counter, a Namespace, a counter of averages, and a prefix of two parts.
+#[test]
+fn a_file_of_a_training_is_used_as_it_is() {
+    let outcome = predict("network.pth", &[]);
+    outcome.succeeds();
+    for words in ["resnet8-v1-b", "behind \"module.net.\"", "left out", "n_averaged (I64)"] {
+        assert!(outcome.stderr.contains(words), "{words} is missing:\n{}", outcome.stderr);
+    }
+    let alone = predict("network.pth", &["--json"]);
+    for more in [&["--prefix", "module.net."][..], &["--weights", "ema"], &["--weights", "state_dict"]] {
+        assert_eq!(predict("network.pth", &[more, &["--json"]].concat()).succeeds(), alone.succeeds());
+    }
+}
+
+#[test]
+fn which_of_several_sets_of_weights_is_taken_is_told_or_asked_for() {
+    let told = "ema.pth holds several sets of weights; taking state_dict_ema, not state_dict (see --weights)";
+    // Weights, but of no network, so all of them end there.
+    predict("ema.pth", &[]).ends_saying(1, &[told, "cannot tell which network"]);
+    let asked = predict("ema.pth", &["--weights", "model"]);
+    asked.ends_saying(1, &["cannot tell which network"]);
+    assert!(!asked.stderr.contains("several sets"), "{}", asked.stderr);
+    predict("ema.pth", &["--weights", "net"])
+        .ends_saying(1, &["ema.pth holds no weights under \"net\"; it has state_dict, state_dict_ema"]);
+    predict("training.pth", &["--weights", "ema"]).ends_saying(1, &["no averaged weights (EMA)"]);
+    predict("two-equals.pth", &[]).ends_saying(1, &["student, teacher; say which one; use --weights KEY"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = file("two-equals.pth");
+    let from = ["train", "--from", path.to_str().expect("a path in UTF-8"), "--out", "run"];
+    xtask_in(folder.path(), &from).ends_saying(1, &["student, teacher", "--weights KEY"]);
+    xtask_in(folder.path(), &[&from[..], &["--weights", "teacher"]].concat())
+        .ends_saying(1, &["does not fit", "fc.weight"]);
+    xtask_in(folder.path(), &["train", "--weights", "ema"]).ends_saying(2, &["--from"]);
+}
+
+#[test]
+fn advice_is_never_an_option_that_was_given() {
+    // No prefix that could be found, and names of nobody.
+    let rows: [(&str, &[&str], &[&str]); 5] = [
+        ("parameters.pth", &[], &["--prefix"]),
+        ("parameters.pth", &["--model", "resnet20-v1"], &["--prefix"]),
+        ("parameters.pth", &["--prefix", "0."], &["--dialect"]),
+        ("parameters.pth", &["--prefix", "0.", "--dialect", "timm"], &[]),
+        ("network.pth", &["--model", "resnet20-v1"], &["it looks like resnet8-v1-b", "--model resnet8-v1-b"]),
+    ];
+    for (name, given, advice) in rows {
+        let outcome = predict(name, given);
+        outcome.ends_saying(1, advice);
+        let error = outcome.stderr.lines().find(|line| line.contains("error: ")).expect("an error");
+        let options = ["--prefix", "--dialect", "--model", "--weights", "--checkpoint"];
+        let advised = options.iter().filter(|option| error.contains(*option));
+        let repeated: Vec<_> =
+            advised.filter(|option| given.contains(*option) && !advice.join(" ").contains(*option)).collect();
+        assert!(repeated.is_empty(), "{repeated:?} given already: {error}");
+    }
+    predict("network.pth", &["--prefix", "elsewhere"])
+        .ends_saying(1, &["begins with \"elsewhere\"; they are called module.net.bn1.bias"]);
+}

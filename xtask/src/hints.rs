@@ -1,0 +1,120 @@
+//! What to do about a checkpoint that cannot be read or does not fit: the options that help, and none of those
+//! that were given already. The crates say what is wrong and know no options.
+
+use anyhow::anyhow;
+use resnet_models::checkpoint::{Error, Unknown};
+
+use crate::args::{SourceArgs, TrainArgs};
+
+/// What a command line says about a checkpoint.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Given<'a> {
+    /// The option for the dialect that this command has.
+    dialect: Option<&'a str>,
+    has_dialect: bool,
+    has_prefix: bool,
+    has_model: bool,
+    /// Whether the checkpoint is a model of the hub, whose network is known.
+    is_hubs: bool,
+    /// Whether the network comes from a recipe.
+    trains: bool,
+    allows: Allows,
+}
+
+/// Which differences between a checkpoint and a network it allows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Allows {
+    missing: bool,
+    unexpected: bool,
+    reshaped: bool,
+}
+
+impl<'a> Given<'a> {
+    /// For a command that takes `option` as the dialect, and whether that is there.
+    pub(crate) fn source(args: &SourceArgs, (option, is_there): (&'a str, bool)) -> Self {
+        Given {
+            dialect: Some(option),
+            has_dialect: is_there,
+            has_prefix: args.prefix.is_some(),
+            has_model: args.model.is_some(),
+            is_hubs: args.checkpoint.is_none(),
+            trains: false,
+            allows: Allows {
+                missing: args.allow_missing,
+                unexpected: args.allow_unexpected,
+                reshaped: args.allow_reshaped,
+            },
+        }
+    }
+
+    pub(crate) fn train(args: &TrainArgs) -> Self {
+        Given { has_prefix: args.prefix.is_some(), trains: true, ..Given::default() }
+    }
+
+    /// The error, and what helps.
+    pub(crate) fn explain(self, error: Error) -> anyhow::Error {
+        match self.hint(&error) {
+            Some(hint) => anyhow!("{error}; {hint}"),
+            None => error.into(),
+        }
+    }
+
+    fn hint(self, error: &Error) -> Option<String> {
+        match error {
+            Error::SeveralWeights { .. } => Some("use --weights KEY".to_owned()),
+            Error::SeveralPrefixes { .. } => {
+                let others = if self.trains { "" } else { ", with --allow-unexpected for the others" };
+                Some(format!("use --prefix PREFIX{others}"))
+            }
+            Error::Unrecognised { what, .. } => self.recognise(*what),
+            Error::Clash { .. } => self.dialects(),
+            Error::Mismatch { report, looks_like } => {
+                let Allows { missing, unexpected, reshaped } = self.allows;
+                let other = looks_like.as_deref().and_then(|other| other.split_whitespace().next());
+                if let Some(name) = other.filter(|name| *name != report.model) {
+                    return match (self.trains, self.is_hubs) {
+                        (true, _) => Some(format!("train that one with --set model.name={name}")),
+                        (false, true) => None,
+                        (false, false) => Some(format!("name it with --model {name}")),
+                    };
+                }
+                if self.trains {
+                    return self.prefixes();
+                }
+                let allow =
+                    |given: bool, there: bool, option: &'static str| (there && !given).then_some(option);
+                let options: Vec<&str> = [
+                    allow(missing, !report.missing.is_empty(), "--allow-missing"),
+                    allow(unexpected, !report.unexpected.is_empty(), "--allow-unexpected"),
+                    allow(reshaped, !report.reshaped.is_empty(), "--allow-reshaped"),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                Some(format!("to go on all the same, use {}", options.join(" ")))
+            }
+            _ => None,
+        }
+    }
+
+    /// What helps to tell the network.
+    fn recognise(self, what: Unknown) -> Option<String> {
+        match what {
+            Unknown::Names => self.prefixes().or_else(|| self.dialects()),
+            Unknown::Head => {
+                Some("its other weights can begin a training: cargo xtask train --from FILE".to_owned())
+                    .filter(|_| !self.trains)
+            }
+            Unknown::Network => (!self.has_model && !self.trains).then(|| "name it with --model".to_owned()),
+        }
+    }
+
+    fn prefixes(self) -> Option<String> {
+        (!self.has_prefix).then(|| "if something stands before its names, name that with --prefix".to_owned())
+    }
+
+    fn dialects(self) -> Option<String> {
+        let option = self.dialect.filter(|_| !self.has_dialect)?;
+        Some(format!("say whose names they are with {option}"))
+    }
+}
