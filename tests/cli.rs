@@ -29,6 +29,8 @@ mod photos;
 mod pipeline;
 #[path = "cli/real.rs"]
 mod real;
+#[path = "cli/refusals.rs"]
+mod refusals;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;

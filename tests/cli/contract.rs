@@ -119,6 +119,28 @@ fn summary_counts_what_is_published() {
 }
 
 #[test]
+fn a_pipe_gets_tables_at_their_full_width() {
+    let columns = |args: &[&str], columns: &[&str], row: &[&str]| {
+        let outcome = xtask(args);
+        let is_there = |words: &[&str]| {
+            outcome.succeeds().lines().any(|line| words.iter().all(|word| line.contains(word)))
+        };
+        assert!(is_there(columns) && is_there(row), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("no room for"), "{}", outcome.stdout);
+    };
+    columns(
+        &["summary", "resnet152"],
+        &["layer", "does", "output", "parameters", "multiply-adds"],
+        &["layer4.0.downsample.0", "conv 1x1", "2048x7x7", "2,097,152", "102,760,448"],
+    );
+    columns(
+        &["models"],
+        &["model", "input", "multiply-adds", "CIFAR-10 error", "CIFAR-100 error", "not as in the papers"],
+        &["resnet50d ", "3x224x224", "25.6 M", "stride on the 3x3"],
+    );
+}
+
+#[test]
 fn models_lists_names_that_summary_knows() {
     let models = xtask(&["models", "--json"]).object(&["models"]);
     let models = models["models"].as_array().expect("a list");

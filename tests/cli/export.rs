@@ -95,6 +95,62 @@ pub(crate) fn fresh(file: &Path, name: &str, classes: usize) {
     checkpoint::export(file, &model, &metadata, checkpoint::Dialect::Native).expect("it is written");
 }
 
+/// The metadata of a safetensors file.
+fn metadata(file: &Path) -> std::collections::HashMap<String, String> {
+    let bytes = fs::read(file).expect("a file");
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("safetensors");
+    header.metadata().clone().unwrap_or_default()
+}
+
+#[test]
+fn weights_that_say_nothing_are_exported_as_they_are_evaluated() {
+    const CLASSES: usize = 12;
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    // ImageNet's network, and nothing about it.
+    fresh(&here.join("told.safetensors"), "resnet18", CLASSES);
+    let bytes = fs::read(here.join("told.safetensors")).expect("a file");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let bare = safetensors::serialize(tensors.iter(), None).expect("safetensors");
+    fs::write(here.join("bare.safetensors"), bare).expect("it is written");
+
+    let normalised = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"];
+    fs::create_dir(here.join("out")).expect("a folder");
+    let out = "out/model.safetensors";
+    let export = ["export", "--checkpoint", "bare.safetensors", "--dialect", "timm", "--out", out];
+    xtask_in(here, &[&export[..], &normalised].concat()).succeeds();
+    // 224 of 256 pixels, as timm and torchvision have it.
+    let config = fs::read_to_string(here.join("out/config.json")).expect("timm's config");
+    let config: serde_json::Value = serde_json::from_str(&config).expect("JSON");
+    assert_eq!(config["pretrained_cfg"]["crop_pct"], 0.875, "{config}");
+    assert_eq!(config["pretrained_cfg"]["input_size"], serde_json::json!([3, 224, 224]), "{config}");
+    let said = metadata(&here.join(out));
+    assert_eq!((said["resize"].as_str(), said["crop"].as_str()), ("256", "224"));
+
+    // An image whose middle is not the whole, with detail that another size would blur.
+    for class in 0..CLASSES {
+        let dir = here.join(format!("val/{class:02}"));
+        fs::create_dir_all(&dir).expect("a folder");
+        let noise = |x: u32, y: u32, c: u32| (x * x * 7 + y * 31 * c + x * y + class as u32 * 40) as u8;
+        image::RgbImage::from_fn(330, 280, |x, y| image::Rgb([1, 2, 3].map(|c| noise(x, y, c))))
+            .save(dir.join("a.png"))
+            .expect("an image");
+    }
+    let of = |command: &[&str], file: &str, more: &[&str]| {
+        let outcome = xtask_in(here, &[command, &["--json", "--checkpoint", file], more].concat());
+        outcome.succeeds().to_owned()
+    };
+    let predict = ["predict", "--logits", "val/03/a.png"];
+    assert_eq!(of(&predict, "bare.safetensors", &normalised), of(&predict, out, &[]));
+    let eval = ["eval", "--data", "val"];
+    let loss = |text: String| {
+        let scores: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        (scores["images"].as_u64(), scores["loss"].as_f64())
+    };
+    let before = loss(of(&eval, "bare.safetensors", &normalised));
+    assert_eq!((before.0, loss(of(&eval, out, &[]))), (Some(CLASSES as u64), before));
+}
+
 #[test]
 fn timm_takes_its_own_networks_back() {
     let folder = tempfile::tempdir().expect("a folder");

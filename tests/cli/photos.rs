@@ -35,7 +35,7 @@ pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'
 }
 
 /// Pictures of one colour a class, with a gradient in them.
-fn draw(dir: &Path, classes: &[[u8; 3]], pictures: u8) {
+pub(crate) fn draw(dir: &Path, classes: &[[u8; 3]], pictures: u8) {
     for (class, colour) in classes.iter().enumerate() {
         let folder = dir.join(format!("class{class}"));
         fs::create_dir_all(&folder).expect("a folder");

@@ -96,6 +96,57 @@ fn stopped_or_killed_and_resumed_is_bit_identical() {
 }
 
 #[test]
+fn a_run_whose_last_checkpoint_is_gone_is_not_begun_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let mut child = start(here, "run");
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    fs::remove_file(here.join("run/checkpoints/last.safetensors")).expect("it was there");
+    let (best, metrics) = (here.join("run/checkpoints/best.safetensors"), here.join("run/metrics.jsonl"));
+    let before = (fs::read(&best).expect("weights"), fs::read(&metrics).expect("metrics"));
+    let outcome = resume(here, "run");
+    outcome.ends_saying(1, &["run/checkpoints/last.safetensors is gone", "only best.safetensors is there"]);
+    assert!((fs::read(&best).expect("weights"), fs::read(&metrics).expect("metrics")) == before);
+
+    // What is advised works, and the new run knows where its weights are from.
+    let advice = "cargo xtask train --recipe run/recipe.toml --from run";
+    assert!(outcome.stderr.contains(advice), "{}", outcome.stderr);
+    let mut args: Vec<&str> = advice.split(' ').skip(2).collect();
+    args.extend(["--out", "new", "--set", "train.duration=1 step"]);
+    xtask_in(here, &args).succeeds();
+    let record = fs::read_to_string(here.join("new/record.json")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    assert_eq!(record["from"], "run");
+
+    fs::remove_file(&best).expect("it was there");
+    resume(here, "run")
+        .ends_saying(1, &["no other checkpoint", "cargo xtask train --recipe run/recipe.toml"]);
+}
+
+#[test]
+fn a_run_that_began_with_weights_does_not_go_on_without_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let args = [&["train", "--out", "run", "--from", crate::common::trained()], crate::common::TINY].concat();
+    xtask_in(here, &[&args[..], &["--set", "train.duration=1 step"]].concat()).succeeds();
+    // As if it had been killed before its first checkpoint; how its command line was written does not matter.
+    let path = here.join("run/record.json");
+    let mut record: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).expect("a record")).expect("JSON");
+    let fields = record.as_object_mut().expect("an object");
+    fields.retain(|key, _| !["results", "ended"].contains(&key.as_str()));
+    fields.insert("test_reads".into(), 0.into());
+    fields.insert("command".into(), serde_json::json!(["xtask", "train"]));
+    fs::write(&path, record.to_string()).expect("it is written");
+    fs::write(here.join("run/metrics.jsonl"), "").expect("it is written");
+    fs::remove_dir_all(here.join("run/checkpoints")).expect("it was there");
+    fs::create_dir(here.join("run/checkpoints")).expect("a folder");
+    let again = format!("--from {}", crate::common::trained());
+    resume(here, "run").ends_saying(1, &["ended before its first checkpoint", &again]);
+}
+
+#[test]
 fn a_run_in_use_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = start(folder.path(), "busy");

@@ -18,6 +18,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-record", &[], &["resnet-testing"]),
     ("resnet-train", &["resnet-ops", "resnet-data", "resnet-record"], &["resnet-testing"]),
     ("xtask", LIBRARIES, &["resnet-testing"]),
+    ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
     ("resnet-fuzz", &["resnet-tests"], &[]),
 ];

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use resnet_data::sources::{OpenFiles, open_files};
 use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
@@ -97,10 +97,37 @@ pub(crate) fn of_recipe(
                 recipe.name
             );
         };
-        return photos(folder, (used, faults)).map(Data::Photos);
+        return photos(folder, (used, faults))
+            .map_err(|error| with_a_recipe_for(folder, recipe, error))
+            .map(Data::Photos);
     };
     refuse(faults)?;
     in_memory(recipe, kind, folder).map(Data::InMemory)
+}
+
+/// The error of a recipe that found nothing of its own in `folder`; if there are other data, it says what they
+/// are and which recipe is for them.
+fn with_a_recipe_for(folder: &Path, recipe: &Recipe, error: anyhow::Error) -> anyhow::Error {
+    match (error.downcast_ref(), for_what_lies_in(folder)) {
+        (Some(Error::Unrecognised { .. }), Some(told)) => {
+            anyhow!("recipe '{}' is for other data: {told}", recipe.name)
+        }
+        _ => error,
+    }
+}
+
+/// What lies in `folder` and which recipe is for it, if anything is recognised.
+fn for_what_lies_in(folder: &Path) -> Option<String> {
+    let (what, recipe) = match open_dir(folder, None) {
+        Ok(data) if data.name == DataKind::Cifar100.name() => (data.name, "cifar100-resnet164-v2"),
+        Ok(data) => (data.name, "cifar10-resnet20-v2"),
+        Err(_) => {
+            let set = open_files(folder, &OpenFiles::default()).ok()?;
+            (set.layout.name().to_owned(), "imagenet-resnet50-v2")
+        }
+    };
+    let folder = folder.display();
+    Some(format!("{folder} holds {what}; train on it with a recipe for that, such as --recipe {recipe}"))
 }
 
 /// Refuses what images in memory have no use for.
@@ -145,14 +172,17 @@ fn skipped(faults: &FaultsArgs) -> anyhow::Result<Vec<String>> {
 
 fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::Result<Dataset> {
     match (recipe.data.generated, folder) {
-        (Some(_), Some(folder)) => bail!(
-            "recipe '{}' draws its own images and does not read {}; leave out --data, or choose a recipe for it, such as \
-             --recipe cifar10-resnet20-v2",
-            recipe.name,
-            folder.display()
-        ),
+        (Some(_), Some(folder)) => {
+            let name = &recipe.name;
+            let told = for_what_lies_in(folder).unwrap_or_else(|| {
+                let folder = folder.display();
+                format!("leave out --data {folder}, where no data set is recognised, or give the folder of one with --recipe")
+            });
+            bail!("recipe '{name}' draws its own images and reads none: {told}")
+        }
         (Some(GeneratedSizes { train, test }), None) => Ok(generated::shapes(train, test, DRAWN_WITH)),
-        (None, Some(folder)) => found(folder, open_dir(folder, Some(kind))),
+        (None, Some(folder)) => found(folder, open_dir(folder, Some(kind)))
+            .map_err(|error| with_a_recipe_for(folder, recipe, error)),
         (None, None) => Ok(resnet_data::download(kind, &Downloads::default())?),
     }
 }

@@ -46,9 +46,24 @@ pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Prints `error: ` and the sentence.
+/// Prints `error: ` and the sentence; with RUST_LOG=debug also where in the program it arose, as far as
+/// RUST_BACKTRACE asks for that.
 pub(crate) fn report(error: &anyhow::Error) {
-    crate::progress::line(&format!("error: {}", sentence(error)));
+    let told = sentence(error);
+    let told = if tracing::enabled!(tracing::Level::DEBUG) { told } else { without_backtrace(&told) };
+    crate::progress::sentence(&format!("error: {told}"), "error: ".len());
+}
+
+/// The text without the lines of a backtrace, which candle puts into its messages where RUST_BACKTRACE is set.
+fn without_backtrace(text: &str) -> String {
+    let is_frame = |line: &str| {
+        let line = line.trim_start();
+        let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        line.starts_with("at ") || digits > 0 && line[digits..].starts_with(": ")
+    };
+    // A line of a message is no frame: ours have none, and those that candle's context adds are not indented.
+    let is_kept = |line: &&str| !(line.starts_with(' ') && is_frame(line)) && !line.trim().is_empty();
+    text.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 
 /// The error and its causes as one sentence. Our crates put causes into their own messages, so a cause that
@@ -71,6 +86,22 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn candles_backtrace_is_not_for_users() {
+        let inner = Box::new(candle_core::Error::Msg("cannot halve an odd map".to_owned()));
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let error = candle_core::Error::WithBacktrace { inner, backtrace }.context("in stages.1");
+        let error = anyhow::Error::new(error).context("resnet20-v2 failed on images of 33 x 33");
+        let told = sentence(&error);
+        assert!(told.lines().count() > 5, "there is no backtrace to be left out: {told}");
+        assert_eq!(
+            without_backtrace(&told),
+            "resnet20-v2 failed on images of 33 x 33: in stages.1\ncannot halve an odd map"
+        );
+        let plain = "config.json: 3: expected a number";
+        assert_eq!(without_backtrace(plain), plain);
+    }
 
     #[test]
     fn causes_are_told_once() {

@@ -3,8 +3,8 @@
 use resnet_record::{DataSeconds, EpochMetrics, Scores};
 use resnet_train::{Observer, Plan, Split, StepReport};
 
-use crate::output;
 use crate::progress::{self, Meter, Show, Unit};
+use crate::{output, text};
 
 /// Shows a training to whoever waits for it.
 #[derive(Debug, Default)]
@@ -47,44 +47,112 @@ impl Observer for Live {
             Split::Validation => "validation",
             Split::Test => "test",
         };
-        if done == images {
-            self.scoring = None;
-            return;
-        }
         let meter = self.scoring.get_or_insert_with(|| Meter::new(Unit::Images, 0, images, Show::IfSlow));
         meter.update(done, |left| format!("scoring {name} · {left}"));
     }
 
-    fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
-        let scores = |name: &str, scores: Option<Scores>| match scores {
-            Some(scores) => format!("   {name} {:.2} %, loss {:.3}", scores.top1(), scores.loss),
-            None => String::new(),
-        };
-        progress::line(&format!(
-            "epoch {}/{}   train {:.2} %, loss {:.3}{}{}{}   {} images/s{}",
-            epoch.epoch,
-            self.epochs,
-            epoch.train_top1,
-            epoch.train_loss,
-            scores("validation", epoch.validation),
-            if is_best { " (best)" } else { "" },
-            scores("test", epoch.test),
-            output::speed(epoch.images_per_second),
-            // Less is within the noise of a step.
-            if epoch.data_wait >= 1.0 { waiting(epoch) } else { String::new() }
-        ));
+    fn on_evaluation_end(&mut self, _split: Split) {
+        self.scoring = None;
     }
+
+    fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
+        progress::line(&text::parts(&parts(epoch, self.epochs, is_best), text::err()));
+    }
+}
+
+/// What is told of an epoch, in the order in which it matters.
+fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
+    let scores = |name: &str, scores: Option<Scores>, mark: &str| {
+        scores.map_or(String::new(), |scores| format!("{name} {:.2} %{mark}", scores.top1()))
+    };
+    vec![
+        format!("epoch {}/{epochs}", epoch.epoch),
+        format!("loss {:.3}", epoch.train_loss),
+        format!("train {:.2} %", epoch.train_top1),
+        scores("val", epoch.validation, if is_best { " (best)" } else { "" }),
+        scores("test", epoch.test, ""),
+        format!("{} images/s", output::speed(epoch.images_per_second)),
+        // Less is within the noise of a step.
+        if epoch.data_wait >= 1.0 { waiting(epoch) } else { String::new() },
+    ]
 }
 
 /// Who waits for whom, and what takes the loader's time.
 fn waiting(epoch: &EpochMetrics) -> String {
-    let waits = format!(", {:.0} % of the time waiting for data", epoch.data_wait);
+    let waits = format!("waits for data {:.0} % of the time", epoch.data_wait);
     let Some(DataSeconds { read, decode, transform }) = epoch.data_threads else { return waits };
     let percent = 100.0 / (read + decode + transform).max(1e-9);
     format!(
-        "{waits} (its threads: {:.0} % reading, {:.0} % decoding, {:.0} % transforming)",
+        "{waits} (reading {:.0} %, decoding {:.0} %, transforming {:.0} %)",
         read * percent,
         decode * percent,
         transform * percent
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch() -> EpochMetrics {
+        let scores = Scores {
+            images: 10_000,
+            top1_correct: 9_326,
+            top5_correct: None,
+            loss: 0.291,
+            images_per_second: 1e3,
+        };
+        EpochMetrics {
+            epoch: 164,
+            step: 64_000,
+            images: 8_200_000,
+            train_loss: 0.0123,
+            train_top1: 99.61,
+            rate: 0.001,
+            images_per_second: 1234.0,
+            data_wait: 0.4,
+            data_threads: None,
+            validation: Some(scores),
+            test: None,
+            test_reads: 0,
+        }
+    }
+
+    fn shown(epoch: &EpochMetrics, width: Option<usize>) -> String {
+        text::parts(&parts(epoch, 164, true), width)
+    }
+
+    #[test]
+    fn an_epoch_is_a_line_of_eighty_columns() {
+        let line = "epoch 164/164  loss 0.012  train 99.61 %  val 93.26 % (best)  1,234 images/s";
+        assert!(line.len() <= 80);
+        assert_eq!([Some(80), Some(200), None].map(|width| shown(&epoch(), width)), [line; 3]);
+        let narrow = "epoch 164/164  loss 0.012\n  train 99.61 %  val 93.26 % (best)\n  1,234 images/s";
+        assert_eq!(shown(&epoch(), Some(40)), narrow);
+    }
+
+    #[test]
+    fn what_else_there_is_goes_on_a_second_line() {
+        let threads = DataSeconds { read: 1.0, decode: 6.0, transform: 3.0 };
+        let epoch = EpochMetrics { data_wait: 12.0, data_threads: Some(threads), ..epoch() };
+        let lines = "epoch 164/164  loss 0.012  train 99.61 %  val 93.26 % (best)  1,234 images/s\n  \
+                     waits for data 12 % of the time (reading 10 %, decoding 60 %, transforming 30 %)";
+        let at_eighty = shown(&epoch, Some(80));
+        assert_eq!(
+            at_eighty.split_whitespace().collect::<Vec<_>>(),
+            lines.split_whitespace().collect::<Vec<_>>()
+        );
+        assert!(at_eighty.lines().all(|line| line.len() <= 80), "{at_eighty}");
+        assert_eq!(shown(&epoch, None), lines.replace("\n  ", "  "));
+    }
+
+    #[test]
+    fn the_bar_of_an_evaluation_goes_with_its_end_whatever_was_left_out() {
+        let mut live = Live::default();
+        live.on_evaluation(Split::Test, 0, 10);
+        live.on_evaluation(Split::Test, 9, 10);
+        assert!(live.scoring.is_some());
+        live.on_evaluation_end(Split::Test);
+        assert!(live.scoring.is_none());
+    }
 }

@@ -17,7 +17,10 @@ mod preamble;
 mod progress;
 mod recipes;
 mod source;
+mod table;
+mod text;
 mod threads;
+mod transform;
 mod weights;
 
 use std::process::ExitCode;

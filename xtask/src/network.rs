@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
-use resnet_models::{BranchEnd, Model, Options};
+use resnet_models::{BranchEnd, Model, Options, summary};
 use resnet_ops::Mode;
 use resnet_record::Recipe;
 use resnet_train::{Classifier, Evaluator};
@@ -35,6 +35,12 @@ impl Classifier for Net {
 
     fn begin_step(&self, step: u64) {
         self.0.network().set_drawn_steps(step);
+    }
+
+    fn fewest_images(&self, [height, width]: [usize; 2]) -> Result<usize> {
+        let mut spec = self.0.spec().clone();
+        spec.input = [spec.input[0], height, width];
+        summary::fewest_images(&spec)
     }
 
     fn variables(&self) -> &BTreeMap<String, Var> {

@@ -4,8 +4,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+
+use crate::table::Table;
+use crate::text;
 
 /// For whom a command prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +18,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// How a column is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Column {
-    /// Text.
-    Left(&'static str),
-    /// Numbers.
-    Right(&'static str),
-}
-
-/// Prints a line of results.
+/// Prints a line of results as it is, such as a command to copy.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -35,33 +28,24 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Prints sentences, which wrap at the terminal's width.
+pub(crate) fn sentences(text: &str) -> anyhow::Result<()> {
+    line(&text::wrap(text, text::out(), 0))
+}
+
+/// Prints a result after its label.
+pub(crate) fn labelled(label: &str, text: &str) -> anyhow::Result<()> {
+    line(&text::labelled(label, text, text::out()))
+}
+
 /// Prints `value` as JSON on one line.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value).context("cannot write the result as JSON")?)
 }
 
-/// An empty table with a header.
-pub(crate) fn table<const N: usize>(columns: [Column; N]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(columns.map(|column| match column {
-        Column::Left(title) | Column::Right(title) => title,
-    }));
-    for (index, column) in columns.into_iter().enumerate() {
-        if let Some(set) = table.column_mut(index) {
-            set.set_padding((0, 2));
-            if let Column::Right(_) = column {
-                set.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    table
-}
-
-/// Prints a table, without blanks at the ends of lines.
+/// Prints a table at the terminal's width.
 pub(crate) fn print_table(table: &Table) -> anyhow::Result<()> {
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    line(&lines.join("\n"))
+    line(&table.lines(text::out()).join("\n"))
 }
 
 /// `1,234,567`.

@@ -9,14 +9,14 @@ use tracing_indicatif::span_ext::IndicatifSpanExt as _;
 use tracing_indicatif::writer::get_indicatif_stderr_writer;
 
 use crate::logging::BARS;
-use crate::output;
+use crate::{output, text};
 
 /// How often a plain line is printed at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Work that is done sooner shows nothing.
 const WORTH_SHOWING: Duration = Duration::from_secs(2);
 
-/// Prints a line on standard error, above the bars if there are any.
+/// Prints a line on standard error as it is, above the bars if there are any.
 pub(crate) fn line(text: &str) {
     let text = format!("{text}\n");
     // Where not even this can be written there is nobody to tell.
@@ -24,6 +24,17 @@ pub(crate) fn line(text: &str) {
         Some(mut writer) => writer.write_all(text.as_bytes()),
         None => std::io::stderr().write_all(text.as_bytes()),
     };
+}
+
+/// Prints a sentence on standard error, wrapped at the terminal's width; what does not fit goes on `indent`
+/// columns from the left.
+pub(crate) fn sentence(text: &str, indent: usize) {
+    line(&text::wrap(text, text::err(), indent));
+}
+
+/// Prints a text after its label on standard error.
+pub(crate) fn labelled(label: &str, text: &str) {
+    line(&text::labelled(label, text, text::err()));
 }
 
 /// What is counted.

@@ -1,12 +1,19 @@
 //! The threads that compute.
 
+use std::num::NonZeroUsize;
+
 use anyhow::Context as _;
 
 use crate::args::ThreadsArg;
 
-/// Starts as many threads as asked for, or one a core; returns their number.
+/// Starts as many threads as asked for, or one a core; returns their number. More than the machine has cores
+/// would only be slower, and very many end the program: then it is one a core, which is told.
 pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
-    if let Some(threads) = arg.threads {
+    if let Some(asked) = arg.threads {
+        let threads = asked.min(cores());
+        if threads < asked {
+            tracing::warn!("--threads {asked} is more than this machine has cores; using {threads}");
+        }
         // Ours compute; rayon's are what candle, and the decoding of pictures, would start.
         resnet_ops::set_threads(threads.get());
         rayon::ThreadPoolBuilder::new()
@@ -15,6 +22,11 @@ pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
             .with_context(|| format!("cannot start {threads} threads; ask for fewer with --threads"))?;
     }
     Ok(resnet_ops::threads())
+}
+
+/// The cores that this process may use, as far as the system tells.
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Threads that prepare batches beside those that compute: two, or a quarter as many. One prepares some

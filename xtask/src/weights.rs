@@ -19,7 +19,7 @@ use crate::failure::Ended;
 use crate::hints::Given;
 use crate::network::Net;
 use crate::source::{self, Source};
-use crate::{data, output};
+use crate::{data, output, transform};
 
 /// A network with trained weights.
 pub(crate) struct Trained {
@@ -238,29 +238,9 @@ impl Trained {
         }
     }
 
-    /// How a picture becomes an input.
-    pub(crate) fn preprocess(&self, args: &NormalisationArgs) -> anyhow::Result<resnet_data::Preprocess> {
-        let normalisation = self.normalisation(args)?;
-        let side = self.input()[0];
-        let usual = match self.spec().stem_warning([32, 32]) {
-            // A network for photographs, evaluated as torchvision and the papers do: 224 of 256 pixels.
-            Some(_) => resnet_data::Preprocess {
-                resize: side * 8 / 7,
-                crop: side,
-                interpolation: resnet_data::Interpolation::Bilinear,
-                normalisation,
-            },
-            None => resnet_data::Preprocess::small(side, normalisation),
-        };
-        Ok(self.metadata.preprocessing.map_or(usual, |how| resnet_data::Preprocess {
-            resize: how.resize,
-            crop: how.crop,
-            interpolation: match how.interpolation {
-                Interpolation::Bilinear => resnet_data::Interpolation::Bilinear,
-                Interpolation::Bicubic => resnet_data::Interpolation::Bicubic,
-            },
-            normalisation,
-        }))
+    /// How an image becomes an input.
+    pub(crate) fn preprocessing(&self, args: &NormalisationArgs) -> anyhow::Result<Preprocessing> {
+        Ok(transform::of(self.spec(), self.metadata.preprocessing, self.normalisation(args)?))
     }
 }
 
@@ -268,18 +248,6 @@ impl Trained {
 fn written(normalisation: Normalisation) -> String {
     let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
     format!("mean {} and std {}", list(normalisation.mean), list(normalisation.std))
-}
-
-/// How the network of a training sees pictures: the whole of them, shrunk to the size of its images.
-pub(crate) fn small_pictures(input: [usize; 3], normalisation: Normalisation) -> Preprocessing {
-    Preprocessing {
-        input,
-        resize: input[1],
-        interpolation: Interpolation::Bilinear,
-        crop: input[1],
-        mean: normalisation.mean,
-        std: normalisation.std,
-    }
 }
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
@@ -296,9 +264,9 @@ pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Data) -> BTreeMap
         },
         (None, Data::InMemory(data)) => {
             let (height, width) = data.test.size();
-            small_pictures([spec.input[0], height, width], normalisation)
+            transform::whole([spec.input[0], height, width], normalisation)
         }
-        (None, Data::Photos(_)) => small_pictures(spec.input, normalisation),
+        (None, Data::Photos(_)) => transform::whole(spec.input, normalisation),
     };
     let metadata = Metadata {
         model: Some(spec.name.clone()),

@@ -53,6 +53,24 @@ pub fn training_bytes(spec: &Spec, batch: usize) -> Result<usize> {
     Ok(plan(spec, batch)?.training_bytes())
 }
 
+/// The fewest images of the height and width in `spec.input` that a training step can have: two where a batch
+/// norm sees one pixel of each, since one value has no variance.
+///
+/// ```
+/// use resnet_models::{registry, summary};
+/// let mut spec = registry::find("resnet18-v2-imagenet", 10)?;
+/// assert_eq!(summary::fewest_images(&spec)?, 1);
+/// spec.input = [3, 32, 32];
+/// assert_eq!(summary::fewest_images(&spec)?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If `spec` is not consistent.
+pub fn fewest_images(spec: &Spec) -> Result<usize> {
+    Ok(if plan(spec, 1)?.normalises_single_pixels() { 2 } else { 1 })
+}
+
 /// The convolutions on a batch of `images`, in order.
 ///
 /// # Errors

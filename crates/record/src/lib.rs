@@ -32,4 +32,4 @@ pub use recipe::{
     LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoDecoding, PhotoEvaluation,
     PhotoPolicy, PhotosRecipe, Recipe, ScheduleRecipe, TrainRecipe,
 };
-pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection, run_name};
+pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};

@@ -130,11 +130,6 @@ impl Scores {
     pub fn top5(&self) -> Option<f64> {
         self.top5_correct.map(|correct| percent(correct, self.images))
     }
-
-    /// Top-1 error in percent, the papers' measure.
-    pub fn error(&self) -> f64 {
-        100.0 - self.top1()
-    }
 }
 
 fn percent(part: u64, whole: u64) -> f64 {

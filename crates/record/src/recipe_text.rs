@@ -76,25 +76,20 @@ impl Recipe {
     /// # Errors
     /// As of [`Recipe::set`].
     pub fn set_all<S: AsRef<str>>(&mut self, assignments: &[S]) -> Result<(), Error> {
-        let all = assignments.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("' '");
-        let failed =
-            |assignment: &str, cause: String| Error::Set { assignment: assignment.to_owned(), cause };
-        let mut table =
-            toml::Table::try_from(&*self).map_err(|error| failed(&all, one_line(&error.to_string())))?;
+        let assignments: Vec<&str> = assignments.iter().map(AsRef::as_ref).collect();
+        let failed = |wrong: &[&str], cause: String| Error::Set { assignment: wrong.join("' '"), cause };
+        let before = toml::Table::try_from(&*self)
+            .map_err(|error| failed(&assignments, one_line(&error.to_string())))?;
+        let mut table = before.clone();
         let mut still_as_published = true;
-        for assignment in assignments.iter().map(AsRef::as_ref) {
-            let Some((key, value)) = assignment.split_once('=') else {
-                return Err(failed(
-                    assignment,
-                    "there is no '='; write key=value, for example train.batch=64".into(),
-                ));
-            };
-            let key = key.trim();
-            insert(&mut table, key, parse_value(value)).map_err(|cause| failed(assignment, cause))?;
+        for assignment in &assignments {
+            let key = assign(&mut table, assignment).map_err(|cause| failed(&[assignment], cause))?;
             still_as_published &= WITHOUT_EFFECT_ON_THE_EXPECTATION.contains(&key);
         }
-        let mut changed =
-            Recipe::deserialize(table).map_err(|error| failed(&all, one_line(error.message())))?;
+        let mut changed = Recipe::deserialize(table).map_err(|error| {
+            let cause = one_line(error.message());
+            failed(&to_blame(&before, &assignments, &cause), cause)
+        })?;
         changed.validate()?;
         if !still_as_published {
             (changed.paper, changed.expected_error) = (None, None);
@@ -133,6 +128,46 @@ fn parse_value(value: &str) -> toml::Value {
         _ => None,
     }
     .unwrap_or_else(|| toml::Value::String(value.to_owned()))
+}
+
+/// Carries out `key=value`; returns the key.
+fn assign<'a>(table: &mut toml::Table, assignment: &'a str) -> Result<&'a str, String> {
+    let Some((key, value)) = assignment.split_once('=') else {
+        return Err("there is no '='; write key=value, for example train.batch=64".into());
+    };
+    let key = key.trim();
+    insert(table, key, parse_value(value))?;
+    Ok(key)
+}
+
+/// Which of the assignments, that give no recipe together, are wrong; `cause` is what was said of them.
+///
+/// Those without which the others give one. Where several are wrong there is none such, and it is those that
+/// fail by themselves; that may be because they want each other, so one that the cause speaks of is preferred.
+fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> Vec<&'a str> {
+    let fails = |chosen: &[&str]| {
+        let mut table = before.clone();
+        chosen.iter().any(|assignment| assign(&mut table, assignment).is_err())
+            || Recipe::deserialize(table).is_err()
+    };
+    let heals = |(index, _): &(usize, &&str)| {
+        let mut others = assignments.to_vec();
+        others.remove(*index);
+        !fails(&others)
+    };
+    let mut wrong: Vec<&str> = assignments.iter().enumerate().filter(heals).map(|(_, one)| *one).collect();
+    if wrong.is_empty() {
+        wrong = assignments.iter().copied().filter(|one| fails(&[one])).collect();
+    }
+    if wrong.is_empty() {
+        wrong = assignments.to_vec();
+    }
+    let is_named = |one: &&str| {
+        let key = one.split('=').next().unwrap_or_default().trim();
+        cause.contains(&format!("`{}`", key.rsplit('.').next().unwrap_or_default()))
+    };
+    let named: Vec<&str> = wrong.iter().copied().filter(|one| is_named(one)).collect();
+    if named.is_empty() { wrong } else { named }
 }
 
 /// Puts `value` at the dotted `key`, making tables on the way: whether the key exists is for the schema to

@@ -34,6 +34,12 @@ pub struct RunRecord {
     pub parameters: u64,
     /// Where the images came from.
     pub data: String,
+    /// Whose weights it began with: a file, a run or a model of the hub; none for fresh weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Which of the hub's revisions of them, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// When the run began: UTC, RFC 3339.
     pub started: String,
     /// When it was finished; none while it runs or is interrupted.
@@ -53,7 +59,7 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// The record of a run that begins now; the caller fills in what it knows of `command`, `threads`,
-    /// `parameters`, `data` and `version`.
+    /// `parameters`, `data`, `from` and `version`.
     pub fn begin(run: &str, recipe: &Recipe) -> RunRecord {
         RunRecord {
             format: FORMAT,
@@ -66,6 +72,8 @@ impl RunRecord {
             threads: 1,
             parameters: 0,
             data: String::new(),
+            from: None,
+            revision: None,
             started: time::rfc3339(SystemTime::now()),
             ended: None,
             test_reads: 0,
@@ -184,9 +192,4 @@ pub struct Results {
     pub images_per_second: f64,
     /// Time spent, evaluation and checkpoints included, interruptions left out.
     pub seconds: f64,
-}
-
-/// A folder's name for a run: recipe, moment (UTC) and seed, as in `quick-start-20261103-093000-seed0`.
-pub fn run_name(recipe: &Recipe, moment: SystemTime) -> String {
-    format!("{}-{}-seed{}", recipe.name, time::compact(moment), recipe.train.seed)
 }

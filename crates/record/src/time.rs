@@ -34,12 +34,6 @@ pub(crate) fn rfc3339(moment: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// `20261103-093000`, for a folder's name.
-pub(crate) fn compact(moment: SystemTime) -> String {
-    let [year, month, day, hour, minute, second] = civil(moment);
-    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +52,5 @@ mod tests {
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
         }
-        assert_eq!(compact(UNIX_EPOCH + Duration::from_secs(951_782_399)), "20000228-235959");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use resnet_record::{
     Checkpoint, DataSeconds, EpochMetrics, Error, FinalMetrics, Metric, Recipe, Results, Run, RunFolder,
-    RunRecord, Selection, StepMetrics, run_name,
+    RunRecord, Selection, StepMetrics,
 };
 use resnet_testing::Need;
 
@@ -189,8 +189,18 @@ fn the_record_is_read_back_with_its_results() {
 }
 
 #[test]
-fn runs_are_named_after_recipe_moment_and_seed() {
-    let mut recipe = recipe();
-    recipe.set("train.seed=7").unwrap();
-    assert_eq!(run_name(&recipe, std::time::UNIX_EPOCH), "quick-start-19700101-000000-seed7");
+fn a_record_from_before_the_field_from_is_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    drop(create(&dir).unwrap());
+    let path = dir.join("record.json");
+    // What is none is not written, so this is the text of an older program.
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("\"from\""), "{text}");
+    let mut run = Run::open(&dir).unwrap();
+    assert_eq!(run.record().from, None);
+    run.update(|record| record.from = Some("timm/resnet50.a1_in1k".to_owned())).unwrap();
+    drop(run);
+    let record = RunFolder::open(&dir).unwrap().record().unwrap();
+    assert_eq!(record.from.as_deref(), Some("timm/resnet50.a1_in1k"));
 }

@@ -85,6 +85,9 @@ fn imagenets_recipes_are_the_papers() {
         let aspect = photos.crop == PhotoCrop::Area;
         assert_eq!(recipe.expected_error, aspect.then_some(best.top1_error), "{name}");
         assert_eq!(recipe.model.name.starts_with("resnet200-v2"), aspect, "{name}");
+        let mut of_one = recipe.clone();
+        let message = of_one.set("model.classes=1").unwrap_err().to_string();
+        assert!(message.contains("model.classes is 1; a classifier needs at least two"), "{message}");
         // A published figure is of photographs decoded as they are.
         assert_eq!(photos.decode == PhotoDecoding::Exact, aspect, "{name}");
     }
@@ -111,6 +114,44 @@ fn an_unknown_key_is_named_with_its_line_and_the_keys_there_are() {
             assert!(message.contains(word), "{to}: '{word}' is missing in: {message}");
         }
     }
+}
+
+#[test]
+fn of_several_assignments_the_wrong_one_is_named() {
+    let right =
+        ["train.seed=3", "model.name=resnet8-v2", "train.duration=2 epochs", "train.log_every_steps=1"];
+    // (assignments besides the right ones, what is blamed, a word of the cause)
+    let rows: [(&[&str], &str, &str); 8] = [
+        (&["train.bach=64"], "'train.bach=64'", "`bach`"),
+        (&["train.batch=many"], "'train.batch=many'", "many"),
+        (&["train.batch=-1"], "'train.batch=-1'", "-1"),
+        (&["schedule.kind=cosin"], "'schedule.kind=cosin'", "`cosin`"),
+        (&["schedule.peek=1.0"], "'schedule.peek=1.0'", "`peek`"),
+        // Of two that are wrong both, or the one that the cause is about.
+        (
+            &["train.batch=many", "optimizer.momentum=much"],
+            "'train.batch=many' 'optimizer.momentum=much'",
+            "string",
+        ),
+        (&["train.bach=64", "train.sead=1"], "'train.bach=64'", "`bach`"),
+        // Keys that are nothing without each other are not to blame for a third.
+        (
+            &["data.set=photos", "photos.crop=area", "photos.evaluate={resize=72,crop=64}", "train.bach=64"],
+            "'train.bach=64'",
+            "`bach`",
+        ),
+    ];
+    let mut faults = vec![];
+    for (wrong, blamed, word) in rows {
+        for assignments in [[&right[..], wrong].concat(), [wrong, &right[..]].concat()] {
+            let mut recipe = Recipe::parse(CIFAR, "cifar.toml").unwrap();
+            let message = recipe.set_all(&assignments).unwrap_err().to_string();
+            if !message.starts_with(&format!("cannot set {blamed}: ")) || !message.contains(word) {
+                faults.push(format!("{assignments:?}: {message}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[test]

@@ -65,6 +65,8 @@ impl DataIdentity {
 /// The pictures of a training.
 #[derive(Debug)]
 pub struct TrainingFeeds {
+    /// Height and width of the images that are trained on.
+    pub size: [usize; 2],
     /// Those that are trained on: in a new order each epoch, augmented.
     pub train: Box<dyn Feed>,
     /// Those that were held out of them, as they are.
@@ -106,6 +108,7 @@ impl TrainingData for Dataset {
         let train = Loader::new(Arc::new(train), config)?;
         let validation = validation.map(|set| Loader::new(set, as_they_are(recipe, options))).transpose()?;
         Ok(TrainingFeeds {
+            size: [self.train.height(), self.train.width()],
             train: Box::new(train),
             validation: validation.map(|loader| Box::new(loader) as Box<dyn Feed>),
         })

@@ -15,6 +15,34 @@ pub enum Error {
     /// Recipe, data and network do not fit each other.
     #[error("{0}")]
     Setup(String),
+    /// Batches with fewer images than the network can be trained on.
+    #[error("{}", too_small(*images, *batch, *train_images, *fewest, *size))]
+    BatchTooSmall {
+        /// Images in the smallest batch of an epoch.
+        images: usize,
+        /// Images in the others.
+        batch: usize,
+        /// Images in an epoch.
+        train_images: usize,
+        /// Images that the network needs.
+        fewest: usize,
+        /// Height and width of the images.
+        size: [usize; 2],
+    },
+    /// A run that has begun to train, without the checkpoint that it could go on from.
+    #[error(
+        "{} is gone, and the run cannot go on without it; {}", file.display(),
+        match best {
+            true => "of its checkpoints only best.safetensors is there, which has weights but no training state",
+            false => "there is no other checkpoint of it",
+        }
+    )]
+    CheckpointGone {
+        /// The checkpoint that is missing.
+        file: PathBuf,
+        /// Whether the weights of its best epoch are there.
+        best: bool,
+    },
     /// A tensor operation failed.
     #[error("{doing} failed: {source}")]
     Compute {
@@ -84,6 +112,18 @@ pub enum Error {
         /// The system's own words.
         source: std::io::Error,
     },
+}
+
+/// The sentence of [`Error::BatchTooSmall`].
+fn too_small(images: usize, batch: usize, train_images: usize, fewest: usize, size: [usize; 2]) -> String {
+    let [height, width] = size;
+    let which = match images == batch {
+        true => format!("batches of {batch} are too small"),
+        false => format!(
+            "{train_images} images in batches of {batch} leave {images} for the last batch of an epoch"
+        ),
+    };
+    format!("{which}: at {height} x {width} pixels the network's batch norm needs at least {fewest} images")
 }
 
 impl Error {

@@ -51,6 +51,7 @@ pub use observe::{Observer, Quiet, Split, StepReport};
 pub use photos::Photos;
 pub use plan::Plan;
 pub use schedule::Schedule;
+pub use session::resumes_from;
 pub use sgd::{Sgd, SgdConfig};
 
 /// Logits of images, with weights prepared beforehand.
@@ -107,6 +108,15 @@ pub trait Classifier: Sync {
     /// What a network draws at random in a step may depend on this number, so that a resumed run equals one
     /// that was left alone.
     fn begin_step(&self, _step: u64) {}
+
+    /// The fewest images of this height and width that a training step can have. Batch norm needs two values
+    /// per channel: where a network's maps shrink to one pixel, one image isn't enough.
+    ///
+    /// # Errors
+    /// If the network has no answer to images of this size.
+    fn fewest_images(&self, _size: [usize; 2]) -> candle_core::Result<usize> {
+        Ok(1)
+    }
 
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running
     /// statistics.

@@ -42,6 +42,11 @@ pub trait Observer: Send {
         let _ = (split, done, images);
     }
 
+    /// That evaluation is over, finished or stopped; samples that were left out never counted as done.
+    fn on_evaluation_end(&mut self, split: Split) {
+        let _ = split;
+    }
+
     /// An epoch is done and scored; `is_best` if it is the best so far on the validation images.
     fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
         let _ = (epoch, is_best);

@@ -93,6 +93,7 @@ impl TrainingData for Photos {
             .map(|records| StreamLoader::new(Arc::clone(&self.set.train), Some(records), evaluation))
             .transpose()?;
         Ok(TrainingFeeds {
+            size: [photos(recipe)?.side; 2],
             train: Box::new(train),
             validation: validation.map(|loader| Box::new(loader) as Box<dyn Feed>),
         })

@@ -3,7 +3,7 @@
 use resnet_record::{EpochSize, EvaluateTest, Recipe, Selection};
 
 use crate::data::{TrainingData, TrainingFeeds};
-use crate::{Error, Options, Schedule};
+use crate::{Classifier, Error, Options, Schedule};
 
 /// What a training is going to do, for whoever wants to print it before it begins.
 ///
@@ -28,6 +28,10 @@ pub struct Plan {
     pub epochs: u64,
     /// Images of one step; an epoch's last may have fewer.
     pub batch: usize,
+    /// Images of the smallest step.
+    pub smallest_batch: usize,
+    /// Height and width of the images that are trained on.
+    pub size: [usize; 2],
     /// Images trained on.
     pub train_images: usize,
     /// Images held out of the training set to choose the best epoch.
@@ -50,6 +54,19 @@ impl Plan {
     /// a batch that is never filled.
     pub fn new(recipe: &Recipe, data: &dyn TrainingData) -> Result<Plan, Error> {
         Ok(prepare(recipe, data, &Options::default())?.plan)
+    }
+
+    /// Whether `model` can be trained on each of the batches; returns the fewest images that it needs.
+    ///
+    /// # Errors
+    /// [`Error::BatchTooSmall`] if not.
+    pub fn check(&self, model: &dyn Classifier) -> Result<usize, Error> {
+        let Plan { smallest_batch: images, batch, train_images, size, .. } = *self;
+        let fewest = model.fewest_images(size).map_err(Error::compute("laying out the network"))?;
+        match images < fewest {
+            true => Err(Error::BatchTooSmall { images, batch, train_images, fewest, size }),
+            false => Ok(fewest.max(1)),
+        }
     }
 }
 
@@ -74,6 +91,12 @@ pub(crate) fn prepare(
             data.origin()
         )));
     }
+    if classes < 2 {
+        return Err(Error::Setup(format!(
+            "{} has only one class; a network learns to tell classes apart, so training needs at least two",
+            data.origin()
+        )));
+    }
     if data.test_pictures() == 0 && recipe.train.evaluate_test != EvaluateTest::Never {
         return Err(Error::Setup(format!(
             "{} has no pictures for evaluation, a folder or files called val; add them, or set train.evaluate_test=never",
@@ -81,15 +104,20 @@ pub(crate) fn prepare(
         )));
     }
     let feeds = data.training(recipe, options)?;
-    let TrainingFeeds { train, validation } = &feeds;
+    let TrainingFeeds { size, train, validation } = &feeds;
     let epoch =
         EpochSize { images: train.pictures_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
     let steps = recipe.train.duration.steps(epoch);
+    let batch = recipe.train.batch;
+    // What an epoch's last batch has; a training may end before it comes to one.
+    let rest = train.pictures_per_epoch() % batch;
     let plan = Plan {
         steps,
         steps_per_epoch: epoch.steps,
         epochs: steps.div_ceil(epoch.steps),
-        batch: recipe.train.batch,
+        batch,
+        smallest_batch: if rest == 0 || steps < epoch.steps { batch } else { rest },
+        size: *size,
         train_images: train.pictures(),
         validation_images: validation.as_ref().map_or(0, |feed| feed.pictures()),
         test_images: data.test_pictures(),

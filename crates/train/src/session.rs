@@ -12,6 +12,7 @@ use resnet_record::{
     Selection, StepMetrics,
 };
 
+pub use self::files::resumes_from;
 use crate::checkpoint;
 use crate::evaluate::device_of;
 use crate::plan::{Prepared, prepare};
@@ -43,6 +44,8 @@ pub(crate) struct Session<'a> {
     targets: Targets,
     device: Device,
     optimizer: Sgd,
+    /// Images that a step needs at least.
+    fewest: usize,
     state: State,
     /// When this sitting began, less what earlier ones took.
     begun: Instant,
@@ -68,11 +71,11 @@ impl<'a> Session<'a> {
         let recipe = run.recipe().clone();
         let recipe_text = recipe.to_toml()?;
         let prepared = prepare(&recipe, data, options)?;
+        let fewest = prepared.plan.check(model)?;
         let device = device_of(model);
         let targets = Targets::of(&recipe, data.classes());
         let config = SgdConfig::from(recipe.optimizer);
-        let last = run.folder().last_checkpoint();
-        let (state, optimizer) = if last.exists() {
+        let (state, optimizer) = if let Some(last) = resumes_from(run)? {
             let loaded = checkpoint::read(&last, model.variables(), &device)?;
             let state = State::of(&loaded, &recipe_text, (&prepared.plan, data), &last)?;
             loaded.apply(model.variables())?;
@@ -97,6 +100,7 @@ impl<'a> Session<'a> {
             targets,
             device,
             optimizer,
+            fewest,
             state,
             begun: now,
             earlier_seconds,
@@ -154,10 +158,8 @@ impl<'a> Session<'a> {
                     ))
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
-                if batch.is_empty() {
-                    // All of it is broken and left out: nothing to learn from, but its place in the schedule
-                    // is its own.
-                    (self.state.step, self.state.batch) = (self.state.step + 1, self.state.batch + 1);
+                if batch.labels.len() < self.fewest {
+                    self.pass_over(batch.labels.len(), start.elapsed());
                     continue;
                 }
                 let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
@@ -171,6 +173,25 @@ impl<'a> Session<'a> {
             }
         }
         self.close_epoch()
+    }
+
+    /// Counts a step whose images are left out, all or too many of them, as broken: there is nothing to learn
+    /// from, but its place in the schedule is its own, and the time it took was spent.
+    fn pass_over(&mut self, images: usize, took: Duration) {
+        let state = &mut self.state;
+        if images > 0 {
+            tracing::warn!(
+                "step {} is left out: broken images leave {images} in its batch, and the network needs {}",
+                state.step,
+                self.fewest
+            );
+        }
+        let seconds = took.as_secs_f64();
+        state.step += 1;
+        state.batch += 1;
+        state.step_seconds += seconds;
+        state.sums.seconds += seconds;
+        self.window.1 += seconds;
     }
 
     /// Adds a step to the sums, and tells of it.
@@ -325,6 +346,7 @@ impl<'a> Session<'a> {
             observer.on_evaluation(split, done, feed.pictures_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
         });
+        self.observer.on_evaluation_end(split);
         let scores = scores.map_err(|error| error.in_training(self.state.step))?;
         self.note_left_out(&feed.broken())?;
         Ok(scores)

@@ -166,6 +166,122 @@ fn recipe_and_data_must_fit() {
 }
 
 #[test]
+fn one_class_is_refused_before_the_first_step() {
+    let set = |n: usize| {
+        resnet_data::ImageSet::new(vec![0; n * 3 * 64], vec![0; n], 8, 8, ["cat".to_owned()].into()).unwrap()
+    };
+    let one = Dataset {
+        name: "cats".into(),
+        train: set(20),
+        test: resnet_data::HeldOut::new(set(4)),
+        origin: "a drawer".into(),
+    };
+    // Of a recipe that takes what classes there are.
+    let text = include_str!("../../../xtask/recipes/imagenet-resnet50-v2.toml");
+    let recipe = resnet_record::Recipe::parse(text, "imagenet-resnet50-v2.toml").unwrap();
+    let message = Plan::new(&recipe, &one).unwrap_err().to_string();
+    assert!(message.contains("a drawer has only one class") && message.contains("at least two"), "{message}");
+}
+
+/// A network that wants several images.
+struct Wants(Tiny, usize);
+
+impl Classifier for Wants {
+    fn logits(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
+        if mode == Mode::Train && images.dim(0)? < self.1 {
+            candle_core::bail!("it was given {}", images.dim(0)?);
+        }
+        self.0.logits(images, mode)
+    }
+
+    fn fewest_images(&self, size: [usize; 2]) -> Result<usize> {
+        assert_eq!(size, [32, 32]);
+        Ok(self.1)
+    }
+
+    fn variables(&self) -> &BTreeMap<String, Var> {
+        self.0.variables()
+    }
+}
+
+#[test]
+fn a_batch_that_is_too_small_for_the_network_is_told_before_the_first_step() {
+    let scratch = tempfile::tempdir().unwrap();
+    let model = Wants(Tiny::new(1, 10), 2);
+    let fit = |name: &str, changes: &[&str]| {
+        let mut run = create(&scratch.path().join(name), &[&["data.validation=0"], changes].concat());
+        let done = fit(&model, &data(), &mut run, &Options::default(), &mut Quiet);
+        (done, run.folder().metrics().unwrap().len())
+    };
+    // 140 images.
+    let (error, logged) = fit("last", &["train.batch=139"]);
+    let message = error.unwrap_err().to_string();
+    assert_eq!(logged, 0, "{message}");
+    assert!(message.contains("140 images in batches of 139 leave 1 for the last batch"), "{message}");
+    assert!(message.contains("at 32 x 32 pixels") && message.contains("at least 2 images"), "{message}");
+    let (error, _) = fit("each", &["train.batch=1"]);
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains("batches of 1 are too small"), "{message}");
+    // What is left out, or never comes, is no trouble.
+    for (name, changes) in [
+        ("dropped", ["train.batch=139", "train.last_batch=drop", "train.duration=2 epochs"]),
+        ("never", ["train.batch=139", "train.last_batch=keep", "train.duration=1 step"]),
+        ("even", ["train.batch=70", "train.last_batch=keep", "train.duration=1 epoch"]),
+    ] {
+        assert!(matches!(fit(name, &changes).0.unwrap(), Outcome::Finished(_)), "{name}");
+    }
+}
+
+/// Everything in a run's folder, as bytes.
+fn all_files(dir: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for folder in [dir.to_owned(), dir.join("checkpoints")] {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_file() {
+                found.insert(entry.clone(), fs::read(&entry).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_run_whose_last_checkpoint_is_gone_is_not_begun_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    stopped_run(&dir);
+    let (last, best) = ("checkpoints/last.safetensors", "checkpoints/best.safetensors");
+    fs::remove_file(dir.join(last)).unwrap();
+    for (is_there, words) in [(true, "only best.safetensors is there"), (false, "no other checkpoint")] {
+        if !is_there {
+            fs::remove_file(dir.join(best)).unwrap();
+        }
+        let before = all_files(&dir);
+        let error = resume(&dir, &Tiny::new(1, 10)).unwrap_err();
+        assert!(matches!(error, Error::CheckpointGone { best, .. } if best == is_there), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(last) && message.contains(words), "{message}");
+        assert_eq!(all_files(&dir), before);
+    }
+
+    // A finished run needs the weights that it reports.
+    for (name, changes) in [("best", &[][..]), ("last", &["data.validation=0"])] {
+        let dir = scratch.path().join(name);
+        common::train(&dir, changes);
+        fs::remove_file(dir.join(last)).unwrap();
+        let again = resume(&dir, &Tiny::new(1, 10));
+        match name {
+            "best" => assert!(matches!(again.unwrap(), Outcome::Finished(_))),
+            _ => assert!(matches!(again.unwrap_err(), Error::CheckpointGone { .. })),
+        }
+    }
+    // One that never began to train begins.
+    let dir = scratch.path().join("fresh");
+    drop(create(&dir, &[]));
+    assert!(matches!(resume(&dir, &Tiny::new(1, 10)).unwrap(), Outcome::Finished(_)));
+}
+
+#[test]
 fn a_run_that_cannot_be_written_stops_before_the_first_step() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");

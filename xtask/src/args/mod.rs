@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Score a checkpoint on the test images of a data set
     Eval(EvalArgs),
-    /// Say what is on pictures
+    /// Classify images
     Predict(PredictArgs),
     /// Write a checkpoint as a safetensors file for others, with all that is needed to use it
     Export(ExportArgs),

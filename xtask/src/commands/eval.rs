@@ -15,7 +15,7 @@ use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::weights::{self, Trained};
-use crate::{data, threads};
+use crate::{data, threads, transform};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -97,7 +97,7 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
             let config = StreamConfig {
                 batch,
                 seed: 0,
-                view: View::Evaluated(trained.preprocess(&args.normalisation)?),
+                view: View::Evaluated(transform::applied(trained.preprocessing(&args.normalisation)?)),
                 order: Order::Sequential,
                 share: Share::WHOLE,
                 last_batch: LastBatch::Keep,
@@ -209,6 +209,5 @@ fn print(
     }
     lines.push(("loss", format!("{:.5}", scores.loss)));
     lines.push(("speed", format!("{} images/s", output::speed(scores.images_per_second))));
-    let lines: Vec<String> = lines.iter().map(|(label, text)| format!("{label:<16}{text}")).collect();
-    output::line(&lines.join("\n"))
+    lines.iter().try_for_each(|(label, text)| output::labelled(label, text))
 }

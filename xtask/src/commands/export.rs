@@ -93,12 +93,9 @@ fn metadata(args: &ExportArgs, trained: &Trained) -> anyhow::Result<Metadata> {
     metadata.model = Some(trained.spec().name.clone());
     metadata.producer = None;
     metadata.other.remove(OF_A_TRAINING);
-    if let Some(normalisation) = args.normalisation.get() {
-        let small = weights::small_pictures(trained.spec().input, normalisation);
-        let described = metadata.preprocessing.get_or_insert(small);
-        (described.mean, described.std) = (normalisation.mean, normalisation.std);
-    }
-    if metadata.preprocessing.is_none() {
+    if metadata.preprocessing.is_some() || args.normalisation.get().is_some() {
+        metadata.preprocessing = Some(trained.preprocessing(&args.normalisation)?);
+    } else {
         tracing::warn!(
             "{} does not say how its images were normalised, and neither will {}; give --mean and --std to write it down",
             trained.file.display(),

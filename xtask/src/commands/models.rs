@@ -5,7 +5,8 @@ use resnet_record::paper::{self, Outcome};
 use serde::Serialize;
 
 use crate::args::ModelsArgs;
-use crate::output::{self, Column, Format};
+use crate::output::{self, Format};
+use crate::table::{Column, Table};
 
 #[derive(Serialize)]
 struct Json {
@@ -29,19 +30,19 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
     if args.format.get() == Format::Json {
         return output::json(&Json { models: rows });
     }
-    let mut table = output::table([
-        Column::Left("model"),
-        Column::Right("input"),
-        Column::Right("parameters"),
-        Column::Right("multiply-adds"),
-        Column::Right("CIFAR-10 error"),
-        Column::Right("CIFAR-100 error"),
-        Column::Left("not as in the papers"),
+    let mut table = Table::new([
+        Column::text("model"),
+        Column::number("input").optional(1),
+        Column::number("parameters"),
+        Column::number("multiply-adds").optional(2),
+        Column::number("CIFAR-10 error").optional(3),
+        Column::number("CIFAR-100 error").optional(4),
+        Column::text("not as in the papers").optional(5),
     ]);
     let percent = |error: Option<f64>| error.map_or(String::new(), |error| format!("{error:.2} %"));
     for row in rows {
         let [channels, height, width] = row.input;
-        table.add_row([
+        table.add([
             row.model.to_owned(),
             format!("{channels}x{height}x{width}"),
             output::short(row.parameters as u64),
@@ -52,11 +53,12 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
         ]);
     }
     output::print_table(&table)?;
-    output::line(
-        "\nParameters for 10 classes, or 1000 where the input is 224x224. Errors as published (arXiv 1603.05027, 1512.03385); `cargo xtask train --help` lists recipes.\n\
+    output::sentences(
+        "\nParameters for 10 classes, or 1000 where the input is 224x224. Errors as published (arXiv 1603.05027, 1512.03385); \
+         `cargo xtask train --help` lists recipes.\n\
          resnet50-v1-imagenet and the like are the papers' own networks, resnet50, resnetv2_50, ... timm's.\n\
-         Any depth 6n + 2 (two-layer units) or 9n + 2 (bottlenecks) is a name as well, such as resnet29-v2; -basic or -bottleneck\n\
-         chooses the unit, -a (zero padding) or -b (projection) the shortcut where shapes change.",
+         Any depth 6n + 2 (two-layer units) or 9n + 2 (bottlenecks) is a name as well, such as resnet29-v2; -basic or \
+         -bottleneck chooses the unit, -a (zero padding) or -b (projection) the shortcut where shapes change.",
     )
 }
 

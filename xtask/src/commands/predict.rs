@@ -1,4 +1,4 @@
-//! `predict`: what is on pictures.
+//! `predict`: which classes images are of.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::heatmap::Targets;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::weights::{self, Trained};
-use crate::{pictures, threads};
+use crate::{pictures, text, threads, transform};
 
 /// Pictures at a time.
 const BATCH: usize = 32;
@@ -42,7 +42,7 @@ struct Guess<'a> {
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let trained = weights::load(&args.source, args.names.given())?;
-    let preprocess = trained.preprocess(&args.normalisation)?;
+    let preprocess = transform::applied(trained.preprocessing(&args.normalisation)?);
     let names = trained.classes()?;
     let found = pictures::find(&args.pictures);
     let mut failed = found.failures.len();
@@ -125,14 +125,25 @@ fn print(
     if args.format.get() == Format::Json {
         return output::json(&Json { file, top, logits: args.logits.then_some(logits), heatmap });
     }
-    let width = top.iter().map(|guess| guess.name.chars().count()).max().unwrap_or(0);
     let mut lines = vec![file.display().to_string()];
-    for Guess { class, name, probability } in top {
-        let logit = if args.logits { format!("  {:>9.4}", logits[*class]) } else { String::new() };
-        lines.push(format!("  {:>6.2} %{logit}  {name:<width$}  (class {class})", 100.0 * probability));
-    }
+    lines.extend(table(top, args.logits.then_some(logits), text::out()));
     lines.extend(heatmap.map(|map| format!("  heat map: {}", map.display())));
     output::line(&lines.join("\n"))
+}
+
+/// The guesses under each other. Names that are too long for the terminal wrap; the class stays behind them.
+fn table(top: &[Guess<'_>], logits: Option<&[f32]>, width: Option<usize>) -> Vec<String> {
+    let names = top.iter().map(|guess| guess.name.chars().count()).max().unwrap_or(0);
+    let line = |Guess { class, name, probability }: &Guess<'_>| {
+        let logit = logits.map_or(String::new(), |logits| format!("  {:>9.4}", logits[*class]));
+        let before = format!("  {:>6.2} %{logit}  ", 100.0 * probability);
+        let aligned = format!("{before}{name:<names$}  (class {class})");
+        match width.is_some_and(|width| aligned.chars().count() > width) {
+            true => text::wrap(&format!("{before}{name}  (class {class})"), width, before.len()),
+            false => aligned,
+        }
+    };
+    top.iter().map(line).collect()
 }
 
 /// The most probable classes, the first of equals first.
@@ -150,6 +161,27 @@ fn guesses<'a>(logits: &[f32], names: &'a [String], count: usize) -> Vec<Guess<'
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_wrap_under_themselves() {
+        let names = ["toilet tissue, toilet paper, bathroom tissue", "cat"].map(str::to_owned);
+        let top = guesses(&[3.0, 1.0], &names, 2);
+        let whole = [
+            "   88.08 %     3.0000  toilet tissue, toilet paper, bathroom tissue  (class 0)",
+            "   11.92 %     1.0000  cat                                           (class 1)",
+        ];
+        for width in [Some(80), Some(200), None] {
+            assert_eq!(table(&top, Some(&[3.0, 1.0]), width), whole);
+        }
+        let narrow = [
+            "   88.08 %  toilet tissue, toilet paper,\n           bathroom tissue  (class 0)",
+            "   11.92 %  cat  (class 1)",
+        ];
+        assert_eq!(
+            table(&top, None, Some(40)),
+            narrow.map(|line| line.replace("\n           ", "\n            "))
+        );
+    }
 
     #[test]
     fn guesses_are_a_softmax_in_order() {

@@ -6,7 +6,8 @@ use resnet_models::{registry, summary};
 use serde::Serialize;
 
 use crate::args::SummaryArgs;
-use crate::output::{self, Column, Format};
+use crate::output::{self, Format};
+use crate::table::{Column, Table};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -50,17 +51,17 @@ impl<'a> Layer<'a> {
 }
 
 fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> {
-    let mut table = output::table([
-        Column::Left("layer"),
-        Column::Left("does"),
-        Column::Right("output"),
-        Column::Right("parameters"),
-        Column::Right("multiply-adds"),
+    let mut table = Table::new([
+        Column::text("layer"),
+        Column::text("does").optional(2),
+        Column::number("output"),
+        Column::number("parameters"),
+        Column::number("multiply-adds").optional(1),
     ]);
-    table.add_row(["", "input", &dimensions(&summary.input), "", ""]);
+    table.add(["", "input", &dimensions(&summary.input), "", ""].map(str::to_owned));
     let or_blank = |number: u64| if number == 0 { String::new() } else { output::count(number) };
     for layer in &summary.layers {
-        table.add_row([
+        table.add([
             layer.name.clone(),
             layer.kind.clone(),
             dimensions(&layer.output),
@@ -69,7 +70,7 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
         ]);
     }
     let (parameters, multiply_adds) = (summary.parameters as u64, summary.multiply_adds);
-    table.add_row([
+    table.add([
         summary.model.clone(),
         "in all".to_owned(),
         String::new(),
@@ -77,8 +78,8 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
         output::count(multiply_adds),
     ]);
     output::print_table(&table)?;
-    output::line(&format!(
-        "\n{}: {} parameters, {} multiply-adds a picture",
+    output::sentences(&format!(
+        "\n{}: {} parameters, {} multiply-adds per image",
         summary.model,
         output::short(parameters),
         output::short(multiply_adds)
@@ -86,7 +87,7 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
     if departures.is_empty() {
         return Ok(());
     }
-    output::line(&format!("not as in the papers: {}", departures.join("; ")))
+    output::sentences(&format!("not as in the papers: {}", departures.join("; ")))
 }
 
 /// `16x32x32`.

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use resnet_models::{Model, registry};
 use resnet_record::{Recipe, Results, Run, RunRecord};
-use resnet_train::{Options, Outcome, Plan, fit};
+use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -42,6 +42,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     }
 }
 
+fn options() -> Options {
+    Options { workers: threads::loaders(), ..Options::default() }
+}
+
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     let mut recipe = recipes::of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
@@ -59,11 +63,22 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         weights::start_from(&model.0, (&recipe, data.classes()), (from, args))?;
     }
     let plan = Plan::new(&recipe, data.training())?;
-    let parameters = preamble::print(&recipe, &spec, &data, &plan)?;
+    plan.check(&model).map_err(|error| {
+        let hint = match &error {
+            Error::BatchTooSmall { images, batch, .. } if images < batch => {
+                "; leave that batch out with --set train.last_batch=drop, or choose another train.batch"
+            }
+            Error::BatchTooSmall { .. } => "; choose a larger train.batch",
+            _ => "",
+        };
+        anyhow!("{error}{hint}")
+    })?;
+    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
         record.data = data::absolute(data.origin());
+        (record.from, record.revision) = (args.from.clone(), args.revision.clone());
     })?;
     train(run, &recipe, &model, &data, args.format.get())
 }
@@ -75,13 +90,24 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         progress::line(&format!("{} is finished; there is nothing left to train", folder.display()));
         return report(&run, &results, args.format.get());
     }
-    if !run.folder().last_checkpoint().exists()
-        && run.record().command.iter().any(|word| word.starts_with("--from"))
-    {
-        bail!(
-            "{} ended before its first checkpoint, and with it the weights that it began with are gone; begin it again",
-            folder.display()
-        );
+    match (resumes_from(&run), &run.record().from) {
+        (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
+            let from = format!("--from {}", output::quoted(folder));
+            bail!("{error}; start a new run with its weights: {}", again(&run, &from));
+        }
+        (Err(error @ Error::CheckpointGone { best: false, .. }), _) => {
+            bail!("{error}; start a new run: {}", again(&run, ""))
+        }
+        (Err(error), _) => return Err(error.into()),
+        (Ok(None), Some(from)) => {
+            let folder = folder.display();
+            let revision = run.record().revision.as_deref().map_or(String::new(), |revision| {
+                format!(" --revision {}", output::quoted(Path::new(revision)))
+            });
+            let from = format!("--from {}{revision}", output::quoted(Path::new(from)));
+            bail!("{folder} ended before its first checkpoint; start a new run: {}", again(&run, &from));
+        }
+        (Ok(_), _) => {}
     }
     let origin = data::still_at(&run.record().data);
     let data =
@@ -90,7 +116,14 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
     let plan = Plan::new(&recipe, data.training())?;
-    preamble::print(&recipe, &spec, &data, &plan)?;
+    plan.check(&model).map_err(|error| match error {
+        Error::BatchTooSmall { .. } => {
+            let changes = format!("--from {} --set train.last_batch=drop", output::quoted(folder));
+            anyhow!("{error}; start a new run without that batch: {}", again(&run, &changes))
+        }
+        other => other.into(),
+    })?;
+    preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
     train(run, &recipe, &model, &data, args.format.get())
 }
 
@@ -104,12 +137,11 @@ fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Data, format: Format
         }
     }
     let folder = run.folder().dir().to_owned();
-    progress::line(&format!("run             {}", folder.display()));
+    progress::labelled("run", &folder.display().to_string());
     let options = Options {
         stop: interrupt::watch()?,
         metadata: weights::of_training(spec, recipe, data),
-        workers: threads::loaders(),
-        ..Options::default()
+        ..options()
     };
     let mut live = Live::default();
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
@@ -141,40 +173,49 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
             seconds: results.seconds,
         });
     }
-    output::line(&match results.test {
+    let accuracy = match results.test {
         Some(scores) => format!(
-            "test accuracy   {:.2} % ({} of {} images; weights: {}, epoch {})",
+            "{:.2} % ({} of {} images; weights: {}, epoch {})",
             scores.top1(),
             output::count(scores.top1_correct),
             output::count(scores.images),
             record.selection,
             results.checkpoint_epoch
         ),
-        None => "test accuracy   not measured: the recipe says train.evaluate_test = \"never\"".to_owned(),
-    })?;
+        None => "not measured: the recipe says train.evaluate_test = \"never\"".to_owned(),
+    };
+    output::labelled("test accuracy", &accuracy)?;
     if let Some(mark) = record.mark() {
-        output::line(&format!("                ({mark})"))?;
+        output::labelled("", &format!("({mark})"))?;
     }
     if let Some(error) = run.recipe().expected_error {
-        output::line(&format!("published       {:.2} % ({error:.2} % error)", 100.0 - error))?;
+        output::labelled("published", &format!("{:.2} % ({error:.2} % error)", 100.0 - error))?;
     }
-    output::line(&format!(
-        "trained         {} in {}, {} images/s",
-        output::counted(results.steps, "step"),
-        output::clock(results.seconds),
-        output::speed(results.images_per_second)
-    ))?;
-    output::line(&format!("run             {}", folder.display()))?;
+    let (steps, seconds) = (output::counted(results.steps, "step"), output::clock(results.seconds));
+    let speed = output::speed(results.images_per_second);
+    output::labelled("trained", &format!("{steps} in {seconds}, {speed} images/s"))?;
+    output::labelled("run", &folder.display().to_string())?;
     output::line(&next_commands(run))
+}
+
+/// The command that starts a new run by the recipe of this one, on its data, with `changes`.
+fn again(run: &Run, changes: &str) -> String {
+    let recipe = output::quoted(&run.folder().dir().join("recipe.toml"));
+    let changes = if changes.is_empty() { String::new() } else { format!(" {changes}") };
+    format!("cargo xtask train --recipe {recipe}{}{changes}", data_option(run))
+}
+
+/// ` --data DIR`, if the run's data are in a folder that is still there.
+fn data_option(run: &Run) -> String {
+    match data::still_at(&run.record().data) {
+        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", output::quoted(&path)),
+        _ => String::new(),
+    }
 }
 
 /// What to try with a run that is finished.
 fn next_commands(run: &Run) -> String {
-    let folder = output::quoted(run.folder().dir());
-    let data = match data::still_at(&run.record().data) {
-        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", output::quoted(&path)),
-        _ => String::new(),
-    };
+    let (folder, data) = (output::quoted(run.folder().dir()), data_option(run));
     format!(
         "\nnext:\n  cargo xtask eval    --checkpoint {folder}{data}\n  cargo xtask predict --checkpoint {folder} PICTURE\n  \
          cargo xtask export  --checkpoint {folder} --out {}.safetensors",

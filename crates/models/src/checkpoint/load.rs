@@ -47,9 +47,6 @@ impl Policy {
     };
     /// Everything but the head must fit, and the head stays fresh: to fine-tune a network on other classes.
     pub const NEW_HEAD: Policy = Policy { head: HeadRule::Keep, ..Policy::STRICT };
-    /// Every name must fit; parameters of another shape, such as those of a head for other classes, stay as
-    /// they are.
-    pub const RESHAPED: Policy = Policy { reshaped: Rule::Allow, ..Policy::STRICT };
 }
 
 impl Rule {

@@ -171,6 +171,18 @@ impl Plan {
         self.steps.iter().filter_map(shape).collect()
     }
 
+    /// Whether a batch norm sees one pixel per image and channel, which a training step on one image cannot
+    /// normalise.
+    pub fn normalises_single_pixels(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Norm(norm) => matches!(
+                self.shapes[norm.x.0],
+                Shape::Map { height: 1, width: 1, .. } | Shape::Features { .. }
+            ),
+            _ => false,
+        })
+    }
+
     /// An estimate of a training step's memory in bytes: activations kept for backward, the buffers in flight
     /// and, for every parameter, the value, its gradient, the momentum and two flat copies.
     pub fn training_bytes(&self) -> usize {

@@ -63,8 +63,9 @@ impl Recipe {
                 format!("model.classes is {asked}, but the data set has {classes} classes; leave it out")
             })?;
         }
-        check(self.model.classes != Some(0), &|| {
-            "model.classes is 0; a network tells one apart at least".into()
+        check(self.model.classes.is_none_or(|classes| classes >= 2), &|| {
+            let classes = self.model.classes.unwrap_or_default();
+            format!("model.classes is {classes}; a classifier needs at least two")
         })?;
         check(self.photos.is_some() == (data.set == DataSet::Photos), &|| match self.photos {
             Some(_) => "[photos] is given, but data.set is another; remove it".into(),

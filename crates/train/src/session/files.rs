@@ -1,14 +1,34 @@
 //! What a sitting reads and writes: checkpoints, and the record's list of what was left out.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use resnet_data::sources::Broken;
-use resnet_record::{Checkpoint, EpochMetrics, LeftOut};
+use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::Session;
 use crate::Error;
 use crate::checkpoint::{self, METRICS_KEY, RECIPE_KEY, STATE_KEY};
+
+/// The checkpoint that `run` goes on from; none if it has not begun.
+///
+/// # Errors
+/// [`Error::CheckpointGone`] if it has begun and the checkpoint is not there, so that nothing is trained anew
+/// over what is left of it.
+pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
+    let (folder, record) = (run.folder(), run.record());
+    let (file, best) = (folder.last_checkpoint(), folder.best_checkpoint().exists());
+    if file.exists() {
+        return Ok(Some(file));
+    }
+    // A finished run needs the weights that it reports, and no others.
+    match record.results.map(|results| results.checkpoint) {
+        Some(Checkpoint::Best) if best => Ok(None),
+        None if !best && record.test_reads == 0 && folder.metrics()?.is_empty() => Ok(None),
+        _ => Err(Error::CheckpointGone { file, best }),
+    }
+}
 
 impl Session<'_> {
     pub(super) fn save_last(&mut self) -> Result<(), Error> {

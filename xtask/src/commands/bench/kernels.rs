@@ -12,8 +12,9 @@ use resnet_models::summary;
 use serde::Serialize;
 
 use crate::args::BenchArgs;
-use crate::output::{self, Column, Format};
+use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
+use crate::table::{Column, Table};
 
 use super::ours::peak_memory;
 use super::statistics::Spread;
@@ -224,7 +225,7 @@ impl Network {
 }
 
 fn text(ceilings: &Ceilings, networks: &[Network], threads: usize) -> anyhow::Result<()> {
-    output::line(&format!(
+    output::sentences(&format!(
         "{}: {:.0} GFLOP/s of multiply-adds on one thread, {:.0} on {threads}; {:.1} GB/s copying",
         Isa::best().name(),
         ceilings.fma_gflops_one_thread,
@@ -238,20 +239,18 @@ fn text(ceilings: &Ceilings, networks: &[Network], threads: usize) -> anyhow::Re
             network.batch,
             output::speed(network.images_per_second())
         ))?;
-        let mut table = output::table([
-            Column::Left("convolution"),
-            Column::Right("number"),
-            Column::Left("algorithm"),
-            Column::Right("output GFLOP/s"),
-            Column::Right("GB/s"),
-            Column::Right("input gradient"),
-            Column::Right("GB/s"),
-            Column::Right("weight gradient"),
-            Column::Right("GB/s"),
+        let mut table = Table::new([
+            Column::text("convolution"),
+            Column::number("number").optional(1),
+            Column::text("algorithm").optional(2),
+            Column::number("output GFLOP/s"),
+            Column::number("GB/s").optional(3),
+            Column::number("input gradient"),
+            Column::number("GB/s").optional(3),
+            Column::number("weight gradient"),
+            Column::number("GB/s").optional(3),
         ]);
-        network.layers.iter().for_each(|layer| {
-            table.add_row(row(layer));
-        });
+        network.layers.iter().for_each(|layer| table.add(row(layer)));
         output::print_table(&table)?;
     }
     Ok(())

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::output::{self, Column, Format};
+use crate::output::{self, Format};
+use crate::table::{Column, Table};
 
 use super::statistics::Spread;
 use super::subject::Subject;
@@ -118,31 +119,31 @@ fn text(subject: &Subject, outcome: &Outcome) -> anyhow::Result<()> {
         output::counted(subject.threads as u64, "thread"),
         output::counted(turns, if outcome.rival.is_some() { "pair" } else { "turn" })
     ))?;
-    let mut table = output::table([
-        Column::Left(""),
-        Column::Right("images/s"),
-        Column::Right("slowest"),
-        Column::Right("fastest"),
-        Column::Right("ms/image"),
-        Column::Right("memory"),
-        Column::Right("FMA GFLOP/s"),
-        Column::Right("lowest"),
+    let mut table = Table::new([
+        Column::text(""),
+        Column::number("images/s"),
+        Column::number("slowest").optional(3),
+        Column::number("fastest").optional(3),
+        Column::number("ms/image").optional(4),
+        Column::number("memory"),
+        Column::number("FMA GFLOP/s").optional(1),
+        Column::number("lowest").optional(2),
     ]);
-    table.add_row(row("ours", &outcome.ours));
+    table.add(row("ours", &outcome.ours));
     if let Some(rival) = &outcome.rival {
-        table.add_row(row(&format!("{} {}", rival.title, rival.side.version), &rival.side));
+        table.add(row(&format!("{} {}", rival.title, rival.side.version), &rival.side));
     }
     output::print_table(&table)?;
     if let Some(rival) = &outcome.rival {
         let Spread { median, lowest, highest } = Spread::of(outcome.ratios());
-        output::line(&format!(
+        output::sentences(&format!(
             "\nratio {median:.2} ({lowest:.2} to {highest:.2}): ours over {}, {}",
             rival.title, rival.setting
         ))?;
         trials(rival)?;
     }
-    output::line(
-        "\nFMA: multiply-adds in registers on the same threads just before each turn; a low one means that the host gave\n\
+    output::sentences(
+        "\nFMA: multiply-adds in registers on the same threads just before each turn; a low one means that the host gave \
          less than these cores.",
     )
 }
@@ -154,9 +155,9 @@ fn trials(rival: &Rival) -> anyhow::Result<()> {
     }
     output::line("")?;
     let mut table =
-        output::table([Column::Left("tried before"), Column::Right("images/s"), Column::Right("memory")]);
+        Table::new([Column::text("tried before"), Column::number("images/s"), Column::number("memory")]);
     for Trial { setting, images_per_second, peak_memory_bytes, .. } in &rival.trials {
-        table.add_row([setting.clone(), output::speed(*images_per_second), memory(*peak_memory_bytes)]);
+        table.add([setting.clone(), output::speed(*images_per_second), memory(*peak_memory_bytes)]);
     }
     output::print_table(&table)
 }

@@ -18,10 +18,10 @@ use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
 use crate::args::{DataCommand, InspectArgs, VerifyArgs};
-use crate::data;
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
+use crate::{data, text};
 
 /// Pictures whose size is looked at.
 const LOOKED_AT: usize = 1000;
@@ -116,7 +116,7 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
         }
         lines.extend(split.faults.iter().map(|fault| format!("  fault         {fault}")));
     }
-    output::line(&lines.join("\n"))
+    output::line(&text::wrap(&lines.join("\n"), text::out(), 16))
 }
 
 impl Split {
