@@ -46,9 +46,11 @@ pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Prints `error: ` and the sentence.
+/// Prints `error: ` and the sentence. Whatever it quotes, it steers no terminal.
 pub(crate) fn report(error: &anyhow::Error) {
-    crate::progress::line(&format!("error: {}", sentence(error)));
+    let sentence = sentence(error);
+    let lines: Vec<_> = sentence.lines().map(resnet_data::names::printable).collect();
+    crate::progress::line(&format!("error: {}", lines.join("\n")));
 }
 
 /// The error and its causes as one sentence. Our crates put causes into their own messages, so a cause that
