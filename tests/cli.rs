@@ -23,6 +23,9 @@ mod fetch;
 mod hub;
 #[path = "../crates/data/src/hub/testing.rs"]
 mod hub_server;
+#[cfg(target_os = "linux")] // elsewhere such files cannot be made
+#[path = "cli/names.rs"]
+mod names;
 #[path = "cli/photos.rs"]
 mod photos;
 #[path = "cli/pipeline.rs"]

@@ -1,5 +1,5 @@
-//! What we export, PyTorch loads strictly and computes the same with: `tests/export_roundtrip.py`, where
-//! Python has torch.
+//! What we export, PyTorch, torchvision and timm load strictly and compute the same with:
+//! `tests/export_roundtrip.py` and `tests/export_peers.py`, where Python has them.
 
 use std::fs;
 use std::path::Path;
@@ -14,6 +14,8 @@ use crate::common::{root, trained, xtask_in};
 
 /// Compares logits of a batch that both sides make.
 const ROUNDTRIP: &str = "tests/export_roundtrip.py";
+/// Compares the logits of an image file.
+const PEERS: &str = "tests/export_peers.py";
 /// Images of the batch.
 const IMAGES: usize = 4;
 
@@ -178,4 +180,40 @@ fn timm_takes_its_own_networks_back() {
         xtask_in(here, &[&export[..], &["--force"]].concat()).succeeds();
     }
     ask_python(here, &[Need::Torch, Need::Timm], ROUNDTRIP, &args);
+}
+
+/// A network, the dialect it is written in, and the library that loads it under the same name.
+const IN_PEERS: [(&str, &str, &str); 6] = [
+    ("resnet18", "torchvision", "torchvision"),
+    ("resnet50", "native", "torchvision"),
+    ("resnet50", "timm", "timm"),
+    ("resnet50d", "timm", "timm"),
+    ("resnetv2_50", "native", "timm"),
+    ("resnetv2_50x1_bit", "timm", "timm"),
+];
+
+#[test]
+fn torchvision_and_timm_see_in_an_image_what_predict_sees() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let wave = |x: u32, y: u32, by: f64| (127.0 + 120.0 * (f64::from(x * y + 40 * x) / by).sin()) as u8;
+    let colours = |x, y| image::Rgb([wave(x, y, 900.0), wave(y, x, 700.0), wave(x, x + y, 1500.0)]);
+    image::RgbImage::from_fn(321, 258, colours).save(here.join("image.jpg")).expect("an image is written");
+    let mut args = vec![];
+    for (name, dialect, library) in IN_PEERS {
+        let place = format!("{name}-{dialect}");
+        fs::create_dir(here.join(&place)).expect("a folder");
+        fresh(&here.join("fresh.safetensors"), name, 12);
+        let (file, json) = (format!("{place}/net.safetensors"), format!("{place}/prediction.json"));
+        let export = ["export", "--checkpoint", "fresh.safetensors", "--dialect", dialect, "--out", &file];
+        xtask_in(here, &export).succeeds();
+        let predict = ["predict", "--checkpoint", &file, "--logits", "--json", "image.jpg"];
+        let outcome = xtask_in(here, &predict);
+        let prediction = outcome.succeeds();
+        let found: serde_json::Value = serde_json::from_str(prediction).expect("JSON");
+        assert_eq!(found["logits"].as_array().map(Vec::len), Some(12), "{prediction}");
+        fs::write(here.join(&json), prediction).expect("it is written");
+        args.extend([file, library.to_owned(), name.to_owned(), "image.jpg".to_owned(), json]);
+    }
+    ask_python(here, &[Need::Torch, Need::Torchvision, Need::Timm], PEERS, &args);
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use resnet_data::names::{self, shown};
 use resnet_data::sources::{OpenFiles, open_files};
 use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
@@ -165,9 +166,9 @@ pub(crate) fn photos(folder: &Path, (used, faults): (Used, &FaultsArgs)) -> anyh
 /// The names in the list of records that are left out.
 fn skipped(faults: &FaultsArgs) -> anyhow::Result<Vec<String>> {
     let Some(file) = &faults.skip_list else { return Ok(vec![]) };
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read the skip list {}", file.display()))?;
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+    let list = std::fs::read(file).with_context(|| format!("cannot read the skip list {}", shown(file)))?;
+    let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(lines.filter(|line| !line.trim_ascii().is_empty()).map(names::of_line).collect())
 }
 
 fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::Result<Dataset> {

@@ -47,11 +47,12 @@ pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
 }
 
 /// Prints `error: ` and the sentence; with RUST_LOG=debug also where in the program it arose, as far as
-/// RUST_BACKTRACE asks for that.
+/// RUST_BACKTRACE asks for that. Whatever the sentence quotes, it steers no terminal.
 pub(crate) fn report(error: &anyhow::Error) {
     let told = sentence(error);
     let told = if tracing::enabled!(tracing::Level::DEBUG) { told } else { without_backtrace(&told) };
-    crate::progress::sentence(&format!("error: {told}"), "error: ".len());
+    let lines: Vec<_> = told.lines().map(resnet_data::names::printable).collect();
+    crate::progress::sentence(&format!("error: {}", lines.join("\n")), "error: ".len());
 }
 
 /// The text without the lines of a backtrace, which candle puts into its messages where RUST_BACKTRACE is set.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use atomic_write_file::AtomicWriteFile;
 use candle_core::{Device, IndexOp as _, Tensor};
+use resnet_data::names::shown;
 use resnet_data::{Interpolation, Picture, Preprocess, picture, resize};
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
@@ -30,7 +31,7 @@ impl Targets {
             let [picture] = pictures else {
                 let message = format!(
                     "--heatmap {} is one file, and there are {} pictures; give a folder instead",
-                    out.display(),
+                    shown(out),
                     pictures.len()
                 );
                 return Err(Ended::Usage(message).into());
@@ -40,14 +41,15 @@ impl Targets {
         let mut targets = BTreeMap::new();
         let mut sources: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
         for picture in pictures {
-            let name = picture.file_name().unwrap_or(picture.as_os_str()).to_string_lossy();
-            let target = out.join(format!("{name}.heatmap.png"));
+            let mut name = picture.file_name().unwrap_or(picture.as_os_str()).to_owned();
+            name.push(".heatmap.png");
+            let target = out.join(name);
             if let Some(other) = sources.insert(target.clone(), picture).filter(|other| *other != picture) {
                 bail!(
                     "the heat maps of {} and {} would both be {}; predict them one after the other, into two folders",
-                    other.display(),
-                    picture.display(),
-                    target.display()
+                    shown(other),
+                    shown(picture),
+                    shown(&target)
                 );
             }
             targets.insert(picture.clone(), target);
@@ -63,10 +65,10 @@ impl Targets {
         file: &Path,
         class: usize,
     ) -> anyhow::Result<&Path> {
-        let target = self.0.get(file).with_context(|| format!("{} has no heat map", file.display()))?;
+        let target = self.0.get(file).with_context(|| format!("{} has no heat map", shown(file)))?;
         let picture = picture::decode(file)?;
         let map = activation(trained, preprocess, &picture, class)
-            .with_context(|| format!("no heat map of {}", file.display()))?;
+            .with_context(|| format!("no heat map of {}", shown(file)))?;
         let png = picture::encode_png(&overlay(&picture, &map, preprocess))?;
         let write = || -> std::io::Result<()> {
             if let Some(folder) = target.parent() {
@@ -77,7 +79,7 @@ impl Targets {
             file.write_all(&png)?;
             file.commit()
         };
-        write().with_context(|| format!("cannot write the heat map {}", target.display()))?;
+        write().with_context(|| format!("cannot write the heat map {}", shown(target)))?;
         Ok(target)
     }
 }

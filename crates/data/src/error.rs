@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::names;
+
 /// Why data could not be opened, read, split or loaded.
 ///
 /// `Display` gives the whole story in one sentence, the cause included; there is no `source` to print
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to open, list or read a path.
-    #[error("cannot {action} {}: {cause}; check that it exists and that you may read it", path.display())]
+    #[error("cannot {action} {}: {cause}; check that it exists and that you may read it", names::shown(path))]
     Io {
         /// What was tried: "open", "read", "list".
         action: &'static str,
@@ -22,7 +24,7 @@ pub enum Error {
     },
 
     /// A folder or archive has some files of a known layout, but not all.
-    #[error("{} lacks {missing}, which {layout} needs; {mend}", path.display())]
+    #[error("{} lacks {missing}, which {layout} needs; {mend}", names::shown(path))]
     MissingFile {
         /// The folder or archive.
         path: PathBuf,
@@ -71,7 +73,7 @@ pub enum Error {
     },
 
     /// A file is not what its place says that it is.
-    #[error("{file} cannot be used: {cause}; {mend}")]
+    #[error("{} cannot be used: {cause}; {mend}", names::printable(file))]
     BadFile {
         /// The file, with its archive if it is in one.
         file: String,
@@ -82,7 +84,10 @@ pub enum Error {
     },
 
     /// Nothing in a folder looks like a data set.
-    #[error("{} holds no data set that is known here; looked in it and one level below for {wanted}", path.display())]
+    #[error(
+        "{} holds no data set that is known here; looked in it and one level below for {wanted}",
+        names::shown(path)
+    )]
     Unrecognised {
         /// The path given.
         path: PathBuf,
@@ -91,7 +96,10 @@ pub enum Error {
     },
 
     /// Several data sets lie in the folder and nothing says which is meant.
-    #[error("{} holds several data sets ({found}); give the folder or file of the one you mean", path.display())]
+    #[error(
+        "{} holds several data sets ({found}); give the folder or file of the one you mean",
+        names::shown(path)
+    )]
     Ambiguous {
         /// The path given.
         path: PathBuf,
@@ -100,7 +108,10 @@ pub enum Error {
     },
 
     /// A data set or a model's file is neither in the cache nor to be had from the hub.
-    #[error("{dataset} is not in the cache {} and could not be downloaded: {cause}; {mend}", cache.display())]
+    #[error(
+        "{dataset} is not in the cache {} and could not be downloaded: {cause}; {mend}",
+        names::shown(cache)
+    )]
     Unavailable {
         /// What was asked for, with its name on the hub.
         dataset: String,

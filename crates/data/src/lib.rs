@@ -40,6 +40,7 @@ mod image_set;
 pub mod imagenet;
 mod jpeg;
 mod loader;
+pub mod names;
 mod normalisation;
 mod open;
 #[cfg(feature = "parquet")]

@@ -13,8 +13,8 @@ use std::path::Path;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder as _};
 
-use crate::Error;
 use crate::jpeg::{Pixel, Window};
+use crate::{Error, names};
 
 pub use encoded::Encoded;
 pub(crate) use part::Part;
@@ -83,7 +83,7 @@ impl fmt::Debug for Picture {
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn decode(path: &Path) -> Result<Picture, Error> {
-    decode_bytes(&read(path)?, &path.display().to_string())
+    decode_bytes(&read(path)?, &names::shown(path))
 }
 
 /// The bytes of a picture's file, for [`Encoded`].
@@ -92,7 +92,7 @@ pub fn decode(path: &Path) -> Result<Picture, Error> {
 /// If it cannot be read, is no file or has more than [`MAX_FILE_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?;
-    let bad = |cause: String| Err(Error::bad_file(path.display().to_string(), cause, MEND));
+    let bad = |cause: String| Err(Error::bad_file(names::shown(path), cause, MEND));
     if !metadata.is_file() {
         return bad("it is not a file".to_owned());
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
+use resnet_data::names::{printable, shown};
 use resnet_data::{Preprocess, picture};
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
@@ -24,12 +25,12 @@ const BATCH: usize = 32;
 
 #[derive(Serialize)]
 struct Json<'a> {
-    file: &'a Path,
+    file: &'a str,
     top: &'a [Guess<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     logits: Option<&'a [f32]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    heatmap: Option<&'a Path>,
+    heatmap: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -105,7 +106,7 @@ fn batch(
         input?;
         let row = rows.next().unwrap_or_default();
         if row.iter().any(|logit| logit.is_nan()) {
-            let (file, weights) = (file.display(), trained.file.display());
+            let (file, weights) = (shown(file), shown(&trained.file));
             bail!(
                 "the network's logits for {file} hold NaN; {weights} is damaged, or mean and std do not fit it"
             );
@@ -123,18 +124,20 @@ fn print(
     heatmap: Option<&Path>,
 ) -> anyhow::Result<()> {
     if args.format.get() == Format::Json {
-        return output::json(&Json { file, top, logits: args.logits.then_some(logits), heatmap });
+        let (file, logits) = (&shown(file), args.logits.then_some(logits));
+        return output::json(&Json { file, top, logits, heatmap: heatmap.map(shown) });
     }
-    let mut lines = vec![file.display().to_string()];
+    let mut lines = vec![shown(file)];
     lines.extend(table(top, args.logits.then_some(logits), text::out()));
-    lines.extend(heatmap.map(|map| format!("  heat map: {}", map.display())));
+    lines.extend(heatmap.map(|map| format!("  heat map: {}", shown(map))));
     output::line(&lines.join("\n"))
 }
 
 /// The guesses under each other. Names that are too long for the terminal wrap; the class stays behind them.
 fn table(top: &[Guess<'_>], logits: Option<&[f32]>, width: Option<usize>) -> Vec<String> {
-    let names = top.iter().map(|guess| guess.name.chars().count()).max().unwrap_or(0);
+    let names = top.iter().map(|guess| printable(guess.name).chars().count()).max().unwrap_or(0);
     let line = |Guess { class, name, probability }: &Guess<'_>| {
+        let name = printable(name);
         let logit = logits.map_or(String::new(), |logits| format!("  {:>9.4}", logits[*class]));
         let before = format!("  {:>6.2} %{logit}  ", 100.0 * probability);
         let aligned = format!("{before}{name:<names$}  (class {class})");

@@ -14,6 +14,8 @@ mod dataset;
 #[cfg(feature = "hub")]
 mod download;
 #[cfg(feature = "hub")]
+mod expand;
+#[cfg(feature = "hub")]
 mod listing;
 #[cfg(feature = "hub")]
 mod model;
@@ -37,8 +39,8 @@ pub use model::HubModel;
 /// here, [50,000 + 10,000 shapes](crate::generated::shapes) with seed 0, and needs no network.
 ///
 /// The cache is the one of the Python library: `HF_HUB_CACHE`, else `HF_HOME/hub`, else
-/// `~/.cache/huggingface/hub`. `HF_TOKEN` (or the token of `hf auth login`) and `HF_ENDPOINT` are honoured;
-/// with `HF_HUB_OFFLINE=1` only the cache is looked at. An interrupted download goes on where it stopped.
+/// `~/.cache/huggingface/hub`; `~` and `$VARIABLES` in these paths are replaced. `HF_TOKEN` (or the token of
+/// `hf auth login`) and `HF_ENDPOINT` are honoured; with `HF_HUB_OFFLINE=1` only the cache is looked at. An interrupted download goes on where it stopped.
 ///
 /// # Errors
 /// If the files are neither cached nor to be had; the message says where it looked and how to get the data

@@ -1,9 +1,11 @@
 //! Where the hub's cache is and how to reach the hub, from the environment variables of the Python library.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
+use super::expand::{expanded, home};
 use crate::Error;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
@@ -31,31 +33,27 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn from_env() -> Result<Self, Error> {
-        Self::from_variables(|name| env::var(name).ok())
+        Self::from_variables(|name| env::var_os(name))
     }
 
-    /// `variable` looks up an environment variable; an empty one counts as unset.
-    pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let home = || {
-            let folder = variable("HOME").or_else(|| variable("USERPROFILE"))?;
-            Some(PathBuf::from(folder).join(".cache"))
-        };
-        let hf_home = variable("HF_HOME").map(PathBuf::from).or_else(|| {
-            let caches = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
-            Some(caches.join("huggingface"))
-        });
-        let cache = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"].into_iter().find_map(&variable);
-        let cache =
-            cache.map(PathBuf::from).or_else(|| Some(hf_home.as_ref()?.join("hub"))).ok_or_else(|| {
-                let message =
-                    "there is no home folder to hold downloads; set HF_HOME to a folder, or give --data DIR";
-                Error::Invalid(message.to_owned())
-            })?;
+    /// `value` looks up an environment variable; an empty one counts as unset.
+    pub(super) fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let given = |name: &str| value(name).filter(|value| !value.to_string_lossy().trim().is_empty());
+        let variable = |name: &str| given(name)?.into_string().ok();
+        let path = |name: &str| given(name).map(|path| PathBuf::from(expanded(path, &value)));
+        let dot_cache = || Some(PathBuf::from(home(&given)?).join(".cache"));
+        let hf_home =
+            path("HF_HOME").or_else(|| Some(path("XDG_CACHE_HOME").or_else(dot_cache)?.join("huggingface")));
+        let cache = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"].into_iter().find_map(path);
+        let cache = cache.or_else(|| Some(hf_home.as_ref()?.join("hub"))).ok_or_else(|| {
+            let message =
+                "there is no home folder to hold downloads; set HF_HOME to a folder, or give --data DIR";
+            Error::Invalid(message.to_owned())
+        })?;
         // The client makes links relative to each other and can do that with absolute paths only.
         let cache = std::path::absolute(&cache).map_err(|cause| Error::io("find", &cache, cause))?;
         let token = variable("HF_TOKEN").or_else(|| {
-            let file = variable("HF_TOKEN_PATH").map(PathBuf::from).or(Some(hf_home?.join("token")))?;
+            let file = path("HF_TOKEN_PATH").or_else(|| Some(hf_home?.join("token")))?;
             fs::read_to_string(file).ok()
         });
         let offline = variable("HF_HUB_OFFLINE").is_some_and(|value| {
@@ -76,7 +74,7 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Settings {
-        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).into());
         Settings::from_variables(find).unwrap()
     }
 
@@ -88,6 +86,11 @@ mod tests {
             (vec![("HOME", "/h"), ("HF_HOME", "/f")], "/f/hub"),
             (vec![("HF_HOME", "/f"), ("HF_HUB_CACHE", "/c")], "/c"),
             (vec![("HOME", "/h"), ("HF_HOME", "")], "/h/.cache/huggingface/hub"),
+            (vec![("HOME", "/h"), ("HF_HOME", "~/f")], "/h/f/hub"),
+            (vec![("HOME", "/h"), ("HF_HOME", "$HOME/f")], "/h/f/hub"),
+            (vec![("HOME", "/h"), ("XDG_CACHE_HOME", "~/x")], "/h/x/huggingface/hub"),
+            (vec![("HOME", "/h"), ("HF_HUB_CACHE", "${HOME}/c")], "/h/c"),
+            (vec![("HOME", "/h"), ("HUGGINGFACE_HUB_CACHE", "~/c")], "/h/c"),
         ] {
             assert_eq!(settings(&variables).cache, PathBuf::from(cache), "{variables:?}");
         }
@@ -107,6 +110,8 @@ mod tests {
             settings(&[("HF_HOME", home), ("HF_ENDPOINT", "http://mirror/"), ("HF_HUB_OFFLINE", "TRUE")]);
         assert_eq!((all.endpoint.as_str(), all.token.as_deref()), ("http://mirror", Some("from-file")));
         assert_eq!(all.network, Network::Forbidden);
+        let elsewhere = settings(&[("HF_HOME", "/nonexistent"), ("H", home), ("HF_TOKEN_PATH", "$H/token")]);
+        assert_eq!(elsewhere.token.as_deref(), Some("from-file"));
         let named = settings(&[("HF_HOME", home), ("HF_TOKEN", "named"), ("HF_HUB_OFFLINE", "0")]);
         assert_eq!((named.token.as_deref(), named.network), (Some("named"), Network::Allowed));
     }

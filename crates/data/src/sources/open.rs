@@ -22,9 +22,9 @@ pub struct OpenFiles {
 pub struct FileSet {
     /// How it lies on disk.
     pub layout: Layout,
-    /// What may be trained on.
+    /// What may be trained on; of a data set with one split, that, whatever it is called.
     pub train: Arc<dyn Source>,
-    /// What is for evaluation, where there is such a split: called val, validation, valid or test.
+    /// What is for evaluation, where there is such a split: called val, validation, valid, dev, test or testing.
     pub evaluation: Option<Arc<dyn Source>>,
     /// The classes' names, the same for both splits.
     pub classes: Arc<[String]>,
@@ -35,7 +35,8 @@ pub struct FileSet {
 /// Opens the data set in `dir`, recognised by what it holds; the pictures stay where they are.
 ///
 /// `dir`, or one folder in it, holds
-/// - folders `train` and `val` (or `validation`, `valid`, `test`) with one of the following in each,
+/// - folders `train` (or `training`) and `val` (or `validation`, `valid`, `dev`, `test`, `testing`) with one of
+///   the following in each,
 /// - a folder a class with pictures in it (ImageNet's layout),
 /// - tar shards in WebDataset's convention: a picture and `.cls` or `.json` a sample,
 /// - parquet files with a column of pictures (`image` or `img`) and one of labels,
@@ -119,40 +120,76 @@ struct Part {
     files: Vec<String>,
 }
 
-/// What `dir` itself holds, folders of splits included.
+/// A way in which a folder holds images, with the files where they are files.
+type Inside = (Layout, Vec<String>);
+
+/// What `dir` itself holds, folders of splits included. The names of splits count only beside a folder of a
+/// training split that holds a data set; otherwise folders are classes, whatever they are called.
 fn candidates(dir: &Path) -> Result<Vec<Candidate>, Error> {
-    let mut splits = BTreeMap::new();
+    let (mut named, mut others) = (Vec::new(), Vec::new());
     for name in folders::class_folders(dir)? {
-        if let Some(split) = Split::of_word(&name.to_ascii_lowercase()) {
-            let root = dir.join(name);
-            let mut inside = plain(&root)?;
-            if inside.is_empty() && split == Split::Val && folders::holds_picture(&root) {
-                let cause = "it holds pictures and no class folders, so their labels are not known";
-                return Err(Error::bad_file(
-                    root.display().to_string(),
-                    cause,
-                    "sort them into a folder a class",
-                ));
-            }
-            if inside.len() > 1 {
-                return Ok(inside
-                    .into_iter()
-                    .map(|(layout, files)| Candidate::single(&root, layout, files))
-                    .collect());
-            }
-            if let Some((layout, files)) = inside.pop() {
-                splits.entry(split).or_insert(Part { root, layout, files });
-            }
+        let root = dir.join(&name);
+        match Split::of_word(&name.to_ascii_lowercase()) {
+            Some(split) => named.push((split, plain(&root)?, root)),
+            None => others.push(root),
         }
     }
-    if let Some(part) = splits.get(&Split::Train) {
-        return Ok(vec![Candidate { root: dir.to_owned(), layout: part.layout, parts: splits }]);
+    if named.iter().any(|(split, inside, _)| *split == Split::Train && !inside.is_empty()) {
+        return splits(dir, named, &others);
     }
-    Ok(plain(dir)?.into_iter().map(|(layout, files)| Candidate::single(dir, layout, files)).collect())
+    let flat = named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_picture(root));
+    match flat {
+        Some((_, _, root)) if !others.iter().any(|other| folders::holds_picture(other)) => {
+            Err(unlabelled(root))
+        }
+        _ => {
+            Ok(plain(dir)?.into_iter().map(|(layout, files)| Candidate::single(dir, layout, files)).collect())
+        }
+    }
+}
+
+/// A training split and what lies beside it in `dir`.
+fn splits(
+    dir: &Path,
+    named: Vec<(Split, Vec<Inside>, PathBuf)>,
+    others: &[PathBuf],
+) -> Result<Vec<Candidate>, Error> {
+    let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
+    for (split, mut inside, root) in named {
+        if inside.is_empty() && split == Split::Val && folders::holds_picture(&root) {
+            return Err(unlabelled(&root));
+        }
+        if inside.len() > 1 {
+            return Ok(inside
+                .into_iter()
+                .map(|(layout, files)| Candidate::single(&root, layout, files))
+                .collect());
+        }
+        let Some((layout, files)) = inside.pop() else { continue };
+        if let Some(first) = parts.get(&split) {
+            let (first, root) = (first.root.display(), root.display());
+            tracing::warn!("{root} is not used: {first} is the {split} split already");
+        } else {
+            parts.insert(split, Part { root, layout, files });
+        }
+    }
+    if let Some(other) = others.iter().find(|other| folders::holds_picture(other)) {
+        tracing::warn!(
+            "{} is not used: it lies beside the folder of a training split and is not called as one",
+            other.display()
+        );
+    }
+    let layout = parts[&Split::Train].layout;
+    Ok(vec![Candidate { root: dir.to_owned(), layout, parts }])
+}
+
+fn unlabelled(root: &Path) -> Error {
+    let cause = "it holds images and no class folders, so their labels are not known";
+    Error::bad_file(root.display().to_string(), cause, "sort them into a folder per class")
 }
 
 /// The ways in which `dir` itself holds pictures, with the files where they are files.
-fn plain(dir: &Path) -> Result<Vec<(Layout, Vec<String>)>, Error> {
+fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
     let io = |cause| Error::io("list", dir, cause);
     let mut files: BTreeMap<&str, (Layout, Vec<String>)> = BTreeMap::new();
     for entry in fs::read_dir(dir).map_err(io)? {

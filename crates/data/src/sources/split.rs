@@ -5,7 +5,7 @@
 pub enum Split {
     /// To train on.
     Train,
-    /// To evaluate on: called val, valid or validation.
+    /// To evaluate on: called val, valid, validation or dev.
     Val,
     /// To evaluate on where there is no `Val`: test labels are often withheld.
     Test,
@@ -16,8 +16,8 @@ impl Split {
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         match word {
             "train" | "training" => Some(Split::Train),
-            "val" | "valid" | "validation" => Some(Split::Val),
-            "test" => Some(Split::Test),
+            "val" | "valid" | "validation" | "dev" => Some(Split::Val),
+            "test" | "testing" => Some(Split::Test),
             _ => None,
         }
     }
