@@ -21,6 +21,8 @@ mod fetch;
 mod hub;
 #[path = "../crates/data/src/hub/testing.rs"]
 mod hub_server;
+#[path = "cli/layouts.rs"]
+mod layouts;
 #[path = "cli/photos.rs"]
 mod photos;
 #[path = "cli/pipeline.rs"]

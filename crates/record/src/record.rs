@@ -34,6 +34,9 @@ pub struct RunRecord {
     pub parameters: u64,
     /// Where the images came from.
     pub data: String,
+    /// The file that lists the classes in the order of their labels, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_list: Option<String>,
     /// When the run began: UTC, RFC 3339.
     pub started: String,
     /// When it was finished; none while it runs or is interrupted.
@@ -66,6 +69,7 @@ impl RunRecord {
             threads: 1,
             parameters: 0,
             data: String::new(),
+            class_list: None,
             started: time::rfc3339(SystemTime::now()),
             ended: None,
             test_reads: 0,

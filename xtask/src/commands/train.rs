@@ -51,7 +51,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     }
     let revision = args.revision.as_deref();
     let from = args.from.as_deref().map(|from| Start::read(from, revision)).transpose()?;
-    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.faults))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -65,6 +65,8 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.threads = threads;
         record.parameters = parameters;
         record.data = data::absolute(data.origin());
+        let list = args.files.classes.classes.as_deref();
+        record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
     })?;
     train(run, &recipe, &model, &data, args.format.get())
 }
@@ -85,8 +87,8 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         );
     }
     let origin = data::still_at(&run.record().data);
-    let data =
-        data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &args.faults))?;
+    let files = args.files.or_classes(run.record().class_list.as_deref());
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &files))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
