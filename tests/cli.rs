@@ -23,6 +23,8 @@ mod fetch;
 mod hub;
 #[path = "../crates/data/src/hub/testing.rs"]
 mod hub_server;
+#[path = "cli/layouts.rs"]
+mod layouts;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;

@@ -320,11 +320,13 @@ fn what_cannot_be_packed_is_refused_in_a_sentence() {
 fn the_list_of_a_folder_that_cannot_be_written_is_kept_for_the_user() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    draw(&here.join("data"), &[[200, 0, 0], [0, 200, 0]], 3);
+    draw(&here.join("folders"), &[[200, 0, 0], [0, 200, 0]], 3);
+    xtask_in(here, &["data", "convert", "folders", "--to", "shards", "--out", "data"]).succeeds();
     let then = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
-    let classes =
-        ["data/class0", "data/class1"].map(|name| fs::File::open(here.join(name)).expect("a folder"));
-    classes.iter().for_each(|class| class.set_modified(then).expect("a clock"));
+    for name in ["data/train-00000.tar", "data/classes.json"] {
+        let file = fs::File::options().write(true).open(here.join(name)).expect("a file");
+        file.set_modified(then).expect("a clock");
+    }
     // A folder where the list is to be, so that not even root can write it.
     fs::create_dir(here.join("data/.resnet-train.index")).expect("a folder");
     let inspect = || {

@@ -152,7 +152,7 @@ pub fn tables(bytes: &[u8]) {
 }
 
 fn options() -> OpenFiles {
-    OpenFiles { cache: IndexCache::Off, skip: Vec::new() }
+    OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }
 }
 
 /// Reads all that was opened, and gives each record that is there to `check` with its place.

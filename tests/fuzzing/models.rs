@@ -150,7 +150,7 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
-/// The name of a network, a dialect or a data set, and a class map.
+/// The name of a network, a dialect or a data set, a class map, and a list of classes.
 pub fn names(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     match registry::find(text, 7) {
@@ -172,6 +172,7 @@ pub fn names(bytes: &[u8]) {
         assert_eq!(kind.to_string(), text);
     }
     let _ = resnet_data::parse_rgb(text).map(|numbers| assert!(numbers.iter().all(|n| n.is_finite())));
+    resnet_data::fuzzing::class_list(text);
     if let Ok(classes) = parse_class_map(text) {
         assert!(!classes.is_empty() && classes.iter().all(|name| !name.trim().is_empty()));
         assert_eq!(class_difference(&classes, &classes), None);

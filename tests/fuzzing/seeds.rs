@@ -95,6 +95,18 @@ pub(super) fn shards() -> Vec<Vec<u8>> {
         ]),
         tar(&[("././@LongLink", long.as_bytes()), ("short", b"abc"), ("README", b"hello"), ("a.cls", b"4")]),
         pax,
+        // Put together, made on a Mac, labels as text, without an end mark.
+        [
+            tar(&[("0.jpg", b"image"), ("._0.cls", b"\0\x05\x16\x07"), ("0.cls", b"dog")]),
+            tar(&[
+                ("1.v2.jfif", b"image"),
+                ("1.cls", b"cat"),
+                ("2.bmp", b"image"),
+                ("2.json", b"{\"label\": \"cat\"}"),
+            ]),
+        ]
+        .concat(),
+        tar(&[("0.jpg", b"image"), ("0.cls", b"3")])[..2048].to_vec(),
     ]
 }
 
@@ -287,6 +299,8 @@ pub(super) fn names() -> Vec<Vec<u8>> {
         r#"["cat", "dog"]"#,
         r#"{"0": ["n01440764", "tench"], "1": "goldfish"}"#,
         r#"{"tench": 0, "goldfish": 1}"#,
+        "crane\ndog\nCrane\n../a/b\ncrane-0\n",
+        "n01440764 tench, Tinca tinca\r\nn01443537 goldfish\r\n",
     ];
     texts.map(|text| text.as_bytes().to_vec()).into()
 }

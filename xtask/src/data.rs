@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use resnet_data::names::{self, shown};
-use resnet_data::sources::{OpenFiles, open_files};
+use resnet_data::sources::{Index, LeftOut, OpenFiles, open_files};
 use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{Photos, TrainingData};
 
-use crate::args::FaultsArgs;
+use crate::args::FilesArgs;
 use crate::failure::Ended;
 use crate::progress::Downloads;
 
@@ -88,7 +88,7 @@ pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Resul
 pub(crate) fn of_recipe(
     recipe: &Recipe,
     folder: Option<&Path>,
-    (used, faults): (Used, &FaultsArgs),
+    (used, files): (Used, &FilesArgs),
 ) -> anyhow::Result<Data> {
     let Some(kind) = kind_of(recipe.data.set) else {
         let Some(folder) = folder else {
@@ -98,11 +98,11 @@ pub(crate) fn of_recipe(
                 recipe.name
             );
         };
-        return photos(folder, (used, faults))
+        return photos(folder, (used, files))
             .map_err(|error| with_a_recipe_for(folder, recipe, error))
             .map(Data::Photos);
     };
-    refuse(faults)?;
+    refuse(files)?;
     in_memory(recipe, kind, folder).map(Data::InMemory)
 }
 
@@ -132,23 +132,27 @@ fn for_what_lies_in(folder: &Path) -> Option<String> {
 }
 
 /// Refuses what images in memory have no use for.
-pub(crate) fn refuse(faults: &FaultsArgs) -> anyhow::Result<()> {
-    if faults.is_given() {
-        let message = "--skip-broken and --skip-list are for photographs in files, and these images are read as a whole; \
-                       leave them out";
-        return Err(Ended::Usage(message.to_owned()).into());
+pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
+    if let Some(option) = files.given() {
+        let message =
+            format!("{option} is for samples in files, and these images are read as a whole; leave it out");
+        return Err(Ended::Usage(message).into());
     }
     Ok(())
 }
 
 /// Photographs in files; what is odd about them is told.
-pub(crate) fn photos(folder: &Path, (used, faults): (Used, &FaultsArgs)) -> anyhow::Result<Photos> {
-    let on_broken = faults.on_broken();
-    let options = OpenFiles { skip: skipped(faults)?, ..OpenFiles::default() };
+pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<Photos> {
+    let on_broken = files.on_broken();
+    let classes = files.classes.classes.clone();
+    let options = OpenFiles { skip: skipped(files)?, classes, ..OpenFiles::default() };
     let set = found(folder, open_files(folder, &options))?;
     let is_used = used == Used::All || set.evaluation.is_none();
     let train = Some(&set.train).filter(|_| is_used);
-    for (split, source) in [("training", train), ("evaluation", set.evaluation.as_ref())] {
+    let splits = [("training", train), ("evaluation", set.evaluation.as_ref())];
+    let indexes = || splits.iter().filter_map(|(_, source)| Some(source.as_ref()?.index()));
+    tell(indexes());
+    for (split, source) in splits {
         let Some(index) = source.map(|source| source.index()) else { continue };
         let empty = index.empty_classes();
         if !empty.is_empty() {
@@ -163,9 +167,23 @@ pub(crate) fn photos(folder: &Path, (used, faults): (Used, &FaultsArgs)) -> anyh
     Ok(Photos::new(set, on_broken))
 }
 
+/// Tells, once for all of these splits, which files are passed over and what is odd about the others.
+pub(crate) fn tell<'a>(indexes: impl Iterator<Item = &'a Index>) {
+    let mut left_out = LeftOut::default();
+    let mut warnings: Vec<&String> = vec![];
+    for index in indexes {
+        left_out.merge(index.left_out());
+        warnings.extend(index.warnings());
+    }
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if !left_out.is_empty() {
+        tracing::warn!("left out: {left_out}; they are not image files that are read");
+    }
+}
+
 /// The names in the list of records that are left out.
-fn skipped(faults: &FaultsArgs) -> anyhow::Result<Vec<String>> {
-    let Some(file) = &faults.skip_list else { return Ok(vec![]) };
+fn skipped(files: &FilesArgs) -> anyhow::Result<Vec<String>> {
+    let Some(file) = &files.skip_list else { return Ok(vec![]) };
     let list = std::fs::read(file).with_context(|| format!("cannot read the skip list {}", shown(file)))?;
     let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     Ok(lines.filter(|line| !line.trim_ascii().is_empty()).map(names::of_line).collect())

@@ -101,7 +101,7 @@ impl Packed {
         writer.finish()?;
         let before: usize = files.iter().map(Vec::len).sum();
         println!("{} photographs, {before} bytes, packed {bytes}", files.len());
-        let options = OpenFiles { cache: IndexCache::Off, skip: Vec::new() };
+        let options = OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() };
         let source = open_files(folder.path(), &options)?.train;
         let read = |index| source.read(index..index + 1).remove(0).map_err(|broken| broken.to_string());
         let records = (0..files.len()).map(read).collect::<Result<_, _>>()?;

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             make(&data, &png, pictures)?;
             age(&data)?;
         }
-        let options = OpenFiles { cache: IndexCache::Folder(caches.clone()), skip: Vec::new() };
+        let options = OpenFiles { cache: IndexCache::Folder(caches.clone()), ..OpenFiles::default() };
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for _ in 0..PASSES {
             if caches.exists() {

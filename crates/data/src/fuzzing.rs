@@ -1,17 +1,18 @@
-//! What must hold of the readers inside this crate on any bytes; the bodies of three fuzz targets
-//! (tests/fuzzing).
+//! What must hold of the readers inside this crate on any bytes; the bodies of three fuzz targets and a part
+//! of a fourth (tests/fuzzing).
 //!
 //! Here rather than there because the JPEG decoder, the walk through a tar file and the kept index are no
 //! public faces, and behind those a fault would be hidden: a picture that our decoder spoils goes to another
 //! decoder, a bad index is made anew. Each function panics where something that should hold does not.
 
+use std::collections::HashSet;
 use std::io::Cursor;
 use std::path::Path;
 
 use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
 use crate::sources::index::{Entry, Stamp};
 use crate::sources::tar_headers::{Members, UNIT};
-use crate::sources::{Broken, Index, Layout, index_file};
+use crate::sources::{Broken, Index, Layout, class_list, folder_classes, folder_names, index_file};
 
 /// More pixels than this are decoded in part only, so that one input takes no seconds.
 const MOST_PIXELS: usize = 1 << 20;
@@ -92,6 +93,20 @@ pub fn tar(bytes: &[u8]) {
     }
 }
 
+/// A list of classes, a name a line: the folders of its classes are all different, and are those of their
+/// labels.
+pub fn class_list(text: &str) {
+    let Ok(names) = class_list::parse_lines(text) else { return };
+    assert!(names.iter().all(|name| !name.is_empty() && name.trim() == name));
+    let folders = folder_names(&names);
+    let different: HashSet<String> = folders.iter().map(|folder| folder.to_lowercase()).collect();
+    assert_eq!(different.len(), names.len(), "{folders:?}");
+    let is_odd = |c: char| c == '/' || c == '\\' || c.is_control();
+    assert!(folders.iter().all(|folder| !folder.starts_with('.') && !folder.contains(is_odd)), "{folders:?}");
+    let labels = folder_classes::labels_in(&names, &folders);
+    assert!(labels.is_ok_and(|labels| labels.into_iter().eq(0..names.len() as u32)), "{names:?}");
+}
+
 /// An index of each layout without its header, for [`index`].
 pub fn indexes() -> Vec<Vec<u8>> {
     let of = |layout| {
@@ -104,6 +119,9 @@ pub fn indexes() -> Vec<Vec<u8>> {
         }
         index.cut_blocks(&[]);
         index.faults.push(Broken::new("a.tar", "it is cut off"));
+        index.left_out.add_file("notes.txt");
+        index.left_out.add_file("README");
+        index.warnings.push("b.tar ends without tar's end mark".to_owned());
         index_file::to_bytes(&index)[16..].to_vec()
     };
     [Layout::Folders, Layout::Shards, Layout::Tables].map(of).into()

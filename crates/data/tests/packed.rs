@@ -17,7 +17,7 @@ use resnet_data::{
 const SIDE: usize = 24;
 
 fn open(dir: &Path) -> FileSet {
-    open_files(dir, &OpenFiles { cache: IndexCache::Off, skip: Vec::new() }).unwrap()
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap()
 }
 
 /// Pictures wide and tall, some smaller than [`SIDE`], a class a folder.
@@ -152,8 +152,11 @@ fn splits_are_told_apart_and_records_left_out_by_name() {
     let packed = dir.join("packed");
     fs::rename(packed.join("train-00002.pack"), packed.join("val-00000.pack")).unwrap();
     let skip = vec!["train-00000.pack:cat/1.png".to_owned()];
-    let set =
-        open_files(&packed.join("train-00000.pack"), &OpenFiles { cache: IndexCache::Off, skip }).unwrap();
+    let set = open_files(
+        &packed.join("train-00000.pack"),
+        &OpenFiles { cache: IndexCache::Off, skip, ..OpenFiles::default() },
+    )
+    .unwrap();
     let val = set.evaluation.unwrap();
     assert_eq!((set.train.index().len(), set.train.index().skipped(), val.index().len()), (10, 1, 4));
     assert!(set.train.index().is_skipped(1) && val.index().labels() == [1; 4]);

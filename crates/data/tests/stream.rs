@@ -16,7 +16,7 @@ use resnet_data::{
 };
 
 fn source(dir: &Path) -> Arc<dyn Source> {
-    open_files(dir, &OpenFiles { cache: IndexCache::Off, skip: Vec::new() }).unwrap().train
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap().train
 }
 
 fn training() -> StreamConfig {

@@ -40,6 +40,9 @@ pub struct RunRecord {
     /// Which of the hub's revisions of them, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// The file that lists the classes in the order of their labels, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_list: Option<String>,
     /// When the run began: UTC, RFC 3339.
     pub started: String,
     /// When it was finished; none while it runs or is interrupted.
@@ -74,6 +77,7 @@ impl RunRecord {
             data: String::new(),
             from: None,
             revision: None,
+            class_list: None,
             started: time::rfc3339(SystemTime::now()),
             ended: None,
             test_reads: 0,

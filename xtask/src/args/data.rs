@@ -4,9 +4,63 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use resnet_data::Interpolation;
+use resnet_data::{Interpolation, OnBroken};
 
 use super::FormatArg;
+
+/// How samples in files are read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FilesArgs {
+    #[command(flatten)]
+    pub(crate) classes: ClassesArg,
+    /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    skip_broken: Option<f64>,
+    /// Leave out the photographs that this file lists, a name a line, as `data verify --skip-list` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) skip_list: Option<PathBuf>,
+}
+
+impl FilesArgs {
+    /// What the command line says of them, if anything.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.classes.classes.is_some(), "--classes"),
+            (self.skip_broken.is_some(), "--skip-broken"),
+            (self.skip_list.is_some(), "--skip-list"),
+        ];
+        options.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+
+    /// The same, with the list of classes of an earlier run where none is given.
+    pub(crate) fn or_classes(&self, list: Option<&str>) -> Self {
+        let classes = self.classes.classes.clone().or_else(|| list.map(PathBuf::from));
+        Self { classes: ClassesArg { classes }, ..self.clone() }
+    }
+
+    pub(crate) fn on_broken(&self) -> OnBroken {
+        match self.skip_broken {
+            None => OnBroken::Fail,
+            Some(percent) => OnBroken::Skip { most: percent / 100.0 },
+        }
+    }
+}
+
+/// The order of the classes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClassesArg {
+    /// List of the classes in the order of their labels, for images in files: a name per line, or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classes: Option<PathBuf>,
+}
+
+/// A percentage.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("expected a percentage from 0 to 100".to_owned()),
+    }
+}
 
 /// What `data` does.
 #[derive(Debug, Subcommand)]
@@ -67,6 +121,8 @@ pub(crate) struct ConvertArgs {
     /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) classes: ClassesArg,
     /// The new folder; it must not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -119,6 +175,8 @@ pub(crate) struct InspectArgs {
     /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) classes: ClassesArg,
     /// Write a sheet of randomly cut training pictures
     #[arg(long, value_name = "FILE.png")]
     pub(crate) sheet: Option<PathBuf>,
@@ -134,6 +192,8 @@ pub(crate) struct VerifyArgs {
     /// Class folders, tar shards, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) classes: ClassesArg,
     /// Write the broken ones' names to this file, for --skip-list of `train` and `eval`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,

@@ -7,11 +7,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use resnet_data::OnBroken;
 use resnet_models::checkpoint::Weights;
 
 pub(crate) use self::data::{
-    ConvertArgs, DataCommand, FetchArgs, InspectArgs, InterpolationArg, Target, VerifyArgs,
+    ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, Target,
+    VerifyArgs,
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 use crate::commands::bench::ours::Work;
@@ -88,7 +88,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "PREFIX", requires = "from")]
     pub(crate) prefix: Option<String>,
     #[command(flatten)]
-    pub(crate) faults: FaultsArgs,
+    pub(crate) files: FilesArgs,
     /// Change a key of the recipe, such as train.batch=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
@@ -108,7 +108,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) faults: FaultsArgs,
+    pub(crate) files: FilesArgs,
     /// Images at a time
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) batch: NonZeroUsize,
@@ -219,31 +219,6 @@ pub(crate) struct BenchWorkerArgs {
     pub(crate) threads: ThreadsArg,
 }
 
-/// What becomes of photographs that cannot be used.
-#[derive(Debug, Args)]
-pub(crate) struct FaultsArgs {
-    /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    skip_broken: Option<f64>,
-    /// Leave out the photographs that this file lists, a name a line, as `data verify --skip-list` writes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) skip_list: Option<PathBuf>,
-}
-
-impl FaultsArgs {
-    /// Whether the command line says anything of them.
-    pub(crate) fn is_given(&self) -> bool {
-        self.skip_broken.is_some() || self.skip_list.is_some()
-    }
-
-    pub(crate) fn on_broken(&self) -> OnBroken {
-        match self.skip_broken {
-            None => OnBroken::Fail,
-            Some(percent) => OnBroken::Skip { most: percent / 100.0 },
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ThreadsArg {
     /// Threads that compute; the result does not depend on them [default: one a core]
@@ -302,14 +277,6 @@ pub(crate) enum AgainstArg {
     Onnxruntime,
     /// Ourselves on one thread: what the other threads bring
     OneThread,
-}
-
-/// A percentage.
-fn percent(text: &str) -> Result<f64, String> {
-    match text.trim_end_matches('%').parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("expected a percentage from 0 to 100".to_owned()),
-    }
 }
 
 fn assignment(text: &str) -> Result<String, String> {

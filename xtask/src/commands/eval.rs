@@ -53,13 +53,17 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
 
 /// The data of the command line, or else those that the network was trained on.
 fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
-    let faults = (Used::Evaluation, &args.faults);
+    let record = trained.run.as_ref().map(|(_, record)| record);
+    // Whatever is scored has to be numbered as the training data were.
+    let list = record.and_then(|record| record.class_list.as_deref());
+    let files = args.files.or_classes(list.filter(|list| data::still_at(list).is_some()));
+    let files = (Used::Evaluation, &files);
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = trained.recipe().ok().flatten();
         return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
-            Ok(data) => data::refuse(&args.faults).map(|()| Data::InMemory(data)),
-            Err(error) => match (error.downcast_ref(), data::photos(folder, faults)) {
+            Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
+            Err(error) => match (error.downcast_ref(), data::photos(folder, files)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
                     Some(Error::Unrecognised { wanted: also, .. }) => {
@@ -78,8 +82,8 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
             Ended::Usage(format!("{file} does not say what it was trained on; give --data DIR")).into()
         );
     };
-    let origin = trained.run.as_ref().and_then(|(_, record)| data::still_at(&record.data));
-    data::of_recipe(&recipe, origin.as_deref(), faults)
+    let origin = record.and_then(|record| data::still_at(&record.data));
+    data::of_recipe(&recipe, origin.as_deref(), files)
 }
 
 /// The test images as the network takes them.
@@ -101,7 +105,7 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
                 order: Order::Sequential,
                 share: Share::WHOLE,
                 last_batch: LastBatch::Keep,
-                on_broken: args.faults.on_broken(),
+                on_broken: args.files.on_broken(),
                 workers: threads::loaders(),
                 prefetch: 2,
             };

@@ -54,7 +54,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
     }
     let from = Start::read(args)?;
-    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.faults))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -79,6 +79,8 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.parameters = parameters;
         record.data = data::absolute(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
+        let list = args.files.classes.classes.as_deref();
+        record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
     })?;
     train(run, &recipe, &model, &data, args.format.get())
 }
@@ -110,8 +112,8 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         (Ok(_), _) => {}
     }
     let origin = data::still_at(&run.record().data);
-    let data =
-        data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &args.faults))?;
+    let files = args.files.or_classes(run.record().class_list.as_deref());
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &files))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = Net(Model::with_options(&spec, &network::options(&recipe))?);

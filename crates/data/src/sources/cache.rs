@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use atomic_write_file::AtomicWriteFile;
 
+use crate::names::name_of;
 use super::index::Stamp;
 use super::{Index, Layout, index_file};
 use crate::Error;
@@ -107,7 +108,7 @@ fn places(cache: &IndexCache, root: &Path, split: &str) -> Vec<PathBuf> {
 
 /// A file or folder of the split in `root` as it is now.
 pub(crate) fn stamp(root: &Path, path: &str) -> io::Result<Stamp> {
-    let metadata = fs::metadata(root.join(path))?;
+    let metadata = fs::metadata(root.join(name_of(path)))?;
     let bytes = if metadata.is_dir() { 0 } else { metadata.len() };
     Ok(Stamp { path: path.to_owned(), bytes, modified: nanoseconds(metadata.modified()?) })
 }
@@ -123,7 +124,7 @@ pub(crate) fn reopen(index: &Index, file: u32) -> Result<File, String> {
 }
 
 /// Whether all of `stamps` are as they were.
-pub(crate) fn unchanged(root: &Path, stamps: &[Stamp]) -> bool {
+fn unchanged(root: &Path, stamps: &[Stamp]) -> bool {
     stamps.iter().all(|old| stamp(root, &old.path).is_ok_and(|new| new == *old))
 }
 

@@ -1,44 +1,12 @@
 //! Names of classes: class maps in JSON, and whether two lists of classes are the same.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::Error;
-
 /// More classes than any data set has; a limit on what a damaged label or map can allocate.
 pub(crate) const MAX_CLASSES: usize = 1 << 17;
-
-/// The largest file of class names that is read.
-const MAX_MAP_BYTES: u64 = 1 << 24;
-/// Files of class names, the first that is there counts.
-pub(crate) const CLASS_MAPS: [&str; 3] = ["classes.json", "imagenet_class_index.json", "classes.txt"];
-
-/// The name of the file in `root` that names the classes, if there is one.
-pub(crate) fn map_in(root: &Path) -> Option<&'static str> {
-    CLASS_MAPS.into_iter().find(|name| root.join(name).is_file())
-}
-
-/// The names of classes in a file that lies beside the data.
-pub(crate) fn read_map(path: &Path) -> Result<Arc<[String]>, Error> {
-    let bad = |cause: String| {
-        Error::bad_file(path.display().to_string(), cause, "mend it, or remove it to have classes by number")
-    };
-    let bytes = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?.len();
-    if bytes > MAX_MAP_BYTES {
-        return Err(bad(format!("its {bytes} bytes are too many for a list of classes")));
-    }
-    let text = fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))?;
-    if path.extension().is_some_and(|end| end == "txt") {
-        let names: Arc<[String]> =
-            text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect();
-        return if names.is_empty() { Err(bad("it names no class".to_owned())) } else { Ok(names) };
-    }
-    Ok(parse_class_map(&text).map_err(bad)?.into())
-}
 
 /// Names for `count` classes of which only the numbers are known: "0", "1", ...
 pub(crate) fn numbered(count: usize) -> Arc<[String]> {
@@ -144,8 +112,8 @@ pub fn class_difference(ours: &[String], theirs: &[String]) -> Option<String> {
     ))
 }
 
-/// For each class of `from` its label in `to`; half a sentence if there is none.
-pub(crate) fn renumbering(from: &[String], to: &[String]) -> Result<Vec<u32>, String> {
+/// For each class of `from` its label in `to`, which are `whose` classes; half a sentence if there is none.
+pub(crate) fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
     let same = || (0..from.len() as u32).collect();
     if from == to {
         return Ok(same());
@@ -154,7 +122,7 @@ pub(crate) fn renumbering(from: &[String], to: &[String]) -> Result<Vec<u32>, St
         return match from.len() <= to.len() {
             true => Ok(same()),
             false => Err(format!(
-                "its labels reach to {}, but there are only {} classes",
+                "its labels reach to {}, but {whose} have only {} classes",
                 from.len() - 1,
                 to.len()
             )),
@@ -162,15 +130,11 @@ pub(crate) fn renumbering(from: &[String], to: &[String]) -> Result<Vec<u32>, St
     }
     let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
     if labels.len() < to.len() {
-        return Err(
-            "it has other classes than the training data, and names that several of them share".to_owned()
-        );
+        return Err(format!("it has other classes than {whose}, and names that several of them share"));
     }
     let label = |name| labels.get(name).copied();
     from.iter()
-        .map(|name| {
-            label(name).ok_or_else(|| format!("it has a class {name:?}, which the training data lack"))
-        })
+        .map(|name| label(name).ok_or_else(|| format!("it has a class {name:?}, which {whose} lack")))
         .collect()
 }
 
@@ -227,11 +191,11 @@ mod tests {
     #[test]
     fn splits_get_the_same_numbers() {
         let to = names(&["a", "b", "c"]);
-        assert_eq!(renumbering(&names(&["c", "a"]), &to), Ok(vec![2, 0]));
-        assert_eq!(renumbering(&numbered(2), &to), Ok(vec![0, 1]));
-        assert!(renumbering(&numbered(4), &to).unwrap_err().contains("reach to 3"));
-        assert!(renumbering(&names(&["d"]), &to).unwrap_err().contains("\"d\""));
-        assert!(renumbering(&names(&["a"]), &names(&["a", "a"])).is_err());
+        assert_eq!(renumbering(&names(&["c", "a"]), &to, "others"), Ok(vec![2, 0]));
+        assert_eq!(renumbering(&numbered(2), &to, "others"), Ok(vec![0, 1]));
+        assert!(renumbering(&numbered(4), &to, "others").unwrap_err().contains("reach to 3"));
+        assert!(renumbering(&names(&["d"]), &to, "others").unwrap_err().contains("\"d\""));
+        assert!(renumbering(&names(&["a"]), &names(&["a", "a"]), "others").is_err());
     }
 
     proptest! {

@@ -1,17 +1,22 @@
-//! Class folders: ImageNet's layout, or any folder whose folders are classes and hold pictures at any depth.
+//! Class folders: ImageNet's layout, or any folder whose folders are classes and hold images at any depth.
 //!
-//! Classes are numbered in order of their folders' names. Hidden files and folders, and files that by their
-//! names are no pictures, are passed over. A link to a folder is followed where it stands for a class and
-//! nowhere below, so no loop can be walked into.
+//! `folder_classes.rs` numbers the classes. Hidden files and folders and those of systems are passed over;
+//! files that by their names are no images are counted. A link to a folder is followed where it stands for a
+//! class and nowhere below, so no loop can be walked into.
+//!
+//! All is listed anew at each start, with the sizes of the files: times alone don't tell that a folder still
+//! holds what it held, because copying and unpacking set them back.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs::{self, File, FileType};
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::Path;
 
-use super::cache::{self, IndexCache};
+use super::class_list::ClassList;
+use crate::names::{is_passed_over, name_of, text_of};
+use super::folder_classes::FolderClasses;
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, is_picture_end, scanners};
+use super::{Broken, Index, Layout, LeftOut, MAX_RECORD_BYTES, Source, classes, is_image_end, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
 
@@ -31,9 +36,10 @@ impl Source for Folders {
 
     fn read(&self, records: Range<usize>) -> Vec<Result<Vec<u8>, Broken>> {
         let read = |record| {
-            let place = self.index.place(record);
-            let bytes = read_file(Path::new(&place)).map_err(|error| Broken::new(&place, error.cause()))?;
-            if bytes.is_empty() { Err(Broken::new(place, EMPTY)) } else { Ok(bytes) }
+            let broken = |cause: String| Broken::new(self.index.place(record), cause);
+            let bytes =
+                read_file(&self.index.path_of_record(record)).map_err(|error| broken(error.cause()))?;
+            if bytes.is_empty() { Err(broken(EMPTY.to_owned())) } else { Ok(bytes) }
         };
         records.map(read).collect()
     }
@@ -64,11 +70,8 @@ pub(crate) fn class_folders(root: &Path) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root).map_err(io)? {
         let entry = entry.map_err(io)?;
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-            let shown = entry.path().display().to_string();
-            return Err(Error::bad_file(shown, "its name is not UTF-8", "rename it"));
-        };
-        if !name.starts_with('.') && entry.path().is_dir() {
+        let name = text_of(&entry.file_name()).into_owned();
+        if !is_passed_over(&name) && entry.path().is_dir() {
             names.push(name);
         }
     }
@@ -76,122 +79,125 @@ pub(crate) fn class_folders(root: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// Whether a folder holds a picture, not counting those in folders below.
+/// Whether a folder holds an image, not counting those in folders below.
 pub(crate) fn holds_picture(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.take(10_000).any(|entry| {
-        let path = entry.path();
-        let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
-        is_picture_end(end) && !entry.file_name().to_string_lossy().starts_with('.') && path.is_file()
+        let name = entry.file_name();
+        let name = text_of(&name);
+        is_image_end(ending(&name)) && !is_passed_over(&name) && entry.path().is_file()
     })
 }
 
-/// Opens the split in `root`, whose folders are its classes.
-pub(crate) fn open(root: &Path, split: &str, cache: &IndexCache) -> Result<Index, Error> {
-    let names = class_folders(root)?;
-    let is_fresh = |index: &Index| {
-        index.layout == Layout::Folders
-            && index.classes[..] == names[..]
-            && cache::unchanged(root, &index.files)
-            && cache::unchanged(root, &index.others)
-    };
-    cache::load_or_build(cache, root, split, is_fresh, || build(root, &names))
+/// What follows the last dot of a name.
+fn ending(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
-fn build(root: &Path, names: &[String]) -> Result<Index, Error> {
+/// Lists the split in `root`, whose folders are its classes.
+pub(crate) fn open(root: &Path, list: Option<&ClassList>) -> Result<Index, Error> {
+    let names = class_folders(root)?;
     if names.len() > classes::MAX_CLASSES {
         let cause = format!("it holds {} folders, too many to be classes", names.len());
         return Err(Error::bad_file(root.display().to_string(), cause, "give the folder of the data"));
     }
-    let (owned_root, owned_names) = (root.to_owned(), names.to_vec());
-    let threads = scanners();
-    let classes = Prefetch::new(0..names.len(), threads, 4 * threads, move |class| {
-        let mut found = Found::default();
-        found.walk(&owned_root, &owned_names[class], 0).map(|()| found)
-    });
+    let FolderClasses { classes, folders, warning } = FolderClasses::new(root, names, list)?;
     let mut index = Index::new(Layout::Folders, root, Vec::new());
-    for (label, found) in classes.enumerate() {
+    index.classes = classes;
+    index.warnings.extend(warning);
+    count_outside(root, &mut index.left_out)?;
+    let (owned_root, owned_folders, threads) = (root.to_owned(), folders.clone(), scanners());
+    let listed = Prefetch::new(0..folders.len(), threads, 4 * threads, move |place| {
+        let mut found = Found::default();
+        found.walk(&owned_root, &owned_folders[place].1, 0).map(|()| found)
+    });
+    for ((label, _), found) in folders.into_iter().zip(listed) {
         let found = found?;
-        for (stamp, pictures) in found.folders {
+        for (path, images) in found.folders {
             let file = index.files.len() as u32;
-            index.files.push(stamp);
-            for (name, bytes) in pictures {
-                index.push(&Entry { file, offset: 0, bytes, label: label as u32, name: &name });
+            // Nothing asks how a folder was: it is listed at each start.
+            index.files.push(Stamp { path, bytes: 0, modified: 0 });
+            for (name, bytes) in images {
+                index.push(&Entry { file, offset: 0, bytes, label, name: &name });
             }
         }
-        index.others.extend(found.empty);
         index.faults.extend(found.faults);
-        index.ignored += found.ignored;
+        index.left_out.merge(&found.left_out);
     }
-    index.classes = names.into();
     index.cut_blocks(&[]);
     Ok(index)
+}
+
+/// Counts the images that lie in `root` itself and so have no class.
+fn count_outside(root: &Path, left_out: &mut LeftOut) -> Result<(), Error> {
+    let io = |cause| Error::io("list", root, cause);
+    for entry in fs::read_dir(root).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name();
+        let name = text_of(&name);
+        let end = ending(&name).to_ascii_lowercase();
+        if is_image_end(&end) && !is_passed_over(&name) && entry.path().is_file() {
+            left_out.add(&format!(".{end} outside the class folders"), 1);
+        }
+    }
+    Ok(())
 }
 
 /// What lies in one class.
 #[derive(Default)]
 struct Found {
-    /// Each folder with the names and sizes of its pictures.
-    folders: Vec<(Stamp, Vec<(String, u32)>)>,
-    /// Pictures without bytes: if one is mended in place, its folder doesn't change.
-    empty: Vec<Stamp>,
+    /// Each folder with the names and sizes of its images.
+    folders: Vec<(String, Vec<(String, u32)>)>,
     faults: Vec<Broken>,
-    ignored: u64,
+    left_out: LeftOut,
 }
 
 impl Found {
     /// Adds `folder`, relative to `root`, and what is below.
     fn walk(&mut self, root: &Path, folder: &str, depth: usize) -> Result<(), Error> {
-        let path = root.join(folder);
+        let path = root.join(name_of(folder));
         let io = |cause| Error::io("list", &path, cause);
-        // The stamp comes first: a change while the folder is listed makes it old.
-        let stamp = cache::stamp(root, folder).map_err(io)?;
-        let (mut pictures, mut below) = (Vec::new(), Vec::new());
+        let (mut images, mut below) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&path).map_err(io)? {
             let entry = entry.map_err(io)?;
             let (name, kind) = (entry.file_name(), entry.file_type().map_err(io)?);
-            if name.to_string_lossy().starts_with('.') {
-                self.ignored += u64::from(!kind.is_dir());
+            let name = text_of(&name);
+            let is_image = is_image_end(ending(&name));
+            if is_passed_over(&name) {
                 continue;
             }
-            let end = Path::new(&name).extension().and_then(|end| end.to_str()).unwrap_or_default();
-            if !kind.is_dir() && !is_picture_end(end) {
-                self.ignored += 1;
-                continue;
-            }
-            let relative = format!("{folder}/{}", name.to_string_lossy());
-            let Some(name) = name.to_str().map(str::to_owned) else {
-                self.faults.push(Broken::new(relative, "its name is not UTF-8"));
-                continue;
-            };
             if kind.is_dir() {
-                below.push(relative);
-                continue;
-            }
-            match cache::stamp(root, &relative) {
-                Ok(_) if !entry.path().is_file() => {
-                    self.faults.push(Broken::new(relative, "it is not a file"))
-                }
-                Ok(stamp) if stamp.bytes == 0 => {
-                    self.faults.push(Broken::new(relative, EMPTY));
-                    self.empty.push(stamp);
-                }
-                Ok(stamp) => pictures.push((name, u32::try_from(stamp.bytes).unwrap_or(u32::MAX))),
-                Err(cause) => {
-                    self.faults.push(Broken::new(relative.clone(), format!("cannot open it: {cause}")));
-                    // Of no file that exists: the index is made anew until the link leads somewhere.
-                    self.empty.push(Stamp { path: relative, bytes: 0, modified: i64::MIN });
+                below.push(format!("{folder}/{name}"));
+            } else if kind.is_symlink() && entry.path().is_dir() {
+                self.left_out.add("(links to folders)", 1);
+            } else if !is_image {
+                self.left_out.add_file(&name);
+            } else {
+                match size(&entry, kind) {
+                    Ok(bytes) => images.push((name.into_owned(), u32::try_from(bytes).unwrap_or(u32::MAX))),
+                    Err(cause) => self.faults.push(Broken::new(format!("{folder}/{name}"), cause)),
                 }
             }
         }
-        pictures.sort();
+        images.sort();
         below.sort();
         self.faults.sort_by(|a, b| a.place.cmp(&b.place));
-        self.folders.push((stamp, pictures));
+        self.folders.push((folder.to_owned(), images));
         if depth == MAX_DEPTH && !below.is_empty() {
             let cause = format!("it lies {MAX_DEPTH} folders below its class and holds folders still");
             return Err(Error::bad_file(path.display().to_string(), cause, "flatten it"));
         }
         below.iter().try_for_each(|folder| self.walk(root, folder, depth + 1))
+    }
+}
+
+/// The bytes that a file has, or why it cannot be read.
+fn size(entry: &fs::DirEntry, kind: FileType) -> Result<u64, String> {
+    let metadata = if kind.is_symlink() { fs::metadata(entry.path()) } else { entry.metadata() };
+    let metadata = metadata.map_err(|cause: io::Error| format!("cannot open it: {cause}"))?;
+    match metadata.len() {
+        _ if !metadata.is_file() => Err("it is not a file".to_owned()),
+        0 => Err(EMPTY.to_owned()),
+        bytes => Ok(bytes),
     }
 }

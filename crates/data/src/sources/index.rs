@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Broken, classes};
+use crate::names::name_of;
+use super::{Broken, LeftOut, classes};
 use crate::{Error, Fingerprint};
 
 /// Records of one block together have at least so many bytes, where they lie one behind the other.
@@ -53,7 +54,7 @@ impl fmt::Display for Layout {
 /// A file or folder as it was when the index was made; if it differs now, the index is of other data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// Relative to the split's root, with `/`.
+    /// Relative to the split's root, with `/`, as [text](crate::names).
     pub(crate) path: String,
     /// 0 for a folder.
     pub(crate) bytes: u64,
@@ -100,7 +101,9 @@ pub struct Index {
     pub(crate) blocks: Vec<u32>,
     /// Their places are relative to the root until [`open`](Self::open) has seen them.
     pub(crate) faults: Vec<Broken>,
-    pub(crate) ignored: u64,
+    pub(crate) left_out: LeftOut,
+    /// What is odd and takes no record away, each a sentence.
+    pub(crate) warnings: Vec<String>,
     /// Records that are not to be used, ascending.
     pub(crate) skipped: Vec<u32>,
 }
@@ -123,7 +126,8 @@ impl Index {
             name_ends: Vec::new(),
             blocks: Vec::new(),
             faults: Vec::new(),
-            ignored: 0,
+            left_out: LeftOut::default(),
+            warnings: Vec::new(),
             skipped: Vec::new(),
         }
     }
@@ -240,7 +244,8 @@ impl Index {
     /// # Panics
     /// If there is no such record.
     pub fn place(&self, record: usize) -> String {
-        let file = self.path(self.file[record]);
+        // As text, not as the file is opened: what is shown has no control characters.
+        let file = self.root.join(&self.files[self.file[record] as usize].path);
         let shown = file.display();
         match self.layout {
             Layout::Folders => file.join(self.own_name(record)).display().to_string(),
@@ -253,7 +258,12 @@ impl Index {
 
     /// The path of a file (for folders: of a folder) of the index's list.
     pub(crate) fn path(&self, file: u32) -> PathBuf {
-        self.root.join(&self.files[file as usize].path)
+        self.root.join(name_of(&self.files[file as usize].path))
+    }
+
+    /// The path of a record that is a file of its own.
+    pub(crate) fn path_of_record(&self, record: usize) -> PathBuf {
+        self.path(self.file[record]).join(name_of(self.own_name(record)))
     }
 
     /// How many blocks there are.
@@ -281,9 +291,15 @@ impl Index {
         format!("{}{}", self.within, fault.place.strip_prefix(&root).unwrap_or(&fault.place))
     }
 
-    /// How many files or members were passed over because they are no pictures.
-    pub fn ignored(&self) -> u64 {
-        self.ignored
+    /// The files or members that are no images by their names.
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
+    }
+
+    /// What is odd about the data and takes no record away, each a sentence: a shard without an end mark,
+    /// classes that others number in another way.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Adds what decides an epoch's order and labels: which records there are, how they lie together, which
@@ -358,13 +374,18 @@ impl Index {
     /// # Errors
     /// If the split has a class that is not among them.
     pub(crate) fn renumber(&mut self, classes: &Arc<[String]>) -> Result<(), Error> {
-        let map = classes::renumbering(&self.classes, classes).map_err(|cause| {
+        self.number_as(classes, "the training data").map_err(|cause| {
             Error::bad_file(
                 self.root.display().to_string(),
                 cause,
                 "the splits must have the same classes; bring them together",
             )
-        })?;
+        })
+    }
+
+    /// Numbers the classes as `classes`, which are `whose`, does; half a sentence if that can't be.
+    pub(crate) fn number_as(&mut self, classes: &Arc<[String]>, whose: &str) -> Result<(), String> {
+        let map = classes::renumbering(&self.classes, classes, whose)?;
         self.label.iter_mut().for_each(|label| *label = map[*label as usize]);
         self.classes = Arc::clone(classes);
         Ok(())

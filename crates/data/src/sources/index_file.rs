@@ -14,7 +14,7 @@ use super::{Broken, Index, Layout};
 use crate::Fingerprint;
 
 /// The first bytes of the file; the last is the version.
-const MAGIC: &[u8; 8] = b"RESNIDX\x02";
+const MAGIC: &[u8; 8] = b"RESNIDX\x03";
 
 /// The index as bytes.
 pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {
@@ -53,7 +53,13 @@ pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {
         put_text(&mut out, &fault.cause);
         out.extend(fault.records.to_le_bytes());
     }
-    out.extend(index.ignored.to_le_bytes());
+    put_len(&mut out, index.left_out.kinds().len());
+    for (kind, files) in index.left_out.kinds() {
+        put_text(&mut out, kind);
+        out.extend(files.to_le_bytes());
+    }
+    put_len(&mut out, index.warnings.len());
+    index.warnings.iter().for_each(|warning| put_text(&mut out, warning));
     let sum = checksum(&out[16..]);
     out[8..16].copy_from_slice(&sum.to_le_bytes());
     out
@@ -102,7 +108,21 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
         Some(Broken { place: input.text()?, cause: input.text()?, records: input.u64()? })
     };
     index.faults = (0..faults).map(|_| fault(&mut input)).collect::<Option<_>>()?;
-    index.ignored = input.u64()?;
+    let (kinds, mut last) = (input.len(16)?, String::new());
+    for _ in 0..kinds {
+        let (kind, files) = (input.text()?, input.u64()?);
+        if kind <= last {
+            return None;
+        }
+        index.left_out.add(&kind, files);
+        last = kind;
+    }
+    // More kinds than are counted would have become one.
+    if index.left_out.kinds().len() != kinds {
+        return None;
+    }
+    let warnings = input.len(8)?;
+    index.warnings = (0..warnings).map(|_| input.text()).collect::<Option<_>>()?;
     (input.0.is_empty() && is_sound(&index)).then_some(index)
 }
 
@@ -226,7 +246,9 @@ mod tests {
         }
         index.cut_blocks(&[1]);
         index.faults.push(Broken::new("a.tar", "it is cut off"));
-        index.ignored = 4;
+        index.left_out.add_file("notes.txt");
+        index.left_out.add_file("README");
+        index.warnings.push("b.tar ends without tar's end mark".to_owned());
         index
     }
 

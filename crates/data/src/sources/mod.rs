@@ -7,10 +7,13 @@
 //! tells by what a folder holds which kind it is.
 
 mod cache;
+pub(crate) mod class_list;
 mod classes;
+pub(crate) mod folder_classes;
 mod folders;
 pub(crate) mod index;
 pub(crate) mod index_file;
+mod left_out;
 mod open;
 mod packed;
 pub(crate) mod series;
@@ -25,9 +28,11 @@ use std::ops::Range;
 
 pub use self::cache::IndexCache;
 #[cfg(feature = "hub")]
-pub(crate) use self::classes::CLASS_MAPS;
+pub(crate) use self::class_list::CLASS_MAPS;
 pub use self::classes::{class_difference, parse_class_map};
+pub use self::folder_classes::folder_names;
 pub use self::index::{Index, Layout};
+pub use self::left_out::LeftOut;
 pub use self::open::{FileSet, OpenFiles, open_files};
 pub use self::packed::PackWriter;
 pub use self::split::Split;
@@ -78,12 +83,13 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Ends of file names that are taken for pictures, in lower case.
-pub(crate) const PICTURE_ENDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+/// Ends of file names that are taken for images, in lower case. Windows saves JPEG files as `.jfif`.
+pub(crate) const IMAGE_ENDS: [&str; 10] =
+    ["jpg", "jpeg", "jfif", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
-/// Whether `end`, what follows a name's last dot, is a picture's.
-pub(crate) fn is_picture_end(end: &str) -> bool {
-    PICTURE_ENDS.iter().any(|known| known.eq_ignore_ascii_case(end))
+/// Whether `end`, what follows a name's last dot, is an image's.
+pub(crate) fn is_image_end(end: &str) -> bool {
+    IMAGE_ENDS.iter().any(|known| known.eq_ignore_ascii_case(end))
 }
 
 /// How many files are looked through at once when an index is made: waiting for a disk is most of it.

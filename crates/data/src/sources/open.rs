@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Index, IndexCache, Layout, Source, Split, folders, packed, series, shards};
+use super::class_list::{ClassList, Origin};
+use crate::names::{is_passed_over, name_of, text_of};
+use super::{IMAGE_ENDS, Index, IndexCache, Layout, Source, Split, folders, packed, series, shards};
 use crate::Error;
 
 /// How to open a data set in files.
@@ -15,6 +17,10 @@ pub struct OpenFiles {
     pub cache: IndexCache,
     /// [Names](Index::name) of records and [faults](Index::fault_name) that are left out.
     pub skip: Vec<String>,
+    /// A file that lists the classes in the order of their labels: a name a line, or a class map in JSON
+    /// ([`parse_class_map`](super::parse_class_map)). None to take one that lies beside the data, such as
+    /// `classes.json`.
+    pub classes: Option<PathBuf>,
 }
 
 /// A data set whose pictures stay in files.
@@ -81,7 +87,7 @@ pub fn open_files(dir: &Path, options: &OpenFiles) -> Result<FileSet, Error> {
     let mut found = candidates(dir)?;
     if found.is_empty() {
         for inner in folders::class_folders(dir)? {
-            found.extend(candidates(&dir.join(inner))?);
+            found.extend(candidates(&dir.join(name_of(&inner)))?);
         }
     }
     choose(dir, found, options)
@@ -98,7 +104,10 @@ fn choose(dir: &Path, mut found: Vec<Candidate>, options: &OpenFiles) -> Result<
         }
         (None, _) => Err(Error::Unrecognised {
             path: dir.to_owned(),
-            wanted: "folders train and val; class folders with pictures; *.tar; *.parquet; *.pack".to_owned(),
+            wanted: format!(
+                "folders train and val; class folders with images (.{}); *.tar; *.parquet; *.pack",
+                IMAGE_ENDS.join(", .")
+            ),
         }),
     }
 }
@@ -128,7 +137,7 @@ type Inside = (Layout, Vec<String>);
 fn candidates(dir: &Path) -> Result<Vec<Candidate>, Error> {
     let (mut named, mut others) = (Vec::new(), Vec::new());
     for name in folders::class_folders(dir)? {
-        let root = dir.join(&name);
+        let root = dir.join(name_of(&name));
         match Split::of_word(&name.to_ascii_lowercase()) {
             Some(split) => named.push((split, plain(&root)?, root)),
             None => others.push(root),
@@ -194,8 +203,8 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
     let mut files: BTreeMap<&str, (Layout, Vec<String>)> = BTreeMap::new();
     for entry in fs::read_dir(dir).map_err(io)? {
         let entry = entry.map_err(io)?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with('.') {
+        let name = text_of(&entry.file_name()).into_owned();
+        if is_passed_over(&name) {
             continue;
         }
         if let Some(layout) = layout_of_file(Path::new(&name)).filter(|_| entry.path().is_file()) {
@@ -204,7 +213,7 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
     }
     let mut found: Vec<_> = files.into_values().collect();
     found.iter_mut().for_each(|(_, files)| files.sort());
-    let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name));
+    let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name_of(&name)));
     if classes.any(|folder| folders::holds_picture(&folder)) {
         found.push((Layout::Folders, Vec::new()));
     }
@@ -249,9 +258,9 @@ impl Candidate {
             (None, Some(only)) => (only, None),
             (None, None) => return choose(&self.root, Vec::new(), options),
         };
-        let mut first = train.1.index(train.0, &options.cache)?;
+        let mut first = train.1.index(train.0, options)?;
         let classes = first.shared_classes();
-        let mut second = evaluation.map(|(split, part)| part.index(split, &options.cache)).transpose()?;
+        let mut second = evaluation.map(|(split, part)| part.index(split, options)).transpose()?;
         let within = |index: &Index| match index.root.strip_prefix(&self.root) {
             Ok(folder) if folder != Path::new("") => format!("{}/", folder.display()),
             _ => String::new(),
@@ -279,25 +288,36 @@ impl Candidate {
 }
 
 impl Part {
-    fn index(&self, split: Split, cache: &IndexCache) -> Result<Index, Error> {
+    fn index(&self, split: Split, options: &OpenFiles) -> Result<Index, Error> {
+        let cache = &options.cache;
         let missing = series::missing(&self.files);
         if let Some(first) = missing.first() {
             // As a download that was interrupted leaves it.
             let (root, others) = (self.root.display(), missing.len() - 1);
             tracing::warn!("{root} lacks {first} and {others} others of the same series; the rest is used");
         }
+        let list = ClassList::find(&self.root, options.classes.as_deref())?;
+        let list = list.as_ref();
         let index = match self.layout {
-            Layout::Folders => folders::open(&self.root, split.name(), cache)?,
+            Layout::Folders => folders::open(&self.root, list)?,
             Layout::Shards => {
                 if let Some(name) =
                     self.files.iter().find(|name| !name.to_ascii_lowercase().ends_with(".tar"))
                 {
                     return Err(shards::refuse_compressed(&self.root, name));
                 }
-                shards::open(&self.root, split.name(), &self.files, cache)?
+                shards::open(&self.root, split.name(), &self.files, (list, cache))?
             }
-            Layout::Tables => tables(&self.root, split, &self.files, cache)?,
-            Layout::Packed => packed::open(&self.root, &self.files)?,
+            Layout::Tables => {
+                let mut index = tables(&self.root, split, &self.files, cache)?;
+                if let Some(list) = list.filter(|list| list.origin == Origin::Given) {
+                    let fit = index.number_as(&list.names, &format!("those of {}", list.file.display()));
+                    let mend = "list all of its classes in the order of their labels";
+                    fit.map_err(|cause| Error::bad_file(self.root.display().to_string(), cause, mend))?;
+                }
+                index
+            }
+            Layout::Packed => packed::open(&self.root, &self.files, list)?,
         };
         if index.is_empty() {
             let first = index.faults().first().map_or(String::new(), |fault| format!("; {fault}"));

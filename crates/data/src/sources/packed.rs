@@ -20,7 +20,10 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::class_list::ClassList;
+use crate::names::name_of;
 use super::index::{Entry, Stamp};
 use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, cache, classes, scanners};
 use crate::Error;
@@ -87,17 +90,17 @@ fn read_at(file: &mut File, offset: u64, length: u64, out: &mut Vec<u8>) -> io::
 }
 
 /// Opens the split that is in these files of `root`, in this order.
-pub(crate) fn open(root: &Path, files: &[String]) -> Result<Index, Error> {
+pub(crate) fn open(root: &Path, files: &[String], list: Option<&ClassList>) -> Result<Index, Error> {
     let stamp =
         |path: &String| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
     // The stamps come first: a file that changes while it is listed is another one when it is read.
     let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>, Error>>()?;
-    let names = classes::map_in(root).map(|name| classes::read_map(&root.join(name))).transpose()?;
+    let names = list.map(|list| Arc::clone(&list.names));
     let limit = names.as_ref().map_or(classes::MAX_CLASSES, |names| names.len());
     let mut index = Index::new(Layout::Packed, root, stamps);
     let (owned_root, owned_files, threads) = (root.to_owned(), files.to_vec(), scanners());
     let tables = Prefetch::new(0..files.len(), threads, 4 * threads, move |file| {
-        let path = owned_root.join(&owned_files[file]);
+        let path = owned_root.join(name_of(&owned_files[file]));
         let mut opened = File::open(&path).map_err(|cause| Error::io("open", &path, cause))?;
         let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND_RECORD);
         table(&mut opened).map_err(bad)

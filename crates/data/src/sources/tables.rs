@@ -13,6 +13,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::FileReader as _;
 
 use super::cache::{self, IndexCache};
+use crate::names::name_of;
 use super::index::{Entry, Stamp};
 use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
 use crate::Error;
@@ -149,7 +150,7 @@ fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
     let mut index = Index::new(Layout::Tables, root, stamps);
     let (owned_root, owned_files, threads) = (root.to_owned(), files.to_vec(), scanners());
     let tables = Prefetch::new(0..files.len(), threads, 4 * threads, move |file| {
-        let path = owned_root.join(&owned_files[file]);
+        let path = owned_root.join(name_of(&owned_files[file]));
         guarded(&path, || scan(&path))
     });
     let (mut names, mut borders): (Option<Arc<[String]>>, Vec<u32>) = (None, Vec::new());

@@ -1,15 +1,20 @@
 //! Tar files as a list of members with their places, without reading what the members hold.
 //!
 //! ustar, GNU's long names and pax's `path` and `size` are understood; every header's checksum is checked.
-//! Nothing a header says is believed beyond the file's length, and no name longer than a few kilobytes is
-//! held.
+//! Nothing a header says is believed beyond the file's length, and no extended header longer than a megabyte
+//! is held. Members behind an end mark count, as `cat a.tar b.tar` leaves them and GNU tar's
+//! `--ignore-zeros` reads them.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::names::escaped;
+
 /// Tar's unit: headers have one, contents are filled up to whole ones.
 pub(crate) const UNIT: u64 = 512;
-/// The longest extended header or name that is read.
-const MAX_EXTENSION: u64 = 1 << 16;
+/// The longest extended header or name that is read; macOS keeps a file's attributes there.
+const MAX_EXTENSION: u64 = 1 << 20;
+/// More zeros than this at an archive's end are no end mark.
+const MANY_ZEROS: u64 = 1 << 20;
 
 /// One header of 512 bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +34,11 @@ pub(crate) enum Kind {
     LongName,
     /// The next header's attributes, by pax.
     Extended,
-    /// A folder, a link, attributes of the archive: nothing to be read.
+    /// A hard or symbolic link, which has no contents.
+    Link,
+    /// Attributes of the archive or of the next member that are not needed.
+    Attributes,
+    /// A folder or a device: nothing to be read.
     Other,
 }
 
@@ -48,8 +57,10 @@ pub(crate) fn parse(unit: &[u8; UNIT as usize]) -> Result<Option<Header>, &'stat
         b'0' | b'7' | 0 => (Kind::File, bytes),
         b'L' => (Kind::LongName, bytes),
         b'x' => (Kind::Extended, bytes),
+        b'g' | b'K' => (Kind::Attributes, bytes),
         // Links, devices and folders have no contents, whatever they say.
-        b'1'..=b'6' => (Kind::Other, 0),
+        b'1' | b'2' => (Kind::Link, 0),
+        b'3'..=b'6' => (Kind::Other, 0),
         b'S' => return Err("it is a sparse file, which is not read"),
         _ => (Kind::Other, bytes),
     };
@@ -86,6 +97,7 @@ fn number(field: &[u8]) -> Option<u64> {
 /// A file in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
+    /// As [text](crate::names).
     pub(crate) name: String,
     /// Where its own header is; the contents follow it.
     pub(crate) header: u64,
@@ -100,6 +112,15 @@ pub(crate) struct Cut {
     pub(crate) cause: String,
 }
 
+/// How an archive ends otherwise than by a short end mark: it may be the start of a longer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OddEnd {
+    /// Behind a member, without an end mark.
+    NoMark,
+    /// In so many zeros, as a download that was broken off may leave it.
+    Zeros(u64),
+}
+
 /// The files of an archive, one after the other.
 #[derive(Debug)]
 pub(crate) struct Members<R> {
@@ -107,12 +128,24 @@ pub(crate) struct Members<R> {
     length: u64,
     /// Where the next header should be.
     next: u64,
+    odd_end: Option<OddEnd>,
+    links: u64,
 }
 
 impl<R: Read + Seek> Members<R> {
     /// Walks through `input`, which has `length` bytes.
     pub(crate) fn new(input: R, length: u64) -> Self {
-        Self { input, length, next: 0 }
+        Self { input, length, next: 0, odd_end: None, links: 0 }
+    }
+
+    /// What was odd about the archive's end, once it was reached.
+    pub(crate) fn odd_end(&self) -> Option<OddEnd> {
+        self.odd_end
+    }
+
+    /// How many links were passed over so far.
+    pub(crate) fn links(&self) -> u64 {
+        self.links
     }
 
     /// The next file; `None` at the archive's end.
@@ -121,20 +154,34 @@ impl<R: Read + Seek> Members<R> {
         loop {
             let at = self.next;
             let cut = |cause: String| Cut { offset: at, cause };
-            if at.checked_add(UNIT).is_none_or(|end| end > self.length) {
-                return Err(cut(match self.length.saturating_sub(at) {
-                    0 => "it ends without tar's end mark".to_owned(),
-                    left => format!("it ends {left} bytes later, inside a header"),
-                }));
+            let failed = |cause: io::Error| cut(format!("cannot read it: {cause}"));
+            let left = self.length.saturating_sub(at);
+            if left < UNIT {
+                if self.length == 0 {
+                    return Err(cut("it is empty".to_owned()));
+                }
+                if self.zeros_from(at).map_err(failed)? < left {
+                    return Err(cut(format!("it ends {left} bytes later, inside a header")));
+                }
+                self.odd_end = Some(OddEnd::NoMark);
+                return Ok(None);
             }
             let mut unit = [0; UNIT as usize];
-            self.read_at(at, &mut unit).map_err(|cause| cut(format!("cannot read it: {cause}")))?;
-            let Some(header) = parse(&unit).map_err(|cause| cut(cause.to_owned()))? else { return Ok(None) };
+            self.read_at(at, &mut unit).map_err(failed)?;
+            let Some(header) = parse(&unit).map_err(|cause| cut(cause.to_owned()))? else {
+                let zeros = self.zeros_from(at).map_err(failed)?;
+                if zeros == left {
+                    self.odd_end = (zeros > MANY_ZEROS).then_some(OddEnd::Zeros(zeros));
+                    return Ok(None);
+                }
+                self.next = at + zeros / UNIT * UNIT;
+                continue;
+            };
             let bytes =
                 if header.kind == Kind::File { long_bytes.unwrap_or(header.bytes) } else { header.bytes };
             let end = (at + UNIT).checked_add(bytes).filter(|&end| end <= self.length);
             let Some(end) = end else {
-                let name = String::from_utf8_lossy(&header.name).into_owned();
+                let name = escaped(&header.name);
                 let left = self.length - at - UNIT;
                 return Err(cut(format!("{name} should have {bytes} bytes, but only {left} are left")));
             };
@@ -142,8 +189,7 @@ impl<R: Read + Seek> Members<R> {
             self.next = end.next_multiple_of(UNIT);
             match header.kind {
                 Kind::File => {
-                    let name = String::from_utf8(long_name.unwrap_or(header.name))
-                        .map_err(|_| cut("a name in it is not UTF-8".to_owned()))?;
+                    let name = escaped(&long_name.unwrap_or(header.name)).into_owned();
                     return Ok(Some(Member { name, header: at, bytes }));
                 }
                 Kind::LongName | Kind::Extended => {
@@ -167,7 +213,11 @@ impl<R: Read + Seek> Members<R> {
                         }
                     }
                 }
-                Kind::Other => (long_name, long_bytes) = (None, None),
+                Kind::Attributes => {}
+                Kind::Link | Kind::Other => {
+                    self.links += u64::from(header.kind == Kind::Link);
+                    (long_name, long_bytes) = (None, None);
+                }
             }
         }
     }
@@ -180,6 +230,25 @@ impl<R: Read + Seek> Members<R> {
         let mut contents = vec![0; bytes as usize];
         self.read_at(header + UNIT, &mut contents)?;
         Ok(contents)
+    }
+
+    /// How many bytes from `offset` on are zeros, up to the first that is not.
+    fn zeros_from(&mut self, offset: u64) -> io::Result<u64> {
+        self.input.seek(SeekFrom::Start(offset))?;
+        let (mut zeros, mut buffer) = (0, [0; 1 << 13]);
+        loop {
+            let read = match self.input.read(&mut buffer) {
+                Ok(0) => return Ok(zeros),
+                Ok(read) => read,
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+                Err(cause) => return Err(cause),
+            };
+            let found = buffer[..read].iter().position(|&byte| byte != 0);
+            zeros += found.unwrap_or(read) as u64;
+            if found.is_some() {
+                return Ok(zeros);
+            }
+        }
     }
 
     fn read_at(&mut self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -205,111 +274,4 @@ fn attributes(mut text: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, bytes) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            archive.append_data(&mut header, name, *bytes).unwrap();
-        }
-        archive.into_inner().unwrap()
-    }
-
-    /// All members, and why it ended early, if it did.
-    fn walk(bytes: &[u8]) -> (Vec<Member>, Option<Cut>) {
-        let mut members = Members::new(Cursor::new(bytes), bytes.len() as u64);
-        let mut found = Vec::new();
-        loop {
-            match members.next_file() {
-                Ok(Some(member)) => found.push(member),
-                Ok(None) => return (found, None),
-                Err(cut) => return (found, Some(cut)),
-            }
-        }
-    }
-
-    #[test]
-    fn members_are_where_the_writer_put_them() {
-        let long = "folder/".repeat(40) + "picture.jpg";
-        let bytes = archive(&[("a.jpg", b"one"), (&long, &[7; 600]), ("a.cls", b"")]);
-        let (found, cut) = walk(&bytes);
-        assert!(cut.is_none(), "{cut:?}");
-        let names: Vec<&str> = found.iter().map(|member| member.name.as_str()).collect();
-        assert_eq!(names, ["a.jpg", &long, "a.cls"]);
-        for (member, contents) in found.iter().zip([&b"one"[..], &[7; 600], b""]) {
-            assert_eq!(&bytes[(member.header + UNIT) as usize..][..member.bytes as usize], contents);
-        }
-    }
-
-    #[test]
-    fn pax_names_and_sizes_are_used() {
-        let mut archive = tar::Builder::new(Vec::new());
-        let size = 5.to_string();
-        archive.append_pax_extensions([("path", &b"long/name.png"[..]), ("size", size.as_bytes())]).unwrap();
-        let mut header = tar::Header::new_ustar();
-        header.set_size(5);
-        archive.append_data(&mut header, "short", &b"12345"[..]).unwrap();
-        let (found, cut) = walk(&archive.into_inner().unwrap());
-        assert!(cut.is_none());
-        assert_eq!((found[0].name.as_str(), found[0].bytes), ("long/name.png", 5));
-    }
-
-    #[test]
-    fn numbers_are_octal_or_binary() {
-        for (field, value) in [
-            (&b"0000755\0"[..], Some(0o755)),
-            (b"   17 \0 ", Some(0o17)),
-            (b"00000089", None),
-            (b"        ", Some(0)),
-            (&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2], Some(258)),
-            (&[0x81, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2], None),
-            (&[0xff; 12], None),
-        ] {
-            assert_eq!(number(field), value, "{field:?}");
-        }
-    }
-
-    #[test]
-    fn a_cut_archive_is_told_wherever_it_is_cut() {
-        let whole = archive(&[("a.jpg", &[1; 700]), ("a.cls", b"3")]);
-        for length in 0..whole.len() - 2 * UNIT as usize + 1 {
-            let (found, cut) = walk(&whole[..length]);
-            let cut = cut.unwrap_or_else(|| panic!("{length} bytes seem whole"));
-            assert!(cut.offset <= length.next_multiple_of(512) as u64 && !cut.cause.is_empty());
-            assert!(found.len() <= 2);
-        }
-        let (found, cut) = walk(&whole);
-        assert!(cut.is_none() && found.len() == 2);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(512))]
-
-        #[test]
-        fn damaged_archives_end(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16)) {
-            let name = "n/".repeat(80) + "p.jpg";
-            let mut bytes = archive(&[("a.jpg", &[1; 700]), (&name, b"x"), ("a.cls", b"3")]);
-            for (place, value) in changes {
-                let place = place.index(bytes.len());
-                bytes[place] = value;
-            }
-            let (found, _) = walk(&bytes);
-            for member in found {
-                prop_assert!(member.header + UNIT + member.bytes <= bytes.len() as u64);
-            }
-        }
-
-        #[test]
-        fn arbitrary_bytes_are_no_archive(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
-            let (found, cut) = walk(&bytes);
-            prop_assert!(found.is_empty() && (cut.is_some() || bytes.iter().take(512).all(|&byte| byte == 0)));
-        }
-    }
-}
+mod tests;

@@ -47,3 +47,14 @@ pub(crate) fn age(path: &Path, seconds: u64) {
     let then = SystemTime::now() - Duration::from_secs(seconds);
     File::open(path).unwrap().set_modified(then).unwrap();
 }
+
+/// A tar file of these members.
+pub(crate) fn tar_of<N: AsRef<str>>(members: &[(N, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, name.as_ref(), &bytes[..]).unwrap();
+    }
+    archive.into_inner().unwrap()
+}

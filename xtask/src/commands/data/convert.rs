@@ -9,19 +9,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use resnet_data::picture;
-use resnet_data::sources::{Layout, Source};
+use resnet_data::sources::{Layout, Source, folder_names};
 
 use self::packed::{Packed, Shrinking};
 use crate::args::{ConvertArgs, InterpolationArg, Target};
 use crate::failure::Ended;
-use crate::output;
 use crate::progress::{Meter, Show, Unit};
+use crate::{data, output};
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let form = form(args)?;
     super::must_be_new(&args.out)?;
-    let set = super::open(&args.dir)?;
+    let set = super::open(&args.dir, &args.classes)?;
     let splits: Vec<(&str, &dyn Source)> = super::splits(&set, ["train", "val"]).collect();
+    data::tell(splits.iter().map(|(_, source)| source.index()));
     let pictures =
         super::whole_folder(&args.out, |partial| write(args, form, &set.classes, &splits, partial))?;
     output::line(&format!("{} pictures in {}", output::count(pictures), args.out.display()))
@@ -116,34 +117,32 @@ fn end_of(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => "png",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "webp",
+        [b'G', b'I', b'F', b'8', ..] => "gif",
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => "tif",
+        [b'B', b'M', ..] => "bmp",
         _ => "jpg",
     }
 }
 
-/// `split/class/number.jpg`
+/// `split/class/number.jpg`, with the classes' names in `classes.json`.
 struct Folders {
     out: PathBuf,
     split: PathBuf,
-    classes: Vec<String>,
+    /// A folder per class.
+    folders: Vec<String>,
 }
 
 impl Folders {
     fn new(out: &Path, classes: &[String]) -> anyhow::Result<Self> {
-        // Names come from files of others.
-        let is_name = |name: &&String| {
-            !name.is_empty() && *name != "." && *name != ".." && !name.contains(['/', '\\', '\0'])
-        };
-        if let Some(name) = classes.iter().find(|name| !is_name(name)) {
-            bail!("class {name:?} can't be the name of a folder; convert to shards");
-        }
-        Ok(Folders { out: out.to_owned(), split: PathBuf::new(), classes: classes.to_vec() })
+        write_classes(out, classes)?;
+        Ok(Folders { out: out.to_owned(), split: PathBuf::new(), folders: folder_names(classes) })
     }
 }
 
 impl Writer for Folders {
     fn begin(&mut self, split: &str) -> anyhow::Result<()> {
         self.split = self.out.join(split);
-        for class in &self.classes {
+        for class in &self.folders {
             let folder = self.split.join(class);
             fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
@@ -151,7 +150,7 @@ impl Writer for Folders {
     }
 
     fn picture(&mut self, Photo { number, label, bytes, .. }: Photo) -> anyhow::Result<()> {
-        let file = self.split.join(&self.classes[label]).join(format!("{number:08}.{}", end_of(&bytes)));
+        let file = self.split.join(&self.folders[label]).join(format!("{number:08}.{}", end_of(&bytes)));
         fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
     }
 
@@ -160,7 +159,7 @@ impl Writer for Folders {
     }
 }
 
-/// The classes' names, beside files that know labels only.
+/// The classes' names in the order of their labels, so that the labels stay what they are.
 fn write_classes(out: &Path, classes: &[String]) -> anyhow::Result<()> {
     let file = out.join("classes.json");
     let text = serde_json::to_string_pretty(classes)?;

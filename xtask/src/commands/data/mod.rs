@@ -3,6 +3,7 @@
 mod convert;
 mod fetch;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -17,7 +18,8 @@ use resnet_data::sources::{FileSet, Index, OpenFiles, Source, open_files};
 use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
-use crate::args::{DataCommand, InspectArgs, VerifyArgs};
+use crate::args::{ClassesArg, DataCommand, InspectArgs, VerifyArgs};
+use crate::data;
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -38,8 +40,8 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
 }
 
 /// The photographs in `dir`.
-fn open(dir: &Path) -> anyhow::Result<FileSet> {
-    data::found(dir, open_files(dir, &OpenFiles::default()))
+fn open(dir: &Path, ClassesArg { classes }: &ClassesArg) -> anyhow::Result<FileSet> {
+    data::found(dir, open_files(dir, &OpenFiles { classes: classes.clone(), ..OpenFiles::default() }))
 }
 
 #[derive(Serialize)]
@@ -60,7 +62,9 @@ struct Split {
     /// Of up to a thousand pictures.
     width: Option<[u64; 3]>,
     height: Option<[u64; 3]>,
-    not_pictures: u64,
+    /// Files that are passed over, by what their names end in.
+    left_out: BTreeMap<String, u64>,
+    warnings: Vec<String>,
     faults: Vec<String>,
 }
 
@@ -77,7 +81,7 @@ fn splits<'a>(
 const PURPOSES: [&str; 2] = ["training", "evaluation"];
 
 fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
-    let set = open(&args.dir)?;
+    let set = open(&args.dir, &args.classes)?;
     let inspected = Inspected {
         layout: set.layout.name(),
         classes: set.classes.len(),
@@ -95,7 +99,7 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
         set.origin,
         output::count(inspected.classes as u64)
     )];
-    for split in &inspected.splits {
+    for (split, (_, source)) in inspected.splits.iter().zip(splits(&set, PURPOSES)) {
         let triple = |[low, middle, high]: [u64; 3]| format!("{low} to {high}, median {middle}");
         lines.push(format!(
             "\n{}: {} pictures, {}",
@@ -111,9 +115,13 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
         if !split.empty_classes.is_empty() {
             lines.push(format!("  empty         {}", split.empty_classes.join(", ")));
         }
-        if split.not_pictures > 0 {
-            lines.push(format!("  passed over   {} files that are no pictures", split.not_pictures));
+        if !split.left_out.is_empty() {
+            lines.push(format!(
+                "  left out      {}; they are not image files that are read",
+                source.index().left_out()
+            ));
         }
+        lines.extend(split.warnings.iter().map(|warning| format!("  warning       {warning}")));
         lines.extend(split.faults.iter().map(|fault| format!("  fault         {fault}")));
     }
     output::line(&text::wrap(&lines.join("\n"), text::out(), 16))
@@ -134,7 +142,8 @@ impl Split {
             empty_classes: index.empty_classes().into_iter().map(str::to_owned).collect(),
             width: low_middle_high(widths),
             height: low_middle_high(heights),
-            not_pictures: index.ignored(),
+            left_out: index.left_out().kinds().map(|(kind, files)| (kind.to_owned(), files)).collect(),
+            warnings: index.warnings().to_vec(),
             faults: index.faults().iter().map(ToString::to_string).collect(),
         }
     }
@@ -197,7 +206,8 @@ struct BrokenPicture {
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
-    let set = open(&args.dir)?;
+    let set = open(&args.dir, &args.classes)?;
+    data::tell(splits(&set, PURPOSES).map(|(_, source)| source.index()));
     let total: u64 = splits(&set, PURPOSES).map(|(_, source)| source.index().len() as u64).sum();
     let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
     let mut broken = vec![];

@@ -39,7 +39,7 @@ fn three() -> Vec<Photo> {
 /// Opens `bytes` as the only file of a split.
 fn open_bytes(dir: &Path, bytes: &[u8]) -> Result<FileSet, Error> {
     fs::write(dir.join("train-00000.pack"), bytes).unwrap();
-    open_files(dir, &OpenFiles { cache: IndexCache::Off, skip: Vec::new() })
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() })
 }
 
 /// The record as it was written, or what is wrong with it.

@@ -19,7 +19,7 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
 fn scan_bytes(bytes: &[u8]) -> Scanned {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.tar"), bytes).unwrap();
-    scan(folder.path(), "a.tar", 10).unwrap()
+    scan(folder.path(), "a.tar", &Known { limit: 10, list: None }).unwrap()
 }
 
 #[test]
@@ -33,22 +33,23 @@ fn samples_are_told_by_their_names() {
         ("x/1.json", br#"{"label": 4, "width": 9}"#),
         ("x/1.PNG", b"bb"),
         ("x/2.webp", b"c"),
-        ("x/2.json", br#"{"cls": 0}"#),
+        ("x/2.json", br#"{"cls": " cat"}"#),
     ]);
     let scanned = scan_bytes(&bytes);
-    let found: Vec<(&str, u32)> = scanned.samples.iter().map(|s| (s.member.name.as_str(), s.label)).collect();
-    assert_eq!(found, [("x/0.jpg", 3), ("x/1.PNG", 4), ("x/2.webp", 0)]);
+    let found: Vec<(&str, &Label)> =
+        scanned.samples.iter().map(|sample| (sample.member.name.as_str(), &sample.label)).collect();
+    let [three, four, cat] = [Label::Number(3), Label::Number(4), Label::Name("cat".into())];
+    assert_eq!(found, [("x/0.jpg", &three), ("x/1.PNG", &four), ("x/2.webp", &cat)]);
     assert_eq!(scanned.faults, []);
-    // README and x/1.seg.png.
-    assert_eq!(scanned.ignored, 2);
+    assert_eq!(scanned.left_out.to_string(), "1 file .seg.png, 1 file without an ending");
 }
 
 #[test]
 fn samples_that_are_none_are_named_with_their_place() {
     for (members, wanted) in [
         (&[("a.jpg", &b"x"[..])][..], "no label"),
-        (&[("a.cls", b"1")], "no picture"),
-        (&[("a.jpg", b"x"), ("a.cls", b"cat")], "\"cat\", which is no label"),
+        (&[("a.cls", b"1")], "no image"),
+        (&[("a.jpg", b"x"), ("a.cls", b"1 2")], "\"1 2\", which is no label"),
         (&[("a.jpg", b"x"), ("a.cls", b"")], "\"\", which is no label"),
         (&[("a.jpg", b"x"), ("a.cls", b"10")], "label is 10, but labels are below 10"),
         (&[("a.jpg", b"x"), ("a.cls", b"-1")], "no label"),
@@ -56,11 +57,15 @@ fn samples_that_are_none_are_named_with_their_place() {
             &[("a.jpg", b"x"), ("a.cls", b"1"), ("a.json", b"{\"label\": 2}")],
             ".cls says 1, but its .json says 2",
         ),
-        (&[("a.jpg", b"x"), ("a.json", b"{\"label\": \"cat\"}")], "\"cat\" for a label"),
+        (&[("a.jpg", b"x"), ("a.json", b"{\"label\": [1]}")], "[1] for a label"),
+        (
+            &[("a.jpg", b"x"), ("a.cls", b"cat"), ("a.json", b"{\"label\": \"dog\"}")],
+            ".cls says \"cat\", but its .json says \"dog\"",
+        ),
         (&[("a.jpg", b"x"), ("a.json", b"{\"label\": ")], "damaged"),
         (&[("a.jpg", b"x"), ("a.json", b"{\"width\": 3}")], "no label"),
         (&[("a.jpg", b""), ("a.cls", b"1")], "empty"),
-        (&[("a.jpg", b"x"), ("a.png", b"x"), ("a.cls", b"1")], "2 pictures"),
+        (&[("a.jpg", b"x"), ("a.png", b"x"), ("a.cls", b"1")], "2 images"),
     ] {
         let mut all = members.to_vec();
         all.extend([("b.jpg", &b"y"[..]), ("b.cls", b"1")]);
@@ -106,7 +111,7 @@ proptest! {
         }
         bytes.truncate((bytes.len() as f64 * (0.5 + part)) as usize);
         for sample in scan_bytes(&bytes).samples {
-            prop_assert!(sample.label < 10);
+            prop_assert!(!matches!(sample.label, Label::Number(10..)));
             prop_assert!(sample.member.header + UNIT + sample.member.bytes <= bytes.len() as u64);
         }
     }

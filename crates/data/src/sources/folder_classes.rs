@@ -1,0 +1,186 @@
+//! Which label each class folder has, and what the folder of a class is called.
+//!
+//! The names 0 to N-1 are labels, as timm has them. Other names are numbered in the order of their text, as
+//! torchvision's `ImageFolder` has them, unless a class list tells another order.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::class_list::{ClassList, Origin};
+use crate::names::is_passed_over;
+use crate::Error;
+
+/// The most bytes of a class's name that are the name of a folder.
+const MAX_NAME: usize = 200;
+
+/// The folders of a split, and the classes that they are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FolderClasses {
+    /// The names of all classes; a label is a place in this list.
+    pub(crate) classes: Arc<[String]>,
+    /// The folders that are there with their labels, in ascending order.
+    pub(crate) folders: Vec<(u32, String)>,
+    /// What the user should know about the numbering.
+    pub(crate) warning: Option<String>,
+}
+
+impl FolderClasses {
+    /// The classes of these folders of `root`.
+    pub(crate) fn new(
+        root: &Path,
+        mut folders: Vec<String>,
+        list: Option<&ClassList>,
+    ) -> Result<Self, Error> {
+        folders.sort_unstable();
+        let shown = root.display();
+        let Some(list) = list else { return Ok(Self::by_name(root, folders)) };
+        let file = list.file.display();
+        match labels_in(&list.names, &folders) {
+            Ok(labels) => {
+                let mut folders: Vec<(u32, String)> = labels.into_iter().zip(folders).collect();
+                folders.sort_unstable();
+                Ok(Self { classes: Arc::clone(&list.names), folders, warning: None })
+            }
+            // A list of something else, such as names for people to read.
+            Err(lacking) if lacking.len() == folders.len() && list.origin == Origin::Beside => {
+                let warning =
+                    format!("{file} lists none of the class folders in {shown}, so their names number them");
+                let numbered = Self::by_name(root, folders);
+                let warning =
+                    [Some(warning), numbered.warning].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                Ok(Self { warning: Some(warning), ..numbered })
+            }
+            Err(lacking) => {
+                let (first, others) = (lacking[0], lacking.len() - 1);
+                let others = if others > 0 { format!(" and {others} others") } else { String::new() };
+                let cause = format!("it does not list the class folder {first}{others} in {shown}");
+                Err(Error::bad_file(file.to_string(), cause, "list all of them in the order of their labels"))
+            }
+        }
+    }
+
+    /// Numbered by their own names, which are sorted as text.
+    fn by_name(root: &Path, folders: Vec<String>) -> Self {
+        let shown = root.display();
+        if let Some(labels) = labels_below(folders.len(), &folders) {
+            let mut numbered: Vec<(u32, String)> = labels.into_iter().zip(folders).collect();
+            let warning = (!numbered.is_sorted()).then(|| {
+                format!(
+                    "the class folders 0 to {} in {shown} are labels, as timm has them; torchvision's ImageFolder numbers them \
+                     as text (0, 1, 10, ...), so for a network trained with it give a class list in that order",
+                    numbered.len() - 1
+                )
+            });
+            numbered.sort_unstable();
+            let classes = numbered.iter().map(|(_, name)| name.clone()).collect();
+            return Self { classes, folders: numbered, warning };
+        }
+        let natural = in_timms_order(&folders);
+        let differs = natural.iter().zip(&folders).find(|(theirs, ours)| **theirs != *ours);
+        let warning = differs.map(|(theirs, ours)| {
+            format!(
+                "the class folders in {shown} are numbered in the order of their text, as torchvision does; timm numbers \
+                 {theirs} before {ours}, so for a network trained with it give a class list in that order"
+            )
+        });
+        Self { classes: folders.clone().into(), folders: (0..).zip(folders).collect(), warning }
+    }
+}
+
+/// The label of each folder by a class list, or the folders that it does not list.
+pub(crate) fn labels_in<'a>(names: &[String], folders: &'a [String]) -> Result<Vec<u32>, Vec<&'a String>> {
+    let safe = folder_names(names);
+    let mut labels: HashMap<&str, u32> = safe.iter().map(String::as_str).zip(0..).collect();
+    let mut seen = HashSet::new();
+    let shared: HashSet<&String> = names.iter().filter(|name| !seen.insert(*name)).collect();
+    labels.extend(
+        names
+            .iter()
+            .zip(0..)
+            .filter(|(name, _)| !shared.contains(name))
+            .map(|(name, label)| (name.as_str(), label)),
+    );
+    let found: Vec<Option<u32>> = folders.iter().map(|name| labels.get(name.as_str()).copied()).collect();
+    let lacking: Vec<&String> =
+        folders.iter().zip(&found).filter(|(_, label)| label.is_none()).map(|(name, _)| name).collect();
+    if lacking.is_empty() {
+        return Ok(found.into_iter().flatten().collect());
+    }
+    // Folders that are called by their labels, and a list of what these mean.
+    match labels_below(names.len(), folders) {
+        Some(labels) if lacking.len() == folders.len() => Ok(labels),
+        _ => Err(lacking),
+    }
+}
+
+/// The labels that `folders` are, if all are different numbers below `count`, with leading zeros or without.
+fn labels_below(count: usize, folders: &[String]) -> Option<Vec<u32>> {
+    let label = |name: &String| {
+        let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        name.parse().ok().filter(|&label: &u32| is_number && (label as usize) < count)
+    };
+    let labels = folders.iter().map(label).collect::<Option<Vec<u32>>>()?;
+    let different: HashSet<u32> = labels.iter().copied().collect();
+    (different.len() == labels.len()).then_some(labels)
+}
+
+/// A run of text and the number behind it, by its digits without leading zeros.
+type Run = (String, Option<(usize, String)>);
+
+/// The names as timm sorts them: by runs of lower-case text and by numbers (`natural_key` of timm 1.0).
+fn in_timms_order(names: &[String]) -> Vec<&String> {
+    let key = |name: &&String| -> Vec<Run> {
+        let name = name.to_lowercase();
+        let (mut rest, mut runs) = (name.as_str(), Vec::new());
+        loop {
+            let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+            let (before, from) = rest.split_at(text);
+            let (digits, behind) =
+                from.split_at(from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len()));
+            let value = digits.trim_start_matches('0');
+            let number = (!digits.is_empty()).then(|| (value.len(), value.to_owned()));
+            runs.push((before.to_owned(), number));
+            if digits.is_empty() {
+                return runs;
+            }
+            rest = behind;
+        }
+    };
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_by_cached_key(key);
+    sorted
+}
+
+/// What the folders of classes are called, all different: by their names where those can be a folder's and no
+/// other class has the same, else with the label behind it.
+///
+/// ```
+/// let names = ["crane", "dog", "crane", "a/b"].map(String::from);
+/// assert_eq!(resnet_data::sources::folder_names(&names), ["crane-0", "dog", "crane-2", "a_b-3"]);
+/// ```
+pub fn folder_names(classes: &[String]) -> Vec<String> {
+    // Some file systems take `Crane` and `crane` for one.
+    let mut count: HashMap<String, usize> = HashMap::new();
+    classes.iter().for_each(|name| *count.entry(name.to_lowercase()).or_default() += 1);
+    let is_odd = |c: char| c.is_control() || c == '/' || c == '\\';
+    let is_plain = |name: &str| {
+        let fits = !name.is_empty() && name.len() <= MAX_NAME && !name.contains(is_odd);
+        fits && !is_passed_over(name) && count[&name.to_lowercase()] == 1
+    };
+    let mut taken: HashSet<String> =
+        classes.iter().filter(|name| is_plain(name)).map(|name| name.to_lowercase()).collect();
+    let folder = |(label, name): (usize, &String)| {
+        if is_plain(name) {
+            return name.clone();
+        }
+        let stem: String = name.trim_start_matches('.').replace(is_odd, "_");
+        let stem = &stem[..stem.floor_char_boundary(MAX_NAME)];
+        let mut folder = format!("{stem}-{label}");
+        while !taken.insert(folder.to_lowercase()) {
+            folder.push('_');
+        }
+        folder
+    };
+    classes.iter().enumerate().map(folder).collect()
+}
