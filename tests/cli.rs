@@ -30,3 +30,5 @@ mod real;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/views.rs"]
+mod views;

@@ -1,6 +1,7 @@
 //! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
 
 mod data;
+mod view;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use resnet_models::checkpoint::Dialect;
 pub(crate) use self::data::{
     ConvertArgs, DataCommand, FetchArgs, InspectArgs, InterpolationArg, Target, VerifyArgs,
 };
+pub(crate) use self::view::{CropsArg, OrientationArg, ViewArgs};
 use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;
@@ -101,7 +103,9 @@ pub(crate) struct EvalArgs {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) faults: FaultsArgs,
-    /// Images at a time
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+    /// Images, or crops of images, at a time
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) batch: NonZeroUsize,
     #[command(flatten)]
@@ -118,7 +122,7 @@ pub(crate) struct PredictArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) names: NamesArg,
-    /// Pictures (JPEG, PNG, WebP), or folders of them
+    /// Images (JPEG, PNG, WebP, GIF, BMP, TIFF), or folders of them; EXIF data turn them upright
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub(crate) pictures: Vec<PathBuf>,
     /// How many classes to show of each picture
