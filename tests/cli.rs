@@ -39,3 +39,5 @@ mod refusals;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/views.rs"]
+mod views;

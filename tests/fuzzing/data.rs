@@ -1,6 +1,6 @@
 //! Pictures and data sets.
 
-use resnet_data::picture::{self, Encoded, MAX_PIXELS};
+use resnet_data::picture::{self, Encoded, MAX_PIXELS, Orientation};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
 use resnet_data::{Error, open_dir};
 
@@ -11,8 +11,8 @@ const MOST_PIXELS: usize = 1 << 20;
 /// Bytes of a record of CIFAR-100.
 const RECORD: usize = 3074;
 
-/// JPEG, PNG and WebP with EXIF data, by whichever decoder: the picture has the size that its header says, a
-/// window is that part of the whole, and as PNG it is the same again.
+/// Images of all formats with EXIF data, by whichever decoder: each has the size that its header says, turned or
+/// not, a window is that part of the whole, and as PNG it is the same again.
 pub fn picture(bytes: &[u8]) {
     let name = "folder/cat.jpg";
     let encoded = match Encoded::open(bytes, name) {
@@ -21,6 +21,8 @@ pub fn picture(bytes: &[u8]) {
     };
     let (width, height) = encoded.size();
     assert!(width > 0 && height > 0 && width as u64 * height as u64 <= MAX_PIXELS, "{width} x {height}");
+    let stored = Encoded::open(bytes, name).expect("it was opened").oriented(Orientation::Ignore);
+    assert!(!stored.is_turned() && [(width, height), (height, width)].contains(&stored.size()), "{stored:?}");
     if width * height > MOST_PIXELS {
         return;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,11 +31,27 @@ fn files(folder: &str, ends: &[&str]) -> Vec<Vec<u8>> {
 }
 
 pub(super) fn jpegs() -> Vec<Vec<u8>> {
-    files("crates/data/tests/pillow", &["jpg"])
+    let kinds = kinds().into_iter().filter(|bytes| bytes.starts_with(&[0xff, 0xd8]));
+    files("crates/data/tests/pillow", &["jpg"]).into_iter().chain(kinds).collect()
 }
 
 pub(super) fn pictures() -> Vec<Vec<u8>> {
-    files("crates/data/tests/pillow", &["jpg", "png", "webp"])
+    [files("crates/data/tests/pillow", &["jpg", "png", "webp"]), kinds()].concat()
+}
+
+/// The images of crates/data/tests/pillow/kinds.py, of all formats and many kinds of each.
+fn kinds() -> Vec<Vec<u8>> {
+    let packed = &files("crates/data/tests/pillow", &["gz"])[0];
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut tar).expect("a gzip stream");
+    let (mut members, mut rest) = (Vec::new(), &tar[..]);
+    while let Some((header, after)) = rest.split_at_checked(512).filter(|(header, _)| header[0] != 0) {
+        let digits = std::str::from_utf8(&header[124..135]).expect("octal digits");
+        let bytes = usize::from_str_radix(digits, 8).expect("octal digits");
+        members.push(after[..bytes].to_vec());
+        rest = &after[bytes.next_multiple_of(512)..];
+    }
+    members
 }
 
 /// A tar file of these members.

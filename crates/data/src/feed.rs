@@ -34,6 +34,11 @@ pub trait Feed: Send + Sync + fmt::Debug {
     fn broken(&self) -> Vec<Broken> {
         Vec::new()
     }
+
+    /// How many images were turned as their EXIF data say, each counted once.
+    fn turned(&self) -> u64 {
+        0
+    }
 }
 
 /// Time spent to get pictures ready, summed over the threads that do it.

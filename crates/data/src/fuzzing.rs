@@ -20,7 +20,7 @@ const MOST_PIXELS: usize = 1 << 20;
 /// The JPEG decoder: at each scale a picture has the size of its header, and a window is that part of the
 /// whole.
 pub fn jpeg(bytes: &[u8]) {
-    let _ = (jpeg::exif(bytes), jpeg::is_cut(bytes));
+    let _ = (jpeg::Metadata::read(bytes), jpeg::kind(bytes), jpeg::is_cut(bytes));
     let Ok(jpeg) = Jpeg::open(bytes) else { return };
     Scale::ALL.into_iter().for_each(|scale| jpeg_at(scale, &jpeg, bytes));
 }

@@ -81,7 +81,8 @@ impl LoaderConfig {
 /// Some images as a network takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Normalised pixels, shape `[n, 3, height, width]`.
+    /// Normalised pixels, shape `[n, 3, height, width]`, or `[n * crops, 3, height, width]` where each image is
+    /// shown in several crops, one behind the other.
     pub images: Vec<f32>,
     /// One label an image, `n` of them.
     pub labels: Vec<u32>,
@@ -101,6 +102,12 @@ impl Batch {
     /// batch.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// How many crops of each image there are.
+    pub fn crops(&self) -> usize {
+        let crop = 3 * self.height * self.width * self.labels.len();
+        self.images.len().checked_div(crop).unwrap_or(1)
     }
 }
 

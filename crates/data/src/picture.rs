@@ -1,9 +1,16 @@
-//! Pictures from files: JPEG, PNG and WebP to upright 8-bit RGB, as Pillow's `convert("RGB")` gives it.
+//! Pictures from files: JPEG, PNG, WebP, GIF, BMP and TIFF to 8-bit RGB, as Pillow's `convert("RGB")` gives it.
 
+mod bmp;
+mod elsewhere;
 mod encoded;
+mod exif;
+mod formats;
+mod gif;
+mod metadata;
 mod orientation;
 mod part;
 pub(crate) mod record;
+mod tiff;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -17,13 +24,14 @@ use crate::jpeg::{Pixel, Window};
 use crate::{Error, names};
 
 pub use encoded::Encoded;
+pub use orientation::{Orientation, turned};
 pub(crate) use part::Part;
 
 /// The most pixels a picture may have: a hundred million, 300 MB of RGB.
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// The most bytes a picture's file may have.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
-const MEND: &str = "give a JPEG, PNG or WebP picture";
+const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 /// What to do about a damaged record of a packed file.
 pub(crate) const MEND_RECORD: &str = "fetch the packed file again, or convert the photographs again";
 
@@ -70,12 +78,13 @@ impl fmt::Debug for Picture {
 /// Decodes the picture in the file at `path`.
 ///
 /// The format is told by the first bytes, not by the name. The picture is turned upright as its EXIF data
-/// says. Grey becomes three equal channels, alpha is dropped without blending, CMYK and 16-bit channels
-/// become 8-bit RGB. JPEG comes out as libjpeg decodes it, to the bit.
+/// say ([`Encoded::oriented`] leaves it). Grey becomes three equal channels, alpha is dropped without
+/// blending, CMYK and 16-bit channels become 8-bit RGB, of several frames the first is shown. JPEG comes out
+/// as libjpeg decodes it, to the bit; of the few kinds that don't a warning says so.
 ///
 /// # Errors
-/// If the file cannot be read, is no JPEG, PNG or WebP, is corrupt, or has more than [`MAX_PIXELS`] or
-/// [`MAX_FILE_BYTES`].
+/// If the file cannot be read, is no JPEG, PNG, WebP, GIF, BMP or TIFF, is corrupt, or has more than
+/// [`MAX_PIXELS`] or [`MAX_FILE_BYTES`].
 ///
 /// ```no_run
 /// let picture = resnet_data::picture::decode("cat.jpg".as_ref())?;
@@ -116,10 +125,10 @@ pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Picture, Error> {
 /// Decodes all of the picture in `bytes`, and accepts no damage.
 ///
 /// [`decode_bytes`] and training make what they can of a JPEG file whose codes are damaged in the middle, as
-/// libjpeg does, and warn; this refuses it.
+/// libjpeg does, and of kinds that are not decoded exactly here, and warn; this refuses them.
 ///
 /// # Errors
-/// As [`decode`], and if anything that is decoded is damaged.
+/// As [`decode`], and if anything that is decoded is damaged or may not be what Pillow makes of it.
 pub fn verify(bytes: &[u8], name: &str) -> Result<(), Error> {
     Encoded::open(bytes, name)?.verify()
 }

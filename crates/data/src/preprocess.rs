@@ -40,11 +40,6 @@ impl Preprocess {
         Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
     }
 
-    /// The v2 paper's for its best results: shorter side 320, one crop of 320 x 320.
-    pub fn crop_320(normalisation: Normalisation) -> Self {
-        Self { resize: 320, crop: 320, interpolation: Interpolation::Bilinear, normalisation }
-    }
-
     /// The input for `picture`, shape `[3, crop, crop]`.
     ///
     /// Resizing is Pillow's, to the byte, and only the part that is cut out is computed. Where `crop` exceeds
@@ -83,12 +78,12 @@ impl Preprocess {
     /// `[10, 3, crop, crop]`: the corners (top left, top right, bottom left, bottom right) and the middle,
     /// then their mirror images.
     ///
-    /// # Panics
-    /// As [`apply`](Self::apply).
-    pub fn ten_crops(&self, picture: &Picture) -> Vec<f32> {
-        picture.check();
-        let size = (picture.width, picture.height);
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn ten_crops(&self, image: &Encoded<'_>) -> Result<Vec<f32>, Error> {
+        let size = image.size();
         let (width, height) = resized(size, self.resize.max(1));
+        let part = image.part(&resample::whole(size))?;
         let mut out = Vec::with_capacity(30 * self.crop * self.crop);
         for direction in [Columns::Forward, Columns::Mirrored] {
             for (x, y) in [
@@ -98,11 +93,11 @@ impl Preprocess {
                 (Span::last(width, self.crop), Span::last(height, self.crop)),
                 (Span::middle(width, self.crop), Span::middle(height, self.crop)),
             ] {
-                let pixels_of = |window: &Window| cut(&picture.pixels, size.0, window);
+                let pixels_of = |window: &Window| part.pixels(window);
                 self.square(size, (x, y)).append(pixels_of, direction, &mut out);
             }
         }
-        out
+        Ok(out)
     }
 
     /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right
@@ -213,6 +208,7 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::encode_png;
 
     #[test]
     fn sizes_and_middles_are_torchvisions() {
@@ -244,9 +240,11 @@ mod tests {
     fn ten_crops_are_corners_middle_and_mirror_images() {
         let pixels: Vec<u8> = (0..7 * 5 * 3).map(|i| (i * 31 % 251) as u8).collect();
         let picture = Picture::new(7, 5, pixels.clone()).unwrap();
+        let png = encode_png(&picture).unwrap();
+        let encoded = Encoded::open(&png, "seven-by-five.png").unwrap();
         let mut preprocess = Preprocess::small(5, Normalisation::UNIT);
         preprocess.crop = 3;
-        let ten = preprocess.ten_crops(&picture);
+        let ten = preprocess.ten_crops(&encoded).unwrap();
         let corners = [(0, 0), (4, 0), (0, 2), (4, 2), (2, 1)];
         assert_eq!(ten.len(), 10 * 27);
         for (number, crop) in ten.chunks_exact(27).enumerate() {
@@ -261,9 +259,8 @@ mod tests {
         assert_eq!(ten[4 * 27..5 * 27], preprocess.apply(&picture));
         assert_eq!(preprocess.seen((7, 5)), [2.0, 1.0, 5.0, 4.0]);
         assert_eq!(preprocess.seen((70, 50)), [20.0, 10.0, 50.0, 40.0]);
-        assert_eq!(Preprocess::crop_320(Normalisation::UNIT).apply(&picture).len(), 3 * 320 * 320);
         preprocess.crop = 8;
-        assert_eq!(preprocess.ten_crops(&picture).len(), 10 * 3 * 64);
+        assert_eq!(preprocess.ten_crops(&encoded).unwrap().len(), 10 * 3 * 64);
     }
 
     #[test]

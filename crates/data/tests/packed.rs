@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use resnet_data::picture::{self, Encoded};
+use resnet_data::picture::{self, Encoded, Orientation};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, PackWriter, Source, open_files};
 use resnet_data::{
     Batch, Feed, Interpolation, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Picture,
@@ -64,6 +64,7 @@ fn config(view: View, order: Order) -> StreamConfig {
         batch: 4,
         seed: 5,
         view,
+        orientation: Orientation::Apply,
         order,
         share: Share::WHOLE,
         last_batch: LastBatch::Keep,

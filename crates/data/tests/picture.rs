@@ -103,6 +103,8 @@ fn what_is_no_picture_is_named() {
         file("empty.png", b""),
         file("text.jpg", b"hello, this is no picture"),
         file("gif.gif", b"GIF89a\x01\0\x01\0\0\0\0"),
+        file("pointer.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        file("page.jpg", b"<!DOCTYPE html><html><body>404</body></html>"),
         file("cut.png", &png[..png.len() / 2]),
         file("huge.png", &huge),
         temporary.path().join("absent.png"),
@@ -196,6 +198,43 @@ fn a_bomb_is_refused_by_its_size() {
     bytes[frame + 5..frame + 9].fill(0xff);
     let message = decode_bytes(&bytes, "bomb.jpg").unwrap_err().to_string();
     assert!(message.starts_with("bomb.jpg cannot be used: its 65535 x 65535 pixels"), "{message}");
+}
+
+#[test]
+fn an_image_of_a_few_bytes_claims_no_memory() {
+    let screen = |side: u16| {
+        let [low, high] = side.to_le_bytes();
+        [b"GIF89a", &[low, high, low, high, 0, 0, 0][..], b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;"]
+            .concat()
+    };
+    let bmp = |side: u32, bits: u8, compression: u8| {
+        let side = side.to_le_bytes();
+        [
+            b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
+            &side[..],
+            &side,
+            &[1, 0, bits, 0, compression],
+            &[0; 1100],
+        ]
+        .concat()
+    };
+    let before = peak_memory();
+    for (bytes, wanted) in [
+        (screen(9000), "cannot hold 9000 x 9000 pixels"),
+        (screen(60_000), "60000 x 60000 pixels are more than"),
+        (bmp(9000, 24, 0), "its pixels take 243000000 bytes"),
+        (bmp(9000, 8, 1), "cannot hold 9000 x 9000 pixels"),
+        (
+            [header(9000, 9000), chunk(b"IDAT", b"\x35\xaf\x06\x1e")].concat(),
+            "cannot hold 9000 x 9000 pixels",
+        ),
+    ] {
+        let message = decode_bytes(&bytes, "small").unwrap_err().to_string();
+        assert!(message.starts_with("small cannot be used: ") && message.contains(wanted), "{message}");
+    }
+    if let (Some(before), Some(after)) = (before, peak_memory()) {
+        assert!(after < before + (200 << 10), "from {before} to {after} KiB");
+    }
 }
 
 /// 300 MB of zeros, said to be a colour profile, and three pixels.

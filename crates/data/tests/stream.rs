@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pictures::{folders, png, shard};
+use resnet_data::picture::Orientation;
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
 use resnet_data::{
     Batch, Error, Feed, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Preprocess, Share,
@@ -24,6 +25,7 @@ fn training() -> StreamConfig {
         batch: 4,
         seed: 7,
         view: View::Augmented(PhotoAugmentation::inception(32), Normalisation::IMAGENET),
+        orientation: Orientation::Apply,
         order: Order::Shuffled,
         share: Share::WHOLE,
         last_batch: LastBatch::Keep,

@@ -30,6 +30,6 @@ pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepM
 pub use recipe::{
     AugmentationRecipe, BranchEnd, DataRecipe, DataSet, EvaluateTest, FlatWarmup, Flip, GeneratedSizes,
     LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoDecoding, PhotoEvaluation,
-    PhotoPolicy, PhotosRecipe, Recipe, ScheduleRecipe, TrainRecipe,
+    PhotoOrientation, PhotoPolicy, PhotosRecipe, Recipe, ScheduleRecipe, TrainRecipe,
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};

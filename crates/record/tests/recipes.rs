@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use resnet_record::paper::{self, Outcome};
 use resnet_record::{
-    DataSet, Duration, Error, PhotoCrop, PhotoDecoding, Recipe, ScheduleRecipe, parse_metrics,
+    DataSet, Duration, Error, PhotoCrop, PhotoDecoding, PhotoOrientation, Recipe, ScheduleRecipe,
+    parse_metrics,
 };
 
 const CIFAR: &str = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
@@ -88,9 +89,26 @@ fn imagenets_recipes_are_the_papers() {
         let mut of_one = recipe.clone();
         let message = of_one.set("model.classes=1").unwrap_err().to_string();
         assert!(message.contains("model.classes is 1; a classifier needs at least two"), "{message}");
+        // As torchvision and timm show ImageNet's images.
+        assert_eq!(photos.orientation, PhotoOrientation::Ignore, "{name}");
         // A published figure is of photographs decoded as they are.
         assert_eq!(photos.decode == PhotoDecoding::Exact, aspect, "{name}");
     }
+}
+
+#[test]
+fn a_recipe_from_before_there_was_an_orientation_turns_images_as_it_did() {
+    let (_, recipe) = shipped()
+        .into_iter()
+        .find(|(_, recipe)| recipe.photos.is_some())
+        .expect("a recipe of images in files");
+    let told = recipe.to_toml().unwrap();
+    let before = told.replace("orientation = \"ignore\"\n", "");
+    assert_ne!(before, told);
+    let read = Recipe::parse(&before, "before.toml").unwrap();
+    assert_eq!(read.photos.map(|photos| photos.orientation), Some(PhotoOrientation::Apply));
+    // So that its run's folder says the same as before.
+    assert_eq!(read.to_toml().unwrap(), before);
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use resnet_data::{Batch, Feed};
 use resnet_record::Scores;
 
 use crate::{Classifier, Error};
 
 /// Scores `model` on every image that an epoch of `feed` shows; sums are in f64.
+///
+/// Where an image is shown in several crops, its probabilities are the mean of theirs (Krizhevsky et al. 2012).
 ///
 /// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned
 /// if not.
@@ -49,8 +51,10 @@ pub fn evaluate(
             // All of it is broken and left out.
             continue;
         }
+        let crops = batch.crops();
         let (x, labels) = tensors_of(batch, &device).map_err(Error::compute("loading a batch"))?;
         let logits = logits_of(&x).map_err(Error::compute("evaluating the network"))?;
+        let logits = averaged(logits, crops).map_err(Error::compute("averaging crops"))?;
         let (rows, classes) = rows_of(&logits, &labels)?;
         for (row, &label) in rows.chunks_exact(classes).zip(&labels) {
             let Some(rank) = rank(row, label as usize) else {
@@ -80,10 +84,24 @@ pub(crate) fn device_of(model: &dyn Classifier) -> Device {
     model.variables().values().next().map_or(Device::Cpu, |variable| variable.device().clone())
 }
 
-/// The batch as a tensor `[N, 3, H, W]`, and its labels.
+/// The batch as a tensor `[N, 3, H, W]`, one row for each crop, and its labels.
 pub(crate) fn tensors_of(batch: Batch, device: &Device) -> candle_core::Result<(Tensor, Vec<u32>)> {
+    let rows = batch.len() * batch.crops();
     let Batch { images, labels, height, width } = batch;
-    Ok((Tensor::from_vec(images, (labels.len(), 3, height, width), device)?, labels))
+    Ok((Tensor::from_vec(images, (rows, 3, height, width), device)?, labels))
+}
+
+/// Of logits `[N * crops, classes]` those of each image, `[N, classes]`: logarithms of the mean of its crops'
+/// probabilities.
+fn averaged(logits: Tensor, crops: usize) -> candle_core::Result<Tensor> {
+    if crops == 1 {
+        return Ok(logits);
+    }
+    let (rows, classes) = logits.dims2()?;
+    let logits = logits.to_dtype(DType::F64)?;
+    let weights = logits.broadcast_sub(&logits.max_keepdim(1)?)?.exp()?;
+    let probabilities = weights.broadcast_div(&weights.sum_keepdim(1)?)?;
+    probabilities.reshape((rows / crops, crops, classes))?.mean(1)?.log()?.to_dtype(DType::F32)
 }
 
 /// All logits, row after row, and the length of a row, once they are seen to fit the labels.
@@ -131,6 +149,25 @@ mod tests {
         assert_eq!(rank(&[0.0, f32::NAN], 0), None, "NaN must not count as correct");
         assert_eq!(rank(&[f32::NAN, 0.0], 0), None);
         assert_eq!(rank(&[f32::INFINITY, 0.0], 0), Some(0));
+    }
+
+    #[test]
+    fn crops_are_averaged_as_probabilities() {
+        let of = |probabilities: &[f32]| probabilities.iter().map(|p| 7.0 + p.ln()).collect::<Vec<f32>>();
+        let rows = [of(&[0.5, 0.25, 0.25]), of(&[0.1, 0.8, 0.1]), of(&[0.3, 0.3, 0.4]), of(&[0.7, 0.1, 0.2])];
+        let logits = Tensor::from_vec(rows.concat(), (4, 3), &Device::Cpu).unwrap();
+        let mean = averaged(logits, 2).unwrap().exp().unwrap().to_vec2::<f32>().unwrap();
+        for (row, expected) in mean.iter().zip([[0.3, 0.525, 0.175], [0.5, 0.2, 0.3]]) {
+            for (p, expected) in row.iter().zip(expected) {
+                assert!((p - expected).abs() <= 1e-6, "{mean:?}");
+            }
+        }
+        // Numbers that f32 cannot hold as probabilities do not become infinite, and NaN stays.
+        let logits = Tensor::from_vec(vec![0.0f32, 2000.0, 1.0, 0.0], (2, 2), &Device::Cpu).unwrap();
+        let row = averaged(logits, 2).unwrap().to_vec2::<f32>().unwrap().remove(0);
+        assert!(row.iter().all(|log| log.is_finite()), "{row:?}");
+        let logits = Tensor::from_vec(vec![0.0f32, f32::NAN, 1.0, 0.0], (2, 2), &Device::Cpu).unwrap();
+        assert_eq!(rank(&averaged(logits, 2).unwrap().to_vec2::<f32>().unwrap()[0], 0), None);
     }
 
     #[test]

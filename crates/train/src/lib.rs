@@ -48,7 +48,7 @@ pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::{Options, Outcome, fit};
 pub use observe::{Observer, Quiet, Split, StepReport};
-pub use photos::Photos;
+pub use photos::{Photos, orientation};
 pub use plan::Plan;
 pub use schedule::Schedule;
 pub use session::resumes_from;

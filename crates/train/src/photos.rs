@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use resnet_data::picture::Orientation;
 use resnet_data::sources::FileSet;
 use resnet_data::{
     ColourJitter, Crop, Decoding, Erasing, Feed, Filling, Interpolation, LastBatch, OnBroken, Order,
     PhotoAugmentation, Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
-use resnet_record::{PhotoCrop, PhotoDecoding, PhotoPolicy, PhotosRecipe, Recipe};
+use resnet_record::{PhotoCrop, PhotoDecoding, PhotoOrientation, PhotoPolicy, PhotosRecipe, Recipe};
 
 use crate::data::{DataIdentity, TrainingData, TrainingFeeds, flip, last_batch, normalisation};
 use crate::{Error, Options};
@@ -44,6 +45,7 @@ impl Photos {
                 interpolation: Interpolation::Bilinear,
                 normalisation: normalisation(recipe),
             }),
+            orientation: orientation(photos.orientation),
             order: Order::Sequential,
             share: Share::WHOLE,
             last_batch: LastBatch::Keep,
@@ -122,9 +124,18 @@ fn photos(recipe: &Recipe) -> Result<&PhotosRecipe, Error> {
     recipe.photos.as_ref().ok_or_else(|| Error::Setup(missing()))
 }
 
+/// What a recipe says of EXIF data, as loaders take it.
+pub fn orientation(recipe: PhotoOrientation) -> Orientation {
+    match recipe {
+        PhotoOrientation::Apply => Orientation::Apply,
+        PhotoOrientation::Ignore => Orientation::Ignore,
+    }
+}
+
 /// What a recipe does to photographs in training.
 fn augmentation(recipe: &Recipe) -> Result<PhotoAugmentation, Error> {
-    let PhotosRecipe { side, decode, crop, jitter, lighting, policy, erase, evaluate: _ } = *photos(recipe)?;
+    let PhotosRecipe { side, decode, orientation: _, crop, jitter, lighting, policy, erase, evaluate: _ } =
+        *photos(recipe)?;
     let crop = match crop {
         PhotoCrop::Scale => Crop::PAPER,
         PhotoCrop::Area => Crop::INCEPTION,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use resnet_data::{Interpolation, OnBroken};
 
-use super::FormatArg;
+use super::{FormatArg, OrientationArg};
 
 /// How samples in files are read.
 #[derive(Debug, Clone, Args)]
@@ -139,6 +139,9 @@ pub(crate) struct ConvertArgs {
     /// For packed: the filter to shrink with [default: bilinear]
     #[arg(long, value_enum)]
     pub(crate) interpolation: Option<InterpolationArg>,
+    /// For packed: whether EXIF data turn images; ImageNet's recipes ignore them [default: apply]
+    #[arg(long, value_name = "WAY")]
+    pub(crate) orientation: Option<OrientationArg>,
 }
 
 /// The filter that pictures are shrunk with.

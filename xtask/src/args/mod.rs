@@ -2,6 +2,7 @@
 
 mod data;
 mod source;
+mod view;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use self::data::{
     VerifyArgs,
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
+pub(crate) use self::view::{CropsArg, OrientationArg, ViewArgs};
 use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;
@@ -109,7 +111,9 @@ pub(crate) struct EvalArgs {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
-    /// Images at a time
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+    /// Images, or crops of images, at a time
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) batch: NonZeroUsize,
     #[command(flatten)]
@@ -126,7 +130,7 @@ pub(crate) struct PredictArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) names: NamesArg,
-    /// Pictures (JPEG, PNG, WebP), or folders of them
+    /// Images (JPEG, PNG, WebP, GIF, BMP, TIFF), or folders of them; EXIF data turn them upright
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub(crate) pictures: Vec<PathBuf>,
     /// How many classes to show of each picture

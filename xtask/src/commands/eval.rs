@@ -1,15 +1,17 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use anyhow::bail;
+use resnet_data::picture::Orientation;
 use resnet_data::sources::{Broken, class_difference};
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, View, imagenet,
+    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Preprocess, Share, StreamConfig, StreamLoader, View,
+    imagenet,
 };
 use resnet_record::{Recipe, Run, Scores};
 use resnet_train::evaluate;
 use serde::Serialize;
 
-use crate::args::EvalArgs;
+use crate::args::{CropsArg, EvalArgs};
 use crate::data::{Data, Used};
 use crate::failure::Ended;
 use crate::output::{self, Format};
@@ -27,6 +29,8 @@ struct Json<'a> {
     top5: Option<f64>,
     loss: f64,
     images_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<Seen>,
     /// Faults that cost some of the images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -36,6 +40,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let trained = weights::load(&args.source, args.names.given())?;
     let data = open(args, &trained)?;
+    refuse_view(args, &data)?;
     check(&trained, &data)?;
     count_reading(&trained, &data);
     let feed = feed(args, &trained, &data)?;
@@ -48,7 +53,8 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     // It was not asked to stop, so there are scores.
     let Some(scores) = scores else { return Err(Ended::Interrupted.into()) };
     let left_out = feed.broken();
-    print(&trained, &data, (&scores, &left_out), args.format.get())
+    let seen = seen(args, &trained, &data, &*feed)?;
+    print(&trained, &data, (&scores, &left_out, seen), args.format.get())
 }
 
 /// The data of the command line, or else those that the network was trained on.
@@ -86,6 +92,74 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
     data::of_recipe(&recipe, origin.as_deref(), files)
 }
 
+/// Refuses to crop and to turn images that are in memory as they are.
+fn refuse_view(args: &EvalArgs, data: &Data) -> anyhow::Result<()> {
+    match data {
+        Data::InMemory(data) if args.view.is_given() => {
+            let (height, width) = data.test.size();
+            let message = format!(
+                "--size, --resize, --crops and --orientation are for images in files; those of {} are scored whole, at \
+                 {height} x {width}; leave them out",
+                data.name
+            );
+            Err(Ended::Usage(message).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether EXIF data turn images: as the command line says, or the recipe; else they don't, as in
+/// torchvision's and timm's evaluation.
+fn orientation(args: &EvalArgs, trained: &Trained) -> Orientation {
+    let of_recipe = || trained.recipe().ok().flatten()?.photos.map(|photos| photos.orientation);
+    match args.view.orientation {
+        Some(given) => given.into(),
+        None => of_recipe().map_or(Orientation::Ignore, resnet_train::orientation),
+    }
+}
+
+/// How images in files were shown.
+#[derive(Serialize)]
+struct Seen {
+    /// Pixels of the shorter side, and of the square's sides.
+    resize: usize,
+    size: usize,
+    crops: usize,
+    orientation: &'static str,
+    /// How many images EXIF data turned.
+    turned: u64,
+}
+
+fn seen(args: &EvalArgs, trained: &Trained, data: &Data, feed: &dyn Feed) -> anyhow::Result<Option<Seen>> {
+    let Data::Photos(_) = data else { return Ok(None) };
+    let Preprocess { resize, crop, .. } = preprocess(args, trained)?;
+    let orientation = match orientation(args, trained) {
+        Orientation::Apply => "apply",
+        Orientation::Ignore => "ignore",
+    };
+    Ok(Some(Seen { resize, size: crop, crops: args.view.crops().get(), orientation, turned: feed.turned() }))
+}
+
+impl Seen {
+    fn crop(&self) -> String {
+        let Seen { resize, size, .. } = self;
+        let which = if self.crops == 1 { "the centre" } else { "ten crops" };
+        format!("{which}, {size} x {size} of a shorter side of {resize}")
+    }
+
+    fn orientation(&self) -> String {
+        match (self.orientation, self.turned) {
+            ("ignore", _) => "EXIF ignored".to_owned(),
+            (_, turned) => format!("EXIF applied, {} turned", output::counted(turned, "image")),
+        }
+    }
+}
+
+/// How an image becomes an input.
+fn preprocess(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Preprocess> {
+    args.view.sized(transform::applied(trained.preprocessing(&args.normalisation)?))
+}
+
 /// The test images as the network takes them.
 fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<dyn Feed>> {
     let batch = args.batch.get();
@@ -98,10 +172,16 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
             let set = photos.set();
             // A folder of one split is what was asked for.
             let source = set.evaluation.as_ref().unwrap_or(&set.train).clone();
+            let preprocess = preprocess(args, trained)?;
+            let crops = args.view.crops();
             let config = StreamConfig {
-                batch,
+                batch: (batch / crops.get()).max(1),
                 seed: 0,
-                view: View::Evaluated(transform::applied(trained.preprocessing(&args.normalisation)?)),
+                view: match crops {
+                    CropsArg::One => View::Evaluated(preprocess),
+                    CropsArg::Ten => View::TenCrops(preprocess),
+                },
+                orientation: orientation(args, trained),
                 order: Order::Sequential,
                 share: Share::WHOLE,
                 last_batch: LastBatch::Keep,
@@ -179,7 +259,7 @@ fn count_reading(trained: &Trained, data: &Data) {
 fn print(
     trained: &Trained,
     data: &Data,
-    (scores, left_out): (&Scores, &[Broken]),
+    (scores, left_out, seen): (&Scores, &[Broken], Option<Seen>),
     format: Format,
 ) -> anyhow::Result<()> {
     if format == Format::Json {
@@ -192,6 +272,7 @@ fn print(
             top5: scores.top5(),
             loss: scores.loss,
             images_per_second: scores.images_per_second,
+            view: seen,
             left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }
@@ -206,6 +287,10 @@ fn print(
     ];
     if let (Some(top5), Some(top5_correct)) = (scores.top5(), scores.top5_correct) {
         lines.push(("top-5", correct(top5, top5_correct)));
+    }
+    if let Some(seen) = seen {
+        lines.push(("crop", seen.crop()));
+        lines.push(("orientation", seen.orientation()));
     }
     if !left_out.is_empty() {
         let records = left_out.iter().map(|broken| broken.records).sum();

@@ -2,12 +2,14 @@
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use resnet_data::names::{printable, shown};
-use resnet_data::{Preprocess, picture};
+use resnet_data::picture::{self, Encoded};
+use resnet_data::{Error, Preprocess};
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
 use serde::Serialize;
@@ -52,9 +54,10 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
 
     // On one terminal results and a bar would write over each other.
     let watched = !std::io::stdout().is_terminal();
+    let turned = AtomicU64::new(0);
     let mut meter = Meter::new(Unit::Pictures, 0, found.files.len() as u64, Show::IfSlow);
     for (number, files) in found.files.chunks(BATCH).enumerate() {
-        for (file, logits) in files.iter().zip(batch(&trained, &preprocess, files)?) {
+        for (file, logits) in files.iter().zip(batch(&trained, &preprocess, files, &turned)?) {
             match logits {
                 Ok(logits) => {
                     let top = guesses(&logits, &names, args.top.get());
@@ -80,17 +83,28 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
             meter.update((number * BATCH + files.len()) as u64, str::to_owned);
         }
     }
+    drop(meter);
+    if let Some(told) = picture::turned(turned.into_inner()) {
+        tracing::info!("{told}");
+    }
     if failed > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
 }
 
-/// The logits of each file, or why there are none. The outer error is the network's.
+/// The logits of each file, or why there are none; `turned` counts images that EXIF data turned. The outer
+/// error is the network's.
 fn batch(
     trained: &Trained,
     preprocess: &Preprocess,
     files: &[PathBuf],
+    turned: &AtomicU64,
 ) -> anyhow::Result<Vec<anyhow::Result<Vec<f32>>>> {
-    let read = |file: &PathBuf| picture::decode(file).map(|picture| preprocess.apply(&picture));
-    let inputs: Vec<Result<Vec<f32>, resnet_data::Error>> = files.par_iter().map(read).collect();
+    let read = |file: &PathBuf| {
+        let (bytes, name) = (picture::read(file)?, shown(file));
+        let encoded = Encoded::open(&bytes, &name)?;
+        turned.fetch_add(u64::from(encoded.is_turned()), Ordering::Relaxed);
+        encoded.decode().map(|picture| preprocess.apply(&picture))
+    };
+    let inputs: Vec<Result<Vec<f32>, Error>> = files.par_iter().map(read).collect();
     let whole: Vec<&Vec<f32>> = inputs.iter().filter_map(|input| input.as_ref().ok()).collect();
     let side = preprocess.crop;
     let mut rows = if whole.is_empty() {
@@ -102,7 +116,7 @@ fn batch(
         logits.with_context(|| format!("{} failed on pictures of {side} x {side}", trained.spec().name))?
     }
     .into_iter();
-    let outcome = |(input, file): (Result<_, resnet_data::Error>, &PathBuf)| {
+    let outcome = |(input, file): (Result<_, Error>, &PathBuf)| {
         input?;
         let row = rows.next().unwrap_or_default();
         if row.iter().any(|logit| logit.is_nan()) {

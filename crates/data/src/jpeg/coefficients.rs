@@ -2,7 +2,7 @@
 //! transformed.
 
 use super::grid::Grid;
-use super::headers::{Frame, Headers, Scan, Stop, Tables, ZIGZAG, segments};
+use super::headers::{Frame, Headers, Markers, Scan, Stop, Tables, ZIGZAG, segments};
 use super::huffman::{Bits, Table};
 use super::planes::Plane;
 use super::scan::Entropy;
@@ -85,7 +85,8 @@ fn gather(headers: &Headers<'_>) -> Result<Vec<Gathered>, Damaged> {
     for _ in 0..MOST_SCANS {
         let entropy = Entropy::new(data);
         read_scan(frame, &tables, &scan, &entropy, &mut gathered)?;
-        match segments(entropy.rest, &mut tables, &mut found)? {
+        // The colours were settled at the first scan.
+        match segments(entropy.rest, &mut tables, &mut found, &mut Markers::default())? {
             Stop::End => return Ok(gathered),
             Stop::Scan(next, rest) => (scan, data) = (next, rest),
         }

@@ -121,14 +121,12 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::headers::Colour;
 
     fn colour_of(across: usize, down: usize, scale: Scale) -> Samples {
         let component = |across, down| Component { id: 0, across, down, quantisation: 0 };
         let components = vec![component(across, down), component(1, 1), component(1, 1)];
         let (width, height) = (35, 18);
-        let frame =
-            Frame { width, height, components, progressive: false, colour: Colour::YCbCr, across, down };
+        let frame = Frame { width, height, components, progressive: false, across, down };
         Grid::new(&frame, scale).components[1]
     }
 

@@ -47,7 +47,6 @@ pub(super) struct Frame {
     pub(super) height: usize,
     pub(super) components: Vec<Component>,
     pub(super) progressive: bool,
-    pub(super) colour: Colour,
     /// The most blocks in a unit that a component has.
     pub(super) across: usize,
     pub(super) down: usize,
@@ -94,6 +93,7 @@ pub(super) struct Tables {
 #[derive(Debug)]
 pub(super) struct Headers<'a> {
     pub(super) frame: Frame,
+    pub(super) colour: Colour,
     pub(super) tables: Tables,
     pub(super) scan: Scan,
     /// From the first scan's data on.
@@ -110,11 +110,17 @@ pub(super) enum Stop<'a> {
 
 impl<'a> Headers<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Damaged> {
-        let mut tables = Tables::default();
-        let mut frame = None;
-        let rest = bytes.strip_prefix(&[0xff, 0xd8]).ok_or(Damaged)?;
-        match segments(rest, &mut tables, &mut frame)? {
-            Stop::Scan(scan, data) => Ok(Self { frame: frame.ok_or(Damaged)?, tables, scan, data }),
+        let (mut tables, mut markers, mut frame) = (Tables::default(), Markers::default(), None);
+        // Stray bytes are passed over, but not before the first segment.
+        let rest =
+            bytes.strip_prefix(&[0xff, 0xd8]).filter(|rest| rest.starts_with(&[0xff])).ok_or(Damaged)?;
+        match segments(rest, &mut tables, &mut frame, &mut markers)? {
+            Stop::Scan(scan, data) => {
+                let frame: Frame = frame.ok_or(Damaged)?;
+                // As libjpeg does it, with all that stands before the first scan, in whatever order.
+                let colour = markers.colour(&frame.components)?;
+                Ok(Self { frame, colour, tables, scan, data })
+            }
             Stop::End => Err(Damaged),
         }
     }
@@ -128,16 +134,29 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// The EXIF data of a JPEG file, from their byte order mark on.
-pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
-    let mut rest = bytes.strip_prefix(&[0xff, 0xd8])?;
-    loop {
-        let (marker, body, after) = segment(rest).ok()?;
-        match marker {
-            0xe1 if body.starts_with(b"Exif\0\0") => return body.get(6..),
-            0xda | 0xd9 => return None,
-            _ => rest = after,
-        }
+/// What the application segments say of the colours.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Markers {
+    /// Whether there is JFIF's.
+    jfif: bool,
+    /// The transform that Adobe's tells of.
+    adobe: Option<u8>,
+}
+
+impl Markers {
+    /// What `components` mean, by libjpeg's rules.
+    fn colour(self, components: &[Component]) -> Result<Colour, Damaged> {
+        let ids: Vec<u8> = components.iter().map(|c| c.id).collect();
+        Ok(match (components.len(), self.adobe) {
+            (1, _) => Colour::Grey,
+            (3, _) if self.jfif => Colour::YCbCr,
+            (3, Some(0)) => Colour::Rgb,
+            (3, None) if ids == *b"RGB" => Colour::Rgb,
+            (3, _) => Colour::YCbCr,
+            (4, None | Some(0)) => Colour::Cmyk,
+            (4, Some(_)) => Colour::Ycck,
+            _ => return Err(Damaged),
+        })
     }
 }
 
@@ -164,12 +183,20 @@ pub(crate) fn is_cut(bytes: &[u8]) -> bool {
 }
 
 /// The first segment of `bytes`: its marker, its body, what follows.
-fn segment(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Damaged> {
-    let mut rest = bytes.strip_prefix(&[0xff]).ok_or(Damaged)?;
-    while let Some(more) = rest.strip_prefix(&[0xff]) {
-        rest = more;
-    }
-    let (&marker, rest) = rest.split_first().ok_or(Damaged)?;
+///
+/// As libjpeg does, it passes over bytes that belong to no segment.
+pub(super) fn segment(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Damaged> {
+    let mut rest = bytes;
+    let (marker, rest) = loop {
+        let start = rest.iter().position(|&byte| byte == 0xff).ok_or(Damaged)?;
+        let fill = rest[start..].iter().position(|&byte| byte != 0xff).ok_or(Damaged)?;
+        let (&marker, after) = rest[start + fill..].split_first().ok_or(Damaged)?;
+        rest = after;
+        // A zero marks a byte of data that happens to be 0xff.
+        if marker != 0 {
+            break (marker, after);
+        }
+    };
     if matches!(marker, 0x01 | 0xd0..=0xd9) {
         return Ok((marker, &[], rest));
     }
@@ -178,32 +205,32 @@ fn segment(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Damaged> {
     Ok((marker, body, &rest[length..]))
 }
 
-/// Reads segments up to a scan or the end; a second frame header is damage.
+/// Reads segments up to a scan or the end. A second frame header is damage, and so is what libjpeg or Pillow
+/// refuses.
 pub(super) fn segments<'a>(
     mut bytes: &'a [u8],
     tables: &mut Tables,
     frame: &mut Option<Frame>,
+    markers: &mut Markers,
 ) -> Result<Stop<'a>, Damaged> {
-    let (mut jfif, mut adobe) = (false, None);
     loop {
         let (marker, body, rest) = segment(bytes)?;
         bytes = rest;
         match marker {
-            0xc0..=0xc2 if frame.is_none() => {
-                *frame = Some(parse_frame(body, marker == 0xc2, jfif, adobe)?);
-            }
+            0xc0..=0xc2 if frame.is_none() => *frame = Some(parse_frame(body, marker == 0xc2)?),
             0xc4 => huffman_tables(body, tables)?,
-            0xc0..=0xcf => return Err(Damaged),
             0xd9 => return Ok(Stop::End),
             0xda => {
                 let frame = frame.as_ref().ok_or(Damaged)?;
                 return Ok(Stop::Scan(parse_scan(body, frame)?, rest));
             }
             0xdb => quantisation_tables(body, tables)?,
-            0xdd => tables.restart = usize::from(word(body, 0)?),
-            0xe0 => jfif |= body.starts_with(b"JFIF\0"),
-            0xee if body.starts_with(b"Adobe") => adobe = body.get(11).copied(),
-            _ => {}
+            0xdd if body.len() == 2 => tables.restart = usize::from(word(body, 0)?),
+            // Each counts only where it is long enough to say something.
+            0xe0 => markers.jfif |= body.starts_with(b"JFIF\0") && body.len() >= 14,
+            0xee if body.starts_with(b"Adobe") => markers.adobe = body.get(11).copied().or(markers.adobe),
+            0xd0..=0xd7 | 0xdc | 0xe1..=0xef | 0xfe => {}
+            _ => return Err(Damaged),
         }
     }
 }
@@ -213,14 +240,15 @@ fn word(bytes: &[u8], place: usize) -> Result<u16, Damaged> {
     Ok(u16::from_be_bytes(*pair))
 }
 
-fn parse_frame(body: &[u8], progressive: bool, jfif: bool, adobe: Option<u8>) -> Result<Frame, Damaged> {
+fn parse_frame(body: &[u8], progressive: bool) -> Result<Frame, Damaged> {
     let (height, width) = (usize::from(word(body, 1)?), usize::from(word(body, 3)?));
     let count = usize::from(*body.get(5).ok_or(Damaged)?);
-    let rows = body.get(6..).ok_or(Damaged)?.chunks_exact(3);
-    if body[0] != 8 || height == 0 || width == 0 || rows.len() != count {
+    let (rows, rest) = body.get(6..).ok_or(Damaged)?.as_chunks::<3>();
+    if body[0] != 8 || height == 0 || width == 0 || rows.len() != count || !rest.is_empty() {
         return Err(Damaged);
     }
     let mut components: Vec<Component> = rows
+        .iter()
         .map(|row| Component {
             id: row[0],
             across: usize::from(row[1] >> 4),
@@ -246,27 +274,19 @@ fn parse_frame(body: &[u8], progressive: bool, jfif: bool, adobe: Option<u8>) ->
     if !components.iter().all(whole) || blocks > 10 {
         return Err(Damaged);
     }
-    let ids: Vec<u8> = components.iter().map(|c| c.id).collect();
-    let colour = match (count, adobe) {
-        (1, _) => Colour::Grey,
-        (3, _) if jfif => Colour::YCbCr,
-        (3, Some(0)) => Colour::Rgb,
-        (3, None) if ids == *b"RGB" => Colour::Rgb,
-        (3, _) => Colour::YCbCr,
-        (4, None | Some(0)) => Colour::Cmyk,
-        (4, Some(_)) => Colour::Ycck,
-        _ => return Err(Damaged),
-    };
-    Ok(Frame { width, height, components, progressive, colour, across, down })
+    Ok(Frame { width, height, components, progressive, across, down })
 }
 
 fn parse_scan(body: &[u8], frame: &Frame) -> Result<Scan, Damaged> {
     let count = usize::from(*body.first().ok_or(Damaged)?);
-    let [first, last, precision] =
-        *body.get(1 + 2 * count..).and_then(|rest| rest.first_chunk()).ok_or(Damaged)?;
+    let rest = body.get(1 + 2 * count..).ok_or(Damaged)?;
+    let &[first, last, precision] = rest else { return Err(Damaged) };
     let mut parts: Vec<(usize, usize, usize)> = Vec::new();
     for row in body[1..1 + 2 * count].chunks_exact(2) {
-        let component = frame.components.iter().position(|c| c.id == row[0]).ok_or(Damaged)?;
+        // Two components may have one identifier: the first that has its place or a later one is meant, and
+        // the order is that of the frame, as in libjpeg.
+        let known = frame.components.iter().skip(parts.len()).position(|c| c.id == row[0]);
+        let component = parts.len() + known.ok_or(Damaged)?;
         let (dc, ac) = (usize::from(row[1] >> 4), usize::from(row[1] & 15));
         if parts.iter().any(|part| part.0 == component) || dc > 3 || ac > 3 {
             return Err(Damaged);

@@ -5,7 +5,7 @@
 //! colour, colour conversion in 16 bits after the point) and skips what lies outside a window: below it
 //! nothing is read, beside and above it codes are read, but not transformed. Sequential and progressive
 //! Huffman-coded files of 8 bits are its own; of others, and of damaged ones, it says so, and a decoder of
-//! more patience may try.
+//! more patience may try, which has to be told to whoever reads the pixels: they may be others.
 
 mod coefficients;
 mod colour;
@@ -13,13 +13,15 @@ mod grid;
 mod headers;
 mod huffman;
 mod idct;
+mod metadata;
 mod planes;
 mod scan;
 
 use std::ops::Range;
 
 pub(crate) use grid::Scale;
-pub(crate) use headers::{exif, is_cut};
+pub(crate) use headers::is_cut;
+pub(crate) use metadata::{Metadata, kind};
 
 use grid::Grid;
 use headers::{Coding, Colour, Headers};
@@ -67,7 +69,7 @@ impl<'a> Jpeg<'a> {
             Coding::OneScan => scan::planes(&self.headers, &grid, window)?,
             Coding::SeveralScans => coefficients::planes(&self.headers, &grid, window)?,
         };
-        Ok(Samples { colour: frame.colour, planes })
+        Ok(Samples { colour: self.headers.colour, planes })
     }
 }
 

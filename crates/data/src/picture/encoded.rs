@@ -2,26 +2,22 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Cursor;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata};
+use image::ImageFormat;
 
-use super::orientation::Orientation;
+use super::elsewhere::{self, Header};
+use super::exif;
+use super::orientation::{Orientation, Turn};
 use super::part::{Content, Part};
 use super::record::Record;
 use super::{MAX_PIXELS, MEND, MEND_RECORD, Picture, without_fourth};
 use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
 use crate::resample::{self, Columns, Interpolation};
 use crate::{Error, preprocess};
-
-/// What decoding may allocate beside pixels, for instance for a colour profile.
-const MAX_OTHER_BYTES: u64 = 64 << 20;
-/// What decoding may allocate for a pixel: four channels of 16 bits, and two bytes for the filters.
-const MAX_BYTES_A_PIXEL: u64 = 10;
 
 /// A picture's file whose size is known and whose pixels are not decoded yet.
 ///
@@ -41,10 +37,20 @@ pub struct Encoded<'a> {
     name: Cow<'a, str>,
     /// As stored.
     size: (usize, usize),
-    pub(super) orientation: Orientation,
+    pub(super) turn: Turn,
+    asks: Asks,
     form: Form<'a>,
     /// Nanoseconds that decoding has taken.
     decoding: AtomicU64,
+}
+
+/// Who asks that the image is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    Nobody,
+    Exif,
+    /// A TIFF file's own header, which Pillow always follows.
+    Format,
 }
 
 /// Who knows the pixels.
@@ -54,7 +60,7 @@ enum Form<'a> {
     /// Nobody has to: they are these, of a packed file.
     Rgb(&'a [u8]),
     /// The image crate.
-    Other,
+    Other(Header),
 }
 
 impl fmt::Debug for Encoded<'_> {
@@ -73,16 +79,15 @@ impl<'a> Encoded<'a> {
     /// of that all bytes are held against its checksum.
     ///
     /// # Errors
-    /// If the bytes are of no JPEG, PNG or WebP and no record, the header is corrupt or tells of more than
-    /// [`MAX_PIXELS`], or a record is damaged.
+    /// If the bytes are of no JPEG, PNG, WebP, GIF, BMP or TIFF and no record, the header is corrupt or tells
+    /// of more than [`MAX_PIXELS`], or a record is damaged.
     pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
         if Record::is_one(bytes) {
             let bad = |cause: String| Error::bad_file(name, cause, MEND_RECORD);
             let record = Record::parse(bytes).map_err(bad)?;
             let size = checked(record.size, name)?;
             record.verify().map_err(bad)?;
-            let (orientation, form) = (Orientation::default(), Form::Rgb(record.pixels));
-            return Ok(Self::of(bytes, name, size, orientation, form));
+            return Ok(Self::of(bytes, name, size, Turn::default(), Form::Rgb(record.pixels)));
         }
         if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
             // Decoders would invent the rest, ours of a window would not even notice.
@@ -93,32 +98,48 @@ impl<'a> Encoded<'a> {
         if let Ok(jpeg) = Jpeg::open(bytes) {
             let size = checked(jpeg.size(), name)?;
             // EXIF data that make no sense are no reason to refuse a picture.
-            let exif = jpeg::exif(bytes).and_then(metadata::Orientation::from_exif_chunk);
-            let orientation = exif.map(Orientation::from).unwrap_or_default();
-            return Ok(Self::of(bytes, name, size, orientation, Form::Jpeg(Box::new(jpeg))));
+            let jpeg::Metadata { exif, xmp } = jpeg::Metadata::read(bytes);
+            let turn = Turn::of(exif::orientation(exif.as_deref(), xmp));
+            return Ok(Self::of(bytes, name, size, turn, Form::Jpeg(Box::new(jpeg))));
         }
         guarded(name, || {
-            let mut decoder = decoder(bytes, name, MAX_OTHER_BYTES)?;
-            let (width, height) = decoder.dimensions();
-            let size = checked((width as usize, height as usize), name)?;
-            let orientation = decoder.orientation().map(Orientation::from).unwrap_or_default();
-            Ok(Self::of(bytes, name, size, orientation, Form::Other))
+            let header = Header::read(bytes, name)?;
+            let size = checked(header.size, name)?;
+            Ok(Self::of(bytes, name, size, header.turn, Form::Other(header)))
         })
     }
 
-    fn of(
-        bytes: &'a [u8],
-        name: &'a str,
-        size: (usize, usize),
-        orientation: Orientation,
-        form: Form<'a>,
-    ) -> Self {
-        Self { bytes, name: name.into(), size, orientation, form, decoding: AtomicU64::new(0) }
+    fn of(bytes: &'a [u8], name: &'a str, size: (usize, usize), turn: Turn, form: Form<'a>) -> Self {
+        let asks = match &form {
+            _ if turn == Turn::default() => Asks::Nobody,
+            Form::Other(header) if header.format == ImageFormat::Tiff => Asks::Format,
+            _ => Asks::Exif,
+        };
+        Self { bytes, name: name.into(), size, turn, asks, form, decoding: AtomicU64::new(0) }
     }
 
-    /// Width and height in pixels, upright.
+    /// The same, turned as `orientation` says; as it is opened, an image is upright.
+    #[must_use]
+    pub fn oriented(mut self, orientation: Orientation) -> Self {
+        if orientation == Orientation::Ignore && self.asks == Asks::Exif {
+            self.turn = Turn::default();
+        }
+        self
+    }
+
+    /// Whether EXIF data ask for a turn, [ignored](Orientation::Ignore) or not.
+    pub fn has_exif_orientation(&self) -> bool {
+        self.asks == Asks::Exif
+    }
+
+    /// Whether EXIF data turn it.
+    pub fn is_turned(&self) -> bool {
+        self.asks == Asks::Exif && self.turn != Turn::default()
+    }
+
+    /// Width and height in pixels, as it is turned.
     pub fn size(&self) -> (usize, usize) {
-        self.orientation.size(self.size)
+        self.turn.size(self.size)
     }
 
     /// The whole picture.
@@ -130,15 +151,23 @@ impl<'a> Encoded<'a> {
         self.decode_window(0..width, 0..height)
     }
 
-    /// Decodes everything, of a JPEG file by our own decoder alone, which makes nothing up.
+    /// Decodes everything, and accepts nothing of which it is not known that it is what Pillow shows.
     pub(super) fn verify(&self) -> Result<(), Error> {
-        let Form::Jpeg(_) = self.form else { return self.decode().map(drop) };
-        if self.decode_here(&resample::whole(self.size()), Scale::Full).is_some() {
-            return Ok(());
+        match &self.form {
+            Form::Rgb(_) => self.decode().map(drop),
+            Form::Jpeg(_) if self.decode_here(&resample::whole(self.size()), Scale::Full).is_some() => Ok(()),
+            Form::Jpeg(_) => {
+                self.decode_elsewhere()?;
+                let cause = "its JPEG data are damaged or not complete; what decoders show there is made up";
+                Err(Error::bad_file(&*self.name, cause, "fetch it again"))
+            }
+            Form::Other(header) => {
+                self.decode_elsewhere()?;
+                let Some(doubt) = &header.doubt else { return Ok(()) };
+                let cause = format!("{doubt}, so its pixels may be others than Pillow's");
+                Err(Error::bad_file(&*self.name, cause, "write it again as an ordinary JPEG or PNG file"))
+            }
         }
-        guarded(&self.name, || self.decode_elsewhere())?;
-        let cause = "its JPEG data are damaged or not complete; what decoders show there is made up";
-        Err(Error::bad_file(&*self.name, cause, "fetch it again"))
     }
 
     /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
@@ -193,19 +222,24 @@ impl<'a> Encoded<'a> {
     /// What the pixels in `window` are made of, which must not be empty and must lie within the picture.
     pub(crate) fn part(&self, window: &Window) -> Result<Part<'_>, Error> {
         let begun = Instant::now();
-        let content = match self.form {
-            Form::Rgb(pixels) => Content::Rgb(pixels.into()),
-            // Not for our decoder, or damaged: the other one makes the best of it or says what is wrong.
-            _ => match self.decode_here(window, Scale::Full) {
+        let content = match &self.form {
+            Form::Rgb(pixels) => Content::Rgb((*pixels).into()),
+            Form::Jpeg(_) => match self.decode_here(window, Scale::Full) {
                 Some(samples) => Content::Samples(samples),
+                // The other decoder makes the best of it or says what is wrong.
                 None => {
-                    let pixels = guarded(&self.name, || self.decode_elsewhere())?;
-                    if let Form::Jpeg(_) = self.form {
-                        tracing::warn!("{} is damaged; what can be made of it is used", self.name);
-                    }
+                    let pixels = self.decode_elsewhere()?;
+                    tracing::warn!("{} is damaged; what can be made of it is used", self.name);
                     Content::Rgb(pixels.into())
                 }
             },
+            Form::Other(header) => {
+                let pixels = self.decode_elsewhere()?;
+                if let Some(doubt) = &header.doubt {
+                    tracing::warn!("{}: {doubt}; its pixels may be others than Pillow's", self.name);
+                }
+                Content::Rgb(pixels.into())
+            }
         };
         self.took(begun);
         Ok(Part { encoded: self, size: self.size, content })
@@ -217,7 +251,7 @@ impl<'a> Encoded<'a> {
     pub(crate) fn scaled_part(&self, window: &Window, scale: Scale) -> Option<Part<'_>> {
         // Counted from the other end, pixels that stand for fewer would come first.
         let is_whole = |side: usize| side.is_multiple_of(scale.divisor());
-        let turned = self.orientation != Orientation::default();
+        let turned = self.turn != Turn::default();
         if turned && !(is_whole(self.size.0) && is_whole(self.size.1)) {
             return None;
         }
@@ -230,7 +264,7 @@ impl<'a> Encoded<'a> {
     /// The samples of `window` of the upright picture, by our own decoder.
     fn decode_here(&self, window: &Window, scale: Scale) -> Option<Samples> {
         let Form::Jpeg(jpeg) = &self.form else { return None };
-        let window = self.orientation.stored(window, scale.of(self.size));
+        let window = self.turn.stored(window, scale.of(self.size));
         catch_unwind(AssertUnwindSafe(|| jpeg.samples(&window, scale).ok())).ok().flatten()
     }
 
@@ -246,23 +280,10 @@ impl<'a> Encoded<'a> {
 
     /// All stored pixels as interleaved RGB, by the image crate.
     fn decode_elsewhere(&self) -> Result<Vec<u8>, Error> {
-        let (width, height) = self.size;
-        let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
-        let decoder = decoder(self.bytes, &self.name, most)?;
-        let colour = decoder.color_type();
-        let decoded =
-            DynamicImage::from_decoder(decoder).map_err(|cause| corrupt(self.bytes, &self.name, &cause))?;
-        let pixels: Vec<u8> = match colour {
-            // Pillow keeps the high byte, where the image crate would round.
-            ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
-                decoded.into_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
-            }
-            _ => decoded.into_rgb8().into_raw(),
-        };
-        if pixels.len() != 3 * width * height {
-            return Err(Error::bad_file(&*self.name, "its pixels are not as many as its header says", MEND));
-        }
-        Ok(pixels)
+        guarded(&self.name, || match &self.form {
+            Form::Other(header) => elsewhere::decode(self.bytes, &self.name, header),
+            _ => elsewhere::decode(self.bytes, &self.name, &Header::read(self.bytes, &self.name)?),
+        })
     }
 }
 
@@ -274,14 +295,14 @@ fn guarded<T>(name: &str, decode: impl FnOnce() -> Result<T, Error>) -> Result<T
 
 fn checked(size: (usize, usize), name: &str) -> Result<(usize, usize), Error> {
     let (width, height) = size;
-    let cause = if width as u64 * height as u64 > MAX_PIXELS {
-        format!("its {width} x {height} pixels are more than {MAX_PIXELS}")
+    let (cause, mend) = if width as u64 * height as u64 > MAX_PIXELS {
+        (format!("its {width} x {height} pixels are more than {MAX_PIXELS}"), "shrink it first")
     } else if width == 0 || height == 0 {
-        format!("it has {width} x {height} pixels")
+        (format!("it has {width} x {height} pixels"), MEND)
     } else {
         return Ok(size);
     };
-    Err(Error::bad_file(name, cause, "shrink it first"))
+    Err(Error::bad_file(name, cause, mend))
 }
 
 /// Whether a WebP file has fewer bytes than its header says.
@@ -289,23 +310,4 @@ fn is_cut_webp(bytes: &[u8]) -> bool {
     let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
     let size = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|size| u32::from_le_bytes(*size));
     is_webp && size.is_some_and(|size| (bytes.len() as u64) < 8 + u64::from(size))
-}
-
-fn corrupt(bytes: &[u8], name: &str, cause: &image::ImageError) -> Error {
-    let cause = format!("its {} bytes do not decode ({cause})", bytes.len());
-    Error::bad_file(name, cause, "open it elsewhere to see whether it is whole")
-}
-
-/// The image crate's decoder of `bytes`, which may allocate so many bytes.
-fn decoder<'a>(bytes: &'a [u8], name: &str, most: u64) -> Result<impl ImageDecoder + 'a, Error> {
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|cause| Error::bad_file(name, format!("reading it failed ({cause})"), MEND))?;
-    if !matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) {
-        return Err(Error::bad_file(name, "its first bytes are of no picture format known here", MEND));
-    }
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(most);
-    reader.limits(limits);
-    reader.into_decoder().map_err(|cause| corrupt(bytes, name, &cause))
 }

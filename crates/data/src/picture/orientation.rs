@@ -1,20 +1,45 @@
-//! How a stored picture must be turned to stand upright: EXIF's eight orientations.
-
-use image::metadata;
+//! Whether images are turned as their EXIF data say, and how: EXIF's eight orientations.
 
 use crate::jpeg::{Pixel, Window};
 
+/// What becomes of an image whose EXIF data say that it lies on its side, on its head or mirrored.
+///
+/// timm and torchvision evaluate ImageNet without a look at them, so checkpoints' published accuracies are
+/// those of [`Ignore`](Self::Ignore). One's own images, as cameras write them, are upright only with
+/// [`Apply`](Self::Apply), which is Pillow's `ImageOps.exif_transpose`.
+///
+/// A TIFF file's own orientation is no EXIF data: Pillow turns those images when it opens them, whoever asks,
+/// and so do both of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orientation {
+    /// Show it as it is stored.
+    Ignore,
+    /// Turn it upright.
+    #[default]
+    Apply,
+}
+
+/// What is told where so many images were turned: nothing for none.
+pub fn turned(images: u64) -> Option<String> {
+    match images {
+        0 => None,
+        1 => Some("1 image was turned by its EXIF orientation".to_owned()),
+        _ => Some(format!("{images} images were turned by their EXIF orientation")),
+    }
+}
+
 /// First perhaps exchanges rows and columns, then perhaps counts either from the other end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Orientation {
+pub(super) struct Turn {
     exchanged: bool,
     from_right: bool,
     from_bottom: bool,
 }
 
-impl From<metadata::Orientation> for Orientation {
-    fn from(orientation: metadata::Orientation) -> Self {
-        let [exchanged, from_right, from_bottom] = match orientation.to_exif() {
+impl Turn {
+    /// What EXIF's orientation `value` asks for; nothing where it is none of the eight.
+    pub(super) fn of(value: u8) -> Self {
+        let [exchanged, from_right, from_bottom] = match value {
             2 => [false, true, false],
             3 => [false, true, true],
             4 => [false, false, true],
@@ -26,9 +51,7 @@ impl From<metadata::Orientation> for Orientation {
         };
         Self { exchanged, from_right, from_bottom }
     }
-}
 
-impl Orientation {
     /// The upright size of a stored one, and the other way round.
     pub(super) fn size(self, (width, height): (usize, usize)) -> (usize, usize) {
         if self.exchanged { (height, width) } else { (width, height) }
@@ -65,6 +88,8 @@ impl Orientation {
 
 #[cfg(test)]
 mod tests {
+    use image::metadata;
+
     use super::*;
 
     #[test]
@@ -74,7 +99,7 @@ mod tests {
         let pixels = bytes.as_chunks::<4>().0.to_vec();
         for exif in 1..=8 {
             let theirs = metadata::Orientation::from_exif(exif).unwrap();
-            let ours = Orientation::from(theirs);
+            let ours = Turn::of(exif);
             let mut image =
                 image::DynamicImage::from(image::RgbaImage::from_raw(5, 3, bytes.clone()).unwrap());
             image.apply_orientation(theirs);

@@ -30,13 +30,13 @@ impl Part<'_> {
     /// The pixels in `window` of the upright picture, which must not be empty and must lie within the part.
     pub(crate) fn pixels(&self, window: &Window) -> Vec<Pixel> {
         let begun = Instant::now();
-        let orientation = self.encoded.orientation;
-        let stored = orientation.stored(window, self.size);
+        let turn = self.encoded.turn;
+        let stored = turn.stored(window, self.size);
         let pixels = match &self.content {
             Content::Samples(samples) => samples.pixels(&stored),
             Content::Rgb(pixels) => cut(pixels, self.size.0, &stored),
         };
-        let upright = orientation.upright(pixels, (stored.0.len(), stored.1.len()));
+        let upright = turn.upright(pixels, (stored.0.len(), stored.1.len()));
         self.encoded.took(begun);
         upright
     }

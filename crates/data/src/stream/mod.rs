@@ -4,6 +4,7 @@
 mod order;
 mod quota;
 mod reader;
+mod turned;
 
 use std::fmt;
 use std::ops::Range;
@@ -14,8 +15,9 @@ use std::time::{Duration, Instant};
 pub use self::quota::OnBroken;
 use self::quota::Quota;
 use self::reader::Reader;
+use self::turned::Turned;
 use crate::feed::{Batches, Feed, FeedTimes};
-use crate::picture::Encoded;
+use crate::picture::{Encoded, Orientation};
 use crate::prefetch::Prefetch;
 use crate::sources::{Broken, Source};
 use crate::{Batch, Error, Key, LastBatch, Normalisation, Order, PhotoAugmentation, Preprocess};
@@ -27,6 +29,8 @@ pub enum View {
     Augmented(PhotoAugmentation, Normalisation),
     /// Always the same, for evaluation.
     Evaluated(Preprocess),
+    /// In ten crops, whose outputs are averaged.
+    TenCrops(Preprocess),
 }
 
 impl View {
@@ -34,7 +38,7 @@ impl View {
     fn side(&self) -> usize {
         match self {
             View::Augmented(augmentation, _) => augmentation.side,
-            View::Evaluated(preprocess) => preprocess.crop,
+            View::Evaluated(preprocess) | View::TenCrops(preprocess) => preprocess.crop,
         }
     }
 }
@@ -75,6 +79,8 @@ pub struct StreamConfig {
     pub seed: u64,
     /// What becomes of each picture.
     pub view: View,
+    /// Whether images are turned as their EXIF data say.
+    pub orientation: Orientation,
     /// In which order they come.
     pub order: Order,
     /// Which of them this process shows.
@@ -109,6 +115,7 @@ struct Maker {
     decode: AtomicU64,
     transform: AtomicU64,
     quota: Quota,
+    turned: Turned,
 }
 
 impl StreamLoader {
@@ -156,7 +163,7 @@ impl StreamLoader {
                 augmentation.check()?;
                 normalisation.check()?;
             }
-            View::Evaluated(preprocess) => preprocess.normalisation.check()?,
+            View::Evaluated(preprocess) | View::TenCrops(preprocess) => preprocess.normalisation.check()?,
         }
         let quota = Quota::new(config.on_broken, index, records.len())?;
         Ok(Self {
@@ -168,6 +175,7 @@ impl StreamLoader {
                 decode: AtomicU64::new(0),
                 transform: AtomicU64::new(0),
                 quota,
+                turned: Turned::default(),
             }),
         })
     }
@@ -201,7 +209,7 @@ impl Feed for StreamLoader {
     }
 
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
-        let maker = Arc::clone(&self.maker);
+        let (maker, told) = (Arc::clone(&self.maker), Arc::clone(&self.maker));
         let StreamConfig { seed, order, workers, prefetch, .. } = self.maker.config;
         let order = match order {
             Order::Sequential => None,
@@ -212,7 +220,11 @@ impl Feed for StreamLoader {
         let shown = self.pictures_per_epoch();
         let batches = first_batch..self.batches_per_epoch();
         let make = move |number| maker.batch(epoch, number, shown, order.as_deref());
-        Box::new(Stream { batches: Prefetch::new(batches, workers, prefetch, make), failed: false })
+        Box::new(Stream {
+            batches: Prefetch::new(batches, workers, prefetch, make),
+            maker: told,
+            failed: false,
+        })
     }
 
     fn times(&self) -> Option<FeedTimes> {
@@ -223,6 +235,13 @@ impl Feed for StreamLoader {
 
     fn broken(&self) -> Vec<Broken> {
         self.maker.quota.list().clone()
+    }
+
+    fn turned(&self) -> u64 {
+        match self.maker.config.orientation {
+            Orientation::Apply => self.maker.turned.count(),
+            Orientation::Ignore => 0,
+        }
     }
 }
 
@@ -272,13 +291,17 @@ impl Maker {
     /// Appends the picture in `bytes` as it is shown.
     fn append(&self, bytes: &[u8], name: &str, key: Key, out: &mut Vec<f32>) -> Result<(), Error> {
         let begun = Instant::now();
-        let encoded = Encoded::open(bytes, name)?;
+        let encoded = Encoded::open(bytes, name)?.oriented(self.config.orientation);
         let opened = begun.elapsed();
         match &self.config.view {
             View::Augmented(augmentation, normalisation) => {
                 augmentation.apply(&encoded, normalisation, key, out)?;
             }
             View::Evaluated(preprocess) => out.extend(preprocess.apply_encoded(&encoded)?),
+            View::TenCrops(preprocess) => out.extend(preprocess.ten_crops(&encoded)?),
+        }
+        if encoded.has_exif_orientation() {
+            self.turned.add(key.index);
         }
         let decoding = opened + encoded.decoding();
         self.decode.fetch_add(decoding.as_nanos() as u64, Relaxed);
@@ -290,6 +313,7 @@ impl Maker {
 /// The batches of one epoch.
 struct Stream {
     batches: Prefetch<Result<Batch, Error>>,
+    maker: Arc<Maker>,
     failed: bool,
 }
 
@@ -300,9 +324,12 @@ impl Iterator for Stream {
         if self.failed {
             return None;
         }
-        let batch = self.batches.next()?;
-        self.failed = batch.is_err();
-        Some(batch)
+        let batch = self.batches.next();
+        if batch.is_none() {
+            self.maker.turned.tell(self.maker.config.orientation);
+        }
+        self.failed = batch.as_ref().is_some_and(Result::is_err);
+        batch
     }
 }
 

@@ -5,7 +5,7 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
-pub use photos::{PhotoCrop, PhotoDecoding, PhotoEvaluation, PhotoPolicy, PhotosRecipe};
+pub use photos::{PhotoCrop, PhotoDecoding, PhotoEvaluation, PhotoOrientation, PhotoPolicy, PhotosRecipe};
 
 use crate::{Duration, Warmup};
 

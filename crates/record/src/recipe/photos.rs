@@ -12,6 +12,9 @@ pub struct PhotosRecipe {
     /// From which pixels it is made.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub decode: PhotoDecoding,
+    /// Whether EXIF data turn images, in training and evaluation.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub orientation: PhotoOrientation,
     /// Which part of a photograph it shows.
     pub crop: PhotoCrop,
     /// Brightness, contrast and saturation are each multiplied by a factor drawn from 1 - x to 1 + x; 0
@@ -42,6 +45,17 @@ pub enum PhotoDecoding {
     /// Of a large JPEG file from means of some of them, where still two or more of those become one: a little
     /// softer, and soon decoded.
     Scaled,
+}
+
+/// What becomes of images whose EXIF data say that they lie on their side, on their head or mirrored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhotoOrientation {
+    /// They are turned upright: for images as cameras write them.
+    #[default]
+    Apply,
+    /// They are shown as they are stored: as torchvision and timm show ImageNet's.
+    Ignore,
 }
 
 /// Which part of a photograph a training step sees.

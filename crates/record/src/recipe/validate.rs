@@ -120,7 +120,17 @@ impl Recipe {
     }
 
     fn validate_photos(&self, photos: &PhotosRecipe, check: Check<'_>) -> Result<(), Error> {
-        let PhotosRecipe { side, decode: _, crop, jitter, lighting, policy: _, erase, evaluate } = *photos;
+        let PhotosRecipe {
+            side,
+            decode: _,
+            orientation: _,
+            crop,
+            jitter,
+            lighting,
+            policy: _,
+            erase,
+            evaluate,
+        } = *photos;
         let largest = if crop == PhotoCrop::Scale { 256 } else { 4096 };
         check((32..=largest).contains(&side), &|| {
             format!("photos.side is {side}; it must be 32 to {largest} with this crop")

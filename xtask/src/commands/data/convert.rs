@@ -12,7 +12,7 @@ use resnet_data::picture;
 use resnet_data::sources::{Layout, Source, folder_names};
 
 use self::packed::{Packed, Shrinking};
-use crate::args::{ConvertArgs, InterpolationArg, Target};
+use crate::args::{ConvertArgs, InterpolationArg, OrientationArg, Target};
 use crate::failure::Ended;
 use crate::progress::{Meter, Show, Unit};
 use crate::{data, output};
@@ -38,17 +38,22 @@ enum Form {
 
 fn form(args: &ConvertArgs) -> anyhow::Result<Form> {
     let usage = |message: &str| Err(Ended::Usage(message.to_owned()).into());
-    match (args.to, args.side, args.interpolation) {
-        (Target::Packed, Some(side), interpolation) => {
-            let interpolation = interpolation.unwrap_or(InterpolationArg::Bilinear).into();
-            Ok(Form::Packed(Shrinking { side: side as usize, interpolation }))
+    let has_view = args.interpolation.is_some() || args.orientation.is_some();
+    match (args.to, args.side) {
+        (Target::Packed, Some(side)) => {
+            let interpolation = args.interpolation.unwrap_or(InterpolationArg::Bilinear).into();
+            let orientation = args.orientation.unwrap_or(OrientationArg::Apply).into();
+            Ok(Form::Packed(Shrinking { side: side as usize, interpolation, orientation }))
         }
-        (Target::Packed, None, _) => {
+        (Target::Packed, None) => {
             usage("--to packed needs --side N, the pixels that the shorter side is shrunk to, such as 256")
         }
-        (Target::Folders, None, None) => Ok(Form::Folders),
-        (Target::Shards, None, None) => Ok(Form::Shards),
-        _ => usage("--side and --interpolation shrink pictures, which only --to packed does; leave them out"),
+        (Target::Folders, None) if !has_view => Ok(Form::Folders),
+        (Target::Shards, None) if !has_view => Ok(Form::Shards),
+        _ => usage(
+            "--side, --interpolation and --orientation are for decoded images, which only --to packed writes; \
+             leave them out",
+        ),
     }
 }
 

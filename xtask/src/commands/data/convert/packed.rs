@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rayon::prelude::*;
-use resnet_data::picture::Encoded;
+use resnet_data::picture::{self, Encoded, Orientation};
 use resnet_data::sources::PackWriter;
 use resnet_data::{Error, Interpolation, Picture};
 
@@ -21,6 +21,7 @@ pub(super) struct Shrinking {
     /// The shorter side's length in pixels; who has no more keeps it.
     pub(super) side: usize,
     pub(super) interpolation: Interpolation,
+    pub(super) orientation: Orientation,
 }
 
 /// `split-00000.pack` and on, with the classes' names in `classes.json`.
@@ -34,6 +35,8 @@ pub(super) struct Packed {
     file: Option<Pack>,
     waiting: Vec<Photo>,
     waiting_bytes: usize,
+    /// How many images EXIF data turned.
+    turned: u64,
 }
 
 /// A file that is being written.
@@ -59,6 +62,7 @@ impl Packed {
             file: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
+            turned: 0,
         })
     }
 
@@ -66,10 +70,13 @@ impl Packed {
     fn flush(&mut self) -> anyhow::Result<()> {
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let Shrinking { side, interpolation } = self.shrinking;
+        let Shrinking { side, interpolation, orientation } = self.shrinking;
         let shrunk: Vec<Result<Picture, Error>> = waiting
             .par_iter()
-            .map(|photo| Encoded::open(&photo.bytes, &photo.place)?.decode_shrunk(side, interpolation))
+            .map(|photo| {
+                let encoded = Encoded::open(&photo.bytes, &photo.place)?.oriented(orientation);
+                encoded.decode_shrunk(side, interpolation)
+            })
             .collect();
         for (photo, picture) in waiting.iter().zip(shrunk) {
             self.append(photo, &picture?)?;
@@ -116,7 +123,9 @@ impl Writer for Packed {
 
     fn picture(&mut self, photo: Photo) -> anyhow::Result<()> {
         // Its header tells what it will take, so that a few huge ones don't wait for many.
-        let (width, height) = Encoded::open(&photo.bytes, &photo.place)?.shrunk_size(self.shrinking.side);
+        let encoded = Encoded::open(&photo.bytes, &photo.place)?.oriented(self.shrinking.orientation);
+        self.turned += u64::from(encoded.is_turned());
+        let (width, height) = encoded.shrunk_size(self.shrinking.side);
         self.waiting_bytes += photo.bytes.len() + 3 * width * height;
         self.waiting.push(photo);
         if self.waiting_bytes >= WAITING_BYTES { self.flush() } else { Ok(()) }
@@ -124,6 +133,10 @@ impl Writer for Packed {
 
     fn end(&mut self) -> anyhow::Result<()> {
         self.flush()?;
+        // Each split ends for itself.
+        if let Some(told) = picture::turned(std::mem::take(&mut self.turned)) {
+            tracing::info!("{}: {told}", self.split);
+        }
         self.close()
     }
 }
