@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use atomic_write_file::AtomicWriteFile;
 
-use crate::names::name_of;
 use super::index::Stamp;
 use super::{Index, Layout, index_file};
 use crate::Error;
+use crate::names::name_of;
 
 /// A file written so shortly before its index may be written again within the same tick of the file system's
 /// clock; such an index is not kept. Two seconds is the coarsest clock there is.

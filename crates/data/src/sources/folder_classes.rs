@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::class_list::{ClassList, Origin};
-use crate::names::is_passed_over;
 use crate::Error;
+use crate::names::is_passed_over;
 
 /// The most bytes of a class's name that are the name of a folder.
 const MAX_NAME: usize = 200;

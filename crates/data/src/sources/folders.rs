@@ -13,11 +13,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::class_list::ClassList;
-use crate::names::{is_passed_over, name_of, text_of};
 use super::folder_classes::FolderClasses;
 use super::index::{Entry, Stamp};
 use super::{Broken, Index, Layout, LeftOut, MAX_RECORD_BYTES, Source, classes, is_image_end, scanners};
 use crate::Error;
+use crate::names::{is_passed_over, name_of, text_of};
 use crate::prefetch::Prefetch;
 
 /// Folders inside each other below a class.

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::names::name_of;
 use super::{Broken, LeftOut, classes};
+use crate::names::name_of;
 use crate::{Error, Fingerprint};
 
 /// Records of one block together have at least so many bytes, where they lie one behind the other.

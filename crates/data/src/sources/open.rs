@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::class_list::{ClassList, Origin};
-use crate::names::{is_passed_over, name_of, text_of};
 use super::{IMAGE_ENDS, Index, IndexCache, Layout, Source, Split, folders, packed, series, shards};
 use crate::Error;
+use crate::names::{is_passed_over, name_of, text_of};
 
 /// How to open a data set in files.
 #[derive(Clone, Debug, Default)]

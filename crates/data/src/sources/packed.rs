@@ -23,10 +23,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::class_list::ClassList;
-use crate::names::name_of;
 use super::index::{Entry, Stamp};
 use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, cache, classes, scanners};
 use crate::Error;
+use crate::names::name_of;
 use crate::picture::record::{self, MAX_NAME, Record};
 use crate::picture::{MEND_RECORD, Picture};
 use crate::prefetch::Prefetch;

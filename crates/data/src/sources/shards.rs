@@ -19,11 +19,11 @@ use std::sync::Arc;
 use self::labels::{Known, Label};
 use super::cache::{self, IndexCache};
 use super::class_list::ClassList;
-use crate::names::{is_of_a_system, is_passed_over, name_of};
 use super::index::{Entry, Stamp};
 use super::tar_headers::{self, Cut, Kind, Member, Members, OddEnd, UNIT};
 use super::{Broken, Index, Layout, LeftOut, MAX_RECORD_BYTES, Source, classes, is_image_end, scanners};
 use crate::Error;
+use crate::names::{is_of_a_system, is_passed_over, name_of};
 use crate::prefetch::Prefetch;
 
 /// The longest `.cls` or `.json` that is read.

@@ -13,10 +13,10 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::FileReader as _;
 
 use super::cache::{self, IndexCache};
-use crate::names::name_of;
 use super::index::{Entry, Stamp};
 use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
 use crate::Error;
+use crate::names::name_of;
 use crate::parquet_files::columns::{self, Labels, MEND, Pictures, guarded};
 use crate::prefetch::Prefetch;
 

@@ -19,7 +19,6 @@ use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
 use crate::args::{ClassesArg, DataCommand, InspectArgs, VerifyArgs};
-use crate::data;
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
