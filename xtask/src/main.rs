@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod failure;
 mod heatmap;
+mod help;
 mod interrupt;
 mod live;
 mod logging;
@@ -24,12 +25,10 @@ mod weights;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = help::parse();
     logging::start();
     let done = match cli.command {
         Command::Train(args) => commands::train::run(&args),
