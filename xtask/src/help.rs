@@ -57,7 +57,8 @@ mod tests {
     use super::*;
     use crate::args::Cli;
 
-    const OPTION: &str = "      --epochs <N>  Epochs to train, instead of the recipe's duration, however long that is";
+    const OPTION: &str =
+        "      --epochs <N>  Epochs to train, instead of the recipe's duration, however long that is";
 
     #[test]
     fn a_description_wraps_under_itself() {

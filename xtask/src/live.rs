@@ -6,17 +6,22 @@ use resnet_train::{Observer, Plan, Split, StepReport};
 use crate::progress::{self, Meter, Show, Unit};
 use crate::{output, text};
 
+/// Columns of the shortest bar, and what stands between it, the steps and the message.
+const BAR: usize = 8 + 5;
+
 /// Shows a training to whoever waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     epochs: u64,
+    /// Steps of the whole training.
+    total: u64,
     steps: Option<Meter>,
     scoring: Option<Meter>,
 }
 
 impl Observer for Live {
     fn on_start(&mut self, plan: &Plan) {
-        self.epochs = plan.epochs;
+        (self.epochs, self.total) = (plan.epochs, plan.steps);
         if plan.done > 0 {
             progress::line(&format!(
                 "continuing after step {} of {}",
@@ -28,17 +33,11 @@ impl Observer for Live {
     }
 
     fn on_step(&mut self, report: &StepReport) {
-        let epochs = self.epochs;
+        let (epochs, steps) = (self.epochs, output::count(self.total).len());
         if let Some(meter) = &mut self.steps {
-            meter.update(report.step.step, |left| {
-                format!(
-                    "epoch {}/{epochs} · loss {:.3} · acc {:.1} % · {} images/s · {left}",
-                    report.step.epoch,
-                    report.epoch_loss,
-                    report.epoch_top1,
-                    output::speed(report.step.images_per_second)
-                )
-            });
+            // Beside the message stand a little of the bar and the two numbers of steps.
+            let room = text::err().map(|width| width.saturating_sub(BAR + 2 * steps));
+            meter.update(report.step.step, |left| message(report, epochs, left, room));
         }
     }
 
@@ -57,6 +56,27 @@ impl Observer for Live {
 
     fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
         progress::line(&text::parts(&parts(epoch, self.epochs, is_best), text::err()));
+    }
+}
+
+/// What stands beside the bar, as much of it as there is room for.
+fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) -> String {
+    // What can be done without has a rank; the highest goes first.
+    let mut parts = vec![
+        (0, format!("epoch {}/{epochs}", report.step.epoch)),
+        (1, format!("loss {:.3}", report.epoch_loss)),
+        (3, format!("acc {:.1} %", report.epoch_top1)),
+        (2, format!("{} images/s", output::speed(report.step.images_per_second))),
+        (0, left.to_owned()),
+    ];
+    loop {
+        let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
+        let message = texts.join(" · ");
+        let least = parts.iter().map(|(rank, _)| *rank).max().unwrap_or(0);
+        if least == 0 || room.is_none_or(|room| message.chars().count() <= room) {
+            return message;
+        }
+        parts.retain(|(rank, _)| *rank != least);
     }
 }
 
@@ -144,6 +164,26 @@ mod tests {
         );
         assert!(at_eighty.lines().all(|line| line.len() <= 80), "{at_eighty}");
         assert_eq!(shown(&epoch, None), lines.replace("\n  ", "  "));
+    }
+
+    #[test]
+    fn the_message_beside_the_bar_leaves_out_what_has_no_room() {
+        let step = resnet_record::StepMetrics {
+            step: 12_345,
+            epoch: 32,
+            images: 1_580_160,
+            loss: 0.1,
+            rate: 0.1,
+            images_per_second: 1234.0,
+        };
+        let report =
+            StepReport { step, step_in_epoch: 1, steps_in_epoch: 391, epoch_loss: 0.0456, epoch_top1: 98.7 };
+        let of = |room| message(&report, 164, "1:02:03 left", room);
+        let whole = "epoch 32/164 · loss 0.046 · acc 98.7 % · 1,234 images/s · 1:02:03 left";
+        assert_eq!([of(None), of(Some(120))], [whole; 2]);
+        assert_eq!(of(Some(60)), "epoch 32/164 · loss 0.046 · 1,234 images/s · 1:02:03 left");
+        assert_eq!(of(Some(40)), "epoch 32/164 · loss 0.046 · 1:02:03 left");
+        assert_eq!(of(Some(5)), "epoch 32/164 · 1:02:03 left");
     }
 
     #[test]

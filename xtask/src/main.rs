@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod failure;
 mod heatmap;
+mod help;
 mod hints;
 mod interrupt;
 mod live;
@@ -25,12 +26,10 @@ mod weights;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = help::parse();
     logging::start();
     failure::exit_code(run(cli.command))
 }

@@ -6,7 +6,6 @@ use anyhow::{Context as _, bail};
 use resnet_record::Recipe;
 
 use crate::args::TrainArgs;
-use crate::text;
 
 /// What `cargo xtask train` runs.
 pub(crate) const QUICK_START: &str = "quick-start";
@@ -57,13 +56,12 @@ fn find(name: &str) -> anyhow::Result<Recipe> {
     )
 }
 
-/// The built-in recipes, for the help; `width` is the terminal's.
-pub(crate) fn list(width: Option<usize>) -> String {
+/// The built-in recipes, for the help.
+pub(crate) fn list() -> String {
     let about = |text: &str| Recipe::parse(text, "").map(|recipe| recipe.about).unwrap_or_default();
-    let names = BUILT_IN.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let line =
-        |name: &str, text: &str| text::wrap(&format!("  {name:names$}  {}", about(text)), width, names + 4);
-    let lines: Vec<String> = BUILT_IN.iter().map(|(name, text)| line(name, text)).collect();
+    let width = BUILT_IN.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> =
+        BUILT_IN.iter().map(|(name, text)| format!("  {name:width$}  {}", about(text))).collect();
     format!("Recipes:\n{}", lines.join("\n"))
 }
 
