@@ -1,5 +1,5 @@
-//! What to do about a checkpoint that cannot be read or does not fit: the options that help, and none of those
-//! that were given already. The crates say what is wrong and know no options.
+//! What to do about a checkpoint that cannot be read or does not fit: the options that help, and none of
+//! those that were given already. The crates say what is wrong and know no options.
 
 use anyhow::anyhow;
 use resnet_models::checkpoint::{Error, Unknown};

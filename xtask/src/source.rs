@@ -14,7 +14,7 @@ use crate::progress::Downloads;
 /// What a repository calls its weights, the better first: a pickle is read with more care and less speed.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 /// Ends of the names of such files.
-const ENDS: [&str; 4] = ["safetensors", "pth", "pt", "bin"];
+const ENDS: [&str; 6] = ["safetensors", "pth", "pt", "bin", "ckpt", "th"];
 /// What it calls its descriptions: of the network, and in transformers' form of the pictures.
 const CONFIG: &str = "config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";

@@ -156,7 +156,8 @@ fn of_several_state_dicts_timms_is_taken_or_the_one_asked_for() {
     use Weights::{Average, Key, Trained, Usual};
     let key = |key: &str| Key(key.to_owned());
     let below = "checkpoint.params_ema";
-    // File, what is asked for, its key, the first number of its weights (those of the average are 100 higher).
+    // File, what is asked for, its key, the first number of its weights (those of the average are 100
+    // higher).
     let rows: Vec<(&str, Weights, &str, f32)> = vec![
         ("ema.pth", Usual, "state_dict_ema", 100.0),
         ("ema.pth", Average, "state_dict_ema", 100.0),

@@ -157,3 +157,7 @@ fn pickles(bytes: &[u8]) -> Result<Head, Fault> {
     }
     Ok(Head { saved: from..from + saved.consumed(), storages, end })
 }
+
+#[cfg(test)]
+#[path = "legacy_tests.rs"]
+mod tests;

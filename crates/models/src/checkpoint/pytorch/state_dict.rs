@@ -1,4 +1,5 @@
-//! Where in a file the weights are: the dictionary of names and tensors, alone or among what a training keeps.
+//! Where in a file the weights are: the dictionary of names and tensors, alone or among what a training
+//! keeps.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -11,13 +11,19 @@ type Record<'a> = (&'a str, Vec<u8>, u16);
 
 /// A container, and where its table begins.
 fn container(records: &[Record]) -> (Vec<u8>, usize) {
+    let whole = |(name, data, method): &Record| {
+        (name.to_string(), data.clone(), *method, data.len() as u32, crc32fast::hash(data))
+    };
+    packed(&records.iter().map(whole).collect::<Vec<_>>())
+}
+
+/// The same of records whose sizes and checksums are said to be these.
+fn packed(records: &[(String, Vec<u8>, u16, u32, u32)]) -> (Vec<u8>, usize) {
     let (mut bytes, mut table) = (vec![], vec![]);
-    for (name, data, method) in records {
-        let numbers = |checksum: u32| {
-            let size = (data.len() as u32).to_le_bytes();
-            [&method.to_le_bytes()[..], &[0; 4], &checksum.to_le_bytes(), &size, &size].concat()
-        };
-        let (numbers, len) = (numbers(crc32fast::hash(data)), (name.len() as u16).to_le_bytes());
+    for (name, data, method, size, checksum) in records {
+        let sizes = [(data.len() as u32).to_le_bytes(), size.to_le_bytes()].concat();
+        let numbers = [&method.to_le_bytes()[..], &[0; 4], &checksum.to_le_bytes(), &sizes].concat();
+        let len = (name.len() as u16).to_le_bytes();
         let place = (bytes.len() as u32).to_le_bytes();
         let row = [&b"PK\x01\x02"[..], &[0; 6], &numbers, &len, &[0; 12], &place, name.as_bytes()];
         table.extend(row.concat());
@@ -128,6 +134,80 @@ fn containers_of_something_else_are_refused() {
         let cause = fault(&container(records).0);
         if cause.contains(expected) { Ok(()) } else { Err(cause) }
     });
+}
+
+/// The bytes, as deflate packs them.
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = vec![];
+    flate2::read::DeflateEncoder::new(bytes, flate2::Compression::best()).read_to_end(&mut packed).unwrap();
+    packed
+}
+
+#[test]
+fn compressed_records_are_unpacked_to_their_size_and_no_further() {
+    let (pickle, numbers) = (pickle(4, &[4], &[1], 1), [0; 16]);
+    let file = |size: u32| {
+        let pickle =
+            ("n/data.pkl".to_owned(), deflated(&pickle), 8, pickle.len() as u32, crc32fast::hash(&pickle));
+        let record = ("n/data/0".to_owned(), deflated(&numbers), 8, size, crc32fast::hash(&numbers));
+        packed(&[pickle, record]).0
+    };
+    assert_eq!(read(&file(16)).unwrap().tensors["a0"].values, [0.0; 4]);
+    for size in [0, 15, 17, 1 << 20] {
+        assert!(fault(&file(size)).contains("data/0 cannot be unpacked to its size"), "{size}");
+    }
+    assert!(fault(&file(u32::MAX - 1)).contains("beyond that of any network here"));
+}
+
+#[test]
+fn a_small_file_that_unpacks_to_a_large_one_is_refused() {
+    let zeros = vec![0; 32 << 20];
+    let pickle = pickle(8 << 20, &[8 << 20], &[1], 1);
+    let record = ("n/data/0".to_owned(), deflated(&zeros), 8, zeros.len() as u32, crc32fast::hash(&zeros));
+    let pickle = ("n/data.pkl".to_owned(), pickle.clone(), 0, pickle.len() as u32, crc32fast::hash(&pickle));
+    let bytes = packed(&[pickle, record]).0;
+    assert!(bytes.len() < 100_000, "{}", bytes.len());
+    assert!(fault(&bytes).contains("beyond that of any network here"), "{}", fault(&bytes));
+}
+
+#[test]
+fn tensors_in_another_form_than_pytorchs_are_refused() {
+    let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let storage = |tag: &str, key: &str| {
+        [&b"("[..], &text(tag), b"ctorch\nFloatStorage\n", &text(key), &text("cpu"), b"K\x04tQ"].concat()
+    };
+    let plain = || storage("storage", "0");
+    let of = |storage: Vec<u8>, rest: &[u8]| {
+        let rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n(";
+        of([&b"\x80\x02}"[..], &text("a0"), rebuild, &storage, rest, b"tRs."].concat())
+    };
+    assert!(read(&of(plain(), b"K\x00K\x04\x85K\x01\x85\x89N")).is_ok());
+    let nine = [&b"K\x00("[..], &b"K\x01".repeat(9), b"t(", &b"K\x01".repeat(9), b"t\x89N"].concat();
+    let rows: Vec<(Vec<u8>, &[u8])> = vec![
+        (plain(), &nine),
+        (plain(), b"K\x00J\xff\xff\xff\xff\x85K\x01\x85\x89N"),
+        (plain(), b"J\xff\xff\xff\xffK\x04\x85K\x01\x85\x89N"),
+        (plain(), b"K\x00K\x04\x85)\x89N"),
+        (plain(), b"K\x00K\x04\x85K\x01\x85\x89"),
+        (plain(), b"NNNNN"),
+        (storage("module", "0"), b"K\x00K\x04\x85K\x01\x85\x89N"),
+        (storage("storage", &"0".repeat(65)), b"K\x00K\x04\x85K\x01\x85\x89N"),
+        (b"N".to_vec(), b"K\x00K\x04\x85K\x01\x85\x89N"),
+    ];
+    resnet_testing::table::run(&rows, |(storage, rest)| {
+        let cause = fault(&of(storage.clone(), rest));
+        if cause.contains("it puts tensor a0 together in another form") { Ok(()) } else { Err(cause) }
+    });
+}
+
+#[test]
+fn modules_in_themselves_end() {
+    // A module whose only module is itself.
+    let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let state =
+        [text("_parameters"), b"}".to_vec(), text("_modules"), b"}".to_vec(), text("a"), b"h\0s".to_vec()];
+    let bytes = [&b"\x80\x02cnet\nNet\n)\x81q\0}("[..], &state.concat(), b"ub."].concat();
+    assert!(fault(&of(bytes)).contains("its modules are more or lie deeper than in any network"));
 }
 
 #[test]
