@@ -55,6 +55,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     }
     let from = Start::read(args)?;
     let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
+    let plan = Plan::new(&recipe, data.training())?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -62,7 +63,6 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     if let Some(from) = from {
         weights::start_from(&model.0, (&recipe, data.classes()), (from, args))?;
     }
-    let plan = Plan::new(&recipe, data.training())?;
     plan.check(&model).map_err(|error| {
         let hint = match &error {
             Error::BatchTooSmall { images, batch, .. } if images < batch => {
