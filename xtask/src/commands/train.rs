@@ -204,7 +204,12 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
 fn again(run: &Run, changes: &str) -> String {
     let recipe = output::quoted(&run.folder().dir().join("recipe.toml"));
     let changes = if changes.is_empty() { String::new() } else { format!(" {changes}") };
-    format!("cargo xtask train --recipe {recipe}{}{changes}", data_option(run))
+    let classes = run
+        .record()
+        .class_list
+        .as_deref()
+        .map_or(String::new(), |list| format!(" --classes {}", output::quoted(Path::new(list))));
+    format!("cargo xtask train --recipe {recipe}{}{classes}{changes}", data_option(run))
 }
 
 /// ` --data DIR`, if the run's data are in a folder that is still there.
