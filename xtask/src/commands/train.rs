@@ -89,7 +89,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let run = Run::open(folder)?;
     let recipe = run.recipe().clone();
     if let Some(results) = run.record().results {
-        progress::line(&format!("{} is finished; there is nothing left to train", folder.display()));
+        progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
         return report(&run, &results, args.format.get());
     }
     match (resumes_from(&run), &run.record().from) {
