@@ -106,8 +106,8 @@ pub(crate) fn of_recipe(
     in_memory(recipe, kind, folder).map(Data::InMemory)
 }
 
-/// The error of a recipe that found nothing of its own in `folder`; if there are other data, it says what they
-/// are and which recipe is for them.
+/// The error of a recipe that found nothing of its own in `folder`; if there are other data, it says what
+/// they are and which recipe is for them.
 fn with_a_recipe_for(folder: &Path, recipe: &Recipe, error: anyhow::Error) -> anyhow::Error {
     match (error.downcast_ref(), for_what_lies_in(folder)) {
         (Some(Error::Unrecognised { .. }), Some(told)) => {
@@ -120,11 +120,11 @@ fn with_a_recipe_for(folder: &Path, recipe: &Recipe, error: anyhow::Error) -> an
 /// What lies in `folder` and which recipe is for it, if anything is recognised.
 fn for_what_lies_in(folder: &Path) -> Option<String> {
     let (what, recipe) = match open_dir(folder, None) {
-        Ok(data) if data.name == DataKind::Cifar100.name() => (data.name, "cifar100-resnet164-v2"),
-        Ok(data) => (data.name, "cifar10-resnet20-v2"),
+        Ok(data) if data.name == DataKind::Cifar100.name() => ("CIFAR-100", "cifar100-resnet164-v2"),
+        Ok(_) => ("CIFAR-10", "cifar10-resnet20-v2"),
         Err(_) => {
             let set = open_files(folder, &OpenFiles::default()).ok()?;
-            (set.layout.name().to_owned(), "imagenet-resnet50-v2")
+            (set.layout.name(), "imagenet-resnet50-v2")
         }
     };
     let folder = folder.display();

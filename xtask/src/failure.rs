@@ -55,7 +55,8 @@ pub(crate) fn report(error: &anyhow::Error) {
     crate::progress::sentence(&format!("error: {}", lines.join("\n")), "error: ".len());
 }
 
-/// The text without the lines of a backtrace, which candle puts into its messages where RUST_BACKTRACE is set.
+/// The text without the lines of a backtrace, which candle puts into its messages where RUST_BACKTRACE is
+/// set.
 fn without_backtrace(text: &str) -> String {
     let is_frame = |line: &str| {
         let line = line.trim_start();

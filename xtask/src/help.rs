@@ -1,7 +1,7 @@
 //! The command line is parsed; help and complaints wrap at words under the text that they belong to.
 //!
-//! clap would do that with its feature `wrap_help`, which finds the terminal's width with a crate of its own and
-//! leaves no say in it.
+//! clap would do that with its feature `wrap_help`, which finds the terminal's width with a crate of its own
+//! and leaves no say in it.
 
 use std::io::IsTerminal as _;
 
@@ -9,8 +9,8 @@ use clap::Parser;
 
 use crate::text;
 
-/// What the program was asked for; where it was asked for help, or for nothing that there is, that is printed and
-/// the program ends.
+/// What the program was asked for; where it was asked for help, or for nothing that there is, that is printed
+/// and the program ends.
 pub(crate) fn parse<T: Parser>() -> T {
     T::try_parse().unwrap_or_else(|told| {
         let (is_terminal, width) = match told.use_stderr() {
@@ -41,8 +41,10 @@ fn wrap(help: &str, width: Option<usize>) -> String {
 fn text_of(line: &str) -> usize {
     let plain = console::strip_ansi_codes(line);
     let start = plain.len() - plain.trim_start().len();
-    let described = plain[start..].find("  ").map(|end| start + end);
-    match described {
+    // A value that an option may have: `- timm:         timm's names`.
+    let name =
+        plain[start..].strip_prefix("- ").and_then(|value| value.find(": ")).map(|end| start + 3 + end);
+    match plain[start..].find("  ").map(|end| start + end).or(name) {
         Some(end) => end + (plain[end..].len() - plain[end..].trim_start().len()),
         None if plain.starts_with("Usage: ") => "Usage: ".len(),
         None => start,
@@ -71,6 +73,8 @@ mod tests {
                       \u{20}                   long that is";
         assert_eq!(wrap(OPTION, Some(80)), eighty);
         assert_eq!([Some(200), None].map(|width| wrap(OPTION, width)), [OPTION; 2]);
+        let value = "  - transformers: of Hugging Face";
+        assert_eq!(wrap(value, Some(30)), "  - transformers: of Hugging\n                  Face");
     }
 
     #[test]

@@ -147,7 +147,7 @@ mod tests {
         let line = "epoch 164/164  loss 0.012  train 99.61 %  val 93.26 % (best)  1,234 images/s";
         assert!(line.len() <= 80);
         assert_eq!([Some(80), Some(200), None].map(|width| shown(&epoch(), width)), [line; 3]);
-        let narrow = "epoch 164/164  loss 0.012\n  train 99.61 %  val 93.26 % (best)\n  1,234 images/s";
+        let narrow = "epoch 164/164  loss 0.012  train 99.61 %\n  val 93.26 % (best)  1,234 images/s";
         assert_eq!(shown(&epoch(), Some(40)), narrow);
     }
 

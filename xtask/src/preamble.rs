@@ -10,8 +10,8 @@ use crate::{output, progress};
 /// What the program itself takes, in bytes; measured.
 const PROGRAM: u64 = 34_000_000;
 
-/// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are made
-/// ahead of a step.
+/// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are
+/// made ahead of a step.
 pub(crate) fn print(
     recipe: &Recipe,
     spec: &Spec,

@@ -128,20 +128,37 @@ impl Table {
             shown.remove(place);
             least.remove(place);
         }
-        // What is left goes to the narrowest text first, so that only the widest wraps; then to the titles of
-        // numbers.
-        let mut left = room(shown).saturating_sub(least.iter().sum());
+        // Of each text in turn, what if that is what wraps? The shortest table is the best.
+        let texts = (0..shown.len()).filter(|&place| self.columns[shown[place]].kind == Kind::Text);
+        let tries = texts.map(|wraps| self.share(shown, &least, room(shown), wraps));
+        tries.min_by_key(|widths| self.height(shown, widths)).unwrap_or(least)
+    }
+
+    /// Shares the room that `least` leaves: with the text that is not to wrap, the narrowest first, then with
+    /// that which is, then with numbers, whose titles may want it.
+    fn share(&self, shown: &[usize], least: &[usize], room: usize, wraps: usize) -> Vec<usize> {
+        let mut widths = least.to_vec();
+        let mut left = room.saturating_sub(least.iter().sum());
         let mut order: Vec<usize> = (0..shown.len()).collect();
         order.sort_by_key(|&place| {
             let column = shown[place];
-            (self.columns[column].kind == Kind::Number, self.natural(column))
+            (self.columns[column].kind == Kind::Number, place == wraps, self.natural(column))
         });
         for place in order {
-            let more = (self.natural(shown[place]).saturating_sub(least[place])).min(left);
-            least[place] += more;
+            let more = self.natural(shown[place]).saturating_sub(widths[place]).min(left);
+            widths[place] += more;
             left -= more;
         }
-        least
+        widths
+    }
+
+    /// How many lines the rows take.
+    fn height(&self, shown: &[usize], widths: &[usize]) -> usize {
+        let lines = |row: &Vec<String>| {
+            let cells = shown.iter().zip(widths).map(|(&column, &width)| broken(&row[column], width).len());
+            cells.max().unwrap_or(1)
+        };
+        self.rows.iter().map(lines).sum()
     }
 
     /// Adds the lines of one row.
@@ -242,6 +259,23 @@ mod tests {
             "stages.3.blocks.2.conv2  conv 3x3               512x7x7   2,359,296  115,605,504",
         ];
         assert_eq!(layers().lines(Some(80)), expected);
+    }
+
+    #[test]
+    fn the_text_that_wraps_is_the_one_that_makes_the_shorter_table() {
+        let mut table = Table::new([Column::text("name"), Column::text("does"), Column::number("n")]);
+        for name in ["layer2.0.downsample.0", "layer2.1.downsample.0", "fc"] {
+            let does = if name == "fc" { "global average pool" } else { "conv" };
+            table.add([name, does, "1"].map(str::to_owned));
+        }
+        let expected = [
+            "name                   does              n",
+            "layer2.0.downsample.0  conv              1",
+            "layer2.1.downsample.0  conv              1",
+            "fc                     global average    1",
+            "                       pool",
+        ];
+        assert_eq!(table.lines(Some(42)), expected);
     }
 
     #[test]

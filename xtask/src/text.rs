@@ -1,7 +1,7 @@
 //! Text for people at the width of their terminal: lines break at words, under the word that they belong to.
 //!
-//! Widths are columns; `None` is a pipe or a file, where lines are as long as they are. Only [`out`] and [`err`]
-//! ask a terminal.
+//! Widths are columns; `None` is a pipe or a file, where lines are as long as they are. Only [`out`] and
+//! [`err`] ask a terminal.
 
 use console::{Term, measure_text_width};
 

@@ -1,5 +1,5 @@
-//! How an image becomes a network's input in evaluation: the one place that decides it for a checkpoint, so that
-//! `predict`, `eval` and what `export` writes down agree.
+//! How an image becomes a network's input in evaluation: the one place that decides it for a checkpoint, so
+//! that `predict`, `eval` and what `export` writes down agree.
 
 use resnet_data::{Normalisation, Preprocess};
 use resnet_models::Spec;
@@ -11,8 +11,8 @@ pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normal
     Preprocessing { mean, std, ..told.unwrap_or_else(|| usual(spec, normalisation)) }
 }
 
-/// What is usual: of images for a network with ImageNet's stem the middle, 224 of 256 pixels, as torchvision and
-/// the papers have it; of others the whole, shrunk to the size of the network's images.
+/// What is usual: of images for a network with ImageNet's stem the middle, 224 of 256 pixels, as torchvision
+/// and the papers have it; of others the whole, shrunk to the size of the network's images.
 fn usual(spec: &Spec, normalisation: Normalisation) -> Preprocessing {
     let [_, side, _] = spec.input;
     let small = whole(spec.input, normalisation);

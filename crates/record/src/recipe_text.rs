@@ -143,7 +143,8 @@ fn assign<'a>(table: &mut toml::Table, assignment: &'a str) -> Result<&'a str, S
 /// Which of the assignments, that give no recipe together, are wrong; `cause` is what was said of them.
 ///
 /// Those without which the others give one. Where several are wrong there is none such, and it is those that
-/// fail by themselves; that may be because they want each other, so one that the cause speaks of is preferred.
+/// fail by themselves; that may be because they want each other, so one that the cause speaks of is
+/// preferred.
 fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> Vec<&'a str> {
     let fails = |chosen: &[&str]| {
         let mut table = before.clone();

@@ -1,4 +1,5 @@
-//! Samples that cannot be used: their time is counted, their steps are passed over, evaluations end all the same.
+//! Samples that cannot be used: their time is counted, their steps are passed over, evaluations end all the
+//! same.
 
 mod common;
 

@@ -1,8 +1,8 @@
 //! What the alias `cargo xtask` runs: builds the program, then becomes it.
 //!
-//! An alias alone has two choices. With `--quiet` cargo shows nothing during the minutes of a first build; without
-//! it every run begins with cargo's "Finished" and "Running". So this small program, built in no time, asks cargo
-//! for a build that is quiet only if there is nothing to build.
+//! An alias alone has two choices. With `--quiet` cargo shows nothing during the minutes of a first build;
+//! without it every run begins with cargo's "Finished" and "Running". So this small program, built in no
+//! time, asks cargo for a build that is quiet only if there is nothing to build.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -39,8 +39,8 @@ fn launch() -> io::Result<ExitCode> {
     become_it(program)
 }
 
-/// Takes away what `cargo run` says of this package. Build scripts that look at it would run again, and with them
-/// all that is built upon them, each time that cargo is called in another way.
+/// Takes away what `cargo run` says of this package. Build scripts that look at it would run again, and with
+/// them all that is built upon them, each time that cargo is called in another way.
 fn forget_this_package(command: &mut Command) {
     for (name, _) in env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
         command.env_remove(name);
@@ -52,8 +52,8 @@ fn is_of_this_package(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || known.contains(&name))
 }
 
-/// Whether nothing that the program was built from has changed since. It only decides what is shown: what is built
-/// is for cargo to say.
+/// Whether nothing that the program was built from has changed since. It only decides what is shown: what is
+/// built is for cargo to say.
 fn is_fresh(program: &Path) -> bool {
     let built = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
     let (Ok(when), Ok(list)) = (built(program), fs::read_to_string(program.with_extension("d"))) else {
@@ -65,7 +65,8 @@ fn is_fresh(program: &Path) -> bool {
     sources(&list).iter().chain(&manifests).all(|path| built(path).is_ok_and(is_older))
 }
 
-/// The files that a list of dependencies of cargo's names: `program: file file ...`, blanks in names after a `\`.
+/// The files that a list of dependencies of cargo's names: `program: file file ...`, blanks in names after a
+/// `\`.
 fn sources(list: &str) -> Vec<PathBuf> {
     let Some((_, files)) = list.split_once(": ") else { return vec![] };
     let (mut found, mut name) = (Vec::new(), String::new());

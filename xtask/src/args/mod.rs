@@ -133,13 +133,13 @@ pub(crate) struct PredictArgs {
     /// Images (JPEG, PNG, WebP, GIF, BMP, TIFF), or folders of them; EXIF data turn them upright
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub(crate) pictures: Vec<PathBuf>,
-    /// How many classes to show of each picture
+    /// How many classes to show per image
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) top: NonZeroUsize,
     /// Show the network's raw outputs as well
     #[arg(long)]
     pub(crate) logits: bool,
-    /// Show where the network sees the first class: a PNG file, or for several pictures a folder
+    /// Draw where the network sees the first class: a PNG file, or a folder for several images
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(crate) heatmap: Option<PathBuf>,
     #[command(flatten)]
@@ -225,7 +225,7 @@ pub(crate) struct BenchWorkerArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ThreadsArg {
-    /// Threads that compute; the result does not depend on them [default: one a core]
+    /// Threads that compute, at most one per core; the result does not depend on them [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 }

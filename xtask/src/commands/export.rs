@@ -50,7 +50,9 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         checkpoint::write_timm_config(path, trained.spec(), &metadata)?;
         lines.push(format!("{}: timm's description of it", path.display()));
     }
-    lines.push(format!("\nnext:\n  cargo xtask predict --checkpoint {} PICTURE", output::quoted(out)));
+    output::sentences(&lines.join("\n"))?;
+    let mut lines =
+        vec![format!("\nnext:\n  cargo xtask predict --checkpoint {} PICTURE", output::quoted(out))];
     if config.is_some() {
         lines.push(format!("  in Python: {}", in_timm(&trained, out)));
     }

@@ -55,6 +55,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     }
     let from = Start::read(args)?;
     let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
+    let plan = Plan::new(&recipe, data.training())?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -62,7 +63,6 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     if let Some(from) = from {
         weights::start_from(&model.0, (&recipe, data.classes()), (from, args))?;
     }
-    let plan = Plan::new(&recipe, data.training())?;
     plan.check(&model).map_err(|error| {
         let hint = match &error {
             Error::BatchTooSmall { images, batch, .. } if images < batch => {
@@ -89,7 +89,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let run = Run::open(folder)?;
     let recipe = run.recipe().clone();
     if let Some(results) = run.record().results {
-        progress::line(&format!("{} is finished; there is nothing left to train", folder.display()));
+        progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
         return report(&run, &results, args.format.get());
     }
     match (resumes_from(&run), &run.record().from) {
@@ -204,7 +204,12 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
 fn again(run: &Run, changes: &str) -> String {
     let recipe = output::quoted(&run.folder().dir().join("recipe.toml"));
     let changes = if changes.is_empty() { String::new() } else { format!(" {changes}") };
-    format!("cargo xtask train --recipe {recipe}{}{changes}", data_option(run))
+    let classes = run
+        .record()
+        .class_list
+        .as_deref()
+        .map_or(String::new(), |list| format!(" --classes {}", output::quoted(Path::new(list))));
+    format!("cargo xtask train --recipe {recipe}{}{classes}{changes}", data_option(run))
 }
 
 /// ` --data DIR`, if the run's data are in a folder that is still there.

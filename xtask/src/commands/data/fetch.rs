@@ -51,7 +51,7 @@ pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
         number if number == files.files.len() => "none of it is here yet".to_owned(),
         number => format!("to download: {}", amount(number, to_come)),
     };
-    progress::line(&format!("{}: {}; {rest}", dataset.name(), told.join(", ")));
+    progress::sentence(&format!("{}: {}; {rest}", dataset.name(), told.join(", ")), 2);
 
     let cached = dataset.fetch(&files, &Downloads::of(to_come))?;
     let folder = match &args.out {

@@ -251,7 +251,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
             broken.iter().map(|picture| format!("{}: {}", picture.name, picture.cause)).collect();
         let summary =
             format!("{} of {} pictures are broken", output::count(number as u64), output::count(total));
-        output::line(&[lines, vec![summary]].concat().join("\n"))?;
+        output::line(&text::wrap(&[lines, vec![summary]].concat().join("\n"), text::out(), 2))?;
     }
     if number > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
 }
