@@ -11,8 +11,8 @@ const MOST_PIXELS: usize = 1 << 20;
 /// Bytes of a record of CIFAR-100.
 const RECORD: usize = 3074;
 
-/// Images of all formats with EXIF data, by whichever decoder: each has the size that its header says, turned or
-/// not, a window is that part of the whole, and as PNG it is the same again.
+/// Images of all formats with EXIF data, by whichever decoder: each has the size that its header says, turned
+/// or not, a window is that part of the whole, and as PNG it is the same again.
 pub fn picture(bytes: &[u8]) {
     let name = "folder/cat.jpg";
     let encoded = match Encoded::open(bytes, name) {

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use resnet_data::names::{self, shown};
-
-/// Ends of file names that are taken for pictures in a folder.
-const ENDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+use resnet_data::sources::{IMAGE_ENDS, is_image_end};
 
 /// Files to read, and what could not be found.
 #[derive(Debug, Default)]
@@ -27,7 +25,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Found {
         let before = (found.files.len(), found.failures.len());
         walk(path, &mut found);
         if (found.files.len(), found.failures.len()) == before {
-            let (folder, ends) = (shown(path), ENDS.join(", "));
+            let (folder, ends) = (shown(path), IMAGE_ENDS.join(", "));
             found.failures.push(anyhow!("{folder} holds no image; looked for files that end in {ends}"));
         }
     }
@@ -60,8 +58,7 @@ fn walk(folder: &Path, found: &mut Found) {
 }
 
 fn is_picture(path: &Path) -> bool {
-    let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
-    end.is_some_and(|end| ENDS.contains(&end.as_str()))
+    path.extension().is_some_and(|end| is_image_end(&end.to_string_lossy()))
 }
 
 #[cfg(test)]
@@ -101,6 +98,7 @@ mod tests {
         let found = find(&[folder.join("recipes"), folder.join("Cargo.toml")]);
         assert_eq!(found.files, [folder.join("Cargo.toml")]);
         assert!(found.failures[0].to_string().contains("holds no image"));
-        assert!(is_picture(Path::new("a/B.JPG")) && !is_picture(Path::new("jpg")));
+        assert!(["a/B.JPG", "c.jfif", "d.bmp", "e.TIF"].map(Path::new).into_iter().all(is_picture));
+        assert!(!is_picture(Path::new("jpg")));
     }
 }

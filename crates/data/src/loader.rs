@@ -81,8 +81,8 @@ impl LoaderConfig {
 /// Some images as a network takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Normalised pixels, shape `[n, 3, height, width]`, or `[n * crops, 3, height, width]` where each image is
-    /// shown in several crops, one behind the other.
+    /// Normalised pixels, shape `[n, 3, height, width]`, or `[n * crops, 3, height, width]` where each image
+    /// is shown in several crops, one behind the other.
     pub images: Vec<f32>,
     /// One label an image, `n` of them.
     pub labels: Vec<u32>,

@@ -1,4 +1,5 @@
-//! Pictures from files: JPEG, PNG, WebP, GIF, BMP and TIFF to 8-bit RGB, as Pillow's `convert("RGB")` gives it.
+//! Pictures from files: JPEG, PNG, WebP, GIF, BMP and TIFF to 8-bit RGB, as Pillow's `convert("RGB")` gives
+//! it.
 
 mod bmp;
 mod elsewhere;

@@ -10,7 +10,8 @@ use crate::{Classifier, Error};
 
 /// Scores `model` on every image that an epoch of `feed` shows; sums are in f64.
 ///
-/// Where an image is shown in several crops, its probabilities are the mean of theirs (Krizhevsky et al. 2012).
+/// Where an image is shown in several crops, its probabilities are the mean of theirs (Krizhevsky et al.
+/// 2012).
 ///
 /// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned
 /// if not.

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     refuse_view(args, &data)?;
     check(&trained, &data)?;
     count_reading(&trained, &data);
-    let feed = feed(args, &trained, &data)?;
+    let (feed, shown) = feed(args, &trained, &data)?;
     let mut meter = Meter::new(Unit::Images, 0, feed.pictures() as u64, Show::IfSlow);
     let scores = evaluate(&trained.net, &*feed, |done| {
         meter.update(done, str::to_owned);
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     // It was not asked to stop, so there are scores.
     let Some(scores) = scores else { return Err(Ended::Interrupted.into()) };
     let left_out = feed.broken();
-    let seen = seen(args, &trained, &data, &*feed)?;
+    let seen = shown.as_ref().map(|shown| (shown, feed.turned()));
     print(&trained, &data, (&scores, &left_out, seen), args.format.get())
 }
 
@@ -118,7 +118,47 @@ fn orientation(args: &EvalArgs, trained: &Trained) -> Orientation {
     }
 }
 
-/// How images in files were shown.
+/// How images in files are shown to the network.
+#[derive(Clone, Copy)]
+struct Shown {
+    preprocess: Preprocess,
+    crops: CropsArg,
+    orientation: Orientation,
+}
+
+impl Shown {
+    fn of(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Self> {
+        let preprocess = args.view.sized(transform::applied(trained.preprocessing(&args.normalisation)?))?;
+        Ok(Shown { preprocess, crops: args.view.crops(), orientation: orientation(args, trained) })
+    }
+
+    fn crop(&self) -> String {
+        let Preprocess { resize, crop, .. } = self.preprocess;
+        let which = match self.crops {
+            CropsArg::One => "the centre",
+            CropsArg::Ten => "ten crops",
+        };
+        format!("{which}, {crop} x {crop} of a shorter side of {resize}")
+    }
+
+    fn orientation(&self, turned: u64) -> String {
+        match self.orientation {
+            Orientation::Ignore => "EXIF ignored".to_owned(),
+            Orientation::Apply => format!("EXIF applied, {} turned", output::counted(turned, "image")),
+        }
+    }
+
+    fn json(&self, turned: u64) -> Seen {
+        let Preprocess { resize, crop, .. } = self.preprocess;
+        let orientation = match self.orientation {
+            Orientation::Apply => "apply",
+            Orientation::Ignore => "ignore",
+        };
+        Seen { resize, size: crop, crops: self.crops.get(), orientation, turned }
+    }
+}
+
+/// How images in files were shown, for scripts.
 #[derive(Serialize)]
 struct Seen {
     /// Pixels of the shorter side, and of the square's sides.
@@ -130,50 +170,20 @@ struct Seen {
     turned: u64,
 }
 
-fn seen(args: &EvalArgs, trained: &Trained, data: &Data, feed: &dyn Feed) -> anyhow::Result<Option<Seen>> {
-    let Data::Photos(_) = data else { return Ok(None) };
-    let Preprocess { resize, crop, .. } = preprocess(args, trained)?;
-    let orientation = match orientation(args, trained) {
-        Orientation::Apply => "apply",
-        Orientation::Ignore => "ignore",
-    };
-    Ok(Some(Seen { resize, size: crop, crops: args.view.crops().get(), orientation, turned: feed.turned() }))
-}
-
-impl Seen {
-    fn crop(&self) -> String {
-        let Seen { resize, size, .. } = self;
-        let which = if self.crops == 1 { "the centre" } else { "ten crops" };
-        format!("{which}, {size} x {size} of a shorter side of {resize}")
-    }
-
-    fn orientation(&self) -> String {
-        match (self.orientation, self.turned) {
-            ("ignore", _) => "EXIF ignored".to_owned(),
-            (_, turned) => format!("EXIF applied, {} turned", output::counted(turned, "image")),
-        }
-    }
-}
-
-/// How an image becomes an input.
-fn preprocess(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Preprocess> {
-    args.view.sized(transform::applied(trained.preprocessing(&args.normalisation)?))
-}
-
-/// The test images as the network takes them.
-fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<dyn Feed>> {
+/// The test images as the network takes them, and how those in files are shown.
+fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<(Box<dyn Feed>, Option<Shown>)> {
     let batch = args.batch.get();
     match data {
         Data::InMemory(data) => {
             let config = LoaderConfig::evaluation(batch, trained.normalisation(&args.normalisation)?);
-            Ok(Box::new(Loader::new(data.test.read_shared(), config)?))
+            Ok((Box::new(Loader::new(data.test.read_shared(), config)?), None))
         }
         Data::Photos(photos) => {
+            let shown = Shown::of(args, trained)?;
+            let Shown { preprocess, crops, orientation } = shown;
             let set = photos.set();
             // A folder of one split is what was asked for.
             let source = set.evaluation.as_ref().unwrap_or(&set.train).clone();
-            let preprocess = preprocess(args, trained)?;
-            let crops = args.view.crops();
             let config = StreamConfig {
                 batch: (batch / crops.get()).max(1),
                 seed: 0,
@@ -181,7 +191,7 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
                     CropsArg::One => View::Evaluated(preprocess),
                     CropsArg::Ten => View::TenCrops(preprocess),
                 },
-                orientation: orientation(args, trained),
+                orientation,
                 order: Order::Sequential,
                 share: Share::WHOLE,
                 last_batch: LastBatch::Keep,
@@ -189,7 +199,7 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<Box<d
                 workers: threads::loaders(),
                 prefetch: 2,
             };
-            Ok(Box::new(StreamLoader::new(source, None, config)?))
+            Ok((Box::new(StreamLoader::new(source, None, config)?), Some(shown)))
         }
     }
 }
@@ -259,7 +269,7 @@ fn count_reading(trained: &Trained, data: &Data) {
 fn print(
     trained: &Trained,
     data: &Data,
-    (scores, left_out, seen): (&Scores, &[Broken], Option<Seen>),
+    (scores, left_out, seen): (&Scores, &[Broken], Option<(&Shown, u64)>),
     format: Format,
 ) -> anyhow::Result<()> {
     if format == Format::Json {
@@ -272,7 +282,7 @@ fn print(
             top5: scores.top5(),
             loss: scores.loss,
             images_per_second: scores.images_per_second,
-            view: seen,
+            view: seen.map(|(shown, turned)| shown.json(turned)),
             left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }
@@ -288,9 +298,9 @@ fn print(
     if let (Some(top5), Some(top5_correct)) = (scores.top5(), scores.top5_correct) {
         lines.push(("top-5", correct(top5, top5_correct)));
     }
-    if let Some(seen) = seen {
-        lines.push(("crop", seen.crop()));
-        lines.push(("orientation", seen.orientation()));
+    if let Some((shown, turned)) = seen {
+        lines.push(("crop", shown.crop()));
+        lines.push(("orientation", shown.orientation(turned)));
     }
     if !left_out.is_empty() {
         let records = left_out.iter().map(|broken| broken.records).sum();

@@ -35,7 +35,7 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// What is unusual about how a JPEG file is coded, as an adjective or more; nothing where the header is usual.
+/// What is unusual about how a JPEG file is coded, as an adjective; nothing where its header is usual.
 pub(crate) fn kind(bytes: &[u8]) -> Option<String> {
     let mut found = None;
     each(bytes, |marker, body| {

@@ -1,7 +1,8 @@
 //! Images by the image crate's decoders: everything but the JPEG files that our own decoder knows.
 //!
 //! Where a decoder makes other pixels of a file than Pillow's `convert("RGB")`, they are brought to Pillow's
-//! ([`gif`], [`bmp`], [`tiff`]); where that can't be had, the header says so, and whoever decodes passes it on.
+//! ([`gif`], [`bmp`], [`tiff`]); where that can't be had, the header says so, and whoever decodes passes it
+//! on.
 
 use std::io::Cursor;
 

@@ -18,8 +18,8 @@ impl Metadata {
     /// Those of a PNG file: of several chunks the last, before or behind the image data.
     pub(super) fn of_png(bytes: &[u8]) -> Self {
         let mut found = Self::default();
-        // Older software's place for EXIF data.
-        let mut profile = None;
+        // Older software's place for EXIF data. One text of each kind is unpacked, the last.
+        let (mut profile, mut xmp) = (None, None);
         let (mut animated, mut behind) = (false, false);
         for (name, data) in png_chunks(bytes) {
             match name {
@@ -28,19 +28,22 @@ impl Metadata {
                 // The next frame of an animation; what follows is its.
                 b"fcTL" if animated && behind => break,
                 b"eXIf" => found.exif = Some(data.to_vec()),
-                b"tEXt" | b"zTXt" => match split(data) {
-                    Some((b"Raw profile type exif", text)) if name == b"tEXt" => {
-                        profile = Some(text.to_vec())
-                    }
-                    Some((b"Raw profile type exif", [0, text @ ..])) => profile = inflate(text),
-                    Some((b"exif", text)) if name == b"tEXt" => found.exif = Some(text.to_vec()),
+                b"tEXt" => match split(data) {
+                    Some((b"Raw profile type exif", text)) => profile = Some(Text::Plain(text)),
+                    Some((b"exif", text)) => found.exif = Some(text.to_vec()),
                     _ => {}
                 },
-                b"iTXt" => found.xmp = international(data).or(found.xmp),
+                b"zTXt" => {
+                    if let Some((b"Raw profile type exif", [0, text @ ..])) = split(data) {
+                        profile = Some(Text::Packed(text));
+                    }
+                }
+                b"iTXt" => xmp = international(data).or(xmp),
                 _ => {}
             }
         }
-        found.exif = found.exif.or_else(|| from_hexadecimal(&profile?));
+        found.exif = found.exif.or_else(|| from_hexadecimal(&profile?.read()?));
+        found.xmp = xmp.and_then(Text::read);
         found
     }
 
@@ -84,22 +87,36 @@ fn split(data: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&data[..zero], &data[zero + 1..]))
 }
 
+/// A text as it is stored.
+#[derive(Clone, Copy)]
+enum Text<'a> {
+    Plain(&'a [u8]),
+    Packed(&'a [u8]),
+}
+
+impl Text<'_> {
+    fn read(self) -> Option<Vec<u8>> {
+        match self {
+            Text::Plain(text) => Some(text.to_vec()),
+            Text::Packed(packed) => {
+                let mut text = Vec::new();
+                ZlibDecoder::new(packed).take(MAX_TEXT).read_to_end(&mut text).ok()?;
+                Some(text)
+            }
+        }
+    }
+}
+
 /// The XMP data that an international text is.
-fn international(data: &[u8]) -> Option<Vec<u8>> {
+fn international(data: &[u8]) -> Option<Text<'_>> {
     let (b"XML:com.adobe.xmp", [packed, method, rest @ ..]) = split(data)? else { return None };
     let (_language, rest) = split(rest)?;
     let (_keyword, text) = split(rest)?;
     match (packed, method) {
-        (0, _) => Some(text.to_vec()),
-        (_, 0) => inflate(text),
+        (0, _) => Some(Text::Plain(text)),
+        (_, 0) => Some(Text::Packed(text)),
         _ => None,
     }
-}
-
-fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    ZlibDecoder::new(packed).take(MAX_TEXT).read_to_end(&mut text).ok()?;
-    Some(text)
 }
 
 /// EXIF data written as text: three lines of other things, then hexadecimal digits.
