@@ -2,9 +2,9 @@
 
 use resnet_data::picture::{self, Encoded, MAX_PIXELS, Orientation};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
-use resnet_data::{Error, open_dir};
+use resnet_data::{DataKind, Error, open_dir, open_test};
 
-use super::{folder, mend, told, write};
+use super::{folder, mend, seeds, told, write};
 
 /// More pixels than this are not decoded, so that one input takes no seconds.
 const MOST_PIXELS: usize = 1 << 20;
@@ -56,12 +56,13 @@ pub fn picture(bytes: &[u8]) {
 }
 
 /// CIFAR's records and archives. The first byte says what the others are: a tar file, one whose checksums
-/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names.
+/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names, and of Python's form CIFAR-10's test batch
+/// and CIFAR-100's names.
 pub fn cifar(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let dir = folder();
     let archive = dir.path().join("some.tar.gz");
-    let opened = match kind % 5 {
+    let opened = match kind % 7 {
         0 => {
             write(&archive, &mend::gzip(bytes));
             open_dir(&archive, None)
@@ -86,6 +87,21 @@ pub fn cifar(bytes: &[u8]) {
                 assert!(labels.eq(data.train.labels().iter().copied()), "a label is not where it was");
             }
             opened
+        }
+        5 => {
+            write(&dir.path().join("test_batch"), bytes);
+            let opened = open_test(dir.path(), Some(DataKind::Cifar10));
+            if let Ok(data) = &opened {
+                let test = data.test.read();
+                assert!(data.train.is_empty() && !test.is_empty() && test.len() * 3072 <= 2 * bytes.len());
+                assert!(test.labels().iter().all(|&label| label < 10));
+            }
+            opened
+        }
+        6 => {
+            write(&dir.path().join("test"), &seeds::python_batch("fine_labels"));
+            write(&dir.path().join("meta"), bytes);
+            open_test(dir.path(), Some(DataKind::Cifar100))
         }
         _ => {
             for file in

@@ -67,7 +67,7 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = trained.recipe().ok().flatten();
-        return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
+        return match data::test_of_folder(folder, recipe.as_ref(), trained.spec().classes) {
             Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
             Err(error) => match (error.downcast_ref(), data::photos(folder, files)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
