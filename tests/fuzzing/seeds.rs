@@ -104,7 +104,8 @@ pub(super) fn cifar() -> Vec<Vec<u8>> {
 /// A batch of one image of CIFAR for Python, with its labels under this key.
 pub(super) fn python_batch(labels: &str) -> Vec<u8> {
     let image: Vec<u8> = (0..3072).map(|i| i as u8).collect();
-    let head = b"\x80\x02}(U\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R";
+    let head =
+        b"\x80\x02}(U\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R";
     let state = b"(K\x01K\x01M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R";
     let dtype = b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x00\x0c\x00\x00";
     let key = [b'U', labels.len() as u8];

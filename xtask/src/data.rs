@@ -77,6 +77,10 @@ impl Data {
 /// how it comes.
 pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Result<T> {
     opened.map_err(|error| match folder.to_str() {
+        _ if matches!(error, Error::NoColumn { .. }) => {
+            let with = format!("{error}, with --image-column NAME and --label-column NAME");
+            anyhow::Error::new(error).context(with)
+        }
         Some(id) if HubDataset::is_id(id) && !folder.exists() => anyhow::Error::new(error).context(format!(
             "there is no folder {id}; if it is a data set of the Hugging Face hub, `cargo xtask data fetch {id}` brings it"
         )),
@@ -144,8 +148,7 @@ pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
 /// Photographs in files; what is odd about them is told.
 pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<Photos> {
     let on_broken = files.on_broken();
-    let classes = files.classes.classes.clone();
-    let options = OpenFiles { skip: skipped(files)?, classes, ..OpenFiles::default() };
+    let options = OpenFiles { skip: skipped(files)?, ..files.labels.options(&files.classes) };
     let set = found(folder, open_files(folder, &options))?;
     let is_used = used == Used::All || set.evaluation.is_none();
     let train = Some(&set.train).filter(|_| is_used);
@@ -189,12 +192,7 @@ fn skipped(files: &FilesArgs) -> anyhow::Result<Vec<String>> {
     Ok(lines.filter(|line| !line.trim_ascii().is_empty()).map(names::of_line).collect())
 }
 
-fn in_memory(
-    recipe: &Recipe,
-    kind: DataKind,
-    folder: Option<&Path>,
-    used: Used,
-) -> anyhow::Result<Dataset> {
+fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>, used: Used) -> anyhow::Result<Dataset> {
     let open = if used == Used::All { open_dir } else { open_test };
     match (recipe.data.generated, folder) {
         (Some(_), Some(folder)) => {
@@ -213,7 +211,11 @@ fn in_memory(
 }
 
 /// The test images in `folder`; `recipe` and `classes` say which are meant where several data sets lie there.
-pub(crate) fn test_of_folder(folder: &Path, recipe: Option<&Recipe>, classes: usize) -> anyhow::Result<Dataset> {
+pub(crate) fn test_of_folder(
+    folder: &Path,
+    recipe: Option<&Recipe>,
+    classes: usize,
+) -> anyhow::Result<Dataset> {
     let guess = || match (recipe.map(|recipe| recipe.data.set), classes) {
         (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated | DataSet::Photos), 10) => {
             Some(DataKind::Cifar10)

@@ -163,7 +163,10 @@ fn damaged_batches_are_told_and_named() {
         (b"\x80\x02cos\nsystem\nU\x04exit\x85R.".to_vec(), "no `data`"),
     ] {
         let message = refusal(&bytes);
-        assert!(message.contains(wanted) && message.contains("test_batch"), "{message:?} should say {wanted:?}");
+        assert!(
+            message.contains(wanted) && message.contains("test_batch"),
+            "{message:?} should say {wanted:?}"
+        );
     }
     let folder = copies("cifar-10-batches-py", &["test_batch"]);
     fs::copy(fixtures().join("cifar-100-python/meta"), folder.path().join("batches.meta")).unwrap();

@@ -124,4 +124,5 @@ impl Contents {
     }
 }
 
-const MEND: &str = "give one of the official archives, such as cifar-10-binary.tar.gz or cifar-10-python.tar.gz";
+const MEND: &str =
+    "give one of the official archives, such as cifar-10-binary.tar.gz or cifar-10-python.tar.gz";

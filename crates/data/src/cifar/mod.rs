@@ -175,7 +175,8 @@ impl Layout {
         };
         let names: Vec<String> = match self.form {
             Form::Binary { .. } => {
-                let text = std::str::from_utf8(bytes).map_err(|cause| bad(format!("it is no text ({cause})")))?;
+                let text =
+                    std::str::from_utf8(bytes).map_err(|cause| bad(format!("it is no text ({cause})")))?;
                 text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect()
             }
             Form::Pickled { names, .. } => pickled::names(bytes, names).map_err(bad)?,
@@ -183,7 +184,9 @@ impl Layout {
         let expected = (self.default_names)().len();
         match names.len() == expected {
             true => Ok(names.into()),
-            false => Err(bad(format!("it has {} class names where {} has {expected}", names.len(), self.kind))),
+            false => {
+                Err(bad(format!("it has {} class names where {} has {expected}", names.len(), self.kind)))
+            }
         }
     }
 

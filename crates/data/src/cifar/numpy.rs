@@ -18,7 +18,9 @@ pub(super) fn bytes_array<'a>(pickle: &'a Pickle<'_>, id: Id) -> Result<Array<'a
     let Parts { shape, dtype, fortran, bytes } = parts.ok_or("is no array of numpy")?;
     match type_name(pickle, dtype) {
         Some("u1" | "|u1" | "B" | "uint8") => {}
-        other => return Err(format!("has elements of the type {} instead of u1", other.unwrap_or("unknown"))),
+        other => {
+            return Err(format!("has elements of the type {} instead of u1", other.unwrap_or("unknown")));
+        }
     }
     let size = shape.iter().try_fold(1usize, |size, &length| size.checked_mul(length));
     if size != Some(bytes.len()) {
@@ -44,7 +46,9 @@ struct Parts<'a> {
 /// What protocols up to 4 have: an empty array, which is given its state.
 fn rebuilt<'a>(pickle: &'a Pickle<'_>, id: Id) -> Option<Parts<'a>> {
     let call = pickle.call(id)?;
-    let ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") = pickle.global(call.function)? else {
+    let ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") =
+        pickle.global(call.function)?
+    else {
         return None;
     };
     let [_version, shape, dtype, fortran, bytes] = *pickle.items(call.state?)? else { return None };

@@ -40,7 +40,8 @@ fn records(bytes: &[u8], labels_key: &str, classes: usize) -> Result<Records, St
     let pickle = Pickle::parse(bytes, MOST_OPCODES).map_err(|cause| format!("the pickle {cause}"))?;
     let find = |key: &str| pickle.get(pickle.root(), key).ok_or_else(|| format!("it has no `{key}`"));
     let (data, labels) = (find("data")?, find(labels_key)?);
-    let Array { shape, bytes: pixels } = bytes_array(&pickle, data).map_err(|cause| format!("its `data` {cause}"))?;
+    let Array { shape, bytes: pixels } =
+        bytes_array(&pickle, data).map_err(|cause| format!("its `data` {cause}"))?;
     match shape[..] {
         [images, PIXELS] | [images, 3, 32, 32] if images > 0 => {}
         _ => return Err(format!("its `data` has the shape {shape:?}, and not (N, {PIXELS})")),
@@ -49,11 +50,14 @@ fn records(bytes: &[u8], labels_key: &str, classes: usize) -> Result<Records, St
     if ids.len() != shape[0] {
         return Err(format!("it has {} labels for {} images", ids.len(), shape[0]));
     }
-    let label = |(record, id): (usize, &Id)| match pickle.int(*id).map(|label| (label, usize::try_from(label))) {
-        Some((_, Ok(label))) if label < classes => Ok(label as u32),
-        Some((label, _)) => Err(format!("record {record} has label {label}, but labels are 0 to {}", classes - 1)),
-        None => Err(format!("record {record} has a label that is no whole number")),
-    };
+    let label =
+        |(record, id): (usize, &Id)| match pickle.int(*id).map(|label| (label, usize::try_from(label))) {
+            Some((_, Ok(label))) if label < classes => Ok(label as u32),
+            Some((label, _)) => {
+                Err(format!("record {record} has label {label}, but labels are 0 to {}", classes - 1))
+            }
+            None => Err(format!("record {record} has a label that is no whole number")),
+        };
     let labels = ids.iter().enumerate().map(label).collect::<Result<Vec<u32>, String>>()?;
     Ok(Records { labels, pixels: pixels.into_owned() })
 }
@@ -63,6 +67,7 @@ pub(super) fn names(bytes: &[u8], key: &str) -> Result<Vec<String>, String> {
     let pickle = Pickle::parse(bytes, MOST_OPCODES).map_err(|cause| format!("the pickle {cause}"))?;
     let list = pickle.get(pickle.root(), key).and_then(|list| pickle.items(list));
     let list = list.ok_or_else(|| format!("it has no list `{key}`"))?;
-    let name = |id: &Id| pickle.str(*id).map(str::to_owned).ok_or_else(|| format!("a name in `{key}` is no text"));
+    let name =
+        |id: &Id| pickle.str(*id).map(str::to_owned).ok_or_else(|| format!("a name in `{key}` is no text"));
     list.iter().map(name).collect()
 }

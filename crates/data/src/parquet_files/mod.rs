@@ -6,6 +6,7 @@
 
 mod bounded;
 pub(crate) mod columns;
+pub(crate) mod schema;
 
 use std::fs;
 use std::io::Cursor;
@@ -140,8 +141,10 @@ impl Table {
             loop {
                 let encoded =
                     images.next(ROWS_AT_ONCE).and_then(present).map_err(|cause| self.bad_row(row, cause))?;
-                let found =
-                    numbers.next(ROWS_AT_ONCE).and_then(present).map_err(|cause| self.bad_row(row, cause))?;
+                let found = numbers
+                    .next_numbers(ROWS_AT_ONCE)
+                    .and_then(present)
+                    .map_err(|cause| self.bad_row(row, cause))?;
                 if encoded.len() != found.len() {
                     let cause = format!("columns differ in length ({} and {})", encoded.len(), found.len());
                     return Err(self.bad_row(row, cause));

@@ -46,7 +46,9 @@ impl Source for Shards {
         let Some(first) = records.clone().next() else { return Vec::new() };
         let file = self.index.file[first];
         let opened = cache::reopen(&self.index, file);
-        let mut opened = opened.map(|shard| BufReader::with_capacity(BUFFER, shard));
+        // Where each is read by itself, no more than it is read.
+        let buffer = if self.index.layout.is_read_singly() { UNIT as usize } else { BUFFER };
+        let mut opened = opened.map(|shard| BufReader::with_capacity(buffer, shard));
         let mut read = |record| {
             let entry = self.index.entry(record);
             assert_eq!(entry.file, file, "a range of records inside one block is in one shard");
@@ -349,13 +351,9 @@ impl Scanned {
 }
 
 /// Refuses what is compressed, which cannot be read from the middle.
-pub(crate) fn refuse_compressed(root: &Path, name: &str) -> Error {
-    let cause = "a compressed shard cannot be read from the middle";
-    Error::bad_file(
-        root.join(name).display().to_string(),
-        cause,
-        "unpack it to .tar first; images hardly compress",
-    )
+pub(crate) fn refuse_compressed(path: &Path) -> Error {
+    let cause = "a compressed tar cannot be read from the middle";
+    Error::bad_file(path.display().to_string(), cause, "unpack it to .tar first; images hardly compress")
 }
 
 #[cfg(test)]
