@@ -112,12 +112,32 @@ pub(super) fn python_batch(labels: &str) -> Vec<u8> {
     [&head[..], state, dtype, &image, b"tb", &key, labels.as_bytes(), b"](K\x03eu."].concat()
 }
 
+pub(super) fn lists() -> Vec<Vec<u8>> {
+    let kit = tar(&[("data/ILSVRC2012_validation_ground_truth.txt", b"490\n361\n")]);
+    let texts: [(u8, &[u8]); 6] = [
+        (0, b"ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000002.JPEG 970\n"),
+        (4, b"cat 1.png n02123045\r\nval/ILSVRC2012_val_00000001.JPEG n01440764 tench\n"),
+        (1, b"\xef\xbb\xbfImageId,PredictionString\nILSVRC2012_val_00000001,n03995372 85 1 499 272\n"),
+        (5, b"\"label\";\"file\"\n\"a \"\"b\"\"\";\"cat 1.png\"\n3;ILSVRC2012_val_00000002\n"),
+        (2, b"490\n361\n"),
+        (3, &kit),
+    ];
+    texts.map(|(kind, text)| [&[kind], text].concat()).into()
+}
+
 pub(super) fn shards() -> Vec<Vec<u8>> {
     let long = "folder/".repeat(20) + "picture.webp";
     let mut pax = tar(&[("x", b"20 path=a/long.jpeg\n9 size=3\n"), ("short", b"abc"), ("a/long.cls", b"7")]);
     pax[156] = b'x';
     mend::tar(&mut pax);
+    let inner = tar(&[("n01440764_1.JPEG", b"image"), ("._x.JPEG", b"")]);
     vec![
+        tar(&[
+            ("n01440764.tar", &inner),
+            ("cat.tar", &tar(&[("deep/1.png", &[9; 700])])),
+            ("README", b"hello"),
+        ]),
+        tar(&[("0.jpg", b"image"), ("x/1.png", &[5; 600]), ("2.png", b"")]),
         tar(&[
             ("0.jpg", b"picture"),
             ("0.cls", b"3"),

@@ -204,8 +204,9 @@ fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>, used: Used)
             bail!("recipe '{name}' draws its own images and reads none: {told}")
         }
         (Some(GeneratedSizes { train, test }), None) => Ok(generated::shapes(train, test, DRAWN_WITH)),
-        (None, Some(folder)) => found(folder, open(folder, Some(kind)))
-            .map_err(|error| with_a_recipe_for(folder, recipe, error)),
+        (None, Some(folder)) => {
+            found(folder, open(folder, Some(kind))).map_err(|error| with_a_recipe_for(folder, recipe, error))
+        }
         (None, None) => Ok(resnet_data::download(kind, &Downloads::default())?),
     }
 }

@@ -133,6 +133,8 @@ fn open_file(file: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Data
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             open(parent, kind, needed)
         }
+        // Images in files, which are for `open_files`.
+        _ if name.ends_with(".tar") || name.ends_with(".pack") => Err(unrecognised(file, kind)),
         _ => Err(Error::bad_file(
             file.display().to_string(),
             "it is neither a .tar.gz nor a file of a known data set",

@@ -176,6 +176,7 @@ fn a_flat_folder_with_a_list_is_read() {
         assert!(all(&*set.train) == wanted, "{:?}", labels(&*set.train));
         assert_eq!(set.train.index().left_out().files(), 1);
     }
+    assert!(open(&dir).train.index().warnings()[0].starts_with("1 images of"));
     // What the list leaves out, and what is empty, are faults.
     fs::write(dir.join("d.png"), png(3, 3, 9)).unwrap();
     fs::write(dir.join("b.png"), "").unwrap();
@@ -277,6 +278,12 @@ fn a_damaged_or_compressed_archive_is_told() {
         told.contains("ILSVRC2012_img_train.tar at byte") && told.contains("n01440764.tar should have"),
         "{told}"
     );
+
+    // Cut at its end mark, as a download may be broken off.
+    fs::write(&file, &whole[..whole.len() - 1024]).unwrap();
+    let set = open(dir);
+    assert_eq!((set.train.index().len(), set.train.index().faults()), (4, &[][..]));
+    assert!(set.train.index().warnings()[0].contains("without tar's end mark"));
 
     let twice = [("n01440764.tar", class_tar("a", &[1])), ("x/n01440764.tar", class_tar("b", &[1]))];
     fs::write(&file, tar_of(&twice)).unwrap();

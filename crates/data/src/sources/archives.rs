@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
 use super::labels::{self, Given, Lists};
-use super::tar_headers::{Cut, Member, Members, UNIT};
+use super::tar_headers::{Cut, Member, Members, OddEnd, UNIT};
 use super::{Broken, Index, Layout, LeftOut, Split, is_image_end, scanners, shards};
 use crate::Error;
 use crate::names::{is_of_a_system, name_of};
@@ -117,6 +117,7 @@ struct Scanned {
     images: Vec<Member>,
     left_out: LeftOut,
     cut: Option<Cut>,
+    odd_end: Option<OddEnd>,
 }
 
 fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result<Index, Error> {
@@ -125,14 +126,15 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
     let stamps = forms.iter().map(|(path, _)| stamp(path)).collect::<Result<Vec<Stamp>, Error>>()?;
     let mut index = Index::new(Layout::Archives, root, stamps);
     index.others = lists.map(|lists| lists.stamps.clone()).unwrap_or_default();
-    let (mut all, mut cuts) = (Vec::new(), Vec::new());
+    let (mut all, mut cuts, mut odd_ends) = (Vec::new(), Vec::new(), Vec::new());
     for (file, (name, form)) in (0..).zip(forms) {
         let length = index.files[file as usize].bytes;
         if *form == Form::Tars {
-            let (found, left_out, cut) = inner(&root.join(name_of(name)), file, length)?;
-            all.extend(found);
-            index.left_out.merge(&left_out);
-            cuts.extend(cut.map(|cut| (file, cut, length)));
+            let (pieces, outer) = inner(&root.join(name_of(name)), file, length)?;
+            all.extend(pieces);
+            index.left_out.merge(&outer.left_out);
+            odd_ends.extend(outer.odd_end.map(|odd| (name.as_str(), odd)));
+            cuts.extend(outer.cut.map(|cut| (file, cut, length)));
         } else {
             all.push(Piece { file, start: 0, length, class: class_of(name).map(str::to_owned) });
         }
@@ -155,6 +157,9 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
         let scanned = scanned?;
         index.left_out.merge(&scanned.left_out);
         cuts.extend(scanned.cut.map(|cut| (piece.file, cut, piece.start + piece.length)));
+        // Only at the end of a file can it mean that bytes are missing.
+        let odd_end = scanned.odd_end.filter(|_| piece.start == 0);
+        odd_ends.extend(odd_end.map(|odd| (forms[piece.file as usize].0.as_str(), odd)));
         found.extend(scanned.images.into_iter().map(|member| (piece.file, piece.class.clone(), member)));
     }
     label(&mut index, root, found, classes, lists)?;
@@ -169,6 +174,7 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
             records,
         });
     }
+    index.warnings.extend(shards::told_of_ends(&odd_ends));
     index.cut_blocks(&[]);
     Ok(index)
 }
@@ -194,6 +200,7 @@ fn label(
         }
         let labelled = lists.label(root, &flat)?;
         (index.classes, labels) = (labelled.classes, labelled.labels);
+        index.warnings.extend(labelled.warnings);
     } else {
         index.classes = classes.into_iter().collect();
     }
@@ -226,11 +233,11 @@ fn label(
     Ok(())
 }
 
-/// The tars in a tar, how many other files it has, and where it cannot be followed any further.
-fn inner(path: &Path, file: u32, length: u64) -> Result<(Vec<Piece>, LeftOut, Option<Cut>), Error> {
+/// The tars in a tar, and what else is in it.
+fn inner(path: &Path, file: u32, length: u64) -> Result<(Vec<Piece>, Scanned), Error> {
     let opened = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
     let mut members = Members::new(BufReader::with_capacity(1 << 13, opened), length);
-    let (mut pieces, mut left_out) = (Vec::new(), LeftOut::default());
+    let (mut pieces, mut outer) = (Vec::new(), Scanned::default());
     loop {
         match members.next_file() {
             Ok(Some(member)) => {
@@ -246,11 +253,17 @@ fn inner(path: &Path, file: u32, length: u64) -> Result<(Vec<Piece>, LeftOut, Op
                         length: member.bytes,
                         class: Some(class.to_owned()),
                     }),
-                    _ => left_out.add_file(base),
+                    _ => outer.left_out.add_file(base),
                 }
             }
-            Ok(None) => return Ok((pieces, left_out, None)),
-            Err(cut) => return Ok((pieces, left_out, Some(cut))),
+            Ok(None) => {
+                outer.odd_end = members.odd_end();
+                return Ok((pieces, outer));
+            }
+            Err(cut) => {
+                outer.cut = Some(cut);
+                return Ok((pieces, outer));
+            }
         }
     }
 }
@@ -273,7 +286,10 @@ fn scan(path: &Path, piece: &Piece) -> Result<Scanned, Error> {
                     scanned.left_out.add_file(base);
                 }
             }
-            Ok(None) => return Ok(scanned),
+            Ok(None) => {
+                scanned.odd_end = members.odd_end();
+                return Ok(scanned);
+            }
             Err(Cut { offset, cause }) => {
                 scanned.cut = Some(Cut { offset: piece.start + offset, cause });
                 return Ok(scanned);

@@ -20,7 +20,7 @@ pub(crate) fn open(root: &Path, split: Split, given: Given<'_>) -> Result<Index,
     let lists = Lists::find(root, "", split, given)?;
     let mut index = Index::new(Layout::Listed, root, Vec::new());
     let mut images = Vec::new();
-    walk(root, "", 0, &mut index, &mut images)?;
+    walk(root, "", (0, &lists), &mut index, &mut images)?;
     let paths: Vec<String> =
         images.iter().map(|image| join(&index.files[image.file as usize].path, &image.name)).collect();
     let labelled = lists.label(root, &paths.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -35,6 +35,7 @@ pub(crate) fn open(root: &Path, split: Split, given: Given<'_>) -> Result<Index,
         }
     }
     index.classes = labelled.classes;
+    index.warnings = labelled.warnings;
     index.cut_blocks(&[]);
     Ok(index)
 }
@@ -86,7 +87,7 @@ struct Image {
 fn walk(
     root: &Path,
     folder: &str,
-    depth: usize,
+    (depth, lists): (usize, &Lists),
     index: &mut Index,
     images: &mut Vec<Image>,
 ) -> Result<(), Error> {
@@ -103,7 +104,10 @@ fn walk(
         if entry.file_type().map_err(io)?.is_dir() {
             below.push(join(folder, &name));
         } else if !name.rsplit_once('.').is_some_and(|(_, end)| is_image_end(end)) {
-            index.left_out.add_file(&name);
+            // The list may lie among the images.
+            if !lists.are_in(&entry.path()) {
+                index.left_out.add_file(&name);
+            }
         } else {
             match fs::metadata(entry.path()) {
                 Ok(metadata) if metadata.is_file() => here.push((name, metadata.len())),
@@ -126,7 +130,7 @@ fn walk(
         let cause = format!("it lies {MAX_DEPTH} folders below the data and holds folders still");
         return Err(Error::bad_file(path.display().to_string(), cause, "flatten it"));
     }
-    below.iter().try_for_each(|folder| walk(root, folder, depth + 1, index, images))
+    below.iter().try_for_each(|folder| walk(root, folder, (depth + 1, lists), index, images))
 }
 
 /// The path of `name` in `folder`, which may be none.

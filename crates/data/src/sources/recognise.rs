@@ -100,8 +100,10 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
         files.sort();
         if *layout == Layout::Shards && archives::are_archives(dir, files)? {
             *layout = Layout::Archives;
-            // The challenge's other files are no images with labels.
-            files.retain(|name| name.to_ascii_lowercase().ends_with(".tar"));
+            let compressed = files.extract_if(.., |name| !name.to_ascii_lowercase().ends_with(".tar"));
+            for name in compressed {
+                tracing::warn!("{}: {name} is compressed and not used", dir.display());
+            }
         }
     }
     let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name_of(&name)));
@@ -113,8 +115,9 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
 
 pub(super) fn layout_of_file(path: &Path) -> Option<Layout> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    // What lies beside ImageNet's images: boxes, lists, a part of the images once more.
-    let is_imagenets = ["ilsvrc2012_devkit", "ilsvrc2012_bbox", "ilsvrc2012_img_train_t3"];
+    // What lies beside ImageNet's images: lists, boxes, images without labels, a part of the others once more.
+    let is_imagenets =
+        ["ilsvrc2012_devkit", "ilsvrc2012_bbox", "ilsvrc2012_img_test", "ilsvrc2012_img_train_t3"];
     let is_cifar = name.starts_with("cifar-");
     match () {
         () if is_imagenets.iter().any(|start| name.starts_with(start)) => None,

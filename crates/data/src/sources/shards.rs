@@ -153,13 +153,13 @@ fn build(root: &Path, files: &[String], list: Option<&ClassList>) -> Result<Inde
         }
         None => labels::sorted(&names, &mut index.label),
     };
-    index.warnings.extend(told(&odd_ends));
+    index.warnings.extend(told_of_ends(&odd_ends));
     index.cut_blocks(&[]);
     Ok(index)
 }
 
 /// What the user should know of shards that end in an odd way.
-fn told(odd_ends: &[(&str, OddEnd)]) -> Option<String> {
+pub(crate) fn told_of_ends(odd_ends: &[(&str, OddEnd)]) -> Option<String> {
     let &(first, odd) = odd_ends.first()?;
     let how = match odd {
         OddEnd::NoMark => "ends without tar's end mark".to_owned(),

@@ -67,12 +67,19 @@ impl Lists {
         Ok(Self { labels, classes: given.classes.map(|list| Arc::clone(&list.names)), stamps })
     }
 
+    /// Whether the file in `path` is the list of labels.
+    pub(crate) fn are_in(&self, path: &Path) -> bool {
+        std::path::absolute(path).is_ok_and(|path| path == self.labels)
+    }
+
     /// The labels of images of `root` by their names, and the classes.
     pub(crate) fn label(&self, root: &Path, images: &[&str]) -> Result<Labelled, Error> {
-        let labelled = LabelList::read(&self.labels)?.label(images, self.classes.as_ref())?;
+        let mut labelled = LabelList::read(&self.labels)?.label(images, self.classes.as_ref())?;
         if labelled.absent > 0 {
             let (absent, list, root) = (labelled.absent, self.labels.display(), root.display());
-            tracing::warn!("{absent} images of {list} are not in {root}; the others are used");
+            labelled
+                .warnings
+                .push(format!("{absent} images of {list} are not in {root}; the others are used"));
         }
         Ok(labelled)
     }
@@ -95,6 +102,8 @@ pub(crate) struct Labelled {
     pub(crate) classes: Arc<[String]>,
     /// Images of the list that are not among those asked for.
     pub(crate) absent: usize,
+    /// What is odd about it, each a sentence.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl LabelList {
@@ -123,13 +132,18 @@ impl LabelList {
         }
         let is_validation = images.iter().all(|image| validation_number(image).is_some());
         let (labels, classes) = self.numbers(rows, is_validation, classes).map_err(bad)?;
+        // A class that is not known is no matter where no image has it.
+        let label = |row: Result<usize, &'static str>| match row.map(|row| labels[row].clone()) {
+            Ok(label) => label.map(Ok),
+            Err(cause) => Ok(Err(cause)),
+        };
         let labels: Vec<Result<u32, &'static str>> =
-            found.into_iter().map(|row| row.map(|row| labels[row])).collect();
-        if is_validation && classes.len() == 1000 {
-            self.warn_of_other_numbers(images, &labels);
-        }
+            found.into_iter().map(label).collect::<Result<_, String>>().map_err(bad)?;
+        let is_imagenets = is_validation && classes.len() == 1000;
+        let odd = is_imagenets.then(|| self.other_numbers(images, &labels)).flatten();
         let listed = labels.iter().filter(|label| label.is_ok()).count();
-        Ok(Labelled { labels, classes, absent: rows.len().saturating_sub(listed) })
+        let absent = rows.len().saturating_sub(listed);
+        Ok(Labelled { labels, classes, absent, warnings: odd.into_iter().collect() })
     }
 
     /// The rows' labels as numbers, and the classes that they count.
@@ -138,21 +152,11 @@ impl LabelList {
         rows: &[Row],
         is_validation: bool,
         classes: Option<&Arc<[String]>>,
-    ) -> Result<(Vec<u32>, Arc<[String]>), String> {
+    ) -> Result<(Vec<Result<u32, String>>, Arc<[String]>), String> {
         let imagenets =
             || imagenet::classes().map(|(synset, _)| synset.to_owned()).collect::<Arc<[String]>>();
-        if rows.iter().all(|row| is_number(&row.label)) {
-            if self.ilsvrc_ids {
-                let labels: Vec<u32> = imagenet::classes_of_ilsvrc_ids().collect();
-                let label = |row: &Row| {
-                    let id = row.label.parse::<usize>().ok().and_then(|id| id.checked_sub(1));
-                    let label = id.and_then(|id| labels.get(id).copied());
-                    label.ok_or_else(|| format!("line {}: {} is no id of ILSVRC2012", row.line, row.label))
-                };
-                let classes = classes.filter(|classes| classes.len() == 1000).cloned();
-                let labels = rows.iter().map(label).collect::<Result<_, _>>()?;
-                return Ok((labels, classes.unwrap_or_else(imagenets)));
-            }
+        let are_numbers = rows.iter().all(|row| is_number(&row.label));
+        if are_numbers && !self.ilsvrc_ids {
             if matches!(self.rows, Rows::InOrder(_)) {
                 return Err("it has numbers alone, and not from where they count".to_owned());
             }
@@ -167,24 +171,27 @@ impl LabelList {
             };
             let labels = rows.iter().map(label).collect::<Result<Vec<u32>, String>>()?;
             let highest = labels.iter().max().map_or(0, |&label| label as usize + 1);
-            return Ok((labels, known.unwrap_or_else(|| classes::numbered(highest))));
+            let classes = known.unwrap_or_else(|| classes::numbered(highest));
+            return Ok((labels.into_iter().map(Ok).collect(), classes));
         }
-        let are_synsets = rows.iter().all(|row| is_synset(&row.label));
+        let names =
+            if are_numbers { synsets_of_ids(rows)? } else { rows.iter().map(|row| &*row.label).collect() };
+        let are_synsets = names.iter().all(|name| is_synset(name));
         let (classes, places) = match classes {
             Some(classes) => {
                 let mut known = places(classes.iter().map(String::as_str));
-                let is_known = rows.iter().any(|row| known.contains_key(row.label.as_str()));
+                let is_known = names.iter().any(|name| known.contains_key(name));
                 if are_synsets && classes.len() == 1000 && !is_known {
                     // The file has words for ImageNet's classes.
                     known = places(imagenet::classes().map(|(synset, _)| synset));
                 }
                 (Arc::clone(classes), known)
             }
-            None if is_validation && are_synsets => {
+            None if self.ilsvrc_ids || is_validation && are_synsets => {
                 (imagenets(), places(imagenet::classes().map(|(synset, _)| synset)))
             }
             None => {
-                let mut names: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
+                let mut names = names.clone();
                 names.sort_unstable();
                 names.dedup();
                 if names.len() > classes::MAX_CLASSES {
@@ -193,33 +200,43 @@ impl LabelList {
                 (names.iter().map(|&name| name.to_owned()).collect(), places(names.into_iter()))
             }
         };
-        let label = |row: &Row| match places.get(row.label.as_str()) {
+        let label = |(row, name): (&Row, &&str)| match places.get(name) {
             Some(Some(label)) => Ok(*label),
-            Some(None) => Err(format!("line {}: class {:?} is several of the classes", row.line, row.label)),
+            Some(None) => Err(format!("line {}: class {name:?} is several of the classes", row.line)),
             None => {
-                let (line, name, count) = (row.line, &row.label, classes.len());
+                let (line, count) = (row.line, classes.len());
                 Err(format!("line {line}: class {name:?} is none of the {count} that are known"))
             }
         };
-        Ok((rows.iter().map(label).collect::<Result<_, _>>()?, classes))
+        Ok((rows.iter().zip(&names).map(label).collect(), classes))
     }
 
-    /// Tells of labels that ImageNet's validation images don't have.
-    fn warn_of_other_numbers(&self, images: &[&str], labels: &[Result<u32, &'static str>]) {
-        for (image, label) in images.iter().zip(labels) {
-            let known = validation_number(image).and_then(|number| KNOWN.get(number.checked_sub(1)?));
-            if let (Some(known), Ok(label)) = (known, label)
-                && known != label
-            {
-                let list = &self.shown;
-                tracing::warn!(
-                    "{list} gives {image} the label {label}, but ImageNet's is {known}, counted from 0 in the order \
-                     of synsets: accuracy will be wrong if these are ImageNet's validation images"
-                );
-                return;
-            }
-        }
+    /// What to tell of labels that ImageNet's validation images don't have.
+    fn other_numbers(&self, images: &[&str], labels: &[Result<u32, &'static str>]) -> Option<String> {
+        images.iter().zip(labels).find_map(|(image, label)| {
+            let known = KNOWN.get(validation_number(image)?.checked_sub(1)?)?;
+            let label = label.ok().filter(|label| label != known)?;
+            let list = &self.shown;
+            Some(format!(
+                "{list} gives {image} the label {label}, but ImageNet's is {known}, counted from 0 in the order of \
+                 synsets: if these are ImageNet's validation images, accuracy will be wrong"
+            ))
+        })
     }
+}
+
+/// The synsets of labels that are ILSVRC2012's ids.
+fn synsets_of_ids(rows: &[Row]) -> Result<Vec<&str>, String> {
+    let synsets: Vec<&str> = imagenet::classes().map(|(synset, _)| synset).collect();
+    let labels: Vec<u32> = imagenet::classes_of_ilsvrc_ids().collect();
+    let synset = |row: &Row| {
+        let id = row.label.parse::<usize>().ok().and_then(|id| id.checked_sub(1));
+        let label = id.and_then(|id| labels.get(id).copied());
+        let label =
+            label.ok_or_else(|| format!("line {}: {} is no id of ILSVRC2012", row.line, row.label))?;
+        Ok(synsets[label as usize])
+    };
+    rows.iter().map(synset).collect()
 }
 
 /// The label of each name; of a name that several classes share there is none.

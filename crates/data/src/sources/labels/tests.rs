@@ -52,10 +52,28 @@ fn a_file_of_classes_says_what_labels_mean() {
     assert_eq!((own.labels, &own.classes, own.absent), (vec![Ok(1), Ok(0)], &names(&["ape", "cat"]), 1));
     let own = list("l.txt", "a.jpg 2\nb.jpg 10").label(&["a.jpg", "b.jpg"], None).unwrap();
     assert_eq!((own.labels, own.classes.len(), own.classes[10].as_str()), (vec![Ok(2), Ok(10)], 11, "10"));
+    // ILSVRC2012's ids are synsets, whatever order these are listed in.
+    let reversed: Arc<[String]> = imagenet::classes()
+        .map(|(synset, _)| synset.to_owned())
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
+    let truth =
+        list("ILSVRC2012_validation_ground_truth.txt", "490").label(&IMAGES[..1], Some(&reversed)).unwrap();
+    assert_eq!((truth.labels, truth.classes[934].as_str()), (vec![Ok(934)], "n01751748"));
     // Words for ImageNet's classes, and a list with their synsets.
     let words: Arc<[String]> = imagenet::classes().map(|(_, words)| words.to_owned()).collect();
     let labelled = list("l.txt", "a.jpg n02099601").label(&["a.jpg"], Some(&words)).unwrap();
     assert_eq!((labelled.labels, labelled.classes[207].as_str()), (vec![Ok(207)], "golden retriever"));
+}
+
+#[test]
+fn labels_that_imagenets_images_dont_have_are_told() {
+    let told = |text: &str| list("val.txt", text).label(&IMAGES[..1], None).unwrap().warnings;
+    assert!(told("ILSVRC2012_val_00000001.JPEG 65").is_empty());
+    let warnings = told("ILSVRC2012_val_00000001.JPEG 490");
+    assert!(warnings[0].contains("the label 490, but ImageNet's is 65"), "{warnings:?}");
 }
 
 #[test]
