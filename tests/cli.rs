@@ -15,6 +15,8 @@ mod checkpoints;
 mod common;
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/downloaded.rs"]
+mod downloaded;
 #[path = "cli/export.rs"]
 mod export;
 #[path = "cli/fetch.rs"]

@@ -2,9 +2,9 @@
 
 use resnet_data::picture::{self, Encoded, MAX_PIXELS, Orientation};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
-use resnet_data::{Error, open_dir};
+use resnet_data::{DataKind, Error, open_dir, open_test};
 
-use super::{folder, mend, told, write};
+use super::{folder, mend, seeds, told, write};
 
 /// More pixels than this are not decoded, so that one input takes no seconds.
 const MOST_PIXELS: usize = 1 << 20;
@@ -56,12 +56,13 @@ pub fn picture(bytes: &[u8]) {
 }
 
 /// CIFAR's records and archives. The first byte says what the others are: a tar file, one whose checksums
-/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names.
+/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names, and of Python's form CIFAR-10's test batch
+/// and CIFAR-100's names.
 pub fn cifar(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let dir = folder();
     let archive = dir.path().join("some.tar.gz");
-    let opened = match kind % 5 {
+    let opened = match kind % 7 {
         0 => {
             write(&archive, &mend::gzip(bytes));
             open_dir(&archive, None)
@@ -87,6 +88,21 @@ pub fn cifar(bytes: &[u8]) {
             }
             opened
         }
+        5 => {
+            write(&dir.path().join("test_batch"), bytes);
+            let opened = open_test(dir.path(), Some(DataKind::Cifar10));
+            if let Ok(data) = &opened {
+                let test = data.test.read();
+                assert!(data.train.is_empty() && !test.is_empty() && test.len() * 3072 <= 2 * bytes.len());
+                assert!(test.labels().iter().all(|&label| label < 10));
+            }
+            opened
+        }
+        6 => {
+            write(&dir.path().join("test"), &seeds::python_batch("fine_labels"));
+            write(&dir.path().join("meta"), bytes);
+            open_test(dir.path(), Some(DataKind::Cifar100))
+        }
         _ => {
             for file in
                 ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
@@ -107,8 +123,9 @@ pub fn cifar(bytes: &[u8]) {
     }
 }
 
-/// A tar shard: the walk through it, then its samples, each of which holds the bytes that stand at its place.
-/// Where the last byte is even, the headers' checksums are made to fit.
+/// A tar shard, or an archive of class tars or of images with a list beside it: the walk through it, then its
+/// samples, each of which holds the bytes that stand at its place. Where the last byte is even, the headers'
+/// checksums are made to fit.
 pub fn shards(bytes: &[u8]) {
     let mut bytes = bytes.to_vec();
     if bytes.last().is_some_and(|last| last % 2 == 0) {
@@ -117,9 +134,31 @@ pub fn shards(bytes: &[u8]) {
     resnet_data::fuzzing::tar(&bytes);
     let dir = folder();
     write(&dir.path().join("a.tar"), &bytes);
+    write(&dir.path().join("a.txt"), b"0.jpg 1\n1.png 0\n");
     each_record(open_files(dir.path(), &options()), dir.path().to_str(), |place, record| {
         let at = place.rsplit(' ').next().and_then(|at| at.parse::<usize>().ok()).expect("a place");
         assert!(bytes[at + 512..].starts_with(record), "{place} holds other bytes");
+    });
+}
+
+/// A list of labels beside images. The first byte says what it is called.
+pub fn lists(bytes: &[u8]) {
+    let Some((kind, text)) = bytes.split_first() else { return };
+    let names = ["val.txt", "labels.csv", "ILSVRC2012_validation_ground_truth.txt", "kit.tar.gz"];
+    let dir = folder();
+    let root = dir.path().join("val");
+    std::fs::create_dir(&root).expect("a folder");
+    let images = ["ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000002.JPEG", "cat 1.png"];
+    let images = if kind & 4 == 0 { &images[..2] } else { &images[..] };
+    images.iter().for_each(|name| write(&root.join(name), name.as_bytes()));
+    let list = dir.path().join(names[usize::from(kind % 4)]);
+    match kind % 4 {
+        3 => write(&list, &mend::gzip(text)),
+        _ => write(&list, text),
+    }
+    let options = OpenFiles { labels: Some(list), ..options() };
+    each_record(open_files(&root, &options), dir.path().to_str(), |place, record| {
+        assert!(place.as_bytes().ends_with(record), "{place} holds other bytes");
     });
 }
 

@@ -27,11 +27,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub static TARGETS: [Target; 14] = [
+pub static TARGETS: [Target; 15] = [
     Target { name: "jpeg", body: resnet_data::fuzzing::jpeg, seeds: seeds::jpegs },
     Target { name: "picture", body: data::picture, seeds: seeds::pictures },
     Target { name: "cifar", body: data::cifar, seeds: seeds::cifar },
     Target { name: "shards", body: data::shards, seeds: seeds::shards },
+    Target { name: "lists", body: data::lists, seeds: seeds::lists },
     Target { name: "packed", body: data::packed, seeds: seeds::packed },
     Target { name: "tables", body: data::tables, seeds: seeds::tables },
     Target { name: "index", body: resnet_data::fuzzing::index, seeds: seeds::indexes },

@@ -95,7 +95,34 @@ pub(super) fn cifar() -> Vec<Vec<u8>> {
         of_kind(2, &mend::gzip(&tar(&[("data_batch_1", b"pickled")]))),
         of_kind(3, &hundred),
         of_kind(4, names),
+        of_kind(5, &python_batch("labels")),
+        of_kind(0, &tar(&[("cifar-10-batches-py/test_batch", &python_batch("labels"))])),
+        of_kind(6, b"\x80\x02}U\x10fine_label_names](U\x01aU\x04bcdees."),
     ]
+}
+
+/// A batch of one image of CIFAR for Python, with its labels under this key.
+pub(super) fn python_batch(labels: &str) -> Vec<u8> {
+    let image: Vec<u8> = (0..3072).map(|i| i as u8).collect();
+    let head =
+        b"\x80\x02}(U\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R";
+    let state = b"(K\x01K\x01M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R";
+    let dtype = b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x00\x0c\x00\x00";
+    let key = [b'U', labels.len() as u8];
+    [&head[..], state, dtype, &image, b"tb", &key, labels.as_bytes(), b"](K\x03eu."].concat()
+}
+
+pub(super) fn lists() -> Vec<Vec<u8>> {
+    let kit = tar(&[("data/ILSVRC2012_validation_ground_truth.txt", b"490\n361\n")]);
+    let texts: [(u8, &[u8]); 6] = [
+        (0, b"ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000002.JPEG 970\n"),
+        (4, b"cat 1.png n02123045\r\nval/ILSVRC2012_val_00000001.JPEG n01440764 tench\n"),
+        (1, b"\xef\xbb\xbfImageId,PredictionString\nILSVRC2012_val_00000001,n03995372 85 1 499 272\n"),
+        (5, b"\"label\";\"file\"\n\"a \"\"b\"\"\";\"cat 1.png\"\n3;ILSVRC2012_val_00000002\n"),
+        (2, b"490\n361\n"),
+        (3, &kit),
+    ];
+    texts.map(|(kind, text)| [&[kind], text].concat()).into()
 }
 
 pub(super) fn shards() -> Vec<Vec<u8>> {
@@ -103,7 +130,14 @@ pub(super) fn shards() -> Vec<Vec<u8>> {
     let mut pax = tar(&[("x", b"20 path=a/long.jpeg\n9 size=3\n"), ("short", b"abc"), ("a/long.cls", b"7")]);
     pax[156] = b'x';
     mend::tar(&mut pax);
+    let inner = tar(&[("n01440764_1.JPEG", b"image"), ("._x.JPEG", b"")]);
     vec![
+        tar(&[
+            ("n01440764.tar", &inner),
+            ("cat.tar", &tar(&[("deep/1.png", &[9; 700])])),
+            ("README", b"hello"),
+        ]),
+        tar(&[("0.jpg", b"image"), ("x/1.png", &[5; 600]), ("2.png", b"")]),
         tar(&[
             ("0.jpg", b"picture"),
             ("0.cls", b"3"),

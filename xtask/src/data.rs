@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use resnet_data::names::{self, shown};
 use resnet_data::sources::{Index, LeftOut, OpenFiles, open_files};
-use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir};
+use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir, open_test};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{Photos, TrainingData};
 
@@ -16,11 +16,11 @@ use crate::progress::Downloads;
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
 
-/// Which splits of photographs a command looks at.
+/// Which splits a command looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Used {
     All,
-    /// The one that is for evaluation; of a data set with one split, that.
+    /// The one that is for evaluation; of photographs in one split, that. Others need not be there.
     Evaluation,
 }
 
@@ -77,6 +77,10 @@ impl Data {
 /// how it comes.
 pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Result<T> {
     opened.map_err(|error| match folder.to_str() {
+        _ if matches!(error, Error::NoColumn { .. }) => {
+            let with = format!("{error}, with --image-column NAME and --label-column NAME");
+            anyhow::Error::new(error).context(with)
+        }
         Some(id) if HubDataset::is_id(id) && !folder.exists() => anyhow::Error::new(error).context(format!(
             "there is no folder {id}; if it is a data set of the Hugging Face hub, `cargo xtask data fetch {id}` brings it"
         )),
@@ -103,7 +107,7 @@ pub(crate) fn of_recipe(
             .map(Data::Photos);
     };
     refuse(files)?;
-    in_memory(recipe, kind, folder).map(Data::InMemory)
+    in_memory(recipe, kind, folder, used).map(Data::InMemory)
 }
 
 /// The error of a recipe that found nothing of its own in `folder`; if there are other data, it says what
@@ -144,8 +148,7 @@ pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
 /// Photographs in files; what is odd about them is told.
 pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<Photos> {
     let on_broken = files.on_broken();
-    let classes = files.classes.classes.clone();
-    let options = OpenFiles { skip: skipped(files)?, classes, ..OpenFiles::default() };
+    let options = OpenFiles { skip: skipped(files)?, ..files.labels.options(&files.classes) };
     let set = found(folder, open_files(folder, &options))?;
     let is_used = used == Used::All || set.evaluation.is_none();
     let train = Some(&set.train).filter(|_| is_used);
@@ -189,7 +192,8 @@ fn skipped(files: &FilesArgs) -> anyhow::Result<Vec<String>> {
     Ok(lines.filter(|line| !line.trim_ascii().is_empty()).map(names::of_line).collect())
 }
 
-fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::Result<Dataset> {
+fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>, used: Used) -> anyhow::Result<Dataset> {
+    let open = if used == Used::All { open_dir } else { open_test };
     match (recipe.data.generated, folder) {
         (Some(_), Some(folder)) => {
             let name = &recipe.name;
@@ -200,14 +204,19 @@ fn in_memory(recipe: &Recipe, kind: DataKind, folder: Option<&Path>) -> anyhow::
             bail!("recipe '{name}' draws its own images and reads none: {told}")
         }
         (Some(GeneratedSizes { train, test }), None) => Ok(generated::shapes(train, test, DRAWN_WITH)),
-        (None, Some(folder)) => found(folder, open_dir(folder, Some(kind)))
-            .map_err(|error| with_a_recipe_for(folder, recipe, error)),
+        (None, Some(folder)) => {
+            found(folder, open(folder, Some(kind))).map_err(|error| with_a_recipe_for(folder, recipe, error))
+        }
         (None, None) => Ok(resnet_data::download(kind, &Downloads::default())?),
     }
 }
 
-/// The data in `folder`; `recipe` and `classes` say which is meant where several lie there.
-pub(crate) fn of_folder(folder: &Path, recipe: Option<&Recipe>, classes: usize) -> anyhow::Result<Dataset> {
+/// The test images in `folder`; `recipe` and `classes` say which are meant where several data sets lie there.
+pub(crate) fn test_of_folder(
+    folder: &Path,
+    recipe: Option<&Recipe>,
+    classes: usize,
+) -> anyhow::Result<Dataset> {
     let guess = || match (recipe.map(|recipe| recipe.data.set), classes) {
         (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated | DataSet::Photos), 10) => {
             Some(DataKind::Cifar10)
@@ -217,8 +226,8 @@ pub(crate) fn of_folder(folder: &Path, recipe: Option<&Recipe>, classes: usize) 
         }
         _ => None,
     };
-    match open_dir(folder, None) {
-        Err(Error::Ambiguous { .. }) if guess().is_some() => Ok(open_dir(folder, guess())?),
+    match open_test(folder, None) {
+        Err(Error::Ambiguous { .. }) if guess().is_some() => Ok(open_test(folder, guess())?),
         other => found(folder, other),
     }
 }

@@ -83,6 +83,21 @@ pub enum Error {
         mend: String,
     },
 
+    /// A sound parquet file has other columns than those that are looked for.
+    #[error(
+        "{file} has no column of {what} called {wanted}; it has {columns}: name the one that holds {what}"
+    )]
+    NoColumn {
+        /// The file.
+        file: String,
+        /// What the column should hold: "images", "labels".
+        what: &'static str,
+        /// The names looked for.
+        wanted: String,
+        /// The columns that there are, with what they hold.
+        columns: String,
+    },
+
     /// Nothing in a folder looks like a data set.
     #[error(
         "{} holds no data set that is known here; looked in it and one level below for {wanted}",

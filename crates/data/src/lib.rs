@@ -68,7 +68,7 @@ pub use hub::{HubDataset, HubFile, HubFiles, HubModel, Wanted};
 pub use image_set::ImageSet;
 pub use loader::{Batch, Epoch, LastBatch, Loader, LoaderConfig, Order};
 pub use normalisation::{Normalisation, parse_rgb};
-pub use open::open_dir;
+pub use open::{open_dir, open_test};
 pub use picture::Picture;
 pub use preprocess::Preprocess;
 pub use progress::{NoProgress, Progress};

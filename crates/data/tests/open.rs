@@ -169,7 +169,7 @@ fn archives_are_not_trusted() {
     files[2].1.truncate(100);
     assert!(refused(&files).contains("a.tar.gz: data_batch_3.bin is cut short"));
     let pickled = [("data_batch_1".to_owned(), vec![0; 10])];
-    assert!(refused(&pickled).contains("pickle"));
+    assert!(refused(&pickled).contains("a.tar.gz: data_batch_1 cannot be used: the pickle has the opcode"));
     let many: Vec<_> = (0..1_001).map(|i| (format!("{i}.txt"), vec![])).collect();
     assert!(refused(&many).contains("more than 1000 entries"));
 
@@ -206,8 +206,11 @@ fn folders_without_data_say_what_was_looked_for() {
     assert!(message(folder.path(), Some(DataKind::Generated)).contains("drawn"));
     fs::write(folder.path().join("notes.txt"), "x").unwrap();
     assert!(message(&folder.path().join("notes.txt"), None).contains("notes.txt"));
-    fs::write(folder.path().join("data_batch_1"), "pickle").unwrap();
-    assert!(message(folder.path(), None).contains("pickle"));
+    // A script of that name is no data.
+    fs::write(folder.path().join("train"), "#!/bin/sh").unwrap();
+    assert!(message(folder.path(), None).contains("no data set"));
+    fs::write(folder.path().join("data_batch_1"), "\u{80}").unwrap();
+    assert!(message(folder.path(), None).contains("no data set"));
 }
 
 #[test]

@@ -43,6 +43,15 @@ pub struct RunRecord {
     /// The file that lists the classes in the order of their labels, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_list: Option<String>,
+    /// The file that lists the labels of images, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_list: Option<String>,
+    /// The column of images in parquet files, if it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_column: Option<String>,
+    /// The column of labels in parquet files, if it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
     /// When the run began: UTC, RFC 3339.
     pub started: String,
     /// When it was finished; none while it runs or is interrupted.
@@ -78,6 +87,9 @@ impl RunRecord {
             from: None,
             revision: None,
             class_list: None,
+            label_list: None,
+            image_column: None,
+            label_column: None,
             started: time::rfc3339(SystemTime::now()),
             ended: None,
             test_reads: 0,

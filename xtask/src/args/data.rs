@@ -4,7 +4,9 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use resnet_data::sources::{Columns, OpenFiles};
 use resnet_data::{Interpolation, OnBroken};
+use resnet_record::RunRecord;
 
 use super::{FormatArg, OrientationArg};
 
@@ -13,6 +15,8 @@ use super::{FormatArg, OrientationArg};
 pub(crate) struct FilesArgs {
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
+    #[command(flatten)]
+    pub(crate) labels: LabelsArgs,
     /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     skip_broken: Option<f64>,
@@ -26,10 +30,26 @@ impl FilesArgs {
     pub(crate) fn given(&self) -> Option<&'static str> {
         let options = [
             (self.classes.classes.is_some(), "--classes"),
+            (self.labels.labels.is_some(), "--labels"),
+            (self.labels.image_column.is_some(), "--image-column"),
+            (self.labels.label_column.is_some(), "--label-column"),
             (self.skip_broken.is_some(), "--skip-broken"),
             (self.skip_list.is_some(), "--skip-list"),
         ];
         options.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+
+    /// The same, with the lists and columns of an earlier run where none are given.
+    pub(crate) fn or_those_of(&self, record: &RunRecord) -> Self {
+        let or =
+            |given: &Option<String>, recorded: &Option<String>| given.clone().or_else(|| recorded.clone());
+        let labels = self.labels.labels.clone();
+        let labels = LabelsArgs {
+            labels: labels.or_else(|| record.label_list.as_ref().map(PathBuf::from)),
+            image_column: or(&self.labels.image_column, &record.image_column),
+            label_column: or(&self.labels.label_column, &record.label_column),
+        };
+        Self { labels, ..self.or_classes(record.class_list.as_deref()) }
     }
 
     /// The same, with the list of classes of an earlier run where none is given.
@@ -52,6 +72,32 @@ pub(crate) struct ClassesArg {
     /// List of the classes in the order of their labels, for images in files: a name per line, or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) classes: Option<PathBuf>,
+}
+
+/// Where images and their labels are told from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LabelsArgs {
+    /// List of the labels of images that lie in no class folders: a name and a label per line, or CSV
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Column of images in parquet files [default: image or img]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) image_column: Option<String>,
+    /// Column of labels in parquet files [default: label, fine_label or labels]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label_column: Option<String>,
+}
+
+impl LabelsArgs {
+    /// How to open samples in files, with this list of their classes.
+    pub(crate) fn options(&self, classes: &ClassesArg) -> OpenFiles {
+        OpenFiles {
+            classes: classes.classes.clone(),
+            labels: self.labels.clone(),
+            columns: Columns { image: self.image_column.clone(), label: self.label_column.clone() },
+            ..OpenFiles::default()
+        }
+    }
 }
 
 /// A percentage.
@@ -118,11 +164,13 @@ impl From<SplitName> for resnet_data::sources::Split {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Class folders, tar shards, parquet files or packed files, or the folder above
+    /// Class folders, tar shards, ImageNet's tars, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
+    #[command(flatten)]
+    pub(crate) labels: LabelsArgs,
     /// The new folder; it must not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -175,11 +223,13 @@ pub(crate) enum Target {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Class folders, tar shards, parquet files or packed files, or the folder above
+    /// Class folders, tar shards, ImageNet's tars, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
+    #[command(flatten)]
+    pub(crate) labels: LabelsArgs,
     /// Write a sheet of randomly cut training pictures
     #[arg(long, value_name = "FILE.png")]
     pub(crate) sheet: Option<PathBuf>,
@@ -192,11 +242,13 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Class folders, tar shards, parquet files or packed files, or the folder above
+    /// Class folders, tar shards, ImageNet's tars, parquet files or packed files, or the folder above
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
+    #[command(flatten)]
+    pub(crate) labels: LabelsArgs,
     /// Write the broken ones' names to this file, for --skip-list of `train` and `eval`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,

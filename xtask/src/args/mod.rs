@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use resnet_models::checkpoint::Weights;
 
 pub(crate) use self::data::{
-    ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, Target,
-    VerifyArgs,
+    ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
+    Target, VerifyArgs,
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{CropsArg, OrientationArg, ViewArgs};

@@ -61,13 +61,18 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
 fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
     let record = trained.run.as_ref().map(|(_, record)| record);
     // Whatever is scored has to be numbered as the training data were.
-    let list = record.and_then(|record| record.class_list.as_deref());
-    let files = args.files.or_classes(list.filter(|list| data::still_at(list).is_some()));
+    let files = match (&args.data, record) {
+        (None, Some(record)) => args.files.or_those_of(record),
+        (_, record) => {
+            let list = record.and_then(|record| record.class_list.as_deref());
+            args.files.or_classes(list.filter(|list| data::still_at(list).is_some()))
+        }
+    };
     let files = (Used::Evaluation, &files);
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = trained.recipe().ok().flatten();
-        return match data::of_folder(folder, recipe.as_ref(), trained.spec().classes) {
+        return match data::test_of_folder(folder, recipe.as_ref(), trained.spec().classes) {
             Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
             Err(error) => match (error.downcast_ref(), data::photos(folder, files)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),

@@ -81,6 +81,10 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         let list = args.files.classes.classes.as_deref();
         record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
+        let labels = &args.files.labels;
+        record.label_list = labels.labels.as_deref().map(|file| data::absolute(&file.to_string_lossy()));
+        record.image_column.clone_from(&labels.image_column);
+        record.label_column.clone_from(&labels.label_column);
     })?;
     train(run, &recipe, &model, &data, args.format.get())
 }
@@ -112,7 +116,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         (Ok(_), _) => {}
     }
     let origin = data::still_at(&run.record().data);
-    let files = args.files.or_classes(run.record().class_list.as_deref());
+    let files = args.files.or_those_of(run.record());
     let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &files))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;

@@ -1,4 +1,4 @@
-//! Binary CIFAR straight from its `.tar.gz`, without unpacking it to disk.
+//! CIFAR straight from its `.tar.gz`, without unpacking it to disk.
 //!
 //! An archive is not trusted: only files with the layout's names are read, each up to a limit; the whole
 //! unpacked stream has a limit, and so has the number of entries. Extension entries (long names), which a
@@ -14,37 +14,42 @@ use tar::Archive;
 
 use super::folder::MAX_NAMES_BYTES;
 use super::records::Records;
-use super::{LAYOUTS, Layout};
-use crate::{Dataset, Error};
+use super::{LAYOUTS, Layout, Needed};
+use crate::{DataKind, Dataset, Error};
 
 /// Six times what the official archives unpack to.
 const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// The official archives have fewer than ten.
 const MAX_ENTRIES: usize = 1_000;
 
-/// Reads the archive at `path`, which must hold all files of one layout; `wanted` restricts to that one.
-pub(crate) fn read(path: &Path, wanted: Option<&'static Layout>) -> Result<Dataset, Error> {
+/// Reads the archive at `path`, which must hold the `needed` files of one layout, of the data set `kind` if one
+/// is given.
+pub(crate) fn read(path: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, Error> {
     let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
     let unpacked = GzDecoder::new(BufReader::with_capacity(1 << 16, file)).take(MAX_UNPACKED_BYTES);
     let layouts: Vec<&'static Layout> =
-        LAYOUTS.into_iter().filter(|layout| wanted.is_none_or(|wanted| wanted.kind == layout.kind)).collect();
+        LAYOUTS.into_iter().filter(|layout| kind.is_none_or(|kind| kind == layout.kind)).collect();
     let mut contents = Contents::default();
-    contents.read(path, unpacked, &layouts)?;
-    contents.into_dataset(path, &layouts)
+    contents.read(path, unpacked, &layouts, needed)?;
+    contents.into_dataset(path, &layouts, needed)
 }
 
 /// What was found in an archive so far.
 #[derive(Default)]
 struct Contents {
     records: HashMap<&'static str, Records>,
-    /// Texts of files of names, by file name.
-    names: HashMap<&'static str, String>,
-    /// A file of the pickled form was seen.
-    pickled: bool,
+    /// Files of names, by file name.
+    names: HashMap<&'static str, Vec<u8>>,
 }
 
 impl Contents {
-    fn read(&mut self, path: &Path, stream: impl Read, layouts: &[&'static Layout]) -> Result<(), Error> {
+    fn read(
+        &mut self,
+        path: &Path,
+        stream: impl Read,
+        layouts: &[&'static Layout],
+        needed: Needed,
+    ) -> Result<(), Error> {
         let shown = path.display().to_string();
         let broken = |cause: io::Error| {
             let cause = format!("it does not unpack as .tar.gz ({cause})");
@@ -64,19 +69,17 @@ impl Contents {
             let base = entry_path.rsplit(|&b| b == b'/').next().unwrap_or_default();
             let bytes = entry.size();
             for layout in layouts {
-                if let Some(name) = layout.files().find(|name| name.as_bytes() == base) {
+                if let Some(name) = layout.needed(needed).find(|name| name.as_bytes() == base) {
                     let file = format!("{shown}: {name}");
                     let classes = (layout.default_names)().len();
-                    let records = Records::read(&mut entry, bytes, &file, layout, classes)?;
+                    let records = layout.read(&mut entry, bytes, &file, classes)?;
                     if self.records.insert(name, records).is_some() {
                         return Err(Error::bad_file(shown, format!("it holds {name} twice"), MEND));
                     }
                 } else if layout.names.as_bytes() == base && bytes <= MAX_NAMES_BYTES {
-                    let mut text = String::new();
-                    entry.by_ref().take(bytes).read_to_string(&mut text).map_err(broken)?;
-                    self.names.insert(layout.names, text);
-                } else if layout.pickled.iter().any(|name| name.as_bytes() == base) {
-                    self.pickled = true;
+                    let mut names = Vec::new();
+                    entry.by_ref().take(bytes).read_to_end(&mut names).map_err(broken)?;
+                    self.names.insert(layout.names, names);
                 }
             }
         }
@@ -85,7 +88,12 @@ impl Contents {
         Ok(())
     }
 
-    fn into_dataset(mut self, path: &Path, layouts: &[&'static Layout]) -> Result<Dataset, Error> {
+    fn into_dataset(
+        mut self,
+        path: &Path,
+        layouts: &[&'static Layout],
+        needed: Needed,
+    ) -> Result<Dataset, Error> {
         let shown = path.display().to_string();
         let found: Vec<&'static Layout> = layouts
             .iter()
@@ -94,27 +102,27 @@ impl Contents {
             .collect();
         let layout = match found[..] {
             [layout] => layout,
-            [] if self.pickled => {
-                let cause = "it holds the data in Python's pickle form, which is not read here";
-                return Err(Error::bad_file(shown, cause, "fetch the binary version of CIFAR"));
-            }
             [] => {
                 let titles: Vec<&str> = layouts.iter().map(|layout| layout.title).collect();
                 let cause = format!("none of its files is one of {}", titles.join(" or "));
                 return Err(Error::bad_file(shown, cause, MEND));
             }
-            _ => return Err(Error::bad_file(shown, "it holds both CIFAR-10 and CIFAR-100", MEND)),
+            _ => {
+                let titles: Vec<&str> = found.iter().map(|layout| layout.title).collect();
+                return Err(Error::bad_file(shown, format!("it holds both {}", titles.join(" and ")), MEND));
+            }
         };
         let mut parts = Vec::new();
-        for name in layout.files() {
+        for name in layout.needed(needed) {
             parts.push(self.records.remove(name).ok_or_else(|| layout.missing(path, name))?);
         }
         let names = match self.names.get(layout.names) {
-            Some(text) => layout.parse_names(&format!("{shown}: {}", layout.names), text)?,
+            Some(names) => layout.parse_names(&format!("{shown}: {}", layout.names), names)?,
             None => (layout.default_names)(),
         };
         layout.assemble(parts, names, shown)
     }
 }
 
-const MEND: &str = "give cifar-10-binary.tar.gz or cifar-100-binary.tar.gz";
+const MEND: &str =
+    "give one of the official archives, such as cifar-10-binary.tar.gz or cifar-10-python.tar.gz";

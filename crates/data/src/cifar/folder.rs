@@ -1,35 +1,48 @@
-//! Binary CIFAR from a folder.
+//! CIFAR from a folder.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Layout;
-use super::records::Records;
+use super::{Form, Layout, Needed};
 use crate::{Dataset, Error};
 
 /// The largest file of class names that is read.
 pub(crate) const MAX_NAMES_BYTES: u64 = 1 << 16;
 
+/// How a pickle begins, in its newest protocols and in its oldest: so a script called `train` is told from one.
+const PICKLE_STARTS: [u8; 3] = [0x80, b'(', b'}'];
+
 /// Whether `dir` holds at least one of the layout's record files.
 pub(crate) fn holds(dir: &Path, layout: &Layout) -> bool {
-    layout.files().any(|name| dir.join(name).is_file())
+    layout.files().any(|name| is_one(&dir.join(name), layout))
 }
 
-/// Reads every file of `layout` from `dir`.
-pub(crate) fn read(dir: &Path, layout: &Layout) -> Result<Dataset, Error> {
+fn is_one(path: &Path, layout: &Layout) -> bool {
+    match layout.form {
+        Form::Binary { .. } => path.is_file(),
+        Form::Pickled { .. } => {
+            let mut first = [0];
+            let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+            read.is_ok() && PICKLE_STARTS.contains(&first[0])
+        }
+    }
+}
+
+/// Reads the files of `layout` from `dir` that are `needed`.
+pub(crate) fn read(dir: &Path, layout: &Layout, needed: Needed) -> Result<Dataset, Error> {
     // A missing file is told before minutes are spent on reading the others.
-    if let Some(missing) = layout.files().find(|name| !dir.join(name).is_file()) {
+    if let Some(missing) = layout.needed(needed).find(|name| !dir.join(name).is_file()) {
         return Err(layout.missing(dir, missing));
     }
     let names = read_names(dir, layout)?;
-    let parts = layout.files().map(|name| {
+    let parts = layout.needed(needed).map(|name| {
         let path = dir.join(name);
         let file = File::open(&path).map_err(|cause| Error::io("open", &path, cause))?;
         let bytes = file.metadata().map_err(|cause| Error::io("read", &path, cause))?.len();
         let reader = BufReader::with_capacity(1 << 16, file);
-        Records::read(reader, bytes, &path.display().to_string(), layout, names.len())
+        layout.read(reader, bytes, &path.display().to_string(), names.len())
     });
     let parts = parts.collect::<Result<Vec<_>, Error>>()?;
     layout.assemble(parts, names, dir.display().to_string())
@@ -42,6 +55,6 @@ fn read_names(dir: &Path, layout: &Layout) -> Result<Arc<[String]>, Error> {
         let cause = format!("it has {} bytes, too many for a list of class names", metadata.len());
         return Err(Error::bad_file(path.display().to_string(), cause, "delete it to use the known names"));
     }
-    let text = fs::read_to_string(&path).map_err(|cause| Error::io("read", &path, cause))?;
-    layout.parse_names(&path.display().to_string(), &text)
+    let bytes = fs::read(&path).map_err(|cause| Error::io("read", &path, cause))?;
+    layout.parse_names(&path.display().to_string(), &bytes)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::{Layout, PIXELS};
+use super::PIXELS;
 use crate::Error;
 
 /// More than any CIFAR file holds by far (the largest has 154 MB); a limit on what a wrong file can allocate.
@@ -20,21 +20,18 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Reads a file of `bytes` bytes from `reader`; `file` is its name for messages.
+    /// Reads a binary file of `bytes` bytes from `reader`; `file` is its name for messages.
     ///
-    /// The length is checked before anything is allocated. A label is checked against `classes`.
+    /// The length is checked before anything is allocated. A label, the last of `label_bytes`, is checked
+    /// against `classes`.
     pub(crate) fn read(
         mut reader: impl Read,
         bytes: u64,
         file: &str,
-        layout: &Layout,
+        label_bytes: usize,
         classes: usize,
     ) -> Result<Self, Error> {
-        let record_bytes = layout.record_bytes() as u64;
-        if bytes > MAX_FILE_BYTES {
-            let cause = format!("it has {bytes} bytes, more than any file of {}", layout.title);
-            return Err(Error::bad_file(file, cause, "check what it is"));
-        }
+        let record_bytes = (label_bytes + PIXELS) as u64;
         let (records, rest) = (bytes / record_bytes, bytes % record_bytes);
         let truncated = |records: u64, rest: u64| Error::Truncated {
             file: file.to_owned(),
@@ -59,19 +56,19 @@ impl Records {
             let start = pixels.len() - PIXELS;
             let image = &mut pixels[start..];
             let mut head = [0; 2];
-            let head = &mut head[..layout.label_bytes];
+            let head = &mut head[..label_bytes];
             let result = reader.read_exact(head).and_then(|()| reader.read_exact(image));
             result.map_err(|cause| match cause.kind() {
                 // The length promised more: it shrank, or the archive ends early.
                 ErrorKind::UnexpectedEof => truncated(record, 0),
                 _ => Error::bad_file(file, format!("record {record} at byte offset {offset}: {cause}"), MEND),
             })?;
-            let label = head[layout.label_bytes - 1];
+            let label = head[label_bytes - 1];
             if usize::from(label) >= classes {
                 return Err(Error::LabelOutOfRange {
                     file: file.to_owned(),
                     record,
-                    offset: offset + layout.label_bytes as u64 - 1,
+                    offset: offset + label_bytes as u64 - 1,
                     label: label.into(),
                     classes,
                 });
@@ -101,10 +98,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cifar::{CIFAR10, CIFAR100};
+    use crate::cifar::{CIFAR10, CIFAR100, Layout};
 
     fn read(bytes: &[u8], layout: &Layout, classes: usize) -> Result<Records, Error> {
-        Records::read(bytes, bytes.len() as u64, "some.bin", layout, classes)
+        layout.read(bytes, bytes.len() as u64, "some.bin", classes)
     }
 
     #[test]
@@ -134,9 +131,9 @@ mod tests {
         assert!(message.contains("after 1 whole records") && message.contains("offset 3073"), "{message}");
         assert!(read(&[], &CIFAR10, 10).unwrap_err().to_string().contains("empty"));
         // A length that lies, as an archive's header can.
-        let message = Records::read(&[0; 4000][..], 3073 * 2, "x", &CIFAR10, 10).unwrap_err().to_string();
+        let message = CIFAR10.read(&[0; 4000][..], 3073 * 2, "x", 10).unwrap_err().to_string();
         assert!(message.contains("after 1 whole records"), "{message}");
-        let message = Records::read(&[][..], u64::MAX, "x", &CIFAR10, 10).unwrap_err().to_string();
+        let message = CIFAR10.read(&[][..], u64::MAX, "x", 10).unwrap_err().to_string();
         assert!(message.contains("more than any file"), "{message}");
     }
 
@@ -145,7 +142,7 @@ mod tests {
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..7000), claimed in 0u64..9000) {
             for layout in [&CIFAR10, &CIFAR100] {
                 let _ = read(&bytes, layout, 10);
-                let _ = Records::read(&bytes[..], claimed, "x", layout, 10);
+                let _ = layout.read(&bytes[..], claimed, "x", 10);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ pub(crate) const MEND: &str = "delete it and fetch it again, or give another cop
 pub(crate) fn bad(file: &str, cause: String) -> Error {
     // Whole, but compressed by what this build has no decoder for; the decoder's error is known by its words.
     let mend = match cause.contains("Disabled feature") {
-        true => "write it again with snappy compression or none, which are what is read",
+        true => "write it again with zstd, gzip, snappy or no compression, which are what is read",
         false => MEND,
     };
     Error::bad_file(file, cause, mend)
@@ -110,28 +110,49 @@ pub(crate) fn pictures(group: &dyn RowGroupReader, column: usize) -> Result<Rows
 /// Encoded pictures of some rows.
 pub(crate) type Pictures = Vec<Option<ByteArray>>;
 
-/// A column of labels, in either of the widths that writers use.
+/// A column of labels, in whichever width writers use.
 pub(crate) enum Labels {
+    Bits(Rows<BoolType>),
     Narrow(Rows<Int32Type>),
     Wide(Rows<Int64Type>),
+    Text(Rows<ByteArrayType>),
+}
+
+/// Labels of some rows.
+pub(crate) enum LabelValues {
+    Numbers(Vec<Option<i64>>),
+    Names(Vec<Option<ByteArray>>),
 }
 
 impl Labels {
     pub(crate) fn open(group: &dyn RowGroupReader, column: usize) -> Result<Self, String> {
         let levels = levels(group, column)?;
         match group.get_column_reader(column).map_err(|cause| cause.to_string())? {
+            ColumnReader::BoolColumnReader(reader) => Ok(Self::Bits(Rows { reader, levels })),
             ColumnReader::Int32ColumnReader(reader) => Ok(Self::Narrow(Rows { reader, levels })),
             ColumnReader::Int64ColumnReader(reader) => Ok(Self::Wide(Rows { reader, levels })),
-            _ => Err("the column of labels does not hold whole numbers".to_owned()),
+            ColumnReader::ByteArrayColumnReader(reader) => Ok(Self::Text(Rows { reader, levels })),
+            _ => Err("the column of labels holds neither whole numbers nor text".to_owned()),
         }
     }
 
-    pub(crate) fn next(&mut self, count: usize) -> Result<Vec<Option<i64>>, String> {
-        match self {
-            Labels::Narrow(rows) => {
-                Ok(rows.next(count)?.into_iter().map(|label| label.map(i64::from)).collect())
-            }
-            Labels::Wide(rows) => rows.next(count),
+    pub(crate) fn next(&mut self, count: usize) -> Result<LabelValues, String> {
+        fn numbers<T: Into<i64>>(values: Vec<Option<T>>) -> LabelValues {
+            LabelValues::Numbers(values.into_iter().map(|label| label.map(Into::into)).collect())
+        }
+        Ok(match self {
+            Labels::Bits(rows) => numbers(rows.next(count)?),
+            Labels::Narrow(rows) => numbers(rows.next(count)?),
+            Labels::Wide(rows) => numbers(rows.next(count)?),
+            Labels::Text(rows) => LabelValues::Names(rows.next(count)?),
+        })
+    }
+
+    /// The next labels, which must be numbers.
+    pub(crate) fn next_numbers(&mut self, count: usize) -> Result<Vec<Option<i64>>, String> {
+        match self.next(count)? {
+            LabelValues::Numbers(numbers) => Ok(numbers),
+            LabelValues::Names(_) => Err("the column of labels does not hold whole numbers".to_owned()),
         }
     }
 }
@@ -142,9 +163,9 @@ mod tests {
 
     #[test]
     fn another_compression_is_no_reason_to_fetch_again() {
-        let cause = parquet::errors::ParquetError::General("Disabled feature at compile time: zstd".into());
+        let cause = parquet::errors::ParquetError::General("Disabled feature at compile time: brotli".into());
         let told = bad("train-0.parquet", cause.to_string()).to_string();
-        assert!(told.contains("zstd; write it again with snappy"), "{told}");
+        assert!(told.contains("brotli; write it again with zstd"), "{told}");
         assert!(bad("train-0.parquet", "it is cut off".to_owned()).to_string().ends_with(MEND));
     }
 }

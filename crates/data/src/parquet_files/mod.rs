@@ -6,6 +6,7 @@
 
 mod bounded;
 pub(crate) mod columns;
+pub(crate) mod schema;
 
 use std::fs;
 use std::io::Cursor;
@@ -18,7 +19,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use self::bounded::Bounded;
 use self::columns::{Labels, guarded};
-use crate::cifar::{PIXELS, SIDE, names};
+use crate::cifar::{Needed, PIXELS, SIDE, names};
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
 
 /// Twenty times CIFAR; a limit on what a wrong file can allocate.
@@ -35,11 +36,12 @@ pub(crate) fn kind_of(dir: &Path) -> Result<Option<DataKind>, Error> {
     guarded(file, || Ok(Table::open(file)?.kind()))
 }
 
-/// Reads `train-*.parquet` and `test-*.parquet` in `dir`.
-pub(crate) fn read_dir(dir: &Path, kind: DataKind) -> Result<Dataset, Error> {
-    let (train, test) = (files(dir, "train")?, files(dir, "test")?);
-    for (files, missing) in [(&train, "train-*.parquet"), (&test, "test-*.parquet")] {
-        if files.is_empty() {
+/// Reads those of `train-*.parquet` and `test-*.parquet` in `dir` that are `needed`.
+pub(crate) fn read_dir(dir: &Path, kind: DataKind, needed: Needed) -> Result<Dataset, Error> {
+    let train = if needed == Needed::All { Some(files(dir, "train")?) } else { None };
+    let test = files(dir, "test")?;
+    for (files, missing) in [(train.as_ref(), "train-*.parquet"), (Some(&test), "test-*.parquet")] {
+        if files.is_some_and(Vec::is_empty) {
             return Err(Error::MissingFile {
                 path: dir.to_owned(),
                 missing: missing.to_owned(),
@@ -48,7 +50,7 @@ pub(crate) fn read_dir(dir: &Path, kind: DataKind) -> Result<Dataset, Error> {
             });
         }
     }
-    read_files(&train, &test, kind, dir.display().to_string())
+    read_files(&train.unwrap_or_default(), &test, kind, dir.display().to_string())
 }
 
 /// Reads training and test data from files in this order.
@@ -139,8 +141,10 @@ impl Table {
             loop {
                 let encoded =
                     images.next(ROWS_AT_ONCE).and_then(present).map_err(|cause| self.bad_row(row, cause))?;
-                let found =
-                    numbers.next(ROWS_AT_ONCE).and_then(present).map_err(|cause| self.bad_row(row, cause))?;
+                let found = numbers
+                    .next_numbers(ROWS_AT_ONCE)
+                    .and_then(present)
+                    .map_err(|cause| self.bad_row(row, cause))?;
                 if encoded.len() != found.len() {
                     let cause = format!("columns differ in length ({} and {})", encoded.len(), found.len());
                     return Err(self.bad_row(row, cause));

@@ -19,7 +19,7 @@ fn rows(count: usize) -> Vec<Row> {
 /// The message for a training file of these bytes.
 fn refusal(train: &[u8]) -> String {
     let folder = folder(train, &write("label", &rows(1)));
-    read_dir(folder.path(), DataKind::Cifar10).unwrap_err().to_string()
+    read_dir(folder.path(), DataKind::Cifar10, Needed::All).unwrap_err().to_string()
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn rows_are_read_over_row_groups_and_files() {
     let second = folder.path().join("train-00001-of-00002.parquet");
     fs::write(second, write("label", &[Row::of(77, 3)])).unwrap();
     assert_eq!(kind_of(folder.path()).unwrap(), Some(DataKind::Cifar10));
-    let data = read_dir(folder.path(), DataKind::Cifar10).unwrap();
+    let data = read_dir(folder.path(), DataKind::Cifar10, Needed::All).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.train.classes()[1].as_str()), (21, 5, "automobile"));
     assert_eq!((data.train.label(13), data.train.label(20)), (3, 3));
     let image = data.train.image(13);
@@ -41,7 +41,7 @@ fn cifar100_uses_its_fine_labels() {
     let rows = [Row::of(1, 99), Row::of(2, 0)];
     let folder = folder(&write("fine_label", &rows), &write("fine_label", &rows));
     assert_eq!(kind_of(folder.path()).unwrap(), Some(DataKind::Cifar100));
-    let data = read_dir(folder.path(), DataKind::Cifar100).unwrap();
+    let data = read_dir(folder.path(), DataKind::Cifar100, Needed::All).unwrap();
     assert_eq!((data.train.labels(), data.train.classes().len()), (&[99, 0][..], 100));
 }
 
@@ -77,7 +77,7 @@ fn nulls_labels_and_images_that_do_not_fit_are_named_by_row() {
 fn both_parts_are_needed() {
     let folder = folder(&write("label", &rows(1)), &write("label", &rows(1)));
     fs::remove_file(folder.path().join("test-00000-of-00001.parquet")).unwrap();
-    let message = read_dir(folder.path(), DataKind::Cifar10).unwrap_err().to_string();
+    let message = read_dir(folder.path(), DataKind::Cifar10, Needed::All).unwrap_err().to_string();
     assert!(message.contains("lacks test-*.parquet"), "{message}");
 }
 

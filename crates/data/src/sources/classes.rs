@@ -14,7 +14,7 @@ pub(crate) fn numbered(count: usize) -> Arc<[String]> {
 }
 
 /// Whether the names are only the numbers that [`numbered`] gives.
-fn are_numbers(classes: &[String]) -> bool {
+pub(crate) fn are_numbers(classes: &[String]) -> bool {
     classes.iter().enumerate().all(|(label, name)| *name == label.to_string())
 }
 

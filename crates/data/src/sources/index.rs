@@ -6,50 +6,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Broken, LeftOut, classes};
+use super::{Broken, Layout, LeftOut, classes};
 use crate::names::name_of;
 use crate::{Error, Fingerprint};
 
 /// Records of one block together have at least so many bytes, where they lie one behind the other.
 const BLOCK_BYTES: u64 = 1 << 21;
-
-/// How a split lies on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// A folder a class, a file a picture.
-    Folders,
-    /// Tar files in WebDataset's convention.
-    Shards,
-    /// Parquet files with a column of pictures.
-    Tables,
-    /// Files of pixels, made by `data convert --to packed`.
-    Packed,
-}
-
-impl Layout {
-    /// For messages: "class folders", "tar shards", "parquet files", "packed files".
-    pub fn name(self) -> &'static str {
-        match self {
-            Layout::Folders => "class folders",
-            Layout::Shards => "tar shards",
-            Layout::Tables => "parquet files",
-            Layout::Packed => "packed files",
-        }
-    }
-
-    /// Whether each record is a block of its own, so that an epoch mixes all of them. A packed record is
-    /// large enough to be fetched by itself, and a window of sixteen blocks of two megabytes would hold only
-    /// some hundred.
-    pub(crate) fn is_read_singly(self) -> bool {
-        matches!(self, Layout::Folders | Layout::Packed)
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// A file or folder as it was when the index was made; if it differs now, the index is of other data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,8 +195,10 @@ impl Index {
     pub fn name_in_split(&self, record: usize) -> String {
         let file = &self.files[self.file[record] as usize].path;
         match self.layout {
-            Layout::Folders => format!("{file}/{}", self.own_name(record)),
-            Layout::Shards | Layout::Packed => format!("{file}:{}", self.own_name(record)),
+            // An image in the split's own folder.
+            Layout::Listed if file.is_empty() => self.own_name(record).to_owned(),
+            Layout::Folders | Layout::Listed => format!("{file}/{}", self.own_name(record)),
+            Layout::Shards | Layout::Archives | Layout::Packed => format!("{file}:{}", self.own_name(record)),
             Layout::Tables => format!("{file}:{}", self.offset[record]),
         }
     }
@@ -248,8 +212,8 @@ impl Index {
         let file = self.root.join(&self.files[self.file[record] as usize].path);
         let shown = file.display();
         match self.layout {
-            Layout::Folders => file.join(self.own_name(record)).display().to_string(),
-            Layout::Shards | Layout::Packed => {
+            Layout::Folders | Layout::Listed => file.join(self.own_name(record)).display().to_string(),
+            Layout::Shards | Layout::Archives | Layout::Packed => {
                 format!("{shown}: {} at byte {}", self.own_name(record), self.offset[record])
             }
             Layout::Tables => format!("{shown}: row {}", self.offset[record]),
@@ -381,6 +345,20 @@ impl Index {
                 "the splits must have the same classes; bring them together",
             )
         })
+    }
+
+    /// Leaves out the classes that no record has, where they have names: a list of labels may have more.
+    pub(crate) fn forget_unused_classes(&mut self) {
+        if classes::are_numbers(&self.classes) {
+            return;
+        }
+        let mut used = vec![false; self.classes.len()];
+        self.label.iter().for_each(|&label| used[label as usize] = true);
+        let mut next = 0..;
+        let labels: Vec<Option<u32>> = used.iter().map(|&used| used.then(|| next.next()).flatten()).collect();
+        self.label.iter_mut().for_each(|label| *label = labels[*label as usize].unwrap_or_default());
+        self.classes =
+            self.classes.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name.clone()).collect();
     }
 
     /// Numbers the classes as `classes`, which are `whose`, does; half a sentence if that can't be.

@@ -26,6 +26,8 @@ pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {
         Layout::Shards => 1,
         Layout::Tables => 2,
         Layout::Packed => 3,
+        Layout::Listed => 4,
+        Layout::Archives => 5,
     });
     for stamps in [&index.files, &index.others] {
         put_len(&mut out, stamps.len());
@@ -87,6 +89,8 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
         [1] => Layout::Shards,
         [2] => Layout::Tables,
         [3] => Layout::Packed,
+        [4] => Layout::Listed,
+        [5] => Layout::Archives,
         _ => return None,
     };
     let files = input.stamps()?;
@@ -157,8 +161,8 @@ fn is_run(index: &Index, mut block: Range<usize>) -> bool {
 fn lies_inside(index: &Index, record: usize) -> bool {
     let (from, bytes) = (index.offset[record], index.files[index.file[record] as usize].bytes);
     match index.layout {
-        Layout::Folders => true,
-        Layout::Shards => {
+        Layout::Folders | Layout::Listed => true,
+        Layout::Shards | Layout::Archives => {
             from.checked_add(UNIT + u64::from(index.bytes[record])).is_some_and(|end| end <= bytes)
         }
         Layout::Packed => from.checked_add(u64::from(index.bytes[record])).is_some_and(|end| end <= bytes),

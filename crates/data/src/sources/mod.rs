@@ -6,16 +6,22 @@
 //! the bytes of an encoded picture (or of one that needs no decoding), a label and a name. [`open_files`]
 //! tells by what a folder holds which kind it is.
 
+mod archives;
 mod cache;
 pub(crate) mod class_list;
 mod classes;
+mod columns;
 pub(crate) mod folder_classes;
 mod folders;
 pub(crate) mod index;
 pub(crate) mod index_file;
+mod labels;
+mod layout;
 mod left_out;
+mod listed;
 mod open;
 mod packed;
+mod recognise;
 pub(crate) mod series;
 mod shards;
 mod split;
@@ -30,8 +36,10 @@ pub use self::cache::IndexCache;
 #[cfg(feature = "hub")]
 pub(crate) use self::class_list::CLASS_MAPS;
 pub use self::classes::{class_difference, parse_class_map};
+pub use self::columns::Columns;
 pub use self::folder_classes::folder_names;
-pub use self::index::{Index, Layout};
+pub use self::index::Index;
+pub use self::layout::Layout;
 pub use self::left_out::LeftOut;
 pub use self::open::{FileSet, OpenFiles, open_files};
 pub use self::packed::PackWriter;

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::class_list::{ClassList, Origin};
-use super::{IMAGE_ENDS, Index, IndexCache, Layout, Source, Split, folders, packed, series, shards};
+use super::labels::Given;
+use super::recognise::{candidates, layout_of_file};
+use super::{Columns, Index, IndexCache, Layout, Source, Split};
+use super::{archives, folders, listed, packed, series, shards};
 use crate::Error;
-use crate::names::{is_passed_over, name_of, text_of};
+use crate::names::name_of;
 
 /// How to open a data set in files.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,11 @@ pub struct OpenFiles {
     /// ([`parse_class_map`](super::parse_class_map)). None to take one that lies beside the data, such as
     /// `classes.json`.
     pub classes: Option<PathBuf>,
+    /// A list of the labels of images that lie in no class folders, in a folder or a tar file; of a data set in
+    /// splits, those for evaluation. None to take one that lies beside them, such as `val.txt`.
+    pub labels: Option<PathBuf>,
+    /// The columns of parquet files.
+    pub columns: Columns,
 }
 
 /// A data set whose pictures stay in files.
@@ -30,6 +38,8 @@ pub struct FileSet {
     pub layout: Layout,
     /// What may be trained on; of a data set with one split, that, whatever it is called.
     pub train: Arc<dyn Source>,
+    /// Which split `train` is.
+    pub split: Split,
     /// What is for evaluation, where there is such a split: called val, validation, valid, dev, test or testing.
     pub evaluation: Option<Arc<dyn Source>>,
     /// The classes' names, the same for both splits.
@@ -45,6 +55,8 @@ pub struct FileSet {
 ///   the following in each,
 /// - a folder a class with pictures in it (ImageNet's layout),
 /// - tar shards in WebDataset's convention: a picture and `.cls` or `.json` a sample,
+/// - images in no class folders, and a list of their labels beside them or in [`OpenFiles::labels`],
+/// - ImageNet's tars as they are downloaded: a tar of class tars, class tars, or a tar of such images,
 /// - parquet files with a column of pictures (`image` or `img`) and one of labels,
 /// - packed files, as `data convert --to packed` writes them.
 ///
@@ -80,14 +92,22 @@ pub fn open_files(dir: &Path, options: &OpenFiles) -> Result<FileSet, Error> {
                 "give the folder of the data",
             )
         })?;
-        let mut found = candidates(parent)?;
+        if layout == Layout::Shards
+            && let Some(name) = dir.file_name().map(|name| name.to_string_lossy().into_owned())
+            && archives::are_archives(parent, std::slice::from_ref(&name))?
+        {
+            // Each archive is one of its kind, so it stands for itself.
+            let split = listed::split_of(parent, &name, options.labels.as_deref());
+            return Candidate::of_split(parent, Layout::Archives, split, vec![name]).open(options);
+        }
+        let mut found = candidates(parent, options.labels.as_deref())?;
         found.retain(|candidate| candidate.layout == layout);
         return choose(dir, found, options);
     }
-    let mut found = candidates(dir)?;
+    let mut found = candidates(dir, options.labels.as_deref())?;
     if found.is_empty() {
         for inner in folders::class_folders(dir)? {
-            found.extend(candidates(&dir.join(name_of(&inner)))?);
+            found.extend(candidates(&dir.join(name_of(&inner)), options.labels.as_deref())?);
         }
     }
     choose(dir, found, options)
@@ -114,128 +134,24 @@ fn choose(dir: &Path, mut found: Vec<Candidate>, options: &OpenFiles) -> Result<
 
 /// Something that looks like a data set.
 #[derive(Debug)]
-struct Candidate {
-    root: PathBuf,
-    layout: Layout,
-    parts: BTreeMap<Split, Part>,
+pub(super) struct Candidate {
+    pub(super) root: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) parts: BTreeMap<Split, Part>,
 }
 
 /// A split of it.
 #[derive(Debug)]
-struct Part {
-    root: PathBuf,
-    layout: Layout,
-    /// The shards, tables or packed files; none for class folders.
-    files: Vec<String>,
-}
-
-/// A way in which a folder holds images, with the files where they are files.
-type Inside = (Layout, Vec<String>);
-
-/// What `dir` itself holds, folders of splits included. The names of splits count only beside a folder of a
-/// training split that holds a data set; otherwise folders are classes, whatever they are called.
-fn candidates(dir: &Path) -> Result<Vec<Candidate>, Error> {
-    let (mut named, mut others) = (Vec::new(), Vec::new());
-    for name in folders::class_folders(dir)? {
-        let root = dir.join(name_of(&name));
-        match Split::of_word(&name.to_ascii_lowercase()) {
-            Some(split) => named.push((split, plain(&root)?, root)),
-            None => others.push(root),
-        }
-    }
-    if named.iter().any(|(split, inside, _)| *split == Split::Train && !inside.is_empty()) {
-        return splits(dir, named, &others);
-    }
-    let flat = named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_picture(root));
-    match flat {
-        Some((_, _, root)) if !others.iter().any(|other| folders::holds_picture(other)) => {
-            Err(unlabelled(root))
-        }
-        _ => {
-            Ok(plain(dir)?.into_iter().map(|(layout, files)| Candidate::single(dir, layout, files)).collect())
-        }
-    }
-}
-
-/// A training split and what lies beside it in `dir`.
-fn splits(
-    dir: &Path,
-    named: Vec<(Split, Vec<Inside>, PathBuf)>,
-    others: &[PathBuf],
-) -> Result<Vec<Candidate>, Error> {
-    let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
-    for (split, mut inside, root) in named {
-        if inside.is_empty() && split == Split::Val && folders::holds_picture(&root) {
-            return Err(unlabelled(&root));
-        }
-        if inside.len() > 1 {
-            return Ok(inside
-                .into_iter()
-                .map(|(layout, files)| Candidate::single(&root, layout, files))
-                .collect());
-        }
-        let Some((layout, files)) = inside.pop() else { continue };
-        if let Some(first) = parts.get(&split) {
-            let (first, root) = (first.root.display(), root.display());
-            tracing::warn!("{root} is not used: {first} is the {split} split already");
-        } else {
-            parts.insert(split, Part { root, layout, files });
-        }
-    }
-    if let Some(other) = others.iter().find(|other| folders::holds_picture(other)) {
-        tracing::warn!(
-            "{} is not used: it lies beside the folder of a training split and is not called as one",
-            other.display()
-        );
-    }
-    let layout = parts[&Split::Train].layout;
-    Ok(vec![Candidate { root: dir.to_owned(), layout, parts }])
-}
-
-fn unlabelled(root: &Path) -> Error {
-    let cause = "it holds images and no class folders, so their labels are not known";
-    Error::bad_file(root.display().to_string(), cause, "sort them into a folder per class")
-}
-
-/// The ways in which `dir` itself holds pictures, with the files where they are files.
-fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
-    let io = |cause| Error::io("list", dir, cause);
-    let mut files: BTreeMap<&str, (Layout, Vec<String>)> = BTreeMap::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = text_of(&entry.file_name()).into_owned();
-        if is_passed_over(&name) {
-            continue;
-        }
-        if let Some(layout) = layout_of_file(Path::new(&name)).filter(|_| entry.path().is_file()) {
-            files.entry(layout.name()).or_insert((layout, Vec::new())).1.push(name);
-        }
-    }
-    let mut found: Vec<_> = files.into_values().collect();
-    found.iter_mut().for_each(|(_, files)| files.sort());
-    let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name_of(&name)));
-    if classes.any(|folder| folders::holds_picture(&folder)) {
-        found.push((Layout::Folders, Vec::new()));
-    }
-    Ok(found)
-}
-
-fn layout_of_file(path: &Path) -> Option<Layout> {
-    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    let is_cifar = name.starts_with("cifar-");
-    match () {
-        () if name.ends_with(".parquet") => Some(Layout::Tables),
-        () if name.ends_with(".tar") => Some(Layout::Shards),
-        () if name.ends_with(".pack") => Some(Layout::Packed),
-        // CIFAR's archives are opened by `open_dir`, which reads them whole.
-        () if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) && !is_cifar => Some(Layout::Shards),
-        () => None,
-    }
+pub(super) struct Part {
+    pub(super) root: PathBuf,
+    pub(super) layout: Layout,
+    /// The shards, tables or packed files; none for folders.
+    pub(super) files: Vec<String>,
 }
 
 impl Candidate {
     /// Splits told apart by the names of files; class folders without a split are for training.
-    fn single(root: &Path, layout: Layout, files: Vec<String>) -> Self {
+    pub(super) fn single(root: &Path, layout: Layout, files: Vec<String>) -> Self {
         let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
         let part = || Part { root: root.to_owned(), layout, files: Vec::new() };
         if layout == Layout::Folders {
@@ -248,6 +164,12 @@ impl Candidate {
         Candidate { root: root.to_owned(), layout, parts }
     }
 
+    /// One split alone.
+    pub(super) fn of_split(root: &Path, layout: Layout, split: Split, files: Vec<String>) -> Self {
+        let part = Part { root: root.to_owned(), layout, files };
+        Candidate { root: root.to_owned(), layout, parts: BTreeMap::from([(split, part)]) }
+    }
+
     fn open(mut self, options: &OpenFiles) -> Result<FileSet, Error> {
         let train = self.parts.remove(&Split::Train);
         let evaluation = self.parts.pop_first();
@@ -258,15 +180,27 @@ impl Candidate {
             (None, Some(only)) => (only, None),
             (None, None) => return choose(&self.root, Vec::new(), options),
         };
-        let mut first = train.1.index(train.0, options)?;
+        let parts = [Some(&train), evaluation.as_ref()];
+        let has_list = parts.into_iter().flatten().any(|(_, part)| part.may_have_list());
+        if let Some(list) = options.labels.as_ref().filter(|_| !has_list) {
+            let cause = format!("its {} have labels of their own, besides {}", self.layout, list.display());
+            return Err(Error::bad_file(origin, cause, "leave the list out"));
+        }
+        // A list that is given is for the images to be evaluated on.
+        let labels = options.labels.as_deref();
+        let is_for_train = !evaluation.as_ref().is_some_and(|(_, part)| part.may_have_list());
+        let mut first = train.1.index(train.0, labels.filter(|_| is_for_train), options)?;
         let classes = first.shared_classes();
-        let mut second = evaluation.map(|(split, part)| part.index(split, options)).transpose()?;
+        let mut second = evaluation.map(|(split, part)| part.index(split, labels, options)).transpose()?;
         let within = |index: &Index| match index.root.strip_prefix(&self.root) {
             Ok(folder) if folder != Path::new("") => format!("{}/", folder.display()),
             _ => String::new(),
         };
         let mut unknown = first.open(&within(&first), &options.skip);
         if let Some(index) = &mut second {
+            if matches!(index.layout, Layout::Listed | Layout::Archives) {
+                index.forget_unused_classes();
+            }
             index.renumber(&classes)?;
             let others = index.open(&within(index), &options.skip);
             unknown = others.into_iter().filter(|name| unknown.contains(name)).collect();
@@ -279,8 +213,9 @@ impl Candidate {
         }
         Ok(FileSet {
             layout: self.layout,
-            train: source(first)?,
-            evaluation: second.map(source).transpose()?,
+            train: source(first, options)?,
+            split: train.0,
+            evaluation: second.map(|index| source(index, options)).transpose()?,
             classes,
             origin,
         })
@@ -288,7 +223,12 @@ impl Candidate {
 }
 
 impl Part {
-    fn index(&self, split: Split, options: &OpenFiles) -> Result<Index, Error> {
+    /// Whether its images may have their labels from a list.
+    fn may_have_list(&self) -> bool {
+        matches!(self.layout, Layout::Listed | Layout::Archives)
+    }
+
+    fn index(&self, split: Split, labels: Option<&Path>, options: &OpenFiles) -> Result<Index, Error> {
         let cache = &options.cache;
         let missing = series::missing(&self.files);
         if let Some(first) = missing.first() {
@@ -298,18 +238,23 @@ impl Part {
         }
         let list = ClassList::find(&self.root, options.classes.as_deref())?;
         let list = list.as_ref();
+        let given = Given { labels, classes: list };
         let index = match self.layout {
             Layout::Folders => folders::open(&self.root, list)?,
             Layout::Shards => {
                 if let Some(name) =
                     self.files.iter().find(|name| !name.to_ascii_lowercase().ends_with(".tar"))
                 {
-                    return Err(shards::refuse_compressed(&self.root, name));
+                    return Err(shards::refuse_compressed(&self.root.join(name)));
                 }
                 shards::open(&self.root, split.name(), &self.files, (list, cache))?
             }
-            Layout::Tables => {
-                let mut index = tables(&self.root, split, &self.files, cache)?;
+            Layout::Listed => listed::open(&self.root, split, given)?,
+            Layout::Tables | Layout::Archives => {
+                let mut index = match self.layout {
+                    Layout::Archives => archives::open(&self.root, split, &self.files, (given, cache))?,
+                    _ => tables(&self.root, split, &self.files, (&options.columns, cache))?,
+                };
                 if let Some(list) = list.filter(|list| list.origin == Origin::Given) {
                     let fit = index.number_as(&list.names, &format!("those of {}", list.file.display()));
                     let mend = "list all of its classes in the order of their labels";
@@ -332,32 +277,34 @@ impl Part {
     }
 }
 
-fn source(index: Index) -> Result<Arc<dyn Source>, Error> {
+fn source(index: Index, options: &OpenFiles) -> Result<Arc<dyn Source>, Error> {
     Ok(match index.layout {
-        Layout::Folders => Arc::new(folders::Folders { index }),
-        Layout::Shards => Arc::new(shards::Shards { index }),
-        Layout::Tables => table_source(index)?,
+        Layout::Folders | Layout::Listed => Arc::new(folders::Folders { index }),
+        Layout::Shards | Layout::Archives => Arc::new(shards::Shards { index }),
+        Layout::Tables => table_source(index, &options.columns)?,
         Layout::Packed => Arc::new(packed::Packed { index }),
     })
 }
 
+type Tables<'a> = (&'a Columns, &'a IndexCache);
+
 #[cfg(feature = "parquet")]
-fn tables(root: &Path, split: Split, files: &[String], cache: &IndexCache) -> Result<Index, Error> {
-    super::tables::open(root, split.name(), files, cache)
+fn tables(root: &Path, split: Split, files: &[String], how: Tables<'_>) -> Result<Index, Error> {
+    super::tables::open(root, split.name(), files, how)
 }
 
 #[cfg(feature = "parquet")]
-fn table_source(index: Index) -> Result<Arc<dyn Source>, Error> {
-    Ok(Arc::new(super::tables::Tables { index }))
+fn table_source(index: Index, columns: &Columns) -> Result<Arc<dyn Source>, Error> {
+    Ok(Arc::new(super::tables::Tables { index, columns: columns.clone() }))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn tables(root: &Path, _split: Split, _files: &[String], _cache: &IndexCache) -> Result<Index, Error> {
+fn tables(root: &Path, _split: Split, _files: &[String], _how: Tables<'_>) -> Result<Index, Error> {
     Err(without_parquet(root))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn table_source(index: Index) -> Result<Arc<dyn Source>, Error> {
+fn table_source(index: Index, _columns: &Columns) -> Result<Arc<dyn Source>, Error> {
     Err(without_parquet(index.root()))
 }
 

@@ -46,7 +46,9 @@ impl Source for Shards {
         let Some(first) = records.clone().next() else { return Vec::new() };
         let file = self.index.file[first];
         let opened = cache::reopen(&self.index, file);
-        let mut opened = opened.map(|shard| BufReader::with_capacity(BUFFER, shard));
+        // Where each is read by itself, no more than it is read.
+        let buffer = if self.index.layout.is_read_singly() { UNIT as usize } else { BUFFER };
+        let mut opened = opened.map(|shard| BufReader::with_capacity(buffer, shard));
         let mut read = |record| {
             let entry = self.index.entry(record);
             assert_eq!(entry.file, file, "a range of records inside one block is in one shard");
@@ -151,13 +153,13 @@ fn build(root: &Path, files: &[String], list: Option<&ClassList>) -> Result<Inde
         }
         None => labels::sorted(&names, &mut index.label),
     };
-    index.warnings.extend(told(&odd_ends));
+    index.warnings.extend(told_of_ends(&odd_ends));
     index.cut_blocks(&[]);
     Ok(index)
 }
 
 /// What the user should know of shards that end in an odd way.
-fn told(odd_ends: &[(&str, OddEnd)]) -> Option<String> {
+pub(crate) fn told_of_ends(odd_ends: &[(&str, OddEnd)]) -> Option<String> {
     let &(first, odd) = odd_ends.first()?;
     let how = match odd {
         OddEnd::NoMark => "ends without tar's end mark".to_owned(),
@@ -349,13 +351,9 @@ impl Scanned {
 }
 
 /// Refuses what is compressed, which cannot be read from the middle.
-pub(crate) fn refuse_compressed(root: &Path, name: &str) -> Error {
-    let cause = "a compressed shard cannot be read from the middle";
-    Error::bad_file(
-        root.join(name).display().to_string(),
-        cause,
-        "unpack it to .tar first; images hardly compress",
-    )
+pub(crate) fn refuse_compressed(path: &Path) -> Error {
+    let cause = "a compressed tar cannot be read from the middle";
+    Error::bad_file(path.display().to_string(), cause, "unpack it to .tar first; images hardly compress")
 }
 
 #[cfg(test)]

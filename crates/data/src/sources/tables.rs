@@ -1,10 +1,10 @@
 //! Parquet files as the Hugging Face hub has them: a column of encoded pictures and one of labels.
 //!
-//! The pictures are the leaf `image.bytes` or `img.bytes`, the labels `label`, `fine_label` or `labels`. The
-//! names of classes come from what the `datasets` library leaves in the file's metadata. An index is made
-//! from the labels alone, so nothing of the pictures is read for it; that a picture is null shows when it is
-//! read.
+//! [`Columns`] says which these are. The names of classes come from what the `datasets` library leaves in the
+//! file's metadata, or are the labels themselves. An index is made from the labels alone, so nothing of the
+//! images is read for it; that an image is null shows when it is read.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,16 +14,17 @@ use parquet::file::reader::FileReader as _;
 
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
+use super::{Broken, Columns, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
 use crate::Error;
 use crate::names::name_of;
-use crate::parquet_files::columns::{self, Labels, MEND, Pictures, guarded};
+use crate::parquet_files::columns::{self, LabelValues, Labels, MEND, Pictures, guarded};
+use crate::parquet_files::schema;
 use crate::prefetch::Prefetch;
 
-const PICTURES: [&str; 2] = ["image.bytes", "img.bytes"];
-const LABELS: [&str; 3] = ["label", "fine_label", "labels"];
 /// Labels read at once.
 const ROWS_AT_ONCE: usize = 8_192;
+/// The longest name of a class.
+const MAX_NAME_BYTES: usize = 1_000;
 
 /// Rows may share one picture in a dictionary: those that are read at once take so many times the file at
 /// most.
@@ -35,6 +36,7 @@ const ALWAYS: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) index: Index,
+    pub(crate) columns: Columns,
 }
 
 impl Source for Tables {
@@ -54,7 +56,7 @@ impl Source for Tables {
                 "it has changed since its index was made",
                 MEND,
             )),
-            _ => read_rows(&path, rows),
+            _ => read_rows(&path, &self.columns, rows),
         });
         match read {
             Ok(pictures) => {
@@ -99,10 +101,10 @@ impl Tables {
 }
 
 /// The pictures of `rows`, which lie in one row group.
-fn read_rows(path: &Path, rows: Range<u64>) -> Result<Pictures, Error> {
+fn read_rows(path: &Path, columns: &Columns, rows: Range<u64>) -> Result<Pictures, Error> {
     let reader = columns::open(path)?;
     let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
-    let (column, _) = find_columns(reader.metadata()).map_err(bad)?;
+    let (column, _) = schema::find(reader.metadata(), columns, &path.display().to_string())?;
     let mut start = 0;
     for number in 0..reader.num_row_groups() {
         let count = row_count(reader.metadata(), number).map_err(bad)?;
@@ -126,57 +128,44 @@ fn row_count(metadata: &ParquetMetaData, group: usize) -> Result<u64, String> {
     u64::try_from(metadata.row_group(group).num_rows()).map_err(|_| format!("row group {group} is damaged"))
 }
 
-/// The columns of pictures and of labels.
-fn find_columns(metadata: &ParquetMetaData) -> Result<(usize, usize), String> {
-    let schema = metadata.file_metadata().schema_descr();
-    let paths: Vec<String> = (0..schema.num_columns()).map(|i| schema.column(i).path().string()).collect();
-    let find = |names: &[&str]| {
-        let found = names.iter().find_map(|name| paths.iter().position(|path| path == name));
-        found.ok_or_else(|| format!("it has no column `{}`, only {}", names.join("` or `"), paths.join(", ")))
-    };
-    Ok((find(&PICTURES)?, find(&LABELS)?))
-}
-
 /// Opens the split that is in these files of `root`, in this order.
-pub(crate) fn open(root: &Path, split: &str, files: &[String], cache: &IndexCache) -> Result<Index, Error> {
+pub(crate) fn open(
+    root: &Path,
+    split: &str,
+    files: &[String],
+    (columns, cache): (&Columns, &IndexCache),
+) -> Result<Index, Error> {
     let is_fresh = |index: &Index| cache::is_fresh(index, Layout::Tables, files);
-    cache::load_or_build(cache, root, split, is_fresh, || build(root, files))
+    let split = columns.key().map_or(split.to_owned(), |key| format!("{split}-{key}"));
+    cache::load_or_build(cache, root, &split, is_fresh, || build(root, files, columns))
 }
 
-fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
+fn build(root: &Path, files: &[String], columns: &Columns) -> Result<Index, Error> {
     let stamp =
         |path: &String| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
     let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>, Error>>()?;
     let mut index = Index::new(Layout::Tables, root, stamps);
     let (owned_root, owned_files, threads) = (root.to_owned(), files.to_vec(), scanners());
+    let columns = columns.clone();
     let tables = Prefetch::new(0..files.len(), threads, 4 * threads, move |file| {
         let path = owned_root.join(name_of(&owned_files[file]));
-        guarded(&path, || scan(&path))
+        guarded(&path, || scan(&path, &columns))
     });
-    let (mut names, mut borders): (Option<Arc<[String]>>, Vec<u32>) = (None, Vec::new());
+    let (mut classes, mut borders) = (Classes::default(), Vec::new());
     for (file, scanned) in (0..).zip(tables) {
         let scanned = scanned?;
-        match (&names, scanned.classes) {
-            (Some(known), Some(new)) if **known != new => {
-                let shown = index.path(file).display().to_string();
-                return Err(Error::bad_file(shown, "it has other classes than the files before it", MEND));
-            }
-            (_, Some(new)) => names = Some(new.into()),
-            (_, None) => {}
-        }
-        let limit = names.as_ref().map_or(classes::MAX_CLASSES, |names| names.len());
+        let odd = |cause: String| Error::bad_file(index.path(file).display().to_string(), cause, MEND);
+        classes.add(scanned.classes).map_err(odd)?;
         let mut row = 0;
         for group in scanned.groups {
             borders.push(index.len() as u32);
-            for label in &group.labels {
-                match label.map(|label| (label, usize::try_from(label))) {
-                    Some((_, Ok(label))) if label < limit => {
-                        let (bytes, label) = (group.mean_bytes, label as u32);
+            for label in group.labels {
+                match label.map_err(str::to_owned).and_then(|label| classes.label(label)) {
+                    Ok(label) => {
+                        let bytes = group.mean_bytes;
                         index.push(&Entry { file, offset: row, bytes, label, name: "" });
                     }
-                    other => {
-                        let found = other.map_or("null".to_owned(), |(label, _)| label.to_string());
-                        let cause = format!("its label is {found}, but labels are 0 to {}", limit - 1);
+                    Err(cause) => {
                         index.faults.push(Broken::new(format!("{}: row {row}", files[file as usize]), cause));
                         // Blocks are runs of rows: the next one begins behind the gap.
                         borders.push(index.len() as u32);
@@ -186,24 +175,112 @@ fn build(root: &Path, files: &[String]) -> Result<Index, Error> {
             }
         }
     }
-    index.classes = names.unwrap_or_else(|| {
-        classes::numbered(index.label.iter().max().map_or(0, |&label| label as usize + 1))
-    });
-    if let Some(&label) = index.label.iter().find(|&&label| label as usize >= index.classes.len()) {
-        let cause = format!(
-            "it has a label {label}, and some of its files name only {} classes",
-            index.classes.len()
-        );
-        return Err(Error::bad_file(root.display().to_string(), cause, MEND));
-    }
+    classes.settle(&mut index).map_err(|cause| Error::bad_file(root.display().to_string(), cause, MEND))?;
     borders.dedup();
     index.cut_blocks(&borders);
     Ok(index)
 }
 
+/// The classes of the files so far.
+#[derive(Default)]
+struct Classes {
+    /// As the files name them.
+    named: Option<Arc<[String]>>,
+    /// Those whose names are the labels, numbered as they turn up.
+    met: HashMap<Arc<str>, u32>,
+    /// A label that is a number, if there is one.
+    number: Option<i64>,
+}
+
+impl Classes {
+    fn add(&mut self, names: Option<Vec<String>>) -> Result<(), String> {
+        match (&self.named, names) {
+            (Some(known), Some(new)) if **known != new => {
+                Err("it has other classes than the files before it".to_owned())
+            }
+            (_, Some(new)) => {
+                self.named = Some(new.into());
+                Ok(())
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// A label as a number, which is preliminary where it is a name.
+    fn label(&mut self, label: Label) -> Result<u32, String> {
+        let limit = self.named.as_ref().map_or(classes::MAX_CLASSES, |names| names.len());
+        match label {
+            Label::Number(label) => {
+                self.number = Some(label);
+                let fits = usize::try_from(label).is_ok_and(|label| label < limit);
+                let cause = || format!("its label is {label}, but labels are 0 to {}", limit - 1);
+                fits.then_some(label as u32).ok_or_else(cause)
+            }
+            Label::Name(name) => {
+                let next = self.met.len() as u32;
+                match self.met.get(&name) {
+                    Some(label) => Ok(*label),
+                    None if next as usize == classes::MAX_CLASSES => {
+                        Err("it is of one class too many".to_owned())
+                    }
+                    None => Ok(*self.met.entry(name).or_insert(next)),
+                }
+            }
+        }
+    }
+
+    /// Gives the index its classes, in order.
+    fn settle(self, index: &mut Index) -> Result<(), String> {
+        if !self.met.is_empty() {
+            if let Some(number) = self.number {
+                return Err(format!(
+                    "labels are names in some of its files, and numbers such as {number} in others"
+                ));
+            }
+            let mut names: Vec<(Arc<str>, u32)> = self.met.into_iter().collect();
+            // Names that are numbers are labels, whatever they are written as.
+            let number = |name: &str| name.parse::<u32>().ok().filter(|number| number.to_string() == name);
+            let highest =
+                names.iter().map(|(name, _)| number(name)).try_fold(0, |most, n| Some(n?.max(most)));
+            let mut labels = vec![0; names.len()];
+            match highest.filter(|&highest| (highest as usize) < classes::MAX_CLASSES) {
+                Some(highest) => {
+                    names
+                        .iter()
+                        .for_each(|(name, met)| labels[*met as usize] = number(name).unwrap_or_default());
+                    index.classes = classes::numbered(highest as usize + 1);
+                }
+                None => {
+                    names.sort();
+                    (0..).zip(&names).for_each(|(label, (_, met))| labels[*met as usize] = label);
+                    index.classes = names.iter().map(|(name, _)| name.to_string()).collect();
+                }
+            }
+            index.label.iter_mut().for_each(|label| *label = labels[*label as usize]);
+            return Ok(());
+        }
+        let highest = index.label.iter().max().map_or(0, |&label| label as usize + 1);
+        index.classes = self.named.unwrap_or_else(|| classes::numbered(highest));
+        match highest > index.classes.len() {
+            true => {
+                let (label, count) = (highest - 1, index.classes.len());
+                Err(format!("it has a label {label}, and some of its files name only {count} classes"))
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+/// A row's label, as the table has it.
+enum Label {
+    Number(i64),
+    Name(Arc<str>),
+}
+
 /// The labels of a row group.
 struct Group {
-    labels: Vec<Option<i64>>,
+    /// Of each row, or why it has none.
+    labels: Vec<Result<Label, &'static str>>,
     mean_bytes: u32,
 }
 
@@ -213,11 +290,13 @@ struct Scanned {
     classes: Option<Vec<String>>,
 }
 
-fn scan(path: &Path) -> Result<Scanned, Error> {
+fn scan(path: &Path, columns: &Columns) -> Result<Scanned, Error> {
     let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
     let reader = columns::open(path)?;
-    let (picture_column, label_column) = find_columns(reader.metadata()).map_err(bad)?;
+    let (image_column, label_column) = schema::find(reader.metadata(), columns, &path.display().to_string())?;
     let mut groups = Vec::new();
+    // A name is kept once for all its rows.
+    let mut names: HashSet<Arc<str>> = HashSet::new();
     for number in 0..reader.num_row_groups() {
         let bad_group = |cause: String| bad(format!("row group {number}: {cause}"));
         let group = reader.get_row_group(number).map_err(|cause| bad_group(cause.to_string()))?;
@@ -225,21 +304,45 @@ fn scan(path: &Path) -> Result<Scanned, Error> {
         let rows = row_count(reader.metadata(), number).map_err(bad)?;
         let mut labels = Vec::new();
         loop {
-            let more = column.next(ROWS_AT_ONCE).map_err(bad_group)?;
+            let before = labels.len();
+            match column.next(ROWS_AT_ONCE).map_err(bad_group)? {
+                LabelValues::Numbers(values) => {
+                    labels.extend(values.into_iter().map(|value| value.map(Label::Number).ok_or(NULL)));
+                }
+                LabelValues::Names(values) => labels.extend(values.iter().map(|value| {
+                    let value = value.as_ref().ok_or(NULL)?;
+                    name(value.data(), &mut names).map(Label::Name)
+                })),
+            }
             // A page may tell of more rows than its group.
-            if more.is_empty() || labels.len() as u64 > rows {
+            if labels.len() == before || labels.len() as u64 > rows {
                 break;
             }
-            labels.extend(more);
         }
         if rows != labels.len() as u64 {
             return Err(bad_group(format!("it should have {rows} rows and has {} labels", labels.len())));
         }
-        let bytes = group.metadata().column(picture_column).uncompressed_size();
+        let bytes = group.metadata().column(image_column).uncompressed_size();
         let mean_bytes = u32::try_from(bytes.max(0) as u64 / rows.max(1)).unwrap_or(u32::MAX);
         groups.push(Group { labels, mean_bytes });
     }
     Ok(Scanned { groups, classes: class_names(reader.metadata(), label_column) })
+}
+
+const NULL: &str = "its label is null";
+
+/// The name of a class that a row has for a label.
+fn name(bytes: &[u8], known: &mut HashSet<Arc<str>>) -> Result<Arc<str>, &'static str> {
+    let name = std::str::from_utf8(bytes).map_err(|_| "its label is no text in UTF-8")?.trim();
+    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+        return Err("its label is empty, or too long for the name of a class");
+    }
+    if let Some(known) = known.get(name) {
+        return Ok(Arc::clone(known));
+    }
+    let name: Arc<str> = name.into();
+    known.insert(Arc::clone(&name));
+    Ok(name)
 }
 
 /// The names that the `datasets` library wrote for the values of the column of labels.

@@ -20,7 +20,7 @@ use crate::{data, output};
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let form = form(args)?;
     super::must_be_new(&args.out)?;
-    let set = super::open(&args.dir, &args.classes)?;
+    let set = super::open(&args.dir, &args.classes, &args.labels)?;
     let splits: Vec<(&str, &dyn Source)> = super::splits(&set, ["train", "val"]).collect();
     data::tell(splits.iter().map(|(_, source)| source.index()));
     let pictures =

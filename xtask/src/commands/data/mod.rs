@@ -14,11 +14,11 @@ use anyhow::{Context as _, bail};
 use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 use resnet_data::picture::{self, Encoded};
-use resnet_data::sources::{FileSet, Index, OpenFiles, Source, open_files};
+use resnet_data::sources::{self, FileSet, Index, Source, open_files};
 use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
-use crate::args::{ClassesArg, DataCommand, InspectArgs, VerifyArgs};
+use crate::args::{ClassesArg, DataCommand, InspectArgs, LabelsArgs, VerifyArgs};
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -39,8 +39,8 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
 }
 
 /// The photographs in `dir`.
-fn open(dir: &Path, ClassesArg { classes }: &ClassesArg) -> anyhow::Result<FileSet> {
-    data::found(dir, open_files(dir, &OpenFiles { classes: classes.clone(), ..OpenFiles::default() }))
+fn open(dir: &Path, classes: &ClassesArg, labels: &LabelsArgs) -> anyhow::Result<FileSet> {
+    data::found(dir, open_files(dir, &labels.options(classes)))
 }
 
 #[derive(Serialize)]
@@ -72,15 +72,16 @@ fn splits<'a>(
     set: &'a FileSet,
     [train, evaluation]: [&'static str; 2],
 ) -> impl Iterator<Item = (&'static str, &'a dyn Source)> {
+    let first = if set.split == sources::Split::Train { train } else { evaluation };
     let evaluated = set.evaluation.as_deref().map(|source| (evaluation, source));
-    [(train, &*set.train)].into_iter().chain(evaluated)
+    [(first, &*set.train)].into_iter().chain(evaluated)
 }
 
 /// What the splits are for.
 const PURPOSES: [&str; 2] = ["training", "evaluation"];
 
 fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
-    let set = open(&args.dir, &args.classes)?;
+    let set = open(&args.dir, &args.classes, &args.labels)?;
     let inspected = Inspected {
         layout: set.layout.name(),
         classes: set.classes.len(),
@@ -205,7 +206,7 @@ struct BrokenPicture {
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
-    let set = open(&args.dir, &args.classes)?;
+    let set = open(&args.dir, &args.classes, &args.labels)?;
     data::tell(splits(&set, PURPOSES).map(|(_, source)| source.index()));
     let total: u64 = splits(&set, PURPOSES).map(|(_, source)| source.index().len() as u64).sum();
     let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);

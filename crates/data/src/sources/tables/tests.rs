@@ -2,6 +2,11 @@
 
 use std::fs;
 
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 use super::*;
@@ -10,8 +15,137 @@ use crate::parquet_files::testing::{Row, png, write, write_named};
 fn opened(file: &[u8]) -> Result<(tempfile::TempDir, Tables), Error> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("train-0.parquet"), file).unwrap();
-    let index = open(folder.path(), "train", &["train-0.parquet".to_owned()], &IndexCache::Off)?;
-    Ok((folder, Tables { index }))
+    let columns = Columns::default();
+    let index = open(folder.path(), "train", &["train-0.parquet".to_owned()], (&columns, &IndexCache::Off))?;
+    Ok((folder, Tables { index, columns }))
+}
+
+/// A file with the columns `photo`, encoded images as such, and `kind`, whose type and values are given.
+fn plain(
+    kind: &str,
+    write_labels: impl Fn(&mut SerializedColumnWriter<'_>),
+    rows: u8,
+    how: Compression,
+) -> Vec<u8> {
+    let schema = format!("message schema {{ required binary photo; {kind}; required binary path (UTF8); }}");
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().set_compression(how).build());
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let bytes = |values: Vec<Vec<u8>>| values.into_iter().map(ByteArray::from).collect::<Vec<_>>();
+    let mut column = group.next_column().unwrap().unwrap();
+    let images = bytes((0..rows).map(|row| png(32, 32, row)).collect());
+    column.typed::<ByteArrayType>().write_batch(&images, None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    write_labels(&mut column);
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let paths = bytes((0..rows).map(|row| format!("{row}.png").into_bytes()).collect());
+    column.typed::<ByteArrayType>().write_batch(&paths, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    file
+}
+
+fn texts(labels: &[&str]) -> impl Fn(&mut SerializedColumnWriter<'_>) {
+    let labels: Vec<ByteArray> =
+        labels.iter().map(|label| ByteArray::from(label.as_bytes().to_vec())).collect();
+    move |column| drop(column.typed::<ByteArrayType>().write_batch(&labels, None, None).unwrap())
+}
+
+/// Opens `file` with the columns that [`plain`] writes.
+fn opened_plain(file: &[u8]) -> Result<Tables, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train-0.parquet"), file).unwrap();
+    let columns = Columns { image: Some("photo".to_owned()), label: Some("kind".to_owned()) };
+    let index = open(folder.path(), "train", &["train-0.parquet".to_owned()], (&columns, &IndexCache::Off))?;
+    let source = Tables { index, columns };
+    let read = source.read(0..source.index.block(0).len());
+    assert!(read.iter().zip(0..).all(|(read, row)| read.as_deref() == Ok(&png(32, 32, row)[..])));
+    Ok(source)
+}
+
+#[test]
+fn columns_of_other_names_and_labels_of_every_type_are_read() {
+    let none = Compression::UNCOMPRESSED;
+    let of = |file: Vec<u8>| {
+        let index = opened_plain(&file).unwrap().index;
+        (index.labels().to_vec(), index.classes().join(" "))
+    };
+    let named =
+        |labels: &[&str]| of(plain("required binary kind (UTF8)", texts(labels), labels.len() as u8, none));
+    assert_eq!(named(&["dog", "cat", "owl", "cat"]), (vec![1, 0, 2, 0], "cat dog owl".to_owned()));
+    // Numbers as text are numbers.
+    assert_eq!(named(&["10", "2"]), (vec![10, 2], "0 1 2 3 4 5 6 7 8 9 10".to_owned()));
+    assert_eq!(named(&["10", "02"]), (vec![1, 0], "02 10".to_owned()));
+    let wide = |column: &mut SerializedColumnWriter<'_>| {
+        drop(column.typed::<Int64Type>().write_batch(&[2, 0], None, None).unwrap());
+    };
+    assert_eq!(of(plain("required int64 kind", wide, 2, none)), (vec![2, 0], "0 1 2".to_owned()));
+    let narrow = |column: &mut SerializedColumnWriter<'_>| {
+        drop(column.typed::<Int32Type>().write_batch(&[1, 1, 0], None, None).unwrap());
+    };
+    assert_eq!(of(plain("required int32 kind (INT_8)", narrow, 3, none)), (vec![1, 1, 0], "0 1".to_owned()));
+    let bits = |column: &mut SerializedColumnWriter<'_>| {
+        drop(column.typed::<BoolType>().write_batch(&[true, false], None, None).unwrap());
+    };
+    assert_eq!(of(plain("required boolean kind", bits, 2, none)), (vec![1, 0], "0 1".to_owned()));
+}
+
+#[test]
+fn each_compression_that_people_write_is_read() {
+    let labels = ["b", "a", "a", "b", "a"];
+    for how in [
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+    ] {
+        let file = plain("required binary kind (UTF8)", texts(&labels), 5, how);
+        assert_eq!(opened_plain(&file).unwrap().index.labels(), [1, 0, 0, 1, 0], "{how:?}");
+    }
+}
+
+#[test]
+fn a_sound_file_of_other_columns_is_told_with_the_columns_that_it_has() {
+    let file = plain("required binary kind (UTF8)", texts(&["a"]), 1, Compression::UNCOMPRESSED);
+    let Err(Error::NoColumn { what, wanted, columns, .. }) = opened(&file).map(drop) else {
+        panic!("no such column")
+    };
+    assert_eq!((what, wanted.as_str()), ("images", "`image` or `img`"));
+    assert_eq!(columns, "photo (bytes), kind (text), path (text)");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.parquet"), file).unwrap();
+    let refusal = |image: &str, label: Option<&str>| {
+        let columns = Columns { image: Some(image.to_owned()), label: label.map(str::to_owned) };
+        let files = ["a.parquet".to_owned()];
+        open(folder.path(), "train", &files, (&columns, &IndexCache::Off)).unwrap_err().to_string()
+    };
+    for (told, wanted) in [
+        (refusal("photo", None), "no column of labels called `label` or `fine_label` or `labels`"),
+        // Paths are no images, and images no labels.
+        (refusal("path", Some("kind")), "no column of images called `path`"),
+        (refusal("photo", Some("photo")), "no column of labels called `photo`"),
+    ] {
+        assert!(told.contains(wanted) && told.contains("a.parquet") && !told.contains("fetch"), "{told}");
+    }
+}
+
+#[test]
+fn an_index_is_of_the_columns_that_it_was_made_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.parquet");
+    fs::write(&file, write("label", &rows(4))).unwrap();
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
+    fs::File::options().write(true).open(&file).unwrap().set_modified(then).unwrap();
+    let cache = IndexCache::Folder(folder.path().join("caches"));
+    let opened =
+        |columns: &Columns| open(folder.path(), "train", &["a.parquet".to_owned()], (columns, &cache));
+    let usual = Columns::default();
+    assert_eq!([opened(&usual).unwrap().len(), opened(&usual).unwrap().len()], [4, 4]);
+    assert!(opened(&Columns { label: Some("other".to_owned()), ..usual }).is_err());
 }
 
 fn rows(count: usize) -> Vec<Row> {
@@ -65,7 +199,9 @@ fn a_label_that_a_later_file_has_no_name_for_is_refused() {
     fs::write(folder.path().join(&names[0]), write("label", &rows(4))).unwrap();
     let named = write_named("label", &rows(2), Some(r#"["cat", "dog"]"#));
     fs::write(folder.path().join(&names[1]), named).unwrap();
-    let told = open(folder.path(), "train", &names, &IndexCache::Off).unwrap_err().to_string();
+    let told = open(folder.path(), "train", &names, (&Columns::default(), &IndexCache::Off))
+        .unwrap_err()
+        .to_string();
     assert!(told.contains("label 2") && told.contains("only 2 classes"), "{told}");
 }
 

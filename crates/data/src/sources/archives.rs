@@ -1,0 +1,340 @@
+//! Tar files of images as they are downloaded, which are no shards: ImageNet's.
+//!
+//! Three forms are known: a tar of tars, one for each class and called by it (`ILSVRC2012_img_train.tar`); the
+//! class tars themselves, side by side; and images alone (`ILSVRC2012_img_val.tar`), whose labels are in a list
+//! beside them. A tar is not compressed, so what lies in one of the inner tars has a place in the outer file;
+//! nothing is unpacked, and each image is read by itself, in the same way as a shard's.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::cache::{self, IndexCache};
+use super::index::{Entry, Stamp};
+use super::labels::{self, Given, Lists};
+use super::tar_headers::{Cut, Member, Members, OddEnd, UNIT};
+use super::{Broken, Index, Layout, LeftOut, Split, is_image_end, scanners, shards};
+use crate::Error;
+use crate::names::{is_of_a_system, name_of};
+use crate::prefetch::Prefetch;
+
+/// Members of a tar that are looked at to tell what it is.
+const LOOKED_AT: usize = 64;
+
+/// What a tar file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Samples of images and labels, in WebDataset's convention; also what is not clear.
+    Samples,
+    /// Tars.
+    Tars,
+    /// Images alone.
+    Images,
+}
+
+/// Tells by its first members what the tar file in `path` is.
+fn look(path: &Path) -> Result<Form, Error> {
+    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
+    let length = file.metadata().map_err(|cause| Error::io("open", path, cause))?.len();
+    let mut reader = BufReader::with_capacity(1 << 13, file);
+    let mut start = [0; 4];
+    if reader.read_exact(&mut start).is_ok() && is_compressed(&start) {
+        return Err(shards::refuse_compressed(path));
+    }
+    let mut members = Members::new(reader, length);
+    let mut images = false;
+    for _ in 0..LOOKED_AT {
+        let Ok(Some(member)) = members.next_file() else { break };
+        let Some(base) = visible(&member.name) else { continue };
+        match base.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).as_deref() {
+            Some("tar") => return Ok(Form::Tars),
+            Some("cls" | "json" | "txt") => return Ok(Form::Samples),
+            Some(end) => images |= is_image_end(end),
+            None => {}
+        }
+    }
+    Ok(if images { Form::Images } else { Form::Samples })
+}
+
+/// Whether a file begins as gzip, bzip2, xz or zstd do.
+fn is_compressed(start: &[u8; 4]) -> bool {
+    matches!(
+        start,
+        [0x1f, 0x8b, ..] | [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] | [0x28, 0xb5, 0x2f, 0xfd]
+    )
+}
+
+/// The last part of a member's name; none for what the writer's system hides, such as macOS's `._x`.
+fn visible(name: &str) -> Option<&str> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    (!name.split('/').any(is_of_a_system) && !base.starts_with('.')).then_some(base)
+}
+
+/// Whether the tar files `names` in `root` are archives rather than shards; one of them stands for all.
+pub(crate) fn are_archives(root: &Path, names: &[String]) -> Result<bool, Error> {
+    let first = names.iter().find(|name| name.to_ascii_lowercase().ends_with(".tar"));
+    first.map_or(Ok(false), |name| Ok(look(&root.join(name_of(name)))? != Form::Samples))
+}
+
+/// Opens the split that is in these files of `root`, in this order.
+pub(crate) fn open(
+    root: &Path,
+    split: Split,
+    files: &[String],
+    (given, cache): (Given<'_>, &IndexCache),
+) -> Result<Index, Error> {
+    let forms = files.iter().map(|file| Ok((file.clone(), look(&root.join(name_of(file)))?)));
+    let forms = forms.collect::<Result<Vec<(String, Form)>, Error>>()?;
+    let flat = forms.iter().find(|(file, form)| *form != Form::Tars && class_of(file).is_none());
+    let lists = flat.map(|(file, _)| Lists::find(root, file, split, given)).transpose()?;
+    let is_fresh = |index: &Index| {
+        cache::is_fresh(index, Layout::Archives, files)
+            && index.others.iter().eq(lists.iter().flat_map(|lists| &lists.stamps))
+    };
+    cache::load_or_build(cache, root, split.name(), is_fresh, || build(root, &forms, lists.as_ref()))
+}
+
+/// The class of a tar that is called by ImageNet's name for it.
+fn class_of(file: &str) -> Option<&str> {
+    file.strip_suffix(".tar").filter(|stem| labels::is_synset(stem))
+}
+
+/// A tar, which may lie inside another.
+#[derive(Clone, Debug)]
+struct Piece {
+    file: u32,
+    start: u64,
+    length: u64,
+    /// Of all of its images.
+    class: Option<String>,
+}
+
+/// What is in a piece.
+#[derive(Default)]
+struct Scanned {
+    images: Vec<Member>,
+    left_out: LeftOut,
+    cut: Option<Cut>,
+    odd_end: Option<OddEnd>,
+}
+
+fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result<Index, Error> {
+    let stamp =
+        |path: &str| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
+    let stamps = forms.iter().map(|(path, _)| stamp(path)).collect::<Result<Vec<Stamp>, Error>>()?;
+    let mut index = Index::new(Layout::Archives, root, stamps);
+    index.others = lists.map(|lists| lists.stamps.clone()).unwrap_or_default();
+    let (mut all, mut cuts, mut odd_ends) = (Vec::new(), Vec::new(), Vec::new());
+    for (file, (name, form)) in (0..).zip(forms) {
+        let length = index.files[file as usize].bytes;
+        if *form == Form::Tars {
+            let (pieces, outer) = inner(&root.join(name_of(name)), file, length)?;
+            all.extend(pieces);
+            index.left_out.merge(&outer.left_out);
+            odd_ends.extend(outer.odd_end.map(|odd| (name.as_str(), odd)));
+            cuts.extend(outer.cut.map(|cut| (file, cut, length)));
+        } else {
+            all.push(Piece { file, start: 0, length, class: class_of(name).map(str::to_owned) });
+        }
+    }
+    let mut classes = BTreeSet::new();
+    if let Some(twice) =
+        all.iter().filter_map(|piece| piece.class.clone()).find(|it| !classes.insert(it.clone()))
+    {
+        let cause = format!("it holds {twice}.tar twice");
+        return Err(Error::bad_file(root.display().to_string(), cause, "remove one of them"));
+    }
+    let paths: Vec<PathBuf> = forms.iter().map(|(name, _)| root.join(name_of(name))).collect();
+    let (pieces, threads) = (all.clone(), scanners());
+    let scanned = Prefetch::new(0..all.len(), threads, 4 * threads, move |piece: usize| {
+        let piece: &Piece = &pieces[piece];
+        scan(&paths[piece.file as usize], piece)
+    });
+    let mut found: Vec<(u32, Option<String>, Member)> = Vec::new();
+    for (piece, scanned) in all.into_iter().zip(scanned) {
+        let scanned = scanned?;
+        index.left_out.merge(&scanned.left_out);
+        cuts.extend(scanned.cut.map(|cut| (piece.file, cut, piece.start + piece.length)));
+        // Only at the end of a file can it mean that bytes are missing.
+        let odd_end = scanned.odd_end.filter(|_| piece.start == 0);
+        odd_ends.extend(odd_end.map(|odd| (forms[piece.file as usize].0.as_str(), odd)));
+        found.extend(scanned.images.into_iter().map(|member| (piece.file, piece.class.clone(), member)));
+    }
+    label(&mut index, root, found, classes, lists)?;
+    for (file, Cut { offset, cause }, length) in cuts {
+        let (known, lost) =
+            (index.file.iter().filter(|&&other| other == file).count(), length.saturating_sub(offset));
+        let records = (lost * known as u64 / offset.max(1)).max(1);
+        let place = format!("{} at byte {offset}", index.files[file as usize].path);
+        index.faults.push(Broken {
+            place,
+            cause: format!("the tar is damaged or cut off: {cause}"),
+            records,
+        });
+    }
+    index.warnings.extend(shards::told_of_ends(&odd_ends));
+    index.cut_blocks(&[]);
+    Ok(index)
+}
+
+/// Files the images that were found: under their tar's class, or under the label that a list gives them.
+fn label(
+    index: &mut Index,
+    root: &Path,
+    found: Vec<(u32, Option<String>, Member)>,
+    classes: BTreeSet<String>,
+    lists: Option<&Lists>,
+) -> Result<(), Error> {
+    let flat: Vec<&str> = found
+        .iter()
+        .filter(|(_, class, _)| class.is_none())
+        .map(|(_, _, member)| member.name.as_str())
+        .collect();
+    let mut labels = Vec::new();
+    if let Some(lists) = lists {
+        if !classes.is_empty() {
+            let cause = "it holds class tars beside images without a class";
+            return Err(Error::bad_file(root.display().to_string(), cause, "give one of them"));
+        }
+        let labelled = lists.label(root, &flat)?;
+        (index.classes, labels) = (labelled.classes, labelled.labels);
+        index.warnings.extend(labelled.warnings);
+    } else {
+        index.classes = classes.into_iter().collect();
+    }
+    let mut labels = labels.into_iter();
+    let names = Arc::clone(&index.classes);
+    for (file, class, member) in found {
+        let (name, label) = match class {
+            // As the folder is called that the tar would be unpacked to.
+            Some(class) => {
+                let base = member.name.rsplit('/').next().unwrap_or_default();
+                (
+                    format!("{class}/{base}"),
+                    names.binary_search(&class).map(|label| label as u32).map_err(|_| ""),
+                )
+            }
+            None => (member.name, labels.next().unwrap_or(Err(""))),
+        };
+        let cause = match label {
+            Ok(_) if member.bytes == 0 => "its image is empty",
+            Ok(label) => {
+                let bytes = u32::try_from(member.bytes).unwrap_or(u32::MAX);
+                index.push(&Entry { file, offset: member.header, bytes, label, name: &name });
+                continue;
+            }
+            Err(cause) => cause,
+        };
+        let place = format!("{}: {name} at byte {}", index.files[file as usize].path, member.header);
+        index.faults.push(Broken::new(place, cause));
+    }
+    Ok(())
+}
+
+/// The tars in a tar, and what else is in it.
+fn inner(path: &Path, file: u32, length: u64) -> Result<(Vec<Piece>, Scanned), Error> {
+    let opened = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
+    let mut members = Members::new(BufReader::with_capacity(1 << 13, opened), length);
+    let (mut pieces, mut outer) = (Vec::new(), Scanned::default());
+    loop {
+        match members.next_file() {
+            Ok(Some(member)) => {
+                let Some(base) = visible(&member.name) else { continue };
+                let lower = base.to_ascii_lowercase();
+                if lower.ends_with(".tar.gz") || lower.ends_with(".tgz") {
+                    return Err(shards::refuse_compressed(&path.join(base)));
+                }
+                match base.strip_suffix(".tar") {
+                    Some(class) if !class.is_empty() => pieces.push(Piece {
+                        file,
+                        start: member.header + UNIT,
+                        length: member.bytes,
+                        class: Some(class.to_owned()),
+                    }),
+                    _ => outer.left_out.add_file(base),
+                }
+            }
+            Ok(None) => {
+                outer.odd_end = members.odd_end();
+                return Ok((pieces, outer));
+            }
+            Err(cut) => {
+                outer.cut = Some(cut);
+                return Ok((pieces, outer));
+            }
+        }
+    }
+}
+
+/// The images in a piece, with their places in the file.
+fn scan(path: &Path, piece: &Piece) -> Result<Scanned, Error> {
+    let io = |cause| Error::io("open", path, cause);
+    let file = File::open(path).map_err(io)?;
+    let section = Section::new(file, piece.start, piece.length).map_err(io)?;
+    let mut members = Members::new(BufReader::with_capacity(1 << 13, section), piece.length);
+    let mut scanned = Scanned::default();
+    loop {
+        match members.next_file() {
+            Ok(Some(mut member)) => {
+                let Some(base) = visible(&member.name) else { continue };
+                if base.rsplit_once('.').is_some_and(|(_, end)| is_image_end(end)) {
+                    member.header += piece.start;
+                    scanned.images.push(member);
+                } else {
+                    scanned.left_out.add_file(base);
+                }
+            }
+            Ok(None) => {
+                scanned.odd_end = members.odd_end();
+                return Ok(scanned);
+            }
+            Err(Cut { offset, cause }) => {
+                scanned.cut = Some(Cut { offset: piece.start + offset, cause });
+                return Ok(scanned);
+            }
+        }
+    }
+}
+
+/// A part of a file as if it were one.
+#[derive(Debug)]
+struct Section {
+    file: File,
+    start: u64,
+    length: u64,
+    at: u64,
+}
+
+impl Section {
+    fn new(mut file: File, start: u64, length: u64) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(start))?;
+        Ok(Self { file, start, length, at: 0 })
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = to.len().min(left);
+        let read = self.file.read(&mut to[..most])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Section {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+        };
+        let place = target.and_then(|at| Some((at, self.start.checked_add(at)?)));
+        let (at, place) = place.ok_or(io::ErrorKind::InvalidInput)?;
+        self.file.seek(SeekFrom::Start(place))?;
+        self.at = at;
+        Ok(at)
+    }
+}
