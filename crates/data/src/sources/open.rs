@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::class_list::{ClassList, Origin};
 use super::labels::Given;
 use super::recognise::{candidates, layout_of_file};
-use super::{Columns, Index, IndexCache, Layout, Source, Split};
+use super::{Columns, IMAGE_ENDS, Index, IndexCache, Layout, Source, Split};
 use super::{archives, folders, listed, packed, series, shards};
 use crate::Error;
 use crate::names::name_of;

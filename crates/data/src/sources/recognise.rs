@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::open::{Candidate, Part};
-use super::{IMAGE_ENDS, Layout, Split, archives, folders, listed};
+use super::{Layout, Split, archives, folders, listed};
 use crate::Error;
 use crate::names::{is_passed_over, name_of, text_of};
 

@@ -53,7 +53,9 @@ fn plain(
 fn texts(labels: &[&str]) -> impl Fn(&mut SerializedColumnWriter<'_>) {
     let labels: Vec<ByteArray> =
         labels.iter().map(|label| ByteArray::from(label.as_bytes().to_vec())).collect();
-    move |column| drop(column.typed::<ByteArrayType>().write_batch(&labels, None, None).unwrap())
+    move |column| {
+        column.typed::<ByteArrayType>().write_batch(&labels, None, None).unwrap();
+    }
 }
 
 /// Opens `file` with the columns that [`plain`] writes.
@@ -82,15 +84,15 @@ fn columns_of_other_names_and_labels_of_every_type_are_read() {
     assert_eq!(named(&["10", "2"]), (vec![10, 2], "0 1 2 3 4 5 6 7 8 9 10".to_owned()));
     assert_eq!(named(&["10", "02"]), (vec![1, 0], "02 10".to_owned()));
     let wide = |column: &mut SerializedColumnWriter<'_>| {
-        drop(column.typed::<Int64Type>().write_batch(&[2, 0], None, None).unwrap());
+        column.typed::<Int64Type>().write_batch(&[2, 0], None, None).unwrap();
     };
     assert_eq!(of(plain("required int64 kind", wide, 2, none)), (vec![2, 0], "0 1 2".to_owned()));
     let narrow = |column: &mut SerializedColumnWriter<'_>| {
-        drop(column.typed::<Int32Type>().write_batch(&[1, 1, 0], None, None).unwrap());
+        column.typed::<Int32Type>().write_batch(&[1, 1, 0], None, None).unwrap();
     };
     assert_eq!(of(plain("required int32 kind (INT_8)", narrow, 3, none)), (vec![1, 1, 0], "0 1".to_owned()));
     let bits = |column: &mut SerializedColumnWriter<'_>| {
-        drop(column.typed::<BoolType>().write_batch(&[true, false], None, None).unwrap());
+        column.typed::<BoolType>().write_batch(&[true, false], None, None).unwrap();
     };
     assert_eq!(of(plain("required boolean kind", bits, 2, none)), (vec![1, 0], "0 1".to_owned()));
 }
