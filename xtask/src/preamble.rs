@@ -29,7 +29,7 @@ pub(crate) fn print(
     line(
         "model",
         format!(
-            "{}: {} parameters, {} multiply-adds a picture",
+            "{}: {} parameters, {} multiply-adds per image",
             spec.name,
             output::count(summary.parameters as u64),
             output::short(summary.multiply_adds)

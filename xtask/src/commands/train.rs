@@ -99,10 +99,10 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     match (resumes_from(&run), &run.record().from) {
         (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
             let from = format!("--from {}", output::quoted(folder));
-            bail!("{error}; start a new run with its weights: {}", again(&run, &from));
+            bail!("{error}; start a new run with its weights:\n  {}", again(&run, &from));
         }
         (Err(error @ Error::CheckpointGone { best: false, .. }), _) => {
-            bail!("{error}; start a new run: {}", again(&run, ""))
+            bail!("{error}; start a new run:\n  {}", again(&run, ""))
         }
         (Err(error), _) => return Err(error.into()),
         (Ok(None), Some(from)) => {
@@ -111,7 +111,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
                 format!(" --revision {}", output::quoted(Path::new(revision)))
             });
             let from = format!("--from {}{revision}", output::quoted(Path::new(from)));
-            bail!("{folder} ended before its first checkpoint; start a new run: {}", again(&run, &from));
+            bail!("{folder} ended before its first checkpoint; start a new run:\n  {}", again(&run, &from));
         }
         (Ok(_), _) => {}
     }
@@ -125,7 +125,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     plan.check(&model).map_err(|error| match error {
         Error::BatchTooSmall { .. } => {
             let changes = format!("--from {} --set train.last_batch=drop", output::quoted(folder));
-            anyhow!("{error}; start a new run without that batch: {}", again(&run, &changes))
+            anyhow!("{error}; start a new run without that batch:\n  {}", again(&run, &changes))
         }
         other => other.into(),
     })?;
