@@ -107,7 +107,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         shape(1, (7, 7), (130, 100), (3, 1, 1)),
         shape(40, (9, 10), (24, 40), (3, 2, 1)),
         shape(3, (3, 2), (4, 8), (3, 2, 1)),
-        shape(5, (3, 2), (9, 34), (1, 1, 0)),
+        shape(3, (2, 1), (9, 34), (1, 1, 0)),
     ];
     table::run(&affordable(shapes, cost), |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));

@@ -36,7 +36,7 @@ impl Given {
     fn right(algorithm: Algorithm, isa: Isa) -> Self {
         let (kernel, padding) = if algorithm == Algorithm::Pointwise { (1, 0) } else { (3, 1) };
         let shape =
-            ConvShape { images: 1, in_h: 3, in_w: 5, in_c: 16, out_c: 32, kernel, stride: 1, padding };
+            ConvShape { images: 1, in_h: 2, in_w: 3, in_c: 16, out_c: 16, kernel, stride: 1, padding };
         let of = |len| vec![0.5; len];
         let w = of(shape.weight_len());
         Given {
@@ -50,7 +50,7 @@ impl Given {
             dw: of(shape.weight_len()),
             w,
             residual: of(shape.output_len()),
-            bias: of(32),
+            bias: of(16),
             mean: of(16),
             map: ScaleShift { scale: of(16), shift: of(16) },
             backward: BackwardMap { of_gradient: of(16), of_input: of(16), constant: of(16) },
@@ -145,9 +145,17 @@ const VECTORS: &[Vector] = &[
 ];
 
 #[test]
-fn safe_callers_cannot_write_outside_of_a_convolution_by_a_wrong_length() {
+fn what_the_refusals_start_from_is_right() {
     table::run(&calls(), |&(pass, algorithm, isa)| {
         pass.run(&mut Given::right(algorithm, isa));
+        Ok(())
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "thousands of panics; a refused call touches no memory")]
+fn safe_callers_cannot_write_outside_of_a_convolution_by_a_wrong_length() {
+    table::run(&calls(), |&(pass, algorithm, isa)| {
         for (name, vector, passes) in VECTORS {
             if !passes.contains(&pass) {
                 continue;
@@ -187,6 +195,7 @@ const SHAPES: &[Shape] = &[
 ];
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of panics; a refused call touches no memory")]
 fn safe_callers_cannot_write_outside_of_a_convolution_by_a_shape_without_sense() {
     table::run(&calls(), |&(pass, algorithm, isa)| {
         for (row, (breaks, says)) in SHAPES.iter().enumerate() {
@@ -199,12 +208,13 @@ fn safe_callers_cannot_write_outside_of_a_convolution_by_a_shape_without_sense()
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of panics; a refused call touches no memory")]
 fn filters_serve_the_instruction_set_and_the_convolution_they_were_packed_for() {
     table::run(&calls(), |&(_, algorithm, isa)| {
         let others = Isa::available().into_iter().filter(|other| *other != isa);
         let filters = others.map(|other| Given::right(algorithm, other).filters);
         let mut all: Vec<Filters> = filters.collect();
-        let wider = ConvShape { out_c: 64, ..Given::right(algorithm, isa).shape };
+        let wider = ConvShape { out_c: 32, ..Given::right(algorithm, isa).shape };
         all.push(Filters::new(algorithm, isa, &wider, &vec![0.5; wider.weight_len()]));
         for filters in all {
             let mut given = Given { filters, ..Given::right(algorithm, isa) };
@@ -215,6 +225,7 @@ fn filters_serve_the_instruction_set_and_the_convolution_they_were_packed_for() 
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of panics; a refused call touches no memory")]
 fn an_algorithm_refuses_what_it_cannot_compute() {
     table::run(&calls(), |&(pass, algorithm, isa)| {
         let breaks: &[fn(&mut ConvShape)] = match algorithm {

@@ -2,7 +2,7 @@
 //! slower than a CPU runs them, and valgrind some fifty times slower. See `.ci/soundness`.
 
 /// Multiply-adds, or elements, of a row that Miri can afford.
-const UNDER_MIRI: usize = 6_000;
+const UNDER_MIRI: usize = 3_000;
 /// The same of valgrind, and the variable that says that tests run under it.
 const UNDER_VALGRIND: usize = 200_000;
 const VALGRIND: &str = "RESNET_UNDER_VALGRIND";
