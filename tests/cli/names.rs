@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use crate::common::{picture, trained, xtask_in};
+use crate::photos::{draw, small};
 
 /// Names that are not to be shown as they are, and how they are shown.
 const ODD: [(&[u8], &str); 4] = [
@@ -77,5 +78,41 @@ fn heat_maps_keep_the_names_of_their_images_to_the_byte() {
     assert!(xtask_in(here, &args).succeeds().contains(r#""heatmap":"maps/caf\\xe8.png.heatmap.png""#));
     for name in [b"caf\xe9.png.heatmap.png", b"caf\xe8.png.heatmap.png"] {
         assert!(named(&here.join("maps"), name).is_file());
+    }
+}
+
+#[test]
+fn odd_names_go_from_verify_through_the_skip_list_to_training_and_prediction() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let colours = [[200, 0, 0], [0, 200, 0]];
+    draw(&here.join("data/train"), &colours, 8);
+    draw(&here.join("data/val"), &colours, 2);
+    for split in ["data/train", "data/val"] {
+        let class = named(&here.join(split), b"caf\xe9\n");
+        fs::rename(here.join(split).join("class1"), class).expect("it is renamed");
+    }
+    for (name, _) in ODD {
+        fs::write(named(&here.join("data/train/class0"), name), "no image").expect("it is written");
+    }
+    let (plain, odd) = (here.join("data/train/class0/0.png"), named(&here.join("data/train"), b"caf\xe9\n"));
+    fs::copy(plain, named(&odd, b"whole\xff.png")).expect("a copy");
+
+    let verified = xtask_in(here, &["data", "verify", "data", "--skip-list", "broken.txt"]);
+    verified.ends_saying(1, &[]);
+    let expected: Vec<String> = ODD.iter().map(|(_, shown)| format!("train/class0/{shown}")).collect();
+    let listed = fs::read_to_string(here.join("broken.txt")).expect("a list");
+    assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
+
+    let more = ["--set", "train.duration=1 steps", "--skip-list", "broken.txt"];
+    let trained = xtask_in(here, &small("data", "run", &more));
+    trained.succeeds();
+    assert!(trained.stderr.contains("17 images to train, 4 to test"), "{}", trained.stderr);
+
+    let predict = ["predict", "--checkpoint", "run", "--top", "2", "data/val/class0"];
+    let predicted = xtask_in(here, &predict);
+    assert!(predicted.succeeds().contains(r"caf\xe9\x0a "), "{}", predicted.stdout);
+    for text in [&verified.stdout, &verified.stderr, &trained.stderr, &predicted.stdout, &predicted.stderr] {
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
     }
 }

@@ -208,7 +208,7 @@ impl Candidate {
         if let Some(name) = unknown.first() {
             let others = unknown.len() - 1;
             tracing::warn!(
-                "{origin} has no record {name:?}, which is to be skipped, nor {others} others of that list"
+                "{origin} has no record {name}, which is to be skipped, nor {others} others of that list"
             );
         }
         Ok(FileSet {
