@@ -176,7 +176,11 @@ pub(crate) fn tell<'a>(indexes: impl Iterator<Item = &'a Index>) {
     let mut warnings: Vec<&String> = vec![];
     for index in indexes {
         left_out.merge(index.left_out());
-        warnings.extend(index.warnings());
+        for warning in index.warnings() {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
     }
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     if !left_out.is_empty() {

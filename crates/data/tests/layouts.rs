@@ -102,6 +102,19 @@ fn class_folders_called_by_labels_have_timms_order_and_others_torchvisions() {
 }
 
 #[test]
+fn folders_called_by_labels_keep_them_where_the_other_split_lacks_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<String> = (0..12).map(|label| label.to_string()).collect();
+    folders(&folder.path().join("train"), &all.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+    folders(&folder.path().join("val"), &["0", "10", "5"], 1);
+    let val = open(folder.path()).unwrap().evaluation.unwrap();
+    let mut found = labels(&*val);
+    found.sort_by_key(|(_, label)| *label);
+    let wanted = [0, 5, 10].map(|label| (format!("val/{label}/0.png"), label));
+    assert_eq!(found, wanted);
+}
+
+#[test]
 fn samples_with_dots_in_their_names_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let image = || png(4, 4, 1);

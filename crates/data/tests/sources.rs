@@ -126,7 +126,7 @@ fn what_is_no_data_set_is_refused_with_what_was_looked_for() {
     let split = tempfile::tempdir().unwrap();
     folders(&split.path().join("train"), &["a"], 1);
     folders(&split.path().join("val"), &["a", "z"], 1);
-    refusal(split.path(), &["val", "class \"z\"", "training data lack"]);
+    refusal(split.path(), &["val", "class \"z\"", "not in the training data"]);
     fs::remove_dir_all(split.path().join("val")).unwrap();
     fs::create_dir(split.path().join("val")).unwrap();
     fs::write(split.path().join("val/0.png"), png(2, 2, 0)).unwrap();

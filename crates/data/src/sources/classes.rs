@@ -112,29 +112,27 @@ pub fn class_difference(ours: &[String], theirs: &[String]) -> Option<String> {
     ))
 }
 
-/// For each class of `from` its label in `to`, which are `whose` classes; half a sentence if there is none.
+/// For each class of `from` its label in `to`, the classes of `whose`; half a sentence if there is none.
 pub(crate) fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
-    let same = || (0..from.len() as u32).collect();
-    if from == to {
-        return Ok(same());
-    }
-    if are_numbers(from) || are_numbers(to) {
+    let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
+    let is_listed = |name: &String| labels.contains_key(name);
+    let by_number = are_numbers(from) || (are_numbers(to) && !from.iter().all(is_listed));
+    if from == to || by_number {
         return match from.len() <= to.len() {
-            true => Ok(same()),
+            true => Ok((0..from.len() as u32).collect()),
             false => Err(format!(
-                "its labels reach to {}, but {whose} have only {} classes",
+                "its labels reach to {}, but there are only {} classes in {whose}",
                 from.len() - 1,
                 to.len()
             )),
         };
     }
-    let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
     if labels.len() < to.len() {
         return Err(format!("it has other classes than {whose}, and names that several of them share"));
     }
     let label = |name| labels.get(name).copied();
     from.iter()
-        .map(|name| label(name).ok_or_else(|| format!("it has a class {name:?}, which {whose} lack")))
+        .map(|name| label(name).ok_or_else(|| format!("it has a class {name:?}, which is not in {whose}")))
         .collect()
 }
 
@@ -193,6 +191,10 @@ mod tests {
         let to = names(&["a", "b", "c"]);
         assert_eq!(renumbering(&names(&["c", "a"]), &to, "others"), Ok(vec![2, 0]));
         assert_eq!(renumbering(&numbered(2), &to, "others"), Ok(vec![0, 1]));
+        // Of folders called by labels some may be missing.
+        assert_eq!(renumbering(&names(&["0", "3", "11"]), &numbered(12), "others"), Ok(vec![0, 3, 11]));
+        assert_eq!(renumbering(&names(&["x", "y"]), &numbered(12), "others"), Ok(vec![0, 1]));
+        assert_eq!(renumbering(&numbered(2), &names(&["1", "0"]), "others"), Ok(vec![0, 1]));
         assert!(renumbering(&numbered(4), &to, "others").unwrap_err().contains("reach to 3"));
         assert!(renumbering(&names(&["d"]), &to, "others").unwrap_err().contains("\"d\""));
         assert!(renumbering(&names(&["a"]), &names(&["a", "a"]), "others").is_err());

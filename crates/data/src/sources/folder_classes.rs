@@ -22,69 +22,70 @@ pub(crate) struct FolderClasses {
     /// The folders that are there with their labels, in ascending order.
     pub(crate) folders: Vec<(u32, String)>,
     /// What the user should know about the numbering.
-    pub(crate) warning: Option<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl FolderClasses {
-    /// The classes of these folders of `root`.
+    /// The classes of these folders, which lie in `root`.
     pub(crate) fn new(
         root: &Path,
         mut folders: Vec<String>,
         list: Option<&ClassList>,
     ) -> Result<Self, Error> {
         folders.sort_unstable();
-        let shown = root.display();
-        let Some(list) = list else { return Ok(Self::by_name(root, folders)) };
+        let Some(list) = list else { return Ok(Self::by_name(folders)) };
         let file = list.file.display();
         match labels_in(&list.names, &folders) {
             Ok(labels) => {
                 let mut folders: Vec<(u32, String)> = labels.into_iter().zip(folders).collect();
                 folders.sort_unstable();
-                Ok(Self { classes: Arc::clone(&list.names), folders, warning: None })
+                Ok(Self { classes: Arc::clone(&list.names), folders, warnings: Vec::new() })
             }
             // A list of something else, such as names for people to read.
             Err(lacking) if lacking.len() == folders.len() && list.origin == Origin::Beside => {
-                let warning =
-                    format!("{file} lists none of the class folders in {shown}, so their names number them");
-                let numbered = Self::by_name(root, folders);
-                let warning =
-                    [Some(warning), numbered.warning].into_iter().flatten().collect::<Vec<_>>().join("; ");
-                Ok(Self { warning: Some(warning), ..numbered })
+                let mut numbered = Self::by_name(folders);
+                numbered.warnings.insert(
+                    0,
+                    format!("{file} lists none of the class folders; their own names number them"),
+                );
+                Ok(numbered)
             }
             Err(lacking) => {
                 let (first, others) = (lacking[0], lacking.len() - 1);
                 let others = if others > 0 { format!(" and {others} others") } else { String::new() };
-                let cause = format!("it does not list the class folder {first}{others} in {shown}");
-                Err(Error::bad_file(file.to_string(), cause, "list all of them in the order of their labels"))
+                let cause =
+                    format!("it does not list the class folder {first}{others} in {}", root.display());
+                let mend = "list all of them, each once, in the order of their labels";
+                Err(Error::bad_file(file.to_string(), cause, mend))
             }
         }
     }
 
     /// Numbered by their own names, which are sorted as text.
-    fn by_name(root: &Path, folders: Vec<String>) -> Self {
-        let shown = root.display();
+    fn by_name(folders: Vec<String>) -> Self {
         if let Some(labels) = labels_below(folders.len(), &folders) {
             let mut numbered: Vec<(u32, String)> = labels.into_iter().zip(folders).collect();
             let warning = (!numbered.is_sorted()).then(|| {
                 format!(
-                    "the class folders 0 to {} in {shown} are labels, as timm has them; torchvision's ImageFolder numbers them \
-                     as text (0, 1, 10, ...), so for a network trained with it give a class list in that order",
+                    "the class folders 0 to {} are labels, as timm has them; torchvision's ImageFolder sorts them as text \
+                     (0, 1, 10, ...), so a network trained with it needs a class list in that order",
                     numbered.len() - 1
                 )
             });
             numbered.sort_unstable();
             let classes = numbered.iter().map(|(_, name)| name.clone()).collect();
-            return Self { classes, folders: numbered, warning };
+            return Self { classes, folders: numbered, warnings: warning.into_iter().collect() };
         }
         let natural = in_timms_order(&folders);
         let differs = natural.iter().zip(&folders).find(|(theirs, ours)| **theirs != *ours);
         let warning = differs.map(|(theirs, ours)| {
             format!(
-                "the class folders in {shown} are numbered in the order of their text, as torchvision does; timm numbers \
-                 {theirs} before {ours}, so for a network trained with it give a class list in that order"
+                "the class folders are numbered in the order of their text, as torchvision has it; timm has {theirs} before \
+                 {ours}, so a network trained with it needs a class list in that order"
             )
         });
-        Self { classes: folders.clone().into(), folders: (0..).zip(folders).collect(), warning }
+        let warnings = warning.into_iter().collect();
+        Self { classes: folders.clone().into(), folders: (0..).zip(folders).collect(), warnings }
     }
 }
 

@@ -101,10 +101,10 @@ pub(crate) fn open(root: &Path, list: Option<&ClassList>) -> Result<Index, Error
         let cause = format!("it holds {} folders, too many to be classes", names.len());
         return Err(Error::bad_file(root.display().to_string(), cause, "give the folder of the data"));
     }
-    let FolderClasses { classes, folders, warning } = FolderClasses::new(root, names, list)?;
+    let FolderClasses { classes, folders, warnings } = FolderClasses::new(root, names, list)?;
     let mut index = Index::new(Layout::Folders, root, Vec::new());
     index.classes = classes;
-    index.warnings.extend(warning);
+    index.warnings = warnings;
     count_outside(root, &mut index.left_out)?;
     let (owned_root, owned_folders, threads) = (root.to_owned(), folders.clone(), scanners());
     let listed = Prefetch::new(0..folders.len(), threads, 4 * threads, move |place| {

@@ -256,7 +256,7 @@ impl Part {
                     _ => tables(&self.root, split, &self.files, (&options.columns, cache))?,
                 };
                 if let Some(list) = list.filter(|list| list.origin == Origin::Given) {
-                    let fit = index.number_as(&list.names, &format!("those of {}", list.file.display()));
+                    let fit = index.number_as(&list.names, &list.file.display().to_string());
                     let mend = "list all of its classes in the order of their labels";
                     fit.map_err(|cause| Error::bad_file(self.root.display().to_string(), cause, mend))?;
                 }
