@@ -1,5 +1,5 @@
-//! What people's folders and shards hold: files that are no images, classes in an order, conversions that keep
-//! every label.
+//! What people's folders and shards hold: files that are no images, classes in an order, conversions that
+//! keep every label.
 
 use std::fs;
 use std::path::Path;

@@ -56,8 +56,8 @@ pub fn picture(bytes: &[u8]) {
 }
 
 /// CIFAR's records and archives. The first byte says what the others are: a tar file, one whose checksums
-/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names, and of Python's form CIFAR-10's test batch
-/// and CIFAR-100's names.
+/// fit, a gzip stream, CIFAR-100's training file, CIFAR-10's names, and of Python's form CIFAR-10's test
+/// batch and CIFAR-100's names.
 pub fn cifar(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let dir = folder();

@@ -1,4 +1,5 @@
-//! Names of files as text: which are passed over, and how any bytes become one line that turns back into them.
+//! Names of files as text: which are passed over, and how any bytes become one line that turns back into
+//! them.
 //!
 //! Indexes, messages and lists of records hold names as text. What is no text there (bytes that are not
 //! UTF-8, line breaks, escape codes for terminals, marks that turn the direction of writing) is written as
@@ -52,8 +53,8 @@ pub fn shown(path: &Path) -> String {
     text_of(path.as_os_str()).into_owned()
 }
 
-/// Text in which nothing breaks a line or steers a terminal; unlike [`shown`], it leaves backslashes alone, so
-/// that text with escaped names in it stays what it is.
+/// Text in which nothing breaks a line or steers a terminal; unlike [`shown`], it leaves backslashes alone,
+/// so that text with escaped names in it stays what it is.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(breaks_lines) {
         return Cow::Borrowed(text);
@@ -69,8 +70,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The name that a line of a list of records has, which may have been written by hand or by another program: in
-/// bytes that are not UTF-8, or with a single backslash.
+/// The name that a line of a list of records has, which may have been written by hand or by another program:
+/// in bytes that are not UTF-8, or with a single backslash.
 pub fn of_line(line: &[u8]) -> String {
     let text: String = line.utf8_chunks().fold(String::with_capacity(line.len()), |mut text, chunk| {
         text.push_str(chunk.valid());

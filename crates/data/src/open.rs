@@ -12,8 +12,8 @@ use crate::{DataKind, Dataset, Error};
 ///
 /// `dir` is the folder of the files, its parent, or a file:
 /// - binary CIFAR: `data_batch_1.bin` ... `data_batch_5.bin`, `test_batch.bin`, or `train.bin`, `test.bin`;
-/// - CIFAR for Python, as torchvision has it: `data_batch_1` ... `test_batch`, or `train`, `test`; the pickles
-///   are read as data, and nothing of them is run;
+/// - CIFAR for Python, as torchvision has it: `data_batch_1` ... `test_batch`, or `train`, `test`; the
+///   pickles are read as data, and nothing of them is run;
 /// - the official archives of those, such as `cifar-10-binary.tar.gz` and `cifar-100-python.tar.gz`, or any
 ///   `.tar.gz` or `.tgz` with such files inside, given by its own path;
 /// - Hugging Face's parquet files, `train-*.parquet` and `test-*.parquet` (feature `parquet`).
@@ -22,8 +22,8 @@ use crate::{DataKind, Dataset, Error};
 /// data set is meant where there could be two; `None` takes what there is.
 ///
 /// # Errors
-/// If nothing is recognised, if two data sets are there and `kind` is `None`, if a file is missing, cut
-/// short or corrupt, or if a label is out of range.
+/// If nothing is recognised, if two data sets are there and `kind` is `None`, if a file is missing, cut short
+/// or corrupt, or if a label is out of range.
 ///
 /// ```no_run
 /// let data = resnet_data::open_dir("cifar-10-batches-bin".as_ref(), None)?;
@@ -34,8 +34,8 @@ pub fn open_dir(dir: &Path, kind: Option<DataKind>) -> Result<Dataset, Error> {
     open(dir, kind, Needed::All)
 }
 
-/// Opens the test images alone of the data set in `dir`, which need no others beside them; `train` of the result
-/// is empty.
+/// Opens the test images alone of the data set in `dir`, which need no others beside them; `train` of the
+/// result is empty.
 ///
 /// # Errors
 /// As [`open_dir`], but for files of training images.

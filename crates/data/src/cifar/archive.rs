@@ -22,8 +22,8 @@ const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// The official archives have fewer than ten.
 const MAX_ENTRIES: usize = 1_000;
 
-/// Reads the archive at `path`, which must hold the `needed` files of one layout, of the data set `kind` if one
-/// is given.
+/// Reads the archive at `path`, which must hold the `needed` files of one layout, of the data set `kind` if
+/// one is given.
 pub(crate) fn read(path: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, Error> {
     let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
     let unpacked = GzDecoder::new(BufReader::with_capacity(1 << 16, file)).take(MAX_UNPACKED_BYTES);

@@ -1,9 +1,9 @@
-//! CIFAR-10 and CIFAR-100 in the two forms of their authors, binary and Python's: what the files are called and
-//! hold.
+//! CIFAR-10 and CIFAR-100 in the two forms of their authors, binary and Python's: what the files are called
+//! and hold.
 //!
 //! In binary form a record is one label byte (CIFAR-100: a coarse, then a fine one) and 3072 bytes of pixels,
-//! planar RGB, 32 rows of 32. In Python's a file is a pickled dictionary with a list of labels and an array of
-//! the same pixels (`pickled`). `folder` reads the files from a folder, `archive` from a `.tar.gz`.
+//! planar RGB, 32 rows of 32. In Python's a file is a pickled dictionary with a list of labels and an array
+//! of the same pixels (`pickled`). `folder` reads the files from a folder, `archive` from a `.tar.gz`.
 
 pub(crate) mod archive;
 pub(crate) mod folder;

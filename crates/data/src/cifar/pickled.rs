@@ -1,5 +1,5 @@
-//! CIFAR in Python's form, as torchvision downloads it: dictionaries in pickles, which are read as data. Nothing
-//! of them is run.
+//! CIFAR in Python's form, as torchvision downloads it: dictionaries in pickles, which are read as data.
+//! Nothing of them is run.
 //!
 //! A batch has `data`, an array of unsigned bytes of the shape (N, 3072), and a list of N `labels`
 //! (CIFAR-100: `fine_labels` and `coarse_labels`); a row's bytes are those of a binary record.

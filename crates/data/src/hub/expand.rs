@@ -6,8 +6,8 @@
 
 use std::ffi::OsString;
 
-/// The path with a leading `~` or `~user` and then all `$NAME` and `${NAME}` replaced. What is not known stays
-/// as it is, and so does a path that is not UTF-8.
+/// The path with a leading `~` or `~user` and then all `$NAME` and `${NAME}` replaced. What is not known
+/// stays as it is, and so does a path that is not UTF-8.
 pub(super) fn expanded(path: OsString, variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     match path.into_string() {
         Ok(text) => {

@@ -40,7 +40,8 @@ pub use model::HubModel;
 ///
 /// The cache is the one of the Python library: `HF_HUB_CACHE`, else `HF_HOME/hub`, else
 /// `~/.cache/huggingface/hub`; `~` and `$VARIABLES` in these paths are replaced. `HF_TOKEN` (or the token of
-/// `hf auth login`) and `HF_ENDPOINT` are honoured; with `HF_HUB_OFFLINE=1` only the cache is looked at. An interrupted download goes on where it stopped.
+/// `hf auth login`) and `HF_ENDPOINT` are honoured; with `HF_HUB_OFFLINE=1` only the cache is looked at. An
+/// interrupted download goes on where it stopped.
 ///
 /// # Errors
 /// If the files are neither cached nor to be had; the message says where it looked and how to get the data

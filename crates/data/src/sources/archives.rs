@@ -1,9 +1,9 @@
 //! Tar files of images as they are downloaded, which are no shards: ImageNet's.
 //!
-//! Three forms are known: a tar of tars, one for each class and called by it (`ILSVRC2012_img_train.tar`); the
-//! class tars themselves, side by side; and images alone (`ILSVRC2012_img_val.tar`), whose labels are in a list
-//! beside them. A tar is not compressed, so what lies in one of the inner tars has a place in the outer file;
-//! nothing is unpacked, and each image is read by itself, in the same way as a shard's.
+//! Three forms are known: a tar of tars, one for each class and called by it (`ILSVRC2012_img_train.tar`);
+//! the class tars themselves, side by side; and images alone (`ILSVRC2012_img_val.tar`), whose labels are in
+//! a list beside them. A tar is not compressed, so what lies in one of the inner tars has a place in the
+//! outer file; nothing is unpacked, and each image is read by itself, in the same way as a shard's.
 
 use std::collections::BTreeSet;
 use std::fs::File;

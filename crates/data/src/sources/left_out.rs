@@ -71,9 +71,10 @@ impl LeftOut {
 /// "5 files .txt, 2 files .xcf"
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut kinds: Vec<(&str, u64)> = self.kinds().collect();
+        let (others, mut kinds): (Vec<_>, Vec<_>) = self.kinds().partition(|(kind, _)| *kind == OTHERS);
         kinds.sort_by_key(|&(_, files)| std::cmp::Reverse(files));
-        let rest = kinds.split_off(kinds.len().min(SHOWN)).iter().map(|(_, files)| files).sum();
+        let unnamed = kinds.split_off(kinds.len().min(SHOWN));
+        let rest = unnamed.iter().chain(&others).map(|(_, files)| files).sum();
         if rest > 0 {
             kinds.push((OTHERS, rest));
         }

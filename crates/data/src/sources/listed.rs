@@ -40,8 +40,8 @@ pub(crate) fn open(root: &Path, split: Split, given: Given<'_>) -> Result<Index,
     Ok(index)
 }
 
-/// Whether the images in `root`, which holds these things besides, have their labels from a list: from `labels`
-/// where that is given.
+/// Whether the images in `root`, which holds these things besides, have their labels from a list: from
+/// `labels` where that is given.
 pub(crate) fn is_listed(
     root: &Path,
     inside: &[(Layout, Vec<String>)],

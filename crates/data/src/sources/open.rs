@@ -24,8 +24,8 @@ pub struct OpenFiles {
     /// ([`parse_class_map`](super::parse_class_map)). None to take one that lies beside the data, such as
     /// `classes.json`.
     pub classes: Option<PathBuf>,
-    /// A list of the labels of images that lie in no class folders, in a folder or a tar file; of a data set in
-    /// splits, those for evaluation. None to take one that lies beside them, such as `val.txt`.
+    /// A list of the labels of images that lie in no class folders, in a folder or a tar file; of a data set
+    /// in splits, those for evaluation. None to take one that lies beside them, such as `val.txt`.
     pub labels: Option<PathBuf>,
     /// The columns of parquet files.
     pub columns: Columns,
@@ -40,7 +40,8 @@ pub struct FileSet {
     pub train: Arc<dyn Source>,
     /// Which split `train` is.
     pub split: Split,
-    /// What is for evaluation, where there is such a split: called val, validation, valid, dev, test or testing.
+    /// What is for evaluation, where there is such a split: called val, validation, valid, dev, test or
+    /// testing.
     pub evaluation: Option<Arc<dyn Source>>,
     /// The classes' names, the same for both splits.
     pub classes: Arc<[String]>,
@@ -51,8 +52,8 @@ pub struct FileSet {
 /// Opens the data set in `dir`, recognised by what it holds; the pictures stay where they are.
 ///
 /// `dir`, or one folder in it, holds
-/// - folders `train` (or `training`) and `val` (or `validation`, `valid`, `dev`, `test`, `testing`) with one of
-///   the following in each,
+/// - folders `train` (or `training`) and `val` (or `validation`, `valid`, `dev`, `test`, `testing`) with one
+///   of the following in each,
 /// - a folder a class with pictures in it (ImageNet's layout),
 /// - tar shards in WebDataset's convention: a picture and `.cls` or `.json` a sample,
 /// - images in no class folders, and a list of their labels beside them or in [`OpenFiles::labels`],

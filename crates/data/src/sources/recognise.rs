@@ -35,7 +35,11 @@ pub(super) fn candidates(dir: &Path, labels: Option<&Path>) -> Result<Vec<Candid
     if named.iter().any(|(split, inside, _)| *split == Split::Train && !inside.is_empty()) {
         return splits(dir, named, &others);
     }
-    let flat = named.iter().find(|(_, inside, _)| matches!(inside[..], [(Layout::Listed, _)]));
+    let listed = named.iter().find(|(_, inside, _)| matches!(inside[..], [(Layout::Listed, _)]));
+    // Without a list these are refused by name: a split is not taken for a class.
+    let unlisted =
+        || named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_picture(root));
+    let flat = listed.or_else(unlisted);
     if let Some((split, _, root)) = flat
         && !others.iter().any(|other| folders::holds_picture(other))
     {
@@ -115,7 +119,8 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
 
 pub(super) fn layout_of_file(path: &Path) -> Option<Layout> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    // What lies beside ImageNet's images: lists, boxes, images without labels, a part of the others once more.
+    // What lies beside ImageNet's images: lists, boxes, images without labels, a part of the others once
+    // more.
     let is_imagenets =
         ["ilsvrc2012_devkit", "ilsvrc2012_bbox", "ilsvrc2012_img_test", "ilsvrc2012_img_train_t3"];
     let is_cifar = name.starts_with("cifar-");

@@ -1,10 +1,9 @@
-//! Lists that give images their labels from outside: ImageNet's validation images lie flat, and what is on them
-//! stands in a file beside them.
+//! Lists that give images their labels from outside: ImageNet's validation images lie flat, and what is on
+//! them stands in a file beside them.
 //!
-//! `parse` has the forms of such a list, `find` the names under which one lies beside the data; [`Lists`] is what
-//! a split's labels depend on. A label is a
-//! number, counted from 0, or the name of a class; ImageNet's classes are known, others are those of a file that
-//! lists them, or the names in order.
+//! `parse` has the forms of such a list, `find` the names under which one lies beside the data; [`Lists`] is
+//! what a split's labels depend on. A label is a number, counted from 0, or the name of a class; ImageNet's
+//! classes are known, others are those of a file that lists them, or the names in order.
 
 mod find;
 mod parse;
@@ -301,8 +300,8 @@ fn by_name(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'static s
     Ok(images.iter().map(row_of).collect())
 }
 
-/// The row of each image where rows have no names: ImageNet's are told by their numbers, others by their order,
-/// if there are as many.
+/// The row of each image where rows have no names: ImageNet's are told by their numbers, others by their
+/// order, if there are as many.
 fn in_order(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'static str>>, String> {
     let numbers: Option<Vec<usize>> =
         images.iter().map(|image| validation_number(image)?.checked_sub(1)).collect();

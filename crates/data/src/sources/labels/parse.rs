@@ -1,7 +1,7 @@
 //! The text of a list of labels: a line an image, by its name or in the order of names.
 //!
-//! Columns are parted by tabs, commas (with quotes, as spreadsheets write them), semicolons or blanks. A header
-//! says which columns count; without one the first two do.
+//! Columns are parted by tabs, commas (with quotes, as spreadsheets write them), semicolons or blanks. A
+//! header says which columns count; without one the first two do.
 
 use super::super::is_image_end;
 
