@@ -4,7 +4,7 @@
 /// Multiply-adds, or elements, of a row that Miri can afford.
 const UNDER_MIRI: usize = 3_000;
 /// The same of valgrind, and the variable that says that tests run under it.
-const UNDER_VALGRIND: usize = 200_000;
+const UNDER_VALGRIND: usize = 60_000;
 const VALGRIND: &str = "RESNET_UNDER_VALGRIND";
 
 /// All of `rows`; under Miri and valgrind those that cost little.
