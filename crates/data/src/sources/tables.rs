@@ -261,12 +261,12 @@ impl Classes {
         }
         let highest = index.label.iter().max().map_or(0, |&label| label as usize + 1);
         index.classes = self.named.unwrap_or_else(|| classes::numbered(highest));
-        match highest > index.classes.len() {
-            true => {
-                let (label, count) = (highest - 1, index.classes.len());
+        let count = index.classes.len();
+        match index.label.iter().find(|&&label| label as usize >= count) {
+            Some(label) => {
                 Err(format!("it has a label {label}, and some of its files name only {count} classes"))
             }
-            false => Ok(()),
+            None => Ok(()),
         }
     }
 }

@@ -138,7 +138,8 @@ impl LabelList {
         };
         let labels: Vec<Result<u32, &'static str>> =
             found.into_iter().map(label).collect::<Result<_, String>>().map_err(bad)?;
-        let is_imagenets = is_validation && classes.len() == 1000;
+        let is_imagenets = is_validation
+            && classes.iter().map(String::as_str).eq(imagenet::classes().map(|(synset, _)| synset));
         let odd = is_imagenets.then(|| self.other_numbers(images, &labels)).flatten();
         let listed = labels.iter().filter(|label| label.is_ok()).count();
         let absent = rows.len().saturating_sub(listed);
