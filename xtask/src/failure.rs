@@ -64,7 +64,7 @@ fn without_backtrace(text: &str) -> String {
         line.starts_with("at ") || digits > 0 && line[digits..].starts_with(": ")
     };
     // A line of a message is no frame: ours have none, and those that candle's context adds are not indented.
-    let is_kept = |line: &&str| !(line.starts_with(' ') && is_frame(line)) && !line.trim().is_empty();
+    let is_kept = |line: &&str| !(line.trim().is_empty() || line.starts_with(' ') && is_frame(line));
     text.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 

@@ -105,6 +105,9 @@ pub(crate) struct Labelled {
     pub(crate) warnings: Vec<String>,
 }
 
+/// A row's label as a number, or why its class has none.
+type Number = Result<u32, String>;
+
 impl LabelList {
     /// Reads the list in `path`, or in the development kit of that path.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
@@ -152,7 +155,7 @@ impl LabelList {
         rows: &[Row],
         is_validation: bool,
         classes: Option<&Arc<[String]>>,
-    ) -> Result<(Vec<Result<u32, String>>, Arc<[String]>), String> {
+    ) -> Result<(Vec<Number>, Arc<[String]>), String> {
         let imagenets =
             || imagenet::classes().map(|(synset, _)| synset.to_owned()).collect::<Arc<[String]>>();
         let are_numbers = rows.iter().all(|row| is_number(&row.label));
