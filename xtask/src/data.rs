@@ -159,7 +159,7 @@ pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow
         let Some(index) = source.map(|source| source.index()) else { continue };
         let empty = index.empty_classes();
         if !empty.is_empty() {
-            let shown = empty.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+            let shown = empty.iter().take(3).copied().map(names::printable).collect::<Vec<_>>().join(", ");
             let (number, classes) = (empty.len(), index.classes().len());
             let more = if number > 3 { ", ..." } else { "" };
             tracing::warn!("no picture for {split} in {number} of {classes} classes ({shown}{more})");

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, bail};
 use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
+use resnet_data::names::printable;
 use resnet_data::picture::{self, Encoded};
 use resnet_data::sources::{self, FileSet, Index, Source, open_files};
 use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
@@ -113,7 +114,7 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
             lines.push(format!("  height        {}", triple(height)));
         }
         if !split.empty_classes.is_empty() {
-            lines.push(format!("  empty         {}", split.empty_classes.join(", ")));
+            lines.push(format!("  empty         {}", printable(&split.empty_classes.join(", "))));
         }
         if !split.left_out.is_empty() {
             lines.push(format!(
@@ -121,8 +122,11 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
                 source.index().left_out()
             ));
         }
-        lines.extend(split.warnings.iter().map(|warning| format!("  warning       {warning}")));
-        lines.extend(split.faults.iter().map(|fault| format!("  fault         {fault}")));
+        let told = |kind: &str, texts: &[String]| -> Vec<String> {
+            texts.iter().map(|text| format!("  {kind:<14}{}", printable(text))).collect()
+        };
+        lines.extend(told("warning", &split.warnings));
+        lines.extend(told("fault", &split.faults));
     }
     output::line(&text::wrap(&lines.join("\n"), text::out(), 16))
 }
@@ -248,8 +252,9 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     if args.format.get() == Format::Json {
         output::json(&Verified { pictures: total, broken })?;
     } else {
-        let lines: Vec<String> =
-            broken.iter().map(|picture| format!("{}: {}", picture.name, picture.cause)).collect();
+        let line =
+            |picture: &BrokenPicture| printable(&format!("{}: {}", picture.name, picture.cause)).into_owned();
+        let lines: Vec<String> = broken.iter().map(line).collect();
         let summary =
             format!("{} of {} pictures are broken", output::count(number as u64), output::count(total));
         output::line(&text::wrap(&[lines, vec![summary]].concat().join("\n"), text::out(), 2))?;
