@@ -45,7 +45,7 @@ fn data_that_is_missing_or_damaged() {
     xtask(&["train", "--data", text(here)])
         .ends_saying(1, &["quick-start", "draws its own images", "--recipe"]);
     // An option that nothing would come of.
-    xtask(&["train", "--skip-broken", "1%"]).ends_saying(2, &["--skip-broken", "photographs in files"]);
+    xtask(&["train", "--skip-broken", "1%"]).ends_saying(2, &["--skip-broken", "samples in files"]);
 }
 
 /// The trained checkpoint with other tensors, in `file`.
@@ -201,7 +201,7 @@ fn an_unreadable_picture_does_not_stop_the_others() {
     fs::create_dir(here.join("empty")).expect("a folder");
     let files = ["gone.png", "cut.png", "good.png", "text.jpg", "empty"];
     let outcome = xtask_in(here, &[&["predict", "--json", "--checkpoint", trained()][..], &files].concat());
-    outcome.ends_saying(1, &["gone.png", "cut.png", "text.jpg", "empty holds no picture"]);
+    outcome.ends_saying(1, &["gone.png", "cut.png", "text.jpg", "empty holds no image"]);
     assert!(!outcome.stderr.contains("good.png"), "{}", outcome.stderr);
     assert!(outcome.stdout.lines().count() == 1 && outcome.stdout.contains("good.png"), "{}", outcome.stdout);
 }

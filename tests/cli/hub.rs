@@ -182,13 +182,26 @@ fn differences_are_allowed_by_name_and_reported() {
     run(home, &export).succeeds();
 }
 
-/// Leaves a run as if it had been killed before its first checkpoint.
-fn lose_checkpoints(run: &Path) {
+/// What a run's record says of the weights that it began with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Record {
+    Whole,
+    /// The command line alone, as records had it at first.
+    OfBefore,
+}
+
+/// Makes of a run that is finished one that was killed before its first checkpoint.
+fn end_before_the_first_checkpoint(run: &Path, kept: Record) {
     let file = run.join("record.json");
     let mut record: Value = serde_json::from_slice(&fs::read(&file).expect("a record")).expect("JSON");
     record["results"] = Value::Null;
+    record["test_reads"] = 0.into();
+    if kept == Record::OfBefore {
+        record.as_object_mut().expect("an object").remove("from").expect("it was there");
+    }
     write(&file, &record);
-    fs::remove_dir_all(run.join("checkpoints")).expect("it was there");
+    fs::write(run.join("metrics.jsonl"), "").expect("a file");
+    let _ = fs::remove_dir_all(run.join("checkpoints"));
 }
 
 #[test]
@@ -220,9 +233,12 @@ fn a_training_starts_with_weights_that_are_given() {
         }
         assert_eq!(compared, 7);
         assert_eq!(trained.tensors["head.fc.bias"].shape, [10]);
-        lose_checkpoints(&home.join("run"));
-        run(home, &["train", "--resume", "run"])
-            .ends_saying(1, &["run ended before its first checkpoint", "begin it again"]);
+        for record in [Record::Whole, Record::OfBefore] {
+            end_before_the_first_checkpoint(&home.join("run"), record);
+            let again = format!("run/recipe.toml --from {from}");
+            run(home, &["train", "--resume", "run"])
+                .ends_saying(1, &["run ended before its first checkpoint; start a new run", &again]);
+        }
         fs::remove_dir_all(home.join("run")).expect("it was there");
     }
     let train = |from: &str| run(home, &[&["train", "--out", "run", "--from", from], TINY].concat());

@@ -40,6 +40,12 @@ pub struct RunRecord {
     /// Which of the hub's revisions of them, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Which weights of that file, if some were named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// What stands before the names of its tensors, if that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
     /// The file that lists the classes in the order of their labels, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_list: Option<String>,
@@ -86,6 +92,8 @@ impl RunRecord {
             data: String::new(),
             from: None,
             revision: None,
+            weights: None,
+            prefix: None,
             class_list: None,
             label_list: None,
             image_column: None,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
+use resnet_models::checkpoint::Weights;
 use resnet_models::{Model, registry};
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
@@ -79,6 +80,8 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.parameters = parameters;
         record.data = data::absolute(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
+        record.weights = args.weights.as_ref().and_then(Weights::word).map(str::to_owned);
+        record.prefix = args.prefix.clone();
         let list = args.files.classes.classes.as_deref();
         record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
         let labels = &args.files.labels;
@@ -96,7 +99,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
         return report(&run, &results, args.format.get());
     }
-    match (resumes_from(&run), &run.record().from) {
+    match (resumes_from(&run), began_with(run.record())) {
         (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
             let from = format!("--from {}", output::quoted(folder));
             bail!("{error}; start a new run with its weights:\n  {}", again(&run, &from));
@@ -107,10 +110,6 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         (Err(error), _) => return Err(error.into()),
         (Ok(None), Some(from)) => {
             let folder = folder.display();
-            let revision = run.record().revision.as_deref().map_or(String::new(), |revision| {
-                format!(" --revision {}", output::quoted(Path::new(revision)))
-            });
-            let from = format!("--from {}{revision}", output::quoted(Path::new(from)));
             bail!("{folder} ended before its first checkpoint; start a new run:\n  {}", again(&run, &from));
         }
         (Ok(_), _) => {}
@@ -202,6 +201,24 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
     output::labelled("trained", &format!("{steps} in {seconds}, {speed} images/s"))?;
     output::labelled("run", &folder.display().to_string())?;
     output::line(&next_commands(run))
+}
+
+/// The options that name the weights which a run began with, unless they were fresh.
+fn began_with(record: &RunRecord) -> Option<String> {
+    // Records of before have the command alone.
+    let mut words = record.command.iter().skip_while(|word| !word.starts_with("--from"));
+    let told =
+        words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));
+    let from = record.from.as_deref().or(told)?;
+    let options = [
+        ("--from", Some(from)),
+        ("--revision", record.revision.as_deref()),
+        ("--weights", record.weights.as_deref()),
+        ("--prefix", record.prefix.as_deref()),
+    ];
+    let given = options.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+    let given = given.map(|(name, value)| format!("{name} {}", output::quoted(Path::new(value))));
+    Some(given.collect::<Vec<_>>().join(" "))
 }
 
 /// The command that starts a new run by the recipe of this one, on its data, with `changes`.

@@ -111,7 +111,7 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
         }
     }
     let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name_of(&name)));
-    if classes.any(|folder| folders::holds_picture(&folder)) {
+    if classes.any(|folder| folders::is_class(&folder)) {
         found.push((Layout::Folders, Vec::new()));
     }
     Ok(found)

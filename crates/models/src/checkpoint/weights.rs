@@ -27,6 +27,18 @@ pub struct Taken {
     pub others: Vec<String>,
 }
 
+impl Weights {
+    /// The word that is read as these, as in `"ema".parse()`; none for the usual ones.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Weights::Usual => None,
+            Weights::Average => Some("ema"),
+            Weights::Trained => Some("model"),
+            Weights::Key(key) => Some(key),
+        }
+    }
+}
+
 impl FromStr for Weights {
     type Err = std::convert::Infallible;
 
