@@ -5,7 +5,7 @@ mod pictures;
 use std::fs;
 use std::path::Path;
 
-use pictures::{age, folders, png, shard, tar_of};
+use pictures::{age, all, assert_says, folders, png, shard, tar_of};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, Source, Split, open_files};
 
 fn options(labels: Option<&Path>) -> OpenFiles {
@@ -18,17 +18,7 @@ fn open(dir: &Path) -> FileSet {
 
 #[track_caller]
 fn refusal(dir: &Path, labels: Option<&Path>, words: &[&str]) {
-    let message = open_files(dir, &options(labels)).unwrap_err().to_string();
-    words.iter().for_each(|word| assert!(message.contains(word), "{message:?} should contain {word:?}"));
-}
-
-/// Names, labels and bytes of all records.
-fn all(source: &dyn Source) -> Vec<(String, u32, Vec<u8>)> {
-    let index = source.index();
-    (0..index.blocks())
-        .flat_map(|block| index.block(block).zip(source.read(index.block(block))))
-        .map(|(record, bytes)| (index.name(record), index.labels()[record], bytes.unwrap()))
-        .collect()
+    assert_says(&open_files(dir, &options(labels)).unwrap_err().to_string(), words);
 }
 
 fn labels(source: &dyn Source) -> Vec<(String, u32)> {

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use pictures::{age, folders, png, shard};
+use pictures::{age, all, assert_says, folders, png, shard};
 use resnet_data::Error;
-use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, Source, open_files};
+use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
 
 fn open(dir: &Path) -> Result<FileSet, Error> {
     open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() })
@@ -17,17 +17,7 @@ fn open(dir: &Path) -> Result<FileSet, Error> {
 
 #[track_caller]
 fn refusal(dir: &Path, words: &[&str]) {
-    let message = open(dir).unwrap_err().to_string();
-    words.iter().for_each(|word| assert!(message.contains(word), "{message:?} should contain {word:?}"));
-}
-
-/// Names, labels and bytes of all records.
-fn all(source: &dyn Source) -> Vec<(String, u32, Vec<u8>)> {
-    let index = source.index();
-    (0..index.blocks())
-        .flat_map(|block| index.block(block).zip(source.read(index.block(block))))
-        .map(|(record, bytes)| (index.name(record), index.labels()[record], bytes.unwrap()))
-        .collect()
+    assert_says(&open(dir).unwrap_err().to_string(), words);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::io::Cursor;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use resnet_data::sources::Source;
+
 /// A PNG of one colour, which `value` decides, but for a corner.
 pub(crate) fn png(width: u32, height: u32, value: u8) -> Vec<u8> {
     let mut image = image::RgbImage::from_pixel(width, height, image::Rgb([value, 100, 200]));
@@ -57,4 +59,19 @@ pub(crate) fn tar_of<N: AsRef<str>>(members: &[(N, Vec<u8>)]) -> Vec<u8> {
         archive.append_data(&mut header, name.as_ref(), &bytes[..]).unwrap();
     }
     archive.into_inner().unwrap()
+}
+
+/// Names, labels and bytes of all records.
+pub(crate) fn all(source: &dyn Source) -> Vec<(String, u32, Vec<u8>)> {
+    let index = source.index();
+    (0..index.blocks())
+        .flat_map(|block| index.block(block).zip(source.read(index.block(block))))
+        .map(|(record, bytes)| (index.name(record), index.labels()[record], bytes.unwrap()))
+        .collect()
+}
+
+/// Fails unless `message` has all `words`.
+#[track_caller]
+pub(crate) fn assert_says(message: &str, words: &[&str]) {
+    words.iter().for_each(|word| assert!(message.contains(word), "{message:?} should contain {word:?}"));
 }
