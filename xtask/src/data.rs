@@ -113,11 +113,12 @@ pub(crate) fn of_recipe(
 /// The error of a recipe that found nothing of its own in `folder`; if there are other data, it says what
 /// they are and which recipe is for them.
 fn with_a_recipe_for(folder: &Path, recipe: &Recipe, error: anyhow::Error) -> anyhow::Error {
-    match (error.downcast_ref(), for_what_lies_in(folder)) {
-        (Some(Error::Unrecognised { .. }), Some(told)) => {
-            anyhow!("recipe '{}' is for other data: {told}", recipe.name)
-        }
-        _ => error,
+    // Looking may read a whole data set: only where nothing else is known of the folder.
+    let told =
+        matches!(error.downcast_ref(), Some(Error::Unrecognised { .. })).then(|| for_what_lies_in(folder));
+    match told.flatten() {
+        Some(told) => anyhow!("recipe '{}' is for other data: {told}", recipe.name),
+        None => error,
     }
 }
 

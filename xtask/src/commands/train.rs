@@ -210,27 +210,36 @@ fn began_with(record: &RunRecord) -> Option<String> {
     let told =
         words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));
     let from = record.from.as_deref().or(told)?;
-    let options = [
+    Some(given([
         ("--from", Some(from)),
         ("--revision", record.revision.as_deref()),
         ("--weights", record.weights.as_deref()),
         ("--prefix", record.prefix.as_deref()),
-    ];
-    let given = options.iter().filter_map(|(name, value)| Some((name, (*value)?)));
-    let given = given.map(|(name, value)| format!("{name} {}", output::quoted(Path::new(value))));
-    Some(given.collect::<Vec<_>>().join(" "))
+    ]))
+}
+
+/// The options that have a value, as a shell takes them.
+fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
+    let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let words = given.map(|(name, value)| format!("{name} {}", output::quoted(Path::new(value))));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The command that starts a new run by the recipe of this one, on its data, with `changes`.
 fn again(run: &Run, changes: &str) -> String {
+    let record = run.record();
     let recipe = output::quoted(&run.folder().dir().join("recipe.toml"));
-    let changes = if changes.is_empty() { String::new() } else { format!(" {changes}") };
-    let classes = run
-        .record()
-        .class_list
-        .as_deref()
-        .map_or(String::new(), |list| format!(" --classes {}", output::quoted(Path::new(list))));
-    format!("cargo xtask train --recipe {recipe}{}{classes}{changes}", data_option(run))
+    let lists = given([
+        ("--classes", record.class_list.as_deref()),
+        ("--labels", record.label_list.as_deref()),
+        ("--image-column", record.image_column.as_deref()),
+        ("--label-column", record.label_column.as_deref()),
+    ]);
+    let options = [&lists, changes]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .fold(String::new(), |all, part| all + " " + part);
+    format!("cargo xtask train --recipe {recipe}{}{options}", data_option(run))
 }
 
 /// ` --data DIR`, if the run's data are in a folder that is still there.
@@ -278,5 +287,18 @@ fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) ->
             }
             Some(Err(error)) => return Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_have_a_value_are_as_a_shell_takes_them() {
+        let options =
+            [("--labels", Some("my val.txt")), ("--prefix", None), ("--label-column", Some("kind"))];
+        assert_eq!(given(options), "--labels 'my val.txt' --label-column kind");
+        assert_eq!(given([("--classes", None)]), "");
     }
 }
