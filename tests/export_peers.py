@@ -25,7 +25,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torchvision import transforms
 
-TOLERANCE = 1e-4
+from export_roundtrip import agree
 
 
 def network(library, name, classes):
@@ -62,11 +62,7 @@ def check(file, library, name, image, prediction):
     x = prepare(file)(Image.open(image).convert("RGB"))[None]
     with torch.no_grad():
         expected = model.double().eval()(x.double())[0].numpy()
-    relative = np.abs(found - expected) / np.maximum(np.abs(expected), np.sqrt(np.mean(expected**2)))
-    # A NaN is not below anything.
-    if not (relative <= TOLERANCE).all():
-        sys.exit(f"{file} in {library}: logits differ by {np.max(relative):.3g}, where {TOLERANCE:g} is allowed")
-    print(f"{file} in {library}: {expected.size} logits agree to {np.max(relative):.3g} relative")
+    agree(f"{file} in {library}", found, expected)
 
 
 def main():

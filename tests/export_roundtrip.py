@@ -92,6 +92,14 @@ def timm_logits(file, name, shape):
     return logits[0]
 
 
+def agree(what, ours, expected):
+    relative = np.abs(ours - expected) / np.maximum(np.abs(expected), np.sqrt(np.mean(expected**2)))
+    # A NaN is not below anything.
+    if not (relative <= TOLERANCE).all():
+        sys.exit(f"{what}: logits differ by {np.max(relative):.3g} relative, where {TOLERANCE:g} is allowed")
+    print(f"{what}: {expected.size} logits agree to {np.max(relative):.3g} relative")
+
+
 def check(file, name, ours_file):
     try:
         ours = json.loads(pathlib.Path(ours_file).read_text())
@@ -107,11 +115,7 @@ def check(file, name, ours_file):
         sys.exit(f"{file} as {name}, {ours_file}: {type(cause).__name__}: {cause}")
     if logits.shape != expected.shape:
         sys.exit(f"our logits are {logits.shape}, PyTorch's {expected.shape}")
-    relative = np.abs(logits - expected) / np.maximum(np.abs(expected), np.sqrt(np.mean(expected**2)))
-    # A NaN is not below anything.
-    if not (relative <= TOLERANCE).all():
-        sys.exit(f"{name}: logits differ by {np.max(relative):.3g} relative, where {TOLERANCE:g} is allowed")
-    print(f"{name}: {expected.size} logits agree to {np.max(relative):.3g} relative")
+    agree(name, logits, expected)
 
 
 def main():
