@@ -41,7 +41,7 @@ fn a_training_that_diverges_overwrites_no_checkpoint() {
         ),
         "{message}"
     );
-    assert!(message.contains("diverged") && message.contains("rate"), "{message}");
+    assert!(message.contains("diverged") && message.contains("learning rate"), "{message}");
     // The checkpoint is that of the first epoch's end.
     let options = Options::default();
     let mut observer = StopAt::new(When::Step(5), &options);

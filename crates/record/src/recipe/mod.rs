@@ -96,8 +96,8 @@ pub struct ModelRecipe {
     /// (arXiv 1706.02677). The papers' networks start it at one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub zero_init_residual: bool,
-    /// Stochastic depth (arXiv 1603.09382): the probability that a training image skips the last residual branch.
-    /// Earlier branches are skipped proportionally less.
+    /// Stochastic depth (arXiv 1603.09382): the probability that a training image skips the last residual
+    /// branch. Earlier branches are skipped proportionally less.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stochastic_depth: f64,
 }
@@ -116,7 +116,8 @@ pub struct DataRecipe {
     /// the last epoch.
     #[serde(default)]
     pub validation: usize,
-    /// The seed of that split. It is not the training's seed, so that several seeds can be compared on one split.
+    /// The seed of that split. It is not the training's seed, so that several seeds share one
+    /// split.
     #[serde(default)]
     pub split_seed: u64,
     /// Per-channel mean (red, green, blue) of pixels in 0 to 1; it is subtracted.

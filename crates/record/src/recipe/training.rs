@@ -77,8 +77,8 @@ pub struct OptimizerRecipe {
     /// Nesterov's form: w = w - lr (g + mu v) in place of w = w - lr v, where g has the weight decay in it.
     #[serde(default)]
     pub nesterov: bool,
-    /// L2 penalty: weight_decay * w is added to the gradient of every parameter, norms and biases included, as
-    /// in the paper.
+    /// L2 penalty: weight_decay * w is added to the gradient of every parameter, norms and biases included,
+    /// as in the paper.
     pub weight_decay: f64,
 }
 
