@@ -38,8 +38,8 @@ pub(super) fn output(
     sweep.run(Store::Output { epilogue, gather }, out);
     parts.map(|parts| {
         let mut moments = parts.combine(|part| sweep.pixels(part));
-        moments.mean.truncate(shape.out_c);
-        moments.var.truncate(shape.out_c);
+        moments.mean.truncate(shape.out_channels);
+        moments.var.truncate(shape.out_channels);
         moments
     })
 }
@@ -65,8 +65,8 @@ pub(super) fn input_grad(
             let mut parts = BackwardParts::new(sweep.parts(), sweep.padded_c());
             sweep.run(Store::Gradient { x, mean, map, gather: parts.shared() }, dx);
             let mut sums = parts.combine();
-            sums.plain.truncate(shape.in_c);
-            sums.centred.truncate(shape.in_c);
+            sums.sum_dy.truncate(shape.in_channels);
+            sums.sum_dy_xmu.truncate(shape.in_channels);
             Some(sums)
         }
     }
@@ -89,7 +89,7 @@ struct Sweep<'a> {
 /// What a thread keeps from task to task.
 struct Scratch {
     strip: Buffer,
-    /// The part of the pictures that the strip holds: tasks that differ in outputs share it.
+    /// The part of the images that the strip holds: tasks that differ in outputs share it.
     holds: Option<usize>,
     products: Buffer,
 }
@@ -105,7 +105,7 @@ impl<'a> Sweep<'a> {
         let block = 2 * isa.lanes();
         let in_place = matches!(prologue, Prologue::None) && pass.stays_inside();
         let plan = Plan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
-        let panels = pass.out_c.div_ceil(block);
+        let panels = pass.out_channels.div_ceil(block);
         assert!(packed.len() >= plan.weights_len(panels), "conv2d: weights packed for another pass");
         Sweep { isa, pass, plan, panels, input, prologue, in_place, packed }
     }
@@ -131,7 +131,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn run(&self, store: Store, out: &mut [f32]) {
-        assert_eq!(out.len(), self.pass.images * self.pass.out_h * self.pass.out_w * self.pass.out_c);
+        assert_eq!(out.len(), self.pass.images * self.pass.out_h * self.pass.out_w * self.pass.out_channels);
         let out = Shared::new(out);
         let most_pixels = self.plan.rows * self.pass.grid_w();
         let init = || Scratch {
@@ -150,14 +150,14 @@ impl<'a> Sweep<'a> {
         let floats = next.map_or(0..0, |part| {
             let (image, rows) = (part / self.plan.blocks, self.rows(part));
             let rows = self.pass.input_rows(rows.start, rows.len());
-            let row = self.pass.in_w * self.pass.in_c;
+            let row = self.pass.in_w * self.pass.in_channels;
             (image * self.pass.in_h + rows.start) * row..(image * self.pass.in_h + rows.end) * row
         });
         Lines::new(&self.input[floats], times)
     }
 }
 
-/// One task: some grid rows of one picture, by some blocks of outputs.
+/// One task: some grid rows of one image, by some blocks of outputs.
 struct Block<'a> {
     sweep: &'a Sweep<'a>,
     task: usize,
@@ -177,15 +177,15 @@ impl Kernel for Block<'_> {
         let (part, group) = (self.task / plan.groups, self.task % plan.groups);
         let (image, rows) = (part / plan.blocks, self.sweep.rows(part));
         let Scratch { strip, holds, products } = self.scratch;
-        let picture = pass.in_h * pass.in_w * pass.in_c;
-        let picture = &self.sweep.input[image * picture..][..picture];
+        let image_len = pass.in_h * pass.in_w * pass.in_channels;
+        let input = &self.sweep.input[image * image_len..][..image_len];
         let source: &[f32] = if self.sweep.in_place {
-            &picture[rows.start * pass.step * pass.in_w * pass.in_c..]
+            &input[rows.start * pass.step * pass.in_w * pass.in_channels..]
         } else {
             if *holds != Some(part) {
-                let size = (pass.in_h, pass.in_w, pass.in_c);
+                let size = (pass.in_h, pass.in_w, pass.in_channels);
                 let window = pass.window(rows.start, rows.len());
-                strip::fill(simd, picture, size, window, self.sweep.prologue, strip);
+                strip::fill(simd, input, size, window, self.sweep.prologue, strip);
                 *holds = Some(part);
             }
             strip
@@ -207,23 +207,23 @@ impl Kernel for Block<'_> {
                 products,
                 store: self.store,
                 out: self.out,
-                target: first_row * pass.out_w * pass.out_c,
+                target: first_row * pass.out_w * pass.out_channels,
                 part,
                 pixels,
                 is_first: index == 0,
                 weights_are_far: plan.weights_are_far,
                 ahead,
             };
-            work.check(pass.out_c, 2 * S::LANES);
+            work.check(pass.out_channels, 2 * S::LANES);
             for panel in group * plan.panels..((group + 1) * plan.panels).min(*panels) {
                 let weights = &self.sweep.packed[phase.weights + panel * phase.panel..][..phase.panel];
                 let column = panel * 2 * S::LANES;
                 // SAFETY: checked above; the panel exists.
                 unsafe {
-                    if column + 2 * S::LANES <= pass.out_c {
+                    if column + 2 * S::LANES <= pass.out_channels {
                         work.panel(simd, weights, column, AllColumns);
                     } else {
-                        work.panel(simd, weights, column, FirstColumns(pass.out_c - column));
+                        work.panel(simd, weights, column, FirstColumns(pass.out_channels - column));
                     }
                 }
             }
@@ -235,7 +235,7 @@ impl Kernel for Block<'_> {
 /// A task's pixels of one phase.
 struct Work<'a> {
     phase: &'a PhasePlan,
-    /// The strip, or the picture from the task's first row on.
+    /// The strip, or the image from the task's first row on.
     source: &'a [f32],
     /// Room for all pixels by one block of outputs.
     products: &'a mut [f32],

@@ -27,7 +27,7 @@ const TASKS: usize = 16;
 pub(super) struct Plan {
     /// Grid rows of a task.
     pub(super) rows: usize,
-    /// Tasks one above the other in a picture.
+    /// Tasks one above the other in an image.
     pub(super) blocks: usize,
     /// Blocks of outputs of a task.
     pub(super) panels: usize,
@@ -70,14 +70,14 @@ impl Plan {
     /// A plan for strips `width` pixels wide and blocks of `block` outputs.
     pub(super) fn new(pass: &Correlation, width: usize, block: usize) -> Self {
         let (grid_h, grid_w) = (pass.grid_h(), pass.grid_w());
-        let most = pass.rows_within(STRIP, pass.in_c).min((MOST_PIXELS / grid_w).max(1));
+        let most = pass.rows_within(STRIP, pass.in_channels).min((MOST_PIXELS / grid_w).max(1));
         let enough = ENOUGH_PIXELS.div_ceil(grid_w).min(most);
-        // Few pictures are cut further, first by rows and then by outputs.
+        // Few images are cut further, first by rows and then by outputs.
         let wanted = grid_h.div_ceil(TASKS.div_ceil(pass.images));
         let blocks = grid_h.div_ceil(wanted.clamp(enough, most));
         let rows = grid_h.div_ceil(blocks);
         let blocks = grid_h.div_ceil(rows);
-        let all_panels = pass.out_c.div_ceil(block);
+        let all_panels = pass.out_channels.div_ceil(block);
         let panels = all_panels.div_ceil(TASKS.div_ceil(pass.images * blocks));
         let mut weights = 0;
         let mut phases = vec![];
@@ -86,7 +86,7 @@ impl Plan {
             phases.push(PhasePlan::new(pass, phase, (rows, width), weights, block));
             weights += all_panels * panel;
         }
-        let strip_len = pass.strip_h(rows) * width * pass.in_c;
+        let strip_len = pass.strip_h(rows) * width * pass.in_channels;
         Plan {
             weights_are_far: weights > FAR,
             rows,
@@ -126,16 +126,22 @@ impl PhasePlan {
         let taps = phase.taps_y.len() * phase.taps_x.len();
         let source = |(y, x)| {
             // Without taps there may be no strip to point into.
-            taps.min(1) * ((y * pass.step + offset_y) * width + x * pass.step + offset_x) * pass.in_c
+            taps.min(1) * ((y * pass.step + offset_y) * width + x * pass.step + offset_x) * pass.in_channels
         };
-        let target =
-            |(y, x)| ((y * pass.out_step + first_y) * pass.out_w + x * pass.out_step + first_x) * pass.out_c;
+        let target = |(y, x)| {
+            ((y * pass.out_step + first_y) * pass.out_w + x * pass.out_step + first_x) * pass.out_channels
+        };
         PhasePlan {
             grid_h: phase.grid_h,
             grid_w: phase.grid_w,
             source_at: grid.clone().map(source).collect(),
             target_at: grid.map(target).collect(),
-            slices: slices(phase.taps_y.len(), phase.taps_x.len() * pass.in_c, width * pass.in_c, block),
+            slices: slices(
+                phase.taps_y.len(),
+                phase.taps_x.len() * pass.in_channels,
+                width * pass.in_channels,
+                block,
+            ),
             weights,
             panel: pack::panel_len(pass, phase, block),
         }

@@ -153,7 +153,7 @@ unsafe fn gradient<S: Simd, C: Columns>(
         let scale = columns.load(simd, map.scale.as_ptr().add(column));
         let shift = columns.load(simd, map.shift.as_ptr().add(column));
         let mean = columns.load(simd, mean.as_ptr().add(column));
-        let (mut plain, mut centred) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
+        let (mut sum_dy, mut sum_dy_xmu) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
         for pixel in tile.pixels {
             let at = tile.target + pixel + column;
             let row = [simd.load(products), simd.load(products.add(S::LANES))];
@@ -162,11 +162,11 @@ unsafe fn gradient<S: Simd, C: Columns>(
             columns.store(simd, out.as_mut_ptr().add(at), row);
             for v in 0..2 {
                 let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
-                plain[v] = simd.add(plain[v], passed);
-                centred[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), centred[v]);
+                sum_dy[v] = simd.add(sum_dy[v], passed);
+                sum_dy_xmu[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), sum_dy_xmu[v]);
             }
         }
-        part.add(simd, column, plain[0], centred[0]);
-        part.add(simd, column + S::LANES, plain[1], centred[1]);
+        part.add(simd, column, sum_dy[0], sum_dy_xmu[0]);
+        part.add(simd, column + S::LANES, sum_dy[1], sum_dy_xmu[1]);
     }
 }

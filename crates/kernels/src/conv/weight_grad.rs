@@ -53,12 +53,12 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
             let place =
                 |block| (block / cut.blocks, parallel::piece(pass.grid_h(), cut.rows, block % cut.blocks));
             let (image, rows) = place(block);
-            let picture = pass.in_h * pass.in_w * pass.in_c;
-            let dy_row = pass.out_w * pass.out_c;
+            let image_len = pass.in_h * pass.in_w * pass.in_channels;
+            let dy_row = pass.out_w * pass.out_channels;
             // What the next block reads, where tasks don't share it.
             let (next_x, next_dy) = if block + 1 < last && cut.pieces() == 1 {
                 let (image, rows) = place(block + 1);
-                let (x_rows, x_row) = (pass.input_rows(rows.start, rows.len()), pass.in_w * pass.in_c);
+                let (x_rows, x_row) = (pass.input_rows(rows.start, rows.len()), pass.in_w * pass.in_channels);
                 let (x_image, dy_image) = (image * pass.in_h, image * pass.out_h);
                 let x = (x_image + x_rows.start) * x_row..(x_image + x_rows.end) * x_row;
                 (x, (dy_image + rows.start) * dy_row..(dy_image + rows.end) * dy_row)
@@ -72,7 +72,7 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
                     cut: &cut,
                     channels: cut.channels_of(piece),
                     outputs: cut.outputs_of(piece),
-                    picture: &x[image * picture..][..picture],
+                    image: &x[image * image_len..][..image_len],
                     prologue,
                     next_x: &x[next_x],
                     next_dy: &dy[next_dy],
@@ -90,8 +90,8 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
 
 /// How the work is cut.
 struct Cut {
-    in_c: usize,
-    out_c: usize,
+    in_channels: usize,
+    out_channels: usize,
     /// Input channels of a task.
     channels: usize,
     /// Outputs of a task, whole blocks.
@@ -100,7 +100,7 @@ struct Cut {
     groups: usize,
     /// Rows of a block.
     rows: usize,
-    /// Blocks of a picture.
+    /// Blocks of an image.
     blocks: usize,
     /// Floats of a task's sums: `[ky][kx][channel][output]`.
     sums_len: usize,
@@ -112,50 +112,50 @@ struct Cut {
 impl Cut {
     fn new(shape: &ConvShape, pass: &Correlation, block: usize) -> Self {
         let area = shape.kernel * shape.kernel;
-        let outputs = shape.out_c.next_multiple_of(block).min(OUTPUTS.max(block));
+        let outputs = shape.out_channels.next_multiple_of(block).min(OUTPUTS.max(block));
         let most = (SUMS / (area * outputs) / 16 * 16).max(16);
-        let channels = shape.in_c.div_ceil(shape.in_c.div_ceil(most));
-        let channels = channels.next_multiple_of(8).min(shape.in_c);
+        let channels = shape.in_channels.div_ceil(shape.in_channels.div_ceil(most));
+        let channels = channels.next_multiple_of(8).min(shape.in_channels);
         // A grid row takes `step` rows of strip and one of `dy`.
         let strip = pass.step.saturating_mul(pass.strip_w() * channels);
         let row = strip.saturating_add(pass.grid_w() * outputs);
         let rows = (BLOCK / row).clamp(1, pass.grid_h());
         let rows = pass.grid_h().div_ceil(pass.grid_h().div_ceil(rows));
         let blocks = pass.grid_h().div_ceil(rows);
-        let pieces = shape.in_c.div_ceil(channels) * shape.out_c.div_ceil(outputs);
+        let pieces = shape.in_channels.div_ceil(channels) * shape.out_channels.div_ceil(outputs);
         let pixels = pass.images * pass.grid_h() * pass.grid_w();
         let groups = (TASKS / pieces).min(pixels / ENOUGH_PIXELS).clamp(1, pass.images * blocks);
         Cut {
-            in_c: shape.in_c,
-            out_c: shape.out_c,
+            in_channels: shape.in_channels,
+            out_channels: shape.out_channels,
             channels,
             outputs,
             groups,
             rows,
             blocks,
             sums_len: area * channels * outputs,
-            copies_dy: !shape.out_c.is_multiple_of(block) || shape.out_c > OUTPUTS,
+            copies_dy: !shape.out_channels.is_multiple_of(block) || shape.out_channels > OUTPUTS,
         }
     }
 
     /// Tasks with the same pixels.
     fn pieces(&self) -> usize {
-        self.in_c.div_ceil(self.channels) * self.out_c.div_ceil(self.outputs)
+        self.in_channels.div_ceil(self.channels) * self.out_channels.div_ceil(self.outputs)
     }
 
     fn channels_of(&self, piece: usize) -> Range<usize> {
-        parallel::piece(self.in_c, self.channels, piece / self.out_c.div_ceil(self.outputs))
+        parallel::piece(self.in_channels, self.channels, piece / self.out_channels.div_ceil(self.outputs))
     }
 
     fn outputs_of(&self, piece: usize) -> Range<usize> {
-        parallel::piece(self.out_c, self.outputs, piece % self.out_c.div_ceil(self.outputs))
+        parallel::piece(self.out_channels, self.outputs, piece % self.out_channels.div_ceil(self.outputs))
     }
 }
 
 /// Adds the groups' sums in order and brings them to OIHW.
 fn reduce(shape: &ConvShape, cut: &Cut, partials: &[f32], dw: &mut [f32]) {
     let area = shape.kernel * shape.kernel;
-    let filter = shape.in_c * area;
+    let filter = shape.in_channels * area;
     let out = Shared::new(dw);
     const FILTERS: usize = 16;
     let per_piece = cut.outputs.div_ceil(FILTERS);
@@ -191,13 +191,13 @@ fn reduce(shape: &ConvShape, cut: &Cut, partials: &[f32], dw: &mut [f32]) {
     );
 }
 
-/// One block of rows of one picture.
+/// One block of rows of one image.
 struct Block<'a> {
     pass: &'a Correlation,
     cut: &'a Cut,
     channels: Range<usize>,
     outputs: Range<usize>,
-    picture: &'a [f32],
+    image: &'a [f32],
     prologue: Prologue<'a>,
     /// What the next block reads.
     next_x: &'a [f32],
@@ -221,23 +221,29 @@ impl Kernel for Block<'_> {
         let pixels = height * width;
         let channels = self.channels.len();
         let window = pass.window(self.rows.start, height);
-        let size = (pass.in_h, pass.in_w, pass.in_c);
-        strip::fill_channels(simd, self.picture, size, self.channels, window, self.prologue, self.strip);
+        let size = (pass.in_h, pass.in_w, pass.in_channels);
+        strip::fill_channels(simd, self.image, size, self.channels, window, self.prologue, self.strip);
 
         // A block of outputs is a matrix of pixels by two vectors, in `dy` or in its copy.
         let (dy, dy_pixel, dy_panel) = if cut.copies_dy {
             assert!(self.outputs.len().div_ceil(block) * pixels * block <= self.dy_panels.len());
             for (index, column) in self.outputs.clone().step_by(block).enumerate() {
                 let to = &mut self.dy_panels[index * pixels * block..][..pixels * block];
-                if column + block <= pass.out_c {
-                    copy_columns(simd, &self.dy[column..], pass.out_c, to, AllColumns);
+                if column + block <= pass.out_channels {
+                    copy_columns(simd, &self.dy[column..], pass.out_channels, to, AllColumns);
                 } else {
-                    copy_columns(simd, &self.dy[column..], pass.out_c, to, FirstColumns(pass.out_c - column));
+                    copy_columns(
+                        simd,
+                        &self.dy[column..],
+                        pass.out_channels,
+                        to,
+                        FirstColumns(pass.out_channels - column),
+                    );
                 }
             }
             (&*self.dy_panels, block, pixels * block)
         } else {
-            (self.dy, pass.out_c, block)
+            (self.dy, pass.out_channels, block)
         };
         let dy_steps = Steps { row: width * dy_pixel, pixel: dy_pixel };
         let strip_row = pass.strip_w() * channels;

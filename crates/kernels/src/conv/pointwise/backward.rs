@@ -45,16 +45,22 @@ pub(super) fn run(
 ) -> Option<BackwardSums> {
     let rows = Rows::input(shape);
     let pixels = rows.count;
-    assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_c);
+    assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_channels);
     let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
-    let pass = Pass::undivided(isa, Rows::dense(pixels, shape.out_c), rows, group);
+    let pass = Pass::undivided(isa, Rows::dense(pixels, shape.out_channels), rows, group);
     let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
-    let outputs = shape.out_c.next_multiple_of(2 * isa.lanes());
+    let outputs = shape.out_channels.next_multiple_of(2 * isa.lanes());
     let groups = parallel::pieces(pixels, group);
-    let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs: shape.in_c, outputs, groups };
+    let cut = Cut {
+        in_channels: shape.in_channels,
+        out_channels: shape.out_channels,
+        inputs: shape.in_channels,
+        outputs,
+        groups,
+    };
     let mut partials = Buffer::unspecified(cut.partials_len());
     let dw_sums = Shared::new(&mut partials);
-    let stride = strip_stride(shape.in_c);
+    let stride = strip_stride(shape.in_channels);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
 
     let sums = pass.gradient(Reads::InputAndGradient, norm, dx, |store, out| {
@@ -62,9 +68,9 @@ pub(super) fn run(
         parallel::for_each(groups, init, |(strip, panel), task| {
             let pixels = parallel::piece(pixels, group, task);
             let outputs = Outputs {
-                inputs: shape.out_c,
+                inputs: shape.out_channels,
                 target: rows,
-                columns: 0..shape.in_c,
+                columns: 0..shape.in_channels,
                 panels: &panels,
                 store,
                 out,
@@ -100,10 +106,10 @@ impl Kernel for Group<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let ConvShape { in_c, out_c, .. } = *self.shape;
+        let ConvShape { in_channels, out_channels, .. } = *self.shape;
         // Buffers were made for the instruction set that this is compiled for.
         assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
-        assert!(self.sums.len() >= in_c * out_c.next_multiple_of(2 * S::LANES));
+        assert!(self.sums.len() >= in_channels * out_channels.next_multiple_of(2 * S::LANES));
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
         for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
@@ -112,24 +118,24 @@ impl Kernel for Group<'_> {
             // saw to.
             unsafe {
                 let (x, rows) = (self.x.as_ptr(), &self.outputs.target);
-                load::fill(simd, x, rows, here.clone(), 0..in_c, self.prologue, (strip, self.stride));
-                let dy = self.dy.as_ptr().add(here.start * out_c);
+                load::fill(simd, x, rows, here.clone(), 0..in_channels, self.prologue, (strip, self.stride));
+                let dy = self.dy.as_ptr().add(here.start * out_channels);
                 let sides = Sides {
                     pixels: here.len(),
                     a: strip.cast_const(),
                     a_stride: self.stride,
-                    inputs: in_c,
+                    inputs: in_channels,
                     dy,
-                    dy_stride: out_c,
-                    outputs: out_c,
+                    dy_stride: out_channels,
+                    outputs: out_channels,
                 };
-                let sums_stride = out_c.next_multiple_of(2 * S::LANES);
+                let sums_stride = out_channels.next_multiple_of(2 * S::LANES);
                 add_products(simd, sides, panel, (self.sums.as_mut_ptr(), sums_stride));
                 let block = Block {
                     start: dy,
-                    stride: out_c,
-                    next: dy.wrapping_add(here.len() * out_c),
-                    next_beside: Some(x.wrapping_add(here.end * in_c)),
+                    stride: out_channels,
+                    next: dy.wrapping_add(here.len() * out_channels),
+                    next_beside: Some(x.wrapping_add(here.end * in_channels)),
                     pixels: here,
                 };
                 self.outputs.block(simd, block, panel);

@@ -49,7 +49,7 @@ impl Store for Gradient<'_> {
             let scale = columns.load(simd, norm.scale.as_ptr().add(tile.column));
             let shift = columns.load(simd, norm.shift.as_ptr().add(tile.column));
             let mean = columns.load(simd, norm.mean.as_ptr().add(tile.column));
-            let (mut plain, mut centred) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
+            let (mut sum_dy, mut sum_dy_xmu) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
             for index in 0..tile.pixels {
                 let (at, row) = (tile.at(index), tile.row(simd, index));
                 let x = columns.load(simd, norm.x.as_ptr().add(at));
@@ -58,13 +58,13 @@ impl Store for Gradient<'_> {
                 }
                 for v in 0..2 {
                     let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
-                    plain[v] = simd.add(plain[v], passed);
-                    centred[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), centred[v]);
+                    sum_dy[v] = simd.add(sum_dy[v], passed);
+                    sum_dy_xmu[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), sum_dy_xmu[v]);
                 }
             }
             let part = gather[tile.chunk].task(tile.task);
-            part.add(simd, tile.within, plain[0], centred[0]);
-            part.add(simd, tile.within + S::LANES, plain[1], centred[1]);
+            part.add(simd, tile.within, sum_dy[0], sum_dy_xmu[0]);
+            part.add(simd, tile.within + S::LANES, sum_dy[1], sum_dy_xmu[1]);
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn output(
     out: &mut [f32],
 ) -> Option<Moments> {
     let pixels = shape.images * shape.out_h() * shape.out_w();
-    let pass = Pass::new(isa, Rows::input(shape), Rows::dense(pixels, shape.out_c));
+    let pass = Pass::new(isa, Rows::input(shape), Rows::dense(pixels, shape.out_channels));
     let mut parts = (epilogue.statistics == Statistics::Gather).then(|| pass.moment_parts());
     let gather = parts.as_mut().map(|parts| parts.iter_mut().map(|part| part.shared()).collect());
     pass.run(x, prologue, filters, &Output { epilogue, gather }, &Shared::new(out));
@@ -115,7 +115,7 @@ fn input_grad_pass(
 fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (Pass, Buffer) {
     let rows = Rows::input(shape);
     let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
-    (Pass::new(isa, Rows::dense(rows.count, shape.out_c), rows), panels)
+    (Pass::new(isa, Rows::dense(rows.count, shape.out_channels), rows), panels)
 }
 
 /// Both gradients; the slices' lengths were checked.
@@ -171,7 +171,7 @@ pub(super) fn input_grad_through_norm(
 
 /// Pixels that no output looks at have no gradient: stride 2 skips three in four.
 fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32]) {
-    let row = shape.in_w * shape.in_c;
+    let row = shape.in_w * shape.in_channels;
     let out = Shared::new(dx);
     parallel::for_each(
         shape.images,
@@ -181,7 +181,7 @@ fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32])
                 // SAFETY: each task has its own image, and rows don't overlap.
                 let row = unsafe { out.slice((image * shape.in_h + y) * row, row) };
                 for x in (phase_x..shape.in_w).step_by(shape.stride) {
-                    row[x * shape.in_c..][..shape.in_c].fill(0.0);
+                    row[x * shape.in_channels..][..shape.in_channels].fill(0.0);
                 }
             }
         },

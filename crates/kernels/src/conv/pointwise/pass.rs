@@ -15,7 +15,7 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Floats of a block's input: half of a second-level cache of 512 KiB.
 const BLOCK: usize = 64 << 10;
-/// Pixels of a block: enough to pay for fetching a panel's weights (a picture of 7x7 is one block), and few
+/// Pixels of a block: enough to pay for fetching a panel's weights (an image of 7x7 is one block), and few
 /// enough for what is prefetched during one block not to push out what it was prefetched for.
 const BLOCK_PIXELS: (usize, usize) = (50, 96);
 /// Pixels of a task at most: few enough to sum in f32, enough that combining their sums costs nothing.
@@ -128,15 +128,15 @@ impl Pass {
     }
 
     fn combine_sums(&self, parts: &[BackwardParts]) -> BackwardSums {
-        let (mut plain, mut centred) = (vec![], vec![]);
+        let (mut sum_dy, mut sum_dy_xmu) = (vec![], vec![]);
         for part in parts {
             let sums = part.combine();
-            plain.extend(sums.plain);
-            centred.extend(sums.centred);
+            sum_dy.extend(sums.sum_dy);
+            sum_dy_xmu.extend(sums.sum_dy_xmu);
         }
-        plain.truncate(self.target.channels);
-        centred.truncate(self.target.channels);
-        BackwardSums { plain, centred }
+        sum_dy.truncate(self.target.channels);
+        sum_dy_xmu.truncate(self.target.channels);
+        BackwardSums { sum_dy, sum_dy_xmu }
     }
 
     /// Runs it with weights in panels, `[panel of outputs][input][output]`.

@@ -33,14 +33,15 @@ pub(in crate::conv) fn run(
     if rows.count * dw.len() == 0 {
         return dw.fill(0.0);
     }
-    assert!(x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_c);
+    assert!(x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_channels);
     let panel = 2 * isa.lanes();
-    let inputs = shape.in_c.min(TILE.0);
-    let outputs = shape.out_c.min(TILE.1).next_multiple_of(panel);
-    let tiles = parallel::pieces(shape.in_c, inputs) * parallel::pieces(shape.out_c, outputs);
+    let inputs = shape.in_channels.min(TILE.0);
+    let outputs = shape.out_channels.min(TILE.1).next_multiple_of(panel);
+    let tiles = parallel::pieces(shape.in_channels, inputs) * parallel::pieces(shape.out_channels, outputs);
     let group = rows.count.div_ceil(TASKS.div_ceil(tiles)).next_multiple_of(BLOCK);
     let groups = parallel::pieces(rows.count, group);
-    let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs, outputs, groups };
+    let cut =
+        Cut { in_channels: shape.in_channels, out_channels: shape.out_channels, inputs, outputs, groups };
     let mut partials = Buffer::unspecified(cut.partials_len());
     let sums = Shared::new(&mut partials);
     let stride = strip_stride(inputs);
@@ -52,12 +53,12 @@ pub(in crate::conv) fn run(
             Tile {
                 rows: &rows,
                 pixels: parallel::piece(rows.count, group, group_index),
-                inputs: parallel::piece(shape.in_c, inputs, input),
-                outputs: parallel::piece(shape.out_c, outputs, output),
+                inputs: parallel::piece(shape.in_channels, inputs, input),
+                outputs: parallel::piece(shape.out_channels, outputs, output),
                 x,
                 prologue,
                 dy,
-                out_c: shape.out_c,
+                out_channels: shape.out_channels,
                 strip,
                 stride,
                 panel,
@@ -77,8 +78,8 @@ pub(super) fn strip_stride(inputs: usize) -> usize {
 
 /// How the sums are cut and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
 pub(super) struct Cut {
-    pub(super) in_c: usize,
-    pub(super) out_c: usize,
+    pub(super) in_channels: usize,
+    pub(super) out_channels: usize,
     /// Inputs of a tile.
     pub(super) inputs: usize,
     /// Outputs of a tile, whole panels.
@@ -93,7 +94,7 @@ impl Cut {
     }
 
     fn tiles(&self) -> (usize, usize) {
-        (parallel::pieces(self.in_c, self.inputs), parallel::pieces(self.out_c, self.outputs))
+        (parallel::pieces(self.in_channels, self.inputs), parallel::pieces(self.out_channels, self.outputs))
     }
 
     pub(super) fn partials_len(&self) -> usize {
@@ -114,13 +115,14 @@ impl Cut {
         let group_len = in_tiles * out_tiles * self.tile_len();
         let out = Shared::new(dw);
         parallel::for_each(
-            parallel::pieces(self.out_c, FILTERS),
+            parallel::pieces(self.out_channels, FILTERS),
             || (),
             |_, index| {
-                let filters = parallel::piece(self.out_c, FILTERS, index);
+                let filters = parallel::piece(self.out_channels, FILTERS, index);
                 // SAFETY: each task has its own filters.
-                let to = unsafe { out.slice(filters.start * self.in_c, filters.len() * self.in_c) };
-                for c in 0..self.in_c {
+                let to =
+                    unsafe { out.slice(filters.start * self.in_channels, filters.len() * self.in_channels) };
+                for c in 0..self.in_channels {
                     let tile = c / self.inputs * out_tiles + filters.start / self.outputs;
                     let from = tile * self.tile_len()
                         + c % self.inputs * self.outputs
@@ -133,7 +135,7 @@ impl Cut {
                         }
                     }
                     for (o, sum) in sums[..filters.len()].iter().enumerate() {
-                        to[o * self.in_c + c] = *sum;
+                        to[o * self.in_channels + c] = *sum;
                     }
                 }
             },
@@ -150,7 +152,7 @@ struct Tile<'a> {
     x: &'a [f32],
     prologue: Prologue<'a>,
     dy: &'a [f32],
-    out_c: usize,
+    out_channels: usize,
     strip: &'a mut [f32],
     stride: usize,
     panel: &'a mut [f32],
@@ -184,14 +186,14 @@ impl Kernel for Tile<'_> {
                     self.prologue,
                     (strip, self.stride),
                 );
-                let dy = self.dy.as_ptr().add(here.start * self.out_c + self.outputs.start);
+                let dy = self.dy.as_ptr().add(here.start * self.out_channels + self.outputs.start);
                 let sides = Sides {
                     pixels: here.len(),
                     a: strip.cast_const(),
                     a_stride: self.stride,
                     inputs: self.inputs.len(),
                     dy,
-                    dy_stride: self.out_c,
+                    dy_stride: self.out_channels,
                     outputs: self.outputs.len(),
                 };
                 let sums = (self.sums.as_mut_ptr(), self.sums_stride);

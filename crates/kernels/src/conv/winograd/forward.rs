@@ -39,9 +39,9 @@ pub(crate) fn output(
     epilogue: Epilogue,
     out: &mut [f32],
 ) -> Option<Moments> {
-    let pass = Pass::new(isa, shape, shape.in_c, shape.out_c);
-    let mut parts =
-        (epilogue.statistics == Statistics::Gather).then(|| MomentParts::new(pass.blocks(), shape.out_c));
+    let pass = Pass::new(isa, shape, shape.in_channels, shape.out_channels);
+    let mut parts = (epilogue.statistics == Statistics::Gather)
+        .then(|| MomentParts::new(pass.blocks(), shape.out_channels));
     let gather = parts.as_mut().map(MomentParts::shared);
     pass.run(x, prologue, filters, Store::Output { epilogue, gather }, out);
     parts.map(|parts| parts.combine(|block| pass.pixels(block)))
@@ -57,7 +57,7 @@ pub(crate) fn input_grad(
     dx: &mut [f32],
 ) -> Option<BackwardSums> {
     let filters = filter::pack(isa, shape, weight, Direction::InputGradient);
-    let pass = Pass::new(isa, shape, shape.out_c, shape.in_c);
+    let pass = Pass::new(isa, shape, shape.out_channels, shape.in_channels);
     match epilogue {
         GradientEpilogue::None => {
             let store = Store::Output { epilogue: Epilogue::default(), gather: None };
@@ -65,7 +65,7 @@ pub(crate) fn input_grad(
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
-            let mut parts = BackwardParts::new(pass.blocks(), shape.in_c);
+            let mut parts = BackwardParts::new(pass.blocks(), shape.in_channels);
             let store = Store::Gradient { x, mean, map, gather: parts.shared() };
             pass.run(dy, Prologue::None, &filters, store, dx);
             Some(parts.combine())
@@ -94,7 +94,7 @@ impl Pass {
     fn new(isa: Isa, shape: &ConvShape, inputs: usize, outputs: usize) -> Self {
         let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
         let block_rows = tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK));
-        // A few pictures make a few blocks, of which each is shared: a task reads its own filters only.
+        // A few images make a few blocks, of which each is shared: a task reads its own filters only.
         let blocks = parallel::pieces(tiling.images * tiling.rows(), block_rows);
         let groups = (TASKS / blocks).min(outputs / FEW_OUTPUTS).max(1);
         let group_outputs = outputs.div_ceil(groups).next_multiple_of(2 * isa.lanes());
@@ -102,7 +102,7 @@ impl Pass {
         Pass { isa, tiling, inputs, outputs, block_rows, groups, group_outputs }
     }
 
-    /// Tile rows of all pictures.
+    /// Tile rows of all images.
     fn rows(&self) -> usize {
         self.tiling.images * self.tiling.rows()
     }
@@ -116,7 +116,7 @@ impl Pass {
         self.tiling.pixels(self.tile_rows(block)).len()
     }
 
-    /// Tile rows of a block, numbered through all pictures.
+    /// Tile rows of a block, numbered through all images.
     fn tile_rows(&self, block: usize) -> Range<usize> {
         parallel::piece(self.rows(), self.block_rows, block)
     }
@@ -156,7 +156,7 @@ impl Pass {
     }
 }
 
-/// A block of tile rows, numbered through all pictures.
+/// A block of tile rows, numbered through all images.
 struct Block<'a> {
     pass: &'a Pass,
     /// Its number.
@@ -193,12 +193,12 @@ impl Kernel for Block<'_> {
                 && (POSITIONS + 1) * self.stride <= self.positions.len()
         );
         let start = self.positions.as_mut_ptr();
-        let picture = tiling.height * tiling.width * inputs;
+        let image_len = tiling.height * tiling.width * inputs;
         // SAFETY: slot 1 lies inside the buffer.
         let second = unsafe { start.add(self.stride) };
         let transformed = Positions::by_tile(second, self.stride, inputs, S::LANES);
         for (index, row) in rows.clone().enumerate() {
-            let from = &self.x[row / tile_rows * picture..][..picture];
+            let from = &self.x[row / tile_rows * image_len..][..image_len];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.
             unsafe {
                 block::transform_input(

@@ -17,7 +17,7 @@ pub(super) enum Store<'a> {
     Gradient { x: &'a [f32], mean: &'a [f32], map: &'a ScaleShift, gather: SharedSums<'a> },
 }
 
-/// Where a tile goes: its picture and its first pixel.
+/// Where a tile goes: its image and its first pixel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) image: usize,
@@ -200,7 +200,7 @@ unsafe fn gradient<S: Simd>(
     (x, mean, map): (&[f32], &[f32], &ScaleShift),
     part: BackwardPart,
 ) {
-    let (mut plain, mut centred) = (simd.splat(0.0), simd.splat(0.0));
+    let (mut sum_dy, mut sum_dy_xmu) = (simd.splat(0.0), simd.splat(0.0));
     // SAFETY: the caller's promise.
     unsafe {
         let half = horizontal(simd, products, tile, c);
@@ -213,10 +213,10 @@ unsafe fn gradient<S: Simd>(
                 simd.store(to.out.add(at), pixels[j]);
                 let x = simd.load(x.as_ptr().add(at));
                 let passed = simd.where_positive(simd.mul_add(x, scale, shift), pixels[j]);
-                plain = simd.add(plain, passed);
-                centred = simd.mul_add(passed, simd.sub(x, mean), centred);
+                sum_dy = simd.add(sum_dy, passed);
+                sum_dy_xmu = simd.mul_add(passed, simd.sub(x, mean), sum_dy_xmu);
             }
         }
-        part.add(simd, c, plain, centred);
+        part.add(simd, c, sum_dy, sum_dy_xmu);
     }
 }
