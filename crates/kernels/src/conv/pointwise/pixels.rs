@@ -4,7 +4,7 @@ use crate::conv::ConvShape;
 
 /// The pixels that a 1x1 convolution looks at on one of its sides, in the order of its output.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
+pub(super) struct PixelLayout {
     /// How many pixels.
     pub(super) count: usize,
     /// Floats of a pixel.
@@ -16,15 +16,15 @@ pub(super) struct Rows {
     step: usize,
 }
 
-impl Rows {
+impl PixelLayout {
     /// Every pixel of a tensor.
     pub(super) fn dense(count: usize, channels: usize) -> Self {
-        Rows { count, channels, grid: (1, 1), size: (1, 1), step: 1 }
+        PixelLayout { count, channels, grid: (1, 1), size: (1, 1), step: 1 }
     }
 
     /// The input's pixels.
     pub(super) fn input(shape: &ConvShape) -> Self {
-        Rows {
+        PixelLayout {
             count: shape.images * shape.out_h() * shape.out_w(),
             channels: shape.in_channels,
             grid: (shape.out_w(), shape.out_h()),
@@ -71,7 +71,7 @@ mod tests {
             stride: 2,
             padding: 0,
         };
-        let rows = Rows::input(&shape);
+        let rows = PixelLayout::input(&shape);
         let pixels: Vec<usize> = (0..rows.count).map(|index| rows.offset(index) / 3).collect();
         assert_eq!(pixels, [0, 2, 8, 10, 16, 18, 20, 22, 28, 30, 36, 38]);
         assert_eq!(rows.reach(), 39 * 3);
