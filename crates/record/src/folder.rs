@@ -4,8 +4,6 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use atomic_write_file::AtomicWriteFile;
-
 use crate::record::FORMAT;
 use crate::{Error, Metric, Recipe, RunRecord, parse_metrics};
 
@@ -243,14 +241,8 @@ fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
     write_atomically(&path, text.as_bytes())
 }
 
-/// Temporary file, fsync, rename: the file holds the old bytes or the new ones, never a part.
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let write = || {
-        let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(bytes)?;
-        file.commit()
-    };
-    write().map_err(Error::io("write", path))
+    resnet_files::write_whole(path, |out| out.write_all(bytes)).map_err(Error::io("write", path))
 }
 
 fn lock(dir: &Path) -> Result<File, Error> {

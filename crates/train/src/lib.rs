@@ -42,7 +42,6 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use resnet_ops::Mode;
 
-pub use checkpoint::MOMENTUM_PREFIX;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
 pub use evaluate::evaluate;

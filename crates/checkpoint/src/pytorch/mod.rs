@@ -30,13 +30,13 @@ use std::path::Path;
 use resnet_pickle::Pickle;
 
 use self::legacy::Legacy;
-pub(super) use self::legacy::is_legacy;
+pub(crate) use self::legacy::is_legacy;
 use self::tensor::{Tensor, Value};
 use self::zip::Archive;
-use super::error::clip;
-use super::file::Contents;
-use super::weights::Weights;
-use super::{Array, Error, LeftOut};
+use crate::contents::{Array, Contents, LeftOut};
+use crate::error::Error;
+use crate::text::clip;
+use crate::weights::Weights;
 
 /// The longest pickle's opcodes; each takes a few hundred bytes at most. ResNet-1001's with the momentum of
 /// its optimizer has a million.
@@ -47,7 +47,7 @@ const BIG_ENDIAN: &str = "its numbers are of a big-endian machine";
 
 /// How a file is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// As a zip archive.
     Zip,
     /// As pickles and storages.
@@ -109,7 +109,7 @@ impl Fault {
 }
 
 /// Reads a file of `len` bytes; `path` is for messages.
-pub(super) fn parse(
+pub(crate) fn parse(
     path: &Path,
     (layout, reader, len): (Layout, impl Read + Seek, u64),
     weights: &Weights,

@@ -18,7 +18,7 @@ use resnet_pickle::{BigInt, Object, Pickle};
 
 use super::tensor::Storage;
 use super::{Fault, MOST_OPCODES};
-use crate::checkpoint::error::clip;
+use crate::text::clip;
 
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const VERSION: i64 = 1001;
@@ -48,7 +48,7 @@ struct Head {
 }
 
 /// Whether a file that begins with `start` is of this layout.
-pub(in crate::checkpoint) fn is_legacy(start: &[u8]) -> bool {
+pub(crate) fn is_legacy(start: &[u8]) -> bool {
     let start = &start[..start.len().min(MAGIC_BYTES)];
     Pickle::parse(start, 4).is_ok_and(
         |pickle| matches!(pickle.object(pickle.root()), Object::BigInt(number) if is_magic(*number)),

@@ -1,5 +1,4 @@
-//! Files of any format; and the safetensors format: eight bytes of length, a JSON header of that length, then
-//! the tensors' bytes.
+//! The safetensors format: eight bytes of length, a JSON header of that length, then the tensors' bytes.
 //!
 //! A header is believed only after it was checked: its length against the file's, then by the `safetensors`
 //! crate that the tensors lie side by side without gap or overlap and that each one's shape and type fill its
@@ -7,36 +6,22 @@
 //! more than the file has.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, Read};
 use std::path::Path;
 
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
-use super::error::clip;
-use super::formats::Format;
-use super::numbers::Float;
-use super::{Array, Converted, Error, Ignored, LeftOut, Taken, Weights, formats, pytorch};
+use crate::contents::{Array, Contents, LeftOut};
+use crate::error::Error;
+use crate::floats::Float;
+use crate::text::clip;
+use crate::weights::Weights;
 
 /// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times
 /// the length.
 const LONGEST_HEADER: u64 = 8 << 20;
-/// The largest file that is read, four times the largest published ResNet (BiT-M 152x4).
-const LARGEST_FILE: u64 = 16 << 30;
-
-/// What a file holds, under its own names.
-#[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub(super) tensors: BTreeMap<String, Array>,
-    pub(super) metadata: BTreeMap<String, String>,
-    pub(super) converted: Converted,
-    pub(super) ignored: Ignored,
-    pub(super) left_out: Vec<LeftOut>,
-    pub(super) taken: Taken,
-}
-
 /// The header's JSON.
 #[derive(Deserialize)]
 struct Header {
@@ -46,36 +31,14 @@ struct Header {
     tensors: BTreeMap<String, TensorInfo>,
 }
 
-/// Reads a whole file; of several sets of weights in it, those that are asked for.
-pub(super) fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
-    let failed = |cause| Error::Read { path: path.to_owned(), cause };
-    // Asked before opening: opening a named pipe waits for its other end.
-    let about = std::fs::metadata(path).map_err(failed)?;
-    if !about.is_file() {
-        return Err(Error::NotAFile { path: path.to_owned() });
-    }
-    parse(path, BufReader::new(File::open(path).map_err(failed)?), about.len(), weights)
-}
-
-/// Reads `len` bytes; `path` is for messages.
-fn parse(path: &Path, mut reader: impl Read + Seek, len: u64, weights: &Weights) -> Result<Contents, Error> {
+/// Reads a file of `len` bytes that begins with `start`; `path` is for messages.
+pub(crate) fn parse(
+    path: &Path,
+    (start, reader, len): (&[u8], impl Read, u64),
+    weights: &Weights,
+) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
     let damaged = |cause: String| Error::Damaged { path: path.to_owned(), cause };
-    if len == 0 {
-        return Err(Error::Empty { path: path.to_owned() });
-    }
-    let mut start = Vec::with_capacity(formats::START);
-    reader.by_ref().take(formats::START as u64).read_to_end(&mut start).map_err(failed)?;
-    match formats::of(&start) {
-        Format::Pytorch(_) if len > LARGEST_FILE => {
-            return Err(damaged(format!("a file of {len} bytes is beyond any network here")));
-        }
-        Format::Pytorch(layout) => return pytorch::parse(path, (layout, reader, len), weights),
-        Format::Other { kind, mend } => {
-            return Err(Error::OtherFormat { path: path.to_owned(), kind, mend });
-        }
-        Format::Safetensors => {}
-    }
     if !matches!(weights, Weights::Usual | Weights::Trained) {
         return Err(Error::WeightsNotThere { path: path.to_owned(), asked: weights.clone(), keys: vec![] });
     }
@@ -87,7 +50,7 @@ fn parse(path: &Path, mut reader: impl Read + Seek, len: u64, weights: &Weights)
         let rest = len - 8;
         return Err(damaged(format!("its header should have {header_len} bytes, and only {rest} follow")));
     }
-    if header_len > LONGEST_HEADER || len > LARGEST_FILE {
+    if header_len > LONGEST_HEADER {
         return Err(damaged(format!(
             "a header of {header_len} bytes in a file of {len} is beyond any network here"
         )));
@@ -164,6 +127,3 @@ fn float(dtype: Dtype) -> Option<Float> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,7 @@ fn whole() -> Metadata {
         preprocessing: Some(Preprocessing {
             input: [3, 32, 48],
             resize: 36,
-            interpolation: Interpolation::Bicubic,
+            interpolation: Resampling::Bicubic,
             crop: 32,
             mean: [0.4914, 0.4822, 0.1 + 0.2],
             std: [0.247, 1e-7, 3e20],
@@ -27,7 +27,7 @@ fn whole() -> Metadata {
 fn there_and_back() {
     assert_eq!(Metadata::parse(&whole().to_map()), Ok(whole()));
     let default = Metadata::parse(&Metadata::default().to_map()).unwrap();
-    assert!(default.producer.unwrap().starts_with("resnet-models "));
+    assert!(default.producer.unwrap().starts_with("resnet-checkpoint "));
 }
 
 #[test]

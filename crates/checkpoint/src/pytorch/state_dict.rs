@@ -8,8 +8,8 @@ use resnet_pickle::{Id, Object, Pickle};
 
 use super::tensor::{self, Value};
 use super::{Fault, module};
-use crate::checkpoint::error::clip;
-use crate::checkpoint::weights::{Taken, Weights};
+use crate::text::clip;
+use crate::weights::{Taken, Weights};
 
 /// The keys that timm looks for, in its order.
 static TIMMS: [&str; 4] = ["state_dict_ema", "model_ema", "state_dict", "model"];

@@ -24,7 +24,7 @@ use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 
-use super::error::clip;
+use crate::text::clip;
 
 /// The version of this list of keys.
 const FORMAT_VERSION: &str = "1";
@@ -36,7 +36,7 @@ const LONGEST_SIDE: usize = 8192;
 /// What a checkpoint says about itself; all of it may be absent.
 ///
 /// ```
-/// use resnet_models::checkpoint::{Interpolation, Metadata, Preprocessing};
+/// use resnet_checkpoint::{Resampling, Metadata, Preprocessing};
 ///
 /// let metadata = Metadata {
 ///     model: Some("resnet20-v2".into()),
@@ -44,7 +44,7 @@ const LONGEST_SIDE: usize = 8192;
 ///     preprocessing: Some(Preprocessing {
 ///         input: [3, 32, 32],
 ///         resize: 32,
-///         interpolation: Interpolation::Bilinear,
+///         interpolation: Resampling::Bilinear,
 ///         crop: 32,
 ///         mean: [0.485, 0.456, 0.406],
 ///         std: [0.229, 0.224, 0.225],
@@ -54,7 +54,7 @@ const LONGEST_SIDE: usize = 8192;
 /// let strings = metadata.to_map();
 /// assert_eq!(strings["mean"], "[0.485,0.456,0.406]");
 /// assert_eq!(Metadata::parse(&strings)?.preprocessing, metadata.preprocessing);
-/// # Ok::<(), resnet_models::checkpoint::Fault>(())
+/// # Ok::<(), resnet_checkpoint::Fault>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
@@ -68,7 +68,7 @@ pub struct Metadata {
     pub recipe: Option<String>,
     /// What was measured, as JSON.
     pub metrics: Option<String>,
-    /// The program that wrote the file; this one, if none is given.
+    /// The program that wrote the file; this crate, if none is given.
     pub producer: Option<String>,
     /// All other keys.
     pub other: BTreeMap<String, String>,
@@ -82,7 +82,7 @@ pub struct Preprocessing {
     /// What the shorter side becomes, in pixels.
     pub resize: usize,
     /// How it becomes that.
-    pub interpolation: Interpolation,
+    pub interpolation: Resampling,
     /// Side of the square that is cut from the middle, in pixels.
     pub crop: usize,
     /// Subtracted from `byte / 255`, by channel: red, green, blue.
@@ -93,7 +93,7 @@ pub struct Preprocessing {
 
 /// The filter of a change of size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interpolation {
+pub enum Resampling {
     /// Triangle.
     Bilinear,
     /// Cubic.
@@ -221,29 +221,29 @@ impl Preprocessing {
     }
 }
 
-impl FromStr for Interpolation {
+impl FromStr for Resampling {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
         match text {
-            "bilinear" => Ok(Interpolation::Bilinear),
-            "bicubic" => Ok(Interpolation::Bicubic),
+            "bilinear" => Ok(Resampling::Bilinear),
+            "bicubic" => Ok(Resampling::Bicubic),
             _ => Err(fault("interpolation", text, "bilinear or bicubic")),
         }
     }
 }
 
-impl fmt::Display for Interpolation {
+impl fmt::Display for Resampling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Interpolation::Bilinear => "bilinear",
-            Interpolation::Bicubic => "bicubic",
+            Resampling::Bilinear => "bilinear",
+            Resampling::Bicubic => "bicubic",
         })
     }
 }
 
 /// Whether a picture may have a side of so many pixels.
-pub(super) fn is_side(pixels: &usize) -> bool {
+pub fn is_side(pixels: &usize) -> bool {
     (1..=LONGEST_SIDE).contains(pixels)
 }
 

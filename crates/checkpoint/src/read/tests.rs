@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::checkpoint::Precision;
+use crate::{Ignored, Precision};
 
 fn bytes_of(header: &str, data: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();

@@ -58,7 +58,7 @@ impl fmt::Display for Weights {
             Weights::Usual => "weights",
             Weights::Average => "averaged weights (EMA)",
             Weights::Trained => "weights that are not averaged",
-            Weights::Key(key) => return write!(f, "weights under {:?}", super::error::clip(key, 80)),
+            Weights::Key(key) => return write!(f, "weights under {:?}", crate::text::clip(key, 80)),
         })
     }
 }

@@ -1,13 +1,13 @@
 //! What a file is, by its first bytes: one that is read, or one that people take for it.
 
-use super::pytorch::{Layout, is_legacy};
+use crate::pytorch::{Layout, is_legacy};
 
 /// How many bytes tell. A tar archive says what it is behind 257 of them.
-pub(super) const START: usize = 512;
+pub(crate) const START: usize = 512;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Safetensors, or what looks like nothing else.
     Safetensors,
     /// Of `torch.save`.
@@ -47,7 +47,7 @@ static OTHERS: [(&[u8], &str, &str); 17] = [
 ];
 
 /// What a file that begins with `start`, its first [`START`] bytes, is.
-pub(super) fn of(start: &[u8]) -> Format {
+pub(crate) fn of(start: &[u8]) -> Format {
     // A length may begin like another format does, but then JSON follows it.
     if start.get(8) == Some(&b'{') && start.get(7) == Some(&0) {
         return Format::Safetensors;

@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use flate2::read::DeflateDecoder;
 
 use super::Fault;
-use crate::checkpoint::error::clip;
+use crate::text::clip;
 
 /// The longest table that is read. ResNet-1001's, with a record for each tensor, has one megabyte.
 const LONGEST_TABLE: u64 = 16 << 20;

@@ -2,7 +2,7 @@
 
 use resnet_pickle::{Id, Object, Pickle};
 
-use crate::checkpoint::numbers::Float;
+use crate::floats::Float;
 
 /// Dimensions of a tensor; a network's have four.
 const MOST_DIMENSIONS: usize = 8;
