@@ -4,10 +4,10 @@
 //! y[n, oy, ox, o] = sum over c of x[n, oy s, ox s, c] w[o, c]
 //! ```
 //!
-//! A [`pass::PointwisePass`] cuts the product into tasks of pixels by output channels, tasks into blocks of pixels by
-//! input channels whose input stays in cache while all panels of weights go over it, and blocks into tiles of
-//! six pixels by two vectors of outputs, which stay in registers from the product to the fused store. The
-//! input gradient is the same pass from the other side.
+//! A [`pass::PointwisePass`] cuts the product into tasks of pixels by output channels, tasks into blocks of
+//! pixels by input channels whose input stays in cache while all panels of weights go over it, and blocks
+//! into tiles of six pixels by two vectors of outputs, which stay in registers from the product to the fused
+//! store. The input gradient is the same pass from the other side.
 
 mod backward;
 mod block;
