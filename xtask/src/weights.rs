@@ -253,7 +253,7 @@ fn written(normalisation: Normalisation) -> String {
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
 pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Data) -> BTreeMap<String, String> {
     let normalisation = normalisation_of(recipe);
-    let preprocessing = match (&recipe.photos, data) {
+    let preprocessing = match (&recipe.images, data) {
         (Some(photos), _) => Preprocessing {
             input: [spec.input[0], photos.evaluate.crop, photos.evaluate.crop],
             resize: photos.evaluate.resize,

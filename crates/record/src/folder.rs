@@ -58,9 +58,9 @@ impl RunFolder {
     /// The recipe as it was resolved when the run began.
     ///
     /// # Errors
-    /// As of [`Recipe::load`].
+    /// [`Error::Io`], or [`Error::Recipe`] if it cannot be understood.
     pub fn recipe(&self) -> Result<Recipe, Error> {
-        Recipe::load(&self.dir.join(RECIPE))
+        Recipe::of_run(&self.dir.join(RECIPE))
     }
 
     /// The record.
@@ -94,7 +94,7 @@ impl RunFolder {
 /// A run's folder, to write to: while this lives, no other process can.
 ///
 /// ```
-/// # let text = include_str!("../../../xtask/recipes/quick-start.toml");
+/// # let text = include_str!("../../record/recipes/quick-start.toml");
 /// # let scratch = tempfile::tempdir().unwrap();
 /// # let dir = scratch.path().join("first");
 /// use resnet_record::{Metric, Recipe, Run, RunRecord, StepMetrics};

@@ -144,8 +144,8 @@ impl Loaded {
 mod tests {
     use super::*;
     use crate::SgdConfig;
+    use crate::sgd::Momentum;
     use proptest::prelude::*;
-    use resnet_record::Momentum;
 
     fn variables(start: f32) -> BTreeMap<String, Var> {
         let new = |shape: &[usize]| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use resnet_checkpoint::keys;
-use resnet_record::Scores;
+use resnet_record::{Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Loaded;
@@ -98,7 +98,7 @@ impl State {
     /// The state in a checkpoint, if it is one that this very training can go on from.
     pub(crate) fn of(
         loaded: &Loaded,
-        recipe_text: &str,
+        recipe: &Recipe,
         (plan, data): (&Plan, &dyn TrainingData),
         file: &Path,
     ) -> Result<Self, Error> {
@@ -107,7 +107,7 @@ impl State {
             bad("it has weights but no training state; only a run's last.safetensors can be resumed")
         })?;
         let mut state = State::from_json(text, file)?;
-        if loaded.metadata.get(keys::RECIPE).map(String::as_str) != Some(recipe_text) {
+        if !loaded.metadata.get(keys::RECIPE).is_some_and(|text| recipe.is_written_as(text)) {
             return Err(bad(
                 "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
             ));

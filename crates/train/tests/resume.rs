@@ -64,7 +64,7 @@ fn stopped_again_and_again() {
     let scratch = tempfile::tempdir().unwrap();
     let (whole, dir) = (scratch.path().join("whole"), scratch.path().join("pieces"));
     // A length that ends within an epoch, nesterov, and no validation.
-    let changes = ["train.duration=10 steps", "optimizer.momentum_kind=nesterov", "data.validation=0"];
+    let changes = ["train.duration=10 steps", "optimizer.nesterov=true", "data.validation=0"];
     train(&whole, &changes);
     drop(create(&dir, &changes));
     for step in 1.. {
@@ -172,7 +172,7 @@ impl Observer for SlowAndCounting {
 fn saving_by_the_clock_changes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let (often, never) = (scratch.path().join("often"), scratch.path().join("never"));
-    let one_epoch = ["train.duration=12 steps", "train.batch=8", "data.validation=0"];
+    let one_epoch = ["train.duration=12 steps", "train.batch_size=8", "data.validation=0"];
     let mut counting = SlowAndCounting(0);
     train_on(&data(), &often, &[&one_epoch[..], &["train.save_every_seconds=1"]].concat(), &mut counting)
         .unwrap();

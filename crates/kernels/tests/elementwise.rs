@@ -3,7 +3,7 @@
 mod common;
 
 use common::{assert_threads_change_nothing, near};
-use resnet_kernels::pointwise::{
+use resnet_kernels::elementwise::{
     ZeroPad, add, add_assign, relu, relu_backward, relu_in_place, scale, zero_pad, zero_pad_backward,
 };
 use resnet_reference as reference;
@@ -81,12 +81,12 @@ fn sums_and_multiples() {
 /// Shapes of option A: halved and not, odd sides, strides that leave pixels over, odd and even differences of
 /// channels.
 fn shapes() -> Vec<ZeroPad> {
-    let shape = |[images, in_h, in_w, in_c, out_c, stride]: [usize; 6]| ZeroPad {
+    let shape = |[images, in_h, in_w, in_channels, out_channels, stride]: [usize; 6]| ZeroPad {
         images,
         in_h,
         in_w,
-        in_c,
-        out_c,
+        in_channels,
+        out_channels,
         stride,
     };
     let rows = [
@@ -100,14 +100,14 @@ fn shapes() -> Vec<ZeroPad> {
         [2, 9, 8, 15, 16, 4],
         [9, 5, 3, 33, 64, 2],
     ];
-    affordable(rows.map(shape), |shape| shape.images * shape.in_h * shape.in_w * shape.in_c)
+    affordable(rows.map(shape), |shape| shape.images * shape.in_h * shape.in_w * shape.in_channels)
 }
 
 #[test]
 fn option_a_and_its_gradient() {
     table::run(&shapes(), |shape| {
-        let input = reference::Image { n: shape.images, h: shape.in_h, w: shape.in_w, c: shape.in_c };
-        let expected = reference::ZeroPad { input, c_out: shape.out_c, stride: shape.stride };
+        let input = reference::Image { n: shape.images, h: shape.in_h, w: shape.in_w, c: shape.in_channels };
+        let expected = reference::ZeroPad { input, c_out: shape.out_channels, stride: shape.stride };
         let output = expected.output();
         if (shape.out_h(), shape.out_w(), shape.before()) != (output.h, output.w, expected.before()) {
             return Err(format!("the reference's output is {output:?}"));
@@ -126,7 +126,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     // More than one chunk.
     let len = if cfg!(miri) { 16_400 } else { 50_001 };
     let (a, b) = (uniform(1, len), uniform(2, len));
-    let shape = ZeroPad { images: 5, in_h: 9, in_w: 7, in_c: 3, out_c: 8, stride: 2 };
+    let shape = ZeroPad { images: 5, in_h: 9, in_w: 7, in_channels: 3, out_channels: 8, stride: 2 };
     let (small, large) = (5 * 9 * 7 * 3, 5 * 5 * 4 * 8);
     assert_threads_change_nothing(|| {
         let [mut y, mut dx, mut sum, mut to, mut in_place] =

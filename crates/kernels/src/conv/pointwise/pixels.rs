@@ -4,31 +4,31 @@ use crate::conv::ConvShape;
 
 /// The pixels that a 1x1 convolution looks at on one of its sides, in the order of its output.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
+pub(super) struct PixelLayout {
     /// How many pixels.
     pub(super) count: usize,
     /// Floats of a pixel.
     pub(super) channels: usize,
     /// Columns and rows of the output, if not every pixel is looked at.
     grid: (usize, usize),
-    /// Columns and rows of the picture.
-    picture: (usize, usize),
+    /// Columns and rows of the image.
+    size: (usize, usize),
     step: usize,
 }
 
-impl Rows {
+impl PixelLayout {
     /// Every pixel of a tensor.
     pub(super) fn dense(count: usize, channels: usize) -> Self {
-        Rows { count, channels, grid: (1, 1), picture: (1, 1), step: 1 }
+        PixelLayout { count, channels, grid: (1, 1), size: (1, 1), step: 1 }
     }
 
     /// The input's pixels.
     pub(super) fn input(shape: &ConvShape) -> Self {
-        Rows {
+        PixelLayout {
             count: shape.images * shape.out_h() * shape.out_w(),
-            channels: shape.in_c,
+            channels: shape.in_channels,
             grid: (shape.out_w(), shape.out_h()),
-            picture: (shape.in_w, shape.in_h),
+            size: (shape.in_w, shape.in_h),
             step: shape.stride,
         }
     }
@@ -46,7 +46,7 @@ impl Rows {
         }
         let (row, column) = (index / self.grid.0, index % self.grid.0);
         let (image, row) = (row / self.grid.1, row % self.grid.1);
-        ((image * self.picture.1 + row * self.step) * self.picture.0 + column * self.step) * self.channels
+        ((image * self.size.1 + row * self.step) * self.size.0 + column * self.step) * self.channels
     }
 
     /// Floats that a tensor needs to hold all of them.
@@ -61,9 +61,17 @@ mod tests {
 
     #[test]
     fn offsets_are_those_of_every_other_pixel() {
-        let shape =
-            ConvShape { images: 2, in_h: 5, in_w: 4, in_c: 3, out_c: 1, kernel: 1, stride: 2, padding: 0 };
-        let rows = Rows::input(&shape);
+        let shape = ConvShape {
+            images: 2,
+            in_h: 5,
+            in_w: 4,
+            in_channels: 3,
+            out_channels: 1,
+            kernel: 1,
+            stride: 2,
+            padding: 0,
+        };
+        let rows = PixelLayout::input(&shape);
         let pixels: Vec<usize> = (0..rows.count).map(|index| rows.offset(index) / 3).collect();
         assert_eq!(pixels, [0, 2, 8, 10, 16, 18, 20, 22, 28, 30, 36, 38]);
         assert_eq!(rows.reach(), 39 * 3);

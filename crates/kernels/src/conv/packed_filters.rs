@@ -1,5 +1,4 @@
-//! Filters made ready for the output pass of one convolution: packed once, used as often as they stay the
-//! same.
+//! Filters packed for the output pass of one convolution: once, for as many passes as use the same weights.
 
 use super::{Algorithm, ConvShape, check, check_shape, pack, pointwise, winograd};
 use crate::buffer::Buffer;
@@ -7,14 +6,14 @@ use crate::simd::Isa;
 
 /// Filters packed for the output pass of one shape, by one algorithm, on one instruction set.
 #[derive(Debug)]
-pub struct Filters {
+pub struct PackedFilters {
     packed: Buffer,
     algorithm: Algorithm,
     isa: Isa,
     shape: ConvShape,
 }
 
-impl Filters {
+impl PackedFilters {
     /// Packs `weight` (OIHW) for `algorithm`.
     ///
     /// # Panics
@@ -27,7 +26,7 @@ impl Filters {
             Algorithm::Pointwise => pointwise::pack(isa, shape, weight),
             Algorithm::Direct => pack::for_output(shape, weight, 2 * isa.lanes()),
         };
-        Filters { packed, algorithm, isa, shape: *shape }
+        PackedFilters { packed, algorithm, isa, shape: *shape }
     }
 
     /// What they were packed for.
@@ -40,8 +39,9 @@ impl Filters {
     }
 
     pub(super) fn check(&self, isa: Isa, shape: &ConvShape) {
-        let filters =
-            |shape: &ConvShape| (shape.in_c, shape.out_c, shape.kernel, shape.stride, shape.padding);
+        let filters = |shape: &ConvShape| {
+            (shape.in_channels, shape.out_channels, shape.kernel, shape.stride, shape.padding)
+        };
         let same = self.isa == isa && filters(&self.shape) == filters(shape);
         assert!(same, "conv2d: the filters were packed for another convolution");
         self.algorithm.check(isa, shape);

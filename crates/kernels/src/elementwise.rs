@@ -86,16 +86,16 @@ pub fn add_assign(to: &mut [f32], x: &[f32]) {
 /// The shapes of option A's shortcut: every `stride`-th pixel, new channels zero, half before and half after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZeroPad {
-    /// Pictures.
+    /// Images.
     pub images: usize,
     /// Input height.
     pub in_h: usize,
     /// Input width.
     pub in_w: usize,
     /// Input channels.
-    pub in_c: usize,
+    pub in_channels: usize,
     /// Output channels, at least as many.
-    pub out_c: usize,
+    pub out_channels: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
 }
@@ -122,25 +122,30 @@ impl ZeroPad {
     /// # Panics
     /// If there are fewer output than input channels.
     pub fn before(&self) -> usize {
-        assert!(self.in_c <= self.out_c, "zero_pad: {} channels don't fit {}", self.in_c, self.out_c);
-        (self.out_c - self.in_c) / 2
+        assert!(
+            self.in_channels <= self.out_channels,
+            "zero_pad: {} channels don't fit {}",
+            self.in_channels,
+            self.out_channels
+        );
+        (self.out_channels - self.in_channels) / 2
     }
     fn check(&self, small: usize, large: usize) {
-        assert!(self.in_c > 0, "zero_pad: no channels");
-        let input = floats("zero_pad", &[self.images, self.in_h, self.in_w, self.in_c]);
+        assert!(self.in_channels > 0, "zero_pad: no channels");
+        let input = floats("zero_pad", &[self.images, self.in_h, self.in_w, self.in_channels]);
         assert_eq!(small, input, "zero_pad: input of another shape");
-        let output = floats("zero_pad", &[self.images, self.out_h(), self.out_w(), self.out_c]);
+        let output = floats("zero_pad", &[self.images, self.out_h(), self.out_w(), self.out_channels]);
         assert_eq!(large, output, "zero_pad: output of another shape");
     }
 }
 
-/// Option A forward: `[N, H, W, in_c]` to `[N, H/s, W/s, out_c]`.
+/// Option A forward: `[N, H, W, in_channels]` to `[N, H/s, W/s, out_channels]`.
 ///
 /// # Panics
 /// If lengths don't fit `shape`, which has channels, no fewer of them in the output, and a stride.
 pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
-    let (out_h, out_row, before) = (shape.out_h(), shape.out_w() * shape.out_c, shape.before());
+    let (out_h, out_row, before) = (shape.out_h(), shape.out_w() * shape.out_channels, shape.before());
     let rows = shape.images * out_h;
     let shared = Shared::new(out);
     parallel::for_each(
@@ -150,14 +155,15 @@ pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
             let (image, y) = (row / out_h, row % out_h);
             // SAFETY: each task has its own row.
             let to = unsafe { shared.slice(row * out_row, out_row) };
-            let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_c..]
-                [..shape.in_w * shape.in_c];
-            for (to, from) in
-                to.chunks_exact_mut(shape.out_c).zip(from.chunks_exact(shape.in_c).step_by(shape.stride))
+            let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_channels..]
+                [..shape.in_w * shape.in_channels];
+            for (to, from) in to
+                .chunks_exact_mut(shape.out_channels)
+                .zip(from.chunks_exact(shape.in_channels).step_by(shape.stride))
             {
                 to[..before].fill(0.0);
-                to[before..before + shape.in_c].copy_from_slice(from);
-                to[before + shape.in_c..].fill(0.0);
+                to[before..before + shape.in_channels].copy_from_slice(from);
+                to[before + shape.in_channels..].fill(0.0);
             }
         },
     );
@@ -169,7 +175,8 @@ pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
 /// As [`zero_pad`].
 pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
     shape.check(dx.len(), dy.len());
-    let (in_row, out_row, before) = (shape.in_w * shape.in_c, shape.out_w() * shape.out_c, shape.before());
+    let (in_row, out_row, before) =
+        (shape.in_w * shape.in_channels, shape.out_w() * shape.out_channels, shape.before());
     let out_h = shape.out_h();
     let shared = Shared::new(dx);
     parallel::for_each(
@@ -182,10 +189,12 @@ pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
             to.fill(0.0);
             if y % shape.stride == 0 {
                 let from = &dy[(image * out_h + y / shape.stride) * out_row..][..out_row];
-                for (to, from) in
-                    to.chunks_exact_mut(shape.in_c).step_by(shape.stride).zip(from.chunks_exact(shape.out_c))
+                for (to, from) in to
+                    .chunks_exact_mut(shape.in_channels)
+                    .step_by(shape.stride)
+                    .zip(from.chunks_exact(shape.out_channels))
                 {
-                    to.copy_from_slice(&from[before..before + shape.in_c]);
+                    to.copy_from_slice(&from[before..before + shape.in_channels]);
                 }
             }
         },

@@ -1,9 +1,10 @@
-//! Recipes from and to TOML, and the command line's `--set key=value`: the one place that interprets keys.
+//! Recipes from and to TOML, and single keys changed by `key=value`: the one place that interprets keys.
 
 use std::path::Path;
 
 use serde::Deserialize as _;
 
+use super::renamed;
 use crate::{Error, Recipe};
 
 /// Keys that may be set without making the recipe another than the one that was published.
@@ -25,15 +26,22 @@ impl Recipe {
     /// [`Error::Recipe`] with the line for bad TOML, unknown keys and wrong kinds of value;
     /// [`Error::Inconsistent`] as of [`Recipe::validate`].
     pub fn parse(text: &str, file_name: &str) -> Result<Recipe, Error> {
-        let recipe: Recipe = toml::from_str(text).map_err(|error| {
-            let place = match error.span() {
-                Some(span) => format!("{file_name}, line {}", line_of(text, span.start)),
-                None => file_name.to_owned(),
-            };
-            Error::Recipe { place, cause: one_line(error.message()) }
-        })?;
-        recipe.validate()?;
+        let (recipe, renamed) = read(text, file_name)?;
+        if !renamed.is_empty() {
+            tracing::warn!("{file_name} uses old names, which still work: {}", renamed.join(", "));
+        }
         Ok(recipe)
+    }
+
+    /// Reads the recipe of a run. It may be older than this program, and nobody is asked to change it.
+    pub(crate) fn of_run(path: &Path) -> Result<Recipe, Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Ok(read(&text, &path.display().to_string())?.0)
+    }
+
+    /// Whether `text` is this recipe, whatever names its keys had when it was written.
+    pub fn is_written_as(&self, text: &str) -> bool {
+        read(text, "").is_ok_and(|(recipe, _)| recipe == *self)
     }
 
     /// Reads a recipe's file.
@@ -45,10 +53,10 @@ impl Recipe {
         Recipe::parse(&text, &path.display().to_string())
     }
 
-    /// Changes one key, given as on the command line: `train.batch=64`, `train.duration=3 epochs`.
+    /// Changes one key, given as text: `train.batch_size=64`, `train.duration=3 epochs`.
     ///
     /// The value is TOML where it reads as TOML, and else a string, so that a shell's quotes suffice. A whole
-    /// table can be replaced: `schedule={kind="cosine",peak=0.1,warmup="5 %"}`. Keys that change each other's
+    /// table can be replaced: `schedule={kind="cosine",lr=0.1,warmup="5 %"}`. Keys that change each other's
     /// meaning go together in one [`Recipe::set_all`].
     ///
     /// # Errors
@@ -56,12 +64,11 @@ impl Recipe {
     /// as before.
     ///
     /// ```
-    /// # let text = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
-    /// let mut recipe = resnet_record::Recipe::parse(text, "cifar10-resnet20-v2.toml")?;
+    /// let mut recipe = resnet_record::Recipe::built_in("cifar10-resnet20-v2").expect("a built-in recipe");
     /// recipe.set("train.duration=3 epochs")?;
-    /// recipe.set("optimizer.momentum_kind=nesterov")?;
-    /// let error = recipe.set("train.bach=64").unwrap_err().to_string();
-    /// assert!(error.contains("bach") && error.contains("`batch`"), "{error}");
+    /// recipe.set("optimizer.nesterov=true")?;
+    /// let error = recipe.set("train.bach_size=64").unwrap_err().to_string();
+    /// assert!(error.contains("bach_size") && error.contains("`batch_size`"), "{error}");
     /// # Ok::<(), resnet_record::Error>(())
     /// ```
     pub fn set(&mut self, assignment: &str) -> Result<(), Error> {
@@ -84,8 +91,9 @@ impl Recipe {
         let mut still_as_published = true;
         for assignment in &assignments {
             let key = assign(&mut table, assignment).map_err(|cause| failed(&[assignment], cause))?;
-            still_as_published &= WITHOUT_EFFECT_ON_THE_EXPECTATION.contains(&key);
+            still_as_published &= WITHOUT_EFFECT_ON_THE_EXPECTATION.contains(&key.as_str());
         }
+        renamed::update(&mut table);
         let mut changed = Recipe::deserialize(table).map_err(|error| {
             let cause = one_line(error.message());
             failed(&to_blame(&before, &assignments, &cause), cause)
@@ -110,6 +118,30 @@ impl Recipe {
     }
 }
 
+/// The recipe in `text`, and what of its names is old.
+fn read(text: &str, file_name: &str) -> Result<(Recipe, Vec<String>), Error> {
+    let failed = |error: toml::de::Error| {
+        let place = match error.span() {
+            Some(span) => format!("{file_name}, line {}", line_of(text, span.start)),
+            None => file_name.to_owned(),
+        };
+        Error::Recipe { place, cause: one_line(error.message()) }
+    };
+    let (recipe, renamed) = match toml::from_str::<Recipe>(text) {
+        Ok(recipe) => (recipe, vec![]),
+        Err(error) => {
+            let mut table: toml::Table = toml::from_str(text).map_err(failed)?;
+            let renamed = renamed::update(&mut table);
+            if renamed.is_empty() {
+                return Err(failed(error));
+            }
+            (Recipe::deserialize(table).map_err(failed)?, renamed)
+        }
+    };
+    recipe.validate()?;
+    Ok((recipe, renamed))
+}
+
 /// The line, from 1, that holds the byte at `offset`.
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
@@ -130,13 +162,13 @@ fn parse_value(value: &str) -> toml::Value {
     .unwrap_or_else(|| toml::Value::String(value.to_owned()))
 }
 
-/// Carries out `key=value`; returns the key.
-fn assign<'a>(table: &mut toml::Table, assignment: &'a str) -> Result<&'a str, String> {
+/// Carries out `key=value`; returns the key under its name of today.
+fn assign(table: &mut toml::Table, assignment: &str) -> Result<String, String> {
     let Some((key, value)) = assignment.split_once('=') else {
-        return Err("there is no '='; write key=value, for example train.batch=64".into());
+        return Err("there is no '='; write key=value, for example train.batch_size=64".into());
     };
-    let key = key.trim();
-    insert(table, key, parse_value(value))?;
+    let key = renamed::today(key.trim());
+    insert(table, &key, parse_value(value))?;
     Ok(key)
 }
 
@@ -148,8 +180,10 @@ fn assign<'a>(table: &mut toml::Table, assignment: &'a str) -> Result<&'a str, S
 fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> Vec<&'a str> {
     let fails = |chosen: &[&str]| {
         let mut table = before.clone();
-        chosen.iter().any(|assignment| assign(&mut table, assignment).is_err())
-            || Recipe::deserialize(table).is_err()
+        chosen.iter().any(|assignment| assign(&mut table, assignment).is_err()) || {
+            renamed::update(&mut table);
+            Recipe::deserialize(table).is_err()
+        }
     };
     let heals = |(index, _): &(usize, &&str)| {
         let mut others = assignments.to_vec();

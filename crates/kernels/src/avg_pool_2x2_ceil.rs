@@ -1,5 +1,5 @@
-//! Halving a picture in NHWC: the mean of each 2x2 block; where a side is odd, of the one or two pixels that
-//! are left.
+//! 2x2 average pooling at stride 2 in NHWC; where a side is odd, the last mean is of the one or
+//! two pixels that are left.
 //!
 //! It comes before the projection in the d variants' shortcut (arXiv 1812.01187, figure 2c). Reference:
 //! `resnet_reference::halve`.
@@ -7,10 +7,10 @@
 use crate::parallel::{self, Shared};
 use crate::size::floats;
 
-/// The shape of a picture to halve.
+/// The shapes of a 2x2 average pooling at stride 2 that rounds output sizes up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Halve {
-    /// Pictures.
+pub struct AvgPool2x2Ceil {
+    /// Images.
     pub images: usize,
     /// Input height.
     pub in_h: usize,
@@ -20,7 +20,7 @@ pub struct Halve {
     pub channels: usize,
 }
 
-impl Halve {
+impl AvgPool2x2Ceil {
     /// Output height, rounded up.
     pub fn out_h(&self) -> usize {
         self.in_h.div_ceil(2)
@@ -32,23 +32,23 @@ impl Halve {
     /// Floats of the input.
     ///
     /// # Panics
-    /// If no memory holds them, as in [`Halve::output_len`].
+    /// If no memory holds them, as in [`AvgPool2x2Ceil::output_len`].
     pub fn input_len(&self) -> usize {
-        floats("halve", &[self.images, self.in_h, self.in_w, self.channels])
+        floats("avg_pool_2x2_ceil", &[self.images, self.in_h, self.in_w, self.channels])
     }
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
-        floats("halve", &[self.images, self.out_h(), self.out_w(), self.channels])
+        floats("avg_pool_2x2_ceil", &[self.images, self.out_h(), self.out_w(), self.channels])
     }
 
     /// The lengths of the input and the output.
     fn check(&self, input: usize, output: usize) {
-        assert!(self.channels > 0, "halve: no channels");
-        assert_eq!(input, self.input_len(), "halve: input of another shape");
-        assert_eq!(output, self.output_len(), "halve: output of another shape");
+        assert!(self.channels > 0, "avg_pool_2x2_ceil: no channels");
+        assert_eq!(input, self.input_len(), "avg_pool_2x2_ceil: input of another shape");
+        assert_eq!(output, self.output_len(), "avg_pool_2x2_ceil: output of another shape");
     }
 
-    /// Rows of the input of all pictures that lie over row `row` of the output of all pictures: the first,
+    /// Rows of the input of all images that lie over row `row` of the output of all images: the first,
     /// and how many.
     fn rows(&self, row: usize) -> (usize, usize) {
         let (image, y) = (row / self.out_h(), row % self.out_h());
@@ -61,11 +61,11 @@ impl Halve {
     }
 }
 
-/// Halves `x` into `out`.
+/// Pools `x` into `out`.
 ///
 /// # Panics
 /// If lengths don't fit `shape`, or it has no channels.
-pub fn halve(shape: &Halve, x: &[f32], out: &mut [f32]) {
+pub fn avg_pool_2x2_ceil(shape: &AvgPool2x2Ceil, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
     let (channels, row_len) = (shape.channels, shape.out_w() * shape.channels);
     let shared = Shared::new(out);
@@ -94,8 +94,8 @@ pub fn halve(shape: &Halve, x: &[f32], out: &mut [f32]) {
 /// The input's gradient: that of a block's mean, shared out evenly.
 ///
 /// # Panics
-/// As [`halve`].
-pub fn halve_backward(shape: &Halve, dy: &[f32], dx: &mut [f32]) {
+/// As [`avg_pool_2x2_ceil`].
+pub fn avg_pool_2x2_ceil_backward(shape: &AvgPool2x2Ceil, dy: &[f32], dx: &mut [f32]) {
     shape.check(dx.len(), dy.len());
     let (channels, row_len) = (shape.channels, shape.in_w * shape.channels);
     let shared = Shared::new(dx);
