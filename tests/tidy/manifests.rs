@@ -20,11 +20,13 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["resnet-blocks", "resnet-ops", "resnet-checkpoint", "resnet-files"],
         &["resnet-testing"],
     ),
-    ("resnet-data", &["resnet-files", "resnet-kernels", "resnet-pickle"], &["resnet-testing"]),
+    ("resnet-vision", &["resnet-kernels"], &["resnet-testing"]),
+    ("resnet-hub", &["resnet-files"], &["resnet-testing"]),
+    ("resnet-data", &["resnet-vision", "resnet-hub", "resnet-files", "resnet-pickle"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
     (
         "resnet-train",
-        &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-record"],
+        &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-vision", "resnet-record"],
         &["resnet-testing"],
     ),
     ("resnet", PRODUCT, &[]),
@@ -45,6 +47,8 @@ const PRODUCT: &[&str] = &[
     "resnet-data",
     "resnet-record",
     "resnet-train",
+    "resnet-vision",
+    "resnet-hub",
 ];
 
 const LIBRARIES: &[&str] = &[
@@ -55,6 +59,8 @@ const LIBRARIES: &[&str] = &[
     "resnet-checkpoint",
     "resnet-files",
     "resnet-models",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
     "resnet-train",
@@ -70,6 +76,8 @@ const EVERYTHING: &[&str] = &[
     "resnet-checkpoint",
     "resnet-files",
     "resnet-models",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
     "resnet-train",
@@ -84,6 +92,8 @@ const WITHOUT_CANDLE: &[&str] = &[
     "resnet-pickle",
     "resnet-checkpoint",
     "resnet-files",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
 ];

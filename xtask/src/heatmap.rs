@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use candle_core::{Device, IndexOp as _, Tensor};
 use resnet_data::names::shown;
-use resnet_data::{Interpolation, Picture, Preprocess, picture, resize};
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
+use resnet_vision::{Interpolation, Picture, Preprocess, picture, resize};
 
 use crate::failure::Ended;
 use crate::weights::Trained;
@@ -64,7 +64,7 @@ impl Targets {
         class: usize,
     ) -> anyhow::Result<&Path> {
         let target = self.0.get(file).with_context(|| format!("{} has no heat map", shown(file)))?;
-        let picture = picture::decode(file)?;
+        let picture = resnet_data::decode_image(file)?;
         let map = activation(trained, preprocess, &picture, class)
             .with_context(|| format!("no heat map of {}", shown(file)))?;
         let png = picture::encode_png(&overlay(&picture, &map, preprocess))?;
@@ -159,7 +159,7 @@ fn heat(byte: u8) -> [f32; 3] {
 
 #[cfg(test)]
 mod tests {
-    use resnet_data::Normalisation;
+    use resnet_vision::Normalisation;
 
     use super::*;
 

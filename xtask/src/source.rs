@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use resnet_data::HubModel;
+use resnet_hub::HubModel;
 use resnet_models::checkpoint::{self, RepositoryConfig};
 use resnet_record::{RunFolder, RunRecord};
 

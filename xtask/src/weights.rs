@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use resnet_data::Normalisation;
 use resnet_data::sources::class_difference;
 use resnet_models::checkpoint::{
     self, Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, RepositoryConfig, Resampling, Rule,
@@ -12,6 +11,7 @@ use resnet_models::checkpoint::{
 };
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
+use resnet_vision::Normalisation;
 
 use crate::args::{DialectArg, NormalisationArgs, SourceArgs, TrainArgs};
 use crate::data::Data;

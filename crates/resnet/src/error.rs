@@ -12,9 +12,15 @@ pub enum Error {
     /// There is no network of this name.
     #[error(transparent)]
     Registry(#[from] resnet_models::registry::Error),
-    /// An image, a data set or the hub.
+    /// A file of an image, or a data set.
     #[error(transparent)]
     Data(#[from] resnet_data::Error),
+    /// An image.
+    #[error(transparent)]
+    Vision(#[from] resnet_vision::Error),
+    /// The hub.
+    #[error(transparent)]
+    Hub(#[from] resnet_hub::Error),
     /// A run's folder or its recipe.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),
@@ -40,9 +46,6 @@ pub enum Error {
     /// The name of a network, which has no weights.
     #[error("{0} names a network without weights")]
     NoWeights(String),
-    /// A model of the hub, for a program that was built without it.
-    #[error("{0} is a model of the hub, and this program was built without the feature hub")]
-    NoHub(String),
     /// A repository's folder without the file of its weights.
     #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it", folder.display())]
     WeightsMissing {

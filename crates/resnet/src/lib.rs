@@ -66,11 +66,13 @@ mod transform;
 pub use resnet_blocks as blocks;
 pub use resnet_checkpoint as checkpoint;
 pub use resnet_data as data;
+pub use resnet_hub as hub;
 pub use resnet_kernels as kernels;
 pub use resnet_models as models;
 pub use resnet_ops as ops;
 pub use resnet_record as record;
 pub use resnet_train as train;
+pub use resnet_vision as vision;
 
 pub use error::Error;
 pub use export::Exported;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use resnet_data::Progress;
+use resnet_hub::Progress;
 use resnet_models::checkpoint::RepositoryConfig;
 use resnet_record::{Checkpoint, RunFolder, RunRecord};
 
@@ -90,12 +90,11 @@ impl fmt::Display for Location {
     }
 }
 
-#[cfg(feature = "hub")]
 fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Found, Error> {
     if !id.contains('/') {
         return Err(Error::NoWeights(id.to_owned()));
     }
-    let model = resnet_data::HubModel::new(id, revision)?;
+    let model = resnet_hub::HubModel::new(id, revision)?;
     let mut notes = vec![];
     let config = match model.optional(CONFIG, progress) {
         // Without a network, weights that are in the cache are used with what they say themselves.
@@ -119,11 +118,6 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
         None => RepositoryConfig::read(&config, model.optional(PREPROCESSOR, progress)?.as_deref())?,
     };
     Ok(Found { file, run: None, config: Some(config), notes })
-}
-
-#[cfg(not(feature = "hub"))]
-fn hub(id: &str, _revision: Option<&str>, _progress: &dyn Progress) -> Result<Found, Error> {
-    Err(Error::NoHub(id.to_owned()))
 }
 
 /// A folder with the files of a repository.

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use resnet_data::names::shown;
-use resnet_data::picture::{self, Encoded};
-use resnet_data::{Picture, Preprocess};
+use resnet_data::read_image;
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
+use resnet_vision::picture::Encoded;
+use resnet_vision::{Picture, Preprocess};
 
 use crate::{Error, Pretrained};
 
@@ -65,7 +66,7 @@ impl Pretrained {
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
         let transform = self.eval_transform()?;
         let read = |file: &PathBuf| {
-            let (bytes, name) = (picture::read(file)?, shown(file));
+            let (bytes, name) = (read_image(file)?, shown(file));
             let encoded = Encoded::open(&bytes, &name)?;
             let is_turned = if encoded.is_turned() { IsTurned::Yes } else { IsTurned::No };
             Ok((transform.apply(&encoded.decode()?), is_turned))

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use resnet_data::sources::class_difference;
-use resnet_data::{Normalisation, Progress};
+use resnet_hub::Progress;
 use resnet_models::Model;
 use resnet_models::checkpoint::{
     Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
 };
 use resnet_record::Recipe;
+use resnet_vision::Normalisation;
 
 use crate::location::Found;
 use crate::pretrained::{Note, read};
@@ -102,7 +103,7 @@ pub fn training_metadata(
     size: Option<[usize; 2]>,
 ) -> Metadata {
     let (spec, normalisation) = (model.spec(), normalisation_of(recipe));
-    let preprocessing = match (&recipe.photos, size) {
+    let preprocessing = match (&recipe.images, size) {
         (Some(photos), _) => Preprocessing {
             input: [spec.input[0], photos.evaluate.crop, photos.evaluate.crop],
             resize: photos.evaluate.resize,

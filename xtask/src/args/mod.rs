@@ -247,7 +247,7 @@ impl FormatArg {
 #[derive(Debug, Args)]
 pub(crate) struct NormalisationArgs {
     /// Subtracted from pixels in 0 to 1, for a file without metadata
-    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_data::parse_rgb, allow_hyphen_values = true)]
+    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_vision::parse_rgb, allow_hyphen_values = true)]
     pub(crate) mean: Option<[f32; 3]>,
     /// Divides what is left, for a file without metadata
     #[arg(long, value_name = "R,G,B", requires = "mean", value_parser = positive_rgb)]
@@ -255,9 +255,9 @@ pub(crate) struct NormalisationArgs {
 }
 
 impl NormalisationArgs {
-    pub(crate) fn get(&self) -> Option<resnet_data::Normalisation> {
+    pub(crate) fn get(&self) -> Option<resnet_vision::Normalisation> {
         let (mean, std) = (self.mean?, self.std?);
-        Some(resnet_data::Normalisation { mean, std })
+        Some(resnet_vision::Normalisation { mean, std })
     }
 }
 
@@ -291,7 +291,7 @@ fn assignment(text: &str) -> Result<String, String> {
 }
 
 fn positive_rgb(text: &str) -> Result<[f32; 3], String> {
-    let values = resnet_data::parse_rgb(text).map_err(|error| error.to_string())?;
+    let values = resnet_vision::parse_rgb(text).map_err(|error| error.to_string())?;
     match values.iter().all(|value| *value > 0.0) {
         true => Ok(values),
         false => Err("each must be above 0".to_owned()),

@@ -1,14 +1,14 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use anyhow::bail;
-use resnet_data::picture::Orientation;
 use resnet_data::sources::{Broken, class_difference};
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Preprocess, Share, StreamConfig, StreamLoader, View,
-    imagenet,
+    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, View, imagenet,
 };
 use resnet_record::{Recipe, Run, Scores};
 use resnet_train::evaluate;
+use resnet_vision::Preprocess;
+use resnet_vision::picture::Orientation;
 use serde::Serialize;
 
 use crate::args::{CropsArg, EvalArgs};

@@ -8,10 +8,11 @@ use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use resnet_data::names::{printable, shown};
-use resnet_data::picture::{self, Encoded};
-use resnet_data::{Error, Preprocess};
+use resnet_data::{Error, read_image};
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
+use resnet_vision::Preprocess;
+use resnet_vision::picture::{self, Encoded};
 use serde::Serialize;
 
 use crate::args::PredictArgs;
@@ -99,10 +100,10 @@ fn batch(
     turned: &AtomicU64,
 ) -> anyhow::Result<Vec<anyhow::Result<Vec<f32>>>> {
     let read = |file: &PathBuf| {
-        let (bytes, name) = (picture::read(file)?, shown(file));
+        let (bytes, name) = (read_image(file)?, shown(file));
         let encoded = Encoded::open(&bytes, &name)?;
         turned.fetch_add(u64::from(encoded.is_turned()), Ordering::Relaxed);
-        encoded.decode().map(|picture| preprocess.apply(&picture))
+        Ok(preprocess.apply(&encoded.decode()?))
     };
     let inputs: Vec<Result<Vec<f32>, Error>> = files.par_iter().map(read).collect();
     let whole: Vec<&Vec<f32>> = inputs.iter().filter_map(|input| input.as_ref().ok()).collect();
