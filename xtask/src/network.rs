@@ -12,10 +12,7 @@ use resnet_train::{Classifier, Evaluator};
 pub(crate) fn options(recipe: &Recipe) -> Options {
     Options {
         seed: recipe.train.seed,
-        branch_end: match recipe.model.branch_end {
-            resnet_record::BranchEnd::Usual => BranchEnd::Usual,
-            resnet_record::BranchEnd::Zero => BranchEnd::Zero,
-        },
+        branch_end: if recipe.model.zero_init_residual { BranchEnd::Zero } else { BranchEnd::Usual },
         stochastic_depth: recipe.model.stochastic_depth,
     }
 }

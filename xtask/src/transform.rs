@@ -2,7 +2,7 @@
 //! that `predict`, `eval` and what `export` writes down agree.
 
 use resnet_models::Spec;
-use resnet_models::checkpoint::{Interpolation, Preprocessing};
+use resnet_models::checkpoint::{Preprocessing, Resampling};
 use resnet_vision::{Normalisation, Preprocess};
 
 /// As the checkpoint tells it, or else as is usual for such a network; normalised as `normalisation` says.
@@ -25,7 +25,7 @@ fn usual(spec: &Spec, normalisation: Normalisation) -> Preprocessing {
 /// The whole of an image, shrunk to `input`.
 pub(crate) fn whole(input: [usize; 3], Normalisation { mean, std }: Normalisation) -> Preprocessing {
     let [_, side, _] = input;
-    Preprocessing { input, resize: side, interpolation: Interpolation::Bilinear, crop: side, mean, std }
+    Preprocessing { input, resize: side, interpolation: Resampling::Bilinear, crop: side, mean, std }
 }
 
 /// The same, ready to be applied to images.
@@ -34,8 +34,8 @@ pub(crate) fn applied(how: Preprocessing) -> Preprocess {
         resize: how.resize,
         crop: how.crop,
         interpolation: match how.interpolation {
-            Interpolation::Bilinear => resnet_vision::Interpolation::Bilinear,
-            Interpolation::Bicubic => resnet_vision::Interpolation::Bicubic,
+            Resampling::Bilinear => resnet_vision::Interpolation::Bilinear,
+            Resampling::Bicubic => resnet_vision::Interpolation::Bicubic,
         },
         normalisation: Normalisation { mean: how.mean, std: how.std },
     }

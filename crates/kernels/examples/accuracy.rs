@@ -5,7 +5,8 @@
 //! PyTorch.
 
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue, forward, input_grad, weight_grad,
+    Algorithm, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue, forward, input_grad,
+    weight_grad,
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
@@ -26,8 +27,8 @@ fn main() {
             images,
             in_h: size,
             in_w: size,
-            in_c: channels,
-            out_c: channels,
+            in_channels: channels,
+            out_channels: channels,
             kernel: 3,
             stride: 1,
             padding: 1,
@@ -54,7 +55,7 @@ fn main() {
         for algorithm in [Algorithm::Winograd, Algorithm::Direct] {
             let (mut ours_y, mut ours_dx, mut ours_dw) =
                 (vec![0.0; y.len()], vec![0.0; dx.len()], vec![0.0; dw.len()]);
-            let filters = Filters::new(algorithm, isa, &shape, &weight);
+            let filters = PackedFilters::new(algorithm, isa, &shape, &weight);
             forward(isa, &shape, &x, Prologue::None, &filters, Epilogue::default(), &mut ours_y);
             input_grad(algorithm, isa, &shape, &dy, &weight, GradientEpilogue::None, &mut ours_dx);
             weight_grad(algorithm, isa, &shape, &x, Prologue::None, &dy, &mut ours_dw);

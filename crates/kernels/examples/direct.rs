@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue, Statistics, forward, input_grad,
-    weight_grad,
+    Algorithm, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue, Statistics, forward,
+    input_grad, weight_grad,
 };
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
@@ -103,41 +103,42 @@ fn main() {
     let (name_part, pass) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
     let isa = Isa::best();
     println!("{}: best / median, ms (GFLOP/s of the best, of what multiply-adds alone reach)", isa.name());
-    for (name, purpose, [images, size, in_c, out_c, kernel, stride]) in CASES {
+    for (name, purpose, [images, size, in_channels, out_channels, kernel, stride]) in CASES {
         if !name.contains(&name_part) {
             continue;
         }
         let padding = kernel / 2;
-        let shape = ConvShape { images, in_h: size, in_w: size, in_c, out_c, kernel, stride, padding };
+        let shape =
+            ConvShape { images, in_h: size, in_w: size, in_channels, out_channels, kernel, stride, padding };
         let sets = (16 << 20) / (shape.input_len() + shape.output_len()) + 1;
         let mut sets: Vec<_> = (0..sets.min(8))
             .map(|_| (noise(shape.input_len()), noise(shape.input_len()), noise(shape.output_len())))
             .collect();
         let count = sets.len();
         let mut w = noise(shape.weight_len());
-        let map = ScaleShift { scale: vec![1.0; in_c], shift: vec![0.1; in_c] };
-        let bias = vec![0.1; out_c];
+        let map = ScaleShift { scale: vec![1.0; in_channels], shift: vec![0.1; in_channels] };
+        let bias = vec![0.1; out_channels];
         let flop = 2e-6 * shape.multiply_adds_per_image() as f64 * images as f64;
         let report = |what: &str, (best, median): (f64, f64)| {
             let (rate, peak) = (flop / best, probe(isa));
             println!("{name:>24} {what:<8} {best:7.3} {median:7.3}  ({rate:4.0} of {peak:4.0})");
         };
-        // A stem sees pictures; what comes later sees sums that batch norm and ReLU go before.
-        let prologue = match (purpose, in_c) {
+        // A stem sees images; what comes later sees sums that batch norm and ReLU go before.
+        let prologue = match (purpose, in_channels) {
             (Training, 16..) => Prologue::NormRelu { scale: &map.scale, shift: &map.shift },
             _ => Prologue::None,
         };
         let algorithm = Algorithm::Direct;
         // Weights come from memory as well, where those of a network don't fit into cache.
         let copies = if images == 1 { ((12 << 20) / w.len()).clamp(1, 8) } else { 1 };
-        let packed: Vec<_> = (0..copies).map(|_| Filters::new(algorithm, isa, &shape, &w)).collect();
+        let packed: Vec<_> = (0..copies).map(|_| PackedFilters::new(algorithm, isa, &shape, &w)).collect();
         if "output".starts_with(&pass) {
             report(
                 "output",
                 time(|call| {
                     let (x, _, y) = &mut sets[call % count];
                     if purpose == Training {
-                        let filters = Filters::new(algorithm, isa, &shape, &w);
+                        let filters = PackedFilters::new(algorithm, isa, &shape, &w);
                         let epilogue = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
                         forward(isa, &shape, x, prologue, &filters, epilogue, y);
                     } else {

@@ -6,7 +6,9 @@
 
 use std::time::Instant;
 
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget};
+use resnet_kernels::conv::{
+    self, Algorithm, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters,
+};
 use resnet_kernels::conv::{Prologue, Statistics};
 use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, ScaleShift};
 use resnet_kernels::{Buffer, Isa, parallel};
@@ -14,7 +16,7 @@ use resnet_kernels::{Buffer, Isa, parallel};
 /// Floats that all sets of buffers together have at least: 160 MiB.
 const COLD: usize = 40 << 20;
 
-/// Pictures in a batch, size, input and output channels, stride.
+/// Images in a batch, size, input and output channels, stride.
 type Case = (usize, usize, usize, usize, usize);
 
 /// CIFAR's bottlenecks: norm and ReLU on load, statistics on store, a residual where channels grow, and
@@ -51,7 +53,7 @@ struct Tensors {
     residual: Buffer,
     y: Buffer,
     dx: Buffer,
-    filters: Filters,
+    filters: PackedFilters,
 }
 
 fn filled(len: usize) -> Buffer {
@@ -78,7 +80,7 @@ impl Bench {
             residual: filled(residual),
             y: filled(shape.output_len()),
             dx: filled(dx),
-            filters: Filters::new(self.algorithm, self.isa, shape, &weight),
+            filters: PackedFilters::new(self.algorithm, self.isa, shape, &weight),
         };
         (0..(COLD / floats).clamp(2, 64)).map(set).collect()
     }
@@ -118,10 +120,11 @@ impl Bench {
 
     fn inference(&self) {
         let shape = &self.shape;
-        let grows = shape.out_c > shape.in_c && shape.stride == 1;
+        let grows = shape.out_channels > shape.in_channels && shape.stride == 1;
         let residual = if grows { shape.output_len() } else { 0 };
-        let bias = vec![0.2; shape.out_c];
-        let read = shape.images * shape.out_h() * shape.out_w() * shape.in_c + shape.weight_len() + residual;
+        let bias = vec![0.2; shape.out_channels];
+        let read =
+            shape.images * shape.out_h() * shape.out_w() * shape.in_channels + shape.weight_len() + residual;
         let mut tensors = self.tensors(residual, 0);
         self.time("forward", read + shape.output_len(), 1, &mut tensors, |t| {
             let epilogue = Epilogue {
@@ -137,8 +140,8 @@ impl Bench {
     fn training(&self) {
         let (isa, shape) = (self.isa, &self.shape);
         let (input, output) = (shape.input_len(), shape.output_len());
-        let residual = if shape.out_c > shape.in_c { output } else { 0 };
-        let (mean, ones) = (vec![0.1; shape.in_c], vec![1.1; shape.in_c]);
+        let residual = if shape.out_channels > shape.in_channels { output } else { 0 };
+        let (mean, ones) = (vec![0.1; shape.in_channels], vec![1.1; shape.in_channels]);
         let map = ScaleShift { scale: ones.clone(), shift: mean.clone() };
         let backward =
             BackwardMap { of_gradient: ones.clone(), of_input: mean.clone(), constant: mean.clone() };
@@ -186,13 +189,23 @@ fn main() {
     }
     let isa = Isa::best();
     println!("{:>45} {:>8} {:>8} {:>8} {:>8}", isa.name(), "best ms", "median", "GFLOP/s", "GB/s");
-    let single = INFERENCE.map(|(_, size, in_c, out_c, stride)| (1, size, in_c, out_c, stride));
+    let single = INFERENCE
+        .map(|(_, size, in_channels, out_channels, stride)| (1, size, in_channels, out_channels, stride));
     let training = TRAINING.iter().map(|case| ("cifar", *case));
     let inference = INFERENCE.iter().chain(&single).map(|case| ("imagenet", *case));
-    for (network, (images, size, in_c, out_c, stride)) in training.chain(inference) {
-        let shape = ConvShape { images, in_h: size, in_w: size, in_c, out_c, kernel: 1, stride, padding: 0 };
+    for (network, (images, size, in_channels, out_channels, stride)) in training.chain(inference) {
+        let shape = ConvShape {
+            images,
+            in_h: size,
+            in_w: size,
+            in_channels,
+            out_channels,
+            kernel: 1,
+            stride,
+            padding: 0,
+        };
         let algorithm = if has("direct") { Algorithm::Direct } else { Algorithm::choose(isa, &shape) };
-        let name = format!("{network} b{images} {size} {in_c}->{out_c}/{stride}");
+        let name = format!("{network} b{images} {size} {in_channels}->{out_channels}/{stride}");
         if filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same
 //! elements.
 
-use crate::pointwise::chunked;
+use crate::elementwise::chunked;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a counter to 64 random bits.
 pub fn mix(counter: u64) -> u64 {
@@ -12,25 +12,25 @@ pub fn mix(counter: u64) -> u64 {
 }
 
 /// `out = x / keep` where an element is kept, else 0; an element is kept with probability `keep`, which
-/// depends on its picture's key and its place in the picture alone. Its own gradient, with `dy` for `x`.
+/// depends on its image's key and its place in the image alone. Its own gradient, with `dy` for `x`.
 ///
 /// # Panics
-/// If lengths differ, the pictures are not of one size, or `keep` is not in `(0, 1]`.
+/// If lengths differ, the images are not of one size, or `keep` is not in `(0, 1]`.
 pub fn dropout(keys: &[u64], keep: f64, x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len(), "dropout: shapes differ");
     assert!(keep > 0.0 && keep <= 1.0, "dropout: elements are kept with a probability in (0, 1], not {keep}");
     if x.is_empty() {
         return;
     }
-    assert!(!keys.is_empty(), "dropout: pictures without keys");
-    let (len, picture) = (x.len(), x.len() / keys.len());
-    assert_eq!(picture * keys.len(), len, "dropout: pictures of different size");
+    assert!(!keys.is_empty(), "dropout: images without keys");
+    let (len, image_len) = (x.len(), x.len() / keys.len());
+    assert_eq!(image_len * keys.len(), len, "dropout: images of different size");
     // Of 2^32 equally probable draws.
     let threshold = (keep * (1u64 << 32) as f64).round() as u64;
     let factor = (1.0 / keep) as f32;
     chunked(out, |range, out| {
         for (index, out) in range.zip(out) {
-            let draw = mix(keys[index / picture].wrapping_add((index % picture) as u64));
+            let draw = mix(keys[index / image_len].wrapping_add((index % image_len) as u64));
             *out = if draw >> 32 < threshold { x[index] * factor } else { 0.0 };
         }
     });

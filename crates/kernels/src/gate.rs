@@ -3,7 +3,7 @@
 //!
 //! Plain loops, which compilers vectorise: the exponential is a polynomial of additions and multiplications.
 
-use crate::pointwise::chunked;
+use crate::elementwise::chunked;
 
 /// Which share of its operand a gate lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,16 +16,16 @@
 // Kernels count through several register arrays at once; an iterator over one of them hides the others.
 #![allow(clippy::needless_range_loop)]
 
+pub mod avg_pool_2x2_ceil;
 pub mod buffer;
 pub mod conv;
 pub mod dropout;
+pub mod elementwise;
 pub mod gate;
-pub mod halve;
 pub mod layout;
 pub mod loss;
 pub mod norm;
 pub mod parallel;
-pub mod pointwise;
 pub mod pool;
 pub mod probe;
 pub mod simd;

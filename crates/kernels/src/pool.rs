@@ -1,7 +1,7 @@
 //! Average, maximum and global average pooling in NHWC, forward and backward.
 //!
 //! As in PyTorch, an average counts the padding's zeros, and a maximum never falls on padding (but for
-//! [`PoolKind::MaximumOrZero`]); its gradient goes to the first maximum in row-major order. Reference:
+//! [`PoolKind::ZeroPaddedMax`]); its gradient goes to the first maximum in row-major order. Reference:
 //! `resnet_reference::{avg_pool, max_pool, max_pool_zeros, global_avg_pool}`.
 
 use crate::conv::extent;
@@ -11,7 +11,7 @@ use crate::size::floats;
 /// The geometry of a square pooling window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolShape {
-    /// Pictures.
+    /// Images.
     pub images: usize,
     /// Input height.
     pub in_h: usize,
@@ -33,9 +33,9 @@ pub enum PoolKind {
     /// The mean over `kernel * kernel` values, padding included.
     Average,
     /// The largest value, never of padding.
-    Maximum,
+    Max,
     /// The largest value, padding counted as zeros (which win against other zeros), as in BiT's stem.
-    MaximumOrZero,
+    ZeroPaddedMax,
 }
 
 impl PoolShape {
@@ -77,7 +77,7 @@ impl PoolShape {
         outside(y, self.in_h) || outside(x, self.in_w)
     }
 
-    /// Offsets, in one picture, of the pixels of the window at `(y, x)`, in row-major order.
+    /// Offsets, in one image, of the pixels of the window at `(y, x)`, in row-major order.
     fn window(&self, y: usize, x: usize) -> impl Iterator<Item = usize> + use<> {
         let axis = |at: usize, size: usize| {
             let start = at * self.stride;
@@ -95,7 +95,7 @@ impl PoolShape {
 /// If lengths don't fit `shape`, which has channels, a window larger than its padding, and a stride.
 pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
-    let (picture, out_h) = (shape.in_h * shape.in_w * shape.channels, shape.out_h());
+    let (image_len, out_h) = (shape.in_h * shape.in_w * shape.channels, shape.out_h());
     let row_len = shape.out_w() * shape.channels;
     let area = (shape.kernel * shape.kernel) as f32;
     let shared = Shared::new(out);
@@ -104,21 +104,21 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
         || (),
         |_, row| {
             let (image, y) = (row / out_h, row % out_h);
-            let x = &x[image * picture..][..picture];
+            let x = &x[image * image_len..][..image_len];
             // SAFETY: each task has its own row.
             let to = unsafe { shared.slice(row * row_len, row_len) };
             for (column, to) in to.chunks_exact_mut(shape.channels).enumerate() {
                 to.fill(match kind {
                     PoolKind::Average => 0.0,
-                    PoolKind::MaximumOrZero if shape.is_padded(y, column) => 0.0,
-                    PoolKind::Maximum | PoolKind::MaximumOrZero => f32::NEG_INFINITY,
+                    PoolKind::ZeroPaddedMax if shape.is_padded(y, column) => 0.0,
+                    PoolKind::Max | PoolKind::ZeroPaddedMax => f32::NEG_INFINITY,
                 });
                 for at in shape.window(y, column) {
                     let from = &x[at..at + shape.channels];
                     match kind {
                         PoolKind::Average => to.iter_mut().zip(from).for_each(|(to, x)| *to += x),
                         // NaN wins, as in PyTorch.
-                        PoolKind::Maximum | PoolKind::MaximumOrZero => {
+                        PoolKind::Max | PoolKind::ZeroPaddedMax => {
                             to.iter_mut()
                                 .zip(from)
                                 .for_each(|(to, &x)| *to = if x > *to || x.is_nan() { x } else { *to });
@@ -140,18 +140,18 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
 pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &mut [f32]) {
     shape.check(x.len(), dy.len());
     assert_eq!(dx.len(), x.len(), "pool: input gradient of another shape");
-    let (picture, out_w) = (shape.in_h * shape.in_w * shape.channels, shape.out_w());
+    let (image_len, out_w) = (shape.in_h * shape.in_w * shape.channels, shape.out_w());
     let out_len = shape.out_h() * out_w * shape.channels;
     let area = (shape.kernel * shape.kernel) as f32;
     let shared = Shared::new(dx);
-    // Windows overlap, so a picture is one task.
+    // Windows overlap, so an image is one task.
     parallel::for_each(
         shape.images,
         || (),
         |_, image| {
-            // SAFETY: each task has its own picture.
-            let dx = unsafe { shared.slice(image * picture, picture) };
-            let (x, dy) = (&x[image * picture..][..picture], &dy[image * out_len..][..out_len]);
+            // SAFETY: each task has its own image.
+            let dx = unsafe { shared.slice(image * image_len, image_len) };
+            let (x, dy) = (&x[image * image_len..][..image_len], &dy[image * out_len..][..out_len]);
             dx.fill(0.0);
             for (index, dy) in dy.chunks_exact(shape.channels).enumerate() {
                 let (y, column) = (index / out_w, index % out_w);
@@ -164,8 +164,8 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
                                 .for_each(|(dx, dy)| *dx += dy / area);
                         }
                     }
-                    PoolKind::Maximum | PoolKind::MaximumOrZero => {
-                        let zero = kind == PoolKind::MaximumOrZero && shape.is_padded(y, column);
+                    PoolKind::Max | PoolKind::ZeroPaddedMax => {
+                        let zero = kind == PoolKind::ZeroPaddedMax && shape.is_padded(y, column);
                         for (c, dy) in dy.iter().enumerate() {
                             let first_maximum =
                                 shape.window(y, column).map(|at| at + c).reduce(|best, at| {
@@ -187,22 +187,22 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
     );
 }
 
-/// Mean over all pixels of each picture: `[images, pixels, channels]` to `[images, channels]`.
+/// Mean over all pixels of each image: `[images, pixels, channels]` to `[images, channels]`.
 ///
 /// # Panics
 /// If lengths don't agree, or there are no channels.
 pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]) {
-    let picture = global_picture(x.len(), images, channels, out.len());
-    let pixels = (picture / channels) as f32;
+    let image_len = global_image_len(x.len(), images, channels, out.len());
+    let pixels = (image_len / channels) as f32;
     let shared = Shared::new(out);
     parallel::for_each(
         images,
         || (),
         |_, image| {
-            // SAFETY: each task has its own picture.
+            // SAFETY: each task has its own image.
             let to = unsafe { shared.slice(image * channels, channels) };
             to.fill(0.0);
-            for from in x[image * picture..][..picture].chunks_exact(channels) {
+            for from in x[image * image_len..][..image_len].chunks_exact(channels) {
                 to.iter_mut().zip(from).for_each(|(to, x)| *to += x);
             }
             to.iter_mut().for_each(|to| *to /= pixels);
@@ -215,15 +215,15 @@ pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]
 /// # Panics
 /// As [`global_average`].
 pub fn global_average_backward(dy: &[f32], images: usize, channels: usize, dx: &mut [f32]) {
-    let picture = global_picture(dx.len(), images, channels, dy.len());
-    let pixels = (picture / channels) as f32;
+    let image_len = global_image_len(dx.len(), images, channels, dy.len());
+    let pixels = (image_len / channels) as f32;
     let shared = Shared::new(dx);
     parallel::for_each(
         images,
         || (),
         |_, image| {
-            // SAFETY: each task has its own picture.
-            let dx = unsafe { shared.slice(image * picture, picture) };
+            // SAFETY: each task has its own image.
+            let dx = unsafe { shared.slice(image * image_len, image_len) };
             for to in dx.chunks_exact_mut(channels) {
                 to.iter_mut().zip(&dy[image * channels..]).for_each(|(to, dy)| *to = dy / pixels);
             }
@@ -231,18 +231,18 @@ pub fn global_average_backward(dy: &[f32], images: usize, channels: usize, dx: &
     );
 }
 
-/// Floats of each of `images` pictures of `input` floats, whose averages are `output` floats.
-fn global_picture(input: usize, images: usize, channels: usize, output: usize) -> usize {
+/// Floats of each of `images` images of `input` floats, whose averages are `output` floats.
+fn global_image_len(input: usize, images: usize, channels: usize, output: usize) -> usize {
     assert!(channels > 0, "global_average: no channels");
     assert_eq!(
         output,
         floats("global_average", &[images, channels]),
         "global_average: output of another shape"
     );
-    let picture = input / images.max(1);
+    let image_len = input / images.max(1);
     assert!(
-        input == picture * images && picture.is_multiple_of(channels),
+        input == image_len * images && image_len.is_multiple_of(channels),
         "global_average: input of another shape"
     );
-    picture
+    image_len
 }

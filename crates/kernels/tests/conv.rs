@@ -5,7 +5,7 @@ mod common;
 mod convolutions;
 
 use resnet_kernels::conv::{
-    Algorithm, Epilogue, Filters, GradientEpilogue, Prologue, forward, input_grad, weight_grad,
+    Algorithm, Epilogue, GradientEpilogue, PackedFilters, Prologue, forward, input_grad, weight_grad,
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
@@ -22,7 +22,7 @@ fn output() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, w) = (uniform(1, shape.input_len()), weights(shape));
         let mut y = vec![f32::NAN; shape.output_len()];
-        let filters = Filters::new(*algorithm, *isa, shape, &w);
+        let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
         forward(*isa, shape, &x, Prologue::None, &filters, Epilogue::default(), &mut y);
         let expected =
             reference::conv2d(&reference::to_f64(&x), &reference::to_f64(&w), &reference_shape(shape));
@@ -34,16 +34,16 @@ fn output() {
 fn output_of_a_pre_activated_input_with_bias_and_residual() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, w) = (uniform(1, shape.input_len()), weights(shape));
-        let (bias, residual) = (uniform(3, shape.out_c), uniform(4, shape.output_len()));
-        let (scale, shift, activated) = pre_activated(&x, shape.in_c);
+        let (bias, residual) = (uniform(3, shape.out_channels), uniform(4, shape.output_len()));
+        let (scale, shift, activated) = pre_activated(&x, shape.in_channels);
         let mut y = vec![f32::NAN; shape.output_len()];
         let prologue = Prologue::NormRelu { scale: &scale, shift: &shift };
-        let filters = Filters::new(*algorithm, *isa, shape, &w);
+        let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
         let epilogue = Epilogue { bias: Some(&bias), residual: Some(&residual), ..Epilogue::default() };
         forward(*isa, shape, &x, prologue, &filters, epilogue, &mut y);
         let mut expected = reference::conv2d(&activated, &reference::to_f64(&w), &reference_shape(shape));
         for (i, y) in expected.iter_mut().enumerate() {
-            *y += f64::from(bias[i % shape.out_c]) + f64::from(residual[i]);
+            *y += f64::from(bias[i % shape.out_channels]) + f64::from(residual[i]);
         }
         near(*algorithm, "output", &y, &expected)
     });
@@ -77,7 +77,7 @@ fn gradient_of_the_weights() {
         );
         near(*algorithm, "weight gradient", &dw, &expected)?;
 
-        let (scale, shift, activated) = pre_activated(&x, shape.in_c);
+        let (scale, shift, activated) = pre_activated(&x, shape.in_channels);
         weight_grad(
             *algorithm,
             *isa,
@@ -102,7 +102,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         shape(5, (33, 31), (64, 16), (1, 1, 0)),
         shape(1, (7, 7), (512, 70), (1, 1, 0)),
         shape(3, (9, 9), (40, 80), (1, 2, 0)),
-        // Few pictures: cut by rows and by outputs; sums of several slices.
+        // Few images: cut by rows and by outputs; sums of several slices.
         shape(1, (14, 15), (100, 136), (3, 2, 1)),
         shape(1, (7, 7), (130, 100), (3, 1, 1)),
         shape(40, (9, 10), (24, 40), (3, 2, 1)),
@@ -115,7 +115,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         common::assert_threads_change_nothing(|| {
             let (mut y, mut dx, mut dw) =
                 (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()], vec![0.0; shape.weight_len()]);
-            let filters = Filters::new(algorithm, isa, shape, &w);
+            let filters = PackedFilters::new(algorithm, isa, shape, &w);
             forward(isa, shape, &x, Prologue::None, &filters, Epilogue::default(), &mut y);
             input_grad(algorithm, isa, shape, &dy, &w, GradientEpilogue::None, &mut dx);
             weight_grad(algorithm, isa, shape, &x, Prologue::None, &dy, &mut dw);
@@ -129,7 +129,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
 fn an_empty_batch_is_fine() {
     let shape = shape(0, (8, 8), (3, 4), (3, 1, 1));
     let mut dw = vec![f32::NAN; shape.weight_len()];
-    let filters = Filters::new(Algorithm::Direct, Isa::best(), &shape, &weights(&shape));
+    let filters = PackedFilters::new(Algorithm::Direct, Isa::best(), &shape, &weights(&shape));
     forward(Isa::best(), &shape, &[], Prologue::None, &filters, Epilogue::default(), &mut []);
     weight_grad(Algorithm::Direct, Isa::best(), &shape, &[], Prologue::None, &[], &mut dw);
     assert!(dw.iter().all(|w| *w == 0.0));
@@ -138,14 +138,14 @@ fn an_empty_batch_is_fine() {
 #[test]
 #[should_panic(expected = "conv2d: weight has another length than its shape")]
 fn a_slice_of_the_wrong_length_is_refused() {
-    Filters::new(Algorithm::Direct, Isa::best(), &shape(1, (4, 4), (3, 4), (3, 1, 1)), &[0.0; 7]);
+    PackedFilters::new(Algorithm::Direct, Isa::best(), &shape(1, (4, 4), (3, 4), (3, 1, 1)), &[0.0; 7]);
 }
 
 #[test]
 #[should_panic(expected = "conv2d: the filters were packed for another convolution")]
 fn filters_of_another_convolution_are_refused() {
     let (small, large) = (shape(1, (4, 4), (3, 4), (3, 1, 1)), shape(1, (4, 4), (3, 5), (3, 1, 1)));
-    let filters = Filters::new(Algorithm::Direct, Isa::best(), &small, &weights(&small));
+    let filters = PackedFilters::new(Algorithm::Direct, Isa::best(), &small, &weights(&small));
     let (x, mut y) = (vec![0.0; large.input_len()], vec![0.0; large.output_len()]);
     forward(Isa::best(), &large, &x, Prologue::None, &filters, Epilogue::default(), &mut y);
 }

@@ -6,7 +6,7 @@ mod convolutions;
 
 use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
 use resnet_kernels::conv::{
-    Algorithm, Epilogue, Filters, GradientEpilogue, Prologue, Statistics, forward, input_grad,
+    Algorithm, Epilogue, GradientEpilogue, PackedFilters, Prologue, Statistics, forward, input_grad,
 };
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -18,7 +18,7 @@ fn an_activation_follows_the_residual() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, w, residual) =
             (uniform(1, shape.input_len()), weights(shape), uniform(4, shape.output_len()));
-        let filters = Filters::new(*algorithm, *isa, shape, &w);
+        let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
         let plain = Epilogue { residual: Some(&residual), ..Epilogue::default() };
         let (mut sum, mut rectified) =
             (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.output_len()]);
@@ -35,7 +35,7 @@ fn moments_are_those_of_what_was_stored() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, w, residual) =
             (uniform(1, shape.input_len()), weights(shape), uniform(4, shape.output_len()));
-        let bias: Vec<f32> = uniform(3, shape.out_c).iter().map(|b| 50.0 * b).collect();
+        let bias: Vec<f32> = uniform(3, shape.out_channels).iter().map(|b| 50.0 * b).collect();
         let epilogue = Epilogue {
             bias: Some(&bias),
             residual: Some(&residual),
@@ -43,12 +43,13 @@ fn moments_are_those_of_what_was_stored() {
             ..Epilogue::default()
         };
         let mut y = vec![f32::NAN; shape.output_len()];
-        let filters = Filters::new(*algorithm, *isa, shape, &w);
+        let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
         let moments =
             forward(*isa, shape, &x, Prologue::None, &filters, epilogue, &mut y).ok_or("no moments")?;
-        let pixels = y.len() / shape.out_c;
-        for c in 0..shape.out_c {
-            let values: Vec<f64> = y.iter().skip(c).step_by(shape.out_c).map(|y| f64::from(*y)).collect();
+        let pixels = y.len() / shape.out_channels;
+        for c in 0..shape.out_channels {
+            let values: Vec<f64> =
+                y.iter().skip(c).step_by(shape.out_channels).map(|y| f64::from(*y)).collect();
             let mean = values.iter().sum::<f64>() / pixels as f64;
             let var = values.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / pixels as f64;
             let scale = var.sqrt().max(mean.abs());
@@ -70,12 +71,12 @@ fn the_number_of_threads_does_not_change_the_sums() {
     ];
     table::run(&affordable(shapes, cost), |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
-        let (scale, shift, _) = pre_activated(&x, shape.in_c);
-        let (mean, map) = (uniform(9, shape.in_c), ScaleShift { scale, shift });
+        let (scale, shift, _) = pre_activated(&x, shape.in_channels);
+        let (mean, map) = (uniform(9, shape.in_channels), ScaleShift { scale, shift });
         let algorithm = Algorithm::choose(isa, shape);
         common::assert_threads_change_nothing(|| {
             let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
-            let filters = Filters::new(algorithm, isa, shape, &w);
+            let filters = PackedFilters::new(algorithm, isa, shape, &w);
             let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
             let moments = forward(isa, shape, &x, Prologue::None, &filters, gather, &mut y).expect("moments");
             let sum = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
@@ -83,7 +84,7 @@ fn the_number_of_threads_does_not_change_the_sums() {
             let halves = |sums: &[f64]| {
                 sums.iter().flat_map(|s| [*s as f32, (s - f64::from(*s as f32)) as f32]).collect()
             };
-            vec![moments.mean, moments.var, halves(&sums.plain), halves(&sums.centred)]
+            vec![moments.mean, moments.var, halves(&sums.sum_dy), halves(&sums.sum_dy_xmu)]
         });
         Ok(())
     });
@@ -93,8 +94,8 @@ fn the_number_of_threads_does_not_change_the_sums() {
 fn gradient_sums_are_those_of_the_norm_before() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
-        let (scale, shift, activated) = pre_activated(&x, shape.in_c);
-        let mean = uniform(9, shape.in_c);
+        let (scale, shift, activated) = pre_activated(&x, shape.in_channels);
+        let mean = uniform(9, shape.in_channels);
         let map = ScaleShift { scale, shift };
         let epilogue = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
         let mut dx = vec![f32::NAN; shape.input_len()];
@@ -105,21 +106,21 @@ fn gradient_sums_are_those_of_the_norm_before() {
             &reference_shape(shape),
         );
         common::near("input gradient", &dx, &expected, tolerance(*algorithm))?;
-        let (mut plain, mut centred, mut size) =
-            (vec![0.0; shape.in_c], vec![0.0; shape.in_c], vec![0.0; shape.in_c]);
+        let (mut sum_dy, mut sum_dy_xmu, mut size) =
+            (vec![0.0; shape.in_channels], vec![0.0; shape.in_channels], vec![0.0; shape.in_channels]);
         for (i, dx) in dx.iter().enumerate() {
-            let c = i % shape.in_c;
-            // The gate is computed in f32 there and in f64 here: a value at zero may fall on either side.
+            let c = i % shape.in_channels;
+            // The mask is computed in f32 there and in f64 here: a value at zero may fall on either side.
             if activated[i] > 0.0 {
-                plain[c] += f64::from(*dx);
-                centred[c] += f64::from(*dx) * f64::from(x[i] - mean[c]);
+                sum_dy[c] += f64::from(*dx);
+                sum_dy_xmu[c] += f64::from(*dx) * f64::from(x[i] - mean[c]);
             }
             size[c] += f64::from(*dx).abs();
         }
-        for c in 0..shape.in_c {
+        for c in 0..shape.in_channels {
             let allowed = 1e-5 * size[c];
-            within(format_args!("sum of channel {c}"), sums.plain[c], plain[c], allowed)?;
-            within(format_args!("centred sum of channel {c}"), sums.centred[c], centred[c], allowed)?;
+            within(format_args!("sum of channel {c}"), sums.sum_dy[c], sum_dy[c], allowed)?;
+            within(format_args!("centred sum of channel {c}"), sums.sum_dy_xmu[c], sum_dy_xmu[c], allowed)?;
         }
         Ok(())
     });
@@ -138,18 +139,18 @@ fn the_number_of_threads_does_not_change_a_bit_of_the_sums() {
     table::run(&affordable(shapes, cost), |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
         let (isa, algorithm) = (Isa::best(), Algorithm::choose(Isa::best(), shape));
-        let (scale, shift, _) = pre_activated(&x, shape.in_c);
-        let (mean, map) = (uniform(9, shape.in_c), ScaleShift { scale, shift });
+        let (scale, shift, _) = pre_activated(&x, shape.in_channels);
+        let (mean, map) = (uniform(9, shape.in_channels), ScaleShift { scale, shift });
         common::assert_threads_change_nothing(|| {
             let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
-            let filters = Filters::new(algorithm, isa, shape, &w);
+            let filters = PackedFilters::new(algorithm, isa, shape, &w);
             let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
             let moments =
                 forward(isa, shape, &x, Prologue::None, &filters, gather, &mut y).expect("asked for");
             let epilogue = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
             let sums = input_grad(algorithm, isa, shape, &dy, &w, epilogue, &mut dx).expect("asked for");
             let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
-            vec![moments.mean, moments.var, single(&sums.plain), single(&sums.centred)]
+            vec![moments.mean, moments.var, single(&sums.sum_dy), single(&sums.sum_dy_xmu)]
         });
         Ok(())
     });

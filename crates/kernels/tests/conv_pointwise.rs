@@ -39,10 +39,10 @@ struct Problem {
 impl Problem {
     fn new(shape: &ConvShape) -> Self {
         let (x, dy, weight) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
-        let (scale, shift, activated) = pre_activated(&x, shape.in_c);
+        let (scale, shift, activated) = pre_activated(&x, shape.in_channels);
         let (dy64, weight64) = (reference::to_f64(&dy), reference::to_f64(&weight));
         let dx = reference::conv2d_input_grad(&dy64, &weight64, &reference_shape(shape));
-        let mean = uniform(9, shape.in_c);
+        let mean = uniform(9, shape.in_channels);
         Problem { x, dy, weight, mean, map: ScaleShift { scale, shift }, activated, dx }
     }
 
@@ -57,15 +57,15 @@ impl Problem {
     /// Compares sums with those of the expected gradient.
     fn check(&self, sums: &BackwardSums) -> Result<(), String> {
         let channels = self.mean.len();
-        let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
+        let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
         for (i, dx) in self.dx.iter().enumerate() {
             let c = i % channels;
             if self.activated[i] > 0.0 {
-                plain[c] += dx;
-                centred[c] += dx * f64::from(self.x[i] - self.mean[c]);
+                sum_dy[c] += dx;
+                sum_dy_xmu[c] += dx * f64::from(self.x[i] - self.mean[c]);
             }
         }
-        if sums.plain.len() != channels || sums.centred.len() != channels {
+        if sums.sum_dy.len() != channels || sums.sum_dy_xmu.len() != channels {
             return Err("sums of another number of channels".to_owned());
         }
         // Each term may be off by the gradient's tolerance.
@@ -73,8 +73,8 @@ impl Problem {
         let terms = (self.dx.len() / channels) as f64;
         let allowed = 1e-5 * terms * (square / self.dx.len() as f64).sqrt();
         for c in 0..channels {
-            within(format_args!("sum of channel {c}"), sums.plain[c], plain[c], allowed)?;
-            within(format_args!("centred sum of channel {c}"), sums.centred[c], centred[c], allowed)?;
+            within(format_args!("sum of channel {c}"), sums.sum_dy[c], sum_dy[c], allowed)?;
+            within(format_args!("centred sum of channel {c}"), sums.sum_dy_xmu[c], sum_dy_xmu[c], allowed)?;
         }
         Ok(())
     }
@@ -128,10 +128,10 @@ fn the_gradient_through_the_norm() {
     table::run(&pointwise_cases(), |(algorithm, isa, shape)| {
         let problem = Problem::new(shape);
         let Problem { x, dy, weight, map, .. } = &problem;
-        let backward = backward_map(shape.in_c);
+        let backward = backward_map(shape.in_channels);
         let before = uniform(14, x.len());
         let through = |i: usize| {
-            let c = i % shape.in_c;
+            let c = i % shape.in_channels;
             let g = if problem.activated[i] > 0.0 { problem.dx[i] } else { 0.0 };
             g * f64::from(backward.of_gradient[c])
                 + f64::from(x[i]) * f64::from(backward.of_input[c])
@@ -164,7 +164,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     table::run(&affordable(shapes, cost), |shape| {
         let problem = Problem::new(shape);
         let Problem { x, dy, weight, mean, map, .. } = &problem;
-        let (isa, backward) = (Isa::best(), backward_map(shape.in_c));
+        let (isa, backward) = (Isa::best(), backward_map(shape.in_channels));
         common::assert_threads_change_nothing(|| {
             let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
             let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
@@ -174,7 +174,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let set = Accumulate::Set;
             input_grad_through_norm(isa, shape, x, map, dy, weight, &backward, set, &mut through);
             let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
-            vec![dx, dw, through, single(&sums.plain), single(&sums.centred)]
+            vec![dx, dw, through, single(&sums.sum_dy), single(&sums.sum_dy_xmu)]
         });
         Ok(())
     });
@@ -188,7 +188,7 @@ fn an_empty_batch_has_no_gradient() {
     let target = GradientTarget::Sum { mean: &mean };
     let sums = input_and_weight_grad(Isa::best(), &shape, &[], prologue, &[], &[0.5; 12], &mut dw, target);
     assert_eq!(dw, [0.0; 12]);
-    assert_eq!(sums, Some(BackwardSums { plain: vec![0.0; 3], centred: vec![0.0; 3] }));
+    assert_eq!(sums, Some(BackwardSums { sum_dy: vec![0.0; 3], sum_dy_xmu: vec![0.0; 3] }));
 }
 
 #[test]

@@ -54,8 +54,8 @@ fn a_gate_takes_any_logit() {
 #[test]
 #[cfg_attr(miri, ignore = "statistics of too many elements")]
 fn dropout_keeps_what_its_keys_say() {
-    let (picture, keep) = (30_000, 0.7);
-    let x = vec![1.0; 2 * picture];
+    let (image_len, keep) = (30_000, 0.7);
+    let x = vec![1.0; 2 * image_len];
     let drop = |keys: [u64; 2]| {
         let mut y = vec![f32::NAN; x.len()];
         dropout(&keys, keep, &x, &mut y);
@@ -64,15 +64,15 @@ fn dropout_keeps_what_its_keys_say() {
     let y = drop([mix(1), mix(2)]);
     let kept = (1.0 / keep) as f32;
     assert!(y.iter().all(|y| *y == 0.0 || *y == kept));
-    for picture in y.chunks_exact(picture) {
-        let share = picture.iter().filter(|y| **y != 0.0).count() as f64 / picture.len() as f64;
+    for image_len in y.chunks_exact(image_len) {
+        let share = image_len.iter().filter(|y| **y != 0.0).count() as f64 / image_len.len() as f64;
         // Four standard deviations of a mean of 30,000 draws.
         assert!((share - keep).abs() < 4.0 * (0.21f64 / 30_000.0).sqrt(), "{share}");
     }
-    assert_ne!(y[..picture], y[picture..], "pictures drop the same elements");
-    // A picture's elements don't depend on its place.
+    assert_ne!(y[..image_len], y[image_len..], "images drop the same elements");
+    // A image's elements don't depend on its place.
     let swapped = drop([mix(2), mix(1)]);
-    assert!(y[..picture] == swapped[picture..] && y[picture..] == swapped[..picture]);
+    assert!(y[..image_len] == swapped[image_len..] && y[image_len..] == swapped[..image_len]);
     // All and nothing are the identity.
     let mut all = vec![f32::NAN; x.len()];
     dropout(&[3, 4], 1.0, &x, &mut all);

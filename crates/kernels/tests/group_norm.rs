@@ -4,7 +4,7 @@
 mod common;
 
 use common::{assert_threads_change_nothing, near};
-use resnet_kernels::halve::{Halve, halve, halve_backward};
+use resnet_kernels::avg_pool_2x2_ceil::{AvgPool2x2Ceil, avg_pool_2x2_ceil, avg_pool_2x2_ceil_backward};
 use resnet_kernels::norm::{Accumulate, Activation, GroupNorm, standardise, standardise_backward};
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
@@ -14,7 +14,7 @@ const EPS: f32 = 1e-5;
 /// An output is a handful of roundings away, a sum over a chunk some thirty: see batch norm's tests.
 const TOLERANCE: f64 = 64.0 / (1 << 24) as f64;
 
-/// Pictures, pixels, channels, groups; groups of a few values only would have deviations that are tiny by
+/// Images, pixels, channels, groups; groups of a few values only would have deviations that are tiny by
 /// chance.
 const SHAPES: [[usize; 4]; 9] = [
     [1, 4, 1, 1],
@@ -107,12 +107,12 @@ fn halving_and_its_gradient() {
     let shapes = [[1, 1, 1, 1], [2, 4, 6, 3], [1, 5, 7, 17], [3, 1, 8, 5], [2, 56, 55, 8], [0, 4, 4, 2]];
     let shapes = affordable(shapes, |shape| shape.iter().product());
     table::run(&shapes, |&[images, in_h, in_w, channels]| {
-        let shape = Halve { images, in_h, in_w, channels };
+        let shape = AvgPool2x2Ceil { images, in_h, in_w, channels };
         let image = reference::Image { n: images, h: in_h, w: in_w, c: channels };
         let (x, dy) = (uniform(1, shape.input_len()), uniform(2, shape.output_len()));
         let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
-        halve(&shape, &x, &mut y);
-        halve_backward(&shape, &dy, &mut dx);
+        avg_pool_2x2_ceil(&shape, &x, &mut y);
+        avg_pool_2x2_ceil_backward(&shape, &dy, &mut dx);
         if images == 0 {
             return Ok(());
         }
@@ -127,7 +127,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let len = 3 * in_h * in_w * 32;
     let (x, dy) = (uniform(1, len), uniform(2, len));
     let (gamma, beta, weight) = (uniform(3, 32), uniform(4, 32), uniform(5, 64 * 90));
-    let shape = Halve { images: 3, in_h, in_w, channels: 32 };
+    let shape = AvgPool2x2Ceil { images: 3, in_h, in_w, channels: 32 };
     assert_threads_change_nothing(|| {
         let activation = Activation::Relu;
         let layer = GroupNorm { images: 3, groups: 8, gamma: &gamma, beta: &beta, eps: EPS, activation };
@@ -137,7 +137,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         let mut standard = vec![f32::NAN; weight.len()];
         standardise(&weight, 64, 1e-8, &mut standard);
         let mut half = vec![f32::NAN; shape.output_len()];
-        halve(&shape, &x, &mut half);
+        avg_pool_2x2_ceil(&shape, &x, &mut half);
         vec![y, dx, gradients.gamma, gradients.beta, standard, half]
     });
 }

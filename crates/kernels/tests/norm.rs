@@ -244,8 +244,8 @@ fn sums_for_the_gradients_of_gamma_and_beta() {
         let allowed = SUMMED * (pixels as f64).sqrt();
         for c in 0..channels {
             let deviation = (f64::from(layer.moments.var[c]) + f64::from(EPS)).sqrt();
-            let dgamma = sums.centred[c] / deviation;
-            within(format_args!("dbeta of channel {c}"), sums.plain[c], expected.dbeta[c], allowed)?;
+            let dgamma = sums.sum_dy_xmu[c] / deviation;
+            within(format_args!("dbeta of channel {c}"), sums.sum_dy[c], expected.dbeta[c], allowed)?;
             within(format_args!("dgamma of channel {c}"), dgamma, expected.dgamma[c], allowed)?;
         }
         Ok(())
@@ -335,7 +335,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let map = layer.backward_map(&sums);
             backward_apply(isa, &layer.x, &dy, &layer.map, Activation::Relu, &map, Accumulate::Set, &mut dx);
             let round = |sums: Vec<f64>| sums.into_iter().map(|s| s as f32).collect();
-            vec![found.mean, found.var, y, dx, round(sums.plain), round(sums.centred)]
+            vec![found.mean, found.var, y, dx, round(sums.sum_dy), round(sums.sum_dy_xmu)]
         });
     }
 }

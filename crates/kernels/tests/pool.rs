@@ -14,7 +14,7 @@ const WINDOWS: f64 = 16.0 / (1 << 24) as f64;
 /// Global averages go over up to 1024 pixels.
 const GLOBAL: f64 = 64.0 / (1 << 24) as f64;
 
-const KINDS: [PoolKind; 3] = [PoolKind::Average, PoolKind::Maximum, PoolKind::MaximumOrZero];
+const KINDS: [PoolKind; 3] = [PoolKind::Average, PoolKind::Max, PoolKind::ZeroPaddedMax];
 
 fn shape([images, in_h, in_w, channels, kernel, stride, padding]: [usize; 7]) -> PoolShape {
     PoolShape { images, in_h, in_w, channels, kernel, stride, padding }
@@ -58,10 +58,10 @@ fn check(shape: &PoolShape, kind: PoolKind, x: &[f32]) -> Result<(), String> {
         PoolKind::Average => {
             (reference::avg_pool(&x64, &expected), reference::avg_pool_backward(&dy64, &expected))
         }
-        PoolKind::Maximum => {
+        PoolKind::Max => {
             (reference::max_pool(&x64, &expected), reference::max_pool_backward(&x64, &dy64, &expected))
         }
-        PoolKind::MaximumOrZero => (
+        PoolKind::ZeroPaddedMax => (
             reference::max_pool_zeros(&x64, &expected),
             reference::max_pool_zeros_backward(&x64, &dy64, &expected),
         ),
@@ -100,13 +100,13 @@ fn nan_wins_and_has_the_gradient() {
         let mut x = [1.0, 2.0, 3.0, 4.0];
         x[at] = f32::NAN;
         let (mut y, mut dx) = ([0.0], [9.0; 4]);
-        forward(&shape, PoolKind::Maximum, &x, &mut y);
-        backward(&shape, PoolKind::Maximum, &x, &[5.0], &mut dx);
+        forward(&shape, PoolKind::Max, &x, &mut y);
+        backward(&shape, PoolKind::Max, &x, &[5.0], &mut dx);
         assert!(y[0].is_nan() && dx[at] == 5.0 && dx.iter().sum::<f32>() == 5.0, "{at}: {y:?} {dx:?}");
     }
 }
 
-/// Pictures, height, width, channels.
+/// Images, height, width, channels.
 const GLOBAL_SHAPES: [[usize; 4]; 9] = [
     [1, 1, 1, 1],
     [2, 8, 8, 64],

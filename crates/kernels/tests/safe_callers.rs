@@ -5,14 +5,14 @@
 mod refused;
 
 use refused::refused;
+use resnet_kernels::avg_pool_2x2_ceil::{AvgPool2x2Ceil, avg_pool_2x2_ceil, avg_pool_2x2_ceil_backward};
+use resnet_kernels::elementwise::{self, ZeroPad, zero_pad, zero_pad_backward};
 use resnet_kernels::gate::{Gate, gate, gate_backward};
-use resnet_kernels::halve::{Halve, halve, halve_backward};
 use resnet_kernels::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use resnet_kernels::norm::{
     Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, ScaleShift, apply, backward_apply,
     backward_sums, moments, standardise, standardise_backward,
 };
-use resnet_kernels::pointwise::{self, ZeroPad, zero_pad, zero_pad_backward};
 use resnet_kernels::pool::{self, PoolKind, PoolShape, global_average, global_average_backward};
 use resnet_kernels::simd::Isa;
 use resnet_kernels::{Buffer, dropout, loss, parallel, probe};
@@ -36,16 +36,16 @@ fn of<const N: usize>() -> [f32; N] {
 #[test]
 fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
     run(&[
-        ("relu", || pointwise::relu(&of::<4>(), &mut of::<5>()), "relu: output of another shape"),
-        ("relu", || pointwise::relu(&of::<4>(), &mut of::<3>()), "relu: output of another shape"),
-        ("relu's y", || pointwise::relu_backward(&of::<3>(), &of::<4>(), &mut of::<4>()), "shapes differ"),
-        ("relu's dy", || pointwise::relu_backward(&of::<4>(), &of::<3>(), &mut of::<4>()), "shapes differ"),
-        ("relu's dx", || pointwise::relu_backward(&of::<4>(), &of::<4>(), &mut of::<5>()), "shapes differ"),
-        ("add's a", || pointwise::add(&of::<3>(), &of::<4>(), &mut of::<4>()), "add: shapes differ"),
-        ("add's b", || pointwise::add(&of::<4>(), &of::<3>(), &mut of::<4>()), "add: shapes differ"),
-        ("add's sum", || pointwise::add(&of::<4>(), &of::<4>(), &mut of::<5>()), "add: shapes differ"),
-        ("add_assign", || pointwise::add_assign(&mut of::<5>(), &of::<4>()), "add_assign: shapes differ"),
-        ("scale", || pointwise::scale(&of::<4>(), 2.0, &mut of::<5>()), "scale: output of another shape"),
+        ("relu", || elementwise::relu(&of::<4>(), &mut of::<5>()), "relu: output of another shape"),
+        ("relu", || elementwise::relu(&of::<4>(), &mut of::<3>()), "relu: output of another shape"),
+        ("relu's y", || elementwise::relu_backward(&of::<3>(), &of::<4>(), &mut of::<4>()), "shapes differ"),
+        ("relu's dy", || elementwise::relu_backward(&of::<4>(), &of::<3>(), &mut of::<4>()), "shapes differ"),
+        ("relu's dx", || elementwise::relu_backward(&of::<4>(), &of::<4>(), &mut of::<5>()), "shapes differ"),
+        ("add's a", || elementwise::add(&of::<3>(), &of::<4>(), &mut of::<4>()), "add: shapes differ"),
+        ("add's b", || elementwise::add(&of::<4>(), &of::<3>(), &mut of::<4>()), "add: shapes differ"),
+        ("add's sum", || elementwise::add(&of::<4>(), &of::<4>(), &mut of::<5>()), "add: shapes differ"),
+        ("add_assign", || elementwise::add_assign(&mut of::<5>(), &of::<4>()), "add_assign: shapes differ"),
+        ("scale", || elementwise::scale(&of::<4>(), 2.0, &mut of::<5>()), "scale: output of another shape"),
         ("gate's z", || gate(Gate::Carry, &of::<3>(), &of::<4>(), &mut of::<4>()), "gate: shapes differ"),
         ("gate's x", || gate(Gate::Carry, &of::<4>(), &of::<3>(), &mut of::<4>()), "gate: shapes differ"),
         (
@@ -106,7 +106,7 @@ const POOL: PoolShape =
 
 /// Forward and backward of a shape that is wrong, in slices of the right one.
 fn pooled(shape: PoolShape) {
-    let forward = || pool::forward(&shape, PoolKind::Maximum, &of::<12>(), &mut of::<4>());
+    let forward = || pool::forward(&shape, PoolKind::Max, &of::<12>(), &mut of::<4>());
     let backward = || pool::backward(&shape, PoolKind::Average, &of::<12>(), &of::<4>(), &mut of::<12>());
     if std::panic::catch_unwind(forward).is_err() {
         backward()
@@ -119,8 +119,8 @@ fn safe_callers_cannot_write_outside_of_pools() {
     run(&[
         ("input", || pool::forward(&POOL, PoolKind::Average, &of::<11>(), &mut of::<4>()), input),
         ("output", || pool::forward(&POOL, PoolKind::Average, &of::<12>(), &mut of::<5>()), output),
-        ("x", || pool::backward(&POOL, PoolKind::Maximum, &of::<11>(), &of::<4>(), &mut of::<12>()), input),
-        ("dy", || pool::backward(&POOL, PoolKind::Maximum, &of::<12>(), &of::<3>(), &mut of::<12>()), output),
+        ("x", || pool::backward(&POOL, PoolKind::Max, &of::<11>(), &of::<4>(), &mut of::<12>()), input),
+        ("dy", || pool::backward(&POOL, PoolKind::Max, &of::<12>(), &of::<3>(), &mut of::<12>()), output),
         (
             "dx",
             || pool::backward(&POOL, PoolKind::Average, &of::<12>(), &of::<4>(), &mut of::<13>()),
@@ -141,8 +141,8 @@ fn safe_callers_cannot_write_outside_of_pools() {
     ]);
 }
 
-const HALVE: Halve = Halve { images: 1, in_h: 3, in_w: 2, channels: 2 };
-const PAD: ZeroPad = ZeroPad { images: 1, in_h: 3, in_w: 2, in_c: 2, out_c: 4, stride: 2 };
+const HALVE: AvgPool2x2Ceil = AvgPool2x2Ceil { images: 1, in_h: 3, in_w: 2, channels: 2 };
+const PAD: ZeroPad = ZeroPad { images: 1, in_h: 3, in_w: 2, in_channels: 2, out_channels: 4, stride: 2 };
 
 #[test]
 fn safe_callers_cannot_write_outside_of_shortcuts() {
@@ -154,19 +154,31 @@ fn safe_callers_cannot_write_outside_of_shortcuts() {
         }
     }
     run(&[
-        ("halve's x", || halve(&HALVE, &of::<11>(), &mut of::<4>()), input),
-        ("halve's y", || halve(&HALVE, &of::<12>(), &mut of::<5>()), output),
-        ("halve's dy", || halve_backward(&HALVE, &of::<3>(), &mut of::<12>()), output),
-        ("halve's dx", || halve_backward(&HALVE, &of::<4>(), &mut of::<13>()), input),
-        ("no channels", || halve(&Halve { channels: 0, ..HALVE }, &[], &mut []), "no channels"),
-        ("wrapped", || halve(&Halve { images: 1 << 63, ..HALVE }, &[], &mut []), "no memory holds"),
+        ("avg_pool_2x2_ceil's x", || avg_pool_2x2_ceil(&HALVE, &of::<11>(), &mut of::<4>()), input),
+        ("avg_pool_2x2_ceil's y", || avg_pool_2x2_ceil(&HALVE, &of::<12>(), &mut of::<5>()), output),
+        (
+            "avg_pool_2x2_ceil's dy",
+            || avg_pool_2x2_ceil_backward(&HALVE, &of::<3>(), &mut of::<12>()),
+            output,
+        ),
+        ("avg_pool_2x2_ceil's dx", || avg_pool_2x2_ceil_backward(&HALVE, &of::<4>(), &mut of::<13>()), input),
+        (
+            "no channels",
+            || avg_pool_2x2_ceil(&AvgPool2x2Ceil { channels: 0, ..HALVE }, &[], &mut []),
+            "no channels",
+        ),
+        (
+            "wrapped",
+            || avg_pool_2x2_ceil(&AvgPool2x2Ceil { images: 1 << 63, ..HALVE }, &[], &mut []),
+            "no memory holds",
+        ),
         ("pad's x", || zero_pad(&PAD, &of::<11>(), &mut of::<8>()), input),
         ("pad's y", || zero_pad(&PAD, &of::<12>(), &mut of::<9>()), output),
         ("pad's dy", || zero_pad_backward(&PAD, &of::<7>(), &mut of::<12>()), output),
         ("pad's dx", || zero_pad_backward(&PAD, &of::<8>(), &mut of::<13>()), input),
         ("no stride", || padded(ZeroPad { stride: 0, ..PAD }), "a stride of 0"),
-        ("no channels", || padded(ZeroPad { in_c: 0, ..PAD }), "no channels"),
-        ("fewer", || zero_pad(&ZeroPad { out_c: 1, ..PAD }, &of::<12>(), &mut of::<2>()), "don't fit"),
+        ("no channels", || padded(ZeroPad { in_channels: 0, ..PAD }), "no channels"),
+        ("fewer", || zero_pad(&ZeroPad { out_channels: 1, ..PAD }, &of::<12>(), &mut of::<2>()), "don't fit"),
         ("wrapped", || padded(ZeroPad { images: (1 << 62) + 1, ..PAD }), "no memory holds"),
     ]);
 }
@@ -185,7 +197,7 @@ impl Layer {
         Layer {
             moments: Moments { mean: of(), var: of() },
             map: ScaleShift { scale: of(), shift: of() },
-            sums: BackwardSums { plain: vec![0.5; 2], centred: vec![0.5; 2] },
+            sums: BackwardSums { sum_dy: vec![0.5; 2], sum_dy_xmu: vec![0.5; 2] },
             backward: BackwardMap { of_gradient: of(), of_input: of(), constant: of() },
         }
     }
@@ -262,7 +274,7 @@ fn safe_callers_cannot_write_outside_of_batch_norm() {
         ),
         ("gamma", || drop(ScaleShift::new(&of::<1>(), &of::<2>(), &Layer::right().moments, 0.1)), length),
         ("gamma", || Layer::right().train(&of::<3>(), 3), length),
-        ("sums", || Layer::broken(|l| l.sums.centred.clear()).train(&of::<2>(), 3), length),
+        ("sums", || Layer::broken(|l| l.sums.sum_dy_xmu.clear()).train(&of::<2>(), 3), length),
         ("var", || Layer::broken(|l| l.moments.var.clear()).train(&of::<2>(), 3), length),
         ("no pixels", || Layer::right().train(&of::<2>(), 0), "no pixels"),
     ]);
@@ -290,8 +302,8 @@ fn safe_callers_cannot_write_outside_of_group_norm_and_standardisation() {
         ("beta", || forward(grouped(1, 2, &of::<3>()), &mut of::<8>()), "of one length"),
         ("groups", || forward(grouped(1, 3, &of::<4>()), &mut of::<8>()), "4 channels are no 3 groups"),
         ("no groups", || forward(grouped(1, 0, &of::<4>()), &mut of::<8>()), "4 channels are no 0 groups"),
-        ("images", || forward(grouped(3, 2, &of::<4>()), &mut of::<8>()), "are no 3 pictures"),
-        ("none", || forward(grouped(0, 2, &of::<4>()), &mut of::<8>()), "are no 0 pictures"),
+        ("images", || forward(grouped(3, 2, &of::<4>()), &mut of::<8>()), "are no 3 images"),
+        ("none", || forward(grouped(0, 2, &of::<4>()), &mut of::<8>()), "are no 0 images"),
         ("dy", || backward(&of::<4>(), &mut of::<8>()), "gradient of another shape"),
         ("dx", || backward(&of::<8>(), &mut of::<12>()), "input gradient of another shape"),
         ("filters", || standardise(&of::<7>(), 2, 0.1, &mut of::<7>()), "7 weights are no 2 filters"),

@@ -7,8 +7,8 @@ mod refused;
 
 use refused::refused;
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget, Prologue, Statistics, forward,
-    input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
+    Algorithm, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Prologue, Statistics,
+    forward, input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
 };
 use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -19,7 +19,7 @@ struct Given {
     algorithm: Algorithm,
     isa: Isa,
     shape: ConvShape,
-    filters: Filters,
+    filters: PackedFilters,
     x: Vec<f32>,
     dx: Vec<f32>,
     y: Vec<f32>,
@@ -35,15 +35,23 @@ struct Given {
 impl Given {
     fn right(algorithm: Algorithm, isa: Isa) -> Self {
         let (kernel, padding) = if algorithm == Algorithm::Pointwise { (1, 0) } else { (3, 1) };
-        let shape =
-            ConvShape { images: 1, in_h: 2, in_w: 3, in_c: 16, out_c: 16, kernel, stride: 1, padding };
+        let shape = ConvShape {
+            images: 1,
+            in_h: 2,
+            in_w: 3,
+            in_channels: 16,
+            out_channels: 16,
+            kernel,
+            stride: 1,
+            padding,
+        };
         let of = |len| vec![0.5; len];
         let w = of(shape.weight_len());
         Given {
             algorithm,
             isa,
             shape,
-            filters: Filters::new(algorithm, isa, &shape, &w),
+            filters: PackedFilters::new(algorithm, isa, &shape, &w),
             x: of(shape.input_len()),
             dx: of(shape.input_len()),
             y: of(shape.output_len()),
@@ -86,7 +94,7 @@ impl Pass {
         let Given { ref residual, ref bias, ref mean, ref backward, .. } = *given;
         let prologue = given.prologue();
         match self {
-            Pack => drop(Filters::new(algorithm, isa, shape, w)),
+            Pack => drop(PackedFilters::new(algorithm, isa, shape, w)),
             Forward => {
                 let epilogue = Epilogue {
                     bias: Some(bias),
@@ -178,13 +186,13 @@ type Shape = (fn(&mut ConvShape), &'static str);
 const SHAPES: &[Shape] = &[
     (|shape| shape.stride = 0, "not by a stride of 0"),
     (|shape| shape.kernel = 0, "a filter without taps"),
-    (|shape| shape.in_c = 0, "no channels"),
-    (|shape| shape.out_c = 0, "no channels"),
+    (|shape| shape.in_channels = 0, "no channels"),
+    (|shape| shape.out_channels = 0, "no channels"),
     // Each of these products wraps around to 0, or to what the right one is.
     (|shape| shape.images = 1 << 60, "no memory holds"),
     (|shape| shape.images += 1 << 60, "no memory holds"),
-    (|shape| shape.in_c += 1 << 60, "no memory holds"),
-    (|shape| shape.out_c += 1 << 60, "no memory holds"),
+    (|shape| shape.in_channels += 1 << 60, "no memory holds"),
+    (|shape| shape.out_channels += 1 << 60, "no memory holds"),
     (|shape| shape.in_h += 1 << 63, "no memory holds"),
     (|shape| shape.in_w = usize::MAX, "no memory holds"),
     (|shape| shape.kernel = 1 << 32, "no memory holds"),
@@ -213,9 +221,9 @@ fn filters_serve_the_instruction_set_and_the_convolution_they_were_packed_for() 
     table::run(&calls(), |&(_, algorithm, isa)| {
         let others = Isa::available().into_iter().filter(|other| *other != isa);
         let filters = others.map(|other| Given::right(algorithm, other).filters);
-        let mut all: Vec<Filters> = filters.collect();
-        let wider = ConvShape { out_c: 32, ..Given::right(algorithm, isa).shape };
-        all.push(Filters::new(algorithm, isa, &wider, &vec![0.5; wider.weight_len()]));
+        let mut all: Vec<PackedFilters> = filters.collect();
+        let wider = ConvShape { out_channels: 32, ..Given::right(algorithm, isa).shape };
+        all.push(PackedFilters::new(algorithm, isa, &wider, &vec![0.5; wider.weight_len()]));
         for filters in all {
             let mut given = Given { filters, ..Given::right(algorithm, isa) };
             refused(|| Forward.run(&mut given), "were packed for another convolution")?;
@@ -233,7 +241,7 @@ fn an_algorithm_refuses_what_it_cannot_compute() {
             Algorithm::Winograd => &[
                 |shape| shape.stride = 2,
                 |shape| shape.padding = 0,
-                |shape| shape.in_c = 17,
+                |shape| shape.in_channels = 17,
                 |shape| shape.in_h = 1,
             ],
             Algorithm::Pointwise => &[|shape| shape.padding = 1, |shape| shape.kernel = 3],

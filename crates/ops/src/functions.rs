@@ -2,9 +2,9 @@
 //! `backward`.
 
 use candle_core::{Result, Tensor, bail};
+use resnet_kernels::avg_pool_2x2_ceil::AvgPool2x2Ceil;
+use resnet_kernels::elementwise::ZeroPad;
 use resnet_kernels::gate::Gate;
-use resnet_kernels::halve;
-use resnet_kernels::pointwise::ZeroPad;
 use resnet_kernels::pool::{PoolKind, PoolShape};
 
 use crate::Mode;
@@ -176,13 +176,15 @@ impl Graph {
     /// # Errors
     /// If `x` is no map, the stride is 0 or `channels` are fewer than `x` has.
     pub fn zero_pad_shortcut(&mut self, x: Value, stride: usize, channels: usize) -> Result<Value> {
-        let Shape::Map { images, channels: in_c, height: in_h, width: in_w } = self.shape(x) else {
+        let Shape::Map { images, channels: in_channels, height: in_h, width: in_w } = self.shape(x) else {
             bail!("the zero-padding shortcut wants [N, C, H, W], got {:?}", self.shape(x).dims());
         };
-        if channels < in_c || stride == 0 {
-            bail!("the zero-padding shortcut can't go from {in_c} to {channels} channels at stride {stride}");
+        if channels < in_channels || stride == 0 {
+            bail!(
+                "the zero-padding shortcut can't go from {in_channels} to {channels} channels at stride {stride}"
+            );
         }
-        let shape = ZeroPad { images, in_h, in_w, in_c, out_c: channels, stride };
+        let shape = ZeroPad { images, in_h, in_w, in_channels, out_channels: channels, stride };
         let y = self.value(self.shape(x).with(channels, (shape.out_h(), shape.out_w())));
         self.push(ZeroPadShortcut { x, y, shape });
         Ok(y)
@@ -201,7 +203,7 @@ impl Graph {
     /// # Errors
     /// If `x` is no map or the window doesn't fit.
     pub fn max_pool(&mut self, x: Value, kernel: usize, stride: usize, padding: usize) -> Result<Value> {
-        self.pool(x, PoolKind::Maximum, kernel, stride, padding)
+        self.pool(x, PoolKind::Max, kernel, stride, padding)
     }
 
     /// Appends the maximum over windows, padding counted as zeros.
@@ -215,7 +217,7 @@ impl Graph {
         stride: usize,
         padding: usize,
     ) -> Result<Value> {
-        self.pool(x, PoolKind::MaximumOrZero, kernel, stride, padding)
+        self.pool(x, PoolKind::ZeroPaddedMax, kernel, stride, padding)
     }
 
     /// Appends the mean over 2x2 blocks; sides are rounded up.
@@ -226,7 +228,7 @@ impl Graph {
         let Shape::Map { images, channels, height: in_h, width: in_w } = self.shape(x) else {
             bail!("halving wants [N, C, H, W], got {:?}", self.shape(x).dims());
         };
-        let shape = halve::Halve { images, in_h, in_w, channels };
+        let shape = AvgPool2x2Ceil { images, in_h, in_w, channels };
         let y = self.value(self.shape(x).with(channels, (shape.out_h(), shape.out_w())));
         self.push(Halve { x, y, shape });
         Ok(y)

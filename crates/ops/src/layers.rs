@@ -95,7 +95,7 @@ pub(crate) fn convolution(
     bias: Option<&Tensor>,
     config: ConvConfig,
 ) -> Result<Value> {
-    let (out_c, in_c, kernel, kernel_w) = weight.dims4()?;
+    let (out_channels, in_channels, kernel, kernel_w) = weight.dims4()?;
     let Shape::Map { images, channels, height, width } = graph.shape(x) else {
         bail!("convolution {name} wants [N, C, H, W], got {:?}", graph.shape(x).dims());
     };
@@ -105,15 +105,15 @@ pub(crate) fn convolution(
             weight.dims()
         );
     }
-    if channels != in_c {
-        bail!("convolution {name} takes {in_c} channels, got {channels}");
+    if channels != in_channels {
+        bail!("convolution {name} takes {in_channels} channels, got {channels}");
     }
     let shape = ConvShape {
         images,
         in_h: height,
         in_w: width,
-        in_c,
-        out_c,
+        in_channels,
+        out_channels,
         kernel,
         stride: config.stride,
         padding: config.padding,
@@ -123,9 +123,9 @@ pub(crate) fn convolution(
             "convolution {name}: a {kernel}x{kernel} filter is larger than the padded input of {height}x{width}"
         );
     }
-    let y = graph.value(graph.shape(x).with(out_c, (shape.out_h(), shape.out_w())));
-    if let Some(bias) = bias.filter(|bias| bias.dims() != [out_c]) {
-        bail!("convolution {name}: a bias of {:?} doesn't fit {out_c} channels", bias.dims());
+    let y = graph.value(graph.shape(x).with(out_channels, (shape.out_h(), shape.out_w())));
+    if let Some(bias) = bias.filter(|bias| bias.dims() != [out_channels]) {
+        bail!("convolution {name}: a bias of {:?} doesn't fit {out_channels} channels", bias.dims());
     }
     let (weight, bias) = (graph.param(weight), bias.map(|bias| graph.param(bias)));
     let kind = if config.stride == 1 {
@@ -308,8 +308,8 @@ pub(crate) fn product(
         images,
         in_h: 1,
         in_w: 1,
-        in_c: inputs,
-        out_c: outputs,
+        in_channels: inputs,
+        out_channels: outputs,
         kernel: 1,
         stride: 1,
         padding: 0,

@@ -45,7 +45,7 @@ impl Algorithm {
     }
 
     /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used
-    /// once a tile: for a picture of 7x7 pixels alone, reading them takes longer than the products that they
+    /// once a tile: for an image of 7x7 pixels alone, reading them takes longer than the products that they
     /// save.
     fn pays(self, shape: &ConvShape) -> bool {
         self != Algorithm::Winograd || winograd::tiles(shape) >= FEWEST_TILES

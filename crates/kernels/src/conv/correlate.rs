@@ -9,18 +9,18 @@
 //! written in whole rows.
 
 use super::ConvShape;
-use super::strip::Window;
+use super::strip::InputRegion;
 
-/// One pass over the pictures of a batch.
+/// One pass over the images of a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Correlation {
     pub(super) images: usize,
     pub(super) in_h: usize,
     pub(super) in_w: usize,
-    pub(super) in_c: usize,
+    pub(super) in_channels: usize,
     pub(super) out_h: usize,
     pub(super) out_w: usize,
-    pub(super) out_c: usize,
+    pub(super) out_channels: usize,
     /// Input pixels from one grid point to the next.
     pub(super) step: usize,
     /// Output pixels from one grid point to the next.
@@ -65,10 +65,10 @@ impl Correlation {
             images: shape.images,
             in_h: shape.in_h,
             in_w: shape.in_w,
-            in_c: shape.in_c,
+            in_channels: shape.in_channels,
             out_h,
             out_w,
-            out_c: shape.out_c,
+            out_channels: shape.out_channels,
             step: shape.stride,
             out_step: 1,
             rows: reach,
@@ -112,10 +112,10 @@ impl Correlation {
             images: shape.images,
             in_h: shape.out_h(),
             in_w: shape.out_w(),
-            in_c: shape.out_c,
+            in_channels: shape.out_channels,
             out_h: shape.in_h,
             out_w: shape.in_w,
-            out_c: shape.in_c,
+            out_channels: shape.in_channels,
             step: 1,
             out_step: shape.stride,
             rows,
@@ -139,7 +139,7 @@ impl Correlation {
         self.columns.len
     }
 
-    /// Whether taps never leave the picture, so that the input can be read in place.
+    /// Whether taps never leave the image, so that the input can be read in place.
     pub(super) fn stays_inside(&self) -> bool {
         (self.rows.first, self.columns.first) == (0, 0)
             && self.strip_h(self.grid_h()) <= self.in_h
@@ -170,8 +170,8 @@ impl Correlation {
     }
 
     /// The window of input that `rows` grid rows from `first_row` on need.
-    pub(super) fn window(&self, first_row: usize, rows: usize) -> Window {
-        Window {
+    pub(super) fn window(&self, first_row: usize, rows: usize) -> InputRegion {
+        InputRegion {
             top: (first_row * self.step) as isize + self.rows.first,
             left: self.columns.first,
             height: self.strip_h(rows),

@@ -6,9 +6,11 @@
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{self, AllColumns, Columns, Deal, Fetch, FetchOn, FirstColumns, NoFetch, ROWS, with_rows};
-use super::plan::{PhasePlan, Plan, Slice};
-use super::store::{Store, Tile};
+use super::micro::{
+    self, Deal, Fetch, FetchOn, FullPanel, NoFetch, PanelWidth, PartialPanel, ROWS, with_rows,
+};
+use super::plan::{ConvPlan, PhasePlan, TapSlice};
+use super::store::{DirectStore, DirectTile};
 use super::strip;
 use super::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
 use crate::buffer::Buffer;
@@ -35,11 +37,11 @@ pub(super) fn output(
     let gathers = epilogue.statistics == Statistics::Gather;
     let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
     let gather = parts.as_mut().map(MomentParts::shared);
-    sweep.run(Store::Output { epilogue, gather }, out);
+    sweep.run(DirectStore::Output { epilogue, gather }, out);
     parts.map(|parts| {
         let mut moments = parts.combine(|part| sweep.pixels(part));
-        moments.mean.truncate(shape.out_c);
-        moments.var.truncate(shape.out_c);
+        moments.mean.truncate(shape.out_channels);
+        moments.var.truncate(shape.out_channels);
         moments
     })
 }
@@ -58,15 +60,15 @@ pub(super) fn input_grad(
     let sweep = Sweep::new(isa, &pass, dy, Prologue::None, &packed);
     match epilogue {
         GradientEpilogue::None => {
-            sweep.run(Store::Output { epilogue: Epilogue::default(), gather: None }, dx);
+            sweep.run(DirectStore::Output { epilogue: Epilogue::default(), gather: None }, dx);
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
             let mut parts = BackwardParts::new(sweep.parts(), sweep.padded_c());
-            sweep.run(Store::Gradient { x, mean, map, gather: parts.shared() }, dx);
+            sweep.run(DirectStore::Gradient { x, mean, map, gather: parts.shared() }, dx);
             let mut sums = parts.combine();
-            sums.plain.truncate(shape.in_c);
-            sums.centred.truncate(shape.in_c);
+            sums.sum_dy.truncate(shape.in_channels);
+            sums.sum_dy_xmu.truncate(shape.in_channels);
             Some(sums)
         }
     }
@@ -76,7 +78,7 @@ pub(super) fn input_grad(
 struct Sweep<'a> {
     isa: Isa,
     pass: &'a Correlation,
-    plan: Plan,
+    plan: ConvPlan,
     /// Blocks of outputs.
     panels: usize,
     input: &'a [f32],
@@ -89,7 +91,7 @@ struct Sweep<'a> {
 /// What a thread keeps from task to task.
 struct Scratch {
     strip: Buffer,
-    /// The part of the pictures that the strip holds: tasks that differ in outputs share it.
+    /// The part of the images that the strip holds: tasks that differ in outputs share it.
     holds: Option<usize>,
     products: Buffer,
 }
@@ -104,8 +106,8 @@ impl<'a> Sweep<'a> {
     ) -> Self {
         let block = 2 * isa.lanes();
         let in_place = matches!(prologue, Prologue::None) && pass.stays_inside();
-        let plan = Plan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
-        let panels = pass.out_c.div_ceil(block);
+        let plan = ConvPlan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
+        let panels = pass.out_channels.div_ceil(block);
         assert!(packed.len() >= plan.weights_len(panels), "conv2d: weights packed for another pass");
         Sweep { isa, pass, plan, panels, input, prologue, in_place, packed }
     }
@@ -130,8 +132,8 @@ impl<'a> Sweep<'a> {
         self.rows(part).len() * self.pass.grid_w()
     }
 
-    fn run(&self, store: Store, out: &mut [f32]) {
-        assert_eq!(out.len(), self.pass.images * self.pass.out_h * self.pass.out_w * self.pass.out_c);
+    fn run(&self, store: DirectStore, out: &mut [f32]) {
+        assert_eq!(out.len(), self.pass.images * self.pass.out_h * self.pass.out_w * self.pass.out_channels);
         let out = Shared::new(out);
         let most_pixels = self.plan.rows * self.pass.grid_w();
         let init = || Scratch {
@@ -140,7 +142,7 @@ impl<'a> Sweep<'a> {
             products: Buffer::unspecified(most_pixels * 2 * self.isa.lanes()),
         };
         parallel::for_each_ahead(self.parts() * self.plan.groups, init, |scratch, task, next| {
-            dispatch(self.isa, Block { sweep: self, task, next, scratch, store: &store, out: &out });
+            dispatch(self.isa, DirectTask { sweep: self, task, next, scratch, store: &store, out: &out });
         });
     }
 
@@ -150,25 +152,25 @@ impl<'a> Sweep<'a> {
         let floats = next.map_or(0..0, |part| {
             let (image, rows) = (part / self.plan.blocks, self.rows(part));
             let rows = self.pass.input_rows(rows.start, rows.len());
-            let row = self.pass.in_w * self.pass.in_c;
+            let row = self.pass.in_w * self.pass.in_channels;
             (image * self.pass.in_h + rows.start) * row..(image * self.pass.in_h + rows.end) * row
         });
         Lines::new(&self.input[floats], times)
     }
 }
 
-/// One task: some grid rows of one picture, by some blocks of outputs.
-struct Block<'a> {
+/// One task: some grid rows of one image, by some blocks of outputs.
+struct DirectTask<'a> {
     sweep: &'a Sweep<'a>,
     task: usize,
     /// The task that this thread does next.
     next: Option<usize>,
     scratch: &'a mut Scratch,
-    store: &'a Store<'a>,
+    store: &'a DirectStore<'a>,
     out: &'a Shared<'a>,
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for DirectTask<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -177,15 +179,15 @@ impl Kernel for Block<'_> {
         let (part, group) = (self.task / plan.groups, self.task % plan.groups);
         let (image, rows) = (part / plan.blocks, self.sweep.rows(part));
         let Scratch { strip, holds, products } = self.scratch;
-        let picture = pass.in_h * pass.in_w * pass.in_c;
-        let picture = &self.sweep.input[image * picture..][..picture];
+        let image_len = pass.in_h * pass.in_w * pass.in_channels;
+        let input = &self.sweep.input[image * image_len..][..image_len];
         let source: &[f32] = if self.sweep.in_place {
-            &picture[rows.start * pass.step * pass.in_w * pass.in_c..]
+            &input[rows.start * pass.step * pass.in_w * pass.in_channels..]
         } else {
             if *holds != Some(part) {
-                let size = (pass.in_h, pass.in_w, pass.in_c);
+                let size = (pass.in_h, pass.in_w, pass.in_channels);
                 let window = pass.window(rows.start, rows.len());
-                strip::fill(simd, picture, size, window, self.sweep.prologue, strip);
+                strip::fill(simd, input, size, window, self.sweep.prologue, strip);
                 *holds = Some(part);
             }
             strip
@@ -201,29 +203,29 @@ impl Kernel for Block<'_> {
             if pixels == 0 {
                 continue;
             }
-            let mut work = Work {
+            let mut work = PhaseTask {
                 phase,
                 source,
                 products,
                 store: self.store,
                 out: self.out,
-                target: first_row * pass.out_w * pass.out_c,
+                target: first_row * pass.out_w * pass.out_channels,
                 part,
                 pixels,
                 is_first: index == 0,
                 weights_are_far: plan.weights_are_far,
                 ahead,
             };
-            work.check(pass.out_c, 2 * S::LANES);
+            work.check(pass.out_channels, 2 * S::LANES);
             for panel in group * plan.panels..((group + 1) * plan.panels).min(*panels) {
                 let weights = &self.sweep.packed[phase.weights + panel * phase.panel..][..phase.panel];
                 let column = panel * 2 * S::LANES;
                 // SAFETY: checked above; the panel exists.
                 unsafe {
-                    if column + 2 * S::LANES <= pass.out_c {
-                        work.panel(simd, weights, column, AllColumns);
+                    if column + 2 * S::LANES <= pass.out_channels {
+                        work.panel(simd, weights, column, FullPanel);
                     } else {
-                        work.panel(simd, weights, column, FirstColumns(pass.out_c - column));
+                        work.panel(simd, weights, column, PartialPanel(pass.out_channels - column));
                     }
                 }
             }
@@ -233,13 +235,13 @@ impl Kernel for Block<'_> {
 }
 
 /// A task's pixels of one phase.
-struct Work<'a> {
+struct PhaseTask<'a> {
     phase: &'a PhasePlan,
-    /// The strip, or the picture from the task's first row on.
+    /// The strip, or the image from the task's first row on.
     source: &'a [f32],
     /// Room for all pixels by one block of outputs.
     products: &'a mut [f32],
-    store: &'a Store<'a>,
+    store: &'a DirectStore<'a>,
     out: &'a Shared<'a>,
     target: usize,
     part: usize,
@@ -250,7 +252,7 @@ struct Work<'a> {
     ahead: Lines,
 }
 
-impl Work<'_> {
+impl PhaseTask<'_> {
     /// Offsets grow, so the last of each bounds every access.
     fn check(&self, channels: usize, block: usize) {
         let PhasePlan { source_at, target_at, slices, .. } = self.phase;
@@ -268,7 +270,7 @@ impl Work<'_> {
     /// # Safety
     /// `check` passed, `weights` are the phase's, `columns` exist from `column` on.
     #[inline(always)]
-    unsafe fn panel<S: Simd, C: Columns>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
+    unsafe fn panel<S: Simd, C: PanelWidth>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
         let (store, out) = (self.store, self.out);
         let (slices, deal) = (&self.phase.slices, Deal::new(self.pixels));
         for (index, slice) in slices.iter().enumerate() {
@@ -301,7 +303,7 @@ impl Work<'_> {
                         with_rows!(rows, R => self.product::<S, _, R>(simd, a, b, NoFetch, products, accumulate));
                     }
                     if is_last {
-                        let tile = Tile {
+                        let tile = DirectTile {
                             products,
                             pixels: self.phase.target_at.get_unchecked(pixel..pixel + rows),
                             target: self.target,
@@ -325,7 +327,7 @@ impl Work<'_> {
     unsafe fn product<S: Simd, F: Fetch, const R: usize>(
         &self,
         simd: S,
-        (pixel, slice): (usize, &Slice),
+        (pixel, slice): (usize, &TapSlice),
         b: *const f32,
         fetch: F,
         products: *mut f32,

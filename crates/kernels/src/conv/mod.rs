@@ -4,18 +4,18 @@
 //! y[n, oy, ox, o] = sum over ky, kx, c of x[n, oy s - p + ky, ox s - p + kx, c] w[o, c, ky, kx]
 //! ```
 //!
-//! with zeros outside the picture. All three passes walk over *strips*: a few rows of input, padded and, if
+//! with zeros outside the image. All three passes walk over *strips*: a few rows of input, padded and, if
 //! asked, normalised and rectified on the way in, small enough to stay in cache. Reference:
 //! `resnet_reference::conv2d`.
 
 mod algorithm;
 mod correlate;
 mod direct;
-mod filters;
 mod fusion;
 mod lines;
 mod micro;
 mod pack;
+mod packed_filters;
 mod plan;
 mod pointwise;
 mod shape;
@@ -28,8 +28,8 @@ use crate::norm::{Accumulate, BackwardMap, BackwardSums, Moments, ScaleShift};
 use crate::simd::Isa;
 
 pub use algorithm::Algorithm;
-pub use filters::Filters;
 pub use fusion::{Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics};
+pub use packed_filters::PackedFilters;
 pub use shape::ConvShape;
 pub(crate) use shape::extent;
 
@@ -59,7 +59,7 @@ pub fn forward(
     shape: &ConvShape,
     x: &[f32],
     prologue: Prologue,
-    filters: &Filters,
+    filters: &PackedFilters,
     epilogue: Epilogue,
     out: &mut [f32],
 ) -> Option<Moments> {
@@ -67,9 +67,9 @@ pub fn forward(
     filters.check(isa, shape);
     check("input", x, shape.input_len());
     check("output", out, shape.output_len());
-    check_prologue(prologue, shape.in_c);
+    check_prologue(prologue, shape.in_channels);
     if let Some(bias) = epilogue.bias {
-        check("bias", bias, shape.out_c);
+        check("bias", bias, shape.out_channels);
     }
     if let Some(residual) = epilogue.residual {
         check("residual", residual, shape.output_len());
@@ -107,12 +107,15 @@ pub fn input_grad(
     if let GradientEpilogue::NormSums { x, mean, map } = epilogue {
         check("norm's input", x, shape.input_len());
         for per_channel in [mean, &map.scale, &map.shift] {
-            check("norm's map", per_channel, shape.in_c);
+            check("norm's map", per_channel, shape.in_channels);
         }
     }
     if dy.is_empty() || dx.is_empty() {
         dx.fill(0.0);
-        let sums = || BackwardSums { plain: vec![0.0; shape.in_c], centred: vec![0.0; shape.in_c] };
+        let sums = || BackwardSums {
+            sum_dy: vec![0.0; shape.in_channels],
+            sum_dy_xmu: vec![0.0; shape.in_channels],
+        };
         return matches!(epilogue, GradientEpilogue::NormSums { .. }).then(sums);
     }
     match algorithm {
@@ -139,7 +142,7 @@ pub fn weight_grad(
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight gradient", dw, shape.weight_len());
-    check_prologue(prologue, shape.in_c);
+    check_prologue(prologue, shape.in_channels);
     if dy.is_empty() {
         return dw.fill(0.0);
     }
@@ -172,12 +175,12 @@ pub fn input_and_weight_grad(
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("weight gradient", dw, shape.weight_len());
-    check_prologue(prologue, shape.in_c);
+    check_prologue(prologue, shape.in_channels);
     match &target {
         GradientTarget::Store(dx) => check("input gradient", dx, shape.input_len()),
-        GradientTarget::Sum { mean } => check("mean", mean, shape.in_c),
+        GradientTarget::Sum { mean } => check("mean", mean, shape.in_channels),
         GradientTarget::StoreAndSum { mean, dx } => {
-            check("mean", mean, shape.in_c);
+            check("mean", mean, shape.in_channels);
             check("input gradient", dx, shape.input_len());
         }
     }
@@ -209,7 +212,7 @@ pub fn input_grad_through_norm(
     check("input gradient", dx, shape.input_len());
     let BackwardMap { of_gradient, of_input, constant } = backward;
     for per_channel in [&map.scale, &map.shift, of_gradient, of_input, constant] {
-        check("norm's map", per_channel, shape.in_c);
+        check("norm's map", per_channel, shape.in_channels);
     }
     pointwise::input_grad_through_norm(isa, shape, x, map, dy, weight, backward, accumulate, dx);
 }

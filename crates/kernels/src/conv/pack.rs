@@ -8,37 +8,37 @@ use crate::parallel::{self, Shared};
 
 /// Which pass weights are packed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    /// The output: sums over input channels.
+pub(super) enum Direction {
+    /// The output: sums over input channels, filters as they are.
     Output,
-    /// The input's gradient: sums over output channels.
+    /// The input's gradient: sums over output channels, filters turned by half a turn.
     InputGradient,
 }
 
-/// For the output: `out_c` outputs from `in_c` inputs, in blocks of `block`.
+/// For the output: `out_channels` outputs from `in_channels` inputs, in blocks of `block`.
 pub(super) fn for_output(shape: &ConvShape, weight: &[f32], block: usize) -> Buffer {
     pack(shape, &Correlation::output(shape), weight, Direction::Output, block)
 }
 
-/// For the input's gradient: `in_c` outputs from `out_c` inputs; `pass` is [`Correlation::input_gradient`] of
-/// `shape`.
+/// For the input's gradient: `in_channels` outputs from `out_channels` inputs; `pass` is
+/// [`Correlation::input_gradient`] of `shape`.
 pub(super) fn for_input(shape: &ConvShape, pass: &Correlation, weight: &[f32], block: usize) -> Buffer {
     pack(shape, pass, weight, Direction::InputGradient, block)
 }
 
 /// Floats of one block of outputs of `phase`.
 pub(super) fn panel_len(pass: &Correlation, phase: &Phase, block: usize) -> usize {
-    phase.taps_y.len() * phase.taps_x.len() * pass.in_c * block
+    phase.taps_y.len() * phase.taps_x.len() * pass.in_channels * block
 }
 
 fn pack(shape: &ConvShape, pass: &Correlation, weight: &[f32], direction: Direction, block: usize) -> Buffer {
     let area = shape.kernel * shape.kernel;
-    let blocks = pass.out_c.div_ceil(block);
+    let blocks = pass.out_channels.div_ceil(block);
     let len: usize = pass.phases.iter().map(|phase| blocks * panel_len(pass, phase, block)).sum();
     // From one input, and from one output, of this pass to the next in `weight`.
     let (next_input, next_output) = match direction {
-        Direction::Output => (area, shape.in_c * area),
-        Direction::InputGradient => (shape.in_c * area, area),
+        Direction::Output => (area, shape.in_channels * area),
+        Direction::InputGradient => (shape.in_channels * area, area),
     };
     let mut packed = Buffer::unspecified(len);
     let shared = Shared::new(&mut packed);
@@ -52,13 +52,13 @@ fn pack(shape: &ConvShape, pass: &Correlation, weight: &[f32], direction: Direct
             blocks,
             || (),
             |_, index| {
-                let outputs = index * block..pass.out_c.min((index + 1) * block);
+                let outputs = index * block..pass.out_channels.min((index + 1) * block);
                 // SAFETY: each task has its own panel.
                 let mut rows = unsafe { shared.slice(start + index * panel, panel) }.chunks_exact_mut(block);
                 for tap_y in &phase.taps_y {
                     for tap_x in &phase.taps_x {
                         let tap = tap_y * shape.kernel + tap_x;
-                        for (input, row) in (0..pass.in_c).zip(&mut rows) {
+                        for (input, row) in (0..pass.in_channels).zip(&mut rows) {
                             let from = &weight[input * next_input + outputs.start * next_output + tap..];
                             let (some, none) = row.split_at_mut(outputs.len());
                             some.iter_mut()

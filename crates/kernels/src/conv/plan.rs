@@ -5,7 +5,7 @@
 //! alone.
 
 use super::correlate::{Correlation, Phase};
-use super::micro::Taps;
+use super::micro::TapRuns;
 use super::pack;
 
 /// Floats that a strip may take: half of a second-level cache of 512 KiB.
@@ -24,10 +24,10 @@ const TASKS: usize = 16;
 
 /// How a pass is cut.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct ConvPlan {
     /// Grid rows of a task.
     pub(super) rows: usize,
-    /// Tasks one above the other in a picture.
+    /// Tasks one above the other in an image.
     pub(super) blocks: usize,
     /// Blocks of outputs of a task.
     pub(super) panels: usize,
@@ -49,7 +49,7 @@ pub(super) struct PhasePlan {
     pub(super) source_at: Vec<usize>,
     /// Where they are stored, from the task's first row.
     pub(super) target_at: Vec<usize>,
-    pub(super) slices: Vec<Slice>,
+    pub(super) slices: Vec<TapSlice>,
     /// Where the phase's weights begin.
     pub(super) weights: usize,
     /// Floats of one block of outputs.
@@ -58,26 +58,26 @@ pub(super) struct PhasePlan {
 
 /// A part of the taps.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slice {
+pub(super) struct TapSlice {
     /// Where a pixel finds the first of them, from its first tap.
     pub(super) source: usize,
     /// Where their weights begin in a block of outputs.
     pub(super) weights: usize,
-    pub(super) taps: Taps,
+    pub(super) taps: TapRuns,
 }
 
-impl Plan {
+impl ConvPlan {
     /// A plan for strips `width` pixels wide and blocks of `block` outputs.
     pub(super) fn new(pass: &Correlation, width: usize, block: usize) -> Self {
         let (grid_h, grid_w) = (pass.grid_h(), pass.grid_w());
-        let most = pass.rows_within(STRIP, pass.in_c).min((MOST_PIXELS / grid_w).max(1));
+        let most = pass.rows_within(STRIP, pass.in_channels).min((MOST_PIXELS / grid_w).max(1));
         let enough = ENOUGH_PIXELS.div_ceil(grid_w).min(most);
-        // Few pictures are cut further, first by rows and then by outputs.
+        // Few images are cut further, first by rows and then by outputs.
         let wanted = grid_h.div_ceil(TASKS.div_ceil(pass.images));
         let blocks = grid_h.div_ceil(wanted.clamp(enough, most));
         let rows = grid_h.div_ceil(blocks);
         let blocks = grid_h.div_ceil(rows);
-        let all_panels = pass.out_c.div_ceil(block);
+        let all_panels = pass.out_channels.div_ceil(block);
         let panels = all_panels.div_ceil(TASKS.div_ceil(pass.images * blocks));
         let mut weights = 0;
         let mut phases = vec![];
@@ -86,8 +86,8 @@ impl Plan {
             phases.push(PhasePlan::new(pass, phase, (rows, width), weights, block));
             weights += all_panels * panel;
         }
-        let strip_len = pass.strip_h(rows) * width * pass.in_c;
-        Plan {
+        let strip_len = pass.strip_h(rows) * width * pass.in_channels;
+        ConvPlan {
             weights_are_far: weights > FAR,
             rows,
             blocks,
@@ -104,7 +104,7 @@ impl Plan {
     }
 }
 
-impl Slice {
+impl TapSlice {
     /// Taps times channels.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
@@ -126,16 +126,22 @@ impl PhasePlan {
         let taps = phase.taps_y.len() * phase.taps_x.len();
         let source = |(y, x)| {
             // Without taps there may be no strip to point into.
-            taps.min(1) * ((y * pass.step + offset_y) * width + x * pass.step + offset_x) * pass.in_c
+            taps.min(1) * ((y * pass.step + offset_y) * width + x * pass.step + offset_x) * pass.in_channels
         };
-        let target =
-            |(y, x)| ((y * pass.out_step + first_y) * pass.out_w + x * pass.out_step + first_x) * pass.out_c;
+        let target = |(y, x)| {
+            ((y * pass.out_step + first_y) * pass.out_w + x * pass.out_step + first_x) * pass.out_channels
+        };
         PhasePlan {
             grid_h: phase.grid_h,
             grid_w: phase.grid_w,
             source_at: grid.clone().map(source).collect(),
             target_at: grid.map(target).collect(),
-            slices: slices(phase.taps_y.len(), phase.taps_x.len() * pass.in_c, width * pass.in_c, block),
+            slices: slices(
+                phase.taps_y.len(),
+                phase.taps_x.len() * pass.in_channels,
+                width * pass.in_channels,
+                block,
+            ),
             weights,
             panel: pack::panel_len(pass, phase, block),
         }
@@ -144,9 +150,9 @@ impl PhasePlan {
 
 /// Cuts `rows` tap rows of `run` floats each, evenly, into slices of about [`DEPTH`]; one empty slice if
 /// there are none.
-fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<Slice> {
+fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<TapSlice> {
     if rows * run <= DEPTH {
-        return vec![Slice { source: 0, weights: 0, taps: Taps { rows, row_stride, run } }];
+        return vec![TapSlice { source: 0, weights: 0, taps: TapRuns { rows, row_stride, run } }];
     }
     let mut slices = vec![];
     let groups = rows.div_ceil((DEPTH / run).max(1));
@@ -155,10 +161,10 @@ fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<Slice
         let (first, last) = (group * rows / groups, (group + 1) * rows / groups);
         for piece in 0..pieces {
             let (begin, end) = (piece * run / pieces, (piece + 1) * run / pieces);
-            slices.push(Slice {
+            slices.push(TapSlice {
                 source: first * row_stride + begin,
                 weights: (first * run + begin) * block,
-                taps: Taps { rows: last - first, row_stride, run: end - begin },
+                taps: TapRuns { rows: last - first, row_stride, run: end - begin },
             });
         }
     }

@@ -5,16 +5,16 @@ use crate::size::{MOST_FLOATS, floats};
 /// The geometry of a square convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConvShape {
-    /// Pictures in the batch.
+    /// Images in the batch.
     pub images: usize,
     /// Input height in pixels.
     pub in_h: usize,
     /// Input width in pixels.
     pub in_w: usize,
     /// Input channels.
-    pub in_c: usize,
+    pub in_channels: usize,
     /// Output channels, the number of filters.
-    pub out_c: usize,
+    pub out_channels: usize,
     /// Height and width of a filter.
     pub kernel: usize,
     /// Input pixels from one output pixel to the next.
@@ -37,17 +37,17 @@ impl ConvShape {
     }
     /// Floats of the input.
     pub fn input_len(&self) -> usize {
-        floats("conv2d", &[self.images, self.in_h, self.in_w, self.in_c])
+        floats("conv2d", &[self.images, self.in_h, self.in_w, self.in_channels])
     }
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
-        floats("conv2d", &[self.images, self.out_h(), self.out_w(), self.out_c])
+        floats("conv2d", &[self.images, self.out_h(), self.out_w(), self.out_channels])
     }
     /// Floats of the weights.
     pub fn weight_len(&self) -> usize {
-        floats("conv2d", &[self.out_c, self.in_c, self.kernel, self.kernel])
+        floats("conv2d", &[self.out_channels, self.in_channels, self.kernel, self.kernel])
     }
-    /// Multiply-adds of one pass over one picture, by the definition (what the literature counts).
+    /// Multiply-adds of one pass over one image, by the definition (what the literature counts).
     pub fn multiply_adds_per_image(&self) -> u64 {
         ((self.out_h() * self.out_w()) as u64).saturating_mul(self.weight_len() as u64)
     }
@@ -56,16 +56,16 @@ impl ConvShape {
     /// holds: strips are parts of these. After it, sums and products of a few of the shape's lengths don't
     /// wrap around.
     pub(super) fn check(&self) {
-        let ConvShape { in_h, in_w, in_c, out_c, kernel, stride, padding, .. } = *self;
+        let ConvShape { in_h, in_w, in_channels, out_channels, kernel, stride, padding, .. } = *self;
         assert!(
-            in_c > 0 && out_c > 0 && kernel > 0,
+            in_channels > 0 && out_channels > 0 && kernel > 0,
             "conv2d: no channels, or a filter without taps: {self:?}"
         );
         self.input_len();
         self.output_len();
         self.weight_len();
         let padded = |size: usize| padded(size, padding) + kernel;
-        floats("conv2d", &[padded(in_h), padded(in_w), in_c.max(out_c)]);
+        floats("conv2d", &[padded(in_h), padded(in_w), in_channels.max(out_channels)]);
         assert!(stride <= MOST_FLOATS, "conv2d: a stride of {stride} pixels");
     }
 }

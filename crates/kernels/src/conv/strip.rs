@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::Prologue;
 use crate::simd::Simd;
 
-/// Which rows and columns of the input a strip holds. Coordinates may lie outside the picture.
+/// Which rows and columns of the input a strip holds. Coordinates may lie outside the image.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct InputRegion {
     /// First row, in input pixels.
     pub(super) top: isize,
     /// First column.
@@ -18,27 +18,27 @@ pub(super) struct Window {
     pub(super) width: usize,
 }
 
-/// Copies `window` of one picture (`[in_h, in_w, in_c]`) into `strip`, zeros where there is no picture.
+/// Copies `window` of one image (`[in_h, in_w, in_channels]`) into `strip`, zeros where there is no image.
 #[inline(always)]
 pub(super) fn fill<S: Simd>(
     simd: S,
-    picture: &[f32],
+    image: &[f32],
     size: (usize, usize, usize),
-    window: Window,
+    window: InputRegion,
     prologue: Prologue,
     strip: &mut [f32],
 ) {
-    fill_channels(simd, picture, size, 0..size.2, window, prologue, strip);
+    fill_channels(simd, image, size, 0..size.2, window, prologue, strip);
 }
 
 /// The same of some of the channels.
 #[inline(always)]
 pub(super) fn fill_channels<S: Simd>(
     simd: S,
-    picture: &[f32],
-    (in_h, in_w, in_c): (usize, usize, usize),
+    image: &[f32],
+    (in_h, in_w, in_channels): (usize, usize, usize),
     channels: Range<usize>,
-    window: Window,
+    window: InputRegion,
     prologue: Prologue,
     strip: &mut [f32],
 ) {
@@ -46,7 +46,7 @@ pub(super) fn fill_channels<S: Simd>(
     if row_len == 0 {
         return;
     }
-    // The picture's columns that the window sees, as columns of the window.
+    // The image's columns that the window sees, as columns of the window.
     let first = (-window.left).clamp(0, window.width as isize) as usize;
     let last = (in_w as isize - window.left).clamp(first as isize, window.width as isize) as usize;
     for (index, row) in strip[..window.height * row_len].chunks_exact_mut(row_len).enumerate() {
@@ -55,21 +55,21 @@ pub(super) fn fill_channels<S: Simd>(
             row.fill(0.0);
             continue;
         }
-        let from = (y as usize * in_w + (first as isize + window.left) as usize) * in_c;
-        let from = &picture[from..][..(last - first) * in_c];
+        let from = (y as usize * in_w + (first as isize + window.left) as usize) * in_channels;
+        let from = &image[from..][..(last - first) * in_channels];
         row[..first * channels.len()].fill(0.0);
         row[last * channels.len()..].fill(0.0);
         let to = &mut row[first * channels.len()..last * channels.len()];
         match prologue {
-            Prologue::None if channels.len() == in_c => to.copy_from_slice(from),
+            Prologue::None if channels.len() == in_channels => to.copy_from_slice(from),
             Prologue::None => {
-                for (from, to) in from.chunks_exact(in_c).zip(to.chunks_exact_mut(channels.len())) {
+                for (from, to) in from.chunks_exact(in_channels).zip(to.chunks_exact_mut(channels.len())) {
                     to.copy_from_slice(&from[channels.clone()]);
                 }
             }
             Prologue::NormRelu { scale, shift } => {
                 let (scale, shift) = (&scale[channels.clone()], &shift[channels.clone()]);
-                norm_relu(simd, &from[channels.start..], in_c, to, scale, shift);
+                norm_relu(simd, &from[channels.start..], in_channels, to, scale, shift);
             }
         }
     }

@@ -15,9 +15,9 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackwardSums {
     /// Sum of `g`: the gradient of beta.
-    pub plain: Vec<f64>,
+    pub sum_dy: Vec<f64>,
     /// Sum of `g (x - mean)`: times `1 / sqrt(var + eps)`, the gradient of gamma.
-    pub centred: Vec<f64>,
+    pub sum_dy_xmu: Vec<f64>,
 }
 
 /// The sums over `x` and `dy`, both `[pixels, channels]`, of a map that was followed by `activation`.
@@ -47,22 +47,30 @@ pub fn backward_sums(
             let range = parallel::piece(total, per_chunk, chunk);
             let floats = range.start * channels..range.end * channels;
             // SAFETY: each task has its own partial sums.
-            let (plain, centred) =
+            let (sum_dy, sum_dy_xmu) =
                 unsafe { shared.slice(chunk * 2 * channels, 2 * channels) }.split_at_mut(channels);
             dispatch(
                 isa,
-                ChunkSums { x: &x[floats.clone()], dy: &dy[floats], mean, map, activation, plain, centred },
+                ChunkSums {
+                    x: &x[floats.clone()],
+                    dy: &dy[floats],
+                    mean,
+                    map,
+                    activation,
+                    sum_dy,
+                    sum_dy_xmu,
+                },
             );
         },
     );
-    let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
+    let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
     for part in partials.chunks_exact(2 * channels) {
         for c in 0..channels {
-            plain[c] += f64::from(part[c]);
-            centred[c] += f64::from(part[channels + c]);
+            sum_dy[c] += f64::from(part[c]);
+            sum_dy_xmu[c] += f64::from(part[channels + c]);
         }
     }
-    BackwardSums { plain, centred }
+    BackwardSums { sum_dy, sum_dy_xmu }
 }
 
 struct ChunkSums<'a> {
@@ -71,8 +79,8 @@ struct ChunkSums<'a> {
     mean: &'a [f32],
     map: &'a ScaleShift,
     activation: Activation,
-    plain: &'a mut [f32],
-    centred: &'a mut [f32],
+    sum_dy: &'a mut [f32],
+    sum_dy_xmu: &'a mut [f32],
 }
 
 impl Kernel for ChunkSums<'_> {
@@ -83,11 +91,11 @@ impl Kernel for ChunkSums<'_> {
         let channels = self.mean.len();
         self.map.check(channels);
         assert!(self.dy.len() == self.x.len());
-        assert!(self.plain.len() == channels && self.centred.len() == channels);
-        let gate = Gate { map: self.map, activation: self.activation };
-        let terms = Gradients { x: self.x.as_ptr(), dy: self.dy.as_ptr(), mean: self.mean.as_ptr(), gate };
+        assert!(self.sum_dy.len() == channels && self.sum_dy_xmu.len() == channels);
+        let mask = ReluMask { map: self.map, activation: self.activation };
+        let terms = Gradients { x: self.x.as_ptr(), dy: self.dy.as_ptr(), mean: self.mean.as_ptr(), mask };
         // SAFETY: `x` and `dy` have so many pixels of so many channels, mean and map the channels.
-        unsafe { channel_sums(simd, self.x.len() / channels, [self.plain, self.centred], terms) };
+        unsafe { channel_sums(simd, self.x.len() / channels, [self.sum_dy, self.sum_dy_xmu], terms) };
     }
 }
 
@@ -97,7 +105,7 @@ struct Gradients<'a> {
     x: *const f32,
     dy: *const f32,
     mean: *const f32,
-    gate: Gate<'a>,
+    mask: ReluMask<'a>,
 }
 
 impl<S: Simd> Terms<S, 2> for Gradients<'_> {
@@ -106,7 +114,7 @@ impl<S: Simd> Terms<S, 2> for Gradients<'_> {
         // SAFETY: the caller's promise.
         unsafe {
             let x = load(simd, self.x.add(at), n);
-            let g = self.gate.pass(simd, x, load(simd, self.dy.add(at), n), c, n);
+            let g = self.mask.pass(simd, x, load(simd, self.dy.add(at), n), c, n);
             [g, simd.mul(g, simd.sub(x, load(simd, self.mean.add(c), n)))]
         }
     }
@@ -130,17 +138,17 @@ impl BackwardMap {
     /// # Panics
     /// If lengths don't agree, or there are no pixels.
     pub fn train(gamma: &[f32], moments: &Moments, eps: f32, sums: &BackwardSums, count: usize) -> Self {
-        let lengths = [moments.mean.len(), moments.var.len(), sums.plain.len(), sums.centred.len()];
+        let lengths = [moments.mean.len(), moments.var.len(), sums.sum_dy.len(), sums.sum_dy_xmu.len()];
         assert_eq!(lengths, [gamma.len(); 4], "gamma, moments and sums are of one length");
         assert!(count > 0, "no pixels that statistics were taken of");
         let (mut of_gradient, mut of_input, mut constant) = (vec![], vec![], vec![]);
         for (c, &gamma) in gamma.iter().enumerate() {
             let inverse = 1.0 / (f64::from(moments.var[c]) + f64::from(eps)).sqrt();
             let a = f64::from(gamma) * inverse;
-            let b = -a * inverse * inverse * sums.centred[c] / count as f64;
+            let b = -a * inverse * inverse * sums.sum_dy_xmu[c] / count as f64;
             of_gradient.push(a as f32);
             of_input.push(b as f32);
-            constant.push((-a * sums.plain[c] / count as f64 - b * f64::from(moments.mean[c])) as f32);
+            constant.push((-a * sums.sum_dy[c] / count as f64 - b * f64::from(moments.mean[c])) as f32);
         }
         BackwardMap { of_gradient, of_input, constant }
     }
@@ -183,10 +191,10 @@ pub fn backward_apply(
             let floats = range.start * channels..range.end * channels;
             // SAFETY: each task has its own pixels.
             let dx = unsafe { shared.slice(floats.start, floats.len()) };
-            let gate = Gate { map, activation };
+            let mask = ReluMask { map, activation };
             dispatch(
                 isa,
-                BackwardApply { x: &x[floats.clone()], dy: &dy[floats], gate, backward, accumulate, dx },
+                BackwardApply { x: &x[floats.clone()], dy: &dy[floats], mask, backward, accumulate, dx },
             );
         },
     );
@@ -195,7 +203,7 @@ pub fn backward_apply(
 struct BackwardApply<'a> {
     x: &'a [f32],
     dy: &'a [f32],
-    gate: Gate<'a>,
+    mask: ReluMask<'a>,
     backward: &'a BackwardMap,
     accumulate: Accumulate,
     dx: &'a mut [f32],
@@ -208,7 +216,7 @@ impl Kernel for BackwardApply<'_> {
     fn run<S: Simd>(self, simd: S) {
         let BackwardMap { of_gradient, of_input, constant } = self.backward;
         let channels = of_gradient.len();
-        self.gate.map.check(channels);
+        self.mask.map.check(channels);
         let len = self.dx.len();
         assert!(of_input.len() == channels && constant.len() == channels);
         assert!(len.is_multiple_of(channels) && self.x.len() == len && self.dy.len() == len);
@@ -218,7 +226,7 @@ impl Kernel for BackwardApply<'_> {
                 // SAFETY: at + n lies inside x, dy and dx, c + n inside the channels.
                 unsafe {
                     let x = load(simd, self.x.as_ptr().add(at), n);
-                    let g = self.gate.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
+                    let g = self.mask.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
                     let (b, constant) =
                         (load(simd, of_input.as_ptr().add(c), n), load(simd, constant.as_ptr().add(c), n));
                     let mut dx = simd.mul_add(x, b, constant);
@@ -235,12 +243,12 @@ impl Kernel for BackwardApply<'_> {
 
 /// Lets a gradient through where the activation was positive, recomputed from its input.
 #[derive(Clone, Copy)]
-struct Gate<'a> {
+struct ReluMask<'a> {
     map: &'a ScaleShift,
     activation: Activation,
 }
 
-impl Gate<'_> {
+impl ReluMask<'_> {
     /// # Safety
     /// `c + n` must not exceed the channels.
     #[inline(always)]

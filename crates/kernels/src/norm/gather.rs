@@ -93,7 +93,7 @@ impl MomentPart {
     }
 }
 
-/// Partial sums of all tasks for [`BackwardSums`]: of each, the plain and the centred one, a channel.
+/// Partial sums of all tasks for [`BackwardSums`]: `sum_dy` and `sum_dy_xmu` of each, per channel.
 pub(crate) struct BackwardParts {
     parts: Buffer,
     channels: usize,
@@ -112,14 +112,14 @@ impl BackwardParts {
     /// The sums over all tasks.
     pub(crate) fn combine(&self) -> BackwardSums {
         let channels = self.channels;
-        let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
+        let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
         for part in self.parts.chunks_exact(2 * channels) {
             for c in 0..channels {
-                plain[c] += f64::from(part[c]);
-                centred[c] += f64::from(part[channels + c]);
+                sum_dy[c] += f64::from(part[c]);
+                sum_dy_xmu[c] += f64::from(part[channels + c]);
             }
         }
-        BackwardSums { plain, centred }
+        BackwardSums { sum_dy, sum_dy_xmu }
     }
 }
 
@@ -148,16 +148,16 @@ pub(crate) struct BackwardPart {
 }
 
 impl BackwardPart {
-    /// Adds to the plain and the centred sums of `LANES` channels from `c` on.
+    /// Adds to `sum_dy` and `sum_dy_xmu` of `LANES` channels from `c` on.
     ///
     /// # Safety
     /// `c + LANES` must not exceed the channels.
     #[inline(always)]
-    pub(crate) unsafe fn add<S: Simd>(self, simd: S, c: usize, plain: S::V, centred: S::V) {
+    pub(crate) unsafe fn add<S: Simd>(self, simd: S, c: usize, sum_dy: S::V, sum_dy_xmu: S::V) {
         // SAFETY: the caller's promise.
-        unsafe { add_at(simd, self.start.add(c), plain) };
+        unsafe { add_at(simd, self.start.add(c), sum_dy) };
         // SAFETY: the caller's promise.
-        unsafe { add_at(simd, self.start.add(self.channels + c), centred) };
+        unsafe { add_at(simd, self.start.add(self.channels + c), sum_dy_xmu) };
     }
 }
 

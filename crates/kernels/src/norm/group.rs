@@ -1,5 +1,5 @@
-//! Group norm in NHWC with ReLU fused: batch norm's passes, a picture at a time, with statistics over the
-//! pixels of one picture and the channels of one group.
+//! Group norm in NHWC with ReLU fused: batch norm's passes, an image at a time, with statistics over the
+//! pixels of one image and the channels of one group.
 //!
 //! ```text
 //! y = act(gamma (x - mean) / sqrt(var + eps) + beta)
@@ -17,7 +17,7 @@ use crate::simd::Isa;
 /// A group norm over `x: [images, pixels, channels]`.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupNorm<'a> {
-    /// Pictures.
+    /// Images.
     pub images: usize,
     /// Groups of neighbouring channels; their number divides that of the channels.
     pub groups: usize,
@@ -44,12 +44,12 @@ impl GroupNorm<'_> {
     /// Normalises `x` into `out`.
     ///
     /// # Panics
-    /// If lengths don't agree, or a picture has no pixels.
+    /// If lengths don't agree, or an image has no pixels.
     pub fn forward(&self, isa: Isa, x: &[f32], out: &mut [f32]) {
-        let picture = self.picture(x.len());
+        let image_len = self.image_len(x.len());
         assert_eq!(out.len(), x.len(), "output of another shape");
         for image in 0..self.images {
-            let floats = image * picture..(image + 1) * picture;
+            let floats = image * image_len..(image + 1) * image_len;
             let (_, map) = self.statistics(isa, &x[floats.clone()]);
             apply(isa, &x[floats.clone()], &map, None, self.activation, &mut out[floats]);
         }
@@ -58,7 +58,7 @@ impl GroupNorm<'_> {
     /// The gradients from `dy`; that of the input replaces `dx` or is added to it, if it is wanted.
     ///
     /// # Panics
-    /// If lengths don't agree, or a picture has no pixels.
+    /// If lengths don't agree, or an image has no pixels.
     pub fn backward(
         &self,
         isa: Isa,
@@ -67,22 +67,22 @@ impl GroupNorm<'_> {
         accumulate: Accumulate,
         mut dx: Option<&mut [f32]>,
     ) -> GroupNormGradients {
-        let picture = self.picture(x.len());
+        let image_len = self.image_len(x.len());
         assert_eq!(dy.len(), x.len(), "gradient of another shape");
         assert!(dx.as_ref().is_none_or(|dx| dx.len() == x.len()), "input gradient of another shape");
         let channels = self.gamma.len();
         let (mut gamma, mut beta) = (vec![0.0f64; channels], vec![0.0f64; channels]);
         for image in 0..self.images {
-            let floats = image * picture..(image + 1) * picture;
+            let floats = image * image_len..(image + 1) * image_len;
             let (x, dy) = (&x[floats.clone()], &dy[floats.clone()]);
             let (moments, map) = self.statistics(isa, x);
             let sums = backward_sums(isa, x, dy, &moments.mean, &map, self.activation);
             for c in 0..channels {
-                gamma[c] += sums.centred[c] * self.inverse_deviation(&moments, c);
-                beta[c] += sums.plain[c];
+                gamma[c] += sums.sum_dy_xmu[c] * self.inverse_deviation(&moments, c);
+                beta[c] += sums.sum_dy[c];
             }
             if let Some(dx) = dx.as_deref_mut() {
-                let backward = self.backward_map(&moments, &sums, picture / channels);
+                let backward = self.backward_map(&moments, &sums, image_len / channels);
                 backward_apply(isa, x, dy, &map, self.activation, &backward, accumulate, &mut dx[floats]);
             }
         }
@@ -90,8 +90,8 @@ impl GroupNorm<'_> {
         GroupNormGradients { gamma: round(gamma), beta: round(beta) }
     }
 
-    /// Floats of one picture of `len`.
-    fn picture(&self, len: usize) -> usize {
+    /// Floats of one image of `len`.
+    fn image_len(&self, len: usize) -> usize {
         let channels = self.gamma.len();
         assert_eq!(self.beta.len(), channels, "gamma and beta are of one length");
         assert!(
@@ -99,18 +99,18 @@ impl GroupNorm<'_> {
             "{channels} channels are no {} groups",
             self.groups
         );
-        let picture = len / self.images.max(1);
+        let image_len = len / self.images.max(1);
         assert!(
-            picture.checked_mul(self.images) == Some(len) && picture.is_multiple_of(channels),
-            "{len} floats are no {} pictures of {channels} channels",
+            image_len.checked_mul(self.images) == Some(len) && image_len.is_multiple_of(channels),
+            "{len} floats are no {} images of {channels} channels",
             self.images
         );
-        picture
+        image_len
     }
 
     /// Mean and variance of each channel's group, and the affine map they come down to.
-    fn statistics(&self, isa: Isa, picture: &[f32]) -> (Moments, ScaleShift) {
-        let mut moments = moments(isa, picture, self.gamma.len());
+    fn statistics(&self, isa: Isa, image_len: &[f32]) -> (Moments, ScaleShift) {
+        let mut moments = moments(isa, image_len, self.gamma.len());
         let per_group = self.gamma.len() / self.groups;
         let groups = moments.mean.chunks_exact_mut(per_group).zip(moments.var.chunks_exact_mut(per_group));
         for (means, vars) in groups {
@@ -140,8 +140,8 @@ impl GroupNorm<'_> {
             };
             let count = (pixels * per_group) as f64;
             let inverse = self.inverse_deviation(moments, members.start);
-            let b = -inverse.powi(3) * weighted(&sums.centred) / count;
-            let c = -inverse * weighted(&sums.plain) / count - b * f64::from(moments.mean[members.start]);
+            let b = -inverse.powi(3) * weighted(&sums.sum_dy_xmu) / count;
+            let c = -inverse * weighted(&sums.sum_dy) / count - b * f64::from(moments.mean[members.start]);
             for member in members.clone() {
                 of_gradient.push((f64::from(self.gamma[member]) * inverse) as f32);
                 of_input.push(b as f32);

@@ -48,7 +48,7 @@ pub enum Accumulate {
     Add,
 }
 
-/// Mean and (biased) variance of each channel over all pixels of all pictures.
+/// Mean and (biased) variance of each channel over all pixels of all images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     /// Mean of a channel.

@@ -21,10 +21,10 @@ pub(crate) fn tolerance(algorithm: Algorithm) -> f64 {
 pub(crate) fn shape(
     images: usize,
     (in_h, in_w): (usize, usize),
-    (in_c, out_c): (usize, usize),
+    (in_channels, out_channels): (usize, usize),
     (kernel, stride, padding): (usize, usize, usize),
 ) -> ConvShape {
-    ConvShape { images, in_h, in_w, in_c, out_c, kernel, stride, padding }
+    ConvShape { images, in_h, in_w, in_channels, out_channels, kernel, stride, padding }
 }
 
 pub(crate) fn shapes() -> Vec<ConvShape> {
@@ -124,8 +124,8 @@ pub(crate) fn reference_shape(shape: &ConvShape) -> reference::Conv {
         n: shape.images,
         h: shape.in_h,
         w: shape.in_w,
-        c_in: shape.in_c,
-        c_out: shape.out_c,
+        c_in: shape.in_channels,
+        c_out: shape.out_channels,
         kh: shape.kernel,
         kw: shape.kernel,
         stride: shape.stride,
@@ -134,7 +134,7 @@ pub(crate) fn reference_shape(shape: &ConvShape) -> reference::Conv {
 }
 
 pub(crate) fn weights(shape: &ConvShape) -> Vec<f32> {
-    let bound = (3.0 / (shape.in_c * shape.kernel * shape.kernel) as f32).sqrt();
+    let bound = (3.0 / (shape.in_channels * shape.kernel * shape.kernel) as f32).sqrt();
     uniform(2, shape.weight_len()).into_iter().map(|w| w * bound).collect()
 }
 

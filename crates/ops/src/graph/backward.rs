@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Result;
 use resnet_kernels::conv::ConvShape;
 use resnet_kernels::norm::{Accumulate, BackwardSums};
-use resnet_kernels::{Buffer, Isa, pointwise};
+use resnet_kernels::{Buffer, Isa, elementwise};
 
 use super::forward::{Loadable, NormState, Slots};
 use super::node::Tape;
@@ -134,10 +134,10 @@ impl Backward<'_> {
             None => gradient,
             Some(mut present) => {
                 match Arc::get_mut(&mut present) {
-                    Some(present) => pointwise::add_assign(present, &gradient),
+                    Some(present) => elementwise::add_assign(present, &gradient),
                     None => {
                         let mut sum = Buffer::unspecified(present.len());
-                        pointwise::add(&present, &gradient, &mut sum);
+                        elementwise::add(&present, &gradient, &mut sum);
                         present = Arc::new(sum);
                     }
                 }

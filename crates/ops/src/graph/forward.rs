@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::{Filters, Prologue, Statistics};
+use resnet_kernels::conv::{PackedFilters, Prologue, Statistics};
 use resnet_kernels::norm::{self, Activation, Moments, ScaleShift};
 use resnet_kernels::{Buffer, Isa};
 
@@ -97,7 +97,7 @@ impl Forward<'_> {
     }
 
     /// A convolution's filters, if they were packed beforehand; `value` is its output.
-    pub(crate) fn ready_filters(&self, value: Value) -> Option<Arc<Filters>> {
+    pub(crate) fn ready_filters(&self, value: Value) -> Option<Arc<PackedFilters>> {
         self.ready?.filters[value.0].clone()
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, bail};
-use resnet_kernels::conv::{Algorithm, Filters};
+use resnet_kernels::conv::{Algorithm, PackedFilters};
 use resnet_kernels::norm::{Activation, ScaleShift};
 
 use super::forward::NormState;
@@ -54,7 +54,7 @@ pub struct Inference {
 /// What steps find prepared, by the value they set.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) filters: Vec<Option<Arc<Filters>>>,
+    pub(super) filters: Vec<Option<Arc<PackedFilters>>>,
     pub(super) norms: Vec<Option<Arc<NormState>>>,
 }
 
@@ -108,7 +108,7 @@ impl Ready {
             match step {
                 Step::Conv(conv) => {
                     let algorithm = Algorithm::choose(isa, &conv.shape);
-                    let filters = Filters::new(algorithm, isa, &conv.shape, &params[conv.weight.0]);
+                    let filters = PackedFilters::new(algorithm, isa, &conv.shape, &params[conv.weight.0]);
                     ready.filters[conv.y.0] = Some(Arc::new(filters));
                 }
                 Step::Norm(norm) => {

@@ -116,7 +116,7 @@ impl Plan {
         for (index, step) in self.steps.iter().enumerate() {
             let Step::Conv(conv) = step else { continue };
             let Some(residual) = conv.residual else { continue };
-            let is_cheap = conv.shape.kernel == 1 && conv.shape.in_c < conv.shape.out_c;
+            let is_cheap = conv.shape.kernel == 1 && conv.shape.in_channels < conv.shape.out_channels;
             let is_there = self.kept[residual.0] && self.recomputed[residual.0].is_none();
             if is_cheap && is_there && self.kept[conv.y.0] && conv.y != self.output {
                 self.recomputed[conv.y.0] = Some(index);

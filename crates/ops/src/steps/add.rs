@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use candle_core::Result;
+use resnet_kernels::elementwise;
 use resnet_kernels::norm::{self, Activation};
-use resnet_kernels::pointwise;
 
 use super::Run;
 use crate::graph::{Backward, Forward, Value};
@@ -46,9 +46,9 @@ impl Run for Add {
                 norm::apply(run.isa, &source, &state.map, Some(&a), activation, &mut y);
             }
             _ => {
-                pointwise::add(&a, &run.read(self.b), &mut y);
+                elementwise::add(&a, &run.read(self.b), &mut y);
                 if self.relu {
-                    pointwise::relu_in_place(&mut y);
+                    elementwise::relu_in_place(&mut y);
                 }
             }
         }
@@ -61,7 +61,7 @@ impl Run for Add {
         if self.relu {
             let y = run.read(self.y);
             let mut masked = run.buffer(self.y);
-            pointwise::relu_backward(&y, &dy, &mut masked);
+            elementwise::relu_backward(&y, &dy, &mut masked);
             dy = Arc::new(masked);
         }
         for operand in [self.a, self.b] {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use candle_core::Result;
 use resnet_kernels::conv::{
-    self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, GradientTarget, Statistics,
+    self, Algorithm, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
 };
 use resnet_kernels::norm::{self, Activation, Moments};
-use resnet_kernels::{Buffer, Isa, pointwise};
+use resnet_kernels::{Buffer, Isa, elementwise};
 
 use super::Run;
 use crate::Mode;
@@ -89,8 +89,8 @@ impl Run for Conv {
         }
         if let Some(bias) = self.bias.filter(|bias| run.wants_param(*bias)) {
             // The sum over pixels is their mean times their number.
-            let pixels = (dy.len() / self.shape.out_c) as f32;
-            let mean = norm::moments(run.isa, &dy, self.shape.out_c).mean;
+            let pixels = (dy.len() / self.shape.out_channels) as f32;
+            let mean = norm::moments(run.isa, &dy, self.shape.out_channels).mean;
             run.param_gradient(bias).iter_mut().zip(mean).for_each(|(to, mean)| *to += mean * pixels);
         }
         if !run.wants_param(self.weight) {
@@ -109,7 +109,7 @@ impl Run for Conv {
                 self.give_input_grad(run, &dy);
             }
         }
-        pointwise::add_assign(run.param_gradient(self.weight), &dw);
+        elementwise::add_assign(run.param_gradient(self.weight), &dw);
         Ok(())
     }
 }
@@ -126,8 +126,8 @@ impl Conv {
         y
     }
 
-    fn pack_filters(&self, isa: Isa, weight: &[f32]) -> Filters {
-        Filters::new(Algorithm::choose(isa, &self.shape), isa, &self.shape, weight)
+    fn pack_filters(&self, isa: Isa, weight: &[f32]) -> PackedFilters {
+        PackedFilters::new(Algorithm::choose(isa, &self.shape), isa, &self.shape, weight)
     }
 
     /// The output with all that is fused into it.
@@ -136,7 +136,7 @@ impl Conv {
         &self,
         isa: Isa,
         x: &Loadable,
-        filters: &Filters,
+        filters: &PackedFilters,
         bias: Option<&[f32]>,
         residual: Option<&Buffer>,
         statistics: Statistics,
@@ -175,7 +175,7 @@ impl Conv {
     fn give_both(&self, run: &mut Backward, dy: &Arc<Buffer>, dw: &mut [f32]) {
         let x = run.load(self.x);
         let norm = self.norm_before(run, &x);
-        let is_deferred = norm.is_some() && self.shape.in_c > self.shape.out_c;
+        let is_deferred = norm.is_some() && self.shape.in_channels > self.shape.out_channels;
         let mut dx = (!is_deferred).then(|| run.buffer(self.x));
         let target = match (&norm, &mut dx) {
             (Some(norm), Some(dx)) => GradientTarget::StoreAndSum { mean: &norm.moments.mean, dx },

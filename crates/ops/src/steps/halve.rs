@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::halve;
+use resnet_kernels::avg_pool_2x2_ceil::{AvgPool2x2Ceil, avg_pool_2x2_ceil, avg_pool_2x2_ceil_backward};
 
 use super::Run;
 use crate::graph::{Backward, Forward, Value};
@@ -13,7 +13,7 @@ use crate::graph::{Backward, Forward, Value};
 pub(crate) struct Halve {
     pub(crate) x: Value,
     pub(crate) y: Value,
-    pub(crate) shape: halve::Halve,
+    pub(crate) shape: AvgPool2x2Ceil,
 }
 
 impl Run for Halve {
@@ -36,7 +36,7 @@ impl Run for Halve {
     fn forward(&self, run: &mut Forward) -> Result<()> {
         let x = run.read(self.x);
         let mut y = run.buffer(self.y);
-        halve::halve(&self.shape, &x, &mut y);
+        avg_pool_2x2_ceil(&self.shape, &x, &mut y);
         run.write(self.y, y);
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Run for Halve {
     fn backward(&self, run: &mut Backward) -> Result<()> {
         let Some(dy) = run.take(self.y) else { return Ok(()) };
         let mut dx = run.buffer(self.x);
-        halve::halve_backward(&self.shape, &dy, &mut dx);
+        avg_pool_2x2_ceil_backward(&self.shape, &dy, &mut dx);
         run.give(self.x, Arc::new(dx));
         Ok(())
     }

@@ -156,10 +156,10 @@ impl Run for Norm {
 impl Norm {
     /// The gradients of gamma and beta.
     fn give_parameters(&self, run: &mut Backward, state: &NormState, sums: &BackwardSums) {
-        for (gradient, sum) in run.param_gradient(self.bias).iter_mut().zip(&sums.plain) {
+        for (gradient, sum) in run.param_gradient(self.bias).iter_mut().zip(&sums.sum_dy) {
             *gradient += *sum as f32;
         }
-        let deviations = sums.centred.iter().zip(&state.moments.var);
+        let deviations = sums.sum_dy_xmu.iter().zip(&state.moments.var);
         for (gradient, (sum, var)) in run.param_gradient(self.weight).iter_mut().zip(deviations) {
             *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
         }

@@ -21,8 +21,8 @@ impl Run for Pool {
     fn kind(&self) -> String {
         let what = match self.pooling {
             PoolKind::Average => "average",
-            PoolKind::Maximum => "maximum",
-            PoolKind::MaximumOrZero => "zero-padded maximum",
+            PoolKind::Max => "maximum",
+            PoolKind::ZeroPaddedMax => "zero-padded maximum",
         };
         format!("{what} pool {0}x{0}", self.shape.kernel)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::pointwise;
+use resnet_kernels::elementwise;
 
 use super::Run;
 use crate::graph::{Backward, Forward, Value};
@@ -35,7 +35,7 @@ impl Run for Relu {
     fn forward(&self, run: &mut Forward) -> Result<()> {
         let x = run.read(self.x);
         let mut y = run.buffer(self.y);
-        pointwise::relu(&x, &mut y);
+        elementwise::relu(&x, &mut y);
         run.write(self.y, y);
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Run for Relu {
         let Some(dy) = run.take(self.y) else { return Ok(()) };
         let y = run.read(self.y);
         let mut dx = run.buffer(self.x);
-        pointwise::relu_backward(&y, &dy, &mut dx);
+        elementwise::relu_backward(&y, &dy, &mut dx);
         run.give(self.x, Arc::new(dx));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::pointwise;
+use resnet_kernels::elementwise;
 
 use super::Run;
 use crate::graph::{Backward, Forward, Value};
@@ -36,7 +36,7 @@ impl Run for Scale {
     fn forward(&self, run: &mut Forward) -> Result<()> {
         let x = run.read(self.x);
         let mut y = run.buffer(self.y);
-        pointwise::scale(&x, self.factor, &mut y);
+        elementwise::scale(&x, self.factor, &mut y);
         run.write(self.y, y);
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Run for Scale {
     fn backward(&self, run: &mut Backward) -> Result<()> {
         let Some(dy) = run.take(self.y) else { return Ok(()) };
         let mut dx = run.buffer(self.x);
-        pointwise::scale(&dy, self.factor, &mut dx);
+        elementwise::scale(&dy, self.factor, &mut dx);
         run.give(self.x, Arc::new(dx));
         Ok(())
     }

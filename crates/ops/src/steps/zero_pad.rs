@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::pointwise::{self, ZeroPad};
+use resnet_kernels::elementwise::{self, ZeroPad};
 
 use super::Run;
 use crate::graph::{Backward, Forward, Value};
@@ -36,7 +36,7 @@ impl Run for ZeroPadShortcut {
     fn forward(&self, run: &mut Forward) -> Result<()> {
         let x = run.read(self.x);
         let mut y = run.buffer(self.y);
-        pointwise::zero_pad(&self.shape, &x, &mut y);
+        elementwise::zero_pad(&self.shape, &x, &mut y);
         run.write(self.y, y);
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Run for ZeroPadShortcut {
     fn backward(&self, run: &mut Backward) -> Result<()> {
         let Some(dy) = run.take(self.y) else { return Ok(()) };
         let mut dx = run.buffer(self.x);
-        pointwise::zero_pad_backward(&self.shape, &dy, &mut dx);
+        elementwise::zero_pad_backward(&self.shape, &dy, &mut dx);
         run.give(self.x, Arc::new(dx));
         Ok(())
     }

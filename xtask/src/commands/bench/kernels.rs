@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, Filters, GradientEpilogue, Prologue};
+use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue};
 use resnet_kernels::{Buffer, Isa, parallel, probe};
 use resnet_models::summary;
 use serde::Serialize;
@@ -157,8 +157,8 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
         floats.iter_mut().enumerate().for_each(|(i, float)| *float = (i * 7919 % 1000) as f32 * 1e-3 - 0.5);
     }
     // As networks run them: all but the first normalise and rectify what they load.
-    let (scale, shift) = (vec![1.0; shape.in_c], vec![0.1; shape.in_c]);
-    let prologue = match shape.in_c {
+    let (scale, shift) = (vec![1.0; shape.in_channels], vec![0.1; shape.in_channels]);
+    let prologue = match shape.in_channels {
         1..=3 => Prologue::None,
         _ => Prologue::NormRelu { scale: &scale, shift: &shift },
     };
@@ -170,7 +170,7 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
     };
     let output = seconds(times, || {
         // Packed anew each time, as in training, whose weights change with every step.
-        let filters = Filters::new(algorithm, isa, shape, &weight);
+        let filters = PackedFilters::new(algorithm, isa, shape, &weight);
         conv::forward(isa, shape, &x, prologue, &filters, Epilogue::default(), &mut y);
     });
     // Its own output stands for the gradient of it; the input's place takes the input's gradient last.
@@ -182,8 +182,8 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
         conv::input_grad(algorithm, isa, shape, &y, &weight, GradientEpilogue::None, &mut x);
     });
     Layer {
-        input: [shape.in_c, shape.in_h, shape.in_w],
-        outputs: shape.out_c,
+        input: [shape.in_channels, shape.in_h, shape.in_w],
+        outputs: shape.out_channels,
         kernel: shape.kernel,
         stride: shape.stride,
         count,

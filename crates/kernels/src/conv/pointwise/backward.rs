@@ -3,13 +3,13 @@
 //! A block of pixels is pre-activated into a strip for the weights' gradient; then the same pixels of `dy` go
 //! through the weights, and the input, still in cache, says what the ReLU lets through.
 
-use super::block::{Block, Outputs};
-use super::gradient::Gradient;
-use super::pass::{Pass, Reads};
-use super::rows::Rows;
+use super::block::{Outputs, PixelBlock};
+use super::gradient::GradientStore;
+use super::pass::{PointwisePass, Reads};
+use super::pixels::PixelLayout;
 use super::store::Keep;
 use super::tile::Shares;
-use super::weight_grad::{Cut, Sides, add_products, strip_stride};
+use super::weight_grad::{Sides, SumLayout, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::correlate::Correlation;
@@ -43,18 +43,24 @@ pub(super) fn run(
     norm: Option<Norm>,
     dx: Option<&mut [f32]>,
 ) -> Option<BackwardSums> {
-    let rows = Rows::input(shape);
+    let rows = PixelLayout::input(shape);
     let pixels = rows.count;
-    assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_c);
+    assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_channels);
     let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
-    let pass = Pass::undivided(isa, Rows::dense(pixels, shape.out_c), rows, group);
+    let pass = PointwisePass::undivided(isa, PixelLayout::dense(pixels, shape.out_channels), rows, group);
     let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
-    let outputs = shape.out_c.next_multiple_of(2 * isa.lanes());
+    let outputs = shape.out_channels.next_multiple_of(2 * isa.lanes());
     let groups = parallel::pieces(pixels, group);
-    let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs: shape.in_c, outputs, groups };
-    let mut partials = Buffer::unspecified(cut.partials_len());
+    let layout = SumLayout {
+        in_channels: shape.in_channels,
+        out_channels: shape.out_channels,
+        inputs: shape.in_channels,
+        outputs,
+        groups,
+    };
+    let mut partials = Buffer::unspecified(layout.partials_len());
     let dw_sums = Shared::new(&mut partials);
-    let stride = strip_stride(shape.in_c);
+    let stride = strip_stride(shape.in_channels);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
 
     let sums = pass.gradient(Reads::InputAndGradient, norm, dx, |store, out| {
@@ -62,9 +68,9 @@ pub(super) fn run(
         parallel::for_each(groups, init, |(strip, panel), task| {
             let pixels = parallel::piece(pixels, group, task);
             let outputs = Outputs {
-                inputs: shape.out_c,
+                inputs: shape.out_channels,
                 target: rows,
-                columns: 0..shape.in_c,
+                columns: 0..shape.in_channels,
                 panels: &panels,
                 store,
                 out,
@@ -73,18 +79,18 @@ pub(super) fn run(
                 first_pixel: pixels.start,
             };
             // SAFETY: each task has its own partial sums.
-            let sums = unsafe { dw_sums.slice(task * cut.tile_len(), cut.tile_len()) };
-            dispatch(isa, Group { shape, outputs, pixels, x, prologue, dy, strip, stride, panel, sums });
+            let sums = unsafe { dw_sums.slice(task * layout.tile_len(), layout.tile_len()) };
+            dispatch(isa, PixelGroup { shape, outputs, pixels, x, prologue, dy, strip, stride, panel, sums });
         });
     });
-    cut.reduce(&partials, dw);
+    layout.reduce(&partials, dw);
     sums
 }
 
 /// One group of pixels.
-struct Group<'a> {
+struct PixelGroup<'a> {
     shape: &'a ConvShape,
-    outputs: Outputs<'a, Gradient<'a>>,
+    outputs: Outputs<'a, GradientStore<'a>>,
     pixels: std::ops::Range<usize>,
     x: &'a [f32],
     prologue: Prologue<'a>,
@@ -95,15 +101,15 @@ struct Group<'a> {
     sums: &'a mut [f32],
 }
 
-impl Kernel for Group<'_> {
+impl Kernel for PixelGroup<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let ConvShape { in_c, out_c, .. } = *self.shape;
+        let ConvShape { in_channels, out_channels, .. } = *self.shape;
         // Buffers were made for the instruction set that this is compiled for.
         assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
-        assert!(self.sums.len() >= in_c * out_c.next_multiple_of(2 * S::LANES));
+        assert!(self.sums.len() >= in_channels * out_channels.next_multiple_of(2 * S::LANES));
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
         for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
@@ -112,24 +118,24 @@ impl Kernel for Group<'_> {
             // saw to.
             unsafe {
                 let (x, rows) = (self.x.as_ptr(), &self.outputs.target);
-                load::fill(simd, x, rows, here.clone(), 0..in_c, self.prologue, (strip, self.stride));
-                let dy = self.dy.as_ptr().add(here.start * out_c);
+                load::fill(simd, x, rows, here.clone(), 0..in_channels, self.prologue, (strip, self.stride));
+                let dy = self.dy.as_ptr().add(here.start * out_channels);
                 let sides = Sides {
                     pixels: here.len(),
                     a: strip.cast_const(),
                     a_stride: self.stride,
-                    inputs: in_c,
+                    inputs: in_channels,
                     dy,
-                    dy_stride: out_c,
-                    outputs: out_c,
+                    dy_stride: out_channels,
+                    outputs: out_channels,
                 };
-                let sums_stride = out_c.next_multiple_of(2 * S::LANES);
+                let sums_stride = out_channels.next_multiple_of(2 * S::LANES);
                 add_products(simd, sides, panel, (self.sums.as_mut_ptr(), sums_stride));
-                let block = Block {
+                let block = PixelBlock {
                     start: dy,
-                    stride: out_c,
-                    next: dy.wrapping_add(here.len() * out_c),
-                    next_beside: Some(x.wrapping_add(here.end * in_c)),
+                    stride: out_channels,
+                    next: dy.wrapping_add(here.len() * out_channels),
+                    next_beside: Some(x.wrapping_add(here.end * in_channels)),
                     pixels: here,
                 };
                 self.outputs.block(simd, block, panel);

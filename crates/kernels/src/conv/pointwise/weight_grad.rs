@@ -1,11 +1,11 @@
 //! The weight gradient: `dw[o][c] = sum over pixels of x[pixel][c] dy[pixel][o]`, in a fixed order of partial
 //! sums.
 //!
-//! The gradient is cut into tiles that stay in cache while pixels stream past, the pixels into groups if
+//! The gradient is layout into tiles that stay in cache while pixels stream past, the pixels into groups if
 //! there are few tiles. Accumulators start at zero in each block of pixels; groups are added in order.
 
 use super::load;
-use super::rows::Rows;
+use super::pixels::PixelLayout;
 use super::tile::{self, LINE, Shares};
 use crate::buffer::Buffer;
 use crate::conv::micro::{load_columns, with_rows};
@@ -29,45 +29,51 @@ pub(in crate::conv) fn run(
     dy: &[f32],
     dw: &mut [f32],
 ) {
-    let rows = Rows::input(shape);
+    let rows = PixelLayout::input(shape);
     if rows.count * dw.len() == 0 {
         return dw.fill(0.0);
     }
-    assert!(x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_c);
+    assert!(x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_channels);
     let panel = 2 * isa.lanes();
-    let inputs = shape.in_c.min(TILE.0);
-    let outputs = shape.out_c.min(TILE.1).next_multiple_of(panel);
-    let tiles = parallel::pieces(shape.in_c, inputs) * parallel::pieces(shape.out_c, outputs);
+    let inputs = shape.in_channels.min(TILE.0);
+    let outputs = shape.out_channels.min(TILE.1).next_multiple_of(panel);
+    let tiles = parallel::pieces(shape.in_channels, inputs) * parallel::pieces(shape.out_channels, outputs);
     let group = rows.count.div_ceil(TASKS.div_ceil(tiles)).next_multiple_of(BLOCK);
     let groups = parallel::pieces(rows.count, group);
-    let cut = Cut { in_c: shape.in_c, out_c: shape.out_c, inputs, outputs, groups };
-    let mut partials = Buffer::unspecified(cut.partials_len());
+    let layout = SumLayout {
+        in_channels: shape.in_channels,
+        out_channels: shape.out_channels,
+        inputs,
+        outputs,
+        groups,
+    };
+    let mut partials = Buffer::unspecified(layout.partials_len());
     let sums = Shared::new(&mut partials);
     let stride = strip_stride(inputs);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * panel));
     parallel::for_each(groups * tiles, init, |(strip, panel), task| {
-        let (group_index, input, output) = cut.tile(task);
+        let (group_index, input, output) = layout.tile(task);
         dispatch(
             isa,
-            Tile {
+            SumTile {
                 rows: &rows,
                 pixels: parallel::piece(rows.count, group, group_index),
-                inputs: parallel::piece(shape.in_c, inputs, input),
-                outputs: parallel::piece(shape.out_c, outputs, output),
+                inputs: parallel::piece(shape.in_channels, inputs, input),
+                outputs: parallel::piece(shape.out_channels, outputs, output),
                 x,
                 prologue,
                 dy,
-                out_c: shape.out_c,
+                out_channels: shape.out_channels,
                 strip,
                 stride,
                 panel,
                 // SAFETY: each task has its own partial sums.
-                sums: unsafe { sums.slice(task * cut.tile_len(), cut.tile_len()) },
+                sums: unsafe { sums.slice(task * layout.tile_len(), layout.tile_len()) },
                 sums_stride: outputs,
             },
         );
     });
-    cut.reduce(&partials, dw);
+    layout.reduce(&partials, dw);
 }
 
 /// Floats from one pixel of a strip to the next: strides of many lines would alias in L1.
@@ -75,10 +81,10 @@ pub(super) fn strip_stride(inputs: usize) -> usize {
     if inputs > 2 * LINE { inputs.next_multiple_of(LINE) + LINE } else { inputs }
 }
 
-/// How the sums are cut and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
-pub(super) struct Cut {
-    pub(super) in_c: usize,
-    pub(super) out_c: usize,
+/// How the sums are layout and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
+pub(super) struct SumLayout {
+    pub(super) in_channels: usize,
+    pub(super) out_channels: usize,
     /// Inputs of a tile.
     pub(super) inputs: usize,
     /// Outputs of a tile, whole panels.
@@ -87,13 +93,13 @@ pub(super) struct Cut {
     pub(super) groups: usize,
 }
 
-impl Cut {
+impl SumLayout {
     pub(super) fn tile_len(&self) -> usize {
         self.inputs * self.outputs
     }
 
     fn tiles(&self) -> (usize, usize) {
-        (parallel::pieces(self.in_c, self.inputs), parallel::pieces(self.out_c, self.outputs))
+        (parallel::pieces(self.in_channels, self.inputs), parallel::pieces(self.out_channels, self.outputs))
     }
 
     pub(super) fn partials_len(&self) -> usize {
@@ -114,13 +120,14 @@ impl Cut {
         let group_len = in_tiles * out_tiles * self.tile_len();
         let out = Shared::new(dw);
         parallel::for_each(
-            parallel::pieces(self.out_c, FILTERS),
+            parallel::pieces(self.out_channels, FILTERS),
             || (),
             |_, index| {
-                let filters = parallel::piece(self.out_c, FILTERS, index);
+                let filters = parallel::piece(self.out_channels, FILTERS, index);
                 // SAFETY: each task has its own filters.
-                let to = unsafe { out.slice(filters.start * self.in_c, filters.len() * self.in_c) };
-                for c in 0..self.in_c {
+                let to =
+                    unsafe { out.slice(filters.start * self.in_channels, filters.len() * self.in_channels) };
+                for c in 0..self.in_channels {
                     let tile = c / self.inputs * out_tiles + filters.start / self.outputs;
                     let from = tile * self.tile_len()
                         + c % self.inputs * self.outputs
@@ -133,7 +140,7 @@ impl Cut {
                         }
                     }
                     for (o, sum) in sums[..filters.len()].iter().enumerate() {
-                        to[o * self.in_c + c] = *sum;
+                        to[o * self.in_channels + c] = *sum;
                     }
                 }
             },
@@ -142,15 +149,15 @@ impl Cut {
 }
 
 /// One tile of the sums over one group of pixels.
-struct Tile<'a> {
-    rows: &'a Rows,
+struct SumTile<'a> {
+    rows: &'a PixelLayout,
     pixels: std::ops::Range<usize>,
     inputs: std::ops::Range<usize>,
     outputs: std::ops::Range<usize>,
     x: &'a [f32],
     prologue: Prologue<'a>,
     dy: &'a [f32],
-    out_c: usize,
+    out_channels: usize,
     strip: &'a mut [f32],
     stride: usize,
     panel: &'a mut [f32],
@@ -158,7 +165,7 @@ struct Tile<'a> {
     sums_stride: usize,
 }
 
-impl Kernel for Tile<'_> {
+impl Kernel for SumTile<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -184,14 +191,14 @@ impl Kernel for Tile<'_> {
                     self.prologue,
                     (strip, self.stride),
                 );
-                let dy = self.dy.as_ptr().add(here.start * self.out_c + self.outputs.start);
+                let dy = self.dy.as_ptr().add(here.start * self.out_channels + self.outputs.start);
                 let sides = Sides {
                     pixels: here.len(),
                     a: strip.cast_const(),
                     a_stride: self.stride,
                     inputs: self.inputs.len(),
                     dy,
-                    dy_stride: self.out_c,
+                    dy_stride: self.out_channels,
                     outputs: self.outputs.len(),
                 };
                 let sums = (self.sums.as_mut_ptr(), self.sums_stride);

@@ -1,10 +1,10 @@
-//! Blocks of tile rows, and the transforms between pictures and the 36 positions of their tiles.
+//! Blocks of tile rows, and the transforms between images and the 36 positions of their tiles.
 
 use super::{POSITIONS, TILE, transform};
 use crate::conv::Prologue;
 use crate::simd::Simd;
 
-/// A picture of one side of the convolution, cut into tiles of 4x4 pixels.
+/// A image of one side of the convolution, cut into tiles of 4x4 pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiling {
     pub(super) images: usize,
@@ -13,7 +13,7 @@ pub(super) struct Tiling {
 }
 
 impl Tiling {
-    /// Tile rows of one picture.
+    /// Tile rows of one image.
     pub(super) fn rows(&self) -> usize {
         self.height.div_ceil(TILE)
     }
@@ -29,12 +29,12 @@ impl Tiling {
     pub(super) fn strip_len(&self, lanes: usize) -> usize {
         6 * self.strip_w() * 2 * lanes
     }
-    /// The pixels of tile rows `rows`, numbered through all pictures, which lie side by side in memory.
+    /// The pixels of tile rows `rows`, numbered through all images, which lie side by side in memory.
     pub(super) fn pixels(&self, rows: std::ops::Range<usize>) -> std::ops::Range<usize> {
         let first = |row: usize| (row / self.rows() * self.height + row % self.rows() * TILE) * self.width;
         first(rows.start)..first(rows.end)
     }
-    /// How many tile rows of all pictures make a block of about `tiles` tiles.
+    /// How many tile rows of all images make a block of about `tiles` tiles.
     pub(super) fn block_rows(&self, tiles: usize) -> usize {
         (tiles / self.columns()).clamp(1, self.images * self.rows())
     }
@@ -77,17 +77,17 @@ impl Positions {
     }
 }
 
-/// `B^T d B` of the tiles of row `tile_row` of one picture, as tiles `first_tile..` of the block.
+/// `B^T d B` of the tiles of row `tile_row` of one image, as tiles `first_tile..` of the block.
 ///
 /// # Safety
 /// `positions` must have room for the row's tiles and all 36 positions; `channels` must be a multiple of
 /// `LANES`.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)] // one row of one picture, in and out
+#[allow(clippy::too_many_arguments)] // one row of one image, in and out
 pub(super) unsafe fn transform_input<S: Simd>(
     simd: S,
     tiling: &Tiling,
-    picture: &[f32],
+    image: &[f32],
     tile_row: usize,
     prologue: Prologue,
     strip: &mut [f32],
@@ -98,7 +98,7 @@ pub(super) unsafe fn transform_input<S: Simd>(
     let interior = top >= 0 && top as usize + 6 <= tiling.height;
     // SAFETY: the caller's promises.
     unsafe {
-        let row = Row { tiling: *tiling, picture, top, strip, positions, first_tile };
+        let row = TileRow { tiling: *tiling, image, top, strip, positions, first_tile };
         match (prologue, interior) {
             (Prologue::None, true) => row.transform::<S, true, false>(simd, &[], &[]),
             (Prologue::None, false) => row.transform::<S, false, false>(simd, &[], &[]),
@@ -111,17 +111,17 @@ pub(super) unsafe fn transform_input<S: Simd>(
 }
 
 /// A row of tiles on its way to their positions.
-struct Row<'a> {
+struct TileRow<'a> {
     tiling: Tiling,
-    picture: &'a [f32],
-    /// First of the six rows of pixels; may lie outside the picture.
+    image: &'a [f32],
+    /// First of the six rows of pixels; may lie outside the image.
     top: isize,
     strip: &'a mut [f32],
     positions: Positions,
     first_tile: usize,
 }
 
-impl Row<'_> {
+impl TileRow<'_> {
     /// Both halves, a cache line of channels at a time, so that the strip stays in the first-level cache.
     ///
     /// # Safety
@@ -134,7 +134,7 @@ impl Row<'_> {
         shift: &[f32],
     ) {
         let channels = self.positions.channels;
-        assert!(self.picture.len() >= self.tiling.height * self.tiling.width * channels);
+        assert!(self.image.len() >= self.tiling.height * self.tiling.width * channels);
         assert!(!NORM || scale.len() == channels && shift.len() == channels);
         let whole = channels / (2 * S::LANES);
         // SAFETY: the assertions above and the caller's promises.
@@ -174,8 +174,8 @@ impl Row<'_> {
         }
         let zero = simd.splat(0.0);
         let (mut scales, mut shifts) = ([zero; V], [zero; V]);
-        let (mut rows, mut inside) = ([self.picture.as_ptr(); 6], [true; 6]);
-        // SAFETY: c and the channels behind it exist; only rows inside the picture are offset and read; the
+        let (mut rows, mut inside) = ([self.image.as_ptr(); 6], [true; 6]);
+        // SAFETY: c and the channels behind it exist; only rows inside the image are offset and read; the
         // strip's rows are one pixel longer on either side.
         unsafe {
             if NORM {
@@ -215,7 +215,7 @@ impl Row<'_> {
     /// The horizontal half: each tile's columns of the strip to six positions a row.
     ///
     /// # Safety
-    /// As [`Row::vertical`], which filled the strip.
+    /// As [`TileRow::vertical`], which filled the strip.
     #[inline(always)]
     unsafe fn horizontal<S: Simd, const V: usize>(&self, simd: S, panel: usize) {
         let pixel = V * S::LANES;
@@ -243,7 +243,7 @@ impl Row<'_> {
     }
 }
 
-/// `A dY A^T` of the tiles of row `tile_row` of one picture, as tiles `first_tile..` of the block.
+/// `A dY A^T` of the tiles of row `tile_row` of one image, as tiles `first_tile..` of the block.
 ///
 /// # Safety
 /// As [`transform_input`].
@@ -251,20 +251,20 @@ impl Row<'_> {
 pub(super) unsafe fn transform_gradient<S: Simd>(
     simd: S,
     tiling: &Tiling,
-    picture: &[f32],
+    image: &[f32],
     tile_row: usize,
     positions: Positions,
     first_tile: usize,
 ) {
     let channels = positions.channels;
     let row = tiling.width * channels;
-    assert!(picture.len() >= tiling.height * row);
+    assert!(image.len() >= tiling.height * row);
     let rows = TILE.min(tiling.height - tile_row * TILE);
     for tile in 0..tiling.columns() {
         let columns = TILE.min(tiling.width - tile * TILE);
-        // SAFETY: the tile lies in the picture; positions has room, as promised.
+        // SAFETY: the tile lies in the image; positions has room, as promised.
         unsafe {
-            let from = picture.as_ptr().add(tile_row * TILE * row + tile * TILE * channels);
+            let from = image.as_ptr().add(tile_row * TILE * row + tile * TILE * channels);
             // Written twice so that the loops over a whole tile are unrolled.
             if (rows, columns) == (TILE, TILE) {
                 gradient_tile(simd, from, row, (TILE, TILE), positions, first_tile + tile);

@@ -3,6 +3,7 @@
 use super::POSITIONS;
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
+use crate::conv::pack::Direction;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
@@ -16,21 +17,12 @@ const G: [[f32; 3]; 6] = [
     [0.0, 0.0, 1.0],
 ];
 
-/// Which pass the filters are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
-    /// The output: `in` summed over, filters as they are.
-    Output,
-    /// The input's gradient: `out` summed over, filters turned by half a turn.
-    InputGradient,
-}
-
 /// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is two
 /// vectors.
 pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direction) -> Buffer {
     let (inputs, outputs) = match direction {
-        Direction::Output => (shape.in_c, shape.out_c),
-        Direction::InputGradient => (shape.out_c, shape.in_c),
+        Direction::Output => (shape.in_channels, shape.out_channels),
+        Direction::InputGradient => (shape.out_channels, shape.in_channels),
     };
     let block = 2 * isa.lanes();
     let blocks = outputs.div_ceil(block);
@@ -44,7 +36,7 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direc
         || (),
         |_, task| {
             let inputs_here = parallel::piece(inputs, INPUTS, task % pieces);
-            let to = Packed { shared: &shared, blocks, inputs };
+            let to = PackTarget { shared: &shared, blocks, inputs };
             dispatch(isa, Pack { shape, weight, direction, outputs, block: task / pieces, inputs_here, to });
         },
     );
@@ -53,7 +45,7 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direc
 
 /// Where packed filters go.
 #[derive(Clone, Copy)]
-struct Packed<'a> {
+struct PackTarget<'a> {
     shared: &'a Shared<'a>,
     blocks: usize,
     inputs: usize,
@@ -67,7 +59,7 @@ struct Pack<'a> {
     outputs: usize,
     block: usize,
     inputs_here: std::ops::Range<usize>,
-    to: Packed<'a>,
+    to: PackTarget<'a>,
 }
 
 impl Kernel for Pack<'_> {
@@ -90,13 +82,13 @@ impl Pack<'_> {
     /// `G g G^T` of one input and `LANES` outputs of the block, from `lane` on.
     #[inline(always)]
     fn vector<S: Simd>(&self, simd: S, input: usize, lane: usize) {
-        let (block, in_c) = (2 * S::LANES, self.shape.in_c);
+        let (block, in_channels) = (2 * S::LANES, self.shape.in_channels);
         let first = self.block * block + lane;
         let mut taps = [[0.0f32; MOST_LANES]; 9];
         for output in first..self.outputs.min(first + S::LANES) {
             let filter = match self.direction {
-                Direction::Output => output * in_c + input,
-                Direction::InputGradient => input * in_c + output,
+                Direction::Output => output * in_channels + input,
+                Direction::InputGradient => input * in_channels + output,
             };
             for (tap, &value) in self.weight[filter * 9..][..9].iter().enumerate() {
                 let tap = if self.direction == Direction::Output { tap } else { 8 - tap };
@@ -147,23 +139,23 @@ pub(super) fn unpack_gradient(
     out_stride: usize,
     dw: &mut [f32],
 ) {
-    let partial = POSITIONS * shape.in_c * out_stride;
+    let partial = POSITIONS * shape.in_channels * out_stride;
     let (sums, others) = partials.split_at_mut(partial);
     add_groups(sums, &others[..(groups - 1) * partial]);
-    let (sums, out, filter) = (&*sums, Shared::new(dw), shape.in_c * 9);
+    let (sums, out, filter) = (&*sums, Shared::new(dw), shape.in_channels * 9);
     parallel::for_each(
-        parallel::pieces(shape.out_c, SIDE),
+        parallel::pieces(shape.out_channels, SIDE),
         || (),
         |_, group| {
-            let filters = parallel::piece(shape.out_c, SIDE, group);
+            let filters = parallel::piece(shape.out_channels, SIDE, group);
             // SAFETY: each task has its own filters.
             let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
-            for input in 0..shape.in_c {
+            for input in 0..shape.in_channels {
                 let mut positions = [[0.0; SIDE]; POSITIONS];
                 for (position, values) in positions.iter_mut().enumerate() {
                     // Rows are padded to whole blocks, so all of SIDE is there.
                     values.copy_from_slice(
-                        &sums[(position * shape.in_c + input) * out_stride + filters.start..][..SIDE],
+                        &sums[(position * shape.in_channels + input) * out_stride + filters.start..][..SIDE],
                     );
                 }
                 for (tap, values) in backward(&positions).iter().enumerate() {

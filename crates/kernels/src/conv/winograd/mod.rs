@@ -28,7 +28,7 @@ const POSITIONS: usize = 36;
 /// Output pixels of a tile, along one axis.
 const TILE: usize = 4;
 
-/// Tiles of the output over all pictures.
+/// Tiles of the output over all images.
 pub(super) fn tiles(shape: &ConvShape) -> usize {
     shape.images * shape.out_h().div_ceil(TILE) * shape.out_w().div_ceil(TILE)
 }
@@ -37,8 +37,8 @@ pub(super) fn tiles(shape: &ConvShape) -> usize {
 pub(super) fn applies(shape: &ConvShape, lanes: usize) -> bool {
     let geometry = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;
     geometry
-        && shape.in_c.is_multiple_of(lanes)
-        && shape.out_c.is_multiple_of(lanes)
+        && shape.in_channels.is_multiple_of(lanes)
+        && shape.out_channels.is_multiple_of(lanes)
         && shape.in_h >= 2
         && shape.in_w >= 2
 }

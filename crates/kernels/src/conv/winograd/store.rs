@@ -10,14 +10,14 @@ use crate::parallel::Shared;
 use crate::simd::Simd;
 
 /// What happens to a tile on its way to memory.
-pub(super) enum Store<'a> {
+pub(super) enum WinogradStore<'a> {
     /// It is output.
     Output { epilogue: Epilogue<'a>, gather: Option<SharedMoments<'a>> },
     /// It is the gradient of a norm's output, the norm's input being `x`.
     Gradient { x: &'a [f32], mean: &'a [f32], map: &'a ScaleShift, gather: SharedSums<'a> },
 }
 
-/// Where a tile goes: its picture and its first pixel.
+/// Where a tile goes: its image and its first pixel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) image: usize,
@@ -25,7 +25,7 @@ pub(super) struct Place {
     pub(super) x: usize,
 }
 
-impl Store<'_> {
+impl WinogradStore<'_> {
     /// Transforms the channels `group` of tile `tile` of `products` and stores the pixels that exist.
     ///
     /// # Safety
@@ -62,7 +62,7 @@ impl Store<'_> {
     }
 
     /// # Safety
-    /// As [`Store::tile`].
+    /// As [`WinogradStore::tile`].
     #[inline(always)]
     unsafe fn pixels<S: Simd>(
         &self,
@@ -76,11 +76,11 @@ impl Store<'_> {
             // SAFETY: the caller's promise.
             unsafe {
                 match self {
-                    Store::Output { epilogue, gather } => {
+                    WinogradStore::Output { epilogue, gather } => {
                         let part = gather.as_ref().map(|gather| gather.task(block));
                         output(simd, products, tile, to, c, epilogue, part);
                     }
-                    Store::Gradient { x, mean, map, gather } => {
+                    WinogradStore::Gradient { x, mean, map, gather } => {
                         gradient(simd, products, tile, to, c, (x, mean, map), gather.task(block));
                     }
                 }
@@ -200,7 +200,7 @@ unsafe fn gradient<S: Simd>(
     (x, mean, map): (&[f32], &[f32], &ScaleShift),
     part: BackwardPart,
 ) {
-    let (mut plain, mut centred) = (simd.splat(0.0), simd.splat(0.0));
+    let (mut sum_dy, mut sum_dy_xmu) = (simd.splat(0.0), simd.splat(0.0));
     // SAFETY: the caller's promise.
     unsafe {
         let half = horizontal(simd, products, tile, c);
@@ -213,10 +213,10 @@ unsafe fn gradient<S: Simd>(
                 simd.store(to.out.add(at), pixels[j]);
                 let x = simd.load(x.as_ptr().add(at));
                 let passed = simd.where_positive(simd.mul_add(x, scale, shift), pixels[j]);
-                plain = simd.add(plain, passed);
-                centred = simd.mul_add(passed, simd.sub(x, mean), centred);
+                sum_dy = simd.add(sum_dy, passed);
+                sum_dy_xmu = simd.mul_add(passed, simd.sub(x, mean), sum_dy_xmu);
             }
         }
-        part.add(simd, c, plain, centred);
+        part.add(simd, c, sum_dy, sum_dy_xmu);
     }
 }

@@ -38,18 +38,18 @@ pub(crate) fn weight_grad(
     dw: &mut [f32],
 ) {
     let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
-    let block_rows = tiling.block_rows(block_tiles(shape.in_c.max(shape.out_c)));
+    let block_rows = tiling.block_rows(block_tiles(shape.in_channels.max(shape.out_channels)));
     let tiles = block_rows * tiling.columns();
     let total = tiling.images * tiling.rows();
     let blocks = parallel::pieces(total, block_rows);
-    let out_stride = shape.out_c.next_multiple_of(2 * isa.lanes());
-    let partial = POSITIONS * shape.in_c * out_stride;
+    let out_stride = shape.out_channels.next_multiple_of(2 * isa.lanes());
+    let partial = POSITIONS * shape.in_channels * out_stride;
     let groups = blocks.min(GROUPS).min((PARTIALS / partial).max(2));
     let mut partials = Buffer::unspecified(groups * partial);
     let shared = Shared::new(&mut partials);
     let init = || {
         let strip = Buffer::unspecified(tiling.strip_len(isa.lanes()));
-        let in_stride = shape.in_c.next_multiple_of(2 * isa.lanes());
+        let in_stride = shape.in_channels.next_multiple_of(2 * isa.lanes());
         let input = Buffer::unspecified(block::positions_len(tiles, in_stride));
         (strip, input, Buffer::unspecified(block::positions_len(tiles, out_stride)))
     };
@@ -62,7 +62,7 @@ pub(crate) fn weight_grad(
             let next = parallel::piece(total, block_rows, (index + 1).min(blocks - 1));
             dispatch(
                 isa,
-                Block {
+                TileBlock {
                     shape,
                     tiling,
                     rows,
@@ -84,8 +84,8 @@ pub(crate) fn weight_grad(
     filter::unpack_gradient(shape, &mut partials, groups, out_stride, dw);
 }
 
-/// A block of tile rows, numbered through all pictures.
-struct Block<'a> {
+/// A block of tile rows, numbered through all images.
+struct TileBlock<'a> {
     shape: &'a ConvShape,
     tiling: Tiling,
     rows: std::ops::Range<usize>,
@@ -104,20 +104,21 @@ struct Block<'a> {
     accumulate: Accumulate,
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for TileBlock<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let (in_c, out_c, tiling) = (self.shape.in_c, self.shape.out_c, self.tiling);
+        let (in_channels, out_channels, tiling) =
+            (self.shape.in_channels, self.shape.out_channels, self.tiling);
         let (columns, tile_rows, pixels) = (tiling.columns(), tiling.rows(), tiling.height * tiling.width);
         let tiles = self.rows.len() * columns;
         // Buffers were made, and channels looked at, for the instruction set that this is compiled for.
-        assert!(in_c.is_multiple_of(S::LANES) && out_c.is_multiple_of(S::LANES));
-        assert!(self.out_stride.is_multiple_of(2 * S::LANES) && self.out_stride >= out_c);
-        assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_c * self.out_stride);
-        let input = Positions::by_panel(self.input.as_mut_ptr(), self.tiles, in_c, S::LANES);
-        let gradient = Positions::by_panel(self.gradient.as_mut_ptr(), self.tiles, out_c, S::LANES);
+        assert!(in_channels.is_multiple_of(S::LANES) && out_channels.is_multiple_of(S::LANES));
+        assert!(self.out_stride.is_multiple_of(2 * S::LANES) && self.out_stride >= out_channels);
+        assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_channels * self.out_stride);
+        let input = Positions::by_panel(self.input.as_mut_ptr(), self.tiles, in_channels, S::LANES);
+        let gradient = Positions::by_panel(self.gradient.as_mut_ptr(), self.tiles, out_channels, S::LANES);
         assert!(
             self.input.len() >= POSITIONS * input.stride
                 && self.gradient.len() >= POSITIONS * gradient.stride
@@ -126,7 +127,7 @@ impl Kernel for Block<'_> {
             let (image, tile_row) = (row / tile_rows, row % tile_rows);
             // SAFETY: the assertions above; channels are multiples of LANES, as `applies` asks.
             unsafe {
-                let x = &self.x[image * pixels * in_c..][..pixels * in_c];
+                let x = &self.x[image * pixels * in_channels..][..pixels * in_channels];
                 block::transform_input(
                     simd,
                     &tiling,
@@ -137,22 +138,23 @@ impl Kernel for Block<'_> {
                     input,
                     index * columns,
                 );
-                let dy = &self.dy[image * pixels * out_c..][..pixels * out_c];
+                let dy = &self.dy[image * pixels * out_channels..][..pixels * out_channels];
                 block::transform_gradient(simd, &tiling, dy, tile_row, gradient, index * columns);
             }
         }
-        let (panels_in, panels_out) = (in_c.div_ceil(2 * S::LANES), out_c.div_ceil(2 * S::LANES));
+        let (panels_in, panels_out) =
+            (in_channels.div_ceil(2 * S::LANES), out_channels.div_ceil(2 * S::LANES));
         let next = tiling.pixels(self.next);
         let calls = POSITIONS * panels_in * panels_out;
-        let mut next_x = Lines::new(&self.x[next.start * in_c..next.end * in_c], calls);
-        let mut next_dy = Lines::new(&self.dy[next.start * out_c..next.end * out_c], calls);
+        let mut next_x = Lines::new(&self.x[next.start * in_channels..next.end * in_channels], calls);
+        let mut next_dy = Lines::new(&self.dy[next.start * out_channels..next.end * out_channels], calls);
         for position in 0..POSITIONS {
             for panel_out in 0..panels_out {
                 for panel_in in 0..panels_in {
                     next_x.read(simd);
                     next_dy.read(simd);
                     let first = panel_in * 2 * S::LANES;
-                    let at = (position * in_c + first) * self.out_stride + panel_out * 2 * S::LANES;
+                    let at = (position * in_channels + first) * self.out_stride + panel_out * 2 * S::LANES;
                     // SAFETY: the panels exist; rows of sums are padded to whole panels.
                     unsafe {
                         panel(
@@ -160,8 +162,8 @@ impl Kernel for Block<'_> {
                             input.at(position, 0, panel_in),
                             gradient.at(position, 0, panel_out),
                             tiles,
-                            (2 * S::LANES).min(in_c - first),
-                            Sums {
+                            (2 * S::LANES).min(in_channels - first),
+                            SumRows {
                                 start: self.sums.as_mut_ptr().add(at),
                                 stride: self.out_stride,
                                 accumulate: self.accumulate,
@@ -176,7 +178,7 @@ impl Kernel for Block<'_> {
 
 /// Rows of a partial sum, one an input channel.
 #[derive(Clone, Copy)]
-struct Sums {
+struct SumRows {
     start: *mut f32,
     stride: usize,
     accumulate: Accumulate,
@@ -187,7 +189,7 @@ struct Sums {
 /// # Safety
 /// `a` and `dy` must be panels of `tiles` tiles; `to` must have `inputs` rows of a whole panel.
 #[inline(always)]
-unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: Sums) {
+unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: SumRows) {
     // Rows are dealt evenly: sixteen as 6 + 5 + 5.
     let calls = inputs.div_ceil(ROWS);
     let (few, with_one_more) = (inputs / calls, inputs % calls);
@@ -196,7 +198,7 @@ unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, i
         let count = few + usize::from(call < with_one_more);
         // SAFETY: `count` rows from `first` on exist.
         unsafe {
-            let (a, to) = (a.add(first), Sums { start: to.start.add(first * to.stride), ..to });
+            let (a, to) = (a.add(first), SumRows { start: to.start.add(first * to.stride), ..to });
             match count {
                 6 => rows::<S, 6>(simd, a, dy, tiles, to),
                 5 => rows::<S, 5>(simd, a, dy, tiles, to),
@@ -215,7 +217,7 @@ unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, i
 /// # Safety
 /// As [`panel`].
 #[inline(always)]
-unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, dy: *const f32, tiles: usize, to: Sums) {
+unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, dy: *const f32, tiles: usize, to: SumRows) {
     let mut acc = [[simd.splat(0.0); 2]; R];
     // SAFETY: the caller's promise.
     unsafe {
