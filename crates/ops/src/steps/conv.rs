@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use candle_core::Result;
 use resnet_kernels::conv::{
-    self, Algorithm, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
+    self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters,
+    Statistics,
 };
 use resnet_kernels::norm::{self, Activation, Moments};
 use resnet_kernels::{Buffer, Isa, elementwise};
@@ -104,7 +105,14 @@ impl Run for Conv {
             self.give_both(run, &dy, &mut dw);
         } else {
             let x = run.load(self.x);
-            conv::weight_grad(algorithm, run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
+            conv::weight_grad(
+                algorithm,
+                run.isa,
+                &self.shape,
+                ConvInput { x: &x.buffer, prologue: x.prologue() },
+                &dy,
+                &mut dw,
+            );
             if run.wants(self.x) {
                 self.give_input_grad(run, &dy);
             }
@@ -144,7 +152,14 @@ impl Conv {
     ) -> Option<Moments> {
         let residual = residual.map(|residual| &residual[..]);
         let epilogue = Epilogue { bias, residual, activation: self.activation, statistics };
-        conv::forward(isa, &self.shape, &x.buffer, x.prologue(), filters, epilogue, y)
+        conv::forward(
+            isa,
+            &self.shape,
+            ConvInput { x: &x.buffer, prologue: x.prologue() },
+            filters,
+            epilogue,
+            y,
+        )
     }
 
     /// The norm whose output this convolution reads without its being written, if nobody else reads it: its
@@ -184,8 +199,15 @@ impl Conv {
         };
         let weight = run.param(self.weight);
         let prologue = x.prologue();
-        let sums =
-            conv::input_and_weight_grad(run.isa, &self.shape, &x.buffer, prologue, dy, weight, dw, target);
+        let sums = conv::input_and_weight_grad(
+            run.isa,
+            &self.shape,
+            ConvInput { x: &x.buffer, prologue },
+            dy,
+            weight,
+            dw,
+            target,
+        );
         run.give_sums(self.x, sums);
         match dx {
             Some(dx) => run.give(self.x, Arc::new(dx)),
