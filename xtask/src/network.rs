@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
-use resnet_models::{BranchEnd, Model, Options, summary};
+use resnet_models::{Model, ModelOptions, summary};
 use resnet_ops::Mode;
 use resnet_record::Recipe;
 use resnet_train::{Classifier, Evaluator};
 
 /// How a recipe has its network start.
-pub(crate) fn options(recipe: &Recipe) -> Options {
-    Options {
+pub(crate) fn options(recipe: &Recipe) -> ModelOptions {
+    ModelOptions {
         seed: recipe.train.seed,
-        branch_end: if recipe.model.zero_init_residual { BranchEnd::Zero } else { BranchEnd::Usual },
+        zero_init_residual: recipe.model.zero_init_residual,
         stochastic_depth: recipe.model.stochastic_depth,
     }
 }
