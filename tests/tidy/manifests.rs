@@ -28,6 +28,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["resnet-testing"],
     ),
     ("resnet", PRODUCT, &[]),
+    ("resnet-terminal", &[], &[]),
     ("xtask", LIBRARIES, &["resnet-testing"]),
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
@@ -49,6 +50,7 @@ const PRODUCT: &[&str] = &[
 
 const LIBRARIES: &[&str] = &[
     "resnet",
+    "resnet-terminal",
     "resnet-kernels",
     "resnet-ops",
     "resnet-blocks",

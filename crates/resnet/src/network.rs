@@ -20,10 +20,7 @@ impl ResNet {
     pub fn for_training(spec: &Spec, recipe: &Recipe) -> Result<Self> {
         let options = Options {
             seed: recipe.train.seed,
-            branch_end: match recipe.model.branch_end {
-                resnet_record::BranchEnd::Usual => BranchEnd::Usual,
-                resnet_record::BranchEnd::Zero => BranchEnd::Zero,
-            },
+            branch_end: if recipe.model.zero_init_residual { BranchEnd::Zero } else { BranchEnd::Usual },
             stochastic_depth: recipe.model.stochastic_depth,
         };
         Ok(ResNet(Model::with_options(spec, &options)?))

@@ -41,12 +41,6 @@ pub(crate) fn applied(how: Preprocessing) -> Preprocess {
     }
 }
 
-/// `mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616`.
-pub(crate) fn written(normalisation: Normalisation) -> String {
-    let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
-    format!("mean {} and std {}", list(normalisation.mean), list(normalisation.std))
-}
-
 #[cfg(test)]
 mod tests {
     use resnet_models::registry;

@@ -131,8 +131,8 @@ pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) names: NamesArg,
     /// Images (JPEG, PNG, WebP, GIF, BMP, TIFF), or folders of them; EXIF data turn them upright
-    #[arg(required = true, value_name = "PICTURE|FOLDER")]
-    pub(crate) pictures: Vec<PathBuf>,
+    #[arg(required = true, value_name = "IMAGE|FOLDER")]
+    pub(crate) images: Vec<PathBuf>,
     /// How many classes to show per image
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) top: NonZeroUsize,

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::failure::Ended;
-use crate::output;
+use crate::numbers;
 
 use super::ours::Work;
 use super::subject::Subject;
@@ -154,7 +154,7 @@ impl Peer {
     }
 
     fn python(&self) -> String {
-        output::quoted(Path::new(&self.python))
+        numbers::quoted(Path::new(&self.python))
     }
 }
 
