@@ -33,6 +33,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
     ("resnet-fuzz", &["resnet-tests"], &[]),
+    ("resnet-example", &["resnet"], &[]),
 ];
 
 /// What the face for library users stands on and re-exports.

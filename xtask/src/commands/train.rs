@@ -47,7 +47,7 @@ fn options() -> Options {
 }
 
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
-    let mut recipe = recipes::of(args)?;
+    let mut recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Told now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
@@ -89,6 +89,18 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.label_column.clone_from(&labels.label_column);
     })?;
     train(run, &recipe, &model, &data, args.format.get())
+}
+
+/// The recipe that the command line asks for, with its changes.
+fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
+    let mut recipe = recipes::find(&args.recipe)?;
+    let epochs = args.epochs.map(|epochs| format!("train.duration={epochs} epochs"));
+    let seed = args.seed.map(|seed| format!("train.seed={seed}"));
+    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).collect();
+    if !changes.is_empty() {
+        recipe.set_all(&changes)?;
+    }
+    Ok(recipe)
 }
 
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {

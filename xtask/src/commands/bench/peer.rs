@@ -10,9 +10,9 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::failure::Ended;
 use crate::numbers;
 
-use super::ours::Work;
 use super::subject::Subject;
 use super::worker::{Crew, Hello, Worker};
+use crate::args::Work;
 
 /// Names the Python to use, instead of the `python3` on the path.
 const PYTHON: &str = "RESNET_PYTHON";
