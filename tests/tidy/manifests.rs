@@ -30,10 +30,12 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["resnet-testing"],
     ),
     ("resnet", PRODUCT, &[]),
+    ("resnet-terminal", &[], &[]),
     ("xtask", LIBRARIES, &["resnet-testing"]),
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
     ("resnet-fuzz", &["resnet-tests"], &[]),
+    ("resnet-example", &["resnet"], &[]),
 ];
 
 /// What the face for library users stands on and re-exports.
@@ -53,6 +55,7 @@ const PRODUCT: &[&str] = &[
 
 const LIBRARIES: &[&str] = &[
     "resnet",
+    "resnet-terminal",
     "resnet-kernels",
     "resnet-ops",
     "resnet-blocks",

@@ -44,6 +44,7 @@
 //! | `transform.rs` | how an image becomes an input |
 //! | `predict.rs` | classes and features of images |
 //! | `heat_map.rs` | where the network sees a class |
+//! | `evaluate.rs` | scores on a data set |
 //! | `starting.rs` | weights that a training begins with |
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
@@ -53,6 +54,7 @@
 //! Features, both on by default: `hub` (models and data sets of the Hugging Face hub) and `parquet`.
 
 mod error;
+mod evaluate;
 mod export;
 mod fine_tune;
 mod heat_map;
@@ -66,6 +68,7 @@ mod transform;
 pub use resnet_blocks as blocks;
 pub use resnet_checkpoint as checkpoint;
 pub use resnet_data as data;
+pub use resnet_files as files;
 pub use resnet_hub as hub;
 pub use resnet_kernels as kernels;
 pub use resnet_models as models;
@@ -75,6 +78,7 @@ pub use resnet_train as train;
 pub use resnet_vision as vision;
 
 pub use error::Error;
+pub use evaluate::TestImages;
 pub use export::Exported;
 pub use heat_map::HeatMap;
 pub use location::Location;

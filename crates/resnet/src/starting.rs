@@ -104,11 +104,11 @@ pub fn training_metadata(
 ) -> Metadata {
     let (spec, normalisation) = (model.spec(), normalisation_of(recipe));
     let preprocessing = match (&recipe.images, size) {
-        (Some(photos), _) => Preprocessing {
-            input: [spec.input[0], photos.evaluate.crop, photos.evaluate.crop],
-            resize: photos.evaluate.resize,
+        (Some(images), _) => Preprocessing {
+            input: [spec.input[0], images.evaluate.crop, images.evaluate.crop],
+            resize: images.evaluate.resize,
             interpolation: Resampling::Bilinear,
-            crop: photos.evaluate.crop,
+            crop: images.evaluate.crop,
             mean: normalisation.mean,
             std: normalisation.std,
         },

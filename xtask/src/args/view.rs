@@ -14,11 +14,11 @@ pub(crate) struct ViewArgs {
     /// Resize the shorter side to N pixels before cropping [default: --size, or the checkpoint's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     resize: Option<u32>,
-    /// Crops of each image: 1 is the centre; 10 are the corners, the centre and their mirror images, whose
-    /// probabilities are averaged [default: 1]
+    /// Crops per image: 1 (the centre) or 10 (corners, centre and their mirror images, with averaged
+    /// probabilities) [default: 1]
     #[arg(long, value_name = "N")]
     crops: Option<CropsArg>,
-    /// Whether EXIF data turn images [default: the recipe's; without one ignore, as torchvision and timm do]
+    /// Whether EXIF orientation is applied [default: as in the recipe; without one ignore, as in timm]
     #[arg(long, value_name = "WAY")]
     pub(crate) orientation: Option<OrientationArg>,
 }
@@ -30,7 +30,7 @@ impl ViewArgs {
         size.is_some() || resize.is_some() || crops.is_some() || orientation.is_some()
     }
 
-    /// How many crops of each image there are.
+    /// How many crops there are per image.
     pub(crate) fn crops(&self) -> CropsArg {
         self.crops.unwrap_or(CropsArg::One)
     }
@@ -54,7 +54,7 @@ impl ViewArgs {
     }
 }
 
-/// How many crops of each image a network is shown.
+/// How many crops per image a network is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CropsArg {
     /// The centre
@@ -75,12 +75,12 @@ impl CropsArg {
     }
 }
 
-/// Whether EXIF data turn images.
+/// Whether EXIF orientation is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OrientationArg {
-    /// Turn them upright
+    /// Rotate images upright
     Apply,
-    /// Show them as they are stored
+    /// Use images as they are stored
     Ignore,
 }
 

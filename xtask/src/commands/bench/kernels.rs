@@ -14,6 +14,7 @@ use resnet_models::summary;
 use serde::Serialize;
 
 use crate::args::BenchArgs;
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::table::{Column, Table};
@@ -239,7 +240,7 @@ fn text(ceilings: &Ceilings, networks: &[Network], threads: usize) -> anyhow::Re
             "\n{}, batch {}: the convolutions of {} images a second\n",
             network.model,
             network.batch,
-            output::speed(network.images_per_second())
+            numbers::speed(network.images_per_second())
         ))?;
         let mut table = Table::new([
             Column::text("convolution"),

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::args::{ClassesArg, DataCommand, InspectArgs, LabelsArgs, VerifyArgs};
 use crate::failure::Ended;
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::{data, text};
@@ -96,15 +97,15 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
         "{} in {}, {} classes",
         inspected.layout,
         set.origin,
-        output::count(inspected.classes as u64)
+        numbers::count(inspected.classes as u64)
     )];
     for (split, (_, source)) in inspected.splits.iter().zip(splits(&set, PURPOSES)) {
         let triple = |[low, middle, high]: [u64; 3]| format!("{low} to {high}, median {middle}");
         lines.push(format!(
             "\n{}: {} pictures, {}",
             split.split,
-            output::count(split.pictures as u64),
-            output::bytes(split.bytes)
+            numbers::count(split.pictures as u64),
+            numbers::bytes(split.bytes)
         ));
         lines.push(format!("  a class       {}", triple(split.a_class)));
         if let (Some(width), Some(height)) = (split.width, split.height) {
@@ -211,7 +212,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     let set = open(&args.dir, &args.classes, &args.labels)?;
     data::tell(splits(&set, PURPOSES).map(|(_, source)| source.index()));
     let total: u64 = splits(&set, PURPOSES).map(|(_, source)| source.index().len() as u64).sum();
-    let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
+    let mut meter = Meter::new(Unit::Images, 0, total, Show::IfSlow);
     let mut broken = vec![];
     let mut before = 0;
     for (_, source) in splits(&set, PURPOSES) {
@@ -254,7 +255,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
             |picture: &BrokenPicture| printable(&format!("{}: {}", picture.name, picture.cause)).into_owned();
         let lines: Vec<String> = broken.iter().map(line).collect();
         let summary =
-            format!("{} of {} pictures are broken", output::count(number as u64), output::count(total));
+            format!("{} of {} pictures are broken", numbers::count(number as u64), numbers::count(total));
         output::line(&text::wrap(&[lines, vec![summary]].concat().join("\n"), text::out(), 2))?;
     }
     if number > 0 { Err(Ended::Reported.into()) } else { Ok(()) }

@@ -9,12 +9,12 @@ use console::{Term, measure_text_width};
 const LABEL: usize = 16;
 
 /// The columns of standard output, if it is a terminal.
-pub(crate) fn out() -> Option<usize> {
+pub fn out() -> Option<usize> {
     columns(&Term::stdout())
 }
 
 /// The columns of standard error, if it is a terminal.
-pub(crate) fn err() -> Option<usize> {
+pub fn err() -> Option<usize> {
     columns(&Term::stderr())
 }
 
@@ -26,7 +26,7 @@ fn columns(terminal: &Term) -> Option<usize> {
 /// `text`, each of whose lines keeps to `width`; what does not fit goes on `indent` columns from the left.
 ///
 /// Lines break at blanks only, so a word that is longer than a line stays whole.
-pub(crate) fn wrap(text: &str, width: Option<usize>, indent: usize) -> String {
+pub fn wrap(text: &str, width: Option<usize>, indent: usize) -> String {
     let Some(width) = width else { return text.to_owned() };
     // A third of the line is for words, however far the indent goes.
     let indent = indent.min(width * 2 / 3);
@@ -76,12 +76,12 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `label` and, from a fixed column on, `text`, which wraps there.
-pub(crate) fn labelled(label: &str, text: &str, width: Option<usize>) -> String {
+pub fn labelled(label: &str, text: &str, width: Option<usize>) -> String {
     wrap(&format!("{label:<LABEL$}{text}"), width, LABEL)
 }
 
 /// `parts` on one line, two blanks between them; where there is no room, the line breaks between two parts.
-pub(crate) fn parts(parts: &[String], width: Option<usize>) -> String {
+pub fn parts(parts: &[String], width: Option<usize>) -> String {
     let mut lines = vec![String::new()];
     for part in parts.iter().filter(|part| !part.is_empty()) {
         let line = lines.last().map_or(0, |line| measure_text_width(line));

@@ -10,11 +10,7 @@ use tracing_subscriber::prelude::*;
 use crate::text;
 
 /// Target of the spans that are drawn as bars, and of nothing else.
-pub(crate) const BARS: &str = "xtask::bars";
-
-/// What is shown unless `RUST_LOG` says otherwise.
-const DEFAULT: &str =
-    "warn,xtask=info,resnet_data=info,resnet_models=info,resnet_train=info,resnet_record=info";
+pub const BARS: &str = "resnet_terminal::bars";
 
 /// Columns that a line's level takes, under which its message wraps.
 const LEVEL: usize = " WARN ".len();
@@ -43,16 +39,17 @@ impl<W: Write> Write for Wrapped<W> {
     }
 }
 
-/// Starts logging for the whole program.
-pub(crate) fn start() {
+/// Starts logging for the whole program; `default` is the filter unless `RUST_LOG` says otherwise, such as
+/// `warn,my_crate=info`.
+pub fn start(default: &str) {
     let (filter, complaint) = match std::env::var("RUST_LOG") {
         Ok(text) if !text.trim().is_empty() => match EnvFilter::try_new(&text) {
             Ok(filter) => (filter, None),
             Err(error) => {
-                (EnvFilter::new(DEFAULT), Some(format!("RUST_LOG={text} is not understood ({error})")))
+                (EnvFilter::new(default), Some(format!("RUST_LOG={text} is not understood ({error})")))
             }
         },
-        _ => (EnvFilter::new(DEFAULT), None),
+        _ => (EnvFilter::new(default), None),
     };
     let bars = IndicatifLayer::new();
     let lines = tracing_subscriber::fmt::layer()

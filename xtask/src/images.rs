@@ -1,4 +1,4 @@
-//! The pictures that a command line names, folders opened.
+//! The images that a command line names, folders opened.
 
 use std::path::{Path, PathBuf};
 
@@ -50,14 +50,14 @@ fn walk(folder: &Path, found: &mut Found) {
         // A link to a folder may lead back up: links are taken for files only. What can't be read, such as a
         // link that leads nowhere, fails when it is.
         if !path.is_dir() {
-            found.files.extend(is_picture(&path).then_some(path));
+            found.files.extend(is_image(&path).then_some(path));
         } else if !path.is_symlink() {
             walk(&path, found);
         }
     }
 }
 
-fn is_picture(path: &Path) -> bool {
+fn is_image(path: &Path) -> bool {
     path.extension().is_some_and(|end| is_image_end(&end.to_string_lossy()))
 }
 
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn folders_give_their_pictures_and_files_themselves() {
+    fn folders_give_their_images_and_files_themselves() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let found = find(&[folder.join("recipes"), folder.join("Cargo.toml")]);
         assert_eq!(found.files, [folder.join("Cargo.toml")]);
         assert!(found.failures[0].to_string().contains("holds no image"));
-        assert!(["a/B.JPG", "c.jfif", "d.bmp", "e.TIF"].map(Path::new).into_iter().all(is_picture));
-        assert!(!is_picture(Path::new("jpg")));
+        assert!(["a/B.JPG", "c.jfif", "d.bmp", "e.TIF"].map(Path::new).into_iter().all(is_image));
+        assert!(!is_image(Path::new("jpg")));
     }
 }

@@ -1,7 +1,6 @@
 //! What moves while a command works: a bar on a terminal; elsewhere, a plain line now and then.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressStyle;
@@ -9,7 +8,7 @@ use tracing_indicatif::span_ext::IndicatifSpanExt as _;
 use tracing_indicatif::writer::get_indicatif_stderr_writer;
 
 use crate::logging::BARS;
-use crate::{output, text};
+use crate::{numbers, text};
 
 /// How often a plain line is printed at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -17,7 +16,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const WORTH_SHOWING: Duration = Duration::from_secs(2);
 
 /// Prints a line on standard error as it is, above the bars if there are any.
-pub(crate) fn line(text: &str) {
+pub fn line(text: &str) {
     let text = format!("{text}\n");
     // Where not even this can be written there is nobody to tell.
     let _ = match get_indicatif_stderr_writer() {
@@ -28,24 +27,29 @@ pub(crate) fn line(text: &str) {
 
 /// Prints a sentence on standard error, wrapped at the terminal's width; what does not fit goes on `indent`
 /// columns from the left.
-pub(crate) fn sentence(text: &str, indent: usize) {
+pub fn sentence(text: &str, indent: usize) {
     line(&text::wrap(text, text::err(), indent));
 }
 
 /// Prints a text after its label on standard error.
-pub(crate) fn labelled(label: &str, text: &str) {
+pub fn labelled(label: &str, text: &str) {
     line(&text::labelled(label, text, text::err()));
 }
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub enum Unit {
+    /// Steps of a training.
     Steps,
+    /// Images.
     Images,
-    Pictures,
+    /// Bytes, shown as MB or GB.
     Bytes,
+    /// Turns of a measurement.
     Turns,
+    /// Pairs of turns.
     Pairs,
+    /// Layers.
     Layers,
 }
 
@@ -54,7 +58,6 @@ impl Unit {
         let counts = match self {
             Unit::Steps => "{pos}/{len}",
             Unit::Images => "{human_pos}/{human_len} images",
-            Unit::Pictures => "{human_pos}/{human_len} pictures",
             Unit::Bytes => "{bytes}/{total_bytes}",
             Unit::Turns => "{pos}/{len} turns",
             Unit::Pairs => "{pos}/{len} pairs",
@@ -68,13 +71,12 @@ impl Unit {
 
     fn written(self, done: u64, total: u64) -> String {
         let (done, total) = match self {
-            Unit::Bytes => (output::bytes(done), output::bytes(total)),
-            _ => (output::count(done), output::count(total)),
+            Unit::Bytes => (numbers::bytes(done), numbers::bytes(total)),
+            _ => (numbers::count(done), numbers::count(total)),
         };
         let unit = match self {
             Unit::Steps => " steps",
             Unit::Images => " images",
-            Unit::Pictures => " pictures",
             Unit::Bytes => "",
             Unit::Turns => " turns",
             Unit::Pairs => " pairs",
@@ -86,7 +88,7 @@ impl Unit {
 
 /// When a meter begins to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Show {
+pub enum Show {
     /// At once.
     Always,
     /// Only if the work takes more than two seconds.
@@ -95,7 +97,7 @@ pub(crate) enum Show {
 
 /// The progress of one piece of work; its bar vanishes when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub struct Meter {
     unit: Unit,
     total: u64,
     show: Show,
@@ -107,13 +109,13 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// `done` of `total` is behind us.
-    pub(crate) fn new(unit: Unit, done: u64, total: u64, show: Show) -> Meter {
+    pub fn new(unit: Unit, done: u64, total: u64, show: Show) -> Meter {
         let now = Instant::now();
         Meter { unit, total, show, began: (now, done), printed: now, bar: None }
     }
 
     /// `done` of the total is behind us; `message` says more, given the time that is left as text.
-    pub(crate) fn update(&mut self, done: u64, message: impl FnOnce(&str) -> String) {
+    pub fn update(&mut self, done: u64, message: impl FnOnce(&str) -> String) {
         if std::io::stderr().is_terminal() {
             if self.show == Show::IfSlow && self.began.0.elapsed() < WORTH_SHOWING {
                 return;
@@ -144,58 +146,6 @@ impl Meter {
             return "time left unknown".to_owned();
         }
         let rest = self.total.saturating_sub(done) as f64;
-        format!("{} left", output::clock(start.elapsed().as_secs_f64() * rest / ours as f64))
-    }
-}
-
-/// Shows downloads, each by itself or several as one piece of work.
-#[derive(Debug, Default)]
-pub(crate) struct Downloads {
-    /// The bytes of all of them, if they are one.
-    total: Option<u64>,
-    now: Mutex<Option<Download>>,
-}
-
-impl Downloads {
-    /// Several files of so many bytes together, each by itself if that is not known.
-    pub(crate) fn of(total: Option<u64>) -> Self {
-        Downloads { total, now: Mutex::default() }
-    }
-}
-
-#[derive(Debug)]
-struct Download {
-    label: String,
-    done: u64,
-    meter: Meter,
-}
-
-impl resnet_hub::Progress for Downloads {
-    fn start(&self, label: &str, total_bytes: u64) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&mut *now, self.total) {
-            (Some(download), Some(_)) => label.clone_into(&mut download.label),
-            (now, total) => {
-                if total.is_none() {
-                    line(&format!("downloading {label}, {}", output::bytes(total_bytes)));
-                }
-                let meter = Meter::new(Unit::Bytes, 0, total.unwrap_or(total_bytes), Show::Always);
-                *now = Some(Download { label: label.to_owned(), done: 0, meter });
-            }
-        }
-    }
-
-    fn advance(&self, bytes: u64) {
-        if let Some(download) = &mut *self.now.lock().unwrap_or_else(PoisonError::into_inner) {
-            download.done += bytes;
-            let (done, label) = (download.done, &download.label);
-            download.meter.update(done, |left| format!("{label} · {left}"));
-        }
-    }
-
-    fn finish(&self) {
-        if self.total.is_none() {
-            *self.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
+        format!("{} left", numbers::clock(start.elapsed().as_secs_f64() * rest / ours as f64))
     }
 }

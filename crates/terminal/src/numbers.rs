@@ -1,55 +1,9 @@
-//! Standard output: tables for people, JSON for scripts, and numbers as both like them.
+//! Numbers and paths as people read and copy them.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
-use anyhow::Context as _;
-use serde::Serialize;
-
-use crate::table::Table;
-use crate::text;
-
-/// For whom a command prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Tables and sentences.
-    Text,
-    /// One object, or one a line.
-    Json,
-}
-
-/// Prints a line of results as it is, such as a command to copy.
-pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        // Whoever reads has seen enough, as in `cargo xtask models | head -1`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        other => other.context("cannot write to standard output"),
-    }
-}
-
-/// Prints sentences, which wrap at the terminal's width.
-pub(crate) fn sentences(text: &str) -> anyhow::Result<()> {
-    line(&text::wrap(text, text::out(), 0))
-}
-
-/// Prints a result after its label.
-pub(crate) fn labelled(label: &str, text: &str) -> anyhow::Result<()> {
-    line(&text::labelled(label, text, text::out()))
-}
-
-/// Prints `value` as JSON on one line.
-pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string(value).context("cannot write the result as JSON")?)
-}
-
-/// Prints a table at the terminal's width.
-pub(crate) fn print_table(table: &Table) -> anyhow::Result<()> {
-    line(&table.lines(text::out()).join("\n"))
-}
-
 /// `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -62,7 +16,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// A path as a shell takes it, for commands that are shown to be copied.
-pub(crate) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%\\".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
@@ -72,12 +26,12 @@ pub(crate) fn quoted(path: &Path) -> String {
 }
 
 /// `1 epoch`, `1,200 epochs`.
-pub(crate) fn counted(number: u64, unit: &str) -> String {
+pub fn counted(number: u64, unit: &str) -> String {
     format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `0.27 M`, `40.8 M`, `1.2 G`: three digits that matter.
-pub(crate) fn short(number: u64) -> String {
+pub fn short(number: u64) -> String {
     let (value, unit) = match number {
         0..1_000 => return number.to_string(),
         1_000..100_000 => (number as f64 / 1e3, "k"),
@@ -89,7 +43,7 @@ pub(crate) fn short(number: u64) -> String {
 }
 
 /// `412 MB`, `1.7 GB`.
-pub(crate) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     match number {
         0..1_000_000 => format!("{} kB", number.div_ceil(1_000)),
         1_000_000..1_000_000_000 => format!("{} MB", number.div_ceil(1_000_000)),
@@ -98,7 +52,7 @@ pub(crate) fn bytes(number: u64) -> String {
 }
 
 /// `0:07`, `12:34`, `3:02:01`.
-pub(crate) fn clock(seconds: f64) -> String {
+pub fn clock(seconds: f64) -> String {
     // `as` saturates, and turns NaN into 0.
     let all = seconds.round() as u64;
     let (hours, minutes, seconds) = (all / 3600, all / 60 % 60, all % 60);
@@ -106,7 +60,7 @@ pub(crate) fn clock(seconds: f64) -> String {
 }
 
 /// Images a second: `1,234`, `8.3`.
-pub(crate) fn speed(images_per_second: f64) -> String {
+pub fn speed(images_per_second: f64) -> String {
     if images_per_second < 20.0 {
         format!("{images_per_second:.1}")
     } else {

@@ -19,7 +19,7 @@ enum Kind {
 
 /// A column, and whether it can be done without.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
+pub struct Column {
     title: &'static str,
     kind: Kind,
     /// 0 is never left out; of the others the highest goes first.
@@ -28,41 +28,42 @@ pub(crate) struct Column {
 
 impl Column {
     /// Text, to the left; it may wrap.
-    pub(crate) const fn text(title: &'static str) -> Column {
+    pub const fn text(title: &'static str) -> Column {
         Column { title, kind: Kind::Text, rank: 0 }
     }
 
     /// Numbers, to the right; they never break.
-    pub(crate) const fn number(title: &'static str) -> Column {
+    pub const fn number(title: &'static str) -> Column {
         Column { title, kind: Kind::Number, rank: 0 }
     }
 
     /// One that is left out where there is no room; the highest rank goes first.
-    pub(crate) const fn optional(self, rank: u8) -> Column {
+    pub const fn optional(self, rank: u8) -> Column {
         Column { rank, ..self }
     }
 }
 
 /// Rows under a header.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Table {
+    /// A table without rows.
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Table {
         Table { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
     /// Adds a row, a cell a column.
-    pub(crate) fn add(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub fn add(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
     /// The table at `width`, without blanks at the ends of lines. A last line names the columns that are left
     /// out.
-    pub(crate) fn lines(&self, width: Option<usize>) -> Vec<String> {
+    pub fn lines(&self, width: Option<usize>) -> Vec<String> {
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         let widths = match width {
             None => shown.iter().map(|&column| self.natural(column)).collect(),
