@@ -7,7 +7,7 @@ use resnet_data::names::{self, shown};
 use resnet_data::sources::{Index, LeftOut, OpenFiles, open_files};
 use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir, open_test};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
-use resnet_train::{Photos, TrainingData};
+use resnet_train::{ImageFiles, TrainingData};
 
 use crate::args::FilesArgs;
 use crate::downloads::Downloads;
@@ -28,7 +28,7 @@ pub(crate) enum Used {
 #[derive(Debug)]
 pub(crate) enum Data {
     InMemory(Dataset),
-    Photos(Photos),
+    ImageFiles(ImageFiles),
 }
 
 impl Data {
@@ -36,7 +36,7 @@ impl Data {
     pub(crate) fn training(&self) -> &dyn TrainingData {
         match self {
             Data::InMemory(data) => data,
-            Data::Photos(photos) => photos,
+            Data::ImageFiles(photos) => photos,
         }
     }
 
@@ -44,7 +44,7 @@ impl Data {
     pub(crate) fn name(&self) -> &str {
         match self {
             Data::InMemory(data) => &data.name,
-            Data::Photos(photos) => photos.set().layout.name(),
+            Data::ImageFiles(photos) => photos.set().layout.name(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Data {
     pub(crate) fn classes(&self) -> &[String] {
         match self {
             Data::InMemory(data) => data.test.classes(),
-            Data::Photos(photos) => &photos.set().classes,
+            Data::ImageFiles(photos) => &photos.set().classes,
         }
     }
 
@@ -65,7 +65,7 @@ impl Data {
     pub(crate) fn size(&self) -> Option<[usize; 2]> {
         match self {
             Data::InMemory(data) => Some(data.test.size().into()),
-            Data::Photos(_) => None,
+            Data::ImageFiles(_) => None,
         }
     }
 
@@ -76,7 +76,7 @@ impl Data {
                 let (height, width) = data.test.size();
                 ((data.train.len() + data.test.len()) * 3 * height * width) as u64
             }
-            Data::Photos(_) => 0,
+            Data::ImageFiles(_) => 0,
         }
     }
 }
@@ -112,7 +112,7 @@ pub(crate) fn of_recipe(
         };
         return photos(folder, (used, files))
             .map_err(|error| with_a_recipe_for(folder, recipe, error))
-            .map(Data::Photos);
+            .map(Data::ImageFiles);
     };
     refuse(files)?;
     in_memory(recipe, kind, folder, used).map(Data::InMemory)
@@ -155,7 +155,7 @@ pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
 }
 
 /// Photographs in files; what is odd about them is told.
-pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<Photos> {
+pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<ImageFiles> {
     let on_broken = files.on_broken();
     let options = OpenFiles { skip: skipped(files)?, ..files.labels.options(&files.classes) };
     let set = found(folder, open_files(folder, &options))?;
@@ -176,7 +176,7 @@ pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow
         on_broken.check(index)?;
         index.faults().iter().for_each(|fault| tracing::warn!("left out: {fault}"));
     }
-    Ok(Photos::new(set, on_broken))
+    Ok(ImageFiles::new(set, on_broken))
 }
 
 /// Tells, once for all of these splits, which files are passed over and what is odd about the others.

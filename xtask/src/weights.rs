@@ -98,7 +98,7 @@ pub(crate) fn start(
         tracing::warn!(
             "{file} was trained with {}, and the recipe has {}; --set data.mean=[...] and data.std=[...] change that",
             written(other),
-            written(resnet::normalisation_of(recipe))
+            written(resnet::train::recipe::normalisation(recipe))
         );
     }
     Ok(())

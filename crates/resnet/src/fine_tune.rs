@@ -7,7 +7,7 @@ use resnet_models::Model;
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Options, Outcome, Plan, Quiet, fit};
 
-use crate::starting::{normalisation_of, training_metadata};
+use crate::starting::training_metadata;
 use crate::{Error, Pretrained, ResNet};
 
 impl Pretrained {
@@ -85,7 +85,7 @@ impl Pretrained {
                 return Err(Error::OtherData(format!("the training was stopped after step {step}")));
             }
         };
-        self.normalisation = Some(normalisation_of(&recipe));
+        self.normalisation = Some(resnet_train::recipe::normalisation(&recipe));
         self.metadata = metadata;
         self.metadata.recipe = run.recipe().to_toml().ok();
         self.file = run.folder().last_checkpoint();

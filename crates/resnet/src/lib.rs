@@ -85,4 +85,4 @@ pub use location::Location;
 pub use network::ResNet;
 pub use predict::{Guess, Prediction};
 pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
-pub use starting::{Started, StartingWeights, normalisation_of, training_metadata};
+pub use starting::{Started, StartingWeights, training_metadata};

@@ -9,6 +9,7 @@ use resnet_models::checkpoint::{
     Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
 };
 use resnet_record::Recipe;
+use resnet_train::recipe::normalisation;
 use resnet_vision::Normalisation;
 
 use crate::location::Found;
@@ -83,15 +84,9 @@ impl StartingWeights {
         let described = metadata.preprocessing.or_else(|| config?.preprocessing);
         let other_classes = named.filter(|_| same_head).and_then(|named| class_difference(&named, classes));
         let told = described.map(|how| Normalisation { mean: how.mean, std: how.std });
-        let other_normalisation = told.filter(|told| *told != normalisation_of(recipe));
+        let other_normalisation = told.filter(|told| *told != normalisation(recipe));
         Ok(Started { report, other_classes, other_normalisation })
     }
-}
-
-/// How a recipe's training makes numbers of bytes.
-pub fn normalisation_of(recipe: &Recipe) -> Normalisation {
-    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
-    Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) }
 }
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
@@ -102,7 +97,7 @@ pub fn training_metadata(
     classes: &[String],
     size: Option<[usize; 2]>,
 ) -> Metadata {
-    let (spec, normalisation) = (model.spec(), normalisation_of(recipe));
+    let (spec, normalisation) = (model.spec(), normalisation(recipe));
     let preprocessing = match (&recipe.images, size) {
         (Some(images), _) => Preprocessing {
             input: [spec.input[0], images.evaluate.crop, images.evaluate.crop],

@@ -1,13 +1,13 @@
-//! What the trainer asks of a data set, wherever its pictures lie.
+//! What the trainer asks of a data set, wherever its images are.
 
 use std::sync::Arc;
 
-use resnet_data::{Dataset, Feed, Fingerprint, LastBatch, Loader, LoaderConfig, Order, stratified_split};
+use resnet_data::{Dataset, Feed, Fingerprint, Loader, LoaderConfig, Order, stratified_split};
 use resnet_record::Recipe;
-use resnet_vision::{Augmentation, Flip, Normalisation};
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Options};
+use crate::{Error, Options, recipe};
 
 /// A data set that can be trained on by a recipe.
 pub trait TrainingData: Sync {
@@ -17,26 +17,26 @@ pub trait TrainingData: Sync {
     /// How many classes it has.
     fn classes(&self) -> usize;
 
-    /// By what a training that is resumed notices that its data have changed.
+    /// What a resumed training compares to notice that its data have changed.
     fn identity(&self) -> DataIdentity;
 
-    /// The pictures to train on, and those held out of them to choose the best epoch; no label of the test
-    /// set is read.
+    /// The images to train on, and those held out of them to choose the best epoch; no label of the test set is
+    /// read.
     ///
     /// # Errors
-    /// If the recipe doesn't fit: more pictures held out than there are, a batch that is never filled.
+    /// If the recipe doesn't fit: more images held out than there are, a batch that is never filled.
     fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error>;
 
-    /// How many test pictures there are.
-    fn test_pictures(&self) -> usize;
+    /// The number of test images.
+    fn test_images(&self) -> usize;
 
-    /// The test pictures in their order, as they are; it counts as a reading of their labels.
+    /// The test images in their order, without augmentation; this counts as a reading of their labels.
     ///
     /// # Errors
     /// If they can't be read.
     fn test(&self, recipe: &Recipe, options: &Options) -> Result<Box<dyn Feed>, Error>;
 
-    /// How often the test pictures' labels were handed out.
+    /// How often the test labels were handed out.
     fn test_reads(&self) -> u64;
 }
 
@@ -46,28 +46,29 @@ pub trait TrainingData: Sync {
 pub struct DataIdentity {
     /// Of the classes' names in the order of their labels: what a label means.
     pub classes: u64,
-    /// Of the pictures to train on and their labels, as far as they decide what a step is shown.
-    pub pictures: u64,
+    /// Of the training images and their labels, as far as they decide what a step sees.
+    #[serde(rename = "pictures")] // its name in the checkpoints of before
+    pub images: u64,
 }
 
 impl DataIdentity {
-    /// From the classes' names, and what adds the pictures.
-    pub fn of(classes: &[String], pictures: impl FnOnce(&mut Fingerprint)) -> Self {
+    /// From the classes' names, and what adds the images.
+    pub fn of(classes: &[String], images: impl FnOnce(&mut Fingerprint)) -> Self {
         let (mut names, mut shown) = (Fingerprint::default(), Fingerprint::default());
         classes.iter().for_each(|name| names.add(name.as_bytes()));
-        pictures(&mut shown);
-        DataIdentity { classes: names.get(), pictures: shown.get() }
+        images(&mut shown);
+        DataIdentity { classes: names.get(), images: shown.get() }
     }
 }
 
-/// The pictures of a training.
+/// The images of a training.
 #[derive(Debug)]
 pub struct TrainingFeeds {
     /// Height and width of the images that are trained on.
     pub size: [usize; 2],
-    /// Those that are trained on: in a new order each epoch, augmented.
+    /// The training images: augmented, in a new order each epoch.
     pub train: Box<dyn Feed>,
-    /// Those that were held out of them, as they are.
+    /// The images held out of them, without augmentation.
     pub validation: Option<Box<dyn Feed>>,
 }
 
@@ -96,10 +97,10 @@ impl TrainingData for Dataset {
         let config = LoaderConfig {
             batch: recipe.train.batch_size,
             seed: recipe.train.seed,
-            augmentation: augmentation(recipe),
-            normalisation: normalisation(recipe),
+            augmentation: recipe::augmentation(recipe),
+            normalisation: recipe::normalisation(recipe),
             order: Order::Shuffled,
-            last_batch: last_batch(recipe),
+            last_batch: recipe::last_batch(recipe),
             workers: options.workers,
             prefetch: options.prefetch,
         };
@@ -112,7 +113,7 @@ impl TrainingData for Dataset {
         })
     }
 
-    fn test_pictures(&self) -> usize {
+    fn test_images(&self) -> usize {
         self.test.len()
     }
 
@@ -125,36 +126,8 @@ impl TrainingData for Dataset {
     }
 }
 
-pub(crate) fn normalisation(recipe: &Recipe) -> Normalisation {
-    Normalisation {
-        mean: recipe.data.mean.map(|mean| mean as f32),
-        std: recipe.data.std.map(|std| std as f32),
-    }
-}
-
-pub(crate) fn last_batch(recipe: &Recipe) -> LastBatch {
-    match recipe.train.last_batch {
-        resnet_record::LastBatch::Keep => LastBatch::Keep,
-        resnet_record::LastBatch::Drop => LastBatch::Drop,
-    }
-}
-
-pub(crate) fn flip(recipe: &Recipe) -> Flip {
-    match recipe.augmentation.flip {
-        resnet_record::Flip::None => Flip::Never,
-        resnet_record::Flip::Horizontal => Flip::Half,
-    }
-}
-
 /// In order, without augmentation.
 fn as_they_are(recipe: &Recipe, options: &Options) -> LoaderConfig {
-    let config = LoaderConfig::evaluation(recipe.train.batch_size, normalisation(recipe));
+    let config = LoaderConfig::evaluation(recipe.train.batch_size, recipe::normalisation(recipe));
     LoaderConfig { workers: options.workers, ..config }
-}
-
-fn augmentation(recipe: &Recipe) -> Augmentation {
-    match (recipe.augmentation.pad_crop, flip(recipe)) {
-        (0, Flip::Never) => Augmentation::None,
-        (padding, flip) => Augmentation::PadCropFlip { padding, flip },
-    }
 }

@@ -97,7 +97,7 @@ pub(crate) fn prepare(
             data.origin()
         )));
     }
-    if data.test_pictures() == 0 && recipe.train.evaluate_test != EvaluateTest::Never {
+    if data.test_images() == 0 && recipe.train.evaluate_test != EvaluateTest::Never {
         return Err(Error::Setup(format!(
             "{} has no pictures for evaluation, a folder or files called val; add them, or set train.evaluate_test=never",
             data.origin()
@@ -120,7 +120,7 @@ pub(crate) fn prepare(
         size: *size,
         train_images: train.pictures(),
         validation_images: validation.as_ref().map_or(0, |feed| feed.pictures()),
-        test_images: data.test_pictures(),
+        test_images: data.test_images(),
         selection: Selection::of(recipe),
         schedule: Schedule::new(&recipe.schedule, steps, epoch),
         done: 0,

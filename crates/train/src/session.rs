@@ -20,8 +20,8 @@ use crate::state::{Best, State};
 use crate::step::{StepOutcome, step};
 use crate::targets::Targets;
 use crate::{
-    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, SgdConfig, Split, StepReport, TrainingData,
-    evaluate,
+    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, StepReport, TrainingData, evaluate,
+    recipe,
 };
 
 /// Whether the training goes on.
@@ -74,7 +74,7 @@ impl<'a> Session<'a> {
         let fewest = prepared.plan.check(model)?;
         let device = device_of(model);
         let targets = Targets::of(&recipe, data.classes());
-        let config = SgdConfig::from(recipe.optimizer);
+        let config = recipe::sgd(&recipe);
         let (state, optimizer) = if let Some(last) = resumes_from(run)? {
             let loaded = checkpoint::read(&last, model.variables(), &device)?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;

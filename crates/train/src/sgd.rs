@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
-use resnet_record::OptimizerRecipe;
 
 /// The constants of [`Sgd`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,13 +33,6 @@ pub enum Momentum {
     Classic,
     /// w = w - lr (g + mu v).
     Nesterov,
-}
-
-impl From<OptimizerRecipe> for SgdConfig {
-    fn from(recipe: OptimizerRecipe) -> SgdConfig {
-        let kind = if recipe.nesterov { Momentum::Nesterov } else { Momentum::Classic };
-        SgdConfig { momentum: recipe.momentum, kind, weight_decay: recipe.weight_decay }
-    }
 }
 
 /// The optimizer: its constants, and one velocity for each variable that has had a gradient.

@@ -126,7 +126,7 @@ impl State {
                      began with"
                 )));
             }
-            Some(before) if before.pictures != identity.pictures => tracing::warn!(
+            Some(before) if before.images != identity.images => tracing::warn!(
                 "the pictures to train on in {origin} have changed since this run was stopped, or are left out by another \
                  list: it goes on with them, to other weights than without that"
             ),

@@ -3,7 +3,7 @@
 use resnet_record::Recipe;
 use resnet_vision::{Batch, Mix};
 
-use crate::Error;
+use crate::{Error, recipe};
 
 /// How a recipe turns labels into probabilities.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,15 +16,8 @@ pub(crate) struct Targets {
 
 impl Targets {
     pub(crate) fn of(recipe: &Recipe, classes: usize) -> Self {
-        let (mixup, cutmix) = (recipe.augmentation.mixup, recipe.augmentation.cutmix);
-        let mix = match (mixup > 0.0, cutmix > 0.0) {
-            (false, false) => None,
-            (true, false) => Some(Mix::Mixup { alpha: mixup }),
-            (false, true) => Some(Mix::CutMix { alpha: cutmix }),
-            (true, true) => Some(Mix::Either { mixup, cutmix }),
-        };
         let smoothing = recipe.augmentation.label_smoothing as f32;
-        Targets { mix, smoothing, classes, seed: recipe.train.seed }
+        Targets { mix: recipe::mix(recipe), smoothing, classes, seed: recipe.train.seed }
     }
 
     /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or

@@ -96,8 +96,8 @@ impl TrainingData for Broken {
         Ok(TrainingFeeds { size, train: Box::new(Gaps(train, &LEFT)), validation })
     }
 
-    fn test_pictures(&self) -> usize {
-        self.0.test_pictures()
+    fn test_images(&self) -> usize {
+        self.0.test_images()
     }
 
     fn test(&self, recipe: &Recipe, options: &Options) -> std::result::Result<Box<dyn Feed>, Error> {

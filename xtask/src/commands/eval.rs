@@ -74,7 +74,7 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Data> {
         return match data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes) {
             Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
             Err(error) => match (error.downcast_ref(), data::photos(folder, files)) {
-                (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
+                (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::ImageFiles(photos)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
                     Some(Error::Unrecognised { wanted: also, .. }) => {
                         let wanted = format!("{wanted}; {also}");
@@ -115,10 +115,10 @@ fn refuse_view(args: &EvalArgs, data: &Data) -> anyhow::Result<()> {
 /// Whether EXIF data turn images: as the command line says, or the recipe; else they don't, as in
 /// torchvision's and timm's evaluation.
 fn orientation(args: &EvalArgs, pretrained: &Pretrained) -> Orientation {
-    let of_recipe = || pretrained.recipe().ok().flatten()?.images.map(|photos| photos.orientation);
+    let of_recipe = || resnet_train::recipe::orientation(&pretrained.recipe().ok().flatten()?);
     match args.view.orientation {
         Some(given) => given.into(),
-        None => of_recipe().map_or(Orientation::Ignore, resnet_train::orientation),
+        None => of_recipe().unwrap_or(Orientation::Ignore),
     }
 }
 
@@ -187,7 +187,7 @@ fn feed(
             let config = LoaderConfig::evaluation(batch, weights::normalisation(pretrained)?);
             Ok((Box::new(Loader::new(data.test.read_shared(), config)?), None))
         }
-        Data::Photos(photos) => {
+        Data::ImageFiles(photos) => {
             let shown = Shown::of(args, pretrained)?;
             let Shown { preprocess, crops, orientation } = shown;
             let set = photos.set();

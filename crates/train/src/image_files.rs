@@ -1,4 +1,4 @@
-//! Photographs in files as the trainer's data.
+//! Images in files as the trainer's data.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,27 +7,23 @@ use resnet_data::sources::FileSet;
 use resnet_data::{
     Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
-use resnet_record::{ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe};
-use resnet_vision::picture::Orientation;
-use resnet_vision::{
-    ColourJitter, Crop, Decoding, Erasing, Filling, Interpolation, PhotoAugmentation, Policy, Preprocess,
-};
+use resnet_record::Recipe;
 
-use crate::data::{DataIdentity, TrainingData, TrainingFeeds, flip, last_batch, normalisation};
-use crate::{Error, Options};
+use crate::data::{DataIdentity, TrainingData, TrainingFeeds};
+use crate::{Error, Options, recipe};
 
-/// A data set whose pictures stay in files while a network is trained on them.
+/// A data set whose images stay in files while a network is trained on them.
 #[derive(Debug)]
-pub struct Photos {
+pub struct ImageFiles {
     set: FileSet,
     on_broken: OnBroken,
     reads: AtomicU64,
 }
 
-impl Photos {
-    /// `set`, whose broken records are treated as `on_broken` says.
+impl ImageFiles {
+    /// `set`, whose broken samples are treated as `on_broken` says.
     pub fn new(set: FileSet, on_broken: OnBroken) -> Self {
-        Photos { set, on_broken, reads: AtomicU64::new(0) }
+        ImageFiles { set, on_broken, reads: AtomicU64::new(0) }
     }
 
     /// What was opened.
@@ -37,17 +33,11 @@ impl Photos {
 
     /// In order, always the same.
     fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<StreamConfig, Error> {
-        let photos = photos(recipe)?;
         Ok(StreamConfig {
             batch: recipe.train.batch_size,
             seed: 0,
-            view: View::Evaluated(Preprocess {
-                resize: photos.evaluate.resize,
-                crop: photos.evaluate.crop,
-                interpolation: Interpolation::Bilinear,
-                normalisation: normalisation(recipe),
-            }),
-            orientation: orientation(photos.orientation),
+            view: View::Evaluated(recipe::eval_transform(recipe).ok_or_else(|| missing(recipe))?),
+            orientation: recipe::orientation(recipe).ok_or_else(|| missing(recipe))?,
             order: Order::Sequential,
             share: Share::WHOLE,
             last_batch: LastBatch::Keep,
@@ -58,7 +48,7 @@ impl Photos {
     }
 }
 
-impl TrainingData for Photos {
+impl TrainingData for ImageFiles {
     fn origin(&self) -> &str {
         &self.set.origin
     }
@@ -84,11 +74,13 @@ impl TrainingData for Photos {
                 (Some(chosen(split.0)), Some(chosen(split.1)))
             }
         };
+        let train_transform = recipe::train_transform(recipe).ok_or_else(|| missing(recipe))?;
+        let size = [train_transform.side; 2];
         let config = StreamConfig {
             seed: recipe.train.seed,
-            view: View::Augmented(augmentation(recipe)?, normalisation(recipe)),
+            view: View::Augmented(train_transform, recipe::normalisation(recipe)),
             order: Order::Shuffled,
-            last_batch: last_batch(recipe),
+            last_batch: recipe::last_batch(recipe),
             ..self.evaluation(recipe, options)?
         };
         let train = StreamLoader::new(Arc::clone(&self.set.train), train, config)?;
@@ -97,19 +89,19 @@ impl TrainingData for Photos {
             .map(|records| StreamLoader::new(Arc::clone(&self.set.train), Some(records), evaluation))
             .transpose()?;
         Ok(TrainingFeeds {
-            size: [photos(recipe)?.image_size; 2],
+            size,
             train: Box::new(train),
             validation: validation.map(|loader| Box::new(loader) as Box<dyn Feed>),
         })
     }
 
-    fn test_pictures(&self) -> usize {
+    fn test_images(&self) -> usize {
         self.set.evaluation.as_ref().map_or(0, |source| source.index().len() - source.index().skipped())
     }
 
     fn test(&self, recipe: &Recipe, options: &Options) -> Result<Box<dyn Feed>, Error> {
         let Some(source) = &self.set.evaluation else {
-            return Err(Error::Setup(format!("{} has no pictures for evaluation", self.set.origin)));
+            return Err(Error::Setup(format!("{} has no images for evaluation", self.set.origin)));
         };
         self.reads.fetch_add(1, Relaxed);
         let config = self.evaluation(recipe, options)?;
@@ -121,53 +113,6 @@ impl TrainingData for Photos {
     }
 }
 
-fn photos(recipe: &Recipe) -> Result<&ImagesRecipe, Error> {
-    let missing = || format!("recipe '{}' has no [images] section, which has their transforms", recipe.name);
-    recipe.images.as_ref().ok_or_else(|| Error::Setup(missing()))
-}
-
-/// What a recipe says of EXIF data, as loaders take it.
-pub fn orientation(recipe: ImageOrientation) -> Orientation {
-    match recipe {
-        ImageOrientation::Apply => Orientation::Apply,
-        ImageOrientation::Ignore => Orientation::Ignore,
-    }
-}
-
-/// What a recipe does to photographs in training.
-fn augmentation(recipe: &Recipe) -> Result<PhotoAugmentation, Error> {
-    let ImagesRecipe {
-        image_size,
-        decode,
-        orientation: _,
-        crop,
-        color_jitter: jitter,
-        lighting,
-        auto_augment,
-        random_erasing,
-        evaluate: _,
-    } = *photos(recipe)?;
-    let crop = match crop {
-        ImageCrop::ScaleAugmentation => Crop::PAPER,
-        ImageCrop::RandomResizedCrop => Crop::INCEPTION,
-    };
-    Ok(PhotoAugmentation {
-        decoding: match decode {
-            ImageDecoding::Exact => Decoding::Exact,
-            ImageDecoding::Scaled => Decoding::Scaled,
-        },
-        crop,
-        side: image_size,
-        interpolation: Interpolation::Bilinear,
-        flip: flip(recipe),
-        policy: match auto_augment {
-            ImagePolicy::None => Policy::None,
-            ImagePolicy::RandAugment => Policy::RAND,
-            ImagePolicy::TrivialAugment => Policy::Trivial,
-        },
-        jitter: ColourJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
-        lighting,
-        erasing: (random_erasing > 0.0)
-            .then_some(Erasing { probability: random_erasing, filling: Filling::Mean }),
-    })
+fn missing(recipe: &Recipe) -> Error {
+    Error::Setup(format!("recipe '{}' has no [images] section, which has their transforms", recipe.name))
 }

@@ -1,0 +1,121 @@
+//! A recipe's keys as the values that a training uses: the one place where each of them is translated.
+//!
+//! Durations become steps in `plan` and `schedule`, which need to know the length of an epoch.
+
+use resnet_data::LastBatch;
+use resnet_record::{ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe};
+use resnet_vision::picture::Orientation;
+use resnet_vision::{
+    Augmentation, ColourJitter, Crop, Decoding, Erasing, Filling, Flip, Interpolation, Mix,
+    PhotoAugmentation, Policy, Preprocess,
+};
+
+use crate::sgd::{Momentum, SgdConfig};
+
+/// `data.mean` and `data.std`.
+pub fn normalisation(recipe: &Recipe) -> resnet_vision::Normalisation {
+    resnet_vision::Normalisation {
+        mean: recipe.data.mean.map(|mean| mean as f32),
+        std: recipe.data.std.map(|std| std as f32),
+    }
+}
+
+/// `images.evaluate`: how images in files are evaluated; `None` for a recipe of images in memory.
+pub fn eval_transform(recipe: &Recipe) -> Option<Preprocess> {
+    let images = recipe.images?;
+    Some(Preprocess {
+        resize: images.evaluate.resize,
+        crop: images.evaluate.crop,
+        interpolation: Interpolation::Bilinear,
+        normalisation: normalisation(recipe),
+    })
+}
+
+/// `images.orientation`: whether EXIF orientation is applied; `None` for a recipe of images in memory.
+pub fn orientation(recipe: &Recipe) -> Option<Orientation> {
+    Some(match recipe.images?.orientation {
+        ImageOrientation::Apply => Orientation::Apply,
+        ImageOrientation::Ignore => Orientation::Ignore,
+    })
+}
+
+/// `[images]` and `augmentation.flip`: how images in files are augmented; `None` for images in memory.
+pub(crate) fn train_transform(recipe: &Recipe) -> Option<PhotoAugmentation> {
+    let ImagesRecipe {
+        image_size,
+        decode,
+        orientation: _,
+        crop,
+        color_jitter: jitter,
+        lighting,
+        auto_augment,
+        random_erasing,
+        evaluate: _,
+    } = recipe.images?;
+    Some(PhotoAugmentation {
+        decoding: match decode {
+            ImageDecoding::Exact => Decoding::Exact,
+            ImageDecoding::Scaled => Decoding::Scaled,
+        },
+        crop: match crop {
+            ImageCrop::ScaleAugmentation => Crop::PAPER,
+            ImageCrop::RandomResizedCrop => Crop::INCEPTION,
+        },
+        side: image_size,
+        interpolation: Interpolation::Bilinear,
+        flip: flip(recipe),
+        policy: match auto_augment {
+            ImagePolicy::None => Policy::None,
+            ImagePolicy::RandAugment => Policy::RAND,
+            ImagePolicy::TrivialAugment => Policy::Trivial,
+        },
+        jitter: ColourJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
+        lighting,
+        erasing: (random_erasing > 0.0)
+            .then_some(Erasing { probability: random_erasing, filling: Filling::Mean }),
+    })
+}
+
+/// `augmentation.pad_crop` and `augmentation.flip`: how images in memory are augmented.
+pub(crate) fn augmentation(recipe: &Recipe) -> Augmentation {
+    match (recipe.augmentation.pad_crop, flip(recipe)) {
+        (0, Flip::Never) => Augmentation::None,
+        (padding, flip) => Augmentation::PadCropFlip { padding, flip },
+    }
+}
+
+fn flip(recipe: &Recipe) -> Flip {
+    match recipe.augmentation.flip {
+        resnet_record::Flip::None => Flip::Never,
+        resnet_record::Flip::Horizontal => Flip::Half,
+    }
+}
+
+/// `augmentation.mixup` and `augmentation.cutmix`.
+pub(crate) fn mix(recipe: &Recipe) -> Option<Mix> {
+    let (mixup, cutmix) = (recipe.augmentation.mixup, recipe.augmentation.cutmix);
+    match (mixup > 0.0, cutmix > 0.0) {
+        (false, false) => None,
+        (true, false) => Some(Mix::Mixup { alpha: mixup }),
+        (false, true) => Some(Mix::CutMix { alpha: cutmix }),
+        (true, true) => Some(Mix::Either { mixup, cutmix }),
+    }
+}
+
+/// `train.last_batch`.
+pub(crate) fn last_batch(recipe: &Recipe) -> LastBatch {
+    match recipe.train.last_batch {
+        resnet_record::LastBatch::Keep => LastBatch::Keep,
+        resnet_record::LastBatch::Drop => LastBatch::Drop,
+    }
+}
+
+/// `[optimizer]`.
+pub(crate) fn sgd(recipe: &Recipe) -> SgdConfig {
+    let optimizer = recipe.optimizer;
+    SgdConfig {
+        momentum: optimizer.momentum,
+        kind: if optimizer.nesterov { Momentum::Nesterov } else { Momentum::Classic },
+        weight_decay: optimizer.weight_decay,
+    }
+}
