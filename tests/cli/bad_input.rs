@@ -152,7 +152,7 @@ fn names_that_do_not_exist() {
         .ends_saying(1, &["quickstart", "did you mean \"quick-start\"?"]);
     xtask(&["train", "--recipe", "my/own.toml"]).ends_saying(1, &["my/own.toml", "No such file"]);
     xtask(&["train", "--set", "train.bach=64"]).ends_saying(1, &["train.bach=64", "`bach`", "`batch`"]);
-    xtask(&["train", "--set", "train.batch=0"]).ends_saying(1, &["train.batch is 0"]);
+    xtask(&["train", "--set", "train.batch_size=0"]).ends_saying(1, &["train.batch_size is 0"]);
     xtask(&["train", "--set", "model.name=resnet9-v9"]).ends_saying(1, &["resnet9-v9", "did you mean"]);
     let too_many = "data.generated={train=4500000,test=10}";
     xtask(&["train", "--set", too_many]).ends_saying(1, &["4500000", "1,000,000"]);
@@ -161,8 +161,8 @@ fn names_that_do_not_exist() {
         .ends_saying(1, &["timm/resnet50", "no-hub-cache", "--checkpoint FILE"]);
 
     let folder = tempfile::tempdir().expect("a folder");
-    let recipe =
-        fs::read_to_string(crate::common::root().join("xtask/recipes/quick-start.toml")).expect("a recipe");
+    let recipe = fs::read_to_string(crate::common::root().join("crates/record/recipes/quick-start.toml"))
+        .expect("a recipe");
     fs::write(folder.path().join("own.toml"), recipe.replace("momentum = 0.9", "momentun = 0.9"))
         .expect("it is written");
     let outcome = xtask_in(folder.path(), &["train", "--recipe", "own.toml"]);
@@ -209,7 +209,7 @@ fn an_unreadable_picture_does_not_stop_the_others() {
 #[test]
 fn a_training_that_diverges_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
-    let args = [&["train", "--out", "run"], TINY, &["--set", "schedule.peak=1e30"]].concat();
+    let args = [&["train", "--out", "run"], TINY, &["--set", "schedule.lr=1e30"]].concat();
     xtask_in(folder.path(), &args).ends_saying(1, &["diverged", "rate"]);
     assert!(
         folder.path().join("run/checkpoints/last.safetensors").is_file(),

@@ -16,7 +16,7 @@ pub(crate) const TINY: &[&str] = &[
     "--set",
     "data.validation=40",
     "--set",
-    "train.batch=20",
+    "train.batch_size=20",
     "--set",
     "train.duration=2 epochs",
     "--set",

@@ -66,7 +66,7 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["train", "--threads", "0"],
         &["train", "--epochs", "0"],
         &["train", "--seed", "-1"],
-        &["train", "--set", "train.batch"],
+        &["train", "--set", "train.batch_size"],
         &["train", "--resume", "runs/x", "--recipe", "quick-start"],
         &["eval", "--data", "."],
         &["eval", "--checkpoint", "x", "--mean", "1,2,3"],

@@ -88,7 +88,7 @@ pub(crate) fn fresh(file: &Path, name: &str, classes: usize) {
     let preprocessing = checkpoint::Preprocessing {
         input: [3, 224, 224],
         resize: 235,
-        interpolation: checkpoint::Interpolation::Bicubic,
+        interpolation: checkpoint::Resampling::Bicubic,
         crop: 224,
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],

@@ -215,7 +215,7 @@ fn a_training_starts_with_weights_that_are_given() {
     let given = read(&home.join("net.safetensors"));
     for from in ["net.safetensors", "someone/tiny"] {
         // A rate so small that no weight changes, but those of batch norm's statistics.
-        let still = ["--set", "schedule.peak=1e-30", "--set", "train.duration=1 epochs"];
+        let still = ["--set", "schedule.lr=1e-30", "--set", "train.duration=1 epochs"];
         let args = [&["train", "--out", "run", "--from", from], TINY, &still].concat();
         let outcome = run(home, &args);
         outcome.succeeds();

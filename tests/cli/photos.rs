@@ -21,12 +21,12 @@ pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'
     ];
     for set in [
         "model.name=resnet18-v2-imagenet",
-        "photos.side=64",
-        "photos.evaluate={resize=72,crop=64}",
-        "train.batch=8",
+        "images.image_size=64",
+        "images.evaluate={resize=72,crop=64}",
+        "train.batch_size=8",
         "train.duration=2 epochs",
         "train.log_every_steps=1",
-        "schedule={kind=\"cosine\",peak=0.05,warmup=\"1 steps\"}",
+        "schedule={kind=\"cosine\",lr=0.05,warmup=\"1 steps\"}",
     ] {
         args.extend(["--set", set]);
     }
@@ -112,7 +112,7 @@ fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
     xtask_in(here, &small("data", "empty", &[&never[..], &["--skip-broken", "4%"]].concat()))
         .ends_saying(1, &["class0/7.png", "it is empty", "--skip-broken allows 0"]);
     // One by one, so that a batch is broken as a whole: it has its step, and teaches nothing.
-    let one = ["--set", "train.batch=1", "--set", "train.duration=1 epochs", "--skip-broken", "10%"];
+    let one = ["--set", "train.batch_size=1", "--set", "train.duration=1 epochs", "--skip-broken", "10%"];
     let outcome = xtask_in(here, &small("data", "skipping", &[&never[..], &one].concat()));
     let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
     assert_eq!(result["steps"], 19);
@@ -125,8 +125,8 @@ fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
     let left_out = &left_out[1..];
     assert!(left_out[0]["place"].as_str().is_some_and(|place| place.contains("class1/5.png")), "{record}");
     assert!(left_out[0]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{record}");
-    let wrong = [&never[..], &["--set", "photos.side=16"]].concat();
-    xtask_in(here, &small("data", "wrong", &wrong)).ends_saying(1, &["photos.side is 16"]);
+    let wrong = [&never[..], &["--set", "images.image_size=16"]].concat();
+    xtask_in(here, &small("data", "wrong", &wrong)).ends_saying(1, &["images.image_size is 16"]);
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn a_cifar_run_remembers_its_data_and_shuts_out_others() {
         "1",
         "--json",
     ];
-    let set = ["--set", "model.name=resnet8-v2", "--set", "train.batch=10", "--seed", "3"];
+    let set = ["--set", "model.name=resnet8-v2", "--set", "train.batch_size=10", "--seed", "3"];
     let result = xtask_in(here, &[&train[..], &set].concat()).object(&TRAIN);
     assert_eq!((result["steps"].as_u64(), result["run"].as_str()), (Some(5), Some("run")));
     let recipe = fs::read_to_string(here.join("run/recipe.toml")).expect("a recipe");

@@ -29,13 +29,13 @@ fn a_last_batch_of_one_image_is_told_before_the_first_step() {
     two_classes(here, 9);
     fs::remove_file(here.join("data/train/class1/8.png")).expect("it was there");
     // 17 images in batches of 8; of 32 x 32 pixels ImageNet's networks leave one.
-    let set = ["--set", "photos.side=32", "--set", "photos.evaluate={resize=32,crop=32}"];
+    let set = ["--set", "images.image_size=32", "--set", "images.evaluate={resize=32,crop=32}"];
     let outcome = xtask_in(here, &small("data", "run", &set));
     outcome.ends_saying(1, &["17 images in batches of 8 leave 1", "--set train.last_batch=drop"]);
     assert!(!here.join("run").exists(), "nothing is begun");
     let advised = [&set[..], &["--set", "train.last_batch=drop"]].concat();
     xtask_in(here, &small("data", "run", &advised)).succeeds();
-    let alone = [&set[..], &["--set", "train.batch=1"]].concat();
+    let alone = [&set[..], &["--set", "train.batch_size=1"]].concat();
     xtask_in(here, &small("data", "alone", &alone)).ends_saying(1, &["batches of 1 are too small"]);
 }
 

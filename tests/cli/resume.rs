@@ -20,7 +20,7 @@ fn train(folder: &Path, run: &str, threads: &str) -> Command {
         "model.stochastic_depth=0.2",
         "data.generated={train=400,test=40}",
         "data.validation=40",
-        "train.batch=10",
+        "train.batch_size=10",
         "train.duration=3 epochs",
         "train.log_every_steps=1",
         "train.save_every_seconds=1",

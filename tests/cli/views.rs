@@ -87,7 +87,7 @@ fn images_of_ones_own_are_turned_where_the_recipe_says_so_and_in_predict() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     draw(&here.join("data"));
-    let apply = ["--set", "train.duration=1 steps", "--set", "photos.orientation=apply"];
+    let apply = ["--set", "train.duration=1 steps", "--set", "images.orientation=apply"];
     let trained = xtask_in(here, &small("data", "run", &apply));
     trained.succeeds();
     let eval = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "data"]);

@@ -358,8 +358,8 @@ pub(super) fn names() -> Vec<Vec<u8>> {
 
 pub(super) fn runs() -> Vec<Vec<u8>> {
     let assignments =
-        "train.seed=3\nschedule={kind=\"cosine\",peak=0.1,warmup=\"5 %\"}\ntrain.duration=3 epochs\n";
-    let recipes = files("xtask/recipes", &["toml"]).into_iter();
+        "train.seed=3\nschedule={kind=\"cosine\",lr=0.1,warmup=\"5 %\"}\ntrain.duration=3 epochs\n";
+    let recipes = files("crates/record/recipes", &["toml"]).into_iter();
     let recipes = recipes.map(|recipe| [b"r", &recipe[..], &[0], assignments.as_bytes()].concat());
     let scores = json!({"images": 100, "top1_correct": 70, "top5_correct": 99, "loss": 0.9, "images_per_second": 51.2});
     let metrics = [

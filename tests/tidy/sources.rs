@@ -80,7 +80,7 @@ fn passes_nan(line: &str) -> bool {
 }
 
 /// The source with comments and the insides of literals blanked, line by line where it was.
-fn code_only(source: &str) -> String {
+pub(crate) fn code_only(source: &str) -> String {
     let chars: Vec<char> = source.chars().collect();
     let starts = |i: usize, what: &str| what.chars().enumerate().all(|(k, c)| chars.get(i + k) == Some(&c));
     let mut code = String::with_capacity(source.len());

@@ -223,10 +223,10 @@ pub(crate) fn test_of_folder(
     classes: usize,
 ) -> anyhow::Result<Dataset> {
     let guess = || match (recipe.map(|recipe| recipe.data.set), classes) {
-        (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated | DataSet::Photos), 10) => {
+        (Some(DataSet::Cifar10), _) | (None | Some(DataSet::Generated | DataSet::Images), 10) => {
             Some(DataKind::Cifar10)
         }
-        (Some(DataSet::Cifar100), _) | (None | Some(DataSet::Generated | DataSet::Photos), 100) => {
+        (Some(DataSet::Cifar100), _) | (None | Some(DataSet::Generated | DataSet::Images), 100) => {
             Some(DataKind::Cifar100)
         }
         _ => None,
@@ -271,7 +271,7 @@ fn kind_of(set: DataSet) -> Option<DataKind> {
         DataSet::Cifar10 => Some(DataKind::Cifar10),
         DataSet::Cifar100 => Some(DataKind::Cifar100),
         DataSet::Generated => Some(DataKind::Generated),
-        DataSet::Photos => None,
+        DataSet::Images => None,
     }
 }
 

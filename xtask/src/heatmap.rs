@@ -4,11 +4,9 @@
 //! `W[class] . features`, plus a bias. Those products, brought back to the picture's size, are laid over it.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use atomic_write_file::AtomicWriteFile;
 use candle_core::{Device, IndexOp as _, Tensor};
 use resnet_data::names::shown;
 use resnet_data::{Interpolation, Picture, Preprocess, picture, resize};
@@ -74,10 +72,7 @@ impl Targets {
             if let Some(folder) = target.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            // Temporary file, fsync, rename: never half a picture.
-            let mut file = AtomicWriteFile::open(target)?;
-            file.write_all(&png)?;
-            file.commit()
+            resnet_files::write_whole(target, |out| out.write_all(&png))
         };
         write().with_context(|| format!("cannot write the heat map {}", shown(target)))?;
         Ok(target)

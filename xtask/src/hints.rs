@@ -61,7 +61,9 @@ impl<'a> Given<'a> {
 
     fn hint(self, error: &Error) -> Option<String> {
         match error {
-            Error::SeveralWeights { .. } => Some("use --weights KEY".to_owned()),
+            Error::File(resnet_checkpoint::Error::SeveralWeights { .. }) => {
+                Some("use --weights KEY".to_owned())
+            }
             Error::SeveralPrefixes { .. } => {
                 let others = if self.trains { "" } else { ", with --allow-unexpected for the others" };
                 Some(format!("use --prefix PREFIX{others}"))

@@ -12,7 +12,7 @@ use resnet_train::{Classifier, Evaluator};
 pub(crate) fn options(recipe: &Recipe) -> ModelOptions {
     ModelOptions {
         seed: recipe.train.seed,
-        zero_init_residual: recipe.model.branch_end == resnet_record::BranchEnd::Zero,
+        zero_init_residual: recipe.model.zero_init_residual,
         stochastic_depth: recipe.model.stochastic_depth,
     }
 }

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn memory_counts_the_batches_that_are_made_ahead() {
-        let recipe = Recipe::parse(include_str!("../recipes/imagenet-resnet50-v2.toml"), "").unwrap();
+        let recipe =
+            Recipe::parse(include_str!("../../crates/record/recipes/imagenet-resnet50-v2.toml"), "").unwrap();
         let epoch = resnet_record::EpochSize { images: 1_281_167, steps: 5_005 };
         let plan = Plan {
             steps: 450_450,

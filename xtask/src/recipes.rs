@@ -2,27 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use resnet_record::Recipe;
+use anyhow::bail;
+use resnet_record::{BUILT_IN, Recipe};
 
 use crate::args::TrainArgs;
 
 /// What `cargo xtask train` runs.
 pub(crate) const QUICK_START: &str = "quick-start";
-
-/// Name and text of each file in `xtask/recipes`.
-const BUILT_IN: [(&str, &str); 10] = [
-    ("quick-start", include_str!("../recipes/quick-start.toml")),
-    ("cifar10-resnet20-v2", include_str!("../recipes/cifar10-resnet20-v2.toml")),
-    ("cifar10-resnet110-v1", include_str!("../recipes/cifar10-resnet110-v1.toml")),
-    ("cifar10-resnet110-v2", include_str!("../recipes/cifar10-resnet110-v2.toml")),
-    ("cifar10-resnet164-v2", include_str!("../recipes/cifar10-resnet164-v2.toml")),
-    ("cifar10-resnet1001-v2", include_str!("../recipes/cifar10-resnet1001-v2.toml")),
-    ("cifar100-resnet164-v2", include_str!("../recipes/cifar100-resnet164-v2.toml")),
-    ("cifar100-resnet1001-v2", include_str!("../recipes/cifar100-resnet1001-v2.toml")),
-    ("imagenet-resnet50-v2", include_str!("../recipes/imagenet-resnet50-v2.toml")),
-    ("imagenet-resnet200-v2", include_str!("../recipes/imagenet-resnet200-v2.toml")),
-];
 
 /// The recipe that the command line asks for, with its changes.
 pub(crate) fn of(args: &TrainArgs) -> anyhow::Result<Recipe> {
@@ -38,9 +24,8 @@ pub(crate) fn of(args: &TrainArgs) -> anyhow::Result<Recipe> {
 
 /// A built-in recipe by its name, or a file.
 fn find(name: &str) -> anyhow::Result<Recipe> {
-    if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        return Recipe::parse(text, &format!("{name}.toml"))
-            .context("a built-in recipe is wrong, which is a bug");
+    if let Some(recipe) = Recipe::built_in(name) {
+        return Ok(recipe);
     }
     let path = Path::new(name);
     if path.is_file() || name.ends_with(".toml") || path.components().count() > 1 {
@@ -70,21 +55,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_built_in_under_its_name_and_has_a_network() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| {
-                entry.unwrap().file_name().into_string().unwrap().trim_end_matches(".toml").to_owned()
-            })
-            .collect();
-        files.sort();
-        let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
-        names.sort();
-        assert_eq!(files, names);
-        for name in names {
-            let recipe = find(&name).unwrap();
-            assert_eq!(recipe.name, name);
+    fn every_built_in_recipe_has_a_network() {
+        for (name, _) in BUILT_IN {
+            let recipe = find(name).unwrap();
             resnet_models::registry::find(&recipe.model.name, recipe.classes().unwrap_or(1000)).unwrap();
         }
     }

@@ -3,7 +3,7 @@
 
 use resnet_data::{Normalisation, Preprocess};
 use resnet_models::Spec;
-use resnet_models::checkpoint::{Interpolation, Preprocessing};
+use resnet_models::checkpoint::{Preprocessing, Resampling};
 
 /// As the checkpoint tells it, or else as is usual for such a network; normalised as `normalisation` says.
 pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normalisation) -> Preprocessing {
@@ -25,7 +25,7 @@ fn usual(spec: &Spec, normalisation: Normalisation) -> Preprocessing {
 /// The whole of an image, shrunk to `input`.
 pub(crate) fn whole(input: [usize; 3], Normalisation { mean, std }: Normalisation) -> Preprocessing {
     let [_, side, _] = input;
-    Preprocessing { input, resize: side, interpolation: Interpolation::Bilinear, crop: side, mean, std }
+    Preprocessing { input, resize: side, interpolation: Resampling::Bilinear, crop: side, mean, std }
 }
 
 /// The same, ready to be applied to images.
@@ -34,8 +34,8 @@ pub(crate) fn applied(how: Preprocessing) -> Preprocess {
         resize: how.resize,
         crop: how.crop,
         interpolation: match how.interpolation {
-            Interpolation::Bilinear => resnet_data::Interpolation::Bilinear,
-            Interpolation::Bicubic => resnet_data::Interpolation::Bicubic,
+            Resampling::Bilinear => resnet_data::Interpolation::Bilinear,
+            Resampling::Bicubic => resnet_data::Interpolation::Bicubic,
         },
         normalisation: Normalisation { mean: how.mean, std: how.std },
     }

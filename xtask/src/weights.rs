@@ -7,7 +7,7 @@ use anyhow::bail;
 use resnet_data::Normalisation;
 use resnet_data::sources::class_difference;
 use resnet_models::checkpoint::{
-    self, Checkpoint, Interpolation, Metadata, Policy, Preprocessing, ReadOptions, RepositoryConfig, Rule,
+    self, Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, RepositoryConfig, Resampling, Rule,
     Taken, Weights,
 };
 use resnet_models::{Model, Spec, registry};
@@ -253,11 +253,11 @@ fn written(normalisation: Normalisation) -> String {
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
 pub(crate) fn of_training(spec: &Spec, recipe: &Recipe, data: &Data) -> BTreeMap<String, String> {
     let normalisation = normalisation_of(recipe);
-    let preprocessing = match (&recipe.photos, data) {
+    let preprocessing = match (&recipe.images, data) {
         (Some(photos), _) => Preprocessing {
             input: [spec.input[0], photos.evaluate.crop, photos.evaluate.crop],
             resize: photos.evaluate.resize,
-            interpolation: Interpolation::Bilinear,
+            interpolation: Resampling::Bilinear,
             crop: photos.evaluate.crop,
             mean: normalisation.mean,
             std: normalisation.std,

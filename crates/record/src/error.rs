@@ -41,10 +41,7 @@ pub enum Error {
         cause: &'static str,
     },
     /// A new run was asked for in a folder that holds something already.
-    #[error(
-        "{} is not empty, and a run overwrites nothing; choose another --out, or continue what is there with --resume",
-        folder.display()
-    )]
+    #[error("{} is not empty, and a run overwrites nothing", folder.display())]
     NotEmpty {
         /// The folder.
         folder: PathBuf,

@@ -4,8 +4,6 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use atomic_write_file::AtomicWriteFile;
-
 use crate::record::FORMAT;
 use crate::{Error, Metric, Recipe, RunRecord, parse_metrics};
 
@@ -60,9 +58,9 @@ impl RunFolder {
     /// The recipe as it was resolved when the run began.
     ///
     /// # Errors
-    /// As of [`Recipe::load`].
+    /// [`Error::Io`], or [`Error::Recipe`] if it cannot be understood.
     pub fn recipe(&self) -> Result<Recipe, Error> {
-        Recipe::load(&self.dir.join(RECIPE))
+        Recipe::of_run(&self.dir.join(RECIPE))
     }
 
     /// The record.
@@ -96,7 +94,7 @@ impl RunFolder {
 /// A run's folder, to write to: while this lives, no other process can.
 ///
 /// ```
-/// # let text = include_str!("../../../xtask/recipes/quick-start.toml");
+/// # let text = include_str!("../../record/recipes/quick-start.toml");
 /// # let scratch = tempfile::tempdir().unwrap();
 /// # let dir = scratch.path().join("first");
 /// use resnet_record::{Metric, Recipe, Run, RunRecord, StepMetrics};
@@ -243,14 +241,8 @@ fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
     write_atomically(&path, text.as_bytes())
 }
 
-/// Temporary file, fsync, rename: the file holds the old bytes or the new ones, never a part.
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let write = || {
-        let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(bytes)?;
-        file.commit()
-    };
-    write().map_err(Error::io("write", path))
+    resnet_files::write_whole(path, |out| out.write_all(bytes)).map_err(Error::io("write", path))
 }
 
 fn lock(dir: &Path) -> Result<File, Error> {

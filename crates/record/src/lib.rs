@@ -2,8 +2,11 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `recipe` | the recipe's keys, their meaning and what is allowed of them together |
-//! | `recipe_text` | recipes from and to TOML, and `--set key=value` |
+//! | `recipe` | the recipe's keys and which values go together |
+//! | `recipe/text` | recipes from and to TOML, and `key=value` |
+//! | `recipe/renamed` | the keys of older recipes under their names of today |
+//! | `recipe/built_in` | the recipes in `recipes/` |
+//! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
@@ -19,7 +22,6 @@ mod folder;
 mod metrics;
 pub mod paper;
 mod recipe;
-mod recipe_text;
 mod record;
 mod time;
 
@@ -28,8 +30,8 @@ pub use error::Error;
 pub use folder::{Run, RunFolder};
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
-    AugmentationRecipe, BranchEnd, DataRecipe, DataSet, EvaluateTest, FlatWarmup, Flip, GeneratedSizes,
-    LastBatch, ModelRecipe, Momentum, OptimizerRecipe, PhotoCrop, PhotoDecoding, PhotoEvaluation,
-    PhotoOrientation, PhotoPolicy, PhotosRecipe, Recipe, ScheduleRecipe, TrainRecipe,
+    AugmentationRecipe, BUILT_IN, DataRecipe, DataSet, EvaluateTest, EvaluationCrop, FlatWarmup, Flip,
+    GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch,
+    ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, keys,
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};

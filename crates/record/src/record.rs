@@ -116,7 +116,7 @@ impl RunRecord {
     /// The warning that goes beside every rendering of this run's test scores, if one is due.
     ///
     /// ```
-    /// # let text = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
+    /// # let text = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
     /// use resnet_record::{Recipe, RunRecord, Selection};
     /// let mut record = RunRecord::begin("run", &Recipe::parse(text, "cifar10-resnet20-v2.toml")?);
     /// assert_eq!(record.mark(), None);

@@ -10,7 +10,7 @@ use resnet_record::{
 use resnet_testing::Need;
 
 fn recipe() -> Recipe {
-    Recipe::parse(include_str!("../../../xtask/recipes/quick-start.toml"), "quick-start.toml").unwrap()
+    Recipe::parse(include_str!("../../record/recipes/quick-start.toml"), "quick-start.toml").unwrap()
 }
 
 fn create(dir: &Path) -> Result<Run, Error> {
@@ -52,7 +52,7 @@ fn a_folder_with_anything_in_it_is_left_alone() {
     fs::write(scratch.path().join("thesis.tex"), "mine").unwrap();
     let error = create(scratch.path()).unwrap_err();
     assert!(matches!(error, Error::NotEmpty { .. }));
-    assert!(error.to_string().contains("--resume"), "{error}");
+    assert!(error.to_string().contains("is not empty, and a run overwrites nothing"));
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
     assert_eq!(fs::read_to_string(scratch.path().join("thesis.tex")).unwrap(), "mine");
 }

@@ -3,28 +3,93 @@
 use proptest::prelude::*;
 use resnet_record::paper::{self, Outcome};
 use resnet_record::{
-    DataSet, Duration, Error, PhotoCrop, PhotoDecoding, PhotoOrientation, Recipe, ScheduleRecipe,
+    BUILT_IN, DataSet, Duration, Error, ImageCrop, ImageDecoding, ImageOrientation, Recipe, ScheduleRecipe,
     parse_metrics,
 };
 
-const CIFAR: &str = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
-const QUICK: &str = include_str!("../../../xtask/recipes/quick-start.toml");
+const CIFAR: &str = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
+const QUICK: &str = include_str!("../../record/recipes/quick-start.toml");
 
 fn cifar() -> Recipe {
     Recipe::parse(CIFAR, "cifar10-resnet20-v2.toml").unwrap()
 }
 
-/// Every file of xtask/recipes, with its name.
+/// The built-in recipes, with their names.
 fn shipped() -> Vec<(String, Recipe)> {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/recipes");
-    let mut recipes: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), Recipe::load(&path).unwrap()))
-        .collect();
-    recipes.sort_by(|a, b| a.0.cmp(&b.0));
-    recipes
+    let read = |(name, text): (&str, &str)| (name.to_owned(), Recipe::parse(text, name).unwrap());
+    BUILT_IN.into_iter().map(read).collect()
+}
+
+#[test]
+fn every_file_of_the_folder_is_built_in() {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/recipes")).unwrap();
+    let mut files: Vec<String> =
+        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| format!("{name}.toml")).collect();
+    names.sort();
+    assert_eq!(files, names);
+}
+
+/// The recipes as they were written when keys had other names.
+const BEFORE: [(&str, &str); 4] = [
+    ("quick-start", include_str!("before/quick-start.toml")),
+    ("cifar10-resnet110-v2", include_str!("before/cifar10-resnet110-v2.toml")),
+    ("imagenet-resnet50-v2", include_str!("before/imagenet-resnet50-v2.toml")),
+    ("imagenet-resnet200-v2", include_str!("before/imagenet-resnet200-v2.toml")),
+];
+
+#[test]
+fn recipes_of_before_still_load_and_mean_the_same() {
+    for (name, text) in BEFORE {
+        let today = Recipe::built_in(name).unwrap();
+        let mut before = Recipe::parse(text, name).unwrap();
+        before.about.clone_from(&today.about);
+        assert_eq!(before, today, "{name}");
+    }
+}
+
+#[test]
+fn old_keys_and_values_can_still_be_set() {
+    for (before, today) in [
+        ("train.batch=64", "train.batch_size=64"),
+        ("schedule.peak=0.2", "schedule.lr=0.2"),
+        ("model.branch_end=zero", "model.zero_init_residual=true"),
+        ("optimizer.momentum_kind=nesterov", "optimizer.nesterov=true"),
+        (
+            r#"schedule={kind="steps",rate=0.1,divide_by=10,at=["2 epochs"],warmup={rate=0.01,duration="1 step"}}"#,
+            r#"schedule={kind="multistep",lr=0.1,divide_by=10,milestones=["2 epochs"],warmup={lr=0.01,duration="1 step"}}"#,
+        ),
+    ] {
+        let (mut old, mut new) = (cifar(), cifar());
+        old.set(before).unwrap();
+        new.set(today).unwrap();
+        assert_eq!(old, new, "{before}");
+        assert_ne!(old, cifar(), "{before}");
+    }
+    let mut images = Recipe::built_in("imagenet-resnet50-v2").unwrap();
+    images
+        .set_all(&["photos.side=128", "photos.crop=area", "photos.erase=0.25", "photos.policy=randaugment"])
+        .unwrap();
+    let section = images.images.unwrap();
+    assert_eq!((section.image_size, section.random_erasing), (128, 0.25));
+    assert_eq!(section.crop, ImageCrop::RandomResizedCrop);
+}
+
+#[test]
+fn a_run_of_before_is_recognised_as_its_recipe() {
+    let (name, text) = BEFORE[0];
+    let recipe = Recipe::parse(text, name).unwrap();
+    assert!(recipe.is_written_as(text) && recipe.is_written_as(&recipe.to_toml().unwrap()));
+    assert!(!recipe.is_written_as(&text.replace("batch = 64", "batch = 32")));
+    assert!(!recipe.is_written_as("") && !recipe.is_written_as("name = 3"));
+}
+
+#[test]
+fn two_names_of_one_key_are_refused() {
+    let both = CIFAR.replace("batch_size = 128", "batch_size = 128\nbatch = 64");
+    let message = Recipe::parse(&both, "both.toml").unwrap_err().to_string();
+    assert!(message.contains("`batch`") && message.contains("line"), "{message}");
 }
 
 #[test]
@@ -40,7 +105,7 @@ fn every_shipped_recipe_is_valid_and_survives_being_written() {
 
 #[test]
 fn what_the_papers_recipes_expect_is_what_the_paper_published() {
-    let of_cifar = |recipe: &Recipe| recipe.paper.is_some() && recipe.data.set != DataSet::Photos;
+    let of_cifar = |recipe: &Recipe| recipe.paper.is_some() && recipe.data.set != DataSet::Images;
     for (name, recipe) in shipped().into_iter().filter(|(_, recipe)| of_cifar(recipe)) {
         let expected = Outcome::Error(recipe.expected_error.expect("a recipe of the paper states its error"));
         let (network, unit) = match recipe.model.name.rsplit_once('-').unwrap() {
@@ -57,42 +122,46 @@ fn what_the_papers_recipes_expect_is_what_the_paper_published() {
         assert_eq!(published.unwrap().outcome, expected, "{name}");
         assert_eq!(recipe.train.duration, Duration::Steps(64_000), "{name}");
         assert_eq!(recipe.data.validation, 0, "{name}: the paper trains on all images");
-        let ScheduleRecipe::Steps { rate, divide_by, at, warmup } = &recipe.schedule else {
+        let ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } = &recipe.schedule else {
             panic!("{name}")
         };
-        assert_eq!((*rate, *divide_by), (0.1, 10.0));
-        assert_eq!(at[..], [Duration::Steps(32_000), Duration::Steps(48_000)]);
-        assert_eq!(warmup.map(|w| (w.rate, w.duration)), Some((0.01, Duration::Steps(400))));
+        assert_eq!((*lr, *divide_by), (0.1, 10.0));
+        assert_eq!(milestones[..], [Duration::Steps(32_000), Duration::Steps(48_000)]);
+        assert_eq!(warmup.map(|w| (w.lr, w.duration)), Some((0.01, Duration::Steps(400))));
     }
 }
 
 #[test]
 fn imagenets_recipes_are_the_papers() {
     let all: Vec<_> =
-        shipped().into_iter().filter(|(_, recipe)| recipe.data.set == DataSet::Photos).collect();
+        shipped().into_iter().filter(|(_, recipe)| recipe.data.set == DataSet::Images).collect();
     assert_eq!(all.len(), 2);
     for (name, recipe) in all {
-        let photos = recipe.photos.expect("what is done to photographs");
+        let images = recipe.images.expect("transforms of images");
         // One crop of 320 pixels, of a shorter side of 320.
-        assert_eq!((photos.side, photos.evaluate.resize, photos.evaluate.crop), (224, 320, 320), "{name}");
+        assert_eq!(
+            (images.image_size, images.evaluate.resize, images.evaluate.crop),
+            (224, 320, 320),
+            "{name}"
+        );
         assert_eq!(recipe.train.duration, Duration::Epochs(90), "{name}");
-        assert_eq!((recipe.train.batch, recipe.optimizer.weight_decay), (256, 1e-4), "{name}");
-        let ScheduleRecipe::Steps { rate, divide_by, at, warmup } = &recipe.schedule else {
+        assert_eq!((recipe.train.batch_size, recipe.optimizer.weight_decay), (256, 1e-4), "{name}");
+        let ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } = &recipe.schedule else {
             panic!("{name}")
         };
-        assert_eq!((*rate, *divide_by, warmup), (0.1, 10.0, &None));
-        assert_eq!(at[..], [Duration::Epochs(30), Duration::Epochs(60)]);
+        assert_eq!((*lr, *divide_by, warmup), (0.1, 10.0, &None));
+        assert_eq!(milestones[..], [Duration::Epochs(30), Duration::Epochs(60)]);
         let best = paper::TABLE_5.last().expect("rows");
-        let aspect = photos.crop == PhotoCrop::Area;
+        let aspect = images.crop == ImageCrop::RandomResizedCrop;
         assert_eq!(recipe.expected_error, aspect.then_some(best.top1_error), "{name}");
         assert_eq!(recipe.model.name.starts_with("resnet200-v2"), aspect, "{name}");
         let mut of_one = recipe.clone();
         let message = of_one.set("model.classes=1").unwrap_err().to_string();
         assert!(message.contains("model.classes is 1; a classifier needs at least two"), "{message}");
         // As torchvision and timm show ImageNet's images.
-        assert_eq!(photos.orientation, PhotoOrientation::Ignore, "{name}");
+        assert_eq!(images.orientation, ImageOrientation::Ignore, "{name}");
         // A published figure is of photographs decoded as they are.
-        assert_eq!(photos.decode == PhotoDecoding::Exact, aspect, "{name}");
+        assert_eq!(images.decode == ImageDecoding::Exact, aspect, "{name}");
     }
 }
 
@@ -100,13 +169,13 @@ fn imagenets_recipes_are_the_papers() {
 fn a_recipe_from_before_there_was_an_orientation_turns_images_as_it_did() {
     let (_, recipe) = shipped()
         .into_iter()
-        .find(|(_, recipe)| recipe.photos.is_some())
+        .find(|(_, recipe)| recipe.images.is_some())
         .expect("a recipe of images in files");
     let told = recipe.to_toml().unwrap();
     let before = told.replace("orientation = \"ignore\"\n", "");
     assert_ne!(before, told);
     let read = Recipe::parse(&before, "before.toml").unwrap();
-    assert_eq!(read.photos.map(|photos| photos.orientation), Some(PhotoOrientation::Apply));
+    assert_eq!(read.images.map(|images| images.orientation), Some(ImageOrientation::Apply));
     // So that its run's folder says the same as before.
     assert_eq!(read.to_toml().unwrap(), before);
 }
@@ -114,9 +183,9 @@ fn a_recipe_from_before_there_was_an_orientation_turns_images_as_it_did() {
 #[test]
 fn an_unknown_key_is_named_with_its_line_and_the_keys_there_are() {
     for (from, to, words) in [
-        ("batch = 128", "bach = 128", &["some.toml, line", "`bach`", "`batch`"][..]),
-        ("peak = 0.1", "peek = 0.1", &["`peek`", "`peak`"]),
-        ("kind = \"cosine\"", "kind = \"cosin\"", &["`cosin`", "`cosine`", "`steps`"]),
+        ("batch_size = 128", "bach = 128", &["some.toml, line", "`bach`", "`batch_size`"][..]),
+        ("lr = 0.1", "lear = 0.1", &["`lear`", "`lr`"]),
+        ("kind = \"cosine\"", "kind = \"cosin\"", &["`cosin`", "`cosine`", "`multistep`"]),
         ("set = \"cifar10\"", "set = \"cifar11\"", &["`cifar11`", "`cifar10`"]),
         ("duration = \"200 epochs\"", "duration = \"200\"", &["some.toml, line", "'200'", "unit is missing"]),
         ("duration = \"200 epochs\"", "duration = 200", &["some.toml, line", "200", "string"]),
@@ -141,20 +210,25 @@ fn of_several_assignments_the_wrong_one_is_named() {
     // (assignments besides the right ones, what is blamed, a word of the cause)
     let rows: [(&[&str], &str, &str); 8] = [
         (&["train.bach=64"], "'train.bach=64'", "`bach`"),
-        (&["train.batch=many"], "'train.batch=many'", "many"),
-        (&["train.batch=-1"], "'train.batch=-1'", "-1"),
+        (&["train.batch_size=many"], "'train.batch_size=many'", "many"),
+        (&["train.batch_size=-1"], "'train.batch_size=-1'", "-1"),
         (&["schedule.kind=cosin"], "'schedule.kind=cosin'", "`cosin`"),
-        (&["schedule.peek=1.0"], "'schedule.peek=1.0'", "`peek`"),
+        (&["schedule.lear=1.0"], "'schedule.lear=1.0'", "`lear`"),
         // Of two that are wrong both, or the one that the cause is about.
         (
-            &["train.batch=many", "optimizer.momentum=much"],
-            "'train.batch=many' 'optimizer.momentum=much'",
+            &["train.batch_size=many", "optimizer.momentum=much"],
+            "'train.batch_size=many' 'optimizer.momentum=much'",
             "string",
         ),
         (&["train.bach=64", "train.sead=1"], "'train.bach=64'", "`bach`"),
         // Keys that are nothing without each other are not to blame for a third.
         (
-            &["data.set=photos", "photos.crop=area", "photos.evaluate={resize=72,crop=64}", "train.bach=64"],
+            &[
+                "data.set=images",
+                "images.crop=random-resized-crop",
+                "images.evaluate={resize=72,crop=64}",
+                "train.bach=64",
+            ],
             "'train.bach=64'",
             "`bach`",
         ),
@@ -175,16 +249,16 @@ fn of_several_assignments_the_wrong_one_is_named() {
 #[test]
 fn keys_that_do_not_go_together_are_refused() {
     for (assignment, words) in [
-        ("train.batch=0", "train.batch is 0"),
+        ("train.batch_size=0", "train.batch_size is 0"),
         ("train.duration=0 epochs", "train.duration is zero"),
         ("train.evaluate_every_epochs=0", "evaluate_every_epochs is 0"),
         ("train.seed=-1", "-1"),
         ("optimizer.momentum=1.0", "[0, 1)"),
-        ("optimizer={momentum=0.0,weight_decay=0.0,momentum_kind=\"nesterov\"}", "nesterov"),
+        ("optimizer={momentum=0.0,weight_decay=0.0,nesterov=true}", "nesterov"),
         ("optimizer.weight_decay=-0.1", "weight_decay is -0.1"),
         ("optimizer.weight_decay=nan", "weight_decay is NaN"),
-        ("schedule.peak=0.0", "peak is 0"),
-        ("schedule.peak=inf", "peak is inf"),
+        ("schedule.lr=0.0", "lr is 0"),
+        ("schedule.lr=inf", "lr is inf"),
         ("data.validation=50000", "hold out fewer"),
         ("data.std=[0.2, 0.0, 0.2]", "channel 1"),
         ("data.set=generated", "needs [data.generated]"),
@@ -208,23 +282,23 @@ fn keys_that_do_not_go_together_are_refused() {
 #[test]
 fn set_reads_the_value_as_the_schema_wants_it() {
     let mut recipe = cifar();
-    recipe.set("train.batch=64").unwrap();
+    recipe.set("train.batch_size=64").unwrap();
     recipe.set("train.duration = 3 epochs").unwrap();
     recipe.set("train.evaluate_test=each-epoch").unwrap();
     recipe.set(r#"about="quoted = too""#).unwrap();
-    recipe.set("schedule.peak=1").unwrap();
+    recipe.set("schedule.lr=1").unwrap();
     recipe.set_all(&["data.set=generated", "data.generated.train=100", "data.generated.test=10"]).unwrap();
-    assert_eq!(recipe.train.batch, 64);
+    assert_eq!(recipe.train.batch_size, 64);
     assert_eq!(recipe.train.duration, Duration::Epochs(3));
     assert_eq!(recipe.about, "quoted = too");
-    recipe.set(r#"schedule={kind="steps",rate=0.1,divide_by=10,at=["2 epochs"]}"#).unwrap();
-    assert!(matches!(recipe.schedule, ScheduleRecipe::Steps { warmup: None, .. }));
+    recipe.set(r#"schedule={kind="multistep",lr=0.1,divide_by=10,milestones=["2 epochs"]}"#).unwrap();
+    assert!(matches!(recipe.schedule, ScheduleRecipe::MultiStep { warmup: None, .. }));
 
     for (assignment, words) in [
         ("train.bach=64", "`bach`"),
-        ("train.batch", "no '='"),
-        ("train.batch.size=64", "'batch' is a value"),
-        ("train.batch=many", "many"),
+        ("train.batch_size", "no '='"),
+        ("train.batch_size.size=64", "'batch_size' is a value"),
+        ("train.batch_size=many", "many"),
         ("=3", ""),
         (".=3", ""),
         ("train..batch=3", ""),
@@ -251,7 +325,7 @@ proptest! {
         let _ = parse_metrics(&text);
         let _ = text.parse::<resnet_record::Warmup>();
         let _ = cifar().set(&text);
-        let _ = cifar().set(&format!("train.batch={text}"));
+        let _ = cifar().set(&format!("train.batch_size={text}"));
     }
 
     #[test]

@@ -1,57 +1,20 @@
 //! Checkpoints as safetensors files: written whole or not at all, read strictly.
 //!
 //! Weights and running statistics stand under the names that the classifier gives them; a resumable
-//! checkpoint holds besides, under [`MOMENTUM_PREFIX`], the optimizer's velocity of each, and in its metadata
+//! checkpoint holds besides, under [`MOMENTUM`], the optimizer's velocity of each, and in its metadata
 //! where the training stands.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
-use atomic_write_file::AtomicWriteFile;
 use candle_core::{DType, Device, Tensor, Var};
-use safetensors::{Dtype, SafeTensors, View};
+use resnet_checkpoint::keys::MOMENTUM;
+use safetensors::{Dtype, SafeTensors};
 
 use crate::{Error, Sgd};
 
-/// What an optimizer's velocity is called: this, then the name of its variable.
-pub const MOMENTUM_PREFIX: &str = "optimizer.momentum.";
-
-/// Metadata key of the training's state; only in a resumable checkpoint.
-pub(crate) const STATE_KEY: &str = "training_state";
-/// Metadata key of the recipe as TOML.
-pub(crate) const RECIPE_KEY: &str = "recipe";
-/// Metadata key of what was measured of these weights, as JSON.
-pub(crate) const METRICS_KEY: &str = "metrics";
-
-/// A tensor on its way into a file.
-struct Bytes {
-    shape: Vec<usize>,
-    data: Vec<u8>,
-}
-
-impl View for &Bytes {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.data)
-    }
-
-    fn data_len(&self) -> usize {
-        self.data.len()
-    }
-}
-
-/// Writes variables, and velocities if the checkpoint is to be resumable, to `file`: temporary file, fsync,
-/// rename.
+/// Writes variables, and velocities if the checkpoint is to be resumable, to `file`, whole or not at all.
 ///
 /// # Errors
 /// [`Error::NonFiniteWeight`] if a number is not finite (`step` is for that message), or what the system
@@ -60,37 +23,47 @@ pub(crate) fn write(
     file: &Path,
     variables: &BTreeMap<String, Var>,
     optimizer: Option<&Sgd>,
-    metadata: HashMap<String, String>,
+    metadata: &BTreeMap<String, String>,
     step: u64,
 ) -> Result<(), Error> {
-    let mut tensors = BTreeMap::new();
-    for (name, variable) in variables {
-        tensors.insert(name.clone(), bytes_of(name, variable, step)?);
-    }
-    for (name, velocity) in optimizer.iter().flat_map(|sgd| sgd.velocity()) {
-        let name = format!("{MOMENTUM_PREFIX}{name}");
-        let bytes = bytes_of(&name, velocity, step)?;
-        tensors.insert(name, bytes);
-    }
-    let contents = safetensors::serialize(tensors.iter(), Some(metadata)).map_err(|error| {
-        Error::Checkpoint { file: file.to_owned(), cause: format!("it cannot be written: {error}") }
-    })?;
-    let write = || {
-        let mut out = AtomicWriteFile::open(file)?;
-        out.write_all(&contents)?;
-        out.commit()
-    };
-    write().map_err(|source| Error::Io { action: "write", file: file.to_owned(), source })
+    let velocity = optimizer.iter().flat_map(|sgd| sgd.velocity());
+    let velocity: Vec<_> = velocity.map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor)).collect();
+    let mut tensors: BTreeMap<&str, &Tensor> =
+        velocity.iter().map(|(name, tensor)| (name.as_str(), *tensor)).collect();
+    tensors.extend(variables.iter().map(|(name, variable)| (name.as_str(), variable.as_tensor())));
+    let shapes = tensors.iter().map(|(name, tensor)| (*name, tensor.dims())).collect();
+    let written = resnet_checkpoint::write(file, &shapes, metadata, |name| {
+        finite(name, tensors[name], step).map_err(Failed::Values)
+    });
+    written.map(|_| ()).map_err(|failed| match failed {
+        Failed::Values(error) => error,
+        Failed::File(resnet_checkpoint::Error::Write { cause: source, .. }) => {
+            Error::Io { action: "write", file: file.to_owned(), source }
+        }
+        Failed::File(other) => Error::Checkpoint { file: file.to_owned(), cause: other.to_string() },
+    })
 }
 
-fn bytes_of(name: &str, tensor: &Tensor, step: u64) -> Result<Bytes, Error> {
+/// Why a checkpoint is not written.
+enum Failed {
+    File(resnet_checkpoint::Error),
+    Values(Error),
+}
+
+impl From<resnet_checkpoint::Error> for Failed {
+    fn from(error: resnet_checkpoint::Error) -> Self {
+        Failed::File(error)
+    }
+}
+
+/// A tensor's numbers, all of them finite.
+fn finite(name: &str, tensor: &Tensor, step: u64) -> Result<Vec<f32>, Error> {
     let values = || tensor.flatten_all()?.to_vec1::<f32>();
     let values = values().map_err(Error::compute(format!("saving {name}")))?;
     if values.iter().any(|value| !value.is_finite()) {
         return Err(Error::NonFiniteWeight { name: name.to_owned(), step });
     }
-    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    Ok(Bytes { shape: tensor.dims().to_vec(), data })
+    Ok(values)
 }
 
 /// What a checkpoint holds, seen to fit a classifier's variables.
@@ -121,7 +94,7 @@ pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Devi
     let mut loaded = Loaded { weights: BTreeMap::new(), velocity: BTreeMap::new(), metadata };
     let mut problems = Vec::new();
     for (name, view) in tensors.iter() {
-        let (plain, into) = match name.strip_prefix(MOMENTUM_PREFIX) {
+        let (plain, into) = match name.strip_prefix(MOMENTUM) {
             Some(plain) => (plain, &mut loaded.velocity),
             None => (name, &mut loaded.weights),
         };
@@ -171,8 +144,8 @@ impl Loaded {
 mod tests {
     use super::*;
     use crate::SgdConfig;
+    use crate::sgd::Momentum;
     use proptest::prelude::*;
-    use resnet_record::Momentum;
 
     fn variables(start: f32) -> BTreeMap<String, Var> {
         let new = |shape: &[usize]| {
@@ -194,8 +167,8 @@ mod tests {
         let mut sgd = Sgd::new(SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 0.0 });
         let loss = variables["fc.weight"].as_tensor().sum_all().unwrap();
         sgd.step(variables, &loss.backward().unwrap(), 0.1).unwrap();
-        let metadata = HashMap::from([("model".to_owned(), "tiny".to_owned())]);
-        write(&file, variables, Some(&sgd), metadata, 1).unwrap();
+        let metadata = BTreeMap::from([("model".to_owned(), "tiny".to_owned())]);
+        write(&file, variables, Some(&sgd), &metadata, 1).unwrap();
         file
     }
 
@@ -247,7 +220,7 @@ mod tests {
         let file = written(dir.path(), &variables);
         let before = fs::read(&file).unwrap();
         variables["fc.bias"].set(&Tensor::new(&[1.0, f32::NAN], &Device::Cpu).unwrap()).unwrap();
-        let error = write(&file, &variables, None, HashMap::new(), 42).unwrap_err();
+        let error = write(&file, &variables, None, &BTreeMap::new(), 42).unwrap_err();
         assert!(matches!(error, Error::NonFiniteWeight { step: 42, .. }), "{error}");
         assert_eq!(fs::read(&file).unwrap(), before);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
@@ -258,7 +231,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("gone/last.safetensors");
         assert!(message(read(&file, &variables(1.0), &Device::Cpu)).contains("gone/last.safetensors"));
-        let error = write(&file, &variables(1.0), None, HashMap::new(), 0).unwrap_err();
+        let error = write(&file, &variables(1.0), None, &BTreeMap::new(), 0).unwrap_err();
         assert!(error.to_string().contains("gone/last.safetensors"), "{error}");
     }
 

@@ -96,7 +96,7 @@ impl TrainingData for Dataset {
             }
         };
         let config = LoaderConfig {
-            batch: recipe.train.batch,
+            batch: recipe.train.batch_size,
             seed: recipe.train.seed,
             augmentation: augmentation(recipe),
             normalisation: normalisation(recipe),
@@ -150,7 +150,7 @@ pub(crate) fn flip(recipe: &Recipe) -> Flip {
 
 /// In order, without augmentation.
 fn as_they_are(recipe: &Recipe, options: &Options) -> LoaderConfig {
-    let config = LoaderConfig::evaluation(recipe.train.batch, normalisation(recipe));
+    let config = LoaderConfig::evaluation(recipe.train.batch_size, normalisation(recipe));
     LoaderConfig { workers: options.workers, ..config }
 }
 

@@ -53,8 +53,8 @@ pub enum Error {
     },
     /// The training diverged.
     #[error(
-        "the loss is {loss} at step {step}, at a learning rate of {rate}: the training has diverged; checkpoints are left \
-         as they were; lower the schedule's rate or lengthen its warm-up"
+        "the loss is {loss} at step {step}, with learning rate {rate}: the training has diverged; checkpoints are left \
+         as they were; lower the learning rate or lengthen its warm-up"
     )]
     NonFiniteLoss {
         /// Steps done before this one.
@@ -67,7 +67,7 @@ pub enum Error {
     /// The training diverged in the very step before a checkpoint.
     #[error(
         "{name} holds a number that is not finite after step {step}: the training has diverged; checkpoints are left as they \
-         were; lower the schedule's rate or lengthen its warm-up"
+         were; lower the learning rate or lengthen its warm-up"
     )]
     NonFiniteWeight {
         /// The variable.
@@ -78,7 +78,7 @@ pub enum Error {
     /// The training diverged in the very step before an evaluation.
     #[error(
         "the network's logits for image {image} hold NaN after step {step}: the training has diverged; checkpoints are left \
-         as they were; lower the schedule's rate or lengthen its warm-up"
+         as they were; lower the learning rate or lengthen its warm-up"
     )]
     NonFiniteLogits {
         /// Its place in the evaluated set, from 0.

@@ -57,7 +57,7 @@ pub enum Outcome {
 /// use resnet_record::{Recipe, Run, RunRecord};
 /// use resnet_train::{Options, Outcome, Quiet, fit};
 ///
-/// let recipe = Recipe::load("xtask/recipes/quick-start.toml".as_ref())?;
+/// let recipe = Recipe::load("crates/record/recipes/quick-start.toml".as_ref())?;
 /// let data = resnet_data::generated::shapes(4500, 1000, 0);
 /// let mut run = Run::create("runs/first".as_ref(), &recipe, RunRecord::begin("first", &recipe))?;
 /// match fit(model, &data, &mut run, &Options::default(), &mut Quiet)? {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Var};
+use resnet_checkpoint::keys;
 
-use crate::checkpoint::{self, STATE_KEY};
+use crate::checkpoint;
 use crate::state::State;
 
 /// Reads `file` for a classifier of two variables, and the training's state that it or `text` holds. Panics
@@ -22,7 +23,7 @@ pub fn resume(file: &Path, text: &str) {
         Ok(loaded) => {
             loaded.apply(&variables).expect("names and shapes fit");
             assert!(loaded.velocity.keys().all(|name| variables.contains_key(name)));
-            loaded.metadata.get(STATE_KEY).into_iter().for_each(|text| state(text, file));
+            loaded.metadata.get(keys::TRAINING_STATE).into_iter().for_each(|text| state(text, file));
         }
         Err(error) => named(&error, file),
     }

@@ -42,7 +42,6 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use resnet_ops::Mode;
 
-pub use checkpoint::MOMENTUM_PREFIX;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
 pub use evaluate::evaluate;
@@ -52,7 +51,7 @@ pub use photos::{Photos, orientation};
 pub use plan::Plan;
 pub use schedule::Schedule;
 pub use session::resumes_from;
-pub use sgd::{Sgd, SgdConfig};
+pub use sgd::{Momentum, Sgd, SgdConfig};
 
 /// Logits of images, with weights prepared beforehand.
 pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;

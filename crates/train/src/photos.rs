@@ -9,7 +9,7 @@ use resnet_data::{
     ColourJitter, Crop, Decoding, Erasing, Feed, Filling, Interpolation, LastBatch, OnBroken, Order,
     PhotoAugmentation, Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
-use resnet_record::{PhotoCrop, PhotoDecoding, PhotoOrientation, PhotoPolicy, PhotosRecipe, Recipe};
+use resnet_record::{ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe};
 
 use crate::data::{DataIdentity, TrainingData, TrainingFeeds, flip, last_batch, normalisation};
 use crate::{Error, Options};
@@ -37,7 +37,7 @@ impl Photos {
     fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<StreamConfig, Error> {
         let photos = photos(recipe)?;
         Ok(StreamConfig {
-            batch: recipe.train.batch,
+            batch: recipe.train.batch_size,
             seed: 0,
             view: View::Evaluated(Preprocess {
                 resize: photos.evaluate.resize,
@@ -95,7 +95,7 @@ impl TrainingData for Photos {
             .map(|records| StreamLoader::new(Arc::clone(&self.set.train), Some(records), evaluation))
             .transpose()?;
         Ok(TrainingFeeds {
-            size: [photos(recipe)?.side; 2],
+            size: [photos(recipe)?.image_size; 2],
             train: Box::new(train),
             validation: validation.map(|loader| Box::new(loader) as Box<dyn Feed>),
         })
@@ -119,43 +119,53 @@ impl TrainingData for Photos {
     }
 }
 
-fn photos(recipe: &Recipe) -> Result<&PhotosRecipe, Error> {
-    let missing = || format!("recipe '{}' has no [photos], which says how photographs are cut", recipe.name);
-    recipe.photos.as_ref().ok_or_else(|| Error::Setup(missing()))
+fn photos(recipe: &Recipe) -> Result<&ImagesRecipe, Error> {
+    let missing = || format!("recipe '{}' has no [images] section, which has their transforms", recipe.name);
+    recipe.images.as_ref().ok_or_else(|| Error::Setup(missing()))
 }
 
 /// What a recipe says of EXIF data, as loaders take it.
-pub fn orientation(recipe: PhotoOrientation) -> Orientation {
+pub fn orientation(recipe: ImageOrientation) -> Orientation {
     match recipe {
-        PhotoOrientation::Apply => Orientation::Apply,
-        PhotoOrientation::Ignore => Orientation::Ignore,
+        ImageOrientation::Apply => Orientation::Apply,
+        ImageOrientation::Ignore => Orientation::Ignore,
     }
 }
 
 /// What a recipe does to photographs in training.
 fn augmentation(recipe: &Recipe) -> Result<PhotoAugmentation, Error> {
-    let PhotosRecipe { side, decode, orientation: _, crop, jitter, lighting, policy, erase, evaluate: _ } =
-        *photos(recipe)?;
+    let ImagesRecipe {
+        image_size,
+        decode,
+        orientation: _,
+        crop,
+        color_jitter: jitter,
+        lighting,
+        auto_augment,
+        random_erasing,
+        evaluate: _,
+    } = *photos(recipe)?;
     let crop = match crop {
-        PhotoCrop::Scale => Crop::PAPER,
-        PhotoCrop::Area => Crop::INCEPTION,
+        ImageCrop::ScaleAugmentation => Crop::PAPER,
+        ImageCrop::RandomResizedCrop => Crop::INCEPTION,
     };
     Ok(PhotoAugmentation {
         decoding: match decode {
-            PhotoDecoding::Exact => Decoding::Exact,
-            PhotoDecoding::Scaled => Decoding::Scaled,
+            ImageDecoding::Exact => Decoding::Exact,
+            ImageDecoding::Scaled => Decoding::Scaled,
         },
         crop,
-        side,
+        side: image_size,
         interpolation: Interpolation::Bilinear,
         flip: flip(recipe),
-        policy: match policy {
-            PhotoPolicy::None => Policy::None,
-            PhotoPolicy::RandAugment => Policy::RAND,
-            PhotoPolicy::TrivialAugment => Policy::Trivial,
+        policy: match auto_augment {
+            ImagePolicy::None => Policy::None,
+            ImagePolicy::RandAugment => Policy::RAND,
+            ImagePolicy::TrivialAugment => Policy::Trivial,
         },
         jitter: ColourJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
         lighting,
-        erasing: (erase > 0.0).then_some(Erasing { probability: erase, filling: Filling::Mean }),
+        erasing: (random_erasing > 0.0)
+            .then_some(Erasing { probability: random_erasing, filling: Filling::Mean }),
     })
 }

@@ -10,9 +10,9 @@ use crate::{Classifier, Error, Options, Schedule};
 /// ```
 /// use resnet_record::Recipe;
 /// use resnet_train::Plan;
-/// # let text = include_str!("../../../xtask/recipes/quick-start.toml");
+/// # let text = include_str!("../../record/recipes/quick-start.toml");
 /// let mut recipe = Recipe::parse(text, "quick-start.toml")?;
-/// recipe.set_all(&["train.duration=3 epochs", "train.batch=64", "data.validation=40"])?;
+/// recipe.set_all(&["train.duration=3 epochs", "train.batch_size=64", "data.validation=40"])?;
 /// let plan = Plan::new(&recipe, &resnet_data::generated::shapes(200, 50, 0))?;
 /// assert_eq!((plan.train_images, plan.validation_images, plan.test_images), (160, 40, 50));
 /// assert_eq!((plan.steps_per_epoch, plan.steps, plan.epochs), (3, 9, 3));
@@ -108,7 +108,7 @@ pub(crate) fn prepare(
     let epoch =
         EpochSize { images: train.pictures_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
     let steps = recipe.train.duration.steps(epoch);
-    let batch = recipe.train.batch;
+    let batch = recipe.train.batch_size;
     // What an epoch's last batch has; a training may end before it comes to one.
     let rest = train.pictures_per_epoch() % batch;
     let plan = Plan {

@@ -7,35 +7,35 @@ use resnet_record::{EpochSize, ScheduleRecipe};
 /// ```
 /// use resnet_train::Schedule;
 /// // The paper's: 0.01 for 400 steps, then 0.1, divided by 10 at 32k and 48k.
-/// let (at, warmup) = (vec![32_000, 48_000], Some((0.01, 400)));
-/// let paper = Schedule::Steps { rate: 0.1, divide_by: 10.0, at, warmup };
+/// let (milestones, warmup) = (vec![32_000, 48_000], Some((0.01, 400)));
+/// let paper = Schedule::MultiStep { lr: 0.1, divide_by: 10.0, milestones, warmup };
 /// assert_eq!([399, 400, 31_999].map(|step| paper.rate(step)), [0.01, 0.1, 0.1]);
 /// assert!((paper.rate(32_000) - 0.01).abs() < 1e-12);
 ///
-/// let cosine = Schedule::Cosine { peak: 0.1, warmup: 58, steps: 1173 };
+/// let cosine = Schedule::Cosine { lr: 0.1, warmup: 58, steps: 1173 };
 /// assert_eq!(cosine.rate(57), 0.1);
 /// assert!(cosine.rate(1172) < 1e-6);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
-    /// For warm-up W and total S: peak (s + 1) / W while s < W, then peak (1 + cos(pi (s - W) / (S - W))) /
+    /// For warm-up W and total S: lr (s + 1) / W while s < W, then lr (1 + cos(pi (s - W) / (S - W))) /
     /// 2.
     Cosine {
         /// The highest rate.
-        peak: f64,
+        lr: f64,
         /// W, in steps.
         warmup: u64,
         /// S, in steps.
         steps: u64,
     },
-    /// A constant, divided once for each of `at` that has been reached.
-    Steps {
-        /// The rate before the first division.
-        rate: f64,
-        /// What it is divided by each time.
+    /// A constant, divided at each milestone.
+    MultiStep {
+        /// The rate before the first milestone.
+        lr: f64,
+        /// The divisor at each milestone.
         divide_by: f64,
-        /// The first steps with a divided rate.
-        at: Vec<u64>,
+        /// The first step of each divided rate.
+        milestones: Vec<u64>,
         /// Another rate for so many first steps.
         warmup: Option<(f64, u64)>,
     },
@@ -45,14 +45,14 @@ impl Schedule {
     /// The recipe's schedule for a training of `steps` steps.
     pub fn new(recipe: &ScheduleRecipe, steps: u64, epoch: EpochSize) -> Schedule {
         match recipe {
-            ScheduleRecipe::Cosine { peak, warmup } => {
-                Schedule::Cosine { peak: *peak, warmup: warmup.steps(steps, epoch).min(steps), steps }
+            ScheduleRecipe::Cosine { lr, warmup } => {
+                Schedule::Cosine { lr: *lr, warmup: warmup.steps(steps, epoch).min(steps), steps }
             }
-            ScheduleRecipe::Steps { rate, divide_by, at, warmup } => Schedule::Steps {
-                rate: *rate,
+            ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } => Schedule::MultiStep {
+                lr: *lr,
                 divide_by: *divide_by,
-                at: at.iter().map(|duration| duration.steps(epoch)).collect(),
-                warmup: warmup.map(|flat| (flat.rate, flat.duration.steps(epoch))),
+                milestones: milestones.iter().map(|duration| duration.steps(epoch)).collect(),
+                warmup: warmup.map(|flat| (flat.lr, flat.duration.steps(epoch))),
             },
         }
     }
@@ -60,18 +60,16 @@ impl Schedule {
     /// The rate of the step that follows `step` finished ones.
     pub fn rate(&self, step: u64) -> f64 {
         match self {
-            Schedule::Cosine { peak, warmup, .. } if step < *warmup => {
-                peak * (step + 1) as f64 / *warmup as f64
-            }
+            Schedule::Cosine { lr, warmup, .. } if step < *warmup => lr * (step + 1) as f64 / *warmup as f64,
             // Beyond the end the rate stays 0 instead of rising again; S = W never gets here before it.
             Schedule::Cosine { steps, .. } if step >= *steps => 0.0,
-            Schedule::Cosine { peak, warmup, steps } => {
+            Schedule::Cosine { lr, warmup, steps } => {
                 let progress = (step - warmup) as f64 / (steps - warmup) as f64;
-                peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+                lr * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
             }
-            Schedule::Steps { warmup: Some((rate, steps)), .. } if step < *steps => *rate,
-            Schedule::Steps { rate, divide_by, at, .. } => {
-                at.iter().filter(|&&reached| reached <= step).fold(*rate, |rate, _| rate / divide_by)
+            Schedule::MultiStep { warmup: Some((lr, steps)), .. } if step < *steps => *lr,
+            Schedule::MultiStep { lr, divide_by, milestones, .. } => {
+                milestones.iter().filter(|&&reached| reached <= step).fold(*lr, |lr, _| lr / divide_by)
             }
         }
     }
@@ -91,11 +89,11 @@ mod tests {
 
     #[test]
     fn the_papers_rate_changes_where_the_paper_says() {
-        let recipe = ScheduleRecipe::Steps {
-            rate: 0.1,
+        let recipe = ScheduleRecipe::MultiStep {
+            lr: 0.1,
             divide_by: 10.0,
-            at: vec![Duration::Steps(32_000), Duration::Steps(48_000)],
-            warmup: Some(FlatWarmup { rate: 0.01, duration: Duration::Steps(400) }),
+            milestones: vec![Duration::Steps(32_000), Duration::Steps(48_000)],
+            warmup: Some(FlatWarmup { lr: 0.01, duration: Duration::Steps(400) }),
         };
         let schedule = Schedule::new(&recipe, 64_000, CIFAR);
         for (step, rate) in [
@@ -114,8 +112,12 @@ mod tests {
 
     #[test]
     fn durations_in_epochs_become_steps_once() {
-        let recipe =
-            ScheduleRecipe::Steps { rate: 0.1, divide_by: 10.0, at: vec![Duration::Epochs(2)], warmup: None };
+        let recipe = ScheduleRecipe::MultiStep {
+            lr: 0.1,
+            divide_by: 10.0,
+            milestones: vec![Duration::Epochs(2)],
+            warmup: None,
+        };
         let schedule = Schedule::new(&recipe, 1173, CIFAR);
         close(schedule.rate(0), 0.1);
         close(schedule.rate(781), 0.1);
@@ -124,9 +126,9 @@ mod tests {
 
     #[test]
     fn the_cosine_rises_linearly_and_ends_near_zero() {
-        let recipe = ScheduleRecipe::Cosine { peak: 0.1, warmup: Warmup::Percent(5.0) };
+        let recipe = ScheduleRecipe::Cosine { lr: 0.1, warmup: Warmup::Percent(5.0) };
         let schedule = Schedule::new(&recipe, 1173, CIFAR);
-        assert_eq!(schedule, Schedule::Cosine { peak: 0.1, warmup: 58, steps: 1173 });
+        assert_eq!(schedule, Schedule::Cosine { lr: 0.1, warmup: 58, steps: 1173 });
         close(schedule.rate(0), 0.1 / 58.0);
         close(schedule.rate(28), 0.05);
         close(schedule.rate(57), 0.1);
@@ -140,16 +142,16 @@ mod tests {
     #[test]
     fn degenerate_cosines_stay_finite() {
         for (warmup, steps) in [(0, 1), (1, 1), (5, 5), (0, 0), (0, 2)] {
-            let schedule = Schedule::Cosine { peak: 0.1, warmup, steps };
+            let schedule = Schedule::Cosine { lr: 0.1, warmup, steps };
             for step in 0..8 {
                 let rate = schedule.rate(step);
                 assert!((0.0..=0.1).contains(&rate), "W {warmup}, S {steps}, s {step}: {rate}");
             }
         }
-        let all_warmup = ScheduleRecipe::Cosine { peak: 0.1, warmup: Warmup::For(Duration::Steps(99)) };
+        let all_warmup = ScheduleRecipe::Cosine { lr: 0.1, warmup: Warmup::For(Duration::Steps(99)) };
         assert_eq!(
             Schedule::new(&all_warmup, 10, CIFAR),
-            Schedule::Cosine { peak: 0.1, warmup: 10, steps: 10 }
+            Schedule::Cosine { lr: 0.1, warmup: 10, steps: 10 }
         );
     }
 }

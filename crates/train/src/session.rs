@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         let config = SgdConfig::from(recipe.optimizer);
         let (state, optimizer) = if let Some(last) = resumes_from(run)? {
             let loaded = checkpoint::read(&last, model.variables(), &device)?;
-            let state = State::of(&loaded, &recipe_text, (&prepared.plan, data), &last)?;
+            let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;
             loaded.apply(model.variables())?;
             (state, Sgd::with_velocity(config, loaded.velocity))
         } else {

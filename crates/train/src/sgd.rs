@@ -13,22 +13,33 @@ use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
-use resnet_record::{Momentum, OptimizerRecipe};
+use resnet_record::OptimizerRecipe;
 
 /// The constants of [`Sgd`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdConfig {
     /// mu.
     pub momentum: f64,
-    /// How the velocity moves the weights.
+    /// The form of the momentum.
     pub kind: Momentum,
-    /// Added to every gradient as `weight_decay` times the weight.
+    /// L2 penalty: `weight_decay * w` is added to every gradient.
     pub weight_decay: f64,
+}
+
+/// How the velocity v moves the weights w; g is the gradient with the weight decay in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Momentum {
+    /// w = w - lr v.
+    #[default]
+    Classic,
+    /// w = w - lr (g + mu v).
+    Nesterov,
 }
 
 impl From<OptimizerRecipe> for SgdConfig {
     fn from(recipe: OptimizerRecipe) -> SgdConfig {
-        SgdConfig { momentum: recipe.momentum, kind: recipe.momentum_kind, weight_decay: recipe.weight_decay }
+        let kind = if recipe.nesterov { Momentum::Nesterov } else { Momentum::Classic };
+        SgdConfig { momentum: recipe.momentum, kind, weight_decay: recipe.weight_decay }
     }
 }
 
@@ -37,8 +48,7 @@ impl From<OptimizerRecipe> for SgdConfig {
 /// ```
 /// use std::collections::BTreeMap;
 /// use candle_core::{Device, Var};
-/// use resnet_record::Momentum;
-/// use resnet_train::{Sgd, SgdConfig};
+/// use resnet_train::{Momentum, Sgd, SgdConfig};
 ///
 /// let w = Var::new(&[1.0f32], &Device::Cpu)?;
 /// let variables = BTreeMap::from([("w".to_owned(), w.clone())]);

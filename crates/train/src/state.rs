@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use resnet_record::Scores;
+use resnet_checkpoint::keys;
+use resnet_record::{Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{Loaded, RECIPE_KEY, STATE_KEY};
+use crate::checkpoint::Loaded;
 use crate::{DataIdentity, Error, Plan, TrainingData};
 
 /// The version of this state's form.
@@ -97,16 +98,16 @@ impl State {
     /// The state in a checkpoint, if it is one that this very training can go on from.
     pub(crate) fn of(
         loaded: &Loaded,
-        recipe_text: &str,
+        recipe: &Recipe,
         (plan, data): (&Plan, &dyn TrainingData),
         file: &Path,
     ) -> Result<Self, Error> {
         let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
-        let text = loaded.metadata.get(STATE_KEY).ok_or_else(|| {
+        let text = loaded.metadata.get(keys::TRAINING_STATE).ok_or_else(|| {
             bad("it has weights but no training state; only a run's last.safetensors can be resumed")
         })?;
         let mut state = State::from_json(text, file)?;
-        if loaded.metadata.get(RECIPE_KEY).map(String::as_str) != Some(recipe_text) {
+        if !loaded.metadata.get(keys::RECIPE).is_some_and(|text| recipe.is_written_as(text)) {
             return Err(bad(
                 "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
             ));

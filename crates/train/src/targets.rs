@@ -65,7 +65,7 @@ fn certain(labels: &[u32], classes: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    const RECIPE: &str = include_str!("../../../xtask/recipes/cifar10-resnet20-v2.toml");
+    const RECIPE: &str = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
 
     fn batch() -> Batch {
         Batch { images: (0..384).map(|v| v as f32).collect(), labels: vec![1, 3], height: 8, width: 8 }

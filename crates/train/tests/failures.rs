@@ -41,7 +41,7 @@ fn a_training_that_diverges_overwrites_no_checkpoint() {
         ),
         "{message}"
     );
-    assert!(message.contains("diverged") && message.contains("rate"), "{message}");
+    assert!(message.contains("diverged") && message.contains("learning rate"), "{message}");
     // The checkpoint is that of the first epoch's end.
     let options = Options::default();
     let mut observer = StopAt::new(When::Step(5), &options);
@@ -160,8 +160,9 @@ fn recipe_and_data_must_fit() {
     assert!(message.contains("10 classes") && message.contains("a drawer has 2"), "{message}");
     let message = Plan::new(&recipe(&["data.validation=200"]), &data()).unwrap_err().to_string();
     assert!(message.contains("200"), "{message}");
-    let message =
-        Plan::new(&recipe(&["train.batch=500", "train.last_batch=drop"]), &data()).unwrap_err().to_string();
+    let message = Plan::new(&recipe(&["train.batch_size=500", "train.last_batch=drop"]), &data())
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("500"), "{message}");
 }
 
@@ -177,7 +178,7 @@ fn one_class_is_refused_before_the_first_step() {
         origin: "a drawer".into(),
     };
     // Of a recipe that takes what classes there are.
-    let text = include_str!("../../../xtask/recipes/imagenet-resnet50-v2.toml");
+    let text = include_str!("../../record/recipes/imagenet-resnet50-v2.toml");
     let recipe = resnet_record::Recipe::parse(text, "imagenet-resnet50-v2.toml").unwrap();
     let message = Plan::new(&recipe, &one).unwrap_err().to_string();
     assert!(message.contains("a drawer has only one class") && message.contains("at least two"), "{message}");
@@ -214,19 +215,19 @@ fn a_batch_that_is_too_small_for_the_network_is_told_before_the_first_step() {
         (done, run.folder().metrics().unwrap().len())
     };
     // 140 images.
-    let (error, logged) = fit("last", &["train.batch=139"]);
+    let (error, logged) = fit("last", &["train.batch_size=139"]);
     let message = error.unwrap_err().to_string();
     assert_eq!(logged, 0, "{message}");
     assert!(message.contains("140 images in batches of 139 leave 1 for the last batch"), "{message}");
     assert!(message.contains("at 32 x 32 pixels") && message.contains("at least 2 images"), "{message}");
-    let (error, _) = fit("each", &["train.batch=1"]);
+    let (error, _) = fit("each", &["train.batch_size=1"]);
     let message = error.unwrap_err().to_string();
     assert!(message.contains("batches of 1 are too small"), "{message}");
     // What is left out, or never comes, is no trouble.
     for (name, changes) in [
-        ("dropped", ["train.batch=139", "train.last_batch=drop", "train.duration=2 epochs"]),
-        ("never", ["train.batch=139", "train.last_batch=keep", "train.duration=1 step"]),
-        ("even", ["train.batch=70", "train.last_batch=keep", "train.duration=1 epoch"]),
+        ("dropped", ["train.batch_size=139", "train.last_batch=drop", "train.duration=2 epochs"]),
+        ("never", ["train.batch_size=139", "train.last_batch=keep", "train.duration=1 step"]),
+        ("even", ["train.batch_size=70", "train.last_batch=keep", "train.duration=1 epoch"]),
     ] {
         assert!(matches!(fit(name, &changes).0.unwrap(), Outcome::Finished(_)), "{name}");
     }
@@ -328,7 +329,7 @@ impl Classifier for Chain {
 
 fn one_step(model: &dyn Classifier) -> std::result::Result<Outcome, Error> {
     let scratch = tempfile::tempdir().unwrap();
-    let mut run = create(&scratch.path().join("run"), &["train.duration=1 steps", "train.batch=4"]);
+    let mut run = create(&scratch.path().join("run"), &["train.duration=1 steps", "train.batch_size=4"]);
     fit(model, &data(), &mut run, &Options::default(), &mut Quiet)
 }
 

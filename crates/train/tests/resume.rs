@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{StopAt, Tiny, When, copy_run, create, data, outcome, recipe, resume, tensors, train, train_on};
+use resnet_checkpoint::keys::MOMENTUM;
 use resnet_record::{Metric, Run, RunFolder};
-use resnet_train::{MOMENTUM_PREFIX, Observer, Options, Outcome, Quiet, Split, StepReport, fit};
+use resnet_train::{Observer, Options, Outcome, Quiet, Split, StepReport, fit};
 
 const STEPS: u64 = 12;
 
@@ -30,8 +31,8 @@ fn stopped_after_any_step() {
     let expected = outcome(&whole);
     let steps = expected.1.iter().filter(|metric| matches!(metric, Metric::Step(_))).count();
     assert_eq!(steps as u64, STEPS, "the log has every step once");
-    assert!(expected.0.contains_key(&format!("{MOMENTUM_PREFIX}fc.weight")));
-    assert!(!expected.0.contains_key(&format!("{MOMENTUM_PREFIX}norm.running_mean")));
+    assert!(expected.0.contains_key(&format!("{MOMENTUM}fc.weight")));
+    assert!(!expected.0.contains_key(&format!("{MOMENTUM}norm.running_mean")));
     for step in 1..=STEPS {
         let dir = scratch.path().join(format!("step{step}"));
         let end = interrupted(&dir, &[], When::Step(step));
@@ -63,7 +64,7 @@ fn stopped_again_and_again() {
     let scratch = tempfile::tempdir().unwrap();
     let (whole, dir) = (scratch.path().join("whole"), scratch.path().join("pieces"));
     // A length that ends within an epoch, nesterov, and no validation.
-    let changes = ["train.duration=10 steps", "optimizer.momentum_kind=nesterov", "data.validation=0"];
+    let changes = ["train.duration=10 steps", "optimizer.nesterov=true", "data.validation=0"];
     train(&whole, &changes);
     drop(create(&dir, &changes));
     for step in 1.. {
@@ -171,7 +172,7 @@ impl Observer for SlowAndCounting {
 fn saving_by_the_clock_changes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let (often, never) = (scratch.path().join("often"), scratch.path().join("never"));
-    let one_epoch = ["train.duration=12 steps", "train.batch=8", "data.validation=0"];
+    let one_epoch = ["train.duration=12 steps", "train.batch_size=8", "data.validation=0"];
     let mut counting = SlowAndCounting(0);
     train_on(&data(), &often, &[&one_epoch[..], &["train.save_every_seconds=1"]].concat(), &mut counting)
         .unwrap();

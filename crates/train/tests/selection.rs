@@ -48,7 +48,7 @@ fn the_best_epoch_is_the_first_with_the_highest_validation_accuracy() {
     let dir = scratch.path().join("run");
     let model = Tiny::new(1, 10);
     // A rate at which accuracy goes up and down.
-    let changes = ["train.duration=12 epochs", "schedule.peak=0.9"];
+    let changes = ["train.duration=12 epochs", "schedule.lr=0.9"];
     let end = fit(&model, &data(), &mut create(&dir, &changes), &Options::default(), &mut Quiet).unwrap();
     let Outcome::Finished(results) = end else { panic!("{end:?}") };
     let metrics = RunFolder::open(&dir).unwrap().metrics().unwrap();
@@ -145,7 +145,7 @@ fn evaluations_come_every_so_many_epochs_and_after_the_last() {
 fn training_learns_and_the_record_says_so() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
-    train(&dir, &["train.duration=20 epochs", "train.batch=16"]);
+    train(&dir, &["train.duration=20 epochs", "train.batch_size=16"]);
     let metrics = RunFolder::open(&dir).unwrap().metrics().unwrap();
     let losses: Vec<f64> = metrics
         .iter()

@@ -91,7 +91,7 @@ pub(crate) struct TrainArgs {
     pub(crate) prefix: Option<String>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
-    /// Change a key of the recipe, such as train.batch=64; can be repeated
+    /// Change a key of the recipe, such as train.batch_size=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     #[command(flatten)]
@@ -286,7 +286,7 @@ pub(crate) enum AgainstArg {
 fn assignment(text: &str) -> Result<String, String> {
     match text.contains('=') {
         true => Ok(text.to_owned()),
-        false => Err("there is no '='; write key=value, for example train.batch=64".to_owned()),
+        false => Err("there is no '='; write key=value, for example train.batch_size=64".to_owned()),
     }
 }
 

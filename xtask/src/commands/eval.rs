@@ -116,7 +116,7 @@ fn refuse_view(args: &EvalArgs, data: &Data) -> anyhow::Result<()> {
 /// Whether EXIF data turn images: as the command line says, or the recipe; else they don't, as in
 /// torchvision's and timm's evaluation.
 fn orientation(args: &EvalArgs, trained: &Trained) -> Orientation {
-    let of_recipe = || trained.recipe().ok().flatten()?.photos.map(|photos| photos.orientation);
+    let of_recipe = || trained.recipe().ok().flatten()?.images.map(|photos| photos.orientation);
     match args.view.orientation {
         Some(given) => given.into(),
         None => of_recipe().map_or(Orientation::Ignore, resnet_train::orientation),

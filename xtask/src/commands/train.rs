@@ -52,7 +52,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Told now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
-        return Err(resnet_record::Error::NotEmpty { folder: folder.to_owned() }.into());
+        return Err(not_empty(folder));
     }
     let from = Start::read(args)?;
     let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
@@ -67,9 +67,9 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     plan.check(&model).map_err(|error| {
         let hint = match &error {
             Error::BatchTooSmall { images, batch, .. } if images < batch => {
-                "; leave that batch out with --set train.last_batch=drop, or choose another train.batch"
+                "; leave that batch out with --set train.last_batch=drop, or choose another train.batch_size"
             }
-            Error::BatchTooSmall { .. } => "; choose a larger train.batch",
+            Error::BatchTooSmall { .. } => "; choose a larger train.batch_size",
             _ => "",
         };
         anyhow!("{error}{hint}")
@@ -274,7 +274,10 @@ fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) ->
         Run::create(folder, recipe, record)
     };
     if let Some(folder) = out {
-        return Ok(create(folder)?);
+        return create(folder).map_err(|error| match error {
+            resnet_record::Error::NotEmpty { .. } => not_empty(folder),
+            other => other.into(),
+        });
     }
     let mut number = 1u64;
     loop {
@@ -288,6 +291,12 @@ fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) ->
             Some(Err(error)) => return Err(error.into()),
         }
     }
+}
+
+/// Why nothing is written to `folder`, and what helps.
+fn not_empty(folder: &Path) -> anyhow::Error {
+    let error = resnet_record::Error::NotEmpty { folder: folder.to_owned() };
+    anyhow!("{error}; choose another --out, or continue what is there with --resume")
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Files of a repository: from the cache or, failing that, from the hub.
 
 use std::cell::OnceCell;
-use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use atomic_write_file::AtomicWriteFile;
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo};
 
@@ -134,9 +132,7 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut file = AtomicWriteFile::open(path)?;
-    file.write_all(bytes)?;
-    file.commit()
+    resnet_files::write_whole(path, |out| out.write_all(bytes))
 }
 
 /// hf-hub asserts on some answers of a server; that is a failed download, not the end of the program.

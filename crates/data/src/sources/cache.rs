@@ -4,11 +4,9 @@
 //! under a name made from the data's path. It is written whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use atomic_write_file::AtomicWriteFile;
 
 use super::index::Stamp;
 use super::{Index, Layout, index_file};
@@ -75,13 +73,7 @@ fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = place.parent() {
         fs::create_dir_all(folder)?;
     }
-    if place.is_dir() {
-        // The rename would fail and leave its temporary file.
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    let mut file = AtomicWriteFile::open(place)?;
-    file.write_all(bytes)?;
-    file.commit()
+    resnet_files::write_whole(place, |out| out.write_all(bytes))
 }
 
 /// Where an index may be, the best place first.

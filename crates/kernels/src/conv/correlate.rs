@@ -9,7 +9,7 @@
 //! written in whole rows.
 
 use super::ConvShape;
-use super::strip::Window;
+use super::strip::InputRegion;
 
 /// One pass over the images of a batch.
 #[derive(Debug, Clone)]
@@ -170,8 +170,8 @@ impl Correlation {
     }
 
     /// The window of input that `rows` grid rows from `first_row` on need.
-    pub(super) fn window(&self, first_row: usize, rows: usize) -> Window {
-        Window {
+    pub(super) fn window(&self, first_row: usize, rows: usize) -> InputRegion {
+        InputRegion {
             top: (first_row * self.step) as isize + self.rows.first,
             left: self.columns.first,
             height: self.strip_h(rows),

@@ -6,9 +6,11 @@
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{self, AllColumns, Columns, Deal, Fetch, FetchOn, FirstColumns, NoFetch, ROWS, with_rows};
-use super::plan::{PhasePlan, Plan, Slice};
-use super::store::{Store, Tile};
+use super::micro::{
+    self, Deal, Fetch, FetchOn, FullPanel, NoFetch, PanelWidth, PartialPanel, ROWS, with_rows,
+};
+use super::plan::{ConvPlan, PhasePlan, TapSlice};
+use super::store::{DirectStore, DirectTile};
 use super::strip;
 use super::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
 use crate::buffer::Buffer;
@@ -35,7 +37,7 @@ pub(super) fn output(
     let gathers = epilogue.statistics == Statistics::Gather;
     let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
     let gather = parts.as_mut().map(MomentParts::shared);
-    sweep.run(Store::Output { epilogue, gather }, out);
+    sweep.run(DirectStore::Output { epilogue, gather }, out);
     parts.map(|parts| {
         let mut moments = parts.combine(|part| sweep.pixels(part));
         moments.mean.truncate(shape.out_channels);
@@ -58,12 +60,12 @@ pub(super) fn input_grad(
     let sweep = Sweep::new(isa, &pass, dy, Prologue::None, &packed);
     match epilogue {
         GradientEpilogue::None => {
-            sweep.run(Store::Output { epilogue: Epilogue::default(), gather: None }, dx);
+            sweep.run(DirectStore::Output { epilogue: Epilogue::default(), gather: None }, dx);
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
             let mut parts = BackwardParts::new(sweep.parts(), sweep.padded_c());
-            sweep.run(Store::Gradient { x, mean, map, gather: parts.shared() }, dx);
+            sweep.run(DirectStore::Gradient { x, mean, map, gather: parts.shared() }, dx);
             let mut sums = parts.combine();
             sums.sum_dy.truncate(shape.in_channels);
             sums.sum_dy_xmu.truncate(shape.in_channels);
@@ -76,7 +78,7 @@ pub(super) fn input_grad(
 struct Sweep<'a> {
     isa: Isa,
     pass: &'a Correlation,
-    plan: Plan,
+    plan: ConvPlan,
     /// Blocks of outputs.
     panels: usize,
     input: &'a [f32],
@@ -104,7 +106,7 @@ impl<'a> Sweep<'a> {
     ) -> Self {
         let block = 2 * isa.lanes();
         let in_place = matches!(prologue, Prologue::None) && pass.stays_inside();
-        let plan = Plan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
+        let plan = ConvPlan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
         let panels = pass.out_channels.div_ceil(block);
         assert!(packed.len() >= plan.weights_len(panels), "conv2d: weights packed for another pass");
         Sweep { isa, pass, plan, panels, input, prologue, in_place, packed }
@@ -130,7 +132,7 @@ impl<'a> Sweep<'a> {
         self.rows(part).len() * self.pass.grid_w()
     }
 
-    fn run(&self, store: Store, out: &mut [f32]) {
+    fn run(&self, store: DirectStore, out: &mut [f32]) {
         assert_eq!(out.len(), self.pass.images * self.pass.out_h * self.pass.out_w * self.pass.out_channels);
         let out = Shared::new(out);
         let most_pixels = self.plan.rows * self.pass.grid_w();
@@ -140,7 +142,7 @@ impl<'a> Sweep<'a> {
             products: Buffer::unspecified(most_pixels * 2 * self.isa.lanes()),
         };
         parallel::for_each_ahead(self.parts() * self.plan.groups, init, |scratch, task, next| {
-            dispatch(self.isa, Block { sweep: self, task, next, scratch, store: &store, out: &out });
+            dispatch(self.isa, DirectTask { sweep: self, task, next, scratch, store: &store, out: &out });
         });
     }
 
@@ -158,17 +160,17 @@ impl<'a> Sweep<'a> {
 }
 
 /// One task: some grid rows of one image, by some blocks of outputs.
-struct Block<'a> {
+struct DirectTask<'a> {
     sweep: &'a Sweep<'a>,
     task: usize,
     /// The task that this thread does next.
     next: Option<usize>,
     scratch: &'a mut Scratch,
-    store: &'a Store<'a>,
+    store: &'a DirectStore<'a>,
     out: &'a Shared<'a>,
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for DirectTask<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -201,7 +203,7 @@ impl Kernel for Block<'_> {
             if pixels == 0 {
                 continue;
             }
-            let mut work = Work {
+            let mut work = PhaseTask {
                 phase,
                 source,
                 products,
@@ -221,9 +223,9 @@ impl Kernel for Block<'_> {
                 // SAFETY: checked above; the panel exists.
                 unsafe {
                     if column + 2 * S::LANES <= pass.out_channels {
-                        work.panel(simd, weights, column, AllColumns);
+                        work.panel(simd, weights, column, FullPanel);
                     } else {
-                        work.panel(simd, weights, column, FirstColumns(pass.out_channels - column));
+                        work.panel(simd, weights, column, PartialPanel(pass.out_channels - column));
                     }
                 }
             }
@@ -233,13 +235,13 @@ impl Kernel for Block<'_> {
 }
 
 /// A task's pixels of one phase.
-struct Work<'a> {
+struct PhaseTask<'a> {
     phase: &'a PhasePlan,
     /// The strip, or the image from the task's first row on.
     source: &'a [f32],
     /// Room for all pixels by one block of outputs.
     products: &'a mut [f32],
-    store: &'a Store<'a>,
+    store: &'a DirectStore<'a>,
     out: &'a Shared<'a>,
     target: usize,
     part: usize,
@@ -250,7 +252,7 @@ struct Work<'a> {
     ahead: Lines,
 }
 
-impl Work<'_> {
+impl PhaseTask<'_> {
     /// Offsets grow, so the last of each bounds every access.
     fn check(&self, channels: usize, block: usize) {
         let PhasePlan { source_at, target_at, slices, .. } = self.phase;
@@ -268,7 +270,7 @@ impl Work<'_> {
     /// # Safety
     /// `check` passed, `weights` are the phase's, `columns` exist from `column` on.
     #[inline(always)]
-    unsafe fn panel<S: Simd, C: Columns>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
+    unsafe fn panel<S: Simd, C: PanelWidth>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
         let (store, out) = (self.store, self.out);
         let (slices, deal) = (&self.phase.slices, Deal::new(self.pixels));
         for (index, slice) in slices.iter().enumerate() {
@@ -301,7 +303,7 @@ impl Work<'_> {
                         with_rows!(rows, R => self.product::<S, _, R>(simd, a, b, NoFetch, products, accumulate));
                     }
                     if is_last {
-                        let tile = Tile {
+                        let tile = DirectTile {
                             products,
                             pixels: self.phase.target_at.get_unchecked(pixel..pixel + rows),
                             target: self.target,
@@ -325,7 +327,7 @@ impl Work<'_> {
     unsafe fn product<S: Simd, F: Fetch, const R: usize>(
         &self,
         simd: S,
-        (pixel, slice): (usize, &Slice),
+        (pixel, slice): (usize, &TapSlice),
         b: *const f32,
         fetch: F,
         products: *mut f32,

@@ -68,7 +68,7 @@ impl Deal {
 
 /// The taps that one output pixel reads from a strip.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Taps {
+pub(super) struct TapRuns {
     /// Tap rows.
     pub(super) rows: usize,
     /// Floats from one tap row to the next in the strip.
@@ -85,7 +85,7 @@ pub(super) struct Taps {
 pub(super) unsafe fn pixels_by_outputs<S: Simd, const R: usize>(
     simd: S,
     a: [*const f32; R],
-    taps: Taps,
+    taps: TapRuns,
     mut b: *const f32,
 ) -> [[S::V; 2]; R] {
     let mut acc = [[simd.splat(0.0); 2]; R];
@@ -150,7 +150,7 @@ impl Fetch for FetchOn {
 pub(super) unsafe fn pixels_by_outputs_to<S: Simd, F: Fetch, const R: usize>(
     simd: S,
     a: [*const f32; R],
-    taps: Taps,
+    taps: TapRuns,
     mut b: *const f32,
     mut fetch: F,
     to: *mut f32,
@@ -195,8 +195,8 @@ pub(super) unsafe fn pixels_by_outputs_to<S: Simd, F: Fetch, const R: usize>(
 #[inline(always)]
 pub(super) unsafe fn inputs_by_outputs_over<S: Simd, const R: usize>(
     simd: S,
-    (a, a_steps): (*const f32, Steps),
-    (dy, dy_steps): (*const f32, Steps),
+    (a, a_steps): (*const f32, Strides),
+    (dy, dy_steps): (*const f32, Strides),
     (height, width): (usize, usize),
     ahead: &mut [Lines; 2],
 ) -> [[S::V; 2]; R] {
@@ -224,14 +224,14 @@ pub(super) unsafe fn inputs_by_outputs_over<S: Simd, const R: usize>(
 
 /// Floats from one row, and from one pixel, of a tensor to the next.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Steps {
+pub(super) struct Strides {
     pub(super) row: usize,
     pub(super) pixel: usize,
 }
 
 /// How many columns of a block of two vectors exist: a type, so that whole blocks pay nothing for partial
 /// ones.
-pub(super) trait Columns: Copy {
+pub(super) trait PanelWidth: Copy {
     /// How many.
     fn count<S: Simd>(self) -> usize;
     /// Two vectors, zeros past the last column.
@@ -248,9 +248,9 @@ pub(super) trait Columns: Copy {
 
 /// All of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AllColumns;
+pub(super) struct FullPanel;
 
-impl Columns for AllColumns {
+impl PanelWidth for FullPanel {
     #[inline(always)]
     fn count<S: Simd>(self) -> usize {
         2 * S::LANES
@@ -272,9 +272,9 @@ impl Columns for AllColumns {
 
 /// The first so many.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct FirstColumns(pub(super) usize);
+pub(super) struct PartialPanel(pub(super) usize);
 
-impl Columns for FirstColumns {
+impl PanelWidth for PartialPanel {
     #[inline(always)]
     fn count<S: Simd>(self) -> usize {
         self.0

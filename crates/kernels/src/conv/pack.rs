@@ -8,10 +8,10 @@ use crate::parallel::{self, Shared};
 
 /// Which pass weights are packed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    /// The output: sums over input channels.
+pub(super) enum Direction {
+    /// The output: sums over input channels, filters as they are.
     Output,
-    /// The input's gradient: sums over output channels.
+    /// The input's gradient: sums over output channels, filters turned by half a turn.
     InputGradient,
 }
 

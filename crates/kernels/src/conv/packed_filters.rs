@@ -1,4 +1,4 @@
-//! Filters packed for the output pass of one convolution: once, and used as often as the weights stay the same.
+//! Filters packed for the output pass of one convolution: once, for as many passes as use the same weights.
 
 use super::{Algorithm, ConvShape, check, check_shape, pack, pointwise, winograd};
 use crate::buffer::Buffer;

@@ -5,7 +5,7 @@
 //! alone.
 
 use super::correlate::{Correlation, Phase};
-use super::micro::Taps;
+use super::micro::TapRuns;
 use super::pack;
 
 /// Floats that a strip may take: half of a second-level cache of 512 KiB.
@@ -24,7 +24,7 @@ const TASKS: usize = 16;
 
 /// How a pass is cut.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct ConvPlan {
     /// Grid rows of a task.
     pub(super) rows: usize,
     /// Tasks one above the other in an image.
@@ -49,7 +49,7 @@ pub(super) struct PhasePlan {
     pub(super) source_at: Vec<usize>,
     /// Where they are stored, from the task's first row.
     pub(super) target_at: Vec<usize>,
-    pub(super) slices: Vec<Slice>,
+    pub(super) slices: Vec<TapSlice>,
     /// Where the phase's weights begin.
     pub(super) weights: usize,
     /// Floats of one block of outputs.
@@ -58,15 +58,15 @@ pub(super) struct PhasePlan {
 
 /// A part of the taps.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slice {
+pub(super) struct TapSlice {
     /// Where a pixel finds the first of them, from its first tap.
     pub(super) source: usize,
     /// Where their weights begin in a block of outputs.
     pub(super) weights: usize,
-    pub(super) taps: Taps,
+    pub(super) taps: TapRuns,
 }
 
-impl Plan {
+impl ConvPlan {
     /// A plan for strips `width` pixels wide and blocks of `block` outputs.
     pub(super) fn new(pass: &Correlation, width: usize, block: usize) -> Self {
         let (grid_h, grid_w) = (pass.grid_h(), pass.grid_w());
@@ -87,7 +87,7 @@ impl Plan {
             weights += all_panels * panel;
         }
         let strip_len = pass.strip_h(rows) * width * pass.in_channels;
-        Plan {
+        ConvPlan {
             weights_are_far: weights > FAR,
             rows,
             blocks,
@@ -104,7 +104,7 @@ impl Plan {
     }
 }
 
-impl Slice {
+impl TapSlice {
     /// Taps times channels.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
@@ -150,9 +150,9 @@ impl PhasePlan {
 
 /// Cuts `rows` tap rows of `run` floats each, evenly, into slices of about [`DEPTH`]; one empty slice if
 /// there are none.
-fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<Slice> {
+fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<TapSlice> {
     if rows * run <= DEPTH {
-        return vec![Slice { source: 0, weights: 0, taps: Taps { rows, row_stride, run } }];
+        return vec![TapSlice { source: 0, weights: 0, taps: TapRuns { rows, row_stride, run } }];
     }
     let mut slices = vec![];
     let groups = rows.div_ceil((DEPTH / run).max(1));
@@ -161,10 +161,10 @@ fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<Slice
         let (first, last) = (group * rows / groups, (group + 1) * rows / groups);
         for piece in 0..pieces {
             let (begin, end) = (piece * run / pieces, (piece + 1) * run / pieces);
-            slices.push(Slice {
+            slices.push(TapSlice {
                 source: first * row_stride + begin,
                 weights: (first * run + begin) * block,
-                taps: Taps { rows: last - first, row_stride, run: end - begin },
+                taps: TapRuns { rows: last - first, row_stride, run: end - begin },
             });
         }
     }

@@ -1,13 +1,13 @@
 //! The way of a tile of products to memory: what is fused into the store, and the sums gathered on the way.
 
-use super::micro::Columns;
+use super::micro::PanelWidth;
 use super::{Epilogue, lines};
 use crate::norm::{Activation, BackwardPart, MomentPart, ScaleShift, SharedMoments, SharedSums};
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
 /// What happens to a tile.
-pub(super) enum Store<'a> {
+pub(super) enum DirectStore<'a> {
     /// It is output.
     Output { epilogue: Epilogue<'a>, gather: Option<SharedMoments<'a>> },
     /// It is the gradient of a norm's output, the norm's input being `x`.
@@ -16,7 +16,7 @@ pub(super) enum Store<'a> {
 
 /// Up to six pixels by one block of outputs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tile<'a> {
+pub(super) struct DirectTile<'a> {
     /// Rows of two vectors.
     pub(super) products: *const f32,
     /// Where the pixels begin in the output, from `target`.
@@ -30,15 +30,15 @@ pub(super) struct Tile<'a> {
     pub(super) is_first: bool,
 }
 
-impl Store<'_> {
+impl DirectStore<'_> {
     /// Asks for the cache lines that a block of outputs at offset `at` will be stored to, and those it will
     /// meet.
     #[inline(always)]
     pub(super) fn prefetch<S: Simd>(&self, simd: S, at: usize, out: &Shared) {
         lines::write(simd, out.as_mut_ptr().wrapping_add(at), 2 * S::LANES);
         let beside = match self {
-            Store::Output { epilogue, .. } => epilogue.residual,
-            Store::Gradient { x, .. } => Some(*x),
+            DirectStore::Output { epilogue, .. } => epilogue.residual,
+            DirectStore::Gradient { x, .. } => Some(*x),
         };
         if let Some(beside) = beside {
             lines::read(simd, beside.as_ptr().wrapping_add(at), 2 * S::LANES);
@@ -51,17 +51,23 @@ impl Store<'_> {
     /// Products, pixels and `columns` exist in the tile, in `out` and in the tensors in `self`; nobody else
     /// has them, or the tile's channels of the part, at the same time. Parts have whole blocks of channels.
     #[inline(always)]
-    pub(super) unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: &Shared) {
+    pub(super) unsafe fn tile<S: Simd, C: PanelWidth>(
+        &self,
+        simd: S,
+        tile: DirectTile,
+        columns: C,
+        out: &Shared,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                Store::Output { epilogue, gather: None } => {
+                DirectStore::Output { epilogue, gather: None } => {
                     output(simd, tile, columns, epilogue, None, out);
                 }
-                Store::Output { epilogue, gather: Some(gather) } => {
+                DirectStore::Output { epilogue, gather: Some(gather) } => {
                     output(simd, tile, columns, epilogue, Some(gather.task(tile.part)), out);
                 }
-                Store::Gradient { x, mean, map, gather } => {
+                DirectStore::Gradient { x, mean, map, gather } => {
                     gradient(simd, tile, columns, x, mean, map, gather.task(tile.part), out);
                 }
             }
@@ -70,17 +76,17 @@ impl Store<'_> {
 }
 
 /// # Safety
-/// As [`Store::tile`].
+/// As [`DirectStore::tile`].
 #[inline(always)]
-unsafe fn output<S: Simd, C: Columns>(
+unsafe fn output<S: Simd, C: PanelWidth>(
     simd: S,
-    tile: Tile,
+    tile: DirectTile,
     columns: C,
     epilogue: &Epilogue,
     part: Option<MomentPart>,
     out: &Shared,
 ) {
-    let Tile { mut products, column, .. } = tile;
+    let DirectTile { mut products, column, .. } = tile;
     let zero = simd.splat(0.0);
     // SAFETY: the caller's promise.
     unsafe {
@@ -134,12 +140,12 @@ unsafe fn pivot<S: Simd>(simd: S, part: MomentPart, column: usize) -> [S::V; 2] 
 }
 
 /// # Safety
-/// As [`Store::tile`].
+/// As [`DirectStore::tile`].
 #[allow(clippy::too_many_arguments)] // what the sums are made of
 #[inline(always)]
-unsafe fn gradient<S: Simd, C: Columns>(
+unsafe fn gradient<S: Simd, C: PanelWidth>(
     simd: S,
-    tile: Tile,
+    tile: DirectTile,
     columns: C,
     x: &[f32],
     mean: &[f32],
@@ -147,7 +153,7 @@ unsafe fn gradient<S: Simd, C: Columns>(
     part: BackwardPart,
     out: &Shared,
 ) {
-    let Tile { mut products, column, .. } = tile;
+    let DirectTile { mut products, column, .. } = tile;
     // SAFETY: the caller's promise.
     unsafe {
         let scale = columns.load(simd, map.scale.as_ptr().add(column));

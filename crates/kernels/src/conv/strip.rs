@@ -7,7 +7,7 @@ use crate::simd::Simd;
 
 /// Which rows and columns of the input a strip holds. Coordinates may lie outside the image.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct InputRegion {
     /// First row, in input pixels.
     pub(super) top: isize,
     /// First column.
@@ -24,7 +24,7 @@ pub(super) fn fill<S: Simd>(
     simd: S,
     image: &[f32],
     size: (usize, usize, usize),
-    window: Window,
+    window: InputRegion,
     prologue: Prologue,
     strip: &mut [f32],
 ) {
@@ -38,7 +38,7 @@ pub(super) fn fill_channels<S: Simd>(
     image: &[f32],
     (in_h, in_w, in_channels): (usize, usize, usize),
     channels: Range<usize>,
-    window: Window,
+    window: InputRegion,
     prologue: Prologue,
     strip: &mut [f32],
 ) {

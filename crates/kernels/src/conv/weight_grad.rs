@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{self, AllColumns, Columns, Deal, FirstColumns, Steps, with_rows};
+use super::micro::{self, Deal, FullPanel, PanelWidth, PartialPanel, Strides, with_rows};
 use super::{ConvShape, Prologue, strip};
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
@@ -34,29 +34,33 @@ const BLOCK: usize = 8 << 10;
 /// `dw` from the input and `dy`. There is an output.
 pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
     let pass = Correlation::output(shape);
-    let cut = Cut::new(shape, &pass, 2 * isa.lanes());
-    let mut partials = Buffer::unspecified(cut.groups * cut.pieces() * cut.sums_len);
+    let blocking = Blocking::new(shape, &pass, 2 * isa.lanes());
+    let mut partials = Buffer::unspecified(blocking.groups * blocking.pieces() * blocking.sums_len);
     let shared = Shared::new(&mut partials);
-    let pixels = cut.rows * pass.grid_w();
+    let pixels = blocking.rows * pass.grid_w();
     let init = || {
-        let strip = Buffer::unspecified(pass.strip_h(cut.rows) * pass.strip_w() * cut.channels);
-        (strip, Buffer::unspecified(if cut.copies_dy { pixels * cut.outputs } else { 0 }))
+        let strip = Buffer::unspecified(pass.strip_h(blocking.rows) * pass.strip_w() * blocking.channels);
+        (strip, Buffer::unspecified(if blocking.copies_dy { pixels * blocking.outputs } else { 0 }))
     };
-    parallel::for_each(cut.groups * cut.pieces(), init, |(strip, dy_panels), task| {
+    parallel::for_each(blocking.groups * blocking.pieces(), init, |(strip, dy_panels), task| {
         // SAFETY: each task has its own partial sums.
-        let sums = unsafe { shared.slice(task * cut.sums_len, cut.sums_len) };
+        let sums = unsafe { shared.slice(task * blocking.sums_len, blocking.sums_len) };
         sums.fill(0.0);
-        let (group, piece) = (task / cut.pieces(), task % cut.pieces());
-        let blocks = cut.blocks * pass.images;
-        let last = (group + 1) * blocks / cut.groups;
-        for block in group * blocks / cut.groups..last {
-            let place =
-                |block| (block / cut.blocks, parallel::piece(pass.grid_h(), cut.rows, block % cut.blocks));
+        let (group, piece) = (task / blocking.pieces(), task % blocking.pieces());
+        let blocks = blocking.blocks * pass.images;
+        let last = (group + 1) * blocks / blocking.groups;
+        for block in group * blocks / blocking.groups..last {
+            let place = |block| {
+                (
+                    block / blocking.blocks,
+                    parallel::piece(pass.grid_h(), blocking.rows, block % blocking.blocks),
+                )
+            };
             let (image, rows) = place(block);
             let image_len = pass.in_h * pass.in_w * pass.in_channels;
             let dy_row = pass.out_w * pass.out_channels;
             // What the next block reads, where tasks don't share it.
-            let (next_x, next_dy) = if block + 1 < last && cut.pieces() == 1 {
+            let (next_x, next_dy) = if block + 1 < last && blocking.pieces() == 1 {
                 let (image, rows) = place(block + 1);
                 let (x_rows, x_row) = (pass.input_rows(rows.start, rows.len()), pass.in_w * pass.in_channels);
                 let (x_image, dy_image) = (image * pass.in_h, image * pass.out_h);
@@ -67,11 +71,11 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
             };
             dispatch(
                 isa,
-                Block {
+                RowBlock {
                     pass: &pass,
-                    cut: &cut,
-                    channels: cut.channels_of(piece),
-                    outputs: cut.outputs_of(piece),
+                    blocking: &blocking,
+                    channels: blocking.channels_of(piece),
+                    outputs: blocking.outputs_of(piece),
                     image: &x[image * image_len..][..image_len],
                     prologue,
                     next_x: &x[next_x],
@@ -85,11 +89,11 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
             );
         }
     });
-    reduce(shape, &cut, &partials, dw);
+    reduce(shape, &blocking, &partials, dw);
 }
 
-/// How the work is cut.
-struct Cut {
+/// How the work is blocking.
+struct Blocking {
     in_channels: usize,
     out_channels: usize,
     /// Input channels of a task.
@@ -109,7 +113,7 @@ struct Cut {
     copies_dy: bool,
 }
 
-impl Cut {
+impl Blocking {
     fn new(shape: &ConvShape, pass: &Correlation, block: usize) -> Self {
         let area = shape.kernel * shape.kernel;
         let outputs = shape.out_channels.next_multiple_of(block).min(OUTPUTS.max(block));
@@ -125,7 +129,7 @@ impl Cut {
         let pieces = shape.in_channels.div_ceil(channels) * shape.out_channels.div_ceil(outputs);
         let pixels = pass.images * pass.grid_h() * pass.grid_w();
         let groups = (TASKS / pieces).min(pixels / ENOUGH_PIXELS).clamp(1, pass.images * blocks);
-        Cut {
+        Blocking {
             in_channels: shape.in_channels,
             out_channels: shape.out_channels,
             channels,
@@ -153,28 +157,28 @@ impl Cut {
 }
 
 /// Adds the groups' sums in order and brings them to OIHW.
-fn reduce(shape: &ConvShape, cut: &Cut, partials: &[f32], dw: &mut [f32]) {
+fn reduce(shape: &ConvShape, blocking: &Blocking, partials: &[f32], dw: &mut [f32]) {
     let area = shape.kernel * shape.kernel;
     let filter = shape.in_channels * area;
     let out = Shared::new(dw);
     const FILTERS: usize = 16;
-    let per_piece = cut.outputs.div_ceil(FILTERS);
+    let per_piece = blocking.outputs.div_ceil(FILTERS);
     parallel::for_each(
-        cut.pieces() * per_piece,
+        blocking.pieces() * per_piece,
         || (),
         |_, task| {
             let (piece, index) = (task / per_piece, task % per_piece);
-            let (channels, outputs) = (cut.channels_of(piece), cut.outputs_of(piece));
+            let (channels, outputs) = (blocking.channels_of(piece), blocking.outputs_of(piece));
             let filters = parallel::piece(outputs.len(), FILTERS, index);
             if filters.is_empty() {
                 return;
             }
             for tap in 0..area {
                 for (index, c) in channels.clone().enumerate() {
-                    let from = (tap * channels.len() + index) * cut.outputs + filters.start;
+                    let from = (tap * channels.len() + index) * blocking.outputs + filters.start;
                     let mut sums = [0.0f32; FILTERS];
-                    for group in 0..cut.groups {
-                        let part = (group * cut.pieces() + piece) * cut.sums_len;
+                    for group in 0..blocking.groups {
+                        let part = (group * blocking.pieces() + piece) * blocking.sums_len;
                         let part = &partials[part + from..][..filters.len()];
                         for (sum, x) in sums.iter_mut().zip(part) {
                             *sum += x;
@@ -192,9 +196,9 @@ fn reduce(shape: &ConvShape, cut: &Cut, partials: &[f32], dw: &mut [f32]) {
 }
 
 /// One block of rows of one image.
-struct Block<'a> {
+struct RowBlock<'a> {
     pass: &'a Correlation,
-    cut: &'a Cut,
+    blocking: &'a Blocking,
     channels: Range<usize>,
     outputs: Range<usize>,
     image: &'a [f32],
@@ -210,12 +214,12 @@ struct Block<'a> {
     sums: &'a mut [f32],
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for RowBlock<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Block { pass, cut, .. } = self;
+        let RowBlock { pass, blocking, .. } = self;
         let block = 2 * S::LANES;
         let (height, width) = (self.rows.len(), pass.grid_w());
         let pixels = height * width;
@@ -225,19 +229,19 @@ impl Kernel for Block<'_> {
         strip::fill_channels(simd, self.image, size, self.channels, window, self.prologue, self.strip);
 
         // A block of outputs is a matrix of pixels by two vectors, in `dy` or in its copy.
-        let (dy, dy_pixel, dy_panel) = if cut.copies_dy {
+        let (dy, dy_pixel, dy_panel) = if blocking.copies_dy {
             assert!(self.outputs.len().div_ceil(block) * pixels * block <= self.dy_panels.len());
             for (index, column) in self.outputs.clone().step_by(block).enumerate() {
                 let to = &mut self.dy_panels[index * pixels * block..][..pixels * block];
                 if column + block <= pass.out_channels {
-                    copy_columns(simd, &self.dy[column..], pass.out_channels, to, AllColumns);
+                    copy_columns(simd, &self.dy[column..], pass.out_channels, to, FullPanel);
                 } else {
                     copy_columns(
                         simd,
                         &self.dy[column..],
                         pass.out_channels,
                         to,
-                        FirstColumns(pass.out_channels - column),
+                        PartialPanel(pass.out_channels - column),
                     );
                 }
             }
@@ -245,16 +249,16 @@ impl Kernel for Block<'_> {
         } else {
             (self.dy, pass.out_channels, block)
         };
-        let dy_steps = Steps { row: width * dy_pixel, pixel: dy_pixel };
+        let dy_steps = Strides { row: width * dy_pixel, pixel: dy_pixel };
         let strip_row = pass.strip_w() * channels;
-        let steps = Steps { row: pass.step * strip_row, pixel: pass.step * channels };
+        let steps = Strides { row: pass.step * strip_row, pixel: pass.step * channels };
         let (taps, run) = (window.height - (height - 1) * pass.step, pass.columns_seen() * channels);
         // The last pixel's last tap, and the last sums.
         assert!(
             (height - 1) * steps.row + (taps - 1) * strip_row + (width - 1) * steps.pixel + run
                 <= self.strip.len()
         );
-        assert!(taps * run * cut.outputs <= self.sums.len());
+        assert!(taps * run * blocking.outputs <= self.sums.len());
         let panels = self.outputs.len().div_ceil(block);
         assert!((panels - 1) * dy_panel + (pixels - 1) * dy_pixel + block <= dy.len());
         let deal = Deal::new(run);
@@ -265,7 +269,7 @@ impl Kernel for Block<'_> {
             size: (height, width),
             ahead: [Lines::new(self.next_x, steps_ahead), Lines::new(self.next_dy, steps_ahead)],
             sums: self.sums,
-            sums_row: cut.outputs,
+            sums_row: blocking.outputs,
         };
         for panel in 0..panels {
             for tap_row in 0..taps {
@@ -273,7 +277,7 @@ impl Kernel for Block<'_> {
                 for call in 0..deal.calls() {
                     let rows = deal.rows(call);
                     let (at, dy_at) = (tap_row * strip_row + k, panel * dy_panel);
-                    let sums_at = (tap_row * run + k) * cut.outputs + panel * block;
+                    let sums_at = (tap_row * run + k) * blocking.outputs + panel * block;
                     // SAFETY: the assertions above bound every pixel.
                     unsafe { with_rows!(rows, R => product.add::<S, R>(simd, at, dy_at, sums_at)) };
                     k += rows;
@@ -285,8 +289,8 @@ impl Kernel for Block<'_> {
 
 /// The product over a block's pixels.
 struct Product<'a> {
-    strip: (*const f32, Steps),
-    dy: (*const f32, Steps),
+    strip: (*const f32, Strides),
+    dy: (*const f32, Strides),
     /// Rows and columns of pixels.
     size: (usize, usize),
     /// What the next block reads.
@@ -312,8 +316,8 @@ impl Product<'_> {
             let acc: [[S::V; 2]; R] = micro::inputs_by_outputs_over(simd, strip, dy, self.size, ahead);
             for (r, acc) in acc.into_iter().enumerate() {
                 let to = self.sums.as_mut_ptr().add(sums_at + r * self.sums_row);
-                let sum = AllColumns.load(simd, to);
-                AllColumns.store(simd, to, [simd.add(sum[0], acc[0]), simd.add(sum[1], acc[1])]);
+                let sum = FullPanel.load(simd, to);
+                FullPanel.store(simd, to, [simd.add(sum[0], acc[0]), simd.add(sum[1], acc[1])]);
             }
         }
     }
@@ -321,11 +325,11 @@ impl Product<'_> {
 
 /// Copies a block of columns, `stride` floats from one pixel to the next, to whole vectors.
 #[inline(always)]
-fn copy_columns<S: Simd, C: Columns>(simd: S, from: &[f32], stride: usize, to: &mut [f32], columns: C) {
+fn copy_columns<S: Simd, C: PanelWidth>(simd: S, from: &[f32], stride: usize, to: &mut [f32], columns: C) {
     for (pixel, to) in to.chunks_exact_mut(2 * S::LANES).enumerate() {
         let from = &from[pixel * stride..];
         assert!(from.len() >= columns.count::<S>());
         // SAFETY: `from` has the columns, `to` two vectors.
-        unsafe { AllColumns.store(simd, to.as_mut_ptr(), columns.load(simd, from.as_ptr())) };
+        unsafe { FullPanel.store(simd, to.as_mut_ptr(), columns.load(simd, from.as_ptr())) };
     }
 }

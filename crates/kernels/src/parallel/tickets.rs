@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The tasks of one pass, shared out.
 pub(super) struct Tickets {
-    parts: Vec<Part>,
+    parts: Vec<Share>,
 }
 
 /// One thread's part, alone in its lines of cache.
 #[repr(align(128))]
-struct Part {
+struct Share {
     next: AtomicUsize,
     end: usize,
 }
@@ -25,7 +25,7 @@ impl Tickets {
         assert!(tasks <= isize::MAX as usize, "{tasks} tasks are more than can be counted");
         // `tasks * thread / threads`, which could overflow.
         let start = |thread| tasks / threads * thread + tasks % threads * thread / threads;
-        let part = |thread| Part { next: AtomicUsize::new(start(thread)), end: start(thread + 1) };
+        let part = |thread| Share { next: AtomicUsize::new(start(thread)), end: start(thread + 1) };
         Tickets { parts: (0..threads).map(part).collect() }
     }
 
@@ -43,7 +43,7 @@ impl Tickets {
 
     /// The next task of `part`, if more than `left` are left of it.
     fn take_of(&self, part: usize, left: usize) -> Option<usize> {
-        let Part { next, end } = &self.parts[part];
+        let Share { next, end } = &self.parts[part];
         // Looked at first, so that nobody writes to a counter when there is nothing to take.
         if next.load(Ordering::Relaxed) + left >= *end {
             return None;

@@ -24,9 +24,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Error;
-use super::error::clip;
-use super::metadata::{Interpolation, Preprocessing, is_side};
 use crate::spec::Spec;
+use resnet_checkpoint::clip;
+use resnet_checkpoint::{Preprocessing, Resampling, is_side};
 
 pub use timm::{is_timms, timm_config, write_timm_config};
 
@@ -63,7 +63,7 @@ impl RepositoryConfig {
     /// If a file can't be read, or says what can't be understood or is not built here.
     pub fn read(config: &Path, preprocessor: Option<&Path>) -> Result<Self, Error> {
         let (text, preprocessor) =
-            (read(config)?, preprocessor.map(|path| Ok((path, read(path)?))).transpose()?);
+            (read(config)?, preprocessor.map(|path| Ok::<_, Error>((path, read(path)?))).transpose()?);
         let other = preprocessor.as_ref().map(|(_, text)| text.as_str());
         Self::parse(&text, other).map_err(|Unusable { of, cause }| {
             let path = match (of, preprocessor) {
@@ -135,7 +135,7 @@ impl Unusable {
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    let failed = |cause| Error::Read { path: path.to_owned(), cause };
+    let failed = |cause| resnet_checkpoint::Error::Read { path: path.to_owned(), cause };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
@@ -200,7 +200,7 @@ fn normalisation(
     Err(format!("its {mean} or {std} holds a number that is not finite, or not above 0"))
 }
 
-fn interpolation(name: &str) -> Result<Interpolation, String> {
+fn interpolation(name: &str) -> Result<Resampling, String> {
     name.parse().map_err(|_| {
         format!("its interpolation is {}, and only bilinear and bicubic are built here", clip(name, 40))
     })

@@ -18,10 +18,10 @@ use std::str::FromStr;
 
 use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut};
 
-use super::error::clip;
 use super::rename::rename;
 use super::{Error, ReadOptions, prefix};
 use crate::spec::{Family, Spec, StemLayers};
+use resnet_checkpoint::clip;
 
 /// What parameters are called in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

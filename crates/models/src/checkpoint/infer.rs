@@ -1,42 +1,17 @@
 //! Which network a checkpoint belongs to: by its metadata, or by its names and shapes.
 
-use std::collections::BTreeSet;
-
-use super::error::{Unknown, clip};
+use super::error::Unknown;
+use super::landmarks::Landmarks;
 use super::outline::Outline;
 use super::{Checkpoint, Error};
-use crate::spec::{Family, Spec, StemLayers};
+use crate::spec::{Spec, StemLayers};
 use crate::{registry, summary};
+use resnet_checkpoint::clip;
 
 /// A network of so many numbers is built for any file, and what does not fit is told by name.
 const SMALL: usize = 1 << 22;
 /// The same for one with so many times the file's.
 const MOST_TIMES: usize = 16;
-
-/// What the parameters of a family are called.
-pub(super) struct Landmarks {
-    pub(super) family: Family,
-    /// The stem's one convolution, or its three.
-    pub(super) stem: [&'static str; 4],
-    head: &'static str,
-    /// What stands before a unit's number in the first, second, ... stage.
-    pub(super) stages: [&'static str; 4],
-}
-
-static LANDMARKS: [Landmarks; 2] = [
-    Landmarks {
-        family: Family::V1,
-        stem: ["conv1.weight", "conv1.0.weight", "conv1.3.weight", "conv1.6.weight"],
-        head: "fc.weight",
-        stages: ["layer1.", "layer2.", "layer3.", "layer4."],
-    },
-    Landmarks {
-        family: Family::V2,
-        stem: ["stem.conv.weight", "stem.conv1.weight", "stem.conv2.weight", "stem.conv3.weight"],
-        head: "head.fc.weight",
-        stages: ["stages.0.blocks.", "stages.1.blocks.", "stages.2.blocks.", "stages.3.blocks."],
-    },
-];
 
 impl Checkpoint {
     /// The network that the file belongs to: the one that its metadata names, or else the one of the registry
@@ -132,28 +107,6 @@ impl Checkpoint {
         })
     }
 
-    fn landmarks(&self) -> Result<&'static Landmarks, String> {
-        let hits = |landmarks: &&Landmarks| {
-            self.has(landmarks.head) || landmarks.stem.iter().any(|name| self.has(name))
-        };
-        let unknown = || {
-            let names: Vec<&String> = self.tensors.keys().collect();
-            if names.is_empty() {
-                return "it has no tensors".to_owned();
-            }
-            let shown = names.iter().take(3).map(|name| clip(name, 60)).collect::<Vec<_>>().join(", ");
-            format!(
-                "it has {} tensors ({shown}, ...), none of them called as a ResNet's stem or head",
-                names.len()
-            )
-        };
-        LANDMARKS.iter().find(hits).ok_or_else(unknown)
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
     /// Rows of the head's matrix. Its columns are looked at as well: from a file with narrow ones, many rows
     /// would make a network many times the file's size.
     fn classes(&self, landmarks: &Landmarks) -> Result<usize, String> {
@@ -167,20 +120,6 @@ impl Checkpoint {
                 ))
             }
             None => Err(format!("it has no {head}, so the number of classes is not known")),
-        }
-    }
-
-    /// How many units a stage has, or the first number that is left out. A claim like `layer1.999999999` must
-    /// not make a deep network: as many units as numbers.
-    pub(super) fn units(&self, prefix: &str) -> Result<usize, usize> {
-        let numbers: BTreeSet<usize> = self
-            .tensors
-            .keys()
-            .filter_map(|name| name.strip_prefix(prefix)?.split_once('.')?.0.parse().ok())
-            .collect();
-        match numbers.iter().enumerate().find(|(index, number)| index != *number) {
-            Some((gap, _)) => Err(gap),
-            None => Ok(numbers.len()),
         }
     }
 }

@@ -4,9 +4,9 @@
 use resnet_blocks::{Branch, NormKind, ShapeChange};
 
 use super::Checkpoint;
-use super::error::clip;
-use super::infer::Landmarks;
+use super::landmarks::Landmarks;
 use crate::spec::{Family, Spec, StemLayers};
+use resnet_checkpoint::clip;
 
 /// What may be added to a registry name of one depth.
 static SUFFIXES: [&str; 9] =

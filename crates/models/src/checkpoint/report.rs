@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::error::{LISTED, clip, list};
 use super::{Converted, Ignored, LeftOut, Naming, NonFinite, Precision};
 use crate::registry::edit_distance;
+use resnet_checkpoint::{LISTED, clip, list};
 
 /// What was loaded, and what was not. `Display` is a few lines for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +108,9 @@ impl fmt::Display for Report {
         let mut line = |what: &str, names: usize, list: String| {
             if names == 0 { Ok(()) } else { write!(f, "\n  {what}: {list}") }
         };
-        line("missing, kept as they were", self.missing.len(), list(self.missing.len(), &self.missing))?;
-        line("not in the network", self.unexpected.len(), list(self.unexpected.len(), &self.unexpected))?;
-        line(
-            "other shape, kept as they were",
-            self.reshaped.len(),
-            list(self.reshaped.len(), &self.reshaped),
-        )?;
+        line("missing, kept as they were", self.missing.len(), list(&self.missing))?;
+        line("not in the network", self.unexpected.len(), list(&self.unexpected))?;
+        line("other shape, kept as they were", self.reshaped.len(), list(&self.reshaped))?;
         line("new head, kept as it was", self.kept_head.len(), self.kept_head.join(", "))?;
         let converted: Vec<String> =
             self.converted.iter().map(|(from, count)| conversion(*from, *count)).collect();
@@ -123,9 +119,9 @@ impl fmt::Display for Report {
         line("passed over", batch_counters, format!("{batch_counters} batch counters"))?;
         line("passed over", optimizer, format!("{optimizer} tensors of the optimizer"))?;
         let strange = &self.left_out;
-        line("left out, no floating-point numbers", strange.len(), list(strange.len(), strange))?;
+        line("left out, no floating-point numbers", strange.len(), list(strange))?;
         let bad = &self.non_finite;
-        line("warning, NaN or infinite numbers in", bad.len(), list(bad.len(), bad))
+        line("warning, NaN or infinite numbers in", bad.len(), list(bad))
     }
 }
 

@@ -1,13 +1,9 @@
-//! Writing safetensors: the same weights and metadata give the same bytes, and a file is whole or as it was.
+//! Writing a model: the same weights and metadata give the same bytes.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use atomic_write_file::AtomicWriteFile;
 use candle_core::{DType, Var};
-use serde::ser::{SerializeMap, Serializer};
-use serde_json::json;
 
 use super::{Dialect, Error, Metadata, NonFinite};
 use crate::model::Model;
@@ -51,52 +47,26 @@ pub fn export(path: &Path, model: &Model, metadata: &Metadata, dialect: Dialect)
     save(path, &renamed.collect(), metadata)
 }
 
-/// Writes variables under the names they have: temporary file in the same folder, fsync, rename.
+/// Writes variables under the names they have, whole or not at all (see [`resnet_checkpoint::write`]).
 ///
 /// Numbers that are not finite are written, and counted in the report.
 ///
 /// # Errors
 /// What the system refuses; what stood at `path` is then as it was.
 pub fn save(path: &Path, variables: &BTreeMap<String, Var>, metadata: &Metadata) -> Result<Saved, Error> {
-    let failed = |cause: io::Error| Error::Write { path: path.to_owned(), cause };
-    let header = header(variables, &metadata.to_map()).map_err(|error| failed(error.into()))?;
-    let mut out = BufWriter::new(AtomicWriteFile::open(path).map_err(failed)?);
-    let mut saved = Saved { tensors: variables.len(), bytes: header.len() as u64, non_finite: vec![] };
-    out.write_all(&header).map_err(failed)?;
-    for (name, variable) in variables {
-        let values = variable.to_dtype(DType::F32).and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
+    let mut strings = metadata.to_map();
+    if metadata.producer.is_none() {
+        let own = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+        strings.insert("producer".to_owned(), own.to_owned());
+    }
+    let shapes = variables.iter().map(|(name, variable)| (name.as_str(), variable.dims())).collect();
+    let mut non_finite = vec![];
+    let bytes = resnet_checkpoint::write(path, &shapes, &strings, |name| {
+        let flat = |variable: &Var| variable.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+        let values = flat(&variables[name]);
         let values = values.map_err(|cause| Error::Candle { path: path.to_owned(), cause })?;
-        saved.non_finite.extend(NonFinite::of(name, &values));
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        out.write_all(&bytes).map_err(failed)?;
-        saved.bytes += bytes.len() as u64;
-    }
-    let out = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    out.commit().map_err(failed)?;
-    Ok(saved)
-}
-
-/// The length and the header. The `safetensors` crate keeps metadata in a hash map, whose order differs from
-/// run to run; here everything is sorted.
-fn header(
-    variables: &BTreeMap<String, Var>,
-    metadata: &BTreeMap<String, String>,
-) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = vec![0; 8];
-    let mut json = serde_json::Serializer::new(&mut bytes);
-    let mut map = json.serialize_map(None)?;
-    map.serialize_entry("__metadata__", metadata)?;
-    let mut start = 0;
-    for (name, variable) in variables {
-        let end = start + 4 * variable.elem_count();
-        let info = json!({ "dtype": "F32", "shape": variable.dims(), "data_offsets": [start, end] });
-        map.serialize_entry(name, &info)?;
-        start = end;
-    }
-    map.end()?;
-    // Spaces, so that the tensors are aligned in a file that is mapped.
-    bytes.resize(bytes.len().next_multiple_of(8), b' ');
-    let length = (bytes.len() - 8) as u64;
-    bytes[..8].copy_from_slice(&length.to_le_bytes());
-    Ok(bytes)
+        non_finite.extend(NonFinite::of(name, &values));
+        Ok::<_, Error>(values)
+    })?;
+    Ok(Saved { tensors: variables.len(), bytes, non_finite })
 }

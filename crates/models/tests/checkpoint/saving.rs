@@ -3,7 +3,7 @@
 use std::fs;
 
 use resnet_models::Model;
-use resnet_models::checkpoint::{self, Dialect, Error, Interpolation, Metadata, Policy, Preprocessing};
+use resnet_models::checkpoint::{self, Dialect, Error, Metadata, Policy, Preprocessing, Resampling};
 
 use crate::{bits, model};
 
@@ -14,7 +14,7 @@ fn metadata(name: &str) -> Metadata {
         preprocessing: Some(Preprocessing {
             input: [3, 32, 32],
             resize: 36,
-            interpolation: Interpolation::Bicubic,
+            interpolation: Resampling::Bicubic,
             crop: 32,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
@@ -97,7 +97,7 @@ fn what_cannot_be_written_is_named_and_nothing_changes() {
     assert!(error.to_string().contains("gone/net.safetensors"), "{error}");
 
     let error = checkpoint::save(folder.path(), from.variables(), &Metadata::default()).unwrap_err();
-    assert!(matches!(error, Error::Write { .. }), "{error}");
+    assert!(matches!(error, Error::File(resnet_checkpoint::Error::Write { .. })), "{error}");
 
     let file = folder.path().join("net.safetensors");
     let error = checkpoint::export(&file, &from, &Metadata::default(), Dialect::Torchvision).unwrap_err();

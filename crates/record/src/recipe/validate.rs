@@ -1,8 +1,7 @@
 //! Whether a recipe's values are in their ranges and its keys go together.
 
 use super::{
-    DataSet, GeneratedSizes, Momentum, OptimizerRecipe, PhotoCrop, PhotoEvaluation, PhotosRecipe, Recipe,
-    ScheduleRecipe,
+    DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, OptimizerRecipe, Recipe, ScheduleRecipe,
 };
 use crate::Error;
 
@@ -18,7 +17,7 @@ impl Recipe {
         };
         let name_is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         check(!self.name.is_empty() && self.name.chars().all(name_is_plain), &|| {
-            "name must be of lower-case letters, digits and dashes".into()
+            "name may hold only lower-case letters, digits and dashes".into()
         })?;
         check(self.expected_error.is_none_or(|e| (0.0..=100.0).contains(&e)), &|| {
             "expected_error is a percentage, 0 to 100".into()
@@ -30,25 +29,25 @@ impl Recipe {
         })?;
 
         let train = &self.train;
-        check(!train.duration.is_zero(), &|| "train.duration is zero; train for one step at least".into())?;
+        check(!train.duration.is_zero(), &|| "train.duration is zero; train for at least one step".into())?;
         for (key, value) in [
-            ("train.batch", train.batch as u64),
+            ("train.batch_size", train.batch_size as u64),
             ("train.evaluate_every_epochs", train.evaluate_every_epochs),
             ("train.log_every_steps", train.log_every_steps),
         ] {
-            check(value > 0, &|| format!("{key} is 0; it must be 1 at least"))?;
+            check(value > 0, &|| format!("{key} is 0; it must be at least 1"))?;
         }
         // TOML's integers are signed, and the resolved recipe must be writable.
         for (key, seed) in [("train.seed", train.seed), ("data.split_seed", self.data.split_seed)] {
             check(i64::try_from(seed).is_ok(), &|| format!("{key} is {seed}; it must be below 2^63"))?;
         }
 
-        let OptimizerRecipe { momentum, momentum_kind, weight_decay } = self.optimizer;
+        let OptimizerRecipe { momentum, nesterov, weight_decay } = self.optimizer;
         check((0.0..1.0).contains(&momentum), &|| {
             format!("optimizer.momentum is {momentum}; it must be in [0, 1)")
         })?;
-        check(momentum > 0.0 || momentum_kind == Momentum::Classic, &|| {
-            "optimizer.momentum_kind is nesterov, which needs a momentum above 0".into()
+        check(momentum > 0.0 || !nesterov, &|| {
+            "optimizer.nesterov is true, which needs a momentum above 0".into()
         })?;
         check(weight_decay.is_finite() && weight_decay >= 0.0, &|| {
             format!("optimizer.weight_decay is {weight_decay}; it must be 0 or more")
@@ -67,12 +66,12 @@ impl Recipe {
             let classes = self.model.classes.unwrap_or_default();
             format!("model.classes is {classes}; a classifier needs at least two")
         })?;
-        check(self.photos.is_some() == (data.set == DataSet::Photos), &|| match self.photos {
-            Some(_) => "[photos] is given, but data.set is another; remove it".into(),
-            None => "data.set is \"photos\", which needs [photos] with crop and evaluate".into(),
+        check(self.images.is_some() == (data.set == DataSet::Images), &|| match self.images {
+            Some(_) => "[images] is given, but data.set is another; remove it".into(),
+            None => "data.set is \"images\", which needs [images] with crop and evaluate".into(),
         })?;
-        if let Some(photos) = &self.photos {
-            self.validate_photos(photos, check)?;
+        if let Some(images) = &self.images {
+            self.validate_images(images, check)?;
         }
         check(data.generated.is_some() == (data.set == DataSet::Generated), &|| match data.generated {
             Some(_) => "[data.generated] is given, but data.set is another; remove it".into(),
@@ -86,9 +85,9 @@ impl Recipe {
                 format!("[data.generated] asks for {train} and {test} images; each must be 1 to 1,000,000")
             })?;
         }
-        // How many photographs there are is known when they are opened.
+        // The number of images in files is known only once they are opened.
         let images = match data.set {
-            DataSet::Photos => usize::MAX,
+            DataSet::Images => usize::MAX,
             _ => data.generated.map_or(50_000, |sizes| sizes.train),
         };
         check(data.validation < images, &|| {
@@ -110,7 +109,7 @@ impl Recipe {
         })?;
         for (key, alpha) in [("mixup", self.augmentation.mixup), ("cutmix", self.augmentation.cutmix)] {
             check((0.0..=100.0).contains(&alpha), &|| {
-                format!("augmentation.{key} is {alpha}; it must be 0 to 100, and 0 mixes nothing")
+                format!("augmentation.{key} is {alpha}; it must be 0 to 100, and 0 turns it off")
             })?;
         }
         let smoothing = self.augmentation.label_smoothing;
@@ -119,32 +118,38 @@ impl Recipe {
         })
     }
 
-    fn validate_photos(&self, photos: &PhotosRecipe, check: Check<'_>) -> Result<(), Error> {
-        let PhotosRecipe {
-            side,
+    fn validate_images(&self, images: &ImagesRecipe, check: Check<'_>) -> Result<(), Error> {
+        let ImagesRecipe {
+            image_size,
             decode: _,
             orientation: _,
             crop,
-            jitter,
+            color_jitter,
             lighting,
-            policy: _,
-            erase,
+            auto_augment: _,
+            random_erasing,
             evaluate,
-        } = *photos;
-        let largest = if crop == PhotoCrop::Scale { 256 } else { 4096 };
-        check((32..=largest).contains(&side), &|| {
-            format!("photos.side is {side}; it must be 32 to {largest} with this crop")
+        } = *images;
+        let largest = if crop == ImageCrop::ScaleAugmentation { 256 } else { 4096 };
+        check((32..=largest).contains(&image_size), &|| {
+            format!("images.image_size is {image_size}; it must be 32 to {largest} with this crop")
         })?;
-        check((0.0..=1.0).contains(&jitter) && (0.0..=1.0).contains(&lighting), &|| {
-            format!("photos.jitter is {jitter} and photos.lighting {lighting}; they must be 0 to 1")
+        check((0.0..=1.0).contains(&color_jitter) && (0.0..=1.0).contains(&lighting), &|| {
+            format!(
+                "images.color_jitter is {color_jitter} and images.lighting is {lighting}; they must be 0 to 1"
+            )
         })?;
-        check((0.0..=1.0).contains(&erase), &|| format!("photos.erase is {erase}; it must be 0 to 1"))?;
-        let PhotoEvaluation { resize, crop } = evaluate;
+        check((0.0..=1.0).contains(&random_erasing), &|| {
+            format!("images.random_erasing is {random_erasing}; it must be 0 to 1")
+        })?;
+        let EvaluationCrop { resize, crop } = evaluate;
         check((32..=resize).contains(&crop) && resize <= 4096, &|| {
-            format!("photos.evaluate cuts {crop} of {resize} pixels; the square must be 32 or more and fit")
+            format!(
+                "images.evaluate crops {crop} of {resize} pixels; the crop must be at least 32 and at most the resized side"
+            )
         })?;
         check(self.augmentation.pad_crop == 0, &|| {
-            "augmentation.pad_crop is for small images; [photos] says how photographs are cut".into()
+            "augmentation.pad_crop is for small images; [images] has a crop of its own".into()
         })
     }
 
@@ -153,11 +158,11 @@ impl Recipe {
             check(rate.is_finite() && rate > 0.0, &|| format!("schedule.{key} is {rate}; it must be above 0"))
         };
         match &self.schedule {
-            ScheduleRecipe::Cosine { peak, warmup: _ } => rate_is_good("peak", *peak),
-            ScheduleRecipe::Steps { rate, divide_by, at: _, warmup } => {
-                rate_is_good("rate", *rate)?;
+            ScheduleRecipe::Cosine { lr, warmup: _ } => rate_is_good("lr", *lr),
+            ScheduleRecipe::MultiStep { lr, divide_by, milestones: _, warmup } => {
+                rate_is_good("lr", *lr)?;
                 rate_is_good("divide_by", *divide_by)?;
-                warmup.map_or(Ok(()), |warmup| rate_is_good("warmup.rate", warmup.rate))
+                warmup.map_or(Ok(()), |warmup| rate_is_good("warmup.lr", warmup.lr))
             }
         }
     }

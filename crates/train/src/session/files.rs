@@ -1,15 +1,16 @@
 //! What a sitting reads and writes: checkpoints, and the record's list of what was left out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use resnet_checkpoint::keys;
 use resnet_data::sources::Broken;
 use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::Session;
 use crate::Error;
-use crate::checkpoint::{self, METRICS_KEY, RECIPE_KEY, STATE_KEY};
+use crate::checkpoint;
 
 /// The checkpoint that `run` goes on from; none if it has not begun.
 ///
@@ -37,11 +38,11 @@ impl Session<'_> {
         self.state.velocities = self.optimizer.velocity().len();
         self.state.seconds = self.seconds();
         let mut metadata = self.metadata();
-        metadata.insert(STATE_KEY.into(), self.state.to_json(&file)?);
+        metadata.insert(keys::TRAINING_STATE.into(), self.state.to_json(&file)?);
         self.note_left_out(&self.prepared.feeds.train.broken())?;
         self.run.sync()?;
         let variables = self.model.variables();
-        checkpoint::write(&file, variables, Some(&self.optimizer), metadata, self.state.step)?;
+        checkpoint::write(&file, variables, Some(&self.optimizer), &metadata, self.state.step)?;
         self.saved = Instant::now();
         self.observer.on_checkpoint(&file);
         Ok(())
@@ -51,16 +52,16 @@ impl Session<'_> {
         let file = self.run.folder().best_checkpoint();
         let mut metadata = self.metadata();
         if let Ok(text) = serde_json::to_string(metrics) {
-            metadata.insert(METRICS_KEY.into(), text);
+            metadata.insert(keys::METRICS.into(), text);
         }
-        checkpoint::write(&file, self.model.variables(), None, metadata, self.state.step)?;
+        checkpoint::write(&file, self.model.variables(), None, &metadata, self.state.step)?;
         self.observer.on_checkpoint(&file);
         Ok(())
     }
 
-    fn metadata(&self) -> HashMap<String, String> {
-        let mut metadata: HashMap<_, _> = self.options.metadata.clone().into_iter().collect();
-        metadata.insert(RECIPE_KEY.into(), self.recipe_text.clone());
+    fn metadata(&self) -> BTreeMap<String, String> {
+        let mut metadata: BTreeMap<_, _> = self.options.metadata.clone().into_iter().collect();
+        metadata.insert(keys::RECIPE.into(), self.recipe_text.clone());
         metadata
     }
 

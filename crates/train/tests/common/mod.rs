@@ -61,9 +61,10 @@ impl Classifier for Tiny {
 
 /// 3 epochs of 4 steps, the last of which is of a smaller batch.
 pub(crate) fn recipe(changes: &[&str]) -> Recipe {
-    let text = include_str!("../../../../xtask/recipes/quick-start.toml");
+    let text = include_str!("../../../record/recipes/quick-start.toml");
     let mut recipe = Recipe::parse(text, "quick-start.toml").unwrap();
-    let base = ["train.duration=3 epochs", "train.batch=32", "train.log_every_steps=1", "data.validation=30"];
+    let base =
+        ["train.duration=3 epochs", "train.batch_size=32", "train.log_every_steps=1", "data.validation=30"];
     recipe.set_all(&[&base[..], changes].concat()).unwrap();
     recipe
 }

@@ -8,8 +8,7 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use resnet_models::{Inference, Model};
 use resnet_ops::{Mode, softmax_cross_entropy};
-use resnet_record::Momentum;
-use resnet_train::{Sgd, SgdConfig};
+use resnet_train::{Momentum, Sgd, SgdConfig};
 
 use crate::args::BenchWorkerArgs;
 use crate::{output, threads};

@@ -5,13 +5,11 @@ mod fetch;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
-use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 use resnet_data::names::printable;
 use resnet_data::picture::{self, Encoded};
@@ -302,10 +300,6 @@ fn whole_folder<T>(out: &Path, fill: impl FnOnce(&Path) -> anyhow::Result<T>) ->
 
 /// Writes `bytes` to `file`, all or nothing.
 fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let written = || -> std::io::Result<()> {
-        let mut out = AtomicWriteFile::open(file)?;
-        out.write_all(bytes)?;
-        out.commit()
-    };
-    written().with_context(|| format!("cannot write {}", file.display()))
+    let written = resnet_files::write_whole(file, |out| out.write_all(bytes));
+    written.with_context(|| format!("cannot write {}", file.display()))
 }

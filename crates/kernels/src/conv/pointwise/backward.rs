@@ -3,13 +3,13 @@
 //! A block of pixels is pre-activated into a strip for the weights' gradient; then the same pixels of `dy` go
 //! through the weights, and the input, still in cache, says what the ReLU lets through.
 
-use super::block::{Block, Outputs};
-use super::gradient::Gradient;
-use super::pass::{Pass, Reads};
-use super::rows::Rows;
+use super::block::{Outputs, PixelBlock};
+use super::gradient::GradientStore;
+use super::pass::{PointwisePass, Reads};
+use super::pixels::PixelLayout;
 use super::store::Keep;
 use super::tile::Shares;
-use super::weight_grad::{Cut, Sides, add_products, strip_stride};
+use super::weight_grad::{Sides, SumLayout, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::correlate::Correlation;
@@ -43,22 +43,22 @@ pub(super) fn run(
     norm: Option<Norm>,
     dx: Option<&mut [f32]>,
 ) -> Option<BackwardSums> {
-    let rows = Rows::input(shape);
+    let rows = PixelLayout::input(shape);
     let pixels = rows.count;
     assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_channels);
     let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
-    let pass = Pass::undivided(isa, Rows::dense(pixels, shape.out_channels), rows, group);
+    let pass = PointwisePass::undivided(isa, PixelLayout::dense(pixels, shape.out_channels), rows, group);
     let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
     let outputs = shape.out_channels.next_multiple_of(2 * isa.lanes());
     let groups = parallel::pieces(pixels, group);
-    let cut = Cut {
+    let layout = SumLayout {
         in_channels: shape.in_channels,
         out_channels: shape.out_channels,
         inputs: shape.in_channels,
         outputs,
         groups,
     };
-    let mut partials = Buffer::unspecified(cut.partials_len());
+    let mut partials = Buffer::unspecified(layout.partials_len());
     let dw_sums = Shared::new(&mut partials);
     let stride = strip_stride(shape.in_channels);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
@@ -79,18 +79,18 @@ pub(super) fn run(
                 first_pixel: pixels.start,
             };
             // SAFETY: each task has its own partial sums.
-            let sums = unsafe { dw_sums.slice(task * cut.tile_len(), cut.tile_len()) };
-            dispatch(isa, Group { shape, outputs, pixels, x, prologue, dy, strip, stride, panel, sums });
+            let sums = unsafe { dw_sums.slice(task * layout.tile_len(), layout.tile_len()) };
+            dispatch(isa, PixelGroup { shape, outputs, pixels, x, prologue, dy, strip, stride, panel, sums });
         });
     });
-    cut.reduce(&partials, dw);
+    layout.reduce(&partials, dw);
     sums
 }
 
 /// One group of pixels.
-struct Group<'a> {
+struct PixelGroup<'a> {
     shape: &'a ConvShape,
-    outputs: Outputs<'a, Gradient<'a>>,
+    outputs: Outputs<'a, GradientStore<'a>>,
     pixels: std::ops::Range<usize>,
     x: &'a [f32],
     prologue: Prologue<'a>,
@@ -101,7 +101,7 @@ struct Group<'a> {
     sums: &'a mut [f32],
 }
 
-impl Kernel for Group<'_> {
+impl Kernel for PixelGroup<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -131,7 +131,7 @@ impl Kernel for Group<'_> {
                 };
                 let sums_stride = out_channels.next_multiple_of(2 * S::LANES);
                 add_products(simd, sides, panel, (self.sums.as_mut_ptr(), sums_stride));
-                let block = Block {
+                let block = PixelBlock {
                     start: dy,
                     stride: out_channels,
                     next: dy.wrapping_add(here.len() * out_channels),

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::rows::Rows;
-use super::store::{Order, Store, Tile};
+use super::pixels::PixelLayout;
+use super::store::{PointwiseTile, TileOrder, TileStore};
 use super::tile::{self, LINE, Shares, prefetch_rows};
-use crate::conv::micro::{AllColumns, Columns, FirstColumns, with_rows};
+use crate::conv::micro::{FullPanel, PanelWidth, PartialPanel, with_rows};
 use crate::norm::Accumulate;
 use crate::parallel::Shared;
 use crate::simd::Simd;
@@ -19,7 +19,7 @@ const AHEAD: usize = 12;
 pub(super) struct Outputs<'a, T> {
     /// All inputs of the pass.
     pub(super) inputs: usize,
-    pub(super) target: Rows,
+    pub(super) target: PixelLayout,
     /// The task's outputs.
     pub(super) columns: Range<usize>,
     pub(super) panels: &'a [f32],
@@ -32,7 +32,7 @@ pub(super) struct Outputs<'a, T> {
 }
 
 /// A block's input, and what will be needed after it.
-pub(super) struct Block {
+pub(super) struct PixelBlock {
     pub(super) pixels: Range<usize>,
     /// The first pixel's inputs, and floats to the next pixel's.
     pub(super) start: *const f32,
@@ -43,7 +43,7 @@ pub(super) struct Block {
     pub(super) next_beside: Option<*const f32>,
 }
 
-impl<T: Store> Outputs<'_, T> {
+impl<T: TileStore> Outputs<'_, T> {
     /// All panels of one block. Sums over a part of the inputs gather in `products`, two vectors a pixel,
     /// while that part of a panel's weights stays in L1.
     ///
@@ -51,7 +51,7 @@ impl<T: Store> Outputs<'_, T> {
     /// The block has its input, the panels all columns, the target all pixels and columns, which no other
     /// task has; `products` has room for the block's pixels.
     #[inline(always)]
-    pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: Block, products: *mut f32) {
+    pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: PixelBlock, products: *mut f32) {
         let width = 2 * S::LANES;
         let panels = self.columns.len().div_ceil(width);
         let parts = self.inputs.div_ceil(DEPTH);
@@ -93,9 +93,9 @@ impl<T: Store> Outputs<'_, T> {
                             continue;
                         }
                         if self.columns.end - column >= width {
-                            self.finish(simd, &block, pixels, column, to, AllColumns);
+                            self.finish(simd, &block, pixels, column, to, FullPanel);
                         } else {
-                            let columns = FirstColumns(self.columns.end - column);
+                            let columns = PartialPanel(self.columns.end - column);
                             self.finish(simd, &block, pixels, column, to, columns);
                         }
                     }
@@ -107,7 +107,13 @@ impl<T: Store> Outputs<'_, T> {
     /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or
     /// in the next block.
     #[inline(always)]
-    fn prefetch_target<S: Simd>(&self, simd: S, block: &Block, pixels: Range<usize>, first_column: usize) {
+    fn prefetch_target<S: Simd>(
+        &self,
+        simd: S,
+        block: &PixelBlock,
+        pixels: Range<usize>,
+        first_column: usize,
+    ) {
         let (count, out) = (block.pixels.len(), self.out.as_mut_ptr());
         let (mut pixel, mut column) = (pixels.start + AHEAD, first_column);
         if pixel >= count {
@@ -135,17 +141,17 @@ impl<T: Store> Outputs<'_, T> {
     /// # Safety
     /// As [`Outputs::block`]; the products are there.
     #[inline(always)]
-    unsafe fn finish<S: Simd, C: Columns>(
+    unsafe fn finish<S: Simd, C: PanelWidth>(
         &self,
         simd: S,
-        block: &Block,
+        block: &PixelBlock,
         pixels: Range<usize>,
         column: usize,
         products: *mut f32,
         columns: C,
     ) {
         let first = block.pixels.start + pixels.start;
-        let tile = Tile {
+        let tile = PointwiseTile {
             products,
             pixels: pixels.len(),
             start: self.target.offset(first) + column,
@@ -155,7 +161,7 @@ impl<T: Store> Outputs<'_, T> {
             task: self.task,
             chunk: self.chunk,
             within: column - self.columns.start,
-            order: if first == self.first_pixel { Order::First } else { Order::Later },
+            order: if first == self.first_pixel { TileOrder::First } else { TileOrder::Later },
         };
         // SAFETY: the caller's promise.
         unsafe { self.store.tile(simd, tile, columns, self.out.as_mut_ptr()) };

@@ -1,27 +1,27 @@
 //! What happens to a tile of the input's gradient between the registers and memory.
 
 use super::Norm;
-use super::store::{Keep, Store, Tile};
-use crate::conv::micro::Columns;
+use super::store::{Keep, PointwiseTile, TileStore};
+use crate::conv::micro::PanelWidth;
 use crate::norm::{Accumulate, BackwardMap, ScaleShift, SharedSums};
 use crate::simd::Simd;
 
 /// The gradient itself, and sums for the batch norm and ReLU that the convolution's input went through.
-pub(super) struct Gradient<'a> {
+pub(super) struct GradientStore<'a> {
     pub(super) keep: Keep,
     /// The norm's input, if the pass itself doesn't read it.
     pub(super) ahead: Option<&'a [f32]>,
-    pub(super) sums: Option<Sums<'a>>,
+    pub(super) sums: Option<GradientSums<'a>>,
 }
 
-/// Sums over the gradient, let through where `x scale + shift` is positive.
-pub(super) struct Sums<'a> {
+/// GradientSums over the gradient, let through where `x scale + shift` is positive.
+pub(super) struct GradientSums<'a> {
     pub(super) norm: Norm<'a>,
     /// Partial sums, of each chunk of channels.
     pub(super) gather: Vec<SharedSums<'a>>,
 }
 
-impl Store for Gradient<'_> {
+impl TileStore for GradientStore<'_> {
     fn keep(&self) -> Keep {
         self.keep
     }
@@ -37,10 +37,10 @@ impl Store for Gradient<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
+    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
         // SAFETY: the caller's promise.
         unsafe {
-            let Some(Sums { norm, gather }) = &self.sums else {
+            let Some(GradientSums { norm, gather }) = &self.sums else {
                 for index in 0..tile.pixels {
                     columns.store(simd, out.add(tile.at(index)), tile.row(simd, index));
                 }
@@ -71,14 +71,14 @@ impl Store for Gradient<'_> {
 
 /// The gradient behind the norm and the ReLU: `dx (+)= g a + x b + c`, `g` being the gradient let through
 /// where `x scale + shift` is positive.
-pub(super) struct ThroughNorm<'a> {
+pub(super) struct ThroughNormStore<'a> {
     pub(super) x: &'a [f32],
     pub(super) map: &'a ScaleShift,
     pub(super) backward: &'a BackwardMap,
     pub(super) accumulate: Accumulate,
 }
 
-impl Store for ThroughNorm<'_> {
+impl TileStore for ThroughNormStore<'_> {
     #[inline(always)]
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32) {
         simd.prefetch_write(out.wrapping_add(at).cast_const());
@@ -86,7 +86,7 @@ impl Store for ThroughNorm<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
+    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
         let BackwardMap { of_gradient, of_input, constant } = self.backward;
         // SAFETY: the caller's promise.
         unsafe {

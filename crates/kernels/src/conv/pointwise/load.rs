@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::rows::Rows;
+use super::pixels::PixelLayout;
 use crate::conv::Prologue;
 use crate::simd::Simd;
 
@@ -15,7 +15,7 @@ use crate::simd::Simd;
 pub(super) unsafe fn fill<S: Simd>(
     simd: S,
     x: *const f32,
-    rows: &Rows,
+    rows: &PixelLayout,
     pixels: Range<usize>,
     channels: Range<usize>,
     prologue: Prologue,

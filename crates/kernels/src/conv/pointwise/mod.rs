@@ -4,17 +4,17 @@
 //! y[n, oy, ox, o] = sum over c of x[n, oy s, ox s, c] w[o, c]
 //! ```
 //!
-//! A [`pass::Pass`] cuts the product into tasks of pixels by output channels, tasks into blocks of pixels by
-//! input channels whose input stays in cache while all panels of weights go over it, and blocks into tiles of
-//! six pixels by two vectors of outputs, which stay in registers from the product to the fused store. The
-//! input gradient is the same pass from the other side.
+//! A [`pass::PointwisePass`] cuts the product into tasks of pixels by output channels, tasks into blocks of
+//! pixels by input channels whose input stays in cache while all panels of weights go over it, and blocks
+//! into tiles of six pixels by two vectors of outputs, which stay in registers from the product to the fused
+//! store. The input gradient is the same pass from the other side.
 
 mod backward;
 mod block;
 mod gradient;
 mod load;
 mod pass;
-mod rows;
+mod pixels;
 mod store;
 mod tile;
 mod weight_grad;
@@ -25,10 +25,10 @@ use crate::buffer::Buffer;
 use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
-use gradient::ThroughNorm;
-use pass::{Pass, Reads};
-use rows::Rows;
-use store::Output;
+use gradient::ThroughNormStore;
+use pass::{PointwisePass, Reads};
+use pixels::PixelLayout;
+use store::OutputStore;
 
 pub(super) use weight_grad::run as weight_grad;
 
@@ -64,10 +64,11 @@ pub(super) fn output(
     out: &mut [f32],
 ) -> Option<Moments> {
     let pixels = shape.images * shape.out_h() * shape.out_w();
-    let pass = Pass::new(isa, Rows::input(shape), Rows::dense(pixels, shape.out_channels));
+    let pass =
+        PointwisePass::new(isa, PixelLayout::input(shape), PixelLayout::dense(pixels, shape.out_channels));
     let mut parts = (epilogue.statistics == Statistics::Gather).then(|| pass.moment_parts());
     let gather = parts.as_mut().map(|parts| parts.iter_mut().map(|part| part.shared()).collect());
-    pass.run(x, prologue, filters, &Output { epilogue, gather }, &Shared::new(out));
+    pass.run(x, prologue, filters, &OutputStore { epilogue, gather }, &Shared::new(out));
     parts.map(|parts| pass.combine_moments(&parts))
 }
 
@@ -112,10 +113,10 @@ fn input_grad_pass(
 }
 
 /// The pass from the other side, and the filters for it.
-fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (Pass, Buffer) {
-    let rows = Rows::input(shape);
+fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (PointwisePass, Buffer) {
+    let rows = PixelLayout::input(shape);
     let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
-    (Pass::new(isa, Rows::dense(rows.count, shape.out_channels), rows), panels)
+    (PointwisePass::new(isa, PixelLayout::dense(rows.count, shape.out_channels), rows), panels)
 }
 
 /// Both gradients; the slices' lengths were checked.
@@ -161,7 +162,7 @@ pub(super) fn input_grad_through_norm(
 ) {
     if shape.stride == 1 {
         let (pass, panels) = turned(isa, shape, weight);
-        let store = ThroughNorm { x, map, backward, accumulate };
+        let store = ThroughNormStore { x, map, backward, accumulate };
         return pass.run(dy, Prologue::None, &panels, &store, &Shared::new(dx));
     }
     let mut gradient = Buffer::unspecified(x.len());

@@ -1,10 +1,10 @@
 //! The product of a pass: `target[pixel][out] = sum over in of source[pixel][in] w[in][out]`, cut for the
 //! caches.
 
-use super::block::{Block, Outputs};
-use super::gradient::{Gradient, Sums};
-use super::rows::Rows;
-use super::store::{Keep, Store};
+use super::block::{Outputs, PixelBlock};
+use super::gradient::{GradientStore, GradientSums};
+use super::pixels::PixelLayout;
+use super::store::{Keep, TileStore};
 use super::tile::Shares;
 use super::{Norm, load};
 use crate::buffer::Buffer;
@@ -32,10 +32,10 @@ const SHALLOW: usize = 256;
 /// One product of a matrix of pixels with a matrix of weights, and how it is cut. The cut depends on shapes
 /// only.
 #[derive(Debug, Clone)]
-pub(super) struct Pass {
+pub(super) struct PointwisePass {
     isa: Isa,
-    source: Rows,
-    target: Rows,
+    source: PixelLayout,
+    target: PixelLayout,
     /// Pixels of a task.
     task_pixels: usize,
     /// Pixels of a block.
@@ -53,8 +53,8 @@ pub(super) enum Reads {
     InputAndGradient,
 }
 
-impl Pass {
-    pub(super) fn new(isa: Isa, source: Rows, target: Rows) -> Self {
+impl PointwisePass {
+    pub(super) fn new(isa: Isa, source: PixelLayout, target: PixelLayout) -> Self {
         let (pixels, inputs, outputs) = (source.count, source.channels, target.channels);
         let panel = 2 * isa.lanes();
         let block_pixels = (BLOCK / inputs.max(1)).clamp(BLOCK_PIXELS.0, BLOCK_PIXELS.1);
@@ -63,13 +63,13 @@ impl Pass {
         let panels = outputs.div_ceil(panel);
         let chunks = FEW_TASKS.div_ceil(pixel_tasks).min(panels.div_ceil(2)).max(1);
         let chunk = panels.div_ceil(chunks).max(1) * panel;
-        Pass { isa, source, target, task_pixels, block_pixels, chunk }
+        PointwisePass { isa, source, target, task_pixels, block_pixels, chunk }
     }
 
     /// One that isn't cut across channels, its tasks being of `task_pixels`.
-    pub(super) fn undivided(isa: Isa, source: Rows, target: Rows, task_pixels: usize) -> Self {
+    pub(super) fn undivided(isa: Isa, source: PixelLayout, target: PixelLayout, task_pixels: usize) -> Self {
         let chunk = target.channels.next_multiple_of(2 * isa.lanes());
-        Pass { isa, source, target, task_pixels, block_pixels: task_pixels, chunk }
+        PointwisePass { isa, source, target, task_pixels, block_pixels: task_pixels, chunk }
     }
 
     fn pixel_tasks(&self) -> usize {
@@ -115,15 +115,15 @@ impl Pass {
         reads: Reads,
         norm: Option<Norm>,
         dx: Option<&mut [f32]>,
-        pass: impl FnOnce(&Gradient, &Shared),
+        pass: impl FnOnce(&GradientStore, &Shared),
     ) -> Option<BackwardSums> {
         let part = |_| BackwardParts::new(self.pixel_tasks(), self.chunk);
         let mut parts: Vec<BackwardParts> = norm.iter().flat_map(|_| 0..self.chunks()).map(part).collect();
-        let sums =
-            norm.map(|norm| Sums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
+        let sums = norm
+            .map(|norm| GradientSums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
         let ahead = norm.map(|norm| norm.x).filter(|_| reads == Reads::Gradient);
         let keep = if dx.is_some() { Keep::Target } else { Keep::Nothing };
-        pass(&Gradient { keep, ahead, sums }, &Shared::new(dx.unwrap_or_default()));
+        pass(&GradientStore { keep, ahead, sums }, &Shared::new(dx.unwrap_or_default()));
         norm.map(|_| self.combine_sums(&parts))
     }
 
@@ -145,7 +145,7 @@ impl Pass {
         x: &[f32],
         prologue: Prologue,
         panels: &[f32],
-        store: &impl Store,
+        store: &impl TileStore,
         out: &Shared,
     ) {
         if self.source.count * self.source.channels * self.target.channels == 0 {
@@ -168,7 +168,7 @@ impl Pass {
             let (task, chunk) = (task / chunks, task % chunks);
             dispatch(
                 self.isa,
-                Task {
+                PointwiseTask {
                     pass: self,
                     task,
                     chunk,
@@ -187,8 +187,8 @@ impl Pass {
 }
 
 /// Some pixels by one chunk of outputs.
-struct Task<'a, T> {
-    pass: &'a Pass,
+struct PointwiseTask<'a, T> {
+    pass: &'a PointwisePass,
     task: usize,
     chunk: usize,
     /// The first pixel of this thread's next task.
@@ -203,7 +203,7 @@ struct Task<'a, T> {
     out: &'a Shared<'a>,
 }
 
-impl<T: Store> Kernel for Task<'_, T> {
+impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -229,7 +229,7 @@ impl<T: Store> Kernel for Task<'_, T> {
         for share in Shares::of(pixels.len(), pixels.len().div_ceil(pass.block_pixels)) {
             let here = pixels.start + share.start..pixels.start + share.end;
             let next = if here.end < pixels.end { here.end } else { self.next_pixel };
-            // SAFETY: the strip has room for a block, `x` has all rows, as `Pass::run` saw to.
+            // SAFETY: the strip has room for a block, `x` has all rows, as `PointwisePass::run` saw to.
             let start = unsafe {
                 match &mut self.strip {
                     Some(strip) => {
@@ -240,7 +240,7 @@ impl<T: Store> Kernel for Task<'_, T> {
                     None => x.add(here.start * source.channels),
                 }
             };
-            let block = Block {
+            let block = PixelBlock {
                 pixels: here,
                 start,
                 stride: source.channels,

@@ -1,31 +1,31 @@
 //! What happens to a tile of products between the registers and memory.
 
-use super::rows::Rows;
+use super::pixels::PixelLayout;
 use crate::conv::Epilogue;
-use crate::conv::micro::{AllColumns, Columns};
+use crate::conv::micro::{FullPanel, PanelWidth};
 use crate::norm::{Activation, MomentPart, SharedMoments};
 use crate::simd::Simd;
 
 /// A tile of finished products: some pixels by two vectors of channels.
 #[derive(Debug, Clone)]
-pub(super) struct Tile<'a> {
+pub(super) struct PointwiseTile<'a> {
     /// A row of two vectors a pixel.
     pub(super) products: *mut f32,
     pub(super) pixels: usize,
     /// Where the first pixel's columns lie, and how those of its pixels do.
     pub(super) start: usize,
     pub(super) first: usize,
-    pub(super) target: &'a Rows,
+    pub(super) target: &'a PixelLayout,
     /// First column.
     pub(super) column: usize,
     /// The task's cut of the pixels, the chunk of output channels, and the columns before this tile's in it.
     pub(super) task: usize,
     pub(super) chunk: usize,
     pub(super) within: usize,
-    pub(super) order: Order,
+    pub(super) order: TileOrder,
 }
 
-impl Tile<'_> {
+impl PointwiseTile<'_> {
     /// The products of its `row`-th pixel.
     ///
     /// # Safety
@@ -33,7 +33,7 @@ impl Tile<'_> {
     #[inline(always)]
     pub(super) unsafe fn row<S: Simd>(&self, simd: S, row: usize) -> [S::V; 2] {
         // SAFETY: the caller's promise.
-        unsafe { AllColumns.load(simd, self.products.add(row * 2 * S::LANES).cast_const()) }
+        unsafe { FullPanel.load(simd, self.products.add(row * 2 * S::LANES).cast_const()) }
     }
 
     /// Offset of its `row`-th pixel's columns.
@@ -48,7 +48,7 @@ impl Tile<'_> {
 
 /// A task's first tile of some columns sets pivots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum TileOrder {
     First,
     Later,
 }
@@ -64,7 +64,7 @@ pub(super) enum Keep {
 
 /// The way of finished products to memory. A trait and not a closure: closures aren't compiled for an
 /// instruction set.
-pub(super) trait Store: Sync {
+pub(super) trait TileStore: Sync {
     /// Whether it writes to the target.
     fn keep(&self) -> Keep {
         Keep::Target
@@ -75,17 +75,17 @@ pub(super) trait Store: Sync {
 
     /// # Safety
     /// `out` and every tensor of `self` are valid for the tile's pixels and columns, which no other task has.
-    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32);
+    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32);
 }
 
 /// The output of a convolution.
-pub(super) struct Output<'a> {
+pub(super) struct OutputStore<'a> {
     pub(super) epilogue: Epilogue<'a>,
     /// Partial moments, of each chunk of channels.
     pub(super) gather: Option<Vec<SharedMoments<'a>>>,
 }
 
-impl Store for Output<'_> {
+impl TileStore for OutputStore<'_> {
     #[inline(always)]
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32) {
         simd.prefetch_write(out.wrapping_add(at).cast_const());
@@ -95,7 +95,7 @@ impl Store for Output<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, C: Columns>(&self, simd: S, tile: Tile, columns: C, out: *mut f32) {
+    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
         match &self.gather {
             // SAFETY: the caller's promise.
             None => unsafe { self.rows(simd, &tile, columns, out, None) },
@@ -108,14 +108,14 @@ impl Store for Output<'_> {
     }
 }
 
-impl Output<'_> {
+impl OutputStore<'_> {
     /// # Safety
-    /// As [`Store::tile`]; `part` has the tile's channels.
+    /// As [`TileStore::tile`]; `part` has the tile's channels.
     #[inline(always)]
-    unsafe fn rows<S: Simd, C: Columns>(
+    unsafe fn rows<S: Simd, C: PanelWidth>(
         &self,
         simd: S,
-        tile: &Tile,
+        tile: &PointwiseTile,
         columns: C,
         out: *mut f32,
         part: Option<MomentPart>,
@@ -141,7 +141,7 @@ impl Output<'_> {
                 }
                 columns.store(simd, out.add(at), row);
                 if part.is_some() {
-                    AllColumns.store(simd, tile.products.add(index * 2 * S::LANES), row);
+                    FullPanel.store(simd, tile.products.add(index * 2 * S::LANES), row);
                 }
             }
             let Some(part) = part else { return };
@@ -157,12 +157,12 @@ impl Output<'_> {
 /// # Safety
 /// The part has the tile's channels, and nobody else has them at the same time.
 #[inline(always)]
-unsafe fn gather_column<S: Simd>(simd: S, tile: &Tile, vector: usize, part: MomentPart) {
+unsafe fn gather_column<S: Simd>(simd: S, tile: &PointwiseTile, vector: usize, part: MomentPart) {
     let (c, zero) = (tile.within + vector * S::LANES, simd.splat(0.0));
     let rows = 0..tile.pixels;
     // SAFETY: the caller's promise.
     unsafe {
-        if tile.order == Order::First {
+        if tile.order == TileOrder::First {
             // The mean of a few pixels: closer to that of all than any one of them.
             let mut sum = zero;
             for row in rows.clone() {

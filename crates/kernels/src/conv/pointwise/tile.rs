@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::conv::micro::{AllColumns, Columns};
+use crate::conv::micro::{FullPanel, PanelWidth};
 use crate::norm::Accumulate;
 use crate::simd::Simd;
 
@@ -44,10 +44,10 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
         for (r, mut row) in acc.into_iter().enumerate() {
             let to = to.add(r * 2 * S::LANES);
             if accumulate == Accumulate::Add {
-                let before = AllColumns.load(simd, to.cast_const());
+                let before = FullPanel.load(simd, to.cast_const());
                 row = [simd.add(row[0], before[0]), simd.add(row[1], before[1])];
             }
-            AllColumns.store(simd, to, row);
+            FullPanel.store(simd, to, row);
         }
     }
 }
@@ -79,8 +79,8 @@ pub(super) unsafe fn add_outer<S: Simd, const R: usize>(
         }
         for (r, row) in acc.into_iter().enumerate() {
             let to = sums.add(r * sums_stride);
-            let before = AllColumns.load(simd, to.cast_const());
-            AllColumns.store(simd, to, [simd.add(before[0], row[0]), simd.add(before[1], row[1])]);
+            let before = FullPanel.load(simd, to.cast_const());
+            FullPanel.store(simd, to, [simd.add(before[0], row[0]), simd.add(before[1], row[1])]);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The weight gradient: `dw[o][c] = sum over pixels of x[pixel][c] dy[pixel][o]`, in a fixed order of partial
 //! sums.
 //!
-//! The gradient is cut into tiles that stay in cache while pixels stream past, the pixels into groups if
+//! The gradient is layout into tiles that stay in cache while pixels stream past, the pixels into groups if
 //! there are few tiles. Accumulators start at zero in each block of pixels; groups are added in order.
 
 use super::load;
-use super::rows::Rows;
+use super::pixels::PixelLayout;
 use super::tile::{self, LINE, Shares};
 use crate::buffer::Buffer;
 use crate::conv::micro::{load_columns, with_rows};
@@ -29,7 +29,7 @@ pub(in crate::conv) fn run(
     dy: &[f32],
     dw: &mut [f32],
 ) {
-    let rows = Rows::input(shape);
+    let rows = PixelLayout::input(shape);
     if rows.count * dw.len() == 0 {
         return dw.fill(0.0);
     }
@@ -40,17 +40,22 @@ pub(in crate::conv) fn run(
     let tiles = parallel::pieces(shape.in_channels, inputs) * parallel::pieces(shape.out_channels, outputs);
     let group = rows.count.div_ceil(TASKS.div_ceil(tiles)).next_multiple_of(BLOCK);
     let groups = parallel::pieces(rows.count, group);
-    let cut =
-        Cut { in_channels: shape.in_channels, out_channels: shape.out_channels, inputs, outputs, groups };
-    let mut partials = Buffer::unspecified(cut.partials_len());
+    let layout = SumLayout {
+        in_channels: shape.in_channels,
+        out_channels: shape.out_channels,
+        inputs,
+        outputs,
+        groups,
+    };
+    let mut partials = Buffer::unspecified(layout.partials_len());
     let sums = Shared::new(&mut partials);
     let stride = strip_stride(inputs);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * panel));
     parallel::for_each(groups * tiles, init, |(strip, panel), task| {
-        let (group_index, input, output) = cut.tile(task);
+        let (group_index, input, output) = layout.tile(task);
         dispatch(
             isa,
-            Tile {
+            SumTile {
                 rows: &rows,
                 pixels: parallel::piece(rows.count, group, group_index),
                 inputs: parallel::piece(shape.in_channels, inputs, input),
@@ -63,12 +68,12 @@ pub(in crate::conv) fn run(
                 stride,
                 panel,
                 // SAFETY: each task has its own partial sums.
-                sums: unsafe { sums.slice(task * cut.tile_len(), cut.tile_len()) },
+                sums: unsafe { sums.slice(task * layout.tile_len(), layout.tile_len()) },
                 sums_stride: outputs,
             },
         );
     });
-    cut.reduce(&partials, dw);
+    layout.reduce(&partials, dw);
 }
 
 /// Floats from one pixel of a strip to the next: strides of many lines would alias in L1.
@@ -76,8 +81,8 @@ pub(super) fn strip_stride(inputs: usize) -> usize {
     if inputs > 2 * LINE { inputs.next_multiple_of(LINE) + LINE } else { inputs }
 }
 
-/// How the sums are cut and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
-pub(super) struct Cut {
+/// How the sums are layout and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
+pub(super) struct SumLayout {
     pub(super) in_channels: usize,
     pub(super) out_channels: usize,
     /// Inputs of a tile.
@@ -88,7 +93,7 @@ pub(super) struct Cut {
     pub(super) groups: usize,
 }
 
-impl Cut {
+impl SumLayout {
     pub(super) fn tile_len(&self) -> usize {
         self.inputs * self.outputs
     }
@@ -144,8 +149,8 @@ impl Cut {
 }
 
 /// One tile of the sums over one group of pixels.
-struct Tile<'a> {
-    rows: &'a Rows,
+struct SumTile<'a> {
+    rows: &'a PixelLayout,
     pixels: std::ops::Range<usize>,
     inputs: std::ops::Range<usize>,
     outputs: std::ops::Range<usize>,
@@ -160,7 +165,7 @@ struct Tile<'a> {
     sums_stride: usize,
 }
 
-impl Kernel for Tile<'_> {
+impl Kernel for SumTile<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -98,7 +98,7 @@ pub(super) unsafe fn transform_input<S: Simd>(
     let interior = top >= 0 && top as usize + 6 <= tiling.height;
     // SAFETY: the caller's promises.
     unsafe {
-        let row = Row { tiling: *tiling, image, top, strip, positions, first_tile };
+        let row = TileRow { tiling: *tiling, image, top, strip, positions, first_tile };
         match (prologue, interior) {
             (Prologue::None, true) => row.transform::<S, true, false>(simd, &[], &[]),
             (Prologue::None, false) => row.transform::<S, false, false>(simd, &[], &[]),
@@ -111,7 +111,7 @@ pub(super) unsafe fn transform_input<S: Simd>(
 }
 
 /// A row of tiles on its way to their positions.
-struct Row<'a> {
+struct TileRow<'a> {
     tiling: Tiling,
     image: &'a [f32],
     /// First of the six rows of pixels; may lie outside the image.
@@ -121,7 +121,7 @@ struct Row<'a> {
     first_tile: usize,
 }
 
-impl Row<'_> {
+impl TileRow<'_> {
     /// Both halves, a cache line of channels at a time, so that the strip stays in the first-level cache.
     ///
     /// # Safety
@@ -215,7 +215,7 @@ impl Row<'_> {
     /// The horizontal half: each tile's columns of the strip to six positions a row.
     ///
     /// # Safety
-    /// As [`Row::vertical`], which filled the strip.
+    /// As [`TileRow::vertical`], which filled the strip.
     #[inline(always)]
     unsafe fn horizontal<S: Simd, const V: usize>(&self, simd: S, panel: usize) {
         let pixel = V * S::LANES;

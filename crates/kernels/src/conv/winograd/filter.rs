@@ -3,6 +3,7 @@
 use super::POSITIONS;
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
+use crate::conv::pack::Direction;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
@@ -15,15 +16,6 @@ const G: [[f32; 3]; 6] = [
     [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
     [0.0, 0.0, 1.0],
 ];
-
-/// Which pass the filters are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
-    /// The output: `in` summed over, filters as they are.
-    Output,
-    /// The input's gradient: `out` summed over, filters turned by half a turn.
-    InputGradient,
-}
 
 /// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is two
 /// vectors.
@@ -44,7 +36,7 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direc
         || (),
         |_, task| {
             let inputs_here = parallel::piece(inputs, INPUTS, task % pieces);
-            let to = Packed { shared: &shared, blocks, inputs };
+            let to = PackTarget { shared: &shared, blocks, inputs };
             dispatch(isa, Pack { shape, weight, direction, outputs, block: task / pieces, inputs_here, to });
         },
     );
@@ -53,7 +45,7 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direc
 
 /// Where packed filters go.
 #[derive(Clone, Copy)]
-struct Packed<'a> {
+struct PackTarget<'a> {
     shared: &'a Shared<'a>,
     blocks: usize,
     inputs: usize,
@@ -67,7 +59,7 @@ struct Pack<'a> {
     outputs: usize,
     block: usize,
     inputs_here: std::ops::Range<usize>,
-    to: Packed<'a>,
+    to: PackTarget<'a>,
 }
 
 impl Kernel for Pack<'_> {

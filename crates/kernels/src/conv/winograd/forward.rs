@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::block::{self, Positions, Tiling};
-use super::filter::{self, Direction};
-use super::store::{Place, Store};
+use super::filter;
+use super::store::{Place, WinogradStore};
 use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
-use crate::conv::micro::{self, ROWS, Taps};
+use crate::conv::micro::{self, ROWS, TapRuns};
+use crate::conv::pack::Direction;
 use crate::conv::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
@@ -39,11 +40,11 @@ pub(crate) fn output(
     epilogue: Epilogue,
     out: &mut [f32],
 ) -> Option<Moments> {
-    let pass = Pass::new(isa, shape, shape.in_channels, shape.out_channels);
+    let pass = WinogradPass::new(isa, shape, shape.in_channels, shape.out_channels);
     let mut parts = (epilogue.statistics == Statistics::Gather)
         .then(|| MomentParts::new(pass.blocks(), shape.out_channels));
     let gather = parts.as_mut().map(MomentParts::shared);
-    pass.run(x, prologue, filters, Store::Output { epilogue, gather }, out);
+    pass.run(x, prologue, filters, WinogradStore::Output { epilogue, gather }, out);
     parts.map(|parts| parts.combine(|block| pass.pixels(block)))
 }
 
@@ -57,16 +58,16 @@ pub(crate) fn input_grad(
     dx: &mut [f32],
 ) -> Option<BackwardSums> {
     let filters = filter::pack(isa, shape, weight, Direction::InputGradient);
-    let pass = Pass::new(isa, shape, shape.out_channels, shape.in_channels);
+    let pass = WinogradPass::new(isa, shape, shape.out_channels, shape.in_channels);
     match epilogue {
         GradientEpilogue::None => {
-            let store = Store::Output { epilogue: Epilogue::default(), gather: None };
+            let store = WinogradStore::Output { epilogue: Epilogue::default(), gather: None };
             pass.run(dy, Prologue::None, &filters, store, dx);
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
             let mut parts = BackwardParts::new(pass.blocks(), shape.in_channels);
-            let store = Store::Gradient { x, mean, map, gather: parts.shared() };
+            let store = WinogradStore::Gradient { x, mean, map, gather: parts.shared() };
             pass.run(dy, Prologue::None, &filters, store, dx);
             Some(parts.combine())
         }
@@ -79,7 +80,7 @@ fn block_tiles(channels: usize, floats: usize) -> usize {
 }
 
 /// What all blocks of one pass share.
-struct Pass {
+struct WinogradPass {
     isa: Isa,
     tiling: Tiling,
     inputs: usize,
@@ -90,7 +91,7 @@ struct Pass {
     group_outputs: usize,
 }
 
-impl Pass {
+impl WinogradPass {
     fn new(isa: Isa, shape: &ConvShape, inputs: usize, outputs: usize) -> Self {
         let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
         let block_rows = tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK));
@@ -99,7 +100,7 @@ impl Pass {
         let groups = (TASKS / blocks).min(outputs / FEW_OUTPUTS).max(1);
         let group_outputs = outputs.div_ceil(groups).next_multiple_of(2 * isa.lanes());
         let groups = outputs.div_ceil(group_outputs);
-        Pass { isa, tiling, inputs, outputs, block_rows, groups, group_outputs }
+        WinogradPass { isa, tiling, inputs, outputs, block_rows, groups, group_outputs }
     }
 
     /// Tile rows of all images.
@@ -126,7 +127,7 @@ impl Pass {
         parallel::piece(self.outputs, self.group_outputs, group)
     }
 
-    fn run(&self, x: &[f32], prologue: Prologue, filters: &[f32], store: Store, out: &mut [f32]) {
+    fn run(&self, x: &[f32], prologue: Prologue, filters: &[f32], store: WinogradStore, out: &mut [f32]) {
         let wide = self.inputs.max(self.outputs);
         let tiles = self.block_rows * self.tiling.columns();
         let shared = Shared::new(out);
@@ -137,7 +138,7 @@ impl Pass {
             )
         };
         parallel::for_each_ahead(self.blocks() * self.groups, init, |(strip, positions), task, next| {
-            let block = Block {
+            let block = WinogradTask {
                 pass: self,
                 block: task / self.groups,
                 group: task % self.groups,
@@ -157,8 +158,8 @@ impl Pass {
 }
 
 /// A block of tile rows, numbered through all images.
-struct Block<'a> {
-    pass: &'a Pass,
+struct WinogradTask<'a> {
+    pass: &'a WinogradPass,
     /// Its number.
     block: usize,
     /// Which of its outputs.
@@ -168,7 +169,7 @@ struct Block<'a> {
     x: &'a [f32],
     prologue: Prologue<'a>,
     filters: &'a [f32],
-    store: &'a Store<'a>,
+    store: &'a WinogradStore<'a>,
     strip: &'a mut [f32],
     /// Transformed input of position `p` in slot `p + 1`, its product in slot `p`: one buffer for both.
     positions: &'a mut [f32],
@@ -176,12 +177,12 @@ struct Block<'a> {
     out: &'a Shared<'a>,
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for WinogradTask<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Pass { tiling, inputs, outputs, .. } = *self.pass;
+        let WinogradPass { tiling, inputs, outputs, .. } = *self.pass;
         let rows = self.pass.tile_rows(self.block);
         let group = self.pass.outputs_of(self.group);
         let (columns, tile_rows) = (tiling.columns(), tiling.rows());
@@ -246,17 +247,17 @@ impl Kernel for Block<'_> {
     }
 }
 
-impl Block<'_> {
+impl WinogradTask<'_> {
     /// What to fetch while the products of `tiles` tiles are computed.
     fn ahead(&self, tiles: usize, lanes: usize) -> Ahead {
-        let Pass { tiling, inputs, outputs, groups, group_outputs, .. } = self.pass;
+        let WinogradPass { tiling, inputs, outputs, groups, group_outputs, .. } = self.pass;
         let calls = POSITIONS * group_outputs.div_ceil(2 * lanes) * tiles.div_ceil(ROWS);
         let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
         let own = tiling.pixels(self.pass.tile_rows(self.block));
         let own = own.start * outputs..own.end * outputs;
         let beside = match self.store {
-            Store::Output { epilogue, .. } => epilogue.residual,
-            Store::Gradient { x, .. } => Some(*x),
+            WinogradStore::Output { epilogue, .. } => epilogue.residual,
+            WinogradStore::Gradient { x, .. } => Some(*x),
         };
         let input = Lines::new(&self.x[next.start * inputs..next.end * inputs], calls);
         if *groups > 1 {
@@ -359,7 +360,7 @@ unsafe fn rows<S: Simd, const R: usize, const INPUTS: usize>(
             for row in &mut from {
                 *row = row.add(first);
             }
-            let taps = Taps { rows: 1, row_stride: 0, run: DEPTH.min(inputs - first) };
+            let taps = TapRuns { rows: 1, row_stride: 0, run: DEPTH.min(inputs - first) };
             let mut acc =
                 micro::pixels_by_outputs(simd, from, taps, panel.as_ptr().add(first * 2 * S::LANES));
             for r in 0..R {

@@ -10,7 +10,7 @@ use crate::parallel::Shared;
 use crate::simd::Simd;
 
 /// What happens to a tile on its way to memory.
-pub(super) enum Store<'a> {
+pub(super) enum WinogradStore<'a> {
     /// It is output.
     Output { epilogue: Epilogue<'a>, gather: Option<SharedMoments<'a>> },
     /// It is the gradient of a norm's output, the norm's input being `x`.
@@ -25,7 +25,7 @@ pub(super) struct Place {
     pub(super) x: usize,
 }
 
-impl Store<'_> {
+impl WinogradStore<'_> {
     /// Transforms the channels `group` of tile `tile` of `products` and stores the pixels that exist.
     ///
     /// # Safety
@@ -62,7 +62,7 @@ impl Store<'_> {
     }
 
     /// # Safety
-    /// As [`Store::tile`].
+    /// As [`WinogradStore::tile`].
     #[inline(always)]
     unsafe fn pixels<S: Simd>(
         &self,
@@ -76,11 +76,11 @@ impl Store<'_> {
             // SAFETY: the caller's promise.
             unsafe {
                 match self {
-                    Store::Output { epilogue, gather } => {
+                    WinogradStore::Output { epilogue, gather } => {
                         let part = gather.as_ref().map(|gather| gather.task(block));
                         output(simd, products, tile, to, c, epilogue, part);
                     }
-                    Store::Gradient { x, mean, map, gather } => {
+                    WinogradStore::Gradient { x, mean, map, gather } => {
                         gradient(simd, products, tile, to, c, (x, mean, map), gather.task(block));
                     }
                 }

@@ -62,7 +62,7 @@ pub(crate) fn weight_grad(
             let next = parallel::piece(total, block_rows, (index + 1).min(blocks - 1));
             dispatch(
                 isa,
-                Block {
+                TileBlock {
                     shape,
                     tiling,
                     rows,
@@ -85,7 +85,7 @@ pub(crate) fn weight_grad(
 }
 
 /// A block of tile rows, numbered through all images.
-struct Block<'a> {
+struct TileBlock<'a> {
     shape: &'a ConvShape,
     tiling: Tiling,
     rows: std::ops::Range<usize>,
@@ -104,7 +104,7 @@ struct Block<'a> {
     accumulate: Accumulate,
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for TileBlock<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -163,7 +163,7 @@ impl Kernel for Block<'_> {
                             gradient.at(position, 0, panel_out),
                             tiles,
                             (2 * S::LANES).min(in_channels - first),
-                            Sums {
+                            SumRows {
                                 start: self.sums.as_mut_ptr().add(at),
                                 stride: self.out_stride,
                                 accumulate: self.accumulate,
@@ -178,7 +178,7 @@ impl Kernel for Block<'_> {
 
 /// Rows of a partial sum, one an input channel.
 #[derive(Clone, Copy)]
-struct Sums {
+struct SumRows {
     start: *mut f32,
     stride: usize,
     accumulate: Accumulate,
@@ -189,7 +189,7 @@ struct Sums {
 /// # Safety
 /// `a` and `dy` must be panels of `tiles` tiles; `to` must have `inputs` rows of a whole panel.
 #[inline(always)]
-unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: Sums) {
+unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: SumRows) {
     // Rows are dealt evenly: sixteen as 6 + 5 + 5.
     let calls = inputs.div_ceil(ROWS);
     let (few, with_one_more) = (inputs / calls, inputs % calls);
@@ -198,7 +198,7 @@ unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, i
         let count = few + usize::from(call < with_one_more);
         // SAFETY: `count` rows from `first` on exist.
         unsafe {
-            let (a, to) = (a.add(first), Sums { start: to.start.add(first * to.stride), ..to });
+            let (a, to) = (a.add(first), SumRows { start: to.start.add(first * to.stride), ..to });
             match count {
                 6 => rows::<S, 6>(simd, a, dy, tiles, to),
                 5 => rows::<S, 5>(simd, a, dy, tiles, to),
@@ -217,7 +217,7 @@ unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, i
 /// # Safety
 /// As [`panel`].
 #[inline(always)]
-unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, dy: *const f32, tiles: usize, to: Sums) {
+unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, dy: *const f32, tiles: usize, to: SumRows) {
     let mut acc = [[simd.splat(0.0); 2]; R];
     // SAFETY: the caller's promise.
     unsafe {

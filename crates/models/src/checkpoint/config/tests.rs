@@ -62,7 +62,7 @@ fn timms_form_is_understood() {
     let expected = Preprocessing {
         input: [3, 288, 288],
         resize: 288,
-        interpolation: Interpolation::Bicubic,
+        interpolation: Resampling::Bicubic,
         crop: 288,
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
@@ -96,10 +96,10 @@ fn transformers_form_is_understood() {
     assert_eq!((config.spec.name.as_str(), config.spec.classes), ("resnet50", 3));
     assert_eq!(config.classes.unwrap(), ["tench", "goldfish", "shark"]);
     let found = config.preprocessing.unwrap();
-    assert_eq!((found.resize, found.crop, found.interpolation), (256, 224, Interpolation::Bicubic));
+    assert_eq!((found.resize, found.crop, found.interpolation), (256, 224, Resampling::Bicubic));
     let newer = with(with(processor(), "/size", json!({ "shortest_edge": 160 })), "/resample", json!(2));
     let found = both(&transformers(), &newer).unwrap().preprocessing.unwrap();
-    assert_eq!((found.resize, found.crop, found.interpolation), (182, 160, Interpolation::Bilinear));
+    assert_eq!((found.resize, found.crop, found.interpolation), (182, 160, Resampling::Bilinear));
     let cut = json!({
         "image_processor_type": "ViTImageProcessor", "do_center_crop": true, "size": { "shortest_edge": 256 },
         "crop_size": { "height": 224, "width": 224 }, "do_normalize": false, "rescale_factor": 1.0 / 255.0
@@ -110,7 +110,7 @@ fn transformers_form_is_understood() {
     // What the image processor does where its file says nothing.
     let usual = both(&transformers(), &json!({ "size": 224 })).unwrap().preprocessing.unwrap();
     assert_eq!((usual.mean, usual.std, usual.resize), ([0.5; 3], [0.5; 3], 256));
-    assert_eq!(usual.interpolation, Interpolation::Bilinear);
+    assert_eq!(usual.interpolation, Resampling::Bilinear);
 
     let rows = [
         ("basic", json!([2, 2, 2, 2]), json!([64, 128, 256, 512]), false, "resnet18"),
@@ -208,7 +208,7 @@ fn what_is_written_for_timm_reads_back() {
     let preprocessing = |crop, resize| Preprocessing {
         input: [3, crop, crop],
         resize,
-        interpolation: Interpolation::Bilinear,
+        interpolation: Resampling::Bilinear,
         crop,
         mean: [0.485, 0.1 + 0.2, 0.406],
         std: [0.229, 0.224, 1e-7],

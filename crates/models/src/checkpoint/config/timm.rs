@@ -1,18 +1,14 @@
 //! timm's `config.json`, read and written.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use atomic_write_file::AtomicWriteFile;
 use serde_json::{Map, Value, json};
 
-use super::{
-    Interpolation, Preprocessing, classes, interpolation, is_side, key, normalisation, side_of, wrong,
-};
-use crate::checkpoint::error::clip;
+use super::{Preprocessing, Resampling, classes, interpolation, is_side, key, normalisation, side_of, wrong};
 use crate::checkpoint::{Error, Metadata};
 use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
+use resnet_checkpoint::clip;
 
 /// The part that timm cuts from the middle where a config doesn't say it.
 const CROP_PCT: f64 = 0.875;
@@ -95,7 +91,7 @@ fn preprocessing(cfg: &Value) -> Result<Preprocessing, String> {
     Ok(Preprocessing {
         input,
         resize: side_of(crop, crop_pct)?,
-        interpolation: filter.map_or(Ok(Interpolation::Bicubic), |name| interpolation(&name))?,
+        interpolation: filter.map_or(Ok(Resampling::Bicubic), |name| interpolation(&name))?,
         crop,
         mean,
         std,
@@ -151,11 +147,8 @@ pub fn timm_config(spec: &Spec, metadata: &Metadata) -> String {
 /// What the system refuses; what stood at `path` is then as it was.
 pub fn write_timm_config(path: &Path, spec: &Spec, metadata: &Metadata) -> Result<(), Error> {
     let text = timm_config(spec, metadata);
-    let written = AtomicWriteFile::open(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.commit()
-    });
-    written.map_err(|cause| Error::Write { path: path.to_owned(), cause })
+    let written = resnet_files::write_whole(path, |out| out.write_all(text.as_bytes()));
+    written.map_err(|cause| resnet_checkpoint::Error::Write { path: path.to_owned(), cause }.into())
 }
 
 /// The part of which timm makes `resize` again, which it rounds down.

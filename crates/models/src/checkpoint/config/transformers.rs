@@ -7,9 +7,9 @@ use resnet_blocks::{Branch, ShapeChange, StridePlace};
 use serde_json::Value;
 
 use super::{Preprocessing, classes, interpolation, is_side, key, normalisation, side_of};
-use crate::checkpoint::error::clip;
 use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
+use resnet_checkpoint::clip;
 
 /// Classes of a config that doesn't name them, as transformers has it.
 const CLASSES: usize = 2;

@@ -1,0 +1,118 @@
+//! What a file holds: named arrays, strings, and what was passed over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::keys::OPTIMIZER;
+use crate::weights::Taken;
+
+/// What a file holds, under its own names.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contents {
+    /// Arrays of floating-point numbers by name, as f32.
+    pub tensors: BTreeMap<String, Array>,
+    /// The strings of a safetensors header; [`Metadata`](crate::Metadata) understands them.
+    pub metadata: BTreeMap<String, String>,
+    /// Tensors that were not f32.
+    pub converted: Converted,
+    /// Tensors that were passed over.
+    pub ignored: Ignored,
+    /// Tensors that no weights can be, and so were left out.
+    pub left_out: Vec<LeftOut>,
+    /// Which weights these are, where the file holds several.
+    pub taken: Taken,
+}
+
+/// A tensor as plain data, in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Sizes of its dimensions.
+    pub shape: Vec<usize>,
+    /// As many values as the shape has room for.
+    pub values: Vec<f32>,
+}
+
+/// How many tensors were converted to f32, by what they were.
+pub type Converted = BTreeMap<Precision, usize>;
+
+/// Floating-point types that are converted to f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precision {
+    /// IEEE half; exact in f32.
+    F16,
+    /// The upper half of an f32; exact.
+    Bf16,
+    /// Rounded to the nearest f32, or to infinity.
+    F64,
+}
+
+/// Tensors that a network doesn't need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ignored {
+    /// PyTorch's `num_batches_tracked`.
+    pub batch_counters: usize,
+    /// The optimizer's, below `optimizer.`, in a checkpoint to resume from.
+    pub optimizer: usize,
+}
+
+/// A tensor of something else than floating-point numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name in the file, cut where it is long.
+    pub name: String,
+    /// What it has: `I64`, `BOOL`, `sparse`.
+    pub what: String,
+}
+
+/// A tensor with numbers that are NaN or infinite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NonFinite {
+    /// Its name.
+    pub name: String,
+    /// How many of its numbers.
+    pub count: usize,
+}
+
+impl Ignored {
+    /// Whether a tensor of this name is passed over; if so, it is counted.
+    pub(crate) fn count(&mut self, name: &str) -> bool {
+        if name.ends_with("num_batches_tracked") {
+            self.batch_counters += 1;
+        } else if name.starts_with(OPTIMIZER) {
+            self.optimizer += 1;
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+impl NonFinite {
+    /// The array's NaN and infinite numbers; `None` if there are none.
+    pub fn of(name: &str, values: &[f32]) -> Option<Self> {
+        let count = values.iter().filter(|value| !value.is_finite()).count();
+        (count > 0).then(|| NonFinite { name: name.to_owned(), count })
+    }
+}
+
+impl fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.count)
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.what)
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::F16 => "f16",
+            Precision::Bf16 => "bf16",
+            Precision::F64 => "f64",
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Files that a crash cannot tear: written whole, or left as they were.
+//!
+//! Checkpoints, records of runs, the hub's cache, indexes of data sets and heat maps are all written this
+//! way. Their crates have no other crate of ours in common, so the one function that they share stands by
+//! itself, below all of them. It knows no format.
+//!
+//! ```
+//! use std::io::Write as _;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("record.json");
+//! resnet_files::write_whole(&file, |out| out.write_all(b"{}"))?;
+//! assert_eq!(std::fs::read(&file)?, b"{}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | file | |
+//! |---|---|
+//! | `lib.rs` | [`write_whole`] |
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use atomic_write_file::AtomicWriteFile;
+
+/// Writes a file whole or not at all: `fill` writes to a temporary file in the same folder, which is synced
+/// to the disk and then renamed to `path`. Returns what `fill` returns.
+///
+/// # Errors
+/// The error of `fill`, or what the system refuses. What stood at `path` is then as it was, and no temporary
+/// file is left.
+pub fn write_whole<T, E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+) -> Result<T, E> {
+    if path.is_dir() {
+        // The rename would fail and leave its temporary file.
+        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    }
+    let mut out = BufWriter::new(AtomicWriteFile::open(path)?);
+    let filled = fill(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.commit()?;
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_half_way_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        write_whole(&file, |out| out.write_all(b"old")).unwrap();
+        let failed: io::Result<()> = write_whole(&file, |out| {
+            out.write_all(&[1; 100_000])?;
+            Err(io::Error::other("no more"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "no more");
+        assert_eq!(std::fs::read(&file).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a");
+        std::fs::create_dir(&inner).unwrap();
+        let refused = write_whole(&inner, |out| out.write_all(b"x")).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

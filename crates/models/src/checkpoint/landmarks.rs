@@ -1,0 +1,72 @@
+//! What the parameters of a network are called: the names by which a file shows its family.
+
+use std::collections::BTreeSet;
+
+use resnet_checkpoint::clip;
+
+use super::Checkpoint;
+use crate::spec::Family;
+
+/// What the parameters of a family are called.
+pub(super) struct Landmarks {
+    pub(super) family: Family,
+    /// The stem's one convolution, or its three.
+    pub(super) stem: [&'static str; 4],
+    pub(super) head: &'static str,
+    /// What stands before a unit's number in the first, second, ... stage.
+    pub(super) stages: [&'static str; 4],
+}
+
+static LANDMARKS: [Landmarks; 2] = [
+    Landmarks {
+        family: Family::V1,
+        stem: ["conv1.weight", "conv1.0.weight", "conv1.3.weight", "conv1.6.weight"],
+        head: "fc.weight",
+        stages: ["layer1.", "layer2.", "layer3.", "layer4."],
+    },
+    Landmarks {
+        family: Family::V2,
+        stem: ["stem.conv.weight", "stem.conv1.weight", "stem.conv2.weight", "stem.conv3.weight"],
+        head: "head.fc.weight",
+        stages: ["stages.0.blocks.", "stages.1.blocks.", "stages.2.blocks.", "stages.3.blocks."],
+    },
+];
+
+impl Checkpoint {
+    /// Those of the family that the file's names are of, or why there is none.
+    pub(super) fn landmarks(&self) -> Result<&'static Landmarks, String> {
+        let hits = |landmarks: &&Landmarks| {
+            self.has(landmarks.head) || landmarks.stem.iter().any(|name| self.has(name))
+        };
+        let unknown = || {
+            let names: Vec<&String> = self.tensors.keys().collect();
+            if names.is_empty() {
+                return "it has no tensors".to_owned();
+            }
+            let shown = names.iter().take(3).map(|name| clip(name, 60)).collect::<Vec<_>>().join(", ");
+            format!(
+                "it has {} tensors ({shown}, ...), none of them called as a ResNet's stem or head",
+                names.len()
+            )
+        };
+        LANDMARKS.iter().find(hits).ok_or_else(unknown)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// How many units a stage has, or the first number that is left out. A claim like `layer1.999999999` must
+    /// not make a deep network: as many units as numbers.
+    pub(super) fn units(&self, prefix: &str) -> Result<usize, usize> {
+        let numbers: BTreeSet<usize> = self
+            .tensors
+            .keys()
+            .filter_map(|name| name.strip_prefix(prefix)?.split_once('.')?.0.parse().ok())
+            .collect();
+        match numbers.iter().enumerate().find(|(index, number)| index != *number) {
+            Some((gap, _)) => Err(gap),
+            None => Ok(numbers.len()),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Every key of a recipe with its default, unit, meaning, source and the word for it in timm or torchvision:
+//! docs/recipes.md is written from this table, and a test holds the table against the schema.
+
+use std::fmt::Write as _;
+
+use super::BUILT_IN;
+use crate::Recipe;
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its dotted name, as `key=value` takes it.
+    pub name: &'static str,
+    /// What it is if it is left out, as TOML; `None` where it has to be given.
+    pub default: Option<&'static str>,
+    /// Its unit or the values it can have.
+    pub unit: &'static str,
+    /// What it decides.
+    pub meaning: &'static str,
+    /// The paper that it is from.
+    pub source: &'static str,
+    /// timm's, torchvision's or PyTorch's word for it.
+    pub peer: &'static str,
+}
+
+const fn key(
+    (name, default): (&'static str, Option<&'static str>),
+    (unit, meaning): (&'static str, &'static str),
+    (source, peer): (&'static str, &'static str),
+) -> Key {
+    Key { name, default, unit, meaning, source, peer }
+}
+
+/// `Left out`, for keys whose absence is a value of its own.
+const ABSENT: Option<&str> = Some("");
+
+/// All keys, in the order in which a recipe is written.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key(("name", None), ("text", "the recipe's name: lower-case letters, digits and dashes"), ("", "")),
+    key(("about", None), ("text", "one sentence for the list of recipes"), ("", "")),
+    key(("paper", ABSENT), ("text", "the published table that the recipe reproduces"), ("", "")),
+    key(("expected_error", ABSENT), ("percent", "the published test error of this very recipe"), ("", "")),
+    key(("model.name", None), ("name", "the network, as `cargo xtask models` lists them"), ("", "timm `--model`")),
+    key(("model.classes", ABSENT), ("count", "the number of classes; left out, that of the data set"), ("", "timm `--num-classes`")),
+    key(("model.zero_init_residual", Some("false")), ("true, false", "whether the last norm of each residual branch starts at zero"), ("1706.02677", "torchvision `zero_init_residual`, timm `zero_init_last`")),
+    key(("model.stochastic_depth", Some("0.0")), ("probability", "how often a training image skips the last residual branch; earlier branches proportionally less"), ("1603.09382", "timm `--drop-path`")),
+    key(("data.set", None), ("cifar10, cifar100, generated, images", "the data set"), ("", "timm `--dataset`")),
+    key(("data.validation", Some("0")), ("images", "training images held out to choose the best epoch; with 0 the last epoch is reported"), ("", "")),
+    key(("data.split_seed", Some("0")), ("number", "seed of that split"), ("", "")),
+    key(("data.mean", None), ("red, green, blue in 0 to 1", "per-channel mean; it is subtracted"), ("", "timm `--mean`")),
+    key(("data.std", None), ("red, green, blue in 0 to 1", "per-channel standard deviation; the difference is divided by it"), ("", "timm `--std`")),
+    key(("data.generated.train", None), ("images", "training images to draw, with `set = \"generated\"` only"), ("", "")),
+    key(("data.generated.test", None), ("images", "test images to draw"), ("", "")),
+    key(("augmentation.pad_crop", Some("0")), ("pixels", "zero padding on each side before a random crop of the image's own size; 0 turns it off"), ("1512.03385", "torchvision `RandomCrop(padding)`")),
+    key(("augmentation.flip", Some("\"none\"")), ("none, horizontal", "random mirroring with probability 1/2"), ("1512.03385", "torchvision `RandomHorizontalFlip`, timm `--hflip`")),
+    key(("augmentation.mixup", Some("0.0")), ("alpha", "beta distribution of mixup's weight; 0 turns it off"), ("1710.09412", "timm `--mixup`")),
+    key(("augmentation.cutmix", Some("0.0")), ("alpha", "beta distribution of CutMix's area; 0 turns it off"), ("1905.04899", "timm `--cutmix`")),
+    key(("augmentation.label_smoothing", Some("0.0")), ("probability", "the share spread evenly over all classes"), ("1512.00567", "timm `--smoothing`, PyTorch `label_smoothing`")),
+    key(("images.image_size", Some("224")), ("pixels", "height and width of a training image, with `set = \"images\"` only"), ("1512.03385", "timm `--img-size`, torchvision `--train-crop-size`")),
+    key(("images.decode", Some("\"exact\"")), ("exact, scaled", "whether large JPEG files may be decoded at a reduced size for training"), ("", "Pillow `draft`")),
+    key(("images.orientation", Some("\"apply\"")), ("apply, ignore", "whether EXIF orientation is applied"), ("", "Pillow `exif_transpose`")),
+    key(("images.crop", None), ("scale-augmentation, random-resized-crop", "the random crop of training images"), ("1512.03385, 1409.4842", "torchvision `RandomResizedCrop`")),
+    key(("images.color_jitter", Some("0.0")), ("factor", "brightness, contrast and saturation change by up to this share"), ("", "timm `--color-jitter`, torchvision `ColorJitter`")),
+    key(("images.lighting", Some("0.0")), ("standard deviation", "PCA colour noise; AlexNet's is 0.1"), ("Krizhevsky et al. 2012", "timm `Lighting`")),
+    key(("images.auto_augment", Some("\"none\"")), ("none, randaugment, trivialaugment", "random operations drawn from a list"), ("1909.13719, 2103.10158", "timm `--aa`, torchvision `--auto-augment`")),
+    key(("images.random_erasing", Some("0.0")), ("probability", "how often a random rectangle is erased"), ("1708.04896", "timm `--reprob`, torchvision `--random-erase`")),
+    key(("images.evaluate.resize", None), ("pixels", "the shorter side after resizing, in evaluation"), ("1603.05027", "torchvision `--val-resize-size`")),
+    key(("images.evaluate.crop", None), ("pixels", "the side of the centre crop, in evaluation"), ("1603.05027", "torchvision `--val-crop-size`")),
+    key(("train.duration", None), ("steps, epochs, images", "how long to train, such as `\"3 epochs\"` or `\"64k steps\"`"), ("1603.05027", "timm `--epochs`")),
+    key(("train.batch_size", None), ("images", "images per optimizer step"), ("1603.05027", "timm `--batch-size`")),
+    key(("train.seed", Some("0")), ("number", "seed of the initial weights, of the order of the images and of their augmentation"), ("", "timm `--seed`")),
+    key(("train.last_batch", Some("\"keep\"")), ("keep, drop", "the last batch of an epoch, if the images do not fill it"), ("", "PyTorch `drop_last`")),
+    key(("train.evaluate_every_epochs", Some("1")), ("epochs", "epochs between evaluations on the validation images"), ("", "timm `--val-interval`")),
+    key(("train.evaluate_test", Some("\"at-end\"")), ("at-end, each-epoch, never", "when the test images are evaluated; no weights are selected by them"), ("", "")),
+    key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
+    key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),
+    key(("optimizer.momentum", None), ("0 to below 1", "mu in v = mu v + g"), ("1603.05027", "PyTorch `SGD(momentum)`")),
+    key(("optimizer.nesterov", Some("false")), ("true, false", "Nesterov's momentum"), ("", "PyTorch `SGD(nesterov)`")),
+    key(("optimizer.weight_decay", None), ("per step", "L2 penalty on all parameters, norms and biases included"), ("1603.05027", "PyTorch `SGD(weight_decay)`")),
+    key(("schedule.kind", None), ("cosine, multistep", "the learning rate over the training"), ("1608.03983, 1603.05027", "timm `--sched`")),
+    key(("schedule.lr", None), ("per step", "the highest learning rate"), ("1603.05027", "PyTorch `lr`")),
+    key(("schedule.warmup", None), ("steps, epochs, images, %", "cosine: the length of the linear warm-up"), ("1706.02677", "timm `--warmup-epochs`")),
+    key(("schedule.divide_by", None), ("factor", "multistep: the divisor at each milestone"), ("1603.05027", "PyTorch `MultiStepLR(1 / gamma)`")),
+    key(("schedule.milestones", None), ("list of durations", "multistep: when the rate is divided"), ("1603.05027", "PyTorch `MultiStepLR(milestones)`")),
+    key(("schedule.warmup.lr", ABSENT), ("per step", "multistep: a constant rate for the first steps"), ("1603.05027", "PyTorch `ConstantLR`")),
+    key(("schedule.warmup.duration", ABSENT), ("duration", "multistep: how long that rate lasts"), ("1603.05027", "PyTorch `ConstantLR(total_iters)`")),
+];
+
+/// docs/recipes.md: the keys as tables, and the built-in recipes.
+pub fn markdown() -> String {
+    let mut page = "# Recipes\n\n\
+        A recipe is a TOML file that decides everything about a training. `cargo xtask train --recipe NAME` takes a\n\
+        built-in one or a file; `--set key=value` changes a key. Unknown keys are errors. This page is written by\n\
+        `RESNET_WRITE_DOCS=1 cargo test -p resnet-record --test keys` from `crates/record/src/recipe/keys.rs`; numbers such as\n\
+        1603.05027 are papers on arXiv.\n\n## Built in\n\n| name | what it trains | published error |\n|---|---|---|\n"
+        .to_owned();
+    for (name, text) in BUILT_IN {
+        let Ok(recipe) = Recipe::parse(text, name) else { continue };
+        let error = recipe.expected_error.map_or(String::new(), |error| format!("{error} %"));
+        let _ = writeln!(page, "| `{name}` | {} | {error} |", recipe.about);
+    }
+    let mut section = "";
+    for key in KEYS {
+        let (table, name) = split(key.name);
+        if table != section || key.name == "name" {
+            section = table;
+            let title =
+                if table.is_empty() { "The recipe itself".to_owned() } else { format!("`[{table}]`") };
+            let _ = write!(
+                page,
+                "\n## {title}\n\n| key | default | unit or values | meaning | source | elsewhere |\n|---|---|---|---|---|---|\n"
+            );
+        }
+        let default = match key.default {
+            None => "required".to_owned(),
+            Some("") => "absent".to_owned(),
+            Some(value) => format!("`{value}`"),
+        };
+        let Key { unit, meaning, source, peer, .. } = key;
+        let _ = writeln!(page, "| `{name}` | {default} | {unit} | {meaning} | {source} | {peer} |");
+    }
+    page
+}
+
+/// The table that a key stands in, and its name there.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('.').unwrap_or(("", name))
+}

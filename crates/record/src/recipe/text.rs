@@ -1,0 +1,220 @@
+//! Recipes from and to TOML, and single keys changed by `key=value`: the one place that interprets keys.
+
+use std::path::Path;
+
+use serde::Deserialize as _;
+
+use super::renamed;
+use crate::{Error, Recipe};
+
+/// Keys that may be set without making the recipe another than the one that was published.
+const WITHOUT_EFFECT_ON_THE_EXPECTATION: [&str; 8] = [
+    "name",
+    "about",
+    "paper",
+    "expected_error",
+    "train.seed",
+    "train.evaluate_every_epochs",
+    "train.log_every_steps",
+    "train.save_every_seconds",
+];
+
+impl Recipe {
+    /// Reads and validates a recipe; `file_name` is for the messages.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with the line for bad TOML, unknown keys and wrong kinds of value;
+    /// [`Error::Inconsistent`] as of [`Recipe::validate`].
+    pub fn parse(text: &str, file_name: &str) -> Result<Recipe, Error> {
+        let (recipe, renamed) = read(text, file_name)?;
+        if !renamed.is_empty() {
+            tracing::warn!("{file_name} uses old names, which still work: {}", renamed.join(", "));
+        }
+        Ok(recipe)
+    }
+
+    /// Reads the recipe of a run. It may be older than this program, and nobody is asked to change it.
+    pub(crate) fn of_run(path: &Path) -> Result<Recipe, Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Ok(read(&text, &path.display().to_string())?.0)
+    }
+
+    /// Whether `text` is this recipe, whatever names its keys had when it was written.
+    pub fn is_written_as(&self, text: &str) -> bool {
+        read(text, "").is_ok_and(|(recipe, _)| recipe == *self)
+    }
+
+    /// Reads a recipe's file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, else as of [`Recipe::parse`].
+    pub fn load(path: &Path) -> Result<Recipe, Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Recipe::parse(&text, &path.display().to_string())
+    }
+
+    /// Changes one key, given as text: `train.batch_size=64`, `train.duration=3 epochs`.
+    ///
+    /// The value is TOML where it reads as TOML, and else a string, so that a shell's quotes suffice. A whole
+    /// table can be replaced: `schedule={kind="cosine",lr=0.1,warmup="5 %"}`. Keys that change each other's
+    /// meaning go together in one [`Recipe::set_all`].
+    ///
+    /// # Errors
+    /// [`Error::Set`] for an unknown key or an unsuitable value, [`Error::Inconsistent`]; the recipe is then
+    /// as before.
+    ///
+    /// ```
+    /// let mut recipe = resnet_record::Recipe::built_in("cifar10-resnet20-v2").expect("a built-in recipe");
+    /// recipe.set("train.duration=3 epochs")?;
+    /// recipe.set("optimizer.nesterov=true")?;
+    /// let error = recipe.set("train.bach_size=64").unwrap_err().to_string();
+    /// assert!(error.contains("bach_size") && error.contains("`batch_size`"), "{error}");
+    /// # Ok::<(), resnet_record::Error>(())
+    /// ```
+    pub fn set(&mut self, assignment: &str) -> Result<(), Error> {
+        self.set_all(&[assignment])
+    }
+
+    /// Changes several keys at once and validates them together, as [`Recipe::set`] does one.
+    ///
+    /// A published expectation (`paper`, `expected_error`) is dropped with the first change that could alter
+    /// the result.
+    ///
+    /// # Errors
+    /// As of [`Recipe::set`].
+    pub fn set_all<S: AsRef<str>>(&mut self, assignments: &[S]) -> Result<(), Error> {
+        let assignments: Vec<&str> = assignments.iter().map(AsRef::as_ref).collect();
+        let failed = |wrong: &[&str], cause: String| Error::Set { assignment: wrong.join("' '"), cause };
+        let before = toml::Table::try_from(&*self)
+            .map_err(|error| failed(&assignments, one_line(&error.to_string())))?;
+        let mut table = before.clone();
+        let mut still_as_published = true;
+        for assignment in &assignments {
+            let key = assign(&mut table, assignment).map_err(|cause| failed(&[assignment], cause))?;
+            still_as_published &= WITHOUT_EFFECT_ON_THE_EXPECTATION.contains(&key.as_str());
+        }
+        renamed::update(&mut table);
+        let mut changed = Recipe::deserialize(table).map_err(|error| {
+            let cause = one_line(error.message());
+            failed(&to_blame(&before, &assignments, &cause), cause)
+        })?;
+        changed.validate()?;
+        if !still_as_published {
+            (changed.paper, changed.expected_error) = (None, None);
+        }
+        *self = changed;
+        Ok(())
+    }
+
+    /// The recipe with every default written out, as it goes into the run's folder.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if a value has no form in TOML; a validated recipe has none such.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|error| Error::Recipe {
+            place: format!("recipe '{}'", self.name),
+            cause: error.to_string(),
+        })
+    }
+}
+
+/// The recipe in `text`, and what of its names is old.
+fn read(text: &str, file_name: &str) -> Result<(Recipe, Vec<String>), Error> {
+    let failed = |error: toml::de::Error| {
+        let place = match error.span() {
+            Some(span) => format!("{file_name}, line {}", line_of(text, span.start)),
+            None => file_name.to_owned(),
+        };
+        Error::Recipe { place, cause: one_line(error.message()) }
+    };
+    let (recipe, renamed) = match toml::from_str::<Recipe>(text) {
+        Ok(recipe) => (recipe, vec![]),
+        Err(error) => {
+            let mut table: toml::Table = toml::from_str(text).map_err(failed)?;
+            let renamed = renamed::update(&mut table);
+            if renamed.is_empty() {
+                return Err(failed(error));
+            }
+            (Recipe::deserialize(table).map_err(failed)?, renamed)
+        }
+    };
+    recipe.validate()?;
+    Ok((recipe, renamed))
+}
+
+/// The line, from 1, that holds the byte at `offset`.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
+}
+
+/// TOML's messages span lines; ours are one sentence.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `value` as TOML if it is one value, else as a string.
+fn parse_value(value: &str) -> toml::Value {
+    let value = value.trim();
+    match toml::from_str::<toml::Table>(&format!("value = {value}")) {
+        Ok(mut table) if table.len() == 1 => table.remove("value"),
+        _ => None,
+    }
+    .unwrap_or_else(|| toml::Value::String(value.to_owned()))
+}
+
+/// Carries out `key=value`; returns the key under its name of today.
+fn assign(table: &mut toml::Table, assignment: &str) -> Result<String, String> {
+    let Some((key, value)) = assignment.split_once('=') else {
+        return Err("there is no '='; write key=value, for example train.batch_size=64".into());
+    };
+    let key = renamed::today(key.trim());
+    insert(table, &key, parse_value(value))?;
+    Ok(key)
+}
+
+/// Which of the assignments, that give no recipe together, are wrong; `cause` is what was said of them.
+///
+/// Those without which the others give one. Where several are wrong there is none such, and it is those that
+/// fail by themselves; that may be because they want each other, so one that the cause speaks of is
+/// preferred.
+fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> Vec<&'a str> {
+    let fails = |chosen: &[&str]| {
+        let mut table = before.clone();
+        chosen.iter().any(|assignment| assign(&mut table, assignment).is_err()) || {
+            renamed::update(&mut table);
+            Recipe::deserialize(table).is_err()
+        }
+    };
+    let heals = |(index, _): &(usize, &&str)| {
+        let mut others = assignments.to_vec();
+        others.remove(*index);
+        !fails(&others)
+    };
+    let mut wrong: Vec<&str> = assignments.iter().enumerate().filter(heals).map(|(_, one)| *one).collect();
+    if wrong.is_empty() {
+        wrong = assignments.iter().copied().filter(|one| fails(&[one])).collect();
+    }
+    if wrong.is_empty() {
+        wrong = assignments.to_vec();
+    }
+    let is_named = |one: &&str| {
+        let key = one.split('=').next().unwrap_or_default().trim();
+        cause.contains(&format!("`{}`", key.rsplit('.').next().unwrap_or_default()))
+    };
+    let named: Vec<&str> = wrong.iter().copied().filter(|one| is_named(one)).collect();
+    if named.is_empty() { wrong } else { named }
+}
+
+/// Puts `value` at the dotted `key`, making tables on the way: whether the key exists is for the schema to
+/// say.
+fn insert(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
+    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
+    let mut here = table;
+    for part in path.iter().flat_map(|path| path.split('.')) {
+        let inner = here.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        here =
+            inner.as_table_mut().ok_or_else(|| format!("'{part}' is a value and has no keys of its own"))?;
+    }
+    here.insert(last.to_owned(), value);
+    Ok(())
+}
