@@ -20,26 +20,50 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["resnet-blocks", "resnet-ops", "resnet-checkpoint", "resnet-files"],
         &["resnet-testing"],
     ),
-    ("resnet-data", &["resnet-files", "resnet-kernels", "resnet-pickle"], &["resnet-testing"]),
+    ("resnet-vision", &["resnet-kernels"], &["resnet-testing"]),
+    ("resnet-hub", &["resnet-files"], &["resnet-testing"]),
+    ("resnet-data", &["resnet-vision", "resnet-hub", "resnet-files", "resnet-pickle"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
     (
         "resnet-train",
-        &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-record"],
+        &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-vision", "resnet-record"],
         &["resnet-testing"],
     ),
+    ("resnet", PRODUCT, &[]),
+    ("resnet-terminal", &[], &[]),
     ("xtask", LIBRARIES, &["resnet-testing"]),
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
     ("resnet-fuzz", &["resnet-tests"], &[]),
+    ("resnet-example", &["resnet"], &[]),
 ];
 
-const LIBRARIES: &[&str] = &[
+/// What the face for library users stands on and re-exports.
+const PRODUCT: &[&str] = &[
     "resnet-kernels",
     "resnet-ops",
     "resnet-blocks",
     "resnet-checkpoint",
     "resnet-files",
     "resnet-models",
+    "resnet-data",
+    "resnet-record",
+    "resnet-train",
+    "resnet-vision",
+    "resnet-hub",
+];
+
+const LIBRARIES: &[&str] = &[
+    "resnet",
+    "resnet-terminal",
+    "resnet-kernels",
+    "resnet-ops",
+    "resnet-blocks",
+    "resnet-checkpoint",
+    "resnet-files",
+    "resnet-models",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
     "resnet-train",
@@ -55,6 +79,8 @@ const EVERYTHING: &[&str] = &[
     "resnet-checkpoint",
     "resnet-files",
     "resnet-models",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
     "resnet-train",
@@ -69,6 +95,8 @@ const WITHOUT_CANDLE: &[&str] = &[
     "resnet-pickle",
     "resnet-checkpoint",
     "resnet-files",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
 ];
@@ -107,7 +135,7 @@ pub(crate) fn edges(manifests: &[File]) -> Vec<String> {
         for dev in [false, true] {
             let kind = if dev { " in its tests" } else { "" };
             for other in dependencies(&table, dev) {
-                let ours = other == "xtask" || other.starts_with("resnet-");
+                let ours = other == "xtask" || other == "resnet" || other.starts_with("resnet-");
                 if ours && !normal.contains(&other.as_str()) && !(dev && test.contains(&other.as_str())) {
                     faults.push(format!("{name} knows {other}{kind}"));
                 }

@@ -10,8 +10,8 @@ use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{Photos, TrainingData};
 
 use crate::args::FilesArgs;
+use crate::downloads::Downloads;
 use crate::failure::Ended;
-use crate::progress::Downloads;
 
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
@@ -58,6 +58,14 @@ impl Data {
         match self {
             Data::InMemory(data) => data.test.classes(),
             Data::Photos(photos) => &photos.set().classes,
+        }
+    }
+
+    /// Height and width of images in memory.
+    pub(crate) fn size(&self) -> Option<[usize; 2]> {
+        match self {
+            Data::InMemory(data) => Some(data.test.size().into()),
+            Data::Photos(_) => None,
         }
     }
 
@@ -251,16 +259,6 @@ pub(crate) fn still_at(origin: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The data set that a network of so many classes is for as a rule, and the names of its classes.
-pub(crate) fn usual_names(classes: usize) -> Option<(&'static str, Vec<String>)> {
-    Some(match classes {
-        10 => ("CIFAR-10", resnet_data::cifar::names::cifar10().to_vec()),
-        100 => ("CIFAR-100", resnet_data::cifar::names::cifar100().to_vec()),
-        1000 => ("ImageNet", resnet_data::imagenet::classes().map(|(_, words)| words.to_owned()).collect()),
-        _ => return None,
-    })
-}
-
 /// What a recipe's data set is called, if it is one that is known.
 pub(crate) fn name(recipe: &Recipe) -> Option<&'static str> {
     kind_of(recipe.data.set).map(DataKind::name)
@@ -272,19 +270,5 @@ fn kind_of(set: DataSet) -> Option<DataKind> {
         DataSet::Cifar100 => Some(DataKind::Cifar100),
         DataSet::Generated => Some(DataKind::Generated),
         DataSet::Images => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_of_ten_a_hundred_and_a_thousand_classes_have_usual_names() {
-        let of = |classes| usual_names(classes).map(|(set, names)| (set, names[classes - 1].clone()));
-        assert_eq!(of(10), Some(("CIFAR-10", "truck".to_owned())));
-        assert_eq!(of(100), Some(("CIFAR-100", "worm".to_owned())));
-        assert_eq!(of(1000), Some(("ImageNet", "toilet tissue, toilet paper, bathroom tissue".to_owned())));
-        assert_eq!(of(37), None);
     }
 }

@@ -1,10 +1,11 @@
-//! What to do about a checkpoint that cannot be read or does not fit: the options that help, and none of
+//! What to do about weights that cannot be found or read, or do not fit: the options that help, and none of
 //! those that were given already. The crates say what is wrong and know no options.
 
 use anyhow::anyhow;
-use resnet_models::checkpoint::{Error, Unknown};
+use resnet::models::checkpoint::{Error, Unknown};
 
 use crate::args::{SourceArgs, TrainArgs};
+use crate::failure::Ended;
 
 /// What a command line says about a checkpoint.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,16 +53,41 @@ impl<'a> Given<'a> {
     }
 
     /// The error, and what helps.
-    pub(crate) fn explain(self, error: Error) -> anyhow::Error {
-        match self.hint(&error) {
+    pub(crate) fn explain(self, error: resnet::Error) -> anyhow::Error {
+        let hint = match &error {
+            resnet::Error::NoWeights(_) => {
+                let usage = format!(
+                    "--model {error}; give them with --checkpoint FILE, or name a model of the hub, such as --model \
+                     timm/resnet50.a1_in1k"
+                );
+                return Ended::Usage(usage).into();
+            }
+            resnet::Error::RunHasNoCheckpoint { run, .. } => {
+                Some(format!("continue it with: cargo xtask train --resume {}", run.display()))
+            }
+            resnet::Error::Checkpoint(Error::Config { .. }) => Some(self.without_config()),
+            resnet::Error::Checkpoint(error) => self.hint(error),
+            _ => None,
+        };
+        match hint {
             Some(hint) => anyhow!("{error}; {hint}"),
             None => error.into(),
         }
     }
 
+    /// What helps where a config is not understood.
+    fn without_config(self) -> String {
+        if self.trains {
+            return "name the weights' file itself with --from".to_owned();
+        }
+        let model =
+            if self.has_model && !self.is_hubs { "" } else { ", and the network's name with --model" };
+        format!("give the weights' file itself with --checkpoint{model}")
+    }
+
     fn hint(self, error: &Error) -> Option<String> {
         match error {
-            Error::File(resnet_checkpoint::Error::SeveralWeights { .. }) => {
+            Error::File(resnet::checkpoint::Error::SeveralWeights { .. }) => {
                 Some("use --weights KEY".to_owned())
             }
             Error::SeveralPrefixes { .. } => {

@@ -4,7 +4,7 @@ use resnet_record::{DataSeconds, EpochMetrics, Scores};
 use resnet_train::{Observer, Plan, Split, StepReport};
 
 use crate::progress::{self, Meter, Show, Unit};
-use crate::{output, text};
+use crate::{numbers, text};
 
 /// Columns of the shortest bar, and what stands between it, the steps and the message.
 const BAR: usize = 8 + 5;
@@ -25,15 +25,15 @@ impl Observer for Live {
         if plan.done > 0 {
             progress::line(&format!(
                 "continuing after step {} of {}",
-                output::count(plan.done),
-                output::count(plan.steps)
+                numbers::count(plan.done),
+                numbers::count(plan.steps)
             ));
         }
         self.steps = Some(Meter::new(Unit::Steps, plan.done, plan.steps, Show::Always));
     }
 
     fn on_step(&mut self, report: &StepReport) {
-        let (epochs, steps) = (self.epochs, output::count(self.total).len());
+        let (epochs, steps) = (self.epochs, numbers::count(self.total).len());
         if let Some(meter) = &mut self.steps {
             // Beside the message stand a little of the bar and the two numbers of steps.
             let room = text::err().map(|width| width.saturating_sub(BAR + 2 * steps));
@@ -66,7 +66,7 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
         (0, format!("epoch {}/{epochs}", report.step.epoch)),
         (1, format!("loss {:.3}", report.epoch_loss)),
         (3, format!("acc {:.1} %", report.epoch_top1)),
-        (2, format!("{} images/s", output::speed(report.step.images_per_second))),
+        (2, format!("{} images/s", numbers::speed(report.step.images_per_second))),
         (0, left.to_owned()),
     ];
     loop {
@@ -91,7 +91,7 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
         format!("train {:.2} %", epoch.train_top1),
         scores("val", epoch.validation, if is_best { " (best)" } else { "" }),
         scores("test", epoch.test, ""),
-        format!("{} images/s", output::speed(epoch.images_per_second)),
+        format!("{} images/s", numbers::speed(epoch.images_per_second)),
         // Less is within the noise of a step.
         if epoch.data_wait >= 1.0 { waiting(epoch) } else { String::new() },
     ]

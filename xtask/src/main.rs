@@ -4,33 +4,32 @@
 mod args;
 mod commands;
 mod data;
+mod downloads;
 mod failure;
-mod heatmap;
+mod heat_maps;
 mod help;
 mod hints;
+mod images;
 mod interrupt;
 mod live;
-mod logging;
-mod network;
-mod output;
-mod pictures;
 mod preamble;
-mod progress;
 mod recipes;
-mod source;
-mod table;
-mod text;
 mod threads;
-mod transform;
 mod weights;
 
 use std::process::ExitCode;
 
+use resnet_terminal::{logging, numbers, output, progress, table, text};
+
 use crate::args::{Cli, Command};
+
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOGGED: &str =
+    "warn,xtask=info,resnet=info,resnet_data=info,resnet_models=info,resnet_train=info,resnet_record=info";
 
 fn main() -> ExitCode {
     let cli: Cli = help::parse();
-    logging::start();
+    logging::start(LOGGED);
     failure::exit_code(run(cli.command))
 }
 

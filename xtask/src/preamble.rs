@@ -5,7 +5,7 @@ use resnet_record::Recipe;
 use resnet_train::Plan;
 
 use crate::data::Data;
-use crate::{output, progress};
+use crate::{numbers, progress};
 
 /// What the program itself takes, in bytes; measured.
 const PROGRAM: u64 = 34_000_000;
@@ -31,13 +31,13 @@ pub(crate) fn print(
         format!(
             "{}: {} parameters, {} multiply-adds per image",
             spec.name,
-            output::count(summary.parameters as u64),
-            output::short(summary.multiply_adds)
+            numbers::count(summary.parameters as u64),
+            numbers::short(summary.multiply_adds)
         ),
     );
     line("data", {
         let [train, validation, test] = [plan.train_images, plan.validation_images, plan.test_images]
-            .map(|images| output::count(images as u64));
+            .map(|images| numbers::count(images as u64));
         let held_out =
             if plan.validation_images > 0 { format!(", {validation} to validate") } else { String::new() };
         format!("{} ({}): {train} images to train{held_out}, {test} to test", data.name(), data.origin())
@@ -47,10 +47,10 @@ pub(crate) fn print(
         "training",
         format!(
             "{} of {} images in {}; {}",
-            output::counted(plan.steps, "step"),
+            numbers::counted(plan.steps, "step"),
             plan.batch,
-            output::counted(plan.epochs, "epoch"),
-            output::counted(resnet_ops::threads() as u64, "thread")
+            numbers::counted(plan.epochs, "epoch"),
+            numbers::counted(resnet_ops::threads() as u64, "thread")
         ),
     );
     if let (Some(paper), Some(error)) = (&recipe.paper, recipe.expected_error) {
@@ -69,12 +69,12 @@ fn ahead_bytes(plan: &Plan, ahead: usize) -> u64 {
 /// Where the memory goes, in bytes; images that stay in files take none.
 fn memory(training: u64, ahead: u64, images: u64) -> String {
     let in_memory =
-        if images > 0 { format!("{} for the data set, ", output::bytes(images)) } else { String::new() };
+        if images > 0 { format!("{} for the data set, ", numbers::bytes(images)) } else { String::new() };
     format!(
         "about {}: {} for a training step, {} for batches made ahead, {in_memory}the rest for the program",
-        output::bytes(training + ahead + images + PROGRAM),
-        output::bytes(training),
-        output::bytes(ahead)
+        numbers::bytes(training + ahead + images + PROGRAM),
+        numbers::bytes(training),
+        numbers::bytes(ahead)
     )
 }
 

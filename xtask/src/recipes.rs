@@ -1,29 +1,15 @@
-//! The recipes that are built in, and those in files.
+//! Recipes by name: built in, or in files.
 
 use std::path::Path;
 
 use anyhow::bail;
 use resnet_record::{BUILT_IN, Recipe};
 
-use crate::args::TrainArgs;
-
 /// What `cargo xtask train` runs.
 pub(crate) const QUICK_START: &str = "quick-start";
 
-/// The recipe that the command line asks for, with its changes.
-pub(crate) fn of(args: &TrainArgs) -> anyhow::Result<Recipe> {
-    let mut recipe = find(&args.recipe)?;
-    let epochs = args.epochs.map(|epochs| format!("train.duration={epochs} epochs"));
-    let seed = args.seed.map(|seed| format!("train.seed={seed}"));
-    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).collect();
-    if !changes.is_empty() {
-        recipe.set_all(&changes)?;
-    }
-    Ok(recipe)
-}
-
 /// A built-in recipe by its name, or a file.
-fn find(name: &str) -> anyhow::Result<Recipe> {
+pub(crate) fn find(name: &str) -> anyhow::Result<Recipe> {
     if let Some(recipe) = Recipe::built_in(name) {
         return Ok(recipe);
     }

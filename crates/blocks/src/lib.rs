@@ -45,7 +45,7 @@ mod shortcut;
 mod units;
 
 pub use config::{Branch, Filters, Names, NormKind, ShapeChange, StridePlace, UnitConfig};
-pub use placement::{BranchElement, PlacementOrder, Placement, ShortcutInput};
+pub use placement::{BranchElement, Placement, PlacementOrder, ShortcutInput};
 pub use residual_unit::ResidualUnit;
 pub use shortcut::Shortcut;
 pub use units::{

@@ -16,7 +16,7 @@ pub enum Family {
 
 impl Family {
     /// What the last layer's parameters are called.
-    pub(crate) fn head(self) -> &'static str {
+    pub fn head(self) -> &'static str {
         match self {
             Family::V1 => "fc",
             Family::V2 => "head.fc",

@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use resnet_data::OnBroken;
 use resnet_data::sources::{Columns, OpenFiles};
-use resnet_data::{Interpolation, OnBroken};
 use resnet_record::RunRecord;
+use resnet_vision::Interpolation;
 
 use super::{FormatArg, OrientationArg};
 
@@ -17,10 +18,10 @@ pub(crate) struct FilesArgs {
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// Leave out broken photographs, up to this percentage of them, instead of stopping at the first
+    /// Skip broken samples, up to this percentage of them, instead of stopping at the first
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     skip_broken: Option<f64>,
-    /// Leave out the photographs that this file lists, a name a line, as `data verify --skip-list` writes it
+    /// Skip the samples that this file lists, one name per line, as written by `data verify --skip-list`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
 }
@@ -69,21 +70,21 @@ impl FilesArgs {
 /// The order of the classes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClassesArg {
-    /// List of the classes in the order of their labels, for images in files: a name per line, or JSON
+    /// Class names in the order of their labels, for images in files: one name per line, or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) classes: Option<PathBuf>,
 }
 
-/// Where images and their labels are told from.
+/// Where images and their labels are found.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct LabelsArgs {
-    /// List of the labels of images that lie in no class folders: a name and a label per line, or CSV
+    /// Labels of images that are not in class folders: a name and a label per line, or CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
-    /// Column of images in parquet files [default: image or img]
+    /// Column of the images in parquet files [default: image or img]
     #[arg(long, value_name = "NAME")]
     pub(crate) image_column: Option<String>,
-    /// Column of labels in parquet files [default: label, fine_label or labels]
+    /// Column of the labels in parquet files [default: label, fine_label or labels]
     #[arg(long, value_name = "NAME")]
     pub(crate) label_column: Option<String>,
 }
@@ -111,39 +112,38 @@ fn percent(text: &str) -> Result<f64, String> {
 /// What `data` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Show classes, counts and sizes, and pictures as training would see them
+    /// Show classes, counts and sizes, and images as training would see them
     Inspect(InspectArgs),
-    /// Decode every photograph and list the broken ones; ends with 1 if there are any
+    /// Decode every image and list the broken ones; exits with 1 if there are any
     Verify(VerifyArgs),
-    /// Copy photographs into class folders or tar shards, encoded as they are, or into packed files, shrunk
-    /// and decoded
+    /// Copy a data set into class folders or tar shards, unchanged, or into packed files, resized and decoded
     Convert(ConvertArgs),
-    /// Bring a data set of the Hugging Face hub to this machine, for --data
+    /// Download a data set from the Hugging Face hub
     Fetch(FetchArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
-    /// Its name on the hub, such as timm/mini-imagenet; it must have .parquet or .tar files
+    /// Name on the hub, such as timm/mini-imagenet; it must have .parquet or .tar files
     #[arg(value_name = "OWNER/NAME")]
     pub(crate) id: String,
     /// Branch, tag or commit [default: main]
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<String>,
-    /// Which splits [default: train, and validation or else test]
+    /// Splits to download [default: train, and validation or else test]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SPLIT,...")]
     pub(crate) split: Vec<SplitName>,
-    /// The folder that is meant, where the repository has several data sets
+    /// Name of the data set, if the repository has several
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
-    /// A new folder with links into the hub's cache, which holds the files
+    /// Create this folder with links to the files, which stay in the hub's cache
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
 
-/// A split as the command line calls it.
+/// A split, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SplitName {
     Train,
@@ -171,33 +171,32 @@ pub(crate) struct ConvertArgs {
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// The new folder; it must not exist
+    /// Folder to create
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// What is written
+    /// Format to write
     #[arg(long, value_enum)]
     pub(crate) to: Target,
-    /// Pictures of a shard or packed file, in megabytes at most
+    /// Maximum size of a shard or packed file, in megabytes
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) shard_megabytes: NonZeroU64,
-    /// For packed: pixels that a picture's shorter side is shrunk to; where it has no more, the picture stays
-    /// as it is
+    /// For packed: resize the shorter side to this many pixels; smaller images stay as they are
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) side: Option<u32>,
-    /// For packed: the filter to shrink with [default: bilinear]
+    /// For packed: the filter to resize with [default: bilinear]
     #[arg(long, value_enum)]
     pub(crate) interpolation: Option<InterpolationArg>,
-    /// For packed: whether EXIF data turn images; ImageNet's recipes ignore them [default: apply]
+    /// For packed: whether EXIF orientation is applied; ImageNet recipes ignore it [default: apply]
     #[arg(long, value_name = "WAY")]
     pub(crate) orientation: Option<OrientationArg>,
 }
 
-/// The filter that pictures are shrunk with.
+/// The filter that images are resized with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InterpolationArg {
-    /// As torchvision's networks are evaluated
+    /// As in torchvision
     Bilinear,
-    /// As most of timm's are
+    /// As for most timm networks
     Bicubic,
 }
 
@@ -215,9 +214,9 @@ impl From<InterpolationArg> for Interpolation {
 pub(crate) enum Target {
     /// train/CLASS/00000000.jpg
     Folders,
-    /// train-00000.tar and on, in WebDataset's convention
+    /// train-00000.tar and so on, as in WebDataset
     Shards,
-    /// train-00000.pack and on: pixels, shrunk to --side, which training needn't decode
+    /// train-00000.pack and so on: pixels resized to --side, which training need not decode
     Packed,
 }
 
@@ -230,7 +229,7 @@ pub(crate) struct InspectArgs {
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// Write a sheet of randomly cut training pictures
+    /// Write a contact sheet of random training crops
     #[arg(long, value_name = "FILE.png")]
     pub(crate) sheet: Option<PathBuf>,
     /// Seed of the sheet
@@ -249,7 +248,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// Write the broken ones' names to this file, for --skip-list of `train` and `eval`
+    /// Write the names of broken samples to this file, for --skip-list of `train` and `eval`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
     #[command(flatten)]

@@ -16,11 +16,10 @@ pub(crate) use self::data::{
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{CropsArg, OrientationArg, ViewArgs};
-use crate::commands::bench::ours::Work;
 use crate::output::Format;
 use crate::recipes;
 
-/// Train, evaluate and ship residual networks in Rust.
+/// Train, evaluate and use residual networks in Rust.
 ///
 /// Start with `cargo xtask train`: it needs no data and takes about a minute.
 #[derive(Debug, Parser)]
@@ -32,24 +31,23 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a network by a recipe, or continue a run
+    /// Train a network from a recipe, or resume a run
     #[command(after_help = recipes::list())]
     Train(TrainArgs),
-    /// Score a checkpoint on the test images of a data set
+    /// Measure the accuracy of a checkpoint on the test images of a data set
     Eval(EvalArgs),
     /// Classify images
     Predict(PredictArgs),
-    /// Write a checkpoint as a safetensors file for others, with all that is needed to use it
+    /// Export a checkpoint as a safetensors file that other programs can load
     Export(ExportArgs),
-    /// Show a network's layers with shapes, parameters and multiply-adds
+    /// Show the layers of a network: shapes, parameters, multiply-adds
     Summary(SummaryArgs),
-    /// List the networks that have a name
+    /// List the networks that can be built by name
     Models(ModelsArgs),
-    /// Look at photographs in files, find the broken ones, write them in another form, or fetch some from the
-    /// hub
+    /// Inspect, verify, convert or download image data sets
     #[command(subcommand)]
     Data(DataCommand),
-    /// Measure speed and memory, alone or in turns with PyTorch or ONNX Runtime
+    /// Measure speed and memory, alone or against PyTorch or ONNX Runtime
     Bench(BenchArgs),
     /// Measure when told to on standard input; what `bench` starts
     #[command(hide = true)]
@@ -58,40 +56,40 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// A built-in recipe, see below, or a TOML file
+    /// A built-in recipe (listed below) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = recipes::QUICK_START)]
     pub(crate) recipe: String,
-    /// Folder of the data, its parent or its archive; without it CIFAR is downloaded
+    /// Folder of the data, its parent folder, or its archive [default: CIFAR is downloaded]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Epochs to train, instead of the recipe's duration
+    /// Number of epochs, instead of the recipe's duration
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<NonZeroUsize>,
-    /// Seed of weights, order and augmentation, instead of the recipe's
+    /// Seed of the initial weights, the order of images and the augmentation, instead of the recipe's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
     pub(crate) seed: Option<u64>,
-    /// Folder of the new run; it must be empty or not exist [default: runs/RECIPE-N]
+    /// Folder for the new run; it must be empty or not exist [default: runs/RECIPE-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Continue the run in this folder to the same weights as if it had never stopped
+    /// Resume the run in this folder; it ends with the same weights as if it had never stopped
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "set"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Start with these weights: a file, a run, a folder with a config.json, or a model of the hub; the head
-    /// stays fresh where the classes are others
+    /// Start from these weights: a file, a run, a folder with a config.json, or a model on the hub; the head
+    /// is reinitialised if the number of classes differs
     #[arg(long, value_name = "FILE|RUN|HUB_ID", conflicts_with = "resume")]
     pub(crate) from: Option<String>,
     /// Branch, tag or commit of the model on the hub [default: main]
     #[arg(long, value_name = "REV", requires = "from")]
     pub(crate) revision: Option<String>,
-    /// Which weights of the file to start with, where it holds several: ema, model, or their key
+    /// Which weights to use if the file holds several: ema, model, or their key
     #[arg(long, value_name = "ema|model|KEY", requires = "from")]
     pub(crate) weights: Option<Weights>,
-    /// What stands before the names of its tensors, where detection is wrong
+    /// Prefix of the tensor names, if it is not detected correctly
     #[arg(long, value_name = "PREFIX", requires = "from")]
     pub(crate) prefix: Option<String>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
-    /// Change a key of the recipe, such as train.batch_size=64; can be repeated
+    /// Override a key of the recipe, such as train.batch_size=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     #[command(flatten)]
@@ -106,14 +104,14 @@ pub(crate) struct EvalArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) names: NamesArg,
-    /// Folder of the data, its parent or its archive; may be left out for a run's checkpoint
+    /// Folder of the data, its parent folder, or its archive [default: the data of the checkpoint's run]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
     #[command(flatten)]
     pub(crate) view: ViewArgs,
-    /// Images, or crops of images, at a time
+    /// Batch size, in images or crops
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) batch: NonZeroUsize,
     #[command(flatten)]
@@ -130,16 +128,16 @@ pub(crate) struct PredictArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) names: NamesArg,
-    /// Images (JPEG, PNG, WebP, GIF, BMP, TIFF), or folders of them; EXIF data turn them upright
-    #[arg(required = true, value_name = "PICTURE|FOLDER")]
-    pub(crate) pictures: Vec<PathBuf>,
+    /// Image files (JPEG, PNG, WebP, GIF, BMP, TIFF) or folders of them; EXIF orientation is applied
+    #[arg(required = true, value_name = "IMAGE|FOLDER")]
+    pub(crate) images: Vec<PathBuf>,
     /// How many classes to show per image
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) top: NonZeroUsize,
-    /// Show the network's raw outputs as well
+    /// Also show the logits
     #[arg(long)]
     pub(crate) logits: bool,
-    /// Draw where the network sees the first class: a PNG file, or a folder for several images
+    /// Draw a heat map of the most probable class to a PNG file, or to a folder for several images
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(crate) heatmap: Option<PathBuf>,
     #[command(flatten)]
@@ -154,16 +152,16 @@ pub(crate) struct PredictArgs {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Whose names the checkpoint's tensors have, where detection is wrong
+    /// Naming scheme of the tensors in the checkpoint, if it is not detected correctly
     #[arg(long, value_name = "NAMES")]
     pub(crate) from_dialect: Option<DialectArg>,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Whose names the tensors get
+    /// Naming scheme of the exported tensors
     #[arg(long, value_name = "NAMES", default_value = "native")]
     pub(crate) dialect: DialectArg,
-    /// Replace the file if it exists
+    /// Overwrite existing files
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -172,10 +170,10 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SummaryArgs {
-    /// The network's name, see `cargo xtask models`
+    /// Name of the network; `cargo xtask models` lists them
     #[arg(value_name = "NAME")]
     pub(crate) model: String,
-    /// Length of its output [default: 10, or 1000 for a network with ImageNet's stem]
+    /// Number of classes [default: 10, or 1000 for ImageNet networks]
     #[arg(long, value_name = "N")]
     pub(crate) classes: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -193,17 +191,16 @@ pub(crate) struct BenchArgs {
     /// What to measure
     #[arg(value_name = "WHAT")]
     pub(crate) what: BenchKind,
-    /// The network's name [default: resnet20-v2; for kernels resnet110-v2, resnet164-v2 and resnet50]
+    /// Name of the network [default: resnet20-v2; for kernels resnet110-v2, resnet164-v2 and resnet50]
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// Images at a time [default: 128 for small pictures, 16 for large ones]
+    /// Batch size [default: 128 for CIFAR networks, 16 for ImageNet networks]
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroUsize>,
-    /// How often to measure: turns of a second or one step, beside a peer a pair of them; each pass of a
-    /// kernel
+    /// Number of measurements, each of a second or one step; against a peer, of pairs of them
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) pairs: NonZeroUsize,
-    /// Measure a peer as well, in turns; RESNET_PYTHON names the Python that has it [default: python3]
+    /// Measure a peer in alternation; RESNET_PYTHON is the Python that has it installed [default: python3]
     #[arg(long, value_name = "PEER")]
     pub(crate) against: Option<AgainstArg>,
     #[command(flatten)]
@@ -223,9 +220,28 @@ pub(crate) struct BenchWorkerArgs {
     pub(crate) threads: ThreadsArg,
 }
 
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Work {
+    /// Forward, loss, backward and SGD with momentum and weight decay.
+    Train,
+    /// Forward with running statistics.
+    Infer,
+}
+
+impl Work {
+    /// Its word in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Work::Train => "train",
+            Work::Infer => "infer",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ThreadsArg {
-    /// Threads that compute, at most one per core; the result does not depend on them [default: one per core]
+    /// Number of compute threads; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 }
@@ -243,21 +259,21 @@ impl FormatArg {
     }
 }
 
-/// How bytes become numbers, for files that don't say it.
+/// How pixels are normalised, for files that do not say it.
 #[derive(Debug, Args)]
 pub(crate) struct NormalisationArgs {
-    /// Subtracted from pixels in 0 to 1, for a file without metadata
-    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_data::parse_rgb, allow_hyphen_values = true)]
+    /// Per-channel mean of pixels scaled to 0..1, for a file without metadata
+    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_vision::parse_rgb, allow_hyphen_values = true)]
     pub(crate) mean: Option<[f32; 3]>,
-    /// Divides what is left, for a file without metadata
+    /// Per-channel standard deviation of pixels scaled to 0..1, for a file without metadata
     #[arg(long, value_name = "R,G,B", requires = "mean", value_parser = positive_rgb)]
     pub(crate) std: Option<[f32; 3]>,
 }
 
 impl NormalisationArgs {
-    pub(crate) fn get(&self) -> Option<resnet_data::Normalisation> {
+    pub(crate) fn get(&self) -> Option<resnet_vision::Normalisation> {
         let (mean, std) = (self.mean?, self.std?);
-        Some(resnet_data::Normalisation { mean, std })
+        Some(resnet_vision::Normalisation { mean, std })
     }
 }
 
@@ -268,18 +284,18 @@ pub(crate) enum BenchKind {
     Train,
     /// Inference
     Infer,
-    /// Each convolution's passes, beside what the machine can do at most
+    /// Each pass of each convolution, as a share of peak performance
     Kernels,
 }
 
 /// Who else can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AgainstArg {
-    /// PyTorch, the best of two layouts with default and tuned malloc
+    /// PyTorch: the fastest of two memory layouts with default and tuned malloc
     Pytorch,
-    /// ONNX Runtime's inference
+    /// ONNX Runtime, inference only
     Onnxruntime,
-    /// Ourselves on one thread: what the other threads bring
+    /// The same network on one thread: the speed-up by threads
     OneThread,
 }
 
@@ -291,7 +307,7 @@ fn assignment(text: &str) -> Result<String, String> {
 }
 
 fn positive_rgb(text: &str) -> Result<[f32; 3], String> {
-    let values = resnet_data::parse_rgb(text).map_err(|error| error.to_string())?;
+    let values = resnet_vision::parse_rgb(text).map_err(|error| error.to_string())?;
     match values.iter().all(|value| *value > 0.0) {
         true => Ok(values),
         false => Err("each must be above 0".to_owned()),

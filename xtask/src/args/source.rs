@@ -8,37 +8,37 @@ use resnet_models::checkpoint::{Dialect, Weights};
 /// Whose weights, and how strictly they must fit.
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// A safetensors or PyTorch file, the folder of a run, or one with a config.json
+    /// A safetensors or PyTorch file, the folder of a run, or a folder with a config.json
     #[arg(long, value_name = "FILE|RUN", required_unless_present = "model")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// The network's name, where the file does not say it; without --checkpoint a model of the Hugging Face
+    /// Name of the network, if the file does not say it; without --checkpoint, a model on the Hugging Face
     /// hub, such as timm/resnet50.a1_in1k
     #[arg(long, value_name = "NAME|HUB_ID")]
     pub(crate) model: Option<String>,
     /// Branch, tag or commit of the model on the hub [default: main]
     #[arg(long, value_name = "REV", conflicts_with = "checkpoint")]
     pub(crate) revision: Option<String>,
-    /// Which weights of the file to use, where it holds several: ema, model, or their key
+    /// Which weights to use if the file holds several: ema, model, or their key
     #[arg(long, value_name = "ema|model|KEY")]
     pub(crate) weights: Option<Weights>,
-    /// What stands before the names of its tensors, where detection is wrong
+    /// Prefix of the tensor names, if it is not detected correctly
     #[arg(long, value_name = "PREFIX")]
     pub(crate) prefix: Option<String>,
-    /// Go on with fresh weights where the file lacks some
+    /// Use initial weights for tensors that the file does not have
     #[arg(long)]
     pub(crate) allow_missing: bool,
-    /// Go on without tensors that the network has no place for
+    /// Ignore tensors the network does not have
     #[arg(long)]
     pub(crate) allow_unexpected: bool,
-    /// Go on with fresh weights where the file's have another shape
+    /// Use initial weights for tensors whose shape differs
     #[arg(long)]
     pub(crate) allow_reshaped: bool,
 }
 
-/// How a file's names are read.
+/// How the names in a file are read.
 #[derive(Debug, Args)]
 pub(crate) struct NamesArg {
-    /// Whose names the checkpoint's tensors have, where detection is wrong
+    /// Naming scheme of the tensors in the checkpoint, if it is not detected correctly
     #[arg(long, value_name = "NAMES")]
     dialect: Option<DialectArg>,
 }
@@ -50,7 +50,7 @@ impl NamesArg {
     }
 }
 
-/// Whose names a file's tensors have.
+/// The naming scheme of a file's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectArg {
     /// torchvision's for v1, timm's for v2

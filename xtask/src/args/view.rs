@@ -1,7 +1,7 @@
 //! How `eval` and `data convert` look at images in files.
 
 use clap::{Args, ValueEnum};
-use resnet_data::picture::Orientation;
+use resnet_vision::picture::Orientation;
 
 use crate::failure::Ended;
 
@@ -14,11 +14,11 @@ pub(crate) struct ViewArgs {
     /// Resize the shorter side to N pixels before cropping [default: --size, or the checkpoint's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     resize: Option<u32>,
-    /// Crops of each image: 1 is the centre; 10 are the corners, the centre and their mirror images, whose
-    /// probabilities are averaged [default: 1]
+    /// Crops per image: 1 (the centre) or 10 (corners, centre and their mirror images, with averaged
+    /// probabilities) [default: 1]
     #[arg(long, value_name = "N")]
     crops: Option<CropsArg>,
-    /// Whether EXIF data turn images [default: the recipe's; without one ignore, as torchvision and timm do]
+    /// Whether EXIF orientation is applied [default: as in the recipe; without one ignore, as in timm]
     #[arg(long, value_name = "WAY")]
     pub(crate) orientation: Option<OrientationArg>,
 }
@@ -30,13 +30,16 @@ impl ViewArgs {
         size.is_some() || resize.is_some() || crops.is_some() || orientation.is_some()
     }
 
-    /// How many crops of each image there are.
+    /// How many crops there are per image.
     pub(crate) fn crops(&self) -> CropsArg {
         self.crops.unwrap_or(CropsArg::One)
     }
 
     /// `usual`, with the sizes that the command line asks for.
-    pub(crate) fn sized(&self, usual: resnet_data::Preprocess) -> anyhow::Result<resnet_data::Preprocess> {
+    pub(crate) fn sized(
+        &self,
+        usual: resnet_vision::Preprocess,
+    ) -> anyhow::Result<resnet_vision::Preprocess> {
         let pixels = |side: Option<u32>| side.map(|side| side as usize);
         let (size, resize) = (pixels(self.size), pixels(self.resize));
         let crop = size.unwrap_or(usual.crop);
@@ -47,11 +50,11 @@ impl ViewArgs {
             );
             return Err(Ended::Usage(message).into());
         }
-        Ok(resnet_data::Preprocess { resize, crop, ..usual })
+        Ok(resnet_vision::Preprocess { resize, crop, ..usual })
     }
 }
 
-/// How many crops of each image a network is shown.
+/// How many crops per image a network is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CropsArg {
     /// The centre
@@ -72,12 +75,12 @@ impl CropsArg {
     }
 }
 
-/// Whether EXIF data turn images.
+/// Whether EXIF orientation is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OrientationArg {
-    /// Turn them upright
+    /// Rotate images upright
     Apply,
-    /// Show them as they are stored
+    /// Use images as they are stored
     Ignore,
 }
 

@@ -1,23 +1,22 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
-use anyhow::bail;
-use resnet_data::picture::Orientation;
-use resnet_data::sources::{Broken, class_difference};
+use resnet::{Pretrained, TestImages};
+use resnet_data::sources::Broken;
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Preprocess, Share, StreamConfig, StreamLoader, View,
-    imagenet,
+    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, View,
 };
 use resnet_record::{Recipe, Run, Scores};
-use resnet_train::evaluate;
+use resnet_vision::Preprocess;
+use resnet_vision::picture::Orientation;
 use serde::Serialize;
 
 use crate::args::{CropsArg, EvalArgs};
 use crate::data::{Data, Used};
 use crate::failure::Ended;
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
-use crate::weights::{self, Trained};
-use crate::{data, threads, transform};
+use crate::{data, threads, weights};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -38,14 +37,14 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
-    let trained = weights::load(&args.source, args.names.given())?;
-    let data = open(args, &trained)?;
+    let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
+    let data = open(args, &pretrained)?;
     refuse_view(args, &data)?;
-    check(&trained, &data)?;
-    count_reading(&trained, &data);
-    let (feed, shown) = feed(args, &trained, &data)?;
+    check(&pretrained, &data)?;
+    count_reading(&pretrained, &data);
+    let (feed, shown) = feed(args, &pretrained, &data)?;
     let mut meter = Meter::new(Unit::Images, 0, feed.pictures() as u64, Show::IfSlow);
-    let scores = evaluate(&trained.net, &*feed, |done| {
+    let scores = pretrained.evaluate(&*feed, |done| {
         meter.update(done, str::to_owned);
         true
     })?;
@@ -54,12 +53,12 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let Some(scores) = scores else { return Err(Ended::Interrupted.into()) };
     let left_out = feed.broken();
     let seen = shown.as_ref().map(|shown| (shown, feed.turned()));
-    print(&trained, &data, (&scores, &left_out, seen), args.format.get())
+    print(&pretrained, &data, (&scores, &left_out, seen), args.format.get())
 }
 
 /// The data of the command line, or else those that the network was trained on.
-fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
-    let record = trained.run.as_ref().map(|(_, record)| record);
+fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Data> {
+    let record = pretrained.run().map(|(_, record)| record);
     // Whatever is scored has to be numbered as the training data were.
     let files = match (&args.data, record) {
         (None, Some(record)) => args.files.or_those_of(record),
@@ -71,8 +70,8 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
     let files = (Used::Evaluation, &files);
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
-        let recipe = trained.recipe().ok().flatten();
-        return match data::test_of_folder(folder, recipe.as_ref(), trained.spec().classes) {
+        let recipe = pretrained.recipe().ok().flatten();
+        return match data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes) {
             Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
             Err(error) => match (error.downcast_ref(), data::photos(folder, files)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::Photos(photos)),
@@ -87,8 +86,8 @@ fn open(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Data> {
             },
         };
     }
-    let Some(recipe) = trained.recipe()? else {
-        let file = trained.file.display();
+    let Some(recipe) = pretrained.recipe()? else {
+        let file = pretrained.file().display();
         return Err(
             Ended::Usage(format!("{file} does not say what it was trained on; give --data DIR")).into()
         );
@@ -115,8 +114,8 @@ fn refuse_view(args: &EvalArgs, data: &Data) -> anyhow::Result<()> {
 
 /// Whether EXIF data turn images: as the command line says, or the recipe; else they don't, as in
 /// torchvision's and timm's evaluation.
-fn orientation(args: &EvalArgs, trained: &Trained) -> Orientation {
-    let of_recipe = || trained.recipe().ok().flatten()?.images.map(|photos| photos.orientation);
+fn orientation(args: &EvalArgs, pretrained: &Pretrained) -> Orientation {
+    let of_recipe = || pretrained.recipe().ok().flatten()?.images.map(|photos| photos.orientation);
     match args.view.orientation {
         Some(given) => given.into(),
         None => of_recipe().map_or(Orientation::Ignore, resnet_train::orientation),
@@ -132,9 +131,10 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(args: &EvalArgs, trained: &Trained) -> anyhow::Result<Self> {
-        let preprocess = args.view.sized(transform::applied(trained.preprocessing(&args.normalisation)?))?;
-        Ok(Shown { preprocess, crops: args.view.crops(), orientation: orientation(args, trained) })
+    fn of(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Self> {
+        weights::normalisation(pretrained)?;
+        let preprocess = args.view.sized(pretrained.eval_transform()?)?;
+        Ok(Shown { preprocess, crops: args.view.crops(), orientation: orientation(args, pretrained) })
     }
 
     fn crop(&self) -> String {
@@ -149,7 +149,7 @@ impl Shown {
     fn orientation(&self, turned: u64) -> String {
         match self.orientation {
             Orientation::Ignore => "EXIF ignored".to_owned(),
-            Orientation::Apply => format!("EXIF applied, {} turned", output::counted(turned, "image")),
+            Orientation::Apply => format!("EXIF applied, {} turned", numbers::counted(turned, "image")),
         }
     }
 
@@ -176,15 +176,19 @@ struct Seen {
 }
 
 /// The test images as the network takes them, and how those in files are shown.
-fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<(Box<dyn Feed>, Option<Shown>)> {
+fn feed(
+    args: &EvalArgs,
+    pretrained: &Pretrained,
+    data: &Data,
+) -> anyhow::Result<(Box<dyn Feed>, Option<Shown>)> {
     let batch = args.batch.get();
     match data {
         Data::InMemory(data) => {
-            let config = LoaderConfig::evaluation(batch, trained.normalisation(&args.normalisation)?);
+            let config = LoaderConfig::evaluation(batch, weights::normalisation(pretrained)?);
             Ok((Box::new(Loader::new(data.test.read_shared(), config)?), None))
         }
         Data::Photos(photos) => {
-            let shown = Shown::of(args, trained)?;
+            let shown = Shown::of(args, pretrained)?;
             let Shown { preprocess, crops, orientation } = shown;
             let set = photos.set();
             // A folder of one split is what was asked for.
@@ -209,52 +213,18 @@ fn feed(args: &EvalArgs, trained: &Trained, data: &Data) -> anyhow::Result<(Box<
     }
 }
 
-/// Refuses data that the network cannot be scored on, and warns of data that it does not know.
-fn check(trained: &Trained, data: &Data) -> anyhow::Result<()> {
-    let (spec, file, origin) = (trained.spec(), trained.file.display(), data.origin());
-    if data.classes().len() != spec.classes {
-        let classes = data.classes().len();
-        bail!(
-            "{file} tells {} classes apart, but {} in {origin} has {classes}; choose the data it was made for",
-            spec.classes,
-            data.name()
-        );
-    }
-    if let Data::InMemory(data) = data {
-        let ((height, width), [h, w]) = (data.test.size(), trained.input());
-        if [h, w] != [height, width] {
-            bail!("{file} takes images of {h} x {w}, but those of {origin} are {height} x {width}");
-        }
-    }
-    let ours = data.classes().iter().map(String::as_str);
-    // Folders are called by synset, in the order of ImageNet's classes, whatever a checkpoint calls them.
-    let is_imagenet = ours.eq(imagenet::classes().map(|(synset, _)| synset));
-    let told = trained.metadata.classes.as_ref();
-    if let Some(names) = told.filter(|names| *names != data.classes() && !is_imagenet) {
-        let sorted = |names: &[String]| {
-            let mut names = names.to_vec();
-            names.sort_unstable();
-            names
-        };
-        if sorted(names) == sorted(data.classes()) {
-            let told = class_difference(names, data.classes()).unwrap_or_default();
-            bail!(
-                "{file} has the classes of {origin} in another order, so every score would be wrong: {told}"
-            );
-        }
-        let first = |names: &[String]| names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        tracing::warn!(
-            "{file} was trained on other classes ({}, ...) than {origin} has ({}, ...)",
-            first(names),
-            first(data.classes())
-        );
+/// Refuses data that the network cannot be scored on, and warns of classes that it does not know.
+fn check(pretrained: &Pretrained, data: &Data) -> anyhow::Result<()> {
+    let (name, origin, classes, size) = (data.name(), data.origin(), data.classes(), data.size());
+    if let Some(told) = pretrained.check_images(&TestImages { name, origin, classes, size })? {
+        tracing::warn!("{told}");
     }
     Ok(())
 }
 
 /// A run's record says how often the labels of its test images were read, this time included.
-fn count_reading(trained: &Trained, data: &Data) {
-    let Some((folder, record)) = &trained.run else { return };
+fn count_reading(pretrained: &Pretrained, data: &Data) {
+    let Some((folder, record)) = pretrained.run() else { return };
     let is_its_own = |recipe: &Recipe| match crate::data::name(recipe) {
         Some(name) => name == data.name(),
         None => record.data == crate::data::absolute(data.origin()),
@@ -272,14 +242,14 @@ fn count_reading(trained: &Trained, data: &Data) {
 }
 
 fn print(
-    trained: &Trained,
+    pretrained: &Pretrained,
     data: &Data,
     (scores, left_out, seen): (&Scores, &[Broken], Option<(&Shown, u64)>),
     format: Format,
 ) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&Json {
-            model: &trained.spec().name,
+            model: &pretrained.spec().name,
             images: scores.images,
             top1_correct: scores.top1_correct,
             top5_correct: scores.top5_correct,
@@ -291,12 +261,13 @@ fn print(
             left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }
-    let correct = |percent: f64, correct: u64| format!("{percent:.2} % ({} correct)", output::count(correct));
+    let correct =
+        |percent: f64, correct: u64| format!("{percent:.2} % ({} correct)", numbers::count(correct));
     let mut lines = vec![
-        ("model", weights::describe(trained)),
+        ("model", weights::describe(pretrained)),
         (
             "images",
-            format!("{} test images of {} ({})", output::count(scores.images), data.name(), data.origin()),
+            format!("{} test images of {} ({})", numbers::count(scores.images), data.name(), data.origin()),
         ),
         ("top-1", correct(scores.top1(), scores.top1_correct)),
     ];
@@ -309,9 +280,9 @@ fn print(
     }
     if !left_out.is_empty() {
         let records = left_out.iter().map(|broken| broken.records).sum();
-        lines.push(("left out", output::counted(records, "broken record")));
+        lines.push(("left out", numbers::counted(records, "broken record")));
     }
     lines.push(("loss", format!("{:.5}", scores.loss)));
-    lines.push(("speed", format!("{} images/s", output::speed(scores.images_per_second))));
+    lines.push(("speed", format!("{} images/s", numbers::speed(scores.images_per_second))));
     lines.iter().try_for_each(|(label, text)| output::labelled(label, text))
 }

@@ -5,6 +5,7 @@ use resnet_record::paper::{self, Outcome};
 use serde::Serialize;
 
 use crate::args::ModelsArgs;
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::table::{Column, Table};
 
@@ -45,8 +46,8 @@ pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
         table.add([
             row.model.to_owned(),
             format!("{channels}x{height}x{width}"),
-            output::short(row.parameters as u64),
-            output::short(row.multiply_adds),
+            numbers::short(row.parameters as u64),
+            numbers::short(row.multiply_adds),
             percent(row.cifar10_error),
             percent(row.cifar100_error),
             row.departures.join("; "),

@@ -6,6 +6,7 @@ use resnet_models::{registry, summary};
 use serde::Serialize;
 
 use crate::args::SummaryArgs;
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::table::{Column, Table};
 
@@ -59,7 +60,7 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
         Column::number("multiply-adds").optional(1),
     ]);
     table.add(["", "input", &dimensions(&summary.input), "", ""].map(str::to_owned));
-    let or_blank = |number: u64| if number == 0 { String::new() } else { output::count(number) };
+    let or_blank = |number: u64| if number == 0 { String::new() } else { numbers::count(number) };
     for layer in &summary.layers {
         table.add([
             layer.name.clone(),
@@ -74,15 +75,15 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
         summary.model.clone(),
         "in all".to_owned(),
         String::new(),
-        output::count(parameters),
-        output::count(multiply_adds),
+        numbers::count(parameters),
+        numbers::count(multiply_adds),
     ]);
     output::print_table(&table)?;
     output::sentences(&format!(
         "\n{}: {} parameters, {} multiply-adds per image",
         summary.model,
-        output::short(parameters),
-        output::short(multiply_adds)
+        numbers::short(parameters),
+        numbers::short(multiply_adds)
     ))?;
     if departures.is_empty() {
         return Ok(());

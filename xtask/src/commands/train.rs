@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use resnet_models::checkpoint::Weights;
-use resnet_models::{Model, registry};
+use resnet::ResNet;
+use resnet_models::registry;
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
@@ -13,10 +13,9 @@ use crate::args::TrainArgs;
 use crate::data::{Data, Used};
 use crate::failure::Ended;
 use crate::live::Live;
-use crate::network::{self, Net};
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress;
-use crate::weights::Start;
 use crate::{data, interrupt, preamble, recipes, threads, weights};
 
 /// Where runs go that are not told.
@@ -48,21 +47,21 @@ fn options() -> Options {
 }
 
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
-    let mut recipe = recipes::of(args)?;
+    let mut recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Told now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(not_empty(folder));
     }
-    let from = Start::read(args)?;
+    let from = weights::starting(args)?;
     let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
     let plan = Plan::new(&recipe, data.training())?;
     // Photographs settle how many classes there are, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
-    let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
-    if let Some(from) = from {
-        weights::start_from(&model.0, (&recipe, data.classes()), (from, args))?;
+    let model = ResNet::for_training(&spec, &recipe)?;
+    if let Some(from) = &from {
+        weights::start(&model, from, (&recipe, data.classes()), args)?;
     }
     plan.check(&model).map_err(|error| {
         let hint = match &error {
@@ -80,7 +79,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.parameters = parameters;
         record.data = data::absolute(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
-        record.weights = args.weights.as_ref().and_then(Weights::word).map(str::to_owned);
+        record.weights = weights::word(args.weights.as_ref());
         record.prefix = args.prefix.clone();
         let list = args.files.classes.classes.as_deref();
         record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
@@ -92,6 +91,18 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     train(run, &recipe, &model, &data, args.format.get())
 }
 
+/// The recipe that the command line asks for, with its changes.
+fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
+    let mut recipe = recipes::find(&args.recipe)?;
+    let epochs = args.epochs.map(|epochs| format!("train.duration={epochs} epochs"));
+    let seed = args.seed.map(|seed| format!("train.seed={seed}"));
+    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).collect();
+    if !changes.is_empty() {
+        recipe.set_all(&changes)?;
+    }
+    Ok(recipe)
+}
+
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let run = Run::open(folder)?;
     let recipe = run.recipe().clone();
@@ -101,7 +112,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     }
     match (resumes_from(&run), began_with(run.record())) {
         (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
-            let from = format!("--from {}", output::quoted(folder));
+            let from = format!("--from {}", numbers::quoted(folder));
             bail!("{error}; start a new run with its weights:\n  {}", again(&run, &from));
         }
         (Err(error @ Error::CheckpointGone { best: false, .. }), _) => {
@@ -119,11 +130,11 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &files))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
-    let model = Net(Model::with_options(&spec, &network::options(&recipe))?);
+    let model = ResNet::for_training(&spec, &recipe)?;
     let plan = Plan::new(&recipe, data.training())?;
     plan.check(&model).map_err(|error| match error {
         Error::BatchTooSmall { .. } => {
-            let changes = format!("--from {} --set train.last_batch=drop", output::quoted(folder));
+            let changes = format!("--from {} --set train.last_batch=drop", numbers::quoted(folder));
             anyhow!("{error}; start a new run without that batch:\n  {}", again(&run, &changes))
         }
         other => other.into(),
@@ -133,19 +144,16 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Data, format: Format) -> anyhow::Result<()> {
-    let spec = model.0.spec();
-    if let Data::InMemory(data) = data {
-        let (height, width) = data.test.size();
-        if let Some(warning) = spec.stem_warning([height, width]) {
-            tracing::warn!("{warning}");
-        }
+fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Data, format: Format) -> anyhow::Result<()> {
+    let spec = model.spec();
+    if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
+        tracing::warn!("{warning}");
     }
     let folder = run.folder().dir().to_owned();
     progress::labelled("run", &folder.display().to_string());
     let options = Options {
         stop: interrupt::watch()?,
-        metadata: weights::of_training(spec, recipe, data),
+        metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
         ..options()
     };
     let mut live = Live::default();
@@ -154,7 +162,7 @@ fn train(mut run: Run, recipe: &Recipe, model: &Net, data: &Data, format: Format
     match outcome? {
         Outcome::Finished(results) => report(&run, &results, format),
         Outcome::Interrupted { step } => {
-            let folder = output::quoted(&folder);
+            let folder = numbers::quoted(&folder);
             progress::line(&format!(
                 "stopped after step {step}; all of it is in {folder}\ncontinue with: cargo xtask train --resume {folder}"
             ));
@@ -182,8 +190,8 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
         Some(scores) => format!(
             "{:.2} % ({} of {} images; weights: {}, epoch {})",
             scores.top1(),
-            output::count(scores.top1_correct),
-            output::count(scores.images),
+            numbers::count(scores.top1_correct),
+            numbers::count(scores.images),
             record.selection,
             results.checkpoint_epoch
         ),
@@ -196,8 +204,8 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
     if let Some(error) = run.recipe().expected_error {
         output::labelled("published", &format!("{:.2} % ({error:.2} % error)", 100.0 - error))?;
     }
-    let (steps, seconds) = (output::counted(results.steps, "step"), output::clock(results.seconds));
-    let speed = output::speed(results.images_per_second);
+    let (steps, seconds) = (numbers::counted(results.steps, "step"), numbers::clock(results.seconds));
+    let speed = numbers::speed(results.images_per_second);
     output::labelled("trained", &format!("{steps} in {seconds}, {speed} images/s"))?;
     output::labelled("run", &folder.display().to_string())?;
     output::line(&next_commands(run))
@@ -221,14 +229,14 @@ fn began_with(record: &RunRecord) -> Option<String> {
 /// The options that have a value, as a shell takes them.
 fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
     let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let words = given.map(|(name, value)| format!("{name} {}", output::quoted(Path::new(value))));
+    let words = given.map(|(name, value)| format!("{name} {}", numbers::quoted(Path::new(value))));
     words.collect::<Vec<_>>().join(" ")
 }
 
 /// The command that starts a new run by the recipe of this one, on its data, with `changes`.
 fn again(run: &Run, changes: &str) -> String {
     let record = run.record();
-    let recipe = output::quoted(&run.folder().dir().join("recipe.toml"));
+    let recipe = numbers::quoted(&run.folder().dir().join("recipe.toml"));
     let lists = given([
         ("--classes", record.class_list.as_deref()),
         ("--labels", record.label_list.as_deref()),
@@ -245,16 +253,16 @@ fn again(run: &Run, changes: &str) -> String {
 /// ` --data DIR`, if the run's data are in a folder that is still there.
 fn data_option(run: &Run) -> String {
     match data::still_at(&run.record().data) {
-        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", output::quoted(&path)),
+        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", numbers::quoted(&path)),
         _ => String::new(),
     }
 }
 
 /// What to try with a run that is finished.
 fn next_commands(run: &Run) -> String {
-    let (folder, data) = (output::quoted(run.folder().dir()), data_option(run));
+    let (folder, data) = (numbers::quoted(run.folder().dir()), data_option(run));
     format!(
-        "\nnext:\n  cargo xtask eval    --checkpoint {folder}{data}\n  cargo xtask predict --checkpoint {folder} PICTURE\n  \
+        "\nnext:\n  cargo xtask eval    --checkpoint {folder}{data}\n  cargo xtask predict --checkpoint {folder} IMAGE\n  \
          cargo xtask export  --checkpoint {folder} --out {}.safetensors",
         run.record().model
     )

@@ -15,11 +15,10 @@ mod worker;
 
 use std::sync::Arc;
 
-use crate::args::{AgainstArg, BenchArgs, BenchKind};
+use crate::args::{AgainstArg, BenchArgs, BenchKind, Work};
 use crate::failure::Ended;
 use crate::{interrupt, threads};
 
-use self::ours::Work;
 use self::peer::{Peer, Program};
 use self::subject::Subject;
 use self::worker::Crew;

@@ -5,34 +5,15 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
-use clap::ValueEnum;
 use resnet_models::{Inference, Model};
 use resnet_ops::{Mode, softmax_cross_entropy};
 use resnet_train::{Momentum, Sgd, SgdConfig};
 
-use crate::args::BenchWorkerArgs;
+use crate::args::{BenchWorkerArgs, Work};
 use crate::{output, threads};
 
 use super::subject::Subject;
 use super::worker::{Hello, Turn};
-
-/// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Work {
-    /// Forward, loss, backward and SGD with momentum and weight decay.
-    Train,
-    /// Forward with running statistics.
-    Infer,
-}
-
-impl Work {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Work::Train => "train",
-            Work::Infer => "infer",
-        }
-    }
-}
 
 /// The peers' `pytorch_bench.py` trains with the same.
 const SGD: SgdConfig = SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 1e-4 };

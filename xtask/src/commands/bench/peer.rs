@@ -8,11 +8,11 @@ use std::process::Command;
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::failure::Ended;
-use crate::output;
+use crate::numbers;
 
-use super::ours::Work;
 use super::subject::Subject;
 use super::worker::{Crew, Hello, Worker};
+use crate::args::Work;
 
 /// Names the Python to use, instead of the `python3` on the path.
 const PYTHON: &str = "RESNET_PYTHON";
@@ -154,7 +154,7 @@ impl Peer {
     }
 
     fn python(&self) -> String {
-        output::quoted(Path::new(&self.python))
+        numbers::quoted(Path::new(&self.python))
     }
 }
 

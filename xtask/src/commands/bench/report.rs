@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::table::{Column, Table};
 
@@ -115,9 +116,9 @@ fn text(subject: &Subject, outcome: &Outcome) -> anyhow::Result<()> {
         "{} {}, batch {}, {}, {}\n",
         subject.work.name(),
         subject.spec.name,
-        output::count(subject.batch as u64),
-        output::counted(subject.threads as u64, "thread"),
-        output::counted(turns, if outcome.rival.is_some() { "pair" } else { "turn" })
+        numbers::count(subject.batch as u64),
+        numbers::counted(subject.threads as u64, "thread"),
+        numbers::counted(turns, if outcome.rival.is_some() { "pair" } else { "turn" })
     ))?;
     let mut table = Table::new([
         Column::text(""),
@@ -157,7 +158,7 @@ fn trials(rival: &Rival) -> anyhow::Result<()> {
     let mut table =
         Table::new([Column::text("tried before"), Column::number("images/s"), Column::number("memory")]);
     for Trial { setting, images_per_second, peak_memory_bytes, .. } in &rival.trials {
-        table.add([setting.clone(), output::speed(*images_per_second), memory(*peak_memory_bytes)]);
+        table.add([setting.clone(), numbers::speed(*images_per_second), memory(*peak_memory_bytes)]);
     }
     output::print_table(&table)
 }
@@ -167,9 +168,9 @@ fn row(name: &str, side: &Side) -> [String; 8] {
     let fma = Spread::of(side.fma_gflops.iter().copied());
     [
         name.to_owned(),
-        output::speed(rates.median),
-        output::speed(rates.lowest),
-        output::speed(rates.highest),
+        numbers::speed(rates.median),
+        numbers::speed(rates.lowest),
+        numbers::speed(rates.highest),
         milliseconds(1e3 / rates.median),
         memory(side.peak_memory_bytes),
         format!("{:.0}", fma.median),
@@ -178,7 +179,7 @@ fn row(name: &str, side: &Side) -> [String; 8] {
 }
 
 fn memory(bytes: Option<u64>) -> String {
-    bytes.map_or_else(|| "not told".to_owned(), output::bytes)
+    bytes.map_or_else(|| "not told".to_owned(), numbers::bytes)
 }
 
 /// Three digits that matter.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use resnet_models::{Spec, registry};
 
-use super::ours::Work;
+use crate::args::Work;
 
 /// What is measured unless the command line says otherwise.
 const MODEL: &str = "resnet20-v2";

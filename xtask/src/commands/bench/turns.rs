@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use resnet_kernels::{Isa, probe};
 use resnet_ops::with_threads;
 
-use crate::output;
+use crate::numbers;
 use crate::progress::{self, Meter, Show, Unit};
 
 use super::peer::{Peer, Setting};
@@ -222,7 +222,7 @@ impl<'a> Player<'a> {
 
     /// The last turn's speed, as people read it.
     fn last(&self) -> String {
-        self.side.images_per_second.last().map_or_else(String::new, |rate| output::speed(*rate))
+        self.side.images_per_second.last().map_or_else(String::new, |rate| numbers::speed(*rate))
     }
 }
 

@@ -8,14 +8,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use resnet_data::picture;
-use resnet_data::sources::{Layout, Source, folder_names};
+use resnet_data::sources::{Layout, Source, folder_names, open_image};
+use resnet_vision::picture;
 
 use self::packed::{Packed, Shrinking};
 use crate::args::{ConvertArgs, InterpolationArg, OrientationArg, Target};
 use crate::failure::Ended;
 use crate::progress::{Meter, Show, Unit};
-use crate::{data, output};
+use crate::{data, numbers, output};
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let form = form(args)?;
@@ -25,7 +25,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     data::tell(splits.iter().map(|(_, source)| source.index()));
     let pictures =
         super::whole_folder(&args.out, |partial| write(args, form, &set.classes, &splits, partial))?;
-    output::line(&format!("{} pictures in {}", output::count(pictures), args.out.display()))
+    output::line(&format!("{} pictures in {}", numbers::count(pictures), args.out.display()))
 }
 
 /// What is written.
@@ -65,7 +65,7 @@ fn write(
     out: &Path,
 ) -> anyhow::Result<u64> {
     let total: u64 = splits.iter().map(|(_, source)| source.index().len() as u64).sum();
-    let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
+    let mut meter = Meter::new(Unit::Images, 0, total, Show::IfSlow);
     let most = args.shard_megabytes.get().saturating_mul(1 << 20);
     let mut writer: Box<dyn Writer> = match form {
         Form::Folders => Box::new(Folders::new(out, classes)?),
@@ -86,7 +86,7 @@ fn write(
                 let (name, place) = (index.name_in_split(record), index.place(record));
                 if index.layout() == Layout::Packed && !matches!(form, Form::Packed(_)) {
                     // Pixels of ours say nothing to others.
-                    bytes = picture::encode_png(&picture::decode_bytes(&bytes, &place)?)?;
+                    bytes = picture::encode_png(&open_image(&bytes, &place)?.decode()?)?;
                 }
                 let label = index.labels()[record] as usize;
                 writer.picture(Photo { number: done, label, name, place, bytes })?;

@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use super::whole_folder;
 use crate::args::FetchArgs;
+use crate::downloads::Downloads;
+use crate::numbers;
 use crate::output::{self, Format};
-use crate::progress::{self, Downloads};
+use crate::progress;
 
 #[derive(Serialize)]
 struct Fetched {
@@ -77,7 +79,7 @@ pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
         fetched.dataset,
         fetched.commit,
         amount(fetched.files, fetched.bytes),
-        output::quoted(folder)
+        numbers::quoted(folder)
     ))
 }
 
@@ -96,8 +98,8 @@ fn bytes<'a>(mut files: impl Iterator<Item = &'a HubFile>) -> Option<u64> {
 
 /// `13 files, 2.9 GB`
 fn amount(files: usize, bytes: Option<u64>) -> String {
-    let size = bytes.map_or(String::new(), |bytes| format!(", {}", output::bytes(bytes)));
-    format!("{}{size}", output::counted(files as u64, "file"))
+    let size = bytes.map_or(String::new(), |bytes| format!(", {}", numbers::bytes(bytes)));
+    format!("{}{size}", numbers::counted(files as u64, "file"))
 }
 
 /// Fills `out` with links to the files below `cached`.

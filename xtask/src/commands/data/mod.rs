@@ -12,13 +12,14 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use resnet_data::names::printable;
-use resnet_data::picture::{self, Encoded};
-use resnet_data::sources::{self, FileSet, Index, Source, open_files};
-use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
+use resnet_data::sources::{self, FileSet, Index, Source, open_files, open_image};
+use resnet_vision::picture;
+use resnet_vision::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
 use crate::args::{ClassesArg, DataCommand, InspectArgs, LabelsArgs, VerifyArgs};
 use crate::failure::Ended;
+use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::{data, text};
@@ -96,15 +97,15 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
         "{} in {}, {} classes",
         inspected.layout,
         set.origin,
-        output::count(inspected.classes as u64)
+        numbers::count(inspected.classes as u64)
     )];
     for (split, (_, source)) in inspected.splits.iter().zip(splits(&set, PURPOSES)) {
         let triple = |[low, middle, high]: [u64; 3]| format!("{low} to {high}, median {middle}");
         lines.push(format!(
             "\n{}: {} pictures, {}",
             split.split,
-            output::count(split.pictures as u64),
-            output::bytes(split.bytes)
+            numbers::count(split.pictures as u64),
+            numbers::bytes(split.bytes)
         ));
         lines.push(format!("  a class       {}", triple(split.a_class)));
         if let (Some(width), Some(height)) = (split.width, split.height) {
@@ -165,7 +166,7 @@ fn bytes(source: &dyn Source, record: usize) -> Result<Vec<u8>, String> {
 /// Width and height, as the picture's header tells them.
 fn size(source: &dyn Source, record: usize) -> Option<(u64, u64)> {
     let bytes = bytes(source, record).ok()?;
-    let (width, height) = Encoded::open(&bytes, "").ok()?.size();
+    let (width, height) = open_image(&bytes, "").ok()?.size();
     Some((width as u64, height as u64))
 }
 
@@ -182,7 +183,7 @@ fn sheet(source: &dyn Source, seed: u64, file: &Path) -> anyhow::Result<()> {
         let encoded = bytes(source, record).map_err(anyhow::Error::msg)?;
         let key = Key { seed, epoch: 0, index: record as u64 };
         let mut planes = vec![];
-        augmentation.apply(&Encoded::open(&encoded, &name)?, &Normalisation::HALF, key, &mut planes)?;
+        augmentation.apply(&open_image(&encoded, &name)?, &Normalisation::HALF, key, &mut planes)?;
         let (left, top) = (place % columns * side, place / columns * side);
         for (channel, plane) in planes.chunks_exact(side * side).enumerate() {
             for (at, value) in plane.iter().enumerate() {
@@ -211,7 +212,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     let set = open(&args.dir, &args.classes, &args.labels)?;
     data::tell(splits(&set, PURPOSES).map(|(_, source)| source.index()));
     let total: u64 = splits(&set, PURPOSES).map(|(_, source)| source.index().len() as u64).sum();
-    let mut meter = Meter::new(Unit::Pictures, 0, total, Show::IfSlow);
+    let mut meter = Meter::new(Unit::Images, 0, total, Show::IfSlow);
     let mut broken = vec![];
     let mut before = 0;
     for (_, source) in splits(&set, PURPOSES) {
@@ -254,7 +255,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
             |picture: &BrokenPicture| printable(&format!("{}: {}", picture.name, picture.cause)).into_owned();
         let lines: Vec<String> = broken.iter().map(line).collect();
         let summary =
-            format!("{} of {} pictures are broken", output::count(number as u64), output::count(total));
+            format!("{} of {} pictures are broken", numbers::count(number as u64), numbers::count(total));
         output::line(&text::wrap(&[lines, vec![summary]].concat().join("\n"), text::out(), 2))?;
     }
     if number > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
@@ -268,9 +269,13 @@ fn check(
 ) -> Option<BrokenPicture> {
     let cause = match read {
         Err(broken) => broken.cause,
-        Ok(bytes) => picture::verify(&bytes, &index.place(record)).err()?.cause(),
+        Ok(bytes) => verified(&bytes, &index.place(record)).err()?.cause(),
     };
     Some(BrokenPicture { name: index.name(record), cause })
+}
+
+fn verified(bytes: &[u8], place: &str) -> Result<(), resnet_data::Error> {
+    Ok(open_image(bytes, place)?.verify()?)
 }
 
 /// Refuses a folder that is to be made and is there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
 use resnet_kernels::conv;
-use resnet_kernels::norm::{self, BackwardMap, BackwardSums, Moments, ScaleShift};
+use resnet_kernels::norm::{self, BackwardMap, BackwardSums, Moments, NormBackward, ScaleShift};
 
 use super::Execute;
 use crate::cpu::backward::{Backward, Deferred};
@@ -77,13 +77,14 @@ impl Execute for BatchNormStep {
         }
         if let Some(dy) = dy {
             run.give_with(input, |_, accumulate, dx| {
-                norm::backward_apply(isa, &x, &dy, &state.map, activation, &backward, accumulate, dx);
+                let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
+                norm::backward_apply(isa, norm, &dy, activation, accumulate, dx);
             });
         } else if let Some(Deferred { shape, weight, dy }) = deferred {
             run.give_with(input, |run, accumulate, dx| {
                 let weight = run.param(weight);
-                let map = &state.map;
-                conv::input_grad_through_norm(isa, &shape, &x, map, &dy, weight, &backward, accumulate, dx);
+                let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
+                conv::input_grad_through_norm(isa, &shape, &dy, weight, norm, accumulate, dx);
             });
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Result;
 use resnet_kernels::conv::{
-    self, Algorithm, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
+    self, Algorithm, ConvInput, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
 };
 use resnet_kernels::norm::{self, Moments};
 use resnet_kernels::{Buffer, Isa, elementwise};
@@ -59,7 +59,7 @@ impl Execute for ConvStep {
             self.give_both(run, input, weight, &dy, &mut dw);
         } else {
             let x = run.load(input);
-            conv::weight_grad(algorithm, run.isa, &self.shape, &x.buffer, x.prologue(), &dy, &mut dw);
+            conv::weight_grad(algorithm, run.isa, &self.shape, input_of(&x), &dy, &mut dw);
             if run.wants(input) {
                 self.give_input_grad(run, input, weight, &dy);
             }
@@ -88,6 +88,11 @@ impl Operands {
             y: step.output,
         }
     }
+}
+
+/// What a convolution reads, with the norm that is applied while it is read.
+fn input_of(x: &Loadable) -> ConvInput<'_> {
+    ConvInput { x: &x.buffer, prologue: x.prologue() }
 }
 
 impl ConvStep {
@@ -121,7 +126,7 @@ impl ConvStep {
     ) -> Option<Moments> {
         let residual = residual.map(|residual| &residual[..]);
         let epilogue = Epilogue { bias, residual, activation: self.activation, statistics };
-        conv::forward(isa, &self.shape, &x.buffer, x.prologue(), filters, epilogue, y)
+        conv::forward(isa, &self.shape, input_of(x), filters, epilogue, y)
     }
 
     /// The norm whose output this convolution reads without its being written, if nobody else reads it: its
@@ -160,9 +165,7 @@ impl ConvStep {
             (None, dx) => GradientTarget::Store(dx.as_deref_mut().unwrap_or_default()),
         };
         let filters = run.param(weight);
-        let prologue = x.prologue();
-        let sums =
-            conv::input_and_weight_grad(run.isa, &self.shape, &x.buffer, prologue, dy, filters, dw, target);
+        let sums = conv::input_and_weight_grad(run.isa, &self.shape, input_of(&x), dy, filters, dw, target);
         run.give_sums(input, sums);
         match dx {
             Some(dx) => run.give(input, Arc::new(dx)),

@@ -1,0 +1,100 @@
+//! Why a pretrained network cannot be loaded, applied, fine-tuned or exported.
+
+use std::path::PathBuf;
+
+/// What went wrong. Each message is a sentence with its cause; what to do about it is up to the caller.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The weights cannot be read, understood, loaded or written.
+    #[error(transparent)]
+    Checkpoint(#[from] resnet_models::checkpoint::Error),
+    /// There is no network of this name.
+    #[error(transparent)]
+    Registry(#[from] resnet_models::registry::Error),
+    /// A file of an image, or a data set.
+    #[error(transparent)]
+    Data(#[from] resnet_data::Error),
+    /// An image.
+    #[error(transparent)]
+    Vision(#[from] resnet_vision::Error),
+    /// The hub.
+    #[error(transparent)]
+    Hub(#[from] resnet_hub::Error),
+    /// A run's folder or its recipe.
+    #[error(transparent)]
+    Record(#[from] resnet_record::Error),
+    /// A training or an evaluation.
+    #[error(transparent)]
+    Train(#[from] resnet_train::Error),
+    /// A tensor operation failed.
+    #[error("{doing} failed: {source}")]
+    Compute {
+        /// What was being computed.
+        doing: String,
+        /// candle's own words.
+        source: Box<candle_core::Error>,
+    },
+    /// A name that is neither a file nor a folder, and no model of the hub either.
+    #[error("there is no file or folder {text}, and as a model of the hub: {source}")]
+    NotThere {
+        /// What was asked for.
+        text: String,
+        /// What the hub says.
+        source: Box<Error>,
+    },
+    /// The name of a network, which has no weights.
+    #[error("{0} names a network without weights")]
+    NoWeights(String),
+    /// A repository's folder without the file of its weights.
+    #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it", folder.display())]
+    WeightsMissing {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A run that has not written the checkpoint it would be loaded from.
+    #[error("the run {} has no {} yet", run.display(), file.display())]
+    RunHasNoCheckpoint {
+        /// The run's folder.
+        run: PathBuf,
+        /// The checkpoint.
+        file: PathBuf,
+    },
+    /// A description of other classes than the weights have.
+    #[error("{}: its {says} {told} classes, and its head has {has}", file.display())]
+    ClassCount {
+        /// The file of the weights.
+        file: PathBuf,
+        /// Who says so: `config.json tells of` or `metadata names`.
+        says: &'static str,
+        /// How many classes that has.
+        told: usize,
+        /// How many the head has.
+        has: usize,
+    },
+    /// Nothing says how images are normalised.
+    #[error("{} does not say how its images were normalised", file.display())]
+    UnknownNormalisation {
+        /// The file of the weights.
+        file: PathBuf,
+    },
+    /// The network's answer to an image is no number.
+    #[error("the network's logits for {image} hold NaN; {weights} is damaged, or mean and std do not fit it")]
+    NotANumber {
+        /// The image.
+        image: String,
+        /// The file of the weights.
+        weights: String,
+    },
+    /// Data that this network cannot be scored or trained on.
+    #[error("{0}")]
+    OtherData(String),
+}
+
+impl Error {
+    /// A closure for `map_err` that says what was being computed.
+    pub(crate) fn compute(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Error {
+        let doing = doing.into();
+        move |source| Error::Compute { doing, source: Box::new(source) }
+    }
+}

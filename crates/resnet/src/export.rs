@@ -1,0 +1,81 @@
+//! A network as a safetensors file for others, with all that is needed to use it.
+
+use std::path::{Path, PathBuf};
+
+use resnet_checkpoint::keys;
+use resnet_models::checkpoint::{self, Dialect, Metadata, Saved};
+use resnet_record::{Checkpoint, Results, Selection};
+use serde::Serialize;
+
+use crate::{Error, Pretrained};
+
+/// The metadata's `metrics` of a run's reported weights.
+#[derive(Serialize)]
+struct Metrics<'a> {
+    results: &'a Results,
+    selection: Selection,
+    test_reads: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
+}
+
+/// What an export wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exported {
+    /// The file of the weights.
+    pub saved: Saved,
+    /// Beside it, the description from which timm builds the network, if it has such a one.
+    pub config: Option<PathBuf>,
+}
+
+impl Pretrained {
+    /// Where [`Pretrained::export`] writes timm's `config.json`, if timm has the network and `dialect` is its.
+    pub fn config_beside(&self, file: &Path, dialect: Dialect) -> Option<PathBuf> {
+        let wanted = dialect == Dialect::Timm && checkpoint::is_timms(self.spec());
+        wanted.then(|| file.with_file_name("config.json"))
+    }
+
+    /// Writes the weights with the names of `dialect` to the safetensors `file`, whole or not at all, and
+    /// timm's `config.json` beside it where [`Pretrained::config_beside`] says so. Files that are there are
+    /// replaced.
+    ///
+    /// # Errors
+    /// If the dialect has no names for the network, or the system refuses.
+    pub fn export(&self, dialect: Dialect, file: &Path) -> Result<Exported, Error> {
+        let metadata = self.export_metadata()?;
+        let saved = checkpoint::export(file, self.network.model(), &metadata, dialect)?;
+        let config = self.config_beside(file, dialect);
+        if let Some(path) = &config {
+            checkpoint::write_timm_config(path, self.spec(), &metadata)?;
+        }
+        Ok(Exported { saved, config })
+    }
+
+    /// What an exported file says about itself: what the checkpoint did, and what its run knows besides.
+    fn export_metadata(&self) -> Result<Metadata, Error> {
+        let mut metadata = self.metadata.clone();
+        metadata.model = Some(self.spec().name.clone());
+        metadata.producer = None;
+        // It belongs to a training that goes on.
+        metadata.other.remove(keys::TRAINING_STATE);
+        if metadata.preprocessing.is_some() || self.normalisation.is_some() {
+            metadata.preprocessing = Some(self.preprocessing()?);
+        }
+        metadata.metrics = self.measured().or(metadata.metrics);
+        Ok(metadata)
+    }
+
+    /// What the run measured of these very weights, as JSON.
+    fn measured(&self) -> Option<String> {
+        let (folder, record) = self.run.as_ref()?;
+        let results = record.results.as_ref()?;
+        let reported = match results.checkpoint {
+            Checkpoint::Best => folder.best_checkpoint(),
+            Checkpoint::Last => folder.last_checkpoint(),
+        };
+        let (selection, test_reads, mark) = (record.selection, record.test_reads, record.mark());
+        let metrics = Metrics { results, selection, test_reads, mark };
+        // Plain numbers and texts: they can be written.
+        (reported == self.file).then(|| serde_json::to_string(&metrics).ok()).flatten()
+    }
+}

@@ -1,0 +1,94 @@
+//! Pretrained networks trained further, for other classes.
+
+use std::path::Path;
+
+use resnet_data::Dataset;
+use resnet_models::Model;
+use resnet_record::{Recipe, Results, Run, RunRecord};
+use resnet_train::{Options, Outcome, Plan, Quiet, fit};
+
+use crate::starting::{normalisation_of, training_metadata};
+use crate::{Error, Pretrained, ResNet};
+
+impl Pretrained {
+    /// The same network with a new head, for these classes: all other weights are kept, those of the head are
+    /// fresh, by He's rule and `seed`.
+    ///
+    /// # Errors
+    /// If there is no class.
+    pub fn with_classes(&self, classes: &[String], seed: u64) -> Result<Self, Error> {
+        if classes.is_empty() {
+            return Err(Error::OtherData("a network needs at least one class".to_owned()));
+        }
+        let mut spec = self.spec().clone();
+        spec.classes = classes.len();
+        let head = format!("{}.", spec.family().head());
+        let build = || -> candle_core::Result<Model> {
+            let model = Model::init(&spec, seed)?;
+            let kept = self.network.model().variables().iter().filter(|(name, _)| !name.starts_with(&head));
+            for (name, trained) in kept {
+                model.variables()[name].set(trained.as_tensor())?;
+            }
+            Ok(model)
+        };
+        let network = ResNet::from(build().map_err(Error::compute("giving the network a new head"))?);
+        let mut metadata = self.metadata.clone();
+        metadata.classes = Some(classes.to_vec());
+        // What was measured and how it was trained is not true of this one.
+        (metadata.recipe, metadata.metrics) = (None, None);
+        Ok(Pretrained {
+            network,
+            file: self.file.clone(),
+            metadata,
+            run: None,
+            report: self.report.clone(),
+            normalisation: self.normalisation,
+            notes: vec![],
+        })
+    }
+
+    /// Trains the network by `recipe` on images in memory, in a new run's folder, to the recipe's end. The
+    /// recipe's `model` says nothing here: the network is this one.
+    ///
+    /// The images must have the size of the network's input. Afterwards the network has the weights that the
+    /// run reports.
+    ///
+    /// # Errors
+    /// If the data have other classes than the network, the folder is not empty, or the training fails or
+    /// diverges.
+    pub fn fine_tune(&mut self, recipe: &Recipe, data: &Dataset, folder: &Path) -> Result<Results, Error> {
+        let classes = data.train.classes();
+        if classes.len() != self.spec().classes {
+            let (has, here) = (classes.len(), self.spec().classes);
+            let told = format!("{} has {has} classes, and the network {here}", data.name);
+            return Err(Error::OtherData(told));
+        }
+        let mut recipe = recipe.clone();
+        recipe.model.name.clone_from(&self.spec().name);
+        recipe.model.classes = Some(classes.len());
+        Plan::new(&recipe, data)?.check(&self.network)?;
+
+        let size = Some([data.train.height(), data.train.width()]);
+        let metadata = training_metadata(self.network.model(), &recipe, classes, size);
+        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
+        let mut record = RunRecord::begin(&name, &recipe);
+        record.parameters = self.network.parameters() as u64;
+        record.threads = resnet_ops::threads();
+        record.data.clone_from(&data.origin);
+        record.from = Some(self.file.display().to_string());
+        let mut run = Run::create(folder, &recipe, record)?;
+        let options = Options { metadata: metadata.to_map(), ..Options::default() };
+        let results = match fit(&self.network, data, &mut run, &options, &mut Quiet)? {
+            Outcome::Finished(results) => results,
+            // Nobody can stop it: the switch is not handed out.
+            Outcome::Interrupted { step } => {
+                return Err(Error::OtherData(format!("the training was stopped after step {step}")));
+            }
+        };
+        self.normalisation = Some(normalisation_of(&recipe));
+        self.metadata = metadata;
+        self.metadata.recipe = run.recipe().to_toml().ok();
+        self.file = run.folder().last_checkpoint();
+        Ok(results)
+    }
+}

@@ -1,0 +1,139 @@
+//! Class activation maps (Zhou et al. 2016): where on an image a network sees the class that it names.
+//!
+//! Head and pooling are linear, so a class's logit is the mean over the last feature map of
+//! `W[class] . features`, plus a bias. Those products, brought back to the image's size, are laid over it.
+
+use candle_core::IndexOp as _;
+use resnet_train::Classifier as _;
+use resnet_vision::{Interpolation, Picture, Preprocess, picture, resize};
+
+use crate::predict::tensor;
+use crate::{Error, Pretrained};
+
+/// The evidence for a class at each place of the last feature map, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeatMap {
+    /// Places beside each other.
+    pub width: usize,
+    /// Rows of them.
+    pub height: usize,
+    /// What each place adds to the class's logit, times the number of places.
+    pub evidence: Vec<f32>,
+    transform: Preprocess,
+}
+
+impl Pretrained {
+    /// Where the network sees `class` on an image.
+    ///
+    /// # Errors
+    /// If the network has no such class or fails, or it is not known how images are normalised.
+    pub fn heat_map(&self, image: &Picture, class: usize) -> Result<HeatMap, Error> {
+        let transform = self.eval_transform()?;
+        let map = || -> candle_core::Result<HeatMap> {
+            let features = self.feature_maps(&tensor(&[transform.apply(image)], &transform)?)?.i(0)?;
+            let (channels, height, width) = features.dims3()?;
+            let variables = self.network.variables();
+            let head = ["fc.weight", "head.fc.weight"].into_iter().find_map(|name| variables.get(name));
+            let Some(head) = head else {
+                candle_core::bail!("the network has neither fc.weight nor head.fc.weight")
+            };
+            // A head may be a convolution of 1 x 1: [classes, channels, 1, 1].
+            let row = head.i(class)?.reshape((1, channels))?;
+            let evidence = row.matmul(&features.reshape((channels, height * width))?)?;
+            Ok(HeatMap { width, height, evidence: evidence.flatten_all()?.to_vec1()?, transform })
+        };
+        map().map_err(Error::compute("drawing a heat map"))
+    }
+}
+
+impl HeatMap {
+    /// The map over the image in grey, as large as the image; what the network did not see stays dark.
+    pub fn over(&self, image: &Picture) -> Picture {
+        let (low, high) =
+            self.evidence.iter().fold((f32::MAX, f32::MIN), |(low, high), x| (low.min(*x), high.max(*x)));
+        let range = if high > low { high - low } else { 1.0 };
+        let bytes = self.evidence.iter().flat_map(|x| [((x - low) / range * 255.0).round() as u8; 3]);
+        let small = Picture { width: self.width, height: self.height, pixels: bytes.collect() };
+        let [left, top, right, bottom] = self.transform.seen((image.width, image.height));
+        // The square can be larger than the image: then black surrounded that.
+        let side = |from: f64, to: f64| ((to - from).round() as usize).max(1);
+        let large = resize(&small, (side(left, right), side(top, bottom)), Interpolation::Bicubic);
+
+        let mut out = image.clone();
+        for (i, pixel) in out.pixels.chunks_exact_mut(3).enumerate() {
+            let (x, y) = ((i % image.width) as f64 - left, (i / image.width) as f64 - top);
+            let (column, row) = (x.round(), y.round());
+            let grey =
+                (0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1])) + 0.114 * f32::from(pixel[2]);
+            let inside =
+                column >= 0.0 && row >= 0.0 && column < large.width as f64 && row < large.height as f64;
+            let [red, green, blue] = if inside {
+                heat(large.pixels[3 * (row as usize * large.width + column as usize)])
+            } else {
+                [0.0; 3]
+            };
+            for (byte, colour) in pixel.iter_mut().zip([red, green, blue]) {
+                *byte = (IMAGE * grey + (1.0 - IMAGE) * colour).round() as u8;
+            }
+        }
+        out
+    }
+
+    /// [`HeatMap::over`] as the bytes of a PNG file.
+    ///
+    /// # Errors
+    /// If the image is too large for one.
+    pub fn png_over(&self, image: &Picture) -> Result<Vec<u8>, Error> {
+        Ok(picture::encode_png(&self.over(image))?)
+    }
+}
+
+/// How much of a pixel is the image's; the rest is the map's.
+const IMAGE: f32 = 0.45;
+
+/// Colours from cold to hot. Each is lighter than the one before, so that the map can be read without seeing
+/// colours.
+const COLOURS: [[f32; 3]; 6] = [
+    [0.0, 0.0, 20.0],
+    [70.0, 10.0, 110.0],
+    [165.0, 35.0, 105.0],
+    [230.0, 90.0, 45.0],
+    [250.0, 180.0, 30.0],
+    [255.0, 255.0, 190.0],
+];
+
+/// The colour of a byte.
+fn heat(byte: u8) -> [f32; 3] {
+    let place = f32::from(byte) / 255.0 * (COLOURS.len() - 1) as f32;
+    let below = (place as usize).min(COLOURS.len() - 2);
+    let part = place - below as f32;
+    std::array::from_fn(|c| COLOURS[below][c] + part * (COLOURS[below + 1][c] - COLOURS[below][c]))
+}
+
+#[cfg(test)]
+mod tests {
+    use resnet_vision::Normalisation;
+
+    use super::*;
+
+    #[test]
+    fn hotter_is_lighter() {
+        let lightness = |[r, g, b]: [f32; 3]| 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        assert!((0..255).all(|byte| lightness(heat(byte)) < lightness(heat(byte + 1))));
+        assert_eq!((heat(0), heat(255)), (COLOURS[0], COLOURS[5]));
+    }
+
+    #[test]
+    fn the_hottest_place_lies_where_the_evidence_is() {
+        // Seen is the middle square of an image twice as wide as high; the evidence is in its upper right.
+        let image = Picture::new(80, 40, vec![100; 80 * 40 * 3]).unwrap();
+        let mut evidence = vec![0.0; 16];
+        evidence[3] = 5.0;
+        let transform = Preprocess::small(16, Normalisation::HALF);
+        let out = HeatMap { width: 4, height: 4, evidence, transform }.over(&image);
+        let red = |x: usize, y: usize| out.pixels[3 * (80 * y + x)];
+        assert_eq!((out.width, out.height), (80, 40));
+        assert!(red(56, 4) > 150 && red(56, 4) > red(40, 20) && red(40, 20) >= 45, "{}", red(56, 4));
+        assert_eq!([red(5, 5), red(75, 35)], [45; 2]);
+    }
+}

@@ -1,0 +1,88 @@
+//! Residual networks on candle, through one crate: load pretrained weights, classify images, extract features,
+//! draw heat maps, fine-tune on other classes, export.
+//!
+//! ```no_run
+//! use resnet::Pretrained;
+//!
+//! # fn main() -> Result<(), resnet::Error> {
+//! let network = Pretrained::load("timm/resnet50.a1_in1k")?;
+//! for answer in network.predict_files(&["cat.jpg".into()])? {
+//!     for guess in answer?.top(5) {
+//!         println!("{:.1} %  {}", 100.0 * guess.probability, guess.name);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A network for other classes starts from those weights; only its head is fresh:
+//!
+//! ```no_run
+//! use resnet::models::checkpoint::Dialect;
+//! use resnet::record::Recipe;
+//! use resnet::{Pretrained, data};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let images = data::open_dir("my-data".as_ref(), None)?;
+//! let recipe = Recipe::load("fine-tune.toml".as_ref())?;
+//! let pretrained = Pretrained::load("resnet20-cifar10.safetensors")?;
+//! let mut network = pretrained.with_classes(images.train.classes(), 0)?;
+//! let results = network.fine_tune(&recipe, &images, "runs/mine".as_ref())?;
+//! println!("loss {:.3}", results.train_loss);
+//! network.export(Dialect::Timm, "mine.safetensors".as_ref())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It knows no command line: what helps beside an [`Error`] is up to the caller, and what a caller may want to
+//! know ([`Note`], [`Origin`]) is data. The crates that it stands on are re-exported.
+//!
+//! | file | |
+//! |---|---|
+//! | `location.rs` | where weights come from: a file, a run, a repository's folder, the hub |
+//! | `pretrained.rs` | weights in their network, with what file and config say about them |
+//! | `transform.rs` | how an image becomes an input |
+//! | `predict.rs` | classes and features of images |
+//! | `heat_map.rs` | where the network sees a class |
+//! | `evaluate.rs` | scores on a data set |
+//! | `starting.rs` | weights that a training begins with |
+//! | `fine_tune.rs` | a new head, trained |
+//! | `export.rs` | a file for others |
+//! | `network.rs` | a network as the trainer sees it |
+//! | `error.rs` | what can go wrong |
+//!
+//! Features, both on by default: `hub` (models and data sets of the Hugging Face hub) and `parquet`.
+
+mod error;
+mod evaluate;
+mod export;
+mod fine_tune;
+mod heat_map;
+mod location;
+mod network;
+mod predict;
+mod pretrained;
+mod starting;
+mod transform;
+
+pub use resnet_blocks as blocks;
+pub use resnet_checkpoint as checkpoint;
+pub use resnet_data as data;
+pub use resnet_files as files;
+pub use resnet_hub as hub;
+pub use resnet_kernels as kernels;
+pub use resnet_models as models;
+pub use resnet_ops as ops;
+pub use resnet_record as record;
+pub use resnet_train as train;
+pub use resnet_vision as vision;
+
+pub use error::Error;
+pub use evaluate::TestImages;
+pub use export::Exported;
+pub use heat_map::HeatMap;
+pub use location::Location;
+pub use network::ResNet;
+pub use predict::{Guess, Prediction};
+pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
+pub use starting::{Started, StartingWeights, normalisation_of, training_metadata};

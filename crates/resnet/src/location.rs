@@ -1,0 +1,157 @@
+//! Where weights come from: a file, a run's folder, the folder of a repository, or the hub.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use resnet_hub::Progress;
+use resnet_models::checkpoint::RepositoryConfig;
+use resnet_record::{Checkpoint, RunFolder, RunRecord};
+
+use crate::Error;
+
+/// What a repository calls its weights, the better first: a pickle is read with more care and less speed.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// Ends of the names of such files.
+const ENDS: [&str; 6] = ["safetensors", "pth", "pt", "bin", "ckpt", "th"];
+/// What it calls its descriptions: of the network, and in transformers' form of the images.
+const CONFIG: &str = "config.json";
+const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// Where weights are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file of weights, the folder of a run, or a folder with `config.json` and its weights.
+    Local(PathBuf),
+    /// A model of the Hugging Face hub.
+    Hub {
+        /// `OWNER/NAME`, such as `timm/resnet50.a1_in1k`.
+        id: String,
+        /// A branch, a tag or a commit; `main` if there is none.
+        revision: Option<String>,
+    },
+}
+
+/// A file of weights and what lies beside it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) file: PathBuf,
+    /// The run that the file belongs to, if it lies in one.
+    pub(crate) run: Option<(RunFolder, RunRecord)>,
+    /// What its repository says, if it is of one.
+    pub(crate) config: Option<RepositoryConfig>,
+    /// What the caller may want to know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Location {
+    /// What `text` names: a file or a folder if there is one or it looks like one, else a model of the hub.
+    ///
+    /// ```
+    /// use resnet::Location;
+    ///
+    /// assert_eq!(Location::named("net.safetensors"), Location::Local("net.safetensors".into()));
+    /// let id = "timm/resnet50.a1_in1k".to_owned();
+    /// assert_eq!(Location::named(&id), Location::Hub { id, revision: None });
+    /// ```
+    pub fn named(text: &str) -> Self {
+        let path = Path::new(text);
+        let is_file = path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known));
+        match path.exists() || path.is_absolute() || is_file {
+            true => Location::Local(path.to_owned()),
+            false => Location::Hub { id: text.to_owned(), revision: None },
+        }
+    }
+
+    /// The same at this revision, if it is a model of the hub.
+    #[must_use]
+    pub fn at_revision(self, revision: Option<&str>) -> Self {
+        match self {
+            Location::Hub { id, .. } => Location::Hub { id, revision: revision.map(str::to_owned) },
+            local => local,
+        }
+    }
+
+    /// Finds the file, downloading it if it has to.
+    pub(crate) fn find(&self, progress: &dyn Progress) -> Result<Found, Error> {
+        match self {
+            Location::Local(path) if path.is_dir() && path.join(CONFIG).is_file() => repository(path),
+            Location::Local(path) => local(path),
+            Location::Hub { id, revision } => hub(id, revision.as_deref(), progress),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Local(path) => path.display().fmt(f),
+            Location::Hub { id, .. } => f.write_str(id),
+        }
+    }
+}
+
+fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Found, Error> {
+    if !id.contains('/') {
+        return Err(Error::NoWeights(id.to_owned()));
+    }
+    let model = resnet_hub::HubModel::new(id, revision)?;
+    let mut notes = vec![];
+    let config = match model.optional(CONFIG, progress) {
+        // Without a network, weights that are in the cache are used with what they say themselves.
+        Err(error) if model.cached(&WEIGHTS).is_some() => {
+            notes.push(error.to_string());
+            None
+        }
+        other => other?,
+    };
+    let file = model.first_of(&WEIGHTS, progress)?;
+    let Some(config) = config else {
+        let name = model.name();
+        notes
+            .push(format!("{name} has no {CONFIG} at hand; its network is told by the names of its weights"));
+        return Ok(Found { file, run: None, config: None, notes });
+    };
+    let described = RepositoryConfig::read(&config, None)?;
+    let config = match described.preprocessing {
+        // timm's form says all of it.
+        Some(_) => described,
+        None => RepositoryConfig::read(&config, model.optional(PREPROCESSOR, progress)?.as_deref())?,
+    };
+    Ok(Found { file, run: None, config: Some(config), notes })
+}
+
+/// A folder with the files of a repository.
+fn repository(folder: &Path) -> Result<Found, Error> {
+    let file = WEIGHTS.iter().map(|name| folder.join(name)).find(|file| file.exists());
+    let file = file.ok_or_else(|| Error::WeightsMissing { folder: folder.to_owned() })?;
+    let preprocessor = Some(folder.join(PREPROCESSOR)).filter(|path| path.is_file());
+    let config = RepositoryConfig::read(&folder.join(CONFIG), preprocessor.as_deref())?;
+    Ok(Found { file, run: None, config: Some(config), notes: vec![] })
+}
+
+/// The file behind `path`, and the run it lies in.
+fn local(path: &Path) -> Result<Found, Error> {
+    if !path.is_dir() {
+        let folder = path.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
+        let run = folder.and_then(|folder| RunFolder::open(folder).ok());
+        let run = run.and_then(|run| run.record().ok().map(|record| (run, record)));
+        return Ok(Found { file: path.to_owned(), run, config: None, notes: vec![] });
+    }
+    let run = RunFolder::open(path)?;
+    let record = run.record()?;
+    let (best, last) = (run.best_checkpoint(), run.last_checkpoint());
+    let file = match record.results.map(|results| results.checkpoint) {
+        Some(Checkpoint::Best) => best,
+        None if best.exists() => best,
+        Some(Checkpoint::Last) | None => last,
+    };
+    if !file.exists() {
+        return Err(Error::RunHasNoCheckpoint { run: path.to_owned(), file });
+    }
+    let mut notes = vec![];
+    if record.results.is_none() {
+        let (run, file) = (path.display(), file.display());
+        notes.push(format!("the run {run} is not finished; taking {file} as it stands"));
+    }
+    Ok(Found { file, run: Some((run, record)), config: None, notes })
+}

@@ -1,0 +1,175 @@
+//! Which classes images are of, and what the network sees in them.
+
+use std::path::PathBuf;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use resnet_data::names::shown;
+use resnet_data::read_image;
+use resnet_ops::Mode;
+use resnet_train::Classifier as _;
+use resnet_vision::picture::Encoded;
+use resnet_vision::{Picture, Preprocess};
+
+use crate::{Error, Pretrained};
+
+/// A network's answer to an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The network's raw outputs, one per class.
+    pub logits: Vec<f32>,
+    /// Whether EXIF data turned the image upright.
+    pub is_turned: bool,
+    names: std::sync::Arc<[String]>,
+}
+
+/// A class that an image may be of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guess<'a> {
+    /// Its number.
+    pub class: usize,
+    /// Its name.
+    pub name: &'a str,
+    /// From 0 to 1.
+    pub probability: f64,
+}
+
+impl Prediction {
+    /// The `count` most probable classes, the most probable first and of equals the first.
+    pub fn top(&self, count: usize) -> Vec<Guess<'_>> {
+        guesses(&self.logits, &self.names, count)
+    }
+}
+
+impl Pretrained {
+    /// Classifies decoded images.
+    ///
+    /// # Errors
+    /// If it is not known how images are normalised, or the network fails or answers NaN.
+    pub fn predict(&self, images: &[Picture]) -> Result<Vec<Prediction>, Error> {
+        let transform = self.eval_transform()?;
+        let inputs: Vec<Vec<f32>> = images.par_iter().map(|image| transform.apply(image)).collect();
+        let names = self.classes().names.into();
+        let rows = self.logits(&inputs, &transform)?;
+        let answers = rows
+            .into_iter()
+            .enumerate()
+            .map(|(index, logits)| self.answer(logits, &format!("image {index}"), &names, IsTurned::No));
+        answers.collect()
+    }
+
+    /// Classifies image files in one batch; each has its own result. EXIF data turn images upright.
+    ///
+    /// # Errors
+    /// The outer error is the network's, as of [`Pretrained::predict`]; the inner ones are those of a file
+    /// that can't be read or decoded, or whose logits are NaN.
+    pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
+        let transform = self.eval_transform()?;
+        let read = |file: &PathBuf| {
+            let (bytes, name) = (read_image(file)?, shown(file));
+            let encoded = Encoded::open(&bytes, &name)?;
+            let is_turned = if encoded.is_turned() { IsTurned::Yes } else { IsTurned::No };
+            Ok((transform.apply(&encoded.decode()?), is_turned))
+        };
+        let read: Vec<Result<(Vec<f32>, IsTurned), resnet_data::Error>> =
+            files.par_iter().map(read).collect();
+        let (mut inputs, mut turned) = (vec![], vec![]);
+        for result in read {
+            turned.push(result.map(|(input, is_turned)| {
+                inputs.push(input);
+                is_turned
+            }));
+        }
+        let names = self.classes().names.into();
+        let mut rows = self.logits(&inputs, &transform)?.into_iter();
+        let answers = turned.into_iter().zip(files).map(|(is_turned, file)| {
+            let is_turned = is_turned?;
+            self.answer(rows.next().unwrap_or_default(), &shown(file), &names, is_turned)
+        });
+        Ok(answers.collect())
+    }
+
+    /// What the network sees in each image before its head: the mean over the last feature map, one number
+    /// per channel.
+    ///
+    /// # Errors
+    /// As [`Pretrained::predict`].
+    pub fn features(&self, images: &[Picture]) -> Result<Vec<Vec<f32>>, Error> {
+        if images.is_empty() {
+            return Ok(vec![]);
+        }
+        let transform = self.eval_transform()?;
+        let inputs: Vec<Vec<f32>> = images.par_iter().map(|image| transform.apply(image)).collect();
+        let features = || -> candle_core::Result<Vec<Vec<f32>>> {
+            let maps = self.feature_maps(&tensor(&inputs, &transform)?)?;
+            maps.mean((2, 3))?.to_vec2()
+        };
+        features().map_err(Error::compute("computing features"))
+    }
+
+    /// The last feature map before pooling, `[N, C, h, w]`, of inputs `[N, 3, H, W]`.
+    pub(crate) fn feature_maps(&self, inputs: &Tensor) -> candle_core::Result<Tensor> {
+        self.network.model().network().forward_features(inputs, Mode::Eval)
+    }
+
+    fn logits(&self, inputs: &[Vec<f32>], transform: &Preprocess) -> Result<Vec<Vec<f32>>, Error> {
+        if inputs.is_empty() {
+            return Ok(vec![]);
+        }
+        let logits = || self.network.logits(&tensor(inputs, transform)?, Mode::Eval)?.to_vec2::<f32>();
+        let (name, side) = (&self.spec().name, transform.crop);
+        logits().map_err(Error::compute(format!("{name} on images of {side} x {side}")))
+    }
+
+    fn answer(
+        &self,
+        logits: Vec<f32>,
+        image: &str,
+        names: &std::sync::Arc<[String]>,
+        is_turned: IsTurned,
+    ) -> Result<Prediction, Error> {
+        if logits.iter().any(|logit| logit.is_nan()) {
+            return Err(Error::NotANumber { image: image.to_owned(), weights: shown(&self.file) });
+        }
+        Ok(Prediction { logits, is_turned: is_turned == IsTurned::Yes, names: names.clone() })
+    }
+}
+
+/// Whether EXIF data turned an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IsTurned {
+    Yes,
+    No,
+}
+
+/// Inputs as one tensor `[N, 3, side, side]`.
+pub(crate) fn tensor(inputs: &[Vec<f32>], transform: &Preprocess) -> candle_core::Result<Tensor> {
+    let side = transform.crop;
+    Tensor::from_vec(inputs.concat(), (inputs.len(), 3, side, side), &Device::Cpu)
+}
+
+fn guesses<'a>(logits: &[f32], names: &'a [String], count: usize) -> Vec<Guess<'a>> {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight =
+        |logit: f32| if logit == highest { 1.0 } else { (f64::from(logit) - f64::from(highest)).exp() };
+    let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    let mut order: Vec<usize> = (0..logits.len().min(names.len())).collect();
+    order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    let guess = |class: usize| Guess { class, name: &names[class], probability: weight(logits[class]) / sum };
+    order.into_iter().take(count).map(guess).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guesses_are_a_softmax_in_order() {
+        let names: Vec<String> = ["a", "b", "c"].map(String::from).into();
+        let top = guesses(&[0.0, 2f32.ln(), 0.0], &names, 2);
+        assert_eq!(top.iter().map(|guess| guess.name).collect::<Vec<_>>(), ["b", "a"]);
+        assert!((top[0].probability - 0.5).abs() < 1e-7 && (top[1].probability - 0.25).abs() < 1e-7);
+        assert_eq!(guesses(&[1e30, -1e30, f32::INFINITY], &names, 9)[0].probability, 1.0);
+        assert_eq!(guesses(&[1.0; 3], &names, 9).len(), 3);
+    }
+}

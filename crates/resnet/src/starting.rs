@@ -1,0 +1,124 @@
+//! Weights that a training begins with instead of fresh ones.
+
+use std::path::{Path, PathBuf};
+
+use resnet_data::sources::class_difference;
+use resnet_hub::Progress;
+use resnet_models::Model;
+use resnet_models::checkpoint::{
+    Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
+};
+use resnet_record::Recipe;
+use resnet_vision::Normalisation;
+
+use crate::location::Found;
+use crate::pretrained::{Note, read};
+use crate::{Error, Location, transform};
+
+/// Weights to begin with, read but not yet given to a network.
+#[derive(Debug)]
+pub struct StartingWeights {
+    file: PathBuf,
+    config: Option<RepositoryConfig>,
+    checkpoint: Checkpoint,
+    notes: Vec<Note>,
+}
+
+/// What a network got from [`StartingWeights`], and in what the training will differ from theirs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Started {
+    /// What was loaded, and what was not.
+    pub report: Report,
+    /// How the classes differ from those of the data, where the head was loaded.
+    pub other_classes: Option<String>,
+    /// How the weights' images were normalised, where the recipe does it otherwise.
+    pub other_normalisation: Option<Normalisation>,
+}
+
+impl StartingWeights {
+    /// Reads what `from` names: a file or a folder, or else a model of the hub.
+    ///
+    /// # Errors
+    /// If they are not there or not understood.
+    pub fn read(
+        from: &str,
+        revision: Option<&str>,
+        options: &ReadOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        let location = Location::named(from).at_revision(revision);
+        let found = location.find(progress).map_err(|error| match &location {
+            Location::Hub { id, .. } => Error::NotThere { text: id.clone(), source: Box::new(error) },
+            Location::Local(_) => error,
+        })?;
+        let Found { file, config, notes, .. } = found;
+        let mut notes: Vec<Note> = notes.into_iter().map(Note::Other).collect();
+        let (checkpoint, note) = read(&file, options)?;
+        notes.extend(note);
+        Ok(StartingWeights { file, config, checkpoint, notes })
+    }
+
+    /// The file that they are from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What is to be known about how they were found and read.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Gives them to a fresh model; the head only if it is for as many classes. `recipe` says how its
+    /// training sees pixels, `classes` what its data have.
+    ///
+    /// # Errors
+    /// If they are of another network.
+    pub fn give_to(&self, model: &Model, recipe: &Recipe, classes: &[String]) -> Result<Started, Error> {
+        let same_head = self.checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
+        let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
+        let report = self.checkpoint.load_into(model, policy)?;
+        let metadata = self.checkpoint.metadata()?;
+        let config = self.config.as_ref();
+        let named = metadata.classes.or_else(|| config?.classes.clone());
+        let described = metadata.preprocessing.or_else(|| config?.preprocessing);
+        let other_classes = named.filter(|_| same_head).and_then(|named| class_difference(&named, classes));
+        let told = described.map(|how| Normalisation { mean: how.mean, std: how.std });
+        let other_normalisation = told.filter(|told| *told != normalisation_of(recipe));
+        Ok(Started { report, other_classes, other_normalisation })
+    }
+}
+
+/// How a recipe's training makes numbers of bytes.
+pub fn normalisation_of(recipe: &Recipe) -> Normalisation {
+    let as_f32 = |values: [f64; 3]| values.map(|value| value as f32);
+    Normalisation { mean: as_f32(recipe.data.mean), std: as_f32(recipe.data.std) }
+}
+
+/// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
+/// `size` is the height and width of images that are in memory, in pixels.
+pub fn training_metadata(
+    model: &Model,
+    recipe: &Recipe,
+    classes: &[String],
+    size: Option<[usize; 2]>,
+) -> Metadata {
+    let (spec, normalisation) = (model.spec(), normalisation_of(recipe));
+    let preprocessing = match (&recipe.images, size) {
+        (Some(images), _) => Preprocessing {
+            input: [spec.input[0], images.evaluate.crop, images.evaluate.crop],
+            resize: images.evaluate.resize,
+            interpolation: Resampling::Bilinear,
+            crop: images.evaluate.crop,
+            mean: normalisation.mean,
+            std: normalisation.std,
+        },
+        (None, Some([height, width])) => transform::whole([spec.input[0], height, width], normalisation),
+        (None, None) => transform::whole(spec.input, normalisation),
+    };
+    Metadata {
+        model: Some(spec.name.clone()),
+        classes: Some(classes.to_vec()),
+        preprocessing: Some(preprocessing),
+        ..Metadata::default()
+    }
+}

@@ -1,0 +1,62 @@
+//! How an image becomes a network's input in evaluation: the one place that decides it for a checkpoint, so
+//! that predictions, evaluations and what an export writes down agree.
+
+use resnet_models::Spec;
+use resnet_models::checkpoint::{Preprocessing, Resampling};
+use resnet_vision::{Normalisation, Preprocess};
+
+/// As the checkpoint tells it, or else as is usual for such a network; normalised as `normalisation` says.
+pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normalisation) -> Preprocessing {
+    let Normalisation { mean, std } = normalisation;
+    Preprocessing { mean, std, ..told.unwrap_or_else(|| usual(spec, normalisation)) }
+}
+
+/// What is usual: for a network with ImageNet's stem the centre of an image, 224 of 256 pixels, as
+/// torchvision and the papers have it; for others the whole, shrunk to the size of the network's images.
+fn usual(spec: &Spec, normalisation: Normalisation) -> Preprocessing {
+    let [_, side, _] = spec.input;
+    let small = whole(spec.input, normalisation);
+    match spec.stem_warning([32, 32]) {
+        Some(_) => Preprocessing { resize: side * 8 / 7, ..small },
+        None => small,
+    }
+}
+
+/// The whole of an image, shrunk to `input`: `[channels, height, width]`.
+pub(crate) fn whole(input: [usize; 3], Normalisation { mean, std }: Normalisation) -> Preprocessing {
+    let [_, side, _] = input;
+    Preprocessing { input, resize: side, interpolation: Resampling::Bilinear, crop: side, mean, std }
+}
+
+/// The same, ready to be applied to images.
+pub(crate) fn applied(how: Preprocessing) -> Preprocess {
+    Preprocess {
+        resize: how.resize,
+        crop: how.crop,
+        interpolation: match how.interpolation {
+            Resampling::Bilinear => resnet_vision::Interpolation::Bilinear,
+            Resampling::Bicubic => resnet_vision::Interpolation::Bicubic,
+        },
+        normalisation: Normalisation { mean: how.mean, std: how.std },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resnet_models::registry;
+
+    use super::*;
+
+    #[test]
+    fn what_a_file_tells_is_kept_and_else_it_is_the_networks_usual() {
+        let of = |name: &str, told| {
+            let how = super::of(&registry::find(name, 10).unwrap(), told, Normalisation::IMAGENET);
+            assert_eq!((how.mean, how.std), (Normalisation::IMAGENET.mean, Normalisation::IMAGENET.std));
+            (how.input, how.resize, how.crop)
+        };
+        assert_eq!(of("resnet50", None), ([3, 224, 224], 256, 224));
+        assert_eq!(of("resnet20-v2", None), ([3, 32, 32], 32, 32));
+        let told = whole([3, 288, 288], Normalisation::HALF);
+        assert_eq!(of("resnet50", Some(told)), ([3, 288, 288], 288, 288));
+    }
+}

@@ -1,0 +1,29 @@
+//! Text, tables, bars and logs that fit a terminal. In a pipe or a file, where there is no width, nothing wraps
+//! and nothing is left out, so scripts see everything on one line.
+//!
+//! It knows nothing of networks or images.
+//!
+//! ```
+//! use resnet_terminal::table::{Column, Table};
+//!
+//! let mut table = Table::new([Column::text("layer"), Column::number("parameters").optional(1)]);
+//! table.add(["conv1".to_owned(), resnet_terminal::numbers::count(9408)]);
+//! assert_eq!(table.lines(None), ["layer  parameters", "conv1       9,408"]);
+//! assert_eq!(table.lines(Some(6))[1], "conv1");
+//! ```
+//!
+//! | file | |
+//! |---|---|
+//! | `text.rs` | lines that break at words |
+//! | `table.rs` | tables that leave columns out before a number breaks |
+//! | `numbers.rs` | numbers and paths as people read and copy them |
+//! | `output.rs` | standard output |
+//! | `progress.rs` | standard error: bars, or plain lines now and then |
+//! | `logging.rs` | logs, past the bars |
+
+pub mod logging;
+pub mod numbers;
+pub mod output;
+pub mod progress;
+pub mod table;
+pub mod text;

@@ -1,0 +1,151 @@
+//! What moves while a command works: a bar on a terminal; elsewhere, a plain line now and then.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressStyle;
+use tracing_indicatif::span_ext::IndicatifSpanExt as _;
+use tracing_indicatif::writer::get_indicatif_stderr_writer;
+
+use crate::logging::BARS;
+use crate::{numbers, text};
+
+/// How often a plain line is printed at most.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// Work that is done sooner shows nothing.
+const WORTH_SHOWING: Duration = Duration::from_secs(2);
+
+/// Prints a line on standard error as it is, above the bars if there are any.
+pub fn line(text: &str) {
+    let text = format!("{text}\n");
+    // Where not even this can be written there is nobody to tell.
+    let _ = match get_indicatif_stderr_writer() {
+        Some(mut writer) => writer.write_all(text.as_bytes()),
+        None => std::io::stderr().write_all(text.as_bytes()),
+    };
+}
+
+/// Prints a sentence on standard error, wrapped at the terminal's width; what does not fit goes on `indent`
+/// columns from the left.
+pub fn sentence(text: &str, indent: usize) {
+    line(&text::wrap(text, text::err(), indent));
+}
+
+/// Prints a text after its label on standard error.
+pub fn labelled(label: &str, text: &str) {
+    line(&text::labelled(label, text, text::err()));
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Steps of a training.
+    Steps,
+    /// Images.
+    Images,
+    /// Bytes, shown as MB or GB.
+    Bytes,
+    /// Turns of a measurement.
+    Turns,
+    /// Pairs of turns.
+    Pairs,
+    /// Layers.
+    Layers,
+}
+
+impl Unit {
+    fn style(self) -> ProgressStyle {
+        let counts = match self {
+            Unit::Steps => "{pos}/{len}",
+            Unit::Images => "{human_pos}/{human_len} images",
+            Unit::Bytes => "{bytes}/{total_bytes}",
+            Unit::Turns => "{pos}/{len} turns",
+            Unit::Pairs => "{pos}/{len} pairs",
+            Unit::Layers => "{pos}/{len} layers",
+        };
+        // The bar gets what the rest leaves, so that the time left is not cut off at 80 columns.
+        ProgressStyle::with_template(&format!("{{wide_bar:.cyan/dim}} {counts} · {{msg}}"))
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━━─")
+    }
+
+    fn written(self, done: u64, total: u64) -> String {
+        let (done, total) = match self {
+            Unit::Bytes => (numbers::bytes(done), numbers::bytes(total)),
+            _ => (numbers::count(done), numbers::count(total)),
+        };
+        let unit = match self {
+            Unit::Steps => " steps",
+            Unit::Images => " images",
+            Unit::Bytes => "",
+            Unit::Turns => " turns",
+            Unit::Pairs => " pairs",
+            Unit::Layers => " layers",
+        };
+        format!("{done}/{total}{unit}")
+    }
+}
+
+/// When a meter begins to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// At once.
+    Always,
+    /// Only if the work takes more than two seconds.
+    IfSlow,
+}
+
+/// The progress of one piece of work; its bar vanishes when it is dropped.
+#[derive(Debug)]
+pub struct Meter {
+    unit: Unit,
+    total: u64,
+    show: Show,
+    /// When it began, and how much was done already.
+    began: (Instant, u64),
+    printed: Instant,
+    bar: Option<tracing::Span>,
+}
+
+impl Meter {
+    /// `done` of `total` is behind us.
+    pub fn new(unit: Unit, done: u64, total: u64, show: Show) -> Meter {
+        let now = Instant::now();
+        Meter { unit, total, show, began: (now, done), printed: now, bar: None }
+    }
+
+    /// `done` of the total is behind us; `message` says more, given the time that is left as text.
+    pub fn update(&mut self, done: u64, message: impl FnOnce(&str) -> String) {
+        if std::io::stderr().is_terminal() {
+            if self.show == Show::IfSlow && self.began.0.elapsed() < WORTH_SHOWING {
+                return;
+            }
+            let text = message(&self.left(done));
+            let bar = self.bar.get_or_insert_with(|| {
+                let bar = tracing::info_span!(target: BARS, "bar");
+                bar.pb_set_style(&self.unit.style());
+                bar.pb_set_length(self.total);
+                bar.pb_set_position(done);
+                bar.pb_set_message(&text);
+                bar.pb_start();
+                bar
+            });
+            bar.pb_set_position(done);
+            bar.pb_set_message(&text);
+        } else if self.printed.elapsed() >= BETWEEN_LINES {
+            self.printed = Instant::now();
+            line(&format!("{}  {}", self.unit.written(done, self.total), message(&self.left(done))));
+        }
+    }
+
+    /// The time that the rest takes if it goes on as it went.
+    fn left(&self, done: u64) -> String {
+        let (start, before) = self.began;
+        let ours = done.saturating_sub(before);
+        if ours == 0 {
+            return "time left unknown".to_owned();
+        }
+        let rest = self.total.saturating_sub(done) as f64;
+        format!("{} left", numbers::clock(start.elapsed().as_secs_f64() * rest / ours as f64))
+    }
+}

@@ -1,0 +1,319 @@
+//! Tables that fit their terminal: text wraps, columns that can be done without are left out, and a number is
+//! never broken.
+
+use console::measure_text_width;
+
+/// Blanks between columns.
+const GAP: usize = 2;
+/// A column of text this narrow still reads well.
+const NARROW: usize = 16;
+
+/// How a column is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Text, to the left; it may wrap.
+    Text,
+    /// Numbers, to the right; they never break.
+    Number,
+}
+
+/// A column, and whether it can be done without.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    title: &'static str,
+    kind: Kind,
+    /// 0 is never left out; of the others the highest goes first.
+    rank: u8,
+}
+
+impl Column {
+    /// Text, to the left; it may wrap.
+    pub const fn text(title: &'static str) -> Column {
+        Column { title, kind: Kind::Text, rank: 0 }
+    }
+
+    /// Numbers, to the right; they never break.
+    pub const fn number(title: &'static str) -> Column {
+        Column { title, kind: Kind::Number, rank: 0 }
+    }
+
+    /// One that is left out where there is no room; the highest rank goes first.
+    pub const fn optional(self, rank: u8) -> Column {
+        Column { rank, ..self }
+    }
+}
+
+/// Rows under a header.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Table {
+        Table { columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row, a cell a column.
+    pub fn add(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The table at `width`, without blanks at the ends of lines. A last line names the columns that are left
+    /// out.
+    pub fn lines(&self, width: Option<usize>) -> Vec<String> {
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+        let widths = match width {
+            None => shown.iter().map(|&column| self.natural(column)).collect(),
+            Some(width) => self.fit(&mut shown, width),
+        };
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
+        let mut lines = Vec::new();
+        for row in [&titles].into_iter().chain(&self.rows) {
+            self.set(row, &shown, &widths, &mut lines);
+        }
+        let left_out = (0..self.columns.len()).filter(|column| !shown.contains(column));
+        let mut left_out: Vec<&str> = left_out.map(|column| self.columns[column].title).collect();
+        left_out.dedup();
+        if !left_out.is_empty() {
+            let told = format!("(no room for: {})", left_out.join(", "));
+            lines.extend(crate::text::wrap(&told, width, 1).lines().map(str::to_owned));
+        }
+        lines
+    }
+
+    /// The cells of a column, its title first.
+    fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+        let cells = self.rows.iter().map(move |row| row[column].as_str());
+        std::iter::once(self.columns[column].title).chain(cells)
+    }
+
+    fn natural(&self, column: usize) -> usize {
+        self.cells(column).map(measure_text_width).max().unwrap_or(0)
+    }
+
+    /// The least width at which nothing of a column is torn: a number stays whole, text breaks between its
+    /// fragments.
+    fn least(&self, column: usize) -> usize {
+        let of_fragments = |text: &str| fragments(text).map(|part| measure_text_width(part.trim_end())).max();
+        let title = of_fragments(self.columns[column].title).unwrap_or(0);
+        let body = self.cells(column).skip(1);
+        let body = match self.columns[column].kind {
+            Kind::Number => body.map(measure_text_width).max(),
+            Kind::Text => body.filter_map(of_fragments).max(),
+        };
+        title.max(body.unwrap_or(0))
+    }
+
+    /// Chooses the columns that are shown, and their widths.
+    fn fit(&self, shown: &mut Vec<usize>, width: usize) -> Vec<usize> {
+        // Text is not to become narrower than it reads well, half of what it wants, as long as there is
+        // something to leave out instead.
+        let readable = |column: usize| match self.columns[column].kind {
+            Kind::Number => self.least(column),
+            Kind::Text => {
+                let natural = self.natural(column);
+                self.least(column).max(natural.min((natural / 2).max(NARROW)))
+            }
+        };
+        let room = |shown: &[usize]| width.saturating_sub(GAP * shown.len().saturating_sub(1));
+        let mut least: Vec<usize> = shown.iter().map(|&column| readable(column)).collect();
+        while least.iter().sum::<usize>() > room(shown) {
+            let ranks = shown.iter().enumerate().map(|(place, &column)| (self.columns[column].rank, place));
+            let Some((_, place)) = ranks.max().filter(|(rank, _)| *rank > 0) else {
+                least = shown.iter().map(|&column| self.least(column)).collect();
+                break;
+            };
+            shown.remove(place);
+            least.remove(place);
+        }
+        // Of each text in turn, what if that is what wraps? The shortest table is the best.
+        let texts = (0..shown.len()).filter(|&place| self.columns[shown[place]].kind == Kind::Text);
+        let tries = texts.map(|wraps| self.share(shown, &least, room(shown), wraps));
+        tries.min_by_key(|widths| self.height(shown, widths)).unwrap_or(least)
+    }
+
+    /// Shares the room that `least` leaves: with the text that is not to wrap, the narrowest first, then with
+    /// that which is, then with numbers, whose titles may want it.
+    fn share(&self, shown: &[usize], least: &[usize], room: usize, wraps: usize) -> Vec<usize> {
+        let mut widths = least.to_vec();
+        let mut left = room.saturating_sub(least.iter().sum());
+        let mut order: Vec<usize> = (0..shown.len()).collect();
+        order.sort_by_key(|&place| {
+            let column = shown[place];
+            (self.columns[column].kind == Kind::Number, place == wraps, self.natural(column))
+        });
+        for place in order {
+            let more = self.natural(shown[place]).saturating_sub(widths[place]).min(left);
+            widths[place] += more;
+            left -= more;
+        }
+        widths
+    }
+
+    /// How many lines the rows take.
+    fn height(&self, shown: &[usize], widths: &[usize]) -> usize {
+        let lines = |row: &Vec<String>| {
+            let cells = shown.iter().zip(widths).map(|(&column, &width)| broken(&row[column], width).len());
+            cells.max().unwrap_or(1)
+        };
+        self.rows.iter().map(lines).sum()
+    }
+
+    /// Adds the lines of one row.
+    fn set(&self, row: &[String], shown: &[usize], widths: &[usize], lines: &mut Vec<String>) {
+        let cells: Vec<Vec<String>> =
+            shown.iter().zip(widths).map(|(&column, &width)| broken(&row[column], width)).collect();
+        for line in 0..cells.iter().map(Vec::len).max().unwrap_or(1) {
+            let mut text = String::new();
+            for (place, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+                let part = cell.get(line).map_or("", String::as_str);
+                let blanks = " ".repeat(width.saturating_sub(measure_text_width(part)));
+                text.push_str(if place > 0 { "  " } else { "" });
+                match self.columns[shown[place]].kind {
+                    Kind::Text => text.extend([part, &blanks]),
+                    Kind::Number => text.extend([&blanks, part]),
+                }
+            }
+            lines.push(text.trim_end().to_owned());
+        }
+    }
+}
+
+/// The parts of `text` between which a line may break: words, and names at their punctuation.
+fn fragments(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive([' ', '.', '-', '_', '/'])
+}
+
+/// `text` in lines of `width`: broken at blanks, and only where a word has no room at its punctuation.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    let mut add = |part: &str| {
+        let column = measure_text_width(&line);
+        if column > 0 && column + measure_text_width(part.trim_end()) > width {
+            lines.push(line.trim_end().to_owned());
+            line.clear();
+        }
+        line.push_str(part);
+    };
+    for word in text.split_inclusive(' ') {
+        match measure_text_width(word.trim_end()) <= width {
+            true => add(word),
+            false => fragments(word).for_each(&mut add),
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `summary` has it.
+    fn layers() -> Table {
+        let mut table = Table::new([
+            Column::text("layer"),
+            Column::text("does").optional(2),
+            Column::number("output"),
+            Column::number("parameters"),
+            Column::number("multiply-adds").optional(1),
+        ]);
+        for row in [
+            ["stem.conv", "conv 7x7, stride 2", "64x112x112", "9,408", "118,013,952"],
+            [
+                "stages.3.blocks.0.downsample.conv",
+                "conv 1x1, stride 2",
+                "2048x7x7",
+                "2,097,152",
+                "102,760,448",
+            ],
+            ["stages.3.blocks.2.conv2", "conv 3x3", "512x7x7", "2,359,296", "115,605,504"],
+        ] {
+            table.add(row.map(str::to_owned));
+        }
+        table
+    }
+
+    #[test]
+    fn a_pipe_and_a_wide_terminal_get_all_of_it() {
+        let expected = [
+            "layer                              does                    output  parameters  multiply-adds",
+            "stem.conv                          conv 7x7, stride 2  64x112x112       9,408    118,013,952",
+            "stages.3.blocks.0.downsample.conv  conv 1x1, stride 2    2048x7x7   2,097,152    102,760,448",
+            "stages.3.blocks.2.conv2            conv 3x3               512x7x7   2,359,296    115,605,504",
+        ];
+        assert_eq!(layers().lines(None), expected);
+        assert_eq!(layers().lines(Some(200)), expected);
+    }
+
+    #[test]
+    fn at_eighty_columns_the_longest_names_wrap() {
+        let expected = [
+            "layer                    does                    output  parameters    multiply-",
+            "                                                                            adds",
+            "stem.conv                conv 7x7, stride 2  64x112x112       9,408  118,013,952",
+            "stages.3.blocks.0.       conv 1x1, stride 2    2048x7x7   2,097,152  102,760,448",
+            "downsample.conv",
+            "stages.3.blocks.2.conv2  conv 3x3               512x7x7   2,359,296  115,605,504",
+        ];
+        assert_eq!(layers().lines(Some(80)), expected);
+    }
+
+    #[test]
+    fn the_text_that_wraps_is_the_one_that_makes_the_shorter_table() {
+        let mut table = Table::new([Column::text("name"), Column::text("does"), Column::number("n")]);
+        for name in ["layer2.0.downsample.0", "layer2.1.downsample.0", "fc"] {
+            let does = if name == "fc" { "global average pool" } else { "conv" };
+            table.add([name, does, "1"].map(str::to_owned));
+        }
+        let expected = [
+            "name                   does              n",
+            "layer2.0.downsample.0  conv              1",
+            "layer2.1.downsample.0  conv              1",
+            "fc                     global average    1",
+            "                       pool",
+        ];
+        assert_eq!(table.lines(Some(42)), expected);
+    }
+
+    #[test]
+    fn at_forty_columns_a_column_is_left_out_and_named() {
+        let expected = [
+            "layer                 output  parameters",
+            "stem.conv         64x112x112       9,408",
+            "stages.3.blocks.    2048x7x7   2,097,152",
+            "0.downsample.",
+            "conv",
+            "stages.3.blocks.     512x7x7   2,359,296",
+            "2.conv2",
+            "(no room for: does, multiply-adds)",
+        ];
+        assert_eq!(layers().lines(Some(40)), expected);
+    }
+
+    #[test]
+    fn no_number_is_broken_at_any_width_and_no_line_too_wide() {
+        for width in 1..120 {
+            let lines = layers().lines(Some(width));
+            let all = lines.join(" ");
+            assert!(all.contains("2,359,296") && all.contains("64x112x112"), "{width}: {lines:#?}");
+            // Output, parameters and the narrowest names.
+            if width >= 2 + 10 + 2 + 10 + "downsample.".len() {
+                assert!(lines.iter().all(|line| measure_text_width(line) <= width), "{width}: {lines:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sentences_break_at_words() {
+        assert_eq!(
+            broken("stride on the 3x3, as torchvision has it", 16),
+            ["stride on the", "3x3, as", "torchvision has", "it"]
+        );
+        assert_eq!(broken("resnet110-exclusive-gating", 12), ["resnet110-", "exclusive-", "gating"]);
+        assert_eq!(broken("", 5), [""]);
+    }
+}

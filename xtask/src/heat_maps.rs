@@ -1,0 +1,86 @@
+//! Where the heat maps of images are written.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use resnet::data::names::shown;
+use resnet::{Pretrained, files};
+
+use crate::failure::Ended;
+
+/// Where each image's map is written.
+#[derive(Debug)]
+pub(crate) struct Targets(BTreeMap<PathBuf, PathBuf>);
+
+impl Targets {
+    /// One image's map is the file `out`, if that ends in .png; otherwise `out` is a folder with a file for
+    /// each.
+    pub(crate) fn new(out: &Path, images: &[PathBuf]) -> anyhow::Result<Self> {
+        let is_png = out.extension().is_some_and(|end| end.eq_ignore_ascii_case("png"));
+        if is_png && !out.is_dir() {
+            let [image] = images else {
+                let message = format!(
+                    "--heatmap {} is one file, and there are {} images; give a folder instead",
+                    shown(out),
+                    images.len()
+                );
+                return Err(Ended::Usage(message).into());
+            };
+            return Ok(Self([(image.clone(), out.to_owned())].into()));
+        }
+        let mut targets = BTreeMap::new();
+        let mut sources: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
+        for image in images {
+            let mut name = image.file_name().unwrap_or(image.as_os_str()).to_owned();
+            name.push(".heatmap.png");
+            let target = out.join(name);
+            if let Some(other) = sources.insert(target.clone(), image).filter(|other| *other != image) {
+                bail!(
+                    "the heat maps of {} and {} would both be {}; predict them one after the other, into two folders",
+                    shown(other),
+                    shown(image),
+                    shown(&target)
+                );
+            }
+            targets.insert(image.clone(), target);
+        }
+        Ok(Self(targets))
+    }
+
+    /// Writes the map of `class` on the image in `file`; returns where.
+    pub(crate) fn write(&self, pretrained: &Pretrained, file: &Path, class: usize) -> anyhow::Result<&Path> {
+        let target = self.0.get(file).with_context(|| format!("{} has no heat map", shown(file)))?;
+        let image = resnet::data::decode_image(file)?;
+        let map =
+            pretrained.heat_map(&image, class).with_context(|| format!("no heat map of {}", shown(file)))?;
+        let png = map.png_over(&image)?;
+        let write = || -> std::io::Result<()> {
+            if let Some(folder) = target.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            files::write_whole(target, |out| out.write_all(&png))
+        };
+        write().with_context(|| format!("cannot write the heat map {}", shown(target)))?;
+        Ok(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_folders_are_told_apart() {
+        let images = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let one = Targets::new(Path::new("out.png"), &images(&["a/cat.jpg"])).unwrap();
+        assert_eq!(one.0[Path::new("a/cat.jpg")], Path::new("out.png"));
+        let two = Targets::new(Path::new("maps"), &images(&["a/cat.jpg", "cat.png", "cat.png"])).unwrap();
+        assert_eq!(two.0[Path::new("a/cat.jpg")], Path::new("maps/cat.jpg.heatmap.png"));
+        assert_eq!(two.0[Path::new("cat.png")], Path::new("maps/cat.png.heatmap.png"));
+        let several = Targets::new(Path::new("out.PNG"), &images(&["a", "b"])).unwrap_err();
+        assert!(several.to_string().contains("2 images"), "{several}");
+        let twice = Targets::new(Path::new("maps"), &images(&["a/cat.jpg", "b/cat.jpg"])).unwrap_err();
+        assert!(twice.to_string().contains("would both be maps/cat.jpg.heatmap.png"), "{twice}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The images that a command line names, folders opened.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use resnet_data::names::{self, shown};
+use resnet_data::sources::{IMAGE_ENDS, is_image_end};
+
+/// Files to read, and what could not be found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) failures: Vec<anyhow::Error>,
+}
+
+/// Files stand for themselves, folders for the images in them and below them, in order of name. In folders
+/// what is hidden, and what systems leave there, is passed over.
+pub(crate) fn find(paths: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    for path in paths {
+        if !path.is_dir() {
+            found.files.push(path.clone());
+            continue;
+        }
+        let before = (found.files.len(), found.failures.len());
+        walk(path, &mut found);
+        if (found.files.len(), found.failures.len()) == before {
+            let (folder, ends) = (shown(path), IMAGE_ENDS.join(", "));
+            found.failures.push(anyhow!("{folder} holds no image; looked for files that end in {ends}"));
+        }
+    }
+    found
+}
+
+/// Adds the images in and below a folder. A folder that cannot be listed is a failure, and the rest is found.
+fn walk(folder: &Path, found: &mut Found) {
+    let list = || -> std::io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = match list().with_context(|| format!("cannot list {}", shown(folder))) {
+        Ok(paths) => paths,
+        Err(failure) => return found.failures.push(failure),
+    };
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if names::is_passed_over(&name) {
+            continue;
+        }
+        // A link to a folder may lead back up: links are taken for files only. What can't be read, such as a
+        // link that leads nowhere, fails when it is.
+        if !path.is_dir() {
+            found.files.extend(is_image(&path).then_some(path));
+        } else if !path.is_symlink() {
+            walk(&path, found);
+        }
+    }
+}
+
+fn is_image(path: &Path) -> bool {
+    path.extension().is_some_and(|end| is_image_end(&end.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_files_are_passed_over_and_nothing_makes_the_rest_be_lost() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = folder.path();
+        for name in ["0.jpg", "._0.jpg", ".DS_Store", "Thumbs.db", "notes.txt"] {
+            std::fs::write(here.join(name), "").expect("a file is written");
+        }
+        for inner in [".git", "__MACOSX", "b"] {
+            std::fs::create_dir(here.join(inner)).expect("a folder");
+            std::fs::write(here.join(inner).join("1.png"), "").expect("a file is written");
+        }
+        let found = find(&[here.to_owned(), here.join("._0.jpg")]);
+        // A file that is named stands for itself.
+        assert_eq!(found.files, ["0.jpg", "b/1.png", "._0.jpg"].map(|name| here.join(name)));
+        assert!(found.failures.is_empty(), "{:?}", found.failures);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("gone.jpg");
+        std::os::unix::fs::symlink("nowhere", &link).expect("a link");
+        std::os::unix::fs::symlink(".", folder.path().join("round")).expect("a link");
+        assert_eq!(find(&[folder.path().to_owned()]).files, [link]);
+    }
+
+    #[test]
+    fn folders_give_their_images_and_files_themselves() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = find(&[folder.join("recipes"), folder.join("Cargo.toml")]);
+        assert_eq!(found.files, [folder.join("Cargo.toml")]);
+        assert!(found.failures[0].to_string().contains("holds no image"));
+        assert!(["a/B.JPG", "c.jfif", "d.bmp", "e.TIF"].map(Path::new).into_iter().all(is_image));
+        assert!(!is_image(Path::new("jpg")));
+    }
+}
