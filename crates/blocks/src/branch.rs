@@ -7,7 +7,7 @@ use resnet_ops::{Conv2d, ConvConfig, Graph, Layer, Value};
 
 use crate::config::{Branch, StridePlace, UnitConfig};
 use crate::layers::{NormLayer, convolution};
-use crate::placement::{Element, Placement};
+use crate::placement::{BranchElement, Placement};
 
 /// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...; what follows the addition is part of
 /// it, since figure 4(b)'s last norm stands there.
@@ -18,7 +18,7 @@ pub(crate) struct ResidualBranch {
     after_addition: Vec<BranchLayer>,
 }
 
-/// An [`Element`] with its parameters.
+/// A [`BranchElement`] with its parameters.
 #[derive(Debug, Clone)]
 enum BranchLayer {
     Conv(Conv2d),
@@ -46,19 +46,19 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn build(&mut self, elements: &[Element]) -> Result<Vec<BranchLayer>> {
+    fn build(&mut self, elements: &[BranchElement]) -> Result<Vec<BranchLayer>> {
         elements.iter().map(|element| self.layer(*element)).collect()
     }
 
-    fn layer(&mut self, element: Element) -> Result<BranchLayer> {
+    fn layer(&mut self, element: BranchElement) -> Result<BranchLayer> {
         Ok(match element {
-            Element::Relu => BranchLayer::Relu,
-            Element::Norm => {
+            BranchElement::Relu => BranchLayer::Relu,
+            BranchElement::Norm => {
                 self.norms += 1;
                 let vb = self.vb.pp(self.config.names.norm(self.norms));
                 BranchLayer::Norm(NormLayer::new(self.config.norm, self.channels, vb)?)
             }
-            Element::Conv => {
+            BranchElement::Conv => {
                 let Some(layer) = self.weight_layers.next() else { bail!("a branch without weight layers") };
                 self.convs += 1;
                 self.channels = layer.out_channels;
@@ -77,7 +77,7 @@ impl ResidualBranch {
         let mut inside = vec![];
         for index in 0..weight_layers.len() {
             inside.extend_from_slice(if index == 0 { &[] } else { order.between });
-            inside.push(Element::Conv);
+            inside.push(BranchElement::Conv);
         }
         inside.extend_from_slice(order.end);
         let channels = config.in_channels;

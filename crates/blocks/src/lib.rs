@@ -1,8 +1,20 @@
 //! Residual units of "Identity Mappings in Deep Residual Networks", each importable alone.
 //!
 //! A unit computes `y = h(x) + F(x)`, `x' = f(y)` (equations 1 and 2): `h` is the shortcut, `F` the residual
-//! branch, `f` what follows the addition. All units are a [`resnet_ops::Layer`]; run
-//! alone, a unit is one candle node, and a whole network of them is one node as well.
+//! branch, `f` what follows the addition. All units are [`resnet_ops::Layer`]s: run alone, a unit is one candle
+//! node, and a whole network of them is one node as well.
+//!
+//! This crate knows no network: neither stems nor heads, neither names of models nor checkpoints.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `units/` | the paper's units by name, a file each |
+//! | `residual_unit.rs` | [`ResidualUnit`]: any shortcut, placement and branch |
+//! | `shortcut.rs` | `h`: figure 2 |
+//! | `placement.rs` | the order of norm, ReLU and convolution: figure 4 as a table |
+//! | `branch.rs` | `F`: the table's row with its parameters |
+//! | `config.rs` | [`UnitConfig`]: channels, stride, norm, parameter names |
+//! | `layers.rs` | norms and convolutions as a configuration asks for them |
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -33,7 +45,7 @@ mod shortcut;
 mod units;
 
 pub use config::{Branch, Filters, Names, NormKind, ShapeChange, StridePlace, UnitConfig};
-pub use placement::{Element, Order, Placement, ShortcutInput};
+pub use placement::{BranchElement, Placement, PlacementOrder, ShortcutInput};
 pub use residual_unit::ResidualUnit;
 pub use shortcut::Shortcut;
 pub use units::{

@@ -1,6 +1,6 @@
 //! Where norms and activations stand: figure 4, as a table.
 
-use Element::{Conv, Norm, Relu};
+use BranchElement::{Conv, Norm, Relu};
 
 /// The places of norm and ReLU around a unit's weight layers, figure 4. The table is this file's `FIGURE_4`.
 ///
@@ -29,7 +29,7 @@ pub enum Placement {
 
 /// A box of figure 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
+pub enum BranchElement {
     /// A weight layer.
     Conv,
     /// A norm: the paper's BN.
@@ -41,7 +41,7 @@ pub enum Element {
 /// Figure 4: the residual branch from top to bottom, and what follows the addition. Branches are of two weight
 /// layers, as in the figure; longer ones repeat what stands between the two, one-layer ones leave it out.
 #[rustfmt::skip]
-const FIGURE_4: [(Placement, &[Element], &[Element]); 5] = [
+const FIGURE_4: [(Placement, &[BranchElement], &[BranchElement]); 5] = [
     (Placement::Original,              &[            Conv, Norm, Relu, Conv, Norm,      ], &[      Relu]),
     (Placement::BnAfterAddition,       &[            Conv, Norm, Relu, Conv,            ], &[Norm, Relu]),
     (Placement::ReluBeforeAddition,    &[            Conv, Norm, Relu, Conv, Norm, Relu,], &[          ]),
@@ -51,15 +51,15 @@ const FIGURE_4: [(Placement, &[Element], &[Element]); 5] = [
 
 /// A row of figure 4, for branches of any length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
+pub struct PlacementOrder {
     /// What stands before the first weight layer: the pre-activation.
-    pub before: &'static [Element],
+    pub before: &'static [BranchElement],
     /// What stands between two weight layers.
-    pub between: &'static [Element],
+    pub between: &'static [BranchElement],
     /// What stands after the last weight layer.
-    pub end: &'static [Element],
+    pub end: &'static [BranchElement],
     /// What follows the addition: `f` of equation (2).
-    pub after_addition: &'static [Element],
+    pub after_addition: &'static [BranchElement],
 }
 
 impl Placement {
@@ -73,11 +73,11 @@ impl Placement {
     ];
 
     /// The order of this placement's elements.
-    pub fn order(self) -> Order {
+    pub fn order(self) -> PlacementOrder {
         let (_, branch, after_addition) = FIGURE_4[self as usize];
         let mut runs = branch.split(|element| *element == Conv);
         let mut next = || runs.next().unwrap_or_default();
-        Order { before: next(), between: next(), end: next(), after_addition }
+        PlacementOrder { before: next(), between: next(), end: next(), after_addition }
     }
 
     /// Whether an activation stands before the first weight layer, so that a first unit and projections may

@@ -120,10 +120,10 @@ fn gradient<'a>(gradients: &'a GradStore, var: &Var) -> &'a Tensor {
 }
 
 fn check(kind: Kind, config: UnitConfig, mode: Mode) -> Result<std::result::Result<(), String>> {
-    let (recorded, single) = (Parameters::new(), Parameters::new());
-    let unit_of_one_node = unit(kind, config, recorded.builder())?;
+    let (traced, single) = (Parameters::new(), Parameters::new());
+    let unit_of_one_node = unit(kind, config, traced.builder())?;
     unit(kind, config, single.builder())?;
-    recorded.fill()?;
+    traced.fill()?;
     single.fill()?;
     let dims = [3, config.in_channels, 9, 7];
     let x = Var::from_vec(uniform(1, dims.iter().product()), &dims, &Device::Cpu)?;
@@ -137,7 +137,7 @@ fn check(kind: Kind, config: UnitConfig, mode: Mode) -> Result<std::result::Resu
     let mut faults = Vec::new();
     faults.extend(near("dx", gradient(&found, &x), gradient(&expected, &x)).err());
     let single = single.by_name();
-    for (name, var) in recorded.by_name() {
+    for (name, var) in traced.by_name() {
         // Running statistics, after the step.
         faults.extend(near(&name, &var, &single[&name]).err());
         match (found.get(&var), expected.get(&single[&name])) {

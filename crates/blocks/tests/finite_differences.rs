@@ -30,7 +30,7 @@ const BRANCHES: [Branch; 4] = [
 ];
 /// Of the f32 output, relative to the root mean square.
 const OUTPUT: f64 = 2e-5;
-/// Of the f32 gradients, likewise: three norms over two small pictures lie on their way.
+/// Of the f32 gradients, likewise: three norms over two small images lie on their way.
 const GRADIENT: f64 = 1e-4;
 /// Step of the differences. Their own error, about its square times a third derivative, is far below the
 /// f32's; and no pre-activation lies so near zero that one turns over within it.

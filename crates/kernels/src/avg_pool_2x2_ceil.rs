@@ -2,7 +2,7 @@
 //! two pixels that are left.
 //!
 //! It comes before the projection in the d variants' shortcut (arXiv 1812.01187, figure 2c). Reference:
-//! `resnet_reference::halve`.
+//! `resnet_reference::avg_pool_2x2_ceil`.
 
 use crate::parallel::{self, Shared};
 use crate::size::floats;

@@ -1,4 +1,4 @@
-//! Group norm, weight standardisation and halving against the f64 reference: every instruction set, awkward
+//! Group norm, weight standardisation and 2x2 pooling against the f64 reference: every instruction set, awkward
 //! shapes.
 
 mod common;
@@ -103,7 +103,7 @@ fn weight_standardisation_and_its_gradient() {
 }
 
 #[test]
-fn halving_and_its_gradient() {
+fn avg_pool_2x2_ceil_and_its_gradient() {
     let shapes = [[1, 1, 1, 1], [2, 4, 6, 3], [1, 5, 7, 17], [3, 1, 8, 5], [2, 56, 55, 8], [0, 4, 4, 2]];
     let shapes = affordable(shapes, |shape| shape.iter().product());
     table::run(&shapes, |&[images, in_h, in_w, channels]| {
@@ -116,8 +116,13 @@ fn halving_and_its_gradient() {
         if images == 0 {
             return Ok(());
         }
-        near("output", &y, &reference::halve(&reference::to_f64(&x), &image), TOLERANCE / 8.0)?;
-        near("gradient", &dx, &reference::halve_backward(&reference::to_f64(&dy), &image), TOLERANCE / 8.0)
+        near("output", &y, &reference::avg_pool_2x2_ceil(&reference::to_f64(&x), &image), TOLERANCE / 8.0)?;
+        near(
+            "gradient",
+            &dx,
+            &reference::avg_pool_2x2_ceil_backward(&reference::to_f64(&dy), &image),
+            TOLERANCE / 8.0,
+        )
     });
 }
 

@@ -6,7 +6,7 @@ use resnet_blocks::{
 
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
-/// Smallest side of pictures that an ImageNet stem, which divides it by four, leaves something of for four
+/// Smallest side of images that an ImageNet stem, which divides it by four, leaves something of for four
 /// stages.
 const SMALL: usize = 64;
 
@@ -65,7 +65,7 @@ impl Spec {
         all.into_iter().filter_map(|(differs, how)| differs.then_some(how)).collect()
     }
 
-    /// A warning, if pictures of `[height, width]` are too small for this network's stem.
+    /// A warning, if images of `[height, width]` are too small for this network's stem.
     pub fn stem_warning(&self, [height, width]: [usize; 2]) -> Option<String> {
         let side = height.min(width);
         if self.stem.layers == StemLayers::Conv3x3 || self.stem.pool == StemPool::None || side >= SMALL {
@@ -73,7 +73,7 @@ impl Spec {
         }
         Some(format!(
             "{} has ImageNet's stem, which leaves {}x{} of {height}x{width} pixels before the first unit; networks for small \
-             pictures have names like resnet20-v2",
+             images have names like resnet20-v2",
             self.name,
             height.div_ceil(4),
             width.div_ceil(4)

@@ -1,4 +1,4 @@
-//! A network of each family of timm's and transformers' against PyTorch in f64 on small pictures of odd
+//! A network of each family of timm's and transformers' against PyTorch in f64 on small images of odd
 //! sides: names and shapes, logits, and the way through a file without a hint (tests/goldens/families.json
 //! and make_families.py).
 
@@ -61,7 +61,7 @@ fn check(family: &Family) -> Result<(), String> {
     }
     read.load_into(&outline, Policy::STRICT).map_err(text)?;
     let expected = family.logits.concat();
-    for (how, found) in ["recorded", "folded"].into_iter().zip(logits(&outline, family)?) {
+    for (how, found) in ["traced", "folded"].into_iter().zip(logits(&outline, family)?) {
         let error = max_relative_to_norm(&found, &expected);
         eprintln!("{} ({dialect}), {how}: {error:.2e} of the logits' root mean square", family.model);
         near(how, &found, &expected, TOLERANCE)?;

@@ -90,7 +90,7 @@ fn logits_are_pytorchs() {
         let size = (expected.iter().map(|e| e * e).sum::<f64>() / expected.len() as f64).sqrt();
         let ready = model.network().for_inference();
         for (how, logits) in
-            [("recorded", model.forward(&images, Mode::Eval)), ("folded", ready.logits(&images))]
+            [("traced", model.forward(&images, Mode::Eval)), ("folded", ready.logits(&images))]
         {
             let logits = logits.and_then(|logits| logits.flatten_all()?.to_vec1::<f32>()).map_err(text)?;
             let worst = resnet_testing::max_relative_to_norm(&logits, &expected);

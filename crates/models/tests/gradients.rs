@@ -5,7 +5,7 @@ use resnet_models::{Model, registry};
 use resnet_ops::{Mode, softmax_cross_entropy};
 use resnet_testing::{recipe, table};
 
-/// One of each family, unit, stem and shortcut, and the size of its pictures.
+/// One of each family, unit, stem and shortcut, and the size of its images.
 const NETWORKS: [(&str, usize); 16] = [
     ("resnet20-v1", 16),
     ("resnet29-v2", 16),

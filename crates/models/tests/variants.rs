@@ -7,7 +7,7 @@ use resnet_ops::Mode;
 use resnet_testing::{recipe, table};
 
 fn images(n: usize, size: usize) -> Tensor {
-    Tensor::from_vec(recipe::batch(n, size, size), (n, 3, size, size), &Device::Cpu).expect("pictures")
+    Tensor::from_vec(recipe::batch(n, size, size), (n, 3, size, size), &Device::Cpu).expect("images")
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {

@@ -1,13 +1,27 @@
 //! candle ops for residual networks, CPU and f32, forward and backward.
 //!
-//! Two ways in:
+//! Three ways in:
 //!
 //! - a function on tensors, such as [`conv2d`] or [`bn_relu`]: one op, one candle node, NCHW in and out, for
 //!   use in any candle network;
-//! - a [`Graph`]: record layers one after another and run them as *one* candle node. Inside, activations stay
+//! - a [`Layer`], such as [`Conv2d`]: the same with named parameters, and a module of candle's (`ModuleT`);
+//! - a [`Graph`]: trace layers one after another and run them as *one* candle node. Inside, activations stay
 //!   in channels-last buffers from a pool, batch norm and ReLU are applied while a convolution loads its
 //!   input, the residual is added while it stores its output, and backward is explicit. Units, stages and
-//!   whole networks of `resnet-blocks` and `resnet-models` are recorded this way.
+//!   whole networks of `resnet-blocks` and `resnet-models` are traced this way.
+//!
+//! This crate knows no residual unit and no network, and has no `unsafe` code: arithmetic is `resnet-kernels`'.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `functions.rs` | functions on tensors |
+//! | `layers/` | [`Layer`] and the layers: parameters, names, how they are traced |
+//! | `loss.rs`, `standardise.rs` | candle ops beside plans: cross-entropy, weight standardisation |
+//! | `run.rs`, `node.rs` | [`Plan::run`] and [`FoldedPlan`]; a plan as a candle op |
+//! | `executor.rs` | the trait of what runs a plan |
+//! | `cpu/` | the executor: buffers, lazy norms, each step's forward and backward |
+//! | `plan/` | what a plan is: [`Graph`], [`Plan`], steps as data, what is folded |
+//! | `draws.rs`, `mode.rs` | random draws by counter; training or evaluation |
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor, Var};

@@ -10,7 +10,7 @@ struct SoftmaxCrossEntropy {
 
 /// What logits are held against.
 enum Targets {
-    /// One class an image.
+    /// One class per image.
     Labels(Vec<u32>),
     /// Every class's probability, row after row.
     Probabilities(Vec<f32>),

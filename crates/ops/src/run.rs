@@ -50,19 +50,19 @@ impl Plan {
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use candle_nn::{VarBuilder, VarMap};
-/// use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Mode, Shape};
+/// use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Mode, Shape};
 ///
 /// # fn main() -> candle_core::Result<()> {
 /// let variables = VarMap::new();
 /// let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-/// let conv = Conv2d::new(3, 8, ConvConfig { kernel: 3, stride: 1, padding: 1 }, vb.pp("conv1"))?;
+/// let conv = Conv2d::new(3, 8, ConvConfig::same(3), vb.pp("conv1"))?;
 /// let norm = BatchNorm::new(8, vb.pp("bn1"))?;
 ///
 /// let x = Tensor::randn(0f32, 1.0, (4, 3, 10, 10), &Device::Cpu)?;
 /// let mut graph = Graph::new();
 /// let input = graph.input(Shape::of(&x)?);
-/// let y = conv.record(&mut graph, input)?;
-/// let y = norm.record_relu(&mut graph, y)?;
+/// let y = conv.trace(&mut graph, input)?;
+/// let y = norm.trace_relu(&mut graph, y)?;
 /// let plan = graph.finish(y)?;
 ///
 /// let ready = plan.for_inference()?;

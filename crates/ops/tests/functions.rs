@@ -18,12 +18,12 @@ use resnet_testing::table;
 const TOLERANCE: f64 = 2e-5;
 const EPS: f64 = 1e-5;
 
-/// The shape of `[N, C, H, W]`, or of `[N, C]` as pictures of one pixel.
+/// The shape of `[N, C, H, W]`, or of `[N, C]` as images of one pixel.
 fn image(dims: &[usize]) -> Image {
     match *dims {
         [n, c, h, w] => Image { n, h, w, c },
         [n, c] => Image { n, h: 1, w: 1, c },
-        _ => panic!("{dims:?} are no pictures"),
+        _ => panic!("{dims:?} are no images"),
     }
 }
 
@@ -80,7 +80,7 @@ fn convolution() {
     });
 }
 
-/// n, c, h, w; enough values a channel for a deviation that is not tiny by chance.
+/// n, c, h, w; enough values per channel for a deviation that is not tiny by chance.
 const NORMS: [[usize; 4]; 7] = [
     [2, 3, 5, 7],
     [8, 1, 3, 3],

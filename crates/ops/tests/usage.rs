@@ -24,7 +24,7 @@ fn assert_same(what: &str, found: &Tensor, expected: &Tensor) {
 
 #[test]
 fn strided_inputs_and_gradients() -> Result<()> {
-    // [6, 5, 7, 4] seen as [4, 5, 6, 7] and cut down to pictures 1 and 2, columns 2 to 6.
+    // [6, 5, 7, 4] seen as [4, 5, 6, 7] and cut down to images 1 and 2, columns 2 to 6.
     let base = variable(1, &[6, 5, 7, 4]);
     let view = base.as_tensor().permute((3, 1, 0, 2))?.narrow(0, 1, 2)?.narrow(3, 2, 5)?;
     assert!(!view.is_contiguous());
@@ -203,7 +203,7 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
         ("labels of i64", "u32 labels", || {
             softmax_cross_entropy(&tensor(1, &[2, 5]), &labels(&[0, 1]).to_dtype(DType::I64)?)
         }),
-        ("no pictures", "cross-entropy", || {
+        ("no images", "cross-entropy", || {
             softmax_cross_entropy(&Tensor::zeros((0, 5), DType::F32, &Device::Cpu)?, &labels(&[]))
         }),
     ];

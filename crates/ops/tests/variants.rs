@@ -1,4 +1,4 @@
-//! What the papers' networks don't use and their variants do: group norm, standardised filters, halving,
+//! What the papers' networks don't use and their variants do: group norm, standardised filters, 2x2 pooling,
 //! pooling with zeros, stochastic depth, dropout, gates. Outputs and gradients against the f64 reference,
 //! through candle's `backward`.
 
@@ -56,8 +56,10 @@ fn pools(
 }
 
 #[test]
-fn halving() {
-    pools(avg_pool_2x2_ceil, reference::halve, |_, dy, shape| reference::halve_backward(dy, shape));
+fn average_pooling_of_2x2() {
+    pools(avg_pool_2x2_ceil, reference::avg_pool_2x2_ceil, |_, dy, shape| {
+        reference::avg_pool_2x2_ceil_backward(dy, shape)
+    });
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn standardised_filters() -> Result<()> {
     Ok(())
 }
 
-/// One run of a branch under stochastic depth: the factor of each picture.
+/// One run of a branch under stochastic depth: the factor of each image.
 fn factors(drop_path: &DropPath, images: usize, mode: Mode) -> Result<Vec<f32>> {
     let x = Var::ones((images, 2, 3, 3), DType::F32, &Device::Cpu)?;
     let mut graph = Graph::new();

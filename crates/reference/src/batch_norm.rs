@@ -11,9 +11,9 @@
 pub struct BatchNormOutput {
     /// The normalised values, of the input's shape.
     pub y: Vec<f64>,
-    /// The batch's mean, one a channel.
+    /// The batch's mean, one per channel.
     pub mean: Vec<f64>,
-    /// The batch's biased variance, one a channel.
+    /// The batch's biased variance, one per channel.
     pub var_biased: Vec<f64>,
 }
 
@@ -49,7 +49,7 @@ pub fn batch_norm_eval(
     eps: f64,
 ) -> Vec<f64> {
     let channels = gamma.len();
-    assert!([beta.len(), mean.len(), var.len()].iter().all(|&l| l == channels), "one value a channel");
+    assert!([beta.len(), mean.len(), var.len()].iter().all(|&l| l == channels), "one value per channel");
     assert!(x.len().is_multiple_of(channels), "{} values of {channels} channels", x.len());
     let normalise = |(i, v): (usize, &f64)| {
         let c = i % channels;
@@ -58,7 +58,7 @@ pub fn batch_norm_eval(
     x.iter().enumerate().map(normalise).collect()
 }
 
-/// Moves the running statistics towards those of a batch with `m` values a channel, as PyTorch does: the
+/// Moves the running statistics towards those of a batch with `m` values per channel, as PyTorch does: the
 /// running variance takes the unbiased `var_biased m / (m - 1)`.
 pub fn update_running(
     running_mean: &mut [f64],
@@ -68,7 +68,7 @@ pub fn update_running(
     m: usize,
     momentum: f64,
 ) {
-    assert!(m > 1, "one value a channel has no unbiased variance");
+    assert!(m > 1, "one value per channel has no unbiased variance");
     let unbiased = m as f64 / (m - 1) as f64;
     for (running, batch) in running_mean.iter_mut().zip(mean) {
         *running = (1.0 - momentum) * *running + momentum * batch;

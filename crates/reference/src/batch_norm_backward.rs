@@ -1,4 +1,4 @@
-//! The gradients of batch normalisation. With `n = (x - mean) / sqrt(var + eps)` and `m` values a channel:
+//! The gradients of batch normalisation. With `n = (x - mean) / sqrt(var + eps)` and `m` values per channel:
 //!
 //! `dbeta = sum dy`, `dgamma = sum dy n`, and in training, where mean and variance are functions of `x`, `dx
 //! = gamma / sqrt(var + eps) (dy - dbeta / m - n dgamma / m)`; in evaluation
@@ -66,7 +66,7 @@ mod tests {
 
     const EPS: f64 = 1e-5;
 
-    /// (values a channel, channels)
+    /// (values per channel, channels)
     const SHAPES: [(usize, usize); 5] = [(2, 1), (9, 3), (35, 5), (12, 17), (63, 1)];
 
     #[test]

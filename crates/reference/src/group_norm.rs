@@ -1,5 +1,5 @@
 //! Group normalisation of `x: [n, pixels, channels]`: batch normalisation's formula with mean and biased
-//! variance over the `m = pixels channels / groups` values of one picture and one group of neighbouring
+//! variance over the `m = pixels channels / groups` values of one image and one group of neighbouring
 //! channels.
 //!
 //! With `u = (x - mean) / sqrt(var + eps)` and `g = gamma dy`:
@@ -10,7 +10,7 @@ use crate::BatchNormGradients;
 /// The shape of a group norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Groups {
-    /// Pictures.
+    /// Images.
     pub n: usize,
     /// Pixels of one.
     pub pixels: usize,
@@ -21,7 +21,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// The places of each picture's groups.
+    /// The places of each image's groups.
     fn members(&self) -> impl Iterator<Item = Vec<usize>> {
         let Groups { n, pixels, channels, groups } = *self;
         let width = channels / groups;

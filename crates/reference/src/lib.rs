@@ -7,13 +7,13 @@
 //! file against central differences of its forward.
 
 mod add;
+mod avg_pool_2x2_ceil;
 mod batch_norm;
 mod batch_norm_backward;
 mod conv2d;
 mod conv2d_backward;
 mod gate;
 mod group_norm;
-mod halve;
 mod layout;
 mod linear;
 mod loss;
@@ -27,13 +27,13 @@ mod standardise;
 mod finite_difference;
 
 pub use add::{add, add_backward};
+pub use avg_pool_2x2_ceil::{avg_pool_2x2_ceil, avg_pool_2x2_ceil_backward, pooled_2x2};
 pub use batch_norm::{BatchNormOutput, batch_norm_eval, batch_norm_train, update_running};
 pub use batch_norm_backward::{BatchNormGradients, batch_norm_eval_backward, batch_norm_train_backward};
 pub use conv2d::{Conv, conv2d};
 pub use conv2d_backward::{conv2d_input_grad, conv2d_weight_grad};
 pub use gate::{gate, gate_backward, sigmoid};
 pub use group_norm::{Groups, group_norm, group_norm_backward};
-pub use halve::{halve, halve_backward, halved};
 pub use layout::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
 pub use linear::{Linear, LinearGradients, linear, linear_backward};
 pub use loss::{

@@ -7,7 +7,7 @@ use resnet_kernels::norm::{self, Moments};
 use resnet_kernels::{Buffer, Isa};
 
 use super::lives::Lives;
-use super::ready::Prepared;
+use super::ready::PreparedSteps;
 use super::slots::{Loadable, NormState, Slots};
 use crate::executor::Keep;
 use crate::mode::Mode;
@@ -23,7 +23,7 @@ pub(super) struct Forward<'a> {
     pub(super) params: &'a [f32],
     pub(super) slots: Slots,
     /// What was prepared, for inference.
-    pub(super) prepared: Option<&'a Prepared>,
+    pub(super) prepared: Option<&'a PreparedSteps>,
 }
 
 impl Forward<'_> {

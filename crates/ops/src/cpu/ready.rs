@@ -20,12 +20,12 @@ pub(crate) struct Ready {
     pub(super) lives: Lives,
     /// The parameters that are still read, one after another.
     pub(super) params: Vec<f32>,
-    pub(super) steps: Prepared,
+    pub(super) steps: PreparedSteps,
 }
 
 /// What steps find prepared, by the number of the value that they set.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedSteps {
     pub(super) filters: Vec<Option<Arc<PackedFilters>>>,
     pub(super) norms: Vec<Option<Arc<NormState>>>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Prepared {
 impl Ready {
     pub(super) fn new(isa: Isa, plan: Plan, mut params: Vec<Vec<f32>>) -> Result<Self> {
         let values = plan.shapes.len();
-        let mut prepared = Prepared { filters: vec![None; values], norms: vec![None; values] };
+        let mut prepared = PreparedSteps { filters: vec![None; values], norms: vec![None; values] };
         let mut read: HashSet<Param> = HashSet::new();
         for step in &plan.steps {
             let value = step.output.0;

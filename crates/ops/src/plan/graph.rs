@@ -14,19 +14,19 @@ use super::{Plan, Recompute, fuse};
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use candle_nn::{VarBuilder, VarMap};
-/// use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Mode, Shape};
+/// use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Mode, Shape};
 ///
 /// # fn main() -> candle_core::Result<()> {
 /// let variables = VarMap::new();
 /// let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
 /// let norm = BatchNorm::new(8, vb.pp("norm1"))?;
-/// let conv = Conv2d::new(8, 16, ConvConfig { kernel: 3, stride: 2, padding: 1 }, vb.pp("conv1"))?;
+/// let conv = Conv2d::new(8, 16, ConvConfig::same(3).with_stride(2), vb.pp("conv1"))?;
 ///
 /// let x = Tensor::zeros((4, 8, 10, 10), DType::F32, &Device::Cpu)?;
 /// let mut graph = Graph::new();
 /// let input = graph.input(Shape::of(&x)?);
-/// let a = norm.record_relu(&mut graph, input)?;
-/// let y = conv.record(&mut graph, a)?;
+/// let a = norm.trace_relu(&mut graph, input)?;
+/// let y = conv.trace(&mut graph, a)?;
 /// let y = graph.finish(y)?.run(&[&x], Mode::Train)?;
 /// assert_eq!(y.dims(), [4, 16, 5, 5]);
 /// # Ok(())

@@ -158,7 +158,7 @@ pub(crate) struct GlobalAvgPoolStep {
 }
 
 /// Which values the backward pass of an op reads.
-enum Kept {
+enum BackwardReads {
     Nothing,
     FirstInput,
     AllInputs,
@@ -167,13 +167,13 @@ enum Kept {
 
 impl Op {
     /// What its backward pass reads.
-    fn kept(&self) -> Kept {
+    fn kept(&self) -> BackwardReads {
         match self {
-            Op::Conv(_) | Op::BatchNorm(_) | Op::GroupNorm(_) | Op::Pool(_) => Kept::FirstInput,
-            Op::Gate(_) => Kept::AllInputs,
-            Op::Relu(_) | Op::Add(AddStep { activation: Activation::Relu }) => Kept::Output,
-            Op::Add(_) | Op::Scale(_) | Op::Drop(_) | Op::ZeroPad(_) => Kept::Nothing,
-            Op::AvgPool2x2Ceil(_) | Op::GlobalAvgPool(_) => Kept::Nothing,
+            Op::Conv(_) | Op::BatchNorm(_) | Op::GroupNorm(_) | Op::Pool(_) => BackwardReads::FirstInput,
+            Op::Gate(_) => BackwardReads::AllInputs,
+            Op::Relu(_) | Op::Add(AddStep { activation: Activation::Relu }) => BackwardReads::Output,
+            Op::Add(_) | Op::Scale(_) | Op::Drop(_) | Op::ZeroPad(_) => BackwardReads::Nothing,
+            Op::AvgPool2x2Ceil(_) | Op::GlobalAvgPool(_) => BackwardReads::Nothing,
         }
     }
 
@@ -235,10 +235,10 @@ impl Step {
     /// The values that its backward pass reads.
     pub(crate) fn kept(&self) -> &[Value] {
         match self.op.kept() {
-            Kept::Nothing => &[],
-            Kept::FirstInput => &self.inputs[..1],
-            Kept::AllInputs => &self.inputs,
-            Kept::Output => std::slice::from_ref(&self.output),
+            BackwardReads::Nothing => &[],
+            BackwardReads::FirstInput => &self.inputs[..1],
+            BackwardReads::AllInputs => &self.inputs,
+            BackwardReads::Output => std::slice::from_ref(&self.output),
         }
     }
 
