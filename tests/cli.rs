@@ -23,8 +23,6 @@ mod export;
 mod fetch;
 #[path = "cli/hub.rs"]
 mod hub;
-#[path = "../crates/data/src/hub/testing.rs"]
-mod hub_server;
 #[path = "cli/layouts.rs"]
 mod layouts;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made

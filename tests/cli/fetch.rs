@@ -4,8 +4,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use crate::common::{Outcome, command, outcome_of, xtask_in};
-use crate::hub_server::{Files, Hub, TOKEN};
 use crate::photos::small;
+use resnet_testing::hub::{Files, Hub, TOKEN};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 

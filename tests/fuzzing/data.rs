@@ -1,8 +1,8 @@
 //! Pictures and data sets.
 
-use resnet_data::picture::{self, Encoded, MAX_PIXELS, Orientation};
-use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
+use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files, open_image};
 use resnet_data::{DataKind, Error, open_dir, open_test};
+use resnet_vision::picture::{self, MAX_PIXELS, Orientation};
 
 use super::{folder, mend, seeds, told, write};
 
@@ -15,18 +15,18 @@ const RECORD: usize = 3074;
 /// or not, a window is that part of the whole, and as PNG it is the same again.
 pub fn picture(bytes: &[u8]) {
     let name = "folder/cat.jpg";
-    let encoded = match Encoded::open(bytes, name) {
+    let encoded = match open_image(bytes, name) {
         Ok(encoded) => encoded,
         Err(error) => return told(&error, name),
     };
     let (width, height) = encoded.size();
     assert!(width > 0 && height > 0 && width as u64 * height as u64 <= MAX_PIXELS, "{width} x {height}");
-    let stored = Encoded::open(bytes, name).expect("it was opened").oriented(Orientation::Ignore);
+    let stored = open_image(bytes, name).expect("it was opened").oriented(Orientation::Ignore);
     assert!(!stored.is_turned() && [(width, height), (height, width)].contains(&stored.size()), "{stored:?}");
     if width * height > MOST_PIXELS {
         return;
     }
-    let verified = picture::verify(bytes, name);
+    let verified = encoded.verify();
     if let Err(error) = &verified {
         told(error, name);
     }

@@ -171,7 +171,7 @@ pub fn names(bytes: &[u8]) {
     if let Ok(kind) = text.parse::<resnet_data::DataKind>() {
         assert_eq!(kind.to_string(), text);
     }
-    let _ = resnet_data::parse_rgb(text).map(|numbers| assert!(numbers.iter().all(|n| n.is_finite())));
+    let _ = resnet_vision::parse_rgb(text).map(|numbers| assert!(numbers.iter().all(|n| n.is_finite())));
     resnet_data::fuzzing::class_list(text);
     if let Ok(classes) = parse_class_map(text) {
         assert!(!classes.is_empty() && classes.iter().all(|name| !name.trim().is_empty()));

@@ -11,11 +11,12 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use resnet_data::picture::encode_png;
+use resnet_data::fuzzing;
 use resnet_data::sources::PackWriter;
-use resnet_data::{Picture, fuzzing};
 use resnet_models::checkpoint::Dialect;
 use resnet_models::{Model, registry};
+use resnet_vision::Picture;
+use resnet_vision::picture::encode_png;
 use serde_json::{Value, json};
 
 use super::mend;
@@ -32,16 +33,16 @@ fn files(folder: &str, ends: &[&str]) -> Vec<Vec<u8>> {
 
 pub(super) fn jpegs() -> Vec<Vec<u8>> {
     let kinds = kinds().into_iter().filter(|bytes| bytes.starts_with(&[0xff, 0xd8]));
-    files("crates/data/tests/pillow", &["jpg"]).into_iter().chain(kinds).collect()
+    files("crates/vision/tests/pillow", &["jpg"]).into_iter().chain(kinds).collect()
 }
 
 pub(super) fn pictures() -> Vec<Vec<u8>> {
-    [files("crates/data/tests/pillow", &["jpg", "png", "webp"]), kinds()].concat()
+    [files("crates/vision/tests/pillow", &["jpg", "png", "webp"]), kinds()].concat()
 }
 
-/// The images of crates/data/tests/pillow/kinds.py, of all formats and many kinds of each.
+/// The images of crates/vision/tests/pillow/kinds.py, of all formats and many kinds of each.
 fn kinds() -> Vec<Vec<u8>> {
-    let packed = &files("crates/data/tests/pillow", &["gz"])[0];
+    let packed = &files("crates/vision/tests/pillow", &["gz"])[0];
     let mut tar = Vec::new();
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut tar).expect("a gzip stream");
     let (mut members, mut rest) = (Vec::new(), &tar[..]);

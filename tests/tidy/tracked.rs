@@ -31,7 +31,7 @@ pub(crate) fn heavy(tracked: &[String]) -> Vec<String> {
         &["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "safetensors", "pth", "pt"];
     let end = |path: &str| path.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
     // Made by a script that stands beside them, for the tests of decoders; a few kB each.
-    const FIXTURES: [&str; 2] = ["crates/data/tests/pillow/", "crates/models/tests/checkpoint/pytorch/"];
+    const FIXTURES: [&str; 2] = ["crates/vision/tests/pillow/", "crates/models/tests/checkpoint/pytorch/"];
     let is_fixture = |path: &str| FIXTURES.iter().any(|folder| path.starts_with(folder));
     let heavy = tracked.iter().filter(|path| ENDS.contains(&end(path).as_str()) && !is_fixture(path));
     heavy.cloned().collect()
@@ -59,7 +59,7 @@ mod tests {
             "w.safetensors",
             "w.pth",
             "png",
-            "crates/data/tests/pillow/a.png",
+            "crates/vision/tests/pillow/a.png",
         ]
         .map(str::to_owned);
         assert_eq!(heavy(&tracked), ["docs/x.PNG", "w.safetensors", "w.pth"]);

@@ -27,7 +27,7 @@ struct Download {
     meter: Meter,
 }
 
-impl resnet_data::Progress for Downloads {
+impl resnet_hub::Progress for Downloads {
     fn start(&self, label: &str, total_bytes: u64) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         match (&mut *now, self.total) {

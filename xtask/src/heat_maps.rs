@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use resnet::data::names::shown;
-use resnet::data::picture;
 use resnet::{Pretrained, files};
 
 use crate::failure::Ended;
@@ -52,7 +51,7 @@ impl Targets {
     /// Writes the map of `class` on the image in `file`; returns where.
     pub(crate) fn write(&self, pretrained: &Pretrained, file: &Path, class: usize) -> anyhow::Result<&Path> {
         let target = self.0.get(file).with_context(|| format!("{} has no heat map", shown(file)))?;
-        let image = picture::decode(file)?;
+        let image = resnet::data::decode_image(file)?;
         let map =
             pretrained.heat_map(&image, class).with_context(|| format!("no heat map of {}", shown(file)))?;
         let png = map.png_over(&image)?;

@@ -2,9 +2,9 @@
 
 use anyhow::anyhow;
 use resnet::checkpoint::Weights;
-use resnet::data::Normalisation;
 use resnet::models::checkpoint::{Policy, ReadOptions, Report, Rule};
 use resnet::record::Recipe;
+use resnet::vision::Normalisation;
 use resnet::{LoadOptions, Location, Note, Origin, Pretrained, ResNet, StartingWeights};
 
 use crate::args::{DialectArg, NormalisationArgs, SourceArgs, TrainArgs};

@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use resnet_data::picture::{self, Encoded};
-use resnet_data::sources::{IndexCache, OpenFiles, PackWriter, Source, open_files};
-use resnet_data::{
-    Decoding, Interpolation, Key, Loader, LoaderConfig, Normalisation, PhotoAugmentation, generated,
-};
+use resnet_data::sources::{IndexCache, OpenFiles, PackWriter, Source, open_files, open_image};
+use resnet_data::{Loader, LoaderConfig, generated, read_image};
+use resnet_vision::picture::Encoded;
+use resnet_vision::{Decoding, Interpolation, Key, Normalisation, PhotoAugmentation};
 
 const PASSES: usize = 7;
 
@@ -24,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("give a folder of photographs")?;
     let mut paths = Vec::new();
     walk(Path::new(&folder), &mut paths)?;
-    let files = paths.iter().map(|path| picture::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = paths.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
 
     let mut decode = |epoch: u64| -> Result<(), resnet_data::Error> {
         for file in &files {
@@ -40,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let show = |how: &PhotoAugmentation, epoch: u64, index: usize, file: &[u8], input: &mut Vec<f32>| {
         let key = Key { seed: 0, epoch, index: index as u64 };
         input.clear();
-        how.apply(&Encoded::open(file, "a photograph")?, &Normalisation::IMAGENET, key, input)?;
+        how.apply(&open_image(file, "a photograph")?, &Normalisation::IMAGENET, key, input)?;
         std::hint::black_box(input);
         Ok(())
     };

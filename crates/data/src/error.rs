@@ -122,21 +122,14 @@ pub enum Error {
         found: String,
     },
 
-    /// A data set or a model's file is neither in the cache nor to be had from the hub.
-    #[error(
-        "{dataset} is not in the cache {} and could not be downloaded: {cause}; {mend}",
-        names::shown(cache)
-    )]
-    Unavailable {
-        /// What was asked for, with its name on the hub.
-        dataset: String,
-        /// The cache folder looked in.
-        cache: PathBuf,
-        /// Why there was no download.
-        cause: String,
-        /// The ways to get it.
-        mend: String,
-    },
+    /// An image cannot be decoded, or what is to be done to it makes no sense.
+    #[error(transparent)]
+    Vision(#[from] resnet_vision::Error),
+
+    /// Something of the hub is not to be had.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] resnet_hub::Error),
 
     /// This build leaves out what the request needs.
     #[error("{wanted} needs the feature `{feature}` of resnet-data; build with `--features {feature}`")]
@@ -158,6 +151,7 @@ impl Error {
         match self {
             Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),
             Error::BadFile { cause, .. } => cause.clone(),
+            Error::Vision(error) => error.cause(),
             other => other.to_string(),
         }
     }

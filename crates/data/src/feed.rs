@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::sources::Broken;
-use crate::{Batch, Epoch, Error, Loader};
+use resnet_vision::Batch;
+
+use crate::{Epoch, Error, Loader};
 
 /// Something that gives batches.
 ///

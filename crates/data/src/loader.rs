@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::prefetch::Prefetch;
-use crate::random::{Purpose, Stream};
-use crate::{Augmentation, Error, ImageSet, Normalisation};
+use crate::{Error, ImageSet};
+use resnet_vision::random::{Purpose, RandomStream};
+use resnet_vision::{Augmentation, Batch, Normalisation};
 
 /// In which order an epoch shows the images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,39 +79,6 @@ impl LoaderConfig {
     }
 }
 
-/// Some images as a network takes them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// Normalised pixels, shape `[n, 3, height, width]`, or `[n * crops, 3, height, width]` where each image
-    /// is shown in several crops, one behind the other.
-    pub images: Vec<f32>,
-    /// One label an image, `n` of them.
-    pub labels: Vec<u32>,
-    /// Height in pixels.
-    pub height: usize,
-    /// Width in pixels.
-    pub width: usize,
-}
-
-impl Batch {
-    /// How many images there are.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is no image: each was [left out](crate::OnBroken::Skip). A [`Loader`] makes no such
-    /// batch.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// How many crops of each image there are.
-    pub fn crops(&self) -> usize {
-        let crop = 3 * self.height * self.width * self.labels.len();
-        self.images.len().checked_div(crop).unwrap_or(1)
-    }
-}
-
 /// Batches of an [`ImageSet`], epoch by epoch.
 ///
 /// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the
@@ -118,7 +86,8 @@ impl Batch {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use resnet_data::{Loader, LoaderConfig, Normalisation};
+/// use resnet_data::{Loader, LoaderConfig};
+/// use resnet_vision::Normalisation;
 ///
 /// let data = resnet_data::generated::shapes(100, 10, 0);
 /// let loader = Loader::new(Arc::new(data.train), LoaderConfig::training(32, 7, Normalisation::HALF))?;
@@ -228,7 +197,7 @@ impl Maker {
             Order::Sequential => None,
             Order::Shuffled => {
                 let mut order: Vec<usize> = (0..self.set.len()).collect();
-                Stream::new(self.config.seed, Purpose::Order, epoch, 0).shuffle(&mut order);
+                RandomStream::new(self.config.seed, Purpose::Order, epoch, 0).shuffle(&mut order);
                 Some(order)
             }
         }

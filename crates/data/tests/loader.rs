@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use resnet_data::{
-    Augmentation, Batch, Error, Flip, ImageSet, LastBatch, Loader, LoaderConfig, Normalisation, Order,
-};
+use resnet_data::{Error, ImageSet, LastBatch, Loader, LoaderConfig, Order};
+use resnet_vision::{Augmentation, Batch, Flip, Normalisation};
 
 fn set(images: usize, side: usize) -> Arc<ImageSet> {
     let bytes = images * 3 * side * side;

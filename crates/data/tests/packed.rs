@@ -7,12 +7,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use resnet_data::picture::{self, Encoded, Orientation};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, PackWriter, Source, open_files};
-use resnet_data::{
-    Batch, Feed, Interpolation, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Picture,
-    Preprocess, Share, StreamConfig, StreamLoader, View, resize,
-};
+use resnet_data::{Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View};
+use resnet_vision::picture::{self, Encoded, Orientation};
+use resnet_vision::{Batch, Interpolation, Normalisation, PhotoAugmentation, Picture, Preprocess, resize};
 
 const SIDE: usize = 24;
 

@@ -9,12 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pictures::{folders, png, shard};
-use resnet_data::picture::Orientation;
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
-use resnet_data::{
-    Batch, Error, Feed, LastBatch, Normalisation, OnBroken, Order, PhotoAugmentation, Preprocess, Share,
-    StreamConfig, StreamLoader, View,
-};
+use resnet_data::{Error, Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View};
+use resnet_vision::picture::Orientation;
+use resnet_vision::{Batch, Normalisation, PhotoAugmentation, Preprocess};
 
 fn source(dir: &Path) -> Arc<dyn Source> {
     open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap().train

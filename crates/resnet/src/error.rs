@@ -12,9 +12,16 @@ pub enum Error {
     /// There is no network of this name.
     #[error(transparent)]
     Registry(#[from] resnet_models::registry::Error),
-    /// An image, a data set or the hub.
+    /// A data set or an image file.
     #[error(transparent)]
     Data(#[from] resnet_data::Error),
+    /// An image.
+    #[error(transparent)]
+    Vision(#[from] resnet_vision::Error),
+    /// The hub.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] resnet_hub::Error),
     /// A run's folder or its recipe.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),

@@ -4,8 +4,8 @@
 //! `W[class] . features`, plus a bias. Those products, brought back to the image's size, are laid over it.
 
 use candle_core::IndexOp as _;
-use resnet_data::{Interpolation, Picture, Preprocess, picture, resize};
 use resnet_train::Classifier as _;
+use resnet_vision::{Interpolation, Picture, Preprocess, picture, resize};
 
 use crate::predict::tensor;
 use crate::{Error, Pretrained};
@@ -112,7 +112,7 @@ fn heat(byte: u8) -> [f32; 3] {
 
 #[cfg(test)]
 mod tests {
-    use resnet_data::Normalisation;
+    use resnet_vision::Normalisation;
 
     use super::*;
 

@@ -49,6 +49,7 @@
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |
+//! | `progress.rs` | who is told of downloads |
 //! | `error.rs` | what can go wrong |
 //!
 //! Features, both on by default: `hub` (models and data sets of the Hugging Face hub) and `parquet`.
@@ -62,6 +63,7 @@ mod location;
 mod network;
 mod predict;
 mod pretrained;
+mod progress;
 mod starting;
 mod transform;
 
@@ -69,11 +71,14 @@ pub use resnet_blocks as blocks;
 pub use resnet_checkpoint as checkpoint;
 pub use resnet_data as data;
 pub use resnet_files as files;
+#[cfg(feature = "hub")]
+pub use resnet_hub as hub;
 pub use resnet_kernels as kernels;
 pub use resnet_models as models;
 pub use resnet_ops as ops;
 pub use resnet_record as record;
 pub use resnet_train as train;
+pub use resnet_vision as vision;
 
 pub use error::Error;
 pub use evaluate::TestImages;
@@ -83,4 +88,5 @@ pub use location::Location;
 pub use network::ResNet;
 pub use predict::{Guess, Prediction};
 pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
+pub use progress::{NoProgress, Progress};
 pub use starting::{Started, StartingWeights, normalisation_of, training_metadata};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use resnet_data::Progress;
+use crate::progress::Progress;
 use resnet_models::checkpoint::RepositoryConfig;
 use resnet_record::{Checkpoint, RunFolder, RunRecord};
 
@@ -95,7 +95,7 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
     if !id.contains('/') {
         return Err(Error::NoWeights(id.to_owned()));
     }
-    let model = resnet_data::HubModel::new(id, revision)?;
+    let model = resnet_hub::HubModel::new(id, revision)?;
     let mut notes = vec![];
     let config = match model.optional(CONFIG, progress) {
         // Without a network, weights that are in the cache are used with what they say themselves.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use resnet_data::{NoProgress, Normalisation, Preprocess, Progress};
+use crate::progress::{NoProgress, Progress};
 use resnet_models::checkpoint::{
     self, Checkpoint, Dialect, Metadata, Policy, Preprocessing, ReadOptions, Report, Taken, Weights,
 };
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
+use resnet_vision::{Normalisation, Preprocess};
 
 use crate::location::Found;
 use crate::{Error, Location, ResNet, transform};

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::progress::Progress;
 use resnet_data::sources::class_difference;
-use resnet_data::{Normalisation, Progress};
 use resnet_models::Model;
 use resnet_models::checkpoint::{
     Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
 };
 use resnet_record::Recipe;
+use resnet_vision::Normalisation;
 
 use crate::location::Found;
 use crate::pretrained::{Note, read};

@@ -1,9 +1,9 @@
 //! How an image becomes a network's input in evaluation: the one place that decides it for a checkpoint, so
 //! that predictions, evaluations and what an export writes down agree.
 
-use resnet_data::{Normalisation, Preprocess};
 use resnet_models::Spec;
 use resnet_models::checkpoint::{Preprocessing, Resampling};
+use resnet_vision::{Normalisation, Preprocess};
 
 /// As the checkpoint tells it, or else as is usual for such a network; normalised as `normalisation` says.
 pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normalisation) -> Preprocessing {
@@ -34,8 +34,8 @@ pub(crate) fn applied(how: Preprocessing) -> Preprocess {
         resize: how.resize,
         crop: how.crop,
         interpolation: match how.interpolation {
-            Resampling::Bilinear => resnet_data::Interpolation::Bilinear,
-            Resampling::Bicubic => resnet_data::Interpolation::Bicubic,
+            Resampling::Bilinear => resnet_vision::Interpolation::Bilinear,
+            Resampling::Bicubic => resnet_vision::Interpolation::Bicubic,
         },
         normalisation: Normalisation { mean: how.mean, std: how.std },
     }

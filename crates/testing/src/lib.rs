@@ -4,6 +4,7 @@
 
 pub mod data;
 pub mod golden;
+pub mod hub;
 pub mod interpreter;
 pub mod needs;
 pub mod python;

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use resnet_data::{
-    Augmentation, Dataset, Feed, Fingerprint, Flip, LastBatch, Loader, LoaderConfig, Normalisation, Order,
-    stratified_split,
-};
+use resnet_data::{Dataset, Feed, Fingerprint, LastBatch, Loader, LoaderConfig, Order, stratified_split};
 use resnet_record::Recipe;
+use resnet_vision::{Augmentation, Flip, Normalisation};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Options};

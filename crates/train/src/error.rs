@@ -9,6 +9,9 @@ pub enum Error {
     /// From the data set or its loader.
     #[error(transparent)]
     Data(#[from] resnet_data::Error),
+    /// From what is done to images.
+    #[error(transparent)]
+    Vision(#[from] resnet_vision::Error),
     /// From the recipe or the run's folder.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use resnet_data::{Batch, Feed};
+use resnet_data::Feed;
 use resnet_record::Scores;
+use resnet_vision::Batch;
 
 use crate::{Classifier, Error};
 
@@ -22,7 +23,8 @@ use crate::{Classifier, Error};
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
-/// use resnet_data::{Loader, LoaderConfig, Normalisation, generated};
+/// use resnet_data::{Loader, LoaderConfig, generated};
+/// use resnet_vision::Normalisation;
 /// use resnet_train::evaluate;
 ///
 /// let data = generated::shapes(10, 1000, 0);

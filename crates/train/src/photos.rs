@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use resnet_data::picture::Orientation;
 use resnet_data::sources::FileSet;
 use resnet_data::{
-    ColourJitter, Crop, Decoding, Erasing, Feed, Filling, Interpolation, LastBatch, OnBroken, Order,
-    PhotoAugmentation, Policy, Preprocess, Share, StreamConfig, StreamLoader, View, stratified_split,
+    Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View, stratified_split,
 };
 use resnet_record::{ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe};
+use resnet_vision::picture::Orientation;
+use resnet_vision::{
+    ColourJitter, Crop, Decoding, Erasing, Filling, Interpolation, PhotoAugmentation, Policy, Preprocess,
+};
 
 use crate::data::{DataIdentity, TrainingData, TrainingFeeds, flip, last_batch, normalisation};
 use crate::{Error, Options};

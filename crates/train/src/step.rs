@@ -1,8 +1,8 @@
 //! One optimizer step: forward, loss, backward, update.
 
 use candle_core::{Device, Tensor};
-use resnet_data::Batch;
 use resnet_ops::{Mode, soft_cross_entropy, softmax_cross_entropy};
+use resnet_vision::Batch;
 
 use crate::evaluate::{rank, rows_of, tensors_of};
 use crate::{Classifier, Error, Sgd};

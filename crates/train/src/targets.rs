@@ -1,7 +1,7 @@
 //! What a step is trained towards: labels, or probabilities where images are mixed and labels smoothed.
 
-use resnet_data::{Batch, Mix};
 use resnet_record::Recipe;
+use resnet_vision::{Batch, Mix};
 
 use crate::Error;
 

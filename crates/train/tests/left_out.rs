@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use candle_core::{Result, Tensor, Var};
 use common::{Tiny, data, recipe};
-use resnet_data::{Batch, Batches, Dataset, Error as DataError, Feed};
+use resnet_data::{Batches, Dataset, Error as DataError, Feed};
 use resnet_ops::Mode;
 use resnet_record::{EpochMetrics, Metric, Recipe, Run, RunRecord};
 use resnet_train::{
     Classifier, DataIdentity, Error, Observer, Options, Outcome, Split, TrainingData, TrainingFeeds, fit,
 };
+use resnet_vision::Batch;
 
 /// Data of whose batches some have lost images, after a search that takes its time.
 struct Broken(Dataset);

@@ -5,9 +5,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{Tiny, create, data, outcome, train, train_on};
-use resnet_data::{Dataset, Loader, LoaderConfig, Normalisation};
+use resnet_data::{Dataset, Loader, LoaderConfig};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
 use resnet_train::{Classifier, Observer, Options, Outcome, Plan, Quiet, StepReport, evaluate, fit};
+use resnet_vision::Normalisation;
 
 /// Sees to it that nobody has read a test label while there is training to do.
 struct NoLooking<'a> {

@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use resnet::data::{Picture, generated};
+use resnet::data::generated;
 use resnet::models::checkpoint::{self, Dialect, Metadata};
 use resnet::models::{Model, registry};
 use resnet::record::Recipe;
-use resnet::{LoadOptions, Pretrained, data};
+use resnet::vision::Picture;
+use resnet::{LoadOptions, Pretrained, vision};
 
 const RECIPE: &str = r#"
 name = "example"
@@ -61,7 +62,7 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     checkpoint::export(&file, &fresh, &Metadata::default(), Dialect::Timm)?;
 
     // Loaded and asked. The file says nothing about normalisation, so the caller does.
-    let options = LoadOptions::default().normalisation(data::Normalisation::HALF);
+    let options = LoadOptions::default().normalisation(vision::Normalisation::HALF);
     let pretrained = options.load(&file.to_string_lossy())?;
     let image = Picture::new(40, 30, (0..40 * 30 * 3).map(|i| (i % 251) as u8).collect())?;
     let prediction = pretrained.predict(std::slice::from_ref(&image))?.remove(0);

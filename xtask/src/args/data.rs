@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use resnet_data::OnBroken;
 use resnet_data::sources::{Columns, OpenFiles};
-use resnet_data::{Interpolation, OnBroken};
 use resnet_record::RunRecord;
+use resnet_vision::Interpolation;
 
 use super::{FormatArg, OrientationArg};
 

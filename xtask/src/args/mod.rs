@@ -263,7 +263,7 @@ impl FormatArg {
 #[derive(Debug, Args)]
 pub(crate) struct NormalisationArgs {
     /// Per-channel mean of pixels scaled to 0..1, for a file without metadata
-    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_data::parse_rgb, allow_hyphen_values = true)]
+    #[arg(long, value_name = "R,G,B", requires = "std", value_parser = resnet_vision::parse_rgb, allow_hyphen_values = true)]
     pub(crate) mean: Option<[f32; 3]>,
     /// Per-channel standard deviation of pixels scaled to 0..1, for a file without metadata
     #[arg(long, value_name = "R,G,B", requires = "mean", value_parser = positive_rgb)]
@@ -271,9 +271,9 @@ pub(crate) struct NormalisationArgs {
 }
 
 impl NormalisationArgs {
-    pub(crate) fn get(&self) -> Option<resnet_data::Normalisation> {
+    pub(crate) fn get(&self) -> Option<resnet_vision::Normalisation> {
         let (mean, std) = (self.mean?, self.std?);
-        Some(resnet_data::Normalisation { mean, std })
+        Some(resnet_vision::Normalisation { mean, std })
     }
 }
 
@@ -307,7 +307,7 @@ fn assignment(text: &str) -> Result<String, String> {
 }
 
 fn positive_rgb(text: &str) -> Result<[f32; 3], String> {
-    let values = resnet_data::parse_rgb(text).map_err(|error| error.to_string())?;
+    let values = resnet_vision::parse_rgb(text).map_err(|error| error.to_string())?;
     match values.iter().all(|value| *value > 0.0) {
         true => Ok(values),
         false => Err("each must be above 0".to_owned()),

@@ -1,7 +1,7 @@
 //! How `eval` and `data convert` look at images in files.
 
 use clap::{Args, ValueEnum};
-use resnet_data::picture::Orientation;
+use resnet_vision::picture::Orientation;
 
 use crate::failure::Ended;
 
@@ -36,7 +36,10 @@ impl ViewArgs {
     }
 
     /// `usual`, with the sizes that the command line asks for.
-    pub(crate) fn sized(&self, usual: resnet_data::Preprocess) -> anyhow::Result<resnet_data::Preprocess> {
+    pub(crate) fn sized(
+        &self,
+        usual: resnet_vision::Preprocess,
+    ) -> anyhow::Result<resnet_vision::Preprocess> {
         let pixels = |side: Option<u32>| side.map(|side| side as usize);
         let (size, resize) = (pixels(self.size), pixels(self.resize));
         let crop = size.unwrap_or(usual.crop);
@@ -47,7 +50,7 @@ impl ViewArgs {
             );
             return Err(Ended::Usage(message).into());
         }
-        Ok(resnet_data::Preprocess { resize, crop, ..usual })
+        Ok(resnet_vision::Preprocess { resize, crop, ..usual })
     }
 }
 

@@ -1,12 +1,13 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
 use resnet::{Pretrained, TestImages};
-use resnet_data::picture::Orientation;
 use resnet_data::sources::Broken;
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Preprocess, Share, StreamConfig, StreamLoader, View,
+    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, View,
 };
 use resnet_record::{Recipe, Run, Scores};
+use resnet_vision::Preprocess;
+use resnet_vision::picture::Orientation;
 use serde::Serialize;
 
 use crate::args::{CropsArg, EvalArgs};

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use resnet::data::names::{printable, shown};
-use resnet::data::picture;
+use resnet::vision::picture;
 use resnet::{Guess, Prediction, Pretrained};
 use serde::Serialize;
 

@@ -5,7 +5,7 @@
 
 use super::SIDE;
 use super::shape::Shape;
-use crate::random::Stream;
+use resnet_vision::random::RandomStream;
 
 type Colour = [f32; 3];
 
@@ -17,7 +17,7 @@ const NOISE: (f32, f32) = (3.0, 12.0);
 const LEAN: f32 = 0.363_970_2;
 
 /// Draws `shape` into `image`, `[3, 32, 32]` bytes.
-pub(super) fn image(shape: Shape, stream: &mut Stream, image: &mut [u8]) {
+pub(super) fn image(shape: Shape, stream: &mut RandomStream, image: &mut [u8]) {
     let (near, far, front) = colours(stream);
     let slope = direction(stream);
     let place = Place::random(stream);
@@ -43,7 +43,7 @@ pub(super) fn image(shape: Shape, stream: &mut Stream, image: &mut [u8]) {
 }
 
 /// Two similar dark colours for the background and a brighter one for the shape that stands out from both.
-fn colours(stream: &mut Stream) -> (Colour, Colour, Colour) {
+fn colours(stream: &mut RandomStream) -> (Colour, Colour, Colour) {
     let mut colour = |low: f32, high: f32| -> Colour { std::array::from_fn(|_| stream.between(low, high)) };
     let difference = |a: Colour, b: Colour| -> f32 { (0..3).map(|c| (a[c] - b[c]).abs()).sum() };
     let near = colour(10.0, 110.0);
@@ -62,14 +62,14 @@ fn blend(a: Colour, b: Colour, share: f32) -> Colour {
 }
 
 /// About normal, with standard deviation 1: the sum of four even numbers.
-fn bell(stream: &mut Stream) -> f32 {
+fn bell(stream: &mut RandomStream) -> f32 {
     let bits = stream.bits();
     let sum: u32 = (0..4).map(|i| (bits >> (16 * i)) as u32 & 0xFFFF).sum();
     (sum as f32 / 65_536.0 - 2.0) * 1.732_050_8
 }
 
 /// A direction, all equally likely: a point of the disc, pushed out to the circle.
-fn direction(stream: &mut Stream) -> (f32, f32) {
+fn direction(stream: &mut RandomStream) -> (f32, f32) {
     loop {
         let (x, y) = (stream.between(-1.0, 1.0), stream.between(-1.0, 1.0));
         let square = x * x + y * y;
@@ -81,7 +81,7 @@ fn direction(stream: &mut Stream) -> (f32, f32) {
 }
 
 /// Cosine and sine of a small angle: a point of the line above the origin, pulled in to the circle.
-fn lean(stream: &mut Stream) -> (f32, f32) {
+fn lean(stream: &mut RandomStream) -> (f32, f32) {
     let tangent = stream.between(-LEAN, LEAN);
     let length = (1.0 + tangent * tangent).sqrt();
     (1.0 / length, tangent / length)
@@ -96,7 +96,7 @@ struct Place {
 }
 
 impl Place {
-    fn random(stream: &mut Stream) -> Self {
+    fn random(stream: &mut RandomStream) -> Self {
         let radius = stream.between(7.5, 13.0);
         // The whole shape is in the picture, or nearly.
         let free = 16.5 - radius;
@@ -141,7 +141,7 @@ struct Speck {
 }
 
 impl Speck {
-    fn random(stream: &mut Stream) -> Self {
+    fn random(stream: &mut RandomStream) -> Self {
         let (x, y) = (stream.between(0.0, 32.0), stream.between(0.0, 32.0));
         let radius = stream.between(0.8, 2.2);
         Self { x, y, radius, colour: std::array::from_fn(|_| stream.between(60.0, 160.0)) }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use resnet_hub::Listing;
+use resnet_hub::names::check_file;
+
 use super::dataset::Wanted;
-use super::listing::Listing;
-use super::names::check_file;
 use crate::sources::{CLASS_MAPS, Layout, Split};
 
 /// Files of one data set, in one folder of the repository.

@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hf_hub::{Repo, RepoType};
+use resnet_hub::names::{self, MAIN, is_commit, is_id};
+use resnet_hub::{
+    Error as HubError, Listing, Missing, Network, Progress, Repository, RepositoryKind, Settings,
+};
 
 use super::choice::{Choice, choose};
-use super::listing::Listing;
-use super::names::{self, MAIN, is_commit, is_id};
-use super::repository::{Missing, Repository};
-use super::settings::{Network, Settings};
-use crate::sources::Split;
-use crate::{Error, Progress};
+use crate::Error;
+use crate::sources::{Split, series};
 
 /// A data set's repository on the Hugging Face hub, such as `timm/mini-imagenet`, at one revision.
 ///
@@ -21,7 +20,8 @@ use crate::{Error, Progress};
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
-/// use resnet_data::{HubDataset, NoProgress, Wanted};
+/// use resnet_data::{HubDataset, Wanted};
+/// use resnet_hub::NoProgress;
 ///
 /// let repository = HubDataset::new("timm/mini-imagenet", None)?;
 /// let files = repository.files(&Wanted::default())?;
@@ -85,8 +85,8 @@ impl HubDataset {
 
     pub(super) fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
         let (id, revision) = names::checked(id, revision, "data set", "timm/mini-imagenet")?;
-        let repo = Repo::with_revision(id.clone(), RepoType::Dataset, revision.clone());
-        Ok(HubDataset { id, revision, repository: Repository::new(settings, repo) })
+        let repository = Repository::new(settings, RepositoryKind::DataSet, &id, &revision);
+        Ok(HubDataset { id, revision, repository })
     }
 
     /// Whether `text` has the form of an id, `OWNER/NAME`.
@@ -128,7 +128,7 @@ impl HubDataset {
     /// If one of them is not to be had; those before it stay in the cache.
     pub fn fetch(&self, files: &HubFiles, progress: &dyn Progress) -> Result<PathBuf, Error> {
         let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
-        let network = self.repository.settings.network;
+        let network = self.repository.settings().network;
         if let (Network::Forbidden, Some(first)) = (network, missing.first()) {
             let others = match missing.len() - 1 {
                 0 => String::new(),
@@ -137,8 +137,8 @@ impl HubDataset {
             return Err(self.unavailable(format!("{}{others}", first.name), &Missing::Offline));
         }
         // All of one commit, even if the branch moves on meanwhile.
-        let repo = Repo::with_revision(self.id.clone(), RepoType::Dataset, files.commit.clone());
-        let repository = Repository::new(self.repository.settings.clone(), repo);
+        let settings = self.repository.settings().clone();
+        let repository = Repository::new(settings, RepositoryKind::DataSet, &self.id, &files.commit);
         let snapshot = self.snapshot(&files.commit);
         for file in missing {
             let unavailable = |missing| self.unavailable(file.name.clone(), &missing);
@@ -164,18 +164,18 @@ impl HubDataset {
         {
             return Ok(kept);
         }
-        if self.repository.settings.network == Network::Forbidden {
+        if self.repository.settings().network == Network::Forbidden {
             let snapshot = self.repository.snapshot().ok_or_else(|| {
                 self.unavailable(format!("the list of files of {}", self.revision), &Missing::Offline)
             })?;
             let commit = snapshot.file_name().unwrap_or_default().to_string_lossy();
-            return Ok(Listing::kept(&folder, &commit).unwrap_or_else(|| Listing::of_snapshot(&snapshot)));
+            return Ok(Listing::kept(&folder, &commit).unwrap_or_else(|| of_snapshot(&snapshot)));
         }
         let listing = self
             .repository
             .listing()
             .map_err(|missing| self.unavailable("its list of files".to_owned(), &missing))?;
-        let unwritten = |path: &Path, cause| Error::io("write", path, cause);
+        let unwritten = |path: &Path, cause| HubError::io("write", path, cause);
         // The snapshot's folder too: without a network it is looked for.
         let snapshot = self.snapshot(&listing.commit);
         fs::create_dir_all(&snapshot).map_err(|cause| unwritten(&snapshot, cause))?;
@@ -185,7 +185,7 @@ impl HubDataset {
     }
 
     fn unavailable(&self, what: String, missing: &Missing) -> Error {
-        let Settings { endpoint, token, .. } = &self.repository.settings;
+        let Settings { endpoint, token, .. } = self.repository.settings();
         let page = format!("{endpoint}/datasets/{}", self.id);
         let token = if token.is_some() { "HF_TOKEN (it is set now)" } else { "HF_TOKEN" };
         let (cause, mend) = match missing {
@@ -209,13 +209,24 @@ impl HubDataset {
                 "start again to go on, or set HF_HUB_OFFLINE=1 to use what is in the cache".to_owned(),
             ),
         };
-        Error::Unavailable {
-            dataset: format!("{what} of {}", self.name()),
+        let unavailable = HubError::Unavailable {
+            wanted: format!("{what} of {}", self.name()),
             cache: self.repository.folder(),
             cause,
             mend,
-        }
+        };
+        unavailable.into()
     }
+}
+
+/// What a snapshot holds, and what the names in it promise: `train-00001-of-00003.parquet` is one of three
+/// files.
+fn of_snapshot(snapshot: &Path) -> Listing {
+    let mut listing = Listing::of_snapshot(snapshot);
+    for name in series::missing(listing.files.keys()) {
+        listing.files.insert(name, None);
+    }
+    listing
 }
 
 #[cfg(test)]

@@ -1,37 +1,14 @@
-//! The Hugging Face hub, through its cache: `download` for CIFAR, `HubModel` for the files of a model,
-//! `HubDataset` for those of a data set.
+//! Data sets of the Hugging Face hub: [`download`] for CIFAR, [`HubDataset`] for those with images in files.
 
-use crate::{DataKind, Dataset, Error, Progress};
+use resnet_hub::{Progress, Settings};
 
-#[cfg(feature = "hub")]
-mod checksum;
-#[cfg(feature = "hub")]
+use crate::{DataKind, Dataset, Error};
+
 mod choice;
-#[cfg(feature = "hub")]
-mod client;
-#[cfg(feature = "hub")]
+mod cifar;
 mod dataset;
-#[cfg(feature = "hub")]
-mod download;
-#[cfg(feature = "hub")]
-mod expand;
-#[cfg(feature = "hub")]
-mod listing;
-#[cfg(feature = "hub")]
-mod model;
-#[cfg(feature = "hub")]
-mod names;
-#[cfg(feature = "hub")]
-mod repository;
-#[cfg(feature = "hub")]
-mod settings;
-#[cfg(all(test, feature = "hub"))]
-mod testing;
 
-#[cfg(feature = "hub")]
 pub use dataset::{HubDataset, HubFile, HubFiles, Wanted};
-#[cfg(feature = "hub")]
-pub use model::HubModel;
 
 /// Fetches a data set from the Hugging Face hub, or from its cache if it is there already.
 ///
@@ -46,23 +23,10 @@ pub use model::HubModel;
 /// # Errors
 /// If the files are neither cached nor to be had; the message says where it looked and how to get the data
 /// otherwise. Also if a file turns out corrupt.
-#[cfg(feature = "hub")]
 pub fn download(kind: DataKind, progress: &dyn Progress) -> Result<Dataset, Error> {
-    match client::Source::of(kind) {
-        Some(source) => client::download(&settings::Settings::from_env()?, &source, progress),
+    match cifar::Source::of(kind) {
+        Some(source) => cifar::download(&Settings::from_env()?, &source, progress),
         None => Ok(drawn()),
-    }
-}
-
-/// Fetches a data set from the Hugging Face hub; this build has no client, so only `Generated` works.
-///
-/// # Errors
-/// For the others, naming the feature to build with.
-#[cfg(not(feature = "hub"))]
-pub fn download(kind: DataKind, _progress: &dyn Progress) -> Result<Dataset, Error> {
-    match kind {
-        DataKind::Generated => Ok(drawn()),
-        _ => Err(Error::FeatureOff { wanted: format!("downloading {kind}"), feature: "hub" }),
     }
 }
 

@@ -42,7 +42,7 @@ pub use self::index::Index;
 pub use self::layout::Layout;
 pub use self::left_out::LeftOut;
 pub use self::open::{FileSet, OpenFiles, open_files};
-pub use self::packed::PackWriter;
+pub use self::packed::{PackWriter, open_image};
 pub use self::split::Split;
 
 /// The most bytes that one encoded picture may have: a quarter of a GiB.

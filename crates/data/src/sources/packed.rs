@@ -5,7 +5,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `RESNPAK` and the version, 1 |
-//! | ... | records one behind the other, see `picture/record.rs` |
+//! | ... | records one behind the other, see `packed/record.rs` |
 //! | ... | the table, for each record: its first byte (8), its length (4), its label (4), the length of its name (4), its name |
 //! | 8 | the table's first byte |
 //! | 8 | number of records |
@@ -16,20 +16,25 @@
 //! Every byte is under a checksum or compared with what it must be. The classes' names come from
 //! `classes.json` beside the files, as with shards.
 
+mod record;
+
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use resnet_vision::Picture;
+
+use self::record::{MAX_NAME, Record};
 use super::class_list::ClassList;
 use super::index::{Entry, Stamp};
 use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, cache, classes, scanners};
 use crate::Error;
 use crate::names::name_of;
-use crate::picture::record::{self, MAX_NAME, Record};
-use crate::picture::{MEND_RECORD, Picture};
 use crate::prefetch::Prefetch;
+
+pub use self::record::open_image;
 
 const VERSION: u8 = 1;
 const START: [u8; 8] = *b"RESNPAK\x01";
@@ -102,7 +107,7 @@ pub(crate) fn open(root: &Path, files: &[String], list: Option<&ClassList>) -> R
     let tables = Prefetch::new(0..files.len(), threads, 4 * threads, move |file| {
         let path = owned_root.join(name_of(&owned_files[file]));
         let mut opened = File::open(&path).map_err(|cause| Error::io("open", &path, cause))?;
-        let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND_RECORD);
+        let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, record::MEND);
         table(&mut opened).map_err(bad)
     });
     for (file, rows) in (0..).zip(tables) {
@@ -223,8 +228,8 @@ fn rows(mut bytes: &[u8], records: u64, until: u64) -> Result<Vec<Row>, String> 
 /// Writes a packed file.
 ///
 /// ```
-/// use resnet_data::Picture;
 /// use resnet_data::sources::PackWriter;
+/// use resnet_vision::Picture;
 ///
 /// let mut file = PackWriter::new(Vec::new())?;
 /// file.push(&Picture::new(2, 1, vec![255, 0, 0, 0, 0, 255])?, 3, "red and blue")?;

@@ -17,10 +17,11 @@ use self::quota::Quota;
 use self::reader::Reader;
 use self::turned::Turned;
 use crate::feed::{Batches, Feed, FeedTimes};
-use crate::picture::{Encoded, Orientation};
 use crate::prefetch::Prefetch;
-use crate::sources::{Broken, Source};
-use crate::{Batch, Error, Key, LastBatch, Normalisation, Order, PhotoAugmentation, Preprocess};
+use crate::sources::{Broken, Source, open_image};
+use crate::{Error, LastBatch, Order};
+use resnet_vision::picture::Orientation;
+use resnet_vision::{Batch, Key, Normalisation, PhotoAugmentation, Preprocess};
 
 /// What becomes of a photograph.
 #[derive(Clone, Debug, PartialEq)]
@@ -291,7 +292,7 @@ impl Maker {
     /// Appends the picture in `bytes` as it is shown.
     fn append(&self, bytes: &[u8], name: &str, key: Key, out: &mut Vec<f32>) -> Result<(), Error> {
         let begun = Instant::now();
-        let encoded = Encoded::open(bytes, name)?.oriented(self.config.orientation);
+        let encoded = open_image(bytes, name)?.oriented(self.config.orientation);
         let opened = begun.elapsed();
         match &self.config.view {
             View::Augmented(augmentation, normalisation) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::picture::{self, Orientation};
+use resnet_vision::picture::{self, Orientation};
 
 /// The records whose images an EXIF orientation turned or, where that is ignored, would have turned.
 #[derive(Debug, Default)]

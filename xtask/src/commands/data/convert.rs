@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use resnet_data::picture;
-use resnet_data::sources::{Layout, Source, folder_names};
+use resnet_data::sources::{Layout, Source, folder_names, open_image};
+use resnet_vision::picture;
 
 use self::packed::{Packed, Shrinking};
 use crate::args::{ConvertArgs, InterpolationArg, OrientationArg, Target};
@@ -86,7 +86,7 @@ fn write(
                 let (name, place) = (index.name_in_split(record), index.place(record));
                 if index.layout() == Layout::Packed && !matches!(form, Form::Packed(_)) {
                     // Pixels of ours say nothing to others.
-                    bytes = picture::encode_png(&picture::decode_bytes(&bytes, &place)?)?;
+                    bytes = picture::encode_png(&open_image(&bytes, &place)?.decode()?)?;
                 }
                 let label = index.labels()[record] as usize;
                 writer.picture(Photo { number: done, label, name, place, bytes })?;

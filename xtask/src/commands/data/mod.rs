@@ -12,9 +12,9 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use resnet_data::names::printable;
-use resnet_data::picture::{self, Encoded};
-use resnet_data::sources::{self, FileSet, Index, Source, open_files};
-use resnet_data::{Key, Normalisation, PhotoAugmentation, Picture};
+use resnet_data::sources::{self, FileSet, Index, Source, open_files, open_image};
+use resnet_vision::picture;
+use resnet_vision::{Key, Normalisation, PhotoAugmentation, Picture};
 use serde::Serialize;
 
 use crate::args::{ClassesArg, DataCommand, InspectArgs, LabelsArgs, VerifyArgs};
@@ -166,7 +166,7 @@ fn bytes(source: &dyn Source, record: usize) -> Result<Vec<u8>, String> {
 /// Width and height, as the picture's header tells them.
 fn size(source: &dyn Source, record: usize) -> Option<(u64, u64)> {
     let bytes = bytes(source, record).ok()?;
-    let (width, height) = Encoded::open(&bytes, "").ok()?.size();
+    let (width, height) = open_image(&bytes, "").ok()?.size();
     Some((width as u64, height as u64))
 }
 
@@ -183,7 +183,7 @@ fn sheet(source: &dyn Source, seed: u64, file: &Path) -> anyhow::Result<()> {
         let encoded = bytes(source, record).map_err(anyhow::Error::msg)?;
         let key = Key { seed, epoch: 0, index: record as u64 };
         let mut planes = vec![];
-        augmentation.apply(&Encoded::open(&encoded, &name)?, &Normalisation::HALF, key, &mut planes)?;
+        augmentation.apply(&open_image(&encoded, &name)?, &Normalisation::HALF, key, &mut planes)?;
         let (left, top) = (place % columns * side, place / columns * side);
         for (channel, plane) in planes.chunks_exact(side * side).enumerate() {
             for (at, value) in plane.iter().enumerate() {
@@ -269,9 +269,13 @@ fn check(
 ) -> Option<BrokenPicture> {
     let cause = match read {
         Err(broken) => broken.cause,
-        Ok(bytes) => picture::verify(&bytes, &index.place(record)).err()?.cause(),
+        Ok(bytes) => verified(&bytes, &index.place(record)).err()?.cause(),
     };
     Some(BrokenPicture { name: index.name(record), cause })
+}
+
+fn verified(bytes: &[u8], place: &str) -> Result<(), resnet_data::Error> {
+    Ok(open_image(bytes, place)?.verify()?)
 }
 
 /// Refuses a folder that is to be made and is there.

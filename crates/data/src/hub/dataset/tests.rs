@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use resnet_hub::NoProgress;
+use resnet_testing::hub::{Files, Hub, Ranges, TOKEN};
+
 use super::*;
-use crate::NoProgress;
-use crate::hub::testing::{Files, Hub, Ranges, TOKEN};
+
 use crate::parquet_files::testing::{Row, write};
 use crate::sources::{OpenFiles, open_files};
 
@@ -213,10 +215,11 @@ fn refusals_say_what_to_do() {
         refusal(&online, &["the server names it"]);
     }
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
-    let nobody = Settings { endpoint: "http://127.0.0.1:1".to_owned(), ..online.repository.settings.clone() };
+    let nobody =
+        Settings { endpoint: "http://127.0.0.1:1".to_owned(), ..online.repository.settings().clone() };
     let nobody = HubDataset::with_settings(nobody, "owner/pictures", None).unwrap();
     refusal(&nobody, &["its list of files", "HF_HUB_OFFLINE=1"]);
-    assert!(HubDataset::with_settings(nobody.repository.settings, "pictures", None).is_err());
+    assert!(HubDataset::with_settings(nobody.repository.settings().clone(), "pictures", None).is_err());
 }
 
 #[test]
@@ -284,4 +287,18 @@ fn without_a_network_what_is_missing_is_named() {
     fs::write(folder.join("snapshots").join(FIRST).join("data/train-00001-of-00002.parquet"), "").unwrap();
     refusal(&offline(None), &["data/train-00000-of-00002.parquet of owner/pictures is not in the cache"]);
     assert!(hub.requests().iter().all(|path| !path.contains("train")));
+}
+
+#[test]
+fn a_snapshot_tells_what_it_lacks_by_its_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(folder.path().join("data/train-00001-of-00003.parquet"), "abc").unwrap();
+    fs::write(folder.path().join("README.md"), "").unwrap();
+    let listing = of_snapshot(folder.path());
+    let wanted = ["README.md", "data/train-00000-of-00003.parquet", "data/train-00001-of-00003.parquet"];
+    let names: Vec<_> = listing.files.keys().map(String::as_str).collect();
+    assert_eq!(names, [&wanted[..], &["data/train-00002-of-00003.parquet"]].concat());
+    let sizes: Vec<_> = listing.files.values().copied().collect();
+    assert_eq!(sizes, [Some(0), None, Some(3), None]);
 }

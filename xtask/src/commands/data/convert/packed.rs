@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rayon::prelude::*;
-use resnet_data::picture::{self, Encoded, Orientation};
-use resnet_data::sources::PackWriter;
-use resnet_data::{Error, Interpolation, Picture};
+use resnet_data::Error;
+use resnet_data::sources::{PackWriter, open_image};
+use resnet_vision::picture::{self, Orientation};
+use resnet_vision::{Interpolation, Picture};
 
 use super::{Photo, Writer, write_classes};
 
@@ -74,8 +75,8 @@ impl Packed {
         let shrunk: Vec<Result<Picture, Error>> = waiting
             .par_iter()
             .map(|photo| {
-                let encoded = Encoded::open(&photo.bytes, &photo.place)?.oriented(orientation);
-                encoded.decode_shrunk(side, interpolation)
+                let encoded = open_image(&photo.bytes, &photo.place)?.oriented(orientation);
+                Ok(encoded.decode_shrunk(side, interpolation)?)
             })
             .collect();
         for (photo, picture) in waiting.iter().zip(shrunk) {
@@ -123,7 +124,7 @@ impl Writer for Packed {
 
     fn picture(&mut self, photo: Photo) -> anyhow::Result<()> {
         // Its header tells what it will take, so that a few huge ones don't wait for many.
-        let encoded = Encoded::open(&photo.bytes, &photo.place)?.oriented(self.shrinking.orientation);
+        let encoded = open_image(&photo.bytes, &photo.place)?.oriented(self.shrinking.orientation);
         self.turned += u64::from(encoded.is_turned());
         let (width, height) = encoded.shrunk_size(self.shrinking.side);
         self.waiting_bytes += photo.bytes.len() + 3 * width * height;

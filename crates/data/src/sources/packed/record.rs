@@ -1,0 +1,125 @@
+//! A picture as pixels that need no decoding, with its label and name: what packed files consist of.
+//!
+//! Numbers are little-endian.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | `RESNRGB` and the version, 1 |
+//! | 4 | width in pixels, w |
+//! | 4 | height, h |
+//! | 4 | label |
+//! | 4 | length of the name, n |
+//! | n | name, in UTF-8 |
+//! | 3 w h | the rows from the top, red, green and blue of each pixel |
+//! | 4 | CRC-32 of all that comes before it, the one that zip and PNG use |
+
+use resnet_vision::Picture;
+use resnet_vision::picture::Encoded;
+
+use crate::Error;
+
+const NAME: &[u8; 7] = b"RESNRGB";
+const VERSION: u8 = 1;
+/// What comes before the name.
+const HEAD: usize = 24;
+/// The checksum.
+const SUM: usize = 4;
+
+/// What to do about a damaged record of a packed file.
+pub(crate) const MEND: &str = "fetch the packed file again, or convert the photographs again";
+
+/// The image in `bytes`, as a [`Source`](crate::sources::Source) reads them: an image's file, or a record of a
+/// packed file, of which all bytes are held against its checksum. `name` stands in messages for them.
+///
+/// # Errors
+/// If a record is damaged, or [`Encoded::open`] refuses the bytes.
+pub fn open_image<'a>(bytes: &'a [u8], name: &'a str) -> Result<Encoded<'a>, Error> {
+    if !Record::is_one(bytes) {
+        return Ok(Encoded::open(bytes, name)?);
+    }
+    let bad = |cause: String| Error::bad_file(name, cause, MEND);
+    let record = Record::parse(bytes).map_err(bad)?;
+    let image = Encoded::of_rgb(record.pixels, record.size, name)?;
+    record.verify().map_err(bad)?;
+    Ok(image)
+}
+
+/// The fewest bytes that a record can have.
+pub(crate) const LEAST: usize = HEAD + 3 + SUM;
+/// The longest name.
+pub(crate) const MAX_NAME: usize = 1 << 16;
+
+/// A record whose parts fit together; whether they are undamaged, [`verify`](Record::verify) tells.
+pub(crate) struct Record<'a> {
+    /// Width and height.
+    pub(crate) size: (usize, usize),
+    pub(crate) name: &'a str,
+    /// Shape `[height, width, 3]`.
+    pub(crate) pixels: &'a [u8],
+    /// All of it.
+    bytes: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Whether `bytes` begin as a record of some version does.
+    pub(crate) fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(NAME)
+    }
+
+    /// The record that `bytes` are; what is wrong with them, as half a sentence, where they are none.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
+        if bytes.len() < LEAST || !Self::is_one(bytes) {
+            return Err("it is no record of pixels".to_owned());
+        }
+        if bytes[NAME.len()] != VERSION {
+            let version = bytes[NAME.len()];
+            return Err(format!("its record is of version {version}, where {VERSION} is known here"));
+        }
+        let words = bytes[8..HEAD].as_chunks::<4>().0;
+        let [width, height, name] = [0, 1, 3].map(|i: usize| u32::from_le_bytes(words[i]));
+        // Numbers as large as they like to be, so nothing is computed with them that could overflow.
+        let pixels = 3 * u128::from(width) * u128::from(height);
+        if u128::from(name) + pixels + (HEAD + SUM) as u128 != bytes.len() as u128 {
+            let found = bytes.len();
+            return Err(format!(
+                "{width} x {height} pixels and a name of {name} bytes make no record of {found} bytes"
+            ));
+        }
+        let (name, rest) = bytes[HEAD..].split_at(name as usize);
+        let name = std::str::from_utf8(name).map_err(|_| "its name is not UTF-8".to_owned())?;
+        let size = (width as usize, height as usize);
+        Ok(Self { size, name, pixels: &rest[..rest.len() - SUM], bytes })
+    }
+
+    /// What is wrong if the bytes are not those that were written.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let (content, sum) = self.bytes.split_at(self.bytes.len() - SUM);
+        match sum == crc32fast::hash(content).to_le_bytes() {
+            true => Ok(()),
+            false => Err("its checksum does not fit, so some of its bytes have changed".to_owned()),
+        }
+    }
+}
+
+/// The record of `picture`, whose fields must not contradict each other; half a sentence if it would be too
+/// large.
+pub(crate) fn to_bytes(picture: &Picture, label: u32, name: &str, most: u64) -> Result<Vec<u8>, String> {
+    let bytes = HEAD + name.len() + picture.pixels.len() + SUM;
+    let side = |side: usize| u32::try_from(side).ok().filter(|_| bytes as u64 <= most);
+    let (Some(width), Some(height)) = (side(picture.width), side(picture.height)) else {
+        return Err(format!("its {} x {} pixels are too many for a record", picture.width, picture.height));
+    };
+    if name.len() > MAX_NAME {
+        return Err(format!("its name of {} bytes is too long for a record", name.len()));
+    }
+    let mut out = Vec::with_capacity(bytes);
+    out.extend(NAME);
+    out.push(VERSION);
+    for number in [width, height, label, name.len() as u32] {
+        out.extend(number.to_le_bytes());
+    }
+    out.extend(name.as_bytes());
+    out.extend(&picture.pixels);
+    out.extend(crc32fast::hash(&out).to_le_bytes());
+    Ok(out)
+}

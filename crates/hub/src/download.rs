@@ -1,0 +1,266 @@
+//! One file of the hub into the cache as the Python library has it: `blobs/ETAG`, and
+//! `snapshots/COMMIT/NAME`, a link to it.
+//!
+//! hf-hub finds out what there is to download and makes the request. The bytes are taken in here: its own
+//! download may append a file to half of itself after a connection that was lost early, trusts a server that
+//! does not begin where it was asked to, never finishes a file that only lacked its name, and fetches what
+//! another revision has brought.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hf_hub::Repo;
+use hf_hub::api::sync::{Api, ApiError};
+
+use super::checksum;
+use super::names::is_word;
+use super::repository::Missing;
+use crate::Progress;
+
+/// How often a connection that brings nothing is opened again.
+const RETRIES: u32 = 3;
+/// Waited before the first of them, then twice as long each time.
+const WAIT: Duration = Duration::from_millis(300);
+/// Taken from a connection at once.
+const BUFFER: usize = 1 << 18;
+
+/// Where files come from and where they go.
+pub(crate) struct Download<'a> {
+    pub(crate) api: &'a Api,
+    pub(crate) repo: &'a Repo,
+    /// The cache's folder of the repository.
+    pub(crate) folder: &'a Path,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+/// Why a connection ended early.
+enum Trouble {
+    /// It may go on from where it stopped.
+    Lost(String),
+    /// Nothing will come of it.
+    Final(String),
+}
+
+impl Download<'_> {
+    /// Gets `file`, which has `expected` bytes if that is known; returns the commit that it is of.
+    pub(crate) fn fetch(&self, file: &str, expected: Option<u64>) -> Result<String, Missing> {
+        let failed = |cause: String| Missing::Failed(format!("{file}: {cause}"));
+        let url = self.api.repo(self.repo.clone()).url(file);
+        let metadata = self.api.metadata(&url).map_err(|error| refusal(file, &error))?;
+        let (etag, commit) = (metadata.etag().trim_start_matches("W/"), metadata.commit_hash());
+        // Both become names in the cache.
+        if !is_word(etag) || !is_word(commit) {
+            return Err(failed(format!("the server names it {etag:.100?} of commit {commit:.100?}")));
+        }
+        let bytes = metadata.size() as u64;
+        if let Some(expected) = expected.filter(|&expected| expected != bytes) {
+            return Err(failed(format!("it should have {expected} bytes, and the server has {bytes}")));
+        }
+        let blob = self.folder.join("blobs").join(etag);
+        self.blob(file, &url, bytes, &blob).map_err(failed)?;
+        let pointer = self.folder.join("snapshots").join(commit).join(file);
+        link(file, &blob, &pointer)
+            .map_err(|cause| failed(format!("cannot make the link {}: {cause}", pointer.display())))?;
+        Ok(commit.to_owned())
+    }
+
+    /// Sees to it that `blob` is there, whole.
+    fn blob(&self, file: &str, url: &str, bytes: u64, blob: &Path) -> Result<(), String> {
+        let io = |cause: io::Error| format!("cannot write {}: {cause}", blob.display());
+        fs::create_dir_all(blob.parent().unwrap_or(self.folder)).map_err(io)?;
+        // As hf-hub names them, which goes on with what we leave and we with what it leaves.
+        let named = |end: &str| {
+            let mut name = blob.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        let _lock = lock(&named(".lock")).map_err(io)?;
+        let mut told = Told { progress: self.progress, bytes: 0 };
+        self.progress.start(file, bytes);
+        if fs::metadata(blob).is_ok_and(|found| found.is_file() && found.len() == bytes) {
+            told.at(bytes);
+        } else {
+            let part = named(".part");
+            let mut out = File::options().create(true).append(true).open(&part).map_err(io)?;
+            self.body(url, bytes, &mut out, &mut told)?;
+            out.sync_all().map_err(io)?;
+            // Read again as a whole: most of it may be of an earlier start, before a crash or on a bad disk.
+            let etag = blob.file_name().unwrap_or_default().to_string_lossy();
+            let unread = |cause: io::Error| format!("cannot read {}: {cause}", part.display());
+            if let Some(how) = checksum::difference(&part, &etag).map_err(unread)? {
+                fs::remove_file(&part).map_err(io)?;
+                return Err(format!("{how}; what has arrived is thrown away"));
+            }
+            fs::rename(&part, blob).map_err(io)?;
+        }
+        self.progress.finish();
+        Ok(())
+    }
+
+    /// Appends to `out` what it lacks, over several connections if need be.
+    fn body(&self, url: &str, bytes: u64, out: &mut File, told: &mut Told<'_>) -> Result<(), String> {
+        let mut failures = 0;
+        loop {
+            let before = told.bytes;
+            match self.connection(url, bytes, out, told) {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Final(cause)) => return Err(cause),
+                Err(Trouble::Lost(_)) if told.bytes > before => failures = 0,
+                Err(Trouble::Lost(cause)) if failures == RETRIES => {
+                    return Err(format!(
+                        "{cause}; what has arrived is kept, and the next start goes on there"
+                    ));
+                }
+                Err(Trouble::Lost(_)) => {}
+            }
+            std::thread::sleep(WAIT * 2u32.pow(failures));
+            failures += 1;
+        }
+    }
+
+    /// What one connection brings.
+    fn connection(&self, url: &str, bytes: u64, out: &mut File, told: &mut Told<'_>) -> Result<(), Trouble> {
+        let unwritten = |cause: io::Error| Trouble::Final(format!("cannot write what arrives: {cause}"));
+        let mut have = out.metadata().map_err(unwritten)?.len();
+        if have > bytes {
+            // Of something else.
+            out.set_len(0).map_err(unwritten)?;
+            have = 0;
+        }
+        told.at(have);
+        if have == bytes {
+            return Ok(());
+        }
+        let range = format!("bytes={have}-");
+        let request = self.api.repo(self.repo.clone()).info_request().uri(url).header("Range", &range);
+        let mut response = request.call().map_err(|error| {
+            let cause = error.to_string();
+            if is_status(&cause, '4') { Trouble::Final(cause) } else { Trouble::Lost(cause) }
+        })?;
+        let begins = response.headers().get("Content-Range").and_then(|range| range.to_str().ok());
+        let begins = begins.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok());
+        match response.status().as_u16() {
+            206 if begins == Some(have) => {}
+            // A server that knows no ranges sends all of it.
+            200 => {
+                out.set_len(0).map_err(unwritten)?;
+                have = 0;
+            }
+            status => {
+                return Err(Trouble::Final(format!("asked for {range}, the server answers {status}")));
+            }
+        }
+        let mut reader = response.body_mut().as_reader();
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(0) if have == bytes => return Ok(()),
+                Ok(0) => return Err(Trouble::Lost(format!("it ended after {have} of {bytes} bytes"))),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    return Err(Trouble::Lost(format!("lost after {have} of {bytes} bytes: {error}")));
+                }
+            };
+            have += read as u64;
+            if have > bytes {
+                return Err(Trouble::Final(format!("more than its {bytes} bytes arrive")));
+            }
+            out.write_all(&buffer[..read]).map_err(unwritten)?;
+            told.at(have);
+        }
+    }
+}
+
+/// What `error` says about there being a `file`. The client underneath is not ours to name, so its error is
+/// known by its words.
+pub(crate) fn refusal(file: &str, error: &ApiError) -> Missing {
+    let cause = format!("{file}: {error}");
+    match error {
+        ApiError::RequestError(inner) => of_status(cause, &inner.to_string()),
+        _ => Missing::Failed(cause),
+    }
+}
+
+/// `cause`, filed under what the client's `words` mean.
+pub(crate) fn of_status(cause: String, words: &str) -> Missing {
+    match words {
+        _ if !is_status(words, '4') => Missing::Failed(cause),
+        _ if words.ends_with("404") => Missing::Absent(cause),
+        _ if words.ends_with("401") || words.ends_with("403") => Missing::Refused(cause),
+        _ => Missing::Failed(cause),
+    }
+}
+
+fn is_status(words: &str, first: char) -> bool {
+    words.strip_prefix("http status: ").is_some_and(|status| status.starts_with(first))
+}
+
+/// Passes on how far a file has come, each byte once, even where it begins again.
+struct Told<'a> {
+    progress: &'a dyn Progress,
+    bytes: u64,
+}
+
+impl Told<'_> {
+    fn at(&mut self, position: u64) {
+        if position > self.bytes {
+            self.progress.advance(position - self.bytes);
+            self.bytes = position;
+        }
+    }
+}
+
+/// Waits until no other process brings the same file.
+fn lock(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).write(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            tracing::info!("another process is downloading this file; waiting for it");
+            file.lock()?;
+        }
+        // Some network file systems have no locks; then two downloads at once are the user's to avoid.
+        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    Ok(file)
+}
+
+/// Makes `pointer` lead to `blob`, relative to itself so that the cache can be moved.
+fn link(file: &str, blob: &Path, pointer: &Path) -> io::Result<()> {
+    if pointer.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = pointer.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    if pointer.is_symlink() {
+        // It leads to a blob that somebody has removed.
+        fs::remove_file(pointer)?;
+    }
+    // Out of the folders in `file`, the commit's and `snapshots`.
+    let up = "../".repeat(file.matches('/').count() + 2);
+    let name = blob.file_name().unwrap_or_default();
+    let made = symlink(&Path::new(&up).join("blobs").join(name), pointer)
+        .or_else(|_| fs::hard_link(blob, pointer))
+        .or_else(|_| fs::copy(blob, pointer).map(drop));
+    // Another process may have been faster.
+    if pointer.exists() { Ok(()) } else { made }
+}
+
+#[cfg(unix)]
+fn symlink(to: &Path, at: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(to, at)
+}
+
+#[cfg(windows)]
+fn symlink(to: &Path, at: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(to, at)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn symlink(_to: &Path, _at: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,44 @@
+//! Why something of the hub is not to be had: one sentence each, with the cause and the mend.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file of the hub is not to be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to find, read or write a path of the cache.
+    #[error("cannot {action} {}: {cause}; check that it exists and that you may read it", path.display())]
+    Io {
+        /// What was tried: "find", "write".
+        action: &'static str,
+        /// The path it was tried on.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+
+    /// A file is neither in the cache nor to be had from the hub.
+    #[error("{wanted} is not in the cache {} and could not be downloaded: {cause}; {mend}", cache.display())]
+    Unavailable {
+        /// What was asked for, with its name on the hub.
+        wanted: String,
+        /// The cache folder looked in.
+        cache: PathBuf,
+        /// Why there was no download.
+        cause: String,
+        /// The ways to get it.
+        mend: String,
+    },
+
+    /// A name or a setting cannot be used.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Error {
+    /// The operating system refused to `action` `path`.
+    pub fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
+        Error::Io { action, path: path.to_owned(), cause }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a repository holds, as the hub's API tells it, as an earlier answer told it, or as the cache shows
+//! it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::names::is_word;
+use super::repository::write_whole;
+
+/// The longest answer that is read.
+pub(crate) const MAX_LISTING_BYTES: u64 = 1 << 26;
+/// The most files of a repository; the hub itself advises against a tenth of that.
+const MAX_FILES: usize = 1_000_000;
+/// Folders inside each other in a repository.
+const MAX_DEPTH: usize = 16;
+/// The cache's folder of listings, beside `snapshots`: without a network they tell what a snapshot lacks.
+const KEPT: &str = ".listings";
+
+/// The files of a repository at one commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The commit.
+    pub commit: String,
+    /// Sizes by name, where they are known. Names are as the server gave them: not to be used unchecked.
+    pub files: BTreeMap<String, Option<u64>>,
+}
+
+impl Listing {
+    /// The answer to `api/datasets/ID/revision/REV`; half a sentence if it is something else.
+    pub(crate) fn parse(value: &Value) -> Result<Self, String> {
+        let commit = value.get("sha").and_then(Value::as_str).filter(|commit| is_word(commit));
+        let commit = commit.ok_or("the server's answer names no commit")?.to_owned();
+        let siblings = value.get("siblings").and_then(Value::as_array);
+        let siblings = siblings.ok_or("the server's answer has no files")?;
+        if siblings.len() > MAX_FILES {
+            return Err(format!("the repository has {} files, more than {MAX_FILES}", siblings.len()));
+        }
+        let file = |value: &Value| {
+            let name = value.get("rfilename").and_then(Value::as_str)?.to_owned();
+            let size = value.get("size").or_else(|| value.get("lfs")?.get("size"));
+            Some((name, size.and_then(Value::as_u64)))
+        };
+        let files: Option<BTreeMap<_, _>> = siblings.iter().map(file).collect();
+        Ok(Listing { commit, files: files.ok_or("the server's answer has files without names")? })
+    }
+
+    /// Puts the listing into the cache's folder of the repository.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, folder: &Path) -> std::io::Result<()> {
+        let siblings: Vec<Value> =
+            self.files.iter().map(|(name, size)| json!({ "rfilename": name, "size": size })).collect();
+        let text = json!({ "sha": self.commit, "siblings": siblings }).to_string();
+        write_whole(&folder.join(KEPT).join(format!("{}.json", self.commit)), text.as_bytes())
+    }
+
+    /// The listing that was kept of a commit, if it is whole.
+    pub fn kept(folder: &Path, commit: &str) -> Option<Self> {
+        let text = fs::read_to_string(folder.join(KEPT).join(format!("{commit}.json"))).ok()?;
+        Self::parse(&serde_json::from_str(&text).ok()?).ok().filter(|listing| listing.commit == commit)
+    }
+
+    /// What a snapshot holds.
+    pub fn of_snapshot(snapshot: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        walk(snapshot, "", 0, &mut files);
+        let commit = snapshot.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        Listing { commit, files }
+    }
+}
+
+fn walk(folder: &Path, inside: &str, depth: usize, files: &mut BTreeMap<String, Option<u64>>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = entry.path();
+        if path.is_dir() && depth < MAX_DEPTH {
+            walk(&path, &format!("{inside}{name}/"), depth + 1, files);
+        } else if let Ok(metadata) = fs::metadata(&path) {
+            files.insert(format!("{inside}{name}"), Some(metadata.len()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_apis_answer_is_understood_or_refused() {
+        let value = json!({ "sha": "abc", "private": false, "siblings": [
+            { "rfilename": "b.tar", "size": 7, "lfs": { "size": 7 } }, { "rfilename": "a", "lfs": { "size": 5 } },
+            { "rfilename": "c" },
+        ] });
+        let listing = Listing::parse(&value).unwrap();
+        let files = [("a", Some(5)), ("b.tar", Some(7)), ("c", None)];
+        assert_eq!(listing.files, files.map(|(name, size)| (name.to_owned(), size)).into());
+        let folder = tempfile::tempdir().unwrap();
+        listing.keep(folder.path()).unwrap();
+        assert_eq!(Listing::kept(folder.path(), "abc"), Some(listing));
+        fs::write(folder.path().join(KEPT).join("abc.json"), r#"{"sha":"#).unwrap();
+        assert_eq!(Listing::kept(folder.path(), "abc"), None);
+        for (value, words) in [
+            (json!([]), "no commit"),
+            (json!({ "sha": "../x", "siblings": [] }), "no commit"),
+            (json!({ "sha": "abc" }), "no files"),
+            (json!({ "sha": "abc", "siblings": [{ "rfilename": 3 }] }), "without names"),
+        ] {
+            assert!(Listing::parse(&value).unwrap_err().contains(words), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_listed_with_its_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        fs::write(folder.path().join("data/train-00001-of-00003.parquet"), "abc").unwrap();
+        fs::write(folder.path().join("README.md"), "").unwrap();
+        let listing = Listing::of_snapshot(folder.path());
+        let files = [("README.md", Some(0)), ("data/train-00001-of-00003.parquet", Some(3))];
+        assert_eq!(listing.files, files.map(|(name, size)| (name.to_owned(), size)).into());
+    }
+}

@@ -1,0 +1,124 @@
+//! Files of a model on the hub.
+
+use std::path::PathBuf;
+
+use super::names::{self, MAIN};
+use super::repository::{Missing, Repository, RepositoryKind};
+use super::settings::{Network, Settings};
+use crate::{Error, Progress};
+
+/// A model's repository on the Hugging Face hub, such as `timm/resnet50.a1_in1k`, at one revision.
+///
+/// The cache and the environment variables are those of [`Settings::from_env`]. What is in the cache
+/// is used without a request.
+///
+/// ```no_run
+/// use resnet_hub::{HubModel, NoProgress};
+///
+/// let model = HubModel::new("timm/resnet50.a1_in1k", None)?;
+/// let weights = model.first_of(&["model.safetensors", "pytorch_model.bin"], &NoProgress)?;
+/// # Ok::<(), resnet_hub::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct HubModel {
+    id: String,
+    revision: String,
+    repository: Repository,
+}
+
+impl HubModel {
+    /// The repository called `id`, `OWNER/NAME`; `revision` is a branch, a tag or a commit.
+    ///
+    /// # Errors
+    /// If `id` or `revision` has another form, or there is no home folder to hold downloads.
+    pub fn new(id: &str, revision: Option<&str>) -> Result<Self, Error> {
+        Self::with_settings(Settings::from_env()?, id, revision)
+    }
+
+    fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
+        let (id, revision) = names::checked(id, revision, "model", "timm/resnet50.a1_in1k")?;
+        let repository = Repository::new(settings, RepositoryKind::Model, &id, &revision);
+        Ok(HubModel { id, revision, repository })
+    }
+
+    /// `timm/resnet50.a1_in1k`, with the revision if it is not `main`.
+    pub fn name(&self) -> String {
+        match self.revision.as_str() {
+            MAIN => self.id.clone(),
+            revision => format!("{}@{revision}", self.id),
+        }
+    }
+
+    /// The first of `files` that is in the cache.
+    pub fn cached(&self, files: &[&str]) -> Option<PathBuf> {
+        files.iter().find_map(|file| self.repository.cached(file))
+    }
+
+    /// The first of `files` that the repository has.
+    ///
+    /// # Errors
+    /// If it has none of them, or they are neither cached nor to be had; the message says where they were
+    /// looked for.
+    pub fn first_of(&self, files: &[&str], progress: &dyn Progress) -> Result<PathBuf, Error> {
+        if let Some(path) = self.cached(files) {
+            return Ok(path);
+        }
+        let mut causes = vec![];
+        for file in files {
+            match self.repository.get(file, progress) {
+                Ok(path) => return Ok(path),
+                Err(Missing::Absent(cause)) => causes.push(cause),
+                Err(Missing::Refused(cause) | Missing::Failed(cause)) => {
+                    return Err(self.unavailable(files, cause));
+                }
+                Err(Missing::Offline) => {}
+            }
+        }
+        Err(self.unavailable(files, causes.join("; ")))
+    }
+
+    /// A file that the repository may lack: `None` if it does, or if it is not cached and `HF_HUB_OFFLINE` is
+    /// set.
+    ///
+    /// # Errors
+    /// If the hub cannot be asked.
+    pub fn optional(&self, file: &str, progress: &dyn Progress) -> Result<Option<PathBuf>, Error> {
+        match self.repository.get(file, progress) {
+            Ok(path) => Ok(Some(path)),
+            Err(Missing::Offline | Missing::Absent(_)) => Ok(None),
+            Err(Missing::Refused(cause) | Missing::Failed(cause)) => Err(self.unavailable(&[file], cause)),
+        }
+    }
+
+    fn unavailable(&self, files: &[&str], cause: String) -> Error {
+        let (files, id, folder) = (files.join(" or "), &self.id, self.repository.folder());
+        let snapshot = self.repository.snapshot();
+        let mut causes = vec![];
+        if snapshot.is_none() {
+            causes.push(match folder.is_dir() {
+                true => format!(
+                    "it has no snapshot of {}, which refs/{} would name",
+                    self.revision, self.revision
+                ),
+                false => "that folder does not exist".to_owned(),
+            });
+        }
+        if self.repository.settings.network == Network::Forbidden {
+            causes.push("HF_HUB_OFFLINE is set".to_owned());
+        }
+        causes.extend(Some(cause).filter(|cause| !cause.is_empty()));
+        Error::Unavailable {
+            wanted: format!("{files} of {}", self.name()),
+            cache: snapshot.unwrap_or(folder),
+            cause: causes.join("; "),
+            mend: format!(
+                "check the name (and HF_TOKEN, if it is private), give a file from {}/{id} with --checkpoint FILE, or bring \
+                 the cache along from a machine with a network and set HF_HOME",
+                self.repository.settings.endpoint
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

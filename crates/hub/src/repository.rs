@@ -1,0 +1,183 @@
+//! Files of a repository: from the cache or, failing that, from the hub.
+
+use std::cell::OnceCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use hf_hub::api::sync::{Api, ApiBuilder};
+use hf_hub::{Cache, Repo, RepoType};
+
+use super::download::{Download, of_status};
+use super::listing::{Listing, MAX_LISTING_BYTES};
+use super::settings::{Network, Settings};
+use crate::Progress;
+
+/// A repository at one revision.
+#[derive(Debug)]
+pub struct Repository {
+    pub(crate) settings: Settings,
+    repo: Repo,
+    api: OnceCell<Api>,
+}
+
+/// What a repository holds, which decides its address and its folder in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepositoryKind {
+    /// `huggingface.co/OWNER/NAME`.
+    Model,
+    /// `huggingface.co/datasets/OWNER/NAME`.
+    DataSet,
+}
+
+/// Why there is no file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is not in the cache, and nothing else may be asked.
+    Offline,
+    /// The hub says that there is none.
+    Absent(String),
+    /// The hub has it for some people only, or nobody of that name.
+    Refused(String),
+    /// The hub cannot be reached, or answers badly.
+    Failed(String),
+}
+
+impl Repository {
+    /// The repository called `id` at `revision`; both must have been [checked](crate::names::checked).
+    pub fn new(settings: Settings, kind: RepositoryKind, id: &str, revision: &str) -> Self {
+        let kind = match kind {
+            RepositoryKind::Model => RepoType::Model,
+            RepositoryKind::DataSet => RepoType::Dataset,
+        };
+        let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
+        Repository { settings, repo, api: OnceCell::new() }
+    }
+
+    /// Where the cache is and how the hub is reached.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The cache's folder of this repository.
+    pub fn folder(&self) -> PathBuf {
+        self.settings.cache.join(self.repo.folder_name())
+    }
+
+    /// The cache's folder of this revision, if it has one: of a branch or tag by the commit that `refs` has
+    /// for it, or of a commit.
+    pub fn snapshot(&self) -> Option<PathBuf> {
+        let revision = self.repo.revision();
+        let commit = fs::read_to_string(self.folder().join("refs").join(revision));
+        let commit = commit.map_or(revision.to_owned(), |commit| commit.trim().to_owned());
+        let is_name = !commit.is_empty() && !commit.contains(['/', '\\']) && !commit.starts_with('.');
+        Some(self.folder().join("snapshots").join(commit)).filter(|folder| is_name && folder.is_dir())
+    }
+
+    /// A file in the cache.
+    pub fn cached(&self, file: &str) -> Option<PathBuf> {
+        self.snapshot().map(|folder| folder.join(file)).filter(|path| path.exists())
+    }
+
+    /// A file from the cache, with which no request is made at all, or from the hub.
+    ///
+    /// # Errors
+    /// If it is in neither.
+    pub fn get(&self, file: &str, progress: &dyn Progress) -> Result<PathBuf, Missing> {
+        self.get_sized(file, None, progress)
+    }
+
+    /// The same of a file of which the size may be known, and must then be right.
+    ///
+    /// # Errors
+    /// If it is in neither, or the hub has another size for it.
+    pub fn get_sized(
+        &self,
+        file: &str,
+        bytes: Option<u64>,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, Missing> {
+        match self.cached(file) {
+            Some(path) => Ok(path),
+            None if self.settings.network == Network::Forbidden => Err(Missing::Offline),
+            None => self.fetch(file, bytes, progress),
+        }
+    }
+
+    fn fetch(&self, file: &str, expected: Option<u64>, progress: &dyn Progress) -> Result<PathBuf, Missing> {
+        let api = self.api()?;
+        tracing::debug!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
+        let folder = self.folder();
+        let commit = sensible(file, || {
+            Download { api, repo: &self.repo, folder: &folder, progress }.fetch(file, expected)
+        })?;
+        self.keep_ref(&commit).map_err(|cause| {
+            Missing::Failed(format!("{file}: cannot write below {}: {cause}", folder.display()))
+        })?;
+        Ok(folder.join("snapshots").join(commit).join(file))
+    }
+
+    /// What the repository holds, as the hub's API tells it.
+    ///
+    /// # Errors
+    /// If the hub may not be asked, refuses or does not answer.
+    pub fn listing(&self) -> Result<Listing, Missing> {
+        if self.settings.network == Network::Forbidden {
+            return Err(Missing::Offline);
+        }
+        let api = self.api()?;
+        sensible("the list of files", || {
+            let request = api.repo(self.repo.clone()).info_request().query("blobs", "true");
+            let cause = |error: &dyn fmt::Display| format!("the list of files: {error}");
+            let mut response =
+                request.call().map_err(|error| of_status(cause(&error), &error.to_string()))?;
+            let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES);
+            let value = body.read_json().map_err(|error| Missing::Failed(cause(&error)))?;
+            Listing::parse(&value).map_err(|error| Missing::Failed(cause(&error)))
+        })
+    }
+
+    /// Remembers that the revision is this commit, as the Python library does.
+    ///
+    /// # Errors
+    /// If the cache cannot be written.
+    pub fn keep_ref(&self, commit: &str) -> io::Result<()> {
+        if self.repo.revision() == commit {
+            return Ok(());
+        }
+        write_whole(&self.folder().join("refs").join(self.repo.revision()), commit.as_bytes())
+    }
+
+    fn api(&self) -> Result<&Api, Missing> {
+        if let Some(api) = self.api.get() {
+            return Ok(api);
+        }
+        // Once, before the first request; a thousand shards are not worth a line each.
+        tracing::info!("asking {} for {}", self.settings.endpoint, self.repo.url());
+        let api = connect(&self.settings).map_err(Missing::Failed)?;
+        Ok(self.api.get_or_init(|| api))
+    }
+}
+
+/// Writes a file of the cache, all or nothing.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    resnet_files::write_whole(path, |out| out.write_all(bytes))
+}
+
+/// hf-hub asserts on some answers of a server; that is a failed download, not the end of the program.
+fn sensible<T>(what: &str, ask: impl FnOnce() -> Result<T, Missing>) -> Result<T, Missing> {
+    catch_unwind(AssertUnwindSafe(ask))
+        .unwrap_or_else(|_| Err(Missing::Failed(format!("the server's answer for {what} makes no sense"))))
+}
+
+fn connect(settings: &Settings) -> Result<Api, String> {
+    ApiBuilder::from_cache(Cache::new(settings.cache.clone()))
+        .with_endpoint(settings.endpoint.clone())
+        .with_token(settings.token.clone())
+        .with_progress(false)
+        .build()
+        .map_err(|cause| cause.to_string())
+}

@@ -1,0 +1,90 @@
+//! Random erasing (Zhong et al. 2020): a rectangle of the input becomes the mean colour or noise.
+
+use super::crop::tries;
+use crate::random::RandomStream;
+
+/// What stands in an erased rectangle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filling {
+    /// Zeros, which are the mean colour after normalisation.
+    Mean,
+    /// A normal number for each pixel and channel.
+    Noise,
+}
+
+/// How often, how much and with what an input is erased.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Erasing {
+    /// How often, from 0 to 1.
+    pub probability: f64,
+    /// What stands there afterwards.
+    pub filling: Filling,
+}
+
+/// The rectangle's area as a fraction of the input's, and its width over its height: the paper's.
+const AREA: (f64, f64) = (0.02, 0.33);
+const RATIO: (f64, f64) = (0.3, 1.0 / 0.3);
+
+impl Erasing {
+    /// Erases in `input`, `[3, side, side]`.
+    pub(super) fn apply(self, input: &mut [f32], side: usize, stream: &mut RandomStream) {
+        if stream.unit_f64() >= self.probability {
+            return;
+        }
+        let Some((columns, rows)) = tries((side, side), AREA, RATIO, stream) else { return };
+        for plane in input.chunks_exact_mut(side * side) {
+            for row in plane.chunks_exact_mut(side).take(rows.end).skip(rows.start) {
+                for value in &mut row[columns.clone()] {
+                    *value = match self.filling {
+                        Filling::Mean => 0.0,
+                        Filling::Noise => stream.normal() as f32,
+                    };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    #[test]
+    fn a_rectangle_is_erased_as_often_as_told() {
+        let (side, erasing) = (40, Erasing { probability: 0.25, filling: Filling::Mean });
+        let (mut erased, mut fractions) = (0, 0.0);
+        for i in 0..4_000 {
+            let mut input = vec![1.0; 3 * side * side];
+            erasing.apply(&mut input, side, &mut RandomStream::new(0, Purpose::PhotoErase, 0, i));
+            let zeros = |plane: &[f32]| plane.iter().filter(|value| **value == 0.0).count();
+            let count = zeros(&input[..side * side]);
+            assert!(input.chunks_exact(side * side).all(|plane| zeros(plane) == count));
+            if count > 0 {
+                erased += 1;
+                let fraction = count as f64 / (side * side) as f64;
+                // Sides are rounded to whole pixels.
+                assert!((0.01..0.36).contains(&fraction), "{fraction}");
+                fractions += fraction;
+            }
+        }
+        // Standard deviation 27.
+        assert!(1000i32.abs_diff(erased) < 130, "{erased}");
+        assert!((0.13..0.18).contains(&(fractions / f64::from(erased))), "{fractions}");
+    }
+
+    #[test]
+    fn noise_is_normal() {
+        let erasing = Erasing { probability: 1.0, filling: Filling::Noise };
+        let mut input = vec![100.0; 3 * 64 * 64];
+        erasing.apply(&mut input, 64, &mut RandomStream::new(0, Purpose::PhotoErase, 0, 0));
+        let noise: Vec<f32> = input.into_iter().filter(|value| *value < 50.0).collect();
+        let count = noise.len() as f32;
+        let mean = noise.iter().sum::<f32>() / count;
+        let variance = noise.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count;
+        assert!(
+            count > 200.0 && mean.abs() < 0.2 && (variance - 1.0).abs() < 0.3,
+            "{count} {mean} {variance}"
+        );
+    }
+}

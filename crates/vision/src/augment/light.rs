@@ -1,0 +1,114 @@
+//! Colour jitter, and the change of light along the principal components of ImageNet's colours.
+
+use super::colour;
+use crate::Normalisation;
+use crate::jpeg::Pixel;
+use crate::random::RandomStream;
+
+/// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4, one of 0 changes
+/// nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ColourJitter {
+    /// Towards black and away from it.
+    pub brightness: f32,
+    /// Towards the mean grey and away from it.
+    pub contrast: f32,
+    /// Towards grey and away from it.
+    pub saturation: f32,
+    /// Turn of the hue in circles, either way; at most 0.5.
+    pub hue: f32,
+}
+
+impl ColourJitter {
+    pub(super) fn fits(&self) -> bool {
+        let factors = [self.brightness, self.contrast, self.saturation];
+        factors.iter().all(|factor| (0.0..=100.0).contains(factor)) && (0.0..=0.5).contains(&self.hue)
+    }
+
+    pub(super) fn apply(&self, pixels: &mut [Pixel], stream: &mut RandomStream) {
+        let mut order = [0, 1, 2, 3];
+        stream.shuffle(&mut order);
+        for change in order {
+            let by = [self.brightness, self.contrast, self.saturation, self.hue][change];
+            // Drawn even where nothing comes of it, so that each field decides about itself alone.
+            let (factor, turn) = (stream.between((1.0 - by).max(0.0), 1.0 + by), stream.between(-by, by));
+            match change {
+                _ if by == 0.0 => {}
+                0 => colour::brightness(pixels, factor),
+                1 => colour::contrast(pixels, factor),
+                2 => colour::saturation(pixels, factor),
+                _ => colour::hue(pixels, turn),
+            }
+        }
+    }
+}
+
+/// Variances and directions of ImageNet's colours in units of [0, 1] (Krizhevsky et al. 2012; the numbers are
+/// those of the papers' authors' training code).
+const VARIANCES: [f64; 3] = [0.2175, 0.0188, 0.0045];
+const DIRECTIONS: [[f64; 3]; 3] =
+    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]];
+
+/// Adds one random colour to all of an input, `[3, side, side]`: normal numbers times `deviation` along the
+/// components.
+pub(super) fn lighting(
+    input: &mut [f32],
+    deviation: f64,
+    normalisation: &Normalisation,
+    stream: &mut RandomStream,
+) {
+    let amounts = VARIANCES.map(|variance| variance * deviation * stream.normal());
+    let plane = (input.len() / 3).max(1);
+    for (c, values) in input.chunks_exact_mut(plane).enumerate() {
+        let sum: f64 = DIRECTIONS[c].iter().zip(amounts).map(|(direction, amount)| direction * amount).sum();
+        let shift = sum as f32 / normalisation.std[c];
+        values.iter_mut().for_each(|value| *value += shift);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    #[test]
+    fn light_changes_along_the_first_component_most() {
+        let mut sums = [0.0f64; 3];
+        for i in 0..4_000 {
+            let mut input = [0.0; 12];
+            lighting(
+                &mut input,
+                0.1,
+                &Normalisation::UNIT,
+                &mut RandomStream::new(0, Purpose::PhotoLight, 0, i),
+            );
+            assert!(input[..4].iter().all(|value| *value == input[0]));
+            for k in 0..3 {
+                let along: f64 = (0..3).map(|c| DIRECTIONS[c][k] * f64::from(input[4 * c])).sum();
+                sums[k] += along * along;
+            }
+        }
+        for (sum, variance) in sums.into_iter().zip(VARIANCES) {
+            // Of 4,000 squares of normal numbers the mean's standard deviation is 2.2 %; the directions are
+            // rounded.
+            assert!(((sum / 4_000.0).sqrt() / (0.1 * variance) - 1.0).abs() < 0.06, "{sum} {variance}");
+        }
+    }
+
+    #[test]
+    fn a_jitter_of_nothing_changes_nothing() {
+        let pixels: Vec<Pixel> = (0..60u8).map(|i| [i, 255 - i, i.wrapping_mul(31), 0]).collect();
+        let stream = || RandomStream::new(1, Purpose::PhotoColour, 2, 3);
+        let jittered = |jitter: ColourJitter| {
+            let mut out = pixels.clone();
+            jitter.apply(&mut out, &mut stream());
+            out
+        };
+        assert_eq!(jittered(ColourJitter::default()), pixels);
+        let all = ColourJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
+        assert_ne!(jittered(all), pixels);
+        assert_eq!(jittered(all), jittered(all));
+        assert!(all.fits() && !ColourJitter { hue: 0.6, ..all }.fits());
+        assert!(!ColourJitter { contrast: f32::NAN, ..all }.fits());
+    }
+}

@@ -1,0 +1,193 @@
+//! A photograph as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its
+//! key alone.
+
+use super::Flip;
+use super::crop::{Crop, Cut, ScaledCut};
+use super::erase::Erasing;
+use super::light::{self, ColourJitter};
+use super::policy::Policy;
+use crate::jpeg::{Pixel, Scale, Window};
+use crate::picture::{Encoded, Part};
+use crate::random::{Purpose, RandomStream};
+use crate::resample::{self, Columns};
+use crate::{Error, Interpolation, Normalisation};
+
+/// Names one showing of one photograph: everything random about it is drawn from this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The run's.
+    pub seed: u64,
+    /// How often the set was shown before.
+    pub epoch: u64,
+    /// The photograph's place in the set.
+    pub index: u64,
+}
+
+impl Key {
+    pub(super) fn stream(self, purpose: Purpose) -> RandomStream {
+        RandomStream::new(self.seed, purpose, self.epoch, self.index)
+    }
+}
+
+/// From which pixels a photograph that is much larger than what is made of it is resized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoding {
+    /// From its own: the result is what Pillow makes of the decoded photograph.
+    #[default]
+    Exact,
+    /// Of a JPEG file from means of 2 x 2, 4 x 4 or 8 x 8 of them, as libjpeg decodes them (Pillow's
+    /// `draft`), where still two of those or more become one along each axis. The result is a little softer,
+    /// and preparing large photographs takes about half the time.
+    Scaled,
+}
+
+/// What is done to a photograph each time it is shown, in the order of the fields.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use resnet_vision::picture::Encoded;
+/// use resnet_vision::{Key, Normalisation, PhotoAugmentation};
+///
+/// let augmentation = PhotoAugmentation::inception(224);
+/// augmentation.check()?;
+/// let bytes = std::fs::read("cat.jpg")?;
+/// let cat = Encoded::open(&bytes, "cat.jpg")?;
+/// let mut input = Vec::new();
+/// let key = Key { seed: 0, epoch: 3, index: 1234 };
+/// augmentation.apply(&cat, &Normalisation::IMAGENET, key, &mut input)?;
+/// assert_eq!(input.len(), 3 * 224 * 224);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhotoAugmentation {
+    /// How it is decoded.
+    pub decoding: Decoding,
+    /// Which part is cut.
+    pub crop: Crop,
+    /// Height and width of the result in pixels.
+    pub side: usize,
+    /// The filter to resize with.
+    pub interpolation: Interpolation,
+    /// Whether it is mirrored.
+    pub flip: Flip,
+    /// Changes drawn from a list.
+    pub policy: Policy,
+    /// Changes of colour.
+    pub jitter: ColourJitter,
+    /// Standard deviation of the change of light along the principal components of ImageNet's colours;
+    /// AlexNet's is 0.1, and 0 is none.
+    pub lighting: f64,
+    /// What is erased after normalisation.
+    pub erasing: Option<Erasing>,
+}
+
+impl PhotoAugmentation {
+    /// Random parts of random shapes, mirrored half the time: Inception's, and torchvision's since.
+    pub fn inception(side: usize) -> Self {
+        Self {
+            decoding: Decoding::Exact,
+            crop: Crop::INCEPTION,
+            side,
+            interpolation: Interpolation::Bilinear,
+            flip: Flip::Half,
+            policy: Policy::None,
+            jitter: ColourJitter::default(),
+            lighting: 0.0,
+            erasing: None,
+        }
+    }
+
+    /// The papers': scale augmentation, mirrored half the time, AlexNet's change of light.
+    pub fn paper(side: usize) -> Self {
+        Self { crop: Crop::PAPER, lighting: 0.1, ..Self::inception(side) }
+    }
+
+    /// Checks that the settings make sense together.
+    ///
+    /// # Errors
+    /// If not; the message shows which.
+    pub fn check(&self) -> Result<(), Error> {
+        self.crop.check(self.side)?;
+        self.policy.check()?;
+        if !self.jitter.fits() {
+            return Err(Error::Invalid(format!(
+                "{:?} is out of range: hue goes from 0 to 0.5, the others from 0 to 100",
+                self.jitter
+            )));
+        }
+        if !(self.lighting >= 0.0 && self.lighting.is_finite()) {
+            return Err(Error::Invalid(format!(
+                "a change of light of {} is no standard deviation",
+                self.lighting
+            )));
+        }
+        match self.erasing.map(|erasing| erasing.probability) {
+            Some(probability) if !(0.0..=1.0).contains(&probability) => Err(Error::Invalid(format!(
+                "erasing cannot have a probability of {probability}; it goes from 0 to 1"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends `photo` as it is shown at `key` to `out`: `[3, side, side]` normalised numbers.
+    ///
+    /// Only the part that is seen is decoded, where the format allows it, and it is resized in one pass.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    ///
+    /// # Panics
+    /// If [`check`](Self::check) has something against the settings.
+    pub fn apply(
+        &self,
+        photo: &Encoded<'_>,
+        normalisation: &Normalisation,
+        key: Key,
+        out: &mut Vec<f32>,
+    ) -> Result<(), Error> {
+        let cut = self.crop.draw(photo.size(), self.side, &mut key.stream(Purpose::PhotoCrop));
+        let direction = match self.flip {
+            Flip::Half if key.stream(Purpose::PhotoFlip).below(2) == 1 => Columns::Mirrored,
+            Flip::Half | Flip::Never => Columns::Forward,
+        };
+        let mut pixels = self.square(photo, &cut, direction)?;
+        self.policy.apply(&mut pixels, self.side, &mut key.stream(Purpose::PhotoPolicy));
+        if self.jitter != ColourJitter::default() {
+            self.jitter.apply(&mut pixels, &mut key.stream(Purpose::PhotoColour));
+        }
+        let start = out.len();
+        normalisation.append_planes(&pixels, out);
+        let input = &mut out[start..];
+        if self.lighting > 0.0 {
+            light::lighting(input, self.lighting, normalisation, &mut key.stream(Purpose::PhotoLight));
+        }
+        if let Some(erasing) = self.erasing {
+            erasing.apply(input, self.side, &mut key.stream(Purpose::PhotoErase));
+        }
+        Ok(())
+    }
+
+    /// What is cut from `photo`, at its size.
+    fn square(&self, photo: &Encoded<'_>, cut: &Cut, direction: Columns) -> Result<Vec<Pixel>, Error> {
+        let resized = |part: &Part<'_>, scaled: &ScaledCut| {
+            let window = (&cut.window, direction);
+            let pixels_of = |needed: &Window| part.pixels(&scaled.window(needed));
+            resample::resize_bands(pixels_of, scaled.part, cut.to, window, self.interpolation)
+        };
+        let scale = match self.decoding {
+            Decoding::Exact => Scale::Full,
+            Decoding::Scaled => cut.scale(),
+        };
+        if scale != Scale::Full {
+            let scaled = cut.at(scale);
+            let needed = scaled.needed(cut, self.interpolation);
+            if let Some(part) = photo.scaled_part(&needed, scale) {
+                return Ok(resized(&part, &scaled));
+            }
+        }
+        let whole = cut.at(Scale::Full);
+        let part = photo.part(&whole.needed(cut, self.interpolation))?;
+        Ok(resized(&part, &whole))
+    }
+}

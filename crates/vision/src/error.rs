@@ -1,0 +1,41 @@
+//! Why an image cannot be decoded, or settings cannot be used: one sentence each, with the cause and the mend.
+
+/// Why bytes are no image, or settings make no sense.
+///
+/// `Display` gives the whole story in one sentence; there is no `source` to print beside it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Bytes are not an image that can be decoded here.
+    #[error("{name} cannot be used: {cause}; {mend}")]
+    BadImage {
+        /// What the caller named the bytes: a file's name, for instance.
+        name: String,
+        /// What is wrong with them, with the byte offset where there is one.
+        cause: String,
+        /// What to do about it.
+        mend: String,
+    },
+
+    /// Arrays or settings given by the caller do not fit together.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Error {
+    /// What is wrong, for lists that name the image themselves: neither the name nor what to do.
+    pub fn cause(&self) -> String {
+        match self {
+            Error::BadImage { cause, .. } => cause.clone(),
+            Error::Invalid(cause) => cause.clone(),
+        }
+    }
+
+    pub(crate) fn bad_image(
+        name: impl Into<String>,
+        cause: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Error::BadImage { name: name.into(), cause: cause.into(), mend: mend.into() }
+    }
+}

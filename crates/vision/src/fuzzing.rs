@@ -1,0 +1,43 @@
+//! What must hold of the JPEG decoder on any bytes: the body of a fuzz target (tests/fuzzing).
+//!
+//! It is here because the decoder is not public, and the public functions above it would hide a fault: an
+//! image that our decoder spoils goes to another decoder. The function panics where something that should
+//! hold does not.
+
+use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
+
+/// Images with more pixels are decoded in part only, so that one input takes no seconds.
+const MOST_PIXELS: usize = 1 << 20;
+
+/// The JPEG decoder: at each scale a picture has the size of its header, and a window is that part of the
+/// whole.
+pub fn jpeg(bytes: &[u8]) {
+    let _ = (jpeg::Metadata::read(bytes), jpeg::kind(bytes), jpeg::is_cut(bytes));
+    let Ok(jpeg) = Jpeg::open(bytes) else { return };
+    Scale::ALL.into_iter().for_each(|scale| jpeg_at(scale, &jpeg, bytes));
+}
+
+fn jpeg_at(scale: Scale, jpeg: &Jpeg<'_>, bytes: &[u8]) {
+    let (width, height) = scale.of(jpeg.size());
+    assert!(width > 0 && height > 0, "{width} x {height}");
+    // Any window will do, if the same bytes always have the same.
+    let sum = bytes.iter().fold(17usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let (left, top) = (sum % width, (sum >> 16) % height);
+    let window: Window =
+        (left..width.min(left + 1 + (sum >> 8) % 50), top..height.min(top + 1 + (sum >> 4) % 50));
+    let part = jpeg.decode(&window, scale);
+    if let Ok(pixels) = &part {
+        assert_eq!(pixels.len(), window.0.len() * window.1.len(), "{window:?} of {width} x {height}");
+    }
+    if width * height > MOST_PIXELS {
+        return;
+    }
+    let Ok(whole) = jpeg.decode(&(0..width, 0..height), scale) else { return };
+    assert_eq!(whole.len(), width * height);
+    // A window reads less of the file than the whole, so nothing stands in its way.
+    let part =
+        part.unwrap_or_else(|_| panic!("{window:?} fails where {width} x {height} does not, {scale:?}"));
+    let row = |y: usize| &whole[y * width..][window.0.clone()];
+    let expected: Vec<Pixel> = window.1.clone().flat_map(row).copied().collect();
+    assert!(part == expected, "{window:?} of {width} x {height} is another picture, {scale:?}");
+}

@@ -1,0 +1,322 @@
+//! `Encoded`: a picture's file whose header is read, of which any part can be decoded.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use image::ImageFormat;
+
+use super::elsewhere::{self, Header};
+use super::exif;
+use super::orientation::{Orientation, Turn};
+use super::part::{Content, Part};
+use super::{MAX_PIXELS, MEND, Picture, without_fourth};
+use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
+use crate::resample::{self, Columns, Interpolation};
+use crate::{Error, preprocess};
+
+/// A picture's file whose size is known and whose pixels are not decoded yet.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use resnet_vision::picture::Encoded;
+///
+/// let bytes = std::fs::read("cat.jpg")?;
+/// let cat = Encoded::open(&bytes, "cat.jpg")?;
+/// let (width, height) = cat.size();
+/// let middle = cat.decode_window(width / 4..width / 2, height / 4..height / 2)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Encoded<'a> {
+    bytes: &'a [u8],
+    name: Cow<'a, str>,
+    /// As stored.
+    size: (usize, usize),
+    pub(super) turn: Turn,
+    asks: Asks,
+    form: Form<'a>,
+    /// Nanoseconds that decoding has taken.
+    decoding: AtomicU64,
+}
+
+/// Who asks that the image is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    Nobody,
+    Exif,
+    /// A TIFF file's own header, which Pillow always follows.
+    Format,
+}
+
+/// Who knows the pixels.
+enum Form<'a> {
+    /// Our own decoder.
+    Jpeg(Box<Jpeg<'a>>),
+    /// Nobody has to: they are these.
+    Rgb(&'a [u8]),
+    /// The image crate.
+    Other(Header),
+}
+
+impl fmt::Debug for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("name", &self.name)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
+    ///
+    /// # Errors
+    /// If the bytes are of no JPEG, PNG, WebP, GIF, BMP or TIFF, or the header is corrupt or tells of more than
+    /// [`MAX_PIXELS`].
+    pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
+        if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
+            // Decoders would invent the rest, ours of a window would not even notice.
+            let cause =
+                format!("it is cut off: its data end at byte {}, before the picture does", bytes.len());
+            return Err(Error::bad_image(name, cause, "fetch it again"));
+        }
+        if let Ok(jpeg) = Jpeg::open(bytes) {
+            let size = checked(jpeg.size(), name)?;
+            // EXIF data that make no sense are no reason to refuse a picture.
+            let jpeg::Metadata { exif, xmp } = jpeg::Metadata::read(bytes);
+            let turn = Turn::of(exif::orientation(exif.as_deref(), xmp));
+            return Ok(Self::of(bytes, name, size, turn, Form::Jpeg(Box::new(jpeg))));
+        }
+        guarded(name, || {
+            let header = Header::read(bytes, name)?;
+            let size = checked(header.size, name)?;
+            Ok(Self::of(bytes, name, size, header.turn, Form::Other(header)))
+        })
+    }
+
+    /// A picture that needs no decoding: `pixels` are interleaved RGB, shape `[height, width, 3]`.
+    ///
+    /// # Errors
+    /// If a side is 0, there are more than [`MAX_PIXELS`], or `pixels` are not `3 * width * height` bytes.
+    pub fn of_rgb(pixels: &'a [u8], (width, height): (usize, usize), name: &'a str) -> Result<Self, Error> {
+        let size = checked((width, height), name)?;
+        if pixels.len() != 3 * width * height {
+            let bytes = pixels.len();
+            return Err(Error::bad_image(
+                name,
+                format!("{bytes} bytes are no RGB picture of {width} x {height}"),
+                MEND,
+            ));
+        }
+        Ok(Self::of(pixels, name, size, Turn::default(), Form::Rgb(pixels)))
+    }
+
+    fn of(bytes: &'a [u8], name: &'a str, size: (usize, usize), turn: Turn, form: Form<'a>) -> Self {
+        let asks = match &form {
+            _ if turn == Turn::default() => Asks::Nobody,
+            Form::Other(header) if header.format == ImageFormat::Tiff => Asks::Format,
+            _ => Asks::Exif,
+        };
+        Self { bytes, name: name.into(), size, turn, asks, form, decoding: AtomicU64::new(0) }
+    }
+
+    /// The same, turned as `orientation` says; as it is opened, an image is upright.
+    #[must_use]
+    pub fn oriented(mut self, orientation: Orientation) -> Self {
+        if orientation == Orientation::Ignore && self.asks == Asks::Exif {
+            self.turn = Turn::default();
+        }
+        self
+    }
+
+    /// Whether EXIF data ask for a turn, [ignored](Orientation::Ignore) or not.
+    pub fn has_exif_orientation(&self) -> bool {
+        self.asks == Asks::Exif
+    }
+
+    /// Whether EXIF data turn it.
+    pub fn is_turned(&self) -> bool {
+        self.asks == Asks::Exif && self.turn != Turn::default()
+    }
+
+    /// Width and height in pixels, as it is turned.
+    pub fn size(&self) -> (usize, usize) {
+        self.turn.size(self.size)
+    }
+
+    /// The whole picture.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn decode(&self) -> Result<Picture, Error> {
+        let (width, height) = self.size();
+        self.decode_window(0..width, 0..height)
+    }
+
+    /// Decodes everything, and accepts nothing of which it is not known that it is what Pillow shows.
+    ///
+    /// # Errors
+    /// If anything that is decoded is damaged or may not be what Pillow makes of it.
+    pub fn verify(&self) -> Result<(), Error> {
+        match &self.form {
+            Form::Rgb(_) => self.decode().map(drop),
+            Form::Jpeg(_) if self.decode_here(&resample::whole(self.size()), Scale::Full).is_some() => Ok(()),
+            Form::Jpeg(_) => {
+                self.decode_elsewhere()?;
+                let cause = "its JPEG data are damaged or not complete; what decoders show there is made up";
+                Err(Error::bad_image(&*self.name, cause, "fetch it again"))
+            }
+            Form::Other(header) => {
+                self.decode_elsewhere()?;
+                let Some(doubt) = &header.doubt else { return Ok(()) };
+                let cause = format!("{doubt}, so its pixels may be others than Pillow's");
+                Err(Error::bad_image(&*self.name, cause, "write it again as an ordinary JPEG or PNG file"))
+            }
+        }
+    }
+
+    /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
+    ///
+    /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is
+    /// looked at.
+    ///
+    /// # Errors
+    /// If the file is corrupt, or the part is empty or does not lie within the picture.
+    pub fn decode_window(&self, columns: Range<usize>, rows: Range<usize>) -> Result<Picture, Error> {
+        let (width, height) = self.size();
+        if columns.is_empty() || rows.is_empty() || columns.end > width || rows.end > height {
+            let name = &self.name;
+            return Err(Error::Invalid(format!(
+                "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
+            )));
+        }
+        let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
+        Picture::new(columns.len(), rows.len(), without_fourth(&pixels))
+    }
+
+    /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the picture.
+    pub fn shrunk_size(&self, side: usize) -> (usize, usize) {
+        let (width, height) = self.size();
+        match width.min(height) > side.max(1) {
+            true => preprocess::resized((width, height), side.max(1)),
+            false => (width, height),
+        }
+    }
+
+    /// The whole picture with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where
+    /// that side has no more. A `side` of 0 counts as 1.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn decode_shrunk(&self, side: usize, interpolation: Interpolation) -> Result<Picture, Error> {
+        let (from, to) = (self.size(), self.shrunk_size(side));
+        if from == to {
+            return self.decode();
+        }
+        let part = self.part(&resample::whole(from))?;
+        let window = (&resample::whole(to), Columns::Forward);
+        let pixels = resample::resize_bands(|window| part.pixels(window), from, to, window, interpolation);
+        Picture::new(to.0, to.1, without_fourth(&pixels))
+    }
+
+    /// The pixels in `window`, which must not be empty and must lie within the picture.
+    pub(crate) fn decode_pixels(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
+        Ok(self.part(window)?.pixels(window))
+    }
+
+    /// What the pixels in `window` are made of, which must not be empty and must lie within the picture.
+    pub(crate) fn part(&self, window: &Window) -> Result<Part<'_>, Error> {
+        let begun = Instant::now();
+        let content = match &self.form {
+            Form::Rgb(pixels) => Content::Rgb((*pixels).into()),
+            Form::Jpeg(_) => match self.decode_here(window, Scale::Full) {
+                Some(samples) => Content::Samples(samples),
+                // The other decoder makes the best of it or says what is wrong.
+                None => {
+                    let pixels = self.decode_elsewhere()?;
+                    tracing::warn!("{} is damaged; what can be made of it is used", self.name);
+                    Content::Rgb(pixels.into())
+                }
+            },
+            Form::Other(header) => {
+                let pixels = self.decode_elsewhere()?;
+                if let Some(doubt) = &header.doubt {
+                    tracing::warn!("{}: {doubt}; its pixels may be others than Pillow's", self.name);
+                }
+                Content::Rgb(pixels.into())
+            }
+        };
+        self.took(begun);
+        Ok(Part { encoded: self, size: self.size, content })
+    }
+
+    /// What the pixels in `window` of the picture at `scale` are made of, which must not be empty and must
+    /// lie within: each is the mean of those that it stands for. `None` where the file has to be decoded
+    /// whole first, so that nothing would be saved.
+    pub(crate) fn scaled_part(&self, window: &Window, scale: Scale) -> Option<Part<'_>> {
+        // Counted from the other end, pixels that stand for fewer would come first.
+        let is_whole = |side: usize| side.is_multiple_of(scale.divisor());
+        let turned = self.turn != Turn::default();
+        if turned && !(is_whole(self.size.0) && is_whole(self.size.1)) {
+            return None;
+        }
+        let begun = Instant::now();
+        let content = Content::Samples(self.decode_here(window, scale)?);
+        self.took(begun);
+        Some(Part { encoded: self, size: scale.of(self.size), content })
+    }
+
+    /// The samples of `window` of the upright picture, by our own decoder.
+    fn decode_here(&self, window: &Window, scale: Scale) -> Option<Samples> {
+        let Form::Jpeg(jpeg) = &self.form else { return None };
+        let window = self.turn.stored(window, scale.of(self.size));
+        catch_unwind(AssertUnwindSafe(|| jpeg.samples(&window, scale).ok())).ok().flatten()
+    }
+
+    /// Counts the time since `begun` as decoding.
+    pub(super) fn took(&self, begun: Instant) {
+        self.decoding.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
+    }
+
+    /// How long decoding has taken so far.
+    pub fn decoding(&self) -> Duration {
+        Duration::from_nanos(self.decoding.load(Relaxed))
+    }
+
+    /// All stored pixels as interleaved RGB, by the image crate.
+    fn decode_elsewhere(&self) -> Result<Vec<u8>, Error> {
+        guarded(&self.name, || match &self.form {
+            Form::Other(header) => elsewhere::decode(self.bytes, &self.name, header),
+            _ => elsewhere::decode(self.bytes, &self.name, &Header::read(self.bytes, &self.name)?),
+        })
+    }
+}
+
+/// Turns a panic of a decoder on corrupt data, should there be one, into an error.
+fn guarded<T>(name: &str, decode: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(Error::bad_image(name, "the decoder gave up on it", MEND)))
+}
+
+fn checked(size: (usize, usize), name: &str) -> Result<(usize, usize), Error> {
+    let (width, height) = size;
+    let (cause, mend) = if width as u64 * height as u64 > MAX_PIXELS {
+        (format!("its {width} x {height} pixels are more than {MAX_PIXELS}"), "shrink it first")
+    } else if width == 0 || height == 0 {
+        (format!("it has {width} x {height} pixels"), MEND)
+    } else {
+        return Ok(size);
+    };
+    Err(Error::bad_image(name, cause, mend))
+}
+
+/// Whether a WebP file has fewer bytes than its header says.
+fn is_cut_webp(bytes: &[u8]) -> bool {
+    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    let size = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|size| u32::from_le_bytes(*size));
+    is_webp && size.is_some_and(|size| (bytes.len() as u64) < 8 + u64::from(size))
+}

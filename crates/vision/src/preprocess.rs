@@ -1,0 +1,278 @@
+//! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
+
+use crate::jpeg::{Pixel, Window};
+use crate::picture::{Encoded, cut};
+use crate::resample::{self, Columns, Interpolation};
+use crate::{Error, Normalisation, Picture};
+
+/// The steps between a decoded picture and a network's input, as torchvision and timm evaluate with.
+///
+/// ```
+/// use resnet_vision::{Interpolation, Normalisation, Picture, Preprocess};
+///
+/// let preprocess = Preprocess {
+///     resize: 256,
+///     crop: 224,
+///     interpolation: Interpolation::Bilinear,
+///     normalisation: Normalisation::IMAGENET,
+/// };
+/// let grey = Picture::new(400, 300, vec![128; 400 * 300 * 3])?;
+/// let input = preprocess.apply(&grey);
+/// assert_eq!(input.len(), 3 * 224 * 224);
+/// assert_eq!(input[0], Normalisation::IMAGENET.apply(0, 128));
+/// # Ok::<(), resnet_vision::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preprocess {
+    /// What the shorter side becomes, in pixels; the longer one follows. 0 counts as 1.
+    pub resize: usize,
+    /// Height and width of the square cut from the middle.
+    pub crop: usize,
+    /// The filter to resize with.
+    pub interpolation: Interpolation,
+    /// How bytes become numbers.
+    pub normalisation: Normalisation,
+}
+
+impl Preprocess {
+    /// For networks on images of `side` x `side`, CIFAR's or the generated ones: the whole picture, shrunk.
+    pub fn small(side: usize, normalisation: Normalisation) -> Self {
+        Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
+    }
+
+    /// The input for `picture`, shape `[3, crop, crop]`.
+    ///
+    /// Resizing is Pillow's, to the byte, and only the part that is cut out is computed. Where `crop` exceeds
+    /// the resized picture, black surrounds it, as in torchvision.
+    ///
+    /// # Panics
+    /// If the picture's fields contradict each other; [`Picture::new`] and
+    /// [`decode_bytes`](crate::picture::decode_bytes) make none of these.
+    pub fn apply(&self, picture: &Picture) -> Vec<f32> {
+        picture.check();
+        let size = (picture.width, picture.height);
+        let mut out = Vec::with_capacity(3 * self.crop * self.crop);
+        let pixels_of = |window: &Window| cut(&picture.pixels, size.0, window);
+        self.middle(size).append(pixels_of, Columns::Forward, &mut out);
+        out
+    }
+
+    /// The input for a picture that is not decoded yet, and of which only the part that is seen will be: the
+    /// same numbers.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn apply_encoded(&self, picture: &Encoded<'_>) -> Result<Vec<f32>, Error> {
+        let mut out = Vec::with_capacity(3 * self.crop * self.crop);
+        if self.crop == 0 {
+            return Ok(out);
+        }
+        let square = self.middle(picture.size());
+        let needed = resample::needed(square.from, square.to, &square.window, self.interpolation);
+        let part = picture.part(&needed)?;
+        square.append(|window| part.pixels(window), Columns::Forward, &mut out);
+        Ok(out)
+    }
+
+    /// The ten inputs whose outputs are averaged in ten-crop testing (Krizhevsky et al. 2012),
+    /// `[10, 3, crop, crop]`: the corners (top left, top right, bottom left, bottom right) and the middle,
+    /// then their mirror images.
+    ///
+    /// # Errors
+    /// If the file is corrupt.
+    pub fn ten_crops(&self, image: &Encoded<'_>) -> Result<Vec<f32>, Error> {
+        let size = image.size();
+        let (width, height) = resized(size, self.resize.max(1));
+        let part = image.part(&resample::whole(size))?;
+        let mut out = Vec::with_capacity(30 * self.crop * self.crop);
+        for direction in [Columns::Forward, Columns::Mirrored] {
+            for (x, y) in [
+                (Span::first(width, self.crop), Span::first(height, self.crop)),
+                (Span::last(width, self.crop), Span::first(height, self.crop)),
+                (Span::first(width, self.crop), Span::last(height, self.crop)),
+                (Span::last(width, self.crop), Span::last(height, self.crop)),
+                (Span::middle(width, self.crop), Span::middle(height, self.crop)),
+            ] {
+                let pixels_of = |window: &Window| part.pixels(window);
+                self.square(size, (x, y)).append(pixels_of, direction, &mut out);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right
+    /// and bottom in the picture's pixels. It reaches beyond the picture where that is surrounded with black.
+    pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
+        let to = resized(size, self.resize.max(1));
+        let axis = |size: usize, to: usize| {
+            let span = Span::middle(to, self.crop);
+            let start = span.start as f64 - span.before as f64;
+            [start, start + self.crop as f64].map(|place| place * size as f64 / to as f64)
+        };
+        let ([left, right], [top, bottom]) = (axis(size.0, to.0), axis(size.1, to.1));
+        [left, top, right, bottom]
+    }
+
+    /// The square in the middle of a picture of `size`.
+    fn middle(&self, size: (usize, usize)) -> Square<'_> {
+        let to = resized(size, self.resize.max(1));
+        self.square(size, (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop)))
+    }
+
+    fn square(&self, from: (usize, usize), (x, y): (Span, Span)) -> Square<'_> {
+        let to = resized(from, self.resize.max(1));
+        let window = (x.start..x.start + x.count, y.start..y.start + y.count);
+        Square { preprocess: self, from, to, x, y, window }
+    }
+}
+
+/// One crop of one picture.
+struct Square<'a> {
+    preprocess: &'a Preprocess,
+    /// Width and height of the picture before and after it is resized.
+    from: (usize, usize),
+    to: (usize, usize),
+    x: Span,
+    y: Span,
+    /// What is kept of the resized picture.
+    window: Window,
+}
+
+impl Square<'_> {
+    /// Appends the crop to `out`; `pixels_of` gives the pixels in a window of the picture.
+    fn append(&self, pixels_of: impl Fn(&Window) -> Vec<Pixel>, direction: Columns, out: &mut Vec<f32>) {
+        let Square { preprocess, x, y, .. } = self;
+        let Preprocess { crop, interpolation, .. } = **preprocess;
+        let window = (&self.window, direction);
+        let cut = resample::resize_bands(pixels_of, self.from, self.to, window, interpolation);
+        let after = crop - x.before - x.count;
+        let (before, after) =
+            if direction == Columns::Mirrored { (after, x.before) } else { (x.before, after) };
+        let start = out.len();
+        for (c, table) in preprocess.normalisation.tables().iter().enumerate() {
+            out.extend(std::iter::repeat_n(table[0], y.before * crop));
+            for row in cut.chunks_exact(x.count.max(1)) {
+                out.extend(std::iter::repeat_n(table[0], before));
+                out.extend(row.iter().map(|pixel| table[usize::from(pixel[c])]));
+                out.extend(std::iter::repeat_n(table[0], after));
+            }
+            out.resize(start + (c + 1) * crop * crop, table[0]);
+        }
+    }
+}
+
+/// The size with `shorter` as its shorter side and, rounded down, the same shape.
+pub(crate) fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
+    let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
+    if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
+}
+
+/// Where one axis of the crop takes its pixels from.
+#[derive(Debug, PartialEq, Eq)]
+struct Span {
+    /// Black pixels before the first.
+    before: usize,
+    /// The first pixel taken.
+    start: usize,
+    /// How many are taken.
+    count: usize,
+}
+
+impl Span {
+    /// The first `crop` of `size` pixels; all in the middle where there are fewer.
+    fn first(size: usize, crop: usize) -> Self {
+        if crop > size { Self::middle(size, crop) } else { Self { before: 0, start: 0, count: crop } }
+    }
+
+    /// The last `crop` of `size` pixels; all in the middle where there are fewer.
+    fn last(size: usize, crop: usize) -> Self {
+        if crop > size {
+            Self::middle(size, crop)
+        } else {
+            Self { before: 0, start: size - crop, count: crop }
+        }
+    }
+
+    /// The middle `crop` of `size` pixels.
+    fn middle(size: usize, crop: usize) -> Self {
+        if crop > size {
+            return Self { before: (crop - size) / 2, start: 0, count: size };
+        }
+        let spare = size - crop;
+        // torchvision rounds `spare / 2` with Python's `round`: a half goes to the even neighbour.
+        let start = if spare % 4 == 3 { spare / 2 + 1 } else { spare / 2 };
+        Self { before: 0, start, count: crop }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::encode_png;
+
+    #[test]
+    fn sizes_and_middles_are_torchvisions() {
+        assert_eq!(resized((500, 333), 256), (384, 256));
+        assert_eq!(resized((333, 500), 256), (256, 384));
+        assert_eq!(resized((7, 7), 256), (256, 256));
+        let start = |size, crop| Span::middle(size, crop).start;
+        // round(0.5) = 0, round(1.5) = 2, round(2.5) = 2, round(3.5) = 4.
+        assert_eq!([225, 227, 229, 231].map(|size| start(size, 224)), [0, 2, 2, 4]);
+        assert_eq!([224, 226, 256].map(|size| start(size, 224)), [0, 1, 16]);
+        assert_eq!(Span::middle(5, 8), Span { before: 1, start: 0, count: 5 });
+    }
+
+    #[test]
+    fn a_crop_larger_than_the_picture_is_filled_with_black() {
+        let picture = Picture::new(2, 2, vec![255; 12]).unwrap();
+        let mut preprocess = Preprocess::small(2, Normalisation::UNIT);
+        preprocess.crop = 5;
+        let out = preprocess.apply(&picture);
+        let row = |y: usize| &out[25 + 5 * y..][..5];
+        assert_eq!(out.len(), 75);
+        assert_eq!([row(0), row(1), row(2), row(3)].map(|r| r.iter().sum::<f32>()), [0.0, 2.0, 2.0, 0.0]);
+        assert_eq!(row(1), [0.0, 1.0, 1.0, 0.0, 0.0]);
+        preprocess.crop = 0;
+        assert!(preprocess.apply(&picture).is_empty());
+    }
+
+    #[test]
+    fn ten_crops_are_corners_middle_and_mirror_images() {
+        let pixels: Vec<u8> = (0..7 * 5 * 3).map(|i| (i * 31 % 251) as u8).collect();
+        let picture = Picture::new(7, 5, pixels.clone()).unwrap();
+        let png = encode_png(&picture).unwrap();
+        let encoded = Encoded::open(&png, "seven-by-five.png").unwrap();
+        let mut preprocess = Preprocess::small(5, Normalisation::UNIT);
+        preprocess.crop = 3;
+        let ten = preprocess.ten_crops(&encoded).unwrap();
+        let corners = [(0, 0), (4, 0), (0, 2), (4, 2), (2, 1)];
+        assert_eq!(ten.len(), 10 * 27);
+        for (number, crop) in ten.chunks_exact(27).enumerate() {
+            let (left, top) = corners[number % 5];
+            for (i, value) in crop.iter().enumerate() {
+                let (c, y, x) = (i / 9, i / 3 % 3, i % 3);
+                let x = if number < 5 { x } else { 2 - x };
+                let byte = pixels[3 * (7 * (top + y) + left + x) + c];
+                assert_eq!(*value, f32::from(byte) / 255.0, "crop {number}, channel {c}, row {y}");
+            }
+        }
+        assert_eq!(ten[4 * 27..5 * 27], preprocess.apply(&picture));
+        assert_eq!(preprocess.seen((7, 5)), [2.0, 1.0, 5.0, 4.0]);
+        assert_eq!(preprocess.seen((70, 50)), [20.0, 10.0, 50.0, 40.0]);
+        preprocess.crop = 8;
+        assert_eq!(preprocess.ten_crops(&encoded).unwrap().len(), 10 * 3 * 64);
+    }
+
+    #[test]
+    fn a_line_of_pixels_takes_no_memory_to_speak_of() {
+        // Resized as a whole it would have 256 x 51,200,000 pixels.
+        let picture = Picture::new(200_000, 1, vec![7; 600_000]).unwrap();
+        let preprocess = Preprocess {
+            resize: 256,
+            crop: 224,
+            interpolation: Interpolation::Bicubic,
+            normalisation: Normalisation::UNIT,
+        };
+        assert!(preprocess.apply(&picture).iter().all(|&v| v == 7.0 / 255.0));
+    }
+}

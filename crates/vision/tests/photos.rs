@@ -1,0 +1,125 @@
+//! Real photographs against Pillow: every decoded and every resized byte, and windows against the whole.
+//!
+//! Needs the photographs of `RESNET_TEST_DATA`; Pillow's results are in `pillow/photos.txt`, with their
+//! generator.
+
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use resnet_vision::picture::{Encoded, decode_bytes};
+use resnet_vision::{Decoding, Interpolation, Key, Normalisation, PhotoAugmentation, Picture, resize};
+
+/// A line of photos.txt.
+struct Row {
+    path: PathBuf,
+    size: (usize, usize),
+    /// Of the decoded pixels, then of each of `RESIZED`.
+    sums: Vec<u32>,
+}
+
+/// The filter and what becomes of a side, as in photos.py.
+type Resized = (Interpolation, fn(usize) -> usize);
+const RESIZED: [Resized; 4] = [
+    (Interpolation::Bilinear, |side| side / 3 + 1),
+    (Interpolation::Bilinear, |side| side * 5 / 4),
+    (Interpolation::Bicubic, |side| side / 3 + 1),
+    (Interpolation::Bicubic, |side| side * 5 / 4),
+];
+
+/// The photographs, or none, which is recorded as a skipped test.
+#[track_caller]
+fn rows() -> Vec<Row> {
+    let Some(photos) = resnet_testing::data::photos() else { return Vec::new() };
+    let rows: Vec<Row> = include_str!("pillow/photos.txt")
+        .lines()
+        .map(|line| {
+            let fields: Vec<&str> = line.split(' ').collect();
+            Row {
+                path: photos.join(fields[0]),
+                size: (fields[1].parse().unwrap(), fields[2].parse().unwrap()),
+                sums: fields[3..].iter().map(|sum| u32::from_str_radix(sum, 16).unwrap()).collect(),
+            }
+        })
+        .collect();
+    assert_eq!(rows.len(), 200);
+    rows
+}
+
+fn checksum(pixels: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(pixels);
+    crc.sum()
+}
+
+#[test]
+fn every_byte_of_every_photograph_is_pillows() {
+    let mut failures = Vec::new();
+    for Row { path, size, sums } in rows() {
+        let photograph = decode_bytes(&fs::read(&path).unwrap(), &path.display().to_string()).unwrap();
+        let mut made = vec![checksum(&photograph.pixels)];
+        for (interpolation, scale) in RESIZED {
+            let to = (scale(photograph.width), scale(photograph.height));
+            made.push(checksum(&resize(&photograph, to, interpolation).pixels));
+        }
+        if (photograph.width, photograph.height) != size || made != sums {
+            let differs: Vec<bool> = made.iter().zip(&sums).map(|(a, b)| a != b).collect();
+            failures.push(format!("{}: {differs:?}", path.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{} photographs differ: {failures:#?}", failures.len());
+}
+
+#[test]
+fn a_window_of_a_photograph_is_that_part_of_the_whole() {
+    for (number, Row { path, .. }) in rows().into_iter().enumerate().step_by(4) {
+        let bytes = fs::read(&path).unwrap();
+        let photograph = Encoded::open(&bytes, "photograph").unwrap();
+        let whole = photograph.decode().unwrap();
+        let (width, height) = photograph.size();
+        for corner in 0..4 {
+            let part = |size: usize, salt: usize| -> Range<usize> {
+                let start = (number * 7919 + corner * 104_729 + salt) % size;
+                start..start + 1 + (number * 31 + corner * 17) % (size - start)
+            };
+            let (columns, rows) = (part(width, 0), part(height, 5));
+            let window = photograph.decode_window(columns.clone(), rows.clone()).unwrap();
+            assert_eq!(window, cut(&whole, columns, rows), "{}", path.display());
+        }
+    }
+}
+
+/// Training images so small that photographs of 500 pixels are large beside them.
+#[test]
+fn scaled_decoding_changes_photographs_little() {
+    let exact = PhotoAugmentation::inception(56);
+    let scaled = PhotoAugmentation { decoding: Decoding::Scaled, ..exact.clone() };
+    let mut differences = Vec::new();
+    for (index, Row { path, .. }) in (0..).zip(rows()) {
+        let bytes = fs::read(&path).unwrap();
+        let photograph = Encoded::open(&bytes, "photograph").unwrap();
+        let image = |how: &PhotoAugmentation| {
+            let mut image = Vec::new();
+            let key = Key { seed: 0, epoch: 0, index };
+            how.apply(&photograph, &Normalisation::UNIT, key, &mut image).unwrap();
+            image
+        };
+        let (exact, scaled) = (image(&exact), image(&scaled));
+        let sum: f32 = exact.iter().zip(&scaled).map(|(a, b)| (a - b).abs()).sum();
+        differences.extend((sum != 0.0).then_some(255.0 * sum / exact.len() as f32));
+    }
+    if differences.is_empty() {
+        return;
+    }
+    let mean = differences.iter().sum::<f32>() / differences.len() as f32;
+    let most = resnet_testing::largest(differences.iter().copied());
+    println!("of {} images the bytes differ by {mean:.2} in the mean, {most:.2} at most", differences.len());
+    assert!(differences.len() > 100 && mean < 0.6 && most < 1.5, "{differences:?}");
+}
+
+fn cut(whole: &Picture, columns: Range<usize>, rows: Range<usize>) -> Picture {
+    let (width, height) = (columns.len(), rows.len());
+    let row =
+        |y: usize| &whole.pixels[3 * (y * whole.width + columns.start)..3 * (y * whole.width + columns.end)];
+    Picture::new(width, height, rows.flat_map(row).copied().collect()).unwrap()
+}
