@@ -49,6 +49,7 @@
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |
+//! | `published.rs` | the papers' error of a network |
 //! | `progress.rs` | who is told of downloads |
 //! | `error.rs` | what can go wrong |
 //!
@@ -64,6 +65,7 @@ mod network;
 mod predict;
 mod pretrained;
 mod progress;
+mod published;
 mod starting;
 mod transform;
 
@@ -89,4 +91,5 @@ pub use network::ResNet;
 pub use predict::{Guess, Prediction};
 pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
+pub use published::published_error;
 pub use starting::{Started, StartingWeights, normalisation_of, training_metadata};
