@@ -5,9 +5,9 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
-use resnet_blocks::{FullPreActivation, Unit, UnitConfig};
+use resnet_blocks::{FullPreActivation, UnitConfig};
 use resnet_models::{Model, registry};
-use resnet_ops::{Mode, softmax_cross_entropy};
+use resnet_ops::{Layer, Mode, softmax_cross_entropy};
 use resnet_testing::uniform;
 
 /// Runs `test` in a thread with the stack of an ordinary test.

@@ -1,3 +1,4 @@
 //! Shared by the tests of this package, and by the fuzz targets.
 
+#[path = "fuzz/bodies/mod.rs"]
 pub mod fuzzing;

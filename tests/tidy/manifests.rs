@@ -51,6 +51,8 @@ const PRODUCT: &[&str] = &[
     "resnet-data",
     "resnet-record",
     "resnet-train",
+    "resnet-vision",
+    "resnet-hub",
 ];
 
 const LIBRARIES: &[&str] = &[

@@ -3,109 +3,162 @@
 
 use candle_core::{Result, bail};
 use candle_nn::VarBuilder;
-use resnet_ops::{Conv2d, ConvConfig, Graph, Value};
+use resnet_ops::{Conv2d, ConvConfig, Graph, Layer, Value};
 
 use crate::config::{Branch, StridePlace, UnitConfig};
 use crate::layers::{NormLayer, convolution};
-use crate::placement::Placement;
+use crate::placement::{Element, Placement};
 
-/// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...
+/// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...; what follows the addition is part of
+/// it, since figure 4(b)'s last norm stands there.
 #[derive(Debug, Clone)]
 pub(crate) struct ResidualBranch {
-    placement: Placement,
-    convolutions: Vec<Conv2d>,
-    /// One a convolution: before it in full pre-activation, after it otherwise; figure 4(b)'s last one is
-    /// after the addition.
-    norms: Vec<NormLayer>,
+    before: Vec<BranchLayer>,
+    rest: Vec<BranchLayer>,
+    after_addition: Vec<BranchLayer>,
+}
+
+/// An [`Element`] with its parameters.
+#[derive(Debug, Clone)]
+enum BranchLayer {
+    Conv(Conv2d),
+    Norm(NormLayer),
+    Relu,
 }
 
 /// Channels into and out of one convolution, and its geometry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct WeightLayer {
-    inputs: usize,
-    outputs: usize,
+    in_channels: usize,
+    out_channels: usize,
     geometry: ConvConfig,
+}
+
+/// Makes a branch's layers in the order in which they stand, which is how their parameters are numbered.
+struct Builder<'a> {
+    config: &'a UnitConfig,
+    vb: &'a VarBuilder<'a>,
+    weight_layers: std::vec::IntoIter<WeightLayer>,
+    convs: usize,
+    norms: usize,
+    /// Channels at the point reached.
+    channels: usize,
+}
+
+impl Builder<'_> {
+    fn build(&mut self, elements: &[Element]) -> Result<Vec<BranchLayer>> {
+        elements.iter().map(|element| self.layer(*element)).collect()
+    }
+
+    fn layer(&mut self, element: Element) -> Result<BranchLayer> {
+        Ok(match element {
+            Element::Relu => BranchLayer::Relu,
+            Element::Norm => {
+                self.norms += 1;
+                let vb = self.vb.pp(self.config.names.norm(self.norms));
+                BranchLayer::Norm(NormLayer::new(self.config.norm, self.channels, vb)?)
+            }
+            Element::Conv => {
+                let Some(layer) = self.weight_layers.next() else { bail!("a branch without weight layers") };
+                self.convs += 1;
+                self.channels = layer.out_channels;
+                let channels = (layer.in_channels, layer.out_channels);
+                let vb = self.vb.pp(format!("conv{}", self.convs));
+                BranchLayer::Conv(convolution(self.config.filters, channels, layer.geometry, vb)?)
+            }
+        })
+    }
 }
 
 impl ResidualBranch {
     pub(crate) fn new(config: &UnitConfig, placement: Placement, vb: &VarBuilder) -> Result<Self> {
-        let (mut convolutions, mut norms) = (vec![], vec![]);
-        for (index, layer) in weight_layers(config)?.into_iter().enumerate() {
-            let WeightLayer { inputs, outputs, geometry } = layer;
-            let name = format!("conv{}", index + 1);
-            convolutions.push(convolution(config.filters, (inputs, outputs), geometry, vb.pp(name))?);
-            let channels = if placement == Placement::FullPreActivation { inputs } else { outputs };
-            norms.push(NormLayer::new(config.norm, channels, vb.pp(config.names.norm(index + 1)))?);
+        let order = placement.order();
+        let weight_layers = weight_layers(config)?;
+        let mut inside = vec![];
+        for index in 0..weight_layers.len() {
+            inside.extend_from_slice(if index == 0 { &[] } else { order.between });
+            inside.push(Element::Conv);
         }
-        Ok(ResidualBranch { placement, convolutions, norms })
+        inside.extend_from_slice(order.end);
+        let channels = config.in_channels;
+        let weight_layers = weight_layers.into_iter();
+        let mut builder = Builder { config, vb, weight_layers, convs: 0, norms: 0, channels };
+        Ok(ResidualBranch {
+            before: builder.build(order.before)?,
+            rest: builder.build(&inside)?,
+            after_addition: builder.build(order.after_addition)?,
+        })
     }
 
     /// Appends what stands before the first weight layer to `graph`.
-    pub(crate) fn record_pre_activation(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        match self.placement {
-            Placement::FullPreActivation => self.norms[0].record_relu(graph, x),
-            Placement::ReluOnlyPreActivation => Ok(graph.relu(x)),
-            _ => Ok(x),
-        }
+    pub(crate) fn trace_pre_activation(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        trace_all(&self.before, graph, x)
     }
 
     /// Appends the rest to `graph`, up to the addition.
-    pub(crate) fn record(&self, graph: &mut Graph, activated: Value) -> Result<Value> {
-        let last = self.convolutions.len() - 1;
-        let mut y = activated;
-        for (index, conv) in self.convolutions.iter().enumerate() {
-            y = conv.record(graph, y)?;
-            y = match (self.placement, index < last) {
-                (Placement::FullPreActivation, true) => self.norms[index + 1].record_relu(graph, y)?,
-                (Placement::FullPreActivation | Placement::BnAfterAddition, false) => y,
-                (Placement::Original | Placement::ReluOnlyPreActivation, false) => {
-                    self.norms[index].record(graph, y)?
-                }
-                (Placement::ReluBeforeAddition, false) | (_, true) => {
-                    self.norms[index].record_relu(graph, y)?
-                }
-            };
-        }
-        Ok(y)
+    pub(crate) fn trace(&self, graph: &mut Graph, activated: Value) -> Result<Value> {
+        trace_all(&self.rest, graph, activated)
     }
 
     /// Appends the addition and `f` of equation (2) to `graph`.
-    pub(crate) fn record_sum(&self, graph: &mut Graph, shortcut: Value, branch: Value) -> Result<Value> {
-        match self.placement {
-            Placement::Original => graph.add_relu(shortcut, branch),
-            Placement::BnAfterAddition => {
-                let sum = graph.add(shortcut, branch)?;
-                self.norms[self.norms.len() - 1].record_relu(graph, sum)
+    pub(crate) fn trace_sum(&self, graph: &mut Graph, shortcut: Value, branch: Value) -> Result<Value> {
+        match &self.after_addition[..] {
+            [BranchLayer::Relu, rest @ ..] => {
+                let sum = graph.add_relu(shortcut, branch)?;
+                trace_all(rest, graph, sum)
             }
-            _ => graph.add(shortcut, branch),
+            all => {
+                let sum = graph.add(shortcut, branch)?;
+                trace_all(all, graph, sum)
+            }
         }
     }
 }
 
+/// Appends layers in order; a norm takes the ReLU that follows it along.
+fn trace_all(layers: &[BranchLayer], graph: &mut Graph, mut x: Value) -> Result<Value> {
+    let mut layers = layers.iter().peekable();
+    while let Some(layer) = layers.next() {
+        x = match layer {
+            BranchLayer::Conv(conv) => conv.trace(graph, x)?,
+            BranchLayer::Relu => graph.relu(x),
+            BranchLayer::Norm(norm) => match layers.next_if(|next| matches!(next, BranchLayer::Relu)) {
+                Some(_) => norm.trace_relu(graph, x)?,
+                None => norm.trace(graph, x)?,
+            },
+        };
+    }
+    Ok(x)
+}
+
 /// The convolutions of `config`'s branch, in order.
 fn weight_layers(config: &UnitConfig) -> Result<Vec<WeightLayer>> {
-    let UnitConfig { inputs, outputs, width, stride, .. } = *config;
+    let UnitConfig { in_channels, out_channels, width, stride, .. } = *config;
     let expansion = config.branch.expansion();
-    if !outputs.is_multiple_of(expansion) {
-        bail!("a bottleneck unit's {outputs} outputs are no multiple of {expansion}");
+    if !out_channels.is_multiple_of(expansion) {
+        bail!("a bottleneck unit's {out_channels} output channels are no multiple of {expansion}");
     }
     if width == 0 {
         bail!("a residual branch needs at least one channel inside");
     }
-    let layer = |inputs, outputs, kernel, stride| WeightLayer {
-        inputs,
-        outputs,
-        geometry: ConvConfig::same(kernel, stride),
+    let layer = |in_channels, out_channels, kernel, stride| WeightLayer {
+        in_channels,
+        out_channels,
+        geometry: ConvConfig::same(kernel).with_stride(stride),
     };
     Ok(match config.branch {
-        Branch::OneLayer => vec![layer(inputs, outputs, 3, stride)],
-        Branch::Basic => vec![layer(inputs, width, 3, stride), layer(width, outputs, 3, 1)],
+        Branch::OneLayer => vec![layer(in_channels, out_channels, 3, stride)],
+        Branch::Basic => vec![layer(in_channels, width, 3, stride), layer(width, out_channels, 3, 1)],
         Branch::Bottleneck(place) => {
             let (first, middle) = match place {
                 StridePlace::First1x1 => (stride, 1),
                 StridePlace::Middle3x3 => (1, stride),
             };
-            vec![layer(inputs, width, 1, first), layer(width, width, 3, middle), layer(width, outputs, 1, 1)]
+            vec![
+                layer(in_channels, width, 1, first),
+                layer(width, width, 3, middle),
+                layer(width, out_channels, 1, 1),
+            ]
         }
     })
 }

@@ -44,17 +44,17 @@ pub enum ShapeChange {
 
 /// The units' normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Norm {
+pub enum NormKind {
     /// Batch norm, the papers'.
     Batch,
     /// Group norm, with this number of groups: BiT's and `_gn` networks'.
     Group(usize),
 }
 
-/// What becomes of filters before a convolution uses them.
+/// How filters are prepared before a convolution uses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filters {
-    /// Nothing.
+    /// As they are.
     Plain,
     /// Each has mean 0 and variance 1 (arXiv 1903.10520): BiT's.
     Standardised,
@@ -108,9 +108,9 @@ impl Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitConfig {
     /// Input channels.
-    pub inputs: usize,
+    pub in_channels: usize,
     /// Output channels; for a bottleneck a multiple of 4.
-    pub outputs: usize,
+    pub out_channels: usize,
     /// Channels of the convolutions inside the branch: of the first of two 3x3, or of a bottleneck's first
     /// 1x1 and its 3x3.
     pub width: usize,
@@ -121,8 +121,8 @@ pub struct UnitConfig {
     /// How the shortcut's signal gets the output's shape, if it is another one.
     pub shape_change: ShapeChange,
     /// The normalisation.
-    pub norm: Norm,
-    /// What becomes of filters.
+    pub norm: NormKind,
+    /// How filters are prepared.
     pub filters: Filters,
     /// Parameter names.
     pub names: Names,
@@ -130,35 +130,35 @@ pub struct UnitConfig {
 
 impl UnitConfig {
     /// A two-layer unit with option A's shortcut and torchvision's names.
-    pub fn basic(inputs: usize, outputs: usize, stride: usize) -> Self {
+    pub fn basic(in_channels: usize, out_channels: usize, stride: usize) -> Self {
         UnitConfig {
-            inputs,
-            outputs,
-            width: outputs,
+            in_channels,
+            out_channels,
+            width: out_channels,
             stride,
             branch: Branch::Basic,
             shape_change: ShapeChange::ZeroPadding,
-            norm: Norm::Batch,
+            norm: NormKind::Batch,
             filters: Filters::Plain,
             names: Names::Torchvision,
         }
     }
 
     /// A one-layer unit with option A's shortcut and torchvision's names.
-    pub fn one_layer(inputs: usize, outputs: usize, stride: usize) -> Self {
-        UnitConfig { branch: Branch::OneLayer, ..UnitConfig::basic(inputs, outputs, stride) }
+    pub fn one_layer(in_channels: usize, out_channels: usize, stride: usize) -> Self {
+        UnitConfig { branch: Branch::OneLayer, ..UnitConfig::basic(in_channels, out_channels, stride) }
     }
 
     /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's
     /// names.
-    pub fn bottleneck(inputs: usize, outputs: usize, stride: usize) -> Self {
+    pub fn bottleneck(in_channels: usize, out_channels: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
-        let (width, shape_change) = (outputs / branch.expansion(), ShapeChange::Projection);
-        UnitConfig { width, branch, shape_change, ..UnitConfig::basic(inputs, outputs, stride) }
+        let (width, shape_change) = (out_channels / branch.expansion(), ShapeChange::Projection);
+        UnitConfig { width, branch, shape_change, ..UnitConfig::basic(in_channels, out_channels, stride) }
     }
 
     /// Whether input and output differ in shape.
     pub fn changes_shape(&self) -> bool {
-        self.inputs != self.outputs || self.stride != 1
+        self.in_channels != self.out_channels || self.stride != 1
     }
 }

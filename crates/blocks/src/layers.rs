@@ -2,9 +2,9 @@
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, Value};
+use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfig, Layer, Value, module_t};
 
-use crate::config::{Filters, Norm};
+use crate::config::{Filters, NormKind};
 
 /// Added to a filter's variance before it is divided by its root, as BiT does.
 const FILTER_EPS: f64 = 1e-8;
@@ -23,35 +23,41 @@ impl NormLayer {
     ///
     /// # Errors
     /// If a parameter is missing or has another shape, or the groups don't divide the channels.
-    pub fn new(norm: Norm, channels: usize, vb: VarBuilder) -> Result<Self> {
+    pub fn new(norm: NormKind, channels: usize, vb: VarBuilder) -> Result<Self> {
         Ok(match norm {
-            Norm::Batch => NormLayer::Batch(BatchNorm::new(channels, vb)?),
-            Norm::Group(groups) => NormLayer::Group(GroupNorm::new(channels, groups, vb)?),
+            NormKind::Batch => NormLayer::Batch(BatchNorm::new(channels, vb)?),
+            NormKind::Group(groups) => {
+                NormLayer::Group(GroupNorm::new(GroupNormConfig { channels, groups }, vb)?)
+            }
         })
-    }
-
-    /// Appends normalisation alone to `graph`.
-    ///
-    /// # Errors
-    /// If `x` has another number of channels.
-    pub fn record(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        match self {
-            NormLayer::Batch(norm) => norm.record(graph, x),
-            NormLayer::Group(norm) => norm.record(graph, x),
-        }
     }
 
     /// Appends normalisation and ReLU to `graph`.
     ///
     /// # Errors
     /// If `x` has another number of channels.
-    pub fn record_relu(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+    pub fn trace_relu(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         match self {
-            NormLayer::Batch(norm) => norm.record_relu(graph, x),
-            NormLayer::Group(norm) => norm.record_relu(graph, x),
+            NormLayer::Batch(norm) => norm.trace_relu(graph, x),
+            NormLayer::Group(norm) => norm.trace_relu(graph, x),
         }
     }
 }
+
+impl Layer for NormLayer {
+    /// Normalisation alone.
+    ///
+    /// # Errors
+    /// If `x` has another number of channels.
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        match self {
+            NormLayer::Batch(norm) => norm.trace(graph, x),
+            NormLayer::Group(norm) => norm.trace(graph, x),
+        }
+    }
+}
+
+module_t!(NormLayer);
 
 /// A convolution with its filters as `filters` says.
 ///
@@ -59,11 +65,11 @@ impl NormLayer {
 /// If `vb` has no weights of this shape.
 pub fn convolution(
     filters: Filters,
-    (inputs, outputs): (usize, usize),
+    (in_channels, out_channels): (usize, usize),
     geometry: ConvConfig,
     vb: VarBuilder,
 ) -> Result<Conv2d> {
-    let conv = Conv2d::new(inputs, outputs, geometry, vb)?;
+    let conv = Conv2d::new(in_channels, out_channels, geometry, vb)?;
     Ok(match filters {
         Filters::Plain => conv,
         Filters::Standardised => conv.with_standardised_weight(FILTER_EPS),

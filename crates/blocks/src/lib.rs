@@ -1,14 +1,14 @@
 //! Residual units of "Identity Mappings in Deep Residual Networks", each importable alone.
 //!
 //! A unit computes `y = h(x) + F(x)`, `x' = f(y)` (equations 1 and 2): `h` is the shortcut, `F` the residual
-//! branch, `f` what follows the addition. All units record themselves into a [`resnet_ops::Graph`]; run
+//! branch, `f` what follows the addition. All units are a [`resnet_ops::Layer`]; run
 //! alone, a unit is one candle node, and a whole network of them is one node as well.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
 //! use candle_nn::{VarBuilder, VarMap};
-//! use resnet_blocks::{FullPreActivation, Unit, UnitConfig};
-//! use resnet_ops::Mode;
+//! use resnet_blocks::{FullPreActivation, UnitConfig};
+//! use resnet_ops::{Layer, Mode};
 //!
 //! # fn main() -> candle_core::Result<()> {
 //! let variables = VarMap::new();
@@ -30,14 +30,12 @@ pub mod layers;
 mod placement;
 mod residual_unit;
 mod shortcut;
-mod unit;
 mod units;
 
-pub use config::{Branch, Filters, Names, Norm, ShapeChange, StridePlace, UnitConfig};
-pub use placement::{Placement, Split};
+pub use config::{Branch, Filters, Names, NormKind, ShapeChange, StridePlace, UnitConfig};
+pub use placement::{Element, Order, Placement, ShortcutInput};
 pub use residual_unit::ResidualUnit;
 pub use shortcut::Shortcut;
-pub use unit::Unit;
 pub use units::{
     BnAfterAddition, ConstantScaling, ConvShortcut, DropoutShortcut, ExclusiveGating, FullPreActivation,
     Original, ReluBeforeAddition, ReluOnlyPreActivation, ShortcutOnlyGating,

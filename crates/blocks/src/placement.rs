@@ -1,16 +1,18 @@
-//! Where activations stand, figure 4.
+//! Where norms and activations stand: figure 4, as a table.
 
-/// The places of batch norm and ReLU around a unit's weight layers, figure 4.
+use Element::{Conv, Norm, Relu};
+
+/// The places of norm and ReLU around a unit's weight layers, figure 4. The table is this file's `FIGURE_4`.
 ///
-/// Orders are of a two-layer branch; other branches repeat the middle. Errors are table 2's, on CIFAR-10.
+/// Errors are table 2's, on CIFAR-10.
 ///
-/// | placement | residual branch | after the addition | ResNet-110 | ResNet-164 |
-/// |---|---|---|---|---|
-/// | (a) original | conv BN ReLU conv BN | ReLU | 6.61 | 5.93 |
-/// | (b) BN after addition | conv BN ReLU conv | BN ReLU | 8.17 | 6.50 |
-/// | (c) ReLU before addition | conv BN ReLU conv BN ReLU | nothing | 7.84 | 6.14 |
-/// | (d) ReLU-only pre-activation | ReLU conv BN ReLU conv BN | nothing | 6.71 | 5.91 |
-/// | (e) full pre-activation | BN ReLU conv BN ReLU conv | nothing | 6.37 | 5.46 |
+/// | placement | ResNet-110 | ResNet-164 |
+/// |---|---|---|
+/// | (a) original | 6.61 | 5.93 |
+/// | (b) BN after addition | 8.17 | 6.50 |
+/// | (c) ReLU before addition | 7.84 | 6.14 |
+/// | (d) ReLU-only pre-activation | 6.71 | 5.91 |
+/// | (e) full pre-activation | 6.37 | 5.46 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
     /// Figure 4(a).
@@ -25,6 +27,41 @@ pub enum Placement {
     FullPreActivation,
 }
 
+/// A box of figure 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// A weight layer.
+    Conv,
+    /// A norm: the paper's BN.
+    Norm,
+    /// ReLU.
+    Relu,
+}
+
+/// Figure 4: the residual branch from top to bottom, and what follows the addition. Branches are of two weight
+/// layers, as in the figure; longer ones repeat what stands between the two, one-layer ones leave it out.
+#[rustfmt::skip]
+const FIGURE_4: [(Placement, &[Element], &[Element]); 5] = [
+    (Placement::Original,              &[            Conv, Norm, Relu, Conv, Norm,      ], &[      Relu]),
+    (Placement::BnAfterAddition,       &[            Conv, Norm, Relu, Conv,            ], &[Norm, Relu]),
+    (Placement::ReluBeforeAddition,    &[            Conv, Norm, Relu, Conv, Norm, Relu,], &[          ]),
+    (Placement::ReluOnlyPreActivation, &[      Relu, Conv, Norm, Relu, Conv, Norm,      ], &[          ]),
+    (Placement::FullPreActivation,     &[Norm, Relu, Conv, Norm, Relu, Conv,            ], &[          ]),
+];
+
+/// A row of figure 4, for branches of any length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// What stands before the first weight layer: the pre-activation.
+    pub before: &'static [Element],
+    /// What stands between two weight layers.
+    pub between: &'static [Element],
+    /// What stands after the last weight layer.
+    pub end: &'static [Element],
+    /// What follows the addition: `f` of equation (2).
+    pub after_addition: &'static [Element],
+}
+
 impl Placement {
     /// All of them, in the figure's order.
     pub const ALL: [Placement; 5] = [
@@ -35,26 +72,48 @@ impl Placement {
         Placement::FullPreActivation,
     ];
 
+    /// The order of this placement's elements.
+    pub fn order(self) -> Order {
+        let (_, branch, after_addition) = FIGURE_4[self as usize];
+        let mut runs = branch.split(|element| *element == Conv);
+        let mut next = || runs.next().unwrap_or_default();
+        Order { before: next(), between: next(), end: next(), after_addition }
+    }
+
     /// Whether an activation stands before the first weight layer, so that a first unit and projections may
     /// share it.
     pub fn is_pre_activation(self) -> bool {
-        matches!(self, Placement::ReluOnlyPreActivation | Placement::FullPreActivation)
+        !self.order().before.is_empty()
     }
 
-    /// Whether a 1x1 convolution on the shortcut has a norm of its own: where the branch ends in one as well
-    /// ("a BN follows every weight layer" in figure 2).
-    pub(crate) fn normalises_shortcut(self) -> bool {
-        !matches!(self, Placement::BnAfterAddition | Placement::FullPreActivation)
+    /// Whether a norm follows the branch's last weight layer. Then a 1x1 convolution on the shortcut has one as
+    /// well ("a BN follows every weight layer" in figure 2).
+    pub fn ends_in_norm(self) -> bool {
+        self.order().end.contains(&Norm)
     }
 }
 
-/// Where a pre-activation unit's two paths part.
+/// What the shortcut of a pre-activation unit starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Split {
-    /// Before the first activation, which belongs to the residual branch alone: the identity shortcut carries
-    /// `x`.
-    BeforeActivation,
-    /// After it: both paths start from the activated signal. So in a network's first unit (appendix), and
-    /// wherever the shortcut is a projection.
-    AfterActivation,
+pub enum ShortcutInput {
+    /// The unit's input `x`: the first activation belongs to the residual branch alone, and the identity
+    /// shortcut carries `x`.
+    Raw,
+    /// The activated input: both paths start from it. So in a network's first unit (appendix), and wherever the
+    /// shortcut is a projection.
+    Activated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_of_the_figure_is_its_placements_and_has_a_norm_per_weight_layer() {
+        for (placement, (row, branch, after)) in Placement::ALL.into_iter().zip(FIGURE_4) {
+            assert_eq!(placement, row);
+            let count = |element| branch.iter().chain(after).filter(|e| **e == element).count();
+            assert_eq!((count(Conv), count(Norm)), (2, 2), "{row:?}");
+        }
+    }
 }

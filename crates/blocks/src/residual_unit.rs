@@ -2,13 +2,12 @@
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
-use resnet_ops::{Draws, DropPath, Graph, Value};
+use resnet_ops::{Draws, DropPath, Graph, Layer, Value, module_t};
 
 use crate::branch::ResidualBranch;
 use crate::config::UnitConfig;
-use crate::placement::{Placement, Split};
+use crate::placement::{Placement, ShortcutInput};
 use crate::shortcut::{Shortcut, ShortcutPath};
-use crate::unit::{Unit, module_t};
 
 /// Any unit of the paper: `x' = f(h(x) + F(x))`, equations (1) and (2), with a [`Shortcut`] of figure 2 for
 /// `h`, a [`Placement`] of figure 4, which says what `f` is, and a [`Branch`](crate::Branch) for `F`.
@@ -36,13 +35,13 @@ use crate::unit::{Unit, module_t};
 pub struct ResidualUnit {
     branch: ResidualBranch,
     shortcut: ShortcutPath,
-    split: Split,
+    shortcut_input: ShortcutInput,
     drop_path: Option<DropPath>,
 }
 
 impl ResidualUnit {
-    /// Takes the unit's parameters from `vb`. A pre-activation unit's paths part before the activation, or
-    /// after it if the shortcut is a convolution.
+    /// Takes the unit's parameters from `vb`. A pre-activation unit's shortcut starts from the unit's input, or
+    /// from the activated one if the shortcut is a convolution.
     ///
     /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`), or `norm1.*`
     /// etc. with timm's names; `downsample.0.weight`, `downsample.1.*` or `downsample.conv.weight` of a
@@ -54,14 +53,15 @@ impl ResidualUnit {
     pub fn new(config: UnitConfig, placement: Placement, shortcut: Shortcut, vb: VarBuilder) -> Result<Self> {
         let branch = ResidualBranch::new(&config, placement, &vb)?;
         let shortcut = ShortcutPath::new(&config, placement, shortcut, &vb)?;
-        let split = if shortcut.is_convolution() { Split::AfterActivation } else { Split::BeforeActivation };
-        Ok(ResidualUnit { branch, shortcut, split, drop_path: None })
+        let shortcut_input =
+            if shortcut.is_convolution() { ShortcutInput::Activated } else { ShortcutInput::Raw };
+        Ok(ResidualUnit { branch, shortcut, shortcut_input, drop_path: None })
     }
 
-    /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit. Without
-    /// a pre-activation there is nothing to split, and nothing changes.
-    pub fn with_split(self, split: Split) -> Self {
-        ResidualUnit { split, ..self }
+    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's first
+    /// unit. Without a pre-activation both are the same.
+    pub fn with_shortcut_input(self, shortcut_input: ShortcutInput) -> Self {
+        ResidualUnit { shortcut_input, ..self }
     }
 
     /// The same unit with stochastic depth on its residual branch.
@@ -77,20 +77,20 @@ impl ResidualUnit {
     }
 }
 
-impl Unit for ResidualUnit {
-    fn record(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        let activated = self.branch.record_pre_activation(graph, x)?;
-        let source = match self.split {
-            Split::BeforeActivation => x,
-            Split::AfterActivation => activated,
+impl Layer for ResidualUnit {
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let activated = self.branch.trace_pre_activation(graph, x)?;
+        let source = match self.shortcut_input {
+            ShortcutInput::Raw => x,
+            ShortcutInput::Activated => activated,
         };
-        let (shortcut, share) = self.shortcut.record(graph, source)?;
-        let mut y = self.branch.record(graph, activated)?;
+        let (shortcut, share) = self.shortcut.trace(graph, source)?;
+        let mut y = self.branch.trace(graph, activated)?;
         if let Some(drop_path) = &self.drop_path {
-            y = drop_path.record(graph, y)?;
+            y = drop_path.trace(graph, y)?;
         }
-        let y = share.record(graph, y)?;
-        self.branch.record_sum(graph, shortcut, y)
+        let y = share.trace(graph, y)?;
+        self.branch.trace_sum(graph, shortcut, y)
     }
 }
 

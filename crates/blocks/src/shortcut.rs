@@ -2,7 +2,7 @@
 
 use candle_core::{Result, bail};
 use candle_nn::VarBuilder;
-use resnet_ops::{Conv2d, ConvConfig, Draws, Dropout, Gate, Graph, Value};
+use resnet_ops::{Conv2d, ConvConfig, Draws, Dropout, Gate, Graph, Layer, Value, ZeroPadConfig};
 
 use crate::config::{ShapeChange, UnitConfig};
 use crate::layers::{NormLayer, convolution};
@@ -57,14 +57,11 @@ pub(crate) struct ShortcutPath {
 enum Change {
     None,
     /// Option A.
-    ZeroPadding {
-        stride: usize,
-        channels: usize,
-    },
+    ZeroPadding(ZeroPadConfig),
     /// Option B, and figure 2(e): a 1x1 convolution, with the mean over 2x2 pixels before it in the d
     /// variants.
     Convolution {
-        pool: Pool,
+        pool: ProjectionPool,
         conv: Conv2d,
         norm: Option<NormLayer>,
     },
@@ -72,12 +69,12 @@ enum Change {
 
 /// What comes before a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pool {
+enum ProjectionPool {
     None,
-    Halve,
+    Average2x2,
 }
 
-/// What then becomes of it, and of the branch.
+/// What is then done to it, and to the branch.
 #[derive(Debug, Clone)]
 enum Effect {
     None,
@@ -97,14 +94,14 @@ impl ShortcutPath {
         let change = match shortcut {
             Shortcut::Convolution => {
                 let names = ("shortcut", config.names.shortcut_norm());
-                convolved(config, placement, names, (Pool::None, config.stride), vb)?
+                convolved(config, placement, names, (ProjectionPool::None, config.stride), vb)?
             }
             _ => changed(config, placement, vb)?,
         };
         let gate = |bias| {
-            let channels = (config.inputs, config.outputs);
+            let channels = (config.in_channels, config.out_channels);
             let vb = vb.pp("gate");
-            Conv2d::new(channels.0, channels.1, ConvConfig::same(1, config.stride), vb.clone())?
+            Conv2d::new(channels.0, channels.1, ConvConfig::same(1).with_stride(config.stride), vb.clone())?
                 .with_bias(bias, vb)
         };
         let effect = match shortcut {
@@ -136,17 +133,17 @@ impl ShortcutPath {
     }
 
     /// Appends it to `graph`: `x` to `h(x)`, and how the branch's output is to be treated.
-    pub(crate) fn record(&self, graph: &mut Graph, x: Value) -> Result<(Value, BranchShare)> {
+    pub(crate) fn trace(&self, graph: &mut Graph, x: Value) -> Result<(Value, BranchShare)> {
         let carried = match &self.change {
             Change::None => x,
-            Change::ZeroPadding { stride, channels } => graph.zero_pad_shortcut(x, *stride, *channels)?,
+            Change::ZeroPadding(config) => graph.zero_pad_shortcut(x, *config)?,
             Change::Convolution { pool, conv, norm } => {
                 let x = match pool {
-                    Pool::None => x,
-                    Pool::Halve => graph.halve(x)?,
+                    ProjectionPool::None => x,
+                    ProjectionPool::Average2x2 => graph.avg_pool_2x2_ceil(x)?,
                 };
-                let y = conv.record(graph, x)?;
-                norm.as_ref().map_or(Ok(y), |norm| norm.record(graph, y))?
+                let y = conv.trace(graph, x)?;
+                norm.as_ref().map_or(Ok(y), |norm| norm.trace(graph, y))?
             }
         };
         Ok(match &self.effect {
@@ -155,14 +152,14 @@ impl ShortcutPath {
                 (graph.scale(carried, *shortcut), BranchShare::Scaled(*branch))
             }
             Effect::ExclusiveGating(gate) => {
-                let z = gate.record(graph, x)?;
+                let z = gate.trace(graph, x)?;
                 (graph.gate(Gate::Carry, z, carried)?, BranchShare::Gated(z))
             }
             Effect::ShortcutOnlyGating(gate) => {
-                let z = gate.record(graph, x)?;
+                let z = gate.trace(graph, x)?;
                 (graph.gate(Gate::Carry, z, carried)?, BranchShare::Whole)
             }
-            Effect::Dropout(dropout) => (dropout.record(graph, carried)?, BranchShare::Whole),
+            Effect::Dropout(dropout) => (dropout.trace(graph, carried)?, BranchShare::Whole),
         })
     }
 }
@@ -177,7 +174,7 @@ pub(crate) enum BranchShare {
 }
 
 impl BranchShare {
-    pub(crate) fn record(self, graph: &mut Graph, branch: Value) -> Result<Value> {
+    pub(crate) fn trace(self, graph: &mut Graph, branch: Value) -> Result<Value> {
         match self {
             BranchShare::Whole => Ok(branch),
             BranchShare::Scaled(factor) => Ok(graph.scale(branch, factor)),
@@ -193,14 +190,14 @@ fn changed(config: &UnitConfig, placement: Placement, vb: &VarBuilder) -> Result
     }
     let pool = match (config.shape_change, config.stride) {
         (ShapeChange::ZeroPadding, stride) => {
-            return Ok(Change::ZeroPadding { stride, channels: config.outputs });
+            return Ok(Change::ZeroPadding(ZeroPadConfig { out_channels: config.out_channels, stride }));
         }
-        (ShapeChange::PooledProjection, 2) => (Pool::Halve, 1),
-        (ShapeChange::PooledProjection, 1) => (Pool::None, 1),
+        (ShapeChange::PooledProjection, 2) => (ProjectionPool::Average2x2, 1),
+        (ShapeChange::PooledProjection, 1) => (ProjectionPool::None, 1),
         (ShapeChange::PooledProjection, stride) => {
-            bail!("a pooled projection halves the picture: its stride is 1 or 2, not {stride}")
+            bail!("a pooled projection halves the image: its stride is 1 or 2, not {stride}")
         }
-        (ShapeChange::Projection, stride) => (Pool::None, stride),
+        (ShapeChange::Projection, stride) => (ProjectionPool::None, stride),
     };
     let names = config.names.projection(config.shape_change);
     convolved(config, placement, (names.conv, names.norm), pool, vb)
@@ -211,13 +208,13 @@ fn convolved(
     config: &UnitConfig,
     placement: Placement,
     (conv, norm): (&str, &str),
-    (pool, stride): (Pool, usize),
+    (pool, stride): (ProjectionPool, usize),
     vb: &VarBuilder,
 ) -> Result<Change> {
-    let channels = (config.inputs, config.outputs);
-    let conv = convolution(config.filters, channels, ConvConfig::same(1, stride), vb.pp(conv))?;
-    let norm = match placement.normalises_shortcut() {
-        true => Some(NormLayer::new(config.norm, config.outputs, vb.pp(norm))?),
+    let channels = (config.in_channels, config.out_channels);
+    let conv = convolution(config.filters, channels, ConvConfig::same(1).with_stride(stride), vb.pp(conv))?;
+    let norm = match placement.ends_in_norm() {
+        true => Some(NormLayer::new(config.norm, config.out_channels, vb.pp(norm))?),
         false => None,
     };
     Ok(Change::Convolution { pool, conv, norm })

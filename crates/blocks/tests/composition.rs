@@ -9,9 +9,11 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use common::{Parameters, values};
 use resnet_blocks::{
-    Branch, FullPreActivation, Names, Original, ShapeChange, Split, StridePlace, Unit, UnitConfig,
+    Branch, FullPreActivation, Names, Original, ShapeChange, ShortcutInput, StridePlace, UnitConfig,
 };
-use resnet_ops::{Mode, add, batch_norm, bn_relu, halve, relu, zero_pad_shortcut};
+use resnet_ops::{
+    Layer, Mode, ZeroPadConfig, add, avg_pool_2x2_ceil, batch_norm, bn_relu, relu, zero_pad_shortcut,
+};
 use resnet_testing::{table, uniform};
 
 /// Both sides compute in f32; through three norms and a few dozen products the orders of their sums differ by
@@ -25,12 +27,12 @@ enum Kind {
     FirstPreActivation,
 }
 
-fn unit(kind: Kind, config: UnitConfig, vb: VarBuilder) -> Result<Box<dyn Unit>> {
+fn unit(kind: Kind, config: UnitConfig, vb: VarBuilder) -> Result<Box<dyn Layer>> {
     Ok(match kind {
         Kind::Original => Box::new(Original::new(config, vb)?),
         Kind::PreActivation => Box::new(FullPreActivation::new(config, vb)?),
         Kind::FirstPreActivation => {
-            Box::new(FullPreActivation::new(config, vb)?.with_split(Split::AfterActivation))
+            Box::new(FullPreActivation::new(config, vb)?.with_shortcut_input(ShortcutInput::Activated))
         }
     })
 }
@@ -58,7 +60,7 @@ fn configs() -> Vec<UnitConfig> {
 
 /// The unit's formula with a function call for each of its operations.
 fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: Mode) -> Result<Tensor> {
-    let UnitConfig { inputs, outputs, stride, .. } = *config;
+    let UnitConfig { in_channels: inputs, out_channels: outputs, stride, .. } = *config;
     let pooled = config.shape_change == ShapeChange::PooledProjection;
     let (norm, projection, projection_norm) = match config.names {
         Names::Torchvision if pooled => ("bn", "downsample.1", "downsample.2"),
@@ -75,8 +77,8 @@ fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: M
     let projects = !identity && config.shape_change != ShapeChange::ZeroPadding;
     let shortcut = |x: &Tensor| match (identity, projects) {
         (true, _) => Ok(x.clone()),
-        (false, false) => zero_pad_shortcut(x, stride, outputs),
-        (false, true) if pooled && stride == 2 => p.conv(projection, &halve(x)?, 1),
+        (false, false) => zero_pad_shortcut(x, ZeroPadConfig { out_channels: outputs, stride }),
+        (false, true) if pooled && stride == 2 => p.conv(projection, &avg_pool_2x2_ceil(x)?, 1),
         (false, true) => p.conv(projection, x, stride),
     };
     let layer = |i: usize| (format!("conv{}", i + 1), p.norm(&format!("{norm}{}", i + 1)));
@@ -123,7 +125,7 @@ fn check(kind: Kind, config: UnitConfig, mode: Mode) -> Result<std::result::Resu
     unit(kind, config, single.builder())?;
     recorded.fill()?;
     single.fill()?;
-    let dims = [3, config.inputs, 9, 7];
+    let dims = [3, config.in_channels, 9, 7];
     let x = Var::from_vec(uniform(1, dims.iter().product()), &dims, &Device::Cpu)?;
     let y = unit_of_one_node.forward(&x, mode)?;
     let expected = composed(kind, &config, &single, &x, mode)?;

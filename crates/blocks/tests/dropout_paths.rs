@@ -5,8 +5,8 @@ mod common;
 
 use candle_core::{DType, Device, Result, Tensor};
 use common::{Parameters, values};
-use resnet_blocks::{DropoutShortcut, Placement, ResidualUnit, Shortcut, Unit, UnitConfig};
-use resnet_ops::{Draws, Graph, Mode, Shape};
+use resnet_blocks::{DropoutShortcut, Placement, ResidualUnit, Shortcut, UnitConfig};
+use resnet_ops::{Draws, Graph, Layer, Mode, Shape};
 
 const DIMS: (usize, usize, usize, usize) = (4, 8, 9, 7);
 const ELEMENTS: usize = 4 * 8 * 9 * 7;
@@ -15,7 +15,7 @@ const FOUR_DEVIATIONS: f64 = 4.0 * 0.5 / 44.9;
 
 /// What a stack of units makes of ones in its first step of training, their branches being zero: the product
 /// of what their shortcuts multiply with.
-fn masks(units: impl Fn(&Parameters) -> Result<Vec<Box<dyn Unit>>>) -> Result<Vec<f32>> {
+fn masks(units: impl Fn(&Parameters) -> Result<Vec<Box<dyn Layer>>>) -> Result<Vec<f32>> {
     let parameters = Parameters::new();
     let units = units(&parameters)?;
     for var in parameters.by_name().values() {
@@ -24,12 +24,12 @@ fn masks(units: impl Fn(&Parameters) -> Result<Vec<Box<dyn Unit>>>) -> Result<Ve
     let ones = Tensor::ones(DIMS, DType::F32, &Device::Cpu)?;
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(&ones)?);
-    let output = units.iter().try_fold(input, |x, unit| unit.record(&mut graph, x))?;
+    let output = units.iter().try_fold(input, |x, unit| unit.trace(&mut graph, x))?;
     Ok(values(&graph.finish(output)?.run(&[&ones], Mode::Train)?))
 }
 
 /// A unit at `path`, by its name or put together.
-fn unit(parameters: &Parameters, path: &str, named: bool) -> Result<Box<dyn Unit>> {
+fn unit(parameters: &Parameters, path: &str, named: bool) -> Result<Box<dyn Layer>> {
     let (config, vb) = (UnitConfig::basic(8, 8, 1), parameters.builder().pp(path));
     Ok(match named {
         true => Box::new(DropoutShortcut::new(config, 0.5, vb)?),

@@ -8,9 +8,9 @@ use candle_core::{Device, Result, Tensor, Var};
 use common::formula::{Formula, Tensors};
 use common::{Parameters, values};
 use resnet_blocks::{
-    Branch, Placement, ResidualUnit, ShapeChange, Shortcut, Split, StridePlace, Unit, UnitConfig,
+    Branch, Placement, ResidualUnit, ShapeChange, Shortcut, ShortcutInput, StridePlace, UnitConfig,
 };
-use resnet_ops::{Draws, Dropout, Graph, Mode, Shape};
+use resnet_ops::{Draws, Dropout, Graph, Layer, Mode, Shape};
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
 use resnet_testing::{recipe, table, uniform};
 
@@ -68,7 +68,7 @@ fn mask(ratio: f64, key: u64, dims: (usize, usize, usize, usize), shape: Image) 
     let ones = Tensor::ones(dims, candle_core::DType::F32, &Device::Cpu)?;
     let mut graph = Graph::new();
     let x = graph.input(Shape::of(&ones)?);
-    let y = Dropout::new(ratio, Draws::new(key))?.record(&mut graph, x)?;
+    let y = Dropout::new(ratio, Draws::new(key))?.trace(&mut graph, x)?;
     Ok(to_formula(&graph.finish(y)?.run(&[&ones], Mode::Train)?, shape))
 }
 
@@ -77,7 +77,7 @@ fn check(config: UnitConfig, placement: Placement, shortcut: Shortcut) -> Result
     let unit =
         ResidualUnit::new(config, placement, shortcut, parameters.builder())?.with_draws(Draws::new(9));
     parameters.fill()?;
-    let shape = Image { n: 2, h: 4, w: 3, c: config.inputs };
+    let shape = Image { n: 2, h: 4, w: 3, c: config.in_channels };
     let dims = (shape.n, shape.c, shape.h, shape.w);
     let x = Var::from_vec(recipe::signed("x", shape.len()), dims, &Device::Cpu)?;
     let y = unit.forward(&x, Mode::Train)?;
@@ -92,7 +92,7 @@ fn check(config: UnitConfig, placement: Placement, shortcut: Shortcut) -> Result
         config,
         placement,
         shortcut,
-        split: if convolves { Split::AfterActivation } else { Split::BeforeActivation },
+        split: if convolves { ShortcutInput::Activated } else { ShortcutInput::Raw },
         mask: match shortcut {
             Shortcut::Dropout { ratio } => Some(mask(ratio, 9, (n, c, h, w), out)?),
             _ => None,

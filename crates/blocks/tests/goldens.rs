@@ -6,9 +6,9 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use resnet_blocks::{
     BnAfterAddition, ConstantScaling, ConvShortcut, DropoutShortcut, ExclusiveGating, FullPreActivation,
-    Original, ReluBeforeAddition, ReluOnlyPreActivation, ShortcutOnlyGating, Unit, UnitConfig,
+    Original, ReluBeforeAddition, ReluOnlyPreActivation, ShortcutOnlyGating, UnitConfig,
 };
-use resnet_ops::Mode;
+use resnet_ops::{Layer, Mode};
 use resnet_testing::golden::{self, Measure, measure, probe};
 use resnet_testing::{recipe, table};
 
@@ -36,7 +36,7 @@ fn measured(name: &str, tensor: &Tensor) -> Measure {
 /// Everything the golden holds, as found and as expected, in rows with names.
 fn rows(
     kind: &str,
-    build: impl Fn(VarBuilder) -> Result<Box<dyn Unit>>,
+    build: impl Fn(VarBuilder) -> Result<Box<dyn Layer>>,
 ) -> Result<Vec<(String, Measure, Measure)>> {
     let golden = golden::unit(kind);
     let (variables, vb) = variables(&golden)?;
@@ -68,7 +68,7 @@ fn rows(
 }
 
 /// All ten units by their names in the file.
-fn unit(kind: &str, vb: VarBuilder) -> Result<Box<dyn Unit>> {
+fn unit(kind: &str, vb: VarBuilder) -> Result<Box<dyn Layer>> {
     let config = UnitConfig::basic(8, 8, 1);
     Ok(match kind {
         "original" => Box::new(Original::new(config, vb)?),

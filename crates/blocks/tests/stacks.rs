@@ -5,8 +5,8 @@ mod common;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use common::{Parameters, values};
-use resnet_blocks::{Placement, ResidualUnit, Shortcut, Unit, UnitConfig};
-use resnet_ops::{BatchNorm, Graph, Mode, Shape, batch_norm, bn_relu, relu};
+use resnet_blocks::{Placement, ResidualUnit, Shortcut, UnitConfig};
+use resnet_ops::{BatchNorm, Graph, Layer, Mode, Shape, batch_norm, bn_relu, relu};
 use resnet_testing::{table, uniform, within};
 
 const UNITS: usize = 50;
@@ -52,7 +52,7 @@ impl Stack {
     fn first(&self, units: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut graph = Graph::new();
         let input = graph.input(Shape::of(x)?);
-        let output = self.units[..units].iter().try_fold(input, |x, unit| unit.record(&mut graph, x))?;
+        let output = self.units[..units].iter().try_fold(input, |x, unit| unit.trace(&mut graph, x))?;
         graph.finish(output)?.run(&[x], mode)
     }
 

@@ -5,7 +5,7 @@
 //! PyTorch.
 
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue, forward, input_grad,
+    Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, PackedFilters, forward, input_grad,
     weight_grad,
 };
 use resnet_kernels::simd::Isa;
@@ -56,9 +56,9 @@ fn main() {
             let (mut ours_y, mut ours_dx, mut ours_dw) =
                 (vec![0.0; y.len()], vec![0.0; dx.len()], vec![0.0; dw.len()]);
             let filters = PackedFilters::new(algorithm, isa, &shape, &weight);
-            forward(isa, &shape, &x, Prologue::None, &filters, Epilogue::default(), &mut ours_y);
+            forward(isa, &shape, ConvInput::plain(&x), &filters, Epilogue::default(), &mut ours_y);
             input_grad(algorithm, isa, &shape, &dy, &weight, GradientEpilogue::None, &mut ours_dx);
-            weight_grad(algorithm, isa, &shape, &x, Prologue::None, &dy, &mut ours_dw);
+            weight_grad(algorithm, isa, &shape, ConvInput::plain(&x), &dy, &mut ours_dw);
             println!(
                 "{channels:>3} channels, {images} x {size}x{size}, {algorithm:?}: {:.1e} {:.1e} {:.1e}",
                 max_relative_to_norm(&ours_y, &y),

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue, Statistics, forward,
-    input_grad, weight_grad,
+    Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue, Statistics,
+    forward, input_grad, weight_grad,
 };
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
@@ -140,11 +140,11 @@ fn main() {
                     if purpose == Training {
                         let filters = PackedFilters::new(algorithm, isa, &shape, &w);
                         let epilogue = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
-                        forward(isa, &shape, x, prologue, &filters, epilogue, y);
+                        forward(isa, &shape, ConvInput { x, prologue }, &filters, epilogue, y);
                     } else {
                         let activation = Activation::Relu;
                         let epilogue = Epilogue { bias: Some(&bias), activation, ..Epilogue::default() };
-                        forward(isa, &shape, x, prologue, &packed[call % copies], epilogue, y);
+                        forward(isa, &shape, ConvInput { x, prologue }, &packed[call % copies], epilogue, y);
                     }
                 }),
             );
@@ -167,7 +167,7 @@ fn main() {
                 "weights",
                 time(|call| {
                     let (x, _, dy) = &sets[call % count];
-                    weight_grad(algorithm, isa, &shape, x, prologue, dy, &mut w);
+                    weight_grad(algorithm, isa, &shape, ConvInput { x, prologue }, dy, &mut w);
                 }),
             );
         }

@@ -7,10 +7,10 @@
 use std::time::Instant;
 
 use resnet_kernels::conv::{
-    self, Algorithm, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters,
+    self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters,
 };
 use resnet_kernels::conv::{Prologue, Statistics};
-use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, ScaleShift};
+use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, NormBackward, ScaleShift};
 use resnet_kernels::{Buffer, Isa, parallel};
 
 /// Floats that all sets of buffers together have at least: 160 MiB.
@@ -133,7 +133,7 @@ impl Bench {
                 activation: Activation::Relu,
                 ..Epilogue::default()
             };
-            conv::forward(self.isa, shape, &t.x, Prologue::None, &t.filters, epilogue, &mut t.y);
+            conv::forward(self.isa, shape, ConvInput::plain(&t.x), &t.filters, epilogue, &mut t.y);
         });
     }
 
@@ -151,12 +151,12 @@ impl Bench {
         self.time("forward", input + residual + output, 1, &mut tensors, |t| {
             let residual = (residual > 0).then_some(&t.residual[..]);
             let epilogue = Epilogue { residual, statistics: Statistics::Gather, ..Epilogue::default() };
-            conv::forward(isa, shape, &t.x, prologue, &t.filters, epilogue, &mut t.y);
+            conv::forward(isa, shape, ConvInput { x: &t.x, prologue }, &t.filters, epilogue, &mut t.y);
         });
         let algorithm = self.algorithm;
         self.time("dx, sums; dw", 3 * input + 2 * output, 2, &mut tensors, |t| {
             let mut dw = Buffer::unspecified(weight.len());
-            conv::weight_grad(algorithm, isa, shape, &t.x, prologue, &t.y, &mut dw);
+            conv::weight_grad(algorithm, isa, shape, ConvInput { x: &t.x, prologue }, &t.y, &mut dw);
             let epilogue = GradientEpilogue::NormSums { x: &t.x, mean: &mean, map: &map };
             conv::input_grad(algorithm, isa, shape, &t.y, &weight, epilogue, &mut t.dx);
         });
@@ -166,16 +166,33 @@ impl Bench {
         self.time("dx, sums and dw", 2 * input + output, 2, &mut tensors, |t| {
             let mut dw = Buffer::unspecified(weight.len());
             let target = GradientTarget::StoreAndSum { mean: &mean, dx: &mut t.dx };
-            conv::input_and_weight_grad(isa, shape, &t.x, prologue, &t.y, &weight, &mut dw, target);
+            conv::input_and_weight_grad(
+                isa,
+                shape,
+                ConvInput { x: &t.x, prologue },
+                &t.y,
+                &weight,
+                &mut dw,
+                target,
+            );
         });
         self.time("sums and dw", input + output, 2, &mut tensors, |t| {
             let mut dw = Buffer::unspecified(weight.len());
             let target = GradientTarget::Sum { mean: &mean };
-            conv::input_and_weight_grad(isa, shape, &t.x, prologue, &t.y, &weight, &mut dw, target);
+            conv::input_and_weight_grad(
+                isa,
+                shape,
+                ConvInput { x: &t.x, prologue },
+                &t.y,
+                &weight,
+                &mut dw,
+                target,
+            );
         });
         self.time("dx += norm", 3 * input + output, 1, &mut tensors, |t| {
             let (add, dx) = (Accumulate::Add, &mut t.dx);
-            conv::input_grad_through_norm(isa, shape, &t.x, &map, &t.y, &weight, &backward, add, dx);
+            let norm = NormBackward { x: &t.x, map: &map, backward: &backward };
+            conv::input_grad_through_norm(isa, shape, &t.y, &weight, norm, add, dx);
         });
     }
 }

@@ -5,7 +5,8 @@ mod common;
 mod convolutions;
 
 use resnet_kernels::conv::{
-    Algorithm, Epilogue, GradientEpilogue, PackedFilters, Prologue, forward, input_grad, weight_grad,
+    Algorithm, ConvInput, Epilogue, GradientEpilogue, PackedFilters, Prologue, forward, input_grad,
+    weight_grad,
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
@@ -23,7 +24,7 @@ fn output() {
         let (x, w) = (uniform(1, shape.input_len()), weights(shape));
         let mut y = vec![f32::NAN; shape.output_len()];
         let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
-        forward(*isa, shape, &x, Prologue::None, &filters, Epilogue::default(), &mut y);
+        forward(*isa, shape, ConvInput::plain(&x), &filters, Epilogue::default(), &mut y);
         let expected =
             reference::conv2d(&reference::to_f64(&x), &reference::to_f64(&w), &reference_shape(shape));
         near(*algorithm, "output", &y, &expected)
@@ -40,7 +41,7 @@ fn output_of_a_pre_activated_input_with_bias_and_residual() {
         let prologue = Prologue::NormRelu { scale: &scale, shift: &shift };
         let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
         let epilogue = Epilogue { bias: Some(&bias), residual: Some(&residual), ..Epilogue::default() };
-        forward(*isa, shape, &x, prologue, &filters, epilogue, &mut y);
+        forward(*isa, shape, ConvInput { x: &x, prologue }, &filters, epilogue, &mut y);
         let mut expected = reference::conv2d(&activated, &reference::to_f64(&w), &reference_shape(shape));
         for (i, y) in expected.iter_mut().enumerate() {
             *y += f64::from(bias[i % shape.out_channels]) + f64::from(residual[i]);
@@ -69,7 +70,7 @@ fn gradient_of_the_weights() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, dy) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()));
         let mut dw = vec![f32::NAN; shape.weight_len()];
-        weight_grad(*algorithm, *isa, shape, &x, Prologue::None, &dy, &mut dw);
+        weight_grad(*algorithm, *isa, shape, ConvInput::plain(&x), &dy, &mut dw);
         let expected = reference::conv2d_weight_grad(
             &reference::to_f64(&x),
             &reference::to_f64(&dy),
@@ -82,8 +83,7 @@ fn gradient_of_the_weights() {
             *algorithm,
             *isa,
             shape,
-            &x,
-            Prologue::NormRelu { scale: &scale, shift: &shift },
+            ConvInput { x: &x, prologue: Prologue::NormRelu { scale: &scale, shift: &shift } },
             &dy,
             &mut dw,
         );
@@ -116,9 +116,9 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let (mut y, mut dx, mut dw) =
                 (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()], vec![0.0; shape.weight_len()]);
             let filters = PackedFilters::new(algorithm, isa, shape, &w);
-            forward(isa, shape, &x, Prologue::None, &filters, Epilogue::default(), &mut y);
+            forward(isa, shape, ConvInput::plain(&x), &filters, Epilogue::default(), &mut y);
             input_grad(algorithm, isa, shape, &dy, &w, GradientEpilogue::None, &mut dx);
-            weight_grad(algorithm, isa, shape, &x, Prologue::None, &dy, &mut dw);
+            weight_grad(algorithm, isa, shape, ConvInput::plain(&x), &dy, &mut dw);
             vec![y, dx, dw]
         });
         Ok(())
@@ -130,8 +130,8 @@ fn an_empty_batch_is_fine() {
     let shape = shape(0, (8, 8), (3, 4), (3, 1, 1));
     let mut dw = vec![f32::NAN; shape.weight_len()];
     let filters = PackedFilters::new(Algorithm::Direct, Isa::best(), &shape, &weights(&shape));
-    forward(Isa::best(), &shape, &[], Prologue::None, &filters, Epilogue::default(), &mut []);
-    weight_grad(Algorithm::Direct, Isa::best(), &shape, &[], Prologue::None, &[], &mut dw);
+    forward(Isa::best(), &shape, ConvInput::plain(&[]), &filters, Epilogue::default(), &mut []);
+    weight_grad(Algorithm::Direct, Isa::best(), &shape, ConvInput::plain(&[]), &[], &mut dw);
     assert!(dw.iter().all(|w| *w == 0.0));
 }
 
@@ -147,5 +147,5 @@ fn filters_of_another_convolution_are_refused() {
     let (small, large) = (shape(1, (4, 4), (3, 4), (3, 1, 1)), shape(1, (4, 4), (3, 5), (3, 1, 1)));
     let filters = PackedFilters::new(Algorithm::Direct, Isa::best(), &small, &weights(&small));
     let (x, mut y) = (vec![0.0; large.input_len()], vec![0.0; large.output_len()]);
-    forward(Isa::best(), &large, &x, Prologue::None, &filters, Epilogue::default(), &mut y);
+    forward(Isa::best(), &large, ConvInput::plain(&x), &filters, Epilogue::default(), &mut y);
 }

@@ -6,7 +6,7 @@ mod convolutions;
 
 use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
 use resnet_kernels::conv::{
-    Algorithm, Epilogue, GradientEpilogue, PackedFilters, Prologue, Statistics, forward, input_grad,
+    Algorithm, ConvInput, Epilogue, GradientEpilogue, PackedFilters, Statistics, forward, input_grad,
 };
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -22,9 +22,9 @@ fn an_activation_follows_the_residual() {
         let plain = Epilogue { residual: Some(&residual), ..Epilogue::default() };
         let (mut sum, mut rectified) =
             (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.output_len()]);
-        forward(*isa, shape, &x, Prologue::None, &filters, plain, &mut sum);
+        forward(*isa, shape, ConvInput::plain(&x), &filters, plain, &mut sum);
         let rectify = Epilogue { activation: Activation::Relu, ..plain };
-        forward(*isa, shape, &x, Prologue::None, &filters, rectify, &mut rectified);
+        forward(*isa, shape, ConvInput::plain(&x), &filters, rectify, &mut rectified);
         common::near("the sum, rectified", &rectified, &reference::relu(&reference::to_f64(&sum)), 0.0)
     });
 }
@@ -45,7 +45,7 @@ fn moments_are_those_of_what_was_stored() {
         let mut y = vec![f32::NAN; shape.output_len()];
         let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
         let moments =
-            forward(*isa, shape, &x, Prologue::None, &filters, epilogue, &mut y).ok_or("no moments")?;
+            forward(*isa, shape, ConvInput::plain(&x), &filters, epilogue, &mut y).ok_or("no moments")?;
         let pixels = y.len() / shape.out_channels;
         for c in 0..shape.out_channels {
             let values: Vec<f64> =
@@ -78,7 +78,8 @@ fn the_number_of_threads_does_not_change_the_sums() {
             let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
             let filters = PackedFilters::new(algorithm, isa, shape, &w);
             let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
-            let moments = forward(isa, shape, &x, Prologue::None, &filters, gather, &mut y).expect("moments");
+            let moments =
+                forward(isa, shape, ConvInput::plain(&x), &filters, gather, &mut y).expect("moments");
             let sum = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
             let sums = input_grad(algorithm, isa, shape, &dy, &w, sum, &mut dx).expect("sums");
             let halves = |sums: &[f64]| {
@@ -146,7 +147,7 @@ fn the_number_of_threads_does_not_change_a_bit_of_the_sums() {
             let filters = PackedFilters::new(algorithm, isa, shape, &w);
             let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
             let moments =
-                forward(isa, shape, &x, Prologue::None, &filters, gather, &mut y).expect("asked for");
+                forward(isa, shape, ConvInput::plain(&x), &filters, gather, &mut y).expect("asked for");
             let epilogue = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
             let sums = input_grad(algorithm, isa, shape, &dy, &w, epilogue, &mut dx).expect("asked for");
             let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();

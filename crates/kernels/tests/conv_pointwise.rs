@@ -6,9 +6,9 @@ mod convolutions;
 
 use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, GradientTarget, Prologue, input_and_weight_grad, input_grad_through_norm,
+    Algorithm, ConvInput, ConvShape, GradientTarget, Prologue, input_and_weight_grad, input_grad_through_norm,
 };
-use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, ScaleShift};
+use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, NormBackward, ScaleShift};
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
 use resnet_testing::{affordable, table, uniform, within};
@@ -92,23 +92,23 @@ fn both_gradients_and_the_sums() {
         let prologue = problem.prologue();
         let expected = problem.dw(shape, &problem.activated);
         let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
-        let sums =
-            input_and_weight_grad(*isa, shape, x, prologue, dy, weight, &mut dw, target).ok_or("no sums")?;
+        let sums = input_and_weight_grad(*isa, shape, ConvInput { x, prologue }, dy, weight, &mut dw, target)
+            .ok_or("no sums")?;
         near("input gradient", &dx, &problem.dx)?;
         near("weight gradient", &dw, &expected)?;
         problem.check(&sums)?;
 
         dw.fill(f32::NAN);
         let target = GradientTarget::Sum { mean };
-        let sums =
-            input_and_weight_grad(*isa, shape, x, prologue, dy, weight, &mut dw, target).ok_or("no sums")?;
+        let sums = input_and_weight_grad(*isa, shape, ConvInput { x, prologue }, dy, weight, &mut dw, target)
+            .ok_or("no sums")?;
         near("weight gradient beside sums", &dw, &expected)?;
         problem.check(&sums)?;
 
         dw.fill(f32::NAN);
         dx.fill(f32::NAN);
         let target = GradientTarget::Store(&mut dx);
-        let sums = input_and_weight_grad(*isa, shape, x, Prologue::None, dy, weight, &mut dw, target);
+        let sums = input_and_weight_grad(*isa, shape, ConvInput::plain(x), dy, weight, &mut dw, target);
         near("input gradient", &dx, &problem.dx)?;
         near("weight gradient of the plain input", &dw, &problem.dw(shape, &reference::to_f64(x)))?;
         if sums.is_some() { Err("sums that nobody asked for".to_owned()) } else { Ok(()) }
@@ -129,6 +129,7 @@ fn the_gradient_through_the_norm() {
         let problem = Problem::new(shape);
         let Problem { x, dy, weight, map, .. } = &problem;
         let backward = backward_map(shape.in_channels);
+        let norm = NormBackward { x, map, backward: &backward };
         let before = uniform(14, x.len());
         let through = |i: usize| {
             let c = i % shape.in_channels;
@@ -139,13 +140,13 @@ fn the_gradient_through_the_norm() {
         };
         let mut dx = vec![f32::NAN; x.len()];
         let set = Accumulate::Set;
-        input_grad_through_norm(*isa, shape, x, map, dy, weight, &backward, set, &mut dx);
+        input_grad_through_norm(*isa, shape, dy, weight, norm, set, &mut dx);
         let expected: Vec<f64> = (0..x.len()).map(through).collect();
         common::near("gradient", &dx, &expected, tolerance(*algorithm))?;
 
         dx.copy_from_slice(&before);
         let add = Accumulate::Add;
-        input_grad_through_norm(*isa, shape, x, map, dy, weight, &backward, add, &mut dx);
+        input_grad_through_norm(*isa, shape, dy, weight, norm, add, &mut dx);
         let expected: Vec<f64> =
             before.iter().enumerate().map(|(i, before)| f64::from(*before) + through(i)).collect();
         common::near("added gradient", &dx, &expected, tolerance(*algorithm))
@@ -168,11 +169,20 @@ fn the_number_of_threads_does_not_change_a_bit() {
         common::assert_threads_change_nothing(|| {
             let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
             let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
-            let sums = input_and_weight_grad(isa, shape, x, problem.prologue(), dy, weight, &mut dw, target)
-                .expect("asked for");
+            let sums = input_and_weight_grad(
+                isa,
+                shape,
+                ConvInput { x, prologue: problem.prologue() },
+                dy,
+                weight,
+                &mut dw,
+                target,
+            )
+            .expect("asked for");
             let mut through = vec![0.0; x.len()];
+            let norm = NormBackward { x, map, backward: &backward };
             let set = Accumulate::Set;
-            input_grad_through_norm(isa, shape, x, map, dy, weight, &backward, set, &mut through);
+            input_grad_through_norm(isa, shape, dy, weight, norm, set, &mut through);
             let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
             vec![dx, dw, through, single(&sums.sum_dy), single(&sums.sum_dy_xmu)]
         });
@@ -186,7 +196,15 @@ fn an_empty_batch_has_no_gradient() {
     let (mut dw, mean, ones) = ([f32::NAN; 12], [0.0; 3], [1.0; 3]);
     let prologue = Prologue::NormRelu { scale: &ones, shift: &ones };
     let target = GradientTarget::Sum { mean: &mean };
-    let sums = input_and_weight_grad(Isa::best(), &shape, &[], prologue, &[], &[0.5; 12], &mut dw, target);
+    let sums = input_and_weight_grad(
+        Isa::best(),
+        &shape,
+        ConvInput { x: &[], prologue },
+        &[],
+        &[0.5; 12],
+        &mut dw,
+        target,
+    );
     assert_eq!(dw, [0.0; 12]);
     assert_eq!(sums, Some(BackwardSums { sum_dy: vec![0.0; 3], sum_dy_xmu: vec![0.0; 3] }));
 }
@@ -196,7 +214,7 @@ fn an_empty_batch_has_no_gradient() {
 fn sums_without_a_norm_are_refused() {
     let shape = shape(1, (1, 1), (1, 1), (1, 1, 0));
     let target = GradientTarget::Sum { mean: &[0.0] };
-    input_and_weight_grad(Isa::best(), &shape, &[1.0], Prologue::None, &[1.0], &[1.0], &mut [0.0], target);
+    input_and_weight_grad(Isa::best(), &shape, ConvInput::plain(&[1.0]), &[1.0], &[1.0], &mut [0.0], target);
 }
 
 #[test]
@@ -204,5 +222,5 @@ fn sums_without_a_norm_are_refused() {
 fn wider_filters_are_refused() {
     let shape = shape(1, (1, 1), (1, 1), (3, 1, 1));
     let target = GradientTarget::Store(&mut []);
-    input_and_weight_grad(Isa::best(), &shape, &[1.0], Prologue::None, &[1.0], &[1.0], &mut [0.0], target);
+    input_and_weight_grad(Isa::best(), &shape, ConvInput::plain(&[1.0]), &[1.0], &[1.0], &mut [0.0], target);
 }

@@ -5,8 +5,8 @@ mod common;
 
 use common::{assert_threads_change_nothing, near};
 use resnet_kernels::norm::{
-    Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift, apply, backward_apply,
-    backward_sums, moments,
+    Accumulate, Activation, BackwardMap, BackwardSums, Moments, NormBackward, ScaleShift, apply,
+    backward_apply, backward_sums, moments,
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
@@ -263,12 +263,13 @@ fn check_input_gradient(
 ) -> Result<(), String> {
     let (isa, pixels, channels) = case;
     let dy = uniform(5, pixels * channels);
+    let norm = NormBackward { x: &layer.x, map: &layer.map, backward: map };
     let mut dx = vec![f32::NAN; dy.len()];
-    backward_apply(isa, &layer.x, &dy, &layer.map, activation, map, Accumulate::Set, &mut dx);
+    backward_apply(isa, norm, &dy, activation, Accumulate::Set, &mut dx);
     near("set", &dx, expected, tolerance)?;
     let present = uniform(6, dy.len());
     dx.copy_from_slice(&present);
-    backward_apply(isa, &layer.x, &dy, &layer.map, activation, map, Accumulate::Add, &mut dx);
+    backward_apply(isa, norm, &dy, activation, Accumulate::Add, &mut dx);
     near("added", &dx, &reference::add(expected, &reference::to_f64(&present)), tolerance)
 }
 
@@ -333,7 +334,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
             apply(isa, &layer.x, &layer.map, Some(&dy), Activation::Relu, &mut y);
             let sums = layer.sums(isa, &dy, Activation::Relu);
             let map = layer.backward_map(&sums);
-            backward_apply(isa, &layer.x, &dy, &layer.map, Activation::Relu, &map, Accumulate::Set, &mut dx);
+            let norm = NormBackward { x: &layer.x, map: &layer.map, backward: &map };
+            backward_apply(isa, norm, &dy, Activation::Relu, Accumulate::Set, &mut dx);
             let round = |sums: Vec<f64>| sums.into_iter().map(|s| s as f32).collect();
             vec![found.mean, found.var, y, dx, round(sums.sum_dy), round(sums.sum_dy_xmu)]
         });
@@ -361,16 +363,8 @@ fn wrong_lengths_are_refused_and_not_read_past() {
         "dy"
     );
     let backward = |map: &ScaleShift, backward: &BackwardMap| {
-        backward_apply(
-            isa,
-            &layer.x,
-            &layer.x,
-            map,
-            identity,
-            backward,
-            Accumulate::Set,
-            &mut out.borrow_mut(),
-        );
+        let norm = NormBackward { x: &layer.x, map, backward };
+        backward_apply(isa, norm, &layer.x, identity, Accumulate::Set, &mut out.borrow_mut());
     };
     assert!(short(&|| backward(&bent, &map)), "a short shift backward");
     assert!(short(&|| backward(&layer.map, &bent_map)), "a short constant");

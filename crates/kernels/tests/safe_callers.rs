@@ -10,8 +10,8 @@ use resnet_kernels::elementwise::{self, ZeroPad, zero_pad, zero_pad_backward};
 use resnet_kernels::gate::{Gate, gate, gate_backward};
 use resnet_kernels::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use resnet_kernels::norm::{
-    Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, ScaleShift, apply, backward_apply,
-    backward_sums, moments, standardise, standardise_backward,
+    Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, NormBackward, ScaleShift, apply,
+    backward_apply, backward_sums, moments, standardise, standardise_backward,
 };
 use resnet_kernels::pool::{self, PoolKind, PoolShape, global_average, global_average_backward};
 use resnet_kernels::simd::Isa;
@@ -223,7 +223,7 @@ impl Layer {
     fn backward(&self, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         let Layer { map, backward, .. } = self;
         for isa in Isa::available() {
-            backward_apply(isa, x, dy, map, Activation::Relu, backward, Accumulate::Add, dx);
+            backward_apply(isa, NormBackward { x, map, backward }, dy, Activation::Relu, Accumulate::Add, dx);
         }
     }
 

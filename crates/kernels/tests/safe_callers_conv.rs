@@ -7,10 +7,10 @@ mod refused;
 
 use refused::refused;
 use resnet_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Prologue, Statistics,
-    forward, input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
+    Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Prologue,
+    Statistics, forward, input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
 };
-use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, ScaleShift};
+use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, NormBackward, ScaleShift};
 use resnet_kernels::simd::Isa;
 use resnet_testing::table;
 
@@ -102,20 +102,20 @@ impl Pass {
                     activation: Activation::Relu,
                     statistics: Statistics::Gather,
                 };
-                forward(isa, shape, x, prologue, filters, epilogue, &mut y);
+                forward(isa, shape, ConvInput { x, prologue }, filters, epilogue, &mut y);
             }
             InputGrad => {
                 let epilogue = GradientEpilogue::NormSums { x, mean, map };
                 input_grad(algorithm, isa, shape, dy, w, epilogue, &mut dx);
             }
-            WeightGrad => weight_grad(algorithm, isa, shape, x, prologue, dy, &mut dw),
+            WeightGrad => weight_grad(algorithm, isa, shape, ConvInput { x, prologue }, dy, &mut dw),
             Both => {
                 let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
-                input_and_weight_grad(isa, shape, x, prologue, dy, w, &mut dw, target);
+                input_and_weight_grad(isa, shape, ConvInput { x, prologue }, dy, w, &mut dw, target);
             }
             ThroughNorm => {
-                let set = Accumulate::Set;
-                input_grad_through_norm(isa, shape, x, map, dy, w, backward, set, &mut dx);
+                let norm = NormBackward { x, map, backward };
+                input_grad_through_norm(isa, shape, dy, w, norm, Accumulate::Set, &mut dx);
             }
         }
     }

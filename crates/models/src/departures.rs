@@ -1,6 +1,8 @@
 //! How a network differs from the one that the papers describe.
 
-use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
+use resnet_blocks::{
+    Branch, Filters, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace,
+};
 
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
@@ -22,9 +24,10 @@ impl Spec {
     /// ```
     pub fn departures(&self) -> Vec<&'static str> {
         let imagenet = self.stem.layers != StemLayers::Conv3x3;
-        let wide = self.stages.iter().any(|stage| stage.outputs != stage.width * self.branch.expansion());
-        let wider =
-            imagenet && self.stages.first().is_some_and(|stage| stage.outputs > 64 * self.branch.expansion());
+        let wide =
+            self.stages.iter().any(|stage| stage.out_channels != stage.width * self.branch.expansion());
+        let wider = imagenet
+            && self.stages.first().is_some_and(|stage| stage.out_channels > 64 * self.branch.expansion());
         let stage = |index: usize| self.stages.get(index).map_or(0, |stage| stage.units);
         let depths = [[2, 2, 2, 2], [3, 4, 6, 3], [3, 4, 23, 3], [3, 8, 36, 3], [3, 24, 36, 3]];
         let published = depths.contains(&[0, 1, 2, 3].map(stage));
@@ -36,12 +39,12 @@ impl Spec {
         let basic = !matches!(self.branch, Branch::Bottleneck(_));
         let projects = self.shape_change == ShapeChange::Projection;
         let first_unit_matters = self.family() == Family::V2
-            && self.first_unit == Split::BeforeActivation
+            && self.first_unit == ShortcutInput::Raw
             && self.units().first().is_some_and(|(_, unit)| !unit.changes_shape());
         let all = [
             (self.branch == Branch::Bottleneck(StridePlace::Middle3x3), strides),
             (matches!(self.stem.layers, StemLayers::Deep(_)), "stem of three 3x3"),
-            (self.stem.pool == StemPool::MaximumOrZero, "zeros around the stem's pooling count"),
+            (self.stem.pool == StemPool::ZeroPaddedMax, "zeros around the stem's pooling count"),
             (self.shape_change == ShapeChange::PooledProjection, "average-pooled projections"),
             (!imagenet && basic && projects, "projections (option B) instead of option A"),
             (
@@ -53,7 +56,7 @@ impl Spec {
                 self.shortcut != Shortcut::Identity && self.placement != Placement::Original,
                 "figure 2's shortcut around another branch than the original",
             ),
-            (matches!(self.norm, Norm::Group(_)), "group norm"),
+            (matches!(self.norm, NormKind::Group(_)), "group norm"),
             (self.filters == Filters::Standardised, "standardised filters"),
             (wide, "wider 3x3 convolutions"),
             (wider, "wider everywhere"),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Result, Tensor};
-use resnet_ops::{Graph, Shape};
+use resnet_ops::{FoldedPlan, Graph, Layer, Shape};
 
 use crate::network::Network;
 
@@ -12,7 +12,7 @@ use crate::network::Network;
 #[derive(Debug)]
 pub struct Inference<'a> {
     network: &'a Network,
-    plans: Mutex<HashMap<Vec<usize>, Arc<resnet_ops::Inference>>>,
+    plans: Mutex<HashMap<Vec<usize>, Arc<FoldedPlan>>>,
 }
 
 impl Network {
@@ -37,7 +37,7 @@ impl Network {
 }
 
 impl Inference<'_> {
-    /// Logits of `images: [N, 3, H, W]`: those of [`Network::forward`] in `Mode::Eval`, but for the rounding
+    /// Logits of `images: [N, 3, H, W]`: those of the network's `forward` in `Mode::Eval`, but for the rounding
     /// of folded weights.
     ///
     /// # Errors
@@ -46,14 +46,14 @@ impl Inference<'_> {
         self.plan(images)?.run(images)
     }
 
-    fn plan(&self, images: &Tensor) -> Result<Arc<resnet_ops::Inference>> {
+    fn plan(&self, images: &Tensor) -> Result<Arc<FoldedPlan>> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = plans.get(images.dims()) {
             return Ok(plan.clone());
         }
         let mut graph = Graph::new();
         let input = graph.input(Shape::of(images)?);
-        let logits = self.network.record(&mut graph, input)?;
+        let logits = self.network.trace(&mut graph, input)?;
         let plan = Arc::new(graph.finish(logits)?.for_inference()?);
         plans.insert(images.dims().to_vec(), plan.clone());
         Ok(plan)

@@ -29,9 +29,11 @@ mod stem;
 pub mod summary;
 
 pub use inference::Inference;
-pub use model::{BranchEnd, Model, Options};
+pub use model::{Model, ModelOptions};
 // What a `Spec` is made of.
-pub use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
+pub use resnet_blocks::{
+    Branch, Filters, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace,
+};
 
 pub use network::{Network, StochasticDepth};
-pub use spec::{Family, Head, Spec, Stage, Stem, StemLayers, StemPool};
+pub use spec::{Family, Head, Spec, Stage, StemLayers, StemPool, StemSpec};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use candle_core::{Result, Tensor, Var, bail};
-use resnet_ops::Mode;
+use resnet_ops::{Graph, Layer, Mode, Value, module_t};
 
 use crate::init::Fresh;
 use crate::network::{Network, StochasticDepth};
@@ -12,29 +12,21 @@ use crate::spec::Spec;
 
 /// How a model starts, and what its training adds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub struct ModelOptions {
     /// What fresh weights depend on, besides their names.
     pub seed: u64,
-    /// How the last layer of each residual branch starts.
-    pub branch_end: BranchEnd,
+    /// Whether the last layer of each residual branch starts with zeros, so that units start as their shortcuts
+    /// (arXiv 1706.02677, section 5.1): v1's last norm scales by 0, v2's last convolution is 0. Otherwise all
+    /// layers start as in the papers: He's rule for convolutions, 1 for the scale of norms.
+    pub zero_init_residual: bool,
     /// Probability that training drops the last unit's residual branch; see [`StochasticDepth`].
     pub stochastic_depth: f64,
 }
 
-impl Default for Options {
+impl Default for ModelOptions {
     fn default() -> Self {
-        Options { seed: 0, branch_end: BranchEnd::Usual, stochastic_depth: 0.0 }
+        ModelOptions { seed: 0, zero_init_residual: false, stochastic_depth: 0.0 }
     }
-}
-
-/// How the last layer of each residual branch starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BranchEnd {
-    /// As all layers: He's rule for convolutions, 1 for the scale of norms. The papers'.
-    Usual,
-    /// With zeros, so that units start as their shortcuts (arXiv 1706.02677, section 5.1): v1's last norm
-    /// scales by 0, v2's last convolution is 0.
-    Zero,
 }
 
 /// A network and its variables.
@@ -50,15 +42,15 @@ impl Model {
     /// # Errors
     /// If `spec` is not consistent.
     pub fn init(spec: &Spec, seed: u64) -> Result<Self> {
-        Self::with_options(spec, &Options { seed, ..Options::default() })
+        Self::with_options(spec, &ModelOptions { seed, ..ModelOptions::default() })
     }
 
     /// Fresh weights as `options` say.
     ///
     /// ```
-    /// use resnet_models::{BranchEnd, Model, Options, registry};
+    /// use resnet_models::{Model, ModelOptions, registry};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let options = Options { branch_end: BranchEnd::Zero, ..Options::default() };
+    /// let options = ModelOptions { zero_init_residual: true, ..ModelOptions::default() };
     /// let model = Model::with_options(&registry::find("resnet20-v1", 10)?, &options)?;
     /// assert_eq!(model.variables()["layer1.0.bn2.weight"].sum_all()?.to_scalar::<f32>()?, 0.0);
     /// # Ok(())
@@ -67,13 +59,13 @@ impl Model {
     ///
     /// # Errors
     /// If `spec` is not consistent, or the rate of stochastic depth is not in `[0, 1)`.
-    pub fn with_options(spec: &Spec, options: &Options) -> Result<Self> {
-        let Options { seed, branch_end, stochastic_depth } = *options;
+    pub fn with_options(spec: &Spec, options: &ModelOptions) -> Result<Self> {
+        let ModelOptions { seed, zero_init_residual, stochastic_depth } = *options;
         let (vb, variables) = Fresh::builder(seed);
         let network =
             Network::with_stochastic_depth(spec, vb, StochasticDepth { rate: stochastic_depth, seed })?;
         let variables = std::mem::take(&mut *variables.lock().unwrap_or_else(PoisonError::into_inner));
-        if branch_end == BranchEnd::Zero {
+        if zero_init_residual {
             for name in spec.branch_ends() {
                 let Some(variable) = variables.get(&name) else { bail!("{name} ends no residual branch") };
                 variable.set(&variable.zeros_like()?)?;
@@ -105,3 +97,12 @@ impl Model {
         self.network.forward(images, mode)
     }
 }
+
+impl Layer for Model {
+    /// As [`Network`]'s.
+    fn trace(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        self.network.trace(graph, images)
+    }
+}
+
+module_t!(Model);

@@ -1,10 +1,10 @@
-//! A network built from a [`Spec`]: stem, stages of units, head, recorded as one candle node.
+//! A network built from a [`Spec`]: stem, stages of units, head, run as one candle node.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use resnet_blocks::layers::NormLayer;
-use resnet_blocks::{Placement, ResidualUnit, Split, Unit, UnitConfig};
-use resnet_ops::{Draws, DropPath, Graph, Linear, Mode, Shape, Value};
+use resnet_blocks::{Placement, ResidualUnit, ShortcutInput, UnitConfig};
+use resnet_ops::{Draws, DropPath, Graph, Layer, Linear, Mode, Shape, Value, module_t};
 
 use crate::init;
 use crate::spec::{Head, Spec};
@@ -16,7 +16,7 @@ use crate::stem::Stem;
 pub struct StochasticDepth {
     /// In `[0, 1)`.
     pub rate: f64,
-    /// What the draws depend on, besides the number of the training step and the picture's place in the
+    /// What the draws depend on, besides the number of the training step and the image's place in the
     /// batch.
     pub seed: u64,
 }
@@ -94,38 +94,20 @@ impl Network {
         &self.spec
     }
 
-    /// Appends the whole network to `graph`: images to logits.
-    ///
-    /// # Errors
-    /// If `images` don't have the stem's channels.
-    pub fn record(&self, graph: &mut Graph, images: Value) -> Result<Value> {
-        let x = self.record_features(graph, images)?;
-        let features = graph.global_avg_pool(x)?;
-        self.head.record(graph, features)
-    }
-
     /// Appends all but pooling and head to `graph`: images to the last feature map.
     ///
     /// # Errors
     /// If `images` don't have the stem's channels.
-    pub fn record_features(&self, graph: &mut Graph, images: Value) -> Result<Value> {
-        let mut x = self.stem.record(graph, images)?;
+    pub fn trace_features(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let mut x = self.stem.trace(graph, images)?;
         for unit in self.stages.iter().flatten() {
-            x = unit.record(graph, x)?;
+            x = unit.trace(graph, x)?;
         }
         match &self.end {
             End::Nothing => Ok(x),
             End::Relu => Ok(graph.relu(x)),
-            End::NormRelu(norm) => norm.record_relu(graph, x),
+            End::NormRelu(norm) => norm.trace_relu(graph, x),
         }
-    }
-
-    /// Logits of `images: [N, 3, H, W]`, as one candle node.
-    ///
-    /// # Errors
-    /// If `images` are not f32 on the CPU, have other channels, or are too small for the network's strides.
-    pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
-        run(images, mode, |graph, x| self.record(graph, x))
     }
 
     /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle
@@ -147,22 +129,22 @@ impl Network {
     /// ```
     ///
     /// # Errors
-    /// As [`Network::forward`].
+    /// If `images` are not f32 on the CPU, have other channels, or are too small for the network's strides.
     pub fn forward_features(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
-        run(images, mode, |graph, x| self.record_features(graph, x))
+        run(images, mode, |graph, x| self.trace_features(graph, x))
     }
 
-    /// Each stage's last output, `[N, stages[i].outputs, H / s, W / s]`: what detection and segmentation
+    /// Each stage's last output, `[N, stages[i].out_channels, H / s, W / s]`: what detection and segmentation
     /// start from. A stage is one candle node; the last output has no norm after it.
     ///
     /// # Errors
-    /// As [`Network::forward`].
+    /// As [`Network::forward_features`].
     pub fn forward_stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
         let mut outputs: Vec<Tensor> = vec![];
         for (index, units) in self.stages.iter().enumerate() {
             let output = run(outputs.last().unwrap_or(images), mode, |graph, x| {
-                let first = if index == 0 { self.stem.record(graph, x)? } else { x };
-                units.iter().try_fold(first, |x, unit| unit.record(graph, x))
+                let first = if index == 0 { self.stem.trace(graph, x)? } else { x };
+                units.iter().try_fold(first, |x, unit| unit.trace(graph, x))
             })?;
             outputs.push(output);
         }
@@ -180,17 +162,31 @@ impl Network {
     }
 }
 
+impl Layer for Network {
+    /// Images `[N, 3, H, W]` to logits `[N, classes]`.
+    ///
+    /// # Errors
+    /// If `images` have other channels, or are too small for the network's strides.
+    fn trace(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let x = self.trace_features(graph, images)?;
+        let features = graph.global_avg_pool(x)?;
+        self.head.trace(graph, features)
+    }
+}
+
+module_t!(Network);
+
 /// The unit at `index`.
 fn unit(spec: &Spec, index: usize, config: UnitConfig, vb: VarBuilder) -> Result<ResidualUnit> {
     let unit = ResidualUnit::new(config, spec.placement, spec.shortcut, vb)?;
-    let shares = index == 0 && spec.first_unit == Split::AfterActivation;
-    Ok(if shares { unit.with_split(Split::AfterActivation) } else { unit })
+    let shares = index == 0 && spec.first_unit == ShortcutInput::Activated;
+    Ok(if shares { unit.with_shortcut_input(ShortcutInput::Activated) } else { unit })
 }
 
-/// Records and runs one candle node on `x`.
-fn run(x: &Tensor, mode: Mode, record: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
+/// Traces and runs one candle node on `x`.
+fn run(x: &Tensor, mode: Mode, trace: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(x)?);
-    let output = record(&mut graph, input)?;
+    let output = trace(&mut graph, input)?;
     graph.finish(output)?.run(&[x], mode)
 }

@@ -1,6 +1,8 @@
 //! A network as plain data.
 
-use resnet_blocks::{Branch, Filters, Names, Norm, Placement, ShapeChange, Shortcut, Split, UnitConfig};
+use resnet_blocks::{
+    Branch, Filters, Names, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, UnitConfig,
+};
 
 /// Which of the two papers' networks a network is called and built like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +26,11 @@ impl Family {
 
 /// What comes before the first unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stem {
+pub struct StemSpec {
     /// Its convolutions.
     pub layers: StemLayers,
     /// Output channels.
-    pub outputs: usize,
+    pub out_channels: usize,
     /// What follows them.
     pub pool: StemPool,
 }
@@ -51,9 +53,9 @@ pub enum StemPool {
     /// None: CIFAR.
     None,
     /// The maximum of 3x3 with stride 2, never of padding: ImageNet.
-    Maximum,
+    Max,
     /// The same where padding counts as zeros: BiT.
-    MaximumOrZero,
+    ZeroPaddedMax,
 }
 
 /// Units on feature maps of one size.
@@ -64,7 +66,7 @@ pub struct Stage {
     /// Channels inside the residual branches.
     pub width: usize,
     /// Output channels of each.
-    pub outputs: usize,
+    pub out_channels: usize,
     /// Stride of the first.
     pub stride: usize,
 }
@@ -87,21 +89,21 @@ pub struct Spec {
     pub placement: Placement,
     /// What the units' shortcuts do, figure 2.
     pub shortcut: Shortcut,
-    /// Input pictures: channels, height, width.
+    /// Input images: channels, height, width.
     pub input: [usize; 3],
     /// What comes before the first unit.
-    pub stem: Stem,
+    pub stem: StemSpec,
     /// Stages in order.
     pub stages: Vec<Stage>,
     /// The units' residual branch.
     pub branch: Branch,
     /// How a shortcut's signal gets another shape.
     pub shape_change: ShapeChange,
-    /// Where the paths of a pre-activation network's first unit part, if its shortcut is the identity.
-    pub first_unit: Split,
+    /// What the first unit's shortcut starts from in a pre-activation network, if it is the identity.
+    pub first_unit: ShortcutInput,
     /// The normalisation everywhere.
-    pub norm: Norm,
-    /// What becomes of filters before convolutions use them.
+    pub norm: NormKind,
+    /// How filters are prepared before convolutions use them.
     pub filters: Filters,
     /// How the last layer's weights are stored.
     pub head: Head,
@@ -120,9 +122,9 @@ impl Spec {
 
     /// The units in order: the name of each one's parameters, and its shape.
     pub fn units(&self) -> Vec<(String, UnitConfig)> {
-        let mut inputs = self.stem.outputs;
+        let mut in_channels = self.stem.out_channels;
         let mut units = vec![];
-        for (stage, Stage { units: count, width, outputs, stride }) in self.stages.iter().enumerate() {
+        for (stage, Stage { units: count, width, out_channels, stride }) in self.stages.iter().enumerate() {
             for unit in 0..*count {
                 let (name, names) = match self.family() {
                     Family::V1 => (format!("layer{}.{unit}", stage + 1), Names::Torchvision),
@@ -131,8 +133,8 @@ impl Spec {
                 units.push((
                     name,
                     UnitConfig {
-                        inputs,
-                        outputs: *outputs,
+                        in_channels,
+                        out_channels: *out_channels,
                         width: *width,
                         stride: if unit == 0 { *stride } else { 1 },
                         branch: self.branch,
@@ -142,7 +144,7 @@ impl Spec {
                         names,
                     },
                 ));
-                inputs = *outputs;
+                in_channels = *out_channels;
             }
         }
         units
@@ -156,15 +158,12 @@ impl Spec {
             Branch::Basic => 2,
             Branch::Bottleneck(_) => 3,
         };
-        let last = match self.placement {
-            Placement::BnAfterAddition | Placement::FullPreActivation => "conv",
-            _ => "bn",
-        };
+        let last = if self.placement.ends_in_norm() { "bn" } else { "conv" };
         self.units().into_iter().map(move |(unit, _)| format!("{unit}.{last}{layers}.weight"))
     }
 
     /// Channels of the last feature map.
     pub fn features(&self) -> usize {
-        self.stages.last().map_or(self.stem.outputs, |stage| stage.outputs)
+        self.stages.last().map_or(self.stem.out_channels, |stage| stage.out_channels)
     }
 }

@@ -1,7 +1,9 @@
 //! What a network is made of: layers with shapes, parameters and multiply-adds.
 
+use std::sync::Arc;
+
 use candle_core::Result;
-use resnet_ops::{ConvShape, Graph, LayerInfo, Shape};
+use resnet_ops::{ConvShape, Graph, Layer, LayerInfo, Plan, Shape};
 
 use crate::init;
 use crate::network::Network;
@@ -12,13 +14,13 @@ use crate::spec::Spec;
 pub struct Summary {
     /// The registry's name.
     pub model: String,
-    /// Input pictures: channels, height, width.
+    /// Input images: channels, height, width.
     pub input: [usize; 3],
     /// Layers in order.
     pub layers: Vec<LayerInfo>,
     /// Trainable parameters.
     pub parameters: usize,
-    /// Multiply-adds for one picture, of convolutions and products.
+    /// Multiply-adds per image, of convolutions and linear layers.
     pub multiply_adds: u64,
 }
 
@@ -45,7 +47,7 @@ pub fn of(spec: &Spec) -> Result<Summary> {
     })
 }
 
-/// An estimate of the memory that training on batches of `batch` pictures takes, in bytes.
+/// An estimate of the memory that training on batches of `batch` images takes, in bytes.
 ///
 /// # Errors
 /// If `spec` is not consistent.
@@ -79,11 +81,11 @@ pub fn convolutions(spec: &Spec, images: usize) -> Result<Vec<ConvShape>> {
     Ok(plan(spec, images)?.convolutions())
 }
 
-fn plan(spec: &Spec, images: usize) -> Result<std::sync::Arc<resnet_ops::Plan>> {
+fn plan(spec: &Spec, images: usize) -> Result<Arc<Plan>> {
     let network = Network::new(spec, init::outline())?;
     let [channels, height, width] = spec.input;
     let mut graph = Graph::new();
     let input = graph.input(Shape::Map { images, channels, height, width });
-    let logits = network.record(&mut graph, input)?;
+    let logits = network.trace(&mut graph, input)?;
     graph.finish(logits)
 }

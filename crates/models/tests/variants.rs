@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use resnet_models::checkpoint::{self, Metadata, Policy};
-use resnet_models::{BranchEnd, Model, Options, registry};
+use resnet_models::{Model, ModelOptions, registry};
 use resnet_ops::Mode;
 use resnet_testing::{recipe, table};
 
@@ -18,7 +18,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 fn branches_that_end_with_zero_leave_the_shortcut() -> candle_core::Result<()> {
     for (name, zeros) in [("resnet20-v1", 9), ("resnet29-v1", 9), ("resnet20-v2", 9), ("resnetv2_18", 8)] {
         let spec = registry::find(name, 10).expect("a name");
-        let options = Options { branch_end: BranchEnd::Zero, ..Options::default() };
+        let options = ModelOptions { zero_init_residual: true, ..ModelOptions::default() };
         let model = Model::with_options(&spec, &options)?;
         let usual = Model::init(&spec, 0)?;
         let zeroed = |model: &Model| {
@@ -35,7 +35,7 @@ fn stochastic_depth_changes_training_and_not_evaluation() -> candle_core::Result
     for name in ["resnet20-v1", "resnet20-v2"] {
         let spec = registry::find(name, 10).expect("a name");
         let plain = Model::init(&spec, 3)?;
-        let options = Options { seed: 3, stochastic_depth: 0.5, ..Options::default() };
+        let options = ModelOptions { seed: 3, stochastic_depth: 0.5, ..ModelOptions::default() };
         let [random, again] = [Model::with_options(&spec, &options)?, Model::with_options(&spec, &options)?];
         let x = images(8, 16);
         assert_eq!(values(&plain.forward(&x, Mode::Eval)?), values(&random.forward(&x, Mode::Eval)?));
@@ -47,7 +47,7 @@ fn stochastic_depth_changes_training_and_not_evaluation() -> candle_core::Result
         assert_eq!(random.network().drawn_steps(), 2);
         again.network().set_drawn_steps(1);
         assert_eq!(second, values(&again.forward(&x, Mode::Train)?));
-        assert!(Model::with_options(&spec, &Options { stochastic_depth: 1.0, ..options }).is_err());
+        assert!(Model::with_options(&spec, &ModelOptions { stochastic_depth: 1.0, ..options }).is_err());
     }
     Ok(())
 }

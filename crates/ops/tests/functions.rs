@@ -4,9 +4,9 @@
 mod common;
 
 use candle_core::{Result, Tensor, Var};
-use common::{Norm, gradient, near, pull_back, tensor, values, variable};
+use common::{Norm, gradient, near, pull_back, tensor, values, variable, windows, zero_pad};
 use resnet_ops::{
-    Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
+    ConvConfig, Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
     soft_cross_entropy, softmax_cross_entropy, zero_pad_shortcut,
 };
 use resnet_reference as reference;
@@ -68,7 +68,7 @@ fn convolution() {
             let (x, weight) = (variable(1, &[n, c_in, h, w]), variable(2, &[c_out, c_in, k, k]));
             let out = [n, c_out, shape.h_out(), shape.w_out()];
             let dy = tensor(3, &out);
-            let y = conv2d(&x, &weight, stride, padding)?;
+            let y = conv2d(&x, &weight, ConvConfig { kernel: k, stride, padding })?;
             let gradients = pull_back(&y, &dy)?;
             let (x64, w64, dy64) = (nhwc(&x), to_f64(&values(&weight)), nhwc(&dy));
             let dx = reference::conv2d_input_grad(&dy64, &w64, &shape);
@@ -214,7 +214,7 @@ fn relu_add_and_option_a() {
             let shape = reference::ZeroPad { input, c_out: 2 * input.c + 1, stride: 2 };
             let output = shape.output();
             let out = [output.n, output.c, output.h, output.w];
-            let padded = zero_pad_shortcut(&x, 2, shape.c_out)?;
+            let padded = zero_pad_shortcut(&x, zero_pad(2, shape.c_out))?;
             let dpadded = tensor(4, &out);
             let back = pull_back(&padded, &dpadded)?;
             let (x64, dy64) = (nhwc(&x), nhwc(&dy));
@@ -258,9 +258,9 @@ fn pooling() {
             let out = [output.n, output.c, output.h, output.w];
             let (x, dy) = (variable(1, &[n, c, h, w]), tensor(2, &out));
             let (x64, dy64) = (nhwc(&x), nhwc(&dy));
-            let mean = avg_pool(&x, kernel, stride, padding)?;
+            let mean = avg_pool(&x, windows(kernel, stride, padding))?;
             let dmean = pull_back(&mean, &dy)?;
-            let max = max_pool(&x, kernel, stride, padding)?;
+            let max = max_pool(&x, windows(kernel, stride, padding))?;
             let dmax = pull_back(&max, &dy)?;
             let max_gradient = reference::max_pool_backward(&x64, &dy64, &shape);
             Ok(near_nhwc("mean", &mean, &out, &reference::avg_pool(&x64, &shape), TOLERANCE)

@@ -1,4 +1,4 @@
-//! Recorded graphs: fusions change nothing, gradients go where they are wanted, summaries tell the truth.
+//! Traced graphs: fusions change nothing, gradients go where they are wanted, summaries tell the truth.
 
 mod common;
 
@@ -8,8 +8,8 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
 use common::{Norm, gradient, near, pull_back, tensor, values, variable};
 use resnet_ops::{
-    BatchNorm, Conv2d, ConvConfig, Graph, LayerInfo, Linear, Mode, Plan, Shape, Value, add, batch_norm,
-    bn_relu, conv2d, relu,
+    BatchNorm, Conv2d, ConvConfig, Graph, Layer, LayerInfo, Linear, Mode, Plan, Shape, Value, add,
+    batch_norm, bn_relu, conv2d, relu,
 };
 use resnet_reference::to_f64;
 use resnet_testing::{recipe, table};
@@ -35,7 +35,7 @@ impl Layers {
     fn new() -> Result<Self> {
         let variables = VarMap::new();
         let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-        let conv = |name: &str| Conv2d::new(5, 5, ConvConfig::same(3, 1), vb.pp(name));
+        let conv = |name: &str| Conv2d::new(5, 5, ConvConfig::same(3), vb.pp(name));
         let convs = [conv("conv1")?, conv("conv2")?];
         for (name, var) in variables.data().lock().expect("no poison").iter() {
             var.set(&Tensor::from_vec(recipe::tensor(name, var.dims()), var.dims(), &Device::Cpu)?)?;
@@ -54,11 +54,11 @@ impl Layers {
     }
 }
 
-/// Records a graph of `inputs` tensors and prepares it.
-fn plan(inputs: &[&Tensor], record: impl FnOnce(&mut Graph, &[Value]) -> Result<Value>) -> Result<Arc<Plan>> {
+/// Traces a graph of `inputs` tensors and prepares it.
+fn plan(inputs: &[&Tensor], trace: impl FnOnce(&mut Graph, &[Value]) -> Result<Value>) -> Result<Arc<Plan>> {
     let mut graph = Graph::new();
     let values = inputs.iter().map(|input| Ok(graph.input(Shape::of(input)?))).collect::<Result<Vec<_>>>()?;
-    let output = record(&mut graph, &values)?;
+    let output = trace(&mut graph, &values)?;
     graph.finish(output)
 }
 
@@ -66,28 +66,28 @@ fn kinds(plan: &Plan) -> Vec<String> {
     plan.layers().into_iter().map(|layer| layer.kind).collect()
 }
 
-/// A way to put the layers together, recorded and as single functions.
+/// A way to put the layers together, traced and as single functions.
 struct Form {
     name: &'static str,
     /// Whether the sum goes into a convolution's store.
     folds: bool,
-    record: fn(&Layers, &mut Graph, Value) -> Result<Value>,
+    trace: fn(&Layers, &mut Graph, Value) -> Result<Value>,
     single: fn(&Layers, &Tensor, Mode) -> Result<Tensor>,
 }
 
 fn conv(layers: &Layers, index: usize, x: &Tensor) -> Result<Tensor> {
-    conv2d(x, &layers.weight(["conv1", "conv2"][index]), 1, 1)
+    conv2d(x, &layers.weight(["conv1", "conv2"][index]), ConvConfig::same(3))
 }
 
 const FORMS: [Form; 7] = [
     Form {
         name: "pre-activation unit",
         folds: true,
-        record: |l, g, x| {
-            let a = l.norms[0].layer.record_relu(g, x)?;
-            let b = l.convs[0].record(g, a)?;
-            let c = l.norms[1].layer.record_relu(g, b)?;
-            let d = l.convs[1].record(g, c)?;
+        trace: |l, g, x| {
+            let a = l.norms[0].layer.trace_relu(g, x)?;
+            let b = l.convs[0].trace(g, a)?;
+            let c = l.norms[1].layer.trace_relu(g, b)?;
+            let d = l.convs[1].trace(g, c)?;
             g.add(x, d)
         },
         single: |l, x, mode| {
@@ -98,11 +98,11 @@ const FORMS: [Form; 7] = [
     Form {
         name: "both paths from the activated signal, operands swapped",
         folds: true,
-        record: |l, g, x| {
-            let a = l.norms[0].layer.record_relu(g, x)?;
-            let b = l.convs[0].record(g, a)?;
-            let c = l.norms[1].layer.record_relu(g, b)?;
-            let d = l.convs[1].record(g, c)?;
+        trace: |l, g, x| {
+            let a = l.norms[0].layer.trace_relu(g, x)?;
+            let b = l.convs[0].trace(g, a)?;
+            let c = l.norms[1].layer.trace_relu(g, b)?;
+            let d = l.convs[1].trace(g, c)?;
             g.add(d, a)
         },
         single: |l, x, mode| {
@@ -114,11 +114,11 @@ const FORMS: [Form; 7] = [
     Form {
         name: "original unit",
         folds: false,
-        record: |l, g, x| {
-            let a = l.convs[0].record(g, x)?;
-            let b = l.norms[0].layer.record_relu(g, a)?;
-            let c = l.convs[1].record(g, b)?;
-            let d = l.norms[1].layer.record(g, c)?;
+        trace: |l, g, x| {
+            let a = l.convs[0].trace(g, x)?;
+            let b = l.norms[0].layer.trace_relu(g, a)?;
+            let c = l.convs[1].trace(g, b)?;
+            let d = l.norms[1].layer.trace(g, c)?;
             g.add_relu(x, d)
         },
         single: |l, x, mode| {
@@ -129,9 +129,9 @@ const FORMS: [Form; 7] = [
     Form {
         name: "a convolution's output used by the sum and by a norm",
         folds: false,
-        record: |l, g, x| {
-            let a = l.convs[0].record(g, x)?;
-            let b = l.norms[0].layer.record(g, a)?;
+        trace: |l, g, x| {
+            let a = l.convs[0].trace(g, x)?;
+            let b = l.norms[0].layer.trace(g, a)?;
             g.add(b, a)
         },
         single: |l, x, mode| {
@@ -142,8 +142,8 @@ const FORMS: [Form; 7] = [
     Form {
         name: "a convolution's output added to itself",
         folds: false,
-        record: |l, g, x| {
-            let a = l.convs[0].record(g, x)?;
+        trace: |l, g, x| {
+            let a = l.convs[0].trace(g, x)?;
             g.add(a, a)
         },
         single: |l, x, _| {
@@ -154,8 +154,8 @@ const FORMS: [Form; 7] = [
     Form {
         name: "one convolution added to another, twice",
         folds: true,
-        record: |l, g, x| {
-            let (a, b) = (l.convs[0].record(g, x)?, l.convs[1].record(g, x)?);
+        trace: |l, g, x| {
+            let (a, b) = (l.convs[0].trace(g, x)?, l.convs[1].trace(g, x)?);
             let sum = g.add(a, b)?;
             g.add(sum, x)
         },
@@ -164,13 +164,13 @@ const FORMS: [Form; 7] = [
     Form {
         name: "norm of norm of a convolution that is read again",
         folds: false,
-        record: |l, g, x| {
-            let a = l.convs[0].record(g, x)?;
-            let b = l.norms[0].layer.record(g, a)?;
-            let c = l.norms[1].layer.record_relu(g, b)?;
+        trace: |l, g, x| {
+            let a = l.convs[0].trace(g, x)?;
+            let b = l.norms[0].layer.trace(g, a)?;
+            let c = l.norms[1].layer.trace_relu(g, b)?;
             let d = g.relu(b);
             let e = g.add_relu(c, d)?;
-            l.convs[1].record(g, e)
+            l.convs[1].trace(g, e)
         },
         single: |l, x, mode| {
             let b = batch_norm(&conv(l, 0, x)?, &l.norms[0].layer, mode)?;
@@ -194,7 +194,7 @@ fn fusions_change_neither_output_nor_gradients_nor_statistics() {
         let check = || -> Result<()> {
             let (x, dy) = (variable(1, &[3, 5, 7, 6]), tensor(2, &[3, 5, 7, 6]));
             let (fused, single) = (Layers::new()?, Layers::new()?);
-            let plan = plan(&[&x], |g, inputs| (form.record)(&fused, g, inputs[0]))?;
+            let plan = plan(&[&x], |g, inputs| (form.trace)(&fused, g, inputs[0]))?;
             let folded = kinds(&plan).iter().any(|kind| kind.ends_with("+ residual"));
             assert_eq!(folded, form.folds, "{:?}", kinds(&plan));
             let (y, expected) = (plan.run(&[&x], *mode)?, (form.single)(&single, &x, *mode)?);
@@ -225,7 +225,7 @@ fn plain_inference_equals_tracked_inference_and_keeps_nothing() {
     table::run(&FORMS, |form| {
         let check = || -> Result<()> {
             let (x, layers) = (variable(1, &[3, 5, 7, 6]), Layers::new()?);
-            let plan = plan(&[&x], |g, inputs| (form.record)(&layers, g, inputs[0]))?;
+            let plan = plan(&[&x], |g, inputs| (form.trace)(&layers, g, inputs[0]))?;
             let plain = plan.run(&[&x.as_detached_tensor()], Mode::Eval)?;
             assert!(!plain.track_op());
             assert_eq!(values(&plain), values(&plan.run(&[&x], Mode::Eval)?));
@@ -239,7 +239,7 @@ fn plain_inference_equals_tracked_inference_and_keeps_nothing() {
 fn a_convolution_that_is_the_output_is_not_folded() -> Result<()> {
     let (x, layers) = (variable(1, &[3, 5, 7, 6]), Layers::new()?);
     let plan = plan(&[&x], |g, inputs| {
-        let a = layers.convs[0].record(g, inputs[0])?;
+        let a = layers.convs[0].trace(g, inputs[0])?;
         g.add(a, inputs[0])?;
         Ok(a)
     })?;
@@ -258,7 +258,7 @@ fn two_inputs_have_a_gradient_each_if_wanted() -> Result<()> {
         };
         let (left, right) = (of(&a, track_a), of(&b, track_b));
         let plan = plan(&[&left, &right], |g, inputs| {
-            let c = layers.convs[0].record(g, inputs[0])?;
+            let c = layers.convs[0].trace(g, inputs[0])?;
             g.add(c, inputs[1])
         })?;
         let y = plan.run(&[&left, &right], Mode::Train)?;
@@ -300,18 +300,18 @@ fn a_graph_without_steps_is_the_identity() -> Result<()> {
 #[test]
 fn layers_tell_names_kinds_shapes_parameters_and_multiply_adds() -> Result<()> {
     let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-    let stem = Conv2d::new(3, 8, ConvConfig::same(3, 2), vb.pp("stem.conv"))?;
+    let stem = Conv2d::new(3, 8, ConvConfig::same(3).with_stride(2), vb.pp("stem.conv"))?;
     let norm = BatchNorm::new(8, vb.pp("norm1"))?;
-    let conv = Conv2d::new(8, 8, ConvConfig::same(1, 1), vb.pp("conv1"))?;
+    let conv = Conv2d::new(8, 8, ConvConfig::same(1), vb.pp("conv1"))?;
     let head = Linear::new(8, 10, vb.pp("head.fc"))?;
     let x = tensor(1, &[2, 3, 9, 7]);
     let plan = plan(&[&x], |g, inputs| {
-        let a = stem.record(g, inputs[0])?;
-        let b = norm.record_relu(g, a)?;
-        let c = conv.record(g, b)?;
+        let a = stem.trace(g, inputs[0])?;
+        let b = norm.trace_relu(g, a)?;
+        let c = conv.trace(g, b)?;
         let d = g.add(a, c)?;
         let e = g.global_avg_pool(d)?;
-        head.record(g, e)
+        head.trace(g, e)
     })?;
     let layer = |name: &str, kind: &str, output: &[usize], parameters, multiply_adds| LayerInfo {
         name: name.into(),
@@ -339,31 +339,31 @@ fn inference_is_evaluation() -> Result<()> {
     let layers = Layers::new()?;
     let x = tensor(1, &[3, 5, 9, 7]);
     let [norm1, norm2] = [&layers.norms[0].layer, &layers.norms[1].layer];
-    type Record<'a> = &'a dyn Fn(&mut Graph, Value) -> Result<Value>;
-    let original: Record = &|graph, x| {
-        let y = layers.convs[0].record(graph, x)?;
-        let y = norm1.record_relu(graph, y)?;
-        let y = layers.convs[1].record(graph, y)?;
-        let y = norm2.record(graph, y)?;
+    type Trace<'a> = &'a dyn Fn(&mut Graph, Value) -> Result<Value>;
+    let original: Trace = &|graph, x| {
+        let y = layers.convs[0].trace(graph, x)?;
+        let y = norm1.trace_relu(graph, y)?;
+        let y = layers.convs[1].trace(graph, y)?;
+        let y = norm2.trace(graph, y)?;
         graph.add_relu(x, y)
     };
-    let pre_activated: Record = &|graph, x| {
-        let y = norm1.record_relu(graph, x)?;
-        let y = layers.convs[0].record(graph, y)?;
-        let y = norm2.record_relu(graph, y)?;
-        let y = layers.convs[1].record(graph, y)?;
+    let pre_activated: Trace = &|graph, x| {
+        let y = norm1.trace_relu(graph, x)?;
+        let y = layers.convs[0].trace(graph, y)?;
+        let y = norm2.trace_relu(graph, y)?;
+        let y = layers.convs[1].trace(graph, y)?;
         graph.add(x, y)
     };
-    let rectified: Record = &|graph, x| {
-        let y = layers.convs[0].record(graph, x)?;
+    let rectified: Trace = &|graph, x| {
+        let y = layers.convs[0].trace(graph, x)?;
         let y = graph.relu(y);
-        let z = layers.convs[1].record(graph, x)?;
+        let z = layers.convs[1].trace(graph, x)?;
         graph.add(z, y)
     };
-    for (what, record, steps) in
+    for (what, trace, steps) in
         [("original", original, 2), ("pre-activated", pre_activated, 3), ("rectified", rectified, 2)]
     {
-        let plan = plan(&[&x], |graph, inputs| record(graph, inputs[0]))?;
+        let plan = plan(&[&x], |graph, inputs| trace(graph, inputs[0]))?;
         let ready = plan.for_inference()?;
         assert_same(what, &ready.run(&x)?, &plan.run(&[&x], Mode::Eval)?);
         assert_eq!(ready.layers().len(), steps, "{what}: not folded: {:?}", ready.layers());

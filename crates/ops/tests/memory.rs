@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Memory, Mode, Shape};
+use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Mode, Recompute, Shape};
 use resnet_testing::{recipe, uniform};
 
 /// Four pre-activation bottleneck units of 16 channels, 4 inside.
@@ -18,7 +18,7 @@ impl Units {
         let unit = |vb: VarBuilder| {
             let norm = |channels, name: &str| BatchNorm::new(channels, vb.pp(name));
             let conv = |inputs, outputs, kernel, name: &str| {
-                Conv2d::new(inputs, outputs, ConvConfig::same(kernel, 1), vb.pp(name))
+                Conv2d::new(inputs, outputs, ConvConfig::same(kernel), vb.pp(name))
             };
             let norms = [norm(16, "norm1")?, norm(4, "norm2")?, norm(4, "norm3")?];
             Ok((norms, [conv(16, 4, 1, "conv1")?, conv(4, 4, 3, "conv2")?, conv(4, 16, 1, "conv3")?]))
@@ -33,7 +33,7 @@ impl Units {
     }
 
     /// The output and all gradients of one training step, and the plan's estimate of its memory.
-    fn step(&self, memory: Memory) -> Result<(Vec<Vec<f32>>, usize)> {
+    fn step(&self, recompute: Recompute) -> Result<(Vec<Vec<f32>>, usize)> {
         let dims = [2, 16, 6, 5];
         let x = Var::from_vec(uniform(1, dims.iter().product()), &dims, &Device::Cpu)?;
         let mut graph = Graph::new();
@@ -41,12 +41,12 @@ impl Units {
         for (norms, convs) in &self.layers {
             let mut branch = y;
             for (norm, conv) in norms.iter().zip(convs) {
-                branch = norm.record_relu(&mut graph, branch)?;
-                branch = conv.record(&mut graph, branch)?;
+                branch = norm.trace_relu(&mut graph, branch)?;
+                branch = conv.trace(&mut graph, branch)?;
             }
             y = graph.add(y, branch)?;
         }
-        let plan = graph.finish_with(y, memory)?;
+        let plan = graph.finish_with(y, recompute)?;
         let y = plan.run(&[&x], Mode::Train)?;
         let gradients = y.sqr()?.sum_all()?.backward()?;
         let variables = self.variables.data().lock().expect("no poison");
@@ -64,7 +64,8 @@ impl Units {
 #[test]
 fn what_is_recomputed_has_the_bits_of_what_is_kept() -> Result<()> {
     let units = Units::new()?;
-    let ((kept, spent), (recomputed, saved)) = (units.step(Memory::Spend)?, units.step(Memory::Save)?);
+    let ((kept, spent), (recomputed, saved)) =
+        (units.step(Recompute::Never)?, units.step(Recompute::Always)?);
     // Of each unit a filter a layer, gamma and beta of each norm; the output and the input's gradient.
     assert_eq!(kept.len(), 4 * 9 + 2);
     assert!(kept == recomputed, "other bits");

@@ -3,9 +3,9 @@
 mod common;
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
-use common::{Norm, gradient, near, pull_back, tensor, values, variable};
+use common::{Norm, gradient, near, pull_back, tensor, values, variable, windows, zero_pad};
 use resnet_ops::{
-    Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
+    ConvConfig, Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
     softmax_cross_entropy, zero_pad_shortcut,
 };
 use resnet_reference::to_f64;
@@ -34,13 +34,13 @@ fn strided_inputs_and_gradients() -> Result<()> {
     let norm = Norm::new(3, 5);
     type Function<'a> = (&'a str, Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>);
     let functions: Vec<Function> = vec![
-        ("conv2d", Box::new(|x| conv2d(x, &weight, 1, 1))),
+        ("conv2d", Box::new(|x| conv2d(x, &weight, ConvConfig::same(3)))),
         ("bn_relu", Box::new(|x| bn_relu(x, &norm.layer, Mode::Train))),
         ("relu", Box::new(relu)),
         ("add", Box::new(|x| add(x, &(x * 2.0)?))),
-        ("zero_pad_shortcut", Box::new(|x| zero_pad_shortcut(x, 2, 9))),
-        ("max_pool", Box::new(|x| max_pool(x, 2, 2, 0))),
-        ("avg_pool", Box::new(|x| avg_pool(x, 3, 2, 1))),
+        ("zero_pad_shortcut", Box::new(|x| zero_pad_shortcut(x, zero_pad(2, 9)))),
+        ("max_pool", Box::new(|x| max_pool(x, windows(2, 2, 0)))),
+        ("avg_pool", Box::new(|x| avg_pool(x, windows(3, 2, 1)))),
         ("global_avg_pool", Box::new(global_avg_pool)),
     ];
     for (name, function) in functions {
@@ -75,7 +75,8 @@ fn strided_inputs_and_gradients() -> Result<()> {
 #[test]
 fn inside_a_graph_of_candles_own_ops() -> Result<()> {
     let (x, w) = (variable(1, &[2, 3, 6, 6]), variable(2, &[4, 3, 3, 3]));
-    let ours = conv2d(&(x.as_tensor().relu()? * 2.0)?, &w, 2, 1)?.sqr()?.mean_all()?;
+    let ours =
+        conv2d(&(x.as_tensor().relu()? * 2.0)?, &w, ConvConfig::same(3).with_stride(2))?.sqr()?.mean_all()?;
     let candles = (x.as_tensor().relu()? * 2.0)?.conv2d(&w, 1, 2, 1, 1)?.sqr()?.mean_all()?;
     assert_same("loss", &ours, &candles);
     let (ours, candles) = (ours.backward()?, candles.backward()?);
@@ -88,7 +89,7 @@ fn inside_a_graph_of_candles_own_ops() -> Result<()> {
 fn a_variable_used_twice_has_both_gradients() -> Result<()> {
     let (x, w) = (variable(1, &[2, 3, 6, 5]), variable(2, &[3, 3, 3, 3]));
     let dy = tensor(3, &[2, 3, 6, 5]);
-    let ours = conv2d(&conv2d(&x, &w, 1, 1)?, &w, 1, 1)?;
+    let ours = conv2d(&conv2d(&x, &w, ConvConfig::same(3))?, &w, ConvConfig::same(3))?;
     let candles = x.as_tensor().conv2d(&w, 1, 1, 1, 1)?.conv2d(&w, 1, 1, 1, 1)?;
     let (from_ours, from_candles) = (pull_back(&ours, &dy)?, pull_back(&candles, &dy)?);
     assert_same("dw", gradient(&from_ours, &w), gradient(&from_candles, &w));
@@ -116,11 +117,11 @@ fn a_layer_used_twice_has_both_gradients() -> Result<()> {
 #[test]
 fn backward_runs_once() -> Result<()> {
     let (x, w) = (variable(1, &[2, 3, 6, 5]), variable(2, &[4, 3, 3, 3]));
-    let y = conv2d(&x, &w, 1, 1)?;
+    let y = conv2d(&x, &w, ConvConfig::same(3))?;
     y.backward()?;
     let again = y.backward().expect_err("activations are gone").to_string();
     assert!(again.contains("run forward again"), "{again}");
-    conv2d(&x, &w, 1, 1)?.backward()?;
+    conv2d(&x, &w, ConvConfig::same(3))?.backward()?;
     Ok(())
 }
 
@@ -152,23 +153,29 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
         Tensor::new(labels, &Device::Cpu).expect("labels")
     }
     let mistakes: [Mistake; 29] = [
-        ("conv2d of f64", "f32", || conv2d(&wide(), &tensor(2, &[4, 3, 3, 3]), 1, 1)),
+        ("conv2d of f64", "f32", || conv2d(&wide(), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3))),
         ("conv2d with f64 weights", "f32", || {
-            conv2d(&x(), &tensor(2, &[4, 3, 3, 3]).to_dtype(DType::F64)?, 1, 1)
+            conv2d(&x(), &tensor(2, &[4, 3, 3, 3]).to_dtype(DType::F64)?, ConvConfig::same(3))
         }),
         ("conv2d of other channels", "takes 5 channels, got 3", || {
-            conv2d(&x(), &tensor(2, &[4, 5, 3, 3]), 1, 1)
+            conv2d(&x(), &tensor(2, &[4, 5, 3, 3]), ConvConfig::same(3))
         }),
         ("conv2d of rank 3", "[N, C, H, W]", || {
-            conv2d(&tensor(1, &[3, 6, 5]), &tensor(2, &[4, 3, 3, 3]), 1, 1)
+            conv2d(&tensor(1, &[3, 6, 5]), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3))
         }),
-        ("conv2d of rank 2", "[N, C, H, W]", || conv2d(&tensor(1, &[3, 6]), &tensor(2, &[4, 6, 1, 1]), 1, 0)),
-        ("conv2d with oblong filters", "square", || conv2d(&x(), &tensor(2, &[4, 3, 3, 1]), 1, 1)),
-        ("conv2d with stride 0", "strides at least 1", || conv2d(&x(), &tensor(2, &[4, 3, 3, 3]), 0, 1)),
+        ("conv2d of rank 2", "[N, C, H, W]", || {
+            conv2d(&tensor(1, &[3, 6]), &tensor(2, &[4, 6, 1, 1]), ConvConfig::same(1))
+        }),
+        ("conv2d with oblong filters", "square", || {
+            conv2d(&x(), &tensor(2, &[4, 3, 3, 1]), ConvConfig::same(3))
+        }),
+        ("conv2d with stride 0", "strides at least 1", || {
+            conv2d(&x(), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3).with_stride(0))
+        }),
         ("conv2d with a large filter", "larger than the padded input", || {
-            conv2d(&x(), &tensor(2, &[4, 3, 7, 7]), 1, 0)
+            conv2d(&x(), &tensor(2, &[4, 3, 7, 7]), ConvConfig { kernel: 7, stride: 1, padding: 0 })
         }),
-        ("conv2d with rank 2 weights", "", || conv2d(&x(), &tensor(2, &[4, 3]), 1, 1)),
+        ("conv2d with rank 2 weights", "", || conv2d(&x(), &tensor(2, &[4, 3]), ConvConfig::same(3))),
         ("batch norm of other channels", "takes 4 channels, got 3", || {
             batch_norm(&x(), &Norm::new(1, 4).layer, Mode::Train)
         }),
@@ -177,13 +184,13 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
         ("relu of rank 1", "[N, C]", || relu(&tensor(1, &[3]))),
         ("add of other shapes", "shapes", || add(&x(), &tensor(2, &[2, 3, 5, 6]))),
         ("add of other types", "f32", || add(&x(), &wide())),
-        ("fewer channels", "from 3 to 2 channels", || zero_pad_shortcut(&x(), 2, 2)),
-        ("shortcut with stride 0", "stride 0", || zero_pad_shortcut(&x(), 0, 4)),
-        ("shortcut of rank 2", "[N, C, H, W]", || zero_pad_shortcut(&tensor(1, &[2, 3]), 2, 4)),
-        ("pool with stride 0", "doesn't fit", || max_pool(&x(), 2, 0, 0)),
-        ("pool with window 0", "doesn't fit", || avg_pool(&x(), 0, 1, 0)),
-        ("pool of padding alone", "doesn't fit", || max_pool(&x(), 3, 2, 2)),
-        ("pool with a large window", "doesn't fit", || avg_pool(&x(), 7, 1, 0)),
+        ("fewer channels", "from 3 to 2 channels", || zero_pad_shortcut(&x(), zero_pad(2, 2))),
+        ("shortcut with stride 0", "stride 0", || zero_pad_shortcut(&x(), zero_pad(0, 4))),
+        ("shortcut of rank 2", "[N, C, H, W]", || zero_pad_shortcut(&tensor(1, &[2, 3]), zero_pad(2, 4))),
+        ("pool with stride 0", "doesn't fit", || max_pool(&x(), windows(2, 0, 0))),
+        ("pool with window 0", "doesn't fit", || avg_pool(&x(), windows(0, 1, 0))),
+        ("pool of padding alone", "doesn't fit", || max_pool(&x(), windows(3, 2, 2))),
+        ("pool with a large window", "doesn't fit", || avg_pool(&x(), windows(7, 1, 0))),
         ("global average of rank 2", "[N, C, H, W]", || global_avg_pool(&tensor(1, &[2, 3]))),
         ("linear of a map", "[N, features]", || linear(&x(), &tensor(2, &[4, 3]), &tensor(3, &[4]))),
         ("linear with another bias", "don't fit", || {

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
-use common::{gradient, near, pull_back, tensor, values, variable};
+use common::{gradient, near, pull_back, tensor, values, variable, windows};
 use resnet_ops::{
-    Conv2d, ConvConfig, Draws, DropPath, Dropout, Gate, Graph, GroupNorm, Mode, Shape, conv2d, gate,
-    group_norm, halve, max_pool_zeros, scale, standardise_weight,
+    Conv2d, ConvConfig, Draws, DropPath, Dropout, Gate, Graph, GroupNorm, GroupNormConfig, Layer, Mode,
+    Shape, avg_pool_2x2_ceil, conv2d, gate, group_norm, max_pool_zeros, scale, standardise_weight,
 };
 use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
@@ -57,7 +57,7 @@ fn pools(
 
 #[test]
 fn halving() {
-    pools(halve, reference::halve, |_, dy, shape| reference::halve_backward(dy, shape));
+    pools(avg_pool_2x2_ceil, reference::halve, |_, dy, shape| reference::halve_backward(dy, shape));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_maximum_among_zeros() {
         reference::Pool { input: *input, kernel: 3, stride: 2, padding: 1 }
     }
     pools(
-        |x| max_pool_zeros(x, 3, 2, 1),
+        |x| max_pool_zeros(x, windows(3, 2, 1)),
         |x, shape| reference::max_pool_zeros(x, &pool(shape)),
         |x, dy, shape| reference::max_pool_zeros_backward(x, dy, &pool(shape)),
     );
@@ -84,7 +84,10 @@ fn group_norms() {
     table::run(&[([2, 6, 5, 7], 3), ([1, 64, 4, 4], 32), ([3, 9, 8, 3], 1)], |(dims, groups)| {
         row(|| {
             let (x, weight, bias) = (variable(1, dims), variable(2, &[dims[1]]), variable(3, &[dims[1]]));
-            let norm = GroupNorm::new(dims[1], *groups, builder(&[("weight", &weight), ("bias", &bias)]))?;
+            let norm = GroupNorm::new(
+                GroupNormConfig { channels: dims[1], groups: *groups },
+                builder(&[("weight", &weight), ("bias", &bias)]),
+            )?;
             let y = group_norm(&x, &norm)?;
             let dy = tensor(4, dims);
             let found = pull_back(&y, &dy)?;
@@ -121,13 +124,13 @@ fn standardised_filters() -> Result<()> {
 
     // Inside a graph they are what the convolution sees, in training and evaluation, and the gradient is the
     // variable's.
-    let conv = Conv2d::new(3, 5, ConvConfig::same(3, 1), builder(&[("weight", &weight)]))?;
+    let conv = Conv2d::new(3, 5, ConvConfig::same(3), builder(&[("weight", &weight)]))?;
     let conv = conv.with_standardised_weight(1e-8);
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(&x)?);
-    let output = conv.record(&mut graph, input)?;
+    let output = conv.trace(&mut graph, input)?;
     let plan = graph.finish(output)?;
-    let expected = conv2d(&x, &standardise_weight(&weight, 1e-8)?, 1, 1)?;
+    let expected = conv2d(&x, &standardise_weight(&weight, 1e-8)?, ConvConfig::same(3))?;
     for mode in [Mode::Train, Mode::Eval] {
         let y = plan.run(&[&x], mode)?;
         assert_eq!(values(&y), values(&expected));
@@ -143,7 +146,7 @@ fn factors(drop_path: &DropPath, images: usize, mode: Mode) -> Result<Vec<f32>> 
     let x = Var::ones((images, 2, 3, 3), DType::F32, &Device::Cpu)?;
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(&x)?);
-    let output = drop_path.record(&mut graph, input)?;
+    let output = drop_path.trace(&mut graph, input)?;
     let y = graph.finish(output)?.run(&[&x], mode)?;
     // What is multiplied by a factor has a gradient of it.
     let found = y.sum_all()?.backward()?;
@@ -186,7 +189,7 @@ fn dropout_drops_elements_and_backward_finds_the_same() -> Result<()> {
     let x = Var::ones((4, 8, 9, 7), DType::F32, &Device::Cpu)?;
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(&x)?);
-    let output = dropout.record(&mut graph, input)?;
+    let output = dropout.trace(&mut graph, input)?;
     let plan = graph.finish(output)?;
     let step = |mode| -> Result<Vec<f32>> {
         let y = plan.run(&[&x], mode)?;
@@ -236,12 +239,12 @@ fn gates_and_factors() -> Result<()> {
 fn a_convolution_with_a_bias() -> Result<()> {
     let (weight, bias, x) = (variable(1, &[5, 3, 1, 1]), variable(2, &[5]), variable(3, &[2, 3, 6, 6]));
     let vb = || builder(&[("weight", &weight), ("bias", &bias)]);
-    let conv = Conv2d::new(3, 5, ConvConfig::same(1, 1), vb())?.with_bias(-6.0, vb())?;
+    let conv = Conv2d::new(3, 5, ConvConfig::same(1), vb())?.with_bias(-6.0, vb())?;
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(&x)?);
-    let output = conv.record(&mut graph, input)?;
+    let output = conv.trace(&mut graph, input)?;
     let y = graph.finish(output)?.run(&[&x], Mode::Train)?;
-    let plain = conv2d(&x, &weight, 1, 0)?;
+    let plain = conv2d(&x, &weight, ConvConfig::same(1))?;
     let expected = plain.broadcast_add(&bias.reshape((1, 5, 1, 1))?)?;
     let dims = [2, 5, 6, 6];
     near("y", &y, &dims, &to_f64(&values(&expected)), TOLERANCE).unwrap();

@@ -47,9 +47,6 @@ pub enum Error {
     /// The name of a network, which has no weights.
     #[error("{0} names a network without weights")]
     NoWeights(String),
-    /// A model of the hub, for a program that was built without it.
-    #[error("{0} is a model of the hub, and this program was built without the feature hub")]
-    NoHub(String),
     /// A repository's folder without the file of its weights.
     #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it", folder.display())]
     WeightsMissing {

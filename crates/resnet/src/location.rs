@@ -90,7 +90,6 @@ impl fmt::Display for Location {
     }
 }
 
-#[cfg(feature = "hub")]
 fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Found, Error> {
     if !id.contains('/') {
         return Err(Error::NoWeights(id.to_owned()));
@@ -119,11 +118,6 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
         None => RepositoryConfig::read(&config, model.optional(PREPROCESSOR, progress)?.as_deref())?,
     };
     Ok(Found { file, run: None, config: Some(config), notes })
-}
-
-#[cfg(not(feature = "hub"))]
-fn hub(id: &str, _revision: Option<&str>, _progress: &dyn Progress) -> Result<Found, Error> {
-    Err(Error::NoHub(id.to_owned()))
 }
 
 /// A folder with the files of a repository.

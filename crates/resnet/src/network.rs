@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
-use resnet_models::{BranchEnd, Model, Options, Spec, summary};
+use resnet_models::{Model, ModelOptions, Spec, summary};
 use resnet_ops::Mode;
 use resnet_record::Recipe;
 use resnet_train::{Classifier, Evaluator};
@@ -18,9 +18,9 @@ impl ResNet {
     /// # Errors
     /// If `spec` is not consistent.
     pub fn for_training(spec: &Spec, recipe: &Recipe) -> Result<Self> {
-        let options = Options {
+        let options = ModelOptions {
             seed: recipe.train.seed,
-            branch_end: if recipe.model.zero_init_residual { BranchEnd::Zero } else { BranchEnd::Usual },
+            zero_init_residual: recipe.model.zero_init_residual,
             stochastic_depth: recipe.model.stochastic_depth,
         };
         Ok(ResNet(Model::with_options(spec, &options)?))

@@ -1,56 +1,19 @@
-//! `fit`: the trainer's face, what it is given and how it ends.
+//! `fit`: the trainer's face.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use resnet_record::{Results, Run};
+use resnet_record::Run;
 
 use crate::session::Session;
-use crate::{Classifier, Error, Observer, TrainingData};
+use crate::{Classifier, Error, Observer, Options, Outcome, TrainingData};
 
-/// A backward pass and the dropping of its graph recurse once a node; candle's own layers overflow 8 MiB at
-/// 40,000 nodes.
+/// candle's backward pass, and the dropping of its graph, recurse once per node: at 40,000 nodes they overflow
+/// 8 MiB.
 const STACK_BYTES: usize = 64 << 20;
-
-/// What a training needs to know besides its recipe; nothing here changes its result.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Set to true, by a signal handler for instance, it stops the training between two steps, or within an
-    /// evaluation; `last.safetensors` is written then.
-    pub stop: Arc<AtomicBool>,
-    /// Goes into every checkpoint's metadata, such as the model's name and its classes.
-    pub metadata: BTreeMap<String, String>,
-    /// Threads that prepare batches.
-    pub workers: usize,
-    /// Batches that they may be ahead.
-    pub prefetch: usize,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { stop: Arc::default(), metadata: BTreeMap::new(), workers: 2, prefetch: 4 }
-    }
-}
-
-/// How a training ended without an error.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Outcome {
-    /// All steps are done and the results are in the record; the model holds the reported weights.
-    Finished(Results),
-    /// It was stopped; `last.safetensors` lets it go on.
-    Interrupted {
-        /// Steps done.
-        step: u64,
-    },
-}
 
 /// Trains `model` by the run's recipe on `data`, and writes the run's record on the way.
 ///
-/// A run that has a `last.safetensors` is gone on with from there, to the same weights, bit for bit, as if it
-/// had never stopped; the model must be the same, its values do not matter. A run that is finished is not
-/// trained again. The work is done in a thread with a stack of its own, so that a network's depth is no
-/// concern of the caller's.
+/// A run that has a `last.safetensors` resumes from there, to the same weights, bit for bit, as if it had never
+/// stopped; the model must have the same layers, its values do not matter. A finished run is not trained again.
+/// A thread with a stack of its own does the work, so the caller's stack need not fit the network's depth.
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {

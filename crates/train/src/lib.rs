@@ -2,7 +2,8 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `fit` | the trainer's face: what it is given, how it ends |
+//! | `fit` | the trainer's face |
+//! | `options` | what it is given besides the recipe, and how it ends |
 //! | `session` | the loop: epochs, what happens at their ends, what is saved when |
 //! | `step` | one optimizer step |
 //! | `sgd` | gradient descent with momentum, in place |
@@ -28,6 +29,7 @@ mod fit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod observe;
+mod options;
 mod photos;
 mod plan;
 mod schedule;
@@ -45,8 +47,9 @@ use resnet_ops::Mode;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
 pub use evaluate::evaluate;
-pub use fit::{Options, Outcome, fit};
+pub use fit::fit;
 pub use observe::{Observer, Quiet, Split, StepReport};
+pub use options::{Options, Outcome};
 pub use photos::{Photos, orientation};
 pub use plan::Plan;
 pub use schedule::Schedule;

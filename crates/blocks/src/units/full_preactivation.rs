@@ -4,7 +4,7 @@ use candle_core::Result;
 use candle_nn::VarBuilder;
 
 use super::named_unit;
-use crate::{Placement, ResidualUnit, Shortcut, Split, UnitConfig};
+use crate::{Placement, ResidualUnit, Shortcut, ShortcutInput, UnitConfig};
 
 /// The full pre-activation residual unit, figure 1(b): `x' = h(x) + F(x)` with
 /// `F = BN ReLU conv BN ReLU conv` (a bottleneck has one more `BN ReLU conv`).
@@ -43,9 +43,10 @@ impl FullPreActivation {
         )?))
     }
 
-    /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit.
-    pub fn with_split(self, split: Split) -> Self {
-        FullPreActivation(self.0.with_split(split))
+    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's
+    /// first unit.
+    pub fn with_shortcut_input(self, shortcut_input: ShortcutInput) -> Self {
+        FullPreActivation(self.0.with_shortcut_input(shortcut_input))
     }
 }
 

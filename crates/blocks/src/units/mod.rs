@@ -33,17 +33,17 @@ macro_rules! named_unit {
             }
         }
 
-        impl crate::Unit for $unit {
-            fn record(
+        impl resnet_ops::Layer for $unit {
+            fn trace(
                 &self,
                 graph: &mut resnet_ops::Graph,
                 x: resnet_ops::Value,
             ) -> candle_core::Result<resnet_ops::Value> {
-                self.0.record(graph, x)
+                self.0.trace(graph, x)
             }
         }
 
-        crate::unit::module_t!($unit);
+        resnet_ops::module_t!($unit);
     };
 }
 use named_unit;

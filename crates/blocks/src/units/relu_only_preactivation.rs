@@ -4,7 +4,7 @@ use candle_core::Result;
 use candle_nn::VarBuilder;
 
 use super::named_unit;
-use crate::{Placement, ResidualUnit, Shortcut, Split, UnitConfig};
+use crate::{Placement, ResidualUnit, Shortcut, ShortcutInput, UnitConfig};
 
 /// The unit with ReLU alone as its pre-activation, figure 4(d): `x' = h(x) + F(x)` with
 /// `F = ReLU conv BN ReLU conv BN` (a bottleneck has one more `ReLU conv BN`).
@@ -42,9 +42,10 @@ impl ReluOnlyPreActivation {
         )?))
     }
 
-    /// The same unit with another split; [`Split::AfterActivation`] makes it a network's first unit.
-    pub fn with_split(self, split: Split) -> Self {
-        ReluOnlyPreActivation(self.0.with_split(split))
+    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's
+    /// first unit.
+    pub fn with_shortcut_input(self, shortcut_input: ShortcutInput) -> Self {
+        ReluOnlyPreActivation(self.0.with_shortcut_input(shortcut_input))
     }
 }
 

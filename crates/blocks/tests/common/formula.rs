@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use resnet_blocks::{Branch, Placement, ShapeChange, Shortcut, Split, StridePlace, UnitConfig};
+use resnet_blocks::{Branch, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace, UnitConfig};
 use resnet_reference as reference;
 use resnet_reference::{Conv, Image};
 
@@ -16,7 +16,7 @@ pub(crate) struct Formula {
     pub(crate) config: UnitConfig,
     pub(crate) placement: Placement,
     pub(crate) shortcut: Shortcut,
-    pub(crate) split: Split,
+    pub(crate) split: ShortcutInput,
     /// What dropout multiplies the shortcut with.
     pub(crate) mask: Option<Vec<f64>>,
 }
@@ -116,7 +116,7 @@ impl Formula {
                 (conv(last, &inner), x.clone())
             }
         };
-        let source = if self.split == Split::AfterActivation { activated } else { x };
+        let source = if self.split == ShortcutInput::Activated { activated } else { x };
         let mut h = self.carried(&layers, &source);
         match self.shortcut {
             Shortcut::Identity | Shortcut::Convolution => {}
@@ -148,7 +148,7 @@ impl Formula {
 
     /// The signal in the output's shape.
     fn carried(&self, layers: &Layers, x: &Map) -> Map {
-        let UnitConfig { inputs, outputs, stride, shape_change, .. } = self.config;
+        let UnitConfig { in_channels: inputs, out_channels: outputs, stride, shape_change, .. } = self.config;
         // A norm follows the shortcut's convolution where one ends the branch.
         let norm = |name: &str, y: Map| match self.placement {
             Placement::BnAfterAddition | Placement::FullPreActivation => y,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
-use resnet_ops::{BatchNorm, conv2d};
+use resnet_ops::{BatchNorm, ConvConfig, conv2d};
 use resnet_testing::recipe;
 
 /// Variables by name, filled by the recipe; asking for one makes it.
@@ -36,7 +36,7 @@ impl Parameters {
     /// The convolution of this name, padded so that stride 1 keeps the size.
     pub(crate) fn conv(&self, name: &str, x: &Tensor, stride: usize) -> Result<Tensor> {
         let weight = &self.by_name()[&format!("{name}.weight")];
-        conv2d(x, weight, stride, weight.dims()[2] / 2)
+        conv2d(x, weight, ConvConfig::same(weight.dims()[2]).with_stride(stride))
     }
 
     /// The batch norm of this name.

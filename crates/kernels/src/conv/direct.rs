@@ -12,7 +12,7 @@ use super::micro::{
 use super::plan::{ConvPlan, PhasePlan, TapSlice};
 use super::store::{DirectStore, DirectTile};
 use super::strip;
-use super::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
+use super::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
 use crate::buffer::Buffer;
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
@@ -26,14 +26,13 @@ const AHEAD: usize = 2 * ROWS;
 pub(super) fn output(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     packed: &[f32],
     epilogue: Epilogue,
     out: &mut [f32],
 ) -> Option<Moments> {
     let pass = Correlation::output(shape);
-    let sweep = Sweep::new(isa, &pass, x, prologue, packed);
+    let sweep = Sweep::new(isa, &pass, input, packed);
     let gathers = epilogue.statistics == Statistics::Gather;
     let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
     let gather = parts.as_mut().map(MomentParts::shared);
@@ -57,7 +56,7 @@ pub(super) fn input_grad(
 ) -> Option<BackwardSums> {
     let pass = Correlation::input_gradient(shape);
     let packed = pack::for_input(shape, &pass, weight, 2 * isa.lanes());
-    let sweep = Sweep::new(isa, &pass, dy, Prologue::None, &packed);
+    let sweep = Sweep::new(isa, &pass, ConvInput::plain(dy), &packed);
     match epilogue {
         GradientEpilogue::None => {
             sweep.run(DirectStore::Output { epilogue: Epilogue::default(), gather: None }, dx);
@@ -81,8 +80,7 @@ struct Sweep<'a> {
     plan: ConvPlan,
     /// Blocks of outputs.
     panels: usize,
-    input: &'a [f32],
-    prologue: Prologue<'a>,
+    input: ConvInput<'a>,
     /// Whether the input is read where it is.
     in_place: bool,
     packed: &'a [f32],
@@ -97,19 +95,13 @@ struct Scratch {
 }
 
 impl<'a> Sweep<'a> {
-    fn new(
-        isa: Isa,
-        pass: &'a Correlation,
-        input: &'a [f32],
-        prologue: Prologue<'a>,
-        packed: &'a [f32],
-    ) -> Self {
+    fn new(isa: Isa, pass: &'a Correlation, input: ConvInput<'a>, packed: &'a [f32]) -> Self {
         let block = 2 * isa.lanes();
-        let in_place = matches!(prologue, Prologue::None) && pass.stays_inside();
+        let in_place = matches!(input.prologue, Prologue::None) && pass.stays_inside();
         let plan = ConvPlan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
         let panels = pass.out_channels.div_ceil(block);
         assert!(packed.len() >= plan.weights_len(panels), "conv2d: weights packed for another pass");
-        Sweep { isa, pass, plan, panels, input, prologue, in_place, packed }
+        Sweep { isa, pass, plan, panels, input, in_place, packed }
     }
 
     /// Tasks that see different pixels.
@@ -155,7 +147,7 @@ impl<'a> Sweep<'a> {
             let row = self.pass.in_w * self.pass.in_channels;
             (image * self.pass.in_h + rows.start) * row..(image * self.pass.in_h + rows.end) * row
         });
-        Lines::new(&self.input[floats], times)
+        Lines::new(&self.input.x[floats], times)
     }
 }
 
@@ -180,14 +172,14 @@ impl Kernel for DirectTask<'_> {
         let (image, rows) = (part / plan.blocks, self.sweep.rows(part));
         let Scratch { strip, holds, products } = self.scratch;
         let image_len = pass.in_h * pass.in_w * pass.in_channels;
-        let input = &self.sweep.input[image * image_len..][..image_len];
+        let input = &self.sweep.input.x[image * image_len..][..image_len];
         let source: &[f32] = if self.sweep.in_place {
             &input[rows.start * pass.step * pass.in_w * pass.in_channels..]
         } else {
             if *holds != Some(part) {
                 let size = (pass.in_h, pass.in_w, pass.in_channels);
                 let window = pass.window(rows.start, rows.len());
-                strip::fill(simd, input, size, window, self.sweep.prologue, strip);
+                strip::fill(simd, input, size, window, self.sweep.input.prologue, strip);
                 *holds = Some(part);
             }
             strip

@@ -17,6 +17,22 @@ pub enum Prologue<'a> {
     },
 }
 
+/// What a convolution reads.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvInput<'a> {
+    /// The input, `[images, in_h, in_w, in_channels]`.
+    pub x: &'a [f32],
+    /// What happens to it while it is loaded.
+    pub prologue: Prologue<'a>,
+}
+
+impl<'a> ConvInput<'a> {
+    /// `x` as it is.
+    pub fn plain(x: &'a [f32]) -> Self {
+        ConvInput { x, prologue: Prologue::None }
+    }
+}
+
 /// Whether sums over the stored pixels are gathered for the batch norm that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Statistics {

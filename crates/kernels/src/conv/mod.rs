@@ -24,11 +24,11 @@ mod strip;
 mod weight_grad;
 mod winograd;
 
-use crate::norm::{Accumulate, BackwardMap, BackwardSums, Moments, ScaleShift};
+use crate::norm::{Accumulate, BackwardMap, BackwardSums, Moments, NormBackward};
 use crate::simd::Isa;
 
 pub use algorithm::Algorithm;
-pub use fusion::{Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics};
+pub use fusion::{ConvInput, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics};
 pub use packed_filters::PackedFilters;
 pub use shape::ConvShape;
 pub(crate) use shape::extent;
@@ -42,10 +42,11 @@ fn check_shape(algorithm: Algorithm, isa: Isa, shape: &ConvShape) {
     algorithm.check(isa, shape);
 }
 
-fn check_prologue(prologue: Prologue, channels: usize) {
-    if let Prologue::NormRelu { scale, shift } = prologue {
-        check("scale", scale, channels);
-        check("shift", shift, channels);
+fn check_input(input: ConvInput, shape: &ConvShape) {
+    check("input", input.x, shape.input_len());
+    if let Prologue::NormRelu { scale, shift } = input.prologue {
+        check("scale", scale, shape.in_channels);
+        check("shift", shift, shape.in_channels);
     }
 }
 
@@ -57,17 +58,15 @@ fn check_prologue(prologue: Prologue, channels: usize) {
 pub fn forward(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     filters: &PackedFilters,
     epilogue: Epilogue,
     out: &mut [f32],
 ) -> Option<Moments> {
     shape.check();
     filters.check(isa, shape);
-    check("input", x, shape.input_len());
+    check_input(input, shape);
     check("output", out, shape.output_len());
-    check_prologue(prologue, shape.in_channels);
     if let Some(bias) = epilogue.bias {
         check("bias", bias, shape.out_channels);
     }
@@ -79,9 +78,9 @@ pub fn forward(
         return None;
     }
     match filters.algorithm() {
-        Algorithm::Winograd => winograd::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
-        Algorithm::Pointwise => pointwise::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
-        Algorithm::Direct => direct::output(isa, shape, x, prologue, filters.packed(), epilogue, out),
+        Algorithm::Winograd => winograd::output(isa, shape, input, filters.packed(), epilogue, out),
+        Algorithm::Pointwise => pointwise::output(isa, shape, input, filters.packed(), epilogue, out),
+        Algorithm::Direct => direct::output(isa, shape, input, filters.packed(), epilogue, out),
     }
 }
 
@@ -90,7 +89,6 @@ pub fn forward(
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
-#[allow(clippy::too_many_arguments)] // what a convolution's gradient is made of
 pub fn input_grad(
     algorithm: Algorithm,
     isa: Isa,
@@ -133,23 +131,21 @@ pub fn weight_grad(
     algorithm: Algorithm,
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     dy: &[f32],
     dw: &mut [f32],
 ) {
     check_shape(algorithm, isa, shape);
-    check("input", x, shape.input_len());
+    check_input(input, shape);
     check("output gradient", dy, shape.output_len());
     check("weight gradient", dw, shape.weight_len());
-    check_prologue(prologue, shape.in_channels);
     if dy.is_empty() {
         return dw.fill(0.0);
     }
     match algorithm {
-        Algorithm::Winograd => winograd::weight_grad(isa, shape, x, prologue, dy, dw),
-        Algorithm::Pointwise => pointwise::weight_grad(isa, shape, x, prologue, dy, dw),
-        Algorithm::Direct => weight_grad::run(isa, shape, x, prologue, dy, dw),
+        Algorithm::Winograd => winograd::weight_grad(isa, shape, input, dy, dw),
+        Algorithm::Pointwise => pointwise::weight_grad(isa, shape, input, dy, dw),
+        Algorithm::Direct => weight_grad::run(isa, shape, input, dy, dw),
     }
 }
 
@@ -159,23 +155,20 @@ pub fn weight_grad(
 /// # Panics
 /// If a slice's length doesn't fit `shape`, the convolution isn't [`Algorithm::Pointwise`], or sums are asked
 /// for of an input that went through no norm.
-#[allow(clippy::too_many_arguments)] // two gradients of three tensors
 pub fn input_and_weight_grad(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     dy: &[f32],
     weight: &[f32],
     dw: &mut [f32],
     target: GradientTarget,
 ) -> Option<BackwardSums> {
     check_shape(Algorithm::Pointwise, isa, shape);
-    check("input", x, shape.input_len());
+    check_input(input, shape);
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("weight gradient", dw, shape.weight_len());
-    check_prologue(prologue, shape.in_channels);
     match &target {
         GradientTarget::Store(dx) => check("input gradient", dx, shape.input_len()),
         GradientTarget::Sum { mean } => check("mean", mean, shape.in_channels),
@@ -184,7 +177,7 @@ pub fn input_and_weight_grad(
             check("input gradient", dx, shape.input_len());
         }
     }
-    pointwise::input_and_weight_grad(isa, shape, x, prologue, dy, weight, dw, target)
+    pointwise::input_and_weight_grad(isa, shape, input, dy, weight, dw, target)
 }
 
 /// The gradient of a 1x1 convolution's input all the way through the batch norm and ReLU that it went
@@ -193,19 +186,17 @@ pub fn input_and_weight_grad(
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or the convolution isn't [`Algorithm::Pointwise`].
-#[allow(clippy::too_many_arguments)] // a convolution's gradient and a norm's
 pub fn input_grad_through_norm(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    map: &ScaleShift,
     dy: &[f32],
     weight: &[f32],
-    backward: &BackwardMap,
+    norm: NormBackward,
     accumulate: Accumulate,
     dx: &mut [f32],
 ) {
     check_shape(Algorithm::Pointwise, isa, shape);
+    let NormBackward { x, map, backward } = norm;
     check("input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
@@ -214,5 +205,5 @@ pub fn input_grad_through_norm(
     for per_channel in [&map.scale, &map.shift, of_gradient, of_input, constant] {
         check("norm's map", per_channel, shape.in_channels);
     }
-    pointwise::input_grad_through_norm(isa, shape, x, map, dy, weight, backward, accumulate, dx);
+    pointwise::input_grad_through_norm(isa, shape, dy, weight, norm, accumulate, dx);
 }

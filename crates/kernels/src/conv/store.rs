@@ -68,7 +68,7 @@ impl DirectStore<'_> {
                     output(simd, tile, columns, epilogue, Some(gather.task(tile.part)), out);
                 }
                 DirectStore::Gradient { x, mean, map, gather } => {
-                    gradient(simd, tile, columns, x, mean, map, gather.task(tile.part), out);
+                    gradient(simd, tile, columns, (x, mean, map), gather.task(tile.part), out);
                 }
             }
         }
@@ -141,15 +141,12 @@ unsafe fn pivot<S: Simd>(simd: S, part: MomentPart, column: usize) -> [S::V; 2] 
 
 /// # Safety
 /// As [`DirectStore::tile`].
-#[allow(clippy::too_many_arguments)] // what the sums are made of
 #[inline(always)]
 unsafe fn gradient<S: Simd, C: PanelWidth>(
     simd: S,
     tile: DirectTile,
     columns: C,
-    x: &[f32],
-    mean: &[f32],
-    map: &ScaleShift,
+    (x, mean, map): (&[f32], &[f32], &ScaleShift),
     part: BackwardPart,
     out: &Shared,
 ) {

@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::correlate::Correlation;
 use super::lines::Lines;
 use super::micro::{self, Deal, FullPanel, PanelWidth, PartialPanel, Strides, with_rows};
-use super::{ConvShape, Prologue, strip};
+use super::{ConvInput, ConvShape, Prologue, strip};
 use crate::buffer::Buffer;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
@@ -32,7 +32,7 @@ const OUTPUTS: usize = 64;
 const BLOCK: usize = 8 << 10;
 
 /// `dw` from the input and `dy`. There is an output.
-pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy: &[f32], dw: &mut [f32]) {
+pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
     let pass = Correlation::output(shape);
     let blocking = Blocking::new(shape, &pass, 2 * isa.lanes());
     let mut partials = Buffer::unspecified(blocking.groups * blocking.pieces() * blocking.sums_len);
@@ -76,9 +76,9 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, x: &[f32], prologue: Prologue, dy
                     blocking: &blocking,
                     channels: blocking.channels_of(piece),
                     outputs: blocking.outputs_of(piece),
-                    image: &x[image * image_len..][..image_len],
-                    prologue,
-                    next_x: &x[next_x],
+                    image: &input.x[image * image_len..][..image_len],
+                    prologue: input.prologue,
+                    next_x: &input.x[next_x],
                     next_dy: &dy[next_dy],
                     dy: &dy[(image * pass.out_h + rows.start) * dy_row..][..rows.len() * dy_row],
                     rows,

@@ -160,21 +160,30 @@ impl BackwardMap {
     }
 }
 
-/// `dx (+)= g a + x b + c`.
+/// What the gradient behind a norm is computed from, beside the gradient of its output.
+#[derive(Debug, Clone, Copy)]
+pub struct NormBackward<'a> {
+    /// The norm's input, `[pixels, channels]`.
+    pub x: &'a [f32],
+    /// The map that the norm applied.
+    pub map: &'a ScaleShift,
+    /// The map that its backward pass applies.
+    pub backward: &'a BackwardMap,
+}
+
+/// `dx (+)= g a + x b + c`, for a norm that was followed by `activation`.
 ///
 /// # Panics
 /// If lengths don't agree.
-#[allow(clippy::too_many_arguments)] // one pass over four tensors
 pub fn backward_apply(
     isa: Isa,
-    x: &[f32],
+    norm: NormBackward,
     dy: &[f32],
-    map: &ScaleShift,
     activation: Activation,
-    backward: &BackwardMap,
     accumulate: Accumulate,
     dx: &mut [f32],
 ) {
+    let NormBackward { x, map, backward } = norm;
     let channels = map.scale.len();
     let total = pixels(x.len(), channels);
     map.check(channels);

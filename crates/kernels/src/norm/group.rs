@@ -9,8 +9,8 @@
 //! `resnet_reference::group_norm`.
 
 use super::{
-    Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift, apply, backward_apply,
-    backward_sums, moments,
+    Accumulate, Activation, BackwardMap, BackwardSums, Moments, NormBackward, ScaleShift, apply,
+    backward_apply, backward_sums, moments,
 };
 use crate::simd::Isa;
 
@@ -83,7 +83,8 @@ impl GroupNorm<'_> {
             }
             if let Some(dx) = dx.as_deref_mut() {
                 let backward = self.backward_map(&moments, &sums, image_len / channels);
-                backward_apply(isa, x, dy, &map, self.activation, &backward, accumulate, &mut dx[floats]);
+                let norm = NormBackward { x, map: &map, backward: &backward };
+                backward_apply(isa, norm, dy, self.activation, accumulate, &mut dx[floats]);
             }
         }
         let round = |sums: Vec<f64>| sums.into_iter().map(|sum| sum as f32).collect();

@@ -14,7 +14,7 @@ mod group;
 mod standardise;
 mod vectors;
 
-pub use backward::{BackwardMap, BackwardSums, backward_apply, backward_sums};
+pub use backward::{BackwardMap, BackwardSums, NormBackward, backward_apply, backward_sums};
 pub(crate) use gather::{BackwardPart, BackwardParts, MomentPart, MomentParts, SharedMoments, SharedSums};
 pub use group::{GroupNorm, GroupNormGradients};
 pub use standardise::{standardise, standardise_backward};

@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use resnet_blocks::{Branch, Norm, Placement, ShapeChange, Shortcut};
+use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut};
 
 use super::rename::rename;
 use super::{Error, ReadOptions, prefix};
@@ -157,7 +157,7 @@ impl Dialect {
             && spec.family() == Family::V1
             && !matches!(spec.stem.layers, StemLayers::Deep(_))
             && spec.shape_change != ShapeChange::PooledProjection
-            && spec.norm == Norm::Batch;
+            && spec.norm == NormKind::Batch;
         let projects = spec.shape_change == ShapeChange::Projection;
         let (writable, cause) = match self {
             Dialect::Native => (true, ""),

@@ -1,7 +1,7 @@
 //! What names and shapes tell about a network: the same few facts of a file and of a [`Spec`], so that the
 //! two compare.
 
-use resnet_blocks::{Branch, Norm, ShapeChange};
+use resnet_blocks::{Branch, NormKind, ShapeChange};
 
 use super::Checkpoint;
 use super::landmarks::Landmarks;
@@ -47,18 +47,18 @@ impl Outline {
         Outline {
             family: spec.family(),
             stem: spec.stem.layers,
-            stem_outputs: spec.stem.outputs,
+            stem_outputs: spec.stem.out_channels,
             units: spec.stages.iter().map(|stage| stage.units).collect(),
             three_layers: matches!(spec.branch, Branch::Bottleneck(_)),
             width: first.map_or(0, |stage| stage.width),
-            outputs: first.map_or(0, |stage| stage.outputs),
+            outputs: first.map_or(0, |stage| stage.out_channels),
             shortcut: match (spec.shape_change, spec.family()) {
                 _ if !changes => Shortcut::Free,
                 (ShapeChange::ZeroPadding, _) => Shortcut::Free,
                 (ShapeChange::PooledProjection, Family::V1) => Shortcut::PooledProjection,
                 (ShapeChange::PooledProjection | ShapeChange::Projection, _) => Shortcut::Projection,
             },
-            group_norm: matches!(spec.norm, Norm::Group(_)),
+            group_norm: matches!(spec.norm, NormKind::Group(_)),
         }
     }
 

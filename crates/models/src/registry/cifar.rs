@@ -1,10 +1,12 @@
 //! The networks for CIFAR: `resnet{depth}-{unit}[-one-layer|-basic|-bottleneck][-a|-b]` (appendix), where the
 //! unit is a placement of figure 4, a shortcut of figure 2, or one after the other.
 
-use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
+use resnet_blocks::{
+    Branch, Filters, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace,
+};
 
 use super::{DEEPEST, Error, unknown};
-use crate::spec::{Head, Spec, Stage, Stem, StemLayers, StemPool};
+use crate::spec::{Head, Spec, Stage, StemLayers, StemPool, StemSpec};
 
 /// Words for figure 4; without one it is the original placement.
 static PLACEMENTS: [(&str, Placement); 5] = [
@@ -48,18 +50,19 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
         Branch::Bottleneck(_) => ShapeChange::Projection,
         Branch::OneLayer | Branch::Basic => ShapeChange::ZeroPadding,
     };
-    let stage = |width: usize, stride| Stage { units, width, outputs: width * branch.expansion(), stride };
+    let stage =
+        |width: usize, stride| Stage { units, width, out_channels: width * branch.expansion(), stride };
     Ok(Spec {
         name: name.to_owned(),
         placement: placement.unwrap_or(Placement::Original),
         shortcut,
         input: [3, 32, 32],
-        stem: Stem { layers: StemLayers::Conv3x3, outputs: 16, pool: StemPool::None },
+        stem: StemSpec { layers: StemLayers::Conv3x3, out_channels: 16, pool: StemPool::None },
         stages: vec![stage(16, 1), stage(32, 2), stage(64, 2)],
         branch,
         shape_change: shape_change.unwrap_or(default),
-        first_unit: Split::AfterActivation,
-        norm: Norm::Batch,
+        first_unit: ShortcutInput::Activated,
+        norm: NormKind::Batch,
         filters: Filters::Plain,
         head: Head::Linear,
         classes,

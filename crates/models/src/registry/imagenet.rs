@@ -1,8 +1,10 @@
 //! The networks for ImageNet: the papers' own, and those of timm's names.
 
-use resnet_blocks::{Branch, Filters, Norm, Placement, ShapeChange, Shortcut, Split, StridePlace};
+use resnet_blocks::{
+    Branch, Filters, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace,
+};
 
-use crate::spec::{Head, Spec, Stage, Stem, StemLayers, StemPool};
+use crate::spec::{Head, Spec, Stage, StemLayers, StemPool, StemSpec};
 
 /// Depth, the kind of unit, and the number of units in each stage: table 1 of "Deep Residual Learning for
 /// Image Recognition", the 200 layers of "Identity Mappings in Deep Residual Networks", and timm's 10, 14 and
@@ -53,10 +55,10 @@ enum Units {
 struct Form {
     placement: Placement,
     place: StridePlace,
-    stem: Stem,
+    stem: StemSpec,
     shape_change: ShapeChange,
-    first_unit: Split,
-    norm: Norm,
+    first_unit: ShortcutInput,
+    norm: NormKind,
     filters: Filters,
     head: Head,
     /// The width inside bottlenecks, over the usual one.
@@ -69,10 +71,10 @@ struct Form {
 const PAPER: Form = Form {
     placement: Placement::Original,
     place: StridePlace::First1x1,
-    stem: Stem { layers: StemLayers::Conv7x7, outputs: 64, pool: StemPool::Maximum },
+    stem: StemSpec { layers: StemLayers::Conv7x7, out_channels: 64, pool: StemPool::Max },
     shape_change: ShapeChange::Projection,
-    first_unit: Split::AfterActivation,
-    norm: Norm::Batch,
+    first_unit: ShortcutInput::Activated,
+    norm: NormKind::Batch,
     filters: Filters::Plain,
     head: Head::Linear,
     wide: 1,
@@ -85,13 +87,13 @@ const V1_5: Form = Form { place: StridePlace::Middle3x3, ..PAPER };
 /// timm's v2.
 const TIMM_V2: Form = Form {
     placement: Placement::FullPreActivation,
-    first_unit: Split::BeforeActivation,
+    first_unit: ShortcutInput::Raw,
     head: Head::Convolution,
     ..V1_5
 };
 
 /// Groups of a group norm, in all of timm's networks.
-const GROUPS: Norm = Norm::Group(32);
+const GROUPS: NormKind = NormKind::Group(32);
 
 /// Why there is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +121,7 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, No> {
         Stage {
             units: *units,
             width: width * form.wide,
-            outputs: width * branch.expansion(),
+            out_channels: width * branch.expansion(),
             stride: if index == 0 { 1 } else { 2 },
         }
     };
@@ -208,8 +210,8 @@ fn v2_variant(variant: &str) -> Option<Form> {
         _ => {
             // Big Transfer: `x3_bit` is three times as wide everywhere.
             let wider = number(variant.strip_prefix('x')?.strip_suffix("_bit")?)?;
-            let pool = StemPool::MaximumOrZero;
-            let stem = Stem { outputs: 64 * wider, pool, ..TIMM_V2.stem };
+            let pool = StemPool::ZeroPaddedMax;
+            let stem = StemSpec { out_channels: 64 * wider, pool, ..TIMM_V2.stem };
             (1..=4).contains(&wider).then_some(())?;
             Form { stem, wider, norm: GROUPS, filters: Filters::Standardised, ..TIMM_V2 }
         }
@@ -217,8 +219,8 @@ fn v2_variant(variant: &str) -> Option<Form> {
 }
 
 /// The stem of three 3x3 convolutions.
-fn deep(widths: [usize; 2], outputs: usize) -> Stem {
-    Stem { layers: StemLayers::Deep(widths), outputs, pool: StemPool::Maximum }
+fn deep(widths: [usize; 2], out_channels: usize) -> StemSpec {
+    StemSpec { layers: StemLayers::Deep(widths), out_channels, pool: StemPool::Max }
 }
 
 /// The d variant of `form`, or the t variant with its narrower first layer.

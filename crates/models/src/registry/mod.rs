@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(find("resnet164-v2", 10).unwrap().shape_change, ShapeChange::Projection);
         assert_eq!(find("resnet164-v2-basic", 10).unwrap().stages[0].units, 27);
         assert_eq!(find("resnet20-v1-bottleneck-a", 10).unwrap().stages[0].units, 2);
-        assert_eq!(find("resnet29-v2", 10).unwrap().stages[2].outputs, 256);
+        assert_eq!(find("resnet29-v2", 10).unwrap().stages[2].out_channels, 256);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
-use resnet_ops::BatchNorm;
+use resnet_ops::{BatchNorm, PoolConfig, ZeroPadConfig};
 use resnet_testing::uniform;
 
 /// Values of a seed.
@@ -68,4 +68,16 @@ impl Norm {
         let layer = BatchNorm::from_tensors(tensors.0, tensors.1, running_mean.clone(), running_var.clone());
         Norm { weight, bias, running_mean, running_var, layer }
     }
+}
+
+/// Windows of a pooling.
+#[allow(dead_code)] // not in each test file
+pub(crate) fn windows(kernel: usize, stride: usize, padding: usize) -> PoolConfig {
+    PoolConfig { kernel, stride, padding }
+}
+
+/// Option A's shortcut.
+#[allow(dead_code)] // not in each test file
+pub(crate) fn zero_pad(stride: usize, out_channels: usize) -> ZeroPadConfig {
+    ZeroPadConfig { out_channels, stride }
 }

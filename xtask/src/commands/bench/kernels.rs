@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use resnet_kernels::conv::{self, Algorithm, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue};
+use resnet_kernels::conv::{
+    self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, PackedFilters, Prologue,
+};
 use resnet_kernels::{Buffer, Isa, parallel, probe};
 use resnet_models::summary;
 use serde::Serialize;
@@ -172,12 +174,12 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
     let output = seconds(times, || {
         // Packed anew each time, as in training, whose weights change with every step.
         let filters = PackedFilters::new(algorithm, isa, shape, &weight);
-        conv::forward(isa, shape, &x, prologue, &filters, Epilogue::default(), &mut y);
+        conv::forward(isa, shape, ConvInput { x: &x, prologue }, &filters, Epilogue::default(), &mut y);
     });
     // Its own output stands for the gradient of it; the input's place takes the input's gradient last.
     let mut dw = Buffer::zeroed(shape.weight_len());
     let weight_gradient = seconds(times, || {
-        conv::weight_grad(algorithm, isa, shape, &x, prologue, &y, &mut dw);
+        conv::weight_grad(algorithm, isa, shape, ConvInput { x: &x, prologue }, &y, &mut dw);
     });
     let input_gradient = seconds(times, || {
         conv::input_grad(algorithm, isa, shape, &y, &weight, GradientEpilogue::None, &mut x);

@@ -13,7 +13,7 @@ use super::weight_grad::{Sides, SumLayout, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::correlate::Correlation;
-use crate::conv::{ConvShape, Prologue, pack};
+use crate::conv::{ConvInput, ConvShape, pack};
 use crate::norm::BackwardSums;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
@@ -30,22 +30,27 @@ pub(super) fn applies(shape: &ConvShape) -> bool {
     shape.stride == 1 && shape.weight_len() <= WEIGHTS
 }
 
+/// What is asked for beside the weights' gradient.
+pub(super) struct Wanted<'a> {
+    /// The norm whose backward sums are gathered.
+    pub(super) norm: Option<Norm<'a>>,
+    /// Where the input's gradient is stored.
+    pub(super) dx: Option<&'a mut [f32]>,
+}
+
 /// `dw` and, as far as they are asked for, `dx` and sums over it.
-#[allow(clippy::too_many_arguments)] // two gradients of three tensors
 pub(super) fn run(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     dy: &[f32],
     weight: &[f32],
     dw: &mut [f32],
-    norm: Option<Norm>,
-    dx: Option<&mut [f32]>,
+    Wanted { norm, dx }: Wanted,
 ) -> Option<BackwardSums> {
     let rows = PixelLayout::input(shape);
     let pixels = rows.count;
-    assert!(x.len() >= rows.reach() && dy.len() >= pixels * shape.out_channels);
+    assert!(input.x.len() >= rows.reach() && dy.len() >= pixels * shape.out_channels);
     let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
     let pass = PointwisePass::undivided(isa, PixelLayout::dense(pixels, shape.out_channels), rows, group);
     let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
@@ -80,7 +85,7 @@ pub(super) fn run(
             };
             // SAFETY: each task has its own partial sums.
             let sums = unsafe { dw_sums.slice(task * layout.tile_len(), layout.tile_len()) };
-            dispatch(isa, PixelGroup { shape, outputs, pixels, x, prologue, dy, strip, stride, panel, sums });
+            dispatch(isa, PixelGroup { shape, outputs, pixels, input, dy, strip, stride, panel, sums });
         });
     });
     layout.reduce(&partials, dw);
@@ -92,8 +97,7 @@ struct PixelGroup<'a> {
     shape: &'a ConvShape,
     outputs: Outputs<'a, GradientStore<'a>>,
     pixels: std::ops::Range<usize>,
-    x: &'a [f32],
-    prologue: Prologue<'a>,
+    input: ConvInput<'a>,
     dy: &'a [f32],
     strip: &'a mut [f32],
     stride: usize,
@@ -117,8 +121,16 @@ impl Kernel for PixelGroup<'_> {
             // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run`
             // saw to.
             unsafe {
-                let (x, rows) = (self.x.as_ptr(), &self.outputs.target);
-                load::fill(simd, x, rows, here.clone(), 0..in_channels, self.prologue, (strip, self.stride));
+                let (x, rows) = (self.input.x.as_ptr(), &self.outputs.target);
+                load::fill(
+                    simd,
+                    x,
+                    rows,
+                    here.clone(),
+                    0..in_channels,
+                    self.input.prologue,
+                    (strip, self.stride),
+                );
                 let dy = self.dy.as_ptr().add(here.start * out_channels);
                 let sides = Sides {
                     pixels: here.len(),

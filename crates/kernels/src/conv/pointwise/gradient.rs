@@ -3,7 +3,7 @@
 use super::Norm;
 use super::store::{Keep, PointwiseTile, TileStore};
 use crate::conv::micro::PanelWidth;
-use crate::norm::{Accumulate, BackwardMap, ScaleShift, SharedSums};
+use crate::norm::{Accumulate, BackwardMap, NormBackward, SharedSums};
 use crate::simd::Simd;
 
 /// The gradient itself, and sums for the batch norm and ReLU that the convolution's input went through.
@@ -72,9 +72,7 @@ impl TileStore for GradientStore<'_> {
 /// The gradient behind the norm and the ReLU: `dx (+)= g a + x b + c`, `g` being the gradient let through
 /// where `x scale + shift` is positive.
 pub(super) struct ThroughNormStore<'a> {
-    pub(super) x: &'a [f32],
-    pub(super) map: &'a ScaleShift,
-    pub(super) backward: &'a BackwardMap,
+    pub(super) norm: NormBackward<'a>,
     pub(super) accumulate: Accumulate,
 }
 
@@ -82,22 +80,23 @@ impl TileStore for ThroughNormStore<'_> {
     #[inline(always)]
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32) {
         simd.prefetch_write(out.wrapping_add(at).cast_const());
-        simd.prefetch_read(self.x.as_ptr().wrapping_add(at));
+        simd.prefetch_read(self.norm.x.as_ptr().wrapping_add(at));
     }
 
     #[inline(always)]
     unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
-        let BackwardMap { of_gradient, of_input, constant } = self.backward;
+        let NormBackward { x, map, backward } = self.norm;
+        let BackwardMap { of_gradient, of_input, constant } = backward;
         // SAFETY: the caller's promise.
         unsafe {
-            let scale = columns.load(simd, self.map.scale.as_ptr().add(tile.column));
-            let shift = columns.load(simd, self.map.shift.as_ptr().add(tile.column));
+            let scale = columns.load(simd, map.scale.as_ptr().add(tile.column));
+            let shift = columns.load(simd, map.shift.as_ptr().add(tile.column));
             let of_gradient = columns.load(simd, of_gradient.as_ptr().add(tile.column));
             let of_input = columns.load(simd, of_input.as_ptr().add(tile.column));
             let constant = columns.load(simd, constant.as_ptr().add(tile.column));
             for index in 0..tile.pixels {
                 let at = tile.at(index);
-                let x = columns.load(simd, self.x.as_ptr().add(at));
+                let x = columns.load(simd, x.as_ptr().add(at));
                 let row = tile.row(simd, index);
                 let mut dx = [simd.splat(0.0); 2];
                 if self.accumulate == Accumulate::Add {

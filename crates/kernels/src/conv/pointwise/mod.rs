@@ -20,9 +20,9 @@ mod tile;
 mod weight_grad;
 
 use super::correlate::Correlation;
-use super::{ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack};
+use super::{ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack};
 use crate::buffer::Buffer;
-use crate::norm::{self, Accumulate, Activation, BackwardMap, BackwardSums, Moments, ScaleShift};
+use crate::norm::{Accumulate, Activation, BackwardSums, Moments, NormBackward, backward_apply};
 use crate::parallel::{self, Shared};
 use crate::simd::Isa;
 use gradient::ThroughNormStore;
@@ -57,8 +57,7 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
 pub(super) fn output(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     filters: &[f32],
     epilogue: Epilogue,
     out: &mut [f32],
@@ -68,7 +67,7 @@ pub(super) fn output(
         PointwisePass::new(isa, PixelLayout::input(shape), PixelLayout::dense(pixels, shape.out_channels));
     let mut parts = (epilogue.statistics == Statistics::Gather).then(|| pass.moment_parts());
     let gather = parts.as_mut().map(|parts| parts.iter_mut().map(|part| part.shared()).collect());
-    pass.run(x, prologue, filters, &OutputStore { epilogue, gather }, &Shared::new(out));
+    pass.run(input, filters, &OutputStore { epilogue, gather }, &Shared::new(out));
     parts.map(|parts| pass.combine_moments(&parts))
 }
 
@@ -109,7 +108,7 @@ fn input_grad_pass(
         }
     }
     let (pass, panels) = turned(isa, shape, weight);
-    pass.gradient(Reads::Gradient, norm, dx, |store, out| pass.run(dy, Prologue::None, &panels, store, out))
+    pass.gradient(Reads::Gradient, norm, dx, |store, out| pass.run(ConvInput::plain(dy), &panels, store, out))
 }
 
 /// The pass from the other side, and the filters for it.
@@ -120,12 +119,10 @@ fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (PointwisePass, Buffer
 }
 
 /// Both gradients; the slices' lengths were checked.
-#[allow(clippy::too_many_arguments)] // two gradients of three tensors
 pub(super) fn input_and_weight_grad(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     dy: &[f32],
     weight: &[f32],
     dw: &mut [f32],
@@ -136,38 +133,35 @@ pub(super) fn input_and_weight_grad(
         GradientTarget::StoreAndSum { mean, dx } => (Some(mean), Some(dx)),
         GradientTarget::Sum { mean } => (Some(mean), None),
     };
-    let norm = mean.map(|mean| match prologue {
-        Prologue::NormRelu { scale, shift } => Norm { x, mean, scale, shift },
+    let norm = mean.map(|mean| match input.prologue {
+        Prologue::NormRelu { scale, shift } => Norm { x: input.x, mean, scale, shift },
         Prologue::None => panic!("conv2d: sums for a norm that the input didn't go through"),
     });
     if backward::applies(shape) {
-        return backward::run(isa, shape, x, prologue, dy, weight, dw, norm, dx);
+        return backward::run(isa, shape, input, dy, weight, dw, backward::Wanted { norm, dx });
     }
-    weight_grad::run(isa, shape, x, prologue, dy, dw);
+    weight_grad::run(isa, shape, input, dy, dw);
     input_grad_pass(isa, shape, dy, weight, norm, dx)
 }
 
 /// `dx (+)= g a + x b + c`, where `g` is the input's gradient let through by the ReLU; lengths were checked.
-#[allow(clippy::too_many_arguments)] // a convolution's gradient and a norm's
 pub(super) fn input_grad_through_norm(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    map: &ScaleShift,
     dy: &[f32],
     weight: &[f32],
-    backward: &BackwardMap,
+    norm: NormBackward,
     accumulate: Accumulate,
     dx: &mut [f32],
 ) {
     if shape.stride == 1 {
         let (pass, panels) = turned(isa, shape, weight);
-        let store = ThroughNormStore { x, map, backward, accumulate };
-        return pass.run(dy, Prologue::None, &panels, &store, &Shared::new(dx));
+        let store = ThroughNormStore { norm, accumulate };
+        return pass.run(ConvInput::plain(dy), &panels, &store, &Shared::new(dx));
     }
-    let mut gradient = Buffer::unspecified(x.len());
+    let mut gradient = Buffer::unspecified(norm.x.len());
     input_grad_pass(isa, shape, dy, weight, None, Some(&mut gradient));
-    norm::backward_apply(isa, x, &gradient, map, Activation::Relu, backward, accumulate, dx);
+    backward_apply(isa, norm, &gradient, Activation::Relu, accumulate, dx);
 }
 
 /// Pixels that no output looks at have no gradient: stride 2 skips three in four.

@@ -8,7 +8,7 @@ use super::store::{Keep, TileStore};
 use super::tile::Shares;
 use super::{Norm, load};
 use crate::buffer::Buffer;
-use crate::conv::Prologue;
+use crate::conv::{ConvInput, Prologue};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
@@ -140,25 +140,18 @@ impl PointwisePass {
     }
 
     /// Runs it with weights in panels, `[panel of outputs][input][output]`.
-    pub(super) fn run(
-        &self,
-        x: &[f32],
-        prologue: Prologue,
-        panels: &[f32],
-        store: &impl TileStore,
-        out: &Shared,
-    ) {
+    pub(super) fn run(&self, input: ConvInput, panels: &[f32], store: &impl TileStore, out: &Shared) {
         if self.source.count * self.source.channels * self.target.channels == 0 {
             return;
         }
         let panel = 2 * self.isa.lanes();
-        assert!(x.len() >= self.source.reach());
+        assert!(input.x.len() >= self.source.reach());
         assert!(store.keep() == Keep::Nothing || out.len() >= self.target.reach());
         assert!(
             panels.len() >= self.target.channels.next_multiple_of(panel) * self.source.channels
                 && self.chunk.is_multiple_of(panel)
         );
-        let in_place = self.reads_in_place(prologue);
+        let in_place = self.reads_in_place(input.prologue);
         let strip = if in_place { 0 } else { self.block_pixels * self.source.channels };
         let chunks = self.chunks();
         let init = || (Buffer::unspecified(strip), Buffer::unspecified(self.block_pixels * panel));
@@ -173,8 +166,7 @@ impl PointwisePass {
                     task,
                     chunk,
                     next_pixel,
-                    x,
-                    prologue,
+                    input,
                     strip,
                     products,
                     panels,
@@ -193,8 +185,7 @@ struct PointwiseTask<'a, T> {
     chunk: usize,
     /// The first pixel of this thread's next task.
     next_pixel: usize,
-    x: &'a [f32],
-    prologue: Prologue<'a>,
+    input: ConvInput<'a>,
     /// Where a block's input goes; `None` reads it in place.
     strip: Option<&'a mut [f32]>,
     products: &'a mut [f32],
@@ -213,7 +204,7 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
         assert!(self.products.len() >= pass.block_pixels * 2 * S::LANES);
         assert!(pass.chunk.is_multiple_of(2 * S::LANES));
         assert!(self.strip.as_ref().is_none_or(|s| s.len() >= pass.block_pixels * pass.source.channels));
-        let (source, x) = (&pass.source, self.x.as_ptr());
+        let (source, x) = (&pass.source, self.input.x.as_ptr());
         let pixels = parallel::piece(source.count, pass.task_pixels, self.task);
         let outputs = Outputs {
             inputs: source.channels,
@@ -234,7 +225,15 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
                 match &mut self.strip {
                     Some(strip) => {
                         let to = (strip.as_mut_ptr(), source.channels);
-                        load::fill(simd, x, source, here.clone(), 0..source.channels, self.prologue, to);
+                        load::fill(
+                            simd,
+                            x,
+                            source,
+                            here.clone(),
+                            0..source.channels,
+                            self.input.prologue,
+                            to,
+                        );
                         strip.as_ptr()
                     }
                     None => x.add(here.start * source.channels),

@@ -9,7 +9,7 @@ use super::pixels::PixelLayout;
 use super::tile::{self, LINE, Shares};
 use crate::buffer::Buffer;
 use crate::conv::micro::{load_columns, with_rows};
-use crate::conv::{ConvShape, Prologue};
+use crate::conv::{ConvInput, ConvShape};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
@@ -21,19 +21,12 @@ const BLOCK: usize = 64;
 const TASKS: usize = 32;
 
 /// `dw` (OIHW) from the input and the output's gradient.
-pub(in crate::conv) fn run(
-    isa: Isa,
-    shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+pub(in crate::conv) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
     let rows = PixelLayout::input(shape);
     if rows.count * dw.len() == 0 {
         return dw.fill(0.0);
     }
-    assert!(x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_channels);
+    assert!(input.x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_channels);
     let panel = 2 * isa.lanes();
     let inputs = shape.in_channels.min(TILE.0);
     let outputs = shape.out_channels.min(TILE.1).next_multiple_of(panel);
@@ -52,16 +45,15 @@ pub(in crate::conv) fn run(
     let stride = strip_stride(inputs);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * panel));
     parallel::for_each(groups * tiles, init, |(strip, panel), task| {
-        let (group_index, input, output) = layout.tile(task);
+        let (group_index, input_tile, output_tile) = layout.tile(task);
         dispatch(
             isa,
             SumTile {
                 rows: &rows,
                 pixels: parallel::piece(rows.count, group, group_index),
-                inputs: parallel::piece(shape.in_channels, inputs, input),
-                outputs: parallel::piece(shape.out_channels, outputs, output),
-                x,
-                prologue,
+                inputs: parallel::piece(shape.in_channels, inputs, input_tile),
+                outputs: parallel::piece(shape.out_channels, outputs, output_tile),
+                input,
                 dy,
                 out_channels: shape.out_channels,
                 strip,
@@ -154,8 +146,7 @@ struct SumTile<'a> {
     pixels: std::ops::Range<usize>,
     inputs: std::ops::Range<usize>,
     outputs: std::ops::Range<usize>,
-    x: &'a [f32],
-    prologue: Prologue<'a>,
+    input: ConvInput<'a>,
     dy: &'a [f32],
     out_channels: usize,
     strip: &'a mut [f32],
@@ -184,11 +175,11 @@ impl Kernel for SumTile<'_> {
             unsafe {
                 load::fill(
                     simd,
-                    self.x.as_ptr(),
+                    self.input.x.as_ptr(),
                     self.rows,
                     here.clone(),
                     self.inputs.clone(),
-                    self.prologue,
+                    self.input.prologue,
                     (strip, self.stride),
                 );
                 let dy = self.dy.as_ptr().add(here.start * self.out_channels + self.outputs.start);

@@ -77,55 +77,54 @@ impl Positions {
     }
 }
 
-/// `B^T d B` of the tiles of row `tile_row` of one image, as tiles `first_tile..` of the block.
-///
-/// # Safety
-/// `positions` must have room for the row's tiles and all 36 positions; `channels` must be a multiple of
-/// `LANES`.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)] // one row of one image, in and out
-pub(super) unsafe fn transform_input<S: Simd>(
-    simd: S,
-    tiling: &Tiling,
-    image: &[f32],
-    tile_row: usize,
-    prologue: Prologue,
-    strip: &mut [f32],
-    positions: Positions,
-    first_tile: usize,
-) {
-    let top = tile_row as isize * TILE as isize - 1;
-    let interior = top >= 0 && top as usize + 6 <= tiling.height;
-    // SAFETY: the caller's promises.
-    unsafe {
-        let row = TileRow { tiling: *tiling, image, top, strip, positions, first_tile };
-        match (prologue, interior) {
-            (Prologue::None, true) => row.transform::<S, true, false>(simd, &[], &[]),
-            (Prologue::None, false) => row.transform::<S, false, false>(simd, &[], &[]),
-            (Prologue::NormRelu { scale, shift }, true) => row.transform::<S, true, true>(simd, scale, shift),
-            (Prologue::NormRelu { scale, shift }, false) => {
-                row.transform::<S, false, true>(simd, scale, shift);
-            }
-        }
-    }
-}
-
-/// A row of tiles on its way to their positions.
-struct TileRow<'a> {
-    tiling: Tiling,
-    image: &'a [f32],
-    /// First of the six rows of pixels; may lie outside the image.
-    top: isize,
-    strip: &'a mut [f32],
-    positions: Positions,
-    first_tile: usize,
+/// A row of tiles of one image, and where they go.
+pub(super) struct TileRow<'a> {
+    pub(super) tiling: Tiling,
+    pub(super) image: &'a [f32],
+    /// Its number in the image.
+    pub(super) tile_row: usize,
+    /// Room for the half that is transformed.
+    pub(super) strip: &'a mut [f32],
+    pub(super) positions: Positions,
+    /// The number of the row's first tile in the block.
+    pub(super) first_tile: usize,
 }
 
 impl TileRow<'_> {
+    /// `B^T d B` of the row's tiles.
+    ///
+    /// # Safety
+    /// `positions` must have room for the row's tiles and all 36 positions; its channels must be a multiple of
+    /// `LANES`.
+    #[inline(always)]
+    pub(super) unsafe fn transform_input<S: Simd>(self, simd: S, prologue: Prologue) {
+        let top = self.top();
+        let interior = top >= 0 && top as usize + 6 <= self.tiling.height;
+        // SAFETY: the caller's promises.
+        unsafe {
+            match (prologue, interior) {
+                (Prologue::None, true) => self.transform::<S, true, false>(simd, &[], &[]),
+                (Prologue::None, false) => self.transform::<S, false, false>(simd, &[], &[]),
+                (Prologue::NormRelu { scale, shift }, true) => {
+                    self.transform::<S, true, true>(simd, scale, shift);
+                }
+                (Prologue::NormRelu { scale, shift }, false) => {
+                    self.transform::<S, false, true>(simd, scale, shift);
+                }
+            }
+        }
+    }
+
+    /// First of the six rows of pixels; may lie outside the image.
+    #[inline(always)]
+    fn top(&self) -> isize {
+        self.tile_row as isize * TILE as isize - 1
+    }
+
     /// Both halves, a cache line of channels at a time, so that the strip stays in the first-level cache.
     ///
     /// # Safety
-    /// As [`transform_input`].
+    /// As [`TileRow::transform_input`].
     #[inline(always)]
     unsafe fn transform<S: Simd, const INTERIOR: bool, const NORM: bool>(
         self,
@@ -155,7 +154,7 @@ impl TileRow<'_> {
     /// `strip: [6][strip_w][V]`, with zero columns around.
     ///
     /// # Safety
-    /// As [`transform_input`]; the channels exist.
+    /// As [`TileRow::transform_input`]; the channels exist.
     #[inline(always)]
     unsafe fn vertical<S: Simd, const INTERIOR: bool, const NORM: bool, const V: usize>(
         &mut self,
@@ -167,6 +166,7 @@ impl TileRow<'_> {
         let (width, height, channels) = (self.tiling.width, self.tiling.height, self.positions.channels);
         let pixel = V * S::LANES;
         let strip_row = self.tiling.strip_w() * pixel;
+        let top = self.top();
         let strip = &mut self.strip[..6 * strip_row];
         for strip in strip.chunks_exact_mut(strip_row) {
             strip[..pixel].fill(0.0);
@@ -185,7 +185,7 @@ impl TileRow<'_> {
                 }
             }
             for r in 0..6 {
-                let y = self.top + r as isize;
+                let y = top + r as isize;
                 inside[r] = INTERIOR || (0..height as isize).contains(&y);
                 if inside[r] {
                     rows[r] = rows[r].add(y as usize * width * channels + c);
@@ -246,7 +246,7 @@ impl TileRow<'_> {
 /// `A dY A^T` of the tiles of row `tile_row` of one image, as tiles `first_tile..` of the block.
 ///
 /// # Safety
-/// As [`transform_input`].
+/// As [`TileRow::transform_input`].
 #[inline(always)]
 pub(super) unsafe fn transform_gradient<S: Simd>(
     simd: S,

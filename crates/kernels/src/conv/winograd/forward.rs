@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::block::{self, Positions, Tiling};
+use super::block::{self, Positions, TileRow, Tiling};
 use super::filter;
-use super::store::{Place, WinogradStore};
+use super::store::{Place, WinogradStore, WinogradTile};
 use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
 use crate::conv::micro::{self, ROWS, TapRuns};
 use crate::conv::pack::Direction;
-use crate::conv::{ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics};
+use crate::conv::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Statistics};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
@@ -34,8 +34,7 @@ pub(crate) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
 pub(crate) fn output(
     isa: Isa,
     shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
+    input: ConvInput,
     filters: &[f32],
     epilogue: Epilogue,
     out: &mut [f32],
@@ -44,7 +43,7 @@ pub(crate) fn output(
     let mut parts = (epilogue.statistics == Statistics::Gather)
         .then(|| MomentParts::new(pass.blocks(), shape.out_channels));
     let gather = parts.as_mut().map(MomentParts::shared);
-    pass.run(x, prologue, filters, WinogradStore::Output { epilogue, gather }, out);
+    pass.run(input, filters, WinogradStore::Output { epilogue, gather }, out);
     parts.map(|parts| parts.combine(|block| pass.pixels(block)))
 }
 
@@ -62,13 +61,13 @@ pub(crate) fn input_grad(
     match epilogue {
         GradientEpilogue::None => {
             let store = WinogradStore::Output { epilogue: Epilogue::default(), gather: None };
-            pass.run(dy, Prologue::None, &filters, store, dx);
+            pass.run(ConvInput::plain(dy), &filters, store, dx);
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
             let mut parts = BackwardParts::new(pass.blocks(), shape.in_channels);
             let store = WinogradStore::Gradient { x, mean, map, gather: parts.shared() };
-            pass.run(dy, Prologue::None, &filters, store, dx);
+            pass.run(ConvInput::plain(dy), &filters, store, dx);
             Some(parts.combine())
         }
     }
@@ -127,7 +126,7 @@ impl WinogradPass {
         parallel::piece(self.outputs, self.group_outputs, group)
     }
 
-    fn run(&self, x: &[f32], prologue: Prologue, filters: &[f32], store: WinogradStore, out: &mut [f32]) {
+    fn run(&self, input: ConvInput, filters: &[f32], store: WinogradStore, out: &mut [f32]) {
         let wide = self.inputs.max(self.outputs);
         let tiles = self.block_rows * self.tiling.columns();
         let shared = Shared::new(out);
@@ -143,8 +142,7 @@ impl WinogradPass {
                 block: task / self.groups,
                 group: task % self.groups,
                 next: next.map(|next| next / self.groups),
-                x,
-                prologue,
+                input,
                 filters,
                 store: &store,
                 strip,
@@ -166,8 +164,7 @@ struct WinogradTask<'a> {
     group: usize,
     /// The block that this thread works on next.
     next: Option<usize>,
-    x: &'a [f32],
-    prologue: Prologue<'a>,
+    input: ConvInput<'a>,
     filters: &'a [f32],
     store: &'a WinogradStore<'a>,
     strip: &'a mut [f32],
@@ -199,19 +196,18 @@ impl Kernel for WinogradTask<'_> {
         let second = unsafe { start.add(self.stride) };
         let transformed = Positions::by_tile(second, self.stride, inputs, S::LANES);
         for (index, row) in rows.clone().enumerate() {
-            let from = &self.x[row / tile_rows * image_len..][..image_len];
+            let from = &self.input.x[row / tile_rows * image_len..][..image_len];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.
             unsafe {
-                block::transform_input(
-                    simd,
-                    &tiling,
-                    from,
-                    row % tile_rows,
-                    self.prologue,
-                    self.strip,
-                    transformed,
-                    index * columns,
-                );
+                let row = TileRow {
+                    tiling,
+                    image: from,
+                    tile_row: row % tile_rows,
+                    strip: self.strip,
+                    positions: transformed,
+                    first_tile: index * columns,
+                };
+                row.transform_input(simd, self.input.prologue);
             }
         }
         let products = Positions::by_tile(start, self.stride, outputs, S::LANES);
@@ -229,19 +225,16 @@ impl Kernel for WinogradTask<'_> {
         for (index, row) in rows.enumerate() {
             for tile in 0..columns {
                 let place = Place { image: row / tile_rows, y: row % tile_rows * TILE, x: tile * TILE };
+                let tile = WinogradTile {
+                    products,
+                    index: index * columns + tile,
+                    channels: group.clone(),
+                    place,
+                    block: self.block,
+                };
                 // SAFETY: the tile lies in this block's rows of the output, whose channels in `group` no
                 // other task writes.
-                unsafe {
-                    self.store.tile(
-                        simd,
-                        &tiling,
-                        products,
-                        (index * columns + tile, group.clone()),
-                        place,
-                        self.block,
-                        self.out,
-                    )
-                };
+                unsafe { self.store.tile(simd, &tiling, tile, self.out) };
             }
         }
     }
@@ -259,7 +252,7 @@ impl WinogradTask<'_> {
             WinogradStore::Output { epilogue, .. } => epilogue.residual,
             WinogradStore::Gradient { x, .. } => Some(*x),
         };
-        let input = Lines::new(&self.x[next.start * inputs..next.end * inputs], calls);
+        let input = Lines::new(&self.input.x[next.start * inputs..next.end * inputs], calls);
         if *groups > 1 {
             // The lines are several tasks'.
             return Ahead { input, beside: Lines::NONE, output: Lines::NONE };

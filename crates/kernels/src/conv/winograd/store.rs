@@ -17,6 +17,18 @@ pub(super) enum WinogradStore<'a> {
     Gradient { x: &'a [f32], mean: &'a [f32], map: &'a ScaleShift, gather: SharedSums<'a> },
 }
 
+/// A tile of finished products.
+pub(super) struct WinogradTile {
+    pub(super) products: Positions,
+    /// Its number in the block.
+    pub(super) index: usize,
+    /// The channels to store.
+    pub(super) channels: Range<usize>,
+    pub(super) place: Place,
+    /// The part that sums are added to.
+    pub(super) block: usize,
+}
+
 /// Where a tile goes: its image and its first pixel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
@@ -26,24 +38,15 @@ pub(super) struct Place {
 }
 
 impl WinogradStore<'_> {
-    /// Transforms the channels `group` of tile `tile` of `products` and stores the pixels that exist.
+    /// Transforms the tile's products and stores the pixels that exist.
     ///
     /// # Safety
-    /// `products` holds the tile, `out` has the shape of `tiling` and the products' channels, as have the
-    /// tensors in `self`; `group` ends with them or with a vector; no other task writes these channels of the
-    /// tile's pixels or has the sums of them in part `block`, whose tiles come in order from 0.
-    #[allow(clippy::too_many_arguments)] // from where to where
+    /// The products hold the tile, `out` has the shape of `tiling` and the products' channels, as have the
+    /// tensors in `self`; the tile's channels end with them or with a vector; no other task writes these
+    /// channels of the tile's pixels or has the sums of them in its part, whose tiles come in order from 0.
     #[inline(always)]
-    pub(super) unsafe fn tile<S: Simd>(
-        &self,
-        simd: S,
-        tiling: &Tiling,
-        products: Positions,
-        (tile, group): (usize, Range<usize>),
-        place: Place,
-        block: usize,
-        out: &Shared,
-    ) {
+    pub(super) unsafe fn tile<S: Simd>(&self, simd: S, tiling: &Tiling, tile: WinogradTile, out: &Shared) {
+        let WinogradTile { products, place, .. } = tile;
         let channels = products.channels;
         let row = tiling.width * channels;
         let (rows, columns) = (TILE.min(tiling.height - place.y), TILE.min(tiling.width - place.x));
@@ -54,9 +57,9 @@ impl WinogradStore<'_> {
         unsafe {
             let to = Pixels { first, row, rows, columns, out: out.as_mut_ptr() };
             if (rows, columns) == (TILE, TILE) {
-                self.pixels(simd, products, (tile, group), to.whole(), block);
+                self.pixels(simd, tile, to.whole());
             } else {
-                self.pixels(simd, products, (tile, group), to, block);
+                self.pixels(simd, tile, to);
             }
         }
     }
@@ -64,24 +67,18 @@ impl WinogradStore<'_> {
     /// # Safety
     /// As [`WinogradStore::tile`].
     #[inline(always)]
-    unsafe fn pixels<S: Simd>(
-        &self,
-        simd: S,
-        products: Positions,
-        (tile, group): (usize, Range<usize>),
-        to: Pixels,
-        block: usize,
-    ) {
-        for c in group.step_by(S::LANES) {
+    unsafe fn pixels<S: Simd>(&self, simd: S, tile: WinogradTile, to: Pixels) {
+        let WinogradTile { products, index, channels, block, .. } = tile;
+        for c in channels.step_by(S::LANES) {
             // SAFETY: the caller's promise.
             unsafe {
                 match self {
                     WinogradStore::Output { epilogue, gather } => {
                         let part = gather.as_ref().map(|gather| gather.task(block));
-                        output(simd, products, tile, to, c, epilogue, part);
+                        output(simd, products, index, to, c, epilogue, part);
                     }
                     WinogradStore::Gradient { x, mean, map, gather } => {
-                        gradient(simd, products, tile, to, c, (x, mean, map), gather.task(block));
+                        gradient(simd, products, index, to, c, (x, mean, map), gather.task(block));
                     }
                 }
             }

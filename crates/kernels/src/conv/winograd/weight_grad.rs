@@ -3,12 +3,12 @@
 //! As in the direct form, blocks are dealt to groups by shape alone, accumulators start at zero in each
 //! block, and groups are added in order.
 
-use super::block::{self, Positions, Tiling};
+use super::block::{self, Positions, TileRow, Tiling};
 use super::{POSITIONS, filter};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
 use crate::conv::micro::ROWS;
-use crate::conv::{ConvShape, Prologue};
+use crate::conv::{ConvInput, ConvShape};
 use crate::norm::Accumulate;
 use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
@@ -29,14 +29,7 @@ fn block_tiles(channels: usize) -> usize {
 }
 
 /// `dw` (OIHW) from the input and the output's gradient.
-pub(crate) fn weight_grad(
-    isa: Isa,
-    shape: &ConvShape,
-    x: &[f32],
-    prologue: Prologue,
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
     let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
     let block_rows = tiling.block_rows(block_tiles(shape.in_channels.max(shape.out_channels)));
     let tiles = block_rows * tiling.columns();
@@ -50,10 +43,10 @@ pub(crate) fn weight_grad(
     let init = || {
         let strip = Buffer::unspecified(tiling.strip_len(isa.lanes()));
         let in_stride = shape.in_channels.next_multiple_of(2 * isa.lanes());
-        let input = Buffer::unspecified(block::positions_len(tiles, in_stride));
-        (strip, input, Buffer::unspecified(block::positions_len(tiles, out_stride)))
+        let x_tiles = Buffer::unspecified(block::positions_len(tiles, in_stride));
+        (strip, x_tiles, Buffer::unspecified(block::positions_len(tiles, out_stride)))
     };
-    parallel::for_each(groups, init, |(strip, input, gradient), group| {
+    parallel::for_each(groups, init, |(strip, x_tiles, dy_tiles), group| {
         // SAFETY: each task has its own partial sum.
         let sums = unsafe { shared.slice(group * partial, partial) };
         let first = group * blocks / groups;
@@ -67,12 +60,11 @@ pub(crate) fn weight_grad(
                     tiling,
                     rows,
                     next,
-                    x,
-                    prologue,
+                    input,
                     dy,
                     strip,
-                    input,
-                    gradient,
+                    x_tiles,
+                    dy_tiles,
                     tiles,
                     out_stride,
                     sums,
@@ -91,12 +83,11 @@ struct TileBlock<'a> {
     rows: std::ops::Range<usize>,
     /// Those of the block after it.
     next: std::ops::Range<usize>,
-    x: &'a [f32],
-    prologue: Prologue<'a>,
+    input: ConvInput<'a>,
     dy: &'a [f32],
     strip: &'a mut [f32],
-    input: &'a mut [f32],
-    gradient: &'a mut [f32],
+    x_tiles: &'a mut [f32],
+    dy_tiles: &'a mut [f32],
     /// Tiles the buffers were made for.
     tiles: usize,
     out_stride: usize,
@@ -117,36 +108,34 @@ impl Kernel for TileBlock<'_> {
         assert!(in_channels.is_multiple_of(S::LANES) && out_channels.is_multiple_of(S::LANES));
         assert!(self.out_stride.is_multiple_of(2 * S::LANES) && self.out_stride >= out_channels);
         assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_channels * self.out_stride);
-        let input = Positions::by_panel(self.input.as_mut_ptr(), self.tiles, in_channels, S::LANES);
-        let gradient = Positions::by_panel(self.gradient.as_mut_ptr(), self.tiles, out_channels, S::LANES);
+        let x_tiles = Positions::by_panel(self.x_tiles.as_mut_ptr(), self.tiles, in_channels, S::LANES);
+        let dy_tiles = Positions::by_panel(self.dy_tiles.as_mut_ptr(), self.tiles, out_channels, S::LANES);
         assert!(
-            self.input.len() >= POSITIONS * input.stride
-                && self.gradient.len() >= POSITIONS * gradient.stride
+            self.x_tiles.len() >= POSITIONS * x_tiles.stride
+                && self.dy_tiles.len() >= POSITIONS * dy_tiles.stride
         );
         for (index, row) in self.rows.clone().enumerate() {
             let (image, tile_row) = (row / tile_rows, row % tile_rows);
             // SAFETY: the assertions above; channels are multiples of LANES, as `applies` asks.
             unsafe {
-                let x = &self.x[image * pixels * in_channels..][..pixels * in_channels];
-                block::transform_input(
-                    simd,
-                    &tiling,
-                    x,
+                let row = TileRow {
+                    tiling,
+                    image: &self.input.x[image * pixels * in_channels..][..pixels * in_channels],
                     tile_row,
-                    self.prologue,
-                    self.strip,
-                    input,
-                    index * columns,
-                );
+                    strip: self.strip,
+                    positions: x_tiles,
+                    first_tile: index * columns,
+                };
+                row.transform_input(simd, self.input.prologue);
                 let dy = &self.dy[image * pixels * out_channels..][..pixels * out_channels];
-                block::transform_gradient(simd, &tiling, dy, tile_row, gradient, index * columns);
+                block::transform_gradient(simd, &tiling, dy, tile_row, dy_tiles, index * columns);
             }
         }
         let (panels_in, panels_out) =
             (in_channels.div_ceil(2 * S::LANES), out_channels.div_ceil(2 * S::LANES));
         let next = tiling.pixels(self.next);
         let calls = POSITIONS * panels_in * panels_out;
-        let mut next_x = Lines::new(&self.x[next.start * in_channels..next.end * in_channels], calls);
+        let mut next_x = Lines::new(&self.input.x[next.start * in_channels..next.end * in_channels], calls);
         let mut next_dy = Lines::new(&self.dy[next.start * out_channels..next.end * out_channels], calls);
         for position in 0..POSITIONS {
             for panel_out in 0..panels_out {
@@ -159,8 +148,8 @@ impl Kernel for TileBlock<'_> {
                     unsafe {
                         panel(
                             simd,
-                            input.at(position, 0, panel_in),
-                            gradient.at(position, 0, panel_out),
+                            x_tiles.at(position, 0, panel_in),
+                            dy_tiles.at(position, 0, panel_out),
                             tiles,
                             (2 * S::LANES).min(in_channels - first),
                             SumRows {

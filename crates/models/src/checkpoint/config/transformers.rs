@@ -46,14 +46,14 @@ pub(super) fn network(value: &Value) -> Result<(Spec, Option<Vec<String>>), Stri
     let names = names(value)?;
     let count = classes(names.as_ref().map_or(CLASSES, Vec::len))?;
     let same = |spec: &Spec| {
-        let stages = spec.stages.iter().map(|stage| (stage.units, stage.outputs));
+        let stages = spec.stages.iter().map(|stage| (stage.units, stage.out_channels));
         spec.family() == Family::V1
             && spec.stem.layers == StemLayers::Conv7x7
-            && spec.stem.outputs == embedding
+            && spec.stem.out_channels == embedding
             && spec.shape_change == ShapeChange::Projection
-            && spec.norm == resnet_blocks::Norm::Batch
+            && spec.norm == resnet_blocks::NormKind::Batch
             && spec.branch == branch
-            && spec.stages.iter().all(|stage| stage.width * branch.expansion() == stage.outputs)
+            && spec.stages.iter().all(|stage| stage.width * branch.expansion() == stage.out_channels)
             && stages.eq(depths.iter().copied().zip(hidden.iter().copied()))
             && depths.len() == hidden.len()
     };

@@ -1,0 +1,210 @@
+//! What a step sees and may do while it runs backward: gradients in buffers that are passed on instead of copied.
+
+use std::sync::Arc;
+
+use resnet_kernels::conv::ConvShape;
+use resnet_kernels::norm::{Accumulate, BackwardSums};
+use resnet_kernels::{Buffer, Isa, elementwise};
+
+use super::lives::Lives;
+use super::slots::{Loadable, NormState, Slots};
+use crate::executor::NeedsGrad;
+use crate::mode::Mode;
+use crate::plan::step::Step;
+use crate::plan::value::Param;
+use crate::plan::{Plan, Value};
+
+/// The gradient of a norm's output, left to be computed where the norm needs it: that of a 1x1 convolution
+/// costs less to compute twice than to write and read.
+pub(super) struct Deferred {
+    pub(super) shape: ConvShape,
+    pub(super) weight: Param,
+    /// The gradient of the convolution's output.
+    pub(super) dy: Arc<Buffer>,
+}
+
+/// What a step sees while it runs backward.
+pub(super) struct Backward<'a> {
+    pub(super) isa: Isa,
+    pub(super) mode: Mode,
+    pub(super) plan: &'a Plan,
+    lives: &'a Lives,
+    params: &'a [f32],
+    slots: Slots,
+    gradients: Vec<Option<Arc<Buffer>>>,
+    /// What a convolution summed over its input's gradient for the batch norm that made that input.
+    sums: Vec<Option<BackwardSums>>,
+    deferred: Vec<Option<Deferred>>,
+    needed: Vec<bool>,
+    needs: &'a NeedsGrad,
+    param_gradients: Vec<f32>,
+}
+
+impl<'a> Backward<'a> {
+    /// Before any step, with nothing but the gradient of the plan's output.
+    pub(super) fn new(
+        (isa, mode): (Isa, Mode),
+        plan: &'a Plan,
+        (lives, slots): (&'a Lives, Slots),
+        params: &'a [f32],
+        needs: &'a NeedsGrad,
+        gradient: Buffer,
+    ) -> Self {
+        let values = plan.shapes.len();
+        let mut gradients = vec![None; values];
+        gradients[plan.output.0] = Some(Arc::new(gradient));
+        Backward {
+            isa,
+            mode,
+            plan,
+            lives,
+            params,
+            slots,
+            gradients,
+            sums: vec![None; values],
+            deferred: (0..values).map(|_| None).collect(),
+            needed: needs.of_values(plan),
+            needs,
+            param_gradients: vec![0.0; params.len()],
+        }
+    }
+
+    /// Forgets a value whose step has run: steps before it don't know it.
+    pub(super) fn forget(&mut self, value: Value) {
+        self.slots.0[value.0] = Default::default();
+        self.gradients[value.0] = None;
+    }
+
+    /// All parameters' gradients, one after another.
+    pub(super) fn into_param_gradients(self) -> Vec<f32> {
+        self.param_gradients
+    }
+
+    /// The number of the training step that `value` was drawn with, if it was.
+    pub(super) fn draw(&self, value: Value) -> Option<u64> {
+        self.slots.0[value.0].draw
+    }
+
+    /// Images of a value.
+    pub(super) fn images(&self, value: Value) -> usize {
+        self.plan.shape(value).images()
+    }
+
+    /// A parameter's values.
+    pub(super) fn param(&self, param: Param) -> &[f32] {
+        &self.params[self.plan.param_range(param)]
+    }
+
+    /// Whether the gradient of `value` is needed.
+    pub(super) fn wants(&self, value: Value) -> bool {
+        self.needed[value.0]
+    }
+
+    /// Whether the gradient of `param` is needed.
+    pub(super) fn wants_param(&self, param: Param) -> bool {
+        self.needs.params[param.0]
+    }
+
+    /// A parameter's gradient, to add to.
+    pub(super) fn param_gradient(&mut self, param: Param) -> &mut [f32] {
+        &mut self.param_gradients[self.plan.param_range(param)]
+    }
+
+    /// The buffer behind a value that was not kept, and the step that computes it once more.
+    pub(super) fn lost(&self, value: Value) -> Option<(Value, &'a Step)> {
+        let slot = &self.slots.0[value.0];
+        let source = slot.recipe.as_ref().map_or(value, |(source, _)| *source);
+        if slot.written.is_some() || self.slots.0[source.0].written.is_some() {
+            return None;
+        }
+        self.lives.0[source.0].recomputed_by.map(|step| (source, &self.plan.steps[step]))
+    }
+
+    /// Puts back what [`Backward::lost`] told of.
+    pub(super) fn restore(&mut self, value: Value, buffer: Buffer) {
+        self.slots.0[value.0].written = Some(Arc::new(buffer));
+    }
+
+    /// A value of the forward pass in memory.
+    pub(super) fn read(&mut self, value: Value) -> Arc<Buffer> {
+        self.slots.written(self.isa, value)
+    }
+
+    /// A value of the forward pass as a convolution loads it.
+    pub(super) fn load(&mut self, value: Value) -> Loadable {
+        self.slots.loadable(self.isa, value)
+    }
+
+    /// What a norm worked out for its output `value`.
+    pub(super) fn norm_state(&self, value: Value) -> Arc<NormState> {
+        let (_, state) = self.slots.0[value.0].recipe.as_ref().expect("a norm leaves its state");
+        state.clone()
+    }
+
+    /// Takes the gradient of `value`; `None` if nothing downstream depends on it.
+    pub(super) fn take(&mut self, value: Value) -> Option<Arc<Buffer>> {
+        self.gradients[value.0].take()
+    }
+
+    /// Whether the gradient that the only reader of `value` gives is all of it, so that sums over it are
+    /// final.
+    pub(super) fn is_only_reader(&self, value: Value) -> bool {
+        self.lives.0[value.0].readers == 1 && self.plan.output != value
+    }
+
+    /// Leaves sums over the gradient of `value` for the batch norm that made it.
+    pub(super) fn give_sums(&mut self, value: Value, sums: Option<BackwardSums>) {
+        self.sums[value.0] = sums;
+    }
+
+    /// Takes what [`Backward::give_sums`] left.
+    pub(super) fn take_sums(&mut self, value: Value) -> Option<BackwardSums> {
+        self.sums[value.0].take()
+    }
+
+    /// Leaves the gradient of `value` to the batch norm that made it.
+    pub(super) fn defer(&mut self, value: Value, deferred: Deferred) {
+        self.deferred[value.0] = Some(deferred);
+    }
+
+    /// Takes what [`Backward::defer`] left.
+    pub(super) fn take_deferred(&mut self, value: Value) -> Option<Deferred> {
+        self.deferred[value.0].take()
+    }
+
+    /// A buffer of a value's size, contents unspecified.
+    pub(super) fn buffer(&self, value: Value) -> Buffer {
+        Buffer::unspecified(self.plan.shape(value).len())
+    }
+
+    /// Adds `gradient` to that of `value`; the first one is taken as it is, without a copy.
+    pub(super) fn give(&mut self, value: Value, gradient: Arc<Buffer>) {
+        let sum = match self.gradients[value.0].take() {
+            None => gradient,
+            Some(mut present) => {
+                match Arc::get_mut(&mut present) {
+                    Some(present) => elementwise::add_assign(present, &gradient),
+                    None => {
+                        let mut sum = Buffer::unspecified(present.len());
+                        elementwise::add(&present, &gradient, &mut sum);
+                        present = Arc::new(sum);
+                    }
+                }
+                present
+            }
+        };
+        self.gradients[value.0] = Some(sum);
+    }
+
+    /// Lets `write` set or add to the gradient of `value` in place.
+    pub(super) fn give_with(&mut self, value: Value, write: impl FnOnce(&Self, Accumulate, &mut Buffer)) {
+        let (accumulate, mut target) = match self.gradients[value.0].take() {
+            None => (Accumulate::Set, self.buffer(value)),
+            Some(present) => {
+                (Accumulate::Add, Arc::try_unwrap(present).unwrap_or_else(|shared| Buffer::copy_of(&shared)))
+            }
+        };
+        write(self, accumulate, &mut target);
+        self.gradients[value.0] = Some(Arc::new(target));
+    }
+}

@@ -1,0 +1,136 @@
+//! The executor for the CPU: all steps forward, all steps backward, last one first.
+//!
+//! Activations are channels-last buffers from a pool. Batch norm is lazy ([`slots`]): a norm leaves a recipe that
+//! the next convolution applies while it loads. Statistics and gradient sums are gathered by neighbours, and some
+//! gradients are left to the norm that needs them ([`backward::Deferred`]).
+
+mod backward;
+mod forward;
+mod layout;
+mod lives;
+mod ready;
+mod slots;
+mod steps;
+
+use std::sync::Arc;
+
+use candle_core::{Error, Result};
+use resnet_kernels::{Buffer, Isa};
+
+use crate::executor::{Executor, Gradients, Keep, NeedsGrad};
+use crate::mode::Mode;
+use crate::plan::Plan;
+use backward::Backward;
+use forward::Forward;
+use layout::{channels_first, channels_last};
+use lives::Lives;
+pub(crate) use ready::Ready;
+use slots::{Slot, Slots};
+
+/// Runs plans on this machine's cores.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu;
+
+/// What a forward pass leaves for its backward pass.
+pub(crate) struct Kept {
+    lives: Lives,
+    slots: Slots,
+}
+
+/// The instruction set that plans run on.
+///
+/// # Errors
+/// If the environment asks for one that this machine lacks: no other is used instead.
+fn isa() -> Result<Isa> {
+    Isa::requested().map_err(Error::wrap)?;
+    Ok(Isa::best())
+}
+
+impl Executor for Cpu {
+    type Slice = [f32];
+    type Owned = Vec<f32>;
+    type Kept = Kept;
+    type Ready = Ready;
+
+    fn forward(
+        &self,
+        plan: &Plan,
+        inputs: &[&[f32]],
+        params: &[f32],
+        mode: Mode,
+        keep: Keep,
+    ) -> Result<(Vec<f32>, Option<Kept>)> {
+        let lives = Lives::of(plan);
+        let slots = slots_with(plan, inputs);
+        let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
+        let output = all_steps(&mut run, keep)?;
+        let Forward { mut slots, .. } = run;
+        if !lives.0[plan.output.0].is_kept {
+            slots.0[plan.output.0].written = None;
+        }
+        let kept = (keep == Keep::ForBackward).then_some(Kept { lives, slots });
+        Ok((channels_first(&output, plan.shape(plan.output)), kept))
+    }
+
+    fn backward(
+        &self,
+        plan: &Plan,
+        Kept { lives, slots }: Kept,
+        params: &[f32],
+        mode: Mode,
+        needs: &NeedsGrad,
+        gradient: &[f32],
+    ) -> Result<Gradients<Vec<f32>>> {
+        let gradient = channels_last(gradient, plan.shape(plan.output));
+        let mut run = Backward::new((isa()?, mode), plan, (&lives, slots), params, needs, gradient);
+        for step in plan.steps.iter().rev() {
+            if run.wants(step.output) {
+                step.kept().iter().for_each(|value| steps::restore(&mut run, *value));
+                steps::of(&step.op).backward(step, &mut run)?;
+            }
+            run.forget(step.output);
+        }
+        let mut inputs = vec![];
+        for value in &plan.inputs {
+            let gradient = run.take(*value).filter(|_| run.wants(*value));
+            inputs.push(gradient.map(|gradient| channels_first(&gradient, plan.shape(*value))));
+        }
+        Ok(Gradients { inputs, params: run.into_param_gradients() })
+    }
+
+    fn prepare(&self, plan: Plan, params: Vec<Vec<f32>>) -> Result<Ready> {
+        Ready::new(isa()?, plan, params)
+    }
+
+    fn infer(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
+        let Ready { plan, lives, params, steps } = ready;
+        let slots = slots_with(plan, &[input]);
+        let (isa, mode, prepared) = (isa()?, Mode::Eval, Some(steps));
+        let mut run = Forward { isa, mode, plan, lives, params, slots, prepared };
+        let output = all_steps(&mut run, Keep::Nothing)?;
+        Ok(channels_first(&output, plan.shape(plan.output)))
+    }
+
+    fn training_bytes(&self, plan: &Plan) -> usize {
+        Lives::of(plan).training_bytes(plan)
+    }
+}
+
+/// All values of a plan before its first step.
+fn slots_with(plan: &Plan, inputs: &[&[f32]]) -> Slots {
+    let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
+    for (value, input) in plan.inputs.iter().zip(inputs) {
+        slots.0[value.0].written = Some(Arc::new(channels_last(input, plan.shape(*value))));
+    }
+    slots
+}
+
+/// Runs all steps forward; the output.
+fn all_steps(run: &mut Forward, keep: Keep) -> Result<Arc<Buffer>> {
+    let plan = run.plan;
+    for (index, step) in plan.steps.iter().enumerate() {
+        steps::of(&step.op).forward(step, run)?;
+        step.inputs.iter().for_each(|input| run.forget(*input, index, keep));
+    }
+    Ok(run.read(plan.output))
+}

@@ -1,0 +1,66 @@
+//! What is prepared once for inference: packed filters, and the maps of the norms that are left.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use candle_core::Result;
+use resnet_kernels::Isa;
+use resnet_kernels::conv::{Algorithm, PackedFilters};
+
+use super::lives::Lives;
+use super::slots::NormState;
+use crate::plan::Plan;
+use crate::plan::step::Op;
+use crate::plan::value::Param;
+
+/// A plan with the values of its parameters, for inference alone.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(super) plan: Plan,
+    pub(super) lives: Lives,
+    /// The parameters that are still read, one after another.
+    pub(super) params: Vec<f32>,
+    pub(super) steps: Prepared,
+}
+
+/// What steps find prepared, by the number of the value that they set.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) filters: Vec<Option<Arc<PackedFilters>>>,
+    pub(super) norms: Vec<Option<Arc<NormState>>>,
+}
+
+impl Ready {
+    pub(super) fn new(isa: Isa, plan: Plan, mut params: Vec<Vec<f32>>) -> Result<Self> {
+        let values = plan.shapes.len();
+        let mut prepared = Prepared { filters: vec![None; values], norms: vec![None; values] };
+        let mut read: HashSet<Param> = HashSet::new();
+        for step in &plan.steps {
+            let value = step.output.0;
+            match &step.op {
+                Op::Conv(conv) => {
+                    let algorithm = Algorithm::choose(isa, &conv.shape);
+                    let weight = &params[step.params[0].0];
+                    let filters = PackedFilters::new(algorithm, isa, &conv.shape, weight);
+                    prepared.filters[value] = Some(Arc::new(filters));
+                    read.extend(&step.params[1..]);
+                }
+                Op::BatchNorm(norm) => {
+                    let [gamma, beta] = [0, 1].map(|index| &params[step.params[index].0]);
+                    let map = norm.running_map(gamma, beta)?;
+                    let state =
+                        NormState { moments: norm.running.moments()?, map, activation: norm.activation };
+                    prepared.norms[value] = Some(Arc::new(state));
+                }
+                _ => read.extend(&step.params),
+            }
+        }
+        let plan = plan.forget(&mut params, |param| read.contains(&param))?;
+        Ok(Ready { lives: Lives::of(&plan), plan, params: params.concat(), steps: prepared })
+    }
+
+    /// The plan that is run.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}

@@ -1,0 +1,130 @@
+//! Batch norm, alone or followed by ReLU. Its output stays unwritten: the next convolution applies it on
+//! load.
+
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor, Var, bail};
+use resnet_kernels::conv;
+use resnet_kernels::norm::{self, BackwardMap, BackwardSums, Moments, NormBackward, ScaleShift};
+
+use super::Execute;
+use crate::cpu::backward::{Backward, Deferred};
+use crate::cpu::forward::Forward;
+use crate::cpu::slots::NormState;
+use crate::mode::Mode;
+use crate::plan::step::{BatchNormStep, RunningStatistics, Step};
+use crate::plan::value::Param;
+
+/// Gamma and beta.
+fn affine(step: &Step) -> [Param; 2] {
+    [step.params[0], step.params[1]]
+}
+
+impl Execute for BatchNormStep {
+    fn forward(&self, step: &Step, run: &mut Forward) -> Result<()> {
+        let (x, y, [gamma, beta]) = (step.inputs[0], step.output, affine(step));
+        if let Some(state) = run.prepared_norm(y) {
+            run.write_recipe(y, x, state);
+            return Ok(());
+        }
+        let moments = match run.mode {
+            Mode::Eval => self.running.moments()?,
+            Mode::Train => {
+                let count = run.pixels(x);
+                if count < 2 {
+                    bail!(
+                        "batch norm {} has {count} value per channel, which has no variance; train on larger batches or images",
+                        step.name
+                    );
+                }
+                let moments = run.moments(x);
+                update(&self.running, self.momentum, &moments, count)?;
+                moments
+            }
+        };
+        let map = ScaleShift::new(run.param(gamma), run.param(beta), &moments, self.eps);
+        let state = NormState { moments, map, activation: self.activation };
+        run.write_recipe(y, x, Arc::new(state));
+        Ok(())
+    }
+
+    fn backward(&self, step: &Step, run: &mut Backward) -> Result<()> {
+        let (input, y, [gamma, beta]) = (step.inputs[0], step.output, affine(step));
+        let (dy, deferred) = (run.take(y), run.take_deferred(y));
+        if dy.is_none() && deferred.is_none() {
+            return Ok(());
+        }
+        let state = run.norm_state(y);
+        let x = run.read(input);
+        let (isa, activation) = (run.isa, self.activation);
+        let backward = match run.mode {
+            Mode::Eval => BackwardMap::eval(&state.map),
+            Mode::Train => {
+                let sums = match (run.take_sums(y), &dy) {
+                    (Some(sums), _) => sums,
+                    (None, Some(dy)) => {
+                        norm::backward_sums(isa, &x, dy, &state.moments.mean, &state.map, activation)
+                    }
+                    (None, None) => bail!("a deferred gradient comes with its sums"),
+                };
+                self.give_parameters(run, [gamma, beta], &state, &sums);
+                let gamma = run.param(gamma);
+                BackwardMap::train(gamma, &state.moments, self.eps, &sums, x.len() / gamma.len())
+            }
+        };
+        if !run.wants(input) {
+            return Ok(());
+        }
+        if let Some(dy) = dy {
+            run.give_with(input, |_, accumulate, dx| {
+                let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
+                norm::backward_apply(isa, norm, &dy, activation, accumulate, dx);
+            });
+        } else if let Some(Deferred { shape, weight, dy }) = deferred {
+            run.give_with(input, |run, accumulate, dx| {
+                let weight = run.param(weight);
+                let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
+                conv::input_grad_through_norm(isa, &shape, &dy, weight, norm, accumulate, dx);
+            });
+        }
+        Ok(())
+    }
+}
+
+impl BatchNormStep {
+    /// The gradients of gamma and beta.
+    fn give_parameters(
+        &self,
+        run: &mut Backward,
+        [gamma, beta]: [Param; 2],
+        state: &NormState,
+        sums: &BackwardSums,
+    ) {
+        for (gradient, sum) in run.param_gradient(beta).iter_mut().zip(&sums.sum_dy) {
+            *gradient += *sum as f32;
+        }
+        let deviations = sums.sum_dy_xmu.iter().zip(&state.moments.var);
+        for (gradient, (sum, var)) in run.param_gradient(gamma).iter_mut().zip(deviations) {
+            *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
+        }
+    }
+}
+
+/// Moves the running statistics towards a batch's, as PyTorch does: `running = (1 - m) running + m batch`, with
+/// the batch's unbiased variance.
+fn update(running: &RunningStatistics, momentum: f64, batch: &Moments, count: usize) -> Result<()> {
+    let unbiased = count as f64 / (count - 1) as f64;
+    let blend = |var: &Var, batch: &[f32], factor: f64| {
+        let old: Vec<f32> = var.to_vec1()?;
+        let new: Vec<f32> = old
+            .iter()
+            .zip(batch)
+            .map(|(&old, &batch)| {
+                ((1.0 - momentum) * f64::from(old) + momentum * factor * f64::from(batch)) as f32
+            })
+            .collect();
+        var.set(&Tensor::new(new, var.device())?)
+    };
+    blend(&running.mean, &batch.mean, 1.0)?;
+    blend(&running.var, &batch.var, unbiased)
+}

@@ -1,0 +1,175 @@
+//! Convolution: `y = conv(x, weight) + bias + residual`; a linear layer is the 1x1 case on one pixel.
+
+use std::sync::Arc;
+
+use candle_core::Result;
+use resnet_kernels::conv::{
+    self, Algorithm, ConvInput, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
+};
+use resnet_kernels::norm::{self, Moments};
+use resnet_kernels::{Buffer, Isa, elementwise};
+
+use super::Execute;
+use crate::cpu::backward::{Backward, Deferred};
+use crate::cpu::forward::Forward;
+use crate::cpu::slots::{Loadable, NormState};
+use crate::mode::Mode;
+use crate::plan::Value;
+use crate::plan::step::{ConvStep, Step};
+use crate::plan::value::Param;
+
+impl Execute for ConvStep {
+    fn forward(&self, step: &Step, run: &mut Forward) -> Result<()> {
+        let Operands { x, residual, weight, bias, y: output } = Operands::of(step);
+        let x = run.load(x);
+        let residual = residual.map(|residual| run.read(residual));
+        let mut y = run.buffer(output);
+        let filters = run
+            .prepared_filters(output)
+            .unwrap_or_else(|| Arc::new(self.pack_filters(run.isa, run.param(weight))));
+        let bias = bias.map(|bias| run.param(bias));
+        let statistics = run.statistics(output);
+        let moments = self.compute(run.isa, &x, &filters, bias, residual.as_deref(), statistics, &mut y);
+        run.write_moments(output, moments);
+        run.write(output, y);
+        Ok(())
+    }
+
+    fn backward(&self, step: &Step, run: &mut Backward) -> Result<()> {
+        let Operands { x: input, residual, weight, bias, y } = Operands::of(step);
+        let Some(dy) = run.take(y) else { return Ok(()) };
+        let algorithm = Algorithm::choose(run.isa, &self.shape);
+        if let Some(residual) = residual.filter(|residual| run.wants(*residual)) {
+            run.give(residual, dy.clone());
+        }
+        if let Some(bias) = bias.filter(|bias| run.wants_param(*bias)) {
+            // The sum over pixels is their mean times their number.
+            let pixels = (dy.len() / self.shape.out_channels) as f32;
+            let mean = norm::moments(run.isa, &dy, self.shape.out_channels).mean;
+            run.param_gradient(bias).iter_mut().zip(mean).for_each(|(to, mean)| *to += mean * pixels);
+        }
+        if !run.wants_param(weight) {
+            if run.wants(input) {
+                self.give_input_grad(run, input, weight, &dy);
+            }
+            return Ok(());
+        }
+        let mut dw = Buffer::unspecified(self.shape.weight_len());
+        if run.wants(input) && algorithm == Algorithm::Pointwise && self.shape.stride == 1 {
+            self.give_both(run, input, weight, &dy, &mut dw);
+        } else {
+            let x = run.load(input);
+            conv::weight_grad(algorithm, run.isa, &self.shape, input_of(&x), &dy, &mut dw);
+            if run.wants(input) {
+                self.give_input_grad(run, input, weight, &dy);
+            }
+        }
+        elementwise::add_assign(run.param_gradient(weight), &dw);
+        Ok(())
+    }
+}
+
+/// A convolution's values and parameters by name.
+struct Operands {
+    x: Value,
+    residual: Option<Value>,
+    weight: Param,
+    bias: Option<Param>,
+    y: Value,
+}
+
+impl Operands {
+    fn of(step: &Step) -> Self {
+        Operands {
+            x: step.inputs[0],
+            residual: step.inputs.get(1).copied(),
+            weight: step.params[0],
+            bias: step.params.get(1).copied(),
+            y: step.output,
+        }
+    }
+}
+
+/// What a convolution reads, with the norm that is applied while it is read.
+fn input_of(x: &Loadable) -> ConvInput<'_> {
+    ConvInput { x: &x.buffer, prologue: x.prologue() }
+}
+
+impl ConvStep {
+    /// The output once more, in the backward pass.
+    pub(super) fn recompute(&self, step: &Step, run: &mut Backward) -> Buffer {
+        let Operands { x, residual, weight, bias, y } = Operands::of(step);
+        let x = run.load(x);
+        let residual = residual.map(|residual| run.read(residual));
+        let mut y = run.buffer(y);
+        let filters = self.pack_filters(run.isa, run.param(weight));
+        let bias = bias.map(|bias| run.param(bias));
+        self.compute(run.isa, &x, &filters, bias, residual.as_deref(), Statistics::Skip, &mut y);
+        y
+    }
+
+    fn pack_filters(&self, isa: Isa, weight: &[f32]) -> PackedFilters {
+        PackedFilters::new(Algorithm::choose(isa, &self.shape), isa, &self.shape, weight)
+    }
+
+    /// The output with all that is fused into it.
+    #[allow(clippy::too_many_arguments)] // what a convolution is made of
+    fn compute(
+        &self,
+        isa: Isa,
+        x: &Loadable,
+        filters: &PackedFilters,
+        bias: Option<&[f32]>,
+        residual: Option<&Buffer>,
+        statistics: Statistics,
+        y: &mut [f32],
+    ) -> Option<Moments> {
+        let residual = residual.map(|residual| &residual[..]);
+        let epilogue = Epilogue { bias, residual, activation: self.activation, statistics };
+        conv::forward(isa, &self.shape, input_of(x), filters, epilogue, y)
+    }
+
+    /// The norm whose output this convolution reads without its being written, if nobody else reads it: its
+    /// backward sums can be gathered here.
+    fn norm_before(run: &Backward, input: Value, x: &Loadable) -> Option<Arc<NormState>> {
+        x.state.clone().filter(|_| run.mode == Mode::Train && run.is_only_reader(input))
+    }
+
+    fn give_input_grad(&self, run: &mut Backward, input: Value, weight: Param, dy: &[f32]) {
+        let algorithm = Algorithm::choose(run.isa, &self.shape);
+        let mut dx = run.buffer(input);
+        let x = run.load(input);
+        let norm = Self::norm_before(run, input, &x);
+        let epilogue = match &norm {
+            Some(norm) => {
+                GradientEpilogue::NormSums { x: &x.buffer, mean: &norm.moments.mean, map: &norm.map }
+            }
+            None => GradientEpilogue::None,
+        };
+        let filters = run.param(weight);
+        let sums = conv::input_grad(algorithm, run.isa, &self.shape, dy, filters, epilogue, &mut dx);
+        run.give_sums(input, sums);
+        run.give(input, Arc::new(dx));
+    }
+
+    /// Both gradients of a 1x1 convolution in one pass. That of an input wider than the output isn't written
+    /// but left to the norm before.
+    fn give_both(&self, run: &mut Backward, input: Value, weight: Param, dy: &Arc<Buffer>, dw: &mut [f32]) {
+        let x = run.load(input);
+        let norm = Self::norm_before(run, input, &x);
+        let is_deferred = norm.is_some() && self.shape.in_channels > self.shape.out_channels;
+        let mut dx = (!is_deferred).then(|| run.buffer(input));
+        let target = match (&norm, &mut dx) {
+            (Some(norm), Some(dx)) => GradientTarget::StoreAndSum { mean: &norm.moments.mean, dx },
+            (Some(norm), None) => GradientTarget::Sum { mean: &norm.moments.mean },
+            (None, dx) => GradientTarget::Store(dx.as_deref_mut().unwrap_or_default()),
+        };
+        let filters = run.param(weight);
+        let sums = conv::input_and_weight_grad(run.isa, &self.shape, input_of(&x), dy, filters, dw, target);
+        run.give_sums(input, sums);
+        match dx {
+            Some(dx) => run.give(input, Arc::new(dx)),
+            None => run.defer(input, Deferred { shape: self.shape, weight, dy: dy.clone() }),
+        }
+    }
+}

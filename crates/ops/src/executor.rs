@@ -1,0 +1,93 @@
+//! What runs a plan: the seam between a plan's description and a device.
+
+use candle_core::Result;
+
+use crate::mode::Mode;
+use crate::plan::Plan;
+
+/// Runs plans on a device. Values cross this border in candle's layout (`[N, C, H, W]`, contiguous); how they
+/// lie inside, what is computed lazily and what is kept is the executor's own choice.
+pub(crate) trait Executor {
+    /// Values as a caller lends them: `[f32]` on the CPU.
+    type Slice: ?Sized;
+    /// Values as they are handed out.
+    type Owned;
+    /// What a forward pass leaves for its backward pass, which uses it up.
+    type Kept: Send;
+    /// A plan prepared for inference alone.
+    type Ready;
+
+    /// The plan's output. `params` are all parameters, one after another.
+    fn forward(
+        &self,
+        plan: &Plan,
+        inputs: &[&Self::Slice],
+        params: &Self::Slice,
+        mode: Mode,
+        keep: Keep,
+    ) -> Result<(Self::Owned, Option<Self::Kept>)>;
+
+    /// The gradients that `needs` asks for, from that of the output; `mode` and `params` are those of the forward
+    /// pass.
+    fn backward(
+        &self,
+        plan: &Plan,
+        kept: Self::Kept,
+        params: &Self::Slice,
+        mode: Mode,
+        needs: &NeedsGrad,
+        gradient: &Self::Slice,
+    ) -> Result<Gradients<Self::Owned>>;
+
+    /// Prepares a plan of one input for inference, with these values of its parameters.
+    fn prepare(&self, plan: Plan, params: Vec<Vec<f32>>) -> Result<Self::Ready>;
+
+    /// The output of a prepared plan.
+    fn infer(&self, ready: &Self::Ready, input: &Self::Slice) -> Result<Self::Owned>;
+
+    /// An estimate of a training step's memory in bytes.
+    fn training_bytes(&self, plan: &Plan) -> usize;
+}
+
+/// Whether a forward pass keeps what its backward pass reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Nothing,
+    ForBackward,
+}
+
+/// Which tensors a gradient is wanted for.
+#[derive(Debug, Clone)]
+pub(crate) struct NeedsGrad {
+    pub(crate) inputs: Vec<bool>,
+    pub(crate) params: Vec<bool>,
+}
+
+impl NeedsGrad {
+    /// Whether anything is wanted.
+    pub(crate) fn any(&self) -> bool {
+        self.inputs.iter().chain(&self.params).any(|needed| *needed)
+    }
+
+    /// Which of a plan's values need a gradient: those that depend on an input or a parameter with one.
+    pub(crate) fn of_values(&self, plan: &Plan) -> Vec<bool> {
+        let mut needed = vec![false; plan.shapes.len()];
+        for (value, tracked) in plan.inputs.iter().zip(&self.inputs) {
+            needed[value.0] = *tracked;
+        }
+        for step in &plan.steps {
+            let by_inputs = step.inputs.iter().any(|input| needed[input.0]);
+            let by_params = step.params.iter().any(|param| self.params[param.0]);
+            needed[step.output.0] = by_inputs || by_params;
+        }
+        needed
+    }
+}
+
+/// What a backward pass leaves.
+pub(crate) struct Gradients<T> {
+    /// One per input, where needed.
+    pub(crate) inputs: Vec<Option<T>>,
+    /// All parameters' gradients, one after another.
+    pub(crate) params: T,
+}

@@ -1,0 +1,71 @@
+//! Layers that draw in training: stochastic depth and dropout.
+
+use candle_core::{Result, bail};
+
+use super::{Layer, module_t};
+use crate::draws::Draws;
+use crate::plan::step::Dropped;
+use crate::plan::{Graph, Value};
+
+/// Stochastic depth (arXiv 1603.09382) on a residual branch: in training, each image's branch is zero with
+/// a probability, and divided by the probability to survive otherwise; in evaluation nothing changes.
+#[derive(Debug, Clone)]
+pub struct DropPath {
+    survival: f64,
+    draws: Draws,
+}
+
+impl DropPath {
+    /// A branch that is dropped with probability `rate`.
+    ///
+    /// # Errors
+    /// If `rate` is not in `[0, 1)`.
+    pub fn new(rate: f64, draws: Draws) -> Result<Self> {
+        if !(0.0..1.0).contains(&rate) {
+            bail!("a branch is dropped with a probability in [0, 1), not {rate}");
+        }
+        Ok(DropPath { survival: 1.0 - rate, draws })
+    }
+}
+
+impl Layer for DropPath {
+    /// A rate of 0 appends nothing.
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        Ok(graph.drop(x, Dropped::Images, self.survival, &self.draws))
+    }
+}
+
+/// Dropout of single elements (arXiv 1207.0580), figure 2(f) on a shortcut: in training, an element is zero
+/// with a probability, and divided by the probability to stay otherwise; in evaluation nothing changes.
+#[derive(Debug, Clone)]
+pub struct Dropout {
+    keep: f64,
+    draws: Draws,
+}
+
+impl Dropout {
+    /// Drops elements with probability `ratio`, the paper's 0.5.
+    ///
+    /// # Errors
+    /// If `ratio` is not in `[0, 1)`.
+    pub fn new(ratio: f64, draws: Draws) -> Result<Self> {
+        if !(0.0..1.0).contains(&ratio) {
+            bail!("an element is dropped with a probability in [0, 1), not {ratio}");
+        }
+        Ok(Dropout { keep: 1.0 - ratio, draws })
+    }
+
+    /// The same layer with other draws.
+    pub fn with_draws(self, draws: Draws) -> Self {
+        Dropout { draws, ..self }
+    }
+}
+
+impl Layer for Dropout {
+    /// A ratio of 0 appends nothing.
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        Ok(graph.drop(x, Dropped::Elements, self.keep, &self.draws))
+    }
+}
+
+module_t!(DropPath, Dropout);

@@ -1,0 +1,91 @@
+//! The fully connected layer.
+
+use candle_core::{Result, Tensor, bail};
+use candle_nn::{Init, VarBuilder};
+use resnet_kernels::conv::ConvShape;
+use resnet_kernels::norm::Activation;
+
+use super::{Layer, module_t};
+use crate::plan::step::{ConvKind, ConvStep, Op};
+use crate::plan::{Graph, Shape, Value};
+
+/// A fully connected layer, weights `[out, in]`, drawn from U(-1/sqrt(in), 1/sqrt(in)); the bias starts at
+/// zero.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    name: String,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// Takes `weight` and `bias` from `vb`.
+    ///
+    /// # Errors
+    /// If `vb` lacks one of them.
+    pub fn new(in_features: usize, out_features: usize, vb: VarBuilder) -> Result<Self> {
+        let bound = 1.0 / (in_features as f64).sqrt();
+        Ok(Linear {
+            name: vb.prefix(),
+            weight: vb.get_with_hints(
+                (out_features, in_features),
+                "weight",
+                Init::Uniform { lo: -bound, up: bound },
+            )?,
+            bias: vb.get_with_hints(out_features, "bias", Init::Const(0.0))?,
+        })
+    }
+
+    /// The same layer with weights `[out, in, 1, 1]`: a 1x1 convolution of pooled features, as timm's v2
+    /// heads are stored.
+    ///
+    /// # Errors
+    /// If `vb` lacks `weight` or `bias`.
+    pub fn convolutional(in_features: usize, out_features: usize, vb: VarBuilder) -> Result<Self> {
+        let bound = 1.0 / (in_features as f64).sqrt();
+        let uniform = Init::Uniform { lo: -bound, up: bound };
+        // The flat view shares the variable's memory, and its gradient is the variable's.
+        let weight =
+            vb.get_with_hints((out_features, in_features, 1, 1), "weight", uniform)?.flatten_from(1)?;
+        let bias = vb.get_with_hints(out_features, "bias", Init::Const(0.0))?;
+        Ok(Linear { name: vb.prefix(), weight, bias })
+    }
+}
+
+impl Layer for Linear {
+    /// `[N, in]` to `[N, out]`.
+    ///
+    /// # Errors
+    /// If `x` is no vector of `in` features.
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        linear(graph, x, &self.name, &self.weight, &self.bias)
+    }
+}
+
+module_t!(Linear);
+
+/// Traces `x weight^T + bias`.
+pub(crate) fn linear(
+    graph: &mut Graph,
+    x: Value,
+    name: &str,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<Value> {
+    let (out_channels, in_channels) = weight.dims2()?;
+    let Shape::Features { images, channels } = graph.shape(x) else {
+        bail!("linear layer {name} wants [N, features], got {:?}", graph.shape(x).dims());
+    };
+    if channels != in_channels || bias.dims() != [out_channels] {
+        bail!(
+            "linear layer {name}: weight {:?}, bias {:?} and {channels} features don't fit",
+            weight.dims(),
+            bias.dims()
+        );
+    }
+    let (kernel, stride, padding) = (1, 1, 0);
+    let shape = ConvShape { images, in_h: 1, in_w: 1, in_channels, out_channels, kernel, stride, padding };
+    let step = ConvStep { kind: ConvKind::Linear, shape, activation: Activation::Identity };
+    let out = Shape::Features { images, channels: out_channels };
+    Ok(graph.push_layer(name, Op::Conv(step), &[x], &[weight, bias], out))
+}

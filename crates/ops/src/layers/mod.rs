@@ -1,0 +1,100 @@
+//! Layers: named parameters, and how they are traced into a [`Graph`].
+//!
+//! Names below the given `VarBuilder` are PyTorch's: `weight`, `bias`, `running_mean`, `running_var`.
+
+mod batch_norm;
+mod conv;
+mod drop;
+mod group_norm;
+mod linear;
+
+use std::fmt::Debug;
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::mode::Mode;
+pub use crate::module_t;
+use crate::plan::{Graph, Shape, Value};
+pub use batch_norm::BatchNorm;
+pub use conv::{Conv2d, ConvConfig};
+pub(crate) use conv::{ConvParams, convolution};
+pub use drop::{DropPath, Dropout};
+pub use group_norm::{GroupNorm, GroupNormConfig};
+pub use linear::Linear;
+pub(crate) use linear::linear;
+
+/// Whatever has one input and one output: a layer, a unit, a network.
+///
+/// One that is made of others traces them one after another; run, all of it is one candle node.
+///
+/// ```
+/// use candle_core::{DType, Device, Result, Tensor};
+/// use candle_nn::{ModuleT, VarBuilder};
+/// use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Mode, Value};
+///
+/// /// A convolution with batch norm and ReLU after it.
+/// #[derive(Debug)]
+/// struct ConvBnRelu(Conv2d, BatchNorm);
+///
+/// impl Layer for ConvBnRelu {
+///     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+///         let y = self.0.trace(graph, x)?;
+///         self.1.trace_relu(graph, y)
+///     }
+/// }
+/// resnet_ops::module_t!(ConvBnRelu);
+///
+/// # fn main() -> Result<()> {
+/// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+/// let conv = Conv2d::new(3, 8, ConvConfig::same(3).with_stride(2), vb.pp("conv1"))?;
+/// let layer = ConvBnRelu(conv, BatchNorm::new(8, vb.pp("bn1"))?.with_eps(1e-3)?);
+/// let x = Tensor::ones((2, 3, 8, 8), DType::F32, &Device::Cpu)?;
+/// assert_eq!(layer.forward(&x, Mode::Train)?.dims(), [2, 8, 4, 4]);
+/// assert_eq!(layer.forward_t(&x, false)?.dims(), [2, 8, 4, 4]); // as a module of candle's
+/// # Ok(())
+/// # }
+/// ```
+pub trait Layer: Debug + Send + Sync {
+    /// Appends the layer to `graph`; its output is returned.
+    ///
+    /// # Errors
+    /// If `x` has a shape that the layer doesn't take: other channels, another rank, too few pixels.
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value>;
+
+    /// Runs the layer alone, as one candle node.
+    ///
+    /// # Errors
+    /// As [`Layer::trace`], and if `x` is not f32 on the CPU.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut graph = Graph::new();
+        let input = graph.input(Shape::of(x)?);
+        let output = self.trace(&mut graph, input)?;
+        graph.finish(output)?.run(&[x], mode)
+    }
+}
+
+/// Makes modules of candle's (`ModuleT`) of [`Layer`]s. (`impl<L: Layer> ModuleT for L` is not ours to write:
+/// both trait and type would be foreign to this crate.) The caller's crate depends on candle-core and candle-nn.
+#[macro_export]
+macro_rules! module_t {
+    ($($layer:ty),+ $(,)?) => {
+        $(impl ::candle_nn::ModuleT for $layer {
+            fn forward_t(
+                &self,
+                x: &::candle_core::Tensor,
+                train: bool,
+            ) -> ::candle_core::Result<::candle_core::Tensor> {
+                let mode = if train { $crate::Mode::Train } else { $crate::Mode::Eval };
+                $crate::Layer::forward(self, x, mode)
+            }
+        })+
+    };
+}
+
+/// What is added to a variance keeps its root from being 0.
+fn checked_eps(eps: f64) -> Result<f64> {
+    if !(eps > 0.0 && eps.is_finite()) {
+        bail!("a norm's eps is positive and finite, not {eps}");
+    }
+    Ok(eps)
+}

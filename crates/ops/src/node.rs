@@ -1,0 +1,203 @@
+//! A plan as a candle custom op: one node, whatever it holds.
+//!
+//! candle's ops take at most three tensors, so all parameters travel as one flat tensor made by
+//! `Tensor::cat`, whose own backward hands each parameter its part of the gradient.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Result, Storage, Tensor, bail};
+
+use crate::executor::{Executor, Keep, NeedsGrad};
+use crate::mode::Mode;
+use crate::plan::Plan;
+use crate::standardise::standardise_weight;
+
+/// What runs plans on candle's CPU tensors.
+pub(crate) trait CpuExecutor: Executor<Slice = [f32], Owned = Vec<f32>> + Send + Sync {}
+
+impl<E: Executor<Slice = [f32], Owned = Vec<f32>> + Send + Sync> CpuExecutor for E {}
+
+/// One run of a plan: what its forward pass kept waits here for the backward pass.
+struct Node<E: Executor> {
+    executor: E,
+    plan: Arc<Plan>,
+    mode: Mode,
+    needs: NeedsGrad,
+    kept: Mutex<Option<E::Kept>>,
+}
+
+/// Runs `plan` on inputs that [`check_inputs`] has passed.
+pub(crate) fn apply(
+    executor: impl CpuExecutor + 'static,
+    plan: Arc<Plan>,
+    inputs: &[&Tensor],
+    mode: Mode,
+) -> Result<Tensor> {
+    let params = parameters_to_use(&plan, mode)?;
+    let needs = NeedsGrad {
+        inputs: inputs.iter().map(|input| input.track_op()).collect(),
+        params: params.iter().map(Tensor::track_op).collect(),
+    };
+    let flat = if params.is_empty() {
+        Tensor::zeros(1, DType::F32, &Device::Cpu)?
+    } else {
+        let flattened = params.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&flattened, 0)?
+    };
+    let node = Node { executor, plan, mode, needs, kept: Mutex::new(None) };
+    match inputs {
+        [x] => x.contiguous()?.apply_op2(&flat, node),
+        [x, y] => x.contiguous()?.apply_op3(&y.contiguous()?, &flat, node),
+        _ => bail!("a plan takes one or two inputs"),
+    }
+}
+
+/// Whether `inputs` are what the plan was traced for.
+pub(crate) fn check_inputs(plan: &Plan, inputs: &[&Tensor]) -> Result<()> {
+    if inputs.len() != plan.inputs.len() {
+        bail!("the plan takes {} inputs, not {}", plan.inputs.len(), inputs.len());
+    }
+    for (input, value) in inputs.iter().zip(&plan.inputs) {
+        let expected = plan.shape(*value).dims();
+        if input.dims() != expected {
+            bail!("the plan was traced for an input of {expected:?}, not {:?}", input.dims());
+        }
+        check(input)?;
+    }
+    Ok(())
+}
+
+/// Whether a tensor is f32 on the CPU.
+pub(crate) fn check(tensor: &Tensor) -> Result<()> {
+    if tensor.dtype() != DType::F32 {
+        bail!("resnet-ops computes in f32, got a tensor of {:?}; convert it with to_dtype", tensor.dtype());
+    }
+    if !matches!(tensor.device(), Device::Cpu) {
+        bail!("resnet-ops runs on the CPU, got a tensor on {:?}; move it with to_device", tensor.device());
+    }
+    Ok(())
+}
+
+/// The parameters as steps use them: constants in `Mode::Eval`, filters standardised where asked for.
+pub(crate) fn parameters_to_use(plan: &Plan, mode: Mode) -> Result<Vec<Tensor>> {
+    let mut params: Vec<Tensor> = match mode {
+        Mode::Train => plan.params.clone(),
+        Mode::Eval => plan.params.iter().map(Tensor::detach).collect(),
+    };
+    for (index, eps) in &plan.standardised {
+        params[*index] = standardise_weight(&params[*index], *eps)?;
+    }
+    Ok(params)
+}
+
+/// Lends the values of a contiguous tensor on the CPU.
+pub(crate) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { bail!("resnet-ops runs on the CPU") };
+    read(contiguous(storage, layout)?)
+}
+
+impl<E: CpuExecutor> Node<E> {
+    fn forward(
+        &self,
+        inputs: &[(&CpuStorage, &Layout)],
+        flat: (&CpuStorage, &Layout),
+    ) -> Result<(CpuStorage, candle_core::Shape)> {
+        let inputs: Vec<&[f32]> =
+            inputs.iter().map(|(storage, at)| contiguous(storage, at)).collect::<Result<_>>()?;
+        let keep = if self.needs.any() { Keep::ForBackward } else { Keep::Nothing };
+        let params = contiguous(flat.0, flat.1)?;
+        let (output, kept) = self.executor.forward(&self.plan, &inputs, params, self.mode, keep)?;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok((CpuStorage::F32(output), self.plan.shape(self.plan.output).dims().into()))
+    }
+
+    fn backward(&self, flat: &Tensor, gradient: &Tensor) -> Result<(Vec<Option<Tensor>>, Option<Tensor>)> {
+        let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            bail!(
+                "backward ran through this graph before; run forward again, activations are kept for one backward pass"
+            );
+        };
+        let gradients = with_values(&gradient.contiguous()?, |gradient| {
+            with_values(flat, |params| {
+                self.executor.backward(&self.plan, kept, params, self.mode, &self.needs, gradient)
+            })
+        })?;
+        let to_tensor = |(gradient, value): (Option<Vec<f32>>, &_)| {
+            let dims = self.plan.shape(*value).dims();
+            gradient.map(|gradient| Tensor::from_vec(gradient, dims, &Device::Cpu)).transpose()
+        };
+        let inputs = gradients.inputs.into_iter().zip(&self.plan.inputs).map(to_tensor);
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        let len = gradients.params.len();
+        let is_wanted = self.needs.params.contains(&true);
+        let params = is_wanted.then(|| Tensor::from_vec(gradients.params, len, &Device::Cpu)).transpose()?;
+        Ok((inputs, params))
+    }
+}
+
+impl<E: CpuExecutor> CustomOp2 for Node<E> {
+    fn name(&self) -> &'static str {
+        "resnet-plan"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, candle_core::Shape)> {
+        self.forward(&[(s1, l1)], (s2, l2))
+    }
+
+    fn bwd(
+        &self,
+        _x: &Tensor,
+        flat: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (mut inputs, flat) = self.backward(flat, gradient)?;
+        Ok((inputs.pop().flatten(), flat))
+    }
+}
+
+impl<E: CpuExecutor> CustomOp3 for Node<E> {
+    fn name(&self) -> &'static str {
+        "resnet-plan"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, candle_core::Shape)> {
+        self.forward(&[(s1, l1), (s2, l2)], (s3, l3))
+    }
+
+    fn bwd(
+        &self,
+        _a: &Tensor,
+        _b: &Tensor,
+        flat: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (mut inputs, flat) = self.backward(flat, gradient)?;
+        let second = inputs.pop().flatten();
+        Ok((inputs.pop().flatten(), second, flat))
+    }
+}
+
+fn contiguous<'a>(storage: &'a CpuStorage, at: &Layout) -> Result<&'a [f32]> {
+    let values = storage.as_slice::<f32>()?;
+    match at.contiguous_offsets() {
+        Some((start, end)) => Ok(&values[start..end]),
+        None => bail!("resnet-ops expected a contiguous tensor"),
+    }
+}

@@ -1,0 +1,114 @@
+//! What a plan is: inputs, steps and parameters as data. Nothing here computes.
+//!
+//! Layers trace themselves into a [`Graph`]; [`Graph::finish`] makes a [`Plan`] of it, which `crate::run` hands
+//! to an executor. A plan prints itself:
+//!
+//! ```
+//! use resnet_ops::{Graph, Shape};
+//!
+//! # fn main() -> candle_core::Result<()> {
+//! let mut graph = Graph::new();
+//! let x = graph.input(Shape::Features { images: 2, channels: 3 });
+//! let half = graph.scale(x, 0.5);
+//! let y = graph.add_relu(x, half)?;
+//! let text = graph.finish(y)?.to_string();
+//! assert_eq!(text, "%0 [2, 3] = input\n%1 [2, 3] = times 0.5 (%0)\n%2 [2, 3] = add + relu (%0, %1), keeps %2\nreturn %2\n");
+//! # Ok(())
+//! # }
+//! ```
+
+mod fold_norms;
+mod fuse;
+mod graph;
+mod ops;
+mod show;
+pub(crate) mod step;
+pub(crate) mod value;
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use resnet_kernels::conv::ConvShape;
+
+pub use graph::Graph;
+pub use ops::{PoolConfig, ZeroPadConfig};
+pub use show::LayerInfo;
+use step::{Op, Step};
+use value::Param;
+pub use value::{Shape, Value};
+
+/// What a training step computes again in the backward pass instead of keeping it in memory. The results are
+/// the same to the bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recompute {
+    /// As `Always` if a training step takes more than 4 GiB, else as `Never`.
+    #[default]
+    Auto,
+    /// Nothing: whatever the backward pass reads is kept.
+    Never,
+    /// Of bottleneck units in a chain, every other output `x + F(x)`, by their last convolution.
+    Always,
+}
+
+/// An immutable program: steps over values, with parameters. Run it as often as you like.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// The shape of each value.
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) inputs: Vec<Value>,
+    pub(crate) output: Value,
+    pub(crate) params: Vec<Tensor>,
+    /// Filters that are standardised before each run, and their eps.
+    pub(crate) standardised: BTreeMap<usize, f64>,
+    pub(crate) recompute: Recompute,
+    /// Where each parameter starts in the flat vector of all of them; the last entry is its length.
+    offsets: Vec<usize>,
+}
+
+impl Plan {
+    fn of_steps(
+        steps: Vec<Step>,
+        shapes: Vec<Shape>,
+        inputs: Vec<Value>,
+        params: Vec<Tensor>,
+        output: Value,
+    ) -> Self {
+        let mut offsets = vec![0];
+        for param in &params {
+            offsets.push(offsets[offsets.len() - 1] + param.elem_count());
+        }
+        let (standardised, recompute) = (BTreeMap::new(), Recompute::Auto);
+        Plan { steps, shapes, inputs, output, params, standardised, recompute, offsets }
+    }
+
+    /// The geometry of each convolution in order; a product on a single pixel (a linear layer) is none.
+    pub fn convolutions(&self) -> Vec<ConvShape> {
+        let shape = |step: &Step| match &step.op {
+            Op::Conv(conv) if (conv.shape.in_h, conv.shape.in_w) != (1, 1) => Some(conv.shape),
+            _ => None,
+        };
+        self.steps.iter().filter_map(shape).collect()
+    }
+
+    /// Whether a batch norm sees one pixel per image and channel, which a training step on one image cannot
+    /// normalise.
+    pub fn normalises_single_pixels(&self) -> bool {
+        let norms = self.steps.iter().filter(|step| matches!(step.op, Op::BatchNorm(_)));
+        norms.into_iter().any(|norm| self.shape(norm.inputs[0]).pixels() == 1)
+    }
+
+    /// Number of trainable values.
+    pub fn parameters(&self) -> usize {
+        self.offsets[self.params.len()]
+    }
+
+    pub(crate) fn shape(&self, value: Value) -> Shape {
+        self.shapes[value.0]
+    }
+
+    /// Where a parameter lies in the flat vector of all of them.
+    pub(crate) fn param_range(&self, param: Param) -> std::ops::Range<usize> {
+        self.offsets[param.0]..self.offsets[param.0 + 1]
+    }
+}

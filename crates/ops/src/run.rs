@@ -1,0 +1,96 @@
+//! Running a plan: as one candle node, or folded for inference. Chooses the executor.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor, bail};
+
+use crate::cpu::{Cpu, Ready};
+use crate::executor::Executor;
+use crate::mode::Mode;
+use crate::node;
+use crate::plan::{LayerInfo, Plan};
+
+impl Plan {
+    /// Runs the plan as one candle node on the traced inputs.
+    ///
+    /// # Errors
+    /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was traced
+    /// with.
+    pub fn run(self: &Arc<Self>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
+        node::check_inputs(self, inputs)?;
+        self.params.iter().try_for_each(node::check)?;
+        node::apply(Cpu, self.clone(), inputs, mode)
+    }
+
+    /// An estimate of a training step's memory in bytes: activations kept for backward, the buffers in flight
+    /// and, for every parameter, the value, its gradient, the momentum and two flat copies.
+    pub fn training_bytes(&self) -> usize {
+        Cpu.training_bytes(self)
+    }
+
+    /// The same network for inference, with the present weights and running statistics.
+    ///
+    /// # Errors
+    /// If the plan has two inputs, or a parameter is not f32 on the CPU.
+    pub fn for_inference(&self) -> Result<FoldedPlan> {
+        if self.inputs.len() != 1 {
+            bail!("inference takes networks of one input, not of {}", self.inputs.len());
+        }
+        let params = node::parameters_to_use(self, Mode::Eval)?;
+        let mut params: Vec<Vec<f32>> =
+            params.iter().map(|param| param.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
+        let plan = self.fold_for_inference(&mut params)?;
+        Ok(FoldedPlan { ready: Cpu.prepare(plan, params)? })
+    }
+}
+
+/// A plan for inference: batch norm folded into the convolution before it, additions and ReLU into its store,
+/// filters packed once. It holds the weights and running statistics of the moment it was made.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::{VarBuilder, VarMap};
+/// use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Mode, Shape};
+///
+/// # fn main() -> candle_core::Result<()> {
+/// let variables = VarMap::new();
+/// let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+/// let conv = Conv2d::new(3, 8, ConvConfig { kernel: 3, stride: 1, padding: 1 }, vb.pp("conv1"))?;
+/// let norm = BatchNorm::new(8, vb.pp("bn1"))?;
+///
+/// let x = Tensor::randn(0f32, 1.0, (4, 3, 10, 10), &Device::Cpu)?;
+/// let mut graph = Graph::new();
+/// let input = graph.input(Shape::of(&x)?);
+/// let y = conv.record(&mut graph, input)?;
+/// let y = norm.record_relu(&mut graph, y)?;
+/// let plan = graph.finish(y)?;
+///
+/// let ready = plan.for_inference()?;
+/// // The mean, and not the maximum, which could overlook a NaN.
+/// let difference = (ready.run(&x)? - plan.run(&[&x], Mode::Eval)?)?.abs()?.mean_all()?;
+/// assert!(difference.to_scalar::<f32>()? < 1e-6);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FoldedPlan {
+    ready: Ready,
+}
+
+impl FoldedPlan {
+    /// What is left to do, in order.
+    pub fn layers(&self) -> Vec<LayerInfo> {
+        self.ready.plan().layers()
+    }
+
+    /// The network's output for `x`.
+    ///
+    /// # Errors
+    /// If `x` is not f32 on the CPU, or has another shape than the network was traced for.
+    pub fn run(&self, x: &Tensor) -> Result<Tensor> {
+        let plan = self.ready.plan();
+        node::check_inputs(plan, &[x])?;
+        let output = node::with_values(&x.contiguous()?, |input| Cpu.infer(&self.ready, input))?;
+        Tensor::from_vec(output, plan.shape(plan.output).dims(), &Device::Cpu)
+    }
+}

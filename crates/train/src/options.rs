@@ -1,0 +1,39 @@
+//! What a training is given besides its recipe, and how it ends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use resnet_record::Results;
+
+/// What a training needs to know besides its recipe; nothing here changes its result.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Setting it to true, in a signal handler for instance, stops the training between two steps or within an
+    /// evaluation; `last.safetensors` is written then.
+    pub stop: Arc<AtomicBool>,
+    /// Entries for the metadata of every checkpoint, such as the model's name and its classes.
+    pub metadata: BTreeMap<String, String>,
+    /// Threads that prepare batches.
+    pub workers: usize,
+    /// The number of batches prepared ahead.
+    pub prefetch: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { stop: Arc::default(), metadata: BTreeMap::new(), workers: 2, prefetch: 4 }
+    }
+}
+
+/// How a training ended, if not by an error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    /// All steps are done and the results are in the record; the model holds the reported weights.
+    Finished(Results),
+    /// It was stopped; `last.safetensors` lets it go on.
+    Interrupted {
+        /// Steps done.
+        step: u64,
+    },
+}
