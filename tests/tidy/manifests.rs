@@ -22,7 +22,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ),
     ("resnet-vision", &["resnet-kernels"], &["resnet-testing"]),
     ("resnet-hub", &["resnet-files"], &["resnet-testing"]),
-    ("resnet-data", &["resnet-vision", "resnet-hub", "resnet-files", "resnet-pickle"], &["resnet-testing"]),
+    ("resnet-data", &["resnet-files", "resnet-vision", "resnet-hub", "resnet-pickle"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
     (
         "resnet-train",
@@ -46,6 +46,8 @@ const PRODUCT: &[&str] = &[
     "resnet-checkpoint",
     "resnet-files",
     "resnet-models",
+    "resnet-vision",
+    "resnet-hub",
     "resnet-data",
     "resnet-record",
     "resnet-train",

@@ -20,11 +20,11 @@ const DRAWN_WITH: u64 = 0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Used {
     All,
-    /// The one that is for evaluation; of photographs in one split, that. Others need not be there.
+    /// The evaluation split, or the only one; others need not be there.
     Evaluation,
 }
 
-/// Images in memory, or photographs that stay in files.
+/// Images in memory, or images that stay in files.
 #[derive(Debug)]
 pub(crate) enum Data {
     InMemory(Dataset),
@@ -105,12 +105,12 @@ pub(crate) fn of_recipe(
     let Some(kind) = kind_of(recipe.data.set) else {
         let Some(folder) = folder else {
             bail!(
-                "recipe '{}' is about photographs of your own; give their folder with --data DIR (class folders, tar shards, \
+                "recipe '{}' trains on your own images; give their folder with --data DIR (class folders, tar shards, \
                  parquet files or packed files)",
                 recipe.name
             );
         };
-        return photos(folder, (used, files))
+        return image_files(folder, (used, files))
             .map_err(|error| with_a_recipe_for(folder, recipe, error))
             .map(Data::ImageFiles);
     };
@@ -154,8 +154,8 @@ pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Photographs in files; what is odd about them is told.
-pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<ImageFiles> {
+/// Images in files; what is odd about them is logged.
+pub(crate) fn image_files(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow::Result<ImageFiles> {
     let on_broken = files.on_broken();
     let options = OpenFiles { skip: skipped(files)?, ..files.labels.options(&files.classes) };
     let set = found(folder, open_files(folder, &options))?;
@@ -171,7 +171,7 @@ pub(crate) fn photos(folder: &Path, (used, files): (Used, &FilesArgs)) -> anyhow
             let shown = empty.iter().take(3).copied().map(names::printable).collect::<Vec<_>>().join(", ");
             let (number, classes) = (empty.len(), index.classes().len());
             let more = if number > 3 { ", ..." } else { "" };
-            tracing::warn!("no picture for {split} in {number} of {classes} classes ({shown}{more})");
+            tracing::warn!("no image for {split} in {number} of {classes} classes ({shown}{more})");
         }
         on_broken.check(index)?;
         index.faults().iter().for_each(|fault| tracing::warn!("left out: {fault}"));

@@ -18,7 +18,7 @@ pub(crate) fn print(
     data: &Data,
     (plan, ahead): (&Plan, usize),
 ) -> anyhow::Result<u64> {
-    // A network for photographs takes any size; this is the one it is trained on.
+    // An ImageNet network takes images of any size; this is the one it is trained on.
     let [height, width] = plan.size;
     let spec = &Spec { input: [spec.input[0], height, width], ..spec.clone() };
     let summary = summary::of(spec)?;

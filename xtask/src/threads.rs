@@ -14,7 +14,7 @@ pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
         if threads < asked {
             tracing::warn!("--threads {asked} is more than this machine has cores; using {threads}");
         }
-        // Ours compute; rayon's are what candle, and the decoding of pictures, would start.
+        // Ours compute; rayon's are what candle, and the decoding of images, would start.
         resnet_ops::set_threads(threads.get());
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())
@@ -30,7 +30,7 @@ fn cores() -> NonZeroUsize {
 }
 
 /// Threads that prepare batches beside those that compute: two, or a quarter as many. One prepares some
-/// hundred photographs of ImageNet's size a second, more than four train a network for them on; more than
+/// hundred images of ImageNet's size per second, more than four train a network for them on; more than
 /// eight would hold more of them in memory at once than that is worth.
 pub(crate) fn loaders() -> usize {
     match resnet_ops::threads() {

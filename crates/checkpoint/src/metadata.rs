@@ -8,9 +8,9 @@
 //! | `model` | the registry's name, such as `resnet20-v2` |
 //! | `classes` | names of the classes, a JSON list of strings |
 //! | `input` | input of the network, a JSON list `[3, height, width]` |
-//! | `resize` | what a picture's shorter side becomes, in pixels |
-//! | `interpolation` | how: `bilinear` or `bicubic` |
-//! | `crop` | side of the square that is cut from the middle, in pixels |
+//! | `resize` | the shorter side of an image after resizing, in pixels |
+//! | `interpolation` | how images are resized: `bilinear` or `bicubic` |
+//! | `crop` | side of the square that is cropped from the centre, in pixels |
 //! | `mean`, `std` | what is subtracted from `byte / 255`, and what divides the rest; JSON lists of three numbers |
 //! | `recipe` | how it was trained, as TOML |
 //! | `metrics` | what was measured, as JSON |
@@ -30,7 +30,7 @@ use crate::text::clip;
 const FORMAT_VERSION: &str = "1";
 /// The keys of the table but those of [`Preprocessing`].
 const OURS: [&str; 7] = ["format_version", "producer", "format", "model", "classes", "recipe", "metrics"];
-/// The longest side of a picture that is believed: a larger one is a fault, and would cost the memory of it.
+/// The longest side of an image that is believed: a larger one is a fault, and would cost the memory of it.
 const LONGEST_SIDE: usize = 8192;
 
 /// What a checkpoint says about itself; all of it may be absent.
@@ -62,7 +62,7 @@ pub struct Metadata {
     pub model: Option<String>,
     /// Names of the classes, in the order of the logits.
     pub classes: Option<Vec<String>>,
-    /// How a picture becomes an input.
+    /// How an image becomes an input.
     pub preprocessing: Option<Preprocessing>,
     /// The recipe as TOML.
     pub recipe: Option<String>,
@@ -74,24 +74,24 @@ pub struct Metadata {
     pub other: BTreeMap<String, String>,
 }
 
-/// From a decoded picture to the network's input.
+/// From a decoded image to the network's input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preprocessing {
     /// Channels, height, width.
     pub input: [usize; 3],
-    /// What the shorter side becomes, in pixels.
+    /// The shorter side after resizing, in pixels.
     pub resize: usize,
-    /// How it becomes that.
+    /// How the image is resized.
     pub interpolation: Resampling,
-    /// Side of the square that is cut from the middle, in pixels.
+    /// Side of the square that is cropped from the centre, in pixels.
     pub crop: usize,
-    /// Subtracted from `byte / 255`, by channel: red, green, blue.
+    /// Per-channel mean of `byte / 255`, which is subtracted: red, green, blue.
     pub mean: [f32; 3],
-    /// Divides what is left; positive.
+    /// Per-channel standard deviation, which divides the difference; positive.
     pub std: [f32; 3],
 }
 
-/// The filter of a change of size.
+/// The filter that images are resized with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resampling {
     /// Triangle.
@@ -242,7 +242,7 @@ impl fmt::Display for Resampling {
     }
 }
 
-/// Whether a picture may have a side of so many pixels.
+/// Whether an image may have a side of so many pixels.
 pub fn is_side(pixels: &usize) -> bool {
     (1..=LONGEST_SIDE).contains(pixels)
 }

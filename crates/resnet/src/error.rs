@@ -12,13 +12,14 @@ pub enum Error {
     /// There is no network of this name.
     #[error(transparent)]
     Registry(#[from] resnet_models::registry::Error),
-    /// A file of an image, or a data set.
+    /// A data set or an image file.
     #[error(transparent)]
     Data(#[from] resnet_data::Error),
     /// An image.
     #[error(transparent)]
     Vision(#[from] resnet_vision::Error),
     /// The hub.
+    #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(#[from] resnet_hub::Error),
     /// A run's folder or its recipe.

@@ -49,6 +49,8 @@
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |
+//! | `published.rs` | the papers' error of a network |
+//! | `progress.rs` | who is told of downloads |
 //! | `error.rs` | what can go wrong |
 //!
 //! Features, both on by default: `hub` (models and data sets of the Hugging Face hub) and `parquet`.
@@ -62,6 +64,8 @@ mod location;
 mod network;
 mod predict;
 mod pretrained;
+mod progress;
+mod published;
 mod starting;
 mod transform;
 
@@ -69,6 +73,7 @@ pub use resnet_blocks as blocks;
 pub use resnet_checkpoint as checkpoint;
 pub use resnet_data as data;
 pub use resnet_files as files;
+#[cfg(feature = "hub")]
 pub use resnet_hub as hub;
 pub use resnet_kernels as kernels;
 pub use resnet_models as models;
@@ -85,4 +90,6 @@ pub use location::Location;
 pub use network::ResNet;
 pub use predict::{Guess, Prediction};
 pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
+pub use progress::{NoProgress, Progress};
+pub use published::published_error;
 pub use starting::{Started, StartingWeights, training_metadata};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use resnet_hub::Progress;
+use crate::progress::Progress;
 use resnet_models::checkpoint::RepositoryConfig;
 use resnet_record::{Checkpoint, RunFolder, RunRecord};
 

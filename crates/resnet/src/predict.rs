@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use resnet_data::names::shown;
-use resnet_data::read_image;
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
 use resnet_vision::picture::Encoded;
@@ -66,13 +65,12 @@ impl Pretrained {
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
         let transform = self.eval_transform()?;
         let read = |file: &PathBuf| {
-            let (bytes, name) = (read_image(file)?, shown(file));
+            let (bytes, name) = (resnet_data::read_image(file)?, shown(file));
             let encoded = Encoded::open(&bytes, &name)?;
             let is_turned = if encoded.is_turned() { IsTurned::Yes } else { IsTurned::No };
             Ok((transform.apply(&encoded.decode()?), is_turned))
         };
-        let read: Vec<Result<(Vec<f32>, IsTurned), resnet_data::Error>> =
-            files.par_iter().map(read).collect();
+        let read: Vec<Result<(Vec<f32>, IsTurned), Error>> = files.par_iter().map(read).collect();
         let (mut inputs, mut turned) = (vec![], vec![]);
         for result in read {
             turned.push(result.map(|(input, is_turned)| {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use resnet_hub::{NoProgress, Progress};
+use crate::progress::{NoProgress, Progress};
 use resnet_models::checkpoint::{
     self, Checkpoint, Dialect, Metadata, Policy, Preprocessing, ReadOptions, Report, Taken, Weights,
 };

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::progress::Progress;
 use resnet_data::sources::class_difference;
-use resnet_hub::Progress;
 use resnet_models::Model;
 use resnet_models::checkpoint::{
     Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,

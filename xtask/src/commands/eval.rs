@@ -73,7 +73,7 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Data> {
         let recipe = pretrained.recipe().ok().flatten();
         return match data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes) {
             Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
-            Err(error) => match (error.downcast_ref(), data::photos(folder, files)) {
+            Err(error) => match (error.downcast_ref(), data::image_files(folder, files)) {
                 (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::ImageFiles(photos)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
                     Some(Error::Unrecognised { wanted: also, .. }) => {

@@ -56,7 +56,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     let from = weights::starting(args)?;
     let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
     let plan = Plan::new(&recipe, data.training())?;
-    // Photographs settle how many classes there are, and the run's recipe says so.
+    // Images in files settle the number of classes, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = ResNet::for_training(&spec, &recipe)?;

@@ -52,7 +52,7 @@ pub struct RepositoryConfig {
     pub spec: Spec,
     /// Names of the classes.
     pub classes: Option<Vec<String>>,
-    /// How a picture becomes an input.
+    /// How an image becomes an input.
     pub preprocessing: Option<Preprocessing>,
 }
 
@@ -180,7 +180,7 @@ fn classes(number: usize) -> Result<usize, String> {
 fn side_of(crop: usize, pct: f64) -> Result<usize, String> {
     let side = (crop as f64 / pct).floor();
     let fits = pct.is_finite() && pct > 0.0 && side < 1e9 && is_side(&(side as usize));
-    if fits { Ok(side as usize) } else { Err(format!("its crop_pct is {pct:?}, which makes no picture")) }
+    if fits { Ok(side as usize) } else { Err(format!("its crop_pct is {pct:?}, which makes no image")) }
 }
 
 /// Mean and standard deviation under these keys, or `usual` where there are none.

@@ -19,7 +19,7 @@ pub struct Policy {
     pub head: HeadRule,
 }
 
-/// What becomes of the last layer.
+/// Whether the last layer is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadRule {
     /// It is loaded like all layers.

@@ -73,7 +73,7 @@ impl Outline {
             let first = units[0];
             if units != [first, first, first, 0] || first == 0 {
                 return Err(format!(
-                    "its stages have {units:?} units, and the networks for small pictures here have three equal stages"
+                    "its stages have {units:?} units, and the networks for small images here have three equal stages"
                 ));
             }
             units.pop();

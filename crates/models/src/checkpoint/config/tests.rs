@@ -146,8 +146,8 @@ fn what_is_not_understood_is_named() {
         ("/pretrained_cfg/test_input_size", json!([3, 1u64 << 40, 1u64 << 40]), "squares"),
         ("/pretrained_cfg/test_input_size", json!(224), "should be [3, height, width]"),
         ("/pretrained_cfg/test_crop_pct", json!(0), "its crop_pct is 0"),
-        ("/pretrained_cfg/test_crop_pct", json!(1e-300), "which makes no picture"),
-        ("/pretrained_cfg/test_crop_pct", json!(-0.5), "which makes no picture"),
+        ("/pretrained_cfg/test_crop_pct", json!(1e-300), "which makes no image"),
+        ("/pretrained_cfg/test_crop_pct", json!(-0.5), "which makes no image"),
         ("/pretrained_cfg/crop_mode", json!("squash"), "its crop_mode is \"squash\""),
         ("/pretrained_cfg/interpolation", json!("lanczos"), "its interpolation is lanczos"),
         ("/pretrained_cfg/mean", json!([0.5]), "its mean is [0.5] and should be a list of three numbers"),
@@ -178,7 +178,7 @@ fn what_is_not_understood_is_named() {
         if message.contains(expected) { Ok(()) } else { Err(message) }
     });
     let rows = [
-        ("/size", json!(384), "it squashes pictures to squares of 384"),
+        ("/size", json!(384), "it squashes images to squares of 384"),
         ("/size", json!({ "height": 224, "width": 200 }), "its size is"),
         ("/size", json!("large"), "its size is \"large\""),
         ("/resample", json!(1), "its resample is 1"),
@@ -228,7 +228,7 @@ fn what_is_written_for_timm_reads_back() {
         assert_eq!(config.preprocessing, metadata.preprocessing, "{name}");
     }
     assert!(!is_timms(&registry::find("resnet20-v2", 10).unwrap()));
-    // Every part of a picture that can be cut.
+    // Every part of an image that can be cropped.
     let spec = registry::find("resnet18", 1000).unwrap();
     for crop in [1, 31, 160, 224, 299, 448] {
         for resize in crop..2 * crop + 3 {

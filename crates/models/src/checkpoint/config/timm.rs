@@ -10,14 +10,14 @@ use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// The part that timm cuts from the middle where a config doesn't say it.
+/// The part that timm crops from the centre where a config doesn't say it.
 const CROP_PCT: f64 = 0.875;
 /// The mean and standard deviation of ImageNet's pixels, which timm takes then.
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
 type Understood = (Spec, Option<Vec<String>>, Preprocessing);
 
-/// The network, the names of its classes, and how pictures become inputs.
+/// The network, the names of its classes, and how images become inputs.
 pub(super) fn understand(value: &Value) -> Result<Understood, String> {
     let cfg = value.get("pretrained_cfg").filter(|cfg| cfg.is_object()).unwrap_or(value);
     let architecture: String = key(value, "architecture", "a name")?.unwrap_or_default();
@@ -75,13 +75,13 @@ fn preprocessing(cfg: &Value) -> Result<Preprocessing, String> {
     };
     if crop != width || !is_side(&crop) {
         return Err(format!(
-            "its input_size is {input:?}, and pictures here are cut to squares of up to 8192 pixels"
+            "its input_size is {input:?}, and images here are cropped to squares of up to 8192 pixels"
         ));
     }
     if let Some(mode) = cfg.get("crop_mode").filter(|mode| !mode.is_null() && **mode != json!("center")) {
         return Err(wrong("crop_mode", mode, "center, the only one built here"));
     }
-    let part = "a part of the picture";
+    let part = "a part of the image";
     let crop_pct = match key(cfg, "test_crop_pct", part)? {
         Some(crop_pct) => crop_pct,
         None => key(cfg, "crop_pct", part)?.unwrap_or(CROP_PCT),

@@ -13,7 +13,7 @@ use resnet_checkpoint::clip;
 
 /// Classes of a config that doesn't name them, as transformers has it.
 const CLASSES: usize = 2;
-/// From this size on the processor of these networks squashes pictures to squares and cuts nothing.
+/// From this size on the processor of these networks squashes images to squares and crops nothing.
 const SQUASHED: usize = 384;
 /// What it cuts where its config doesn't say it.
 const CROP_PCT: f64 = 224.0 / 256.0;
@@ -78,7 +78,7 @@ fn names(value: &Value) -> Result<Option<Vec<String>>, String> {
     Ok(Some(labels.into_values().collect()))
 }
 
-/// How pictures become inputs.
+/// How images become inputs.
 pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
     let kind = ["image_processor_type", "feature_extractor_type"]
         .into_iter()
@@ -93,7 +93,7 @@ pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
     {
         return Err(format!("its rescale_factor is {factor:?}, and pixels here are divided by 255"));
     }
-    let crop_pct: Option<f64> = key(value, "crop_pct", "a part of the picture")?;
+    let crop_pct: Option<f64> = key(value, "crop_pct", "a part of the image")?;
     let size = pixels(value, "size")?.unwrap_or(if convnext { SQUASHED } else { 224 });
     let cut = key(value, "do_center_crop", "true or false")?.unwrap_or(false);
     let (resize, crop) = match (cut, convnext || crop_pct.is_some()) {
@@ -101,7 +101,7 @@ pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
         (false, true) if size < SQUASHED => (side_of(size, crop_pct.unwrap_or(CROP_PCT))?, size),
         _ => {
             return Err(format!(
-                "it squashes pictures to squares of {size} pixels, and here they are resized in shape and cut"
+                "it squashes images to squares of {size} pixels, and here they keep their shape and are cropped"
             ));
         }
     };
