@@ -151,7 +151,7 @@ fn names_that_do_not_exist() {
     xtask(&["train", "--recipe", "quickstart"])
         .ends_saying(1, &["quickstart", "did you mean \"quick-start\"?"]);
     xtask(&["train", "--recipe", "my/own.toml"]).ends_saying(1, &["my/own.toml", "No such file"]);
-    xtask(&["train", "--set", "train.bach=64"]).ends_saying(1, &["train.bach=64", "`bach`", "`batch`"]);
+    xtask(&["train", "--set", "train.bach=64"]).ends_saying(1, &["train.bach=64", "`bach`", "`batch_size`"]);
     xtask(&["train", "--set", "train.batch_size=0"]).ends_saying(1, &["train.batch_size is 0"]);
     xtask(&["train", "--set", "model.name=resnet9-v9"]).ends_saying(1, &["resnet9-v9", "did you mean"]);
     let too_many = "data.generated={train=4500000,test=10}";

@@ -22,10 +22,7 @@ fn every_command_has_its_options_and_helps() {
             ],
         ),
         ("eval", &["--checkpoint", "--model", "--data", "--mean", "--std", "--threads", "--json"]),
-        (
-            "predict",
-            &["--checkpoint", "--model", "--mean", "--std", "--top", "--logits", "--json", "PICTURE"],
-        ),
+        ("predict", &["--checkpoint", "--model", "--mean", "--std", "--top", "--logits", "--json", "IMAGE"]),
         ("export", &["--checkpoint", "--out", "--dialect", "native", "torchvision", "timm", "transformers"]),
         ("summary", &["NAME", "--classes", "--json"]),
         ("models", &["--json"]),

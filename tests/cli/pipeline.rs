@@ -65,7 +65,7 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
     let one = xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "pictures/a.png"]);
     assert!(one.succeeds().contains("heat map: one.png") && here.join("one.png").is_file());
     xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "pictures"])
-        .ends_saying(2, &["one.png is one file, and there are 2 pictures"]);
+        .ends_saying(2, &["one.png is one file, and there are 2 images"]);
 
     let names = xtask_in(here, &["predict", "--checkpoint", run, "pictures/a.png"]);
     let is_a_shape =

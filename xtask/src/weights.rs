@@ -53,8 +53,7 @@ pub(crate) fn load(
         }
     };
     let given = Given::source(args, (option, dialect.is_some()));
-    let pretrained = options.load_from(&location).map_err(|error| given.explain(error))?;
-    tell(pretrained.notes());
+    let pretrained = options.on_note(&tell).load_from(&location).map_err(|error| given.explain(error))?;
     let report = pretrained.report();
     if !report.non_finite.is_empty() || !report.is_complete() {
         tracing::warn!("{report}");
@@ -76,7 +75,7 @@ pub(crate) fn starting(args: &TrainArgs) -> anyhow::Result<Option<StartingWeight
     };
     let read = StartingWeights::read(from, args.revision.as_deref(), &options, &Downloads::default());
     let weights = read.map_err(|error| Given::train(args).explain(error))?;
-    tell(weights.notes());
+    weights.notes().iter().for_each(tell);
     Ok(Some(weights))
 }
 
@@ -111,16 +110,14 @@ fn told(report: &Report) {
     }
 }
 
-fn tell(notes: &[Note]) {
-    for note in notes {
-        match note {
-            Note::SeveralWeights { file, taken, others } => tracing::warn!(
-                "{} holds several sets of weights; taking {taken}, not {} (see --weights)",
-                file.display(),
-                others.join(", ")
-            ),
-            Note::Other(told) => tracing::warn!("{told}"),
-        }
+fn tell(note: &Note) {
+    match note {
+        Note::SeveralWeights { file, taken, others } => tracing::warn!(
+            "{} holds several sets of weights; taking {taken}, not {} (see --weights)",
+            file.display(),
+            others.join(", ")
+        ),
+        Note::Other(told) => tracing::warn!("{told}"),
     }
 }
 

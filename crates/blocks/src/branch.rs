@@ -9,8 +9,8 @@ use crate::config::{Branch, StridePlace, UnitConfig};
 use crate::layers::{NormLayer, convolution};
 use crate::placement::{BranchElement, Placement};
 
-/// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...; what follows the addition is part of
-/// it, since figure 4(b)'s last norm stands there.
+/// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...; what follows the addition is part
+/// of it, since figure 4(b)'s last norm stands there.
 #[derive(Debug, Clone)]
 pub(crate) struct ResidualBranch {
     before: Vec<BranchLayer>,

@@ -1,8 +1,8 @@
 //! Residual units of "Identity Mappings in Deep Residual Networks", each importable alone.
 //!
 //! A unit computes `y = h(x) + F(x)`, `x' = f(y)` (equations 1 and 2): `h` is the shortcut, `F` the residual
-//! branch, `f` what follows the addition. All units are [`resnet_ops::Layer`]s: run alone, a unit is one candle
-//! node, and a whole network of them is one node as well.
+//! branch, `f` what follows the addition. All units are [`resnet_ops::Layer`]s: run alone, a unit is one
+//! candle node, and a whole network of them is one node as well.
 //!
 //! This crate knows no network: neither stems nor heads, neither names of models nor checkpoints.
 //!

@@ -38,8 +38,9 @@ pub enum BranchElement {
     Relu,
 }
 
-/// Figure 4: the residual branch from top to bottom, and what follows the addition. Branches are of two weight
-/// layers, as in the figure; longer ones repeat what stands between the two, one-layer ones leave it out.
+/// Figure 4: the residual branch from top to bottom, and what follows the addition. Branches are of two
+/// weight layers, as in the figure; longer ones repeat what stands between the two, one-layer ones leave it
+/// out.
 #[rustfmt::skip]
 const FIGURE_4: [(Placement, &[BranchElement], &[BranchElement]); 5] = [
     (Placement::Original,              &[            Conv, Norm, Relu, Conv, Norm,      ], &[      Relu]),
@@ -86,8 +87,8 @@ impl Placement {
         !self.order().before.is_empty()
     }
 
-    /// Whether a norm follows the branch's last weight layer. Then a 1x1 convolution on the shortcut has one as
-    /// well ("a BN follows every weight layer" in figure 2).
+    /// Whether a norm follows the branch's last weight layer. Then a 1x1 convolution on the shortcut has one
+    /// as well ("a BN follows every weight layer" in figure 2).
     pub fn ends_in_norm(self) -> bool {
         self.order().end.contains(&Norm)
     }
@@ -99,8 +100,8 @@ pub enum ShortcutInput {
     /// The unit's input `x`: the first activation belongs to the residual branch alone, and the identity
     /// shortcut carries `x`.
     Raw,
-    /// The activated input: both paths start from it. So in a network's first unit (appendix), and wherever the
-    /// shortcut is a projection.
+    /// The activated input: both paths start from it. So in a network's first unit (appendix), and wherever
+    /// the shortcut is a projection.
     Activated,
 }
 

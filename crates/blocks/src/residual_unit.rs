@@ -40,8 +40,8 @@ pub struct ResidualUnit {
 }
 
 impl ResidualUnit {
-    /// Takes the unit's parameters from `vb`. A pre-activation unit's shortcut starts from the unit's input, or
-    /// from the activated one if the shortcut is a convolution.
+    /// Takes the unit's parameters from `vb`. A pre-activation unit's shortcut starts from the unit's input,
+    /// or from the activated one if the shortcut is a convolution.
     ///
     /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`), or `norm1.*`
     /// etc. with timm's names; `downsample.0.weight`, `downsample.1.*` or `downsample.conv.weight` of a
@@ -58,8 +58,8 @@ impl ResidualUnit {
         Ok(ResidualUnit { branch, shortcut, shortcut_input, drop_path: None })
     }
 
-    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's first
-    /// unit. Without a pre-activation both are the same.
+    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's
+    /// first unit. Without a pre-activation both are the same.
     pub fn with_shortcut_input(self, shortcut_input: ShortcutInput) -> Self {
         ResidualUnit { shortcut_input, ..self }
     }

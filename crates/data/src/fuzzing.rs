@@ -1,5 +1,5 @@
-//! What must hold of the readers inside this crate on any bytes: the bodies of two fuzz targets and a part of a
-//! third (tests/fuzzing).
+//! What must hold of the readers inside this crate on any bytes: the bodies of two fuzz targets and a part of
+//! a third (tests/fuzzing).
 //!
 //! They are here because the walk through a tar file and the kept index are not public, and the public
 //! functions above them would hide a fault: a bad index is made anew. Each function panics where something

@@ -1,5 +1,5 @@
-//! Group norm, weight standardisation and 2x2 pooling against the f64 reference: every instruction set, awkward
-//! shapes.
+//! Group norm, weight standardisation and 2x2 pooling against the f64 reference: every instruction set,
+//! awkward shapes.
 
 mod common;
 

@@ -37,8 +37,8 @@ impl Network {
 }
 
 impl Inference<'_> {
-    /// Logits of `images: [N, 3, H, W]`: those of the network's `forward` in `Mode::Eval`, but for the rounding
-    /// of folded weights.
+    /// Logits of `images: [N, 3, H, W]`: those of the network's `forward` in `Mode::Eval`, but for the
+    /// rounding of folded weights.
     ///
     /// # Errors
     /// If `images` are not f32 on the CPU or have other channels.

@@ -15,9 +15,9 @@ use crate::spec::Spec;
 pub struct ModelOptions {
     /// What fresh weights depend on, besides their names.
     pub seed: u64,
-    /// Whether the last layer of each residual branch starts with zeros, so that units start as their shortcuts
-    /// (arXiv 1706.02677, section 5.1): v1's last norm scales by 0, v2's last convolution is 0. Otherwise all
-    /// layers start as in the papers: He's rule for convolutions, 1 for the scale of norms.
+    /// Whether the last layer of each residual branch starts with zeros, so that units start as their
+    /// shortcuts (arXiv 1706.02677, section 5.1): v1's last norm scales by 0, v2's last convolution is 0.
+    /// Otherwise all layers start as in the papers: He's rule for convolutions, 1 for the scale of norms.
     pub zero_init_residual: bool,
     /// Probability that training drops the last unit's residual branch; see [`StochasticDepth`].
     pub stochastic_depth: f64,

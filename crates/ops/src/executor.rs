@@ -27,8 +27,8 @@ pub(crate) trait Executor {
         keep: Keep,
     ) -> Result<(Self::Owned, Option<Self::Kept>)>;
 
-    /// The gradients that `needs` asks for, from that of the output; `mode` and `params` are those of the forward
-    /// pass.
+    /// The gradients that `needs` asks for, from that of the output; `mode` and `params` are those of the
+    /// forward pass.
     fn backward(
         &self,
         plan: &Plan,

@@ -10,7 +10,8 @@
 //!   input, the residual is added while it stores its output, and backward is explicit. Units, stages and
 //!   whole networks of `resnet-blocks` and `resnet-models` are traced this way.
 //!
-//! This crate knows no residual unit and no network, and has no `unsafe` code: arithmetic is `resnet-kernels`'.
+//! This crate knows no residual unit and no network, and has no `unsafe` code: arithmetic is
+//! `resnet-kernels`'.
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -29,7 +29,8 @@ pub struct Exported {
 }
 
 impl Pretrained {
-    /// Where [`Pretrained::export`] writes timm's `config.json`, if timm has the network and `dialect` is its.
+    /// Where [`Pretrained::export`] writes timm's `config.json`, if timm has the network and `dialect` is
+    /// its.
     pub fn config_beside(&self, file: &Path, dialect: Dialect) -> Option<PathBuf> {
         let wanted = dialect == Dialect::Timm && checkpoint::is_timms(self.spec());
         wanted.then(|| file.with_file_name("config.json"))

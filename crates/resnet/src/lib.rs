@@ -1,5 +1,5 @@
-//! Residual networks on candle, through one crate: load pretrained weights, classify images, extract features,
-//! draw heat maps, fine-tune on other classes, export.
+//! Residual networks on candle, through one crate: load pretrained weights, classify images, extract
+//! features, draw heat maps, fine-tune on other classes, export.
 //!
 //! ```no_run
 //! use resnet::Pretrained;
@@ -34,8 +34,8 @@
 //! # }
 //! ```
 //!
-//! It knows no command line: what helps beside an [`Error`] is up to the caller, and what a caller may want to
-//! know ([`Note`], [`Origin`]) is data. The crates that it stands on are re-exported.
+//! It knows no command line: what helps beside an [`Error`] is up to the caller, and what a caller may want
+//! to know ([`Note`], [`Origin`]) is data. The crates that it stands on are re-exported.
 //!
 //! | file | |
 //! |---|---|

@@ -58,6 +58,7 @@ pub struct LoadOptions<'a> {
     policy: Policy,
     normalisation: Option<Normalisation>,
     progress: &'a dyn Progress,
+    on_note: &'a dyn Fn(&Note),
 }
 
 /// What a caller may want to know about how weights were found and read.
@@ -107,6 +108,7 @@ impl Default for LoadOptions<'_> {
             policy: Policy::STRICT,
             normalisation: None,
             progress: &NoProgress,
+            on_note: &|_| (),
         }
     }
 }
@@ -176,6 +178,11 @@ impl<'a> LoadOptions<'a> {
         self.load_from(&Location::named(from))
     }
 
+    /// Calls `on_note` with each [`Note`] as soon as it is known, also if loading fails afterwards.
+    pub fn on_note(self, on_note: &'a dyn Fn(&Note)) -> Self {
+        LoadOptions { on_note, ..self }
+    }
+
     /// Loads the weights at `location` into their network.
     ///
     /// # Errors
@@ -191,7 +198,9 @@ impl<'a> LoadOptions<'a> {
             config = config.filter(|config| config.spec.name == *name);
         }
         let mut notes: Vec<Note> = notes.into_iter().map(Note::Other).collect();
+        notes.iter().for_each(self.on_note);
         let (checkpoint, note) = read(&file, &self.read)?;
+        note.iter().for_each(self.on_note);
         notes.extend(note);
         let mut metadata = checkpoint.metadata()?;
         let spec = match (&self.model, &config) {

@@ -1,5 +1,5 @@
-//! Text, tables, bars and logs that fit a terminal. In a pipe or a file, where there is no width, nothing wraps
-//! and nothing is left out, so scripts see everything on one line.
+//! Text, tables, bars and logs that fit a terminal. In a pipe or a file, where there is no width, nothing
+//! wraps and nothing is left out, so scripts see everything on one line.
 //!
 //! It knows nothing of networks or images.
 //!

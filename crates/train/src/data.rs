@@ -20,8 +20,8 @@ pub trait TrainingData: Sync {
     /// What a resumed training compares to notice that its data have changed.
     fn identity(&self) -> DataIdentity;
 
-    /// The images to train on, and those held out of them to choose the best epoch; no label of the test set is
-    /// read.
+    /// The images to train on, and those held out of them to choose the best epoch; no label of the test set
+    /// is read.
     ///
     /// # Errors
     /// If the recipe doesn't fit: more images held out than there are, a batch that is never filled.

@@ -5,15 +5,16 @@ use resnet_record::Run;
 use crate::session::Session;
 use crate::{Classifier, Error, Observer, Options, Outcome, TrainingData};
 
-/// candle's backward pass, and the dropping of its graph, recurse once per node: at 40,000 nodes they overflow
-/// 8 MiB.
+/// candle's backward pass, and the dropping of its graph, recurse once per node: at 40,000 nodes they
+/// overflow 8 MiB.
 const STACK_BYTES: usize = 64 << 20;
 
 /// Trains `model` by the run's recipe on `data`, and writes the run's record on the way.
 ///
-/// A run that has a `last.safetensors` resumes from there, to the same weights, bit for bit, as if it had never
-/// stopped; the model must have the same layers, its values do not matter. A finished run is not trained again.
-/// A thread with a stack of its own does the work, so the caller's stack need not fit the network's depth.
+/// A run that has a `last.safetensors` resumes from there, to the same weights, bit for bit, as if it had
+/// never stopped; the model must have the same layers, its values do not matter. A finished run is not
+/// trained again. A thread with a stack of its own does the work, so the caller's stack need not fit the
+/// network's depth.
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {

@@ -9,8 +9,8 @@ use resnet_record::Results;
 /// What a training needs to know besides its recipe; nothing here changes its result.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Setting it to true, in a signal handler for instance, stops the training between two steps or within an
-    /// evaluation; `last.safetensors` is written then.
+    /// Setting it to true, in a signal handler for instance, stops the training between two steps or within
+    /// an evaluation; `last.safetensors` is written then.
     pub stop: Arc<AtomicBool>,
     /// Entries for the metadata of every checkpoint, such as the model's name and its classes.
     pub metadata: BTreeMap<String, String>,

@@ -1,4 +1,5 @@
-//! Why an image cannot be decoded, or settings cannot be used: one sentence each, with the cause and the mend.
+//! Why an image cannot be decoded, or settings cannot be used: one sentence each, with the cause and the
+//! mend.
 
 /// Why bytes are no image, or settings make no sense.
 ///

@@ -1,5 +1,6 @@
-//! What a project outside the workspace does with `resnet`: makes a checkpoint, loads it, classifies an image,
-//! fine-tunes on other classes for a few steps, and exports the result. `cargo run -- FOLDER` works in FOLDER.
+//! What a project outside the workspace does with `resnet`: makes a checkpoint, loads it, classifies an
+//! image, fine-tunes on other classes for a few steps, and exports the result. `cargo run -- FOLDER` works in
+//! FOLDER.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Bodies of the fuzz targets: for each parser of files from outside a function that panics where the parser
 //! does anything but read the bytes or refuse them with a sentence.
 //!
-//! The programs in `tests/fuzz/targets` run them under libFuzzer; `tests/parsers.rs` runs them in every test over
-//! seeds, damaged seeds and all inputs that ever broke something (`tests/fuzz/regressions`).
+//! The programs in `tests/fuzz/targets` run them under libFuzzer; `tests/parsers.rs` runs them in every test
+//! over seeds, damaged seeds and all inputs that ever broke something (`tests/fuzz/regressions`).
 
 pub mod data;
 pub mod mend;

@@ -1,4 +1,5 @@
-//! What a step sees and may do while it runs backward: gradients in buffers that are passed on instead of copied.
+//! What a step sees and may do while it runs backward: gradients in buffers that are passed on instead of
+//! copied.
 
 use std::sync::Arc;
 

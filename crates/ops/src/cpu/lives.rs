@@ -1,4 +1,5 @@
-//! How long each value of a plan lives on the CPU: which are kept for the backward pass, which are computed again.
+//! How long each value of a plan lives on the CPU: which are kept for the backward pass, which are computed
+//! again.
 //!
 //! A norm's output may never be written ([`super::slots`]); then the norm's input lives as long as it.
 

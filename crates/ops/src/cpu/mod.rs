@@ -1,8 +1,8 @@
 //! The executor for the CPU: all steps forward, all steps backward, last one first.
 //!
-//! Activations are channels-last buffers from a pool. Batch norm is lazy ([`slots`]): a norm leaves a recipe that
-//! the next convolution applies while it loads. Statistics and gradient sums are gathered by neighbours, and some
-//! gradients are left to the norm that needs them ([`backward::Deferred`]).
+//! Activations are channels-last buffers from a pool. Batch norm is lazy ([`slots`]): a norm leaves a recipe
+//! that the next convolution applies while it loads. Statistics and gradient sums are gathered by neighbours,
+//! and some gradients are left to the norm that needs them ([`backward::Deferred`]).
 
 mod backward;
 mod forward;

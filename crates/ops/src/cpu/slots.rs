@@ -1,5 +1,5 @@
-//! Values during a run. Batch norm is lazy: its output may be a recipe over its input that is carried out by the
-//! convolution that loads it.
+//! Values during a run. Batch norm is lazy: its output may be a recipe over its input that is carried out by
+//! the convolution that loads it.
 
 use std::sync::Arc;
 

@@ -74,7 +74,8 @@ pub trait Layer: Debug + Send + Sync {
 }
 
 /// Makes modules of candle's (`ModuleT`) of [`Layer`]s. (`impl<L: Layer> ModuleT for L` is not ours to write:
-/// both trait and type would be foreign to this crate.) The caller's crate depends on candle-core and candle-nn.
+/// both trait and type would be foreign to this crate.) The caller's crate depends on candle-core and
+/// candle-nn.
 #[macro_export]
 macro_rules! module_t {
     ($($layer:ty),+ $(,)?) => {

@@ -72,8 +72,8 @@ fn fold_norms(steps: &mut Vec<Step>, params: &mut Vec<Vec<f32>>, values: usize, 
     Ok(())
 }
 
-/// Folds `map` into a convolution's weight and bias, which become parameters of its own: another convolution may
-/// share the old ones.
+/// Folds `map` into a convolution's weight and bias, which become parameters of its own: another convolution
+/// may share the old ones.
 fn fold_map(filters: &mut Vec<Param>, params: &mut Vec<Vec<f32>>, map: &ScaleShift) {
     let weight = &params[filters[0].0];
     let filter = weight.len() / map.scale.len();

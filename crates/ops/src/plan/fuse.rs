@@ -1,7 +1,7 @@
 //! Additions, and ReLU for inference, folded into the convolution before them.
 //!
-//! Batch norm in a convolution's load is no rewrite: how a norm's output reaches the next step is the executor's
-//! choice.
+//! Batch norm in a convolution's load is no rewrite: how a norm's output reaches the next step is the
+//! executor's choice.
 
 use resnet_kernels::norm::Activation;
 

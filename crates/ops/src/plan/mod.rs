@@ -1,7 +1,7 @@
 //! What a plan is: inputs, steps and parameters as data. Nothing here computes.
 //!
-//! Layers trace themselves into a [`Graph`]; [`Graph::finish`] makes a [`Plan`] of it, which `crate::run` hands
-//! to an executor. A plan prints itself:
+//! Layers trace themselves into a [`Graph`]; [`Graph::finish`] makes a [`Plan`] of it, which `crate::run`
+//! hands to an executor. A plan prints itself:
 //!
 //! ```
 //! use resnet_ops::{Graph, Shape};

@@ -35,8 +35,8 @@ impl Plan {
     }
 }
 
-/// A line per value, in the order in which they are set: its number and shape, what sets it, from which values,
-/// and which values the step's backward pass reads.
+/// A line per value, in the order in which they are set: its number and shape, what sets it, from which
+/// values, and which values the step's backward pass reads.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Value(input) in &self.inputs {

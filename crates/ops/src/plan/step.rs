@@ -1,7 +1,8 @@
 //! Steps as data: what a plan does, and nothing of how.
 //!
-//! [`Op`] is the one list of what a plan can do. What an op reads for its backward pass ([`Op::kept`]) and how
-//! a summary calls it ([`Op::kind`]) are two tables over that list; an executor has a third, of how it runs.
+//! [`Op`] is the one list of what a plan can do. What an op reads for its backward pass ([`Op::kept`]) and
+//! how a summary calls it ([`Op::kind`]) are two tables over that list; an executor has a third, of how it
+//! runs.
 
 use std::sync::Arc;
 
@@ -124,8 +125,8 @@ pub(crate) struct ScaleStep {
     pub(crate) factor: f32,
 }
 
-/// Dropout, figure 2(f), and stochastic depth: in training, what is dropped is zero and the rest is divided by
-/// the probability to stay.
+/// Dropout, figure 2(f), and stochastic depth: in training, what is dropped is zero and the rest is divided
+/// by the probability to stay.
 #[derive(Debug, Clone)]
 pub(crate) struct DropStep {
     pub(crate) what: Dropped,

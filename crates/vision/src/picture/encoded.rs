@@ -75,8 +75,8 @@ impl<'a> Encoded<'a> {
     /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
     ///
     /// # Errors
-    /// If the bytes are of no JPEG, PNG, WebP, GIF, BMP or TIFF, or the header is corrupt or tells of more than
-    /// [`MAX_PIXELS`].
+    /// If the bytes are of no JPEG, PNG, WebP, GIF, BMP or TIFF, or the header is corrupt or tells of more
+    /// than [`MAX_PIXELS`].
     pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
         if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
             // Decoders would invent the rest, ours of a window would not even notice.

@@ -28,8 +28,8 @@ const SUM: usize = 4;
 /// What to do about a damaged record of a packed file.
 pub(crate) const MEND: &str = "fetch the packed file again, or convert the photographs again";
 
-/// The image in `bytes`, as a [`Source`](crate::sources::Source) reads them: an image's file, or a record of a
-/// packed file, of which all bytes are held against its checksum. `name` stands in messages for them.
+/// The image in `bytes`, as a [`Source`](crate::sources::Source) reads them: an image's file, or a record of
+/// a packed file, of which all bytes are held against its checksum. `name` stands in messages for them.
 ///
 /// # Errors
 /// If a record is damaged, or [`Encoded::open`] refuses the bytes.

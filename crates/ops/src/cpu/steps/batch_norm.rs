@@ -110,8 +110,8 @@ impl BatchNormStep {
     }
 }
 
-/// Moves the running statistics towards a batch's, as PyTorch does: `running = (1 - m) running + m batch`, with
-/// the batch's unbiased variance.
+/// Moves the running statistics towards a batch's, as PyTorch does: `running = (1 - m) running + m batch`,
+/// with the batch's unbiased variance.
 fn update(running: &RunningStatistics, momentum: f64, batch: &Moments, count: usize) -> Result<()> {
     let unbiased = count as f64 / (count - 1) as f64;
     let blend = |var: &Var, batch: &[f32], factor: f64| {

@@ -1,8 +1,8 @@
 //! Dropout of single elements, figure 2(f), and of whole images: stochastic depth (arXiv 1603.09382).
 //!
-//! What is dropped is a function of the step's number and the image's place in the batch. So neither a mask nor
-//! keys are kept: the backward pass draws again with the number of the forward pass. In evaluation nothing is
-//! drawn and nothing changes.
+//! What is dropped is a function of the step's number and the image's place in the batch. So neither a mask
+//! nor keys are kept: the backward pass draws again with the number of the forward pass. In evaluation
+//! nothing is drawn and nothing changes.
 
 use std::sync::Arc;
 

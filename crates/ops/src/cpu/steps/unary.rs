@@ -16,7 +16,8 @@ use crate::plan::step::{GlobalAvgPoolStep, PoolStep, ReluStep, ScaleStep, Step};
 pub(super) trait Unary {
     /// Sets all of `y`.
     fn apply(&self, x: &[f32], y: &mut [f32]);
-    /// Sets all of `dx`. `kept` is the value that the step keeps, its input or output; empty if it keeps none.
+    /// Sets all of `dx`. `kept` is the value that the step keeps, its input or output; empty if it keeps
+    /// none.
     fn pull_back(&self, kept: &[f32], dy: &[f32], dx: &mut [f32]);
 }
 
