@@ -1,9 +1,9 @@
 //! Image data sets: plain arrays in, plain arrays out.
 //!
-//! - [`open_dir`] reads CIFAR-10 and CIFAR-100 from a folder, an archive or parquet files, `download` gets them
-//!   from the Hugging Face hub, and [`generated::shapes`] draws a data set where there is neither.
-//! - [`sources`] has the pictures that stay in files: class folders, tar shards, parquet files, packed
-//!   pixels, listed once.
+//! - [`open_dir`] reads CIFAR-10 and CIFAR-100 from a folder, an archive or parquet files, `download` gets
+//!   them from the Hugging Face hub, and [`generated::shapes`] draws a data set where there is neither.
+//! - [`sources`] has images that stay in files: class folders, tar shards, parquet files, packed pixels,
+//!   listed once.
 //! - [`Loader`] turns an [`ImageSet`] into batches: shuffled, augmented as in the paper, normalised, made
 //!   ahead by threads, and the same to the bit whatever the number of threads.
 //!

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Metric::Final(_) => {}
         }
     }
-    let steps = losses.iter().chain(&errors).map(|(step, _)| *step).fold(1.0, f64::max);
+    let steps = losses.iter().chain(&errors).map(|(step, _)| *step as u64).max().unwrap_or(1).max(1) as f64;
     let test = record.results.and_then(|results| results.test).map(|scores| scores.top1());
     let (Some(last_loss), Some(last_error)) = (losses.last(), errors.last()) else {
         return Err("the run has no metrics with validation images".into());

@@ -12,7 +12,13 @@
 //! let half = graph.scale(x, 0.5);
 //! let y = graph.add_relu(x, half)?;
 //! let text = graph.finish(y)?.to_string();
-//! assert_eq!(text, "%0 [2, 3] = input\n%1 [2, 3] = times 0.5 (%0)\n%2 [2, 3] = add + relu (%0, %1), keeps %2\nreturn %2\n");
+//! let lines = [
+//!     "%0 [2, 3] = input",
+//!     "%1 [2, 3] = times 0.5 (%0)",
+//!     "%2 [2, 3] = add + relu (%0, %1), keeps %2",
+//!     "return %2",
+//! ];
+//! assert_eq!(text.lines().collect::<Vec<_>>(), lines);
 //! # Ok(())
 //! # }
 //! ```
