@@ -23,13 +23,13 @@ mod export;
 mod fetch;
 #[path = "cli/hub.rs"]
 mod hub;
+#[path = "cli/image_files.rs"]
+mod image_files;
 #[path = "cli/layouts.rs"]
 mod layouts;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;
-#[path = "cli/photos.rs"]
-mod photos;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/real.rs"]

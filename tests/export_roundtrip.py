@@ -7,7 +7,7 @@ FILE is a safetensors file of `cargo xtask export`, MODEL its name and LOGITS_JS
 batch: {"input": [n, 3, height, width], "logits": [[...], ...]}. A network for CIFAR (resnet20-v2, see
 xtask/peers/networks.py) is loaded strictly into goldens/reference.py's. One of timm's own (resnet50d) must have timm's
 config.json beside FILE; timm itself loads it, as pretrained weights from that file, and once more from the folder if FILE is
-called model.safetensors; what timm would do to a picture must be what the config says. Both compute in float64, and each logit
+called model.safetensors; what timm would do to an image must be what the config says. Both compute in float64, and each logit
 must agree to 1e-4 of its own size or of the root mean square of all, whichever is larger.
 
 Exit code: 0 they agree, 1 they do not or a file or module cannot be used, 2 a wrong command line.

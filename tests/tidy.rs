@@ -49,7 +49,7 @@ fn the_tree_is_tidy() {
         ("crates know each other along the allowed edges", manifests::edges(&manifests)),
         ("every package takes the workspace's lints", manifests::lints(&manifests)),
         ("nothing is built for this machine alone", tracked::machine_specific(&tracked_files)),
-        ("pictures and weights are not in the repository", tracked::heavy(&tracked)),
+        ("images and weights are not in the repository", tracked::heavy(&tracked)),
     ];
     let report: Vec<String> = checks
         .into_iter()

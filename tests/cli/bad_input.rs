@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::common::{Outcome, TINY, checkpoint, picture, small_cifar, trained, xtask, xtask_in};
+use crate::common::{Outcome, TINY, checkpoint, image, small_cifar, trained, xtask, xtask_in};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
@@ -136,7 +136,7 @@ fn weights_that_are_not_finite_are_counted() {
         data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
         data[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
     });
-    picture(&folder.path().join("a.png"));
+    image(&folder.path().join("a.png"));
     let outcome = xtask_in(folder.path(), &["predict", "--checkpoint", "bad.safetensors", "a.png"]);
     outcome.ends_saying(
         1,
@@ -191,13 +191,13 @@ fn folders_and_files_that_cannot_be_written_stay_as_they_are() {
 }
 
 #[test]
-fn an_unreadable_picture_does_not_stop_the_others() {
+fn an_unreadable_image_does_not_stop_the_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    picture(&here.join("good.png"));
-    let whole = fs::read(here.join("good.png")).expect("a picture");
+    image(&here.join("good.png"));
+    let whole = fs::read(here.join("good.png")).expect("an image");
     fs::write(here.join("cut.png"), &whole[..whole.len() / 2]).expect("it is written");
-    fs::write(here.join("text.jpg"), "no picture").expect("it is written");
+    fs::write(here.join("text.jpg"), "no image").expect("it is written");
     fs::create_dir(here.join("empty")).expect("a folder");
     let files = ["gone.png", "cut.png", "good.png", "text.jpg", "empty"];
     let outcome = xtask_in(here, &[&["predict", "--json", "--checkpoint", trained()][..], &files].concat());

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::common::{Outcome, picture, root, xtask_in};
+use crate::common::{Outcome, image, root, xtask_in};
 
 fn file(name: &str) -> PathBuf {
     root().join("crates/models/tests/checkpoint/pytorch").join(name)
@@ -13,7 +13,7 @@ fn file(name: &str) -> PathBuf {
 #[track_caller]
 fn predict(name: &str, more: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
-    picture(&folder.path().join("a.png"));
+    image(&folder.path().join("a.png"));
     let file = file(name);
     let file = file.to_str().expect("a path in UTF-8");
     xtask_in(folder.path(), &[&["predict", "--checkpoint", file, "a.png"], more].concat())

@@ -163,9 +163,9 @@ pub(crate) fn small_cifar(folder: &Path) {
     }
 }
 
-/// Writes a picture of two colours.
-pub(crate) fn picture(path: &Path) {
+/// Writes an image of two colours.
+pub(crate) fn image(path: &Path) {
     let colour =
         |x, y| if (x / 9 + y / 9) % 2 == 0 { image::Rgb([250, 40, 40]) } else { image::Rgb([20, 30, 200]) };
-    image::RgbImage::from_fn(80, 60, colour).save(path).expect("a picture is written");
+    image::RgbImage::from_fn(80, 60, colour).save(path).expect("an image is written");
 }

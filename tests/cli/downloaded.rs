@@ -11,7 +11,7 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 
 use crate::common::{root, trained, xtask_in};
-use crate::photos::small;
+use crate::image_files::small;
 
 fn object(text: &str) -> Value {
     serde_json::from_str(text).expect("one JSON object")
@@ -154,7 +154,7 @@ fn imagenets_tars_are_trained_on_converted_and_evaluated_where_they_lie() {
 fn parquet_files_of_other_columns_are_read_once_these_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    let schema = parse_message_type("message schema { required binary photo; required int64 kind; }")
+    let schema = parse_message_type("message schema { required binary scan; required int64 kind; }")
         .expect("a schema");
     let file = fs::File::create(here.join("train-0.parquet")).expect("a file");
     let properties =
@@ -162,7 +162,7 @@ fn parquet_files_of_other_columns_are_read_once_these_are_named() {
     let mut writer =
         SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties.build())).expect("a writer");
     let mut group = writer.next_row_group().expect("a row group");
-    let mut column = group.next_column().expect("a column").expect("photo");
+    let mut column = group.next_column().expect("a column").expect("scan");
     let images: Vec<ByteArray> = (0..4).map(|i| image(i as usize % 2, i).into()).collect();
     column.typed::<ByteArrayType>().write_batch(&images, None, None).expect("images");
     column.close().expect("it is closed");
@@ -173,13 +173,13 @@ fn parquet_files_of_other_columns_are_read_once_these_are_named() {
     writer.close().expect("it is closed");
 
     let inspect = |more: &[&str]| xtask_in(here, &[&["data", "inspect", "train-0.parquet"], more].concat());
-    let words = ["called `image` or `img`", "photo (bytes), kind (whole numbers)", "--image-column NAME"];
+    let words = ["called `image` or `img`", "scan (bytes), kind (whole numbers)", "--image-column NAME"];
     let refused = inspect(&[]);
     refused.ends_saying(1, &words);
     assert!(!refused.stderr.contains("fetch it again"), "{}", refused.stderr);
-    inspect(&["--image-column", "photo"]).ends_saying(1, &["no column of labels", "--label-column NAME"]);
-    let named = ["--image-column", "photo", "--label-column", "kind"];
-    assert!(inspect(&named).succeeds().contains("4 pictures"));
+    inspect(&["--image-column", "scan"]).ends_saying(1, &["no column of labels", "--label-column NAME"]);
+    let named = ["--image-column", "scan", "--label-column", "kind"];
+    assert!(inspect(&named).succeeds().contains("4 images"));
     let verify = ["data", "verify", "train-0.parquet"];
     assert!(xtask_in(here, &[&verify[..], &named].concat()).succeeds().contains("0 of 4"));
 }

@@ -21,7 +21,7 @@ const IMAGES: usize = 4;
 
 /// ImageNet's networks that timm takes back: one of each kind of unit, stem, shortcut and norm.
 const TIMMS: [&str; 4] = ["resnet18", "resnet50d", "resnetv2_50", "resnetv2_50x1_bit"];
-/// Side of the pictures for these: small, and no multiple of their stride.
+/// Side of the images for these: small, and no multiple of their stride.
 const SIDE: usize = 104;
 
 /// The batch of tests/goldens/recipe.py: splitmix64 of the name's hash, as numbers in [-1, 1).

@@ -4,19 +4,19 @@ use std::io::Cursor;
 use std::path::Path;
 
 use crate::common::{Outcome, command, outcome_of, xtask_in};
-use crate::photos::small;
+use crate::image_files::small;
 use resnet_testing::hub::{Files, Hub, TOKEN};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A shard with so many pictures of two classes.
-fn shard(pictures: u8) -> Vec<u8> {
+/// A shard with so many images of two classes.
+fn shard(images: u8) -> Vec<u8> {
     let mut archive = tar::Builder::new(vec![]);
-    for i in 0..pictures {
+    for i in 0..images {
         let colour = if i % 2 == 0 { [200, i, 0] } else { [i, 0, 200] };
         let mut png = vec![];
         let image = image::RgbImage::from_pixel(90, 80, image::Rgb(colour));
-        image.write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png).expect("a picture");
+        image.write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png).expect("an image");
         for (end, bytes) in [("png", &png[..]), ("cls", (i % 2).to_string().as_bytes())] {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
@@ -71,8 +71,8 @@ fn a_data_set_of_the_hub_is_fetched_inspected_and_trained_on() {
     for data in ["linked", snapshot.to_str().expect("UTF-8")] {
         let inspected = xtask_in(home, &["data", "inspect", data, "--json"]);
         let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
-        let pictures = [&found["splits"][0]["pictures"], &found["splits"][1]["pictures"]];
-        assert_eq!(pictures, [&serde_json::Value::from(16), &4.into()]);
+        let images = [&found["splits"][0]["pictures"], &found["splits"][1]["pictures"]];
+        assert_eq!(images, [&serde_json::Value::from(16), &4.into()]);
     }
     xtask_in(home, &small("linked", "run", &["--set", "train.duration=1 steps"])).succeeds();
     let eval = xtask_in(home, &["eval", "--checkpoint", "run", "--data", "linked", "--json"]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::common::{Outcome, TINY, checkpoint, command, outcome_of, picture};
+use crate::common::{Outcome, TINY, checkpoint, command, image, outcome_of};
 use crate::export::fresh;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -49,7 +49,7 @@ fn predict_and_export_take_a_model_by_its_id() {
     let bare = resnet_models::checkpoint::read(&snapshot.join("model.safetensors")).expect("a checkpoint");
     assert!(bare.metadata().expect("metadata").preprocessing.is_some());
     write(&snapshot.join("config.json"), &timm("resnet18", &["cat", "dog", "owl"]));
-    picture(&home.join("a.png"));
+    image(&home.join("a.png"));
 
     let predict = ["predict", "--json", "--logits", "--model", "timm/resnet18.mine", "a.png"];
     let by_id = run(home, &predict);
@@ -113,7 +113,7 @@ fn transformers_repositories_are_understood() {
         &snapshot.join("preprocessor_config.json"),
         &json!({ "size": 96, "crop_pct": 0.875, "resample": 3 }),
     );
-    picture(&home.join("a.png"));
+    image(&home.join("a.png"));
     let predict = |source: [&str; 2]| {
         run(home, &[&["predict", "--json", "--logits"][..], &source, &["a.png"]].concat())
     };
@@ -154,7 +154,7 @@ fn differences_are_allowed_by_name_and_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
     fresh(&home.join("net.safetensors"), "resnet18", 2);
-    picture(&home.join("a.png"));
+    image(&home.join("a.png"));
     let predict = |more: &[&str]| {
         run(home, &[&["predict", "--checkpoint", "net.safetensors", "--model"], more, &["a.png"]].concat())
     };

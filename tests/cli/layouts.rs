@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::xtask_in;
-use crate::photos::small;
+use crate::image_files::small;
 
 /// A PNG whose shade tells its class.
 fn png(class: usize) -> Vec<u8> {

@@ -6,8 +6,8 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
-use crate::common::{picture, trained, xtask_in};
-use crate::photos::{draw, small};
+use crate::common::{image, trained, xtask_in};
+use crate::image_files::{draw, small};
 
 /// Names that are not to be shown as they are, and how they are shown.
 const ODD: [(&[u8], &str); 4] = [
@@ -27,7 +27,7 @@ fn every_image_of_a_folder_has_its_line_whatever_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     fs::create_dir(here.join("images")).expect("a folder");
-    picture(&here.join("plain.png"));
+    image(&here.join("plain.png"));
     for (name, _) in ODD {
         fs::copy(here.join("plain.png"), named(&here.join("images"), name)).expect("a copy");
     }
@@ -57,7 +57,7 @@ fn an_image_that_cannot_be_read_is_named_escaped_and_the_others_have_their_lines
     for (name, _) in ODD {
         fs::write(named(&here.join("images"), name), "no image").expect("it is written");
     }
-    picture(&here.join("images/a.png"));
+    image(&here.join("images/a.png"));
     let outcome = xtask_in(here, &["predict", "--checkpoint", trained(), "--json", "images"]);
     outcome.ends_saying(1, &ODD.map(|(_, shown)| shown));
     assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
@@ -69,7 +69,7 @@ fn an_image_that_cannot_be_read_is_named_escaped_and_the_others_have_their_lines
 fn heat_maps_keep_the_names_of_their_images_to_the_byte() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    picture(&here.join("plain.png"));
+    image(&here.join("plain.png"));
     for name in [b"caf\xe9.png", b"caf\xe8.png"] {
         fs::copy(here.join("plain.png"), named(here, name)).expect("a copy");
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{TINY, checkpoint, has_keys, picture, small_cifar, trained, xtask_in};
+use crate::common::{TINY, checkpoint, has_keys, image, small_cifar, trained, xtask_in};
 
 const TRAIN: [&str; 9] =
     ["run", "model", "recipe", "epochs", "steps", "train_loss", "top1", "images_per_second", "seconds"];
@@ -36,14 +36,14 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
     let again = xtask_in(here, &["eval", "--checkpoint", "net.safetensors", "--json"]).object(&EVAL);
     assert_eq!((&again["top1_correct"], &again["loss"]), (&eval["top1_correct"], &eval["loss"]));
 
-    fs::create_dir(here.join("pictures")).expect("a folder");
-    picture(&here.join("pictures/a.png"));
-    picture(&here.join("pictures/b.png"));
-    let files = ["--json", "--logits", "--top", "3", "pictures", "pictures/a.png"];
+    fs::create_dir(here.join("images")).expect("a folder");
+    image(&here.join("images/a.png"));
+    image(&here.join("images/b.png"));
+    let files = ["--json", "--logits", "--top", "3", "images", "images/a.png"];
     let predict = xtask_in(here, &[&["predict", "--checkpoint", "net.safetensors"][..], &files].concat());
     let lines: Vec<&str> = predict.succeeds().lines().collect();
     assert_eq!(lines.len(), 3);
-    for (line, file) in lines.iter().zip(["pictures/a.png", "pictures/b.png", "pictures/a.png"]) {
+    for (line, file) in lines.iter().zip(["images/a.png", "images/b.png", "images/a.png"]) {
         let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
         has_keys(&line, &["file", "top", "logits"]);
         assert_eq!(line["file"], file);
@@ -53,21 +53,21 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
         let probability = |i: usize| top[i]["probability"].as_f64().expect("a number");
         assert!(probability(0) >= probability(1) && probability(1) >= probability(2) && probability(2) > 0.0);
     }
-    let maps = ["predict", "--checkpoint", run, "--json", "--heatmap", "maps", "pictures"];
+    let maps = ["predict", "--checkpoint", run, "--json", "--heatmap", "maps", "images"];
     let maps = xtask_in(here, &maps);
     for (line, name) in maps.succeeds().lines().zip(["a", "b"]) {
         let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
         has_keys(&line, &["file", "top", "heatmap"]);
         assert_eq!(line["heatmap"], format!("maps/{name}.png.heatmap.png"));
-        let size = |path: &str| image::image_dimensions(here.join(path)).expect("a picture");
-        assert_eq!(size(&format!("maps/{name}.png.heatmap.png")), size(&format!("pictures/{name}.png")));
+        let size = |path: &str| image::image_dimensions(here.join(path)).expect("an image");
+        assert_eq!(size(&format!("maps/{name}.png.heatmap.png")), size(&format!("images/{name}.png")));
     }
-    let one = xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "pictures/a.png"]);
+    let one = xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "images/a.png"]);
     assert!(one.succeeds().contains("heat map: one.png") && here.join("one.png").is_file());
-    xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "pictures"])
+    xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "images"])
         .ends_saying(2, &["one.png is one file, and there are 2 images"]);
 
-    let names = xtask_in(here, &["predict", "--checkpoint", run, "pictures/a.png"]);
+    let names = xtask_in(here, &["predict", "--checkpoint", run, "images/a.png"]);
     let is_a_shape =
         ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "heart", "arrow", "bars"];
     assert!(is_a_shape.iter().any(|name| names.succeeds().contains(name)), "{}", names.stdout);

@@ -54,7 +54,7 @@ fn published_weights_give_pytorchs_logits() {
         let pixel = |x: u32, y: u32| image::Rgb([0, 1, 2].map(|c| pixels[c * 1024 + (y * 32 + x) as usize]));
         image::RgbImage::from_fn(32, 32, pixel)
             .save(folder.path().join("first.png"))
-            .expect("a picture is written");
+            .expect("an image is written");
 
         let args =
             [&["predict", "--json", "--logits", "--checkpoint", &file, "first.png"][..], &MEAN].concat();
@@ -72,7 +72,7 @@ fn published_weights_give_pytorchs_logits() {
 fn a_checkpoint_without_metadata_says_what_is_assumed() {
     let Some((_, file)) = given("resnet20-cifar10.safetensors") else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    crate::common::picture(&folder.path().join("a.png"));
+    crate::common::image(&folder.path().join("a.png"));
     let outcome = xtask_in(folder.path(), &["predict", "--checkpoint", &file, "a.png"]);
     outcome.succeeds();
     for words in [

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{TINY, small_cifar, xtask, xtask_in};
-use crate::photos::{draw, small};
+use crate::image_files::{draw, small};
 
 /// Classes of two colours, `train` and `val`.
 fn two_classes(folder: &Path, images: u8) {

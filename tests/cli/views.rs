@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::common::{trained, xtask_in};
-use crate::photos::small;
+use crate::image_files::small;
 
 /// A JPEG image, dark above and of `colour` below, whose EXIF data say that it lies on its side.
 fn lying(path: &Path, colour: [u8; 3]) {

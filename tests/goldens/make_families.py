@@ -1,9 +1,9 @@
-"""Writes families.json: one network of each family of timm's and transformers', small pictures of odd sizes, in float64.
+"""Writes families.json: one network of each family of timm's and transformers', small images of odd sizes, in float64.
 
     python make_families.py FILE        needs torch, timm, transformers, numpy; made with torch 2.15, timm 1.0.31, transformers 5.23.0
 
 Tensors come from recipe.py. Names and shapes are kept as one hash: FNV-1a 64 of the lines "NAME AxBxC" in order of the
-names, without num_batches_tracked. The pictures are 72 x 104, so that stages see odd sides: 26, 13, 7, 4.
+names, without num_batches_tracked. The images are 72 x 104, so that stages see odd sides: 26, 13, 7, 4.
 """
 import json, sys
 import numpy as np, torch

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_weights() {
+    fn images_and_weights() {
         let tracked = [
             "a.rs",
             "docs/x.PNG",

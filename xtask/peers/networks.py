@@ -48,7 +48,7 @@ def parse(name):
 
 
 def side(name):
-    """Height and width of the pictures that a network is for."""
+    """Height and width of the images that a network is for."""
     return 32 if is_cifar(name) else 224
 
 

@@ -4,7 +4,7 @@
     RESNET_PYTHON=V/bin/python cargo xtask bench infer --against onnxruntime    # in turns with ours
     V/bin/python xtask/peers/onnxruntime_bench.py infer [--model resnet20-v2] [--batch 128] [--threads 2] [--turns 5]
 
-A step is one batch of random pictures, float32. PyTorch builds the network and exports it for this one batch size, in a
+A step is one batch of random images, float32. PyTorch builds the network and exports it for this one batch size, in a
 process of its own, so that the peak of memory here is ONNX Runtime's; the file has no name, so nothing stays behind.
 Options are ONNX Runtime's defaults, all its optimizations and spinning threads included. turns.py says what is printed.
 """

@@ -5,7 +5,7 @@
     V/bin/python xtask/peers/pytorch_bench.py train|infer [--model resnet20-v2] [--batch 128] [--threads 2]
         [--layout contiguous|channels_last] [--turns 5]                         # alone
 
-A step is one batch of random pictures, eager, float32. train: forward, loss, backward and SGD (momentum 0.9, weight decay
+A step is one batch of random images, eager, float32. train: forward, loss, backward and SGD (momentum 0.9, weight decay
 1e-4). infer: forward in evaluation mode, without gradients. How malloc is tuned is decided outside, before the start:
 MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_. turns.py says what is printed.
 """

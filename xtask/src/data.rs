@@ -36,7 +36,7 @@ impl Data {
     pub(crate) fn training(&self) -> &dyn TrainingData {
         match self {
             Data::InMemory(data) => data,
-            Data::ImageFiles(photos) => photos,
+            Data::ImageFiles(images) => images,
         }
     }
 
@@ -44,7 +44,7 @@ impl Data {
     pub(crate) fn name(&self) -> &str {
         match self {
             Data::InMemory(data) => &data.name,
-            Data::ImageFiles(photos) => photos.set().layout.name(),
+            Data::ImageFiles(images) => images.set().layout.name(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Data {
     pub(crate) fn classes(&self) -> &[String] {
         match self {
             Data::InMemory(data) => data.test.classes(),
-            Data::ImageFiles(photos) => &photos.set().classes,
+            Data::ImageFiles(images) => &images.set().classes,
         }
     }
 

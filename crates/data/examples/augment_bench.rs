@@ -1,4 +1,4 @@
-//! How many training examples a core prepares in a second: photographs of a folder, and CIFAR's images.
+//! How many training examples a core prepares in a second: images of a folder, and CIFAR's images.
 //!
 //!     cargo run -p resnet-data --example augment_bench -- FOLDER
 //!
@@ -14,32 +14,32 @@ use std::time::Instant;
 
 use resnet_data::sources::{IndexCache, OpenFiles, PackWriter, Source, open_files, open_image};
 use resnet_data::{Loader, LoaderConfig, generated, read_image};
-use resnet_vision::picture::Encoded;
-use resnet_vision::{Decoding, Interpolation, Key, Normalisation, PhotoAugmentation};
+use resnet_vision::image::Encoded;
+use resnet_vision::{Decoding, Interpolation, Key, Normalisation, TrainTransform};
 
 const PASSES: usize = 7;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).ok_or("give a folder of photographs")?;
+    let folder = std::env::args().nth(1).ok_or("give a folder of images")?;
     let mut paths = Vec::new();
     walk(Path::new(&folder), &mut paths)?;
     let files = paths.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
 
     let mut decode = |epoch: u64| -> Result<(), resnet_data::Error> {
         for file in &files {
-            std::hint::black_box((epoch, Encoded::open(file, "a photograph")?.decode()?));
+            std::hint::black_box((epoch, Encoded::open(file, "an image")?.decode()?));
         }
         Ok(())
     };
     report(files.len(), &mut [("decode", &mut decode)])?;
 
     let packed = Packed::new(&files)?;
-    let exact = PhotoAugmentation::inception(224);
-    let scaled = PhotoAugmentation { decoding: Decoding::Scaled, ..exact.clone() };
-    let show = |how: &PhotoAugmentation, epoch: u64, index: usize, file: &[u8], input: &mut Vec<f32>| {
+    let exact = TrainTransform::inception(224);
+    let scaled = TrainTransform { decoding: Decoding::Scaled, ..exact.clone() };
+    let show = |how: &TrainTransform, epoch: u64, index: usize, file: &[u8], input: &mut Vec<f32>| {
         let key = Key { seed: 0, epoch, index: index as u64 };
         input.clear();
-        how.apply(&open_image(file, "a photograph")?, &Normalisation::IMAGENET, key, input)?;
+        how.apply(&open_image(file, "an image")?, &Normalisation::IMAGENET, key, input)?;
         std::hint::black_box(input);
         Ok(())
     };
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The photographs in a packed file, and its records in memory.
+/// The images in a packed file, and its records in memory.
 struct Packed {
     source: Arc<dyn Source>,
     records: Vec<Vec<u8>>,
@@ -93,13 +93,13 @@ impl Packed {
         let folder = tempfile::tempdir()?;
         let mut writer = PackWriter::new(File::create(folder.path().join("train-00000.pack"))?)?;
         for file in files {
-            let photo = Encoded::open(file, "a photograph")?.decode_shrunk(256, Interpolation::Bilinear)?;
-            writer.push(&photo, 0, "a photograph")?;
+            let image = Encoded::open(file, "an image")?.decode_shrunk(256, Interpolation::Bilinear)?;
+            writer.push(&image, 0, "an image")?;
         }
         let bytes = writer.bytes();
         writer.finish()?;
         let before: usize = files.iter().map(Vec::len).sum();
-        println!("{} photographs, {before} bytes, packed {bytes}", files.len());
+        println!("{} images, {before} bytes, packed {bytes}", files.len());
         let options = OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() };
         let source = open_files(folder.path(), &options)?.train;
         let read = |index| source.read(index..index + 1).remove(0).map_err(|broken| broken.to_string());
@@ -142,7 +142,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut paths =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
-    // Hidden ones are no photographs: an index that a training left there, for instance.
+    // Hidden ones are no images: an index that a training left there, for instance.
     let is_hidden =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     for path in paths.into_iter().filter(|path| !is_hidden(path)) {

@@ -1,4 +1,4 @@
-//! Batches, epoch by epoch, wherever the pictures lie: what a training loop asks of a loader.
+//! Batches, epoch by epoch, wherever the images lie: what a training loop asks of a loader.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::{Epoch, Error, Loader};
 /// What an epoch gives is a function of the feed's settings, the epoch and the place in it alone, so that a
 /// training that resumes in the middle of an epoch sees what it would have seen.
 pub trait Feed: Send + Sync + fmt::Debug {
-    /// How many pictures there are.
-    fn pictures(&self) -> usize;
+    /// How many images there are.
+    fn images(&self) -> usize;
 
     /// How many of them an epoch shows.
-    fn pictures_per_epoch(&self) -> usize;
+    fn images_per_epoch(&self) -> usize;
 
     /// How many batches an epoch has.
     fn batches_per_epoch(&self) -> usize;
@@ -43,7 +43,7 @@ pub trait Feed: Send + Sync + fmt::Debug {
     }
 }
 
-/// Time spent to get pictures ready, summed over the threads that do it.
+/// Time spent to get images ready, summed over the threads that do it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeedTimes {
     /// Reading files.
@@ -61,11 +61,11 @@ pub trait Batches: Iterator<Item = Result<Batch, Error>> {
 }
 
 impl Feed for Loader {
-    fn pictures(&self) -> usize {
+    fn images(&self) -> usize {
         self.set().len()
     }
 
-    fn pictures_per_epoch(&self) -> usize {
+    fn images_per_epoch(&self) -> usize {
         self.images_per_epoch()
     }
 
@@ -78,7 +78,7 @@ impl Feed for Loader {
     }
 }
 
-/// Batches of pictures in memory, which can't fail.
+/// Batches of images in memory, which can't fail.
 struct InMemory(Epoch);
 
 impl Iterator for InMemory {

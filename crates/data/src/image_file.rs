@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
-use resnet_vision::{Picture, picture};
+use resnet_vision::{Image, image};
 
 use crate::{Error, names};
 
@@ -12,7 +12,7 @@ use crate::{Error, names};
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 
-/// Decodes the image in the file at `path`, as [`decode_bytes`](picture::decode_bytes) does.
+/// Decodes the image in the file at `path`, as [`decode_bytes`](image::decode_bytes) does.
 ///
 /// # Errors
 /// If the file cannot be read, has more than [`MAX_FILE_BYTES`] or cannot be decoded.
@@ -22,11 +22,11 @@ const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 /// assert_eq!(image.pixels.len(), image.height * image.width * 3);
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
-pub fn decode_image(path: &Path) -> Result<Picture, Error> {
-    Ok(picture::decode_bytes(&read_image(path)?, &names::shown(path))?)
+pub fn decode_image(path: &Path) -> Result<Image, Error> {
+    Ok(image::decode_bytes(&read_image(path)?, &names::shown(path))?)
 }
 
-/// The bytes of an image's file, for [`Encoded`](picture::Encoded).
+/// The bytes of an image's file, for [`Encoded`](image::Encoded).
 ///
 /// # Errors
 /// If it cannot be read, is no file or has more than [`MAX_FILE_BYTES`].

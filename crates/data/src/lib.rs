@@ -61,4 +61,4 @@ pub use image_set::ImageSet;
 pub use loader::{Epoch, LastBatch, Loader, LoaderConfig, Order};
 pub use open::{open_dir, open_test};
 pub use split::stratified_split;
-pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, View};
+pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, Transform};

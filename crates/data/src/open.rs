@@ -80,7 +80,7 @@ fn open(dir: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, E
                 format!("its parquet files have not the columns of {kind}"),
                 "they should be `img` with `label` (CIFAR-10) or `fine_label` (CIFAR-100)",
             )),
-            // Tables of photographs, which are for `open_files`.
+            // Tables of images, which are for `open_files`.
             _ => Err(unrecognised(dir, kind)),
         },
         several => {

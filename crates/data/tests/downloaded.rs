@@ -1,11 +1,11 @@
 //! ImageNet as it is downloaded, and images whose labels are in a list.
 
-mod pictures;
+mod images;
 
 use std::fs;
 use std::path::Path;
 
-use pictures::{age, all, assert_says, folders, png, shard, tar_of};
+use images::{age, all, assert_says, folders, png, shard, tar_of};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, Source, Split, open_files};
 
 fn options(labels: Option<&Path>) -> OpenFiles {

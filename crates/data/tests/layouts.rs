@@ -1,11 +1,11 @@
 //! `open_files` on what people have: folders with other files in them, tars made on a Mac, labels as text.
 
-mod pictures;
+mod images;
 
 use std::fs;
 use std::path::Path;
 
-use pictures::{age, folders, png, shard, tar_of};
+use images::{age, folders, png, shard, tar_of};
 use resnet_data::Error;
 use resnet_data::sources::{FileSet, IndexCache, OpenFiles, Source, open_files};
 
@@ -50,7 +50,7 @@ fn every_image_ending_is_taken_and_all_others_are_counted() {
     let dir = folder.path();
     let images =
         ["a.jpg", "b.JPEG", "c.jfif", "d.jpe", "e.png", "f.webp", "g.bmp", "h.gif", "i.tif", "j.TIFF"];
-    let others = ["notes.txt", "more.TXT", "drawing.xcf", "README", "README.md", "photo.heic"];
+    let others = ["notes.txt", "more.TXT", "drawing.xcf", "README", "README.md", "image.heic"];
     let nobodys = [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini"];
     for class in ["cat", "dog", "__MACOSX", ".cache"] {
         fs::create_dir(dir.join(class)).unwrap();
@@ -123,10 +123,10 @@ fn samples_with_dots_in_their_names_are_refused_by_name() {
         ("0.cls", b"1".to_vec()),
         ("0.seg.png", image()),
         ("0.txt", vec![]),
-        ("photo.v1.1.jpg", image()),
-        ("photo.v1.1.cls", b"0".to_vec()),
-        ("photo.v1.2.jpg", image()),
-        ("photo.v1.2.cls", b"0".to_vec()),
+        ("image.v1.1.jpg", image()),
+        ("image.v1.1.cls", b"0".to_vec()),
+        ("image.v1.2.jpg", image()),
+        ("image.v1.2.cls", b"0".to_vec()),
         ("a.b/2.JFIF", image()),
         ("a.b/2.cls", b"2".to_vec()),
         ("3.v2.jpg", image()),
@@ -139,7 +139,7 @@ fn samples_with_dots_in_their_names_are_refused_by_name() {
     let index = set.train.index();
     assert_eq!(index.faults().iter().map(|fault| fault.records).collect::<Vec<_>>(), [2, 1]);
     for (told, words) in
-        faults(&*set.train).iter().zip([["photo.v1.1.jpg", ".v1.1.jpg"], ["3.v2.jpg", ".v2.jpg"]])
+        faults(&*set.train).iter().zip([["image.v1.1.jpg", ".v1.1.jpg"], ["3.v2.jpg", ".v2.jpg"]])
     {
         assert!(words.iter().all(|word| told.contains(word)) && told.contains("first dot"), "{told}");
     }

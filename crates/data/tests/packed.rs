@@ -1,16 +1,16 @@
-//! Packed files beside the same pictures as PNG files: the same batches, to the bit, and shrunk as evaluation
+//! Packed files beside the same images as PNG files: the same batches, to the bit, and shrunk as evaluation
 //! shrinks.
 
-mod pictures;
+mod images;
 
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, PackWriter, Source, open_files};
-use resnet_data::{Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View};
-use resnet_vision::picture::{self, Encoded, Orientation};
-use resnet_vision::{Batch, Interpolation, Normalisation, PhotoAugmentation, Picture, Preprocess, resize};
+use resnet_data::{Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform};
+use resnet_vision::image::{self, Encoded, Orientation};
+use resnet_vision::{Batch, EvalTransform, Image, Interpolation, Normalisation, TrainTransform, resize};
 
 const SIDE: usize = 24;
 
@@ -18,7 +18,7 @@ fn open(dir: &Path) -> FileSet {
     open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap()
 }
 
-/// Pictures wide and tall, some smaller than [`SIDE`], a class a folder.
+/// Images wide and tall, some smaller than [`SIDE`], a class a folder.
 fn draw(dir: &Path) {
     let sizes = [(61, 40), (33, 90), (24, 24), (25, 24), (7, 50), (1, 1), (48, 48)];
     for class in ["cat", "dog"] {
@@ -26,14 +26,13 @@ fn draw(dir: &Path) {
         for (i, (width, height)) in sizes.into_iter().enumerate() {
             let pixels =
                 (0..3 * width * height).map(|at| (at * (7 + i) + at * at / 90 + class.len() * i) as u8);
-            let picture = Picture::new(width, height, pixels.collect()).unwrap();
-            fs::write(dir.join(class).join(format!("{i}.png")), picture::encode_png(&picture).unwrap())
-                .unwrap();
+            let image = Image::new(width, height, pixels.collect()).unwrap();
+            fs::write(dir.join(class).join(format!("{i}.png")), image::encode_png(&image).unwrap()).unwrap();
         }
     }
 }
 
-/// Writes the pictures of `source`, shrunk, as packed files of five and as PNG files in class folders.
+/// Writes the images of `source`, shrunk, as packed files of five and as PNG files in class folders.
 fn convert(source: &dyn Source, packed: &Path, folders: &Path) {
     fs::create_dir_all(packed).unwrap();
     let index = source.index();
@@ -41,7 +40,7 @@ fn convert(source: &dyn Source, packed: &Path, folders: &Path) {
     let mut file: Option<PackWriter<File>> = None;
     for record in 0..index.len() {
         let bytes = source.read(record..record + 1).remove(0).unwrap();
-        let encoded = Encoded::open(&bytes, "a picture").unwrap();
+        let encoded = Encoded::open(&bytes, "an image").unwrap();
         let shrunk = encoded.decode_shrunk(SIDE, Interpolation::Bilinear).unwrap();
         if record % 5 == 0 {
             file.take().map(|file| file.finish().unwrap());
@@ -52,16 +51,16 @@ fn convert(source: &dyn Source, packed: &Path, folders: &Path) {
         file.as_mut().unwrap().push(&shrunk, label, &name).unwrap();
         let path = folders.join(&name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, picture::encode_png(&shrunk).unwrap()).unwrap();
+        fs::write(path, image::encode_png(&shrunk).unwrap()).unwrap();
     }
     file.take().map(|file| file.finish().unwrap());
 }
 
-fn config(view: View, order: Order) -> StreamConfig {
+fn config(transform: Transform, order: Order) -> StreamConfig {
     StreamConfig {
         batch: 4,
         seed: 5,
-        view,
+        transform,
         orientation: Orientation::Apply,
         order,
         share: Share::WHOLE,
@@ -72,13 +71,13 @@ fn config(view: View, order: Order) -> StreamConfig {
     }
 }
 
-fn evaluated(resize: usize) -> View {
+fn evaluated(resize: usize) -> Transform {
     let interpolation = Interpolation::Bilinear;
-    View::Evaluated(Preprocess { resize, crop: 20, interpolation, normalisation: Normalisation::IMAGENET })
+    Transform::Eval(EvalTransform { resize, crop: 20, interpolation, normalisation: Normalisation::IMAGENET })
 }
 
-fn augmented(augmentation: PhotoAugmentation) -> View {
-    View::Augmented(augmentation, Normalisation::IMAGENET)
+fn augmented(augmentation: TrainTransform) -> Transform {
+    Transform::Train(augmentation, Normalisation::IMAGENET)
 }
 
 fn batches(source: &Arc<dyn Source>, config: &StreamConfig, epoch: u64) -> Vec<Batch> {
@@ -93,21 +92,21 @@ fn draw_and_convert(dir: &Path) {
 }
 
 #[test]
-fn batches_are_those_of_the_same_pictures_as_png() {
+fn batches_are_those_of_the_same_images_as_png() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     draw_and_convert(dir);
     let (packed, png) = (open(&dir.join("packed")), open(&dir.join("png")));
     assert_eq!((packed.layout, packed.train.index().len()), (Layout::Packed, 14));
     assert_eq!((&packed.classes, packed.train.index().labels()), (&png.classes, png.train.index().labels()));
-    let views = [augmented(PhotoAugmentation::inception(16)), evaluated(24), evaluated(30)];
-    for view in views {
+    let transforms = [augmented(TrainTransform::inception(16)), evaluated(24), evaluated(30)];
+    for transform in transforms {
         for order in [Order::Shuffled, Order::Sequential] {
             for epoch in 0..3 {
-                let of_png = batches(&png.train, &config(view.clone(), order), epoch);
+                let of_png = batches(&png.train, &config(transform.clone(), order), epoch);
                 for workers in [0, 3] {
-                    let config = StreamConfig { workers, ..config(view.clone(), order) };
-                    assert!(batches(&packed.train, &config, epoch) == of_png, "{view:?}, {order:?}");
+                    let config = StreamConfig { workers, ..config(transform.clone(), order) };
+                    assert!(batches(&packed.train, &config, epoch) == of_png, "{transform:?}, {order:?}");
                 }
             }
         }
@@ -115,7 +114,7 @@ fn batches_are_those_of_the_same_pictures_as_png() {
 }
 
 #[test]
-fn evaluation_sees_what_it_sees_of_the_photographs_themselves() {
+fn evaluation_sees_what_it_sees_of_the_images_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     draw(&dir.join("drawn"));
@@ -130,15 +129,15 @@ fn evaluation_sees_what_it_sees_of_the_photographs_themselves() {
 }
 
 #[test]
-fn pictures_are_shrunk_as_resize_does_and_never_enlarged() {
-    let picture = Picture::new(50, 31, (0..50 * 31 * 3).map(|i| (i * i % 253) as u8).collect()).unwrap();
-    let png = picture::encode_png(&picture).unwrap();
-    let encoded = Encoded::open(&png, "a picture").unwrap();
+fn images_are_shrunk_as_resize_does_and_never_enlarged() {
+    let image = Image::new(50, 31, (0..50 * 31 * 3).map(|i| (i * i % 253) as u8).collect()).unwrap();
+    let png = image::encode_png(&image).unwrap();
+    let encoded = Encoded::open(&png, "an image").unwrap();
     for interpolation in [Interpolation::Bilinear, Interpolation::Bicubic] {
         let shrunk = |side| encoded.decode_shrunk(side, interpolation).unwrap();
-        assert!(shrunk(12) == resize(&picture, (19, 12), interpolation));
-        assert!(shrunk(0) == resize(&picture, (1, 1), interpolation));
-        assert!([31, 32, 1000].iter().all(|&side| shrunk(side) == picture));
+        assert!(shrunk(12) == resize(&image, (19, 12), interpolation));
+        assert!(shrunk(0) == resize(&image, (1, 1), interpolation));
+        assert!([31, 32, 1000].iter().all(|&side| shrunk(side) == image));
     }
     assert_eq!([12, 31, 60].map(|side| encoded.shrunk_size(side)), [(19, 12), (50, 31), (50, 31)]);
 }

@@ -1,13 +1,13 @@
 //! `open_files`: folders, shards and tables are recognised, listed once, read, and listed again when they
 //! change.
 
-mod pictures;
+mod images;
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use pictures::{age, all, assert_says, folders, png, shard};
+use images::{age, all, assert_says, folders, png, shard};
 use resnet_data::Error;
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
 
@@ -107,7 +107,7 @@ fn what_is_no_data_set_is_refused_with_what_was_looked_for() {
     refusal(dir, &["a.tar.gz", "compressed", "unpack"]);
     fs::remove_file(dir.join("a.tar.gz")).unwrap();
     shard(&dir.join("a.tar"), &[]);
-    refusal(dir, &["hold no picture"]);
+    refusal(dir, &["hold no image"]);
     folders(dir, &["cat"], 1);
     refusal(dir, &["several", "tar shards", "class folders"]);
     fs::remove_file(dir.join("a.tar")).unwrap();
@@ -235,9 +235,9 @@ fn records_that_vanish_change_or_are_skipped() {
 }
 
 #[test]
-fn two_hundred_real_photographs_are_a_data_set() {
-    let Some(photos) = resnet_testing::data::photos() else { return };
-    let set = open(&photos).unwrap();
+fn two_hundred_real_images_are_a_data_set() {
+    let Some(images) = resnet_testing::data::real_images() else { return };
+    let set = open(&images).unwrap();
     let index = set.train.index();
     assert_eq!((index.len(), set.classes.len(), index.faults()), (200, 200, &[][..]));
     assert!(index.name(0).starts_with("n01440764/") && all(&*set.train).len() == 200);

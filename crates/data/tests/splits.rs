@@ -1,11 +1,11 @@
 //! Which folders are splits and which are classes, whatever they are called.
 
-mod pictures;
+mod images;
 
 use std::fs;
 use std::path::Path;
 
-use pictures::{folders, png};
+use images::{folders, png};
 use resnet_data::Error;
 use resnet_data::sources::{FileSet, IndexCache, OpenFiles, open_files};
 

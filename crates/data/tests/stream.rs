@@ -1,18 +1,18 @@
 //! `StreamLoader`: the same batches whatever the threads, the source's layout or an interruption; broken
 //! records by quota.
 
-mod pictures;
+mod images;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use pictures::{folders, png, shard};
+use images::{folders, png, shard};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
-use resnet_data::{Error, Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View};
-use resnet_vision::picture::Orientation;
-use resnet_vision::{Batch, Normalisation, PhotoAugmentation, Preprocess};
+use resnet_data::{Error, Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform};
+use resnet_vision::image::Orientation;
+use resnet_vision::{Batch, EvalTransform, Normalisation, TrainTransform};
 
 fn source(dir: &Path) -> Arc<dyn Source> {
     open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap().train
@@ -22,7 +22,7 @@ fn training() -> StreamConfig {
     StreamConfig {
         batch: 4,
         seed: 7,
-        view: View::Augmented(PhotoAugmentation::inception(32), Normalisation::IMAGENET),
+        transform: Transform::Train(TrainTransform::inception(32), Normalisation::IMAGENET),
         orientation: Orientation::Apply,
         order: Order::Shuffled,
         share: Share::WHOLE,
@@ -34,8 +34,8 @@ fn training() -> StreamConfig {
 }
 
 fn evaluation() -> StreamConfig {
-    let view = View::Evaluated(Preprocess::small(8, Normalisation::HALF));
-    StreamConfig { view, order: Order::Sequential, ..training() }
+    let transform = Transform::Eval(EvalTransform::small(8, Normalisation::HALF));
+    StreamConfig { transform, order: Order::Sequential, ..training() }
 }
 
 fn batches(dir: &Path, config: StreamConfig, epoch: u64, first: usize) -> Result<Vec<Batch>, Error> {
@@ -58,10 +58,10 @@ fn threads_and_interruptions_change_nothing() {
 }
 
 #[test]
-fn an_epoch_shows_every_picture_once_with_its_own_label() {
+fn an_epoch_shows_every_image_once_with_its_own_label() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    // What a picture shows says which label it has.
+    // What an image shows says which label it has.
     let sample = |i: u8| (format!("{i:04}"), png(8, 8, 10 * (i % 5)), u64::from(i % 5));
     for part in 0..4 {
         let samples: Vec<_> = (0..10).map(|i| sample(10 * part + i)).collect();
@@ -103,7 +103,7 @@ fn processes_share_an_epoch() {
         let together = parts.concat();
         assert!(together[..] == whole[..together.len()], "{order:?}");
         match order {
-            // Evaluation sees every picture.
+            // Evaluation sees every image.
             Order::Sequential => assert_eq!(lengths, [3, 4, 3, 4]),
             Order::Shuffled => assert_eq!(lengths, [3, 3, 3, 3]),
         }
@@ -200,8 +200,8 @@ fn settings_that_make_no_sense_are_refused() {
     let refused = |records: Option<Vec<u32>>, config| {
         StreamLoader::new(source(folder.path()), records, config).unwrap_err().to_string()
     };
-    assert!(refused(Some(vec![]), training()).contains("no picture to load"));
-    assert!(refused(Some(vec![3]), training()).contains("no picture to load"));
+    assert!(refused(Some(vec![]), training()).contains("no image to load"));
+    assert!(refused(Some(vec![3]), training()).contains("no image to load"));
     assert!(refused(None, StreamConfig { batch: 0, ..training() }).contains("batch of 0"));
     let dropping = StreamConfig { last_batch: LastBatch::Drop, ..training() };
     assert!(refused(None, dropping).contains("no whole batch"));

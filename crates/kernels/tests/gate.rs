@@ -70,7 +70,7 @@ fn dropout_keeps_what_its_keys_say() {
         assert!((share - keep).abs() < 4.0 * (0.21f64 / 30_000.0).sqrt(), "{share}");
     }
     assert_ne!(y[..image_len], y[image_len..], "images drop the same elements");
-    // A image's elements don't depend on its place.
+    // An image's elements don't depend on its place.
     let swapped = drop([mix(2), mix(1)]);
     assert!(y[..image_len] == swapped[image_len..] && y[image_len..] == swapped[..image_len]);
     // All and nothing are the identity.

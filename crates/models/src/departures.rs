@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn small_pictures_are_warned_about() {
+    fn small_images_are_warned_about() {
         let of = |name, size| registry::find(name, 10).unwrap().stem_warning(size);
         assert!(of("resnet18", [32, 32]).unwrap().contains("leaves 8x8 of 32x32"));
         assert_eq!(of("resnet18", [64, 64]), None);

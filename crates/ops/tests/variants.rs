@@ -158,7 +158,7 @@ fn factors(drop_path: &DropPath, images: usize, mode: Mode) -> Result<Vec<f32>> 
 }
 
 #[test]
-fn stochastic_depth_drops_whole_pictures_and_keeps_the_mean() -> Result<()> {
+fn stochastic_depth_drops_whole_images_and_keeps_the_mean() -> Result<()> {
     let drop_path = DropPath::new(0.25, Draws::new(7))?;
     let drawn = factors(&drop_path, 4000, Mode::Train)?;
     assert!(drawn.iter().all(|factor| *factor == 0.0 || (factor - 4.0 / 3.0).abs() < 1e-6));

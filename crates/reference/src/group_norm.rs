@@ -91,7 +91,7 @@ mod tests {
     const EPS: f64 = 1e-5;
 
     #[test]
-    fn groups_of_one_channel_of_one_picture_are_batch_norm() {
+    fn groups_of_one_channel_of_one_image_are_batch_norm() {
         let shape = Groups { n: 1, pixels: 7, channels: 3, groups: 3 };
         let (x, gamma, beta) = (values(1, 21), values(2, 3), values(3, 3));
         let expected = batch_norm_train(&x, &gamma, &beta, EPS).y;

@@ -5,7 +5,7 @@
 
 use candle_core::IndexOp as _;
 use resnet_train::Classifier as _;
-use resnet_vision::{Interpolation, Picture, Preprocess, picture, resize};
+use resnet_vision::{EvalTransform, Image, Interpolation, image, resize};
 
 use crate::predict::tensor;
 use crate::{Error, Pretrained};
@@ -19,7 +19,7 @@ pub struct HeatMap {
     pub height: usize,
     /// What each place adds to the class's logit, times the number of places.
     pub evidence: Vec<f32>,
-    transform: Preprocess,
+    transform: EvalTransform,
 }
 
 impl Pretrained {
@@ -27,7 +27,7 @@ impl Pretrained {
     ///
     /// # Errors
     /// If the network has no such class or fails, or it is not known how images are normalised.
-    pub fn heat_map(&self, image: &Picture, class: usize) -> Result<HeatMap, Error> {
+    pub fn heat_map(&self, image: &Image, class: usize) -> Result<HeatMap, Error> {
         let transform = self.eval_transform()?;
         let map = || -> candle_core::Result<HeatMap> {
             let features = self.feature_maps(&tensor(&[transform.apply(image)], &transform)?)?.i(0)?;
@@ -48,12 +48,12 @@ impl Pretrained {
 
 impl HeatMap {
     /// The map over the image in grey, as large as the image; what the network did not see stays dark.
-    pub fn over(&self, image: &Picture) -> Picture {
+    pub fn over(&self, image: &Image) -> Image {
         let (low, high) =
             self.evidence.iter().fold((f32::MAX, f32::MIN), |(low, high), x| (low.min(*x), high.max(*x)));
         let range = if high > low { high - low } else { 1.0 };
         let bytes = self.evidence.iter().flat_map(|x| [((x - low) / range * 255.0).round() as u8; 3]);
-        let small = Picture { width: self.width, height: self.height, pixels: bytes.collect() };
+        let small = Image { width: self.width, height: self.height, pixels: bytes.collect() };
         let [left, top, right, bottom] = self.transform.seen((image.width, image.height));
         // The square can be larger than the image: then black surrounded that.
         let side = |from: f64, to: f64| ((to - from).round() as usize).max(1);
@@ -83,8 +83,8 @@ impl HeatMap {
     ///
     /// # Errors
     /// If the image is too large for one.
-    pub fn png_over(&self, image: &Picture) -> Result<Vec<u8>, Error> {
-        Ok(picture::encode_png(&self.over(image))?)
+    pub fn png_over(&self, image: &Image) -> Result<Vec<u8>, Error> {
+        Ok(image::encode_png(&self.over(image))?)
     }
 }
 
@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn the_hottest_place_lies_where_the_evidence_is() {
         // Seen is the middle square of an image twice as wide as high; the evidence is in its upper right.
-        let image = Picture::new(80, 40, vec![100; 80 * 40 * 3]).unwrap();
+        let image = Image::new(80, 40, vec![100; 80 * 40 * 3]).unwrap();
         let mut evidence = vec![0.0; 16];
         evidence[3] = 5.0;
-        let transform = Preprocess::small(16, Normalisation::HALF);
+        let transform = EvalTransform::small(16, Normalisation::HALF);
         let out = HeatMap { width: 4, height: 4, evidence, transform }.over(&image);
         let red = |x: usize, y: usize| out.pixels[3 * (80 * y + x)];
         assert_eq!((out.width, out.height), (80, 40));

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use resnet_data::names::shown;
 use resnet_ops::Mode;
 use resnet_train::Classifier as _;
-use resnet_vision::picture::Encoded;
-use resnet_vision::{Picture, Preprocess};
+use resnet_vision::image::Encoded;
+use resnet_vision::{EvalTransform, Image};
 
 use crate::{Error, Pretrained};
 
@@ -45,7 +45,7 @@ impl Pretrained {
     ///
     /// # Errors
     /// If it is not known how images are normalised, or the network fails or answers NaN.
-    pub fn predict(&self, images: &[Picture]) -> Result<Vec<Prediction>, Error> {
+    pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
         let transform = self.eval_transform()?;
         let inputs: Vec<Vec<f32>> = images.par_iter().map(|image| transform.apply(image)).collect();
         let names = self.classes().names.into();
@@ -92,7 +92,7 @@ impl Pretrained {
     ///
     /// # Errors
     /// As [`Pretrained::predict`].
-    pub fn features(&self, images: &[Picture]) -> Result<Vec<Vec<f32>>, Error> {
+    pub fn features(&self, images: &[Image]) -> Result<Vec<Vec<f32>>, Error> {
         if images.is_empty() {
             return Ok(vec![]);
         }
@@ -110,7 +110,7 @@ impl Pretrained {
         self.network.model().network().forward_features(inputs, Mode::Eval)
     }
 
-    fn logits(&self, inputs: &[Vec<f32>], transform: &Preprocess) -> Result<Vec<Vec<f32>>, Error> {
+    fn logits(&self, inputs: &[Vec<f32>], transform: &EvalTransform) -> Result<Vec<Vec<f32>>, Error> {
         if inputs.is_empty() {
             return Ok(vec![]);
         }
@@ -141,7 +141,7 @@ enum IsTurned {
 }
 
 /// Inputs as one tensor `[N, 3, side, side]`.
-pub(crate) fn tensor(inputs: &[Vec<f32>], transform: &Preprocess) -> candle_core::Result<Tensor> {
+pub(crate) fn tensor(inputs: &[Vec<f32>], transform: &EvalTransform) -> candle_core::Result<Tensor> {
     let side = transform.crop;
     Tensor::from_vec(inputs.concat(), (inputs.len(), 3, side, side), &Device::Cpu)
 }

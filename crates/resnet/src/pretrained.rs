@@ -8,7 +8,7 @@ use resnet_models::checkpoint::{
 };
 use resnet_models::{Model, Spec, registry};
 use resnet_record::{Recipe, RunFolder, RunRecord};
-use resnet_vision::{Normalisation, Preprocess};
+use resnet_vision::{EvalTransform, Normalisation};
 
 use crate::location::Found;
 use crate::{Error, Location, ResNet, transform};
@@ -354,7 +354,7 @@ impl Pretrained {
     ///
     /// # Errors
     /// As [`Pretrained::normalisation`].
-    pub fn eval_transform(&self) -> Result<Preprocess, Error> {
+    pub fn eval_transform(&self) -> Result<EvalTransform, Error> {
         self.preprocessing().map(transform::applied)
     }
 }

@@ -3,7 +3,7 @@
 
 use resnet_models::Spec;
 use resnet_models::checkpoint::{Preprocessing, Resampling};
-use resnet_vision::{Normalisation, Preprocess};
+use resnet_vision::{EvalTransform, Normalisation};
 
 /// As the checkpoint tells it, or else as is usual for such a network; normalised as `normalisation` says.
 pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normalisation) -> Preprocessing {
@@ -29,8 +29,8 @@ pub(crate) fn whole(input: [usize; 3], Normalisation { mean, std }: Normalisatio
 }
 
 /// The same, ready to be applied to images.
-pub(crate) fn applied(how: Preprocessing) -> Preprocess {
-    Preprocess {
+pub(crate) fn applied(how: Preprocessing) -> EvalTransform {
+    EvalTransform {
         resize: how.resize,
         crop: how.crop,
         interpolation: match how.interpolation {

@@ -1,7 +1,7 @@
 //! Where real data and published weights lie, for the tests that are skipped without them.
 //!
 //! Neither is part of the repository. `RESNET_TEST_DATA` names a folder with CIFAR-10 in the official binary
-//! layout and, in `photos`, images of ImageNet's classes; weights are looked for beside the repository, in
+//! layout and, in `images`, images of ImageNet's classes; weights are looked for beside the repository, in
 //! `../shared/checkpoints`.
 
 use std::ffi::OsString;
@@ -37,7 +37,7 @@ pub fn cifar10() -> Option<PathBuf> {
 /// The folder `photos` of [`cifar10`], 200 JPEG files in class folders, or `None` after recording that the
 /// caller is skipped.
 #[track_caller]
-pub fn photos() -> Option<PathBuf> {
+pub fn real_images() -> Option<PathBuf> {
     let folder = cifar10()?.join("photos");
     if !folder.is_dir() {
         skip(Need::Data, format_args!("there is no {}", folder.display()));

@@ -68,7 +68,7 @@ pub struct Logits {
     pub logits: Vec<Vec<f64>>,
 }
 
-/// Logits of a network of timm's or transformers' on small pictures, its weights filled by the recipe.
+/// Logits of a network of timm's or transformers' on small images, its weights filled by the recipe.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use resnet_data::sources::FileSet;
 use resnet_data::{
-    Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, View, stratified_split,
+    Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform, stratified_split,
 };
 use resnet_record::Recipe;
 
@@ -36,7 +36,7 @@ impl ImageFiles {
         Ok(StreamConfig {
             batch: recipe.train.batch_size,
             seed: 0,
-            view: View::Evaluated(recipe::eval_transform(recipe).ok_or_else(|| missing(recipe))?),
+            transform: Transform::Eval(recipe::eval_transform(recipe).ok_or_else(|| missing(recipe))?),
             orientation: recipe::orientation(recipe).ok_or_else(|| missing(recipe))?,
             order: Order::Sequential,
             share: Share::WHOLE,
@@ -78,7 +78,7 @@ impl TrainingData for ImageFiles {
         let size = [train_transform.side; 2];
         let config = StreamConfig {
             seed: recipe.train.seed,
-            view: View::Augmented(train_transform, recipe::normalisation(recipe)),
+            transform: Transform::Train(train_transform, recipe::normalisation(recipe)),
             order: Order::Shuffled,
             last_batch: recipe::last_batch(recipe),
             ..self.evaluation(recipe, options)?

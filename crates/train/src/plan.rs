@@ -70,7 +70,7 @@ impl Plan {
     }
 }
 
-/// The plan with the pictures it is about.
+/// The plan with the images it is about.
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) feeds: TrainingFeeds,
@@ -99,18 +99,18 @@ pub(crate) fn prepare(
     }
     if data.test_images() == 0 && recipe.train.evaluate_test != EvaluateTest::Never {
         return Err(Error::Setup(format!(
-            "{} has no pictures for evaluation, a folder or files called val; add them, or set train.evaluate_test=never",
+            "{} has no images for evaluation, a folder or files called val; add them, or set train.evaluate_test=never",
             data.origin()
         )));
     }
     let feeds = data.training(recipe, options)?;
     let TrainingFeeds { size, train, validation } = &feeds;
     let epoch =
-        EpochSize { images: train.pictures_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
+        EpochSize { images: train.images_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
     let steps = recipe.train.duration.steps(epoch);
     let batch = recipe.train.batch_size;
     // What an epoch's last batch has; a training may end before it comes to one.
-    let rest = train.pictures_per_epoch() % batch;
+    let rest = train.images_per_epoch() % batch;
     let plan = Plan {
         steps,
         steps_per_epoch: epoch.steps,
@@ -118,8 +118,8 @@ pub(crate) fn prepare(
         batch,
         smallest_batch: if rest == 0 || steps < epoch.steps { batch } else { rest },
         size: *size,
-        train_images: train.pictures(),
-        validation_images: validation.as_ref().map_or(0, |feed| feed.pictures()),
+        train_images: train.images(),
+        validation_images: validation.as_ref().map_or(0, |feed| feed.images()),
         test_images: data.test_images(),
         selection: Selection::of(recipe),
         schedule: Schedule::new(&recipe.schedule, steps, epoch),

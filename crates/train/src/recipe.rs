@@ -4,10 +4,10 @@
 
 use resnet_data::LastBatch;
 use resnet_record::{ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe};
-use resnet_vision::picture::Orientation;
+use resnet_vision::image::Orientation;
 use resnet_vision::{
-    Augmentation, ColourJitter, Crop, Decoding, Erasing, Filling, Flip, Interpolation, Mix,
-    PhotoAugmentation, Policy, Preprocess,
+    Augmentation, ColorJitter, Crop, Decoding, EvalTransform, Filling, Flip, Interpolation, Mix, Policy,
+    RandomErasing, TrainTransform,
 };
 
 use crate::sgd::{Momentum, SgdConfig};
@@ -21,9 +21,9 @@ pub fn normalisation(recipe: &Recipe) -> resnet_vision::Normalisation {
 }
 
 /// `images.evaluate`: how images in files are evaluated; `None` for a recipe of images in memory.
-pub fn eval_transform(recipe: &Recipe) -> Option<Preprocess> {
+pub fn eval_transform(recipe: &Recipe) -> Option<EvalTransform> {
     let images = recipe.images?;
-    Some(Preprocess {
+    Some(EvalTransform {
         resize: images.evaluate.resize,
         crop: images.evaluate.crop,
         interpolation: Interpolation::Bilinear,
@@ -40,7 +40,7 @@ pub fn orientation(recipe: &Recipe) -> Option<Orientation> {
 }
 
 /// `[images]` and `augmentation.flip`: how images in files are augmented; `None` for images in memory.
-pub(crate) fn train_transform(recipe: &Recipe) -> Option<PhotoAugmentation> {
+pub(crate) fn train_transform(recipe: &Recipe) -> Option<TrainTransform> {
     let ImagesRecipe {
         image_size,
         decode,
@@ -52,7 +52,7 @@ pub(crate) fn train_transform(recipe: &Recipe) -> Option<PhotoAugmentation> {
         random_erasing,
         evaluate: _,
     } = recipe.images?;
-    Some(PhotoAugmentation {
+    Some(TrainTransform {
         decoding: match decode {
             ImageDecoding::Exact => Decoding::Exact,
             ImageDecoding::Scaled => Decoding::Scaled,
@@ -69,10 +69,10 @@ pub(crate) fn train_transform(recipe: &Recipe) -> Option<PhotoAugmentation> {
             ImagePolicy::RandAugment => Policy::RAND,
             ImagePolicy::TrivialAugment => Policy::Trivial,
         },
-        jitter: ColourJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
+        jitter: ColorJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
         lighting,
         erasing: (random_erasing > 0.0)
-            .then_some(Erasing { probability: random_erasing, filling: Filling::Mean }),
+            .then_some(RandomErasing { probability: random_erasing, filling: Filling::Mean }),
     })
 }
 

@@ -343,7 +343,7 @@ impl<'a> Session<'a> {
     fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
         let (observer, stop) = (&mut *self.observer, &self.options.stop);
         let scores = evaluate(self.model, feed, |done| {
-            observer.on_evaluation(split, done, feed.pictures_per_epoch() as u64);
+            observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
         });
         self.observer.on_evaluation_end(split);

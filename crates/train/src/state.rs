@@ -127,7 +127,7 @@ impl State {
                 )));
             }
             Some(before) if before.images != identity.images => tracing::warn!(
-                "the pictures to train on in {origin} have changed since this run was stopped, or are left out by another \
+                "the images to train on in {origin} have changed since this run was stopped, or are left out by another \
                  list: it goes on with them, to other weights than without that"
             ),
             _ => {}

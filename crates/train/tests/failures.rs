@@ -74,7 +74,7 @@ fn a_training_does_not_go_on_with_other_classes() {
         message.contains("last.safetensors") && message.contains("classes in another order"),
         "{message}"
     );
-    // Other pictures are told of, and gone on with: a broken one may have been mended.
+    // Other images are told of, and gone on with: a broken one may have been mended.
     assert_eq!(data().identity().classes, generated::shapes(140, 60, 1).identity().classes);
     assert_ne!(data().identity().images, generated::shapes(140, 60, 1).identity().images);
     assert!(matches!(resume(&generated::shapes(140, 60, 1)).unwrap(), Outcome::Finished(_)));

@@ -59,12 +59,12 @@ impl Batches for GapsBatches {
 }
 
 impl<F: std::ops::Deref<Target = dyn Feed> + Send + Sync + std::fmt::Debug> Feed for Gaps<F> {
-    fn pictures(&self) -> usize {
-        self.0.pictures()
+    fn images(&self) -> usize {
+        self.0.images()
     }
 
-    fn pictures_per_epoch(&self) -> usize {
-        self.0.pictures_per_epoch()
+    fn images_per_epoch(&self) -> usize {
+        self.0.images_per_epoch()
     }
 
     fn batches_per_epoch(&self) -> usize {

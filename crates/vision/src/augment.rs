@@ -10,15 +10,15 @@ mod erase;
 mod geometry;
 mod light;
 mod mix;
-mod photo;
 mod policy;
+mod train_transform;
 
 pub use crop::Crop;
-pub use erase::{Erasing, Filling};
-pub use light::ColourJitter;
+pub use erase::{Filling, RandomErasing};
+pub use light::ColorJitter;
 pub use mix::Mix;
-pub use photo::{Decoding, Key, PhotoAugmentation};
 pub use policy::Policy;
+pub use train_transform::{Decoding, Key, TrainTransform};
 
 use crate::random::{Purpose, RandomStream};
 
@@ -51,9 +51,9 @@ impl Augmentation {
     pub const PAPER: Self = Self::PadCropFlip { padding: 4, flip: Flip::Half };
 
     /// What happens to image `index` in `epoch`: a function of the key alone.
-    pub fn draw(self, seed: u64, epoch: u64, index: usize) -> View {
+    pub fn draw(self, seed: u64, epoch: u64, index: usize) -> PaddedCrop {
         match self {
-            Augmentation::None => View { padding: 0, top: 0, left: 0, direction: Direction::Forward },
+            Augmentation::None => PaddedCrop { padding: 0, top: 0, left: 0, direction: Direction::Forward },
             Augmentation::PadCropFlip { padding, flip } => {
                 let mut stream = RandomStream::new(seed, Purpose::Augment, epoch, index as u64);
                 let (top, left) = (stream.below(2 * padding + 1), stream.below(2 * padding + 1));
@@ -61,7 +61,7 @@ impl Augmentation {
                     Flip::Half if stream.below(2) == 1 => Direction::Mirrored,
                     Flip::Half | Flip::Never => Direction::Forward,
                 };
-                View { padding, top, left, direction }
+                PaddedCrop { padding, top, left, direction }
             }
         }
     }
@@ -78,7 +78,7 @@ pub enum Direction {
 
 /// One way to look at an image: which window of the padded image, read in which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct PaddedCrop {
     /// Pixels added to each side of the image.
     pub padding: usize,
     /// First row of the window in the padded image, 0..=2 * padding.
@@ -89,7 +89,7 @@ pub struct View {
     pub direction: Direction,
 }
 
-impl View {
+impl PaddedCrop {
     /// Appends the view of `image`, `[3, height, width]` bytes, to `out` as `[3, height, width]` numbers.
     ///
     /// Row by row: zeros, looked-up pixels, zeros. Each of the three is a loop of known length.
@@ -139,7 +139,7 @@ mod tests {
     use crate::Normalisation;
 
     /// The definition, pixel by pixel.
-    fn plain(view: View, image: &[u8], height: usize, width: usize, n: &Normalisation) -> Vec<f32> {
+    fn plain(view: PaddedCrop, image: &[u8], height: usize, width: usize, n: &Normalisation) -> Vec<f32> {
         let mut out = Vec::new();
         for c in 0..3 {
             for y in 0..height {
@@ -167,7 +167,7 @@ mod tests {
             for top in 0..=2 * padding {
                 for left in 0..=2 * padding {
                     for direction in [Direction::Forward, Direction::Mirrored] {
-                        let view = View { padding, top, left, direction };
+                        let view = PaddedCrop { padding, top, left, direction };
                         let mut got = Vec::new();
                         view.append(&image, height, width, &n.tables(), &mut got);
                         assert_eq!(got, plain(view, &image, height, width, &n), "{view:?} {height}x{width}");
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn every_offset_and_both_directions_are_drawn() {
-        let views: Vec<View> = (0..8_000).map(|i| Augmentation::PAPER.draw(3, 1, i)).collect();
+        let views: Vec<PaddedCrop> = (0..8_000).map(|i| Augmentation::PAPER.draw(3, 1, i)).collect();
         let places: HashSet<_> =
             views.iter().map(|v| (v.top, v.left, v.direction == Direction::Mirrored)).collect();
         assert_eq!(places.len(), 9 * 9 * 2);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn views_change_with_the_epoch_and_the_seed() {
-        let draw = |seed, epoch| -> Vec<View> {
+        let draw = |seed, epoch| -> Vec<PaddedCrop> {
             (0..100).map(|i| Augmentation::PAPER.draw(seed, epoch, i)).collect()
         };
         assert_eq!(draw(0, 0), draw(0, 0));

@@ -9,7 +9,7 @@ use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
 /// Images with more pixels are decoded in part only, so that one input takes no seconds.
 const MOST_PIXELS: usize = 1 << 20;
 
-/// The JPEG decoder: at each scale a picture has the size of its header, and a window is that part of the
+/// The JPEG decoder: at each scale an image has the size of its header, and a window is that part of the
 /// whole.
 pub fn jpeg(bytes: &[u8]) {
     let _ = (jpeg::Metadata::read(bytes), jpeg::kind(bytes), jpeg::is_cut(bytes));
@@ -39,5 +39,5 @@ fn jpeg_at(scale: Scale, jpeg: &Jpeg<'_>, bytes: &[u8]) {
         part.unwrap_or_else(|_| panic!("{window:?} fails where {width} x {height} does not, {scale:?}"));
     let row = |y: usize| &whole[y * width..][window.0.clone()];
     let expected: Vec<Pixel> = window.1.clone().flat_map(row).copied().collect();
-    assert!(part == expected, "{window:?} of {width} x {height} is another picture, {scale:?}");
+    assert!(part == expected, "{window:?} of {width} x {height} is another image, {scale:?}");
 }

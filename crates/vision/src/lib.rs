@@ -4,22 +4,22 @@
 mod augment;
 mod batch;
 mod error;
+mod eval_transform;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod image;
 mod jpeg;
 mod normalisation;
-pub mod picture;
-mod preprocess;
 pub mod random;
 mod resample;
 
+pub use self::image::Image;
 pub use augment::{
-    Augmentation, ColourJitter, Crop, Decoding, Direction, Erasing, Filling, Flip, Key, Mix,
-    PhotoAugmentation, Policy, View,
+    Augmentation, ColorJitter, Crop, Decoding, Direction, Filling, Flip, Key, Mix, PaddedCrop, Policy,
+    RandomErasing, TrainTransform,
 };
 pub use batch::Batch;
 pub use error::Error;
+pub use eval_transform::EvalTransform;
 pub use normalisation::{Normalisation, parse_rgb};
-pub use picture::Picture;
-pub use preprocess::Preprocess;
 pub use resample::{Interpolation, resize};

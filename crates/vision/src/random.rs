@@ -17,19 +17,19 @@ pub enum Purpose {
     Split = 3,
     /// The drawing of one generated image.
     Draw = 4,
-    // What is done to a photograph: each step has its own, so that one more or less changes no other.
-    /// Where a photograph is cut.
-    PhotoCrop = 16,
+    // What is done to an image: each step has its own, so that one more or less changes no other.
+    /// Where an image is cut.
+    Crop = 16,
     /// Whether it is mirrored.
-    PhotoFlip = 17,
+    Flip = 17,
     /// What a policy does to it.
-    PhotoPolicy = 18,
+    Policy = 18,
     /// How its colours are changed.
-    PhotoColour = 19,
+    Jitter = 19,
     /// How its light is changed.
-    PhotoLight = 20,
+    Lighting = 20,
     /// What is erased.
-    PhotoErase = 21,
+    Erase = 21,
     /// How a batch is mixed.
     Mix = 22,
 }

@@ -13,15 +13,15 @@ use std::ops::Range;
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
-use crate::Picture;
+use crate::Image;
+use crate::image::cut;
 use crate::jpeg::{Pixel, Window};
-use crate::picture::cut;
 use taps::{Axis, PRECISION_BITS, Taps};
 
 pub use taps::Interpolation;
 pub(crate) use taps::Stretch;
 
-/// The columns and rows of a picture that `window` of it is made of when `from` of it becomes `to`.
+/// The columns and rows of an image that `window` of it is made of when `from` of it becomes `to`.
 pub(crate) fn needed(
     from: (impl Into<Stretch>, impl Into<Stretch>),
     to: (usize, usize),
@@ -38,29 +38,29 @@ pub(crate) fn needed(
     (axis(from.0.into(), to.0, &window.0), axis(from.1.into(), to.1, &window.1))
 }
 
-/// `picture` at `to.0` x `to.1` pixels, as Pillow resizes it, to the byte.
+/// `image` at `to.0` x `to.1` pixels, as Pillow resizes it, to the byte.
 ///
 /// # Panics
-/// If a side is 0, or the picture's fields contradict each other.
-pub fn resize(picture: &Picture, to: (usize, usize), interpolation: Interpolation) -> Picture {
-    let from = (picture.width, picture.height);
-    assert!(to.0 > 0 && to.1 > 0, "{} x {} pixels are no picture", to.0, to.1);
-    picture.check();
-    let pixels = cut(&picture.pixels, from.0, &whole(from));
+/// If a side is 0, or the image's fields contradict each other.
+pub fn resize(image: &Image, to: (usize, usize), interpolation: Interpolation) -> Image {
+    let from = (image.width, image.height);
+    assert!(to.0 > 0 && to.1 > 0, "{} x {} pixels are no image", to.0, to.1);
+    image.check();
+    let pixels = cut(&image.pixels, from.0, &whole(from));
     let pixels =
         resize_window(&pixels, &whole(from), from, to, (&whole(to), Columns::Forward), interpolation);
     let pixels = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
-    Picture { width: to.0, height: to.1, pixels }
+    Image { width: to.0, height: to.1, pixels }
 }
 
-/// All columns and rows of a picture.
+/// All columns and rows of an image.
 pub(crate) fn whole((width, height): (usize, usize)) -> Window {
     (0..width, 0..height)
 }
 
-/// The columns and rows in `window` of what becomes of a picture when `from` of it is brought to size `to`.
+/// The columns and rows in `window` of what becomes of an image when `from` of it is brought to size `to`.
 ///
-/// `pixels` are those of the picture in `part`, which must cover what [`needed`] says; no side may be
+/// `pixels` are those of the image in `part`, which must cover what [`needed`] says; no side may be
 /// 0. Memory follows the window and the part, not the whole result.
 pub(crate) fn resize_window(
     pixels: &[Pixel],
@@ -87,10 +87,10 @@ pub(crate) fn resize_window(
     dispatch(Isa::best(), Resize { pixels, width, columns: &columns, rows: &rows })
 }
 
-/// So many pixels of a picture are there at once: 16 MB of them.
+/// So many pixels of an image are there at once: 16 MB of them.
 const AT_ONCE: usize = 1 << 22;
 
-/// [`resize_window`] of a picture of which `pixels_of` gives the pixels of a window, so that only some rows
+/// [`resize_window`] of an image of which `pixels_of` gives the pixels of a window, so that only some rows
 /// of a large one have to be there at once.
 pub(crate) fn resize_bands(
     pixels_of: impl Fn(&Window) -> Vec<Pixel>,
@@ -223,7 +223,7 @@ mod tests {
     const BOTH: [Interpolation; 2] = [Interpolation::Bilinear, Interpolation::Bicubic];
 
     fn all(pixels: &[u8], from: (usize, usize), to: (usize, usize), i: Interpolation) -> Vec<u8> {
-        resize(&Picture::new(from.0, from.1, pixels.to_vec()).unwrap(), to, i).pixels
+        resize(&Image::new(from.0, from.1, pixels.to_vec()).unwrap(), to, i).pixels
     }
 
     type Size = (usize, usize);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_size_is_the_same_picture() {
+    fn the_same_size_is_the_same_image() {
         let pixels: Vec<u8> = (0..7 * 5 * 3).map(|i| (i * 97 % 256) as u8).collect();
         for interpolation in BOTH {
             assert_eq!(all(&pixels, (7, 5), (7, 5), interpolation), pixels);

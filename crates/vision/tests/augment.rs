@@ -1,24 +1,24 @@
-//! Augmentation of photographs: random crops against torchvision's distribution, and what a key determines.
+//! Augmentation of images: random crops against torchvision's distribution, and what a key determines.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use resnet_testing::largest;
-use resnet_vision::picture::Encoded;
+use resnet_vision::image::Encoded;
 use resnet_vision::{
-    ColourJitter, Crop, Decoding, Erasing, Filling, Flip, Interpolation, Key, Normalisation,
-    PhotoAugmentation, Picture, Policy, resize,
+    ColorJitter, Crop, Decoding, Filling, Flip, Image, Interpolation, Key, Normalisation, Policy,
+    RandomErasing, TrainTransform, resize,
 };
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow").join(name)).unwrap()
 }
 
-fn apply(augmentation: &PhotoAugmentation, photo: &Encoded<'_>, epoch: u64, index: u64) -> Vec<f32> {
+fn apply(augmentation: &TrainTransform, image: &Encoded<'_>, epoch: u64, index: u64) -> Vec<f32> {
     augmentation.check().unwrap();
     let mut out = Vec::new();
     let key = Key { seed: 5, epoch, index };
-    augmentation.apply(photo, &Normalisation::UNIT, key, &mut out).unwrap();
+    augmentation.apply(image, &Normalisation::UNIT, key, &mut out).unwrap();
     out
 }
 
@@ -56,18 +56,18 @@ fn random_crops_are_distributed_as_torchvisions() {
     assert!(report.len() == 4 && report.iter().all(|(_, distance)| *distance < 0.0198), "{report:?}");
 }
 
-/// What a crop shows is a part of the photograph resized as a whole, mirrored or not.
+/// What a crop shows is a part of the image resized as a whole, mirrored or not.
 #[test]
-fn scale_augmentation_cuts_from_the_resized_photograph() {
+fn scale_augmentation_cuts_from_the_resized_image() {
     let bytes = fixture("subsampled.jpg");
-    let photo = Encoded::open(&bytes, "subsampled.jpg").unwrap();
-    let whole = photo.decode().unwrap();
+    let image = Encoded::open(&bytes, "subsampled.jpg").unwrap();
+    let whole = image.decode().unwrap();
     let crop = Crop::RandomScale { shorter: 9..=12 };
-    let augmentation = PhotoAugmentation { crop, flip: Flip::Never, ..PhotoAugmentation::inception(8) };
-    let mirrored = PhotoAugmentation { flip: Flip::Half, ..augmentation.clone() };
+    let augmentation = TrainTransform { crop, flip: Flip::Never, ..TrainTransform::inception(8) };
+    let mirrored = TrainTransform { flip: Flip::Half, ..augmentation.clone() };
     let (mut found, mut turned) = ([0; 4], 0);
     for index in 0..60 {
-        let shown = apply(&augmentation, &photo, 1, index);
+        let shown = apply(&augmentation, &image, 1, index);
         let places = (9..=12usize).filter(|&shorter| {
             let to = (shorter * 24 / 17, shorter);
             let resized = resize(&whole, to, Interpolation::Bilinear);
@@ -78,7 +78,7 @@ fn scale_augmentation_cuts_from_the_resized_photograph() {
         assert_eq!(places.len(), 1, "{places:?}");
         found[places[0] - 9] += 1;
 
-        let other = apply(&mirrored, &photo, 1, index);
+        let other = apply(&mirrored, &image, 1, index);
         if other != shown {
             turned += 1;
             let back: Vec<f32> = other.chunks_exact(8).flat_map(|row| row.iter().rev().copied()).collect();
@@ -89,8 +89,8 @@ fn scale_augmentation_cuts_from_the_resized_photograph() {
 }
 
 /// The 8 x 8 square at a place, plane by plane, in [0, 1].
-fn part(picture: &Picture, left: usize, top: usize) -> Vec<f32> {
-    let byte = |c: usize, i: usize| picture.pixels[3 * ((top + i / 8) * picture.width + left + i % 8) + c];
+fn part(image: &Image, left: usize, top: usize) -> Vec<f32> {
+    let byte = |c: usize, i: usize| image.pixels[3 * ((top + i / 8) * image.width + left + i % 8) + c];
     (0..192).map(|i| f32::from(byte(i / 64, i % 64)) / 255.0).collect()
 }
 
@@ -116,8 +116,8 @@ fn waves((width, height): (u32, u32), orientation: u8) -> Vec<u8> {
 fn scaled_decoding_shows_nearly_the_same() {
     for orientation in 1..=8 {
         let bytes = waves((1200, 1008), orientation);
-        let photo = Encoded::open(&bytes, "waves.jpg").unwrap();
-        assert_eq!(photo.size(), if orientation > 4 { (1008, 1200) } else { (1200, 1008) });
+        let image = Encoded::open(&bytes, "waves.jpg").unwrap();
+        assert_eq!(image.size(), if orientation > 4 { (1008, 1200) } else { (1200, 1008) });
         let crops = [
             Crop::INCEPTION,
             Crop::RandomResized { area: 0.9..=1.0, ratio: 0.9..=1.1 },
@@ -125,10 +125,10 @@ fn scaled_decoding_shows_nearly_the_same() {
         ];
         let mut softer = 0;
         for crop in crops {
-            let exact = PhotoAugmentation { crop, ..PhotoAugmentation::inception(56) };
-            let scaled = PhotoAugmentation { decoding: Decoding::Scaled, ..exact.clone() };
+            let exact = TrainTransform { crop, ..TrainTransform::inception(56) };
+            let scaled = TrainTransform { decoding: Decoding::Scaled, ..exact.clone() };
             for index in 0..8 {
-                let (exact, scaled) = (apply(&exact, &photo, 0, index), apply(&scaled, &photo, 0, index));
+                let (exact, scaled) = (apply(&exact, &image, 0, index), apply(&scaled, &image, 0, index));
                 let sum: f32 = exact.iter().zip(&scaled).map(|(a, b)| (a - b).abs()).sum();
                 let mean = 255.0 * sum / exact.len() as f32;
                 assert!(mean < 1.0, "{mean} {orientation} {index}");
@@ -140,11 +140,11 @@ fn scaled_decoding_shows_nearly_the_same() {
 }
 
 #[test]
-fn a_photograph_that_is_not_much_larger_is_decoded_exactly() {
+fn an_image_that_is_not_much_larger_is_decoded_exactly() {
     let all = |decoding, bytes: &[u8]| -> Vec<Vec<f32>> {
-        let photo = Encoded::open(bytes, "a picture").unwrap();
-        let augmentation = PhotoAugmentation { decoding, ..PhotoAugmentation::inception(56) };
-        (0..8).map(|index| apply(&augmentation, &photo, 0, index)).collect()
+        let image = Encoded::open(bytes, "an image").unwrap();
+        let augmentation = TrainTransform { decoding, ..TrainTransform::inception(56) };
+        (0..8).map(|index| apply(&augmentation, &image, 0, index)).collect()
     };
     // Less than 2 x 2 x 56 pixels along a side; more of them turned, and not a whole number of twos; no JPEG.
     let png = image::load_from_memory(&waves((480, 480), 1)).unwrap();
@@ -160,52 +160,49 @@ fn a_photograph_that_is_not_much_larger_is_decoded_exactly() {
 #[test]
 fn a_key_tells_everything_and_each_step_changes_only_what_is_its_own() {
     let bytes = fixture("turned.jpg");
-    let photo = Encoded::open(&bytes, "turned.jpg").unwrap();
-    let plain = PhotoAugmentation::inception(16);
-    let jitter = ColourJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
-    let all = PhotoAugmentation {
+    let image = Encoded::open(&bytes, "turned.jpg").unwrap();
+    let plain = TrainTransform::inception(16);
+    let jitter = ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
+    let all = TrainTransform {
         policy: Policy::Trivial,
         jitter,
         lighting: 0.1,
-        erasing: Some(Erasing { probability: 1.0, filling: Filling::Noise }),
+        erasing: Some(RandomErasing { probability: 1.0, filling: Filling::Noise }),
         ..plain.clone()
     };
     for augmentation in
-        [&plain, &all, &PhotoAugmentation { crop: Crop::RandomScale { shorter: 16..=30 }, ..all.clone() }]
+        [&plain, &all, &TrainTransform { crop: Crop::RandomScale { shorter: 16..=30 }, ..all.clone() }]
     {
-        let shown = apply(augmentation, &photo, 2, 9);
+        let shown = apply(augmentation, &image, 2, 9);
         assert_eq!(shown.len(), 3 * 16 * 16);
-        assert_eq!(shown, apply(augmentation, &photo, 2, 9));
-        assert_ne!(shown, apply(augmentation, &photo, 3, 9));
-        assert_ne!(shown, apply(augmentation, &photo, 2, 10));
+        assert_eq!(shown, apply(augmentation, &image, 2, 9));
+        assert_ne!(shown, apply(augmentation, &image, 3, 9));
+        assert_ne!(shown, apply(augmentation, &image, 2, 10));
     }
-    // Erasing draws from its own stream: outside the rectangle nothing moved.
-    let mean = Some(Erasing { probability: 1.0, filling: Filling::Mean });
+    // RandomErasing draws from its own stream: outside the rectangle nothing moved.
+    let mean = Some(RandomErasing { probability: 1.0, filling: Filling::Mean });
     for index in 0..20 {
-        let shown = apply(&plain, &photo, 0, index);
-        let erased = apply(&PhotoAugmentation { erasing: mean, ..plain.clone() }, &photo, 0, index);
+        let shown = apply(&plain, &image, 0, index);
+        let erased = apply(&TrainTransform { erasing: mean, ..plain.clone() }, &image, 0, index);
         assert!(shown.iter().zip(&erased).all(|(a, b)| a == b || *b == 0.0));
     }
 }
 
 #[test]
 fn settings_that_make_no_sense_are_named() {
-    let good = PhotoAugmentation::paper(224);
+    let good = TrainTransform::paper(224);
     good.check().unwrap();
     for bad in [
-        PhotoAugmentation { side: 0, ..good.clone() },
-        PhotoAugmentation { side: 257, ..good.clone() },
-        PhotoAugmentation {
-            crop: Crop::RandomScale { shorter: RangeInclusive::new(480, 256) },
-            ..good.clone()
-        },
-        PhotoAugmentation { crop: Crop::RandomResized { area: 0.0..=1.0, ratio: 1.0..=1.0 }, ..good.clone() },
-        PhotoAugmentation { crop: Crop::RandomResized { area: 0.1..=1.0, ratio: 2.0..=1.0 }, ..good.clone() },
-        PhotoAugmentation { lighting: f64::NAN, ..good.clone() },
-        PhotoAugmentation { policy: Policy::Rand { changes: 2, strength: 31 }, ..good.clone() },
-        PhotoAugmentation { jitter: ColourJitter { hue: 0.7, ..Default::default() }, ..good.clone() },
-        PhotoAugmentation {
-            erasing: Some(Erasing { probability: 1.5, filling: Filling::Mean }),
+        TrainTransform { side: 0, ..good.clone() },
+        TrainTransform { side: 257, ..good.clone() },
+        TrainTransform { crop: Crop::RandomScale { shorter: RangeInclusive::new(480, 256) }, ..good.clone() },
+        TrainTransform { crop: Crop::RandomResized { area: 0.0..=1.0, ratio: 1.0..=1.0 }, ..good.clone() },
+        TrainTransform { crop: Crop::RandomResized { area: 0.1..=1.0, ratio: 2.0..=1.0 }, ..good.clone() },
+        TrainTransform { lighting: f64::NAN, ..good.clone() },
+        TrainTransform { policy: Policy::Rand { changes: 2, strength: 31 }, ..good.clone() },
+        TrainTransform { jitter: ColorJitter { hue: 0.7, ..Default::default() }, ..good.clone() },
+        TrainTransform {
+            erasing: Some(RandomErasing { probability: 1.5, filling: Filling::Mean }),
             ..good.clone()
         },
     ] {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use flate2::read::GzDecoder;
-use resnet_vision::Picture;
-use resnet_vision::picture::{Encoded, Orientation, decode_bytes, verify};
+use resnet_vision::Image;
+use resnet_vision::image::{Encoded, Orientation, decode_bytes, verify};
 use tracing::span;
 
 /// Files that Pillow decodes, and that are refused here.
@@ -94,10 +94,10 @@ fn kinds() -> Vec<(String, Vec<u8>, Option<Expected>)> {
     files.collect()
 }
 
-fn sum(picture: &Picture) -> (usize, usize, u32) {
+fn sum(image: &Image) -> (usize, usize, u32) {
     let mut crc = flate2::Crc::new();
-    crc.update(&picture.pixels);
-    (picture.width, picture.height, crc.sum())
+    crc.update(&image.pixels);
+    (image.width, image.height, crc.sum())
 }
 
 /// Counts warnings.
@@ -134,7 +134,7 @@ fn each_kind_has_pillows_bytes_or_a_warning_and_no_pass() {
         let (decoded, warnings) = warned(|| decode_bytes(&bytes, &name));
         let verified = verify(&bytes, &name);
         let same = match (&decoded, &expected) {
-            (Ok(picture), Some(expected)) => sum(picture) == expected.upright,
+            (Ok(image), Some(expected)) => sum(image) == expected.upright,
             _ => false,
         };
         match (&decoded, &verified) {

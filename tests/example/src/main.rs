@@ -9,7 +9,7 @@ use resnet::data::generated;
 use resnet::models::checkpoint::{self, Dialect, Metadata};
 use resnet::models::{Model, registry};
 use resnet::record::Recipe;
-use resnet::vision::Picture;
+use resnet::vision::Image;
 use resnet::{LoadOptions, Pretrained, vision};
 
 const RECIPE: &str = r#"
@@ -65,7 +65,7 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     // Loaded and asked. The file says nothing about normalisation, so the caller does.
     let options = LoadOptions::default().normalisation(vision::Normalisation::HALF);
     let pretrained = options.load(&file.to_string_lossy())?;
-    let image = Picture::new(40, 30, (0..40 * 30 * 3).map(|i| (i % 251) as u8).collect())?;
+    let image = Image::new(40, 30, (0..40 * 30 * 3).map(|i| (i % 251) as u8).collect())?;
     let prediction = pretrained.predict(std::slice::from_ref(&image))?.remove(0);
     for guess in prediction.top(3) {
         println!("{:5.1} %  {}", 100.0 * guess.probability, guess.name);

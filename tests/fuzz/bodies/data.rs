@@ -1,8 +1,8 @@
-//! Pictures and data sets.
+//! Images and data sets.
 
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files, open_image};
 use resnet_data::{DataKind, Error, open_dir, open_test};
-use resnet_vision::picture::{self, MAX_PIXELS, Orientation};
+use resnet_vision::image::{self, MAX_PIXELS, Orientation};
 
 use super::{folder, mend, seeds, told, write};
 
@@ -13,7 +13,7 @@ const RECORD: usize = 3074;
 
 /// Images of all formats with EXIF data, by whichever decoder: each has the size that its header says, turned
 /// or not, a window is that part of the whole, and as PNG it is the same again.
-pub fn picture(bytes: &[u8]) {
+pub fn image(bytes: &[u8]) {
     let name = "folder/cat.jpg";
     let encoded = match open_image(bytes, name) {
         Ok(encoded) => encoded,
@@ -33,7 +33,7 @@ pub fn picture(bytes: &[u8]) {
     let whole = match encoded.decode() {
         Ok(whole) => whole,
         Err(error) => {
-            assert!(verified.is_err(), "what does not decode is no picture without damage");
+            assert!(verified.is_err(), "what does not decode is no image without damage");
             return told(&error, name);
         }
     };
@@ -44,14 +44,11 @@ pub fn picture(bytes: &[u8]) {
         let (columns, rows) = (width / 3..width.min(width / 3 + 9), height / 2..height.min(height / 2 + 7));
         let part = encoded.decode_window(columns.clone(), rows.clone()).expect("the whole decodes");
         let row = |y: usize| &whole.pixels[3 * (y * width + columns.start)..3 * (y * width + columns.end)];
-        assert!(
-            part.pixels == rows.flat_map(row).copied().collect::<Vec<u8>>(),
-            "a window is another picture"
-        );
+        assert!(part.pixels == rows.flat_map(row).copied().collect::<Vec<u8>>(), "a window is another image");
     }
     if width * height <= 1 << 12 {
-        let png = picture::encode_png(&whole).expect("a small picture");
-        assert!(picture::decode_bytes(&png, "png").expect("just written") == whole, "another picture as PNG");
+        let png = image::encode_png(&whole).expect("a small image");
+        assert!(image::decode_bytes(&png, "png").expect("just written") == whole, "another image as PNG");
     }
 }
 
@@ -172,12 +169,12 @@ pub fn packed(bytes: &[u8]) {
         each_record(open_files(dir.path(), &options()), dir.path().to_str(), |place, record| {
             let at = place.rsplit(' ').next().and_then(|at| at.parse::<usize>().ok()).expect("a place");
             assert!(bytes[at..].starts_with(record), "{place} holds other bytes");
-            picture(record);
+            image(record);
         });
     }
 }
 
-/// A parquet file, as a table of photographs and as CIFAR.
+/// A parquet file, as a table of images and as CIFAR.
 pub fn tables(bytes: &[u8]) {
     let dir = folder();
     write(&dir.path().join("train-0.parquet"), bytes);

@@ -29,7 +29,7 @@ pub struct Target {
 /// All of them.
 pub static TARGETS: [Target; 15] = [
     Target { name: "jpeg", body: resnet_vision::fuzzing::jpeg, seeds: seeds::jpegs },
-    Target { name: "picture", body: data::picture, seeds: seeds::pictures },
+    Target { name: "image", body: data::image, seeds: seeds::images },
     Target { name: "cifar", body: data::cifar, seeds: seeds::cifar },
     Target { name: "shards", body: data::shards, seeds: seeds::shards },
     Target { name: "lists", body: data::lists, seeds: seeds::lists },

@@ -15,8 +15,8 @@ use resnet_data::fuzzing;
 use resnet_data::sources::PackWriter;
 use resnet_models::checkpoint::Dialect;
 use resnet_models::{Model, registry};
-use resnet_vision::Picture;
-use resnet_vision::picture::encode_png;
+use resnet_vision::Image;
+use resnet_vision::image::encode_png;
 use serde_json::{Value, json};
 
 use super::mend;
@@ -36,7 +36,7 @@ pub(super) fn jpegs() -> Vec<Vec<u8>> {
     files("crates/vision/tests/pillow", &["jpg"]).into_iter().chain(kinds).collect()
 }
 
-pub(super) fn pictures() -> Vec<Vec<u8>> {
+pub(super) fn images() -> Vec<Vec<u8>> {
     [files("crates/vision/tests/pillow", &["jpg", "png", "webp"]), kinds()].concat()
 }
 
@@ -127,7 +127,7 @@ pub(super) fn lists() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn shards() -> Vec<Vec<u8>> {
-    let long = "folder/".repeat(20) + "picture.webp";
+    let long = "folder/".repeat(20) + "image.webp";
     let mut pax = tar(&[("x", b"20 path=a/long.jpeg\n9 size=3\n"), ("short", b"abc"), ("a/long.cls", b"7")]);
     pax[156] = b'x';
     mend::tar(&mut pax);
@@ -140,7 +140,7 @@ pub(super) fn shards() -> Vec<Vec<u8>> {
         ]),
         tar(&[("0.jpg", b"image"), ("x/1.png", &[5; 600]), ("2.png", b"")]),
         tar(&[
-            ("0.jpg", b"picture"),
+            ("0.jpg", b"image"),
             ("0.cls", b"3"),
             ("1.png", &[7; 600]),
             ("1.json", b"{\"label\": 12, \"x\": [1]}"),
@@ -163,12 +163,12 @@ pub(super) fn shards() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn packed() -> Vec<Vec<u8>> {
-    let file = |pictures: &[(usize, usize)]| {
+    let file = |images: &[(usize, usize)]| {
         let mut writer = PackWriter::new(Vec::new()).expect("memory can be written to");
-        for (label, &(width, height)) in (0..).zip(pictures) {
+        for (label, &(width, height)) in (0..).zip(images) {
             let pixels = (0..3 * width * height).map(|i| (7 * i) as u8).collect();
-            let picture = Picture::new(width, height, pixels).expect("it has a size");
-            writer.push(&picture, label, &format!("{label}.jpg")).expect("a small picture");
+            let image = Image::new(width, height, pixels).expect("it has a size");
+            writer.push(&image, label, &format!("{label}.jpg")).expect("a small image");
         }
         writer.finish().expect("memory can be written to")
     };
@@ -177,15 +177,15 @@ pub(super) fn packed() -> Vec<Vec<u8>> {
 
 /// A PNG of one colour.
 fn png(width: usize, height: usize, value: u8) -> Vec<u8> {
-    let picture = Picture::new(width, height, [value, 4, 5].repeat(width * height)).expect("it has a size");
-    encode_png(&picture).expect("a small picture")
+    let image = Image::new(width, height, [value, 4, 5].repeat(width * height)).expect("it has a size");
+    encode_png(&image).expect("a small image")
 }
 
 /// A parquet file of so many rows, two of them with nulls, three rows a row group.
 fn table(rows: usize, columns: [&str; 2], compression: Compression, names: bool) -> Vec<u8> {
-    let [picture, label] = columns;
+    let [image, label] = columns;
     let schema = format!(
-        "message schema {{ optional group {picture} {{ optional binary bytes; }} optional int64 {label}; }}"
+        "message schema {{ optional group {image} {{ optional binary bytes; }} optional int64 {label}; }}"
     );
     let info = json!({"info": {"features": {label: {"names": ["a", "b", "c", "d"], "_type": "ClassLabel"}}}});
     let pair = parquet::file::metadata::KeyValue::new("huggingface".to_owned(), info.to_string());
@@ -201,10 +201,10 @@ fn table(rows: usize, columns: [&str; 2], compression: Compression, names: bool)
             let rows = start..rows.min(start + 3);
             let mut group = writer.next_row_group()?;
             let levels: Vec<i16> = rows.clone().map(|row| if row == 4 { 1 } else { 2 }).collect();
-            let pictures: Vec<ByteArray> =
+            let images: Vec<ByteArray> =
                 rows.clone().filter(|&row| row != 4).map(|row| png(32, 32, row as u8).into()).collect();
-            let mut column = group.next_column()?.expect("the pictures");
-            column.typed::<ByteArrayType>().write_batch(&pictures, Some(&levels), None)?;
+            let mut column = group.next_column()?.expect("the images");
+            column.typed::<ByteArrayType>().write_batch(&images, Some(&levels), None)?;
             column.close()?;
             let levels: Vec<i16> = rows.clone().map(|row| i16::from(row != 5)).collect();
             let labels: Vec<i64> = rows.filter(|&row| row != 5).map(|row| row as i64 % 4).collect();

@@ -1,7 +1,7 @@
 //! How `eval` and `data convert` look at images in files.
 
 use clap::{Args, ValueEnum};
-use resnet_vision::picture::Orientation;
+use resnet_vision::image::Orientation;
 
 use crate::failure::Ended;
 
@@ -38,8 +38,8 @@ impl ViewArgs {
     /// `usual`, with the sizes that the command line asks for.
     pub(crate) fn sized(
         &self,
-        usual: resnet_vision::Preprocess,
-    ) -> anyhow::Result<resnet_vision::Preprocess> {
+        usual: resnet_vision::EvalTransform,
+    ) -> anyhow::Result<resnet_vision::EvalTransform> {
         let pixels = |side: Option<u32>| side.map(|side| side as usize);
         let (size, resize) = (pixels(self.size), pixels(self.resize));
         let crop = size.unwrap_or(usual.crop);
@@ -50,7 +50,7 @@ impl ViewArgs {
             );
             return Err(Ended::Usage(message).into());
         }
-        Ok(resnet_vision::Preprocess { resize, crop, ..usual })
+        Ok(resnet_vision::EvalTransform { resize, crop, ..usual })
     }
 }
 

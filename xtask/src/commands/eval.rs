@@ -3,11 +3,11 @@
 use resnet::{Pretrained, TestImages};
 use resnet_data::sources::Broken;
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, View,
+    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, Transform,
 };
 use resnet_record::{Recipe, Run, Scores};
-use resnet_vision::Preprocess;
-use resnet_vision::picture::Orientation;
+use resnet_vision::EvalTransform;
+use resnet_vision::image::Orientation;
 use serde::Serialize;
 
 use crate::args::{CropsArg, EvalArgs};
@@ -29,7 +29,7 @@ struct Json<'a> {
     loss: f64,
     images_per_second: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    view: Option<Seen>,
+    transform: Option<Seen>,
     /// Faults that cost some of the images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     check(&pretrained, &data)?;
     count_reading(&pretrained, &data);
     let (feed, shown) = feed(args, &pretrained, &data)?;
-    let mut meter = Meter::new(Unit::Images, 0, feed.pictures() as u64, Show::IfSlow);
+    let mut meter = Meter::new(Unit::Images, 0, feed.images() as u64, Show::IfSlow);
     let scores = pretrained.evaluate(&*feed, |done| {
         meter.update(done, str::to_owned);
         true
@@ -74,7 +74,7 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Data> {
         return match data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes) {
             Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
             Err(error) => match (error.downcast_ref(), data::image_files(folder, files)) {
-                (Some(Error::Unrecognised { .. }), Ok(photos)) => Ok(Data::ImageFiles(photos)),
+                (Some(Error::Unrecognised { .. }), Ok(images)) => Ok(Data::ImageFiles(images)),
                 (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
                     Some(Error::Unrecognised { wanted: also, .. }) => {
                         let wanted = format!("{wanted}; {also}");
@@ -125,7 +125,7 @@ fn orientation(args: &EvalArgs, pretrained: &Pretrained) -> Orientation {
 /// How images in files are shown to the network.
 #[derive(Clone, Copy)]
 struct Shown {
-    preprocess: Preprocess,
+    eval_transform: EvalTransform,
     crops: CropsArg,
     orientation: Orientation,
 }
@@ -133,12 +133,12 @@ struct Shown {
 impl Shown {
     fn of(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Self> {
         weights::normalisation(pretrained)?;
-        let preprocess = args.view.sized(pretrained.eval_transform()?)?;
-        Ok(Shown { preprocess, crops: args.view.crops(), orientation: orientation(args, pretrained) })
+        let eval_transform = args.view.sized(pretrained.eval_transform()?)?;
+        Ok(Shown { eval_transform, crops: args.view.crops(), orientation: orientation(args, pretrained) })
     }
 
     fn crop(&self) -> String {
-        let Preprocess { resize, crop, .. } = self.preprocess;
+        let EvalTransform { resize, crop, .. } = self.eval_transform;
         let which = match self.crops {
             CropsArg::One => "the centre",
             CropsArg::Ten => "ten crops",
@@ -154,7 +154,7 @@ impl Shown {
     }
 
     fn json(&self, turned: u64) -> Seen {
-        let Preprocess { resize, crop, .. } = self.preprocess;
+        let EvalTransform { resize, crop, .. } = self.eval_transform;
         let orientation = match self.orientation {
             Orientation::Apply => "apply",
             Orientation::Ignore => "ignore",
@@ -187,18 +187,18 @@ fn feed(
             let config = LoaderConfig::evaluation(batch, weights::normalisation(pretrained)?);
             Ok((Box::new(Loader::new(data.test.read_shared(), config)?), None))
         }
-        Data::ImageFiles(photos) => {
+        Data::ImageFiles(images) => {
             let shown = Shown::of(args, pretrained)?;
-            let Shown { preprocess, crops, orientation } = shown;
-            let set = photos.set();
+            let Shown { eval_transform, crops, orientation } = shown;
+            let set = images.set();
             // A folder of one split is what was asked for.
             let source = set.evaluation.as_ref().unwrap_or(&set.train).clone();
             let config = StreamConfig {
                 batch: (batch / crops.get()).max(1),
                 seed: 0,
-                view: match crops {
-                    CropsArg::One => View::Evaluated(preprocess),
-                    CropsArg::Ten => View::TenCrops(preprocess),
+                transform: match crops {
+                    CropsArg::One => Transform::Eval(eval_transform),
+                    CropsArg::Ten => Transform::TenCrops(eval_transform),
                 },
                 orientation,
                 order: Order::Sequential,
@@ -257,7 +257,7 @@ fn print(
             top5: scores.top5(),
             loss: scores.loss,
             images_per_second: scores.images_per_second,
-            view: seen.map(|(shown, turned)| shown.json(turned)),
+            transform: seen.map(|(shown, turned)| shown.json(turned)),
             left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use resnet::data::names::{printable, shown};
-use resnet::vision::picture;
+use resnet::vision::image;
 use resnet::{Guess, Prediction, Pretrained};
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         }
     }
     drop(meter);
-    if let Some(told) = picture::turned(turned) {
+    if let Some(told) = image::turned(turned) {
         tracing::info!("{told}");
     }
     if failed > 0 { Err(Ended::Reported.into()) } else { Ok(()) }

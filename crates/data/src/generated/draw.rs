@@ -98,7 +98,7 @@ struct Place {
 impl Place {
     fn random(stream: &mut RandomStream) -> Self {
         let radius = stream.between(7.5, 13.0);
-        // The whole shape is in the picture, or nearly.
+        // The whole shape is in the image, or nearly.
         let free = 16.5 - radius;
         let (cos, sin) = lean(stream);
         let stretch = stream.between(0.88, 1.0);

@@ -79,7 +79,7 @@ fn shapes_are_as_large_as_they_are_told_and_differ() {
 
 /// `cargo test -p resnet-data contact_sheet -- --ignored` writes 10 rows of 24 images to look at.
 #[test]
-#[ignore = "writes a picture to look at"]
+#[ignore = "writes an image to look at"]
 fn contact_sheet() {
     const COLUMNS: usize = 24;
     let set = shapes(10 * COLUMNS, 0, 0).train;

@@ -1,4 +1,4 @@
-//! Which files of a repository are the pictures that are wanted.
+//! Which files of a repository are the images that are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ pub(super) struct Choice {
     pub(super) files: Vec<(String, Option<u64>, Option<Split>)>,
 }
 
-/// A file with pictures: its name, its size, what it is for.
+/// A file with images: its name, its size, what it is for.
 type Found<'a> = (&'a String, Option<u64>, Split);
 
-/// The files with pictures of the splits that are wanted; a sentence if there are none, or it is not clear
+/// The files with images of the splits that are wanted; a sentence if there are none, or it is not clear
 /// which.
 ///
 /// What belongs to which split is told as [`open_files`](crate::sources::open_files) tells it.
@@ -37,7 +37,7 @@ pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, Strin
     if let Some(config) = &wanted.config {
         sets.retain(|(folder, _), _| folder.split('/').any(|part| part == config));
         if sets.is_empty() {
-            return Err(format!("it has no folder {config} with pictures; it has {all}"));
+            return Err(format!("it has no folder {config} with images; it has {all}"));
         }
     }
     let left = shown(sets.keys());

@@ -1,4 +1,4 @@
-//! Data sets of pictures on the hub.
+//! Data sets of images on the hub.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ impl HubDataset {
     /// is set or the revision is a commit of which the list of files is in the cache.
     ///
     /// # Errors
-    /// If the hub does not answer or refuses, if it has no such pictures or it is not clear which are meant,
+    /// If the hub does not answer or refuses, if it has no such images or it is not clear which are meant,
     /// and if names of files lead out of their folder.
     pub fn files(&self, wanted: &Wanted) -> Result<HubFiles, Error> {
         let listing = self.listing()?;

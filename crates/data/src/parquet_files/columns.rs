@@ -1,4 +1,4 @@
-//! Columns of a parquet file, row by row: encoded pictures and labels, any of which may be null.
+//! Columns of a parquet file, row by row: encoded images and labels, any of which may be null.
 
 use std::path::Path;
 
@@ -98,17 +98,17 @@ fn levels(group: &dyn RowGroupReader, column: usize) -> Result<i16, String> {
     Ok(description.max_def_level())
 }
 
-/// A column of encoded pictures.
-pub(crate) fn pictures(group: &dyn RowGroupReader, column: usize) -> Result<Rows<ByteArrayType>, String> {
+/// A column of encoded images.
+pub(crate) fn images(group: &dyn RowGroupReader, column: usize) -> Result<Rows<ByteArrayType>, String> {
     let levels = levels(group, column)?;
     match group.get_column_reader(column).map_err(|cause| cause.to_string())? {
         ColumnReader::ByteArrayColumnReader(reader) => Ok(Rows { reader, levels }),
-        _ => Err("the column of pictures does not hold bytes".to_owned()),
+        _ => Err("the column of images does not hold bytes".to_owned()),
     }
 }
 
-/// Encoded pictures of some rows.
-pub(crate) type Pictures = Vec<Option<ByteArray>>;
+/// Encoded images of some rows.
+pub(crate) type Images = Vec<Option<ByteArray>>;
 
 /// A column of labels, in whichever width writers use.
 pub(crate) enum Labels {

@@ -135,7 +135,7 @@ impl Table {
         for group in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(group).map_err(|cause| self.bad_row(row, cause))?;
             let mut images =
-                columns::pictures(&*group, image_column).map_err(|cause| self.bad_row(row, cause))?;
+                columns::images(&*group, image_column).map_err(|cause| self.bad_row(row, cause))?;
             let mut numbers =
                 Labels::open(&*group, label_column).map_err(|cause| self.bad_row(row, cause))?;
             loop {

@@ -61,7 +61,7 @@ fn holds_labels(column: &ColumnDescriptor) -> bool {
     is_label && column.max_rep_level() == 0
 }
 
-/// The columns with what they hold: "photo (bytes), kind (text), and 3 others".
+/// The columns with what they hold: "image (bytes), kind (text), and 3 others".
 fn described(schema: &SchemaDescriptor) -> String {
     let count = schema.num_columns();
     let mut shown: Vec<String> = (0..count.min(SHOWN))

@@ -81,11 +81,11 @@ pub(crate) fn class_folders(root: &Path) -> Result<Vec<String>, Error> {
 
 /// Whether a folder looks like a class: images lie in it or, as in Tiny ImageNet, in a folder `images` below.
 pub(crate) fn is_class(folder: &Path) -> bool {
-    holds_picture(folder) || holds_picture(&folder.join("images"))
+    holds_image(folder) || holds_image(&folder.join("images"))
 }
 
 /// Whether a folder holds an image, not counting those in folders below.
-pub(crate) fn holds_picture(folder: &Path) -> bool {
+pub(crate) fn holds_image(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.take(10_000).any(|entry| {
         let name = entry.file_name();

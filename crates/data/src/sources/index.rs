@@ -31,7 +31,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) file: u32,
     /// Where in the file: a tar header's or packed record's byte, a table's row; 0 for a file of its own.
     pub(crate) offset: u64,
-    /// Of the encoded picture; for a row of a table the mean of its row group.
+    /// Of the encoded image; for a row of a table the mean of its row group.
     pub(crate) bytes: u32,
     pub(crate) label: u32,
     /// In its file or folder; empty for a table's row.
@@ -49,7 +49,7 @@ pub struct Index {
     pub(crate) within: String,
     /// What records lie in.
     pub(crate) files: Vec<Stamp>,
-    /// What else the index depends on: a class map, an empty picture.
+    /// What else the index depends on: a class map, an empty image.
     pub(crate) others: Vec<Stamp>,
     pub(crate) classes: Arc<[String]>,
     pub(crate) file: Vec<u32>,
@@ -171,7 +171,7 @@ impl Index {
         &self.label
     }
 
-    /// The size of a record's encoded picture; for a table's rows the mean of its row group.
+    /// The size of a record's encoded image; for a table's rows the mean of its row group.
     ///
     /// # Panics
     /// If there is no such record.

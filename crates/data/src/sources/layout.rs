@@ -5,11 +5,11 @@ use std::fmt;
 /// How a split lies on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// A folder a class, a file a picture.
+    /// A folder a class, a file an image.
     Folders,
     /// Tar files in WebDataset's convention.
     Shards,
-    /// Parquet files with a column of pictures.
+    /// Parquet files with a column of images.
     Tables,
     /// Files of pixels, made by `data convert --to packed`.
     Packed,

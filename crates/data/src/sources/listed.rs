@@ -51,7 +51,7 @@ pub(crate) fn is_listed(
     if inside.iter().any(|(layout, _)| *layout != Layout::Folders) {
         return false;
     }
-    let is_flat = inside.is_empty() && folders::holds_picture(root);
+    let is_flat = inside.is_empty() && folders::holds_image(root);
     match labels {
         Some(_) => is_flat || !inside.is_empty(),
         // Without a list, images for validation are refused, and others are no data set.

@@ -1,9 +1,9 @@
-//! Data sets that stay in files while they are trained on: class folders, tar shards, tables of pictures,
+//! Data sets that stay in files while they are trained on: class folders, tar shards, tables of images,
 //! packed pixels.
 //!
 //! A [`Source`] is one split of such a data set. It knows from an [`Index`], made once and kept beside the
 //! data, which records there are, and reads runs of them. What a record is does not depend on where it lies:
-//! the bytes of an encoded picture (or of one that needs no decoding), a label and a name. [`open_files`]
+//! the bytes of an encoded image (or of one that needs no decoding), a label and a name. [`open_files`]
 //! tells by what a folder holds which kind it is.
 
 mod archives;
@@ -45,7 +45,7 @@ pub use self::open::{FileSet, OpenFiles, open_files};
 pub use self::packed::{PackWriter, open_image};
 pub use self::split::Split;
 
-/// The most bytes that one encoded picture may have: a quarter of a GiB.
+/// The most bytes that one encoded image may have: a quarter of a GiB.
 pub const MAX_RECORD_BYTES: u64 = 1 << 28;
 
 /// One split of a data set in files.
@@ -58,7 +58,7 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// What there is.
     fn index(&self) -> &Index;
 
-    /// The encoded pictures of `records`, a range inside one block: one result a record, in order.
+    /// The encoded images of `records`, a range inside one block: one result a record, in order.
     ///
     /// Nothing here fails as a whole: where a file is gone or damaged, the records that it takes with it are
     /// [`Broken`], each for itself.

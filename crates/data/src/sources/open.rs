@@ -31,7 +31,7 @@ pub struct OpenFiles {
     pub columns: Columns,
 }
 
-/// A data set whose pictures stay in files.
+/// A data set whose images stay in files.
 #[derive(Clone, Debug)]
 pub struct FileSet {
     /// How it lies on disk.
@@ -49,16 +49,16 @@ pub struct FileSet {
     pub origin: String,
 }
 
-/// Opens the data set in `dir`, recognised by what it holds; the pictures stay where they are.
+/// Opens the data set in `dir`, recognised by what it holds; the images stay where they are.
 ///
 /// `dir`, or one folder in it, holds
 /// - folders `train` (or `training`) and `val` (or `validation`, `valid`, `dev`, `test`, `testing`) with one
 ///   of the following in each,
-/// - a folder a class with pictures in it (ImageNet's layout),
-/// - tar shards in WebDataset's convention: a picture and `.cls` or `.json` a sample,
+/// - a folder a class with images in it (ImageNet's layout),
+/// - tar shards in WebDataset's convention: an image and `.cls` or `.json` a sample,
 /// - images in no class folders, and a list of their labels beside them or in [`OpenFiles::labels`],
 /// - ImageNet's tars as they are downloaded: a tar of class tars, class tars, or a tar of such images,
-/// - parquet files with a column of pictures (`image` or `img`) and one of labels,
+/// - parquet files with a column of images (`image` or `img`) and one of labels,
 /// - packed files, as `data convert --to packed` writes them.
 ///
 /// A shard, table or packed file belongs to the split whose name is a word of its own, as in
@@ -78,7 +78,7 @@ pub struct FileSet {
 /// use resnet_data::sources::{OpenFiles, open_files};
 ///
 /// let data = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
-/// println!("{} pictures of {} classes", data.train.index().len(), data.classes.len());
+/// println!("{} images of {} classes", data.train.index().len(), data.classes.len());
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn open_files(dir: &Path, options: &OpenFiles) -> Result<FileSet, Error> {
@@ -267,7 +267,7 @@ impl Part {
         };
         if index.is_empty() {
             let first = index.faults().first().map_or(String::new(), |fault| format!("; {fault}"));
-            let cause = format!("its {} hold no picture with a label{first}", self.layout);
+            let cause = format!("its {} hold no image with a label{first}", self.layout);
             return Err(Error::bad_file(
                 self.root.display().to_string(),
                 cause,

@@ -1,4 +1,4 @@
-//! Packed files: photographs shrunk once and kept as pixels, so that no epoch decodes them again.
+//! Packed files: images shrunk once and kept as pixels, so that no epoch decodes them again.
 //!
 //! A split is files like `train-00000.pack`, each complete in itself. Numbers are little-endian.
 //!
@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use resnet_vision::Picture;
+use resnet_vision::Image;
 
 use self::record::{MAX_NAME, Record};
 use super::class_list::ClassList;
@@ -229,10 +229,10 @@ fn rows(mut bytes: &[u8], records: u64, until: u64) -> Result<Vec<Row>, String> 
 ///
 /// ```
 /// use resnet_data::sources::PackWriter;
-/// use resnet_vision::Picture;
+/// use resnet_vision::Image;
 ///
 /// let mut file = PackWriter::new(Vec::new())?;
-/// file.push(&Picture::new(2, 1, vec![255, 0, 0, 0, 0, 255])?, 3, "red and blue")?;
+/// file.push(&Image::new(2, 1, vec![255, 0, 0, 0, 0, 255])?, 3, "red and blue")?;
 /// assert_eq!(file.finish()?.len(), 8 + (24 + 12 + 6 + 4) + (20 + 12) + 28);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -258,15 +258,15 @@ impl<W: Write> PackWriter<W> {
     /// Appends a record; `name` is for messages and for lists of records to be skipped.
     ///
     /// # Errors
-    /// If `out` cannot be written; with [`io::ErrorKind::InvalidInput`], and nothing written, if the picture
+    /// If `out` cannot be written; with [`io::ErrorKind::InvalidInput`], and nothing written, if the image
     /// or the name is larger than a record can hold ([`MAX_RECORD_BYTES`]) or the table is full.
     ///
     /// # Panics
-    /// If the picture's fields contradict each other.
-    pub fn push(&mut self, picture: &Picture, label: u32, name: &str) -> io::Result<()> {
-        picture.check();
+    /// If the image's fields contradict each other.
+    pub fn push(&mut self, image: &Image, label: u32, name: &str) -> io::Result<()> {
+        image.check();
         let invalid = |cause: String| io::Error::new(io::ErrorKind::InvalidInput, cause);
-        let bytes = record::to_bytes(picture, label, name, MAX_RECORD_BYTES).map_err(invalid)?;
+        let bytes = record::to_bytes(image, label, name, MAX_RECORD_BYTES).map_err(invalid)?;
         if (self.table.len() + ENTRY + name.len()) as u64 > MAX_TABLE_BYTES {
             return Err(invalid(format!("{} records are too many for one file", self.records)));
         }

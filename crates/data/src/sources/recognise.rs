@@ -37,11 +37,10 @@ pub(super) fn candidates(dir: &Path, labels: Option<&Path>) -> Result<Vec<Candid
     }
     let listed = named.iter().find(|(_, inside, _)| matches!(inside[..], [(Layout::Listed, _)]));
     // Without a list these are refused by name: a split is not taken for a class.
-    let unlisted =
-        || named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_picture(root));
+    let unlisted = || named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_image(root));
     let flat = listed.or_else(unlisted);
     if let Some((split, _, root)) = flat
-        && !others.iter().any(|other| folders::holds_picture(other))
+        && !others.iter().any(|other| folders::holds_image(other))
     {
         return Ok(vec![Candidate::of_split(root, Layout::Listed, *split, Vec::new())]);
     }
@@ -75,7 +74,7 @@ fn splits(
             parts.insert(split, Part { root, layout, files });
         }
     }
-    if let Some(other) = others.iter().find(|other| folders::holds_picture(other)) {
+    if let Some(other) = others.iter().find(|other| folders::holds_image(other)) {
         tracing::warn!(
             "{} is not used: it lies beside the folder of a training split and is not called as one",
             other.display()
@@ -85,7 +84,7 @@ fn splits(
     Ok(vec![Candidate { root: dir.to_owned(), layout, parts }])
 }
 
-/// The ways in which `dir` itself holds pictures, with the files where they are files.
+/// The ways in which `dir` itself holds images, with the files where they are files.
 fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
     let io = |cause| Error::io("list", dir, cause);
     let mut files: BTreeMap<&str, (Layout, Vec<String>)> = BTreeMap::new();

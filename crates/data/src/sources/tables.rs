@@ -1,4 +1,4 @@
-//! Parquet files as the Hugging Face hub has them: a column of encoded pictures and one of labels.
+//! Parquet files as the Hugging Face hub has them: a column of encoded images and one of labels.
 //!
 //! [`Columns`] says which these are. The names of classes come from what the `datasets` library leaves in the
 //! file's metadata, or are the labels themselves. An index is made from the labels alone, so nothing of the
@@ -17,7 +17,7 @@ use super::index::{Entry, Stamp};
 use super::{Broken, Columns, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
 use crate::Error;
 use crate::names::name_of;
-use crate::parquet_files::columns::{self, LabelValues, Labels, MEND, Pictures, guarded};
+use crate::parquet_files::columns::{self, Images, LabelValues, Labels, MEND, guarded};
 use crate::parquet_files::schema;
 use crate::prefetch::Prefetch;
 
@@ -26,7 +26,7 @@ const ROWS_AT_ONCE: usize = 8_192;
 /// The longest name of a class.
 const MAX_NAME_BYTES: usize = 1_000;
 
-/// Rows may share one picture in a dictionary: those that are read at once take so many times the file at
+/// Rows may share one image in a dictionary: those that are read at once take so many times the file at
 /// most.
 const MOST_TIMES: u64 = 64;
 /// So many bytes are nothing to refuse, however small the file is.
@@ -59,12 +59,9 @@ impl Source for Tables {
             _ => read_rows(&path, &self.columns, rows),
         });
         match read {
-            Ok(pictures) => {
+            Ok(images) => {
                 let mut budget = MOST_TIMES.saturating_mul(stamp.bytes).max(ALWAYS);
-                records
-                    .zip(pictures)
-                    .map(|(record, picture)| self.record(record, picture, &mut budget))
-                    .collect()
+                records.zip(images).map(|(record, image)| self.record(record, image, &mut budget)).collect()
             }
             // A damaged page takes all rows with it that are read together.
             Err(error) => {
@@ -79,29 +76,29 @@ impl Tables {
     fn record(
         &self,
         record: usize,
-        picture: Option<parquet::data_type::ByteArray>,
+        image: Option<parquet::data_type::ByteArray>,
         budget: &mut u64,
     ) -> Result<Vec<u8>, Broken> {
         let fault = |cause: &str| Err(Broken::new(self.index.place(record), cause));
-        match picture {
-            None => fault("its picture is null, not in the file"),
-            Some(bytes) if bytes.is_empty() => fault("its picture is empty"),
+        match image {
+            None => fault("its image is null, not in the file"),
+            Some(bytes) if bytes.is_empty() => fault("its image is empty"),
             Some(bytes) if bytes.len() as u64 > MAX_RECORD_BYTES => {
-                fault("its picture is larger than any should be")
+                fault("its image is larger than any should be")
             }
             Some(bytes) => match budget.checked_sub(bytes.len() as u64) {
                 Some(rest) => {
                     *budget = rest;
                     Ok(bytes.data().to_vec())
                 }
-                None => fault("with the pictures before it, it is far larger than the file"),
+                None => fault("with the images before it, it is far larger than the file"),
             },
         }
     }
 }
 
-/// The pictures of `rows`, which lie in one row group.
-fn read_rows(path: &Path, columns: &Columns, rows: Range<u64>) -> Result<Pictures, Error> {
+/// The images of `rows`, which lie in one row group.
+fn read_rows(path: &Path, columns: &Columns, rows: Range<u64>) -> Result<Images, Error> {
     let reader = columns::open(path)?;
     let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
     let (column, _) = schema::find(reader.metadata(), columns, &path.display().to_string())?;
@@ -110,13 +107,13 @@ fn read_rows(path: &Path, columns: &Columns, rows: Range<u64>) -> Result<Picture
         let count = row_count(reader.metadata(), number).map_err(bad)?;
         if rows.start < start + count {
             let group = reader.get_row_group(number).map_err(|cause| bad(cause.to_string()))?;
-            let mut pictures = columns::pictures(&*group, column).map_err(bad)?;
-            pictures.skip((rows.start - start) as usize).map_err(bad)?;
+            let mut images = columns::images(&*group, column).map_err(bad)?;
+            images.skip((rows.start - start) as usize).map_err(bad)?;
             let wanted = (rows.end - rows.start) as usize;
-            let found = pictures.next(wanted).map_err(bad)?;
+            let found = images.next(wanted).map_err(bad)?;
             return match found.len() == wanted {
                 true => Ok(found),
-                false => Err(bad(format!("row group {number} has fewer pictures than labels"))),
+                false => Err(bad(format!("row group {number} has fewer images than labels"))),
             };
         }
         start += count;
@@ -284,7 +281,7 @@ struct Group {
     mean_bytes: u32,
 }
 
-/// What is in one file, the pictures left out.
+/// What is in one file, the images left out.
 struct Scanned {
     groups: Vec<Group>,
     classes: Option<Vec<String>>,

@@ -1,4 +1,4 @@
-//! `StreamLoader`: batches of photographs that stay in files, decoded, changed and normalised by threads
+//! `StreamLoader`: batches of images that stay in files, decoded, changed and normalised by threads
 //! ahead of the reader.
 
 mod order;
@@ -20,26 +20,26 @@ use crate::feed::{Batches, Feed, FeedTimes};
 use crate::prefetch::Prefetch;
 use crate::sources::{Broken, Source, open_image};
 use crate::{Error, LastBatch, Order};
-use resnet_vision::picture::Orientation;
-use resnet_vision::{Batch, Key, Normalisation, PhotoAugmentation, Preprocess};
+use resnet_vision::image::Orientation;
+use resnet_vision::{Batch, EvalTransform, Key, Normalisation, TrainTransform};
 
-/// What becomes of a photograph.
+/// What becomes of an image.
 #[derive(Clone, Debug, PartialEq)]
-pub enum View {
+pub enum Transform {
     /// Cut and changed at random, for training.
-    Augmented(PhotoAugmentation, Normalisation),
+    Train(TrainTransform, Normalisation),
     /// Always the same, for evaluation.
-    Evaluated(Preprocess),
+    Eval(EvalTransform),
     /// In ten crops, whose outputs are averaged.
-    TenCrops(Preprocess),
+    TenCrops(EvalTransform),
 }
 
-impl View {
+impl Transform {
     /// Height and width of the result in pixels.
     fn side(&self) -> usize {
         match self {
-            View::Augmented(augmentation, _) => augmentation.side,
-            View::Evaluated(preprocess) | View::TenCrops(preprocess) => preprocess.crop,
+            Transform::Train(augmentation, _) => augmentation.side,
+            Transform::Eval(eval_transform) | Transform::TenCrops(eval_transform) => eval_transform.crop,
         }
     }
 }
@@ -74,12 +74,12 @@ impl Share {
 /// How a [`StreamLoader`] makes batches.
 #[derive(Clone, Debug)]
 pub struct StreamConfig {
-    /// Pictures a batch; at least 1.
+    /// Images a batch; at least 1.
     pub batch: usize,
     /// Decides order and augmentation, together with the epoch.
     pub seed: u64,
-    /// What becomes of each picture.
-    pub view: View,
+    /// What becomes of each image.
+    pub transform: Transform,
     /// Whether images are turned as their EXIF data say.
     pub orientation: Orientation,
     /// In which order they come.
@@ -96,11 +96,11 @@ pub struct StreamConfig {
     pub prefetch: usize,
 }
 
-/// Batches of photographs from a [`Source`], epoch by epoch.
+/// Batches of images from a [`Source`], epoch by epoch.
 ///
 /// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the
 /// number of threads nor where a run was interrupted changes one bit. Memory holds the batches made ahead, an
-/// encoded picture a thread, and of shards and tables some blocks of records.
+/// encoded image a thread, and of shards and tables some blocks of records.
 pub struct StreamLoader {
     maker: Arc<Maker>,
 }
@@ -124,8 +124,8 @@ impl StreamLoader {
     ///
     /// # Errors
     /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`], larger than their number, the
-    /// settings of the view don't make sense together, or more of the split is known to be broken than may
-    /// be.
+    /// settings of the transform don't make sense together, or more of the split is known to be broken than
+    /// may be.
     pub fn new(
         source: Arc<dyn Source>,
         records: Option<Vec<u32>>,
@@ -138,7 +138,7 @@ impl StreamLoader {
         let invalid = |message: String| Err(Error::Invalid(message));
         if records.last().is_none_or(|last| *last as usize >= index.len()) {
             return invalid(format!(
-                "there is no picture to load in {}; give a split that has some",
+                "there is no image to load in {}; give a split that has some",
                 index.root().display()
             ));
         }
@@ -159,12 +159,14 @@ impl StreamLoader {
                 "{images} images make no whole batch of {batch}, and the incomplete one is dropped; use a smaller batch"
             ));
         }
-        match &config.view {
-            View::Augmented(augmentation, normalisation) => {
+        match &config.transform {
+            Transform::Train(augmentation, normalisation) => {
                 augmentation.check()?;
                 normalisation.check()?;
             }
-            View::Evaluated(preprocess) | View::TenCrops(preprocess) => preprocess.normalisation.check()?,
+            Transform::Eval(eval_transform) | Transform::TenCrops(eval_transform) => {
+                eval_transform.normalisation.check()?
+            }
         }
         let quota = Quota::new(config.on_broken, index, records.len())?;
         Ok(Self {
@@ -193,11 +195,11 @@ impl fmt::Debug for StreamLoader {
 }
 
 impl Feed for StreamLoader {
-    fn pictures(&self) -> usize {
+    fn images(&self) -> usize {
         self.maker.records.len()
     }
 
-    fn pictures_per_epoch(&self) -> usize {
+    fn images_per_epoch(&self) -> usize {
         let (images, batch) = (self.maker.places().len(), self.maker.config.batch);
         match self.maker.config.last_batch {
             LastBatch::Keep => images,
@@ -206,7 +208,7 @@ impl Feed for StreamLoader {
     }
 
     fn batches_per_epoch(&self) -> usize {
-        self.pictures_per_epoch().div_ceil(self.maker.config.batch)
+        self.images_per_epoch().div_ceil(self.maker.config.batch)
     }
 
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
@@ -218,7 +220,7 @@ impl Feed for StreamLoader {
                 Some(order::shuffled(maker.reader.source().index(), &maker.records, seed, epoch))
             }
         };
-        let shown = self.pictures_per_epoch();
+        let shown = self.images_per_epoch();
         let batches = first_batch..self.batches_per_epoch();
         let make = move |number| maker.batch(epoch, number, shown, order.as_deref());
         Box::new(Stream {
@@ -254,7 +256,7 @@ impl Maker {
 
     fn batch(&self, epoch: u64, number: usize, shown: usize, order: Option<&[u32]>) -> Result<Batch, Error> {
         let (config, index) = (&self.config, self.reader.source().index());
-        let side = config.view.side();
+        let side = config.transform.side();
         let own = self.places().start;
         let first = number * config.batch;
         let places = own + first..own + shown.min(first.saturating_add(config.batch));
@@ -289,17 +291,17 @@ impl Maker {
         Ok(Batch { images, labels, height: side, width: side })
     }
 
-    /// Appends the picture in `bytes` as it is shown.
+    /// Appends the image in `bytes` as it is shown.
     fn append(&self, bytes: &[u8], name: &str, key: Key, out: &mut Vec<f32>) -> Result<(), Error> {
         let begun = Instant::now();
         let encoded = open_image(bytes, name)?.oriented(self.config.orientation);
         let opened = begun.elapsed();
-        match &self.config.view {
-            View::Augmented(augmentation, normalisation) => {
+        match &self.config.transform {
+            Transform::Train(augmentation, normalisation) => {
                 augmentation.apply(&encoded, normalisation, key, out)?;
             }
-            View::Evaluated(preprocess) => out.extend(preprocess.apply_encoded(&encoded)?),
-            View::TenCrops(preprocess) => out.extend(preprocess.ten_crops(&encoded)?),
+            Transform::Eval(eval_transform) => out.extend(eval_transform.apply_encoded(&encoded)?),
+            Transform::TenCrops(eval_transform) => out.extend(eval_transform.ten_crops(&encoded)?),
         }
         if encoded.has_exif_orientation() {
             self.turned.add(key.index);

@@ -12,7 +12,8 @@ pub enum OnBroken {
     /// it begins.
     Fail,
     /// It is left out, counted and listed, up to this fraction of the split's records; one more ends the
-    /// epoch. Its batch is smaller by it, and [empty](resnet_vision::Batch::is_empty) where nothing else was in it.
+    /// epoch. Its batch is smaller by it, and [empty](resnet_vision::Batch::is_empty) where nothing else was
+    /// in it.
     Skip {
         /// From 0 to 1.
         most: f64,

@@ -10,13 +10,13 @@ use crate::sources::{Broken, Source};
 /// Blocks kept: those that are being mixed, and those of the next mixture.
 const KEPT: usize = 2 * WINDOW;
 
-type Pictures = Arc<Vec<Result<Vec<u8>, Broken>>>;
+type Images = Arc<Vec<Result<Vec<u8>, Broken>>>;
 
 /// A source, and the blocks of it that were read last.
 pub(super) struct Reader {
     source: Arc<dyn Source>,
     /// The oldest first.
-    blocks: Mutex<VecDeque<(usize, Pictures)>>,
+    blocks: Mutex<VecDeque<(usize, Images)>>,
 }
 
 impl Reader {
@@ -28,7 +28,7 @@ impl Reader {
         &self.source
     }
 
-    /// The encoded picture of a record.
+    /// The encoded image of a record.
     pub(super) fn read(&self, record: usize) -> Result<Vec<u8>, Broken> {
         let index = self.source.index();
         let gone = || Broken::new(index.place(record), "it was not read");
@@ -49,19 +49,19 @@ impl Reader {
         (low, index.block(low))
     }
 
-    fn block(&self, number: usize, range: &Range<usize>) -> Pictures {
+    fn block(&self, number: usize, range: &Range<usize>) -> Images {
         let blocks = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = blocks().iter().find(|(kept, _)| *kept == number).map(|(_, pictures)| pictures.clone());
-        if let Some(pictures) = kept {
-            return pictures;
+        let kept = blocks().iter().find(|(kept, _)| *kept == number).map(|(_, images)| images.clone());
+        if let Some(images) = kept {
+            return images;
         }
         // Outside of the lock: two threads may read one block twice, which costs less than waiting in line.
-        let pictures: Pictures = Arc::new(self.source.read(range.clone()));
+        let images: Images = Arc::new(self.source.read(range.clone()));
         let mut blocks = blocks();
         if blocks.len() == KEPT {
             blocks.pop_front();
         }
-        blocks.push_back((number, pictures.clone()));
-        pictures
+        blocks.push_back((number, images.clone()));
+        images
     }
 }

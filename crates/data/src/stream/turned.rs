@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use resnet_vision::picture::{self, Orientation};
+use resnet_vision::image::{self, Orientation};
 
 /// The records whose images an EXIF orientation turned or, where that is ignored, would have turned.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Turned {
     pub(super) fn tell(&self, orientation: Orientation) {
         let message = match (orientation, self.count()) {
             (_, 0) => return,
-            (Orientation::Apply, count) => picture::turned(count),
+            (Orientation::Apply, count) => image::turned(count),
             (Orientation::Ignore, 1) => Some("1 image has an EXIF orientation, which is ignored".to_owned()),
             (Orientation::Ignore, count) => {
                 Some(format!("{count} images have an EXIF orientation, which is ignored"))

@@ -19,12 +19,12 @@ fn blend_pixel(from: [u8; 3], pixel: &mut Pixel, factor: f32) {
     }
 }
 
-/// Black at factor 0, the picture at 1.
+/// Black at factor 0, the image at 1.
 pub(super) fn brightness(pixels: &mut [Pixel], factor: f32) {
     pixels.iter_mut().for_each(|pixel| blend_pixel([0; 3], pixel, factor));
 }
 
-/// An even grey, the picture's mean, at factor 0.
+/// An even grey, the image's mean, at factor 0.
 pub(super) fn contrast(pixels: &mut [Pixel], factor: f32) {
     let sum: u64 = pixels.iter().map(|&pixel| u64::from(grey(pixel))).sum();
     let mean = (sum as f64 / pixels.len() as f64 + 0.5) as u8;
@@ -36,7 +36,7 @@ pub(super) fn saturation(pixels: &mut [Pixel], factor: f32) {
     pixels.iter_mut().for_each(|pixel| blend_pixel([grey(*pixel); 3], pixel, factor));
 }
 
-/// A smoothed picture at factor 0.
+/// A smoothed image at factor 0.
 pub(super) fn sharpness(pixels: &mut [Pixel], width: usize, factor: f32) {
     let original = pixels.to_vec();
     let height = pixels.len() / width;

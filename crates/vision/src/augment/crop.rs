@@ -1,4 +1,4 @@
-//! Which part of a photograph a training step sees, and at which size.
+//! Which part of an image a training step sees, and at which size.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -8,19 +8,19 @@ use crate::random::{Purpose, RandomStream};
 use crate::resample::{self, Stretch};
 use crate::{Error, Interpolation};
 
-/// How a square is cut from a photograph.
+/// How a square is cut from an image.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Crop {
     /// A part of random area and shape, brought to the square's size: the augmentation of Inception, and
     /// since then of nearly every checkpoint for ImageNet. Ten parts are drawn until one lies within the
-    /// photograph; failing that it is the largest one in its middle with a shape allowed.
+    /// image; failing that it is the largest one in its middle with a shape allowed.
     RandomResized {
-        /// The part's area as a fraction of the photograph's, uniform.
+        /// The part's area as a fraction of the image's, uniform.
         area: RangeInclusive<f64>,
         /// Width over height of the part, log-uniform.
         ratio: RangeInclusive<f64>,
     },
-    /// The photograph resized so that its shorter side has a random number of pixels, uniform, and from it a
+    /// The image resized so that its shorter side has a random number of pixels, uniform, and from it a
     /// square at a random place: the papers' scale augmentation (He et al. 2016, after Simonyan and
     /// Zisserman).
     RandomScale {
@@ -57,17 +57,17 @@ impl Crop {
         )))
     }
 
-    /// The columns and rows of a photograph of `size` (width, height) that are seen at `key` in a square of
+    /// The columns and rows of an image of `size` (width, height) that are seen at `key` in a square of
     /// `side` pixels.
     ///
     /// # Panics
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
     pub fn part(&self, size: (usize, usize), side: usize, key: Key) -> Window {
-        let cut = self.draw(size, side, &mut key.stream(Purpose::PhotoCrop));
+        let cut = self.draw(size, side, &mut key.stream(Purpose::Crop));
         cut.at(Scale::Full).needed(&cut, Interpolation::Bilinear)
     }
 
-    /// What is cut from a photograph of `size`.
+    /// What is cut from an image of `size`.
     pub(super) fn draw(&self, size: (usize, usize), side: usize, stream: &mut RandomStream) -> Cut {
         match self {
             Crop::RandomResized { area, ratio } => {
@@ -76,7 +76,7 @@ impl Crop {
             }
             Crop::RandomScale { shorter } => {
                 let shorter = shorter.start() + stream.below(shorter.end() - shorter.start() + 1);
-                let to = crate::preprocess::resized(size, shorter);
+                let to = crate::eval_transform::resized(size, shorter);
                 let mut place = |length: usize| {
                     let start = stream.below(length - side + 1);
                     start..start + side
@@ -88,7 +88,7 @@ impl Crop {
     }
 }
 
-/// A part of a photograph, the size that it is brought to, and what of that is kept.
+/// A part of an image, the size that it is brought to, and what of that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) part: Window,
@@ -96,7 +96,7 @@ pub(super) struct Cut {
     pub(super) window: Window,
 }
 
-/// The part of a photograph, decoded at some scale, that a cut is made of.
+/// The part of an image, decoded at some scale, that a cut is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ScaledCut {
     /// Column and row of the first pixel that has a part in it.
@@ -106,19 +106,19 @@ pub(super) struct ScaledCut {
 }
 
 impl ScaledCut {
-    /// The columns and rows of the photograph that are these, counted from the part's first.
+    /// The columns and rows of the image that are these, counted from the part's first.
     pub(super) fn window(&self, (columns, rows): &Window) -> Window {
         let (left, top) = self.start;
         (left + columns.start..left + columns.end, top + rows.start..top + rows.end)
     }
 
-    /// The columns and rows of the photograph that `cut`, which this is of, is made of.
+    /// The columns and rows of the image that `cut`, which this is of, is made of.
     pub(super) fn needed(&self, cut: &Cut, interpolation: Interpolation) -> Window {
         self.window(&resample::needed(self.part, cut.to, &cut.window, interpolation))
     }
 }
 
-/// A photograph is decoded at a scale only if its pixels are to be shrunk so many times further. As each is
+/// An image is decoded at a scale only if its pixels are to be shrunk so many times further. As each is
 /// the mean of those that it stands for, what the filter adds then is nearly all there is to see.
 const SHRUNK_FURTHER: usize = 2;
 
@@ -130,7 +130,7 @@ impl Cut {
         Scale::ALL.into_iter().find(fits).unwrap_or(Scale::Full)
     }
 
-    /// Where it lies in the photograph decoded at `scale`.
+    /// Where it lies in the image decoded at `scale`.
     pub(super) fn at(&self, scale: Scale) -> ScaledCut {
         let ((left, columns), (top, rows)) = (scaled(&self.part.0, scale), scaled(&self.part.1, scale));
         ScaledCut { start: (left, top), part: (columns, rows) }

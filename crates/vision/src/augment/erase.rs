@@ -14,7 +14,7 @@ pub enum Filling {
 
 /// How often, how much and with what an input is erased.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Erasing {
+pub struct RandomErasing {
     /// How often, from 0 to 1.
     pub probability: f64,
     /// What stands there afterwards.
@@ -25,7 +25,7 @@ pub struct Erasing {
 const AREA: (f64, f64) = (0.02, 0.33);
 const RATIO: (f64, f64) = (0.3, 1.0 / 0.3);
 
-impl Erasing {
+impl RandomErasing {
     /// Erases in `input`, `[3, side, side]`.
     pub(super) fn apply(self, input: &mut [f32], side: usize, stream: &mut RandomStream) {
         if stream.unit_f64() >= self.probability {
@@ -52,11 +52,11 @@ mod tests {
 
     #[test]
     fn a_rectangle_is_erased_as_often_as_told() {
-        let (side, erasing) = (40, Erasing { probability: 0.25, filling: Filling::Mean });
+        let (side, erasing) = (40, RandomErasing { probability: 0.25, filling: Filling::Mean });
         let (mut erased, mut fractions) = (0, 0.0);
         for i in 0..4_000 {
             let mut input = vec![1.0; 3 * side * side];
-            erasing.apply(&mut input, side, &mut RandomStream::new(0, Purpose::PhotoErase, 0, i));
+            erasing.apply(&mut input, side, &mut RandomStream::new(0, Purpose::Erase, 0, i));
             let zeros = |plane: &[f32]| plane.iter().filter(|value| **value == 0.0).count();
             let count = zeros(&input[..side * side]);
             assert!(input.chunks_exact(side * side).all(|plane| zeros(plane) == count));
@@ -75,9 +75,9 @@ mod tests {
 
     #[test]
     fn noise_is_normal() {
-        let erasing = Erasing { probability: 1.0, filling: Filling::Noise };
+        let erasing = RandomErasing { probability: 1.0, filling: Filling::Noise };
         let mut input = vec![100.0; 3 * 64 * 64];
-        erasing.apply(&mut input, 64, &mut RandomStream::new(0, Purpose::PhotoErase, 0, 0));
+        erasing.apply(&mut input, 64, &mut RandomStream::new(0, Purpose::Erase, 0, 0));
         let noise: Vec<f32> = input.into_iter().filter(|value| *value < 50.0).collect();
         let count = noise.len() as f32;
         let mean = noise.iter().sum::<f32>() / count;

@@ -1,4 +1,4 @@
-//! Shears, shifts and turns of a picture: each pixel takes the nearest one of its source, black beyond the
+//! Shears, shifts and turns of an image: each pixel takes the nearest one of its source, black beyond the
 //! border.
 
 use crate::jpeg::Pixel;
@@ -18,7 +18,7 @@ impl Affine {
         Self([1.0, 0.0, 0.0, factor, 1.0, 0.0])
     }
 
-    /// The whole picture shifted, right and down where positive.
+    /// The whole image shifted, right and down where positive.
     pub(super) fn shift(x: f64, y: f64) -> Self {
         Self([1.0, 0.0, -x, 0.0, 1.0, -y])
     }
@@ -30,7 +30,7 @@ impl Affine {
         Self([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y])
     }
 
-    /// The picture changed so; coordinates in steps of 1/65,536 of a pixel, as Pillow takes them.
+    /// The image changed so; coordinates in steps of 1/65,536 of a pixel, as Pillow takes them.
     pub(super) fn apply(self, pixels: &[Pixel], width: usize) -> Vec<Pixel> {
         let [a, b, c, d, e, f] = self.0;
         let fixed = |x: f64| (x * 65_536.0 + 0.5).floor() as i64;

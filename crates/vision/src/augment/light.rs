@@ -8,7 +8,7 @@ use crate::random::RandomStream;
 /// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4, one of 0 changes
 /// nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ColourJitter {
+pub struct ColorJitter {
     /// Towards black and away from it.
     pub brightness: f32,
     /// Towards the mean grey and away from it.
@@ -19,7 +19,7 @@ pub struct ColourJitter {
     pub hue: f32,
 }
 
-impl ColourJitter {
+impl ColorJitter {
     pub(super) fn fits(&self) -> bool {
         let factors = [self.brightness, self.contrast, self.saturation];
         factors.iter().all(|factor| (0.0..=100.0).contains(factor)) && (0.0..=0.5).contains(&self.hue)
@@ -80,7 +80,7 @@ mod tests {
                 &mut input,
                 0.1,
                 &Normalisation::UNIT,
-                &mut RandomStream::new(0, Purpose::PhotoLight, 0, i),
+                &mut RandomStream::new(0, Purpose::Lighting, 0, i),
             );
             assert!(input[..4].iter().all(|value| *value == input[0]));
             for k in 0..3 {
@@ -98,17 +98,17 @@ mod tests {
     #[test]
     fn a_jitter_of_nothing_changes_nothing() {
         let pixels: Vec<Pixel> = (0..60u8).map(|i| [i, 255 - i, i.wrapping_mul(31), 0]).collect();
-        let stream = || RandomStream::new(1, Purpose::PhotoColour, 2, 3);
-        let jittered = |jitter: ColourJitter| {
+        let stream = || RandomStream::new(1, Purpose::Jitter, 2, 3);
+        let jittered = |jitter: ColorJitter| {
             let mut out = pixels.clone();
             jitter.apply(&mut out, &mut stream());
             out
         };
-        assert_eq!(jittered(ColourJitter::default()), pixels);
-        let all = ColourJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
+        assert_eq!(jittered(ColorJitter::default()), pixels);
+        let all = ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
         assert_ne!(jittered(all), pixels);
         assert_eq!(jittered(all), jittered(all));
-        assert!(all.fits() && !ColourJitter { hue: 0.6, ..all }.fits());
-        assert!(!ColourJitter { contrast: f32::NAN, ..all }.fits());
+        assert!(all.fits() && !ColorJitter { hue: 0.6, ..all }.fits());
+        assert!(!ColorJitter { contrast: f32::NAN, ..all }.fits());
     }
 }

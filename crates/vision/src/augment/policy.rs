@@ -36,7 +36,7 @@ impl Policy {
         }
     }
 
-    /// Changes a picture of that width.
+    /// Changes an image of that width.
     pub(super) fn apply(self, pixels: &mut Vec<Pixel>, width: usize, stream: &mut RandomStream) {
         let (changes, ranges) = match self {
             Policy::None => return,
@@ -169,7 +169,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::picture::{Encoded, MAX_PIXELS};
+    use crate::image::{Encoded, MAX_PIXELS};
     use crate::random::Purpose;
 
     /// The changes' names in torchvision, in the order of `KINDS`.
@@ -190,16 +190,16 @@ mod tests {
         "Equalize",
     ];
 
-    fn picture() -> (Vec<Pixel>, usize) {
-        let photo = Encoded::open(include_bytes!("../../tests/pillow/rgb.png"), "rgb.png").unwrap();
-        let (width, height) = photo.size();
+    fn image() -> (Vec<Pixel>, usize) {
+        let image = Encoded::open(include_bytes!("../../tests/pillow/rgb.png"), "rgb.png").unwrap();
+        let (width, height) = image.size();
         assert!((width * height) as u64 <= MAX_PIXELS);
-        (photo.decode_pixels(&(0..width, 0..height)).unwrap(), width)
+        (image.decode_pixels(&(0..width, 0..height)).unwrap(), width)
     }
 
     #[test]
     fn every_change_is_torchvisions_to_the_byte() {
-        let (pixels, width) = picture();
+        let (pixels, width) = image();
         let mut failures = Vec::new();
         for line in include_str!("../../tests/pillow/changes.txt").lines() {
             let fields: Vec<&str> = line.split(' ').collect();
@@ -221,11 +221,11 @@ mod tests {
 
     #[test]
     fn policies_draw_everything_and_the_same_for_the_same_key() {
-        let (pixels, width) = picture();
+        let (pixels, width) = image();
         for policy in [Policy::RAND, Policy::Trivial] {
             let drawn = |i: u64| {
                 let mut out = pixels.clone();
-                policy.apply(&mut out, width, &mut RandomStream::new(0, Purpose::PhotoPolicy, 0, i));
+                policy.apply(&mut out, width, &mut RandomStream::new(0, Purpose::Policy, 0, i));
                 out
             };
             let all: HashSet<Vec<Pixel>> = (0..200).map(drawn).collect();

@@ -8,7 +8,7 @@ use super::planes::Plane;
 use super::scan::Entropy;
 use super::{Damaged, Window, idct};
 
-/// More scans than a picture has any use for; each costs a pass over all of it.
+/// More scans than an image has any use for; each costs a pass over all of it.
 const MOST_SCANS: usize = 200;
 /// Libjpeg smooths blocks while one of the first ten coefficients is not exact: such a file is not finished.
 const EXACT: usize = 10;
@@ -19,7 +19,7 @@ struct Gathered {
     values: Vec<i16>,
     /// Blocks in a row, those that only pad units included.
     stride: usize,
-    /// Blocks that hold part of the picture.
+    /// Blocks that hold part of the image.
     across: usize,
     down: usize,
     /// For each coefficient the bits that it lacks; `None` before the first scan with it.

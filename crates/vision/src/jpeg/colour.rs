@@ -159,7 +159,7 @@ impl Row {
         for i in 0..count {
             inner[i] = 3 * u16::from(inner_near[i]) + u16::from(inner_far[i]);
         }
-        // Beyond an edge of the picture its last sample is repeated.
+        // Beyond an edge of the image its last sample is repeated.
         let last = plane.grid.width - 1;
         for (at, x) in [(0, range.start.saturating_sub(1)), (count + 1, range.end.min(last))] {
             let place = plane.place(x);

@@ -1,4 +1,4 @@
-//! How the samples of a picture lie, whole or decoded at a half, a quarter or an eighth of its size.
+//! How the samples of an image lie, whole or decoded at a half, a quarter or an eighth of its size.
 //!
 //! Decoded at a scale, a block of 8 x 8 pixels becomes 4 x 4, 2 x 2 or one, each the mean of those that it
 //! stands for. What will be shrunk much further anyway then takes no transform, no conversion and no memory
@@ -23,7 +23,7 @@ impl Scale {
     /// All of them, the one with the fewest pixels first.
     pub(crate) const ALL: [Scale; 4] = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
 
-    /// How many pixels of the whole picture one stands for, along each axis.
+    /// How many pixels of the whole image one stands for, along each axis.
     pub(crate) fn divisor(self) -> usize {
         match self {
             Scale::Full => 1,
@@ -33,13 +33,13 @@ impl Scale {
         }
     }
 
-    /// Width and height of a picture of `size`; pixels at the right and the bottom may stand for fewer.
+    /// Width and height of an image of `size`; pixels at the right and the bottom may stand for fewer.
     pub(crate) fn of(self, size: (usize, usize)) -> (usize, usize) {
         (size.0.div_ceil(self.divisor()), size.1.div_ceil(self.divisor()))
     }
 }
 
-/// The picture at a scale.
+/// The image at a scale.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     pub(super) width: usize,
@@ -59,7 +59,7 @@ pub(super) struct Samples {
     pub(super) down: usize,
     /// Pixels that a sample stands for, along each axis.
     pub(super) by: (usize, usize),
-    /// Columns and rows that are part of the picture; what lies beyond pads blocks.
+    /// Columns and rows that are part of the image; what lies beyond pads blocks.
     pub(super) width: usize,
     pub(super) height: usize,
     /// Whether samples that stand for several pixels are filtered rather than repeated.

@@ -40,7 +40,7 @@ pub(super) struct Component {
     pub(super) quantisation: usize,
 }
 
-/// The picture's header.
+/// The image's header.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) width: usize,
@@ -104,7 +104,7 @@ pub(super) struct Headers<'a> {
 pub(super) enum Stop<'a> {
     /// A scan, its data and everything behind them.
     Scan(Scan, &'a [u8]),
-    /// The end of the picture.
+    /// The end of the image.
     End,
 }
 
@@ -160,7 +160,7 @@ impl Markers {
     }
 }
 
-/// Whether a JPEG file ends before its picture does: what follows its scans up to the end holds no end mark.
+/// Whether a JPEG file ends before its image does: what follows its scans up to the end holds no end mark.
 pub(crate) fn is_cut(bytes: &[u8]) -> bool {
     let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return false };
     if bytes.ends_with(&[0xff, 0xd9]) {

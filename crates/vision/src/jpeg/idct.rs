@@ -2,7 +2,7 @@
 //!
 //! Loeffler, Ligtenberg and Moschytz (1989): eleven products for eight numbers, with constants of 13 bits.
 //! Columns first, kept with two more bits, then rows. Because each rounding is pinned, so is every pixel of a
-//! photograph.
+//! image.
 
 use std::num::Wrapping;
 

@@ -1,6 +1,6 @@
 //! JPEG, to the bit as libjpeg decodes it by default, and only the part that is wanted.
 //!
-//! Checkpoints were trained on what libjpeg makes of a photograph, and a random crop shows about half of it.
+//! Checkpoints were trained on what libjpeg makes of an image, and a random crop shows about half of it.
 //! So this decoder does libjpeg's arithmetic (the accurate integer transform, triangle filters for reduced
 //! colour, colour conversion in 16 bits after the point) and skips what lies outside a window: below it
 //! nothing is read, beside and above it codes are read, but not transformed. Sequential and progressive
@@ -27,7 +27,7 @@ use grid::Grid;
 use headers::{Coding, Colour, Headers};
 use planes::Plane;
 
-/// Columns and rows of a picture.
+/// Columns and rows of an image.
 pub(crate) type Window = (Range<usize>, Range<usize>);
 
 /// Red, green, blue and nothing: with four bytes a pixel is a number of 32 bits, which vectors hold.
@@ -54,9 +54,9 @@ impl<'a> Jpeg<'a> {
         (self.headers.frame.width, self.headers.frame.height)
     }
 
-    /// The pixels in `window` of the picture at `scale`; it must not be empty and must lie within.
+    /// The pixels in `window` of the image at `scale`; it must not be empty and must lie within.
     ///
-    /// They are the same as those of the whole picture there.
+    /// They are the same as those of the whole image there.
     pub(crate) fn decode(&self, window: &Window, scale: Scale) -> Result<Vec<Pixel>, Damaged> {
         Ok(self.samples(window, scale)?.pixels(window))
     }
@@ -73,7 +73,7 @@ impl<'a> Jpeg<'a> {
     }
 }
 
-/// The samples of some part of a picture at some scale.
+/// The samples of some part of an image at some scale.
 #[derive(Debug)]
 pub(crate) struct Samples {
     colour: Colour,

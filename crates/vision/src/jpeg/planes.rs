@@ -34,7 +34,7 @@ impl Plane {
         &mut self.samples[(side * row - self.top) * self.stride + side * column - self.left..]
     }
 
-    /// The row of samples number `row`, or the nearest that the picture has.
+    /// The row of samples number `row`, or the nearest that the image has.
     #[inline(always)]
     pub(super) fn row(&self, row: usize) -> &[u8] {
         let row = row.min(self.grid.height - 1) - self.top;

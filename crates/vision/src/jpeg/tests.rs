@@ -18,7 +18,7 @@ const FILES: [&[u8]; 6] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..Default::default() })]
 
-    /// Without the net that `picture` spreads below.
+    /// Without the net that `image` spreads below.
     #[test]
     fn changed_bytes_never_panic(
         file in 0..FILES.len(),
@@ -35,7 +35,7 @@ proptest! {
         bytes.truncate((bytes.len() as f64 * keep) as usize);
         if let Ok(jpeg) = Jpeg::open(&bytes) {
             let (width, height) = scale.of(jpeg.size());
-            // A changed header may tell of a large picture; a part of it will do.
+            // A changed header may tell of a large image; a part of it will do.
             let (left, top) = ((corner.0 * width as f64) as usize, (corner.1 * height as f64) as usize);
             let window = (left..width.min(left + 40), top..height.min(top + 40));
             if let Ok(pixels) = jpeg.decode(&window, scale) {
@@ -56,12 +56,12 @@ fn decoded(path: &Path, scale: Scale) -> ((usize, usize), Vec<Pixel>) {
 #[test]
 fn every_scale_is_libjpegs_to_the_byte() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow");
-    let photos = resnet_testing::data::photos();
+    let images = resnet_testing::data::real_images();
     let (mut compared, mut failures) = (0, Vec::new());
     for line in include_str!("../../tests/pillow/scaled.txt").lines() {
         let fields: Vec<&str> = line.split(' ').collect();
         let [name, divisor, width, height, sum] = fields[..] else { panic!("{line}") };
-        let folder = if name.contains('/') { photos.as_ref() } else { Some(&fixtures) };
+        let folder = if name.contains('/') { images.as_ref() } else { Some(&fixtures) };
         let Some(folder) = folder else { continue };
         let scale = Scale::ALL.into_iter().find(|scale| scale.divisor().to_string() == divisor).unwrap();
         let (size, pixels) = decoded(&folder.join(name), scale);

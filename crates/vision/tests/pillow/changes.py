@@ -1,4 +1,4 @@
-"""Writes checksums of what torchvision's policies make of a picture, for src/augment/policy.rs to compare with.
+"""Writes checksums of what torchvision's policies make of an image, for src/augment/policy.rs to compare with.
 
     python3 crates/vision/tests/pillow/changes.py
 
@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 
 
 def main():
-    picture = Image.open(HERE / "rgb.png").convert("RGB")
-    width, height = picture.size
+    image = Image.open(HERE / "rgb.png").convert("RGB")
+    width, height = image.size
     spaces = {
         "Rand": autoaugment.RandAugment()._augmentation_space(31, (height, width)),
         "Wide": autoaugment.TrivialAugmentWide()._augmentation_space(31),
@@ -29,7 +29,7 @@ def main():
             for name, (magnitudes, signed) in space.items():
                 for sign in (1, -1) if signed else (1,):
                     magnitude = sign * float(magnitudes[strength]) if magnitudes.ndim else 0.0
-                    out = autoaugment._apply_op(picture, name, magnitude, InterpolationMode.NEAREST, None)
+                    out = autoaugment._apply_op(image, name, magnitude, InterpolationMode.NEAREST, None)
                     lines.append(f"{ranges} {name} {strength} {sign} {zlib.crc32(out.tobytes()):08x}\n")
     (HERE / "changes.txt").write_text("".join(lines))
 

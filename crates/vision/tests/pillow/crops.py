@@ -2,8 +2,8 @@
 
     python3 crates/vision/tests/pillow/crops.py
 
-Made with torchvision 0.29.2. For each size of SIZES crops.txt has two lines, of areas (fractions of the picture's) and
-of ratios (width over height): the name, width and height of the picture, then the numbers below which 1, 2, ... 99 % of
+Made with torchvision 0.29.2. For each size of SIZES crops.txt has two lines, of areas (fractions of the image's) and
+of ratios (width over height): the name, width and height of the image, then the numbers below which 1, 2, ... 99 % of
 DRAWS crops are.
 """
 
@@ -21,8 +21,8 @@ def main():
     torch.manual_seed(0)
     lines = []
     for width, height in SIZES:
-        picture = torch.zeros(3, height, width)
-        draw = lambda: RandomResizedCrop.get_params(picture, (0.08, 1.0), (3 / 4, 4 / 3))
+        image = torch.zeros(3, height, width)
+        draw = lambda: RandomResizedCrop.get_params(image, (0.08, 1.0), (3 / 4, 4 / 3))
         sizes = numpy.array([draw()[2:] for _ in range(DRAWS)], float)
         for name, values in (
             ("area", sizes[:, 0] * sizes[:, 1] / (width * height)),

@@ -1,11 +1,11 @@
-"""Writes what Pillow makes of small pictures, for src/resample.rs and tests/picture.rs to compare with.
+"""Writes what Pillow makes of small images, for src/resample.rs and tests/image.rs to compare with.
 
     python3 crates/vision/tests/pillow/generate.py
 
-Made with Pillow 13.0.0 and, for two samplings that Pillow cannot write, opencv-python-headless 5.0.0. No randomness: pictures are formulas. In this folder it writes
-- resize.bin: for each case of CASES in order, the resized picture, interleaved RGB;
+Made with Pillow 13.0.0 and, for two samplings that Pillow cannot write, opencv-python-headless 5.0.0. No randomness: images are formulas. In this folder it writes
+- resize.bin: for each case of CASES in order, the resized image, interleaved RGB;
 - boxes.bin: the same for each case of BOXES, of which only a box is resized;
-- NAME.EXT, NAME.rgb: a picture file and what Pillow's convert("RGB") makes of it, turned upright.
+- NAME.EXT, NAME.rgb: an image file and what Pillow's convert("RGB") makes of it, turned upright.
 """
 
 import math
@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 HERE = Path(__file__).parent
 
-# (width, height) of the picture, (width, height) of the result; src/resample.rs has the same list.
+# (width, height) of the image, (width, height) of the result; src/resample.rs has the same list.
 CASES = [
     ((37, 23), (16, 10)),
     ((37, 23), (64, 40)),
@@ -30,7 +30,7 @@ CASES = [
     ((32, 32), (32, 20)),
 ]
 
-# (width, height) of the picture, left, top, right, bottom of the box, (width, height) of the result; as there.
+# (width, height) of the image, left, top, right, bottom of the box, (width, height) of the result; as there.
 BOXES = [
     ((37, 23), (0.25, 0.5, 36.75, 22.25), (16, 10)),
     ((37, 23), (0.875, 0.0, 36.125, 23.0), (5, 7)),
@@ -51,7 +51,7 @@ def pattern(width, height):
 
 
 def smooth(width, height):
-    """Like a photograph: lossy formats keep it well."""
+    """Like an image: lossy formats keep it well."""
     image = Image.new("RGB", (width, height))
     for y in range(height):
         for x in range(width):
@@ -82,11 +82,11 @@ def boxes():
     (HERE / "boxes.bin").write_bytes(out)
 
 
-def pictures():
-    picture = smooth(24, 17)
-    grey = picture.convert("L")
+def images():
+    image = smooth(24, 17)
+    grey = image.convert("L")
     alpha = grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    rgba = picture.copy()
+    rgba = image.copy()
     rgba.putalpha(alpha)
     la = grey.copy()
     la.putalpha(alpha)
@@ -99,30 +99,30 @@ def pictures():
         for x in range(24):
             grey16.putpixel((x, y), (x * 2731 + y * 977) % 65536)
 
-    picture.save(HERE / "rgb.png")
+    image.save(HERE / "rgb.png")
     rgba.save(HERE / "rgba.png")
     grey.save(HERE / "grey.png")
     la.save(HERE / "grey-alpha.png")
     grey16.save(HERE / "grey16.png")
-    picture.convert("1").save(HERE / "bits.png")
-    picture.quantize(16).save(HERE / "palette.png", transparency=3)
-    picture.save(HERE / "colour.jpg", quality=90, subsampling=0)
-    picture.save(HERE / "subsampled.jpg", quality=90, subsampling=2)
-    picture.save(HERE / "progressive.jpg", quality=90, progressive=True)
+    image.convert("1").save(HERE / "bits.png")
+    image.quantize(16).save(HERE / "palette.png", transparency=3)
+    image.save(HERE / "colour.jpg", quality=90, subsampling=0)
+    image.save(HERE / "subsampled.jpg", quality=90, subsampling=2)
+    image.save(HERE / "progressive.jpg", quality=90, progressive=True)
     grey.save(HERE / "grey.jpg", quality=90)
-    picture.convert("CMYK").save(HERE / "cmyk.jpg", quality=95)
-    picture.save(HERE / "turned.jpg", quality=95, subsampling=0, exif=exif)
-    picture.save(HERE / "mirrored.png", exif=mirrored)
-    picture.save(HERE / "lossless.webp", lossless=True)
-    picture.save(HERE / "lossy.webp", quality=90)
+    image.convert("CMYK").save(HERE / "cmyk.jpg", quality=95)
+    image.save(HERE / "turned.jpg", quality=95, subsampling=0, exif=exif)
+    image.save(HERE / "mirrored.png", exif=mirrored)
+    image.save(HERE / "lossless.webp", lossless=True)
+    image.save(HERE / "lossy.webp", quality=90)
     rgba.save(HERE / "rgba.webp", lossless=True, exact=True)
-    picture.save(HERE / "half-width.jpg", quality=90, subsampling=1)
-    picture.save(HERE / "progressive-full.jpg", quality=95, subsampling=0, progressive=True)
-    picture.save(HERE / "restarts.jpg", quality=90, subsampling=2, restart_marker_blocks=1)
-    picture.save(HERE / "stored-rgb.jpg", quality=90, subsampling=0, keep_rgb=True)
+    image.save(HERE / "half-width.jpg", quality=90, subsampling=1)
+    image.save(HERE / "progressive-full.jpg", quality=95, subsampling=0, progressive=True)
+    image.save(HERE / "restarts.jpg", quality=90, subsampling=2, restart_marker_blocks=1)
+    image.save(HERE / "stored-rgb.jpg", quality=90, subsampling=0, keep_rgb=True)
     # Colour of two columns is repeated, not filtered.
-    picture.crop((0, 0, 4, 7)).save(HERE / "narrow.jpg", quality=90, subsampling=2)
-    bgr = numpy.asarray(picture)[:, :, ::-1]
+    image.crop((0, 0, 4, 7)).save(HERE / "narrow.jpg", quality=90, subsampling=2)
+    bgr = numpy.asarray(image)[:, :, ::-1]
     for name, sampling in (
         ("half-height.jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440),
         ("quarter-width.jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411),
@@ -155,4 +155,4 @@ def pictures():
 if __name__ == "__main__":
     resize()
     boxes()
-    pictures()
+    images()

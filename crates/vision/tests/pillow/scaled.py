@@ -3,7 +3,7 @@
     python3 crates/vision/tests/pillow/scaled.py DIR
 
 DIR holds photos/, from ../shared/data/prepare.py. Made with Pillow 13.0.0, whose `draft` passes the scale on to
-libjpeg-turbo. A line has the file (of this folder, or with a / of DIR/photos), the divisor, width, height, and the
+libjpeg-turbo. A line has the file (of this folder, or with a / of DIR/images), the divisor, width, height, and the
 CRC-32 of the pixels in RGB, as stored.
 """
 
@@ -28,9 +28,9 @@ def line(name, path, divisor):
 
 
 def main():
-    photos = Path(sys.argv[1]) / "photos"
+    images = Path(sys.argv[1]) / "photos"
     files = [(path.name, path) for path in sorted(HERE.glob("*.jpg"))]
-    files += [(str(path.relative_to(photos)), path) for path in sorted(photos.glob("*/*"))]
+    files += [(str(path.relative_to(images)), path) for path in sorted(images.glob("*/*"))]
     lines = [text for name, path in files for divisor in (2, 4, 8) for text in line(name, path, divisor)]
     (HERE / "scaled.txt").write_text("\n".join(lines) + "\n")
 

@@ -1,4 +1,4 @@
-//! `data convert`: any photographs in files as class folders or as tar shards in WebDataset's convention,
+//! `data convert`: any images in files as class folders or as tar shards in WebDataset's convention,
 //! where they are copied as they are encoded, or shrunk and decoded as packed files.
 
 mod packed;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use resnet_data::sources::{Layout, Source, folder_names, open_image};
-use resnet_vision::picture;
+use resnet_vision::image;
 
 use self::packed::{Packed, Shrinking};
 use crate::args::{ConvertArgs, InterpolationArg, OrientationArg, Target};
@@ -23,9 +23,8 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let set = super::open(&args.dir, &args.classes, &args.labels)?;
     let splits: Vec<(&str, &dyn Source)> = super::splits(&set, ["train", "val"]).collect();
     data::tell(splits.iter().map(|(_, source)| source.index()));
-    let pictures =
-        super::whole_folder(&args.out, |partial| write(args, form, &set.classes, &splits, partial))?;
-    output::line(&format!("{} pictures in {}", numbers::count(pictures), args.out.display()))
+    let images = super::whole_folder(&args.out, |partial| write(args, form, &set.classes, &splits, partial))?;
+    output::line(&format!("{} images in {}", numbers::count(images), args.out.display()))
 }
 
 /// What is written.
@@ -86,10 +85,10 @@ fn write(
                 let (name, place) = (index.name_in_split(record), index.place(record));
                 if index.layout() == Layout::Packed && !matches!(form, Form::Packed(_)) {
                     // Pixels of ours say nothing to others.
-                    bytes = picture::encode_png(&open_image(&bytes, &place)?.decode()?)?;
+                    bytes = image::encode_png(&open_image(&bytes, &place)?.decode()?)?;
                 }
                 let label = index.labels()[record] as usize;
-                writer.picture(Photo { number: done, label, name, place, bytes })?;
+                writer.sample(Sample { number: done, label, name, place, bytes })?;
                 done += 1;
             }
             meter.update(done, str::to_owned);
@@ -99,8 +98,8 @@ fn write(
     Ok(done)
 }
 
-/// A picture to be written.
-struct Photo {
+/// A sample to be written.
+struct Sample {
     /// Of all that are written, from 0.
     number: u64,
     label: usize,
@@ -113,11 +112,11 @@ struct Photo {
 
 trait Writer {
     fn begin(&mut self, split: &str) -> anyhow::Result<()>;
-    fn picture(&mut self, photo: Photo) -> anyhow::Result<()>;
+    fn sample(&mut self, sample: Sample) -> anyhow::Result<()>;
     fn end(&mut self) -> anyhow::Result<()>;
 }
 
-/// The end of an encoded picture's name, by its first bytes.
+/// The end of an encoded image's name, by its first bytes.
 fn end_of(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => "png",
@@ -154,7 +153,7 @@ impl Writer for Folders {
         Ok(())
     }
 
-    fn picture(&mut self, Photo { number, label, bytes, .. }: Photo) -> anyhow::Result<()> {
+    fn sample(&mut self, Sample { number, label, bytes, .. }: Sample) -> anyhow::Result<()> {
         let file = self.split.join(&self.folders[label]).join(format!("{number:08}.{}", end_of(&bytes)));
         fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
     }
@@ -202,7 +201,7 @@ impl Writer for Shards {
         Ok(())
     }
 
-    fn picture(&mut self, Photo { number, label, bytes, .. }: Photo) -> anyhow::Result<()> {
+    fn sample(&mut self, Sample { number, label, bytes, .. }: Sample) -> anyhow::Result<()> {
         if self.shard.as_ref().is_some_and(|(_, size)| size + bytes.len() as u64 > self.most) {
             self.close()?;
         }

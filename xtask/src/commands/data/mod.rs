@@ -1,4 +1,4 @@
-//! `data`: what photographs there are, which are broken, other forms of them, and how they come from the hub.
+//! `data`: what images there are, which are broken, other forms of them, and how they come from the hub.
 
 mod convert;
 mod fetch;
@@ -13,8 +13,8 @@ use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use resnet_data::names::printable;
 use resnet_data::sources::{self, FileSet, Index, Source, open_files, open_image};
-use resnet_vision::picture;
-use resnet_vision::{Key, Normalisation, PhotoAugmentation, Picture};
+use resnet_vision::image;
+use resnet_vision::{Image, Key, Normalisation, TrainTransform};
 use serde::Serialize;
 
 use crate::args::{ClassesArg, DataCommand, InspectArgs, LabelsArgs, VerifyArgs};
@@ -24,9 +24,9 @@ use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::{data, text};
 
-/// Pictures whose size is looked at.
+/// Images whose size is looked at.
 const LOOKED_AT: usize = 1000;
-/// Columns and rows of a sheet, and pixels of a picture on it.
+/// Columns and rows of a sheet, and pixels of an image on it.
 const SHEET: (usize, usize, usize) = (8, 6, 128);
 
 pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
     }
 }
 
-/// The photographs in `dir`.
+/// The images in `dir`.
 fn open(dir: &Path, classes: &ClassesArg, labels: &LabelsArgs) -> anyhow::Result<FileSet> {
     data::found(dir, open_files(dir, &labels.options(classes)))
 }
@@ -54,11 +54,12 @@ struct Inspected {
 #[derive(Serialize)]
 struct Split {
     split: &'static str,
-    pictures: usize,
+    #[serde(rename = "pictures")] // its name in --json
+    images: usize,
     bytes: u64,
     a_class: [u64; 3],
     empty_classes: Vec<String>,
-    /// Of up to a thousand pictures.
+    /// Of up to a thousand images.
     width: Option<[u64; 3]>,
     height: Option<[u64; 3]>,
     /// Files that are passed over, by what their names end in.
@@ -102,9 +103,9 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
     for (split, (_, source)) in inspected.splits.iter().zip(splits(&set, PURPOSES)) {
         let triple = |[low, middle, high]: [u64; 3]| format!("{low} to {high}, median {middle}");
         lines.push(format!(
-            "\n{}: {} pictures, {}",
+            "\n{}: {} images, {}",
             split.split,
-            numbers::count(split.pictures as u64),
+            numbers::count(split.images as u64),
             numbers::bytes(split.bytes)
         ));
         lines.push(format!("  a class       {}", triple(split.a_class)));
@@ -139,7 +140,7 @@ impl Split {
         let (widths, heights) = sizes.into_iter().unzip();
         Split {
             split,
-            pictures: index.len(),
+            images: index.len(),
             bytes: (0..index.len()).map(|record| index.bytes(record)).sum(),
             a_class: low_middle_high(index.class_counts()).unwrap_or_default(),
             empty_classes: index.empty_classes().into_iter().map(str::to_owned).collect(),
@@ -157,23 +158,23 @@ fn low_middle_high(mut values: Vec<u64>) -> Option<[u64; 3]> {
     Some([*values.first()?, values[values.len() / 2], *values.last()?])
 }
 
-/// The encoded picture of one record.
+/// The encoded image of one record.
 fn bytes(source: &dyn Source, record: usize) -> Result<Vec<u8>, String> {
     let read = source.read(record..record + 1).pop();
     read.unwrap_or_else(|| Ok(vec![])).map_err(|broken| broken.to_string())
 }
 
-/// Width and height, as the picture's header tells them.
+/// Width and height, as the image's header tells them.
 fn size(source: &dyn Source, record: usize) -> Option<(u64, u64)> {
     let bytes = bytes(source, record).ok()?;
     let (width, height) = open_image(&bytes, "").ok()?.size();
     Some((width as u64, height as u64))
 }
 
-/// Writes pictures of `source`, cut at random as training does.
+/// Writes images of `source`, cut at random as training does.
 fn sheet(source: &dyn Source, seed: u64, file: &Path) -> anyhow::Result<()> {
     let (columns, rows, side) = SHEET;
-    let augmentation = PhotoAugmentation::inception(side);
+    let augmentation = TrainTransform::inception(side);
     // Evenly over the data, so that most classes differ.
     let (len, shown) = (source.index().len(), columns * rows);
     let mut pixels = vec![255; columns * side * rows * side * 3];
@@ -192,18 +193,19 @@ fn sheet(source: &dyn Source, seed: u64, file: &Path) -> anyhow::Result<()> {
             }
         }
     }
-    let picture = Picture::new(columns * side, rows * side, pixels)?;
-    write(file, &picture::encode_png(&picture)?)
+    let image = Image::new(columns * side, rows * side, pixels)?;
+    write(file, &image::encode_png(&image)?)
 }
 
 #[derive(Serialize)]
 struct Verified {
-    pictures: u64,
-    broken: Vec<BrokenPicture>,
+    #[serde(rename = "pictures")]
+    images: u64,
+    broken: Vec<BrokenImage>,
 }
 
 #[derive(Serialize, Clone)]
-struct BrokenPicture {
+struct BrokenImage {
     name: String,
     cause: String,
 }
@@ -221,7 +223,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
             index
                 .faults()
                 .iter()
-                .map(|fault| BrokenPicture { name: index.fault_name(fault), cause: fault.cause.clone() }),
+                .map(|fault| BrokenImage { name: index.fault_name(fault), cause: fault.cause.clone() }),
         );
         let (done, found) = (AtomicU64::new(0), Mutex::new(vec![]));
         // Some blocks at a time, so that progress is told between them.
@@ -244,18 +246,17 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     }
     drop(meter);
     if let Some(file) = &args.skip_list {
-        let names: String = broken.iter().map(|picture| format!("{}\n", picture.name)).collect();
+        let names: String = broken.iter().map(|image| format!("{}\n", image.name)).collect();
         write(file, names.as_bytes())?;
     }
     let number = broken.len();
     if args.format.get() == Format::Json {
-        output::json(&Verified { pictures: total, broken })?;
+        output::json(&Verified { images: total, broken })?;
     } else {
-        let line =
-            |picture: &BrokenPicture| printable(&format!("{}: {}", picture.name, picture.cause)).into_owned();
+        let line = |image: &BrokenImage| printable(&format!("{}: {}", image.name, image.cause)).into_owned();
         let lines: Vec<String> = broken.iter().map(line).collect();
         let summary =
-            format!("{} of {} pictures are broken", numbers::count(number as u64), numbers::count(total));
+            format!("{} of {} images are broken", numbers::count(number as u64), numbers::count(total));
         output::line(&text::wrap(&[lines, vec![summary]].concat().join("\n"), text::out(), 2))?;
     }
     if number > 0 { Err(Ended::Reported.into()) } else { Ok(()) }
@@ -266,12 +267,12 @@ fn check(
     index: &Index,
     record: usize,
     read: Result<Vec<u8>, resnet_data::sources::Broken>,
-) -> Option<BrokenPicture> {
+) -> Option<BrokenImage> {
     let cause = match read {
         Err(broken) => broken.cause,
         Ok(bytes) => verified(&bytes, &index.place(record)).err()?.cause(),
     };
-    Some(BrokenPicture { name: index.name(record), cause })
+    Some(BrokenImage { name: index.name(record), cause })
 }
 
 fn verified(bytes: &[u8], place: &str) -> Result<(), resnet_data::Error> {

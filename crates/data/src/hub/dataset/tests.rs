@@ -21,7 +21,7 @@ fn dataset(cache: &Path, hub: &Hub, network: Network, revision: Option<&str>) ->
         token: Some(TOKEN.to_owned()),
         network,
     };
-    HubDataset::with_settings(settings, "owner/pictures", revision).unwrap()
+    HubDataset::with_settings(settings, "owner/images", revision).unwrap()
 }
 
 fn parquet(label: &str, rows: usize) -> Vec<u8> {
@@ -34,9 +34,9 @@ fn files<'a>(files: impl IntoIterator<Item = (&'a str, Vec<u8>)>) -> Files {
 }
 
 /// Two files to train on, one to evaluate on, one that is not wanted.
-fn pictures() -> Files {
+fn images() -> Files {
     files([
-        ("README.md", b"# Pictures".to_vec()),
+        ("README.md", b"# Images".to_vec()),
         ("data/train-00000-of-00002.parquet", parquet("label", 20)),
         ("data/train-00001-of-00002.parquet", parquet("label", 11)),
         ("data/validation-00000-of-00001.parquet", parquet("label", 8)),
@@ -73,7 +73,7 @@ impl Progress for Counter {
 #[test]
 fn a_data_set_is_fetched_once_and_opened_from_the_cache() {
     let cache = tempfile::tempdir().unwrap();
-    let hub = Hub::start(FIRST, pictures());
+    let hub = Hub::start(FIRST, images());
     let online = dataset(cache.path(), &hub, Network::Allowed, None);
     let found = online.files(&Wanted::default()).unwrap();
     let told: Vec<_> = found.files.iter().map(|file| (found.inner_name(file), file.split)).collect();
@@ -87,7 +87,7 @@ fn a_data_set_is_fetched_once_and_opened_from_the_cache() {
     let counter = Counter::default();
     let folder = online.fetch(&found, &counter).unwrap();
     assert_eq!(counter.bytes.load(Ordering::Relaxed), bytes);
-    assert_eq!(folder, cache.path().join("datasets--owner--pictures/snapshots").join(FIRST).join("data/"));
+    assert_eq!(folder, cache.path().join("datasets--owner--images/snapshots").join(FIRST).join("data/"));
     assert!(folder.join(wanted[0].0).is_symlink());
     // The folder, the snapshot above it, and the cache that Python would find.
     for dir in [folder.as_path(), folder.parent().unwrap()] {
@@ -99,7 +99,7 @@ fn a_data_set_is_fetched_once_and_opened_from_the_cache() {
 
     assert_eq!(hub.requests().len(), 1 + 2 * 3);
     assert_eq!(all(&online, &NoProgress).unwrap(), folder);
-    assert_eq!(hub.requests(), ["/api/datasets/owner/pictures/revision/main?blobs=true"]);
+    assert_eq!(hub.requests(), ["/api/datasets/owner/images/revision/main?blobs=true"]);
     // A commit never changes: nothing at all is asked for.
     let pinned = dataset(cache.path(), &hub, Network::Allowed, Some(FIRST));
     assert_eq!(all(&pinned, &NoProgress).unwrap(), folder);
@@ -174,7 +174,7 @@ fn what_is_not_what_the_hub_has_is_thrown_away() {
 #[test]
 fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
     let cache = tempfile::tempdir().unwrap();
-    let hub = Hub::start(FIRST, pictures());
+    let hub = Hub::start(FIRST, images());
     let online = dataset(cache.path(), &hub, Network::Allowed, None);
     let found = online.files(&Wanted { splits: vec![Split::Val], config: None }).unwrap();
     // The first try brings 700 bytes; neither it nor the three after it bring more.
@@ -189,15 +189,12 @@ fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
 #[test]
 fn refusals_say_what_to_do() {
     let cache = tempfile::tempdir().unwrap();
-    let hub = Hub::start(FIRST, pictures());
+    let hub = Hub::start(FIRST, images());
     let online = dataset(cache.path(), &hub, Network::Allowed, None);
-    let page = format!("accept its terms on {}/datasets/owner/pictures", hub.endpoint);
+    let page = format!("accept its terms on {}/datasets/owner/images", hub.endpoint);
     for status in ["401 Unauthorized", "403 Forbidden"] {
         hub.state().refuses = Some(status);
-        refusal(
-            &online,
-            &[&status[..3], &page, "HF_TOKEN", "train-00000-of-00002.parquet of owner/pictures"],
-        );
+        refusal(&online, &[&status[..3], &page, "HF_TOKEN", "train-00000-of-00002.parquet of owner/images"]);
     }
     hub.state().refuses = Some("404 Not Found");
     refusal(&online, &["404", "check the name and the revision"]);
@@ -205,7 +202,7 @@ fn refusals_say_what_to_do() {
     refusal(&online, &["500", "start again", "HF_HUB_OFFLINE=1"]);
     hub.state().refuses = None;
     let absent = dataset(cache.path(), &hub, Network::Allowed, Some("v9"));
-    refusal(&absent, &["its list of files of owner/pictures@v9", "404", "check the name"]);
+    refusal(&absent, &["its list of files of owner/images@v9", "404", "check the name"]);
 
     hub.state().lies = 5;
     refusal(&online, &["it should have", "the server has"]);
@@ -217,9 +214,9 @@ fn refusals_say_what_to_do() {
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
     let nobody =
         Settings { endpoint: "http://127.0.0.1:1".to_owned(), ..online.repository.settings().clone() };
-    let nobody = HubDataset::with_settings(nobody, "owner/pictures", None).unwrap();
+    let nobody = HubDataset::with_settings(nobody, "owner/images", None).unwrap();
     refusal(&nobody, &["its list of files", "HF_HUB_OFFLINE=1"]);
-    assert!(HubDataset::with_settings(nobody.repository.settings().clone(), "pictures", None).is_err());
+    assert!(HubDataset::with_settings(nobody.repository.settings().clone(), "images", None).is_err());
 }
 
 #[test]
@@ -228,11 +225,11 @@ fn names_that_lead_out_of_the_cache_are_refused() {
         ["../../../../x.parquet", "/etc/x.parquet", "data/..\\\\..\\\\x.tar", "data//x.tar", "C:x.tar"]
     {
         let cache = tempfile::tempdir().unwrap();
-        let hub = Hub::start(FIRST, pictures());
+        let hub = Hub::start(FIRST, images());
         hub.state().listed = vec![name.to_owned()];
         refusal(
             &dataset(cache.path(), &hub, Network::Allowed, None),
-            &["owner/pictures cannot be fetched", "has a file called", "which"],
+            &["owner/images cannot be fetched", "has a file called", "which"],
         );
         assert!(hub.requests().iter().all(|path| path.starts_with("/api/")), "nothing was fetched");
     }
@@ -241,8 +238,8 @@ fn names_that_lead_out_of_the_cache_are_refused() {
 #[test]
 fn two_revisions_share_what_they_have_in_common() {
     let cache = tempfile::tempdir().unwrap();
-    let hub = Hub::start(FIRST, pictures());
-    let mut second = pictures();
+    let hub = Hub::start(FIRST, images());
+    let mut second = images();
     second.insert("data/train-00001-of-00002.parquet".to_owned(), parquet("label", 5));
     hub.set("refs/convert/parquet", SECOND, second);
     let first = all(&dataset(cache.path(), &hub, Network::Allowed, None), &NoProgress).unwrap();
@@ -252,7 +249,7 @@ fn two_revisions_share_what_they_have_in_common() {
     let fetched: Vec<String> = hub.requests().into_iter().filter(|path| path.ends_with("bytes=0-")).collect();
     assert_eq!(
         fetched,
-        [format!("/datasets/owner/pictures/resolve/{SECOND}/data/train-00001-of-00002.parquet bytes=0-")]
+        [format!("/datasets/owner/images/resolve/{SECOND}/data/train-00001-of-00002.parquet bytes=0-")]
     );
     let len = |dir: &Path| open_files(dir, &OpenFiles::default()).unwrap().train.index().len();
     assert_eq!((len(&first), len(&second)), (31, 25));
@@ -266,9 +263,9 @@ fn two_revisions_share_what_they_have_in_common() {
 #[test]
 fn without_a_network_what_is_missing_is_named() {
     let cache = tempfile::tempdir().unwrap();
-    let hub = Hub::start(FIRST, pictures());
+    let hub = Hub::start(FIRST, images());
     let offline = |revision| dataset(cache.path(), &hub, Network::Forbidden, revision);
-    refusal(&offline(None), &["the list of files of main of owner/pictures", "HF_HUB_OFFLINE is set"]);
+    refusal(&offline(None), &["the list of files of main of owner/images", "HF_HUB_OFFLINE is set"]);
     let online = dataset(cache.path(), &hub, Network::Allowed, None);
     online
         .fetch(&online.files(&Wanted { splits: vec![Split::Val], config: None }).unwrap(), &NoProgress)
@@ -285,7 +282,7 @@ fn without_a_network_what_is_missing_is_named() {
     let folder = online.repository.folder();
     fs::remove_dir_all(folder.join(".listings")).unwrap();
     fs::write(folder.join("snapshots").join(FIRST).join("data/train-00001-of-00002.parquet"), "").unwrap();
-    refusal(&offline(None), &["data/train-00000-of-00002.parquet of owner/pictures is not in the cache"]);
+    refusal(&offline(None), &["data/train-00000-of-00002.parquet of owner/images is not in the cache"]);
     assert!(hub.requests().iter().all(|path| !path.contains("train")));
 }
 

@@ -259,7 +259,7 @@ mod tests {
                 [("a", "boston \"bull\""), ("b", "dhole, wild")],
             ),
             ("label,size,image\n3,1,x/a.png\n4,2,.\\x\\b.png", [("x/a.png", "3"), ("x/b.png", "4")]),
-            ("photo;kind\na.jpg;cat\nb.jpg;dog", [("a.jpg", "cat"), ("b.jpg", "dog")]),
+            ("image;kind\na.jpg;cat\nb.jpg;dog", [("a.jpg", "cat"), ("b.jpg", "dog")]),
             ("cat,a.jpg\ndog,b.jpg\n", [("a.jpg", "cat"), ("b.jpg", "dog")]),
             ("# by hand\nmy cat.jpg 0\nb.jpg 1 # not me", [("my cat.jpg", "0"), ("b.jpg", "1")]),
             ("filename label\na 3.0\nb 4", [("a", "3"), ("b", "4")]),

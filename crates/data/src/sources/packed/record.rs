@@ -1,4 +1,4 @@
-//! A picture as pixels that need no decoding, with its label and name: what packed files consist of.
+//! An image as pixels that need no decoding, with its label and name: what packed files consist of.
 //!
 //! Numbers are little-endian.
 //!
@@ -13,8 +13,8 @@
 //! | 3 w h | the rows from the top, red, green and blue of each pixel |
 //! | 4 | CRC-32 of all that comes before it, the one that zip and PNG use |
 
-use resnet_vision::Picture;
-use resnet_vision::picture::Encoded;
+use resnet_vision::Image;
+use resnet_vision::image::Encoded;
 
 use crate::Error;
 
@@ -26,7 +26,7 @@ const HEAD: usize = 24;
 const SUM: usize = 4;
 
 /// What to do about a damaged record of a packed file.
-pub(crate) const MEND: &str = "fetch the packed file again, or convert the photographs again";
+pub(crate) const MEND: &str = "fetch the packed file again, or convert the images again";
 
 /// The image in `bytes`, as a [`Source`](crate::sources::Source) reads them: an image's file, or a record of
 /// a packed file, of which all bytes are held against its checksum. `name` stands in messages for them.
@@ -101,13 +101,13 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The record of `picture`, whose fields must not contradict each other; half a sentence if it would be too
+/// The record of `image`, whose fields must not contradict each other; half a sentence if it would be too
 /// large.
-pub(crate) fn to_bytes(picture: &Picture, label: u32, name: &str, most: u64) -> Result<Vec<u8>, String> {
-    let bytes = HEAD + name.len() + picture.pixels.len() + SUM;
+pub(crate) fn to_bytes(image: &Image, label: u32, name: &str, most: u64) -> Result<Vec<u8>, String> {
+    let bytes = HEAD + name.len() + image.pixels.len() + SUM;
     let side = |side: usize| u32::try_from(side).ok().filter(|_| bytes as u64 <= most);
-    let (Some(width), Some(height)) = (side(picture.width), side(picture.height)) else {
-        return Err(format!("its {} x {} pixels are too many for a record", picture.width, picture.height));
+    let (Some(width), Some(height)) = (side(image.width), side(image.height)) else {
+        return Err(format!("its {} x {} pixels are too many for a record", image.width, image.height));
     };
     if name.len() > MAX_NAME {
         return Err(format!("its name of {} bytes is too long for a record", name.len()));
@@ -119,7 +119,7 @@ pub(crate) fn to_bytes(picture: &Picture, label: u32, name: &str, most: u64) -> 
         out.extend(number.to_le_bytes());
     }
     out.extend(name.as_bytes());
-    out.extend(&picture.pixels);
+    out.extend(&image.pixels);
     out.extend(crc32fast::hash(&out).to_le_bytes());
     Ok(out)
 }

@@ -8,17 +8,17 @@ use super::*;
 use crate::sources::{FileSet, IndexCache, OpenFiles, open_files};
 
 /// What a record is made of.
-type Photo = (Picture, u32, String);
+type Sample = (Image, u32, String);
 
-fn picture(width: usize, height: usize, seed: usize) -> Picture {
+fn image(width: usize, height: usize, seed: usize) -> Image {
     let pixels = (0..3 * width * height).map(|i| (i * 97 + i * i * 31 + seed * 53) as u8).collect();
-    Picture::new(width, height, pixels).unwrap()
+    Image::new(width, height, pixels).unwrap()
 }
 
-fn packed(photos: &[Photo]) -> Vec<u8> {
+fn packed(images: &[Sample]) -> Vec<u8> {
     let mut file = PackWriter::new(Vec::new()).unwrap();
-    for (picture, label, name) in photos {
-        file.push(picture, *label, name).unwrap();
+    for (image, label, name) in images {
+        file.push(image, *label, name).unwrap();
     }
     let before = file.bytes();
     let bytes = file.finish().unwrap();
@@ -26,12 +26,12 @@ fn packed(photos: &[Photo]) -> Vec<u8> {
     bytes
 }
 
-fn three() -> Vec<Photo> {
+fn three() -> Vec<Sample> {
     let name = |name: &str| name.to_owned();
     vec![
-        (picture(2, 3, 1), 1, name("n1/a.jpg")),
-        (picture(1, 1, 2), 0, name("")),
-        (picture(4, 1, 3), 1, name("é:1")),
+        (image(2, 3, 1), 1, name("n1/a.jpg")),
+        (image(1, 1, 2), 0, name("")),
+        (image(4, 1, 3), 1, name("é:1")),
     ]
 }
 
@@ -42,22 +42,22 @@ fn open_bytes(dir: &Path, bytes: &[u8]) -> Result<FileSet, Error> {
 }
 
 /// The record as it was written, or what is wrong with it.
-fn photo(source: &dyn Source, record: usize) -> Result<Photo, String> {
+fn sample(source: &dyn Source, record: usize) -> Result<Sample, String> {
     let index = source.index();
     let bytes = source.read(record..record + 1).remove(0).map_err(|broken| broken.to_string())?;
     let place = index.place(record);
-    let picture = open_image(&bytes, &place).and_then(|it| Ok(it.decode()?)).map_err(|e| e.to_string())?;
-    Ok((picture, index.labels()[record], index.entry(record).name.to_owned()))
+    let image = open_image(&bytes, &place).and_then(|it| Ok(it.decode()?)).map_err(|e| e.to_string())?;
+    Ok((image, index.labels()[record], index.entry(record).name.to_owned()))
 }
 
 /// All records, if nothing at all is wrong; `wanted` is what any that comes out at all must be.
-fn all(dir: &Path, bytes: &[u8], wanted: &[Photo]) -> Result<(), String> {
+fn all(dir: &Path, bytes: &[u8], wanted: &[Sample]) -> Result<(), String> {
     let set = open_bytes(dir, bytes).map_err(|error| error.to_string())?;
     let index = set.train.index();
     assert_eq!(index.faults(), [], "no label was changed without a checksum's knowing");
     let mut first = if index.len() == wanted.len() { Ok(()) } else { Err("other records".to_owned()) };
     for (record, wanted) in (0..index.len()).zip(wanted) {
-        match photo(&*set.train, record) {
+        match sample(&*set.train, record) {
             Ok(found) => assert!(found == *wanted, "record {record} came out wrong"),
             Err(cause) => first = Err(cause),
         }
@@ -106,28 +106,28 @@ fn what_is_wrong_is_said_with_its_place() {
         bytes[place] = value;
         bytes
     };
-    refusal(b"", &["train-00000.pack", "0 bytes", "convert the photographs again"]);
+    refusal(b"", &["train-00000.pack", "0 bytes", "convert the images again"]);
     refusal(&with(7, 2), &["version 2", "1 is known"]);
     refusal(&with(0, b'X'), &["byte 0"]);
     refusal(&whole[..whole.len() - 1], &["cut off"]);
     let table = 8 + (24 + 8 + 18 + 4) + (24 + 3 + 4) + (24 + 4 + 12 + 4);
     refusal(&with(table + 8, 0), &[&format!("from byte {table} on"), "checksum"]);
-    refusal(&packed(&[]), &["packed files hold no picture"]);
+    refusal(&packed(&[]), &["packed files hold no image"]);
 
     // A record's damage is that record's.
     let set = open_bytes(dir, &with(8 + 24 + 8 + 5, 7)).unwrap();
-    let told = photo(&*set.train, 0).unwrap_err();
+    let told = sample(&*set.train, 0).unwrap_err();
     assert!(told.contains("train-00000.pack: n1/a.jpg at byte 8") && told.contains("checksum"), "{told}");
-    assert!(photo(&*set.train, 1).unwrap() == three()[1]);
+    assert!(sample(&*set.train, 1).unwrap() == three()[1]);
     assert_eq!(set.train.index().name(0), "train-00000.pack:n1/a.jpg");
     let set = open_bytes(dir, &with(8 + 24, b'm')).unwrap();
-    let told = photo(&*set.train, 0).unwrap_err();
+    let told = sample(&*set.train, 0).unwrap_err();
     assert!(told.contains("n1/a.jpg at byte 8: the record there has another name"), "{told}");
 
     // A file that changes after it was listed is not read.
     let set = open_bytes(dir, &whole).unwrap();
     fs::write(dir.join("train-00000.pack"), packed(&three()[..2])).unwrap();
-    assert!(photo(&*set.train, 0).unwrap_err().contains("has changed"));
+    assert!(sample(&*set.train, 0).unwrap_err().contains("has changed"));
 
     fs::write(dir.join("classes.json"), r#"["only"]"#).unwrap();
     let set = open_bytes(dir, &whole).unwrap();
@@ -138,7 +138,7 @@ fn what_is_wrong_is_said_with_its_place() {
 
 #[test]
 fn what_is_too_large_is_not_written() {
-    let tiny = picture(2, 2, 0);
+    let tiny = image(2, 2, 0);
     let told = record::to_bytes(&tiny, 0, "", 39).unwrap_err();
     assert!(told.contains("2 x 2 pixels are too many"), "{told}");
     assert_eq!(record::to_bytes(&tiny, 0, "", 40).unwrap().len(), 40);
@@ -151,9 +151,9 @@ fn what_is_too_large_is_not_written() {
 #[test]
 fn a_table_longer_than_the_first_look_is_read_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let photos: Vec<Photo> =
-        (0..5000).map(|i| (picture(1, 1, i), i as u32 % 7, format!("photograph {i}"))).collect();
-    assert_eq!(all(folder.path(), &packed(&photos), &photos), Ok(()));
+    let images: Vec<Sample> =
+        (0..5000).map(|i| (image(1, 1, i), i as u32 % 7, format!("image {i}"))).collect();
+    assert_eq!(all(folder.path(), &packed(&images), &images), Ok(()));
 }
 
 /// The bytes with checksums made to fit, as by somebody who means harm.
@@ -169,21 +169,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn photos_come_back_as_they_were(
+    fn images_come_back_as_they_were(
         sizes in prop::collection::vec((prop_oneof![Just(1), 1usize..40], prop_oneof![Just(1), 1usize..40]), 1..5),
         name in "\\PC{0,12}",
         label in 0u32..1000,
         window in prop::array::uniform4(any::<prop::sample::Index>()),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let photo = |(i, &(width, height)): (usize, &(usize, usize))| {
-            (picture(width, height, i), label + i as u32, format!("{name}{i}"))
+        let sample = |(i, &(width, height)): (usize, &(usize, usize))| {
+            (image(width, height, i), label + i as u32, format!("{name}{i}"))
         };
-        let photos: Vec<Photo> = sizes.iter().enumerate().map(photo).collect();
-        prop_assert_eq!(all(folder.path(), &packed(&photos), &photos), Ok(()));
+        let images: Vec<Sample> = sizes.iter().enumerate().map(sample).collect();
+        prop_assert_eq!(all(folder.path(), &packed(&images), &images), Ok(()));
 
         // A window is that part of the whole, by both ways.
-        let (whole, _, _) = &photos[0];
+        let (whole, _, _) = &images[0];
         let bytes = record::to_bytes(whole, 0, &name, u64::MAX).unwrap();
         let encoded = open_image(&bytes, "a record").unwrap();
         let range = |a: &prop::sample::Index, b: &prop::sample::Index, length: usize| {
@@ -211,7 +211,7 @@ proptest! {
         }
         if let Ok(set) = open_bytes(folder.path(), &resealed(bytes)) {
             for record in 0..set.train.index().len() {
-                if let Ok((found, _, name)) = photo(&*set.train, record) {
+                if let Ok((found, _, name)) = sample(&*set.train, record) {
                     prop_assert!(three().iter().any(|(wanted, _, known)| found == *wanted && name == *known));
                 }
             }
@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn a_record_that_lies_is_an_error_or_a_picture(
+    fn a_record_that_lies_is_an_error_or_an_image(
         head in prop::collection::vec(prop_oneof![0u32..6, any::<u32>()], 4),
         rest in prop::collection::vec(any::<u8>(), 0..80),
     ) {
@@ -227,8 +227,8 @@ proptest! {
         head.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
         bytes.extend(rest);
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        if let Ok(picture) = resnet_vision::picture::decode_bytes(&bytes, "a record") {
-            prop_assert!(picture.pixels.len() == 3 * picture.width * picture.height);
+        if let Ok(image) = resnet_vision::image::decode_bytes(&bytes, "a record") {
+            prop_assert!(image.pixels.len() == 3 * image.width * image.height);
         }
     }
 }

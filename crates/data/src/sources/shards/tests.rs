@@ -29,7 +29,7 @@ fn samples_are_told_by_their_names() {
         ("x/0.jpg", b"a"),
         ("x/0.cls", b"3\n"),
         ("x/1.cls", b"4"),
-        ("x/1.seg.png", b"no picture"),
+        ("x/1.seg.png", b"no image"),
         ("x/1.json", br#"{"label": 4, "width": 9}"#),
         ("x/1.PNG", b"bb"),
         ("x/2.webp", b"c"),
@@ -84,7 +84,7 @@ fn a_cut_shard_loses_its_rest_and_says_how_much() {
     let members: Vec<(&str, &[u8])> =
         members.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
     let whole = archive(&members);
-    // A record takes 512 + 3072 + 512 + 512 bytes; this cuts the fifth in its picture.
+    // A record takes 512 + 3072 + 512 + 512 bytes; this cuts the fifth in its image.
     let scanned = scan_bytes(&whole[..4 * 4608 + 1000]);
     assert_eq!((scanned.samples.len(), scanned.faults.len()), (4, 1));
     let told = scanned.faults[0].to_string();

@@ -20,14 +20,14 @@ fn opened(file: &[u8]) -> Result<(tempfile::TempDir, Tables), Error> {
     Ok((folder, Tables { index, columns }))
 }
 
-/// A file with the columns `photo`, encoded images as such, and `kind`, whose type and values are given.
+/// A file with the columns `scan`, encoded images as such, and `kind`, whose type and values are given.
 fn plain(
     kind: &str,
     write_labels: impl Fn(&mut SerializedColumnWriter<'_>),
     rows: u8,
     how: Compression,
 ) -> Vec<u8> {
-    let schema = format!("message schema {{ required binary photo; {kind}; required binary path (UTF8); }}");
+    let schema = format!("message schema {{ required binary scan; {kind}; required binary path (UTF8); }}");
     let schema = Arc::new(parse_message_type(&schema).unwrap());
     let properties = Arc::new(WriterProperties::builder().set_compression(how).build());
     let mut file = Vec::new();
@@ -62,7 +62,7 @@ fn texts(labels: &[&str]) -> impl Fn(&mut SerializedColumnWriter<'_>) {
 fn opened_plain(file: &[u8]) -> Result<Tables, Error> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("train-0.parquet"), file).unwrap();
-    let columns = Columns { image: Some("photo".to_owned()), label: Some("kind".to_owned()) };
+    let columns = Columns { image: Some("scan".to_owned()), label: Some("kind".to_owned()) };
     let index = open(folder.path(), "train", &["train-0.parquet".to_owned()], (&columns, &IndexCache::Off))?;
     let source = Tables { index, columns };
     let read = source.read(0..source.index.block(0).len());
@@ -117,7 +117,7 @@ fn a_sound_file_of_other_columns_is_told_with_the_columns_that_it_has() {
         panic!("no such column")
     };
     assert_eq!((what, wanted.as_str()), ("images", "`image` or `img`"));
-    assert_eq!(columns, "photo (bytes), kind (text), path (text)");
+    assert_eq!(columns, "scan (bytes), kind (text), path (text)");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.parquet"), file).unwrap();
     let refusal = |image: &str, label: Option<&str>| {
@@ -126,10 +126,10 @@ fn a_sound_file_of_other_columns_is_told_with_the_columns_that_it_has() {
         open(folder.path(), "train", &files, (&columns, &IndexCache::Off)).unwrap_err().to_string()
     };
     for (told, wanted) in [
-        (refusal("photo", None), "no column of labels called `label` or `fine_label` or `labels`"),
+        (refusal("scan", None), "no column of labels called `label` or `fine_label` or `labels`"),
         // Paths are no images, and images no labels.
         (refusal("path", Some("kind")), "no column of images called `path`"),
-        (refusal("photo", Some("photo")), "no column of labels called `photo`"),
+        (refusal("scan", Some("scan")), "no column of labels called `scan`"),
     ] {
         assert!(told.contains(wanted) && told.contains("a.parquet") && !told.contains("fetch"), "{told}");
     }
@@ -189,7 +189,7 @@ fn nulls_and_labels_that_are_none_are_told_by_row() {
     assert_eq!(index.len(), 8);
     let mut read: Vec<_> = (0..index.blocks()).flat_map(|block| source.read(index.block(block))).collect();
     let null = read.remove(2).unwrap_err().to_string();
-    assert!(null.contains("row 2: its picture is null"), "{null}");
+    assert!(null.contains("row 2: its image is null"), "{null}");
     let wanted: Vec<_> = [0, 1, 4, 6, 7, 8, 9].map(|row| Ok(png(32, 32, row))).into();
     assert!(read == wanted);
 }
@@ -207,15 +207,15 @@ fn a_label_that_a_later_file_has_no_name_for_is_refused() {
     assert!(told.contains("label 2") && told.contains("only 2 classes"), "{told}");
 }
 
-/// Rows may share a picture that the file has once.
+/// Rows may share an image that the file has once.
 #[test]
-fn a_picture_under_many_rows_takes_no_memory_that_the_file_does_not_stand_for() {
-    let picture = vec![7; 100_000];
-    let rows = vec![Row { png: Some(picture.clone()), label: Some(0) }; 7];
+fn an_image_under_many_rows_takes_no_memory_that_the_file_does_not_stand_for() {
+    let image = vec![7; 100_000];
+    let rows = vec![Row { png: Some(image.clone()), label: Some(0) }; 7];
     let (_folder, source) = opened(&write("label", &rows)).unwrap();
-    assert!(source.read(0..7).iter().all(|read| read.as_deref() == Ok(&picture[..])));
+    assert!(source.read(0..7).iter().all(|read| read.as_deref() == Ok(&image[..])));
     let mut budget = 250_000;
-    let shared = Some(parquet::data_type::ByteArray::from(picture));
+    let shared = Some(parquet::data_type::ByteArray::from(image));
     let read = [(); 3].map(|()| source.record(0, shared.clone(), &mut budget).is_ok());
     assert_eq!((read, budget), ([true, true, false], 50_000));
 }

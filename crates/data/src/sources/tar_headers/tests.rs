@@ -37,7 +37,7 @@ fn walk_to_end(bytes: &[u8]) -> (Vec<Member>, Result<Option<OddEnd>, Cut>) {
 
 #[test]
 fn members_are_where_the_writer_put_them() {
-    let long = "folder/".repeat(40) + "picture.jpg";
+    let long = "folder/".repeat(40) + "image.jpg";
     let bytes = archive(&[("a.jpg", b"one"), (&long, &[7; 600]), ("a.cls", b"")]);
     let (found, cut) = walk(&bytes);
     assert!(cut.is_none(), "{cut:?}");

@@ -1,4 +1,4 @@
-//! The target `packed`: photographs decoded and shrunk on all cores, and written as pixels in their order.
+//! The target `packed`: images decoded and shrunk on all cores, and written as pixels in their order.
 
 use std::fs::File;
 use std::io::{BufWriter, IntoInnerError};
@@ -8,15 +8,15 @@ use anyhow::Context as _;
 use rayon::prelude::*;
 use resnet_data::Error;
 use resnet_data::sources::{PackWriter, open_image};
-use resnet_vision::picture::{self, Orientation};
-use resnet_vision::{Interpolation, Picture};
+use resnet_vision::image::{self, Orientation};
+use resnet_vision::{Image, Interpolation};
 
-use super::{Photo, Writer, write_classes};
+use super::{Sample, Writer, write_classes};
 
-/// Photographs wait until they and what becomes of them take so many bytes, and are then shrunk together.
+/// Images wait until they and what becomes of them take so many bytes, and are then shrunk together.
 const WAITING_BYTES: usize = 1 << 26;
 
-/// How photographs are shrunk.
+/// How images are shrunk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shrinking {
     /// The shorter side's length in pixels; who has no more keeps it.
@@ -34,7 +34,7 @@ pub(super) struct Packed {
     split: String,
     number: usize,
     file: Option<Pack>,
-    waiting: Vec<Photo>,
+    waiting: Vec<Sample>,
     waiting_bytes: usize,
     /// How many images EXIF data turned.
     turned: u64,
@@ -72,21 +72,21 @@ impl Packed {
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
         let Shrinking { side, interpolation, orientation } = self.shrinking;
-        let shrunk: Vec<Result<Picture, Error>> = waiting
+        let shrunk: Vec<Result<Image, Error>> = waiting
             .par_iter()
-            .map(|photo| {
-                let encoded = open_image(&photo.bytes, &photo.place)?.oriented(orientation);
+            .map(|sample| {
+                let encoded = open_image(&sample.bytes, &sample.place)?.oriented(orientation);
                 Ok(encoded.decode_shrunk(side, interpolation)?)
             })
             .collect();
-        for (photo, picture) in waiting.iter().zip(shrunk) {
-            self.append(photo, &picture?)?;
+        for (sample, image) in waiting.iter().zip(shrunk) {
+            self.append(sample, &image?)?;
         }
         Ok(())
     }
 
-    fn append(&mut self, photo: &Photo, picture: &Picture) -> anyhow::Result<()> {
-        let more = picture.pixels.len() as u64;
+    fn append(&mut self, sample: &Sample, image: &Image) -> anyhow::Result<()> {
+        let more = image.pixels.len() as u64;
         if self.file.as_ref().is_some_and(|pack| pack.writer.bytes().saturating_add(more) > self.most) {
             self.close()?;
         }
@@ -101,8 +101,8 @@ impl Packed {
             }
         };
         pack.writer
-            .push(picture, photo.label as u32, &photo.name)
-            .with_context(|| format!("cannot write {} into {}", photo.place, pack.path.display()))
+            .push(image, sample.label as u32, &sample.name)
+            .with_context(|| format!("cannot write {} into {}", sample.place, pack.path.display()))
     }
 
     fn close(&mut self) -> anyhow::Result<()> {
@@ -122,20 +122,20 @@ impl Writer for Packed {
         Ok(())
     }
 
-    fn picture(&mut self, photo: Photo) -> anyhow::Result<()> {
+    fn sample(&mut self, sample: Sample) -> anyhow::Result<()> {
         // Its header tells what it will take, so that a few huge ones don't wait for many.
-        let encoded = open_image(&photo.bytes, &photo.place)?.oriented(self.shrinking.orientation);
+        let encoded = open_image(&sample.bytes, &sample.place)?.oriented(self.shrinking.orientation);
         self.turned += u64::from(encoded.is_turned());
         let (width, height) = encoded.shrunk_size(self.shrinking.side);
-        self.waiting_bytes += photo.bytes.len() + 3 * width * height;
-        self.waiting.push(photo);
+        self.waiting_bytes += sample.bytes.len() + 3 * width * height;
+        self.waiting.push(sample);
         if self.waiting_bytes >= WAITING_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
         self.flush()?;
         // Each split ends for itself.
-        if let Some(told) = picture::turned(std::mem::take(&mut self.turned)) {
+        if let Some(told) = image::turned(std::mem::take(&mut self.turned)) {
             tracing::info!("{}: {told}", self.split);
         }
         self.close()

@@ -17,22 +17,22 @@ pub(crate) fn png(width: u32, height: u32, value: u8) -> Vec<u8> {
     bytes
 }
 
-/// A folder a class with so many pictures in each, 0.png, 1.png, ..., all different.
-pub(crate) fn folders(root: &Path, classes: &[&str], pictures: u8) {
+/// A folder a class with so many images in each, 0.png, 1.png, ..., all different.
+pub(crate) fn folders(root: &Path, classes: &[&str], images: u8) {
     for (class, name) in (0..).zip(classes) {
         fs::create_dir_all(root.join(name)).unwrap();
-        for i in 0..pictures {
+        for i in 0..images {
             let bytes = png(8 + u32::from(i) % 5, 9, 40 * class + i);
             fs::write(root.join(name).join(format!("{i}.png")), bytes).unwrap();
         }
     }
 }
 
-/// A tar shard of samples: a key, a picture and a label each.
+/// A tar shard of samples: a key, an image and a label each.
 pub(crate) fn shard(path: &Path, samples: &[(String, Vec<u8>, u64)]) {
     let mut archive = tar::Builder::new(File::create(path).unwrap());
-    for (key, picture, label) in samples {
-        for (end, bytes) in [("png", &picture[..]), ("cls", label.to_string().as_bytes())] {
+    for (key, image, label) in samples {
+        for (end, bytes) in [("png", &image[..]), ("cls", label.to_string().as_bytes())] {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             archive.append_data(&mut header, format!("{key}.{end}"), bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Training and evaluation on photographs in files, from the recipe for ImageNet.
+//! Training and evaluation on images in files, from the recipe for ImageNet.
 
 use std::fs;
 use std::path::Path;
@@ -34,16 +34,16 @@ pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'
     args
 }
 
-/// Pictures of one colour a class, with a gradient in them.
-pub(crate) fn draw(dir: &Path, classes: &[[u8; 3]], pictures: u8) {
+/// Images of one colour a class, with a gradient in them.
+pub(crate) fn draw(dir: &Path, classes: &[[u8; 3]], images: u8) {
     for (class, colour) in classes.iter().enumerate() {
         let folder = dir.join(format!("class{class}"));
         fs::create_dir_all(&folder).expect("a folder");
-        for i in 0..pictures {
+        for i in 0..images {
             let image = image::RgbImage::from_fn(90 + u32::from(i), 80, |x, _| {
                 image::Rgb(colour.map(|c| c.saturating_add((x / 4) as u8)))
             });
-            image.save(folder.join(format!("{i}.png"))).expect("a picture");
+            image.save(folder.join(format!("{i}.png"))).expect("an image");
         }
     }
 }
@@ -68,7 +68,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_folder_of_pictures_is_trained_on_resumed_and_evaluated() {
+fn a_folder_of_images_is_trained_on_resumed_and_evaluated() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     let colours = [[200, 0, 0], [0, 200, 0], [0, 0, 200]];
@@ -96,17 +96,17 @@ fn a_folder_of_pictures_is_trained_on_resumed_and_evaluated() {
 }
 
 #[test]
-fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
+fn what_is_wrong_with_images_is_said_before_or_at_the_first_of_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 10);
     xtask_in(here, &["train", "--recipe", "imagenet-resnet50-v2"]).ends_saying(1, &["--data DIR"]);
     xtask_in(here, &small("data", "none", &[]))
-        .ends_saying(1, &["no pictures for evaluation", "evaluate_test=never"]);
+        .ends_saying(1, &["no images for evaluation", "evaluate_test=never"]);
     assert!(!here.join("none").exists(), "nothing was begun");
 
     let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=3 steps"];
-    fs::write(here.join("data/train/class1/5.png"), "no picture").expect("a file");
+    fs::write(here.join("data/train/class1/5.png"), "no image").expect("a file");
     xtask_in(here, &small("data", "broken", &never)).ends_saying(1, &["class1/5.png", "--skip-broken"]);
     fs::write(here.join("data/train/class0/7.png"), "").expect("a file");
     xtask_in(here, &small("data", "empty", &[&never[..], &["--skip-broken", "4%"]].concat()))
@@ -130,12 +130,12 @@ fn what_is_wrong_with_photographs_is_said_before_or_at_the_first_of_them() {
 }
 
 #[test]
-fn two_hundred_real_photographs_are_trained_on() {
-    let Some(photos) = resnet_testing::data::photos() else { return };
+fn two_hundred_real_images_are_trained_on() {
+    let Some(images) = resnet_testing::data::real_images() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let photos = photos.to_str().expect("UTF-8");
+    let images = images.to_str().expect("UTF-8");
     let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=1 epochs"];
-    let outcome = xtask_in(folder.path(), &small(photos, "run", &never));
+    let outcome = xtask_in(folder.path(), &small(images, "run", &never));
     let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
     assert_eq!(result["steps"], 25);
     // Two hundred classes: a fresh network's loss is near ln 200 = 5.3.
@@ -143,7 +143,7 @@ fn two_hundred_real_photographs_are_trained_on() {
 }
 
 #[test]
-fn photographs_are_inspected_and_verified_and_broken_ones_left_out() {
+fn images_are_inspected_and_verified_and_broken_ones_left_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 10);
@@ -152,13 +152,13 @@ fn photographs_are_inspected_and_verified_and_broken_ones_left_out() {
     let found: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
     assert_eq!((&found["classes"], &found["splits"][0]["pictures"]), (&2.into(), &20.into()));
     assert_eq!(found["splits"][0]["width"], serde_json::json!([90, 95, 99]));
-    let sheet = image::open(here.join("sheet.png")).expect("a picture");
+    let sheet = image::open(here.join("sheet.png")).expect("an image");
     assert_eq!((sheet.width(), sheet.height()), (1024, 768));
-    assert!(xtask_in(here, &["data", "verify", "data"]).succeeds().contains("0 of 24 pictures are broken"));
+    assert!(xtask_in(here, &["data", "verify", "data"]).succeeds().contains("0 of 24 images are broken"));
 
-    let whole = fs::read(here.join("data/train/class0/7.png")).expect("a picture");
+    let whole = fs::read(here.join("data/train/class0/7.png")).expect("an image");
     fs::write(here.join("data/train/class0/7.png"), &whole[..whole.len() / 2]).expect("half of it");
-    fs::write(here.join("data/train/class1/3.png"), "no picture").expect("a file");
+    fs::write(here.join("data/train/class1/3.png"), "no image").expect("a file");
     fs::write(here.join("data/train/class1/9.png"), "").expect("a file");
     // Of the same name in the other split, and whole.
     fs::copy(here.join("data/val/class0/1.png"), here.join("data/val/class0/7.png")).expect("a file");
@@ -174,7 +174,7 @@ fn photographs_are_inspected_and_verified_and_broken_ones_left_out() {
     // What is wrong with the training split is nothing to an evaluation.
     let eval = ["eval", "--checkpoint", "run", "--data", "data", "--json"];
     assert!(!xtask_in(here, &eval).succeeds().contains("left_out"));
-    fs::write(here.join("data/val/class1/0.png"), "no picture").expect("a file");
+    fs::write(here.join("data/val/class1/0.png"), "no image").expect("a file");
     xtask_in(here, &eval).ends_saying(1, &["val/class1/0.png", "--skip-broken"]);
     let outcome = xtask_in(here, &[&eval[..], &["--skip-broken", "20%"]].concat());
     let scores: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
@@ -191,10 +191,10 @@ fn a_checkpoint_with_the_classes_in_another_order_is_not_scored() {
     xtask_in(here, &small("data", "run", &["--set", "train.duration=1 steps"])).succeeds();
     fs::rename(here.join("data"), here.join("first")).expect("it is renamed");
     // A class map numbers them the other way round.
-    let pictures = ["class1", "class0"];
+    let images = ["class1", "class0"];
     let mut shard = tar::Builder::new(fs::File::create(here.join("val-0.tar")).expect("a file"));
-    for (label, class) in pictures.iter().enumerate() {
-        let png = fs::read(here.join(format!("first/val/{class}/0.png"))).expect("a picture");
+    for (label, class) in images.iter().enumerate() {
+        let png = fs::read(here.join(format!("first/val/{class}/0.png"))).expect("an image");
         for (end, bytes) in [("png", &png[..]), ("cls", label.to_string().as_bytes())] {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
@@ -218,23 +218,23 @@ fn folders_become_shards_and_folders_again() {
     let convert = |from: &str, to: &str, out: &str| {
         xtask_in(here, &["data", "convert", from, "--to", to, "--out", out, "--shard-megabytes", "1"])
     };
-    assert!(convert("data", "shards", "shards").succeeds().contains("24 pictures"));
+    assert!(convert("data", "shards", "shards").succeeds().contains("24 images"));
     convert("shards", "folders", "back").succeeds();
-    let pictures = |root: &str| -> Vec<(String, Vec<u8>)> {
+    let images = |root: &str| -> Vec<(String, Vec<u8>)> {
         let mut all = vec![];
         for class in ["class0", "class1"] {
             for split in ["train", "val"] {
                 let dir = here.join(root).join(split).join(class);
                 for entry in fs::read_dir(dir).expect("a class") {
                     let path = entry.expect("an entry").path();
-                    all.push((format!("{split}/{class}"), fs::read(path).expect("a picture")));
+                    all.push((format!("{split}/{class}"), fs::read(path).expect("an image")));
                 }
             }
         }
         all.sort();
         all
     };
-    assert!(pictures("data") == pictures("back"));
+    assert!(images("data") == images("back"));
     let inspected = xtask_in(here, &["data", "inspect", "shards", "--json"]);
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
     assert_eq!((&found["layout"], &found["splits"][1]["pictures"]), (&"tar shards".into(), &4.into()));
@@ -248,13 +248,13 @@ fn folders_become_shards_and_folders_again() {
 }
 
 #[test]
-fn photographs_are_packed_and_trained_on_as_the_same_pictures_in_folders() {
+fn images_are_packed_and_trained_on_as_the_same_images_in_folders() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 8);
     draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
     let pack = ["data", "convert", "data", "--to", "packed", "--side", "72", "--out", "packed"];
-    assert!(xtask_in(here, &pack).succeeds().contains("20 pictures"));
+    assert!(xtask_in(here, &pack).succeeds().contains("20 images"));
     assert_eq!(names(&here.join("packed")), ["classes.json", "train-00000.pack", "val-00000.pack"]);
     let inspected = xtask_in(here, &["data", "inspect", "packed", "--json"]);
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
@@ -262,7 +262,7 @@ fn photographs_are_packed_and_trained_on_as_the_same_pictures_in_folders() {
     let split = &found["splits"][0];
     assert_eq!((&split["pictures"], &split["faults"]), (&16.into(), &serde_json::json!([])));
     assert_eq!((&split["height"], &split["width"][0]), (&serde_json::json!([72, 72, 72]), &81.into()));
-    assert!(xtask_in(here, &["data", "verify", "packed"]).succeeds().contains("0 of 20 pictures are broken"));
+    assert!(xtask_in(here, &["data", "verify", "packed"]).succeeds().contains("0 of 20 images are broken"));
 
     // Out again as PNG, they are the same training data, to the last bit of the weights.
     xtask_in(here, &["data", "convert", "packed", "--to", "folders", "--out", "png"]).succeeds();
@@ -300,15 +300,15 @@ fn what_cannot_be_packed_is_refused_in_a_sentence() {
     ] {
         convert(more).ends_saying(2, &[word]);
     }
-    // A picture larger than a file may be has one to itself.
+    // An image larger than a file may be has one to itself.
     let large = image::RgbImage::from_fn(640, 600, |x, y| image::Rgb([x as u8, y as u8, 9]));
-    large.save(here.join("data/train/class0/9.png")).expect("a picture");
+    large.save(here.join("data/train/class0/9.png")).expect("an image");
     convert(&["--to", "packed", "--side", "1000", "--shard-megabytes", "1"]).succeeds();
     let files = ["classes.json", "train-00000.pack", "train-00001.pack", "train-00002.pack"];
     assert_eq!(names(&here.join("new")), files);
     fs::remove_dir_all(here.join("new")).expect("it goes");
 
-    let whole = fs::read(here.join("data/train/class1/1.png")).expect("a picture");
+    let whole = fs::read(here.join("data/train/class1/1.png")).expect("an image");
     fs::write(here.join("data/train/class1/1.png"), &whole[..whole.len() / 2]).expect("half of it");
     let outcome = convert(&["--to", "packed", "--side", "64"]);
     outcome.ends_saying(1, &["class1/1.png", "do not decode"]);

@@ -1,14 +1,14 @@
-//! Pictures against Pillow, and what no picture is.
+//! Images against Pillow, and what no image is.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use resnet_vision::picture::{Encoded, decode_bytes, encode_png, verify};
-use resnet_vision::{Interpolation, Normalisation, Picture, Preprocess};
+use resnet_vision::image::{Encoded, decode_bytes, encode_png, verify};
+use resnet_vision::{EvalTransform, Image, Interpolation, Normalisation};
 
-fn decode(name: &str) -> Picture {
+fn decode(name: &str) -> Image {
     decode_bytes(&fs::read(folder().join(name)).unwrap(), name).unwrap()
 }
 
@@ -17,7 +17,7 @@ fn folder() -> PathBuf {
 }
 
 /// Files and their upright sizes.
-const PICTURES: [(&str, (usize, usize)); 27] = [
+const IMAGES: [(&str, (usize, usize)); 27] = [
     ("rgb.png", (24, 17)),
     ("rgba.png", (24, 17)),
     ("grey.png", (24, 17)),
@@ -50,13 +50,12 @@ const PICTURES: [(&str, (usize, usize)); 27] = [
 #[test]
 fn pixels_are_pillows_to_the_byte() {
     let mut failures = Vec::new();
-    for (name, size) in PICTURES {
-        let picture = decode(name);
+    for (name, size) in IMAGES {
+        let image = decode(name);
         let expected = fs::read(folder().join(format!("{name}.rgb"))).unwrap();
-        let differing = picture.pixels.iter().zip(&expected).filter(|(a, b)| a != b).count();
-        if (picture.width, picture.height) != size || expected.len() != picture.pixels.len() || differing > 0
-        {
-            failures.push(format!("{name}: {picture:?}, {differing} bytes of {} differ", expected.len()));
+        let differing = image.pixels.iter().zip(&expected).filter(|(a, b)| a != b).count();
+        if (image.width, image.height) != size || expected.len() != image.pixels.len() || differing > 0 {
+            failures.push(format!("{name}: {image:?}, {differing} bytes of {} differ", expected.len()));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
@@ -64,7 +63,7 @@ fn pixels_are_pillows_to_the_byte() {
 
 #[test]
 fn a_window_is_that_part_of_the_whole() {
-    for (name, (width, height)) in PICTURES {
+    for (name, (width, height)) in IMAGES {
         let bytes = fs::read(folder().join(name)).unwrap();
         let encoded = Encoded::open(&bytes, name).unwrap();
         let whole = encoded.decode().unwrap();
@@ -86,18 +85,18 @@ fn a_window_is_that_part_of_the_whole() {
 #[test]
 fn the_name_does_not_tell_the_format() {
     let bytes = fs::read(folder().join("rgba.webp")).unwrap();
-    assert_eq!(decode_bytes(&bytes, "photo.jpg").unwrap(), decode_bytes(&bytes, "rgba.webp").unwrap());
+    assert_eq!(decode_bytes(&bytes, "image.jpg").unwrap(), decode_bytes(&bytes, "rgba.webp").unwrap());
 }
 
 #[test]
-fn what_is_no_picture_is_named() {
+fn what_is_no_image_is_named() {
     let png = fs::read(folder().join("rgb.png")).unwrap();
     let mut huge = png.clone();
     // Width and height of the header, whose checksum then no longer fits either.
     huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
     for (name, bytes) in [
         ("empty.png", &b""[..]),
-        ("text.jpg", b"hello, this is no picture"),
+        ("text.jpg", b"hello, this is no image"),
         ("gif.gif", b"GIF89a\x01\0\x01\0\0\0\0"),
         ("pointer.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
         ("page.jpg", b"<!DOCTYPE html><html><body>404</body></html>"),
@@ -112,14 +111,14 @@ fn what_is_no_picture_is_named() {
 /// As Pillow and torchvision have it, where decoders by themselves make up what is missing.
 #[test]
 fn a_file_that_is_cut_off_is_none_wherever_it_is_cut() {
-    for (name, _) in PICTURES {
+    for (name, _) in IMAGES {
         let bytes = fs::read(folder().join(name)).unwrap();
         // A PNG file's last chunk holds nothing.
         let needed = bytes.len() - if name.ends_with(".png") { 12 } else { 0 };
         for length in 0..needed {
             let message = match Encoded::open(&bytes[..length], name).map(|encoded| encoded.decode()) {
                 Err(error) | Ok(Err(error)) => error.to_string(),
-                Ok(Ok(picture)) => panic!("{length} bytes of {} of {name} are {picture:?}", bytes.len()),
+                Ok(Ok(image)) => panic!("{length} bytes of {} of {name} are {image:?}", bytes.len()),
             };
             assert!(message.starts_with(&format!("{name} cannot be used: ")), "{message}");
             if name.ends_with(".jpg") && length > 2 {
@@ -127,7 +126,7 @@ fn a_file_that_is_cut_off_is_none_wherever_it_is_cut() {
             }
         }
         if name.ends_with(".jpg") {
-            // Zeros where a crash left nothing else, and what some cameras put behind a picture.
+            // Zeros where a crash left nothing else, and what some cameras put behind an image.
             let zeros = [&bytes[..bytes.len() * 3 / 4], &vec![0; bytes.len() / 4]].concat();
             assert!(Encoded::open(&zeros, name).is_err(), "{name}");
             let longer = [&bytes[..], b"MotionPhoto\xff\x01\0"].concat();
@@ -153,16 +152,16 @@ fn damage_in_the_middle_is_found_by_verifying() {
         }
     }
     assert!(damaged > 100, "{damaged}");
-    for (name, _) in PICTURES {
+    for (name, _) in IMAGES {
         verify(&fs::read(folder().join(name)).unwrap(), name).unwrap();
     }
 }
 
 #[test]
-fn a_picture_is_written_as_it_is() {
-    let picture = decode("subsampled.jpg");
-    let written = encode_png(&picture).unwrap();
-    assert_eq!(decode_bytes(&written, "written.png").unwrap(), picture);
+fn an_image_is_written_as_it_is() {
+    let image = decode("subsampled.jpg");
+    let written = encode_png(&image).unwrap();
+    assert_eq!(decode_bytes(&written, "written.png").unwrap(), image);
 }
 
 /// A chunk of a PNG file, its checksum right.
@@ -252,7 +251,7 @@ fn a_colour_profile_that_inflates_beyond_reason_takes_no_memory() {
         assert!(after < before + (150 << 10), "from {before} to {after} KiB");
     }
     match decoded {
-        Ok(picture) => assert_eq!(picture.pixels, [0; 9]),
+        Ok(image) => assert_eq!(image.pixels, [0; 9]),
         Err(error) => assert!(error.to_string().starts_with("profile.png cannot be used"), "{error}"),
     }
 }
@@ -265,20 +264,20 @@ fn peak_memory() -> Option<u64> {
 }
 
 #[test]
-fn a_photograph_becomes_an_input() {
-    let picture = decode("colour.jpg");
+fn an_image_becomes_an_input() {
+    let image = decode("colour.jpg");
     for interpolation in [Interpolation::Bilinear, Interpolation::Bicubic] {
-        let preprocess =
-            Preprocess { resize: 12, crop: 10, interpolation, normalisation: Normalisation::IMAGENET };
-        let input = preprocess.apply(&picture);
+        let eval_transform =
+            EvalTransform { resize: 12, crop: 10, interpolation, normalisation: Normalisation::IMAGENET };
+        let input = eval_transform.apply(&image);
         assert_eq!(input.len(), 300);
         // Blue grows from top to bottom.
         assert!(input[200] < input[290]);
-        for (name, _) in PICTURES {
+        for (name, _) in IMAGES {
             let bytes = fs::read(folder().join(name)).unwrap();
             let encoded = Encoded::open(&bytes, name).unwrap();
-            let expected = preprocess.apply(&encoded.decode().unwrap());
-            assert!(preprocess.apply_encoded(&encoded).unwrap() == expected, "{name}");
+            let expected = eval_transform.apply(&encoded.decode().unwrap());
+            assert!(eval_transform.apply_encoded(&encoded).unwrap() == expected, "{name}");
         }
     }
 }
@@ -288,7 +287,7 @@ proptest! {
 
     #[test]
     fn arbitrary_and_changed_bytes_never_panic(
-        file in prop::sample::select(PICTURES.map(|(name, ..)| name).to_vec()),
+        file in prop::sample::select(IMAGES.map(|(name, ..)| name).to_vec()),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         keep in 0.0f64..=1.0,
         junk in prop::collection::vec(any::<u8>(), 0..200),

@@ -57,7 +57,7 @@ impl Turn {
         if self.exchanged { (height, width) } else { (width, height) }
     }
 
-    /// The part of a stored picture of `size` that is `window` of the upright one.
+    /// The part of a stored image of `size` that is `window` of the upright one.
     pub(super) fn stored(self, window: &Window, size: (usize, usize)) -> Window {
         let (x, y) = window.clone();
         let (x, y) = if self.exchanged { (y, x) } else { (x, y) };
@@ -107,7 +107,7 @@ mod tests {
             assert_eq!(ours.size(size), (image.width() as usize, image.height() as usize));
             assert_eq!(*upright.as_flattened(), image.into_rgba8().into_raw(), "orientation {exif}");
 
-            // A window of the upright picture is that window of the stored one, turned.
+            // A window of the upright image is that window of the stored one, turned.
             let (width, window) = (ours.size(size).0, (1..3, 0..2));
             let (columns, rows) = ours.stored(&window, size);
             let part = |y: usize| pixels[5 * y + columns.start..5 * y + columns.end].to_vec();

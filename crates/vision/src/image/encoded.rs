@@ -1,4 +1,4 @@
-//! `Encoded`: a picture's file whose header is read, of which any part can be decoded.
+//! `Encoded`: an image's file whose header is read, of which any part can be decoded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,16 +13,16 @@ use super::elsewhere::{self, Header};
 use super::exif;
 use super::orientation::{Orientation, Turn};
 use super::part::{Content, Part};
-use super::{MAX_PIXELS, MEND, Picture, without_fourth};
+use super::{Image, MAX_PIXELS, MEND, without_fourth};
 use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
 use crate::resample::{self, Columns, Interpolation};
-use crate::{Error, preprocess};
+use crate::{Error, eval_transform};
 
-/// A picture's file whose size is known and whose pixels are not decoded yet.
+/// An image's file whose size is known and whose pixels are not decoded yet.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use resnet_vision::picture::Encoded;
+/// use resnet_vision::image::Encoded;
 ///
 /// let bytes = std::fs::read("cat.jpg")?;
 /// let cat = Encoded::open(&bytes, "cat.jpg")?;
@@ -72,7 +72,7 @@ impl fmt::Debug for Encoded<'_> {
 }
 
 impl<'a> Encoded<'a> {
-    /// Reads the header of the picture in `bytes`; `name` stands in messages for the file.
+    /// Reads the header of the image in `bytes`; `name` stands in messages for the file.
     ///
     /// # Errors
     /// If the bytes are of no JPEG, PNG, WebP, GIF, BMP or TIFF, or the header is corrupt or tells of more
@@ -80,13 +80,12 @@ impl<'a> Encoded<'a> {
     pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
         if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
             // Decoders would invent the rest, ours of a window would not even notice.
-            let cause =
-                format!("it is cut off: its data end at byte {}, before the picture does", bytes.len());
+            let cause = format!("it is cut off: its data end at byte {}, before the image does", bytes.len());
             return Err(Error::bad_image(name, cause, "fetch it again"));
         }
         if let Ok(jpeg) = Jpeg::open(bytes) {
             let size = checked(jpeg.size(), name)?;
-            // EXIF data that make no sense are no reason to refuse a picture.
+            // EXIF data that make no sense are no reason to refuse an image.
             let jpeg::Metadata { exif, xmp } = jpeg::Metadata::read(bytes);
             let turn = Turn::of(exif::orientation(exif.as_deref(), xmp));
             return Ok(Self::of(bytes, name, size, turn, Form::Jpeg(Box::new(jpeg))));
@@ -98,7 +97,7 @@ impl<'a> Encoded<'a> {
         })
     }
 
-    /// A picture that needs no decoding: `pixels` are interleaved RGB, shape `[height, width, 3]`.
+    /// An image that needs no decoding: `pixels` are interleaved RGB, shape `[height, width, 3]`.
     ///
     /// # Errors
     /// If a side is 0, there are more than [`MAX_PIXELS`], or `pixels` are not `3 * width * height` bytes.
@@ -108,7 +107,7 @@ impl<'a> Encoded<'a> {
             let bytes = pixels.len();
             return Err(Error::bad_image(
                 name,
-                format!("{bytes} bytes are no RGB picture of {width} x {height}"),
+                format!("{bytes} bytes are no RGB image of {width} x {height}"),
                 MEND,
             ));
         }
@@ -148,11 +147,11 @@ impl<'a> Encoded<'a> {
         self.turn.size(self.size)
     }
 
-    /// The whole picture.
+    /// The whole image.
     ///
     /// # Errors
     /// If the file is corrupt.
-    pub fn decode(&self) -> Result<Picture, Error> {
+    pub fn decode(&self) -> Result<Image, Error> {
         let (width, height) = self.size();
         self.decode_window(0..width, 0..height)
     }
@@ -179,14 +178,14 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    /// The part of the picture in these columns and rows: the same pixels as the whole picture has there.
+    /// The part of the image in these columns and rows: the same pixels as the whole image has there.
     ///
     /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is
     /// looked at.
     ///
     /// # Errors
-    /// If the file is corrupt, or the part is empty or does not lie within the picture.
-    pub fn decode_window(&self, columns: Range<usize>, rows: Range<usize>) -> Result<Picture, Error> {
+    /// If the file is corrupt, or the part is empty or does not lie within the image.
+    pub fn decode_window(&self, columns: Range<usize>, rows: Range<usize>) -> Result<Image, Error> {
         let (width, height) = self.size();
         if columns.is_empty() || rows.is_empty() || columns.end > width || rows.end > height {
             let name = &self.name;
@@ -195,24 +194,24 @@ impl<'a> Encoded<'a> {
             )));
         }
         let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
-        Picture::new(columns.len(), rows.len(), without_fourth(&pixels))
+        Image::new(columns.len(), rows.len(), without_fourth(&pixels))
     }
 
-    /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the picture.
+    /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the image.
     pub fn shrunk_size(&self, side: usize) -> (usize, usize) {
         let (width, height) = self.size();
         match width.min(height) > side.max(1) {
-            true => preprocess::resized((width, height), side.max(1)),
+            true => eval_transform::resized((width, height), side.max(1)),
             false => (width, height),
         }
     }
 
-    /// The whole picture with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where
+    /// The whole image with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where
     /// that side has no more. A `side` of 0 counts as 1.
     ///
     /// # Errors
     /// If the file is corrupt.
-    pub fn decode_shrunk(&self, side: usize, interpolation: Interpolation) -> Result<Picture, Error> {
+    pub fn decode_shrunk(&self, side: usize, interpolation: Interpolation) -> Result<Image, Error> {
         let (from, to) = (self.size(), self.shrunk_size(side));
         if from == to {
             return self.decode();
@@ -220,15 +219,15 @@ impl<'a> Encoded<'a> {
         let part = self.part(&resample::whole(from))?;
         let window = (&resample::whole(to), Columns::Forward);
         let pixels = resample::resize_bands(|window| part.pixels(window), from, to, window, interpolation);
-        Picture::new(to.0, to.1, without_fourth(&pixels))
+        Image::new(to.0, to.1, without_fourth(&pixels))
     }
 
-    /// The pixels in `window`, which must not be empty and must lie within the picture.
+    /// The pixels in `window`, which must not be empty and must lie within the image.
     pub(crate) fn decode_pixels(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
         Ok(self.part(window)?.pixels(window))
     }
 
-    /// What the pixels in `window` are made of, which must not be empty and must lie within the picture.
+    /// What the pixels in `window` are made of, which must not be empty and must lie within the image.
     pub(crate) fn part(&self, window: &Window) -> Result<Part<'_>, Error> {
         let begun = Instant::now();
         let content = match &self.form {
@@ -254,7 +253,7 @@ impl<'a> Encoded<'a> {
         Ok(Part { encoded: self, size: self.size, content })
     }
 
-    /// What the pixels in `window` of the picture at `scale` are made of, which must not be empty and must
+    /// What the pixels in `window` of the image at `scale` are made of, which must not be empty and must
     /// lie within: each is the mean of those that it stands for. `None` where the file has to be decoded
     /// whole first, so that nothing would be saved.
     pub(crate) fn scaled_part(&self, window: &Window, scale: Scale) -> Option<Part<'_>> {
@@ -270,7 +269,7 @@ impl<'a> Encoded<'a> {
         Some(Part { encoded: self, size: scale.of(self.size), content })
     }
 
-    /// The samples of `window` of the upright picture, by our own decoder.
+    /// The samples of `window` of the upright image, by our own decoder.
     fn decode_here(&self, window: &Window, scale: Scale) -> Option<Samples> {
         let Form::Jpeg(jpeg) = &self.form else { return None };
         let window = self.turn.stored(window, scale.of(self.size));

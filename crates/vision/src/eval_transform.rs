@@ -1,29 +1,29 @@
-//! `Preprocess`: a photograph as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
+//! `EvalTransform`: an image as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
 
+use crate::image::{Encoded, cut};
 use crate::jpeg::{Pixel, Window};
-use crate::picture::{Encoded, cut};
 use crate::resample::{self, Columns, Interpolation};
-use crate::{Error, Normalisation, Picture};
+use crate::{Error, Image, Normalisation};
 
-/// The steps between a decoded picture and a network's input, as torchvision and timm evaluate with.
+/// The steps between a decoded image and a network's input, as torchvision and timm evaluate with.
 ///
 /// ```
-/// use resnet_vision::{Interpolation, Normalisation, Picture, Preprocess};
+/// use resnet_vision::{Interpolation, Normalisation, Image, EvalTransform};
 ///
-/// let preprocess = Preprocess {
+/// let eval_transform = EvalTransform {
 ///     resize: 256,
 ///     crop: 224,
 ///     interpolation: Interpolation::Bilinear,
 ///     normalisation: Normalisation::IMAGENET,
 /// };
-/// let grey = Picture::new(400, 300, vec![128; 400 * 300 * 3])?;
-/// let input = preprocess.apply(&grey);
+/// let grey = Image::new(400, 300, vec![128; 400 * 300 * 3])?;
+/// let input = eval_transform.apply(&grey);
 /// assert_eq!(input.len(), 3 * 224 * 224);
 /// assert_eq!(input[0], Normalisation::IMAGENET.apply(0, 128));
 /// # Ok::<(), resnet_vision::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Preprocess {
+pub struct EvalTransform {
     /// What the shorter side becomes, in pixels; the longer one follows. 0 counts as 1.
     pub resize: usize,
     /// Height and width of the square cut from the middle.
@@ -34,42 +34,42 @@ pub struct Preprocess {
     pub normalisation: Normalisation,
 }
 
-impl Preprocess {
-    /// For networks on images of `side` x `side`, CIFAR's or the generated ones: the whole picture, shrunk.
+impl EvalTransform {
+    /// For networks on images of `side` x `side`, CIFAR's or the generated ones: the whole image, shrunk.
     pub fn small(side: usize, normalisation: Normalisation) -> Self {
         Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
     }
 
-    /// The input for `picture`, shape `[3, crop, crop]`.
+    /// The input for `image`, shape `[3, crop, crop]`.
     ///
     /// Resizing is Pillow's, to the byte, and only the part that is cut out is computed. Where `crop` exceeds
-    /// the resized picture, black surrounds it, as in torchvision.
+    /// the resized image, black surrounds it, as in torchvision.
     ///
     /// # Panics
-    /// If the picture's fields contradict each other; [`Picture::new`] and
-    /// [`decode_bytes`](crate::picture::decode_bytes) make none of these.
-    pub fn apply(&self, picture: &Picture) -> Vec<f32> {
-        picture.check();
-        let size = (picture.width, picture.height);
+    /// If the image's fields contradict each other; [`Image::new`] and
+    /// [`decode_bytes`](crate::image::decode_bytes) make none of these.
+    pub fn apply(&self, image: &Image) -> Vec<f32> {
+        image.check();
+        let size = (image.width, image.height);
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
-        let pixels_of = |window: &Window| cut(&picture.pixels, size.0, window);
+        let pixels_of = |window: &Window| cut(&image.pixels, size.0, window);
         self.middle(size).append(pixels_of, Columns::Forward, &mut out);
         out
     }
 
-    /// The input for a picture that is not decoded yet, and of which only the part that is seen will be: the
+    /// The input for an image that is not decoded yet, and of which only the part that is seen will be: the
     /// same numbers.
     ///
     /// # Errors
     /// If the file is corrupt.
-    pub fn apply_encoded(&self, picture: &Encoded<'_>) -> Result<Vec<f32>, Error> {
+    pub fn apply_encoded(&self, image: &Encoded<'_>) -> Result<Vec<f32>, Error> {
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
         if self.crop == 0 {
             return Ok(out);
         }
-        let square = self.middle(picture.size());
+        let square = self.middle(image.size());
         let needed = resample::needed(square.from, square.to, &square.window, self.interpolation);
-        let part = picture.part(&needed)?;
+        let part = image.part(&needed)?;
         square.append(|window| part.pixels(window), Columns::Forward, &mut out);
         Ok(out)
     }
@@ -100,8 +100,8 @@ impl Preprocess {
         Ok(out)
     }
 
-    /// The square that [`apply`](Self::apply) shows of a picture of `size` (width, height): left, top, right
-    /// and bottom in the picture's pixels. It reaches beyond the picture where that is surrounded with black.
+    /// The square that [`apply`](Self::apply) shows of an image of `size` (width, height): left, top, right
+    /// and bottom in the image's pixels. It reaches beyond the image where that is surrounded with black.
     pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
         let to = resized(size, self.resize.max(1));
         let axis = |size: usize, to: usize| {
@@ -113,7 +113,7 @@ impl Preprocess {
         [left, top, right, bottom]
     }
 
-    /// The square in the middle of a picture of `size`.
+    /// The square in the middle of an image of `size`.
     fn middle(&self, size: (usize, usize)) -> Square<'_> {
         let to = resized(size, self.resize.max(1));
         self.square(size, (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop)))
@@ -122,34 +122,34 @@ impl Preprocess {
     fn square(&self, from: (usize, usize), (x, y): (Span, Span)) -> Square<'_> {
         let to = resized(from, self.resize.max(1));
         let window = (x.start..x.start + x.count, y.start..y.start + y.count);
-        Square { preprocess: self, from, to, x, y, window }
+        Square { eval_transform: self, from, to, x, y, window }
     }
 }
 
-/// One crop of one picture.
+/// One crop of one image.
 struct Square<'a> {
-    preprocess: &'a Preprocess,
-    /// Width and height of the picture before and after it is resized.
+    eval_transform: &'a EvalTransform,
+    /// Width and height of the image before and after it is resized.
     from: (usize, usize),
     to: (usize, usize),
     x: Span,
     y: Span,
-    /// What is kept of the resized picture.
+    /// What is kept of the resized image.
     window: Window,
 }
 
 impl Square<'_> {
-    /// Appends the crop to `out`; `pixels_of` gives the pixels in a window of the picture.
+    /// Appends the crop to `out`; `pixels_of` gives the pixels in a window of the image.
     fn append(&self, pixels_of: impl Fn(&Window) -> Vec<Pixel>, direction: Columns, out: &mut Vec<f32>) {
-        let Square { preprocess, x, y, .. } = self;
-        let Preprocess { crop, interpolation, .. } = **preprocess;
+        let Square { eval_transform, x, y, .. } = self;
+        let EvalTransform { crop, interpolation, .. } = **eval_transform;
         let window = (&self.window, direction);
         let cut = resample::resize_bands(pixels_of, self.from, self.to, window, interpolation);
         let after = crop - x.before - x.count;
         let (before, after) =
             if direction == Columns::Mirrored { (after, x.before) } else { (x.before, after) };
         let start = out.len();
-        for (c, table) in preprocess.normalisation.tables().iter().enumerate() {
+        for (c, table) in eval_transform.normalisation.tables().iter().enumerate() {
             out.extend(std::iter::repeat_n(table[0], y.before * crop));
             for row in cut.chunks_exact(x.count.max(1)) {
                 out.extend(std::iter::repeat_n(table[0], before));
@@ -208,7 +208,7 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::encode_png;
+    use crate::image::encode_png;
 
     #[test]
     fn sizes_and_middles_are_torchvisions() {
@@ -223,28 +223,28 @@ mod tests {
     }
 
     #[test]
-    fn a_crop_larger_than_the_picture_is_filled_with_black() {
-        let picture = Picture::new(2, 2, vec![255; 12]).unwrap();
-        let mut preprocess = Preprocess::small(2, Normalisation::UNIT);
-        preprocess.crop = 5;
-        let out = preprocess.apply(&picture);
+    fn a_crop_larger_than_the_image_is_filled_with_black() {
+        let image = Image::new(2, 2, vec![255; 12]).unwrap();
+        let mut eval_transform = EvalTransform::small(2, Normalisation::UNIT);
+        eval_transform.crop = 5;
+        let out = eval_transform.apply(&image);
         let row = |y: usize| &out[25 + 5 * y..][..5];
         assert_eq!(out.len(), 75);
         assert_eq!([row(0), row(1), row(2), row(3)].map(|r| r.iter().sum::<f32>()), [0.0, 2.0, 2.0, 0.0]);
         assert_eq!(row(1), [0.0, 1.0, 1.0, 0.0, 0.0]);
-        preprocess.crop = 0;
-        assert!(preprocess.apply(&picture).is_empty());
+        eval_transform.crop = 0;
+        assert!(eval_transform.apply(&image).is_empty());
     }
 
     #[test]
     fn ten_crops_are_corners_middle_and_mirror_images() {
         let pixels: Vec<u8> = (0..7 * 5 * 3).map(|i| (i * 31 % 251) as u8).collect();
-        let picture = Picture::new(7, 5, pixels.clone()).unwrap();
-        let png = encode_png(&picture).unwrap();
+        let image = Image::new(7, 5, pixels.clone()).unwrap();
+        let png = encode_png(&image).unwrap();
         let encoded = Encoded::open(&png, "seven-by-five.png").unwrap();
-        let mut preprocess = Preprocess::small(5, Normalisation::UNIT);
-        preprocess.crop = 3;
-        let ten = preprocess.ten_crops(&encoded).unwrap();
+        let mut eval_transform = EvalTransform::small(5, Normalisation::UNIT);
+        eval_transform.crop = 3;
+        let ten = eval_transform.ten_crops(&encoded).unwrap();
         let corners = [(0, 0), (4, 0), (0, 2), (4, 2), (2, 1)];
         assert_eq!(ten.len(), 10 * 27);
         for (number, crop) in ten.chunks_exact(27).enumerate() {
@@ -256,23 +256,23 @@ mod tests {
                 assert_eq!(*value, f32::from(byte) / 255.0, "crop {number}, channel {c}, row {y}");
             }
         }
-        assert_eq!(ten[4 * 27..5 * 27], preprocess.apply(&picture));
-        assert_eq!(preprocess.seen((7, 5)), [2.0, 1.0, 5.0, 4.0]);
-        assert_eq!(preprocess.seen((70, 50)), [20.0, 10.0, 50.0, 40.0]);
-        preprocess.crop = 8;
-        assert_eq!(preprocess.ten_crops(&encoded).unwrap().len(), 10 * 3 * 64);
+        assert_eq!(ten[4 * 27..5 * 27], eval_transform.apply(&image));
+        assert_eq!(eval_transform.seen((7, 5)), [2.0, 1.0, 5.0, 4.0]);
+        assert_eq!(eval_transform.seen((70, 50)), [20.0, 10.0, 50.0, 40.0]);
+        eval_transform.crop = 8;
+        assert_eq!(eval_transform.ten_crops(&encoded).unwrap().len(), 10 * 3 * 64);
     }
 
     #[test]
     fn a_line_of_pixels_takes_no_memory_to_speak_of() {
         // Resized as a whole it would have 256 x 51,200,000 pixels.
-        let picture = Picture::new(200_000, 1, vec![7; 600_000]).unwrap();
-        let preprocess = Preprocess {
+        let image = Image::new(200_000, 1, vec![7; 600_000]).unwrap();
+        let eval_transform = EvalTransform {
             resize: 256,
             crop: 224,
             interpolation: Interpolation::Bicubic,
             normalisation: Normalisation::UNIT,
         };
-        assert!(preprocess.apply(&picture).iter().all(|&v| v == 7.0 / 255.0));
+        assert!(eval_transform.apply(&image).iter().all(|&v| v == 7.0 / 255.0));
     }
 }

@@ -1,6 +1,6 @@
-//! `Part`: some of a picture, decoded as far as its samples, of which pixels come window by window.
+//! `Part`: some of an image, decoded as far as its samples, of which pixels come window by window.
 //!
-//! As pixels, four bytes each, a part of a photograph of many megapixels would take more memory than all else
+//! As pixels, four bytes each, a part of an image of many megapixels would take more memory than all else
 //! that a loader's thread has; as samples it takes half or less, and what a window's pixels become is small.
 
 use std::borrow::Cow;
@@ -10,10 +10,10 @@ use super::Encoded;
 use super::cut;
 use crate::jpeg::{Pixel, Samples, Window};
 
-/// Some of a picture, at some scale.
+/// Some of an image, at some scale.
 pub(crate) struct Part<'a> {
     pub(super) encoded: &'a Encoded<'a>,
-    /// Width and height of the stored picture at that scale.
+    /// Width and height of the stored image at that scale.
     pub(super) size: (usize, usize),
     pub(super) content: Content<'a>,
 }
@@ -22,12 +22,12 @@ pub(crate) struct Part<'a> {
 pub(super) enum Content<'a> {
     /// Of the part.
     Samples(Samples),
-    /// Interleaved RGB of the whole picture.
+    /// Interleaved RGB of the whole image.
     Rgb(Cow<'a, [u8]>),
 }
 
 impl Part<'_> {
-    /// The pixels in `window` of the upright picture, which must not be empty and must lie within the part.
+    /// The pixels in `window` of the upright image, which must not be empty and must lie within the part.
     pub(crate) fn pixels(&self, window: &Window) -> Vec<Pixel> {
         let begun = Instant::now();
         let turn = self.encoded.turn;

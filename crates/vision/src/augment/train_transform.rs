@@ -1,25 +1,25 @@
-//! A photograph as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its
+//! An image as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its
 //! key alone.
 
 use super::Flip;
 use super::crop::{Crop, Cut, ScaledCut};
-use super::erase::Erasing;
-use super::light::{self, ColourJitter};
+use super::erase::RandomErasing;
+use super::light::{self, ColorJitter};
 use super::policy::Policy;
+use crate::image::{Encoded, Part};
 use crate::jpeg::{Pixel, Scale, Window};
-use crate::picture::{Encoded, Part};
 use crate::random::{Purpose, RandomStream};
 use crate::resample::{self, Columns};
 use crate::{Error, Interpolation, Normalisation};
 
-/// Names one showing of one photograph: everything random about it is drawn from this.
+/// Names one showing of one image: everything random about it is drawn from this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The run's.
     pub seed: u64,
     /// How often the set was shown before.
     pub epoch: u64,
-    /// The photograph's place in the set.
+    /// The image's place in the set.
     pub index: u64,
 }
 
@@ -29,26 +29,26 @@ impl Key {
     }
 }
 
-/// From which pixels a photograph that is much larger than what is made of it is resized.
+/// From which pixels an image that is much larger than what is made of it is resized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Decoding {
-    /// From its own: the result is what Pillow makes of the decoded photograph.
+    /// From its own: the result is what Pillow makes of the decoded image.
     #[default]
     Exact,
     /// Of a JPEG file from means of 2 x 2, 4 x 4 or 8 x 8 of them, as libjpeg decodes them (Pillow's
     /// `draft`), where still two of those or more become one along each axis. The result is a little softer,
-    /// and preparing large photographs takes about half the time.
+    /// and preparing large images takes about half the time.
     Scaled,
 }
 
-/// What is done to a photograph each time it is shown, in the order of the fields.
+/// What is done to an image each time it is shown, in the order of the fields.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use resnet_vision::picture::Encoded;
-/// use resnet_vision::{Key, Normalisation, PhotoAugmentation};
+/// use resnet_vision::image::Encoded;
+/// use resnet_vision::{Key, Normalisation, TrainTransform};
 ///
-/// let augmentation = PhotoAugmentation::inception(224);
+/// let augmentation = TrainTransform::inception(224);
 /// augmentation.check()?;
 /// let bytes = std::fs::read("cat.jpg")?;
 /// let cat = Encoded::open(&bytes, "cat.jpg")?;
@@ -60,7 +60,7 @@ pub enum Decoding {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct PhotoAugmentation {
+pub struct TrainTransform {
     /// How it is decoded.
     pub decoding: Decoding,
     /// Which part is cut.
@@ -74,15 +74,15 @@ pub struct PhotoAugmentation {
     /// Changes drawn from a list.
     pub policy: Policy,
     /// Changes of colour.
-    pub jitter: ColourJitter,
+    pub jitter: ColorJitter,
     /// Standard deviation of the change of light along the principal components of ImageNet's colours;
     /// AlexNet's is 0.1, and 0 is none.
     pub lighting: f64,
     /// What is erased after normalisation.
-    pub erasing: Option<Erasing>,
+    pub erasing: Option<RandomErasing>,
 }
 
-impl PhotoAugmentation {
+impl TrainTransform {
     /// Random parts of random shapes, mirrored half the time: Inception's, and torchvision's since.
     pub fn inception(side: usize) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl PhotoAugmentation {
             interpolation: Interpolation::Bilinear,
             flip: Flip::Half,
             policy: Policy::None,
-            jitter: ColourJitter::default(),
+            jitter: ColorJitter::default(),
             lighting: 0.0,
             erasing: None,
         }
@@ -130,7 +130,7 @@ impl PhotoAugmentation {
         }
     }
 
-    /// Appends `photo` as it is shown at `key` to `out`: `[3, side, side]` normalised numbers.
+    /// Appends `image` as it is shown at `key` to `out`: `[3, side, side]` normalised numbers.
     ///
     /// Only the part that is seen is decoded, where the format allows it, and it is resized in one pass.
     ///
@@ -141,35 +141,35 @@ impl PhotoAugmentation {
     /// If [`check`](Self::check) has something against the settings.
     pub fn apply(
         &self,
-        photo: &Encoded<'_>,
+        image: &Encoded<'_>,
         normalisation: &Normalisation,
         key: Key,
         out: &mut Vec<f32>,
     ) -> Result<(), Error> {
-        let cut = self.crop.draw(photo.size(), self.side, &mut key.stream(Purpose::PhotoCrop));
+        let cut = self.crop.draw(image.size(), self.side, &mut key.stream(Purpose::Crop));
         let direction = match self.flip {
-            Flip::Half if key.stream(Purpose::PhotoFlip).below(2) == 1 => Columns::Mirrored,
+            Flip::Half if key.stream(Purpose::Flip).below(2) == 1 => Columns::Mirrored,
             Flip::Half | Flip::Never => Columns::Forward,
         };
-        let mut pixels = self.square(photo, &cut, direction)?;
-        self.policy.apply(&mut pixels, self.side, &mut key.stream(Purpose::PhotoPolicy));
-        if self.jitter != ColourJitter::default() {
-            self.jitter.apply(&mut pixels, &mut key.stream(Purpose::PhotoColour));
+        let mut pixels = self.square(image, &cut, direction)?;
+        self.policy.apply(&mut pixels, self.side, &mut key.stream(Purpose::Policy));
+        if self.jitter != ColorJitter::default() {
+            self.jitter.apply(&mut pixels, &mut key.stream(Purpose::Jitter));
         }
         let start = out.len();
         normalisation.append_planes(&pixels, out);
         let input = &mut out[start..];
         if self.lighting > 0.0 {
-            light::lighting(input, self.lighting, normalisation, &mut key.stream(Purpose::PhotoLight));
+            light::lighting(input, self.lighting, normalisation, &mut key.stream(Purpose::Lighting));
         }
         if let Some(erasing) = self.erasing {
-            erasing.apply(input, self.side, &mut key.stream(Purpose::PhotoErase));
+            erasing.apply(input, self.side, &mut key.stream(Purpose::Erase));
         }
         Ok(())
     }
 
-    /// What is cut from `photo`, at its size.
-    fn square(&self, photo: &Encoded<'_>, cut: &Cut, direction: Columns) -> Result<Vec<Pixel>, Error> {
+    /// What is cut from `image`, at its size.
+    fn square(&self, image: &Encoded<'_>, cut: &Cut, direction: Columns) -> Result<Vec<Pixel>, Error> {
         let resized = |part: &Part<'_>, scaled: &ScaledCut| {
             let window = (&cut.window, direction);
             let pixels_of = |needed: &Window| part.pixels(&scaled.window(needed));
@@ -182,12 +182,12 @@ impl PhotoAugmentation {
         if scale != Scale::Full {
             let scaled = cut.at(scale);
             let needed = scaled.needed(cut, self.interpolation);
-            if let Some(part) = photo.scaled_part(&needed, scale) {
+            if let Some(part) = image.scaled_part(&needed, scale) {
                 return Ok(resized(&part, &scaled));
             }
         }
         let whole = cut.at(Scale::Full);
-        let part = photo.part(&whole.needed(cut, self.interpolation))?;
+        let part = image.part(&whole.needed(cut, self.interpolation))?;
         Ok(resized(&part, &whole))
     }
 }

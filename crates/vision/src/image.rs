@@ -1,4 +1,4 @@
-//! Pictures from files: JPEG, PNG, WebP, GIF, BMP and TIFF to 8-bit RGB, as Pillow's `convert("RGB")` gives
+//! Images from files: JPEG, PNG, WebP, GIF, BMP and TIFF to 8-bit RGB, as Pillow's `convert("RGB")` gives
 //! it.
 
 mod bmp;
@@ -24,13 +24,13 @@ pub use encoded::Encoded;
 pub use orientation::{Orientation, turned};
 pub(crate) use part::Part;
 
-/// The most pixels a picture may have: a hundred million, 300 MB of RGB.
+/// The most pixels an image may have: a hundred million, 300 MB of RGB.
 pub const MAX_PIXELS: u64 = 100_000_000;
 const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 
-/// A decoded picture: interleaved RGB, one byte a channel.
+/// A decoded image: interleaved RGB, one byte a channel.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct Image {
     /// Width in pixels, at least 1.
     pub width: usize,
     /// Height in pixels, at least 1.
@@ -39,8 +39,8 @@ pub struct Picture {
     pub pixels: Vec<u8>,
 }
 
-impl Picture {
-    /// A picture from its pixels, shape `[height, width, 3]`.
+impl Image {
+    /// An image from its pixels, shape `[height, width, 3]`.
     ///
     /// # Errors
     /// If a side is 0 or the number of bytes is not `3 * width * height`.
@@ -49,41 +49,41 @@ impl Picture {
         if bytes == Some(pixels.len()) && !pixels.is_empty() {
             return Ok(Self { width, height, pixels });
         }
-        Err(Error::Invalid(format!("{} bytes are no RGB picture of {width} x {height}", pixels.len())))
+        Err(Error::Invalid(format!("{} bytes are no RGB image of {width} x {height}", pixels.len())))
     }
 }
 
-impl Picture {
+impl Image {
     /// Checks that the fields fit together.
     ///
     /// # Panics
-    /// If the fields contradict each other; [`Picture::new`] and [`decode_bytes`] make none of these.
+    /// If the fields contradict each other; [`Image::new`] and [`decode_bytes`] make none of these.
     pub fn check(&self) {
         let bytes = self.pixels.len();
         assert!(bytes > 0 && bytes == 3 * self.width * self.height, "{self:?} has {bytes} bytes");
     }
 }
 
-impl fmt::Debug for Picture {
+impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Picture {{ {} x {} }}", self.width, self.height)
+        write!(f, "Image {{ {} x {} }}", self.width, self.height)
     }
 }
 
-/// Decodes the picture in `bytes`; `name` stands in messages for the file.
+/// Decodes the image in `bytes`; `name` stands in messages for the file.
 ///
-/// The format is told by the first bytes, not by the name. The picture is turned upright as its EXIF data
+/// The format is told by the first bytes, not by the name. The image is turned upright as its EXIF data
 /// say ([`Encoded::oriented`] leaves it). Grey becomes three equal channels, alpha is dropped without
 /// blending, CMYK and 16-bit channels become 8-bit RGB, of several frames the first is shown. JPEG comes out
 /// as libjpeg decodes it, to the bit; of the few kinds that don't a warning says so.
 ///
 /// # Errors
 /// If the bytes are no JPEG, PNG, WebP, GIF, BMP or TIFF, are corrupt, or have more than [`MAX_PIXELS`].
-pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Picture, Error> {
+pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, Error> {
     Encoded::open(bytes, name)?.decode()
 }
 
-/// Decodes all of the picture in `bytes`, and accepts no damage.
+/// Decodes all of the image in `bytes`, and accepts no damage.
 ///
 /// [`decode_bytes`] and training make what they can of a JPEG file whose codes are damaged in the middle, as
 /// libjpeg does, and of kinds that are not decoded exactly here, and warn; this refuses them.
@@ -94,20 +94,20 @@ pub fn verify(bytes: &[u8], name: &str) -> Result<(), Error> {
     Encoded::open(bytes, name)?.verify()
 }
 
-/// `picture` as the bytes of a PNG file.
+/// `image` as the bytes of a PNG file.
 ///
 /// # Errors
 /// If it is too large for the format.
 ///
 /// # Panics
-/// If the picture's fields contradict each other.
-pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, Error> {
-    picture.check();
-    let too_large = |cause: String| Error::Invalid(format!("{picture:?} cannot be written as PNG: {cause}"));
+/// If the image's fields contradict each other.
+pub fn encode_png(image: &Image) -> Result<Vec<u8>, Error> {
+    image.check();
+    let too_large = |cause: String| Error::Invalid(format!("{image:?} cannot be written as PNG: {cause}"));
     let side = |side: usize| u32::try_from(side).map_err(|cause| too_large(cause.to_string()));
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
-        .write_image(&picture.pixels, side(picture.width)?, side(picture.height)?, ExtendedColorType::Rgb8)
+        .write_image(&image.pixels, side(image.width)?, side(image.height)?, ExtendedColorType::Rgb8)
         .map_err(|cause| too_large(cause.to_string()))?;
     Ok(bytes)
 }
@@ -122,7 +122,7 @@ pub(crate) fn cut(pixels: &[u8], width: usize, (columns, rows): &Window) -> Vec<
     out
 }
 
-/// Interleaved RGB, as [`Picture`] has it.
+/// Interleaved RGB, as [`Image`] has it.
 fn without_fourth(pixels: &[Pixel]) -> Vec<u8> {
     pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect()
 }
