@@ -4,7 +4,7 @@ use super::{POSITIONS, TILE, transform};
 use crate::conv::Prologue;
 use crate::simd::Simd;
 
-/// A image of one side of the convolution, cut into tiles of 4x4 pixels.
+/// An image of one side of the convolution, cut into tiles of 4x4 pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiling {
     pub(super) images: usize,
@@ -94,8 +94,8 @@ impl TileRow<'_> {
     /// `B^T d B` of the row's tiles.
     ///
     /// # Safety
-    /// `positions` must have room for the row's tiles and all 36 positions; its channels must be a multiple of
-    /// `LANES`.
+    /// `positions` must have room for the row's tiles and all 36 positions; its channels must be a multiple
+    /// of `LANES`.
     #[inline(always)]
     pub(super) unsafe fn transform_input<S: Simd>(self, simd: S, prologue: Prologue) {
         let top = self.top();
