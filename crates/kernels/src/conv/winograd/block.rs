@@ -4,7 +4,7 @@ use super::{POSITIONS, TILE, transform};
 use crate::conv::Prologue;
 use crate::simd::Simd;
 
-/// A image of one side of the convolution, cut into tiles of 4x4 pixels.
+/// An image of one side of the convolution, cut into tiles of 4x4 pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiling {
     pub(super) images: usize,
