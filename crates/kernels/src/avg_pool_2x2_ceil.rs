@@ -1,10 +1,14 @@
 //! 2x2 average pooling at stride 2 in NHWC; where a side is odd, the last mean is of the one or
 //! two pixels that are left.
 //!
+//! ```text
+//! y[n, i, j, c] = mean of x[n, 2i..2i+2, 2j..2j+2, c], as far as these pixels exist
+//! ```
+//!
 //! It comes before the projection in the d variants' shortcut (arXiv 1812.01187, figure 2c). Reference:
 //! `resnet_reference::avg_pool_2x2_ceil`.
 
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shared, for_each_chunk};
 use crate::size::floats;
 
 /// The shapes of a 2x2 average pooling at stride 2 that rounds output sizes up.
@@ -68,27 +72,20 @@ impl AvgPool2x2Ceil {
 pub fn avg_pool_2x2_ceil(shape: &AvgPool2x2Ceil, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
     let (channels, row_len) = (shape.channels, shape.out_w() * shape.channels);
-    let shared = Shared::new(out);
-    parallel::for_each(
-        shape.images * shape.out_h(),
-        || (),
-        |_, row| {
-            // SAFETY: each task has its own row.
-            let to = unsafe { shared.slice(row * row_len, row_len) };
-            let (first, rows) = shape.rows(row);
-            for (column, to) in to.chunks_exact_mut(channels).enumerate() {
-                let (left, columns) = shape.columns(column);
-                to.fill(0.0);
-                for y in first..first + rows {
-                    for from in x[(y * shape.in_w + left) * channels..].chunks_exact(channels).take(columns) {
-                        to.iter_mut().zip(from).for_each(|(to, x)| *to += x);
-                    }
+    for_each_chunk(out, row_len, |row, to| {
+        let (first, rows) = shape.rows(row);
+        for (column, to) in to.chunks_exact_mut(channels).enumerate() {
+            let (left, columns) = shape.columns(column);
+            to.fill(0.0);
+            for y in first..first + rows {
+                for from in x[(y * shape.in_w + left) * channels..].chunks_exact(channels).take(columns) {
+                    to.iter_mut().zip(from).for_each(|(to, x)| *to += x);
                 }
-                let share = 1.0 / (rows * columns) as f32;
-                to.iter_mut().for_each(|to| *to *= share);
             }
-        },
-    );
+            let share = 1.0 / (rows * columns) as f32;
+            to.iter_mut().for_each(|to| *to *= share);
+        }
+    });
 }
 
 /// The input's gradient: that of a block's mean, shared out evenly.

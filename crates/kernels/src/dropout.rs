@@ -1,5 +1,9 @@
 //! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same
 //! elements.
+//!
+//! ```text
+//! y = x / keep where the draw is below keep, else 0
+//! ```
 
 use crate::elementwise::chunked;
 

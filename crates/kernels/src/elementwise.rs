@@ -1,8 +1,15 @@
 //! Element by element, whatever the shape: ReLU, its backward, sums, and option A's zero-padding shortcut.
 //!
-//! Plain loops: these passes run at the memory's speed, and compilers vectorise them.
+//! ```text
+//! relu   y = max(x, 0)      relu_backward   dx = dy where y > 0, else 0
+//! add    y = a + b          scale           y = factor x
+//! zero_pad   y[n, y, x, before + c] = x[n, y s, x s, c], zero in the other channels
+//! ```
+//!
+//! Plain loops: these passes run at the memory's speed, and compilers vectorise them. Reference:
+//! `resnet_reference::{relu, relu_backward, add, zero_pad_shortcut}`.
 
-use crate::parallel::{self, Shared};
+use crate::parallel::for_each_chunk;
 use crate::size::floats;
 
 /// Floats in a task: 64 KiB.
@@ -10,17 +17,7 @@ const CHUNK: usize = 16 << 10;
 
 /// Runs `work(range, out[range])` over chunks of `out`.
 pub(crate) fn chunked(out: &mut [f32], work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
-    let len = out.len();
-    let shared = Shared::new(out);
-    parallel::for_each(
-        parallel::pieces(len, CHUNK),
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(len, CHUNK, chunk);
-            // SAFETY: each task has its own chunk.
-            work(range.clone(), unsafe { shared.slice(range.start, range.len()) });
-        },
-    );
+    for_each_chunk(out, CHUNK, |index, out| work(index * CHUNK..index * CHUNK + out.len(), out));
 }
 
 /// `out = max(x, 0)`
@@ -146,27 +143,19 @@ impl ZeroPad {
 pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
     let (out_h, out_row, before) = (shape.out_h(), shape.out_w() * shape.out_channels, shape.before());
-    let rows = shape.images * out_h;
-    let shared = Shared::new(out);
-    parallel::for_each(
-        rows,
-        || (),
-        |_, row| {
-            let (image, y) = (row / out_h, row % out_h);
-            // SAFETY: each task has its own row.
-            let to = unsafe { shared.slice(row * out_row, out_row) };
-            let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_channels..]
-                [..shape.in_w * shape.in_channels];
-            for (to, from) in to
-                .chunks_exact_mut(shape.out_channels)
-                .zip(from.chunks_exact(shape.in_channels).step_by(shape.stride))
-            {
-                to[..before].fill(0.0);
-                to[before..before + shape.in_channels].copy_from_slice(from);
-                to[before + shape.in_channels..].fill(0.0);
-            }
-        },
-    );
+    for_each_chunk(out, out_row, |row, to| {
+        let (image, y) = (row / out_h, row % out_h);
+        let from = &x[(image * shape.in_h + y * shape.stride) * shape.in_w * shape.in_channels..]
+            [..shape.in_w * shape.in_channels];
+        for (to, from) in to
+            .chunks_exact_mut(shape.out_channels)
+            .zip(from.chunks_exact(shape.in_channels).step_by(shape.stride))
+        {
+            to[..before].fill(0.0);
+            to[before..before + shape.in_channels].copy_from_slice(from);
+            to[before + shape.in_channels..].fill(0.0);
+        }
+    });
 }
 
 /// Option A backward: the gradient of the pixels and channels that were copied, zero elsewhere.
@@ -178,25 +167,18 @@ pub fn zero_pad_backward(shape: &ZeroPad, dy: &[f32], dx: &mut [f32]) {
     let (in_row, out_row, before) =
         (shape.in_w * shape.in_channels, shape.out_w() * shape.out_channels, shape.before());
     let out_h = shape.out_h();
-    let shared = Shared::new(dx);
-    parallel::for_each(
-        shape.images * shape.in_h,
-        || (),
-        |_, row| {
-            let (image, y) = (row / shape.in_h, row % shape.in_h);
-            // SAFETY: each task has its own row.
-            let to = unsafe { shared.slice(row * in_row, in_row) };
-            to.fill(0.0);
-            if y % shape.stride == 0 {
-                let from = &dy[(image * out_h + y / shape.stride) * out_row..][..out_row];
-                for (to, from) in to
-                    .chunks_exact_mut(shape.in_channels)
-                    .step_by(shape.stride)
-                    .zip(from.chunks_exact(shape.out_channels))
-                {
-                    to.copy_from_slice(&from[before..before + shape.in_channels]);
-                }
+    for_each_chunk(dx, in_row, |row, to| {
+        let (image, y) = (row / shape.in_h, row % shape.in_h);
+        to.fill(0.0);
+        if y % shape.stride == 0 {
+            let from = &dy[(image * out_h + y / shape.stride) * out_row..][..out_row];
+            for (to, from) in to
+                .chunks_exact_mut(shape.in_channels)
+                .step_by(shape.stride)
+                .zip(from.chunks_exact(shape.out_channels))
+            {
+                to.copy_from_slice(&from[before..before + shape.in_channels]);
             }
-        },
-    );
+        }
+    });
 }

@@ -1,7 +1,12 @@
 //! Gates of figure 2(c) and (d), element by element: `g = sigmoid(z)` lets one path through and `1 - g` the
 //! other.
 //!
-//! Plain loops, which compilers vectorise: the exponential is a polynomial of additions and multiplications.
+//! ```text
+//! y = g x  or  y = (1 - g) x,   g = 1 / (1 + exp(-z))
+//! ```
+//!
+//! Reference: `resnet_reference::gate`. Plain loops, which compilers vectorise: the exponential is a
+//! polynomial of additions and multiplications.
 
 use crate::elementwise::chunked;
 

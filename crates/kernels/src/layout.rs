@@ -1,6 +1,8 @@
-//! Between the order that candle's users see (NCHW) and the kernels' own (NHWC).
+//! Between the order that candle's users see (NCHW) and the kernels' own (NHWC): `y[n, p, c] = x[n, c, p]`.
+//!
+//! Reference: `resnet_reference::nchw_to_nhwc`.
 
-use crate::parallel::{self, Shared};
+use crate::parallel::for_each_chunk;
 use crate::size::floats;
 
 /// Pixels transposed at a time, so that both sides stay in the first-level cache.
@@ -27,25 +29,18 @@ fn transpose(from: &[f32], to: &mut [f32], images: usize, rows: usize, cols: usi
     assert_eq!(from.len(), floats("layout", &[images, rows, cols]), "layout: input of another shape");
     assert_eq!(to.len(), from.len(), "layout: output of another shape");
     let size = rows * cols;
-    let out = Shared::new(to);
-    parallel::for_each(
-        images,
-        || (),
-        |_, image| {
-            let from = &from[image * size..][..size];
-            // SAFETY: each task has its own image.
-            let to = unsafe { out.slice(image * size, size) };
-            for first_row in (0..rows).step_by(BLOCK) {
-                for first_col in (0..cols).step_by(BLOCK) {
-                    for row in first_row..rows.min(first_row + BLOCK) {
-                        for col in first_col..cols.min(first_col + BLOCK) {
-                            to[col * rows + row] = from[row * cols + col];
-                        }
+    for_each_chunk(to, size, |image, to| {
+        let from = &from[image * size..][..size];
+        for first_row in (0..rows).step_by(BLOCK) {
+            for first_col in (0..cols).step_by(BLOCK) {
+                for row in first_row..rows.min(first_row + BLOCK) {
+                    for col in first_col..cols.min(first_col + BLOCK) {
+                        to[col * rows + row] = from[row * cols + col];
                     }
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 #[cfg(test)]

@@ -1,15 +1,51 @@
-//! SIMD kernels on slices: convolution, normalisation, pooling, products.
+//! SIMD kernels on slices: convolution, normalisation, pooling, loss.
 //!
 //! Slices in, slices out: this crate knows no tensor and no graph. Activations are f32 in channels-last
 //! order (`[N, H, W, C]`, called NHWC), convolution weights are `[out, in, kh, kw]` (OIHW), as checkpoints
-//! have them. Every kernel
+//! have them.
+//!
+//! ```
+//! use resnet_kernels::Isa;
+//! use resnet_kernels::conv::{Algorithm, ConvInput, ConvShape, Epilogue, PackedFilters, forward};
+//!
+//! let shape = ConvShape {
+//!     images: 1, in_h: 2, in_w: 2, in_channels: 1, out_channels: 1, kernel: 1, stride: 1, padding: 0,
+//! };
+//! let isa = Isa::best();
+//! let filters = PackedFilters::new(Algorithm::choose(isa, &shape), isa, &shape, &[2.0]);
+//! let (x, mut y) = ([1.0, 2.0, 3.0, 4.0], [0.0; 4]);
+//! forward(isa, &shape, ConvInput::plain(&x), &filters, Epilogue::default(), &mut y);
+//! assert_eq!(y, [2.0, 4.0, 6.0, 8.0]);
+//! ```
+//!
+//! | file | what it computes |
+//! |---|---|
+//! | `conv/mod.rs` | convolution, its input gradient and its weight gradient; `algorithm.rs` chooses how |
+//! | `conv/direct.rs`, `conv/weight_grad.rs` | any geometry, through strips of the input |
+//! | `conv/winograd/` | 3x3 at stride 1, by Winograd's F(4x4, 3x3) |
+//! | `conv/pointwise/` | 1x1, as products of matrices |
+//! | `conv/product.rs`, `conv/panel.rs` | the matrix product in registers, which all three share |
+//! | `conv/fusion.rs` | what is fused: prologue on load, epilogue on store |
+//! | `norm/mod.rs`, `norm/backward.rs` | batch norm: statistics, application, backward |
+//! | `norm/gather.rs`, `norm/mask.rs` | batch norm's sums and ReLU's mask inside of a convolution |
+//! | `norm/group.rs`, `norm/standardise.rs` | group norm, weight standardisation |
+//! | `elementwise.rs` | ReLU, addition, scaling, option A's zero-padding shortcut |
+//! | `gate.rs`, `dropout.rs` | gates of figure 2(c) and (d), dropout of figure 2(f) |
+//! | `pool.rs`, `avg_pool_2x2_ceil.rs` | average, maximum and global pooling; the d variants' average |
+//! | `loss.rs` | softmax cross-entropy |
+//! | `layout.rs` | NCHW to NHWC and back |
+//! | `simd/` | instruction sets, one vector type each |
+//! | `parallel/` | tasks over threads, and how work is cut |
+//! | `buffer.rs`, `size.rs`, `probe.rs` | memory, sizes that can't wrap around, the machine's ceilings |
+//!
+//! Every kernel
 //!
 //! - runs on the instruction set that [`Isa::best`] finds at run time, or on one that a test names,
 //! - checks what it is given once a call, so that no safe caller makes it touch memory outside of the slices:
 //!   it panics, and says why, where lengths and shapes contradict each other or a shape makes no sense,
 //! - splits its work by shape alone, never by the number of threads, and adds partial sums in a fixed
 //!   order, so that one thread and sixteen give the same bits,
-//! - has a plain f64 counterpart in `resnet-reference`, and a test that compares the two.
+//! - has an f64 counterpart in `resnet-reference`, and a test that compares the two.
 //!
 //! All `unsafe` of the workspace lives here; each block says why it is sound.
 #![allow(unsafe_code)]

@@ -1,11 +1,15 @@
 //! Average, maximum and global average pooling in NHWC, forward and backward.
 //!
+//! ```text
+//! y[n, i, j, c] = mean or maximum over ky, kx < k of x[n, i s - p + ky, j s - p + kx, c]
+//! ```
+//!
 //! As in PyTorch, an average counts the padding's zeros, and a maximum never falls on padding (but for
 //! [`PoolKind::ZeroPaddedMax`]); its gradient goes to the first maximum in row-major order. Reference:
 //! `resnet_reference::{avg_pool, max_pool, max_pool_zeros, global_avg_pool}`.
 
 use crate::conv::extent;
-use crate::parallel::{self, Shared};
+use crate::parallel::for_each_chunk;
 use crate::size::floats;
 
 /// The geometry of a square pooling window.
@@ -98,39 +102,32 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
     let (image_len, out_h) = (shape.in_h * shape.in_w * shape.channels, shape.out_h());
     let row_len = shape.out_w() * shape.channels;
     let area = (shape.kernel * shape.kernel) as f32;
-    let shared = Shared::new(out);
-    parallel::for_each(
-        shape.images * out_h,
-        || (),
-        |_, row| {
-            let (image, y) = (row / out_h, row % out_h);
-            let x = &x[image * image_len..][..image_len];
-            // SAFETY: each task has its own row.
-            let to = unsafe { shared.slice(row * row_len, row_len) };
-            for (column, to) in to.chunks_exact_mut(shape.channels).enumerate() {
-                to.fill(match kind {
-                    PoolKind::Average => 0.0,
-                    PoolKind::ZeroPaddedMax if shape.is_padded(y, column) => 0.0,
-                    PoolKind::Max | PoolKind::ZeroPaddedMax => f32::NEG_INFINITY,
-                });
-                for at in shape.window(y, column) {
-                    let from = &x[at..at + shape.channels];
-                    match kind {
-                        PoolKind::Average => to.iter_mut().zip(from).for_each(|(to, x)| *to += x),
-                        // NaN wins, as in PyTorch.
-                        PoolKind::Max | PoolKind::ZeroPaddedMax => {
-                            to.iter_mut()
-                                .zip(from)
-                                .for_each(|(to, &x)| *to = if x > *to || x.is_nan() { x } else { *to });
-                        }
+    for_each_chunk(out, row_len, |row, to| {
+        let (image, y) = (row / out_h, row % out_h);
+        let x = &x[image * image_len..][..image_len];
+        for (column, to) in to.chunks_exact_mut(shape.channels).enumerate() {
+            to.fill(match kind {
+                PoolKind::Average => 0.0,
+                PoolKind::ZeroPaddedMax if shape.is_padded(y, column) => 0.0,
+                PoolKind::Max | PoolKind::ZeroPaddedMax => f32::NEG_INFINITY,
+            });
+            for at in shape.window(y, column) {
+                let from = &x[at..at + shape.channels];
+                match kind {
+                    PoolKind::Average => to.iter_mut().zip(from).for_each(|(to, x)| *to += x),
+                    // NaN wins, as in PyTorch.
+                    PoolKind::Max | PoolKind::ZeroPaddedMax => {
+                        to.iter_mut()
+                            .zip(from)
+                            .for_each(|(to, &x)| *to = if x > *to || x.is_nan() { x } else { *to });
                     }
                 }
-                if kind == PoolKind::Average {
-                    to.iter_mut().for_each(|to| *to /= area);
-                }
             }
-        },
-    );
+            if kind == PoolKind::Average {
+                to.iter_mut().for_each(|to| *to /= area);
+            }
+        }
+    });
 }
 
 /// The input's gradient from `dy`; `x` is the input (only maxima look at it).
@@ -143,48 +140,33 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
     let (image_len, out_w) = (shape.in_h * shape.in_w * shape.channels, shape.out_w());
     let out_len = shape.out_h() * out_w * shape.channels;
     let area = (shape.kernel * shape.kernel) as f32;
-    let shared = Shared::new(dx);
     // Windows overlap, so an image is one task.
-    parallel::for_each(
-        shape.images,
-        || (),
-        |_, image| {
-            // SAFETY: each task has its own image.
-            let dx = unsafe { shared.slice(image * image_len, image_len) };
-            let (x, dy) = (&x[image * image_len..][..image_len], &dy[image * out_len..][..out_len]);
-            dx.fill(0.0);
-            for (index, dy) in dy.chunks_exact(shape.channels).enumerate() {
-                let (y, column) = (index / out_w, index % out_w);
-                match kind {
-                    PoolKind::Average => {
-                        for at in shape.window(y, column) {
-                            dx[at..at + shape.channels]
-                                .iter_mut()
-                                .zip(dy)
-                                .for_each(|(dx, dy)| *dx += dy / area);
-                        }
+    for_each_chunk(dx, image_len, |image, dx| {
+        let (x, dy) = (&x[image * image_len..][..image_len], &dy[image * out_len..][..out_len]);
+        dx.fill(0.0);
+        for (index, dy) in dy.chunks_exact(shape.channels).enumerate() {
+            let (y, column) = (index / out_w, index % out_w);
+            match kind {
+                PoolKind::Average => {
+                    for at in shape.window(y, column) {
+                        dx[at..at + shape.channels].iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / area);
                     }
-                    PoolKind::Max | PoolKind::ZeroPaddedMax => {
-                        let zero = kind == PoolKind::ZeroPaddedMax && shape.is_padded(y, column);
-                        for (c, dy) in dy.iter().enumerate() {
-                            let first_maximum =
-                                shape.window(y, column).map(|at| at + c).reduce(|best, at| {
-                                    if x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan()) {
-                                        at
-                                    } else {
-                                        best
-                                    }
-                                });
-                            // Not `x > 0`: NaN wins.
-                            if let Some(at) = first_maximum.filter(|&at| !(zero && x[at] <= 0.0)) {
-                                dx[at] += dy;
-                            }
+                }
+                PoolKind::Max | PoolKind::ZeroPaddedMax => {
+                    let zero = kind == PoolKind::ZeroPaddedMax && shape.is_padded(y, column);
+                    for (c, dy) in dy.iter().enumerate() {
+                        let first_maximum = shape.window(y, column).map(|at| at + c).reduce(|best, at| {
+                            if x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan()) { at } else { best }
+                        });
+                        // Not `x > 0`: NaN wins.
+                        if let Some(at) = first_maximum.filter(|&at| !(zero && x[at] <= 0.0)) {
+                            dx[at] += dy;
                         }
                     }
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 /// Mean over all pixels of each image: `[images, pixels, channels]` to `[images, channels]`.
@@ -194,20 +176,13 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
 pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]) {
     let image_len = global_image_len(x.len(), images, channels, out.len());
     let pixels = (image_len / channels) as f32;
-    let shared = Shared::new(out);
-    parallel::for_each(
-        images,
-        || (),
-        |_, image| {
-            // SAFETY: each task has its own image.
-            let to = unsafe { shared.slice(image * channels, channels) };
-            to.fill(0.0);
-            for from in x[image * image_len..][..image_len].chunks_exact(channels) {
-                to.iter_mut().zip(from).for_each(|(to, x)| *to += x);
-            }
-            to.iter_mut().for_each(|to| *to /= pixels);
-        },
-    );
+    for_each_chunk(out, channels, |image, to| {
+        to.fill(0.0);
+        for from in x[image * image_len..][..image_len].chunks_exact(channels) {
+            to.iter_mut().zip(from).for_each(|(to, x)| *to += x);
+        }
+        to.iter_mut().for_each(|to| *to /= pixels);
+    });
 }
 
 /// Spreads `dy: [images, channels]` evenly over the pixels of `dx`.
@@ -217,18 +192,11 @@ pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]
 pub fn global_average_backward(dy: &[f32], images: usize, channels: usize, dx: &mut [f32]) {
     let image_len = global_image_len(dx.len(), images, channels, dy.len());
     let pixels = (image_len / channels) as f32;
-    let shared = Shared::new(dx);
-    parallel::for_each(
-        images,
-        || (),
-        |_, image| {
-            // SAFETY: each task has its own image.
-            let dx = unsafe { shared.slice(image * image_len, image_len) };
-            for to in dx.chunks_exact_mut(channels) {
-                to.iter_mut().zip(&dy[image * channels..]).for_each(|(to, dy)| *to = dy / pixels);
-            }
-        },
-    );
+    for_each_chunk(dx, image_len, |image, dx| {
+        for to in dx.chunks_exact_mut(channels) {
+            to.iter_mut().zip(&dy[image * channels..]).for_each(|(to, dy)| *to = dy / pixels);
+        }
+    });
 }
 
 /// Floats of each of `images` images of `input` floats, whose averages are `output` floats.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Buffer;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, for_each_chunk};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
 /// Sums that don't wait for each other. Two units with a latency of four or five cycles need ten; with two
@@ -92,16 +92,7 @@ pub fn copy_gbytes_per_second(times: usize) -> f64 {
 }
 
 fn copy(from: &[f32], to: &mut [f32]) {
-    let shared = Shared::new(to);
-    parallel::for_each(
-        parallel::pieces(from.len(), PIECE),
-        || (),
-        |_, index| {
-            let from = &from[parallel::piece(from.len(), PIECE, index)];
-            // SAFETY: each task has a piece of its own.
-            unsafe { shared.slice(index * PIECE, from.len()) }.copy_from_slice(from);
-        },
-    );
+    for_each_chunk(to, PIECE, |index, to| to.copy_from_slice(&from[index * PIECE..][..to.len()]));
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use common::assert_threads_change_nothing;
 use resnet_kernels::dropout::{dropout, mix};
 use resnet_kernels::gate::{Gate, gate, gate_backward};
 use resnet_reference as reference;
-use resnet_testing::{affordable, compare, table, uniform};
+use resnet_testing::{affordable, compare, table, uniform, within};
 
 /// Chunks are of 16384 floats.
 const LENGTHS: [usize; 6] = [0, 1, 17, 1000, 16_385, 50_001];
@@ -64,10 +64,10 @@ fn dropout_keeps_what_its_keys_say() {
     let y = drop([mix(1), mix(2)]);
     let kept = (1.0 / keep) as f32;
     assert!(y.iter().all(|y| *y == 0.0 || *y == kept));
-    for image_len in y.chunks_exact(image_len) {
-        let share = image_len.iter().filter(|y| **y != 0.0).count() as f64 / image_len.len() as f64;
+    for image in y.chunks_exact(image_len) {
+        let share = image.iter().filter(|y| **y != 0.0).count() as f64 / image.len() as f64;
         // Four standard deviations of a mean of 30,000 draws.
-        assert!((share - keep).abs() < 4.0 * (0.21f64 / 30_000.0).sqrt(), "{share}");
+        within("share of kept elements", share, keep, 4.0 * (0.21f64 / 30_000.0).sqrt()).unwrap();
     }
     assert_ne!(y[..image_len], y[image_len..], "images drop the same elements");
     // An image's elements don't depend on its place.

@@ -4,7 +4,7 @@ use resnet_kernels::loss::{
     soft_cross_entropy, soft_cross_entropy_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
 };
 use resnet_reference as reference;
-use resnet_testing::{compare, table, uniform};
+use resnet_testing::{compare, table, uniform, within};
 
 /// Sums are in f64; the gradient is rounded to f32 once.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
@@ -39,10 +39,7 @@ fn loss_and_gradient() {
         let expected = reference::softmax_cross_entropy(&logits64, &labels64, classes);
         let loss = softmax_cross_entropy(&logits, &labels, classes);
         // Both are in f64; the order of their sums may differ.
-        let near = (loss - expected).abs() <= 1e-13 * (1.0 + f64::from(size));
-        if !near {
-            return Err(format!("loss {loss} where {expected} was expected"));
-        }
+        within("loss", loss, expected, 1e-13 * (1.0 + f64::from(size)))?;
         for upstream in [1.0, -0.5] {
             let mut expected = reference::softmax_cross_entropy_backward(&logits64, &labels64, classes);
             expected.iter_mut().for_each(|dz| *dz *= f64::from(upstream));
@@ -61,10 +58,7 @@ fn soft_loss_and_gradient() {
         let (logits64, targets64) = (reference::to_f64(&logits), reference::to_f64(&targets));
         let expected = reference::soft_cross_entropy(&logits64, &targets64, classes);
         let loss = soft_cross_entropy(&logits, &targets, classes);
-        let near = (loss - expected).abs() <= 1e-13 * (1.0 + f64::from(size)) * classes as f64;
-        if !near {
-            return Err(format!("loss {loss} where {expected} was expected"));
-        }
+        within("loss", loss, expected, 1e-13 * (1.0 + f64::from(size)) * classes as f64)?;
         let mut expected = reference::soft_cross_entropy_backward(&logits64, &targets64, classes);
         expected.iter_mut().for_each(|dz| *dz *= -0.5);
         let mut dz = vec![f32::NAN; logits.len()];
@@ -80,7 +74,7 @@ fn a_certain_class_is_a_label() {
     (targets[2], targets[5], targets[14]) = (1.0, 1.0, 1.0);
     let (hard, soft) =
         (softmax_cross_entropy(&logits, &[2, 0, 4], 5), soft_cross_entropy(&logits, &targets, 5));
-    assert!((hard - soft).abs() < 1e-15, "{hard} {soft}");
+    within("soft loss", soft, hard, 1e-15).unwrap();
     let mut dz = vec![f32::NAN; 15];
     soft_cross_entropy_backward(&logits, &targets, 5, 1.0, &mut dz);
     assert_eq!(dz, gradient(&logits, &[2, 0, 4], 5, 1.0));

@@ -1,4 +1,4 @@
-//! Output and input gradient as products of strips: any geometry.
+//! Output and input gradient as products of strips: any geometry. The formula is that of `correlate.rs`.
 //!
 //! Each task fills a strip, the few rows of input that its pixels see, padded and pre-activated; in NHWC a
 //! filter row's inputs are contiguous in it. Six pixels by two vectors of outputs at a time run along them,
@@ -6,16 +6,15 @@
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{
-    self, Deal, Fetch, FetchOn, FullPanel, NoFetch, PanelWidth, PartialPanel, ROWS, with_rows,
-};
+use super::panel::{FullPanel, PanelWidth, PartialPanel};
 use super::plan::{ConvPlan, PhasePlan, TapSlice};
+use super::product::{self, Fetch, FetchOn, NoFetch, ROWS, with_rows};
 use super::store::{DirectStore, DirectTile};
 use super::strip;
 use super::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
 use crate::buffer::Buffer;
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shared, Shares};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Pixels from the tile that is computed to the one whose place in memory is fetched.
@@ -187,7 +186,7 @@ impl Kernel for DirectTask<'_> {
         let first_row = image * pass.out_h + rows.start * pass.out_step;
         let pixels_of =
             |phase: &PhasePlan| rows.len().min(phase.grid_h.saturating_sub(rows.start)) * phase.grid_w;
-        let calls = |phase: &PhasePlan| Deal::new(pixels_of(phase)).calls() * phase.slices.len();
+        let calls = |phase: &PhasePlan| Shares::of_at_most(pixels_of(phase), ROWS).len() * phase.slices.len();
         let calls = plan.phases.iter().map(calls).sum::<usize>() * plan.panels;
         let mut ahead = self.sweep.ahead(self.task, self.next, calls);
         for (index, phase) in plan.phases.iter().enumerate() {
@@ -264,17 +263,16 @@ impl PhaseTask<'_> {
     #[inline(always)]
     unsafe fn panel<S: Simd, C: PanelWidth>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
         let (store, out) = (self.store, self.out);
-        let (slices, deal) = (&self.phase.slices, Deal::new(self.pixels));
+        let (slices, tiles) = (&self.phase.slices, Shares::of_at_most(self.pixels, ROWS));
         for (index, slice) in slices.iter().enumerate() {
             let is_last = index + 1 == slices.len();
             let accumulate = if index == 0 { Accumulate::Set } else { Accumulate::Add };
             // The next slice's weights lie behind this one's: all calls together ask for all of them.
             let b = weights.as_ptr().wrapping_add(slice.weights);
-            let stride = (2 * S::LANES).div_ceil(deal.calls());
+            let stride = (2 * S::LANES).div_ceil(tiles.len());
             let mut fetch = FetchOn { next: b.wrapping_add(slice.len() * 2 * S::LANES), stride };
-            let mut pixel = 0;
-            for call in 0..deal.calls() {
-                let rows = deal.rows(call);
+            for here in tiles.clone() {
+                let (pixel, rows) = (here.start, here.len());
                 self.ahead.read(simd);
                 if is_last {
                     for pixel in pixel + AHEAD..(pixel + AHEAD + rows).min(self.pixels) {
@@ -297,7 +295,7 @@ impl PhaseTask<'_> {
                     if is_last {
                         let tile = DirectTile {
                             products,
-                            pixels: self.phase.target_at.get_unchecked(pixel..pixel + rows),
+                            pixels: self.phase.target_at.get_unchecked(here),
                             target: self.target,
                             column,
                             part: self.part,
@@ -306,7 +304,6 @@ impl PhaseTask<'_> {
                         store.tile(simd, tile, columns, out);
                     }
                 }
-                pixel += rows;
             }
         }
     }
@@ -331,7 +328,8 @@ impl PhaseTask<'_> {
             for (r, a) in a.iter_mut().enumerate() {
                 *a = a.add(*self.phase.source_at.get_unchecked(pixel + r) + slice.source);
             }
-            micro::pixels_by_outputs_to(simd, a, slice.taps, b, fetch, products, accumulate);
+            let sums = product::pixels_by_outputs(simd, a, slice.taps, b, fetch);
+            product::store_sums(simd, sums, (products, 2 * S::LANES), accumulate, FullPanel);
         }
     }
 }

@@ -2,17 +2,18 @@
 //! neither makes another journey through memory.
 
 use crate::norm::{Activation, ScaleShift};
+use crate::simd::Simd;
 
 /// What happens to the input while it is loaded, before padding.
 #[derive(Debug, Clone, Copy)]
 pub enum Prologue<'a> {
     /// Nothing.
     None,
-    /// `max(x * scale + shift, 0)` a channel: batch norm and ReLU, the pre-activation of figure 1(b).
+    /// `max(x * scale + shift, 0)` per channel: batch norm and ReLU, the pre-activation of figure 1(b).
     NormRelu {
-        /// A factor a channel.
+        /// The factor per channel.
         scale: &'a [f32],
-        /// A summand a channel.
+        /// The summand per channel.
         shift: &'a [f32],
     },
 }
@@ -46,7 +47,7 @@ pub enum Statistics {
 /// What happens to the output while it is stored, in this order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a> {
-    /// A summand an output channel.
+    /// The summand per output channel.
     pub bias: Option<&'a [f32]>,
     /// A tensor of the output's shape to add: the other operand of equation (1).
     pub residual: Option<&'a [f32]>,
@@ -54,6 +55,35 @@ pub struct Epilogue<'a> {
     pub activation: Activation,
     /// Whether the batch norm that follows gets its statistics here.
     pub statistics: Statistics,
+}
+
+impl Epilogue<'_> {
+    /// `act(y + bias + other)`
+    #[inline(always)]
+    pub(super) fn finish<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        mut y: [S::V; N],
+        bias: Option<[S::V; N]>,
+        other: Option<[S::V; N]>,
+    ) -> [S::V; N] {
+        if let Some(bias) = bias {
+            for v in 0..N {
+                y[v] = simd.add(y[v], bias[v]);
+            }
+        }
+        if let Some(other) = other {
+            for v in 0..N {
+                y[v] = simd.add(y[v], other[v]);
+            }
+        }
+        if self.activation == Activation::Relu {
+            for v in 0..N {
+                y[v] = simd.max(y[v], simd.splat(0.0));
+            }
+        }
+        y
+    }
 }
 
 /// What happens to the input's gradient while it is stored.
@@ -65,28 +95,28 @@ pub enum GradientEpilogue<'a> {
     NormSums {
         /// The norm's input, of the convolution's input shape.
         x: &'a [f32],
-        /// The mean a channel that it subtracted.
+        /// The mean per channel that it subtracted.
         mean: &'a [f32],
         /// The map it applied.
         map: &'a ScaleShift,
     },
 }
 
-/// What becomes of the input's gradient when it is computed together with the weights'.
+/// Where the input's gradient goes when it is computed together with the weights'.
 #[derive(Debug)]
 pub enum GradientTarget<'a> {
     /// It is stored.
     Store(&'a mut [f32]),
     /// It is stored, and summed up for the backward pass of the batch norm and ReLU of the prologue.
     StoreAndSum {
-        /// The mean a channel that the norm subtracted.
+        /// The mean per channel that the norm subtracted.
         mean: &'a [f32],
         /// Where it goes.
         dx: &'a mut [f32],
     },
     /// It is only summed up: `input_grad_through_norm` computes it once more.
     Sum {
-        /// The mean a channel that the norm subtracted.
+        /// The mean per channel that the norm subtracted.
         mean: &'a [f32],
     },
 }

@@ -1,10 +1,10 @@
-//! Weights in the order the micro-kernel reads them: for each phase of a pass, `[block of outputs][tap
+//! Weights in the order the product reads them: for each phase of a pass, `[block of outputs][tap
 //! row][tap column, input][output]`.
 
 use super::correlate::{Correlation, Phase};
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
-use crate::parallel::{self, Shared};
+use crate::parallel::for_each_chunk;
 
 /// Which pass weights are packed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,36 +41,31 @@ fn pack(shape: &ConvShape, pass: &Correlation, weight: &[f32], direction: Direct
         Direction::InputGradient => (shape.in_channels * area, area),
     };
     let mut packed = Buffer::unspecified(len);
-    let shared = Shared::new(&mut packed);
-    let mut start = 0;
+    let mut rest = &mut packed[..];
     for phase in &pass.phases {
         let panel = panel_len(pass, phase, block);
         if panel == 0 {
             continue;
         }
-        parallel::for_each(
-            blocks,
-            || (),
-            |_, index| {
-                let outputs = index * block..pass.out_channels.min((index + 1) * block);
-                // SAFETY: each task has its own panel.
-                let mut rows = unsafe { shared.slice(start + index * panel, panel) }.chunks_exact_mut(block);
-                for tap_y in &phase.taps_y {
-                    for tap_x in &phase.taps_x {
-                        let tap = tap_y * shape.kernel + tap_x;
-                        for (input, row) in (0..pass.in_channels).zip(&mut rows) {
-                            let from = &weight[input * next_input + outputs.start * next_output + tap..];
-                            let (some, none) = row.split_at_mut(outputs.len());
-                            some.iter_mut()
-                                .zip(from.iter().step_by(next_output))
-                                .for_each(|(to, from)| *to = *from);
-                            none.fill(0.0);
-                        }
+        let (here, behind) = rest.split_at_mut(blocks * panel);
+        rest = behind;
+        for_each_chunk(here, panel, |index, to| {
+            let outputs = index * block..pass.out_channels.min((index + 1) * block);
+            let mut rows = to.chunks_exact_mut(block);
+            for tap_y in &phase.taps_y {
+                for tap_x in &phase.taps_x {
+                    let tap = tap_y * shape.kernel + tap_x;
+                    for (input, row) in (0..pass.in_channels).zip(&mut rows) {
+                        let from = &weight[input * next_input + outputs.start * next_output + tap..];
+                        let (some, none) = row.split_at_mut(outputs.len());
+                        some.iter_mut()
+                            .zip(from.iter().step_by(next_output))
+                            .for_each(|(to, from)| *to = *from);
+                        none.fill(0.0);
                     }
                 }
-            },
-        );
-        start += blocks * panel;
+            }
+        });
     }
     packed
 }

@@ -5,8 +5,9 @@
 //! alone.
 
 use super::correlate::{Correlation, Phase};
-use super::micro::TapRuns;
 use super::pack;
+use super::product::TapRuns;
+use crate::parallel;
 
 /// Floats that a strip may take: half of a second-level cache of 512 KiB.
 const STRIP: usize = 64 << 10;
@@ -158,13 +159,13 @@ fn slices(rows: usize, run: usize, row_stride: usize, block: usize) -> Vec<TapSl
     let groups = rows.div_ceil((DEPTH / run).max(1));
     let pieces = run.div_ceil(DEPTH);
     for group in 0..groups {
-        let (first, last) = (group * rows / groups, (group + 1) * rows / groups);
+        let rows = parallel::share(rows, groups, group);
         for piece in 0..pieces {
-            let (begin, end) = (piece * run / pieces, (piece + 1) * run / pieces);
+            let part = parallel::share(run, pieces, piece);
             slices.push(TapSlice {
-                source: first * row_stride + begin,
-                weights: (first * run + begin) * block,
-                taps: TapRuns { rows: last - first, row_stride, run: end - begin },
+                source: rows.start * row_stride + part.start,
+                weights: (rows.start * run + part.start) * block,
+                taps: TapRuns { rows: rows.len(), row_stride, run: part.len() },
             });
         }
     }

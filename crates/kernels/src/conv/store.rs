@@ -1,8 +1,10 @@
 //! The way of a tile of products to memory: what is fused into the store, and the sums gathered on the way.
 
-use super::micro::PanelWidth;
+use super::panel::PanelWidth;
 use super::{Epilogue, lines};
-use crate::norm::{Activation, BackwardPart, MomentPart, ScaleShift, SharedMoments, SharedSums};
+use crate::norm::{
+    BackwardPart, MomentPart, MomentSums, NormSums, ReluMask, ScaleShift, SharedMoments, SharedSums,
+};
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
@@ -94,39 +96,30 @@ unsafe fn output<S: Simd, C: PanelWidth>(
             Some(bias) => columns.load(simd, bias.as_ptr().add(column)),
             None => [zero; 2],
         };
-        let mut pivot = match part {
-            Some(part) if !tile.is_first => pivot(simd, part, column),
-            _ => [zero; 2],
+        let mut sums = match part {
+            Some(part) if !tile.is_first => MomentSums::new(simd, pivot(simd, part, column)),
+            _ => MomentSums::new(simd, [zero; 2]),
         };
-        let (mut distances, mut squares) = ([zero; 2], [zero; 2]);
         for (index, pixel) in tile.pixels.iter().enumerate() {
             let at = tile.target + pixel + column;
-            let mut row = [simd.load(products), simd.load(products.add(S::LANES))];
+            let row = [simd.load(products), simd.load(products.add(S::LANES))];
             products = products.add(2 * S::LANES);
-            row = [simd.add(row[0], bias[0]), simd.add(row[1], bias[1])];
-            if let Some(residual) = epilogue.residual {
-                let other = columns.load(simd, residual.as_ptr().add(at));
-                row = [simd.add(row[0], other[0]), simd.add(row[1], other[1])];
-            }
-            if epilogue.activation == Activation::Relu {
-                row = [simd.max(row[0], zero), simd.max(row[1], zero)];
-            }
+            let other = match epilogue.residual {
+                Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
+                None => None,
+            };
+            let row = epilogue.finish(simd, row, Some(bias), other);
             columns.store(simd, out.as_mut_ptr().add(at), row);
             let Some(part) = part else { continue };
             if tile.is_first && index == 0 {
                 part.begin(simd, column, row[0]);
                 part.begin(simd, column + S::LANES, row[1]);
-                pivot = row;
+                sums.pivot = row;
             }
-            for v in 0..2 {
-                let distance = simd.sub(row[v], pivot[v]);
-                distances[v] = simd.add(distances[v], distance);
-                squares[v] = simd.mul_add(distance, distance, squares[v]);
-            }
+            sums.add(simd, row);
         }
         if let Some(part) = part {
-            part.add(simd, column, distances[0], squares[0]);
-            part.add(simd, column + S::LANES, distances[1], squares[1]);
+            sums.add_to(simd, part, column);
         }
     }
 }
@@ -156,20 +149,15 @@ unsafe fn gradient<S: Simd, C: PanelWidth>(
         let scale = columns.load(simd, map.scale.as_ptr().add(column));
         let shift = columns.load(simd, map.shift.as_ptr().add(column));
         let mean = columns.load(simd, mean.as_ptr().add(column));
-        let (mut sum_dy, mut sum_dy_xmu) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
+        let mut sums = NormSums::new(simd, ReluMask { scale, shift }, mean);
         for pixel in tile.pixels {
             let at = tile.target + pixel + column;
             let row = [simd.load(products), simd.load(products.add(S::LANES))];
             products = products.add(2 * S::LANES);
             let x = columns.load(simd, x.as_ptr().add(at));
             columns.store(simd, out.as_mut_ptr().add(at), row);
-            for v in 0..2 {
-                let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
-                sum_dy[v] = simd.add(sum_dy[v], passed);
-                sum_dy_xmu[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), sum_dy_xmu[v]);
-            }
+            sums.add(simd, x, row);
         }
-        part.add(simd, column, sum_dy[0], sum_dy_xmu[0]);
-        part.add(simd, column + S::LANES, sum_dy[1], sum_dy_xmu[1]);
+        sums.add_to(simd, part, column);
     }
 }

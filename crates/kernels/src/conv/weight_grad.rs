@@ -14,10 +14,12 @@ use std::ops::Range;
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::micro::{self, Deal, FullPanel, PanelWidth, PartialPanel, Strides, with_rows};
+use super::panel::{FullPanel, PanelWidth, PartialPanel};
+use super::product::{self, ROWS, Strides, with_rows};
 use super::{ConvInput, ConvShape, Prologue, strip};
 use crate::buffer::Buffer;
-use crate::parallel::{self, Shared};
+use crate::norm::Accumulate;
+use crate::parallel::{self, Shared, Shares, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Tasks at most: enough for as many threads to share the work.
@@ -36,20 +38,17 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw:
     let pass = Correlation::output(shape);
     let blocking = Blocking::new(shape, &pass, 2 * isa.lanes());
     let mut partials = Buffer::unspecified(blocking.groups * blocking.pieces() * blocking.sums_len);
-    let shared = Shared::new(&mut partials);
     let pixels = blocking.rows * pass.grid_w();
     let init = || {
         let strip = Buffer::unspecified(pass.strip_h(blocking.rows) * pass.strip_w() * blocking.channels);
         (strip, Buffer::unspecified(if blocking.copies_dy { pixels * blocking.outputs } else { 0 }))
     };
-    parallel::for_each(blocking.groups * blocking.pieces(), init, |(strip, dy_panels), task| {
-        // SAFETY: each task has its own partial sums.
-        let sums = unsafe { shared.slice(task * blocking.sums_len, blocking.sums_len) };
+    for_each_chunk_with(&mut partials, blocking.sums_len, init, |(strip, dy_panels), task, sums| {
         sums.fill(0.0);
         let (group, piece) = (task / blocking.pieces(), task % blocking.pieces());
         let blocks = blocking.blocks * pass.images;
-        let last = (group + 1) * blocks / blocking.groups;
-        for block in group * blocks / blocking.groups..last {
+        let own_blocks = parallel::share(blocks, blocking.groups, group);
+        for block in own_blocks.clone() {
             let place = |block| {
                 (
                     block / blocking.blocks,
@@ -60,7 +59,7 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw:
             let image_len = pass.in_h * pass.in_w * pass.in_channels;
             let dy_row = pass.out_w * pass.out_channels;
             // What the next block reads, where tasks don't share it.
-            let (next_x, next_dy) = if block + 1 < last && blocking.pieces() == 1 {
+            let (next_x, next_dy) = if block + 1 < own_blocks.end && blocking.pieces() == 1 {
                 let (image, rows) = place(block + 1);
                 let (x_rows, x_row) = (pass.input_rows(rows.start, rows.len()), pass.in_w * pass.in_channels);
                 let (x_image, dy_image) = (image * pass.in_h, image * pass.out_h);
@@ -261,8 +260,8 @@ impl Kernel for RowBlock<'_> {
         assert!(taps * run * blocking.outputs <= self.sums.len());
         let panels = self.outputs.len().div_ceil(block);
         assert!((panels - 1) * dy_panel + (pixels - 1) * dy_pixel + block <= dy.len());
-        let deal = Deal::new(run);
-        let steps_ahead = panels * taps * deal.calls() * height;
+        let tiles = Shares::of_at_most(run, ROWS);
+        let steps_ahead = panels * taps * tiles.len() * height;
         let mut product = Product {
             strip: (self.strip.as_ptr(), steps),
             dy: (dy.as_ptr(), dy_steps),
@@ -273,14 +272,11 @@ impl Kernel for RowBlock<'_> {
         };
         for panel in 0..panels {
             for tap_row in 0..taps {
-                let mut k = 0;
-                for call in 0..deal.calls() {
-                    let rows = deal.rows(call);
-                    let (at, dy_at) = (tap_row * strip_row + k, panel * dy_panel);
-                    let sums_at = (tap_row * run + k) * blocking.outputs + panel * block;
+                for inputs in tiles.clone() {
+                    let (at, dy_at) = (tap_row * strip_row + inputs.start, panel * dy_panel);
+                    let sums_at = (tap_row * run + inputs.start) * blocking.outputs + panel * block;
                     // SAFETY: the assertions above bound every pixel.
-                    unsafe { with_rows!(rows, R => product.add::<S, R>(simd, at, dy_at, sums_at)) };
-                    k += rows;
+                    unsafe { with_rows!(inputs.len(), R => product.add::<S, R>(simd, at, dy_at, sums_at)) };
                 }
             }
         }
@@ -313,12 +309,9 @@ impl Product<'_> {
         unsafe {
             let (strip, dy) = ((strip.add(at), steps), (dy.add(dy_at), dy_steps));
             let ahead = &mut self.ahead;
-            let acc: [[S::V; 2]; R] = micro::inputs_by_outputs_over(simd, strip, dy, self.size, ahead);
-            for (r, acc) in acc.into_iter().enumerate() {
-                let to = self.sums.as_mut_ptr().add(sums_at + r * self.sums_row);
-                let sum = FullPanel.load(simd, to);
-                FullPanel.store(simd, to, [simd.add(sum[0], acc[0]), simd.add(sum[1], acc[1])]);
-            }
+            let sums: [[S::V; 2]; R] = product::inputs_by_outputs(simd, strip, dy, self.size, ahead);
+            let to = (self.sums.as_mut_ptr().add(sums_at), self.sums_row);
+            product::store_sums(simd, sums, to, Accumulate::Add, FullPanel);
         }
     }
 }

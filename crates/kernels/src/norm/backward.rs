@@ -4,10 +4,11 @@
 //! dx = g a + x b + c,   g = dy where the activation was positive
 //! ```
 
+use super::mask::{NormGradient, ReluMask};
 use super::vectors::{Terms, channel_sums, load, store};
 use super::{Accumulate, Activation, Moments, ScaleShift, chunk_pixels, pixels};
 use crate::buffer::Buffer;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, for_each_chunk};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Sums that the backward pass needs: over pixels, of `g` and of `g (x - mean)`, where `g` is `dy` let
@@ -39,30 +40,15 @@ pub fn backward_sums(
     let per_chunk = chunk_pixels(channels);
     let chunks = parallel::pieces(total, per_chunk);
     let mut partials = Buffer::unspecified(chunks * 2 * channels);
-    let shared = Shared::new(&mut partials);
-    parallel::for_each(
-        chunks,
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(total, per_chunk, chunk);
-            let floats = range.start * channels..range.end * channels;
-            // SAFETY: each task has its own partial sums.
-            let (sum_dy, sum_dy_xmu) =
-                unsafe { shared.slice(chunk * 2 * channels, 2 * channels) }.split_at_mut(channels);
-            dispatch(
-                isa,
-                ChunkSums {
-                    x: &x[floats.clone()],
-                    dy: &dy[floats],
-                    mean,
-                    map,
-                    activation,
-                    sum_dy,
-                    sum_dy_xmu,
-                },
-            );
-        },
-    );
+    for_each_chunk(&mut partials, 2 * channels, |chunk, part| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let floats = range.start * channels..range.end * channels;
+        let (sum_dy, sum_dy_xmu) = part.split_at_mut(channels);
+        dispatch(
+            isa,
+            ChunkSums { x: &x[floats.clone()], dy: &dy[floats], mean, map, activation, sum_dy, sum_dy_xmu },
+        );
+    });
     let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
     for part in partials.chunks_exact(2 * channels) {
         for c in 0..channels {
@@ -92,7 +78,7 @@ impl Kernel for ChunkSums<'_> {
         self.map.check(channels);
         assert!(self.dy.len() == self.x.len());
         assert!(self.sum_dy.len() == channels && self.sum_dy_xmu.len() == channels);
-        let mask = ReluMask { map: self.map, activation: self.activation };
+        let mask = ActivationMask { map: self.map, activation: self.activation };
         let terms = Gradients { x: self.x.as_ptr(), dy: self.dy.as_ptr(), mean: self.mean.as_ptr(), mask };
         // SAFETY: `x` and `dy` have so many pixels of so many channels, mean and map the channels.
         unsafe { channel_sums(simd, self.x.len() / channels, [self.sum_dy, self.sum_dy_xmu], terms) };
@@ -105,7 +91,7 @@ struct Gradients<'a> {
     x: *const f32,
     dy: *const f32,
     mean: *const f32,
-    mask: ReluMask<'a>,
+    mask: ActivationMask<'a>,
 }
 
 impl<S: Simd> Terms<S, 2> for Gradients<'_> {
@@ -190,29 +176,22 @@ pub fn backward_apply(
     let lengths = [backward.of_gradient.len(), backward.of_input.len(), backward.constant.len()];
     assert_eq!(lengths, [channels; 3], "backward map of another number of channels");
     assert!(dy.len() == x.len() && dx.len() == x.len(), "gradient of another shape");
-    let shared = Shared::new(dx);
     let per_chunk = chunk_pixels(channels);
-    parallel::for_each(
-        parallel::pieces(total, per_chunk),
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(total, per_chunk, chunk);
-            let floats = range.start * channels..range.end * channels;
-            // SAFETY: each task has its own pixels.
-            let dx = unsafe { shared.slice(floats.start, floats.len()) };
-            let mask = ReluMask { map, activation };
-            dispatch(
-                isa,
-                BackwardApply { x: &x[floats.clone()], dy: &dy[floats], mask, backward, accumulate, dx },
-            );
-        },
-    );
+    for_each_chunk(dx, per_chunk * channels, |chunk, dx| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let floats = range.start * channels..range.end * channels;
+        let mask = ActivationMask { map, activation };
+        dispatch(
+            isa,
+            BackwardApply { x: &x[floats.clone()], dy: &dy[floats], mask, backward, accumulate, dx },
+        );
+    });
 }
 
 struct BackwardApply<'a> {
     x: &'a [f32],
     dy: &'a [f32],
-    mask: ReluMask<'a>,
+    mask: ActivationMask<'a>,
     backward: &'a BackwardMap,
     accumulate: Accumulate,
     dx: &'a mut [f32],
@@ -238,11 +217,13 @@ impl Kernel for BackwardApply<'_> {
                     let g = self.mask.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
                     let (b, constant) =
                         (load(simd, of_input.as_ptr().add(c), n), load(simd, constant.as_ptr().add(c), n));
-                    let mut dx = simd.mul_add(x, b, constant);
-                    if self.accumulate == Accumulate::Add {
-                        dx = simd.add(dx, load(simd, self.dx.as_ptr().add(at), n));
-                    }
-                    dx = simd.mul_add(g, load(simd, of_gradient.as_ptr().add(c), n), dx);
+                    let a = load(simd, of_gradient.as_ptr().add(c), n);
+                    let map = NormGradient { of_gradient: [a], of_input: [b], constant: [constant] };
+                    let before = match self.accumulate {
+                        Accumulate::Set => None,
+                        Accumulate::Add => Some([load(simd, self.dx.as_ptr().add(at), n)]),
+                    };
+                    let [dx] = map.dx(simd, [x], [g], before);
                     store(simd, self.dx.as_mut_ptr().add(at), dx, n);
                 }
             }
@@ -252,12 +233,12 @@ impl Kernel for BackwardApply<'_> {
 
 /// Lets a gradient through where the activation was positive, recomputed from its input.
 #[derive(Clone, Copy)]
-struct ReluMask<'a> {
+struct ActivationMask<'a> {
     map: &'a ScaleShift,
     activation: Activation,
 }
 
-impl ReluMask<'_> {
+impl ActivationMask<'_> {
     /// # Safety
     /// `c + n` must not exceed the channels.
     #[inline(always)]
@@ -271,7 +252,8 @@ impl ReluMask<'_> {
                 load(simd, self.map.scale.as_ptr().add(c), n),
                 load(simd, self.map.shift.as_ptr().add(c), n),
             );
-            simd.where_positive(simd.mul_add(x, scale, shift), dy)
+            let [passed] = ReluMask { scale: [scale], shift: [shift] }.pass(simd, [x], [dy]);
+            passed
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Sums that a convolution gathers while it stores: a row a task, combined in the tasks' order.
+//! Sums that a convolution gathers while it stores: one row per task, combined in the tasks' order.
 //!
 //! A task that has its output in registers anyway adds it up for the batch norm next to it, which then
 //! doesn't read the tensor again. Rows are cut by shape, so threads don't change the bits.
 
+use super::mask::ReluMask;
 use super::{BackwardSums, Moments, combine};
 use crate::buffer::Buffer;
 use crate::parallel::Shared;
@@ -93,6 +94,44 @@ impl MomentPart {
     }
 }
 
+/// Sums for a [`MomentPart`] over a few pixels of `N` vectors of channels, in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct MomentSums<V, const N: usize> {
+    pub(crate) pivot: [V; N],
+    distances: [V; N],
+    squares: [V; N],
+}
+
+impl<V: Copy, const N: usize> MomentSums<V, N> {
+    #[inline(always)]
+    pub(crate) fn new<S: Simd<V = V>>(simd: S, pivot: [V; N]) -> Self {
+        let zeros = [simd.splat(0.0); N];
+        MomentSums { pivot, distances: zeros, squares: zeros }
+    }
+
+    /// Adds a pixel.
+    #[inline(always)]
+    pub(crate) fn add<S: Simd<V = V>>(&mut self, simd: S, pixel: [V; N]) {
+        for v in 0..N {
+            let distance = simd.sub(pixel[v], self.pivot[v]);
+            self.distances[v] = simd.add(self.distances[v], distance);
+            self.squares[v] = simd.mul_add(distance, distance, self.squares[v]);
+        }
+    }
+
+    /// Adds the sums to channels `c` and on of `part`.
+    ///
+    /// # Safety
+    /// As [`MomentPart::add`].
+    #[inline(always)]
+    pub(crate) unsafe fn add_to<S: Simd<V = V>>(&self, simd: S, part: MomentPart, c: usize) {
+        for v in 0..N {
+            // SAFETY: the caller's promise.
+            unsafe { part.add(simd, c + v * S::LANES, self.distances[v], self.squares[v]) };
+        }
+    }
+}
+
 /// Partial sums of all tasks for [`BackwardSums`]: `sum_dy` and `sum_dy_xmu` of each, per channel.
 pub(crate) struct BackwardParts {
     parts: Buffer,
@@ -158,6 +197,46 @@ impl BackwardPart {
         unsafe { add_at(simd, self.start.add(c), sum_dy) };
         // SAFETY: the caller's promise.
         unsafe { add_at(simd, self.start.add(self.channels + c), sum_dy_xmu) };
+    }
+}
+
+/// Sums for a [`BackwardPart`] over a few pixels of `N` vectors of channels, in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct NormSums<V, const N: usize> {
+    mask: ReluMask<V, N>,
+    mean: [V; N],
+    sum_dy: [V; N],
+    sum_dy_xmu: [V; N],
+}
+
+impl<V: Copy, const N: usize> NormSums<V, N> {
+    #[inline(always)]
+    pub(crate) fn new<S: Simd<V = V>>(simd: S, mask: ReluMask<V, N>, mean: [V; N]) -> Self {
+        let zeros = [simd.splat(0.0); N];
+        NormSums { mask, mean, sum_dy: zeros, sum_dy_xmu: zeros }
+    }
+
+    /// Adds a pixel: the norm's input, and the gradient of the ReLU's output.
+    #[inline(always)]
+    pub(crate) fn add<S: Simd<V = V>>(&mut self, simd: S, x: [V; N], dy: [V; N]) {
+        let passed = self.mask.pass(simd, x, dy);
+        for v in 0..N {
+            self.sum_dy[v] = simd.add(self.sum_dy[v], passed[v]);
+            let distance = simd.sub(x[v], self.mean[v]);
+            self.sum_dy_xmu[v] = simd.mul_add(passed[v], distance, self.sum_dy_xmu[v]);
+        }
+    }
+
+    /// Adds the sums to channels `c` and on of `part`.
+    ///
+    /// # Safety
+    /// As [`BackwardPart::add`].
+    #[inline(always)]
+    pub(crate) unsafe fn add_to<S: Simd<V = V>>(&self, simd: S, part: BackwardPart, c: usize) {
+        for v in 0..N {
+            // SAFETY: the caller's promise.
+            unsafe { part.add(simd, c + v * S::LANES, self.sum_dy[v], self.sum_dy_xmu[v]) };
+        }
     }
 }
 

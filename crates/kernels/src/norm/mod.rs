@@ -11,16 +11,20 @@
 mod backward;
 mod gather;
 mod group;
+mod mask;
 mod standardise;
 mod vectors;
 
 pub use backward::{BackwardMap, BackwardSums, NormBackward, backward_apply, backward_sums};
-pub(crate) use gather::{BackwardPart, BackwardParts, MomentPart, MomentParts, SharedMoments, SharedSums};
+pub(crate) use gather::{
+    BackwardPart, BackwardParts, MomentPart, MomentParts, MomentSums, NormSums, SharedMoments, SharedSums,
+};
 pub use group::{GroupNorm, GroupNormGradients};
+pub(crate) use mask::{NormGradient, ReluMask};
 pub use standardise::{standardise, standardise_backward};
 
 use crate::buffer::Buffer;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, for_each_chunk};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 use vectors::{Terms, channel_sums, load, store};
 
@@ -51,18 +55,18 @@ pub enum Accumulate {
 /// Mean and (biased) variance of each channel over all pixels of all images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
-    /// Mean of a channel.
+    /// The mean per channel.
     pub mean: Vec<f32>,
     /// Mean squared distance from the mean, divided by the number of pixels.
     pub var: Vec<f32>,
 }
 
-/// The affine map of a channel that normalisation comes down to.
+/// The affine map per channel that normalisation comes down to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScaleShift {
-    /// A factor a channel.
+    /// The factor per channel.
     pub scale: Vec<f32>,
-    /// A summand a channel.
+    /// The summand per channel.
     pub shift: Vec<f32>,
 }
 
@@ -124,20 +128,13 @@ pub fn moments(isa: Isa, x: &[f32], channels: usize) -> Moments {
     let per_chunk = chunk_pixels(channels);
     let chunks = parallel::pieces(total, per_chunk);
     let mut partials = Buffer::unspecified(chunks * 3 * channels);
-    let shared = Shared::new(&mut partials);
-    parallel::for_each(
-        chunks,
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(total, per_chunk, chunk);
-            let x = &x[range.start * channels..range.end * channels];
-            // SAFETY: each task has its own partial sums.
-            let (mean, sums) =
-                unsafe { shared.slice(chunk * 3 * channels, 3 * channels) }.split_at_mut(channels);
-            let (distances, squares) = sums.split_at_mut(channels);
-            dispatch(isa, ChunkMoments { x, mean, distances, squares });
-        },
-    );
+    for_each_chunk(&mut partials, 3 * channels, |chunk, part| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let x = &x[range.start * channels..range.end * channels];
+        let (mean, sums) = part.split_at_mut(channels);
+        let (distances, squares) = sums.split_at_mut(channels);
+        dispatch(isa, ChunkMoments { x, mean, distances, squares });
+    });
     combine(&partials, channels, |chunk| parallel::piece(total, per_chunk, chunk).len())
 }
 
@@ -237,20 +234,13 @@ pub fn apply(
     map.check(channels);
     assert_eq!(out.len(), x.len(), "output of another shape");
     assert!(other.is_none_or(|other| other.len() == x.len()), "other operand of another shape");
-    let shared = Shared::new(out);
     let per_chunk = chunk_pixels(channels);
-    parallel::for_each(
-        parallel::pieces(total, per_chunk),
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(total, per_chunk, chunk);
-            let floats = range.start * channels..range.end * channels;
-            // SAFETY: each task has its own pixels.
-            let out = unsafe { shared.slice(floats.start, floats.len()) };
-            let other = other.map(|other| &other[floats.clone()]);
-            dispatch(isa, Apply { x: &x[floats], map, other, activation, out });
-        },
-    );
+    for_each_chunk(out, per_chunk * channels, |chunk, out| {
+        let range = parallel::piece(total, per_chunk, chunk);
+        let floats = range.start * channels..range.end * channels;
+        let other = other.map(|other| &other[floats.clone()]);
+        dispatch(isa, Apply { x: &x[floats], map, other, activation, out });
+    });
 }
 
 struct Apply<'a> {

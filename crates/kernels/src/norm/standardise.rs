@@ -8,7 +8,7 @@
 //!
 //! Sums are in f64. Reference: `resnet_reference::standardise`.
 
-use crate::parallel::{self, Shared};
+use crate::parallel::for_each_chunk;
 
 /// Standardises each of the `filters` rows of `weight` into `out`.
 ///
@@ -17,18 +17,11 @@ use crate::parallel::{self, Shared};
 pub fn standardise(weight: &[f32], filters: usize, eps: f64, out: &mut [f32]) {
     let len = row_len(weight, filters);
     assert_eq!(out.len(), weight.len(), "output of another shape");
-    let shared = Shared::new(out);
-    parallel::for_each(
-        filters,
-        || (),
-        |_, filter| {
-            let row = &weight[filter * len..][..len];
-            let (mean, inverse) = statistics(row, eps);
-            // SAFETY: each task has its own filter.
-            let to = unsafe { shared.slice(filter * len, len) };
-            to.iter_mut().zip(row).for_each(|(to, w)| *to = ((f64::from(*w) - mean) * inverse) as f32);
-        },
-    );
+    for_each_chunk(out, len, |filter, to| {
+        let row = &weight[filter * len..][..len];
+        let (mean, inverse) = statistics(row, eps);
+        to.iter_mut().zip(row).for_each(|(to, w)| *to = ((f64::from(*w) - mean) * inverse) as f32);
+    });
 }
 
 /// The gradient of `weight` from that of the standardised one.
@@ -38,27 +31,20 @@ pub fn standardise(weight: &[f32], filters: usize, eps: f64, out: &mut [f32]) {
 pub fn standardise_backward(weight: &[f32], filters: usize, eps: f64, dy: &[f32], dw: &mut [f32]) {
     let len = row_len(weight, filters);
     assert!(dy.len() == weight.len() && dw.len() == weight.len(), "gradient of another shape");
-    let shared = Shared::new(dw);
-    parallel::for_each(
-        filters,
-        || (),
-        |_, filter| {
-            let (row, dy) = (&weight[filter * len..][..len], &dy[filter * len..][..len]);
-            let (mean, inverse) = statistics(row, eps);
-            let (mut plain, mut aligned) = (0.0, 0.0);
-            for (w, dy) in row.iter().zip(dy) {
-                plain += f64::from(*dy);
-                aligned += f64::from(*dy) * (f64::from(*w) - mean) * inverse;
-            }
-            let (plain, aligned) = (plain / len as f64, aligned / len as f64);
-            // SAFETY: each task has its own filter.
-            let to = unsafe { shared.slice(filter * len, len) };
-            for ((to, w), dy) in to.iter_mut().zip(row).zip(dy) {
-                let y = (f64::from(*w) - mean) * inverse;
-                *to = ((f64::from(*dy) - plain - y * aligned) * inverse) as f32;
-            }
-        },
-    );
+    for_each_chunk(dw, len, |filter, to| {
+        let (row, dy) = (&weight[filter * len..][..len], &dy[filter * len..][..len]);
+        let (mean, inverse) = statistics(row, eps);
+        let (mut plain, mut aligned) = (0.0, 0.0);
+        for (w, dy) in row.iter().zip(dy) {
+            plain += f64::from(*dy);
+            aligned += f64::from(*dy) * (f64::from(*w) - mean) * inverse;
+        }
+        let (plain, aligned) = (plain / len as f64, aligned / len as f64);
+        for ((to, w), dy) in to.iter_mut().zip(row).zip(dy) {
+            let y = (f64::from(*w) - mean) * inverse;
+            *to = ((f64::from(*dy) - plain - y * aligned) * inverse) as f32;
+        }
+    });
 }
 
 fn row_len(weight: &[f32], filters: usize) -> usize {

@@ -5,12 +5,14 @@
 //! others when it is done with its own. Results don't depend on who runs what, as long as tasks write to
 //! places of their own; sums across tasks are added afterwards in the tasks' order.
 
+mod ranges;
 mod team;
 mod tickets;
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use ranges::{Shares, piece, pieces, share};
 use team::Team;
 use tickets::Tickets;
 
@@ -100,6 +102,33 @@ pub fn for_each_ahead<T>(
     if tasks == 1 { job(0) } else { team.run(&job) }
 }
 
+/// Runs `work(index, chunk)` for the chunks of `len` floats that `out` is cut into; the last may be shorter.
+///
+/// # Panics
+/// As [`for_each`].
+pub(crate) fn for_each_chunk(out: &mut [f32], len: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    for_each_chunk_with(out, len, || (), |(), index, chunk| work(index, chunk));
+}
+
+/// As [`for_each_chunk`], with a `scratch` that each thread makes once.
+///
+/// # Panics
+/// As [`for_each`].
+pub(crate) fn for_each_chunk_with<T>(
+    out: &mut [f32],
+    len: usize,
+    init: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize, &mut [f32]) + Sync,
+) {
+    let total = out.len();
+    let shared = Shared::new(out);
+    for_each(pieces(total, len), init, |scratch, index| {
+        let range = piece(total, len, index);
+        // SAFETY: each task has its own chunk.
+        work(scratch, index, unsafe { shared.slice(range.start, range.len()) });
+    });
+}
+
 /// A mutable slice that tasks write to at places they don't share.
 ///
 /// Rust can't see that the places are distinct; the `unsafe` accessors state it.
@@ -141,17 +170,6 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Cuts `0..len` into pieces of `piece` (the last may be shorter): their number.
-pub(crate) fn pieces(len: usize, piece: usize) -> usize {
-    len.div_ceil(piece.max(1))
-}
-
-/// The `index`-th piece of `0..len` cut by [`pieces`].
-pub(crate) fn piece(len: usize, piece: usize, index: usize) -> std::ops::Range<usize> {
-    let start = index * piece;
-    start..(start + piece).min(len)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,10 +206,16 @@ mod tests {
     }
 
     #[test]
-    fn pieces_cover_the_range_once() {
-        for (len, size) in [(0, 4), (1, 4), (8, 4), (9, 4), (3, 100)] {
-            let all: Vec<usize> = (0..pieces(len, size)).flat_map(|index| piece(len, size, index)).collect();
-            assert_eq!(all, (0..len).collect::<Vec<_>>());
+    fn every_chunk_is_written_by_its_own_task() {
+        for (len, size) in [(0, 4), (3, 4), (8, 4), (9, 4)] {
+            let mut out = vec![0.0; len];
+            with_threads(2, || {
+                for_each_chunk(&mut out, size, |index, chunk| {
+                    assert_eq!(chunk.len(), size.min(len - index * size));
+                    chunk.fill(1.0 + index as f32);
+                });
+            });
+            assert!(out.iter().enumerate().all(|(i, x)| *x == 1.0 + (i / size) as f32), "{out:?}");
         }
     }
 

@@ -8,14 +8,13 @@ use super::gradient::GradientStore;
 use super::pass::{PointwisePass, Reads};
 use super::pixels::PixelLayout;
 use super::store::Keep;
-use super::tile::Shares;
 use super::weight_grad::{Sides, SumLayout, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::correlate::Correlation;
 use crate::conv::{ConvInput, ConvShape, pack};
 use crate::norm::BackwardSums;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shares, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Weights at most, for sums and weights to stay in a second-level cache: 128 KiB each.
@@ -64,13 +63,12 @@ pub(super) fn run(
         groups,
     };
     let mut partials = Buffer::unspecified(layout.partials_len());
-    let dw_sums = Shared::new(&mut partials);
     let stride = strip_stride(shape.in_channels);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
 
     let sums = pass.gradient(Reads::InputAndGradient, norm, dx, |store, out| {
         assert!(store.keep == Keep::Nothing || out.len() >= rows.reach());
-        parallel::for_each(groups, init, |(strip, panel), task| {
+        for_each_chunk_with(&mut partials, layout.tile_len(), init, |(strip, panel), task, sums| {
             let pixels = parallel::piece(pixels, group, task);
             let outputs = Outputs {
                 inputs: shape.out_channels,
@@ -83,8 +81,6 @@ pub(super) fn run(
                 chunk: 0,
                 first_pixel: pixels.start,
             };
-            // SAFETY: each task has its own partial sums.
-            let sums = unsafe { dw_sums.slice(task * layout.tile_len(), layout.tile_len()) };
             dispatch(isa, PixelGroup { shape, outputs, pixels, input, dy, strip, stride, panel, sums });
         });
     });
@@ -116,7 +112,7 @@ impl Kernel for PixelGroup<'_> {
         assert!(self.sums.len() >= in_channels * out_channels.next_multiple_of(2 * S::LANES));
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
-        for share in Shares::of(self.pixels.len(), self.pixels.len().div_ceil(BLOCK)) {
+        for share in Shares::of_at_most(self.pixels.len(), BLOCK) {
             let here = self.pixels.start + share.start..self.pixels.start + share.end;
             // SAFETY: strip and panel have room for a block, `x`, `dy` and the target all pixels, as `run`
             // saw to.

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::pixels::PixelLayout;
 use super::store::{PointwiseTile, TileOrder, TileStore};
-use super::tile::{self, LINE, Shares, prefetch_rows};
-use crate::conv::micro::{FullPanel, PanelWidth, PartialPanel, with_rows};
+use super::tile::{self, LINE, prefetch_rows};
+use crate::conv::panel::{FullPanel, PanelWidth, PartialPanel};
+use crate::conv::product::with_rows;
 use crate::norm::Accumulate;
-use crate::parallel::Shared;
+use crate::parallel::{Shared, Shares};
 use crate::simd::Simd;
 
 /// Inputs summed over at once: a panel's weights for them take half of a first-level cache of 32 KiB.
@@ -57,7 +58,7 @@ impl<T: TileStore> Outputs<'_, T> {
         let parts = self.inputs.div_ceil(DEPTH);
         let parts = Shares::of(self.inputs, parts);
         // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
-        let calls = block.pixels.len().div_ceil(S::ROWS);
+        let calls = Shares::of_at_most(block.pixels.len(), S::ROWS).len();
         let mut lines = Shares::of(self.inputs.div_ceil(LINE), panels * parts.len());
         for column in self.columns.clone().step_by(width) {
             for part in parts.clone() {

@@ -2,8 +2,8 @@
 
 use super::Norm;
 use super::store::{Keep, PointwiseTile, TileStore};
-use crate::conv::micro::PanelWidth;
-use crate::norm::{Accumulate, BackwardMap, NormBackward, SharedSums};
+use crate::conv::panel::PanelWidth;
+use crate::norm::{Accumulate, BackwardMap, NormBackward, NormGradient, NormSums, ReluMask, SharedSums};
 use crate::simd::Simd;
 
 /// The gradient itself, and sums for the batch norm and ReLU that the convolution's input went through.
@@ -49,22 +49,17 @@ impl TileStore for GradientStore<'_> {
             let scale = columns.load(simd, norm.scale.as_ptr().add(tile.column));
             let shift = columns.load(simd, norm.shift.as_ptr().add(tile.column));
             let mean = columns.load(simd, norm.mean.as_ptr().add(tile.column));
-            let (mut sum_dy, mut sum_dy_xmu) = ([simd.splat(0.0); 2], [simd.splat(0.0); 2]);
+            let mut sums = NormSums::new(simd, ReluMask { scale, shift }, mean);
             for index in 0..tile.pixels {
                 let (at, row) = (tile.at(index), tile.row(simd, index));
                 let x = columns.load(simd, norm.x.as_ptr().add(at));
                 if self.keep == Keep::Target {
                     columns.store(simd, out.add(at), row);
                 }
-                for v in 0..2 {
-                    let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
-                    sum_dy[v] = simd.add(sum_dy[v], passed);
-                    sum_dy_xmu[v] = simd.mul_add(passed, simd.sub(x[v], mean[v]), sum_dy_xmu[v]);
-                }
+                sums.add(simd, x, row);
             }
             let part = gather[tile.chunk].task(tile.task);
-            part.add(simd, tile.within, sum_dy[0], sum_dy_xmu[0]);
-            part.add(simd, tile.within + S::LANES, sum_dy[1], sum_dy_xmu[1]);
+            sums.add_to(simd, part, tile.within);
         }
     }
 }
@@ -94,20 +89,17 @@ impl TileStore for ThroughNormStore<'_> {
             let of_gradient = columns.load(simd, of_gradient.as_ptr().add(tile.column));
             let of_input = columns.load(simd, of_input.as_ptr().add(tile.column));
             let constant = columns.load(simd, constant.as_ptr().add(tile.column));
+            let map = NormGradient { of_gradient, of_input, constant };
             for index in 0..tile.pixels {
                 let at = tile.at(index);
                 let x = columns.load(simd, x.as_ptr().add(at));
                 let row = tile.row(simd, index);
-                let mut dx = [simd.splat(0.0); 2];
+                let mut before = [simd.splat(0.0); 2];
                 if self.accumulate == Accumulate::Add {
-                    dx = columns.load(simd, out.add(at).cast_const());
+                    before = columns.load(simd, out.add(at).cast_const());
                 }
-                for v in 0..2 {
-                    let passed = simd.where_positive(simd.mul_add(x[v], scale[v], shift[v]), row[v]);
-                    let beside = simd.add(simd.mul_add(x[v], of_input[v], constant[v]), dx[v]);
-                    dx[v] = simd.mul_add(passed, of_gradient[v], beside);
-                }
-                columns.store(simd, out.add(at), dx);
+                let passed = ReluMask { scale, shift }.pass(simd, x, row);
+                columns.store(simd, out.add(at), map.dx(simd, x, passed, Some(before)));
             }
         }
     }

@@ -5,12 +5,11 @@ use super::block::{Outputs, PixelBlock};
 use super::gradient::{GradientStore, GradientSums};
 use super::pixels::PixelLayout;
 use super::store::{Keep, TileStore};
-use super::tile::Shares;
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::{ConvInput, Prologue};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shared, Shares};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Floats of a block's input: half of a second-level cache of 512 KiB.
@@ -217,7 +216,7 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
             chunk: self.chunk,
             first_pixel: pixels.start,
         };
-        for share in Shares::of(pixels.len(), pixels.len().div_ceil(pass.block_pixels)) {
+        for share in Shares::of_at_most(pixels.len(), pass.block_pixels) {
             let here = pixels.start + share.start..pixels.start + share.end;
             let next = if here.end < pixels.end { here.end } else { self.next_pixel };
             // SAFETY: the strip has room for a block, `x` has all rows, as `PointwisePass::run` saw to.

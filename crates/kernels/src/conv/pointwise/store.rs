@@ -2,8 +2,8 @@
 
 use super::pixels::PixelLayout;
 use crate::conv::Epilogue;
-use crate::conv::micro::{FullPanel, PanelWidth};
-use crate::norm::{Activation, MomentPart, SharedMoments};
+use crate::conv::panel::{FullPanel, PanelWidth};
+use crate::norm::{MomentPart, MomentSums, SharedMoments};
 use crate::simd::Simd;
 
 /// A tile of finished products: some pixels by two vectors of channels.
@@ -120,7 +120,7 @@ impl OutputStore<'_> {
         out: *mut f32,
         part: Option<MomentPart>,
     ) {
-        let Epilogue { bias, residual, activation, .. } = self.epilogue;
+        let Epilogue { bias, residual, .. } = self.epilogue;
         let zero = simd.splat(0.0);
         // SAFETY: the caller's promise.
         unsafe {
@@ -130,15 +130,11 @@ impl OutputStore<'_> {
             };
             for index in 0..tile.pixels {
                 let at = tile.at(index);
-                let mut row = tile.row(simd, index);
-                row = [simd.add(row[0], bias[0]), simd.add(row[1], bias[1])];
-                if let Some(residual) = residual {
-                    let other = columns.load(simd, residual.as_ptr().add(at));
-                    row = [simd.add(row[0], other[0]), simd.add(row[1], other[1])];
-                }
-                if activation == Activation::Relu {
-                    row = [simd.max(row[0], zero), simd.max(row[1], zero)];
-                }
+                let other = match residual {
+                    Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
+                    None => None,
+                };
+                let row = self.epilogue.finish(simd, tile.row(simd, index), Some(bias), other);
                 columns.store(simd, out.add(at), row);
                 if part.is_some() {
                     FullPanel.store(simd, tile.products.add(index * 2 * S::LANES), row);
@@ -170,13 +166,10 @@ unsafe fn gather_column<S: Simd>(simd: S, tile: &PointwiseTile, vector: usize, p
             }
             part.begin(simd, c, simd.mul(sum, simd.splat(1.0 / rows.len() as f32)));
         }
-        let pivot = part.pivot(simd, c);
-        let (mut distances, mut squares) = (zero, zero);
+        let mut sums = MomentSums::new(simd, [part.pivot(simd, c)]);
         for row in rows {
-            let distance = simd.sub(tile.row(simd, row)[vector], pivot);
-            distances = simd.add(distances, distance);
-            squares = simd.mul_add(distance, distance, squares);
+            sums.add(simd, [tile.row(simd, row)[vector]]);
         }
-        part.add(simd, c, distances, squares);
+        sums.add_to(simd, part, c);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::conv::micro::{FullPanel, PanelWidth};
+use crate::conv::panel::FullPanel;
+use crate::conv::product::{self, NoFetch, Strides, TapRuns};
 use crate::norm::Accumulate;
 use crate::simd::Simd;
 
@@ -19,11 +20,10 @@ pub(super) const LINE: usize = 16;
 pub(super) unsafe fn product<S: Simd, const R: usize>(
     simd: S,
     (a, stride): (*const f32, usize),
-    (mut b, depth): (*const f32, usize),
+    (b, depth): (*const f32, usize),
     to: *mut f32,
     accumulate: Accumulate,
 ) {
-    let mut acc = [[simd.splat(0.0); 2]; R];
     let mut rows = [a; R];
     // SAFETY: offsets stay inside what the caller promises.
     unsafe {
@@ -32,23 +32,9 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
         }
         // Six addresses that go along, and not one from which the others are computed anew for every input.
         let rows = std::hint::black_box(rows);
-        for k in 0..depth {
-            let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
-            for r in 0..R {
-                let x = simd.splat(*rows[r].add(k));
-                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
-                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
-            }
-            b = b.add(2 * S::LANES);
-        }
-        for (r, mut row) in acc.into_iter().enumerate() {
-            let to = to.add(r * 2 * S::LANES);
-            if accumulate == Accumulate::Add {
-                let before = FullPanel.load(simd, to.cast_const());
-                row = [simd.add(row[0], before[0]), simd.add(row[1], before[1])];
-            }
-            FullPanel.store(simd, to, row);
-        }
+        let taps = TapRuns { rows: 1, row_stride: 0, run: depth };
+        let sums = product::pixels_by_outputs(simd, rows, taps, b, NoFetch);
+        product::store_sums(simd, sums, (to, 2 * S::LANES), accumulate, FullPanel);
     }
 }
 
@@ -60,28 +46,17 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
 #[inline(always)]
 pub(super) unsafe fn add_outer<S: Simd, const R: usize>(
     simd: S,
-    (mut a, stride): (*const f32, usize),
-    mut b: *const f32,
+    (a, stride): (*const f32, usize),
+    b: *const f32,
     pixels: usize,
-    (sums, sums_stride): (*mut f32, usize),
+    sums: (*mut f32, usize),
 ) {
-    let mut acc = [[simd.splat(0.0); 2]; R];
-    // SAFETY: offsets stay inside what the caller promises.
+    let (a_strides, b_strides) = (Strides { row: 0, pixel: stride }, Strides { row: 0, pixel: 2 * S::LANES });
+    // SAFETY: the caller's promise.
     unsafe {
-        for _ in 0..pixels {
-            let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
-            for r in 0..R {
-                let x = simd.splat(*a.add(r));
-                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
-                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
-            }
-            (a, b) = (a.wrapping_add(stride), b.wrapping_add(2 * S::LANES));
-        }
-        for (r, row) in acc.into_iter().enumerate() {
-            let to = sums.add(r * sums_stride);
-            let before = FullPanel.load(simd, to.cast_const());
-            FullPanel.store(simd, to, [simd.add(before[0], row[0]), simd.add(before[1], row[1])]);
-        }
+        let added: [[S::V; 2]; R] =
+            product::inputs_by_outputs(simd, (a, a_strides), (b, b_strides), (1, pixels), NoFetch);
+        product::store_sums(simd, added, sums, Accumulate::Add, FullPanel);
     }
 }
 
@@ -98,44 +73,5 @@ pub(super) fn prefetch_rows<S: Simd>(
         for line in lines.clone() {
             simd.prefetch_read(start.wrapping_add(line * LINE));
         }
-    }
-}
-
-/// The `index`-th of `shares` almost equal parts of `0..total`, one after the other.
-#[derive(Debug, Clone)]
-pub(super) struct Shares {
-    even: usize,
-    longer: usize,
-    shares: usize,
-    index: usize,
-    start: usize,
-}
-
-impl ExactSizeIterator for Shares {
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.shares - self.index
-    }
-}
-
-impl Shares {
-    #[inline(always)]
-    pub(super) fn of(total: usize, shares: usize) -> Self {
-        Shares { even: total / shares, longer: total % shares, shares, index: 0, start: 0 }
-    }
-}
-
-impl Iterator for Shares {
-    type Item = Range<usize>;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Range<usize>> {
-        if self.index == self.shares {
-            return None;
-        }
-        let end = self.start + self.even + usize::from(self.index < self.longer);
-        let share = self.start..end;
-        (self.index, self.start) = (self.index + 1, end);
-        Some(share)
     }
 }

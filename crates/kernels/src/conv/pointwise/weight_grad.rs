@@ -6,11 +6,12 @@
 
 use super::load;
 use super::pixels::PixelLayout;
-use super::tile::{self, LINE, Shares};
+use super::tile::{self, LINE};
 use crate::buffer::Buffer;
-use crate::conv::micro::{load_columns, with_rows};
+use crate::conv::panel::load_columns;
+use crate::conv::product::with_rows;
 use crate::conv::{ConvInput, ConvShape};
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shares, for_each_chunk, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Inputs and outputs of a tile at most: 64 KiB of sums.
@@ -41,10 +42,9 @@ pub(in crate::conv) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[
         groups,
     };
     let mut partials = Buffer::unspecified(layout.partials_len());
-    let sums = Shared::new(&mut partials);
     let stride = strip_stride(inputs);
     let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * panel));
-    parallel::for_each(groups * tiles, init, |(strip, panel), task| {
+    for_each_chunk_with(&mut partials, layout.tile_len(), init, |(strip, panel), task, sums| {
         let (group_index, input_tile, output_tile) = layout.tile(task);
         dispatch(
             isa,
@@ -59,8 +59,7 @@ pub(in crate::conv) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[
                 strip,
                 stride,
                 panel,
-                // SAFETY: each task has its own partial sums.
-                sums: unsafe { sums.slice(task * layout.tile_len(), layout.tile_len()) },
+                sums,
                 sums_stride: outputs,
             },
         );
@@ -110,33 +109,24 @@ impl SumLayout {
         const FILTERS: usize = 8;
         let (in_tiles, out_tiles) = self.tiles();
         let group_len = in_tiles * out_tiles * self.tile_len();
-        let out = Shared::new(dw);
-        parallel::for_each(
-            parallel::pieces(self.out_channels, FILTERS),
-            || (),
-            |_, index| {
-                let filters = parallel::piece(self.out_channels, FILTERS, index);
-                // SAFETY: each task has its own filters.
-                let to =
-                    unsafe { out.slice(filters.start * self.in_channels, filters.len() * self.in_channels) };
-                for c in 0..self.in_channels {
-                    let tile = c / self.inputs * out_tiles + filters.start / self.outputs;
-                    let from = tile * self.tile_len()
-                        + c % self.inputs * self.outputs
-                        + filters.start % self.outputs;
-                    let mut sums = [0.0f32; FILTERS];
-                    for group in 0..self.groups {
-                        let part = &partials[group * group_len + from..][..filters.len()];
-                        for (sum, x) in sums.iter_mut().zip(part) {
-                            *sum += x;
-                        }
-                    }
-                    for (o, sum) in sums[..filters.len()].iter().enumerate() {
-                        to[o * self.in_channels + c] = *sum;
+        for_each_chunk(dw, FILTERS * self.in_channels, |index, to| {
+            let filters = parallel::piece(self.out_channels, FILTERS, index);
+            for c in 0..self.in_channels {
+                let tile = c / self.inputs * out_tiles + filters.start / self.outputs;
+                let from =
+                    tile * self.tile_len() + c % self.inputs * self.outputs + filters.start % self.outputs;
+                let mut sums = [0.0f32; FILTERS];
+                for group in 0..self.groups {
+                    let part = &partials[group * group_len + from..][..filters.len()];
+                    for (sum, x) in sums.iter_mut().zip(part) {
+                        *sum += x;
                     }
                 }
-            },
-        );
+                for (o, sum) in sums[..filters.len()].iter().enumerate() {
+                    to[o * self.in_channels + c] = *sum;
+                }
+            }
+        });
     }
 }
 
@@ -238,7 +228,7 @@ pub(super) unsafe fn add_products<S: Simd>(
                 }
                 dy = panel.cast_const();
             }
-            for rows in Shares::of(sides.inputs, sides.inputs.div_ceil(S::ROWS)) {
+            for rows in Shares::of_at_most(sides.inputs, S::ROWS) {
                 let sums = (sums.add(rows.start * stride + column), stride);
                 let a = sides.a.add(rows.start);
                 with_rows!(S, rows.len(), R => {

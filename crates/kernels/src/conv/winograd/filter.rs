@@ -1,10 +1,10 @@
-//! Filters in the transformed domain: `G g G^T` packed for the micro-kernel, and `G^T dU G` back.
+//! Filters in the transformed domain: `G g G^T` packed for the product, and `G^T dU G` back.
 
 use super::POSITIONS;
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
 use crate::conv::pack::Direction;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shared, for_each_chunk};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
 /// `G`, six positions from three taps.
@@ -142,49 +142,36 @@ pub(super) fn unpack_gradient(
     let partial = POSITIONS * shape.in_channels * out_stride;
     let (sums, others) = partials.split_at_mut(partial);
     add_groups(sums, &others[..(groups - 1) * partial]);
-    let (sums, out, filter) = (&*sums, Shared::new(dw), shape.in_channels * 9);
-    parallel::for_each(
-        parallel::pieces(shape.out_channels, SIDE),
-        || (),
-        |_, group| {
-            let filters = parallel::piece(shape.out_channels, SIDE, group);
-            // SAFETY: each task has its own filters.
-            let to = unsafe { out.slice(filters.start * filter, filters.len() * filter) };
-            for input in 0..shape.in_channels {
-                let mut positions = [[0.0; SIDE]; POSITIONS];
-                for (position, values) in positions.iter_mut().enumerate() {
-                    // Rows are padded to whole blocks, so all of SIDE is there.
-                    values.copy_from_slice(
-                        &sums[(position * shape.in_channels + input) * out_stride + filters.start..][..SIDE],
-                    );
-                }
-                for (tap, values) in backward(&positions).iter().enumerate() {
-                    for lane in 0..filters.len() {
-                        to[lane * filter + input * 9 + tap] = values[lane];
-                    }
+    let (sums, filter) = (&*sums, shape.in_channels * 9);
+    for_each_chunk(dw, SIDE * filter, |group, to| {
+        let filters = parallel::piece(shape.out_channels, SIDE, group);
+        for input in 0..shape.in_channels {
+            let mut positions = [[0.0; SIDE]; POSITIONS];
+            for (position, values) in positions.iter_mut().enumerate() {
+                // Rows are padded to whole blocks, so all of SIDE is there.
+                values.copy_from_slice(
+                    &sums[(position * shape.in_channels + input) * out_stride + filters.start..][..SIDE],
+                );
+            }
+            for (tap, values) in backward(&positions).iter().enumerate() {
+                for lane in 0..filters.len() {
+                    to[lane * filter + input * 9 + tap] = values[lane];
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 /// Adds the partial sums in `others` to `sums`, in order.
 fn add_groups(sums: &mut [f32], others: &[f32]) {
     const CHUNK: usize = 4 << 10;
     let len = sums.len();
-    let shared = Shared::new(sums);
-    parallel::for_each(
-        parallel::pieces(len, CHUNK),
-        || (),
-        |_, chunk| {
-            let range = parallel::piece(len, CHUNK, chunk);
-            // SAFETY: each task has its own chunk.
-            let sums = unsafe { shared.slice(range.start, range.len()) };
-            for other in others.chunks_exact(len) {
-                sums.iter_mut().zip(&other[range.clone()]).for_each(|(sum, x)| *sum += x);
-            }
-        },
-    );
+    for_each_chunk(sums, CHUNK, |chunk, sums| {
+        let range = parallel::piece(len, CHUNK, chunk);
+        for other in others.chunks_exact(len) {
+            sums.iter_mut().zip(&other[range.clone()]).for_each(|(sum, x)| *sum += x);
+        }
+    });
 }
 
 /// `G^T dU G`.

@@ -8,11 +8,12 @@ use super::store::{Place, WinogradStore, WinogradTile};
 use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
-use crate::conv::micro::{self, ROWS, TapRuns};
 use crate::conv::pack::Direction;
+use crate::conv::panel::PartialPanel;
+use crate::conv::product::{self, NoFetch, ROWS, TapRuns, with_rows};
 use crate::conv::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Statistics};
-use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
-use crate::parallel::{self, Shared};
+use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
+use crate::parallel::{self, Shared, Shares};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Inputs summed up before they are added to the sum of those before: keeps the rounding error of deep layers
@@ -244,7 +245,7 @@ impl WinogradTask<'_> {
     /// What to fetch while the products of `tiles` tiles are computed.
     fn ahead(&self, tiles: usize, lanes: usize) -> Ahead {
         let WinogradPass { tiling, inputs, outputs, groups, group_outputs, .. } = self.pass;
-        let calls = POSITIONS * group_outputs.div_ceil(2 * lanes) * tiles.div_ceil(ROWS);
+        let calls = POSITIONS * group_outputs.div_ceil(2 * lanes) * Shares::of_at_most(tiles, ROWS).len();
         let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
         let own = tiling.pixels(self.pass.tile_rows(self.block));
         let own = own.start * outputs..own.end * outputs;
@@ -295,33 +296,23 @@ unsafe fn multiply<S: Simd, const INPUTS: usize>(
     let blocks = outputs.div_ceil(block);
     let panel = inputs * block;
     assert!(filters.len() >= POSITIONS * blocks * panel);
-    // Rows are dealt evenly: sixes and fives instead of sixes and a small rest.
-    let calls = tiles.div_ceil(ROWS);
-    let (few, with_one_more) = (tiles / calls, tiles % calls);
+    let rows_of_tiles = Shares::of_at_most(tiles, ROWS);
     for position in 0..POSITIONS {
         for index in group.start / block..group.end.div_ceil(block) {
             let panel = &filters[(position * blocks + index) * panel..][..panel];
             let columns = block.min(outputs - index * block);
-            let mut first = 0;
-            for call in 0..calls {
+            for here in rows_of_tiles.clone() {
                 ahead.input.read(simd);
                 ahead.beside.read(simd);
                 ahead.output.write(simd);
-                let count = few + usize::from(call < with_one_more);
-                // SAFETY: `count` tiles from `first` on exist.
+                // SAFETY: the tiles in `here` exist.
                 unsafe {
-                    let a = transformed.at(position, first, 0);
-                    let c = products.at(position, first, index);
-                    match count {
-                        6 => rows::<S, 6, INPUTS>(simd, a, inputs, panel, c, outputs, columns),
-                        5 => rows::<S, 5, INPUTS>(simd, a, inputs, panel, c, outputs, columns),
-                        4 => rows::<S, 4, 0>(simd, a, inputs, panel, c, outputs, columns),
-                        3 => rows::<S, 3, 0>(simd, a, inputs, panel, c, outputs, columns),
-                        2 => rows::<S, 2, 0>(simd, a, inputs, panel, c, outputs, columns),
-                        _ => rows::<S, 1, 0>(simd, a, inputs, panel, c, outputs, columns),
-                    }
+                    let a = transformed.at(position, here.start, 0);
+                    let c = products.at(position, here.start, index);
+                    with_rows!(here.len(), R => {
+                        rows::<S, R, INPUTS>(simd, (a, inputs), panel, (c, outputs), columns);
+                    });
                 }
-                first += count;
             }
         }
     }
@@ -334,16 +325,15 @@ unsafe fn multiply<S: Simd, const INPUTS: usize>(
 #[inline(always)]
 unsafe fn rows<S: Simd, const R: usize, const INPUTS: usize>(
     simd: S,
-    a: *const f32,
-    inputs: usize,
+    (a, inputs): (*const f32, usize),
     panel: &[f32],
-    c: *mut f32,
-    outputs: usize,
+    (c, outputs): (*mut f32, usize),
     columns: usize,
 ) {
     // SAFETY: the caller's promise; a panel has `inputs` rows.
     unsafe {
-        let inputs = if INPUTS == 0 { inputs } else { INPUTS };
+        // Fewer rows are rare, and not worth a loop of their own for each number of inputs.
+        let inputs = if INPUTS == 0 || R < 5 { inputs } else { INPUTS };
         let mut rows = [a; R];
         for (r, row) in rows.iter_mut().enumerate() {
             *row = row.add(r * inputs);
@@ -354,16 +344,10 @@ unsafe fn rows<S: Simd, const R: usize, const INPUTS: usize>(
                 *row = row.add(first);
             }
             let taps = TapRuns { rows: 1, row_stride: 0, run: DEPTH.min(inputs - first) };
-            let mut acc =
-                micro::pixels_by_outputs(simd, from, taps, panel.as_ptr().add(first * 2 * S::LANES));
-            for r in 0..R {
-                let c = c.add(r * outputs);
-                if first > 0 {
-                    let (sum0, sum1) = micro::load_columns(simd, c, columns);
-                    acc[r] = [simd.add(acc[r][0], sum0), simd.add(acc[r][1], sum1)];
-                }
-                micro::store_columns(simd, c, acc[r], columns);
-            }
+            let b = panel.as_ptr().add(first * 2 * S::LANES);
+            let sums = product::pixels_by_outputs(simd, from, taps, b, NoFetch);
+            let accumulate = if first == 0 { Accumulate::Set } else { Accumulate::Add };
+            product::store_sums(simd, sums, (c, outputs), accumulate, PartialPanel(columns));
         }
     }
 }

@@ -10,6 +10,7 @@
 //! works in the transformed domain as well: `dg = G^T [ sum over tiles of (B^T d B) (A dY A^T) ] G`.
 //!
 //! Error against exact arithmetic: a few times that of direct convolution (docs/kernels.md has the figures).
+//! Reference: `resnet_reference::conv2d`.
 
 mod block;
 mod filter;

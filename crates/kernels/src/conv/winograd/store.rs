@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::block::{Positions, Tiling};
 use super::{TILE, transform};
 use crate::conv::Epilogue;
-use crate::norm::{Activation, BackwardPart, MomentPart, ScaleShift, SharedMoments, SharedSums};
+use crate::norm::{
+    BackwardPart, MomentPart, MomentSums, NormSums, ReluMask, ScaleShift, SharedMoments, SharedSums,
+};
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
@@ -141,27 +143,24 @@ unsafe fn output<S: Simd>(
     // SAFETY: the caller's promise.
     unsafe {
         let half = horizontal(simd, products, tile, c);
-        let (mut pivot, mut distances, mut squares) = (zero, zero, zero);
+        let mut sums = MomentSums::new(simd, [zero]);
         for i in 0..to.rows {
             let at = to.first + i * to.row + c;
-            let mut pixels = transform::output(simd, half[i]);
-            if let Some(bias) = epilogue.bias {
-                let bias = simd.load(bias.as_ptr().add(c));
-                for j in 0..to.columns {
-                    pixels[j] = simd.add(pixels[j], bias);
+            let bias = match epilogue.bias {
+                Some(bias) => Some([simd.load(bias.as_ptr().add(c)); TILE]),
+                None => None,
+            };
+            let other = match epilogue.residual {
+                Some(residual) => {
+                    let mut other = [zero; TILE];
+                    for j in 0..to.columns {
+                        other[j] = simd.load(residual.as_ptr().add(at + j * products.channels));
+                    }
+                    Some(other)
                 }
-            }
-            if let Some(residual) = epilogue.residual {
-                for j in 0..to.columns {
-                    let other = simd.load(residual.as_ptr().add(at + j * products.channels));
-                    pixels[j] = simd.add(pixels[j], other);
-                }
-            }
-            if epilogue.activation == Activation::Relu {
-                for j in 0..to.columns {
-                    pixels[j] = simd.max(pixels[j], zero);
-                }
-            }
+                None => None,
+            };
+            let pixels = epilogue.finish(simd, transform::output(simd, half[i]), bias, other);
             for j in 0..to.columns {
                 simd.store(to.out.add(at + j * products.channels), pixels[j]);
             }
@@ -170,17 +169,15 @@ unsafe fn output<S: Simd>(
                     if tile == 0 {
                         part.begin(simd, c, pixels[0]);
                     }
-                    pivot = part.pivot(simd, c);
+                    sums.pivot = [part.pivot(simd, c)];
                 }
                 for j in 0..to.columns {
-                    let distance = simd.sub(pixels[j], pivot);
-                    distances = simd.add(distances, distance);
-                    squares = simd.mul_add(distance, distance, squares);
+                    sums.add(simd, [pixels[j]]);
                 }
             }
         }
         if let Some(part) = part {
-            part.add(simd, c, distances, squares);
+            sums.add_to(simd, part, c);
         }
     }
 }
@@ -197,23 +194,20 @@ unsafe fn gradient<S: Simd>(
     (x, mean, map): (&[f32], &[f32], &ScaleShift),
     part: BackwardPart,
 ) {
-    let (mut sum_dy, mut sum_dy_xmu) = (simd.splat(0.0), simd.splat(0.0));
     // SAFETY: the caller's promise.
     unsafe {
         let half = horizontal(simd, products, tile, c);
         let (scale, shift) = (simd.load(map.scale.as_ptr().add(c)), simd.load(map.shift.as_ptr().add(c)));
-        let mean = simd.load(mean.as_ptr().add(c));
+        let mask = ReluMask { scale: [scale], shift: [shift] };
+        let mut sums = NormSums::new(simd, mask, [simd.load(mean.as_ptr().add(c))]);
         for i in 0..to.rows {
             let pixels = transform::output(simd, half[i]);
             for j in 0..to.columns {
                 let at = to.first + i * to.row + j * products.channels + c;
                 simd.store(to.out.add(at), pixels[j]);
-                let x = simd.load(x.as_ptr().add(at));
-                let passed = simd.where_positive(simd.mul_add(x, scale, shift), pixels[j]);
-                sum_dy = simd.add(sum_dy, passed);
-                sum_dy_xmu = simd.mul_add(passed, simd.sub(x, mean), sum_dy_xmu);
+                sums.add(simd, [simd.load(x.as_ptr().add(at))], [pixels[j]]);
             }
         }
-        part.add(simd, c, sum_dy, sum_dy_xmu);
+        sums.add_to(simd, part, c);
     }
 }

@@ -7,10 +7,11 @@ use super::block::{self, Positions, TileRow, Tiling};
 use super::{POSITIONS, filter};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
-use crate::conv::micro::ROWS;
+use crate::conv::panel::FullPanel;
+use crate::conv::product::{self, NoFetch, ROWS, Strides, with_rows};
 use crate::conv::{ConvInput, ConvShape};
 use crate::norm::Accumulate;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shares, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// At most this many partial sums.
@@ -39,18 +40,15 @@ pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f
     let partial = POSITIONS * shape.in_channels * out_stride;
     let groups = blocks.min(GROUPS).min((PARTIALS / partial).max(2));
     let mut partials = Buffer::unspecified(groups * partial);
-    let shared = Shared::new(&mut partials);
     let init = || {
         let strip = Buffer::unspecified(tiling.strip_len(isa.lanes()));
         let in_stride = shape.in_channels.next_multiple_of(2 * isa.lanes());
         let x_tiles = Buffer::unspecified(block::positions_len(tiles, in_stride));
         (strip, x_tiles, Buffer::unspecified(block::positions_len(tiles, out_stride)))
     };
-    parallel::for_each(groups, init, |(strip, x_tiles, dy_tiles), group| {
-        // SAFETY: each task has its own partial sum.
-        let sums = unsafe { shared.slice(group * partial, partial) };
-        let first = group * blocks / groups;
-        for index in first..(group + 1) * blocks / groups {
+    for_each_chunk_with(&mut partials, partial, init, |(strip, x_tiles, dy_tiles), group, sums| {
+        let own_blocks = parallel::share(blocks, groups, group);
+        for index in own_blocks.clone() {
             let rows = parallel::piece(total, block_rows, index);
             let next = parallel::piece(total, block_rows, (index + 1).min(blocks - 1));
             dispatch(
@@ -68,7 +66,7 @@ pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f
                     tiles,
                     out_stride,
                     sums,
-                    accumulate: if index == first { Accumulate::Set } else { Accumulate::Add },
+                    accumulate: if index == own_blocks.start { Accumulate::Set } else { Accumulate::Add },
                 },
             );
         }
@@ -179,55 +177,16 @@ struct SumRows {
 /// `a` and `dy` must be panels of `tiles` tiles; `to` must have `inputs` rows of a whole panel.
 #[inline(always)]
 unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: SumRows) {
-    // Rows are dealt evenly: sixteen as 6 + 5 + 5.
-    let calls = inputs.div_ceil(ROWS);
-    let (few, with_one_more) = (inputs / calls, inputs % calls);
-    let mut first = 0;
-    for call in 0..calls {
-        let count = few + usize::from(call < with_one_more);
-        // SAFETY: `count` rows from `first` on exist.
+    let strides = Strides { row: 0, pixel: 2 * S::LANES };
+    for rows in Shares::of_at_most(inputs, ROWS) {
+        // SAFETY: these rows of the panel and of the sums exist.
         unsafe {
-            let (a, to) = (a.add(first), SumRows { start: to.start.add(first * to.stride), ..to });
-            match count {
-                6 => rows::<S, 6>(simd, a, dy, tiles, to),
-                5 => rows::<S, 5>(simd, a, dy, tiles, to),
-                4 => rows::<S, 4>(simd, a, dy, tiles, to),
-                3 => rows::<S, 3>(simd, a, dy, tiles, to),
-                2 => rows::<S, 2>(simd, a, dy, tiles, to),
-                _ => rows::<S, 1>(simd, a, dy, tiles, to),
-            }
-        }
-        first += count;
-    }
-}
-
-/// `R` rows of [`panel`]. Accumulators start at zero, which keeps the error of long sums down.
-///
-/// # Safety
-/// As [`panel`].
-#[inline(always)]
-unsafe fn rows<S: Simd, const R: usize>(simd: S, a: *const f32, dy: *const f32, tiles: usize, to: SumRows) {
-    let mut acc = [[simd.splat(0.0); 2]; R];
-    // SAFETY: the caller's promise.
-    unsafe {
-        for tile in 0..tiles {
-            let (a, dy) = (a.add(tile * 2 * S::LANES), dy.add(tile * 2 * S::LANES));
-            let (b0, b1) = (simd.load(dy), simd.load(dy.add(S::LANES)));
-            for r in 0..R {
-                let x = simd.splat(*a.add(r));
-                acc[r][0] = simd.mul_add(x, b0, acc[r][0]);
-                acc[r][1] = simd.mul_add(x, b1, acc[r][1]);
-            }
-        }
-        for r in 0..R {
-            for half in 0..2 {
-                let at = to.start.add(r * to.stride + half * S::LANES);
-                let sum = match to.accumulate {
-                    Accumulate::Set => acc[r][half],
-                    Accumulate::Add => simd.add(simd.load(at), acc[r][half]),
-                };
-                simd.store(at, sum);
-            }
+            let (a, b) = ((a.add(rows.start), strides), (dy, strides));
+            let start = to.start.add(rows.start * to.stride);
+            with_rows!(rows.len(), R => {
+                let sums: [[S::V; 2]; R] = product::inputs_by_outputs(simd, a, b, (1, tiles), NoFetch);
+                product::store_sums(simd, sums, (start, to.stride), to.accumulate, FullPanel);
+            });
         }
     }
 }
