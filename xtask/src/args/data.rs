@@ -176,7 +176,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) out: PathBuf,
     /// Format to write
     #[arg(long, value_enum)]
-    pub(crate) to: Target,
+    pub(crate) to: TargetArg,
     /// Maximum size of a shard or packed file, in megabytes
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) shard_megabytes: NonZeroU64,
@@ -211,7 +211,7 @@ impl From<InterpolationArg> for Interpolation {
 
 /// What `data convert` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
+pub(crate) enum TargetArg {
     /// train/CLASS/00000000.jpg
     Folders,
     /// train-00000.tar and so on, as in WebDataset

@@ -12,10 +12,10 @@ use resnet_models::checkpoint::Weights;
 
 pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
-    Target, VerifyArgs,
+    TargetArg, VerifyArgs,
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
-pub(crate) use self::view::{CropsArg, OrientationArg, ViewArgs};
+pub(crate) use self::view::{OrientationArg, ViewArgs};
 use crate::output::Format;
 use crate::recipes;
 
@@ -211,7 +211,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchWorkerArgs {
-    pub(crate) work: Work,
+    pub(crate) work: WorkArg,
     #[arg(long)]
     pub(crate) model: String,
     #[arg(long)]
@@ -222,19 +222,16 @@ pub(crate) struct BenchWorkerArgs {
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Work {
-    /// Forward, loss, backward and SGD with momentum and weight decay.
+pub(crate) enum WorkArg {
     Train,
-    /// Forward with running statistics.
     Infer,
 }
 
-impl Work {
-    /// Its word in messages.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Work::Train => "train",
-            Work::Infer => "infer",
+impl From<WorkArg> for resnet_bench::Work {
+    fn from(arg: WorkArg) -> Self {
+        match arg {
+            WorkArg::Train => resnet_bench::Work::Train,
+            WorkArg::Infer => resnet_bench::Work::Infer,
         }
     }
 }
