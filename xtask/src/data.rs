@@ -46,7 +46,7 @@ fn options(files: &FilesArgs) -> anyhow::Result<OpenOptions<'static>> {
 pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
     let Some(option) = files.given() else { return Ok(()) };
     let message =
-        format!("{option} is for samples in files, and these images are read as a whole; leave it out");
+        format!("{option} is for samples in files, and this data set is read into memory; leave it out");
     Err(Ended::Usage(message).into())
 }
 

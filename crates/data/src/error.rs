@@ -34,8 +34,8 @@ pub enum Error {
         cause: io::Error,
     },
 
-    /// A folder that is to be created is there.
-    #[error("{} is there already; name a folder that does not exist", names::shown(path))]
+    /// A folder that is to be created exists already.
+    #[error("{} exists already; choose a folder that does not exist", names::shown(path))]
     Exists {
         /// The folder.
         path: PathBuf,

@@ -17,8 +17,8 @@ pub(crate) struct ViewArgs {
     /// probabilities) [default: 1]
     #[arg(long, value_name = "N")]
     crops: Option<CropsArg>,
-    /// Whether EXIF orientation is applied [default: as in the recipe; without one ignore, as in timm]
-    #[arg(long, value_name = "WAY")]
+    /// Whether to apply EXIF orientation [default: as in the recipe; without a recipe, ignore]
+    #[arg(long)]
     orientation: Option<OrientationArg>,
 }
 

@@ -163,7 +163,7 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: F
         Outcome::Interrupted { step } => {
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
-                "stopped after step {step}; all of it is in {folder}\ncontinue with: cargo xtask train --resume {folder}"
+                "stopped after step {step}; saved in {folder}\ncontinue with: cargo xtask train --resume {folder}"
             ));
             Err(Ended::Interrupted.into())
         }

@@ -37,7 +37,9 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         BenchKind::Train => Work::Train,
         BenchKind::Infer => Work::Infer,
         BenchKind::Kernels if args.against.is_some() => {
-            return usage("bench kernels measures against the machine; --against goes with train and infer");
+            return usage(
+                "bench kernels has no other program to compare with; --against is for train and infer",
+            );
         }
         BenchKind::Kernels => return kernels::run(args, threads),
     };
@@ -47,14 +49,14 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         Some(AgainstArg::Pytorch) => peer(Program::Pytorch),
         Some(AgainstArg::Onnxruntime) => peer(Program::OnnxRuntime),
         Some(AgainstArg::OneThread) if threads == 1 => {
-            return usage("one thread against one thread says nothing; write --threads 2 or more");
+            return usage("comparing one thread with one thread shows nothing; use --threads 2 or more");
         }
         Some(AgainstArg::OneThread) => Against::OneThread,
     };
     if let Against::Peer(peer) = &against
         && !peer.can(work)
     {
-        return usage(&format!("{} does not train; write bench infer, or --against pytorch", peer.title()));
+        return usage(&format!("{} does not train; use bench infer, or --against pytorch", peer.title()));
     }
     let subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
     let crew = Arc::new(Crew::default());

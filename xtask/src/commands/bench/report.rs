@@ -138,8 +138,8 @@ fn text(subject: &Subject, measured: &Comparison) -> anyhow::Result<()> {
         trials(rival)?;
     }
     output::sentences(
-        "\nFMA: multiply-adds in registers on the same threads just before each turn; a low one means that the host gave \
-         less than these cores.",
+        "\nFMA: speed of multiply-adds in registers on the same threads just before each turn; if it is low, the host gave \
+         this machine less than its cores.",
     )
 }
 
@@ -150,7 +150,7 @@ fn trials(rival: &Rival) -> anyhow::Result<()> {
     }
     output::line("")?;
     let mut table =
-        Table::new([Column::text("tried before"), Column::number("images/s"), Column::number("memory")]);
+        Table::new([Column::text("settings compared"), Column::number("images/s"), Column::number("memory")]);
     for Trial { setting, images_per_second, peak_memory_bytes, .. } in &rival.trials {
         table.add([setting.clone(), numbers::speed(*images_per_second), memory(*peak_memory_bytes)]);
     }
@@ -173,7 +173,7 @@ fn row(name: &str, side: &Side) -> [String; 8] {
 }
 
 fn memory(bytes: Option<u64>) -> String {
-    bytes.map_or_else(|| "not told".to_owned(), numbers::bytes)
+    bytes.map_or_else(|| "unknown".to_owned(), numbers::bytes)
 }
 
 /// Three digits that matter.

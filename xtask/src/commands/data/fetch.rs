@@ -45,8 +45,8 @@ pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
     let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
     let to_come = bytes(missing.iter().copied());
     let rest = match missing.len() {
-        0 => "all of it is here already".to_owned(),
-        number if number == files.files.len() => "none of it is here yet".to_owned(),
+        0 => "all of it is in the cache".to_owned(),
+        number if number == files.files.len() => "none of it is in the cache yet".to_owned(),
         number => format!("to download: {}", amount(number, to_come)),
     };
     progress::sentence(&format!("{}: {}; {rest}", dataset.name(), told.join(", ")), 2);
