@@ -78,7 +78,8 @@ pub(crate) struct ClassesArg {
 /// Where images and their labels are found.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct LabelsArgs {
-    /// File with the labels of images that are not in class folders: one image name and label per line, or CSV
+    /// File with the labels of images that are not in class folders: one image name and label per line, or
+    /// CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
     /// Name of the image column in parquet files [default: image or img]
@@ -116,8 +117,8 @@ pub(crate) enum DataCommand {
     Inspect(InspectArgs),
     /// Decode every image and list the broken ones; the exit code is 1 if there are any
     Verify(VerifyArgs),
-    /// Copy a data set to class folders or tar shards (images unchanged), or to packed files (images decoded and
-    /// resized)
+    /// Copy a data set to class folders or tar shards (images unchanged), or to packed files (images decoded
+    /// and resized)
     Convert(ConvertArgs),
     /// Download a data set from the Hugging Face hub
     Fetch(FetchArgs),
@@ -165,8 +166,8 @@ impl From<SplitName> for resnet_data::sources::Split {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its parent
-    /// folder
+    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
+    /// parent folder
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
@@ -224,8 +225,8 @@ pub(crate) enum TargetArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its parent
-    /// folder
+    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
+    /// parent folder
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
@@ -244,8 +245,8 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its parent
-    /// folder
+    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
+    /// parent folder
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]

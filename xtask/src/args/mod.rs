@@ -197,7 +197,8 @@ pub(crate) struct BenchArgs {
     /// Batch size [default: 128 for CIFAR networks, 16 for ImageNet networks]
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroUsize>,
-    /// Number of measurements, each of at least one second or one step; with --against, of pairs of measurements
+    /// Number of measurements, each of at least one second or one step; with --against, of pairs of
+    /// measurements
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) pairs: NonZeroUsize,
     /// Measure another program in turns with this one; RESNET_PYTHON names the Python that has it installed

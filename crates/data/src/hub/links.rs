@@ -10,9 +10,9 @@ use super::dataset::HubFiles;
 use crate::Error;
 
 impl HubFiles {
-    /// Creates the folder `out`, whole or not at all, with a link to each file below `cached`, the folder that
-    /// [`HubDataset::fetch`](crate::HubDataset::fetch) returned. Where the system makes no links, the files
-    /// are copied.
+    /// Creates the folder `out`, whole or not at all, with a link to each file below `cached`, the folder
+    /// that [`HubDataset::fetch`](crate::HubDataset::fetch) returned. Where the system makes no links, the
+    /// files are copied.
     ///
     /// # Errors
     /// [`Error::Exists`] if there is something at `out`, or what the system refuses.
