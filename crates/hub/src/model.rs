@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::missing::Missing;
 use super::names::{self, MAIN};
-use super::repository::{Missing, Repository, RepositoryKind};
+use super::repository::{Repository, RepositoryKind};
 use super::settings::{Network, Settings};
 use crate::{Error, Progress};
 

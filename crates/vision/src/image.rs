@@ -2,6 +2,7 @@
 //! it.
 
 mod bmp;
+mod decode_time;
 mod elsewhere;
 mod encoded;
 mod exif;
