@@ -104,6 +104,7 @@ unsafe fn output<S: Simd, C: PanelWidth>(
             let at = tile.target + pixel + column;
             let row = [simd.load(products), simd.load(products.add(S::LANES))];
             products = products.add(2 * S::LANES);
+            #[expect(clippy::manual_map, reason = "a closure that is not inlined lacks the instruction set")]
             let other = match epilogue.residual {
                 Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
                 None => None,

@@ -130,6 +130,10 @@ impl OutputStore<'_> {
             };
             for index in 0..tile.pixels {
                 let at = tile.at(index);
+                #[expect(
+                    clippy::manual_map,
+                    reason = "a closure that is not inlined lacks the instruction set"
+                )]
                 let other = match residual {
                     Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
                     None => None,

@@ -146,6 +146,7 @@ unsafe fn output<S: Simd>(
         let mut sums = MomentSums::new(simd, [zero]);
         for i in 0..to.rows {
             let at = to.first + i * to.row + c;
+            #[expect(clippy::manual_map, reason = "a closure that is not inlined lacks the instruction set")]
             let bias = match epilogue.bias {
                 Some(bias) => Some([simd.load(bias.as_ptr().add(c)); TILE]),
                 None => None,
