@@ -113,8 +113,8 @@ impl HubModel {
             cache: snapshot.unwrap_or(folder),
             cause: causes.join("; "),
             mend: format!(
-                "check the name (and HF_TOKEN, if it is private), give a file from {}/{id} with --checkpoint FILE, or bring \
-                 the cache along from a machine with a network and set HF_HOME",
+                "check the name on {}/{id} (and HF_TOKEN, if it is private), or bring the cache along from a \
+                 machine with a network and set HF_HOME",
                 self.repository.settings.endpoint
             ),
         }

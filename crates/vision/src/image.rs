@@ -22,6 +22,7 @@ use crate::Error;
 use crate::jpeg::{Pixel, Window};
 
 pub use encoded::Encoded;
+pub use formats::extension;
 pub use orientation::{Orientation, turned};
 pub(crate) use part::Part;
 
