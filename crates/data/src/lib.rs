@@ -46,6 +46,7 @@ mod open;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod prefetch;
+mod purposes;
 pub mod sources;
 mod split;
 mod stream;

@@ -118,14 +118,7 @@ trait Writer {
 
 /// The end of an encoded image's name, by its first bytes.
 fn end_of(bytes: &[u8]) -> &'static str {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => "png",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "webp",
-        [b'G', b'I', b'F', b'8', ..] => "gif",
-        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => "tif",
-        [b'B', b'M', ..] => "bmp",
-        _ => "jpg",
-    }
+    image::extension(bytes)
 }
 
 /// `split/class/number.jpg`, with the classes' names in `classes.json`.
