@@ -66,6 +66,10 @@ impl<'a> Given<'a> {
                 Some(format!("continue it with: cargo xtask train --resume {}", run.display()))
             }
             resnet::Error::Checkpoint(Error::Config { .. }) => Some(self.without_config()),
+            resnet::Error::Hub(resnet::hub::Error::Unavailable { .. }) => {
+                let option = if self.trains { "--from" } else { "--checkpoint" };
+                Some(format!("if you have the file of its weights, give it with {option} FILE"))
+            }
             resnet::Error::Checkpoint(error) => self.hint(error),
             _ => None,
         };

@@ -3,7 +3,7 @@
 use resnet_vision::{Image, Key, Normalisation, TrainTransform};
 
 use crate::sources::{Broken, FileSet, LeftOut, Source, open_image};
-use crate::{Error, Purpose};
+use crate::{Error, SplitRole};
 
 /// How many images of a split have their size read.
 const MEASURED: usize = 1000;
@@ -14,7 +14,7 @@ const SHEET: (usize, usize, usize) = (8, 6, 128);
 #[derive(Clone, Debug)]
 pub struct Inspection {
     /// What the split is used for.
-    pub purpose: Purpose,
+    pub role: SplitRole,
     /// How many samples there are, those to be skipped included.
     pub images: usize,
     /// The size of all encoded images together.
@@ -61,21 +61,21 @@ impl Triple {
 ///
 /// let set = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
 /// for split in resnet_data::inspect(&set) {
-///     println!("{}: {} images, {} bytes", split.purpose.name(), split.images, split.bytes);
+///     println!("{}: {} images, {} bytes", split.role.name(), split.images, split.bytes);
 /// }
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn inspect(set: &FileSet) -> Vec<Inspection> {
-    set.splits().map(|(purpose, source)| inspect_split(purpose, source)).collect()
+    set.splits().map(|(role, source)| inspect_split(role, source)).collect()
 }
 
-fn inspect_split(purpose: Purpose, source: &dyn Source) -> Inspection {
+fn inspect_split(role: SplitRole, source: &dyn Source) -> Inspection {
     let index = source.index();
     let step = index.len().div_ceil(MEASURED).max(1);
     let sizes = (0..index.len()).step_by(step).filter_map(|record| size(source, record));
     let (widths, heights) = sizes.unzip();
     Inspection {
-        purpose,
+        role,
         images: index.len(),
         bytes: (0..index.len()).map(|record| index.bytes(record)).sum(),
         per_class: Triple::of(index.class_counts()),

@@ -49,9 +49,10 @@ mod open;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod prefetch;
-mod purpose;
+mod purposes;
 pub mod sources;
 mod split;
+mod split_role;
 mod stream;
 mod verify;
 
@@ -68,7 +69,7 @@ pub use image_set::ImageSet;
 pub use inspect::{Inspection, Triple, contact_sheet, inspect};
 pub use loader::{Epoch, LastBatch, Loader, LoaderConfig, Order};
 pub use open::{open_dir, open_test};
-pub use purpose::Purpose;
 pub use split::stratified_split;
+pub use split_role::SplitRole;
 pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, Transform};
 pub use verify::{BrokenSample, Verified, read_skip_list, verify};

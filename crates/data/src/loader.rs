@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::prefetch::Prefetch;
 use crate::{Error, ImageSet};
-use resnet_vision::random::{Purpose, RandomStream};
+use resnet_vision::random::RandomStream;
 use resnet_vision::{Augmentation, Batch, Normalisation};
 
 /// In which order an epoch shows the images.
@@ -197,7 +197,7 @@ impl Maker {
             Order::Sequential => None,
             Order::Shuffled => {
                 let mut order: Vec<usize> = (0..self.set.len()).collect();
-                RandomStream::new(self.config.seed, Purpose::Order, epoch, 0).shuffle(&mut order);
+                RandomStream::new(self.config.seed, crate::purposes::ORDER, epoch, 0).shuffle(&mut order);
                 Some(order)
             }
         }

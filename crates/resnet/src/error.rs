@@ -47,6 +47,9 @@ pub enum Error {
     /// The name of a network, which has no weights.
     #[error("{0} names a network without weights")]
     NoWeights(String),
+    /// A model of the hub, in a build without the feature `hub`.
+    #[error("{0} would be a model of the hub, and this build of resnet lacks the feature `hub`")]
+    HubFeatureOff(String),
     /// A repository's folder without the file of its weights.
     #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it", folder.display())]
     WeightsMissing {

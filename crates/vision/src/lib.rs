@@ -3,6 +3,7 @@
 
 mod augment;
 mod batch;
+mod direction;
 mod error;
 mod eval_transform;
 #[doc(hidden)]
@@ -15,10 +16,11 @@ mod resample;
 
 pub use self::image::Image;
 pub use augment::{
-    Augmentation, ColorJitter, Crop, Decoding, Direction, Filling, Flip, Key, Mix, PaddedCrop, Policy,
-    RandomErasing, TrainTransform,
+    Augmentation, ColorJitter, Crop, Decoding, Filling, Key, Mix, PaddedCrop, Policy, RandomErasing,
+    TrainTransform,
 };
 pub use batch::Batch;
+pub use direction::{Direction, Flip};
 pub use error::Error;
 pub use eval_transform::EvalTransform;
 pub use normalisation::{Normalisation, parse_rgb};

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::writer::{Sample, Writer, ending};
+use resnet_vision::image::extension;
+
+use super::writer::{Sample, Writer};
 use crate::Error;
 use crate::sources::folder_names;
 
@@ -33,7 +35,7 @@ impl Writer for Folders {
 
     fn sample(&mut self, Sample { number, label, bytes, .. }: Sample) -> Result<(), Error> {
         let folder = self.split.join(&self.names[label as usize]);
-        let file = folder.join(format!("{number:08}.{}", ending(&bytes)));
+        let file = folder.join(format!("{number:08}.{}", extension(&bytes)));
         fs::write(&file, bytes).map_err(|cause| Error::write("write", &file, cause))
     }
 

@@ -90,8 +90,8 @@ fn write(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
     let mut done = 0;
-    for (purpose, source) in set.splits() {
-        writer.begin(purpose.folder())?;
+    for (role, source) in set.splits() {
+        writer.begin(role.folder())?;
         let index = source.index();
         if let Some(fault) = index.faults().first() {
             return Err(refused(fault));

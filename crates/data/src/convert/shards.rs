@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::writer::{Sample, Writer, ending};
+use resnet_vision::image::extension;
+
+use super::writer::{Sample, Writer};
 use crate::Error;
 
 /// Writes shards of images and their labels.
@@ -64,7 +66,7 @@ impl Writer for Shards {
 
     fn sample(&mut self, Sample { number, label, bytes, .. }: Sample) -> Result<(), Error> {
         let shard = self.shard(bytes.len() as u64)?;
-        for (end, bytes) in [(ending(&bytes), &bytes[..]), ("cls", label.to_string().as_bytes())] {
+        for (end, bytes) in [(extension(&bytes), &bytes[..]), ("cls", label.to_string().as_bytes())] {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);

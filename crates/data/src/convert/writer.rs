@@ -35,15 +35,3 @@ pub(super) fn write_classes(out: &Path, classes: &[String]) -> Result<(), Error>
         serde_json::to_string_pretty(classes).map_err(|cause| Error::write("write", &file, cause.into()))?;
     fs::write(&file, text).map_err(|cause| Error::write("write", &file, cause))
 }
-
-/// The ending of an encoded image's file, by its first bytes.
-pub(super) fn ending(bytes: &[u8]) -> &'static str {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => "png",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "webp",
-        [b'G', b'I', b'F', b'8', ..] => "gif",
-        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => "tif",
-        [b'B', b'M', ..] => "bmp",
-        _ => "jpg",
-    }
-}

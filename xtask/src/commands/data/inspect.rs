@@ -54,7 +54,7 @@ impl<'a> Split<'a> {
     fn of(split: &'a Inspection) -> Self {
         let triple = |Triple { low, median, high }: Triple| [low, median, high];
         Split {
-            split: split.purpose.name(),
+            split: split.role.name(),
             images: split.images,
             bytes: split.bytes,
             a_class: split.per_class.map(triple).unwrap_or_default(),
@@ -71,7 +71,7 @@ impl<'a> Split<'a> {
 fn describe(split: &Inspection) -> Vec<String> {
     let mut lines = vec![format!(
         "\n{}: {} images, {}",
-        split.purpose.name(),
+        split.role.name(),
         numbers::count(split.images as u64),
         numbers::bytes(split.bytes)
     )];
