@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example beside_candle
 //!
-//! Ours and candle's take turns in one process, with candle's optimizer for both, on all cores; the medians of
-//! the turns are printed.
+//! Ours and candle's take turns in one process, with candle's optimizer for both, on all cores; the medians
+//! of the turns are printed.
 
 use std::collections::HashMap;
 use std::time::Instant;
