@@ -1,5 +1,5 @@
-//! What to do about weights that cannot be found or read, or do not fit: the options that help, and none of
-//! those that were given already. The crates say what is wrong and know no options.
+//! What to do about weights that cannot be found or read, or do not fit: the options that help, if they were
+//! not given already. The crates say what is wrong and know no options.
 
 use anyhow::anyhow;
 use resnet::models::checkpoint::{Error, Unknown};
@@ -123,18 +123,18 @@ impl<'a> Given<'a> {
                 .into_iter()
                 .flatten()
                 .collect();
-                Some(format!("to go on all the same, use {}", options.join(" ")))
+                Some(format!("to load it anyway, use {}", options.join(" ")))
             }
             _ => None,
         }
     }
 
-    /// What helps to tell the network.
+    /// What helps to recognise the network.
     fn recognise(self, what: Unknown) -> Option<String> {
         match what {
             Unknown::Names => self.prefixes().or_else(|| self.dialects()),
             Unknown::Head => {
-                Some("its other weights can begin a training: cargo xtask train --from FILE".to_owned())
+                Some("its other weights can be fine-tuned: cargo xtask train --from FILE".to_owned())
                     .filter(|_| !self.trains)
             }
             Unknown::Network => (!self.has_model && !self.trains).then(|| "name it with --model".to_owned()),
@@ -142,11 +142,11 @@ impl<'a> Given<'a> {
     }
 
     fn prefixes(self) -> Option<String> {
-        (!self.has_prefix).then(|| "if something stands before its names, name that with --prefix".to_owned())
+        (!self.has_prefix).then(|| "if its tensor names have a prefix, give it with --prefix".to_owned())
     }
 
     fn dialects(self) -> Option<String> {
         let option = self.dialect.filter(|_| !self.has_dialect)?;
-        Some(format!("say whose names they are with {option}"))
+        Some(format!("choose their naming scheme with {option}"))
     }
 }

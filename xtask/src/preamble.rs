@@ -1,10 +1,10 @@
 //! What a training is going to do and cost, told before its first step.
 
+use resnet::Images;
 use resnet_models::{Spec, summary};
 use resnet_record::Recipe;
 use resnet_train::Plan;
 
-use crate::data::Data;
 use crate::{numbers, progress};
 
 /// What the program itself takes, in bytes; measured.
@@ -15,7 +15,7 @@ const PROGRAM: u64 = 34_000_000;
 pub(crate) fn print(
     recipe: &Recipe,
     spec: &Spec,
-    data: &Data,
+    data: &Images,
     (plan, ahead): (&Plan, usize),
 ) -> anyhow::Result<u64> {
     // An ImageNet network takes images of any size; this is the one it is trained on.

@@ -23,6 +23,24 @@ pub enum Error {
         cause: io::Error,
     },
 
+    /// The operating system refused to write a file or to create a folder.
+    #[error("cannot {action} {}: {cause}", names::shown(path))]
+    Write {
+        /// What was tried: "write", "create".
+        action: String,
+        /// The path it was tried on.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+
+    /// A folder that is to be created exists already.
+    #[error("{} exists already; choose a folder that does not exist", names::shown(path))]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A folder or archive has some files of a known layout, but not all.
     #[error("{} lacks {missing}, which {layout} needs; {mend}", names::shown(path))]
     MissingFile {
@@ -158,6 +176,10 @@ impl Error {
 
     pub(crate) fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
         Error::Io { action, path: path.to_owned(), cause }
+    }
+
+    pub(crate) fn write(action: &str, path: &Path, cause: io::Error) -> Self {
+        Error::Write { action: action.to_owned(), path: path.to_owned(), cause }
     }
 
     pub(crate) fn bad_file(

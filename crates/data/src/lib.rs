@@ -28,9 +28,11 @@
 //! ```
 
 pub mod cifar;
+mod convert;
 mod dataset;
 mod error;
 mod feed;
+mod find_images;
 mod fingerprint;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -40,26 +42,34 @@ mod hub;
 mod image_file;
 mod image_set;
 pub mod imagenet;
+mod inspect;
 mod loader;
 pub mod names;
 mod open;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod prefetch;
-mod purposes;
+mod random_streams;
+mod role;
 pub mod sources;
 mod split;
 mod stream;
+mod verify;
 
+pub use convert::{Resizing, Target, convert};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::Error;
 pub use feed::{Batches, Feed, FeedTimes};
+pub use find_images::{FoundImages, find_images};
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "hub")]
 pub use hub::{HubDataset, HubFile, HubFiles, Wanted, download};
 pub use image_file::{MAX_FILE_BYTES, decode_image, read_image};
 pub use image_set::ImageSet;
+pub use inspect::{Inspection, Triple, contact_sheet, inspect};
 pub use loader::{Epoch, LastBatch, Loader, LoaderConfig, Order};
 pub use open::{open_dir, open_test};
+pub use role::Role;
 pub use split::stratified_split;
 pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, Transform};
+pub use verify::{BrokenSample, Verified, read_skip_list, verify};

@@ -44,6 +44,7 @@
 //! | `transform.rs` | how an image becomes an input |
 //! | `predict.rs` | classes and features of images |
 //! | `heat_map.rs` | where the network sees a class |
+//! | `images.rs` | the data set of a recipe or in a folder |
 //! | `evaluate.rs` | scores on a data set |
 //! | `starting.rs` | weights that a training begins with |
 //! | `fine_tune.rs` | a new head, trained |
@@ -60,6 +61,7 @@ mod evaluate;
 mod export;
 mod fine_tune;
 mod heat_map;
+mod images;
 mod location;
 mod network;
 mod predict;
@@ -83,9 +85,10 @@ pub use resnet_train as train;
 pub use resnet_vision as vision;
 
 pub use error::Error;
-pub use evaluate::TestImages;
+pub use evaluate::{Crops, EvalOptions, TestFeed, TestImages, View};
 pub use export::Exported;
 pub use heat_map::HeatMap;
+pub use images::{Images, Needed, OpenOptions, Recognised, absolute_origin, origin_path};
 pub use location::Location;
 pub use network::ResNet;
 pub use predict::{Guess, Prediction};

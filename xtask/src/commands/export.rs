@@ -21,7 +21,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         weights::normalisation(&pretrained)?;
     } else {
         tracing::warn!(
-            "{} does not say how its images were normalised, and neither will {}; give --mean and --std to write it down",
+            "{} does not say how its images were normalised, and neither will {}; give --mean and --std to record it",
             pretrained.file().display(),
             out.display()
         );

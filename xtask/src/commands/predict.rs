@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use resnet::data::find_images;
 use resnet::data::names::{printable, shown};
 use resnet::vision::image;
 use resnet::{Guess, Prediction, Pretrained};
@@ -13,7 +14,7 @@ use crate::failure::{self, Ended};
 use crate::heat_maps::Targets;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
-use crate::{images, text, threads, weights};
+use crate::{text, threads, weights};
 
 /// Images at a time.
 const BATCH: usize = 32;
@@ -40,9 +41,9 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
     weights::normalisation(&pretrained)?;
     weights::classes(&pretrained);
-    let found = images::find(&args.images);
+    let found = find_images(&args.images);
     let mut failed = found.failures.len();
-    found.failures.iter().for_each(failure::report);
+    found.failures.into_iter().for_each(|error| failure::report(&error.into()));
     let heat_maps = args.heatmap.as_ref().map(|out| Targets::new(out, &found.files)).transpose()?;
 
     // On one terminal results and a bar would write over each other.

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use resnet::ResNet;
+use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
-use crate::data::{Data, Used};
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::numbers;
@@ -54,7 +53,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         return Err(not_empty(folder));
     }
     let from = weights::starting(args)?;
-    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files))?;
     let plan = Plan::new(&recipe, data.training())?;
     // Images in files settle the number of classes, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
@@ -77,14 +76,14 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
-        record.data = data::absolute(data.origin());
+        record.data = absolute_origin(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         record.weights = weights::word(args.weights.as_ref());
         record.prefix = args.prefix.clone();
         let list = args.files.classes.classes.as_deref();
-        record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
+        record.class_list = list.map(|file| absolute_origin(&file.to_string_lossy()));
         let labels = &args.files.labels;
-        record.label_list = labels.labels.as_deref().map(|file| data::absolute(&file.to_string_lossy()));
+        record.label_list = labels.labels.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
     })?;
@@ -125,9 +124,9 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         (Ok(_), _) => {}
     }
-    let origin = data::still_at(&run.record().data);
+    let origin = origin_path(&run.record().data);
     let files = args.files.or_those_of(run.record());
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &files))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Needed::All, &files))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = ResNet::for_training(&spec, &recipe)?;
@@ -144,7 +143,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Data, format: Format) -> anyhow::Result<()> {
+fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: Format) -> anyhow::Result<()> {
     let spec = model.spec();
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
         tracing::warn!("{warning}");
@@ -164,7 +163,7 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Data, format: For
         Outcome::Interrupted { step } => {
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
-                "stopped after step {step}; all of it is in {folder}\ncontinue with: cargo xtask train --resume {folder}"
+                "stopped after step {step}; saved in {folder}\ncontinue with: cargo xtask train --resume {folder}"
             ));
             Err(Ended::Interrupted.into())
         }
@@ -252,7 +251,7 @@ fn again(run: &Run, changes: &str) -> String {
 
 /// ` --data DIR`, if the run's data are in a folder that is still there.
 fn data_option(run: &Run) -> String {
-    match data::still_at(&run.record().data) {
+    match origin_path(&run.record().data) {
         Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", numbers::quoted(&path)),
         _ => String::new(),
     }
