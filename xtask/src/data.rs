@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use resnet_data::names::{self, shown};
 use resnet_data::sources::{Index, LeftOut, OpenFiles, open_files};
-use resnet_data::{DataKind, Dataset, Error, HubDataset, generated, open_dir, open_test};
+use resnet_data::{
+    Contents, DataKind, Dataset, Error, FileError, HubDataset, contents, generated, open_dir, open_test,
+};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{ImageFiles, TrainingData};
 
@@ -85,7 +87,7 @@ impl Data {
 /// how it comes.
 pub(crate) fn found<T>(folder: &Path, opened: Result<T, Error>) -> anyhow::Result<T> {
     opened.map_err(|error| match folder.to_str() {
-        _ if matches!(error, Error::NoColumn { .. }) => {
+        _ if matches!(error, Error::File(FileError::NoColumn { .. })) => {
             let with = format!("{error}, with --image-column NAME and --label-column NAME");
             anyhow::Error::new(error).context(with)
         }
@@ -121,7 +123,6 @@ pub(crate) fn of_recipe(
 /// The error of a recipe that found nothing of its own in `folder`; if there are other data, it says what
 /// they are and which recipe is for them.
 fn with_a_recipe_for(folder: &Path, recipe: &Recipe, error: anyhow::Error) -> anyhow::Error {
-    // Looking may read a whole data set: only where nothing else is known of the folder.
     let told =
         matches!(error.downcast_ref(), Some(Error::Unrecognised { .. })).then(|| for_what_lies_in(folder));
     match told.flatten() {
@@ -132,13 +133,11 @@ fn with_a_recipe_for(folder: &Path, recipe: &Recipe, error: anyhow::Error) -> an
 
 /// What lies in `folder` and which recipe is for it, if anything is recognised.
 fn for_what_lies_in(folder: &Path) -> Option<String> {
-    let (what, recipe) = match open_dir(folder, None) {
-        Ok(data) if data.name == DataKind::Cifar100.name() => ("CIFAR-100", "cifar100-resnet164-v2"),
-        Ok(_) => ("CIFAR-10", "cifar10-resnet20-v2"),
-        Err(_) => {
-            let set = open_files(folder, &OpenFiles::default()).ok()?;
-            (set.layout.name(), "imagenet-resnet50-v2")
-        }
+    let (what, recipe) = match contents(folder, None).ok()? {
+        Contents::Cifar(DataKind::Cifar100) => ("CIFAR-100", "cifar100-resnet164-v2"),
+        Contents::Cifar(_) => ("CIFAR-10", "cifar10-resnet20-v2"),
+        Contents::Files(layout) => (layout.name(), "imagenet-resnet50-v2"),
+        Contents::Nothing { .. } | Contents::Ambiguous { .. } => return None,
     };
     let folder = folder.display();
     Some(format!("{folder} holds {what}; train on it with a recipe for that, such as --recipe {recipe}"))

@@ -3,11 +3,11 @@
 use resnet::{Pretrained, TestImages};
 use resnet_data::sources::Broken;
 use resnet_data::{
-    Error, Feed, LastBatch, Loader, LoaderConfig, Order, Share, StreamConfig, StreamLoader, Transform,
+    Contents, DataLoader, Error, Feed, FileLoader, FileTransform, LoaderConfig, Transform, contents,
 };
 use resnet_record::{Recipe, Run, Scores};
-use resnet_vision::EvalTransform;
 use resnet_vision::image::Orientation;
+use resnet_vision::{Augmentation, EvalTransform};
 use serde::Serialize;
 
 use crate::args::{CropsArg, EvalArgs};
@@ -71,19 +71,17 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Data> {
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = pretrained.recipe().ok().flatten();
-        return match data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes) {
-            Ok(data) => data::refuse(&args.files).map(|()| Data::InMemory(data)),
-            Err(error) => match (error.downcast_ref(), data::image_files(folder, files)) {
-                (Some(Error::Unrecognised { .. }), Ok(images)) => Ok(Data::ImageFiles(images)),
-                (Some(Error::Unrecognised { path, wanted }), Err(other)) => match other.downcast_ref() {
-                    Some(Error::Unrecognised { wanted: also, .. }) => {
-                        let wanted = format!("{wanted}; {also}");
-                        Err(Error::Unrecognised { path: path.clone(), wanted }.into())
-                    }
-                    _ => Err(other),
-                },
-                _ => Err(error),
-            },
+        let labels = files.1.labels.options(&files.1.classes).labels;
+        return match contents(folder, labels.as_deref()) {
+            Ok(Contents::Files(_)) => data::image_files(folder, files).map(Data::ImageFiles),
+            Ok(Contents::Nothing { wanted }) => {
+                Err(Error::Unrecognised { path: folder.clone(), wanted }.into())
+            }
+            Ok(Contents::Cifar(_) | Contents::Ambiguous { .. }) => {
+                let data = data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes)?;
+                data::refuse(&args.files).map(|()| Data::InMemory(data))
+            }
+            Err(error) => data::found(folder, Err(error)),
         };
     }
     let Some(recipe) = pretrained.recipe()? else {
@@ -184,8 +182,9 @@ fn feed(
     let batch = args.batch.get();
     match data {
         Data::InMemory(data) => {
-            let config = LoaderConfig::evaluation(batch, weights::normalisation(pretrained)?);
-            Ok((Box::new(Loader::new(data.test.read_shared(), config)?), None))
+            let how = (Augmentation::None, weights::normalisation(pretrained)?);
+            let config = LoaderConfig::evaluation(batch);
+            Ok((Box::new(DataLoader::new(data.test.read_shared(), how, config)?), None))
         }
         Data::ImageFiles(images) => {
             let shown = Shown::of(args, pretrained)?;
@@ -193,22 +192,19 @@ fn feed(
             let set = images.set();
             // A folder of one split is what was asked for.
             let source = set.evaluation.as_ref().unwrap_or(&set.train).clone();
-            let config = StreamConfig {
-                batch: (batch / crops.get()).max(1),
-                seed: 0,
+            let how = FileTransform {
                 transform: match crops {
                     CropsArg::One => Transform::Eval(eval_transform),
                     CropsArg::Ten => Transform::TenCrops(eval_transform),
                 },
                 orientation,
-                order: Order::Sequential,
-                share: Share::WHOLE,
-                last_batch: LastBatch::Keep,
                 on_broken: args.files.on_broken(),
-                workers: threads::loaders(),
-                prefetch: 2,
             };
-            Ok((Box::new(StreamLoader::new(source, None, config)?), Some(shown)))
+            let config = LoaderConfig {
+                workers: threads::loaders(),
+                ..LoaderConfig::evaluation((batch / crops.get()).max(1))
+            };
+            Ok((Box::new(FileLoader::new(source, None, how, config)?), Some(shown)))
         }
     }
 }
