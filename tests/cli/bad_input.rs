@@ -111,7 +111,7 @@ fn files_of_pytorch_that_cannot_be_used() {
         ("integers.pth", &["tensor weight is I32"]),
         ("two-equals.pth", &["several dictionaries of tensors: student, teacher", "--weights KEY"]),
         // Weights, but of no network.
-        ("parameters.pth", &["cannot tell which network", "0.bias", "name that with --prefix"]),
+        ("parameters.pth", &["cannot tell which network", "0.bias", "give it with --prefix"]),
         ("training.pth", &["cannot tell which network", "neither conv1.weight nor"]),
         ("gone.pth", &["No such file"]),
     ];

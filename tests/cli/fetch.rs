@@ -54,7 +54,7 @@ fn a_data_set_of_the_hub_is_fetched_inspected_and_trained_on() {
     assert!(outcome.succeeds().contains(&place) && outcome.stdout.contains("4 files"), "{}", outcome.stdout);
     let told = "owner/mini: train 2 files, ";
     assert!(
-        outcome.stderr.contains(told) && outcome.stderr.contains("none of it is here yet"),
+        outcome.stderr.contains(told) && outcome.stderr.contains("none of it is in the cache yet"),
         "{}",
         outcome.stderr
     );
@@ -64,9 +64,9 @@ fn a_data_set_of_the_hub_is_fetched_inspected_and_trained_on() {
     let found = again.object(&["dataset", "commit", "folder", "files", "bytes", "splits"]);
     assert_eq!((&found["folder"], &found["commit"]), (&"linked".into(), &COMMIT.into()));
     assert_eq!(found["splits"][1]["split"], "validation");
-    assert!(again.stderr.contains("all of it is here already"), "{}", again.stderr);
+    assert!(again.stderr.contains("all of it is in the cache"), "{}", again.stderr);
     assert_eq!(hub.requests().len(), 1, "nothing is fetched twice");
-    fetch(home, &hub, &["--out", "linked"]).ends_saying(1, &["linked is there already"]);
+    fetch(home, &hub, &["--out", "linked"]).ends_saying(1, &["linked exists already"]);
 
     for data in ["linked", snapshot.to_str().expect("UTF-8")] {
         let inspected = xtask_in(home, &["data", "inspect", data, "--json"]);

@@ -238,7 +238,7 @@ fn folders_become_shards_and_folders_again() {
     let inspected = xtask_in(here, &["data", "inspect", "shards", "--json"]);
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
     assert_eq!((&found["layout"], &found["splits"][1]["pictures"]), (&"tar shards".into(), &4.into()));
-    convert("data", "shards", "back").ends_saying(1, &["back is there already"]);
+    convert("data", "shards", "back").ends_saying(1, &["back exists already"]);
     fs::remove_file(here.join("shards/val-00000.tar")).expect("it goes");
     let first = here.join("shards/train-00000.tar");
     let bytes = fs::read(&first).expect("a shard");

@@ -32,6 +32,11 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ),
     ("resnet", PRODUCT, &[]),
     ("resnet-terminal", &[], &[]),
+    (
+        "resnet-bench",
+        &["resnet-kernels", "resnet-ops", "resnet-models", "resnet-train", "resnet-terminal"],
+        &[],
+    ),
     ("xtask", LIBRARIES, &["resnet-testing"]),
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
@@ -59,6 +64,7 @@ const PRODUCT: &[&str] = &[
 
 const LIBRARIES: &[&str] = &[
     "resnet",
+    "resnet-bench",
     "resnet-terminal",
     "resnet-kernels",
     "resnet-ops",

@@ -1,11 +1,11 @@
-//! Where the heat maps of images are written.
+//! The files that heat maps are written to.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use resnet::Pretrained;
 use resnet::data::names::shown;
-use resnet::{Pretrained, files};
 
 use crate::failure::Ended;
 
@@ -50,18 +50,9 @@ impl Targets {
 
     /// Writes the map of `class` on the image in `file`; returns where.
     pub(crate) fn write(&self, pretrained: &Pretrained, file: &Path, class: usize) -> anyhow::Result<&Path> {
-        let target = self.0.get(file).with_context(|| format!("{} has no heat map", shown(file)))?;
-        let image = resnet::data::decode_image(file)?;
-        let map =
-            pretrained.heat_map(&image, class).with_context(|| format!("no heat map of {}", shown(file)))?;
-        let png = map.png_over(&image)?;
-        let write = || -> std::io::Result<()> {
-            if let Some(folder) = target.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            files::write_whole(target, |out| out.write_all(&png))
-        };
-        write().with_context(|| format!("cannot write the heat map {}", shown(target)))?;
+        let no_map = || format!("no heat map of {}", shown(file));
+        let target = self.0.get(file).with_context(no_map)?;
+        pretrained.write_heat_map(file, class, target).with_context(no_map)?;
         Ok(target)
     }
 }

@@ -1,5 +1,5 @@
-//! What to do about weights and data that cannot be found or read, or do not fit: the options that help, and
-//! none of those that were given already. The crates say what is wrong and know no options.
+//! What to do about weights and data that cannot be found or read, or do not fit: the options that help, if
+//! they were not given already. The crates say what is wrong and know no options.
 
 use anyhow::anyhow;
 use resnet::models::checkpoint::{Error, Unknown};
@@ -68,6 +68,10 @@ impl<'a> Given<'a> {
                 Some(format!("continue it with: cargo xtask train --resume {}", run.display()))
             }
             resnet::Error::Checkpoint(Error::Config { .. }) => Some(self.without_config()),
+            resnet::Error::Hub(resnet::hub::Error::Unavailable { .. }) => {
+                let option = if self.trains { "--from" } else { "--checkpoint" };
+                Some(format!("if you have the file of its weights, give it with {option} FILE"))
+            }
             resnet::Error::Checkpoint(error) => self.hint(error),
             _ => None,
         };
@@ -121,18 +125,18 @@ impl<'a> Given<'a> {
                 .into_iter()
                 .flatten()
                 .collect();
-                Some(format!("to go on all the same, use {}", options.join(" ")))
+                Some(format!("to load it anyway, use {}", options.join(" ")))
             }
             _ => None,
         }
     }
 
-    /// What helps to tell the network.
+    /// What helps to recognise the network.
     fn recognise(self, what: Unknown) -> Option<String> {
         match what {
             Unknown::Names => self.prefixes().or_else(|| self.dialects()),
             Unknown::Head => {
-                Some("its other weights can begin a training: cargo xtask train --from FILE".to_owned())
+                Some("its other weights can be fine-tuned: cargo xtask train --from FILE".to_owned())
                     .filter(|_| !self.trains)
             }
             Unknown::Network => (!self.has_model && !self.trains).then(|| "name it with --model".to_owned()),
@@ -140,12 +144,12 @@ impl<'a> Given<'a> {
     }
 
     fn prefixes(self) -> Option<String> {
-        (!self.has_prefix).then(|| "if something stands before its names, name that with --prefix".to_owned())
+        (!self.has_prefix).then(|| "if its tensor names have a prefix, give it with --prefix".to_owned())
     }
 
     fn dialects(self) -> Option<String> {
         let option = self.dialect.filter(|_| !self.has_dialect)?;
-        Some(format!("say whose names they are with {option}"))
+        Some(format!("choose their naming scheme with {option}"))
     }
 }
 

@@ -9,7 +9,6 @@ mod failure;
 mod heat_maps;
 mod help;
 mod hints;
-mod images;
 mod interrupt;
 mod live;
 mod preamble;
@@ -45,6 +44,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
-        Command::BenchWorker(args) => commands::bench::ours::run(&args),
+        Command::BenchWorker(args) => commands::bench::work(&args),
     }
 }

@@ -1,4 +1,4 @@
-//! Weights that a command line names, loaded; and what is to be known about them, told.
+//! Loads the weights that a command line names, and logs what there is to know about them.
 
 use anyhow::anyhow;
 use resnet::checkpoint::Weights;
@@ -13,8 +13,8 @@ use crate::failure::Ended;
 use crate::hints::Given;
 use crate::numbers;
 
-/// Loads the weights that a command line names; `dialect` says whose names they have, where that can't be
-/// seen, and by which option.
+/// Loads the weights that a command line names. `dialect` is their naming scheme, if it is given, and the
+/// option that gives it.
 pub(crate) fn load(
     args: &SourceArgs,
     (option, dialect): (&str, Option<DialectArg>),
@@ -95,7 +95,7 @@ pub(crate) fn start(
     }
     if let Some(other) = started.other_normalisation {
         tracing::warn!(
-            "{file} was trained with {}, and the recipe has {}; --set data.mean=[...] and data.std=[...] change that",
+            "{file} was trained with {}, and the recipe has {}; change that with --set data.mean=[...] and --set data.std=[...]",
             written(other),
             written(resnet::train::recipe::normalisation(recipe))
         );

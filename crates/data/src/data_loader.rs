@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resnet_vision::random::{Purpose, RandomStream};
+use resnet_vision::random::RandomStream;
 use resnet_vision::{Augmentation, Batch, Normalisation};
 
 use crate::feed::{Batches, Feed};
@@ -113,7 +113,7 @@ impl Maker {
             Order::Sequential => None,
             Order::Shuffled => {
                 let mut order: Vec<usize> = (0..self.set.len()).collect();
-                RandomStream::new(self.config.seed, Purpose::Order, epoch, 0).shuffle(&mut order);
+                RandomStream::new(self.config.seed, crate::purposes::ORDER, epoch, 0).shuffle(&mut order);
                 Some(order)
             }
         }

@@ -16,6 +16,24 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] resnet_formats::Error),
 
+    /// The operating system refused to write a file or to create a folder.
+    #[error("cannot {action} {}: {cause}", names::shown(path))]
+    Write {
+        /// What was tried: "write", "create".
+        action: String,
+        /// The path it was tried on.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+
+    /// A folder that is to be created exists already.
+    #[error("{} exists already; choose a folder that does not exist", names::shown(path))]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A folder or archive has some files of a known layout, but not all.
     #[error("{} lacks {missing}, which {layout} needs; {mend}", names::shown(path))]
     MissingFile {
@@ -161,6 +179,10 @@ impl Error {
 
     pub(crate) fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
         resnet_formats::Error::io(action, path, cause).into()
+    }
+
+    pub(crate) fn write(action: &str, path: &Path, cause: io::Error) -> Self {
+        Error::Write { action: action.to_owned(), path: path.to_owned(), cause }
     }
 
     pub(crate) fn bad_file(

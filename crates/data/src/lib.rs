@@ -39,11 +39,13 @@
 //! ```
 
 pub mod cifar;
+mod convert;
 mod data_loader;
 mod dataset;
 mod error;
 mod feed;
 mod file_loader;
+mod find_images;
 mod fingerprint;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -53,6 +55,7 @@ mod hub;
 mod image_file;
 mod image_set;
 pub mod imagenet;
+mod inspect;
 mod loader_config;
 mod open;
 mod prefetch;
@@ -61,17 +64,26 @@ pub mod sources;
 mod split;
 
 pub use data_loader::{DataLoader, Epoch};
+mod purposes;
+mod split_role;
+mod verify;
+
+pub use convert::{Resizing, Target, convert};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::{Error, NotLeftOut};
 pub use feed::{Batches, Feed, FeedTimes};
 pub use file_loader::{FileLoader, FileTransform, OnBroken, Transform};
+pub use find_images::{FoundImages, find_images};
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "hub")]
 pub use hub::{HubDataset, HubFile, HubFiles, Wanted, download, download_with};
 pub use image_file::{MAX_FILE_BYTES, decode_image, read_image};
 pub use image_set::ImageSet;
+pub use inspect::{Inspection, Triple, contact_sheet, inspect};
 pub use loader_config::{LastBatch, LoaderConfig, Order, Rank};
 pub use open::{open_dir, open_test};
 pub use recognise::{Contents, contents};
 pub use resnet_formats::{Error as FileError, names};
 pub use split::stratified_split;
+pub use split_role::SplitRole;
+pub use verify::{BrokenSample, Verified, read_skip_list, verify};

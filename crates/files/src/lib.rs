@@ -1,8 +1,8 @@
 //! Files that a crash cannot tear: written whole, or left as they were.
 //!
 //! Checkpoints, records of runs, the hub's cache, indexes of data sets and heat maps are all written this
-//! way. Their crates have no other crate of ours in common, so the one function that they share stands by
-//! itself, below all of them. It knows no format.
+//! way. Their crates have no other crate of ours in common, so what they share stands by itself, below all of
+//! them. It knows no format.
 //!
 //! ```
 //! use std::io::Write as _;
@@ -19,11 +19,16 @@
 //! | file | |
 //! |---|---|
 //! | `lib.rs` | [`write_whole`] |
+//! | `folder.rs` | [`NewFolder`] |
+
+mod folder;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use atomic_write_file::AtomicWriteFile;
+
+pub use folder::NewFolder;
 
 /// Writes a file whole or not at all: `fill` writes to a temporary file in the same folder, which is synced
 /// to the disk and then renamed to `path`. Returns what `fill` returns.

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::Repo;
-use hf_hub::api::sync::{Api, ApiError};
+use hf_hub::api::sync::Api;
 
 use super::checksum;
+use super::missing::{Missing, is_status, refusal};
 use super::names::is_word;
-use super::repository::Missing;
 use crate::Progress;
 
 /// How often a connection that brings nothing is opened again.
@@ -172,30 +172,6 @@ impl Download<'_> {
             told.at(have);
         }
     }
-}
-
-/// What `error` says about there being a `file`. The client underneath is not ours to name, so its error is
-/// known by its words.
-pub(crate) fn refusal(file: &str, error: &ApiError) -> Missing {
-    let cause = format!("{file}: {error}");
-    match error {
-        ApiError::RequestError(inner) => of_status(cause, &inner.to_string()),
-        _ => Missing::Failed(cause),
-    }
-}
-
-/// `cause`, filed under what the client's `words` mean.
-pub(crate) fn of_status(cause: String, words: &str) -> Missing {
-    match words {
-        _ if !is_status(words, '4') => Missing::Failed(cause),
-        _ if words.ends_with("404") => Missing::Absent(cause),
-        _ if words.ends_with("401") || words.ends_with("403") => Missing::Refused(cause),
-        _ => Missing::Failed(cause),
-    }
-}
-
-fn is_status(words: &str, first: char) -> bool {
-    words.strip_prefix("http status: ").is_some_and(|status| status.starts_with(first))
 }
 
 /// Passes on how far a file has come, each byte once, even where it begins again.

@@ -3,12 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::names::printable;
+
 /// Why a file of the hub is not to be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to find, read or write a path of the cache.
-    #[error("cannot {action} {}: {cause}; check that it exists and that you may read it", path.display())]
+    #[error("cannot {action} {}: {cause}; check that it exists and that you may read it", shown(path))]
     Io {
         /// What was tried: "find", "write".
         action: &'static str,
@@ -19,7 +21,12 @@ pub enum Error {
     },
 
     /// A file is neither in the cache nor to be had from the hub.
-    #[error("{wanted} is not in the cache {} and could not be downloaded: {cause}; {mend}", cache.display())]
+    #[error(
+        "{} is not in the cache {} and could not be downloaded: {}; {mend}",
+        printable(wanted),
+        shown(cache),
+        printable(cause)
+    )]
     Unavailable {
         /// What was asked for, with its name on the hub.
         wanted: String,
@@ -34,6 +41,11 @@ pub enum Error {
     /// A name or a setting cannot be used.
     #[error("{0}")]
     Invalid(String),
+}
+
+/// A path as messages show it.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string()).into_owned()
 }
 
 impl Error {

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::cache::write_whole;
 use super::names::is_word;
-use super::repository::write_whole;
 
 /// The longest answer that is read.
 pub(crate) const MAX_LISTING_BYTES: u64 = 1 << 26;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::missing::Missing;
 use super::names::{self, MAIN};
-use super::repository::{Missing, Repository, RepositoryKind};
+use super::repository::{Repository, RepositoryKind};
 use super::settings::{Network, Settings};
 use crate::{Error, Progress};
 
@@ -112,8 +113,8 @@ impl HubModel {
             cache: snapshot.unwrap_or(folder),
             cause: causes.join("; "),
             mend: format!(
-                "check the name (and HF_TOKEN, if it is private), give a file from {}/{id} with --checkpoint FILE, or bring \
-                 the cache along from a machine with a network and set HF_HOME",
+                "check the name on {}/{id} (and HF_TOKEN, if it is private), or bring the cache along from a \
+                 machine with a network and set HF_HOME",
                 self.repository.settings.endpoint
             ),
         }

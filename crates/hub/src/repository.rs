@@ -2,14 +2,16 @@
 
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{fmt, fs, io};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
 
-use super::download::{Download, of_status};
+use super::cache::write_whole;
+use super::download::Download;
 use super::listing::{Listing, MAX_LISTING_BYTES};
+use super::missing::{Missing, of_status};
 use super::settings::{Network, Settings};
 use crate::Progress;
 
@@ -28,19 +30,6 @@ pub enum RepositoryKind {
     Model,
     /// `huggingface.co/datasets/OWNER/NAME`.
     DataSet,
-}
-
-/// Why there is no file.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// It is not in the cache, and nothing else may be asked.
-    Offline,
-    /// The hub says that there is none.
-    Absent(String),
-    /// The hub has it for some people only, or nobody of that name.
-    Refused(String),
-    /// The hub cannot be reached, or answers badly.
-    Failed(String),
 }
 
 impl Repository {
@@ -157,14 +146,6 @@ impl Repository {
         let api = connect(&self.settings).map_err(Missing::Failed)?;
         Ok(self.api.get_or_init(|| api))
     }
-}
-
-/// Writes a file of the cache, all or nothing.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    resnet_files::write_whole(path, |out| out.write_all(bytes))
 }
 
 /// hf-hub asserts on some answers of a server; that is a failed download, not the end of the program.

@@ -57,8 +57,7 @@ impl Settings {
             path("HF_HOME").or_else(|| Some(path("XDG_CACHE_HOME").or_else(dot_cache)?.join("huggingface")));
         let cache = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"].into_iter().find_map(path);
         let cache = cache.or_else(|| Some(hf_home.as_ref()?.join("hub"))).ok_or_else(|| {
-            let message =
-                "there is no home folder to hold downloads; set HF_HOME to a folder, or give --data DIR";
+            let message = "there is no home folder to hold downloads; set HF_HOME to a folder";
             Error::Invalid(message.to_owned())
         })?;
         // The client makes links relative to each other and can do that with absolute paths only.

@@ -47,6 +47,9 @@ pub enum Error {
     /// The name of a network, which has no weights.
     #[error("{0} names a network without weights")]
     NoWeights(String),
+    /// A model of the hub, in a build without the feature `hub`.
+    #[error("{0} would be a model of the hub, and this build of resnet lacks the feature `hub`")]
+    HubFeatureOff(String),
     /// A repository's folder without the file of its weights.
     #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it", folder.display())]
     WeightsMissing {
@@ -87,9 +90,52 @@ pub enum Error {
         /// The file of the weights.
         weights: String,
     },
+    /// A recipe of images in files, and no folder of them.
+    #[error("recipe '{recipe}' trains on your own images")]
+    NeedsFolder {
+        /// The recipe's name.
+        recipe: String,
+    },
+    /// A folder for a recipe whose images are drawn.
+    #[error("recipe '{recipe}' draws its own images and reads none")]
+    DrawsItsOwn {
+        /// The recipe's name.
+        recipe: String,
+        /// The folder.
+        folder: PathBuf,
+        /// What the folder holds, if that is recognised.
+        found: Option<Recognised>,
+    },
+    /// A folder of other data than the recipe is for.
+    #[error("recipe '{recipe}' is for other data: {} holds {}", found.folder.display(), found.holds)]
+    RecipeForOtherData {
+        /// The recipe's name.
+        recipe: String,
+        /// What the folder holds.
+        found: Recognised,
+    },
+    /// A crop that is larger than the resized image.
+    #[error("a crop of {crop} pixels does not fit into a shorter side of {resize}")]
+    CropTooLarge {
+        /// The side of the crop, in pixels.
+        crop: usize,
+        /// The shorter side that images are resized to, in pixels.
+        resize: usize,
+    },
     /// Data that this network cannot be scored or trained on.
     #[error("{0}")]
     OtherData(String),
+}
+
+/// A folder whose data are known, although they are not those that a recipe is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What it holds: "CIFAR-10", "class folders".
+    pub holds: &'static str,
+    /// A built-in recipe for such data.
+    pub recipe: &'static str,
 }
 
 impl Error {

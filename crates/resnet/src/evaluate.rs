@@ -1,25 +1,157 @@
-//! Whether a network can be scored on a data set, and its scores there.
+//! Whether a network can be scored on a data set, how images are shown to it, and its scores.
 
 use resnet_data::sources::class_difference;
-use resnet_data::{Feed, imagenet};
-use resnet_record::Scores;
+use resnet_data::{DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform, imagenet};
+use resnet_record::{Run, Scores};
+use resnet_vision::image::Orientation;
+use resnet_vision::{Augmentation, EvalTransform};
 
-use crate::{Error, Pretrained};
+use crate::cost::loader_threads;
+use crate::images::TestImages;
+use crate::{Error, Images, Pretrained};
 
-/// What is asked of a data set before a network is scored on it.
+/// How many crops of each image in files are scored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Crops {
+    /// The centre.
+    #[default]
+    Centre,
+    /// The corners, the centre and their mirror images, whose probabilities are averaged.
+    Ten,
+}
+
+impl Crops {
+    /// The number per image.
+    pub fn count(self) -> usize {
+        match self {
+            Crops::Centre => 1,
+            Crops::Ten => 10,
+        }
+    }
+}
+
+/// How a network is scored. All but batch and workers are for images in files; those in memory are scored
+/// as they are.
 #[derive(Debug, Clone, Copy)]
-pub struct TestImages<'a> {
-    /// What the data set is called.
-    pub name: &'a str,
-    /// Where it lies.
-    pub origin: &'a str,
-    /// Names of the classes, in the order of the labels.
-    pub classes: &'a [String],
-    /// Height and width of its images, where they are in memory and are not resized.
-    pub size: Option<[usize; 2]>,
+pub struct EvalOptions {
+    /// Images or crops per batch.
+    pub batch: usize,
+    /// Height and width of the crop in pixels; the checkpoint's if `None`.
+    pub size: Option<usize>,
+    /// What the shorter side is resized to before cropping, in pixels; `size` or the checkpoint's if `None`.
+    pub resize: Option<usize>,
+    /// Crops per image.
+    pub crops: Crops,
+    /// Whether EXIF orientation is applied; if `None`, as the recipe of the checkpoint says, and without one
+    /// it is ignored, as in torchvision and timm.
+    pub orientation: Option<Orientation>,
+    /// What is done about broken images.
+    pub on_broken: OnBroken,
+    /// Threads that prepare batches.
+    pub workers: usize,
+}
+
+impl Default for EvalOptions {
+    fn default() -> Self {
+        EvalOptions {
+            batch: 128,
+            size: None,
+            resize: None,
+            crops: Crops::Centre,
+            orientation: None,
+            on_broken: OnBroken::Fail,
+            workers: loader_threads(resnet_ops::threads()),
+        }
+    }
+}
+
+/// How images in files are shown to a network.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View {
+    /// Resizing, cropping and normalisation.
+    pub transform: EvalTransform,
+    /// Crops per image.
+    pub crops: Crops,
+    /// Whether EXIF orientation is applied.
+    pub orientation: Orientation,
+}
+
+/// The test images of a data set as a network takes them.
+#[derive(Debug)]
+pub struct TestFeed {
+    /// The batches.
+    pub feed: Box<dyn Feed>,
+    /// How images in files are shown; `None` for images in memory.
+    pub view: Option<View>,
 }
 
 impl Pretrained {
+    /// How images in files are shown to the network.
+    ///
+    /// # Errors
+    /// [`Error::CropTooLarge`] if `options` ask for that, or if it is not known how images are normalised.
+    pub fn view(&self, options: &EvalOptions) -> Result<View, Error> {
+        let EvalOptions { size, resize, crops, orientation, .. } = *options;
+        let usual = self.eval_transform()?;
+        let crop = size.unwrap_or(usual.crop);
+        let resized = resize.or(size).unwrap_or(usual.resize);
+        let is_asked = size.is_some() || resize.is_some() || crops == Crops::Ten || orientation.is_some();
+        if is_asked && resized < crop {
+            return Err(Error::CropTooLarge { crop, resize: resized });
+        }
+        let of_recipe = || resnet_train::recipe::orientation(&self.recipe().ok().flatten()?);
+        Ok(View {
+            transform: EvalTransform { resize: resized, crop, ..usual },
+            crops,
+            orientation: orientation.or_else(of_recipe).unwrap_or(Orientation::Ignore),
+        })
+    }
+
+    /// The test images of `images`, in order. This counts as a reading of their labels.
+    ///
+    /// # Errors
+    /// As [`Pretrained::view`], or if the images cannot be read.
+    pub fn test_feed(&self, images: &Images, options: &EvalOptions) -> Result<TestFeed, Error> {
+        let EvalOptions { batch, on_broken, workers, .. } = *options;
+        let files = match images {
+            Images::InMemory(data) => {
+                let (normalisation, _) = self.normalisation()?;
+                let how = (Augmentation::None, normalisation);
+                let loader = DataLoader::new(data.test.read_shared(), how, LoaderConfig::evaluation(batch))?;
+                return Ok(TestFeed { feed: Box::new(loader), view: None });
+            }
+            Images::InFiles(files) => files.set(),
+        };
+        let view = self.view(options)?;
+        let how = FileTransform {
+            transform: match view.crops {
+                Crops::Centre => Transform::Eval(view.transform),
+                Crops::Ten => Transform::TenCrops(view.transform),
+            },
+            orientation: view.orientation,
+            on_broken,
+        };
+        let batch = (batch / view.crops.count()).max(1);
+        let config = LoaderConfig { workers, ..LoaderConfig::evaluation(batch) };
+        // A folder of one split is what was asked for.
+        let source = files.evaluation.as_ref().unwrap_or(&files.train).clone();
+        let loader = FileLoader::new(source, None, how, config)?;
+        Ok(TestFeed { feed: Box::new(loader), view: Some(view) })
+    }
+
+    /// Counts a reading of the labels of `images` in the record of the checkpoint's run, if they are the
+    /// run's own test images.
+    ///
+    /// # Errors
+    /// If the record cannot be written.
+    pub fn count_test_reading(&self, images: &Images) -> Result<(), Error> {
+        let Some((folder, record)) = self.run() else { return Ok(()) };
+        if folder.recipe().is_ok_and(|recipe| images.are_of(&recipe, &record.data)) {
+            Run::open(folder.dir())?.update(|record| record.test_reads += 1)?;
+        }
+        Ok(())
+    }
+
     /// Whether the network can be scored on these images. Returns how it knows its classes by other names, if
     /// it does.
     ///

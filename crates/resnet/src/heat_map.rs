@@ -3,6 +3,10 @@
 //! Head and pooling are linear, so a class's logit is the mean over the last feature map of
 //! `W[class] . features`, plus a bias. Those products, brought back to the image's size, are laid over it.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use candle_core::IndexOp as _;
 use resnet_train::Classifier as _;
 use resnet_vision::{EvalTransform, Image, Interpolation, image, resize};
@@ -43,6 +47,28 @@ impl Pretrained {
             Ok(HeatMap { width, height, evidence: evidence.flatten_all()?.to_vec1()?, transform })
         };
         map().map_err(Error::compute("drawing a heat map"))
+    }
+}
+
+impl Pretrained {
+    /// Draws where the network sees `class` on the image in the file `image`, and writes that over the image
+    /// to the PNG file `out`, whole or not at all. Folders above it are created.
+    ///
+    /// # Errors
+    /// As [`Pretrained::heat_map`], or if a file cannot be read or written.
+    pub fn write_heat_map(&self, image: &Path, class: usize, out: &Path) -> Result<(), Error> {
+        let image = resnet_data::decode_image(image)?;
+        let png = self.heat_map(&image, class)?.png_over(&image)?;
+        let write = || -> io::Result<()> {
+            if let Some(folder) = out.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            resnet_files::write_whole(out, |file| file.write_all(&png))
+        };
+        write().map_err(|cause| {
+            let (action, path) = ("write the heat map".to_owned(), out.to_owned());
+            resnet_data::Error::Write { action, path, cause }.into()
+        })
     }
 }
 

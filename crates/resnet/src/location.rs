@@ -76,6 +76,7 @@ impl Location {
         match self {
             Location::Local(path) if path.is_dir() && path.join(CONFIG).is_file() => repository(path),
             Location::Local(path) => local(path),
+            Location::Hub { id, .. } if !id.contains('/') => Err(Error::NoWeights(id.clone())),
             Location::Hub { id, revision } => hub(id, revision.as_deref(), progress),
         }
     }
@@ -90,10 +91,8 @@ impl fmt::Display for Location {
     }
 }
 
+#[cfg(feature = "hub")]
 fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Found, Error> {
-    if !id.contains('/') {
-        return Err(Error::NoWeights(id.to_owned()));
-    }
     let model = resnet_hub::HubModel::new(id, revision)?;
     let mut notes = vec![];
     let config = match model.optional(CONFIG, progress) {
@@ -118,6 +117,11 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
         None => RepositoryConfig::read(&config, model.optional(PREPROCESSOR, progress)?.as_deref())?,
     };
     Ok(Found { file, run: None, config: Some(config), notes })
+}
+
+#[cfg(not(feature = "hub"))]
+fn hub(id: &str, _revision: Option<&str>, _progress: &dyn Progress) -> Result<Found, Error> {
+    Err(Error::HubFeatureOff(id.to_owned()))
 }
 
 /// A folder with the files of a repository.

@@ -2,8 +2,8 @@
 
 use crate::image::{Encoded, cut};
 use crate::jpeg::{Pixel, Window};
-use crate::resample::{self, Columns, Interpolation};
-use crate::{Error, Image, Normalisation};
+use crate::resample::{self, Interpolation, resized_size};
+use crate::{Direction, Error, Image, Normalisation};
 
 /// The steps between a decoded image and a network's input, as torchvision and timm evaluate with.
 ///
@@ -53,7 +53,7 @@ impl EvalTransform {
         let size = (image.width, image.height);
         let mut out = Vec::with_capacity(3 * self.crop * self.crop);
         let pixels_of = |window: &Window| cut(&image.pixels, size.0, window);
-        self.middle(size).append(pixels_of, Columns::Forward, &mut out);
+        self.middle(size).append(pixels_of, Direction::Forward, &mut out);
         out
     }
 
@@ -70,7 +70,7 @@ impl EvalTransform {
         let square = self.middle(image.size());
         let needed = resample::needed(square.from, square.to, &square.window, self.interpolation);
         let part = image.part(&needed)?;
-        square.append(|window| part.pixels(window), Columns::Forward, &mut out);
+        square.append(|window| part.pixels(window), Direction::Forward, &mut out);
         Ok(out)
     }
 
@@ -82,10 +82,10 @@ impl EvalTransform {
     /// If the file is corrupt.
     pub fn ten_crops(&self, image: &Encoded<'_>) -> Result<Vec<f32>, Error> {
         let size = image.size();
-        let (width, height) = resized(size, self.resize.max(1));
+        let (width, height) = resized_size(size, self.resize.max(1));
         let part = image.part(&resample::whole(size))?;
         let mut out = Vec::with_capacity(30 * self.crop * self.crop);
-        for direction in [Columns::Forward, Columns::Mirrored] {
+        for direction in [Direction::Forward, Direction::Mirrored] {
             for (x, y) in [
                 (Span::first(width, self.crop), Span::first(height, self.crop)),
                 (Span::last(width, self.crop), Span::first(height, self.crop)),
@@ -103,7 +103,7 @@ impl EvalTransform {
     /// The square that [`apply`](Self::apply) shows of an image of `size` (width, height): left, top, right
     /// and bottom in the image's pixels. It reaches beyond the image where that is surrounded with black.
     pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
-        let to = resized(size, self.resize.max(1));
+        let to = resized_size(size, self.resize.max(1));
         let axis = |size: usize, to: usize| {
             let span = Span::middle(to, self.crop);
             let start = span.start as f64 - span.before as f64;
@@ -115,12 +115,12 @@ impl EvalTransform {
 
     /// The square in the middle of an image of `size`.
     fn middle(&self, size: (usize, usize)) -> Square<'_> {
-        let to = resized(size, self.resize.max(1));
+        let to = resized_size(size, self.resize.max(1));
         self.square(size, (Span::middle(to.0, self.crop), Span::middle(to.1, self.crop)))
     }
 
     fn square(&self, from: (usize, usize), (x, y): (Span, Span)) -> Square<'_> {
-        let to = resized(from, self.resize.max(1));
+        let to = resized_size(from, self.resize.max(1));
         let window = (x.start..x.start + x.count, y.start..y.start + y.count);
         Square { eval_transform: self, from, to, x, y, window }
     }
@@ -140,14 +140,14 @@ struct Square<'a> {
 
 impl Square<'_> {
     /// Appends the crop to `out`; `pixels_of` gives the pixels in a window of the image.
-    fn append(&self, pixels_of: impl Fn(&Window) -> Vec<Pixel>, direction: Columns, out: &mut Vec<f32>) {
+    fn append(&self, pixels_of: impl Fn(&Window) -> Vec<Pixel>, direction: Direction, out: &mut Vec<f32>) {
         let Square { eval_transform, x, y, .. } = self;
         let EvalTransform { crop, interpolation, .. } = **eval_transform;
         let window = (&self.window, direction);
         let cut = resample::resize_bands(pixels_of, self.from, self.to, window, interpolation);
         let after = crop - x.before - x.count;
         let (before, after) =
-            if direction == Columns::Mirrored { (after, x.before) } else { (x.before, after) };
+            if direction == Direction::Mirrored { (after, x.before) } else { (x.before, after) };
         let start = out.len();
         for (c, table) in eval_transform.normalisation.tables().iter().enumerate() {
             out.extend(std::iter::repeat_n(table[0], y.before * crop));
@@ -159,12 +159,6 @@ impl Square<'_> {
             out.resize(start + (c + 1) * crop * crop, table[0]);
         }
     }
-}
-
-/// The size with `shorter` as its shorter side and, rounded down, the same shape.
-pub(crate) fn resized((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
-    let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
-    if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
 }
 
 /// Where one axis of the crop takes its pixels from.
@@ -212,9 +206,9 @@ mod tests {
 
     #[test]
     fn sizes_and_middles_are_torchvisions() {
-        assert_eq!(resized((500, 333), 256), (384, 256));
-        assert_eq!(resized((333, 500), 256), (256, 384));
-        assert_eq!(resized((7, 7), 256), (256, 256));
+        assert_eq!(resized_size((500, 333), 256), (384, 256));
+        assert_eq!(resized_size((333, 500), 256), (256, 384));
+        assert_eq!(resized_size((7, 7), 256), (256, 256));
         let start = |size, crop| Span::middle(size, crop).start;
         // round(0.5) = 0, round(1.5) = 2, round(2.5) = 2, round(3.5) = 4.
         assert_eq!([225, 227, 229, 231].map(|size| start(size, 224)), [0, 2, 2, 4]);

@@ -2,6 +2,7 @@
 //! it.
 
 mod bmp;
+mod decode_time;
 mod elsewhere;
 mod encoded;
 mod exif;
@@ -21,6 +22,7 @@ use crate::Error;
 use crate::jpeg::{Pixel, Window};
 
 pub use encoded::Encoded;
+pub use formats::extension;
 pub use orientation::{Orientation, turned};
 pub(crate) use part::Part;
 

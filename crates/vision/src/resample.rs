@@ -13,9 +13,9 @@ use std::ops::Range;
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
-use crate::Image;
 use crate::image::cut;
 use crate::jpeg::{Pixel, Window};
+use crate::{Direction, Image};
 use taps::{Axis, PRECISION_BITS, Taps};
 
 pub use taps::Interpolation;
@@ -48,9 +48,16 @@ pub fn resize(image: &Image, to: (usize, usize), interpolation: Interpolation) -
     image.check();
     let pixels = cut(&image.pixels, from.0, &whole(from));
     let pixels =
-        resize_window(&pixels, &whole(from), from, to, (&whole(to), Columns::Forward), interpolation);
+        resize_window(&pixels, &whole(from), from, to, (&whole(to), Direction::Forward), interpolation);
     let pixels = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
     Image { width: to.0, height: to.1, pixels }
+}
+
+/// The size of an image of the same shape whose shorter side has `shorter` pixels; the longer side is rounded
+/// down.
+pub(crate) fn resized_size((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
+    let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
+    if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
 }
 
 /// All columns and rows of an image.
@@ -67,7 +74,7 @@ pub(crate) fn resize_window(
     part: &Window,
     from: (impl Into<Stretch>, impl Into<Stretch>),
     to: (usize, usize),
-    (window, direction): (&Window, Columns),
+    (window, direction): (&Window, Direction),
     interpolation: Interpolation,
 ) -> Vec<Pixel> {
     debug_assert!(pixels.len() == part.0.len() * part.1.len());
@@ -76,7 +83,7 @@ pub(crate) fn resize_window(
     let mut columns = Taps::new(from.0, to.0, &window.0, interpolation);
     let mut rows = Taps::new(from.1, to.1, &window.1, interpolation);
     columns.firsts.iter_mut().for_each(|first| *first -= part.0.start);
-    if direction == Columns::Mirrored {
+    if direction == Direction::Mirrored {
         columns.reverse();
     }
     // The input rows that any wanted output row looks at.
@@ -96,7 +103,7 @@ pub(crate) fn resize_bands(
     pixels_of: impl Fn(&Window) -> Vec<Pixel>,
     from: (impl Into<Stretch>, impl Into<Stretch>),
     to: (usize, usize),
-    (window, direction): (&Window, Columns),
+    (window, direction): (&Window, Direction),
     interpolation: Interpolation,
 ) -> Vec<Pixel> {
     let from = (from.0.into(), from.1.into());
@@ -108,7 +115,7 @@ fn in_bands(
     pixels_of: impl Fn(&Window) -> Vec<Pixel>,
     from: (Stretch, Stretch),
     to: (usize, usize),
-    (window, direction): (&Window, Columns),
+    (window, direction): (&Window, Direction),
     interpolation: Interpolation,
 ) -> Vec<Pixel> {
     let (columns, rows) = needed(from, to, window, interpolation);
@@ -200,14 +207,6 @@ fn blend_rows(rows: &[u8], weights: &[i32], out: &mut [u8]) {
     }
 }
 
-/// In which direction the columns of a result are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Columns {
-    Forward,
-    /// The result is a mirror image.
-    Mirrored,
-}
-
 /// One half, so that the shift rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
@@ -285,7 +284,7 @@ mod tests {
                 let pixels = cut(&pattern(from), from.0, &whole(from));
                 let stretch = |start, end, pixels| Stretch { start, end, pixels };
                 let part = (stretch(left, right, from.0), stretch(top, bottom, from.1));
-                let window = (&whole(to), Columns::Forward);
+                let window = (&whole(to), Direction::Forward);
                 let ours = resize_window(&pixels, &whole(from), part, to, window, interpolation);
                 assert_eq!(ours, cut(pillows, to.0, &whole(to)), "{interpolation:?} {from:?} to {to:?}");
                 expected = rest;
@@ -322,7 +321,7 @@ mod tests {
                 let all = all(&bytes, from, to, interpolation);
                 let window = (3..9, 2..7);
                 let expected = cut(&all, to.0, &window);
-                let forward = (&window, Columns::Forward);
+                let forward = (&window, Direction::Forward);
                 assert_eq!(resize_window(&pixels, &whole(from), from, to, forward, interpolation), expected);
 
                 // However few of its rows are made at once.
@@ -342,7 +341,7 @@ mod tests {
                 // Mirrored, each row is the other way round.
                 let mut mirrored = expected;
                 mirrored.chunks_exact_mut(6).for_each(<[Pixel]>::reverse);
-                let direction = (&window, Columns::Mirrored);
+                let direction = (&window, Direction::Mirrored);
                 assert_eq!(
                     resize_window(&pixels, &whole(from), from, to, direction, interpolation),
                     mirrored

@@ -18,10 +18,10 @@ pub(crate) struct FilesArgs {
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// Skip broken samples, up to this percentage of them, instead of stopping at the first
+    /// Skip broken samples instead of stopping at the first, up to this percentage of all samples
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     skip_broken: Option<f64>,
-    /// Skip the samples that this file lists, one name per line, as written by `data verify --skip-list`
+    /// Skip the samples listed in this file, one name per line, as `data verify --skip-list` writes them
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ impl FilesArgs {
 /// The order of the classes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClassesArg {
-    /// Class names in the order of their labels, for images in files: one name per line, or JSON
+    /// File with the class names in label order, for images in files: one name per line, or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) classes: Option<PathBuf>,
 }
@@ -78,13 +78,14 @@ pub(crate) struct ClassesArg {
 /// Where images and their labels are found.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct LabelsArgs {
-    /// Labels of images that are not in class folders: a name and a label per line, or CSV
+    /// File with the labels of images that are not in class folders: one image name and label per line, or
+    /// CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
-    /// Column of the images in parquet files [default: image or img]
+    /// Name of the image column in parquet files [default: image or img]
     #[arg(long, value_name = "NAME")]
     pub(crate) image_column: Option<String>,
-    /// Column of the labels in parquet files [default: label, fine_label or labels]
+    /// Name of the label column in parquet files [default: label, fine_label or labels]
     #[arg(long, value_name = "NAME")]
     pub(crate) label_column: Option<String>,
 }
@@ -112,11 +113,12 @@ fn percent(text: &str) -> Result<f64, String> {
 /// What `data` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Show classes, counts and sizes, and images as training would see them
+    /// Show classes, counts and image sizes, and draw a contact sheet of training crops
     Inspect(InspectArgs),
-    /// Decode every image and list the broken ones; exits with 1 if there are any
+    /// Decode every image and list the broken ones; the exit code is 1 if there are any
     Verify(VerifyArgs),
-    /// Copy a data set into class folders or tar shards, unchanged, or into packed files, resized and decoded
+    /// Copy a data set to class folders or tar shards (images unchanged), or to packed files (images decoded
+    /// and resized)
     Convert(ConvertArgs),
     /// Download a data set from the Hugging Face hub
     Fetch(FetchArgs),
@@ -124,16 +126,16 @@ pub(crate) enum DataCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
-    /// Name on the hub, such as timm/mini-imagenet; it must have .parquet or .tar files
+    /// Name of the data set on the hub, such as timm/mini-imagenet; it must have .parquet or .tar files
     #[arg(value_name = "OWNER/NAME")]
     pub(crate) id: String,
     /// Branch, tag or commit [default: main]
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<String>,
-    /// Splits to download [default: train, and validation or else test]
+    /// Splits to download [default: train and validation; test if there is no validation]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SPLIT,...")]
     pub(crate) split: Vec<SplitName>,
-    /// Name of the data set, if the repository has several
+    /// Which data set to download, if the repository has several
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
     /// Create this folder with links to the files, which stay in the hub's cache
@@ -164,7 +166,8 @@ impl From<SplitName> for resnet_data::sources::Split {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Class folders, tar shards, ImageNet's tars, parquet files or packed files, or the folder above
+    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
+    /// parent folder
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
@@ -176,18 +179,18 @@ pub(crate) struct ConvertArgs {
     pub(crate) out: PathBuf,
     /// Format to write
     #[arg(long, value_enum)]
-    pub(crate) to: Target,
+    pub(crate) to: TargetArg,
     /// Maximum size of a shard or packed file, in megabytes
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) shard_megabytes: NonZeroU64,
-    /// For packed: resize the shorter side to this many pixels; smaller images stay as they are
+    /// With --to packed: resize the shorter side to N pixels; smaller images are not resized
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) side: Option<u32>,
-    /// For packed: the filter to resize with [default: bilinear]
+    /// With --to packed: the interpolation filter [default: bilinear]
     #[arg(long, value_enum)]
     pub(crate) interpolation: Option<InterpolationArg>,
-    /// For packed: whether EXIF orientation is applied; ImageNet recipes ignore it [default: apply]
-    #[arg(long, value_name = "WAY")]
+    /// With --to packed: whether to apply EXIF orientation; ImageNet recipes ignore it [default: apply]
+    #[arg(long)]
     pub(crate) orientation: Option<OrientationArg>,
 }
 
@@ -196,7 +199,7 @@ pub(crate) struct ConvertArgs {
 pub(crate) enum InterpolationArg {
     /// As in torchvision
     Bilinear,
-    /// As for most timm networks
+    /// As in most timm networks
     Bicubic,
 }
 
@@ -211,28 +214,29 @@ impl From<InterpolationArg> for Interpolation {
 
 /// What `data convert` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
-    /// train/CLASS/00000000.jpg
+pub(crate) enum TargetArg {
+    /// Class folders: train/CLASS/00000000.jpg
     Folders,
-    /// train-00000.tar and so on, as in WebDataset
+    /// Tar shards as in WebDataset: train-00000.tar and so on
     Shards,
-    /// train-00000.pack and so on: pixels resized to --side, which training need not decode
+    /// Packed files: train-00000.pack and so on, with pixels that training need not decode
     Packed,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Class folders, tar shards, ImageNet's tars, parquet files or packed files, or the folder above
+    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
+    /// parent folder
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// Write a contact sheet of random training crops
+    /// File to write a contact sheet of random training crops to
     #[arg(long, value_name = "FILE.png")]
     pub(crate) sheet: Option<PathBuf>,
-    /// Seed of the sheet
+    /// Seed of the random crops on the sheet
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) seed: u64,
     #[command(flatten)]
@@ -241,14 +245,15 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Class folders, tar shards, ImageNet's tars, parquet files or packed files, or the folder above
+    /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
+    /// parent folder
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
-    /// Write the names of broken samples to this file, for --skip-list of `train` and `eval`
+    /// File to write the names of the broken samples to, for --skip-list of `train` and `eval`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
     #[command(flatten)]

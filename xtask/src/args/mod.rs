@@ -12,10 +12,10 @@ use resnet_models::checkpoint::Weights;
 
 pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
-    Target, VerifyArgs,
+    TargetArg, VerifyArgs,
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
-pub(crate) use self::view::{CropsArg, OrientationArg, ViewArgs};
+pub(crate) use self::view::{OrientationArg, ViewArgs};
 use crate::output::Format;
 use crate::recipes;
 
@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Measure speed and memory, alone or against PyTorch or ONNX Runtime
     Bench(BenchArgs),
-    /// Measure when told to on standard input; what `bench` starts
+    /// Measure when standard input says so; started by `bench`
     #[command(hide = true)]
     BenchWorker(BenchWorkerArgs),
 }
@@ -59,7 +59,7 @@ pub(crate) struct TrainArgs {
     /// A built-in recipe (listed below) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = recipes::QUICK_START)]
     pub(crate) recipe: String,
-    /// Folder of the data, its parent folder, or its archive [default: CIFAR is downloaded]
+    /// Folder of the data set, its parent folder, or its archive [default: CIFAR is downloaded]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Number of epochs, instead of the recipe's duration
@@ -104,7 +104,7 @@ pub(crate) struct EvalArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) names: NamesArg,
-    /// Folder of the data, its parent folder, or its archive [default: the data of the checkpoint's run]
+    /// Folder of the data set, its parent folder, or its archive [default: the data of the checkpoint's run]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
@@ -131,7 +131,7 @@ pub(crate) struct PredictArgs {
     /// Image files (JPEG, PNG, WebP, GIF, BMP, TIFF) or folders of them; EXIF orientation is applied
     #[arg(required = true, value_name = "IMAGE|FOLDER")]
     pub(crate) images: Vec<PathBuf>,
-    /// How many classes to show per image
+    /// Number of classes to show per image
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) top: NonZeroUsize,
     /// Also show the logits
@@ -155,7 +155,7 @@ pub(crate) struct ExportArgs {
     /// Naming scheme of the tensors in the checkpoint, if it is not detected correctly
     #[arg(long, value_name = "NAMES")]
     pub(crate) from_dialect: Option<DialectArg>,
-    /// The file to write
+    /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Naming scheme of the exported tensors
@@ -197,10 +197,12 @@ pub(crate) struct BenchArgs {
     /// Batch size [default: 128 for CIFAR networks, 16 for ImageNet networks]
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroUsize>,
-    /// Number of measurements, each of a second or one step; against a peer, of pairs of them
+    /// Number of measurements, each of at least one second or one step; with --against, of pairs of
+    /// measurements
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) pairs: NonZeroUsize,
-    /// Measure a peer in alternation; RESNET_PYTHON is the Python that has it installed [default: python3]
+    /// Measure another program in turns with this one; RESNET_PYTHON names the Python that has it installed
+    /// [default: python3]
     #[arg(long, value_name = "PEER")]
     pub(crate) against: Option<AgainstArg>,
     #[command(flatten)]
@@ -211,7 +213,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchWorkerArgs {
-    pub(crate) work: Work,
+    pub(crate) work: WorkArg,
     #[arg(long)]
     pub(crate) model: String,
     #[arg(long)]
@@ -222,19 +224,16 @@ pub(crate) struct BenchWorkerArgs {
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Work {
-    /// Forward, loss, backward and SGD with momentum and weight decay.
+pub(crate) enum WorkArg {
     Train,
-    /// Forward with running statistics.
     Infer,
 }
 
-impl Work {
-    /// Its word in messages.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Work::Train => "train",
-            Work::Infer => "infer",
+impl From<WorkArg> for resnet_bench::Work {
+    fn from(arg: WorkArg) -> Self {
+        match arg {
+            WorkArg::Train => resnet_bench::Work::Train,
+            WorkArg::Infer => resnet_bench::Work::Infer,
         }
     }
 }
@@ -282,20 +281,20 @@ impl NormalisationArgs {
 pub(crate) enum BenchKind {
     /// Training steps: forward, backward, update
     Train,
-    /// Inference
+    /// Inference: forward
     Infer,
-    /// Each pass of each convolution, as a share of peak performance
+    /// Each convolution and its gradients, beside the peak performance of the machine
     Kernels,
 }
 
 /// Who else can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AgainstArg {
-    /// PyTorch: the fastest of two memory layouts with default and tuned malloc
+    /// PyTorch, in the fastest of two memory layouts with default or tuned malloc
     Pytorch,
     /// ONNX Runtime, inference only
     Onnxruntime,
-    /// The same network on one thread: the speed-up by threads
+    /// The same network on one thread, to show the speed-up by threads
     OneThread,
 }
 

@@ -53,16 +53,16 @@ impl NamesArg {
 /// The naming scheme of a file's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectArg {
-    /// torchvision's for v1, timm's for v2
+    /// torchvision's names for v1, timm's for v2
     Native,
-    /// torchvision's: conv1, layer1.0.conv1, fc
+    /// torchvision's names: conv1, layer1.0.conv1, fc
     Torchvision,
-    /// timm's: stem.conv, stages.0.blocks.0.conv1, head.fc for v2
+    /// timm's names; for v2: stem.conv, stages.0.blocks.0.conv1, head.fc
     Timm,
-    /// Hugging Face transformers': resnet.encoder.stages.0.layers.0.layer.0.convolution, for v1 with
-    /// ImageNet's stem
+    /// Names of Hugging Face transformers, for v1 networks for ImageNet:
+    /// resnet.encoder.stages.0.layers.0.layer.0.convolution
     Transformers,
-    /// akamaster/pytorch_resnet_cifar10's: linear for fc, for v1 for CIFAR
+    /// Names of akamaster/pytorch_resnet_cifar10, for v1 networks for CIFAR: linear instead of fc
     Akamaster,
 }
 

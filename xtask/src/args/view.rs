@@ -1,9 +1,8 @@
 //! How `eval` and `data convert` look at images in files.
 
 use clap::{Args, ValueEnum};
+use resnet::{Crops, EvalOptions};
 use resnet_vision::image::Orientation;
-
-use crate::failure::Ended;
 
 /// Which part of an image a network is shown, and which way up.
 #[derive(Debug, Args)]
@@ -18,9 +17,9 @@ pub(crate) struct ViewArgs {
     /// probabilities) [default: 1]
     #[arg(long, value_name = "N")]
     crops: Option<CropsArg>,
-    /// Whether EXIF orientation is applied [default: as in the recipe; without one ignore, as in timm]
-    #[arg(long, value_name = "WAY")]
-    pub(crate) orientation: Option<OrientationArg>,
+    /// Whether to apply EXIF orientation [default: as in the recipe; without a recipe, ignore]
+    #[arg(long)]
+    orientation: Option<OrientationArg>,
 }
 
 impl ViewArgs {
@@ -30,33 +29,23 @@ impl ViewArgs {
         size.is_some() || resize.is_some() || crops.is_some() || orientation.is_some()
     }
 
-    /// How many crops there are per image.
-    pub(crate) fn crops(&self) -> CropsArg {
-        self.crops.unwrap_or(CropsArg::One)
-    }
-
-    /// `usual`, with the sizes that the command line asks for.
-    pub(crate) fn sized(
-        &self,
-        usual: resnet_vision::EvalTransform,
-    ) -> anyhow::Result<resnet_vision::EvalTransform> {
+    /// How a network is scored with these, in batches of so many images or crops.
+    pub(crate) fn options(&self, batch: usize) -> EvalOptions {
         let pixels = |side: Option<u32>| side.map(|side| side as usize);
-        let (size, resize) = (pixels(self.size), pixels(self.resize));
-        let crop = size.unwrap_or(usual.crop);
-        let resize = resize.or(size).unwrap_or(usual.resize);
-        if self.is_given() && resize < crop {
-            let message = format!(
-                "a crop of {crop} pixels does not fit into a shorter side of {resize}; give a larger --resize"
-            );
-            return Err(Ended::Usage(message).into());
+        EvalOptions {
+            batch,
+            size: pixels(self.size),
+            resize: pixels(self.resize),
+            crops: self.crops.map(Crops::from).unwrap_or_default(),
+            orientation: self.orientation.map(Orientation::from),
+            ..EvalOptions::default()
         }
-        Ok(resnet_vision::EvalTransform { resize, crop, ..usual })
     }
 }
 
 /// How many crops per image a network is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CropsArg {
+enum CropsArg {
     /// The centre
     #[value(name = "1")]
     One,
@@ -65,12 +54,11 @@ pub(crate) enum CropsArg {
     Ten,
 }
 
-impl CropsArg {
-    /// The number.
-    pub(crate) fn get(self) -> usize {
-        match self {
-            CropsArg::One => 1,
-            CropsArg::Ten => 10,
+impl From<CropsArg> for Crops {
+    fn from(arg: CropsArg) -> Self {
+        match arg {
+            CropsArg::One => Crops::Centre,
+            CropsArg::Ten => Crops::Ten,
         }
     }
 }

@@ -1,22 +1,17 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
-use resnet::{Pretrained, TestImages};
+use resnet::{Crops, EvalOptions, Images, Needed, Pretrained, TestFeed, View, origin_path};
 use resnet_data::sources::Broken;
-use resnet_data::{
-    Contents, DataLoader, Error, Feed, FileLoader, FileTransform, LoaderConfig, Transform, contents,
-};
-use resnet_record::{Recipe, Run, Scores};
+use resnet_record::Scores;
+use resnet_vision::EvalTransform;
 use resnet_vision::image::Orientation;
-use resnet_vision::{Augmentation, EvalTransform};
 use serde::Serialize;
 
-use crate::args::{CropsArg, EvalArgs};
-use crate::data::{Data, Used};
+use crate::args::EvalArgs;
 use crate::failure::Ended;
-use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
-use crate::{data, threads, weights};
+use crate::{data, numbers, threads, weights};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -38,11 +33,19 @@ struct Json<'a> {
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
-    let data = open(args, &pretrained)?;
-    refuse_view(args, &data)?;
-    check(&pretrained, &data)?;
-    count_reading(&pretrained, &data);
-    let (feed, shown) = feed(args, &pretrained, &data)?;
+    let images = open(args, &pretrained)?;
+    refuse_view(args, &images)?;
+    if let Some(told) = pretrained.check_images(&images.described())? {
+        tracing::warn!("{told}");
+    }
+    if let (Err(error), Some((_, record))) = (pretrained.count_test_reading(&images), pretrained.run()) {
+        tracing::warn!(
+            "the record of {} does not count this reading of the test labels: {error}",
+            record.run
+        );
+    }
+    weights::normalisation(&pretrained)?;
+    let TestFeed { feed, view } = pretrained.test_feed(&images, &options(args)).map_err(explain)?;
     let mut meter = Meter::new(Unit::Images, 0, feed.images() as u64, Show::IfSlow);
     let scores = pretrained.evaluate(&*feed, |done| {
         meter.update(done, str::to_owned);
@@ -51,113 +54,62 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     drop(meter);
     // It was not asked to stop, so there are scores.
     let Some(scores) = scores else { return Err(Ended::Interrupted.into()) };
-    let left_out = feed.broken();
-    let seen = shown.as_ref().map(|shown| (shown, feed.turned()));
-    print(&pretrained, &data, (&scores, &left_out, seen), args.format.get())
+    let seen = view.map(|view| (view, feed.turned()));
+    print(&pretrained, &images, (&scores, &feed.broken(), seen), args.format.get())
 }
 
 /// The data of the command line, or else those that the network was trained on.
-fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Data> {
+fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Images> {
     let record = pretrained.run().map(|(_, record)| record);
     // Whatever is scored has to be numbered as the training data were.
     let files = match (&args.data, record) {
         (None, Some(record)) => args.files.or_those_of(record),
         (_, record) => {
             let list = record.and_then(|record| record.class_list.as_deref());
-            args.files.or_classes(list.filter(|list| data::still_at(list).is_some()))
+            args.files.or_classes(list.filter(|list| origin_path(list).is_some()))
         }
     };
-    let files = (Used::Evaluation, &files);
     if let Some(folder) = &args.data {
         // A recipe that is not understood only says less about what lies in the folder.
         let recipe = pretrained.recipe().ok().flatten();
-        let labels = files.1.labels.options(&files.1.classes).labels;
-        return match contents(folder, labels.as_deref()) {
-            Ok(Contents::Files(_)) => data::image_files(folder, files).map(Data::ImageFiles),
-            Ok(Contents::Nothing { wanted }) => {
-                Err(Error::Unrecognised { path: folder.clone(), wanted }.into())
-            }
-            Ok(Contents::Cifar(_) | Contents::Ambiguous { .. }) => {
-                let data = data::test_of_folder(folder, recipe.as_ref(), pretrained.spec().classes)?;
-                data::refuse(&args.files).map(|()| Data::InMemory(data))
-            }
-            Err(error) => data::found(folder, Err(error)),
-        };
+        let images = data::to_evaluate(folder, (recipe.as_ref(), pretrained.spec().classes), &files)?;
+        if let Images::InMemory(_) = &images {
+            data::refuse(&args.files)?;
+        }
+        return Ok(images);
     }
     let Some(recipe) = pretrained.recipe()? else {
         let file = pretrained.file().display();
-        return Err(
-            Ended::Usage(format!("{file} does not say what it was trained on; give --data DIR")).into()
-        );
+        let message = format!("{file} does not say what it was trained on; give --data DIR");
+        return Err(Ended::Usage(message).into());
     };
-    let origin = record.and_then(|record| data::still_at(&record.data));
-    data::of_recipe(&recipe, origin.as_deref(), files)
+    let origin = record.and_then(|record| origin_path(&record.data));
+    data::of_recipe(&recipe, origin.as_deref(), (Needed::Evaluation, &files))
 }
 
 /// Refuses to crop and to turn images that are in memory as they are.
-fn refuse_view(args: &EvalArgs, data: &Data) -> anyhow::Result<()> {
-    match data {
-        Data::InMemory(data) if args.view.is_given() => {
-            let (height, width) = data.test.size();
-            let message = format!(
-                "--size, --resize, --crops and --orientation are for images in files; those of {} are scored whole, at \
-                 {height} x {width}; leave them out",
-                data.name
-            );
-            Err(Ended::Usage(message).into())
-        }
-        _ => Ok(()),
+fn refuse_view(args: &EvalArgs, images: &Images) -> anyhow::Result<()> {
+    let Some([height, width]) = images.size().filter(|_| args.view.is_given()) else { return Ok(()) };
+    let message = format!(
+        "--size, --resize, --crops and --orientation are for images in files; those of {} are scored whole, at {height} x \
+         {width}; leave them out",
+        images.name()
+    );
+    Err(Ended::Usage(message).into())
+}
+
+fn options(args: &EvalArgs) -> EvalOptions {
+    EvalOptions {
+        on_broken: args.files.on_broken(),
+        workers: threads::loaders(),
+        ..args.view.options(args.batch.get())
     }
 }
 
-/// Whether EXIF data turn images: as the command line says, or the recipe; else they don't, as in
-/// torchvision's and timm's evaluation.
-fn orientation(args: &EvalArgs, pretrained: &Pretrained) -> Orientation {
-    let of_recipe = || resnet_train::recipe::orientation(&pretrained.recipe().ok().flatten()?);
-    match args.view.orientation {
-        Some(given) => given.into(),
-        None => of_recipe().unwrap_or(Orientation::Ignore),
-    }
-}
-
-/// How images in files are shown to the network.
-#[derive(Clone, Copy)]
-struct Shown {
-    eval_transform: EvalTransform,
-    crops: CropsArg,
-    orientation: Orientation,
-}
-
-impl Shown {
-    fn of(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Self> {
-        weights::normalisation(pretrained)?;
-        let eval_transform = args.view.sized(pretrained.eval_transform()?)?;
-        Ok(Shown { eval_transform, crops: args.view.crops(), orientation: orientation(args, pretrained) })
-    }
-
-    fn crop(&self) -> String {
-        let EvalTransform { resize, crop, .. } = self.eval_transform;
-        let which = match self.crops {
-            CropsArg::One => "the centre",
-            CropsArg::Ten => "ten crops",
-        };
-        format!("{which}, {crop} x {crop} of a shorter side of {resize}")
-    }
-
-    fn orientation(&self, turned: u64) -> String {
-        match self.orientation {
-            Orientation::Ignore => "EXIF ignored".to_owned(),
-            Orientation::Apply => format!("EXIF applied, {} turned", numbers::counted(turned, "image")),
-        }
-    }
-
-    fn json(&self, turned: u64) -> Seen {
-        let EvalTransform { resize, crop, .. } = self.eval_transform;
-        let orientation = match self.orientation {
-            Orientation::Apply => "apply",
-            Orientation::Ignore => "ignore",
-        };
-        Seen { resize, size: crop, crops: self.crops.get(), orientation, turned }
+fn explain(error: resnet::Error) -> anyhow::Error {
+    match error {
+        resnet::Error::CropTooLarge { .. } => Ended::Usage(format!("{error}; give a larger --resize")).into(),
+        other => other.into(),
     }
 }
 
@@ -173,74 +125,36 @@ struct Seen {
     turned: u64,
 }
 
-/// The test images as the network takes them, and how those in files are shown.
-fn feed(
-    args: &EvalArgs,
-    pretrained: &Pretrained,
-    data: &Data,
-) -> anyhow::Result<(Box<dyn Feed>, Option<Shown>)> {
-    let batch = args.batch.get();
-    match data {
-        Data::InMemory(data) => {
-            let how = (Augmentation::None, weights::normalisation(pretrained)?);
-            let config = LoaderConfig::evaluation(batch);
-            Ok((Box::new(DataLoader::new(data.test.read_shared(), how, config)?), None))
-        }
-        Data::ImageFiles(images) => {
-            let shown = Shown::of(args, pretrained)?;
-            let Shown { eval_transform, crops, orientation } = shown;
-            let set = images.set();
-            // A folder of one split is what was asked for.
-            let source = set.evaluation.as_ref().unwrap_or(&set.train).clone();
-            let how = FileTransform {
-                transform: match crops {
-                    CropsArg::One => Transform::Eval(eval_transform),
-                    CropsArg::Ten => Transform::TenCrops(eval_transform),
-                },
-                orientation,
-                on_broken: args.files.on_broken(),
-            };
-            let config = LoaderConfig {
-                workers: threads::loaders(),
-                ..LoaderConfig::evaluation((batch / crops.get()).max(1))
-            };
-            Ok((Box::new(FileLoader::new(source, None, how, config)?), Some(shown)))
-        }
+impl Seen {
+    fn of(view: &View, turned: u64) -> Self {
+        let EvalTransform { resize, crop: size, .. } = view.transform;
+        let orientation = match view.orientation {
+            Orientation::Apply => "apply",
+            Orientation::Ignore => "ignore",
+        };
+        Seen { resize, size, crops: view.crops.count(), orientation, turned }
     }
 }
 
-/// Refuses data that the network cannot be scored on, and warns of classes that it does not know.
-fn check(pretrained: &Pretrained, data: &Data) -> anyhow::Result<()> {
-    let (name, origin, classes, size) = (data.name(), data.origin(), data.classes(), data.size());
-    if let Some(told) = pretrained.check_images(&TestImages { name, origin, classes, size })? {
-        tracing::warn!("{told}");
-    }
-    Ok(())
-}
-
-/// A run's record says how often the labels of its test images were read, this time included.
-fn count_reading(pretrained: &Pretrained, data: &Data) {
-    let Some((folder, record)) = pretrained.run() else { return };
-    let is_its_own = |recipe: &Recipe| match crate::data::name(recipe) {
-        Some(name) => name == data.name(),
-        None => record.data == crate::data::absolute(data.origin()),
+/// The same in words: which part of an image, and which way up.
+fn describe(view: &View, turned: u64) -> [(&'static str, String); 2] {
+    let EvalTransform { resize, crop, .. } = view.transform;
+    let which = match view.crops {
+        Crops::Centre => "the centre",
+        Crops::Ten => "ten crops",
     };
-    if !folder.recipe().is_ok_and(|recipe| is_its_own(&recipe)) {
-        return;
-    }
-    let counted = Run::open(folder.dir()).and_then(|mut run| run.update(|record| record.test_reads += 1));
-    if let Err(error) = counted {
-        tracing::warn!(
-            "the record of {} does not count this reading of the test labels: {error}",
-            record.run
-        );
-    }
+    let orientation = match view.orientation {
+        Orientation::Ignore => "EXIF ignored".to_owned(),
+        Orientation::Apply => format!("EXIF applied, {} turned", numbers::counted(turned, "image")),
+    };
+    let crop = format!("{which}, {crop} x {crop} of a shorter side of {resize}");
+    [("crop", crop), ("orientation", orientation)]
 }
 
 fn print(
     pretrained: &Pretrained,
-    data: &Data,
-    (scores, left_out, seen): (&Scores, &[Broken], Option<(&Shown, u64)>),
+    images: &Images,
+    (scores, left_out, seen): (&Scores, &[Broken], Option<(View, u64)>),
     format: Format,
 ) -> anyhow::Result<()> {
     if format == Format::Json {
@@ -253,7 +167,7 @@ fn print(
             top5: scores.top5(),
             loss: scores.loss,
             images_per_second: scores.images_per_second,
-            transform: seen.map(|(shown, turned)| shown.json(turned)),
+            transform: seen.map(|(view, turned)| Seen::of(&view, turned)),
             left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }
@@ -263,16 +177,20 @@ fn print(
         ("model", weights::describe(pretrained)),
         (
             "images",
-            format!("{} test images of {} ({})", numbers::count(scores.images), data.name(), data.origin()),
+            format!(
+                "{} test images of {} ({})",
+                numbers::count(scores.images),
+                images.name(),
+                images.origin()
+            ),
         ),
         ("top-1", correct(scores.top1(), scores.top1_correct)),
     ];
     if let (Some(top5), Some(top5_correct)) = (scores.top5(), scores.top5_correct) {
         lines.push(("top-5", correct(top5, top5_correct)));
     }
-    if let Some((shown, turned)) = seen {
-        lines.push(("crop", shown.crop()));
-        lines.push(("orientation", shown.orientation(turned)));
+    if let Some((view, turned)) = seen {
+        lines.extend(describe(&view, turned));
     }
     if !left_out.is_empty() {
         let records = left_out.iter().map(|broken| broken.records).sum();

@@ -1,8 +1,9 @@
-//! `predict`: which classes images are of.
+//! `predict`: classifies images.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use resnet::data::find_images;
 use resnet::data::names::{printable, shown};
 use resnet::vision::image;
 use resnet::{Guess, Prediction, Pretrained};
@@ -13,9 +14,9 @@ use crate::failure::{self, Ended};
 use crate::heat_maps::Targets;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
-use crate::{images, text, threads, weights};
+use crate::{text, threads, weights};
 
-/// Images at a time.
+/// Images per batch.
 const BATCH: usize = 32;
 
 #[derive(Serialize)]
@@ -40,12 +41,12 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
     weights::normalisation(&pretrained)?;
     weights::classes(&pretrained);
-    let found = images::find(&args.images);
+    let found = find_images(&args.images);
     let mut failed = found.failures.len();
-    found.failures.iter().for_each(failure::report);
+    found.failures.into_iter().for_each(|error| failure::report(&error.into()));
     let heat_maps = args.heatmap.as_ref().map(|out| Targets::new(out, &found.files)).transpose()?;
 
-    // On one terminal results and a bar would write over each other.
+    // On a terminal the bar would overwrite the results.
     let watched = !std::io::stdout().is_terminal();
     let mut turned = 0;
     let mut meter = Meter::new(Unit::Images, 0, found.files.len() as u64, Show::IfSlow);
@@ -108,7 +109,7 @@ fn print<'a>(
     output::line(&lines.join("\n"))
 }
 
-/// The guesses under each other. Names that are too long for the terminal wrap; the class stays behind them.
+/// One guess per line. Names that are too long for the terminal wrap; the class follows them.
 fn table(top: &[Guess<'_>], logits: Option<&[f32]>, width: Option<usize>) -> Vec<String> {
     let names = top.iter().map(|guess| printable(guess.name).chars().count()).max().unwrap_or(0);
     let line = |Guess { class, name, probability }: &Guess<'_>| {

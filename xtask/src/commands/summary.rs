@@ -54,7 +54,7 @@ impl<'a> Layer<'a> {
 fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> {
     let mut table = Table::new([
         Column::text("layer"),
-        Column::text("does").optional(2),
+        Column::text("kind").optional(2),
         Column::number("output"),
         Column::number("parameters"),
         Column::number("multiply-adds").optional(1),
@@ -73,7 +73,7 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
     let (parameters, multiply_adds) = (summary.parameters as u64, summary.multiply_adds);
     table.add([
         summary.model.clone(),
-        "in all".to_owned(),
+        "total".to_owned(),
         String::new(),
         numbers::count(parameters),
         numbers::count(multiply_adds),

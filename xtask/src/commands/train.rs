@@ -1,16 +1,15 @@
-//! `train`: a network by a recipe, in a run's folder; or a run continued.
+//! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use resnet::ResNet;
+use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
-use crate::data::{Data, Used};
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::numbers;
@@ -18,7 +17,7 @@ use crate::output::{self, Format};
 use crate::progress;
 use crate::{data, interrupt, preamble, recipes, threads, weights};
 
-/// Where runs go that are not told.
+/// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
 
 #[derive(Serialize)]
@@ -49,12 +48,12 @@ fn options() -> Options {
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     let mut recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
-    // Told now, not after a download.
+    // Refused now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(not_empty(folder));
     }
     let from = weights::starting(args)?;
-    let data = data::of_recipe(&recipe, args.data.as_deref(), (Used::All, &args.files))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files))?;
     let plan = Plan::new(&recipe, data.training())?;
     // Images in files settle the number of classes, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
@@ -77,14 +76,14 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
-        record.data = data::absolute(data.origin());
+        record.data = absolute_origin(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         record.weights = weights::word(args.weights.as_ref());
         record.prefix = args.prefix.clone();
         let list = args.files.classes.classes.as_deref();
-        record.class_list = list.map(|file| data::absolute(&file.to_string_lossy()));
+        record.class_list = list.map(|file| absolute_origin(&file.to_string_lossy()));
         let labels = &args.files.labels;
-        record.label_list = labels.labels.as_deref().map(|file| data::absolute(&file.to_string_lossy()));
+        record.label_list = labels.labels.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
     })?;
@@ -125,9 +124,9 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         (Ok(_), _) => {}
     }
-    let origin = data::still_at(&run.record().data);
+    let origin = origin_path(&run.record().data);
     let files = args.files.or_those_of(run.record());
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Used::All, &files))?;
+    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Needed::All, &files))?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = ResNet::for_training(&spec, &recipe)?;
@@ -144,7 +143,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Data, format: Format) -> anyhow::Result<()> {
+fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: Format) -> anyhow::Result<()> {
     let spec = model.spec();
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
         tracing::warn!("{warning}");
@@ -164,7 +163,7 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Data, format: For
         Outcome::Interrupted { step } => {
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
-                "stopped after step {step}; all of it is in {folder}\ncontinue with: cargo xtask train --resume {folder}"
+                "stopped after step {step}; saved in {folder}\ncontinue with: cargo xtask train --resume {folder}"
             ));
             Err(Ended::Interrupted.into())
         }
@@ -213,7 +212,7 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
 
 /// The options that name the weights which a run began with, unless they were fresh.
 fn began_with(record: &RunRecord) -> Option<String> {
-    // Records of before have the command alone.
+    // Older records have the command alone.
     let mut words = record.command.iter().skip_while(|word| !word.starts_with("--from"));
     let told =
         words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));
@@ -226,7 +225,7 @@ fn began_with(record: &RunRecord) -> Option<String> {
     ]))
 }
 
-/// The options that have a value, as a shell takes them.
+/// The options that have a value, quoted for a shell.
 fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
     let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let words = given.map(|(name, value)| format!("{name} {}", numbers::quoted(Path::new(value))));
@@ -252,13 +251,13 @@ fn again(run: &Run, changes: &str) -> String {
 
 /// ` --data DIR`, if the run's data are in a folder that is still there.
 fn data_option(run: &Run) -> String {
-    match data::still_at(&run.record().data) {
+    match origin_path(&run.record().data) {
         Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", numbers::quoted(&path)),
         _ => String::new(),
     }
 }
 
-/// What to try with a run that is finished.
+/// Commands to try with a finished run.
 fn next_commands(run: &Run) -> String {
     let (folder, data) = (numbers::quoted(run.folder().dir()), data_option(run));
     format!(
@@ -301,7 +300,7 @@ fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) ->
     }
 }
 
-/// Why nothing is written to `folder`, and what helps.
+/// The error of a folder that is not empty, and what helps.
 fn not_empty(folder: &Path) -> anyhow::Error {
     let error = resnet_record::Error::NotEmpty { folder: folder.to_owned() };
     anyhow!("{error}; choose another --out, or continue what is there with --resume")

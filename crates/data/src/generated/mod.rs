@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use self::shape::Shape;
 use crate::{Dataset, HeldOut, ImageSet};
-use resnet_vision::random::{Purpose, RandomStream};
+use resnet_vision::random::RandomStream;
 
 /// Height and width of a generated image, CIFAR's.
 pub const SIDE: usize = 32;
@@ -58,7 +58,7 @@ fn part(images: usize, seed: u64, part: u64) -> ImageSet {
         for (thread, pixels) in pixels.chunks_mut(share * BYTES).enumerate() {
             scope.spawn(move || {
                 for (i, image) in (thread * share..).zip(pixels.chunks_exact_mut(BYTES)) {
-                    let mut stream = RandomStream::new(seed, Purpose::Draw, part, i as u64);
+                    let mut stream = RandomStream::new(seed, crate::purposes::DRAW, part, i as u64);
                     draw::image(Shape::ALL[i % Shape::ALL.len()], &mut stream, image);
                 }
             });

@@ -7,6 +7,7 @@ use crate::{DataKind, Dataset, Error};
 mod choice;
 mod cifar;
 mod dataset;
+mod links;
 
 pub use choice::Wanted;
 pub use dataset::{HubDataset, HubFile, HubFiles};

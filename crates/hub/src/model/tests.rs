@@ -64,7 +64,8 @@ fn what_is_missing_is_named_with_its_place() {
         "model.safetensors or pytorch_model.bin of timm/resnet50.a1_in1k is not in the cache",
         &snapshot.display().to_string(),
         "HF_HUB_OFFLINE is set",
-        "--checkpoint FILE",
+        "http://127.0.0.1:1/timm/resnet50.a1_in1k",
+        "set HF_HOME",
     ] {
         assert!(text.contains(part), "{part:?} in {text}");
     }

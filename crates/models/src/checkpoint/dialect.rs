@@ -12,57 +12,20 @@
 //! as they are.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut};
 
+use super::naming::{Choice, Dialect, Naming};
 use super::rename::rename;
 use super::{Error, ReadOptions, prefix};
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// What parameters are called in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Dialect {
-    /// This project's names: torchvision's for v1, timm's for v2.
-    Native,
-    /// torchvision's.
-    Torchvision,
-    /// timm's.
-    Timm,
-    /// Those of `akamaster/pytorch_resnet_cifar10` and many CIFAR repositories like it.
-    Akamaster,
-    /// Hugging Face transformers'.
-    Transformers,
-}
-
-/// How a file's names were understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Naming {
-    /// The dialect.
-    pub dialect: Dialect,
-    /// Who says so.
-    pub choice: Choice,
-    /// What stood before the names and was taken off.
-    pub prefix: String,
-}
-
-/// Where a dialect comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// The names show it.
-    Detected,
-    /// The caller says so.
-    Given,
-}
-
 /// One dialect.
 struct Row {
     dialect: Dialect,
-    /// Its word on the command line.
-    word: &'static str,
     /// A name that starts with one of these shows the dialect ...
     signs: &'static [&'static str],
     /// ... unless a name starts with one of these.
@@ -74,14 +37,12 @@ struct Row {
 }
 
 /// A dialect that calls everything as we do.
-const SAME: Row =
-    Row { dialect: Dialect::Native, word: "native", signs: &[""], unless: &[], implied: "", places: &[] };
+const SAME: Row = Row { dialect: Dialect::Native, signs: &[""], unless: &[], implied: "", places: &[] };
 
 /// In the order in which they are looked for; the first one whose signs are there is it.
 static ROWS: [Row; 5] = [
     Row {
         dialect: Dialect::Transformers,
-        word: "transformers",
         signs: &["resnet.embedder.", "resnet.encoder.", "embedder.embedder."],
         unless: &[],
         implied: "resnet.",
@@ -95,32 +56,22 @@ static ROWS: [Row; 5] = [
             ("classifier.1", "fc"),
         ],
     },
-    Row { dialect: Dialect::Timm, word: "timm", signs: &["stem.", "stages."], ..SAME },
+    Row { dialect: Dialect::Timm, signs: &["stem.", "stages."], ..SAME },
     Row {
         dialect: Dialect::Akamaster,
-        word: "akamaster",
         signs: &["linear."],
         unless: &["fc."],
         places: &[("linear", "fc"), ("layer{s}.{u}.shortcut", "layer{s}.{u}.downsample")],
         ..SAME
     },
-    Row { dialect: Dialect::Torchvision, word: "torchvision", signs: &["layer1.", "conv1.", "fc."], ..SAME },
+    Row { dialect: Dialect::Torchvision, signs: &["layer1.", "conv1.", "fc."], ..SAME },
     SAME,
 ];
 
 impl Dialect {
-    /// All of them.
-    pub const ALL: [Dialect; 5] =
-        [Dialect::Native, Dialect::Torchvision, Dialect::Timm, Dialect::Akamaster, Dialect::Transformers];
-
     fn row(self) -> &'static Row {
         // Every dialect has a row, as a test sees; native's, which renames nothing, is the last.
         ROWS.iter().find(|row| row.dialect == self).unwrap_or(&ROWS[ROWS.len() - 1])
-    }
-
-    /// Its word on the command line.
-    pub fn word(self) -> &'static str {
-        self.row().word
     }
 
     fn detect<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
@@ -185,28 +136,12 @@ impl Dialect {
     }
 }
 
-impl fmt::Display for Dialect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
 impl FromStr for Dialect {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self, Error> {
-        let row = ROWS.iter().find(|row| row.word == word);
-        row.map(|row| row.dialect).ok_or_else(|| Error::UnknownDialect(word.to_owned()))
-    }
-}
-
-impl fmt::Display for Naming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} names", self.dialect)?;
-        if self.choice == Choice::Given {
-            f.write_str(" as told")?;
-        }
-        if self.prefix.is_empty() { Ok(()) } else { write!(f, " behind {:?}", self.prefix) }
+        let named = Dialect::ALL.into_iter().find(|dialect| dialect.word() == word);
+        named.ok_or_else(|| Error::UnknownDialect(word.to_owned()))
     }
 }
 

@@ -26,6 +26,7 @@ mod error;
 mod infer;
 mod landmarks;
 mod load;
+mod naming;
 mod outline;
 mod prefix;
 mod rename;
@@ -38,9 +39,9 @@ use std::path::{Path, PathBuf};
 use resnet_checkpoint::Contents;
 
 pub use config::{RepositoryConfig, Unusable, is_timms, timm_config, write_timm_config};
-pub use dialect::{Choice, Dialect, Naming};
 pub use error::{Error, Unknown};
 pub use load::{HeadRule, Policy, Rule};
+pub use naming::{Choice, Dialect, Naming};
 pub use report::{Report, Reshaped, Stray};
 pub use resnet_checkpoint::{
     Array, Converted, Fault, Ignored, LeftOut, Metadata, NonFinite, Precision, Preprocessing, Resampling,

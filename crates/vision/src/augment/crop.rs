@@ -2,9 +2,10 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use super::Key;
+use super::key::Key;
+use super::purposes;
 use crate::jpeg::{Scale, Window};
-use crate::random::{Purpose, RandomStream};
+use crate::random::RandomStream;
 use crate::resample::{self, Stretch};
 use crate::{Error, Interpolation};
 
@@ -63,7 +64,7 @@ impl Crop {
     /// # Panics
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
     pub fn part(&self, size: (usize, usize), side: usize, key: Key) -> Window {
-        let cut = self.draw(size, side, &mut key.stream(Purpose::Crop));
+        let cut = self.draw(size, side, &mut key.stream(purposes::CROP));
         cut.at(Scale::Full).needed(&cut, Interpolation::Bilinear)
     }
 
@@ -76,7 +77,7 @@ impl Crop {
             }
             Crop::RandomScale { shorter } => {
                 let shorter = shorter.start() + stream.below(shorter.end() - shorter.start() + 1);
-                let to = crate::eval_transform::resized(size, shorter);
+                let to = resample::resized_size(size, shorter);
                 let mut place = |length: usize| {
                     let start = stream.below(length - side + 1);
                     start..start + side

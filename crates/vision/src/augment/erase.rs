@@ -48,7 +48,7 @@ impl RandomErasing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Purpose;
+    use crate::augment::purposes;
 
     #[test]
     fn a_rectangle_is_erased_as_often_as_told() {
@@ -56,7 +56,7 @@ mod tests {
         let (mut erased, mut fractions) = (0, 0.0);
         for i in 0..4_000 {
             let mut input = vec![1.0; 3 * side * side];
-            erasing.apply(&mut input, side, &mut RandomStream::new(0, Purpose::Erase, 0, i));
+            erasing.apply(&mut input, side, &mut RandomStream::new(0, purposes::ERASE, 0, i));
             let zeros = |plane: &[f32]| plane.iter().filter(|value| **value == 0.0).count();
             let count = zeros(&input[..side * side]);
             assert!(input.chunks_exact(side * side).all(|plane| zeros(plane) == count));
@@ -77,7 +77,7 @@ mod tests {
     fn noise_is_normal() {
         let erasing = RandomErasing { probability: 1.0, filling: Filling::Noise };
         let mut input = vec![100.0; 3 * 64 * 64];
-        erasing.apply(&mut input, 64, &mut RandomStream::new(0, Purpose::Erase, 0, 0));
+        erasing.apply(&mut input, 64, &mut RandomStream::new(0, purposes::ERASE, 0, 0));
         let noise: Vec<f32> = input.into_iter().filter(|value| *value < 50.0).collect();
         let count = noise.len() as f32;
         let mean = noise.iter().sum::<f32>() / count;

@@ -69,7 +69,7 @@ pub(super) fn lighting(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Purpose;
+    use crate::augment::purposes;
 
     #[test]
     fn light_changes_along_the_first_component_most() {
@@ -80,7 +80,7 @@ mod tests {
                 &mut input,
                 0.1,
                 &Normalisation::UNIT,
-                &mut RandomStream::new(0, Purpose::Lighting, 0, i),
+                &mut RandomStream::new(0, purposes::LIGHTING, 0, i),
             );
             assert!(input[..4].iter().all(|value| *value == input[0]));
             for k in 0..3 {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_jitter_of_nothing_changes_nothing() {
         let pixels: Vec<Pixel> = (0..60u8).map(|i| [i, 255 - i, i.wrapping_mul(31), 0]).collect();
-        let stream = || RandomStream::new(1, Purpose::Jitter, 2, 3);
+        let stream = || RandomStream::new(1, purposes::JITTER, 2, 3);
         let jittered = |jitter: ColorJitter| {
             let mut out = pixels.clone();
             jitter.apply(&mut out, &mut stream());

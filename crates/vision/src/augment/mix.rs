@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::random::{Purpose, RandomStream};
+use super::purposes;
+use crate::random::RandomStream;
 use crate::{Batch, Error};
 
 /// How each image of a batch is mixed with the one before it, the first with the last.
@@ -55,7 +56,7 @@ impl Mix {
         epoch: u64,
         number: u64,
     ) -> Result<Vec<f32>, Error> {
-        let mut stream = RandomStream::new(seed, Purpose::Mix, epoch, number);
+        let mut stream = RandomStream::new(seed, purposes::MIX, epoch, number);
         let (cut, alpha) = match self {
             Mix::Mixup { alpha } => (Cut::Nothing, alpha),
             Mix::CutMix { alpha } => (Cut::Rectangle, alpha),
@@ -227,7 +228,7 @@ mod tests {
     #[test]
     fn weights_have_the_beta_distributions_moments() {
         for alpha in [0.2, 1.0, 3.0] {
-            let mut stream = RandomStream::new(0, Purpose::Mix, 0, 0);
+            let mut stream = RandomStream::new(0, purposes::MIX, 0, 0);
             let drawn: Vec<f64> = (0..20_000).map(|_| beta(alpha, &mut stream)).collect();
             let mean = drawn.iter().sum::<f64>() / 20_000.0;
             let variance = drawn.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 20_000.0;

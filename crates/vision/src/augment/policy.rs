@@ -169,8 +169,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::augment::purposes;
     use crate::image::{Encoded, MAX_PIXELS};
-    use crate::random::Purpose;
 
     /// The changes' names in torchvision, in the order of `KINDS`.
     const NAMES: [&str; 14] = [
@@ -225,7 +225,7 @@ mod tests {
         for policy in [Policy::RAND, Policy::Trivial] {
             let drawn = |i: u64| {
                 let mut out = pixels.clone();
-                policy.apply(&mut out, width, &mut RandomStream::new(0, Purpose::Policy, 0, i));
+                policy.apply(&mut out, width, &mut RandomStream::new(0, purposes::POLICY, 0, i));
                 out
             };
             let all: HashSet<Vec<Pixel>> = (0..200).map(drawn).collect();

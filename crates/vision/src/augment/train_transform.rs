@@ -1,33 +1,16 @@
 //! An image as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its
 //! key alone.
 
-use super::Flip;
 use super::crop::{Crop, Cut, ScaledCut};
 use super::erase::RandomErasing;
+use super::key::Key;
 use super::light::{self, ColorJitter};
 use super::policy::Policy;
+use super::purposes;
 use crate::image::{Encoded, Part};
 use crate::jpeg::{Pixel, Scale, Window};
-use crate::random::{Purpose, RandomStream};
-use crate::resample::{self, Columns};
-use crate::{Error, Interpolation, Normalisation};
-
-/// Names one showing of one image: everything random about it is drawn from this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// The run's.
-    pub seed: u64,
-    /// How often the set was shown before.
-    pub epoch: u64,
-    /// The image's place in the set.
-    pub index: u64,
-}
-
-impl Key {
-    pub(super) fn stream(self, purpose: Purpose) -> RandomStream {
-        RandomStream::new(self.seed, purpose, self.epoch, self.index)
-    }
-}
+use crate::resample;
+use crate::{Direction, Error, Flip, Interpolation, Normalisation};
 
 /// From which pixels an image that is much larger than what is made of it is resized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,30 +129,27 @@ impl TrainTransform {
         key: Key,
         out: &mut Vec<f32>,
     ) -> Result<(), Error> {
-        let cut = self.crop.draw(image.size(), self.side, &mut key.stream(Purpose::Crop));
-        let direction = match self.flip {
-            Flip::Half if key.stream(Purpose::Flip).below(2) == 1 => Columns::Mirrored,
-            Flip::Half | Flip::Never => Columns::Forward,
-        };
+        let cut = self.crop.draw(image.size(), self.side, &mut key.stream(purposes::CROP));
+        let direction = self.flip.draw(&mut key.stream(purposes::FLIP));
         let mut pixels = self.square(image, &cut, direction)?;
-        self.policy.apply(&mut pixels, self.side, &mut key.stream(Purpose::Policy));
+        self.policy.apply(&mut pixels, self.side, &mut key.stream(purposes::POLICY));
         if self.jitter != ColorJitter::default() {
-            self.jitter.apply(&mut pixels, &mut key.stream(Purpose::Jitter));
+            self.jitter.apply(&mut pixels, &mut key.stream(purposes::JITTER));
         }
         let start = out.len();
         normalisation.append_planes(&pixels, out);
         let input = &mut out[start..];
         if self.lighting > 0.0 {
-            light::lighting(input, self.lighting, normalisation, &mut key.stream(Purpose::Lighting));
+            light::lighting(input, self.lighting, normalisation, &mut key.stream(purposes::LIGHTING));
         }
         if let Some(erasing) = self.erasing {
-            erasing.apply(input, self.side, &mut key.stream(Purpose::Erase));
+            erasing.apply(input, self.side, &mut key.stream(purposes::ERASE));
         }
         Ok(())
     }
 
     /// What is cut from `image`, at its size.
-    fn square(&self, image: &Encoded<'_>, cut: &Cut, direction: Columns) -> Result<Vec<Pixel>, Error> {
+    fn square(&self, image: &Encoded<'_>, cut: &Cut, direction: Direction) -> Result<Vec<Pixel>, Error> {
         let resized = |part: &Part<'_>, scaled: &ScaledCut| {
             let window = (&cut.window, direction);
             let pixels_of = |needed: &Window| part.pixels(&scaled.window(needed));

@@ -117,20 +117,9 @@ fn decoder<'a>(
     name: &str,
     most: u64,
 ) -> Result<(ImageFormat, impl ImageDecoder + 'a), Error> {
-    let format = match image::guess_format(bytes) {
-        Ok(
-            format @ (ImageFormat::Jpeg
-            | ImageFormat::Png
-            | ImageFormat::WebP
-            | ImageFormat::Gif
-            | ImageFormat::Bmp
-            | ImageFormat::Tiff),
-        ) => format,
-        _ if tiff::is_big(bytes) => ImageFormat::Tiff,
-        _ => {
-            let formats::Foreign { cause, mend } = formats::foreign(bytes);
-            return Err(Error::bad_image(name, cause, mend));
-        }
+    let Some(format) = formats::format(bytes) else {
+        let formats::Foreign { cause, mend } = formats::foreign(bytes);
+        return Err(Error::bad_image(name, cause, mend));
     };
     let given = if format == ImageFormat::Tiff { tiff::without_palette(bytes) } else { bytes.into() };
     let mut reader = ImageReader::with_format(Cursor::new(given), format);

@@ -4,19 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use image::ImageFormat;
 
+use super::decode_time::DecodeTime;
 use super::elsewhere::{self, Header};
 use super::exif;
 use super::orientation::{Orientation, Turn};
 use super::part::{Content, Part};
 use super::{Image, MAX_PIXELS, MEND, without_fourth};
 use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
-use crate::resample::{self, Columns, Interpolation};
-use crate::{Error, eval_transform};
+use crate::resample::{self, Interpolation};
+use crate::{Direction, Error};
 
 /// An image's file whose size is known and whose pixels are not decoded yet.
 ///
@@ -36,11 +36,10 @@ pub struct Encoded<'a> {
     name: Cow<'a, str>,
     /// As stored.
     size: (usize, usize),
-    pub(super) turn: Turn,
+    turn: Turn,
     asks: Asks,
     form: Form<'a>,
-    /// Nanoseconds that decoding has taken.
-    decoding: AtomicU64,
+    time: DecodeTime,
 }
 
 /// Who asks that the image is turned.
@@ -120,7 +119,7 @@ impl<'a> Encoded<'a> {
             Form::Other(header) if header.format == ImageFormat::Tiff => Asks::Format,
             _ => Asks::Exif,
         };
-        Self { bytes, name: name.into(), size, turn, asks, form, decoding: AtomicU64::new(0) }
+        Self { bytes, name: name.into(), size, turn, asks, form, time: DecodeTime::default() }
     }
 
     /// The same, turned as `orientation` says; as it is opened, an image is upright.
@@ -201,7 +200,7 @@ impl<'a> Encoded<'a> {
     pub fn shrunk_size(&self, side: usize) -> (usize, usize) {
         let (width, height) = self.size();
         match width.min(height) > side.max(1) {
-            true => eval_transform::resized((width, height), side.max(1)),
+            true => resample::resized_size((width, height), side.max(1)),
             false => (width, height),
         }
     }
@@ -217,7 +216,7 @@ impl<'a> Encoded<'a> {
             return self.decode();
         }
         let part = self.part(&resample::whole(from))?;
-        let window = (&resample::whole(to), Columns::Forward);
+        let window = (&resample::whole(to), Direction::Forward);
         let pixels = resample::resize_bands(|window| part.pixels(window), from, to, window, interpolation);
         Image::new(to.0, to.1, without_fourth(&pixels))
     }
@@ -249,8 +248,8 @@ impl<'a> Encoded<'a> {
                 Content::Rgb(pixels.into())
             }
         };
-        self.took(begun);
-        Ok(Part { encoded: self, size: self.size, content })
+        self.time.add_since(begun);
+        Ok(Part { turn: self.turn, time: &self.time, size: self.size, content })
     }
 
     /// What the pixels in `window` of the image at `scale` are made of, which must not be empty and must
@@ -265,8 +264,8 @@ impl<'a> Encoded<'a> {
         }
         let begun = Instant::now();
         let content = Content::Samples(self.decode_here(window, scale)?);
-        self.took(begun);
-        Some(Part { encoded: self, size: scale.of(self.size), content })
+        self.time.add_since(begun);
+        Some(Part { turn: self.turn, time: &self.time, size: scale.of(self.size), content })
     }
 
     /// The samples of `window` of the upright image, by our own decoder.
@@ -276,14 +275,9 @@ impl<'a> Encoded<'a> {
         catch_unwind(AssertUnwindSafe(|| jpeg.samples(&window, scale).ok())).ok().flatten()
     }
 
-    /// Counts the time since `begun` as decoding.
-    pub(super) fn took(&self, begun: Instant) {
-        self.decoding.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
-    }
-
     /// How long decoding has taken so far.
     pub fn decoding(&self) -> Duration {
-        Duration::from_nanos(self.decoding.load(Relaxed))
+        self.time.total()
     }
 
     /// All stored pixels as interleaved RGB, by the image crate.

@@ -1,4 +1,42 @@
-//! What files are that are no images for this crate, whatever their names say: told by their first bytes.
+//! What a file is by its first bytes, whatever its name says: a format that is decoded here, or something
+//! else and what to do about it.
+
+use image::ImageFormat;
+
+use super::tiff;
+
+/// The format of an encoded image, if it is one that is decoded here.
+pub(super) fn format(bytes: &[u8]) -> Option<ImageFormat> {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+    match image::guess_format(bytes) {
+        Ok(format @ (Jpeg | Png | WebP | Gif | Bmp | Tiff)) => Some(format),
+        // A BigTIFF file, which the image crate decodes but does not recognise.
+        _ => tiff::is_big(bytes).then_some(Tiff),
+    }
+}
+
+/// The usual extension for the file of an encoded image, without a point: `png`, `webp`, `gif`, `tif`, `bmp`,
+/// or else `jpg`.
+///
+/// The first bytes decide. Bytes that are no image of these formats are called `jpg` too: ask
+/// [`Encoded::open`](super::Encoded::open) whether they are one.
+///
+/// ```
+/// use resnet_vision::image;
+///
+/// assert_eq!(image::extension(b"GIF89a"), "gif");
+/// assert_eq!(image::extension(b"\xff\xd8\xff\xe0"), "jpg");
+/// ```
+pub fn extension(bytes: &[u8]) -> &'static str {
+    match format(bytes) {
+        Some(ImageFormat::Png) => "png",
+        Some(ImageFormat::WebP) => "webp",
+        Some(ImageFormat::Gif) => "gif",
+        Some(ImageFormat::Tiff) => "tif",
+        Some(ImageFormat::Bmp) => "bmp",
+        _ => "jpg",
+    }
+}
 
 /// What a file is, and what to do about it, each as part of a sentence.
 pub(super) struct Foreign {
@@ -123,6 +161,27 @@ fn text(bytes: &[u8]) -> Option<(String, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extensions_follow_the_first_bytes() {
+        let cases: [(&[u8], &str); 12] = [
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", "jpg"),
+            (b"\xff\xd8\xff\xe1", "jpg"),
+            (b"\x89PNG\r\n\x1a\n", "png"),
+            (b"RIFF\x24\0\0\0WEBPVP8 ", "webp"),
+            (b"GIF87a", "gif"),
+            (b"GIF89a", "gif"),
+            (b"BM\x46\0\0\0", "bmp"),
+            (b"II*\0\x08\0\0\0", "tif"),
+            (b"MM\0*\0\0\0\x08", "tif"),
+            (b"II+\0\x08\0\0\0", "tif"),
+            (b"MM\0+\0\x08\0\0", "tif"),
+            (b"RIFF\x24\0\0\0WAVEfmt ", "jpg"),
+        ];
+        for (bytes, wanted) in cases {
+            assert_eq!(extension(bytes), wanted, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn files_are_called_what_they_are() {

@@ -6,13 +6,17 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use super::Encoded;
 use super::cut;
+use super::decode_time::DecodeTime;
+use super::orientation::Turn;
 use crate::jpeg::{Pixel, Samples, Window};
 
 /// Some of an image, at some scale.
 pub(crate) struct Part<'a> {
-    pub(super) encoded: &'a Encoded<'a>,
+    /// How the stored image is turned.
+    pub(super) turn: Turn,
+    /// Decoding is timed here.
+    pub(super) time: &'a DecodeTime,
     /// Width and height of the stored image at that scale.
     pub(super) size: (usize, usize),
     pub(super) content: Content<'a>,
@@ -30,14 +34,13 @@ impl Part<'_> {
     /// The pixels in `window` of the upright image, which must not be empty and must lie within the part.
     pub(crate) fn pixels(&self, window: &Window) -> Vec<Pixel> {
         let begun = Instant::now();
-        let turn = self.encoded.turn;
-        let stored = turn.stored(window, self.size);
+        let stored = self.turn.stored(window, self.size);
         let pixels = match &self.content {
             Content::Samples(samples) => samples.pixels(&stored),
             Content::Rgb(pixels) => cut(pixels, self.size.0, &stored),
         };
-        let upright = turn.upright(pixels, (stored.0.len(), stored.1.len()));
-        self.encoded.took(begun);
+        let upright = self.turn.upright(pixels, (stored.0.len(), stored.1.len()));
+        self.time.add_since(begun);
         upright
     }
 }

@@ -1,30 +1,30 @@
 //! `bench`: what a network or its kernels do in a second, alone or in turns with PyTorch or ONNX Runtime.
 //!
-//! Whoever is measured runs in a process of its own (`worker`), ours in `ours`, a peer's in a script of
-//! `xtask/peers` (`peer`). `turns` lets them measure one after the other, `report` prints. `kernels` has no
-//! peer: its measure is the machine.
+//! `resnet_bench` measures; `report` and `kernels` print.
 
 mod kernels;
-pub(crate) mod ours;
-mod peer;
 mod report;
-mod statistics;
-mod subject;
-mod turns;
-mod worker;
 
+use std::io::{stdin, stdout};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
-use crate::args::{AgainstArg, BenchArgs, BenchKind, Work};
-use crate::failure::Ended;
-use crate::{interrupt, threads};
+use anyhow::Context as _;
+use resnet_bench::{Bench, Crew, Event, Peer, Program, Subject, Work, serve};
 
-use self::peer::{Peer, Program};
-use self::subject::Subject;
-use self::worker::Crew;
+use crate::args::{AgainstArg, BenchArgs, BenchKind, BenchWorkerArgs};
+use crate::failure::Ended;
+use crate::progress::{self, Meter, Show, Unit};
+use crate::{interrupt, numbers, threads};
+
+/// The network that is measured unless the command line names another.
+const MODEL: &str = "resnet20-v2";
+/// The peers' scripts, in the repository that this program was built from.
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 /// Who takes turns with us.
-enum Rival {
+enum Against {
     Nobody,
     Peer(Peer),
     /// Ourselves, which tells what the other threads bring.
@@ -37,40 +37,81 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         BenchKind::Train => Work::Train,
         BenchKind::Infer => Work::Infer,
         BenchKind::Kernels if args.against.is_some() => {
-            let why = "bench kernels measures against the machine; --against goes with train and infer";
-            return Err(Ended::Usage(why.to_owned()).into());
+            return usage(
+                "bench kernels has no other program to compare with; --against is for train and infer",
+            );
         }
         BenchKind::Kernels => return kernels::run(args, threads),
     };
-    let rival = match args.against {
-        None => Rival::Nobody,
-        Some(AgainstArg::Pytorch) => Rival::Peer(Peer::new(Program::Pytorch)),
-        Some(AgainstArg::Onnxruntime) => Rival::Peer(Peer::new(Program::OnnxRuntime)),
-        Some(AgainstArg::OneThread) => Rival::OneThread,
-    };
-    match &rival {
-        Rival::Peer(peer) => peer.check(work)?,
-        Rival::OneThread if threads == 1 => {
-            let why = "one thread against one thread says nothing; write --threads 2 or more";
-            return Err(Ended::Usage(why.to_owned()).into());
+    let peer = |program| Against::Peer(Peer::new(program, Path::new(SCRIPTS)));
+    let against = match args.against {
+        None => Against::Nobody,
+        Some(AgainstArg::Pytorch) => peer(Program::Pytorch),
+        Some(AgainstArg::Onnxruntime) => peer(Program::OnnxRuntime),
+        Some(AgainstArg::OneThread) if threads == 1 => {
+            return usage("comparing one thread with one thread shows nothing; use --threads 2 or more");
         }
-        Rival::OneThread | Rival::Nobody => {}
+        Some(AgainstArg::OneThread) => Against::OneThread,
+    };
+    if let Against::Peer(peer) = &against
+        && !peer.can(work)
+    {
+        return usage(&format!("{} does not train; use bench infer, or --against pytorch", peer.title()));
     }
-    let subject = Subject::new(work, args.model.as_deref(), args.batch, threads)?;
+    let subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
     let crew = Arc::new(Crew::default());
     interrupt::on_first_press({
         let crew = Arc::clone(&crew);
         move || crew.stop()
     })?;
-    let pairs = args.pairs.get();
-    let result = match &rival {
-        Rival::Peer(peer) => turns::against(&crew, &subject, peer, pairs),
-        Rival::OneThread => turns::against_one_thread(&crew, &subject, pairs),
-        Rival::Nobody => turns::alone(&crew, &subject, pairs),
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let worker = |subject: &Subject| {
+        let mut command = Command::new(&program);
+        command.arg("bench-worker").args(subject.arguments());
+        command
     };
+    let bench = Bench { crew: &crew, subject: &subject, worker: &worker };
+    let pairs = args.pairs.get();
+    let unit = if matches!(against, Against::Nobody) { Unit::Turns } else { Unit::Pairs };
+    let mut meter = None;
+    let mut show = |event: Event<'_>| match event {
+        Event::Starting { title, setting } => progress::line(&format!("starting {title} ({setting})")),
+        Event::Ready => meter = Some(Meter::new(unit, 0, pairs as u64, Show::Always)),
+        Event::Measured { done, ours, theirs } => {
+            if let Some(meter) = &mut meter {
+                meter.update(done, |left| speeds(ours, theirs, left));
+            }
+        }
+    };
+    let measured = match &against {
+        Against::Peer(peer) => bench.against(peer, pairs, &mut show),
+        Against::OneThread => bench.against_one_thread(pairs, &mut show),
+        Against::Nobody => bench.alone(pairs, &mut show),
+    };
+    drop(meter);
     // Workers that were stopped by Ctrl-C look like workers that broke.
     if crew.is_stopped() {
         return Err(Ended::Interrupted.into());
     }
-    report::print(&subject, &result?, args.format.get())
+    report::print(&subject, &measured?, args.format.get())
+}
+
+/// What `bench` starts: measures when it is told to on standard input.
+pub(crate) fn work(args: &BenchWorkerArgs) -> anyhow::Result<()> {
+    let threads = threads::start(&args.threads)?;
+    let subject = Subject::new(args.work.into(), &args.model, Some(args.batch), threads)?;
+    serve(&subject, env!("CARGO_PKG_VERSION"), stdin().lock(), stdout().lock())
+}
+
+fn usage(message: &str) -> anyhow::Result<()> {
+    Err(Ended::Usage(message.to_owned()).into())
+}
+
+/// The last turn or pair, beside the bar.
+fn speeds(ours: f64, theirs: Option<(&str, f64)>, left: &str) -> String {
+    let ours = numbers::speed(ours);
+    match theirs {
+        Some((title, rate)) => format!("ours {ours}, {title} {} images/s · {left}", numbers::speed(rate)),
+        None => format!("{ours} images/s · {left}"),
+    }
 }

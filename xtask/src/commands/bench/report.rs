@@ -1,17 +1,11 @@
 //! What was measured, as a table or as JSON.
 
+use resnet_bench::{Comparison, Disturbed, Rival, Side, Spread, Subject, Trial};
 use serde::Serialize;
 
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::table::{Column, Table};
-
-use super::statistics::Spread;
-use super::subject::Subject;
-use super::turns::{Outcome, Rival, Side, Trial};
-
-/// A turn before which multiply-adds ran at less than this part of their best was disturbed.
-const UNDISTURBED: f64 = 0.75;
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -57,24 +51,24 @@ struct SettingJson<'a> {
     peak_memory_bytes: Option<u64>,
 }
 
-pub(super) fn print(subject: &Subject, outcome: &Outcome, format: Format) -> anyhow::Result<()> {
-    warn_if_disturbed(outcome);
+pub(super) fn print(subject: &Subject, measured: &Comparison, format: Format) -> anyhow::Result<()> {
+    warn_if_disturbed(measured);
     match format {
-        Format::Json => output::json(&Json::of(subject, outcome)),
-        Format::Text => text(subject, outcome),
+        Format::Json => output::json(&Json::of(subject, measured)),
+        Format::Text => text(subject, measured),
     }
 }
 
 impl<'a> Json<'a> {
-    fn of(subject: &'a Subject, outcome: &'a Outcome) -> Json<'a> {
-        let ratios = outcome.rival.as_ref().map(|_| Spread::of(outcome.ratios()));
+    fn of(subject: &'a Subject, measured: &'a Comparison) -> Json<'a> {
+        let ratios = measured.rival.as_ref().map(|_| Spread::of(measured.ratios()));
         Json {
             model: &subject.spec.name,
             batch: subject.batch,
             threads: subject.threads,
             work: subject.work.name(),
-            ours: SideJson::of(&outcome.ours),
-            peer: outcome.rival.as_ref().map(|rival| PeerJson {
+            ours: SideJson::of(&measured.ours),
+            peer: measured.rival.as_ref().map(|rival| PeerJson {
                 side: SideJson::of(&rival.side),
                 setting: &rival.setting,
                 settings: rival.trials.iter().map(SettingJson::of).collect(),
@@ -110,15 +104,15 @@ impl<'a> SettingJson<'a> {
     }
 }
 
-fn text(subject: &Subject, outcome: &Outcome) -> anyhow::Result<()> {
-    let turns = outcome.ours.images_per_second.len() as u64;
+fn text(subject: &Subject, measured: &Comparison) -> anyhow::Result<()> {
+    let turns = measured.ours.images_per_second.len() as u64;
     output::line(&format!(
         "{} {}, batch {}, {}, {}\n",
         subject.work.name(),
         subject.spec.name,
         numbers::count(subject.batch as u64),
         numbers::counted(subject.threads as u64, "thread"),
-        numbers::counted(turns, if outcome.rival.is_some() { "pair" } else { "turn" })
+        numbers::counted(turns, if measured.rival.is_some() { "pair" } else { "turn" })
     ))?;
     let mut table = Table::new([
         Column::text(""),
@@ -130,13 +124,13 @@ fn text(subject: &Subject, outcome: &Outcome) -> anyhow::Result<()> {
         Column::number("FMA GFLOP/s").optional(1),
         Column::number("lowest").optional(2),
     ]);
-    table.add(row("ours", &outcome.ours));
-    if let Some(rival) = &outcome.rival {
+    table.add(row("ours", &measured.ours));
+    if let Some(rival) = &measured.rival {
         table.add(row(&format!("{} {}", rival.title, rival.side.version), &rival.side));
     }
     output::print_table(&table)?;
-    if let Some(rival) = &outcome.rival {
-        let Spread { median, lowest, highest } = Spread::of(outcome.ratios());
+    if let Some(rival) = &measured.rival {
+        let Spread { median, lowest, highest } = Spread::of(measured.ratios());
         output::sentences(&format!(
             "\nratio {median:.2} ({lowest:.2} to {highest:.2}): ours over {}, {}",
             rival.title, rival.setting
@@ -144,8 +138,8 @@ fn text(subject: &Subject, outcome: &Outcome) -> anyhow::Result<()> {
         trials(rival)?;
     }
     output::sentences(
-        "\nFMA: multiply-adds in registers on the same threads just before each turn; a low one means that the host gave \
-         less than these cores.",
+        "\nFMA: speed of multiply-adds in registers on the same threads just before each turn; if it is low, the host gave \
+         this machine less than its cores.",
     )
 }
 
@@ -156,7 +150,7 @@ fn trials(rival: &Rival) -> anyhow::Result<()> {
     }
     output::line("")?;
     let mut table =
-        Table::new([Column::text("tried before"), Column::number("images/s"), Column::number("memory")]);
+        Table::new([Column::text("settings compared"), Column::number("images/s"), Column::number("memory")]);
     for Trial { setting, images_per_second, peak_memory_bytes, .. } in &rival.trials {
         table.add([setting.clone(), numbers::speed(*images_per_second), memory(*peak_memory_bytes)]);
     }
@@ -179,11 +173,11 @@ fn row(name: &str, side: &Side) -> [String; 8] {
 }
 
 fn memory(bytes: Option<u64>) -> String {
-    bytes.map_or_else(|| "not told".to_owned(), numbers::bytes)
+    bytes.map_or_else(|| "unknown".to_owned(), numbers::bytes)
 }
 
-/// Three digits that matter.
-pub(super) fn milliseconds(value: f64) -> String {
+/// Three significant digits.
+fn milliseconds(value: f64) -> String {
     let decimals = if value < 1.0 {
         3
     } else if value < 10.0 {
@@ -194,40 +188,18 @@ pub(super) fn milliseconds(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn warn_if_disturbed(outcome: &Outcome) {
-    let a_thread = |side: &Side| side.fma_gflops.iter().map(|probe| probe / side.threads as f64).collect();
-    let mut turns: Vec<f64> = a_thread(&outcome.ours);
-    if let Some(rival) = &outcome.rival {
-        turns.extend(a_thread(&rival.side));
-        let trials = rival.trials.iter().flat_map(|trial| &trial.fma_gflops);
-        turns.extend(trials.map(|probe| probe / rival.side.threads as f64));
-    }
-    let best = Spread::of(turns.iter().copied()).highest;
-    let disturbed = disturbed(&turns, best);
-    if disturbed > 0 {
+fn warn_if_disturbed(measured: &Comparison) {
+    if let Some(Disturbed { turns, of, best_gflops, percent }) = measured.disturbed() {
         tracing::warn!(
-            "before {disturbed} of {} turns multiply-adds ran at less than {:.0} % of the best, {best:.0} GFLOP/s a thread: the host \
-             had put threads on one core, or others computed; discard this run and repeat it",
-            turns.len(),
-            100.0 * UNDISTURBED
+            "before {turns} of {of} turns multiply-adds ran at less than {percent:.0} % of the best, {best_gflops:.0} GFLOP/s \
+             per thread: the host had put threads on one core, or others computed; discard this run and repeat it"
         );
     }
-}
-
-fn disturbed(turns: &[f64], best: f64) -> usize {
-    turns.iter().filter(|probe| **probe < UNDISTURBED * best).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_speed_is_a_disturbed_turn() {
-        assert_eq!(disturbed(&[200.0, 190.0, 100.0, 151.0], 200.0), 1);
-        assert_eq!(disturbed(&[100.0, 100.0], 200.0), 2);
-        assert_eq!(disturbed(&[], f64::NAN), 0);
-    }
 
     #[test]
     fn milliseconds_have_three_digits() {

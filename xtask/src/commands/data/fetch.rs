@@ -1,16 +1,10 @@
-//! `data fetch`: a data set of the Hugging Face hub into the hub's cache, and links to it where they are
-//! wanted.
+//! `data fetch`: downloads a data set of the Hugging Face hub into the hub's cache, and makes a folder of
+//! links to its files.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
-use anyhow::Context as _;
 use resnet_data::sources::Split;
-use resnet_data::{HubDataset, HubFile, HubFiles, Wanted};
+use resnet_data::{Error, HubDataset, HubFile, HubFiles, Wanted};
 use serde::Serialize;
 
-use super::whole_folder;
 use crate::args::FetchArgs;
 use crate::downloads::Downloads;
 use crate::numbers;
@@ -38,7 +32,9 @@ struct Part {
 
 pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
-        super::must_be_new(out)?;
+        if out.exists() {
+            return Err(Error::Exists { path: out.clone() }.into());
+        }
     }
     let dataset = HubDataset::new(&args.id, args.revision.as_deref())?;
     let splits = args.split.iter().map(|&split| split.into()).collect();
@@ -49,8 +45,8 @@ pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
     let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
     let to_come = bytes(missing.iter().copied());
     let rest = match missing.len() {
-        0 => "all of it is here already".to_owned(),
-        number if number == files.files.len() => "none of it is here yet".to_owned(),
+        0 => "all of it is in the cache".to_owned(),
+        number if number == files.files.len() => "none of it is in the cache yet".to_owned(),
         number => format!("to download: {}", amount(number, to_come)),
     };
     progress::sentence(&format!("{}: {}; {rest}", dataset.name(), told.join(", ")), 2);
@@ -58,7 +54,7 @@ pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
     let cached = dataset.fetch(&files, &Downloads::of(to_come))?;
     let folder = match &args.out {
         Some(out) => {
-            whole_folder(out, |partial| link(&files, &cached, partial))?;
+            files.link(&cached, out)?;
             out
         }
         None => &cached,
@@ -100,35 +96,4 @@ fn bytes<'a>(mut files: impl Iterator<Item = &'a HubFile>) -> Option<u64> {
 fn amount(files: usize, bytes: Option<u64>) -> String {
     let size = bytes.map_or(String::new(), |bytes| format!(", {}", numbers::bytes(bytes)));
     format!("{}{size}", numbers::counted(files as u64, "file"))
-}
-
-/// Fills `out` with links to the files below `cached`.
-fn link(files: &HubFiles, cached: &Path, out: &Path) -> anyhow::Result<()> {
-    for file in &files.files {
-        let (name, mut link) = (files.inner_name(file), out.to_owned());
-        link.extend(name.split('/'));
-        let made = || -> io::Result<()> {
-            if let Some(parent) = link.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            // To the file itself: the snapshot's own link may go when another revision comes.
-            let target = fs::canonicalize(cached.join(name))?;
-            symlink(&target, &link)
-                .or_else(|_| fs::hard_link(&target, &link))
-                .or_else(|_| fs::copy(&target, &link).map(drop))
-        };
-        made().with_context(|| format!("cannot make the link {}", link.display()))?;
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn symlink(to: &Path, at: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(to, at)
-}
-
-/// Elsewhere a link needs rights that few have; a hard link is tried next.
-#[cfg(not(unix))]
-fn symlink(_to: &Path, _at: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }

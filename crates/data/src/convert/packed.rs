@@ -1,42 +1,43 @@
-//! The target `packed`: images decoded and shrunk on all cores, and written as pixels in their order.
+//! Packed files, `train-00000.pack` and so on: images decoded and resized on all cores, written as pixels in
+//! their order.
 
 use std::fs::File;
 use std::io::{BufWriter, IntoInnerError};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use rayon::prelude::*;
-use resnet_data::Error;
-use resnet_data::sources::{PackWriter, open_image};
 use resnet_vision::image::{self, Orientation};
 use resnet_vision::{Image, Interpolation};
 
-use super::{Sample, Writer, write_classes};
+use super::writer::{Sample, Writer};
+use crate::Error;
+use crate::sources::{PackWriter, open_image};
 
-/// Images wait until they and what becomes of them take so many bytes, and are then shrunk together.
+/// Images wait until they and their pixels take so many bytes, and are then resized together.
 const WAITING_BYTES: usize = 1 << 26;
 
-/// How images are shrunk.
+/// How images are resized for packed files.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shrinking {
-    /// The shorter side's length in pixels; who has no more keeps it.
-    pub(super) side: usize,
-    pub(super) interpolation: Interpolation,
-    pub(super) orientation: Orientation,
+pub struct Resizing {
+    /// The shorter side's new length in pixels; smaller images stay as they are.
+    pub side: usize,
+    /// The filter.
+    pub interpolation: Interpolation,
+    /// Whether EXIF data turn images upright.
+    pub orientation: Orientation,
 }
 
-/// `split-00000.pack` and on, with the classes' names in `classes.json`.
+/// Writes packed files.
 pub(super) struct Packed {
     out: PathBuf,
-    shrinking: Shrinking,
-    /// The most bytes of a file.
-    most: u64,
+    resizing: Resizing,
+    max_bytes: u64,
     split: String,
     number: usize,
     file: Option<Pack>,
     waiting: Vec<Sample>,
     waiting_bytes: usize,
-    /// How many images EXIF data turned.
+    /// How many images of the split EXIF data turned.
     turned: u64,
 }
 
@@ -47,47 +48,41 @@ struct Pack {
 }
 
 impl Packed {
-    pub(super) fn new(
-        out: &Path,
-        classes: &[String],
-        most: u64,
-        shrinking: Shrinking,
-    ) -> anyhow::Result<Self> {
-        write_classes(out, classes)?;
-        Ok(Packed {
+    pub(super) fn new(out: &Path, max_bytes: u64, resizing: Resizing) -> Self {
+        Packed {
             out: out.to_owned(),
-            shrinking,
-            most,
+            resizing,
+            max_bytes,
             split: String::new(),
             number: 0,
             file: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
             turned: 0,
-        })
+        }
     }
 
-    /// Shrinks and writes what waits.
-    fn flush(&mut self) -> anyhow::Result<()> {
+    /// Resizes and writes the waiting images.
+    fn flush(&mut self) -> Result<(), Error> {
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let Shrinking { side, interpolation, orientation } = self.shrinking;
-        let shrunk: Vec<Result<Image, Error>> = waiting
+        let Resizing { side, interpolation, orientation } = self.resizing;
+        let resized: Vec<Result<Image, Error>> = waiting
             .par_iter()
             .map(|sample| {
                 let encoded = open_image(&sample.bytes, &sample.place)?.oriented(orientation);
                 Ok(encoded.decode_shrunk(side, interpolation)?)
             })
             .collect();
-        for (sample, image) in waiting.iter().zip(shrunk) {
+        for (sample, image) in waiting.iter().zip(resized) {
             self.append(sample, &image?)?;
         }
         Ok(())
     }
 
-    fn append(&mut self, sample: &Sample, image: &Image) -> anyhow::Result<()> {
+    fn append(&mut self, sample: &Sample, image: &Image) -> Result<(), Error> {
         let more = image.pixels.len() as u64;
-        if self.file.as_ref().is_some_and(|pack| pack.writer.bytes().saturating_add(more) > self.most) {
+        if self.file.as_ref().is_some_and(|pack| pack.writer.bytes().saturating_add(more) > self.max_bytes) {
             self.close()?;
         }
         let pack = match &mut self.file {
@@ -96,45 +91,45 @@ impl Packed {
                 let path = self.out.join(format!("{}-{:05}.pack", self.split, self.number));
                 self.number += 1;
                 let begun = File::create(&path).and_then(|file| PackWriter::new(BufWriter::new(file)));
-                let writer = begun.with_context(|| format!("cannot write {}", path.display()))?;
+                let writer = begun.map_err(|cause| Error::write("write", &path, cause))?;
                 none.insert(Pack { path, writer })
             }
         };
         pack.writer
-            .push(image, sample.label as u32, &sample.name)
-            .with_context(|| format!("cannot write {} into {}", sample.place, pack.path.display()))
+            .push(image, sample.label, &sample.name)
+            .map_err(|cause| Error::write(&format!("write {} into", sample.place), &pack.path, cause))
     }
 
-    fn close(&mut self) -> anyhow::Result<()> {
+    fn close(&mut self) -> Result<(), Error> {
         let Some(Pack { path, writer }) = self.file.take() else { return Ok(()) };
         writer
             .finish()
             .and_then(|buffered| buffered.into_inner().map_err(IntoInnerError::into_error))
             .and_then(|file| file.sync_all())
-            .with_context(|| format!("cannot write the end of {}", path.display()))
+            .map_err(|cause| Error::write("write the end of", &path, cause))
     }
 }
 
 impl Writer for Packed {
-    fn begin(&mut self, split: &str) -> anyhow::Result<()> {
+    fn begin(&mut self, split: &str) -> Result<(), Error> {
         self.end()?;
         (self.split, self.number) = (split.to_owned(), 0);
         Ok(())
     }
 
-    fn sample(&mut self, sample: Sample) -> anyhow::Result<()> {
-        // Its header tells what it will take, so that a few huge ones don't wait for many.
-        let encoded = open_image(&sample.bytes, &sample.place)?.oriented(self.shrinking.orientation);
+    fn sample(&mut self, sample: Sample) -> Result<(), Error> {
+        // Its header says how many pixels it will have, so that a few huge images don't wait for many others.
+        let encoded = open_image(&sample.bytes, &sample.place)?.oriented(self.resizing.orientation);
         self.turned += u64::from(encoded.is_turned());
-        let (width, height) = encoded.shrunk_size(self.shrinking.side);
+        let (width, height) = encoded.shrunk_size(self.resizing.side);
         self.waiting_bytes += sample.bytes.len() + 3 * width * height;
         self.waiting.push(sample);
         if self.waiting_bytes >= WAITING_BYTES { self.flush() } else { Ok(()) }
     }
 
-    fn end(&mut self) -> anyhow::Result<()> {
+    fn end(&mut self) -> Result<(), Error> {
         self.flush()?;
-        // Each split ends for itself.
+        // Counted for each split.
         if let Some(told) = image::turned(std::mem::take(&mut self.turned)) {
             tracing::info!("{}: {told}", self.split);
         }

@@ -1,22 +1,29 @@
-//! The images that a command line names, folders opened.
+//! `find_images`: the image files in folders.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
-use resnet_data::names::{self, shown};
-use resnet_data::sources::{IMAGE_ENDS, is_image_end};
+use crate::Error;
+use crate::names::{self, shown};
+use crate::sources::{IMAGE_ENDS, is_image_end};
 
-/// Files to read, and what could not be found.
+/// The files that [`find_images`] found, and what it could not list.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) files: Vec<PathBuf>,
-    pub(crate) failures: Vec<anyhow::Error>,
+pub struct FoundImages {
+    /// The files, in the order of the paths that were given; those of a folder in order of name.
+    pub files: Vec<PathBuf>,
+    /// Folders without an image, and those that cannot be listed.
+    pub failures: Vec<Error>,
 }
 
-/// Files stand for themselves, folders for the images in them and below them, in order of name. In folders
-/// what is hidden, and what systems leave there, is passed over.
-pub(crate) fn find(paths: &[PathBuf]) -> Found {
-    let mut found = Found::default();
+/// Finds image files: a file stands for itself, a folder for the images in it and below it, told by the ends
+/// of their names. In folders hidden files, and those that systems leave there, are left out.
+///
+/// ```no_run
+/// let found = resnet_data::find_images(&["cat.jpg".into(), "holiday".into()]);
+/// println!("{} images", found.files.len());
+/// ```
+pub fn find_images(paths: &[PathBuf]) -> FoundImages {
+    let mut found = FoundImages::default();
     for path in paths {
         if !path.is_dir() {
             found.files.push(path.clone());
@@ -26,18 +33,19 @@ pub(crate) fn find(paths: &[PathBuf]) -> Found {
         walk(path, &mut found);
         if (found.files.len(), found.failures.len()) == before {
             let (folder, ends) = (shown(path), IMAGE_ENDS.join(", "));
-            found.failures.push(anyhow!("{folder} holds no image; looked for files that end in {ends}"));
+            let message = format!("{folder} holds no image; looked for files that end in {ends}");
+            found.failures.push(Error::Invalid(message));
         }
     }
     found
 }
 
 /// Adds the images in and below a folder. A folder that cannot be listed is a failure, and the rest is found.
-fn walk(folder: &Path, found: &mut Found) {
+fn walk(folder: &Path, found: &mut FoundImages) {
     let list = || -> std::io::Result<Vec<PathBuf>> {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
-    let mut paths = match list().with_context(|| format!("cannot list {}", shown(folder))) {
+    let mut paths = match list().map_err(|cause| Error::io("list", folder, cause)) {
         Ok(paths) => paths,
         Err(failure) => return found.failures.push(failure),
     };
@@ -76,7 +84,7 @@ mod tests {
             std::fs::create_dir(here.join(inner)).expect("a folder");
             std::fs::write(here.join(inner).join("1.png"), "").expect("a file is written");
         }
-        let found = find(&[here.to_owned(), here.join("._0.jpg")]);
+        let found = find_images(&[here.to_owned(), here.join("._0.jpg")]);
         // A file that is named stands for itself.
         assert_eq!(found.files, ["0.jpg", "b/1.png", "._0.jpg"].map(|name| here.join(name)));
         assert!(found.failures.is_empty(), "{:?}", found.failures);
@@ -89,13 +97,13 @@ mod tests {
         let link = folder.path().join("gone.jpg");
         std::os::unix::fs::symlink("nowhere", &link).expect("a link");
         std::os::unix::fs::symlink(".", folder.path().join("round")).expect("a link");
-        assert_eq!(find(&[folder.path().to_owned()]).files, [link]);
+        assert_eq!(find_images(&[folder.path().to_owned()]).files, [link]);
     }
 
     #[test]
     fn folders_give_their_images_and_files_themselves() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = find(&[folder.join("src"), folder.join("Cargo.toml")]);
+        let found = find_images(&[folder.join("src"), folder.join("Cargo.toml")]);
         assert_eq!(found.files, [folder.join("Cargo.toml")]);
         assert!(found.failures[0].to_string().contains("holds no image"));
         assert!(["a/B.JPG", "c.jfif", "d.bmp", "e.TIF"].map(Path::new).into_iter().all(is_image));

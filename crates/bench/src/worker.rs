@@ -6,7 +6,7 @@
 //! it says   {"seconds": [0.31, ...], "peak_memory_bytes": 400000000}
 //! ```
 //!
-//! Between turns it waits for its standard input and takes no time from others; it ends when that input does.
+//! Between turns it waits for its standard input and computes nothing; it ends when that input does.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// A worker's first line.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Hello {
+pub(crate) enum Hello {
     /// It has built the network.
     Ready {
         /// What measures: `pytorch`, ...
@@ -34,34 +34,35 @@ pub(super) enum Hello {
 
 /// What a worker says after each turn.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// Of each step.
-    pub(super) seconds: Vec<f64>,
+    pub(crate) seconds: Vec<f64>,
     /// The most memory its process has had, where the system tells.
-    pub(super) peak_memory_bytes: Option<u64>,
+    pub(crate) peak_memory_bytes: Option<u64>,
 }
 
 impl Turn {
-    pub(super) fn images_per_second(&self, batch: usize) -> f64 {
+    pub(crate) fn images_per_second(&self, batch: usize) -> f64 {
         (batch * self.seconds.len()) as f64 / self.seconds.iter().sum::<f64>()
     }
 }
 
 /// All workers there are, so that Ctrl-C can end them from another thread.
 #[derive(Debug, Default)]
-pub(super) struct Crew {
+pub struct Crew {
     stopped: AtomicBool,
     children: Mutex<Vec<Arc<Mutex<Child>>>>,
 }
 
 impl Crew {
     /// Kills every worker, and every one that is about to start.
-    pub(super) fn stop(&self) {
+    pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         lock(&self.children).iter().for_each(kill);
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    /// Whether it was told to stop.
+    pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
 
@@ -90,7 +91,7 @@ fn kill(child: &Arc<Mutex<Child>>) {
 
 /// One worker. Dropping it kills its process.
 #[derive(Debug)]
-pub(super) struct Worker<'a> {
+pub(crate) struct Worker<'a> {
     crew: &'a Crew,
     /// Who it is, for error messages.
     label: String,
@@ -103,7 +104,7 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// Starts `command`; does not wait for its first line.
-    pub(super) fn start(crew: &'a Crew, label: &str, mut command: Command) -> std::io::Result<Worker<'a>> {
+    pub(crate) fn start(crew: &'a Crew, label: &str, mut command: Command) -> std::io::Result<Worker<'a>> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let (Some(input), Some(output), Some(errors)) =
@@ -120,12 +121,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Its first line.
-    pub(super) fn hello(&mut self) -> anyhow::Result<Hello> {
+    pub(crate) fn hello(&mut self) -> anyhow::Result<Hello> {
         self.read()
     }
 
-    /// Lets it measure steps that take `seconds` together, at least one.
-    pub(super) fn turn(&mut self, seconds: f64) -> anyhow::Result<Turn> {
+    /// Lets it measure steps for `seconds`, at least one step.
+    pub(crate) fn turn(&mut self, seconds: f64) -> anyhow::Result<Turn> {
         if writeln!(self.input, "go {seconds}").and_then(|()| self.input.flush()).is_err() {
             return Err(self.end());
         }
@@ -148,7 +149,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Why it has ended, in its own last words.
+    /// The error of a worker that has ended, with the last line of its standard error.
     fn end(&mut self) -> anyhow::Error {
         kill_if_running(&self.child);
         let status = lock(&self.child).wait();

@@ -1,18 +1,21 @@
-//! Few and noisy numbers: their middle and how far they lie apart.
+//! Median and range of a few noisy measurements.
 
 use serde::Serialize;
 
-/// The median and the ends of a list of measurements.
+/// Median, lowest and highest of a list of measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) lowest: f64,
-    pub(super) highest: f64,
+pub struct Spread {
+    /// The middle one, or the mean of the two in the middle.
+    pub median: f64,
+    /// The lowest.
+    pub lowest: f64,
+    /// The highest.
+    pub highest: f64,
 }
 
 impl Spread {
     /// Of `values`; all NaN if there are none.
-    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Spread {
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Spread {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let (Some(&lowest), Some(&highest)) = (values.first(), values.last()) else {

@@ -1,47 +1,48 @@
-//! The others: which scripts measure them, in which settings, and how to install them.
+//! Peers: which scripts measure them, in which settings, and how to install them.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use crate::failure::Ended;
-use crate::numbers;
+use resnet_terminal::numbers;
 
-use super::subject::Subject;
-use super::worker::{Crew, Hello, Worker};
-use crate::args::Work;
+use crate::subject::{Subject, Work};
+use crate::worker::{Crew, Hello, Worker};
 
 /// Names the Python to use, instead of the `python3` on the path.
 const PYTHON: &str = "RESNET_PYTHON";
-/// Of the repository that this program was built from.
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// glibc gives large blocks back to the system at once and gets them anew, each page zeroed, a step later.
-/// These keep them.
+/// glibc returns large blocks to the system at once and gets them anew, each page zeroed, in the next step.
+/// With these variables it keeps them.
 const MALLOC: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
 const MALLOC_TUNED: &str = "1073741824";
 
 /// Who else can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
+pub enum Program {
+    /// PyTorch.
     Pytorch,
+    /// ONNX Runtime, which does not train.
     OnnxRuntime,
 }
 
 /// Another implementation.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub struct Peer {
     program: Program,
+    /// The folder of its scripts.
+    scripts: PathBuf,
     python: OsString,
 }
 
 /// A way to run a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) name: String,
+pub struct Setting {
+    /// In words: "channels_last, tuned malloc".
+    pub name: String,
     layout: Option<&'static str>,
     malloc: Malloc,
 }
@@ -53,12 +54,15 @@ enum Malloc {
 }
 
 impl Peer {
-    pub(super) fn new(program: Program) -> Peer {
+    /// `program`, measured by its script in the folder `scripts`, in the Python that RESNET_PYTHON names.
+    pub fn new(program: Program, scripts: &Path) -> Peer {
         let python = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
-        Peer { program, python: python.unwrap_or_else(|| "python3".into()) }
+        let python = python.unwrap_or_else(|| "python3".into());
+        Peer { program, scripts: scripts.to_owned(), python }
     }
 
-    pub(super) fn title(&self) -> &'static str {
+    /// Its name: "PyTorch".
+    pub fn title(&self) -> &'static str {
         match self.program {
             Program::Pytorch => "PyTorch",
             Program::OnnxRuntime => "ONNX Runtime",
@@ -66,16 +70,12 @@ impl Peer {
     }
 
     /// Whether it can do `work` at all.
-    pub(super) fn check(&self, work: Work) -> anyhow::Result<()> {
-        if self.program == Program::OnnxRuntime && work == Work::Train {
-            let why = "ONNX Runtime does not train; write bench infer, or --against pytorch";
-            return Err(Ended::Usage(why.to_owned()).into());
-        }
-        Ok(())
+    pub fn can(&self, work: Work) -> bool {
+        self.program == Program::Pytorch || work == Work::Infer
     }
 
     /// The settings that compete to be the peer's best.
-    pub(super) fn settings(&self) -> Vec<Setting> {
+    pub(crate) fn settings(&self) -> Vec<Setting> {
         if self.program == Program::OnnxRuntime {
             return vec![Setting { name: "defaults".to_owned(), layout: None, malloc: Malloc::Default }];
         }
@@ -89,7 +89,7 @@ impl Peer {
     }
 
     /// Starts it and waits until it has built the network. Returns its name and version as well.
-    pub(super) fn start<'a>(
+    pub(crate) fn start<'a>(
         &self,
         crew: &'a Crew,
         subject: &Subject,
@@ -111,15 +111,15 @@ impl Peer {
     }
 
     fn command(&self, subject: &Subject, setting: &Setting) -> anyhow::Result<Command> {
-        let script = Path::new(SCRIPTS).join(match self.program {
+        let script = self.scripts.join(match self.program {
             Program::Pytorch => "pytorch_bench.py",
             Program::OnnxRuntime => "onnxruntime_bench.py",
         });
-        // Told here and not by Python: the program may have been moved away from its repository.
+        // Checked here and not by Python: the program may have been moved away from its repository.
         script.metadata().with_context(|| format!("cannot read {}", script.display()))?;
         let mut command = Command::new(&self.python);
         // -B: no __pycache__ beside the scripts.
-        command.arg("-B").arg(script).args(subject.options()).arg("--worker");
+        command.arg("-B").arg(script).args(subject.arguments()).arg("--worker");
         if let Some(layout) = setting.layout {
             command.args(["--layout", layout]);
         }
@@ -164,8 +164,10 @@ mod tests {
 
     use super::*;
 
+    const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/peers");
+
     fn peer(program: Program) -> Peer {
-        Peer { program, python: "python3".into() }
+        Peer { program, scripts: SCRIPTS.into(), python: "python3".into() }
     }
 
     #[test]
@@ -187,7 +189,7 @@ mod tests {
     #[test]
     fn a_setting_is_options_and_variables() {
         let peer = peer(Program::Pytorch);
-        let subject = Subject::new(Work::Train, None, None, 2).unwrap();
+        let subject = Subject::new(Work::Train, "resnet20-v2", None, 2).unwrap();
         let tuned = &peer.settings()[3];
         let command = peer.command(&subject, tuned).unwrap();
         let args: Vec<&OsStr> = command.get_args().collect();
@@ -202,10 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_train_says_so() {
-        let message = peer(Program::OnnxRuntime).check(Work::Train).unwrap_err().to_string();
-        assert!(message.contains("bench infer"), "{message}");
-        assert!(peer(Program::OnnxRuntime).check(Work::Infer).is_ok());
-        assert!(peer(Program::Pytorch).check(Work::Train).is_ok());
+    fn onnx_runtime_does_not_train() {
+        assert!(!peer(Program::OnnxRuntime).can(Work::Train) && peer(Program::OnnxRuntime).can(Work::Infer));
+        assert!(peer(Program::Pytorch).can(Work::Train));
     }
 }

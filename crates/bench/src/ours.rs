@@ -1,6 +1,6 @@
-//! Our side of a benchmark, in a process of its own: `bench-worker`, which nobody types.
+//! Our side of a benchmark: what our worker does in its process.
 
-use std::io::BufRead as _;
+use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -9,30 +9,44 @@ use resnet_models::{Inference, Model};
 use resnet_ops::{Mode, softmax_cross_entropy};
 use resnet_train::{Momentum, Sgd, SgdConfig};
 
-use crate::args::{BenchWorkerArgs, Work};
-use crate::{output, threads};
+use serde::Serialize;
 
-use super::subject::Subject;
-use super::worker::{Hello, Turn};
+use crate::subject::{Subject, Work};
+use crate::worker::{Hello, Turn};
 
 /// The peers' `pytorch_bench.py` trains with the same.
 const SGD: SgdConfig = SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 1e-4 };
 const RATE: f64 = 1e-3;
 
-pub(crate) fn run(args: &BenchWorkerArgs) -> anyhow::Result<()> {
-    let threads = threads::start(&args.threads)?;
-    let subject = Subject::new(args.work, Some(&args.model), Some(args.batch), threads)?;
+/// Answers whoever reads `output`: measures steps of `subject` for each line `go SECONDS` of `input`, until
+/// that ends. What is said is in `worker.rs`; `version` is ours.
+///
+/// # Errors
+/// If the network cannot be built or fails, or a line says something else.
+pub fn serve(
+    subject: &Subject,
+    version: &str,
+    input: impl BufRead,
+    mut output: impl Write,
+) -> anyhow::Result<()> {
     let model = Model::init(&subject.spec, 0)?;
-    let mut step = Step::new(&subject, &model)?;
-    output::json(&Hello::Ready { name: "resnet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })?;
-    for line in std::io::stdin().lock().lines() {
+    let mut step = Step::new(subject, &model)?;
+    let ready = Hello::Ready { name: "resnet".to_owned(), version: version.to_owned() };
+    say(&mut output, &ready)?;
+    for line in input.lines() {
         let line = line.context("cannot read from standard input")?;
         let Some(Ok(at_least)) = line.strip_prefix("go ").map(str::parse) else {
             bail!("'{line}' is not 'go SECONDS'");
         };
-        output::json(&turn(&mut step, at_least)?)?;
+        say(&mut output, &turn(&mut step, at_least)?)?;
     }
     Ok(())
+}
+
+/// One line of JSON.
+fn say(output: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
+    writeln!(output, "{}", serde_json::to_string(value)?)?;
+    Ok(output.flush()?)
 }
 
 fn turn(step: &mut Step, at_least: f64) -> anyhow::Result<Turn> {
@@ -92,7 +106,7 @@ impl<'a> Step<'a> {
 }
 
 /// The peak of this process's resident memory in bytes; only Linux tells it without `unsafe`.
-pub(super) fn peak_memory() -> Option<u64> {
+pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -106,7 +120,7 @@ mod tests {
     #[test]
     fn a_turn_has_a_step_at_least_and_takes_its_time() {
         for work in [Work::Train, Work::Infer] {
-            let subject = Subject::new(work, Some("resnet8-v2"), std::num::NonZeroUsize::new(2), 1).unwrap();
+            let subject = Subject::new(work, "resnet8-v2", std::num::NonZeroUsize::new(2), 1).unwrap();
             let model = Model::init(&subject.spec, 0).unwrap();
             let mut step = Step::new(&subject, &model).unwrap();
             assert_eq!(turn(&mut step, 0.0).unwrap().seconds.len(), 1);
@@ -116,5 +130,22 @@ mod tests {
                 assert!(turn.peak_memory_bytes.is_some_and(|bytes| bytes > 1_000_000));
             }
         }
+    }
+
+    #[test]
+    fn a_conversation_is_a_line_of_json_for_each_turn() {
+        let subject = Subject::new(Work::Infer, "resnet8-v2", std::num::NonZeroUsize::new(2), 1).unwrap();
+        let mut said = vec![];
+        serve(&subject, "1.2.3", &b"go 0\ngo 0\n"[..], &mut said).unwrap();
+        let said = String::from_utf8(said).unwrap();
+        let [hello, first, second] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        let ready = Hello::Ready { name: "resnet".to_owned(), version: "1.2.3".to_owned() };
+        assert_eq!(serde_json::from_str::<Hello>(hello).unwrap(), ready);
+        for line in [first, second] {
+            let turn: Turn = serde_json::from_str(line).unwrap();
+            assert!(turn.seconds.len() == 1 && turn.seconds[0] > 0.0, "{line}");
+        }
+        let refused = serve(&subject, "", &b"stop\n"[..], &mut vec![]).unwrap_err();
+        assert_eq!(refused.to_string(), "'stop' is not 'go SECONDS'");
     }
 }

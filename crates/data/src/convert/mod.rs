@@ -1,0 +1,120 @@
+//! `convert`: a copy of a data set in files in another form.
+//!
+//! | file | |
+//! |---|---|
+//! | `writer.rs` | what is asked of a form: `Writer`, `Sample`; the list of classes |
+//! | `folders.rs`, `shards.rs` | encoded images, copied as they are |
+//! | `packed.rs` | pixels, resized on all cores |
+
+mod folders;
+mod packed;
+mod shards;
+mod writer;
+
+use std::io;
+use std::path::Path;
+
+use resnet_files::NewFolder;
+use resnet_vision::image;
+
+use self::folders::Folders;
+use self::packed::Packed;
+pub use self::packed::Resizing;
+use self::shards::Shards;
+use self::writer::{Sample, Writer};
+use crate::Error;
+use crate::sources::{Broken, FileSet, Layout, open_image};
+
+/// The form of the copy.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// A folder per class: `train/CLASS/00000000.jpg`. Encoded images are copied as they are.
+    Folders,
+    /// Tar shards in WebDataset's convention, `train-00000.tar` and so on. Encoded images are copied as they
+    /// are.
+    Shards {
+        /// The most bytes of images in one shard.
+        max_bytes: u64,
+    },
+    /// Packed files, `train-00000.pack` and so on: pixels, resized once, which training need not decode.
+    Packed {
+        /// The most bytes of pixels in one file.
+        max_bytes: u64,
+        /// How images are resized.
+        resizing: Resizing,
+    },
+}
+
+/// Writes all samples of `set` into the new folder `out`, which appears when it is complete. Labels stay as
+/// they are: the classes' names are written beside the samples, in order. `progress` is called now and then
+/// with the number of images done. Returns how many there are.
+///
+/// # Errors
+/// [`Error::Exists`] if there is something at `out`; otherwise if a sample is broken, or the system refuses.
+/// Nothing is left then.
+///
+/// ```no_run
+/// use resnet_data::sources::{OpenFiles, open_files};
+/// use resnet_data::{Target, convert};
+///
+/// let set = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
+/// let target = Target::Shards { max_bytes: 256 << 20 };
+/// convert(&set, target, "/data/imagenet-shards".as_ref(), |done| eprintln!("{done} images"))?;
+/// # Ok::<(), resnet_data::Error>(())
+/// ```
+pub fn convert(
+    set: &FileSet,
+    target: Target,
+    out: &Path,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, Error> {
+    let folder = NewFolder::begin(out).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists { path: out.to_owned() },
+        _ => Error::write("create", out, cause),
+    })?;
+    let mut writer: Box<dyn Writer> = match target {
+        Target::Folders => Box::new(Folders::new(folder.path(), &set.classes)),
+        Target::Shards { max_bytes } => Box::new(Shards::new(folder.path(), max_bytes)),
+        Target::Packed { max_bytes, resizing } => Box::new(Packed::new(folder.path(), max_bytes, resizing)),
+    };
+    writer::write_classes(folder.path(), &set.classes)?;
+    let written = write(set, target, &mut *writer, &mut progress)?;
+    folder.finish().map_err(|cause| Error::write("create", out, cause))?;
+    Ok(written)
+}
+
+fn write(
+    set: &FileSet,
+    target: Target,
+    writer: &mut dyn Writer,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, Error> {
+    let mut done = 0;
+    for (role, source) in set.splits() {
+        writer.begin(role.folder())?;
+        let index = source.index();
+        if let Some(fault) = index.faults().first() {
+            return Err(refused(fault));
+        }
+        for block in 0..index.blocks() {
+            for (record, read) in index.block(block).zip(source.read(index.block(block))) {
+                let mut bytes = read.map_err(|broken| refused(&broken))?;
+                let (name, place) = (index.name_in_split(record), index.place(record));
+                if index.layout() == Layout::Packed && !matches!(target, Target::Packed { .. }) {
+                    // Only this crate reads packed pixels.
+                    bytes = image::encode_png(&open_image(&bytes, &place)?.decode()?)?;
+                }
+                let label = index.labels()[record];
+                writer.sample(Sample { number: done, label, name, place, bytes })?;
+                done += 1;
+            }
+            progress(done);
+        }
+    }
+    writer.end()?;
+    Ok(done)
+}
+
+fn refused(broken: &Broken) -> Error {
+    Error::Invalid(format!("{broken}; mend or remove it first"))
+}

@@ -1,0 +1,106 @@
+//! `verify`: which samples of a data set in files are broken, as a list that can be skipped later.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use crate::sources::{Broken, FileSet, Index, Source, open_image};
+use crate::{Error, names};
+
+/// How many blocks are read between two reports of progress.
+const BLOCKS: usize = 64;
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many samples were looked at.
+    pub images: u64,
+    /// The broken ones: of each split first what was known before, then in the order of the samples.
+    pub broken: Vec<BrokenSample>,
+}
+
+/// A sample that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenSample {
+    /// Its [name](Index::name), as lists of samples have it.
+    pub name: String,
+    /// What is wrong with it.
+    pub cause: String,
+}
+
+/// Decodes every image of `set` to its last pixel, on all cores. `progress` is called now and then with the
+/// number of images done.
+///
+/// ```no_run
+/// use resnet_data::sources::{OpenFiles, open_files};
+///
+/// let set = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
+/// let verified = resnet_data::verify(&set, |done| eprintln!("{done} images"));
+/// std::fs::write("broken.txt", verified.skip_list())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn verify(set: &FileSet, mut progress: impl FnMut(u64)) -> Verified {
+    let (mut broken, mut before) = (vec![], 0);
+    for (_, source) in set.splits() {
+        let index = source.index();
+        let known =
+            |fault: &Broken| BrokenSample { name: index.fault_name(fault), cause: fault.cause.clone() };
+        broken.extend(index.faults().iter().map(known));
+        broken.extend(verify_split(source, |done| progress(before + done)));
+        before += index.len() as u64;
+    }
+    Verified { images: before, broken }
+}
+
+/// The broken samples of a split, in order.
+fn verify_split(source: &dyn Source, mut progress: impl FnMut(u64)) -> Vec<BrokenSample> {
+    let index = source.index();
+    let (done, found) = (AtomicU64::new(0), Mutex::new(vec![]));
+    let blocks: Vec<usize> = (0..index.blocks()).collect();
+    for some in blocks.chunks(BLOCKS) {
+        some.par_iter().for_each(|block| {
+            for (record, read) in index.block(*block).zip(source.read(index.block(*block))) {
+                if let Some(sample) = check(index, record, read) {
+                    found.lock().unwrap_or_else(PoisonError::into_inner).push((record, sample));
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        progress(done.load(Ordering::Relaxed));
+    }
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_by_key(|(record, _)| *record);
+    found.into_iter().map(|(_, sample)| sample).collect()
+}
+
+/// What is wrong with a record, if anything: it must decode to its last pixel, without any damage.
+fn check(index: &Index, record: usize, read: Result<Vec<u8>, Broken>) -> Option<BrokenSample> {
+    let decode =
+        |bytes: &[u8]| -> Result<(), Error> { Ok(open_image(bytes, &index.place(record))?.verify()?) };
+    let cause = match read {
+        Err(broken) => broken.cause,
+        Ok(bytes) => decode(&bytes).err()?.cause(),
+    };
+    Some(BrokenSample { name: index.name(record), cause })
+}
+
+impl Verified {
+    /// The names of the broken samples, one per line, as [`read_skip_list`] reads them.
+    pub fn skip_list(&self) -> String {
+        self.broken.iter().map(|sample| format!("{}\n", sample.name)).collect()
+    }
+}
+
+/// Reads a list of samples to be skipped, one [name](Index::name) per line, for
+/// [`OpenFiles::skip`](crate::sources::OpenFiles::skip).
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn read_skip_list(file: &Path) -> Result<Vec<String>, Error> {
+    let list = fs::read(file).map_err(|cause| Error::io("read the skip list", file, cause))?;
+    let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(lines.filter(|line| !line.trim_ascii().is_empty()).map(names::of_line).collect())
+}

@@ -1,0 +1,153 @@
+//! `inspect`, `verify` and `convert` on small folders.
+
+mod images;
+
+use std::fs;
+use std::path::Path;
+
+use images::{folders, png};
+use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
+use resnet_data::{
+    Error, Resizing, SplitRole, Target, Triple, contact_sheet, convert, inspect, read_skip_list, verify,
+};
+use resnet_vision::Interpolation;
+use resnet_vision::image::Orientation;
+
+fn open(dir: &Path) -> FileSet {
+    open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap()
+}
+
+/// Two classes with three images each to train on, and one of them with one to evaluate on.
+fn small(dir: &Path) {
+    folders(&dir.join("train"), &["cat", "dog"], 3);
+    folders(&dir.join("val"), &["dog"], 1);
+}
+
+/// Labels and encoded images of all splits, in order.
+fn contents(set: &FileSet) -> Vec<(SplitRole, u32, Vec<u8>)> {
+    let mut contents = vec![];
+    for (role, source) in set.splits() {
+        let index = source.index();
+        for record in 0..index.len() {
+            let bytes = source.read(record..record + 1).remove(0).unwrap();
+            contents.push((role, index.labels()[record], bytes));
+        }
+    }
+    contents
+}
+
+#[test]
+fn an_inspection_counts_what_is_there() {
+    let here = tempfile::tempdir().unwrap();
+    small(here.path());
+    fs::write(here.path().join("train/cat/notes.txt"), "").unwrap();
+    fs::write(here.path().join("train/cat/empty.png"), "").unwrap();
+    let set = open(here.path());
+    let [train, val] = &inspect(&set)[..] else { panic!("two splits") };
+    assert_eq!((train.role, train.images), (SplitRole::Training, 6));
+    assert_eq!(
+        (val.role, val.images, &val.empty_classes[..]),
+        (SplitRole::Evaluation, 1, &["cat".to_owned()][..])
+    );
+    assert_eq!(train.per_class, Some(Triple { low: 3, median: 3, high: 3 }));
+    assert_eq!(val.per_class, Some(Triple { low: 0, median: 1, high: 1 }));
+    assert!(train.width.is_some() && train.height.is_some());
+    assert_eq!(train.left_out.to_string(), "1 file .txt");
+    assert_eq!(train.faults.len(), 1);
+    assert_eq!(
+        train.bytes,
+        contents(&set).iter().take(6).map(|(_, _, bytes)| bytes.len() as u64).sum::<u64>()
+    );
+}
+
+#[test]
+fn a_contact_sheet_is_drawn_by_its_seed() {
+    let here = tempfile::tempdir().unwrap();
+    small(here.path());
+    let set = open(here.path());
+    let sheet = |seed| contact_sheet(&*set.train, seed).unwrap();
+    let first = sheet(0);
+    assert_eq!((first.width, first.height), (8 * 128, 6 * 128));
+    assert!(first.pixels == sheet(0).pixels && first.pixels != sheet(1).pixels);
+    // Six images; the seventh place is white.
+    assert_eq!(first.pixels[3 * (7 * 128)], 255);
+    assert!(contact_sheet(open(&here.path().join("val")).train.as_ref(), 0).is_ok());
+}
+
+#[test]
+fn broken_samples_are_listed_and_can_be_skipped() {
+    let here = tempfile::tempdir().unwrap();
+    small(here.path());
+    fs::write(here.path().join("train/dog/1.png"), "no image").unwrap();
+    fs::write(here.path().join("train/cat/empty.png"), "").unwrap();
+    let mut told = vec![];
+    let verified = verify(&open(here.path()), |done| told.push(done));
+    assert_eq!(verified.images, 7);
+    assert_eq!(told, [6, 7]);
+    let names: Vec<&str> = verified.broken.iter().map(|sample| sample.name.as_str()).collect();
+    // What was known before it was read comes first.
+    assert_eq!(names, ["train/cat/empty.png", "train/dog/1.png"]);
+    let list = here.path().join("broken.txt");
+    fs::write(&list, verified.skip_list().replace('\n', "\r\n") + "\n").unwrap();
+    let skip = read_skip_list(&list).unwrap();
+    assert_eq!(skip, names);
+    let options = OpenFiles { cache: IndexCache::Off, skip, ..OpenFiles::default() };
+    let set = open_files(here.path(), &options).unwrap();
+    assert_eq!((set.train.index().faults().len(), set.train.index().skipped()), (0, 1));
+    let gone = read_skip_list(&here.path().join("gone")).unwrap_err().to_string();
+    assert!(gone.contains("skip list") && gone.contains("gone"), "{gone}");
+}
+
+#[test]
+fn folders_and_shards_hold_the_same_bytes() {
+    let here = tempfile::tempdir().unwrap();
+    let data = here.path().join("data");
+    small(&data);
+    let set = open(&data);
+    let (shards, back) = (here.path().join("shards"), here.path().join("back"));
+    let mut told = 0;
+    assert_eq!(convert(&set, Target::Shards { max_bytes: 1 << 20 }, &shards, |done| told = done).unwrap(), 7);
+    assert_eq!(told, 7);
+    let sharded = open(&shards);
+    assert_eq!((sharded.layout, &sharded.classes), (Layout::Shards, &set.classes));
+    assert!(contents(&sharded) == contents(&set));
+    convert(&sharded, Target::Folders, &back, |_| ()).unwrap();
+    assert!(contents(&open(&back)) == contents(&set));
+    // A shard for each image, if it may hold no more than a byte.
+    convert(&set, Target::Shards { max_bytes: 1 }, &here.path().join("many"), |_| ()).unwrap();
+    assert!(here.path().join("many/train-00005.tar").exists());
+}
+
+#[test]
+fn packed_files_hold_resized_pixels() {
+    let here = tempfile::tempdir().unwrap();
+    folders(&here.path().join("data/train"), &["a"], 1);
+    fs::write(here.path().join("data/train/a/0.png"), png(40, 20, 7)).unwrap();
+    let resizing =
+        Resizing { side: 10, interpolation: Interpolation::Bilinear, orientation: Orientation::Apply };
+    let packed = here.path().join("packed");
+    let target = Target::Packed { max_bytes: 1 << 20, resizing };
+    convert(&open(&here.path().join("data")), target, &packed, |_| ()).unwrap();
+    let set = open(&packed);
+    assert_eq!(set.layout, Layout::Packed);
+    let [split] = &inspect(&set)[..] else { panic!("one split") };
+    let sizes = [split.width, split.height].map(|size| size.unwrap().high);
+    assert_eq!(sizes, [20, 10]);
+    // Others read PNG files of the same pixels.
+    convert(&set, Target::Folders, &here.path().join("back"), |_| ()).unwrap();
+    assert!(here.path().join("back/train/a/00000000.png").exists());
+}
+
+#[test]
+fn a_broken_sample_leaves_no_copy() {
+    let here = tempfile::tempdir().unwrap();
+    let data = here.path().join("data");
+    small(&data);
+    let out = here.path().join("out");
+    fs::write(data.join("val/dog/0.png"), "").unwrap();
+    let refused = convert(&open(&data), Target::Folders, &out, |_| ()).unwrap_err().to_string();
+    assert!(refused.contains("0.png") && refused.contains("mend or remove it first"), "{refused}");
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
+    fs::create_dir(&out).unwrap();
+    assert!(matches!(convert(&open(&data), Target::Folders, &out, |_| ()), Err(Error::Exists { .. })));
+}

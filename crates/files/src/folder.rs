@@ -1,0 +1,90 @@
+//! Folders that appear whole or not at all.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A folder that is being filled under another name, beside the place where it will stand.
+///
+/// Dropping it without [`finish`](Self::finish) removes it with all that is in it.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let here = tempfile::tempdir()?;
+/// let target = here.path().join("data");
+/// let folder = resnet_files::NewFolder::begin(&target)?;
+/// std::fs::write(folder.path().join("a"), "1")?;
+/// assert!(!target.exists());
+/// folder.finish()?;
+/// assert_eq!(std::fs::read(target.join("a"))?, b"1");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct NewFolder {
+    target: PathBuf,
+    partial: PathBuf,
+}
+
+impl NewFolder {
+    /// Creates the folder that will be `target`, with the folders above it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if there is something at `target`,
+    /// [`io::ErrorKind::InvalidFilename`] if it ends in no name, or whatever the system refuses.
+    pub fn begin(target: &Path) -> io::Result<Self> {
+        if target.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        let partial = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
+        let partial = target.with_file_name(partial);
+        fs::create_dir_all(&partial)?;
+        Ok(NewFolder { target: target.to_owned(), partial })
+    }
+
+    /// Where its files are written until it is finished.
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Gives the folder its name.
+    ///
+    /// # Errors
+    /// What the system refuses; nothing is left then.
+    pub fn finish(self) -> io::Result<()> {
+        fs::rename(&self.partial, &self.target)
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        // Gone if it was finished. If it cannot be removed, it only takes space.
+        let _ = fs::remove_dir_all(&self.partial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_given_up_leaves_nothing() {
+        let here = tempfile::tempdir().unwrap();
+        let target = here.path().join("deep/data");
+        let folder = NewFolder::begin(&target).unwrap();
+        fs::write(folder.path().join("a"), "1").unwrap();
+        drop(folder);
+        assert_eq!(fs::read_dir(here.path().join("deep")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_there_is_not_replaced() {
+        let here = tempfile::tempdir().unwrap();
+        let refused = NewFolder::begin(here.path()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        let nameless = NewFolder::begin(&here.path().join("no/..")).unwrap_err();
+        assert_eq!(nameless.kind(), io::ErrorKind::InvalidFilename);
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+    }
+}

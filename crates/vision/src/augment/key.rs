@@ -1,0 +1,20 @@
+//! `Key`: which image is shown for which time, the name of every random stream of a training image.
+
+use crate::random::{Purpose, RandomStream};
+
+/// Names one showing of one image: everything random about it is drawn from this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The seed of the run.
+    pub seed: u64,
+    /// How many times the data set was shown before.
+    pub epoch: u64,
+    /// The image's position in the data set.
+    pub index: u64,
+}
+
+impl Key {
+    pub(super) fn stream(self, purpose: Purpose) -> RandomStream {
+        RandomStream::new(self.seed, purpose, self.epoch, self.index)
+    }
+}
