@@ -24,7 +24,7 @@ struct Json<'a> {
     loss: f64,
     images_per_second: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    transform: Option<Seen>,
+    view: Option<Seen>,
     /// Faults that cost some of the images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -167,7 +167,7 @@ fn print(
             top5: scores.top5(),
             loss: scores.loss,
             images_per_second: scores.images_per_second,
-            transform: seen.map(|(view, turned)| Seen::of(&view, turned)),
+            view: seen.map(|(view, turned)| Seen::of(&view, turned)),
             left_out: left_out.iter().map(ToString::to_string).collect(),
         });
     }
