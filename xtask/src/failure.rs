@@ -50,7 +50,7 @@ pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
 /// RUST_BACKTRACE asks for that. Control characters in quoted names are escaped.
 pub(crate) fn report(error: &anyhow::Error) {
     let told = sentence(error);
-    let told = match crate::hints::of_data(error) {
+    let told = match crate::data_hints::of_data(error) {
         Some((plain, hinted)) => told.replace(&plain, &hinted),
         None => told,
     };

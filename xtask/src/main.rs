@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod data;
+mod data_hints;
 mod downloads;
 mod failure;
 mod heat_maps;
