@@ -1,5 +1,5 @@
-//! What to do about data that cannot be found or read: the options that help. The crates say what is wrong and
-//! know no options.
+//! What to do about data that cannot be found or read: the options that help. The crates say what is wrong
+//! and know no options.
 
 use resnet_data::names::printable;
 use resnet_data::{Error as DataError, NotLeftOut};
