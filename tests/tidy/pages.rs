@@ -5,8 +5,8 @@ use crate::File;
 /// Endings of the names that a page means as files of this repository.
 const ENDINGS: [&str; 8] = ["rs", "toml", "md", "py", "json", "svg", "txt", "sh"];
 
-/// Paths in backquotes that lead nowhere. A path may begin at the root, at `crates/` or at a crate; `*` stands for
-/// anything in a name, words in capitals are placeholders.
+/// Paths in backquotes that lead nowhere. A path may begin at the root, at `crates/` or at a crate; `*`
+/// stands for anything in a name, words in capitals are placeholders.
 pub(crate) fn dead_paths(pages: &[File], tracked: &[String]) -> Vec<String> {
     let mut faults = vec![];
     for page in pages {

@@ -1,4 +1,4 @@
-//! Files of any format, told by their first bytes and handed to the reader of that format.
+//! Reading files: the first bytes decide on the format and its reader.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,16 +15,15 @@ use crate::{keys, pytorch};
 /// The largest file that is read, four times the largest published ResNet (BiT-M 152x4).
 const LARGEST_FILE: u64 = 16 << 30;
 
-/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote; of several sets of weights in it,
-/// those that are asked for.
+/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote. `weights` chooses among several sets.
 ///
-/// Of PyTorch's files, both layouts are read (the zip archive, and what was before PyTorch 1.6), with a state
-/// dict alone, among what a training keeps, or as a whole module. Nothing in such a file is executed; what is
-/// no tensor is passed over.
+/// Both of PyTorch's layouts are read: the zip archive, and the one before PyTorch 1.6. The file may hold a
+/// state dict alone, a training's checkpoint with a state dict in it, or a whole module. Nothing in it is
+/// executed, and everything but tensors is ignored.
 ///
 /// # Errors
-/// If the file can't be read, is of another format or damaged, has no weights of floating-point numbers or
-/// several of equal standing, or not those that are asked for.
+/// If the file can't be read, is of another format or damaged, has no floating-point
+/// weights, several sets without a usual one, or not those that are asked for.
 pub fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
     let (reader, len) = open(path)?;
     parse(path, reader, len, weights)
@@ -71,7 +70,7 @@ pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
 /// The file at `path` and its length.
 fn open(path: &Path) -> Result<(BufReader<File>, u64), Error> {
     let failed = |cause| Error::Read { path: path.to_owned(), cause };
-    // Asked before opening: opening a named pipe waits for its other end.
+    // Checked before opening, since opening a named pipe waits for its other end.
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         return Err(Error::NotAFile { path: path.to_owned() });

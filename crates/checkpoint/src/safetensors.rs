@@ -1,9 +1,9 @@
 //! The safetensors format: eight bytes of length, a JSON header of that length, then the tensors' bytes.
 //!
-//! A header is believed only after it was checked: its length against the file's, then by the `safetensors`
-//! crate that the tensors lie side by side without gap or overlap and that each one's shape and type fill its
-//! place, then their end against the file's. Until then nothing is allocated but the header, and after it no
-//! more than the file has.
+//! A header is checked before it is used. Its length must fit the file's. The `safetensors` crate checks that
+//! the tensors lie side by side, without gap or overlap, and that each one's shape and type fill its place.
+//! The end of the last one must be the end of the file. Until then only the header is allocated, and
+//! afterwards no more than the file has.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -153,7 +153,7 @@ fn open<'a, R: Read>(
     Ok(Opened { metadata: header.metadata.unwrap_or_default(), layout, reader })
 }
 
-/// The tensors in the order of their places, which are seen to be possible.
+/// The tensors in the order of their offsets, which are checked.
 fn layout(tensors: BTreeMap<String, TensorInfo>) -> Result<Metadata, SafeTensorError> {
     let mut tensors: Vec<_> = tensors.into_iter().collect();
     tensors.sort_by_key(|(_, info)| info.data_offsets);

@@ -144,6 +144,7 @@ fn a_broken_sample_leaves_no_copy() {
     let data = here.path().join("data");
     small(&data);
     let out = here.path().join("out");
+    folders(&data.join("val"), &["dog"], 2);
     fs::write(data.join("val/dog/0.png"), "").unwrap();
     let refused = convert(&open(&data), Target::Folders, &out, |_| ()).unwrap_err().to_string();
     assert!(refused.contains("0.png") && refused.contains("mend or remove it first"), "{refused}");

@@ -1,7 +1,5 @@
 //! Names from people and from servers, checked before they become part of a path or an address.
 
-use std::borrow::Cow;
-
 use crate::Error;
 
 /// The branch that is meant where no revision is named.
@@ -9,7 +7,7 @@ pub const MAIN: &str = "main";
 /// The longest name of a file, folders included.
 const MAX_NAME: usize = 512;
 
-/// Checks an id and a revision, [`MAIN`] where there is none; `example` is what such an id looks like.
+/// Checks an id and a revision, which is [`MAIN`] if none is given; `example` is such an id, for the message.
 ///
 /// # Errors
 /// If the id is not `OWNER/NAME`, or the revision is no branch, tag or commit.
@@ -47,7 +45,7 @@ pub fn is_commit(word: &str) -> bool {
     is_hex(word, 40)
 }
 
-/// So many hexadecimal digits, in lower case.
+/// Whether `word` has exactly `digits` hexadecimal digits, in lower case.
 pub(crate) fn is_hex(word: &str, digits: usize) -> bool {
     word.len() == digits && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
@@ -72,37 +70,9 @@ pub fn check_file(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `text` with an escape such as `\u{1b}` for every character that breaks a line, steers a terminal or turns
-/// the direction of writing: names and messages from a server may hold any.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let is_harmful =
-        |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if is_harmful(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    Cow::Owned(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_from_outside_are_printed_escaped() {
-        assert_eq!(printable("data/ä b.tar"), "data/ä b.tar");
-        assert_eq!(printable("a\u{1b}[31m\n\u{202e}b"), "a\\u{1b}[31m\\u{a}\\u{202e}b");
-        let error = Error::Unavailable {
-            wanted: "a\u{1b}.tar".to_owned(),
-            cache: "cache\r".into(),
-            cause: "the server says\nno".to_owned(),
-            mend: "check it".to_owned(),
-        };
-        assert!(!error.to_string().contains(char::is_control), "{error:?}");
-    }
 
     #[test]
     fn names_that_lead_elsewhere_are_refused() {

@@ -1,8 +1,8 @@
 //! Checkpoints as safetensors files: written whole or not at all, read strictly.
 //!
-//! Weights and running statistics stand under the names that the classifier gives them; a resumable
-//! checkpoint holds besides, under [`MOMENTUM`], the optimizer's velocity of each, and in its metadata
-//! where the training stands.
+//! Weights and running statistics have the names that the classifier gives them. A checkpoint to resume from
+//! also holds the optimizer's velocities, whose names begin with [`MOMENTUM`], and the state of the training
+//! in its metadata.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,7 +65,7 @@ fn finite(name: &str, tensor: &Tensor, step: u64) -> Result<Vec<f32>, Error> {
     Ok(values)
 }
 
-/// What a checkpoint holds, seen to fit a classifier's variables.
+/// The contents of a checkpoint, checked against a classifier's variables.
 pub(crate) struct Loaded {
     weights: BTreeMap<String, Tensor>,
     pub(crate) velocity: BTreeMap<String, Tensor>,
@@ -75,8 +75,8 @@ pub(crate) struct Loaded {
 /// Reads `file` for a classifier with these variables, which stay as they are until [`Loaded::apply`].
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, or lacks a variable, or holds a tensor that is none or of
-/// another shape.
+/// If the file cannot be read or is damaged, if it lacks a variable, or if it holds a tensor that is not a
+/// variable or has another shape.
 pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Device) -> Result<Loaded, Error> {
     let bad = |cause: String| Error::Checkpoint { file: file.to_owned(), cause };
     let TrainingCheckpoint { weights, velocities, metadata } =
@@ -138,10 +138,10 @@ fn unreadable(file: &Path, error: resnet_checkpoint::Error) -> Error {
 }
 
 impl Loaded {
-    /// Gives the variables the checkpoint's values.
+    /// Sets the variables to the checkpoint's values.
     ///
     /// # Errors
-    /// Only if candle cannot copy; names and shapes were seen to fit.
+    /// Only if candle cannot copy; names and shapes were checked.
     pub(crate) fn apply(&self, variables: &BTreeMap<String, Var>) -> Result<(), Error> {
         for (name, tensor) in &self.weights {
             if let Some(variable) = variables.get(name) {

@@ -63,7 +63,7 @@
 //!
 //! Files, folders and data sets: it takes bytes and a name for messages. Labels have no meaning here, and
 //! there are no threads, no network and no tensors. All randomness comes from a [`Key`], so that a row is the
-//! same whoever computes it, and when.
+//! same in whatever order and thread it is computed.
 //!
 //! # Files
 //!

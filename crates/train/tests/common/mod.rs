@@ -1,4 +1,4 @@
-//! A small network with running statistics, small data, and ways to look at what a training left behind.
+//! A small network with running statistics, small data, and ways to inspect the files of a training.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Classifier for Tiny {
     }
 }
 
-/// 3 epochs of 4 steps, the last of which is of a smaller batch.
+/// 3 epochs of 4 steps each; the last batch of an epoch is smaller.
 pub(crate) fn recipe(changes: &[&str]) -> Recipe {
     let text = include_str!("../../../record/recipes/quick-start.toml");
     let mut recipe = Recipe::parse(text, "quick-start.toml").unwrap();
