@@ -46,7 +46,6 @@ mod error;
 mod feed;
 mod file_loader;
 mod find_images;
-mod fingerprint;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod generated;
@@ -74,7 +73,6 @@ pub use error::{Error, NotLeftOut};
 pub use feed::{Batches, Feed, FeedTimes};
 pub use file_loader::{FileLoader, FileTransform, OnBroken, Transform};
 pub use find_images::{FoundImages, find_images};
-pub use fingerprint::Fingerprint;
 #[cfg(feature = "hub")]
 pub use hub::{HubDataset, HubFile, HubFiles, Wanted, download, download_with};
 pub use image_file::{MAX_FILE_BYTES, decode_image, read_image};
@@ -82,8 +80,9 @@ pub use image_set::ImageSet;
 pub use inspect::{Inspection, Triple, contact_sheet, inspect};
 pub use loader_config::{LastBatch, LoaderConfig, Order, Rank};
 pub use open::{open_dir, open_test};
+pub use prefetch::Prefetch;
 pub use recognise::{Contents, contents};
-pub use resnet_formats::{Error as FileError, names};
+pub use resnet_formats::{Error as FileError, Fingerprint, names};
 pub use split::stratified_split;
 pub use split_role::SplitRole;
 pub use verify::{BrokenSample, Verified, read_skip_list, verify};

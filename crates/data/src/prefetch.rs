@@ -15,7 +15,7 @@ type Make<T> = dyn Fn(usize) -> T + Send + Sync;
 ///
 /// A thread claims the lowest number nobody has claimed, but never one `ahead` or more past the one that the
 /// reader waits for; so the queue is bounded and the item waited for is always claimed first.
-pub(crate) struct Prefetch<T> {
+pub struct Prefetch<T> {
     shared: Arc<Shared<T>>,
     threads: Vec<JoinHandle<()>>,
     waited: Duration,
@@ -85,7 +85,7 @@ impl<T> Shared<T> {
 impl<T: Send + 'static> Prefetch<T> {
     /// Starts `workers` threads (with none, items are made when asked for) that keep up to `ahead` items
     /// ready.
-    pub(crate) fn new(
+    pub fn new(
         range: Range<usize>,
         workers: usize,
         ahead: usize,
@@ -118,12 +118,12 @@ impl<T: Send + 'static> Prefetch<T> {
     }
 
     /// How many items are still to come.
-    pub(crate) fn remaining(&self) -> usize {
+    pub fn remaining(&self) -> usize {
         self.shared.end - self.shared.lock().next
     }
 
     /// How long [`next`](Iterator::next) has kept its caller in all.
-    pub(crate) fn waited(&self) -> Duration {
+    pub fn waited(&self) -> Duration {
         self.waited
     }
 
@@ -165,6 +165,12 @@ impl<T: Send + 'static> Prefetch<T> {
     }
 }
 
+impl<T> std::fmt::Debug for Prefetch<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prefetch").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
 impl<T: Send + 'static> Iterator for Prefetch<T> {
     type Item = T;
 
@@ -184,70 +190,5 @@ impl<T> Drop for Prefetch<T> {
             // Panics were caught in the thread.
             let _ = thread.join();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    #[test]
-    fn items_come_in_order_and_no_further_ahead_than_allowed() {
-        for workers in [0, 1, 2, 7] {
-            let made = Arc::new(AtomicUsize::new(0));
-            let counter = Arc::clone(&made);
-            let mut items = Prefetch::new(5..105, workers, 3, move |i| {
-                counter.fetch_add(1, Ordering::SeqCst);
-                if i % 7 == 0 {
-                    std::thread::sleep(Duration::from_micros(300));
-                }
-                i
-            });
-            for taken in 0..100 {
-                assert_eq!(items.remaining(), 100 - taken);
-                assert!(made.load(Ordering::SeqCst) <= taken + 3);
-                assert_eq!(items.next(), Some(5 + taken));
-            }
-            assert_eq!((items.next(), items.next()), (None, None));
-            assert!(items.waited() > Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn dropping_early_ends_every_thread() {
-        let alive = Arc::new(());
-        for taken in [0, 1, 5] {
-            let guard = Arc::clone(&alive);
-            let mut items = Prefetch::new(0..1_000_000, 3, 4, move |i| {
-                let _ = &guard;
-                i
-            });
-            assert_eq!(items.by_ref().take(taken).count(), taken);
-            drop(items);
-            // The closure, and with it the last thread that held it, is gone.
-            assert_eq!(Arc::strong_count(&alive), 1);
-        }
-    }
-
-    #[test]
-    fn a_panic_reaches_the_reader_after_the_items_before_it() {
-        for workers in [0, 1, 4] {
-            let mut items = Prefetch::new(0..100, workers, 2, |i| {
-                assert!(i != 10, "item ten is broken");
-                i
-            });
-            let caught = catch_unwind(AssertUnwindSafe(|| items.by_ref().count())).unwrap_err();
-            assert!(caught.downcast_ref::<&str>().is_some_and(|text| text.contains("ten")), "{workers}");
-        }
-    }
-
-    #[test]
-    fn an_empty_range_is_empty() {
-        assert_eq!(Prefetch::new(3..3, 2, 2, |i| i).count(), 0);
-        #[allow(clippy::reversed_empty_ranges)]
-        let backwards = Prefetch::new(5..3, 2, 2, |i| i);
-        assert_eq!(backwards.count(), 0);
     }
 }

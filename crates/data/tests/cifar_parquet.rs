@@ -73,7 +73,6 @@ fn nulls_labels_and_images_that_do_not_fit_are_named_by_row() {
         (with(image(Some(png(33, 32, 0)))), "row 9: the image does not decode"),
         (with(image(Some(png(32, 32, 0)[..100].to_vec()))), "row 9: the image does not decode"),
         (refusal(&write("label", &[])), "no rows"),
-        (refusal(&write("labels", &rows(2))), "not the columns of cifar10"),
         (refusal(b"PAR1 not parquet"), "cannot be used"),
         (refusal(b""), "cannot be used"),
     ] {
@@ -120,4 +119,14 @@ proptest! {
         }
         let _ = try_reading(&bytes);
     }
+}
+
+#[test]
+fn a_file_without_the_column_of_labels_is_named() {
+    let folder = folder(&write("label", &rows(2)), &write("labels", &rows(2)));
+    let message = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
+    let words = ["test-00000-of-00001.parquet", "no column `label`"];
+    assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    let of_other_columns = refusal(&write("labels", &rows(2)));
+    assert!(of_other_columns.contains("not the columns of cifar10"), "{of_other_columns}");
 }

@@ -3,6 +3,8 @@
 //! Columns are parted by tabs, commas (with quotes, as spreadsheets write them), semicolons or blanks. A
 //! header says which columns count; without one the first two do.
 
+use std::collections::HashMap;
+
 use crate::is_image_end;
 
 /// What a list says.
@@ -226,6 +228,58 @@ pub fn is_number(text: &str) -> bool {
 /// Whether `text` is WordNet's id of a synset, such as n01440764.
 pub fn is_synset(text: &str) -> bool {
     text.len() == 9 && text.starts_with('n') && is_number(&text[1..])
+}
+
+/// The last part of a path.
+pub fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// A name without the end of an image.
+pub fn stem(name: &str) -> &str {
+    name.rsplit_once('.').filter(|(_, end)| is_image_end(end)).map_or(name, |(stem, _)| stem)
+}
+
+/// The row of each image, by its path, by ever less of it, or by its name without folder and end; where there
+/// is none, why.
+///
+/// # Errors
+/// If an image is listed with different labels.
+pub fn by_name(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'static str>>, String> {
+    let mut exact: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
+    // Of a name that stands for several labels there is none.
+    let mut loose: HashMap<&str, Option<usize>> = HashMap::with_capacity(rows.len());
+    let differ = |a: usize, b: usize| rows[a].label != rows[b].label;
+    for (number, row) in rows.iter().enumerate() {
+        if let Some(before) = exact.insert(&row.name, number)
+            && differ(before, number)
+        {
+            let (line, name) = (row.line, &row.name);
+            return Err(format!("line {line}: {name} has another label than before"));
+        }
+        let known = loose.entry(stem(base(&row.name))).or_insert(Some(number));
+        if known.is_some_and(|known| differ(known, number)) {
+            *known = None;
+        }
+    }
+    let row_of = |image: &&str| {
+        let mut rest = *image;
+        loop {
+            if let Some(&row) = exact.get(rest).or_else(|| exact.get(stem(rest))) {
+                return Ok(row);
+            }
+            match rest.split_once('/') {
+                Some((_, below)) => rest = below,
+                None => break,
+            }
+        }
+        match loose.get(stem(rest)) {
+            Some(Some(row)) => Ok(*row),
+            Some(None) => Err("the list has several labels for this name"),
+            None => Err("the list has no label for it"),
+        }
+    };
+    Ok(images.iter().map(row_of).collect())
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@
 //! | [`packed`] | images kept as pixels; it writes them too |
 //! | `parquet` | tables with a column of images and one of labels (feature `parquet`) |
 //! | [`cifar`] | CIFAR's records: binary, pickled, in a table |
+//! | [`classes`] | whether two lists of classes are the same, and how to number one as the other |
 //! | [`class_list`] | the names of classes, a line each or in JSON |
 //! | [`label_list`], [`label_file`] | lists of images with their labels |
 //! | [`series`] | names of numbered files, and which of them are missing |
 //! | [`names`] | file names as text of one line, and back |
 //! | [`Broken`], [`LeftOut`], [`Error`] | what is wrong with a record, which files are passed over, what is wrong with a file |
+//! | [`Fingerprint`], [`Input`] | whether data have changed; numbers and texts out of bytes |
 //!
 //! This crate must not know which data sets there are, what their folders look like, where indexes are
 //! kept or what is done to an image: those are `resnet_data`'s.
@@ -38,10 +40,13 @@
 mod broken;
 pub mod cifar;
 pub mod class_list;
+pub mod classes;
 mod columns;
 mod error;
+mod fingerprint;
 mod image_ends;
 pub mod image_tars;
+mod input;
 pub mod label_file;
 pub mod label_list;
 mod left_out;
@@ -56,7 +61,9 @@ pub mod webdataset;
 pub use broken::Broken;
 pub use columns::Columns;
 pub use error::Error;
+pub use fingerprint::Fingerprint;
 pub use image_ends::{IMAGE_ENDS, is_image_end};
+pub use input::Input;
 pub use left_out::LeftOut;
 
 /// The most bytes that one encoded image may have: a quarter of a GiB.

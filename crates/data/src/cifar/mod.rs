@@ -8,7 +8,6 @@
 pub(crate) mod archive;
 pub(crate) mod find;
 pub(crate) mod folder;
-pub mod names;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 
@@ -16,6 +15,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use resnet_formats::cifar::class_names as names;
 use resnet_formats::cifar::{self as files, Records, SIDE};
 
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};

@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Broken, Layout, LeftOut, classes};
+use resnet_formats::classes;
+
+use super::{Broken, Layout, LeftOut};
 use crate::{Error, Fingerprint};
 use resnet_formats::names::name_of;
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::index::Stamp;
 use super::{Broken, Index, Layout};
 use crate::Fingerprint;
+use resnet_formats::Input;
 use resnet_formats::tar_headers::UNIT;
 
 /// The first bytes of the file; the last is the version.
@@ -83,7 +84,7 @@ pub(crate) fn sealed(payload: &[u8]) -> Vec<u8> {
 
 /// What lies behind the checksum; `None` for anything that no index gives.
 fn parse(payload: &[u8], root: &Path) -> Option<Index> {
-    let mut input = Input(payload);
+    let mut input = Input::new(payload);
     let layout = match input.take(1)? {
         [0] => Layout::Folders,
         [1] => Layout::Shards,
@@ -93,9 +94,9 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
         [5] => Layout::Archives,
         _ => return None,
     };
-    let files = input.stamps()?;
+    let files = stamps(&mut input)?;
     let mut index = Index::new(layout, root, files);
-    index.others = input.stamps()?;
+    index.others = stamps(&mut input)?;
     let classes = input.len(8)?;
     index.classes = (0..classes).map(|_| input.text()).collect::<Option<Arc<[String]>>>()?;
     let records = input.len(28)?;
@@ -127,7 +128,7 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
     }
     let warnings = input.len(8)?;
     index.warnings = (0..warnings).map(|_| input.text()).collect::<Option<_>>()?;
-    (input.0.is_empty() && is_sound(&index)).then_some(index)
+    (input.is_empty() && is_sound(&index)).then_some(index)
 }
 
 /// Whether no number leads past the end of anything.
@@ -186,50 +187,15 @@ fn checksum(bytes: &[u8]) -> u64 {
     fingerprint.get()
 }
 
-/// What is left to be parsed.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(bytes)?;
-        self.0 = rest;
-        Some(head)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    /// The length of a list whose elements take at least so many bytes each: never more than there are.
-    fn len(&mut self, element: usize) -> Option<usize> {
-        let len = usize::try_from(self.u64()?).ok()?;
-        (len.checked_mul(element)? <= self.0.len()).then_some(len)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let len = self.len(1)?;
-        Some(std::str::from_utf8(self.take(len)?).ok()?.to_owned())
-    }
-
-    fn u32s(&mut self, count: usize) -> Option<Vec<u32>> {
-        let bytes = self.take(count.checked_mul(4)?)?;
-        Some(bytes.as_chunks::<4>().0.iter().map(|&word| u32::from_le_bytes(word)).collect())
-    }
-
-    fn u64s(&mut self, count: usize) -> Option<Vec<u64>> {
-        let bytes = self.take(count.checked_mul(8)?)?;
-        Some(bytes.as_chunks::<8>().0.iter().map(|&word| u64::from_le_bytes(word)).collect())
-    }
-
-    fn stamps(&mut self) -> Option<Vec<Stamp>> {
-        let count = self.len(24)?;
-        (0..count)
-            .map(|_| {
-                let (path, bytes) = (self.text()?, self.u64()?);
-                Some(Stamp { path, bytes, modified: self.u64()?.cast_signed() })
-            })
-            .collect()
-    }
+/// The next list of stamps.
+fn stamps(input: &mut Input<'_>) -> Option<Vec<Stamp>> {
+    let count = input.len(24)?;
+    (0..count)
+        .map(|_| {
+            let (path, bytes) = (input.text()?, input.u64()?);
+            Some(Stamp { path, bytes, modified: input.u64()?.cast_signed() })
+        })
+        .collect()
 }
 
 #[cfg(test)]

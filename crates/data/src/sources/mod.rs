@@ -10,7 +10,6 @@ mod archives;
 mod cache;
 pub(crate) mod candidates;
 pub(crate) mod class_list;
-mod classes;
 pub(crate) mod folder_classes;
 mod folders;
 pub(crate) mod index;
@@ -32,7 +31,6 @@ use std::ops::Range;
 pub use self::cache::IndexCache;
 #[cfg(feature = "hub")]
 pub(crate) use self::class_list::CLASS_MAPS;
-pub use self::classes::class_difference;
 pub use self::folder_classes::folder_names;
 pub use self::index::Index;
 pub use self::layout::Layout;
@@ -41,6 +39,7 @@ pub use self::open::{FileSet, OpenFiles, open_files};
 pub use self::packed::open_image;
 pub use self::split::Split;
 pub use resnet_formats::class_list::parse_class_map;
+pub use resnet_formats::classes::class_difference;
 pub use resnet_formats::packed::PackWriter;
 pub use resnet_formats::{Broken, Columns, IMAGE_ENDS, LeftOut, MAX_RECORD_BYTES, is_image_end};
 

@@ -14,9 +14,11 @@ use resnet_formats::names::name_of;
 use resnet_formats::packed::{MEND, Record, Row, read_at, table};
 use resnet_vision::image::Encoded;
 
+use resnet_formats::classes;
+
 use super::class_list::ClassList;
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, Source, cache, classes, scanners};
+use super::{Broken, Index, Layout, Source, cache, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
 

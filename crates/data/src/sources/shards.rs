@@ -14,10 +14,12 @@ use resnet_formats::class_list::MAX_CLASSES;
 use resnet_formats::tar_headers::{self, Kind, UNIT};
 use resnet_formats::webdataset::{Known, Label, Listed, Sample, describe_odd_ends, scan};
 
+use resnet_formats::classes;
+
 use super::cache::{self, IndexCache};
 use super::class_list::ClassList;
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
+use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
 

@@ -13,9 +13,11 @@ use resnet_formats::class_list::MAX_CLASSES;
 use resnet_formats::names::name_of;
 use resnet_formats::parquet::{ByteArray, Label, MEND, guarded, read_rows, scan};
 
+use resnet_formats::classes;
+
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
-use super::{Broken, Columns, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
+use super::{Broken, Columns, Index, Layout, MAX_RECORD_BYTES, Source, scanners};
 use crate::prefetch::Prefetch;
 use crate::{Error, Fingerprint};
 

@@ -1,6 +1,7 @@
 //! CIFAR's records: an image of 32 x 32 and a label, in the binary form of its authors (`records`), in
 //! Python's pickles (`pickled`), and in a parquet file (`table`).
 
+pub mod class_names;
 mod numpy;
 mod pickled;
 mod records;

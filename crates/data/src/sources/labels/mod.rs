@@ -12,13 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resnet_formats::label_file::{MEND, text_of};
-use resnet_formats::label_list::{self, Row, Rows, is_number, is_synset};
+use resnet_formats::label_list::{self, Row, Rows, base, by_name, is_number, is_synset, stem};
 
 pub(crate) use self::find::beside;
 use self::find::is_ground_truth;
+use resnet_formats::classes;
+
 use super::class_list::ClassList;
 use super::index::Stamp;
-use super::{Split, cache, classes, is_image_end};
+use super::{Split, cache};
 use resnet_formats::class_list::MAX_CLASSES;
 
 use crate::{Error, imagenet};
@@ -253,53 +255,6 @@ fn places<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, Option<u
 fn validation_number(image: &str) -> Option<usize> {
     let number = stem(base(image)).strip_prefix(VALIDATION)?;
     is_number(number).then(|| number.parse().ok())?
-}
-
-fn base(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-/// A name without the end of an image.
-fn stem(name: &str) -> &str {
-    name.rsplit_once('.').filter(|(_, end)| is_image_end(end)).map_or(name, |(stem, _)| stem)
-}
-
-/// The row of each image, by its path, by ever less of it, or by its name without folder and end.
-fn by_name(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'static str>>, String> {
-    let mut exact: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
-    // Of a name that stands for several labels there is none.
-    let mut loose: HashMap<&str, Option<usize>> = HashMap::with_capacity(rows.len());
-    let differ = |a: usize, b: usize| rows[a].label != rows[b].label;
-    for (number, row) in rows.iter().enumerate() {
-        if let Some(before) = exact.insert(&row.name, number)
-            && differ(before, number)
-        {
-            let (line, name) = (row.line, &row.name);
-            return Err(format!("line {line}: {name} has another label than before"));
-        }
-        let known = loose.entry(stem(base(&row.name))).or_insert(Some(number));
-        if known.is_some_and(|known| differ(known, number)) {
-            *known = None;
-        }
-    }
-    let row_of = |image: &&str| {
-        let mut rest = *image;
-        loop {
-            if let Some(&row) = exact.get(rest).or_else(|| exact.get(stem(rest))) {
-                return Ok(row);
-            }
-            match rest.split_once('/') {
-                Some((_, below)) => rest = below,
-                None => break,
-            }
-        }
-        match loose.get(stem(rest)) {
-            Some(Some(row)) => Ok(*row),
-            Some(None) => Err("the list has several labels for this name"),
-            None => Err("the list has no label for it"),
-        }
-    };
-    Ok(images.iter().map(row_of).collect())
 }
 
 /// The row of each image where rows have no names: ImageNet's are told by their numbers, others by their

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Names for `count` classes of which only the numbers are known: "0", "1", ...
-pub(crate) fn numbered(count: usize) -> Arc<[String]> {
+pub fn numbered(count: usize) -> Arc<[String]> {
     (0..count).map(|label| label.to_string()).collect()
 }
 
 /// Whether the names are only the numbers that [`numbered`] gives.
-pub(crate) fn are_numbers(classes: &[String]) -> bool {
+pub fn are_numbers(classes: &[String]) -> bool {
     classes.iter().enumerate().all(|(label, name)| *name == label.to_string())
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn are_numbers(classes: &[String]) -> bool {
 ///
 /// ```
 /// let names = |names: [&str; 2]| names.map(String::from);
-/// let told = resnet_data::sources::class_difference(&names(["cat", "dog"]), &names(["dog", "cat"]));
+/// let told = resnet_formats::classes::class_difference(&names(["cat", "dog"]), &names(["dog", "cat"]));
 /// let first = "class 0 is \"cat\" here and \"dog\" there, ...";
 /// assert_eq!(told.unwrap(), format!("2 of 2 classes have another name: {first}"));
 /// ```
@@ -46,8 +46,11 @@ pub fn class_difference(ours: &[String], theirs: &[String]) -> Option<String> {
     ))
 }
 
-/// For each class of `from` its label in `to`, the classes of `whose`; half a sentence if there is none.
-pub(crate) fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
+/// For each class of `from` its label in `to`, the classes of `whose`.
+///
+/// # Errors
+/// A class that is not in `to`, as half a sentence.
+pub fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
     let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
     let is_listed = |name: &String| labels.contains_key(name);
     let by_number = are_numbers(from) || (are_numbers(to) && !from.iter().all(is_listed));

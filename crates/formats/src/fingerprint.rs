@@ -3,7 +3,7 @@
 /// A checksum that grows part by part.
 ///
 /// ```
-/// use resnet_data::Fingerprint;
+/// use resnet_formats::Fingerprint;
 ///
 /// let of = |parts: &[&str]| {
 ///     let mut fingerprint = Fingerprint::default();
