@@ -127,7 +127,7 @@ fn a_pipe_gets_tables_at_their_full_width() {
     };
     columns(
         &["summary", "resnet152"],
-        &["layer", "does", "output", "parameters", "multiply-adds"],
+        &["layer", "kind", "output", "parameters", "multiply-adds"],
         &["layer4.0.downsample.0", "conv 1x1", "2048x7x7", "2,097,152", "102,760,448"],
     );
     columns(

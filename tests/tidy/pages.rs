@@ -5,8 +5,8 @@ use crate::File;
 /// Endings of the names that a page means as files of this repository.
 const ENDINGS: [&str; 8] = ["rs", "toml", "md", "py", "json", "svg", "txt", "sh"];
 
-/// Paths in backquotes that lead nowhere. A path may begin at the root, at `crates/` or at a crate; `*` stands for
-/// anything in a name, words in capitals are placeholders.
+/// Paths in backquotes that lead nowhere. A path may begin at the root, at `crates/` or at a crate; `*`
+/// stands for anything in a name, words in capitals are placeholders.
 pub(crate) fn dead_paths(pages: &[File], tracked: &[String]) -> Vec<String> {
     let mut faults = vec![];
     for page in pages {
@@ -55,14 +55,21 @@ fn matches(path: &str, file: &str, is_folder: bool) -> bool {
 
 #[test]
 fn a_path_that_leads_nowhere_is_found() {
-    let tracked =
-        ["README.md", "crates/ops/src/plan/step.rs", "crates/ops/tests/plan.rs", "crates/record/recipes/a.toml"]
-            .map(str::to_owned);
+    let tracked = [
+        "README.md",
+        "crates/ops/src/plan/step.rs",
+        "crates/ops/tests/plan.rs",
+        "crates/record/recipes/a.toml",
+    ]
+    .map(str::to_owned);
     let faults = |text: &str| dead_paths(&crate::files(&[("docs/a.md", text)]), &tracked);
     let good = "`crates/ops/src/plan/step.rs`, `ops/src/plan/`, `plan/step.rs`, `tests/plan.rs`, \
                 `crates/record/recipes/*.toml`, `crates/record/recipes/NAME.toml`, `timm/resnet50.a1_in1k`, \
                 `images/s`\n```sh\ncat `gone/a.rs`\n```\n";
     assert_eq!(faults(good), Vec::<String>::new());
-    assert_eq!(faults("`ops/src/step.rs` and `gone/`"), ["docs/a.md: `ops/src/step.rs`", "docs/a.md: `gone/`"]);
+    assert_eq!(
+        faults("`ops/src/step.rs` and `gone/`"),
+        ["docs/a.md: `ops/src/step.rs`", "docs/a.md: `gone/`"]
+    );
     assert_eq!(faults("`crates/record/recipes/b*.toml`").len(), 1);
 }

@@ -61,9 +61,10 @@ pub(crate) fn explain(folder: Option<&Path>, error: resnet::Error) -> anyhow::Er
             anyhow!("{error}: {} holds {holds}; {}", folder.display(), other(recipe))
         }
         resnet::Error::DrawsItsOwn { folder, found: None, .. } => {
+            let folder = folder.display();
             anyhow!(
-                "{error}; leave out --data {}, which holds no data set that is known here",
-                folder.display()
+                "{error}; leave out --data {folder}, in which no data set is recognised, or choose a recipe that reads images \
+                 with --recipe"
             )
         }
         resnet::Error::RecipeForOtherData { found, .. } => anyhow!("{error}; {}", other(found.recipe)),

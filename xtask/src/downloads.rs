@@ -1,20 +1,20 @@
-//! Downloads as they are shown: a bar for each file, or one for all of them.
+//! Shows downloads: a bar for each file, or one for all of them.
 
 use std::sync::{Mutex, PoisonError};
 
 use resnet_terminal::numbers;
 use resnet_terminal::progress::{self, Meter, Show, Unit};
 
-/// Shows downloads, each by itself or several as one piece of work.
+/// Shows downloads, each under its own bar or several under one.
 #[derive(Debug, Default)]
 pub(crate) struct Downloads {
-    /// The bytes of all of them, if they are one.
+    /// The bytes of all files together, if they share a bar.
     total: Option<u64>,
     now: Mutex<Option<Download>>,
 }
 
 impl Downloads {
-    /// Several files of so many bytes together, each by itself if that is not known.
+    /// Several files of `total` bytes together under one bar; if that is not known, each has its own.
     pub(crate) fn of(total: Option<u64>) -> Self {
         Downloads { total, now: Mutex::default() }
     }

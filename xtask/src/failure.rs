@@ -11,9 +11,9 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) enum Ended {
     /// The command line asks for something that needs another option: exit code 2.
     Usage(String),
-    /// Stopped by Ctrl-C; what there is to say was said: exit code 130.
+    /// Stopped by Ctrl-C; nothing more is printed: exit code 130.
     Interrupted,
-    /// Failed in parts, each of which was reported when it happened: exit code 1.
+    /// Some of the work failed, and each failure was reported when it happened: exit code 1.
     Reported,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// Tells the user what went wrong, if anything did.
+/// Reports what went wrong, if anything did.
 pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
     match error.downcast_ref::<Ended>() {
@@ -47,7 +47,7 @@ pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
 }
 
 /// Prints `error: ` and the sentence; with RUST_LOG=debug also where in the program it arose, as far as
-/// RUST_BACKTRACE asks for that. Whatever the sentence quotes, it steers no terminal.
+/// RUST_BACKTRACE asks for that. Control characters in quoted names are escaped.
 pub(crate) fn report(error: &anyhow::Error) {
     let told = sentence(error);
     let told = if tracing::enabled!(tracing::Level::DEBUG) { told } else { without_backtrace(&told) };

@@ -1,4 +1,4 @@
-//! Where the heat maps of images are written.
+//! The files that heat maps are written to.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The command line is parsed; help and complaints wrap at words under the text that they belong to.
+//! Parses the command line; help and errors wrap at words, each line under the text that it belongs to.
 //!
 //! clap would do that with its feature `wrap_help`, which finds the terminal's width with a crate of its own
 //! and leaves no say in it.
@@ -9,15 +9,14 @@ use clap::Parser;
 
 use crate::text;
 
-/// What the program was asked for; where it was asked for help, or for nothing that there is, that is printed
-/// and the program ends.
+/// The parsed command line. For `--help`, or a wrong command line, the text is printed and the program ends.
 pub(crate) fn parse<T: Parser>() -> T {
     T::try_parse().unwrap_or_else(|told| {
         let (is_terminal, width) = match told.use_stderr() {
             true => (std::io::stderr().is_terminal(), text::err()),
             false => (std::io::stdout().is_terminal(), text::out()),
         };
-        // Without a terminal nothing wraps, and clap knows best what it prints.
+        // Without a terminal nothing wraps, and clap prints by itself.
         let Some(width) = width.filter(|_| is_terminal) else { told.exit() };
         let rendered = told.render();
         let has_colours = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
@@ -31,7 +30,7 @@ pub(crate) fn parse<T: Parser>() -> T {
     })
 }
 
-/// Each line wraps where its own text begins: behind the name of an option, or where the line does.
+/// Each line wraps to the column where its own text begins: after the name of an option, or at its indent.
 fn wrap(help: &str, width: Option<usize>) -> String {
     let lines = help.lines().map(|line| text::wrap(line, width, text_of(line)));
     lines.collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first press asks a command to end in good order, the second ends the program.
+//! Ctrl-C: the first press asks a command to save and to end, the second ends the program at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use crate::failure::INTERRUPTED;
 use crate::progress;
 
-/// For a training: from here on Ctrl-C sets the flag that is returned, and the training ends after the step
-/// and saves.
+/// For a training: from now on Ctrl-C sets the flag that is returned, and the training saves and ends after
+/// its step.
 pub(crate) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);

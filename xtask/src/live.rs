@@ -1,4 +1,4 @@
-//! A training as it runs: a bar that moves, and a line an epoch that stays.
+//! Shows a running training: a bar, and a line per epoch.
 
 use resnet_record::{DataSeconds, EpochMetrics, Scores};
 use resnet_train::{Observer, Plan, Split, StepReport};
@@ -6,10 +6,10 @@ use resnet_train::{Observer, Plan, Split, StepReport};
 use crate::progress::{self, Meter, Show, Unit};
 use crate::{numbers, text};
 
-/// Columns of the shortest bar, and what stands between it, the steps and the message.
+/// Columns of the shortest bar, and of the separators between bar, steps and message.
 const BAR: usize = 8 + 5;
 
-/// Shows a training to whoever waits for it.
+/// Shows a training on standard error.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     epochs: u64,
@@ -59,9 +59,9 @@ impl Observer for Live {
     }
 }
 
-/// What stands beside the bar, as much of it as there is room for.
+/// The message beside the bar, shortened to the room that there is.
 fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) -> String {
-    // What can be done without has a rank; the highest goes first.
+    // 0 is always shown; of the others the highest rank is left out first.
     let mut parts = vec![
         (0, format!("epoch {}/{epochs}", report.step.epoch)),
         (1, format!("loss {:.3}", report.epoch_loss)),
@@ -80,7 +80,7 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
     }
 }
 
-/// What is told of an epoch, in the order in which it matters.
+/// The results of an epoch, the most important first.
 fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
     let scores = |name: &str, scores: Option<Scores>, mark: &str| {
         scores.map_or(String::new(), |scores| format!("{name} {:.2} %{mark}", scores.top1()))
@@ -97,7 +97,7 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
     ]
 }
 
-/// Who waits for whom, and what takes the loader's time.
+/// How long steps wait for data, and what the loader's time is spent on.
 fn waiting(epoch: &EpochMetrics) -> String {
     let waits = format!("waits for data {:.0} % of the time", epoch.data_wait);
     let Some(DataSeconds { read, decode, transform }) = epoch.data_threads else { return waits };

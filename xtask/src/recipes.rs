@@ -1,4 +1,4 @@
-//! Recipes by name: built in, or in files.
+//! Finds a recipe by its name: built in, or in a file.
 
 use std::path::Path;
 

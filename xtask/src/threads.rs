@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::args::ThreadsArg;
 
-/// Starts as many threads as asked for, or one a core; returns their number. More than the machine has cores
-/// would only be slower, and very many end the program: then it is one a core, which is told.
+/// Starts as many threads as asked for, otherwise one per core; returns their number. More threads than cores
+/// would only be slower, and very many would end the program: then there is one per core, with a warning.
 pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
     if let Some(asked) = arg.threads {
         let threads = asked.min(cores());
@@ -29,12 +29,7 @@ fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Threads that prepare batches beside those that compute: two, or a quarter as many. One prepares some
-/// hundred images of ImageNet's size per second, more than four train a network for them on; more than
-/// eight would hold more of them in memory at once than that is worth.
+/// Threads that prepare batches beside those that compute.
 pub(crate) fn loaders() -> usize {
-    match resnet_ops::threads() {
-        1 => 1,
-        threads => (threads / 4).clamp(2, 8),
-    }
+    resnet::loader_threads(resnet_ops::threads())
 }

@@ -1,8 +1,8 @@
-//! Every convolution of a network, pass by pass, beside what the machine can do at most.
+//! Every convolution of a network, pass by pass, beside the peak of the machine.
 //!
 //! GFLOP/s count the multiply-adds of the definition, so that Winograd's algorithm, which does fewer, may
-//! pass the ceiling. GB/s count input, output and weights once each; what is still in the caches from the
-//! repetition before may pass the ceiling too.
+//! exceed the peak. GB/s count input, output and weights once each; data that are still in the caches from
+//! the repetition before may exceed the peak too.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const PROBE: Duration = Duration::from_millis(200);
 /// Copies, of which the fastest counts.
 const COPIES: usize = 8;
 
-/// What the machine can do at most.
+/// The peak of the machine.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Ceilings {
     /// GFLOP/s of multiply-adds in registers on one thread.

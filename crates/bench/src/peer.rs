@@ -1,4 +1,4 @@
-//! The others: which scripts measure them, in which settings, and how to install them.
+//! Peers: which scripts measure them, in which settings, and how to install them.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -15,8 +15,8 @@ use crate::worker::{Crew, Hello, Worker};
 /// Names the Python to use, instead of the `python3` on the path.
 const PYTHON: &str = "RESNET_PYTHON";
 
-/// glibc gives large blocks back to the system at once and gets them anew, each page zeroed, a step later.
-/// These keep them.
+/// glibc returns large blocks to the system at once and gets them anew, each page zeroed, in the next step.
+/// With these variables it keeps them.
 const MALLOC: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
 const MALLOC_TUNED: &str = "1073741824";
 
@@ -115,7 +115,7 @@ impl Peer {
             Program::Pytorch => "pytorch_bench.py",
             Program::OnnxRuntime => "onnxruntime_bench.py",
         });
-        // Told here and not by Python: the program may have been moved away from its repository.
+        // Checked here and not by Python: the program may have been moved away from its repository.
         script.metadata().with_context(|| format!("cannot read {}", script.display()))?;
         let mut command = Command::new(&self.python);
         // -B: no __pycache__ beside the scripts.

@@ -1,8 +1,8 @@
-//! Few and noisy numbers: their middle and how far they lie apart.
+//! Median and range of a few noisy measurements.
 
 use serde::Serialize;
 
-/// The median and the ends of a list of measurements.
+/// Median, lowest and highest of a list of measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     /// The middle one, or the mean of the two in the middle.

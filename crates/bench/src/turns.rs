@@ -13,13 +13,13 @@ use crate::statistics::Spread;
 use crate::subject::Subject;
 use crate::worker::{Crew, Hello, Worker};
 
-/// What a turn takes at least, in seconds.
+/// The least length of a turn, in seconds.
 const TURN: f64 = 1.0;
 /// Steps before the first that counts: caches, pools of buffers and primitives fill.
 const WARM_UP_STEPS: usize = 3;
 /// Turns by which a peer's settings are compared before the pairs.
 const TRIAL_TURNS: usize = 3;
-/// Threads of who measured last may still look for work before they sleep.
+/// Threads of the worker before may still look for work before they sleep.
 const REST: Duration = Duration::from_millis(50);
 /// How long multiply-adds are counted before a turn.
 const PROBE: Duration = Duration::from_millis(50);

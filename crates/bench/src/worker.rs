@@ -6,7 +6,7 @@
 //! it says   {"seconds": [0.31, ...], "peak_memory_bytes": 400000000}
 //! ```
 //!
-//! Between turns it waits for its standard input and takes no time from others; it ends when that input does.
+//! Between turns it waits for its standard input and computes nothing; it ends when that input does.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -125,7 +125,7 @@ impl<'a> Worker<'a> {
         self.read()
     }
 
-    /// Lets it measure steps that take `seconds` together, at least one.
+    /// Lets it measure steps for `seconds`, at least one step.
     pub(crate) fn turn(&mut self, seconds: f64) -> anyhow::Result<Turn> {
         if writeln!(self.input, "go {seconds}").and_then(|()| self.input.flush()).is_err() {
             return Err(self.end());
@@ -149,7 +149,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Why it has ended, in its own last words.
+    /// The error of a worker that has ended, with the last line of its standard error.
     fn end(&mut self) -> anyhow::Error {
         kill_if_running(&self.child);
         let status = lock(&self.child).wait();

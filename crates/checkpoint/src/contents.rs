@@ -1,4 +1,4 @@
-//! What a file holds: named arrays, strings, and what was passed over.
+//! `Contents`: what a file holds, that is named arrays, strings, and what was ignored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,11 +15,11 @@ pub struct Contents {
     pub metadata: BTreeMap<String, String>,
     /// Tensors that were not f32.
     pub converted: Converted,
-    /// Tensors that were passed over.
+    /// Tensors that were ignored.
     pub ignored: Ignored,
-    /// Tensors that no weights can be, and so were left out.
+    /// Tensors that cannot be weights and were left out.
     pub left_out: Vec<LeftOut>,
-    /// Which weights these are, where the file holds several.
+    /// Which weights these are, if the file holds several sets.
     pub taken: Taken,
 }
 
@@ -28,11 +28,11 @@ pub struct Contents {
 pub struct Array {
     /// Sizes of its dimensions.
     pub shape: Vec<usize>,
-    /// As many values as the shape has room for.
+    /// Its values, as many as the product of the shape.
     pub values: Vec<f32>,
 }
 
-/// How many tensors were converted to f32, by what they were.
+/// How many tensors were converted to f32, by their type.
 pub type Converted = BTreeMap<Precision, usize>;
 
 /// Floating-point types that are converted to f32.
@@ -46,21 +46,21 @@ pub enum Precision {
     F64,
 }
 
-/// Tensors that a network doesn't need.
+/// Counts of tensors that a network does not need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ignored {
-    /// PyTorch's `num_batches_tracked`.
+    /// PyTorch's `num_batches_tracked` counters.
     pub batch_counters: usize,
-    /// The optimizer's, below `optimizer.`, in a checkpoint to resume from.
+    /// Tensors of the optimizer, named `optimizer.*`, in a checkpoint to resume from.
     pub optimizer: usize,
 }
 
-/// A tensor of something else than floating-point numbers.
+/// A tensor whose elements are not floating-point numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Its name in the file, cut where it is long.
+    /// Its name in the file, shortened if it is long.
     pub name: String,
-    /// What it has: `I64`, `BOOL`, `sparse`.
+    /// Its type: `I64`, `BOOL`, `sparse`.
     pub what: String,
 }
 
@@ -69,12 +69,12 @@ pub struct LeftOut {
 pub struct NonFinite {
     /// Its name.
     pub name: String,
-    /// How many of its numbers.
+    /// How many of its numbers are NaN or infinite.
     pub count: usize,
 }
 
 impl Ignored {
-    /// Whether a tensor of this name is passed over; if so, it is counted.
+    /// Whether a tensor of this name is ignored; if so, it is counted.
     pub(crate) fn count(&mut self, name: &str) -> bool {
         if name.ends_with("num_batches_tracked") {
             self.batch_counters += 1;

@@ -1,6 +1,6 @@
 //! Why a file of arrays cannot be read or written.
 //!
-//! Text from a file is shown escaped and cut: it may be long, or hold what a terminal would obey.
+//! Text from a file is escaped and shortened: it may be long, or hold control sequences for a terminal.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use crate::weights::Weights;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system does not give the file.
+    /// The file cannot be read.
     #[error("cannot read the checkpoint {}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's message.
         cause: io::Error,
     },
     /// A folder or a device.
     #[error("{} is not a file; name the .safetensors or .pth file itself", path.display())]
     NotAFile {
-        /// What was named.
+        /// The path.
         path: PathBuf,
     },
-    /// Nothing in it.
+    /// The file is empty.
     #[error("{} is empty; copy or download it again", path.display())]
     Empty {
         /// The file.
@@ -42,7 +42,7 @@ pub enum Error {
         /// What to do.
         mend: &'static str,
     },
-    /// The header describes more than there is.
+    /// The file is shorter than its header says.
     #[error("{} is cut short: its header describes {described} bytes and it has {found}; copy or download it again", path.display())]
     Truncated {
         /// The file.
@@ -76,7 +76,7 @@ pub enum Error {
         /// What it holds.
         cause: String,
     },
-    /// Several sets of weights, none of them the usual one.
+    /// The file has several sets of weights, and none of them is the usual one.
     #[error("{} holds several dictionaries of tensors: {}; say which one", path.display(), list(keys))]
     SeveralWeights {
         /// The file.
@@ -84,17 +84,17 @@ pub enum Error {
         /// Their keys.
         keys: Vec<String>,
     },
-    /// Weights that the caller asks for and the file has not.
+    /// The file does not have the weights that the caller asked for.
     #[error("{} holds no {asked}; {}", path.display(), there(keys))]
     WeightsNotThere {
         /// The file.
         path: PathBuf,
         /// What was asked for.
         asked: Weights,
-        /// The keys of what there is.
+        /// The keys of the weights that it has.
         keys: Vec<String>,
     },
-    /// No weights that are floating-point numbers.
+    /// None of the tensors has floating-point numbers.
     #[error("{}: tensor {name} is {dtype}, like all others in it, and weights must be F32, F16, BF16 or F64; convert it where it was made, in PyTorch with `.float()`", path.display())]
     Dtype {
         /// The file.
@@ -104,17 +104,17 @@ pub enum Error {
         /// Its type.
         dtype: String,
     },
-    /// The system does not take the file; what stood there still does.
+    /// The file cannot be written; a file that was there before is unchanged.
     #[error("cannot write the checkpoint {}: {cause}; choose a folder that exists and can be written to", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's message.
         cause: io::Error,
     },
 }
 
-/// What there is to choose from.
+/// A sentence about the weights that can be chosen.
 fn there(keys: &[String]) -> String {
     match keys {
         [] => "it has one set of weights".to_owned(),

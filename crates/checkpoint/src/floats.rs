@@ -2,7 +2,7 @@
 
 use crate::contents::Precision;
 
-/// What the numbers of a tensor are.
+/// The type of a tensor's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Float {
     F32,
@@ -12,7 +12,7 @@ pub(crate) enum Float {
 }
 
 impl Float {
-    /// Bytes of one.
+    /// Bytes per number.
     pub(crate) fn size(self) -> usize {
         match self {
             Float::F16 | Float::Bf16 => 2,
@@ -21,7 +21,7 @@ impl Float {
         }
     }
 
-    /// What a conversion to f32 is reported as; `None` where there is none.
+    /// How a conversion to f32 is reported; `None` if none is needed.
     pub(crate) fn precision(self) -> Option<Precision> {
         match self {
             Float::F32 => None,
@@ -31,7 +31,7 @@ impl Float {
         }
     }
 
-    /// The numbers in `raw`; a rest that is too short for one is left out.
+    /// The numbers in `raw`; bytes at the end that are too few for a number are ignored.
     pub(crate) fn values(self, raw: &[u8]) -> Vec<f32> {
         match self {
             Float::F32 => elements(raw, f32::from_le_bytes),

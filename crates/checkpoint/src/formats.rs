@@ -1,14 +1,14 @@
-//! What a file is, by its first bytes: one that is read, or one that people take for it.
+//! The format of a file by its first bytes: one that is read here, or one that people confuse with it.
 
 use crate::pytorch::{Layout, is_legacy};
 
-/// How many bytes tell. A tar archive says what it is behind 257 of them.
+/// How many bytes are examined. A tar archive has its signature after 257 of them.
 pub(crate) const START: usize = 512;
 
-/// What a file is.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Safetensors, or what looks like nothing else.
+    /// Safetensors, or bytes that look like nothing else.
     Safetensors,
     /// Of `torch.save`.
     Pytorch(Layout),
@@ -25,7 +25,7 @@ const UNPACK: &str = "unpack it first";
 const DOWNLOAD: &str = "download the file itself, not the page about it";
 const WEIGHTS: &str = "name the file of the weights";
 
-/// First bytes, what such a file is, what to do.
+/// First bytes, what a file that begins so is, what to do.
 static OTHERS: [(&[u8], &str, &str); 17] = [
     (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
     (b"\x89HDF", "an HDF5 file", EXPORT),
@@ -46,9 +46,9 @@ static OTHERS: [(&[u8], &str, &str); 17] = [
     (b"\xef\xbb\xbf", "a text file", WEIGHTS),
 ];
 
-/// What a file that begins with `start`, its first [`START`] bytes, is.
+/// The format of a file that begins with `start`, its first [`START`] bytes.
 pub(crate) fn of(start: &[u8]) -> Format {
-    // A length may begin like another format does, but then JSON follows it.
+    // The length may look like the signature of another format, but JSON follows it.
     if start.get(8) == Some(&b'{') && start.get(7) == Some(&0) {
         return Format::Safetensors;
     }

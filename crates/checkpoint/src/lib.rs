@@ -3,7 +3,8 @@
 //!
 //! [`read()`] tells the format by the first bytes and gives the [`Contents`]: arrays under the names that the
 //! file has, its strings, and what was passed over. [`Metadata`] is what those strings say about a network;
-//! [`Weights`] chooses where a file holds several sets of them. [`write()`] writes a file.
+//! [`Weights`] chooses where a file holds several sets of them. [`read_training`] reads a checkpoint to
+//! resume from, with the optimizer's velocities. [`write()`] writes a file.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -56,7 +57,8 @@ mod write;
 pub use contents::{Array, Contents, Converted, Ignored, LeftOut, NonFinite, Precision};
 pub use error::Error;
 pub use metadata::{Fault, Metadata, Preprocessing, Resampling, is_side};
-pub use read::read;
+pub use read::{TrainingCheckpoint, read, read_training};
+pub use safetensors::Stored;
 pub use text::{LISTED, clip, list};
 pub use weights::{Taken, Weights};
 pub use write::write;

@@ -1,8 +1,8 @@
-//! What a checkpoint says about itself, as strings in the safetensors header.
+//! `Metadata`: a checkpoint's description of itself, as strings in the safetensors header.
 //!
 //! | key | value |
 //! |---|---|
-//! | `format_version` | `1`; without it, the other keys are somebody else's and are not read |
+//! | `format_version` | `1`; without it, the other keys belong to another program and are not read |
 //! | `producer` | the program that wrote the file, such as `resnet-models 0.1.0` |
 //! | `format` | `pt`, as other readers expect: shapes and names are PyTorch's |
 //! | `model` | the registry's name, such as `resnet20-v2` |
@@ -12,8 +12,8 @@
 //! | `interpolation` | how images are resized: `bilinear` or `bicubic` |
 //! | `crop` | side of the square that is cropped from the centre, in pixels |
 //! | `mean`, `std` | what is subtracted from `byte / 255`, and what divides the rest; JSON lists of three numbers |
-//! | `recipe` | how it was trained, as TOML |
-//! | `metrics` | what was measured, as JSON |
+//! | `recipe` | the recipe of the training, as TOML |
+//! | `metrics` | measured scores, as JSON |
 //!
 //! The keys from `input` to `std` come together or not at all. Recipe and metrics are opaque here, and keys
 //! that are not listed are kept as they are.
@@ -30,10 +30,10 @@ use crate::text::clip;
 const FORMAT_VERSION: &str = "1";
 /// The keys of the table but those of [`Preprocessing`].
 const OURS: [&str; 7] = ["format_version", "producer", "format", "model", "classes", "recipe", "metrics"];
-/// The longest side of an image that is believed: a larger one is a fault, and would cost the memory of it.
+/// The longest side of an image that is accepted; a larger one is an error, and would claim its memory.
 const LONGEST_SIDE: usize = 8192;
 
-/// What a checkpoint says about itself; all of it may be absent.
+/// A checkpoint's description of itself; any field may be absent.
 ///
 /// ```
 /// use resnet_checkpoint::{Resampling, Metadata, Preprocessing};
@@ -66,7 +66,7 @@ pub struct Metadata {
     pub preprocessing: Option<Preprocessing>,
     /// The recipe as TOML.
     pub recipe: Option<String>,
-    /// What was measured, as JSON.
+    /// Measured scores, as JSON.
     pub metrics: Option<String>,
     /// The program that wrote the file; this crate, if none is given.
     pub producer: Option<String>,
@@ -100,36 +100,36 @@ pub enum Resampling {
     Bicubic,
 }
 
-/// Metadata that says something impossible.
+/// Why metadata cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A value of another form.
+    /// A malformed value.
     #[error(
         "the metadata's {key} is {value:?} and should be {expected}; write the file again with another value"
     )]
     Value {
         /// The key.
         key: &'static str,
-        /// What it has.
+        /// Its value.
         value: String,
-        /// What it may have.
+        /// The values that are allowed.
         expected: &'static str,
     },
-    /// Half of what belongs together.
+    /// Only some of the keys that belong together.
     #[error(
         "the metadata has {present} but no {absent}, and the keys input, resize, interpolation, crop, mean and std come together; write the file again with all of them"
     )]
     Incomplete {
-        /// A key that is there.
+        /// A key that is present.
         present: &'static str,
-        /// One that isn't.
+        /// A key that is missing.
         absent: &'static str,
     },
 }
 
 impl Metadata {
-    /// Reads the strings of a header. Without `format_version` all of them are somebody else's:
-    /// [`Metadata::other`].
+    /// Parses the strings of a header. Without `format_version` they belong to another program, and all of
+    /// them go to [`Metadata::other`].
     ///
     /// # Errors
     /// If a value has another form than the module's table says, or preprocessing is described in part.
@@ -159,8 +159,8 @@ impl Metadata {
         })
     }
 
-    /// The strings for a header. Keys of the module's table are left out of [`Metadata::other`]: there they
-    /// are somebody else's, and with this version beside them they would be taken for ours.
+    /// The strings for a header. Keys of the module's table in [`Metadata::other`] are left out: there they
+    /// belong to another program, and beside this `format_version` they would be mistaken for ours.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut strings = self.other.clone();
         strings
@@ -242,7 +242,7 @@ impl fmt::Display for Resampling {
     }
 }
 
-/// Whether an image may have a side of so many pixels.
+/// Whether this many pixels are allowed as the side of an image.
 pub fn is_side(pixels: &usize) -> bool {
     (1..=LONGEST_SIDE).contains(pixels)
 }

@@ -1,5 +1,6 @@
-//! Files of any format, told by their first bytes and handed to the reader of that format.
+//! Reading files: the first bytes decide on the format and its reader.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
@@ -7,30 +8,74 @@ use std::path::Path;
 use crate::contents::Contents;
 use crate::error::Error;
 use crate::formats::{self, Format};
+use crate::safetensors::{self, Stored};
 use crate::weights::Weights;
-use crate::{pytorch, safetensors};
+use crate::{keys, pytorch};
 
 /// The largest file that is read, four times the largest published ResNet (BiT-M 152x4).
 const LARGEST_FILE: u64 = 16 << 30;
 
-/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote; of several sets of weights in it,
-/// those that are asked for.
+/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote. `weights` chooses among several sets.
 ///
-/// Of PyTorch's files, both layouts are read (the zip archive, and what was before PyTorch 1.6), with a state
-/// dict alone, among what a training keeps, or as a whole module. Nothing in such a file is executed; what is
-/// no tensor is passed over.
+/// Both of PyTorch's layouts are read: the zip archive, and the one before PyTorch 1.6. The file may hold a
+/// state dict alone, a training's checkpoint with a state dict in it, or a whole module. Nothing in it is
+/// executed, and everything but tensors is ignored.
 ///
 /// # Errors
-/// If the file can't be read, is of another format or damaged, has no weights of floating-point numbers or
-/// several of equal standing, or not those that are asked for.
+/// If the file can't be read, is of another format or damaged, has no floating-point
+/// weights, several sets without a usual one, or not those that are asked for.
 pub fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
+    let (reader, len) = open(path)?;
+    parse(path, reader, len, weights)
+}
+
+/// A checkpoint to resume a training from, with every number as it was written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrainingCheckpoint {
+    /// Weights and running statistics by name.
+    pub weights: BTreeMap<String, Stored>,
+    /// The optimizer's velocities, by the name of the weight that each one belongs to.
+    pub velocities: BTreeMap<String, Stored>,
+    /// The strings of the header; [`keys`] has their names.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Reads a safetensors file that a training wrote to go on from. Nothing is converted or left out: a tensor
+/// that is not of f32 has its type and shape, but no numbers.
+///
+/// # Errors
+/// If the file can't be read, is of another format, or is damaged.
+pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
+    let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
+    let damaged = |cause| Error::Damaged { path: path.to_owned(), cause };
+    let (mut reader, len) = open(path)?;
+    let mut start = Vec::with_capacity(formats::START);
+    reader.by_ref().take(formats::START as u64).read_to_end(&mut start).map_err(failed)?;
+    let (metadata, tensors) = match formats::of(&start) {
+        Format::Pytorch(_) => return Err(damaged("it is a file of torch.save".to_owned())),
+        Format::Other { kind, .. } => return Err(damaged(format!("it is {kind}"))),
+        Format::Safetensors if len > LARGEST_FILE => return Err(damaged(beyond(len))),
+        Format::Safetensors => safetensors::parse_all(path, (&start, reader, len))?,
+    };
+    let mut checkpoint = TrainingCheckpoint { metadata, ..TrainingCheckpoint::default() };
+    for (name, tensor) in tensors {
+        match name.strip_prefix(keys::MOMENTUM) {
+            Some(weight) => checkpoint.velocities.insert(weight.to_owned(), tensor),
+            None => checkpoint.weights.insert(name, tensor),
+        };
+    }
+    Ok(checkpoint)
+}
+
+/// The file at `path` and its length.
+fn open(path: &Path) -> Result<(BufReader<File>, u64), Error> {
     let failed = |cause| Error::Read { path: path.to_owned(), cause };
-    // Asked before opening: opening a named pipe waits for its other end.
+    // Checked before opening, since opening a named pipe waits for its other end.
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         return Err(Error::NotAFile { path: path.to_owned() });
     }
-    parse(path, BufReader::new(File::open(path).map_err(failed)?), about.len(), weights)
+    Ok((BufReader::new(File::open(path).map_err(failed)?), about.len()))
 }
 
 /// Reads `len` bytes; `path` is for messages.

@@ -1,9 +1,9 @@
 //! The safetensors format: eight bytes of length, a JSON header of that length, then the tensors' bytes.
 //!
-//! A header is believed only after it was checked: its length against the file's, then by the `safetensors`
-//! crate that the tensors lie side by side without gap or overlap and that each one's shape and type fill its
-//! place, then their end against the file's. Until then nothing is allocated but the header, and after it no
-//! more than the file has.
+//! A header is checked before it is used. Its length must fit the file's. The `safetensors` crate checks that
+//! the tensors lie side by side, without gap or overlap, and that each one's shape and type fill its place.
+//! The end of the last one must be the end of the file. Until then only the header is allocated, and
+//! afterwards no more than the file has.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -31,17 +31,96 @@ struct Header {
     tensors: BTreeMap<String, TensorInfo>,
 }
 
-/// Reads a file of `len` bytes that begins with `start`; `path` is for messages.
+/// Reads the weights in a file of `len` bytes that begins with `start`; `path` is for messages.
 pub(crate) fn parse(
     path: &Path,
-    (start, reader, len): (&[u8], impl Read, u64),
+    input: (&[u8], impl Read, u64),
     weights: &Weights,
 ) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
-    let damaged = |cause: String| Error::Damaged { path: path.to_owned(), cause };
     if !matches!(weights, Weights::Usual | Weights::Trained) {
         return Err(Error::WeightsNotThere { path: path.to_owned(), asked: weights.clone(), keys: vec![] });
     }
+    let Opened { metadata, layout, mut reader } = open(path, input)?;
+    let mut contents = Contents { metadata, ..Contents::default() };
+    for name in layout.offset_keys() {
+        let Some(info) = layout.info(&name) else { continue };
+        let bytes = info.data_offsets.1 - info.data_offsets.0;
+        if contents.ignored.count(&name) {
+            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
+            continue;
+        }
+        let Some(float) = float(info.dtype) else {
+            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
+            contents.left_out.push(LeftOut { name: clip(&name, 80), what: info.dtype.to_string() });
+            continue;
+        };
+        let mut raw = vec![0; bytes];
+        reader.read_exact(&mut raw).map_err(failed)?;
+        if let Some(precision) = float.precision() {
+            *contents.converted.entry(precision).or_default() += 1;
+        }
+        let values = float.values(&raw);
+        contents.tensors.insert(name, Array { shape: info.shape.clone(), values });
+    }
+    if contents.tensors.is_empty() && !contents.left_out.is_empty() {
+        let LeftOut { name, what } = contents.left_out.swap_remove(0);
+        return Err(Error::Dtype { path: path.to_owned(), name, dtype: what });
+    }
+    Ok(contents)
+}
+
+/// A tensor as it is stored, whatever its type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its type in the file, such as `F32` or `I64`.
+    pub dtype: String,
+    /// Sizes of its dimensions.
+    pub shape: Vec<usize>,
+    /// Its numbers in row-major order, if they are stored as `F32`.
+    pub values: Option<Vec<f32>>,
+}
+
+/// Reads every tensor of a file of `len` bytes that begins with `start`, and the header's strings; `path` is
+/// for messages.
+pub(crate) fn parse_all(path: &Path, input: (&[u8], impl Read, u64)) -> Result<AllTensors, Error> {
+    let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
+    let Opened { metadata, layout, mut reader } = open(path, input)?;
+    let mut tensors = BTreeMap::new();
+    for name in layout.offset_keys() {
+        let Some(info) = layout.info(&name) else { continue };
+        let bytes = info.data_offsets.1 - info.data_offsets.0;
+        let values = if info.dtype == Dtype::F32 {
+            let mut raw = vec![0; bytes];
+            reader.read_exact(&mut raw).map_err(failed)?;
+            Some(Float::F32.values(&raw))
+        } else {
+            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
+            None
+        };
+        let stored = Stored { dtype: info.dtype.to_string(), shape: info.shape.clone(), values };
+        tensors.insert(name, stored);
+    }
+    Ok((metadata, tensors))
+}
+
+/// The strings of a header, and the tensors by name.
+pub(crate) type AllTensors = (BTreeMap<String, String>, BTreeMap<String, Stored>);
+
+/// A file whose header was read and checked.
+struct Opened<R> {
+    metadata: BTreeMap<String, String>,
+    layout: Metadata,
+    /// The tensors' bytes.
+    reader: R,
+}
+
+fn open<'a, R: Read>(
+    path: &Path,
+    (start, reader, len): (&'a [u8], R, u64),
+) -> Result<Opened<io::Chain<&'a [u8], R>>, Error> {
+    let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
+    let damaged = |cause: String| Error::Damaged { path: path.to_owned(), cause };
     let Some((header_len, begun)) = start.split_first_chunk::<8>() else {
         return Err(damaged(format!("it has {len} bytes, and the length of the header alone takes 8")));
     };
@@ -71,36 +150,10 @@ pub(crate) fn parse(
     if described < len {
         return Err(damaged(format!("{} bytes follow its last tensor", len - described)));
     }
-
-    let mut contents = Contents { metadata: header.metadata.unwrap_or_default(), ..Contents::default() };
-    for name in layout.offset_keys() {
-        let Some(info) = layout.info(&name) else { continue };
-        let bytes = info.data_offsets.1 - info.data_offsets.0;
-        if contents.ignored.count(&name) {
-            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
-            continue;
-        }
-        let Some(float) = float(info.dtype) else {
-            io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
-            contents.left_out.push(LeftOut { name: clip(&name, 80), what: info.dtype.to_string() });
-            continue;
-        };
-        let mut raw = vec![0; bytes];
-        reader.read_exact(&mut raw).map_err(failed)?;
-        if let Some(precision) = float.precision() {
-            *contents.converted.entry(precision).or_default() += 1;
-        }
-        let values = float.values(&raw);
-        contents.tensors.insert(name, Array { shape: info.shape.clone(), values });
-    }
-    if contents.tensors.is_empty() && !contents.left_out.is_empty() {
-        let LeftOut { name, what } = contents.left_out.swap_remove(0);
-        return Err(Error::Dtype { path: path.to_owned(), name, dtype: what });
-    }
-    Ok(contents)
+    Ok(Opened { metadata: header.metadata.unwrap_or_default(), layout, reader })
 }
 
-/// The tensors in the order of their places, which are seen to be possible.
+/// The tensors in the order of their offsets, which are checked.
 fn layout(tensors: BTreeMap<String, TensorInfo>) -> Result<Metadata, SafeTensorError> {
     let mut tensors: Vec<_> = tensors.into_iter().collect();
     tensors.sort_by_key(|(_, info)| info.data_offsets);

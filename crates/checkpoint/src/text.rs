@@ -1,4 +1,4 @@
-//! Names and texts from files in messages: lists that end, nothing that steers a terminal.
+//! Names and texts from files as messages show them: lists of limited length, control characters escaped.
 
 use std::fmt::Display;
 
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_and_texts_are_cut_and_harmless() {
+    fn lists_and_texts_are_shortened_and_escaped() {
         let names: Vec<usize> = (0..12).collect();
         assert_eq!(list(&names), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
         assert_eq!(list(&names[..2]), "0, 1");

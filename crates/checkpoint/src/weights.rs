@@ -1,4 +1,4 @@
-//! Which weights of a file are read, where it holds several: what a training reached, and its average.
+//! Which weights are read if a file holds several sets, such as the trained weights and their average.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,29 +6,29 @@ use std::str::FromStr;
 /// Which of several sets of weights in a file are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Weights {
-    /// As timm chooses: the average under `state_dict_ema` or `model_ema`, else what was trained under
-    /// `state_dict` or `model`; then what others call them.
+    /// As timm chooses: the average under `state_dict_ema` or `model_ema`, else the trained weights under
+    /// `state_dict` or `model`; then the keys of other projects.
     #[default]
     Usual,
     /// The average over the training (EMA); a file without one is refused.
     Average,
-    /// What was trained, even if there is an average.
+    /// The trained weights, even if there is an average.
     Trained,
-    /// Those under this key, or under several with points between them.
+    /// The weights under this key, or under nested keys joined by points.
     Key(String),
 }
 
-/// Which of them were read.
+/// Which of several sets were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// The key that they lay under, if they did.
+    /// Their key, if they had one.
     pub key: Option<String>,
-    /// Keys of others in the file.
+    /// The keys of the other sets in the file.
     pub others: Vec<String>,
 }
 
 impl Weights {
-    /// The word that is read as these, as in `"ema".parse()`; none for the usual ones.
+    /// The word that parses as this choice, such as `ema`; `None` for the usual weights.
     pub fn word(&self) -> Option<&str> {
         match self {
             Weights::Usual => None,

@@ -3,7 +3,7 @@
 use resnet_vision::{Image, Key, Normalisation, TrainTransform};
 
 use crate::sources::{Broken, FileSet, LeftOut, Source, open_image};
-use crate::{Error, Role};
+use crate::{Error, SplitRole};
 
 /// How many images of a split have their size read.
 const MEASURED: usize = 1000;
@@ -14,7 +14,7 @@ const SHEET: (usize, usize, usize) = (8, 6, 128);
 #[derive(Clone, Debug)]
 pub struct Inspection {
     /// What the split is used for.
-    pub role: Role,
+    pub role: SplitRole,
     /// How many samples there are, those to be skipped included.
     pub images: usize,
     /// The size of all encoded images together.
@@ -69,7 +69,7 @@ pub fn inspect(set: &FileSet) -> Vec<Inspection> {
     set.splits().map(|(role, source)| inspect_split(role, source)).collect()
 }
 
-fn inspect_split(role: Role, source: &dyn Source) -> Inspection {
+fn inspect_split(role: SplitRole, source: &dyn Source) -> Inspection {
     let index = source.index();
     let step = index.len().div_ceil(MEASURED).max(1);
     let sizes = (0..index.len()).step_by(step).filter_map(|record| size(source, record));

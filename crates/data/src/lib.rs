@@ -49,10 +49,10 @@ mod open;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod prefetch;
-mod random_streams;
-mod role;
+mod purposes;
 pub mod sources;
 mod split;
+mod split_role;
 mod stream;
 mod verify;
 
@@ -69,7 +69,7 @@ pub use image_set::ImageSet;
 pub use inspect::{Inspection, Triple, contact_sheet, inspect};
 pub use loader::{Epoch, LastBatch, Loader, LoaderConfig, Order};
 pub use open::{open_dir, open_test};
-pub use role::Role;
 pub use split::stratified_split;
+pub use split_role::SplitRole;
 pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, Transform};
 pub use verify::{BrokenSample, Verified, read_skip_list, verify};

@@ -197,8 +197,7 @@ impl Maker {
             Order::Sequential => None,
             Order::Shuffled => {
                 let mut order: Vec<usize> = (0..self.set.len()).collect();
-                RandomStream::new(self.config.seed, crate::random_streams::ORDER, epoch, 0)
-                    .shuffle(&mut order);
+                RandomStream::new(self.config.seed, crate::purposes::ORDER, epoch, 0).shuffle(&mut order);
                 Some(order)
             }
         }

@@ -55,7 +55,7 @@ pub fn stratified_split(
     let mut chosen = vec![false; labels.len()];
     for (group, take) in groups.iter_mut().zip(take) {
         let label = u64::from(labels[group[0]]);
-        RandomStream::new(seed, crate::random_streams::SPLIT, label, 0).shuffle(group);
+        RandomStream::new(seed, crate::purposes::SPLIT, label, 0).shuffle(group);
         group[..take].iter().for_each(|&i| chosen[i] = true);
     }
     Ok((0..labels.len()).partition(|&i| !chosen[i]))

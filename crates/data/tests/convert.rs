@@ -8,7 +8,7 @@ use std::path::Path;
 use images::{folders, png};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
 use resnet_data::{
-    Error, Resizing, Role, Target, Triple, contact_sheet, convert, inspect, read_skip_list, verify,
+    Error, Resizing, SplitRole, Target, Triple, contact_sheet, convert, inspect, read_skip_list, verify,
 };
 use resnet_vision::Interpolation;
 use resnet_vision::image::Orientation;
@@ -24,7 +24,7 @@ fn small(dir: &Path) {
 }
 
 /// Labels and encoded images of all splits, in order.
-fn contents(set: &FileSet) -> Vec<(Role, u32, Vec<u8>)> {
+fn contents(set: &FileSet) -> Vec<(SplitRole, u32, Vec<u8>)> {
     let mut contents = vec![];
     for (role, source) in set.splits() {
         let index = source.index();
@@ -44,10 +44,10 @@ fn an_inspection_counts_what_is_there() {
     fs::write(here.path().join("train/cat/empty.png"), "").unwrap();
     let set = open(here.path());
     let [train, val] = &inspect(&set)[..] else { panic!("two splits") };
-    assert_eq!((train.role, train.images), (Role::Training, 6));
+    assert_eq!((train.role, train.images), (SplitRole::Training, 6));
     assert_eq!(
         (val.role, val.images, &val.empty_classes[..]),
-        (Role::Evaluation, 1, &["cat".to_owned()][..])
+        (SplitRole::Evaluation, 1, &["cat".to_owned()][..])
     );
     assert_eq!(train.per_class, Some(Triple { low: 3, median: 3, high: 3 }));
     assert_eq!(val.per_class, Some(Triple { low: 0, median: 1, high: 1 }));
@@ -144,6 +144,7 @@ fn a_broken_sample_leaves_no_copy() {
     let data = here.path().join("data");
     small(&data);
     let out = here.path().join("out");
+    folders(&data.join("val"), &["dog"], 2);
     fs::write(data.join("val/dog/0.png"), "").unwrap();
     let refused = convert(&open(&data), Target::Folders, &out, |_| ()).unwrap_err().to_string();
     assert!(refused.contains("0.png") && refused.contains("mend or remove it first"), "{refused}");

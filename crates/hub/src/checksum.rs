@@ -1,4 +1,4 @@
-//! Whether a file has arrived as the hub has it: the hub's ETags are checksums of what they name.
+//! Whether a downloaded file is the hub's: the hub's ETags are checksums.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,14 +8,14 @@ use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
 use super::names::is_hex;
 
-/// Read at once.
+/// Bytes read at once.
 const BUFFER: usize = 1 << 18;
 
-/// Half a sentence if the contents of the file at `path` are not those that `etag` names.
+/// Half a sentence if the contents of the file at `path` do not match `etag`.
 ///
-/// The hub calls what lies in its storage of large files by its SHA-256, and what lies in the repository as
-/// Git does: by the SHA-1 of `blob LENGTH`, a zero byte and the contents. A name of another form is another
-/// server's and says nothing.
+/// For files in its storage of large files the hub gives the SHA-256. For files in the repository it gives
+/// Git's name: the SHA-1 of `blob LENGTH`, a zero byte and the contents. An ETag of another form comes from
+/// another server, and is not checked.
 pub(crate) fn difference(path: &Path, etag: &str) -> io::Result<Option<String>> {
     let mut file = File::open(path)?;
     let (name, algorithm, start) = if is_hex(etag, 64) {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contents_are_held_against_either_kind_of_name() {
+    fn contents_are_compared_with_either_kind_of_checksum() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hello");
         std::fs::write(&path, "hello\n").unwrap();

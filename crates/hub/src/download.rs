@@ -1,10 +1,10 @@
 //! One file of the hub into the cache as the Python library has it: `blobs/ETAG`, and
 //! `snapshots/COMMIT/NAME`, a link to it.
 //!
-//! hf-hub finds out what there is to download and makes the request. The bytes are taken in here: its own
-//! download may append a file to half of itself after a connection that was lost early, trusts a server that
-//! does not begin where it was asked to, never finishes a file that only lacked its name, and fetches what
-//! another revision has brought.
+//! hf-hub finds out what there is to download and makes the request; the bytes are received here. hf-hub's
+//! own download may append a file to half of itself after a lost connection, trusts a server that does not
+//! begin where it was asked to, never finishes a file that is complete but not renamed, and fetches again
+//! what another revision has brought.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -19,11 +19,11 @@ use super::missing::{Missing, is_status, refusal};
 use super::names::is_word;
 use crate::Progress;
 
-/// How often a connection that brings nothing is opened again.
+/// How often a connection is opened again after one that brought nothing.
 const RETRIES: u32 = 3;
-/// Waited before the first of them, then twice as long each time.
+/// The wait before the first retry; it doubles each time.
 const WAIT: Duration = Duration::from_millis(300);
-/// Taken from a connection at once.
+/// Bytes read from a connection at once.
 const BUFFER: usize = 1 << 18;
 
 /// Where files come from and where they go.
@@ -37,14 +37,14 @@ pub(crate) struct Download<'a> {
 
 /// Why a connection ended early.
 enum Trouble {
-    /// It may go on from where it stopped.
+    /// The connection was lost; another one may go on where it stopped.
     Lost(String),
-    /// Nothing will come of it.
+    /// Trying again is useless.
     Final(String),
 }
 
 impl Download<'_> {
-    /// Gets `file`, which has `expected` bytes if that is known; returns the commit that it is of.
+    /// Downloads `file`, which must have `expected` bytes if that is known; returns its commit.
     pub(crate) fn fetch(&self, file: &str, expected: Option<u64>) -> Result<String, Missing> {
         let failed = |cause: String| Missing::Failed(format!("{file}: {cause}"));
         let url = self.api.repo(self.repo.clone()).url(file);
@@ -66,32 +66,32 @@ impl Download<'_> {
         Ok(commit.to_owned())
     }
 
-    /// Sees to it that `blob` is there, whole.
+    /// Makes sure that `blob` is there and complete.
     fn blob(&self, file: &str, url: &str, bytes: u64, blob: &Path) -> Result<(), String> {
         let io = |cause: io::Error| format!("cannot write {}: {cause}", blob.display());
         fs::create_dir_all(blob.parent().unwrap_or(self.folder)).map_err(io)?;
-        // As hf-hub names them, which goes on with what we leave and we with what it leaves.
+        // The names that hf-hub uses, so that either program can resume the other's download.
         let named = |end: &str| {
             let mut name = blob.as_os_str().to_owned();
             name.push(end);
             PathBuf::from(name)
         };
         let _lock = lock(&named(".lock")).map_err(io)?;
-        let mut told = Told { progress: self.progress, bytes: 0 };
+        let mut reported = Reported { progress: self.progress, bytes: 0 };
         self.progress.start(file, bytes);
         if fs::metadata(blob).is_ok_and(|found| found.is_file() && found.len() == bytes) {
-            told.at(bytes);
+            reported.at(bytes);
         } else {
             let part = named(".part");
             let mut out = File::options().create(true).append(true).open(&part).map_err(io)?;
-            self.body(url, bytes, &mut out, &mut told)?;
+            self.body(url, bytes, &mut out, &mut reported)?;
             out.sync_all().map_err(io)?;
-            // Read again as a whole: most of it may be of an earlier start, before a crash or on a bad disk.
+            // The whole file is read again: most of it may be from an earlier start, before a crash.
             let etag = blob.file_name().unwrap_or_default().to_string_lossy();
             let unread = |cause: io::Error| format!("cannot read {}: {cause}", part.display());
             if let Some(how) = checksum::difference(&part, &etag).map_err(unread)? {
                 fs::remove_file(&part).map_err(io)?;
-                return Err(format!("{how}; what has arrived is thrown away"));
+                return Err(format!("{how}; the downloaded part is deleted"));
             }
             fs::rename(&part, blob).map_err(io)?;
         }
@@ -99,18 +99,18 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Appends to `out` what it lacks, over several connections if need be.
-    fn body(&self, url: &str, bytes: u64, out: &mut File, told: &mut Told<'_>) -> Result<(), String> {
+    /// Appends what `out` lacks, over several connections if necessary.
+    fn body(&self, url: &str, bytes: u64, out: &mut File, reported: &mut Reported<'_>) -> Result<(), String> {
         let mut failures = 0;
         loop {
-            let before = told.bytes;
-            match self.connection(url, bytes, out, told) {
+            let before = reported.bytes;
+            match self.connection(url, bytes, out, reported) {
                 Ok(()) => return Ok(()),
                 Err(Trouble::Final(cause)) => return Err(cause),
-                Err(Trouble::Lost(_)) if told.bytes > before => failures = 0,
+                Err(Trouble::Lost(_)) if reported.bytes > before => failures = 0,
                 Err(Trouble::Lost(cause)) if failures == RETRIES => {
                     return Err(format!(
-                        "{cause}; what has arrived is kept, and the next start goes on there"
+                        "{cause}; the downloaded part is kept, and the next start goes on from there"
                     ));
                 }
                 Err(Trouble::Lost(_)) => {}
@@ -120,16 +120,22 @@ impl Download<'_> {
         }
     }
 
-    /// What one connection brings.
-    fn connection(&self, url: &str, bytes: u64, out: &mut File, told: &mut Told<'_>) -> Result<(), Trouble> {
+    /// Receives what one connection brings.
+    fn connection(
+        &self,
+        url: &str,
+        bytes: u64,
+        out: &mut File,
+        reported: &mut Reported<'_>,
+    ) -> Result<(), Trouble> {
         let unwritten = |cause: io::Error| Trouble::Final(format!("cannot write what arrives: {cause}"));
         let mut have = out.metadata().map_err(unwritten)?.len();
         if have > bytes {
-            // Of something else.
+            // It belongs to another file.
             out.set_len(0).map_err(unwritten)?;
             have = 0;
         }
-        told.at(have);
+        reported.at(have);
         if have == bytes {
             return Ok(());
         }
@@ -169,18 +175,18 @@ impl Download<'_> {
                 return Err(Trouble::Final(format!("more than its {bytes} bytes arrive")));
             }
             out.write_all(&buffer[..read]).map_err(unwritten)?;
-            told.at(have);
+            reported.at(have);
         }
     }
 }
 
-/// Passes on how far a file has come, each byte once, even where it begins again.
-struct Told<'a> {
+/// Reports the progress of a file, each byte once, even if the download begins again.
+struct Reported<'a> {
     progress: &'a dyn Progress,
     bytes: u64,
 }
 
-impl Told<'_> {
+impl Reported<'_> {
     fn at(&mut self, position: u64) {
         if position > self.bytes {
             self.progress.advance(position - self.bytes);
@@ -204,7 +210,7 @@ fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes `pointer` lead to `blob`, relative to itself so that the cache can be moved.
+/// Makes `pointer` a link to `blob`, relative so that the cache can be moved.
 fn link(file: &str, blob: &Path, pointer: &Path) -> io::Result<()> {
     if pointer.exists() {
         return Ok(());
@@ -213,7 +219,7 @@ fn link(file: &str, blob: &Path, pointer: &Path) -> io::Result<()> {
         fs::create_dir_all(parent)?;
     }
     if pointer.is_symlink() {
-        // It leads to a blob that somebody has removed.
+        // The blob that it points to was removed.
         fs::remove_file(pointer)?;
     }
     // Out of the folders in `file`, the commit's and `snapshots`.

@@ -1,11 +1,11 @@
-//! Why something of the hub is not to be had: one sentence each, with the cause and the mend.
+//! Why a file of the hub cannot be had: one sentence each, with the cause and what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::names::printable;
 
-/// Why a file of the hub is not to be had.
+/// Why a file of the hub cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -20,7 +20,7 @@ pub enum Error {
         cause: io::Error,
     },
 
-    /// A file is neither in the cache nor to be had from the hub.
+    /// A file is not in the cache, and the hub does not give it.
     #[error(
         "{} is not in the cache {} and could not be downloaded: {}; {mend}",
         printable(wanted),

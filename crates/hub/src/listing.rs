@@ -1,5 +1,4 @@
-//! What a repository holds, as the hub's API tells it, as an earlier answer told it, or as the cache shows
-//! it.
+//! `Listing`: the files of a repository, from the hub's API, from an earlier answer, or from the cache.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +9,13 @@ use serde_json::{Value, json};
 use super::cache::write_whole;
 use super::names::is_word;
 
-/// The longest answer that is read.
+/// The longest answer that is read, in bytes.
 pub(crate) const MAX_LISTING_BYTES: u64 = 1 << 26;
 /// The most files of a repository; the hub itself advises against a tenth of that.
 const MAX_FILES: usize = 1_000_000;
-/// Folders inside each other in a repository.
+/// How deep folders may be nested in a repository.
 const MAX_DEPTH: usize = 16;
-/// The cache's folder of listings, beside `snapshots`: without a network they tell what a snapshot lacks.
+/// The cache's folder of listings, beside `snapshots`: without a network they show what a snapshot lacks.
 const KEPT: &str = ".listings";
 
 /// The files of a repository at one commit.
@@ -29,7 +28,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The answer to `api/datasets/ID/revision/REV`; half a sentence if it is something else.
+    /// Reads the answer to `api/datasets/ID/revision/REV`; the error is half a sentence.
     pub(crate) fn parse(value: &Value) -> Result<Self, String> {
         let commit = value.get("sha").and_then(Value::as_str).filter(|commit| is_word(commit));
         let commit = commit.ok_or("the server's answer names no commit")?.to_owned();
@@ -58,13 +57,13 @@ impl Listing {
         write_whole(&folder.join(KEPT).join(format!("{}.json", self.commit)), text.as_bytes())
     }
 
-    /// The listing that was kept of a commit, if it is whole.
+    /// The listing that was kept for a commit, if it is complete.
     pub fn kept(folder: &Path, commit: &str) -> Option<Self> {
         let text = fs::read_to_string(folder.join(KEPT).join(format!("{commit}.json"))).ok()?;
         Self::parse(&serde_json::from_str(&text).ok()?).ok().filter(|listing| listing.commit == commit)
     }
 
-    /// What a snapshot holds.
+    /// The files of a snapshot.
     pub fn of_snapshot(snapshot: &Path) -> Self {
         let mut files = BTreeMap::new();
         walk(snapshot, "", 0, &mut files);

@@ -1,22 +1,22 @@
-//! `Missing`: why the hub or the cache has no file of that name.
+//! `Missing`: why a file is neither in the cache nor downloaded.
 
 use hf_hub::api::sync::ApiError;
 
 /// Why there is no file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// It is not in the cache, and nothing else may be asked.
+    /// It is not in the cache, and the network may not be used.
     Offline,
-    /// The hub says that there is none.
+    /// The hub says that it does not exist.
     Absent(String),
-    /// The hub has it for some people only, or nobody of that name.
+    /// The hub refuses it: it is private or gated, or the repository does not exist.
     Refused(String),
     /// The hub cannot be reached, or answers badly.
     Failed(String),
 }
 
-/// What `error` says about there being a `file`. The client underneath is not ours to name, so its error is
-/// known by its words.
+/// Why there is no `file`, by the client's `error`. The HTTP client's error type is not exported by hf-hub,
+/// so its text is read.
 pub(crate) fn refusal(file: &str, error: &ApiError) -> Missing {
     let cause = format!("{file}: {error}");
     match error {
@@ -25,7 +25,7 @@ pub(crate) fn refusal(file: &str, error: &ApiError) -> Missing {
     }
 }
 
-/// `cause`, filed under what the client's `words` mean.
+/// `cause` as the kind of [`Missing`] that the HTTP status in the client's `words` means.
 pub(crate) fn of_status(cause: String, words: &str) -> Missing {
     match words {
         _ if !is_status(words, '4') => Missing::Failed(cause),

@@ -58,8 +58,8 @@ impl HubModel {
     /// The first of `files` that the repository has.
     ///
     /// # Errors
-    /// If it has none of them, or they are neither cached nor to be had; the message says where they were
-    /// looked for.
+    /// If it has none of them, or they are neither in the cache nor downloaded; the message says which folder
+    /// was searched.
     pub fn first_of(&self, files: &[&str], progress: &dyn Progress) -> Result<PathBuf, Error> {
         if let Some(path) = self.cached(files) {
             return Ok(path);

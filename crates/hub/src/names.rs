@@ -1,4 +1,5 @@
-//! Names from people and from servers, checked before they become part of a path or an address.
+//! Names from people and from servers: checked before they become part of a path or an address, escaped
+//! before they are printed.
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ pub const MAIN: &str = "main";
 /// The longest name of a file, folders included.
 const MAX_NAME: usize = 512;
 
-/// Checks an id and a revision, [`MAIN`] where there is none; `example` is what such an id looks like.
+/// Checks an id and a revision, which is [`MAIN`] if none is given; `example` is such an id, for the message.
 ///
 /// # Errors
 /// If the id is not `OWNER/NAME`, or the revision is no branch, tag or commit.
@@ -47,7 +48,7 @@ pub fn is_commit(word: &str) -> bool {
     is_hex(word, 40)
 }
 
-/// So many hexadecimal digits, in lower case.
+/// Whether `word` has exactly `digits` hexadecimal digits, in lower case.
 pub(crate) fn is_hex(word: &str, digits: usize) -> bool {
     word.len() == digits && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

@@ -1,6 +1,6 @@
-//! `Progress`: what a download reports to whoever draws the bar.
+//! `Progress`: how a download reports what it has done.
 
-/// Told how far a download has come; one file after the other.
+/// Receives the progress of downloads, one file after the other.
 pub trait Progress: Send + Sync {
     /// A download of `total_bytes` begins; `label` names the file.
     fn start(&self, label: &str, total_bytes: u64);

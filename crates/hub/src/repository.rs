@@ -53,8 +53,7 @@ impl Repository {
         self.settings.cache.join(self.repo.folder_name())
     }
 
-    /// The cache's folder of this revision, if it has one: of a branch or tag by the commit that `refs` has
-    /// for it, or of a commit.
+    /// The cache's folder of this revision, if it has one. For a branch or a tag, `refs` names the commit.
     pub fn snapshot(&self) -> Option<PathBuf> {
         let revision = self.repo.revision();
         let commit = fs::read_to_string(self.folder().join("refs").join(revision));
@@ -68,7 +67,7 @@ impl Repository {
         self.snapshot().map(|folder| folder.join(file)).filter(|path| path.exists())
     }
 
-    /// A file from the cache, with which no request is made at all, or from the hub.
+    /// A file from the cache, without any request, or else from the hub.
     ///
     /// # Errors
     /// If it is in neither.
@@ -76,7 +75,7 @@ impl Repository {
         self.get_sized(file, None, progress)
     }
 
-    /// The same of a file of which the size may be known, and must then be right.
+    /// The same for a file whose size may be known, and must then match.
     ///
     /// # Errors
     /// If it is in neither, or the hub has another size for it.
@@ -106,7 +105,7 @@ impl Repository {
         Ok(folder.join("snapshots").join(commit).join(file))
     }
 
-    /// What the repository holds, as the hub's API tells it.
+    /// The files of the repository, from the hub's API.
     ///
     /// # Errors
     /// If the hub may not be asked, refuses or does not answer.
@@ -141,14 +140,14 @@ impl Repository {
         if let Some(api) = self.api.get() {
             return Ok(api);
         }
-        // Once, before the first request; a thousand shards are not worth a line each.
+        // Once, before the first request: a thousand shards need no line each.
         tracing::info!("asking {} for {}", self.settings.endpoint, self.repo.url());
         let api = connect(&self.settings).map_err(Missing::Failed)?;
         Ok(self.api.get_or_init(|| api))
     }
 }
 
-/// hf-hub asserts on some answers of a server; that is a failed download, not the end of the program.
+/// Runs `ask`. hf-hub panics on some answers of a server; that counts as a failed download.
 fn sensible<T>(what: &str, ask: impl FnOnce() -> Result<T, Missing>) -> Result<T, Missing> {
     catch_unwind(AssertUnwindSafe(ask))
         .unwrap_or_else(|_| Err(Missing::Failed(format!("the server's answer for {what} makes no sense"))))

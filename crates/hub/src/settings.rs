@@ -21,17 +21,17 @@ pub enum Network {
 
 /// The settings of a download.
 ///
-/// hf-hub reads only `HF_HOME` and `HF_ENDPOINT` by itself, and panics without a home folder; so everything
-/// is decided here and handed over.
+/// hf-hub itself reads only `HF_HOME` and `HF_ENDPOINT`, and panics without a home folder. So all settings
+/// are determined here and passed to it.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The folder with `datasets--OWNER--NAME` in it; absolute.
     pub cache: PathBuf,
     /// The hub's address, without a `/` at its end.
     pub endpoint: String,
-    /// Says who asks.
+    /// Identifies the user.
     pub token: Option<String>,
-    /// Whether the hub may be asked.
+    /// Whether requests may be made.
     pub network: Network,
 }
 

@@ -6,13 +6,12 @@ use resnet_blocks::{
 
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
-/// Smallest side of images that an ImageNet stem, which divides it by four, leaves something of for four
-/// stages.
+/// The smallest side of images for an ImageNet stem, which divides it by four before the four stages.
 const SMALL: usize = 64;
 
 impl Spec {
-    /// What sets this network apart from that of its kind and size in the papers: stem, stride, shortcut,
-    /// norm. Empty if nothing does.
+    /// The differences from the network of its kind and size in the papers: stem, stride, shortcut, norm.
+    /// Empty if there are none.
     ///
     /// ```
     /// use resnet_models::registry;
@@ -86,7 +85,7 @@ mod tests {
     use crate::registry;
 
     #[test]
-    fn what_is_said_of_names() {
+    fn departures_of_some_names() {
         let rows: [(&str, &[&str]); 12] = [
             ("resnet20-v1", &[]),
             ("resnet164-v2", &[]),

@@ -1,4 +1,4 @@
-//! A network for inference: batch norm folded, filters packed, one plan for each shape of input it meets.
+//! A network for inference: batch norm folded, filters packed, one plan per input shape.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use resnet_ops::{FoldedPlan, Graph, Layer, Shape};
 
 use crate::network::Network;
 
-/// Logits only, as fast as they come. Made by [`Network::for_inference`].
+/// Computes logits only, as fast as possible. Made by [`Network::for_inference`].
 #[derive(Debug)]
 pub struct Inference<'a> {
     network: &'a Network,
@@ -16,8 +16,8 @@ pub struct Inference<'a> {
 }
 
 impl Network {
-    /// The network made ready for inference. Weights are taken when the first images of a shape come, so make
-    /// another one after training on.
+    /// The network prepared for inference. The weights are copied when the first images of a shape arrive, so
+    /// prepare it again after further training.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
@@ -37,8 +37,8 @@ impl Network {
 }
 
 impl Inference<'_> {
-    /// Logits of `images: [N, 3, H, W]`: those of the network's `forward` in `Mode::Eval`, but for the
-    /// rounding of folded weights.
+    /// Logits of `images: [N, 3, H, W]`: those of the network's `forward` in `Mode::Eval`, except for
+    /// the rounding of folded weights.
     ///
     /// # Errors
     /// If `images` are not f32 on the CPU or have other channels.

@@ -1,4 +1,4 @@
-//! Fresh weights that depend on the seed and the tensor's name alone.
+//! Initial weights, which depend only on the seed and the tensor's name.
 //!
 //! candle draws from a generator that can't be seeded on the CPU; here each tensor has a stream of its own,
 //! so that the order of construction doesn't matter either.

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::images::Recognised;
-
 /// What went wrong. Each message is a sentence with its cause; what to do about it is up to the caller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -127,6 +125,17 @@ pub enum Error {
     /// Data that this network cannot be scored or trained on.
     #[error("{0}")]
     OtherData(String),
+}
+
+/// A folder whose data are known, although they are not those that a recipe is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What it holds: "CIFAR-10", "class folders".
+    pub holds: &'static str,
+    /// A built-in recipe for such data.
+    pub recipe: &'static str,
 }
 
 impl Error {

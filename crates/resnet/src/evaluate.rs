@@ -9,20 +9,9 @@ use resnet_record::{Run, Scores};
 use resnet_vision::EvalTransform;
 use resnet_vision::image::Orientation;
 
+use crate::cost::loader_threads;
+use crate::images::TestImages;
 use crate::{Error, Images, Pretrained};
-
-/// What is asked of a data set before a network is scored on it.
-#[derive(Debug, Clone, Copy)]
-pub struct TestImages<'a> {
-    /// What the data set is called.
-    pub name: &'a str,
-    /// Where it lies.
-    pub origin: &'a str,
-    /// Names of the classes, in the order of the labels.
-    pub classes: &'a [String],
-    /// Height and width of its images, where they are in memory and are not resized.
-    pub size: Option<[usize; 2]>,
-}
 
 /// How many crops of each image in files are scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,7 +63,7 @@ impl Default for EvalOptions {
             crops: Crops::Centre,
             orientation: None,
             on_broken: OnBroken::Fail,
-            workers: 2,
+            workers: loader_threads(resnet_ops::threads()),
         }
     }
 }

@@ -24,7 +24,7 @@ struct Metrics<'a> {
 pub struct Exported {
     /// The file of the weights.
     pub saved: Saved,
-    /// Beside it, the description from which timm builds the network, if it has such a one.
+    /// timm's `config.json` beside it, if there is one.
     pub config: Option<PathBuf>,
 }
 

@@ -48,7 +48,7 @@ impl Pretrained {
     }
 
     /// Trains the network by `recipe` on images in memory, in a new run's folder, to the recipe's end. The
-    /// recipe's `model` says nothing here: the network is this one.
+    /// recipe's `model` is ignored: the network is this one.
     ///
     /// The images must have the size of the network's input. Afterwards the network has the weights that the
     /// run reports.

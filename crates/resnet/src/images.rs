@@ -7,8 +7,9 @@ use resnet_data::{DataKind, Dataset, Error as DataError, OnBroken, generated, op
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{ImageFiles, TrainingData};
 
+use crate::Error;
+use crate::error::Recognised;
 use crate::progress::{NoProgress, Progress};
-use crate::{Error, TestImages};
 
 /// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
@@ -20,6 +21,19 @@ pub enum Images {
     InMemory(Dataset),
     /// Images of any size, such as ImageNet's.
     InFiles(ImageFiles),
+}
+
+/// What is asked of a data set before a network is scored on it.
+#[derive(Debug, Clone, Copy)]
+pub struct TestImages<'a> {
+    /// What the data set is called.
+    pub name: &'a str,
+    /// Where it lies.
+    pub origin: &'a str,
+    /// Names of the classes, in the order of the labels.
+    pub classes: &'a [String],
+    /// Height and width of its images, where they are in memory and are not resized.
+    pub size: Option<[usize; 2]>,
 }
 
 /// Which splits of a data set are used.
@@ -54,17 +68,6 @@ impl Default for OpenOptions<'_> {
             progress: &NoProgress,
         }
     }
-}
-
-/// A folder whose data are known, although they are not those that a recipe is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recognised {
-    /// The folder.
-    pub folder: PathBuf,
-    /// What it holds: "CIFAR-10", "class folders".
-    pub holds: &'static str,
-    /// A built-in recipe for such data.
-    pub recipe: &'static str,
 }
 
 impl Images {

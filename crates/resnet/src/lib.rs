@@ -47,6 +47,7 @@
 //! | `images.rs` | the data set of a recipe or in a folder |
 //! | `evaluate.rs` | scores on a data set |
 //! | `starting.rs` | weights that a training begins with |
+//! | `cost.rs` | what a training takes: memory, threads |
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |
@@ -56,6 +57,7 @@
 //!
 //! Features, both on by default: `hub` (models and data sets of the Hugging Face hub) and `parquet`.
 
+mod cost;
 mod error;
 mod evaluate;
 mod export;
@@ -84,11 +86,12 @@ pub use resnet_record as record;
 pub use resnet_train as train;
 pub use resnet_vision as vision;
 
-pub use error::Error;
-pub use evaluate::{Crops, EvalOptions, TestFeed, TestImages, View};
+pub use cost::{TrainingMemory, loader_threads};
+pub use error::{Error, Recognised};
+pub use evaluate::{Crops, EvalOptions, TestFeed, View};
 pub use export::Exported;
 pub use heat_map::HeatMap;
-pub use images::{Images, Needed, OpenOptions, Recognised, absolute_origin, origin_path};
+pub use images::{Images, Needed, OpenOptions, TestImages, absolute_origin, origin_path};
 pub use location::Location;
 pub use network::ResNet;
 pub use predict::{Guess, Prediction};

@@ -1,4 +1,4 @@
-//! Who is told of downloads: the hub's trait, or without the feature `hub` one that nobody calls.
+//! The progress of downloads: the hub's trait, or without the feature `hub` one that is never called.
 
 #[cfg(feature = "hub")]
 pub use resnet_hub::{NoProgress, Progress};

@@ -25,7 +25,7 @@ pub struct StartingWeights {
     notes: Vec<Note>,
 }
 
-/// What a network got from [`StartingWeights`], and in what the training will differ from theirs.
+/// What a network got from [`StartingWeights`], and how the new training differs from the old.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Started {
     /// What was loaded, and what was not.

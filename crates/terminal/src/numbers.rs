@@ -30,7 +30,7 @@ pub fn counted(number: u64, unit: &str) -> String {
     format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// `0.27 M`, `40.8 M`, `1.2 G`: three digits that matter.
+/// `0.27 M`, `40.8 M`, `1.2 G`: three significant digits.
 pub fn short(number: u64) -> String {
     let (value, unit) = match number {
         0..1_000 => return number.to_string(),
@@ -59,7 +59,7 @@ pub fn clock(seconds: f64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// Images a second: `1,234`, `8.3`.
+/// Images per second: `1,234`, `8.3`.
 pub fn speed(images_per_second: f64) -> String {
     if images_per_second < 20.0 {
         format!("{images_per_second:.1}")

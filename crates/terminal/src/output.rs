@@ -8,12 +8,12 @@ use serde::Serialize;
 use crate::table::Table;
 use crate::text;
 
-/// For whom a command prints.
+/// The form in which a command prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Tables and sentences.
     Text,
-    /// One object, or one a line.
+    /// One object, or one per line.
     Json,
 }
 
@@ -24,7 +24,7 @@ pub enum Format {
 pub fn line(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        // Whoever reads has seen enough, as in `cargo xtask models | head -1`.
+        // The reader has closed its end, as in `cargo xtask models | head -1`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.context("cannot write to standard output"),
     }

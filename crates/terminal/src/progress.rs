@@ -1,4 +1,4 @@
-//! What moves while a command works: a bar on a terminal; elsewhere, a plain line now and then.
+//! Progress of a command: a bar on a terminal; elsewhere a plain line now and then.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const WORTH_SHOWING: Duration = Duration::from_secs(2);
 /// Prints a line on standard error as it is, above the bars if there are any.
 pub fn line(text: &str) {
     let text = format!("{text}\n");
-    // Where not even this can be written there is nobody to tell.
+    // If not even this can be written, nobody can be told.
     let _ = match get_indicatif_stderr_writer() {
         Some(mut writer) => writer.write_all(text.as_bytes()),
         None => std::io::stderr().write_all(text.as_bytes()),
@@ -108,13 +108,13 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// `done` of `total` is behind us.
+    /// Begins with `done` of `total` already done.
     pub fn new(unit: Unit, done: u64, total: u64, show: Show) -> Meter {
         let now = Instant::now();
         Meter { unit, total, show, began: (now, done), printed: now, bar: None }
     }
 
-    /// `done` of the total is behind us; `message` says more, given the time that is left as text.
+    /// Shows that `done` of the total is done; `message` is shown beside it and gets the time left as text.
     pub fn update(&mut self, done: u64, message: impl FnOnce(&str) -> String) {
         if std::io::stderr().is_terminal() {
             if self.show == Show::IfSlow && self.began.0.elapsed() < WORTH_SHOWING {
@@ -138,7 +138,7 @@ impl Meter {
         }
     }
 
-    /// The time that the rest takes if it goes on as it went.
+    /// The time left, at the speed so far.
     fn left(&self, done: u64) -> String {
         let (start, before) = self.began;
         let ours = done.saturating_sub(before);

@@ -1,5 +1,4 @@
-//! Tables that fit their terminal: text wraps, columns that can be done without are left out, and a number is
-//! never broken.
+//! Tables that fit their terminal: text wraps, optional columns are left out, and a number is never broken.
 
 use console::measure_text_width;
 
@@ -17,7 +16,7 @@ enum Kind {
     Number,
 }
 
-/// A column, and whether it can be done without.
+/// A column, and whether it is optional.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     title: &'static str,
@@ -56,7 +55,7 @@ impl Table {
         Table { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
-    /// Adds a row, a cell a column.
+    /// Adds a row with one cell per column.
     pub fn add(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }

@@ -1,16 +1,15 @@
 //! Checkpoints as safetensors files: written whole or not at all, read strictly.
 //!
-//! Weights and running statistics stand under the names that the classifier gives them; a resumable
-//! checkpoint holds besides, under [`MOMENTUM`], the optimizer's velocity of each, and in its metadata
-//! where the training stands.
+//! Weights and running statistics have the names that the classifier gives them. A checkpoint to resume from
+//! also holds the optimizer's velocities, whose names begin with [`MOMENTUM`], and the state of the training
+//! in its metadata.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use resnet_checkpoint::keys::MOMENTUM;
-use safetensors::{Dtype, SafeTensors};
+use resnet_checkpoint::{Stored, TrainingCheckpoint};
 
 use crate::{Error, Sgd};
 
@@ -66,53 +65,48 @@ fn finite(name: &str, tensor: &Tensor, step: u64) -> Result<Vec<f32>, Error> {
     Ok(values)
 }
 
-/// What a checkpoint holds, seen to fit a classifier's variables.
+/// The contents of a checkpoint, checked against a classifier's variables.
 pub(crate) struct Loaded {
     weights: BTreeMap<String, Tensor>,
     pub(crate) velocity: BTreeMap<String, Tensor>,
-    pub(crate) metadata: HashMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// Reads `file` for a classifier with these variables, which stay as they are until [`Loaded::apply`].
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, or lacks a variable, or holds a tensor that is none or of
-/// another shape.
+/// If the file cannot be read or is damaged, if it lacks a variable, or if it holds a tensor that is not a
+/// variable or has another shape.
 pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Device) -> Result<Loaded, Error> {
     let bad = |cause: String| Error::Checkpoint { file: file.to_owned(), cause };
-    let damaged = |error: &dyn std::fmt::Display| {
-        bad(format!(
-            "the file is damaged or not safetensors ({error}); use another checkpoint, or train anew"
-        ))
-    };
-    let bytes =
-        fs::read(file).map_err(|source| Error::Io { action: "read", file: file.to_owned(), source })?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
-
+    let TrainingCheckpoint { weights, velocities, metadata } =
+        resnet_checkpoint::read_training(file).map_err(|error| unreadable(file, error))?;
     let mut loaded = Loaded { weights: BTreeMap::new(), velocity: BTreeMap::new(), metadata };
     let mut problems = Vec::new();
-    for (name, view) in tensors.iter() {
-        let (plain, into) = match name.strip_prefix(MOMENTUM) {
-            Some(plain) => (plain, &mut loaded.velocity),
-            None => (name, &mut loaded.weights),
-        };
-        let Some(variable) = variables.get(plain) else {
-            problems.push(format!("{name} is unexpected"));
-            continue;
-        };
-        if view.shape() != variable.dims() || view.dtype() != Dtype::F32 {
-            let (shape, wanted) = (view.shape(), variable.dims());
-            problems.push(format!("{name} is {:?} {shape:?} and should be F32 {wanted:?}", view.dtype()));
-            continue;
-        }
-        let tensor = Tensor::from_raw_buffer(view.data(), DType::F32, view.shape(), device)
-            .map_err(Error::compute(format!("loading {name}")))?;
-        into.insert(plain.to_owned(), tensor);
-    }
-    for name in variables.keys().filter(|&name| tensors.tensor(name).is_err()) {
+    for name in variables.keys().filter(|&name| !weights.contains_key(name)) {
         problems.push(format!("{name} is missing"));
+    }
+    for (stored, prefix, into) in
+        [(weights, "", &mut loaded.weights), (velocities, MOMENTUM, &mut loaded.velocity)]
+    {
+        for (name, Stored { dtype, shape, values }) in stored {
+            let Some(variable) = variables.get(&name) else {
+                problems.push(format!("{prefix}{name} is unexpected"));
+                continue;
+            };
+            match values.filter(|_| shape == variable.dims()) {
+                Some(values) => {
+                    let tensor = Tensor::from_vec(values, shape, device)
+                        .map_err(Error::compute(format!("loading {prefix}{name}")))?;
+                    into.insert(name, tensor);
+                }
+                None => {
+                    let wanted = variable.dims();
+                    problems
+                        .push(format!("{prefix}{name} is {dtype} {shape:?} and should be F32 {wanted:?}"));
+                }
+            }
+        }
     }
     problems.sort();
     match problems.len() {
@@ -125,11 +119,29 @@ pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Devi
     }
 }
 
+/// Why a file is no checkpoint to resume from.
+fn unreadable(file: &Path, error: resnet_checkpoint::Error) -> Error {
+    use resnet_checkpoint::Error::{Damaged, Empty, NotAFile, Read, Truncated};
+    let why = match error {
+        Read { cause: source, .. } => return Error::Io { action: "read", file: file.to_owned(), source },
+        Damaged { cause, .. } => cause,
+        Empty { .. } => "it is empty".to_owned(),
+        NotAFile { .. } => "it is a folder or a device".to_owned(),
+        Truncated { described, found, .. } => {
+            format!("its header describes {described} bytes and it has {found}")
+        }
+        other => other.to_string(),
+    };
+    let cause =
+        format!("the file is damaged or not safetensors ({why}); use another checkpoint, or train anew");
+    Error::Checkpoint { file: file.to_owned(), cause }
+}
+
 impl Loaded {
-    /// Gives the variables the checkpoint's values.
+    /// Sets the variables to the checkpoint's values.
     ///
     /// # Errors
-    /// Only if candle cannot copy; names and shapes were seen to fit.
+    /// Only if candle cannot copy; names and shapes were checked.
     pub(crate) fn apply(&self, variables: &BTreeMap<String, Var>) -> Result<(), Error> {
         for (name, tensor) in &self.weights {
             if let Some(variable) = variables.get(name) {
@@ -142,9 +154,12 @@ impl Loaded {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::SgdConfig;
     use crate::sgd::Momentum;
+    use candle_core::DType;
     use proptest::prelude::*;
 
     fn variables(start: f32) -> BTreeMap<String, Var> {

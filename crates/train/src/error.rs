@@ -1,4 +1,4 @@
-//! What can end a training early, in sentences for the person who has to mend it.
+//! What can end a training early, in sentences for the person who has to fix it.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ pub enum Error {
     /// From the data set or its loader.
     #[error(transparent)]
     Data(#[from] resnet_data::Error),
-    /// From what is done to images.
+    /// From the transforms of images.
     #[error(transparent)]
     Vision(#[from] resnet_vision::Error),
     /// From the recipe or the run's folder.
@@ -32,7 +32,7 @@ pub enum Error {
         /// Height and width of the images.
         size: [usize; 2],
     },
-    /// A run that has begun to train, without the checkpoint that it could go on from.
+    /// A run that has begun to train, but whose checkpoint is gone.
     #[error(
         "{} is gone, and the run cannot go on without it; {}", file.display(),
         match best {
@@ -51,7 +51,7 @@ pub enum Error {
     Compute {
         /// What was being computed.
         doing: String,
-        /// candle's own words.
+        /// candle's message.
         source: Box<candle_core::Error>,
     },
     /// The training diverged.
@@ -89,7 +89,7 @@ pub enum Error {
         /// Steps done.
         step: u64,
     },
-    /// A network that gives no usable answer.
+    /// A network whose logits are NaN.
     #[error(
         "the network's logits for image {image} hold NaN; its weights are damaged, or the mean and std do not fit them"
     )]
@@ -112,7 +112,7 @@ pub enum Error {
         action: &'static str,
         /// The file, or the run's folder.
         file: PathBuf,
-        /// The system's own words.
+        /// The system's message.
         source: std::io::Error,
     },
 }
@@ -136,8 +136,8 @@ impl Error {
         move |source| Error::Compute { doing, source: Box::new(source) }
     }
 
-    /// What an evaluation's error means after `step` steps of training: NaN is a divergence then, not a
-    /// damaged file.
+    /// An evaluation's error as it is reported after `step` steps of training: NaN is then a divergence, not
+    /// a damaged file.
     pub(crate) fn in_training(self, step: u64) -> Self {
         match self {
             Error::NotANumber { image } => Error::NonFiniteLogits { image, step },

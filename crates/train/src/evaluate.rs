@@ -11,11 +11,11 @@ use crate::{Classifier, Error};
 
 /// Scores `model` on every image that an epoch of `feed` shows; sums are in f64.
 ///
-/// Where an image is shown in several crops, its probabilities are the mean of theirs (Krizhevsky et al.
+/// If an image is shown in several crops, its probabilities are the mean of theirs (Krizhevsky et al.
 /// 2012).
 ///
-/// `on_images` is told how many images are done, with 0 first, and says whether to go on; `None` is returned
-/// if not.
+/// `on_images` is called with the number of images done, beginning with 0, and returns whether to go on. If
+/// it stops the evaluation, the result is `None`.
 ///
 /// # Errors
 /// If the images cannot be loaded, the network fails or answers NaN, or it has fewer classes than the labels
@@ -82,7 +82,7 @@ pub fn evaluate(
     }))
 }
 
-/// Where the model's variables are; the CPU for one that has none.
+/// The device of the model's variables; the CPU if it has none.
 pub(crate) fn device_of(model: &dyn Classifier) -> Device {
     model.variables().values().next().map_or(Device::Cpu, |variable| variable.device().clone())
 }
@@ -94,8 +94,8 @@ pub(crate) fn tensors_of(batch: Batch, device: &Device) -> candle_core::Result<(
     Ok((Tensor::from_vec(images, (rows, 3, height, width), device)?, labels))
 }
 
-/// Of logits `[N * crops, classes]` those of each image, `[N, classes]`: logarithms of the mean of its crops'
-/// probabilities.
+/// The logits per image, `[N, classes]`, from those per crop, `[N * crops, classes]`: logarithms of the mean
+/// probabilities of the crops.
 fn averaged(logits: Tensor, crops: usize) -> candle_core::Result<Tensor> {
     if crops == 1 {
         return Ok(logits);
@@ -107,7 +107,7 @@ fn averaged(logits: Tensor, crops: usize) -> candle_core::Result<Tensor> {
     probabilities.reshape((rows / crops, crops, classes))?.mean(1)?.log()?.to_dtype(DType::F32)
 }
 
-/// All logits, row after row, and the length of a row, once they are seen to fit the labels.
+/// All logits, row after row, and the length of a row; checked against the labels.
 pub(crate) fn rows_of(logits: &Tensor, labels: &[u32]) -> Result<(Vec<f32>, usize), Error> {
     let read = || -> candle_core::Result<_> {
         let (n, classes) = logits.dims2()?;

@@ -1,4 +1,4 @@
-//! `fit`: the trainer's face.
+//! `fit`: trains a classifier by a recipe.
 
 use resnet_record::Run;
 
@@ -9,12 +9,11 @@ use crate::{Classifier, Error, Observer, Options, Outcome, TrainingData};
 /// overflow 8 MiB.
 const STACK_BYTES: usize = 64 << 20;
 
-/// Trains `model` by the run's recipe on `data`, and writes the run's record on the way.
+/// Trains `model` by the run's recipe on `data`, and writes the run's record meanwhile.
 ///
-/// A run that has a `last.safetensors` resumes from there, to the same weights, bit for bit, as if it had
-/// never stopped; the model must have the same layers, its values do not matter. A finished run is not
-/// trained again. A thread with a stack of its own does the work, so the caller's stack need not fit the
-/// network's depth.
+/// A run that has a `last.safetensors` resumes from it, and reaches the same weights, bit for bit, as if it
+/// had never stopped. The model must have the same layers; its values do not matter. A finished run is not
+/// trained again. The work is done in a thread with a large stack, since deep networks need one.
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,5 @@
-//! What must hold of a checkpoint to resume from on any bytes; the body of a fuzz target (tests/fuzzing).
-//!
-//! Here because nothing of a training's state is public.
+//! Checks that must hold when any bytes are read as a checkpoint to resume from: the body of a fuzz target
+//! (tests/fuzz). It is in this crate because the state of a training is private.
 
 use std::collections::BTreeMap;
 use std::path::Path;

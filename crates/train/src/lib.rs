@@ -3,23 +3,25 @@
 //! | file | job |
 //! |---|---|
 //! | `fit` | the trainer's face |
-//! | `options` | what it is given besides the recipe, and how it ends |
+//! | `options` | settings besides the recipe, and how a training ends |
 //! | `session` | the loop: epochs, what happens at their ends, what is saved when |
 //! | `step` | one optimizer step |
 //! | `sgd` | gradient descent with momentum, in place |
 //! | `schedule` | the learning rate as a function of the step |
 //! | `plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
-//! | `state` | all that a training must remember to go on as if never stopped |
+//! | `state` | what a training must remember to resume as if it had never stopped |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
-//! | `observe` | what a command line is told while it waits |
+//! | `observe` | the events of a training, for example for a progress bar |
 //!
-//! No ResNet is known here: anything that is a [`Classifier`] can be trained.
+//! This crate knows no ResNet: any [`Classifier`] can be trained.
 //!
-//! Three promises, each with a test. Same recipe, same data, same initial weights: same weights after
-//! training, to the bit, also across interruptions. Nothing is ever chosen by test labels, and each reading
-//! of them is counted in the record. A file that was good stays good: a diverged or killed training
-//! overwrites no checkpoint with a worse thing.
+//! Three promises, each with a test:
+//!
+//! - The same recipe, data and initial weights give the same trained weights, to the bit, even across
+//!   interruptions.
+//! - Nothing is ever chosen by test labels, and each reading of them is counted in the record.
+//! - A diverged or killed training never overwrites a good checkpoint.
 
 mod checkpoint;
 mod data;
@@ -102,14 +104,15 @@ pub trait Classifier: Sync {
     /// Whatever the network's operations report.
     fn logits(&self, images: &Tensor, mode: Mode) -> candle_core::Result<Tensor>;
 
-    /// The same in `Mode::Eval` for many batches, with the weights of now: a place to prepare them once.
+    /// A function for logits in `Mode::Eval` of many batches. It uses the present weights, which can be
+    /// prepared once here.
     fn evaluator(&self) -> Evaluator<'_> {
         Box::new(|images| self.logits(images, Mode::Eval))
     }
 
-    /// Says that a training step begins: `step` steps came before it in the whole run, interruptions or not.
-    /// What a network draws at random in a step may depend on this number, so that a resumed run equals one
-    /// that was left alone.
+    /// Called before each training step; `step` is the number of steps before it in the whole run, including
+    /// those before an interruption. A network that draws random numbers in a step should derive them from
+    /// this number, so that a resumed run equals an uninterrupted one.
     fn begin_step(&self, _step: u64) {}
 
     /// The fewest images of this height and width that a training step can have. Batch norm needs two values

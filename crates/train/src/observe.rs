@@ -1,5 +1,4 @@
-//! What a command line is told while it waits, so that it can draw bars and lines without the trainer knowing
-//! of them.
+//! `Observer`: the events of a training, for example for a progress bar.
 
 use std::path::Path;
 
@@ -7,10 +6,10 @@ use resnet_record::{EpochMetrics, StepMetrics};
 
 use crate::Plan;
 
-/// Gets told what happens, in the training's thread: whatever it does delays the training, and changes
+/// Receives the events of a training, in the training's thread. It can delay the training, and changes
 /// nothing else.
 ///
-/// Every method does nothing unless it is written.
+/// By default, every method does nothing.
 ///
 /// ```
 /// use resnet_train::{Observer, StepReport};
@@ -42,7 +41,7 @@ pub trait Observer: Send {
         let _ = (split, done, images);
     }
 
-    /// That evaluation is over, finished or stopped; samples that were left out never counted as done.
+    /// The evaluation is over, finished or stopped. Samples that were left out do not count as done.
     fn on_evaluation_end(&mut self, split: Split) {
         let _ = split;
     }
@@ -52,22 +51,22 @@ pub trait Observer: Send {
         let _ = (epoch, is_best);
     }
 
-    /// A checkpoint lies complete on disk.
+    /// A checkpoint was written completely.
     fn on_checkpoint(&mut self, file: &Path) {
         let _ = file;
     }
 }
 
-/// An observer that wants to know nothing.
+/// An observer that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quiet;
 
 impl Observer for Quiet {}
 
-/// A step, and how its epoch is doing.
+/// A step, and the progress of its epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
-    /// What `metrics.jsonl` gets of every so many steps.
+    /// The metrics of the step, as in `metrics.jsonl`.
     pub step: StepMetrics,
     /// Steps done in this epoch, this one included.
     pub step_in_epoch: u64,
@@ -79,7 +78,7 @@ pub struct StepReport {
     pub epoch_top1: f64,
 }
 
-/// Which images an evaluation is of.
+/// Which images are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
     /// Held out of the training set.

@@ -1,4 +1,4 @@
-//! What a training is given besides its recipe, and how it ends.
+//! Settings of a training besides its recipe, and how it ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use resnet_record::Results;
 
-/// What a training needs to know besides its recipe; nothing here changes its result.
+/// Settings besides the recipe; none of them changes the result.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Setting it to true, in a signal handler for instance, stops the training between two steps or within
@@ -31,7 +31,7 @@ impl Default for Options {
 pub enum Outcome {
     /// All steps are done and the results are in the record; the model holds the reported weights.
     Finished(Results),
-    /// It was stopped; `last.safetensors` lets it go on.
+    /// It was stopped, and can resume from `last.safetensors`.
     Interrupted {
         /// Steps done.
         step: u64,

@@ -5,7 +5,7 @@ use resnet_record::{EpochSize, EvaluateTest, Recipe, Selection};
 use crate::data::{TrainingData, TrainingFeeds};
 use crate::{Classifier, Error, Options, Schedule};
 
-/// What a training is going to do, for whoever wants to print it before it begins.
+/// What a training is going to do; it can be printed before the training begins.
 ///
 /// ```
 /// use resnet_record::Recipe;
@@ -42,7 +42,7 @@ pub struct Plan {
     pub selection: Selection,
     /// The rate of every step.
     pub schedule: Schedule,
-    /// Steps that a resumed training has behind it; 0 for a fresh one.
+    /// Steps that were done before the training was resumed; 0 for a fresh one.
     pub done: u64,
 }
 
@@ -70,7 +70,7 @@ impl Plan {
     }
 }
 
-/// The plan with the images it is about.
+/// The plan, with the images to train on.
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) feeds: TrainingFeeds,
@@ -109,7 +109,7 @@ pub(crate) fn prepare(
         EpochSize { images: train.images_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
     let steps = recipe.train.duration.steps(epoch);
     let batch = recipe.train.batch_size;
-    // What an epoch's last batch has; a training may end before it comes to one.
+    // The size of an epoch's last batch; a training may end before it reaches one.
     let rest = train.images_per_epoch() % batch;
     let plan = Plan {
         steps,

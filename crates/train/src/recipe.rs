@@ -1,4 +1,4 @@
-//! A recipe's keys as the values that a training uses: the one place where each of them is translated.
+//! Translates the keys of a recipe into the values that a training uses. No other file does.
 //!
 //! Durations become steps in `plan` and `schedule`, which need to know the length of an epoch.
 

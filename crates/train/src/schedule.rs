@@ -36,7 +36,7 @@ pub enum Schedule {
         divide_by: f64,
         /// The first step of each divided rate.
         milestones: Vec<u64>,
-        /// Another rate for so many first steps.
+        /// Another rate for the first steps: the rate, and the number of steps.
         warmup: Option<(f64, u64)>,
     },
 }

@@ -1,4 +1,4 @@
-//! One sitting of a training: epochs, what happens at their ends, and what is saved when.
+//! One session of a training: epochs, what happens at their ends, and what is saved when.
 
 mod files;
 
@@ -24,14 +24,14 @@ use crate::{
     recipe,
 };
 
-/// Whether the training goes on.
+/// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Continue,
     Stop,
 }
 
-/// One sitting of a training: everything at hand.
+/// One session of a training, from its start or resumption to its end or interruption.
 pub(crate) struct Session<'a> {
     model: &'a dyn Classifier,
     data: &'a dyn TrainingData,
@@ -47,11 +47,11 @@ pub(crate) struct Session<'a> {
     /// Images that a step needs at least.
     fewest: usize,
     state: State,
-    /// When this sitting began, less what earlier ones took.
+    /// When this session began, minus the time of earlier ones.
     begun: Instant,
     earlier_seconds: f64,
     saved: Instant,
-    /// Readings of the test labels before this sitting: in the record, and by the data set's own count.
+    /// Readings of the test labels before this session: in the record, and by the data set's own count.
     reads: (u64, u64),
     /// Of the loader's threads, when the last epoch was closed.
     data_times: FeedTimes,

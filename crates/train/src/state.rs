@@ -1,4 +1,5 @@
-//! All that a training must remember, besides weights and velocities, to go on as if it had never stopped.
+//! `State`: what a training must remember, besides weights and velocities, to resume as if it had never
+//! stopped.
 
 use std::path::Path;
 
@@ -9,23 +10,23 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::Loaded;
 use crate::{DataIdentity, Error, Plan, TrainingData};
 
-/// The version of this state's form.
+/// The version of the format of this state.
 const FORMAT: u32 = 1;
 
-/// Where a training stands. Everything random is a function of seed, epoch and image, so no generator's state
-/// is here.
+/// The state of a training. All random numbers depend on seed, epoch and image only, so there is no generator
+/// to save.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {
     format: u32,
     /// The training's seed, which the recipe has as well.
     pub(crate) seed: u64,
-    /// Its data; unknown of checkpoints that are older than this field.
+    /// Its data; absent in checkpoints that are older than this field.
     #[serde(default)]
     pub(crate) data: Option<DataIdentity>,
     /// Steps done.
     pub(crate) step: u64,
-    /// Epochs closed: all steps done, scored, written down.
+    /// Epochs closed: all steps done, scored and recorded.
     pub(crate) epoch: u64,
     /// Steps done of the epoch that is open.
     pub(crate) batch: u64,
@@ -43,7 +44,7 @@ pub(crate) struct State {
     pub(crate) step_seconds: f64,
     /// Seconds spent, evaluation and checkpoints included.
     pub(crate) seconds: f64,
-    /// Velocities that go with the weights in the same file.
+    /// The number of velocities in the same file.
     pub(crate) velocities: usize,
 }
 
@@ -95,7 +96,7 @@ pub(crate) struct Best {
 }
 
 impl State {
-    /// The state in a checkpoint, if it is one that this very training can go on from.
+    /// The state in a checkpoint, if this training can resume from it.
     pub(crate) fn of(
         loaded: &Loaded,
         recipe: &Recipe,
@@ -128,7 +129,7 @@ impl State {
             }
             Some(before) if before.images != identity.images => tracing::warn!(
                 "the images to train on in {origin} have changed since this run was stopped, or are left out by another \
-                 list: it goes on with them, to other weights than without that"
+                 list: training continues with them, and its weights will differ from those of an uninterrupted run"
             ),
             _ => {}
         }
@@ -155,7 +156,7 @@ impl State {
         }
     }
 
-    /// Whether a training of this plan can have come here.
+    /// Whether a training of this plan can be in this state.
     pub(crate) fn fits(&self, plan: &Plan) -> bool {
         let whole = self.epoch.checked_mul(plan.steps_per_epoch);
         let at = whole.and_then(|steps| steps.checked_add(self.batch));
@@ -164,7 +165,7 @@ impl State {
         ended || (at == Some(self.step) && self.batch <= plan.steps_per_epoch && self.step <= plan.steps)
     }
 
-    /// As it goes into a checkpoint's metadata.
+    /// The text for a checkpoint's metadata.
     pub(crate) fn to_json(&self, file: &Path) -> Result<String, Error> {
         serde_json::to_string(self).map_err(|error| Error::Checkpoint {
             file: file.to_owned(),
@@ -172,7 +173,7 @@ impl State {
         })
     }
 
-    /// From a checkpoint's metadata.
+    /// Parses the text in a checkpoint's metadata.
     pub(crate) fn from_json(text: &str, file: &Path) -> Result<State, Error> {
         let bad = |cause| Error::Checkpoint { file: file.to_owned(), cause };
         let state: State = serde_json::from_str(text)

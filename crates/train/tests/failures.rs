@@ -74,7 +74,7 @@ fn a_training_does_not_go_on_with_other_classes() {
         message.contains("last.safetensors") && message.contains("classes in another order"),
         "{message}"
     );
-    // Other images are told of, and gone on with: a broken one may have been mended.
+    // Other images cause a warning, and the training goes on: a broken one may have been repaired.
     assert_eq!(data().identity().classes, generated::shapes(140, 60, 1).identity().classes);
     assert_ne!(data().identity().images, generated::shapes(140, 60, 1).identity().images);
     assert!(matches!(resume(&generated::shapes(140, 60, 1)).unwrap(), Outcome::Finished(_)));
@@ -206,7 +206,7 @@ impl Classifier for Wants {
 }
 
 #[test]
-fn a_batch_that_is_too_small_for_the_network_is_told_before_the_first_step() {
+fn a_batch_that_is_too_small_for_the_network_is_refused_before_the_first_step() {
     let scratch = tempfile::tempdir().unwrap();
     let model = Wants(Tiny::new(1, 10), 2);
     let fit = |name: &str, changes: &[&str]| {

@@ -127,7 +127,7 @@ impl Classifier for Two {
     }
 }
 
-/// What was told of evaluations: how many images were done at last, of how many, and whether it ended.
+/// The events of the evaluations: how many images were done in the end, of how many, and whether it ended.
 #[derive(Default)]
 struct Evaluations(Mutex<Vec<(Split, u64, u64, bool)>>);
 
@@ -149,7 +149,7 @@ impl Observer for Evaluations {
 }
 
 #[test]
-fn what_is_left_out_takes_its_time_and_its_step_and_ends_no_evaluation() {
+fn a_batch_that_is_left_out_counts_as_a_step_and_ends_no_evaluation() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
     // An epoch of 110 images in batches of 32.
@@ -159,7 +159,7 @@ fn what_is_left_out_takes_its_time_and_its_step_and_ends_no_evaluation() {
     let outcome =
         fit(&Two(Tiny::new(1, 10)), &Broken(data()), &mut run, &Options::default(), &mut told).unwrap();
     let Outcome::Finished(results) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(results.steps, 8, "what is passed over has its place in the schedule");
+    assert_eq!(results.steps, 8, "a batch that is left out counts in the schedule");
 
     let epochs: Vec<EpochMetrics> = run
         .folder()

@@ -1,4 +1,5 @@
-//! What is reported is chosen on validation images or not at all, and every look at test labels is counted.
+//! The reported weights are chosen on validation images or not at all, and every reading of test labels is
+//! counted.
 
 mod common;
 
@@ -99,7 +100,7 @@ fn without_validation_images_there_is_no_best() {
 }
 
 #[test]
-fn looking_at_the_test_images_each_epoch_changes_the_count_and_nothing_else() {
+fn evaluating_the_test_images_each_epoch_changes_only_the_count() {
     let scratch = tempfile::tempdir().unwrap();
     let (once, each, never) =
         (scratch.path().join("once"), scratch.path().join("each"), scratch.path().join("never"));
@@ -127,7 +128,7 @@ fn looking_at_the_test_images_each_epoch_changes_the_count_and_nothing_else() {
 }
 
 #[test]
-fn evaluations_come_every_so_many_epochs_and_after_the_last() {
+fn evaluations_come_at_the_set_interval_and_after_the_last_epoch() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
     train(&dir, &["train.duration=5 epochs", "train.evaluate_every_epochs=2"]);

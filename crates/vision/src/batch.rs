@@ -3,10 +3,10 @@
 /// Some images as a network takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Normalised pixels, shape `[n, 3, height, width]`, or `[n * crops, 3, height, width]` where each image
-    /// is shown in several crops, one behind the other.
+    /// Normalised pixels, shape `[n, 3, height, width]`, or `[n * crops, 3, height, width]` if each image is
+    /// shown in several crops, which follow one another.
     pub images: Vec<f32>,
-    /// One label an image, `n` of them.
+    /// The label of each image, `n` in all.
     pub labels: Vec<u32>,
     /// Height in pixels.
     pub height: usize,
@@ -20,7 +20,7 @@ impl Batch {
         self.labels.len()
     }
 
-    /// Whether there is no image, for instance because each was broken and left out.
+    /// Whether there are no images, for instance because all of them were broken and left out.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -1,18 +1,18 @@
-//! Why an image cannot be decoded, or settings cannot be used: one sentence each, with the cause and the
-//! mend.
+//! Why an image cannot be decoded, or settings cannot be used: one sentence each, with the cause and what to
+//! do.
 
-/// Why bytes are no image, or settings make no sense.
+/// Why bytes cannot be decoded as an image, or settings cannot be used.
 ///
 /// `Display` gives the whole story in one sentence; there is no `source` to print beside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes are not an image that can be decoded here.
+    /// The bytes are not an image that can be decoded here.
     #[error("{name} cannot be used: {cause}; {mend}")]
     BadImage {
-        /// What the caller named the bytes: a file's name, for instance.
+        /// The name that the caller gave the bytes, such as a file's name.
         name: String,
-        /// What is wrong with them, with the byte offset where there is one.
+        /// What is wrong with them, with the byte offset if it is known.
         cause: String,
         /// What to do about it.
         mend: String,

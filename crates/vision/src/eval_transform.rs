@@ -1,11 +1,11 @@
-//! `EvalTransform`: an image as a checkpoint for ImageNet expects it. Resize, crop the middle, normalise.
+//! `EvalTransform`: an image as an ImageNet checkpoint expects it. Resize, crop the centre, normalise.
 
 use crate::image::{Encoded, cut};
 use crate::jpeg::{Pixel, Window};
 use crate::resample::{self, Interpolation, resized_size};
 use crate::{Direction, Error, Image, Normalisation};
 
-/// The steps between a decoded image and a network's input, as torchvision and timm evaluate with.
+/// The steps from a decoded image to the input of a network, as in torchvision's and timm's evaluations.
 ///
 /// ```
 /// use resnet_vision::{Interpolation, Normalisation, Image, EvalTransform};
@@ -24,26 +24,26 @@ use crate::{Direction, Error, Image, Normalisation};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvalTransform {
-    /// What the shorter side becomes, in pixels; the longer one follows. 0 counts as 1.
+    /// The shorter side after resizing, in pixels; the aspect ratio is kept. 0 counts as 1.
     pub resize: usize,
-    /// Height and width of the square cut from the middle.
+    /// Height and width of the square that is cropped from the centre.
     pub crop: usize,
     /// The filter to resize with.
     pub interpolation: Interpolation,
-    /// How bytes become numbers.
+    /// How bytes are converted to numbers.
     pub normalisation: Normalisation,
 }
 
 impl EvalTransform {
-    /// For networks on images of `side` x `side`, CIFAR's or the generated ones: the whole image, shrunk.
+    /// For networks that take images of `side` x `side`, such as CIFAR's: the whole image, resized.
     pub fn small(side: usize, normalisation: Normalisation) -> Self {
         Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
     }
 
     /// The input for `image`, shape `[3, crop, crop]`.
     ///
-    /// Resizing is Pillow's, to the byte, and only the part that is cut out is computed. Where `crop` exceeds
-    /// the resized image, black surrounds it, as in torchvision.
+    /// Resizing is Pillow's, to the byte, and only the cropped part is computed. If `crop` exceeds the
+    /// resized image, it is surrounded with black, as in torchvision.
     ///
     /// # Panics
     /// If the image's fields contradict each other; [`Image::new`] and
@@ -57,8 +57,8 @@ impl EvalTransform {
         out
     }
 
-    /// The input for an image that is not decoded yet, and of which only the part that is seen will be: the
-    /// same numbers.
+    /// The input for an image that is not decoded yet: the same numbers, but only the part that is needed is
+    /// decoded.
     ///
     /// # Errors
     /// If the file is corrupt.
@@ -161,7 +161,7 @@ impl Square<'_> {
     }
 }
 
-/// Where one axis of the crop takes its pixels from.
+/// One axis of the crop: which pixels of the resized image it takes.
 #[derive(Debug, PartialEq, Eq)]
 struct Span {
     /// Black pixels before the first.
@@ -173,12 +173,12 @@ struct Span {
 }
 
 impl Span {
-    /// The first `crop` of `size` pixels; all in the middle where there are fewer.
+    /// The first `crop` of `size` pixels; if there are fewer, all of them, centred.
     fn first(size: usize, crop: usize) -> Self {
         if crop > size { Self::middle(size, crop) } else { Self { before: 0, start: 0, count: crop } }
     }
 
-    /// The last `crop` of `size` pixels; all in the middle where there are fewer.
+    /// The last `crop` of `size` pixels; if there are fewer, all of them, centred.
     fn last(size: usize, crop: usize) -> Self {
         if crop > size {
             Self::middle(size, crop)
@@ -205,7 +205,7 @@ mod tests {
     use crate::image::encode_png;
 
     #[test]
-    fn sizes_and_middles_are_torchvisions() {
+    fn sizes_and_crops_match_torchvision() {
         assert_eq!(resized_size((500, 333), 256), (384, 256));
         assert_eq!(resized_size((333, 500), 256), (256, 384));
         assert_eq!(resized_size((7, 7), 256), (256, 256));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_pixels_takes_no_memory_to_speak_of() {
+    fn a_line_of_pixels_takes_little_memory() {
         // Resized as a whole it would have 256 x 51,200,000 pixels.
         let image = Image::new(200_000, 1, vec![7; 600_000]).unwrap();
         let eval_transform = EvalTransform {

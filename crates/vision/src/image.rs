@@ -30,7 +30,7 @@ pub(crate) use part::Part;
 pub const MAX_PIXELS: u64 = 100_000_000;
 const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 
-/// A decoded image: interleaved RGB, one byte a channel.
+/// A decoded image: interleaved RGB, one byte per channel.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     /// Width in pixels, at least 1.
@@ -56,7 +56,7 @@ impl Image {
 }
 
 impl Image {
-    /// Checks that the fields fit together.
+    /// Checks that the number of pixels matches width and height.
     ///
     /// # Panics
     /// If the fields contradict each other; [`Image::new`] and [`decode_bytes`] make none of these.
@@ -74,24 +74,25 @@ impl fmt::Debug for Image {
 
 /// Decodes the image in `bytes`; `name` stands in messages for the file.
 ///
-/// The format is told by the first bytes, not by the name. The image is turned upright as its EXIF data
-/// say ([`Encoded::oriented`] leaves it). Grey becomes three equal channels, alpha is dropped without
-/// blending, CMYK and 16-bit channels become 8-bit RGB, of several frames the first is shown. JPEG comes out
-/// as libjpeg decodes it, to the bit; of the few kinds that don't a warning says so.
+/// The first bytes decide on the format, not the name. The image is turned upright as its EXIF data say
+/// ([`Encoded::oriented`] can leave it as stored). Grey becomes three equal channels, alpha is dropped
+/// without blending, CMYK and 16-bit channels become 8-bit RGB, and of several frames the first is taken.
+/// JPEG files are decoded as by libjpeg, to the bit; a warning names the few kinds that are not.
 ///
 /// # Errors
-/// If the bytes are no JPEG, PNG, WebP, GIF, BMP or TIFF, are corrupt, or have more than [`MAX_PIXELS`].
+/// If the bytes are not a JPEG, PNG, WebP, GIF, BMP or TIFF image, are corrupt, or have more than
+/// [`MAX_PIXELS`].
 pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, Error> {
     Encoded::open(bytes, name)?.decode()
 }
 
-/// Decodes all of the image in `bytes`, and accepts no damage.
+/// Decodes the whole image in `bytes`, and accepts no damage.
 ///
-/// [`decode_bytes`] and training make what they can of a JPEG file whose codes are damaged in the middle, as
-/// libjpeg does, and of kinds that are not decoded exactly here, and warn; this refuses them.
+/// [`decode_bytes`] and training warn about a JPEG file that is damaged in the middle, or of a kind that is
+/// not decoded exactly here, and use it as far as it decodes, as libjpeg does. This function refuses both.
 ///
 /// # Errors
-/// As [`decode_bytes`], and if anything that is decoded is damaged or may not be what Pillow makes of it.
+/// As [`decode_bytes`], and if anything is damaged or might differ from what Pillow decodes.
 pub fn verify(bytes: &[u8], name: &str) -> Result<(), Error> {
     Encoded::open(bytes, name)?.verify()
 }
@@ -114,7 +115,7 @@ pub fn encode_png(image: &Image) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The part in `window` of interleaved RGB of that width.
+/// The pixels in `window` of interleaved RGB with rows of `width` pixels.
 pub(crate) fn cut(pixels: &[u8], width: usize, (columns, rows): &Window) -> Vec<Pixel> {
     let mut out = Vec::with_capacity(columns.len() * rows.len());
     for y in rows.clone() {

@@ -1,9 +1,9 @@
-//! From bytes to the numbers that a network sees: `(byte / 255 - mean) / std`, channel by channel.
+//! From bytes to the numbers that a network takes: `(byte / 255 - mean) / std`, per channel.
 
 use crate::Error;
 use crate::jpeg::Pixel;
 
-/// Mean and standard deviation of each channel (red, green, blue), in units of `byte / 255`.
+/// Per-channel mean and standard deviation (red, green, blue), in units of `byte / 255`.
 ///
 /// ```
 /// use resnet_vision::Normalisation;
@@ -15,7 +15,7 @@ use crate::jpeg::Pixel;
 pub struct Normalisation {
     /// Subtracted from `byte / 255`.
     pub mean: [f32; 3],
-    /// Divides what is left; positive.
+    /// Divides the difference; positive.
     pub std: [f32; 3],
 }
 
@@ -28,13 +28,13 @@ impl Normalisation {
     pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
     /// Maps bytes to [-1, 1]; for data without statistics of its own, and what BiT checkpoints expect.
     pub const HALF: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
-    /// Maps bytes to [0, 1] and nothing more.
+    /// Maps bytes to [0, 1].
     pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
 
     /// Checks that every number is finite and every standard deviation positive.
     ///
     /// # Errors
-    /// If not; the message shows the numbers.
+    /// If one is not; the message shows the numbers.
     pub fn check(&self) -> Result<(), Error> {
         let mean_fits = self.mean.iter().all(|m| m.is_finite());
         let std_fits = self.std.iter().all(|s| s.is_finite() && *s > 0.0);
@@ -47,7 +47,7 @@ impl Normalisation {
         )))
     }
 
-    /// What `byte` becomes in `channel` (0 red, 1 green, 2 blue).
+    /// The number for `byte` in `channel` (0 red, 1 green, 2 blue).
     ///
     /// The steps are PyTorch's `ToTensor` and `Normalize` in the same order and in `f32`, so that the
     /// result is theirs to the bit.

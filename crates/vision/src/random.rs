@@ -1,8 +1,8 @@
-//! Counter-based random numbers: a stream is named by what it is for, not by what was drawn before.
+//! Counter-based random numbers: a stream depends on its key, not on what was drawn before.
 //!
-//! The generator is SplitMix64 (Steele, Lea, Flood 2014). A stream's start is a hash of its key, so any
-//! image of any epoch can be drawn first, by any thread, and always comes out the same. It is written out
-//! here, with its own shuffle, so that no update of a random-number crate changes a training run.
+//! The generator is SplitMix64 (Steele, Lea, Flood 2014). A stream's start is a hash of its key, so the
+//! images of an epoch can be drawn in any order, by any thread, and always come out the same. The generator
+//! and the shuffle are written out here, so that no update of a random-number crate changes a training run.
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -116,7 +116,7 @@ mod tests {
     const PINNED: [u64; 3] = [0xc8e8_4e57_5cc3_88cd, 0xd0ec_e118_b37d_830b, 0x40fc_f399_771a_8506];
 
     #[test]
-    fn below_is_even_over_neighbouring_keys() {
+    fn below_is_uniform_over_neighbouring_keys() {
         let mut counts = [0u32; 9];
         for i in 0..90_000 {
             counts[RandomStream::new(0, Purpose::new(2), 0, i).below(9)] += 1;

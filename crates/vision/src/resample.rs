@@ -1,4 +1,4 @@
-//! Resizing as Pillow does it, to the byte, for the part of the result that is wanted.
+//! Resizing as Pillow does it, to the byte, and only for the part of the result that is needed.
 //!
 //! Separable, rows first, then columns, with bytes in between. An output pixel at `(o + 1/2) * scale` is the
 //! sum of the input pixels around it, weighted by a filter that is stretched by `scale` when shrinking (which
@@ -21,7 +21,7 @@ use taps::{Axis, PRECISION_BITS, Taps};
 pub use taps::Interpolation;
 pub(crate) use taps::Stretch;
 
-/// The columns and rows of an image that `window` of it is made of when `from` of it becomes `to`.
+/// The columns and rows of an image that are needed for `window` of the result, if `from` is resized to `to`.
 pub(crate) fn needed(
     from: (impl Into<Stretch>, impl Into<Stretch>),
     to: (usize, usize),
@@ -65,10 +65,10 @@ pub(crate) fn whole((width, height): (usize, usize)) -> Window {
     (0..width, 0..height)
 }
 
-/// The columns and rows in `window` of what becomes of an image when `from` of it is brought to size `to`.
+/// Resizes `from`, an area of an image, to the size `to`, and gives the pixels in `window` of the result.
 ///
-/// `pixels` are those of the image in `part`, which must cover what [`needed`] says; no side may be
-/// 0. Memory follows the window and the part, not the whole result.
+/// `pixels` are those of the image in `part`, which must cover what [`needed`] gives; no side may be 0.
+/// Memory depends on the window and the part, not on the whole result.
 pub(crate) fn resize_window(
     pixels: &[Pixel],
     part: &Window,
@@ -86,7 +86,7 @@ pub(crate) fn resize_window(
     if direction == Direction::Mirrored {
         columns.reverse();
     }
-    // The input rows that any wanted output row looks at.
+    // The input rows that the output rows in the window depend on.
     let used = needed(from, to, window, interpolation).1;
     rows.firsts.iter_mut().for_each(|first| *first -= used.start);
     let width = part.0.len();
@@ -94,11 +94,11 @@ pub(crate) fn resize_window(
     dispatch(Isa::best(), Resize { pixels, width, columns: &columns, rows: &rows })
 }
 
-/// So many pixels of an image are there at once: 16 MB of them.
+/// The most pixels of an image in memory at once: 16 MB of them.
 const AT_ONCE: usize = 1 << 22;
 
-/// [`resize_window`] of an image of which `pixels_of` gives the pixels of a window, so that only some rows
-/// of a large one have to be there at once.
+/// [`resize_window`] in bands of rows: `pixels_of` gives the pixels of a window of the image, so that a large
+/// one never has to be in memory as a whole.
 pub(crate) fn resize_bands(
     pixels_of: impl Fn(&Window) -> Vec<Pixel>,
     from: (impl Into<Stretch>, impl Into<Stretch>),
@@ -142,7 +142,7 @@ struct Resize<'a> {
 impl Kernel for Resize<'_> {
     type Output = Vec<Pixel>;
 
-    // A kernel for the sake of its loops, which the compiler turns into vectors.
+    // Compiled for the best instruction set, so that the compiler can vectorise the loops.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
         let narrow = self.columns.firsts.len();
@@ -166,7 +166,7 @@ impl Kernel for Resize<'_> {
     }
 }
 
-/// One row through the taps of its columns.
+/// Applies the taps of the columns to one row.
 #[inline(always)]
 fn blend_columns(row: &[Pixel], taps: &Taps, out: &mut [[i32; 4]]) {
     for (i, out) in out.iter_mut().enumerate() {
@@ -184,7 +184,7 @@ fn blend_columns(row: &[Pixel], taps: &Taps, out: &mut [[i32; 4]]) {
 /// The sum of `weights.len()` rows as long as `out`.
 #[inline(always)]
 fn blend_rows(rows: &[u8], weights: &[i32], out: &mut [u8]) {
-    /// Sums that stay in registers.
+    /// The number of sums that stay in registers.
     const LANES: usize = 32;
     let length = out.len();
     let (blocks, rest) = out.as_chunks_mut::<LANES>();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_pillows() {
+    fn every_byte_matches_pillow() {
         let mut expected = &include_bytes!("../tests/pillow/resize.bin")[..];
         for interpolation in BOTH {
             for (from, to) in CASES {
@@ -276,7 +276,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_byte_of_a_box_is_pillows() {
+    fn every_byte_of_a_box_matches_pillow() {
         let mut expected = &include_bytes!("../tests/pillow/boxes.bin")[..];
         for interpolation in BOTH {
             for (from, [left, top, right, bottom], to) in BOXES {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_even_colour_stays() {
+    fn a_uniform_colour_stays() {
         let pixels = [9, 200, 255].repeat(13 * 4);
         for to in [(1, 1), (5, 9), (40, 2), (13, 4)] {
             for interpolation in BOTH {

@@ -24,7 +24,7 @@ fn apply(augmentation: &TrainTransform, image: &Encoded<'_>, epoch: u64, index: 
 
 /// Kolmogorov and Smirnov's distance between 10,000 crops and torchvision's 300,000, at its percentiles.
 #[test]
-fn random_crops_are_distributed_as_torchvisions() {
+fn random_crops_are_distributed_as_in_torchvision() {
     const DRAWS: u64 = 10_000;
     let mut report = Vec::new();
     for line in include_str!("pillow/crops.txt").lines() {
@@ -158,7 +158,7 @@ fn an_image_that_is_not_much_larger_is_decoded_exactly() {
 }
 
 #[test]
-fn a_key_tells_everything_and_each_step_changes_only_what_is_its_own() {
+fn a_key_determines_everything_and_each_step_has_its_own_stream() {
     let bytes = fixture("turned.jpg");
     let image = Encoded::open(&bytes, "turned.jpg").unwrap();
     let plain = TrainTransform::inception(16);

@@ -1,4 +1,4 @@
-//! Images against Pillow, and what no image is.
+//! Images against Pillow, and files that are not images.
 
 use std::fs;
 use std::io::Write as _;
@@ -48,7 +48,7 @@ const IMAGES: [(&str, (usize, usize)); 27] = [
 ];
 
 #[test]
-fn pixels_are_pillows_to_the_byte() {
+fn pixels_match_pillow_to_the_byte() {
     let mut failures = Vec::new();
     for (name, size) in IMAGES {
         let image = decode(name);
@@ -83,13 +83,13 @@ fn a_window_is_that_part_of_the_whole() {
 }
 
 #[test]
-fn the_name_does_not_tell_the_format() {
+fn the_format_does_not_depend_on_the_name() {
     let bytes = fs::read(folder().join("rgba.webp")).unwrap();
     assert_eq!(decode_bytes(&bytes, "image.jpg").unwrap(), decode_bytes(&bytes, "rgba.webp").unwrap());
 }
 
 #[test]
-fn what_is_no_image_is_named() {
+fn files_that_are_not_images_are_named_as_what_they_are() {
     let png = fs::read(folder().join("rgb.png")).unwrap();
     let mut huge = png.clone();
     // Width and height of the header, whose checksum then no longer fits either.
@@ -110,7 +110,7 @@ fn what_is_no_image_is_named() {
 
 /// As Pillow and torchvision have it, where decoders by themselves make up what is missing.
 #[test]
-fn a_file_that_is_cut_off_is_none_wherever_it_is_cut() {
+fn a_file_is_refused_wherever_it_is_cut_off() {
     for (name, _) in IMAGES {
         let bytes = fs::read(folder().join(name)).unwrap();
         // A PNG file's last chunk holds nothing.
@@ -158,7 +158,7 @@ fn damage_in_the_middle_is_found_by_verifying() {
 }
 
 #[test]
-fn an_image_is_written_as_it_is() {
+fn an_image_is_written_without_loss() {
     let image = decode("subsampled.jpg");
     let written = encode_png(&image).unwrap();
     assert_eq!(decode_bytes(&written, "written.png").unwrap(), image);
@@ -181,7 +181,7 @@ fn header(width: u32, height: u32) -> Vec<u8> {
 
 /// Refused before memory is taken.
 #[test]
-fn a_bomb_is_refused_by_its_size() {
+fn a_decompression_bomb_is_refused_by_its_size() {
     let bytes = [header(60_000, 60_000), chunk(b"IDAT", b"\x35\xaf\x06\x1e")].concat();
     let message = decode_bytes(&bytes, "bomb.png").unwrap_err().to_string();
     assert!(message.starts_with("bomb.png cannot be used: its 60000 x 60000 pixels"), "{message}");
@@ -194,7 +194,7 @@ fn a_bomb_is_refused_by_its_size() {
 }
 
 #[test]
-fn an_image_of_a_few_bytes_claims_no_memory() {
+fn a_file_of_a_few_bytes_claims_no_memory() {
     let screen = |side: u16| {
         let [low, high] = side.to_le_bytes();
         [b"GIF89a", &[low, high, low, high, 0, 0, 0][..], b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;"]

@@ -128,7 +128,7 @@ fn warned<T>(run: impl FnOnce() -> T) -> (T, u64) {
 }
 
 #[test]
-fn each_kind_has_pillows_bytes_or_a_warning_and_no_pass() {
+fn each_kind_matches_pillow_or_warns_and_fails_verification() {
     let (mut refused, mut told, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     for (name, bytes, expected) in kinds() {
         let (decoded, warnings) = warned(|| decode_bytes(&bytes, &name));

@@ -18,7 +18,7 @@ struct Row {
     sums: Vec<u32>,
 }
 
-/// The filter and what becomes of a side, as in images.py.
+/// The filter and the new length of a side, as in images.py.
 type Resized = (Interpolation, fn(usize) -> usize);
 const RESIZED: [Resized; 4] = [
     (Interpolation::Bilinear, |side| side / 3 + 1),
@@ -53,7 +53,7 @@ fn checksum(pixels: &[u8]) -> u32 {
 }
 
 #[test]
-fn every_byte_of_every_image_is_pillows() {
+fn every_byte_of_every_image_matches_pillow() {
     let mut failures = Vec::new();
     for Row { path, size, sums } in rows() {
         let image = decode_bytes(&fs::read(&path).unwrap(), &path.display().to_string()).unwrap();

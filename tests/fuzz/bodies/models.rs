@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use resnet_checkpoint::{Contents, Metadata, Weights};
 use resnet_data::sources::{class_difference, parse_class_map};
 use resnet_models::checkpoint::{
-    self, Checkpoint, Dialect, Metadata, ReadOptions, RepositoryConfig, Weights, is_timms, timm_config,
+    self, Checkpoint, Dialect, ReadOptions, RepositoryConfig, is_timms, timm_config,
 };
 use resnet_models::{Model, Spec, registry, summary};
 use resnet_pickle::Pickle;
@@ -60,8 +61,19 @@ fn checkpoint(bytes: &[u8], name: &str) {
     let dir = folder();
     let file = dir.path().join(name);
     write(&file, bytes);
+    let most = most_numbers(bytes);
+    let key = Weights::Key("state_dict".to_owned());
+    for weights in [Weights::Usual, Weights::Trained, Weights::Average, key] {
+        match resnet_checkpoint::read(&file, &weights) {
+            Ok(contents) => fit(&contents, most),
+            Err(error) => told(&error, name),
+        }
+    }
+    if let Err(error) = resnet_checkpoint::read_training(&file) {
+        told(&error, name);
+    }
     match checkpoint::read(&file) {
-        Ok(read) => understood(&read, most_numbers(bytes), name),
+        Ok(read) => understood(&read, name),
         Err(error) => told(&error, name),
     }
     let dialects = [Dialect::Torchvision, Dialect::Transformers, Dialect::Akamaster].map(Some);
@@ -79,12 +91,18 @@ fn most_numbers(bytes: &[u8]) -> usize {
     if is_compressed { (64 * bytes.len()).max(16 << 20) } else { bytes.len() }
 }
 
-fn understood(read: &Checkpoint, most: usize, name: &str) {
-    let numbers: usize = read.tensors.values().map(|array| array.values.len()).sum();
+/// Arrays have the numbers of their shapes, and no more of them than the file can hold.
+fn fit(contents: &Contents, most: usize) {
+    let numbers: usize = contents.tensors.values().map(|array| array.values.len()).sum();
     assert!(numbers <= most, "{numbers} numbers, and {most} are the most");
-    for (tensor, array) in &read.tensors {
+    for (tensor, array) in &contents.tensors {
         assert_eq!(array.shape.iter().product::<usize>(), array.values.len(), "{tensor}");
     }
+}
+
+/// What the file says of its network is understood or refused.
+fn understood(read: &Checkpoint, name: &str) {
+    let numbers: usize = read.tensors.values().map(|array| array.values.len()).sum();
     let _ = read.metadata().map(|metadata| comes_back(&metadata)).map_err(|error| told(&error, name));
     match read.infer_spec() {
         Ok(spec) => {

@@ -53,11 +53,11 @@ impl NamesArg {
 /// The naming scheme of a file's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectArg {
-    /// torchvision's names for v1, timm's for v2
+    /// Names of torchvision for v1, of timm for v2
     Native,
-    /// torchvision's names: conv1, layer1.0.conv1, fc
+    /// Names of torchvision: conv1, layer1.0.conv1, fc
     Torchvision,
-    /// timm's names; for v2: stem.conv, stages.0.blocks.0.conv1, head.fc
+    /// Names of timm; for v2: stem.conv, stages.0.blocks.0.conv1, head.fc
     Timm,
     /// Names of Hugging Face transformers, for v1 networks for ImageNet:
     /// resnet.encoder.stages.0.layers.0.layer.0.convolution

@@ -1,4 +1,4 @@
-//! `export`: a checkpoint as a safetensors file for others, with all that is needed to use it.
+//! `export`: writes a checkpoint as a safetensors file that other programs can load.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ fn refuse_to_replace(args: &ExportArgs, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How timm takes the weights back.
+/// The Python expression that loads the file in timm.
 fn in_timm(pretrained: &Pretrained, out: &Path) -> String {
     let (name, classes) = (&pretrained.spec().name, pretrained.spec().classes);
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! `models`: the networks that have a name, with their cost and the error that was published of them.
+//! `models`: lists the networks by name, with their cost and their published error.
 
 use resnet::published_error;
 use resnet_models::{registry, summary};

@@ -1,4 +1,4 @@
-//! `predict`: which classes images are of.
+//! `predict`: classifies images.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
 use crate::{text, threads, weights};
 
-/// Images at a time.
+/// Images per batch.
 const BATCH: usize = 32;
 
 #[derive(Serialize)]
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     found.failures.into_iter().for_each(|error| failure::report(&error.into()));
     let heat_maps = args.heatmap.as_ref().map(|out| Targets::new(out, &found.files)).transpose()?;
 
-    // On one terminal results and a bar would write over each other.
+    // On a terminal the bar would overwrite the results.
     let watched = !std::io::stdout().is_terminal();
     let mut turned = 0;
     let mut meter = Meter::new(Unit::Images, 0, found.files.len() as u64, Show::IfSlow);
@@ -109,7 +109,7 @@ fn print<'a>(
     output::line(&lines.join("\n"))
 }
 
-/// The guesses under each other. Names that are too long for the terminal wrap; the class stays behind them.
+/// One guess per line. Names that are too long for the terminal wrap; the class follows them.
 fn table(top: &[Guess<'_>], logits: Option<&[f32]>, width: Option<usize>) -> Vec<String> {
     let names = top.iter().map(|guess| printable(guess.name).chars().count()).max().unwrap_or(0);
     let line = |Guess { class, name, probability }: &Guess<'_>| {

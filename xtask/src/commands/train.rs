@@ -1,4 +1,4 @@
-//! `train`: a network by a recipe, in a run's folder; or a run continued.
+//! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::output::{self, Format};
 use crate::progress;
 use crate::{data, interrupt, preamble, recipes, threads, weights};
 
-/// Where runs go that are not told.
+/// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
 
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ fn options() -> Options {
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
     let mut recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
-    // Told now, not after a download.
+    // Refused now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
         return Err(not_empty(folder));
     }
@@ -212,7 +212,7 @@ fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
 
 /// The options that name the weights which a run began with, unless they were fresh.
 fn began_with(record: &RunRecord) -> Option<String> {
-    // Records of before have the command alone.
+    // Older records have the command alone.
     let mut words = record.command.iter().skip_while(|word| !word.starts_with("--from"));
     let told =
         words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));
@@ -225,7 +225,7 @@ fn began_with(record: &RunRecord) -> Option<String> {
     ]))
 }
 
-/// The options that have a value, as a shell takes them.
+/// The options that have a value, quoted for a shell.
 fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
     let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let words = given.map(|(name, value)| format!("{name} {}", numbers::quoted(Path::new(value))));
@@ -257,7 +257,7 @@ fn data_option(run: &Run) -> String {
     }
 }
 
-/// What to try with a run that is finished.
+/// Commands to try with a finished run.
 fn next_commands(run: &Run) -> String {
     let (folder, data) = (numbers::quoted(run.folder().dir()), data_option(run));
     format!(
@@ -300,7 +300,7 @@ fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) ->
     }
 }
 
-/// Why nothing is written to `folder`, and what helps.
+/// The error of a folder that is not empty, and what helps.
 fn not_empty(folder: &Path) -> anyhow::Error {
     let error = resnet_record::Error::NotEmpty { folder: folder.to_owned() };
     anyhow!("{error}; choose another --out, or continue what is there with --resume")

@@ -1,14 +1,14 @@
-//! Files of `torch.save` from before PyTorch 1.6, which newer ones write on demand: pickles one after the
-//! other, then the storages.
+//! Files of `torch.save` before PyTorch 1.6, a layout that newer versions can still write: pickles one after
+//! the other, then the storages.
 //!
 //! | | |
 //! |---|---|
 //! | a pickle | the magic number |
 //! | a pickle | 1001, the version of this layout |
 //! | a pickle | the machine: its byte order and sizes |
-//! | a pickle | what was saved |
+//! | a pickle | the saved object |
 //! | a pickle | the storages' names, in order |
-//! | for each storage | how many elements, in 8 bytes; the elements |
+//! | per storage | the number of elements, in 8 bytes; the elements |
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -24,7 +24,7 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const VERSION: i64 = 1001;
 /// The magic number takes no more in any protocol.
 const MAGIC_BYTES: usize = 32;
-/// How much of a file is looked at first for its pickles, and at most.
+/// How much of a file is searched for its pickles, first and at most.
 const FIRST_LOOK: u64 = 4 << 20;
 const LONGEST_LOOK: u64 = 1 << 30;
 
@@ -33,7 +33,7 @@ pub(super) struct Legacy<R> {
     reader: R,
     /// The beginning of the file, with all of its pickles.
     head: Vec<u8>,
-    /// The pickle of what was saved.
+    /// The pickle of the saved object.
     saved: Range<usize>,
     /// Where each storage's elements lie, and how many bytes they have.
     places: HashMap<String, (u64, u64)>,
@@ -90,7 +90,7 @@ impl<R: Read + Seek> Legacy<R> {
         Ok(Legacy { reader, head: bytes, saved: head.saved, places })
     }
 
-    /// The pickle of what was saved, and what gives a storage's bytes by its name.
+    /// The pickle of the saved object, and a function from a storage's name to its bytes.
     pub(super) fn parts(&mut self) -> (&[u8], impl FnMut(&str) -> Result<Vec<u8>, Fault>) {
         let Legacy { reader, head, saved, places } = self;
         let storage = |key: &str| {

@@ -1,19 +1,20 @@
-//! PyTorch's own files (`.pth`, `.pt`, `.bin`): a pickle of what was saved, and the numbers of each storage.
+//! PyTorch's own files (`.pth`, `.pt`, `.bin`): a pickle of the saved object, and the numbers of each
+//! storage.
 //!
 //! | file | |
 //! |---|---|
 //! | `zip.rs` | the container since PyTorch 1.6: a zip archive with a record for each storage |
 //! | `legacy.rs` | the layout before: pickles one after the other, then the storages |
-//! | `state_dict.rs` | which of the dictionaries in a file the weights are |
+//! | `state_dict.rs` | which dictionary in a file holds the weights |
 //! | `module.rs` | the names in a whole module |
 //! | `tensor.rs` | the calls that stand for a tensor |
 //! | `view.rs` | a tensor's numbers in a storage |
 //!
-//! candle's reader is not used: it copies whatever a pickle repeats, so that a kilobyte can ask for all
-//! memory, believes each length before it has read so much, panics on short tuples, skips what it doesn't
-//! understand, and reads only contiguous tensors. Here the pickle is data that nothing is run from
-//! (`resnet_pickle`); of what is no tensor nothing is understood or needed; and no more numbers are made than
-//! the file has bytes.
+//! candle's reader is not used. It copies whatever a pickle repeats, so that a kilobyte can claim all memory;
+//! it allocates any length before it has read that much; it panics on short tuples, skips what it does not
+//! understand, and reads only contiguous tensors. Here the pickle is data, and nothing in it is run
+//! (`resnet_pickle`); objects that are not tensors are ignored; and no more numbers are made than the file
+//! has bytes.
 
 mod legacy;
 mod module;
@@ -38,10 +39,10 @@ use crate::error::Error;
 use crate::text::clip;
 use crate::weights::Weights;
 
-/// The longest pickle's opcodes; each takes a few hundred bytes at most. ResNet-1001's with the momentum of
-/// its optimizer has a million.
+/// The most opcodes of a pickle; each takes a few hundred bytes at most. ResNet-1001 with the momentum of its
+/// optimizer has a million.
 const MOST_OPCODES: usize = 4 << 20;
-/// The longest pickle. What it holds besides numbers and names is not copied.
+/// The longest pickle, in bytes. Only numbers and names are copied out of it.
 const LONGEST_PICKLE: u64 = 1 << 30;
 const BIG_ENDIAN: &str = "its numbers are of a big-endian machine";
 
@@ -57,13 +58,13 @@ pub(crate) enum Layout {
 /// Why a file is not read.
 #[derive(Debug)]
 enum Fault {
-    /// The system does not give it.
+    /// The system refuses to read it.
     Io(io::Error),
-    /// Its pickle goes on where the bytes end.
+    /// The bytes end before its pickle does.
     Cut,
     /// It contradicts itself.
     Damaged(String),
-    /// It holds what is not read here.
+    /// It holds something that is not read here.
     Refused(String),
     /// It holds several sets of weights, under these keys.
     Several(Vec<String>),
@@ -192,7 +193,7 @@ fn contents(
     if tensors.is_empty() && !contents.left_out.is_empty() {
         return Err(Fault::Dtype(contents.left_out.swap_remove(0)));
     }
-    // Each storage is read once, whatever views there are of it.
+    // Each storage is read once, however many views of it there are.
     let mut storages: BTreeMap<String, Vec<(Cow<str>, Tensor)>> = BTreeMap::new();
     for (name, tensor) in tensors {
         storages.entry(tensor.storage.key.clone()).or_default().push((name, tensor));

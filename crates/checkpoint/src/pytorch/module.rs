@@ -4,9 +4,9 @@ use resnet_pickle::{Id, Object, Pickle};
 
 use super::Fault;
 
-/// Modules that are looked at; ResNet-1001 has 4,000.
+/// The most modules that are searched; ResNet-1001 has 4,000.
 const MOST_MODULES: usize = 100_000;
-/// The longest name. Parts of it are repeated in the names of all that lies below them.
+/// The longest name. It is repeated in the names of everything below it.
 const LONGEST_NAME: usize = 1000;
 
 /// Whether an object is a `torch.nn.Module`, of whatever class.

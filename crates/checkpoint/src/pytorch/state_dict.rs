@@ -1,5 +1,4 @@
-//! Where in a file the weights are: the dictionary of names and tensors, alone or among what a training
-//! keeps.
+//! Where the weights are in a file: the dictionary of names and tensors, alone or in a training's checkpoint.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +12,7 @@ use crate::weights::{Taken, Weights};
 
 /// The keys that timm looks for, in its order.
 static TIMMS: [&str; 4] = ["state_dict_ema", "model_ema", "state_dict", "model"];
-/// What trainings call the average of the weights.
+/// Keys of averaged weights.
 static AVERAGES: [&str; 8] = [
     "state_dict_ema",
     "model_ema",
@@ -24,12 +23,12 @@ static AVERAGES: [&str; 8] = [
     "params_ema",
     "ema",
 ];
-/// What they call the weights.
+/// Keys of trained weights.
 static TRAINED: [&str; 8] =
     ["state_dict", "model", "model_state_dict", "net", "network", "module", "params", "weights"];
-/// Dictionaries in dictionaries.
+/// How deep dictionaries may be nested.
 const DEEPEST: usize = 4;
-/// A longer key is none of a training's; it is repeated in those of all that lies below it.
+/// The longest key that is followed. A key is repeated in the keys of everything below it.
 const LONGEST_KEY: usize = 200;
 
 /// The weights that were found.
@@ -46,7 +45,7 @@ struct Place {
     keys: Vec<String>,
 }
 
-/// A search, which remembers what leads to tensors.
+/// A search that remembers which objects lead to tensors.
 struct Search<'p> {
     pickle: &'p Pickle<'p>,
     leads: HashMap<Id, bool>,
@@ -115,7 +114,7 @@ impl<'p> Search<'p> {
         if let Some(known) = self.leads.get(&id) {
             return *known;
         }
-        // What is in itself leads nowhere by that.
+        // An object inside itself leads nowhere.
         self.leads.insert(id, false);
         let leads = module::is_module(self.pickle, id)
             || self.values(id).iter().any(|(_, value)| {
@@ -156,7 +155,7 @@ impl<'p> Search<'p> {
         Ok(Found { weights: at.id, taken: Taken { key, others } })
     }
 
-    /// That what is asked for is not in the file, and what is.
+    /// The fault for weights that are not in the file; it names those that are.
     fn not_there(&mut self, root: &Place, asked: &Weights) -> Fault {
         let mut names = vec![];
         for place in self.leading(root) {
@@ -184,7 +183,7 @@ impl Place {
     }
 }
 
-/// The one that is called as the weights that are asked for.
+/// The one with the name of the weights that are asked for.
 fn choice<'s>(places: &'s [Place], asked: &Weights) -> Option<&'s Place> {
     let named = |key: &&str| places.iter().rfind(|place| place.key() == *key);
     let average = || AVERAGES.iter().find_map(named);
@@ -204,7 +203,7 @@ fn only<'s>(places: &'s [Place], asked: &Weights) -> Result<&'s Place, Fault> {
     let fitting: Vec<&Place> = places.iter().filter(fits).collect();
     match fitting[..] {
         [] => Err(Fault::Refused("it has no tensors under names".to_owned())),
-        // One object under several keys is one.
+        // An object under several keys counts once.
         [first, ref rest @ ..] if rest.iter().all(|other| other.id == first.id) => Ok(first),
         _ => Err(Fault::Several(fitting.iter().map(|place| place.name()).collect())),
     }

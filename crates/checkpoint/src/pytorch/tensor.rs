@@ -1,25 +1,24 @@
-//! Tensors in a pickle: the calls by which PyTorch would put them together, understood and not made.
+//! Tensors in a pickle: the calls by which PyTorch would build them, interpreted but not executed.
 
 use resnet_pickle::{Id, Object, Pickle};
 
 use crate::floats::Float;
 
-/// Dimensions of a tensor; a network's have four.
+/// The most dimensions of a tensor; a network's have four.
 const MOST_DIMENSIONS: usize = 8;
-/// The longest name of a storage. Beside each tensor its storage's name is kept: a long one would be kept a
-/// million times.
+/// The longest name of a storage. The name is kept beside each of its tensors, perhaps a million times.
 const LONGEST_KEY: usize = 64;
 
-/// What an object is to someone who looks for weights.
+/// What an object is, in a search for weights.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
-    /// A tensor of numbers that weights can be.
+    /// A tensor that can be weights.
     Tensor(Tensor),
-    /// A tensor of something else, by what it has.
+    /// A tensor of another type, by its name.
     Strange(&'static str),
-    /// A tensor put together as PyTorch never does.
+    /// A tensor that is built as PyTorch never builds one.
     Malformed,
-    /// No tensor.
+    /// Not a tensor.
     Other,
 }
 
@@ -28,7 +27,7 @@ pub(super) enum Value {
 pub(super) struct Tensor {
     pub(super) storage: Storage,
     pub(super) float: Float,
-    /// Of the first number, in numbers.
+    /// Where its first number is, in numbers.
     pub(super) offset: u64,
     pub(super) shape: Vec<usize>,
     /// How far apart neighbours along each dimension are, in numbers.
@@ -39,7 +38,7 @@ pub(super) struct Tensor {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Storage {
     pub(super) key: String,
-    /// What its elements are.
+    /// The type of its elements.
     pub(super) element: &'static Element,
     /// How many.
     pub(super) len: u64,
@@ -54,16 +53,16 @@ pub(super) struct Element {
     class: &'static str,
     /// Its name in `torch`.
     dtype: &'static str,
-    /// Bytes of one.
+    /// Bytes per element.
     pub(super) size: u64,
     kind: Kind,
 }
 
-/// What the elements of a storage are.
+/// The type of the elements of a storage.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Float(Float),
-    /// No weights, by its name in safetensors.
+    /// A type that weights cannot have, by its name in safetensors.
     Other(&'static str),
 }
 
@@ -209,7 +208,7 @@ fn numbers(pickle: &Pickle, id: Id) -> Option<Vec<u64>> {
 
 impl Storage {
     /// The storage that an object stands for; `Err` with its name if its elements are of an unknown type, and
-    /// `None` if it is none, or in another form than PyTorch's.
+    /// `None` if it is not a storage, or not in PyTorch's form.
     pub(super) fn of(pickle: &Pickle, id: Id) -> Option<Result<Self, (String, &'static str)>> {
         let Object::Persistent(parts) = pickle.object(id) else { return None };
         let (tag, class, key, len, view) = match *pickle.items(*parts)? {

@@ -1,9 +1,9 @@
-//! The numbers of a tensor, which is a view of a storage: somewhere in it, and in any order.
+//! The numbers of a tensor, which is a view of a storage with an offset and strides.
 
 use super::tensor::Tensor;
 
 /// The numbers of a tensor in row-major order, or what is wrong with it. `budget` is how many numbers may
-/// still be made: views of few numbers can have any size.
+/// still be made, since a view of a few numbers can have any size.
 pub(super) fn read(tensor: &Tensor, raw: &[u8], budget: &mut u64) -> Result<Vec<f32>, &'static str> {
     const OUTSIDE: &str = "reaches beyond its storage";
     let Tensor { storage, float, offset, shape, strides } = tensor;
@@ -45,7 +45,7 @@ fn is_row_major(shape: &[usize], strides: &[u64]) -> bool {
     })
 }
 
-/// Numbers that lie `strides` apart, side by side.
+/// Gathers numbers that are `strides` apart.
 fn gathered(values: &[f32], shape: &[usize], strides: &[u64], count: usize) -> Vec<f32> {
     let mut index = vec![0; shape.len()];
     let mut at = 0;

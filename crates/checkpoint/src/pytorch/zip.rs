@@ -1,9 +1,9 @@
 //! The zip container as `torch.save` writes it: records side by side, stored as they are, and a table of them
 //! at the end. Records that another program has compressed since are unpacked.
 //!
-//! All that is read of one file is no more than the file has, however often its table names the same bytes.
-//! Of a file with compressed records it is a multiple of that: what is unpacked never has more bytes than the
-//! table says, nor all of it more than the limit.
+//! No more is read of a file than it has, however often its table names the same bytes. A file with
+//! compressed records may grow to a multiple of that: each record to the size in the table, and all of them
+//! to the limit.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,8 +15,8 @@ use crate::text::clip;
 
 /// The longest table that is read. ResNet-1001's, with a record for each tensor, has one megabyte.
 const LONGEST_TABLE: u64 = 16 << 20;
-/// How many times a file's bytes its compressed records may have together, and how many bytes in any file.
-/// Weights hardly get smaller by compression, unless they are all zero.
+/// The limit of all unpacked records together: this many times the bytes of the file, or this many bytes in
+/// any file. Compression hardly makes weights smaller, unless they are all zero.
 const MOST_TIMES: u64 = 64;
 const ALLOWED: u64 = 16 << 20;
 /// The ways of compression that are read: none, and deflate.
@@ -29,7 +29,7 @@ const LOCATOR: usize = 20;
 const END_64: usize = 56;
 const ROW: usize = 46;
 const HEADER: usize = 30;
-/// The longest comment behind the end's record.
+/// The longest comment after the end record.
 const LONGEST_COMMENT: usize = u16::MAX as usize;
 
 /// An open container.
@@ -152,7 +152,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// What deflate made `packed` of, if it has `size` bytes.
+/// `packed` decompressed by deflate, if the result has `size` bytes.
 fn inflated(packed: &[u8], size: u64) -> Option<Vec<u8>> {
     let mut bytes = vec![];
     DeflateDecoder::new(packed).take(size.checked_add(1)?).read_to_end(&mut bytes).ok()?;
@@ -221,7 +221,7 @@ fn outside() -> Fault {
     Fault::Damaged("it names a place outside itself".to_owned())
 }
 
-/// `count` bytes from `place`, which the caller has seen to be inside the file.
+/// `count` bytes from `place`, which the caller has checked to be inside the file.
 fn read_at(reader: &mut (impl Read + Seek), place: u64, count: usize) -> io::Result<Vec<u8>> {
     reader.seek(SeekFrom::Start(place))?;
     let mut bytes = vec![0; count];

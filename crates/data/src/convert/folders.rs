@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use resnet_vision::image;
+use resnet_vision::image::extension;
 
 use super::writer::{Sample, Writer};
 use crate::Error;
@@ -35,7 +35,7 @@ impl Writer for Folders {
 
     fn sample(&mut self, Sample { number, label, bytes, .. }: Sample) -> Result<(), Error> {
         let folder = self.split.join(&self.names[label as usize]);
-        let file = folder.join(format!("{number:08}.{}", image::extension(&bytes)));
+        let file = folder.join(format!("{number:08}.{}", extension(&bytes)));
         fs::write(&file, bytes).map_err(|cause| Error::write("write", &file, cause))
     }
 

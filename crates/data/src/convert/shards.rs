@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use resnet_vision::image;
+use resnet_vision::image::extension;
 
 use super::writer::{Sample, Writer};
 use crate::Error;
@@ -66,7 +66,7 @@ impl Writer for Shards {
 
     fn sample(&mut self, Sample { number, label, bytes, .. }: Sample) -> Result<(), Error> {
         let shard = self.shard(bytes.len() as u64)?;
-        for (end, bytes) in [(image::extension(&bytes), &bytes[..]), ("cls", label.to_string().as_bytes())] {
+        for (end, bytes) in [(extension(&bytes), &bytes[..]), ("cls", label.to_string().as_bytes())] {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);

@@ -58,7 +58,7 @@ fn part(images: usize, seed: u64, part: u64) -> ImageSet {
         for (thread, pixels) in pixels.chunks_mut(share * BYTES).enumerate() {
             scope.spawn(move || {
                 for (i, image) in (thread * share..).zip(pixels.chunks_exact_mut(BYTES)) {
-                    let mut stream = RandomStream::new(seed, crate::random_streams::DRAW, part, i as u64);
+                    let mut stream = RandomStream::new(seed, crate::purposes::DRAW, part, i as u64);
                     draw::image(Shape::ALL[i % Shape::ALL.len()], &mut stream, image);
                 }
             });

@@ -9,7 +9,7 @@ pub(super) const WINDOW: usize = 16;
 /// `records`, ascending, in the order of `epoch`: all mixed where each is read by itself; else blocks in
 /// random order, and the records of [`WINDOW`] blocks at a time mixed.
 pub(super) fn shuffled(index: &Index, records: &[u32], seed: u64, epoch: u64) -> Vec<u32> {
-    let mut stream = RandomStream::new(seed, crate::random_streams::ORDER, epoch, 0);
+    let mut stream = RandomStream::new(seed, crate::purposes::ORDER, epoch, 0);
     if index.layout().is_read_singly() {
         let mut order = records.to_vec();
         stream.shuffle(&mut order);

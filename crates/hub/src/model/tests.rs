@@ -53,7 +53,7 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_place() {
+fn missing_files_are_named_with_their_folder() {
     let whole = cache(&["config.json"]);
     let message = |cache: &Path, revision| {
         offline(cache, revision).first_of(&WEIGHTS, &NoProgress).unwrap_err().to_string()
@@ -79,7 +79,7 @@ fn what_is_missing_is_named_with_its_place() {
 }
 
 #[test]
-fn names_that_are_no_models_are_refused() {
+fn names_that_cannot_be_models_are_refused() {
     let cache = tempfile::tempdir().unwrap();
     let try_it = |id: &str, revision: Option<&str>| {
         let settings = offline(cache.path(), None).repository.settings;

@@ -1,5 +1,5 @@
-//! What a repository says about its weights: `config.json` in timm's form or in transformers', with
-//! `preprocessor_config.json` beside the latter.
+//! A repository's description of its weights: `config.json` in timm's or in transformers' form, the latter
+//! with `preprocessor_config.json` beside it.
 //!
 //! | here | timm | transformers |
 //! |---|---|---|
@@ -12,8 +12,8 @@
 //! | mean, std | `mean`, `std` | `image_mean`, `image_std` |
 //!
 //! timm's keys from `num_classes` on are in `pretrained_cfg`, or in older files beside `architecture`. Where
-//! timm has a size for testing, that is the one its accuracies are measured with. What is said of a network
-//! that cannot be held to here (another activation, a crop that squashes) is an error that names it.
+//! timm has a size for testing, its accuracies are measured at that size. A setting that is not supported
+//! here (another activation, a crop that changes the aspect ratio) is an error that names it.
 
 mod timm;
 mod transformers;
@@ -32,10 +32,10 @@ pub use timm::{is_timms, timm_config, write_timm_config};
 
 /// The longest file that is parsed. The names of ImageNet's 21,843 classes take one megabyte.
 const LONGEST: u64 = 8 << 20;
-/// More classes than any network's: a number beyond it would ask for memory that nothing stands for.
+/// The most classes of a network. A larger number would only claim memory.
 const MOST_CLASSES: usize = 100_000;
 
-/// What a repository says.
+/// A repository's description of its weights.
 ///
 /// ```
 /// use resnet_models::checkpoint::RepositoryConfig;
@@ -60,7 +60,7 @@ impl RepositoryConfig {
     /// Reads `config.json` and, if there is one, `preprocessor_config.json`.
     ///
     /// # Errors
-    /// If a file can't be read, or says what can't be understood or is not built here.
+    /// If a file can't be read or understood, or describes a network that is not built here.
     pub fn read(config: &Path, preprocessor: Option<&Path>) -> Result<Self, Error> {
         let (text, preprocessor) =
             (read(config)?, preprocessor.map(|path| Ok::<_, Error>((path, read(path)?))).transpose()?);
@@ -74,7 +74,7 @@ impl RepositoryConfig {
         })
     }
 
-    /// Understands the text of both files.
+    /// Parses the text of both files.
     ///
     /// # Errors
     /// As [`RepositoryConfig::read`].
@@ -104,7 +104,7 @@ impl RepositoryConfig {
     }
 }
 
-/// A text that is not understood.
+/// A file that is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{of}: {cause}")]
 pub struct Unusable {
@@ -112,7 +112,7 @@ pub struct Unusable {
     cause: String,
 }
 
-/// Which text it is.
+/// Which file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Config,
@@ -152,7 +152,7 @@ fn object(text: &str) -> Result<Value, String> {
     if value.is_object() { Ok(value) } else { Err("it is no JSON object".to_owned()) }
 }
 
-/// A key's value in the form that is asked for; `null` counts as absent.
+/// The value of a key, as the expected type; `null` counts as absent.
 fn key<T: serde::de::DeserializeOwned>(
     value: &Value,
     key: &str,
@@ -176,14 +176,14 @@ fn classes(number: usize) -> Result<usize, String> {
     Err(format!("it has {number} classes, and networks here have 1 to {MOST_CLASSES}"))
 }
 
-/// The shorter side of which the middle `crop` is the part `pct`.
+/// The length of the shorter side of which `crop` is the fraction `pct`.
 fn side_of(crop: usize, pct: f64) -> Result<usize, String> {
     let side = (crop as f64 / pct).floor();
     let fits = pct.is_finite() && pct > 0.0 && side < 1e9 && is_side(&(side as usize));
     if fits { Ok(side as usize) } else { Err(format!("its crop_pct is {pct:?}, which makes no image")) }
 }
 
-/// Mean and standard deviation under these keys, or `usual` where there are none.
+/// Mean and standard deviation under these keys, or `usual` if they are absent.
 fn normalisation(
     value: &Value,
     [mean, std]: [&str; 2],

@@ -1,4 +1,4 @@
-//! Dialects: what others call the same parameters, as data.
+//! Dialects: other projects' names for the same parameters, as data.
 //!
 //! | dialect | whose | here |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read; written for v1 for CIFAR |
 //! | transformers | `resnet.embedder.embedder.convolution`, `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`; without `resnet.` in a file of the backbone alone | read; written for v1 for ImageNet |
 //!
-//! What wrappers put before the names (`prefix.rs`) is taken off whatever the dialect; names without it stay
-//! as they are.
+//! The prefixes of wrappers (`prefix.rs`) are removed in every dialect; names without the prefix stay as they
+//! are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,20 +26,20 @@ use resnet_checkpoint::clip;
 /// One dialect.
 struct Row {
     dialect: Dialect,
-    /// A name that starts with one of these shows the dialect ...
+    /// A name that begins with one of these shows the dialect ...
     signs: &'static [&'static str],
-    /// ... unless a name starts with one of these.
+    /// ... unless some name begins with one of these.
     unless: &'static [&'static str],
-    /// What a file of a part of the network leaves out before its names.
+    /// The prefix that is left out in a file with only a part of the network.
     implied: &'static str,
     /// Beginnings of names, theirs and ours, as [`rename`] reads them.
     places: &'static [(&'static str, &'static str)],
 }
 
-/// A dialect that calls everything as we do.
+/// A dialect with this project's names.
 const SAME: Row = Row { dialect: Dialect::Native, signs: &[""], unless: &[], implied: "", places: &[] };
 
-/// In the order in which they are looked for; the first one whose signs are there is it.
+/// In the order of detection: the first dialect whose signs are found is chosen.
 static ROWS: [Row; 5] = [
     Row {
         dialect: Dialect::Transformers,
@@ -70,7 +70,7 @@ static ROWS: [Row; 5] = [
 
 impl Dialect {
     fn row(self) -> &'static Row {
-        // Every dialect has a row, as a test sees; native's, which renames nothing, is the last.
+        // A test checks that every dialect has a row; the last one, native's, renames nothing.
         ROWS.iter().find(|row| row.dialect == self).unwrap_or(&ROWS[ROWS.len() - 1])
     }
 
@@ -95,10 +95,10 @@ impl Dialect {
         known.next().unwrap_or_else(|| name.to_owned())
     }
 
-    /// Whether a network can be written with these names, so that those whose names they are can load it.
+    /// Checks that the project whose names these are can load the network.
     ///
     /// # Errors
-    /// If they have no such network.
+    /// If that project has no such network.
     pub fn check_export(self, spec: &Spec) -> Result<(), Error> {
         let small = spec.stem.layers == StemLayers::Conv3x3;
         let usual = spec.shortcut == Shortcut::Identity
@@ -145,7 +145,7 @@ impl FromStr for Dialect {
     }
 }
 
-/// Gives tensors their native names.
+/// Renames tensors to this project's names.
 pub(super) fn translate<T>(
     path: &Path,
     tensors: BTreeMap<String, T>,
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn exports_that_have_names() {
+    fn each_network_can_be_exported_in_these_dialects() {
         use Dialect::{Akamaster, Native, Timm, Torchvision, Transformers};
         let rows: [(&str, &[Dialect]); 8] = [
             ("resnet20-v1-one-layer", &[Native]),

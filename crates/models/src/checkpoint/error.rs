@@ -13,25 +13,25 @@ pub enum Error {
     /// The file itself cannot be read or written.
     #[error(transparent)]
     File(#[from] resnet_checkpoint::Error),
-    /// Several networks, each behind a prefix of its own.
+    /// Several networks, each with a prefix of its own.
     #[error("{} holds several networks, behind {}; say which one", path.display(), list(prefixes))]
     SeveralPrefixes {
         /// The file.
         path: PathBuf,
-        /// What stands before their names.
+        /// The prefixes of their names.
         prefixes: Vec<String>,
     },
-    /// A prefix that the caller names and no tensor has.
+    /// No tensor has the prefix that the caller gave.
     #[error("no tensor in {} has a name that begins with {prefix:?}; they are called {}", path.display(), list(names))]
     PrefixNotThere {
         /// The file.
         path: PathBuf,
         /// The prefix.
         prefix: String,
-        /// Names that are there.
+        /// Some names in the file.
         names: Vec<String>,
     },
-    /// Two tensors that a dialect calls by one name.
+    /// Two tensors that have the same native name.
     #[error("{}: {first} and {second} are one and the same parameter under {dialect} names; choose another dialect", path.display())]
     Clash {
         /// The file.
@@ -56,7 +56,7 @@ pub enum Error {
     /// A word that is no dialect.
     #[error("there is no dialect {0:?}; choose native, torchvision, timm, akamaster or transformers")]
     UnknownDialect(String),
-    /// Metadata that says something impossible.
+    /// The metadata is impossible.
     #[error("{}: {fault}", path.display())]
     Metadata {
         /// The file.
@@ -69,28 +69,28 @@ pub enum Error {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is in the way.
+        /// Why not.
         cause: String,
     },
-    /// No network can be made out.
+    /// The network cannot be recognised.
     #[error("cannot tell which network {} belongs to: {cause}", path.display())]
     Unrecognised {
         /// The file.
         path: PathBuf,
-        /// What can't be told.
+        /// What is unknown.
         what: Unknown,
-        /// What is in the way.
+        /// Why not.
         cause: String,
     },
-    /// Tensors that the network lacks, or the file, or that have other shapes; nothing was loaded.
+    /// Names or shapes differ between file and network; nothing was loaded.
     #[error("{}", mismatch(.report, .looks_like))]
     Mismatch {
         /// What fits and what doesn't.
         report: Box<Report>,
-        /// The network that the file's names and shapes belong to, if it is another one.
+        /// The network that the names and shapes in the file belong to, if it is another one.
         looks_like: Option<String>,
     },
-    /// candle refuses.
+    /// A tensor operation failed.
     #[error("{}: {cause}", path.display())]
     Candle {
         /// The file.
@@ -100,14 +100,14 @@ pub enum Error {
     },
 }
 
-/// What of a file's network can't be told.
+/// What is unknown about the network of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// Its names are those of no network here.
+    /// Its family: the names belong to no network here.
     Names,
-    /// It has no last layer, or one that no network here has.
+    /// The number of classes: it has no last layer, or one that no network here has.
     Head,
-    /// It is a network, but none that has a name here, or not the one that it is said to be.
+    /// Its name: no network of the registry has this structure, or it is not the one that was named.
     Network,
 }
 
@@ -130,7 +130,7 @@ fn mismatch(report: &Report, looks_like: &Option<String>) -> String {
     format!("{} does not fit {}: {}", report.path.display(), report.model, faults.join("; "))
 }
 
-/// The names, and that they are there.
+/// The names, followed by "is" or "are".
 fn be(names: &[impl std::fmt::Display]) -> String {
     format!("{} {}", list(names), if names.len() == 1 { "is" } else { "are" })
 }

@@ -8,17 +8,18 @@ use crate::spec::{Spec, StemLayers};
 use crate::{registry, summary};
 use resnet_checkpoint::clip;
 
-/// A network of so many numbers is built for any file, and what does not fit is told by name.
+/// A network of up to this many numbers is built for any file, so that the message can name what does not
+/// fit.
 const SMALL: usize = 1 << 22;
-/// The same for one with so many times the file's.
+/// A network of up to this many times the numbers of the file is built too.
 const MOST_TIMES: usize = 16;
 
 impl Checkpoint {
     /// The network that the file belongs to: the one that its metadata names, or else the one of the registry
-    /// with such names and shapes. Whether everything fits is seen by [`Checkpoint::load_into`].
+    /// with these names and shapes. [`Checkpoint::load_into`] checks whether everything fits.
     ///
     /// # Errors
-    /// If the metadata is faulty or names an unknown network, or the names are those of no network here.
+    /// If the metadata is faulty or names an unknown network, or the names belong to no network here.
     pub fn infer_spec(&self) -> Result<Spec, Error> {
         let metadata = self.metadata()?;
         let spec = match &metadata.model {
@@ -38,8 +39,8 @@ impl Checkpoint {
         }
     }
 
-    /// The network called `name`, with as many classes as the file's head has; `who` says that it is that
-    /// one, for messages.
+    /// The network called `name`, with as many classes as the file's head has. `who` is the source of the
+    /// name, for messages.
     ///
     /// # Errors
     /// If there is no such network, or the file is too small for it.
@@ -47,7 +48,7 @@ impl Checkpoint {
         let unrecognised = |cause| self.unrecognised(Unknown::Network, cause);
         let spec = registry::find(&clip(name, 80), self.head_classes()?)
             .map_err(|error| unrecognised(format!("{who} names a network that is not here ({error})")))?;
-        // A name is short and a network may be deep: its memory has to be earned by as many tensors.
+        // A short name may stand for a deep network, so the file must have as many tensors as it has units.
         let (units, tensors) = (spec.units().len(), self.tensors.len());
         if tensors < units {
             let name = &spec.name;
@@ -58,8 +59,8 @@ impl Checkpoint {
         self.earned(spec, &format!("{who} names"))
     }
 
-    /// `spec`, unless it is so much larger than the file that no weights for it can be there: it is built
-    /// before the weights are loaded. `whose` begins the message.
+    /// `spec`, unless it is so much larger than the file that its weights cannot be there. This is checked
+    /// because the network is built before the weights are loaded. `whose` begins the message.
     fn earned(&self, spec: Spec, whose: &str) -> Result<Spec, Error> {
         let numbers: usize = self.tensors.values().map(|array| array.values.len()).sum();
         let failed = |cause| Error::Candle { path: self.path.clone(), cause };
@@ -76,7 +77,7 @@ impl Checkpoint {
         Error::Unrecognised { path: self.path.clone(), what, cause }
     }
 
-    /// The length of the output, by the shape of the head.
+    /// The number of classes, by the shape of the head.
     ///
     /// # Errors
     /// If there is no head, or it has another shape than a network's.
@@ -85,8 +86,8 @@ impl Checkpoint {
         self.classes(landmarks).map_err(|cause| self.unrecognised(Unknown::Head, cause))
     }
 
-    /// The network with these names and shapes, or why there is none. What they can't tell (a stride's place,
-    /// the dialect's word for a network) is as in the network that the registry names first.
+    /// The network with these names and shapes, or why there is none. If several have them (they do not show
+    /// where a stride is), it is the first in the registry.
     pub(super) fn spec_of_names(&self) -> Result<Spec, (Unknown, String)> {
         let landmarks = self.landmarks().map_err(|cause| (Unknown::Names, cause))?;
         let outline = Outline::of(self, landmarks).map_err(|cause| (Unknown::Network, cause))?;
@@ -107,8 +108,8 @@ impl Checkpoint {
         })
     }
 
-    /// Rows of the head's matrix. Its columns are looked at as well: from a file with narrow ones, many rows
-    /// would make a network many times the file's size.
+    /// Rows of the head's matrix. Its columns are checked too: a file with a narrow matrix of many rows would
+    /// otherwise lead to a network many times its size.
     fn classes(&self, landmarks: &Landmarks) -> Result<usize, String> {
         let head = landmarks.head;
         match self.tensors.get(head).map(|array| array.shape.as_slice()) {

@@ -1,4 +1,4 @@
-//! What the parameters of a network are called: the names by which a file shows its family.
+//! Landmarks: the names of parameters that show which family a file belongs to.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use resnet_checkpoint::clip;
 use super::Checkpoint;
 use crate::spec::Family;
 
-/// What the parameters of a family are called.
+/// The names of the parameters of a family.
 pub(super) struct Landmarks {
     pub(super) family: Family,
-    /// The stem's one convolution, or its three.
+    /// The one convolution of the stem, or its three.
     pub(super) stem: [&'static str; 4],
     pub(super) head: &'static str,
-    /// What stands before a unit's number in the first, second, ... stage.
+    /// The prefix of a unit's number in the first, second, ... stage.
     pub(super) stages: [&'static str; 4],
 }
 
@@ -33,7 +33,7 @@ static LANDMARKS: [Landmarks; 2] = [
 ];
 
 impl Checkpoint {
-    /// Those of the family that the file's names are of, or why there is none.
+    /// Those of the family that the file belongs to, or why there is none.
     pub(super) fn landmarks(&self) -> Result<&'static Landmarks, String> {
         let hits = |landmarks: &&Landmarks| {
             self.has(landmarks.head) || landmarks.stem.iter().any(|name| self.has(name))
@@ -56,8 +56,8 @@ impl Checkpoint {
         self.tensors.contains_key(name)
     }
 
-    /// How many units a stage has, or the first number that is left out. A claim like `layer1.999999999` must
-    /// not make a deep network: as many units as numbers.
+    /// How many units a stage has, or the first number that is missing. A name such as `layer1.999999999`
+    /// must not make a deep network, so every number must be there.
     pub(super) fn units(&self, prefix: &str) -> Result<usize, usize> {
         let numbers: BTreeSet<usize> = self
             .tensors

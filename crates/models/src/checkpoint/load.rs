@@ -1,4 +1,4 @@
-//! Giving a model a checkpoint's values: all of them or none.
+//! Loading a checkpoint into a model: all values or none.
 
 use candle_core::{Tensor, Var};
 
@@ -9,11 +9,11 @@ use crate::model::Model;
 /// What may differ between a checkpoint and a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Parameters that the file lacks; allowed, they stay as they are.
+    /// Parameters that the file lacks. If allowed, they stay as they are.
     pub missing: Rule,
-    /// Tensors that the network lacks; allowed, they are left out.
+    /// Tensors that the network lacks. If allowed, they are ignored.
     pub unexpected: Rule,
-    /// Tensors of another shape; allowed, the parameters stay as they are. So a network gets a new head.
+    /// Tensors of another shape. If allowed, the parameters stay as they are, as for a new head.
     pub reshaped: Rule,
     /// The last layer.
     pub head: HeadRule,
@@ -22,16 +22,16 @@ pub struct Policy {
 /// Whether the last layer is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadRule {
-    /// It is loaded like all layers.
+    /// It is loaded like every other layer.
     Load,
-    /// It stays as it is, whatever the file has: for other classes.
+    /// It stays as it is, whatever the file has, because the classes are others.
     Keep,
 }
 
 /// Whether a difference is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// It is.
+    /// It is an error.
     Refuse,
     /// It is only reported.
     Allow,
@@ -45,7 +45,8 @@ impl Policy {
         reshaped: Rule::Refuse,
         head: HeadRule::Load,
     };
-    /// Everything but the head must fit, and the head stays fresh: to fine-tune a network on other classes.
+    /// Everything but the head must fit, and the head keeps its initial weights: for fine-tuning on other
+    /// classes.
     pub const NEW_HEAD: Policy = Policy { head: HeadRule::Keep, ..Policy::STRICT };
 }
 
@@ -56,8 +57,8 @@ impl Rule {
 }
 
 impl Checkpoint {
-    /// Gives `model` this checkpoint's weights and running statistics. Numbers that are NaN or infinite are
-    /// loaded and reported.
+    /// Loads this checkpoint's weights and running statistics into `model`. Numbers that are NaN or infinite
+    /// are loaded and reported.
     ///
     /// # Errors
     /// If names or shapes differ where `policy` doesn't allow it; the model is then as it was.
@@ -73,7 +74,7 @@ impl Checkpoint {
             return Err(Error::Mismatch { looks_like: self.other_network(model), report: Box::new(report) });
         }
         let failed = |cause| Error::Candle { path: self.path.clone(), cause };
-        // What can fail comes first: after it, setting variables can't.
+        // Everything that can fail comes first; setting the variables cannot.
         let values = self.values(model, &report.kept_head).map_err(failed)?;
         for (variable, tensor) in values {
             variable.set(&tensor).map_err(failed)?;
@@ -81,7 +82,7 @@ impl Checkpoint {
         Ok(report)
     }
 
-    /// What [`Checkpoint::load_into`] would load and what not; nothing is changed.
+    /// What [`Checkpoint::load_into`] would load and what it would not; nothing is changed.
     pub fn compare(&self, model: &Model) -> Report {
         let variables = model.variables();
         let missing: Vec<String> =
@@ -114,7 +115,7 @@ impl Checkpoint {
         }
     }
 
-    /// Takes the head's parameters out of a comparison's lists.
+    /// Removes the head's parameters from the lists of a comparison.
     fn set_head_aside(&self, model: &Model, report: &mut Report) {
         let head = format!("{}.", model.spec().family().head());
         let names = model.variables().keys().filter(|name| name.starts_with(&head));
@@ -127,7 +128,7 @@ impl Checkpoint {
         report.reshaped.retain(|other| !of_head(&other.name));
     }
 
-    /// The values of those tensors that fit, but for the head that is kept, as their variables want them.
+    /// The values of the tensors that fit, in their variables' shapes, without a head that is kept.
     fn values<'a>(
         &self,
         model: &'a Model,
@@ -143,10 +144,10 @@ impl Checkpoint {
         fitting.map(tensor).collect()
     }
 
-    /// What the file's names and shapes belong to, if it is not the model.
+    /// The network that the names and shapes belong to, if it is not the model's.
     fn other_network(&self, model: &Model) -> Option<String> {
         let found = self.spec_of_names().ok()?;
-        // What names and shapes can't tell is taken to be as in the model.
+        // What names and shapes do not show is assumed to be as in the model.
         let same = crate::Spec {
             name: model.spec().name.clone(),
             branch: if found.branch.expansion() == model.spec().branch.expansion() {
@@ -163,8 +164,8 @@ impl Checkpoint {
     }
 }
 
-/// Whether shapes are the same but for ones at their ends: a matrix `[classes, features]` is a 1x1
-/// convolution's `[classes, features, 1, 1]`.
+/// Whether shapes are equal up to trailing ones: a matrix `[classes, features]` matches a 1x1 convolution
+/// `[classes, features, 1, 1]`.
 fn same_shape(a: &[usize], b: &[usize]) -> bool {
     let core = |shape: &[usize]| shape.iter().rposition(|&size| size != 1).map_or(0, |last| last + 1);
     a[..core(a)] == b[..core(b)]

@@ -1,10 +1,10 @@
-//! Checkpoints: whose names a file's tensors have, which network they belong to, and a model's weights loaded
-//! strictly and exported. The files themselves are the business of `resnet-checkpoint`.
+//! Checkpoints: whose names the tensors of a file have, which network they belong to, and how a model's
+//! weights are loaded and exported. `resnet-checkpoint` reads and writes the files themselves.
 //!
-//! [`read`] gives a [`Checkpoint`]: tensors under this project's names, the metadata, and what was noticed on
-//! the way. [`Checkpoint::infer_spec`] tells which network it belongs to, [`Checkpoint::load_into`] gives a
-//! [`Model`](crate::Model) its weights, all of them or none, and [`export`] writes one. The names that others
-//! use are data: see [`Dialect`].
+//! [`read`] gives a [`Checkpoint`]: tensors under this project's names, the metadata, and what is unusual
+//! about the file. [`Checkpoint::infer_spec`] finds the network, [`Checkpoint::load_into`] loads the weights
+//! into a [`Model`](crate::Model), all of them or none, and [`export`] writes them. See [`Dialect`] for other
+//! projects' names.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -64,9 +64,9 @@ pub struct Checkpoint {
     pub converted: Converted,
     /// Tensors that were passed over.
     pub ignored: Ignored,
-    /// Tensors that no weights can be, and so were left out.
+    /// Tensors that cannot be weights and were left out.
     pub left_out: Vec<LeftOut>,
-    /// Which weights these are, where the file holds several.
+    /// Which weights these are, if the file holds several sets.
     pub taken: Taken,
     /// Tensors with numbers that are NaN or infinite.
     pub non_finite: Vec<NonFinite>,
@@ -75,16 +75,16 @@ pub struct Checkpoint {
 /// How a file is read.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// Whose names its tensors have; without it, the names show that.
+    /// The naming scheme of the tensors; if absent, it is detected.
     pub dialect: Option<Dialect>,
-    /// What stands before the names of the network; without it, the names show that.
+    /// The prefix of the network's names; if absent, it is detected.
     pub prefix: Option<String>,
-    /// Which weights are read, where it holds several.
+    /// Which weights are read, if the file holds several sets.
     pub weights: Weights,
 }
 
-/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote (see [`resnet_checkpoint::read`]); its
-/// names show the dialect.
+/// Reads a safetensors file, or one that PyTorch's `torch.save` wrote (see [`resnet_checkpoint::read`]). The
+/// dialect is detected.
 ///
 /// # Errors
 /// If the file can't be read, is of another format or damaged, has no weights of floating-point numbers or
@@ -93,7 +93,7 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     read_with(path, &ReadOptions::default())
 }
 
-/// Reads a file as told.
+/// Reads a file with the given options.
 ///
 /// # Errors
 /// As [`read`]; and if the weights or the prefix that are asked for are not there.
@@ -119,7 +119,7 @@ impl Checkpoint {
     /// What the file says about itself.
     ///
     /// # Errors
-    /// If a value has a form that it can't have.
+    /// If a value is malformed.
     pub fn metadata(&self) -> Result<Metadata, Error> {
         let fault = |fault| Error::Metadata { path: self.path.clone(), fault };
         Metadata::parse(&self.strings).map_err(fault)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What parameters are called in a file.
+/// The naming scheme of the parameters in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {
     /// This project's names: torchvision's for v1, timm's for v2.
@@ -17,23 +17,23 @@ pub enum Dialect {
     Transformers,
 }
 
-/// How a file's names were understood.
+/// How the names in a file were understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Naming {
     /// The dialect.
     pub dialect: Dialect,
-    /// Who says so.
+    /// How the dialect was chosen.
     pub choice: Choice,
-    /// What stood before the names and was taken off.
+    /// The prefix that was removed from the names.
     pub prefix: String,
 }
 
-/// Where a dialect comes from.
+/// How a dialect was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// The names show it.
+    /// By the names.
     Detected,
-    /// The caller says so.
+    /// By the caller.
     Given,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Naming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} names", self.dialect)?;
         if self.choice == Choice::Given {
-            f.write_str(" as told")?;
+            f.write_str(" as asked for")?;
         }
         if self.prefix.is_empty() { Ok(()) } else { write!(f, " behind {:?}", self.prefix) }
     }

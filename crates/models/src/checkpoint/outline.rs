@@ -1,5 +1,5 @@
-//! What names and shapes tell about a network: the same few facts of a file and of a [`Spec`], so that the
-//! two compare.
+//! `Outline`: the facts about a network that names and shapes show, taken from a file or from a [`Spec`], so
+//! that the two can be compared.
 
 use resnet_blocks::{Branch, NormKind, ShapeChange};
 
@@ -8,7 +8,7 @@ use super::landmarks::Landmarks;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// What may be added to a registry name of one depth.
+/// Suffixes of registry names of one depth.
 static SUFFIXES: [&str; 9] =
     ["", "-a", "-b", "-basic", "-bottleneck", "-basic-a", "-basic-b", "-bottleneck-a", "-bottleneck-b"];
 
@@ -18,28 +18,28 @@ pub(super) struct Outline {
     family: Family,
     pub(super) stem: StemLayers,
     stem_outputs: usize,
-    /// Of each stage.
+    /// Units of each stage.
     pub(super) units: Vec<usize>,
     three_layers: bool,
-    /// Of the first unit.
+    /// Channels in the first unit.
     width: usize,
     pub(super) outputs: usize,
     shortcut: Shortcut,
     group_norm: bool,
 }
 
-/// A shortcut where the shape changes, as far as names tell.
+/// A shortcut where the shape changes, as far as names show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shortcut {
     /// Without parameters.
     Free,
     Projection,
-    /// In v2, whose names don't tell, a projection.
+    /// A projection; in v2, whose names do not show which, any.
     PooledProjection,
 }
 
 impl Outline {
-    /// What a network comes down to.
+    /// The outline of a network.
     pub(super) fn of_spec(spec: &Spec) -> Self {
         let units = spec.units();
         let changes = units.iter().any(|(_, unit)| unit.changes_shape());
@@ -62,7 +62,7 @@ impl Outline {
         }
     }
 
-    /// What a file's names and shapes tell, or what is in the way.
+    /// The outline of a file, or why it has none.
     pub(super) fn of(file: &Checkpoint, landmarks: &Landmarks) -> Result<Self, String> {
         let (stem, stem_outputs) = stem(file, landmarks)?;
         let mut units = vec![];
@@ -110,7 +110,7 @@ impl Outline {
             Family::V1 => "v1",
             Family::V2 => "v2",
         };
-        // The registry knows which combination a plain name stands for.
+        // The registry decides which combination a plain name stands for.
         SUFFIXES.iter().map(|suffix| format!("resnet{depth}-{family}{suffix}")).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What a checkpoint and a network have in common, and what not.
+//! `Report`: which tensors of a checkpoint fit a network, and which do not.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ pub struct Saved {
     pub tensors: usize,
     /// Size of the file.
     pub bytes: u64,
-    /// Tensors with numbers that are NaN or infinite; they were written all the same.
+    /// Tensors with numbers that are NaN or infinite; they were written nevertheless.
     pub non_finite: Vec<NonFinite>,
 }
 

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_none_are_no_names() {
+    fn malformed_numbers_make_no_name() {
         for word in [
             "constant-scaling-by",
             "constant-scaling-by-0.5",

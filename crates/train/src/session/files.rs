@@ -1,4 +1,4 @@
-//! What a sitting reads and writes: checkpoints, and the record's list of what was left out.
+//! What a session reads and writes: checkpoints, and the record's list of samples that were left out.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use super::Session;
 use crate::Error;
 use crate::checkpoint;
 
-/// The checkpoint that `run` goes on from; none if it has not begun.
+/// The checkpoint that `run` resumes from; `None` if it has not begun.
 ///
 /// # Errors
-/// [`Error::CheckpointGone`] if it has begun and the checkpoint is not there, so that nothing is trained anew
-/// over what is left of it.
+/// [`Error::CheckpointGone`] if it has begun and the checkpoint is missing, so that a new training does not
+/// overwrite what is left of it.
 pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
     let (folder, record) = (run.folder(), run.record());
     let (file, best) = (folder.last_checkpoint(), folder.best_checkpoint().exists());
@@ -65,7 +65,7 @@ impl Session<'_> {
         metadata
     }
 
-    /// Writes down what of the data could not be used, each record once.
+    /// Records which samples could not be used, each one once.
     pub(super) fn note_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
         let known =
             |broken: &Broken, left_out: &[LeftOut]| left_out.iter().any(|it| it.place == broken.place);
@@ -83,7 +83,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Gives the model the weights that are reported; those of the last step it has already.
+    /// Loads the weights that are reported into the model; it already has those of the last step.
     pub(super) fn take_reported(&self, checkpoint: Checkpoint) -> Result<(), Error> {
         match checkpoint {
             Checkpoint::Last => Ok(()),

@@ -1,4 +1,4 @@
-//! A small network with running statistics, small data, and ways to look at what a training left behind.
+//! A small network with running statistics, small data, and ways to inspect the files of a training.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::collections::BTreeMap;
@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Device, Result, Tensor, Var};
+use resnet_checkpoint::keys::MOMENTUM;
+use resnet_checkpoint::{TrainingCheckpoint, read_training};
 use resnet_data::{Dataset, generated};
 use resnet_ops::Mode;
 use resnet_record::{EpochMetrics, Metric, Recipe, Run, RunFolder, RunRecord};
 use resnet_train::{Classifier, Error, Observer, Options, Outcome, Quiet, Split, StepReport, fit};
-use safetensors::SafeTensors;
 
 /// Coarse pixels, centred by their mean, through one linear map: weights, and a statistic without a gradient.
 pub(crate) struct Tiny {
@@ -59,7 +60,7 @@ impl Classifier for Tiny {
     }
 }
 
-/// 3 epochs of 4 steps, the last of which is of a smaller batch.
+/// 3 epochs of 4 steps each; the last batch of an epoch is smaller.
 pub(crate) fn recipe(changes: &[&str]) -> Recipe {
     let text = include_str!("../../../record/recipes/quick-start.toml");
     let mut recipe = Recipe::parse(text, "quick-start.toml").unwrap();
@@ -100,9 +101,14 @@ pub(crate) fn resume(dir: &Path) -> std::result::Result<Outcome, Error> {
 
 /// Every tensor of a checkpoint, as bytes.
 pub(crate) fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
-    let bytes = fs::read(file).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    file.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect()
+    let TrainingCheckpoint { weights, velocities, .. } = read_training(file).unwrap();
+    let velocities = velocities.into_iter().map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor));
+    let bytes = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect();
+    weights
+        .into_iter()
+        .chain(velocities)
+        .map(|(name, tensor)| (name, bytes(tensor.values.unwrap())))
+        .collect()
 }
 
 /// A finished run's weights and velocities (a hash of each one's bytes), metrics and results, without what a

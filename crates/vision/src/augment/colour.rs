@@ -2,12 +2,12 @@
 
 use crate::jpeg::Pixel;
 
-/// Brightness, as Pillow's conversion to grey weighs the channels (ITU-R BT.601, 16 bits).
+/// Brightness, with the channel weights of Pillow's conversion to grey (ITU-R BT.601, 16 bits).
 fn grey([r, g, b, _]: Pixel) -> u8 {
     ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
 }
 
-/// From `from` (factor 0) to `to` (factor 1) and beyond.
+/// Blends from `from` (factor 0) to `to` (factor 1); larger factors extrapolate.
 fn blend(from: u8, to: u8, factor: f32) -> u8 {
     // A cast clips and truncates, as Pillow does.
     (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
@@ -24,7 +24,7 @@ pub(super) fn brightness(pixels: &mut [Pixel], factor: f32) {
     pixels.iter_mut().for_each(|pixel| blend_pixel([0; 3], pixel, factor));
 }
 
-/// An even grey, the image's mean, at factor 0.
+/// A uniform grey, the image's mean, at factor 0.
 pub(super) fn contrast(pixels: &mut [Pixel], factor: f32) {
     let sum: u64 = pixels.iter().map(|&pixel| u64::from(grey(pixel))).sum();
     let mean = (sum as f64 / pixels.len() as f64 + 0.5) as u8;
@@ -60,7 +60,7 @@ pub(super) fn posterize(pixels: &mut [Pixel], bits: u32) {
     map_channels(pixels, |_, byte| byte & mask);
 }
 
-/// Inverts bytes from `threshold` on.
+/// Inverts the bytes that are at least `threshold`.
 pub(super) fn solarize(pixels: &mut [Pixel], threshold: f64) {
     map_channels(pixels, |_, byte| if f64::from(byte) < threshold { byte } else { 255 - byte });
 }
@@ -79,7 +79,7 @@ pub(super) fn autocontrast(pixels: &mut [Pixel]) {
     map_channels(pixels, |c, byte| tables[c][usize::from(byte)]);
 }
 
-/// Spreads each channel's values evenly.
+/// Equalises the histogram of each channel.
 pub(super) fn equalize(pixels: &mut [Pixel]) {
     let mut tables = [[0u8; 256]; 3];
     for (table, histogram) in tables.iter_mut().zip(histograms(pixels)) {
@@ -94,8 +94,8 @@ pub(super) fn equalize(pixels: &mut [Pixel]) {
     map_channels(pixels, |c, byte| tables[c][usize::from(byte)]);
 }
 
-/// Turns the hue by `turn`, in whole circles; unlike the others in floating point, not by way of Pillow's
-/// HSV.
+/// Rotates the hue by `turn`, a fraction of a full turn. Unlike the others it computes in floating point, not
+/// in Pillow's HSV bytes.
 pub(super) fn hue(pixels: &mut [Pixel], turn: f32) {
     for pixel in pixels {
         let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(f32::from);

@@ -9,12 +9,13 @@ use crate::random::RandomStream;
 use crate::resample::{self, Stretch};
 use crate::{Error, Interpolation};
 
-/// How a square is cut from an image.
+/// How a square is cropped from an image.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Crop {
-    /// A part of random area and shape, brought to the square's size: the augmentation of Inception, and
-    /// since then of nearly every checkpoint for ImageNet. Ten parts are drawn until one lies within the
-    /// image; failing that it is the largest one in its middle with a shape allowed.
+    /// A part of random area and aspect ratio, resized to the square: the augmentation of Inception, and
+    /// since then of nearly every ImageNet checkpoint. Up to ten parts are drawn, and the first that lies
+    /// within the image is taken. If there is none, it is the largest central part with an allowed
+    /// aspect ratio.
     RandomResized {
         /// The part's area as a fraction of the image's, uniform.
         area: RangeInclusive<f64>,
@@ -31,12 +32,12 @@ pub enum Crop {
 }
 
 impl Crop {
-    /// Areas from 8 % on, shapes from 3:4 to 4:3.
+    /// Areas from 8 % to 100 %, aspect ratios from 3:4 to 4:3.
     pub const INCEPTION: Self = Self::RandomResized { area: 0.08..=1.0, ratio: 3.0 / 4.0..=4.0 / 3.0 };
     /// Shorter sides from 256 to 480 pixels.
     pub const PAPER: Self = Self::RandomScale { shorter: 256..=480 };
 
-    /// Checks that there is something to draw for squares of `side` pixels.
+    /// Checks that squares of `side` pixels can be drawn.
     pub(super) fn check(&self, side: usize) -> Result<(), Error> {
         let fits = match self {
             Crop::RandomResized { area, ratio } => {
@@ -64,16 +65,16 @@ impl Crop {
     /// # Panics
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
     pub fn part(&self, size: (usize, usize), side: usize, key: Key) -> Window {
-        let cut = self.draw(size, side, &mut key.stream(purposes::CROP));
-        cut.at(Scale::Full).needed(&cut, Interpolation::Bilinear)
+        let area = self.draw(size, side, &mut key.stream(purposes::CROP));
+        area.at(Scale::Full).needed(&area, Interpolation::Bilinear)
     }
 
-    /// What is cut from an image of `size`.
-    pub(super) fn draw(&self, size: (usize, usize), side: usize, stream: &mut RandomStream) -> Cut {
+    /// Draws the area to crop from an image of `size`.
+    pub(super) fn draw(&self, size: (usize, usize), side: usize, stream: &mut RandomStream) -> CropArea {
         match self {
             Crop::RandomResized { area, ratio } => {
                 let part = random_part(size, area, ratio, stream);
-                Cut { part, to: (side, side), window: (0..side, 0..side) }
+                CropArea { part, to: (side, side), window: (0..side, 0..side) }
             }
             Crop::RandomScale { shorter } => {
                 let shorter = shorter.start() + stream.below(shorter.end() - shorter.start() + 1);
@@ -83,62 +84,62 @@ impl Crop {
                     start..start + side
                 };
                 let window = (place(to.0), place(to.1));
-                Cut { part: (0..size.0, 0..size.1), to, window }
+                CropArea { part: (0..size.0, 0..size.1), to, window }
             }
         }
     }
 }
 
-/// A part of an image, the size that it is brought to, and what of that is kept.
+/// A part of an image, the size that it is resized to, and the window of the result that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(super) struct CropArea {
     pub(super) part: Window,
     pub(super) to: (usize, usize),
     pub(super) window: Window,
 }
 
-/// The part of an image, decoded at some scale, that a cut is made of.
+/// A crop area in the image as it is decoded at some scale.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ScaledCut {
-    /// Column and row of the first pixel that has a part in it.
+pub(super) struct ScaledCropArea {
+    /// Column and row of the first pixel that the area touches.
     start: (usize, usize),
-    /// Where it lies, counted from there.
+    /// The area, in coordinates that begin at that pixel.
     pub(super) part: (Stretch, Stretch),
 }
 
-impl ScaledCut {
-    /// The columns and rows of the image that are these, counted from the part's first.
+impl ScaledCropArea {
+    /// The columns and rows of the image for those that are counted from the area's first pixel.
     pub(super) fn window(&self, (columns, rows): &Window) -> Window {
         let (left, top) = self.start;
         (left + columns.start..left + columns.end, top + rows.start..top + rows.end)
     }
 
-    /// The columns and rows of the image that `cut`, which this is of, is made of.
-    pub(super) fn needed(&self, cut: &Cut, interpolation: Interpolation) -> Window {
-        self.window(&resample::needed(self.part, cut.to, &cut.window, interpolation))
+    /// The columns and rows of the image that resizing `area` reads; `self` is that area at some scale.
+    pub(super) fn needed(&self, area: &CropArea, interpolation: Interpolation) -> Window {
+        self.window(&resample::needed(self.part, area.to, &area.window, interpolation))
     }
 }
 
-/// An image is decoded at a scale only if its pixels are to be shrunk so many times further. As each is
-/// the mean of those that it stands for, what the filter adds then is nearly all there is to see.
+/// An image is decoded at a reduced scale only if the filter then still shrinks it by this factor. The pixels
+/// of a reduced scale are plain means, and the filter hides the difference.
 const SHRUNK_FURTHER: usize = 2;
 
-impl Cut {
-    /// The scale with the fewest pixels that the result can be made of.
+impl CropArea {
+    /// The scale with the fewest pixels that is still fine enough.
     pub(super) fn scale(&self) -> Scale {
         let times = (self.part.0.len() / self.to.0).min(self.part.1.len() / self.to.1);
         let fits = |scale: &Scale| SHRUNK_FURTHER * scale.divisor() <= times;
         Scale::ALL.into_iter().find(fits).unwrap_or(Scale::Full)
     }
 
-    /// Where it lies in the image decoded at `scale`.
-    pub(super) fn at(&self, scale: Scale) -> ScaledCut {
+    /// The same area in the image decoded at `scale`.
+    pub(super) fn at(&self, scale: Scale) -> ScaledCropArea {
         let ((left, columns), (top, rows)) = (scaled(&self.part.0, scale), scaled(&self.part.1, scale));
-        ScaledCut { start: (left, top), part: (columns, rows) }
+        ScaledCropArea { start: (left, top), part: (columns, rows) }
     }
 }
 
-/// The first pixel at `scale` that has a part in `range`, and where from there on it lies.
+/// The first pixel at `scale` that `range` touches, and `range` in coordinates that begin there.
 fn scaled(range: &Range<usize>, scale: Scale) -> (usize, Stretch) {
     let divisor = scale.divisor();
     let (first, end) = (range.start / divisor, range.end.div_ceil(divisor));

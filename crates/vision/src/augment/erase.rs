@@ -1,23 +1,23 @@
-//! Random erasing (Zhong et al. 2020): a rectangle of the input becomes the mean colour or noise.
+//! Random erasing (Zhong et al. 2020): a rectangle of the input is replaced by the mean colour or by noise.
 
 use super::crop::tries;
 use crate::random::RandomStream;
 
-/// What stands in an erased rectangle.
+/// What an erased rectangle is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filling {
     /// Zeros, which are the mean colour after normalisation.
     Mean,
-    /// A normal number for each pixel and channel.
+    /// A number of the standard normal distribution per pixel and channel.
     Noise,
 }
 
-/// How often, how much and with what an input is erased.
+/// How often a rectangle is erased, and what replaces it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RandomErasing {
-    /// How often, from 0 to 1.
+    /// The probability that an input is erased, from 0 to 1.
     pub probability: f64,
-    /// What stands there afterwards.
+    /// What the rectangle is filled with.
     pub filling: Filling,
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use crate::augment::purposes;
 
     #[test]
-    fn a_rectangle_is_erased_as_often_as_told() {
+    fn a_rectangle_is_erased_with_the_given_probability() {
         let (side, erasing) = (40, RandomErasing { probability: 0.25, filling: Filling::Mean });
         let (mut erased, mut fractions) = (0, 0.0);
         for i in 0..4_000 {

@@ -1,5 +1,5 @@
-//! Shears, shifts and turns of an image: each pixel takes the nearest one of its source, black beyond the
-//! border.
+//! Shears, shifts and rotations of an image: each pixel takes the nearest one of the source, or black beyond
+//! its border.
 
 use crate::jpeg::Pixel;
 
@@ -18,19 +18,19 @@ impl Affine {
         Self([1.0, 0.0, 0.0, factor, 1.0, 0.0])
     }
 
-    /// The whole image shifted, right and down where positive.
+    /// The whole image shifted, to the right and down if positive.
     pub(super) fn shift(x: f64, y: f64) -> Self {
         Self([1.0, 0.0, -x, 0.0, 1.0, -y])
     }
 
-    /// Turned about its middle, counter-clockwise where positive.
+    /// A rotation about the centre, counter-clockwise if positive.
     pub(super) fn turn(degrees: f64, width: usize, height: usize) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();
         let (x, y) = (width as f64 / 2.0, height as f64 / 2.0);
         Self([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y])
     }
 
-    /// The image changed so; coordinates in steps of 1/65,536 of a pixel, as Pillow takes them.
+    /// The transformed image. Coordinates have steps of 1/65,536 of a pixel, as in Pillow.
     pub(super) fn apply(self, pixels: &[Pixel], width: usize) -> Vec<Pixel> {
         let [a, b, c, d, e, f] = self.0;
         let fixed = |x: f64| (x * 65_536.0 + 0.5).floor() as i64;

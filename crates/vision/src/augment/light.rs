@@ -1,21 +1,21 @@
-//! Colour jitter, and the change of light along the principal components of ImageNet's colours.
+//! Colour jitter, and AlexNet's random shift along the principal components of ImageNet's colours.
 
 use super::colour;
 use crate::Normalisation;
 use crate::jpeg::Pixel;
 use crate::random::RandomStream;
 
-/// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4, one of 0 changes
+/// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4; 0 changes
 /// nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ColorJitter {
-    /// Towards black and away from it.
+    /// Brightness: towards black or away from it.
     pub brightness: f32,
-    /// Towards the mean grey and away from it.
+    /// Contrast: towards the mean grey or away from it.
     pub contrast: f32,
-    /// Towards grey and away from it.
+    /// Saturation: towards grey or away from it.
     pub saturation: f32,
-    /// Turn of the hue in circles, either way; at most 0.5.
+    /// Rotation of the hue in either direction, as a fraction of a full turn; at most 0.5.
     pub hue: f32,
 }
 
@@ -49,8 +49,8 @@ const VARIANCES: [f64; 3] = [0.2175, 0.0188, 0.0045];
 const DIRECTIONS: [[f64; 3]; 3] =
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]];
 
-/// Adds one random colour to all of an input, `[3, side, side]`: normal numbers times `deviation` along the
-/// components.
+/// Adds one random colour to every pixel of an input, `[3, side, side]`: along each component, a normal
+/// number times `deviation`.
 pub(super) fn lighting(
     input: &mut [f32],
     deviation: f64,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jitter_of_nothing_changes_nothing() {
+    fn a_jitter_with_all_fields_0_changes_nothing() {
         let pixels: Vec<Pixel> = (0..60u8).map(|i| [i, 255 - i, i.wrapping_mul(31), 0]).collect();
         let stream = || RandomStream::new(1, purposes::JITTER, 2, 3);
         let jittered = |jitter: ColorJitter| {

@@ -1,4 +1,4 @@
-//! Mixtures of a batch's images and labels: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019).
+//! Mixing the images and labels of a batch: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019).
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::{Batch, Error};
 
 /// How each image of a batch is mixed with the one before it, the first with the last.
 ///
-/// The weight is drawn from the beta distribution with both parameters `alpha`, once a batch.
+/// The weight is drawn once per batch, from the beta distribution with both parameters equal to `alpha`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mix {
     /// Weighted sums of whole images.
@@ -21,7 +21,7 @@ pub enum Mix {
         /// Above 0; 1 is usual.
         alpha: f64,
     },
-    /// One of the two, drawn once a batch.
+    /// One of the two, drawn once per batch.
     Either {
         /// Mixup's alpha.
         mixup: f64,
@@ -33,7 +33,7 @@ pub enum Mix {
 impl Mix {
     /// Mixes the images of `batch` in place and gives their labels as probabilities, `[n, classes]`.
     ///
-    /// What is drawn depends on `seed`, `epoch` and `number`, the batch's in its epoch, alone.
+    /// The draws depend only on `seed`, `epoch` and `number`, the index of the batch in its epoch.
     ///
     /// ```
     /// use resnet_vision::{Batch, Mix};
@@ -72,7 +72,7 @@ impl Mix {
             return Err(Error::Invalid(format!("alpha is {alpha}, and mixing needs a positive number")));
         }
         if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
-            return Err(Error::Invalid(format!("label {label} is none of {classes} classes")));
+            return Err(Error::Invalid(format!("label {label} is not one of {classes} classes")));
         }
         let weight = beta(alpha, &mut stream);
         let size = 3 * batch.height * batch.width;
@@ -111,9 +111,9 @@ impl Mix {
     }
 }
 
-/// What is cut out of the other image.
+/// What is taken from the other image.
 enum Cut {
-    /// It shines through everywhere.
+    /// All of it, blended.
     Nothing,
     Rectangle,
 }
@@ -130,7 +130,7 @@ fn with_previous(images: &mut [f32], size: usize, mix: impl Fn(&mut [f32], &[f32
     mix(&mut images[..size], &last);
 }
 
-/// A rectangle of that part of the area around a random place, as far as it lies within.
+/// A rectangle around a random point, of the given share of the area, clipped to the image.
 fn rectangle(
     width: usize,
     height: usize,
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn either_is_both_in_time() {
+    fn either_draws_mixup_and_cutmix_over_many_batches() {
         // A mixture of whole images has one value everywhere, one with a rectangle two.
         let is_whole = |number| {
             let mut mixed = batch(2);

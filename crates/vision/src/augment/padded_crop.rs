@@ -9,7 +9,7 @@ use super::purposes;
 use crate::random::RandomStream;
 use crate::{Direction, Flip};
 
-/// What is done to a training image each time it is shown.
+/// How images in memory, such as CIFAR's, are augmented each time they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Augmentation {
     /// Nothing: normalisation only.
@@ -25,10 +25,10 @@ pub enum Augmentation {
 }
 
 impl Augmentation {
-    /// The paper's for CIFAR: padding 4, mirrored half the time.
+    /// The paper's augmentation for CIFAR: padding 4, mirrored half the time.
     pub const PAPER: Self = Self::PadCropFlip { padding: 4, flip: Flip::Half };
 
-    /// What happens to image `index` in `epoch`: a function of the key alone.
+    /// The view of image `index` in `epoch`, which depends on these three numbers alone.
     pub fn draw(self, seed: u64, epoch: u64, index: usize) -> PaddedCrop {
         match self {
             Augmentation::None => PaddedCrop { padding: 0, top: 0, left: 0, direction: Direction::Forward },
@@ -41,7 +41,7 @@ impl Augmentation {
     }
 }
 
-/// One way to look at an image: which window of the padded image, read in which direction.
+/// One view of an image: a window of the padded image, and the direction in which its rows are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaddedCrop {
     /// Pixels added to each side of the image.
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_view_is_its_definition() {
+    fn every_view_matches_its_definition() {
         let n = Normalisation::IMAGENET;
         for (height, width, padding) in [(5, 7, 2), (4, 3, 2), (1, 1, 0), (6, 6, 5), (3, 2, 3)] {
             let image: Vec<u8> = (0..3 * height * width).map(|i| (i * 37 % 256) as u8).collect();

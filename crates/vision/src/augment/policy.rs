@@ -1,4 +1,4 @@
-//! Policies that draw some changes out of fourteen: RandAugment (Cubuk et al. 2020) and TrivialAugment
+//! Policies that draw operations from a list of fourteen: RandAugment (Cubuk et al. 2020) and TrivialAugment
 //! (Müller and Hutter 2021), with torchvision's ranges.
 
 use super::colour;
@@ -7,24 +7,24 @@ use crate::Error;
 use crate::jpeg::Pixel;
 use crate::random::RandomStream;
 
-/// Which changes are drawn, and how strong they are.
+/// Which operations are drawn, and how strong they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// None.
+    /// No operation.
     None,
-    /// `changes` one after another, each drawn with equal probability, all of the same strength.
+    /// `changes` operations one after another, each drawn with equal probability, all of the same strength.
     Rand {
         /// How many.
         changes: usize,
         /// From 0, nothing, to 30, a lot.
         strength: u32,
     },
-    /// One, of a strength that is drawn too, from wider ranges.
+    /// One operation, of a strength that is drawn too, from wider ranges.
     Trivial,
 }
 
 impl Policy {
-    /// RandAugment as torchvision's recipes use it: two changes of strength 9.
+    /// RandAugment as torchvision's recipes use it: two operations of strength 9.
     pub const RAND: Self = Self::Rand { changes: 2, strength: 9 };
 
     pub(super) fn check(self) -> Result<(), Error> {
@@ -36,7 +36,7 @@ impl Policy {
         }
     }
 
-    /// Changes an image of that width.
+    /// Applies the policy to an image of this width.
     pub(super) fn apply(self, pixels: &mut Vec<Pixel>, width: usize, stream: &mut RandomStream) {
         let (changes, ranges) = match self {
             Policy::None => return,
@@ -93,7 +93,7 @@ const KINDS: [Kind; 14] = [
     Kind::Equalize,
 ];
 
-/// How far the strongest change goes.
+/// The range of an operation's amount at the greatest strength.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ranges {
     /// RandAugment's; shifts up to 150 / 331 of a side.
@@ -102,7 +102,7 @@ enum Ranges {
     Wide,
 }
 
-/// A change with its amount.
+/// An operation with its amount.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Change {
     Nothing,
@@ -172,7 +172,7 @@ mod tests {
     use crate::augment::purposes;
     use crate::image::{Encoded, MAX_PIXELS};
 
-    /// The changes' names in torchvision, in the order of `KINDS`.
+    /// The operations' names in torchvision, in the order of `KINDS`.
     const NAMES: [&str; 14] = [
         "Identity",
         "ShearX",
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_torchvisions_to_the_byte() {
+    fn every_operation_matches_torchvision_to_the_byte() {
         let (pixels, width) = image();
         let mut failures = Vec::new();
         for line in include_str!("../../tests/pillow/changes.txt").lines() {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_draw_everything_and_the_same_for_the_same_key() {
+    fn policies_draw_every_operation_and_the_same_one_for_the_same_key() {
         let (pixels, width) = image();
         for policy in [Policy::RAND, Policy::Trivial] {
             let drawn = |i: u64| {

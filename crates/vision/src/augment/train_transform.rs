@@ -1,7 +1,7 @@
-//! An image as a training step sees it: cut, resized, mirrored, changed, normalised; a function of its
-//! key alone.
+//! `TrainTransform`: an image as a training step sees it, cropped, resized, mirrored, augmented and
+//! normalised. The result depends on the image, the settings and the key alone.
 
-use super::crop::{Crop, Cut, ScaledCut};
+use super::crop::{Crop, CropArea, ScaledCropArea};
 use super::erase::RandomErasing;
 use super::key::Key;
 use super::light::{self, ColorJitter};
@@ -12,61 +12,61 @@ use crate::jpeg::{Pixel, Scale, Window};
 use crate::resample;
 use crate::{Direction, Error, Flip, Interpolation, Normalisation};
 
-/// From which pixels an image that is much larger than what is made of it is resized.
+/// Which pixels a crop is resized from, if the image is much larger than the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Decoding {
-    /// From its own: the result is what Pillow makes of the decoded image.
+    /// The pixels of the image: the result is that of Pillow, to the byte.
     #[default]
     Exact,
-    /// Of a JPEG file from means of 2 x 2, 4 x 4 or 8 x 8 of them, as libjpeg decodes them (Pillow's
-    /// `draft`), where still two of those or more become one along each axis. The result is a little softer,
-    /// and preparing large images takes about half the time.
+    /// For JPEG files, the means of 2 x 2, 4 x 4 or 8 x 8 pixels, which libjpeg can decode directly (Pillow's
+    /// `draft`), as long as these are still shrunk by 2 or more along each axis. The result is slightly
+    /// softer, and large images are prepared in about half the time.
     Scaled,
 }
 
-/// What is done to an image each time it is shown, in the order of the fields.
+/// What is done to a training image each time it is shown, in the order of the fields.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use resnet_vision::image::Encoded;
 /// use resnet_vision::{Key, Normalisation, TrainTransform};
 ///
-/// let augmentation = TrainTransform::inception(224);
-/// augmentation.check()?;
+/// let transform = TrainTransform::inception(224);
+/// transform.check()?;
 /// let bytes = std::fs::read("cat.jpg")?;
 /// let cat = Encoded::open(&bytes, "cat.jpg")?;
 /// let mut input = Vec::new();
 /// let key = Key { seed: 0, epoch: 3, index: 1234 };
-/// augmentation.apply(&cat, &Normalisation::IMAGENET, key, &mut input)?;
+/// transform.apply(&cat, &Normalisation::IMAGENET, key, &mut input)?;
 /// assert_eq!(input.len(), 3 * 224 * 224);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainTransform {
-    /// How it is decoded.
+    /// How the image is decoded.
     pub decoding: Decoding,
-    /// Which part is cut.
+    /// Which part of the image is taken.
     pub crop: Crop,
     /// Height and width of the result in pixels.
     pub side: usize,
     /// The filter to resize with.
     pub interpolation: Interpolation,
-    /// Whether it is mirrored.
+    /// Whether the image is mirrored.
     pub flip: Flip,
-    /// Changes drawn from a list.
+    /// Operations drawn from a list.
     pub policy: Policy,
-    /// Changes of colour.
+    /// Random changes of colour.
     pub jitter: ColorJitter,
-    /// Standard deviation of the change of light along the principal components of ImageNet's colours;
-    /// AlexNet's is 0.1, and 0 is none.
+    /// Standard deviation of the shift along the principal components of ImageNet's colours. AlexNet has 0.1;
+    /// 0 turns it off.
     pub lighting: f64,
-    /// What is erased after normalisation.
+    /// Random erasing, after normalisation.
     pub erasing: Option<RandomErasing>,
 }
 
 impl TrainTransform {
-    /// Random parts of random shapes, mirrored half the time: Inception's, and torchvision's since.
+    /// Inception's augmentation, and torchvision's: random resized crops, mirrored half the time.
     pub fn inception(side: usize) -> Self {
         Self {
             decoding: Decoding::Exact,
@@ -81,7 +81,7 @@ impl TrainTransform {
         }
     }
 
-    /// The papers': scale augmentation, mirrored half the time, AlexNet's change of light.
+    /// The papers' augmentation: random scales, mirrored half the time, AlexNet's shift of colours.
     pub fn paper(side: usize) -> Self {
         Self { crop: Crop::PAPER, lighting: 0.1, ..Self::inception(side) }
     }
@@ -89,7 +89,7 @@ impl TrainTransform {
     /// Checks that the settings make sense together.
     ///
     /// # Errors
-    /// If not; the message shows which.
+    /// If they do not; the message shows which one.
     pub fn check(&self) -> Result<(), Error> {
         self.crop.check(self.side)?;
         self.policy.check()?;
@@ -121,7 +121,7 @@ impl TrainTransform {
     /// If the file is corrupt.
     ///
     /// # Panics
-    /// If [`check`](Self::check) has something against the settings.
+    /// If [`check`](Self::check) would refuse the settings.
     pub fn apply(
         &self,
         image: &Encoded<'_>,
@@ -129,9 +129,9 @@ impl TrainTransform {
         key: Key,
         out: &mut Vec<f32>,
     ) -> Result<(), Error> {
-        let cut = self.crop.draw(image.size(), self.side, &mut key.stream(purposes::CROP));
+        let area = self.crop.draw(image.size(), self.side, &mut key.stream(purposes::CROP));
         let direction = self.flip.draw(&mut key.stream(purposes::FLIP));
-        let mut pixels = self.square(image, &cut, direction)?;
+        let mut pixels = self.square(image, &area, direction)?;
         self.policy.apply(&mut pixels, self.side, &mut key.stream(purposes::POLICY));
         if self.jitter != ColorJitter::default() {
             self.jitter.apply(&mut pixels, &mut key.stream(purposes::JITTER));
@@ -148,26 +148,31 @@ impl TrainTransform {
         Ok(())
     }
 
-    /// What is cut from `image`, at its size.
-    fn square(&self, image: &Encoded<'_>, cut: &Cut, direction: Direction) -> Result<Vec<Pixel>, Error> {
-        let resized = |part: &Part<'_>, scaled: &ScaledCut| {
-            let window = (&cut.window, direction);
+    /// The pixels of the crop `area` of `image`, at the size of the result.
+    fn square(
+        &self,
+        image: &Encoded<'_>,
+        area: &CropArea,
+        direction: Direction,
+    ) -> Result<Vec<Pixel>, Error> {
+        let resized = |part: &Part<'_>, scaled: &ScaledCropArea| {
+            let window = (&area.window, direction);
             let pixels_of = |needed: &Window| part.pixels(&scaled.window(needed));
-            resample::resize_bands(pixels_of, scaled.part, cut.to, window, self.interpolation)
+            resample::resize_bands(pixels_of, scaled.part, area.to, window, self.interpolation)
         };
         let scale = match self.decoding {
             Decoding::Exact => Scale::Full,
-            Decoding::Scaled => cut.scale(),
+            Decoding::Scaled => area.scale(),
         };
         if scale != Scale::Full {
-            let scaled = cut.at(scale);
-            let needed = scaled.needed(cut, self.interpolation);
+            let scaled = area.at(scale);
+            let needed = scaled.needed(area, self.interpolation);
             if let Some(part) = image.scaled_part(&needed, scale) {
                 return Ok(resized(&part, &scaled));
             }
         }
-        let whole = cut.at(Scale::Full);
-        let part = image.part(&whole.needed(cut, self.interpolation))?;
+        let whole = area.at(Scale::Full);
+        let part = image.part(&whole.needed(area, self.interpolation))?;
         Ok(resized(&part, &whole))
     }
 }

@@ -1,4 +1,4 @@
-//! BMP files: how long their pixels are, and the rounding that Pillow has for those of 16 bits.
+//! BMP files: the length of their pixel data, and Pillow's rounding of 16-bit pixels.
 
 /// Bits of a pixel, and what the header says of the compression.
 struct Header {
@@ -10,7 +10,7 @@ struct Header {
 
 const RAW: u32 = 0;
 const BIT_FIELDS: u32 = 3;
-/// Where the masks of the channels are, in the header or behind it.
+/// Where the masks of the channels are, in the header or after it.
 const MASKS: usize = 54;
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
@@ -33,7 +33,7 @@ impl Header {
     }
 }
 
-/// How many bytes the pixels have, where they are not compressed.
+/// How many bytes the pixels take, if they are not compressed; otherwise 0.
 pub(super) fn bytes_of_pixels(bytes: &[u8]) -> u64 {
     let Some(Header { width, height, bits, compression: RAW | BIT_FIELDS }) = Header::read(bytes) else {
         return 0;
@@ -42,7 +42,7 @@ pub(super) fn bytes_of_pixels(bytes: &[u8]) -> u64 {
     row.saturating_mul(height)
 }
 
-/// Why the pixels of a file may be others than Pillow's, which knows some layouts of the channels only.
+/// Why the pixels of a file may differ from Pillow's, which knows only some layouts of the channels.
 pub(super) fn doubt(bytes: &[u8]) -> Option<&'static str> {
     let Header { bits, compression: BIT_FIELDS, .. } = Header::read(bytes)? else { return None };
     let mask = |channel: usize| long(bytes, MASKS + 4 * channel).unwrap_or(0);

@@ -1,8 +1,7 @@
-//! Images by the image crate's decoders: everything but the JPEG files that our own decoder knows.
+//! Images by the image crate's decoders: everything but the JPEG files that our own decoder reads.
 //!
-//! Where a decoder makes other pixels of a file than Pillow's `convert("RGB")`, they are brought to Pillow's
-//! ([`gif`], [`bmp`], [`tiff`]); where that can't be had, the header says so, and whoever decodes passes it
-//! on.
+//! Where a decoder's pixels differ from those of Pillow's `convert("RGB")`, they are corrected ([`gif`],
+//! [`bmp`], [`tiff`]). Where that is impossible, [`Header::doubt`] says why, and the caller reports it.
 
 use std::io::Cursor;
 
@@ -15,11 +14,11 @@ use crate::{Error, jpeg};
 
 /// What decoding may allocate beside pixels, for instance for a colour profile.
 const MAX_OTHER_BYTES: u64 = 64 << 20;
-/// What decoding may allocate for a pixel: four channels of 16 bits, and two bytes for the filters.
-const MAX_BYTES_A_PIXEL: u64 = 10;
+/// What decoding may allocate per pixel: four channels of 16 bits, and two bytes for the filters.
+const MAX_BYTES_PER_PIXEL: u64 = 10;
 
-/// More pixels than the best that LZW and deflate can do for a byte: 1,360 bytes, of eight pixels each.
-const MAX_PIXELS_A_BYTE: u64 = 16_384;
+/// More pixels than LZW or deflate can pack into a byte: at best 1,360 bytes, of eight pixels each.
+const MAX_PIXELS_PER_BYTE: u64 = 16_384;
 
 /// What the header of a file says.
 #[derive(Clone, Debug)]
@@ -27,9 +26,9 @@ pub(super) struct Header {
     pub(super) format: ImageFormat,
     /// Width and height as stored.
     pub(super) size: (usize, usize),
-    /// What EXIF data ask for.
+    /// The turn that EXIF data ask for.
     pub(super) turn: Turn,
-    /// Why the pixels may be others than Pillow's, as half a sentence.
+    /// Why the pixels may differ from Pillow's, as half a sentence.
     pub(super) doubt: Option<String>,
 }
 
@@ -70,10 +69,10 @@ impl Header {
                 format!("it is cut off: its pixels take {needed} bytes, and its data end at byte {length}");
             return Err(Error::bad_image(name, cause, "fetch it again"));
         }
-        // A row of white takes a bit in CCITT's coding, an image of one colour some bytes in WebP.
+        // A white row takes one bit in CCITT's coding, an image of one colour a few bytes in WebP.
         let is_bounded = !matches!(format, ImageFormat::Jpeg | ImageFormat::WebP) && !tiff::is_fax(bytes);
         let pixels = width as u64 * height as u64;
-        if is_bounded && pixels > MAX_PIXELS_A_BYTE * bytes.len() as u64 && pixels <= super::MAX_PIXELS {
+        if is_bounded && pixels > MAX_PIXELS_PER_BYTE * bytes.len() as u64 && pixels <= super::MAX_PIXELS {
             let cause = format!("its {} bytes cannot hold {width} x {height} pixels", bytes.len());
             return Err(Error::bad_image(name, cause, "fetch it again"));
         }
@@ -88,7 +87,7 @@ fn of(metadata: &Metadata) -> u8 {
 /// All stored pixels as interleaved RGB.
 pub(super) fn decode(bytes: &[u8], name: &str, header: &Header) -> Result<Vec<u8>, Error> {
     let (width, height) = header.size;
-    let most = MAX_OTHER_BYTES + MAX_BYTES_A_PIXEL * (width * height) as u64;
+    let most = MAX_OTHER_BYTES + MAX_BYTES_PER_PIXEL * (width * height) as u64;
     let (format, decoder) = decoder(bytes, name, most)?;
     let colour = decoder.color_type();
     let decoded = DynamicImage::from_decoder(decoder).map_err(|cause| unusable(bytes, name, &cause))?;
@@ -111,7 +110,7 @@ pub(super) fn decode(bytes: &[u8], name: &str, header: &Header) -> Result<Vec<u8
     Ok(pixels)
 }
 
-/// The image crate's decoder of `bytes`, which may allocate so many bytes.
+/// The image crate's decoder of `bytes`, which may allocate at most `most` bytes.
 fn decoder<'a>(
     bytes: &'a [u8],
     name: &str,
@@ -129,7 +128,7 @@ fn decoder<'a>(
     Ok((format, reader.into_decoder().map_err(|cause| unusable(bytes, name, &cause))?))
 }
 
-/// Why a file of a known format does not become pixels.
+/// Why a file of a known format cannot be decoded.
 fn unusable(bytes: &[u8], name: &str, cause: &ImageError) -> Error {
     if let Some(kind) = jpeg::kind(bytes) {
         let cause = format!("it is a JPEG file of a kind that is not read here: {kind}");

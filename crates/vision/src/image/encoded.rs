@@ -1,4 +1,4 @@
-//! `Encoded`: an image's file whose header is read, of which any part can be decoded.
+//! `Encoded`: the bytes of an image file, with the header read, so that any part can be decoded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
 use crate::resample::{self, Interpolation};
 use crate::{Direction, Error};
 
-/// An image's file whose size is known and whose pixels are not decoded yet.
+/// An image file whose size is known and whose pixels are not decoded yet.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,7 +42,7 @@ pub struct Encoded<'a> {
     time: DecodeTime,
 }
 
-/// Who asks that the image is turned.
+/// What asks for the image to be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asks {
     Nobody,
@@ -51,11 +51,11 @@ enum Asks {
     Format,
 }
 
-/// Who knows the pixels.
+/// Where the pixels come from.
 enum Form<'a> {
     /// Our own decoder.
     Jpeg(Box<Jpeg<'a>>),
-    /// Nobody has to: they are these.
+    /// They are not encoded.
     Rgb(&'a [u8]),
     /// The image crate.
     Other(Header),
@@ -74,11 +74,11 @@ impl<'a> Encoded<'a> {
     /// Reads the header of the image in `bytes`; `name` stands in messages for the file.
     ///
     /// # Errors
-    /// If the bytes are of no JPEG, PNG, WebP, GIF, BMP or TIFF, or the header is corrupt or tells of more
-    /// than [`MAX_PIXELS`].
+    /// If the bytes are not a JPEG, PNG, WebP, GIF, BMP or TIFF image, or the header is corrupt or announces
+    /// more than [`MAX_PIXELS`].
     pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
         if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
-            // Decoders would invent the rest, ours of a window would not even notice.
+            // Decoders would invent the rest; ours, decoding a window above it, would not even notice.
             let cause = format!("it is cut off: its data end at byte {}, before the image does", bytes.len());
             return Err(Error::bad_image(name, cause, "fetch it again"));
         }
@@ -122,7 +122,7 @@ impl<'a> Encoded<'a> {
         Self { bytes, name: name.into(), size, turn, asks, form, time: DecodeTime::default() }
     }
 
-    /// The same, turned as `orientation` says; as it is opened, an image is upright.
+    /// The same image, turned as `orientation` says. Without this call it is turned upright.
     #[must_use]
     pub fn oriented(mut self, orientation: Orientation) -> Self {
         if orientation == Orientation::Ignore && self.asks == Asks::Exif {
@@ -155,23 +155,24 @@ impl<'a> Encoded<'a> {
         self.decode_window(0..width, 0..height)
     }
 
-    /// Decodes everything, and accepts nothing of which it is not known that it is what Pillow shows.
+    /// Decodes everything, and refuses what might differ from what Pillow decodes.
     ///
     /// # Errors
-    /// If anything that is decoded is damaged or may not be what Pillow makes of it.
+    /// If anything is damaged or might differ from what Pillow decodes.
     pub fn verify(&self) -> Result<(), Error> {
         match &self.form {
             Form::Rgb(_) => self.decode().map(drop),
             Form::Jpeg(_) if self.decode_here(&resample::whole(self.size()), Scale::Full).is_some() => Ok(()),
             Form::Jpeg(_) => {
                 self.decode_elsewhere()?;
-                let cause = "its JPEG data are damaged or not complete; what decoders show there is made up";
+                let cause =
+                    "its JPEG data are damaged or incomplete, and decoders would invent the missing pixels";
                 Err(Error::bad_image(&*self.name, cause, "fetch it again"))
             }
             Form::Other(header) => {
                 self.decode_elsewhere()?;
                 let Some(doubt) = &header.doubt else { return Ok(()) };
-                let cause = format!("{doubt}, so its pixels may be others than Pillow's");
+                let cause = format!("{doubt}, so its pixels may differ from Pillow's");
                 Err(Error::bad_image(&*self.name, cause, "write it again as an ordinary JPEG or PNG file"))
             }
         }
@@ -179,8 +180,7 @@ impl<'a> Encoded<'a> {
 
     /// The part of the image in these columns and rows: the same pixels as the whole image has there.
     ///
-    /// Of a JPEG file little more than that part is decoded, of a packed record nothing but that part is
-    /// looked at.
+    /// Of a JPEG file little more than that part is decoded; of uncompressed pixels only that part is read.
     ///
     /// # Errors
     /// If the file is corrupt, or the part is empty or does not lie within the image.
@@ -205,8 +205,8 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    /// The whole image with its shorter side brought to `side` pixels, as Pillow resizes it; as it is where
-    /// that side has no more. A `side` of 0 counts as 1.
+    /// The whole image with its shorter side shrunk to `side` pixels, as Pillow resizes it. An image whose
+    /// shorter side is no longer than that stays as it is. A `side` of 0 counts as 1.
     ///
     /// # Errors
     /// If the file is corrupt.
@@ -226,24 +226,24 @@ impl<'a> Encoded<'a> {
         Ok(self.part(window)?.pixels(window))
     }
 
-    /// What the pixels in `window` are made of, which must not be empty and must lie within the image.
+    /// Decodes `window`, which must not be empty and must lie within the image.
     pub(crate) fn part(&self, window: &Window) -> Result<Part<'_>, Error> {
         let begun = Instant::now();
         let content = match &self.form {
             Form::Rgb(pixels) => Content::Rgb((*pixels).into()),
             Form::Jpeg(_) => match self.decode_here(window, Scale::Full) {
                 Some(samples) => Content::Samples(samples),
-                // The other decoder makes the best of it or says what is wrong.
+                // The other decoder decodes what it can, or says what is wrong.
                 None => {
                     let pixels = self.decode_elsewhere()?;
-                    tracing::warn!("{} is damaged; what can be made of it is used", self.name);
+                    tracing::warn!("{} is damaged; it is used as far as it decodes", self.name);
                     Content::Rgb(pixels.into())
                 }
             },
             Form::Other(header) => {
                 let pixels = self.decode_elsewhere()?;
                 if let Some(doubt) = &header.doubt {
-                    tracing::warn!("{}: {doubt}; its pixels may be others than Pillow's", self.name);
+                    tracing::warn!("{}: {doubt}; its pixels may differ from Pillow's", self.name);
                 }
                 Content::Rgb(pixels.into())
             }
@@ -252,11 +252,11 @@ impl<'a> Encoded<'a> {
         Ok(Part { turn: self.turn, time: &self.time, size: self.size, content })
     }
 
-    /// What the pixels in `window` of the image at `scale` are made of, which must not be empty and must
-    /// lie within: each is the mean of those that it stands for. `None` where the file has to be decoded
-    /// whole first, so that nothing would be saved.
+    /// Decodes `window` of the image at `scale`, where each pixel is the mean of several; the window must not
+    /// be empty and must lie within the image. `None` if the file would have to be decoded whole first, so
+    /// that nothing would be saved.
     pub(crate) fn scaled_part(&self, window: &Window, scale: Scale) -> Option<Part<'_>> {
-        // Counted from the other end, pixels that stand for fewer would come first.
+        // Turned, the smaller pixels at the end of a row would come first, and the grid would not match.
         let is_whole = |side: usize| side.is_multiple_of(scale.divisor());
         let turned = self.turn != Turn::default();
         if turned && !(is_whole(self.size.0) && is_whole(self.size.1)) {

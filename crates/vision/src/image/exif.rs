@@ -1,7 +1,8 @@
 //! The orientation entry of EXIF data, read as Pillow's `ImageOps.exif_transpose` reads it.
 //!
-//! Which of several entries counts, which number types, and where a damaged directory ends, decide whether an
-//! image is turned; so the rules here are Pillow's, down to those that look like accidents.
+//! Whether an image is turned depends on which of several entries counts, on the number types that are
+//! accepted, and on where a damaged directory ends. All these rules are Pillow's, even those that look
+//! accidental.
 
 use std::ops::Range;
 
@@ -55,7 +56,7 @@ fn in_xmp(xmp: &[u8]) -> Option<u8> {
 /// A list of entries in the format of TIFF, which EXIF's is too.
 #[derive(Clone, Copy)]
 struct Directory<'a> {
-    /// What offsets count in.
+    /// The bytes that offsets refer to.
     data: &'a [u8],
     /// Where the list is.
     place: u64,
@@ -91,7 +92,7 @@ impl<'a> Directory<'a> {
         Some(Self { place: directory.unsigned(data.get(if wide { 8..16 } else { 4..8 })?), ..directory })
     }
 
-    /// The number that all of `bytes`, at most eight, are.
+    /// `bytes`, at most eight, as one unsigned number.
     fn unsigned(&self, bytes: &[u8]) -> u64 {
         let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         if self.big_endian { bytes.iter().fold(0, join) } else { bytes.iter().rev().fold(0, join) }
@@ -102,8 +103,8 @@ impl<'a> Directory<'a> {
         self.data.get(start..end)
     }
 
-    /// Type and data of the first entry of `tag` that has some. Entries whose data lie outside end the list,
-    /// unless all of the data so far are more than there could be: those are passed over.
+    /// Type and data of the first entry of `tag` that has data. An entry whose data lie outside the file ends
+    /// the list. It is skipped instead if the entries so far claim more data than the file has.
     fn find(&self, tag: u16) -> Option<(u16, &'a [u8])> {
         let (head, entry, word) = if self.wide { (8, 20, 8) } else { (2, 12, 4) };
         let count = self.unsigned(self.bytes(self.place, head)?);
@@ -133,14 +134,14 @@ impl<'a> Directory<'a> {
         None
     }
 
-    /// The orientation; 0 where its entry holds none of those that there are.
+    /// The orientation; 0 if the entry holds none of the eight.
     fn orientation(&self) -> Option<u8> {
         let (kind, data) = self.find(ORIENTATION)?;
         let value = data.get(..unit(kind)?).and_then(|first| self.number(kind, first));
         Some(value.filter(|value| value.fract() == 0.0 && (1.0..=8.0).contains(value)).map_or(0, |v| v as u8))
     }
 
-    /// A number of one of TIFF's types; none for bytes and text, which Pillow takes for no numbers.
+    /// A number of one of TIFF's types; `None` for bytes and text, which Pillow does not read as numbers.
     fn number(&self, kind: u16, bytes: &[u8]) -> Option<f64> {
         let whole = self.unsigned(bytes);
         let half = |bytes: &[u8]| self.unsigned(bytes);
@@ -158,7 +159,7 @@ impl<'a> Directory<'a> {
     }
 }
 
-/// How many bytes a value of one of TIFF's types has; none for types that Pillow does not know.
+/// The size in bytes of a value of one of TIFF's types; `None` for types that Pillow does not know.
 fn unit(kind: u16) -> Option<usize> {
     Some(match kind {
         1 | 2 | 6 | 7 => 1,
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_without_end_is_left_where_its_bytes_end() {
+    fn a_directory_without_an_end_is_read_as_far_as_its_bytes_go() {
         let mut exif = b"II*\0\x08\0\0\0\xff\xff".to_vec();
         assert_eq!(orientation(Some(&exif), None), 0);
         exif.extend(b"\x12\x01\x04\0\x01\0\0\0\x06\0\0\0");

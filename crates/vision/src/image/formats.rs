@@ -38,7 +38,7 @@ pub fn extension(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// What a file is, and what to do about it, each as part of a sentence.
+/// What a file is if it is not decoded here, and what to do about it, each as part of a sentence.
 pub(super) struct Foreign {
     pub(super) cause: String,
     pub(super) mend: &'static str,
@@ -50,7 +50,7 @@ const CONVERT: &str = "convert it to JPEG or PNG";
 const REPLACE: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 const FETCH: &str = "fetch the image itself";
 
-/// First bytes, what they tell of, what to do.
+/// First bytes, what a file that begins so is, what to do.
 const SIGNATURES: [(&[u8], &str, &str); 26] = [
     (b"version https://git-lfs", "a Git LFS pointer, not the image that it stands for", "run `git lfs pull`"),
     (b"%PDF-", "a PDF document", CONVERT),
@@ -80,7 +80,7 @@ const SIGNATURES: [(&[u8], &str, &str); 26] = [
     (b"\x89HDF", "an HDF5 file", REPLACE),
 ];
 
-/// What `bytes` are, which no decoder here takes.
+/// What `bytes` are, given that no decoder here accepts them.
 pub(super) fn foreign(bytes: &[u8]) -> Foreign {
     let (what, mend) = tell(bytes);
     Foreign { cause: what, mend }
@@ -126,7 +126,7 @@ fn tell(bytes: &[u8]) -> (String, &'static str) {
     (format!("its first bytes are not those of {FORMATS}"), REPLACE)
 }
 
-/// What a text is.
+/// What kind of text the bytes are, if they are text.
 fn text(bytes: &[u8]) -> Option<(String, &'static str)> {
     let head = &bytes[..bytes.len().min(1024)];
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();

@@ -1,4 +1,4 @@
-//! What the first frame of a GIF file leaves of its screen, as Pillow fills it.
+//! GIF files: the part of the screen that the first frame does not cover, filled as Pillow fills it.
 
 /// What comes before the first frame's pixels.
 struct Frame<'a> {
@@ -58,7 +58,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The colours that stand where `flags` say that there are some, and what follows.
+/// The palette at the beginning of `bytes`, if `flags` say that there is one, and what follows.
 fn colours(flags: u8, bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     if flags & 0x80 == 0 {
         return Some((None, bytes));
@@ -67,7 +67,7 @@ fn colours(flags: u8, bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     Some((Some(colours), rest))
 }
 
-/// Why the pixels of a file may be others than Pillow's.
+/// Why the pixels of a file may differ from Pillow's.
 pub(super) fn doubt(bytes: &[u8]) -> Option<&'static str> {
     let is_outside = Frame::first(bytes).is_some_and(|frame| frame.is_outside());
     is_outside.then_some("its first frame reaches beyond its screen, and only what lies within is shown")
@@ -76,8 +76,8 @@ pub(super) fn doubt(bytes: &[u8]) -> Option<&'static str> {
 /// Gives the pixels of the screen around the first frame the colour that Pillow gives them: the transparent
 /// one, or else the first of the palette.
 ///
-/// And what Pillow does with a frame whose own palette is that of greys, each the place that it has: it shows
-/// it in the colours of the file's.
+/// Also does what Pillow does with a frame whose own palette has each grey at the index of its value: it
+/// shows the frame in the colours of the file's palette.
 pub(super) fn fill_background(bytes: &[u8], width: usize, pixels: &mut [u8]) {
     let Some(frame) = Frame::first(bytes) else { return };
     let recoloured = frame.local.is_some_and(is_grey) && frame.global.is_some_and(|global| !is_grey(global));
@@ -85,7 +85,7 @@ pub(super) fn fill_background(bytes: &[u8], width: usize, pixels: &mut [u8]) {
     let colour_of = |index: u8| -> [u8; 3] {
         let place = 3 * usize::from(index);
         let colour = palette.and_then(|palette| palette.get(place..)?.first_chunk());
-        // Without a palette, and behind its end, an index is a shade of grey.
+        // Without a palette, and beyond its end, an index is a shade of grey.
         *colour.unwrap_or(&[index; 3])
     };
     let outside = colour_of(frame.transparent.unwrap_or(0));
@@ -100,7 +100,7 @@ pub(super) fn fill_background(bytes: &[u8], width: usize, pixels: &mut [u8]) {
     }
 }
 
-/// Whether each colour is the grey that its place is.
+/// Whether each colour is the grey of its index.
 fn is_grey(palette: &[u8]) -> bool {
     palette.as_chunks::<3>().0.iter().enumerate().all(|(place, colour)| *colour == [place as u8; 3])
 }

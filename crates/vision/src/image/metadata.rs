@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use flate2::read::ZlibDecoder;
 
-/// What an unpacked text may have at most; Pillow's limit.
+/// The longest unpacked text in bytes; Pillow's limit.
 const MAX_TEXT: u64 = 1 << 20;
 
 /// EXIF and XMP data.
@@ -15,7 +15,7 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// Those of a PNG file: of several chunks the last, before or behind the image data.
+    /// The data of a PNG file: the last of several chunks, before or after the image data.
     pub(super) fn of_png(bytes: &[u8]) -> Self {
         let mut found = Self::default();
         // Older software's place for EXIF data. One text of each kind is unpacked, the last.
@@ -25,7 +25,7 @@ impl Metadata {
             match name {
                 b"acTL" => animated |= !behind,
                 b"IDAT" => behind = true,
-                // The next frame of an animation; what follows is its.
+                // The next frame of an animation; what follows belongs to it.
                 b"fcTL" if animated && behind => break,
                 b"eXIf" => found.exif = Some(data.to_vec()),
                 b"tEXt" => match split(data) {
@@ -47,7 +47,7 @@ impl Metadata {
         found
     }
 
-    /// Those of a WebP file whose header says that it has them.
+    /// The data of a WebP file, if its header says that it has some.
     pub(super) fn of_webp(bytes: &[u8]) -> Self {
         let mut found = Self::default();
         let mut rest = bytes.get(12..).unwrap_or_default();
@@ -75,13 +75,13 @@ fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
         let (length, after) = rest.split_first_chunk()?;
         let (name, after) = after.split_first_chunk()?;
         let (data, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        // Behind the data is a checksum.
+        // A checksum follows the data.
         rest = after.get(4..).unwrap_or_default();
         Some((name, data))
     })
 }
 
-/// What comes before and behind the first zero.
+/// What comes before and after the first zero byte.
 fn split(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let zero = data.iter().position(|&byte| byte == 0)?;
     Some((&data[..zero], &data[zero + 1..]))
@@ -107,7 +107,7 @@ impl Text<'_> {
     }
 }
 
-/// The XMP data that an international text is.
+/// The XMP data in an `iTXt` chunk.
 fn international(data: &[u8]) -> Option<Text<'_>> {
     let (b"XML:com.adobe.xmp", [packed, method, rest @ ..]) = split(data)? else { return None };
     let (_language, rest) = split(rest)?;
@@ -119,7 +119,7 @@ fn international(data: &[u8]) -> Option<Text<'_>> {
     }
 }
 
-/// EXIF data written as text: three lines of other things, then hexadecimal digits.
+/// EXIF data written as text: three lines of something else, then hexadecimal digits.
 fn from_hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.split(|&byte| byte == b'\n').skip(3).flatten().copied().collect();
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|value| value as u8);

@@ -2,14 +2,14 @@
 
 use crate::jpeg::{Pixel, Window};
 
-/// What becomes of an image whose EXIF data say that it lies on its side, on its head or mirrored.
+/// What to do with an image whose EXIF data say that it is stored rotated or mirrored.
 ///
-/// timm and torchvision evaluate ImageNet without a look at them, so checkpoints' published accuracies are
-/// those of [`Ignore`](Self::Ignore). One's own images, as cameras write them, are upright only with
-/// [`Apply`](Self::Apply), which is Pillow's `ImageOps.exif_transpose`.
+/// timm and torchvision ignore these data when they evaluate on ImageNet, so published accuracies are those
+/// of [`Ignore`](Self::Ignore). Images from a camera are upright only with [`Apply`](Self::Apply), which does
+/// what Pillow's `ImageOps.exif_transpose` does.
 ///
-/// A TIFF file's own orientation is no EXIF data: Pillow turns those images when it opens them, whoever asks,
-/// and so do both of these.
+/// A TIFF file's own orientation is not EXIF data: Pillow always applies it when it opens the file, and so do
+/// both of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orientation {
     /// Show it as it is stored.
@@ -19,7 +19,7 @@ pub enum Orientation {
     Apply,
 }
 
-/// What is told where so many images were turned: nothing for none.
+/// A sentence about the number of images that were turned; `None` for 0.
 pub fn turned(images: u64) -> Option<String> {
     match images {
         0 => None,
@@ -28,7 +28,8 @@ pub fn turned(images: u64) -> Option<String> {
     }
 }
 
-/// First perhaps exchanges rows and columns, then perhaps counts either from the other end.
+/// One of the eight orientations: rows and columns may be exchanged, then each may be counted from the other
+/// end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
     exchanged: bool,
@@ -37,7 +38,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// What EXIF's orientation `value` asks for; nothing where it is none of the eight.
+    /// The turn for EXIF's orientation `value`; no turn if it is none of the eight.
     pub(super) fn of(value: u8) -> Self {
         let [exchanged, from_right, from_bottom] = match value {
             2 => [false, true, false],

@@ -1,7 +1,7 @@
-//! `Part`: some of an image, decoded as far as its samples, of which pixels come window by window.
+//! `Part`: a part of an image, decoded to samples, whose pixels can be read window by window.
 //!
-//! As pixels, four bytes each, a part of an image of many megapixels would take more memory than all else
-//! that a loader's thread has; as samples it takes half or less, and what a window's pixels become is small.
+//! As pixels of four bytes, a part of an image of many megapixels would take more memory than everything else
+//! in a loader's thread. As samples it takes half or less, and the pixels of one window are few.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use super::decode_time::DecodeTime;
 use super::orientation::Turn;
 use crate::jpeg::{Pixel, Samples, Window};
 
-/// Some of an image, at some scale.
+/// A part of an image, at some scale.
 pub(crate) struct Part<'a> {
     /// How the stored image is turned.
     pub(super) turn: Turn,
@@ -22,9 +22,9 @@ pub(crate) struct Part<'a> {
     pub(super) content: Content<'a>,
 }
 
-/// What is there, as it is stored.
+/// The decoded data, in the orientation of the file.
 pub(super) enum Content<'a> {
-    /// Of the part.
+    /// Samples of the part.
     Samples(Samples),
     /// Interleaved RGB of the whole image.
     Rgb(Cow<'a, [u8]>),

@@ -1,4 +1,4 @@
-//! TIFF files: how long their pixels are, their palettes, and where Pillow makes other pixels of them.
+//! TIFF files: the length of their pixel data, their palettes, and where Pillow's pixels differ.
 
 use std::borrow::Cow;
 
@@ -20,17 +20,17 @@ fn first(bytes: &[u8], tag: u16) -> Option<u64> {
     tiff_numbers(bytes, tag).first().copied()
 }
 
-/// Whether `bytes` begin as a TIFF file does whose offsets have eight bytes.
+/// Whether `bytes` begin a BigTIFF file, whose offsets have eight bytes.
 pub(super) fn is_big(bytes: &[u8]) -> bool {
     bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+")
 }
 
-/// Whether the pixels are coded as by a fax machine.
+/// Whether the pixels are compressed by a fax coding (CCITT).
 pub(super) fn is_fax(bytes: &[u8]) -> bool {
     matches!(first(bytes, COMPRESSION), Some(2..=4))
 }
 
-/// Why a file's pixels may be others than Pillow's.
+/// Why a file's pixels may differ from Pillow's.
 pub(super) fn doubt(bytes: &[u8]) -> Option<&'static str> {
     match first(bytes, COMPRESSION) {
         Some(6 | 7 | 34892) => {
@@ -49,7 +49,7 @@ pub(super) fn doubt(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// How many bytes the pixels have, where they are not compressed.
+/// How many bytes the pixels take, if they are not compressed; otherwise 0.
 pub(super) fn bytes_of_pixels(bytes: &[u8], (width, height): (usize, usize)) -> u64 {
     if first(bytes, COMPRESSION).is_some_and(|compression| compression != 1) {
         return 0;
@@ -58,7 +58,7 @@ pub(super) fn bytes_of_pixels(bytes: &[u8], (width, height): (usize, usize)) -> 
     (width as u64).saturating_mul(height as u64).saturating_mul(bits.max(1)) / 8
 }
 
-/// The file as the image crate takes it, which reads no palettes: places in one become shades of grey.
+/// The file without its palette, since the image crate reads none: indices become shades of grey.
 pub(super) fn without_palette(bytes: &[u8]) -> Cow<'_, [u8]> {
     let place = tiff_place(bytes, PHOTOMETRIC).filter(|_| palette(bytes).is_some());
     let Some((3, place)) = place else { return bytes.into() };
@@ -70,7 +70,7 @@ pub(super) fn without_palette(bytes: &[u8]) -> Cow<'_, [u8]> {
     changed.into()
 }
 
-/// Red, green and blue of each colour, of a file whose bytes are places in such a list.
+/// The palette: red, green and blue of each colour, for a file whose pixels are indices of 8 bits.
 fn palette(bytes: &[u8]) -> Option<Vec<[u8; 3]>> {
     if first(bytes, PHOTOMETRIC) != Some(PALETTE) || tiff_numbers(bytes, BITS) != [8] {
         return None;

@@ -8,7 +8,7 @@ use super::planes::Plane;
 use super::scan::Entropy;
 use super::{Damaged, Window, idct};
 
-/// More scans than an image has any use for; each costs a pass over all of it.
+/// More scans than any image needs; each costs a pass over all of it.
 const MOST_SCANS: usize = 200;
 /// Libjpeg smooths blocks while one of the first ten coefficients is not exact: such a file is not finished.
 const EXACT: usize = 10;
@@ -22,7 +22,7 @@ struct Gathered {
     /// Blocks that hold part of the image.
     across: usize,
     down: usize,
-    /// For each coefficient the bits that it lacks; `None` before the first scan with it.
+    /// For each coefficient, the number of low bits still missing; `None` before its first scan.
     lacking: [Option<u32>; 64],
     /// The table in force at the component's first scan.
     quantisation: Option<[u16; 64]>,
@@ -62,7 +62,7 @@ fn gather(headers: &Headers<'_>) -> Result<Vec<Gathered>, Damaged> {
     let mut tables = headers.tables.clone();
     let mut found = Some(frame.clone());
     let (mut scan, mut data) = (headers.scan.clone(), headers.data);
-    // A header alone must not take memory: a bit a unit is the least that a scan of first coefficients has.
+    // A header alone must not take memory: a scan of DC coefficients has at least one bit per unit.
     if 8 * data.len() < across * down {
         return Err(Damaged);
     }
@@ -147,11 +147,11 @@ fn read_scan(
     Ok(())
 }
 
-/// What a scan remembers from block to block.
+/// The state that a scan carries from block to block.
 struct State<'a> {
     scan: &'a Scan,
     bits: Bits<'a>,
-    /// The last first coefficient of each component.
+    /// The previous DC coefficient of each component.
     previous: [i32; 4],
     /// How many blocks from here on have nothing new in this scan.
     blocks_without: u32,

@@ -1,8 +1,8 @@
-//! From planes to pixels: reduced colour is brought to full size, then converted to RGB.
+//! From planes to pixels: subsampled colour is upsampled, then converted to RGB.
 //!
-//! Halved colour is filtered with a triangle, three parts of the nearer sample and one of the further, along
-//! each halved axis, and what would be rounded up on one side is rounded down on the other: libjpeg's "fancy
-//! upsampling".
+//! Colour at half resolution is filtered with a triangle along each halved axis: three parts of the nearer
+//! sample, one of the further. Halves are rounded up on one side and down on the other. libjpeg calls it
+//! "fancy upsampling".
 
 use std::ops::Range;
 
@@ -28,7 +28,7 @@ struct Convert<'a> {
 impl Kernel for Convert<'_> {
     type Output = Vec<Pixel>;
 
-    // A kernel for the sake of its loops, which the compiler turns into vectors.
+    // Compiled for the best instruction set, so that the compiler can vectorise the loops.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
         let Self { colour, planes, window } = self;
@@ -61,14 +61,14 @@ impl Kernel for Convert<'_> {
     }
 }
 
-/// How many pixels a sample stands for along an axis, and how that is undone.
+/// How many pixels share a sample along an axis, and how they get their values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Axis {
-    /// Each pixel has its own.
+    /// Each pixel has its own sample.
     Full,
-    /// Two, filtered.
+    /// Two pixels share one; it is filtered.
     Halved,
-    /// So many, repeated.
+    /// This many pixels share one; it is repeated.
     Repeated(usize),
 }
 
@@ -167,7 +167,7 @@ impl Row {
         }
     }
 
-    /// Two samples from each of the `count` blended ones, rounded with so many sixteenths.
+    /// Two samples from each of the `count` blended ones, rounded by these offsets in sixteenths.
     #[inline(always)]
     fn widen(&mut self, [left, right]: [u16; 2], count: usize) {
         self.samples.resize(2 * count, 0);
@@ -181,7 +181,7 @@ impl Row {
     }
 }
 
-/// The second nearest row of samples to row `y` of pixels, where there are half as many.
+/// The second nearest row of samples to row `y` of pixels, if there are half as many rows of samples.
 #[inline(always)]
 fn further(plane: &Plane, y: usize) -> &[u8] {
     plane.row(if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 })
@@ -208,7 +208,7 @@ fn from_ycbcr(out: &mut [Pixel], y: &[u8], cb: &[u8], cr: &[u8]) {
         let red = (y + ((fixed(1.402) * cr + HALF) >> 16)).clamp(0, 255);
         let green = (y + ((HALF - fixed(0.34414) * cb - fixed(0.71414) * cr) >> 16)).clamp(0, 255);
         let blue = (y + ((fixed(1.772) * cb + HALF) >> 16)).clamp(0, 255);
-        // As one number of 32 bits, which is a lane of a vector.
+        // One number of 32 bits, a lane of a vector.
         *pixel = (red | green << 8 | blue << 16).to_le_bytes();
     }
 }

@@ -1,9 +1,9 @@
-//! How the samples of an image lie, whole or decoded at a half, a quarter or an eighth of its size.
+//! The layout of an image's samples, at full size or decoded at a half, a quarter or an eighth of it.
 //!
-//! Decoded at a scale, a block of 8 x 8 pixels becomes 4 x 4, 2 x 2 or one, each the mean of those that it
-//! stands for. What will be shrunk much further anyway then takes no transform, no conversion and no memory
-//! for pixels that nobody looks at. The rules are libjpeg's: reduced colour keeps as many of its samples as
-//! the scale has use for, so that it is filtered less or not at all.
+//! At a reduced scale, a block of 8 x 8 pixels is decoded to 4 x 4, 2 x 2 or one pixel, each the mean of
+//! those it replaces. An image that is shrunk much further anyway then needs less transforming, conversion
+//! and memory. The rules are libjpeg's: subsampled colour keeps as many samples as the scale can use, so that
+//! it is filtered less, or not at all.
 
 use std::ops::Range;
 
@@ -20,10 +20,10 @@ pub(crate) enum Scale {
 }
 
 impl Scale {
-    /// All of them, the one with the fewest pixels first.
+    /// All scales, the one with the fewest pixels first.
     pub(crate) const ALL: [Scale; 4] = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
 
-    /// How many pixels of the whole image one stands for, along each axis.
+    /// How many pixels of the whole image one pixel replaces, along each axis.
     pub(crate) fn divisor(self) -> usize {
         match self {
             Scale::Full => 1,
@@ -33,7 +33,7 @@ impl Scale {
         }
     }
 
-    /// Width and height of an image of `size`; pixels at the right and the bottom may stand for fewer.
+    /// Width and height of an image of `size`; pixels at the right and the bottom may replace fewer.
     pub(crate) fn of(self, size: (usize, usize)) -> (usize, usize) {
         (size.0.div_ceil(self.divisor()), size.1.div_ceil(self.divisor()))
     }
@@ -57,12 +57,12 @@ pub(super) struct Samples {
     /// Blocks in a unit of the scan.
     pub(super) across: usize,
     pub(super) down: usize,
-    /// Pixels that a sample stands for, along each axis.
+    /// Pixels that share a sample, along each axis.
     pub(super) by: (usize, usize),
     /// Columns and rows that are part of the image; what lies beyond pads blocks.
     pub(super) width: usize,
     pub(super) height: usize,
-    /// Whether samples that stand for several pixels are filtered rather than repeated.
+    /// Whether samples that several pixels share are filtered rather than repeated.
     pub(super) filtered: bool,
 }
 

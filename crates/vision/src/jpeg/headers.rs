@@ -10,7 +10,7 @@ pub(super) const ZIGZAG: [u8; 64] = [
     46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// What the samples of a pixel mean.
+/// The meaning of a pixel's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
     Grey,
@@ -100,9 +100,9 @@ pub(super) struct Headers<'a> {
     pub(super) data: &'a [u8],
 }
 
-/// What stands at the end of a run of segments.
+/// What ends a run of segments.
 pub(super) enum Stop<'a> {
-    /// A scan, its data and everything behind them.
+    /// A scan: its header, its data and everything after them.
     Scan(Scan, &'a [u8]),
     /// The end of the image.
     End,
@@ -134,12 +134,12 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// What the application segments say of the colours.
+/// What the application segments say about the colours.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Markers {
-    /// Whether there is JFIF's.
+    /// Whether there is a JFIF segment.
     jfif: bool,
-    /// The transform that Adobe's tells of.
+    /// The transform in the Adobe segment.
     adobe: Option<u8>,
 }
 
@@ -160,7 +160,7 @@ impl Markers {
     }
 }
 
-/// Whether a JPEG file ends before its image does: what follows its scans up to the end holds no end mark.
+/// Whether a JPEG file is cut off: there is no end marker after its scans.
 pub(crate) fn is_cut(bytes: &[u8]) -> bool {
     let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return false };
     if bytes.ends_with(&[0xff, 0xd9]) {
@@ -226,7 +226,7 @@ pub(super) fn segments<'a>(
             }
             0xdb => quantisation_tables(body, tables)?,
             0xdd if body.len() == 2 => tables.restart = usize::from(word(body, 0)?),
-            // Each counts only where it is long enough to say something.
+            // A segment counts only if it is long enough.
             0xe0 => markers.jfif |= body.starts_with(b"JFIF\0") && body.len() >= 14,
             0xee if body.starts_with(b"Adobe") => markers.adobe = body.get(11).copied().or(markers.adobe),
             0xd0..=0xd7 | 0xdc | 0xe1..=0xef | 0xfe => {}

@@ -1,9 +1,9 @@
-//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode a code and its number in one look,
-//! and the reader of bits that they draw from.
+//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode a code and its number in one
+//! lookup, and the bit reader.
 
 use super::Damaged;
 
-/// Bits that one look covers. Ten leave both tables of AC coefficients in a first-level cache.
+/// Bits that one lookup covers. With ten, both tables of AC coefficients fit into the first-level cache.
 const LOOK: u32 = 10;
 
 /// What a table's symbols stand for.
@@ -15,11 +15,12 @@ pub(super) enum Class {
     Ac,
 }
 
-/// What ten bits begin with.
+/// The table entry for ten bits.
 ///
-/// Bits 16 to 31: the number, if the look holds all its bits; it is never 0. Then bits 8 to 15 are the run
-/// before it and bits 0 to 7 what code and number take together. Otherwise bits 8 to 15 are the symbol and
-/// bits 0 to 7 the length of its code, 0 if that is longer than a look.
+/// If the ten bits hold a code and its whole number, bits 16 to 31 are the number, which is never 0, bits 8
+/// to 15 the run before it, and bits 0 to 7 the length of code and number together. Otherwise bits 16 to 31
+/// are 0, bits 8 to 15 are the symbol, and bits 0 to 7 the length of its code, or 0 if that is longer than
+/// ten.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry(u32);
 
@@ -105,7 +106,7 @@ impl Table {
         Ok(((symbol >> 4) as usize, number))
     }
 
-    /// What the next ten bits begin with.
+    /// The table entry for the next ten bits.
     #[inline(always)]
     fn look(&self, bits: &Bits<'_>) -> Entry {
         self.looks[bits.peek(LOOK) as usize & ((1 << LOOK) - 1)]
@@ -122,7 +123,7 @@ impl Table {
     }
 }
 
-/// The entry of `symbol`, whose code has `length` bits, in a look at `bits`.
+/// The table entry for `bits`, which begin with the code of `symbol`, `length` bits long.
 fn entry(symbol: u8, length: u32, bits: u32) -> Entry {
     let size = u32::from(symbol & 15);
     let all = length + size;
@@ -140,7 +141,7 @@ fn extend(bits: u32, size: u32) -> i32 {
     if bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits }
 }
 
-/// Bits of one stretch of entropy-coded data, its stuffing taken out. Behind the end are zeros.
+/// The bits of one stretch of entropy-coded data without stuffing. Beyond the end they are zeros.
 #[derive(Clone, Debug)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
@@ -157,7 +158,7 @@ impl<'a> Bits<'a> {
         Self { data, place: 0, window: 0, left: 0 }
     }
 
-    /// Sees to it that at least 32 bits are there.
+    /// Makes sure that at least 32 bits are available.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
         if self.left < 32 {
@@ -202,7 +203,7 @@ impl<'a> Bits<'a> {
         bits
     }
 
-    /// Whether more was taken than there was.
+    /// Whether more bits were taken than there were.
     pub(super) fn overrun(&self) -> bool {
         8 * self.place - self.left as usize > 8 * self.data.len()
     }

@@ -6,7 +6,7 @@
 
 use std::num::Wrapping;
 
-/// `x` with 13 bits after the point.
+/// `x` with 13 fractional bits.
 const fn fixed(x: f64) -> Wrapping<i32> {
     Wrapping((x * 8192.0 + 0.5) as i32)
 }
@@ -45,8 +45,8 @@ fn eight(x: [W; 8]) -> [W; 8] {
     ]
 }
 
-/// Writes the pixels of `block`, dequantised coefficients in natural order, to `side` rows of as many bytes,
-/// 8, 4, 2 or 1, the rows `stride` apart. Of fewer than 8 each is the mean of those that it stands for.
+/// Writes the pixels of `block`, dequantised coefficients in natural order, to `side` rows of `side`
+/// bytes (8, 4, 2 or 1), the rows `stride` apart. With fewer than 8, each is the mean of those it replaces.
 #[inline(always)]
 pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize, side: usize) {
     match side {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_the_definitions_rounded() {
+    fn blocks_match_the_definition_rounded() {
         let mut state = 1u32;
         let mut next = |range: i32| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_block_is_no_exception() {
+    fn a_flat_block_matches_the_general_transform() {
         for dc in -1100..1100 {
             let mut block = [0; 64];
             block[0] = dc;

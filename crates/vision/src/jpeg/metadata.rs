@@ -1,8 +1,8 @@
-//! What a JPEG file says beside its pixels: EXIF data, XMP data, which process it is coded by.
+//! What a JPEG file holds besides pixels: EXIF data, XMP data, and the coding process.
 
 use super::headers::segment;
 
-/// What libjpeg's users call XMP's segments by.
+/// The identifier of XMP segments.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// The data of the segments before the first scan.
@@ -35,7 +35,7 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// What is unusual about how a JPEG file is coded, as an adjective; nothing where its header is usual.
+/// What is unusual about the coding of a JPEG file, as an adjective; `None` if nothing is.
 pub(crate) fn kind(bytes: &[u8]) -> Option<String> {
     let mut found = None;
     each(bytes, |marker, body| {
@@ -58,7 +58,7 @@ pub(crate) fn kind(bytes: &[u8]) -> Option<String> {
     found.flatten()
 }
 
-/// Shows each segment before the first scan.
+/// Calls a function for each segment before the first scan.
 fn each<'a>(bytes: &'a [u8], mut show: impl FnMut(u8, &'a [u8])) {
     let mut rest = bytes.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
     while let Ok((marker, body, after)) = segment(rest) {

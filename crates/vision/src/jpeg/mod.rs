@@ -1,11 +1,13 @@
-//! JPEG, to the bit as libjpeg decodes it by default, and only the part that is wanted.
+//! JPEG decoding: to the bit as libjpeg does it by default, and only the part that is needed.
 //!
-//! Checkpoints were trained on what libjpeg makes of an image, and a random crop shows about half of it.
-//! So this decoder does libjpeg's arithmetic (the accurate integer transform, triangle filters for reduced
-//! colour, colour conversion in 16 bits after the point) and skips what lies outside a window: below it
-//! nothing is read, beside and above it codes are read, but not transformed. Sequential and progressive
-//! Huffman-coded files of 8 bits are its own; of others, and of damaged ones, it says so, and a decoder of
-//! more patience may try, which has to be told to whoever reads the pixels: they may be others.
+//! Checkpoints were trained on libjpeg's pixels, and a random crop shows about half of an image. So this
+//! decoder does libjpeg's arithmetic (the accurate integer transform, triangle filters for subsampled colour,
+//! colour conversion with 16 fractional bits) and skips what lies outside a window: below it nothing is read;
+//! above and beside it codes are read, but not transformed.
+//!
+//! It decodes sequential and progressive Huffman-coded files of 8 bits. Other files, and damaged ones, are
+//! refused as [`Damaged`]; the caller may then try the `image` crate's decoder, and must report that the
+//! pixels may differ from libjpeg's.
 
 mod coefficients;
 mod colour;
@@ -30,10 +32,10 @@ use planes::Plane;
 /// Columns and rows of an image.
 pub(crate) type Window = (Range<usize>, Range<usize>);
 
-/// Red, green, blue and nothing: with four bytes a pixel is a number of 32 bits, which vectors hold.
+/// Red, green, blue and an unused byte: a pixel of 32 bits fills a lane of a vector.
 pub(crate) type Pixel = [u8; 4];
 
-/// The file is damaged, or not of the kind that is decoded here.
+/// The file is damaged, or of a kind that is not decoded here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
 
@@ -61,7 +63,7 @@ impl<'a> Jpeg<'a> {
         Ok(self.samples(window, scale)?.pixels(window))
     }
 
-    /// What the pixels in `window` are made of.
+    /// The samples that the pixels in `window` are computed from.
     pub(crate) fn samples(&self, window: &Window, scale: Scale) -> Result<Samples, Damaged> {
         let frame = &self.headers.frame;
         let grid = Grid::new(frame, scale);

@@ -14,7 +14,7 @@ pub(super) struct Entropy<'a> {
     bytes: Vec<u8>,
     /// Where the stretches between restarts end in `bytes`.
     ends: Vec<usize>,
-    /// How many of the restarts, from the first on, have numbers behind which libjpeg just goes on.
+    /// How many restarts, from the first on, have numbers after which libjpeg simply goes on.
     in_order: usize,
     /// What follows in the file.
     pub(super) rest: &'a [u8],
@@ -64,7 +64,7 @@ impl<'a> Entropy<'a> {
         Ok(Bits::new(&self.bytes[start..end]))
     }
 
-    /// Whether there can be `blocks` blocks: each takes a bit at least.
+    /// Whether the data can hold `blocks` blocks, each of at least one bit.
     pub(super) fn can_hold(&self, blocks: usize) -> bool {
         8 * self.bytes.len() >= blocks
     }
@@ -119,7 +119,7 @@ pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Res
     let mut parts = headers.scan.parts.iter().map(part).collect::<Result<Vec<_>, _>>()?;
     let mut bits = entropy.stretch(0)?;
     for row in 0..units.1.end {
-        // In the last row nothing matters behind the window.
+        // In the last row, nothing after the window matters.
         let end = if row + 1 == units.1.end { units.0.end } else { across };
         let mut column = 0;
         while column < end {
@@ -170,7 +170,7 @@ struct Units<'u, 'p, 'b> {
 impl Kernel for Units<'_, '_, '_> {
     type Output = Result<(), Damaged>;
 
-    // A kernel for the sake of the transform, which the compiler turns into vectors.
+    // Compiled for the best instruction set, so that the compiler can vectorise the transform.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Result<(), Damaged> {
         let mut block = [0; 64];

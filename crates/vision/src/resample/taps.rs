@@ -1,13 +1,13 @@
-//! Which pixels of an axis an output pixel is made of, and their weights: Pillow's, to the bit.
+//! The input pixels along an axis that an output pixel depends on, and their weights: Pillow's, to the bit.
 
 use std::ops::Range;
 
 /// The filter that resizing weights pixels with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
-    /// A triangle: what torchvision's checkpoints were trained with.
+    /// A triangle: torchvision's checkpoints were trained with it.
     Bilinear,
-    /// Keys' cubic with a = -1/2: what most of timm's were.
+    /// Keys' cubic with a = -1/2: most of timm's checkpoints were trained with it.
     Bicubic,
 }
 
@@ -39,9 +39,9 @@ pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
 pub(super) struct Taps {
     /// The first input pixel of each output pixel.
     pub(super) firsts: Vec<usize>,
-    /// How many it has.
+    /// How many input pixels each output pixel has.
     counts: Vec<usize>,
-    /// Room for the most that one has, for each of them.
+    /// The weights, with room for `most` of them per output pixel.
     weights: Vec<i32>,
     most: usize,
 }
@@ -94,26 +94,26 @@ impl Taps {
     }
 }
 
-/// Part of an axis, from somewhere in a pixel to somewhere in another.
+/// Part of an axis, which may begin and end within a pixel.
 ///
-/// Pixels in which it only begins or ends count as far as it reaches into them, and none beyond these is
-/// looked at. Pillow calls it a box.
+/// The first and the last pixel count in proportion to the part that is covered; pixels outside are not read.
+/// Pillow calls it a box.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Stretch {
     pub(crate) start: f64,
     pub(crate) end: f64,
-    /// How many there are to look at, from 0 on.
+    /// How many pixels can be read, from 0 on.
     pub(crate) pixels: usize,
 }
 
 impl From<usize> for Stretch {
-    /// All of so many pixels.
+    /// An axis of this many pixels, all of it.
     fn from(pixels: usize) -> Self {
         Stretch { start: 0.0, end: pixels as f64, pixels }
     }
 }
 
-/// How the pixels of one axis become others.
+/// How one axis is resized.
 pub(super) struct Axis {
     input: Stretch,
     scale: f64,
@@ -132,7 +132,7 @@ impl Axis {
         self.input.start + (o as f64 + 0.5) * self.scale
     }
 
-    /// The input pixels that output pixel `o` is made of.
+    /// The input pixels that output pixel `o` depends on.
     pub(super) fn inputs(&self, o: usize) -> Range<usize> {
         // Casts truncate, and a negative number becomes 0.
         let first = (self.centre(o) - self.support + 0.5) as usize;

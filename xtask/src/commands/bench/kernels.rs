@@ -1,4 +1,4 @@
-//! `bench kernels`: every convolution of a network, pass by pass, beside what the machine can do at most.
+//! `bench kernels`: every convolution of a network, pass by pass, beside the peak of the machine.
 
 use resnet_bench::{Ceilings, Layer, Network, Workload, peak_memory};
 use resnet_kernels::Isa;

@@ -176,7 +176,7 @@ fn memory(bytes: Option<u64>) -> String {
     bytes.map_or_else(|| "unknown".to_owned(), numbers::bytes)
 }
 
-/// Three digits that matter.
+/// Three significant digits.
 fn milliseconds(value: f64) -> String {
     let decimals = if value < 1.0 {
         3

@@ -1,5 +1,5 @@
-//! `data fetch`: a data set of the Hugging Face hub into the hub's cache, and links to its files where
-//! they are wanted.
+//! `data fetch`: downloads a data set of the Hugging Face hub into the hub's cache, and makes a folder of
+//! links to its files.
 
 use resnet_data::sources::Split;
 use resnet_data::{Error, HubDataset, HubFile, HubFiles, Wanted};

@@ -1,0 +1,95 @@
+//! What a training takes: memory, and threads that load its images.
+
+use resnet_models::{Spec, summary};
+use resnet_train::Plan;
+
+use crate::Error;
+
+/// What the program itself takes, in bytes; measured.
+const PROGRAM: u64 = 34_000_000;
+
+/// The memory that a training takes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrainingMemory {
+    /// One step: weights, activations, gradients.
+    pub step: u64,
+    /// Batches that are made ahead of a step.
+    pub ahead: u64,
+    /// Images of the data set that are in memory.
+    pub images: u64,
+    /// The program itself.
+    pub program: u64,
+}
+
+impl TrainingMemory {
+    /// Of a network trained by `plan`, with up to `prefetch` batches made ahead of a step, on a data set of
+    /// which `images` bytes are in memory.
+    ///
+    /// # Errors
+    /// If `spec` is not consistent.
+    pub fn of(spec: &Spec, plan: &Plan, prefetch: usize, images: u64) -> Result<Self, Error> {
+        let step = summary::training_bytes(spec, plan.batch).map_err(Error::compute("counting bytes"))?;
+        Ok(TrainingMemory { step: step as u64, ahead: ahead(plan, prefetch), images, program: PROGRAM })
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.step + self.ahead + self.images + self.program
+    }
+}
+
+/// An image is three channels of f32; an epoch may have fewer batches than are made ahead.
+fn ahead(plan: &Plan, prefetch: usize) -> u64 {
+    let [height, width] = plan.size;
+    let batches = (prefetch as u64).min(plan.steps_per_epoch);
+    batches * (plan.batch * 3 * height * width * size_of::<f32>()) as u64
+}
+
+/// How many threads should prepare batches beside so many that compute: two, or a quarter as many. One
+/// prepares some hundred images of ImageNet's size per second, more than four train a network for them on;
+/// more than eight would hold more of them in memory at once than that is worth.
+pub fn loader_threads(compute: usize) -> usize {
+    match compute {
+        0 | 1 => 1,
+        threads => (threads / 4).clamp(2, 8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resnet_record::{EpochSize, Recipe, Selection};
+    use resnet_train::Schedule;
+
+    use super::*;
+
+    #[test]
+    fn memory_counts_the_batches_that_are_made_ahead() {
+        let recipe = Recipe::built_in("imagenet-resnet50-v2").unwrap();
+        let epoch = EpochSize { images: 1_281_167, steps: 5_005 };
+        let plan = Plan {
+            steps: 450_450,
+            steps_per_epoch: 5_005,
+            epochs: 90,
+            batch: 256,
+            smallest_batch: 143,
+            size: [224, 224],
+            train_images: 1_281_167,
+            validation_images: 0,
+            test_images: 50_000,
+            selection: Selection::of(&recipe),
+            schedule: Schedule::new(&recipe.schedule, 450_450, epoch),
+            done: 0,
+        };
+        // 4 x 256 x 3 x 224 x 224 numbers of four bytes.
+        assert_eq!(ahead(&plan, 4), 616_562_688);
+        // An epoch of one batch has no more ahead.
+        assert_eq!(ahead(&Plan { steps_per_epoch: 1, ..plan }, 4), 154_140_672);
+        let parts = TrainingMemory { step: 1, ahead: 20, images: 300, program: 4000 };
+        assert_eq!(parts.total(), 4321);
+    }
+
+    #[test]
+    fn a_quarter_of_the_threads_load() {
+        assert_eq!([1, 2, 4, 12, 64].map(loader_threads), [1, 2, 2, 3, 8]);
+    }
+}
