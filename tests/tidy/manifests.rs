@@ -24,6 +24,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-hub", &["resnet-files"], &["resnet-testing"]),
     ("resnet-data", &["resnet-files", "resnet-vision", "resnet-hub", "resnet-pickle"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
+    ("resnet-report", &["resnet-record"], &[]),
     (
         "resnet-train",
         &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-vision", "resnet-record"],
@@ -74,6 +75,7 @@ const LIBRARIES: &[&str] = &[
     "resnet-hub",
     "resnet-data",
     "resnet-record",
+    "resnet-report",
     "resnet-train",
 ];
 
