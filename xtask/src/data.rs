@@ -68,7 +68,7 @@ pub(crate) fn explain(folder: Option<&Path>, error: resnet::Error) -> anyhow::Er
             )
         }
         resnet::Error::RecipeForOtherData { found, .. } => anyhow!("{error}; {}", other(found.recipe)),
-        resnet::Error::Data(resnet_data::Error::NoColumn { .. }) => {
+        resnet::Error::Data(resnet_data::Error::File(resnet_data::FileError::NoColumn { .. })) => {
             anyhow!("{error}, with --image-column NAME and --label-column NAME")
         }
         _ => match folder.filter(|folder| !folder.exists()).and_then(Path::to_str) {

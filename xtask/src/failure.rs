@@ -50,6 +50,10 @@ pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
 /// RUST_BACKTRACE asks for that. Control characters in quoted names are escaped.
 pub(crate) fn report(error: &anyhow::Error) {
     let told = sentence(error);
+    let told = match crate::hints::of_data(error) {
+        Some((plain, hinted)) => told.replace(&plain, &hinted),
+        None => told,
+    };
     let told = if tracing::enabled!(tracing::Level::DEBUG) { told } else { without_backtrace(&told) };
     let lines: Vec<_> = told.lines().map(resnet_data::names::printable).collect();
     crate::progress::sentence(&format!("error: {}", lines.join("\n")), "error: ".len());

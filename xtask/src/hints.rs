@@ -1,8 +1,10 @@
-//! What to do about weights that cannot be found or read, or do not fit: the options that help, if they were
-//! not given already. The crates say what is wrong and know no options.
+//! What to do about weights and data that cannot be found or read, or do not fit: the options that help, if
+//! they were not given already. The crates say what is wrong and know no options.
 
 use anyhow::anyhow;
 use resnet::models::checkpoint::{Error, Unknown};
+use resnet_data::names::printable;
+use resnet_data::{Error as DataError, NotLeftOut};
 
 use crate::args::{SourceArgs, TrainArgs};
 use crate::failure::Ended;
@@ -148,5 +150,50 @@ impl<'a> Given<'a> {
     fn dialects(self) -> Option<String> {
         let option = self.dialect.filter(|_| !self.has_dialect)?;
         Some(format!("choose their naming scheme with {option}"))
+    }
+}
+
+/// The sentence of an error of the data, and the same with the option that helps; `None` where none does.
+pub(crate) fn of_data(error: &anyhow::Error) -> Option<(String, String)> {
+    let error = error.chain().find_map(data_error)?;
+    let told = error.to_string();
+    let hinted = match error {
+        DataError::Broken { place, cause, why } => {
+            let allows = match *why {
+                NotLeftOut::NoneMayBe => format!("{why}, or allow some with --skip-broken"),
+                NotLeftOut::Costs { others, lost, limit } => {
+                    let others =
+                        if others > 0 { format!("with {others} other faults ") } else { String::new() };
+                    format!("{others}it costs {lost} of the samples, and --skip-broken allows {limit}")
+                }
+                NotLeftOut::LimitReached { before } => {
+                    format!("{before} broken samples before it are all that --skip-broken allows")
+                }
+                NotLeftOut::Last => return None,
+            };
+            format!("{} cannot be used: {cause}; {allows}", printable(place))
+        }
+        DataError::MissingFile { .. } => format!("{told} with --data"),
+        DataError::NotDownloaded(_) => format!("{told}; a folder is given with --data DIR"),
+        DataError::SeveralConfigs { .. } => format!("{told} with --config NAME"),
+        _ => return None,
+    };
+    Some((told, hinted))
+}
+
+/// The error of the data that this is, or passes on.
+fn data_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a DataError> {
+    let of_training = |error: &'a resnet_train::Error| match error {
+        resnet_train::Error::Data(error) => Some(error),
+        _ => None,
+    };
+    if let Some(error) = cause.downcast_ref::<DataError>() {
+        return Some(error);
+    }
+    match cause.downcast_ref::<resnet::Error>() {
+        Some(resnet::Error::Data(error)) => Some(error),
+        Some(resnet::Error::Train(error)) => of_training(error),
+        Some(_) => None,
+        None => cause.downcast_ref::<resnet_train::Error>().and_then(of_training),
     }
 }

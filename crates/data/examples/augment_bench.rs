@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use resnet_data::sources::{IndexCache, OpenFiles, PackWriter, Source, open_files, open_image};
-use resnet_data::{Loader, LoaderConfig, generated, read_image};
+use resnet_data::{DataLoader, LoaderConfig, generated, read_image};
 use resnet_vision::image::Encoded;
-use resnet_vision::{Decoding, Interpolation, Key, Normalisation, TrainTransform};
+use resnet_vision::{Augmentation, Decoding, Interpolation, Key, Normalisation, TrainTransform};
 
 const PASSES: usize = 7;
 
@@ -70,8 +70,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let images = 20_000;
     let set = Arc::new(generated::shapes(images, 1, 0).train);
-    let config = LoaderConfig { workers: 0, ..LoaderConfig::training(128, 0, Normalisation::CIFAR10) };
-    let loader = Loader::new(set, config)?;
+    let config = LoaderConfig { workers: 0, ..LoaderConfig::training(128, 0) };
+    let loader = DataLoader::new(set, (Augmentation::PAPER, Normalisation::CIFAR10), config)?;
     let mut cifar = |epoch| {
         loader.epoch(epoch, 0).for_each(|batch| drop(std::hint::black_box(batch)));
         Ok(())

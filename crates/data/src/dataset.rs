@@ -51,7 +51,7 @@ impl FromStr for DataKind {
 
 /// Test data that counts how often its labels were handed out.
 ///
-/// The count belongs into a run's record: a result chosen by looking at test labels more than once is
+/// The count belongs in a run's record: a result chosen by looking at test labels more than once is
 /// not a test result. Whatever does not show a label (size, classes) is not counted.
 ///
 /// ```
@@ -67,18 +67,18 @@ pub struct HeldOut {
 }
 
 impl HeldOut {
-    /// Locks `set` away; nothing has read it yet.
+    /// Holds `set` back; nothing has read it yet.
     pub fn new(set: ImageSet) -> Self {
         Self { set: Arc::new(set), reads: AtomicU64::new(0) }
     }
 
-    /// Hands out images and labels, and counts that.
+    /// Hands out images and labels, and counts it.
     pub fn read(&self) -> &ImageSet {
         self.reads.fetch_add(1, Ordering::Relaxed);
         &self.set
     }
 
-    /// Hands out images and labels in the form that [`Loader`](crate::Loader) takes, and counts that.
+    /// Hands out images and labels in the form that [`DataLoader`](crate::DataLoader) takes, and counts it.
     pub fn read_shared(&self) -> Arc<ImageSet> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         Arc::clone(&self.set)
@@ -121,29 +121,4 @@ pub struct Dataset {
     pub test: HeldOut,
     /// Where it came from (a path, a hub repository, a seed), for the run's record.
     pub origin: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kinds_are_read_as_they_are_written() {
-        for kind in DataKind::ALL {
-            assert_eq!(kind.to_string().parse::<DataKind>().unwrap(), kind);
-        }
-        let message = "mnist".parse::<DataKind>().unwrap_err().to_string();
-        assert!(message.contains("mnist") && message.contains("cifar100"), "{message}");
-    }
-
-    #[test]
-    fn only_reads_of_labels_count() {
-        let set = ImageSet::new(vec![0; 24], vec![0, 0], 2, 2, ["a".to_owned()].into()).unwrap();
-        let held = HeldOut::new(set);
-        assert_eq!((held.len(), held.size(), held.classes().len(), held.is_empty()), (2, (2, 2), 1, false));
-        assert_eq!(held.reads(), 0);
-        held.read();
-        held.read_shared();
-        assert_eq!(held.reads(), 2);
-    }
 }

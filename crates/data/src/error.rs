@@ -1,9 +1,9 @@
 //! Everything that can go wrong with data, each as one sentence that names the file, the cause and the mend.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use crate::names;
+use resnet_formats::names;
 
 /// Why data could not be opened, read, split or loaded.
 ///
@@ -12,16 +12,9 @@ use crate::names;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused to open, list or read a path.
-    #[error("cannot {action} {}: {cause}; check that it exists and that you may read it", names::shown(path))]
-    Io {
-        /// What was tried: "open", "read", "list".
-        action: &'static str,
-        /// The path it was tried on.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: io::Error,
-    },
+    /// A file cannot be read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] resnet_formats::Error),
 
     /// The operating system refused to write a file or to create a folder.
     #[error("cannot {action} {}: {cause}", names::shown(path))]
@@ -52,68 +45,6 @@ pub enum Error {
         layout: &'static str,
         /// What to do about it.
         mend: String,
-    },
-
-    /// A file of fixed-size records ends inside one, or holds none.
-    #[error(
-        "{file} is cut short: after {records} whole records of {record_bytes} bytes, only {rest} bytes are left \
-         at byte offset {offset}; fetch the file again"
-    )]
-    Truncated {
-        /// The file, with its archive if it is in one.
-        file: String,
-        /// How many whole records come before the end.
-        records: u64,
-        /// The size of one record.
-        record_bytes: u64,
-        /// Where the incomplete record starts.
-        offset: u64,
-        /// How many bytes of it there are.
-        rest: u64,
-    },
-
-    /// A label names a class that does not exist.
-    #[error(
-        "{file}: record {record} has label {label} at byte offset {offset}, but {classes} classes have the labels \
-         0 to {}; the file is corrupt or of another data set, fetch it again", classes.saturating_sub(1)
-    )]
-    LabelOutOfRange {
-        /// The file, with its archive if it is in one.
-        file: String,
-        /// Which record, counted from 0.
-        record: u64,
-        /// Where the label is.
-        offset: u64,
-        /// The label found.
-        label: u64,
-        /// How many classes there are.
-        classes: usize,
-    },
-
-    /// A file is not what its place says that it is.
-    #[error("{} cannot be used: {cause}; {mend}", names::printable(file))]
-    BadFile {
-        /// The file, with its archive if it is in one.
-        file: String,
-        /// What is wrong with it, with the row or byte offset where there is one.
-        cause: String,
-        /// What to do about it.
-        mend: String,
-    },
-
-    /// A sound parquet file has other columns than those that are looked for.
-    #[error(
-        "{file} has no column of {what} called {wanted}; it has {columns}: name the one that holds {what}"
-    )]
-    NoColumn {
-        /// The file.
-        file: String,
-        /// What the column should hold: "images", "labels".
-        what: &'static str,
-        /// The names looked for.
-        wanted: String,
-        /// The columns that there are, with what they hold.
-        columns: String,
     },
 
     /// Nothing in a folder looks like a data set.
@@ -158,24 +89,96 @@ pub enum Error {
         feature: &'static str,
     },
 
+    /// A sample cannot be used, and may not be left out.
+    #[error("{} cannot be used: {cause}; {why}", names::printable(place))]
+    Broken {
+        /// Where it is: its file, and where in that.
+        place: String,
+        /// What is wrong with it.
+        cause: String,
+        /// Why it is not left out.
+        why: NotLeftOut,
+    },
+
+    /// Known images are neither in the hub's cache nor to be had; a folder with them helps.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    NotDownloaded(resnet_hub::Error),
+
+    /// A repository of the hub holds several data sets.
+    #[error("{repository} cannot be fetched: it holds several data sets, {found}; name one")]
+    SeveralConfigs {
+        /// The repository.
+        repository: String,
+        /// The folders of the data sets.
+        found: String,
+    },
+
     /// Arrays, settings or names given by the caller do not fit together.
     #[error("{0}")]
     Invalid(String),
 }
 
+/// Why a broken sample is not left out. With `Display`, half a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotLeftOut {
+    /// No sample may be.
+    NoneMayBe,
+    /// What is known to be wrong before anything is read costs more samples than may be lost.
+    Costs {
+        /// How many other faults are known.
+        others: usize,
+        /// How many samples are lost with all of them.
+        lost: u64,
+        /// How many may be.
+        limit: u64,
+    },
+    /// As many as may be were left out before it.
+    LimitReached {
+        /// How many these are.
+        before: usize,
+    },
+    /// It is the last, and all others are broken too.
+    Last,
+}
+
+impl fmt::Display for NotLeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            NotLeftOut::NoneMayBe => f.write_str("mend or remove it"),
+            NotLeftOut::Costs { others, lost, limit } => {
+                if others > 0 {
+                    write!(f, "with {others} other faults ")?;
+                }
+                write!(f, "it costs {lost} of the samples; the limit is {limit}")
+            }
+            NotLeftOut::LimitReached { before } => {
+                write!(f, "{before} broken samples before it are as many as the limit")
+            }
+            NotLeftOut::Last => f.write_str("it is the last, and all others are broken too; give other data"),
+        }
+    }
+}
+
 impl Error {
-    /// What is wrong, for lists that name the file themselves: neither the file nor what to do.
+    /// What is wrong, for lists that name the file themselves: neither the file nor the mend.
     pub fn cause(&self) -> String {
         match self {
-            Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),
-            Error::BadFile { cause, .. } => cause.clone(),
+            Error::File(error) => error.cause(),
             Error::Vision(error) => error.cause(),
             other => other.to_string(),
         }
     }
 
+    /// That this build does not read the parquet files in `folder`.
+    #[cfg(not(feature = "parquet"))]
+    pub(crate) fn without_parquet(folder: &Path) -> Self {
+        let wanted = format!("reading the parquet files in {}", folder.display());
+        Error::FeatureOff { wanted, feature: "parquet" }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
-        Error::Io { action, path: path.to_owned(), cause }
+        resnet_formats::Error::io(action, path, cause).into()
     }
 
     pub(crate) fn write(action: &str, path: &Path, cause: io::Error) -> Self {
@@ -187,6 +190,6 @@ impl Error {
         cause: impl Into<String>,
         mend: impl Into<String>,
     ) -> Self {
-        Error::BadFile { file: file.into(), cause: cause.into(), mend: mend.into() }
+        resnet_formats::Error::bad_file(file, cause, mend).into()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::sources::Broken;
 use resnet_vision::Batch;
 
-use crate::{Epoch, Error, Loader};
+use crate::Error;
 
 /// Something that gives batches.
 ///
@@ -56,41 +56,6 @@ pub struct FeedTimes {
 
 /// The batches of one epoch. After an error there is nothing more.
 pub trait Batches: Iterator<Item = Result<Batch, Error>> {
-    /// How long the reader has waited so far: time in which the data, not the network, was slow.
+    /// How long the reader has waited so far: time lost to slow data.
     fn waited(&self) -> Duration;
-}
-
-impl Feed for Loader {
-    fn images(&self) -> usize {
-        self.set().len()
-    }
-
-    fn images_per_epoch(&self) -> usize {
-        self.images_per_epoch()
-    }
-
-    fn batches_per_epoch(&self) -> usize {
-        self.batches_per_epoch()
-    }
-
-    fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
-        Box::new(InMemory(self.epoch(epoch, first_batch)))
-    }
-}
-
-/// Batches of images in memory, which can't fail.
-struct InMemory(Epoch);
-
-impl Iterator for InMemory {
-    type Item = Result<Batch, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(Ok)
-    }
-}
-
-impl Batches for InMemory {
-    fn waited(&self) -> Duration {
-        self.0.waited()
-    }
 }

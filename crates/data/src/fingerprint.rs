@@ -1,4 +1,4 @@
-//! `Fingerprint`: a number by which changed data are noticed; not one that an attacker could not meet.
+//! `Fingerprint`: a number that shows whether data have changed. It is not secure against an attacker.
 
 /// A checksum that grows part by part.
 ///

@@ -1,8 +1,8 @@
-//! What must hold of the readers inside this crate on any bytes: the bodies of two fuzz targets and a part of
-//! a third (tests/fuzzing).
+//! What must hold of the readers of this crate on any bytes: parts of the bodies of fuzz targets
+//! (tests/fuzz/bodies).
 //!
-//! They are here because the walk through a tar file and the kept index are not public, and the public
-//! functions above them would hide a fault: a bad index is made anew. Each function panics where something
+//! They are here because the kept index is not public, and the public functions above it would hide a fault:
+//! a bad index is made anew. Each function panics where something
 //! that should hold does not.
 
 use std::collections::HashSet;
@@ -10,8 +10,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use crate::sources::index::{Entry, Stamp};
-use crate::sources::tar_headers::{Members, UNIT};
-use crate::sources::{Broken, Index, Layout, class_list, folder_classes, folder_names, index_file};
+use crate::sources::{Broken, Index, Layout, folder_classes, folder_names, index_file};
+use resnet_formats::class_list;
+use resnet_formats::tar_headers::{Members, UNIT};
 
 /// The kept index, as it is and with a checksum that fits: what is read can be used and is written as it was.
 pub fn index(bytes: &[u8]) {
@@ -56,7 +57,7 @@ pub fn tar(bytes: &[u8]) {
     }
 }
 
-/// A list of classes, a name a line: the folders of its classes are all different, and are those of their
+/// A list of classes, one name per line: the folders of its classes are all different, and are those of their
 /// labels.
 pub fn class_list(text: &str) {
     let Ok(names) = class_list::parse_lines(text) else { return };

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use resnet_vision::{Image, image};
 
-use crate::{Error, names};
+use resnet_formats::names;
+
+use crate::Error;
 
 /// The most bytes an image's file may have.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;

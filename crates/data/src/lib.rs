@@ -1,26 +1,37 @@
-//! Image data sets: plain arrays in, plain arrays out.
+//! Image data sets: from files and folders to batches of plain arrays.
 //!
-//! - [`open_dir`] reads CIFAR-10 and CIFAR-100 from a folder, an archive or parquet files, `download` gets
-//!   them from the Hugging Face hub, and [`generated::shapes`] draws a data set where there is neither.
-//! - [`sources`] has images that stay in files: class folders, tar shards, parquet files, packed pixels,
-//!   listed once.
-//! - [`Loader`] turns an [`ImageSet`] into batches: shuffled, augmented as in the paper, normalised, made
-//!   ahead by threads, and the same to the bit whatever the number of threads.
+//! | module or file | what it is for |
+//! |---|---|
+//! | [`contents`] (`recognise.rs`) | what a folder or file holds, told without reading the data |
+//! | [`open_dir`], [`open_test`] (`open.rs`, [`cifar`]) | CIFAR-10 and CIFAR-100, read into memory |
+//! | [`sources`] | images that stay in files: class folders, tar shards, parquet files, packed pixels |
+//! | `hub/` | `download` and `HubDataset`: data sets of the Hugging Face hub (feature `hub`) |
+//! | [`generated`] | a data set that is drawn, where there is neither file nor network |
+//! | [`ImageSet`], [`Dataset`], [`HeldOut`] | decoded images in memory; test data that counts how often it is read |
+//! | [`stratified_split`] | validation images held out of the training set |
+//! | [`LoaderConfig`], [`Rank`] | how samples become batches, and which part of them a process shows |
+//! | [`DataLoader`], [`FileLoader`] | batches from memory and from files, made ahead by threads |
+//! | [`Feed`], [`Batches`] | what a training loop asks of either |
+//! | [`imagenet`] | the thousand classes of ImageNet |
+//! | [`Fingerprint`], [`Error`] | whether data have changed; what can go wrong |
 //!
-//! What is done to an image is `resnet_vision`'s, how files come from the hub `resnet_hub`'s.
+//! Batches are the same to the bit whatever the number of threads, and wherever a run was interrupted.
 //!
-//! No tensor type appears here: arrays are `Vec<f32>` in the order `[n, 3, height, width]`.
+//! This crate must not know any tensor type, network, recipe or option of a command line. What is done to an
+//! image is `resnet_vision`'s, how bytes are parsed `resnet_formats`', how files come from the hub
+//! `resnet_hub`'s. Arrays are `Vec<f32>` in the order `[n, 3, height, width]`.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use resnet_data::{Loader, LoaderConfig, generated, stratified_split};
-//! use resnet_vision::Normalisation;
+//! use resnet_data::{DataLoader, LoaderConfig, generated, stratified_split};
+//! use resnet_vision::{Augmentation, Normalisation};
 //!
 //! let data = generated::shapes(200, 50, 0);
 //! let (train, validation) = stratified_split(data.train.labels(), 10, 20, 0)?;
 //! assert_eq!(validation.len(), 20);
 //! let train = Arc::new(data.train.subset(&train));
-//! let loader = Loader::new(train, LoaderConfig::training(60, 0, Normalisation::HALF))?;
+//! let how = (Augmentation::PAPER, Normalisation::HALF);
+//! let loader = DataLoader::new(train, how, LoaderConfig::training(60, 0))?;
 //! for batch in loader.epoch(0, 0) {
 //!     assert_eq!(batch.images.len(), 60 * 3 * 32 * 32);
 //! }
@@ -29,9 +40,11 @@
 
 pub mod cifar;
 mod convert;
+mod data_loader;
 mod dataset;
 mod error;
 mod feed;
+mod file_loader;
 mod find_images;
 mod fingerprint;
 #[doc(hidden)]
@@ -43,33 +56,34 @@ mod image_file;
 mod image_set;
 pub mod imagenet;
 mod inspect;
-mod loader;
-pub mod names;
+mod loader_config;
 mod open;
-#[cfg(feature = "parquet")]
-mod parquet_files;
 mod prefetch;
-mod purposes;
+mod recognise;
 pub mod sources;
 mod split;
+
+pub use data_loader::{DataLoader, Epoch};
+mod purposes;
 mod split_role;
-mod stream;
 mod verify;
 
 pub use convert::{Resizing, Target, convert};
 pub use dataset::{DataKind, Dataset, HeldOut};
-pub use error::Error;
+pub use error::{Error, NotLeftOut};
 pub use feed::{Batches, Feed, FeedTimes};
+pub use file_loader::{FileLoader, FileTransform, OnBroken, Transform};
 pub use find_images::{FoundImages, find_images};
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "hub")]
-pub use hub::{HubDataset, HubFile, HubFiles, Wanted, download};
+pub use hub::{HubDataset, HubFile, HubFiles, Wanted, download, download_with};
 pub use image_file::{MAX_FILE_BYTES, decode_image, read_image};
 pub use image_set::ImageSet;
 pub use inspect::{Inspection, Triple, contact_sheet, inspect};
-pub use loader::{Epoch, LastBatch, Loader, LoaderConfig, Order};
+pub use loader_config::{LastBatch, LoaderConfig, Order, Rank};
 pub use open::{open_dir, open_test};
+pub use recognise::{Contents, contents};
+pub use resnet_formats::{Error as FileError, names};
 pub use split::stratified_split;
 pub use split_role::SplitRole;
-pub use stream::{OnBroken, Share, StreamConfig, StreamLoader, Transform};
 pub use verify::{BrokenSample, Verified, read_skip_list, verify};

@@ -1,11 +1,9 @@
-//! `open_dir`: finds out which data set a folder or file holds, and reads it.
+//! `open_dir` and `open_test`: CIFAR read from a folder or file into memory.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::cifar::{self, LAYOUTS, Layout, Needed};
-#[cfg(feature = "parquet")]
-use crate::parquet_files::{kind_of as parquet_kind, read_dir as read_parquet};
+use crate::cifar::find::Place;
+use crate::cifar::{self, Needed};
 use crate::{DataKind, Dataset, Error};
 
 /// Opens the data set in `dir`, recognised by the files it holds.
@@ -56,134 +54,18 @@ fn open(dir: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, E
             dir.display()
         )));
     }
-    let metadata = fs::metadata(dir).map_err(|cause| Error::io("open", dir, cause))?;
-    if metadata.is_file() {
-        return open_file(dir, kind, needed);
-    }
-    let places = places(dir)?;
-    let wanted = DataKind::ALL.into_iter().filter(|held| kind.is_none_or(|kind| kind == *held));
-    let mut found: Vec<Source> = wanted.filter_map(|kind| Source::find(kind, &places)).collect();
-    let tables: Vec<&PathBuf> = places.iter().filter(|place| holds_parquet(place)).collect();
-    if found.is_empty() {
-        for place in &tables {
-            let held = parquet_kind(place)?.filter(|held| kind.is_none_or(|kind| kind == *held));
-            found.extend(held.map(|held| Source::Parquet((*place).clone(), held)));
-        }
-    }
-    match &found[..] {
-        [Source::Folder(place, layout)] => cifar::folder::read(place, layout, needed),
-        [Source::Archive(file, layout)] => cifar::archive::read(file, Some(layout.kind), needed),
-        [Source::Parquet(place, held)] => read_parquet(place, *held, needed),
-        [] => match (tables.first(), kind) {
-            (Some(table), Some(kind)) => Err(Error::bad_file(
-                table.display().to_string(),
-                format!("its parquet files have not the columns of {kind}"),
-                "they should be `img` with `label` (CIFAR-10) or `fine_label` (CIFAR-100)",
-            )),
-            // Tables of images, which are for `open_files`.
-            _ => Err(unrecognised(dir, kind)),
-        },
-        several => {
-            let found: Vec<&str> = several.iter().map(Source::name).collect();
-            Err(Error::Ambiguous { path: dir.to_owned(), found: found.join(", ") })
-        }
+    match cifar::find::find(dir, kind)? {
+        Place::Folder(place, layout) => cifar::folder::read(&place, layout, needed),
+        Place::Archive(file, kind) => cifar::archive::read(&file, kind, needed),
+        Place::Parquet(place, held) => read_parquet(&place, held, needed),
     }
 }
 
-/// Something that can be read.
-enum Source {
-    Folder(PathBuf, &'static Layout),
-    Archive(PathBuf, &'static Layout),
-    Parquet(PathBuf, DataKind),
-}
-
-impl Source {
-    /// The data set `kind` in a folder of `places`, in whichever form, or else in an archive.
-    fn find(kind: DataKind, places: &[PathBuf]) -> Option<Self> {
-        let layouts = || LAYOUTS.into_iter().filter(|layout| layout.kind == kind);
-        let folder = layouts().find_map(|layout| {
-            let place = places.iter().find(|place| cifar::folder::holds(place, layout));
-            place.map(|place| Source::Folder(place.clone(), layout))
-        });
-        folder.or_else(|| {
-            layouts().find_map(|layout| {
-                let mut files = places.iter().map(|place| place.join(layout.archive));
-                files.find(|file| file.is_file()).map(|file| Source::Archive(file, layout))
-            })
-        })
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Source::Folder(_, layout) | Source::Archive(_, layout) => layout.kind.name(),
-            Source::Parquet(_, kind) => kind.name(),
-        }
-    }
-}
-
-fn open_file(file: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, Error> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
-        return cifar::archive::read(file, kind, needed);
-    }
-    // One file of a data set stands for its folder.
-    let known = LAYOUTS.into_iter().any(|layout| layout.files().any(|f| f == name));
-    match file.parent() {
-        Some(parent) if known || name.ends_with(".parquet") => {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            open(parent, kind, needed)
-        }
-        // Images in files, which are for `open_files`.
-        _ if name.ends_with(".tar") || name.ends_with(".pack") => Err(unrecognised(file, kind)),
-        _ => Err(Error::bad_file(
-            file.display().to_string(),
-            "it is neither a .tar.gz nor a file of a known data set",
-            "give the folder of the data, or the official archive",
-        )),
-    }
-}
-
-/// `dir`, then the folders in it: the official names first, the others in order of name.
-fn places(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut inner = Vec::new();
-    for entry in fs::read_dir(dir).map_err(|cause| Error::io("list", dir, cause))? {
-        let path = entry.map_err(|cause| Error::io("list", dir, cause))?.path();
-        if path.is_dir() {
-            inner.push(path);
-        }
-    }
-    let official = |path: &PathBuf| LAYOUTS.into_iter().any(|layout| path.ends_with(layout.folder));
-    inner.sort_by_key(|path| (!official(path), path.clone()));
-    Ok(std::iter::once(dir.to_owned()).chain(inner).collect())
-}
-
-fn unrecognised(dir: &Path, kind: Option<DataKind>) -> Error {
-    let wanted = LAYOUTS.into_iter().filter(|layout| kind.is_none_or(|kind| kind == layout.kind));
-    let mut names: Vec<String> = wanted
-        .flat_map(|layout| [format!("{}, {}", layout.train[0], layout.test), layout.archive.to_owned()])
-        .collect();
-    names.push("train-*.parquet, test-*.parquet".to_owned());
-    Error::Unrecognised { path: dir.to_owned(), wanted: names.join("; ") }
-}
-
-/// Whether `dir` has a file called `train-*.parquet` or `test-*.parquet`.
-fn holds_parquet(dir: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(dir) else { return false };
-    entries.flatten().any(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        (name.starts_with("train-") || name.starts_with("test-")) && name.ends_with(".parquet")
-    })
-}
+#[cfg(feature = "parquet")]
+use crate::cifar::parquet::read_dir as read_parquet;
 
 /// Stands in for the reader of parquet files in a build without it.
 #[cfg(not(feature = "parquet"))]
-fn parquet_kind(dir: &Path) -> Result<Option<DataKind>, Error> {
-    let wanted = format!("reading the parquet files in {}", dir.display());
-    Err(Error::FeatureOff { wanted, feature: "parquet" })
-}
-
-#[cfg(not(feature = "parquet"))]
 fn read_parquet(dir: &Path, _kind: DataKind, _needed: Needed) -> Result<Dataset, Error> {
-    parquet_kind(dir).and(Err(Error::Invalid("unreachable without the feature `parquet`".to_owned())))
+    Err(Error::without_parquet(dir))
 }

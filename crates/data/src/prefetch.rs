@@ -1,5 +1,5 @@
-//! Threads that make numbered items ahead of their reader: in order, at most so many ahead, gone when
-//! dropped.
+//! Threads that make numbered items ahead of their reader: in order, at most a given number ahead, stopped
+//! when dropped.
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use resnet_data::{Error, ImageSet, LastBatch, Loader, LoaderConfig, Order};
+use resnet_data::{DataLoader, Error, ImageSet, LastBatch, LoaderConfig, Order, Rank};
 use resnet_vision::{Augmentation, Batch, Flip, Normalisation};
 
 fn set(images: usize, side: usize) -> Arc<ImageSet> {
@@ -17,11 +17,14 @@ fn set(images: usize, side: usize) -> Arc<ImageSet> {
 }
 
 fn config(batch: usize) -> LoaderConfig {
-    LoaderConfig::training(batch, 11, Normalisation::CIFAR10)
+    LoaderConfig::training(batch, 11)
 }
 
-fn loader(images: usize, config: LoaderConfig) -> Loader {
-    Loader::new(set(images, 8), config).unwrap()
+/// As in the paper.
+const HOW: (Augmentation, Normalisation) = (Augmentation::PAPER, Normalisation::CIFAR10);
+
+fn loader(images: usize, config: LoaderConfig) -> DataLoader {
+    DataLoader::new(set(images, 8), HOW, config).unwrap()
 }
 
 #[test]
@@ -51,7 +54,8 @@ fn resuming_gives_the_rest_of_the_epoch() {
 #[test]
 fn an_epoch_shows_every_image_once() {
     for order in [Order::Shuffled, Order::Sequential] {
-        let loader = loader(50, LoaderConfig { order, augmentation: Augmentation::None, ..config(8) });
+        let how = (Augmentation::None, Normalisation::CIFAR10);
+        let loader = DataLoader::new(set(50, 8), how, LoaderConfig { order, ..config(8) }).unwrap();
         let mut seen = Vec::new();
         for batch in loader.epoch(0, 0) {
             assert_eq!(batch.images.len(), batch.len() * 3 * 8 * 8);
@@ -65,6 +69,36 @@ fn an_epoch_shows_every_image_once() {
         assert_eq!(seen == in_order, order == Order::Sequential);
         seen.sort_unstable();
         assert_eq!(seen, in_order);
+    }
+}
+
+#[test]
+fn ranks_share_an_epoch() {
+    // The bits of each image, and its label: augmented, so that an image shows which place drew it.
+    let images = |rank, order| -> Vec<(Vec<u32>, u32)> {
+        let loader = loader(50, LoaderConfig { order, rank, ..config(4) });
+        let bits = |image: &[f32]| image.iter().map(|value| value.to_bits()).collect();
+        let of = |batch: Batch| {
+            batch.images.chunks_exact(3 * 64).map(bits).zip(batch.labels).collect::<Vec<(Vec<u32>, u32)>>()
+        };
+        loader.epoch(3, 0).flat_map(of).collect()
+    };
+    for order in [Order::Shuffled, Order::Sequential] {
+        let whole = images(Rank::ONLY, order);
+        assert_eq!(whole.len(), 50);
+        for world_size in [1, 2, 4, 5, 7] {
+            let parts = (0..world_size).map(|index| images(Rank { index, world_size }, order));
+            let parts: Vec<_> = parts.collect();
+            let lengths: Vec<usize> = parts.iter().map(Vec::len).collect();
+            // One behind the other they are the order of a single process, so no image is shown twice.
+            let together = parts.concat();
+            assert!(together[..] == whole[..together.len()], "{order:?}, {world_size}");
+            match order {
+                // Evaluation sees every image; in training all ranks have as many steps.
+                Order::Sequential => assert_eq!(together.len(), 50),
+                Order::Shuffled => assert_eq!(lengths, vec![50 / world_size; world_size]),
+            }
+        }
     }
 }
 
@@ -89,17 +123,21 @@ fn the_last_batch_is_kept_or_dropped() {
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
-    let pad = |padding| Augmentation::PadCropFlip { padding, flip: Flip::Never };
-    let bad_std = Normalisation { std: [0.0; 3], ..Normalisation::CIFAR10 };
-    for (images, config, wanted) in [
-        (0, config(4), "no image to load"),
-        (9, config(0), "batch of 0"),
-        (9, LoaderConfig { last_batch: LastBatch::Drop, ..config(10) }, "no whole batch of 10"),
-        (9, LoaderConfig { augmentation: pad(8), ..config(4) }, "padding of 8"),
-        (9, LoaderConfig { augmentation: pad(usize::MAX), ..config(4) }, "padding of"),
-        (9, LoaderConfig { normalisation: bad_std, ..config(4) }, "above 0"),
+    let pad = |padding| (Augmentation::PadCropFlip { padding, flip: Flip::Never }, Normalisation::CIFAR10);
+    let bad_std = (Augmentation::PAPER, Normalisation { std: [0.0; 3], ..Normalisation::CIFAR10 });
+    let of = |rank| LoaderConfig { rank, ..config(4) };
+    for (images, how, config, wanted) in [
+        (0, HOW, config(4), "no image to load"),
+        (9, HOW, config(0), "batch of 0"),
+        (9, HOW, LoaderConfig { last_batch: LastBatch::Drop, ..config(10) }, "no whole batch of 10"),
+        (9, pad(8), config(4), "padding of 8"),
+        (9, pad(usize::MAX), config(4), "padding of"),
+        (9, bad_std, config(4), "above 0"),
+        (9, HOW, of(Rank { index: 2, world_size: 2 }), "process 2 of 2"),
+        (9, HOW, of(Rank { index: 0, world_size: 0 }), "process 0 of 0"),
+        (9, HOW, of(Rank { index: 0, world_size: 10 }), "no part of 9 images"),
     ] {
-        let error: Error = Loader::new(set(images, 8), config).unwrap_err();
+        let error: Error = DataLoader::new(set(images, 8), how, config).unwrap_err();
         assert!(error.to_string().contains(wanted), "{error}");
     }
 }
@@ -122,8 +160,9 @@ fn images_per_second() {
     let set = set(20_000, 32);
     for (name, augmentation) in [("augmented", Augmentation::PAPER), ("plain", Augmentation::None)] {
         for workers in [0, 1, 2] {
-            let config = LoaderConfig { workers, augmentation, ..config(128) };
-            let loader = Loader::new(Arc::clone(&set), config).unwrap();
+            let config = LoaderConfig { workers, ..config(128) };
+            let loader =
+                DataLoader::new(Arc::clone(&set), (augmentation, Normalisation::CIFAR10), config).unwrap();
             let mut best = f64::MAX;
             let mut waited = Duration::ZERO;
             for epoch in 0..7 {

@@ -252,3 +252,16 @@ proptest! {
         prop_assert!(open_dir(&path, None).is_err());
     }
 }
+
+#[test]
+fn a_path_that_is_no_image_file_is_named_with_the_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no.jpg");
+    for (path, cause) in [(missing.as_path(), "No such file"), (folder.path(), "it is not a file")] {
+        let told = resnet_data::read_image(path).unwrap_err().to_string();
+        assert!(
+            told.contains(path.to_str().unwrap()) && told.contains(cause) && !told.contains('\n'),
+            "{told}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, PackWriter, Source, open_files};
-use resnet_data::{Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform};
+use resnet_data::{Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Order, Transform};
 use resnet_vision::image::{self, Encoded, Orientation};
 use resnet_vision::{Batch, EvalTransform, Image, Interpolation, Normalisation, TrainTransform, resize};
 
@@ -56,19 +56,12 @@ fn convert(source: &dyn Source, packed: &Path, folders: &Path) {
     file.take().map(|file| file.finish().unwrap());
 }
 
-fn config(transform: Transform, order: Order) -> StreamConfig {
-    StreamConfig {
-        batch: 4,
-        seed: 5,
-        transform,
-        orientation: Orientation::Apply,
-        order,
-        share: Share::WHOLE,
-        last_batch: LastBatch::Keep,
-        on_broken: OnBroken::Fail,
-        workers: 2,
-        prefetch: 2,
-    }
+fn config(order: Order) -> LoaderConfig {
+    LoaderConfig { order, prefetch: 2, ..LoaderConfig::training(4, 5) }
+}
+
+fn how(transform: Transform) -> FileTransform {
+    FileTransform { transform, orientation: Orientation::Apply, on_broken: OnBroken::Fail }
 }
 
 fn evaluated(resize: usize) -> Transform {
@@ -80,8 +73,8 @@ fn augmented(augmentation: TrainTransform) -> Transform {
     Transform::Train(augmentation, Normalisation::IMAGENET)
 }
 
-fn batches(source: &Arc<dyn Source>, config: &StreamConfig, epoch: u64) -> Vec<Batch> {
-    let loader = StreamLoader::new(Arc::clone(source), None, config.clone()).unwrap();
+fn batches(source: &Arc<dyn Source>, transform: &Transform, config: LoaderConfig, epoch: u64) -> Vec<Batch> {
+    let loader = FileLoader::new(Arc::clone(source), None, how(transform.clone()), config).unwrap();
     loader.epoch(epoch, 0).map(Result::unwrap).collect()
 }
 
@@ -103,10 +96,13 @@ fn batches_are_those_of_the_same_images_as_png() {
     for transform in transforms {
         for order in [Order::Shuffled, Order::Sequential] {
             for epoch in 0..3 {
-                let of_png = batches(&png.train, &config(transform.clone(), order), epoch);
+                let of_png = batches(&png.train, &transform, config(order), epoch);
                 for workers in [0, 3] {
-                    let config = StreamConfig { workers, ..config(transform.clone(), order) };
-                    assert!(batches(&packed.train, &config, epoch) == of_png, "{transform:?}, {order:?}");
+                    let config = LoaderConfig { workers, ..config(order) };
+                    assert!(
+                        batches(&packed.train, &transform, config, epoch) == of_png,
+                        "{transform:?}, {order:?}"
+                    );
                 }
             }
         }
@@ -124,8 +120,9 @@ fn evaluation_sees_what_it_sees_of_the_images_themselves() {
     }
     let drawn = open(&dir.join("drawn")).train;
     convert(&*drawn, &dir.join("packed"), &dir.join("png"));
-    let config = config(evaluated(SIDE), Order::Sequential);
-    assert!(batches(&open(&dir.join("packed")).train, &config, 0) == batches(&drawn, &config, 0));
+    let (transform, config) = (evaluated(SIDE), config(Order::Sequential));
+    let packed = open(&dir.join("packed")).train;
+    assert!(batches(&packed, &transform, config, 0) == batches(&drawn, &transform, config, 0));
 }
 
 #[test]
@@ -173,13 +170,13 @@ fn a_damaged_record_ends_the_epoch_or_is_left_out() {
     bytes[60] ^= 1;
     fs::write(&path, bytes).unwrap();
     let source = open(&dir.join("packed")).train;
-    let strict = config(evaluated(SIDE), Order::Sequential);
-    let loader = StreamLoader::new(Arc::clone(&source), None, strict.clone()).unwrap();
+    let (strict, config) = (how(evaluated(SIDE)), config(Order::Sequential));
+    let loader = FileLoader::new(Arc::clone(&source), None, strict.clone(), config).unwrap();
     let told = loader.epoch(0, 0).find_map(Result::err).unwrap().to_string();
-    let words = ["train-00000.pack", "at byte 8", "checksum", "--skip-broken"];
+    let words = ["train-00000.pack", "at byte 8", "checksum", "mend or remove it"];
     words.iter().for_each(|word| assert!(told.contains(word), "{told}"));
-    let lenient = StreamConfig { on_broken: OnBroken::Skip { most: 0.1 }, ..strict };
-    let loader = StreamLoader::new(source, None, lenient).unwrap();
+    let lenient = FileTransform { on_broken: OnBroken::Skip { most: 0.1 }, ..strict };
+    let loader = FileLoader::new(source, None, lenient, config).unwrap();
     assert_eq!(loader.epoch(0, 0).map(|batch| batch.unwrap().len()).sum::<usize>(), 13);
     assert_eq!(loader.broken().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! `StreamLoader`: the same batches whatever the threads, the source's layout or an interruption; broken
+//! `FileLoader`: the same batches whatever the threads, the source's layout or an interruption; broken
 //! records by quota.
 
 mod images;
@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use images::{folders, png, shard};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
-use resnet_data::{Error, Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform};
+use resnet_data::{
+    Error, Feed, FileLoader, FileTransform, LastBatch, LoaderConfig, OnBroken, Order, Rank, Transform,
+};
 use resnet_vision::image::Orientation;
 use resnet_vision::{Batch, EvalTransform, Normalisation, TrainTransform};
 
@@ -18,28 +20,46 @@ fn source(dir: &Path) -> Arc<dyn Source> {
     open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() }).unwrap().train
 }
 
-fn training() -> StreamConfig {
-    StreamConfig {
-        batch: 4,
-        seed: 7,
-        transform: Transform::Train(TrainTransform::inception(32), Normalisation::IMAGENET),
-        orientation: Orientation::Apply,
-        order: Order::Shuffled,
-        share: Share::WHOLE,
-        last_batch: LastBatch::Keep,
-        on_broken: OnBroken::Fail,
-        workers: 2,
-        prefetch: 2,
+/// What is done to images, and how they become batches.
+#[derive(Clone)]
+struct Config {
+    how: FileTransform,
+    config: LoaderConfig,
+}
+
+impl Config {
+    fn with(mut self, change: impl FnOnce(&mut LoaderConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    fn on_broken(mut self, on_broken: OnBroken) -> Self {
+        self.how.on_broken = on_broken;
+        self
+    }
+
+    fn load(self, source: Arc<dyn Source>, records: Option<Vec<u32>>) -> Result<FileLoader, Error> {
+        FileLoader::new(source, records, self.how, self.config)
     }
 }
 
-fn evaluation() -> StreamConfig {
-    let transform = Transform::Eval(EvalTransform::small(8, Normalisation::HALF));
-    StreamConfig { transform, order: Order::Sequential, ..training() }
+fn training() -> Config {
+    let how = FileTransform {
+        transform: Transform::Train(TrainTransform::inception(32), Normalisation::IMAGENET),
+        orientation: Orientation::Apply,
+        on_broken: OnBroken::Fail,
+    };
+    Config { how, config: LoaderConfig { prefetch: 2, ..LoaderConfig::training(4, 7) } }
 }
 
-fn batches(dir: &Path, config: StreamConfig, epoch: u64, first: usize) -> Result<Vec<Batch>, Error> {
-    StreamLoader::new(source(dir), None, config)?.epoch(epoch, first).collect()
+fn evaluation() -> Config {
+    let mut evaluation = training().with(|config| config.order = Order::Sequential);
+    evaluation.how.transform = Transform::Eval(EvalTransform::small(8, Normalisation::HALF));
+    evaluation
+}
+
+fn batches(dir: &Path, config: Config, epoch: u64, first: usize) -> Result<Vec<Batch>, Error> {
+    config.load(source(dir), None)?.epoch(epoch, first).collect()
 }
 
 #[test]
@@ -49,12 +69,12 @@ fn threads_and_interruptions_change_nothing() {
     let whole = batches(folder.path(), training(), 3, 0).unwrap();
     assert_eq!(whole.iter().map(Batch::len).collect::<Vec<_>>(), [4, 4, 4, 4, 2]);
     for workers in [0, 1, 5] {
-        let config = StreamConfig { workers, ..training() };
+        let config = training().with(|config| config.workers = workers);
         assert!(batches(folder.path(), config.clone(), 3, 0).unwrap() == whole, "{workers} workers");
         assert!(batches(folder.path(), config, 3, 2).unwrap() == whole[2..], "{workers} workers, resumed");
     }
     assert!(batches(folder.path(), training(), 4, 0).unwrap() != whole);
-    assert!(batches(folder.path(), StreamConfig { seed: 8, ..training() }, 3, 0).unwrap() != whole);
+    assert!(batches(folder.path(), training().with(|config| config.seed = 8), 3, 0).unwrap() != whole);
 }
 
 #[test]
@@ -68,7 +88,7 @@ fn an_epoch_shows_every_image_once_with_its_own_label() {
         shard(&dir.join(format!("train-{part}.tar")), &samples);
     }
     for order in [Order::Sequential, Order::Shuffled] {
-        let config = StreamConfig { order, batch: 7, ..evaluation() };
+        let config = evaluation().with(|config| (config.order, config.batch) = (order, 7));
         let all = batches(dir, config, 0, 0).unwrap();
         let mut seen = BTreeMap::new();
         for batch in &all {
@@ -90,8 +110,9 @@ fn an_epoch_shows_every_image_once_with_its_own_label() {
 fn processes_share_an_epoch() {
     let folder = tempfile::tempdir().unwrap();
     folders(folder.path(), &["a", "b"], 7);
-    let images = |rank, ranks, order, epoch| -> Vec<Vec<u32>> {
-        let config = StreamConfig { order, share: Share { rank, ranks }, ..evaluation() };
+    let images = |index, world_size, order, epoch| -> Vec<Vec<u32>> {
+        let rank = Rank { index, world_size };
+        let config = evaluation().with(|config| (config.order, config.rank) = (order, rank));
         let batches = batches(folder.path(), config, epoch, 0).unwrap();
         let bits = |image: &[f32]| image.iter().map(|value| value.to_bits()).collect();
         batches.iter().flat_map(|batch| batch.images.chunks_exact(3 * 64).map(bits)).collect()
@@ -109,8 +130,9 @@ fn processes_share_an_epoch() {
         }
     }
     for (rank, ranks) in [(2, 2), (0, 0)] {
-        let config = StreamConfig { share: Share { rank, ranks }, ..evaluation() };
-        let message = StreamLoader::new(source(folder.path()), None, config).unwrap_err().to_string();
+        let own = Rank { index: rank, world_size: ranks };
+        let config = evaluation().with(|config| config.rank = own);
+        let message = config.load(source(folder.path()), None).unwrap_err().to_string();
         assert!(message.contains(&format!("process {rank} of {ranks}")), "{message}");
     }
 }
@@ -123,17 +145,17 @@ fn a_broken_record_is_named_or_left_out_by_quota() {
     fs::write(dir.join("a/3.png"), b"\x89PNG\r\n\x1a\nand then nothing").unwrap();
     fs::write(dir.join("b/5.png"), "a text").unwrap();
     let message = batches(dir, evaluation(), 0, 0).unwrap_err().to_string();
-    assert!(message.contains("3.png") && message.contains("--skip-broken"), "{message}");
+    assert!(message.contains("3.png") && message.contains("mend or remove it"), "{message}");
 
-    let some = |most| StreamConfig { on_broken: OnBroken::Skip { most }, workers: 0, ..evaluation() };
-    let loader = StreamLoader::new(source(dir), None, some(0.1)).unwrap();
+    let some = |most| evaluation().on_broken(OnBroken::Skip { most }).with(|config| config.workers = 0);
+    let loader = some(0.1).load(source(dir), None).unwrap();
     let shown: usize = loader.epoch(0, 0).map(|batch| batch.unwrap().len()).sum();
     assert_eq!((shown, loader.broken().len()), (18, 2));
     // In a second epoch they are counted once.
     assert_eq!(loader.epoch(1, 0).map(|batch| batch.unwrap().len()).sum::<usize>(), 18);
     assert_eq!(loader.broken().len(), 2);
     let message = batches(dir, some(0.05), 0, 0).unwrap_err().to_string();
-    assert!(message.contains("5.png") && message.contains("all that --skip-broken allows"), "{message}");
+    assert!(message.contains("5.png") && message.contains("as many as the limit"), "{message}");
     let times = loader.times().unwrap();
     assert!([times.read, times.decode, times.transform].iter().all(|time| time.as_nanos() > 0), "{times:?}");
 }
@@ -146,12 +168,12 @@ fn what_is_known_to_be_broken_counts_from_the_start() {
     fs::write(dir.join("a/3.png"), "").unwrap();
     fs::write(dir.join("b/5.png"), "a text").unwrap();
     let loader = |on_broken| {
-        StreamLoader::new(source(dir), None, StreamConfig { on_broken, workers: 0, ..evaluation() })
+        evaluation().on_broken(on_broken).with(|config| config.workers = 0).load(source(dir), None)
     };
     let message = loader(OnBroken::Fail).unwrap_err().to_string();
     assert!(message.contains("3.png") && message.contains("it is empty"), "{message}");
     let message = loader(OnBroken::Skip { most: 0.04 }).unwrap_err().to_string();
-    assert!(message.contains("it costs 1 of the records, and --skip-broken allows 0"), "{message}");
+    assert!(message.contains("it costs 1 of the samples; the limit is 0"), "{message}");
     // One of the two that may be is gone before the first is read.
     let two = loader(OnBroken::Skip { most: 0.1 }).unwrap();
     assert_eq!(two.broken().len(), 1);
@@ -171,7 +193,8 @@ fn a_batch_may_be_broken_as_a_whole_but_not_an_epoch() {
     [2, 3].into_iter().for_each(spoil);
     let on_broken = OnBroken::Skip { most: 1.0 };
     let lengths = || -> Result<Vec<usize>, Error> {
-        let all = batches(folder.path(), StreamConfig { batch: 2, on_broken, ..evaluation() }, 0, 0)?;
+        let all =
+            batches(folder.path(), evaluation().on_broken(on_broken).with(|config| config.batch = 2), 0, 0)?;
         Ok(all.iter().map(Batch::len).collect())
     };
     // Batches keep their numbers, so that an epoch can be resumed behind one that is empty.
@@ -187,7 +210,7 @@ fn a_file_that_vanished_is_named() {
     folders(folder.path(), &["a", "b"], 2);
     let source = source(folder.path());
     fs::remove_file(folder.path().join("b/1.png")).unwrap();
-    let loader = StreamLoader::new(source, None, evaluation()).unwrap();
+    let loader = evaluation().load(source, None).unwrap();
     let results: Vec<_> = loader.epoch(0, 0).collect();
     let message = results.last().unwrap().as_ref().unwrap_err().to_string();
     assert!(message.contains("1.png"), "{message}");
@@ -197,12 +220,12 @@ fn a_file_that_vanished_is_named() {
 fn settings_that_make_no_sense_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     folders(folder.path(), &["a"], 3);
-    let refused = |records: Option<Vec<u32>>, config| {
-        StreamLoader::new(source(folder.path()), records, config).unwrap_err().to_string()
+    let refused = |records: Option<Vec<u32>>, config: Config| {
+        config.load(source(folder.path()), records).unwrap_err().to_string()
     };
     assert!(refused(Some(vec![]), training()).contains("no image to load"));
     assert!(refused(Some(vec![3]), training()).contains("no image to load"));
-    assert!(refused(None, StreamConfig { batch: 0, ..training() }).contains("batch of 0"));
-    let dropping = StreamConfig { last_batch: LastBatch::Drop, ..training() };
+    assert!(refused(None, training().with(|config| config.batch = 0)).contains("batch of 0"));
+    let dropping = training().with(|config| config.last_batch = LastBatch::Drop);
     assert!(refused(None, dropping).contains("no whole batch"));
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::names::printable;
+use crate::text::printable;
 
 /// Why a file of the hub cannot be had.
 #[derive(Debug, thiserror::Error)]

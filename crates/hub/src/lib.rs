@@ -42,7 +42,7 @@
 //! | `download.rs`, `checksum.rs` | one file into the cache, resumed and checked |
 //! | `listing.rs`, `missing.rs` | [`Listing`]: which files there are; [`Missing`]: why one is not |
 //! | `settings.rs`, `expand.rs` | [`Settings`] from the environment; `~` and variables in paths |
-//! | `names.rs` | names from people and servers: checked for paths, escaped for messages |
+//! | `names.rs`, `text.rs` | names from people and servers: checked for paths; escaped for messages |
 //! | `cache.rs` | small files of the cache, written whole or not at all |
 //! | `progress.rs`, `error.rs` | [`Progress`], [`enum@Error`] |
 
@@ -58,6 +58,7 @@ pub mod names;
 mod progress;
 mod repository;
 mod settings;
+mod text;
 
 pub use error::Error;
 pub use listing::Listing;

@@ -1,13 +1,10 @@
 //! Whether a network can be scored on a data set, how images are shown to it, and its scores.
 
 use resnet_data::sources::class_difference;
-use resnet_data::{
-    Feed, LastBatch, Loader, LoaderConfig, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform,
-    imagenet,
-};
+use resnet_data::{DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform, imagenet};
 use resnet_record::{Run, Scores};
-use resnet_vision::EvalTransform;
 use resnet_vision::image::Orientation;
+use resnet_vision::{Augmentation, EvalTransform};
 
 use crate::cost::loader_threads;
 use crate::images::TestImages;
@@ -119,31 +116,26 @@ impl Pretrained {
         let files = match images {
             Images::InMemory(data) => {
                 let (normalisation, _) = self.normalisation()?;
-                let config = LoaderConfig::evaluation(batch, normalisation);
-                let loader = Loader::new(data.test.read_shared(), config)?;
+                let how = (Augmentation::None, normalisation);
+                let loader = DataLoader::new(data.test.read_shared(), how, LoaderConfig::evaluation(batch))?;
                 return Ok(TestFeed { feed: Box::new(loader), view: None });
             }
             Images::InFiles(files) => files.set(),
         };
         let view = self.view(options)?;
-        let config = StreamConfig {
-            batch: (batch / view.crops.count()).max(1),
-            seed: 0,
+        let how = FileTransform {
             transform: match view.crops {
                 Crops::Centre => Transform::Eval(view.transform),
                 Crops::Ten => Transform::TenCrops(view.transform),
             },
             orientation: view.orientation,
-            order: Order::Sequential,
-            share: Share::WHOLE,
-            last_batch: LastBatch::Keep,
             on_broken,
-            workers,
-            prefetch: 2,
         };
+        let batch = (batch / view.crops.count()).max(1);
+        let config = LoaderConfig { workers, ..LoaderConfig::evaluation(batch) };
         // A folder of one split is what was asked for.
         let source = files.evaluation.as_ref().unwrap_or(&files.train).clone();
-        let loader = StreamLoader::new(source, None, config)?;
+        let loader = FileLoader::new(source, None, how, config)?;
         Ok(TestFeed { feed: Box::new(loader), view: Some(view) })
     }
 

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use resnet_data::sources::{OpenFiles, open_files, tell_empty_classes, tell_oddities};
-use resnet_data::{DataKind, Dataset, Error as DataError, OnBroken, generated, open_dir, open_test};
+use resnet_data::{
+    Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, open_dir, open_test,
+};
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{ImageFiles, TrainingData};
 
@@ -111,7 +113,6 @@ impl Images {
                 open(folder, Some(kind)).map(Images::InMemory).map_err(Error::from)
             }
         };
-        // Looking may read a whole data set: only where nothing else is known of the folder.
         opened.map_err(|error| match (&error, folder) {
             (Error::Data(DataError::Unrecognised { .. }), Some(folder)) => match recognise(folder) {
                 Some(found) => Error::RecipeForOtherData { recipe: recipe_name(), found },
@@ -141,20 +142,15 @@ impl Images {
             }
             _ => None,
         };
-        match open_test(folder, None) {
-            Err(DataError::Ambiguous { .. }) if usual.is_some() => {
-                Ok(Images::InMemory(open_test(folder, usual)?))
+        match contents(folder, options.files.labels.as_deref())? {
+            Contents::Cifar(_) => Ok(Images::InMemory(open_test(folder, None)?)),
+            Contents::Ambiguous { .. } => Ok(Images::InMemory(open_test(folder, usual)?)),
+            Contents::Files(_) => {
+                Images::in_files(folder, &OpenOptions { needed: Needed::Evaluation, ..options.clone() })
             }
-            Err(DataError::Unrecognised { path, wanted }) => {
-                let options = OpenOptions { needed: Needed::Evaluation, ..options.clone() };
-                Images::in_files(folder, &options).map_err(|error| match error {
-                    Error::Data(DataError::Unrecognised { wanted: also, .. }) => {
-                        DataError::Unrecognised { path, wanted: format!("{wanted}; {also}") }.into()
-                    }
-                    other => other,
-                })
+            Contents::Nothing { wanted } => {
+                Err(DataError::Unrecognised { path: folder.to_owned(), wanted }.into())
             }
-            other => Ok(Images::InMemory(other?)),
         }
     }
 
@@ -254,13 +250,11 @@ fn download(kind: DataKind, _options: &OpenOptions<'_>) -> Result<Dataset, Error
 
 /// What lies in `folder`, if anything is recognised.
 fn recognise(folder: &Path) -> Option<Recognised> {
-    let (holds, recipe) = match open_dir(folder, None) {
-        Ok(data) if data.name == DataKind::Cifar100.name() => ("CIFAR-100", "cifar100-resnet164-v2"),
-        Ok(_) => ("CIFAR-10", "cifar10-resnet20-v2"),
-        Err(_) => {
-            let set = open_files(folder, &OpenFiles::default()).ok()?;
-            (set.layout.name(), "imagenet-resnet50-v2")
-        }
+    let (holds, recipe) = match contents(folder, None).ok()? {
+        Contents::Cifar(DataKind::Cifar100) => ("CIFAR-100", "cifar100-resnet164-v2"),
+        Contents::Cifar(_) => ("CIFAR-10", "cifar10-resnet20-v2"),
+        Contents::Files(layout) => (layout.name(), "imagenet-resnet50-v2"),
+        Contents::Nothing { .. } | Contents::Ambiguous { .. } => return None,
     };
     Some(Recognised { folder: folder.to_owned(), holds, recipe })
 }

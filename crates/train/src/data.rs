@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use resnet_data::{Dataset, Feed, Fingerprint, Loader, LoaderConfig, Order, stratified_split};
+use resnet_data::{DataLoader, Dataset, Feed, Fingerprint, ImageSet, LoaderConfig, stratified_split};
 use resnet_record::Recipe;
+use resnet_vision::Augmentation;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,17 +96,14 @@ impl TrainingData for Dataset {
             }
         };
         let config = LoaderConfig {
-            batch: recipe.train.batch_size,
-            seed: recipe.train.seed,
-            augmentation: recipe::augmentation(recipe),
-            normalisation: recipe::normalisation(recipe),
-            order: Order::Shuffled,
             last_batch: recipe::last_batch(recipe),
             workers: options.workers,
             prefetch: options.prefetch,
+            ..LoaderConfig::training(recipe.train.batch_size, recipe.train.seed)
         };
-        let train = Loader::new(Arc::new(train), config)?;
-        let validation = validation.map(|set| Loader::new(set, as_they_are(recipe, options))).transpose()?;
+        let how = (recipe::augmentation(recipe), recipe::normalisation(recipe));
+        let train = DataLoader::new(Arc::new(train), how, config)?;
+        let validation = validation.map(|set| as_they_are(set, recipe, options)).transpose()?;
         Ok(TrainingFeeds {
             size: [self.train.height(), self.train.width()],
             train: Box::new(train),
@@ -118,7 +116,7 @@ impl TrainingData for Dataset {
     }
 
     fn test(&self, recipe: &Recipe, options: &Options) -> Result<Box<dyn Feed>, Error> {
-        Ok(Box::new(Loader::new(self.test.read_shared(), as_they_are(recipe, options))?))
+        Ok(Box::new(as_they_are(self.test.read_shared(), recipe, options)?))
     }
 
     fn test_reads(&self) -> u64 {
@@ -127,7 +125,8 @@ impl TrainingData for Dataset {
 }
 
 /// In order, without augmentation.
-fn as_they_are(recipe: &Recipe, options: &Options) -> LoaderConfig {
-    let config = LoaderConfig::evaluation(recipe.train.batch_size, recipe::normalisation(recipe));
-    LoaderConfig { workers: options.workers, ..config }
+fn as_they_are(set: Arc<ImageSet>, recipe: &Recipe, options: &Options) -> Result<DataLoader, Error> {
+    let config =
+        LoaderConfig { workers: options.workers, ..LoaderConfig::evaluation(recipe.train.batch_size) };
+    Ok(DataLoader::new(set, (Augmentation::None, recipe::normalisation(recipe)), config)?)
 }

@@ -23,13 +23,13 @@ use crate::{Classifier, Error};
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
-/// use resnet_data::{Loader, LoaderConfig, generated};
-/// use resnet_vision::Normalisation;
+/// use resnet_data::{DataLoader, LoaderConfig, generated};
+/// use resnet_vision::{Augmentation, Normalisation};
 /// use resnet_train::evaluate;
 ///
 /// let data = generated::shapes(10, 1000, 0);
-/// let config = LoaderConfig::evaluation(128, Normalisation::HALF);
-/// let feed = Loader::new(data.test.read_shared(), config)?;
+/// let how = (Augmentation::None, Normalisation::HALF);
+/// let feed = DataLoader::new(data.test.read_shared(), how, LoaderConfig::evaluation(128))?;
 /// let scores = evaluate(model, &feed, |_done| true)?.expect("it was not stopped");
 /// println!("{:.2} % correct", scores.top1());
 /// # Ok(())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use resnet_data::sources::FileSet;
 use resnet_data::{
-    Feed, LastBatch, OnBroken, Order, Share, StreamConfig, StreamLoader, Transform, stratified_split,
+    Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Order, Transform, stratified_split,
 };
 use resnet_record::Recipe;
 
@@ -32,19 +32,14 @@ impl ImageFiles {
     }
 
     /// In order, always the same.
-    fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<StreamConfig, Error> {
-        Ok(StreamConfig {
-            batch: recipe.train.batch_size,
-            seed: 0,
+    fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<(FileTransform, LoaderConfig), Error> {
+        let how = FileTransform {
             transform: Transform::Eval(recipe::eval_transform(recipe).ok_or_else(|| missing(recipe))?),
             orientation: recipe::orientation(recipe).ok_or_else(|| missing(recipe))?,
-            order: Order::Sequential,
-            share: Share::WHOLE,
-            last_batch: LastBatch::Keep,
             on_broken: self.on_broken,
-            workers: options.workers,
-            prefetch: options.prefetch,
-        })
+        };
+        let Options { workers, prefetch, .. } = *options;
+        Ok((how, LoaderConfig { workers, prefetch, ..LoaderConfig::evaluation(recipe.train.batch_size) }))
     }
 }
 
@@ -76,17 +71,19 @@ impl TrainingData for ImageFiles {
         };
         let train_transform = recipe::train_transform(recipe).ok_or_else(|| missing(recipe))?;
         let size = [train_transform.side; 2];
-        let config = StreamConfig {
+        let (eval, evaluation) = self.evaluation(recipe, options)?;
+        let transform = Transform::Train(train_transform, recipe::normalisation(recipe));
+        let how = FileTransform { transform, ..eval.clone() };
+        let config = LoaderConfig {
             seed: recipe.train.seed,
-            transform: Transform::Train(train_transform, recipe::normalisation(recipe)),
             order: Order::Shuffled,
             last_batch: recipe::last_batch(recipe),
-            ..self.evaluation(recipe, options)?
+            ..evaluation
         };
-        let train = StreamLoader::new(Arc::clone(&self.set.train), train, config)?;
-        let evaluation = self.evaluation(recipe, options)?;
+        let source = || Arc::clone(&self.set.train);
+        let train = FileLoader::new(source(), train, how, config)?;
         let validation = validation
-            .map(|records| StreamLoader::new(Arc::clone(&self.set.train), Some(records), evaluation))
+            .map(|records| FileLoader::new(source(), Some(records), eval, evaluation))
             .transpose()?;
         Ok(TrainingFeeds {
             size,
@@ -104,8 +101,8 @@ impl TrainingData for ImageFiles {
             return Err(Error::Setup(format!("{} has no images for evaluation", self.set.origin)));
         };
         self.reads.fetch_add(1, Relaxed);
-        let config = self.evaluation(recipe, options)?;
-        Ok(Box::new(StreamLoader::new(Arc::clone(source), None, config)?))
+        let (how, config) = self.evaluation(recipe, options)?;
+        Ok(Box::new(FileLoader::new(Arc::clone(source), None, how, config)?))
     }
 
     fn test_reads(&self) -> u64 {

@@ -6,10 +6,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{Tiny, create, data, outcome, train, train_on};
-use resnet_data::{Dataset, Loader, LoaderConfig};
+use resnet_data::{DataLoader, Dataset, LoaderConfig};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
 use resnet_train::{Classifier, Observer, Options, Outcome, Plan, Quiet, StepReport, evaluate, fit};
-use resnet_vision::Normalisation;
+use resnet_vision::{Augmentation, Normalisation};
 
 /// Sees to it that nobody has read a test label while there is training to do.
 struct NoLooking<'a> {
@@ -74,8 +74,9 @@ fn the_best_epoch_is_the_first_with_the_highest_validation_accuracy() {
 
     // The test scores are those of the best weights, which the model now holds.
     let normalisation = Normalisation { mean: [0.5; 3], std: [0.25; 3] };
-    let config = LoaderConfig { workers: 0, ..LoaderConfig::evaluation(7, normalisation) };
-    let feed = Loader::new(data().test.read_shared(), config).unwrap();
+    let config = LoaderConfig { workers: 0, ..LoaderConfig::evaluation(7) };
+    let feed =
+        DataLoader::new(data().test.read_shared(), (Augmentation::None, normalisation), config).unwrap();
     let again = evaluate(&model, &feed, |_| true).unwrap().unwrap();
     let test = results.test.unwrap();
     assert_eq!(
@@ -166,8 +167,8 @@ fn evaluation_counts_what_a_plain_loop_counts() {
     let model = Tiny::new(5, 10);
     let normalisation = Normalisation::HALF;
     let set = Arc::new(data.train.clone());
-    let config = LoaderConfig { workers: 2, ..LoaderConfig::evaluation(13, normalisation) };
-    let feed = Loader::new(set.clone(), config).unwrap();
+    let config = LoaderConfig { workers: 2, ..LoaderConfig::evaluation(13) };
+    let feed = DataLoader::new(set.clone(), (Augmentation::None, normalisation), config).unwrap();
     let scores = evaluate(&model, &feed, |_| true).unwrap().unwrap();
 
     let (mut top1, mut top5, mut loss) = (0, 0, 0.0);

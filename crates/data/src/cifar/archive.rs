@@ -13,9 +13,9 @@ use flate2::read::GzDecoder;
 use tar::Archive;
 
 use super::folder::MAX_NAMES_BYTES;
-use super::records::Records;
 use super::{LAYOUTS, Layout, Needed};
 use crate::{DataKind, Dataset, Error};
+use resnet_formats::cifar::Records;
 
 /// Six times what the official archives unpack to.
 const MAX_UNPACKED_BYTES: u64 = 1 << 30;
@@ -25,13 +25,45 @@ const MAX_ENTRIES: usize = 1_000;
 /// Reads the archive at `path`, which must hold the `needed` files of one layout, of the data set `kind` if
 /// one is given.
 pub(crate) fn read(path: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, Error> {
-    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    let unpacked = GzDecoder::new(BufReader::with_capacity(1 << 16, file)).take(MAX_UNPACKED_BYTES);
+    let unpacked = unpack(path)?;
     let layouts: Vec<&'static Layout> =
         LAYOUTS.into_iter().filter(|layout| kind.is_none_or(|kind| kind == layout.kind)).collect();
     let mut contents = Contents::default();
     contents.read(path, unpacked, &layouts, needed)?;
     contents.into_dataset(path, &layouts, needed)
+}
+
+/// Which data set the archive at `path` holds, by the first of its files that is known.
+pub(crate) fn kind(path: &Path) -> Result<DataKind, Error> {
+    let broken = |cause: io::Error| unpack_failed(path, cause);
+    let mut archive = Archive::new(unpack(path)?);
+    for entry in archive.entries().map_err(broken)?.raw(true).take(MAX_ENTRIES) {
+        let entry = entry.map_err(broken)?;
+        let name = entry.path_bytes();
+        let base = name.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        let layout = LAYOUTS.into_iter().find(|layout| layout.files().any(|file| file.as_bytes() == base));
+        if let Some(layout) = layout {
+            return Ok(layout.kind);
+        }
+    }
+    Err(none_of(path, &LAYOUTS))
+}
+
+fn unpack(path: &Path) -> Result<impl Read + use<>, Error> {
+    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
+    Ok(GzDecoder::new(BufReader::with_capacity(1 << 16, file)).take(MAX_UNPACKED_BYTES))
+}
+
+fn unpack_failed(path: &Path, cause: io::Error) -> Error {
+    let cause = format!("it does not unpack as .tar.gz ({cause})");
+    let mend = "it is cut short or something else; fetch it again";
+    Error::bad_file(path.display().to_string(), cause, mend)
+}
+
+fn none_of(path: &Path, layouts: &[&Layout]) -> Error {
+    let titles: Vec<&str> = layouts.iter().map(|layout| layout.title).collect();
+    let cause = format!("none of its files is one of {}", titles.join(" or "));
+    Error::bad_file(path.display().to_string(), cause, MEND)
 }
 
 /// What was found in an archive so far.
@@ -51,10 +83,7 @@ impl Contents {
         needed: Needed,
     ) -> Result<(), Error> {
         let shown = path.display().to_string();
-        let broken = |cause: io::Error| {
-            let cause = format!("it does not unpack as .tar.gz ({cause})");
-            Error::bad_file(shown.clone(), cause, "it is cut short or something else; fetch it again")
-        };
+        let broken = |cause: io::Error| unpack_failed(path, cause);
         let mut archive = Archive::new(stream);
         for (number, entry) in archive.entries().map_err(broken)?.raw(true).enumerate() {
             if number >= MAX_ENTRIES {
@@ -102,11 +131,7 @@ impl Contents {
             .collect();
         let layout = match found[..] {
             [layout] => layout,
-            [] => {
-                let titles: Vec<&str> = layouts.iter().map(|layout| layout.title).collect();
-                let cause = format!("none of its files is one of {}", titles.join(" or "));
-                return Err(Error::bad_file(shown, cause, MEND));
-            }
+            [] => return Err(none_of(path, layouts)),
             _ => {
                 let titles: Vec<&str> = found.iter().map(|layout| layout.title).collect();
                 return Err(Error::bad_file(shown, format!("it holds both {}", titles.join(" and ")), MEND));

@@ -3,26 +3,22 @@
 //!
 //! In binary form a record is one label byte (CIFAR-100: a coarse, then a fine one) and 3072 bytes of pixels,
 //! planar RGB, 32 rows of 32. In Python's a file is a pickled dictionary with a list of labels and an array
-//! of the same pixels (`pickled`). `folder` reads the files from a folder, `archive` from a `.tar.gz`.
+//! of the same pixels. `folder` reads the files from a folder, `archive` from a `.tar.gz`.
 
 pub(crate) mod archive;
+pub(crate) mod find;
 pub(crate) mod folder;
 pub mod names;
-mod numpy;
-mod pickled;
-pub(crate) mod records;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
 
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::records::Records;
-use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
+use resnet_formats::cifar::{self as files, Records, SIDE};
 
-/// Height and width of a CIFAR image.
-pub(crate) const SIDE: usize = 32;
-/// Bytes of a CIFAR image.
-pub(crate) const PIXELS: usize = 3 * SIDE * SIDE;
+use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
 
 /// One of the two data sets in one of its forms.
 #[derive(Debug)]
@@ -149,14 +145,14 @@ impl Layout {
         file: &str,
         classes: usize,
     ) -> Result<Records, Error> {
-        if bytes > records::MAX_FILE_BYTES {
+        if bytes > files::MAX_FILE_BYTES {
             let cause = format!("it has {bytes} bytes, more than any file of {}", self.title);
             return Err(Error::bad_file(file, cause, "check what it is"));
         }
-        match self.form {
-            Form::Binary { label_bytes } => Records::read(reader, bytes, file, label_bytes, classes),
-            Form::Pickled { labels, .. } => pickled::read(reader, bytes, file, labels, classes),
-        }
+        Ok(match self.form {
+            Form::Binary { label_bytes } => Records::read(reader, bytes, file, label_bytes, classes)?,
+            Form::Pickled { labels, .. } => files::read(reader, bytes, file, labels, classes)?,
+        })
     }
 
     pub(crate) fn missing(&self, path: &Path, file: &str) -> Error {
@@ -164,7 +160,7 @@ impl Layout {
             path: path.to_owned(),
             missing: file.to_owned(),
             layout: self.title,
-            mend: format!("unpack {} again, or give --data that archive itself", self.archive),
+            mend: format!("unpack {} again, or give that archive itself", self.archive),
         }
     }
 
@@ -179,7 +175,7 @@ impl Layout {
                     std::str::from_utf8(bytes).map_err(|cause| bad(format!("it is no text ({cause})")))?;
                 text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect()
             }
-            Form::Pickled { names, .. } => pickled::names(bytes, names).map_err(bad)?,
+            Form::Pickled { names, .. } => files::names(bytes, names).map_err(bad)?,
         };
         let expected = (self.default_names)().len();
         match names.len() == expected {
@@ -201,15 +197,24 @@ impl Layout {
         let train = Records::join(parts);
         Ok(Dataset {
             name: self.kind.name().to_owned(),
-            train: train.into_set(Arc::clone(&names))?,
-            test: HeldOut::new(test.into_set(names)?),
+            train: into_set(train, Arc::clone(&names))?,
+            test: HeldOut::new(into_set(test, names)?),
             origin,
         })
     }
 }
 
-impl Records {
-    fn into_set(self, names: Arc<[String]>) -> Result<ImageSet, Error> {
-        ImageSet::new(self.pixels, self.labels, SIDE, SIDE, names)
+fn into_set(records: Records, names: Arc<[String]>) -> Result<ImageSet, Error> {
+    ImageSet::new(records.pixels, records.labels, SIDE, SIDE, names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_claims_more_than_any_is_refused() {
+        let message = CIFAR10.read(&[][..], u64::MAX, "x", 10).unwrap_err().to_string();
+        assert!(message.contains("more than any file"), "{message}");
     }
 }

@@ -67,6 +67,3 @@ fn part(images: usize, seed: u64, part: u64) -> ImageSet {
     let labels = (0..images).map(|i| (i % Shape::ALL.len()) as u32).collect();
     ImageSet::new(pixels, labels, SIDE, SIDE, classes()).expect("sizes and labels fit by construction")
 }
-
-#[cfg(test)]
-mod tests;

@@ -83,3 +83,29 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_as_large_as_they_are_told_and_differ() {
+        let grid: Vec<(f32, f32)> =
+            (0..10_000).map(|i| ((i % 100) as f32 / 40.0 - 1.24, (i / 100) as f32 / 40.0 - 1.24)).collect();
+        let masks: Vec<Vec<bool>> =
+            Shape::ALL.iter().map(|s| grid.iter().map(|&(x, y)| s.contains(x, y)).collect()).collect();
+        for (shape, mask) in Shape::ALL.iter().zip(&masks) {
+            let area = mask.iter().filter(|&&m| m).count() as f32 / 1600.0;
+            assert!((0.7..2.4).contains(&area), "{shape:?} has area {area}");
+            let reach = grid.iter().zip(mask).filter(|(_, m)| **m).map(|((x, y), _)| x * x + y * y);
+            let reach = resnet_testing::largest(reach).sqrt();
+            assert!((0.8..1.2).contains(&reach), "{shape:?} reaches to {reach}");
+        }
+        for (i, a) in masks.iter().enumerate() {
+            for (j, b) in masks.iter().enumerate().skip(i + 1) {
+                let differing = a.iter().zip(b).filter(|(a, b)| a != b).count() as f32 / 1600.0;
+                assert!(differing > 0.3, "{:?} and {:?}: {differing}", Shape::ALL[i], Shape::ALL[j]);
+            }
+        }
+    }
+}

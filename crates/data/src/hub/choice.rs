@@ -5,8 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use resnet_hub::Listing;
 use resnet_hub::names::check_file;
 
-use super::dataset::Wanted;
 use crate::sources::{CLASS_MAPS, Layout, Split};
+
+/// What is wanted of a data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The splits; empty for what there is to train on and what there is to evaluate on.
+    pub splits: Vec<Split>,
+    /// The folder with the data, where the repository has several data sets.
+    pub config: Option<String>,
+}
+
+/// Why no files are chosen.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotChosen {
+    /// There are several data sets, which these are.
+    Several(String),
+    /// There are none of those wanted; a sentence.
+    None(String),
+}
+
+impl From<String> for NotChosen {
+    fn from(cause: String) -> Self {
+        NotChosen::None(cause)
+    }
+}
 
 /// Files of one data set, in one folder of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +44,10 @@ pub(super) struct Choice {
 /// A file with images: its name, its size, what it is for.
 type Found<'a> = (&'a String, Option<u64>, Split);
 
-/// The files with images of the splits that are wanted; a sentence if there are none, or it is not clear
-/// which.
+/// The files with images of the splits that are wanted.
 ///
-/// What belongs to which split is told as [`open_files`](crate::sources::open_files) tells it.
-pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, String> {
+/// Files belong to splits as in [`open_files`](crate::sources::open_files).
+pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, NotChosen> {
     let mut sets: BTreeMap<(String, &str), Vec<Found<'_>>> = BTreeMap::new();
     for (name, &bytes) in &listing.files {
         let Some(layout) = layout(name) else { continue };
@@ -37,14 +59,14 @@ pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, Strin
     if let Some(config) = &wanted.config {
         sets.retain(|(folder, _), _| folder.split('/').any(|part| part == config));
         if sets.is_empty() {
-            return Err(format!("it has no folder {config} with images; it has {all}"));
+            return Err(format!("it has no folder {config} with images; it has {all}").into());
         }
     }
     let left = shown(sets.keys());
     let ((folder, layout), found) = match (sets.pop_first(), sets.len()) {
         (Some(only), 0) => only,
-        (None, _) => return Err("it has neither .parquet nor .tar files".to_owned()),
-        _ => return Err(format!("it holds several data sets, {left}; name one with --config NAME")),
+        (None, _) => return Err("it has neither .parquet nor .tar files".to_owned().into()),
+        _ => return Err(NotChosen::Several(left)),
     };
     let there: BTreeSet<Split> = found.iter().map(|(_, _, split)| *split).collect();
     let splits = splits(&there, &wanted.splits)?;
@@ -112,7 +134,7 @@ mod tests {
         names: &[&str],
         splits: &[Split],
         config: Option<&str>,
-    ) -> Result<(String, Vec<String>), String> {
+    ) -> Result<(String, Vec<String>), NotChosen> {
         let files = names.iter().map(|name| ((*name).to_owned(), None)).collect();
         let listing = Listing { commit: "abc".to_owned(), files };
         let wanted = Wanted { splits: splits.to_vec(), config: config.map(str::to_owned) };
@@ -157,16 +179,17 @@ mod tests {
     fn what_is_not_clear_is_asked() {
         let two = ["full/train-0.parquet", "small/train-0.parquet"];
         let told = chosen(&two, &[], None).unwrap_err();
-        assert_eq!(
-            told,
-            "it holds several data sets, parquet files in full, parquet files in small; name one with --config NAME"
-        );
+        assert_eq!(told, NotChosen::Several("parquet files in full, parquet files in small".to_owned()));
+        let refused = |names: &[&str], splits: &[Split], config| match chosen(names, splits, config) {
+            Err(NotChosen::None(cause)) => cause,
+            other => panic!("{other:?}"),
+        };
         let small = Ok(("small/".to_owned(), vec!["small/train-0.parquet".to_owned()]));
         assert_eq!(chosen(&two, &[], Some("small")), small);
-        assert!(chosen(&two, &[], Some("tiny")).unwrap_err().contains("no folder tiny"));
-        assert!(chosen(&["a.zip", "b.tar.gz"], &[], None).unwrap_err().contains("neither .parquet nor .tar"));
-        let told = chosen(&two[..1], &[Split::Val], None).unwrap_err();
+        assert!(refused(&two, &[], Some("tiny")).contains("no folder tiny"));
+        assert!(refused(&["a.zip", "b.tar.gz"], &[], None).contains("neither .parquet nor .tar"));
+        let told = refused(&two[..1], &[Split::Val], None);
         assert_eq!(told, "it has no split validation; it has train");
-        assert!(chosen(&["a/../../train.tar"], &[], None).unwrap_err().contains("out of its folder"));
+        assert!(refused(&["a/../../train.tar"], &[], None).contains("out of its folder"));
     }
 }

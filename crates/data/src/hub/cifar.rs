@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use resnet_hub::{Error as HubError, Missing, Progress, Repository, RepositoryKind, Settings, names};
 
-use crate::{DataKind, Dataset, Error, parquet_files};
+use crate::{DataKind, Dataset, Error};
 
 /// Where on the hub a data set is.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Source {
     repository: &'static str,
     train: &'static str,
     test: &'static str,
-    /// The authors' own archive, which `--data` takes.
+    /// The authors' own archive.
     archive: &'static str,
 }
 
@@ -51,13 +51,13 @@ impl Source {
             cache: settings.cache.clone(),
             cause,
             mend: format!(
-                "give --data DIR with a folder that has {archive} (from \
+                "give a folder that has {archive} (from \
                  https://www.cs.toronto.edu/~kriz/cifar.html) or the files {train} and {test} of {}/datasets/{repository}, \
                  or bring the cache along from a machine with a network and set HF_HOME",
                 settings.endpoint
             ),
         };
-        unavailable.into()
+        Error::NotDownloaded(unavailable)
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) fn download(
         Some(revision) => format!("{}@{revision}", source.repository),
         None => source.repository.to_owned(),
     };
-    parquet_files::read_files(&[train], &[test], source.kind, origin)
+    crate::cifar::parquet::read_files(&[train], &[test], source.kind, origin)
 }
 
 /// The commit in `.../snapshots/COMMIT/...`.
@@ -91,6 +91,3 @@ fn revision(path: &Path) -> Option<String> {
     parts.by_ref().find(|part| part == "snapshots")?;
     parts.next().map(|commit| commit.into_owned())
 }
-
-#[cfg(test)]
-mod tests;

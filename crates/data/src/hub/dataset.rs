@@ -8,9 +8,10 @@ use resnet_hub::{
     Error as HubError, Listing, Missing, Network, Progress, Repository, RepositoryKind, Settings,
 };
 
-use super::choice::{Choice, choose};
+use super::choice::{Choice, NotChosen, Wanted, choose};
 use crate::Error;
-use crate::sources::{Split, series};
+use crate::sources::Split;
+use resnet_formats::series;
 
 /// A data set's repository on the Hugging Face hub, such as `timm/mini-imagenet`, at one revision.
 ///
@@ -33,15 +34,6 @@ pub struct HubDataset {
     id: String,
     revision: String,
     repository: Repository,
-}
-
-/// What is wanted of a data set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// The splits; empty for what there is to train on and what there is to evaluate on.
-    pub splits: Vec<Split>,
-    /// The folder with the data, where the repository has several data sets.
-    pub config: Option<String>,
 }
 
 /// The files of a data set that are wanted.
@@ -83,7 +75,11 @@ impl HubDataset {
         Self::with_settings(Settings::from_env()?, id, revision)
     }
 
-    pub(super) fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
+    /// The same with the cache and the hub of `settings` instead of those of the environment.
+    ///
+    /// # Errors
+    /// If `id` or `revision` has another form.
+    pub fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
         let (id, revision) = names::checked(id, revision, "data set", "timm/mini-imagenet")?;
         let repository = Repository::new(settings, RepositoryKind::DataSet, &id, &revision);
         Ok(HubDataset { id, revision, repository })
@@ -110,8 +106,10 @@ impl HubDataset {
     /// and if names of files lead out of their folder.
     pub fn files(&self, wanted: &Wanted) -> Result<HubFiles, Error> {
         let listing = self.listing()?;
-        let Choice { folder, files } = choose(&listing, wanted)
-            .map_err(|cause| Error::Invalid(format!("{} cannot be fetched: {cause}", self.name())))?;
+        let Choice { folder, files } = choose(&listing, wanted).map_err(|cause| match cause {
+            NotChosen::Several(found) => Error::SeveralConfigs { repository: self.name(), found },
+            NotChosen::None(cause) => Error::Invalid(format!("{} cannot be fetched: {cause}", self.name())),
+        })?;
         let snapshot = self.snapshot(&listing.commit);
         let files = files.into_iter().map(|(name, bytes, split)| {
             let cached = Some(snapshot.join(&name)).filter(|path| path.exists());
@@ -230,4 +228,20 @@ fn of_snapshot(snapshot: &Path) -> Listing {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_tells_what_it_lacks_by_its_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        fs::write(folder.path().join("data/train-00001-of-00003.parquet"), "abc").unwrap();
+        fs::write(folder.path().join("README.md"), "").unwrap();
+        let listing = of_snapshot(folder.path());
+        let wanted = ["README.md", "data/train-00000-of-00003.parquet", "data/train-00001-of-00003.parquet"];
+        let names: Vec<_> = listing.files.keys().map(String::as_str).collect();
+        assert_eq!(names, [&wanted[..], &["data/train-00002-of-00003.parquet"]].concat());
+        let sizes: Vec<_> = listing.files.values().copied().collect();
+        assert_eq!(sizes, [Some(0), None, Some(3), None]);
+    }
+}

@@ -9,7 +9,8 @@ mod cifar;
 mod dataset;
 mod links;
 
-pub use dataset::{HubDataset, HubFile, HubFiles, Wanted};
+pub use choice::Wanted;
+pub use dataset::{HubDataset, HubFile, HubFiles};
 
 /// Fetches a data set from the Hugging Face hub, or from its cache if it is there already.
 ///
@@ -25,8 +26,19 @@ pub use dataset::{HubDataset, HubFile, HubFiles, Wanted};
 /// If the files are neither cached nor to be had; the message says where it looked and how to get the data
 /// otherwise. Also if a file turns out corrupt.
 pub fn download(kind: DataKind, progress: &dyn Progress) -> Result<Dataset, Error> {
+    match kind {
+        DataKind::Generated => Ok(drawn()),
+        _ => download_with(&Settings::from_env()?, kind, progress),
+    }
+}
+
+/// [`download`] with the cache and the hub of `settings` instead of those of the environment.
+///
+/// # Errors
+/// As [`download`].
+pub fn download_with(settings: &Settings, kind: DataKind, progress: &dyn Progress) -> Result<Dataset, Error> {
     match cifar::Source::of(kind) {
-        Some(source) => cifar::download(&Settings::from_env()?, &source, progress),
+        Some(source) => cifar::download(settings, &source, progress),
         None => Ok(drawn()),
     }
 }

@@ -6,71 +6,21 @@
 //! outer file; nothing is unpacked, and each image is read by itself, in the same way as a shard's.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use resnet_formats::image_tars::{Form, Piece, inner, look, scan};
+use resnet_formats::label_list::is_synset;
+use resnet_formats::names::name_of;
+use resnet_formats::tar_headers::{Cut, Member};
+use resnet_formats::webdataset::describe_odd_ends;
+
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
-use super::labels::{self, Given, Lists};
-use super::tar_headers::{Cut, Member, Members, OddEnd, UNIT};
-use super::{Broken, Index, Layout, LeftOut, Split, is_image_end, scanners, shards};
+use super::labels::{Given, Lists};
+use super::{Broken, Index, Layout, Split, scanners};
 use crate::Error;
-use crate::names::{is_of_a_system, name_of};
 use crate::prefetch::Prefetch;
-
-/// Members of a tar that are looked at to tell what it is.
-const LOOKED_AT: usize = 64;
-
-/// What a tar file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// Samples of images and labels, in WebDataset's convention; also what is not clear.
-    Samples,
-    /// Tars.
-    Tars,
-    /// Images alone.
-    Images,
-}
-
-/// Tells by its first members what the tar file in `path` is.
-fn look(path: &Path) -> Result<Form, Error> {
-    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    let length = file.metadata().map_err(|cause| Error::io("open", path, cause))?.len();
-    let mut reader = BufReader::with_capacity(1 << 13, file);
-    let mut start = [0; 4];
-    if reader.read_exact(&mut start).is_ok() && is_compressed(&start) {
-        return Err(shards::refuse_compressed(path));
-    }
-    let mut members = Members::new(reader, length);
-    let mut images = false;
-    for _ in 0..LOOKED_AT {
-        let Ok(Some(member)) = members.next_file() else { break };
-        let Some(base) = visible(&member.name) else { continue };
-        match base.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).as_deref() {
-            Some("tar") => return Ok(Form::Tars),
-            Some("cls" | "json" | "txt") => return Ok(Form::Samples),
-            Some(end) => images |= is_image_end(end),
-            None => {}
-        }
-    }
-    Ok(if images { Form::Images } else { Form::Samples })
-}
-
-/// Whether a file begins as gzip, bzip2, xz or zstd do.
-fn is_compressed(start: &[u8; 4]) -> bool {
-    matches!(
-        start,
-        [0x1f, 0x8b, ..] | [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] | [0x28, 0xb5, 0x2f, 0xfd]
-    )
-}
-
-/// The last part of a member's name; none for what the writer's system hides, such as macOS's `._x`.
-fn visible(name: &str) -> Option<&str> {
-    let base = name.rsplit('/').next().unwrap_or(name);
-    (!name.split('/').any(is_of_a_system) && !base.starts_with('.')).then_some(base)
-}
 
 /// Whether the tar files `names` in `root` are archives rather than shards; one of them stands for all.
 pub(crate) fn are_archives(root: &Path, names: &[String]) -> Result<bool, Error> {
@@ -98,26 +48,7 @@ pub(crate) fn open(
 
 /// The class of a tar that is called by ImageNet's name for it.
 fn class_of(file: &str) -> Option<&str> {
-    file.strip_suffix(".tar").filter(|stem| labels::is_synset(stem))
-}
-
-/// A tar, which may lie inside another.
-#[derive(Clone, Debug)]
-struct Piece {
-    file: u32,
-    start: u64,
-    length: u64,
-    /// Of all of its images.
-    class: Option<String>,
-}
-
-/// What is in a piece.
-#[derive(Default)]
-struct Scanned {
-    images: Vec<Member>,
-    left_out: LeftOut,
-    cut: Option<Cut>,
-    odd_end: Option<OddEnd>,
+    file.strip_suffix(".tar").filter(|stem| is_synset(stem))
 }
 
 fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result<Index, Error> {
@@ -174,7 +105,7 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
             records,
         });
     }
-    index.warnings.extend(shards::told_of_ends(&odd_ends));
+    index.warnings.extend(describe_odd_ends(&odd_ends));
     index.cut_blocks(&[]);
     Ok(index)
 }
@@ -231,110 +162,4 @@ fn label(
         index.faults.push(Broken::new(place, cause));
     }
     Ok(())
-}
-
-/// The tars in a tar, and what else is in it.
-fn inner(path: &Path, file: u32, length: u64) -> Result<(Vec<Piece>, Scanned), Error> {
-    let opened = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    let mut members = Members::new(BufReader::with_capacity(1 << 13, opened), length);
-    let (mut pieces, mut outer) = (Vec::new(), Scanned::default());
-    loop {
-        match members.next_file() {
-            Ok(Some(member)) => {
-                let Some(base) = visible(&member.name) else { continue };
-                let lower = base.to_ascii_lowercase();
-                if lower.ends_with(".tar.gz") || lower.ends_with(".tgz") {
-                    return Err(shards::refuse_compressed(&path.join(base)));
-                }
-                match base.strip_suffix(".tar") {
-                    Some(class) if !class.is_empty() => pieces.push(Piece {
-                        file,
-                        start: member.header + UNIT,
-                        length: member.bytes,
-                        class: Some(class.to_owned()),
-                    }),
-                    _ => outer.left_out.add_file(base),
-                }
-            }
-            Ok(None) => {
-                outer.odd_end = members.odd_end();
-                return Ok((pieces, outer));
-            }
-            Err(cut) => {
-                outer.cut = Some(cut);
-                return Ok((pieces, outer));
-            }
-        }
-    }
-}
-
-/// The images in a piece, with their places in the file.
-fn scan(path: &Path, piece: &Piece) -> Result<Scanned, Error> {
-    let io = |cause| Error::io("open", path, cause);
-    let file = File::open(path).map_err(io)?;
-    let section = Section::new(file, piece.start, piece.length).map_err(io)?;
-    let mut members = Members::new(BufReader::with_capacity(1 << 13, section), piece.length);
-    let mut scanned = Scanned::default();
-    loop {
-        match members.next_file() {
-            Ok(Some(mut member)) => {
-                let Some(base) = visible(&member.name) else { continue };
-                if base.rsplit_once('.').is_some_and(|(_, end)| is_image_end(end)) {
-                    member.header += piece.start;
-                    scanned.images.push(member);
-                } else {
-                    scanned.left_out.add_file(base);
-                }
-            }
-            Ok(None) => {
-                scanned.odd_end = members.odd_end();
-                return Ok(scanned);
-            }
-            Err(Cut { offset, cause }) => {
-                scanned.cut = Some(Cut { offset: piece.start + offset, cause });
-                return Ok(scanned);
-            }
-        }
-    }
-}
-
-/// A part of a file as if it were one.
-#[derive(Debug)]
-struct Section {
-    file: File,
-    start: u64,
-    length: u64,
-    at: u64,
-}
-
-impl Section {
-    fn new(mut file: File, start: u64, length: u64) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(start))?;
-        Ok(Self { file, start, length, at: 0 })
-    }
-}
-
-impl Read for Section {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let most = to.len().min(left);
-        let read = self.file.read(&mut to[..most])?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Section {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.length.checked_add_signed(by),
-        };
-        let place = target.and_then(|at| Some((at, self.start.checked_add(at)?)));
-        let (at, place) = place.ok_or(io::ErrorKind::InvalidInput)?;
-        self.file.seek(SeekFrom::Start(place))?;
-        self.at = at;
-        Ok(at)
-    }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::index::Stamp;
 use super::{Index, Layout, index_file};
 use crate::Error;
-use crate::names::name_of;
+use resnet_formats::names::name_of;
 
 /// A file written so shortly before its index may be written again within the same tick of the file system's
 /// clock; such an index is not kept. Two seconds is the coarsest clock there is.
@@ -128,7 +128,7 @@ pub(crate) fn is_fresh(index: &Index, layout: Layout, files: &[String]) -> bool 
         && unchanged(&index.root, &index.others)
 }
 
-/// Since 1970; negative before, and at its bounds where a clock is out of its mind.
+/// Since 1970; negative before, and clamped where a clock is far off.
 fn nanoseconds(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),

@@ -1,16 +1,15 @@
 //! `ClassList`: a file that lists the classes of a data set in the order of their labels.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use resnet_formats::class_list;
+
 use super::index::Stamp;
-use super::{Split, cache, classes};
+use super::{Split, cache};
 use crate::Error;
 
-/// The largest list that is read.
-const MAX_BYTES: u64 = 1 << 24;
 /// The names of class lists beside the data; the first that is there counts.
 pub(crate) const CLASS_MAPS: [&str; 3] = ["classes.json", "imagenet_class_index.json", "classes.txt"];
 
@@ -60,7 +59,7 @@ impl ClassList {
         };
         let path = path.to_string_lossy();
         let stamp = cache::stamp(root, &path).map_err(|cause| Error::io("open", file, cause))?;
-        let names = read(file, stamp.bytes)?.into();
+        let names = class_list::read(file, stamp.bytes)?.into();
         Ok(Self { names, file: file.to_owned(), stamp, origin })
     }
 
@@ -74,51 +73,10 @@ impl ClassList {
     }
 }
 
-/// The names in a file of `bytes` bytes: a class map in JSON, or a name a line.
-fn read(file: &Path, bytes: u64) -> Result<Vec<String>, Error> {
-    let bad = |cause: String| {
-        Error::bad_file(
-            file.display().to_string(),
-            cause,
-            "it should name a class a line, or be a list in JSON",
-        )
-    };
-    if bytes > MAX_BYTES {
-        return Err(bad(format!("its {bytes} bytes are too many for a list of classes")));
-    }
-    let text = fs::read(file).map_err(|cause| Error::io("read", file, cause))?;
-    let text = String::from_utf8(text).map_err(|_| bad("it is not text in UTF-8".to_owned()))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let is_json =
-        file.extension().is_some_and(|end| end == "json") || text.trim_start().starts_with(['[', '{']);
-    if is_json { classes::parse_class_map(text) } else { parse_lines(text) }.map_err(bad)
-}
-
-/// The names in a file that has one a line. Where each line begins with a WordNet id, as in ImageNet's
-/// `LOC_synset_mapping.txt`, that is the name, as it is what folders are called.
-pub(crate) fn parse_lines(text: &str) -> Result<Vec<String>, String> {
-    let names: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
-    if let Some(line) = names.iter().position(|name| name.is_empty()) {
-        return Err(format!("its line {} is empty, so it is not clear which label the next has", line + 1));
-    }
-    match names.len() {
-        0 => return Err("it names no class".to_owned()),
-        count if count > classes::MAX_CLASSES => return Err(format!("it has {count} classes")),
-        _ => {}
-    }
-    let ids: Option<Vec<&str>> = names.iter().map(|name| wordnet_id(name)).collect();
-    Ok(ids.unwrap_or(names).into_iter().map(str::to_owned).collect())
-}
-
-/// The id that a line such as `n01440764 tench, Tinca tinca` begins with.
-fn wordnet_id(line: &str) -> Option<&str> {
-    let id = line.split_whitespace().next()?;
-    let digits = id.strip_prefix('n')?;
-    (digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_digit())).then_some(id)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

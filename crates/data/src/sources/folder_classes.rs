@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::class_list::{ClassList, Origin};
 use crate::Error;
-use crate::names::is_passed_over;
+use resnet_formats::names::is_passed_over;
 
 /// The most bytes of a class's name that are the name of a folder.
 const MAX_NAME: usize = 200;

@@ -15,10 +15,12 @@ use std::path::Path;
 use super::class_list::ClassList;
 use super::folder_classes::FolderClasses;
 use super::index::{Entry, Stamp};
-use super::{Broken, Index, Layout, LeftOut, MAX_RECORD_BYTES, Source, classes, is_image_end, scanners};
+use super::{Broken, Index, Layout, LeftOut, MAX_RECORD_BYTES, Source, is_image_end, scanners};
+use resnet_formats::class_list::MAX_CLASSES;
+
 use crate::Error;
-use crate::names::{is_passed_over, name_of, text_of};
 use crate::prefetch::Prefetch;
+use resnet_formats::names::{is_passed_over, name_of, text_of};
 
 /// Folders inside each other below a class.
 const MAX_DEPTH: usize = 16;
@@ -102,7 +104,7 @@ fn ending(name: &str) -> &str {
 /// Lists the split in `root`, whose folders are its classes.
 pub(crate) fn open(root: &Path, list: Option<&ClassList>) -> Result<Index, Error> {
     let names = class_folders(root)?;
-    if names.len() > classes::MAX_CLASSES {
+    if names.len() > MAX_CLASSES {
         let cause = format!("it holds {} folders, too many to be classes", names.len());
         return Err(Error::bad_file(root.display().to_string(), cause, "give the folder of the data"));
     }

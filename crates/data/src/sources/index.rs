@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Broken, Layout, LeftOut, classes};
-use crate::names::name_of;
 use crate::{Error, Fingerprint};
+use resnet_formats::names::name_of;
 
 /// Records of one block together have at least so many bytes, where they lie one behind the other.
 const BLOCK_BYTES: u64 = 1 << 21;
@@ -40,7 +40,7 @@ pub(crate) struct Entry<'a> {
 
 /// The records of one split: places, labels, names, and what is already known to be broken.
 ///
-/// 40 to 60 bytes a record; ImageNet's training split takes about 70 MB.
+/// 40 to 60 bytes per record; ImageNet's training split takes about 70 MB.
 #[derive(Clone, PartialEq)]
 pub struct Index {
     pub(crate) layout: Layout,
@@ -64,7 +64,7 @@ pub struct Index {
     /// Their places are relative to the root until [`open`](Self::open) has seen them.
     pub(crate) faults: Vec<Broken>,
     pub(crate) left_out: LeftOut,
-    /// What is odd and takes no record away, each a sentence.
+    /// Warnings that cost no record, one sentence each.
     pub(crate) warnings: Vec<String>,
     /// Records that are not to be used, ascending.
     pub(crate) skipped: Vec<u32>,
@@ -166,7 +166,7 @@ impl Index {
         Arc::clone(&self.classes)
     }
 
-    /// One label a record, each below `classes().len()`.
+    /// One label per record, each below `classes().len()`.
     pub fn labels(&self) -> &[u32] {
         &self.label
     }
@@ -260,8 +260,8 @@ impl Index {
         &self.left_out
     }
 
-    /// What is odd about the data and takes no record away, each a sentence: a shard without an end mark,
-    /// classes that others number in another way.
+    /// Warnings that cost no record, one sentence each: a shard without an end mark, classes that others
+    /// number in another way.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::index::Stamp;
-use super::tar_headers::UNIT;
 use super::{Broken, Index, Layout};
 use crate::Fingerprint;
+use resnet_formats::tar_headers::UNIT;
 
 /// The first bytes of the file; the last is the version.
 const MAGIC: &[u8; 8] = b"RESNIDX\x03";

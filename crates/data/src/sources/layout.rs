@@ -5,7 +5,7 @@ use std::fmt;
 /// How a split lies on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// A folder a class, a file an image.
+    /// One folder per class, one file per image.
     Folders,
     /// Tar files in WebDataset's convention.
     Shards,

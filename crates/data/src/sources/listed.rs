@@ -10,7 +10,7 @@ use super::index::{Entry, Stamp};
 use super::labels::{Given, Lists, beside};
 use super::{Broken, Index, Layout, Split, folders, is_image_end};
 use crate::Error;
-use crate::names::{is_passed_over, name_of, text_of};
+use resnet_formats::names::{is_passed_over, name_of, text_of};
 
 /// Folders inside each other.
 const MAX_DEPTH: usize = 16;

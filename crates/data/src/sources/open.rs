@@ -1,17 +1,17 @@
 //! `open_files`: finds the splits that a folder holds and how they lie there.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::candidates::{self, Candidate, Part};
 use super::class_list::{ClassList, Origin};
 use super::labels::Given;
-use super::recognise::{candidates, layout_of_file};
-use super::{Columns, IMAGE_ENDS, Index, IndexCache, Layout, Source, Split};
-use super::{archives, folders, listed, packed, series, shards};
+use super::{Columns, Index, IndexCache, Layout, Source, Split};
+use resnet_formats::series;
+use resnet_formats::tar_headers::refuse_compressed;
+
+use super::{archives, folders, listed, packed, shards};
 use crate::Error;
-use crate::names::name_of;
 
 /// How to open a data set in files.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,7 @@ pub struct OpenFiles {
     pub cache: IndexCache,
     /// [Names](Index::name) of records and [faults](Index::fault_name) that are left out.
     pub skip: Vec<String>,
-    /// A file that lists the classes in the order of their labels: a name a line, or a class map in JSON
+    /// A file that lists the classes in the order of their labels: one name per line, or a class map in JSON
     /// ([`parse_class_map`](super::parse_class_map)). None to take one that lies beside the data, such as
     /// `classes.json`.
     pub classes: Option<PathBuf>,
@@ -54,8 +54,8 @@ pub struct FileSet {
 /// `dir`, or one folder in it, holds
 /// - folders `train` (or `training`) and `val` (or `validation`, `valid`, `dev`, `test`, `testing`) with one
 ///   of the following in each,
-/// - a folder a class with images in it (ImageNet's layout),
-/// - tar shards in WebDataset's convention: an image and `.cls` or `.json` a sample,
+/// - one folder per class, with images in it (ImageNet's layout),
+/// - tar shards in WebDataset's convention: an image and `.cls` or `.json` per sample,
 /// - images in no class folders, and a list of their labels beside them or in [`OpenFiles::labels`],
 /// - ImageNet's tars as they are downloaded: a tar of class tars, class tars, or a tar of such images,
 /// - parquet files with a column of images (`image` or `img`) and one of labels,
@@ -82,95 +82,10 @@ pub struct FileSet {
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn open_files(dir: &Path, options: &OpenFiles) -> Result<FileSet, Error> {
-    let metadata = fs::metadata(dir).map_err(|cause| Error::io("open", dir, cause))?;
-    if metadata.is_file() {
-        let (parent, layout) = (dir.parent().unwrap_or(dir), layout_of_file(dir));
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        let layout = layout.ok_or_else(|| {
-            Error::bad_file(
-                dir.display().to_string(),
-                "it is neither a .tar nor a .parquet nor a .pack",
-                "give the folder of the data",
-            )
-        })?;
-        if layout == Layout::Shards
-            && let Some(name) = dir.file_name().map(|name| name.to_string_lossy().into_owned())
-            && archives::are_archives(parent, std::slice::from_ref(&name))?
-        {
-            // Each archive is one of its kind, so it stands for itself.
-            let split = listed::split_of(parent, &name, options.labels.as_deref());
-            return Candidate::of_split(parent, Layout::Archives, split, vec![name]).open(options);
-        }
-        let mut found = candidates(parent, options.labels.as_deref())?;
-        found.retain(|candidate| candidate.layout == layout);
-        return choose(dir, found, options);
-    }
-    let mut found = candidates(dir, options.labels.as_deref())?;
-    if found.is_empty() {
-        for inner in folders::class_folders(dir)? {
-            found.extend(candidates(&dir.join(name_of(&inner)), options.labels.as_deref())?);
-        }
-    }
-    choose(dir, found, options)
-}
-
-fn choose(dir: &Path, mut found: Vec<Candidate>, options: &OpenFiles) -> Result<FileSet, Error> {
-    match (found.pop(), found.len()) {
-        (Some(candidate), 0) => candidate.open(options),
-        (Some(last), _) => {
-            let all = found.iter().chain([&last]);
-            let found: Vec<String> =
-                all.map(|it| format!("{} in {}", it.layout, it.root.display())).collect();
-            Err(Error::Ambiguous { path: dir.to_owned(), found: found.join(", ") })
-        }
-        (None, _) => Err(Error::Unrecognised {
-            path: dir.to_owned(),
-            wanted: format!(
-                "folders train and val; class folders with images (.{}); *.tar; *.parquet; *.pack",
-                IMAGE_ENDS.join(", .")
-            ),
-        }),
-    }
-}
-
-/// Something that looks like a data set.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) root: PathBuf,
-    pub(super) layout: Layout,
-    pub(super) parts: BTreeMap<Split, Part>,
-}
-
-/// A split of it.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) root: PathBuf,
-    pub(super) layout: Layout,
-    /// The shards, tables or packed files; none for folders.
-    pub(super) files: Vec<String>,
+    candidates::only(dir, candidates::find(dir, options.labels.as_deref())?)?.open(options)
 }
 
 impl Candidate {
-    /// Splits told apart by the names of files; class folders without a split are for training.
-    pub(super) fn single(root: &Path, layout: Layout, files: Vec<String>) -> Self {
-        let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
-        let part = || Part { root: root.to_owned(), layout, files: Vec::new() };
-        if layout == Layout::Folders {
-            parts.insert(Split::Train, part());
-        }
-        for file in files {
-            let split = Split::of_name(&file).unwrap_or(Split::Train);
-            parts.entry(split).or_insert_with(part).files.push(file);
-        }
-        Candidate { root: root.to_owned(), layout, parts }
-    }
-
-    /// One split alone.
-    pub(super) fn of_split(root: &Path, layout: Layout, split: Split, files: Vec<String>) -> Self {
-        let part = Part { root: root.to_owned(), layout, files };
-        Candidate { root: root.to_owned(), layout, parts: BTreeMap::from([(split, part)]) }
-    }
-
     fn open(mut self, options: &OpenFiles) -> Result<FileSet, Error> {
         let train = self.parts.remove(&Split::Train);
         let evaluation = self.parts.pop_first();
@@ -179,7 +94,7 @@ impl Candidate {
         let (train, evaluation) = match (train, evaluation) {
             (Some(train), evaluation) => ((Split::Train, train), evaluation),
             (None, Some(only)) => (only, None),
-            (None, None) => return choose(&self.root, Vec::new(), options),
+            (None, None) => return Err(candidates::unrecognised(&self.root)),
         };
         let parts = [Some(&train), evaluation.as_ref()];
         let has_list = parts.into_iter().flatten().any(|(_, part)| part.may_have_list());
@@ -246,7 +161,7 @@ impl Part {
                 if let Some(name) =
                     self.files.iter().find(|name| !name.to_ascii_lowercase().ends_with(".tar"))
                 {
-                    return Err(shards::refuse_compressed(&self.root.join(name)));
+                    return Err(refuse_compressed(&self.root.join(name)).into());
                 }
                 shards::open(&self.root, split.name(), &self.files, (list, cache))?
             }
@@ -301,16 +216,10 @@ fn table_source(index: Index, columns: &Columns) -> Result<Arc<dyn Source>, Erro
 
 #[cfg(not(feature = "parquet"))]
 fn tables(root: &Path, _split: Split, _files: &[String], _how: Tables<'_>) -> Result<Index, Error> {
-    Err(without_parquet(root))
+    Err(Error::without_parquet(root))
 }
 
 #[cfg(not(feature = "parquet"))]
 fn table_source(index: Index, _columns: &Columns) -> Result<Arc<dyn Source>, Error> {
-    Err(without_parquet(index.root()))
-}
-
-#[cfg(not(feature = "parquet"))]
-fn without_parquet(root: &Path) -> Error {
-    let wanted = format!("reading the parquet files in {}", root.display());
-    Error::FeatureOff { wanted, feature: "parquet" }
+    Err(Error::without_parquet(index.root()))
 }

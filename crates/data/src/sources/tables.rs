@@ -4,32 +4,25 @@
 //! file's metadata, or are the labels themselves. An index is made from the labels alone, so nothing of the
 //! images is read for it; that an image is null shows when it is read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::FileReader as _;
+use resnet_formats::class_list::MAX_CLASSES;
+use resnet_formats::names::name_of;
+use resnet_formats::parquet::{ByteArray, Label, MEND, guarded, read_rows, scan};
 
 use super::cache::{self, IndexCache};
 use super::index::{Entry, Stamp};
 use super::{Broken, Columns, Index, Layout, MAX_RECORD_BYTES, Source, classes, scanners};
-use crate::Error;
-use crate::names::name_of;
-use crate::parquet_files::columns::{self, Images, LabelValues, Labels, MEND, guarded};
-use crate::parquet_files::schema;
 use crate::prefetch::Prefetch;
+use crate::{Error, Fingerprint};
 
-/// Labels read at once.
-const ROWS_AT_ONCE: usize = 8_192;
-/// The longest name of a class.
-const MAX_NAME_BYTES: usize = 1_000;
-
-/// Rows may share one image in a dictionary: those that are read at once take so many times the file at
-/// most.
+/// Rows may share one image in a dictionary: those that are read at once take at most this many times the
+/// size of the file.
 const MOST_TIMES: u64 = 64;
-/// So many bytes are nothing to refuse, however small the file is.
+/// This many bytes are always allowed, however small the file is.
 const ALWAYS: u64 = 64 << 20;
 
 /// A split in parquet files.
@@ -51,7 +44,7 @@ impl Source for Tables {
         let stamp = &self.index.files[file as usize];
         let rows = self.index.offset[first]..self.index.offset[first] + records.len() as u64;
         let read = guarded(&path, || match cache::stamp(&self.index.root, &stamp.path) {
-            Ok(now) if now != *stamp => Err(Error::bad_file(
+            Ok(now) if now != *stamp => Err(resnet_formats::Error::bad_file(
                 path.display().to_string(),
                 "it has changed since its index was made",
                 MEND,
@@ -73,12 +66,7 @@ impl Source for Tables {
 }
 
 impl Tables {
-    fn record(
-        &self,
-        record: usize,
-        image: Option<parquet::data_type::ByteArray>,
-        budget: &mut u64,
-    ) -> Result<Vec<u8>, Broken> {
+    fn record(&self, record: usize, image: Option<ByteArray>, budget: &mut u64) -> Result<Vec<u8>, Broken> {
         let fault = |cause: &str| Err(Broken::new(self.index.place(record), cause));
         match image {
             None => fault("its image is null, not in the file"),
@@ -97,34 +85,6 @@ impl Tables {
     }
 }
 
-/// The images of `rows`, which lie in one row group.
-fn read_rows(path: &Path, columns: &Columns, rows: Range<u64>) -> Result<Images, Error> {
-    let reader = columns::open(path)?;
-    let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
-    let (column, _) = schema::find(reader.metadata(), columns, &path.display().to_string())?;
-    let mut start = 0;
-    for number in 0..reader.num_row_groups() {
-        let count = row_count(reader.metadata(), number).map_err(bad)?;
-        if rows.start < start + count {
-            let group = reader.get_row_group(number).map_err(|cause| bad(cause.to_string()))?;
-            let mut images = columns::images(&*group, column).map_err(bad)?;
-            images.skip((rows.start - start) as usize).map_err(bad)?;
-            let wanted = (rows.end - rows.start) as usize;
-            let found = images.next(wanted).map_err(bad)?;
-            return match found.len() == wanted {
-                true => Ok(found),
-                false => Err(bad(format!("row group {number} has fewer images than labels"))),
-            };
-        }
-        start += count;
-    }
-    Err(bad(format!("it has only {start} rows")))
-}
-
-fn row_count(metadata: &ParquetMetaData, group: usize) -> Result<u64, String> {
-    u64::try_from(metadata.row_group(group).num_rows()).map_err(|_| format!("row group {group} is damaged"))
-}
-
 /// Opens the split that is in these files of `root`, in this order.
 pub(crate) fn open(
     root: &Path,
@@ -133,7 +93,7 @@ pub(crate) fn open(
     (columns, cache): (&Columns, &IndexCache),
 ) -> Result<Index, Error> {
     let is_fresh = |index: &Index| cache::is_fresh(index, Layout::Tables, files);
-    let split = columns.key().map_or(split.to_owned(), |key| format!("{split}-{key}"));
+    let split = key(columns).map_or(split.to_owned(), |key| format!("{split}-{key}"));
     cache::load_or_build(cache, root, &split, is_fresh, || build(root, files, columns))
 }
 
@@ -205,7 +165,7 @@ impl Classes {
 
     /// A label as a number, which is preliminary where it is a name.
     fn label(&mut self, label: Label) -> Result<u32, String> {
-        let limit = self.named.as_ref().map_or(classes::MAX_CLASSES, |names| names.len());
+        let limit = self.named.as_ref().map_or(MAX_CLASSES, |names| names.len());
         match label {
             Label::Number(label) => {
                 self.number = Some(label);
@@ -217,9 +177,7 @@ impl Classes {
                 let next = self.met.len() as u32;
                 match self.met.get(&name) {
                     Some(label) => Ok(*label),
-                    None if next as usize == classes::MAX_CLASSES => {
-                        Err("it is of one class too many".to_owned())
-                    }
+                    None if next as usize == MAX_CLASSES => Err("it is of one class too many".to_owned()),
                     None => Ok(*self.met.entry(name).or_insert(next)),
                 }
             }
@@ -240,7 +198,7 @@ impl Classes {
             let highest =
                 names.iter().map(|(name, _)| number(name)).try_fold(0, |most, n| Some(n?.max(most)));
             let mut labels = vec![0; names.len()];
-            match highest.filter(|&highest| (highest as usize) < classes::MAX_CLASSES) {
+            match highest.filter(|&highest| (highest as usize) < MAX_CLASSES) {
                 Some(highest) => {
                     names
                         .iter()
@@ -268,89 +226,36 @@ impl Classes {
     }
 }
 
-/// A row's label, as the table has it.
-enum Label {
-    Number(i64),
-    Name(Arc<str>),
-}
-
-/// The labels of a row group.
-struct Group {
-    /// Of each row, or why it has none.
-    labels: Vec<Result<Label, &'static str>>,
-    mean_bytes: u32,
-}
-
-/// What is in one file, the images left out.
-struct Scanned {
-    groups: Vec<Group>,
-    classes: Option<Vec<String>>,
-}
-
-fn scan(path: &Path, columns: &Columns) -> Result<Scanned, Error> {
-    let bad = |cause: String| columns::bad(&path.display().to_string(), cause);
-    let reader = columns::open(path)?;
-    let (image_column, label_column) = schema::find(reader.metadata(), columns, &path.display().to_string())?;
-    let mut groups = Vec::new();
-    // A name is kept once for all its rows.
-    let mut names: HashSet<Arc<str>> = HashSet::new();
-    for number in 0..reader.num_row_groups() {
-        let bad_group = |cause: String| bad(format!("row group {number}: {cause}"));
-        let group = reader.get_row_group(number).map_err(|cause| bad_group(cause.to_string()))?;
-        let mut column = Labels::open(&*group, label_column).map_err(bad_group)?;
-        let rows = row_count(reader.metadata(), number).map_err(bad)?;
-        let mut labels = Vec::new();
-        loop {
-            let before = labels.len();
-            match column.next(ROWS_AT_ONCE).map_err(bad_group)? {
-                LabelValues::Numbers(values) => {
-                    labels.extend(values.into_iter().map(|value| value.map(Label::Number).ok_or(NULL)));
-                }
-                LabelValues::Names(values) => labels.extend(values.iter().map(|value| {
-                    let value = value.as_ref().ok_or(NULL)?;
-                    name(value.data(), &mut names).map(Label::Name)
-                })),
-            }
-            // A page may tell of more rows than its group.
-            if labels.len() == before || labels.len() as u64 > rows {
-                break;
-            }
-        }
-        if rows != labels.len() as u64 {
-            return Err(bad_group(format!("it should have {rows} rows and has {} labels", labels.len())));
-        }
-        let bytes = group.metadata().column(image_column).uncompressed_size();
-        let mean_bytes = u32::try_from(bytes.max(0) as u64 / rows.max(1)).unwrap_or(u32::MAX);
-        groups.push(Group { labels, mean_bytes });
+/// What an index that depends on columns is called besides its split, if they are not the usual ones.
+fn key(columns: &Columns) -> Option<String> {
+    if *columns == Columns::default() {
+        return None;
     }
-    Ok(Scanned { groups, classes: class_names(reader.metadata(), label_column) })
-}
-
-const NULL: &str = "its label is null";
-
-/// The name of a class that a row has for a label.
-fn name(bytes: &[u8], known: &mut HashSet<Arc<str>>) -> Result<Arc<str>, &'static str> {
-    let name = std::str::from_utf8(bytes).map_err(|_| "its label is no text in UTF-8")?.trim();
-    if name.is_empty() || name.len() > MAX_NAME_BYTES {
-        return Err("its label is empty, or too long for the name of a class");
+    let mut fingerprint = Fingerprint::default();
+    for name in [&columns.image, &columns.label] {
+        fingerprint.word(name.is_some().into());
+        fingerprint.add(name.as_deref().unwrap_or_default().as_bytes());
     }
-    if let Some(known) = known.get(name) {
-        return Ok(Arc::clone(known));
-    }
-    let name: Arc<str> = name.into();
-    known.insert(Arc::clone(&name));
-    Ok(name)
-}
-
-/// The names that the `datasets` library wrote for the values of the column of labels.
-fn class_names(metadata: &ParquetMetaData, column: usize) -> Option<Vec<String>> {
-    let label = metadata.file_metadata().schema_descr().column(column).path().string();
-    let pairs = metadata.file_metadata().key_value_metadata()?;
-    let text = pairs.iter().find(|pair| pair.key == "huggingface")?.value.as_deref()?;
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let names = value.get("info")?.get("features")?.get(&label)?.get("names")?;
-    classes::parse_class_map(&names.to_string()).ok()
+    Some(format!("{:016x}", fingerprint.get()))
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    /// Rows may share an image that the file has once.
+    #[test]
+    fn an_image_under_many_rows_takes_no_memory_that_the_file_does_not_stand_for() {
+        let index = Index::new(
+            Layout::Tables,
+            Path::new(""),
+            vec![Stamp { path: String::new(), bytes: 0, modified: 0 }],
+        );
+        let mut source = Tables { index, columns: Columns::default() };
+        source.index.push(&Entry { file: 0, offset: 0, bytes: 0, label: 0, name: "" });
+        let mut budget = 250_000;
+        let shared = Some(ByteArray::from(vec![7; 100_000]));
+        let read = [(); 3].map(|()| source.record(0, shared.clone(), &mut budget).is_ok());
+        assert_eq!((read, budget), ([true, true, false], 50_000));
+    }
+}

@@ -31,10 +31,8 @@ struct Part {
 }
 
 pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
-    if let Some(out) = &args.out {
-        if out.exists() {
-            return Err(Error::Exists { path: out.clone() }.into());
-        }
+    if let Some(path) = args.out.clone().filter(|out| out.exists()) {
+        return Err(Error::Exists { path }.into());
     }
     let dataset = HubDataset::new(&args.id, args.revision.as_deref())?;
     let splits = args.split.iter().map(|&split| split.into()).collect();

@@ -1,34 +1,32 @@
-//! Lists that give images their labels from outside: ImageNet's validation images lie flat, and what is on
-//! them stands in a file beside them.
+//! Lists that give images their labels: ImageNet's validation images lie in one folder, and their labels are
+//! in a file beside it.
 //!
-//! `parse` has the forms of such a list, `find` the names under which one lies beside the data; [`Lists`] is
-//! what a split's labels depend on. A label is a number, counted from 0, or the name of a class; ImageNet's
-//! classes are known, others are those of a file that lists them, or the names in order.
+//! [`label_list`] has the forms of such a list, `find` the names under which one lies beside the data;
+//! [`Lists`] is what a split's labels depend on. A label is a number, counted from 0, or the name of a class;
+//! ImageNet's classes are known, others are those of a file that lists them, or the names in order.
 
 mod find;
-mod parse;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use resnet_formats::label_file::{MEND, text_of};
+use resnet_formats::label_list::{self, Row, Rows, is_number, is_synset};
+
 pub(crate) use self::find::beside;
-use self::find::{is_ground_truth, text_of};
-pub(crate) use self::parse::is_synset;
-use self::parse::{Row, Rows, is_number};
+use self::find::is_ground_truth;
 use super::class_list::ClassList;
 use super::index::Stamp;
 use super::{Split, cache, classes, is_image_end};
+use resnet_formats::class_list::MAX_CLASSES;
+
 use crate::{Error, imagenet};
 
 /// How ImageNet's validation images are called; what follows is a number.
 const VALIDATION: &str = "ILSVRC2012_val_";
 /// Labels of the first validation images, by which a list that counts classes in another way is noticed.
 const KNOWN: [u32; 5] = [65, 970, 230, 809, 516];
-/// What to do about a list that cannot be used.
-const MEND: &str = "give a list with a name and a label for each image, such as caffe's val.txt or Kaggle's \
-                    LOC_val_solution.csv";
-
 /// The list that labels a split, and the one that numbers its classes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
@@ -60,7 +58,7 @@ impl Lists {
                 )
             })?,
         };
-        let stamp = cache::stamp(root, &crate::names::text_of(labels.as_os_str()));
+        let stamp = cache::stamp(root, &resnet_formats::names::text_of(labels.as_os_str()));
         let stamp = stamp.map_err(|cause| Error::io("open", &labels, cause))?;
         let stamps = [stamp].into_iter().chain(given.classes.map(|list| list.stamp.clone())).collect();
         Ok(Self { labels, classes: given.classes.map(|list| Arc::clone(&list.names)), stamps })
@@ -101,7 +99,7 @@ pub(crate) struct Labelled {
     pub(crate) classes: Arc<[String]>,
     /// Images of the list that are not among those asked for.
     pub(crate) absent: usize,
-    /// What is odd about it, each a sentence.
+    /// Warnings about it, one sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -116,7 +114,7 @@ impl LabelList {
     }
 
     fn parse(text: &str, name: &str, shown: &str) -> Result<Self, Error> {
-        let rows = parse::parse(text).map_err(|cause| Error::bad_file(shown, cause, MEND))?;
+        let rows = label_list::parse(text).map_err(|cause| Error::bad_file(shown, cause, MEND))?;
         let ilsvrc_ids = is_ground_truth(name) && matches!(rows, Rows::InOrder(_));
         Ok(Self { shown: shown.to_owned(), rows, ilsvrc_ids })
     }
@@ -164,7 +162,7 @@ impl LabelList {
                 return Err("it has numbers alone, and not from where they count".to_owned());
             }
             let known = classes.cloned().or_else(|| is_validation.then(imagenets));
-            let limit = known.as_ref().map_or(classes::MAX_CLASSES, |known| known.len());
+            let limit = known.as_ref().map_or(MAX_CLASSES, |known| known.len());
             let label = |row: &Row| match row.label.parse::<usize>() {
                 Ok(label) if label < limit => Ok(label as u32),
                 _ => {
@@ -197,7 +195,7 @@ impl LabelList {
                 let mut names = names.clone();
                 names.sort_unstable();
                 names.dedup();
-                if names.len() > classes::MAX_CLASSES {
+                if names.len() > MAX_CLASSES {
                     return Err(format!("it has {} classes", names.len()));
                 }
                 (names.iter().map(|&name| name.to_owned()).collect(), places(names.into_iter()))

@@ -1,0 +1,138 @@
+//! `LoaderConfig`: how samples become batches, the same for data in memory and in files.
+
+use std::ops::Range;
+
+use crate::Error;
+
+/// In which order an epoch shows the images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A new random order every epoch, a function of (seed, epoch).
+    Shuffled,
+    /// As they lie in the set.
+    Sequential,
+}
+
+/// What happens to the images left over when batches do not divide the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastBatch {
+    /// They make a smaller batch.
+    Keep,
+    /// They are left out of this epoch.
+    Drop,
+}
+
+/// Which of the processes that train one network together this is. Each shows its own part of every epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    /// This process's number, from 0.
+    pub index: usize,
+    /// How many processes there are.
+    pub world_size: usize,
+}
+
+impl Rank {
+    /// The only process.
+    pub const ONLY: Rank = Rank { index: 0, world_size: 1 };
+
+    /// The places of an epoch of `len` images that this rank shows. In a shuffled epoch all parts have one
+    /// length, so that no process waits for another; at most `world_size - 1` images are left out, others
+    /// each time.
+    fn places(self, len: usize, order: Order) -> Range<usize> {
+        let Rank { index, world_size } = self;
+        match order {
+            Order::Shuffled => {
+                let each = len / world_size;
+                index * each..(index + 1) * each
+            }
+            Order::Sequential => len * index / world_size..len * (index + 1) / world_size,
+        }
+    }
+}
+
+/// How a [`DataLoader`](crate::DataLoader) or a [`FileLoader`](crate::FileLoader) makes batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoaderConfig {
+    /// Images per batch; at least 1.
+    pub batch: usize,
+    /// Decides order and augmentation, together with the epoch.
+    pub seed: u64,
+    /// In which order images come.
+    pub order: Order,
+    /// Which part of each epoch this process shows.
+    pub rank: Rank,
+    /// Whether an incomplete last batch is shown.
+    pub last_batch: LastBatch,
+    /// Threads that make batches; with 0 they are made in the caller's when it asks for them.
+    pub workers: usize,
+    /// Batches kept ready ahead of the reader; 0 counts as 1. A batch of 128 at 224 x 224 takes 77 MB.
+    pub prefetch: usize,
+}
+
+impl LoaderConfig {
+    /// For training: shuffled, the last batch kept, two threads, four batches ahead.
+    pub fn training(batch: usize, seed: u64) -> Self {
+        Self {
+            batch,
+            seed,
+            order: Order::Shuffled,
+            rank: Rank::ONLY,
+            last_batch: LastBatch::Keep,
+            workers: 2,
+            prefetch: 4,
+        }
+    }
+
+    /// For evaluation: every image once, in order; one thread, two batches ahead.
+    pub fn evaluation(batch: usize) -> Self {
+        Self { order: Order::Sequential, workers: 1, prefetch: 2, ..Self::training(batch, 0) }
+    }
+
+    /// Checks that there are batches of `images` images.
+    pub(crate) fn check(&self, images: usize) -> Result<(), Error> {
+        let invalid = |message: String| Err(Error::Invalid(message));
+        if self.batch == 0 {
+            return invalid("a batch of 0 images trains nothing; use at least 1".to_owned());
+        }
+        let Rank { index, world_size } = self.rank;
+        if index >= world_size || self.places(images).is_empty() {
+            return invalid(format!(
+                "process {index} of {world_size} has no part of {images} images; use fewer processes, numbered from 0"
+            ));
+        }
+        let own = self.places(images).len();
+        if self.last_batch == LastBatch::Drop && self.batch > own {
+            return invalid(format!(
+                "{own} images make no whole batch of {}, and the incomplete one is dropped; use a smaller batch",
+                self.batch
+            ));
+        }
+        Ok(())
+    }
+
+    /// The places of an epoch of `images` images that belong to this process.
+    fn places(&self, images: usize) -> Range<usize> {
+        self.rank.places(images, self.order)
+    }
+
+    /// The places of an epoch of `images` images that batch `number` shows.
+    pub(crate) fn batch(&self, images: usize, number: usize) -> Range<usize> {
+        let (start, shown) = (self.places(images).start, self.images_per_epoch(images));
+        let first = number * self.batch;
+        start + first..start + shown.min(first.saturating_add(self.batch))
+    }
+
+    /// How many images this process shows per epoch, of `images` in all.
+    pub(crate) fn images_per_epoch(&self, images: usize) -> usize {
+        let own = self.places(images).len();
+        match self.last_batch {
+            LastBatch::Keep => own,
+            LastBatch::Drop => own / self.batch * self.batch,
+        }
+    }
+
+    /// How many batches this process shows per epoch, of `images` images in all.
+    pub(crate) fn batches_per_epoch(&self, images: usize) -> usize {
+        self.images_per_epoch(images).div_ceil(self.batch)
+    }
+}

@@ -1,0 +1,238 @@
+//! Which data sets in files lie in a folder, by the names of its files and folders.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{IMAGE_ENDS, Layout, Split, archives, folders, listed};
+use crate::Error;
+use resnet_formats::names::{is_passed_over, name_of, text_of};
+
+/// Something that looks like a data set.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) root: PathBuf,
+    pub(crate) layout: Layout,
+    pub(crate) parts: BTreeMap<Split, Part>,
+}
+
+/// A split of it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) root: PathBuf,
+    pub(crate) layout: Layout,
+    /// The shards, tables or packed files; none for folders.
+    pub(crate) files: Vec<String>,
+}
+
+impl Candidate {
+    /// Splits told apart by the names of files; class folders without a split are for training.
+    pub(crate) fn single(root: &Path, layout: Layout, files: Vec<String>) -> Self {
+        let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
+        let part = || Part { root: root.to_owned(), layout, files: Vec::new() };
+        if layout == Layout::Folders {
+            parts.insert(Split::Train, part());
+        }
+        for file in files {
+            let split = Split::of_name(&file).unwrap_or(Split::Train);
+            parts.entry(split).or_insert_with(part).files.push(file);
+        }
+        Candidate { root: root.to_owned(), layout, parts }
+    }
+
+    /// One split alone.
+    pub(crate) fn of_split(root: &Path, layout: Layout, split: Split, files: Vec<String>) -> Self {
+        let part = Part { root: root.to_owned(), layout, files };
+        Candidate { root: root.to_owned(), layout, parts: BTreeMap::from([(split, part)]) }
+    }
+}
+
+/// What lies in `path`; a folder without data of its own stands for the one folder in it that has some.
+/// `labels` is the list that gives images their labels, if one is given.
+pub(crate) fn find(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error> {
+    let metadata = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?;
+    if metadata.is_file() {
+        return of_file(path, labels);
+    }
+    let mut found = candidates(path, labels)?;
+    if found.is_empty() {
+        for inner in folders::class_folders(path)? {
+            found.extend(candidates(&path.join(name_of(&inner)), labels)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What the file in `path` is one of.
+fn of_file(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error> {
+    let (parent, layout) = (path.parent().unwrap_or(path), layout_of_file(path));
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let layout = layout.ok_or_else(|| {
+        Error::bad_file(
+            path.display().to_string(),
+            "it is neither a .tar nor a .parquet nor a .pack",
+            "give the folder of the data",
+        )
+    })?;
+    if layout == Layout::Shards
+        && let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned())
+        && archives::are_archives(parent, std::slice::from_ref(&name))?
+    {
+        // Each archive is one of its kind, so it stands for itself.
+        let split = listed::split_of(parent, &name, labels);
+        return Ok(vec![Candidate::of_split(parent, Layout::Archives, split, vec![name])]);
+    }
+    let mut found = candidates(parent, labels)?;
+    found.retain(|candidate| candidate.layout == layout);
+    Ok(found)
+}
+
+/// The only one of those found in `path`.
+pub(crate) fn only(path: &Path, mut found: Vec<Candidate>) -> Result<Candidate, Error> {
+    match (found.pop(), found.len()) {
+        (Some(candidate), 0) => Ok(candidate),
+        (Some(last), _) => {
+            let all = found.iter().chain([&last]);
+            let found: Vec<String> =
+                all.map(|it| format!("{} in {}", it.layout, it.root.display())).collect();
+            Err(Error::Ambiguous { path: path.to_owned(), found: found.join(", ") })
+        }
+        (None, _) => Err(unrecognised(path)),
+    }
+}
+
+/// The error for a path that holds nothing that is known.
+pub(crate) fn unrecognised(path: &Path) -> Error {
+    Error::Unrecognised {
+        path: path.to_owned(),
+        wanted: format!(
+            "folders train and val; class folders with images (.{}); *.tar; *.parquet; *.pack",
+            IMAGE_ENDS.join(", .")
+        ),
+    }
+}
+
+/// A way in which a folder holds images, with the files where they are files.
+type Inside = (Layout, Vec<String>);
+
+/// What `dir` itself holds, folders of splits included. The names of splits count only beside a folder of a
+/// training split that holds a data set; otherwise folders are classes, whatever they are called. `labels` is
+/// the list that gives images their labels, if one is given.
+fn candidates(dir: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error> {
+    let (mut named, mut others) = (Vec::new(), Vec::new());
+    for name in folders::class_folders(dir)? {
+        let root = dir.join(name_of(&name));
+        match Split::of_word(&name.to_ascii_lowercase()) {
+            Some(split) => {
+                let mut inside = plain(&root)?;
+                // A list that is given is for the images to be evaluated on.
+                let list = labels.filter(|_| split != Split::Train);
+                if listed::is_listed(&root, &inside, split, list) {
+                    inside = vec![(Layout::Listed, Vec::new())];
+                }
+                named.push((split, inside, root));
+            }
+            None => others.push(root),
+        }
+    }
+    if named.iter().any(|(split, inside, _)| *split == Split::Train && !inside.is_empty()) {
+        return splits(dir, named, &others);
+    }
+    let listed = named.iter().find(|(_, inside, _)| matches!(inside[..], [(Layout::Listed, _)]));
+    // Without a list these are refused by name: a split is not taken for a class.
+    let unlisted = || named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_image(root));
+    let flat = listed.or_else(unlisted);
+    if let Some((split, _, root)) = flat
+        && !others.iter().any(|other| folders::holds_image(other))
+    {
+        return Ok(vec![Candidate::of_split(root, Layout::Listed, *split, Vec::new())]);
+    }
+    let inside = plain(dir)?;
+    let split = listed::split_of(dir, "", labels);
+    if listed::is_listed(dir, &inside, split, labels) {
+        return Ok(vec![Candidate::of_split(dir, Layout::Listed, split, Vec::new())]);
+    }
+    Ok(inside.into_iter().map(|(layout, files)| Candidate::single(dir, layout, files)).collect())
+}
+
+/// A training split and what lies beside it in `dir`.
+fn splits(
+    dir: &Path,
+    named: Vec<(Split, Vec<Inside>, PathBuf)>,
+    others: &[PathBuf],
+) -> Result<Vec<Candidate>, Error> {
+    let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
+    for (split, mut inside, root) in named {
+        if inside.len() > 1 {
+            return Ok(inside
+                .into_iter()
+                .map(|(layout, files)| Candidate::single(&root, layout, files))
+                .collect());
+        }
+        let Some((layout, files)) = inside.pop() else { continue };
+        if let Some(first) = parts.get(&split) {
+            let (first, root) = (first.root.display(), root.display());
+            tracing::warn!("{root} is not used: {first} is the {split} split already");
+        } else {
+            parts.insert(split, Part { root, layout, files });
+        }
+    }
+    if let Some(other) = others.iter().find(|other| folders::holds_image(other)) {
+        tracing::warn!(
+            "{} is not used: it lies beside the folder of a training split and is not called as one",
+            other.display()
+        );
+    }
+    let layout = parts[&Split::Train].layout;
+    Ok(vec![Candidate { root: dir.to_owned(), layout, parts }])
+}
+
+/// The ways in which `dir` itself holds images, with the files where they are files.
+fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
+    let io = |cause| Error::io("list", dir, cause);
+    let mut files: BTreeMap<&str, (Layout, Vec<String>)> = BTreeMap::new();
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = text_of(&entry.file_name()).into_owned();
+        if is_passed_over(&name) {
+            continue;
+        }
+        if let Some(layout) = layout_of_file(Path::new(&name)).filter(|_| entry.path().is_file()) {
+            files.entry(layout.name()).or_insert((layout, Vec::new())).1.push(name);
+        }
+    }
+    let mut found: Vec<_> = files.into_values().collect();
+    for (layout, files) in &mut found {
+        files.sort();
+        if *layout == Layout::Shards && archives::are_archives(dir, files)? {
+            *layout = Layout::Archives;
+            let compressed = files.extract_if(.., |name| !name.to_ascii_lowercase().ends_with(".tar"));
+            for name in compressed {
+                tracing::warn!("{}: {name} is compressed and not used", dir.display());
+            }
+        }
+    }
+    let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name_of(&name)));
+    if classes.any(|folder| folders::is_class(&folder)) {
+        found.push((Layout::Folders, Vec::new()));
+    }
+    Ok(found)
+}
+
+fn layout_of_file(path: &Path) -> Option<Layout> {
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+    // What lies beside ImageNet's images: lists, boxes, images without labels, a part of the others once
+    // more.
+    let is_imagenets =
+        ["ilsvrc2012_devkit", "ilsvrc2012_bbox", "ilsvrc2012_img_test", "ilsvrc2012_img_train_t3"];
+    let is_cifar = name.starts_with("cifar-");
+    match () {
+        () if is_imagenets.iter().any(|start| name.starts_with(start)) => None,
+        () if name.ends_with(".parquet") => Some(Layout::Tables),
+        () if name.ends_with(".tar") => Some(Layout::Shards),
+        () if name.ends_with(".pack") => Some(Layout::Packed),
+        // CIFAR's archives are opened by `open_dir`, which reads them whole.
+        () if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) && !is_cifar => Some(Layout::Shards),
+        () => None,
+    }
+}
