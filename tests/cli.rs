@@ -36,6 +36,8 @@ mod pipeline;
 mod real;
 #[path = "cli/refusals.rs"]
 mod refusals;
+#[path = "cli/report.rs"]
+mod report;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;

@@ -25,6 +25,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-formats", &["resnet-vision", "resnet-pickle"], &[]),
     ("resnet-data", &["resnet-files", "resnet-vision", "resnet-hub", "resnet-formats"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
+    ("resnet-report", &["resnet-record"], &[]),
     (
         "resnet-train",
         &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-vision", "resnet-record"],
@@ -77,6 +78,7 @@ const LIBRARIES: &[&str] = &[
     "resnet-formats",
     "resnet-data",
     "resnet-record",
+    "resnet-report",
     "resnet-train",
 ];
 

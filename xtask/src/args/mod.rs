@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Export a checkpoint as a safetensors file that other programs can load
     Export(ExportArgs),
+    /// Draw a run, or several side by side, as a page for the browser
+    Report(ReportArgs),
     /// Show the layers of a network: shapes, parameters, multiply-adds
     Summary(SummaryArgs),
     /// List the networks that can be built by name
@@ -166,6 +168,19 @@ pub(crate) struct ExportArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) normalisation: NormalisationArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folders of runs; runs that differ only in their seed are gathered
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// File to write [default: report.html in the run, comparison.html for several]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Also draw the curves of one run as an SVG file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) curves: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

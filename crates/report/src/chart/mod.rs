@@ -1,0 +1,351 @@
+//! Line charts as SVG: few ticks, a hairline grid, lines that carry their names at their ends.
+//!
+//! A chart stands in a page, whose style sheet colours it for light and dark, or is a file of its own with the same
+//! style inside. It scales to any width.
+//!
+//! ```
+//! use resnet_report::chart::{Axis, Chart, Colour, Series};
+//!
+//! let loss = Series::new("training loss", Colour::Blue, vec![(0.0, 2.3), (100.0, 0.4), (200.0, 0.1)]).dashed();
+//! let chart = Chart::new("Training loss falls to 0.1", Axis::from_zero("steps", 200.0), Axis::log("loss, nats"))
+//!     .with(loss);
+//! assert!(chart.file().starts_with("<svg"));
+//! ```
+
+mod labels;
+mod points;
+mod scale;
+
+use std::fmt::Write as _;
+
+pub(crate) use self::points::smoothed;
+use self::scale::Placed;
+pub use self::scale::{Axis, Scale};
+
+/// Colours that the colour-blind tell apart (Okabe and Ito), each with a light twin for dark pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // their names say it
+pub enum Colour {
+    Ink,
+    Blue,
+    Vermilion,
+    Green,
+    Purple,
+    Orange,
+    Sky,
+}
+
+impl Colour {
+    /// For the series of a chart, one after another.
+    pub const ALL: [Colour; 7] = [
+        Colour::Blue,
+        Colour::Vermilion,
+        Colour::Green,
+        Colour::Purple,
+        Colour::Orange,
+        Colour::Sky,
+        Colour::Ink,
+    ];
+
+    fn class(self) -> &'static str {
+        match self {
+            Colour::Ink => "ink",
+            Colour::Blue => "blue",
+            Colour::Vermilion => "vermilion",
+            Colour::Green => "green",
+            Colour::Purple => "purple",
+            Colour::Orange => "orange",
+            Colour::Sky => "sky",
+        }
+    }
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stroke {
+    Solid,
+    Dashed,
+    /// Thin and pale, behind the others.
+    Faint,
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct Series {
+    name: String,
+    colour: Colour,
+    points: Vec<(f64, f64)>,
+    stroke: Stroke,
+    marks: bool,
+}
+
+impl Series {
+    /// A solid line called `name` through `points`, in the order of x.
+    pub fn new(name: impl Into<String>, colour: Colour, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), colour, points, stroke: Stroke::Solid, marks: false }
+    }
+
+    /// The same, dashed: training, where solid lines are test or validation.
+    #[must_use]
+    pub fn dashed(self) -> Self {
+        Series { stroke: Stroke::Dashed, ..self }
+    }
+
+    /// The same, thin, pale and without a name: raw values behind their mean, single seeds behind their median.
+    #[must_use]
+    pub fn faint(self) -> Self {
+        Series { stroke: Stroke::Faint, name: String::new(), ..self }
+    }
+
+    /// The same with a circle at each point.
+    #[must_use]
+    pub fn marked(self) -> Self {
+        Series { marks: true, ..self }
+    }
+}
+
+/// A published value, drawn as an open diamond at the right edge.
+#[derive(Clone, Debug)]
+struct Published {
+    name: String,
+    value: f64,
+}
+
+/// A line chart.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    title: String,
+    x: Axis,
+    y: Axis,
+    series: Vec<Series>,
+    verticals: Vec<f64>,
+    published: Option<Published>,
+}
+
+const WIDTH: f64 = 660.0;
+const HEIGHT: f64 = 350.0;
+const LEFT: f64 = 52.0;
+const TOP: f64 = 34.0;
+/// Room for the names at the ends of lines.
+const RIGHT: f64 = 150.0;
+const BOTTOM: f64 = 48.0;
+
+/// What a chart of its own brings along.
+const STYLE: &str = include_str!("../../templates/chart.css");
+
+impl Chart {
+    /// An empty chart; `title` says what is to be seen, for those who don't see it.
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
+        Chart { title: title.into(), x, y, series: vec![], verticals: vec![], published: None }
+    }
+
+    /// With one more line.
+    #[must_use]
+    pub fn with(mut self, series: Series) -> Self {
+        self.series.push(series);
+        self
+    }
+
+    /// With thin verticals at these x: drops of the learning rate.
+    #[must_use]
+    pub fn verticals(mut self, at: impl IntoIterator<Item = f64>) -> Self {
+        self.verticals.extend(at);
+        self
+    }
+
+    /// With a published value on the left axis.
+    #[must_use]
+    pub fn published(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.published = Some(Published { name: name.into(), value });
+        self
+    }
+
+    /// The chart as an SVG file of its own.
+    pub fn file(&self) -> String {
+        self.svg(&format!("<style>{STYLE}</style>"))
+    }
+
+    /// The chart as a part of a page that has its style sheet.
+    pub fn inline(&self) -> String {
+        self.svg("")
+    }
+
+    fn svg(&self, style: &str) -> String {
+        let plot = self.plot();
+        let mut svg = format!(
+            "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\
+             <title>{}</title><desc>{}</desc>{style}\n",
+            escaped(&self.title),
+            escaped(&self.description())
+        );
+        self.grid(&plot, &mut svg);
+        for order in [Stroke::Faint, Stroke::Dashed, Stroke::Solid] {
+            let lines = self.series.iter().filter(|series| series.stroke == order);
+            lines.for_each(|series| line(series, &plot, &mut svg));
+        }
+        self.names(&plot, &mut svg);
+        svg.push_str("</svg>");
+        svg
+    }
+
+    fn plot(&self) -> Plot {
+        let xs = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.0));
+        let ys = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.1));
+        let published = self.published.iter().map(|published| published.value);
+        Plot { x: Placed::of(&self.x, xs), y: Placed::of(&self.y, ys.chain(published)) }
+    }
+
+    /// The chart in words: each line's ends.
+    fn description(&self) -> String {
+        let named = self.series.iter().filter(|series| !series.name.is_empty());
+        let ends: Vec<String> = named
+            .filter_map(|series| {
+                let mut finite = series.points.iter().filter(|(_, y)| y.is_finite());
+                let (_, first) = finite.next()?;
+                let (x, last) = finite.next_back()?;
+                let [first, x, last] = [*first, *x, *last].map(crate::numbers::significant);
+                Some(format!("{} goes from {first} to {last} at {} {x}", series.name, self.x.label))
+            })
+            .collect();
+        format!("{}; {}.", self.y.label, ends.join("; "))
+    }
+
+    fn grid(&self, plot: &Plot, svg: &mut String) {
+        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        for (value, text) in plot.y.ticks() {
+            let Some(y) = plot.y_of(value) else { continue };
+            let _ = writeln!(
+                svg,
+                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>\
+                 <text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+                LEFT - 8.0,
+                y + 4.0
+            );
+        }
+        for (value, text) in plot.x.ticks() {
+            let Some(x) = plot.x_of(value) else { continue };
+            let _ = writeln!(
+                svg,
+                "<path class=\"grid\" d=\"M{x:.1} {bottom}v5\"/>\
+                 <text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
+                bottom + 20.0
+            );
+        }
+        for x in self.verticals.iter().filter_map(|value| plot.x_of(*value)) {
+            let _ = writeln!(svg, "<path class=\"drop\" d=\"M{x:.1} {TOP}V{bottom}\"/>");
+        }
+        let _ = writeln!(
+            svg,
+            "<text class=\"axis\" x=\"2\" y=\"16\">{}</text>\
+             <text class=\"axis\" x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            escaped(&self.y.label),
+            (LEFT + right) / 2.0,
+            HEIGHT - 8.0,
+            escaped(&self.x.label)
+        );
+    }
+
+    /// Names beside the ends of their lines.
+    fn names(&self, plot: &Plot, svg: &mut String) {
+        let mut labels = vec![];
+        for series in self.series.iter().filter(|series| !series.name.is_empty()) {
+            let placed = series.points.iter().rev().find_map(|(_, y)| plot.y_of(*y));
+            labels.extend(placed.map(|y| (y, series.name.clone(), series.colour.class())));
+        }
+        let right = WIDTH - RIGHT;
+        if let Some(Published { name, value }) = &self.published
+            && let Some(y) = plot.y_of(*value)
+        {
+            let _ = writeln!(svg, "<path class=\"open ink\" d=\"M{right} {:.1}l5 5l-5 5l-5 -5z\"/>", y - 5.0);
+            labels.push((y, name.clone(), "ink"));
+        }
+        let wanted: Vec<f64> = labels.iter().map(|(y, ..)| y + 4.0).collect();
+        let places = labels::apart(&wanted, TOP, HEIGHT - BOTTOM + 4.0);
+        for ((_, name, class), y) in labels.iter().zip(places) {
+            let _ = writeln!(
+                svg,
+                "<text class=\"name {class}\" x=\"{}\" y=\"{y:.1}\">{}</text>",
+                right + 10.0,
+                escaped(name)
+            );
+        }
+    }
+}
+
+/// Where values lie on the picture.
+struct Plot {
+    x: Placed,
+    y: Placed,
+}
+
+impl Plot {
+    fn x_of(&self, value: f64) -> Option<f64> {
+        Some(LEFT + (WIDTH - LEFT - RIGHT) * self.x.place(value)?)
+    }
+
+    fn y_of(&self, value: f64) -> Option<f64> {
+        Some(TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - self.y.place(value)?))
+    }
+}
+
+fn line(series: &Series, plot: &Plot, svg: &mut String) {
+    let class = series.colour.class();
+    let stroke = match series.stroke {
+        Stroke::Solid => "solid",
+        Stroke::Dashed => "dashed",
+        Stroke::Faint => "faint",
+    };
+    let mut path = String::new();
+    let mut is_down = false;
+    for (x, y) in points::thinned(&series.points) {
+        // A value without a place, a loss that is no number, leaves a gap.
+        let (Some(x), Some(y)) = (plot.x_of(x), plot.y_of(y)) else {
+            is_down = false;
+            continue;
+        };
+        let _ = write!(path, "{}{x:.1} {y:.1}", if is_down { 'L' } else { 'M' });
+        is_down = true;
+    }
+    let _ = writeln!(svg, "<path class=\"line {stroke} {class}\" d=\"{path}\"/>");
+    if series.marks {
+        for (x, y) in series.points.iter().filter_map(|(x, y)| plot.x_of(*x).zip(plot.y_of(*y))) {
+            let _ = write!(svg, "<circle class=\"mark {class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
+        }
+        svg.push('\n');
+    }
+}
+
+/// Text that stands in a page: what would be read as markup is not.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(points: Vec<(f64, f64)>) -> Chart {
+        let y = Axis { label: "error, %".to_owned(), scale: Scale::Linear, range: None };
+        Chart::new("Errors <fall>", Axis::from_zero("steps", 10.0), y).with(Series::new(
+            "test & more",
+            Colour::Blue,
+            points,
+        ))
+    }
+
+    #[test]
+    fn markup_in_names_stays_text() {
+        let svg = chart(vec![(0.0, 3.0), (10.0, 1.0)]).file();
+        assert!(
+            svg.contains("Errors &lt;fall&gt;") && svg.contains("test &amp; more") && !svg.contains("<fall>")
+        );
+        assert!(svg.contains("goes from 3.00 to 1.00 at steps 10.0"));
+    }
+
+    #[test]
+    fn numbers_that_are_none_leave_a_gap() {
+        let svg = chart(vec![(0.0, 3.0), (2.0, f64::NAN), (4.0, 1.0), (5.0, f64::INFINITY)]).inline();
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        assert!(!chart(vec![]).inline().contains("NaN"));
+    }
+}

@@ -1,0 +1,327 @@
+//! The page of several runs: curves over each other, seeds of one recipe gathered, and what the recipes differ in.
+
+use std::collections::BTreeMap;
+
+use minijinja::context;
+use resnet_record::RunFolder;
+use serde::Serialize;
+
+use crate::Error;
+use crate::chart::{Axis, Chart, Colour, Series};
+use crate::numbers::{count, duration};
+use crate::page::{Figure, render};
+use crate::run::{Measured, RunData};
+
+/// Runs of one recipe that differ in their seed alone.
+struct Group {
+    name: String,
+    colour: Colour,
+    runs: Vec<RunData>,
+}
+
+/// A line of the table of results.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    seeds: usize,
+    median: Option<String>,
+    mean: Option<String>,
+    range: Option<String>,
+    published: Option<String>,
+    steps: String,
+    time: String,
+}
+
+/// A key that the recipes differ in, with its value in each group.
+#[derive(Serialize)]
+struct Difference {
+    key: String,
+    values: Vec<String>,
+}
+
+/// The page of these runs, in their order; runs that differ in their seed alone stand together.
+///
+/// # Errors
+/// If a run cannot be read or has logged nothing.
+pub fn comparison_page(folders: &[RunFolder]) -> Result<String, Error> {
+    let runs = folders.iter().map(RunData::read).collect::<Result<Vec<_>, _>>()?;
+    let recipes = runs.iter().map(flat).collect::<Result<Vec<_>, _>>()?;
+    let differences = differing_keys(&recipes);
+    let groups = gathered(runs, &recipes, &differences);
+    let measured =
+        match groups.iter().flat_map(|group| &group.runs).all(|run| !run.errors(Measured::Test).is_empty()) {
+            true => Measured::Test,
+            false => Measured::Validation,
+        };
+    let mut figures = vec![];
+    figures.extend(errors(&groups, measured).map(|chart| {
+        let caption = format!(
+            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.",
+            capital(measured.name())
+        );
+        Figure::new(&chart, caption)
+    }));
+    let caption = "Training loss by step, dashed and smoothed over a hundredth of the training.".to_owned();
+    figures.push(Figure::new(&losses(&groups), caption));
+    let shown: Vec<Difference> = differences
+        .iter()
+        .map(|key| Difference {
+            key: key.clone(),
+            values: groups.iter().map(|group| value_of(group, key)).collect(),
+        })
+        .collect();
+    let page = context! {
+        title => format!("{} runs compared", folders.len()),
+        rows => groups.iter().map(row).collect::<Vec<_>>(),
+        names => groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>(),
+        differences => shown,
+        verdict => verdict(&groups),
+        figures => figures,
+        commands => [format!(
+            "cargo xtask report {}",
+            folders.iter().map(|folder| folder.dir().display().to_string()).collect::<Vec<_>>().join(" ")
+        )],
+    };
+    render("comparison.html", page)
+}
+
+/// A recipe as keys and values; its seed left out, which is no choice.
+fn flat(run: &RunData) -> Result<BTreeMap<String, String>, Error> {
+    fn walk(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (key, value) in table {
+                    let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                    walk(&key, value, into);
+                }
+            }
+            toml::Value::String(text) => {
+                into.insert(prefix.to_owned(), text.clone());
+            }
+            other => {
+                into.insert(prefix.to_owned(), other.to_string());
+            }
+        }
+    }
+    let value = toml::Value::try_from(&run.recipe).map_err(|cause| Error::Recipe(cause.to_string()))?;
+    let mut keys = BTreeMap::new();
+    walk("", &value, &mut keys);
+    for told_elsewhere in ["train.seed", "about", "name", "paper", "expected_error"] {
+        keys.remove(told_elsewhere);
+    }
+    Ok(keys)
+}
+
+fn differing_keys(recipes: &[BTreeMap<String, String>]) -> Vec<String> {
+    let mut keys: Vec<&String> = recipes.iter().flat_map(BTreeMap::keys).collect();
+    keys.sort();
+    keys.dedup();
+    let differs = |key: &&&String| recipes.iter().any(|recipe| recipe.get(**key) != recipes[0].get(**key));
+    keys.iter().filter(differs).map(|key| (*key).clone()).collect()
+}
+
+fn gathered(runs: Vec<RunData>, recipes: &[BTreeMap<String, String>], differences: &[String]) -> Vec<Group> {
+    let mut groups: Vec<(&BTreeMap<String, String>, Vec<RunData>)> = vec![];
+    for (run, recipe) in runs.into_iter().zip(recipes) {
+        match groups.iter_mut().find(|(other, _)| *other == recipe) {
+            Some((_, runs)) => runs.push(run),
+            None => groups.push((recipe, vec![run])),
+        }
+    }
+    let models: Vec<&str> = groups.iter().map(|(_, runs)| runs[0].record.model.as_str()).collect();
+    let are_models_enough = (1..models.len()).all(|index| !models[..index].contains(&models[index]));
+    let names: Vec<String> = groups
+        .iter()
+        .map(|(recipe, runs)| match (are_models_enough, differences) {
+            (true, _) => runs[0].record.model.clone(),
+            (false, [only]) => format!("{only} = {}", recipe.get(only).map_or("none", |value| value)),
+            _ => runs[0].record.run.clone(),
+        })
+        .collect();
+    let own: Vec<Option<Colour>> = names.iter().map(|name| usual(name)).collect();
+    let are_own_enough = own.iter().all(Option::is_some) && names.len() == 2 && own[0] != own[1];
+    let colours = Colour::ALL.into_iter().cycle();
+    groups
+        .into_iter()
+        .zip(names)
+        .zip(colours)
+        .map(|(((_, runs), name), colour)| Group {
+            colour: usual(&name).filter(|_| are_own_enough).unwrap_or(colour),
+            name,
+            runs,
+        })
+        .collect()
+}
+
+/// Original units are vermilion and pre-activation blue on every page.
+fn usual(name: &str) -> Option<Colour> {
+    match () {
+        () if name.starts_with("resnet") && name.ends_with("-v1") => Some(Colour::Vermilion),
+        () if name.starts_with("resnet") && name.ends_with("-v2") => Some(Colour::Blue),
+        () => None,
+    }
+}
+
+fn value_of(group: &Group, key: &str) -> String {
+    flat(&group.runs[0])
+        .ok()
+        .and_then(|recipe| recipe.get(key).cloned())
+        .unwrap_or_else(|| "not set".to_owned())
+}
+
+fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
+    let all = groups.iter().flat_map(|group| &group.runs);
+    let most = all.clone().flat_map(|run| run.errors(measured)).map(|(_, error)| error).fold(0.0, f64::max);
+    let last = all.map(RunData::last_step).max()?;
+    if most == 0.0 {
+        return None;
+    }
+    let y = Axis::from_zero(&format!("{} error, %", measured.name()), (most / 10.0).ceil() * 10.0);
+    let title = format!("{} error of {} recipes", capital(measured.name()), groups.len());
+    let mut chart =
+        Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(groups[0].runs[0].drops());
+    for group in groups {
+        let seeds: Vec<_> = group.runs.iter().map(|run| run.errors(measured)).collect();
+        for line in seeds.iter().filter(|_| seeds.len() > 1) {
+            chart = chart.with(Series::new("", group.colour, line.clone()).faint());
+        }
+        let median = medians(&seeds);
+        let few = median.len() <= 30;
+        let line = Series::new(&group.name, group.colour, median);
+        chart = chart.with(if few { line.marked() } else { line });
+    }
+    Some(chart)
+}
+
+fn losses(groups: &[Group]) -> Chart {
+    let last = groups.iter().flat_map(|group| &group.runs).map(RunData::last_step).max().unwrap_or(1);
+    let title = format!("Training loss of {} recipes", groups.len());
+    let mut chart = Chart::new(
+        title,
+        Axis::from_zero("steps", last as f64),
+        Axis::log("training loss, nats (log scale)"),
+    );
+    for group in groups {
+        let seeds: Vec<_> = group.runs.iter().map(RunData::losses).collect();
+        let median = medians(&seeds);
+        let mean = crate::chart::smoothed(&median, (median.len() / 100).max(1));
+        chart = chart.with(Series::new(&group.name, group.colour, mean).dashed());
+    }
+    chart
+}
+
+/// At each x that all lines have, the median of their values.
+fn medians(lines: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
+    let Some((first, others)) = lines.split_first() else { return vec![] };
+    let at = |line: &Vec<(f64, f64)>, x: f64| line.iter().find(|point| point.0 == x).map(|point| point.1);
+    first
+        .iter()
+        .filter_map(|(x, y)| {
+            let mut values = others.iter().map(|line| at(line, *x)).collect::<Option<Vec<_>>>()?;
+            values.push(*y);
+            Some((*x, median(&mut values)))
+        })
+        .collect()
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+fn final_errors(group: &Group) -> Vec<f64> {
+    group.runs.iter().filter_map(|run| run.final_error().map(|(_, error)| error)).collect()
+}
+
+fn row(group: &Group) -> Row {
+    let mut errors = final_errors(group);
+    let seconds: f64 =
+        group.runs.iter().filter_map(|run| run.record.results.map(|results| results.seconds)).sum();
+    let some = |text: String| Some(text).filter(|_| !errors.is_empty());
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    let (low, high) =
+        errors.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), e| (l.min(*e), h.max(*e)));
+    let (mean, range) = (some(format!("{mean:.2}")), some(format!("{low:.2} to {high:.2}")));
+    Row {
+        name: group.name.clone(),
+        seeds: group.runs.len(),
+        median: (!errors.is_empty()).then(|| format!("{:.2}", median(&mut errors))),
+        mean,
+        range: range.filter(|_| group.runs.len() > 1),
+        published: group.runs[0].recipe.expected_error.map(|error| format!("{error:.2}")),
+        steps: count(group.runs[0].last_step()),
+        time: duration(seconds),
+    }
+}
+
+/// Which recipe is better, if the seeds tell.
+fn verdict(groups: &[Group]) -> String {
+    let mut all: Vec<(&str, Vec<f64>)> = groups
+        .iter()
+        .map(|group| (group.name.as_str(), final_errors(group)))
+        .filter(|(_, e)| !e.is_empty())
+        .collect();
+    all.sort_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)));
+    let [(best, best_errors), (second, second_errors), ..] = &all[..] else {
+        return "Nothing to compare yet: fewer than two recipes have a result.".to_owned();
+    };
+    if best_errors.len() < 2 || second_errors.len() < 2 {
+        return format!(
+            "{best} has the lowest error, {second} the next; with a single seed each that may be chance. Train more seeds of both \
+             before choosing."
+        );
+    }
+    let difference = mean(second_errors) - mean(best_errors);
+    let noise = (variance(best_errors) / best_errors.len() as f64
+        + variance(second_errors) / second_errors.len() as f64)
+        .sqrt();
+    match difference > 2.0 * noise {
+        true => format!(
+            "{best} is better than {second} by {difference:.2} points, more than twice the standard error of {noise:.2}."
+        ),
+        false => {
+            format!(
+                "{best} and {second} differ by {difference:.2} points, within twice the standard error of {noise:.2}: no winner yet."
+            )
+        }
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The unbiased estimate.
+fn variance(values: &[f64]) -> f64 {
+    let mean = mean(values);
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_stand_where_all_lines_have_a_value() {
+        let lines = [
+            vec![(1.0, 5.0), (2.0, 4.0), (3.0, 9.0)],
+            vec![(1.0, 7.0), (2.0, 2.0)],
+            vec![(1.0, 6.0), (2.0, 3.0)],
+        ];
+        assert_eq!(medians(&lines), [(1.0, 6.0), (2.0, 3.0)]);
+        assert_eq!(median(&mut [4.0, 1.0]), 2.5);
+        assert_eq!(medians(&[]), []);
+    }
+
+    #[test]
+    fn the_unbiased_variance() {
+        assert_eq!(variance(&[1.0, 3.0]), 2.0);
+        assert_eq!(capital("test"), "Test");
+    }
+}

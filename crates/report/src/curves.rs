@@ -1,0 +1,94 @@
+//! Which charts a run has, and several runs together: training loss dashed, test or validation error solid, as in the
+//! paper's figures 1, 3 and 6.
+
+use resnet_record::RunFolder;
+
+use crate::Error;
+use crate::chart::{Axis, Chart, Colour, Scale, Series, smoothed};
+use crate::numbers::significant;
+use crate::run::{Measured, RunData};
+
+/// Values that are drawn one by one; of more the mean of a hundredth of them is drawn, the values pale behind it.
+const FEW: usize = 150;
+
+/// The loss by step.
+pub(crate) fn loss(run: &RunData) -> Chart {
+    let losses = run.losses();
+    let last = losses.last().map_or(f64::NAN, |(_, loss)| *loss);
+    let title = format!("Training loss ends at {} nats", significant(last));
+    let mut chart = Chart::new(title, steps(run), Axis::log("loss, nats (log scale)")).verticals(run.drops());
+    for series in smooth("training loss", Colour::Vermilion, losses) {
+        chart = chart.with(series);
+    }
+    chart
+}
+
+/// Errors by epoch, with the published one if there is one.
+pub(crate) fn error(run: &RunData) -> Option<Chart> {
+    let measured = [Measured::Test, Measured::Validation].map(|measured| (measured, run.errors(measured)));
+    let training = run.training_errors();
+    if training.is_empty() {
+        return None;
+    }
+    let title = match run.final_error() {
+        Some((measured, error)) => format!("The {} error ends at {error:.2} %", measured.name()),
+        None => "Error on the training images".to_owned(),
+    };
+    let mut chart =
+        Chart::new(title, steps(run), Axis::from_zero("error, %", highest(run))).verticals(run.drops());
+    chart = chart.with(marks(Series::new("training", Colour::Vermilion, training).dashed(), run));
+    for ((measured, errors), colour) in measured.into_iter().zip([Colour::Blue, Colour::Green]) {
+        if !errors.is_empty() {
+            chart = chart.with(marks(Series::new(measured.name(), colour, errors), run));
+        }
+    }
+    Some(match run.recipe.expected_error {
+        Some(published) => chart.published(format!("published {published} %"), published),
+        None => chart,
+    })
+}
+
+/// The learning rate by step.
+pub(crate) fn rate(run: &RunData) -> Option<Chart> {
+    let rates = run.rates();
+    let most = rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+    if rates.len() < 2 || most <= 0.0 {
+        return None;
+    }
+    let title = format!("The learning rate is {} at most", significant(most));
+    let y = Axis { label: "learning rate".to_owned(), scale: Scale::Linear, range: Some([0.0, 1.05 * most]) };
+    Some(Chart::new(title, steps(run), y).with(Series::new("rate", Colour::Ink, rates)))
+}
+
+/// A run's loss and error as one SVG file, for a README or a slide.
+///
+/// # Errors
+/// If the run cannot be read or has logged nothing.
+pub fn curves_svg(folder: &RunFolder) -> Result<String, Error> {
+    let run = RunData::read(folder)?;
+    Ok(error(&run).unwrap_or_else(|| loss(&run)).file())
+}
+
+pub(crate) fn steps(run: &RunData) -> Axis {
+    Axis::from_zero("steps", run.last_step() as f64)
+}
+
+/// Few values as they are, of many their mean in front of them.
+pub(crate) fn smooth(name: &str, colour: Colour, points: Vec<(f64, f64)>) -> Vec<Series> {
+    if points.len() <= FEW {
+        return vec![Series::new(name, colour, points).dashed()];
+    }
+    let mean = smoothed(&points, points.len() / 100);
+    vec![Series::new(name, colour, points).faint(), Series::new(name, colour, mean).dashed()]
+}
+
+fn marks(series: Series, run: &RunData) -> Series {
+    if run.epochs.len() <= 30 { series.marked() } else { series }
+}
+
+/// The top of the errors' axis: round, and above all but a first epoch far off.
+fn highest(run: &RunData) -> f64 {
+    let all = [run.training_errors(), run.errors(Measured::Test), run.errors(Measured::Validation)].concat();
+    let most = all.iter().map(|(_, error)| *error).filter(|error| error.is_finite()).fold(1.0, f64::max);
+    (most / 10.0).ceil() * 10.0
+}

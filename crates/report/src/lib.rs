@@ -1,0 +1,34 @@
+//! Pages of training runs: a run's curves and numbers, or several runs side by side, each as one HTML file that
+//! loads nothing and reads well in a browser, on a phone, in the dark and on paper.
+//!
+//! It reads run folders through `resnet-record` and knows nothing else: no network, no data set, no tensor.
+//!
+//! | file | job |
+//! |---|---|
+//! | `run` | what a run's folder says, ready to be drawn |
+//! | `chart` | a line chart as SVG: scales, ticks, labels at the ends of lines |
+//! | `curves` | which charts a run or several have |
+//! | `page` | the page of one run |
+//! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
+//! | `numbers` | how numbers are written |
+//!
+//! ```no_run
+//! use resnet_record::RunFolder;
+//!
+//! let folder = RunFolder::open("runs/quick-start-1".as_ref())?;
+//! std::fs::write("report.html", resnet_report::run_page(&folder)?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod chart;
+mod comparison;
+mod curves;
+mod error;
+mod numbers;
+mod page;
+mod run;
+
+pub use comparison::comparison_page;
+pub use curves::curves_svg;
+pub use error::Error;
+pub use page::run_page;

@@ -1,0 +1,189 @@
+//! The page of one run.
+
+use minijinja::{Environment, context};
+use resnet_record::RunFolder;
+use serde::Serialize;
+
+use crate::Error;
+use crate::chart::Chart;
+use crate::curves;
+use crate::numbers::{count, duration, significant};
+use crate::run::{RunData, error};
+
+/// A chart with its caption, which says what is to be seen.
+#[derive(Serialize)]
+pub(crate) struct Figure {
+    svg: String,
+    caption: String,
+}
+
+impl Figure {
+    pub(crate) fn new(chart: &Chart, caption: String) -> Self {
+        Figure { svg: chart.inline(), caption }
+    }
+}
+
+/// A line of the table of epochs.
+#[derive(Serialize)]
+struct EpochRow {
+    epoch: u64,
+    steps: String,
+    loss: String,
+    training: String,
+    validation: Option<String>,
+    test: Option<String>,
+    speed: String,
+}
+
+/// The page of the run in `folder`: what was trained, what came out, curves, epochs, the recipe, how to repeat it.
+///
+/// # Errors
+/// If the run cannot be read or has logged nothing.
+pub fn run_page(folder: &RunFolder) -> Result<String, Error> {
+    let run = RunData::read(folder)?;
+    let recipe = toml::to_string(&run.recipe).map_err(|cause| Error::Recipe(cause.to_string()))?;
+    let page = context! {
+        title => format!("{} on {}", run.record.model, run.record.data),
+        headline => headline(&run),
+        lead => lead(&run),
+        facts => facts(&run),
+        warnings => run.record.mark().into_iter().collect::<Vec<_>>(),
+        figures => figures(&run),
+        epochs => rows(&run),
+        has_validation => run.epochs.iter().any(|epoch| epoch.validation.is_some()),
+        has_test => run.epochs.iter().any(|epoch| epoch.test.is_some()),
+        left_out => run.record.left_out,
+        recipe => recipe,
+        commands => commands(&run, folder),
+    };
+    render("run.html", page)
+}
+
+/// Fills a template of this crate.
+pub(crate) fn render(template: &str, page: minijinja::Value) -> Result<String, Error> {
+    let mut pages = Environment::new();
+    pages.add_template("base.html", include_str!("../templates/base.html"))?;
+    pages.add_template("run.html", include_str!("../templates/run.html"))?;
+    pages.add_template("comparison.html", include_str!("../templates/comparison.html"))?;
+    let style = concat!(include_str!("../templates/page.css"), include_str!("../templates/chart.css"));
+    pages.add_global("style", minijinja::Value::from_safe_string(style.to_owned()));
+    Ok(pages.get_template(template)?.render(page)?)
+}
+
+fn headline(run: &RunData) -> String {
+    match run.final_error() {
+        Some((measured, error)) => format!("{error:.2} % {} error", measured.name()),
+        None => match run.steps.last() {
+            Some(step) => format!("training loss {} nats", significant(step.loss)),
+            None => "in training".to_owned(),
+        },
+    }
+}
+
+/// One paragraph that answers at once.
+fn lead(run: &RunData) -> String {
+    let record = &run.record;
+    let mut text = format!(
+        "{} with {} parameters, trained on {} by the recipe {}",
+        record.model,
+        count(record.parameters),
+        record.data,
+        record.recipe
+    );
+    match record.results {
+        Some(results) => {
+            text += &format!(" for {} steps in {}", count(results.steps), duration(results.seconds));
+            text += &format!("; weights: {}.", record.selection);
+        }
+        None => text += &format!("; not finished, {} steps so far.", count(run.last_step())),
+    }
+    if let (Some(published), Some((_, error))) = (run.recipe.expected_error, run.final_error()) {
+        let difference = error - published;
+        let (points, word) = (difference.abs(), if difference > 0.0 { "above" } else { "below" });
+        text += &format!(
+            " Published for the full recipe: {published} %; this run is {points:.2} points {word} that."
+        );
+    }
+    text
+}
+
+fn facts(run: &RunData) -> Vec<(&'static str, String)> {
+    let record = &run.record;
+    let mut facts = vec![("started", record.started.clone())];
+    facts.extend(record.ended.clone().map(|ended| ("ended", ended)));
+    facts.push(("seed", record.seed.to_string()));
+    facts.push(("threads", record.threads.to_string()));
+    facts.extend(
+        record
+            .results
+            .map(|results| ("speed", format!("{} images/s", count(results.images_per_second as u64)))),
+    );
+    facts.push(("version", record.version.clone()));
+    facts.push((
+        "test labels read",
+        match record.test_reads {
+            0 => "never".to_owned(),
+            1 => "once".to_owned(),
+            reads => format!("{reads} times"),
+        },
+    ));
+    facts.extend(record.from.clone().map(|from| ("started from", from)));
+    facts.extend(run.recipe.paper.clone().map(|paper| ("reproduces", paper)));
+    facts
+}
+
+fn figures(run: &RunData) -> Vec<Figure> {
+    let mut figures = vec![];
+    if let Some(chart) = curves::error(run) {
+        let caption = match run.final_error() {
+            Some((measured, error)) => format!(
+                "The {} error ends at {error:.2} %. Training is dashed: the mean over an epoch's augmented images while the \
+                 weights move.",
+                measured.name()
+            ),
+            None => {
+                "Error on the training images, the mean over each epoch while the weights move.".to_owned()
+            }
+        };
+        figures.push(Figure::new(&chart, caption));
+    }
+    if let (Some(first), Some(last)) = (run.steps.first(), run.steps.last()) {
+        let caption = format!(
+            "The training loss goes from {} to {} nats. Thin verticals are drops of the learning rate.",
+            significant(first.loss),
+            significant(last.loss)
+        );
+        figures.push(Figure::new(&curves::loss(run), caption));
+    }
+    if let Some(chart) = curves::rate(run) {
+        figures.push(Figure::new(&chart, "The learning rate by step.".to_owned()));
+    }
+    figures
+}
+
+fn rows(run: &RunData) -> Vec<EpochRow> {
+    let percent = |error: f64| format!("{error:.2}");
+    let row = |epoch: &resnet_record::EpochMetrics| EpochRow {
+        epoch: epoch.epoch,
+        steps: count(epoch.step),
+        loss: format!("{:.4}", epoch.train_loss),
+        training: percent(100.0 - epoch.train_top1),
+        validation: epoch.validation.as_ref().map(|scores| percent(error(scores))),
+        test: epoch.test.as_ref().map(|scores| percent(error(scores))),
+        speed: count(epoch.images_per_second as u64),
+    };
+    run.epochs.iter().map(row).collect()
+}
+
+fn commands(run: &RunData, folder: &RunFolder) -> Vec<String> {
+    let dir = folder.dir().display();
+    let mut command = run.record.command.clone();
+    if let Some(program) = command.first_mut() {
+        *program = "cargo xtask".to_owned();
+    }
+    vec![
+        command.join(" "),
+        format!("cargo xtask eval --checkpoint {dir}"),
+        format!("cargo xtask report {dir}"),
+    ]
+}

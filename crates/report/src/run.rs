@@ -1,0 +1,108 @@
+//! What a run's folder says, ready to be drawn.
+
+use resnet_record::{
+    EpochMetrics, Metric, Recipe, RunFolder, RunRecord, ScheduleRecipe, Scores, StepMetrics,
+};
+
+use crate::Error;
+
+/// A run with its metrics in the order of steps.
+pub(crate) struct RunData {
+    pub(crate) record: RunRecord,
+    pub(crate) recipe: Recipe,
+    pub(crate) steps: Vec<StepMetrics>,
+    pub(crate) epochs: Vec<EpochMetrics>,
+}
+
+/// Which images an error is measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measured {
+    Test,
+    Validation,
+}
+
+impl Measured {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Measured::Test => "test",
+            Measured::Validation => "validation",
+        }
+    }
+}
+
+impl RunData {
+    /// Reads a run.
+    pub(crate) fn read(folder: &RunFolder) -> Result<Self, Error> {
+        let (record, recipe) = (folder.record()?, folder.recipe()?);
+        let (mut steps, mut epochs) = (vec![], vec![]);
+        for metric in folder.metrics()? {
+            match metric {
+                Metric::Step(step) => steps.push(step),
+                Metric::Epoch(epoch) => epochs.push(epoch),
+                Metric::Final(_) => {}
+            }
+        }
+        if steps.is_empty() && epochs.is_empty() {
+            return Err(Error::NoMetrics(record.run));
+        }
+        Ok(RunData { record, recipe, steps, epochs })
+    }
+
+    /// Steps up to the last line of metrics; at least one.
+    pub(crate) fn last_step(&self) -> u64 {
+        let steps = self.steps.last().map(|step| step.step);
+        let epochs = self.epochs.last().map(|epoch| epoch.step);
+        steps.max(epochs).unwrap_or(1).max(1)
+    }
+
+    /// Loss by step.
+    pub(crate) fn losses(&self) -> Vec<(f64, f64)> {
+        self.steps.iter().map(|step| (step.step as f64, step.loss)).collect()
+    }
+
+    /// Learning rate by step.
+    pub(crate) fn rates(&self) -> Vec<(f64, f64)> {
+        self.steps.iter().map(|step| (step.step as f64, step.rate)).collect()
+    }
+
+    /// Error in percent after each epoch on the images of `measured`, as far as it was measured.
+    pub(crate) fn errors(&self, measured: Measured) -> Vec<(f64, f64)> {
+        let scores = |epoch: &EpochMetrics| match measured {
+            Measured::Test => epoch.test,
+            Measured::Validation => epoch.validation,
+        };
+        let error = |epoch: &EpochMetrics| Some((epoch.step as f64, error(&scores(epoch)?)));
+        self.epochs.iter().filter_map(error).collect()
+    }
+
+    /// Error in percent on the training images over each epoch, while it trained.
+    pub(crate) fn training_errors(&self) -> Vec<(f64, f64)> {
+        self.epochs.iter().map(|epoch| (epoch.step as f64, 100.0 - epoch.train_top1)).collect()
+    }
+
+    /// What is reported: the test error of the chosen weights, else the last that was measured.
+    pub(crate) fn final_error(&self) -> Option<(Measured, f64)> {
+        let results = self.record.results;
+        let test = results.and_then(|results| results.test).map(|scores| (Measured::Test, error(&scores)));
+        let validation = results
+            .and_then(|results| results.validation)
+            .map(|scores| (Measured::Validation, error(&scores)));
+        let last = |measured| self.errors(measured).last().map(|(_, error)| (measured, *error));
+        test.or(validation).or_else(|| last(Measured::Validation)).or_else(|| last(Measured::Test))
+    }
+
+    /// Where a multistep schedule lowered the learning rate.
+    pub(crate) fn drops(&self) -> Vec<f64> {
+        if !matches!(self.recipe.schedule, ScheduleRecipe::MultiStep { .. }) {
+            return vec![];
+        }
+        let falls =
+            self.steps.windows(2).filter(|pair| pair[1].rate < 0.67 * pair[0].rate && pair[0].rate > 0.0);
+        falls.map(|pair| pair[1].step as f64).collect()
+    }
+}
+
+/// In percent.
+pub(crate) fn error(scores: &Scores) -> f64 {
+    100.0 - scores.top1()
+}

@@ -1,0 +1,119 @@
+//! Pages of made-up runs: what they say, that they load nothing, and that odd runs have pages too.
+
+use std::path::Path;
+
+use resnet_record::{
+    Checkpoint, EpochMetrics, Metric, Recipe, Results, Run, RunFolder, RunRecord, Scores, StepMetrics,
+};
+use resnet_report::{comparison_page, curves_svg, run_page};
+
+const RECIPE: &str = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
+
+fn scores(correct: u64) -> Scores {
+    Scores { images: 1000, top1_correct: correct, top5_correct: None, loss: 0.5, images_per_second: 900.0 }
+}
+
+/// A run of `epochs` epochs of ten steps; its test error ends at `error` percent.
+fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder {
+    let settings = [format!("model.name={model}"), format!("train.seed={seed}")];
+    let mut recipe = Recipe::parse(RECIPE, "recipe.toml").unwrap();
+    recipe.set_all(&settings).unwrap();
+    let mut run = Run::create(dir, &recipe, RunRecord::begin("<b>made up</b>", &recipe)).unwrap();
+    let correct = (1000.0 - 10.0 * error) as u64;
+    for epoch in 1..=epochs {
+        for step in 10 * epoch - 9..=10 * epoch {
+            let (rate, loss) = (if 2 * epoch > epochs { 0.01 } else { 0.1 }, 2.3 / step as f64);
+            let metrics =
+                StepMetrics { step, epoch, images: 128 * step, loss, rate, images_per_second: 900.0 };
+            run.log(&Metric::Step(metrics)).unwrap();
+        }
+        let metrics = EpochMetrics {
+            epoch,
+            step: 10 * epoch,
+            images: 1280 * epoch,
+            train_loss: 1.0 / epoch as f64,
+            train_top1: 90.0,
+            rate: 0.1,
+            images_per_second: 900.0,
+            data_wait: 0.0,
+            data_threads: None,
+            validation: None,
+            test: Some(scores(correct)),
+            test_reads: epoch,
+        };
+        run.log(&Metric::Epoch(metrics)).unwrap();
+    }
+    let results = Results {
+        checkpoint: Checkpoint::Last,
+        checkpoint_epoch: epochs,
+        epochs,
+        steps: 10 * epochs,
+        train_loss: 0.1,
+        validation: None,
+        test: Some(scores(correct)),
+        images_per_second: 900.0,
+        seconds: 100.0,
+    };
+    run.update(|record| record.finish(results)).unwrap();
+    run.folder().clone()
+}
+
+#[test]
+fn a_page_answers_at_once_and_loads_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let page = run_page(&run(&scratch.path().join("a"), "resnet20-v2", 0, 4, 8.0)).unwrap();
+    for said in
+        ["8.00 % test error", "40 steps in 1 min 40 s", "resnet20-v2", "[schedule]", "cargo xtask eval"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    for loaded in ["http://", "https://", "src=", "@import", "<script", "<b>made"] {
+        let without_names = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!without_names.contains(loaded), "{loaded}");
+    }
+    assert_eq!(page.matches("<svg").count(), 3);
+    assert!(!page.contains("NaN"));
+}
+
+#[test]
+fn seeds_are_gathered_and_recipes_told_apart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let made = |name: &str, model, seed, error| run(&scratch.path().join(name), model, seed, 4, error);
+    let runs = [
+        made("a", "resnet20-v2", 0, 8.0),
+        made("b", "resnet20-v2", 1, 8.2),
+        made("c", "resnet20-v1", 0, 12.0),
+        made("d", "resnet20-v1", 1, 12.4),
+    ];
+    let page = comparison_page(&runs).unwrap();
+    for said in ["8.10", "8.00 to 8.20", "12.20", "resnet20-v2 is better than resnet20-v1", "model.name"] {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!page.contains("train.seed"), "a seed is no difference");
+    // One seed each decides nothing; nor do seeds that overlap.
+    assert!(comparison_page(&[runs[0].clone(), runs[2].clone()]).unwrap().contains("may be chance"));
+    let close = [
+        runs[0].clone(),
+        runs[1].clone(),
+        made("e", "resnet20-v1", 0, 7.9),
+        made("f", "resnet20-v1", 1, 8.4),
+    ];
+    assert!(comparison_page(&close).unwrap().contains("no winner yet"));
+}
+
+#[test]
+fn runs_that_have_just_begun_have_pages_too() {
+    let scratch = tempfile::tempdir().unwrap();
+    let recipe = Recipe::parse(RECIPE, "recipe.toml").unwrap();
+    let dir = scratch.path().join("young");
+    let mut young = Run::create(&dir, &recipe, RunRecord::begin("young", &recipe)).unwrap();
+    let folder = young.folder().clone();
+    assert!(run_page(&folder).unwrap_err().to_string().contains("no metrics yet"));
+    let first =
+        StepMetrics { step: 1, epoch: 1, images: 128, loss: f64::NAN, rate: 0.0, images_per_second: 0.0 };
+    let first = StepMetrics { loss: 2.3, ..first };
+    young.log(&Metric::Step(first)).unwrap();
+    let page = run_page(&folder).unwrap();
+    assert!(page.contains("not finished, 1 steps so far") && !page.contains("NaN"), "{page}");
+    assert!(curves_svg(&folder).unwrap().starts_with("<svg"));
+}
