@@ -66,7 +66,6 @@ fn the_tree_is_tidy() {
 }
 
 #[test]
-#[ignore = "one is left in xtask, whose files are being moved"]
 fn the_files_of_a_crate_form_no_circles() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root").to_owned();
     let mut paths = Vec::new();

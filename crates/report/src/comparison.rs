@@ -1,4 +1,5 @@
-//! The page of several runs: curves over each other, seeds of one recipe gathered, and what the recipes differ in.
+//! The page of several runs: curves over each other, seeds of one recipe gathered, and what the recipes
+//! differ in.
 
 use std::collections::BTreeMap;
 

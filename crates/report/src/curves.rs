@@ -1,5 +1,5 @@
-//! Which charts a run has, and several runs together: training loss dashed, test or validation error solid, as in the
-//! paper's figures 1, 3 and 6.
+//! Which charts a run has, and several runs together: training loss dashed, test or validation error solid,
+//! as in the paper's figures 1, 3 and 6.
 
 use resnet_record::RunFolder;
 
@@ -8,7 +8,8 @@ use crate::chart::{Axis, Chart, Colour, Scale, Series, smoothed};
 use crate::numbers::significant;
 use crate::run::{Measured, RunData};
 
-/// Values that are drawn one by one; of more the mean of a hundredth of them is drawn, the values pale behind it.
+/// Values that are drawn one by one; of more the mean of a hundredth of them is drawn, the values pale behind
+/// it.
 const FEW: usize = 150;
 
 /// The loss by step.

@@ -1,5 +1,5 @@
-//! Pages of training runs: a run's curves and numbers, or several runs side by side, each as one HTML file that
-//! loads nothing and reads well in a browser, on a phone, in the dark and on paper.
+//! Pages of training runs: a run's curves and numbers, or several runs side by side, each as one HTML file
+//! that loads nothing and reads well in a browser, on a phone, in the dark and on paper.
 //!
 //! It reads run folders through `resnet-record` and knows nothing else: no network, no data set, no tensor.
 //!

@@ -35,7 +35,8 @@ struct EpochRow {
     speed: String,
 }
 
-/// The page of the run in `folder`: what was trained, what came out, curves, epochs, the recipe, how to repeat it.
+/// The page of the run in `folder`: what was trained, what came out, curves, epochs, the recipe, how to
+/// repeat it.
 ///
 /// # Errors
 /// If the run cannot be read or has logged nothing.

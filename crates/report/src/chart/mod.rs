@@ -1,7 +1,7 @@
 //! Line charts as SVG: few ticks, a hairline grid, lines that carry their names at their ends.
 //!
-//! A chart stands in a page, whose style sheet colours it for light and dark, or is a file of its own with the same
-//! style inside. It scales to any width.
+//! A chart stands in a page, whose style sheet colours it for light and dark, or is a file of its own with
+//! the same style inside. It scales to any width.
 //!
 //! ```
 //! use resnet_report::chart::{Axis, Chart, Colour, Series};
@@ -91,7 +91,8 @@ impl Series {
         Series { stroke: Stroke::Dashed, ..self }
     }
 
-    /// The same, thin, pale and without a name: raw values behind their mean, single seeds behind their median.
+    /// The same, thin, pale and without a name: raw values behind their mean, single seeds behind their
+    /// median.
     #[must_use]
     pub fn faint(self) -> Self {
         Series { stroke: Stroke::Faint, name: String::new(), ..self }
