@@ -164,7 +164,7 @@ fn what_a_lost_connection_left_is_gone_on_with() {
 }
 
 #[test]
-fn what_is_not_what_the_hub_has_is_thrown_away() {
+fn a_download_with_another_checksum_is_deleted() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, files([("train-0.tar", b"hello\n".to_vec())]));
     let online = dataset(cache.path(), &hub, Network::Allowed, None);
@@ -176,7 +176,7 @@ fn what_is_not_what_the_hub_has_is_thrown_away() {
     // What a crash made of an earlier start's part.
     let part = blobs.join(format!("{sum}.part"));
     fs::write(&part, b"\0\0\0").unwrap();
-    refusal(&online, &["train-0.tar: its SHA-256 is", sum, "thrown away", "start again"]);
+    refusal(&online, &["train-0.tar: its SHA-256 is", sum, "the downloaded part is deleted", "start again"]);
     assert!(!part.exists() && !blobs.join(sum).exists());
     let folder = all(&online, &NoProgress).unwrap();
     assert_eq!(fs::read(folder.join("train-0.tar")).unwrap(), b"hello\n");
@@ -191,7 +191,10 @@ fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
     // The first try brings 700 bytes; neither it nor the three after it bring more.
     hub.state().cuts = [700, 0, 0, 0].into();
     let told = online.fetch(&found, &NoProgress).unwrap_err().to_string();
-    assert!(told.contains("validation-00000-of-00001.parquet") && told.contains("goes on there"), "{told}");
+    assert!(
+        told.contains("validation-00000-of-00001.parquet") && told.contains("goes on from there"),
+        "{told}"
+    );
     hub.requests();
     online.fetch(&found, &NoProgress).unwrap();
     assert!(hub.requests().last().unwrap().ends_with("bytes=700-"));

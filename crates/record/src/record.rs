@@ -67,7 +67,7 @@ pub struct RunRecord {
     pub test_reads: u64,
     /// How the reported weights were chosen.
     pub selection: Selection,
-    /// Records of the data that could not be used, as `--skip-broken` allowed.
+    /// Samples that could not be used, no more than the quota allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
     /// What came out; none until the run is finished.

@@ -40,11 +40,12 @@ struct Difference {
     values: Vec<String>,
 }
 
-/// The page of these runs, in their order; runs that differ in their seed alone stand together.
+/// The page of these runs, in their order; runs that differ in their seed alone stand together. `commands`
+/// make it again.
 ///
 /// # Errors
 /// If a run cannot be read or has logged nothing.
-pub fn comparison_page(folders: &[RunFolder]) -> Result<String, Error> {
+pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<String, Error> {
     let runs = folders.iter().map(RunData::read).collect::<Result<Vec<_>, _>>()?;
     let recipes = runs.iter().map(flat).collect::<Result<Vec<_>, _>>()?;
     let differences = differing_keys(&recipes);
@@ -78,10 +79,7 @@ pub fn comparison_page(folders: &[RunFolder]) -> Result<String, Error> {
         differences => shown,
         verdict => verdict(&groups),
         figures => figures,
-        commands => [format!(
-            "cargo xtask report {}",
-            folders.iter().map(|folder| folder.dir().display().to_string()).collect::<Vec<_>>().join(" ")
-        )],
+        commands => commands,
     };
     render("comparison.html", page)
 }

@@ -16,7 +16,7 @@
 //! use resnet_record::RunFolder;
 //!
 //! let folder = RunFolder::open("runs/quick-start-1".as_ref())?;
-//! std::fs::write("report.html", resnet_report::run_page(&folder)?)?;
+//! std::fs::write("report.html", resnet_report::run_page(&folder, &["cargo xtask train".to_owned()])?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

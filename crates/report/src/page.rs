@@ -40,7 +40,7 @@ struct EpochRow {
 ///
 /// # Errors
 /// If the run cannot be read or has logged nothing.
-pub fn run_page(folder: &RunFolder) -> Result<String, Error> {
+pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error> {
     let run = RunData::read(folder)?;
     let recipe = toml::to_string(&run.recipe).map_err(|cause| Error::Recipe(cause.to_string()))?;
     let page = context! {
@@ -55,7 +55,7 @@ pub fn run_page(folder: &RunFolder) -> Result<String, Error> {
         has_test => run.epochs.iter().any(|epoch| epoch.test.is_some()),
         left_out => run.record.left_out,
         recipe => recipe,
-        commands => commands(&run, folder),
+        commands => commands,
     };
     render("run.html", page)
 }
@@ -174,17 +174,4 @@ fn rows(run: &RunData) -> Vec<EpochRow> {
         speed: count(epoch.images_per_second as u64),
     };
     run.epochs.iter().map(row).collect()
-}
-
-fn commands(run: &RunData, folder: &RunFolder) -> Vec<String> {
-    let dir = folder.dir().display();
-    let mut command = run.record.command.clone();
-    if let Some(program) = command.first_mut() {
-        *program = "cargo xtask".to_owned();
-    }
-    vec![
-        command.join(" "),
-        format!("cargo xtask eval --checkpoint {dir}"),
-        format!("cargo xtask report {dir}"),
-    ]
 }

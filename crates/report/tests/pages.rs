@@ -61,9 +61,11 @@ fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder
 #[test]
 fn a_page_answers_at_once_and_loads_nothing() {
     let scratch = tempfile::tempdir().unwrap();
-    let page = run_page(&run(&scratch.path().join("a"), "resnet20-v2", 0, 4, 8.0)).unwrap();
+    let page =
+        run_page(&run(&scratch.path().join("a"), "resnet20-v2", 0, 4, 8.0), &["make & repeat".to_owned()])
+            .unwrap();
     for said in
-        ["8.00 % test error", "40 steps in 1 min 40 s", "resnet20-v2", "[schedule]", "cargo xtask eval"]
+        ["8.00 % test error", "40 steps in 1 min 40 s", "resnet20-v2", "[schedule]", "make &amp; repeat"]
     {
         assert!(page.contains(said), "{said}");
     }
@@ -85,20 +87,20 @@ fn seeds_are_gathered_and_recipes_told_apart() {
         made("c", "resnet20-v1", 0, 12.0),
         made("d", "resnet20-v1", 1, 12.4),
     ];
-    let page = comparison_page(&runs).unwrap();
+    let page = comparison_page(&runs, &[]).unwrap();
     for said in ["8.10", "8.00 to 8.20", "12.20", "resnet20-v2 is better than resnet20-v1", "model.name"] {
         assert!(page.contains(said), "{said}");
     }
     assert!(!page.contains("train.seed"), "a seed is no difference");
     // One seed each decides nothing; nor do seeds that overlap.
-    assert!(comparison_page(&[runs[0].clone(), runs[2].clone()]).unwrap().contains("may be chance"));
+    assert!(comparison_page(&[runs[0].clone(), runs[2].clone()], &[]).unwrap().contains("may be chance"));
     let close = [
         runs[0].clone(),
         runs[1].clone(),
         made("e", "resnet20-v1", 0, 7.9),
         made("f", "resnet20-v1", 1, 8.4),
     ];
-    assert!(comparison_page(&close).unwrap().contains("no winner yet"));
+    assert!(comparison_page(&close, &[]).unwrap().contains("no winner yet"));
 }
 
 #[test]
@@ -108,12 +110,12 @@ fn runs_that_have_just_begun_have_pages_too() {
     let dir = scratch.path().join("young");
     let mut young = Run::create(&dir, &recipe, RunRecord::begin("young", &recipe)).unwrap();
     let folder = young.folder().clone();
-    assert!(run_page(&folder).unwrap_err().to_string().contains("no metrics yet"));
+    assert!(run_page(&folder, &[]).unwrap_err().to_string().contains("no metrics yet"));
     let first =
         StepMetrics { step: 1, epoch: 1, images: 128, loss: f64::NAN, rate: 0.0, images_per_second: 0.0 };
     let first = StepMetrics { loss: 2.3, ..first };
     young.log(&Metric::Step(first)).unwrap();
-    let page = run_page(&folder).unwrap();
+    let page = run_page(&folder, &[]).unwrap();
     assert!(page.contains("not finished, 1 steps so far") && !page.contains("NaN"), "{page}");
     assert!(curves_svg(&folder).unwrap().starts_with("<svg"));
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use resnet_record::RunFolder;
 
 use crate::args::ReportArgs;
-use crate::output;
+use crate::{numbers, output};
 
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let folders = args.runs.iter().map(|dir| RunFolder::open(dir)).collect::<Result<Vec<_>, _>>()?;
@@ -18,15 +18,33 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let (page, file) = match (&folders[..], &args.out) {
         ([folder], out) => {
             let file = out.clone().unwrap_or_else(|| folder.dir().join("report.html"));
-            (resnet_report::run_page(folder)?, file)
+            (resnet_report::run_page(folder, &repeated(folder)?)?, file)
         }
         (several, out) => {
             let file = out.clone().unwrap_or_else(|| PathBuf::from("comparison.html"));
-            (resnet_report::comparison_page(several)?, file)
+            let runs: Vec<String> = args.runs.iter().map(|run| numbers::quoted(run)).collect();
+            (
+                resnet_report::comparison_page(several, &[format!("cargo xtask report {}", runs.join(" "))])?,
+                file,
+            )
         }
     };
     write(&file, &page, "content=\"resnet-report\"")?;
     output::line(&file.display().to_string())
+}
+
+/// The commands that train this run again, score it and draw it.
+fn repeated(run: &RunFolder) -> anyhow::Result<Vec<String>> {
+    let mut words = run.record()?.command;
+    if let Some(program) = words.first_mut() {
+        *program = "cargo xtask".to_owned();
+    }
+    let dir = numbers::quoted(run.dir());
+    Ok(vec![
+        words.join(" "),
+        format!("cargo xtask eval --checkpoint {dir}"),
+        format!("cargo xtask report {dir}"),
+    ])
 }
 
 /// Writes `text`; an earlier page, which has `mark` in it, is replaced, and no other file is.

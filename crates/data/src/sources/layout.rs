@@ -11,7 +11,7 @@ pub enum Layout {
     Shards,
     /// Parquet files with a column of images.
     Tables,
-    /// Files of pixels, made by `data convert --to packed`.
+    /// Files of pixels, made by [`convert`](crate::convert).
     Packed,
     /// A folder of images whose labels are in a list.
     Listed,

@@ -59,7 +59,7 @@ pub struct FileSet {
 /// - images in no class folders, and a list of their labels beside them or in [`OpenFiles::labels`],
 /// - ImageNet's tars as they are downloaded: a tar of class tars, class tars, or a tar of such images,
 /// - parquet files with a column of images (`image` or `img`) and one of labels,
-/// - packed files, as `data convert --to packed` writes them.
+/// - packed files, as [`convert`](crate::convert) writes them.
 ///
 /// A shard, table or packed file belongs to the split whose name is a word of its own, as in
 /// `imagenet1k-train-0003.tar`; without such a word it is for training. `dir` may also be one of these files:
