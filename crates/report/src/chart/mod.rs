@@ -6,9 +6,10 @@
 //! ```
 //! use resnet_report::chart::{Axis, Chart, Colour, Series};
 //!
-//! let loss = Series::new("training loss", Colour::Blue, vec![(0.0, 2.3), (100.0, 0.4), (200.0, 0.1)]).dashed();
-//! let chart = Chart::new("Training loss falls to 0.1", Axis::from_zero("steps", 200.0), Axis::log("loss, nats"))
-//!     .with(loss);
+//! let points = vec![(0.0, 2.3), (100.0, 0.4), (200.0, 0.1)];
+//! let loss = Series::new("training loss", Colour::Blue, points).dashed();
+//! let (x, y) = (Axis::from_zero("steps", 200.0), Axis::log("loss, nats"));
+//! let chart = Chart::new("Training loss falls to 0.1", x, y).with(loss);
 //! assert!(chart.file().starts_with("<svg"));
 //! ```
 
