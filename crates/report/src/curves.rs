@@ -31,7 +31,7 @@ pub(crate) fn error(run: &RunData) -> Option<Chart> {
     if training.is_empty() {
         return None;
     }
-    let title = match run.final_error() {
+    let title = match run.last_drawn_error() {
         Some((measured, error)) => format!("The {} error ends at {error:.2} %", measured.name()),
         None => "Error on the training images".to_owned(),
     };

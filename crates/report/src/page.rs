@@ -108,10 +108,18 @@ fn lead(run: &RunData) -> String {
     text
 }
 
+/// `2026-11-27 19:33 UTC` of `2026-11-27T19:33:10Z`.
+fn moment(rfc3339: &str) -> String {
+    match (rfc3339.get(..10), rfc3339.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => rfc3339.to_owned(),
+    }
+}
+
 fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     let record = &run.record;
-    let mut facts = vec![("started", record.started.clone())];
-    facts.extend(record.ended.clone().map(|ended| ("ended", ended)));
+    let mut facts = vec![("started", moment(&record.started))];
+    facts.extend(record.ended.as_deref().map(|ended| ("ended", moment(ended))));
     facts.push(("seed", record.seed.to_string()));
     facts.push(("threads", record.threads.to_string()));
     facts.extend(
@@ -136,7 +144,7 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
 fn figures(run: &RunData) -> Vec<Figure> {
     let mut figures = vec![];
     if let Some(chart) = curves::error(run) {
-        let caption = match run.final_error() {
+        let caption = match run.last_drawn_error() {
             Some((measured, error)) => format!(
                 "The {} error ends at {error:.2} %. Training is dashed: the mean over an epoch's augmented images while the \
                  weights move.",

@@ -87,8 +87,13 @@ impl RunData {
         let validation = results
             .and_then(|results| results.validation)
             .map(|scores| (Measured::Validation, error(&scores)));
+        test.or(validation).or_else(|| self.last_drawn_error())
+    }
+
+    /// The error that the curve of errors ends at, on the test images if they were scored after each epoch.
+    pub(crate) fn last_drawn_error(&self) -> Option<(Measured, f64)> {
         let last = |measured| self.errors(measured).last().map(|(_, error)| (measured, *error));
-        test.or(validation).or_else(|| last(Measured::Validation)).or_else(|| last(Measured::Test))
+        last(Measured::Test).or_else(|| last(Measured::Validation))
     }
 
     /// Where a multistep schedule lowered the learning rate.

@@ -1,7 +1,7 @@
 //! Labels at the ends of lines, moved apart where they would overlap.
 
 /// The least distance between two labels' lines of text, in pixels.
-const APART: f64 = 16.0;
+const APART: f64 = 20.0;
 
 /// Where labels that would like to stand at `wanted` stand, each within `low` and `high` as far as there is
 /// room.

@@ -126,7 +126,7 @@ pub struct Chart {
 
 const WIDTH: f64 = 660.0;
 const HEIGHT: f64 = 350.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 58.0;
 const TOP: f64 = 34.0;
 /// Room for the names at the ends of lines.
 const RIGHT: f64 = 150.0;
