@@ -58,16 +58,16 @@ mod inspect;
 mod loader_config;
 mod open;
 mod prefetch;
+mod purposes;
 mod recognise;
 pub mod sources;
 mod split;
 
-pub use data_loader::{DataLoader, Epoch};
-mod purposes;
 mod split_role;
 mod verify;
 
 pub use convert::{Resizing, Target, convert};
+pub use data_loader::{DataLoader, Epoch};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::{Error, NotLeftOut};
 pub use feed::{Batches, Feed, FeedTimes};
