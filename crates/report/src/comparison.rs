@@ -17,6 +17,8 @@ use crate::run::{Measured, RunData};
 struct Group {
     name: String,
     colour: Colour,
+    /// Its keys and values, as [`flat`] makes them.
+    recipe: BTreeMap<String, String>,
     runs: Vec<RunData>,
 }
 
@@ -144,7 +146,8 @@ fn gathered(runs: Vec<RunData>, recipes: &[BTreeMap<String, String>], difference
         .into_iter()
         .zip(names)
         .zip(colours)
-        .map(|(((_, runs), name), colour)| Group {
+        .map(|(((recipe, runs), name), colour)| Group {
+            recipe: recipe.clone(),
             colour: usual(&name).filter(|_| are_own_enough).unwrap_or(colour),
             name,
             runs,
@@ -162,10 +165,7 @@ fn usual(name: &str) -> Option<Colour> {
 }
 
 fn value_of(group: &Group, key: &str) -> String {
-    flat(&group.runs[0])
-        .ok()
-        .and_then(|recipe| recipe.get(key).cloned())
-        .unwrap_or_else(|| "not set".to_owned())
+    group.recipe.get(key).cloned().unwrap_or_else(|| "not set".to_owned())
 }
 
 fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
@@ -238,10 +238,9 @@ fn row(group: &Group) -> Row {
     let seconds: f64 =
         group.runs.iter().filter_map(|run| run.record.results.map(|results| results.seconds)).sum();
     let some = |text: String| Some(text).filter(|_| !errors.is_empty());
-    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
     let (low, high) =
         errors.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), e| (l.min(*e), h.max(*e)));
-    let (mean, range) = (some(format!("{mean:.2}")), some(format!("{low:.2} to {high:.2}")));
+    let (mean, range) = (some(format!("{:.2}", mean(&errors))), some(format!("{low:.2} to {high:.2}")));
     Row {
         name: group.name.clone(),
         seeds: group.runs.len(),

@@ -64,6 +64,7 @@ pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error
 pub(crate) fn render(template: &str, page: minijinja::Value) -> Result<String, Error> {
     let mut pages = Environment::new();
     pages.add_template("base.html", include_str!("../templates/base.html"))?;
+    pages.add_template("figures.html", include_str!("../templates/figures.html"))?;
     pages.add_template("run.html", include_str!("../templates/run.html"))?;
     pages.add_template("comparison.html", include_str!("../templates/comparison.html"))?;
     let style = concat!(include_str!("../templates/page.css"), include_str!("../templates/chart.css"));
