@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use resnet_blocks::layers::NormLayer;
 use resnet_blocks::{Placement, ResidualUnit, ShortcutInput, UnitConfig};
-use resnet_ops::{Draws, DropPath, Graph, Layer, Linear, Mode, Shape, Value, module_t};
+use resnet_ops::{Draws, DropPath, Graph, Layer, Linear, Mode, Shape, StepOutput, Value, module_t};
 
 use crate::init;
 use crate::spec::{Head, Spec};
@@ -149,6 +149,18 @@ impl Network {
             outputs.push(output);
         }
         Ok(outputs)
+    }
+
+    /// The output of every step of the network in short, in order: where values grow, or stop being numbers.
+    /// Running statistics stay as they are.
+    ///
+    /// # Errors
+    /// As [`Network::forward_features`].
+    pub fn inspect(&self, images: &Tensor, mode: Mode) -> Result<Vec<StepOutput>> {
+        let mut graph = Graph::new();
+        let input = graph.input(Shape::of(images)?);
+        let logits = self.trace(&mut graph, input)?;
+        graph.finish(logits)?.inspect(&[images], mode)
     }
 
     /// Training steps that stochastic depth and dropout have drawn for; 0 without them.

@@ -39,6 +39,17 @@ pub(crate) trait Executor {
         gradient: &Self::Slice,
     ) -> Result<Gradients<Self::Owned>>;
 
+    /// Runs forward, and shows `look` each step's index and output in turn; a step's output lies in an order of
+    /// the executor's own.
+    fn each_output(
+        &self,
+        plan: &Plan,
+        inputs: &[&Self::Slice],
+        params: &Self::Slice,
+        mode: Mode,
+        look: &mut dyn FnMut(usize, &Self::Slice),
+    ) -> Result<()>;
+
     /// Prepares a plan of one input for inference, with these values of its parameters.
     fn prepare(&self, plan: Plan, params: Vec<Vec<f32>>) -> Result<Self::Ready>;
 

@@ -19,6 +19,7 @@
 //! | `layers/` | [`Layer`] and the layers: parameters, names, how they are traced |
 //! | `loss.rs`, `standardise.rs` | candle ops beside plans: cross-entropy, weight standardisation |
 //! | `run.rs`, `node.rs` | [`Plan::run`] and [`FoldedPlan`]; a plan as a candle op |
+//! | `inspect.rs` | [`Plan::inspect`]: what each step puts out |
 //! | `executor.rs` | the trait of what runs a plan |
 //! | `cpu/` | the executor: buffers, lazy norms, each step's forward and backward |
 //! | `plan/` | what a plan is: [`Graph`], [`Plan`], steps as data, what is folded |
@@ -43,6 +44,7 @@ mod cpu;
 mod draws;
 mod executor;
 mod functions;
+mod inspect;
 pub mod layers;
 mod loss;
 mod mode;
@@ -56,6 +58,7 @@ pub use functions::{
     add, avg_pool, avg_pool_2x2_ceil, batch_norm, bn_relu, conv2d, gate, global_avg_pool, group_norm, linear,
     max_pool, max_pool_zeros, relu, scale, zero_pad_shortcut,
 };
+pub use inspect::StepOutput;
 pub use layers::{
     BatchNorm, Conv2d, ConvConfig, DropPath, Dropout, GroupNorm, GroupNormConfig, Layer, Linear,
 };

@@ -98,6 +98,25 @@ impl Executor for Cpu {
         Ok(Gradients { inputs, params: run.into_param_gradients() })
     }
 
+    fn each_output(
+        &self,
+        plan: &Plan,
+        inputs: &[&[f32]],
+        params: &[f32],
+        mode: Mode,
+        look: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<()> {
+        let lives = Lives::of(plan);
+        let slots = slots_with(plan, inputs);
+        let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
+        for (index, step) in plan.steps.iter().enumerate() {
+            steps::of(&step.op).forward(step, &mut run)?;
+            look(index, &run.read(step.output));
+            step.inputs.iter().for_each(|input| run.forget(*input, index, Keep::Nothing));
+        }
+        Ok(())
+    }
+
     fn prepare(&self, plan: Plan, params: Vec<Vec<f32>>) -> Result<Ready> {
         Ready::new(isa()?, plan, params)
     }

@@ -1,0 +1,98 @@
+//! What each step of a plan puts out: where a network's values grow, or stop being numbers.
+
+use candle_core::{Result, Tensor};
+
+use crate::cpu::Cpu;
+use crate::executor::Executor;
+use crate::mode::Mode;
+use crate::node;
+use crate::plan::step::{Op, RunningStatistics, Step};
+use crate::plan::{LayerInfo, Plan};
+
+/// The output of one step, in short.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepOutput {
+    /// The dotted name of its layer; for a step without parameters (an addition, a pool) that of the last
+    /// step before it that has one.
+    pub layer: String,
+    /// What it does: `conv 3x3`, `batch norm + relu`, `add`, ...
+    pub kind: String,
+    /// The largest magnitude among its finite values; 0 if none is finite.
+    pub largest: f32,
+    /// How many of its values are NaN or infinite.
+    pub not_finite: usize,
+}
+
+impl StepOutput {
+    fn of(layer: &str, info: &LayerInfo, values: &[f32]) -> StepOutput {
+        let (mut largest, mut not_finite) = (0f32, 0);
+        for value in values {
+            match value.is_finite() {
+                true => largest = largest.max(value.abs()),
+                false => not_finite += 1,
+            }
+        }
+        StepOutput { layer: layer.to_owned(), kind: info.kind.clone(), largest, not_finite }
+    }
+}
+
+impl Plan {
+    /// Runs the plan forward and looks at the output of every step, in order. Running statistics stay as
+    /// they are, in `Mode::Train` too. Slower than [`Plan::run`], since nothing stays unwritten.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::VarBuilder;
+    /// use resnet_ops::{Graph, Layer, Linear, Mode, Shape};
+    ///
+    /// # fn main() -> candle_core::Result<()> {
+    /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+    /// let layer = Linear::new(4, 2, vb.pp("fc"))?;
+    /// let x = Tensor::new(&[[1f32, 2.0, f32::NAN, 0.0]], &Device::Cpu)?;
+    /// let mut graph = Graph::new();
+    /// let input = graph.input(Shape::of(&x)?);
+    /// let output = layer.trace(&mut graph, input)?;
+    /// let outputs = graph.finish(output)?.inspect(&[&x], Mode::Eval)?;
+    /// assert_eq!((outputs[0].layer.as_str(), outputs[0].not_finite), ("fc", 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn inspect(&self, inputs: &[&Tensor], mode: Mode) -> Result<Vec<StepOutput>> {
+        node::check_inputs(self, inputs)?;
+        self.params.iter().try_for_each(node::check)?;
+        let params = node::parameters_to_use(self, mode)?;
+        let params: Vec<Vec<f32>> =
+            params.iter().map(|param| param.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
+        let inputs: Vec<Vec<f32>> =
+            inputs.iter().map(|input| input.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+
+        let running = self.steps.iter().filter_map(running_statistics);
+        let before: Vec<_> = running
+            .flat_map(|running| [&running.mean, &running.var])
+            .map(|var| Ok((var, var.as_tensor().copy()?)))
+            .collect::<Result<_>>()?;
+        let (layers, mut seen, mut last) = (self.layers(), vec![], "");
+        let looked = Cpu.each_output(self, &inputs, &params.concat(), mode, &mut |index, values| {
+            let info = &layers[index];
+            if !info.name.is_empty() {
+                last = &info.name;
+            }
+            seen.push(StepOutput::of(last, info, values));
+        });
+        for (var, value) in before {
+            var.set(&value)?;
+        }
+        looked.map(|()| seen)
+    }
+}
+
+fn running_statistics(step: &Step) -> Option<&RunningStatistics> {
+    match &step.op {
+        Op::BatchNorm(norm) => Some(&norm.running),
+        _ => None,
+    }
+}
