@@ -39,8 +39,8 @@ pub(crate) trait Executor {
         gradient: &Self::Slice,
     ) -> Result<Gradients<Self::Owned>>;
 
-    /// Runs forward, and shows `look` each step's index and output in turn; a step's output lies in an order of
-    /// the executor's own.
+    /// Runs forward, and shows `look` each step's index and output in turn; a step's output lies in an order
+    /// of the executor's own.
     fn each_output(
         &self,
         plan: &Plan,
