@@ -39,6 +39,12 @@ impl Recipe {
         Ok(read(&text, &path.display().to_string())?.0)
     }
 
+    /// The recipe that a checkpoint was trained by, which may be older than this program; `None` if `text` is
+    /// none.
+    pub fn of_checkpoint(text: &str) -> Option<Recipe> {
+        Some(read(text, "").ok()?.0)
+    }
+
     /// Whether `text` is this recipe, whatever names its keys had when it was written.
     pub fn is_written_as(&self, text: &str) -> bool {
         read(text, "").is_ok_and(|(recipe, _)| recipe == *self)
