@@ -8,6 +8,7 @@
 //! | `run` | what a run's folder says, ready to be drawn |
 //! | `chart` | a line chart as SVG: scales, ticks, labels at the ends of lines |
 //! | `curves` | which charts a run or several have |
+//! | `schedule` | the learning rate of a recipe |
 //! | `page` | the page of one run |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
 //! | `numbers` | how numbers are written |
@@ -27,8 +28,10 @@ mod error;
 mod numbers;
 mod page;
 mod run;
+mod schedule;
 
 pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
 pub use page::run_page;
+pub use schedule::schedule_svg;

@@ -12,6 +12,7 @@
 //! | `evaluate` | accuracy and loss on a set of images |
 //! | `state` | what a training must remember to resume as if it had never stopped |
 //! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
+//! | `change` | another recipe for a run that has begun |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
 //!
@@ -24,6 +25,7 @@
 //! - Nothing is ever chosen by test labels, and each reading of them is counted in the record.
 //! - A diverged or killed training never overwrites a good checkpoint.
 
+mod change;
 mod checkpoint;
 mod data;
 mod error;
@@ -49,6 +51,7 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use resnet_ops::{Mode, StepOutput};
 
+pub use change::change_recipe;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
 pub use evaluate::evaluate;
@@ -57,7 +60,7 @@ pub use image_files::ImageFiles;
 pub use observe::{Observer, Quiet, Split, StepReport};
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
-pub use schedule::Schedule;
+pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
 pub use sgd::{Momentum, Sgd, SgdConfig};
 

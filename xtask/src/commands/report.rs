@@ -48,7 +48,7 @@ fn repeated(run: &RunFolder) -> anyhow::Result<Vec<String>> {
 }
 
 /// Writes `text`; an earlier page, which has `mark` in it, is replaced, and no other file is.
-fn write(file: &Path, text: &str, mark: &str) -> anyhow::Result<()> {
+pub(super) fn write(file: &Path, text: &str, mark: &str) -> anyhow::Result<()> {
     let is_ours = || fs::read_to_string(file).is_ok_and(|old| old.contains(mark));
     if file.exists() && !is_ours() {
         bail!("{} exists already and is no page of ours; choose another file", file.display());
