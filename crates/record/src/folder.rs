@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::record::FORMAT;
-use crate::{Error, Metric, Recipe, RunRecord, parse_metrics};
+use crate::{Checkpoint, Error, Metric, Recipe, RunRecord, parse_metrics};
 
 const RECIPE: &str = "recipe.toml";
 const RECORD: &str = "record.json";
@@ -22,6 +22,7 @@ const LOCK: &str = ".lock";
 /// metrics.jsonl                    one Metric a line
 /// checkpoints/last.safetensors     where the run stands
 /// checkpoints/best.safetensors     only with validation images
+/// checkpoints/final.safetensors    only where averaged weights are reported, and none were selected
 /// ```
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -53,6 +54,20 @@ impl RunFolder {
     /// `checkpoints/best.safetensors`; absent without validation images.
     pub fn best_checkpoint(&self) -> PathBuf {
         self.dir.join(CHECKPOINTS).join("best.safetensors")
+    }
+
+    /// `checkpoints/final.safetensors`; absent unless averaged weights are reported that were not selected.
+    pub fn final_checkpoint(&self) -> PathBuf {
+        self.dir.join(CHECKPOINTS).join("final.safetensors")
+    }
+
+    /// The file of one of the run's checkpoints.
+    pub fn checkpoint(&self, which: Checkpoint) -> PathBuf {
+        match which {
+            Checkpoint::Last => self.last_checkpoint(),
+            Checkpoint::Best => self.best_checkpoint(),
+            Checkpoint::Final => self.final_checkpoint(),
+        }
     }
 
     /// The recipe as it was resolved when the run began.

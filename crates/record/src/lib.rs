@@ -30,8 +30,9 @@ pub use error::Error;
 pub use folder::{Run, RunFolder};
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
-    AugmentationRecipe, BUILT_IN, DataRecipe, DataSet, EvaluateTest, EvaluationCrop, FlatWarmup, Flip,
-    GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch,
-    ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, keys,
+    AugmentationRecipe, BUILT_IN, ClassWeights, DataRecipe, DataSet, EmaRecipe, EvaluateTest, EvaluationCrop,
+    FlatWarmup, Flip, GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe,
+    LastBatch, LossKind, LossRecipe, ModelRecipe, OptimizerKind, OptimizerRecipe, Recipe, ScheduleRecipe,
+    TrainRecipe, WeightDecayOn, keys,
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};

@@ -5,24 +5,22 @@ mod files;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use candle_core::Device;
 use resnet_data::{Feed, FeedTimes};
 use resnet_record::{
     Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores,
     Selection, StepMetrics,
 };
+use resnet_vision::Batch;
 
 pub use self::files::resumes_from;
+use crate::candle_engine::CandleEngine;
 use crate::checkpoint;
-use crate::evaluate::device_of;
+use crate::engine::{BatchInput, BatchOutcome, Contents, Engine, NormBatches, Weights};
 use crate::plan::{Prepared, prepare};
-use crate::state::{Best, State};
-use crate::step::{StepOutcome, step};
+use crate::snapshot::EngineState;
+use crate::state::{Best, OpenStep, State, Sums};
 use crate::targets::Targets;
-use crate::{
-    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, StepReport, TrainingData, evaluate,
-    recipe,
-};
+use crate::{Classifier, Error, Observer, Options, Outcome, Plan, Split, StepReport, TrainingData, recipe};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +31,7 @@ enum Flow {
 
 /// One session of a training, from its start or resumption to its end or interruption.
 pub(crate) struct Session<'a> {
-    model: &'a dyn Classifier,
+    engine: Box<dyn Engine + 'a>,
     data: &'a dyn TrainingData,
     run: &'a mut Run,
     options: &'a Options,
@@ -42,8 +40,6 @@ pub(crate) struct Session<'a> {
     recipe_text: String,
     prepared: Prepared,
     targets: Targets,
-    device: Device,
-    optimizer: Sgd,
     /// Images that a step needs at least.
     fewest: usize,
     state: State,
@@ -72,16 +68,17 @@ impl<'a> Session<'a> {
         let recipe_text = recipe.to_toml()?;
         let prepared = prepare(&recipe, data, options)?;
         let fewest = prepared.plan.check(model)?;
-        let device = device_of(model);
         let targets = Targets::of(&recipe, data.classes());
-        let config = recipe::sgd(&recipe);
-        let (state, optimizer) = if let Some(last) = resumes_from(run)? {
-            let loaded = checkpoint::read(&last, model.variables(), &device)?;
+        let mut engine: Box<dyn Engine + 'a> =
+            Box::new(CandleEngine::new(model, recipe::step(&recipe, data)?)?);
+        let state = if let Some(last) = resumes_from(run)? {
+            let loaded = checkpoint::read(&last, &engine.snapshot(Contents::Weights).shapes())?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;
-            loaded.apply(model.variables())?;
-            (state, Sgd::with_velocity(config, loaded.velocity))
+            let before = EngineState { updates: state.step, ..EngineState::default() };
+            engine.restore(state.engine.unwrap_or(before), loaded.arrays)?;
+            state
         } else {
-            (State::fresh(recipe.train.seed, data.identity()), Sgd::new(config))
+            State::fresh(recipe.train.seed, data.identity())
         };
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
@@ -89,7 +86,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {
-            model,
+            engine,
             data,
             run,
             options,
@@ -98,8 +95,6 @@ impl<'a> Session<'a> {
             recipe_text,
             prepared,
             targets,
-            device,
-            optimizer,
             fewest,
             state,
             begun: now,
@@ -145,28 +140,33 @@ impl<'a> Session<'a> {
         // The last epoch ends where the training does.
         let steps = plan.steps_per_epoch.min(plan.steps - self.state.epoch * plan.steps_per_epoch);
         if self.state.batch < steps {
-            let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, self.state.batch as usize);
+            let first = plan.batches_before(self.state.batch) + self.state.open.batches;
+            let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, first as usize);
             while self.state.batch < steps {
                 if self.stopped() {
                     return Ok(Flow::Stop);
                 }
                 let (start, waited) = (Instant::now(), batches.waited());
-                let mut batch = batches.next().ok_or_else(|| {
+                let batch = batches.next().ok_or_else(|| {
                     Error::Setup(format!(
                         "the data ended within epoch {}; this is a bug of the loader",
                         self.state.epoch + 1
                     ))
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
-                if batch.labels.len() < self.fewest {
-                    self.pass_over(batch.labels.len(), start.elapsed());
-                    continue;
+                self.learn(batch)?;
+                let is_complete = self.state.open.batches == self.plan().batches_of(self.state.batch);
+                let rate = self.plan().schedule.rate(self.state.step);
+                if is_complete {
+                    self.engine.step(rate)?;
                 }
-                let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
-                let (rate, number) = (self.plan().schedule.rate(self.state.step), self.state.step);
-                let done =
-                    step(self.model, &mut self.optimizer, (batch, targets), &self.device, rate, number)?;
-                self.count(done, rate, start.elapsed(), steps)?;
+                let seconds = start.elapsed().as_secs_f64();
+                self.state.step_seconds += seconds;
+                self.state.sums.seconds += seconds;
+                self.window.1 += seconds;
+                if is_complete {
+                    self.close_step(rate, steps)?;
+                }
                 if self.state.batch < steps && self.is_time_to_save() {
                     self.save_last()?;
                 }
@@ -175,50 +175,53 @@ impl<'a> Session<'a> {
         self.close_epoch()
     }
 
-    /// Counts a step whose images are left out, all or too many of them, as broken: there is nothing to learn
-    /// from, but its place in the schedule is its own, and the time it took was spent.
-    fn pass_over(&mut self, images: usize, took: Duration) {
-        let state = &mut self.state;
-        if images > 0 {
-            tracing::warn!(
-                "step {} is left out: broken images leave {images} in its batch, and the network needs {}",
-                state.step,
-                self.fewest
-            );
+    /// Forward and backward on the next batch of the open step.
+    ///
+    /// A batch whose images are left out, all or too many of them, as broken, has nothing to learn from, but
+    /// its place in the step and the schedule is its own.
+    fn learn(&mut self, mut batch: Batch) -> Result<(), Error> {
+        let State { step, epoch, batch: done, open, .. } = self.state;
+        let (plan, images) = (self.plan(), batch.labels.len());
+        let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
+        let number = step * plan.grad_accum_steps + open.batches;
+        self.state.open.batches += 1;
+        if images < self.fewest {
+            if images > 0 {
+                tracing::warn!(
+                    "step {step} is left out: broken images leave {images} in its batch, and the network needs {}",
+                    self.fewest
+                );
+            }
+            return Ok(());
         }
-        let seconds = took.as_secs_f64();
-        state.step += 1;
-        state.batch += 1;
-        state.step_seconds += seconds;
-        state.sums.seconds += seconds;
-        self.window.1 += seconds;
+        let targets = self.targets.apply(&mut batch, epoch, place)?;
+        let done = self.engine.backward(BatchInput { batch, targets, step, number, rate })?;
+        let BatchOutcome { images, loss, correct } = done;
+        let state = &mut self.state;
+        state.images += images;
+        state.open.images += images;
+        state.open.loss += loss * images as f64;
+        state.sums.images += images;
+        state.sums.loss += loss * images as f64;
+        state.sums.correct += correct;
+        self.window.0 += images;
+        Ok(())
     }
 
-    /// Adds a step to the sums, and tells of it.
-    fn count(
-        &mut self,
-        done: StepOutcome,
-        rate: f64,
-        took: Duration,
-        steps_in_epoch: u64,
-    ) -> Result<(), Error> {
-        let seconds = took.as_secs_f64();
+    /// Counts a step that has had all of its batches, and tells of it unless it saw no image.
+    fn close_step(&mut self, rate: f64, steps_in_epoch: u64) -> Result<(), Error> {
         let state = &mut self.state;
         state.step += 1;
         state.batch += 1;
-        state.images += done.images;
-        state.step_seconds += seconds;
-        state.sums.images += done.images;
-        state.sums.loss += done.loss * done.images as f64;
-        state.sums.correct += done.correct;
-        state.sums.seconds += seconds;
-        self.window.0 += done.images;
-        self.window.1 += seconds;
+        let OpenStep { images, loss, .. } = std::mem::take(&mut state.open);
+        if images == 0 {
+            return Ok(());
+        }
         let metrics = StepMetrics {
             step: state.step,
             epoch: state.epoch + 1,
             images: state.images,
-            loss: done.loss,
+            loss: loss / images as f64,
             rate,
             images_per_second: self.window.0 as f64 / self.window.1.max(1e-9),
         };
@@ -240,25 +243,8 @@ impl<'a> Session<'a> {
     /// Scores the epoch that has done its steps, writes it down, keeps it if it is the best, and saves.
     fn close_epoch(&mut self) -> Result<Flow, Error> {
         let number = self.state.epoch + 1;
-        let due =
-            number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
-        let mut validation = None;
-        if due && let Some(feed) = self.prepared.feeds.validation.take() {
-            validation = self.score(&*feed, Split::Validation)?;
-            self.prepared.feeds.validation = Some(feed);
-            if validation.is_none() {
-                return Ok(Flow::Stop);
-            }
-        }
-        let mut test = None;
-        if due && self.recipe.train.evaluate_test == EvaluateTest::EachEpoch {
-            test = self.score_test()?;
-            if test.is_none() {
-                return Ok(Flow::Stop);
-            }
-        }
-        let sums = std::mem::take(&mut self.state.sums);
-        let metrics = EpochMetrics {
+        let sums = self.state.sums;
+        let mut metrics = EpochMetrics {
             epoch: number,
             step: self.state.step,
             images: self.state.images,
@@ -267,32 +253,118 @@ impl<'a> Session<'a> {
             rate: self.plan().schedule.rate(self.state.step - 1),
             images_per_second: sums.images_per_second(),
             data_wait: sums.data_wait(),
-            data_threads: self.data_seconds(),
-            validation,
-            test,
+            data_threads: None,
+            validation: None,
+            ema_validation: None,
+            test: None,
             test_reads: self.test_reads(),
         };
+        let mut is_best = false;
+        if number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs {
+            match self.score_epoch(&mut metrics)? {
+                Some(best) => is_best = best,
+                None => return Ok(Flow::Stop),
+            }
+        }
+        metrics.data_threads = self.data_seconds();
+        self.state.sums = Sums::default();
         self.state.train_loss = metrics.train_loss;
         self.state.epoch = number;
         self.state.batch = 0;
-        // Test scores have no part in this. Of equals the earlier stays.
-        let is_best = validation.is_some_and(|scores| {
-            self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
-        });
-        if let (true, Some(scores)) = (is_best, validation) {
-            self.state.best = Some(Best { epoch: number, scores });
-            self.save_best(&metrics)?;
-        }
         self.run.log(&Metric::Epoch(metrics))?;
         self.save_last()?;
         self.observer.on_epoch(&metrics, is_best);
         Ok(Flow::Continue)
     }
 
+    /// Scores the weights at the end of an epoch, and saves those that would be reported if they are the best
+    /// so far on the validation images; returns whether they are, or `None` if it was stopped.
+    fn score_epoch(&mut self, metrics: &mut EpochMetrics) -> Result<Option<bool>, Error> {
+        let mut is_best = false;
+        let has_test = self.recipe.train.evaluate_test == EvaluateTest::EachEpoch;
+        for weights in self.weights() {
+            let is_reported = Some(weights) == self.weights().last();
+            let tests = has_test && is_reported;
+            if self.prepared.feeds.validation.is_none() && !tests {
+                continue;
+            }
+            self.put_in_place(weights)?;
+            let scored = self.score_weights(tests)?;
+            if let Some((validation, test)) = scored {
+                match weights {
+                    Weights::Raw => metrics.validation = validation,
+                    Weights::Averaged => metrics.ema_validation = validation,
+                }
+                metrics.test = test;
+                metrics.test_reads = self.test_reads();
+                // Test scores have no part in this. Of equals the earlier stays.
+                is_best = is_reported
+                    && validation.is_some_and(|scores| {
+                        self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
+                    });
+                if let (true, Some(scores)) = (is_best, validation) {
+                    self.state.best = Some(Best { epoch: metrics.epoch, scores });
+                    self.save_weights(Checkpoint::Best, Some(metrics))?;
+                }
+            }
+            self.engine.end_evaluation()?;
+            if scored.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(is_best))
+    }
+
+    /// The weights that are scored, those that are reported last: the average, where one is kept, as timm
+    /// does.
+    fn weights(&self) -> impl Iterator<Item = Weights> + use<> {
+        let averaged = self.recipe.ema.is_on().then_some(Weights::Averaged);
+        [Weights::Raw].into_iter().chain(averaged)
+    }
+
+    /// Puts weights in place to be scored, with running statistics of their own where the recipe says so.
+    fn put_in_place(&mut self, weights: Weights) -> Result<(), Error> {
+        let images = self.recipe.train.update_bn_images;
+        if images == 0 {
+            return self.engine.begin_evaluation(weights, None);
+        }
+        let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, 0);
+        let norms = NormBatches { batches: &mut *batches, images, fewest: self.fewest };
+        self.engine.begin_evaluation(weights, Some(norms))
+    }
+
+    /// Scores what is in place on the validation images and, if asked to, on the test images; `None` if it
+    /// was stopped.
+    fn score_weights(&mut self, tests: bool) -> Result<Option<(Option<Scores>, Option<Scores>)>, Error> {
+        let (mut validation, mut test) = (None, None);
+        if let Some(feed) = self.prepared.feeds.validation.take() {
+            validation = self.score(&*feed, Split::Validation)?;
+            self.prepared.feeds.validation = Some(feed);
+            if validation.is_none() {
+                return Ok(None);
+            }
+        }
+        if tests {
+            test = self.score_test()?;
+            if test.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some((validation, test)))
+    }
+
     /// Scores the reported weights on the test images, once, and closes the record.
     fn finish(mut self) -> Result<Outcome, Error> {
         let (checkpoint, checkpoint_epoch, validation) = match (self.plan().selection, self.state.best) {
             (Selection::BestOnValidation, Some(best)) => (Checkpoint::Best, best.epoch, Some(best.scores)),
+            _ if self.recipe.ema.is_on() || self.recipe.train.update_bn_images > 0 => {
+                if let Some(weights) = self.weights().last() {
+                    self.put_in_place(weights)?;
+                }
+                self.save_weights(Checkpoint::Final, None)?;
+                self.engine.end_evaluation()?;
+                (Checkpoint::Final, self.state.epoch, None)
+            }
             _ => (Checkpoint::Last, self.state.epoch, None),
         };
         self.take_reported(checkpoint)?;
@@ -342,7 +414,7 @@ impl<'a> Session<'a> {
 
     fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
         let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        let scores = evaluate(self.model, feed, |done| {
+        let scores = self.engine.evaluate(feed, &mut |done| {
             observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
         });

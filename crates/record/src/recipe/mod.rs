@@ -4,15 +4,20 @@ mod built_in;
 mod images;
 pub mod keys;
 mod renamed;
+mod step;
 mod text;
 mod training;
 mod validate;
+mod validate_step;
 
 use serde::{Deserialize, Serialize};
 
 pub use built_in::BUILT_IN;
 pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
-pub use training::{EvaluateTest, FlatWarmup, LastBatch, OptimizerRecipe, ScheduleRecipe, TrainRecipe};
+pub use step::{
+    ClassWeights, EmaRecipe, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, WeightDecayOn,
+};
+pub use training::{EvaluateTest, FlatWarmup, LastBatch, ScheduleRecipe, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
 ///
@@ -79,6 +84,12 @@ pub struct Recipe {
     pub train: TrainRecipe,
     /// `[optimizer]`
     pub optimizer: OptimizerRecipe,
+    /// `[loss]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss: LossRecipe,
+    /// `[ema]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ema: EmaRecipe,
     /// `[schedule]`
     pub schedule: ScheduleRecipe,
 }
