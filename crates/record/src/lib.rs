@@ -9,6 +9,8 @@
 //! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
+//! | `certificate`, `verify` | digests of a logged step; whether two runs are the same training |
+//! | `divergence` | the step in which a training diverged, for its post-mortem |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `paper` | the paper's tables as data |
@@ -16,6 +18,8 @@
 //! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
 //! network.
 
+mod certificate;
+mod divergence;
 mod duration;
 mod error;
 mod folder;
@@ -24,7 +28,10 @@ pub mod paper;
 mod recipe;
 mod record;
 mod time;
+mod verify;
 
+pub use certificate::{Certificate, Digest};
+pub use divergence::{Divergence, LayerOutput, VariableNorm};
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
 pub use folder::{Run, RunFolder};
@@ -36,3 +43,4 @@ pub use recipe::{
     TrainRecipe, WeightDecayOn, keys,
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};
+pub use verify::{Agreement, Parting, agreement};

@@ -1,5 +1,7 @@
 //! candle's engine: the parts of a step, one after the other.
 
+mod diagnosis;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,9 +9,10 @@ use candle_core::{Device, Var};
 use resnet_checkpoint::keys;
 use resnet_data::Feed;
 use resnet_ops::Mode;
-use resnet_record::Scores;
+use resnet_record::{LayerOutput, Scores};
+use resnet_vision::Batch;
 
-use crate::engine::{Arrays, BatchInput, BatchOutcome, Contents, Engine, NormBatches, Weights};
+use crate::engine::{Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, Weights};
 use crate::evaluate::{device_of, evaluate, rank, rows_of, tensors_of};
 use crate::layout::{Layout, read};
 use crate::norms::estimate_norms;
@@ -168,6 +171,18 @@ impl Engine for CandleEngine<'_> {
                 .map_err(Error::compute("putting weights in place")),
             None => Ok(()),
         }
+    }
+
+    fn layers(&mut self, batch: Batch, number: u64) -> Result<Vec<LayerOutput>, Error> {
+        let failed = |error| Error::compute("looking at the layers")(error);
+        let (images, _) = tensors_of(batch, &self.device).map_err(failed)?;
+        self.model.begin_step(number);
+        let outputs = self.model.inspect(&images, Mode::Train).map_err(failed)?;
+        Ok(outputs.into_iter().map(diagnosis::layer).collect())
+    }
+
+    fn diagnose(&mut self, batch: BatchInput) -> Result<Diagnosis, Error> {
+        diagnosis::diagnose((self.model, &self.loss), &self.device, batch)
     }
 
     fn snapshot(&self, contents: Contents) -> Snapshot<'_> {

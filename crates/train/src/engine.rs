@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use resnet_data::Feed;
-use resnet_record::Scores;
+use resnet_record::{LayerOutput, Scores, VariableNorm};
 use resnet_vision::Batch;
 
 use crate::Error;
@@ -53,6 +53,20 @@ pub trait Engine {
     /// Only if they cannot be copied.
     fn end_evaluation(&mut self) -> Result<(), Error>;
 
+    /// Each layer's output for a batch, in the order of the forward pass, without learning from it; `number`
+    /// as in [`BatchInput`]. None where the network cannot tell.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn layers(&mut self, batch: Batch, number: u64) -> Result<Vec<LayerOutput>, Error>;
+
+    /// What is inside the network for a batch, without learning from it: for a report of a divergence, after
+    /// which the training does not go on.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn diagnose(&mut self, batch: BatchInput) -> Result<Diagnosis, Error>;
+
     /// The named arrays that a checkpoint holds.
     fn snapshot(&self, contents: Contents) -> Snapshot<'_>;
 
@@ -87,6 +101,17 @@ pub struct BatchOutcome {
     pub loss: f64,
     /// Images whose label had the highest logit; of a mixed image its own label counts.
     pub correct: u64,
+}
+
+/// The inside of a network for one batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// The batch's labels.
+    pub labels: Vec<u32>,
+    /// The layers' outputs, in the order of the forward pass.
+    pub layers: Vec<LayerOutput>,
+    /// Weights and gradients, in the order of their names.
+    pub variables: Vec<VariableNorm>,
 }
 
 /// Which weights are evaluated.

@@ -1,26 +1,28 @@
 //! One session of a training: epochs, what happens at their ends, and what is saved when.
 
 mod files;
+mod post_mortem;
+mod scoring;
+mod steps;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use resnet_data::{Feed, FeedTimes};
+use resnet_data::FeedTimes;
 use resnet_record::{
-    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores,
-    Selection, StepMetrics,
+    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run,
+    Selection,
 };
-use resnet_vision::Batch;
 
 pub use self::files::resumes_from;
 use crate::candle_engine::CandleEngine;
 use crate::checkpoint;
-use crate::engine::{BatchInput, BatchOutcome, Contents, Engine, NormBatches, Weights};
+use crate::engine::{Contents, Engine};
 use crate::plan::{Prepared, prepare};
 use crate::snapshot::EngineState;
-use crate::state::{Best, OpenStep, State, Sums};
+use crate::state::{State, Sums};
 use crate::targets::Targets;
-use crate::{Classifier, Error, Observer, Options, Outcome, Plan, Split, StepReport, TrainingData, recipe};
+use crate::{Classifier, Error, Observer, Options, Outcome, Plan, TrainingData, recipe};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +114,12 @@ impl<'a> Session<'a> {
         &self.prepared.plan
     }
 
-    /// Trains to the end, or until it is stopped.
+    /// Trains to the end, or until it is stopped; a step that diverges is described in the run's folder.
     pub(crate) fn train(mut self) -> Result<Outcome, Error> {
+        self.run_to_end().map_err(|error| self.describe(error))
+    }
+
+    fn run_to_end(&mut self) -> Result<Outcome, Error> {
         if let Some(results) = self.run.record().results {
             self.take_reported(results.checkpoint)?;
             return Ok(Outcome::Finished(results));
@@ -130,6 +136,9 @@ impl<'a> Session<'a> {
                 self.save_last()?;
                 return Ok(Outcome::Interrupted { step: self.state.step });
             }
+        }
+        if self.is_replay() {
+            return Ok(Outcome::Interrupted { step: self.state.step });
         }
         self.finish()
     }
@@ -175,71 +184,6 @@ impl<'a> Session<'a> {
         self.close_epoch()
     }
 
-    /// Forward and backward on the next batch of the open step.
-    ///
-    /// A batch whose images are left out, all or too many of them, as broken, has nothing to learn from, but
-    /// its place in the step and the schedule is its own.
-    fn learn(&mut self, mut batch: Batch) -> Result<(), Error> {
-        let State { step, epoch, batch: done, open, .. } = self.state;
-        let (plan, images) = (self.plan(), batch.labels.len());
-        let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
-        let number = step * plan.grad_accum_steps + open.batches;
-        self.state.open.batches += 1;
-        if images < self.fewest {
-            if images > 0 {
-                tracing::warn!(
-                    "step {step} is left out: broken images leave {images} in its batch, and the network needs {}",
-                    self.fewest
-                );
-            }
-            return Ok(());
-        }
-        let targets = self.targets.apply(&mut batch, epoch, place)?;
-        let done = self.engine.backward(BatchInput { batch, targets, step, number, rate })?;
-        let BatchOutcome { images, loss, correct } = done;
-        let state = &mut self.state;
-        state.images += images;
-        state.open.images += images;
-        state.open.loss += loss * images as f64;
-        state.sums.images += images;
-        state.sums.loss += loss * images as f64;
-        state.sums.correct += correct;
-        self.window.0 += images;
-        Ok(())
-    }
-
-    /// Counts a step that has had all of its batches, and tells of it unless it saw no image.
-    fn close_step(&mut self, rate: f64, steps_in_epoch: u64) -> Result<(), Error> {
-        let state = &mut self.state;
-        state.step += 1;
-        state.batch += 1;
-        let OpenStep { images, loss, .. } = std::mem::take(&mut state.open);
-        if images == 0 {
-            return Ok(());
-        }
-        let metrics = StepMetrics {
-            step: state.step,
-            epoch: state.epoch + 1,
-            images: state.images,
-            loss: loss / images as f64,
-            rate,
-            images_per_second: self.window.0 as f64 / self.window.1.max(1e-9),
-        };
-        let report = StepReport {
-            step: metrics,
-            step_in_epoch: state.batch,
-            steps_in_epoch,
-            epoch_loss: state.sums.mean_loss(),
-            epoch_top1: state.sums.top1(),
-        };
-        if state.step.is_multiple_of(self.recipe.train.log_every_steps) {
-            self.run.log(&Metric::Step(metrics))?;
-            self.window = (0, 0.0);
-        }
-        self.observer.on_step(&report);
-        Ok(())
-    }
-
     /// Scores the epoch that has done its steps, writes it down, keeps it if it is the best, and saves.
     fn close_epoch(&mut self) -> Result<Flow, Error> {
         let number = self.state.epoch + 1;
@@ -260,7 +204,9 @@ impl<'a> Session<'a> {
             test_reads: self.test_reads(),
         };
         let mut is_best = false;
-        if number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs {
+        let due =
+            number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
+        if due && !self.is_replay() {
             match self.score_epoch(&mut metrics)? {
                 Some(best) => is_best = best,
                 None => return Ok(Flow::Stop),
@@ -273,88 +219,13 @@ impl<'a> Session<'a> {
         self.state.batch = 0;
         self.run.log(&Metric::Epoch(metrics))?;
         self.save_last()?;
+        self.keep_last()?;
         self.observer.on_epoch(&metrics, is_best);
         Ok(Flow::Continue)
     }
 
-    /// Scores the weights at the end of an epoch, and saves those that would be reported if they are the best
-    /// so far on the validation images; returns whether they are, or `None` if it was stopped.
-    fn score_epoch(&mut self, metrics: &mut EpochMetrics) -> Result<Option<bool>, Error> {
-        let mut is_best = false;
-        let has_test = self.recipe.train.evaluate_test == EvaluateTest::EachEpoch;
-        for weights in self.weights() {
-            let is_reported = Some(weights) == self.weights().last();
-            let tests = has_test && is_reported;
-            if self.prepared.feeds.validation.is_none() && !tests {
-                continue;
-            }
-            self.put_in_place(weights)?;
-            let scored = self.score_weights(tests)?;
-            if let Some((validation, test)) = scored {
-                match weights {
-                    Weights::Raw => metrics.validation = validation,
-                    Weights::Averaged => metrics.ema_validation = validation,
-                }
-                metrics.test = test;
-                metrics.test_reads = self.test_reads();
-                // Test scores have no part in this. Of equals the earlier stays.
-                is_best = is_reported
-                    && validation.is_some_and(|scores| {
-                        self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
-                    });
-                if let (true, Some(scores)) = (is_best, validation) {
-                    self.state.best = Some(Best { epoch: metrics.epoch, scores });
-                    self.save_weights(Checkpoint::Best, Some(metrics))?;
-                }
-            }
-            self.engine.end_evaluation()?;
-            if scored.is_none() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(is_best))
-    }
-
-    /// The weights that are scored, those that are reported last: the average, where one is kept, as timm
-    /// does.
-    fn weights(&self) -> impl Iterator<Item = Weights> + use<> {
-        let averaged = self.recipe.ema.is_on().then_some(Weights::Averaged);
-        [Weights::Raw].into_iter().chain(averaged)
-    }
-
-    /// Puts weights in place to be scored, with running statistics of their own where the recipe says so.
-    fn put_in_place(&mut self, weights: Weights) -> Result<(), Error> {
-        let images = self.recipe.train.update_bn_images;
-        if images == 0 {
-            return self.engine.begin_evaluation(weights, None);
-        }
-        let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, 0);
-        let norms = NormBatches { batches: &mut *batches, images, fewest: self.fewest };
-        self.engine.begin_evaluation(weights, Some(norms))
-    }
-
-    /// Scores what is in place on the validation images and, if asked to, on the test images; `None` if it
-    /// was stopped.
-    fn score_weights(&mut self, tests: bool) -> Result<Option<(Option<Scores>, Option<Scores>)>, Error> {
-        let (mut validation, mut test) = (None, None);
-        if let Some(feed) = self.prepared.feeds.validation.take() {
-            validation = self.score(&*feed, Split::Validation)?;
-            self.prepared.feeds.validation = Some(feed);
-            if validation.is_none() {
-                return Ok(None);
-            }
-        }
-        if tests {
-            test = self.score_test()?;
-            if test.is_none() {
-                return Ok(None);
-            }
-        }
-        Ok(Some((validation, test)))
-    }
-
     /// Scores the reported weights on the test images, once, and closes the record.
-    fn finish(mut self) -> Result<Outcome, Error> {
+    fn finish(&mut self) -> Result<Outcome, Error> {
         let (checkpoint, checkpoint_epoch, validation) = match (self.plan().selection, self.state.best) {
             (Selection::BestOnValidation, Some(best)) => (Checkpoint::Best, best.epoch, Some(best.scores)),
             _ if self.recipe.ema.is_on() || self.recipe.train.update_bn_images > 0 => {
@@ -399,29 +270,6 @@ impl<'a> Session<'a> {
             record.finish(results);
         })?;
         Ok(Outcome::Finished(results))
-    }
-
-    /// Scores the test images; that their labels are read is in the record before it happens.
-    fn score_test(&mut self) -> Result<Option<Scores>, Error> {
-        if self.stopped() {
-            return Ok(None);
-        }
-        let reads = self.test_reads() + 1;
-        self.run.update(|record| record.test_reads = reads)?;
-        let feed = self.data.test(&self.recipe, self.options)?;
-        self.score(&*feed, Split::Test)
-    }
-
-    fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
-        let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        let scores = self.engine.evaluate(feed, &mut |done| {
-            observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
-            !stop.load(Ordering::Relaxed)
-        });
-        self.observer.on_evaluation_end(split);
-        let scores = scores.map_err(|error| error.in_training(self.state.step))?;
-        self.note_left_out(&feed.broken())?;
-        Ok(scores)
     }
 
     fn test_reads(&self) -> u64 {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use resnet_checkpoint::keys;
-use resnet_record::{Recipe, Scores};
+use resnet_record::{Digest, Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Loaded;
@@ -64,6 +64,9 @@ pub(crate) struct OpenStep {
     pub(crate) images: u64,
     /// Of the images' losses, in nats.
     pub(crate) loss: f64,
+    /// Of its batches, if the step is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<Digest>,
 }
 
 impl OpenStep {

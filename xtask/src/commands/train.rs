@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Recipe, Results, Run, RunRecord};
-use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
+use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -41,8 +41,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     }
 }
 
-fn options() -> Options {
-    Options { workers: threads::loaders(), ..Options::default() }
+fn options(args: &TrainArgs) -> Options {
+    let anomalies = if args.detect_anomaly { Anomalies::Detect } else { Anomalies::Ignore };
+    Options { workers: threads::loaders(), anomalies, ..Options::default() }
 }
 
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
@@ -72,7 +73,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         };
         anyhow!("{error}{hint}")
     })?;
-    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
+    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
@@ -87,7 +88,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
     })?;
-    train(run, &recipe, &model, &data, args.format.get())
+    train(run, &recipe, &model, &data, args)
 }
 
 /// The recipe that the command line asks for, with its changes.
@@ -95,7 +96,8 @@ fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
     let mut recipe = recipes::find(&args.recipe)?;
     let epochs = args.epochs.map(|epochs| format!("train.duration={epochs} epochs"));
     let seed = args.seed.map(|seed| format!("train.seed={seed}"));
-    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).collect();
+    let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
+    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).chain(keep).collect();
     if !changes.is_empty() {
         recipe.set_all(&changes)?;
     }
@@ -124,9 +126,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         (Ok(_), _) => {}
     }
-    let origin = origin_path(&run.record().data);
-    let files = args.files.or_those_of(run.record());
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Needed::All, &files))?;
+    let data = data::of_run(run.folder(), args.data.as_deref(), &args.files)?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = ResNet::for_training(&spec, &recipe)?;
@@ -138,12 +138,18 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         other => other.into(),
     })?;
-    preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
-    train(run, &recipe, &model, &data, args.format.get())
+    preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    train(run, &recipe, &model, &data, args)
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: Format) -> anyhow::Result<()> {
+fn train(
+    mut run: Run,
+    recipe: &Recipe,
+    model: &ResNet,
+    data: &Images,
+    args: &TrainArgs,
+) -> anyhow::Result<()> {
     let spec = model.spec();
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
         tracing::warn!("{warning}");
@@ -153,13 +159,13 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: F
     let options = Options {
         stop: interrupt::watch()?,
         metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
-        ..options()
+        ..options(args)
     };
     let mut live = Live::default();
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
     drop(live);
     match outcome? {
-        Outcome::Finished(results) => report(&run, &results, format),
+        Outcome::Finished(results) => report(&run, &results, args.format.get()),
         Outcome::Interrupted { step } => {
             let folder = numbers::quoted(&folder);
             progress::line(&format!(

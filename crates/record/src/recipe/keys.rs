@@ -76,6 +76,7 @@ pub const KEYS: &[Key] = &[
     key(("train.evaluate_test", Some("\"at-end\"")), ("at-end, each-epoch, never", "when the test images are evaluated; no weights are selected by them"), ("", "")),
     key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
     key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),
+    key(("train.keep_checkpoints", Some("0")), ("epochs", "how many of the latest epochs keep a checkpoint of their own, besides last and best"), ("", "timm `--checkpoint-hist`")),
     key(("train.update_bn_images", Some("0")), ("images", "training images from which running statistics are estimated anew before each evaluation; 0 takes those of training"), ("1803.05407", "PyTorch `swa_utils.update_bn`")),
     key(("optimizer.kind", Some("\"sgd\"")), ("sgd, adamw, lamb", "the rule that moves the weights"), ("1711.05101, 1904.00962", "timm `--opt`")),
     key(("optimizer.momentum", Some("0.9")), ("0 to below 1", "sgd: mu in v = mu v + g"), ("1603.05027", "PyTorch `SGD(momentum)`")),

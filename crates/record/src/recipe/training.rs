@@ -39,6 +39,9 @@ pub struct TrainRecipe {
     /// evaluates with those of training.
     #[serde(default, skip_serializing_if = "is_default")]
     pub update_bn_images: u64,
+    /// How many of the latest epochs keep a checkpoint of their own, besides the last and the best.
+    #[serde(default)]
+    pub keep_checkpoints: u64,
 }
 
 fn one() -> u64 {
