@@ -6,9 +6,11 @@ mod images;
 pub mod keys;
 mod renamed;
 mod schedule;
+mod step;
 mod text;
 mod training;
 mod validate;
+mod validate_step;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +20,10 @@ pub use built_in::BUILT_IN;
 pub use changes::Difference;
 pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
 pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
-pub use training::{EvaluateTest, LastBatch, OptimizerRecipe, TrainRecipe};
+pub use step::{
+    ClassWeights, EmaRecipe, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, WeightDecayOn,
+};
+pub use training::{EvaluateTest, LastBatch, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
 ///
@@ -85,6 +90,12 @@ pub struct Recipe {
     pub train: TrainRecipe,
     /// `[optimizer]`
     pub optimizer: OptimizerRecipe,
+    /// `[loss]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss: LossRecipe,
+    /// `[ema]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ema: EmaRecipe,
     /// `[schedule]`
     pub schedule: ScheduleRecipe,
 }
