@@ -41,5 +41,7 @@ mod report;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/tensorboard.rs"]
+mod tensorboard;
 #[path = "cli/views.rs"]
 mod views;

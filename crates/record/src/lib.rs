@@ -9,8 +9,12 @@
 //! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
+//! | `machine` | on what a run was trained |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
+//! | `evidence` | what a page shows beside numbers: predictions, pictures, layers, norms |
+//! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
+//! | `kept` | the evidence in it |
 //! | `paper` | the paper's tables as data |
 //!
 //! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
@@ -18,16 +22,22 @@
 
 mod duration;
 mod error;
+mod evidence;
 mod folder;
+mod kept;
+mod machine;
 mod metrics;
 pub mod paper;
 mod recipe;
 mod record;
+mod sinks;
 mod time;
 
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
+pub use evidence::{Answer, ClassResult, Confused, LayerRow, Norms, Picture, Predictions, Samples, Split};
 pub use folder::{Run, RunFolder};
+pub use machine::Machine;
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
     AugmentationRecipe, BUILT_IN, DataRecipe, DataSet, EvaluateTest, EvaluationCrop, FlatWarmup, Flip,
@@ -35,3 +45,4 @@ pub use recipe::{
     ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, keys,
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};
+pub use sinks::{Lines, Sink, TensorBoard};

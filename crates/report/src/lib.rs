@@ -9,7 +9,9 @@
 //! | `chart` | a line chart as SVG: scales, ticks, labels at the ends of lines |
 //! | `curves` | which charts a run or several have |
 //! | `page` | the page of one run |
+//! | `evidence` | its parts beside curves: mistakes, images, layers, norms |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
+//! | `file` | pages as files, kept fresh while a run trains |
 //! | `numbers` | how numbers are written |
 //!
 //! ```no_run
@@ -24,6 +26,8 @@ pub mod chart;
 mod comparison;
 mod curves;
 mod error;
+mod evidence;
+mod file;
 mod numbers;
 mod page;
 mod run;
@@ -31,4 +35,5 @@ mod run;
 pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
+pub use file::{LivePage, write_curves, write_page};
 pub use page::run_page;

@@ -1,12 +1,13 @@
 //! The page of one run.
 
 use minijinja::{Environment, context};
-use resnet_record::RunFolder;
+use resnet_record::{Machine, RunFolder};
 use serde::Serialize;
 
 use crate::Error;
 use crate::chart::Chart;
 use crate::curves;
+use crate::evidence::Evidence;
 use crate::numbers::{count, duration, significant};
 use crate::run::{RunData, error};
 
@@ -20,6 +21,11 @@ pub(crate) struct Figure {
 impl Figure {
     pub(crate) fn new(chart: &Chart, caption: String) -> Self {
         Figure { svg: chart.inline(), caption }
+    }
+
+    /// Of a picture that is drawn already.
+    pub(crate) fn drawn(svg: String, caption: String) -> Self {
+        Figure { svg, caption }
     }
 }
 
@@ -53,6 +59,7 @@ pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error
         epochs => rows(&run),
         has_validation => run.epochs.iter().any(|epoch| epoch.validation.is_some()),
         has_test => run.epochs.iter().any(|epoch| epoch.test.is_some()),
+        evidence => Evidence::read(folder)?,
         left_out => run.record.left_out,
         recipe => recipe,
         commands => commands,
@@ -65,6 +72,7 @@ pub(crate) fn render(template: &str, page: minijinja::Value) -> Result<String, E
     let mut pages = Environment::new();
     pages.add_template("base.html", include_str!("../templates/base.html"))?;
     pages.add_template("figures.html", include_str!("../templates/figures.html"))?;
+    pages.add_template("evidence.html", include_str!("../templates/evidence.html"))?;
     pages.add_template("run.html", include_str!("../templates/run.html"))?;
     pages.add_template("comparison.html", include_str!("../templates/comparison.html"))?;
     let style = concat!(include_str!("../templates/page.css"), include_str!("../templates/chart.css"));
@@ -128,7 +136,11 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
             .results
             .map(|results| ("speed", format!("{} images/s", count(results.images_per_second as u64)))),
     );
-    facts.push(("version", record.version.clone()));
+    if let Some(Machine { cpu, cores, memory, system }) = &record.machine {
+        let memory = memory.map(|bytes| format!(", {} GiB", bytes >> 30)).unwrap_or_default();
+        facts.push(("machine", format!("{cpu}, {cores} threads{memory}, {system}")));
+    }
+    facts.push(("version", format!("resnet {}", record.version)));
     facts.push((
         "test labels read",
         match record.test_reads {

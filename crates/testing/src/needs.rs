@@ -39,6 +39,10 @@ pub enum Need {
     Timm,
     /// A Python with onnxruntime, onnx and onnxscript.
     Onnxruntime,
+    /// A Python with tensorboard.
+    Tensorboard,
+    /// The browser Chromium.
+    Chromium,
     /// A system that gives huge pages to those who ask.
     HugePages,
     /// A user whom the permissions of files bind, as they do not bind root.
@@ -49,13 +53,15 @@ pub enum Need {
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Data,
         Self::Checkpoints,
         Self::Torch,
         Self::Torchvision,
         Self::Timm,
         Self::Onnxruntime,
+        Self::Tensorboard,
+        Self::Chromium,
         Self::HugePages,
         Self::Permissions,
         Self::Git,
@@ -70,6 +76,8 @@ impl Need {
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
             Self::Onnxruntime => "onnxruntime",
+            Self::Tensorboard => "tensorboard",
+            Self::Chromium => "chromium",
             Self::HugePages => "huge-pages",
             Self::Permissions => "permissions",
             Self::Git => "git",

@@ -18,6 +18,11 @@ pub trait TrainingData: Sync {
     /// How many classes it has.
     fn classes(&self) -> usize;
 
+    /// The classes' names in the order of their labels; their numbers, if they have none.
+    fn class_names(&self) -> Vec<String> {
+        (0..self.classes()).map(|class| class.to_string()).collect()
+    }
+
     /// What a resumed training compares to notice that its data have changed.
     fn identity(&self) -> DataIdentity;
 
@@ -80,6 +85,10 @@ impl TrainingData for Dataset {
 
     fn classes(&self) -> usize {
         self.train.classes().len()
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.train.classes().to_vec()
     }
 
     fn identity(&self) -> DataIdentity {

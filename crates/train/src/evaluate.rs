@@ -38,7 +38,27 @@ use crate::{Classifier, Error};
 pub fn evaluate(
     model: &dyn Classifier,
     feed: &dyn Feed,
+    on_images: impl FnMut(u64) -> bool,
+) -> Result<Option<Scores>, Error> {
+    evaluate_seen(model, feed, on_images, &mut |_| Ok(()))
+}
+
+/// An image that was scored.
+pub(crate) struct Seen<'a> {
+    /// Its number among those that were scored.
+    pub(crate) image: u64,
+    pub(crate) label: u32,
+    pub(crate) logits: &'a [f32],
+    /// What the network saw: the pixels of all the batch's rows, and the number of this image's first.
+    pub(crate) pixels: (&'a Tensor, usize),
+}
+
+/// [`evaluate`], which also shows each image with its logits.
+pub(crate) fn evaluate_seen(
+    model: &dyn Classifier,
+    feed: &dyn Feed,
     mut on_images: impl FnMut(u64) -> bool,
+    seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
 ) -> Result<Option<Scores>, Error> {
     let device = device_of(model);
     let logits_of = model.evaluator();
@@ -59,13 +79,14 @@ pub fn evaluate(
         let logits = logits_of(&x).map_err(Error::compute("evaluating the network"))?;
         let logits = averaged(logits, crops).map_err(Error::compute("averaging crops"))?;
         let (rows, classes) = rows_of(&logits, &labels)?;
-        for (row, &label) in rows.chunks_exact(classes).zip(&labels) {
+        for (place, (row, &label)) in rows.chunks_exact(classes).zip(&labels).enumerate() {
             let Some(rank) = rank(row, label as usize) else {
                 return Err(Error::NotANumber { image: images });
             };
             top1 += u64::from(rank < 1);
             top5 += u64::from(rank < 5);
             loss += cross_entropy(row, label as usize);
+            seen(Seen { image: images, label, logits: row, pixels: (&x, place * crops) })?;
             images += 1;
         }
         width = classes;

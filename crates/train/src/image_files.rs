@@ -52,6 +52,10 @@ impl TrainingData for ImageFiles {
         self.set.classes.len()
     }
 
+    fn class_names(&self) -> Vec<String> {
+        self.set.classes.to_vec()
+    }
+
     fn identity(&self) -> DataIdentity {
         DataIdentity::of(&self.set.classes, |fingerprint| self.set.train.index().add_to(fingerprint))
     }

@@ -10,6 +10,7 @@
 //! | `schedule` | the learning rate as a function of the step |
 //! | `plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
+//! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
@@ -30,6 +31,7 @@ mod evaluate;
 mod fit;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gallery;
 mod image_files;
 mod observe;
 mod options;
@@ -52,9 +54,10 @@ pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::fit;
 pub use image_files::ImageFiles;
-pub use observe::{Observer, Quiet, Split, StepReport};
+pub use observe::{Observer, Quiet, StepReport};
 pub use options::{Options, Outcome};
 pub use plan::Plan;
+pub use resnet_record::Split;
 pub use schedule::Schedule;
 pub use session::resumes_from;
 pub use sgd::{Momentum, Sgd, SgdConfig};
@@ -122,6 +125,14 @@ pub trait Classifier: Sync {
     /// If the network has no answer to images of this size.
     fn fewest_images(&self, _size: [usize; 2]) -> candle_core::Result<usize> {
         Ok(1)
+    }
+
+    /// Its layers on images of this height and width, for the run's page; none if it doesn't know them.
+    ///
+    /// # Errors
+    /// If the network has no answer to images of this size.
+    fn layers(&self, _size: [usize; 2]) -> candle_core::Result<Vec<resnet_record::LayerRow>> {
+        Ok(vec![])
     }
 
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running

@@ -1,5 +1,6 @@
 //! One session of a training: epochs, what happens at their ends, and what is saved when.
 
+mod evidence;
 mod files;
 
 use std::sync::atomic::Ordering;
@@ -12,16 +13,16 @@ use resnet_record::{
     Selection, StepMetrics,
 };
 
+use self::evidence::Evidence;
 pub use self::files::resumes_from;
 use crate::checkpoint;
-use crate::evaluate::device_of;
+use crate::evaluate::{device_of, evaluate_seen};
 use crate::plan::{Prepared, prepare};
 use crate::state::{Best, State};
 use crate::step::{StepOutcome, step};
 use crate::targets::Targets;
 use crate::{
-    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, StepReport, TrainingData, evaluate,
-    recipe,
+    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, StepReport, TrainingData, recipe,
 };
 
 /// Whether the training continues.
@@ -57,6 +58,7 @@ pub(crate) struct Session<'a> {
     data_times: FeedTimes,
     /// Since the last line of metrics: images and seconds.
     window: (u64, f64),
+    evidence: Evidence,
 }
 
 impl<'a> Session<'a> {
@@ -86,6 +88,9 @@ impl<'a> Session<'a> {
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
         let reads = (state.test_reads.max(run.record().test_reads), data.test_reads());
+        // Nothing of it is worth failing for: a file that cannot be read is written anew.
+        let wants_samples = !run.folder().samples().is_ok_and(|samples| samples.is_some());
+        let evidence = Evidence::new(data, &recipe, wants_samples);
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {
@@ -108,6 +113,7 @@ impl<'a> Session<'a> {
             reads,
             data_times: FeedTimes::default(),
             window: (0, 0.0),
+            evidence,
         };
         session.prepared.plan.done = session.state.step;
         Ok(session)
@@ -129,6 +135,7 @@ impl<'a> Session<'a> {
             // start resumable.
             self.save_last()?;
         }
+        self.keep_layers();
         self.observer.on_start(&self.prepared.plan);
         while self.state.epoch < self.plan().epochs {
             if self.epoch()? == Flow::Stop {
@@ -163,6 +170,7 @@ impl<'a> Session<'a> {
                     continue;
                 }
                 let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
+                self.keep_samples(&batch, self.targets.mixes());
                 let (rate, number) = (self.plan().schedule.rate(self.state.step), self.state.step);
                 let done =
                     step(self.model, &mut self.optimizer, (batch, targets), &self.device, rate, number)?;
@@ -228,6 +236,7 @@ impl<'a> Session<'a> {
             steps_in_epoch,
             epoch_loss: state.sums.mean_loss(),
             epoch_top1: state.sums.top1(),
+            data_wait: state.sums.data_wait(),
         };
         if state.step.is_multiple_of(self.recipe.train.log_every_steps) {
             self.run.log(&Metric::Step(metrics))?;
@@ -285,6 +294,7 @@ impl<'a> Session<'a> {
         }
         self.run.log(&Metric::Epoch(metrics))?;
         self.save_last()?;
+        self.keep_predictions();
         self.observer.on_epoch(&metrics, is_best);
         Ok(Flow::Continue)
     }
@@ -322,6 +332,7 @@ impl<'a> Session<'a> {
             test_reads,
         }))?;
         self.run.sync()?;
+        self.keep_predictions();
         self.run.update(|record| {
             record.test_reads = test_reads;
             record.finish(results);
@@ -342,12 +353,18 @@ impl<'a> Session<'a> {
 
     fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
         let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        let scores = evaluate(self.model, feed, |done| {
+        let mut gallery = self.evidence.gallery(split);
+        let on_images = |done| {
             observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
-        });
+        };
+        let scores = evaluate_seen(self.model, feed, on_images, &mut |seen| gallery.look(&seen));
         self.observer.on_evaluation_end(split);
         let scores = scores.map_err(|error| error.in_training(self.state.step))?;
+        if scores.is_some() {
+            // Within an epoch's end it is the open one's; at the training's end all are closed.
+            self.remember(gallery, self.state.epoch + u64::from(self.state.batch > 0));
+        }
         self.note_left_out(&feed.broken())?;
         Ok(scores)
     }

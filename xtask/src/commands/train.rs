@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
-use resnet_record::{Recipe, Results, Run, RunRecord};
+use resnet_record::{Lines, Recipe, Results, Run, RunRecord};
+use resnet_report::LivePage;
 use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
-use crate::args::TrainArgs;
+use crate::args::{LogFormat, TrainArgs};
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::numbers;
@@ -22,6 +23,8 @@ const RUNS: &str = "runs";
 
 #[derive(Serialize)]
 struct Json<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
     run: &'a Path,
     model: &'a str,
     recipe: &'a str,
@@ -87,7 +90,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
     })?;
-    train(run, &recipe, &model, &data, args.format.get())
+    train(run, &recipe, &model, &data, args)
 }
 
 /// The recipe that the command line asks for, with its changes.
@@ -107,7 +110,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let recipe = run.recipe().clone();
     if let Some(results) = run.record().results {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
-        return report(&run, &results, args.format.get());
+        return report(&run, &results, args);
     }
     match (resumes_from(&run), began_with(run.record())) {
         (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
@@ -139,11 +142,17 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         other => other.into(),
     })?;
     preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
-    train(run, &recipe, &model, &data, args.format.get())
+    train(run, &recipe, &model, &data, args)
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: Format) -> anyhow::Result<()> {
+fn train(
+    mut run: Run,
+    recipe: &Recipe,
+    model: &ResNet,
+    data: &Images,
+    args: &TrainArgs,
+) -> anyhow::Result<()> {
     let spec = model.spec();
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
         tracing::warn!("{warning}");
@@ -155,11 +164,17 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: F
         metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
         ..options()
     };
-    let mut live = Live::default();
+    if args.tensorboard {
+        run.add_tensorboard()?;
+    }
+    if args.log_format == LogFormat::Json {
+        run.add_sink(Lines::new("standard output", std::io::stdout()));
+    }
+    let mut live = Live::new(args.log_format, LivePage::new(run.folder().clone()));
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
-    drop(live);
+    live.end();
     match outcome? {
-        Outcome::Finished(results) => report(&run, &results, format),
+        Outcome::Finished(results) => report(&run, &results, args),
         Outcome::Interrupted { step } => {
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
@@ -170,10 +185,12 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: F
     }
 }
 
-fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
+fn report(run: &Run, results: &Results, args: &TrainArgs) -> anyhow::Result<()> {
     let (folder, record) = (run.folder().dir(), run.record());
-    if format == Format::Json {
+    let is_log = args.log_format == LogFormat::Json;
+    if is_log || args.format.get() == Format::Json {
         return output::json(&Json {
+            event: is_log.then_some("end"),
             run: folder,
             model: &record.model,
             recipe: &record.recipe,

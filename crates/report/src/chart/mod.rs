@@ -13,6 +13,8 @@
 //! assert!(chart.file().starts_with("<svg"));
 //! ```
 
+pub(crate) mod bars;
+pub(crate) mod cells;
 mod labels;
 mod points;
 mod scale;
