@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(unix)]
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/browser.rs"]
+mod browser;
 #[path = "cli/checkpoints.rs"]
 mod checkpoints;
 #[path = "cli/common.rs"]
@@ -25,8 +27,14 @@ mod fetch;
 mod hub;
 #[path = "cli/image_files.rs"]
 mod image_files;
+#[cfg(target_os = "linux")] // what a process writes is seen in /proc
+#[path = "cli/kills.rs"]
+mod kills;
 #[path = "cli/layouts.rs"]
 mod layouts;
+#[cfg(target_os = "linux")] // mounts a file system
+#[path = "cli/lost_disk.rs"]
+mod lost_disk;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;
@@ -43,5 +51,7 @@ mod report;
 mod resume;
 #[path = "cli/tensorboard.rs"]
 mod tensorboard;
+#[path = "cli/verify.rs"]
+mod verify;
 #[path = "cli/views.rs"]
 mod views;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resnet_record::{DataSeconds, EpochMetrics, Scores};
+use resnet_record::{DataSeconds, Divergence, EpochMetrics, Scores};
 use resnet_report::LivePage;
 use resnet_train::{Observer, Plan, Split, StepReport};
 use serde_json::json;
@@ -76,6 +76,16 @@ impl Observer for Live {
             let room = text::err().map(|width| width.saturating_sub(BAR + 2 * steps));
             meter.update(report.step.step, |left| message(report, epochs, left, room));
         }
+    }
+
+    fn on_divergence(&mut self, divergence: &Divergence, file: &Path) {
+        let layer = divergence.first_layer.as_deref().map_or(String::new(), |layer| {
+            format!("the first layer whose output is not finite is {layer}; ")
+        });
+        progress::sentence(
+            &format!("{layer}the step's images, layers and gradients are in {}", file.display()),
+            0,
+        );
     }
 
     fn on_evaluation(&mut self, split: Split, done: u64, images: u64) {
@@ -233,6 +243,7 @@ mod tests {
             loss: 0.1,
             rate: 0.1,
             images_per_second: 1234.0,
+            certificate: None,
         };
         let report = StepReport {
             step,

@@ -127,15 +127,31 @@ pub struct LayerRow {
     pub multiply_adds: u64,
 }
 
-/// A line of `norms.jsonl`: lengths of vectors at a step, by layer.
+/// `norms.jsonl`: lengths of vectors by layer, over the steps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NormHistory {
+    /// The layers, from the image on; the first line.
+    pub layers: Vec<String>,
+    /// The other lines.
+    pub steps: Vec<Norms>,
+}
+
+/// The lengths of a step, in the order of the layers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Norms {
     /// Steps done, this one included.
     pub step: u64,
-    /// Of each layer's weights after the step, by its name.
-    pub weights: Vec<(String, f64)>,
+    /// Of each layer's weights after the step.
+    pub weights: Vec<f32>,
     /// Of the loss's gradient with respect to them.
-    pub gradients: Vec<(String, f64)>,
+    pub gradients: Vec<f32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum NormLine {
+    Layers { layers: Vec<String> },
+    Step(Norms),
 }
 
 /// What a file of the folder holds; none if it is not there.
@@ -153,19 +169,31 @@ pub(crate) fn keep<T: Serialize + ?Sized>(dir: &Path, name: &str, what: &T) -> R
     resnet_files::write_whole(&path, |out| out.write_all(text.as_bytes())).map_err(Error::io("write", path))
 }
 
-/// The lines of `norms.jsonl`; one that cannot be read, such as a torn last one, is left out.
-pub(crate) fn norms(dir: &Path) -> Result<Vec<Norms>, Error> {
+/// What is in `norms.jsonl`; a line that cannot be read, such as a torn last one, is left out.
+pub(crate) fn norms(dir: &Path) -> Result<NormHistory, Error> {
     let path = dir.join(NORMS);
     let text = existing(fs::read_to_string(&path)).map_err(Error::io("read", &path))?.unwrap_or_default();
-    Ok(parse_norms(&text).map(|(_, norms)| norms).collect())
+    let mut history = NormHistory::default();
+    for (_, line) in norm_lines(&text) {
+        match line {
+            NormLine::Layers { layers } => history.layers = layers,
+            NormLine::Step(norms) => history.steps.push(norms),
+        }
+    }
+    Ok(history)
 }
 
-/// Adds a line to `norms.jsonl`.
-pub(crate) fn add_norms(dir: &Path, norms: &Norms) -> Result<(), Error> {
+/// Adds a line to `norms.jsonl`, after the one that names the `layers`.
+pub(crate) fn add_norms(dir: &Path, layers: &[String], norms: &Norms) -> Result<(), Error> {
     let path = dir.join(NORMS);
-    let line = json(&path, norms)? + "\n";
+    let mut line = json(&path, norms)? + "\n";
     let file = OpenOptions::new().append(true).create(true).open(&path);
-    file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(Error::io("write", path))
+    let mut file = file.map_err(Error::io("write", &path))?;
+    if file.metadata().map_err(Error::io("read", &path))?.len() == 0 {
+        let first = NormLine::Layers { layers: layers.to_vec() };
+        line = json(&path, &first)? + "\n" + &line;
+    }
+    file.write_all(line.as_bytes()).map_err(Error::io("write", path))
 }
 
 /// Removes what a run that goes on after `step` steps does not know yet.
@@ -177,7 +205,10 @@ pub(crate) fn rewind(dir: &Path, step: u64) -> Result<(), Error> {
     }
     let path = dir.join(NORMS);
     if let Some(text) = existing(fs::read_to_string(&path)).map_err(Error::io("read", &path))? {
-        let kept = parse_norms(&text).filter(|(_, norms)| norms.step <= step);
+        let kept = norm_lines(&text).filter(|(_, line)| match line {
+            NormLine::Layers { .. } => true,
+            NormLine::Step(norms) => norms.step <= step,
+        });
         let kept: String = kept.map(|(line, _)| line).collect();
         resnet_files::write_whole(&path, |out| out.write_all(kept.as_bytes()))
             .map_err(Error::io("write", path))?;
@@ -185,7 +216,7 @@ pub(crate) fn rewind(dir: &Path, step: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn parse_norms(text: &str) -> impl Iterator<Item = (&str, Norms)> {
+fn norm_lines(text: &str) -> impl Iterator<Item = (&str, NormLine)> {
     text.split_inclusive('\n').filter_map(|line| Some((line, serde_json::from_str(line.trim_end()).ok()?)))
 }
 

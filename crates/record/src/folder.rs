@@ -3,15 +3,20 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::record::FORMAT;
 use crate::sinks::MetricsFile;
-use crate::{Error, Metric, Recipe, RunRecord, Sink, TensorBoard, evidence, parse_metrics};
+use crate::{Divergence, Error, Metric, Recipe, RunRecord, Sink, TensorBoard, evidence, parse_metrics};
 
 const RECIPE: &str = "recipe.toml";
 const RECORD: &str = "record.json";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 const TENSORBOARD: &str = "tensorboard";
+/// How the names of kept checkpoints begin and end.
+const KEPT: &str = "step-";
+const EXTENSION: &str = "safetensors";
 /// Empty; held locked by the process that writes, and let go of by the system however that process ends.
 const LOCK: &str = ".lock";
 
@@ -23,10 +28,12 @@ const LOCK: &str = ".lock";
 /// metrics.jsonl                    one Metric a line
 /// checkpoints/last.safetensors     where the run stands
 /// checkpoints/best.safetensors     only with validation images
+/// checkpoints/step-NUMBER.safetensors  of the latest epochs, if the recipe keeps them
+/// diverged.json                    Divergence, if the loss or a weight became NaN or infinite
 /// predictions.json                 Predictions of the last evaluation
 /// samples.json                     Samples that were trained on
 /// layers.json                      a LayerRow for each layer
-/// norms.jsonl                      one Norms a line
+/// norms.jsonl                      NormHistory
 /// tensorboard/                     event files, if they were asked for
 /// report.html                      the page that resnet-report makes of all this
 /// ```
@@ -60,6 +67,26 @@ impl RunFolder {
     /// `checkpoints/best.safetensors`; absent without validation images.
     pub fn best_checkpoint(&self) -> PathBuf {
         self.dir.join(CHECKPOINTS).join("best.safetensors")
+    }
+
+    /// `checkpoints/step-NUMBER.safetensors`: where the run stood after that many steps.
+    pub fn kept_checkpoint(&self, step: u64) -> PathBuf {
+        self.dir.join(CHECKPOINTS).join(format!("{KEPT}{step}.{EXTENSION}"))
+    }
+
+    /// The steps after which a checkpoint was kept, ascending; none if the folder cannot be read.
+    pub fn kept_steps(&self) -> Vec<u64> {
+        let files = fs::read_dir(self.dir.join(CHECKPOINTS)).into_iter().flatten().flatten();
+        let step =
+            |name: &str| name.strip_prefix(KEPT)?.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok();
+        let mut steps: Vec<u64> = files.filter_map(|file| step(file.file_name().to_str()?)).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// `diverged.json`: what is known of the step in which the training diverged; absent if it did not.
+    pub fn divergence(&self) -> PathBuf {
+        self.dir.join("diverged.json")
     }
 
     /// The recipe as it was resolved when the run began.
@@ -108,7 +135,8 @@ impl RunFolder {
 /// let recipe = Recipe::parse(text, "quick-start.toml")?;
 /// let mut run = Run::create(&dir, &recipe, RunRecord::begin("first", &recipe))?;
 /// let (step, epoch, images) = (1, 1, 64);
-/// let first = StepMetrics { step, epoch, images, loss: 2.3, rate: 0.1, images_per_second: 90.0 };
+/// let (loss, rate, images_per_second, certificate) = (2.3, 0.1, 90.0, None);
+/// let first = StepMetrics { step, epoch, images, loss, rate, images_per_second, certificate };
 /// run.log(&Metric::Step(first))?;
 /// run.update(|record| record.test_reads += 1)?;
 /// drop(run);
@@ -237,6 +265,14 @@ impl Run {
         Ok(())
     }
 
+    /// Writes `diverged.json`, whole or not at all; an earlier one is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn diverged(&self, divergence: &Divergence) -> Result<(), Error> {
+        write_json(&self.folder.divergence(), divergence)
+    }
+
     /// Cuts away, file by file in an atomic step each, what was logged after a checkpoint of `step` steps and
     /// `epochs` closed epochs, so that a run which goes on from there has each step once. Torn lines go as
     /// well.
@@ -246,6 +282,8 @@ impl Run {
     pub fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
         self.metrics.rewind(step, epochs)?;
         self.each_sink(|sink| sink.rewind(step, epochs));
+        // The step that it describes is done anew.
+        let _ = fs::remove_file(self.folder.divergence());
         evidence::rewind(self.folder.dir(), step)
     }
 
@@ -261,11 +299,14 @@ impl Run {
 }
 
 fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
-    let path = dir.join(RECORD);
-    let mut text = serde_json::to_string_pretty(record)
-        .map_err(|error| Error::Damaged { path: path.clone(), cause: error.to_string() })?;
+    write_json(&dir.join(RECORD), record)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::Damaged { path: path.to_owned(), cause: error.to_string() })?;
     text.push('\n');
-    write_atomically(&path, text.as_bytes())
+    write_atomically(path, text.as_bytes())
 }
 
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The files in a run's folder that its page shows: read from it, and kept in it.
 
 use crate::evidence::{self, LAYERS, PREDICTIONS, SAMPLES};
-use crate::{Error, LayerRow, Norms, Predictions, Run, RunFolder, Samples};
+use crate::{Error, LayerRow, NormHistory, Norms, Predictions, Run, RunFolder, Samples};
 
 impl RunFolder {
     /// The last evaluation, image by image; none before it, and in older runs.
@@ -28,11 +28,11 @@ impl RunFolder {
         Ok(evidence::read(self.dir(), LAYERS)?.unwrap_or_default())
     }
 
-    /// Norms of weights and gradients by step; none in older runs.
+    /// Norms of weights and gradients by layer and step; none in older runs.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn norms(&self) -> Result<Vec<Norms>, Error> {
+    pub fn norms(&self) -> Result<NormHistory, Error> {
         evidence::norms(self.dir())
     }
 }
@@ -62,11 +62,11 @@ impl Run {
         evidence::keep(self.folder().dir(), LAYERS, layers)
     }
 
-    /// Adds a line to `norms.jsonl`.
+    /// Adds a line to `norms.jsonl`, whose first names the `layers`.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn keep_norms(&self, norms: &Norms) -> Result<(), Error> {
-        evidence::add_norms(self.folder().dir(), norms)
+    pub fn keep_norms(&self, layers: &[String], norms: &Norms) -> Result<(), Error> {
+        evidence::add_norms(self.folder().dir(), layers, norms)
     }
 }

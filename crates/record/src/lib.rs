@@ -10,6 +10,8 @@
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
 //! | `machine` | on what a run was trained |
+//! | `certificate`, `verify` | digests of a logged step; whether two runs are the same training |
+//! | `divergence` | the step in which a training diverged, for its post-mortem |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
 //! | `evidence` | what a page shows beside numbers: predictions, pictures, layers, norms |
 //! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
@@ -20,6 +22,8 @@
 //! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
 //! network.
 
+mod certificate;
+mod divergence;
 mod duration;
 mod error;
 mod evidence;
@@ -32,10 +36,15 @@ mod recipe;
 mod record;
 mod sinks;
 mod time;
+mod verify;
 
+pub use certificate::{Certificate, Digest};
+pub use divergence::{Divergence, LayerOutput, VariableNorm};
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
-pub use evidence::{Answer, ClassResult, Confused, LayerRow, Norms, Picture, Predictions, Samples, Split};
+pub use evidence::{
+    Answer, ClassResult, Confused, LayerRow, NormHistory, Norms, Picture, Predictions, Samples, Split,
+};
 pub use folder::{Run, RunFolder};
 pub use machine::Machine;
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
@@ -46,3 +55,4 @@ pub use recipe::{
 };
 pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};
 pub use sinks::{Lines, Sink, TensorBoard};
+pub use verify::{Agreement, Parting, agreement};

@@ -16,7 +16,15 @@ fn run(dir: &Path) -> Run {
 }
 
 fn step(step: u64) -> Metric {
-    Metric::Step(StepMetrics { step, epoch: 1, images: step, loss: 1.0, rate: 0.1, images_per_second: 9.0 })
+    Metric::Step(StepMetrics {
+        step,
+        epoch: 1,
+        images: step,
+        loss: 1.0,
+        rate: 0.1,
+        images_per_second: 9.0,
+        certificate: None,
+    })
 }
 
 /// A disk with room for some writes.
@@ -105,25 +113,27 @@ fn what_a_page_shows_is_rewound_too() {
         unsure: vec![],
     };
     run.keep_predictions(&predictions).unwrap();
-    let norms = |step| Norms { step, weights: vec![("conv1".to_owned(), 1.0 / 3.0)], gradients: vec![] };
+    let norms = |step| Norms { step, weights: vec![1.0 / 3.0], gradients: vec![0.25] };
+    let layers = ["conv1".to_owned()];
     for number in [5, 10, 15] {
-        run.keep_norms(&norms(number)).unwrap();
+        run.keep_norms(&layers, &norms(number)).unwrap();
     }
     let file = run.folder().dir().join("norms.jsonl");
     std::fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"step\":16,").unwrap();
-    assert_eq!(run.folder().norms().unwrap().len(), 3, "a torn line is left out");
+    assert_eq!(run.folder().norms().unwrap().steps.len(), 3, "a torn line is left out");
 
     run.rewind(10, 1).unwrap();
     assert_eq!(run.folder().predictions().unwrap(), Some(predictions));
-    assert_eq!(run.folder().norms().unwrap(), [norms(5), norms(10)]);
+    let kept = run.folder().norms().unwrap();
+    assert_eq!((&kept.layers[..], &kept.steps[..]), (&layers[..], &[norms(5), norms(10)][..]));
     assert!(!std::fs::read_to_string(&file).unwrap().contains("16"));
     run.rewind(9, 0).unwrap();
     assert_eq!(run.folder().predictions().unwrap(), None);
-    assert_eq!(run.folder().norms().unwrap(), [norms(5)]);
+    assert_eq!(run.folder().norms().unwrap().steps, [norms(5)]);
     // Nothing of it, as in older runs, is fine; what is damaged does not hinder.
     std::fs::remove_file(&file).unwrap();
     std::fs::write(run.folder().dir().join("predictions.json"), "{").unwrap();
     assert!(run.folder().predictions().is_err());
     run.rewind(9, 0).unwrap();
-    assert_eq!((run.folder().predictions().unwrap(), run.folder().norms().unwrap()), (None, vec![]));
+    assert_eq!((run.folder().predictions().unwrap(), run.folder().norms().unwrap().steps), (None, vec![]));
 }

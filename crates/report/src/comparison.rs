@@ -75,7 +75,10 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
         })
         .collect();
     let page = context! {
-        title => format!("{} runs compared", folders.len()),
+        title => match groups.len() {
+            1 => format!("{} seeds of {}", folders.len(), groups[0].name),
+            _ => format!("{} runs compared", folders.len()),
+        },
         rows => groups.iter().map(row).collect::<Vec<_>>(),
         names => groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>(),
         differences => shown,
@@ -88,25 +91,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
 
 /// A recipe as keys and values; its seed left out, which is no choice.
 fn flat(run: &RunData) -> Result<BTreeMap<String, String>, Error> {
-    fn walk(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
-        match value {
-            toml::Value::Table(table) => {
-                for (key, value) in table {
-                    let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                    walk(&key, value, into);
-                }
-            }
-            toml::Value::String(text) => {
-                into.insert(prefix.to_owned(), text.clone());
-            }
-            other => {
-                into.insert(prefix.to_owned(), other.to_string());
-            }
-        }
-    }
-    let value = toml::Value::try_from(&run.recipe).map_err(|cause| Error::Recipe(cause.to_string()))?;
-    let mut keys = BTreeMap::new();
-    walk("", &value, &mut keys);
+    let mut keys = run.recipe.flat().map_err(|error| Error::Recipe(error.to_string()))?;
     for told_elsewhere in ["train.seed", "about", "name", "paper", "expected_error"] {
         keys.remove(told_elsewhere);
     }
@@ -240,7 +225,10 @@ fn row(group: &Group) -> Row {
     let some = |text: String| Some(text).filter(|_| !errors.is_empty());
     let (low, high) =
         errors.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), e| (l.min(*e), h.max(*e)));
-    let (mean, range) = (some(format!("{:.2}", mean(&errors))), some(format!("{low:.2} to {high:.2}")));
+    let spread =
+        if errors.len() > 1 { format!(" ± {:.2}", variance(&errors).sqrt()) } else { String::new() };
+    let mean = some(format!("{:.2}{spread}", mean(&errors)));
+    let range = some(format!("{low:.2} to {high:.2}"));
     Row {
         name: group.name.clone(),
         seeds: group.runs.len(),
@@ -262,7 +250,15 @@ fn verdict(groups: &[Group]) -> String {
         .collect();
     all.sort_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)));
     let [(best, best_errors), (second, second_errors), ..] = &all[..] else {
-        return "Nothing to compare yet: fewer than two recipes have a result.".to_owned();
+        return match &all[..] {
+            [(name, errors)] if groups.len() == 1 && errors.len() > 1 => format!(
+                "{} seeds of one recipe, {name}: {:.2} % error in the mean, with a standard deviation of {:.2} points.",
+                errors.len(),
+                mean(errors),
+                variance(errors).sqrt()
+            ),
+            _ => "Nothing to compare yet: fewer than two recipes have a result.".to_owned(),
+        };
     };
     if best_errors.len() < 2 || second_errors.len() < 2 {
         return format!(

@@ -1,6 +1,6 @@
 //! The parts of a run's page beside its curves: mistakes, images, layers, norms.
 
-use resnet_record::{Answer, Norms, Picture, Predictions, RunFolder};
+use resnet_record::{Answer, NormHistory, Norms, Picture, Predictions, RunFolder};
 use serde::Serialize;
 
 use crate::Error;
@@ -254,22 +254,22 @@ fn matrix(predictions: &Predictions) -> Option<Figure> {
 }
 
 /// Maps of norms: layers from top to bottom, time from left to right.
-fn norms(norms: &[Norms]) -> Vec<Figure> {
-    let kinds: [(&str, fn(&Norms) -> &Vec<(String, f64)>); 2] =
-        [("gradient", |norms| &norms.gradients), ("weights", |norms| &norms.weights)];
-    kinds.into_iter().filter_map(|(what, of)| norm_map(norms, what, of)).collect()
+fn norms(history: &NormHistory) -> Vec<Figure> {
+    let gradients = norm_map(history, "gradient", |norms| &norms.gradients);
+    gradients.into_iter().chain(norm_map(history, "weights", |norms| &norms.weights)).collect()
 }
 
-fn norm_map(norms: &[Norms], what: &str, of: fn(&Norms) -> &Vec<(String, f64)>) -> Option<Figure> {
-    let times: Vec<&Norms> = spread(norms, TIMES);
-    let (first, last) = (times.first()?, times.last()?);
-    let names: Vec<&String> = of(first).iter().map(|(name, _)| name).collect();
-    let layers =
-        spread(&(0..names.len()).collect::<Vec<_>>(), LAYERS).into_iter().copied().collect::<Vec<_>>();
-    let value = |time: &Norms, layer: usize| of(time).get(layer).map_or(f64::NAN, |norm| norm.1);
-    let all = || times.iter().flat_map(|time| layers.iter().map(|layer| value(time, *layer)));
-    let usable = || all().filter(|value| value.is_finite() && *value > 0.0);
-    let (low, high) = (usable().fold(f64::INFINITY, f64::min), usable().fold(0.0, f64::max));
+fn norm_map(history: &NormHistory, what: &str, of: fn(&Norms) -> &Vec<f32>) -> Option<Figure> {
+    let times = spread(&history.steps, TIMES);
+    let (first, last) = (*times.first()?, *times.last()?);
+    let layers: Vec<(usize, &String)> = history.layers.iter().enumerate().collect();
+    let layers = spread(&layers, LAYERS);
+    let value = |time: &Norms, layer: usize| of(time).get(layer).map_or(f64::NAN, |norm| f64::from(*norm));
+    let all = times.iter().flat_map(|time| layers.iter().map(|layer| value(time, layer.0)));
+    let usable: Vec<f64> = all.filter(|value| value.is_finite() && *value > 0.0).collect();
+    let (low, high) = usable
+        .iter()
+        .fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, *value), f64::max(high, *value)));
     if times.len() < 2 || low > high {
         return None;
     }
@@ -278,35 +278,23 @@ fn norm_map(norms: &[Norms], what: &str, of: fn(&Norms) -> &Vec<(String, f64)>) 
         true => (1.0 + (value / low).ln() / span * (LEVELS - 1) as f64).round() as usize,
         false => 0,
     };
-    let cells = layers
-        .iter()
-        .map(|layer| times.iter().map(|time| (level(value(time, *layer)), String::new())).collect())
-        .collect();
-    let of_whole = |time: &Norms| of(time).iter().map(|norm| norm.1 * norm.1).sum::<f64>().sqrt();
-    let whole = match what {
-        "gradient" => "The gradient's norm",
-        _ => "The weights' norm",
-    };
-    let title =
-        format!("{whole} goes from {} to {}", significant(of_whole(first)), significant(of_whole(last)));
+    let row = |layer: usize| times.iter().map(|time| (level(value(time, layer)), String::new())).collect();
+    let whole = |time: &Norms| of(time).iter().map(|norm| f64::from(*norm).powi(2)).sum::<f64>().sqrt();
+    let subject = if what == "gradient" { "The gradient's norm" } else { "The weights' norm" };
+    let [from, to] = [first, last].map(|time| significant(whole(time)));
+    let title = format!("{subject} goes from {from} to {to}");
+    let are_named = layers.len() <= NAMED;
     let grid = Cells {
         title: title.clone(),
-        description: format!("Norms of {what} of {} layers at {} steps.", names.len(), times.len()),
-        rows: if layers.len() <= 28 {
-            layers.iter().map(|layer| names[*layer].clone()).collect()
-        } else {
-            vec![]
-        },
+        description: format!("Norms of {what} of {} layers at {} steps.", layers.len(), times.len()),
+        rows: layers.iter().filter(|_| are_named).map(|layer| layer.1.clone()).collect(),
         columns: [first, last].map(|time| count(time.step)).to_vec(),
-        axes: [format!("layers, from the image on"), "steps".to_owned()],
-        cells,
+        axes: ["layers, from the image on".to_owned(), "steps".to_owned()],
+        cells: layers.iter().map(|layer| row(layer.0)).collect(),
         kind: Kind::Scale,
     };
-    let caption = format!(
-        "{title}. By layer, from {} (pale) to {} (dark) on a log scale.",
-        significant(low),
-        significant(high)
-    );
+    let [low, high] = [low, high].map(significant);
+    let caption = format!("{title}. By layer, from {low} (pale) to {high} (dark) on a log scale.");
     Some(Figure::drawn(grid.inline(), caption))
 }
 

@@ -159,13 +159,13 @@ fn figures(run: &RunData) -> Vec<Figure> {
     if let Some(chart) = curves::error(run) {
         let caption = match run.last_drawn_error() {
             Some((measured, error)) => format!(
-                "The {} error ends at {error:.2} %. Training is dashed: the mean over an epoch's augmented images while the \
-                 weights move.",
+                "The {} error ends at {error:.2} %, solid; the training loss is dashed, by the scale on the right: the mean \
+                 over an epoch's augmented images while the weights move.",
                 measured.name()
             ),
-            None => {
-                "Error on the training images, the mean over each epoch while the weights move.".to_owned()
-            }
+            None => "Error on the training images, solid, and their loss, dashed: the means over each epoch while the weights \
+                     move."
+                .to_owned(),
         };
         figures.push(Figure::new(&chart, caption));
     }

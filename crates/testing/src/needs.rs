@@ -47,13 +47,15 @@ pub enum Need {
     HugePages,
     /// A user whom the permissions of files bind, as they do not bind root.
     Permissions,
+    /// A user who may mount a file system.
+    Mount,
     /// A git checkout, which a source archive is not.
     Git,
 }
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Data,
         Self::Checkpoints,
         Self::Torch,
@@ -64,6 +66,7 @@ impl Need {
         Self::Chromium,
         Self::HugePages,
         Self::Permissions,
+        Self::Mount,
         Self::Git,
     ];
 
@@ -80,6 +83,7 @@ impl Need {
             Self::Chromium => "chromium",
             Self::HugePages => "huge-pages",
             Self::Permissions => "permissions",
+            Self::Mount => "mount",
             Self::Git => "git",
         }
     }

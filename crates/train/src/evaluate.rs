@@ -49,9 +49,12 @@ pub(crate) struct Seen<'a> {
     pub(crate) image: u64,
     pub(crate) label: u32,
     pub(crate) logits: &'a [f32],
-    /// What the network saw: the pixels of all the batch's rows, and the number of this image's first.
-    pub(crate) pixels: (&'a Tensor, usize),
+    /// Copies what the network saw, of several crops the first.
+    pub(crate) pixels: &'a dyn Fn() -> Result<Pixels, Error>,
 }
+
+/// Normalised pixels `[3, height, width]`, and height and width.
+pub(crate) type Pixels = (Vec<f32>, [usize; 2]);
 
 /// [`evaluate`], which also shows each image with its logits.
 pub(crate) fn evaluate_seen(
@@ -86,7 +89,8 @@ pub(crate) fn evaluate_seen(
             top1 += u64::from(rank < 1);
             top5 += u64::from(rank < 5);
             loss += cross_entropy(row, label as usize);
-            seen(Seen { image: images, label, logits: row, pixels: (&x, place * crops) })?;
+            let pixels = || pixels_of(&x, place * crops).map_err(Error::compute("reading an image back"));
+            seen(Seen { image: images, label, logits: row, pixels: &pixels })?;
             images += 1;
         }
         width = classes;
@@ -101,6 +105,12 @@ pub(crate) fn evaluate_seen(
         loss: loss / images as f64,
         images_per_second: images as f64 / start.elapsed().as_secs_f64().max(1e-9),
     }))
+}
+
+fn pixels_of(images: &Tensor, row: usize) -> candle_core::Result<Pixels> {
+    let image = images.get(row)?;
+    let (_, height, width) = image.dims3()?;
+    Ok((image.flatten_all()?.to_vec1()?, [height, width]))
 }
 
 /// The device of the model's variables; the CPU if it has none.

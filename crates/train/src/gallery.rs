@@ -111,13 +111,7 @@ fn admit(kept: &mut Vec<Candidate>, most: usize, candidate: Candidate, seen: &Se
     if place >= most {
         return Ok(());
     }
-    let (batch, row) = seen.pixels;
-    let read = || -> candle_core::Result<_> {
-        let row = batch.get(row)?;
-        let (_, height, width) = row.dims3()?;
-        Ok((row.flatten_all()?.to_vec1::<f32>()?, [height, width]))
-    };
-    let (pixels, size) = read().map_err(Error::compute("reading an image back"))?;
+    let (pixels, size) = (seen.pixels)()?;
     kept.insert(place, Candidate { pixels, size, ..candidate });
     kept.truncate(most);
     Ok(())
@@ -135,16 +129,14 @@ fn two_highest(logits: &[f32]) -> [u32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Tensor};
-
     use super::*;
 
     fn gallery(answers: &[(u32, [f32; 3])]) -> Predictions {
         let names = ["cat", "dog", "owl"].map(str::to_owned);
         let mut gallery = Gallery::new(Split::Test, &names, Normalisation::UNIT);
-        let batch = Tensor::zeros((1, 3, 2, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let pixels = || Ok((vec![0.5; 12], [2, 2]));
         for (image, (label, logits)) in answers.iter().enumerate() {
-            let seen = Seen { image: image as u64, label: *label, logits, pixels: (&batch, 0) };
+            let seen = Seen { image: image as u64, label: *label, logits, pixels: &pixels };
             gallery.look(&seen).unwrap();
         }
         gallery.finish(7, 2).unwrap()

@@ -12,6 +12,7 @@
 //! | `evaluate` | accuracy and loss on a set of images |
 //! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
+//! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
 //!
@@ -43,11 +44,12 @@ mod sgd;
 mod state;
 mod step;
 mod targets;
+mod trajectory;
 
 use std::collections::BTreeMap;
 
 use candle_core::{Tensor, Var};
-use resnet_ops::Mode;
+use resnet_ops::{Mode, StepOutput};
 
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
@@ -55,7 +57,7 @@ pub use evaluate::evaluate;
 pub use fit::fit;
 pub use image_files::ImageFiles;
 pub use observe::{Observer, Quiet, StepReport};
-pub use options::{Options, Outcome};
+pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
 pub use resnet_record::Split;
 pub use schedule::Schedule;
@@ -117,6 +119,15 @@ pub trait Classifier: Sync {
     /// those before an interruption. A network that draws random numbers in a step should derive them from
     /// this number, so that a resumed run equals an uninterrupted one.
     fn begin_step(&self, _step: u64) {}
+
+    /// The output of each layer in short, in the order of the forward pass, for a report of a training that
+    /// diverged. Running statistics stay as they are. None where a classifier cannot tell.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn inspect(&self, _images: &Tensor, _mode: Mode) -> candle_core::Result<Vec<StepOutput>> {
+        Ok(vec![])
+    }
 
     /// The fewest images of this height and width that a training step can have. Batch norm needs two values
     /// per channel: where a network's maps shrink to one pixel, one image isn't enough.

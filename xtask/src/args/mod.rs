@@ -12,7 +12,7 @@ use resnet_models::checkpoint::Weights;
 
 pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
-    TargetArg, VerifyArgs,
+    TargetArg, VerifyDataArgs,
 };
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Draw a run, or several side by side, as a page for the browser
     Report(ReportArgs),
+    /// Tell whether two runs are the same training, and where they part
+    Verify(VerifyArgs),
     /// Show the layers of a network: shapes, parameters, multiply-adds
     Summary(SummaryArgs),
     /// List the networks that can be built by name
@@ -74,7 +76,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Resume the run in this folder; it ends with the same weights as if it had never stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "set"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "keep", "set"])]
     pub(crate) resume: Option<PathBuf>,
     /// Start from these weights: a file, a run, a folder with a config.json, or a model on the hub; the head
     /// is reinitialised if the number of classes differs
@@ -91,6 +93,12 @@ pub(crate) struct TrainArgs {
     pub(crate) prefix: Option<String>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
+    /// Keep the checkpoints of the latest N epochs, besides the last and the best
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<u64>,
+    /// Check every layer and weight for NaN and infinity in each step, which takes longer
+    #[arg(long)]
+    pub(crate) detect_anomaly: bool,
     /// Override a key of the recipe, such as train.batch_size=64; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
@@ -195,6 +203,23 @@ pub(crate) struct ReportArgs {
     /// Also draw the curves of one run as an SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) curves: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Folders of two runs
+    #[arg(required = true, num_args = 2, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// If they part, train both again from the last checkpoint before, to find the step and the layer
+    #[arg(long)]
+    pub(crate) replay: bool,
+    /// Folder of the data set, if it is no longer where the runs found it
+    #[arg(long, value_name = "DIR", requires = "replay")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Debug, Args)]

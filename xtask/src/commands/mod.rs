@@ -9,3 +9,4 @@ pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod summary;
 pub(crate) mod train;
+pub(crate) mod verify;

@@ -7,7 +7,7 @@ use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
-use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
+use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
 use crate::args::{LogFormat, TrainArgs};
@@ -44,8 +44,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     }
 }
 
-fn options() -> Options {
-    Options { workers: threads::loaders(), ..Options::default() }
+fn options(args: &TrainArgs) -> Options {
+    let anomalies = if args.detect_anomaly { Anomalies::Detect } else { Anomalies::Ignore };
+    Options { workers: threads::loaders(), anomalies, ..Options::default() }
 }
 
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
@@ -75,7 +76,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         };
         anyhow!("{error}{hint}")
     })?;
-    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
+    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
@@ -98,7 +99,8 @@ fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
     let mut recipe = recipes::find(&args.recipe)?;
     let epochs = args.epochs.map(|epochs| format!("train.duration={epochs} epochs"));
     let seed = args.seed.map(|seed| format!("train.seed={seed}"));
-    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).collect();
+    let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
+    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).chain(keep).collect();
     if !changes.is_empty() {
         recipe.set_all(&changes)?;
     }
@@ -127,9 +129,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         (Ok(_), _) => {}
     }
-    let origin = origin_path(&run.record().data);
-    let files = args.files.or_those_of(run.record());
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Needed::All, &files))?;
+    let data = data::of_run(run.folder(), args.data.as_deref(), &args.files)?;
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = ResNet::for_training(&spec, &recipe)?;
@@ -141,7 +141,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         other => other.into(),
     })?;
-    preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
+    preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     train(run, &recipe, &model, &data, args)
 }
 
@@ -162,7 +162,7 @@ fn train(
     let options = Options {
         stop: interrupt::watch()?,
         metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
-        ..options()
+        ..options(args)
     };
     if args.tensorboard {
         run.add_tensorboard()?;

@@ -75,6 +75,7 @@ pub const KEYS: &[Key] = &[
     key(("train.evaluate_test", Some("\"at-end\"")), ("at-end, each-epoch, never", "when the test images are evaluated; no weights are selected by them"), ("", "")),
     key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
     key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),
+    key(("train.keep_checkpoints", Some("0")), ("epochs", "how many of the latest epochs keep a checkpoint of their own, besides last and best"), ("", "timm `--checkpoint-hist`")),
     key(("optimizer.momentum", None), ("0 to below 1", "mu in v = mu v + g"), ("1603.05027", "PyTorch `SGD(momentum)`")),
     key(("optimizer.nesterov", Some("false")), ("true, false", "Nesterov's momentum"), ("", "PyTorch `SGD(nesterov)`")),
     key(("optimizer.weight_decay", None), ("per step", "L2 penalty on all parameters, norms and biases included"), ("1603.05027", "PyTorch `SGD(weight_decay)`")),

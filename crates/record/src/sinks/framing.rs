@@ -96,7 +96,7 @@ mod tests {
             frame(&record, &mut bytes);
             let place = place.index(bytes.len());
             prop_assert!(unframe(&bytes[..place]).is_none());
-            bytes[place] ^= 1 << bit;
+            bytes[place] ^= 1u8 << bit;
             prop_assert!(unframe(&bytes).is_none());
         }
 

@@ -204,7 +204,15 @@ mod tests {
 
     fn step(step: u64) -> Metric {
         let loss = 2.0 / step as f64;
-        Metric::Step(StepMetrics { step, epoch: 1, images: step, loss, rate: 0.1, images_per_second: 9.0 })
+        Metric::Step(StepMetrics {
+            step,
+            epoch: 1,
+            images: step,
+            loss,
+            rate: 0.1,
+            images_per_second: 9.0,
+            certificate: None,
+        })
     }
 
     fn epoch(epoch: u64, step: u64) -> Metric {
