@@ -66,7 +66,8 @@ fn check(look: &Value, page: &Page, scheme: &str) {
 /// A run of the quick start, one on images of CIFAR's form, and three runs side by side.
 fn pages(here: &Path) -> [Page; 3] {
     let run = |args: &[&str]| xtask_in(here, &[&["train"], args].concat()).succeeds().to_owned();
-    run(&["--out", "quick", "--epochs", "2", "--set", "data.generated={train=640,test=200}"]);
+    let few = ["--set", "data.generated={train=1140,test=200}", "--set", "train.log_every_steps=1"];
+    run(&[&["--out", "quick", "--epochs", "2"], &few[..]].concat());
     small_cifar(here);
     let small = ["--recipe", "cifar10-resnet20-v2", "--data", ".", "--epochs", "2"];
     let sets = ["train.batch_size=10", "model.name=resnet8-v2", "train.log_every_steps=1"];
@@ -93,8 +94,8 @@ fn pages(here: &Path) -> [Page; 3] {
     ]
 }
 
-/// Errors, loss, rate; errors by class, who is taken for whom; gradients and weights.
-const CHARTS: u64 = 7;
+/// Errors, loss, rate; errors by class, who is taken for whom.
+const CHARTS: u64 = 5;
 
 /// What the browser makes of the pages at each width.
 fn opened(here: &Path, browser: &str, pages: &[Page], scheme: &str) -> Vec<Value> {

@@ -42,8 +42,8 @@ fn expected(run: &Path) -> Vec<(String, u64, f32)> {
         let mut add = |tag: &str, value: Option<f64>| {
             found.extend(value.map(|value| (tag.to_owned(), step, value as f32)));
         };
-        let top1 =
-            |scores: &Value| Some(100.0 * scores["top1_correct"].as_f64()? / scores["images"].as_f64()?);
+        let percent =
+            |scores: &Value, key: &str| Some(100.0 * scores[key].as_f64()? / scores["images"].as_f64()?);
         let keys: &[(&str, &str)] = match line["event"].as_str() {
             Some("step") => &[
                 ("loss/step", "loss"),
@@ -59,16 +59,15 @@ fn expected(run: &Path) -> Vec<(String, u64, f32)> {
             _ => &[],
         };
         keys.iter().for_each(|(tag, key)| add(tag, line[key].as_f64()));
-        match line["event"].as_str() {
-            Some("epoch") => {
-                add("loss/validation", line["validation"]["loss"].as_f64());
-                add("top1/validation", top1(&line["validation"]));
-            }
-            Some("final") => {
-                add("reported/loss", line["test"]["loss"].as_f64());
-                add("reported/top1", top1(&line["test"]));
-            }
-            _ => {}
+        let of_scores = match line["event"].as_str() {
+            Some("epoch") => Some(("validation", ["loss/validation", "top1/validation", "top5/validation"])),
+            Some("final") => Some(("test", ["reported/loss", "reported/top1", "reported/top5"])),
+            _ => None,
+        };
+        if let Some((split, [loss, top1, top5])) = of_scores {
+            add(loss, line[split]["loss"].as_f64());
+            add(top1, percent(&line[split], "top1_correct"));
+            add(top5, percent(&line[split], "top5_correct"));
         }
     }
     found

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::chart::{Axis, Chart, Colour, Series};
-use crate::numbers::{count, duration};
+use crate::numbers::{capital, count, duration};
 use crate::page::{Figure, render};
 use crate::run::{Measured, RunData};
 
@@ -290,11 +290,6 @@ fn mean(values: &[f64]) -> f64 {
 fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::Error;
 use crate::chart::bars::{Bar, bars};
 use crate::chart::cells::{Cells, Kind, LEVELS};
-use crate::numbers::{count, percent, short, significant};
+use crate::numbers::{capital, count, percent, short, significant};
 use crate::page::Figure;
 
 /// Classes that a matrix has room for, that have names beside it, and numbers in its cells.
@@ -180,10 +180,10 @@ fn class_errors(predictions: &Predictions) -> Option<Figure> {
     );
     let caption = match classes.len() {
         many if many > BARS => {
-            format!("{title}. The {BARS} of {many} classes with the highest {split} error.")
+            format!("{}. The {BARS} of {many} classes with the highest {split} error.", capital(&title))
         }
         _ if error(first) == 0.0 => format!("No {split} image is taken for another class."),
-        _ => format!("{title}. Error by class on the {split} images."),
+        _ => format!("{}. Error by class on the {split} images.", capital(&title)),
     };
     let bar = |class: &&resnet_record::ClassResult| Bar {
         name: class.name.clone(),
@@ -249,7 +249,7 @@ fn matrix(predictions: &Predictions) -> Option<Figure> {
         cells,
         kind: Kind::Matrix,
     };
-    let caption = format!("{title}. Rows are classes, columns answers; the diagonal is right.");
+    let caption = format!("{}. Rows are classes, columns answers; the diagonal is right.", capital(&title));
     Some(Figure::drawn(grid.inline(), caption))
 }
 

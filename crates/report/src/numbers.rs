@@ -29,14 +29,14 @@ pub(crate) fn significant(number: f64) -> String {
     }
 }
 
-/// `97.3 %` of a probability; what is not certain is never 100 %.
+/// `97.3 %` of a probability, without a break within; what is not certain is never 100 %.
 pub(crate) fn percent(probability: f64) -> String {
     let tenths = (1000.0 * probability).round();
     match probability {
-        certain if certain >= 1.0 => "100 %".to_owned(),
-        _ if tenths >= 1000.0 => "> 99.9 %".to_owned(),
-        tiny if tenths <= 0.0 && tiny > 0.0 => "< 0.1 %".to_owned(),
-        _ => format!("{:.1} %", tenths / 10.0),
+        certain if certain >= 1.0 => "100\u{a0}%".to_owned(),
+        _ if tenths >= 1000.0 => ">\u{a0}99.9\u{a0}%".to_owned(),
+        tiny if tenths <= 0.0 && tiny > 0.0 => "<\u{a0}0.1\u{a0}%".to_owned(),
+        _ => format!("{:.1}\u{a0}%", tenths / 10.0),
     }
 }
 
@@ -50,6 +50,12 @@ pub(crate) fn short(number: u64) -> String {
     };
     let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.decimals$} {unit}")
+}
+
+/// With its first letter as a sentence has it.
+pub(crate) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A word as a shell takes it.
@@ -99,7 +105,7 @@ mod tests {
         assert_eq!([tick(0.25, 0.05), tick(20_000.0, 5000.0), tick(0.05, 0.025)], ["0.25", "20k", "0.050"]);
         assert_eq!(
             [1.0, 0.99999, 0.973, 0.0004, 0.0].map(percent),
-            ["100 %", "> 99.9 %", "97.3 %", "< 0.1 %", "0.0 %"]
+            ["100 %", "> 99.9 %", "97.3 %", "< 0.1 %", "0.0 %"].map(|text| text.replace(' ', "\u{a0}"))
         );
         assert_eq!(
             [9_408, 75_290, 12_200_000, 4_100_000_000].map(short),

@@ -171,9 +171,10 @@ fn figures(run: &RunData) -> Vec<Figure> {
     }
     if let (Some(first), Some(last)) = (run.steps.first(), run.steps.last()) {
         let caption = format!(
-            "The training loss goes from {} to {} nats. Thin verticals are drops of the learning rate.",
+            "The training loss goes from {} to {} nats.{}",
             significant(first.loss),
-            significant(last.loss)
+            significant(last.loss),
+            if run.drops().is_empty() { "" } else { " Thin verticals are drops of the learning rate." }
         );
         figures.push(Figure::new(&curves::loss(run), caption));
     }
