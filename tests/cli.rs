@@ -32,6 +32,9 @@ mod image_files;
 mod kills;
 #[path = "cli/layouts.rs"]
 mod layouts;
+#[path = "cli/live.rs"]
+#[cfg(unix)]
+mod live;
 #[cfg(target_os = "linux")] // mounts a file system
 #[path = "cli/lost_disk.rs"]
 mod lost_disk;

@@ -262,8 +262,8 @@ fn verdict(groups: &[Group]) -> String {
     };
     if best_errors.len() < 2 || second_errors.len() < 2 {
         return format!(
-            "{best} has the lowest error, {second} the next; with a single seed each that may be chance. Train more seeds of both \
-             before choosing."
+            "{best} has the lowest error, {second} the next; with a single seed of one of them that may be chance. Train more \
+             seeds of both before choosing."
         );
     }
     let difference = mean(second_errors) - mean(best_errors);

@@ -176,6 +176,9 @@ fn train(
     match outcome? {
         Outcome::Finished(results) => report(&run, &results, args),
         Outcome::Interrupted { step } => {
+            if args.log_format == LogFormat::Json {
+                output::json(&serde_json::json!({"event": "interrupted", "run": folder, "step": step}))?;
+            }
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
                 "stopped after step {step}; saved in {folder}\ncontinue with: cargo xtask train --resume {folder}"

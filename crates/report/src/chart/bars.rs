@@ -6,7 +6,7 @@ use super::escaped;
 
 /// Room for names, and for values behind the bars.
 const NAMES: f64 = 150.0;
-const VALUES: f64 = 110.0;
+const VALUES: f64 = 140.0;
 const WIDTH: f64 = 660.0;
 const ROW: f64 = 26.0;
 /// Letters of a name that have room.
@@ -68,7 +68,7 @@ mod tests {
     fn the_longest_bar_is_the_greatest_value_and_none_is_fine() {
         let bar = |name: &str, value| Bar { name: name.to_owned(), value, text: format!("{value} %") };
         let svg = bars("Errors", &[bar("cat & dog", 20.0), bar("owl", 10.0)]);
-        assert!(svg.contains("cat &amp; dog") && svg.contains("h400.0") && svg.contains("h200.0"));
+        assert!(svg.contains("cat &amp; dog") && svg.contains("h370.0") && svg.contains("h185.0"));
         assert!(!bars("Errors", &[bar("cat", 0.0)]).contains("NaN"));
     }
 

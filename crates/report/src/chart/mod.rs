@@ -138,10 +138,10 @@ pub struct Chart {
 
 const WIDTH: f64 = 660.0;
 const HEIGHT: f64 = 366.0;
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 62.0;
 const TOP: f64 = 50.0;
 /// Room for the names at the ends of lines.
-const RIGHT: f64 = 168.0;
+const RIGHT: f64 = 176.0;
 const BOTTOM: f64 = 48.0;
 /// How far names make way for the numbers of an axis on the right.
 const NUMBERS: f64 = 34.0;
