@@ -35,7 +35,14 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-terminal", &[], &[]),
     (
         "resnet-bench",
-        &["resnet-kernels", "resnet-ops", "resnet-models", "resnet-train", "resnet-terminal"],
+        &[
+            "resnet-kernels",
+            "resnet-ops",
+            "resnet-models",
+            "resnet-record",
+            "resnet-train",
+            "resnet-terminal",
+        ],
         &[],
     ),
     ("xtask", LIBRARIES, &["resnet-testing"]),

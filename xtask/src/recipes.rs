@@ -1,5 +1,6 @@
 //! Finds a recipe by its name: built in, or in a file.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::bail;
@@ -17,7 +18,7 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Recipe> {
     if path.is_file() || name.ends_with(".toml") || path.components().count() > 1 {
         return Ok(Recipe::load(path)?);
     }
-    let names: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).collect();
+    let names: Vec<&str> = BUILT_IN.iter().map(|(known, _)| known.as_str()).collect();
     let nearest =
         names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
     bail!(
@@ -25,6 +26,27 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Recipe> {
         nearest.copied().unwrap_or(QUICK_START),
         names.join(", ")
     )
+}
+
+/// The same with changes, checked together.
+pub(crate) fn changed(name: &str, set: &[String], epochs: Option<NonZeroUsize>) -> anyhow::Result<Recipe> {
+    let mut recipe = find(name)?;
+    change(&mut recipe, set, epochs)?;
+    Ok(recipe)
+}
+
+/// Carries out `--set` and `--epochs`.
+pub(crate) fn change(
+    recipe: &mut Recipe,
+    set: &[String],
+    epochs: Option<NonZeroUsize>,
+) -> anyhow::Result<()> {
+    let epochs = epochs.map(|epochs| format!("train.duration={epochs} epochs"));
+    let changes: Vec<String> = set.iter().cloned().chain(epochs).collect();
+    if !changes.is_empty() {
+        recipe.set_all(&changes)?;
+    }
+    Ok(())
 }
 
 /// The built-in recipes, for the help.
@@ -42,7 +64,7 @@ mod tests {
 
     #[test]
     fn every_built_in_recipe_has_a_network() {
-        for (name, _) in BUILT_IN {
+        for (name, _) in BUILT_IN.iter() {
             let recipe = find(name).unwrap();
             resnet_models::registry::find(&recipe.model.name, recipe.classes().unwrap_or(1000)).unwrap();
         }

@@ -24,8 +24,10 @@
 //! | `peer.rs` | the others: their scripts, settings and what they need |
 //! | `turns.rs` | who measures when |
 //! | `statistics.rs` | median and range |
+//! | `estimate.rs` | how long recipes train here, from the speed of three probes |
 //! | `kernels.rs` | every convolution of a network, pass by pass |
 
+mod estimate;
 mod kernels;
 mod ours;
 mod peer;
@@ -34,6 +36,7 @@ mod subject;
 mod turns;
 mod worker;
 
+pub use estimate::{IMAGENET, Listed, Probe, Speed, listed, speed_file};
 pub use kernels::{Ceilings, Layer, Network, Pass, Workload};
 pub use ours::{peak_memory, serve};
 pub use peer::{Peer, Program, Setting};

@@ -11,6 +11,7 @@ use resnet_train::{Momentum, Sgd, SgdConfig};
 
 use serde::Serialize;
 
+use crate::statistics::Spread;
 use crate::subject::{Subject, Work};
 use crate::worker::{Hello, Turn};
 
@@ -41,6 +42,14 @@ pub fn serve(
         say(&mut output, &turn(&mut step, at_least)?)?;
     }
     Ok(())
+}
+
+/// The median time of a step of `subject`, measured for `at_least` seconds after a first one.
+pub(crate) fn step_seconds(subject: &Subject, at_least: f64) -> anyhow::Result<f64> {
+    let model = Model::init(&subject.spec, 0)?;
+    let mut step = Step::new(subject, &model)?;
+    step.run()?;
+    Ok(Spread::of(turn(&mut step, at_least)?.seconds).median)
 }
 
 /// One line of JSON.

@@ -126,6 +126,14 @@ impl Warmup {
             Warmup::For(duration) => duration.steps(epoch),
         }
     }
+
+    /// The same without rounding, for a peak between two steps.
+    pub fn exact_steps(self, total: u64, epoch: EpochSize) -> f64 {
+        match self {
+            Warmup::Percent(percent) => total as f64 * percent / 100.0,
+            Warmup::For(duration) => duration.steps(epoch) as f64,
+        }
+    }
 }
 
 impl FromStr for Warmup {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Difference;
+
 /// A recipe or a run's folder that cannot be used as it stands.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,6 +31,15 @@ pub enum Error {
         assignment: String,
         /// Why not, and what would do.
         cause: String,
+    },
+    /// Keys that cannot change while a run goes on.
+    #[error(
+        "{}; a run cannot change that while it goes on: the steps it has done were made with it",
+        values(fixed)
+    )]
+    Fixed {
+        /// The keys with their values in the run.
+        fixed: Vec<Difference>,
     },
     /// A duration that is not a number and a unit.
     #[error(
@@ -89,6 +100,12 @@ pub enum Error {
         /// What is wrong, with the line where that is known.
         cause: String,
     },
+}
+
+/// `train.seed is 0 and optimizer.momentum is 0.9`.
+fn values(fixed: &[Difference]) -> String {
+    let value = |one: &Difference| format!("{} is {}", one.key, one.before.as_deref().unwrap_or("left out"));
+    fixed.iter().map(value).collect::<Vec<_>>().join(" and ")
 }
 
 impl Error {

@@ -2,12 +2,16 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::record::FORMAT;
 use crate::sinks::MetricsFile;
-use crate::{Divergence, Error, Metric, Recipe, RunRecord, Sink, TensorBoard, evidence, parse_metrics};
+use crate::{
+    Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, Sink, TensorBoard, evidence,
+    parse_metrics, time,
+};
 
 const RECIPE: &str = "recipe.toml";
 const RECORD: &str = "record.json";
@@ -57,6 +61,14 @@ impl RunFolder {
     /// The folder itself.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.dir.join(LOCK)
+    }
+
+    pub(crate) fn metrics_file(&self) -> PathBuf {
+        self.dir.join(METRICS)
     }
 
     /// `checkpoints/last.safetensors`; absent until the first is written.
@@ -245,6 +257,30 @@ impl Run {
         Ok(())
     }
 
+    /// Goes on by `recipe`, which the caller has found to fit the `step` steps that are done; the record says
+    /// what changed. A finished run is unfinished then, and its results so far become earlier ones.
+    ///
+    /// # Errors
+    /// [`Error::Fixed`] if a key differs that cannot change, [`Error::Io`].
+    pub fn change_recipe(&mut self, recipe: &Recipe, step: u64) -> Result<Vec<Difference>, Error> {
+        recipe.validate()?;
+        let keys = self.recipe.change_to(recipe)?;
+        if keys.is_empty() {
+            return Ok(keys);
+        }
+        let change = RecipeChange { step, at: time::rfc3339(SystemTime::now()), keys: keys.clone() };
+        let text = recipe.to_toml()?;
+        // The record first: a run whose recipe changed and says nothing of it would be worse than the reverse.
+        self.update(|record| {
+            record.changes.push(change);
+            record.earlier_results.extend(record.results.take());
+            record.ended = None;
+        })?;
+        write_atomically(&self.folder.dir.join(RECIPE), text.as_bytes())?;
+        self.recipe = recipe.clone();
+        Ok(keys)
+    }
+
     /// Adds a line of metrics; every sink gets it too.
     ///
     /// # Errors
@@ -321,7 +357,16 @@ fn lock(dir: &Path) -> Result<File, Error> {
         .truncate(false)
         .open(&path)
         .map_err(Error::io("write", &path))?;
-    match file.try_lock() {
+    // Whoever lists runs holds a lock for an instant.
+    let busy = |tried: &Result<(), TryLockError>| matches!(tried, Err(TryLockError::WouldBlock));
+    let mut tried = file.try_lock();
+    for _ in 0..20 {
+        if busy(&tried) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            tried = file.try_lock();
+        }
+    }
+    match tried {
         Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: dir.to_owned() }),
         // A file system without locks: then it is up to the user, as it is for most programs.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),

@@ -6,6 +6,8 @@
 //! | `recipe/text` | recipes from and to TOML, and `key=value` |
 //! | `recipe/renamed` | the keys of older recipes under their names of today |
 //! | `recipe/built_in` | the recipes in `recipes/` |
+//! | `recipe/schedule` | the learning rate's keys |
+//! | `recipe/changes` | what may change while a run goes on |
 //! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
@@ -17,6 +19,7 @@
 //! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `kept` | the evidence in it |
+//! | `runs` | runs as a list with their states; a log as it grows |
 //! | `paper` | the paper's tables as data |
 //!
 //! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
@@ -34,6 +37,7 @@ mod metrics;
 pub mod paper;
 mod recipe;
 mod record;
+mod runs;
 mod sinks;
 mod time;
 mod verify;
@@ -49,10 +53,12 @@ pub use folder::{Run, RunFolder};
 pub use machine::Machine;
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
-    AugmentationRecipe, BUILT_IN, DataRecipe, DataSet, EvaluateTest, EvaluationCrop, FlatWarmup, Flip,
-    GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch,
-    ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, keys,
+    Anneal, AugmentationRecipe, BUILT_IN, DataRecipe, DataSet, Decay, Difference, EvaluateTest,
+    EvaluationCrop, Flip, GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy,
+    ImagesRecipe, LastBatch, ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, WarmupFrom,
+    WarmupKind, WarmupRecipe, keys,
 };
-pub use record::{Checkpoint, LeftOut, Results, RunRecord, Selection};
+pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
+pub use runs::{Follow, RunState, RunSummary, list_runs};
 pub use sinks::{Lines, Sink, TensorBoard};
 pub use verify::{Agreement, Parting, agreement};

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Machine, Recipe, Scores, time};
+use crate::{Difference, Machine, Recipe, Scores, time};
 
 /// The form of `record.json` that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -76,6 +76,12 @@ pub struct RunRecord {
     /// What came out; none until the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Results>,
+    /// Changes of the recipe while the run went on, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RecipeChange>,
+    /// What had come out each time that the finished run was lengthened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_results: Vec<Results>,
 }
 
 impl RunRecord {
@@ -108,6 +114,8 @@ impl RunRecord {
             selection: Selection::of(recipe),
             left_out: Vec::new(),
             results: None,
+            changes: Vec::new(),
+            earlier_results: Vec::new(),
         }
     }
 
@@ -137,6 +145,18 @@ impl RunRecord {
             (_, reads) => Some(format!("the test labels were read {reads} times")),
         }
     }
+}
+
+/// A change of a run's recipe while the run went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeChange {
+    /// Steps done before it.
+    pub step: u64,
+    /// When: UTC, RFC 3339.
+    pub at: String,
+    /// The keys.
+    pub keys: Vec<Difference>,
 }
 
 /// A record of the data that a run did without.

@@ -41,7 +41,15 @@ pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, 
 /// # Errors
 /// As [`crate::curves_svg`]; [`Error::NotOurs`] if another file is there; [`Error::Io`].
 pub fn write_curves(folder: &RunFolder, file: &Path) -> Result<(), Error> {
-    write(file, &crate::curves_svg(folder)?, CHART)
+    write_chart(file, &crate::curves_svg(folder)?)
+}
+
+/// Writes a chart as an SVG file.
+///
+/// # Errors
+/// [`Error::NotOurs`] if another file is there; [`Error::Io`].
+pub fn write_chart(file: &Path, svg: &str) -> Result<(), Error> {
+    write(file, svg, CHART)
 }
 
 /// The page of a run that trains.

@@ -8,6 +8,7 @@
 //! | `run` | what a run's folder says, ready to be drawn |
 //! | `chart` | a line chart as SVG: scales, ticks, labels at the ends of lines |
 //! | `curves` | which charts a run or several have |
+//! | `schedule` | the learning rate of a recipe |
 //! | `page` | the page of one run |
 //! | `evidence` | its parts beside curves: mistakes, images, layers, norms |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
@@ -31,9 +32,11 @@ mod file;
 mod numbers;
 mod page;
 mod run;
+mod schedule;
 
 pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
-pub use file::{LivePage, write_curves, write_page};
+pub use file::{LivePage, write_chart, write_curves, write_page};
 pub use page::run_page;
+pub use schedule::schedule_svg;

@@ -17,6 +17,7 @@
 //! | `text.rs` | lines that break at words |
 //! | `table.rs` | tables that leave columns out before a number breaks |
 //! | `numbers.rs` | numbers and paths as people read and copy them |
+//! | `plot.rs` | a curve in braille dots |
 //! | `output.rs` | standard output |
 //! | `progress.rs` | standard error: bars, or plain lines now and then |
 //! | `logging.rs` | logs, past the bars |
@@ -24,6 +25,7 @@
 pub mod logging;
 pub mod numbers;
 pub mod output;
+pub mod plot;
 pub mod progress;
 pub mod table;
 pub mod text;

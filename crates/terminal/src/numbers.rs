@@ -59,6 +59,40 @@ pub fn clock(seconds: f64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
+/// A long time as people say it: `25 s`, `40 min`, `2.5 h`, `31 h`, `8.5 days`.
+pub fn long(seconds: f64) -> String {
+    let one_of = |value: f64, unit: &str| match value < 9.95 {
+        true => format!("{value:.1} {unit}"),
+        false => format!("{} {unit}", count(value.round() as u64)),
+    };
+    match seconds {
+        ..59.5 => format!("{seconds:.0} s"),
+        ..3570.0 => format!("{:.0} min", seconds / 60.0),
+        ..172_800.0 => one_of(seconds / 3600.0, "h"),
+        _ => one_of(seconds / 86_400.0, "days"),
+    }
+}
+
+/// A learning rate or the like, three significant digits at most: `0.1`, `0.00172`, `1.98e-7`.
+pub fn significant(number: f64) -> String {
+    let magnitude = number.abs().max(f64::MIN_POSITIVE).log10().floor();
+    let text = match magnitude {
+        _ if number == 0.0 || !number.is_finite() => return number.to_string(),
+        // Rounding can carry: 0.9996 is 1.
+        -4.0..=2.0 => format!("{number:.*}", (2.0 - magnitude) as usize),
+        _ => {
+            let text = format!("{number:.2e}");
+            let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+            return format!("{}e{power}", without_zeros(digits));
+        }
+    };
+    without_zeros(&text).to_owned()
+}
+
+fn without_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
 /// Images per second: `1,234`, `8.3`.
 pub fn speed(images_per_second: f64) -> String {
     if images_per_second < 20.0 {
@@ -88,5 +122,11 @@ mod tests {
         assert_eq!(clock(f64::NAN), "0:00");
         assert_eq!([counted(1, "step"), counted(2_000, "step")], ["1 step", "2,000 steps"]);
         assert_eq!([8.34, 1_234.4].map(speed), ["8.3", "1,234"]);
+        let times = [25.4, 2400.0, 9000.0, 111_600.0, 734_400.0, 86_400_000.0];
+        assert_eq!(times.map(long), ["25 s", "40 min", "2.5 h", "31 h", "8.5 days", "1,000 days"]);
+        assert_eq!(
+            [0.1, 0.0, 0.001_724_1, 1.984_676_5e-7, 0.999_6, 25.0, 0.025, 4e-5, 1234.0].map(significant),
+            ["0.1", "0", "0.00172", "1.98e-7", "1", "25", "0.025", "4e-5", "1.23e3"]
+        );
     }
 }

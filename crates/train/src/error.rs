@@ -46,6 +46,24 @@ pub enum Error {
         /// Whether the weights of its best epoch are there.
         best: bool,
     },
+    /// A run cannot go on by a recipe under which its steps so far would have had other learning rates.
+    #[error(
+        "{done} steps are done, and step {step} was made at a learning rate of {before}, where the new recipe has \
+         {after}: {}",
+        spread(kind)
+    )]
+    OtherRates {
+        /// Steps done.
+        done: u64,
+        /// The first of them with another rate.
+        step: u64,
+        /// The schedule's kind.
+        kind: &'static str,
+        /// Its rate.
+        before: f64,
+        /// Its rate by the new recipe.
+        after: f64,
+    },
     /// A tensor operation failed.
     #[error("{doing} failed: {source}")]
     Compute {
@@ -130,6 +148,16 @@ pub enum Error {
         /// The system's message.
         source: std::io::Error,
     },
+}
+
+/// Why rates of the past change with the length of a training.
+fn spread(kind: &str) -> String {
+    match kind {
+        "cosine" | "onecycle" | "polynomial" => {
+            format!("a {kind} schedule spreads over the whole training, so it cannot be lengthened")
+        }
+        _ => "a run goes on by a schedule that leaves the steps it has done as they were".to_owned(),
+    }
 }
 
 /// The sentence of [`Error::BatchTooSmall`].

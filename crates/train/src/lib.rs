@@ -13,6 +13,7 @@
 //! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
 //! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
+//! | `change` | another recipe for a run that has begun |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
 //!
@@ -25,6 +26,7 @@
 //! - Nothing is ever chosen by test labels, and each reading of them is counted in the record.
 //! - A diverged or killed training never overwrites a good checkpoint.
 
+mod change;
 mod checkpoint;
 mod data;
 mod error;
@@ -51,6 +53,7 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use resnet_ops::{Mode, StepOutput};
 
+pub use change::change_recipe;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use error::Error;
 pub use evaluate::evaluate;
@@ -60,7 +63,7 @@ pub use observe::{Observer, Quiet, StepReport};
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
 pub use resnet_record::Split;
-pub use schedule::Schedule;
+pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
 pub use sgd::{Momentum, Sgd, SgdConfig};
 

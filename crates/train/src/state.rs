@@ -7,6 +7,7 @@ use resnet_checkpoint::keys;
 use resnet_record::{Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
+use crate::change::continues;
 use crate::checkpoint::Loaded;
 use crate::{DataIdentity, Error, Plan, TrainingData};
 
@@ -108,7 +109,9 @@ impl State {
             bad("it has weights but no training state; only a run's last.safetensors can be resumed")
         })?;
         let mut state = State::from_json(text, file)?;
-        if !loaded.metadata.get(keys::RECIPE).is_some_and(|text| recipe.is_written_as(text)) {
+        let written = loaded.metadata.get(keys::RECIPE).and_then(|text| Recipe::of_checkpoint(text));
+        if !written.is_some_and(|written| written == *recipe || continues(&written, recipe, plan, state.step))
+        {
             return Err(bad(
                 "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
             ));

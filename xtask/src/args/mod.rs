@@ -1,6 +1,7 @@
 //! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
 
 mod data;
+mod plans;
 mod source;
 mod view;
 
@@ -14,6 +15,7 @@ pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
     TargetArg, VerifyDataArgs,
 };
+pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};
 use crate::output::Format;
@@ -48,6 +50,12 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that can be built by name
     Models(ModelsArgs),
+    /// List what can be trained: published tables and errors, and the hours that it takes here
+    Recipes(RecipesArgs),
+    /// Draw the learning rate of a recipe over its training
+    Schedule(ScheduleArgs),
+    /// List runs with their states, or follow one that trains elsewhere
+    Runs(RunsArgs),
     /// Inspect, verify, convert or download image data sets
     #[command(subcommand)]
     Data(DataCommand),
@@ -66,7 +74,8 @@ pub(crate) struct TrainArgs {
     /// Folder of the data set, its parent folder, or its archive [default: CIFAR is downloaded]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of epochs, instead of the recipe's duration
+    /// Number of epochs, instead of the recipe's duration; with --resume, a run becomes as long if its schedule
+    /// allows it
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Seed of the initial weights, the order of images and the augmentation, instead of the recipe's
@@ -76,7 +85,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Resume the run in this folder; it ends with the same weights as if it had never stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "epochs", "seed", "out", "keep", "set"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "seed", "out"])]
     pub(crate) resume: Option<PathBuf>,
     /// Start from these weights: a file, a run, a folder with a config.json, or a model on the hub; the head
     /// is reinitialised if the number of classes differs
@@ -99,7 +108,8 @@ pub(crate) struct TrainArgs {
     /// Check every layer and weight for NaN and infinity in each step, which takes longer
     #[arg(long)]
     pub(crate) detect_anomaly: bool,
-    /// Override a key of the recipe, such as train.batch_size=64; can be repeated
+    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, keys that leave
+    /// the steps done as they are
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     /// Also write TensorBoard's event files, to the folder tensorboard in the run

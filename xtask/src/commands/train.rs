@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
-use resnet_record::{Lines, Recipe, Results, Run, RunRecord};
+use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
 use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
@@ -96,21 +96,22 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
 
 /// The recipe that the command line asks for, with its changes.
 fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
-    let mut recipe = recipes::find(&args.recipe)?;
-    let epochs = args.epochs.map(|epochs| format!("train.duration={epochs} epochs"));
+    recipes::changed(&args.recipe, &settings(args), args.epochs)
+}
+
+/// What `--set` and its short forms set.
+fn settings(args: &TrainArgs) -> Vec<String> {
     let seed = args.seed.map(|seed| format!("train.seed={seed}"));
     let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
-    let changes: Vec<String> = args.set.iter().cloned().chain(epochs).chain(seed).chain(keep).collect();
-    if !changes.is_empty() {
-        recipe.set_all(&changes)?;
-    }
-    Ok(recipe)
+    args.set.iter().cloned().chain(seed).chain(keep).collect()
 }
 
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
-    let run = Run::open(folder)?;
-    let recipe = run.recipe().clone();
-    if let Some(results) = run.record().results {
+    let mut run = Run::open(folder)?;
+    let mut recipe = run.recipe().clone();
+    recipes::change(&mut recipe, &settings(args), args.epochs)?;
+    let is_changed = recipe != *run.recipe();
+    if let Some(results) = run.record().results.filter(|_| !is_changed) {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
         return report(&run, &results, args);
     }
@@ -130,6 +131,9 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         (Ok(_), _) => {}
     }
     let data = data::of_run(run.folder(), args.data.as_deref(), &args.files)?;
+    if is_changed {
+        change(&mut run, &recipe, &data, args)?;
+    }
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
     let model = ResNet::for_training(&spec, &recipe)?;
@@ -143,6 +147,24 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     })?;
     preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     train(run, &recipe, &model, &data, args)
+}
+
+/// Gives the run its new recipe, and tells what changed.
+fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> anyhow::Result<()> {
+    let changed = resnet_train::change_recipe(run, recipe, data.training()).map_err(|error| {
+        let folder = run.folder().dir().to_owned();
+        let sets =
+            settings(args).into_iter().map(|set| format!(" --set {}", numbers::quoted(Path::new(&set))));
+        let epochs = args.epochs.map(|epochs| format!(" --epochs {epochs}"));
+        let changes =
+            format!("--from {}{}", numbers::quoted(&folder), sets.chain(epochs).collect::<String>());
+        anyhow!("{error}; start a new run with these weights:\n  {}", again(run, &changes))
+    })?;
+    for Difference { key, before, after } in changed {
+        let [before, after] = [before, after].map(|value| value.unwrap_or_else(|| "left out".to_owned()));
+        progress::labelled("changed", &format!("{key}: {before} -> {after}"));
+    }
+    Ok(())
 }
 
 /// Trains the run to its end, or until Ctrl-C.

@@ -79,13 +79,25 @@ pub const KEYS: &[Key] = &[
     key(("optimizer.momentum", None), ("0 to below 1", "mu in v = mu v + g"), ("1603.05027", "PyTorch `SGD(momentum)`")),
     key(("optimizer.nesterov", Some("false")), ("true, false", "Nesterov's momentum"), ("", "PyTorch `SGD(nesterov)`")),
     key(("optimizer.weight_decay", None), ("per step", "L2 penalty on all parameters, norms and biases included"), ("1603.05027", "PyTorch `SGD(weight_decay)`")),
-    key(("schedule.kind", None), ("cosine, multistep", "the learning rate over the training"), ("1608.03983, 1603.05027", "timm `--sched`")),
-    key(("schedule.lr", None), ("per step", "the highest learning rate"), ("1603.05027", "PyTorch `lr`")),
-    key(("schedule.warmup", None), ("steps, epochs, images, %", "cosine: the length of the linear warm-up"), ("1706.02677", "timm `--warmup-epochs`")),
+    key(("schedule.kind", None), ("constant, multistep, cosine, onecycle, polynomial, exponential", "the learning rate over the training, by optimizer steps"), ("1603.05027, 1608.03983, 1708.07120", "timm `--sched`")),
+    key(("schedule.lr", None), ("per step", "the highest learning rate"), ("1603.05027", "timm `--lr`, PyTorch `lr`, `max_lr`")),
     key(("schedule.divide_by", None), ("factor", "multistep: the divisor at each milestone"), ("1603.05027", "PyTorch `MultiStepLR(1 / gamma)`")),
-    key(("schedule.milestones", None), ("list of durations", "multistep: when the rate is divided"), ("1603.05027", "PyTorch `MultiStepLR(milestones)`")),
-    key(("schedule.warmup.lr", ABSENT), ("per step", "multistep: a constant rate for the first steps"), ("1603.05027", "PyTorch `ConstantLR`")),
-    key(("schedule.warmup.duration", ABSENT), ("duration", "multistep: how long that rate lasts"), ("1603.05027", "PyTorch `ConstantLR(total_iters)`")),
+    key(("schedule.milestones", None), ("list of durations", "multistep: when the rate is divided, counted from the start of the training"), ("1603.05027", "PyTorch `MultiStepLR(milestones)`")),
+    key(("schedule.min_lr", Some("0.0")), ("per step", "cosine, polynomial: the rate at the end, or at the end of each cycle"), ("1608.03983", "timm `--min-lr`, PyTorch `eta_min`")),
+    key(("schedule.cycle", ABSENT), ("duration", "cosine: the length of the first cycle; left out, one cycle ends with the training"), ("1608.03983", "timm `t_initial`, PyTorch `CosineAnnealingWarmRestarts(T_0)`")),
+    key(("schedule.cycle_mul", Some("1.0")), ("factor", "cosine: how many times longer each cycle is than the one before"), ("1608.03983", "timm `--lr-cycle-mul`, PyTorch `T_mult`")),
+    key(("schedule.cycle_decay", Some("1.0")), ("factor", "cosine: what `lr` is multiplied by from cycle to cycle"), ("", "timm `--lr-cycle-decay`")),
+    key(("schedule.anneal", Some("\"cosine\"")), ("cosine, linear", "onecycle: the form of rise and fall"), ("1708.07120", "PyTorch `OneCycleLR(anneal_strategy)`")),
+    key(("schedule.div_factor", Some("25.0")), ("factor", "onecycle: the first rate is `lr` divided by this"), ("1708.07120", "PyTorch `OneCycleLR(div_factor)`")),
+    key(("schedule.final_div_factor", Some("10000.0")), ("factor", "onecycle: the last rate is the first divided by this"), ("1708.07120", "PyTorch `OneCycleLR(final_div_factor)`")),
+    key(("schedule.power", Some("1.0")), ("exponent", "polynomial: of the share of the training that is left; 1 is a straight line"), ("1506.04579", "timm `--decay-rate` of poly, PyTorch `PolynomialLR(power)`")),
+    key(("schedule.decay_rate", None), ("factor", "exponential: what the rate is multiplied by over `decay_every`"), ("", "timm `--decay-rate`, PyTorch `ExponentialLR(gamma)`")),
+    key(("schedule.decay_every", None), ("duration", "exponential: the time over which it is"), ("", "timm `--decay-epochs`, PyTorch `StepLR(step_size)`")),
+    key(("schedule.decay", Some("\"smooth\"")), ("smooth, staircase", "exponential: a little in every step, or at once after each `decay_every`"), ("", "timm `step`, PyTorch `StepLR`")),
+    key(("schedule.warmup", ABSENT), ("steps, epochs, images, %", "the length of a linear rise from `lr / W` at the first of W steps; or a table, as below. onecycle: the length of its rise, 30 % if left out"), ("1706.02677", "timm `--warmup-epochs`, PyTorch `LinearLR`, `OneCycleLR(pct_start)`")),
+    key(("schedule.warmup.lr", None), ("per step", "the rate that the warm-up begins with"), ("1603.05027", "timm `--warmup-lr`, torchvision `--lr-warmup-decay`")),
+    key(("schedule.warmup.duration", None), ("steps, epochs, images, %", "how long the warm-up lasts"), ("1603.05027", "timm `--warmup-epochs`, torchvision `--lr-warmup-epochs`")),
+    key(("schedule.warmup.kind", Some("\"flat\"")), ("flat, linear", "whether that rate stays, as in the paper, or rises to `lr`"), ("1603.05027, 1706.02677", "torchvision `--lr-warmup-method`, PyTorch `ConstantLR`, `LinearLR`")),
 ];
 
 /// docs/recipes.md: the keys as tables, and the built-in recipes.
@@ -94,12 +106,15 @@ pub fn markdown() -> String {
         A recipe is a TOML file that decides everything about a training. `cargo xtask train --recipe NAME` takes a\n\
         built-in one or a file; `--set key=value` changes a key. Unknown keys are errors. This page is written by\n\
         `RESNET_WRITE_DOCS=1 cargo test -p resnet-record --test keys` from `crates/record/src/recipe/keys.rs`; numbers such as\n\
-        1603.05027 are papers on arXiv.\n\n## Built in\n\n| name | what it trains | published error |\n|---|---|---|\n"
+        1603.05027 are papers on arXiv.\n\n## Built in\n\n\
+        `cargo xtask recipes` lists them with the hours that each takes here; `cargo xtask recipes NAME` prints one.\n\n\
+        | name | what it trains | published in | error |\n|---|---|---|---|\n"
         .to_owned();
-    for (name, text) in BUILT_IN {
+    for (name, text) in BUILT_IN.iter() {
         let Ok(recipe) = Recipe::parse(text, name) else { continue };
-        let error = recipe.expected_error.map_or(String::new(), |error| format!("{error} %"));
-        let _ = writeln!(page, "| `{name}` | {} | {error} |", recipe.about);
+        let error = recipe.published().unwrap_or_default();
+        let paper = recipe.paper.unwrap_or_default();
+        let _ = writeln!(page, "| `{name}` | {} | {paper} | {error} |", recipe.about);
     }
     let mut section = "";
     for key in KEYS {
@@ -121,8 +136,27 @@ pub fn markdown() -> String {
         let Key { unit, meaning, source, peer, .. } = key;
         let _ = writeln!(page, "| `{name}` | {default} | {unit} | {meaning} | {source} | {peer} |");
     }
+    page.push_str(SCHEDULES);
     page
 }
+
+/// How schedules count, and where timm and PyTorch count otherwise.
+const SCHEDULES: &str = "\n## Schedules beside timm's and PyTorch's\n\n\
+    Every schedule counts optimizer steps from 0, whatever unit its durations have: W of warm-up, S of the whole training.\n\
+    `cargo xtask schedule NAME` draws one. Where timm and PyTorch differ, this is what holds here:\n\n\
+    | | here | PyTorch | timm |\n|---|---|---|---|\n\
+    | unit | steps | calls of `step()`: epochs in torchvision, steps with `OneCycleLR` | epochs, unless `--sched-on-updates` |\n\
+    | `warmup = \"5 epochs\"` | `lr (s + 1) / W`, so that no step has rate 0 and the last has `lr` | `LinearLR(1 / W, total_iters=W - 1)` | not there |\n\
+    | `warmup = { lr, duration, kind = \"linear\" }` | `warmup.lr + s (lr - warmup.lr) / W` | `LinearLR(warmup.lr / lr, total_iters=W)` | `--warmup-lr` |\n\
+    | `warmup = { lr, duration }` | flat | `ConstantLR` | not there |\n\
+    | after a warm-up | cosine, polynomial and exponential begin at step W and end at S, as in `SequentialLR` | the same | `--warmup-prefix`; without it the curve runs under the warm-up and is cut into |\n\
+    | milestones | from the start of the training, warm-up included, as in the paper | from the end of the warm-up in `SequentialLR` | from the start |\n\
+    | end of a cosine | step S - 1 is one step short of `min_lr`, which step S would have | the same | the same; cooldown epochs at `--min-lr` follow |\n\
+    | restarts | cycle k has length `cycle * cycle_mul^k` and begins at `lr * cycle_decay^k`; whole numbers only matter for where a cycle begins | `CosineAnnealingWarmRestarts`, no decay | the same; `--lr-cycle-limit` cycles, here as many as the training has room for |\n\
+    | `onecycle` | PyTorch's: the peak is at step `W - 1`, the least rate at S - 1; momentum stays as it is | `cycle_momentum` moves it too, unless it is off | not there |\n\
+    | `polynomial` | `min_lr + (lr - min_lr) (1 - t)^power` | without `min_lr` | the same |\n\
+    | `exponential` | `smooth` is PyTorch's, `staircase` timm's `step` | `ExponentialLR`, `StepLR` | `step` |\n\n\
+    `tests/goldens/make_schedules.py` writes what PyTorch and timm give, and a test compares every step to 1e-9.\n";
 
 /// The table that a key stands in, and its name there.
 fn split(name: &str) -> (&str, &str) {

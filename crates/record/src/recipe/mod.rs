@@ -1,18 +1,24 @@
 //! The recipe: every choice that decides a training's result, and nothing else.
 
 mod built_in;
+mod changes;
 mod images;
 pub mod keys;
 mod renamed;
+mod schedule;
 mod text;
 mod training;
 mod validate;
 
 use serde::{Deserialize, Serialize};
 
+use crate::EpochSize;
+
 pub use built_in::BUILT_IN;
+pub use changes::Difference;
 pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
-pub use training::{EvaluateTest, FlatWarmup, LastBatch, OptimizerRecipe, ScheduleRecipe, TrainRecipe};
+pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
+pub use training::{EvaluateTest, LastBatch, OptimizerRecipe, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
 ///
@@ -200,5 +206,34 @@ impl Recipe {
     /// The number of classes of the network if the recipe settles it; otherwise the data set does.
     pub fn classes(&self) -> Option<usize> {
         self.model.classes.or(self.data.set.classes())
+    }
+
+    /// The length of an epoch, if it is known how many training images there are: by the data set, else by
+    /// `images`.
+    ///
+    /// ```
+    /// let recipe = resnet_record::Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");
+    /// assert_eq!(recipe.epoch_size(None).map(|epoch| epoch.steps), Some(391));
+    /// ```
+    pub fn epoch_size(&self, images: Option<u64>) -> Option<EpochSize> {
+        let all = match self.data.set {
+            DataSet::Cifar10 | DataSet::Cifar100 => Some(50_000),
+            DataSet::Generated => self.data.generated.map(|sizes| sizes.train as u64),
+            DataSet::Images => images,
+        };
+        let (images, batch) =
+            (all?.saturating_sub(self.data.validation as u64), self.train.batch_size as u64);
+        let images = match self.train.last_batch {
+            LastBatch::Keep => images,
+            LastBatch::Drop => images / batch * batch,
+        };
+        Some(EpochSize { images, steps: images.div_ceil(batch) }).filter(|epoch| epoch.steps > 0)
+    }
+
+    /// What was published of this very recipe: an error such as `6.37 %`, or `fails`.
+    pub fn published(&self) -> Option<String> {
+        let fails =
+            || self.paper.as_ref().filter(|paper| paper.ends_with(": fails")).map(|_| "fails".to_owned());
+        self.expected_error.map(|error| format!("{error:.2} %")).or_else(fails)
     }
 }

@@ -1,8 +1,8 @@
-//! `[train]`, `[optimizer]` and `[schedule]`: how long, how fast, by which rule.
+//! `[train]` and `[optimizer]`: how long, in which batches, by which rule.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, Warmup};
+use crate::Duration;
 
 /// `[train]`: how long, in which batches, and what is evaluated, logged and saved on the way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,39 +83,4 @@ pub struct OptimizerRecipe {
     /// L2 penalty: weight_decay * w is added to the gradient of every parameter, norms and biases included,
     /// as in the paper.
     pub weight_decay: f64,
-}
-
-/// `[schedule]`: the learning rate of every step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum ScheduleRecipe {
-    /// Linear warm-up to `lr`, then half a cosine down to zero.
-    Cosine {
-        /// The highest learning rate.
-        lr: f64,
-        /// The length of the warm-up.
-        warmup: Warmup,
-    },
-    /// The paper's: a constant learning rate, divided at each milestone.
-    MultiStep {
-        /// The learning rate after the warm-up and before the first milestone.
-        lr: f64,
-        /// The divisor at each milestone.
-        divide_by: f64,
-        /// When the rate is divided, counted from the start of the training.
-        milestones: Vec<Duration>,
-        /// A smaller learning rate for the first steps.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        warmup: Option<FlatWarmup>,
-    },
-}
-
-/// A constant learning rate for the first steps; the paper: "0.01 for the first 400 iterations".
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlatWarmup {
-    /// The learning rate.
-    pub lr: f64,
-    /// How long it lasts.
-    pub duration: Duration,
 }

@@ -1,8 +1,6 @@
 //! Whether a recipe's values are in their ranges and its keys go together.
 
-use super::{
-    DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, OptimizerRecipe, Recipe, ScheduleRecipe,
-};
+use super::{DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, OptimizerRecipe, Recipe};
 use crate::Error;
 
 impl Recipe {
@@ -52,7 +50,7 @@ impl Recipe {
         check(weight_decay.is_finite() && weight_decay >= 0.0, &|| {
             format!("optimizer.weight_decay is {weight_decay}; it must be 0 or more")
         })?;
-        self.validate_schedule(&check)
+        self.schedule.validate(&check)
     }
 
     fn validate_data(&self, check: Check<'_>) -> Result<(), Error> {
@@ -152,21 +150,7 @@ impl Recipe {
             "augmentation.pad_crop is for small images; [images] has a crop of its own".into()
         })
     }
-
-    fn validate_schedule(&self, check: Check<'_>) -> Result<(), Error> {
-        let rate_is_good = |key: &str, rate: f64| {
-            check(rate.is_finite() && rate > 0.0, &|| format!("schedule.{key} is {rate}; it must be above 0"))
-        };
-        match &self.schedule {
-            ScheduleRecipe::Cosine { lr, warmup: _ } => rate_is_good("lr", *lr),
-            ScheduleRecipe::MultiStep { lr, divide_by, milestones: _, warmup } => {
-                rate_is_good("lr", *lr)?;
-                rate_is_good("divide_by", *divide_by)?;
-                warmup.map_or(Ok(()), |warmup| rate_is_good("warmup.lr", warmup.lr))
-            }
-        }
-    }
 }
 
 /// Turns a broken condition into an error about this recipe.
-type Check<'a> = &'a dyn Fn(bool, &dyn Fn() -> String) -> Result<(), Error>;
+pub(super) type Check<'a> = &'a dyn Fn(bool, &dyn Fn() -> String) -> Result<(), Error>;

@@ -1,0 +1,144 @@
+//! What of a run's recipe may change while the run goes on.
+//!
+//! A recipe says how all of a run was trained, also after a change. So a change is valid if the steps that are
+//! done would have been the same under it: keys of [`WHILE_IT_RUNS`] alone, of which `train.duration` and
+//! `[schedule]` also need that no step done had another rate. That is for the trainer to say, which knows the
+//! steps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Recipe};
+
+/// Keys, and tables with a point behind them, that decide nothing about a step that is done, or nothing but
+/// its rate.
+const WHILE_IT_RUNS: [&str; 10] = [
+    "about",
+    "paper",
+    "expected_error",
+    "train.duration",
+    "train.evaluate_every_epochs",
+    "train.evaluate_test",
+    "train.log_every_steps",
+    "train.save_every_seconds",
+    "train.keep_checkpoints",
+    "schedule.",
+];
+
+/// A key that two recipes have other values of; `None` where it is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// The key, with its table.
+    pub key: String,
+    /// Its value in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Its value in the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl Difference {
+    /// Whether a run can go on with it, as far as the key alone can tell.
+    pub fn can_change(&self) -> bool {
+        WHILE_IT_RUNS.iter().any(|allowed| match allowed.strip_suffix('.') {
+            Some(table) => self.key.split('.').next() == Some(table),
+            None => self.key == *allowed,
+        })
+    }
+}
+
+impl Recipe {
+    /// The keys in which `other` differs.
+    ///
+    /// ```
+    /// let short = resnet_record::Recipe::built_in("quick-start").expect("a built-in recipe");
+    /// let mut long = short.clone();
+    /// long.set("train.duration=9 epochs")?;
+    /// let differences = short.differences(&long);
+    /// assert_eq!(differences[0].key, "train.duration");
+    /// assert_eq!(differences[0].after.as_deref(), Some("9 epochs"));
+    /// # Ok::<(), resnet_record::Error>(())
+    /// ```
+    pub fn differences(&self, other: &Recipe) -> Vec<Difference> {
+        let (before, after) = (self.flat(), other.flat());
+        let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        let differs = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+        let of = |key: &String| Difference {
+            key: key.clone(),
+            before: before.get(key).cloned(),
+            after: after.get(key).cloned(),
+        };
+        differs.map(of).collect()
+    }
+
+    /// What a run of this recipe that goes on by `changed` changes.
+    ///
+    /// # Errors
+    /// [`Error::Fixed`] with the keys that cannot change while it runs.
+    pub fn change_to(&self, changed: &Recipe) -> Result<Vec<Difference>, Error> {
+        let differences = self.differences(changed);
+        let fixed: Vec<Difference> = differences.iter().filter(|one| !one.can_change()).cloned().collect();
+        if fixed.is_empty() { Ok(differences) } else { Err(Error::Fixed { fixed }) }
+    }
+
+    /// Every key that is set with its value as text, in dotted form: `train.batch_size` is `128`.
+    pub fn flat(&self) -> BTreeMap<String, String> {
+        fn walk(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
+            for (key, value) in table {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                match value {
+                    toml::Value::Table(inner) => walk(&key, inner, into),
+                    toml::Value::String(text) => _ = into.insert(key, text.clone()),
+                    other => _ = into.insert(key, other.to_string()),
+                }
+            }
+        }
+        let mut keys = BTreeMap::new();
+        // A validated recipe can be written.
+        walk("", &toml::Table::try_from(self).unwrap_or_default(), &mut keys);
+        keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_steps_done_as_they_are_can_change() {
+        let before = Recipe::built_in("quick-start").unwrap();
+        for assignment in [
+            "train.duration=9 epochs",
+            "train.log_every_steps=1",
+            "train.save_every_seconds=0",
+            "train.keep_checkpoints=3",
+            "train.evaluate_test=never",
+            "schedule.lr=0.2",
+            "schedule.warmup={lr=0.01,duration=\"1 epoch\"}",
+            "about=Another sentence.",
+        ] {
+            let mut after = before.clone();
+            after.set(assignment).unwrap();
+            let changes = before.change_to(&after).unwrap_or_else(|error| panic!("{assignment}: {error}"));
+            assert!(!changes.is_empty(), "{assignment}");
+        }
+        for (assignment, words) in [
+            ("train.seed=7", "train.seed is 0"),
+            ("train.batch_size=32", "train.batch_size is 64"),
+            ("optimizer.weight_decay=0.0", "optimizer.weight_decay is 0.0001"),
+            ("augmentation.mixup=0.2", "augmentation.mixup is left out"),
+            ("data.validation=400", "data.validation is 500"),
+            ("model.name=resnet14-v2", "model.name is resnet8-v2"),
+        ] {
+            let mut after = before.clone();
+            after.set(assignment).unwrap();
+            let message = before.change_to(&after).unwrap_err().to_string();
+            assert!(message.contains(words), "{assignment}: {message}");
+        }
+    }
+}

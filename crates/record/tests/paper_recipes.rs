@@ -1,0 +1,150 @@
+//! The built-in recipes of the papers, held against the papers' own tables.
+
+use resnet_record::paper::{self, CifarRow, ImageNetRow, Outcome};
+use resnet_record::{
+    BUILT_IN, DataSet, Duration, ImageCrop, ImageOrientation, Recipe, ScheduleRecipe, Warmup, WarmupFrom,
+    WarmupKind, WarmupRecipe,
+};
+
+/// The recipes that cite a paper.
+fn citing() -> Vec<(Recipe, String)> {
+    let recipes = BUILT_IN.iter().map(|(name, text)| Recipe::parse(text, name).unwrap());
+    recipes.filter_map(|recipe| Some((recipe.clone(), recipe.paper?))).collect()
+}
+
+/// Whether `paper` cites this table: "table 1(b)", "tables 1, 2(a) and 3"; 0 is the predecessor's table 6.
+fn cites(paper: &str, table: u8) -> bool {
+    let (paper, number) = match table {
+        0 => (paper.split_once("1512.03385, "), 6),
+        _ => (paper.split_once("1603.05027, "), table),
+    };
+    let tables = paper.and_then(|(_, rest)| rest.split(':').next());
+    tables.is_some_and(|tables| {
+        tables.starts_with("table") && tables.split(" and ").any(|part| part.contains(&number.to_string()))
+    })
+}
+
+fn set_name(recipe: &Recipe) -> &'static str {
+    match recipe.data.set {
+        DataSet::Cifar10 => "cifar10",
+        DataSet::Cifar100 => "cifar100",
+        DataSet::Generated => "generated",
+        DataSet::Images => "images",
+    }
+}
+
+/// Whether the recipe is of this row.
+fn is_of(recipe: &Recipe, paper: &str, row: &CifarRow) -> bool {
+    let (network, _) = row.network.split_once(',').unwrap_or((row.network, ""));
+    let depth = recipe.model.name.split('-').next().unwrap().replace("resnet", "ResNet-");
+    let same_layers = row.network.contains("1-layer") == recipe.model.name.ends_with("-one-layer");
+    let result = match row.outcome {
+        Outcome::Error(error) => Some(error) == recipe.expected_error,
+        // The unit without its letter, which stands beside the table's number.
+        Outcome::Fails => {
+            let unit = row.unit.split_once(' ').map_or(row.unit, |(_, unit)| unit);
+            recipe.expected_error.is_none() && paper.ends_with(&format!(", {unit}: fails"))
+        }
+    };
+    depth == network && same_layers && set_name(recipe) == row.data && result && cites(paper, row.table)
+}
+
+#[test]
+fn every_network_of_the_tables_has_a_recipe_with_its_error() {
+    let recipes = citing();
+    let mut faults = vec![];
+    // Table 6 of 1512.03385 has the mean of ResNet-110, 6.43, whose median stands in 1603.05027.
+    let rows: Vec<&CifarRow> =
+        paper::cifar().filter(|row| !(row.table == 0 && row.network == "ResNet-110")).collect();
+    for row in &rows {
+        let found = recipes.iter().filter(|(recipe, paper)| is_of(recipe, paper, row)).count();
+        if found != 1 {
+            faults.push(format!("{found} recipes of {row:?}"));
+        }
+    }
+    for row in &paper::TABLE_5 {
+        let ImageNetRow { network, unit, augmentation, top1_error, .. } = row;
+        let text = format!("arXiv 1603.05027, table 5: {network}, {unit}, {augmentation} augmentation");
+        let of_row = |(recipe, paper): &&(Recipe, String)| {
+            *paper == text.replace("scale + aspect", "scale and aspect")
+                && recipe.expected_error == Some(*top1_error)
+        };
+        if recipes.iter().filter(of_row).count() != 1 {
+            faults.push(format!("no recipe of {row:?}"));
+        }
+    }
+    for (recipe, paper) in recipes.iter().filter(|(recipe, _)| recipe.data.set != DataSet::Images) {
+        if !rows.iter().any(|row| is_of(recipe, paper, row)) {
+            faults.push(format!("{} is of no row: {paper}", recipe.name));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn cifars_trainings_are_the_papers() {
+    for (recipe, paper) in citing().into_iter().filter(|(recipe, _)| recipe.data.set != DataSet::Images) {
+        let name = &recipe.name;
+        let batch = recipe.train.batch_size as u64;
+        assert_eq!(batch, if paper.contains("mini-batch 64") { 64 } else { 128 }, "{name}");
+        // All of it in images, whatever unit it is written in.
+        let images = |duration: Duration| match duration {
+            Duration::Steps(steps) => steps * batch,
+            Duration::Images(images) => images,
+            Duration::Epochs(_) => panic!("{name}"),
+        };
+        let thousands = 128_000;
+        assert_eq!(images(recipe.train.duration), 64 * thousands, "{name}");
+        assert_eq!((recipe.data.validation, recipe.optimizer.weight_decay), (0, 1e-4), "{name}");
+        let ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } = &recipe.schedule else {
+            panic!("{name}")
+        };
+        assert_eq!((*lr, *divide_by), (0.1, 10.0), "{name}");
+        let milestones: Vec<u64> = milestones.iter().map(|milestone| images(*milestone)).collect();
+        assert_eq!(milestones, [32 * thousands, 48 * thousands], "{name}");
+        let Some(WarmupRecipe::From(WarmupFrom { lr, duration: Warmup::For(duration), kind })) = *warmup
+        else {
+            panic!("{name}: {warmup:?}")
+        };
+        assert_eq!((lr, images(duration), kind), (0.01, 400 * 128, WarmupKind::Flat), "{name}");
+    }
+}
+
+#[test]
+fn imagenets_trainings_are_the_papers() {
+    let is_of_paper = |name: &str| name.contains("-v1") || name.contains("-v2");
+    let recipes = BUILT_IN.iter().map(|(name, text)| Recipe::parse(text, name).unwrap());
+    let all: Vec<_> =
+        recipes.filter(|recipe| recipe.data.set == DataSet::Images && is_of_paper(&recipe.name)).collect();
+    assert_eq!(all.len(), 8);
+    for recipe in all {
+        let name = &recipe.name;
+        let images = recipe.images.expect("transforms of images");
+        // One crop of 320 pixels, of a shorter side of 320, but for the 101 layers of section 4.1.
+        let resize = if name == "imagenet-resnet101-v1" { (256, 224) } else { (320, 320) };
+        assert_eq!((images.evaluate.resize, images.evaluate.crop), resize, "{name}");
+        assert_eq!(images.image_size, 224, "{name}");
+        assert_eq!(recipe.train.duration, Duration::Epochs(90), "{name}");
+        assert_eq!((recipe.train.batch_size, recipe.optimizer.weight_decay), (256, 1e-4), "{name}");
+        let ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } = &recipe.schedule else {
+            panic!("{name}")
+        };
+        assert_eq!((*lr, *divide_by, warmup), (0.1, 10.0, &None));
+        assert_eq!(milestones[..], [Duration::Epochs(30), Duration::Epochs(60)]);
+        let has_aspect = recipe.paper.as_ref().is_some_and(|paper| paper.contains("aspect"));
+        assert_eq!(images.crop == ImageCrop::RandomResizedCrop, has_aspect, "{name}");
+        let mut of_one = recipe.clone();
+        let message = of_one.set("model.classes=1").unwrap_err().to_string();
+        assert!(message.contains("model.classes is 1; a classifier needs at least two"), "{message}");
+        // As torchvision and timm show ImageNet's images.
+        assert_eq!(images.orientation, ImageOrientation::Ignore, "{name}");
+    }
+}
+
+#[test]
+fn what_was_published_is_an_error_or_a_failure() {
+    let of = |name: &str| Recipe::built_in(name).unwrap().published();
+    assert_eq!(of("cifar10-resnet110-exclusive-gating-bias-6").as_deref(), Some("8.70 %"));
+    assert_eq!(of("cifar10-resnet110-dropout-shortcut").as_deref(), Some("fails"));
+    assert_eq!(of("cifar10-resnet20-v2"), None);
+}

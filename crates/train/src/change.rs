@@ -1,0 +1,95 @@
+//! Another recipe for a run that has begun: longer, or with other keys that leave its steps as they were.
+//!
+//! A recipe says how all of a run was trained, so the rule is one: under the new recipe, every step that is
+//! done would have been the same. Which keys can do that, `resnet_record` knows; that no step done had another
+//! learning rate is found here, by asking both schedules for each of them. So a constant, multistep or
+//! exponential schedule can be lengthened, and cosines in cycles of their own length; a cosine, polynomial or
+//! one-cycle schedule that ends with the training cannot, and neither can a warm-up of so many per cent.
+
+use resnet_checkpoint::keys;
+use resnet_record::{Difference, Recipe, Run};
+
+use crate::state::State;
+use crate::{Error, Plan, Schedule, TrainingData, resumes_from};
+
+/// Gives the run the recipe `changed`, and records that; returns what changed.
+///
+/// A finished run that becomes longer is unfinished then. The run's log, checkpoints and count of readings of
+/// the test labels stay.
+///
+/// # Errors
+/// If the run's steps so far would have been others, or more than the new recipe has; or if the run's
+/// checkpoint cannot be used. Nothing is changed then.
+pub fn change_recipe(
+    run: &mut Run,
+    changed: &Recipe,
+    data: &dyn TrainingData,
+) -> Result<Vec<Difference>, Error> {
+    let before = run.recipe().clone();
+    let differences = before.change_to(changed)?;
+    if differences.is_empty() {
+        return Ok(differences);
+    }
+    let (old, new) = (Plan::new(&before, data)?, Plan::new(changed, data)?);
+    let last = resumes_from(run)?;
+    if last.is_none() && run.record().results.is_some() {
+        let (file, best) = (run.folder().last_checkpoint(), true);
+        return Err(Error::CheckpointGone { file, best });
+    }
+    let state = last.map(|file| {
+        let read = resnet_checkpoint::read_training(&file);
+        let read =
+            read.map_err(|error| Error::Checkpoint { file: file.clone(), cause: error.to_string() })?;
+        State::from_json(read.metadata.get(keys::TRAINING_STATE).map_or("", String::as_str), &file)
+    });
+    let state = state.transpose()?;
+    let done = state.as_ref().map_or(0, |state| state.step);
+    keeps_rates(&before, (&old.schedule, &new.schedule), done)?;
+    let refused = |cause: String| Err(Error::Setup(cause));
+    if new.steps < done {
+        return refused(format!("{done} steps are done, and the new recipe has only {}", new.steps));
+    }
+    if run.record().results.is_some() && new.steps == done {
+        return refused(format!(
+            "all {done} steps of the new recipe are done already; make the training longer"
+        ));
+    }
+    let has_ended = state.is_some_and(|state| state.batch == 0 && done == old.steps);
+    if has_ended && new.steps > done && !done.is_multiple_of(old.steps_per_epoch) {
+        return refused(format!(
+            "the training ended within an epoch, at step {done} with {} steps an epoch, and that epoch is closed; only \
+             a training of whole epochs can be lengthened once it has ended",
+            old.steps_per_epoch
+        ));
+    }
+    Ok(run.change_recipe(changed, done)?)
+}
+
+/// Whether `after` has the rate of `before` at each of the `done` steps.
+///
+/// # Errors
+/// [`Error::OtherRates`] with the first step that it has not.
+pub(crate) fn keeps_rates(
+    recipe: &Recipe,
+    (before, after): (&Schedule, &Schedule),
+    done: u64,
+) -> Result<(), Error> {
+    match before.parts_from(after, done) {
+        None => Ok(()),
+        Some(step) => Err(Error::OtherRates {
+            done,
+            step,
+            kind: recipe.schedule.kind(),
+            before: before.rate(step),
+            after: after.rate(step),
+        }),
+    }
+}
+
+/// Whether a checkpoint of `written` is one of a run that has gone on by `recipe` since: between the change and
+/// the next checkpoint a run may have been stopped.
+pub(crate) fn continues(written: &Recipe, recipe: &Recipe, plan: &Plan, done: u64) -> bool {
+    let epoch = plan.schedule.epoch();
+    let before = Schedule::new(&written.schedule, written.train.duration.steps(epoch), epoch);
+    written.change_to(recipe).is_ok() && keeps_rates(written, (&before, &plan.schedule), done).is_ok()
+}

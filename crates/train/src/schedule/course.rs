@@ -1,0 +1,56 @@
+//! A recipe's learning rates over the whole training, without its data.
+
+use resnet_record::Recipe;
+use serde::Serialize;
+
+use crate::Schedule;
+
+/// The rate of every step of a recipe's training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Course {
+    /// The recipe's name.
+    pub recipe: String,
+    /// The schedule's kind.
+    pub kind: &'static str,
+    /// Steps of the whole training.
+    pub steps: u64,
+    /// Steps of one epoch.
+    pub steps_per_epoch: u64,
+    /// Images trained on in one epoch.
+    pub images_per_epoch: u64,
+    /// Images per step.
+    pub batch_size: usize,
+    /// The rates, by step.
+    pub rates: Vec<f64>,
+}
+
+impl Course {
+    /// The recipe's course on its own data set, or on `images` training images in files; `None` if that number
+    /// is needed and not given.
+    ///
+    /// ```
+    /// let recipe = resnet_record::Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");
+    /// let course = resnet_train::Course::of(&recipe, None).expect("the images of CIFAR-10 are counted");
+    /// assert_eq!((course.steps, course.steps_per_epoch, course.highest()), (64_000, 391, (400, 0.1)));
+    /// ```
+    pub fn of(recipe: &Recipe, images: Option<u64>) -> Option<Course> {
+        let epoch = recipe.epoch_size(images)?;
+        let steps = recipe.train.duration.steps(epoch);
+        let schedule = Schedule::new(&recipe.schedule, steps, epoch);
+        Some(Course {
+            recipe: recipe.name.clone(),
+            kind: recipe.schedule.kind(),
+            steps,
+            steps_per_epoch: epoch.steps,
+            images_per_epoch: epoch.images,
+            batch_size: recipe.train.batch_size,
+            rates: (0..steps).map(|step| schedule.rate(step)).collect(),
+        })
+    }
+
+    /// The highest rate, and the first step that has it.
+    pub fn highest(&self) -> (usize, f64) {
+        let higher = |best: (usize, f64), one: (usize, f64)| if one.1 > best.1 { one } else { best };
+        self.rates.iter().copied().enumerate().fold((0, 0.0), higher)
+    }
+}

@@ -1,0 +1,55 @@
+//! Options of the commands that look at recipes and runs.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{FormatArg, ThreadsArg, assignment};
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleArgs {
+    /// A built-in recipe, as `cargo xtask recipes` lists them, or a TOML file
+    #[arg(value_name = "RECIPE")]
+    pub(crate) recipe: String,
+    /// Number of epochs, instead of the recipe's duration
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<NonZeroUsize>,
+    /// Override a key of the recipe, such as schedule.lr=0.2; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<String>,
+    /// Number of training images, where the data set does not settle it
+    #[arg(long, value_name = "N", default_value = "1281167")]
+    pub(crate) images: NonZeroU64,
+    /// Also draw it as an SVG file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecipesArgs {
+    /// Print this recipe as TOML instead of the list
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Measure this machine's speed anew
+    #[arg(long)]
+    pub(crate) measure: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// Folder of runs, or a run
+    #[arg(value_name = "DIR", default_value = "runs")]
+    pub(crate) dir: PathBuf,
+    /// Print what this run logs until it ends, as `tail -f` does
+    #[arg(long, value_name = "RUN", conflicts_with = "dir")]
+    pub(crate) follow: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
