@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(unix)]
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/browser.rs"]
+mod browser;
 #[path = "cli/checkpoints.rs"]
 mod checkpoints;
 #[path = "cli/common.rs"]
@@ -30,6 +32,9 @@ mod image_files;
 mod kills;
 #[path = "cli/layouts.rs"]
 mod layouts;
+#[path = "cli/live.rs"]
+#[cfg(unix)]
+mod live;
 #[cfg(target_os = "linux")] // mounts a file system
 #[path = "cli/lost_disk.rs"]
 mod lost_disk;
@@ -47,6 +52,8 @@ mod report;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/tensorboard.rs"]
+mod tensorboard;
 #[path = "cli/verify.rs"]
 mod verify;
 #[path = "cli/views.rs"]

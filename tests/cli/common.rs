@@ -32,6 +32,14 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Of a program that has ended.
+    #[track_caller]
+    pub(crate) fn of(output: std::process::Output, command: &str) -> Outcome {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        Outcome { code: output.status.code(), stdout, stderr, command: command.to_owned() }
+    }
+
     /// It ended with exit code 0; returns standard output.
     #[track_caller]
     pub(crate) fn succeeds(&self) -> &str {
@@ -90,15 +98,8 @@ pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Outcome {
 #[track_caller]
 pub(crate) fn outcome_of(command: &mut Command) -> Outcome {
     let output = command.output().expect("the program starts");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
-    let command = format!("cargo xtask {}", args.join(" "));
-    let outcome = Outcome {
-        code: output.status.code(),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-        command,
-    };
+    let outcome = Outcome::of(output, &format!("cargo xtask {}", args.join(" ")));
     for unwanted in ["panicked", "stack backtrace", "RUST_BACKTRACE"] {
         assert!(!outcome.stderr.contains(unwanted), "{}\n{}", outcome.command, outcome.stderr);
     }

@@ -25,7 +25,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-formats", &["resnet-vision", "resnet-pickle"], &[]),
     ("resnet-data", &["resnet-files", "resnet-vision", "resnet-hub", "resnet-formats"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
-    ("resnet-report", &["resnet-record"], &[]),
+    ("resnet-report", &["resnet-record", "resnet-files"], &[]),
     (
         "resnet-train",
         &["resnet-ops", "resnet-checkpoint", "resnet-files", "resnet-data", "resnet-vision", "resnet-record"],

@@ -1,19 +1,24 @@
-//! Shows a running training: a bar, and a line per epoch.
+//! Shows a running training: a bar, and a line per epoch, or JSON lines; and keeps its page fresh.
 
 use std::path::Path;
 
 use resnet_record::{DataSeconds, Divergence, EpochMetrics, Metric, Scores};
+use resnet_report::LivePage;
 use resnet_train::{Observer, Plan, Split, StepReport};
+use serde_json::json;
 
+use crate::args::LogFormat;
 use crate::progress::{self, Meter, Show, Unit};
-use crate::{numbers, text};
+use crate::{numbers, output, text};
 
 /// Columns of the shortest bar, and of the separators between bar, steps and message.
 const BAR: usize = 8 + 5;
 
-/// Shows a training on standard error.
+/// Shows a training on standard error, or its events on standard output; metrics are a sink of the run.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
+    pub(crate) format: LogFormat,
+    pub(crate) page: Option<LivePage>,
     epochs: u64,
     /// Steps of the whole training.
     total: u64,
@@ -21,9 +26,39 @@ pub(crate) struct Live {
     scoring: Option<Meter>,
 }
 
+impl Live {
+    pub(crate) fn new(format: LogFormat, page: LivePage) -> Live {
+        Live { format, page: Some(page), ..Live::default() }
+    }
+
+    /// The training is over, done or not: its bars go, its page is written.
+    pub(crate) fn end(mut self) {
+        let page = self.page.take();
+        drop(self);
+        page.map(|mut page| tell(page.write()));
+    }
+
+    /// Prints an event. If that fails, so does the sink of metrics, which says so.
+    fn event(&self, event: &serde_json::Value) {
+        let _ = output::json(event);
+    }
+}
+
+/// A page that cannot be written is no reason to stop.
+fn tell(written: Result<(), resnet_report::Error>) {
+    match written {
+        Ok(()) | Err(resnet_report::Error::NoMetrics(_)) => {}
+        Err(error) => tracing::warn!("{error}; the training goes on without its page"),
+    }
+}
+
 impl Observer for Live {
     fn on_start(&mut self, plan: &Plan) {
         (self.epochs, self.total) = (plan.epochs, plan.steps);
+        if self.format == LogFormat::Json {
+            let Plan { steps, epochs, done, .. } = plan;
+            return self.event(&json!({"event": "start", "steps": steps, "epochs": epochs, "done": done}));
+        }
         if plan.done > 0 {
             progress::line(&format!(
                 "continuing after step {} of {}",
@@ -54,10 +89,10 @@ impl Observer for Live {
     }
 
     fn on_evaluation(&mut self, split: Split, done: u64, images: u64) {
-        let name = match split {
-            Split::Validation => "validation",
-            Split::Test => "test",
-        };
+        if self.format == LogFormat::Json {
+            return;
+        }
+        let name = split.name();
         let meter = self.scoring.get_or_insert_with(|| Meter::new(Unit::Images, 0, images, Show::IfSlow));
         meter.update(done, |left| format!("scoring {name} · {left}"));
     }
@@ -67,7 +102,18 @@ impl Observer for Live {
     }
 
     fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
-        progress::line(&text::parts(&parts(epoch, self.epochs, is_best), text::err()));
+        if self.format == LogFormat::Text {
+            progress::line(&text::parts(&parts(epoch, self.epochs, is_best), text::err()));
+        }
+        if let Some(page) = &mut self.page {
+            tell(page.refresh());
+        }
+    }
+
+    fn on_checkpoint(&mut self, file: &Path) {
+        if self.format == LogFormat::Json {
+            self.event(&json!({"event": "checkpoint", "file": file}));
+        }
     }
 }
 
@@ -79,6 +125,7 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
         (1, format!("loss {:.3}", report.epoch_loss)),
         (3, format!("acc {:.1} %", report.epoch_top1)),
         (2, format!("{} images/s", numbers::speed(report.step.images_per_second))),
+        (if report.data_wait >= 10.0 { 1 } else { 4 }, who_waits(report.data_wait)),
         (0, left.to_owned()),
     ];
     loop {
@@ -89,6 +136,15 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
             return message;
         }
         parts.retain(|(rank, _)| *rank != least);
+    }
+}
+
+/// Who waits for whom: the network for data, if that is more than the noise of a step, or data for the
+/// network.
+fn who_waits(percent: f64) -> String {
+    match percent {
+        some if some >= 1.0 => format!("waits {some:.0} % for data"),
+        _ => "data waits".to_owned(),
     }
 }
 
@@ -208,11 +264,21 @@ mod tests {
             images_per_second: 1234.0,
             certificate: None,
         };
-        let report =
-            StepReport { step, step_in_epoch: 1, steps_in_epoch: 391, epoch_loss: 0.0456, epoch_top1: 98.7 };
+        let report = StepReport {
+            step,
+            step_in_epoch: 1,
+            steps_in_epoch: 391,
+            epoch_loss: 0.0456,
+            epoch_top1: 98.7,
+            data_wait: 0.3,
+        };
         let of = |room| message(&report, 164, "1:02:03 left", room);
-        let whole = "epoch 32/164 · loss 0.046 · acc 98.7 % · 1,234 images/s · 1:02:03 left";
+        let whole = "epoch 32/164 · loss 0.046 · acc 98.7 % · 1,234 images/s · data waits · 1:02:03 left";
         assert_eq!([of(None), of(Some(120))], [whole; 2]);
+        assert_eq!(of(Some(75)), whole.replace(" · data waits", ""));
+        // A network that starves is worth more than its accuracy.
+        let starving = message(&StepReport { data_wait: 42.0, ..report }, 164, "1:02:03 left", Some(75));
+        assert_eq!(starving, "epoch 32/164 · loss 0.046 · waits 42 % for data · 1:02:03 left");
         assert_eq!(of(Some(60)), "epoch 32/164 · loss 0.046 · 1,234 images/s · 1:02:03 left");
         assert_eq!(of(Some(40)), "epoch 32/164 · loss 0.046 · 1:02:03 left");
         assert_eq!(of(Some(5)), "epoch 32/164 · 1:02:03 left");

@@ -1,21 +1,23 @@
 //! The run's folder: its paths, its creation, and the one process that writes to it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::record::FORMAT;
+use crate::sinks::MetricsFile;
 use crate::{
-    Checkpoint, Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, parse_metrics, time,
+    Checkpoint, Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, Sink, TensorBoard,
+    evidence, parse_metrics, time,
 };
 
 const RECIPE: &str = "recipe.toml";
 const RECORD: &str = "record.json";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
+const TENSORBOARD: &str = "tensorboard";
 /// How the names of kept checkpoints begin and end.
 const KEPT: &str = "step-";
 const EXTENSION: &str = "safetensors";
@@ -33,6 +35,12 @@ const LOCK: &str = ".lock";
 /// checkpoints/final.safetensors    only where averaged weights are reported, and none were selected
 /// checkpoints/step-NUMBER.safetensors  of the latest epochs, if the recipe keeps them
 /// diverged.json                    Divergence, if the loss or a weight became NaN or infinite
+/// predictions.json                 Predictions of the last evaluation
+/// samples.json                     Samples that were trained on
+/// layers.json                      a LayerRow for each layer
+/// norms.jsonl                      NormHistory
+/// tensorboard/                     event files, if they were asked for
+/// report.html                      the page that resnet-report makes of all this
 /// ```
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -172,7 +180,9 @@ pub struct Run {
     folder: RunFolder,
     recipe: Recipe,
     record: RunRecord,
-    metrics: File,
+    metrics: MetricsFile,
+    /// Besides `metrics`; one that fails is taken out.
+    sinks: Vec<Box<dyn Sink>>,
     _lock: File,
 }
 
@@ -191,12 +201,12 @@ impl Run {
         }
         let lock = lock(dir)?;
         fs::create_dir(&checkpoints).map_err(Error::io("create", &checkpoints))?;
-        let metrics = open_metrics(&dir.join(METRICS))?;
+        let metrics = MetricsFile::open(&dir.join(METRICS))?;
         // The recipe last: with it the folder is a run.
         write_record(dir, &record)?;
         write_atomically(&dir.join(RECIPE), text.as_bytes())?;
         let folder = RunFolder { dir: dir.to_owned() };
-        Ok(Run { folder, recipe: recipe.clone(), record, metrics, _lock: lock })
+        Ok(Run { folder, recipe: recipe.clone(), record, metrics, sinks: vec![], _lock: lock })
     }
 
     /// Opens a run to go on with it.
@@ -207,8 +217,32 @@ impl Run {
         let folder = RunFolder::open(dir)?;
         let lock = lock(dir)?;
         let (recipe, record) = (folder.recipe()?, folder.record()?);
-        let metrics = open_metrics(&dir.join(METRICS))?;
-        Ok(Run { folder, recipe, record, metrics, _lock: lock })
+        let metrics = MetricsFile::open(&dir.join(METRICS))?;
+        let mut run = Run { folder, recipe, record, metrics, sinks: vec![], _lock: lock };
+        // Event files go on by themselves: those of steps that are done again must go.
+        if dir.join(TENSORBOARD).is_dir() {
+            run.add_tensorboard()?;
+        }
+        Ok(run)
+    }
+
+    /// From now on metrics go to `sink` as well. If it fails, that is logged as a warning, and the run goes
+    /// on without it.
+    pub fn add_sink(&mut self, sink: impl Sink + 'static) {
+        self.sinks.push(Box::new(sink));
+    }
+
+    /// From now on metrics go to TensorBoard's event files in the folder `tensorboard` as well; once for all:
+    /// a run that is opened again goes on with them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there can be no such folder.
+    pub fn add_tensorboard(&mut self) -> Result<(), Error> {
+        let sink = TensorBoard::open(&self.folder.dir.join(TENSORBOARD))?;
+        if !self.sinks.iter().any(|known| known.name() == sink.name()) {
+            self.add_sink(sink);
+        }
+        Ok(())
     }
 
     /// The folder, to look at.
@@ -262,24 +296,24 @@ impl Run {
         Ok(keys)
     }
 
-    /// Adds a line of metrics.
+    /// Adds a line of metrics; every sink gets it too.
     ///
     /// # Errors
-    /// [`Error::Io`], with a full disk for instance.
+    /// [`Error::Io`], with a full disk for instance, if it cannot be written to `metrics.jsonl`.
     pub fn log(&mut self, metric: &Metric) -> Result<(), Error> {
-        let path = || self.folder.dir.join(METRICS);
-        let mut line = serde_json::to_string(metric)
-            .map_err(|error| Error::Damaged { path: path(), cause: error.to_string() })?;
-        line.push('\n');
-        self.metrics.write_all(line.as_bytes()).map_err(Error::io("write", path()))
+        self.metrics.write(metric)?;
+        self.each_sink(|sink| sink.write(metric));
+        Ok(())
     }
 
     /// Sees to it that the metrics so far outlast a power cut; for before a checkpoint.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn sync(&self) -> Result<(), Error> {
-        self.metrics.sync_data().map_err(Error::io("write", self.folder.dir.join(METRICS)))
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.metrics.sync()?;
+        self.each_sink(|sink| sink.sync());
+        Ok(())
     }
 
     /// Writes `diverged.json`, whole or not at all; an earlier one is replaced.
@@ -290,35 +324,29 @@ impl Run {
         write_json(&self.folder.divergence(), divergence)
     }
 
-    /// Cuts away, in one atomic step, what was logged after a checkpoint of `step` steps and `epochs` closed
-    /// epochs, so that a run which goes on from there has each step once. Torn lines go as well.
+    /// Cuts away, file by file in an atomic step each, what was logged after a checkpoint of `step` steps and
+    /// `epochs` closed epochs, so that a run which goes on from there has each step once. Torn lines go as
+    /// well.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the metrics cannot be read, [`Error::Io`].
     pub fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
-        let path = self.folder.dir.join(METRICS);
-        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let (metrics, _torn) =
-            parse_metrics(&text).map_err(|cause| Error::Damaged { path: path.clone(), cause })?;
-        // The lines themselves, not their numbers written anew: what was recorded stays as it was, to the
-        // digit.
-        let kept: String = text
-            .split_inclusive('\n')
-            .zip(&metrics)
-            .filter(|(_, metric)| metric.is_before(step, epochs))
-            .map(|(line, _)| line)
-            .collect();
-        write_atomically(&path, kept.as_bytes())?;
-        // The handle still points to the file that was replaced.
-        self.metrics = open_metrics(&path)?;
+        self.metrics.rewind(step, epochs)?;
+        self.each_sink(|sink| sink.rewind(step, epochs));
         // The step that it describes is done anew.
         let _ = fs::remove_file(self.folder.divergence());
-        Ok(())
+        evidence::rewind(self.folder.dir(), step)
     }
-}
 
-fn open_metrics(path: &Path) -> Result<File, Error> {
-    OpenOptions::new().append(true).create(true).open(path).map_err(Error::io("write", path))
+    fn each_sink(&mut self, act: impl Fn(&mut dyn Sink) -> Result<(), Error>) {
+        self.sinks.retain_mut(|sink| match act(&mut **sink) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!("{error}; the training goes on without {}", sink.name());
+                false
+            }
+        });
+    }
 }
 
 fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {

@@ -11,10 +11,14 @@
 //! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
+//! | `machine` | on what a run was trained |
 //! | `certificate`, `verify` | digests of a logged step; whether two runs are the same training |
 //! | `divergence` | the step in which a training diverged, for its post-mortem |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
+//! | `evidence` | what a page shows beside numbers: predictions, pictures, layers, norms |
+//! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
+//! | `kept` | the evidence in it |
 //! | `runs` | runs as a list with their states; a log as it grows |
 //! | `paper` | the paper's tables as data |
 //!
@@ -25,12 +29,16 @@ mod certificate;
 mod divergence;
 mod duration;
 mod error;
+mod evidence;
 mod folder;
+mod kept;
+mod machine;
 mod metrics;
 pub mod paper;
 mod recipe;
 mod record;
 mod runs;
+mod sinks;
 mod time;
 mod verify;
 
@@ -38,7 +46,11 @@ pub use certificate::{Certificate, Digest};
 pub use divergence::{Divergence, LayerOutput, VariableNorm};
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
+pub use evidence::{
+    Answer, ClassResult, Confused, LayerRow, NormHistory, Norms, Picture, Predictions, Samples, Split,
+};
 pub use folder::{Run, RunFolder};
+pub use machine::Machine;
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
     Anneal, AugmentationRecipe, BUILT_IN, ClassWeights, DataRecipe, DataSet, Decay, Difference, EmaRecipe,
@@ -48,4 +60,5 @@ pub use recipe::{
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
 pub use runs::{Follow, RunState, RunSummary, list_runs};
+pub use sinks::{Lines, Sink, TensorBoard};
 pub use verify::{Agreement, Parting, agreement};

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::chart::{Axis, Chart, Colour, Series};
-use crate::numbers::{count, duration};
+use crate::numbers::{capital, count, duration};
 use crate::page::{Figure, render};
 use crate::run::{Measured, RunData};
 
@@ -75,7 +75,10 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
         })
         .collect();
     let page = context! {
-        title => format!("{} runs compared", folders.len()),
+        title => match groups.len() {
+            1 => format!("{} seeds of {}", folders.len(), groups[0].name),
+            _ => format!("{} runs compared", folders.len()),
+        },
         rows => groups.iter().map(row).collect::<Vec<_>>(),
         names => groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>(),
         differences => shown,
@@ -222,7 +225,10 @@ fn row(group: &Group) -> Row {
     let some = |text: String| Some(text).filter(|_| !errors.is_empty());
     let (low, high) =
         errors.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), e| (l.min(*e), h.max(*e)));
-    let (mean, range) = (some(format!("{:.2}", mean(&errors))), some(format!("{low:.2} to {high:.2}")));
+    let spread =
+        if errors.len() > 1 { format!(" ± {:.2}", variance(&errors).sqrt()) } else { String::new() };
+    let mean = some(format!("{:.2}{spread}", mean(&errors)));
+    let range = some(format!("{low:.2} to {high:.2}"));
     Row {
         name: group.name.clone(),
         seeds: group.runs.len(),
@@ -244,12 +250,20 @@ fn verdict(groups: &[Group]) -> String {
         .collect();
     all.sort_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)));
     let [(best, best_errors), (second, second_errors), ..] = &all[..] else {
-        return "Nothing to compare yet: fewer than two recipes have a result.".to_owned();
+        return match &all[..] {
+            [(name, errors)] if groups.len() == 1 && errors.len() > 1 => format!(
+                "{} seeds of one recipe, {name}: {:.2} % error in the mean, with a standard deviation of {:.2} points.",
+                errors.len(),
+                mean(errors),
+                variance(errors).sqrt()
+            ),
+            _ => "Nothing to compare yet: fewer than two recipes have a result.".to_owned(),
+        };
     };
     if best_errors.len() < 2 || second_errors.len() < 2 {
         return format!(
-            "{best} has the lowest error, {second} the next; with a single seed each that may be chance. Train more seeds of both \
-             before choosing."
+            "{best} has the lowest error, {second} the next; with a single seed of one of them that may be chance. Train more \
+             seeds of both before choosing."
         );
     }
     let difference = mean(second_errors) - mean(best_errors);
@@ -276,11 +290,6 @@ fn mean(values: &[f64]) -> f64 {
 fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -17,17 +17,20 @@ pub(crate) fn loss(run: &RunData) -> Chart {
     let losses = run.losses();
     let last = losses.last().map_or(f64::NAN, |(_, loss)| *loss);
     let title = format!("Training loss ends at {} nats", significant(last));
-    let mut chart = Chart::new(title, steps(run), Axis::log("loss, nats (log scale)")).verticals(run.drops());
+    let mut chart = Chart::new(title, steps(run), Axis::log("loss, nats (log scale)"))
+        .verticals(run.drops())
+        .epochs(run.steps_per_epoch());
     for series in smooth("training loss", Colour::Vermilion, losses) {
         chart = chart.with(series);
     }
     chart
 }
 
-/// Errors by epoch, with the published one if there is one.
+/// Errors by epoch, solid, with the published one if there is one, and the training loss, dashed, by the axis
+/// on the right.
 pub(crate) fn error(run: &RunData) -> Option<Chart> {
     let measured = [Measured::Test, Measured::Validation].map(|measured| (measured, run.errors(measured)));
-    let training = run.training_errors();
+    let (training, losses) = (run.training_errors(), run.epoch_losses());
     if training.is_empty() {
         return None;
     }
@@ -35,9 +38,16 @@ pub(crate) fn error(run: &RunData) -> Option<Chart> {
         Some((measured, error)) => format!("The {} error ends at {error:.2} %", measured.name()),
         None => "Error on the training images".to_owned(),
     };
-    let mut chart =
-        Chart::new(title, steps(run), Axis::from_zero("error, %", highest(run))).verticals(run.drops());
-    chart = chart.with(marks(Series::new("training", Colour::Vermilion, training).dashed(), run));
+    let mut chart = Chart::new(title, steps(run), Axis::from_zero("error, %", highest(run)))
+        .verticals(run.drops())
+        .epochs(run.steps_per_epoch())
+        .right(Axis::log("loss, nats (log)"));
+    let loss = Series::new("training loss", Colour::Vermilion, losses).dashed().right();
+    chart = chart.with(marks(loss, run));
+    let is_measured = measured.iter().any(|(_, errors)| !errors.is_empty());
+    if !is_measured {
+        chart = chart.with(marks(Series::new("training", Colour::Orange, training), run));
+    }
     for ((measured, errors), colour) in measured.into_iter().zip([Colour::Blue, Colour::Green]) {
         if !errors.is_empty() {
             chart = chart.with(marks(Series::new(measured.name(), colour, errors), run));
@@ -89,7 +99,8 @@ fn marks(series: Series, run: &RunData) -> Series {
 
 /// The top of the errors' axis: round, and above all but a first epoch far off.
 fn highest(run: &RunData) -> f64 {
-    let all = [run.training_errors(), run.errors(Measured::Test), run.errors(Measured::Validation)].concat();
+    let measured = [run.errors(Measured::Test), run.errors(Measured::Validation)].concat();
+    let all = if measured.is_empty() { run.training_errors() } else { measured };
     let most = all.iter().map(|(_, error)| *error).filter(|error| error.is_finite()).fold(1.0, f64::max);
     (most / 10.0).ceil() * 10.0
 }

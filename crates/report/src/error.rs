@@ -1,5 +1,7 @@
 //! Why a page cannot be made.
 
+use std::path::PathBuf;
+
 /// What went wrong, in one sentence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,4 +18,15 @@ pub enum Error {
     /// A template of this crate is at fault.
     #[error("the page cannot be made: {0}")]
     Template(#[from] minijinja::Error),
+    /// A file of somebody else's stands where the page would.
+    #[error("{} exists already and is no page of ours; choose another file", .0.display())]
+    NotOurs(PathBuf),
+    /// The system refuses.
+    #[error("cannot write {}: {source}", file.display())]
+    Io {
+        /// Which file.
+        file: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
 }

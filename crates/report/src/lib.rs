@@ -10,7 +10,9 @@
 //! | `curves` | which charts a run or several have |
 //! | `schedule` | the learning rate of a recipe |
 //! | `page` | the page of one run |
+//! | `evidence` | its parts beside curves: mistakes, images, layers, norms |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
+//! | `file` | pages as files, kept fresh while a run trains |
 //! | `numbers` | how numbers are written |
 //!
 //! ```no_run
@@ -25,6 +27,8 @@ pub mod chart;
 mod comparison;
 mod curves;
 mod error;
+mod evidence;
+mod file;
 mod numbers;
 mod page;
 mod run;
@@ -33,5 +37,6 @@ mod schedule;
 pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
+pub use file::{LivePage, write_chart, write_curves, write_page};
 pub use page::run_page;
 pub use schedule::schedule_svg;

@@ -1,12 +1,13 @@
 //! The page of one run.
 
 use minijinja::{Environment, context};
-use resnet_record::RunFolder;
+use resnet_record::{Machine, RunFolder};
 use serde::Serialize;
 
 use crate::Error;
 use crate::chart::Chart;
 use crate::curves;
+use crate::evidence::Evidence;
 use crate::numbers::{count, duration, significant};
 use crate::run::{RunData, error};
 
@@ -20,6 +21,11 @@ pub(crate) struct Figure {
 impl Figure {
     pub(crate) fn new(chart: &Chart, caption: String) -> Self {
         Figure { svg: chart.inline(), caption }
+    }
+
+    /// Of a picture that is drawn already.
+    pub(crate) fn drawn(svg: String, caption: String) -> Self {
+        Figure { svg, caption }
     }
 }
 
@@ -53,6 +59,7 @@ pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error
         epochs => rows(&run),
         has_validation => run.epochs.iter().any(|epoch| epoch.validation.is_some()),
         has_test => run.epochs.iter().any(|epoch| epoch.test.is_some()),
+        evidence => Evidence::read(folder)?,
         left_out => run.record.left_out,
         recipe => recipe,
         commands => commands,
@@ -65,6 +72,7 @@ pub(crate) fn render(template: &str, page: minijinja::Value) -> Result<String, E
     let mut pages = Environment::new();
     pages.add_template("base.html", include_str!("../templates/base.html"))?;
     pages.add_template("figures.html", include_str!("../templates/figures.html"))?;
+    pages.add_template("evidence.html", include_str!("../templates/evidence.html"))?;
     pages.add_template("run.html", include_str!("../templates/run.html"))?;
     pages.add_template("comparison.html", include_str!("../templates/comparison.html"))?;
     let style = concat!(include_str!("../templates/page.css"), include_str!("../templates/chart.css"));
@@ -128,7 +136,11 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
             .results
             .map(|results| ("speed", format!("{} images/s", count(results.images_per_second as u64)))),
     );
-    facts.push(("version", record.version.clone()));
+    if let Some(Machine { cpu, cores, memory, system }) = &record.machine {
+        let memory = memory.map(|bytes| format!(", {} GiB", bytes >> 30)).unwrap_or_default();
+        facts.push(("machine", format!("{cpu}, {cores} threads{memory}, {system}")));
+    }
+    facts.push(("version", format!("resnet {}", record.version)));
     facts.push((
         "test labels read",
         match record.test_reads {
@@ -147,21 +159,22 @@ fn figures(run: &RunData) -> Vec<Figure> {
     if let Some(chart) = curves::error(run) {
         let caption = match run.last_drawn_error() {
             Some((measured, error)) => format!(
-                "The {} error ends at {error:.2} %. Training is dashed: the mean over an epoch's augmented images while the \
-                 weights move.",
+                "The {} error ends at {error:.2} %, solid; the training loss is dashed, by the scale on the right: the mean \
+                 over an epoch's augmented images while the weights move.",
                 measured.name()
             ),
-            None => {
-                "Error on the training images, the mean over each epoch while the weights move.".to_owned()
-            }
+            None => "Error on the training images, solid, and their loss, dashed: the means over each epoch while the weights \
+                     move."
+                .to_owned(),
         };
         figures.push(Figure::new(&chart, caption));
     }
     if let (Some(first), Some(last)) = (run.steps.first(), run.steps.last()) {
         let caption = format!(
-            "The training loss goes from {} to {} nats. Thin verticals are drops of the learning rate.",
+            "The training loss goes from {} to {} nats.{}",
             significant(first.loss),
-            significant(last.loss)
+            significant(last.loss),
+            if run.drops().is_empty() { "" } else { " Thin verticals are drops of the learning rate." }
         );
         figures.push(Figure::new(&curves::loss(run), caption));
     }

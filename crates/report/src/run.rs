@@ -80,6 +80,16 @@ impl RunData {
         self.epochs.iter().map(|epoch| (epoch.step as f64, 100.0 - epoch.train_top1)).collect()
     }
 
+    /// Mean training loss of each epoch by step.
+    pub(crate) fn epoch_losses(&self) -> Vec<(f64, f64)> {
+        self.epochs.iter().map(|epoch| (epoch.step as f64, epoch.train_loss)).collect()
+    }
+
+    /// Steps of a whole epoch; 0 before the first ends.
+    pub(crate) fn steps_per_epoch(&self) -> u64 {
+        self.epochs.first().map_or(0, |epoch| epoch.step / epoch.epoch.max(1))
+    }
+
     /// What is reported: the test error of the chosen weights, else the last that was measured.
     pub(crate) fn final_error(&self) -> Option<(Measured, f64)> {
         let results = self.record.results;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
 use resnet_models::{Model, ModelOptions, Spec, summary};
-use resnet_ops::{Mode, StepOutput};
-use resnet_record::Recipe;
+use resnet_ops::{LayerInfo, Mode, StepOutput};
+use resnet_record::{LayerRow, Recipe};
 use resnet_train::{Classifier, Evaluator};
 
 /// A network with its weights, as the trainer and the evaluation see it.
@@ -34,6 +34,12 @@ impl ResNet {
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         self.0.spec()
+    }
+
+    /// What it was built from, for images of this height and width.
+    fn spec_for(&self, [height, width]: [usize; 2]) -> Spec {
+        let spec = self.0.spec();
+        Spec { input: [spec.input[0], height, width], ..spec.clone() }
     }
 
     /// How many numbers are trained, running statistics not counted.
@@ -67,10 +73,19 @@ impl Classifier for ResNet {
         self.0.network().inspect(images, mode)
     }
 
-    fn fewest_images(&self, [height, width]: [usize; 2]) -> Result<usize> {
-        let mut spec = self.0.spec().clone();
-        spec.input = [spec.input[0], height, width];
-        summary::fewest_images(&spec)
+    fn fewest_images(&self, size: [usize; 2]) -> Result<usize> {
+        summary::fewest_images(&self.spec_for(size))
+    }
+
+    fn layers(&self, size: [usize; 2]) -> Result<Vec<LayerRow>> {
+        let row = |layer: LayerInfo| LayerRow {
+            name: layer.name,
+            kind: layer.kind,
+            output: layer.output.iter().map(usize::to_string).collect::<Vec<_>>().join(" x "),
+            parameters: layer.parameters as u64,
+            multiply_adds: layer.multiply_adds,
+        };
+        Ok(summary::of(&self.spec_for(size))?.layers.into_iter().map(row).collect())
     }
 
     fn variables(&self) -> &BTreeMap<String, Var> {

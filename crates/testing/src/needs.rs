@@ -39,6 +39,10 @@ pub enum Need {
     Timm,
     /// A Python with onnxruntime, onnx and onnxscript.
     Onnxruntime,
+    /// A Python with tensorboard.
+    Tensorboard,
+    /// The browser Chromium.
+    Chromium,
     /// A system that gives huge pages to those who ask.
     HugePages,
     /// A user whom the permissions of files bind, as they do not bind root.
@@ -51,13 +55,15 @@ pub enum Need {
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Data,
         Self::Checkpoints,
         Self::Torch,
         Self::Torchvision,
         Self::Timm,
         Self::Onnxruntime,
+        Self::Tensorboard,
+        Self::Chromium,
         Self::HugePages,
         Self::Permissions,
         Self::Mount,
@@ -73,6 +79,8 @@ impl Need {
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
             Self::Onnxruntime => "onnxruntime",
+            Self::Tensorboard => "tensorboard",
+            Self::Chromium => "chromium",
             Self::HugePages => "huge-pages",
             Self::Permissions => "permissions",
             Self::Mount => "mount",

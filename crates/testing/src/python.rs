@@ -51,6 +51,7 @@ fn modules(need: Need) -> &'static [&'static str] {
         Need::Torchvision => &["torchvision", "PIL"],
         Need::Timm => &["timm", "safetensors"],
         Need::Onnxruntime => &["onnxruntime", "onnx", "onnxscript"],
+        Need::Tensorboard => &["tensorboard"],
         other => panic!("{} is nothing that a Python has", other.name()),
     }
 }

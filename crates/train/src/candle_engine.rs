@@ -13,7 +13,7 @@ use resnet_record::{LayerOutput, Scores};
 use resnet_vision::Batch;
 
 use crate::engine::{Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, Weights};
-use crate::evaluate::{device_of, evaluate, rank, rows_of, tensors_of};
+use crate::evaluate::{Seen, device_of, evaluate_seen, rank, rows_of, tensors_of};
 use crate::layout::{Layout, read};
 use crate::norms::estimate_norms;
 use crate::optimizer::{Optimizer, OptimizerConfig};
@@ -161,8 +161,9 @@ impl Engine for CandleEngine<'_> {
         &mut self,
         feed: &dyn Feed,
         on_images: &mut dyn FnMut(u64) -> bool,
+        seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
     ) -> Result<Option<Scores>, Error> {
-        evaluate(self.model, feed, on_images)
+        evaluate_seen(self.model, feed, on_images, seen)
     }
 
     fn end_evaluation(&mut self) -> Result<(), Error> {

@@ -21,6 +21,11 @@ pub trait TrainingData: Sync {
     /// How many training images each class has, those held out included.
     fn class_counts(&self) -> Vec<u64>;
 
+    /// The classes' names in the order of their labels; their numbers, if they have none.
+    fn class_names(&self) -> Vec<String> {
+        (0..self.classes()).map(|class| class.to_string()).collect()
+    }
+
     /// What a resumed training compares to notice that its data have changed.
     fn identity(&self) -> DataIdentity;
 
@@ -87,6 +92,10 @@ impl TrainingData for Dataset {
 
     fn class_counts(&self) -> Vec<u64> {
         count(self.train.labels().iter().copied(), self.train.classes().len())
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.train.classes().to_vec()
     }
 
     fn identity(&self) -> DataIdentity {

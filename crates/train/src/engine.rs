@@ -10,6 +10,7 @@ use resnet_record::{LayerOutput, Scores, VariableNorm};
 use resnet_vision::Batch;
 
 use crate::Error;
+use crate::evaluate::Seen;
 use crate::snapshot::{EngineState, Snapshot};
 
 /// Computes a training. Its steps are functions of what it was given, so that a training that resumes from a
@@ -37,7 +38,8 @@ pub trait Engine {
     /// If there are no such weights, or a batch cannot be read.
     fn begin_evaluation(&mut self, weights: Weights, norms: Option<NormBatches<'_>>) -> Result<(), Error>;
 
-    /// Scores the weights that were put in place on all images of `feed`; see [`crate::evaluate`].
+    /// Scores the weights that were put in place on all images of `feed`, and shows each answer to `seen`; see
+    /// [`crate::evaluate`].
     ///
     /// # Errors
     /// As [`crate::evaluate`].
@@ -45,6 +47,7 @@ pub trait Engine {
         &mut self,
         feed: &dyn Feed,
         on_images: &mut dyn FnMut(u64) -> bool,
+        seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
     ) -> Result<Option<Scores>, Error>;
 
     /// Puts the weights in training back in their place.

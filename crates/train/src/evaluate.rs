@@ -38,7 +38,32 @@ use crate::{Classifier, Error};
 pub fn evaluate(
     model: &dyn Classifier,
     feed: &dyn Feed,
+    on_images: impl FnMut(u64) -> bool,
+) -> Result<Option<Scores>, Error> {
+    evaluate_seen(model, feed, on_images, &mut |_| Ok(()))
+}
+
+/// An image that was scored.
+pub struct Seen<'a> {
+    /// Its number among those that were scored.
+    pub image: u64,
+    /// Its label.
+    pub label: u32,
+    /// The network's answer, a logit per class.
+    pub logits: &'a [f32],
+    /// Copies what the network saw, of several crops the first.
+    pub pixels: &'a dyn Fn() -> Result<Pixels, Error>,
+}
+
+/// Normalised pixels `[3, height, width]`, and height and width.
+pub type Pixels = (Vec<f32>, [usize; 2]);
+
+/// [`evaluate`], which also shows each image with its logits.
+pub(crate) fn evaluate_seen(
+    model: &dyn Classifier,
+    feed: &dyn Feed,
     mut on_images: impl FnMut(u64) -> bool,
+    seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
 ) -> Result<Option<Scores>, Error> {
     let device = device_of(model);
     let logits_of = model.evaluator();
@@ -59,13 +84,15 @@ pub fn evaluate(
         let logits = logits_of(&x).map_err(Error::compute("evaluating the network"))?;
         let logits = averaged(logits, crops).map_err(Error::compute("averaging crops"))?;
         let (rows, classes) = rows_of(&logits, &labels)?;
-        for (row, &label) in rows.chunks_exact(classes).zip(&labels) {
+        for (place, (row, &label)) in rows.chunks_exact(classes).zip(&labels).enumerate() {
             let Some(rank) = rank(row, label as usize) else {
                 return Err(Error::NotANumber { image: images });
             };
             top1 += u64::from(rank < 1);
             top5 += u64::from(rank < 5);
             loss += cross_entropy(row, label as usize);
+            let pixels = || pixels_of(&x, place * crops).map_err(Error::compute("reading an image back"));
+            seen(Seen { image: images, label, logits: row, pixels: &pixels })?;
             images += 1;
         }
         width = classes;
@@ -80,6 +107,12 @@ pub fn evaluate(
         loss: loss / images as f64,
         images_per_second: images as f64 / start.elapsed().as_secs_f64().max(1e-9),
     }))
+}
+
+fn pixels_of(images: &Tensor, row: usize) -> candle_core::Result<Pixels> {
+    let image = images.get(row)?;
+    let (_, height, width) = image.dims3()?;
+    Ok((image.flatten_all()?.to_vec1()?, [height, width]))
 }
 
 /// The device of the model's variables; the CPU if it has none.

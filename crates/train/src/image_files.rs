@@ -58,6 +58,10 @@ impl TrainingData for ImageFiles {
         count(usable.map(|record| index.labels()[record]), self.classes())
     }
 
+    fn class_names(&self) -> Vec<String> {
+        self.set.classes.to_vec()
+    }
+
     fn identity(&self) -> DataIdentity {
         DataIdentity::of(&self.set.classes, |fingerprint| self.set.train.index().add_to(fingerprint))
     }

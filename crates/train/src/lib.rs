@@ -15,6 +15,7 @@
 //! | `schedule` | the learning rate as a function of the step |
 //! | `plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
+//! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
 //! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
 //! | `change` | another recipe for a run that has begun |
@@ -40,6 +41,7 @@ mod evaluate;
 mod fit;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gallery;
 mod image_files;
 mod layout;
 mod norms;
@@ -66,16 +68,17 @@ pub use change::change_recipe;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use engine::{Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, Weights};
 pub use error::Error;
-pub use evaluate::evaluate;
+pub use evaluate::{Pixels, Seen, evaluate};
 pub use fit::fit;
 pub use image_files::ImageFiles;
 pub use layout::{Layout, Place};
-pub use observe::{Observer, Quiet, Split, StepReport};
+pub use observe::{Observer, Quiet, StepReport};
 pub use optimizer::{
     AdamWConfig, LambConfig, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
 };
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
+pub use resnet_record::Split;
 pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
 pub use snapshot::{EngineState, Snapshot};
@@ -157,6 +160,14 @@ pub trait Classifier: Sync {
     /// If the network has no answer to images of this size.
     fn fewest_images(&self, _size: [usize; 2]) -> candle_core::Result<usize> {
         Ok(1)
+    }
+
+    /// Its layers on images of this height and width, for the run's page; none if it doesn't know them.
+    ///
+    /// # Errors
+    /// If the network has no answer to images of this size.
+    fn layers(&self, _size: [usize; 2]) -> candle_core::Result<Vec<resnet_record::LayerRow>> {
+        Ok(vec![])
     }
 
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running

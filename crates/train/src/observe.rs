@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resnet_record::{Divergence, EpochMetrics, StepMetrics};
+use resnet_record::{Divergence, EpochMetrics, Split, StepMetrics};
 
 use crate::Plan;
 
@@ -81,13 +81,6 @@ pub struct StepReport {
     pub epoch_loss: f64,
     /// Training accuracy of the epoch so far, in percent.
     pub epoch_top1: f64,
-}
-
-/// Which images are evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Split {
-    /// Held out of the training set.
-    Validation,
-    /// The test images.
-    Test,
+    /// The part of the epoch's time so far in which the network waited for data, in percent.
+    pub data_wait: f64,
 }

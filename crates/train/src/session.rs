@@ -1,5 +1,6 @@
 //! One session of a training: epochs, what happens at their ends, and what is saved when.
 
+mod evidence;
 mod files;
 mod post_mortem;
 mod scoring;
@@ -14,6 +15,7 @@ use resnet_record::{
     Selection,
 };
 
+use self::evidence::Evidence;
 pub use self::files::resumes_from;
 use crate::candle_engine::CandleEngine;
 use crate::checkpoint;
@@ -55,6 +57,7 @@ pub(crate) struct Session<'a> {
     data_times: FeedTimes,
     /// Since the last line of metrics: images and seconds.
     window: (u64, f64),
+    evidence: Evidence,
 }
 
 impl<'a> Session<'a> {
@@ -85,6 +88,10 @@ impl<'a> Session<'a> {
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
         let reads = (state.test_reads.max(run.record().test_reads), data.test_reads());
+        // Nothing of it is worth failing for: a file that cannot be read is written anew.
+        let wants_samples = !run.folder().samples().is_ok_and(|samples| samples.is_some());
+        let layers = model.layers(prepared.plan.size).map_err(Error::compute("listing layers"));
+        let evidence = Evidence::new((data, layers), &recipe, wants_samples);
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {
@@ -105,6 +112,7 @@ impl<'a> Session<'a> {
             reads,
             data_times: FeedTimes::default(),
             window: (0, 0.0),
+            evidence,
         };
         session.prepared.plan.done = session.state.step;
         Ok(session)
@@ -130,6 +138,7 @@ impl<'a> Session<'a> {
             // start resumable.
             self.save_last()?;
         }
+        self.keep_layers();
         self.observer.on_start(&self.prepared.plan);
         while self.state.epoch < self.plan().epochs {
             if self.epoch()? == Flow::Stop {
@@ -220,6 +229,7 @@ impl<'a> Session<'a> {
         self.run.log(&Metric::Epoch(metrics))?;
         self.save_last()?;
         self.keep_last()?;
+        self.keep_predictions();
         self.observer.on_epoch(&metrics, is_best);
         Ok(Flow::Continue)
     }
@@ -265,6 +275,7 @@ impl<'a> Session<'a> {
             test_reads,
         }))?;
         self.run.sync()?;
+        self.keep_predictions();
         self.run.update(|record| {
             record.test_reads = test_reads;
             record.finish(results);

@@ -20,6 +20,11 @@ impl Targets {
         Targets { mix: recipe::mix(recipe), smoothing, classes, seed: recipe.train.seed }
     }
 
+    /// Whether images are mixed.
+    pub(crate) fn mixes(&self) -> bool {
+        self.mix.is_some()
+    }
+
     /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or
     /// `None` if the labels are all there is to know.
     ///

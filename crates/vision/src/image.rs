@@ -11,6 +11,7 @@ mod gif;
 mod metadata;
 mod orientation;
 mod part;
+mod picture;
 mod tiff;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use encoded::Encoded;
 pub use formats::extension;
 pub use orientation::{Orientation, turned};
 pub(crate) use part::Part;
+pub use picture::Picture;
 
 /// The most pixels an image may have: a hundred million, 300 MB of RGB.
 pub const MAX_PIXELS: u64 = 100_000_000;

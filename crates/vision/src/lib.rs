@@ -75,6 +75,7 @@
 //! | `image/elsewhere.rs`, `gif.rs`, `bmp.rs`, `tiff.rs` | formats that the `image` crate decodes, with Pillow's pixels |
 //! | `image/exif.rs`, `metadata.rs`, `orientation.rs` | EXIF's orientation, where it is stored, and how an image is turned |
 //! | `image/decode_time.rs` | how long decoding took |
+//! | `image/picture.rs` | [`image::Picture`]: what a network saw, as a data URL for pages |
 //! | `jpeg/` | a JPEG decoder for windows of an image, to the bit as libjpeg |
 //! | `resample.rs`, `resample/taps.rs` | Pillow's resizing, and its weights |
 //! | `eval_transform.rs` | [`EvalTransform`]: resize, centre crop, normalise; ten-crop testing |

@@ -112,10 +112,24 @@ pub(crate) struct TrainArgs {
     /// the steps done as they are
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
+    /// Also write TensorBoard's event files, to the folder tensorboard in the run
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+    /// How progress is told: bars and lines on standard error, or an event in JSON a line on standard output
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]
     pub(crate) format: FormatArg,
+}
+
+/// How a training tells of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]

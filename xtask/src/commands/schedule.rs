@@ -15,7 +15,7 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
     if let Some(file) = &args.svg {
         let svg =
             resnet_report::schedule_svg((&course.recipe, course.kind), &course.rates, course.steps_per_epoch);
-        super::report::write(file, &svg, "<svg class=\"chart\"")?;
+        resnet_report::write_chart(file, &svg)?;
     }
     if args.format.get() == Format::Json {
         return output::json(&course);

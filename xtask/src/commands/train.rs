@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
-use resnet_record::{Difference, Recipe, Results, Run, RunRecord};
+use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
+use resnet_report::LivePage;
 use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
-use crate::args::TrainArgs;
+use crate::args::{LogFormat, TrainArgs};
 use crate::failure::Ended;
 use crate::live::Live;
 use crate::numbers;
@@ -22,6 +23,8 @@ const RUNS: &str = "runs";
 
 #[derive(Serialize)]
 struct Json<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
     run: &'a Path,
     model: &'a str,
     recipe: &'a str,
@@ -110,7 +113,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let is_changed = recipe != *run.recipe();
     if let Some(results) = run.record().results.filter(|_| !is_changed) {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
-        return report(&run, &results, args.format.get());
+        return report(&run, &results, args);
     }
     match (resumes_from(&run), began_with(run.record())) {
         (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
@@ -183,12 +186,21 @@ fn train(
         metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
         ..options(args)
     };
-    let mut live = Live::default();
+    if args.tensorboard {
+        run.add_tensorboard()?;
+    }
+    if args.log_format == LogFormat::Json {
+        run.add_sink(Lines::new("standard output", std::io::stdout()));
+    }
+    let mut live = Live::new(args.log_format, LivePage::new(run.folder().clone()));
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
-    drop(live);
+    live.end();
     match outcome? {
-        Outcome::Finished(results) => report(&run, &results, args.format.get()),
+        Outcome::Finished(results) => report(&run, &results, args),
         Outcome::Interrupted { step } => {
+            if args.log_format == LogFormat::Json {
+                output::json(&serde_json::json!({"event": "interrupted", "run": folder, "step": step}))?;
+            }
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
                 "stopped after step {step}; saved in {folder}\ncontinue with: cargo xtask train --resume {folder}"
@@ -198,10 +210,12 @@ fn train(
     }
 }
 
-fn report(run: &Run, results: &Results, format: Format) -> anyhow::Result<()> {
+fn report(run: &Run, results: &Results, args: &TrainArgs) -> anyhow::Result<()> {
     let (folder, record) = (run.folder().dir(), run.record());
-    if format == Format::Json {
+    let is_log = args.log_format == LogFormat::Json;
+    if is_log || args.format.get() == Format::Json {
         return output::json(&Json {
+            event: is_log.then_some("end"),
             run: folder,
             model: &record.model,
             recipe: &record.recipe,

@@ -13,6 +13,8 @@
 //! assert!(chart.file().starts_with("<svg"));
 //! ```
 
+pub(crate) mod bars;
+pub(crate) mod cells;
 mod labels;
 mod points;
 mod scale;
@@ -78,12 +80,19 @@ pub struct Series {
     points: Vec<(f64, f64)>,
     stroke: Stroke,
     marks: bool,
+    is_right: bool,
 }
 
 impl Series {
     /// A solid line called `name` through `points`, in the order of x.
     pub fn new(name: impl Into<String>, colour: Colour, points: Vec<(f64, f64)>) -> Self {
-        Series { name: name.into(), colour, points, stroke: Stroke::Solid, marks: false }
+        Series { name: name.into(), colour, points, stroke: Stroke::Solid, marks: false, is_right: false }
+    }
+
+    /// The same, measured by the axis on the right.
+    #[must_use]
+    pub fn right(self) -> Self {
+        Series { is_right: true, ..self }
     }
 
     /// The same, dashed: training, where solid lines are test or validation.
@@ -119,18 +128,23 @@ pub struct Chart {
     title: String,
     x: Axis,
     y: Axis,
+    right: Option<Axis>,
     series: Vec<Series>,
     verticals: Vec<f64>,
     published: Option<Published>,
+    /// How much of x an epoch takes; 0 if none are shown.
+    epoch: f64,
 }
 
 const WIDTH: f64 = 660.0;
-const HEIGHT: f64 = 350.0;
-const LEFT: f64 = 58.0;
-const TOP: f64 = 34.0;
+const HEIGHT: f64 = 366.0;
+const LEFT: f64 = 62.0;
+const TOP: f64 = 50.0;
 /// Room for the names at the ends of lines.
-const RIGHT: f64 = 150.0;
+const RIGHT: f64 = 176.0;
 const BOTTOM: f64 = 48.0;
+/// How far names make way for the numbers of an axis on the right.
+const NUMBERS: f64 = 34.0;
 
 /// What a chart of its own brings along.
 const STYLE: &str = include_str!("../../templates/chart.css");
@@ -138,7 +152,20 @@ const STYLE: &str = include_str!("../../templates/chart.css");
 impl Chart {
     /// An empty chart; `title` says what is to be seen, for those who don't see it.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
-        Chart { title: title.into(), x, y, series: vec![], verticals: vec![], published: None }
+        let (series, verticals) = (vec![], vec![]);
+        Chart { title: title.into(), x, y, right: None, series, verticals, published: None, epoch: 0.0 }
+    }
+
+    /// With a second axis on the right, for the series that are measured by it.
+    #[must_use]
+    pub fn right(self, axis: Axis) -> Self {
+        Chart { right: Some(axis), ..self }
+    }
+
+    /// With epochs above, of which each takes so many steps.
+    #[must_use]
+    pub fn epochs(self, steps: u64) -> Self {
+        Chart { epoch: steps as f64, ..self }
     }
 
     /// With one more line.
@@ -192,9 +219,16 @@ impl Chart {
 
     fn plot(&self) -> Plot {
         let xs = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.0));
-        let ys = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.1));
+        let ys = |is_right| {
+            let series = self.series.iter().filter(move |series| series.is_right == is_right);
+            series.flat_map(|series| series.points.iter().map(|point| point.1))
+        };
         let published = self.published.iter().map(|published| published.value);
-        Plot { x: Placed::of(&self.x, xs), y: Placed::of(&self.y, ys.chain(published)) }
+        Plot {
+            x: Placed::of(&self.x, xs),
+            y: Placed::of(&self.y, ys(false).chain(published)),
+            right: self.right.as_ref().map(|axis| Placed::of(axis, ys(true))),
+        }
     }
 
     /// The chart in words: each line's ends.
@@ -215,7 +249,7 @@ impl Chart {
     fn grid(&self, plot: &Plot, svg: &mut String) {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         for (value, text) in plot.y.ticks() {
-            let Some(y) = plot.y_of(value) else { continue };
+            let Some(y) = plot.y_of(value, false) else { continue };
             let _ = writeln!(
                 svg,
                 "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>\
@@ -233,6 +267,32 @@ impl Chart {
                 bottom + 20.0
             );
         }
+        if let Some((axis, placed)) = self.right.as_ref().zip(plot.right) {
+            for (value, text) in placed.ticks() {
+                let Some(y) = plot.y_of(value, true) else { continue };
+                let _ = writeln!(
+                    svg,
+                    "<path class=\"grid\" d=\"M{right} {y:.1}h5\"/>\
+                     <text class=\"tick\" x=\"{}\" y=\"{:.1}\">{text}</text>",
+                    right + 8.0,
+                    y + 4.0
+                );
+            }
+            let (x, label) = (right + NUMBERS, escaped(&axis.label));
+            let _ =
+                writeln!(svg, "<text class=\"axis\" x=\"{x}\" y=\"16\" text-anchor=\"end\">{label}</text>");
+        }
+        if let Some(epochs) = self.epochs_shown(plot) {
+            for (x, text) in epochs {
+                let _ = writeln!(
+                    svg,
+                    "<path class=\"grid\" d=\"M{x:.1} {}v4\"/>\
+                     <text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
+                    TOP - 4.0,
+                    TOP - 8.0
+                );
+            }
+        }
         for x in self.verticals.iter().filter_map(|value| plot.x_of(*value)) {
             let _ = writeln!(svg, "<path class=\"drop\" d=\"M{x:.1} {TOP}V{bottom}\"/>");
         }
@@ -247,16 +307,34 @@ impl Chart {
         );
     }
 
+    /// Where epochs stand above the plot; the first says what the numbers are.
+    fn epochs_shown(&self, plot: &Plot) -> Option<Vec<(f64, String)>> {
+        let last = self.x.range?[1];
+        if self.epoch <= 0.0 || last < self.epoch {
+            return None;
+        }
+        let places = Placed::of(&Axis::from_zero("epochs", last / self.epoch), std::iter::empty());
+        // Half an epoch is none.
+        let whole = places.ticks().into_iter().filter(|(value, _)| *value >= 1.0 && value.fract() == 0.0);
+        let placed =
+            whole.filter_map(|(value, _)| Some((plot.x_of(value * self.epoch)?, format!("{value}"))));
+        let mut placed: Vec<(f64, String)> = placed.collect();
+        if let Some(first) = placed.first_mut() {
+            first.1.insert_str(0, "epoch ");
+        }
+        Some(placed)
+    }
+
     /// Names beside the ends of their lines.
     fn names(&self, plot: &Plot, svg: &mut String) {
         let mut labels = vec![];
         for series in self.series.iter().filter(|series| !series.name.is_empty()) {
-            let placed = series.points.iter().rev().find_map(|(_, y)| plot.y_of(*y));
+            let placed = series.points.iter().rev().find_map(|(_, y)| plot.y_of(*y, series.is_right));
             labels.extend(placed.map(|y| (y, series.name.clone(), series.colour.class())));
         }
         let right = WIDTH - RIGHT;
         if let Some(Published { name, value }) = &self.published
-            && let Some(y) = plot.y_of(*value)
+            && let Some(y) = plot.y_of(*value, false)
         {
             let _ = writeln!(svg, "<path class=\"open ink\" d=\"M{right} {:.1}l5 5l-5 5l-5 -5z\"/>", y - 5.0);
             labels.push((y, name.clone(), "ink"));
@@ -267,7 +345,7 @@ impl Chart {
             let _ = writeln!(
                 svg,
                 "<text class=\"name {class}\" x=\"{}\" y=\"{y:.1}\">{}</text>",
-                right + 10.0,
+                right + 10.0 + if self.right.is_some() { NUMBERS } else { 0.0 },
                 escaped(name)
             );
         }
@@ -278,6 +356,7 @@ impl Chart {
 struct Plot {
     x: Placed,
     y: Placed,
+    right: Option<Placed>,
 }
 
 impl Plot {
@@ -285,8 +364,9 @@ impl Plot {
         Some(LEFT + (WIDTH - LEFT - RIGHT) * self.x.place(value)?)
     }
 
-    fn y_of(&self, value: f64) -> Option<f64> {
-        Some(TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - self.y.place(value)?))
+    fn y_of(&self, value: f64, is_right: bool) -> Option<f64> {
+        let axis = if is_right { self.right? } else { self.y };
+        Some(TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - axis.place(value)?))
     }
 }
 
@@ -301,7 +381,7 @@ fn line(series: &Series, plot: &Plot, svg: &mut String) {
     let mut is_down = false;
     for (x, y) in points::thinned(&series.points) {
         // A value without a place, a loss that is no number, leaves a gap.
-        let (Some(x), Some(y)) = (plot.x_of(x), plot.y_of(y)) else {
+        let (Some(x), Some(y)) = (plot.x_of(x), plot.y_of(y, series.is_right)) else {
             is_down = false;
             continue;
         };
@@ -310,7 +390,9 @@ fn line(series: &Series, plot: &Plot, svg: &mut String) {
     }
     let _ = writeln!(svg, "<path class=\"line {stroke} {class}\" d=\"{path}\"/>");
     if series.marks {
-        for (x, y) in series.points.iter().filter_map(|(x, y)| plot.x_of(*x).zip(plot.y_of(*y))) {
+        for (x, y) in
+            series.points.iter().filter_map(|(x, y)| plot.x_of(*x).zip(plot.y_of(*y, series.is_right)))
+        {
             let _ = write!(svg, "<circle class=\"mark {class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
         }
         svg.push('\n');
@@ -342,6 +424,17 @@ mod tests {
             svg.contains("Errors &lt;fall&gt;") && svg.contains("test &amp; more") && !svg.contains("<fall>")
         );
         assert!(svg.contains("goes from 3.00 to 1.00 at steps 10.0"));
+    }
+
+    #[test]
+    fn an_axis_on_the_right_has_its_own_scale_and_epochs_stand_above() {
+        let loss = Series::new("loss", Colour::Vermilion, vec![(0.0, 100.0), (10.0, 10.0)]).dashed().right();
+        let both = chart(vec![(0.0, 3.0), (10.0, 1.0)]).right(Axis::log("loss, nats")).epochs(5).with(loss);
+        let svg = both.inline();
+        assert!(svg.contains(">loss, nats<") && svg.contains(">epoch 1<") && svg.contains(">2<"), "{svg}");
+        // Without an axis of its own it would have no place.
+        assert_eq!(svg.matches("<path class=\"line").count(), 2);
+        assert!(!svg.contains("d=\"\""), "{svg}");
     }
 
     #[test]

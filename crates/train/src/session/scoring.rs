@@ -103,12 +103,18 @@ impl Session<'_> {
 
     pub(super) fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
         let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        let scores = self.engine.evaluate(feed, &mut |done| {
+        let mut gallery = self.evidence.gallery(split);
+        let mut on_images = |done| {
             observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
             !stop.load(Ordering::Relaxed)
-        });
+        };
+        let scores = self.engine.evaluate(feed, &mut on_images, &mut |seen| gallery.look(&seen));
         self.observer.on_evaluation_end(split);
         let scores = scores.map_err(|error| error.in_training(self.state.step))?;
+        if scores.is_some() {
+            // Within an epoch's end it is the open one's; at the training's end all are closed.
+            self.remember(gallery, self.state.epoch + u64::from(self.state.batch > 0));
+        }
         self.note_left_out(&feed.broken())?;
         Ok(scores)
     }

@@ -29,6 +29,7 @@ impl Session<'_> {
             return Ok(());
         }
         let targets = self.targets.apply(&mut batch, epoch, place)?;
+        self.keep_samples(&batch, self.targets.mixes());
         self.look_at_layers(&batch, number, rate)?;
         if self.is_logged(step + 1) {
             let seen = trajectory::of_batch(&batch, targets.as_deref());
@@ -81,6 +82,7 @@ impl Session<'_> {
             steps_in_epoch,
             epoch_loss: state.sums.mean_loss(),
             epoch_top1: state.sums.top1(),
+            data_wait: state.sums.data_wait(),
         };
         if certificate.is_some() {
             self.run.log(&Metric::Step(metrics))?;

@@ -1,0 +1,72 @@
+//! The files in a run's folder that its page shows: read from it, and kept in it.
+
+use crate::evidence::{self, LAYERS, PREDICTIONS, SAMPLES};
+use crate::{Error, LayerRow, NormHistory, Norms, Predictions, Run, RunFolder, Samples};
+
+impl RunFolder {
+    /// The last evaluation, image by image; none before it, and in older runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`].
+    pub fn predictions(&self) -> Result<Option<Predictions>, Error> {
+        evidence::read(self.dir(), PREDICTIONS)
+    }
+
+    /// Images that were trained on; none before the first step, and in older runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`].
+    pub fn samples(&self) -> Result<Option<Samples>, Error> {
+        evidence::read(self.dir(), SAMPLES)
+    }
+
+    /// The network's layers; none in older runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`].
+    pub fn layers(&self) -> Result<Vec<LayerRow>, Error> {
+        Ok(evidence::read(self.dir(), LAYERS)?.unwrap_or_default())
+    }
+
+    /// Norms of weights and gradients by layer and step; none in older runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn norms(&self) -> Result<NormHistory, Error> {
+        evidence::norms(self.dir())
+    }
+}
+
+impl Run {
+    /// Writes `predictions.json` in place of an older one.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn keep_predictions(&self, predictions: &Predictions) -> Result<(), Error> {
+        evidence::keep(self.folder().dir(), PREDICTIONS, predictions)
+    }
+
+    /// Writes `samples.json` in place of an older one.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn keep_samples(&self, samples: &Samples) -> Result<(), Error> {
+        evidence::keep(self.folder().dir(), SAMPLES, samples)
+    }
+
+    /// Writes `layers.json` in place of an older one.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn keep_layers(&self, layers: &[LayerRow]) -> Result<(), Error> {
+        evidence::keep(self.folder().dir(), LAYERS, layers)
+    }
+
+    /// Adds a line to `norms.jsonl`, whose first names the `layers`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn keep_norms(&self, layers: &[String], norms: &Norms) -> Result<(), Error> {
+        evidence::add_norms(self.folder().dir(), layers, norms)
+    }
+}

@@ -1,0 +1,62 @@
+//! Where a run's metrics go: `metrics.jsonl` always, TensorBoard's event files and other places on demand.
+
+mod framing;
+mod lines;
+mod protobuf;
+mod tensorboard;
+
+use std::fmt;
+
+pub use self::lines::Lines;
+pub(crate) use self::lines::MetricsFile;
+pub use self::tensorboard::TensorBoard;
+use crate::{Error, Metric};
+
+/// A place that metrics are written to, in the order in which they come.
+///
+/// ```
+/// use resnet_record::{Error, Metric, Sink};
+///
+/// /// Counts lines.
+/// #[derive(Debug)]
+/// struct Counter(usize);
+///
+/// impl Sink for Counter {
+///     fn name(&self) -> String {
+///         "the counter".to_owned()
+///     }
+///
+///     fn write(&mut self, _metric: &Metric) -> Result<(), Error> {
+///         self.0 += 1;
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Sink: fmt::Debug + Send {
+    /// What it is called in messages.
+    fn name(&self) -> String;
+
+    /// Takes a metric in.
+    ///
+    /// # Errors
+    /// If it cannot be written. What was written before stays.
+    fn write(&mut self, metric: &Metric) -> Result<(), Error>;
+
+    /// Sees to it that what was written outlasts a power cut; called before a checkpoint.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn sync(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Cuts away what follows a checkpoint of `step` steps and `epochs` closed epochs: the run goes on from
+    /// there. A sink that nobody reads again, such as a terminal, does nothing.
+    ///
+    /// # Errors
+    /// If what was written cannot be read or replaced.
+    fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
+        let _ = (step, epochs);
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Horizontal bars: a value for each name.
+
+use std::fmt::Write as _;
+
+use super::escaped;
+
+/// Room for names, and for values behind the bars.
+const NAMES: f64 = 150.0;
+const VALUES: f64 = 140.0;
+const WIDTH: f64 = 660.0;
+const ROW: f64 = 26.0;
+/// Letters of a name that have room.
+const LETTERS: usize = 20;
+
+/// A bar.
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    /// What stands behind it.
+    pub(crate) text: String,
+}
+
+/// Bars from zero, as a part of a page.
+pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
+    let height = ROW * bars.len() as f64 + 8.0;
+    let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
+    let mut svg = format!(
+        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
+         <title>{}</title><desc>{}</desc>\n",
+        escaped(title),
+        escaped(&bars.iter().map(|bar| format!("{} {}", bar.name, bar.text)).collect::<Vec<_>>().join("; "))
+    );
+    for (index, bar) in bars.iter().enumerate() {
+        let top = 4.0 + ROW * index as f64;
+        let share = if most > 0.0 { bar.value / most } else { 0.0 };
+        let length = (share * (WIDTH - NAMES - VALUES)).max(1.0);
+        let _ = writeln!(
+            svg,
+            "<text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
+             <path class=\"bar\" d=\"M{NAMES} {:.1}h{length:.1}v{:.1}h-{length:.1}z\"/>\
+             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            NAMES - 10.0,
+            top + 17.0,
+            escaped(&shortened(&bar.name, LETTERS)),
+            top + 4.0,
+            ROW - 8.0,
+            NAMES + length + 8.0,
+            top + 17.0,
+            escaped(&bar.text)
+        );
+    }
+    svg + "</svg>"
+}
+
+/// At most `letters` letters of `text`; where some are missing, that shows.
+pub(crate) fn shortened(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(letters - 1).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_bar_is_the_greatest_value_and_none_is_fine() {
+        let bar = |name: &str, value| Bar { name: name.to_owned(), value, text: format!("{value} %") };
+        let svg = bars("Errors", &[bar("cat & dog", 20.0), bar("owl", 10.0)]);
+        assert!(svg.contains("cat &amp; dog") && svg.contains("h370.0") && svg.contains("h185.0"));
+        assert!(!bars("Errors", &[bar("cat", 0.0)]).contains("NaN"));
+    }
+
+    #[test]
+    fn long_names_are_cut_between_letters() {
+        assert_eq!(shortened("äöüäöü", 6), "äöüäöü");
+        assert_eq!(shortened("äöüäöüä", 6), "äöüäö…");
+    }
+}

@@ -1,0 +1,116 @@
+//! Pages as files: written whole or not at all, never over a file of somebody else's, and kept fresh while a
+//! run trains.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use resnet_record::RunFolder;
+
+use crate::numbers::quoted;
+use crate::{Error, comparison_page, run_page};
+
+/// What every page of ours has in it, so that it may be replaced.
+const PAGE: &str = "content=\"resnet-report\"";
+/// The same of a chart of ours.
+const CHART: &str = "<svg class=\"chart\"";
+/// A running training's page takes at most one part in so many of its time.
+const SHARE: u32 = 50;
+
+/// Writes the page of one run to `out`, by default `report.html` in its folder, or the page of several, by
+/// default `comparison.html`; returns where it is.
+///
+/// # Errors
+/// As [`run_page`] and [`comparison_page`]; [`Error::NotOurs`] if another file is there; [`Error::Io`].
+pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, Error> {
+    let (page, file) = match folders {
+        [folder] => (run_page(folder, &repeated(folder)?)?, folder.dir().join("report.html")),
+        several => {
+            let runs: Vec<String> = several.iter().map(|run| shell(run.dir())).collect();
+            let command = format!("cargo xtask report {}", runs.join(" "));
+            (comparison_page(several, &[command])?, PathBuf::from("comparison.html"))
+        }
+    };
+    let file = out.map_or(file, Path::to_owned);
+    write(&file, &page, PAGE)?;
+    Ok(file)
+}
+
+/// Writes the curves of a run as an SVG file.
+///
+/// # Errors
+/// As [`crate::curves_svg`]; [`Error::NotOurs`] if another file is there; [`Error::Io`].
+pub fn write_curves(folder: &RunFolder, file: &Path) -> Result<(), Error> {
+    write_chart(file, &crate::curves_svg(folder)?)
+}
+
+/// Writes a chart as an SVG file.
+///
+/// # Errors
+/// [`Error::NotOurs`] if another file is there; [`Error::Io`].
+pub fn write_chart(file: &Path, svg: &str) -> Result<(), Error> {
+    write(file, svg, CHART)
+}
+
+/// The page of a run that trains.
+#[derive(Debug)]
+pub struct LivePage {
+    folder: RunFolder,
+    /// When it was written last, and how long that took.
+    written: Option<(Instant, Duration)>,
+}
+
+impl LivePage {
+    /// The page of the run in `folder`; nothing is written yet.
+    pub fn new(folder: RunFolder) -> Self {
+        LivePage { folder, written: None }
+    }
+
+    /// Writes it anew, unless that would take more than a fiftieth of the training's time.
+    ///
+    /// # Errors
+    /// As [`write_page`].
+    pub fn refresh(&mut self) -> Result<(), Error> {
+        match self.written {
+            Some((then, took)) if then.elapsed() < took * SHARE => Ok(()),
+            _ => self.write(),
+        }
+    }
+
+    /// Writes it anew.
+    ///
+    /// # Errors
+    /// As [`write_page`].
+    pub fn write(&mut self) -> Result<(), Error> {
+        let start = Instant::now();
+        let done = write_page(std::slice::from_ref(&self.folder), None);
+        self.written = Some((Instant::now(), start.elapsed()));
+        done.map(|_| ())
+    }
+}
+
+/// The commands that train a run again, score it and draw it.
+fn repeated(run: &RunFolder) -> Result<Vec<String>, Error> {
+    let command = run.record()?.command;
+    let words: Vec<String> = command.iter().skip(1).map(|word| quoted(word)).collect();
+    let dir = shell(run.dir());
+    Ok(vec![
+        format!("cargo xtask {}", words.join(" ")),
+        format!("cargo xtask eval --checkpoint {dir}"),
+        format!("cargo xtask report {dir}"),
+    ])
+}
+
+fn shell(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+/// Writes `text`; an earlier file of ours, which has `mark` in it, is replaced, and no other is.
+fn write(file: &Path, text: &str, mark: &str) -> Result<(), Error> {
+    let is_ours = || fs::read_to_string(file).is_ok_and(|old| old.contains(mark));
+    if file.exists() && !is_ours() {
+        return Err(Error::NotOurs(file.to_owned()));
+    }
+    resnet_files::write_whole(file, |out| out.write_all(text.as_bytes()))
+        .map_err(|source| Error::Io { file: file.to_owned(), source })
+}

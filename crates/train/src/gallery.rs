@@ -1,0 +1,176 @@
+//! What is kept of an evaluation for the run's page: who was taken for whom, the worst mistakes, the most
+//! unsure answers.
+
+use std::collections::BTreeMap;
+
+use resnet_record::{Answer, ClassResult, Confused, Picture, Predictions, Split};
+use resnet_vision::{Normalisation, image};
+
+use crate::Error;
+use crate::evaluate::Seen;
+
+/// Pictures of each kind.
+const WORST: usize = 24;
+const UNSURE: usize = 16;
+/// Pairs of classes that are kept; all of them of up to a hundred classes, as a rule.
+const PAIRS: usize = 10_000;
+
+/// Looks at an evaluation image by image. It costs a comparison for most of them; the pixels of a few are
+/// copied.
+#[derive(Debug)]
+pub(crate) struct Gallery {
+    split: Split,
+    normalisation: Normalisation,
+    classes: Vec<ClassResult>,
+    confused: BTreeMap<(u32, u32), u64>,
+    worst: Vec<Candidate>,
+    unsure: Vec<Candidate>,
+}
+
+/// An answer that may be shown; the lower its rank, the more so.
+#[derive(Debug, Clone)]
+struct Candidate {
+    rank: f64,
+    image: u64,
+    label: u32,
+    guesses: [(u32, f64); 2],
+    label_probability: f64,
+    pixels: Vec<f32>,
+    size: [usize; 2],
+}
+
+impl Gallery {
+    pub(crate) fn new(split: Split, names: &[String], normalisation: Normalisation) -> Self {
+        let class = |name: &String| ClassResult { name: name.clone(), images: 0, correct: 0 };
+        let classes = names.iter().map(class).collect();
+        let (worst, unsure) = (vec![], vec![]);
+        Gallery { split, normalisation, classes, confused: BTreeMap::new(), worst, unsure }
+    }
+
+    /// Takes an answer in.
+    pub(crate) fn look(&mut self, seen: &Seen<'_>) -> Result<(), Error> {
+        let Seen { image, label, logits, .. } = *seen;
+        // Of equals the earlier is first, as it is where accuracy is counted.
+        let [first, second] = two_highest(logits);
+        if let Some(class) = self.classes.get_mut(label as usize) {
+            class.images += 1;
+            class.correct += u64::from(first == label);
+        }
+        let highest = f64::from(logits[first as usize]);
+        let weight = |class: u32| (f64::from(logits[class as usize]) - highest).exp();
+        let sum: f64 = (0..logits.len()).map(|class| weight(class as u32)).sum();
+        let probability = |class: u32| weight(class) / sum;
+        let guesses = [first, second].map(|class| (class, probability(class)));
+        let candidate = |rank| Candidate {
+            rank,
+            image,
+            label,
+            guesses,
+            label_probability: probability(label),
+            pixels: vec![],
+            size: [0; 2],
+        };
+        if first != label {
+            *self.confused.entry((label, first)).or_default() += 1;
+            // By logits: a probability may be too small for a number.
+            let rank = f64::from(logits[label as usize]) - highest - sum.ln();
+            admit(&mut self.worst, WORST, candidate(rank), seen)?;
+        }
+        admit(&mut self.unsure, UNSURE, candidate(guesses[0].1 - guesses[1].1), seen)
+    }
+
+    /// What is kept, after `step` steps and `epoch` epochs.
+    pub(crate) fn finish(self, step: u64, epoch: u64) -> Result<Predictions, Error> {
+        let answers = |candidates: Vec<Candidate>| {
+            candidates.into_iter().map(|candidate| self.answer(candidate)).collect::<Result<Vec<_>, _>>()
+        };
+        let (worst, unsure) = (answers(self.worst.clone())?, answers(self.unsure.clone())?);
+        let pair = |((label, answer), images)| Confused { label, answer, images };
+        let mut confused: Vec<Confused> = self.confused.into_iter().map(pair).collect();
+        confused.sort_by_key(|pair| std::cmp::Reverse(pair.images));
+        confused.truncate(PAIRS);
+        Ok(Predictions { split: self.split, step, epoch, classes: self.classes, confused, worst, unsure })
+    }
+
+    fn answer(&self, candidate: Candidate) -> Result<Answer, Error> {
+        let Candidate { image, label, guesses, label_probability, pixels, size, .. } = candidate;
+        let picture = picture(&pixels, size, self.normalisation)?;
+        Ok(Answer { image, label, guesses, label_probability, picture })
+    }
+}
+
+/// Normalised pixels `[3, height, width]` as the network saw them.
+pub(crate) fn picture(pixels: &[f32], size: [usize; 2], shown: Normalisation) -> Result<Picture, Error> {
+    let image::Picture { url, width, height } = image::Picture::of(pixels, size, shown)?;
+    Ok(Picture { url, width, height })
+}
+
+/// Puts `candidate` in its place if it is among the first `most`.
+fn admit(kept: &mut Vec<Candidate>, most: usize, candidate: Candidate, seen: &Seen<'_>) -> Result<(), Error> {
+    let place = kept.partition_point(|other| other.rank <= candidate.rank);
+    if place >= most {
+        return Ok(());
+    }
+    let (pixels, size) = (seen.pixels)()?;
+    kept.insert(place, Candidate { pixels, size, ..candidate });
+    kept.truncate(most);
+    Ok(())
+}
+
+/// The classes of the two highest logits; of equals the earlier.
+fn two_highest(logits: &[f32]) -> [u32; 2] {
+    let highest = |without: Option<usize>| {
+        let others = (0..logits.len()).filter(|class| Some(*class) != without);
+        others.reduce(|best, class| if logits[class] > logits[best] { class } else { best }).unwrap_or(0)
+    };
+    let first = highest(None);
+    [first as u32, highest(Some(first)) as u32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gallery(answers: &[(u32, [f32; 3])]) -> Predictions {
+        let names = ["cat", "dog", "owl"].map(str::to_owned);
+        let mut gallery = Gallery::new(Split::Test, &names, Normalisation::UNIT);
+        let pixels = || Ok((vec![0.5; 12], [2, 2]));
+        for (image, (label, logits)) in answers.iter().enumerate() {
+            let seen = Seen { image: image as u64, label: *label, logits, pixels: &pixels };
+            gallery.look(&seen).unwrap();
+        }
+        gallery.finish(7, 2).unwrap()
+    }
+
+    #[test]
+    fn mistakes_are_counted_by_pair_and_the_worst_come_first() {
+        let answers = [
+            (0, [1.0, 3.0, 0.0]),
+            (0, [1.0, 9.0, 0.0]),
+            (1, [0.0, 4.0, 0.0]),
+            (2, [2.0, 2.0, 2.0]),
+            (2, [0.0, 0.0, 90.0]),
+        ];
+        let kept = gallery(&answers);
+        let counts: Vec<_> = kept.classes.iter().map(|class| (class.images, class.correct)).collect();
+        assert_eq!(counts, [(2, 0), (1, 1), (2, 1)]);
+        let pair = |label, answer, images| Confused { label, answer, images };
+        assert_eq!(kept.confused, [pair(0, 1, 2), pair(2, 0, 1)]);
+        assert_eq!(kept.worst.iter().map(|answer| answer.image).collect::<Vec<_>>(), [1, 0, 3]);
+        assert_eq!(kept.unsure.iter().map(|answer| answer.image).collect::<Vec<_>>(), [3, 0, 2, 1, 4]);
+        let tie = &kept.unsure[0];
+        assert_eq!(tie.guesses.map(|guess| guess.0), [0, 1]);
+        assert!(tie.guesses.iter().all(|guess| (guess.1 - 1.0 / 3.0).abs() < 1e-12));
+        assert!(tie.picture.url.starts_with("data:image/png;base64,"));
+        assert_eq!((kept.step, kept.epoch, kept.split), (7, 2, Split::Test));
+    }
+
+    #[test]
+    fn few_are_kept_of_many() {
+        let answers: Vec<_> = (0..500).map(|n| (0, [0.0, 1.0 + (n % 97) as f32, 0.5])).collect();
+        let kept = gallery(&answers);
+        assert_eq!((kept.worst.len(), kept.unsure.len()), (WORST, UNSURE));
+        assert!(kept.worst.iter().take(5).all(|answer| answer.image % 97 == 96));
+        assert!(kept.worst.is_sorted_by(|a, b| a.label_probability <= b.label_probability));
+    }
+}

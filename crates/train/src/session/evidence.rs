@@ -1,0 +1,104 @@
+//! What a session keeps for the run's page. None of it has a part in the training, so what cannot be kept is
+//! a warning, once, and the training goes on.
+
+use resnet_record::{LayerRow, Predictions, Samples, Split};
+use resnet_vision::{Batch, Normalisation};
+
+use super::Session;
+use crate::gallery::{Gallery, picture};
+use crate::{Error, TrainingData, recipe};
+
+/// Training images that are kept.
+const SAMPLES: usize = 20;
+
+/// What is on its way to the run's folder.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    classes: Vec<String>,
+    normalisation: Normalisation,
+    /// What the network is made of, until it is kept.
+    layers: Option<Result<Vec<LayerRow>, Error>>,
+    /// Images of a step are still to be kept.
+    wants_samples: bool,
+    /// Of the last evaluation; kept once a checkpoint has its step.
+    predictions: Option<Predictions>,
+    /// That something could not be kept has been said.
+    is_told: bool,
+}
+
+impl Evidence {
+    pub(super) fn new(
+        (data, layers): (&dyn TrainingData, Result<Vec<LayerRow>, Error>),
+        recipe: &resnet_record::Recipe,
+        wants_samples: bool,
+    ) -> Self {
+        let (classes, normalisation) = (data.class_names(), recipe::normalisation(recipe));
+        Evidence {
+            classes,
+            normalisation,
+            layers: Some(layers),
+            wants_samples,
+            predictions: None,
+            is_told: false,
+        }
+    }
+
+    pub(super) fn gallery(&self, split: Split) -> Gallery {
+        Gallery::new(split, &self.classes, self.normalisation)
+    }
+
+    fn warn(&mut self, done: Result<(), Error>) {
+        if let (Err(error), false) = (done, self.is_told) {
+            tracing::warn!("{error}; the run's page will lack it, the training goes on");
+            self.is_told = true;
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Keeps what the network is made of.
+    pub(super) fn keep_layers(&mut self) {
+        let Some(layers) = self.evidence.layers.take() else { return };
+        let done = layers.and_then(|layers| match layers.is_empty() {
+            true => Ok(()),
+            false => self.run.keep_layers(&layers).map_err(Error::from),
+        });
+        self.evidence.warn(done);
+    }
+
+    /// Keeps images of the first step, after all that is done to them.
+    pub(super) fn keep_samples(&mut self, batch: &Batch, mixed: bool) {
+        if !std::mem::take(&mut self.evidence.wants_samples) {
+            return;
+        }
+        let done = samples(batch, mixed, &self.evidence)
+            .and_then(|samples| self.run.keep_samples(&samples).map_err(Error::from));
+        self.evidence.warn(done);
+    }
+
+    /// Remembers an evaluation until its checkpoint is written.
+    pub(super) fn remember(&mut self, gallery: Gallery, epoch: u64) {
+        match gallery.finish(self.state.step, epoch) {
+            Ok(predictions) => self.evidence.predictions = Some(predictions),
+            Err(error) => self.evidence.warn(Err(error)),
+        }
+    }
+
+    /// Writes what [`remember`](Self::remember) has; a kill before that leaves the evaluation before.
+    pub(super) fn keep_predictions(&mut self) {
+        if let Some(predictions) = self.evidence.predictions.take() {
+            let done = self.run.keep_predictions(&predictions).map_err(Error::from);
+            self.evidence.warn(done);
+        }
+    }
+}
+
+fn samples(batch: &Batch, mixed: bool, evidence: &Evidence) -> Result<Samples, Error> {
+    let image = 3 * batch.height * batch.width;
+    let name = |label: u32| evidence.classes.get(label as usize).cloned().unwrap_or(label.to_string());
+    let shown = batch.images.chunks_exact(image).zip(&batch.labels).take(SAMPLES);
+    let shown = shown.map(|(pixels, label)| {
+        Ok((name(*label), picture(pixels, [batch.height, batch.width], evidence.normalisation)?))
+    });
+    Ok(Samples { images: shown.collect::<Result<_, Error>>()?, mixed })
+}

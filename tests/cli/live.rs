@@ -1,0 +1,90 @@
+//! What a training shows while it runs: its page, and its events as JSON lines.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common::{Outcome, TINY, command, has_keys, trained, xtask_in};
+
+fn events(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+#[test]
+fn every_event_is_a_line_of_json_and_metrics_are_those_of_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let outcome = xtask_in(here, &[&["train", "--out", "run", "--log-format", "json"], TINY].concat());
+    let events = events(outcome.succeeds());
+    assert!(!outcome.stderr.contains("epoch 1/2"), "{}", outcome.stderr);
+    let (first, last) = (&events[1], &events[events.len() - 1]);
+    // The very start is saved first.
+    assert_eq!((&events[0]["event"], &first["event"]), (&"checkpoint".into(), &"start".into()));
+    assert_eq!((&first["steps"], &first["epochs"], &first["done"]), (&20.into(), &2.into(), &0.into()));
+    let keys =
+        ["run", "model", "recipe", "epochs", "steps", "train_loss", "top1", "images_per_second", "seconds"];
+    has_keys(last, &[&["event"], &keys[..]].concat());
+    assert_eq!(last["event"], "end");
+    let is_metric = |event: &&Value| ["step", "epoch", "final"].iter().any(|kind| event["event"] == *kind);
+    let metrics: Vec<&Value> = events.iter().filter(is_metric).collect();
+    let file = fs::read_to_string(here.join("run/metrics.jsonl")).expect("metrics");
+    let kept: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((metrics.len(), metrics), (23, kept.iter().collect()));
+    assert!(events.iter().filter(|event| event["event"] == "checkpoint").count() >= 3);
+}
+
+/// A training that is stopped by `signal` in its second epoch.
+fn stopped(here: &Path, signal: &str, more: &[&str]) -> Outcome {
+    let long = ["--set", "train.duration=40 epochs"];
+    let mut command = command(here, &[&["train", "--out", "run"], TINY, &long, more].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let (metrics, deadline) = (here.join("run/metrics.jsonl"), Instant::now() + Duration::from_secs(300));
+    while !fs::read_to_string(&metrics).is_ok_and(|text| text.contains("\"epoch\":2")) {
+        assert!(Instant::now() < deadline, "no step is made");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill is there");
+    assert!(kill.success());
+    Outcome::of(child.wait_with_output().expect("it ends"), signal)
+}
+
+#[test]
+fn a_run_has_its_page_at_its_end_and_after_ctrl_c() {
+    let page = fs::read_to_string(Path::new(trained()).join("report.html")).expect("a page");
+    for said in
+        ["test error", "Where it errs", "What it was trained on", "Layer by layer", "cargo xtask train"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let outcome = stopped(folder.path(), "-INT", &["--log-format", "json"]);
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    let events = events(&outcome.stdout);
+    assert_eq!(events.last().expect("events")["event"], "interrupted");
+    let page = fs::read_to_string(folder.path().join("run/report.html")).expect("a page");
+    assert!(page.contains("not finished"), "{page}");
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    stopped(here, "-KILL", &[]);
+    fs::write(here.join("run/report.html"), "mine").expect("a file");
+    // What is damaged of the page's files is no reason to stop either.
+    fs::write(here.join("run/samples.json"), "{").expect("a file");
+    let outcome = xtask_in(here, &["train", "--resume", "run"]);
+    outcome.succeeds();
+    assert!(
+        outcome.stderr.contains("report.html exists already and is no page of ours"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fs::read_to_string(here.join("run/report.html")).expect("a file"), "mine");
+    assert!(fs::read_to_string(here.join("run/samples.json")).expect("a file").contains("data:image/png"));
+}
