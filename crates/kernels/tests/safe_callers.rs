@@ -87,6 +87,21 @@ fn safe_callers_cannot_write_outside_of_layouts_losses_and_buffers() {
             "gradient of another shape",
         ),
         ("targets", || ignored(loss::soft_cross_entropy(&of::<6>(), &of::<5>(), 3)), "targets of another"),
+        (
+            "targets",
+            || ignored(loss::binary_cross_entropy(&of::<6>(), &of::<5>(), &of::<3>())),
+            "targets of another",
+        ),
+        (
+            "weights",
+            || ignored(loss::binary_cross_entropy(&of::<6>(), &of::<6>(), &of::<4>())),
+            "logits of another",
+        ),
+        (
+            "gradient",
+            || loss::binary_cross_entropy_backward(&of::<6>(), &of::<6>(), &of::<3>(), 1.0, &mut of::<7>()),
+            "gradient of another",
+        ),
         ("no classes", || ignored(loss::soft_cross_entropy(&of::<6>(), &of::<6>(), 0)), "logits of another"),
         (
             "soft gradient",

@@ -6,8 +6,8 @@ mod common;
 use candle_core::{Result, Tensor, Var};
 use common::{Norm, gradient, near, pull_back, tensor, values, variable, windows, zero_pad};
 use resnet_ops::{
-    ConvConfig, Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
-    soft_cross_entropy, softmax_cross_entropy, zero_pad_shortcut,
+    ClassReduction, ConvConfig, Mode, add, avg_pool, batch_norm, binary_cross_entropy, bn_relu, conv2d,
+    global_avg_pool, linear, max_pool, relu, soft_cross_entropy, softmax_cross_entropy, zero_pad_shortcut,
 };
 use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
@@ -354,6 +354,32 @@ fn cross_entropy_of_probabilities() {
                 let (z64, t64) = (to_f64(&values(&z)), to_f64(&values(&targets.contiguous()?)));
                 let expected = reference::soft_cross_entropy(&z64, &t64, classes);
                 let dz = reference::soft_cross_entropy_backward(&z64, &t64, classes);
+                let dz: Vec<f64> = dz.into_iter().map(|dz| 3.0 * dz).collect();
+                Ok(near("loss", &loss, &[], &[expected], 1e-6)
+                    .and_then(|()| near("dz", gradient(&gradients, &z), z.dims(), &dz, 1e-6)))
+            })
+        },
+    );
+}
+
+#[test]
+fn binary_cross_entropy_of_probabilities() {
+    table::run(
+        &[(1, 1, 1.0, false), (5, 10, 4.0, true), (64, 100, 4.0, false), (3, 10, 100.0, true)],
+        |&(rows, classes, size, weighed): &(usize, usize, f64, bool)| {
+            row(|| {
+                let z = Var::from_tensor(&(tensor(1, &[rows, classes]) * size)?)?;
+                // As a view, to see that layouts are respected.
+                let targets = tensor(2, &[classes, rows]).abs()?.clamp(0f32, 1f32)?.t()?;
+                let weights: Vec<f32> = (0..classes).map(|k| 0.5 + 0.25 * (k % 4) as f32).collect();
+                let weights = weighed.then_some(weights);
+                let reduction = if weighed { ClassReduction::Sum } else { ClassReduction::Mean };
+                let loss = binary_cross_entropy(&z, &targets, weights.as_deref(), reduction)?;
+                let gradients = (&loss * 3.0)?.backward()?;
+                let (z64, t64) = (to_f64(&values(&z)), to_f64(&values(&targets.contiguous()?)));
+                let w64 = weights.map_or(vec![1.0 / classes as f64; classes], |weights| to_f64(&weights));
+                let expected = reference::binary_cross_entropy(&z64, &t64, &w64);
+                let dz = reference::binary_cross_entropy_backward(&z64, &t64, &w64);
                 let dz: Vec<f64> = dz.into_iter().map(|dz| 3.0 * dz).collect();
                 Ok(near("loss", &loss, &[], &[expected], 1e-6)
                     .and_then(|()| near("dz", gradient(&gradients, &z), z.dims(), &dz, 1e-6)))

@@ -37,7 +37,8 @@ pub use group_norm::{Groups, group_norm, group_norm_backward};
 pub use layout::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
 pub use linear::{Linear, LinearGradients, linear, linear_backward};
 pub use loss::{
-    soft_cross_entropy, soft_cross_entropy_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
+    binary_cross_entropy, binary_cross_entropy_backward, soft_cross_entropy, soft_cross_entropy_backward,
+    softmax_cross_entropy, softmax_cross_entropy_backward,
 };
 pub use pool::{Pool, avg_pool, global_avg_pool, max_pool, max_pool_zeros};
 pub use pool_backward::{

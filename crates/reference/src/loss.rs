@@ -65,6 +65,27 @@ pub fn soft_cross_entropy_backward(logits: &[f64], targets: &[f64], classes: usi
     dz
 }
 
+/// The mean over rows of `-sum over k of w[k] (t[k] log s(z[k]) + (1 - t[k]) log(1 - s(z[k])))`, with the
+/// logistic function s; `logits` z and `targets` t are `[N, classes]`, `weights` w is `[classes]`.
+pub fn binary_cross_entropy(logits: &[f64], targets: &[f64], weights: &[f64]) -> f64 {
+    assert_eq!(logits.len(), targets.len(), "the targets are of another shape");
+    let mut loss = 0.0;
+    for (k, (z, t)) in logits.iter().zip(targets).enumerate() {
+        // -log s(z) = log(1 + exp(-z)), which for large -z is -z.
+        let minus_log = |z: f64| if z < -30.0 { -z } else { (1.0 + (-z).exp()).ln() };
+        loss += weights[k % weights.len()] * (t * minus_log(*z) + (1.0 - t) * minus_log(-z));
+    }
+    loss / (logits.len() / weights.len()) as f64
+}
+
+/// The gradient of [`binary_cross_entropy`], of the logits' shape.
+pub fn binary_cross_entropy_backward(logits: &[f64], targets: &[f64], weights: &[f64]) -> Vec<f64> {
+    assert_eq!(logits.len(), targets.len(), "the targets are of another shape");
+    let images = (logits.len() / weights.len()) as f64;
+    let pairs = logits.iter().zip(targets).enumerate();
+    pairs.map(|(k, (z, t))| weights[k % weights.len()] * (1.0 / (1.0 + (-z).exp()) - t) / images).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

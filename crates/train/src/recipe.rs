@@ -195,3 +195,18 @@ fn balanced(counts: &[u64]) -> Vec<f32> {
     let share = counts.iter().sum::<u64>() as f64 / counts.iter().filter(|&&count| count > 0).count() as f64;
     counts.iter().map(|&count| if count > 0 { (share / count as f64) as f32 } else { 0.0 }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_classes_have_the_same_sum() {
+        let counts = [30, 10, 0, 20];
+        let weights = balanced(&counts);
+        assert_eq!(weights[2], 0.0, "nothing is divided by 0");
+        for (weight, count) in weights.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            assert!((weight * count as f32 - 20.0).abs() < 1e-5, "{weights:?}");
+        }
+    }
+}
