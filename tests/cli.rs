@@ -25,8 +25,14 @@ mod fetch;
 mod hub;
 #[path = "cli/image_files.rs"]
 mod image_files;
+#[cfg(target_os = "linux")] // what a process writes is seen in /proc
+#[path = "cli/kills.rs"]
+mod kills;
 #[path = "cli/layouts.rs"]
 mod layouts;
+#[cfg(target_os = "linux")] // mounts a file system
+#[path = "cli/lost_disk.rs"]
+mod lost_disk;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;
@@ -41,5 +47,7 @@ mod report;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/verify.rs"]
+mod verify;
 #[path = "cli/views.rs"]
 mod views;

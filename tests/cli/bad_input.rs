@@ -215,4 +215,11 @@ fn a_training_that_diverges_says_so() {
         folder.path().join("run/checkpoints/last.safetensors").is_file(),
         "the start is there to resume from"
     );
+    // The network's own layers are named, and the images that it saw.
+    let text = fs::read_to_string(folder.path().join("run/diverged.json")).expect("a description");
+    let described: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let layer = described["first_layer"].as_str().expect("a layer");
+    assert!(layer.starts_with("stem") || layer.starts_with("stages"), "{layer}");
+    assert_eq!(described["images"].as_array().map(Vec::len), Some(20));
+    assert!(described["layers"].as_array().is_some_and(|layers| layers.len() > 10), "{text}");
 }

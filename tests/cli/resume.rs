@@ -51,14 +51,14 @@ fn resume(folder: &Path, run: &str) -> Outcome {
 }
 
 /// Every tensor of a checkpoint, as its bytes.
-fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
     let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
     tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect()
 }
 
 #[track_caller]
-fn same_weights(folder: &Path, run: &str) {
+pub(crate) fn same_weights(folder: &Path, run: &str) {
     for name in CHECKPOINTS {
         let file = |run: &str| tensors(&folder.join(run).join(format!("checkpoints/{name}.safetensors")));
         let (expected, found) = (file("whole"), file(run));

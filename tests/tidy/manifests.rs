@@ -28,7 +28,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-report", &["resnet-record"], &[]),
     (
         "resnet-train",
-        &["resnet-ops", "resnet-checkpoint", "resnet-data", "resnet-vision", "resnet-record"],
+        &["resnet-ops", "resnet-checkpoint", "resnet-files", "resnet-data", "resnet-vision", "resnet-record"],
         &["resnet-testing"],
     ),
     ("resnet", PRODUCT, &[]),

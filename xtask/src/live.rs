@@ -1,6 +1,8 @@
 //! Shows a running training: a bar, and a line per epoch.
 
-use resnet_record::{DataSeconds, EpochMetrics, Metric, Scores};
+use std::path::Path;
+
+use resnet_record::{DataSeconds, Divergence, EpochMetrics, Metric, Scores};
 use resnet_train::{Observer, Plan, Split, StepReport};
 
 use crate::progress::{self, Meter, Show, Unit};
@@ -39,6 +41,16 @@ impl Observer for Live {
             let room = text::err().map(|width| width.saturating_sub(BAR + 2 * steps));
             meter.update(report.step.step, |left| message(report, epochs, left, room));
         }
+    }
+
+    fn on_divergence(&mut self, divergence: &Divergence, file: &Path) {
+        let layer = divergence.first_layer.as_deref().map_or(String::new(), |layer| {
+            format!("the first layer whose output is not finite is {layer}; ")
+        });
+        progress::sentence(
+            &format!("{layer}the step's images, layers and gradients are in {}", file.display()),
+            0,
+        );
     }
 
     fn on_evaluation(&mut self, split: Split, done: u64, images: u64) {
@@ -193,6 +205,7 @@ mod tests {
             loss: 0.1,
             rate: 0.1,
             images_per_second: 1234.0,
+            certificate: None,
         };
         let report =
             StepReport { step, step_in_epoch: 1, steps_in_epoch: 391, epoch_loss: 0.0456, epoch_top1: 98.7 };

@@ -42,6 +42,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Predict(args) => commands::predict::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Recipes(args) => commands::recipes::run(&args),

@@ -119,13 +119,18 @@ impl Maker {
         }
     }
 
+    /// The places in the set of a batch's images.
+    fn indices(&self, number: usize, order: Option<&[usize]>) -> impl ExactSizeIterator<Item = usize> {
+        let places = self.config.batch(self.set.len(), number);
+        places.map(move |place| order.map_or(place, |order| order[place]))
+    }
+
     fn batch(&self, epoch: u64, number: usize, order: Option<&[usize]>) -> Batch {
         let (height, width) = (self.set.height(), self.set.width());
-        let places = self.config.batch(self.set.len(), number);
-        let mut images = Vec::with_capacity(places.len() * 3 * height * width);
-        let mut labels = Vec::with_capacity(places.len());
-        for place in places {
-            let index = order.map_or(place, |order| order[place]);
+        let indices = self.indices(number, order);
+        let mut images = Vec::with_capacity(indices.len() * 3 * height * width);
+        let mut labels = Vec::with_capacity(indices.len());
+        for index in indices {
             let view = self.augmentation.draw(self.config.seed, epoch, index);
             view.append(self.set.image(index), height, width, &self.tables, &mut images);
             labels.push(self.set.label(index));
@@ -184,6 +189,11 @@ impl Feed for DataLoader {
 
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
         Box::new(InMemory(self.epoch(epoch, first_batch)))
+    }
+
+    fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
+        let order = self.maker.order(epoch);
+        self.maker.indices(batch, order.as_deref()).map(|index| format!("image {index}")).collect()
     }
 }
 

@@ -26,6 +26,13 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// or at its end.
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches>;
 
+    /// The images of a batch, for people to find: files, or numbers in the set from 0. Broken ones are among
+    /// them; none where nobody knows.
+    fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
+        let _ = (epoch, batch);
+        Vec::new()
+    }
+
     /// Where the time of the threads that work ahead went so far, over all epochs; `None` where nobody
     /// counts.
     fn times(&self) -> Option<FeedTimes> {

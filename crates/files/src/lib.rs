@@ -18,7 +18,7 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `lib.rs` | [`write_whole`] |
+//! | `lib.rs` | [`write_whole`], [`link_or_copy`] |
 //! | `folder.rs` | [`NewFolder`] |
 
 mod folder;
@@ -50,9 +50,35 @@ pub fn write_whole<T, E: From<io::Error>>(
     Ok(filled)
 }
 
+/// Gives the file at `old` a second name, `new`, that outlives it; a copy where the file system has no hard
+/// links. What stands at `new` already is left alone.
+///
+/// # Errors
+/// What the system refuses. There is then no file at `new`, or the one that was there.
+pub fn link_or_copy(old: &Path, new: &Path) -> io::Result<()> {
+    match std::fs::hard_link(old, new) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => write_whole(new, |out| io::copy(&mut std::fs::File::open(old)?, out).map(|_| ())),
+        Ok(()) => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_name_stays_when_the_first_gets_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (last, kept) = (folder.path().join("last"), folder.path().join("kept"));
+        std::fs::write(&last, "1").unwrap();
+        link_or_copy(&last, &kept).unwrap();
+        write_whole(&last, |out| out.write_all(b"2")).unwrap();
+        link_or_copy(&last, &kept).unwrap();
+        assert_eq!(std::fs::read(&kept).unwrap(), b"1");
+        assert!(link_or_copy(&folder.path().join("absent"), &folder.path().join("new")).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 
     #[test]
     fn what_fails_half_way_leaves_the_old_file_and_nothing_else() {

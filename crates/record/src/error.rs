@@ -71,6 +71,17 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// Two runs that cannot be compared step by step.
+    #[error(
+        "{} and {} have no certified step in common; they certify the steps they log, so give both the same \
+         train.log_every_steps", a.display(), b.display()
+    )]
+    NothingInCommon {
+        /// One run's folder.
+        a: PathBuf,
+        /// The other's.
+        b: PathBuf,
+    },
     /// The operating system refused.
     #[error("cannot {action} {}: {source}; see that the folder exists and that you may write to it", path.display())]
     Io {

@@ -5,13 +5,18 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::record::FORMAT;
-use crate::{Difference, Error, Metric, Recipe, RecipeChange, RunRecord, parse_metrics, time};
+use crate::{Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, parse_metrics, time};
 
 const RECIPE: &str = "recipe.toml";
 const RECORD: &str = "record.json";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
+/// How the names of kept checkpoints begin and end.
+const KEPT: &str = "step-";
+const EXTENSION: &str = "safetensors";
 /// Empty; held locked by the process that writes, and let go of by the system however that process ends.
 const LOCK: &str = ".lock";
 
@@ -23,6 +28,8 @@ const LOCK: &str = ".lock";
 /// metrics.jsonl                    one Metric a line
 /// checkpoints/last.safetensors     where the run stands
 /// checkpoints/best.safetensors     only with validation images
+/// checkpoints/step-NUMBER.safetensors  of the latest epochs, if the recipe keeps them
+/// diverged.json                    Divergence, if the loss or a weight became NaN or infinite
 /// ```
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -62,6 +69,26 @@ impl RunFolder {
     /// `checkpoints/best.safetensors`; absent without validation images.
     pub fn best_checkpoint(&self) -> PathBuf {
         self.dir.join(CHECKPOINTS).join("best.safetensors")
+    }
+
+    /// `checkpoints/step-NUMBER.safetensors`: where the run stood after that many steps.
+    pub fn kept_checkpoint(&self, step: u64) -> PathBuf {
+        self.dir.join(CHECKPOINTS).join(format!("{KEPT}{step}.{EXTENSION}"))
+    }
+
+    /// The steps after which a checkpoint was kept, ascending; none if the folder cannot be read.
+    pub fn kept_steps(&self) -> Vec<u64> {
+        let files = fs::read_dir(self.dir.join(CHECKPOINTS)).into_iter().flatten().flatten();
+        let step =
+            |name: &str| name.strip_prefix(KEPT)?.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok();
+        let mut steps: Vec<u64> = files.filter_map(|file| step(file.file_name().to_str()?)).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// `diverged.json`: what is known of the step in which the training diverged; absent if it did not.
+    pub fn divergence(&self) -> PathBuf {
+        self.dir.join("diverged.json")
     }
 
     /// The recipe as it was resolved when the run began.
@@ -110,7 +137,8 @@ impl RunFolder {
 /// let recipe = Recipe::parse(text, "quick-start.toml")?;
 /// let mut run = Run::create(&dir, &recipe, RunRecord::begin("first", &recipe))?;
 /// let (step, epoch, images) = (1, 1, 64);
-/// let first = StepMetrics { step, epoch, images, loss: 2.3, rate: 0.1, images_per_second: 90.0 };
+/// let (loss, rate, images_per_second, certificate) = (2.3, 0.1, 90.0, None);
+/// let first = StepMetrics { step, epoch, images, loss, rate, images_per_second, certificate };
 /// run.log(&Metric::Step(first))?;
 /// run.update(|record| record.test_reads += 1)?;
 /// drop(run);
@@ -193,8 +221,8 @@ impl Run {
         Ok(())
     }
 
-    /// Goes on by `recipe`, which the caller has found to fit the `step` steps that are done; the record says
-    /// what changed. A finished run is unfinished then, and its results so far become earlier ones.
+    /// Goes on by `recipe`, which the caller has found to fit the `step` steps that are done; the record
+    /// says what changed. A finished run is unfinished then, and its results so far become earlier ones.
     ///
     /// # Errors
     /// [`Error::Fixed`] if a key differs that cannot change, [`Error::Io`].
@@ -237,6 +265,14 @@ impl Run {
         self.metrics.sync_data().map_err(Error::io("write", self.folder.dir.join(METRICS)))
     }
 
+    /// Writes `diverged.json`, whole or not at all; an earlier one is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn diverged(&self, divergence: &Divergence) -> Result<(), Error> {
+        write_json(&self.folder.divergence(), divergence)
+    }
+
     /// Cuts away, in one atomic step, what was logged after a checkpoint of `step` steps and `epochs` closed
     /// epochs, so that a run which goes on from there has each step once. Torn lines go as well.
     ///
@@ -258,6 +294,8 @@ impl Run {
         write_atomically(&path, kept.as_bytes())?;
         // The handle still points to the file that was replaced.
         self.metrics = open_metrics(&path)?;
+        // The step that it describes is done anew.
+        let _ = fs::remove_file(self.folder.divergence());
         Ok(())
     }
 }
@@ -267,11 +305,14 @@ fn open_metrics(path: &Path) -> Result<File, Error> {
 }
 
 fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
-    let path = dir.join(RECORD);
-    let mut text = serde_json::to_string_pretty(record)
-        .map_err(|error| Error::Damaged { path: path.clone(), cause: error.to_string() })?;
+    write_json(&dir.join(RECORD), record)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::Damaged { path: path.to_owned(), cause: error.to_string() })?;
     text.push('\n');
-    write_atomically(&path, text.as_bytes())
+    write_atomically(path, text.as_bytes())
 }
 
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {

@@ -11,6 +11,8 @@
 //! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
+//! | `certificate`, `verify` | digests of a logged step; whether two runs are the same training |
+//! | `divergence` | the step in which a training diverged, for its post-mortem |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `runs` | runs as a list with their states; a log as it grows |
@@ -19,6 +21,8 @@
 //! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
 //! network.
 
+mod certificate;
+mod divergence;
 mod duration;
 mod error;
 mod folder;
@@ -28,7 +32,10 @@ mod recipe;
 mod record;
 mod runs;
 mod time;
+mod verify;
 
+pub use certificate::{Certificate, Digest};
+pub use divergence::{Divergence, LayerOutput, VariableNorm};
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
 pub use folder::{Run, RunFolder};
@@ -41,3 +48,4 @@ pub use recipe::{
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
 pub use runs::{Follow, RunState, RunSummary, list_runs};
+pub use verify::{Agreement, Parting, agreement};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Certificate;
+
 /// One line of `metrics.jsonl`; the key `event` says which.
 ///
 /// ```
@@ -40,6 +42,9 @@ pub struct StepMetrics {
     pub rate: f64,
     /// Training speed since the last logged step, evaluation and checkpoints left out.
     pub images_per_second: f64,
+    /// What the step proves of the training; absent in runs that are older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
 }
 
 /// What is logged of an epoch.

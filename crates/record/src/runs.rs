@@ -77,7 +77,7 @@ impl RunFolder {
         Ok(match () {
             () if self.is_being_written() => RunState::Training,
             () if self.record()?.results.is_some() => RunState::Finished,
-            () if self.dir().join("diverged.json").exists() => RunState::Diverged,
+            () if self.divergence().exists() => RunState::Diverged,
             () => RunState::Interrupted,
         })
     }

@@ -88,25 +88,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
 
 /// A recipe as keys and values; its seed left out, which is no choice.
 fn flat(run: &RunData) -> Result<BTreeMap<String, String>, Error> {
-    fn walk(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
-        match value {
-            toml::Value::Table(table) => {
-                for (key, value) in table {
-                    let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                    walk(&key, value, into);
-                }
-            }
-            toml::Value::String(text) => {
-                into.insert(prefix.to_owned(), text.clone());
-            }
-            other => {
-                into.insert(prefix.to_owned(), other.to_string());
-            }
-        }
-    }
-    let value = toml::Value::try_from(&run.recipe).map_err(|cause| Error::Recipe(cause.to_string()))?;
-    let mut keys = BTreeMap::new();
-    walk("", &value, &mut keys);
+    let mut keys = run.recipe.flat().map_err(|error| Error::Recipe(error.to_string()))?;
     for told_elsewhere in ["train.seed", "about", "name", "paper", "expected_error"] {
         keys.remove(told_elsewhere);
     }

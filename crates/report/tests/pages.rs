@@ -23,8 +23,15 @@ fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder
     for epoch in 1..=epochs {
         for step in 10 * epoch - 9..=10 * epoch {
             let (rate, loss) = (if 2 * epoch > epochs { 0.01 } else { 0.1 }, 2.3 / step as f64);
-            let metrics =
-                StepMetrics { step, epoch, images: 128 * step, loss, rate, images_per_second: 900.0 };
+            let metrics = StepMetrics {
+                step,
+                epoch,
+                images: 128 * step,
+                loss,
+                rate,
+                images_per_second: 900.0,
+                certificate: None,
+            };
             run.log(&Metric::Step(metrics)).unwrap();
         }
         let metrics = EpochMetrics {
@@ -111,8 +118,15 @@ fn runs_that_have_just_begun_have_pages_too() {
     let mut young = Run::create(&dir, &recipe, RunRecord::begin("young", &recipe)).unwrap();
     let folder = young.folder().clone();
     assert!(run_page(&folder, &[]).unwrap_err().to_string().contains("no metrics yet"));
-    let first =
-        StepMetrics { step: 1, epoch: 1, images: 128, loss: f64::NAN, rate: 0.0, images_per_second: 0.0 };
+    let first = StepMetrics {
+        step: 1,
+        epoch: 1,
+        images: 128,
+        loss: f64::NAN,
+        rate: 0.0,
+        images_per_second: 0.0,
+        certificate: None,
+    };
     let first = StepMetrics { loss: 2.3, ..first };
     young.log(&Metric::Step(first)).unwrap();
     let page = run_page(&folder, &[]).unwrap();

@@ -122,6 +122,24 @@ pub enum Error {
         /// The shorter side that images are resized to, in pixels.
         resize: usize,
     },
+    /// A run that cannot be trained again from an early enough step.
+    #[error(
+        "{} keeps no checkpoint of its first {agreed} steps, and began with the weights of {from}", run.display()
+    )]
+    NothingToReplay {
+        /// The run's folder.
+        run: PathBuf,
+        /// Whose weights it began with.
+        from: String,
+        /// Steps in which the runs agree.
+        agreed: u64,
+    },
+    /// No room for a temporary copy of a run.
+    #[error("cannot write to the folder for temporary files: {cause}; see that there is space")]
+    NoScratch {
+        /// The system's message.
+        cause: std::io::Error,
+    },
     /// Data that this network cannot be scored or trained on.
     #[error("{0}")]
     OtherData(String),

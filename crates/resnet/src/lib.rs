@@ -48,6 +48,7 @@
 //! | `evaluate.rs` | scores on a data set |
 //! | `starting.rs` | weights that a training begins with |
 //! | `cost.rs` | what a training takes: memory, threads |
+//! | `replay.rs` | where two runs part, by training them again |
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |
@@ -70,6 +71,7 @@ mod predict;
 mod pretrained;
 mod progress;
 mod published;
+mod replay;
 mod starting;
 mod transform;
 
@@ -98,4 +100,5 @@ pub use predict::{Guess, Prediction};
 pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
 pub use published::published_error;
+pub use replay::{LayerDifference, Replay, Replayed, replay};
 pub use starting::{Started, StartingWeights, training_metadata};

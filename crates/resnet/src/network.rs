@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
 use resnet_models::{Model, ModelOptions, Spec, summary};
-use resnet_ops::Mode;
+use resnet_ops::{Mode, StepOutput};
 use resnet_record::Recipe;
 use resnet_train::{Classifier, Evaluator};
 
@@ -61,6 +61,10 @@ impl Classifier for ResNet {
 
     fn begin_step(&self, step: u64) {
         self.0.network().set_drawn_steps(step);
+    }
+
+    fn inspect(&self, images: &Tensor, mode: Mode) -> Result<Vec<StepOutput>> {
+        self.0.network().inspect(images, mode)
     }
 
     fn fewest_images(&self, [height, width]: [usize; 2]) -> Result<usize> {

@@ -43,13 +43,15 @@ pub enum Need {
     HugePages,
     /// A user whom the permissions of files bind, as they do not bind root.
     Permissions,
+    /// A user who may mount a file system.
+    Mount,
     /// A git checkout, which a source archive is not.
     Git,
 }
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Data,
         Self::Checkpoints,
         Self::Torch,
@@ -58,6 +60,7 @@ impl Need {
         Self::Onnxruntime,
         Self::HugePages,
         Self::Permissions,
+        Self::Mount,
         Self::Git,
     ];
 
@@ -72,6 +75,7 @@ impl Need {
             Self::Onnxruntime => "onnxruntime",
             Self::HugePages => "huge-pages",
             Self::Permissions => "permissions",
+            Self::Mount => "mount",
             Self::Git => "git",
         }
     }

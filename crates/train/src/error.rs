@@ -85,6 +85,21 @@ pub enum Error {
         /// NaN or an infinity.
         loss: f32,
     },
+    /// The training diverged within the network; found only where anomalies are looked for.
+    #[error(
+        "{layer} ({kind}) puts out numbers that are not finite at step {step}, with learning rate {rate}: the training has \
+         diverged; checkpoints are left as they were; lower the learning rate or lengthen its warm-up"
+    )]
+    NonFiniteLayer {
+        /// The first layer that does, in the order of the forward pass.
+        layer: String,
+        /// What it computes.
+        kind: String,
+        /// Steps done before this one.
+        step: u64,
+        /// The rate this step would have used.
+        rate: f64,
+    },
     /// The training diverged in the very step before a checkpoint.
     #[error(
         "{name} holds a number that is not finite after step {step}: the training has diverged; checkpoints are left as they \
@@ -126,7 +141,7 @@ pub enum Error {
     /// The operating system refused.
     #[error("cannot {action} {}: {source}; see that there is space and that you may write there", file.display())]
     Io {
-        /// "read", "write" or "start a thread for".
+        /// "read", "write", "remove" or "start a thread for".
         action: &'static str,
         /// The file, or the run's folder.
         file: PathBuf,

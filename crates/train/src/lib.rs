@@ -11,7 +11,8 @@
 //! | `plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
 //! | `state` | what a training must remember to resume as if it had never stopped |
-//! | `change` | another recipe for a run that has begun |
+//! | `change`, `same_rates` | another recipe for a run that has begun, and which may be one |
+//! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
 //!
@@ -37,17 +38,19 @@ mod observe;
 mod options;
 mod plan;
 pub mod recipe;
+mod same_rates;
 mod schedule;
 mod session;
 mod sgd;
 mod state;
 mod step;
 mod targets;
+mod trajectory;
 
 use std::collections::BTreeMap;
 
 use candle_core::{Tensor, Var};
-use resnet_ops::Mode;
+use resnet_ops::{Mode, StepOutput};
 
 pub use change::change_recipe;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
@@ -56,7 +59,7 @@ pub use evaluate::evaluate;
 pub use fit::fit;
 pub use image_files::ImageFiles;
 pub use observe::{Observer, Quiet, Split, StepReport};
-pub use options::{Options, Outcome};
+pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
 pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
@@ -117,6 +120,15 @@ pub trait Classifier: Sync {
     /// those before an interruption. A network that draws random numbers in a step should derive them from
     /// this number, so that a resumed run equals an uninterrupted one.
     fn begin_step(&self, _step: u64) {}
+
+    /// The output of each layer in short, in the order of the forward pass, for a report of a training that
+    /// diverged. Running statistics stay as they are. None where a classifier cannot tell.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn inspect(&self, _images: &Tensor, _mode: Mode) -> candle_core::Result<Vec<StepOutput>> {
+        Ok(vec![])
+    }
 
     /// The fewest images of this height and width that a training step can have. Batch norm needs two values
     /// per channel: where a network's maps shrink to one pixel, one image isn't enough.

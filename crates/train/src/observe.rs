@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resnet_record::{EpochMetrics, StepMetrics};
+use resnet_record::{Divergence, EpochMetrics, StepMetrics};
 
 use crate::Plan;
 
@@ -49,6 +49,11 @@ pub trait Observer: Send {
     /// An epoch is done and scored; `is_best` if it is the best so far on the validation images.
     fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
         let _ = (epoch, is_best);
+    }
+
+    /// The training diverged, and `file` describes the step.
+    fn on_divergence(&mut self, divergence: &Divergence, file: &Path) {
+        let _ = (divergence, file);
     }
 
     /// A checkpoint was written completely.

@@ -1,6 +1,8 @@
 //! One session of a training: epochs, what happens at their ends, and what is saved when.
 
 mod files;
+mod post_mortem;
+mod steps;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,19 +11,19 @@ use candle_core::Device;
 use resnet_data::{Feed, FeedTimes};
 use resnet_record::{
     Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores,
-    Selection, StepMetrics,
+    Selection,
 };
 
 pub use self::files::resumes_from;
 use crate::checkpoint;
-use crate::evaluate::device_of;
+use crate::evaluate::{device_of, tensors_of};
 use crate::plan::{Prepared, prepare};
 use crate::state::{Best, State};
-use crate::step::{StepOutcome, step};
+use crate::step::step;
 use crate::targets::Targets;
 use crate::{
-    Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, StepReport, TrainingData, evaluate,
-    recipe,
+    Anomalies, Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, TrainingData, evaluate,
+    recipe, trajectory,
 };
 
 /// Whether the training continues.
@@ -117,8 +119,12 @@ impl<'a> Session<'a> {
         &self.prepared.plan
     }
 
-    /// Trains to the end, or until it is stopped.
+    /// Trains to the end, or until it is stopped; a step that diverges is described in the run's folder.
     pub(crate) fn train(mut self) -> Result<Outcome, Error> {
+        self.run_to_end().map_err(|error| self.describe(error))
+    }
+
+    fn run_to_end(&mut self) -> Result<Outcome, Error> {
         if let Some(results) = self.run.record().results {
             self.take_reported(results.checkpoint)?;
             return Ok(Outcome::Finished(results));
@@ -135,6 +141,9 @@ impl<'a> Session<'a> {
                 self.save_last()?;
                 return Ok(Outcome::Interrupted { step: self.state.step });
             }
+        }
+        if self.is_replay() {
+            return Ok(Outcome::Interrupted { step: self.state.step });
         }
         self.finish()
     }
@@ -164,9 +173,17 @@ impl<'a> Session<'a> {
                 }
                 let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
                 let (rate, number) = (self.plan().schedule.rate(self.state.step), self.state.step);
+                if self.options.anomalies == Anomalies::Detect {
+                    let (images, _) = tensors_of(batch.clone(), &self.device)
+                        .map_err(Error::compute(format!("step {number}")))?;
+                    self.look_at_layers(&images, rate)?;
+                }
+                let seen =
+                    self.is_logged(number + 1).then(|| trajectory::of_batch(&batch, targets.as_deref()));
                 let done =
                     step(self.model, &mut self.optimizer, (batch, targets), &self.device, rate, number)?;
-                self.count(done, rate, start.elapsed(), steps)?;
+                self.count((done, seen), rate, start.elapsed(), steps)?;
+                self.look_at_weights()?;
                 if self.state.batch < steps && self.is_time_to_save() {
                     self.save_last()?;
                 }
@@ -175,73 +192,12 @@ impl<'a> Session<'a> {
         self.close_epoch()
     }
 
-    /// Counts a step whose images are left out, all or too many of them, as broken: there is nothing to learn
-    /// from, but its place in the schedule is its own, and the time it took was spent.
-    fn pass_over(&mut self, images: usize, took: Duration) {
-        let state = &mut self.state;
-        if images > 0 {
-            tracing::warn!(
-                "step {} is left out: broken images leave {images} in its batch, and the network needs {}",
-                state.step,
-                self.fewest
-            );
-        }
-        let seconds = took.as_secs_f64();
-        state.step += 1;
-        state.batch += 1;
-        state.step_seconds += seconds;
-        state.sums.seconds += seconds;
-        self.window.1 += seconds;
-    }
-
-    /// Adds a step to the sums, and tells of it.
-    fn count(
-        &mut self,
-        done: StepOutcome,
-        rate: f64,
-        took: Duration,
-        steps_in_epoch: u64,
-    ) -> Result<(), Error> {
-        let seconds = took.as_secs_f64();
-        let state = &mut self.state;
-        state.step += 1;
-        state.batch += 1;
-        state.images += done.images;
-        state.step_seconds += seconds;
-        state.sums.images += done.images;
-        state.sums.loss += done.loss * done.images as f64;
-        state.sums.correct += done.correct;
-        state.sums.seconds += seconds;
-        self.window.0 += done.images;
-        self.window.1 += seconds;
-        let metrics = StepMetrics {
-            step: state.step,
-            epoch: state.epoch + 1,
-            images: state.images,
-            loss: done.loss,
-            rate,
-            images_per_second: self.window.0 as f64 / self.window.1.max(1e-9),
-        };
-        let report = StepReport {
-            step: metrics,
-            step_in_epoch: state.batch,
-            steps_in_epoch,
-            epoch_loss: state.sums.mean_loss(),
-            epoch_top1: state.sums.top1(),
-        };
-        if state.step.is_multiple_of(self.recipe.train.log_every_steps) {
-            self.run.log(&Metric::Step(metrics))?;
-            self.window = (0, 0.0);
-        }
-        self.observer.on_step(&report);
-        Ok(())
-    }
-
     /// Scores the epoch that has done its steps, writes it down, keeps it if it is the best, and saves.
     fn close_epoch(&mut self) -> Result<Flow, Error> {
         let number = self.state.epoch + 1;
         let due =
             number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
+        let due = due && !self.is_replay();
         let mut validation = None;
         if due && let Some(feed) = self.prepared.feeds.validation.take() {
             validation = self.score(&*feed, Split::Validation)?;
@@ -285,12 +241,13 @@ impl<'a> Session<'a> {
         }
         self.run.log(&Metric::Epoch(metrics))?;
         self.save_last()?;
+        self.keep_last()?;
         self.observer.on_epoch(&metrics, is_best);
         Ok(Flow::Continue)
     }
 
     /// Scores the reported weights on the test images, once, and closes the record.
-    fn finish(mut self) -> Result<Outcome, Error> {
+    fn finish(&mut self) -> Result<Outcome, Error> {
         let (checkpoint, checkpoint_epoch, validation) = match (self.plan().selection, self.state.best) {
             (Selection::BestOnValidation, Some(best)) => (Checkpoint::Best, best.epoch, Some(best.scores)),
             _ => (Checkpoint::Last, self.state.epoch, None),

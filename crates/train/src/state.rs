@@ -7,8 +7,8 @@ use resnet_checkpoint::keys;
 use resnet_record::{Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::change::continues;
 use crate::checkpoint::Loaded;
+use crate::same_rates::continues;
 use crate::{DataIdentity, Error, Plan, TrainingData};
 
 /// The version of the format of this state.

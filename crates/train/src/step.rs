@@ -43,13 +43,7 @@ pub(crate) fn step(
         .filter(|(row, label)| rank(row, **label as usize) == Some(0))
         .count();
 
-    let loss = match targets {
-        None => {
-            Tensor::from_vec(labels, n, device).and_then(|labels| softmax_cross_entropy(&logits, &labels))
-        }
-        Some(targets) => Tensor::from_vec(targets, logits.dims(), device)
-            .and_then(|targets| soft_cross_entropy(&logits, &targets)),
-    };
+    let loss = loss_of(&logits, &labels, targets);
     let loss = loss.map_err(Error::compute(doing()))?;
     let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
     if !value.is_finite() {
@@ -63,4 +57,19 @@ pub(crate) fn step(
         ));
     }
     Ok(StepOutcome { images: n as u64, loss: f64::from(value), correct: correct as u64 })
+}
+
+/// Mean cross-entropy of `logits`, in nats: towards the labels, or towards `targets`, probabilities of the
+/// logits' shape.
+pub(crate) fn loss_of(
+    logits: &Tensor,
+    labels: &[u32],
+    targets: Option<Vec<f32>>,
+) -> candle_core::Result<Tensor> {
+    match targets {
+        None => softmax_cross_entropy(logits, &Tensor::new(labels, logits.device())?),
+        Some(targets) => {
+            soft_cross_entropy(logits, &Tensor::from_vec(targets, logits.dims(), logits.device())?)
+        }
+    }
 }

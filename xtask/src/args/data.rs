@@ -12,7 +12,7 @@ use resnet_vision::Interpolation;
 use super::{FormatArg, OrientationArg};
 
 /// How samples in files are read.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct FilesArgs {
     #[command(flatten)]
     pub(crate) classes: ClassesArg,
@@ -68,7 +68,7 @@ impl FilesArgs {
 }
 
 /// The order of the classes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ClassesArg {
     /// File with the class names in label order, for images in files: one name per line, or JSON
     #[arg(long, value_name = "FILE")]
@@ -116,7 +116,7 @@ pub(crate) enum DataCommand {
     /// Show classes, counts and image sizes, and draw a contact sheet of training crops
     Inspect(InspectArgs),
     /// Decode every image and list the broken ones; the exit code is 1 if there are any
-    Verify(VerifyArgs),
+    Verify(VerifyDataArgs),
     /// Copy a data set to class folders or tar shards (images unchanged), or to packed files (images decoded
     /// and resized)
     Convert(ConvertArgs),
@@ -244,7 +244,7 @@ pub(crate) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
+pub(crate) struct VerifyDataArgs {
     /// Folder of class folders, tar shards, ImageNet's tar files, parquet files or packed files, or its
     /// parent folder
     #[arg(value_name = "DIR")]

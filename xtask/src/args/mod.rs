@@ -13,7 +13,7 @@ use resnet_models::checkpoint::Weights;
 
 pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
-    TargetArg, VerifyArgs,
+    TargetArg, VerifyDataArgs,
 };
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Draw a run, or several side by side, as a page for the browser
     Report(ReportArgs),
+    /// Tell whether two runs are the same training, and where they part
+    Verify(VerifyArgs),
     /// Show the layers of a network: shapes, parameters, multiply-adds
     Summary(SummaryArgs),
     /// List the networks that can be built by name
@@ -72,8 +74,8 @@ pub(crate) struct TrainArgs {
     /// Folder of the data set, its parent folder, or its archive [default: CIFAR is downloaded]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of epochs, instead of the recipe's duration; with --resume, a run becomes as long if its schedule
-    /// allows it
+    /// Number of epochs, instead of the recipe's duration; with --resume, a run becomes as long if its
+    /// schedule allows it
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Seed of the initial weights, the order of images and the augmentation, instead of the recipe's
@@ -100,8 +102,14 @@ pub(crate) struct TrainArgs {
     pub(crate) prefix: Option<String>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
-    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, keys that leave
-    /// the steps done as they are
+    /// Keep the checkpoints of the latest N epochs, besides the last and the best
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<u64>,
+    /// Check every layer and weight for NaN and infinity in each step, which takes longer
+    #[arg(long)]
+    pub(crate) detect_anomaly: bool,
+    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, keys that
+    /// leave the steps done as they are
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     #[command(flatten)]
@@ -191,6 +199,23 @@ pub(crate) struct ReportArgs {
     /// Also draw the curves of one run as an SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) curves: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Folders of two runs
+    #[arg(required = true, num_args = 2, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// If they part, train both again from the last checkpoint before, to find the step and the layer
+    #[arg(long)]
+    pub(crate) replay: bool,
+    /// Folder of the data set, if it is no longer where the runs found it
+    #[arg(long, value_name = "DIR", requires = "replay")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Debug, Args)]

@@ -12,3 +12,4 @@ pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod summary;
 pub(crate) mod train;
+pub(crate) mod verify;

@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Difference, Recipe, Results, Run, RunRecord};
-use resnet_train::{Error, Options, Outcome, Plan, fit, resumes_from};
+use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -41,8 +41,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     }
 }
 
-fn options() -> Options {
-    Options { workers: threads::loaders(), ..Options::default() }
+fn options(args: &TrainArgs) -> Options {
+    let anomalies = if args.detect_anomaly { Anomalies::Detect } else { Anomalies::Ignore };
+    Options { workers: threads::loaders(), anomalies, ..Options::default() }
 }
 
 fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
@@ -72,7 +73,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         };
         anyhow!("{error}{hint}")
     })?;
-    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
+    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
@@ -87,20 +88,26 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
     })?;
-    train(run, &recipe, &model, &data, args.format.get())
+    train(run, &recipe, &model, &data, args)
 }
 
 /// The recipe that the command line asks for, with its changes.
 fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
     let seed = args.seed.map(|seed| format!("train.seed={seed}"));
-    let set: Vec<String> = args.set.iter().cloned().chain(seed).collect();
+    let set: Vec<String> = args.set.iter().cloned().chain(seed).chain(keep(args)).collect();
     recipes::changed(&args.recipe, &set, args.epochs)
+}
+
+/// What `--keep` sets.
+fn keep(args: &TrainArgs) -> Option<String> {
+    args.keep.map(|keep| format!("train.keep_checkpoints={keep}"))
 }
 
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let mut run = Run::open(folder)?;
     let mut recipe = run.recipe().clone();
-    recipes::change(&mut recipe, &args.set, args.epochs)?;
+    let set: Vec<String> = args.set.iter().cloned().chain(keep(args)).collect();
+    recipes::change(&mut recipe, &set, args.epochs)?;
     let is_changed = recipe != *run.recipe();
     if let Some(results) = run.record().results.filter(|_| !is_changed) {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
@@ -121,9 +128,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         (Ok(_), _) => {}
     }
-    let origin = origin_path(&run.record().data);
-    let files = args.files.or_those_of(run.record());
-    let data = data::of_recipe(&recipe, args.data.as_deref().or(origin.as_deref()), (Needed::All, &files))?;
+    let data = data::of_run(run.folder(), args.data.as_deref(), &args.files)?;
     if is_changed {
         change(&mut run, &recipe, &data, args)?;
     }
@@ -138,18 +143,17 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         other => other.into(),
     })?;
-    preamble::print(&recipe, &spec, &data, (&plan, options().prefetch))?;
-    train(run, &recipe, &model, &data, args.format.get())
+    preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    train(run, &recipe, &model, &data, args)
 }
 
 /// Gives the run its new recipe, and tells what changed.
 fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> anyhow::Result<()> {
     let changed = resnet_train::change_recipe(run, recipe, data.training()).map_err(|error| {
-        let folder = run.folder().dir().to_owned();
+        let folder = run.folder().dir();
         let sets = args.set.iter().map(|set| format!(" --set {}", numbers::quoted(Path::new(set))));
         let epochs = args.epochs.map(|epochs| format!(" --epochs {epochs}"));
-        let changes =
-            format!("--from {}{}", numbers::quoted(&folder), sets.chain(epochs).collect::<String>());
+        let changes = format!("--from {}{}", numbers::quoted(folder), sets.chain(epochs).collect::<String>());
         anyhow!("{error}; start a new run with these weights:\n  {}", again(run, &changes))
     })?;
     for Difference { key, before, after } in changed {
@@ -160,7 +164,13 @@ fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> an
 }
 
 /// Trains the run to its end, or until Ctrl-C.
-fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: Format) -> anyhow::Result<()> {
+fn train(
+    mut run: Run,
+    recipe: &Recipe,
+    model: &ResNet,
+    data: &Images,
+    args: &TrainArgs,
+) -> anyhow::Result<()> {
     let spec = model.spec();
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
         tracing::warn!("{warning}");
@@ -170,13 +180,13 @@ fn train(mut run: Run, recipe: &Recipe, model: &ResNet, data: &Images, format: F
     let options = Options {
         stop: interrupt::watch()?,
         metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
-        ..options()
+        ..options(args)
     };
     let mut live = Live::default();
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
     drop(live);
     match outcome? {
-        Outcome::Finished(results) => report(&run, &results, format),
+        Outcome::Finished(results) => report(&run, &results, args.format.get()),
         Outcome::Interrupted { step } => {
             let folder = numbers::quoted(&folder);
             progress::line(&format!(

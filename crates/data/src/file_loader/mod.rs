@@ -155,13 +155,8 @@ impl Feed for FileLoader {
 
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches> {
         let (maker, told) = (Arc::clone(&self.maker), Arc::clone(&self.maker));
-        let LoaderConfig { seed, order, workers, prefetch, .. } = self.maker.config;
-        let order = match order {
-            Order::Sequential => None,
-            Order::Shuffled => {
-                Some(order::shuffled(maker.reader.source().index(), &maker.records, seed, epoch))
-            }
-        };
+        let LoaderConfig { workers, prefetch, .. } = self.maker.config;
+        let order = maker.order(epoch);
         let batches = first_batch..self.batches_per_epoch();
         let make = move |number| maker.batch(epoch, number, order.as_deref());
         Box::new(Stream {
@@ -169,6 +164,12 @@ impl Feed for FileLoader {
             maker: told,
             failed: false,
         })
+    }
+
+    fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
+        let (maker, order) = (&self.maker, self.maker.order(epoch));
+        let place = |record| maker.reader.source().index().place(record as usize);
+        maker.records(batch, order.as_deref()).map(place).collect()
     }
 
     fn times(&self) -> Option<FeedTimes> {
@@ -190,12 +191,23 @@ impl Feed for FileLoader {
 }
 
 impl Maker {
+    /// The epoch's order of records; `None` for the set's own.
+    fn order(&self, epoch: u64) -> Option<Vec<u32>> {
+        let shuffled =
+            || order::shuffled(self.reader.source().index(), &self.records, self.config.seed, epoch);
+        (self.config.order == Order::Shuffled).then(shuffled)
+    }
+
+    /// The records of a batch.
+    fn records(&self, number: usize, order: Option<&[u32]>) -> impl ExactSizeIterator<Item = u32> {
+        let places = self.config.batch(self.records.len(), number);
+        places.map(move |place| order.map_or(self.records[place], |order| order[place]))
+    }
+
     fn batch(&self, epoch: u64, number: usize, order: Option<&[u32]>) -> Result<Batch, Error> {
         let (config, index) = (&self.config, self.reader.source().index());
         let side = self.how.transform.side();
-        let places = config.batch(self.records.len(), number);
-        let records: Vec<u32> =
-            places.map(|place| order.map_or(self.records[place], |order| order[place])).collect();
+        let records = self.records(number, order);
         let mut images = Vec::with_capacity(records.len() * 3 * side * side);
         let mut labels = Vec::with_capacity(records.len());
         for record in records {

@@ -1,53 +1,8 @@
 //! What of a run's recipe may change while the run goes on.
-//!
-//! A recipe says how all of a run was trained, also after a change. So a change is valid if the steps that are
-//! done would have been the same under it: keys of [`WHILE_IT_RUNS`] alone, of which `train.duration` and
-//! `[schedule]` also need that no step done had another rate. That is for the trainer to say, which knows the
-//! steps.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Error, Recipe};
-
-/// Keys, and tables with a point behind them, that decide nothing about a step that is done, or nothing but
-/// its rate.
-const WHILE_IT_RUNS: [&str; 9] = [
-    "about",
-    "paper",
-    "expected_error",
-    "train.duration",
-    "train.evaluate_every_epochs",
-    "train.evaluate_test",
-    "train.log_every_steps",
-    "train.save_every_seconds",
-    "schedule.",
-];
-
-/// A key that two recipes have other values of; `None` where it is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Difference {
-    /// The key, with its table.
-    pub key: String,
-    /// Its value in the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
-    /// Its value in the second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-}
-
-impl Difference {
-    /// Whether a run can go on with it, as far as the key alone can tell.
-    pub fn can_change(&self) -> bool {
-        WHILE_IT_RUNS.iter().any(|allowed| match allowed.strip_suffix('.') {
-            Some(table) => self.key.split('.').next() == Some(table),
-            None => self.key == *allowed,
-        })
-    }
-}
+use crate::{Difference, Error, Recipe};
 
 impl Recipe {
     /// The keys in which `other` differs.
@@ -62,7 +17,9 @@ impl Recipe {
     /// # Ok::<(), resnet_record::Error>(())
     /// ```
     pub fn differences(&self, other: &Recipe) -> Vec<Difference> {
-        let (before, after) = (self.flat(), other.flat());
+        // A validated recipe can be written.
+        let flat = |recipe: &Recipe| -> BTreeMap<String, String> { recipe.flat().unwrap_or_default() };
+        let (before, after) = (flat(self), flat(other));
         let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
         keys.sort();
         keys.dedup();
@@ -83,24 +40,6 @@ impl Recipe {
         let differences = self.differences(changed);
         let fixed: Vec<Difference> = differences.iter().filter(|one| !one.can_change()).cloned().collect();
         if fixed.is_empty() { Ok(differences) } else { Err(Error::Fixed { fixed }) }
-    }
-
-    /// Its keys with their values as text.
-    fn flat(&self) -> BTreeMap<String, String> {
-        fn walk(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
-            for (key, value) in table {
-                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                match value {
-                    toml::Value::Table(inner) => walk(&key, inner, into),
-                    toml::Value::String(text) => _ = into.insert(key, text.clone()),
-                    other => _ = into.insert(key, other.to_string()),
-                }
-            }
-        }
-        let mut keys = BTreeMap::new();
-        // A validated recipe can be written.
-        walk("", &toml::Table::try_from(self).unwrap_or_default(), &mut keys);
-        keys
     }
 }
 

@@ -75,6 +75,7 @@ pub const KEYS: &[Key] = &[
     key(("train.evaluate_test", Some("\"at-end\"")), ("at-end, each-epoch, never", "when the test images are evaluated; no weights are selected by them"), ("", "")),
     key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
     key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),
+    key(("train.keep_checkpoints", Some("0")), ("epochs", "how many of the latest epochs keep a checkpoint of their own, besides last and best"), ("", "timm `--checkpoint-hist`")),
     key(("optimizer.momentum", None), ("0 to below 1", "mu in v = mu v + g"), ("1603.05027", "PyTorch `SGD(momentum)`")),
     key(("optimizer.nesterov", Some("false")), ("true, false", "Nesterov's momentum"), ("", "PyTorch `SGD(nesterov)`")),
     key(("optimizer.weight_decay", None), ("per step", "L2 penalty on all parameters, norms and biases included"), ("1603.05027", "PyTorch `SGD(weight_decay)`")),
@@ -149,7 +150,7 @@ const SCHEDULES: &str = "\n## Schedules beside timm's and PyTorch's\n\n\
     | `warmup = { lr, duration, kind = \"linear\" }` | `warmup.lr + s (lr - warmup.lr) / W` | `LinearLR(warmup.lr / lr, total_iters=W)` | `--warmup-lr` |\n\
     | `warmup = { lr, duration }` | flat | `ConstantLR` | not there |\n\
     | after a warm-up | cosine, polynomial and exponential begin at step W and end at S, as in `SequentialLR` | the same | `--warmup-prefix`; without it the curve runs under the warm-up and is cut into |\n\
-    | milestones | from the start of the training, warm-up included, as in the paper | from the end of the warm-up in `SequentialLR` | from the start |\n\
+    | milestones | from the start of the training, warm-up included, as in the paper | from the end of the warm-up in `SequentialLR` | from the start unless `--warmup-prefix`, and one count early: `decay_t=[13]` lowers step 12 |\n\
     | end of a cosine | step S - 1 is one step short of `min_lr`, which step S would have | the same | the same; cooldown epochs at `--min-lr` follow |\n\
     | restarts | cycle k has length `cycle * cycle_mul^k` and begins at `lr * cycle_decay^k`; whole numbers only matter for where a cycle begins | `CosineAnnealingWarmRestarts`, no decay | the same; `--lr-cycle-limit` cycles, here as many as the training has room for |\n\
     | `onecycle` | PyTorch's: the peak is at step `W - 1`, the least rate at S - 1; momentum stays as it is | `cycle_momentum` moves it too, unless it is off | not there |\n\

@@ -30,6 +30,9 @@ pub struct TrainRecipe {
     /// The number of seconds between checkpoints within an epoch; 0 saves only after each epoch.
     #[serde(default = "sixty")]
     pub save_every_seconds: u64,
+    /// How many of the latest epochs keep a checkpoint of their own, besides the last and the best.
+    #[serde(default)]
+    pub keep_checkpoints: u64,
 }
 
 fn one() -> u64 {

@@ -9,8 +9,8 @@ use resnet_data::sources::Broken;
 use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::Session;
-use crate::Error;
 use crate::checkpoint;
+use crate::{Error, Purpose};
 
 /// The checkpoint that `run` resumes from; `None` if it has not begun.
 ///
@@ -33,6 +33,9 @@ pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
 
 impl Session<'_> {
     pub(super) fn save_last(&mut self) -> Result<(), Error> {
+        if self.options.purpose == Purpose::Replay {
+            return Ok(());
+        }
         let file = self.run.folder().last_checkpoint();
         self.state.test_reads = self.test_reads();
         self.state.velocities = self.optimizer.velocity().len();
@@ -56,6 +59,27 @@ impl Session<'_> {
         }
         checkpoint::write(&file, self.model.variables(), None, &metadata, self.state.step)?;
         self.observer.on_checkpoint(&file);
+        Ok(())
+    }
+
+    /// Gives the checkpoint of the epoch that was just closed a name of its own, and lets go of those that
+    /// are older than the recipe keeps.
+    pub(super) fn keep_last(&self) -> Result<(), Error> {
+        let (folder, kept) = (self.run.folder(), self.recipe.train.keep_checkpoints as usize);
+        if kept == 0 || self.options.purpose == Purpose::Replay {
+            return Ok(());
+        }
+        let (last, file) = (folder.last_checkpoint(), folder.kept_checkpoint(self.state.step));
+        resnet_files::link_or_copy(&last, &file).map_err(|source| Error::Io {
+            action: "write",
+            file: file.clone(),
+            source,
+        })?;
+        let steps = folder.kept_steps();
+        for step in &steps[..steps.len().saturating_sub(kept)] {
+            let file = folder.kept_checkpoint(*step);
+            std::fs::remove_file(&file).map_err(|source| Error::Io { action: "remove", file, source })?;
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use resnet_data::names::printable;
 use resnet_data::sources::tell_oddities;
 use serde::Serialize;
 
-use crate::args::VerifyArgs;
+use crate::args::VerifyDataArgs;
 use crate::failure::Ended;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
@@ -24,7 +24,7 @@ struct Broken<'a> {
     cause: &'a str,
 }
 
-pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &VerifyDataArgs) -> anyhow::Result<()> {
     let set = super::open(&args.dir, &args.classes, &args.labels)?;
     tell_oddities(set.splits().map(|(_, source)| source.index()));
     let mut meter = Meter::new(Unit::Images, 0, set.samples(), Show::IfSlow);
