@@ -15,7 +15,7 @@ use crate::live::Live;
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress;
-use crate::{data, interrupt, preamble, recipes, threads, weights};
+use crate::{data, interrupt, recipes, threads, weights};
 
 /// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
@@ -73,7 +73,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         };
         anyhow!("{error}{hint}")
     })?;
-    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    let parameters = resnet_views::preamble(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
@@ -143,7 +143,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         other => other.into(),
     })?;
-    preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    resnet_views::preamble(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     train(run, &recipe, &model, &data, args)
 }
 
