@@ -107,7 +107,12 @@ pub fn show(threads: usize, measure: Measure, format: Format) -> anyhow::Result<
     ]);
     for row in rows {
         let paper = row.paper.unwrap_or_default();
-        let place = paper.split(':').next().unwrap_or_default().replace("arXiv 1603.05027, ", "");
+        let place = paper
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .replace("arXiv 1603.05027, ", "")
+            .replace("arXiv ", "");
         let time = numbers::long(3600.0 * row.hours);
         table.add([row.recipe, place, row.published.unwrap_or_default(), time, row.about]);
     }
