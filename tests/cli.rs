@@ -43,6 +43,8 @@ mod lost_disk;
 mod names;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
+#[path = "cli/plans.rs"]
+mod plans;
 #[path = "cli/real.rs"]
 mod real;
 #[path = "cli/refusals.rs"]

@@ -6,7 +6,7 @@ use crate::common::{command, has_keys, outcome_of, xtask};
 
 #[test]
 fn every_command_has_its_options_and_helps() {
-    let commands: [(&str, &[&str]); 7] = [
+    let commands: [(&str, &[&str]); 10] = [
         (
             "train",
             &[
@@ -26,6 +26,9 @@ fn every_command_has_its_options_and_helps() {
         ("export", &["--checkpoint", "--out", "--dialect", "native", "torchvision", "timm", "transformers"]),
         ("summary", &["NAME", "--classes", "--json"]),
         ("models", &["--json"]),
+        ("recipes", &["NAME", "--measure", "--json"]),
+        ("schedule", &["RECIPE", "--set", "--epochs", "--images", "--svg", "--json"]),
+        ("runs", &["DIR", "--follow", "--json"]),
         (
             "bench",
             &[

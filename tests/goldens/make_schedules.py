@@ -87,9 +87,10 @@ CASES = [
                                warmup_prefix=True, t_in_epochs=False)),
     ("timm", 'kind="exponential", lr=0.1, decay_rate=0.7, decay_every="13 steps", decay="staircase"', 60, 0.1,
      lambda o: StepLRScheduler(o, decay_t=13, decay_rate=0.7, t_in_epochs=False)),
+    # timm counts a milestone one step early: decay_t=13 lowers the rate of step 12.
     ("timm", 'kind="multistep", lr=0.1, divide_by=4, milestones=["12 steps", "40 steps"], '
      'warmup={lr=0.01, duration="5 steps", kind="linear"}', 60, 0.1,
-     lambda o: MultiStepLRScheduler(o, decay_t=[12, 40], decay_rate=0.25, warmup_t=5, warmup_lr_init=0.01,
+     lambda o: MultiStepLRScheduler(o, decay_t=[13, 41], decay_rate=0.25, warmup_t=5, warmup_lr_init=0.01, warmup_prefix=False,
                                     t_in_epochs=False)),
 ]
 

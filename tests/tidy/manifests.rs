@@ -45,6 +45,19 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    (
+        "resnet-views",
+        &[
+            "resnet",
+            "resnet-bench",
+            "resnet-models",
+            "resnet-ops",
+            "resnet-record",
+            "resnet-terminal",
+            "resnet-train",
+        ],
+        &[],
+    ),
     ("xtask", LIBRARIES, &["resnet-testing"]),
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
@@ -73,6 +86,7 @@ const PRODUCT: &[&str] = &[
 const LIBRARIES: &[&str] = &[
     "resnet",
     "resnet-bench",
+    "resnet-views",
     "resnet-terminal",
     "resnet-kernels",
     "resnet-ops",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resnet_record::{DataSeconds, Divergence, EpochMetrics, Metric, Scores};
+use resnet_record::{DataSeconds, Divergence, EpochMetrics, Scores};
 use resnet_report::LivePage;
 use resnet_train::{Observer, Plan, Split, StepReport};
 use serde_json::json;
@@ -165,22 +165,9 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
     ]
 }
 
-/// A line of a run's log.
-pub(crate) fn logged(metric: &Metric, epochs: u64) -> String {
-    match metric {
-        Metric::Step(step) => format!(
-            "step {}  loss {:.3}  rate {}  {} images/s",
-            numbers::count(step.step),
-            step.loss,
-            numbers::significant(step.rate),
-            numbers::speed(step.images_per_second)
-        ),
-        Metric::Epoch(epoch) => text::parts(&parts(epoch, epochs, false), text::out()),
-        Metric::Final(end) => {
-            let test = end.test.map_or(String::new(), |scores| format!("  test {:.2} %", scores.top1()));
-            format!("finished after step {}{test}", numbers::count(end.step))
-        }
-    }
+/// The line of an epoch that another process trained.
+pub(crate) fn epoch_line(epoch: &EpochMetrics, epochs: u64) -> String {
+    text::parts(&parts(epoch, epochs, false), text::out())
 }
 
 /// How long steps wait for data, and what the loader's time is spent on.

@@ -12,14 +12,13 @@ mod help;
 mod hints;
 mod interrupt;
 mod live;
-mod preamble;
-mod recipes;
 mod threads;
 mod weights;
 
 use std::process::ExitCode;
 
 use resnet_terminal::{logging, numbers, output, progress, table, text};
+use resnet_views::recipes;
 
 use crate::args::{Cli, Command};
 
@@ -45,9 +44,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::Models(args) => commands::models::run(&args),
-        Command::Recipes(args) => commands::recipes::run(&args),
-        Command::Schedule(args) => commands::schedule::run(&args),
-        Command::Runs(args) => commands::runs::run(&args),
+        Command::Recipes(args) => commands::plans::recipes(&args),
+        Command::Schedule(args) => commands::plans::schedule(&args),
+        Command::Runs(args) => commands::plans::runs(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::BenchWorker(args) => commands::bench::work(&args),

@@ -17,8 +17,8 @@ use crate::subject::{Subject, Work};
 /// Training images of ImageNet, for recipes of images in files.
 pub const IMAGENET: u64 = 1_281_167;
 
-/// A probe of each kind, with its batch: one and two layers a unit on 32 pixels, bottlenecks on 32 pixels, and
-/// ImageNet's sizes.
+/// A probe of each kind, with its batch: one and two layers a unit on 32 pixels, bottlenecks on 32 pixels,
+/// and ImageNet's sizes.
 const PROBES: [(&str, usize); 3] = [("resnet20-v2", 128), ("resnet29-v2", 128), ("resnet50-v2-imagenet", 8)];
 /// Seconds that a probe measures for, after a step that does not count.
 const AT_LEAST: f64 = 1.0;

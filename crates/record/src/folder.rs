@@ -272,8 +272,8 @@ impl Run {
         Ok(())
     }
 
-    /// Goes on by `recipe`, which the caller has found to fit the `step` steps that are done; the record says
-    /// what changed. A finished run is unfinished then, and its results so far become earlier ones.
+    /// Goes on by `recipe`, which the caller has found to fit the `step` steps that are done; the record
+    /// says what changed. A finished run is unfinished then, and its results so far become earlier ones.
     ///
     /// # Errors
     /// [`Error::Fixed`] if a key differs that cannot change, [`Error::Io`].

@@ -77,7 +77,7 @@ impl RunFolder {
         Ok(match () {
             () if self.is_being_written() => RunState::Training,
             () if self.record()?.results.is_some() => RunState::Finished,
-            () if self.dir().join("diverged.json").exists() => RunState::Diverged,
+            () if self.divergence().exists() => RunState::Diverged,
             () => RunState::Interrupted,
         })
     }
@@ -93,10 +93,10 @@ impl RunFolder {
             _ => None,
         });
         let last = epochs_done.clone().next_back();
-        let steps = metrics.iter().filter_map(|metric| match metric {
-            Metric::Step(step) => Some(step.step),
-            Metric::Epoch(epoch) => Some(epoch.step),
-            Metric::Final(end) => Some(end.step),
+        let steps = metrics.iter().map(|metric| match metric {
+            Metric::Step(step) => step.step,
+            Metric::Epoch(epoch) => epoch.step,
+            Metric::Final(end) => end.step,
         });
         let results = record.results;
         let error = |scores: Scores| 100.0 - scores.top1();
@@ -185,7 +185,7 @@ impl Follow {
     ///
     /// # Errors
     /// If the log cannot be read, or holds a line that is no metric.
-    pub fn next(&mut self) -> Result<Vec<Metric>, Error> {
+    pub fn read(&mut self) -> Result<Vec<Metric>, Error> {
         let path = self.folder.metrics_file();
         let mut file = fs::File::open(&path).map_err(Error::io("read", &path))?;
         let length = file.metadata().map_err(Error::io("read", &path))?.len();

@@ -1,7 +1,7 @@
 //! Another recipe for a run that has begun: longer, or with other keys that leave its steps as they were.
 //!
-//! A recipe says how all of a run was trained, so the rule is one: under the new recipe, every step that is
-//! done would have been the same. Which keys can do that, `resnet_record` knows; that no step done had another
+//! A recipe says how all of a run was trained, so the rule is one: under the new recipe, every step that
+//! is done would have been the same. Which keys can do that, `resnet_record` knows; that no step done had another
 //! learning rate is found here, by asking both schedules for each of them. So a constant, multistep or
 //! exponential schedule can be lengthened, and cosines in cycles of their own length; a cosine, polynomial or
 //! one-cycle schedule that ends with the training cannot, and neither can a warm-up of so many per cent.
@@ -9,8 +9,9 @@
 use resnet_checkpoint::keys;
 use resnet_record::{Difference, Recipe, Run};
 
+use crate::same_rates::keeps_rates;
 use crate::state::State;
-use crate::{Error, Plan, Schedule, TrainingData, resumes_from};
+use crate::{Error, Plan, TrainingData, resumes_from};
 
 /// Gives the run the recipe `changed`, and records that; returns what changed.
 ///
@@ -63,33 +64,4 @@ pub fn change_recipe(
         ));
     }
     Ok(run.change_recipe(changed, done)?)
-}
-
-/// Whether `after` has the rate of `before` at each of the `done` steps.
-///
-/// # Errors
-/// [`Error::OtherRates`] with the first step that it has not.
-pub(crate) fn keeps_rates(
-    recipe: &Recipe,
-    (before, after): (&Schedule, &Schedule),
-    done: u64,
-) -> Result<(), Error> {
-    match before.parts_from(after, done) {
-        None => Ok(()),
-        Some(step) => Err(Error::OtherRates {
-            done,
-            step,
-            kind: recipe.schedule.kind(),
-            before: before.rate(step),
-            after: after.rate(step),
-        }),
-    }
-}
-
-/// Whether a checkpoint of `written` is one of a run that has gone on by `recipe` since: between the change and
-/// the next checkpoint a run may have been stopped.
-pub(crate) fn continues(written: &Recipe, recipe: &Recipe, plan: &Plan, done: u64) -> bool {
-    let epoch = plan.schedule.epoch();
-    let before = Schedule::new(&written.schedule, written.train.duration.steps(epoch), epoch);
-    written.change_to(recipe).is_ok() && keeps_rates(written, (&before, &plan.schedule), done).is_ok()
 }

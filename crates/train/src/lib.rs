@@ -17,8 +17,8 @@
 //! | `evaluate` | accuracy and loss on a set of images |
 //! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
+//! | `change`, `same_rates` | another recipe for a run that has begun, and which may be one |
 //! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
-//! | `change` | another recipe for a run that has begun |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
 //!
@@ -50,6 +50,7 @@ mod optimizer;
 mod options;
 mod plan;
 pub mod recipe;
+mod same_rates;
 mod schedule;
 mod session;
 mod snapshot;

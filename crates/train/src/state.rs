@@ -7,8 +7,8 @@ use resnet_checkpoint::keys;
 use resnet_record::{Digest, Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::change::continues;
 use crate::checkpoint::Loaded;
+use crate::same_rates::continues;
 use crate::snapshot::EngineState;
 use crate::{DataIdentity, Error, Plan, TrainingData};
 

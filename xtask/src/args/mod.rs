@@ -74,8 +74,8 @@ pub(crate) struct TrainArgs {
     /// Folder of the data set, its parent folder, or its archive [default: CIFAR is downloaded]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of epochs, instead of the recipe's duration; with --resume, a run becomes as long if its schedule
-    /// allows it
+    /// Number of epochs, instead of the recipe's duration; with --resume, a run becomes as long if its
+    /// schedule allows it
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Seed of the initial weights, the order of images and the augmentation, instead of the recipe's
@@ -108,8 +108,8 @@ pub(crate) struct TrainArgs {
     /// Check every layer and weight for NaN and infinity in each step, which takes longer
     #[arg(long)]
     pub(crate) detect_anomaly: bool,
-    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, keys that leave
-    /// the steps done as they are
+    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, keys that
+    /// leave the steps done as they are
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     /// Also write TensorBoard's event files, to the folder tensorboard in the run

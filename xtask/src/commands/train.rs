@@ -16,7 +16,7 @@ use crate::live::Live;
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress;
-use crate::{data, interrupt, preamble, recipes, threads, weights};
+use crate::{data, interrupt, recipes, threads, weights};
 
 /// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
@@ -76,7 +76,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         };
         anyhow!("{error}{hint}")
     })?;
-    let parameters = preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    let parameters = resnet_views::preamble(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
@@ -145,19 +145,18 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         other => other.into(),
     })?;
-    preamble::print(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    resnet_views::preamble(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
     train(run, &recipe, &model, &data, args)
 }
 
 /// Gives the run its new recipe, and tells what changed.
 fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> anyhow::Result<()> {
     let changed = resnet_train::change_recipe(run, recipe, data.training()).map_err(|error| {
-        let folder = run.folder().dir().to_owned();
+        let folder = run.folder().dir();
         let sets =
             settings(args).into_iter().map(|set| format!(" --set {}", numbers::quoted(Path::new(&set))));
         let epochs = args.epochs.map(|epochs| format!(" --epochs {epochs}"));
-        let changes =
-            format!("--from {}{}", numbers::quoted(&folder), sets.chain(epochs).collect::<String>());
+        let changes = format!("--from {}{}", numbers::quoted(folder), sets.chain(epochs).collect::<String>());
         anyhow!("{error}; start a new run with these weights:\n  {}", again(run, &changes))
     })?;
     for Difference { key, before, after } in changed {

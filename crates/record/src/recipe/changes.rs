@@ -1,54 +1,8 @@
 //! What of a run's recipe may change while the run goes on.
-//!
-//! A recipe says how all of a run was trained, also after a change. So a change is valid if the steps that are
-//! done would have been the same under it: keys of [`WHILE_IT_RUNS`] alone, of which `train.duration` and
-//! `[schedule]` also need that no step done had another rate. That is for the trainer to say, which knows the
-//! steps.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Error, Recipe};
-
-/// Keys, and tables with a point behind them, that decide nothing about a step that is done, or nothing but
-/// its rate.
-const WHILE_IT_RUNS: [&str; 10] = [
-    "about",
-    "paper",
-    "expected_error",
-    "train.duration",
-    "train.evaluate_every_epochs",
-    "train.evaluate_test",
-    "train.log_every_steps",
-    "train.save_every_seconds",
-    "train.keep_checkpoints",
-    "schedule.",
-];
-
-/// A key that two recipes have other values of; `None` where it is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Difference {
-    /// The key, with its table.
-    pub key: String,
-    /// Its value in the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
-    /// Its value in the second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-}
-
-impl Difference {
-    /// Whether a run can go on with it, as far as the key alone can tell.
-    pub fn can_change(&self) -> bool {
-        WHILE_IT_RUNS.iter().any(|allowed| match allowed.strip_suffix('.') {
-            Some(table) => self.key.split('.').next() == Some(table),
-            None => self.key == *allowed,
-        })
-    }
-}
+use crate::{Difference, Error, Recipe};
 
 impl Recipe {
     /// The keys in which `other` differs.

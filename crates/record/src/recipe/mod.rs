@@ -2,6 +2,7 @@
 
 mod built_in;
 mod changes;
+mod difference;
 mod images;
 pub mod keys;
 mod renamed;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::EpochSize;
 
 pub use built_in::BUILT_IN;
-pub use changes::Difference;
+pub use difference::Difference;
 pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
 pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
 pub use step::{

@@ -25,8 +25,8 @@ pub struct Course {
 }
 
 impl Course {
-    /// The recipe's course on its own data set, or on `images` training images in files; `None` if that number
-    /// is needed and not given.
+    /// The recipe's course on its own data set, or on `images` training images in files; `None` if that
+    /// number is needed and not given.
     ///
     /// ```
     /// let recipe = resnet_record::Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");

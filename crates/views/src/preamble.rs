@@ -3,13 +3,15 @@
 use resnet::{Images, TrainingMemory};
 use resnet_models::{Spec, summary};
 use resnet_record::Recipe;
+use resnet_terminal::{numbers, progress};
 use resnet_train::Plan;
-
-use crate::{numbers, progress};
 
 /// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are
 /// made ahead of a step.
-pub(crate) fn print(
+///
+/// # Errors
+/// If the network has no summary.
+pub fn print(
     recipe: &Recipe,
     spec: &Spec,
     data: &Images,

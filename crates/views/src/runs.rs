@@ -1,32 +1,31 @@
-//! `runs`: lists runs with their states, or follows one that trains elsewhere.
+//! Runs as a list with their states, and the log of one as it grows.
 
 use std::path::Path;
 use std::time::Duration;
 
-use resnet_record::{Follow, RunFolder, RunState, list_runs};
+use resnet_record::{EpochMetrics, Follow, Metric, RunFolder, RunState};
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::table::{Column, Table};
+use resnet_terminal::{numbers, progress};
 use serde_json::json;
-
-use crate::args::RunsArgs;
-use crate::output::{self, Format};
-use crate::table::{Column, Table};
-use crate::{live, numbers, progress};
 
 /// Time between two looks at a log.
 const PAUSE: Duration = Duration::from_millis(300);
 /// Lines of the past that are shown first.
 const PAST: usize = 10;
 
-pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<()> {
-    if let Some(dir) = &args.follow {
-        return follow(dir, args.format.get());
-    }
-    let (runs, unread) = list_runs(&args.dir)?;
+/// Prints the runs in `dir`, or the one run that it is.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn list(dir: &Path, format: Format) -> anyhow::Result<()> {
+    let (runs, unread) = resnet_record::list_runs(dir)?;
     unread.iter().for_each(|error| tracing::warn!("{error}"));
-    if args.format.get() == Format::Json {
+    if format == Format::Json {
         return output::json(&json!({ "runs": runs }));
     }
     if runs.is_empty() {
-        return output::sentences(&format!("there are no runs in {}", args.dir.display()));
+        return output::sentences(&format!("there are no runs in {}", dir.display()));
     }
     let mut table = Table::new([
         Column::text("run"),
@@ -54,8 +53,11 @@ pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<()> {
     output::print_table(&table)
 }
 
-/// Prints what is logged until nobody writes to the run any more.
-fn follow(dir: &Path, format: Format) -> anyhow::Result<()> {
+/// Prints what the run in `dir` logs until nobody writes to it any more; `line` writes an epoch of so many.
+///
+/// # Errors
+/// If the run cannot be read.
+pub fn follow(dir: &Path, format: Format, line: impl Fn(&EpochMetrics, u64) -> String) -> anyhow::Result<()> {
     let folder = RunFolder::open(dir)?;
     let epochs = folder.summary()?.epochs.unwrap_or_default();
     let mut log = Follow::new(folder);
@@ -63,12 +65,13 @@ fn follow(dir: &Path, format: Format) -> anyhow::Result<()> {
     loop {
         // Asked before the log is read, so that a last line is not missed.
         let state = log.folder().state()?;
-        let metrics = log.next()?;
+        let metrics = log.read()?;
         let skip = skip.replace(0).unwrap_or_else(|| metrics.len().saturating_sub(PAST));
         for metric in &metrics[skip..] {
             match (format, metric) {
                 (Format::Json, metric) => output::json(metric)?,
-                (_, metric) => output::line(&live::logged(metric, epochs))?,
+                (_, Metric::Epoch(epoch)) => output::line(&line(epoch, epochs))?,
+                (_, metric) => output::line(&logged(metric))?,
             }
         }
         if state != RunState::Training {
@@ -79,5 +82,23 @@ fn follow(dir: &Path, format: Format) -> anyhow::Result<()> {
             return Ok(());
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+/// A line of a log that ends no epoch.
+fn logged(metric: &Metric) -> String {
+    match metric {
+        Metric::Step(step) => format!(
+            "step {}  loss {:.3}  rate {}  {} images/s",
+            numbers::count(step.step),
+            step.loss,
+            numbers::significant(step.rate),
+            numbers::speed(step.images_per_second)
+        ),
+        Metric::Epoch(epoch) => format!("epoch {}", epoch.epoch),
+        Metric::Final(end) => {
+            let test = end.test.map_or(String::new(), |scores| format!("  test {:.2} %", scores.top1()));
+            format!("finished after step {}{test}", numbers::count(end.step))
+        }
     }
 }

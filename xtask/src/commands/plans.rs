@@ -1,0 +1,32 @@
+//! `recipes`, `schedule`, `runs`: what can be trained, at which rates, and what was.
+
+use resnet_views::recipes::{self, Measure};
+
+use crate::args::{RecipesArgs, RunsArgs, ScheduleArgs};
+use crate::{live, threads};
+
+pub(crate) fn recipes(args: &RecipesArgs) -> anyhow::Result<()> {
+    if let Some(name) = &args.name {
+        return recipes::print(name);
+    }
+    let measure = if args.measure { Measure::Anew } else { Measure::Once };
+    recipes::show(threads::start(&args.threads)?, measure, args.format.get())
+}
+
+pub(crate) fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
+    let recipe = recipes::changed(&args.recipe, &args.set, args.epochs)?;
+    let course = resnet_views::course(&recipe, args.images.get())?;
+    if let Some(file) = &args.svg {
+        let names = (course.recipe.as_str(), course.kind);
+        let svg = resnet_report::schedule_svg(names, &course.rates, course.steps_per_epoch);
+        resnet_report::write_chart(file, &svg)?;
+    }
+    resnet_views::show_schedule(&recipe, &course, args.format.get())
+}
+
+pub(crate) fn runs(args: &RunsArgs) -> anyhow::Result<()> {
+    match &args.follow {
+        Some(run) => resnet_views::follow(run, args.format.get(), live::epoch_line),
+        None => resnet_views::list_runs(&args.dir, args.format.get()),
+    }
+}
