@@ -53,10 +53,11 @@ pub use folder::{Run, RunFolder};
 pub use machine::Machine;
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
-    Anneal, AugmentationRecipe, BUILT_IN, ClassWeights, DataRecipe, DataSet, Decay, Difference, EmaRecipe,
-    EvaluateTest, EvaluationCrop, Flip, GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation,
-    ImagePolicy, ImagesRecipe, LastBatch, LossKind, LossRecipe, ModelRecipe, OptimizerKind, OptimizerRecipe,
-    Recipe, ScheduleRecipe, TrainRecipe, WarmupFrom, WarmupKind, WarmupRecipe, WeightDecayOn, keys,
+    Anneal, AugmentationRecipe, BUILT_IN, BestBy, ClassWeights, DataRecipe, DataSet, Decay, Difference,
+    EmaRecipe, EvaluateTest, EvaluationCrop, Flip, GeneratedSizes, ImageCrop, ImageDecoding,
+    ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch, LossKind, LossRecipe, ModelRecipe, OptimizerKind,
+    OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, WarmupFrom, WarmupKind, WarmupRecipe,
+    WeightDecayOn, keys,
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
 pub use runs::{Follow, RunState, RunSummary, list_runs};

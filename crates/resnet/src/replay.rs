@@ -1,6 +1,7 @@
 //! A part of two runs trained again, to find the step and the layer in which they part.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +10,9 @@ use resnet_record::{Certificate, Parting, Run, RunFolder, RunRecord};
 use resnet_train::{Observer, Options, Plan, Purpose, StepReport, fit};
 
 use crate::{Error, Images, ResNet};
+
+/// How many layers are named.
+const SHOWN: usize = 5;
 
 /// A run to be trained again on its data.
 #[derive(Debug)]
@@ -37,6 +41,45 @@ pub enum Replayed {
         /// Layers with weights in all.
         of: usize,
     },
+}
+
+/// A sentence without its full stop.
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (at, layers, of) = match self {
+            Replayed::Same { reproduced: [true, true] } => {
+                return f.write_str(
+                    "this program makes both runs as they were; their records differ for another reason",
+                );
+            }
+            Replayed::Same { reproduced } => {
+                let whose = match reproduced {
+                    [true, false] => "the first run's weights and not the second's",
+                    [false, true] => "the second run's weights and not the first's",
+                    _ => "neither run's weights",
+                };
+                return write!(
+                    f,
+                    "on this machine both are the same training, which makes {whose}: program or machine differed"
+                );
+            }
+            Replayed::Parted { at, layers, of } => (at, layers, of),
+        };
+        let ([a, b], differ) = (at.certificates, layers.len());
+        let what = a.differences(&b).join(" and ");
+        write!(
+            f,
+            "they part in step {}, in {what}; after it {differ} of {of} layers with weights differ",
+            at.step
+        )?;
+        for (place, LayerDifference { layer, largest }) in layers.iter().take(SHOWN).enumerate() {
+            write!(f, "{} {layer} by {largest:.1e}", if place == 0 { ":" } else { "," })?;
+        }
+        match differ.saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
 }
 
 /// A layer whose weights differ.

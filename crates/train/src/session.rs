@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         }
         self.keep_layers();
         self.observer.on_start(&self.prepared.plan);
-        while self.state.epoch < self.plan().epochs {
+        while self.state.epoch < self.plan().epochs && !self.has_lost_patience() {
             if self.epoch()? == Flow::Stop {
                 self.save_last()?;
                 return Ok(Outcome::Interrupted { step: self.state.step });
@@ -150,6 +150,17 @@ impl<'a> Session<'a> {
             return Ok(Outcome::Interrupted { step: self.state.step });
         }
         self.finish()
+    }
+
+    /// Whether the training ends early, because so many epochs were no better than the best.
+    fn has_lost_patience(&self) -> bool {
+        let (patience, epoch) = (self.recipe.train.patience, self.state.epoch);
+        let since = self.state.best.map_or(0, |best| epoch - best.epoch);
+        let ends = patience > 0 && since >= patience && epoch < self.plan().epochs;
+        if ends {
+            tracing::info!("no epoch of the last {since} was better than the best: the training ends early");
+        }
+        ends
     }
 
     /// Trains to the end of the open epoch and closes it.

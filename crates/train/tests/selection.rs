@@ -190,3 +190,41 @@ fn evaluation_counts_what_a_plain_loop_counts() {
     assert!((scores.loss - loss / set.len() as f64).abs() < 1e-6, "{} {loss}", scores.loss);
     assert!(evaluate(&model, &feed, |done| done < 20).unwrap().is_none(), "it must stop when asked to");
 }
+
+#[test]
+fn a_training_that_gets_no_better_ends_early_and_reports_the_best() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = |name: &str| scratch.path().join(name);
+    // A rate at which accuracy goes up and down.
+    let changes = ["train.duration=40 epochs", "schedule.lr=0.9", "schedule.warmup=0 steps"];
+    for best_by in ["top1", "loss"] {
+        let by = format!("train.best_by={best_by}");
+        let Outcome::Finished(whole) =
+            train(&dir(&format!("{best_by}-whole")), &[&changes[..], &[&by]].concat())
+        else {
+            panic!("it was stopped")
+        };
+        let early_dir = dir(best_by);
+        let early = [&changes[..], &[&by, "train.patience=3"]].concat();
+        let Outcome::Finished(early) = train(&early_dir, &early) else { panic!("it was stopped") };
+        assert_eq!(early.epochs, early.checkpoint_epoch + 3, "{best_by}");
+        assert!(early.epochs < whole.epochs, "{best_by}: {early:?}");
+
+        // Which epoch is the best is what the metrics say.
+        let metrics = RunFolder::open(&early_dir).unwrap().metrics().unwrap();
+        let scores = metrics.into_iter().filter_map(|metric| match metric {
+            Metric::Epoch(EpochMetrics { epoch, validation: Some(scores), .. }) => Some((epoch, scores)),
+            _ => None,
+        });
+        let best = scores.reduce(|best, next| {
+            let is_better = match best_by {
+                "loss" => next.1.loss < best.1.loss,
+                _ => next.1.top1_correct > best.1.top1_correct,
+            };
+            if is_better { next } else { best }
+        });
+        assert_eq!(best.unwrap().0, early.checkpoint_epoch, "{best_by}");
+        // A run that has ended early is finished.
+        assert_eq!(common::resume(&early_dir).unwrap(), Outcome::Finished(early));
+    }
+}

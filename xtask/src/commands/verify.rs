@@ -11,9 +11,6 @@ use crate::live::Live;
 use crate::output::{self, Format};
 use crate::{data, numbers, threads};
 
-/// How many layers are named.
-const SHOWN: usize = 5;
-
 #[derive(Serialize)]
 struct Json<'a> {
     agreed_steps: usize,
@@ -67,7 +64,9 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
             let [a, b] = [before, after].map(|value| value.as_deref().unwrap_or("left out"));
             output::labelled("recipe", &format!("{key} is {a} in the first, {b} in the second"))?;
         }
-        replayed.as_ref().map_or(Ok(()), tell)?;
+        if let Some(replayed) = &replayed {
+            output::labelled("replayed", &replayed.to_string())?;
+        }
     }
     match found.parting {
         Some(_) => Err(Ended::Reported.into()),
@@ -103,37 +102,4 @@ fn in_json(replayed: &Replayed) -> ReplayJson<'_> {
             reproduced: None,
         },
     }
-}
-
-fn tell(replayed: &Replayed) -> anyhow::Result<()> {
-    let text = match replayed {
-        Replayed::Same { reproduced: [true, true] } => {
-            "this program makes both runs as they were; their records differ for another reason".to_owned()
-        }
-        Replayed::Same { reproduced } => {
-            let whose = match reproduced {
-                [true, false] => "the first run's weights and not the second's",
-                [false, true] => "the second run's weights and not the first's",
-                _ => "neither run's weights",
-            };
-            format!(
-                "on this machine both are the same training, which makes {whose}: program or machine differed"
-            )
-        }
-        Replayed::Parted { at, layers, of } => {
-            let [a, b] = at.certificates;
-            let shown: Vec<_> =
-                layers.iter().take(SHOWN).map(|it| format!("{} by {:.1e}", it.layer, it.largest)).collect();
-            let more = layers.len().saturating_sub(SHOWN);
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            format!(
-                "they part in step {}, in {}; after it {} of {of} layers with weights differ: {}{more}",
-                numbers::count(at.step),
-                a.differences(&b).join(" and "),
-                layers.len(),
-                shown.join(", ")
-            )
-        }
-    };
-    output::labelled("replayed", &text)
 }

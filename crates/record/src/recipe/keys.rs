@@ -73,6 +73,8 @@ pub const KEYS: &[Key] = &[
     key(("train.seed", Some("0")), ("number", "seed of the initial weights, of the order of the images and of their augmentation"), ("", "timm `--seed`")),
     key(("train.last_batch", Some("\"keep\"")), ("keep, drop", "the last batch of an epoch, if the images do not fill it"), ("", "PyTorch `drop_last`")),
     key(("train.evaluate_every_epochs", Some("1")), ("epochs", "epochs between evaluations on the validation images"), ("", "timm `--val-interval`")),
+    key(("train.best_by", Some("\"top1\"")), ("top1, loss", "which validation score makes an epoch the best"), ("", "timm `--eval-metric`, Lightning `monitor`")),
+    key(("train.patience", Some("0")), ("epochs", "epochs without a better one after which the training ends; 0 never ends it early"), ("", "Keras and Lightning `EarlyStopping(patience)`")),
     key(("train.evaluate_test", Some("\"at-end\"")), ("at-end, each-epoch, never", "when the test images are evaluated; no weights are selected by them"), ("", "")),
     key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
     key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),

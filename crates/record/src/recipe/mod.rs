@@ -24,7 +24,7 @@ pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, Warmup
 pub use step::{
     ClassWeights, EmaRecipe, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, WeightDecayOn,
 };
-pub use training::{EvaluateTest, LastBatch, TrainRecipe};
+pub use training::{BestBy, EvaluateTest, LastBatch, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
 ///

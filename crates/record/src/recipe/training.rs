@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
-use crate::Duration;
+use crate::{Duration, Scores};
 
 /// `[train]`: how long, in which batches, and what is evaluated, logged and saved on the way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,12 @@ pub struct TrainRecipe {
     /// The number of epochs between evaluations on the validation images; the last epoch is always evaluated.
     #[serde(default = "one")]
     pub evaluate_every_epochs: u64,
+    /// Which validation score makes an epoch the best.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub best_by: BestBy,
+    /// The number of epochs without a better one after which the training ends; 0 never ends it early.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub patience: u64,
     /// When the test images are evaluated.
     #[serde(default)]
     pub evaluate_test: EvaluateTest,
@@ -69,6 +75,27 @@ pub enum LastBatch {
     Keep,
     /// It is dropped (PyTorch's `drop_last=True`); the next epoch draws another order.
     Drop,
+}
+
+/// Which validation score makes an epoch the best. Of equals the earlier is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// The highest accuracy.
+    #[default]
+    Top1,
+    /// The lowest mean loss, which also tells apart epochs of the same accuracy.
+    Loss,
+}
+
+impl BestBy {
+    /// Whether `scores` are better than `best`.
+    pub fn is_better(self, scores: &Scores, best: &Scores) -> bool {
+        match self {
+            BestBy::Top1 => scores.top1_correct > best.top1_correct,
+            BestBy::Loss => scores.loss < best.loss,
+        }
+    }
 }
 
 /// When the test images are evaluated. Whatever is chosen, no weights are ever selected by it.

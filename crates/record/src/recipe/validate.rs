@@ -36,6 +36,10 @@ impl Recipe {
         ] {
             check(value > 0, &|| format!("{key} is 0; it must be at least 1"))?;
         }
+        check(train.patience == 0 || self.data.validation > 0, &|| {
+            "train.patience is given, and no images to tell better epochs from worse; set data.validation"
+                .into()
+        })?;
         // TOML's integers are signed, and the resolved recipe must be writable.
         for (key, seed) in [("train.seed", train.seed), ("data.split_seed", self.data.split_seed)] {
             check(i64::try_from(seed).is_ok(), &|| format!("{key} is {seed}; it must be below 2^63"))?;

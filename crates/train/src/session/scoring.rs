@@ -34,7 +34,8 @@ impl Session<'_> {
                 // Test scores have no part in this. Of equals the earlier stays.
                 is_best = is_reported
                     && validation.is_some_and(|scores| {
-                        self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
+                        let best_by = self.recipe.train.best_by;
+                        self.state.best.is_none_or(|best| best_by.is_better(&scores, &best.scores))
                     });
                 if let (true, Some(scores)) = (is_best, validation) {
                     self.state.best = Some(Best { epoch: metrics.epoch, scores });
