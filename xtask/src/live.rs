@@ -150,6 +150,7 @@ mod tests {
             data_wait: 0.4,
             data_threads: None,
             validation: Some(scores),
+            ema_validation: None,
             test: None,
             test_reads: 0,
         }

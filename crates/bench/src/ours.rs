@@ -1,13 +1,16 @@
 //! Our side of a benchmark: what our worker does in its process.
 
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
 use resnet_models::{Inference, Model};
 use resnet_ops::{Mode, softmax_cross_entropy};
-use resnet_train::{Momentum, Sgd, SgdConfig};
+use resnet_train::{
+    Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
+};
 
 use serde::Serialize;
 
@@ -16,7 +19,11 @@ use crate::subject::{Subject, Work};
 use crate::worker::{Hello, Turn};
 
 /// The peers' `pytorch_bench.py` trains with the same.
-const SGD: SgdConfig = SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 1e-4 };
+const SGD: OptimizerConfig = OptimizerConfig {
+    rule: RuleConfig::Sgd(SgdConfig { momentum: 0.9, kind: Momentum::Classic }),
+    weight_decay: 1e-4,
+    weight_decay_on: WeightDecayOn::All,
+};
 const RATE: f64 = 1e-3;
 
 /// Answers whoever reads `output`: measures steps of `subject` for each line `go SECONDS` of `input`, until
@@ -76,7 +83,8 @@ struct Step<'a> {
     ready: Inference<'a>,
     images: Tensor,
     labels: Tensor,
-    optimizer: Sgd,
+    gradients: Gradients,
+    optimizer: Optimizer,
 }
 
 impl<'a> Step<'a> {
@@ -90,7 +98,8 @@ impl<'a> Step<'a> {
             ready: model.network().for_inference(),
             images: Tensor::randn(0f32, 1.0, (*batch, channels, height, width), &Device::Cpu)?,
             labels: Tensor::from_iter(labels, &Device::Cpu)?,
-            optimizer: Sgd::new(SGD),
+            gradients: Gradients::new(Arc::new(Layout::of(model.variables()))),
+            optimizer: Optimizer::new(SGD),
         })
     }
 
@@ -104,7 +113,9 @@ impl<'a> Step<'a> {
     fn train_once(&mut self) -> candle_core::Result<()> {
         let logits = self.model.forward(&self.images, Mode::Train)?;
         let gradients = softmax_cross_entropy(&logits, &self.labels)?.backward()?;
-        self.optimizer.step(self.model.variables(), &gradients, RATE)?;
+        self.gradients.clear();
+        self.gradients.add(self.model.variables(), &gradients, 1.0)?;
+        self.optimizer.step(self.model.variables(), &self.gradients, RATE)?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::keys::OPTIMIZER;
+use crate::keys::{self, OPTIMIZER};
 use crate::weights::Taken;
 
 /// What a file holds, under its own names.
@@ -51,7 +51,7 @@ pub enum Precision {
 pub struct Ignored {
     /// PyTorch's `num_batches_tracked` counters.
     pub batch_counters: usize,
-    /// Tensors of the optimizer, named `optimizer.*`, in a checkpoint to resume from.
+    /// Tensors of the optimizer and of averages, as [`keys::slot`] tells them, in a checkpoint to resume from.
     pub optimizer: usize,
 }
 
@@ -78,7 +78,7 @@ impl Ignored {
     pub(crate) fn count(&mut self, name: &str) -> bool {
         if name.ends_with("num_batches_tracked") {
             self.batch_counters += 1;
-        } else if name.starts_with(OPTIMIZER) {
+        } else if name.starts_with(OPTIMIZER) || keys::slot(name).is_some() {
             self.optimizer += 1;
         } else {
             return false;

@@ -4,7 +4,7 @@
 //! [`read()`] tells the format by the first bytes and gives the [`Contents`]: arrays under the names that the
 //! file has, its strings, and what was passed over. [`Metadata`] is what those strings say about a network;
 //! [`Weights`] chooses where a file holds several sets of them. [`read_training`] reads a checkpoint to
-//! resume from, with the optimizer's velocities. [`write()`] writes a file.
+//! resume from, with what its optimizer remembers. [`write()`] writes a file.
 //!
 //! ```
 //! use std::collections::BTreeMap;

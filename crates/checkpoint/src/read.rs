@@ -34,8 +34,9 @@ pub fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
 pub struct TrainingCheckpoint {
     /// Weights and running statistics by name.
     pub weights: BTreeMap<String, Stored>,
-    /// The optimizer's velocities, by the name of the weight that each one belongs to.
-    pub velocities: BTreeMap<String, Stored>,
+    /// What optimizer and averages remember, by slot and by the name of the weight that it belongs to; see
+    /// [`keys::slot`].
+    pub slots: BTreeMap<String, BTreeMap<String, Stored>>,
     /// The strings of the header; [`keys`] has their names.
     pub metadata: BTreeMap<String, String>,
 }
@@ -59,8 +60,10 @@ pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
     };
     let mut checkpoint = TrainingCheckpoint { metadata, ..TrainingCheckpoint::default() };
     for (name, tensor) in tensors {
-        match name.strip_prefix(keys::MOMENTUM) {
-            Some(weight) => checkpoint.velocities.insert(weight.to_owned(), tensor),
+        match keys::slot(&name) {
+            Some((slot, weight)) => {
+                checkpoint.slots.entry(slot.to_owned()).or_default().insert(weight.to_owned(), tensor)
+            }
             None => checkpoint.weights.insert(name, tensor),
         };
     }

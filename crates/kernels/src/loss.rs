@@ -5,6 +5,7 @@
 //! `resnet_reference::softmax_cross_entropy`.
 //!
 //! Where images are mixed or labels smoothed, each class has a probability of its own: the `soft` functions.
+//! Binary cross-entropy asks of each class by itself whether it is there (`resnet_reference::binary_cross_entropy`).
 
 use crate::size::floats;
 
@@ -77,6 +78,52 @@ pub fn soft_cross_entropy_backward(
         let (log_sum, all) = (log_sum_exp(row), targets.iter().map(|&t| f64::from(t)).sum::<f64>());
         for ((out, &z), &t) in out.iter_mut().zip(row).zip(targets) {
             *out = (((f64::from(z) - log_sum).exp() * all - f64::from(t)) * factor) as f32;
+        }
+    }
+}
+
+/// The mean over rows of `sum over k of w[k] (log(1 + exp(z[k])) - t[k] z[k])`, for `logits` z and `targets` t of
+/// shape `[n, classes]` and `weights` w of shape `[classes]`: `-w (t log s(z) + (1 - t) log(1 - s(z)))` with the
+/// logistic function s.
+///
+/// # Panics
+/// If lengths don't agree.
+pub fn binary_cross_entropy(logits: &[f32], targets: &[f32], weights: &[f32]) -> f64 {
+    check_soft(logits, targets, weights.len());
+    let classes = weights.len();
+    let rows = logits.chunks_exact(classes).zip(targets.chunks_exact(classes));
+    let loss = |(row, targets): (&[f32], &[f32])| {
+        let terms = row.iter().zip(targets).zip(weights);
+        let term = |((&z, &t), &w): ((&f32, &f32), &f32)| {
+            let (z, t) = (f64::from(z), f64::from(t));
+            // log(1 + exp(z)) without overflow.
+            f64::from(w) * (z.max(0.0) + (-z.abs()).exp().ln_1p() - t * z)
+        };
+        terms.map(term).sum::<f64>()
+    };
+    rows.map(loss).sum::<f64>() / (logits.len() / classes) as f64
+}
+
+/// The gradient of [`binary_cross_entropy`], times `upstream`: `w (s(z) - t) / n`.
+///
+/// # Panics
+/// As [`binary_cross_entropy`].
+pub fn binary_cross_entropy_backward(
+    logits: &[f32],
+    targets: &[f32],
+    weights: &[f32],
+    upstream: f32,
+    out: &mut [f32],
+) {
+    check_soft(logits, targets, weights.len());
+    assert_eq!(out.len(), logits.len(), "gradient of another shape");
+    let classes = weights.len();
+    let factor = f64::from(upstream) / (logits.len() / classes) as f64;
+    let rows = logits.chunks_exact(classes).zip(targets.chunks_exact(classes));
+    for ((row, targets), out) in rows.zip(out.chunks_exact_mut(classes)) {
+        for (((out, &z), &t), &w) in out.iter_mut().zip(row).zip(targets).zip(weights) {
+            let logistic = 1.0 / (1.0 + (-f64::from(z)).exp());
+            *out = (f64::from(w) * (logistic - f64::from(t)) * factor) as f32;
         }
     }
 }

@@ -62,7 +62,7 @@ pub use inspect::StepOutput;
 pub use layers::{
     BatchNorm, Conv2d, ConvConfig, DropPath, Dropout, GroupNorm, GroupNormConfig, Layer, Linear,
 };
-pub use loss::{soft_cross_entropy, softmax_cross_entropy};
+pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
 pub use mode::Mode;
 pub use plan::{Graph, LayerInfo, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
 pub use resnet_kernels::conv::ConvShape;

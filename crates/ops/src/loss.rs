@@ -1,4 +1,4 @@
-//! Softmax cross-entropy as one candle node.
+//! Softmax cross-entropy and binary cross-entropy, each as one candle node.
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 use resnet_kernels::loss;
@@ -102,6 +102,90 @@ impl CustomOp1 for SoftmaxCrossEntropy {
                 loss::soft_cross_entropy_backward(&values, targets, classes, upstream, &mut gradient)
             }
         }
+        Tensor::from_vec(gradient, logits.shape(), logits.device()).map(Some)
+    }
+}
+
+/// What an image's binary cross-entropies, one for each class, become.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClassReduction {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+struct BinaryCrossEntropy {
+    targets: Vec<f32>,
+    /// One for each class.
+    weights: Vec<f32>,
+}
+
+/// Binary cross-entropy of `logits: [N, classes]` against `targets: [N, classes]`, each from 0 to 1, with the
+/// classes' `weights`: the mean over images of the mean or the sum over classes of
+/// `-w (t log s(z) + (1 - t) log(1 - s(z)))`, where s is the logistic function; a scalar. No gradient goes to
+/// `targets`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use resnet_ops::{ClassReduction, binary_cross_entropy};
+///
+/// let logits = Tensor::zeros((1, 4), candle_core::DType::F32, &Device::Cpu)?;
+/// let first = Tensor::new(&[[1f32, 0.0, 0.0, 0.0]], &Device::Cpu)?;
+/// let loss = binary_cross_entropy(&logits, &first, None, ClassReduction::Mean)?.to_scalar::<f32>()?;
+/// assert!((loss - 2f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If shapes or types don't fit, or the batch is empty.
+pub fn binary_cross_entropy(
+    logits: &Tensor,
+    targets: &Tensor,
+    weights: Option<&[f32]>,
+    reduction: ClassReduction,
+) -> Result<Tensor> {
+    let (images, classes) = logits.dims2()?;
+    let are_f32 = logits.dtype() == DType::F32 && targets.dtype() == DType::F32;
+    let fit = targets.dims() == logits.dims() && weights.is_none_or(|weights| weights.len() == classes);
+    if !fit || !are_f32 || images * classes == 0 {
+        bail!(
+            "binary cross-entropy wants f32 logits and targets of one shape [N, classes] and as many weights, got {:?} \
+             {:?}, {:?} {:?} and {:?}",
+            logits.dtype(),
+            logits.dims(),
+            targets.dtype(),
+            targets.dims(),
+            weights.map(<[f32]>::len)
+        );
+    }
+    let share = match reduction {
+        ClassReduction::Mean => 1.0 / classes as f32,
+        ClassReduction::Sum => 1.0,
+    };
+    let weights = weights.map_or(vec![share; classes], |weights| weights.iter().map(|w| w * share).collect());
+    let targets = targets.flatten_all()?.to_vec1()?;
+    logits.contiguous()?.apply_op1(BinaryCrossEntropy { targets, weights })
+}
+
+impl CustomOp1 for BinaryCrossEntropy {
+    fn name(&self) -> &'static str {
+        "binary-cross-entropy"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let Some((start, end)) = layout.contiguous_offsets() else { bail!("logits are not contiguous") };
+        let logits = &storage.as_slice::<f32>()?[start..end];
+        let loss = loss::binary_cross_entropy(logits, &self.targets, &self.weights);
+        Ok((CpuStorage::F32(vec![loss as f32]), Shape::from(())))
+    }
+
+    fn bwd(&self, logits: &Tensor, _loss: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
+        let values: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+        let mut gradient = vec![0.0; values.len()];
+        let upstream = upstream.to_scalar::<f32>()?;
+        loss::binary_cross_entropy_backward(&values, &self.targets, &self.weights, upstream, &mut gradient);
         Tensor::from_vec(gradient, logits.shape(), logits.device()).map(Some)
     }
 }

@@ -8,7 +8,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::record::FORMAT;
-use crate::{Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, parse_metrics, time};
+use crate::{
+    Checkpoint, Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, parse_metrics, time,
+};
 
 const RECIPE: &str = "recipe.toml";
 const RECORD: &str = "record.json";
@@ -28,6 +30,7 @@ const LOCK: &str = ".lock";
 /// metrics.jsonl                    one Metric a line
 /// checkpoints/last.safetensors     where the run stands
 /// checkpoints/best.safetensors     only with validation images
+/// checkpoints/final.safetensors    only where averaged weights are reported, and none were selected
 /// checkpoints/step-NUMBER.safetensors  of the latest epochs, if the recipe keeps them
 /// diverged.json                    Divergence, if the loss or a weight became NaN or infinite
 /// ```
@@ -69,6 +72,20 @@ impl RunFolder {
     /// `checkpoints/best.safetensors`; absent without validation images.
     pub fn best_checkpoint(&self) -> PathBuf {
         self.dir.join(CHECKPOINTS).join("best.safetensors")
+    }
+
+    /// `checkpoints/final.safetensors`; absent unless averaged weights are reported that were not selected.
+    pub fn final_checkpoint(&self) -> PathBuf {
+        self.dir.join(CHECKPOINTS).join("final.safetensors")
+    }
+
+    /// The file of one of the run's checkpoints.
+    pub fn checkpoint(&self, which: Checkpoint) -> PathBuf {
+        match which {
+            Checkpoint::Last => self.last_checkpoint(),
+            Checkpoint::Best => self.best_checkpoint(),
+            Checkpoint::Final => self.final_checkpoint(),
+        }
     }
 
     /// `checkpoints/step-NUMBER.safetensors`: where the run stood after that many steps.

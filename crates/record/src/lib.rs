@@ -41,10 +41,10 @@ pub use error::Error;
 pub use folder::{Run, RunFolder};
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
-    Anneal, AugmentationRecipe, BUILT_IN, DataRecipe, DataSet, Decay, Difference, EvaluateTest,
-    EvaluationCrop, Flip, GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy,
-    ImagesRecipe, LastBatch, ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, WarmupFrom,
-    WarmupKind, WarmupRecipe, keys,
+    Anneal, AugmentationRecipe, BUILT_IN, ClassWeights, DataRecipe, DataSet, Decay, Difference, EmaRecipe,
+    EvaluateTest, EvaluationCrop, Flip, GeneratedSizes, ImageCrop, ImageDecoding, ImageOrientation,
+    ImagePolicy, ImagesRecipe, LastBatch, LossKind, LossRecipe, ModelRecipe, OptimizerKind, OptimizerRecipe,
+    Recipe, ScheduleRecipe, TrainRecipe, WarmupFrom, WarmupKind, WarmupRecipe, WeightDecayOn, keys,
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
 pub use runs::{Follow, RunState, RunSummary, list_runs};

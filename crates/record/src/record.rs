@@ -202,7 +202,7 @@ impl fmt::Display for Selection {
     }
 }
 
-/// Which of a run's two checkpoints.
+/// Which of a run's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Checkpoint {
@@ -210,6 +210,9 @@ pub enum Checkpoint {
     Last,
     /// `checkpoints/best.safetensors`: the weights of the best epoch on the validation images.
     Best,
+    /// `checkpoints/final.safetensors`: the weights at the end, where they are not those that training goes
+    /// on with: their moving average, or with running statistics that were estimated anew.
+    Final,
 }
 
 /// What came out of a finished run.

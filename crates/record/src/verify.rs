@@ -1,14 +1,12 @@
 //! Whether two runs are the same training, and if not, the first certified step that shows it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::{Certificate, Error, Metric, Recipe, RunFolder};
+use crate::{Certificate, Difference, Error, Metric, RunFolder};
 
 /// What the certificates of two runs say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
-    /// Keys of the recipe that differ, as "key: value of A, value of B".
-    pub recipe: Vec<String>,
+    /// Keys of the recipe that differ.
+    pub recipe: Vec<Difference>,
     /// Steps that both runs certify, up to the first that differs.
     pub agreed: usize,
     /// The last of them; 0 if there is none.
@@ -33,12 +31,8 @@ pub struct Parting {
 /// run cannot be read.
 pub fn agreement(a: &RunFolder, b: &RunFolder) -> Result<Agreement, Error> {
     let (of_a, of_b) = (certificates(a)?, certificates(b)?);
-    let mut agreement = Agreement {
-        recipe: differences(&a.recipe()?, &b.recipe()?)?,
-        agreed: 0,
-        last_agreed: 0,
-        parting: None,
-    };
+    let mut agreement =
+        Agreement { recipe: a.recipe()?.differences(&b.recipe()?), agreed: 0, last_agreed: 0, parting: None };
     for (step, a) in of_a {
         // Certified steps rise; a run that goes on after an interruption has each once.
         let Ok(at) = of_b.binary_search_by_key(&step, |(step, _)| *step) else { continue };
@@ -63,21 +57,12 @@ fn certificates(run: &RunFolder) -> Result<Vec<(u64, Certificate)>, Error> {
     Ok(certified.collect())
 }
 
-/// The keys in which two recipes differ, as "key: value of A, value of B".
-fn differences(a: &Recipe, b: &Recipe) -> Result<Vec<String>, Error> {
-    let (a, b) = (a.flat()?, b.flat()?);
-    let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    let value = |of: &BTreeMap<String, String>, key| of.get(key).map_or("absent".to_owned(), String::clone);
-    let differ = keys.into_iter().filter(|key| a.get(*key) != b.get(*key));
-    Ok(differ.map(|key| format!("{key}: {}, {}", value(&a, key), value(&b, key))).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{Digest, Run, RunRecord, StepMetrics};
+    use crate::{Digest, Recipe, Run, RunRecord, StepMetrics};
 
     const RECIPE: &str = include_str!("../recipes/quick-start.toml");
 
@@ -111,14 +96,15 @@ mod tests {
 
         let same = agreement(&a, &run(&at("same"), "train.seed=0", &steps[1..])).unwrap();
         assert_eq!((same.agreed, same.last_agreed, same.parting), (2, 30, None));
-        assert_eq!(same.recipe, Vec::<String>::new());
+        assert_eq!(same.recipe, []);
 
         let other = [(10, 1, 1, 1), (15, 9, 9, 9), (20, 2, 7, 7), (30, 8, 8, 8)];
         let parted = agreement(&a, &run(&at("other"), "train.seed=7", &other)).unwrap();
         assert_eq!((parted.agreed, parted.last_agreed), (1, 10));
         let Parting { step, certificates: [of_a, of_b] } = parted.parting.unwrap();
         assert_eq!((step, of_a.differences(&of_b)), (20, vec!["loss", "weights"]));
-        assert_eq!(parted.recipe, ["train.seed: 0, 7"]);
+        let [Difference { key, before, after }] = &parted.recipe[..] else { panic!("{:?}", parted.recipe) };
+        assert_eq!((key.as_str(), before.as_deref(), after.as_deref()), ("train.seed", Some("0"), Some("7")));
 
         let none = agreement(&a, &run(&at("none"), "train.seed=0", &[(11, 1, 1, 1)])).unwrap_err();
         assert!(none.to_string().contains("no certified step in common"), "{none}");

@@ -42,6 +42,7 @@ fn epoch(epoch: u64, step: u64) -> Metric {
         data_wait: 0.5,
         data_threads: Some(DataSeconds { read: 0.5, decode: 2.0, transform: 0.25 }),
         validation: None,
+        ema_validation: None,
         test: None,
         test_reads: 0,
     })

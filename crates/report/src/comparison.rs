@@ -88,7 +88,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
 
 /// A recipe as keys and values; its seed left out, which is no choice.
 fn flat(run: &RunData) -> Result<BTreeMap<String, String>, Error> {
-    let mut keys = run.recipe.flat().map_err(|error| Error::Recipe(error.to_string()))?;
+    let mut keys = run.recipe.flat();
     for told_elsewhere in ["train.seed", "about", "name", "paper", "expected_error"] {
         keys.remove(told_elsewhere);
     }

@@ -45,6 +45,7 @@ fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder
             data_wait: 0.0,
             data_threads: None,
             validation: None,
+            ema_validation: None,
             test: Some(scores(correct)),
             test_reads: epoch,
         };

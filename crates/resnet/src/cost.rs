@@ -69,6 +69,8 @@ mod tests {
         let plan = Plan {
             steps: 450_450,
             steps_per_epoch: 5_005,
+            grad_accum_steps: 1,
+            batches_per_epoch: 5_005,
             epochs: 90,
             batch: 256,
             smallest_batch: 143,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use resnet_checkpoint::keys;
 use resnet_models::checkpoint::{self, Dialect, Metadata, Saved};
-use resnet_record::{Checkpoint, Results, Selection};
+use resnet_record::{Results, Selection};
 use serde::Serialize;
 
 use crate::{Error, Pretrained};
@@ -70,10 +70,7 @@ impl Pretrained {
     fn measured(&self) -> Option<String> {
         let (folder, record) = self.run.as_ref()?;
         let results = record.results.as_ref()?;
-        let reported = match results.checkpoint {
-            Checkpoint::Best => folder.best_checkpoint(),
-            Checkpoint::Last => folder.last_checkpoint(),
-        };
+        let reported = folder.checkpoint(results.checkpoint);
         let (selection, test_reads, mark) = (record.selection, record.test_reads, record.mark());
         let metrics = Metrics { results, selection, test_reads, mark };
         // Plain numbers and texts: they can be written.

@@ -88,7 +88,7 @@ impl Pretrained {
         self.normalisation = Some(resnet_train::recipe::normalisation(&recipe));
         self.metadata = metadata;
         self.metadata.recipe = run.recipe().to_toml().ok();
-        self.file = run.folder().last_checkpoint();
+        self.file = run.folder().checkpoint(results.checkpoint);
         Ok(results)
     }
 }

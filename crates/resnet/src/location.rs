@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::progress::Progress;
 use resnet_models::checkpoint::RepositoryConfig;
-use resnet_record::{Checkpoint, RunFolder, RunRecord};
+use resnet_record::{RunFolder, RunRecord};
 
 use crate::Error;
 
@@ -143,11 +143,11 @@ fn local(path: &Path) -> Result<Found, Error> {
     }
     let run = RunFolder::open(path)?;
     let record = run.record()?;
-    let (best, last) = (run.best_checkpoint(), run.last_checkpoint());
+    let best = run.best_checkpoint();
     let file = match record.results.map(|results| results.checkpoint) {
-        Some(Checkpoint::Best) => best,
+        Some(reported) => run.checkpoint(reported),
         None if best.exists() => best,
-        Some(Checkpoint::Last) | None => last,
+        None => run.last_checkpoint(),
     };
     if !file.exists() {
         return Err(Error::RunHasNoCheckpoint { run: path.to_owned(), file });

@@ -137,6 +137,20 @@ pub struct Training {
     pub weights_after: BTreeMap<String, Measure>,
 }
 
+/// Twenty steps of a small, smooth network by one optimizer, loss or option, see `make_steps.py`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steps {
+    /// What is tested.
+    pub name: String,
+    /// Mean loss before each step.
+    pub losses: Vec<f64>,
+    /// Parameters and running statistics after the last step.
+    pub weights_after: BTreeMap<String, Measure>,
+    /// Their moving averages, where they are kept.
+    pub ema_after: BTreeMap<String, Measure>,
+}
+
 /// The logits of `name`, such as `cifar.resnet20_v1_a`.
 pub fn logits(name: &str) -> Logits {
     load(name)
@@ -173,6 +187,17 @@ pub fn training(name: &str) -> Training {
 /// `make_small_training.py`.
 pub fn small_trainings() -> Vec<Training> {
     load("training_small")
+}
+
+/// The twenty steps of `name`, such as `lamb`.
+pub fn steps(name: &str) -> Steps {
+    let found = load::<Vec<Steps>>("steps").into_iter().find(|steps| steps.name == name);
+    found.unwrap_or_else(|| panic!("steps.json has no {name}"))
+}
+
+/// The names of all of [`steps`].
+pub fn step_names() -> Vec<String> {
+    load::<Vec<Steps>>("steps").into_iter().map(|steps| steps.name).collect()
 }
 
 /// The folder of the golden files and of the Python that made them.

@@ -1,38 +1,31 @@
 //! Checkpoints as safetensors files: written whole or not at all, read strictly.
 //!
 //! Weights and running statistics have the names that the classifier gives them. A checkpoint to resume from
-//! also holds the optimizer's velocities, whose names begin with [`MOMENTUM`], and the state of the training
-//! in its metadata.
+//! also holds what the engine remembers of each variable, in named slots (`optimizer.SLOT.VARIABLE`,
+//! `ema.VARIABLE`, `accumulated.VARIABLE`), and the state of the training in its metadata.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor, Var};
-use resnet_checkpoint::keys::MOMENTUM;
 use resnet_checkpoint::{Stored, TrainingCheckpoint};
 
-use crate::{Error, Sgd};
+use crate::Error;
+use crate::engine::Arrays;
+use crate::snapshot::Snapshot;
 
-/// Writes variables, and velocities if the checkpoint is to be resumable, to `file`, whole or not at all.
+/// Writes `snapshot` to `file`, whole or not at all.
 ///
 /// # Errors
 /// [`Error::NonFiniteWeight`] if a number is not finite (`step` is for that message), or what the system
 /// refuses; `file` is then as it was.
 pub(crate) fn write(
     file: &Path,
-    variables: &BTreeMap<String, Var>,
-    optimizer: Option<&Sgd>,
+    snapshot: &Snapshot<'_>,
     metadata: &BTreeMap<String, String>,
     step: u64,
 ) -> Result<(), Error> {
-    let velocity = optimizer.iter().flat_map(|sgd| sgd.velocity());
-    let velocity: Vec<_> = velocity.map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor)).collect();
-    let mut tensors: BTreeMap<&str, &Tensor> =
-        velocity.iter().map(|(name, tensor)| (name.as_str(), *tensor)).collect();
-    tensors.extend(variables.iter().map(|(name, variable)| (name.as_str(), variable.as_tensor())));
-    let shapes = tensors.iter().map(|(name, tensor)| (*name, tensor.dims())).collect();
-    let written = resnet_checkpoint::write(file, &shapes, metadata, |name| {
-        finite(name, tensors[name], step).map_err(Failed::Values)
+    let written = resnet_checkpoint::write(file, &snapshot.shapes(), metadata, |name| {
+        finite(name, snapshot, step).map_err(Failed::Values)
     });
     written.map(|_| ()).map_err(|failed| match failed {
         Failed::Values(error) => error,
@@ -55,62 +48,67 @@ impl From<resnet_checkpoint::Error> for Failed {
     }
 }
 
-/// A tensor's numbers, all of them finite.
-fn finite(name: &str, tensor: &Tensor, step: u64) -> Result<Vec<f32>, Error> {
-    let values = || tensor.flatten_all()?.to_vec1::<f32>();
-    let values = values().map_err(Error::compute(format!("saving {name}")))?;
+/// An array's numbers, all of them finite.
+fn finite(name: &str, snapshot: &Snapshot<'_>, step: u64) -> Result<Vec<f32>, Error> {
+    let values = snapshot.values(name)?;
     if values.iter().any(|value| !value.is_finite()) {
         return Err(Error::NonFiniteWeight { name: name.to_owned(), step });
     }
     Ok(values)
 }
 
-/// The contents of a checkpoint, checked against a classifier's variables.
+/// The contents of a checkpoint, checked against a network's variables.
+#[derive(Debug)]
 pub(crate) struct Loaded {
-    weights: BTreeMap<String, Tensor>,
-    pub(crate) velocity: BTreeMap<String, Tensor>,
+    pub(crate) arrays: Arrays,
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
-/// Reads `file` for a classifier with these variables, which stay as they are until [`Loaded::apply`].
+impl Loaded {
+    /// How many arrays are no weights.
+    pub(crate) fn slots(&self) -> usize {
+        self.arrays.slots.values().map(BTreeMap::len).sum()
+    }
+}
+
+/// Reads `file` for a network whose variables have these `shapes`.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, if it lacks a variable, or if it holds a tensor that is not a
-/// variable or has another shape.
-pub(crate) fn read(file: &Path, variables: &BTreeMap<String, Var>, device: &Device) -> Result<Loaded, Error> {
+/// If the file cannot be read or is damaged, if it lacks a variable, or if it holds an array that is not a
+/// variable's or has another shape.
+pub(crate) fn read(file: &Path, shapes: &BTreeMap<&str, &[usize]>) -> Result<Loaded, Error> {
     let bad = |cause: String| Error::Checkpoint { file: file.to_owned(), cause };
-    let TrainingCheckpoint { weights, velocities, metadata } =
+    let TrainingCheckpoint { weights, slots, metadata } =
         resnet_checkpoint::read_training(file).map_err(|error| unreadable(file, error))?;
-    let mut loaded = Loaded { weights: BTreeMap::new(), velocity: BTreeMap::new(), metadata };
     let mut problems = Vec::new();
-    for name in variables.keys().filter(|&name| !weights.contains_key(name)) {
+    for name in shapes.keys().filter(|&&name| !weights.contains_key(name)) {
         problems.push(format!("{name} is missing"));
     }
-    for (stored, prefix, into) in
-        [(weights, "", &mut loaded.weights), (velocities, MOMENTUM, &mut loaded.velocity)]
-    {
+    let mut fitting = |prefix: &str, stored: BTreeMap<String, Stored>| {
+        let mut arrays = BTreeMap::new();
         for (name, Stored { dtype, shape, values }) in stored {
-            let Some(variable) = variables.get(&name) else {
+            let Some(&wanted) = shapes.get(name.as_str()) else {
                 problems.push(format!("{prefix}{name} is unexpected"));
                 continue;
             };
-            match values.filter(|_| shape == variable.dims()) {
-                Some(values) => {
-                    let tensor = Tensor::from_vec(values, shape, device)
-                        .map_err(Error::compute(format!("loading {prefix}{name}")))?;
-                    into.insert(name, tensor);
-                }
+            match values.filter(|_| shape == wanted) {
+                Some(values) => _ = arrays.insert(name, values),
                 None => {
-                    let wanted = variable.dims();
-                    problems
-                        .push(format!("{prefix}{name} is {dtype} {shape:?} and should be F32 {wanted:?}"));
+                    problems.push(format!("{prefix}{name} is {dtype} {shape:?} and should be F32 {wanted:?}"))
                 }
             }
         }
-    }
+        arrays
+    };
+    let weights = fitting("", weights);
+    let slots = slots.into_iter().map(|(slot, stored)| {
+        let arrays = fitting(&format!("{slot}."), stored);
+        (slot, arrays)
+    });
+    let arrays = Arrays { weights, slots: slots.collect() };
     problems.sort();
     match problems.len() {
-        0 => Ok(loaded),
+        0 => Ok(Loaded { arrays, metadata }),
         count => {
             let shown = problems[..count.min(5)].join(", ");
             let more = if count > 5 { format!(", and {} more", count - 5) } else { String::new() };
@@ -137,30 +135,15 @@ fn unreadable(file: &Path, error: resnet_checkpoint::Error) -> Error {
     Error::Checkpoint { file: file.to_owned(), cause }
 }
 
-impl Loaded {
-    /// Sets the variables to the checkpoint's values.
-    ///
-    /// # Errors
-    /// Only if candle cannot copy; names and shapes were checked.
-    pub(crate) fn apply(&self, variables: &BTreeMap<String, Var>) -> Result<(), Error> {
-        for (name, tensor) in &self.weights {
-            if let Some(variable) = variables.get(name) {
-                variable.set(tensor).map_err(Error::compute(format!("loading {name}")))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::*;
-    use crate::SgdConfig;
-    use crate::sgd::Momentum;
-    use candle_core::DType;
+    use candle_core::{DType, Device, Tensor, Var};
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::snapshot::EngineState;
 
     fn variables(start: f32) -> BTreeMap<String, Var> {
         let new = |shape: &[usize]| {
@@ -179,12 +162,16 @@ mod tests {
 
     fn written(dir: &Path, variables: &BTreeMap<String, Var>) -> std::path::PathBuf {
         let file = dir.join("last.safetensors");
-        let mut sgd = Sgd::new(SgdConfig { momentum: 0.9, kind: Momentum::Classic, weight_decay: 0.0 });
-        let loss = variables["fc.weight"].as_tensor().sum_all().unwrap();
-        sgd.step(variables, &loss.backward().unwrap(), 0.1).unwrap();
+        let mut snapshot = Snapshot::of(variables, EngineState::default());
+        snapshot.add("optimizer.momentum", "fc.weight", &[3, 2], &[0.5; 6]);
+        snapshot.add("ema", "fc.bias", &[2], &[0.25; 2]);
         let metadata = BTreeMap::from([("model".to_owned(), "tiny".to_owned())]);
-        write(&file, variables, Some(&sgd), &metadata, 1).unwrap();
+        write(&file, &snapshot, &metadata, 1).unwrap();
         file
+    }
+
+    fn read_for(file: &Path, variables: &BTreeMap<String, Var>) -> Result<Loaded, Error> {
+        read(file, &Snapshot::of(variables, EngineState::default()).shapes())
     }
 
     fn message(result: Result<Loaded, Error>) -> String {
@@ -199,12 +186,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let source = variables(1.0);
         let file = written(dir.path(), &source);
-        let target = variables(-7.0);
-        let loaded = read(&file, &target, &Device::Cpu).unwrap();
-        assert_eq!(values(&target), values(&variables(-7.0)), "nothing is changed before apply");
-        loaded.apply(&target).unwrap();
-        assert_eq!(values(&target), values(&source));
-        assert_eq!(loaded.velocity.keys().collect::<Vec<_>>(), ["fc.weight"]);
+        let loaded = read_for(&file, &variables(-7.0)).unwrap();
+        assert_eq!(loaded.arrays.weights.into_values().collect::<Vec<_>>(), values(&source));
+        let slots = &loaded.arrays.slots;
+        assert_eq!(slots.keys().collect::<Vec<_>>(), ["ema", "optimizer.momentum"]);
+        assert_eq!(slots["optimizer.momentum"]["fc.weight"], [0.5; 6]);
+        assert_eq!(slots["ema"]["fc.bias"], [0.25; 2]);
         assert_eq!(loaded.metadata["model"], "tiny");
     }
 
@@ -216,7 +203,7 @@ mod tests {
         other.remove("fc.bias");
         other.insert("fc.scale".into(), Var::new(&[1f32], &Device::Cpu).unwrap());
         other.insert("fc.weight".into(), Var::zeros((2, 3), DType::F32, &Device::Cpu).unwrap());
-        let message = message(read(&file, &other, &Device::Cpu));
+        let message = message(read_for(&file, &other));
         for words in [
             "last.safetensors",
             "fc.bias is unexpected",
@@ -235,7 +222,8 @@ mod tests {
         let file = written(dir.path(), &variables);
         let before = fs::read(&file).unwrap();
         variables["fc.bias"].set(&Tensor::new(&[1.0, f32::NAN], &Device::Cpu).unwrap()).unwrap();
-        let error = write(&file, &variables, None, &BTreeMap::new(), 42).unwrap_err();
+        let error = write(&file, &Snapshot::of(&variables, EngineState::default()), &BTreeMap::new(), 42)
+            .unwrap_err();
         assert!(matches!(error, Error::NonFiniteWeight { step: 42, .. }), "{error}");
         assert_eq!(fs::read(&file).unwrap(), before);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
@@ -245,8 +233,9 @@ mod tests {
     fn an_absent_file_or_folder_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("gone/last.safetensors");
-        assert!(message(read(&file, &variables(1.0), &Device::Cpu)).contains("gone/last.safetensors"));
-        let error = write(&file, &variables(1.0), None, &BTreeMap::new(), 0).unwrap_err();
+        assert!(message(read_for(&file, &variables(1.0))).contains("gone/last.safetensors"));
+        let error = write(&file, &Snapshot::of(&variables(1.0), EngineState::default()), &BTreeMap::new(), 0)
+            .unwrap_err();
         assert!(error.to_string().contains("gone/last.safetensors"), "{error}");
     }
 
@@ -260,14 +249,13 @@ mod tests {
 
             let cut = (whole.len() as f64 * cut) as usize;
             fs::write(&file, &whole[..cut]).unwrap();
-            prop_assert!(message(read(&file, &target, &Device::Cpu)).contains("last.safetensors"));
+            prop_assert!(message(read_for(&file, &target)).contains("last.safetensors"));
 
-            // A changed byte may pass, in a number for instance; it must not panic, nor change the variables.
+            // A changed byte may pass, in a number for instance; it must not panic.
             let mut changed = whole.clone();
             changed[(whole.len() as f64 * at) as usize] = with;
             fs::write(&file, &changed).unwrap();
-            let _ = read(&file, &target, &Device::Cpu);
-            prop_assert_eq!(values(&target), values(&variables(1.0)));
+            let _ = read_for(&file, &target);
         }
     }
 }

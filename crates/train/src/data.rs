@@ -18,6 +18,9 @@ pub trait TrainingData: Sync {
     /// How many classes it has.
     fn classes(&self) -> usize;
 
+    /// How many training images each class has, those held out included.
+    fn class_counts(&self) -> Vec<u64>;
+
     /// What a resumed training compares to notice that its data have changed.
     fn identity(&self) -> DataIdentity;
 
@@ -82,6 +85,10 @@ impl TrainingData for Dataset {
         self.train.classes().len()
     }
 
+    fn class_counts(&self) -> Vec<u64> {
+        count(self.train.labels().iter().copied(), self.train.classes().len())
+    }
+
     fn identity(&self) -> DataIdentity {
         DataIdentity::of(self.train.classes(), |fingerprint| self.train.add_to(fingerprint))
     }
@@ -122,6 +129,13 @@ impl TrainingData for Dataset {
     fn test_reads(&self) -> u64 {
         self.test.reads()
     }
+}
+
+/// How often each of `classes` labels occurs.
+pub(crate) fn count(labels: impl Iterator<Item = u32>, classes: usize) -> Vec<u64> {
+    let mut counts = vec![0; classes];
+    labels.for_each(|label| counts.get_mut(label as usize).into_iter().for_each(|count| *count += 1));
+    counts
 }
 
 /// In order, without augmentation.

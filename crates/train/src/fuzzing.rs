@@ -8,6 +8,7 @@ use candle_core::{Device, Var};
 use resnet_checkpoint::keys;
 
 use crate::checkpoint;
+use crate::snapshot::{EngineState, Snapshot};
 use crate::state::State;
 
 /// Reads `file` for a classifier of two variables, and the training's state that it or `text` holds. Panics
@@ -18,10 +19,11 @@ pub fn resume(file: &Path, text: &str) {
         .map(|(name, shape)| (name.into(), zeros(shape)))
         .into();
     state(text, file);
-    match checkpoint::read(file, &variables, &Device::Cpu) {
+    match checkpoint::read(file, &Snapshot::of(&variables, EngineState::default()).shapes()) {
         Ok(loaded) => {
-            loaded.apply(&variables).expect("names and shapes fit");
-            assert!(loaded.velocity.keys().all(|name| variables.contains_key(name)));
+            assert!(loaded.arrays.weights.keys().eq(variables.keys()));
+            let mut remembered = loaded.arrays.slots.values().flat_map(BTreeMap::keys);
+            assert!(remembered.all(|name| variables.contains_key(name)));
             loaded.metadata.get(keys::TRAINING_STATE).into_iter().for_each(|text| state(text, file));
         }
         Err(error) => named(&error, file),

@@ -9,7 +9,7 @@ use resnet_data::{
 };
 use resnet_record::Recipe;
 
-use crate::data::{DataIdentity, TrainingData, TrainingFeeds};
+use crate::data::{DataIdentity, TrainingData, TrainingFeeds, count};
 use crate::{Error, Options, recipe};
 
 /// A data set whose images stay in files while a network is trained on them.
@@ -50,6 +50,12 @@ impl TrainingData for ImageFiles {
 
     fn classes(&self) -> usize {
         self.set.classes.len()
+    }
+
+    fn class_counts(&self) -> Vec<u64> {
+        let index = self.set.train.index();
+        let usable = (0..index.len()).filter(|record| !index.is_skipped(*record));
+        count(usable.map(|record| index.labels()[record]), self.classes())
     }
 
     fn identity(&self) -> DataIdentity {

@@ -5,8 +5,13 @@
 //! | `fit` | the trainer's face |
 //! | `options` | settings besides the recipe, and how a training ends |
 //! | `session` | the loop: epochs, what happens at their ends, what is saved when |
-//! | `step` | one optimizer step |
-//! | `sgd` | gradient descent with momentum, in place |
+//! | `engine` | the waist between a session and what computes: a step, an evaluation, a snapshot |
+//! | `candle_engine` | the engine on candle's tensors |
+//! | `step` | the parts of a step: loss, gradients, all-reduce, clip, average of the weights |
+//! | `optimizer` | SGD, AdamW, LAMB |
+//! | `layout` | where each variable lies in a flat buffer |
+//! | `snapshot` | the named arrays of a training as it stands |
+//! | `norms` | running statistics estimated anew before an evaluation |
 //! | `schedule` | the learning rate as a function of the step |
 //! | `plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
@@ -25,23 +30,28 @@
 //! - Nothing is ever chosen by test labels, and each reading of them is counted in the record.
 //! - A diverged or killed training never overwrites a good checkpoint.
 
+mod candle_engine;
 mod change;
 mod checkpoint;
 mod data;
+mod engine;
 mod error;
 mod evaluate;
 mod fit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod image_files;
+mod layout;
+mod norms;
 mod observe;
+mod optimizer;
 mod options;
 mod plan;
 pub mod recipe;
 mod same_rates;
 mod schedule;
 mod session;
-mod sgd;
+mod snapshot;
 mod state;
 mod step;
 mod targets;
@@ -52,18 +62,29 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use resnet_ops::{Mode, StepOutput};
 
+pub use candle_engine::{CandleEngine, StepConfig};
 pub use change::change_recipe;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
+pub use engine::{Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, Weights};
 pub use error::Error;
 pub use evaluate::evaluate;
 pub use fit::fit;
 pub use image_files::ImageFiles;
+pub use layout::{Layout, Place};
 pub use observe::{Observer, Quiet, Split, StepReport};
+pub use optimizer::{
+    AdamWConfig, LambConfig, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
+};
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
 pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
-pub use sgd::{Momentum, Sgd, SgdConfig};
+pub use snapshot::{EngineState, Snapshot};
+pub use step::all_reduce::{AllReduce, Alone};
+pub use step::clip::Clip;
+pub use step::ema::{EmaConfig, EmaWarmup};
+pub use step::gradients::Gradients;
+pub use step::loss::{Loss, LossKind, Target};
 
 /// Logits of images, with weights prepared beforehand.
 pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;

@@ -24,11 +24,15 @@ pub struct Plan {
     pub steps: u64,
     /// Steps of one epoch.
     pub steps_per_epoch: u64,
+    /// Batches of one step; an epoch's last step may have fewer.
+    pub grad_accum_steps: u64,
+    /// Batches of one epoch.
+    pub batches_per_epoch: u64,
     /// Epochs begun; the last may be a part of one.
     pub epochs: u64,
-    /// Images of one step; an epoch's last may have fewer.
+    /// Images of one batch; an epoch's last may have fewer.
     pub batch: usize,
-    /// Images of the smallest step.
+    /// Images of the smallest batch.
     pub smallest_batch: usize,
     /// Height and width of the images that are trained on.
     pub size: [usize; 2],
@@ -54,6 +58,16 @@ impl Plan {
     /// a batch that is never filled.
     pub fn new(recipe: &Recipe, data: &dyn TrainingData) -> Result<Plan, Error> {
         Ok(prepare(recipe, data, &Options::default())?.plan)
+    }
+
+    /// Batches of an epoch before its `step`-th step, counted from 0.
+    pub(crate) fn batches_before(&self, step: u64) -> u64 {
+        step * self.grad_accum_steps
+    }
+
+    /// Batches of an epoch's `step`-th step, counted from 0: its last has what is left.
+    pub(crate) fn batches_of(&self, step: u64) -> u64 {
+        self.grad_accum_steps.min(self.batches_per_epoch.saturating_sub(self.batches_before(step)))
     }
 
     /// Whether `model` can be trained on each of the batches; returns the fewest images that it needs.
@@ -105,8 +119,8 @@ pub(crate) fn prepare(
     }
     let feeds = data.training(recipe, options)?;
     let TrainingFeeds { size, train, validation } = &feeds;
-    let epoch =
-        EpochSize { images: train.images_per_epoch() as u64, steps: train.batches_per_epoch() as u64 };
+    let (batches, each) = (train.batches_per_epoch() as u64, recipe.train.grad_accum_steps);
+    let epoch = EpochSize { images: train.images_per_epoch() as u64, steps: batches.div_ceil(each) };
     let steps = recipe.train.duration.steps(epoch);
     let batch = recipe.train.batch_size;
     // The size of an epoch's last batch; a training may end before it reaches one.
@@ -114,6 +128,8 @@ pub(crate) fn prepare(
     let plan = Plan {
         steps,
         steps_per_epoch: epoch.steps,
+        grad_accum_steps: each,
+        batches_per_epoch: batches,
         epochs: steps.div_ceil(epoch.steps),
         batch,
         smallest_batch: if rest == 0 || steps < epoch.steps { batch } else { rest },

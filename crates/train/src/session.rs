@@ -2,29 +2,27 @@
 
 mod files;
 mod post_mortem;
+mod scoring;
 mod steps;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use candle_core::Device;
-use resnet_data::{Feed, FeedTimes};
+use resnet_data::FeedTimes;
 use resnet_record::{
-    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run, Scores,
+    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run,
     Selection,
 };
 
 pub use self::files::resumes_from;
+use crate::candle_engine::CandleEngine;
 use crate::checkpoint;
-use crate::evaluate::{device_of, tensors_of};
+use crate::engine::{Contents, Engine};
 use crate::plan::{Prepared, prepare};
-use crate::state::{Best, State};
-use crate::step::step;
+use crate::snapshot::EngineState;
+use crate::state::{State, Sums};
 use crate::targets::Targets;
-use crate::{
-    Anomalies, Classifier, Error, Observer, Options, Outcome, Plan, Sgd, Split, TrainingData, evaluate,
-    recipe, trajectory,
-};
+use crate::{Classifier, Error, Observer, Options, Outcome, Plan, TrainingData, recipe};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +33,7 @@ enum Flow {
 
 /// One session of a training, from its start or resumption to its end or interruption.
 pub(crate) struct Session<'a> {
-    model: &'a dyn Classifier,
+    engine: Box<dyn Engine + 'a>,
     data: &'a dyn TrainingData,
     run: &'a mut Run,
     options: &'a Options,
@@ -44,8 +42,6 @@ pub(crate) struct Session<'a> {
     recipe_text: String,
     prepared: Prepared,
     targets: Targets,
-    device: Device,
-    optimizer: Sgd,
     /// Images that a step needs at least.
     fewest: usize,
     state: State,
@@ -74,16 +70,17 @@ impl<'a> Session<'a> {
         let recipe_text = recipe.to_toml()?;
         let prepared = prepare(&recipe, data, options)?;
         let fewest = prepared.plan.check(model)?;
-        let device = device_of(model);
         let targets = Targets::of(&recipe, data.classes());
-        let config = recipe::sgd(&recipe);
-        let (state, optimizer) = if let Some(last) = resumes_from(run)? {
-            let loaded = checkpoint::read(&last, model.variables(), &device)?;
+        let mut engine: Box<dyn Engine + 'a> =
+            Box::new(CandleEngine::new(model, recipe::step(&recipe, data)?)?);
+        let state = if let Some(last) = resumes_from(run)? {
+            let loaded = checkpoint::read(&last, &engine.snapshot(Contents::Weights).shapes())?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;
-            loaded.apply(model.variables())?;
-            (state, Sgd::with_velocity(config, loaded.velocity))
+            let before = EngineState { updates: state.step, ..EngineState::default() };
+            engine.restore(state.engine.unwrap_or(before), loaded.arrays)?;
+            state
         } else {
-            (State::fresh(recipe.train.seed, data.identity()), Sgd::new(config))
+            State::fresh(recipe.train.seed, data.identity())
         };
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
@@ -91,7 +88,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {
-            model,
+            engine,
             data,
             run,
             options,
@@ -100,8 +97,6 @@ impl<'a> Session<'a> {
             recipe_text,
             prepared,
             targets,
-            device,
-            optimizer,
             fewest,
             state,
             begun: now,
@@ -154,36 +149,33 @@ impl<'a> Session<'a> {
         // The last epoch ends where the training does.
         let steps = plan.steps_per_epoch.min(plan.steps - self.state.epoch * plan.steps_per_epoch);
         if self.state.batch < steps {
-            let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, self.state.batch as usize);
+            let first = plan.batches_before(self.state.batch) + self.state.open.batches;
+            let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, first as usize);
             while self.state.batch < steps {
                 if self.stopped() {
                     return Ok(Flow::Stop);
                 }
                 let (start, waited) = (Instant::now(), batches.waited());
-                let mut batch = batches.next().ok_or_else(|| {
+                let batch = batches.next().ok_or_else(|| {
                     Error::Setup(format!(
                         "the data ended within epoch {}; this is a bug of the loader",
                         self.state.epoch + 1
                     ))
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
-                if batch.labels.len() < self.fewest {
-                    self.pass_over(batch.labels.len(), start.elapsed());
-                    continue;
+                self.learn(batch)?;
+                let is_complete = self.state.open.batches == self.plan().batches_of(self.state.batch);
+                let rate = self.plan().schedule.rate(self.state.step);
+                if is_complete {
+                    self.engine.step(rate)?;
                 }
-                let targets = self.targets.apply(&mut batch, self.state.epoch, self.state.batch)?;
-                let (rate, number) = (self.plan().schedule.rate(self.state.step), self.state.step);
-                if self.options.anomalies == Anomalies::Detect {
-                    let (images, _) = tensors_of(batch.clone(), &self.device)
-                        .map_err(Error::compute(format!("step {number}")))?;
-                    self.look_at_layers(&images, rate)?;
+                let seconds = start.elapsed().as_secs_f64();
+                self.state.step_seconds += seconds;
+                self.state.sums.seconds += seconds;
+                self.window.1 += seconds;
+                if is_complete {
+                    self.close_step(rate, steps)?;
                 }
-                let seen =
-                    self.is_logged(number + 1).then(|| trajectory::of_batch(&batch, targets.as_deref()));
-                let done =
-                    step(self.model, &mut self.optimizer, (batch, targets), &self.device, rate, number)?;
-                self.count((done, seen), rate, start.elapsed(), steps)?;
-                self.look_at_weights()?;
                 if self.state.batch < steps && self.is_time_to_save() {
                     self.save_last()?;
                 }
@@ -195,26 +187,8 @@ impl<'a> Session<'a> {
     /// Scores the epoch that has done its steps, writes it down, keeps it if it is the best, and saves.
     fn close_epoch(&mut self) -> Result<Flow, Error> {
         let number = self.state.epoch + 1;
-        let due =
-            number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
-        let due = due && !self.is_replay();
-        let mut validation = None;
-        if due && let Some(feed) = self.prepared.feeds.validation.take() {
-            validation = self.score(&*feed, Split::Validation)?;
-            self.prepared.feeds.validation = Some(feed);
-            if validation.is_none() {
-                return Ok(Flow::Stop);
-            }
-        }
-        let mut test = None;
-        if due && self.recipe.train.evaluate_test == EvaluateTest::EachEpoch {
-            test = self.score_test()?;
-            if test.is_none() {
-                return Ok(Flow::Stop);
-            }
-        }
-        let sums = std::mem::take(&mut self.state.sums);
-        let metrics = EpochMetrics {
+        let sums = self.state.sums;
+        let mut metrics = EpochMetrics {
             epoch: number,
             step: self.state.step,
             images: self.state.images,
@@ -223,22 +197,26 @@ impl<'a> Session<'a> {
             rate: self.plan().schedule.rate(self.state.step - 1),
             images_per_second: sums.images_per_second(),
             data_wait: sums.data_wait(),
-            data_threads: self.data_seconds(),
-            validation,
-            test,
+            data_threads: None,
+            validation: None,
+            ema_validation: None,
+            test: None,
             test_reads: self.test_reads(),
         };
+        let mut is_best = false;
+        let due =
+            number.is_multiple_of(self.recipe.train.evaluate_every_epochs) || number == self.plan().epochs;
+        if due && !self.is_replay() {
+            match self.score_epoch(&mut metrics)? {
+                Some(best) => is_best = best,
+                None => return Ok(Flow::Stop),
+            }
+        }
+        metrics.data_threads = self.data_seconds();
+        self.state.sums = Sums::default();
         self.state.train_loss = metrics.train_loss;
         self.state.epoch = number;
         self.state.batch = 0;
-        // Test scores have no part in this. Of equals the earlier stays.
-        let is_best = validation.is_some_and(|scores| {
-            self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
-        });
-        if let (true, Some(scores)) = (is_best, validation) {
-            self.state.best = Some(Best { epoch: number, scores });
-            self.save_best(&metrics)?;
-        }
         self.run.log(&Metric::Epoch(metrics))?;
         self.save_last()?;
         self.keep_last()?;
@@ -250,6 +228,14 @@ impl<'a> Session<'a> {
     fn finish(&mut self) -> Result<Outcome, Error> {
         let (checkpoint, checkpoint_epoch, validation) = match (self.plan().selection, self.state.best) {
             (Selection::BestOnValidation, Some(best)) => (Checkpoint::Best, best.epoch, Some(best.scores)),
+            _ if self.recipe.ema.is_on() || self.recipe.train.update_bn_images > 0 => {
+                if let Some(weights) = self.weights().last() {
+                    self.put_in_place(weights)?;
+                }
+                self.save_weights(Checkpoint::Final, None)?;
+                self.engine.end_evaluation()?;
+                (Checkpoint::Final, self.state.epoch, None)
+            }
             _ => (Checkpoint::Last, self.state.epoch, None),
         };
         self.take_reported(checkpoint)?;
@@ -284,29 +270,6 @@ impl<'a> Session<'a> {
             record.finish(results);
         })?;
         Ok(Outcome::Finished(results))
-    }
-
-    /// Scores the test images; that their labels are read is in the record before it happens.
-    fn score_test(&mut self) -> Result<Option<Scores>, Error> {
-        if self.stopped() {
-            return Ok(None);
-        }
-        let reads = self.test_reads() + 1;
-        self.run.update(|record| record.test_reads = reads)?;
-        let feed = self.data.test(&self.recipe, self.options)?;
-        self.score(&*feed, Split::Test)
-    }
-
-    fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
-        let (observer, stop) = (&mut *self.observer, &self.options.stop);
-        let scores = evaluate(self.model, feed, |done| {
-            observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
-            !stop.load(Ordering::Relaxed)
-        });
-        self.observer.on_evaluation_end(split);
-        let scores = scores.map_err(|error| error.in_training(self.state.step))?;
-        self.note_left_out(&feed.broken())?;
-        Ok(scores)
     }
 
     fn test_reads(&self) -> u64 {

@@ -1,14 +1,15 @@
-//! `State`: what a training must remember, besides weights and velocities, to resume as if it had never
+//! `State`: what a training must remember, besides weights and the engine's arrays, to resume as if it had never
 //! stopped.
 
 use std::path::Path;
 
 use resnet_checkpoint::keys;
-use resnet_record::{Recipe, Scores};
+use resnet_record::{Digest, Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Loaded;
 use crate::same_rates::continues;
+use crate::snapshot::EngineState;
 use crate::{DataIdentity, Error, Plan, TrainingData};
 
 /// The version of the format of this state.
@@ -31,6 +32,12 @@ pub(crate) struct State {
     pub(crate) epoch: u64,
     /// Steps done of the epoch that is open.
     pub(crate) batch: u64,
+    /// Batches done of the step that is open, where a step has several.
+    #[serde(default, skip_serializing_if = "OpenStep::is_none")]
+    pub(crate) open: OpenStep,
+    /// What the engine remembers beside arrays; absent in checkpoints that are older than this field.
+    #[serde(default)]
+    pub(crate) engine: Option<EngineState>,
     /// Images seen.
     pub(crate) images: u64,
     /// Sums over the open epoch, so that its line of metrics is the same after an interruption.
@@ -45,8 +52,28 @@ pub(crate) struct State {
     pub(crate) step_seconds: f64,
     /// Seconds spent, evaluation and checkpoints included.
     pub(crate) seconds: f64,
-    /// The number of velocities in the same file.
+    /// The number of arrays in the same file that are no weights: velocities, at first.
     pub(crate) velocities: usize,
+}
+
+/// A step that has not had all of its batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenStep {
+    /// Batches done, those without usable images included.
+    pub(crate) batches: u64,
+    pub(crate) images: u64,
+    /// Of the images' losses, in nats.
+    pub(crate) loss: f64,
+    /// Of its batches, if the step is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<Digest>,
+}
+
+impl OpenStep {
+    fn is_none(&self) -> bool {
+        *self == OpenStep::default()
+    }
 }
 
 /// Sums over the images of an epoch that is not closed.
@@ -116,7 +143,7 @@ impl State {
                 "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
             ));
         }
-        if !state.fits(plan) || state.velocities != loaded.velocity.len() {
+        if !state.fits(plan) || state.velocities != loaded.slots() {
             return Err(bad(
                 "its training state does not fit its weights, its recipe or this data set; resume on the data \
                             it began with",
@@ -148,6 +175,8 @@ impl State {
             step: 0,
             epoch: 0,
             batch: 0,
+            open: OpenStep::default(),
+            engine: None,
             images: 0,
             sums: Sums::default(),
             train_loss: 0.0,
@@ -165,6 +194,9 @@ impl State {
         let at = whole.and_then(|steps| steps.checked_add(self.batch));
         // The last epoch may be closed before it is whole.
         let ended = self.epoch == plan.epochs && self.batch == 0 && self.step == plan.steps;
+        if self.open.batches > 0 && (ended || self.open.batches >= plan.grad_accum_steps) {
+            return false;
+        }
         ended || (at == Some(self.step) && self.batch <= plan.steps_per_epoch && self.step <= plan.steps)
     }
 

@@ -1,13 +1,11 @@
 //! Digests of what a step saw and of what it left, for the certificates of `metrics.jsonl`.
 
-use std::collections::BTreeMap;
-
-use candle_core::Var;
 use resnet_record::Digest;
 use resnet_vision::Batch;
 use ring::digest::{Context, SHA256};
 
 use crate::Error;
+use crate::snapshot::Snapshot;
 
 /// Of a batch as the network sees it: labels, pixels, and the probabilities it is trained towards.
 pub(crate) fn of_batch(batch: &Batch, targets: Option<&[f32]>) -> Digest {
@@ -18,6 +16,15 @@ pub(crate) fn of_batch(batch: &Batch, targets: Option<&[f32]>) -> Digest {
     finish(context)
 }
 
+/// Of the batches of a step so far, and the next one; of one batch it is the batch's own.
+pub(crate) fn joined(before: Option<Digest>, next: Digest) -> Digest {
+    let Some(before) = before else { return next };
+    let mut context = Context::new(&SHA256);
+    context.update(&before.0);
+    context.update(&next.0);
+    finish(context)
+}
+
 /// Of a loss.
 pub(crate) fn of_loss(loss: f64) -> Digest {
     let mut context = Context::new(&SHA256);
@@ -25,13 +32,12 @@ pub(crate) fn of_loss(loss: f64) -> Digest {
     finish(context)
 }
 
-/// Of all variables, in the order of their names.
-pub(crate) fn of_weights(variables: &BTreeMap<String, Var>) -> Result<Digest, Error> {
+/// Of all arrays, in the order of their names.
+pub(crate) fn of_weights(snapshot: &Snapshot<'_>) -> Result<Digest, Error> {
     let mut context = Context::new(&SHA256);
-    for (name, variable) in variables {
-        let values = || variable.flatten_all()?.to_vec1::<f32>();
+    for name in snapshot.shapes().into_keys() {
         context.update(name.as_bytes());
-        add(&mut context, &values().map_err(Error::compute(format!("reading {name}")))?);
+        add(&mut context, &snapshot.values(name)?);
     }
     Ok(finish(context))
 }
@@ -55,9 +61,10 @@ fn finish(context: Context) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{Device, Var};
 
     use super::*;
+    use crate::snapshot::EngineState;
 
     fn batch() -> Batch {
         Batch { images: (0..3000).map(|v| v as f32).collect(), labels: vec![1, 3], height: 10, width: 50 }
@@ -87,7 +94,8 @@ mod tests {
     fn a_weight_that_differs_in_its_last_bit_is_another_network() {
         let weights = |value: f32| {
             let var = Var::from_vec(vec![1.0, value], 2, &Device::Cpu).unwrap();
-            of_weights(&[("fc.bias".to_owned(), var)].into()).unwrap()
+            let variables = [("fc.bias".to_owned(), var)].into();
+            of_weights(&Snapshot::of(&variables, EngineState::default())).unwrap()
         };
         assert_eq!(weights(0.5), weights(0.5));
         assert_ne!(weights(0.5), weights(f32::from_bits(0.5f32.to_bits() + 1)));

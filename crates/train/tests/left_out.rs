@@ -78,6 +78,10 @@ impl<F: std::ops::Deref<Target = dyn Feed> + Send + Sync + std::fmt::Debug> Feed
 }
 
 impl TrainingData for Broken {
+    fn class_counts(&self) -> Vec<u64> {
+        self.0.class_counts()
+    }
+
     fn origin(&self) -> &str {
         TrainingData::origin(&self.0)
     }

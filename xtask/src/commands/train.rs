@@ -93,21 +93,20 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
 
 /// The recipe that the command line asks for, with its changes.
 fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
-    let seed = args.seed.map(|seed| format!("train.seed={seed}"));
-    let set: Vec<String> = args.set.iter().cloned().chain(seed).chain(keep(args)).collect();
-    recipes::changed(&args.recipe, &set, args.epochs)
+    recipes::changed(&args.recipe, &settings(args), args.epochs)
 }
 
-/// What `--keep` sets.
-fn keep(args: &TrainArgs) -> Option<String> {
-    args.keep.map(|keep| format!("train.keep_checkpoints={keep}"))
+/// What `--set` and its short forms set.
+fn settings(args: &TrainArgs) -> Vec<String> {
+    let seed = args.seed.map(|seed| format!("train.seed={seed}"));
+    let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
+    args.set.iter().cloned().chain(seed).chain(keep).collect()
 }
 
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
     let mut run = Run::open(folder)?;
     let mut recipe = run.recipe().clone();
-    let set: Vec<String> = args.set.iter().cloned().chain(keep(args)).collect();
-    recipes::change(&mut recipe, &set, args.epochs)?;
+    recipes::change(&mut recipe, &settings(args), args.epochs)?;
     let is_changed = recipe != *run.recipe();
     if let Some(results) = run.record().results.filter(|_| !is_changed) {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
@@ -151,7 +150,8 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
 fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> anyhow::Result<()> {
     let changed = resnet_train::change_recipe(run, recipe, data.training()).map_err(|error| {
         let folder = run.folder().dir();
-        let sets = args.set.iter().map(|set| format!(" --set {}", numbers::quoted(Path::new(set))));
+        let sets =
+            settings(args).into_iter().map(|set| format!(" --set {}", numbers::quoted(Path::new(&set))));
         let epochs = args.epochs.map(|epochs| format!(" --epochs {epochs}"));
         let changes = format!("--from {}{}", numbers::quoted(folder), sets.chain(epochs).collect::<String>());
         anyhow!("{error}; start a new run with these weights:\n  {}", again(run, &changes))

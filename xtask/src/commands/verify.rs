@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use resnet::{Replay, Replayed, replay};
-use resnet_record::{Parting, RunFolder, agreement};
+use resnet_record::{Difference, Parting, RunFolder, agreement};
 use serde::Serialize;
 
 use crate::args::VerifyArgs;
@@ -20,7 +20,7 @@ struct Json<'a> {
     last_agreed_step: u64,
     parting_step: Option<u64>,
     differs: &'a [&'static str],
-    recipe: &'a [String],
+    recipe: &'a [Difference],
     replay: Option<ReplayJson<'a>>,
 }
 
@@ -63,8 +63,9 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
             let step = numbers::count(parting.step);
             output::labelled("part", &format!("at step {step}, in {}", differs.join(" and ")))?;
         }
-        for key in &found.recipe {
-            output::labelled("recipe", key)?;
+        for Difference { key, before, after } in &found.recipe {
+            let [a, b] = [before, after].map(|value| value.as_deref().unwrap_or("left out"));
+            output::labelled("recipe", &format!("{key} is {a} in the first, {b} in the second"))?;
         }
         replayed.as_ref().map_or(Ok(()), tell)?;
     }

@@ -17,9 +17,7 @@ impl Recipe {
     /// # Ok::<(), resnet_record::Error>(())
     /// ```
     pub fn differences(&self, other: &Recipe) -> Vec<Difference> {
-        // A validated recipe can be written.
-        let flat = |recipe: &Recipe| -> BTreeMap<String, String> { recipe.flat().unwrap_or_default() };
-        let (before, after) = (flat(self), flat(other));
+        let (before, after) = (self.flat(), other.flat());
         let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
         keys.sort();
         keys.dedup();
@@ -41,6 +39,24 @@ impl Recipe {
         let fixed: Vec<Difference> = differences.iter().filter(|one| !one.can_change()).cloned().collect();
         if fixed.is_empty() { Ok(differences) } else { Err(Error::Fixed { fixed }) }
     }
+
+    /// Every key that is set with its value as text, in dotted form: `train.batch_size` is `128`.
+    pub fn flat(&self) -> BTreeMap<String, String> {
+        fn walk(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
+            for (key, value) in table {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                match value {
+                    toml::Value::Table(inner) => walk(&key, inner, into),
+                    toml::Value::String(text) => _ = into.insert(key, text.clone()),
+                    other => _ = into.insert(key, other.to_string()),
+                }
+            }
+        }
+        let mut keys = BTreeMap::new();
+        // A validated recipe can be written.
+        walk("", &toml::Table::try_from(self).unwrap_or_default(), &mut keys);
+        keys
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +70,7 @@ mod tests {
             "train.duration=9 epochs",
             "train.log_every_steps=1",
             "train.save_every_seconds=0",
+            "train.keep_checkpoints=3",
             "train.evaluate_test=never",
             "schedule.lr=0.2",
             "schedule.warmup={lr=0.01,duration=\"1 epoch\"}",

@@ -7,9 +7,11 @@ mod images;
 pub mod keys;
 mod renamed;
 mod schedule;
+mod step;
 mod text;
 mod training;
 mod validate;
+mod validate_step;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +21,10 @@ pub use built_in::BUILT_IN;
 pub use difference::Difference;
 pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
 pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
-pub use training::{EvaluateTest, LastBatch, OptimizerRecipe, TrainRecipe};
+pub use step::{
+    ClassWeights, EmaRecipe, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, WeightDecayOn,
+};
+pub use training::{EvaluateTest, LastBatch, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
 ///
@@ -86,6 +91,12 @@ pub struct Recipe {
     pub train: TrainRecipe,
     /// `[optimizer]`
     pub optimizer: OptimizerRecipe,
+    /// `[loss]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss: LossRecipe,
+    /// `[ema]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ema: EmaRecipe,
     /// `[schedule]`
     pub schedule: ScheduleRecipe,
 }
@@ -228,7 +239,8 @@ impl Recipe {
             LastBatch::Keep => images,
             LastBatch::Drop => images / batch * batch,
         };
-        Some(EpochSize { images, steps: images.div_ceil(batch) }).filter(|epoch| epoch.steps > 0)
+        let steps = images.div_ceil(batch).div_ceil(self.train.grad_accum_steps);
+        Some(EpochSize { images, steps }).filter(|epoch| epoch.steps > 0)
     }
 
     /// What was published of this very recipe: an error such as `6.37 %`, or `fails`.

@@ -1,6 +1,5 @@
 //! Recipes from and to TOML, and single keys changed by `key=value`: the one place that interprets keys.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize as _;
@@ -113,44 +112,16 @@ impl Recipe {
         Ok(())
     }
 
-    /// Every key that is set with its value, in dotted form: `train.batch_size` is `128`.
-    ///
-    /// # Errors
-    /// As of [`Recipe::to_toml`].
-    pub fn flat(&self) -> Result<BTreeMap<String, String>, Error> {
-        let value = toml::Value::try_from(self).map_err(|error| self.unwritable(&error))?;
-        let mut keys = BTreeMap::new();
-        flatten("", &value, &mut keys);
-        Ok(keys)
-    }
-
-    fn unwritable(&self, error: &toml::ser::Error) -> Error {
-        Error::Recipe { place: format!("recipe '{}'", self.name), cause: error.to_string() }
-    }
-
     /// The recipe with every default written out, as it goes into the run's folder.
     ///
     /// # Errors
     /// [`Error::Recipe`] if a value has no form in TOML; a validated recipe has none such.
     pub fn to_toml(&self) -> Result<String, Error> {
-        toml::to_string(self).map_err(|error| self.unwritable(&error))
+        toml::to_string(self).map_err(|error| Error::Recipe {
+            place: format!("recipe '{}'", self.name),
+            cause: error.to_string(),
+        })
     }
-}
-
-/// Adds what is in `value` to `into`, under keys that begin with `prefix`.
-fn flatten(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
-    let text = match value {
-        toml::Value::Table(table) => {
-            for (key, value) in table {
-                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                flatten(&key, value, into);
-            }
-            return;
-        }
-        toml::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    into.insert(prefix.to_owned(), text);
 }
 
 /// The recipe in `text`, and what of its names is old.

@@ -1,7 +1,8 @@
-//! `[train]` and `[optimizer]`: how long, in which batches, by which rule.
+//! `[train]`: how long, in which batches.
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::Duration;
 
 /// `[train]`: how long, in which batches, and what is evaluated, logged and saved on the way.
@@ -10,8 +11,12 @@ use crate::Duration;
 pub struct TrainRecipe {
     /// How long to train.
     pub duration: Duration,
-    /// Images per optimizer step.
+    /// Images of a batch, which go through the network together.
     pub batch_size: usize,
+    /// Batches of an optimizer step, whose gradients are averaged over all of their images. The last step of
+    /// an epoch has those that are left.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub grad_accum_steps: u64,
     /// The seed of the initial weights, of the order of the images and of their augmentation.
     #[serde(default)]
     pub seed: u64,
@@ -30,6 +35,10 @@ pub struct TrainRecipe {
     /// The number of seconds between checkpoints within an epoch; 0 saves only after each epoch.
     #[serde(default = "sixty")]
     pub save_every_seconds: u64,
+    /// Training images from which running statistics are estimated anew before weights are evaluated; 0
+    /// evaluates with those of training.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub update_bn_images: u64,
     /// How many of the latest epochs keep a checkpoint of their own, besides the last and the best.
     #[serde(default)]
     pub keep_checkpoints: u64,
@@ -37,6 +46,10 @@ pub struct TrainRecipe {
 
 fn one() -> u64 {
     1
+}
+
+fn is_one(value: &u64) -> bool {
+    *value == one()
 }
 
 fn fifty() -> u64 {
@@ -69,18 +82,4 @@ pub enum EvaluateTest {
     EachEpoch,
     /// Never, for a search of hyperparameters.
     Never,
-}
-
-/// `[optimizer]`: stochastic gradient descent in PyTorch's form.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerRecipe {
-    /// mu in v = mu v + g, from 0 (plain gradient descent) to below 1.
-    pub momentum: f64,
-    /// Nesterov's form: w = w - lr (g + mu v) in place of w = w - lr v, where g has the weight decay in it.
-    #[serde(default)]
-    pub nesterov: bool,
-    /// L2 penalty: weight_decay * w is added to the gradient of every parameter, norms and biases included,
-    /// as in the paper.
-    pub weight_decay: f64,
 }

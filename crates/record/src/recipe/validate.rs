@@ -1,6 +1,6 @@
 //! Whether a recipe's values are in their ranges and its keys go together.
 
-use super::{DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, OptimizerRecipe, Recipe};
+use super::{DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, Recipe};
 use crate::Error;
 
 impl Recipe {
@@ -30,6 +30,7 @@ impl Recipe {
         check(!train.duration.is_zero(), &|| "train.duration is zero; train for at least one step".into())?;
         for (key, value) in [
             ("train.batch_size", train.batch_size as u64),
+            ("train.grad_accum_steps", train.grad_accum_steps),
             ("train.evaluate_every_epochs", train.evaluate_every_epochs),
             ("train.log_every_steps", train.log_every_steps),
         ] {
@@ -40,16 +41,7 @@ impl Recipe {
             check(i64::try_from(seed).is_ok(), &|| format!("{key} is {seed}; it must be below 2^63"))?;
         }
 
-        let OptimizerRecipe { momentum, nesterov, weight_decay } = self.optimizer;
-        check((0.0..1.0).contains(&momentum), &|| {
-            format!("optimizer.momentum is {momentum}; it must be in [0, 1)")
-        })?;
-        check(momentum > 0.0 || !nesterov, &|| {
-            "optimizer.nesterov is true, which needs a momentum above 0".into()
-        })?;
-        check(weight_decay.is_finite() && weight_decay >= 0.0, &|| {
-            format!("optimizer.weight_decay is {weight_decay}; it must be 0 or more")
-        })?;
+        self.validate_step(&check)?;
         self.schedule.validate(&check)
     }
 

@@ -10,6 +10,7 @@ use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::Session;
 use crate::checkpoint;
+use crate::engine::Contents;
 use crate::{Error, Purpose};
 
 /// The checkpoint that `run` resumes from; `None` if it has not begun.
@@ -26,6 +27,7 @@ pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
     // A finished run needs the weights that it reports, and no others.
     match record.results.map(|results| results.checkpoint) {
         Some(Checkpoint::Best) if best => Ok(None),
+        Some(Checkpoint::Final) if folder.final_checkpoint().exists() => Ok(None),
         None if !best && record.test_reads == 0 && folder.metrics()?.is_empty() => Ok(None),
         _ => Err(Error::CheckpointGone { file, best }),
     }
@@ -38,26 +40,32 @@ impl Session<'_> {
         }
         let file = self.run.folder().last_checkpoint();
         self.state.test_reads = self.test_reads();
-        self.state.velocities = self.optimizer.velocity().len();
         self.state.seconds = self.seconds();
+        let snapshot = self.engine.snapshot(Contents::All);
+        (self.state.velocities, self.state.engine) = (snapshot.slots(), Some(snapshot.state()));
+        drop(snapshot);
         let mut metadata = self.metadata();
         metadata.insert(keys::TRAINING_STATE.into(), self.state.to_json(&file)?);
         self.note_left_out(&self.prepared.feeds.train.broken())?;
         self.run.sync()?;
-        let variables = self.model.variables();
-        checkpoint::write(&file, variables, Some(&self.optimizer), &metadata, self.state.step)?;
+        checkpoint::write(&file, &self.engine.snapshot(Contents::All), &metadata, self.state.step)?;
         self.saved = Instant::now();
         self.observer.on_checkpoint(&file);
         Ok(())
     }
 
-    pub(super) fn save_best(&mut self, metrics: &EpochMetrics) -> Result<(), Error> {
-        let file = self.run.folder().best_checkpoint();
+    /// Saves the weights that are in place, for `which`; `metrics` is what was measured of them.
+    pub(super) fn save_weights(
+        &mut self,
+        which: Checkpoint,
+        metrics: Option<&EpochMetrics>,
+    ) -> Result<(), Error> {
+        let file = self.run.folder().checkpoint(which);
         let mut metadata = self.metadata();
-        if let Ok(text) = serde_json::to_string(metrics) {
+        if let Some(text) = metrics.and_then(|metrics| serde_json::to_string(metrics).ok()) {
             metadata.insert(keys::METRICS.into(), text);
         }
-        checkpoint::write(&file, self.model.variables(), None, &metadata, self.state.step)?;
+        checkpoint::write(&file, &self.engine.snapshot(Contents::Weights), &metadata, self.state.step)?;
         self.observer.on_checkpoint(&file);
         Ok(())
     }
@@ -108,14 +116,13 @@ impl Session<'_> {
     }
 
     /// Loads the weights that are reported into the model; it already has those of the last step.
-    pub(super) fn take_reported(&self, checkpoint: Checkpoint) -> Result<(), Error> {
-        match checkpoint {
-            Checkpoint::Last => Ok(()),
-            Checkpoint::Best => {
-                let file = self.run.folder().best_checkpoint();
-                let variables = self.model.variables();
-                checkpoint::read(&file, variables, &self.device)?.apply(variables)
-            }
+    pub(super) fn take_reported(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        if checkpoint == Checkpoint::Last {
+            return Ok(());
         }
+        let file = self.run.folder().checkpoint(checkpoint);
+        let loaded = checkpoint::read(&file, &self.engine.snapshot(Contents::Weights).shapes())?;
+        let state = self.engine.snapshot(Contents::Weights).state();
+        self.engine.restore(state, loaded.arrays)
     }
 }

@@ -1,67 +1,68 @@
-//! What is counted, certified and told of a step that is done, or passed over.
+//! The batches of a step: what each has to teach, and what is counted, certified and told of the step.
 
-use std::time::Duration;
-
-use resnet_record::{Certificate, Digest, Metric, StepMetrics};
+use resnet_record::{Certificate, Metric, StepMetrics};
+use resnet_vision::Batch;
 
 use super::Session;
-use crate::step::StepOutcome;
+use crate::engine::{BatchInput, BatchOutcome, Contents};
+use crate::state::{OpenStep, State};
 use crate::{Error, Purpose, StepReport, trajectory};
 
 impl Session<'_> {
-    /// Counts a step whose images are left out, all or too many of them, as broken: there is nothing to learn
-    /// from, but its place in the schedule is its own, and the time it took was spent.
-    pub(super) fn pass_over(&mut self, images: usize, took: Duration) {
-        let state = &mut self.state;
-        if images > 0 {
-            tracing::warn!(
-                "step {} is left out: broken images leave {images} in its batch, and the network needs {}",
-                state.step,
-                self.fewest
-            );
+    /// Forward and backward on the next batch of the open step.
+    ///
+    /// A batch whose images are left out, all or too many of them, as broken, has nothing to learn from, but
+    /// its place in the step and the schedule is its own.
+    pub(super) fn learn(&mut self, mut batch: Batch) -> Result<(), Error> {
+        let State { step, epoch, batch: done, open, .. } = self.state;
+        let (plan, images) = (self.plan(), batch.labels.len());
+        let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
+        let number = plan.batches_before(step) + open.batches;
+        if images < self.fewest {
+            if images > 0 {
+                tracing::warn!(
+                    "step {step} is left out: broken images leave {images} in its batch, and the network needs {}",
+                    self.fewest
+                );
+            }
+            self.state.open.batches += 1;
+            return Ok(());
         }
-        let seconds = took.as_secs_f64();
-        state.step += 1;
-        state.batch += 1;
-        state.step_seconds += seconds;
-        state.sums.seconds += seconds;
-        self.window.1 += seconds;
+        let targets = self.targets.apply(&mut batch, epoch, place)?;
+        self.look_at_layers(&batch, number, rate)?;
+        if self.is_logged(step + 1) {
+            let seen = trajectory::of_batch(&batch, targets.as_deref());
+            self.state.open.seen = Some(trajectory::joined(open.seen, seen));
+        }
+        let done = self.engine.backward(BatchInput { batch, targets, step, number, rate })?;
+        let BatchOutcome { images, loss, correct } = done;
+        let state = &mut self.state;
+        state.images += images;
+        state.open.batches += 1;
+        state.open.images += images;
+        state.open.loss += loss * images as f64;
+        state.sums.images += images;
+        state.sums.loss += loss * images as f64;
+        state.sums.correct += correct;
+        self.window.0 += images;
+        Ok(())
     }
 
-    pub(super) fn is_replay(&self) -> bool {
-        self.options.purpose == Purpose::Replay
-    }
-
-    /// Whether there is a line of metrics after `step` steps.
-    pub(super) fn is_logged(&self, step: u64) -> bool {
-        self.is_replay() || step.is_multiple_of(self.recipe.train.log_every_steps)
-    }
-
-    /// Adds a step to the sums, and tells of it; `seen` is its batch, if the step is logged.
-    pub(super) fn count(
-        &mut self,
-        (done, seen): (StepOutcome, Option<Digest>),
-        rate: f64,
-        took: Duration,
-        steps_in_epoch: u64,
-    ) -> Result<(), Error> {
-        let seconds = took.as_secs_f64();
+    /// Counts a step that has had all of its batches, and tells of it unless it saw no image.
+    pub(super) fn close_step(&mut self, rate: f64, steps_in_epoch: u64) -> Result<(), Error> {
         let state = &mut self.state;
         state.step += 1;
         state.batch += 1;
-        state.images += done.images;
-        state.step_seconds += seconds;
-        state.sums.images += done.images;
-        state.sums.loss += done.loss * done.images as f64;
-        state.sums.correct += done.correct;
-        state.sums.seconds += seconds;
-        self.window.0 += done.images;
-        self.window.1 += seconds;
+        let OpenStep { images, loss, seen, .. } = std::mem::take(&mut state.open);
+        if images == 0 {
+            return Ok(());
+        }
+        let loss = loss / images as f64;
         let certificate = match seen {
             Some(batch) => Some(Certificate {
                 batch,
-                loss: trajectory::of_loss(done.loss),
-                weights: trajectory::of_weights(self.model.variables())?,
+                loss: trajectory::of_loss(loss),
+                weights: trajectory::of_weights(&self.engine.snapshot(Contents::Weights))?,
             }),
             None => None,
         };
@@ -69,7 +70,7 @@ impl Session<'_> {
             step: state.step,
             epoch: state.epoch + 1,
             images: state.images,
-            loss: done.loss,
+            loss,
             rate,
             images_per_second: self.window.0 as f64 / self.window.1.max(1e-9),
             certificate,
@@ -86,6 +87,15 @@ impl Session<'_> {
             self.window = (0, 0.0);
         }
         self.observer.on_step(&report);
-        Ok(())
+        self.look_at_weights()
+    }
+
+    pub(super) fn is_replay(&self) -> bool {
+        self.options.purpose == Purpose::Replay
+    }
+
+    /// Whether there is a line of metrics after `step` steps.
+    fn is_logged(&self, step: u64) -> bool {
+        self.is_replay() || step.is_multiple_of(self.recipe.train.log_every_steps)
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use resnet_checkpoint::keys::MOMENTUM;
 use resnet_checkpoint::{TrainingCheckpoint, read_training};
 use resnet_data::{Dataset, generated};
 use resnet_ops::Mode;
@@ -101,12 +100,14 @@ pub(crate) fn resume(dir: &Path) -> std::result::Result<Outcome, Error> {
 
 /// Every tensor of a checkpoint, as bytes.
 pub(crate) fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
-    let TrainingCheckpoint { weights, velocities, .. } = read_training(file).unwrap();
-    let velocities = velocities.into_iter().map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor));
+    let TrainingCheckpoint { weights, slots, .. } = read_training(file).unwrap();
+    let remembered = slots.into_iter().flat_map(|(slot, tensors)| {
+        tensors.into_iter().map(move |(name, tensor)| (format!("{slot}.{name}"), tensor))
+    });
     let bytes = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect();
     weights
         .into_iter()
-        .chain(velocities)
+        .chain(remembered)
         .map(|(name, tensor)| (name, bytes(tensor.values.unwrap())))
         .collect()
 }
@@ -124,11 +125,15 @@ pub(crate) fn outcome(dir: &Path) -> (BTreeMap<String, u64>, Vec<Metric>, String
                 data_wait,
                 data_threads,
                 validation,
+                ema_validation,
                 test,
                 ..
             }) => {
                 (*images_per_second, *data_wait, *data_threads) = (0.0, 0.0, None);
-                [validation, test].into_iter().flatten().for_each(|scores| scores.images_per_second = 0.0);
+                [validation, ema_validation, test]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|scores| scores.images_per_second = 0.0);
             }
             Metric::Final(last) => last.test.iter_mut().for_each(|scores| scores.images_per_second = 0.0),
         }

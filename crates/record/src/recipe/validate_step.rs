@@ -1,0 +1,88 @@
+//! Whether `[optimizer]`, `[loss]` and `[ema]` have values in their ranges that go together.
+
+use super::validate::Check;
+use super::{ClassWeights, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, Recipe};
+use crate::Error;
+
+impl Recipe {
+    pub(super) fn validate_step(&self, check: Check<'_>) -> Result<(), Error> {
+        self.validate_optimizer(check)?;
+        self.validate_loss(check)?;
+        let ema = self.ema;
+        check((0.0..1.0).contains(&ema.decay), &|| {
+            format!("ema.decay is {}; it must be in [0, 1), and 0 keeps no average", ema.decay)
+        })?;
+        check(ema.is_on() || !ema.warmup, &|| "ema.warmup is true, which needs an ema.decay above 0".into())?;
+        for (key, value) in [("warmup_gamma", ema.warmup_gamma), ("warmup_power", ema.warmup_power)] {
+            check(value.is_finite() && value > 0.0, &|| format!("ema.{key} is {value}; it must be above 0"))?;
+        }
+        // So many that no data set has them, and that a count of them is still exact as TOML's integer.
+        let images = self.train.update_bn_images;
+        check(images <= 1_000_000_000, &|| {
+            format!("train.update_bn_images is {images}; a few thousand are enough")
+        })
+    }
+
+    fn validate_optimizer(&self, check: Check<'_>) -> Result<(), Error> {
+        let OptimizerRecipe {
+            kind,
+            momentum,
+            nesterov,
+            betas,
+            eps,
+            max_grad_norm,
+            weight_decay,
+            weight_decay_on: _,
+            clip_grad_norm,
+            clip_grad_value,
+        } = self.optimizer;
+        check((0.0..1.0).contains(&momentum), &|| {
+            format!("optimizer.momentum is {momentum}; it must be in [0, 1)")
+        })?;
+        check(momentum > 0.0 || !nesterov, &|| {
+            "optimizer.nesterov is true, which needs a momentum above 0".into()
+        })?;
+        check(kind == OptimizerKind::Sgd || !nesterov, &|| {
+            "optimizer.nesterov is true, which only optimizer.kind = \"sgd\" can have; remove it".into()
+        })?;
+        check(betas.iter().all(|beta| (0.0..1.0).contains(beta)), &|| {
+            format!("optimizer.betas are {} and {}; each must be in [0, 1)", betas[0], betas[1])
+        })?;
+        check(eps.is_none_or(|eps| eps.is_finite() && eps > 0.0), &|| {
+            format!("optimizer.eps is {}; it must be above 0", eps.unwrap_or_default())
+        })?;
+        for (key, value) in [
+            ("weight_decay", weight_decay),
+            ("max_grad_norm", max_grad_norm),
+            ("clip_grad_norm", clip_grad_norm),
+            ("clip_grad_value", clip_grad_value),
+        ] {
+            check(value.is_finite() && value >= 0.0, &|| {
+                format!("optimizer.{key} is {value}; it must be 0 or more")
+            })?;
+        }
+        check(clip_grad_norm == 0.0 || clip_grad_value == 0.0, &|| {
+            "optimizer.clip_grad_norm and optimizer.clip_grad_value are both given; set one of them to 0"
+                .into()
+        })
+    }
+
+    fn validate_loss(&self, check: Check<'_>) -> Result<(), Error> {
+        let LossRecipe { kind, sum_classes, target_threshold, class_weights } = &self.loss;
+        let is_binary = *kind == LossKind::BinaryCrossEntropy;
+        check(is_binary || (!sum_classes && target_threshold.is_none()), &|| {
+            "loss.sum_classes and loss.target_threshold need loss.kind = \"binary-cross-entropy\"".into()
+        })?;
+        check(target_threshold.is_none_or(|threshold| (0.0..1.0).contains(&threshold)), &|| {
+            let threshold = target_threshold.unwrap_or_default();
+            format!("loss.target_threshold is {threshold}; it must be in [0, 1)")
+        })?;
+        if let ClassWeights::Each(weights) = class_weights {
+            let good = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+            check(weights.iter().all(good) && weights.iter().any(|weight| *weight > 0.0), &|| {
+                "loss.class_weights must be 0 or more, and one of them above 0".into()
+            })?;
+        }
+        Ok(())
+    }
+}

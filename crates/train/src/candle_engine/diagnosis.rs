@@ -1,0 +1,55 @@
+//! What a batch that diverged looks like inside: each layer's and each variable's largest number.
+
+use candle_core::{Device, Tensor};
+use resnet_ops::{Mode, StepOutput};
+use resnet_record::{LayerOutput, VariableNorm};
+
+use crate::engine::{BatchInput, Diagnosis};
+use crate::evaluate::tensors_of;
+use crate::step::loss::{Loss, Target};
+use crate::{Classifier, Error};
+
+/// Numbers of a tensor in short: the largest magnitude among the finite ones, and how many are not finite.
+type Extremes = (f32, u64);
+
+/// Goes forward and backward on `input` once more.
+///
+/// # Errors
+/// Whatever the network's operations report.
+pub(super) fn diagnose(
+    (model, loss): (&dyn Classifier, &Loss),
+    device: &Device,
+    input: BatchInput,
+) -> Result<Diagnosis, Error> {
+    let BatchInput { batch, targets, step, number, .. } = input;
+    let doing = || Error::compute(format!("describing step {step}"));
+    let (images, labels) = tensors_of(batch, device).map_err(doing())?;
+    model.begin_step(number);
+    let layers = model.inspect(&images, Mode::Train).map_err(doing())?.into_iter().map(layer).collect();
+
+    model.begin_step(number);
+    let logits = model.logits(&images, Mode::Train).map_err(doing())?;
+    let target = targets.map_or_else(|| Target::Labels(labels.clone()), Target::Probabilities);
+    let (loss, _) = loss.of(&logits, target).map_err(doing())?;
+    let gradients = loss.backward().map_err(doing())?;
+    let mut variables = vec![];
+    for (name, variable) in model.variables() {
+        let (largest, not_finite) = extremes(variable.as_tensor()).map_err(doing())?;
+        let gradient = gradients.get(variable.as_tensor()).map(extremes).transpose().map_err(doing())?;
+        variables.push(VariableNorm { name: name.clone(), largest, not_finite, gradient });
+    }
+    Ok(Diagnosis { labels, layers, variables })
+}
+
+pub(super) fn layer(output: StepOutput) -> LayerOutput {
+    let StepOutput { layer, kind, largest, not_finite } = output;
+    LayerOutput { layer, kind, largest, not_finite: not_finite as u64 }
+}
+
+fn extremes(tensor: &Tensor) -> candle_core::Result<Extremes> {
+    let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
+    let finite = values.iter().filter(|value| value.is_finite());
+    let (count, largest) =
+        finite.fold((0, 0f32), |(count, largest), value| (count + 1, largest.max(value.abs())));
+    Ok((largest, values.len() as u64 - count))
+}

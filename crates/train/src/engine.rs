@@ -1,0 +1,152 @@
+//! `Engine`: the waist between a training and what computes it.
+//!
+//! A session knows epochs, schedules, files and the record. An engine knows variables, gradients and what
+//! keeps state. Between them go batches of pixels, numbers, and named arrays.
+
+use std::collections::BTreeMap;
+
+use resnet_data::Feed;
+use resnet_record::{LayerOutput, Scores, VariableNorm};
+use resnet_vision::Batch;
+
+use crate::Error;
+use crate::snapshot::{EngineState, Snapshot};
+
+/// Computes a training. Its steps are functions of what it was given, so that a training that resumes from a
+/// [`Snapshot`] goes on to the same bits.
+///
+/// An optimizer step is a call of [`Engine::backward`] for each of its batches, and one of [`Engine::step`].
+pub trait Engine {
+    /// Forward and backward on one batch, whose gradients are added to those of the step.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteLoss`] before anything but running statistics is changed.
+    fn backward(&mut self, batch: BatchInput) -> Result<BatchOutcome, Error>;
+
+    /// Moves the weights at the learning rate `rate` by the gradients of the batches since the last step. It
+    /// does nothing if there are none.
+    ///
+    /// # Errors
+    /// If the processes that train together cannot exchange their gradients.
+    fn step(&mut self, rate: f64) -> Result<(), Error>;
+
+    /// Has the weights that are to be evaluated take the place of those in training until
+    /// [`Engine::end_evaluation`], with running statistics estimated anew where there are batches for it.
+    ///
+    /// # Errors
+    /// If there are no such weights, or a batch cannot be read.
+    fn begin_evaluation(&mut self, weights: Weights, norms: Option<NormBatches<'_>>) -> Result<(), Error>;
+
+    /// Scores the weights that were put in place on all images of `feed`; see [`crate::evaluate`].
+    ///
+    /// # Errors
+    /// As [`crate::evaluate`].
+    fn evaluate(
+        &mut self,
+        feed: &dyn Feed,
+        on_images: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Scores>, Error>;
+
+    /// Puts the weights in training back in their place.
+    ///
+    /// # Errors
+    /// Only if they cannot be copied.
+    fn end_evaluation(&mut self) -> Result<(), Error>;
+
+    /// Each layer's output for a batch, in the order of the forward pass, without learning from it; `number`
+    /// as in [`BatchInput`]. None where the network cannot tell.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn layers(&mut self, batch: Batch, number: u64) -> Result<Vec<LayerOutput>, Error>;
+
+    /// What is inside the network for a batch, without learning from it: for a report of a divergence, after
+    /// which the training does not go on.
+    ///
+    /// # Errors
+    /// Whatever the network's operations report.
+    fn diagnose(&mut self, batch: BatchInput) -> Result<Diagnosis, Error>;
+
+    /// The named arrays that a checkpoint holds.
+    fn snapshot(&self, contents: Contents) -> Snapshot<'_>;
+
+    /// Goes on with the weights, and what is remembered beside them, of a snapshot.
+    ///
+    /// # Errors
+    /// A sentence that ends the name of a checkpoint, if it lacks what this engine needs.
+    fn restore(&mut self, state: EngineState, arrays: Arrays) -> Result<(), Error>;
+}
+
+/// A batch to learn from.
+#[derive(Debug)]
+pub struct BatchInput {
+    /// Images and their labels.
+    pub batch: Batch,
+    /// Probabilities `[n, classes]` to learn in place of the labels.
+    pub targets: Option<Vec<f32>>,
+    /// Optimizer steps before this one.
+    pub step: u64,
+    /// Batches before this one, counted as if every step had all of its own: what random draws depend on.
+    pub number: u64,
+    /// The learning rate of the step, for messages.
+    pub rate: f64,
+}
+
+/// What a batch saw before the step changed the weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct BatchOutcome {
+    /// Images of the batch.
+    pub images: u64,
+    /// Mean loss, in nats.
+    pub loss: f64,
+    /// Images whose label had the highest logit; of a mixed image its own label counts.
+    pub correct: u64,
+}
+
+/// The inside of a network for one batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// The batch's labels.
+    pub labels: Vec<u32>,
+    /// The layers' outputs, in the order of the forward pass.
+    pub layers: Vec<LayerOutput>,
+    /// Weights and gradients, in the order of their names.
+    pub variables: Vec<VariableNorm>,
+}
+
+/// Which weights are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weights {
+    /// Those in training.
+    Raw,
+    /// Their moving average.
+    Averaged,
+}
+
+/// Batches of training images from which running statistics are estimated anew.
+pub struct NormBatches<'a> {
+    /// The batches, in their order.
+    pub batches: &'a mut dyn Iterator<Item = Result<Batch, resnet_data::Error>>,
+    /// How many images are enough.
+    pub images: u64,
+    /// Images that a batch needs at least; smaller ones are passed over.
+    pub fewest: usize,
+}
+
+/// What a snapshot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Weights and running statistics, as they are in place.
+    Weights,
+    /// All that resuming needs.
+    All,
+}
+
+/// Named arrays out of a checkpoint.
+#[derive(Debug, Default)]
+pub struct Arrays {
+    /// By the variable's name.
+    pub weights: BTreeMap<String, Vec<f32>>,
+    /// By slot, such as `optimizer.momentum`, and the variable's name.
+    pub slots: BTreeMap<String, BTreeMap<String, Vec<f32>>>,
+}

@@ -1,0 +1,115 @@
+//! Which weights are scored on which images.
+
+use std::sync::atomic::Ordering;
+
+use resnet_data::Feed;
+use resnet_record::{Checkpoint, EpochMetrics, EvaluateTest, Scores};
+
+use super::Session;
+use crate::engine::{NormBatches, Weights};
+use crate::state::Best;
+use crate::{Error, Split};
+
+impl Session<'_> {
+    /// Scores the weights at the end of an epoch, and saves those that would be reported if they are the best
+    /// so far on the validation images; returns whether they are, or `None` if it was stopped.
+    pub(super) fn score_epoch(&mut self, metrics: &mut EpochMetrics) -> Result<Option<bool>, Error> {
+        let mut is_best = false;
+        let has_test = self.recipe.train.evaluate_test == EvaluateTest::EachEpoch;
+        for weights in self.weights() {
+            let is_reported = Some(weights) == self.weights().last();
+            let tests = has_test && is_reported;
+            if self.prepared.feeds.validation.is_none() && !tests {
+                continue;
+            }
+            self.put_in_place(weights)?;
+            let scored = self.score_weights(tests)?;
+            if let Some((validation, test)) = scored {
+                match weights {
+                    Weights::Raw => metrics.validation = validation,
+                    Weights::Averaged => metrics.ema_validation = validation,
+                }
+                metrics.test = test;
+                metrics.test_reads = self.test_reads();
+                // Test scores have no part in this. Of equals the earlier stays.
+                is_best = is_reported
+                    && validation.is_some_and(|scores| {
+                        self.state.best.is_none_or(|best| scores.top1_correct > best.scores.top1_correct)
+                    });
+                if let (true, Some(scores)) = (is_best, validation) {
+                    self.state.best = Some(Best { epoch: metrics.epoch, scores });
+                    self.save_weights(Checkpoint::Best, Some(metrics))?;
+                }
+            }
+            self.engine.end_evaluation()?;
+            if scored.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(is_best))
+    }
+
+    /// The weights that are scored, those that are reported last: the average, where one is kept, as timm
+    /// does.
+    pub(super) fn weights(&self) -> impl Iterator<Item = Weights> + use<> {
+        let averaged = self.recipe.ema.is_on().then_some(Weights::Averaged);
+        [Weights::Raw].into_iter().chain(averaged)
+    }
+
+    /// Puts weights in place to be scored, with running statistics of their own where the recipe says so.
+    pub(super) fn put_in_place(&mut self, weights: Weights) -> Result<(), Error> {
+        let images = self.recipe.train.update_bn_images;
+        if images == 0 {
+            return self.engine.begin_evaluation(weights, None);
+        }
+        let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, 0);
+        let norms = NormBatches { batches: &mut *batches, images, fewest: self.fewest };
+        self.engine.begin_evaluation(weights, Some(norms))
+    }
+
+    /// Scores what is in place on the validation images and, if asked to, on the test images; `None` if it
+    /// was stopped.
+    pub(super) fn score_weights(
+        &mut self,
+        tests: bool,
+    ) -> Result<Option<(Option<Scores>, Option<Scores>)>, Error> {
+        let (mut validation, mut test) = (None, None);
+        if let Some(feed) = self.prepared.feeds.validation.take() {
+            validation = self.score(&*feed, Split::Validation)?;
+            self.prepared.feeds.validation = Some(feed);
+            if validation.is_none() {
+                return Ok(None);
+            }
+        }
+        if tests {
+            test = self.score_test()?;
+            if test.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some((validation, test)))
+    }
+
+    /// Scores the test images; that their labels are read is in the record before it happens.
+    pub(super) fn score_test(&mut self) -> Result<Option<Scores>, Error> {
+        if self.stopped() {
+            return Ok(None);
+        }
+        let reads = self.test_reads() + 1;
+        self.run.update(|record| record.test_reads = reads)?;
+        let feed = self.data.test(&self.recipe, self.options)?;
+        self.score(&*feed, Split::Test)
+    }
+
+    pub(super) fn score(&mut self, feed: &dyn Feed, split: Split) -> Result<Option<Scores>, Error> {
+        let (observer, stop) = (&mut *self.observer, &self.options.stop);
+        let scores = self.engine.evaluate(feed, &mut |done| {
+            observer.on_evaluation(split, done, feed.images_per_epoch() as u64);
+            !stop.load(Ordering::Relaxed)
+        });
+        self.observer.on_evaluation_end(split);
+        let scores = scores.map_err(|error| error.in_training(self.state.step))?;
+        self.note_left_out(&feed.broken())?;
+        Ok(scores)
+    }
+}

@@ -1,0 +1,185 @@
+//! The gradients of all variables, named, in one flat buffer, where the batches of a step add up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Result, Var, bail};
+use serde::{Deserialize, Serialize};
+
+use super::all_reduce::AllReduce;
+use crate::layout::{Layout, Place, read};
+
+/// Gradients by variable. The buffer lives as long as the training: each step writes over the last one's.
+///
+/// A step can have several batches. Each adds its gradient g with a weight n, usually its number of images,
+/// so that what remains is the gradient of the mean over all of them: `sum(n g) / sum(n)`. A step of one
+/// batch has g itself, to the bit, and costs one copy.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::Arc;
+/// use candle_core::{Device, Var};
+/// use resnet_train::{Alone, Gradients, Layout};
+///
+/// let w = Var::new(&[1.0f32], &Device::Cpu)?;
+/// let variables = BTreeMap::from([("w".to_owned(), w.clone())]);
+/// let mut gradients = Gradients::new(Arc::new(Layout::of(&variables)));
+/// for (slope, images) in [(2.0, 30), (6.0, 10)] {
+///     let loss = (w.as_tensor() * slope)?.sum_all()?;
+///     gradients.add(&variables, &loss.backward()?, f64::from(images))?;
+/// }
+/// gradients.complete(&mut Alone)?;
+/// assert_eq!(gradients.get("w"), Some(&[3.0][..])); // (30 * 2 + 10 * 6) / 40
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Gradients {
+    layout: Arc<Layout>,
+    values: Vec<f32>,
+    /// Which variables have one.
+    present: Vec<bool>,
+    weighed: Weighed,
+}
+
+/// The weights of what has been added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Weighed {
+    /// Of the first batch. The buffer holds sums in units of it, so that one batch, or several of one size,
+    /// are added without rounding.
+    pub(crate) first: f64,
+    /// Of all.
+    pub(crate) total: f64,
+}
+
+impl Gradients {
+    /// No gradients.
+    pub fn new(layout: Arc<Layout>) -> Gradients {
+        let (values, present) = (vec![0.0; layout.len()], vec![false; layout.places().len()]);
+        Gradients { layout, values, present, weighed: Weighed::default() }
+    }
+
+    /// Adds a batch's gradients with a weight above 0, and returns how many variables had one.
+    ///
+    /// # Errors
+    /// If a variable is not f32 or not on the CPU, or a gradient's shape is not its variable's.
+    pub fn add(
+        &mut self,
+        variables: &BTreeMap<String, Var>,
+        gradients: &GradStore,
+        weight: f64,
+    ) -> Result<usize> {
+        let is_first = self.is_empty();
+        if is_first {
+            self.weighed.first = weight;
+        }
+        self.weighed.total += weight;
+        let factor = (weight / self.weighed.first) as f32;
+        let mut found = 0;
+        for ((place, present), w) in
+            self.layout.places().iter().zip(&mut self.present).zip(variables.values())
+        {
+            let sum = &mut self.values[place.range.clone()];
+            let Some(g) = gradients.get(w) else {
+                if is_first {
+                    (*present, _) = (false, sum.fill(0.0));
+                }
+                continue;
+            };
+            if w.dtype() != DType::F32 || g.dims() != place.shape {
+                let (name, dtype, shape) = (&place.name, w.dtype(), w.shape());
+                bail!("{name}: the variable is {dtype:?} {shape:?}, its gradient {:?}", g.shape());
+            }
+            *present = true;
+            found += 1;
+            read(g, |g| match is_first {
+                true => sum.copy_from_slice(g),
+                false => sum.iter_mut().zip(g).for_each(|(sum, &g)| *sum += factor * g),
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Whether nothing has been added since the last [`Gradients::clear`].
+    pub fn is_empty(&self) -> bool {
+        self.weighed == Weighed::default()
+    }
+
+    /// Makes the sum a mean, over all processes.
+    ///
+    /// # Errors
+    /// If the processes cannot exchange their sums.
+    pub fn complete(&mut self, all_reduce: &mut dyn AllReduce) -> Result<()> {
+        let Weighed { first, total } = self.weighed;
+        let mut divisor = total / first;
+        if all_reduce.processes() > 1 {
+            // Each process has a unit of its own.
+            self.scale(first as f32);
+            let mut all = [total as f32];
+            all_reduce.sum(&mut self.values)?;
+            all_reduce.sum(&mut all)?;
+            divisor = f64::from(all[0]);
+        }
+        if divisor != 1.0 {
+            self.scale((1.0 / divisor) as f32);
+        }
+        Ok(())
+    }
+
+    /// Multiplies all of them.
+    pub fn scale(&mut self, factor: f32) {
+        self.values.iter_mut().for_each(|value| *value *= factor);
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.weighed = Weighed::default();
+    }
+
+    /// All numbers, those of variables without a gradient being 0.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All numbers, to change.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// The gradient of the variable called `name`, if it has one.
+    pub fn get(&self, name: &str) -> Option<&[f32]> {
+        self.iter().find(|(_, place, _)| place.name == name).map(|(_, _, gradient)| gradient)
+    }
+
+    /// The variables that have a gradient, by their number in the layout.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Place, &[f32])> {
+        let places = self.layout.places().iter().enumerate().zip(&self.present);
+        places
+            .filter(|(_, present)| **present)
+            .map(|((index, place), _)| (index, place, &self.values[place.range.clone()]))
+    }
+
+    /// The Euclidean norm of all gradients as one vector, summed in f64.
+    pub fn norm(&self) -> f64 {
+        self.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// What has been added, for a checkpoint; `None` if nothing was.
+    pub(crate) fn weighed(&self) -> Option<Weighed> {
+        (!self.is_empty()).then_some(self.weighed)
+    }
+
+    /// Goes on with the sums of a checkpoint, by the variables' names.
+    pub(crate) fn restore(&mut self, weighed: Weighed, sums: &BTreeMap<String, Vec<f32>>) {
+        self.weighed = weighed;
+        for (place, present) in self.layout.places().iter().zip(&mut self.present) {
+            let sum = &mut self.values[place.range.clone()];
+            match sums.get(&place.name) {
+                Some(values) => sum.copy_from_slice(values),
+                None => sum.fill(0.0),
+            }
+            *present = sums.contains_key(&place.name);
+        }
+    }
+}

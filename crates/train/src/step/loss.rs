@@ -1,0 +1,121 @@
+//! What a step makes smaller: one number from logits and what they should be.
+
+use candle_core::{Result, Tensor};
+use resnet_ops::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
+
+/// A loss with its constants. With logits z, targets t (1 for the label and 0 for the other classes, or
+/// probabilities) and class weights w, which are 1 where none are given:
+///
+/// ```text
+/// CrossEntropy        mean over images of  -sum over c of w_c t_c log softmax(z)_c
+/// BinaryCrossEntropy  mean over images and classes of  -w_c (t_c log s(z_c) + (1 - t_c) log(1 - s(z_c)))
+/// ```
+///
+/// where s is the logistic function. The mean of a cross-entropy against labels is weighted by the labels'
+/// own class weights, as in PyTorch; against probabilities it is over images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loss {
+    /// The formula.
+    pub kind: LossKind,
+    /// w, one for each class.
+    pub class_weights: Option<Vec<f32>>,
+}
+
+/// The formula of a loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum LossKind {
+    /// Softmax cross-entropy.
+    #[default]
+    CrossEntropy,
+    /// Each class for itself, as timm's `BinaryCrossEntropy` (arXiv 2110.00476).
+    BinaryCrossEntropy {
+        /// Whether an image's loss is the sum over its classes, and not their mean.
+        classes: ClassReduction,
+        /// Targets above it become 1 and the others 0.
+        target_threshold: Option<f32>,
+    },
+}
+
+/// What logits `[n, classes]` are held against.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// A class for each image.
+    Labels(Vec<u32>),
+    /// Each class's probability, `[n, classes]`, row after row.
+    Probabilities(Vec<f32>),
+}
+
+impl Loss {
+    /// The loss of a batch, a scalar of which gradients can be taken, and its weight among other batches of
+    /// the same step: the number of images, or the sum of their labels' weights.
+    ///
+    /// # Errors
+    /// If the target does not fit the logits, or there is not a weight for each class.
+    pub fn of(&self, logits: &Tensor, target: Target) -> Result<(Tensor, f64)> {
+        let (images, classes) = logits.dims2()?;
+        if let Some(weights) = self.class_weights.as_ref().filter(|weights| weights.len() != classes) {
+            candle_core::bail!("there are {} class weights for {classes} classes", weights.len());
+        }
+        let weights = self.class_weights.as_deref();
+        let device = logits.device();
+        match (self.kind, target, weights) {
+            (LossKind::CrossEntropy, Target::Labels(labels), None) => {
+                let labels = Tensor::from_vec(labels, images, device)?;
+                Ok((softmax_cross_entropy(logits, &labels)?, images as f64))
+            }
+            (LossKind::CrossEntropy, Target::Labels(labels), Some(weights)) => {
+                // A mean over images of targets that are larger than 1 by as much as their weights' mean is
+                // smaller.
+                let sum: f64 = labels
+                    .iter()
+                    .filter_map(|&label| weights.get(label as usize))
+                    .map(|&w| f64::from(w))
+                    .sum();
+                if !(sum > 0.0) {
+                    candle_core::bail!("the class weights of all {images} labels of a batch are 0");
+                }
+                let scale = (images as f64 / sum) as f32;
+                let mut targets = one_hot(&labels, classes);
+                multiply(&mut targets, weights, scale);
+                let targets = Tensor::from_vec(targets, (images, classes), device)?;
+                Ok((soft_cross_entropy(logits, &targets)?, sum))
+            }
+            (LossKind::CrossEntropy, Target::Probabilities(mut targets), weights) => {
+                if let Some(weights) = weights {
+                    multiply(&mut targets, weights, 1.0);
+                }
+                let targets = Tensor::from_vec(targets, (images, classes), device)?;
+                Ok((soft_cross_entropy(logits, &targets)?, images as f64))
+            }
+            (LossKind::BinaryCrossEntropy { classes: reduction, target_threshold }, target, weights) => {
+                let mut targets = match target {
+                    Target::Labels(labels) => one_hot(&labels, classes),
+                    Target::Probabilities(targets) => targets,
+                };
+                if let Some(threshold) = target_threshold {
+                    targets.iter_mut().for_each(|t| *t = if *t > threshold { 1.0 } else { 0.0 });
+                }
+                let targets = Tensor::from_vec(targets, (images, classes), device)?;
+                Ok((binary_cross_entropy(logits, &targets, weights, reduction)?, images as f64))
+            }
+        }
+    }
+}
+
+/// 1 for each label, 0 for the other classes; of a label that is no class, all 0.
+fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
+    let mut targets = vec![0.0; labels.len() * classes];
+    for (row, &label) in targets.chunks_exact_mut(classes.max(1)).zip(labels) {
+        if let Some(target) = row.get_mut(label as usize) {
+            *target = 1.0;
+        }
+    }
+    targets
+}
+
+/// Multiplies each row by the classes' weights, and all by `scale`.
+fn multiply(targets: &mut [f32], weights: &[f32], scale: f32) {
+    for row in targets.chunks_exact_mut(weights.len().max(1)) {
+        row.iter_mut().zip(weights).for_each(|(target, &weight)| *target *= weight * scale);
+    }
+}
