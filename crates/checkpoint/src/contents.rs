@@ -51,7 +51,8 @@ pub enum Precision {
 pub struct Ignored {
     /// PyTorch's `num_batches_tracked` counters.
     pub batch_counters: usize,
-    /// Tensors of the optimizer and of averages, as [`keys::slot`] tells them, in a checkpoint to resume from.
+    /// Tensors of the optimizer and of averages, as [`keys::slot`] tells them, in a checkpoint to resume
+    /// from.
     pub optimizer: usize,
 }
 

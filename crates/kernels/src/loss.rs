@@ -5,7 +5,8 @@
 //! `resnet_reference::softmax_cross_entropy`.
 //!
 //! Where images are mixed or labels smoothed, each class has a probability of its own: the `soft` functions.
-//! Binary cross-entropy asks of each class by itself whether it is there (`resnet_reference::binary_cross_entropy`).
+//! Binary cross-entropy asks of each class by itself whether it is there
+//! (`resnet_reference::binary_cross_entropy`).
 
 use crate::size::floats;
 
@@ -82,9 +83,9 @@ pub fn soft_cross_entropy_backward(
     }
 }
 
-/// The mean over rows of `sum over k of w[k] (log(1 + exp(z[k])) - t[k] z[k])`, for `logits` z and `targets` t of
-/// shape `[n, classes]` and `weights` w of shape `[classes]`: `-w (t log s(z) + (1 - t) log(1 - s(z)))` with the
-/// logistic function s.
+/// The mean over rows of `sum over k of w[k] (log(1 + exp(z[k])) - t[k] z[k])`, for `logits` z and `targets`
+/// t of shape `[n, classes]` and `weights` w of shape `[classes]`: `-w (t log s(z) + (1 - t) log(1 - s(z)))`
+/// with the logistic function s.
 ///
 /// # Panics
 /// If lengths don't agree.

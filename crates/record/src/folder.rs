@@ -285,7 +285,8 @@ impl Run {
         }
         let change = RecipeChange { step, at: time::rfc3339(SystemTime::now()), keys: keys.clone() };
         let text = recipe.to_toml()?;
-        // The record first: a run whose recipe changed and says nothing of it would be worse than the reverse.
+        // The record first: a run whose recipe changed and says nothing of it would be worse than the
+        // reverse.
         self.update(|record| {
             record.changes.push(change);
             record.earlier_results.extend(record.results.take());

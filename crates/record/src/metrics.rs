@@ -77,8 +77,8 @@ pub struct EpochMetrics {
     /// The moving average of the weights on the same images, where one is kept: what is selected by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema_validation: Option<Scores>,
-    /// On the test images, if the recipe asks for it, the average of the weights where one is kept; never used
-    /// to select.
+    /// On the test images, if the recipe asks for it, the average of the weights where one is kept; never
+    /// used to select.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Scores>,
     /// How often the test labels have been read so far.

@@ -128,7 +128,10 @@ impl RunFolder {
             epoch: last.map_or(0, |last| last.epoch),
             epochs: results.map(|results| results.epochs).or_else(|| {
                 let steps = steps_per_epoch.filter(|steps| *steps > 0)?;
-                let epoch = crate::EpochSize { images: steps * recipe.train.batch_size as u64, steps };
+                let epoch = crate::EpochSize {
+                    images: steps * recipe.train.batch_size as u64 * recipe.train.grad_accum_steps,
+                    steps,
+                };
                 Some(recipe.train.duration.steps(epoch).div_ceil(steps))
             }),
             step: steps.max().unwrap_or(0),

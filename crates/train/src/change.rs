@@ -1,10 +1,10 @@
 //! Another recipe for a run that has begun: longer, or with other keys that leave its steps as they were.
 //!
-//! A recipe says how all of a run was trained, so the rule is one: under the new recipe, every step that
-//! is done would have been the same. Which keys can do that, `resnet_record` knows; that no step done had another
-//! learning rate is found here, by asking both schedules for each of them. So a constant, multistep or
-//! exponential schedule can be lengthened, and cosines in cycles of their own length; a cosine, polynomial or
-//! one-cycle schedule that ends with the training cannot, and neither can a warm-up of so many per cent.
+//! A recipe says how all of a run was trained, so the rule is one: under the new recipe, every step that is
+//! done would have been the same. Which keys can do that, `resnet_record` knows; that no step done had
+//! another learning rate is found here, by asking both schedules for each of them. So a constant, multistep
+//! or exponential schedule can be lengthened, and cosines in cycles of their own length; a cosine, polynomial
+//! or one-cycle schedule that ends with the training cannot, and neither can a warm-up of so many per cent.
 
 use resnet_checkpoint::keys;
 use resnet_record::{Difference, Recipe, Run};

@@ -38,8 +38,8 @@ pub trait Engine {
     /// If there are no such weights, or a batch cannot be read.
     fn begin_evaluation(&mut self, weights: Weights, norms: Option<NormBatches<'_>>) -> Result<(), Error>;
 
-    /// Scores the weights that were put in place on all images of `feed`, and shows each answer to `seen`; see
-    /// [`crate::evaluate`].
+    /// Scores the weights that were put in place on all images of `feed`, and shows each answer to `seen`;
+    /// see [`crate::evaluate`].
     ///
     /// # Errors
     /// As [`crate::evaluate`].

@@ -28,7 +28,8 @@ pub struct Place {
 /// use resnet_train::Layout;
 ///
 /// let zeros = |shape: &[usize]| Var::zeros(shape, DType::F32, &Device::Cpu);
-/// let variables = BTreeMap::from([("fc.weight".to_owned(), zeros(&[3, 2])?), ("fc.bias".to_owned(), zeros(&[2])?)]);
+/// let (weight, bias) = (zeros(&[3, 2])?, zeros(&[2])?);
+/// let variables = BTreeMap::from([("fc.weight".to_owned(), weight), ("fc.bias".to_owned(), bias)]);
 /// let layout = Layout::of(&variables);
 /// assert_eq!(layout.len(), 8);
 /// assert_eq!((layout.places()[1].name.as_str(), &layout.places()[1].range), ("fc.weight", &(2..8)));

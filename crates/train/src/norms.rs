@@ -13,8 +13,8 @@ use crate::evaluate::tensors_of;
 use crate::layout::{change, read};
 use crate::{Classifier, Error};
 
-/// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by their means
-/// over the batches. A network without them, or an input without batches, is left as it is.
+/// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by their
+/// means over the batches. A network without them, or an input without batches, is left as it is.
 ///
 /// # Errors
 /// If a batch cannot be read, or the network fails.

@@ -1,5 +1,5 @@
-//! `State`: what a training must remember, besides weights and the engine's arrays, to resume as if it had never
-//! stopped.
+//! `State`: what a training must remember, besides weights and the engine's arrays, to resume as if it had
+//! never stopped.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Optimizers, averages and accumulation: wherever a training is stopped, it ends with the same bits, and what
-//! it reports is what the recipe asks for.
+//! Optimizers, averages and accumulation: wherever a training is stopped, it ends with the same bits, and
+//! what it reports is what the recipe asks for.
 
 mod common;
 

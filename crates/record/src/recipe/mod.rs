@@ -239,7 +239,8 @@ impl Recipe {
             LastBatch::Keep => images,
             LastBatch::Drop => images / batch * batch,
         };
-        Some(EpochSize { images, steps: images.div_ceil(batch) }).filter(|epoch| epoch.steps > 0)
+        let steps = images.div_ceil(batch).div_ceil(self.train.grad_accum_steps);
+        Some(EpochSize { images, steps }).filter(|epoch| epoch.steps > 0)
     }
 
     /// What was published of this very recipe: an error such as `6.37 %`, or `fails`.

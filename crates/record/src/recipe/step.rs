@@ -1,4 +1,5 @@
-//! `[optimizer]`, `[loss]` and `[ema]`: what a step makes smaller, by which rule, and what follows the weights.
+//! `[optimizer]`, `[loss]` and `[ema]`: what a step makes smaller, by which rule, and what follows the
+//! weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +30,8 @@ pub struct OptimizerRecipe {
     /// LAMB's own bound on the norm of all gradients; 0 is none.
     #[serde(default = "unit", skip_serializing_if = "is_unit")]
     pub max_grad_norm: f64,
-    /// SGD: L2 penalty, weight_decay * w is added to the gradient of every parameter that decays. AdamW:
-    /// lr * weight_decay * w is taken off. LAMB: weight_decay * w is added to the step before its trust ratio.
+    /// SGD: L2 penalty, weight_decay * w is added to the gradient of every parameter that decays. AdamW: lr *
+    /// weight_decay * w is taken off. LAMB: weight_decay * w is added to the step before its trust ratio.
     pub weight_decay: f64,
     /// The parameters that decay.
     #[serde(default, skip_serializing_if = "is_default")]

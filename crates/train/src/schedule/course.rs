@@ -18,7 +18,7 @@ pub struct Course {
     pub steps_per_epoch: u64,
     /// Images trained on in one epoch.
     pub images_per_epoch: u64,
-    /// Images per step.
+    /// Images per step, over all of its batches.
     pub batch_size: usize,
     /// The rates, by step.
     pub rates: Vec<f64>,
@@ -43,7 +43,7 @@ impl Course {
             steps,
             steps_per_epoch: epoch.steps,
             images_per_epoch: epoch.images,
-            batch_size: recipe.train.batch_size,
+            batch_size: recipe.train.batch_size * recipe.train.grad_accum_steps as usize,
             rates: (0..steps).map(|step| schedule.rate(step)).collect(),
         })
     }

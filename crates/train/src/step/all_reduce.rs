@@ -8,8 +8,8 @@ pub trait AllReduce: Send {
     /// How many processes there are.
     fn processes(&self) -> usize;
 
-    /// Replaces `values` by their sums over all processes, in place. All processes call it with as many values
-    /// and in the same order.
+    /// Replaces `values` by their sums over all processes, in place. All processes call it with as many
+    /// values and in the same order.
     ///
     /// # Errors
     /// If another process cannot be reached.
