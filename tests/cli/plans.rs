@@ -91,11 +91,7 @@ fn a_schedule_is_drawn_in_the_terminal_and_as_a_picture() {
     ];
     let course = xtask(&args).object(&keys);
     assert_eq!((&course["steps"], &course["steps_per_epoch"]), (&8.into(), &4.into()));
-<<<<<<< HEAD
     assert_eq!(course["rates"], serde_json::json!(vec![0.2; 8]));
-=======
-    assert_eq!(course["rates"], Value::from(vec![0.2; 8]));
->>>>>>> sched
     xtask(&["schedule", "no-such-recipe"]).ends_saying(1, &["did you mean"]);
     xtask(&["schedule", "quick-start", "--set", "schedule.lr=-1"]).ends_saying(1, &["must be above 0"]);
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::chart::{Axis, Chart, Colour, Series};
+use crate::figure::Figure;
 use crate::numbers::{capital, count, duration};
-use crate::page::{Figure, render};
+use crate::page::render;
 use crate::run::{Measured, RunData};
 
 /// Runs of one recipe that differ in their seed alone.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::Error;
 use crate::chart::bars::{Bar, bars};
 use crate::chart::cells::{Cells, Kind, LEVELS};
+use crate::figure::Figure;
 use crate::numbers::{capital, count, percent, short, significant};
-use crate::page::Figure;
 
 /// Classes that a matrix has room for, that have names beside it, and numbers in its cells.
 const MATRIX: usize = 100;

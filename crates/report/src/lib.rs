@@ -11,6 +11,7 @@
 //! | `schedule` | the learning rate of a recipe |
 //! | `page` | the page of one run |
 //! | `evidence` | its parts beside curves: mistakes, images, layers, norms |
+//! | `figure` | a picture with its caption |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
 //! | `file` | pages as files, kept fresh while a run trains |
 //! | `numbers` | how numbers are written |
@@ -28,6 +29,7 @@ mod comparison;
 mod curves;
 mod error;
 mod evidence;
+mod figure;
 mod file;
 mod numbers;
 mod page;

@@ -5,29 +5,11 @@ use resnet_record::{Machine, RunFolder};
 use serde::Serialize;
 
 use crate::Error;
-use crate::chart::Chart;
 use crate::curves;
 use crate::evidence::Evidence;
+use crate::figure::Figure;
 use crate::numbers::{count, duration, significant};
 use crate::run::{RunData, error};
-
-/// A chart with its caption, which says what is to be seen.
-#[derive(Serialize)]
-pub(crate) struct Figure {
-    svg: String,
-    caption: String,
-}
-
-impl Figure {
-    pub(crate) fn new(chart: &Chart, caption: String) -> Self {
-        Figure { svg: chart.inline(), caption }
-    }
-
-    /// Of a picture that is drawn already.
-    pub(crate) fn drawn(svg: String, caption: String) -> Self {
-        Figure { svg, caption }
-    }
-}
 
 /// A line of the table of epochs.
 #[derive(Serialize)]

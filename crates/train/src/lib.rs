@@ -56,6 +56,7 @@ mod session;
 mod snapshot;
 mod state;
 mod step;
+mod step_recipe;
 mod targets;
 mod trajectory;
 

@@ -23,8 +23,9 @@ use crate::engine::{Contents, Engine};
 use crate::plan::{Prepared, prepare};
 use crate::snapshot::EngineState;
 use crate::state::{State, Sums};
+use crate::step_recipe::step_config;
 use crate::targets::Targets;
-use crate::{Classifier, Error, Observer, Options, Outcome, Plan, TrainingData, recipe};
+use crate::{Classifier, Error, Observer, Options, Outcome, Plan, TrainingData};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl<'a> Session<'a> {
         let fewest = prepared.plan.check(model)?;
         let targets = Targets::of(&recipe, data.classes());
         let mut engine: Box<dyn Engine + 'a> =
-            Box::new(CandleEngine::new(model, recipe::step(&recipe, data)?)?);
+            Box::new(CandleEngine::new(model, step_config(&recipe, data)?)?);
         let state = if let Some(last) = resumes_from(run)? {
             let loaded = checkpoint::read(&last, &engine.snapshot(Contents::Weights).shapes())?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Keys, and tables with a point behind them, that decide nothing about a step that is done, or nothing but
 /// its rate.
-const WHILE_IT_RUNS: [&str; 10] = [
+const WHILE_IT_RUNS: [&str; 11] = [
     "about",
     "paper",
     "expected_error",
@@ -17,6 +17,7 @@ const WHILE_IT_RUNS: [&str; 10] = [
     "train.evaluate_every_epochs",
     "train.evaluate_test",
     "train.keep_checkpoints",
+    "train.patience",
     "train.log_every_steps",
     "train.save_every_seconds",
     "schedule.",

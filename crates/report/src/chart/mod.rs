@@ -16,104 +16,19 @@
 pub(crate) mod bars;
 pub(crate) mod cells;
 mod labels;
+mod plot;
 mod points;
 mod scale;
+mod series;
 
 use std::fmt::Write as _;
 
+use self::plot::{BOTTOM, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TOP, WIDTH};
 pub(crate) use self::points::smoothed;
 use self::scale::Placed;
 pub use self::scale::{Axis, Scale};
-
-/// Colours that the colour-blind tell apart (Okabe and Ito), each with a light twin for dark pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // their names say it
-pub enum Colour {
-    Ink,
-    Blue,
-    Vermilion,
-    Green,
-    Purple,
-    Orange,
-    Sky,
-}
-
-impl Colour {
-    /// For the series of a chart, one after another.
-    pub const ALL: [Colour; 7] = [
-        Colour::Blue,
-        Colour::Vermilion,
-        Colour::Green,
-        Colour::Purple,
-        Colour::Orange,
-        Colour::Sky,
-        Colour::Ink,
-    ];
-
-    fn class(self) -> &'static str {
-        match self {
-            Colour::Ink => "ink",
-            Colour::Blue => "blue",
-            Colour::Vermilion => "vermilion",
-            Colour::Green => "green",
-            Colour::Purple => "purple",
-            Colour::Orange => "orange",
-            Colour::Sky => "sky",
-        }
-    }
-}
-
-/// How a line is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stroke {
-    Solid,
-    Dashed,
-    /// Thin and pale, behind the others.
-    Faint,
-}
-
-/// A line.
-#[derive(Clone, Debug)]
-pub struct Series {
-    name: String,
-    colour: Colour,
-    points: Vec<(f64, f64)>,
-    stroke: Stroke,
-    marks: bool,
-    is_right: bool,
-}
-
-impl Series {
-    /// A solid line called `name` through `points`, in the order of x.
-    pub fn new(name: impl Into<String>, colour: Colour, points: Vec<(f64, f64)>) -> Self {
-        Series { name: name.into(), colour, points, stroke: Stroke::Solid, marks: false, is_right: false }
-    }
-
-    /// The same, measured by the axis on the right.
-    #[must_use]
-    pub fn right(self) -> Self {
-        Series { is_right: true, ..self }
-    }
-
-    /// The same, dashed: training, where solid lines are test or validation.
-    #[must_use]
-    pub fn dashed(self) -> Self {
-        Series { stroke: Stroke::Dashed, ..self }
-    }
-
-    /// The same, thin, pale and without a name: raw values behind their mean, single seeds behind their
-    /// median.
-    #[must_use]
-    pub fn faint(self) -> Self {
-        Series { stroke: Stroke::Faint, name: String::new(), ..self }
-    }
-
-    /// The same with a circle at each point.
-    #[must_use]
-    pub fn marked(self) -> Self {
-        Series { marks: true, ..self }
-    }
-}
+pub use self::series::{Colour, Series};
+use self::series::{Stroke, line};
 
 /// A published value, drawn as an open diamond at the right edge.
 #[derive(Clone, Debug)]
@@ -135,16 +50,6 @@ pub struct Chart {
     /// How much of x an epoch takes; 0 if none are shown.
     epoch: f64,
 }
-
-const WIDTH: f64 = 660.0;
-const HEIGHT: f64 = 366.0;
-const LEFT: f64 = 62.0;
-const TOP: f64 = 50.0;
-/// Room for the names at the ends of lines.
-const RIGHT: f64 = 176.0;
-const BOTTOM: f64 = 48.0;
-/// How far names make way for the numbers of an axis on the right.
-const NUMBERS: f64 = 34.0;
 
 /// What a chart of its own brings along.
 const STYLE: &str = include_str!("../../templates/chart.css");
@@ -349,53 +254,6 @@ impl Chart {
                 escaped(name)
             );
         }
-    }
-}
-
-/// Where values lie on the picture.
-struct Plot {
-    x: Placed,
-    y: Placed,
-    right: Option<Placed>,
-}
-
-impl Plot {
-    fn x_of(&self, value: f64) -> Option<f64> {
-        Some(LEFT + (WIDTH - LEFT - RIGHT) * self.x.place(value)?)
-    }
-
-    fn y_of(&self, value: f64, is_right: bool) -> Option<f64> {
-        let axis = if is_right { self.right? } else { self.y };
-        Some(TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - axis.place(value)?))
-    }
-}
-
-fn line(series: &Series, plot: &Plot, svg: &mut String) {
-    let class = series.colour.class();
-    let stroke = match series.stroke {
-        Stroke::Solid => "solid",
-        Stroke::Dashed => "dashed",
-        Stroke::Faint => "faint",
-    };
-    let mut path = String::new();
-    let mut is_down = false;
-    for (x, y) in points::thinned(&series.points) {
-        // A value without a place, a loss that is no number, leaves a gap.
-        let (Some(x), Some(y)) = (plot.x_of(x), plot.y_of(y, series.is_right)) else {
-            is_down = false;
-            continue;
-        };
-        let _ = write!(path, "{}{x:.1} {y:.1}", if is_down { 'L' } else { 'M' });
-        is_down = true;
-    }
-    let _ = writeln!(svg, "<path class=\"line {stroke} {class}\" d=\"{path}\"/>");
-    if series.marks {
-        for (x, y) in
-            series.points.iter().filter_map(|(x, y)| plot.x_of(*x).zip(plot.y_of(*y, series.is_right)))
-        {
-            let _ = write!(svg, "<circle class=\"mark {class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
-        }
-        svg.push('\n');
     }
 }
 
