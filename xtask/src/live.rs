@@ -35,7 +35,9 @@ impl Live {
     pub(crate) fn end(mut self) {
         let page = self.page.take();
         drop(self);
-        page.map(|mut page| tell(page.write()));
+        if let Some(mut page) = page {
+            tell(page.write());
+        }
     }
 
     /// Prints an event. If that fails, so does the sink of metrics, which says so.

@@ -10,6 +10,9 @@ use crate::engine::{NormBatches, Weights};
 use crate::state::Best;
 use crate::{Error, Split};
 
+/// On the validation images and on the test images, where there are any and they are asked for.
+type BothScores = (Option<Scores>, Option<Scores>);
+
 impl Session<'_> {
     /// Scores the weights at the end of an epoch, and saves those that would be reported if they are the best
     /// so far on the validation images; returns whether they are, or `None` if it was stopped.
@@ -70,10 +73,7 @@ impl Session<'_> {
 
     /// Scores what is in place on the validation images and, if asked to, on the test images; `None` if it
     /// was stopped.
-    pub(super) fn score_weights(
-        &mut self,
-        tests: bool,
-    ) -> Result<Option<(Option<Scores>, Option<Scores>)>, Error> {
+    pub(super) fn score_weights(&mut self, tests: bool) -> Result<Option<BothScores>, Error> {
         let (mut validation, mut test) = (None, None);
         if let Some(feed) = self.prepared.feeds.validation.take() {
             validation = self.score(&*feed, Split::Validation)?;

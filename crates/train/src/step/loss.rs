@@ -71,7 +71,7 @@ impl Loss {
                     .filter_map(|&label| weights.get(label as usize))
                     .map(|&w| f64::from(w))
                     .sum();
-                if !(sum > 0.0) {
+                if sum.is_nan() || sum <= 0.0 {
                     candle_core::bail!("the class weights of all {images} labels of a batch are 0");
                 }
                 let scale = (images as f64 / sum) as f32;
