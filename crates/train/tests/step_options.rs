@@ -94,13 +94,12 @@ fn each_option_changes_what_is_learnt() {
         outcome(&dir).0
     };
     let all = train("all", &ALL);
-    for left in 0..ALL.len() {
+    for (number, left) in ALL.into_iter().enumerate() {
         // Warm-up needs an average.
-        let without = |change: &&str| {
-            *change != ALL[left] && !(ALL[left].starts_with("ema.d") && change.starts_with("ema"))
-        };
+        let without =
+            |change: &&str| *change != left && !(left.starts_with("ema.d") && change.starts_with("ema"));
         let fewer: Vec<&str> = ALL.into_iter().filter(without).collect();
-        assert_ne!(train(&format!("without{left}"), &fewer), all, "without {}", ALL[left]);
+        assert_ne!(train(&format!("without{number}"), &fewer), all, "without {left}");
     }
 }
 
