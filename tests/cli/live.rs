@@ -56,10 +56,29 @@ fn stopped(here: &Path, signal: &str, more: &[&str]) -> Outcome {
 #[test]
 fn a_run_has_its_page_at_its_end_and_after_ctrl_c() {
     let page = fs::read_to_string(Path::new(trained()).join("report.html")).expect("a page");
-    for said in
-        ["test error", "Where it errs", "What it was trained on", "Layer by layer", "cargo xtask train"]
-    {
+    for said in [
+        "test error",
+        "Where it errs",
+        "What it was trained on",
+        "Inside the network",
+        "0.0.conv1",
+        "Layer by layer",
+        "cargo xtask train",
+    ] {
         assert!(page.contains(said), "{said}");
+    }
+    // Each logged step has the norms of each layer with weights.
+    let norms = fs::read_to_string(Path::new(trained()).join("norms.jsonl")).expect("norms");
+    let norms: Vec<Value> = norms.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((norms.len(), norms[0]["layers"].as_array().map(Vec::len)), (21, Some(15)));
+    for step in &norms[1..] {
+        for part in ["weights", "gradients"] {
+            let lengths = step[part].as_array().expect("a list");
+            assert!(
+                lengths.len() == 15 && lengths.iter().all(|length| length.as_f64() > Some(0.0)),
+                "{step}"
+            );
+        }
     }
     let folder = tempfile::tempdir().expect("a folder");
     let outcome = stopped(folder.path(), "-INT", &["--log-format", "json"]);

@@ -143,7 +143,7 @@ pub struct Norms {
     pub step: u64,
     /// Of each layer's weights after the step.
     pub weights: Vec<f32>,
-    /// Of the loss's gradient with respect to them.
+    /// Of the loss's gradient with respect to them, as the optimizer got it.
     pub gradients: Vec<f32>,
 }
 

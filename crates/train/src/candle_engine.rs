@@ -12,9 +12,11 @@ use resnet_ops::Mode;
 use resnet_record::{LayerOutput, Scores};
 use resnet_vision::Batch;
 
-use crate::engine::{Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, Weights};
+use crate::engine::{
+    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
+};
 use crate::evaluate::{Seen, device_of, evaluate_seen, rank, rows_of, tensors_of};
-use crate::layout::{Layout, read};
+use crate::layout::{Layout, Place, read};
 use crate::norms::estimate_norms;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 use crate::snapshot::{EngineState, Snapshot};
@@ -139,6 +141,20 @@ impl Engine for CandleEngine<'_> {
             ema.update(variables, self.optimizer.updates()).map_err(failed)?;
         }
         Ok(())
+    }
+
+    fn lengths(&self) -> Result<Vec<Length>, Error> {
+        let length =
+            |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        let of = |(_, place, gradient): (_, &Place, &[f32])| {
+            let weights = read(&self.variables()[&place.name], length)?;
+            Ok(Length { name: place.name.clone(), weights, gradient: length(gradient) })
+        };
+        self.gradients
+            .iter()
+            .map(of)
+            .collect::<candle_core::Result<_>>()
+            .map_err(Error::compute("measuring norms"))
     }
 
     fn begin_evaluation(&mut self, weights: Weights, norms: Option<NormBatches<'_>>) -> Result<(), Error> {

@@ -31,6 +31,13 @@ pub trait Engine {
     /// If the processes that train together cannot exchange their gradients.
     fn step(&mut self, rate: f64) -> Result<(), Error>;
 
+    /// The lengths of the variables that learn and of their gradients in the last step, as the optimizer got
+    /// them: for a picture of the training.
+    ///
+    /// # Errors
+    /// Only if they cannot be read.
+    fn lengths(&self) -> Result<Vec<Length>, Error>;
+
     /// Has the weights that are to be evaluated take the place of those in training until
     /// [`Engine::end_evaluation`], with running statistics estimated anew where there are batches for it.
     ///
@@ -104,6 +111,17 @@ pub struct BatchOutcome {
     pub loss: f64,
     /// Images whose label had the highest logit; of a mixed image its own label counts.
     pub correct: u64,
+}
+
+/// Euclidean norms of a variable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Length {
+    /// Its name.
+    pub name: String,
+    /// Of its numbers.
+    pub weights: f64,
+    /// Of its gradient, clipped if the recipe clips.
+    pub gradient: f64,
 }
 
 /// The inside of a network for one batch.

@@ -68,7 +68,9 @@ use resnet_ops::{Mode, StepOutput};
 pub use candle_engine::{CandleEngine, StepConfig};
 pub use change::change_recipe;
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
-pub use engine::{Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, Weights};
+pub use engine::{
+    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
+};
 pub use error::Error;
 pub use evaluate::{Pixels, Seen, evaluate};
 pub use fit::fit;

@@ -1,10 +1,13 @@
 //! What a session keeps for the run's page. None of it has a part in the training, so what cannot be kept is
 //! a warning, once, and the training goes on.
 
-use resnet_record::{LayerRow, Predictions, Samples, Split};
+use std::collections::BTreeMap;
+
+use resnet_record::{LayerRow, Norms, Predictions, Samples, Split};
 use resnet_vision::{Batch, Normalisation};
 
 use super::Session;
+use crate::engine::Length;
 use crate::gallery::{Gallery, picture};
 use crate::{Error, TrainingData, recipe};
 
@@ -18,6 +21,8 @@ pub(super) struct Evidence {
     normalisation: Normalisation,
     /// What the network is made of, until it is kept.
     layers: Option<Result<Vec<LayerRow>, Error>>,
+    /// The names of its layers with weights, in the order of the forward pass.
+    names: Vec<String>,
     /// Images of a step are still to be kept.
     wants_samples: bool,
     /// Of the last evaluation; kept once a checkpoint has its step.
@@ -32,11 +37,18 @@ impl Evidence {
         recipe: &resnet_record::Recipe,
         wants_samples: bool,
     ) -> Self {
+        let mut names: Vec<String> = vec![];
+        for row in layers.iter().flatten().filter(|row| row.parameters > 0 && !row.name.is_empty()) {
+            if !names.contains(&row.name) {
+                names.push(row.name.clone());
+            }
+        }
         let (classes, normalisation) = (data.class_names(), recipe::normalisation(recipe));
         Evidence {
             classes,
             normalisation,
             layers: Some(layers),
+            names,
             wants_samples,
             predictions: None,
             is_told: false,
@@ -73,6 +85,33 @@ impl Session<'_> {
         }
         let done = samples(batch, mixed, &self.evidence)
             .and_then(|samples| self.run.keep_samples(&samples).map_err(Error::from));
+        self.evidence.warn(done);
+    }
+
+    /// Keeps the lengths of weights and gradients, by layer.
+    pub(super) fn keep_norms(&mut self) {
+        let step = self.state.step;
+        let done = self.engine.lengths().and_then(|lengths| {
+            let mut layers: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
+            for Length { name, weights, gradient } in &lengths {
+                let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
+                let squares = layers.entry(layer).or_default();
+                squares[0] += weights.powi(2);
+                squares[1] += gradient.powi(2);
+            }
+            // A network that does not list its layers has them by name.
+            if self.evidence.names.is_empty() {
+                self.evidence.names = layers.keys().map(|layer| (*layer).to_owned()).collect();
+            }
+            let of = |part: usize| {
+                let layer = |name: &String| {
+                    layers.get(name.as_str()).map_or(0.0, |squares| squares[part].sqrt() as f32)
+                };
+                self.evidence.names.iter().map(layer).collect()
+            };
+            let norms = Norms { step, weights: of(0), gradients: of(1) };
+            Ok(self.run.keep_norms(&self.evidence.names, &norms)?)
+        });
         self.evidence.warn(done);
     }
 

@@ -86,6 +86,7 @@ impl Session<'_> {
         };
         if certificate.is_some() {
             self.run.log(&Metric::Step(metrics))?;
+            self.keep_norms();
             self.window = (0, 0.0);
         }
         self.observer.on_step(&report);
