@@ -248,3 +248,46 @@ fn a_training_starts_with_weights_that_are_given() {
     train("other.safetensors").ends_saying(1, &["does not fit resnet8-v2", "looks like resnet20-v1"]);
     assert!(!home.join("run").exists(), "nothing is begun");
 }
+
+/// The command of README.md, on the photographs and a network of 1000 classes; only smaller.
+#[cfg(unix)] // links to folders
+#[test]
+fn a_model_of_the_hub_is_fine_tuned_on_photographs_by_readmes_command() {
+    let Some(photographs) = resnet_testing::data::real_images() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let images = home.join("my-images");
+    fs::create_dir(&images).expect("a folder");
+    for split in ["train", "val"] {
+        std::os::unix::fs::symlink(&photographs, images.join(split)).expect("a link");
+    }
+    let snapshot = cache(home, "timm/resnet50.a1_in1k");
+    fresh(&snapshot.join("model.safetensors"), "resnet50", 1000);
+
+    let readme = fs::read_to_string(crate::common::root().join("README.md")).expect("README.md");
+    let line = readme.lines().find(|line| line.starts_with("cargo xtask train --recipe fine-tune"));
+    let line = line.expect("the command").split('#').next().expect("what stands before a comment").trim();
+    let mut args: Vec<&str> = line.split(' ').skip(2).collect();
+    args.extend(["--out", "run"]);
+    for smaller in [
+        "images.image_size=48",
+        "images.evaluate={resize=48,crop=48}",
+        "train.duration=3 steps",
+        "train.log_every_steps=1",
+    ] {
+        args.extend(["--set", smaller]);
+    }
+    let outcome = run(home, &args);
+    outcome.succeeds();
+    let new_head = "new head, kept as it was: fc.bias, fc.weight";
+    assert!(outcome.stderr.contains(new_head), "{}", outcome.stderr);
+
+    let classes = fs::read_dir(&photographs).expect("a folder").count();
+    let trained = resnet_models::checkpoint::read(&home.join("run/checkpoints/last.safetensors"));
+    let trained = trained.expect("a checkpoint");
+    assert_eq!(trained.tensors["fc.bias"].shape, [classes]);
+    let names = trained.metadata().expect("metadata").classes.expect("names");
+    assert!(names.len() == classes && names[0].starts_with("n01440764"), "{names:?}");
+    let metrics = fs::read_to_string(home.join("run/metrics.jsonl")).expect("metrics");
+    assert_eq!(metrics.matches("\"event\":\"step\"").count(), 3);
+}

@@ -260,7 +260,7 @@ fn norms(history: &NormHistory) -> Vec<Figure> {
 }
 
 /// A layer's name beside its row: stage, unit and layer, `0.1.conv2`.
-fn short(layer: &str) -> String {
+fn short_name(layer: &str) -> String {
     layer.replace("stages.", "").replace("blocks.", "")
 }
 
@@ -292,7 +292,7 @@ fn norm_map(history: &NormHistory, what: &str, of: fn(&Norms) -> &Vec<f32>) -> O
     let grid = Cells {
         title: title.clone(),
         description: format!("Norms of {what} of {} layers at {} steps.", layers.len(), times.len()),
-        rows: layers.iter().filter(|_| are_named).map(|layer| short(layer.1)).collect(),
+        rows: layers.iter().filter(|_| are_named).map(|layer| short_name(layer.1)).collect(),
         columns: [first, last].map(|time| count(time.step)).to_vec(),
         axes: ["layers, from the image on".to_owned(), "steps".to_owned()],
         cells: layers.iter().map(|layer| row(layer.0)).collect(),
