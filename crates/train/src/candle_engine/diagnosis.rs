@@ -6,6 +6,7 @@ use resnet_record::{LayerOutput, VariableNorm};
 
 use crate::engine::{BatchInput, Diagnosis};
 use crate::evaluate::tensors_of;
+use crate::layout::read;
 use crate::step::loss::{Loss, Target};
 use crate::{Classifier, Error};
 
@@ -47,9 +48,10 @@ pub(super) fn layer(output: StepOutput) -> LayerOutput {
 }
 
 fn extremes(tensor: &Tensor) -> candle_core::Result<Extremes> {
-    let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
-    let finite = values.iter().filter(|value| value.is_finite());
-    let (count, largest) =
-        finite.fold((0, 0f32), |(count, largest), value| (count + 1, largest.max(value.abs())));
-    Ok((largest, values.len() as u64 - count))
+    read(tensor, |values| {
+        let finite = values.iter().filter(|value| value.is_finite());
+        let (count, largest) =
+            finite.fold((0, 0f32), |(count, largest), value| (count + 1, largest.max(value.abs())));
+        (largest, values.len() as u64 - count)
+    })
 }

@@ -90,6 +90,10 @@ impl Session<'_> {
 
     /// Keeps the lengths of weights and gradients, by layer.
     pub(super) fn keep_norms(&mut self) {
+        // Nobody draws a page of a replay.
+        if self.is_replay() {
+            return;
+        }
         let step = self.state.step;
         let done = self.engine.lengths().and_then(|lengths| {
             let mut layers: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
