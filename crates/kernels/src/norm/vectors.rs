@@ -7,7 +7,7 @@ use crate::simd::Simd;
 /// # Safety
 /// `p` must be valid for reading `n` floats.
 #[inline(always)]
-pub(super) unsafe fn load<S: Simd>(simd: S, p: *const f32, n: usize) -> S::V {
+pub(crate) unsafe fn load<S: Simd>(simd: S, p: *const f32, n: usize) -> S::V {
     // SAFETY: the caller's promise.
     unsafe { if n == S::LANES { simd.load(p) } else { simd.load_partial(p, n) } }
 }
@@ -15,7 +15,7 @@ pub(super) unsafe fn load<S: Simd>(simd: S, p: *const f32, n: usize) -> S::V {
 /// # Safety
 /// `p` must be valid for writing `n` floats.
 #[inline(always)]
-pub(super) unsafe fn store<S: Simd>(simd: S, p: *mut f32, v: S::V, n: usize) {
+pub(crate) unsafe fn store<S: Simd>(simd: S, p: *mut f32, v: S::V, n: usize) {
     // SAFETY: the caller's promise.
     unsafe { if n == S::LANES { simd.store(p, v) } else { simd.store_partial(p, v, n) } }
 }

@@ -8,6 +8,10 @@
 //! [`PoolKind::ZeroPaddedMax`]); its gradient goes to the first maximum in row-major order. Reference:
 //! `resnet_reference::{avg_pool, max_pool, max_pool_zeros, global_avg_pool}`.
 
+mod max;
+
+use std::ops::Range;
+
 use crate::conv::extent;
 use crate::parallel::for_each_chunk;
 use crate::size::floats;
@@ -81,14 +85,16 @@ impl PoolShape {
         outside(y, self.in_h) || outside(x, self.in_w)
     }
 
+    /// The pixels of the image, along one axis of `size` pixels, that the window at `at` sees.
+    fn axis(&self, at: usize, size: usize) -> Range<usize> {
+        let start = at * self.stride;
+        start.saturating_sub(self.padding)..(start + self.kernel).saturating_sub(self.padding).min(size)
+    }
+
     /// Offsets, in one image, of the pixels of the window at `(y, x)`, in row-major order.
     fn window(&self, y: usize, x: usize) -> impl Iterator<Item = usize> + use<> {
-        let axis = |at: usize, size: usize| {
-            let start = at * self.stride;
-            start.saturating_sub(self.padding)..(start + self.kernel).saturating_sub(self.padding).min(size)
-        };
-        let (rows, columns, in_w, channels) =
-            (axis(y, self.in_h), axis(x, self.in_w), self.in_w, self.channels);
+        let (rows, columns) = (self.axis(y, self.in_h), self.axis(x, self.in_w));
+        let (in_w, channels) = (self.in_w, self.channels);
         rows.flat_map(move |row| columns.clone().map(move |column| (row * in_w + column) * channels))
     }
 }
@@ -105,27 +111,15 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
     for_each_chunk(out, row_len, |row, to| {
         let (image, y) = (row / out_h, row % out_h);
         let x = &x[image * image_len..][..image_len];
+        if kind != PoolKind::Average {
+            return max::forward_row(shape, kind, x, y, to);
+        }
         for (column, to) in to.chunks_exact_mut(shape.channels).enumerate() {
-            to.fill(match kind {
-                PoolKind::Average => 0.0,
-                PoolKind::ZeroPaddedMax if shape.is_padded(y, column) => 0.0,
-                PoolKind::Max | PoolKind::ZeroPaddedMax => f32::NEG_INFINITY,
-            });
+            to.fill(0.0);
             for at in shape.window(y, column) {
-                let from = &x[at..at + shape.channels];
-                match kind {
-                    PoolKind::Average => to.iter_mut().zip(from).for_each(|(to, x)| *to += x),
-                    // NaN wins, as in PyTorch.
-                    PoolKind::Max | PoolKind::ZeroPaddedMax => {
-                        to.iter_mut()
-                            .zip(from)
-                            .for_each(|(to, &x)| *to = if x > *to || x.is_nan() { x } else { *to });
-                    }
-                }
+                to.iter_mut().zip(&x[at..at + shape.channels]).for_each(|(to, x)| *to += x);
             }
-            if kind == PoolKind::Average {
-                to.iter_mut().for_each(|to| *to /= area);
-            }
+            to.iter_mut().for_each(|to| *to /= area);
         }
     });
 }
@@ -144,26 +138,12 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
     for_each_chunk(dx, image_len, |image, dx| {
         let (x, dy) = (&x[image * image_len..][..image_len], &dy[image * out_len..][..out_len]);
         dx.fill(0.0);
+        if kind != PoolKind::Average {
+            return max::backward_image(shape, kind, x, dy, dx);
+        }
         for (index, dy) in dy.chunks_exact(shape.channels).enumerate() {
-            let (y, column) = (index / out_w, index % out_w);
-            match kind {
-                PoolKind::Average => {
-                    for at in shape.window(y, column) {
-                        dx[at..at + shape.channels].iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / area);
-                    }
-                }
-                PoolKind::Max | PoolKind::ZeroPaddedMax => {
-                    let zero = kind == PoolKind::ZeroPaddedMax && shape.is_padded(y, column);
-                    for (c, dy) in dy.iter().enumerate() {
-                        let first_maximum = shape.window(y, column).map(|at| at + c).reduce(|best, at| {
-                            if x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan()) { at } else { best }
-                        });
-                        // Not `x > 0`: NaN wins.
-                        if let Some(at) = first_maximum.filter(|&at| !(zero && x[at] <= 0.0)) {
-                            dx[at] += dy;
-                        }
-                    }
-                }
+            for at in shape.window(index / out_w, index % out_w) {
+                dx[at..at + shape.channels].iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / area);
             }
         }
     });
