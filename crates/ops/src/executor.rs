@@ -17,12 +17,12 @@ pub(crate) trait Executor {
     /// A plan prepared for inference alone.
     type Ready;
 
-    /// The plan's output. `params` are all parameters, one after another.
+    /// The plan's output. `params` are the values of its parameters.
     fn forward(
         &self,
         plan: &Plan,
         inputs: &[&Self::Slice],
-        params: &Self::Slice,
+        params: &[&Self::Slice],
         mode: Mode,
         keep: Keep,
     ) -> Result<(Self::Owned, Option<Self::Kept>)>;
@@ -33,7 +33,7 @@ pub(crate) trait Executor {
         &self,
         plan: &Plan,
         kept: Self::Kept,
-        params: &Self::Slice,
+        params: &[&Self::Slice],
         mode: Mode,
         needs: &NeedsGrad,
         gradient: &Self::Slice,
@@ -45,7 +45,7 @@ pub(crate) trait Executor {
         &self,
         plan: &Plan,
         inputs: &[&Self::Slice],
-        params: &Self::Slice,
+        params: &[&Self::Slice],
         mode: Mode,
         look: &mut dyn FnMut(usize, &Self::Slice),
     ) -> Result<()>;
@@ -99,6 +99,6 @@ impl NeedsGrad {
 pub(crate) struct Gradients<T> {
     /// One per input, where needed.
     pub(crate) inputs: Vec<Option<T>>,
-    /// All parameters' gradients, one after another.
-    pub(crate) params: T,
+    /// One per parameter, where needed.
+    pub(crate) params: Vec<Option<T>>,
 }

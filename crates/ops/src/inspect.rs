@@ -6,6 +6,7 @@ use crate::cpu::Cpu;
 use crate::executor::Executor;
 use crate::mode::Mode;
 use crate::node;
+use crate::parameters::Parameters;
 use crate::plan::step::{Op, RunningStatistics, Step};
 use crate::plan::{LayerInfo, Plan};
 
@@ -64,8 +65,7 @@ impl Plan {
         node::check_inputs(self, inputs)?;
         self.params.iter().try_for_each(node::check)?;
         let params = node::parameters_to_use(self, mode)?;
-        let params: Vec<Vec<f32>> =
-            params.iter().map(|param| param.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
+        let params = Parameters::new(params)?;
         let inputs: Vec<Vec<f32>> =
             inputs.iter().map(|input| input.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
@@ -76,13 +76,14 @@ impl Plan {
             .map(|var| Ok((var, var.as_tensor().copy()?)))
             .collect::<Result<_>>()?;
         let (layers, mut seen, mut last) = (self.layers(), vec![], "");
-        let looked = Cpu.each_output(self, &inputs, &params.concat(), mode, &mut |index, values| {
+        let mut look = |index: usize, values: &[f32]| {
             let info = &layers[index];
             if !info.name.is_empty() {
                 last = &info.name;
             }
             seen.push(StepOutput::of(last, info, values));
-        });
+        };
+        let looked = params.with_values(|params| Cpu.each_output(self, &inputs, params, mode, &mut look));
         for (var, value) in before {
             var.set(&value)?;
         }

@@ -49,6 +49,7 @@ pub mod layers;
 mod loss;
 mod mode;
 mod node;
+mod parameters;
 mod plan;
 mod run;
 mod standardise;

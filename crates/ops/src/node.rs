@@ -1,7 +1,6 @@
 //! A plan as a candle custom op: one node, whatever it holds.
 //!
-//! candle's ops take at most three tensors, so all parameters travel as one flat tensor made by
-//! `Tensor::cat`, whose own backward hands each parameter its part of the gradient.
+//! candle's ops take at most three tensors, so all parameters travel as one handle (`crate::parameters`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Resul
 
 use crate::executor::{Executor, Keep, NeedsGrad};
 use crate::mode::Mode;
+use crate::parameters::{Parameters, contiguous};
 use crate::plan::Plan;
 use crate::standardise::standardise_weight;
 
@@ -23,6 +23,7 @@ struct Node<E: Executor> {
     plan: Arc<Plan>,
     mode: Mode,
     needs: NeedsGrad,
+    params: Parameters,
     kept: Mutex<Option<E::Kept>>,
 }
 
@@ -33,21 +34,14 @@ pub(crate) fn apply(
     inputs: &[&Tensor],
     mode: Mode,
 ) -> Result<Tensor> {
-    let params = parameters_to_use(&plan, mode)?;
-    let needs = NeedsGrad {
-        inputs: inputs.iter().map(|input| input.track_op()).collect(),
-        params: params.iter().map(Tensor::track_op).collect(),
-    };
-    let flat = if params.is_empty() {
-        Tensor::zeros(1, DType::F32, &Device::Cpu)?
-    } else {
-        let flattened = params.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?;
-        Tensor::cat(&flattened, 0)?
-    };
-    let node = Node { executor, plan, mode, needs, kept: Mutex::new(None) };
+    let params = Parameters::new(parameters_to_use(&plan, mode)?)?;
+    let needs =
+        NeedsGrad { inputs: inputs.iter().map(|input| input.track_op()).collect(), params: params.tracked() };
+    let handle = params.handle()?;
+    let node = Node { executor, plan, mode, needs, params, kept: Mutex::new(None) };
     match inputs {
-        [x] => x.contiguous()?.apply_op2(&flat, node),
-        [x, y] => x.contiguous()?.apply_op3(&y.contiguous()?, &flat, node),
+        [x] => x.contiguous()?.apply_op2(&handle, node),
+        [x, y] => x.contiguous()?.apply_op3(&y.contiguous()?, &handle, node),
         _ => bail!("a plan takes one or two inputs"),
     }
 }
@@ -98,28 +92,24 @@ pub(crate) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Resul
 }
 
 impl<E: CpuExecutor> Node<E> {
-    fn forward(
-        &self,
-        inputs: &[(&CpuStorage, &Layout)],
-        flat: (&CpuStorage, &Layout),
-    ) -> Result<(CpuStorage, candle_core::Shape)> {
+    fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, candle_core::Shape)> {
         let inputs: Vec<&[f32]> =
             inputs.iter().map(|(storage, at)| contiguous(storage, at)).collect::<Result<_>>()?;
         let keep = if self.needs.any() { Keep::ForBackward } else { Keep::Nothing };
-        let params = contiguous(flat.0, flat.1)?;
-        let (output, kept) = self.executor.forward(&self.plan, &inputs, params, self.mode, keep)?;
+        let run = |params: &[&[f32]]| self.executor.forward(&self.plan, &inputs, params, self.mode, keep);
+        let (output, kept) = self.params.with_values(run)?;
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok((CpuStorage::F32(output), self.plan.shape(self.plan.output).dims().into()))
     }
 
-    fn backward(&self, flat: &Tensor, gradient: &Tensor) -> Result<(Vec<Option<Tensor>>, Option<Tensor>)> {
+    fn backward(&self, gradient: &Tensor) -> Result<(Vec<Option<Tensor>>, Option<Tensor>)> {
         let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             bail!(
                 "backward ran through this graph before; run forward again, activations are kept for one backward pass"
             );
         };
         let gradients = with_values(&gradient.contiguous()?, |gradient| {
-            with_values(flat, |params| {
+            self.params.with_values(|params| {
                 self.executor.backward(&self.plan, kept, params, self.mode, &self.needs, gradient)
             })
         })?;
@@ -128,11 +118,7 @@ impl<E: CpuExecutor> Node<E> {
             gradient.map(|gradient| Tensor::from_vec(gradient, dims, &Device::Cpu)).transpose()
         };
         let inputs = gradients.inputs.into_iter().zip(&self.plan.inputs).map(to_tensor);
-        let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        let len = gradients.params.len();
-        let is_wanted = self.needs.params.contains(&true);
-        let params = is_wanted.then(|| Tensor::from_vec(gradients.params, len, &Device::Cpu)).transpose()?;
-        Ok((inputs, params))
+        Ok((inputs.collect::<Result<Vec<_>>>()?, self.params.leave_gradients(gradients.params)?))
     }
 }
 
@@ -145,21 +131,21 @@ impl<E: CpuExecutor> CustomOp2 for Node<E> {
         &self,
         s1: &CpuStorage,
         l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
+        _handle: &CpuStorage,
+        _at: &Layout,
     ) -> Result<(CpuStorage, candle_core::Shape)> {
-        self.forward(&[(s1, l1)], (s2, l2))
+        self.forward(&[(s1, l1)])
     }
 
     fn bwd(
         &self,
         _x: &Tensor,
-        flat: &Tensor,
+        _handle: &Tensor,
         _y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (mut inputs, flat) = self.backward(flat, gradient)?;
-        Ok((inputs.pop().flatten(), flat))
+        let (mut inputs, handle) = self.backward(gradient)?;
+        Ok((inputs.pop().flatten(), handle))
     }
 }
 
@@ -174,30 +160,22 @@ impl<E: CpuExecutor> CustomOp3 for Node<E> {
         l1: &Layout,
         s2: &CpuStorage,
         l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
+        _handle: &CpuStorage,
+        _at: &Layout,
     ) -> Result<(CpuStorage, candle_core::Shape)> {
-        self.forward(&[(s1, l1), (s2, l2)], (s3, l3))
+        self.forward(&[(s1, l1), (s2, l2)])
     }
 
     fn bwd(
         &self,
         _a: &Tensor,
         _b: &Tensor,
-        flat: &Tensor,
+        _handle: &Tensor,
         _y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (mut inputs, flat) = self.backward(flat, gradient)?;
+        let (mut inputs, handle) = self.backward(gradient)?;
         let second = inputs.pop().flatten();
-        Ok((inputs.pop().flatten(), second, flat))
-    }
-}
-
-fn contiguous<'a>(storage: &'a CpuStorage, at: &Layout) -> Result<&'a [f32]> {
-    let values = storage.as_slice::<f32>()?;
-    match at.contiguous_offsets() {
-        Some((start, end)) => Ok(&values[start..end]),
-        None => bail!("resnet-ops expected a contiguous tensor"),
+        Ok((inputs.pop().flatten(), second, handle))
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Backward<'a> {
     pub(super) mode: Mode,
     pub(super) plan: &'a Plan,
     lives: &'a Lives,
-    params: &'a [f32],
+    params: &'a [&'a [f32]],
     slots: Slots,
     gradients: Vec<Option<Arc<Buffer>>>,
     /// What a convolution summed over its input's gradient for the batch norm that made that input.
@@ -38,7 +38,7 @@ pub(super) struct Backward<'a> {
     deferred: Vec<Option<Deferred>>,
     needed: Vec<bool>,
     needs: &'a NeedsGrad,
-    param_gradients: Vec<f32>,
+    param_gradients: Vec<Option<Vec<f32>>>,
 }
 
 impl<'a> Backward<'a> {
@@ -47,7 +47,7 @@ impl<'a> Backward<'a> {
         (isa, mode): (Isa, Mode),
         plan: &'a Plan,
         (lives, slots): (&'a Lives, Slots),
-        params: &'a [f32],
+        params: &'a [&'a [f32]],
         needs: &'a NeedsGrad,
         gradient: Buffer,
     ) -> Self {
@@ -66,7 +66,7 @@ impl<'a> Backward<'a> {
             deferred: (0..values).map(|_| None).collect(),
             needed: needs.of_values(plan),
             needs,
-            param_gradients: vec![0.0; params.len()],
+            param_gradients: vec![None; params.len()],
         }
     }
 
@@ -76,8 +76,8 @@ impl<'a> Backward<'a> {
         self.gradients[value.0] = None;
     }
 
-    /// All parameters' gradients, one after another.
-    pub(super) fn into_param_gradients(self) -> Vec<f32> {
+    /// The gradients of all parameters.
+    pub(super) fn into_param_gradients(self) -> Vec<Option<Vec<f32>>> {
         self.param_gradients
     }
 
@@ -92,8 +92,8 @@ impl<'a> Backward<'a> {
     }
 
     /// A parameter's values.
-    pub(super) fn param(&self, param: Param) -> &[f32] {
-        &self.params[self.plan.param_range(param)]
+    pub(super) fn param(&self, param: Param) -> &'a [f32] {
+        self.params[param.0]
     }
 
     /// Whether the gradient of `value` is needed.
@@ -108,7 +108,16 @@ impl<'a> Backward<'a> {
 
     /// A parameter's gradient, to add to.
     pub(super) fn param_gradient(&mut self, param: Param) -> &mut [f32] {
-        &mut self.param_gradients[self.plan.param_range(param)]
+        let len = self.param(param).len();
+        self.param_gradients[param.0].get_or_insert_with(|| vec![0.0; len])
+    }
+
+    /// Adds `gradient` to that of a parameter; the first one is taken as it is, without a copy.
+    pub(super) fn give_param(&mut self, param: Param, gradient: Vec<f32>) {
+        match &mut self.param_gradients[param.0] {
+            Some(sum) => elementwise::add_assign(sum, &gradient),
+            none => *none = Some(gradient),
+        }
     }
 
     /// The buffer behind a value that was not kept, and the step that computes it once more.

@@ -20,7 +20,7 @@ pub(super) struct Forward<'a> {
     pub(super) mode: Mode,
     pub(super) plan: &'a Plan,
     pub(super) lives: &'a Lives,
-    pub(super) params: &'a [f32],
+    pub(super) params: &'a [&'a [f32]],
     pub(super) slots: Slots,
     /// What was prepared, for inference.
     pub(super) prepared: Option<&'a PreparedSteps>,
@@ -29,7 +29,7 @@ pub(super) struct Forward<'a> {
 impl Forward<'_> {
     /// A parameter's values.
     pub(super) fn param(&self, param: Param) -> &[f32] {
-        &self.params[self.plan.param_range(param)]
+        self.params[param.0]
     }
 
     /// A convolution's filters, if they were packed beforehand; `value` is its output.

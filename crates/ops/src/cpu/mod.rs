@@ -56,7 +56,7 @@ impl Executor for Cpu {
         &self,
         plan: &Plan,
         inputs: &[&[f32]],
-        params: &[f32],
+        params: &[&[f32]],
         mode: Mode,
         keep: Keep,
     ) -> Result<(Vec<f32>, Option<Kept>)> {
@@ -76,7 +76,7 @@ impl Executor for Cpu {
         &self,
         plan: &Plan,
         Kept { lives, slots }: Kept,
-        params: &[f32],
+        params: &[&[f32]],
         mode: Mode,
         needs: &NeedsGrad,
         gradient: &[f32],
@@ -102,7 +102,7 @@ impl Executor for Cpu {
         &self,
         plan: &Plan,
         inputs: &[&[f32]],
-        params: &[f32],
+        params: &[&[f32]],
         mode: Mode,
         look: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<()> {
@@ -123,6 +123,7 @@ impl Executor for Cpu {
 
     fn infer(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
         let Ready { plan, lives, params, steps } = ready;
+        let params = &params.iter().map(Vec::as_slice).collect::<Vec<_>>()[..];
         let slots = slots_with(plan, &[input]);
         let (isa, mode, prepared) = (isa()?, Mode::Eval, Some(steps));
         let mut run = Forward { isa, mode, plan, lives, params, slots, prepared };

@@ -18,8 +18,8 @@ use crate::plan::value::Param;
 pub(crate) struct Ready {
     pub(super) plan: Plan,
     pub(super) lives: Lives,
-    /// The parameters that are still read, one after another.
-    pub(super) params: Vec<f32>,
+    /// The parameters; empty if they are read no more.
+    pub(super) params: Vec<Vec<f32>>,
     pub(super) steps: PreparedSteps,
 }
 
@@ -56,7 +56,7 @@ impl Ready {
             }
         }
         let plan = plan.forget(&mut params, |param| read.contains(&param))?;
-        Ok(Ready { lives: Lives::of(&plan), plan, params: params.concat(), steps: prepared })
+        Ok(Ready { lives: Lives::of(&plan), plan, params, steps: prepared })
     }
 
     /// The plan that is run.

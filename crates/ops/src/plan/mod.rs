@@ -40,7 +40,6 @@ pub use graph::Graph;
 pub use ops::{PoolConfig, ZeroPadConfig};
 pub use show::LayerInfo;
 use step::{Op, Step};
-use value::Param;
 pub use value::{Shape, Value};
 
 /// What a training step computes again in the backward pass instead of keeping it in memory. The results are
@@ -68,8 +67,6 @@ pub struct Plan {
     /// Filters that are standardised before each run, and their eps.
     pub(crate) standardised: BTreeMap<usize, f64>,
     pub(crate) recompute: Recompute,
-    /// Where each parameter starts in the flat vector of all of them; the last entry is its length.
-    offsets: Vec<usize>,
 }
 
 impl Plan {
@@ -80,12 +77,8 @@ impl Plan {
         params: Vec<Tensor>,
         output: Value,
     ) -> Self {
-        let mut offsets = vec![0];
-        for param in &params {
-            offsets.push(offsets[offsets.len() - 1] + param.elem_count());
-        }
         let (standardised, recompute) = (BTreeMap::new(), Recompute::Auto);
-        Plan { steps, shapes, inputs, output, params, standardised, recompute, offsets }
+        Plan { steps, shapes, inputs, output, params, standardised, recompute }
     }
 
     /// The geometry of each convolution in order; a product on a single pixel (a linear layer) is none.
@@ -106,15 +99,10 @@ impl Plan {
 
     /// Number of trainable values.
     pub fn parameters(&self) -> usize {
-        self.offsets[self.params.len()]
+        self.params.iter().map(Tensor::elem_count).sum()
     }
 
     pub(crate) fn shape(&self, value: Value) -> Shape {
         self.shapes[value.0]
-    }
-
-    /// Where a parameter lies in the flat vector of all of them.
-    pub(crate) fn param_range(&self, param: Param) -> std::ops::Range<usize> {
-        self.offsets[param.0]..self.offsets[param.0 + 1]
     }
 }

@@ -7,7 +7,7 @@ use resnet_kernels::conv::{
     self, Algorithm, ConvInput, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
 };
 use resnet_kernels::norm::{self, Moments};
-use resnet_kernels::{Buffer, Isa, elementwise};
+use resnet_kernels::{Buffer, Isa};
 
 use super::Execute;
 use crate::cpu::backward::{Backward, Deferred};
@@ -54,7 +54,7 @@ impl Execute for ConvStep {
             }
             return Ok(());
         }
-        let mut dw = Buffer::unspecified(self.shape.weight_len());
+        let mut dw = vec![0.0; self.shape.weight_len()];
         if run.wants(input) && algorithm == Algorithm::Pointwise && self.shape.stride == 1 {
             self.give_both(run, input, weight, &dy, &mut dw);
         } else {
@@ -64,7 +64,7 @@ impl Execute for ConvStep {
                 self.give_input_grad(run, input, weight, &dy);
             }
         }
-        elementwise::add_assign(run.param_gradient(weight), &dw);
+        run.give_param(weight, dw);
         Ok(())
     }
 }
