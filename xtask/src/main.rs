@@ -27,6 +27,7 @@ const LOGGED: &str =
     "warn,xtask=info,resnet=info,resnet_data=info,resnet_models=info,resnet_train=info,resnet_record=info";
 
 fn main() -> ExitCode {
+    resnet_kernels::buffer::keep_large_allocations();
     let cli: Cli = help::parse();
     logging::start(LOGGED);
     failure::exit_code(run(cli.command))

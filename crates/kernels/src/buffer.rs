@@ -116,6 +116,25 @@ pub fn trim() {
     }
 }
 
+/// Has the process's allocator keep large blocks that are freed, as [`Buffer`]s' pool does, for the rest of
+/// the process; where it can't be told to, nothing happens.
+///
+/// glibc takes every block of more than 32 MiB from the system and gives it back when it is freed, so that
+/// each of its pages is cleared at its first touch, again and again. A training step of ResNet-50 has a dozen
+/// such blocks beside its buffers: the gradients of its largest layers and what candle's own backward
+/// pass adds up. The price is that freed memory stays with the process: a choice for a program, so no library
+/// of ours makes it.
+pub fn keep_large_allocations() {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    {
+        // SAFETY: settings of the allocator; a refusal costs only speed.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, i32::MAX);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        }
+    }
+}
+
 #[cfg(all(target_os = "linux", not(miri)))]
 fn advise_huge_pages(start: *mut u8, bytes: usize) {
     if bytes >= HUGE {

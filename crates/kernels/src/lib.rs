@@ -66,6 +66,7 @@ pub mod pool;
 pub mod probe;
 pub mod simd;
 mod size;
+mod writes;
 
 pub use buffer::Buffer;
 pub use simd::Isa;

@@ -6,19 +6,19 @@
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::panel::{FullPanel, PanelWidth, PartialPanel};
+use super::panel::{self, FullPanel, PanelWidth, PartialPanel, with_vectors};
 use super::plan::{ConvPlan, PhasePlan, TapSlice};
-use super::product::{self, Fetch, FetchOn, NoFetch, ROWS, with_rows};
+use super::product::{self, Fetch, FetchOn, NoFetch, RowTiles, with_rows};
 use super::store::{DirectStore, DirectTile};
 use super::strip;
 use super::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Prologue, Statistics, pack};
+use std::ops::Range;
+
 use crate::buffer::Buffer;
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
-use crate::parallel::{self, Shared, Shares};
+use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
-
-/// Pixels from the tile that is computed to the one whose place in memory is fetched.
-const AHEAD: usize = 2 * ROWS;
+use crate::writes::Writes;
 
 /// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`]. There
 /// is an output.
@@ -35,7 +35,8 @@ pub(super) fn output(
     let gathers = epilogue.statistics == Statistics::Gather;
     let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
     let gather = parts.as_mut().map(MomentParts::shared);
-    sweep.run(DirectStore::Output { epilogue, gather }, out);
+    let writes = Writes::of(isa, out.len());
+    sweep.run(DirectStore::Output { epilogue, gather, writes }, out);
     parts.map(|parts| {
         let mut moments = parts.combine(|part| sweep.pixels(part));
         moments.mean.truncate(shape.out_channels);
@@ -54,11 +55,12 @@ pub(super) fn input_grad(
     dx: &mut [f32],
 ) -> Option<BackwardSums> {
     let pass = Correlation::input_gradient(shape);
-    let packed = pack::for_input(shape, &pass, weight, 2 * isa.lanes());
+    let packed = pack::for_input(shape, &pass, weight, panel::width(isa, shape.in_channels));
     let sweep = Sweep::new(isa, &pass, ConvInput::plain(dy), &packed);
     match epilogue {
         GradientEpilogue::None => {
-            sweep.run(DirectStore::Output { epilogue: Epilogue::default(), gather: None }, dx);
+            let (epilogue, writes) = (Epilogue::default(), Writes::Cached);
+            sweep.run(DirectStore::Output { epilogue, gather: None, writes }, dx);
             None
         }
         GradientEpilogue::NormSums { x, mean, map } => {
@@ -95,7 +97,7 @@ struct Scratch {
 
 impl<'a> Sweep<'a> {
     fn new(isa: Isa, pass: &'a Correlation, input: ConvInput<'a>, packed: &'a [f32]) -> Self {
-        let block = 2 * isa.lanes();
+        let block = panel::width(isa, pass.out_channels);
         let in_place = matches!(input.prologue, Prologue::None) && pass.stays_inside();
         let plan = ConvPlan::new(pass, if in_place { pass.in_w } else { pass.strip_w() }, block);
         let panels = pass.out_channels.div_ceil(block);
@@ -110,11 +112,16 @@ impl<'a> Sweep<'a> {
 
     /// Output channels, rounded up to whole blocks.
     fn padded_c(&self) -> usize {
-        self.panels * 2 * self.isa.lanes()
+        self.panels * self.panel()
+    }
+
+    /// Outputs of a block.
+    fn panel(&self) -> usize {
+        panel::width(self.isa, self.pass.out_channels)
     }
 
     /// Grid rows of a part.
-    fn rows(&self, part: usize) -> std::ops::Range<usize> {
+    fn rows(&self, part: usize) -> Range<usize> {
         parallel::piece(self.pass.grid_h(), self.plan.rows, part % self.plan.blocks)
     }
 
@@ -130,7 +137,7 @@ impl<'a> Sweep<'a> {
         let init = || Scratch {
             strip: Buffer::unspecified(if self.in_place { 0 } else { self.plan.strip_len }),
             holds: None,
-            products: Buffer::unspecified(most_pixels * 2 * self.isa.lanes()),
+            products: Buffer::unspecified(most_pixels * self.panel()),
         };
         parallel::for_each_ahead(self.parts() * self.plan.groups, init, |scratch, task, next| {
             dispatch(self.isa, DirectTask { sweep: self, task, next, scratch, store: &store, out: &out });
@@ -186,7 +193,7 @@ impl Kernel for DirectTask<'_> {
         let first_row = image * pass.out_h + rows.start * pass.out_step;
         let pixels_of =
             |phase: &PhasePlan| rows.len().min(phase.grid_h.saturating_sub(rows.start)) * phase.grid_w;
-        let calls = |phase: &PhasePlan| Shares::of_at_most(pixels_of(phase), ROWS).len() * phase.slices.len();
+        let calls = |phase: &PhasePlan| RowTiles::new(pixels_of(phase), S::ROWS).len() * phase.slices.len();
         let calls = plan.phases.iter().map(calls).sum::<usize>() * plan.panels;
         let mut ahead = self.sweep.ahead(self.task, self.next, calls);
         for (index, phase) in plan.phases.iter().enumerate() {
@@ -207,21 +214,11 @@ impl Kernel for DirectTask<'_> {
                 weights_are_far: plan.weights_are_far,
                 ahead,
             };
-            work.check(pass.out_channels, 2 * S::LANES);
-            for panel in group * plan.panels..((group + 1) * plan.panels).min(*panels) {
-                let weights = &self.sweep.packed[phase.weights + panel * phase.panel..][..phase.panel];
-                let column = panel * 2 * S::LANES;
-                // SAFETY: checked above; the panel exists.
-                unsafe {
-                    if column + 2 * S::LANES <= pass.out_channels {
-                        work.panel(simd, weights, column, FullPanel);
-                    } else {
-                        work.panel(simd, weights, column, PartialPanel(pass.out_channels - column));
-                    }
-                }
-            }
+            let panels = group * plan.panels..((group + 1) * plan.panels).min(*panels);
+            with_vectors!(S, pass.out_channels, V => work.panels::<S, V>(simd, self.sweep, panels));
             ahead = work.ahead;
         }
+        self.store.writes().finish(simd);
     }
 }
 
@@ -256,41 +253,67 @@ impl PhaseTask<'_> {
         assert!(self.pixels * block <= self.products.len());
     }
 
+    /// All pixels by some blocks of outputs, of `V` vectors each.
+    #[inline(always)]
+    fn panels<S: Simd, const V: usize>(&mut self, simd: S, sweep: &Sweep, panels: Range<usize>) {
+        let (outputs, width) = (sweep.pass.out_channels, V * S::LANES);
+        self.check(outputs, width);
+        for panel in panels {
+            let weights = &sweep.packed[self.phase.weights + panel * self.phase.panel..][..self.phase.panel];
+            let column = panel * width;
+            // SAFETY: checked above; the panel exists.
+            unsafe {
+                if column + width <= outputs {
+                    self.panel::<S, _, V>(simd, weights, column, FullPanel);
+                } else {
+                    self.panel::<S, _, V>(simd, weights, column, PartialPanel(outputs - column));
+                }
+            }
+        }
+    }
+
     /// All pixels by one block of outputs, `columns` of which exist.
     ///
     /// # Safety
     /// `check` passed, `weights` are the phase's, `columns` exist from `column` on.
     #[inline(always)]
-    unsafe fn panel<S: Simd, C: PanelWidth>(&mut self, simd: S, weights: &[f32], column: usize, columns: C) {
+    unsafe fn panel<S: Simd, C: PanelWidth, const V: usize>(
+        &mut self,
+        simd: S,
+        weights: &[f32],
+        column: usize,
+        columns: C,
+    ) {
+        let width = V * S::LANES;
         let (store, out) = (self.store, self.out);
-        let (slices, tiles) = (&self.phase.slices, Shares::of_at_most(self.pixels, ROWS));
+        let (slices, tiles) = (&self.phase.slices, RowTiles::new(self.pixels, S::ROWS));
         for (index, slice) in slices.iter().enumerate() {
             let is_last = index + 1 == slices.len();
             let accumulate = if index == 0 { Accumulate::Set } else { Accumulate::Add };
             // The next slice's weights lie behind this one's: all calls together ask for all of them.
             let b = weights.as_ptr().wrapping_add(slice.weights);
-            let stride = (2 * S::LANES).div_ceil(tiles.len());
-            let mut fetch = FetchOn { next: b.wrapping_add(slice.len() * 2 * S::LANES), stride };
+            let stride = width.div_ceil(tiles.len());
+            let mut fetch = FetchOn { next: b.wrapping_add(slice.len() * width), stride };
             for here in tiles.clone() {
                 let (pixel, rows) = (here.start, here.len());
                 self.ahead.read(simd);
                 if is_last {
-                    for pixel in pixel + AHEAD..(pixel + AHEAD + rows).min(self.pixels) {
-                        store.prefetch(simd, self.target + self.phase.target_at[pixel] + column, out);
+                    for pixel in pixel + 2 * S::ROWS..(pixel + 2 * S::ROWS + rows).min(self.pixels) {
+                        store.prefetch::<S, V>(simd, self.target + self.phase.target_at[pixel] + column, out);
                     }
                 }
                 // A sum of one part needs no place of its own.
-                let at = if slices.len() == 1 { 0 } else { pixel * 2 * S::LANES };
+                let at = if slices.len() == 1 { 0 } else { pixel * width };
                 // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the
                 // output.
                 unsafe {
                     let products = self.products.as_mut_ptr().add(at);
                     let a = (pixel, slice);
                     if self.weights_are_far {
-                        with_rows!(rows, R => self.product::<S, _, R>(simd, a, b, fetch, products, accumulate));
+                        with_rows!(S::ROWS, rows, R => self.product::<S, _, V, R>(simd, a, b, fetch, products, accumulate));
                         fetch.next = fetch.next.wrapping_add(stride * slice.len());
                     } else {
-                        with_rows!(rows, R => self.product::<S, _, R>(simd, a, b, NoFetch, products, accumulate));
+                        with_rows!(S::ROWS, rows, R => self.product::<S, _, V, R>(simd, a, b, NoFetch, products, accumulate));
                     }
                     if is_last {
                         let tile = DirectTile {
@@ -301,7 +324,7 @@ impl PhaseTask<'_> {
                             part: self.part,
                             is_first: self.is_first && pixel == 0,
                         };
-                        store.tile(simd, tile, columns, out);
+                        store.tile::<S, C, V>(simd, tile, columns, out);
                     }
                 }
             }
@@ -313,7 +336,7 @@ impl PhaseTask<'_> {
     /// # Safety
     /// The pixels exist and see the slice's taps in the source; `products` has `R` rows.
     #[inline(always)]
-    unsafe fn product<S: Simd, F: Fetch, const R: usize>(
+    unsafe fn product<S: Simd, F: Fetch, const V: usize, const R: usize>(
         &self,
         simd: S,
         (pixel, slice): (usize, &TapSlice),
@@ -328,8 +351,8 @@ impl PhaseTask<'_> {
             for (r, a) in a.iter_mut().enumerate() {
                 *a = a.add(*self.phase.source_at.get_unchecked(pixel + r) + slice.source);
             }
-            let sums = product::pixels_by_outputs(simd, a, slice.taps, b, fetch);
-            product::store_sums(simd, sums, (products, 2 * S::LANES), accumulate, FullPanel);
+            let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, a, slice.taps, b, fetch);
+            product::store_sums(simd, sums, (products, V * S::LANES), accumulate, FullPanel);
         }
     }
 }

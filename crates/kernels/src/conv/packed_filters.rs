@@ -1,6 +1,6 @@
 //! Filters packed for the output pass of one convolution: once, for as many passes as use the same weights.
 
-use super::{Algorithm, ConvShape, check, check_shape, pack, pointwise, winograd};
+use super::{Algorithm, ConvShape, check, check_shape, pack, panel, pointwise, winograd};
 use crate::buffer::Buffer;
 use crate::simd::Isa;
 
@@ -24,7 +24,7 @@ impl PackedFilters {
         let packed = match algorithm {
             Algorithm::Winograd => winograd::pack(isa, shape, weight),
             Algorithm::Pointwise => pointwise::pack(isa, shape, weight),
-            Algorithm::Direct => pack::for_output(shape, weight, 2 * isa.lanes()),
+            Algorithm::Direct => pack::for_output(shape, weight, panel::width(isa, shape.out_channels)),
         };
         PackedFilters { packed, algorithm, isa, shape: *shape }
     }

@@ -1,4 +1,4 @@
-//! The matrix product in registers: up to six rows by one panel, `sums[r][j] += a[r] b[j]` at each step.
+//! The matrix product in registers: a few rows by one panel, `sums[r][j] += a[r] b[j]` at each step.
 //!
 //! ```text
 //! pixels_by_outputs   sums[r][j] = sum over taps and k of a[r][tap, k] b[tap, k][j]
@@ -9,34 +9,78 @@
 //! added to what is in memory afterwards, so that rounding errors grow with the length of a part and not of
 //! the whole.
 
+use std::ops::Range;
+
 use super::lines::Lines;
-use super::panel::PanelWidth;
+use super::panel::{FullPanel, PanelWidth};
 use crate::norm::Accumulate;
+use crate::parallel::Shares;
 use crate::simd::Simd;
 
-/// Rows of sums: with two vectors a row they fill twelve of sixteen registers.
-pub(super) const ROWS: usize = 6;
+/// Rows of a tile where the registers hold twelve; where they don't, and for what is left, up to [`FEW`].
+const MANY: usize = 12;
+/// Rows of any other tile at most.
+const FEW: usize = 6;
 
-/// Evaluates an expression with `$R` a constant equal to `$rows`, which is at least 1 and at most [`ROWS`],
-/// or what instruction set `$S` has rows for: code for more isn't made then.
-macro_rules! with_rows {
-    ($S:ty, $rows:expr, $R:ident => $call:expr) => {
-        match $rows {
-            6 if <$S>::ROWS >= 6 => with_rows!(@ 6, $R => $call),
-            5 if <$S>::ROWS >= 5 => with_rows!(@ 5, $R => $call),
-            4 if <$S>::ROWS >= 4 => with_rows!(@ 4, $R => $call),
-            3 if <$S>::ROWS >= 3 => with_rows!(@ 3, $R => $call),
-            2 if <$S>::ROWS >= 2 => with_rows!(@ 2, $R => $call),
-            _ => with_rows!(@ 1, $R => $call),
+/// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if instruction set has
+/// room for so `most`, the rest dealt evenly, fives and sixes instead of sixes and a small rest.
+#[derive(Debug, Clone)]
+pub(super) struct RowTiles {
+    /// Tiles of many rows that are left, and where the next begins.
+    many: usize,
+    start: usize,
+    /// The other rows, and where they begin.
+    others: Shares,
+    first_other: usize,
+}
+
+impl RowTiles {
+    #[inline(always)]
+    pub(super) fn new(rows: usize, most: usize) -> Self {
+        let many = if most >= MANY { rows / MANY } else { 0 };
+        let first_other = many * MANY;
+        RowTiles {
+            many,
+            start: 0,
+            others: Shares::of_at_most(rows - first_other, most.min(FEW)),
+            first_other,
         }
-    };
-    ($rows:expr, $R:ident => $call:expr) => {
+    }
+}
+
+impl ExactSizeIterator for RowTiles {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.many + self.others.len()
+    }
+}
+
+impl Iterator for RowTiles {
+    type Item = Range<usize>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Range<usize>> {
+        if self.many > 0 {
+            let start = self.start;
+            (self.many, self.start) = (self.many - 1, start + MANY);
+            return Some(start..start + MANY);
+        }
+        let other = self.others.next()?;
+        Some(self.first_other + other.start..self.first_other + other.end)
+    }
+}
+
+/// Evaluates an expression with `$R` a constant equal to `$rows`, the length of one of the [`RowTiles`] with
+/// `$most`, a constant: code for more isn't made.
+macro_rules! with_rows {
+    ($most:expr, $rows:expr, $R:ident => $call:expr) => {
         match $rows {
-            6 => with_rows!(@ 6, $R => $call),
-            5 => with_rows!(@ 5, $R => $call),
-            4 => with_rows!(@ 4, $R => $call),
-            3 => with_rows!(@ 3, $R => $call),
-            2 => with_rows!(@ 2, $R => $call),
+            12 if $most >= 12 => with_rows!(@ 12, $R => $call),
+            6 if $most >= 6 => with_rows!(@ 6, $R => $call),
+            5 if $most >= 5 => with_rows!(@ 5, $R => $call),
+            4 if $most >= 4 => with_rows!(@ 4, $R => $call),
+            3 if $most >= 3 => with_rows!(@ 3, $R => $call),
+            2 if $most >= 2 => with_rows!(@ 2, $R => $call),
             _ => with_rows!(@ 1, $R => $call),
         }
     };
@@ -52,19 +96,20 @@ pub(super) use with_rows;
 /// # Safety
 /// Every `a[r]` must be valid for reading a float, `b` for a panel.
 #[inline(always)]
-unsafe fn add_step<S: Simd, const R: usize>(
+unsafe fn add_step<S: Simd, const V: usize, const R: usize>(
     simd: S,
-    sums: &mut [[S::V; 2]; R],
+    sums: &mut [[S::V; V]; R],
     a: [*const f32; R],
     b: *const f32,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (b0, b1) = (simd.load(b), simd.load(b.add(S::LANES)));
+        let b: [S::V; V] = FullPanel.load(simd, b);
         for r in 0..R {
             let x = simd.splat(*a[r]);
-            sums[r][0] = simd.mul_add(x, b0, sums[r][0]);
-            sums[r][1] = simd.mul_add(x, b1, sums[r][1]);
+            for v in 0..V {
+                sums[r][v] = simd.mul_add(x, b[v], sums[r][v]);
+            }
         }
     }
 }
@@ -85,14 +130,14 @@ pub(super) struct TapRuns {
 /// # Safety
 /// Every `a[r]` must be valid for reading `taps`, `b` for a panel for each of them.
 #[inline(always)]
-pub(super) unsafe fn pixels_by_outputs<S: Simd, F: Fetch, const R: usize>(
+pub(super) unsafe fn pixels_by_outputs<S: Simd, F: Fetch, const V: usize, const R: usize>(
     simd: S,
     a: [*const f32; R],
     taps: TapRuns,
     mut b: *const f32,
     mut fetch: F,
-) -> [[S::V; 2]; R] {
-    let mut sums = [[simd.splat(0.0); 2]; R];
+) -> [[S::V; V]; R] {
+    let mut sums = [[simd.splat(0.0); V]; R];
     for tap_row in 0..taps.rows {
         for k in 0..taps.run {
             // SAFETY: offsets stay inside what the caller promises.
@@ -102,7 +147,7 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, F: Fetch, const R: usize>(
                     *at = at.add(tap_row * taps.row_stride + k);
                 }
                 add_step(simd, &mut sums, at, b);
-                b = b.add(2 * S::LANES);
+                b = b.add(V * S::LANES);
             }
             fetch.step(simd);
         }
@@ -116,14 +161,14 @@ pub(super) unsafe fn pixels_by_outputs<S: Simd, F: Fetch, const R: usize>(
 /// # Safety
 /// At every pixel, `a` must be valid for reading `R` floats and `b` for a panel.
 #[inline(always)]
-pub(super) unsafe fn inputs_by_outputs<S: Simd, F: Fetch, const R: usize>(
+pub(super) unsafe fn inputs_by_outputs<S: Simd, F: Fetch, const V: usize, const R: usize>(
     simd: S,
     (a, a_strides): (*const f32, Strides),
     (b, b_strides): (*const f32, Strides),
     (height, width): (usize, usize),
     mut fetch: F,
-) -> [[S::V; 2]; R] {
-    let mut sums = [[simd.splat(0.0); 2]; R];
+) -> [[S::V; V]; R] {
+    let mut sums = [[simd.splat(0.0); V]; R];
     for y in 0..height {
         fetch.step(simd);
         // SAFETY: offsets stay inside what the caller promises; the last step may leave it, unread.
@@ -148,9 +193,9 @@ pub(super) unsafe fn inputs_by_outputs<S: Simd, F: Fetch, const R: usize>(
 /// # Safety
 /// `to` must be valid for reading and writing `R` rows of the columns.
 #[inline(always)]
-pub(super) unsafe fn store_sums<S: Simd, C: PanelWidth, const R: usize>(
+pub(super) unsafe fn store_sums<S: Simd, C: PanelWidth, const V: usize, const R: usize>(
     simd: S,
-    sums: [[S::V; 2]; R],
+    sums: [[S::V; V]; R],
     (to, stride): (*mut f32, usize),
     accumulate: Accumulate,
     columns: C,
@@ -161,8 +206,10 @@ pub(super) unsafe fn store_sums<S: Simd, C: PanelWidth, const R: usize>(
             let to = to.add(r * stride);
             let mut row = sums[r];
             if accumulate == Accumulate::Add {
-                let before = columns.load(simd, to.cast_const());
-                row = [simd.add(row[0], before[0]), simd.add(row[1], before[1])];
+                let before: [S::V; V] = columns.load(simd, to.cast_const());
+                for v in 0..V {
+                    row[v] = simd.add(row[v], before[v]);
+                }
             }
             columns.store(simd, to, row);
         }
@@ -214,4 +261,27 @@ impl Fetch for &mut [Lines; 2] {
 pub(super) struct Strides {
     pub(super) row: usize,
     pub(super) pixel: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_the_rows_once_and_have_a_length_that_there_is_code_for() {
+        for most in [1, 2, 6, 12] {
+            for rows in 0..60 {
+                let tiles = RowTiles::new(rows, most);
+                assert_eq!(tiles.len(), tiles.clone().count());
+                assert_eq!(tiles.clone().flatten().collect::<Vec<_>>(), (0..rows).collect::<Vec<_>>());
+                assert!(
+                    tiles
+                        .into_iter()
+                        .all(|tile| tile.len() <= most && [1, 2, 3, 4, 5, 6, 12].contains(&tile.len()))
+                );
+            }
+        }
+        let lengths = |rows, most| RowTiles::new(rows, most).map(|tile| tile.len()).collect::<Vec<_>>();
+        assert_eq!((lengths(16, 6), lengths(31, 12)), (vec![6, 5, 5], vec![12, 12, 4, 3]));
+    }
 }

@@ -1,17 +1,18 @@
 //! The way of a tile of products to memory: what is fused into the store, and the sums gathered on the way.
 
-use super::panel::PanelWidth;
+use super::panel::{FullPanel, PanelWidth};
 use super::{Epilogue, lines};
 use crate::norm::{
     BackwardPart, MomentPart, MomentSums, NormSums, ReluMask, ScaleShift, SharedMoments, SharedSums,
 };
 use crate::parallel::Shared;
 use crate::simd::Simd;
+use crate::writes::Writes;
 
 /// What happens to a tile.
 pub(super) enum DirectStore<'a> {
     /// It is output.
-    Output { epilogue: Epilogue<'a>, gather: Option<SharedMoments<'a>> },
+    Output { epilogue: Epilogue<'a>, gather: Option<SharedMoments<'a>>, writes: Writes },
     /// It is the gradient of a norm's output, the norm's input being `x`.
     Gradient { x: &'a [f32], mean: &'a [f32], map: &'a ScaleShift, gather: SharedSums<'a> },
 }
@@ -19,7 +20,7 @@ pub(super) enum DirectStore<'a> {
 /// Up to six pixels by one block of outputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DirectTile<'a> {
-    /// Rows of two vectors.
+    /// Rows of a panel.
     pub(super) products: *const f32,
     /// Where the pixels begin in the output, from `target`.
     pub(super) pixels: &'a [usize],
@@ -33,17 +34,27 @@ pub(super) struct DirectTile<'a> {
 }
 
 impl DirectStore<'_> {
+    /// How pixels are written.
+    pub(super) fn writes(&self) -> Writes {
+        match self {
+            DirectStore::Output { writes, .. } => *writes,
+            DirectStore::Gradient { .. } => Writes::Cached,
+        }
+    }
+
     /// Asks for the cache lines that a block of outputs at offset `at` will be stored to, and those it will
     /// meet.
     #[inline(always)]
-    pub(super) fn prefetch<S: Simd>(&self, simd: S, at: usize, out: &Shared) {
-        lines::write(simd, out.as_mut_ptr().wrapping_add(at), 2 * S::LANES);
+    pub(super) fn prefetch<S: Simd, const V: usize>(&self, simd: S, at: usize, out: &Shared) {
+        if self.writes() == Writes::Cached {
+            lines::write(simd, out.as_mut_ptr().wrapping_add(at), V * S::LANES);
+        }
         let beside = match self {
             DirectStore::Output { epilogue, .. } => epilogue.residual,
             DirectStore::Gradient { x, .. } => Some(*x),
         };
         if let Some(beside) = beside {
-            lines::read(simd, beside.as_ptr().wrapping_add(at), 2 * S::LANES);
+            lines::read(simd, beside.as_ptr().wrapping_add(at), V * S::LANES);
         }
     }
 
@@ -53,7 +64,7 @@ impl DirectStore<'_> {
     /// Products, pixels and `columns` exist in the tile, in `out` and in the tensors in `self`; nobody else
     /// has them, or the tile's channels of the part, at the same time. Parts have whole blocks of channels.
     #[inline(always)]
-    pub(super) unsafe fn tile<S: Simd, C: PanelWidth>(
+    pub(super) unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
         &self,
         simd: S,
         tile: DirectTile,
@@ -63,14 +74,15 @@ impl DirectStore<'_> {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                DirectStore::Output { epilogue, gather: None } => {
-                    output(simd, tile, columns, epilogue, None, out);
+                DirectStore::Output { epilogue, gather: None, writes } => {
+                    output::<S, C, V>(simd, tile, columns, (epilogue, *writes), None, out);
                 }
-                DirectStore::Output { epilogue, gather: Some(gather) } => {
-                    output(simd, tile, columns, epilogue, Some(gather.task(tile.part)), out);
+                DirectStore::Output { epilogue, gather: Some(gather), writes } => {
+                    let part = Some(gather.task(tile.part));
+                    output::<S, C, V>(simd, tile, columns, (epilogue, *writes), part, out);
                 }
                 DirectStore::Gradient { x, mean, map, gather } => {
-                    gradient(simd, tile, columns, (x, mean, map), gather.task(tile.part), out);
+                    gradient::<S, C, V>(simd, tile, columns, (x, mean, map), gather.task(tile.part), out);
                 }
             }
         }
@@ -80,11 +92,11 @@ impl DirectStore<'_> {
 /// # Safety
 /// As [`DirectStore::tile`].
 #[inline(always)]
-unsafe fn output<S: Simd, C: PanelWidth>(
+unsafe fn output<S: Simd, C: PanelWidth, const V: usize>(
     simd: S,
     tile: DirectTile,
     columns: C,
-    epilogue: &Epilogue,
+    (epilogue, writes): (&Epilogue, Writes),
     part: Option<MomentPart>,
     out: &Shared,
 ) {
@@ -94,27 +106,28 @@ unsafe fn output<S: Simd, C: PanelWidth>(
     unsafe {
         let bias = match epilogue.bias {
             Some(bias) => columns.load(simd, bias.as_ptr().add(column)),
-            None => [zero; 2],
+            None => [zero; V],
         };
         let mut sums = match part {
             Some(part) if !tile.is_first => MomentSums::new(simd, pivot(simd, part, column)),
-            _ => MomentSums::new(simd, [zero; 2]),
+            _ => MomentSums::new(simd, [zero; V]),
         };
         for (index, pixel) in tile.pixels.iter().enumerate() {
             let at = tile.target + pixel + column;
-            let row = [simd.load(products), simd.load(products.add(S::LANES))];
-            products = products.add(2 * S::LANES);
+            let row: [S::V; V] = FullPanel.load(simd, products);
+            products = products.add(V * S::LANES);
             #[expect(clippy::manual_map, reason = "a closure that is not inlined lacks the instruction set")]
             let other = match epilogue.residual {
                 Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
                 None => None,
             };
             let row = epilogue.finish(simd, row, Some(bias), other);
-            columns.store(simd, out.as_mut_ptr().add(at), row);
+            columns.write(simd, out.as_mut_ptr().add(at), row, writes);
             let Some(part) = part else { continue };
             if tile.is_first && index == 0 {
-                part.begin(simd, column, row[0]);
-                part.begin(simd, column + S::LANES, row[1]);
+                for v in 0..V {
+                    part.begin(simd, column + v * S::LANES, row[v]);
+                }
                 sums.pivot = row;
             }
             sums.add(simd, row);
@@ -128,15 +141,19 @@ unsafe fn output<S: Simd, C: PanelWidth>(
 /// # Safety
 /// The part has the block of channels, and has begun.
 #[inline(always)]
-unsafe fn pivot<S: Simd>(simd: S, part: MomentPart, column: usize) -> [S::V; 2] {
-    // SAFETY: the caller's promise.
-    unsafe { [part.pivot(simd, column), part.pivot(simd, column + S::LANES)] }
+unsafe fn pivot<S: Simd, const V: usize>(simd: S, part: MomentPart, column: usize) -> [S::V; V] {
+    let mut pivot = [simd.splat(0.0); V];
+    for v in 0..V {
+        // SAFETY: the caller's promise.
+        pivot[v] = unsafe { part.pivot(simd, column + v * S::LANES) };
+    }
+    pivot
 }
 
 /// # Safety
 /// As [`DirectStore::tile`].
 #[inline(always)]
-unsafe fn gradient<S: Simd, C: PanelWidth>(
+unsafe fn gradient<S: Simd, C: PanelWidth, const V: usize>(
     simd: S,
     tile: DirectTile,
     columns: C,
@@ -153,8 +170,8 @@ unsafe fn gradient<S: Simd, C: PanelWidth>(
         let mut sums = NormSums::new(simd, ReluMask { scale, shift }, mean);
         for pixel in tile.pixels {
             let at = tile.target + pixel + column;
-            let row = [simd.load(products), simd.load(products.add(S::LANES))];
-            products = products.add(2 * S::LANES);
+            let row: [S::V; V] = FullPanel.load(simd, products);
+            products = products.add(V * S::LANES);
             let x = columns.load(simd, x.as_ptr().add(at));
             columns.store(simd, out.as_mut_ptr().add(at), row);
             sums.add(simd, x, row);

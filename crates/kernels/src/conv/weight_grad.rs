@@ -14,12 +14,12 @@ use std::ops::Range;
 
 use super::correlate::Correlation;
 use super::lines::Lines;
-use super::panel::{FullPanel, PanelWidth, PartialPanel};
-use super::product::{self, ROWS, Strides, with_rows};
+use super::panel::{self, FullPanel, PanelWidth, PartialPanel, with_vectors};
+use super::product::{self, RowTiles, Strides, with_rows};
 use super::{ConvInput, ConvShape, Prologue, strip};
 use crate::buffer::Buffer;
 use crate::norm::Accumulate;
-use crate::parallel::{self, Shared, Shares, for_each_chunk_with};
+use crate::parallel::{self, Shared, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Tasks at most: enough for as many threads to share the work.
@@ -36,7 +36,7 @@ const BLOCK: usize = 8 << 10;
 /// `dw` from the input and `dy`. There is an output.
 pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
     let pass = Correlation::output(shape);
-    let blocking = Blocking::new(shape, &pass, 2 * isa.lanes());
+    let blocking = Blocking::new(shape, &pass, panel::width(isa, shape.out_channels));
     let mut partials = Buffer::unspecified(blocking.groups * blocking.pieces() * blocking.sums_len);
     let pixels = blocking.rows * pass.grid_w();
     let init = || {
@@ -110,6 +110,8 @@ struct Blocking {
     /// Whether a task's part of `dy` is copied: to fill up the last block of outputs, and because rows of
     /// many channels fall into few sets of the first-level cache.
     copies_dy: bool,
+    /// Outputs of a block.
+    width: usize,
 }
 
 impl Blocking {
@@ -138,6 +140,7 @@ impl Blocking {
             blocks,
             sums_len: area * channels * outputs,
             copies_dy: !shape.out_channels.is_multiple_of(block) || shape.out_channels > OUTPUTS,
+            width: block,
         }
     }
 
@@ -219,7 +222,7 @@ impl Kernel for RowBlock<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let RowBlock { pass, blocking, .. } = self;
-        let block = 2 * S::LANES;
+        let block = blocking.width;
         let (height, width) = (self.rows.len(), pass.grid_w());
         let pixels = height * width;
         let channels = self.channels.len();
@@ -232,17 +235,12 @@ impl Kernel for RowBlock<'_> {
             assert!(self.outputs.len().div_ceil(block) * pixels * block <= self.dy_panels.len());
             for (index, column) in self.outputs.clone().step_by(block).enumerate() {
                 let to = &mut self.dy_panels[index * pixels * block..][..pixels * block];
-                if column + block <= pass.out_channels {
-                    copy_columns(simd, &self.dy[column..], pass.out_channels, to, FullPanel);
+                let dy = (&self.dy[column..], pass.out_channels);
+                with_vectors!(S, pass.out_channels, V => if column + block <= pass.out_channels {
+                    copy_columns::<S, _, V>(simd, dy, to, FullPanel);
                 } else {
-                    copy_columns(
-                        simd,
-                        &self.dy[column..],
-                        pass.out_channels,
-                        to,
-                        PartialPanel(pass.out_channels - column),
-                    );
-                }
+                    copy_columns::<S, _, V>(simd, dy, to, PartialPanel(pass.out_channels - column));
+                });
             }
             (&*self.dy_panels, block, pixels * block)
         } else {
@@ -260,7 +258,7 @@ impl Kernel for RowBlock<'_> {
         assert!(taps * run * blocking.outputs <= self.sums.len());
         let panels = self.outputs.len().div_ceil(block);
         assert!((panels - 1) * dy_panel + (pixels - 1) * dy_pixel + block <= dy.len());
-        let tiles = Shares::of_at_most(run, ROWS);
+        let tiles = RowTiles::new(run, S::ROWS);
         let steps_ahead = panels * taps * tiles.len() * height;
         let mut product = Product {
             strip: (self.strip.as_ptr(), steps),
@@ -276,7 +274,11 @@ impl Kernel for RowBlock<'_> {
                     let (at, dy_at) = (tap_row * strip_row + inputs.start, panel * dy_panel);
                     let sums_at = (tap_row * run + inputs.start) * blocking.outputs + panel * block;
                     // SAFETY: the assertions above bound every pixel.
-                    unsafe { with_rows!(inputs.len(), R => product.add::<S, R>(simd, at, dy_at, sums_at)) };
+                    unsafe {
+                        with_vectors!(S, pass.out_channels, V => {
+                            with_rows!(S::ROWS, inputs.len(), R => product.add::<S, V, R>(simd, at, dy_at, sums_at));
+                        });
+                    }
                 }
             }
         }
@@ -303,13 +305,19 @@ impl Product<'_> {
     /// # Safety
     /// At every pixel the strip has the inputs and `dy` the outputs; the sums have `R` rows of them.
     #[inline(always)]
-    unsafe fn add<S: Simd, const R: usize>(&mut self, simd: S, at: usize, dy_at: usize, sums_at: usize) {
+    unsafe fn add<S: Simd, const V: usize, const R: usize>(
+        &mut self,
+        simd: S,
+        at: usize,
+        dy_at: usize,
+        sums_at: usize,
+    ) {
         let ((strip, steps), (dy, dy_steps)) = (self.strip, self.dy);
         // SAFETY: the caller's promise.
         unsafe {
             let (strip, dy) = ((strip.add(at), steps), (dy.add(dy_at), dy_steps));
             let ahead = &mut self.ahead;
-            let sums: [[S::V; 2]; R] = product::inputs_by_outputs(simd, strip, dy, self.size, ahead);
+            let sums: [[S::V; V]; R] = product::inputs_by_outputs(simd, strip, dy, self.size, ahead);
             let to = (self.sums.as_mut_ptr().add(sums_at), self.sums_row);
             product::store_sums(simd, sums, to, Accumulate::Add, FullPanel);
         }
@@ -318,11 +326,19 @@ impl Product<'_> {
 
 /// Copies a block of columns, `stride` floats from one pixel to the next, to whole vectors.
 #[inline(always)]
-fn copy_columns<S: Simd, C: PanelWidth>(simd: S, from: &[f32], stride: usize, to: &mut [f32], columns: C) {
-    for (pixel, to) in to.chunks_exact_mut(2 * S::LANES).enumerate() {
+fn copy_columns<S: Simd, C: PanelWidth, const V: usize>(
+    simd: S,
+    (from, stride): (&[f32], usize),
+    to: &mut [f32],
+    columns: C,
+) {
+    for (pixel, to) in to.chunks_exact_mut(V * S::LANES).enumerate() {
         let from = &from[pixel * stride..];
-        assert!(from.len() >= columns.count::<S>());
-        // SAFETY: `from` has the columns, `to` two vectors.
-        unsafe { FullPanel.store(simd, to.as_mut_ptr(), columns.load(simd, from.as_ptr())) };
+        assert!(from.len() >= columns.count::<S, V>());
+        // SAFETY: `from` has the columns, `to` a panel.
+        unsafe {
+            let row: [S::V; V] = columns.load(simd, from.as_ptr());
+            FullPanel.store(simd, to.as_mut_ptr(), row);
+        }
     }
 }

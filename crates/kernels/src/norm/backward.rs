@@ -10,6 +10,7 @@ use super::{Accumulate, Activation, Moments, ScaleShift, chunk_pixels, pixels};
 use crate::buffer::Buffer;
 use crate::parallel::{self, for_each_chunk};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
+use crate::writes::Writes;
 
 /// Sums that the backward pass needs: over pixels, of `g` and of `g (x - mean)`, where `g` is `dy` let
 /// through where the activation was positive.
@@ -177,13 +178,18 @@ pub fn backward_apply(
     assert_eq!(lengths, [channels; 3], "backward map of another number of channels");
     assert!(dy.len() == x.len() && dx.len() == x.len(), "gradient of another shape");
     let per_chunk = chunk_pixels(channels);
+    // What is added to is read anyway.
+    let writes = match accumulate {
+        Accumulate::Set => Writes::of(isa, dx.len()),
+        Accumulate::Add => Writes::Cached,
+    };
     for_each_chunk(dx, per_chunk * channels, |chunk, dx| {
         let range = parallel::piece(total, per_chunk, chunk);
         let floats = range.start * channels..range.end * channels;
         let mask = ActivationMask { map, activation };
         dispatch(
             isa,
-            BackwardApply { x: &x[floats.clone()], dy: &dy[floats], mask, backward, accumulate, dx },
+            BackwardApply { x: &x[floats.clone()], dy: &dy[floats], mask, backward, accumulate, writes, dx },
         );
     });
 }
@@ -194,6 +200,7 @@ struct BackwardApply<'a> {
     mask: ActivationMask<'a>,
     backward: &'a BackwardMap,
     accumulate: Accumulate,
+    writes: Writes,
     dx: &'a mut [f32],
 }
 
@@ -224,10 +231,12 @@ impl Kernel for BackwardApply<'_> {
                         Accumulate::Add => Some([load(simd, self.dx.as_ptr().add(at), n)]),
                     };
                     let [dx] = map.dx(simd, [x], [g], before);
-                    store(simd, self.dx.as_mut_ptr().add(at), dx, n);
+                    let to = self.dx.as_mut_ptr().add(at);
+                    if n == S::LANES { self.writes.store(simd, to, dx) } else { store(simd, to, dx, n) }
                 }
             }
         }
+        self.writes.finish(simd);
     }
 }
 

@@ -13,7 +13,7 @@ mod gather;
 mod group;
 mod mask;
 mod standardise;
-mod vectors;
+pub(crate) mod vectors;
 
 pub use backward::{BackwardMap, BackwardSums, NormBackward, backward_apply, backward_sums};
 pub(crate) use gather::{
@@ -26,6 +26,7 @@ pub use standardise::{standardise, standardise_backward};
 use crate::buffer::Buffer;
 use crate::parallel::{self, for_each_chunk};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
+use crate::writes::Writes;
 use vectors::{Terms, channel_sums, load, store};
 
 /// Floats in a chunk of pixels: 64 KiB, so that a second look finds it in cache.
@@ -234,12 +235,13 @@ pub fn apply(
     map.check(channels);
     assert_eq!(out.len(), x.len(), "output of another shape");
     assert!(other.is_none_or(|other| other.len() == x.len()), "other operand of another shape");
+    let writes = Writes::of(isa, out.len());
     let per_chunk = chunk_pixels(channels);
     for_each_chunk(out, per_chunk * channels, |chunk, out| {
         let range = parallel::piece(total, per_chunk, chunk);
         let floats = range.start * channels..range.end * channels;
         let other = other.map(|other| &other[floats.clone()]);
-        dispatch(isa, Apply { x: &x[floats], map, other, activation, out });
+        dispatch(isa, Apply { x: &x[floats], map, other, activation, writes, out });
     });
 }
 
@@ -248,6 +250,7 @@ struct Apply<'a> {
     map: &'a ScaleShift,
     other: Option<&'a [f32]>,
     activation: Activation,
+    writes: Writes,
     out: &'a mut [f32],
 }
 
@@ -276,9 +279,11 @@ impl Kernel for Apply<'_> {
                     if self.activation == Activation::Relu {
                         y = simd.max(y, zero);
                     }
-                    store(simd, self.out.as_mut_ptr().add(at), y, n);
+                    let to = self.out.as_mut_ptr().add(at);
+                    if n == S::LANES { self.writes.store(simd, to, y) } else { store(simd, to, y, n) }
                 }
             }
         }
+        self.writes.finish(simd);
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn enter<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
 // touched only as far as each method's contract lets it.
 unsafe impl Simd for Avx512 {
     const LANES: usize = 16;
+    const ROWS: usize = 12;
     type V = __m512;
 
     #[inline(always)]
@@ -61,6 +62,23 @@ unsafe impl Simd for Avx512 {
     unsafe fn store_partial(self, p: *mut f32, v: Self::V, n: usize) {
         // SAFETY: see above; masked lanes are not written.
         unsafe { _mm512_mask_storeu_ps(p, self.mask(n), v) }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, p: *mut f32, v: Self::V) {
+        // SAFETY: see above; the instruction wants the alignment that is looked for. Its weak order ends at
+        // the fence that the caller promises.
+        unsafe {
+            if p.cast::<__m512>().is_aligned() {
+                _mm512_stream_ps(p, v);
+            } else {
+                _mm512_storeu_ps(p, v);
+            }
+        }
+    }
+    #[inline(always)]
+    fn fence(self) {
+        // SAFETY: every CPU with AVX-512 has it; it touches no memory.
+        unsafe { _mm_sfence() }
     }
     #[inline(always)]
     fn prefetch_read(self, p: *const f32) {

@@ -28,12 +28,16 @@ pub const MOST_LANES: usize = 16;
 /// - [`load`](Simd::load) and [`store`](Simd::store) touch exactly `LANES` floats from `p` on,
 ///   [`load_partial`](Simd::load_partial) and [`store_partial`](Simd::store_partial) exactly the first
 ///   `n.min(LANES)` of them. They need no more than f32's alignment. Nothing else touches memory.
-/// - [`ROWS`](Simd::ROWS) is between 1 and 6.
+/// - [`ROWS`](Simd::ROWS) and [`POINTWISE_ROWS`](Simd::POINTWISE_ROWS) are between 1 and 12.
 pub unsafe trait Simd: Copy + Send + Sync {
     /// f32 lanes in a vector.
     const LANES: usize;
     /// Rows of accumulators, two vectors each, that the registers hold beside the operands of a product.
     const ROWS: usize = 6;
+    /// The same in the kernels of 1x1 convolutions.
+    const POINTWISE_ROWS: usize = Self::ROWS;
+    /// Whether a loop for each of the usual numbers of channels is worth its code.
+    const HAS_LOOPS_OF_CONSTANT_LENGTH: bool = true;
     /// The vector.
     type V: Copy;
 
@@ -66,6 +70,19 @@ pub unsafe trait Simd: Copy + Send + Sync {
     /// `v` in the lanes where `test > 0`, zero elsewhere: the derivative of ReLU
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;
 
+    /// As [`store`](Simd::store), past the caches where the instruction set can and `p` is aligned to the
+    /// vector. Other threads see it only after [`fence`](Simd::fence).
+    /// # Safety
+    /// As `store`; and this thread must call `fence` before it tells another one, in whatever way, that the
+    /// floats are there.
+    #[inline(always)]
+    unsafe fn stream(self, p: *mut f32, v: Self::V) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(p, v) }
+    }
+    /// Has all that was [streamed](Simd::stream) before seen before all that is stored later.
+    #[inline(always)]
+    fn fence(self) {}
     /// Asks for the cache line of `p`, to be read soon. A hint: any address will do.
     #[inline(always)]
     fn prefetch_read(self, _p: *const f32) {}
@@ -112,7 +129,7 @@ mod tests {
 
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> Self::Output {
-            assert!(S::LANES.is_power_of_two() && S::LANES <= MOST_LANES && (1..=6).contains(&S::ROWS));
+            assert!(S::LANES.is_power_of_two() && S::LANES <= MOST_LANES && (1..=12).contains(&S::ROWS));
             assert_eq!(size_of::<S::V>(), S::LANES * size_of::<f32>());
             let numbers: Vec<f32> = (1..=S::LANES + 2).map(|i| i as f32).collect();
             // One float into the allocation: an address that no vector is aligned to.

@@ -21,8 +21,9 @@ unsafe impl<const N: usize> Simd for Portable<N> {
         assert!(matches!(N, 4 | 8 | 16), "portable vectors have the lanes of some instruction set");
         N
     };
-    // Eight lanes are also for speed: more rows would be compiled to twice the code, and spilled.
-    const ROWS: usize = if N == 8 { 2 } else { 6 };
+    // More rows would be compiled to twice the code, and spilled.
+    const POINTWISE_ROWS: usize = if N == 4 { Self::ROWS } else { 2 };
+    const HAS_LOOPS_OF_CONSTANT_LENGTH: bool = false;
     type V = [f32; N];
 
     #[inline(always)]

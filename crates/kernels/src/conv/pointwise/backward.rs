@@ -8,10 +8,11 @@ use super::gradient::GradientStore;
 use super::pass::{PointwisePass, Reads};
 use super::pixels::PixelLayout;
 use super::store::Keep;
-use super::weight_grad::{Sides, SumLayout, add_products, strip_stride};
+use super::weight_grad::{Ahead, Sides, SumLayout, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
 use crate::conv::correlate::Correlation;
+use crate::conv::panel::{self, with_vectors};
 use crate::conv::{ConvInput, ConvShape, pack};
 use crate::norm::BackwardSums;
 use crate::parallel::{self, Shares, for_each_chunk_with};
@@ -52,8 +53,15 @@ pub(super) fn run(
     assert!(input.x.len() >= rows.reach() && dy.len() >= pixels * shape.out_channels);
     let group = pixels.div_ceil(GROUPS).next_multiple_of(BLOCK);
     let pass = PointwisePass::undivided(isa, PixelLayout::dense(pixels, shape.out_channels), rows, group);
-    let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
-    let outputs = shape.out_channels.next_multiple_of(2 * isa.lanes());
+    let panels = pack::for_input(
+        shape,
+        &Correlation::input_gradient(shape),
+        weight,
+        panel::width(isa, shape.in_channels),
+    );
+    let width = panel::width(isa, shape.out_channels);
+    let outputs = shape.out_channels.next_multiple_of(width);
+    let panel = width.max(panel::width(isa, shape.in_channels));
     let groups = parallel::pieces(pixels, group);
     let layout = SumLayout {
         in_channels: shape.in_channels,
@@ -64,7 +72,7 @@ pub(super) fn run(
     };
     let mut partials = Buffer::unspecified(layout.partials_len());
     let stride = strip_stride(shape.in_channels);
-    let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * 2 * isa.lanes()));
+    let init = || (Buffer::unspecified(BLOCK * stride), Buffer::unspecified(BLOCK * panel));
 
     let sums = pass.gradient(Reads::InputAndGradient, norm, dx, |store, out| {
         assert!(store.keep == Keep::Nothing || out.len() >= rows.reach());
@@ -108,8 +116,11 @@ impl Kernel for PixelGroup<'_> {
     fn run<S: Simd>(self, simd: S) {
         let ConvShape { in_channels, out_channels, .. } = *self.shape;
         // Buffers were made for the instruction set that this is compiled for.
-        assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
-        assert!(self.sums.len() >= in_channels * out_channels.next_multiple_of(2 * S::LANES));
+        assert!(self.strip.len() >= BLOCK * self.stride);
+        with_vectors!(S, in_channels.max(out_channels), V => assert!(self.panel.len() >= BLOCK * V * S::LANES));
+        with_vectors!(S, out_channels, V => {
+            assert!(self.sums.len() >= in_channels * out_channels.next_multiple_of(V * S::LANES));
+        });
         self.sums.fill(0.0);
         let (strip, panel) = (self.strip.as_mut_ptr(), self.panel.as_mut_ptr());
         for share in Shares::of_at_most(self.pixels.len(), BLOCK) {
@@ -137,8 +148,11 @@ impl Kernel for PixelGroup<'_> {
                     dy_stride: out_channels,
                     outputs: out_channels,
                 };
-                let sums_stride = out_channels.next_multiple_of(2 * S::LANES);
-                add_products(simd, sides, panel, (self.sums.as_mut_ptr(), sums_stride));
+                let sums = self.sums.as_mut_ptr();
+                with_vectors!(S, out_channels, V => {
+                    let sums_stride = out_channels.next_multiple_of(V * S::LANES);
+                    add_products::<S, V>(simd, sides, panel, (sums, sums_stride), Ahead::nothing(rows));
+                });
                 let block = PixelBlock {
                     start: dy,
                     stride: out_channels,

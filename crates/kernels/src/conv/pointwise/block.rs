@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::pixels::PixelLayout;
 use super::store::{PointwiseTile, TileOrder, TileStore};
 use super::tile::{self, LINE, prefetch_rows};
-use crate::conv::panel::{FullPanel, PanelWidth, PartialPanel};
-use crate::conv::product::with_rows;
+use crate::conv::panel::{FullPanel, PanelWidth, PartialPanel, with_vectors};
+use crate::conv::product::{RowTiles, with_rows};
 use crate::norm::Accumulate;
 use crate::parallel::{Shared, Shares};
 use crate::simd::Simd;
@@ -45,7 +45,7 @@ pub(super) struct PixelBlock {
 }
 
 impl<T: TileStore> Outputs<'_, T> {
-    /// All panels of one block. Sums over a part of the inputs gather in `products`, two vectors a pixel,
+    /// All panels of one block. Sums over a part of the inputs gather in `products`, a panel a pixel,
     /// while that part of a panel's weights stays in L1.
     ///
     /// # Safety
@@ -53,12 +53,23 @@ impl<T: TileStore> Outputs<'_, T> {
     /// task has; `products` has room for the block's pixels.
     #[inline(always)]
     pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: PixelBlock, products: *mut f32) {
-        let width = 2 * S::LANES;
+        // SAFETY: the caller's promise.
+        unsafe {
+            with_vectors!(S, self.target.channels, V => self.panels::<S, V>(simd, block, products));
+        }
+    }
+
+    /// # Safety
+    /// As [`Outputs::block`]; panels are of `V` vectors.
+    #[inline(always)]
+    unsafe fn panels<S: Simd, const V: usize>(&self, simd: S, block: PixelBlock, products: *mut f32) {
+        let width = V * S::LANES;
         let panels = self.columns.len().div_ceil(width);
         let parts = self.inputs.div_ceil(DEPTH);
         let parts = Shares::of(self.inputs, parts);
         // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
-        let calls = Shares::of_at_most(block.pixels.len(), S::ROWS).len();
+        let tiles = RowTiles::new(block.pixels.len(), S::POINTWISE_ROWS);
+        let calls = tiles.len();
         let mut lines = Shares::of(self.inputs.div_ceil(LINE), panels * parts.len());
         for column in self.columns.clone().step_by(width) {
             for part in parts.clone() {
@@ -74,12 +85,12 @@ impl<T: TileStore> Outputs<'_, T> {
                     weights.wrapping_add(part.len() * width)
                 };
                 let weight_lines = Shares::of(part.len() * width / LINE, calls);
-                for (pixels, weight_lines) in Shares::of(block.pixels.len(), calls).zip(weight_lines) {
+                for (pixels, weight_lines) in tiles.clone().zip(weight_lines) {
                     let next = block.next.wrapping_add(pixels.start * self.inputs);
                     prefetch_rows(simd, next, (pixels.len(), self.inputs), lines.clone());
                     prefetch_rows(simd, next_weights, (1, 0), weight_lines);
                     if is_last {
-                        self.prefetch_target(simd, &block, pixels.clone(), column);
+                        self.prefetch_target::<S, V>(simd, &block, pixels.clone(), column);
                     }
                     // A sum of one part needs no place of its own.
                     let place = if parts.len() == 1 { 0 } else { pixels.start * width };
@@ -87,17 +98,17 @@ impl<T: TileStore> Outputs<'_, T> {
                     unsafe {
                         let a = block.start.add(pixels.start * block.stride + part.start);
                         let to = products.add(place);
-                        with_rows!(S, pixels.len(), R => {
-                            tile::product::<S, R>(simd, (a, block.stride), (weights, part.len()), to, accumulate);
+                        with_rows!(S::POINTWISE_ROWS, pixels.len(), R => {
+                            tile::product::<S, V, R>(simd, (a, block.stride), (weights, part.len()), to, accumulate);
                         });
                         if !is_last {
                             continue;
                         }
                         if self.columns.end - column >= width {
-                            self.finish(simd, &block, pixels, column, to, FullPanel);
+                            self.finish::<S, _, V>(simd, &block, pixels, column, to, FullPanel);
                         } else {
                             let columns = PartialPanel(self.columns.end - column);
-                            self.finish(simd, &block, pixels, column, to, columns);
+                            self.finish::<S, _, V>(simd, &block, pixels, column, to, columns);
                         }
                     }
                 }
@@ -108,7 +119,7 @@ impl<T: TileStore> Outputs<'_, T> {
     /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or
     /// in the next block.
     #[inline(always)]
-    fn prefetch_target<S: Simd>(
+    fn prefetch_target<S: Simd, const V: usize>(
         &self,
         simd: S,
         block: &PixelBlock,
@@ -118,7 +129,7 @@ impl<T: TileStore> Outputs<'_, T> {
         let (count, out) = (block.pixels.len(), self.out.as_mut_ptr());
         let (mut pixel, mut column) = (pixels.start + AHEAD, first_column);
         if pixel >= count {
-            column += 2 * S::LANES;
+            column += V * S::LANES;
             if column < self.columns.end {
                 pixel -= count;
             } else {
@@ -133,7 +144,7 @@ impl<T: TileStore> Outputs<'_, T> {
         if let Some(beside) = block.next_beside {
             let rows = (pixels.len(), self.target.channels);
             let start = beside.wrapping_add(pixels.start * self.target.channels + first_column);
-            prefetch_rows(simd, start, rows, 0..(2 * S::LANES).div_ceil(LINE));
+            prefetch_rows(simd, start, rows, 0..(V * S::LANES).div_ceil(LINE));
         }
     }
 
@@ -142,7 +153,7 @@ impl<T: TileStore> Outputs<'_, T> {
     /// # Safety
     /// As [`Outputs::block`]; the products are there.
     #[inline(always)]
-    unsafe fn finish<S: Simd, C: PanelWidth>(
+    unsafe fn finish<S: Simd, C: PanelWidth, const V: usize>(
         &self,
         simd: S,
         block: &PixelBlock,
@@ -165,6 +176,6 @@ impl<T: TileStore> Outputs<'_, T> {
             order: if first == self.first_pixel { TileOrder::First } else { TileOrder::Later },
         };
         // SAFETY: the caller's promise.
-        unsafe { self.store.tile(simd, tile, columns, self.out.as_mut_ptr()) };
+        unsafe { self.store.tile::<S, C, V>(simd, tile, columns, self.out.as_mut_ptr()) };
     }
 }

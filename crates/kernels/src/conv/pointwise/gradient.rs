@@ -37,21 +37,27 @@ impl TileStore for GradientStore<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
+    unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
+        &self,
+        simd: S,
+        tile: PointwiseTile,
+        columns: C,
+        out: *mut f32,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             let Some(GradientSums { norm, gather }) = &self.sums else {
                 for index in 0..tile.pixels {
-                    columns.store(simd, out.add(tile.at(index)), tile.row(simd, index));
+                    columns.store(simd, out.add(tile.at(index)), tile.row::<S, V>(simd, index));
                 }
                 return;
             };
-            let scale = columns.load(simd, norm.scale.as_ptr().add(tile.column));
+            let scale: [S::V; V] = columns.load(simd, norm.scale.as_ptr().add(tile.column));
             let shift = columns.load(simd, norm.shift.as_ptr().add(tile.column));
             let mean = columns.load(simd, norm.mean.as_ptr().add(tile.column));
             let mut sums = NormSums::new(simd, ReluMask { scale, shift }, mean);
             for index in 0..tile.pixels {
-                let (at, row) = (tile.at(index), tile.row(simd, index));
+                let (at, row) = (tile.at(index), tile.row::<S, V>(simd, index));
                 let x = columns.load(simd, norm.x.as_ptr().add(at));
                 if self.keep == Keep::Target {
                     columns.store(simd, out.add(at), row);
@@ -79,22 +85,28 @@ impl TileStore for ThroughNormStore<'_> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
+    unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
+        &self,
+        simd: S,
+        tile: PointwiseTile,
+        columns: C,
+        out: *mut f32,
+    ) {
         let NormBackward { x, map, backward } = self.norm;
         let BackwardMap { of_gradient, of_input, constant } = backward;
         // SAFETY: the caller's promise.
         unsafe {
-            let scale = columns.load(simd, map.scale.as_ptr().add(tile.column));
+            let scale: [S::V; V] = columns.load(simd, map.scale.as_ptr().add(tile.column));
             let shift = columns.load(simd, map.shift.as_ptr().add(tile.column));
-            let of_gradient = columns.load(simd, of_gradient.as_ptr().add(tile.column));
+            let of_gradient: [S::V; V] = columns.load(simd, of_gradient.as_ptr().add(tile.column));
             let of_input = columns.load(simd, of_input.as_ptr().add(tile.column));
             let constant = columns.load(simd, constant.as_ptr().add(tile.column));
             let map = NormGradient { of_gradient, of_input, constant };
             for index in 0..tile.pixels {
                 let at = tile.at(index);
                 let x = columns.load(simd, x.as_ptr().add(at));
-                let row = tile.row(simd, index);
-                let mut before = [simd.splat(0.0); 2];
+                let row: [S::V; V] = tile.row(simd, index);
+                let mut before = [simd.splat(0.0); V];
                 if self.accumulate == Accumulate::Add {
                     before = columns.load(simd, out.add(at).cast_const());
                 }

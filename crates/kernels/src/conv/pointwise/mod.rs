@@ -20,11 +20,14 @@ mod tile;
 mod weight_grad;
 
 use super::correlate::Correlation;
-use super::{ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack};
+use super::{
+    ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack, panel,
+};
 use crate::buffer::Buffer;
 use crate::norm::{Accumulate, Activation, BackwardSums, Moments, NormBackward, backward_apply};
 use crate::parallel::{Shared, for_each_chunk};
 use crate::simd::Isa;
+use crate::writes::Writes;
 use gradient::ThroughNormStore;
 use pass::{PointwisePass, Reads};
 use pixels::PixelLayout;
@@ -50,7 +53,7 @@ pub(super) fn applies(shape: &ConvShape) -> bool {
 
 /// Filters for [`output`]: `[panel of outputs][input][output]`.
 pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
-    pack::for_output(shape, weight, 2 * isa.lanes())
+    pack::for_output(shape, weight, panel::width(isa, shape.out_channels))
 }
 
 /// `out = conv(prologue(x), filters)` with the epilogue applied.
@@ -67,7 +70,12 @@ pub(super) fn output(
         PointwisePass::new(isa, PixelLayout::input(shape), PixelLayout::dense(pixels, shape.out_channels));
     let mut parts = (epilogue.statistics == Statistics::Gather).then(|| pass.moment_parts());
     let gather = parts.as_mut().map(|parts| parts.iter_mut().map(|part| part.shared()).collect());
-    pass.run(input, filters, &OutputStore { epilogue, gather }, &Shared::new(out));
+    pass.run(
+        input,
+        filters,
+        &OutputStore { epilogue, gather, writes: Writes::of(isa, out.len()) },
+        &Shared::new(out),
+    );
     parts.map(|parts| pass.combine_moments(&parts))
 }
 
@@ -114,7 +122,12 @@ fn input_grad_pass(
 /// The pass from the other side, and the filters for it.
 fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (PointwisePass, Buffer) {
     let rows = PixelLayout::input(shape);
-    let panels = pack::for_input(shape, &Correlation::input_gradient(shape), weight, 2 * isa.lanes());
+    let panels = pack::for_input(
+        shape,
+        &Correlation::input_gradient(shape),
+        weight,
+        panel::width(isa, shape.in_channels),
+    );
     (PointwisePass::new(isa, PixelLayout::dense(rows.count, shape.out_channels), rows), panels)
 }
 

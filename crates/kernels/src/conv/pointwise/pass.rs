@@ -7,6 +7,7 @@ use super::pixels::PixelLayout;
 use super::store::{Keep, TileStore};
 use super::{Norm, load};
 use crate::buffer::Buffer;
+use crate::conv::panel::{self, with_vectors};
 use crate::conv::{ConvInput, Prologue};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared, Shares};
@@ -55,7 +56,7 @@ pub(super) enum Reads {
 impl PointwisePass {
     pub(super) fn new(isa: Isa, source: PixelLayout, target: PixelLayout) -> Self {
         let (pixels, inputs, outputs) = (source.count, source.channels, target.channels);
-        let panel = 2 * isa.lanes();
+        let panel = panel::width(isa, outputs);
         let block_pixels = (BLOCK / inputs.max(1)).clamp(BLOCK_PIXELS.0, BLOCK_PIXELS.1);
         let task_pixels = (pixels / TASKS).clamp(block_pixels, TASK_PIXELS);
         let pixel_tasks = parallel::pieces(pixels, task_pixels).max(1);
@@ -67,7 +68,7 @@ impl PointwisePass {
 
     /// One that isn't cut across channels, its tasks being of `task_pixels`.
     pub(super) fn undivided(isa: Isa, source: PixelLayout, target: PixelLayout, task_pixels: usize) -> Self {
-        let chunk = target.channels.next_multiple_of(2 * isa.lanes());
+        let chunk = target.channels.next_multiple_of(panel::width(isa, target.channels));
         PointwisePass { isa, source, target, task_pixels, block_pixels: task_pixels, chunk }
     }
 
@@ -143,7 +144,7 @@ impl PointwisePass {
         if self.source.count * self.source.channels * self.target.channels == 0 {
             return;
         }
-        let panel = 2 * self.isa.lanes();
+        let panel = panel::width(self.isa, self.target.channels);
         assert!(input.x.len() >= self.source.reach());
         assert!(store.keep() == Keep::Nothing || out.len() >= self.target.reach());
         assert!(
@@ -200,8 +201,10 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
     fn run<S: Simd>(mut self, simd: S) {
         let pass = self.pass;
         // Buffers were made for the instruction set that this is compiled for.
-        assert!(self.products.len() >= pass.block_pixels * 2 * S::LANES);
-        assert!(pass.chunk.is_multiple_of(2 * S::LANES));
+        with_vectors!(S, pass.target.channels, V => {
+            assert!(self.products.len() >= pass.block_pixels * V * S::LANES);
+            assert!(pass.chunk.is_multiple_of(V * S::LANES));
+        });
         assert!(self.strip.as_ref().is_none_or(|s| s.len() >= pass.block_pixels * pass.source.channels));
         let (source, x) = (&pass.source, self.input.x.as_ptr());
         let pixels = parallel::piece(source.count, pass.task_pixels, self.task);
@@ -248,5 +251,6 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
             // SAFETY: the block's input was just made; this task's part of the output is nobody else's.
             unsafe { outputs.block(simd, block, self.products.as_mut_ptr()) };
         }
+        self.store.writes().finish(simd);
     }
 }

@@ -5,11 +5,12 @@ use crate::conv::Epilogue;
 use crate::conv::panel::{FullPanel, PanelWidth};
 use crate::norm::{MomentPart, MomentSums, SharedMoments};
 use crate::simd::Simd;
+use crate::writes::Writes;
 
-/// A tile of finished products: some pixels by two vectors of channels.
+/// A tile of finished products: some pixels by a panel of channels.
 #[derive(Debug, Clone)]
 pub(super) struct PointwiseTile<'a> {
-    /// A row of two vectors a pixel.
+    /// A row of a panel a pixel.
     pub(super) products: *mut f32,
     pub(super) pixels: usize,
     /// Where the first pixel's columns lie, and how those of its pixels do.
@@ -31,9 +32,9 @@ impl PointwiseTile<'_> {
     /// # Safety
     /// The pixel exists.
     #[inline(always)]
-    pub(super) unsafe fn row<S: Simd>(&self, simd: S, row: usize) -> [S::V; 2] {
+    pub(super) unsafe fn row<S: Simd, const V: usize>(&self, simd: S, row: usize) -> [S::V; V] {
         // SAFETY: the caller's promise.
-        unsafe { FullPanel.load(simd, self.products.add(row * 2 * S::LANES).cast_const()) }
+        unsafe { FullPanel.load(simd, self.products.add(row * V * S::LANES).cast_const()) }
     }
 
     /// Offset of its `row`-th pixel's columns.
@@ -70,12 +71,23 @@ pub(super) trait TileStore: Sync {
         Keep::Target
     }
 
+    /// How it writes to the target.
+    fn writes(&self) -> Writes {
+        Writes::Cached
+    }
+
     /// Asks for what a tile's row at offset `at` will need.
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32);
 
     /// # Safety
     /// `out` and every tensor of `self` are valid for the tile's pixels and columns, which no other task has.
-    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32);
+    unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
+        &self,
+        simd: S,
+        tile: PointwiseTile,
+        columns: C,
+        out: *mut f32,
+    );
 }
 
 /// The output of a convolution.
@@ -83,26 +95,37 @@ pub(super) struct OutputStore<'a> {
     pub(super) epilogue: Epilogue<'a>,
     /// Partial moments, of each chunk of channels.
     pub(super) gather: Option<Vec<SharedMoments<'a>>>,
+    pub(super) writes: Writes,
 }
 
 impl TileStore for OutputStore<'_> {
+    fn writes(&self) -> Writes {
+        self.writes
+    }
+
     #[inline(always)]
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32) {
-        simd.prefetch_write(out.wrapping_add(at).cast_const());
+        self.writes.prefetch(simd, out.wrapping_add(at).cast_const());
         if let Some(residual) = self.epilogue.residual {
             simd.prefetch_read(residual.as_ptr().wrapping_add(at));
         }
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, C: PanelWidth>(&self, simd: S, tile: PointwiseTile, columns: C, out: *mut f32) {
+    unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
+        &self,
+        simd: S,
+        tile: PointwiseTile,
+        columns: C,
+        out: *mut f32,
+    ) {
         match &self.gather {
             // SAFETY: the caller's promise.
-            None => unsafe { self.rows(simd, &tile, columns, out, None) },
+            None => unsafe { self.rows::<S, C, V>(simd, &tile, columns, out, None) },
             // SAFETY: the caller's promise.
             Some(gather) => unsafe {
                 let part = gather[tile.chunk].task(tile.task);
-                self.rows(simd, &tile, columns, out, Some(part));
+                self.rows::<S, C, V>(simd, &tile, columns, out, Some(part));
             },
         }
     }
@@ -112,7 +135,7 @@ impl OutputStore<'_> {
     /// # Safety
     /// As [`TileStore::tile`]; `part` has the tile's channels.
     #[inline(always)]
-    unsafe fn rows<S: Simd, C: PanelWidth>(
+    unsafe fn rows<S: Simd, C: PanelWidth, const V: usize>(
         &self,
         simd: S,
         tile: &PointwiseTile,
@@ -126,7 +149,7 @@ impl OutputStore<'_> {
         unsafe {
             let bias = match bias {
                 Some(bias) => columns.load(simd, bias.as_ptr().add(tile.column)),
-                None => [zero; 2],
+                None => [zero; V],
             };
             for index in 0..tile.pixels {
                 let at = tile.at(index);
@@ -138,15 +161,15 @@ impl OutputStore<'_> {
                     Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
                     None => None,
                 };
-                let row = self.epilogue.finish(simd, tile.row(simd, index), Some(bias), other);
-                columns.store(simd, out.add(at), row);
+                let row: [S::V; V] = self.epilogue.finish(simd, tile.row(simd, index), Some(bias), other);
+                columns.write(simd, out.add(at), row, self.writes);
                 if part.is_some() {
-                    FullPanel.store(simd, tile.products.add(index * 2 * S::LANES), row);
+                    FullPanel.store(simd, tile.products.add(index * V * S::LANES), row);
                 }
             }
             let Some(part) = part else { return };
-            for v in 0..2 {
-                gather_column(simd, tile, v, part);
+            for v in 0..V {
+                gather_column::<S, V>(simd, tile, v, part);
             }
         }
     }
@@ -157,7 +180,12 @@ impl OutputStore<'_> {
 /// # Safety
 /// The part has the tile's channels, and nobody else has them at the same time.
 #[inline(always)]
-unsafe fn gather_column<S: Simd>(simd: S, tile: &PointwiseTile, vector: usize, part: MomentPart) {
+unsafe fn gather_column<S: Simd, const V: usize>(
+    simd: S,
+    tile: &PointwiseTile,
+    vector: usize,
+    part: MomentPart,
+) {
     let (c, zero) = (tile.within + vector * S::LANES, simd.splat(0.0));
     let rows = 0..tile.pixels;
     // SAFETY: the caller's promise.
@@ -166,13 +194,13 @@ unsafe fn gather_column<S: Simd>(simd: S, tile: &PointwiseTile, vector: usize, p
             // The mean of a few pixels: closer to that of all than any one of them.
             let mut sum = zero;
             for row in rows.clone() {
-                sum = simd.add(sum, tile.row(simd, row)[vector]);
+                sum = simd.add(sum, tile.row::<S, V>(simd, row)[vector]);
             }
             part.begin(simd, c, simd.mul(sum, simd.splat(1.0 / rows.len() as f32)));
         }
         let mut sums = MomentSums::new(simd, [part.pivot(simd, c)]);
         for row in rows {
-            sums.add(simd, [tile.row(simd, row)[vector]]);
+            sums.add(simd, [tile.row::<S, V>(simd, row)[vector]]);
         }
         sums.add_to(simd, part, c);
     }

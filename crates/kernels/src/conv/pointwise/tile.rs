@@ -14,10 +14,10 @@ pub(super) const LINE: usize = 16;
 /// keeps the rounding error of long ones down.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of two vectors, `to` for
+/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of a panel, `to` for
 /// `R`, also for writing.
 #[inline(always)]
-pub(super) unsafe fn product<S: Simd, const R: usize>(
+pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
     simd: S,
     (a, stride): (*const f32, usize),
     (b, depth): (*const f32, usize),
@@ -33,28 +33,28 @@ pub(super) unsafe fn product<S: Simd, const R: usize>(
         // Six addresses that go along, and not one from which the others are computed anew for every input.
         let rows = std::hint::black_box(rows);
         let taps = TapRuns { rows: 1, row_stride: 0, run: depth };
-        let sums = product::pixels_by_outputs(simd, rows, taps, b, NoFetch);
-        product::store_sums(simd, sums, (to, 2 * S::LANES), accumulate, FullPanel);
+        let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, rows, taps, b, NoFetch);
+        product::store_sums(simd, sums, (to, V * S::LANES), accumulate, FullPanel);
     }
 }
 
 /// `sums[r][j] += sum over pixels of a[pixel stride + r] b[pixel][j]`.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` floats at each pixel, `b` for two vectors a pixel, `sums` for two
-/// vectors in each of its `R` rows.
+/// `a` must be valid for reading `R` floats at each pixel, `b` for a panel a pixel, `sums` for a
+/// panel in each of its `R` rows.
 #[inline(always)]
-pub(super) unsafe fn add_outer<S: Simd, const R: usize>(
+pub(super) unsafe fn add_outer<S: Simd, const V: usize, const R: usize>(
     simd: S,
     (a, stride): (*const f32, usize),
     b: *const f32,
     pixels: usize,
     sums: (*mut f32, usize),
 ) {
-    let (a_strides, b_strides) = (Strides { row: 0, pixel: stride }, Strides { row: 0, pixel: 2 * S::LANES });
+    let (a_strides, b_strides) = (Strides { row: 0, pixel: stride }, Strides { row: 0, pixel: V * S::LANES });
     // SAFETY: the caller's promise.
     unsafe {
-        let added: [[S::V; 2]; R] =
+        let added: [[S::V; V]; R] =
             product::inputs_by_outputs(simd, (a, a_strides), (b, b_strides), (1, pixels), NoFetch);
         product::store_sums(simd, added, sums, Accumulate::Add, FullPanel);
     }

@@ -4,22 +4,39 @@
 //! The gradient is layout into tiles that stay in cache while pixels stream past, the pixels into groups if
 //! there are few tiles. Accumulators start at zero in each block of pixels; groups are added in order.
 
+use std::ops::Range;
+
 use super::load;
 use super::pixels::PixelLayout;
 use super::tile::{self, LINE};
 use crate::buffer::Buffer;
-use crate::conv::panel::load_columns;
-use crate::conv::product::with_rows;
+use crate::conv::panel::{self, FullPanel, PanelWidth, PartialPanel, with_vectors};
+use crate::conv::product::{RowTiles, with_rows};
 use crate::conv::{ConvInput, ConvShape};
-use crate::parallel::{self, Shares, for_each_chunk, for_each_chunk_with};
+use crate::parallel::{self, for_each_chunk, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Inputs and outputs of a tile at most: 64 KiB of sums.
-const TILE: (usize, usize) = (64, 256);
-/// Pixels of a block: its inputs stay in L1.
+/// Pixels of a block.
 const BLOCK: usize = 64;
-/// Tasks worth having: enough for as many threads.
-const TASKS: usize = 32;
+
+/// How the work is cut. What has vectors of sixteen lanes has 2 MiB of second-level cache for each core as
+/// well, and reads from beyond it that take longer: larger tiles, so that everything is read less often.
+struct Cut {
+    /// Inputs and outputs of a tile at most.
+    tile: (usize, usize),
+    /// Tasks worth having: enough for as many threads.
+    tasks: usize,
+}
+
+impl Cut {
+    fn of(isa: Isa) -> Self {
+        if isa.lanes() >= 16 {
+            Cut { tile: (256, 256), tasks: 16 }
+        } else {
+            Cut { tile: (64, 256), tasks: 32 }
+        }
+    }
+}
 
 /// `dw` (OIHW) from the input and the output's gradient.
 pub(in crate::conv) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
@@ -28,11 +45,12 @@ pub(in crate::conv) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[
         return dw.fill(0.0);
     }
     assert!(input.x.len() >= rows.reach() && dy.len() >= rows.count * shape.out_channels);
-    let panel = 2 * isa.lanes();
-    let inputs = shape.in_channels.min(TILE.0);
-    let outputs = shape.out_channels.min(TILE.1).next_multiple_of(panel);
+    let panel = panel::width(isa, shape.out_channels);
+    let Cut { tile, tasks } = Cut::of(isa);
+    let inputs = shape.in_channels.min(tile.0);
+    let outputs = shape.out_channels.min(tile.1).next_multiple_of(panel);
     let tiles = parallel::pieces(shape.in_channels, inputs) * parallel::pieces(shape.out_channels, outputs);
-    let group = rows.count.div_ceil(TASKS.div_ceil(tiles)).next_multiple_of(BLOCK);
+    let group = rows.count.div_ceil(tasks.div_ceil(tiles)).next_multiple_of(BLOCK);
     let groups = parallel::pieces(rows.count, group);
     let layout = SumLayout {
         in_channels: shape.in_channels,
@@ -133,9 +151,9 @@ impl SumLayout {
 /// One tile of the sums over one group of pixels.
 struct SumTile<'a> {
     rows: &'a PixelLayout,
-    pixels: std::ops::Range<usize>,
-    inputs: std::ops::Range<usize>,
-    outputs: std::ops::Range<usize>,
+    pixels: Range<usize>,
+    inputs: Range<usize>,
+    outputs: Range<usize>,
     input: ConvInput<'a>,
     dy: &'a [f32],
     out_channels: usize,
@@ -152,8 +170,11 @@ impl Kernel for SumTile<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         self.sums.fill(0.0);
-        assert!(self.strip.len() >= BLOCK * self.stride && self.panel.len() >= BLOCK * 2 * S::LANES);
-        assert!(self.sums_stride.is_multiple_of(2 * S::LANES) && self.sums_stride >= self.outputs.len());
+        assert!(self.strip.len() >= BLOCK * self.stride && self.sums_stride >= self.outputs.len());
+        with_vectors!(S, self.out_channels, V => {
+            assert!(self.panel.len() >= BLOCK * V * S::LANES);
+            assert!(self.sums_stride.is_multiple_of(V * S::LANES));
+        });
         assert!(self.sums.len() >= self.inputs.len() * self.sums_stride);
         let strip = self.strip.as_mut_ptr();
         let mut pixels = self.pixels;
@@ -183,7 +204,18 @@ impl Kernel for SumTile<'_> {
                     outputs: self.outputs.len(),
                 };
                 let sums = (self.sums.as_mut_ptr(), self.sums_stride);
-                add_products(simd, sides, self.panel.as_mut_ptr(), sums);
+                let ahead = Ahead {
+                    x: self.input.x.as_ptr().wrapping_add(self.inputs.start),
+                    rows: self.rows,
+                    dy: self.dy.as_ptr().wrapping_add(self.outputs.start),
+                    dy_stride: self.out_channels,
+                    lines: (self.inputs.len().div_ceil(LINE), self.outputs.len().div_ceil(LINE)),
+                    pixels: pixels.start..pixels.end.min(pixels.start + BLOCK),
+                    line: 0,
+                };
+                with_vectors!(S, self.out_channels, V => {
+                    add_products::<S, V>(simd, sides, self.panel.as_mut_ptr(), sums, ahead);
+                });
             }
         }
     }
@@ -201,19 +233,69 @@ pub(super) struct Sides {
     pub(super) outputs: usize,
 }
 
+/// What the next block of pixels reads, to be asked for line by line between products.
+pub(super) struct Ahead<'a> {
+    /// The first of the inputs, at the first of all pixels.
+    x: *const f32,
+    rows: &'a PixelLayout,
+    /// The first of the outputs, at the first of all pixels.
+    dy: *const f32,
+    dy_stride: usize,
+    /// Lines of the inputs and of the outputs of a pixel.
+    lines: (usize, usize),
+    /// The pixels that are left, and the next line of the first of them.
+    pixels: Range<usize>,
+    line: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Nothing.
+    pub(super) fn nothing(rows: &'a PixelLayout) -> Self {
+        let (x, dy) = (std::ptr::null(), std::ptr::null());
+        Ahead { x, rows, dy, dy_stride: 0, lines: (0, 0), pixels: 0..0, line: 0 }
+    }
+
+    /// Lines to ask for at each of `times`.
+    fn pace(&self, times: usize) -> usize {
+        (self.pixels.len() * (self.lines.0 + self.lines.1)).div_ceil(times.max(1))
+    }
+
+    /// Asks for the next few lines.
+    #[inline(always)]
+    fn read<S: Simd>(&mut self, simd: S, count: usize) {
+        for _ in 0..count {
+            if self.pixels.is_empty() {
+                return;
+            }
+            let (pixel, (x_lines, dy_lines)) = (self.pixels.start, self.lines);
+            simd.prefetch_read(match self.line.checked_sub(x_lines) {
+                None => self.x.wrapping_add(self.rows.offset(pixel) + self.line * LINE),
+                Some(line) => self.dy.wrapping_add(pixel * self.dy_stride + line * LINE),
+            });
+            self.line += 1;
+            if self.line == x_lines + dy_lines {
+                (self.line, self.pixels.start) = (0, pixel + 1);
+            }
+        }
+    }
+}
+
 /// `sums[c][o] += sum over the pixels of a[c] dy[o]`, through `panel`: outputs of one panel, pixel after
 /// pixel.
 ///
 /// # Safety
-/// `sides` must be valid; `panel` has two vectors a pixel, `sums` a row for each input, of whole panels.
+/// `sides` must be valid; `panel` has `V` vectors a pixel, `sums` a row for each input, of whole panels.
 #[inline(always)]
-pub(super) unsafe fn add_products<S: Simd>(
+pub(super) unsafe fn add_products<S: Simd, const V: usize>(
     simd: S,
     sides: Sides,
     panel: *mut f32,
     (sums, stride): (*mut f32, usize),
+    mut ahead: Ahead,
 ) {
-    let width = 2 * S::LANES;
+    let width = V * S::LANES;
+    let tiles = RowTiles::new(sides.inputs, S::POINTWISE_ROWS);
+    let pace = ahead.pace(tiles.len() * sides.outputs.div_ceil(width));
     for column in (0..sides.outputs).step_by(width) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -222,18 +304,18 @@ pub(super) unsafe fn add_products<S: Simd>(
                 let columns = width.min(sides.outputs - column);
                 for pixel in 0..sides.pixels {
                     let from = sides.dy.add(pixel * sides.dy_stride + column);
-                    let (b0, b1) = load_columns(simd, from, columns);
-                    simd.store(panel.add(pixel * width), b0);
-                    simd.store(panel.add(pixel * width + S::LANES), b1);
+                    let row: [S::V; V] = PartialPanel(columns).load(simd, from);
+                    FullPanel.store(simd, panel.add(pixel * width), row);
                 }
                 dy = panel.cast_const();
             }
-            for rows in Shares::of_at_most(sides.inputs, S::ROWS) {
+            for rows in tiles.clone() {
+                ahead.read(simd, pace);
                 let sums = (sums.add(rows.start * stride + column), stride);
                 let a = sides.a.add(rows.start);
-                with_rows!(S, rows.len(), R => {
+                with_rows!(S::POINTWISE_ROWS, rows.len(), R => {
                  let a = (a, sides.a_stride);
-                 tile::add_outer::<S, R>(simd, a, dy, sides.pixels, sums);
+                 tile::add_outer::<S, V, R>(simd, a, dy, sides.pixels, sums);
                 });
             }
         }

@@ -40,8 +40,7 @@ impl Tiling {
     }
 }
 
-/// Where the transformed tiles of a block go: position after position, tiles of channels in panels of two
-/// vectors.
+/// Where the transformed tiles of a block go: position after position, tiles of channels in panels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positions {
     pub(super) start: *mut f32,
@@ -56,16 +55,15 @@ pub(super) struct Positions {
 
 impl Positions {
     /// A tile's channels side by side: what products over channels want.
-    pub(super) fn by_tile(start: *mut f32, stride: usize, channels: usize, lanes: usize) -> Self {
-        Positions { start, channels, stride, tile: channels, panel: 2 * lanes }
+    pub(super) fn by_tile(start: *mut f32, stride: usize, channels: usize, panel: usize) -> Self {
+        Positions { start, channels, stride, tile: channels, panel }
     }
 
     /// A panel's tiles side by side: what products over tiles want, lest tiles a power of two apart compete
-    /// for the same lines of cache. Room for `tiles` tiles.
-    pub(super) fn by_panel(start: *mut f32, tiles: usize, channels: usize, lanes: usize) -> Self {
-        let panel = tiles * 2 * lanes;
-        let stride = position_stride(tiles, channels.next_multiple_of(2 * lanes));
-        Positions { start, channels, stride, tile: 2 * lanes, panel }
+    /// for the same lines of cache. Panels of `width` channels, room for `tiles` tiles.
+    pub(super) fn by_panel(start: *mut f32, tiles: usize, channels: usize, width: usize) -> Self {
+        let stride = position_stride(tiles, channels.next_multiple_of(width));
+        Positions { start, channels, stride, tile: width, panel: tiles * width }
     }
 
     /// # Safety

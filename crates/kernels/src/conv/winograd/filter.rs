@@ -4,6 +4,7 @@ use super::POSITIONS;
 use crate::buffer::Buffer;
 use crate::conv::ConvShape;
 use crate::conv::pack::Direction;
+use crate::conv::panel;
 use crate::parallel::{self, Shared, for_each_chunk};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
@@ -17,14 +18,14 @@ const G: [[f32; 3]; 6] = [
     [0.0, 0.0, 1.0],
 ];
 
-/// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is two
-/// vectors.
+/// All filters as `[position][block of outputs][input][output]`, zeros past the last output; a block is a
+/// panel.
 pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direction) -> Buffer {
     let (inputs, outputs) = match direction {
         Direction::Output => (shape.in_channels, shape.out_channels),
         Direction::InputGradient => (shape.out_channels, shape.in_channels),
     };
-    let block = 2 * isa.lanes();
+    let block = panel::width(isa, outputs);
     let blocks = outputs.div_ceil(block);
     let mut packed = Buffer::unspecified(POSITIONS * blocks * inputs * block);
     let shared = Shared::new(&mut packed);
@@ -36,7 +37,7 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direc
         || (),
         |_, task| {
             let inputs_here = parallel::piece(inputs, INPUTS, task % pieces);
-            let to = PackTarget { shared: &shared, blocks, inputs };
+            let to = PackTarget { shared: &shared, blocks, width: block, inputs };
             dispatch(isa, Pack { shape, weight, direction, outputs, block: task / pieces, inputs_here, to });
         },
     );
@@ -48,6 +49,8 @@ pub(super) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32], direction: Direc
 struct PackTarget<'a> {
     shared: &'a Shared<'a>,
     blocks: usize,
+    /// Outputs of a block.
+    width: usize,
     inputs: usize,
 }
 
@@ -68,11 +71,11 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         const { assert!(S::LANES <= MOST_LANES, "a row of taps holds the lanes of a vector") };
-        // Both halves of a block at once: the positions of an input lie so far apart that their lines don't
+        // All vectors of a block at once: the positions of an input lie so far apart that their lines don't
         // stay in cache.
         for input in self.inputs_here.clone() {
-            for half in 0..2 {
-                self.vector(simd, input, half * S::LANES);
+            for lane in (0..self.to.width).step_by(S::LANES) {
+                self.vector(simd, input, lane);
             }
         }
     }
@@ -82,7 +85,7 @@ impl Pack<'_> {
     /// `G g G^T` of one input and `LANES` outputs of the block, from `lane` on.
     #[inline(always)]
     fn vector<S: Simd>(&self, simd: S, input: usize, lane: usize) {
-        let (block, in_channels) = (2 * S::LANES, self.shape.in_channels);
+        let (block, in_channels) = (self.to.width, self.shape.in_channels);
         let first = self.block * block + lane;
         let mut taps = [[0.0f32; MOST_LANES]; 9];
         for output in first..self.outputs.min(first + S::LANES) {
@@ -120,19 +123,10 @@ impl Pack<'_> {
     }
 }
 
-/// Filters whose gradients are transformed side by side.
-const SIDE: usize = 8;
-/// One number of each of them.
-type Numbers = [f32; SIDE];
-
-/// `sum += factor * x`, side by side.
-fn add_scaled(sum: &mut Numbers, factor: f32, x: &Numbers) {
-    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
-}
-
 /// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums, which are
 /// added into the first, to OIHW.
 pub(super) fn unpack_gradient(
+    isa: Isa,
     shape: &ConvShape,
     partials: &mut [f32],
     groups: usize,
@@ -142,24 +136,17 @@ pub(super) fn unpack_gradient(
     let partial = POSITIONS * shape.in_channels * out_stride;
     let (sums, others) = partials.split_at_mut(partial);
     add_groups(sums, &others[..(groups - 1) * partial]);
-    let (sums, filter) = (&*sums, shape.in_channels * 9);
-    for_each_chunk(dw, SIDE * filter, |group, to| {
-        let filters = parallel::piece(shape.out_channels, SIDE, group);
-        for input in 0..shape.in_channels {
-            let mut positions = [[0.0; SIDE]; POSITIONS];
-            for (position, values) in positions.iter_mut().enumerate() {
-                // Rows are padded to whole blocks, so all of SIDE is there.
-                values.copy_from_slice(
-                    &sums[(position * shape.in_channels + input) * out_stride + filters.start..][..SIDE],
-                );
-            }
-            for (tap, values) in backward(&positions).iter().enumerate() {
-                for lane in 0..filters.len() {
-                    to[lane * filter + input * 9 + tap] = values[lane];
-                }
-            }
-        }
-    });
+    /// Inputs of a task: their sums lie side by side, at each position.
+    const INPUTS: usize = 8;
+    let shared = Shared::new(dw);
+    parallel::for_each(
+        parallel::pieces(shape.in_channels, INPUTS),
+        || (),
+        |(), task| {
+            let inputs = parallel::piece(shape.in_channels, INPUTS, task);
+            dispatch(isa, Unpack { shape, sums, out_stride, inputs, to: &shared });
+        },
+    );
 }
 
 /// Adds the partial sums in `others` to `sums`, in order.
@@ -174,21 +161,67 @@ fn add_groups(sums: &mut [f32], others: &[f32]) {
     });
 }
 
-/// `G^T dU G`.
-fn backward(positions: &[Numbers; POSITIONS]) -> [Numbers; 9] {
-    let mut half = [[[0.0; SIDE]; 6]; 3];
-    for (y, half) in half.iter_mut().enumerate() {
-        for (j, half) in half.iter_mut().enumerate() {
-            for i in 0..6 {
-                add_scaled(half, G[i][y], &positions[i * 6 + j]);
+/// Some inputs of all filters.
+struct Unpack<'a> {
+    shape: &'a ConvShape,
+    sums: &'a [f32],
+    out_stride: usize,
+    inputs: std::ops::Range<usize>,
+    to: &'a Shared<'a>,
+}
+
+impl Kernel for Unpack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let ConvShape { in_channels, out_channels, .. } = *self.shape;
+        // Rows of sums are padded to whole vectors.
+        assert!(self.out_stride.is_multiple_of(S::LANES) && self.out_stride >= out_channels);
+        assert!(self.sums.len() >= POSITIONS * in_channels * self.out_stride);
+        for input in self.inputs.clone() {
+            for first in (0..out_channels).step_by(S::LANES) {
+                // SAFETY: the assertions above.
+                let taps = unsafe { self.taps(simd, input * self.out_stride + first) };
+                for lane in 0..S::LANES.min(out_channels - first) {
+                    // SAFETY: each task writes its own inputs of the filters.
+                    let filter = unsafe { self.to.slice(((first + lane) * in_channels + input) * 9, 9) };
+                    for (to, tap) in filter.iter_mut().zip(&taps) {
+                        *to = tap[lane];
+                    }
+                }
             }
         }
     }
-    let mut taps = [[0.0; SIDE]; 9];
-    for (tap, sum) in taps.iter_mut().enumerate() {
+}
+
+impl Unpack<'_> {
+    /// `G^T dU G` of a vector of filters, whose sums lie at offset `at` of each position.
+    ///
+    /// # Safety
+    /// They exist.
+    #[inline(always)]
+    unsafe fn taps<S: Simd>(&self, simd: S, at: usize) -> [[f32; MOST_LANES]; 9] {
+        let position = self.shape.in_channels * self.out_stride;
+        let mut half = [[simd.splat(0.0); 6]; 3];
         for j in 0..6 {
-            add_scaled(sum, G[j][tap % 3], &half[tap / 3][j]);
+            for i in 0..6 {
+                // SAFETY: the caller's promise.
+                let sum = unsafe { simd.load(self.sums.as_ptr().add((i * 6 + j) * position + at)) };
+                for y in 0..3 {
+                    half[y][j] = simd.mul_add(simd.splat(G[i][y]), sum, half[y][j]);
+                }
+            }
         }
+        let mut taps = [[0.0f32; MOST_LANES]; 9];
+        for (tap, to) in taps.iter_mut().enumerate() {
+            let mut value = simd.splat(0.0);
+            for j in 0..6 {
+                value = simd.mul_add(simd.splat(G[j][tap % 3]), half[tap / 3][j], value);
+            }
+            // SAFETY: a row of taps holds as many floats as the widest vector.
+            unsafe { simd.store(to.as_mut_ptr(), value) };
+        }
+        taps
     }
-    taps
 }

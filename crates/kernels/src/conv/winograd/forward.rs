@@ -9,11 +9,11 @@ use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
 use crate::conv::pack::Direction;
-use crate::conv::panel::PartialPanel;
-use crate::conv::product::{self, NoFetch, ROWS, TapRuns, with_rows};
+use crate::conv::panel::{self, PartialPanel, with_vectors};
+use crate::conv::product::{self, NoFetch, RowTiles, TapRuns, with_rows};
 use crate::conv::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Statistics};
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
-use crate::parallel::{self, Shared, Shares};
+use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Inputs summed up before they are added to the sum of those before: keeps the rounding error of deep layers
@@ -23,8 +23,9 @@ const DEPTH: usize = 64;
 const TASKS: usize = 8;
 /// Outputs of a task at least, where tasks share a block: each transforms the block's input for itself.
 const FEW_OUTPUTS: usize = 64;
-/// Floats that a block's positions may take: 192 KiB of a second-level cache of 512.
-const BLOCK: usize = 48 << 10;
+/// Floats that a block's positions may take: 192 KiB of a second-level cache of 512, and of one of 2 MiB,
+/// which every machine with vectors of sixteen lanes has, a little more than half.
+const BLOCK: [usize; 2] = [48 << 10, 288 << 10];
 
 /// Filters for [`output`].
 pub(crate) fn pack(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
@@ -89,18 +90,22 @@ struct WinogradPass {
     /// Tasks side by side over the outputs of a block, and the outputs of each.
     groups: usize,
     group_outputs: usize,
+    /// Outputs of a panel.
+    panel: usize,
 }
 
 impl WinogradPass {
     fn new(isa: Isa, shape: &ConvShape, inputs: usize, outputs: usize) -> Self {
         let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
-        let block_rows = tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK));
+        let block_rows =
+            tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK[usize::from(isa.lanes() >= 16)]));
         // A few images make a few blocks, of which each is shared: a task reads its own filters only.
         let blocks = parallel::pieces(tiling.images * tiling.rows(), block_rows);
+        let panel = panel::width(isa, outputs);
         let groups = (TASKS / blocks).min(outputs / FEW_OUTPUTS).max(1);
-        let group_outputs = outputs.div_ceil(groups).next_multiple_of(2 * isa.lanes());
+        let group_outputs = outputs.div_ceil(groups).next_multiple_of(panel);
         let groups = outputs.div_ceil(group_outputs);
-        WinogradPass { isa, tiling, inputs, outputs, block_rows, groups, group_outputs }
+        WinogradPass { isa, tiling, inputs, outputs, block_rows, groups, group_outputs, panel }
     }
 
     /// Tile rows of all images.
@@ -195,7 +200,7 @@ impl Kernel for WinogradTask<'_> {
         let image_len = tiling.height * tiling.width * inputs;
         // SAFETY: slot 1 lies inside the buffer.
         let second = unsafe { start.add(self.stride) };
-        let transformed = Positions::by_tile(second, self.stride, inputs, S::LANES);
+        let transformed = Positions::by_tile(second, self.stride, inputs, 2 * S::LANES);
         for (index, row) in rows.clone().enumerate() {
             let from = &self.input.x[row / tile_rows * image_len..][..image_len];
             // SAFETY: the assertion above; channels are a multiple of LANES, as `applies` asks.
@@ -211,17 +216,18 @@ impl Kernel for WinogradTask<'_> {
                 row.transform_input(simd, self.input.prologue);
             }
         }
-        let products = Positions::by_tile(start, self.stride, outputs, S::LANES);
+        let products = Positions::by_tile(start, self.stride, outputs, self.pass.panel);
         // SAFETY: both lie inside the buffer; position p's products overwrite position p - 1's input, which
         // was used before.
         unsafe {
-            let ahead = self.ahead(tiles, S::LANES);
-            match inputs {
-                16 => multiply::<S, 16>(simd, self.filters, transformed, products, (tiles, &group), ahead),
-                32 => multiply::<S, 32>(simd, self.filters, transformed, products, (tiles, &group), ahead),
-                64 => multiply::<S, 64>(simd, self.filters, transformed, products, (tiles, &group), ahead),
-                _ => multiply::<S, 0>(simd, self.filters, transformed, products, (tiles, &group), ahead),
-            }
+            let ahead = self.ahead(simd, tiles);
+            let product = Product { filters: self.filters, transformed, products, tiles, group: &group };
+            with_vectors!(S, outputs, V => match inputs {
+                16 if S::HAS_LOOPS_OF_CONSTANT_LENGTH => product.run::<S, V, 16>(simd, ahead),
+                32 if S::HAS_LOOPS_OF_CONSTANT_LENGTH => product.run::<S, V, 32>(simd, ahead),
+                64 if S::HAS_LOOPS_OF_CONSTANT_LENGTH && V == 2 => product.run::<S, V, 64>(simd, ahead),
+                _ => product.run::<S, V, 0>(simd, ahead),
+            });
         };
         for (index, row) in rows.enumerate() {
             for tile in 0..columns {
@@ -243,9 +249,9 @@ impl Kernel for WinogradTask<'_> {
 
 impl WinogradTask<'_> {
     /// What to fetch while the products of `tiles` tiles are computed.
-    fn ahead(&self, tiles: usize, lanes: usize) -> Ahead {
+    fn ahead<S: Simd>(&self, _: S, tiles: usize) -> Ahead {
         let WinogradPass { tiling, inputs, outputs, groups, group_outputs, .. } = self.pass;
-        let calls = POSITIONS * group_outputs.div_ceil(2 * lanes) * Shares::of_at_most(tiles, ROWS).len();
+        let calls = POSITIONS * group_outputs.div_ceil(self.pass.panel) * RowTiles::new(tiles, S::ROWS).len();
         let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
         let own = tiling.pixels(self.pass.tile_rows(self.block));
         let own = own.start * outputs..own.end * outputs;
@@ -279,39 +285,42 @@ struct Ahead {
 
 /// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]` for the outputs in
 /// `group`.
-///
-/// # Safety
-/// Both must have room for `tiles` tiles at 36 positions, the products' channels a multiple of `LANES`.
-#[inline(always)]
-unsafe fn multiply<S: Simd, const INPUTS: usize>(
-    simd: S,
-    filters: &[f32],
+struct Product<'a> {
+    filters: &'a [f32],
     transformed: Positions,
     products: Positions,
-    (tiles, group): (usize, &Range<usize>),
-    mut ahead: Ahead,
-) {
-    let (inputs, outputs) = (transformed.channels, products.channels);
-    let block = 2 * S::LANES;
-    let blocks = outputs.div_ceil(block);
-    let panel = inputs * block;
-    assert!(filters.len() >= POSITIONS * blocks * panel);
-    let rows_of_tiles = Shares::of_at_most(tiles, ROWS);
-    for position in 0..POSITIONS {
-        for index in group.start / block..group.end.div_ceil(block) {
-            let panel = &filters[(position * blocks + index) * panel..][..panel];
-            let columns = block.min(outputs - index * block);
-            for here in rows_of_tiles.clone() {
-                ahead.input.read(simd);
-                ahead.beside.read(simd);
-                ahead.output.write(simd);
-                // SAFETY: the tiles in `here` exist.
-                unsafe {
-                    let a = transformed.at(position, here.start, 0);
-                    let c = products.at(position, here.start, index);
-                    with_rows!(here.len(), R => {
-                        rows::<S, R, INPUTS>(simd, (a, inputs), panel, (c, outputs), columns);
-                    });
+    tiles: usize,
+    group: &'a Range<usize>,
+}
+
+impl Product<'_> {
+    /// # Safety
+    /// Both must have room for `tiles` tiles at 36 positions, the products' channels a multiple of `LANES`.
+    #[inline(always)]
+    unsafe fn run<S: Simd, const V: usize, const INPUTS: usize>(self, simd: S, mut ahead: Ahead) {
+        let Product { filters, transformed, products, tiles, group } = self;
+        let (inputs, outputs) = (transformed.channels, products.channels);
+        let block = V * S::LANES;
+        let blocks = outputs.div_ceil(block);
+        let panel = inputs * block;
+        assert!(filters.len() >= POSITIONS * blocks * panel);
+        let rows_of_tiles = RowTiles::new(tiles, S::ROWS);
+        for position in 0..POSITIONS {
+            for index in group.start / block..group.end.div_ceil(block) {
+                let panel = &filters[(position * blocks + index) * panel..][..panel];
+                let columns = block.min(outputs - index * block);
+                for here in rows_of_tiles.clone() {
+                    ahead.input.read(simd);
+                    ahead.beside.read(simd);
+                    ahead.output.write(simd);
+                    // SAFETY: the tiles in `here` exist.
+                    unsafe {
+                        let a = transformed.at(position, here.start, 0);
+                        let c = products.at(position, here.start, index);
+                        with_rows!(S::ROWS, here.len(), R => {
+                            rows::<S, V, R, INPUTS>(simd, (a, inputs), panel, (c, outputs), columns);
+                        });
+                    }
                 }
             }
         }
@@ -323,7 +332,7 @@ unsafe fn multiply<S: Simd, const INPUTS: usize>(
 /// # Safety
 /// `a` and `c` must have `R` rows of `inputs` and `outputs` floats; `columns` of the block exist.
 #[inline(always)]
-unsafe fn rows<S: Simd, const R: usize, const INPUTS: usize>(
+unsafe fn rows<S: Simd, const V: usize, const R: usize, const INPUTS: usize>(
     simd: S,
     (a, inputs): (*const f32, usize),
     panel: &[f32],
@@ -344,8 +353,8 @@ unsafe fn rows<S: Simd, const R: usize, const INPUTS: usize>(
                 *row = row.add(first);
             }
             let taps = TapRuns { rows: 1, row_stride: 0, run: DEPTH.min(inputs - first) };
-            let b = panel.as_ptr().add(first * 2 * S::LANES);
-            let sums = product::pixels_by_outputs(simd, from, taps, b, NoFetch);
+            let b = panel.as_ptr().add(first * V * S::LANES);
+            let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, from, taps, b, NoFetch);
             let accumulate = if first == 0 { Accumulate::Set } else { Accumulate::Add };
             product::store_sums(simd, sums, (c, outputs), accumulate, PartialPanel(columns));
         }

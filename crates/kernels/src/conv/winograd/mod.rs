@@ -18,11 +18,12 @@ mod forward;
 mod store;
 mod transform;
 mod weight_grad;
+mod wide_weight_grad;
 
-use super::ConvShape;
+use super::{ConvInput, ConvShape};
+use crate::simd::Isa;
 
 pub(super) use forward::{input_grad, output, pack};
-pub(super) use weight_grad::weight_grad;
 
 /// Positions of a transformed tile.
 const POSITIONS: usize = 36;
@@ -32,6 +33,14 @@ const TILE: usize = 4;
 /// Tiles of the output over all images.
 pub(super) fn tiles(shape: &ConvShape) -> usize {
     shape.images * shape.out_h().div_ceil(TILE) * shape.out_w().div_ceil(TILE)
+}
+
+/// `dw` (OIHW) from the input and the output's gradient.
+pub(super) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
+    if wide_weight_grad::pays(shape) {
+        return wide_weight_grad::run(isa, shape, input, dy, dw);
+    }
+    weight_grad::run(isa, shape, input, dy, dw);
 }
 
 /// Whether this algorithm can do `shape` with vectors of `lanes`.

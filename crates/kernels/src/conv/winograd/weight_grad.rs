@@ -7,11 +7,11 @@ use super::block::{self, Positions, TileRow, Tiling};
 use super::{POSITIONS, filter};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
-use crate::conv::panel::FullPanel;
-use crate::conv::product::{self, NoFetch, ROWS, Strides, with_rows};
+use crate::conv::panel::{self, FullPanel, with_vectors};
+use crate::conv::product::{self, NoFetch, RowTiles, Strides, with_rows};
 use crate::conv::{ConvInput, ConvShape};
 use crate::norm::Accumulate;
-use crate::parallel::{self, Shares, for_each_chunk_with};
+use crate::parallel::{self, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// At most this many partial sums.
@@ -30,19 +30,20 @@ fn block_tiles(channels: usize) -> usize {
 }
 
 /// `dw` (OIHW) from the input and the output's gradient.
-pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
+pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
     let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
     let block_rows = tiling.block_rows(block_tiles(shape.in_channels.max(shape.out_channels)));
     let tiles = block_rows * tiling.columns();
     let total = tiling.images * tiling.rows();
     let blocks = parallel::pieces(total, block_rows);
-    let out_stride = shape.out_channels.next_multiple_of(2 * isa.lanes());
+    let widths = [shape.in_channels, shape.out_channels].map(|channels| panel::width(isa, channels));
+    let out_stride = shape.out_channels.next_multiple_of(widths[1]);
     let partial = POSITIONS * shape.in_channels * out_stride;
     let groups = blocks.min(GROUPS).min((PARTIALS / partial).max(2));
     let mut partials = Buffer::unspecified(groups * partial);
     let init = || {
         let strip = Buffer::unspecified(tiling.strip_len(isa.lanes()));
-        let in_stride = shape.in_channels.next_multiple_of(2 * isa.lanes());
+        let in_stride = shape.in_channels.next_multiple_of(widths[0]);
         let x_tiles = Buffer::unspecified(block::positions_len(tiles, in_stride));
         (strip, x_tiles, Buffer::unspecified(block::positions_len(tiles, out_stride)))
     };
@@ -64,6 +65,7 @@ pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f
                     x_tiles,
                     dy_tiles,
                     tiles,
+                    widths,
                     out_stride,
                     sums,
                     accumulate: if index == own_blocks.start { Accumulate::Set } else { Accumulate::Add },
@@ -71,7 +73,7 @@ pub(crate) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f
             );
         }
     });
-    filter::unpack_gradient(shape, &mut partials, groups, out_stride, dw);
+    filter::unpack_gradient(isa, shape, &mut partials, groups, out_stride, dw);
 }
 
 /// A block of tile rows, numbered through all images.
@@ -88,6 +90,8 @@ struct TileBlock<'a> {
     dy_tiles: &'a mut [f32],
     /// Tiles the buffers were made for.
     tiles: usize,
+    /// Channels of a panel, of the input and of the output.
+    widths: [usize; 2],
     out_stride: usize,
     sums: &'a mut [f32],
     accumulate: Accumulate,
@@ -104,10 +108,11 @@ impl Kernel for TileBlock<'_> {
         let tiles = self.rows.len() * columns;
         // Buffers were made, and channels looked at, for the instruction set that this is compiled for.
         assert!(in_channels.is_multiple_of(S::LANES) && out_channels.is_multiple_of(S::LANES));
-        assert!(self.out_stride.is_multiple_of(2 * S::LANES) && self.out_stride >= out_channels);
+        let [in_width, out_width] = self.widths;
+        assert!(self.out_stride.is_multiple_of(out_width) && self.out_stride >= out_channels);
         assert!(tiles <= self.tiles && self.sums.len() >= POSITIONS * in_channels * self.out_stride);
-        let x_tiles = Positions::by_panel(self.x_tiles.as_mut_ptr(), self.tiles, in_channels, S::LANES);
-        let dy_tiles = Positions::by_panel(self.dy_tiles.as_mut_ptr(), self.tiles, out_channels, S::LANES);
+        let x_tiles = Positions::by_panel(self.x_tiles.as_mut_ptr(), self.tiles, in_channels, in_width);
+        let dy_tiles = Positions::by_panel(self.dy_tiles.as_mut_ptr(), self.tiles, out_channels, out_width);
         assert!(
             self.x_tiles.len() >= POSITIONS * x_tiles.stride
                 && self.dy_tiles.len() >= POSITIONS * dy_tiles.stride
@@ -129,8 +134,7 @@ impl Kernel for TileBlock<'_> {
                 block::transform_gradient(simd, &tiling, dy, tile_row, dy_tiles, index * columns);
             }
         }
-        let (panels_in, panels_out) =
-            (in_channels.div_ceil(2 * S::LANES), out_channels.div_ceil(2 * S::LANES));
+        let (panels_in, panels_out) = (in_channels.div_ceil(in_width), out_channels.div_ceil(out_width));
         let next = tiling.pixels(self.next);
         let calls = POSITIONS * panels_in * panels_out;
         let mut next_x = Lines::new(&self.input.x[next.start * in_channels..next.end * in_channels], calls);
@@ -140,22 +144,19 @@ impl Kernel for TileBlock<'_> {
                 for panel_in in 0..panels_in {
                     next_x.read(simd);
                     next_dy.read(simd);
-                    let first = panel_in * 2 * S::LANES;
-                    let at = (position * in_channels + first) * self.out_stride + panel_out * 2 * S::LANES;
+                    let first = panel_in * in_width;
+                    let at = (position * in_channels + first) * self.out_stride + panel_out * out_width;
                     // SAFETY: the panels exist; rows of sums are padded to whole panels.
                     unsafe {
-                        panel(
-                            simd,
-                            x_tiles.at(position, 0, panel_in),
-                            dy_tiles.at(position, 0, panel_out),
-                            tiles,
-                            (2 * S::LANES).min(in_channels - first),
-                            SumRows {
-                                start: self.sums.as_mut_ptr().add(at),
-                                stride: self.out_stride,
-                                accumulate: self.accumulate,
-                            },
-                        );
+                        let a = (x_tiles.at(position, 0, panel_in).cast_const(), in_width);
+                        let dy = dy_tiles.at(position, 0, panel_out);
+                        let inputs = in_width.min(in_channels - first);
+                        let to = SumRows {
+                            start: self.sums.as_mut_ptr().add(at),
+                            stride: self.out_stride,
+                            accumulate: self.accumulate,
+                        };
+                        with_vectors!(S, out_channels, V => sum_panel::<S, V>(simd, a, dy, tiles, inputs, to));
                     }
                 }
             }
@@ -165,10 +166,10 @@ impl Kernel for TileBlock<'_> {
 
 /// Rows of a partial sum, one an input channel.
 #[derive(Clone, Copy)]
-struct SumRows {
-    start: *mut f32,
-    stride: usize,
-    accumulate: Accumulate,
+pub(super) struct SumRows {
+    pub(super) start: *mut f32,
+    pub(super) stride: usize,
+    pub(super) accumulate: Accumulate,
 }
 
 /// One panel of input channels by one of output channels, summed over the block's tiles.
@@ -176,15 +177,23 @@ struct SumRows {
 /// # Safety
 /// `a` and `dy` must be panels of `tiles` tiles; `to` must have `inputs` rows of a whole panel.
 #[inline(always)]
-unsafe fn panel<S: Simd>(simd: S, a: *const f32, dy: *const f32, tiles: usize, inputs: usize, to: SumRows) {
-    let strides = Strides { row: 0, pixel: 2 * S::LANES };
-    for rows in Shares::of_at_most(inputs, ROWS) {
+pub(super) unsafe fn sum_panel<S: Simd, const V: usize>(
+    simd: S,
+    (a, width): (*const f32, usize),
+    dy: *const f32,
+    tiles: usize,
+    inputs: usize,
+    to: SumRows,
+) {
+    let a_strides = Strides { row: 0, pixel: width };
+    let strides = Strides { row: 0, pixel: V * S::LANES };
+    for rows in RowTiles::new(inputs, S::ROWS) {
         // SAFETY: these rows of the panel and of the sums exist.
         unsafe {
-            let (a, b) = ((a.add(rows.start), strides), (dy, strides));
+            let (a, b) = ((a.add(rows.start), a_strides), (dy, strides));
             let start = to.start.add(rows.start * to.stride);
-            with_rows!(rows.len(), R => {
-                let sums: [[S::V; 2]; R] = product::inputs_by_outputs(simd, a, b, (1, tiles), NoFetch);
+            with_rows!(S::ROWS, rows.len(), R => {
+                let sums: [[S::V; V]; R] = product::inputs_by_outputs(simd, a, b, (1, tiles), NoFetch);
                 product::store_sums(simd, sums, (start, to.stride), to.accumulate, FullPanel);
             });
         }

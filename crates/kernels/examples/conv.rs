@@ -1,5 +1,7 @@
-//! Times the passes of the convolutions that `Algorithm::Direct` is for, with what a network fuses into them:
-//! `cargo run -p resnet-kernels --example direct -- [part of a name] [output|input|weights]`.
+//! Times the passes of convolutions with what a network fuses into them:
+//! `cargo run -p resnet-kernels --example conv -- [PART OF A NAME] [output|input|weights] [direct] [one]`.
+//!
+//! The algorithm is the one that networks use; `direct` takes `Algorithm::Direct` instead, `one` one thread.
 //!
 //! Small tensors are taken in turn from several sets, since in training activations come from memory and not
 //! from cache.
@@ -24,7 +26,29 @@ enum Use {
 use Use::{Inference, Training};
 
 /// Name, use; images, size, input and output channels, kernel, stride.
-const CASES: [(&str, Use, [usize; 6]); 16] = [
+const CASES: [(&str, Use, [usize; 6]); 38] = [
+    ("cifar-16", Training, [128, 32, 16, 16, 3, 1]),
+    ("cifar-32", Training, [128, 16, 32, 32, 3, 1]),
+    ("cifar-64", Training, [128, 8, 64, 64, 3, 1]),
+    ("photo-64", Training, [16, 56, 64, 64, 3, 1]),
+    ("photo-128", Training, [16, 28, 128, 128, 3, 1]),
+    ("photo-256", Training, [16, 14, 256, 256, 3, 1]),
+    ("photo-512", Training, [16, 7, 512, 512, 3, 1]),
+    ("one-64-16", Training, [128, 32, 64, 16, 1, 1]),
+    ("one-16-64", Training, [128, 32, 16, 64, 1, 1]),
+    ("one-256-64", Training, [128, 8, 256, 64, 1, 1]),
+    ("one-photo-64-256", Training, [16, 56, 64, 256, 1, 1]),
+    ("one-photo-256-64", Training, [16, 56, 256, 64, 1, 1]),
+    ("one-photo-128-512", Training, [16, 28, 128, 512, 1, 1]),
+    ("one-photo-512-128", Training, [16, 28, 512, 128, 1, 1]),
+    ("one-photo-256-1024", Training, [16, 14, 256, 1024, 1, 1]),
+    ("one-photo-1024-256", Training, [16, 14, 1024, 256, 1, 1]),
+    ("one-photo-512-2048", Training, [16, 7, 512, 2048, 1, 1]),
+    ("one-photo-2048-512", Training, [16, 7, 2048, 512, 1, 1]),
+    ("imagenet-64-b1", Inference, [1, 56, 64, 64, 3, 1]),
+    ("imagenet-128-28-b1", Inference, [1, 28, 128, 128, 3, 1]),
+    ("imagenet-256-14-b1", Inference, [1, 14, 256, 256, 3, 1]),
+    ("photo-stem", Training, [16, 224, 3, 64, 7, 2]),
     ("cifar-stem", Training, [128, 32, 3, 16, 3, 1]),
     ("cifar-2", Training, [128, 32, 16, 32, 3, 2]),
     ("cifar-3", Training, [128, 16, 32, 64, 3, 2]),
@@ -99,8 +123,13 @@ fn probe(isa: Isa) -> f64 {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let (switches, arguments): (Vec<_>, Vec<_>) =
+        std::env::args().skip(1).partition(|argument| ["direct", "one"].contains(&&**argument));
+    let mut arguments = arguments.into_iter();
     let (name_part, pass) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    if switches.iter().any(|switch| switch == "one") {
+        parallel::set_threads(1);
+    }
     let isa = Isa::best();
     println!("{}: best / median, ms (GFLOP/s of the best, of what multiply-adds alone reach)", isa.name());
     for (name, purpose, [images, size, in_channels, out_channels, kernel, stride]) in CASES {
@@ -128,7 +157,10 @@ fn main() {
             (Training, 16..) => Prologue::NormRelu { scale: &map.scale, shift: &map.shift },
             _ => Prologue::None,
         };
-        let algorithm = Algorithm::Direct;
+        let algorithm = match switches.iter().any(|switch| switch == "direct") {
+            true => Algorithm::Direct,
+            false => Algorithm::choose(isa, &shape),
+        };
         // Weights come from memory as well, where those of a network don't fit into cache.
         let copies = if images == 1 { ((12 << 20) / w.len()).clamp(1, 8) } else { 1 };
         let packed: Vec<_> = (0..copies).map(|_| PackedFilters::new(algorithm, isa, &shape, &w)).collect();
