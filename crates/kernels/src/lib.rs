@@ -34,6 +34,7 @@
 //! | `pool.rs`, `avg_pool_2x2_ceil.rs` | average, maximum and global pooling; the d variants' average |
 //! | `loss.rs` | softmax cross-entropy |
 //! | `layout.rs` | NCHW to NHWC and back |
+//! | `pixels/` | bytes of images: the inverse transform of JPEG's blocks, the sums of resizing |
 //! | `simd/` | instruction sets, one vector type each |
 //! | `parallel/` | tasks over threads, and how work is cut |
 //! | `buffer.rs`, `size.rs`, `probe.rs` | memory, sizes that can't wrap around, the machine's ceilings |
@@ -62,6 +63,7 @@ pub mod layout;
 pub mod loss;
 pub mod norm;
 pub mod parallel;
+pub mod pixels;
 pub mod pool;
 pub mod probe;
 pub mod simd;

@@ -8,15 +8,17 @@
 
 mod taps;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use resnet_kernels::Isa;
+use resnet_kernels::pixels::{FRACTION, RowTaps, blend_row};
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
 use crate::image::cut;
 use crate::jpeg::{Pixel, Window};
 use crate::{Direction, Image};
-use taps::{Axis, PRECISION_BITS, Taps};
+use taps::{Axis, Taps};
 
 pub use taps::Interpolation;
 pub(crate) use taps::Stretch;
@@ -78,21 +80,55 @@ pub(crate) fn resize_window(
     interpolation: Interpolation,
 ) -> Vec<Pixel> {
     debug_assert!(pixels.len() == part.0.len() * part.1.len());
-    debug_assert!(window.0.end <= to.0 && window.1.end <= to.1);
+    let width = part.0.len();
+    let rows_of = |rows: Range<usize>| {
+        let rows = rows.start - part.1.start..rows.end - part.1.start;
+        Cow::Borrowed(&pixels[width * rows.start..width * rows.end])
+    };
     let from = (from.0.into(), from.1.into());
-    let mut columns = Taps::new(from.0, to.0, &window.0, interpolation);
+    resize_rows(rows_of, &part.0, from, to, (window, direction), interpolation)
+}
+
+/// [`resize_window`], where `rows_of` gives rows of the image, of the columns in `across`.
+fn resize_rows<'p>(
+    rows_of: impl Fn(Range<usize>) -> Cow<'p, [Pixel]>,
+    across: &Range<usize>,
+    from: (Stretch, Stretch),
+    to: (usize, usize),
+    (window, direction): (&Window, Direction),
+    interpolation: Interpolation,
+) -> Vec<Pixel> {
+    debug_assert!(window.0.end <= to.0 && window.1.end <= to.1);
+    let columns = Taps::new(from.0, to.0, &window.0, interpolation);
     let mut rows = Taps::new(from.1, to.1, &window.1, interpolation);
-    columns.firsts.iter_mut().for_each(|first| *first -= part.0.start);
+    let mut columns: Vec<(usize, Vec<i32>)> = (0..columns.firsts.len())
+        .map(|i| (columns.firsts[i] - across.start, columns.weights(i).to_vec()))
+        .collect();
     if direction == Direction::Mirrored {
         columns.reverse();
     }
+    let columns = RowTaps::new(across.len(), columns);
     // The input rows that the output rows in the window depend on.
     let used = needed(from, to, window, interpolation).1;
     rows.firsts.iter_mut().for_each(|first| *first -= used.start);
-    let width = part.0.len();
-    let pixels = &pixels[width * (used.start - part.1.start)..][..width * used.len()];
-    dispatch(Isa::best(), Resize { pixels, width, columns: &columns, rows: &rows })
+    if columns.sums() == 0 || rows.firsts.is_empty() {
+        return Vec::new();
+    }
+    let isa = Isa::best();
+    let narrow = columns.sums();
+    let mut between = vec![[0; 4]; narrow * used.len()];
+    let strips = used.clone().step_by(STRIP).map(|start| start..used.end.min(start + STRIP));
+    for (strip, out) in strips.zip(between.chunks_mut(narrow * STRIP)) {
+        let pixels = rows_of(strip);
+        for (row, out) in pixels.chunks_exact(across.len()).zip(out.chunks_exact_mut(narrow)) {
+            blend_row(isa, row, &columns, out);
+        }
+    }
+    dispatch(isa, BlendRows { between: &between, narrow, rows: &rows })
 }
+
+/// Rows that are resized across at once: few, so that their pixels stay in a first-level cache.
+const STRIP: usize = 16;
 
 /// The most pixels of an image in memory at once: 16 MB of them.
 const AT_ONCE: usize = 1 << 22;
@@ -124,60 +160,33 @@ fn in_bands(
     let mut out = Vec::with_capacity(window.0.len() * window.1.len());
     for start in window.1.clone().step_by(height) {
         let band = (window.0.clone(), start..window.1.end.min(start + height));
-        let part = needed(from, to, &band, interpolation);
-        let pixels = pixels_of(&part);
-        out.extend(resize_window(&pixels, &part, from, to, (&band, direction), interpolation));
+        let across = needed(from, to, &band, interpolation).0;
+        let rows_of = |rows| Cow::Owned(pixels_of(&(across.clone(), rows)));
+        out.extend(resize_rows(rows_of, &across, from, to, (&band, direction), interpolation));
     }
     out
 }
 
-struct Resize<'a> {
-    pixels: &'a [Pixel],
-    /// Pixels in a row of `pixels`.
-    width: usize,
-    columns: &'a Taps,
+/// The sums of rows of `narrow` pixels.
+struct BlendRows<'a> {
+    between: &'a [Pixel],
+    narrow: usize,
     rows: &'a Taps,
 }
 
-impl Kernel for Resize<'_> {
+impl Kernel for BlendRows<'_> {
     type Output = Vec<Pixel>;
 
     // Compiled for the best instruction set, so that the compiler can vectorise the loops.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Vec<Pixel> {
-        let narrow = self.columns.firsts.len();
-        if narrow == 0 || self.rows.firsts.is_empty() {
-            return Vec::new();
-        }
-        let mut between = vec![[0; 4]; narrow * (self.pixels.len() / self.width)];
-        let mut sums = vec![[0; 4]; narrow];
-        for (row, out) in self.pixels.chunks_exact(self.width).zip(between.chunks_exact_mut(narrow)) {
-            blend_columns(row, self.columns, &mut sums);
-            for (byte, sum) in out.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-                *byte = to_byte(*sum);
-            }
-        }
-        let mut out = vec![[0; 4]; narrow * self.rows.firsts.len()];
+        let Self { between, narrow, rows } = self;
+        let mut out = vec![[0; 4]; narrow * rows.firsts.len()];
         for (i, out) in out.chunks_exact_mut(narrow).enumerate() {
-            let rows = &between[narrow * self.rows.firsts[i]..];
-            blend_rows(rows.as_flattened(), self.rows.weights(i), out.as_flattened_mut());
+            let above = &between[narrow * rows.firsts[i]..];
+            blend_rows(above.as_flattened(), rows.weights(i), out.as_flattened_mut());
         }
         out
-    }
-}
-
-/// Applies the taps of the columns to one row.
-#[inline(always)]
-fn blend_columns(row: &[Pixel], taps: &Taps, out: &mut [[i32; 4]]) {
-    for (i, out) in out.iter_mut().enumerate() {
-        let weights = taps.weights(i);
-        let mut sums = [HALF; 4];
-        for (pixel, &weight) in row[taps.firsts[i]..][..weights.len()].iter().zip(weights) {
-            for c in 0..4 {
-                sums[c] += i32::from(pixel[c]) * weight;
-            }
-        }
-        *out = sums;
     }
 }
 
@@ -208,11 +217,11 @@ fn blend_rows(rows: &[u8], weights: &[i32], out: &mut [u8]) {
 }
 
 /// One half, so that the shift rounds.
-const HALF: i32 = 1 << (PRECISION_BITS - 1);
+const HALF: i32 = 1 << (FRACTION - 1);
 
 #[inline(always)]
 fn to_byte(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+    (sum >> FRACTION).clamp(0, 255) as u8
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
 
-/// Proof that the CPU has AVX2 and FMA: only [`Avx2::detect`] makes one.
+/// Proof that the CPU has AVX2, FMA and BMI2, which came together: only [`Avx2::detect`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 impl Avx2 {
-    /// A token if the CPU has both features; the detection is cached by std.
+    /// A token if the CPU has all three features; the detection is cached by std.
     pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
+        let vectors = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        (vectors && is_x86_feature_detected!("bmi2")).then_some(Avx2(()))
     }
 
     /// All ones in the first `n` lanes.
@@ -25,11 +26,11 @@ impl Avx2 {
 
 /// Runs `kernel` with the features of the token that the caller holds.
 pub(super) fn enter<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
-    #[target_feature(enable = "avx2,fma")]
+    #[target_feature(enable = "avx2,fma,bmi2")]
     fn inner<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
         kernel.run(simd)
     }
-    // SAFETY: a value of Avx2 exists only if both features were detected.
+    // SAFETY: a value of Avx2 exists only if all three features were detected.
     unsafe { inner(simd, kernel) }
 }
 

@@ -2,16 +2,21 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Avx2, Kernel, Simd};
 
-/// Proof that the CPU has AVX-512F: only [`Avx512::detect`] makes one.
+/// Proof that the CPU has AVX-512F, and AVX2 with what came with it: only [`Avx512::detect`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Avx512(());
+pub(super) struct Avx512(Avx2);
 
 impl Avx512 {
-    /// A token if the CPU has it; the detection is cached by std.
+    /// A token if the CPU has both; the detection is cached by std.
     pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx512f").then_some(Avx512(()))
+        Avx2::detect().filter(|_| is_x86_feature_detected!("avx512f")).map(Avx512)
+    }
+
+    /// The proof that the CPU has AVX2.
+    pub(super) fn avx2(self) -> Avx2 {
+        self.0
     }
 
     /// Ones for the first `n` lanes.
@@ -23,11 +28,11 @@ impl Avx512 {
 
 /// Runs `kernel` with the features of the token that the caller holds.
 pub(super) fn enter<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512f,bmi2")]
     fn inner<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
         kernel.run(simd)
     }
-    // SAFETY: a value of Avx512 exists only if AVX-512F was detected.
+    // SAFETY: a value of Avx512 exists only if AVX-512F and BMI2, with AVX2, were detected.
     unsafe { inner(simd, kernel) }
 }
 

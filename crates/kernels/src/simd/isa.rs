@@ -116,6 +116,17 @@ impl Isa {
         dispatch(self, Lanes)
     }
 
+    /// The proof that this machine has AVX2, if the instruction set is that or one that has it as well.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn avx2(self) -> Option<Avx2> {
+        match self.0 {
+            Set::Avx2(avx2) => Some(avx2),
+            Set::Avx512(avx512) => Some(avx512.avx2()),
+            _ => None,
+        }
+    }
+
     pub(super) fn set(self) -> Set {
         self.0
     }

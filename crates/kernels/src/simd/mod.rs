@@ -12,6 +12,8 @@ mod isa;
 mod neon;
 mod portable;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
 use isa::Set;
 pub use isa::{Isa, UnknownIsa};
 

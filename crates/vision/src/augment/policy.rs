@@ -194,7 +194,8 @@ mod tests {
         let image = Encoded::open(include_bytes!("../../tests/pillow/rgb.png"), "rgb.png").unwrap();
         let (width, height) = image.size();
         assert!((width * height) as u64 <= MAX_PIXELS);
-        (image.decode_pixels(&(0..width, 0..height)).unwrap(), width)
+        let whole = (0..width, 0..height);
+        (image.part(&whole).unwrap().pixels(&whole), width)
     }
 
     #[test]

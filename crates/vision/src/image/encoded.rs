@@ -13,10 +13,13 @@ use super::elsewhere::{self, Header};
 use super::exif;
 use super::orientation::{Orientation, Turn};
 use super::part::{Content, Part};
-use super::{Image, MAX_PIXELS, MEND, without_fourth};
-use crate::jpeg::{self, Jpeg, Pixel, Samples, Scale, Window};
+use super::{Image, MAX_PIXELS, MEND, append_rgb};
+use crate::jpeg::{self, Jpeg, Samples, Scale, Window};
 use crate::resample::{self, Interpolation};
 use crate::{Direction, Error};
+
+/// Rows that are turned into RGB at once: few, so that their pixels stay in a first-level cache.
+const STRIP: usize = 16;
 
 /// An image file whose size is known and whose pixels are not decoded yet.
 ///
@@ -192,8 +195,13 @@ impl<'a> Encoded<'a> {
                 "columns {columns:?} and rows {rows:?} are no part of {name}, which has {width} x {height} pixels"
             )));
         }
-        let pixels = self.decode_pixels(&(columns.clone(), rows.clone()))?;
-        Image::new(columns.len(), rows.len(), without_fourth(&pixels))
+        let part = self.part(&(columns.clone(), rows.clone()))?;
+        let mut rgb = Vec::with_capacity(3 * columns.len() * rows.len());
+        for start in rows.clone().step_by(STRIP) {
+            let strip = start..rows.end.min(start + STRIP);
+            append_rgb(&part.pixels(&(columns.clone(), strip)), &mut rgb);
+        }
+        Image::new(columns.len(), rows.len(), rgb)
     }
 
     /// Width and height that [`decode_shrunk`](Self::decode_shrunk) gives the image.
@@ -218,12 +226,9 @@ impl<'a> Encoded<'a> {
         let part = self.part(&resample::whole(from))?;
         let window = (&resample::whole(to), Direction::Forward);
         let pixels = resample::resize_bands(|window| part.pixels(window), from, to, window, interpolation);
-        Image::new(to.0, to.1, without_fourth(&pixels))
-    }
-
-    /// The pixels in `window`, which must not be empty and must lie within the image.
-    pub(crate) fn decode_pixels(&self, window: &Window) -> Result<Vec<Pixel>, Error> {
-        Ok(self.part(window)?.pixels(window))
+        let mut rgb = Vec::new();
+        append_rgb(&pixels, &mut rgb);
+        Image::new(to.0, to.1, rgb)
     }
 
     /// Decodes `window`, which must not be empty and must lie within the image.

@@ -1,12 +1,15 @@
 //! Files of several scans, progressive ones among them (T.81, annex G): all coefficients are gathered, then
 //! transformed.
 
+use resnet_kernels::Isa;
+
+use super::block::{Coefficients, Layout};
 use super::grid::Grid;
-use super::headers::{Frame, Headers, Markers, Scan, Stop, Tables, ZIGZAG, segments};
+use super::headers::{Frame, Headers, Markers, Scan, Stop, Tables, segments};
 use super::huffman::{Bits, Table};
 use super::planes::Plane;
 use super::scan::Entropy;
-use super::{Damaged, Window, idct};
+use super::{Damaged, Window};
 
 /// More scans than any image needs; each costs a pass over all of it.
 const MOST_SCANS: usize = 200;
@@ -31,6 +34,7 @@ struct Gathered {
 /// The planes of every component, as far as `window` needs them.
 pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Result<Vec<Plane>, Damaged> {
     let gathered = gather(headers)?;
+    let isa = Isa::best();
     let units = grid.needed(window);
     let mut planes = Vec::with_capacity(gathered.len());
     for (samples, gathered) in grid.components.iter().zip(gathered) {
@@ -39,15 +43,16 @@ pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Res
             return Err(Damaged);
         }
         let mut plane = Plane::new(*samples, &units);
+        let layout = Layout::new(&quantisation, samples.side);
+        let mut block = Coefficients::new();
         for row in units.1.start * samples.down..units.1.end * samples.down {
             for column in units.0.start * samples.across..units.0.end * samples.across {
                 let values = &gathered.values[64 * (row * gathered.stride + column)..][..64];
-                let mut block = [0; 64];
                 for (place, &value) in values.iter().enumerate() {
-                    block[usize::from(ZIGZAG[place])] = i32::from(value) * i32::from(quantisation[place]);
+                    block.put(&layout, place, value);
                 }
                 let stride = plane.stride;
-                idct::inverse(&block, plane.block(column, row), stride, samples.side);
+                layout.inverse(isa, &block, plane.block(column, row), stride);
             }
         }
         planes.push(plane);

@@ -1,5 +1,5 @@
-//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode a code and its number in one
-//! lookup, and the bit reader.
+//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode one symbol a lookup, and the bit
+//! reader.
 
 use super::Damaged;
 
@@ -15,30 +15,42 @@ pub(super) enum Class {
     Ac,
 }
 
-/// The table entry for ten bits.
-///
-/// If the ten bits hold a code and its whole number, bits 16 to 31 are the number, which is never 0, bits 8
-/// to 15 the run before it, and bits 0 to 7 the length of code and number together. Otherwise bits 16 to 31
-/// are 0, bits 8 to 15 are the symbol, and bits 0 to 7 the length of its code, or 0 if that is longer than
-/// ten.
+/// The table entry for ten bits, in bytes from the lowest on: the length of the code that they begin with and
+/// of its number together, or 0 if the code is longer than ten; the length of the code; 63 less the bits of
+/// the number; the symbol.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry(u32);
 
 impl Entry {
-    #[inline(always)]
-    fn number(self) -> i32 {
-        self.0 as i32 >> 16
+    fn new(symbol: u8, length: u32) -> Self {
+        let size = u32::from(symbol & 15);
+        Entry((length + size) | length << 8 | (63 - size) << 16 | u32::from(symbol) << 24)
     }
 
     #[inline(always)]
-    fn run_or_symbol(self) -> u32 {
-        (self.0 >> 8) & 0xff
-    }
-
-    #[inline(always)]
-    fn length(self) -> u32 {
+    fn all(self) -> u32 {
         self.0 & 0xff
     }
+
+    #[inline(always)]
+    fn symbol(self) -> u8 {
+        (self.0 >> 24) as u8
+    }
+
+    #[inline(always)]
+    fn number(self, bits: &Bits<'_>) -> i32 {
+        number(bits.window, self.0 >> 8, self.0 >> 16)
+    }
+}
+
+/// The number behind the next `skip` bits of `window`, whose own bits are 63 less `free` (of both the lowest six
+/// bits count): those that begin with 0 are negative (T.81, F.12). Without bits it is 0.
+#[inline(always)]
+pub(super) fn number(window: u64, skip: u32, free: u32) -> i32 {
+    let bits = window << (skip & 63);
+    let negative = (!bits as i64 >> 63) as u64;
+    let size = ((bits ^ negative) >> 1) >> (free & 63);
+    (size ^ negative).wrapping_sub(negative) as i32
 }
 
 /// A code.
@@ -71,9 +83,7 @@ impl Table {
                 }
                 if length <= LOOK {
                     let first = (code << (LOOK - length)) as usize;
-                    for low in 0..1usize << (LOOK - length) {
-                        table.looks[first + low] = entry(symbol, length, (first + low) as u32);
-                    }
+                    table.looks[first..first + (1 << (LOOK - length))].fill(Entry::new(symbol, length));
                 }
                 code += 1;
                 place += 1;
@@ -90,20 +100,13 @@ impl Table {
     #[inline(always)]
     pub(super) fn next(&self, bits: &mut Bits<'_>) -> Result<(usize, i32), Damaged> {
         bits.refill();
-        let entry = self.look(bits);
-        if entry.number() != 0 {
-            bits.consume(entry.length());
-            return Ok((entry.run_or_symbol() as usize, entry.number()));
+        let mut entry = self.look(bits);
+        if entry.all() == 0 {
+            entry = self.long(bits.peek(16))?;
         }
-        let symbol = if entry.length() > 0 {
-            bits.consume(entry.length());
-            entry.run_or_symbol()
-        } else {
-            self.long(bits)?
-        };
-        let size = symbol & 15;
-        let number = if size == 0 { 0 } else { extend(bits.take(size), size) };
-        Ok(((symbol >> 4) as usize, number))
+        let number = entry.number(bits);
+        bits.consume(entry.all());
+        Ok((usize::from(entry.symbol() >> 4), number))
     }
 
     /// The table entry for the next ten bits.
@@ -113,32 +116,25 @@ impl Table {
     }
 
     #[cold]
-    fn long(&self, bits: &mut Bits<'_>) -> Result<u32, Damaged> {
-        let next = bits.peek(16);
+    fn long(&self, next: u32) -> Result<Entry, Damaged> {
         let length = (1..=16).find(|&length| next < self.ends[length]).ok_or(Damaged)?;
         let place = (next >> (16 - length)) as i32 + self.offsets[length];
-        bits.consume(length as u32);
         let symbol = usize::try_from(place).ok().and_then(|place| self.symbols.get(place));
-        symbol.map(|&symbol| u32::from(symbol)).ok_or(Damaged)
+        symbol.map(|&symbol| Entry::new(symbol, length as u32)).ok_or(Damaged)
     }
-}
 
-/// The table entry for `bits`, which begin with the code of `symbol`, `length` bits long.
-fn entry(symbol: u8, length: u32, bits: u32) -> Entry {
-    let size = u32::from(symbol & 15);
-    let all = length + size;
-    if size == 0 || all > LOOK {
-        return Entry(u32::from(symbol) << 8 | length);
+    /// The codes of up to `longest` bits: their first place in a table of all that `longest` bits can be, their
+    /// length, their symbol.
+    pub(super) fn codes(&self, longest: u32) -> impl Iterator<Item = (usize, u32, u8)> + '_ {
+        (1..=longest).flat_map(move |length| {
+            let first = self.ends[length as usize - 1] >> (16 - length);
+            let end = self.ends[length as usize] >> (16 - length);
+            (first..end).map(move |code| {
+                let place = code as i32 + self.offsets[length as usize];
+                ((code << (longest - length)) as usize, length, self.symbols[place as usize])
+            })
+        })
     }
-    let number = extend((bits >> (LOOK - all)) & ((1 << size) - 1), size);
-    Entry((number as u32) << 16 | u32::from(symbol >> 4) << 8 | all)
-}
-
-/// The number that `size > 0` bits stand for: below half their range they are negative (T.81, F.12).
-#[inline(always)]
-fn extend(bits: u32, size: u32) -> i32 {
-    let bits = bits as i32;
-    if bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits }
 }
 
 /// The bits of one stretch of entropy-coded data without stuffing. Beyond the end they are zeros.
@@ -158,29 +154,20 @@ impl<'a> Bits<'a> {
         Self { data, place: 0, window: 0, left: 0 }
     }
 
-    /// Makes sure that at least 32 bits are available.
+    /// Makes sure that at least 56 bits are available.
+    ///
+    /// Without asking whether that is necessary, since processors guess the answer wrong too often.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
-        if self.left < 32 {
-            let next = match self.data.get(self.place..).and_then(|rest| rest.first_chunk()) {
-                Some(eight) => u64::from_be_bytes(*eight),
-                None => self.tail(),
-            };
-            // Bits beyond `left` are those that the next refill brings again: to `or` them twice changes
-            // nothing.
-            self.window |= next >> self.left;
-            let bytes = (63 - self.left) / 8;
-            self.place += bytes as usize;
-            self.left += 8 * bytes;
-        }
-    }
-
-    #[cold]
-    fn tail(&self) -> u64 {
-        let rest = self.data.get(self.place..).unwrap_or(&[]);
-        let mut eight = [0; 8];
-        eight[..rest.len()].copy_from_slice(rest);
-        u64::from_be_bytes(eight)
+        let next = match self.data.get(self.place..).and_then(|rest| rest.first_chunk()) {
+            Some(eight) => u64::from_be_bytes(*eight),
+            None => tail(self.data, self.place),
+        };
+        // Bits beyond `left` are those that the next refill brings again: to `or` them twice changes nothing.
+        self.window |= next >> (self.left & 63);
+        self.place += ((63 - self.left) / 8) as usize;
+        // Whole bytes came: all of the eights there is room for.
+        self.left |= 56;
     }
 
     /// The next `count` bits, 1 to 32.
@@ -189,9 +176,16 @@ impl<'a> Bits<'a> {
         (self.window >> (64 - count)) as u32
     }
 
+    /// The next bits, the first at the top.
     #[inline(always)]
-    fn consume(&mut self, count: u32) {
-        self.window <<= count;
+    pub(super) fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// Goes on behind the next `count` bits, below 57, which must be there.
+    #[inline(always)]
+    pub(super) fn consume(&mut self, count: u32) {
+        self.window <<= count & 63;
         self.left -= count;
     }
 
@@ -207,6 +201,15 @@ impl<'a> Bits<'a> {
     pub(super) fn overrun(&self) -> bool {
         8 * self.place - self.left as usize > 8 * self.data.len()
     }
+}
+
+/// Eight bytes from `place` on, zeros where there are none.
+#[cold]
+fn tail(data: &[u8], place: usize) -> u64 {
+    let rest = data.get(place..).unwrap_or(&[]);
+    let mut eight = [0; 8];
+    eight[..rest.len()].copy_from_slice(rest);
+    u64::from_be_bytes(eight)
 }
 
 #[cfg(test)]
@@ -236,8 +239,10 @@ mod tests {
 
     #[test]
     fn numbers_extend_as_in_the_standard() {
-        assert_eq!([0, 1].map(|bits| extend(bits, 1)), [-1, 1]);
-        assert_eq!([0, 3, 4, 7].map(|bits| extend(bits, 3)), [-7, -4, 4, 7]);
+        let of = |bits: u64, size: u32| number(bits << (60 - size) | 0xf << 60, 4, 63 - size);
+        assert_eq!([0, 1].map(|bits| of(bits, 1)), [-1, 1]);
+        assert_eq!([0, 3, 4, 7].map(|bits| of(bits, 3)), [-7, -4, 4, 7]);
+        assert_eq!([of(0, 15), of(0x7fff, 15), of(0, 0)], [-32_767, 32_767, 0]);
     }
 
     #[test]

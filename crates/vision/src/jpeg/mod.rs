@@ -9,14 +9,16 @@
 //! refused as [`Damaged`]; the caller may then try the `image` crate's decoder, and must report that the
 //! pixels may differ from libjpeg's.
 
+mod block;
 mod coefficients;
 mod colour;
 mod grid;
 mod headers;
 mod huffman;
-mod idct;
 mod metadata;
+mod pairs;
 mod planes;
+mod reduced;
 mod scan;
 
 use std::ops::Range;

@@ -3,11 +3,13 @@
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
+use super::block::{Coefficients, Layout};
 use super::grid::Grid;
-use super::headers::{Headers, ZIGZAG};
+use super::headers::Headers;
 use super::huffman::{Bits, Table};
+use super::pairs::{END, Pairs};
 use super::planes::Plane;
-use super::{Damaged, Window, idct};
+use super::{Damaged, Window};
 
 /// The entropy-coded data of a scan without its stuffing.
 pub(super) struct Entropy<'a> {
@@ -82,14 +84,17 @@ fn until_ff(data: &[u8]) -> usize {
     within.map_or(data.len(), |place| start + place)
 }
 
+/// Scans with fewer bytes are read before the tables of pairs would be made.
+const WORTH_PAIRS: usize = 4096;
+
 /// A component's part in the scan.
 struct Part<'a> {
     across: usize,
     down: usize,
     dc: &'a Table,
     ac: &'a Table,
-    /// In the order of the file.
-    quantisation: [i32; 64],
+    pairs: Option<&'a Pairs>,
+    layout: Layout,
     /// The last block's first coefficient.
     previous: i32,
     plane: Plane,
@@ -104,6 +109,11 @@ pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Res
     if !entropy.can_hold(across * down) {
         return Err(Damaged);
     }
+    let slots: [_; 4] = std::array::from_fn(|slot| {
+        let used = headers.scan.parts.iter().any(|&(.., ac)| ac == slot);
+        let table = tables.ac[slot].as_ref().filter(|_| used && entropy.bytes.len() >= WORTH_PAIRS);
+        table.map(Pairs::new)
+    });
     let part = |&(component, dc, ac): &(usize, usize, usize)| -> Result<Part<'_>, Damaged> {
         let own = &frame.components[component];
         Ok(Part {
@@ -111,13 +121,18 @@ pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Res
             down: own.down,
             dc: tables.dc[dc].as_ref().ok_or(Damaged)?,
             ac: tables.ac[ac].as_ref().ok_or(Damaged)?,
-            quantisation: tables.quantisation[own.quantisation].ok_or(Damaged)?.map(i32::from),
+            pairs: slots[ac].as_ref(),
+            layout: Layout::new(
+                &tables.quantisation[own.quantisation].ok_or(Damaged)?,
+                grid.components[component].side,
+            ),
             previous: 0,
             plane: Plane::new(grid.components[component], &units),
         })
     };
     let mut parts = headers.scan.parts.iter().map(part).collect::<Result<Vec<_>, _>>()?;
     let mut bits = entropy.stretch(0)?;
+    let isa = Isa::best();
     for row in 0..units.1.end {
         // In the last row, nothing after the window matters.
         let end = if row + 1 == units.1.end { units.0.end } else { across };
@@ -135,10 +150,9 @@ pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Res
                 }
             };
             let wanted = if units.1.contains(&row) { units.0.clone() } else { 0..0 };
-            dispatch(
-                Isa::best(),
-                Units { parts: &mut parts, bits: &mut bits, row, columns: column..until, wanted },
-            )?;
+            let units =
+                Units { isa, parts: &mut parts, bits: &mut bits, row, columns: column..until, wanted };
+            dispatch(isa, units)?;
             if bits.overrun() {
                 return Err(Damaged);
             }
@@ -159,6 +173,7 @@ pub(super) fn planes(headers: &Headers<'_>, grid: &Grid, window: &Window) -> Res
 
 /// Some units of a row without a restart between them.
 struct Units<'u, 'p, 'b> {
+    isa: Isa,
     parts: &'u mut [Part<'p>],
     bits: &'u mut Bits<'b>,
     row: usize,
@@ -170,84 +185,97 @@ struct Units<'u, 'p, 'b> {
 impl Kernel for Units<'_, '_, '_> {
     type Output = Result<(), Damaged>;
 
-    // Compiled for the best instruction set, so that the compiler can vectorise the transform.
+    // Compiled for the best instruction set: its shifts by a variable number of bits are what reading needs.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Result<(), Damaged> {
-        let mut block = [0; 64];
+        let mut block = Coefficients::new();
+        // A copy stays in registers, as long as nobody takes its address.
+        let mut bits = self.bits.clone();
         for column in self.columns {
+            let is_wanted = self.wanted.contains(&column);
             for part in self.parts.iter_mut() {
                 for down in 0..part.down {
                     for across in 0..part.across {
-                        if !self.wanted.contains(&column) {
-                            skip(part, self.bits)?;
+                        if !is_wanted {
+                            read(part, &mut bits, |_, _, _| ())?;
                             continue;
                         }
-                        let last = read(part, self.bits, &mut block)?;
+                        let put = |layout: &Layout, place, number| block.put(layout, place, number);
+                        let extent = read(part, &mut bits, put)?;
                         let (x, y) = (column * part.across + across, self.row * part.down + down);
-                        let (stride, side) = (part.plane.stride, part.plane.grid.side);
+                        let stride = part.plane.stride;
                         let out = part.plane.block(x, y);
-                        if last == 0 {
-                            idct::flat(block[0], out, stride, side);
-                            block[0] = 0;
-                        } else {
-                            idct::inverse(&block, out, stride, side);
-                            block = [0; 64];
+                        match extent {
+                            Extent::Flat => part.layout.flat(block.first(), out, stride),
+                            Extent::Whole => {
+                                part.layout.inverse(self.isa, &block, out, stride);
+                                block.clear();
+                            }
                         }
                     }
                 }
             }
         }
+        *self.bits = bits;
         Ok(())
     }
 }
 
-/// Reads a block into zeros, dequantised, in natural order; gives the place of its last coefficient in the
-/// file's.
-#[inline(never)]
-fn read(part: &mut Part<'_>, source: &mut Bits<'_>, block: &mut [i32; 64]) -> Result<usize, Damaged> {
-    // A copy stays in registers.
-    let bits = &mut source.clone();
-    let (_, difference) = part.dc.next(bits)?;
-    part.previous = part.previous.wrapping_add(difference);
-    block[0] = i32::from(part.previous as i16) * part.quantisation[0];
-    let (mut place, mut last) = (1, 0);
-    while place < 64 {
-        let (run, number) = part.ac.next(bits)?;
-        if number == 0 {
-            if run < 15 {
-                break;
-            }
-            place += 16;
-            continue;
-        }
-        place += run;
-        if place > 63 {
-            return Err(Damaged);
-        }
-        block[usize::from(ZIGZAG[place])] = number.wrapping_mul(part.quantisation[place]);
-        last = place;
-        place += 1;
-    }
-    *source = bits.clone();
-    Ok(last)
+/// Which coefficients a block has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// Its first alone.
+    Flat,
+    Whole,
 }
 
-/// [`read`] without a block.
-#[inline(never)]
-fn skip(part: &mut Part<'_>, source: &mut Bits<'_>) -> Result<(), Damaged> {
-    let bits = &mut source.clone();
+/// Reads a block: gives each of its coefficients that is not zero to `put`, with its place in the order of the
+/// file. Zeros may be given as well, and zeros for places from 64 to 255, where a block has none.
+#[inline(always)]
+fn read(
+    part: &mut Part<'_>,
+    bits: &mut Bits<'_>,
+    mut put: impl FnMut(&Layout, usize, i16),
+) -> Result<Extent, Damaged> {
     let (_, difference) = part.dc.next(bits)?;
     part.previous = part.previous.wrapping_add(difference);
+    put(&part.layout, 0, part.previous as i16);
     let mut place = 1;
     while place < 64 {
+        if let Some(pairs) = part.pairs {
+            bits.refill();
+            let mut pair = pairs.look(bits);
+            pair.put(bits, |ahead, number| put(&part.layout, place + ahead, number));
+            if place + pair.advance() < 64 {
+                // One refill brings enough for another.
+                bits.consume(pair.all());
+                place += pair.advance();
+                pair = pairs.look(bits);
+                pair.put(bits, |ahead, number| put(&part.layout, place + ahead, number));
+            }
+            let next = place + pair.advance();
+            if next <= 64 || (1 + END..64 + END).contains(&next) {
+                bits.consume(pair.all());
+                place = next;
+                continue;
+            }
+            // The first of the two was the block's last, or its code is long, or something is wrong.
+        }
         let (run, number) = part.ac.next(bits)?;
         if number == 0 && run < 15 {
+            place += END;
             break;
         }
-        place += run + 1;
+        place += run;
+        if number != 0 {
+            if place > 63 {
+                return Err(Damaged);
+            }
+            put(&part.layout, place, number as i16);
+        }
+        place += 1;
     }
-    *source = bits.clone();
-    Ok(())
+    Ok(if place == 1 + END { Extent::Flat } else { Extent::Whole })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use resnet_kernels::pixels::FRACTION;
+
 /// The filter that resizing weights pixels with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
@@ -31,9 +33,6 @@ impl Interpolation {
         }
     }
 }
-
-/// Bits after the point of a weight: 32, less 8 for the byte, less 2 for sign and overshoot.
-pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
 
 /// The input pixels and weights of some output pixels along an axis.
 pub(super) struct Taps {
@@ -73,18 +72,10 @@ impl Taps {
             for (fixed, w) in fixed.iter_mut().zip(&row) {
                 let w = if sum == 0.0 { *w } else { w / sum };
                 // Halves away from zero.
-                *fixed = (w * f64::from(1u32 << PRECISION_BITS) + 0.5f64.copysign(w)) as i32;
+                *fixed = (w * f64::from(1u32 << FRACTION) + 0.5f64.copysign(w)) as i32;
             }
         }
         taps
-    }
-
-    /// Puts the output pixels in the opposite order.
-    pub(super) fn reverse(&mut self) {
-        self.firsts.reverse();
-        self.counts.reverse();
-        let (most, pixels) = (self.most, self.firsts.len());
-        self.weights = (0..pixels).rev().flat_map(|i| &self.weights[i * most..][..most]).copied().collect();
     }
 
     /// The weights of output pixel `i`.
