@@ -13,6 +13,7 @@ use resnet_kernels::norm::{
     Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, NormBackward, ScaleShift, apply,
     backward_apply, backward_sums, moments, standardise, standardise_backward,
 };
+use resnet_kernels::pixels::{RowTaps, blend_row, inverse_dct};
 use resnet_kernels::pool::{self, PoolKind, PoolShape, global_average, global_average_backward};
 use resnet_kernels::simd::Isa;
 use resnet_kernels::{Buffer, dropout, loss, parallel, probe};
@@ -327,4 +328,34 @@ fn safe_callers_cannot_write_outside_of_group_norm_and_standardisation() {
         ("dy", || standardise_backward(&of::<6>(), 2, 0.1, &of::<4>(), &mut of::<6>()), "of another shape"),
         ("dw", || standardise_backward(&of::<6>(), 2, 0.1, &of::<6>(), &mut of::<8>()), "of another shape"),
     ]);
+}
+
+#[test]
+fn safe_callers_cannot_read_or_write_outside_of_images() {
+    let block = |bytes: usize, stride: usize| {
+        inverse_dct(Isa::best(), &[0; 64], &[1; 64], &mut vec![0; bytes], stride);
+    };
+    let blend = |width: usize, sums: usize| {
+        let taps = RowTaps::new(5, vec![(0, vec![1; 5])]);
+        blend_row(Isa::best(), &vec![[0; 4]; width], &taps, &mut vec![[0; 4]; sums]);
+    };
+    let taps =
+        |first: usize, count: usize| drop(RowTaps::new(5, vec![(0, vec![1; 5]), (first, vec![1; count])]));
+    block(7 * 9 + 8, 9);
+    blend(5, 1);
+    taps(2, 3);
+    type Row<'a> = (&'a str, &'a (dyn Fn() + std::panic::RefUnwindSafe), &'a str);
+    let rows: [Row<'_>; 8] = [
+        ("a block's last row", &|| block(7 * 9 + 7, 9), "no room for a block"),
+        ("a block's rows overlap", &|| block(100, 7), "no room for a block"),
+        ("a block's rows wrap around", &|| block(100, usize::MAX / 4), "no room for a block"),
+        ("a row too short", &|| blend(4, 1), "another width"),
+        ("a row too long", &|| blend(6, 1), "another width"),
+        ("sums without room", &|| blend(5, 0), "another width"),
+        ("weights behind a row", &|| taps(2, 4), "has too few"),
+        ("a first pixel behind a row", &|| taps(6, 0), "has too few"),
+    ];
+    for (what, call, says) in rows {
+        refused(call, says).unwrap_or_else(|fault| panic!("{what}: {fault}"));
+    }
 }

@@ -59,45 +59,62 @@ pub fn inverse_dct(isa: Isa, coefficients: &[i16; 64], steps: &[i16; 64], out: &
 
 /// The definition.
 pub(super) fn portable(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u8], stride: usize) {
-    let at = |row: usize, column: usize| {
-        let place = place(row, column);
-        coefficients[place].wrapping_mul(steps[place])
-    };
-    let mut rows = [[0i16; 8]; 8];
-    for column in 0..8 {
-        let x = eight(std::array::from_fn(|row| at(row, column)), FRACTION - 2);
-        (0..8).for_each(|row| rows[row][column] = x[row]);
+    let mut rows = [[0; 8]; 8];
+    for (pair, numbers) in PAIRS.iter().enumerate() {
+        for lane in 0..8 {
+            for i in 0..2 {
+                let place = 16 * pair + 2 * lane + i;
+                rows[numbers[i]][lane] = coefficients[place].wrapping_mul(steps[place]);
+            }
+        }
     }
-    for (row, line) in rows.into_iter().zip(out.chunks_mut(stride)) {
-        let x = eight(row, FRACTION + 2 + 3);
-        (0..8).for_each(|column| line[column] = (x[column] + 128).clamp(0, 255) as u8);
+    let rows = eight::<{ FRACTION - 2 }>(&rows);
+    let mut columns = [[0; 8]; 8];
+    for row in 0..8 {
+        for lane in 0..8 {
+            columns[COLUMNS[lane]][row] = rows[row][lane];
+        }
+    }
+    let columns = eight::<{ FRACTION + 2 + 3 }>(&columns);
+    for row in 0..8 {
+        let line = &mut out[row * stride..][..8];
+        for column in 0..8 {
+            line[column] = (columns[column][row] + 128).clamp(0, 255) as u8;
+        }
     }
 }
 
-/// Eight numbers through the transform, rounded to `bits` fewer bits, and to 16.
-fn eight(x: [i16; 8], bits: u32) -> [i16; 8] {
-    let product = |a: i16, by_a: i16, b: i16, by_b: i16| {
-        (i32::from(a) * i32::from(by_a)).wrapping_add(i32::from(b) * i32::from(by_b))
-    };
-    let shifted = |x: i16| i32::from(x) << FRACTION;
-    let (sum, difference) = (shifted(x[0].wrapping_add(x[4])), shifted(x[0].wrapping_sub(x[4])));
-    let high = product(x[2], C.even[0][0], x[6], C.even[0][1]);
-    let low = product(x[2], C.even[1][0], x[6], C.even[1][1]);
-    let even = [sum + high, difference + low, difference - low, sum - high];
+/// Eight numbers in each of eight lanes through the transform, rounded to `BITS` fewer bits, and to 16.
+#[inline(always)]
+fn eight<const BITS: u32>(x: &[[i16; 8]; 8]) -> [[i16; 8]; 8] {
+    let mut out = [[0; 8]; 8];
+    for lane in 0..8 {
+        let x = |i: usize| x[i][lane];
+        let products = |a: i16, b: i16, by: [i16; 2]| {
+            (i32::from(a) * i32::from(by[0])).wrapping_add(i32::from(b) * i32::from(by[1]))
+        };
+        let shifted = |x: i16| i32::from(x) << FRACTION;
+        let (sum, difference) = (shifted(x(0).wrapping_add(x(4))), shifted(x(0).wrapping_sub(x(4))));
+        let (high, low) = (products(x(2), x(6), C.even[0]), products(x(2), x(6), C.even[1]));
+        let even = [sum + high, difference + low, difference - low, sum - high];
 
-    let (first, second) = (x[7].wrapping_add(x[3]), x[1].wrapping_add(x[5]));
-    let third = product(first, C.both[0][0], second, C.both[0][1]);
-    let fourth = product(first, C.both[1][0], second, C.both[1][1]);
-    let odd = [
-        product(x[7], C.outer[1][0], x[1], C.outer[1][1]) + fourth,
-        product(x[3], C.inner[0][0], x[5], C.inner[0][1]) + third,
-        product(x[3], C.inner[1][0], x[5], C.inner[1][1]) + fourth,
-        product(x[7], C.outer[0][0], x[1], C.outer[0][1]) + third,
-    ];
-    std::array::from_fn(|i| {
-        let value = if i < 4 { even[i].wrapping_add(odd[i]) } else { even[7 - i].wrapping_sub(odd[7 - i]) };
-        (value.wrapping_add(1 << (bits - 1)) >> bits).clamp(i16::MIN.into(), i16::MAX.into()) as i16
-    })
+        let (first, second) = (x(7).wrapping_add(x(3)), x(1).wrapping_add(x(5)));
+        let (third, fourth) = (products(first, second, C.both[0]), products(first, second, C.both[1]));
+        let odd = [
+            products(x(7), x(1), C.outer[1]) + fourth,
+            products(x(3), x(5), C.inner[0]) + third,
+            products(x(3), x(5), C.inner[1]) + fourth,
+            products(x(7), x(1), C.outer[0]) + third,
+        ];
+        let rounded = |value: i32| {
+            (value.wrapping_add(1 << (BITS - 1)) >> BITS).clamp(i16::MIN.into(), i16::MAX.into()) as i16
+        };
+        for i in 0..4 {
+            out[i][lane] = rounded(even[i].wrapping_add(odd[i]));
+            out[7 - i][lane] = rounded(even[i].wrapping_sub(odd[i]));
+        }
+    }
+    out
 }
 
 /// The factors of pairs of numbers whose products are added.
@@ -171,7 +188,7 @@ mod tests {
     fn blocks_match_the_definition_rounded() {
         table::run(&Isa::available(), |&isa| {
             let mut next = random(1);
-            for round in 0..200 {
+            for round in 0..if cfg!(miri) { 4 } else { 200 } {
                 let mut block = [0i16; 64];
                 block[0] = next(900) as i16;
                 for _ in 0..round % 12 {
@@ -198,7 +215,7 @@ mod tests {
     fn every_instruction_set_gives_the_same_bits_whatever_the_numbers() {
         table::run(&Isa::available(), |&isa| {
             let mut next = random(2);
-            for round in 0..2000 {
+            for round in 0..if cfg!(miri) { 8 } else { 2000 } {
                 let range = [3, 40, 700, 32_767][round % 4];
                 let mut numbers = |range| std::array::from_fn(|_| next(range) as i16);
                 let (block, steps): ([i16; 64], [i16; 64]) = (numbers(range), numbers(1 + range / 50));
@@ -211,11 +228,5 @@ mod tests {
             }
             Ok(())
         });
-    }
-
-    #[test]
-    #[should_panic(expected = "no room for a block")]
-    fn too_little_room_is_refused() {
-        inverse_dct(Isa::best(), &[0; 64], &[1; 64], &mut [0; 7 * 9 + 7], 9);
     }
 }

@@ -6,8 +6,9 @@ use resnet_kernels::pixels::{inverse_dct, place};
 use super::headers::ZIGZAG;
 use super::reduced;
 
-/// The coefficients of a block before they are multiplied, in the order of a [`Layout`]. Behind the 64 are places
-/// for what lies beyond the end of a block, so that nobody has to ask for each coefficient whether it does.
+/// The coefficients of a block before they are multiplied, in the order of a [`Layout`]. Behind the 64 are
+/// places for what lies beyond the end of a block, so that nobody has to ask for each coefficient whether it
+/// does.
 pub(super) struct Coefficients([i16; 256]);
 
 impl Coefficients {
@@ -29,8 +30,9 @@ impl Coefficients {
         self.0[0]
     }
 
+    /// The 64.
     #[inline(always)]
-    fn all(&self) -> &[i16; 64] {
+    pub(super) fn all(&self) -> &[i16; 64] {
         self.0.first_chunk().expect("there are more than 64")
     }
 

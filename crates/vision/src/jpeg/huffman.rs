@@ -43,8 +43,8 @@ impl Entry {
     }
 }
 
-/// The number behind the next `skip` bits of `window`, whose own bits are 63 less `free` (of both the lowest six
-/// bits count): those that begin with 0 are negative (T.81, F.12). Without bits it is 0.
+/// The number behind the next `skip` bits of `window`, which has 63 less `free` bits itself; of `skip` and `free`
+/// the lowest six bits count. Numbers that begin with 0 are negative (T.81, F.12), those without bits are 0.
 #[inline(always)]
 pub(super) fn number(window: u64, skip: u32, free: u32) -> i32 {
     let bits = window << (skip & 63);
@@ -197,9 +197,14 @@ impl<'a> Bits<'a> {
         bits
     }
 
+    /// How many bits were taken.
+    pub(super) fn taken(&self) -> usize {
+        8 * self.place - self.left as usize
+    }
+
     /// Whether more bits were taken than there were.
     pub(super) fn overrun(&self) -> bool {
-        8 * self.place - self.left as usize > 8 * self.data.len()
+        self.taken() > 8 * self.data.len()
     }
 }
 

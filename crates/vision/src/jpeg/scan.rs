@@ -280,6 +280,8 @@ fn read(
 
 #[cfg(test)]
 mod tests {
+    use super::super::grid::Samples;
+    use super::super::huffman::Class;
     use super::*;
 
     #[test]
@@ -295,6 +297,68 @@ mod tests {
             let cut = Entropy::new(&data[..length]);
             assert!(cut.rest.len() <= 1 || cut.rest.starts_with(b"\xff\xd9"), "{length}");
         }
+    }
+
+    /// A code with random lengths for the symbols from 0 to 255 in random order.
+    fn random_table(next: &mut impl FnMut(u32) -> u32) -> Table {
+        let mut symbols: Vec<u8> = (0..=255).collect();
+        for i in (1..256).rev() {
+            symbols.swap(i, next(i as u32 + 1) as usize);
+        }
+        let (mut counts, mut free, mut left) = ([0; 16], 1, 256);
+        for (length, count) in counts.iter_mut().enumerate() {
+            free = (2 * free).min(1 << 12);
+            // Short codes for few, or there would be none for the others.
+            let most = if length < 15 { (free / 2).min(left / 4) } else { (free - 1).min(left) };
+            let taken = next(most + 1);
+            *count = taken as u8;
+            (free, left) = (free - taken, left - taken);
+        }
+        Table::new(&counts, &symbols, Class::Ac).unwrap()
+    }
+
+    #[test]
+    fn two_symbols_a_lookup_are_the_same_as_one() {
+        let mut state = 3u32;
+        let mut next = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let dc =
+            Table::new(&[0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[0, 3, 9], Class::Dc).unwrap();
+        let grid = Samples { side: 8, across: 1, down: 1, by: (1, 1), width: 8, height: 8, filtered: true };
+        let (mut blocks, mut whole) = (0, 0);
+        for _ in 0..2000 {
+            let ac = random_table(&mut next);
+            let pairs = Pairs::new(&ac);
+            let part = |pairs| Part {
+                across: 1,
+                down: 1,
+                dc: &dc,
+                ac: &ac,
+                pairs,
+                layout: Layout::new(&[1; 64], 8),
+                previous: 0,
+                plane: Plane::new(grid, &(0..1, 0..1)),
+            };
+            let (mut singly, mut paired) = (part(None), part(Some(&pairs)));
+            let data: Vec<u8> = (0..200).map(|_| next(256) as u8).collect();
+            let (mut bits, mut pair_bits) = (Bits::new(&data), Bits::new(&data));
+            for _ in 0..40 {
+                let (mut block, mut other) = (Coefficients::new(), Coefficients::new());
+                let put = |layout: &Layout, place, number| block.put(layout, place, number);
+                let expected = read(&mut singly, &mut bits, put);
+                let put = |layout: &Layout, place, number| other.put(layout, place, number);
+                assert_eq!(read(&mut paired, &mut pair_bits, put), expected);
+                if expected.is_err() {
+                    break;
+                }
+                assert_eq!(other.all(), block.all());
+                assert_eq!(pair_bits.taken(), bits.taken());
+                (blocks, whole) = (blocks + 1, whole + usize::from(expected == Ok(Extent::Whole)));
+            }
+        }
+        assert!(blocks > 500 && whole > 300, "{blocks} {whole}");
     }
 
     #[test]
