@@ -40,8 +40,8 @@ pub(super) struct Split {
     pub(super) weights: Vec<[Weights; BLOCK / 2]>,
 }
 
-/// The weights of a group of pixels in two sums: of its first two pixels, then of its other two. For each sum,
-/// the pair is there once for each channel.
+/// The weights of a group of pixels in two sums: of its first two pixels, then of its other two. For each
+/// sum, the pair is there once for each channel.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
 pub(super) struct Weights {
@@ -50,7 +50,8 @@ pub(super) struct Weights {
 }
 
 impl RowTaps {
-    /// Sums over rows of `width` pixels; each of `taps` is the place of a first pixel, and weights from it on.
+    /// Sums over rows of `width` pixels; each of `taps` is the place of a first pixel, and weights from it
+    /// on.
     ///
     /// # Panics
     /// If pixels lie outside of the row.

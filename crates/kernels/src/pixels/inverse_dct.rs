@@ -199,7 +199,8 @@ mod tests {
                 for (i, expected) in plain(&block).into_iter().enumerate() {
                     let got = f64::from(out[i / 8 * 11 + i % 8]);
                     // Beyond rounding: columns are kept with two more bits, so each of a row's eight numbers
-                    // is off by up to 1/8 in units of sqrt(8), and a row of the basis sums to at most sqrt(8).
+                    // is off by up to 1/8 in units of sqrt(8), and a row of the basis sums to at most
+                    // sqrt(8).
                     if (got - expected.clamp(0.0, 255.0)).abs() >= 0.625 {
                         return Err(format!("{block:?} {i}: {got} {expected}"));
                     }

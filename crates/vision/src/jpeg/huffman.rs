@@ -43,8 +43,9 @@ impl Entry {
     }
 }
 
-/// The number behind the next `skip` bits of `window`, which has 63 less `free` bits itself; of `skip` and `free`
-/// the lowest six bits count. Numbers that begin with 0 are negative (T.81, F.12), those without bits are 0.
+/// The number behind the next `skip` bits of `window`, which has 63 less `free` bits itself; of `skip` and
+/// `free` the lowest six bits count. Numbers that begin with 0 are negative (T.81, F.12), those without bits
+/// are 0.
 #[inline(always)]
 pub(super) fn number(window: u64, skip: u32, free: u32) -> i32 {
     let bits = window << (skip & 63);
@@ -123,8 +124,8 @@ impl Table {
         symbol.map(|&symbol| Entry::new(symbol, length as u32)).ok_or(Damaged)
     }
 
-    /// The codes of up to `longest` bits: their first place in a table of all that `longest` bits can be, their
-    /// length, their symbol.
+    /// The codes of up to `longest` bits: their first place in a table of all that `longest` bits can be,
+    /// their length, their symbol.
     pub(super) fn codes(&self, longest: u32) -> impl Iterator<Item = (usize, u32, u8)> + '_ {
         (1..=longest).flat_map(move |length| {
             let first = self.ends[length as usize - 1] >> (16 - length);

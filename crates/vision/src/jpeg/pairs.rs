@@ -7,8 +7,8 @@
 
 use super::huffman::{Bits, Table, number};
 
-/// Bits that one lookup covers. With eleven, the tables of brightness and of colour fit into a first-level cache
-/// of 48 KB.
+/// Bits that one lookup covers. With eleven, the tables of brightness and of colour fit into a first-level
+/// cache of 48 KB.
 const LOOK: u32 = 11;
 
 /// How far [`Pair::advance`] goes at the end of a block.
@@ -105,14 +105,15 @@ impl Pair {
         self.0 as u32 & 0xff
     }
 
-    /// By how many coefficients both do: up to 32, from 128 on at the end of a block, 192 if nothing is known.
+    /// By how many coefficients both do: up to 32, from 128 on at the end of a block, 192 if nothing is
+    /// known.
     #[inline(always)]
     pub(super) fn advance(self) -> usize {
         (self.0 >> 48) as usize
     }
 
-    /// Gives both numbers to `put`, with the places of their coefficients behind the one that is next. A single
-    /// number is given twice.
+    /// Gives both numbers to `put`, with the places of their coefficients behind the one that is next. A
+    /// single number is given twice.
     #[inline(always)]
     pub(super) fn put(self, bits: &Bits<'_>, mut put: impl FnMut(usize, i16)) {
         let number = |skip: u64, free: u64| number(bits.window(), skip as u32, free as u32) as i16;

@@ -229,8 +229,8 @@ enum Extent {
     Whole,
 }
 
-/// Reads a block: gives each of its coefficients that is not zero to `put`, with its place in the order of the
-/// file. Zeros may be given as well, and zeros for places from 64 to 255, where a block has none.
+/// Reads a block: gives each of its coefficients that is not zero to `put`, with its place in the order of
+/// the file. Zeros may be given as well, and zeros for places from 64 to 255, where a block has none.
 #[inline(always)]
 fn read(
     part: &mut Part<'_>,
