@@ -27,10 +27,17 @@ pub(super) unsafe fn inverse_dct(
 unsafe fn inner(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u8], stride: usize) {
     let mut pairs = [_mm256_setzero_si256(); 4];
     let (numbers, factors) = (coefficients.as_chunks::<16>().0, steps.as_chunks::<16>().0);
+    // The second of the first pair of rows, and all of the others.
+    let mut below = _mm256_set1_epi32(-1 << 16);
     for i in 0..4 {
-        pairs[i] = _mm256_mullo_epi16(load(&numbers[i]), load(&factors[i]));
+        let numbers = load(&numbers[i]);
+        pairs[i] = _mm256_mullo_epi16(numbers, load(&factors[i]));
+        below = if i == 0 { _mm256_and_si256(below, numbers) } else { _mm256_or_si256(below, numbers) };
     }
-    let rows = eight::<11>(pairs);
+    let rows = match _mm256_testz_si256(below, below) {
+        1 => [_mm256_srai_epi32::<16>(_mm256_slli_epi32::<18>(pairs[0])); 8],
+        _ => eight::<11>(pairs),
+    };
     let columns = eight::<18>(transposed(rows));
     // A column in each lane, then four rows of eight bytes in each half.
     let left = _mm256_packs_epi16(

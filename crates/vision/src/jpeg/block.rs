@@ -106,8 +106,9 @@ impl Layout {
     /// [`inverse`](Self::inverse) of a block whose only coefficient that is not zero is its first.
     #[inline(always)]
     pub(super) fn flat(&self, first: i16, out: &mut [u8], stride: usize) {
-        let product = i32::from(first.wrapping_mul(self.steps[0]));
-        let value = (((product + 4) >> 3) + 128).clamp(0, 255) as u8;
+        // Kept with two more bits, and in 16, as in the transform.
+        let kept = i32::from(first.wrapping_mul(self.steps[0]) << 2);
+        let value = (((kept + 16) >> 5) + 128).clamp(0, 255) as u8;
         for line in out.chunks_mut(stride).take(self.side) {
             line[..self.side].fill(value);
         }
@@ -122,7 +123,9 @@ mod tests {
     fn a_flat_block_matches_the_general_transform() {
         for step in [1, 16] {
             let layout = Layout::new(&[step; 64], 8);
-            for first in -1100 / step as i16..1100 / step as i16 {
+            for first in
+                (-1100 / step as i16..1100 / step as i16).chain([2047, 2048, 9000, i16::MAX, i16::MIN])
+            {
                 let mut block = Coefficients::new();
                 block.put(&layout, 0, first);
                 let (mut all, mut short) = ([0; 64], [0; 64]);

@@ -77,6 +77,36 @@ fn every_scale_is_libjpegs_to_the_byte() {
     assert!(failures.is_empty(), "{} of {compared} differ: {failures:#?}", failures.len());
 }
 
+/// `bytes` with every step of quantisation set to `step`, as `with_steps` in tests/pillow/steps.py.
+fn with_steps(mut bytes: Vec<u8>, step: u8) -> Vec<u8> {
+    let mut place = 2;
+    while bytes[place + 1] != 0xda {
+        let length = usize::from(u16::from_be_bytes([bytes[place + 2], bytes[place + 3]]));
+        if bytes[place + 1] == 0xdb {
+            bytes[place + 4..place + 2 + length].chunks_mut(65).for_each(|table| table[1..].fill(step));
+        }
+        place += 2 + length;
+    }
+    bytes
+}
+
+#[test]
+fn coefficients_beyond_those_of_images_wrap_around_and_saturate_as_in_libjpeg_turbo() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow");
+    let mut failures = Vec::new();
+    for line in include_str!("../../tests/pillow/steps.txt").lines() {
+        let [name, step, sum] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let bytes = with_steps(std::fs::read(folder.join(name)).unwrap(), step.parse().unwrap());
+        let image = crate::image::decode_bytes(&bytes, name).unwrap();
+        let mut crc = flate2::Crc::new();
+        crc.update(&image.pixels);
+        if crc.sum() != u32::from_str_radix(sum, 16).unwrap() {
+            failures.push(line);
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
 #[test]
 fn a_window_at_a_scale_is_that_part_of_the_whole() {
     for bytes in FILES {
