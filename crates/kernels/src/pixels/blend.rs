@@ -26,11 +26,13 @@ pub struct RowTaps {
     width: usize,
     /// Of each sum: its first pixel and its weights.
     taps: Vec<(usize, Vec<i32>)>,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     split: Option<Split>,
 }
 
 /// The same for vectors: weights as two numbers of 16 bits, `w = 2^15 high + low`, of whole groups of pixels.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(super) struct Split {
     /// Groups of pixels that each sum is of.
     pub(super) groups: usize,
@@ -43,6 +45,7 @@ pub(super) struct Split {
 /// The weights of a group of pixels in two sums: of its first two pixels, then of its other two. For each
 /// sum, the pair is there once for each channel.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[repr(C, align(32))]
 pub(super) struct Weights {
     pub(super) high: [[i16; 16]; 2],
