@@ -72,8 +72,11 @@ impl RowTaps {
 }
 
 impl Split {
-    /// None if a row is shorter than the groups of a sum.
+    /// None if a row is shorter than the groups of a sum, or a weight too large to be split.
     fn new(width: usize, taps: &[(usize, Vec<i32>)]) -> Option<Self> {
+        if taps.iter().flat_map(|(_, weights)| weights).any(|w| i16::try_from(w >> 15).is_err()) {
+            return None;
+        }
         let most = taps.iter().map(|(_, weights)| weights.len()).max()?;
         let groups = most.div_ceil(GROUP).max(1);
         let last = width.checked_sub(groups * GROUP)?;
@@ -152,7 +155,7 @@ mod tests {
             [(1, 3, 1), (4, 9, 4), (5, 8, 5), (7, 16, 3), (37, 23, 9), (300, 224, 4), (64, 1, 64), (9, 0, 1)]
         {
             let row: Vec<[u8; 4]> = (0..width).map(|_| std::array::from_fn(|_| next(256) as u8)).collect();
-            let taps: Vec<(usize, Vec<i32>)> = (0..sums)
+            let mut taps: Vec<(usize, Vec<i32>)> = (0..sums)
                 .map(|_| {
                     let first = next(width as u32) as usize;
                     let count = (1 + next(most)).min((width - first) as u32);
@@ -160,6 +163,9 @@ mod tests {
                     (first, (0..count).map(|_| next(6 << 20) as i32 - (1 << 20)).collect())
                 })
                 .collect();
+            if width == 37 {
+                taps[3].1[0] = i32::MAX;
+            }
             let taps = RowTaps::new(width, taps);
             let mut expected = vec![[9; 4]; sums];
             portable(&row, &taps, &mut expected);
