@@ -46,6 +46,21 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     (
+        "resnet-study",
+        &[
+            "resnet",
+            "resnet-bench",
+            "resnet-data",
+            "resnet-files",
+            "resnet-models",
+            "resnet-ops",
+            "resnet-record",
+            "resnet-report",
+            "resnet-train",
+        ],
+        &[],
+    ),
+    (
         "resnet-views",
         &[
             "resnet",
@@ -53,6 +68,8 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
             "resnet-models",
             "resnet-ops",
             "resnet-record",
+            "resnet-report",
+            "resnet-study",
             "resnet-terminal",
             "resnet-train",
         ],
@@ -86,6 +103,7 @@ const PRODUCT: &[&str] = &[
 const LIBRARIES: &[&str] = &[
     "resnet",
     "resnet-bench",
+    "resnet-study",
     "resnet-views",
     "resnet-terminal",
     "resnet-kernels",

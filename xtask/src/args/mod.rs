@@ -2,6 +2,7 @@
 
 mod data;
 mod plans;
+mod reproduce;
 mod source;
 mod view;
 
@@ -16,6 +17,7 @@ pub(crate) use self::data::{
     TargetArg, VerifyDataArgs,
 };
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
+pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};
 use crate::output::Format;
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Export a checkpoint as a safetensors file that other programs can load
     Export(ExportArgs),
+    /// Train a table or figure of the paper, and hold what comes out beside what was published
+    Reproduce(ReproduceArgs),
     /// Draw a run, or several side by side, as a page for the browser
     Report(ReportArgs),
     /// Tell whether two runs are the same training, and where they part
@@ -130,6 +134,15 @@ pub(crate) enum LogFormat {
     #[default]
     Text,
     Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Format {
+        match format {
+            LogFormat::Text => Format::Text,
+            LogFormat::Json => Format::Json,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,389 @@
+//! The paper's tables and figures as rows: what was published, what trains it, and what it is compared with.
+
+use std::fmt;
+
+use resnet_record::paper::{self, CifarRow, Outcome};
+use resnet_record::{DataSet, Recipe};
+
+use crate::Scale;
+
+/// A table or figure of the paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // their names say it
+pub enum Target {
+    Table1,
+    Table2,
+    Table3,
+    Table4,
+    Table5,
+    Figure1,
+    Figure3,
+    Figure6,
+}
+
+impl Target {
+    /// All of them, in the order in which they are run.
+    pub const ALL: [Target; 8] = [
+        Target::Table1,
+        Target::Table2,
+        Target::Table3,
+        Target::Table4,
+        Target::Table5,
+        Target::Figure1,
+        Target::Figure3,
+        Target::Figure6,
+    ];
+
+    /// Its word: `table1`, `figure6`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Table1 => "table1",
+            Target::Table2 => "table2",
+            Target::Table3 => "table3",
+            Target::Table4 => "table4",
+            Target::Table5 => "table5",
+            Target::Figure1 => "figure1",
+            Target::Figure3 => "figure3",
+            Target::Figure6 => "figure6",
+        }
+    }
+
+    /// Whether it is a figure: curves, and no published number of their own.
+    pub fn is_figure(self) -> bool {
+        self.name().starts_with("figure")
+    }
+}
+
+/// `table 2`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, number) = self.name().split_at(self.name().len() - 1);
+        write!(f, "{kind} {number}")
+    }
+}
+
+/// A table or figure as data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Which.
+    pub target: Target,
+    /// What it is about, in half a sentence.
+    pub about: &'static str,
+    /// Its rows in the paper's order.
+    pub rows: Vec<Row>,
+    /// Curves over each other, by the rows' indices.
+    pub panels: Vec<Panel>,
+}
+
+/// Curves that share a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panel {
+    /// What is to be seen in the paper.
+    pub title: String,
+    /// The rows.
+    pub rows: Vec<usize>,
+}
+
+/// What the paper reports.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Published {
+    /// Test error in percent.
+    Error(f64),
+    /// Top-1 and top-5 error in percent.
+    Errors(f64, f64),
+    /// It could not be trained.
+    Fails,
+}
+
+impl Published {
+    /// The (top-1) error in percent; `None` where it fails.
+    pub fn error(self) -> Option<f64> {
+        match self {
+            Published::Error(error) | Published::Errors(error, _) => Some(error),
+            Published::Fails => None,
+        }
+    }
+}
+
+/// `6.61`, `21.3 / 5.5`, `fails`.
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Published::Error(error) => write!(f, "{error:.2}"),
+            Published::Errors(top1, top5) => write!(f, "{top1:.1} / {top5:.1}"),
+            Published::Fails => f.write_str("fails"),
+        }
+    }
+}
+
+/// A row of a table, or a line of a figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The built-in recipe of the paper's training; another method's row has its method.
+    pub name: String,
+    /// What it shares with its neighbours, such as `ResNet-110 on CIFAR-10`.
+    pub group: String,
+    /// What sets it apart from them, such as `(a) original`.
+    pub label: String,
+    /// What the paper reports.
+    pub published: Published,
+    /// The paper's training; `None` of another method, which is quoted.
+    pub recipe: Option<Recipe>,
+    /// The row that it is compared with.
+    pub against: Option<usize>,
+}
+
+impl Row {
+    fn of(cifar: &CifarRow, (group, label): (String, String)) -> Row {
+        let published = match cifar.outcome {
+            Outcome::Error(error) => Published::Error(error),
+            Outcome::Fails => Published::Fails,
+        };
+        let (name, recipe) = (cifar.recipe.to_owned(), Recipe::built_in(cifar.recipe));
+        Row { name, group, label, published, recipe, against: None }
+    }
+
+    fn quoted(name: &str, group: &str, published: Published) -> Row {
+        let (name, group) = (name.to_owned(), group.to_owned());
+        Row { label: name.clone(), name, group, published, recipe: None, against: None }
+    }
+
+    /// The training that stands for it at `scale`; `has_data` tells whether there is a folder of real images.
+    /// `None` of another method.
+    pub fn recipe_at(&self, scale: Scale, has_data: bool) -> Option<Recipe> {
+        Some(scale.recipe(self.recipe.as_ref()?, has_data))
+    }
+
+    /// Whether `--only` means it: by its recipe, by its network, or by its place in the paper.
+    pub fn is_called(&self, name: &str) -> bool {
+        let model = self.recipe.as_ref().map(|recipe| recipe.model.name.as_str());
+        self.recipe.is_some() && (self.name == name || model == Some(name) || self.label == name)
+    }
+}
+
+/// The data set in words.
+pub(crate) fn data_words(set: DataSet) -> &'static str {
+    match set {
+        DataSet::Cifar10 => "CIFAR-10",
+        DataSet::Cifar100 => "CIFAR-100",
+        DataSet::Generated => "ten drawn shapes",
+        DataSet::Images => "ImageNet",
+    }
+}
+
+fn cifar_words(data: &str) -> &'static str {
+    data_words(if data == "cifar100" { DataSet::Cifar100 } else { DataSet::Cifar10 })
+}
+
+/// The table or figure.
+pub fn grid(target: Target) -> Grid {
+    let about = match target {
+        Target::Table1 => "what the shortcut does to the signal (figure 2)",
+        Target::Table2 => "where norm and ReLU stand (figure 4)",
+        Target::Table3 => "the original unit beside full pre-activation",
+        Target::Table4 => "the paper's networks beside other methods",
+        Target::Table5 => "ImageNet",
+        Target::Figure1 => "1001 layers, original and pre-activation",
+        Target::Figure3 => "the shortcuts of figure 2 while they train",
+        Target::Figure6 => "the activations of figure 4 while they train",
+    };
+    let (rows, panels) = match target {
+        Target::Table1 => (table_1(), vec![]),
+        Target::Table2 => (table_2(), vec![]),
+        Target::Table3 => (table_3(), vec![]),
+        Target::Table4 => (table_4(), vec![]),
+        Target::Table5 => (table_5(), vec![]),
+        Target::Figure1 => figure(&[(
+            "1001 layers: pre-activation reduces the loss faster and further",
+            &["cifar10-resnet1001-v1", "cifar10-resnet1001-v2"],
+        )]),
+        Target::Figure3 => figure(&FIGURE_3),
+        Target::Figure6 => figure(&FIGURE_6),
+    };
+    let panels = if target.is_figure() { panels } else { shared(&rows) };
+    Grid { target, about, rows, panels }
+}
+
+const FIGURE_3: [(&str, &[&str]); 4] = [
+    ("Constant scaling by 0.5 and 0.5", &["cifar10-resnet110-v1", "cifar10-resnet110-constant-scaling"]),
+    (
+        "Exclusive gating, initial bias -6",
+        &["cifar10-resnet110-v1", "cifar10-resnet110-exclusive-gating-bias-6"],
+    ),
+    (
+        "Shortcut-only gating, initial bias 0",
+        &["cifar10-resnet110-v1", "cifar10-resnet110-shortcut-only-gating-bias-0"],
+    ),
+    ("1x1 convolution shortcut", &["cifar10-resnet110-v1", "cifar10-resnet110-conv-shortcut"]),
+];
+
+const FIGURE_6: [(&str, &[&str]); 2] = [
+    ("BN after addition", &["cifar10-resnet110-v1", "cifar10-resnet110-bn-after-addition"]),
+    ("Full pre-activation", &["cifar10-resnet164-v1", "cifar10-resnet164-v2"]),
+];
+
+fn on(row: &CifarRow) -> String {
+    format!("{} on {}", row.network, cifar_words(row.data))
+}
+
+fn table_1() -> Vec<Row> {
+    let rows = paper::TABLE_1.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
+    let mut rows: Vec<Row> = rows.collect();
+    rows.iter_mut().skip(1).for_each(|row| row.against = Some(0));
+    rows
+}
+
+/// Each network's rows stand against its first.
+fn table_2() -> Vec<Row> {
+    let rows = paper::TABLE_2.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
+    against_first(rows.collect())
+}
+
+fn table_3() -> Vec<Row> {
+    let rows = paper::TABLE_3.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
+    against_first(rows.collect())
+}
+
+fn against_first(mut rows: Vec<Row>) -> Vec<Row> {
+    for index in 1..rows.len() {
+        let first = rows.iter().position(|row| row.group == rows[index].group);
+        rows[index].against = first.filter(|first| *first != index);
+    }
+    rows
+}
+
+/// Data set by data set: other methods, then the predecessor's networks, then the paper's.
+fn table_4() -> Vec<Row> {
+    let mut rows = vec![];
+    for data in ["cifar10", "cifar100"] {
+        let group = cifar_words(data);
+        let others = paper::OTHERS.iter().filter(|other| other.data == data);
+        rows.extend(others.map(|other| Row::quoted(other.method, group, Published::Error(other.error))));
+        let begin = rows.len();
+        let originals = paper::TABLE_3.iter().filter(|row| {
+            let wanted: &[&str] =
+                if data == "cifar10" { &["ResNet-110"] } else { &["ResNet-164", "ResNet-1001"] };
+            row.unit == "original" && wanted.contains(&row.network)
+        });
+        let deepest = paper::ORIGINAL.iter().filter(|row| row.network == "ResNet-1202");
+        let proposed = paper::TABLE_3.iter().filter(|row| {
+            row.unit == "pre-activation" && ["ResNet-164", "ResNet-1001"].contains(&row.network)
+        });
+        let ours = originals.chain(deepest).chain(proposed).chain(&paper::TABLE_4);
+        for row in ours.filter(|row| row.data == data) {
+            rows.push(Row::of(row, (group.to_owned(), format!("{}, {}", row.network, row.unit))));
+        }
+        let last = rows.len();
+        // The paper's own against the first of the predecessor's.
+        let is_proposed = |row: &Row| row.label.contains("pre-activation");
+        (begin..last)
+            .filter(|index| is_proposed(&rows[*index]))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|index| rows[index].against = Some(begin));
+    }
+    rows
+}
+
+fn table_5() -> Vec<Row> {
+    let group = data_words(DataSet::Images);
+    let mut rows: Vec<Row> = paper::TABLE_5
+        .iter()
+        .map(|row| Row {
+            name: row.recipe.to_owned(),
+            group: group.to_owned(),
+            label: format!("{}, {}, {} augmentation", row.network, row.unit, row.augmentation),
+            published: Published::Errors(row.top1_error, row.top5_error),
+            recipe: Recipe::built_in(row.recipe),
+            against: None,
+        })
+        .collect();
+    // Pre-activation against the original of its depth.
+    (rows[1].against, rows[3].against, rows[4].against) = (Some(0), Some(2), Some(2));
+    rows.extend(paper::IMAGENET_OTHERS.iter().map(|other| {
+        let name = format!("{}, {} augmentation", other.network, other.augmentation);
+        Row::quoted(&name, group, Published::Errors(other.top1_error, other.top5_error))
+    }));
+    rows
+}
+
+/// The rows of a figure's panels, each once, and the panels.
+fn figure(panels: &[(&str, &[&str])]) -> (Vec<Row>, Vec<Panel>) {
+    let mut rows: Vec<Row> = vec![];
+    let mut drawn = vec![];
+    for (title, recipes) in panels {
+        let mut indices = vec![];
+        for recipe in *recipes {
+            let known = rows.iter().position(|row| row.name == *recipe);
+            indices.push(known.unwrap_or_else(|| {
+                let cifar = [&paper::TABLE_1[..], &paper::TABLE_2, &paper::TABLE_3].into_iter().flatten();
+                let published = cifar.into_iter().find(|row| row.recipe == *recipe);
+                rows.extend(published.map(|row| Row::of(row, (on(row), row.unit.to_owned()))));
+                rows.len() - 1
+            }));
+        }
+        drawn.push(Panel { title: (*title).to_owned(), rows: indices });
+    }
+    (against_first(rows), drawn)
+}
+
+/// Lines that a picture has room for, names at their ends.
+const LINES: usize = 6;
+
+/// The trained rows of each group, where they are few enough to be told apart.
+fn shared(rows: &[Row]) -> Vec<Panel> {
+    let mut panels: Vec<Panel> = vec![];
+    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.recipe.is_some()) {
+        match panels.iter_mut().find(|panel| panel.title == row.group) {
+            Some(panel) => panel.rows.push(index),
+            None => panels.push(Panel { title: row.group.clone(), rows: vec![index] }),
+        }
+    }
+    panels.retain(|panel| panel.rows.len() <= LINES);
+    panels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_that_can_be_trained_has_its_recipe() {
+        for target in Target::ALL {
+            let grid = grid(target);
+            assert!(!grid.rows.is_empty(), "{target}");
+            let quoted = grid.rows.iter().filter(|row| row.recipe.is_none()).count();
+            let expected = match target {
+                Target::Table4 => paper::OTHERS.len(),
+                Target::Table5 => paper::IMAGENET_OTHERS.len(),
+                _ => 0,
+            };
+            assert_eq!(quoted, expected, "{target}");
+            for (index, row) in grid.rows.iter().enumerate() {
+                assert_ne!(row.against, Some(index), "{target} {}", row.name);
+            }
+            assert!(grid.panels.iter().flat_map(|panel| &panel.rows).all(|row| *row < grid.rows.len()));
+        }
+    }
+
+    #[test]
+    fn the_papers_numbers_stand_in_their_rows() {
+        let table = grid(Target::Table1);
+        assert_eq!((table.rows.len(), table.rows[1].name.as_str()), (11, "cifar10-resnet110-plain"));
+        assert_eq!(table.rows[1].published.to_string(), "fails");
+        let table = grid(Target::Table4);
+        let of = |name: &str| table.rows.iter().find(|row| row.is_called(name)).expect("a row");
+        assert_eq!(of("cifar10-resnet1001-v2-batch64").published, Published::Error(4.62));
+        assert_eq!(of("cifar100-resnet1001-v2").against, Some(22), "{:#?}", names(&table));
+        assert_eq!(table.rows.len(), 14 + 5 + 4);
+        let figure = grid(Target::Figure3);
+        assert_eq!((figure.rows.len(), figure.panels.len()), (5, 4));
+        assert!(figure.rows[1..].iter().all(|row| row.against == Some(0)));
+        assert!(!table.rows[0].is_called("NIN"), "nothing trains it");
+        assert_eq!(Target::Table2.to_string(), "table 2");
+    }
+
+    fn names(grid: &Grid) -> Vec<String> {
+        grid.rows.iter().map(|row| row.label.clone()).collect()
+    }
+}
