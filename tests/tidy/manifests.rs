@@ -50,6 +50,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &[
             "resnet",
             "resnet-bench",
+            "resnet-blocks",
             "resnet-data",
             "resnet-files",
             "resnet-models",

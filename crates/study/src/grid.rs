@@ -3,7 +3,7 @@
 use std::fmt;
 
 use resnet_record::paper::{self, CifarRow, Outcome};
-use resnet_record::{DataSet, Recipe};
+use resnet_record::{DataSet, Recipe, ScheduleRecipe};
 
 use crate::Scale;
 
@@ -19,10 +19,11 @@ pub enum Target {
     Figure1,
     Figure3,
     Figure6,
+    Claims,
 }
 
 impl Target {
-    /// All of them, in the order in which they are run.
+    /// All tables and figures, in the order in which they are run.
     pub const ALL: [Target; 8] = [
         Target::Table1,
         Target::Table2,
@@ -45,6 +46,7 @@ impl Target {
             Target::Figure1 => "figure1",
             Target::Figure3 => "figure3",
             Target::Figure6 => "figure6",
+            Target::Claims => "claims",
         }
     }
 
@@ -57,8 +59,10 @@ impl Target {
 /// `table 2`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, number) = self.name().split_at(self.name().len() - 1);
-        write!(f, "{kind} {number}")
+        match self.name().split_at(self.name().len() - 1) {
+            _ if *self == Target::Claims => f.write_str(self.name()),
+            (kind, number) => write!(f, "{kind} {number}"),
+        }
     }
 }
 
@@ -93,6 +97,8 @@ pub enum Published {
     Errors(f64, f64),
     /// It could not be trained.
     Fails,
+    /// Nothing: the training is not the paper's.
+    Nothing,
 }
 
 impl Published {
@@ -100,7 +106,7 @@ impl Published {
     pub fn error(self) -> Option<f64> {
         match self {
             Published::Error(error) | Published::Errors(error, _) => Some(error),
-            Published::Fails => None,
+            Published::Fails | Published::Nothing => None,
         }
     }
 }
@@ -112,6 +118,7 @@ impl fmt::Display for Published {
             Published::Error(error) => write!(f, "{error:.2}"),
             Published::Errors(top1, top5) => write!(f, "{top1:.1} / {top5:.1}"),
             Published::Fails => f.write_str("fails"),
+            Published::Nothing => Ok(()),
         }
     }
 }
@@ -186,6 +193,7 @@ pub fn grid(target: Target) -> Grid {
         Target::Figure1 => "1001 layers, original and pre-activation",
         Target::Figure3 => "the shortcuts of figure 2 while they train",
         Target::Figure6 => "the activations of figure 4 while they train",
+        Target::Claims => "what the paper claims, put to the test",
     };
     let (rows, panels) = match target {
         Target::Table1 => (table_1(), vec![]),
@@ -199,8 +207,9 @@ pub fn grid(target: Target) -> Grid {
         )]),
         Target::Figure3 => figure(&FIGURE_3),
         Target::Figure6 => figure(&FIGURE_6),
+        Target::Claims => (claims(), vec![]),
     };
-    let panels = if target.is_figure() { panels } else { shared(&rows) };
+    let panels = if target.is_figure() || target == Target::Claims { panels } else { shared(&rows) };
     Grid { target, about, rows, panels }
 }
 
@@ -285,6 +294,51 @@ fn table_4() -> Vec<Row> {
     rows
 }
 
+/// The trainings on CIFAR-10 that claims are judged by: those of tables 1 to 3 that some claim speaks of, and two
+/// without warm-up.
+fn claims() -> Vec<Row> {
+    let is_spoken_of = |row: &&CifarRow| {
+        let of_table = match row.table {
+            1 => row.outcome != Outcome::Fails || row.model != "resnet110-plain",
+            2 => row.network == "ResNet-110" && row.unit == "(b) BN after addition",
+            _ => true,
+        };
+        of_table && row.data == "cifar10"
+    };
+    let mut rows: Vec<Row> = vec![];
+    for row in
+        [&paper::TABLE_1[..], &paper::TABLE_2, &paper::TABLE_3].into_iter().flatten().filter(is_spoken_of)
+    {
+        if !rows.iter().any(|known| known.name == row.recipe) {
+            rows.push(Row::of(row, (on(row), row.unit.to_owned())));
+        }
+    }
+    for name in ["cifar10-resnet110-v2", "cifar10-resnet110-v1"] {
+        let with = rows.iter().find(|row| row.name == name).cloned();
+        rows.extend(with.map(without_warmup));
+    }
+    rows
+}
+
+/// The same training at its full rate from the first step on.
+fn without_warmup(with: Row) -> Row {
+    let recipe = with.recipe.map(|mut recipe| {
+        recipe.name += "-no-warmup";
+        if let ScheduleRecipe::MultiStep { warmup, .. } = &mut recipe.schedule {
+            *warmup = None;
+        }
+        (recipe.paper, recipe.expected_error) = (None, None);
+        recipe
+    });
+    Row {
+        name: format!("{}-no-warmup", with.name),
+        label: format!("{}, no warm-up", with.label),
+        published: Published::Nothing,
+        recipe,
+        ..with
+    }
+}
+
 fn table_5() -> Vec<Row> {
     let group = data_words(DataSet::Images);
     let mut rows: Vec<Row> = paper::TABLE_5
@@ -349,7 +403,7 @@ mod tests {
 
     #[test]
     fn every_row_that_can_be_trained_has_its_recipe() {
-        for target in Target::ALL {
+        for target in Target::ALL.into_iter().chain([Target::Claims]) {
             let grid = grid(target);
             assert!(!grid.rows.is_empty(), "{target}");
             let quoted = grid.rows.iter().filter(|row| row.recipe.is_none()).count();
@@ -380,7 +434,12 @@ mod tests {
         assert_eq!((figure.rows.len(), figure.panels.len()), (5, 4));
         assert!(figure.rows[1..].iter().all(|row| row.against == Some(0)));
         assert!(!table.rows[0].is_called("NIN"), "nothing trains it");
-        assert_eq!(Target::Table2.to_string(), "table 2");
+        assert_eq!([Target::Table2, Target::Claims].map(|target| target.to_string()), ["table 2", "claims"]);
+        let claims = grid(Target::Claims);
+        // Table 1 without its plain network, BN after addition, what table 3 adds, two without warm-up.
+        assert_eq!(claims.rows.len(), 10 + 1 + 7 + 2, "{:#?}", names(&claims));
+        let last = claims.rows[19].recipe.as_ref().unwrap();
+        assert!(last.schedule.warmup().is_none() && claims.rows[19].published.error().is_none());
     }
 
     fn names(grid: &Grid) -> Vec<String> {

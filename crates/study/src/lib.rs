@@ -20,7 +20,8 @@
 //! | `page`, `curves` | the page of a table or figure |
 //! | `markdown` | the same as a Markdown table |
 //! | `tell`, `words` | what both say, and how numbers are written |
-//! | `write` | both as files |
+//! | `claims` | the paper's claims, measured and judged |
+//! | `write` | pages and tables as files |
 //!
 //! ```
 //! use resnet_study::{Scale, Target, grid};
@@ -31,6 +32,7 @@
 //! assert_eq!(recipe.model.name, "resnet56-v1");
 //! ```
 
+pub mod claims;
 mod coding;
 mod curves;
 mod deviations;
@@ -60,4 +62,4 @@ pub use scale::Scale;
 pub use tell::{difference, measured};
 pub use training::{Ended, train};
 pub use words::percent;
-pub use write::{keep, write_pages};
+pub use write::{keep, write_claims, write_pages};

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::claims::{Finding, claims_page};
 use crate::results::Results;
-use crate::{Error, markdown, page};
+use crate::{Error, Request, Target, markdown, page};
 
 /// What of a finished run is worth keeping where checkpoints are too large.
 const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
@@ -16,7 +17,7 @@ const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
 /// [`Error::Page`], [`Error::Io`].
 pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
     let mut pages = vec![];
-    for result in results.iter().filter(|result| result.has_any()) {
+    for result in results.iter().filter(|result| result.has_any() && result.grid.target != Target::Claims) {
         let folder = result.request.folder();
         fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
         let file = folder.join(format!("{}.html", result.grid.target.name()));
@@ -28,6 +29,18 @@ pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
             .map_err(failed("write", &file))?;
     }
     Ok(pages)
+}
+
+/// Writes the page of the claims into the request's folder; returns it.
+///
+/// # Errors
+/// [`Error::Page`], [`Error::Io`].
+pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, Error> {
+    let folder = request.folder();
+    fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+    let file = folder.join("claims.html");
+    resnet_report::write_article(&file, &claims_page(findings, request))?;
+    Ok(file)
 }
 
 /// Copies recipe, record and metrics of the finished runs to a folder for each in `to`, a few kB in all: enough to be

@@ -9,7 +9,10 @@ use resnet::Images;
 use resnet_bench::Speed;
 use resnet_record::{DataRecipe, Recipe, RunFolder};
 use resnet_report::LivePage;
-use resnet_study::{Ended, Job, Plan, Request, Results, RowResult, State, keep, train, write_pages};
+use resnet_study::claims::{Finding, examine};
+use resnet_study::{
+    Ended, Job, Plan, Request, Results, RowResult, State, Target, keep, train, write_claims, write_pages,
+};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress};
@@ -69,7 +72,17 @@ pub fn reproduce(
         Work::Train => train_all(&plan, setup, &open)?,
     };
     let results = Results::collect(&plan);
-    let pages = write_pages(&results)?;
+    let mut pages = write_pages(&results)?;
+    let findings = match request.targets.contains(&Target::Claims) {
+        true => {
+            progress::line("measuring what the claims say of fresh networks ...");
+            examine(&plan)?
+        }
+        false => vec![],
+    };
+    if !findings.is_empty() {
+        pages.push(write_claims(&findings, request)?);
+    }
     if let Some(folder) = setup.keep {
         let kept = keep(&results, folder)?;
         progress::labelled(
@@ -82,9 +95,11 @@ pub fn reproduce(
             "scale": request.scale.name(),
             "seeds": request.seeds,
             "targets": results.iter().map(target_json).collect::<Vec<_>>(),
+            "claims": findings,
         }))?,
         Format::Text => {
-            results.iter().try_for_each(print)?;
+            results.iter().filter(|results| results.grid.target != Target::Claims).try_for_each(print)?;
+            findings.iter().try_for_each(print_finding)?;
             pages.iter().try_for_each(|page| output::labelled("page", &page.display().to_string()))?;
         }
     }
@@ -257,6 +272,12 @@ fn print(results: &Results) -> anyhow::Result<()> {
         ]);
     }
     output::print_table(&table)
+}
+
+/// Prints a claim with its verdict and what was measured.
+fn print_finding(finding: &Finding) -> anyhow::Result<()> {
+    output::sentences(&format!("\n{}. {}", finding.number, finding.says))?;
+    output::labelled(finding.verdict.words(), &finding.measured.join(" "))
 }
 
 fn target_json(results: &Results) -> Value {

@@ -80,7 +80,9 @@ pub(crate) enum TargetArg {
     Figure3,
     /// Activations while they train
     Figure6,
-    /// All of them
+    /// What the paper claims, each with a verdict
+    Claims,
+    /// All tables and figures
     All,
 }
 
@@ -95,6 +97,7 @@ impl TargetArg {
             TargetArg::Figure1 => vec![Target::Figure1],
             TargetArg::Figure3 => vec![Target::Figure3],
             TargetArg::Figure6 => vec![Target::Figure6],
+            TargetArg::Claims => vec![Target::Claims],
             TargetArg::All => Target::ALL.into(),
         }
     }
