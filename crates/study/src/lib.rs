@@ -9,7 +9,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `grid` | the tables and figures as rows, joined to the published numbers |
+//! | `target`, `grid`, `tables` | the tables and figures by name, as rows, joined to the published numbers |
 //! | `scale` | how a row of the paper becomes a training: in full, for a night, for minutes |
 //! | `deviations` | how that training differs from the paper's, in phrases |
 //! | `coding` | whether images have been through JPEG |
@@ -44,6 +44,8 @@ mod page;
 mod plan;
 mod results;
 mod scale;
+mod tables;
+mod target;
 mod tell;
 mod training;
 mod words;
@@ -53,12 +55,14 @@ pub use coding::jpeg_edges;
 pub use deviations::deviations;
 pub use error::Error;
 pub use find::{FoundRun, Outcome, find_runs};
-pub use grid::{Grid, Panel, Published, Row, Target, grid};
+pub use grid::{Grid, Panel, Published, Row};
 pub use markdown::markdown;
 pub use page::page;
 pub use plan::{Job, Plan, Request, State};
 pub use results::{Results, RowResult};
 pub use scale::Scale;
+pub use tables::grid;
+pub use target::Target;
 pub use tell::{difference, measured};
 pub use training::{Ended, train};
 pub use words::percent;

@@ -8,7 +8,9 @@ use resnet_record::Recipe;
 
 use crate::deviations::{epoch, images_seen};
 use crate::find::{FoundRun, Outcome, find_runs};
-use crate::grid::{Grid, Target, grid};
+use crate::grid::Grid;
+use crate::tables::grid;
+use crate::target::Target;
 use crate::{Error, Scale};
 
 /// What is asked for.

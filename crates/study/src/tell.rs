@@ -2,8 +2,8 @@
 
 use resnet_record::Machine;
 
-use crate::grid::Target;
 use crate::results::{Results, RowResult};
+use crate::target::Target;
 use crate::words::{capital, counted, listed, percent, signed};
 use crate::{Request, Scale};
 

@@ -11,6 +11,9 @@ use resnet_ops::{
     softmax_cross_entropy,
 };
 
+use resnet_report::Figure;
+use resnet_report::chart::{Axis, Chart, Colour, Series};
+
 use super::{Measured, Verdict};
 use crate::words::count;
 
@@ -18,6 +21,10 @@ use crate::words::count;
 const MODEL: &str = "resnet20-v2";
 /// Differences up to so many times the largest value are f32's rounding.
 const ROUNDING: f64 = 1e-5;
+
+/// Steps of the picture, and their learning rate.
+const STEPS: u32 = 24;
+const RATE: f64 = 0.05;
 
 /// How far two ways to compute one function are apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,6 +147,61 @@ pub fn sameness(images: &Tensor, seed: u64) -> Result<Sameness> {
     Ok(Sameness { logits: apart(&ours, &theirs)?, gradients, compared })
 }
 
+/// How a network's activations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// After the additions, figure 5(b).
+    After,
+    /// Before the weights, figure 5(c).
+    Before,
+}
+
+/// Losses in nats of some steps of plain gradient descent from one set of first weights, by step.
+fn descent(form: Form, images: &Tensor) -> Result<Vec<(f64, f64)>> {
+    let spec = registry::find(MODEL, 10).map_err(candle_core::Error::wrap)?;
+    let model = Model::init(&spec, 0)?;
+    let shared: HashMap<String, Tensor> = model
+        .variables()
+        .iter()
+        .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
+        .collect();
+    let after = Asymmetric::new(&spec, &VarBuilder::from_tensors(shared, DType::F32, &Device::Cpu))?;
+    let labels = (0..images.dim(0)?).map(|image| (image % spec.classes) as u32);
+    let labels = Tensor::from_iter(labels, &Device::Cpu)?;
+    let mut losses = vec![];
+    for step in 1..=STEPS {
+        let logits = match form {
+            Form::After => after.forward(images, Mode::Train)?,
+            Form::Before => model.forward(images, Mode::Train)?,
+        };
+        let loss = softmax_cross_entropy(&logits, &labels)?;
+        losses.push((f64::from(step), f64::from(loss.to_scalar::<f32>()?)));
+        let gradients = loss.backward()?;
+        for variable in model.variables().values() {
+            if let Some(gradient) = gradients.get(variable.as_tensor()) {
+                variable.set(&(variable.as_tensor() - (gradient * RATE)?)?.detach())?;
+            }
+        }
+    }
+    Ok(losses)
+}
+
+/// Both forms while they learn the same images.
+fn picture(images: &Tensor) -> Result<Figure> {
+    let [after, before] = [descent(Form::After, images)?, descent(Form::Before, images)?];
+    let last = |line: &[(f64, f64)]| line.last().map_or(f64::NAN, |point| point.1);
+    let title =
+        format!("The loss ends at {:.4} and {:.4} nats: two lines that are one", last(&after), last(&before));
+    let chart = Chart::new(
+        title.clone(),
+        Axis::from_zero("steps", f64::from(STEPS)),
+        Axis::log("loss, nats (log scale)"),
+    )
+    .with(Series::new("before weights", Colour::Blue, before))
+    .with(Series::new("after additions", Colour::Ink, after).dashed());
+    Ok(Figure::new(&chart, format!("{title}. Gradient descent on the same images from the same weights.")))
+}
+
 /// The largest difference over the largest value; NaN counts as infinitely far.
 fn apart(a: &Tensor, b: &Tensor) -> Result<f64> {
     let [a, b] = [a, b].map(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
@@ -165,8 +227,8 @@ pub(super) fn same_function() -> Result<Measured> {
              the gradients of {} parameters by at most {gradients:.1e}.",
             count(compared as u64)
         )],
-        rests_on: "a training step on 16 drawn images".to_owned(),
-        figure: None,
+        rests_on: format!("{STEPS} training steps on 16 drawn images"),
+        figure: Some(picture(&images)?),
     })
 }
 
@@ -183,6 +245,12 @@ mod tests {
             let spec = registry::find(MODEL, 10).unwrap();
             assert_eq!(same.compared, resnet_models::summary::of(&spec).unwrap().parameters);
         }
+        let images = Tensor::randn(0f32, 1.0, (4, 3, 32, 32), &Device::Cpu).unwrap();
+        let [after, before] = [Form::After, Form::Before].map(|form| descent(form, &images).unwrap());
+        for (after, before) in after.iter().zip(&before) {
+            assert!((after.1 - before.1).abs() <= 1e-3 * before.1, "{after:?} {before:?}");
+        }
+        assert!(before.last().unwrap().1 < 0.5 * before[0].1, "it learns: {before:?}");
         let (a, b) = (Tensor::new(&[1f32, f32::NAN], &Device::Cpu), Tensor::new(&[1f32, 2.0], &Device::Cpu));
         assert_eq!(apart(&a.unwrap(), &b.unwrap()).unwrap(), f64::INFINITY);
     }
