@@ -25,7 +25,11 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     let mut told = vec![];
     let (wanted, has) = (&paper.model.name, &trained.model.name);
     if wanted != has {
-        told.push(format!("{has}, not {wanted}"));
+        let ((wanted_depth, wanted_unit), (depth, unit)) = (depth_and_unit(wanted), depth_and_unit(has));
+        told.push(match wanted_unit == unit {
+            true => format!("{depth} layers, not {wanted_depth}"),
+            false => format!("{has}, not {wanted}"),
+        });
     }
     if paper.data.set != trained.data.set {
         told.push(format!("{}, not {}", data_words(trained.data.set), data_words(paper.data.set)));
@@ -55,6 +59,14 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
         told.extend(spec.departures().into_iter().map(str::to_owned));
     }
     told
+}
+
+/// `110` and `-v2` of `resnet110-v2`; a depth that takes bottlenecks by itself doesn't say so.
+fn depth_and_unit(model: &str) -> (&str, &str) {
+    let name = model.trim_start_matches("resnet");
+    let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+    let (depth, unit) = name.split_at(digits);
+    (depth, unit.trim_end_matches("-bottleneck"))
 }
 
 /// What an epoch is, as far as recipes tell.
@@ -94,13 +106,16 @@ mod tests {
         assert_eq!(deviations(&paper, &Scale::Full.recipe(&paper, true), None), Vec::<String>::new());
         let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, false), None);
         let expected = [
-            "resnet14-v1, not resnet110-v1",
+            "14 layers, not 110",
             "ten drawn shapes, not CIFAR-10",
             "5,120 images seen, not 8,184,143",
             "mini-batches of 64, not 128",
             "a warm-up over 320 images, not 51,200",
         ];
         assert_eq!(smoke, expected);
+        let deep = Recipe::built_in("cifar10-resnet164-v2").unwrap();
+        let told = deviations(&deep, &Scale::Small.recipe(&deep, true), None);
+        assert_eq!(told[0], "56 layers, not 164");
         let mut held_out = paper.clone();
         held_out.set_all(&["data.validation=5000", "model.name=resnet110-v1-b"]).unwrap();
         let told = deviations(&paper, &held_out, None).join("; ");

@@ -4,7 +4,7 @@ use resnet_record::Machine;
 
 use crate::results::{Results, RowResult};
 use crate::target::Target;
-use crate::words::{capital, counted, listed, percent, signed};
+use crate::words::{counted, listed, percent, signed};
 use crate::{Request, Scale};
 
 /// Deviations that more rows than these share are told with their number.
@@ -48,34 +48,36 @@ pub fn difference(row: &RowResult) -> String {
     }
 }
 
-/// Deviations: those that all trained rows share first, then each row's own.
+/// Deviations, each with the rows that have it.
 pub(crate) fn deviation_lines(results: &Results) -> Vec<String> {
     let trained: Vec<&RowResult> = results.rows.iter().filter(|row| !row.runs.is_empty()).collect();
-    let mut all: Vec<(&String, Vec<&str>)> = vec![];
+    let mut all: Vec<(&String, Vec<&RowResult>)> = vec![];
     for row in &trained {
         for told in &row.deviations {
             match all.iter_mut().find(|(known, _)| *known == told) {
-                Some((_, rows)) => rows.push(&row.row.label),
-                None => all.push((told, vec![&row.row.label])),
+                Some((_, rows)) => rows.push(row),
+                None => all.push((told, vec![row])),
             }
         }
     }
-    let is_of_all = |rows: &Vec<&str>| rows.len() == trained.len();
-    let of_all = all
-        .iter()
-        .filter(|(_, rows)| is_of_all(rows))
-        .map(|(told, _)| format!("{} (all rows)", capital(told)));
-    let own = all.iter().filter(|(_, rows)| !is_of_all(rows)).map(|(told, rows)| match rows.len() {
-        few if few <= SHARED => {
-            format!(
-                "{} ({})",
-                capital(told),
-                listed(&rows.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>())
-            )
-        }
-        many => format!("{} ({many} rows)", capital(told)),
-    });
-    of_all.chain(own).collect()
+    // What all share first.
+    all.sort_by_key(|(_, rows)| rows.len() < trained.len());
+    all.iter().map(|(told, rows)| format!("{told}: {}", rows_told(rows, &trained))).collect()
+}
+
+/// `all rows`, whole groups by their names, a few rows by theirs, or their number.
+fn rows_told(rows: &[&RowResult], trained: &[&RowResult]) -> String {
+    let of_group =
+        |rows: &[&RowResult], group: &str| rows.iter().filter(|row| row.row.group == group).count();
+    let mut groups: Vec<String> = rows.iter().map(|row| row.row.group.clone()).collect();
+    groups.dedup();
+    let are_whole = groups.iter().all(|group| of_group(rows, group) == of_group(trained, group));
+    match rows.len() {
+        every if every == trained.len() => "all rows".to_owned(),
+        _ if are_whole => listed(&groups),
+        few if few <= SHARED => listed(&rows.iter().map(|row| row.row.label.clone()).collect::<Vec<_>>()),
+        many => format!("{many} rows"),
+    }
 }
 
 /// What a scale means.

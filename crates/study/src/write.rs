@@ -43,28 +43,35 @@ pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, 
     Ok(file)
 }
 
-/// Copies recipe, record and metrics of the finished runs to a folder for each in `to`, a few kB in all: enough to be
-/// taken for results again, and not to go on with. Returns how many were copied now.
+/// Copies recipe, record and metrics of each run that is over to `to/SCALE/ROW-seed-N`, some kB: enough to be taken for
+/// a result again, and not to go on with. Returns how many were copied now.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
     let mut copied = 0;
-    for run in results.iter().flat_map(Results::runs) {
-        let Some(name) = run.folder.dir().file_name() else { continue };
-        let (from, folder) = (run.folder.dir(), to.join(name));
-        if folder.join(KEPT[0]).is_file() {
-            continue;
+    for result in results {
+        let rows = result.rows.iter().flat_map(|row| row.runs.iter().map(move |run| (&row.row.name, run)));
+        for (name, run) in rows {
+            let folder =
+                to.join(result.request.scale.name()).join(format!("{name}-seed-{}", run.record.seed));
+            if folder.join(KEPT[0]).is_file() {
+                continue;
+            }
+            fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+            // The recipe last: with it the folder is a run.
+            for file in KEPT.iter().rev() {
+                let (from, target) = (run.folder.dir().join(file), folder.join(file));
+                let bytes = fs::read(&from).map_err(failed("read", &from))?;
+                let written = resnet_files::write_whole(&target, |out| out.write_all(&bytes));
+                written.map_err(failed("write", &target))?;
+            }
+            if run.folder.divergence().is_file() {
+                let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
+                resnet_files::link_or_copy(&from, &target).map_err(failed("write", &target))?;
+            }
+            copied += 1;
         }
-        fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
-        // The recipe last: with it the folder is a run.
-        for file in KEPT.iter().rev() {
-            let bytes = fs::read(from.join(file)).map_err(failed("read", &from.join(file)))?;
-            let target = folder.join(file);
-            resnet_files::write_whole(&target, |out| out.write_all(&bytes))
-                .map_err(failed("write", &target))?;
-        }
-        copied += 1;
     }
     Ok(copied)
 }
