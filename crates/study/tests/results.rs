@@ -226,7 +226,7 @@ fn claims_follow_the_runs_that_speak_to_them() {
     let scratch = tempfile::tempdir().unwrap();
     let out = scratch.path();
     table_1(out);
-    pair(out, Target::Claims, "cifar10-resnet110-bn-after-addition", (16.0, 0.3), 0.50);
+    pair(out, Target::Claims, "cifar10-resnet110-bn-after-addition", (16.0, 0.3), 0.65);
     pair(out, Target::Claims, "cifar10-resnet110-v2", (13.8, 0.2), 0.43);
     pair(out, Target::Claims, "cifar10-resnet110-v2-no-warmup", (13.9, 0.2), 0.43);
     // The wrong way round: pre-activation starts the slower, and ends the higher.
