@@ -110,15 +110,27 @@ impl Line {
     }
 }
 
-/// A label that has room at the end of a line: `(c) gating -6`.
+/// Words of labels, and what has room at the end of a line on a phone.
+const SHORTER: [(&str, &str); 15] = [
+    ("constant scaling 0.5, branch", "scaling 0.5,"),
+    ("exclusive gating, initial bias", "gating, bias"),
+    ("shortcut-only gating, initial bias", "gate, bias"),
+    ("1x1 convolution shortcut", "1x1 conv"),
+    ("dropout shortcut, ratio 0.5", "dropout"),
+    ("BN after addition", "BN after add."),
+    ("ReLU before addition", "ReLU before"),
+    ("ReLU-only pre-activation", "ReLU-only"),
+    ("full pre-activation", "full pre-act."),
+    ("ResNet-", ""),
+    (", pre-activation", " pre-act."),
+    (", original", " original"),
+    (", scale + aspect ratio augmentation", ", aspect"),
+    (", scale augmentation", ""),
+    (", mini-batch 64", ", 64"),
+];
+
 fn short(label: &str) -> String {
-    let short = label
-        .replace("pre-activation", "pre-act.")
-        .replace("initial bias ", "bias ")
-        .replace("constant scaling", "scaling")
-        .replace("convolution shortcut", "conv")
-        .replace(" augmentation", "");
-    short.split_once(") ").map_or(short.clone(), |(letter, rest)| format!("{letter}) {rest}"))
+    SHORTER.iter().fold(label.to_owned(), |text, (long, short)| text.replace(long, short))
 }
 
 /// A run's test error by step, and its training loss.
@@ -152,4 +164,22 @@ fn drops(run: &FoundRun) -> Vec<f64> {
         .collect();
     let falls = steps.windows(2).filter(|pair| pair[1].1 < 0.67 * pair[0].1);
     falls.map(|pair| pair[1].0 as f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Target, grid};
+
+    #[test]
+    fn names_have_room_at_the_ends_of_their_lines() {
+        for target in Target::ALL {
+            let grid = grid(target);
+            for index in grid.panels.iter().flat_map(|panel| &panel.rows) {
+                let name = short(&grid.rows[*index].label);
+                assert!(name.chars().count() <= 20, "{target}: {name}");
+            }
+        }
+        assert_eq!(short("(e) full pre-activation"), "(e) full pre-act.");
+    }
 }
