@@ -200,7 +200,7 @@ fn train_all(
             Ended::Diverged(cause) => {
                 progress::sentence(&format!("{} fails, which is a result: {cause}", job.row), 0)
             }
-            Ended::Interrupted => return Ok(false),
+            Ended::Interrupted => return Ok(Reproduced::Interrupted),
         }
         write_pages(&Results::collect(plan))?;
     }

@@ -7,7 +7,6 @@ use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
-use resnet_terminal::output::{self, Format};
 use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
 use resnet_views::Live;
 use serde::Serialize;
@@ -15,6 +14,7 @@ use serde::Serialize;
 use crate::args::{LogFormat, TrainArgs};
 use crate::failure::Ended;
 use crate::numbers;
+use crate::output::{self, Format};
 use crate::progress;
 use crate::{data, interrupt, recipes, threads, weights};
 
