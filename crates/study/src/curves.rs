@@ -9,13 +9,16 @@ use crate::grid::Panel;
 use crate::results::{Results, RowResult};
 use crate::words::{counted, listed};
 
+/// Points of a line that are marked one by one.
+const MARKED: usize = 20;
+
 /// A line's points: steps, and an error or a loss.
 type Points = Vec<(f64, f64)>;
 
 /// The colour of a row: original units vermilion and full pre-activation blue everywhere, the others one after
 /// another.
 pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
-    const OTHERS: [Colour; 5] = [Colour::Green, Colour::Purple, Colour::Orange, Colour::Sky, Colour::Ink];
+    const OTHERS: [Colour; 5] = [Colour::Green, Colour::Purple, Colour::Orange, Colour::Ink, Colour::Sky];
     let model = result.row.recipe.as_ref().map_or("", |recipe| recipe.model.name.as_str());
     let unit = model.trim_start_matches("resnet").trim_start_matches(|c: char| c.is_ascii_digit());
     match unit.trim_end_matches("-one-layer").trim_end_matches("-imagenet") {
@@ -61,7 +64,10 @@ pub(crate) fn figures(results: &Results, panel: &Panel) -> Vec<Figure> {
         for seed in line.errors.iter().filter(|_| line.errors.len() > 1) {
             of_errors = of_errors.with(Series::new("", line.colour, seed.clone()).faint());
         }
-        of_errors = of_errors.with(Series::new(&line.name, line.colour, medians(&line.errors)));
+        let errors = medians(&line.errors);
+        let is_short = errors.len() <= MARKED;
+        let errors = Series::new(&line.name, line.colour, errors);
+        of_errors = of_errors.with(if is_short { errors.marked() } else { errors });
         let median = medians(&line.losses);
         let mean = smoothed(&median, (median.len() / 40).max(1));
         of_losses = of_losses.with(Series::new(&line.name, line.colour, mean).dashed());

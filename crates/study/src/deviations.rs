@@ -40,7 +40,7 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     }
     if let Some(ratio) = edges {
         told.push(format!(
-            "images that went through JPEG (brightness steps {ratio:.2} times as much at the edges of its blocks as within)"
+            "images that went through JPEG (brightness steps {ratio:.2} times as much at the edges of its blocks as beside them)"
         ));
     }
     let [wanted, has] = [paper, trained].map(|recipe| recipe.train.batch_size);

@@ -52,8 +52,8 @@ fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet::
         return Ok(Run::open(&job.folder)?);
     }
     let edges = match images {
-        Images::InMemory(data) => jpeg_edges(&data.train),
-        Images::InFiles(_) => None,
+        Images::InMemory(data) if job.recipe.data.generated.is_none() => jpeg_edges(&data.train),
+        Images::InMemory(_) | Images::InFiles(_) => None,
     };
     let name = job.folder.file_name().unwrap_or(Path::new(&job.row).as_os_str()).to_string_lossy();
     let mut record = training.record(&name);
