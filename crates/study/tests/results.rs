@@ -203,7 +203,7 @@ fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
         "fails (2 of 2)",
         "published 6.61, here 14.20",
         "Made-up 9000",
-        "made-up/cifar-10",
+        "cifar-10-batches-bin",
     ] {
         assert!(page.contains(said), "{said} is missing in the page");
     }

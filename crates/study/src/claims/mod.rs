@@ -27,7 +27,7 @@ use crate::results::Results;
 use crate::{Error, Plan, Request, Target};
 use evidence::Evidence;
 
-pub use asymmetric::{Sameness, sameness};
+pub use asymmetric::{Apart, Sameness, sameness};
 pub use cost::{Cost, cost};
 pub use page::claims_page;
 pub use signal::{UnitSignal, signals};
