@@ -63,7 +63,8 @@ fn check(look: &Value, page: &Page, scheme: &str) {
     assert!(headings[0] == 1 && headings.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{look}");
 }
 
-/// A run of the quick start, one on images of CIFAR's form, three runs side by side, a row of table 2, and the claims.
+/// A run of the quick start, one on images of CIFAR's form, three runs side by side, a row of table 2, and
+/// the claims.
 fn pages(here: &Path) -> [Page; 5] {
     let run = |args: &[&str]| xtask_in(here, &[&["train"], args].concat()).succeeds().to_owned();
     let few = ["--set", "data.generated={train=1140,test=200}", "--set", "train.log_every_steps=1"];
@@ -94,7 +95,8 @@ fn pages(here: &Path) -> [Page; 5] {
         page("quick start", "quick/report.html", shown("quick"), CHARTS),
         page("cifar", "cifar/report.html", shown("cifar"), CHARTS),
         page("comparison", "comparison.html", 0, 2),
-        // Published beside measured; errors and losses of ResNet-110. Of the claims 5, 6 and 11 need no training.
+        // Published beside measured; errors and losses of ResNet-110. Of the claims 5, 6 and 11 need no
+        // training.
         page("table", "study/smoke/table2.html", 0, 3),
         page("claims", "study/smoke/claims.html", 0, 3),
     ]

@@ -73,7 +73,8 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
     let text = fs::read_to_string(out.join("table2.md")).expect("a table");
     assert!(text.contains("| (e) full pre-activation | 6.37 | "), "{text}");
 
-    // What is there counts, here and elsewhere, whatever its folder is called; table 3 shares rows with table 2.
+    // What is there counts, here and elsewhere, whatever its folder is called; table 3 shares rows with table
+    // 2.
     fs::rename(&out, here.join("made-elsewhere")).expect("it is moved");
     let args = ["table2", "figure6", "--runs", "made-elsewhere", "--keep", "kept"];
     let (again, told) = reproduce(here, &args);

@@ -1,4 +1,5 @@
-//! One quantity over several seeds: its middle, its spread, and whether two trainings differ by more than that.
+//! One quantity over several seeds: its middle, its spread, and whether two trainings differ by more than
+//! that.
 
 use serde::{Deserialize, Serialize};
 
@@ -60,16 +61,16 @@ impl Seeds {
     }
 }
 
-/// How the means of two trainings differ, by Welch's test: neither their spreads nor their numbers of seeds need
-/// be the same.
+/// How the means of two trainings differ, by Welch's test: neither their spreads nor their numbers of seeds
+/// need be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Contrast {
     /// The second mean less the first.
     pub difference: f64,
     /// The standard error of that.
     pub error: f64,
-    /// How often chance alone makes a difference as large; `None` where nothing is known of the spread: one seed
-    /// of either, or all alike.
+    /// How often chance alone makes a difference as large; `None` where nothing is known of the spread: one
+    /// seed of either, or all alike.
     pub chance: Option<f64>,
     /// How many seeds of each would decide if difference and spread stay as they are; `None` where nothing is
     /// known of the spread, or where it would take more than a thousand.
@@ -112,7 +113,8 @@ fn standard_error(variances: [f64; 2], counts: [usize; 2]) -> f64 {
     (variances[0] / counts[0] as f64 + variances[1] / counts[1] as f64).sqrt()
 }
 
-/// The two-sided probability of a difference as large by Student's distribution with Welch's degrees of freedom.
+/// The two-sided probability of a difference as large by Student's distribution with Welch's degrees of
+/// freedom.
 fn chance_of(difference: f64, variances: [f64; 2], counts: [usize; 2]) -> f64 {
     let error = standard_error(variances, counts);
     let share = |side: usize| {
@@ -218,7 +220,8 @@ mod tests {
 
     #[test]
     fn welchs_test_is_students_density_integrated() {
-        // t = -5.137323407543 with 3.427192662844 degrees of freedom; both tails of the density by two million steps.
+        // t = -5.137323407543 with 3.427192662844 degrees of freedom; both tails of the density by two
+        // million steps.
         let contrast = Contrast::of(&Seeds::of([7.93, 7.41, 8.02]), &Seeds::of([6.51, 6.9, 6.77, 6.4]));
         let contrast = contrast.unwrap();
         assert!(near(contrast.difference, -1.141_666_666_666_667, 1e-12));

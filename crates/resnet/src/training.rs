@@ -24,7 +24,8 @@ impl Training {
     /// use resnet::{Images, OpenOptions, Training};
     ///
     /// let mut recipe = Recipe::built_in("quick-start").expect("a built-in recipe");
-    /// recipe.set_all(&["data.generated={train=40,test=10}", "data.validation=0", "train.duration=1 steps"])?;
+    /// recipe.set_all(&["data.generated={train=40,test=10}", "data.validation=0"])?;
+    /// recipe.set("train.duration=1 steps")?;
     /// let images = Images::of_recipe(&recipe, None, &OpenOptions::default())?;
     /// let training = Training::new(&recipe, &images)?;
     /// let folder = tempfile::tempdir().expect("a folder");

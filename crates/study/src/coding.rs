@@ -1,7 +1,8 @@
 //! Whether small images have been through JPEG, which no data set says of itself.
 //!
-//! JPEG codes blocks of 8 x 8 pixels one by one, so that brightness steps more from block to block than within
-//! one. CIFAR's images are cut and shrunk from others whose blocks lie anywhere: they have no such edges.
+//! JPEG codes blocks of 8 x 8 pixels one by one, so that brightness steps more from block to block than
+//! within one. CIFAR's images are cut and shrunk from others whose blocks lie anywhere: they have no such
+//! edges.
 
 use resnet_data::ImageSet;
 
@@ -9,13 +10,13 @@ use resnet_data::ImageSet;
 const BLOCK: usize = 8;
 /// Images that are looked at.
 const LOOKED_AT: usize = 2_000;
-/// A mean step over the edges of blocks so many times that beside them is no chance: among 2,000 images it varies by
-/// less than a hundredth. JPEG's quality 75 gives 1.07.
+/// A mean step over the edges of blocks so many times that beside them is no chance: among 2,000 images it
+/// varies by less than a hundredth. JPEG's quality 75 gives 1.07.
 const EDGY: f64 = 1.03;
 
-/// How many times larger brightness steps over the edges of 8 x 8 blocks are than a pixel before and behind them, if
-/// that is more than chance makes of it: the photographs have been through JPEG then, or what is like it. Of drawn
-/// images, whose edges may lie anywhere, it says nothing.
+/// How many times larger brightness steps over the edges of 8 x 8 blocks are than a pixel before and behind
+/// them, if that is more than chance makes of it: the photographs have been through JPEG then, or what is
+/// like it. Of drawn images, whose edges may lie anywhere, it says nothing.
 pub fn jpeg_edges(images: &ImageSet) -> Option<f64> {
     let (height, width) = (images.height(), images.width());
     if height <= BLOCK || width <= BLOCK {

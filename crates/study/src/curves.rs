@@ -15,8 +15,8 @@ const MARKED: usize = 20;
 /// A line's points: steps, and an error or a loss.
 type Points = Vec<(f64, f64)>;
 
-/// The colour of a row: original units vermilion and full pre-activation blue everywhere, the others one after
-/// another.
+/// The colour of a row: original units vermilion and full pre-activation blue everywhere, the others one
+/// after another.
 pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
     const OTHERS: [Colour; 5] = [Colour::Green, Colour::Purple, Colour::Orange, Colour::Ink, Colour::Sky];
     let model = result.row.recipe.as_ref().map_or("", |recipe| recipe.model.name.as_str());

@@ -1,4 +1,5 @@
-//! Runs in folders, recognised by their recipe and seed: it doesn't matter who trained them, and under which name.
+//! Runs in folders, recognised by their recipe and seed: it doesn't matter who trained them, and under which
+//! name.
 
 use std::fs;
 use std::path::Path;
@@ -87,8 +88,8 @@ pub(crate) fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
     a == b
 }
 
-/// The runs in `folder` and in the folders within, in the order of their paths. What cannot be read is logged and
-/// left out; a folder that is not there has none.
+/// The runs in `folder` and in the folders within, in the order of their paths. What cannot be read is logged
+/// and left out; a folder that is not there has none.
 pub fn find_runs(folder: &Path) -> Vec<FoundRun> {
     let mut found = vec![];
     look_into(folder, DEEPEST, &mut found);

@@ -1,5 +1,5 @@
-//! The page of a table or figure: the answer, published beside measured as a picture and as a table, curves, and how
-//! these trainings differ from the paper's.
+//! The page of a table or figure: the answer, published beside measured as a picture and as a table, curves,
+//! and how these trainings differ from the paper's.
 
 use resnet_record::Contrast;
 use resnet_report::chart::{DotGroup, Dots, dots};

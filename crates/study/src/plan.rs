@@ -148,8 +148,8 @@ pub(crate) fn found(request: &Request) -> Vec<FoundRun> {
     own.into_iter().chain(request.runs.iter().flat_map(|folder| find_runs(folder))).collect()
 }
 
-/// Where the training lies, or will, and how far it is. What is over anywhere is over; only a run in our own folder
-/// goes on.
+/// Where the training lies, or will, and how far it is. What is over anywhere is over; only a run in our own
+/// folder goes on.
 fn place(request: &Request, row: &str, recipe: &Recipe, found: &[FoundRun]) -> (PathBuf, State) {
     let seed = recipe.train.seed;
     let own = request.folder();

@@ -1,4 +1,5 @@
-//! What came out, row by row: errors and losses over seeds, failures, and differences from the row's baseline.
+//! What came out, row by row: errors and losses over seeds, failures, and differences from the row's
+//! baseline.
 
 use resnet_record::{Contrast, Recipe, Seeds};
 

@@ -1,5 +1,5 @@
-//! How a row of the paper becomes a training: as the paper has it, for a night on two cores, or for minutes on any
-//! data.
+//! How a row of the paper becomes a training: as the paper has it, for a night on two cores, or for minutes
+//! on any data.
 
 use std::fmt;
 
@@ -62,8 +62,8 @@ impl Scale {
         }
     }
 
-    /// The test error in percent above which a training has failed: the paper's 20 %; where it is shorter, what is
-    /// little better than guessing among ten classes.
+    /// The test error in percent above which a training has failed: the paper's 20 %; where it is shorter,
+    /// what is little better than guessing among ten classes.
     pub fn fails_above(self) -> f64 {
         match self {
             Scale::Full => 20.0,
@@ -71,7 +71,8 @@ impl Scale {
         }
     }
 
-    /// `paper`, a built-in recipe, at this scale. A smoke training draws its own images unless there are data.
+    /// `paper`, a built-in recipe, at this scale. A smoke training draws its own images unless there are
+    /// data.
     pub(crate) fn recipe(self, paper: &Recipe, has_data: bool) -> Recipe {
         let mut recipe = paper.clone();
         if recipe.data.set != DataSet::Images {

@@ -118,8 +118,8 @@ fn table_4() -> Vec<Row> {
     rows
 }
 
-/// The trainings on CIFAR-10 that claims are judged by: those of tables 1 to 3 that some claim speaks of, and two
-/// without warm-up.
+/// The trainings on CIFAR-10 that claims are judged by: those of tables 1 to 3 that some claim speaks of, and
+/// two without warm-up.
 fn claims() -> Vec<Row> {
     let is_spoken_of = |row: &&CifarRow| {
         let of_table = match row.table {

@@ -10,8 +10,8 @@ use crate::{Error, Request, Target, markdown, page};
 /// What of a finished run is worth keeping where checkpoints are too large.
 const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
 
-/// Writes the page and the Markdown table of each result that anything was measured for into the request's folder;
-/// returns the pages.
+/// Writes the page and the Markdown table of each result that anything was measured for into the request's
+/// folder; returns the pages.
 ///
 /// # Errors
 /// [`Error::Page`], [`Error::Io`].
@@ -43,8 +43,8 @@ pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, 
     Ok(file)
 }
 
-/// Copies recipe, record and metrics of each run that is over to `to/SCALE/ROW-seed-N`, some kB: enough to be taken for
-/// a result again, and not to go on with. Returns how many were copied now.
+/// Copies recipe, record and metrics of each run that is over to `to/SCALE/ROW-seed-N`, some kB: enough to be
+/// taken for a result again, and not to go on with. Returns how many were copied now.
 ///
 /// # Errors
 /// [`Error::Io`].

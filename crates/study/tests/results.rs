@@ -30,8 +30,8 @@ fn recipe(target: Target, row: &str, seed: u64) -> Recipe {
     recipe
 }
 
-/// A run that ends with this test error in percent and this loss in nats; its loss falls from 2.3 along a curve that
-/// is the higher, the higher its end.
+/// A run that ends with this test error in percent and this loss in nats; its loss falls from 2.3 along a
+/// curve that is the higher, the higher its end.
 fn made(dir: &Path, recipe: &Recipe, error: f64, loss: f64) -> Run {
     let mut record = RunRecord::begin("made", recipe);
     record.data = "made-up/cifar-10-batches-bin".to_owned();

@@ -1,5 +1,5 @@
-//! The paper's tables and figures in a terminal: what will be trained and how long it takes, the trainings one after
-//! another, and what came out.
+//! The paper's tables and figures in a terminal: what will be trained and how long it takes, the trainings
+//! one after another, and what came out.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -58,8 +58,8 @@ pub enum Reproduced {
 /// Plans, trains what is missing, and draws and prints what came out; `open` opens the images of a recipe.
 ///
 /// # Errors
-/// If a row is not known, no data can be opened, a training ends for another reason than divergence, or a page cannot
-/// be written.
+/// If a row is not known, no data can be opened, a training ends for another reason than divergence, or a
+/// page cannot be written.
 pub fn reproduce(
     request: &Request,
     setup: &Setup<'_>,

@@ -1,6 +1,7 @@
 //! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
 
 mod data;
+mod log;
 mod plans;
 mod reproduce;
 mod source;
@@ -16,6 +17,7 @@ pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
     TargetArg, VerifyDataArgs,
 };
+pub(crate) use self::log::LogFormat;
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
 pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
@@ -126,23 +128,6 @@ pub(crate) struct TrainArgs {
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]
     pub(crate) format: FormatArg,
-}
-
-/// How a training tells of itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    #[default]
-    Text,
-    Json,
-}
-
-impl From<LogFormat> for Format {
-    fn from(format: LogFormat) -> Format {
-        match format {
-            LogFormat::Text => Format::Text,
-            LogFormat::Json => Format::Json,
-        }
-    }
 }
 
 #[derive(Debug, Args)]

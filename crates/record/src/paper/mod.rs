@@ -1,6 +1,6 @@
-//! What the paper published, as data: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks", arXiv
-//! 1603.05027, tables 1 to 5, and for comparison the CIFAR-10 table of its predecessor, arXiv 1512.03385; and
-//! what it claims.
+//! What the paper published, as data: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks",
+//! arXiv 1603.05027, tables 1 to 5, and for comparison the CIFAR-10 table of its predecessor, arXiv
+//! 1512.03385; and what it claims.
 //!
 //! | file | job |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | `others` | tables 4 and 5, with other methods' figures |
 //! | `claims` | what the paper says, each a thing to measure |
 //!
-//! CIFAR entries are classification errors on the test set in percent, median of five runs in tables 1 to 3. A
-//! row names the network of the registry and the built-in recipe that train it.
+//! CIFAR entries are classification errors on the test set in percent, median of five runs in tables 1 to 3.
+//! A row names the network of the registry and the built-in recipe that train it.
 
 mod claims;
 mod others;

@@ -2,8 +2,8 @@
 
 use super::{CifarRow, Outcome};
 
-/// Table 4, the row that tables 1 to 3 and the predecessor do not have: mini-batch 64; the figure is the median,
-/// 4.69 +- 0.20 mean and deviation.
+/// Table 4, the row that tables 1 to 3 and the predecessor do not have: mini-batch 64; the figure is the
+/// median, 4.69 +- 0.20 mean and deviation.
 pub const TABLE_4: [CifarRow; 1] = [CifarRow {
     table: 4,
     data: "cifar10",

@@ -1,5 +1,5 @@
-//! Values of several seeds beside a published one, a line for each row: a filled mark for each seed, an upright for
-//! their median, an open diamond for what was published.
+//! Values of several seeds beside a published one, a line for each row: a filled mark for each seed, an
+//! upright for their median, an open diamond for what was published.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! Claim 6: a network whose activations stand after the additions, each for the branch of the next unit alone, is the
-//! network of pre-activation units. Equation (9), figure 5.
+//! Claim 6: a network whose activations stand after the additions, each for the branch of the next unit
+//! alone, is the network of pre-activation units. Equation (9), figure 5.
 
 use std::collections::HashMap;
 
@@ -146,8 +146,8 @@ impl Layer for Asymmetric {
     }
 }
 
-/// Compares the forms on `images`, `[N, 3, 32, 32]`, with one set of weights, drawn by `seed`: logits of a training
-/// step, and the gradient of its loss by each parameter.
+/// Compares the forms on `images`, `[N, 3, 32, 32]`, with one set of weights, drawn by `seed`: logits of a
+/// training step, and the gradient of its loss by each parameter.
 ///
 /// # Errors
 /// If the network cannot be built or run.

@@ -77,8 +77,8 @@ pub(crate) fn compared<'a>(
         .collect()
 }
 
-/// The verdict where each difference should be positive: supported if all are, beyond the noise; contradicted if more
-/// of those that are decided point the other way.
+/// The verdict where each difference should be positive: supported if all are, beyond the noise; contradicted
+/// if more of those that are decided point the other way.
 pub(crate) fn verdict(compared: &[Compared<'_>]) -> Verdict {
     let is_decided =
         |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.is_decided());

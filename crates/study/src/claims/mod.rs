@@ -1,5 +1,5 @@
-//! The paper's claims put to the test: for each the measurement that speaks to it, a verdict with its statistics, and
-//! the runs that it rests on.
+//! The paper's claims put to the test: for each the measurement that speaks to it, a verdict with its
+//! statistics, and the runs that it rests on.
 //!
 //! | file | claims |
 //! |---|---|
@@ -95,8 +95,8 @@ impl Measured {
     }
 }
 
-/// Looks at every claim: at the runs of `plan`, which is one of [`crate::Target::Claims`], and at what can be measured
-/// on the spot; that takes some ten seconds.
+/// Looks at every claim: at the runs of `plan`, which is one of [`crate::Target::Claims`], and at what can be
+/// measured on the spot; that takes some ten seconds.
 ///
 /// # Errors
 /// If a network cannot be built or measured.

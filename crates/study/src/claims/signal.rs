@@ -33,15 +33,15 @@ pub struct UnitSignal {
     pub mean: f64,
     /// The share of its output that is zero, in percent: with ReLU after the addition, what that cuts.
     pub zeros: f64,
-    /// The least value that the unit adds to its shortcut; `None` where f is no identity, or a projection changes the
-    /// shape.
+    /// The least value that the unit adds to its shortcut; `None` where f is no identity, or a projection
+    /// changes the shape.
     pub least_added: Option<f32>,
     /// The largest magnitude of its output.
     pub largest: f32,
 }
 
-/// The units of a CIFAR network in order, each on what the one before puts out, as a training step has them: norms
-/// take the batch's statistics. `images` are `[N, 3, H, W]`; the model stays as it is.
+/// The units of a CIFAR network in order, each on what the one before puts out, as a training step has them:
+/// norms take the batch's statistics. `images` are `[N, 3, H, W]`; the model stays as it is.
 ///
 /// # Errors
 /// If a unit cannot be built or run.
