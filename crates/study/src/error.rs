@@ -21,7 +21,7 @@ pub enum Error {
     Record(#[from] resnet_record::Error),
     /// A network or a data set.
     #[error(transparent)]
-    Network(#[from] resnet::Error),
+    Network(Box<resnet::Error>),
     /// A page.
     #[error(transparent)]
     Page(#[from] resnet_report::Error),
@@ -48,4 +48,10 @@ pub enum Error {
     /// Something cannot be counted or timed.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<resnet::Error> for Error {
+    fn from(error: resnet::Error) -> Error {
+        Error::Network(Box::new(error))
+    }
 }

@@ -35,7 +35,7 @@ pub fn train<O: Observer>(
         source: Box::new(source),
     };
     let training = Training::new(&job.recipe, images).map_err(failed)?;
-    let mut run = open(job, &training, images).map_err(failed)?;
+    let mut run = open(job, &training, images).map_err(|error| failed(error.into()))?;
     let mut observer = observer(run.folder());
     let ended = match training.fit(images, &mut run, options, &mut observer) {
         Ok(resnet_train::Outcome::Finished(_)) => Ended::Finished,
@@ -47,9 +47,9 @@ pub fn train<O: Observer>(
 }
 
 /// The job's run, made if it is not there.
-fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet::Error> {
+fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet_record::Error> {
     if RunFolder::open(&job.folder).is_ok() {
-        return Ok(Run::open(&job.folder)?);
+        return Run::open(&job.folder);
     }
     let edges = match images {
         Images::InMemory(data) if job.recipe.data.generated.is_none() => jpeg_edges(&data.train),
@@ -59,5 +59,5 @@ fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet::
     let mut record = training.record(&name);
     record.data = absolute_origin(images.origin());
     record.deviations = deviations(&job.paper, &job.recipe, edges);
-    Ok(Run::create(&job.folder, training.recipe(), record)?)
+    Run::create(&job.folder, training.recipe(), record)
 }

@@ -47,7 +47,7 @@ fn early_loss(run: &FoundRun) -> Option<f64> {
         Metric::Step(step) => Some(step),
         _ => None,
     });
-    let last = steps.clone().last()?.step;
+    let last = steps.clone().next_back()?.step;
     let losses: Vec<f64> = steps.filter(|step| step.step * START <= last).map(|step| step.loss).collect();
     (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
 }
