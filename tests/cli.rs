@@ -51,6 +51,8 @@ mod real;
 mod refusals;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/reproduce.rs"]
+mod reproduce;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;

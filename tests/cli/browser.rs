@@ -63,8 +63,9 @@ fn check(look: &Value, page: &Page, scheme: &str) {
     assert!(headings[0] == 1 && headings.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{look}");
 }
 
-/// A run of the quick start, one on images of CIFAR's form, and three runs side by side.
-fn pages(here: &Path) -> [Page; 3] {
+/// A run of the quick start, one on images of CIFAR's form, three runs side by side, a row of table 2, and
+/// the claims.
+fn pages(here: &Path) -> [Page; 5] {
     let run = |args: &[&str]| xtask_in(here, &[&["train"], args].concat()).succeeds().to_owned();
     let few = ["--set", "data.generated={train=1140,test=200}", "--set", "train.log_every_steps=1"];
     run(&[&["--out", "quick", "--epochs", "2"], &few[..]].concat());
@@ -77,6 +78,9 @@ fn pages(here: &Path) -> [Page; 3] {
     let other = ["--out", "other", "--set", "augmentation.label_smoothing=0.1"];
     run(&[&other, crate::common::TINY].concat());
     xtask_in(here, &["report", trained(), "seed", "other"]).succeeds();
+    let smoke = ["--scale", "smoke", "--out", "study"];
+    xtask_in(here, &[&["reproduce", "table2", "--only", "resnet110-v2"], &smoke[..]].concat()).succeeds();
+    xtask_in(here, &[&["reproduce", "claims", "--plan"], &smoke[..]].concat()).succeeds();
     let page = |name, file: &str, images, charts| Page { name, file: here.join(file), images, charts };
     // Mistakes and unsure answers are as many as there are images for: 24 and 16 at most, and 20 samples.
     let shown = |run: &str| {
@@ -91,6 +95,10 @@ fn pages(here: &Path) -> [Page; 3] {
         page("quick start", "quick/report.html", shown("quick"), CHARTS),
         page("cifar", "cifar/report.html", shown("cifar"), CHARTS),
         page("comparison", "comparison.html", 0, 2),
+        // Published beside measured; errors and losses of ResNet-110. Of the claims 5, 6 and 11 need no
+        // training.
+        page("table", "study/smoke/table2.html", 0, 3),
+        page("claims", "study/smoke/claims.html", 0, 3),
     ]
 }
 

@@ -46,6 +46,22 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     (
+        "resnet-study",
+        &[
+            "resnet",
+            "resnet-bench",
+            "resnet-blocks",
+            "resnet-data",
+            "resnet-files",
+            "resnet-models",
+            "resnet-ops",
+            "resnet-record",
+            "resnet-report",
+            "resnet-train",
+        ],
+        &[],
+    ),
+    (
         "resnet-views",
         &[
             "resnet",
@@ -53,6 +69,8 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
             "resnet-models",
             "resnet-ops",
             "resnet-record",
+            "resnet-report",
+            "resnet-study",
             "resnet-terminal",
             "resnet-train",
         ],
@@ -86,6 +104,7 @@ const PRODUCT: &[&str] = &[
 const LIBRARIES: &[&str] = &[
     "resnet",
     "resnet-bench",
+    "resnet-study",
     "resnet-views",
     "resnet-terminal",
     "resnet-kernels",

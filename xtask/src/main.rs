@@ -11,7 +11,6 @@ mod heat_maps;
 mod help;
 mod hints;
 mod interrupt;
-mod live;
 mod threads;
 mod weights;
 
@@ -41,6 +40,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Summary(args) => commands::summary::run(&args),

@@ -38,7 +38,7 @@ mod worker;
 
 pub use estimate::{IMAGENET, Listed, Probe, Speed, listed, speed_file};
 pub use kernels::{Ceilings, Layer, Network, Pass, Workload};
-pub use ours::{peak_memory, serve};
+pub use ours::{peak_memory, serve, step_seconds};
 pub use peer::{Peer, Program, Setting};
 pub use statistics::Spread;
 pub use subject::{Subject, Work};

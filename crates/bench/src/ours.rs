@@ -52,7 +52,10 @@ pub fn serve(
 }
 
 /// The median time of a step of `subject`, measured for `at_least` seconds after a first one.
-pub(crate) fn step_seconds(subject: &Subject, at_least: f64) -> anyhow::Result<f64> {
+///
+/// # Errors
+/// If the network cannot be built or fails.
+pub fn step_seconds(subject: &Subject, at_least: f64) -> anyhow::Result<f64> {
     let model = Model::init(&subject.spec, 0)?;
     let mut step = Step::new(subject, &model)?;
     step.run()?;

@@ -17,8 +17,8 @@ pub enum Shortcut {
     /// (a): `h(x) = x`, 6.61 %.
     #[default]
     Identity,
-    /// (b): `h(x) = shortcut x`, and the branch times `branch`. 0.5 and 1 fail to converge, 0.5 and 0.5 reach
-    /// 12.35 %.
+    /// (b): `h(x) = shortcut x`, and the branch times `branch`. 0 and 1, a plain network without shortcuts,
+    /// and 0.5 and 1 fail to converge, 0.5 and 0.5 reach 12.35 %.
     ConstantScaling {
         /// The shortcut's factor.
         shortcut: f64,

@@ -20,7 +20,8 @@
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `kept` | the evidence in it |
 //! | `runs` | runs as a list with their states; a log as it grows |
-//! | `paper` | the paper's tables as data |
+//! | `seeds` | one quantity over seeds: its spread, and whether two trainings differ by more than that |
+//! | `paper` | the paper's tables and claims as data |
 //!
 //! No candle here: everything is text and plain numbers, so that a report can be drawn from a run without a
 //! network.
@@ -38,6 +39,7 @@ pub mod paper;
 mod recipe;
 mod record;
 mod runs;
+mod seeds;
 mod sinks;
 mod time;
 mod verify;
@@ -61,5 +63,6 @@ pub use recipe::{
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
 pub use runs::{Follow, RunState, RunSummary, list_runs};
+pub use seeds::{Contrast, Seeds};
 pub use sinks::{Lines, Sink, TensorBoard};
 pub use verify::{Agreement, Parting, agreement};

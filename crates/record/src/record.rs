@@ -76,6 +76,10 @@ pub struct RunRecord {
     /// What came out; none until the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Results>,
+    /// How it differs from the published training that it reproduces, in phrases; none where it reproduces
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deviations: Vec<String>,
     /// Changes of the recipe while the run went on, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RecipeChange>,
@@ -114,6 +118,7 @@ impl RunRecord {
             selection: Selection::of(recipe),
             left_out: Vec::new(),
             results: None,
+            deviations: Vec::new(),
             changes: Vec::new(),
             earlier_results: Vec::new(),
         }

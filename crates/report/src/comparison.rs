@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use minijinja::context;
-use resnet_record::RunFolder;
+use resnet_record::{Contrast, RunFolder, Seeds};
 use serde::Serialize;
 
 use crate::Error;
-use crate::chart::{Axis, Chart, Colour, Series};
+use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, duration};
 use crate::page::render;
@@ -195,47 +195,22 @@ fn losses(groups: &[Group]) -> Chart {
     chart
 }
 
-/// At each x that all lines have, the median of their values.
-fn medians(lines: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
-    let Some((first, others)) = lines.split_first() else { return vec![] };
-    let at = |line: &Vec<(f64, f64)>, x: f64| line.iter().find(|point| point.0 == x).map(|point| point.1);
-    first
-        .iter()
-        .filter_map(|(x, y)| {
-            let mut values = others.iter().map(|line| at(line, *x)).collect::<Option<Vec<_>>>()?;
-            values.push(*y);
-            Some((*x, median(&mut values)))
-        })
-        .collect()
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
-}
-
-fn final_errors(group: &Group) -> Vec<f64> {
-    group.runs.iter().filter_map(|run| run.final_error().map(|(_, error)| error)).collect()
+fn final_errors(group: &Group) -> Seeds {
+    Seeds::of(group.runs.iter().filter_map(|run| run.final_error().map(|(_, error)| error)))
 }
 
 fn row(group: &Group) -> Row {
-    let mut errors = final_errors(group);
+    let errors = final_errors(group);
     let seconds: f64 =
         group.runs.iter().filter_map(|run| run.record.results.map(|results| results.seconds)).sum();
-    let some = |text: String| Some(text).filter(|_| !errors.is_empty());
-    let (low, high) =
-        errors.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), e| (l.min(*e), h.max(*e)));
-    let spread =
-        if errors.len() > 1 { format!(" ± {:.2}", variance(&errors).sqrt()) } else { String::new() };
-    let mean = some(format!("{:.2}{spread}", mean(&errors)));
-    let range = some(format!("{low:.2} to {high:.2}"));
+    let spread = errors.deviation().map_or(String::new(), |deviation| format!(" ± {deviation:.2}"));
+    let range = errors.range().filter(|_| group.runs.len() > 1);
     Row {
         name: group.name.clone(),
         seeds: group.runs.len(),
-        median: (!errors.is_empty()).then(|| format!("{:.2}", median(&mut errors))),
-        mean,
-        range: range.filter(|_| group.runs.len() > 1),
+        median: errors.median().map(|median| format!("{median:.2}")),
+        mean: errors.mean().map(|mean| format!("{mean:.2}{spread}")),
+        range: range.map(|[low, high]| format!("{low:.2} to {high:.2}")),
         published: group.runs[0].recipe.expected_error.map(|error| format!("{error:.2}")),
         steps: count(group.runs[0].last_step()),
         time: duration(seconds),
@@ -244,74 +219,42 @@ fn row(group: &Group) -> Row {
 
 /// Which recipe is better, if the seeds tell.
 fn verdict(groups: &[Group]) -> String {
-    let mut all: Vec<(&str, Vec<f64>)> = groups
+    let mut all: Vec<(&str, Seeds, f64)> = groups
         .iter()
-        .map(|group| (group.name.as_str(), final_errors(group)))
-        .filter(|(_, e)| !e.is_empty())
+        .filter_map(|group| {
+            let errors = final_errors(group);
+            let mean = errors.mean()?;
+            Some((group.name.as_str(), errors, mean))
+        })
         .collect();
-    all.sort_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)));
-    let [(best, best_errors), (second, second_errors), ..] = &all[..] else {
+    all.sort_by(|a, b| a.2.total_cmp(&b.2));
+    let [(best, best_errors, _), (second, second_errors, _), ..] = &all[..] else {
         return match &all[..] {
-            [(name, errors)] if groups.len() == 1 && errors.len() > 1 => format!(
-                "{} seeds of one recipe, {name}: {:.2} % error in the mean, with a standard deviation of {:.2} points.",
-                errors.len(),
-                mean(errors),
-                variance(errors).sqrt()
+            [(name, errors, mean)] if groups.len() == 1 && errors.count() > 1 => format!(
+                "{} seeds of one recipe, {name}: {mean:.2} % error in the mean, with a standard deviation of {:.2} points.",
+                errors.count(),
+                errors.deviation().unwrap_or_default()
             ),
             _ => "Nothing to compare yet: fewer than two recipes have a result.".to_owned(),
         };
     };
-    if best_errors.len() < 2 || second_errors.len() < 2 {
+    let Some(Contrast { difference, error, seeds_to_decide, .. }) =
+        Contrast::of(best_errors, second_errors).filter(|contrast| contrast.chance.is_some())
+    else {
         return format!(
             "{best} has the lowest error, {second} the next; with a single seed of one of them that may be chance. Train more \
              seeds of both before choosing."
         );
+    };
+    if Contrast::of(best_errors, second_errors).is_some_and(|contrast| contrast.is_decided()) {
+        return format!(
+            "{best} is better than {second} by {difference:.2} ± {error:.2} points: chance alone makes as much less than once \
+             in twenty times."
+        );
     }
-    let difference = mean(second_errors) - mean(best_errors);
-    let noise = (variance(best_errors) / best_errors.len() as f64
-        + variance(second_errors) / second_errors.len() as f64)
-        .sqrt();
-    match difference > 2.0 * noise {
-        true => format!(
-            "{best} is better than {second} by {difference:.2} points, more than twice the standard error of {noise:.2}."
-        ),
-        false => {
-            format!(
-                "{best} and {second} differ by {difference:.2} points, within twice the standard error of {noise:.2}: no winner yet."
-            )
-        }
-    }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// The unbiased estimate.
-fn variance(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians_stand_where_all_lines_have_a_value() {
-        let lines = [
-            vec![(1.0, 5.0), (2.0, 4.0), (3.0, 9.0)],
-            vec![(1.0, 7.0), (2.0, 2.0)],
-            vec![(1.0, 6.0), (2.0, 3.0)],
-        ];
-        assert_eq!(medians(&lines), [(1.0, 6.0), (2.0, 3.0)]);
-        assert_eq!(median(&mut [4.0, 1.0]), 2.5);
-        assert_eq!(medians(&[]), []);
-    }
-
-    #[test]
-    fn the_unbiased_variance() {
-        assert_eq!(variance(&[1.0, 3.0]), 2.0);
-        assert_eq!(capital("test"), "Test");
-    }
+    let needed = match seeds_to_decide {
+        Some(seeds) => format!("{seeds} seeds of each would decide if this goes on"),
+        None => "a thousand seeds of each would not decide".to_owned(),
+    };
+    format!("{best} and {second} differ by {difference:.2} ± {error:.2} points: no winner yet; {needed}.")
 }

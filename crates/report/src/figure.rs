@@ -4,20 +4,21 @@ use serde::Serialize;
 
 use crate::chart::Chart;
 
-/// A chart with its caption, which says what is to be seen.
-#[derive(Serialize)]
-pub(crate) struct Figure {
+/// A picture with its caption, which says what is to be seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
     svg: String,
     caption: String,
 }
 
 impl Figure {
-    pub(crate) fn new(chart: &Chart, caption: String) -> Self {
+    /// Of a line chart.
+    pub fn new(chart: &Chart, caption: String) -> Self {
         Figure { svg: chart.inline(), caption }
     }
 
-    /// Of a picture that is drawn already.
-    pub(crate) fn drawn(svg: String, caption: String) -> Self {
+    /// Of a picture that is drawn already: an SVG element for a page of this crate.
+    pub fn drawn(svg: String, caption: String) -> Self {
         Figure { svg, caption }
     }
 }

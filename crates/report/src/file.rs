@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use resnet_record::RunFolder;
 
 use crate::numbers::quoted;
-use crate::{Error, comparison_page, run_page};
+use crate::{Article, Error, article_page, comparison_page, run_page};
 
 /// What every page of ours has in it, so that it may be replaced.
 const PAGE: &str = "content=\"resnet-report\"";
@@ -34,6 +34,14 @@ pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, 
     let file = out.map_or(file, Path::to_owned);
     write(&file, &page, PAGE)?;
     Ok(file)
+}
+
+/// Writes a page that was composed elsewhere.
+///
+/// # Errors
+/// As [`article_page`]; [`Error::NotOurs`] if another file is there; [`Error::Io`].
+pub fn write_article(file: &Path, article: &Article) -> Result<(), Error> {
+    write(file, &article_page(article)?, PAGE)
 }
 
 /// Writes the curves of a run as an SVG file.

@@ -12,6 +12,7 @@
 //! | `page` | the page of one run |
 //! | `evidence` | its parts beside curves: mistakes, images, layers, norms |
 //! | `figure` | a picture with its caption |
+//! | `article` | a page that somebody else composes: sentences, tables, pictures |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
 //! | `file` | pages as files, kept fresh while a run trains |
 //! | `numbers` | how numbers are written |
@@ -24,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod article;
 pub mod chart;
 mod comparison;
 mod curves;
@@ -36,9 +38,11 @@ mod page;
 mod run;
 mod schedule;
 
+pub use article::{Article, Cell, Head, Part, Set, Statement, Table, TableRow, Tone, article_page};
 pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
-pub use file::{LivePage, write_chart, write_curves, write_page};
+pub use figure::Figure;
+pub use file::{LivePage, write_article, write_chart, write_curves, write_page};
 pub use page::run_page;
 pub use schedule::schedule_svg;

@@ -56,6 +56,7 @@ pub(crate) fn render(template: &str, page: minijinja::Value) -> Result<String, E
     pages.add_template("figures.html", include_str!("../templates/figures.html"))?;
     pages.add_template("evidence.html", include_str!("../templates/evidence.html"))?;
     pages.add_template("run.html", include_str!("../templates/run.html"))?;
+    pages.add_template("article.html", include_str!("../templates/article.html"))?;
     pages.add_template("comparison.html", include_str!("../templates/comparison.html"))?;
     let style = concat!(include_str!("../templates/page.css"), include_str!("../templates/chart.css"));
     pages.add_global("style", minijinja::Value::from_safe_string(style.to_owned()));

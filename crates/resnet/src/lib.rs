@@ -47,6 +47,7 @@
 //! | `images.rs` | the data set of a recipe or in a folder |
 //! | `evaluate.rs` | scores on a data set |
 //! | `starting.rs` | weights that a training begins with |
+//! | `training.rs` | a training by a recipe |
 //! | `cost.rs` | what a training takes: memory, threads |
 //! | `replay.rs` | where two runs part, by training them again |
 //! | `fine_tune.rs` | a new head, trained |
@@ -73,6 +74,7 @@ mod progress;
 mod published;
 mod replay;
 mod starting;
+mod training;
 mod transform;
 
 pub use resnet_blocks as blocks;
@@ -102,3 +104,4 @@ pub use progress::{NoProgress, Progress};
 pub use published::published_error;
 pub use replay::{LayerDifference, Replay, Replayed, replay};
 pub use starting::{Started, StartingWeights, training_metadata};
+pub use training::Training;

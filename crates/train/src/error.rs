@@ -179,6 +179,18 @@ impl Error {
         move |source| Error::Compute { doing, source: Box::new(source) }
     }
 
+    /// Whether the training ended because numbers became NaN or infinite, which says something of recipe and
+    /// network, and not of files, data or the machine.
+    pub fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            Error::NonFiniteLoss { .. }
+                | Error::NonFiniteLayer { .. }
+                | Error::NonFiniteWeight { .. }
+                | Error::NonFiniteLogits { .. }
+        )
+    }
+
     /// An evaluation's error as it is reported after `step` steps of training: NaN is then a divergence, not
     /// a damaged file.
     pub(crate) fn in_training(self, step: u64) -> Self {

@@ -10,12 +10,18 @@
 //! | `schedule.rs` | the learning rate of a recipe over its training |
 //! | `runs.rs` | runs as a list with their states; the log of one as it grows |
 //! | `preamble.rs` | what a training is going to do and to cost |
+//! | `live.rs` | a training while it runs |
+//! | `reproduce.rs` | the paper's tables and figures: the plan, the trainings, what came out |
 
+mod live;
 mod preamble;
 pub mod recipes;
+mod reproduce;
 mod runs;
 mod schedule;
 
+pub use live::{Live, epoch_line};
 pub use preamble::print as preamble;
+pub use reproduce::{Reproduced, Setup, Work, reproduce};
 pub use runs::{follow, list as list_runs};
 pub use schedule::{course, show as show_schedule};

@@ -133,7 +133,7 @@ pub fn show(threads: usize, measure: Measure, format: Format) -> anyhow::Result<
 }
 
 /// This machine's speed: as it is kept, or measured and kept.
-fn speed(threads: usize, measure: Measure) -> anyhow::Result<Speed> {
+pub(crate) fn speed(threads: usize, measure: Measure) -> anyhow::Result<Speed> {
     let file = speed_file();
     let kept = || Speed::kept(file.as_deref()?, threads);
     if measure == Measure::Once

@@ -1,7 +1,9 @@
 //! The command line as it is parsed: names and help, nothing else. Scripts rely on these names.
 
 mod data;
+mod log;
 mod plans;
+mod reproduce;
 mod source;
 mod view;
 
@@ -15,7 +17,9 @@ pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
     TargetArg, VerifyDataArgs,
 };
+pub(crate) use self::log::LogFormat;
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
+pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};
 use crate::output::Format;
@@ -42,6 +46,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Export a checkpoint as a safetensors file that other programs can load
     Export(ExportArgs),
+    /// Train a table or figure of the paper, and hold what comes out beside what was published
+    Reproduce(ReproduceArgs),
     /// Draw a run, or several side by side, as a page for the browser
     Report(ReportArgs),
     /// Tell whether two runs are the same training, and where they part
@@ -122,14 +128,6 @@ pub(crate) struct TrainArgs {
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]
     pub(crate) format: FormatArg,
-}
-
-/// How a training tells of itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    #[default]
-    Text,
-    Json,
 }
 
 #[derive(Debug, Args)]

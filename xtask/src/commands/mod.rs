@@ -8,6 +8,7 @@ pub(crate) mod models;
 pub(crate) mod plans;
 pub(crate) mod predict;
 pub(crate) mod report;
+pub(crate) mod reproduce;
 pub(crate) mod summary;
 pub(crate) mod train;
 pub(crate) mod verify;

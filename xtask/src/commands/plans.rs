@@ -3,7 +3,7 @@
 use resnet_views::recipes::{self, Measure};
 
 use crate::args::{RecipesArgs, RunsArgs, ScheduleArgs};
-use crate::{live, threads};
+use crate::threads;
 
 pub(crate) fn recipes(args: &RecipesArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.name {
@@ -26,7 +26,7 @@ pub(crate) fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
 
 pub(crate) fn runs(args: &RunsArgs) -> anyhow::Result<()> {
     match &args.follow {
-        Some(run) => resnet_views::follow(run, args.format.get(), live::epoch_line),
+        Some(run) => resnet_views::follow(run, args.format.get(), resnet_views::epoch_line),
         None => resnet_views::list_runs(&args.dir, args.format.get()),
     }
 }

@@ -8,11 +8,11 @@ use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
 use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
+use resnet_views::Live;
 use serde::Serialize;
 
 use crate::args::{LogFormat, TrainArgs};
 use crate::failure::Ended;
-use crate::live::Live;
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress;
@@ -191,7 +191,8 @@ fn train(
     if args.log_format == LogFormat::Json {
         run.add_sink(Lines::new("standard output", std::io::stdout()));
     }
-    let mut live = Live::new(args.log_format, LivePage::new(run.folder().clone()));
+    let page = LivePage::new(run.folder().clone());
+    let mut live = Live::new(args.log_format.into(), Some(page));
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
     live.end();
     match outcome? {

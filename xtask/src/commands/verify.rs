@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::args::VerifyArgs;
 use crate::failure::Ended;
-use crate::live::Live;
 use crate::output::{self, Format};
 use crate::{data, numbers, threads};
 
@@ -88,7 +87,7 @@ fn replayed(
             other => other.into(),
         })
     };
-    Ok(replay([&of(0)?, &of(1)?], parting, &mut Live::default())?)
+    Ok(replay([&of(0)?, &of(1)?], parting, &mut resnet_views::Live::new(Format::Text, None))?)
 }
 
 fn in_json(replayed: &Replayed) -> ReplayJson<'_> {

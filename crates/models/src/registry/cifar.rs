@@ -71,7 +71,9 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
 
 /// The word for figure 2, with its numbers; the identity without one. `None` if a number is out of its range.
 fn shortcut(words: &mut Words) -> Option<Shortcut> {
-    Some(if words.take("-constant-scaling") {
+    Some(if words.take("-plain") {
+        Shortcut::ConstantScaling { shortcut: 0.0, branch: 1.0 }
+    } else if words.take("-constant-scaling") {
         let (shortcut, branch) = match words.take("-by") {
             true => (words.number()?, words.number()?),
             false => (0.5, 0.5),
@@ -163,6 +165,7 @@ mod tests {
         let original = Placement::Original;
         let rows = [
             ("v1", original, Shortcut::Identity),
+            ("plain", original, Shortcut::ConstantScaling { shortcut: 0.0, branch: 1.0 }),
             ("constant-scaling", original, half),
             ("constant-scaling-by-0.5-1", original, Shortcut::ConstantScaling { shortcut: 0.5, branch: 1.0 }),
             ("exclusive-gating", original, Shortcut::ExclusiveGating { bias: six }),

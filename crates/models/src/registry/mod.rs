@@ -6,11 +6,12 @@
 //! `-one-layer` units of one layer, `3n + 2` in all (table 3). `-a` or `-b` chooses the shortcut where the
 //! shape changes.
 //!
-//! In the place of `v1` or `v2` stands any unit of figures 2 and 4, for table 1 and table 2:
-//! `constant-scaling` (`-by-0.5-1`: shortcut and branch), `exclusive-gating` and `shortcut-only-gating`
-//! (`-bias-6`: a bias of -6), `conv-shortcut`, `dropout-shortcut` (`-by-0.5`), `bn-after-addition`,
-//! `relu-before-addition`, `relu-only-preactivation`. So `resnet110-exclusive-gating-bias-7`; a shortcut of
-//! figure 2 may follow a placement of figure 4, as in `resnet20-v2-conv-shortcut`.
+//! In the place of `v1` or `v2` stands any unit of figures 2 and 4, for table 1 and table 2: `plain` (no
+//! shortcut), `constant-scaling` (`-by-0.5-1`: shortcut and branch), `exclusive-gating` and
+//! `shortcut-only-gating` (`-bias-6`: a bias of -6), `conv-shortcut`, `dropout-shortcut` (`-by-0.5`),
+//! `bn-after-addition`, `relu-before-addition`, `relu-only-preactivation`. So
+//! `resnet110-exclusive-gating-bias-7`; a shortcut of figure 2 may follow a placement of figure 4, as in
+//! `resnet20-v2-conv-shortcut`.
 //!
 //! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or
 //! 200; and timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`,
@@ -41,6 +42,7 @@ pub static NAMES: &[&str] = &[
     "resnet110-v2",
     "resnet164-v2",
     "resnet1001-v2",
+    "resnet110-plain",
     "resnet110-constant-scaling",
     "resnet110-exclusive-gating",
     "resnet110-shortcut-only-gating",

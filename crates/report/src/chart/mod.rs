@@ -15,6 +15,7 @@
 
 pub(crate) mod bars;
 pub(crate) mod cells;
+mod dots;
 mod labels;
 mod plot;
 mod points;
@@ -23,8 +24,9 @@ mod series;
 
 use std::fmt::Write as _;
 
+pub use self::dots::{DotGroup, Dots, dots};
 use self::plot::{BOTTOM, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TOP, WIDTH};
-pub(crate) use self::points::smoothed;
+pub use self::points::{medians, smoothed};
 use self::scale::Placed;
 pub use self::scale::{Axis, Scale};
 pub use self::series::{Colour, Series};

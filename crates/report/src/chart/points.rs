@@ -1,5 +1,7 @@
 //! Long lines with few points: no extreme that could be seen is lost.
 
+use resnet_record::Seeds;
+
 /// The most points that a line is drawn with.
 const MOST: usize = 2000;
 
@@ -24,7 +26,7 @@ pub(super) fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// The mean of each point and those before it, as far back as `window` values reach.
-pub(crate) fn smoothed(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
+pub fn smoothed(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
     let mut sum = 0.0;
     let mut result = Vec::with_capacity(points.len());
     for (index, (x, y)) in points.iter().enumerate() {
@@ -37,9 +39,33 @@ pub(crate) fn smoothed(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> 
     result
 }
 
+/// At each x that all lines have, the median of their values.
+pub fn medians(lines: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
+    let Some((first, others)) = lines.split_first() else { return vec![] };
+    let at = |line: &Vec<(f64, f64)>, x: f64| line.iter().find(|point| point.0 == x).map(|point| point.1);
+    first
+        .iter()
+        .filter_map(|(x, y)| {
+            let values = others.iter().map(|line| at(line, *x)).collect::<Option<Vec<_>>>()?;
+            Some((*x, Seeds::of(values.into_iter().chain([*y])).median()?))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn medians_stand_where_all_lines_have_a_value() {
+        let lines = [
+            vec![(1.0, 5.0), (2.0, 4.0), (3.0, 9.0)],
+            vec![(1.0, 7.0), (2.0, 2.0)],
+            vec![(1.0, 6.0), (2.0, 3.0)],
+        ];
+        assert_eq!(medians(&lines), [(1.0, 6.0), (2.0, 3.0)]);
+        assert_eq!(medians(&[]), []);
+    }
 
     #[test]
     fn extremes_stay() {

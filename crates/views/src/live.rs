@@ -4,21 +4,20 @@ use std::path::Path;
 
 use resnet_record::{DataSeconds, Divergence, EpochMetrics, Scores};
 use resnet_report::LivePage;
+use resnet_terminal::output::Format;
+use resnet_terminal::progress::{self, Meter, Show, Unit};
+use resnet_terminal::{numbers, output, text};
 use resnet_train::{Observer, Plan, Split, StepReport};
 use serde_json::json;
-
-use crate::args::LogFormat;
-use crate::progress::{self, Meter, Show, Unit};
-use crate::{numbers, output, text};
 
 /// Columns of the shortest bar, and of the separators between bar, steps and message.
 const BAR: usize = 8 + 5;
 
 /// Shows a training on standard error, or its events on standard output; metrics are a sink of the run.
-#[derive(Debug, Default)]
-pub(crate) struct Live {
-    pub(crate) format: LogFormat,
-    pub(crate) page: Option<LivePage>,
+#[derive(Debug)]
+pub struct Live {
+    format: Format,
+    page: Option<LivePage>,
     epochs: u64,
     /// Steps of the whole training.
     total: u64,
@@ -27,12 +26,13 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new(format: LogFormat, page: LivePage) -> Live {
-        Live { format, page: Some(page), ..Live::default() }
+    /// Text is a bar and lines, JSON an event a line.
+    pub fn new(format: Format, page: Option<LivePage>) -> Live {
+        Live { format, page, epochs: 0, total: 0, steps: None, scoring: None }
     }
 
     /// The training is over, done or not: its bars go, its page is written.
-    pub(crate) fn end(mut self) {
+    pub fn end(mut self) {
         let page = self.page.take();
         drop(self);
         if let Some(mut page) = page {
@@ -57,7 +57,7 @@ fn tell(written: Result<(), resnet_report::Error>) {
 impl Observer for Live {
     fn on_start(&mut self, plan: &Plan) {
         (self.epochs, self.total) = (plan.epochs, plan.steps);
-        if self.format == LogFormat::Json {
+        if self.format == Format::Json {
             let Plan { steps, epochs, done, .. } = plan;
             return self.event(&json!({"event": "start", "steps": steps, "epochs": epochs, "done": done}));
         }
@@ -91,7 +91,7 @@ impl Observer for Live {
     }
 
     fn on_evaluation(&mut self, split: Split, done: u64, images: u64) {
-        if self.format == LogFormat::Json {
+        if self.format == Format::Json {
             return;
         }
         let name = split.name();
@@ -104,7 +104,7 @@ impl Observer for Live {
     }
 
     fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
-        if self.format == LogFormat::Text {
+        if self.format == Format::Text {
             progress::line(&text::parts(&parts(epoch, self.epochs, is_best), text::err()));
         }
         if let Some(page) = &mut self.page {
@@ -113,7 +113,7 @@ impl Observer for Live {
     }
 
     fn on_checkpoint(&mut self, file: &Path) {
-        if self.format == LogFormat::Json {
+        if self.format == Format::Json {
             self.event(&json!({"event": "checkpoint", "file": file}));
         }
     }
@@ -168,7 +168,7 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
 }
 
 /// The line of an epoch that another process trained.
-pub(crate) fn epoch_line(epoch: &EpochMetrics, epochs: u64) -> String {
+pub fn epoch_line(epoch: &EpochMetrics, epochs: u64) -> String {
     text::parts(&parts(epoch, epochs, false), text::out())
 }
 
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_bar_of_an_evaluation_goes_with_its_end_whatever_was_left_out() {
-        let mut live = Live::default();
+        let mut live = Live::new(Format::Text, None);
         live.on_evaluation(Split::Test, 0, 10);
         live.on_evaluation(Split::Test, 9, 10);
         assert!(live.scoring.is_some());

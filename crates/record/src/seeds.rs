@@ -1,0 +1,252 @@
+//! One quantity over several seeds: its middle, its spread, and whether two trainings differ by more than
+//! that.
+
+use serde::{Deserialize, Serialize};
+
+/// A difference that chance makes less often than this counts as decided.
+const CHANCE: f64 = 0.05;
+/// More seeds than that are not told one by one.
+const MOST: usize = 1000;
+
+/// The values of one quantity, one for each seed.
+///
+/// ```
+/// use resnet_record::Seeds;
+/// let errors = Seeds::of([6.41, 6.37, 6.49]);
+/// assert_eq!((errors.median(), errors.range()), (Some(6.41), Some([6.37, 6.49])));
+/// assert!(errors.deviation().is_some_and(|deviation| (deviation - 0.0611).abs() < 1e-4));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seeds(Vec<f64>);
+
+impl Seeds {
+    /// The finite ones of `values`.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Seeds {
+        let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        Seeds(values)
+    }
+
+    /// All of them, ascending.
+    pub fn values(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The middle one, or the mean of the two in the middle; `None` if there are none.
+    pub fn median(&self) -> Option<f64> {
+        let last = self.count().checked_sub(1)?;
+        Some(0.5 * (self.0[last / 2] + self.0[last.div_ceil(2)]))
+    }
+
+    /// The mean; `None` if there are none.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count() > 0).then(|| self.0.iter().sum::<f64>() / self.count() as f64)
+    }
+
+    /// The standard deviation as it is estimated of seeds not seen, by one less than their number; `None` of
+    /// fewer than two.
+    pub fn deviation(&self) -> Option<f64> {
+        let (mean, others) = (self.mean()?, self.count().checked_sub(1).filter(|others| *others > 0)?);
+        Some((self.0.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / others as f64).sqrt())
+    }
+
+    /// The least and the greatest.
+    pub fn range(&self) -> Option<[f64; 2]> {
+        Some([*self.0.first()?, *self.0.last()?])
+    }
+}
+
+/// How the means of two trainings differ, by Welch's test: neither their spreads nor their numbers of seeds
+/// need be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// The second mean less the first.
+    pub difference: f64,
+    /// The standard error of that.
+    pub error: f64,
+    /// How often chance alone makes a difference as large; `None` where nothing is known of the spread: one
+    /// seed of either, or all alike.
+    pub chance: Option<f64>,
+    /// How many seeds of each would decide if difference and spread stay as they are; `None` where nothing is
+    /// known of the spread, or where it would take more than a thousand.
+    pub seeds_to_decide: Option<usize>,
+}
+
+impl Contrast {
+    /// Of two trainings; `None` if one has no seed.
+    ///
+    /// ```
+    /// use resnet_record::{Contrast, Seeds};
+    /// let [original, proposed] = [[6.7, 6.5, 6.6], [6.3, 6.4, 6.2]].map(Seeds::of);
+    /// let contrast = Contrast::of(&original, &proposed).unwrap();
+    /// assert!(contrast.is_decided() && (contrast.difference + 0.3).abs() < 1e-9);
+    /// ```
+    pub fn of(first: &Seeds, second: &Seeds) -> Option<Contrast> {
+        let difference = second.mean()? - first.mean()?;
+        let variances = [first, second].map(|seeds| seeds.deviation().map(|deviation| deviation.powi(2)));
+        let counts = [first.count(), second.count()];
+        let [Some(a), Some(b)] = variances else {
+            return Some(Contrast { difference, error: f64::NAN, chance: None, seeds_to_decide: None });
+        };
+        let error = standard_error([a, b], counts);
+        if error == 0.0 {
+            return Some(Contrast { difference, error, chance: None, seeds_to_decide: None });
+        }
+        let chance = |counts| chance_of(difference, [a, b], counts);
+        let least = counts[0].max(counts[1]);
+        let seeds_to_decide = (least..=MOST).find(|count| chance([*count; 2]) < CHANCE);
+        Some(Contrast { difference, error, chance: Some(chance(counts)), seeds_to_decide })
+    }
+
+    /// Whether chance makes a difference as large less than once in twenty times.
+    pub fn is_decided(&self) -> bool {
+        self.chance.is_some_and(|chance| chance < CHANCE)
+    }
+}
+
+fn standard_error(variances: [f64; 2], counts: [usize; 2]) -> f64 {
+    (variances[0] / counts[0] as f64 + variances[1] / counts[1] as f64).sqrt()
+}
+
+/// The two-sided probability of a difference as large by Student's distribution with Welch's degrees of
+/// freedom.
+fn chance_of(difference: f64, variances: [f64; 2], counts: [usize; 2]) -> f64 {
+    let error = standard_error(variances, counts);
+    let share = |side: usize| {
+        let part = variances[side] / counts[side] as f64;
+        part * part / (counts[side] - 1) as f64
+    };
+    let freedom = error.powi(4) / (share(0) + share(1));
+    let t = difference / error;
+    incomplete_beta(freedom / (freedom + t * t), 0.5 * freedom, 0.5)
+}
+
+/// The regularised incomplete beta function `I_x(a, b)`, by its continued fraction.
+fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
+    if x <= 0.0 || x >= 1.0 {
+        return x.clamp(0.0, 1.0);
+    }
+    // The fraction converges quickly below the mean of the distribution; above it the symmetry helps.
+    if x > (a + 1.0) / (a + b + 2.0) {
+        return 1.0 - incomplete_beta(1.0 - x, b, a);
+    }
+    let front = (log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * x.ln() + b * (1.0 - x).ln()).exp() / a;
+    let tiny = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
+    let (mut c, mut d) = (1.0, 1.0 / tiny(1.0 - (a + b) * x / (a + 1.0)));
+    let mut fraction = d;
+    for m in 1..300 {
+        let m = f64::from(m);
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        let mut factor = 1.0;
+        for term in [even, odd] {
+            d = 1.0 / tiny(1.0 + term * d);
+            c = tiny(1.0 + term / c);
+            factor = c * d;
+            fraction *= factor;
+        }
+        if (factor - 1.0).abs() < 1e-14 {
+            break;
+        }
+    }
+    front * fraction
+}
+
+/// The logarithm of the gamma function of a positive number, by Lanczos's series of nine terms.
+fn log_gamma(x: f64) -> f64 {
+    const TERMS: [f64; 8] = [
+        676.520_368_121_885_1,
+        -1_259.139_216_722_402_8,
+        771.323_428_777_653_1,
+        -176.615_029_162_140_6,
+        12.507_343_278_686_905,
+        -0.138_571_095_265_720_12,
+        9.984_369_578_019_572e-6,
+        1.505_632_735_149_311_6e-7,
+    ];
+    if x < 0.5 {
+        // The reflection formula.
+        let sine = (std::f64::consts::PI * x).sin();
+        return (std::f64::consts::PI / sine).ln() - log_gamma(1.0 - x);
+    }
+    let x = x - 1.0;
+    let sum =
+        TERMS.iter().zip(1..).fold(0.999_999_999_999_809_9, |sum, (term, i)| sum + term / (x + f64::from(i)));
+    let t = x + 7.5;
+    0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(value: f64, expected: f64, tolerance: f64) -> bool {
+        (value - expected).abs() <= tolerance
+    }
+
+    #[test]
+    fn medians_means_and_spreads() {
+        let seeds = Seeds::of([4.0, f64::NAN, 1.0, 2.0, 100.0]);
+        assert_eq!((seeds.count(), seeds.median(), seeds.mean()), (4, Some(3.0), Some(26.75)));
+        assert_eq!(Seeds::of([1.0, 3.0]).deviation(), Some(2f64.sqrt()));
+        assert_eq!(Seeds::of([7.0]).deviation(), None);
+        let none = Seeds::of([f64::INFINITY]);
+        assert_eq!((none.median(), none.mean(), none.deviation(), none.range()), (None, None, None, None));
+    }
+
+    #[test]
+    fn students_distribution_is_that_of_the_tables() {
+        // The two-sided 5 % and 1 % points of t for 1, 2, 5, 10 and 30 degrees of freedom.
+        let rows = [
+            (1.0, 12.7062, 0.05),
+            (1.0, 63.6567, 0.01),
+            (2.0, 4.30265, 0.05),
+            (5.0, 2.57058, 0.05),
+            (5.0, 4.03214, 0.01),
+            (10.0, 2.22814, 0.05),
+            (30.0, 2.04227, 0.05),
+        ];
+        for (freedom, t, expected) in rows {
+            let chance = incomplete_beta(freedom / (freedom + t * t), 0.5 * freedom, 0.5);
+            assert!(near(chance, expected, 1e-6), "{freedom} {t}: {chance}");
+        }
+        assert!(near(log_gamma(5.0), 24f64.ln(), 1e-12) && near(log_gamma(0.5), 0.572_364_942_924_7, 1e-12));
+    }
+
+    #[test]
+    fn welchs_test_is_students_density_integrated() {
+        // t = -5.137323407543 with 3.427192662844 degrees of freedom; both tails of the density by two
+        // million steps.
+        let contrast = Contrast::of(&Seeds::of([7.93, 7.41, 8.02]), &Seeds::of([6.51, 6.9, 6.77, 6.4]));
+        let contrast = contrast.unwrap();
+        assert!(near(contrast.difference, -1.141_666_666_666_667, 1e-12));
+        assert!(near(contrast.chance.unwrap(), 0.010_225_742_459, 1e-9), "{contrast:?}");
+        assert!(contrast.is_decided());
+    }
+
+    #[test]
+    fn chance_alone_decides_nothing() {
+        let of = |a: &[f64], b: &[f64]| {
+            Contrast::of(&Seeds::of(a.iter().copied()), &Seeds::of(b.iter().copied())).unwrap()
+        };
+        // One seed, or a spread that nobody has seen yet.
+        for (a, b) in [(&[5.0][..], &[9.0, 9.1][..]), (&[5.0, 5.0], &[6.0, 6.0])] {
+            let contrast = of(a, b);
+            assert!(!contrast.is_decided() && contrast.seeds_to_decide.is_none(), "{contrast:?}");
+        }
+        let close = of(&[8.0, 8.2], &[7.9, 8.4]);
+        assert!(!close.is_decided() && close.seeds_to_decide.is_some_and(|seeds| seeds > 20), "{close:?}");
+        // As many as it says are enough, and one fewer are not.
+        let open = of(&[8.0, 8.4], &[8.5, 8.9]);
+        let needed = open.seeds_to_decide.unwrap();
+        let variance = 0.08;
+        assert!(!open.is_decided() && chance_of(0.5, [variance; 2], [needed; 2]) < CHANCE);
+        assert!(chance_of(0.5, [variance; 2], [needed - 1; 2]) >= CHANCE, "{needed}");
+        assert_eq!(Contrast::of(&Seeds::default(), &Seeds::of([1.0])), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! A training by a recipe: its network, its plan, and the run that it fills.
+
+use resnet_models::registry;
+use resnet_record::{Recipe, Run, RunRecord};
+use resnet_train::{Observer, Options, Outcome, Plan, fit};
+
+use crate::starting::training_metadata;
+use crate::{Error, Images, ResNet};
+
+/// A network with fresh weights, about to be trained by a recipe.
+#[derive(Debug)]
+pub struct Training {
+    recipe: Recipe,
+    network: ResNet,
+    plan: Plan,
+}
+
+impl Training {
+    /// The training that `recipe` describes on `images`, checked before anything is written.
+    ///
+    /// ```
+    /// use resnet::record::{Recipe, Run};
+    /// use resnet::train::{Options, Quiet};
+    /// use resnet::{Images, OpenOptions, Training};
+    ///
+    /// let mut recipe = Recipe::built_in("quick-start").expect("a built-in recipe");
+    /// recipe.set_all(&["data.generated={train=40,test=10}", "data.validation=0"])?;
+    /// recipe.set("train.duration=1 steps")?;
+    /// let images = Images::of_recipe(&recipe, None, &OpenOptions::default())?;
+    /// let training = Training::new(&recipe, &images)?;
+    /// let folder = tempfile::tempdir().expect("a folder");
+    /// let mut run = Run::create(&folder.path().join("run"), training.recipe(), training.record("run"))?;
+    /// training.fit(&images, &mut run, &Options::default(), &mut Quiet)?;
+    /// assert!(run.record().results.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If recipe, network and images do not fit each other.
+    pub fn new(recipe: &Recipe, images: &Images) -> Result<Self, Error> {
+        let mut recipe = recipe.clone();
+        let plan = Plan::new(&recipe, images.training())?;
+        // Images in files settle the number of classes, and the run's recipe says so.
+        let classes = *recipe.model.classes.get_or_insert(images.training().classes());
+        let spec = registry::find(&recipe.model.name, classes)?;
+        let network = ResNet::for_training(&spec, &recipe).map_err(Error::compute("building the network"))?;
+        plan.check(&network)?;
+        Ok(Training { recipe, network, plan })
+    }
+
+    /// The recipe with its number of classes, as the run has it.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The network.
+    pub fn network(&self) -> &ResNet {
+        &self.network
+    }
+
+    /// Its steps and images.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The record of a run called `name` that begins now; where the images came from is the caller's to say.
+    pub fn record(&self, name: &str) -> RunRecord {
+        let mut record = RunRecord::begin(name, &self.recipe);
+        record.parameters = self.network.parameters() as u64;
+        record.threads = resnet_ops::threads();
+        record
+    }
+
+    /// Trains to the end, or goes on with `run`. Checkpoints get what others need to know of the network;
+    /// `options.metadata` is not used.
+    ///
+    /// # Errors
+    /// As of [`fit`].
+    pub fn fit(
+        &self,
+        images: &Images,
+        run: &mut Run,
+        options: &Options,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, Error> {
+        let model = self.network.model();
+        let metadata = training_metadata(model, &self.recipe, images.classes(), images.size()).to_map();
+        let options = Options { metadata, ..options.clone() };
+        Ok(fit(&self.network, images.training(), run, &options, observer)?)
+    }
+}

@@ -1,0 +1,312 @@
+//! Claim 6: a network whose activations stand after the additions, each for the branch of the next unit
+//! alone, is the network of pre-activation units. Equation (9), figure 5.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use resnet_models::{Model, registry};
+use resnet_ops::{
+    BatchNorm, Conv2d, ConvConfig, Graph, Layer, Linear, Mode, Value, ZeroPadConfig, softmax_cross_entropy,
+};
+
+use resnet_report::Figure;
+use resnet_report::chart::{Axis, Chart, Colour, Series};
+
+use super::{Measured, Verdict};
+use crate::words::count;
+
+/// The network that is compared.
+const MODEL: &str = "resnet20-v2";
+/// Differences up to so many times those that another order of the images makes are f32's rounding.
+const SEVERAL: f64 = 4.0;
+
+/// Steps of the picture, and their learning rate.
+const STEPS: u32 = 12;
+const RATE: f64 = 0.02;
+
+/// How far two ways to compute logits and gradients are apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Apart {
+    /// The largest difference of two logits, over the largest logit.
+    pub logits: f64,
+    /// The largest difference of two gradients of a parameter, over the largest of that parameter's gradient.
+    pub gradients: f64,
+}
+
+/// The network of pre-activation units beside others with the same weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sameness {
+    /// Activations after the additions, each seen by the next branch alone.
+    pub asymmetric: Apart,
+    /// Activations after the additions, seen by branch and shortcut, which is another function.
+    pub symmetric: Apart,
+    /// The network itself with the images in another order: what f32's rounding makes of equal functions.
+    pub rounding: Apart,
+    /// Gradients that were compared: one for each number of the network.
+    pub compared: usize,
+}
+
+impl Sameness {
+    /// Whether the asymmetric form is apart by no more than several times the rounding.
+    pub fn is_same(&self) -> bool {
+        let (ours, noise) = (self.asymmetric, self.rounding);
+        ours.logits <= SEVERAL * noise.logits && ours.gradients <= SEVERAL * noise.gradients
+    }
+}
+
+/// Who sees the activation after an addition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// The next residual branch: figure 5(b).
+    ByBranch,
+    /// The shortcut as well: figure 5(a).
+    ByBoth,
+}
+
+/// A unit of figure 5(a) and (b): the sum, then an activation that only the next unit's branch sees.
+#[derive(Debug)]
+struct AsymmetricUnit {
+    conv1: Conv2d,
+    norm: BatchNorm,
+    conv2: Conv2d,
+    change: Option<ZeroPadConfig>,
+    /// The activation after the addition: what the next unit begins with, or the network's last norm.
+    after: BatchNorm,
+}
+
+/// All of it, as one layer.
+#[derive(Debug)]
+struct Asymmetric {
+    stem: Conv2d,
+    first: BatchNorm,
+    units: Vec<AsymmetricUnit>,
+    head: Linear,
+    seen: Seen,
+}
+
+impl Asymmetric {
+    /// With the variables of `model`, which stay its own.
+    fn of(model: &Model, seen: Seen) -> Result<Self> {
+        let shared = model.variables().iter();
+        let shared = shared.map(|(name, variable)| (name.clone(), variable.as_tensor().clone()));
+        let shared: HashMap<String, Tensor> = shared.collect();
+        let vb = &VarBuilder::from_tensors(shared, DType::F32, &Device::Cpu);
+        let spec = model.spec();
+        let units = spec.units();
+        let after = |index: usize| match units.get(index + 1) {
+            Some((name, config)) => BatchNorm::new(config.in_channels, vb.pp(name).pp("norm1")),
+            None => BatchNorm::new(spec.features(), vb.pp("norm")),
+        };
+        let unit = |(index, (name, config)): (usize, &(String, resnet_blocks::UnitConfig))| {
+            let vb = vb.pp(name);
+            let (inputs, outputs) = (config.in_channels, config.out_channels);
+            let first = ConvConfig::same(3).with_stride(config.stride);
+            Ok(AsymmetricUnit {
+                conv1: Conv2d::new(inputs, outputs, first, vb.pp("conv1"))?,
+                norm: BatchNorm::new(outputs, vb.pp("norm2"))?,
+                conv2: Conv2d::new(outputs, outputs, ConvConfig::same(3), vb.pp("conv2"))?,
+                change: config
+                    .changes_shape()
+                    .then_some(ZeroPadConfig { out_channels: outputs, stride: config.stride }),
+                after: after(index)?,
+            })
+        };
+        let Some((first, config)) = units.first() else { bail!("a network without units") };
+        Ok(Asymmetric {
+            stem: Conv2d::new(3, config.in_channels, ConvConfig::same(3), vb.pp("stem.conv"))?,
+            first: BatchNorm::new(config.in_channels, vb.pp(first).pp("norm1"))?,
+            units: units.iter().enumerate().map(unit).collect::<Result<_>>()?,
+            head: Linear::new(spec.features(), spec.classes, vb.pp("head.fc"))?,
+            seen,
+        })
+    }
+}
+
+impl Layer for Asymmetric {
+    fn trace(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let sum = self.stem.trace(graph, images)?;
+        // Both paths of the first unit share its activation.
+        let mut active = self.first.trace_relu(graph, sum)?;
+        let mut sum = active;
+        for unit in &self.units {
+            let branch = unit.conv1.trace(graph, active)?;
+            let branch = unit.norm.trace_relu(graph, branch)?;
+            let branch = unit.conv2.trace(graph, branch)?;
+            let shortcut = if self.seen == Seen::ByBoth { active } else { sum };
+            let carried = match unit.change {
+                Some(change) => graph.zero_pad_shortcut(shortcut, change)?,
+                None => shortcut,
+            };
+            sum = graph.add(carried, branch)?;
+            active = unit.after.trace_relu(graph, sum)?;
+        }
+        let features = graph.global_avg_pool(active)?;
+        self.head.trace(graph, features)
+    }
+}
+
+/// Compares the forms on `images`, `[N, 3, 32, 32]`, with one set of weights, drawn by `seed`: logits of a
+/// training step, and the gradient of its loss by each parameter.
+///
+/// # Errors
+/// If the network cannot be built or run.
+pub fn sameness(images: &Tensor, seed: u64) -> Result<Sameness> {
+    let spec = registry::find(MODEL, 10).map_err(candle_core::Error::wrap)?;
+    let model = Model::init(&spec, seed)?;
+    let count = images.dim(0)?;
+    let reversed: Vec<u32> = (0..count as u32).rev().collect();
+    let reversed = Tensor::from_vec(reversed, count, &Device::Cpu)?;
+    let pre_activation = Learned::of(&model, &model, images)?;
+    let beside =
+        |form: Seen| pre_activation.apart(&Learned::of(&model, &Asymmetric::of(&model, form)?, images)?);
+    let turned = Learned::of(&model, &model, &images.index_select(&reversed, 0)?)?;
+    let turned = Learned { logits: turned.logits.index_select(&reversed, 0)?, ..turned };
+    Ok(Sameness {
+        asymmetric: beside(Seen::ByBranch)?,
+        symmetric: beside(Seen::ByBoth)?,
+        rounding: pre_activation.apart(&turned)?,
+        compared: pre_activation.gradients.iter().map(Tensor::elem_count).sum(),
+    })
+}
+
+/// What a training step makes of a batch.
+struct Learned {
+    logits: Tensor,
+    /// By each parameter, in the order of their names.
+    gradients: Vec<Tensor>,
+}
+
+impl Learned {
+    /// Each image's label is decided by its first pixel, so that another order of them has the same labels.
+    fn of(model: &Model, network: &impl Layer, images: &Tensor) -> Result<Learned> {
+        let first = images.flatten_from(1)?.narrow(1, 0, 1)?.flatten_all()?.to_vec1::<f32>()?;
+        let labels = first.iter().map(|value| (value.abs() * 1000.0) as u32 % model.spec().classes as u32);
+        let labels = Tensor::from_iter(labels, &Device::Cpu)?;
+        let logits = network.forward(images, Mode::Train)?;
+        let store = softmax_cross_entropy(&logits, &labels)?.backward()?;
+        let parameters = model.variables().iter().filter(|(name, _)| !name.contains("running_"));
+        let gradients = parameters.map(|(name, variable)| match store.get(variable.as_tensor()) {
+            Some(gradient) => Ok(gradient.clone()),
+            None => bail!("{name} gets no gradient"),
+        });
+        Ok(Learned { gradients: gradients.collect::<Result<_>>()?, logits })
+    }
+
+    fn apart(&self, other: &Learned) -> Result<Apart> {
+        let mut gradients = 0.0f64;
+        for (a, b) in self.gradients.iter().zip(&other.gradients) {
+            gradients = gradients.max(apart(a, b)?);
+        }
+        Ok(Apart { logits: apart(&self.logits, &other.logits)?, gradients })
+    }
+}
+
+/// How a network's activations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// After the additions, figure 5(b).
+    After,
+    /// Before the weights, figure 5(c).
+    Before,
+}
+
+/// Losses in nats of some steps of plain gradient descent from one set of first weights, by step.
+fn descent(form: Form, images: &Tensor) -> Result<Vec<(f64, f64)>> {
+    let spec = registry::find(MODEL, 10).map_err(candle_core::Error::wrap)?;
+    let model = Model::init(&spec, 0)?;
+    let after = Asymmetric::of(&model, Seen::ByBranch)?;
+    let labels = (0..images.dim(0)?).map(|image| (image % spec.classes) as u32);
+    let labels = Tensor::from_iter(labels, &Device::Cpu)?;
+    let mut losses = vec![];
+    for step in 1..=STEPS {
+        let logits = match form {
+            Form::After => after.forward(images, Mode::Train)?,
+            Form::Before => model.forward(images, Mode::Train)?,
+        };
+        let loss = softmax_cross_entropy(&logits, &labels)?;
+        losses.push((f64::from(step), f64::from(loss.to_scalar::<f32>()?)));
+        let gradients = loss.backward()?;
+        for variable in model.variables().values() {
+            if let Some(gradient) = gradients.get(variable.as_tensor()) {
+                variable.set(&(variable.as_tensor() - (gradient * RATE)?)?.detach())?;
+            }
+        }
+    }
+    Ok(losses)
+}
+
+/// Both forms while they learn the same images.
+fn picture(images: &Tensor) -> Result<Figure> {
+    let [after, before] = [descent(Form::After, images)?, descent(Form::Before, images)?];
+    let gap = after.iter().zip(&before).map(|(a, b)| (a.1 - b.1).abs()).fold(0.0, f64::max);
+    let title = format!("Over {STEPS} steps the losses of both forms are {gap:.1e} nats apart at most");
+    let chart = Chart::new(
+        title.clone(),
+        Axis::from_zero("steps", f64::from(STEPS)),
+        Axis::log("loss, nats (log scale)"),
+    )
+    .with(Series::new("before weights", Colour::Blue, before))
+    .with(Series::new("after additions", Colour::Ink, after).dashed());
+    Ok(Figure::new(
+        &chart,
+        format!(
+            "{title}. Gradient descent on the same images from the same weights; what rounding parts, each step parts further."
+        ),
+    ))
+}
+
+/// The largest difference over the largest value; NaN counts as infinitely far.
+fn apart(a: &Tensor, b: &Tensor) -> Result<f64> {
+    let [a, b] = [a, b].map(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
+    let (a, b) = (a?, b?);
+    let largest = a.iter().fold(0f32, |most, value| most.max(value.abs()));
+    let difference = a.iter().zip(&b).fold(0f32, |most, (a, b)| {
+        let difference = (a - b).abs();
+        if difference.is_nan() { f32::INFINITY } else { most.max(difference) }
+    });
+    Ok(if difference == 0.0 { 0.0 } else { f64::from(difference) / f64::from(largest) })
+}
+
+/// Claim 6.
+pub(super) fn same_function() -> Result<Measured> {
+    let images = super::signal::drawn(16)?;
+    let same = sameness(&images, 0)?;
+    let Sameness { asymmetric, symmetric, rounding, compared } = same;
+    Ok(Measured {
+        verdict: if same.is_same() { Verdict::Supported } else { Verdict::Contradicted },
+        sentences: vec![format!(
+            "{MODEL} written with its activations after the additions, each seen by the next residual branch alone, beside the \
+             network of pre-activation units with the same weights: logits differ by at most {:.1e} of the largest, the \
+             gradients of {} parameters by at most {:.1e}. Another order of the images, which changes nothing but f32's \
+             rounding, makes {:.1e} and {:.1e}; with activations that the shortcut sees as well it is {:.1e} and {:.1e}.",
+            asymmetric.logits,
+            count(compared as u64),
+            asymmetric.gradients,
+            rounding.logits,
+            rounding.gradients,
+            symmetric.logits,
+            symmetric.gradients
+        )],
+        rests_on: format!("{STEPS} training steps on 16 drawn images"),
+        figure: Some(picture(&images)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_learn_alike() {
+        let images = Tensor::randn(0f32, 1.0, (4, 3, 32, 32), &Device::Cpu).unwrap();
+        let [after, before] = [Form::After, Form::Before].map(|form| descent(form, &images).unwrap());
+        // Rounding grows from step to step, so only the first ones are held to it.
+        for (after, before) in after.iter().zip(&before).take(3) {
+            assert!((after.1 - before.1).abs() <= 1e-4 * before.1, "{after:?} {before:?}");
+        }
+        assert!(before.last().unwrap().1 < before[0].1, "it learns: {before:?}");
+        let (a, b) = (Tensor::new(&[1f32, f32::NAN], &Device::Cpu), Tensor::new(&[1f32, 2.0], &Device::Cpu));
+        assert_eq!(apart(&a.unwrap(), &b.unwrap()).unwrap(), f64::INFINITY);
+    }
+}

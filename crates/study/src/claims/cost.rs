@@ -1,0 +1,135 @@
+//! Claim 11: what a training step costs by depth.
+
+use resnet_bench::{Subject, Work, step_seconds};
+use resnet_models::summary;
+use resnet_report::Figure;
+use resnet_report::chart::{Axis, Chart, Colour, Series};
+
+use super::{Measured, Verdict};
+use crate::Error;
+
+/// Networks that are timed, all of one kind.
+const DEPTHS: [usize; 6] = [20, 38, 56, 74, 92, 110];
+const BATCH: usize = 16;
+/// Turns of all depths; the least time of each counts, which a busy machine disturbs least.
+const TURNS: usize = 2;
+/// Seconds of steps in a turn.
+const AT_LEAST: f64 = 0.2;
+/// The largest distance from the line, over the time, that is still linear, and one that no noise makes.
+const LINEAR: f64 = 0.10;
+const BENT: f64 = 0.30;
+
+/// What a training step costs at one depth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cost {
+    /// Layers.
+    pub depth: usize,
+    /// Seconds of a training step.
+    pub seconds: f64,
+    /// Multiply-adds of an image's forward pass.
+    pub multiply_adds: u64,
+}
+
+/// Times pre-activation networks of these depths in turns.
+///
+/// # Errors
+/// If a depth does not exist, or a step fails.
+pub fn cost(depths: &[usize]) -> Result<Vec<Cost>, Error> {
+    let failed =
+        |error: &dyn std::fmt::Display| Error::Other(format!("a training step cannot be timed: {error}"));
+    let subject = |depth: &usize| {
+        let batch = std::num::NonZeroUsize::new(BATCH);
+        Subject::new(Work::Train, &format!("resnet{depth}-v2"), batch, resnet_ops::threads())
+    };
+    let subjects =
+        depths.iter().map(subject).collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?;
+    let mut costs = vec![];
+    for (depth, subject) in depths.iter().zip(&subjects) {
+        let multiply_adds = summary::of(&subject.spec).map_err(|error| failed(&error))?.multiply_adds;
+        costs.push(Cost { depth: *depth, seconds: f64::INFINITY, multiply_adds });
+    }
+    for _ in 0..TURNS {
+        for (cost, subject) in costs.iter_mut().zip(&subjects) {
+            let seconds = step_seconds(subject, AT_LEAST).map_err(|error| failed(&error))?;
+            cost.seconds = cost.seconds.min(seconds);
+        }
+    }
+    Ok(costs)
+}
+
+/// Claim 11.
+pub(super) fn linear() -> Result<Measured, Error> {
+    let costs = cost(&DEPTHS)?;
+    let line = Line::through(&costs);
+    let farthest =
+        costs.iter().map(|cost| (line.at(cost.depth) / cost.seconds - 1.0).abs()).fold(0.0, f64::max);
+    let verdict = match farthest {
+        near if near <= LINEAR && line.slope > 0.0 => Verdict::Supported,
+        far if far > BENT => Verdict::Contradicted,
+        _ => Verdict::Undecided,
+    };
+    let points = costs.iter().map(|cost| (cost.depth as f64, 1e3 * cost.seconds)).collect();
+    let fitted = [0, 110].map(|depth| (depth as f64, 1e3 * line.at(depth).max(0.0))).to_vec();
+    let most = costs.iter().map(|cost| 1e3 * cost.seconds).fold(0.0, f64::max);
+    let title = format!("A layer more costs {:.2} ms a step, from 20 layers to 110", 1e3 * line.slope);
+    let chart = Chart::new(
+        title.clone(),
+        Axis::from_zero("layers", 110.0),
+        Axis::from_zero(&format!("ms for a step of {BATCH} images"), 1.05 * most),
+    )
+    .with(Series::new("fitted line", Colour::Ink, fitted).dashed())
+    .with(Series::new("measured", Colour::Blue, points).marked());
+    let counts: Vec<u64> =
+        costs.windows(2).map(|pair| pair[1].multiply_adds - pair[0].multiply_adds).collect();
+    let is_exact = counts.windows(2).all(|pair| pair[0] == pair[1]);
+    Ok(Measured {
+        verdict,
+        sentences: vec![format!(
+            "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; a layer \
+             more costs {:.2} ms for {BATCH} images. Multiply-adds {}.",
+            DEPTHS.map(|depth| depth.to_string()).join(", "),
+            100.0 * farthest,
+            1e3 * line.slope,
+            if is_exact {
+                "grow by the same number from each depth to the next"
+            } else {
+                "do not grow evenly"
+            }
+        )],
+        rests_on: format!("{TURNS} turns of steps on {} threads", resnet_ops::threads()),
+        figure: Some(Figure::new(&chart, format!("{title}: the time is a straight line."))),
+    })
+}
+
+/// A straight line by least squares.
+struct Line {
+    slope: f64,
+    start: f64,
+}
+
+impl Line {
+    fn through(costs: &[Cost]) -> Line {
+        let count = costs.len() as f64;
+        let mean = |of: &dyn Fn(&Cost) -> f64| costs.iter().map(of).sum::<f64>() / count;
+        let (depth, seconds) = (mean(&|cost| cost.depth as f64), mean(&|cost| cost.seconds));
+        let both = mean(&|cost| (cost.depth as f64 - depth) * (cost.seconds - seconds));
+        let slope = both / mean(&|cost| (cost.depth as f64 - depth).powi(2));
+        Line { slope, start: seconds - slope * depth }
+    }
+
+    fn at(&self, depth: usize) -> f64 {
+        self.start + self.slope * depth as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_through_points_that_lie_on_one() {
+        let cost = |depth: usize| Cost { depth, seconds: 0.5 + 0.25 * depth as f64, multiply_adds: 0 };
+        let line = Line::through(&[cost(2), cost(5), cost(11)]);
+        assert!((line.slope - 0.25).abs() < 1e-12 && (line.at(0) - 0.5).abs() < 1e-12);
+    }
+}

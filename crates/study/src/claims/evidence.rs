@@ -1,0 +1,148 @@
+//! What claims are judged by: rows of runs by their names, and losses early and late in a training.
+
+use resnet_record::{Contrast, Metric, Seeds};
+use resnet_report::Figure;
+use resnet_report::chart::{DotGroup, Dots, dots};
+
+use super::Verdict;
+use crate::curves::colour;
+use crate::find::FoundRun;
+use crate::results::{Results, RowResult};
+use crate::words::{counted, signed};
+
+/// The part of a training that counts as its start: the first eighth.
+const START: u64 = 8;
+
+/// The rows that claims are judged by.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    results: Vec<Results>,
+}
+
+impl Evidence {
+    pub(crate) fn new(results: Vec<Results>) -> Evidence {
+        Evidence { results }
+    }
+
+    /// The row of this name with runs.
+    pub(crate) fn row(&self, name: &str) -> Option<&RowResult> {
+        let rows = self.results.iter().flat_map(|results| &results.rows);
+        rows.into_iter().find(|row| row.row.name == name && !row.runs.is_empty())
+    }
+
+    /// The rows of these names that have runs.
+    pub(crate) fn rows(&self, names: &[&str]) -> Vec<&RowResult> {
+        names.iter().filter_map(|name| self.row(name)).collect()
+    }
+}
+
+/// Mean training loss over the first eighth of each run's steps, as far as they are logged.
+pub(crate) fn early_losses(row: &RowResult) -> Seeds {
+    Seeds::of(row.runs.iter().filter_map(early_loss))
+}
+
+fn early_loss(run: &FoundRun) -> Option<f64> {
+    let metrics = run.folder.metrics().ok()?;
+    let steps = metrics.iter().filter_map(|metric| match metric {
+        Metric::Step(step) => Some(step),
+        _ => None,
+    });
+    let last = steps.clone().next_back()?.step;
+    let losses: Vec<f64> = steps.filter(|step| step.step * START <= last).map(|step| step.loss).collect();
+    (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
+}
+
+/// A difference that a claim predicts.
+pub(crate) struct Compared<'a> {
+    /// Whose value should be the larger one.
+    pub(crate) row: &'a RowResult,
+    pub(crate) contrast: Option<Contrast>,
+    /// Whether every run of the row failed, which is worse than any value.
+    pub(crate) fails: bool,
+}
+
+/// Each row's difference from `base` in `quantity`.
+pub(crate) fn compared<'a>(
+    base: &RowResult,
+    rows: &[&'a RowResult],
+    quantity: impl Fn(&RowResult) -> Seeds,
+) -> Vec<Compared<'a>> {
+    let first = quantity(base);
+    rows.iter()
+        .map(|row| Compared {
+            row,
+            contrast: Contrast::of(&first, &quantity(row)),
+            fails: row.failed > 0 && row.failed == row.runs.len(),
+        })
+        .collect()
+}
+
+/// The verdict where each difference should be positive: supported if all are, beyond the noise; contradicted
+/// if more of those that are decided point the other way.
+pub(crate) fn verdict(compared: &[Compared<'_>]) -> Verdict {
+    let is_decided =
+        |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.is_decided());
+    let is_right =
+        |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.difference > 0.0);
+    let decided: Vec<&Compared<'_>> = compared.iter().filter(is_decided).collect();
+    let right = decided.iter().filter(|one| is_right(one)).count();
+    match () {
+        () if compared.is_empty() => Verdict::NotTested,
+        () if right == compared.len() => Verdict::Supported,
+        () if decided.len() - right > right => Verdict::Contradicted,
+        () => Verdict::Undecided,
+    }
+}
+
+/// A sentence of each difference: `(e) 1x1 convolution shortcut +0.213 nats (chance 0.01)`.
+pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
+    let one = |one: &Compared<'_>| {
+        let label = &one.row.row.label;
+        match (one.fails, one.contrast) {
+            (true, _) => format!("{label} fails"),
+            (false, Some(contrast)) => {
+                let noise = match (contrast.chance, contrast.seeds_to_decide) {
+                    (None, _) => "one seed, the noise is not known".to_owned(),
+                    (Some(chance), _) if contrast.is_decided() => {
+                        format!("± {:.3}; chance {chance:.3}", contrast.error)
+                    }
+                    (Some(_), Some(seeds)) => format!("± {:.3}; {seeds} seeds would decide", contrast.error),
+                    (Some(_), None) => format!("± {:.3}", contrast.error),
+                };
+                format!("{label} {}\u{a0}{unit} ({noise})", signed(contrast.difference))
+            }
+            (false, None) => format!("{label} has no value"),
+        }
+    };
+    compared.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// `6 runs of 3 rows`.
+pub(crate) fn rests_on(rows: &[&RowResult]) -> String {
+    let runs: usize = rows.iter().map(|row| row.runs.len()).sum();
+    let names: Vec<&str> = rows.iter().map(|row| row.row.name.as_str()).collect();
+    format!("{} ({})", counted(runs, "run"), names.join(", "))
+}
+
+/// The quantity of each row as marks on a line.
+pub(crate) fn picture(
+    title: &str,
+    axis: &str,
+    rows: &[&RowResult],
+    quantity: impl Fn(&RowResult) -> Seeds,
+    caption: &str,
+) -> Figure {
+    let row = |(place, row): (usize, &&RowResult)| {
+        let values = quantity(row);
+        Dots {
+            name: row.row.label.clone(),
+            text: values.median().map_or("fails".to_owned(), |median| format!("{median:.3}")),
+            colour: colour(row, place),
+            published: None,
+            median: values.median(),
+            values: values.values().to_vec(),
+        }
+    };
+    let group = DotGroup { heading: String::new(), rows: rows.iter().enumerate().map(row).collect() };
+    Figure::drawn(dots(title, axis, &[group]), caption.to_owned())
+}

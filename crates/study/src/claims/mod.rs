@@ -1,0 +1,136 @@
+//! The paper's claims put to the test: for each the measurement that speaks to it, a verdict with its
+//! statistics, and the runs that it rests on.
+//!
+//! | file | claims |
+//! |---|---|
+//! | `shortcuts` | 1 to 3: what figure 2's shortcuts do to the training |
+//! | `units` | 4, 7, 9, 10, 12: activations, depth and warm-up, from curves |
+//! | `signal` | 5 and 8: what passes the units of a network |
+//! | `asymmetric` | 6: the same function |
+//! | `cost` | 11: time by depth |
+//! | `evidence` | rows of runs by their names, losses early and late |
+//! | `page` | the page |
+
+mod asymmetric;
+mod cost;
+mod evidence;
+mod page;
+mod shortcuts;
+mod signal;
+mod units;
+
+use resnet_record::paper::{CLAIMS, Claim};
+use resnet_report::Figure;
+use serde::Serialize;
+
+use crate::results::Results;
+use crate::{Error, Plan, Request, Target};
+use evidence::Evidence;
+
+pub use asymmetric::{Apart, Sameness, sameness};
+pub use cost::{Cost, cost};
+pub use page::claims_page;
+pub use signal::{UnitSignal, signals};
+
+/// What the measurements say of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It holds here.
+    Supported,
+    /// It does not hold here.
+    Contradicted,
+    /// It was measured, and could be either.
+    Undecided,
+    /// Nothing has been measured that speaks to it.
+    NotTested,
+}
+
+impl Verdict {
+    /// In words: "supported", "undecided at this scale".
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Supported => "supported",
+            Verdict::Contradicted => "contradicted",
+            Verdict::Undecided => "undecided at this scale",
+            Verdict::NotTested => "not tested",
+        }
+    }
+}
+
+/// A claim with what was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// The claim's number.
+    pub number: u8,
+    /// What it says.
+    pub says: &'static str,
+    /// Where the paper says it.
+    pub place: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was measured, in sentences.
+    pub measured: Vec<String>,
+    /// What that rests on, such as "4 runs of table 1".
+    pub rests_on: String,
+    /// A picture of it.
+    #[serde(skip)]
+    pub figure: Option<Figure>,
+}
+
+/// What was measured of one claim.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured {
+    pub(crate) verdict: Verdict,
+    pub(crate) sentences: Vec<String>,
+    pub(crate) rests_on: String,
+    pub(crate) figure: Option<Figure>,
+}
+
+impl Measured {
+    /// Of a claim that nothing speaks to, with what would.
+    pub(crate) fn nothing(missing: &str) -> Measured {
+        let sentences = vec![missing.to_owned()];
+        Measured { verdict: Verdict::NotTested, sentences, rests_on: String::new(), figure: None }
+    }
+}
+
+/// Looks at every claim: at the runs of `plan`, which is one of [`crate::Target::Claims`], and at what can be
+/// measured on the spot; that takes some ten seconds.
+///
+/// # Errors
+/// If a network cannot be built or measured.
+pub fn examine(plan: &Plan) -> Result<Vec<Finding>, Error> {
+    // Nobody trains ImageNet for a claim, but who has will want to know.
+    let imagenet =
+        Plan::new(&Request { targets: vec![Target::Table5], only: vec![], ..plan.request.clone() })?;
+    let results = Results::collect(plan).into_iter().chain(Results::collect(&imagenet));
+    let evidence = Evidence::new(results.collect());
+    let computed = |error: candle_core::Error| Error::Other(format!("a claim cannot be measured: {error}"));
+    CLAIMS
+        .iter()
+        .map(|claim| {
+            let measured = match claim.number {
+                1 => shortcuts::worse(&evidence),
+                2 => shortcuts::contain_the_identity(&evidence)?,
+                3 => shortcuts::nearly_the_identity(&evidence),
+                4 => units::slow_start(&evidence),
+                5 => signal::only_grows().map_err(computed)?,
+                6 => asymmetric::same_function().map_err(computed)?,
+                7 => units::deepest(&evidence),
+                8 => signal::cut(&evidence)?,
+                9 => units::loss_and_error(&evidence),
+                10 => units::without_warmup(&evidence),
+                11 => cost::linear()?,
+                _ => units::overfits(&evidence),
+            };
+            Ok(finding(claim, measured))
+        })
+        .collect()
+}
+
+fn finding(claim: &Claim, measured: Measured) -> Finding {
+    let Claim { number, says, place } = *claim;
+    let Measured { verdict, sentences, rests_on, figure } = measured;
+    Finding { number, says, place, verdict, measured: sentences, rests_on, figure }
+}

@@ -1,0 +1,218 @@
+//! Claims 4, 7, 9, 10 and 12: activations, depth and warm-up, from the curves of trainings.
+
+use resnet_record::{Contrast, Seeds};
+
+use super::evidence::{Compared, Evidence, compared, early_losses, picture, rests_on, told, verdict};
+use super::{Measured, Verdict};
+use crate::results::RowResult;
+use crate::words::signed;
+
+/// Points of test error by which a training without warm-up may be worse and still need none.
+const MARGIN: f64 = 1.0;
+
+fn losses(row: &RowResult) -> Seeds {
+    row.losses.clone()
+}
+
+fn errors(row: &RowResult) -> Seeds {
+    row.errors.clone()
+}
+
+/// Claim 4.
+pub(super) fn slow_start(evidence: &Evidence) -> Measured {
+    let rows = evidence.rows(&["cifar10-resnet110-v1", "cifar10-resnet110-bn-after-addition"]);
+    let [original, after] = rows[..] else {
+        return Measured::nothing(
+            "It takes runs of figure 6: the original unit, and batch norm after the addition.",
+        );
+    };
+    let early = compared(original, &[after], early_losses);
+    Measured {
+        verdict: verdict(&early),
+        sentences: vec![format!(
+            "Mean training loss over the first eighth of the steps, beside the original unit's: {}.",
+            told(&early, "nats")
+        )],
+        rests_on: rests_on(&rows),
+        figure: Some(picture(
+            "Training loss at the start, with batch norm after the addition and before it",
+            "mean training loss of the first eighth, nats",
+            &rows,
+            early_losses,
+            "The mean training loss over the first eighth of the training.",
+        )),
+    }
+}
+
+/// Claim 7.
+pub(super) fn deepest(evidence: &Evidence) -> Measured {
+    let rows = evidence.rows(&["cifar10-resnet1001-v2", "cifar10-resnet1001-v1"]);
+    let [proposed, original] = rows[..] else {
+        return Measured::nothing(
+            "It takes runs of figure 1: the deepest network, original and pre-activation.",
+        );
+    };
+    let early = compared(proposed, &[original], early_losses);
+    let late = compared(proposed, &[original], losses);
+    let others = evidence.rows(&[
+        "cifar10-resnet110-v1",
+        "cifar10-resnet110-v2",
+        "cifar10-resnet164-v1",
+        "cifar10-resnet164-v2",
+    ]);
+    let lowest = compared(proposed, &others, losses);
+    let all: Vec<Compared<'_>> = early.into_iter().chain(late).collect();
+    let [early, late] = &all[..] else { return Measured::nothing("One of the rows has no loss.") };
+    let mut sentences = vec![
+        format!(
+            "At the start, the original beside pre-activation: {}.",
+            told(std::slice::from_ref(early), "nats")
+        ),
+        format!("In the last epoch: {}.", told(std::slice::from_ref(late), "nats")),
+    ];
+    if !lowest.is_empty() {
+        sentences.push(format!(
+            "Shallower networks beside the deepest pre-activation one: {}.",
+            told(&lowest, "nats")
+        ));
+    }
+    let every: Vec<&RowResult> = rows.iter().chain(&others).copied().collect();
+    Measured {
+        verdict: verdict(&all),
+        sentences,
+        rests_on: rests_on(&every),
+        figure: Some(picture(
+            "Training loss at the start of the deepest networks",
+            "mean training loss of the first eighth, nats",
+            &rows,
+            early_losses,
+            "The mean training loss over the first eighth of the training of the deepest networks.",
+        )),
+    }
+}
+
+/// Claim 9: in each pair that was trained.
+pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
+    let pairs = [
+        ["cifar10-resnet110-v1-one-layer", "cifar10-resnet110-v2-one-layer"],
+        ["cifar10-resnet110-v1", "cifar10-resnet110-v2"],
+        ["cifar10-resnet164-v1", "cifar10-resnet164-v2"],
+    ];
+    let pairs: Vec<Vec<&RowResult>> =
+        pairs.iter().map(|pair| evidence.rows(pair)).filter(|pair| pair.len() == 2).collect();
+    if pairs.is_empty() {
+        return Measured::nothing(
+            "It takes runs of table 3: a network with original and with pre-activation units.",
+        );
+    }
+    let of_losses: Vec<Compared<'_>> =
+        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], losses)).collect();
+    // The error of the original beside pre-activation, so that both differences should be positive.
+    let of_errors: Vec<Compared<'_>> =
+        pairs.iter().flat_map(|pair| compared(pair[1], &pair[..1], errors)).collect();
+    let verdict = match (verdict(&of_losses), verdict(&of_errors)) {
+        (Verdict::Supported, Verdict::Supported) => Verdict::Supported,
+        (Verdict::Contradicted, _) | (_, Verdict::Contradicted) => Verdict::Contradicted,
+        _ => Verdict::Undecided,
+    };
+    let named = |compared: &[Compared<'_>], unit: &str| {
+        let one =
+            |one: &Compared<'_>| format!("{}: {}", one.row.row.group, told(std::slice::from_ref(one), unit));
+        compared.iter().map(one).collect::<Vec<_>>().join(". ")
+    };
+    let all: Vec<&RowResult> = pairs.iter().flatten().copied().collect();
+    Measured {
+        verdict,
+        sentences: vec![
+            format!("Training loss of the last epoch beside the original. {}.", named(&of_losses, "nats")),
+            format!("Test error of the original beside pre-activation. {}.", named(&of_errors, "points")),
+        ],
+        rests_on: rests_on(&all),
+        figure: Some(picture(
+            "Training loss of original and pre-activation units",
+            "training loss of the last epoch, nats",
+            &all,
+            losses,
+            "The training loss at the end, pair by pair: original vermilion, pre-activation blue.",
+        )),
+    }
+}
+
+/// Claim 10: without warm-up no more than a point worse.
+pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
+    let rows = evidence.rows(&["cifar10-resnet110-v2", "cifar10-resnet110-v2-no-warmup"]);
+    let [with, without] = rows[..] else {
+        return Measured::nothing(
+            "It takes runs of ResNet-110 of pre-activation units, with warm-up and without.",
+        );
+    };
+    let originals = evidence.rows(&["cifar10-resnet110-v1", "cifar10-resnet110-v1-no-warmup"]);
+    let Some(contrast) = Contrast::of(&with.errors, &without.errors) else {
+        let verdict = if without.fails() { Verdict::Contradicted } else { Verdict::Undecided };
+        let sentences = vec!["Without warm-up no run came to an error.".to_owned()];
+        return Measured { verdict, sentences, rests_on: rests_on(&rows), figure: None };
+    };
+    let worse_by_the_margin = Seeds::of(with.errors.values().iter().map(|error| error + MARGIN));
+    let beyond = Contrast::of(&worse_by_the_margin, &without.errors);
+    let verdict = match beyond {
+        _ if without.fails() => Verdict::Contradicted,
+        Some(beyond) if beyond.is_decided() && beyond.difference < 0.0 => Verdict::Supported,
+        Some(beyond) if beyond.is_decided() => Verdict::Contradicted,
+        _ => Verdict::Undecided,
+    };
+    let mut sentences = vec![format!(
+        "Test error without warm-up beside with it: {} points (± {:.2}). It counts as not needed where it is worse by less \
+         than {MARGIN} point beyond chance.",
+        signed(contrast.difference),
+        contrast.error
+    )];
+    if let [with, without] = originals[..] {
+        let original = compared(with, &[without], errors);
+        sentences.push(format!("The original unit likewise: {}.", told(&original, "points")));
+    }
+    let all: Vec<&RowResult> = rows.iter().chain(&originals).copied().collect();
+    Measured {
+        verdict,
+        sentences,
+        rests_on: rests_on(&all),
+        figure: Some(picture(
+            "Test error with warm-up and without",
+            "test error, %",
+            &all,
+            errors,
+            "The rate is 0.1 from the first step on, or 0.01 at the start.",
+        )),
+    }
+}
+
+/// Claim 12: more layers fit the training images better and the others worse.
+pub(super) fn overfits(evidence: &Evidence) -> Measured {
+    let rows =
+        evidence.rows(&["imagenet-resnet152-v1", "imagenet-resnet200-v1", "imagenet-resnet200-v2-scale"]);
+    let [shallow, deep, proposed] = rows[..] else {
+        return Measured::nothing(
+            "It takes runs of table 5 on ImageNet, weeks of a cluster; reproduce table5 trains them.",
+        );
+    };
+    let differences = [
+        compared(deep, &[shallow], losses),
+        compared(shallow, &[deep], errors),
+        compared(proposed, &[deep], errors),
+    ];
+    let all: Vec<Compared<'_>> = differences.into_iter().flatten().collect();
+    Measured {
+        verdict: verdict(&all),
+        sentences: vec![format!(
+            "The shallower original's training loss, the deeper original's error beside it, and beside pre-activation's: {}.",
+            told(&all, "")
+        )],
+        rests_on: rests_on(&rows),
+        figure: Some(picture(
+            "Errors on ImageNet by depth and unit",
+            "top-1 error, %",
+            &rows,
+            errors,
+            "Errors of the original unit at two depths, and of pre-activation.",
+        )),
+    }
+}

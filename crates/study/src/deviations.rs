@@ -1,0 +1,124 @@
+//! How a training differs from the paper's, in phrases that stand beside its result.
+
+use resnet_models::registry;
+use resnet_record::{Duration, EpochSize, Recipe, ScheduleRecipe, WarmupRecipe};
+
+use crate::grid::data_words;
+use crate::words::count;
+
+/// Training images of ImageNet, where nothing says how many there are.
+pub(crate) const IMAGENET: u64 = resnet_bench::IMAGENET;
+
+/// The differences of `trained` from `paper`; `edges` is what [`crate::jpeg_edges`] says of the images.
+///
+/// ```
+/// use resnet_record::Recipe;
+/// let paper = Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");
+/// let mut shorter = paper.clone();
+/// shorter.set("train.duration=8 epochs")?;
+/// let told = resnet_study::deviations(&paper, &shorter, Some(1.12));
+/// assert!(told[0].starts_with("400,000 images seen, not 8,184,"), "{told:?}");
+/// assert!(told[1].contains("JPEG"));
+/// # Ok::<(), resnet_record::Error>(())
+/// ```
+pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<String> {
+    let mut told = vec![];
+    let (wanted, has) = (&paper.model.name, &trained.model.name);
+    if wanted != has {
+        let ((wanted_depth, wanted_unit), (depth, unit)) = (depth_and_unit(wanted), depth_and_unit(has));
+        told.push(match wanted_unit == unit {
+            true => format!("{depth} layers, not {wanted_depth}"),
+            false => format!("{has}, not {wanted}"),
+        });
+    }
+    if paper.data.set != trained.data.set {
+        told.push(format!("{}, not {}", data_words(trained.data.set), data_words(paper.data.set)));
+    }
+    let [wanted, has] = [paper, trained].map(images_seen);
+    if paper.train.duration != trained.train.duration {
+        told.push(format!("{} images seen, not {}", count(has), count(wanted)));
+    }
+    if let Some(ratio) = edges {
+        told.push(format!(
+            "images that went through JPEG (brightness steps {ratio:.2} times as much at the edges of its blocks as beside them)"
+        ));
+    }
+    let [wanted, has] = [paper, trained].map(|recipe| recipe.train.batch_size);
+    if wanted != has {
+        told.push(format!("mini-batches of {has}, not {wanted}"));
+    }
+    let [wanted, has] = [paper, trained].map(warmup_images);
+    if wanted != has {
+        told.push(format!("a warm-up over {} images, not {}", count(has), count(wanted)));
+    }
+    if trained.data.validation > 0 {
+        told.push(format!("{} training images held out", count(trained.data.validation as u64)));
+    }
+    let classes = trained.classes().unwrap_or(1000);
+    if let Ok(spec) = registry::find(&trained.model.name, classes) {
+        told.extend(spec.departures().into_iter().map(str::to_owned));
+    }
+    told
+}
+
+/// `110` and `-v2` of `resnet110-v2`; a depth that takes bottlenecks by itself doesn't say so.
+fn depth_and_unit(model: &str) -> (&str, &str) {
+    let name = model.trim_start_matches("resnet");
+    let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+    let (depth, unit) = name.split_at(digits);
+    (depth, unit.trim_end_matches("-bottleneck"))
+}
+
+/// What an epoch is, as far as recipes tell.
+pub(crate) fn epoch(recipe: &Recipe) -> EpochSize {
+    recipe.epoch_size(Some(IMAGENET)).unwrap_or(EpochSize { images: IMAGENET, steps: 1 })
+}
+
+/// Training images that a recipe sees, each counted every time.
+pub(crate) fn images_seen(recipe: &Recipe) -> u64 {
+    if let Duration::Images(images) = recipe.train.duration {
+        return images;
+    }
+    let (epoch, steps) = (epoch(recipe), recipe.train.duration.steps(epoch(recipe)));
+    (u128::from(steps) * u128::from(epoch.images) / u128::from(epoch.steps.max(1))) as u64
+}
+
+fn warmup_images(recipe: &Recipe) -> u64 {
+    let (epoch, batch) = (epoch(recipe), recipe.train.batch_size as u64);
+    let steps = recipe.train.duration.steps(epoch);
+    match &recipe.schedule {
+        ScheduleRecipe::MultiStep { warmup: Some(WarmupRecipe::From(from)), .. } => match from.duration {
+            resnet_record::Warmup::For(Duration::Images(images)) => images,
+            other => other.steps(steps, epoch) * batch,
+        },
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scale;
+
+    #[test]
+    fn the_papers_training_differs_in_nothing_and_a_smoke_training_in_much() {
+        let paper = Recipe::built_in("cifar10-resnet110-v1").unwrap();
+        assert_eq!(deviations(&paper, &Scale::Full.recipe(&paper, true), None), Vec::<String>::new());
+        let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, false), None);
+        let expected = [
+            "14 layers, not 110",
+            "ten drawn shapes, not CIFAR-10",
+            "5,120 images seen, not 8,184,143",
+            "mini-batches of 64, not 128",
+            "a warm-up over 320 images, not 51,200",
+        ];
+        assert_eq!(smoke, expected);
+        let deep = Recipe::built_in("cifar10-resnet164-v2").unwrap();
+        let told = deviations(&deep, &Scale::Small.recipe(&deep, true), None);
+        assert_eq!(told[0], "56 layers, not 164");
+        let mut held_out = paper.clone();
+        held_out.set_all(&["data.validation=5000", "model.name=resnet110-v1-b"]).unwrap();
+        let told = deviations(&paper, &held_out, None).join("; ");
+        assert!(told.contains("5,000 training images held out") && told.contains("option B"), "{told}");
+    }
+}

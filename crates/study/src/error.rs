@@ -1,0 +1,57 @@
+//! Why a table cannot be planned, trained or drawn.
+
+use std::path::PathBuf;
+
+/// What went wrong, in one sentence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No row of that name.
+    #[error("no row of {of} is called {name:?}; its rows are {}", rows.join(", "))]
+    NoRow {
+        /// What was asked for.
+        name: String,
+        /// The tables and figures that were looked at.
+        of: String,
+        /// The names that there are.
+        rows: Vec<String>,
+    },
+    /// A run's folder.
+    #[error(transparent)]
+    Record(#[from] resnet_record::Error),
+    /// A network or a data set.
+    #[error(transparent)]
+    Network(Box<resnet::Error>),
+    /// A page.
+    #[error(transparent)]
+    Page(#[from] resnet_report::Error),
+    /// A training that ended for another reason than divergence.
+    #[error("{row}, seed {seed}: {source}")]
+    Training {
+        /// The row.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// Why.
+        source: Box<resnet::Error>,
+    },
+    /// The system refuses.
+    #[error("cannot {action} {}: {source}", file.display())]
+    Io {
+        /// `read`, `write` or `create`.
+        action: &'static str,
+        /// Which file or folder.
+        file: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// Something cannot be counted or timed.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<resnet::Error> for Error {
+    fn from(error: resnet::Error) -> Error {
+        Error::Network(Box::new(error))
+    }
+}

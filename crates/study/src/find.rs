@@ -1,0 +1,135 @@
+//! Runs in folders, recognised by their recipe and seed: it doesn't matter who trained them, and under which
+//! name.
+
+use std::fs;
+use std::path::Path;
+
+use resnet_record::{Recipe, Results, RunFolder, RunRecord, RunState};
+
+/// Folders within folders that are looked into.
+const DEEPEST: usize = 4;
+/// Keys that don't make a training another one: names, the seed, and what is only told of it.
+const NO_OTHER_TRAINING: [&str; 11] = [
+    "name",
+    "about",
+    "paper",
+    "expected_error",
+    "model.classes",
+    "train.seed",
+    "train.log_every_steps",
+    "train.save_every_seconds",
+    "train.keep_checkpoints",
+    "train.evaluate_test",
+    "train.evaluate_every_epochs",
+];
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    /// It is done.
+    Finished(Results),
+    /// Its loss or a weight became NaN or infinite, after so many steps.
+    Diverged {
+        /// Steps that were logged.
+        step: u64,
+    },
+    /// A process trains it now.
+    Training,
+    /// It was stopped after so many steps, and can go on.
+    Interrupted {
+        /// Steps that were logged.
+        step: u64,
+    },
+}
+
+/// A run that lies somewhere.
+#[derive(Debug, Clone)]
+pub struct FoundRun {
+    /// Where.
+    pub folder: RunFolder,
+    /// Its recipe.
+    pub recipe: Recipe,
+    /// Its record.
+    pub record: RunRecord,
+    /// How far it is.
+    pub outcome: Outcome,
+}
+
+impl FoundRun {
+    fn read(folder: RunFolder) -> Result<FoundRun, resnet_record::Error> {
+        let (recipe, record) = (folder.recipe()?, folder.record()?);
+        let outcome = match (folder.state()?, record.results) {
+            (RunState::Finished, Some(results)) => Outcome::Finished(results),
+            (RunState::Training, _) => Outcome::Training,
+            (RunState::Diverged, _) => Outcome::Diverged { step: folder.summary()?.step },
+            _ => Outcome::Interrupted { step: folder.summary()?.step },
+        };
+        Ok(FoundRun { folder, recipe, record, outcome })
+    }
+
+    /// Whether it is this training, whatever its seed.
+    pub fn is_of(&self, recipe: &Recipe) -> bool {
+        is_same_training(&self.recipe, recipe)
+    }
+
+    /// Whether there is nothing left to train: it is finished, or it diverged.
+    pub fn is_over(&self) -> bool {
+        matches!(self.outcome, Outcome::Finished(_) | Outcome::Diverged { .. })
+    }
+}
+
+/// Whether two recipes train the same but for their seed.
+pub(crate) fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
+    let [a, b] = [a, b].map(|recipe| {
+        let mut keys = recipe.flat();
+        NO_OTHER_TRAINING.iter().for_each(|key| drop(keys.remove(*key)));
+        keys
+    });
+    a == b
+}
+
+/// The runs in `folder` and in the folders within, in the order of their paths. What cannot be read is logged
+/// and left out; a folder that is not there has none.
+pub fn find_runs(folder: &Path) -> Vec<FoundRun> {
+    let mut found = vec![];
+    look_into(folder, DEEPEST, &mut found);
+    found
+}
+
+fn look_into(folder: &Path, deepest: usize, found: &mut Vec<FoundRun>) {
+    if let Ok(run) = RunFolder::open(folder) {
+        match FoundRun::read(run) {
+            Ok(run) => found.push(run),
+            Err(error) => tracing::warn!("{} is left out: {error}", folder.display()),
+        }
+        return;
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    if deepest > 0 {
+        folders.iter().for_each(|folder| look_into(folder, deepest - 1, found));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_training_is_known_by_what_it_does() {
+        let recipe = Recipe::built_in("cifar10-resnet110-v1").unwrap();
+        let with = |set: &str| {
+            let mut changed = recipe.clone();
+            changed.set(set).unwrap();
+            changed
+        };
+        for same in ["train.seed=7", "train.log_every_steps=5", "model.classes=10", "name=mine"] {
+            assert!(is_same_training(&recipe, &with(same)), "{same}");
+        }
+        for other in ["model.name=resnet56-v1", "train.duration=3 epochs", "data.validation=500"] {
+            assert!(!is_same_training(&recipe, &with(other)), "{other}");
+        }
+        assert!(find_runs(Path::new("/nowhere")).is_empty());
+    }
+}

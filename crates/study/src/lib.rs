@@ -1,0 +1,69 @@
+//! The paper as something to run: its tables and figures as trainings, planned, trained and collected, with
+//! the published numbers beside the measured ones.
+//!
+//! A [`Grid`] is a table or figure as data. A [`Plan`] says which trainings it takes at a [`Scale`], which of
+//! them are there already and how long the others need; [`train`] does one; [`Results`] are what came out,
+//! with their statistics; [`write_pages`] draws them.
+//!
+//! It parses no command line and prints nothing.
+//!
+//! | file | job |
+//! |---|---|
+//! | `target`, `grid`, `tables` | the tables and figures by name, as rows, joined to the published numbers |
+//! | `scale` | how a row of the paper becomes a training: in full, for a night, for minutes |
+//! | `deviations` | how that training differs from the paper's, in phrases |
+//! | `coding` | whether images have been through JPEG |
+//! | `find` | runs in folders, recognised by their recipe and seed |
+//! | `plan` | the trainings, their folders and states, and the time that they take |
+//! | `training` | one training of the plan |
+//! | `results` | what came out, row by row, over seeds |
+//! | `page`, `curves` | the page of a table or figure |
+//! | `markdown` | the same as a Markdown table |
+//! | `tell`, `words` | what both say, and how numbers are written |
+//! | `claims` | the paper's claims, measured and judged |
+//! | `write` | pages and tables as files |
+//!
+//! ```
+//! use resnet_study::{Scale, Target, grid};
+//!
+//! let table = grid(Target::Table2);
+//! assert_eq!(table.rows.len(), 10);
+//! let recipe = table.rows[0].recipe_at(Scale::Small, true).unwrap();
+//! assert_eq!(recipe.model.name, "resnet56-v1");
+//! ```
+
+pub mod claims;
+mod coding;
+mod curves;
+mod deviations;
+mod error;
+mod find;
+mod grid;
+mod markdown;
+mod page;
+mod plan;
+mod results;
+mod scale;
+mod tables;
+mod target;
+mod tell;
+mod training;
+mod words;
+mod write;
+
+pub use coding::jpeg_edges;
+pub use deviations::deviations;
+pub use error::Error;
+pub use find::{FoundRun, Outcome, find_runs};
+pub use grid::{Grid, Panel, Published, Row};
+pub use markdown::markdown;
+pub use page::page;
+pub use plan::{Job, Plan, Request, State};
+pub use results::{Results, RowResult};
+pub use scale::Scale;
+pub use tables::grid;
+pub use target::Target;
+pub use tell::{difference, measured};
+pub use training::{Ended, train};
+pub use words::percent;
+pub use write::{keep, write_claims, write_pages};

@@ -1,0 +1,275 @@
+//! The page of a table or figure: the answer, published beside measured as a picture and as a table, curves,
+//! and how these trainings differ from the paper's.
+
+use resnet_record::Contrast;
+use resnet_report::chart::{DotGroup, Dots, dots};
+use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow};
+
+use crate::Scale;
+use crate::curves::{colour, figures};
+use crate::find::Outcome;
+use crate::results::{Results, RowResult};
+use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
+use crate::words::{capital, counted, listed, percent, signed};
+
+/// The page.
+pub fn page(results: &Results) -> Article {
+    let (grid, request) = (&results.grid, &results.request);
+    let mut parts = vec![];
+    if results.has_any() {
+        parts.push(Part::Heading("Published and measured".to_owned()));
+        parts.push(Part::Wide(picture(results)));
+        parts.push(Part::Table(table(results)));
+        parts.push(Part::Text(
+            "Median, mean and standard deviation are over seeds. A difference is decided where Welch's test finds that \
+             chance makes as large a one less than once in twenty times; otherwise it says how many seeds of each row \
+             would decide if difference and spread stay as they are."
+                .to_owned(),
+        ));
+        let curves: Vec<Figure> = grid.panels.iter().flat_map(|panel| figures(results, panel)).collect();
+        if !curves.is_empty() {
+            parts.push(Part::Heading("While they train".to_owned()));
+            parts.push(Part::Figures(curves));
+        }
+        parts.push(Part::Heading("How these trainings differ from the paper's".to_owned()));
+        match deviation_lines(results) {
+            none if none.is_empty() => parts.push(Part::Text("In nothing that the recipe knows.".to_owned())),
+            lines => parts.push(Part::List(lines)),
+        }
+        parts.push(Part::Heading("Runs".to_owned()));
+        parts.push(Part::Table(runs(results)));
+    }
+    Article {
+        kicker: format!("{}, at the scale {}", capital(&grid.target.to_string()), request.scale),
+        title: format!("{}: {}", capital(&grid.target.to_string()), grid.about),
+        lead: lead(results),
+        parts,
+        commands: commands(request, grid.target),
+    }
+}
+
+/// The answer, then what was trained, where and when.
+fn lead(results: &Results) -> Vec<String> {
+    let mut lead = vec![answer(results)];
+    if !results.has_any() {
+        return lead;
+    }
+    let runs: Vec<_> = results.runs().collect();
+    let mut data: Vec<String> = runs.iter().map(|run| run.record.data.clone()).collect();
+    data.sort();
+    data.dedup();
+    let (trained, rows) =
+        (results.rows.iter().filter(|row| !row.runs.is_empty()).count(), results.rows.len());
+    let began =
+        runs.iter().map(|run| run.record.started.get(..10).unwrap_or_default()).min().unwrap_or_default();
+    lead.push(format!(
+        "{}: {} of {rows} rows, {}, since {began}, on {}; images from {}.",
+        capital(scale_words(results.request.scale)),
+        trained,
+        counted(runs.len(), "training"),
+        listed(&machines(results)),
+        listed(&data)
+    ));
+    lead
+}
+
+/// What the measurements say of the paper's order, without a winner inside the noise.
+fn answer(results: &Results) -> String {
+    let compared = || results.rows.iter().filter_map(|row| Some((row, row.contrast?)));
+    let decided: Vec<(&RowResult, Contrast)> =
+        compared().filter(|(_, contrast)| contrast.is_decided()).collect();
+    let (all, undecided) = (compared().count(), compared().count() - decided.len());
+    if all == 0 {
+        return match results.has_any() {
+            true => "Nothing to compare yet: no row has been trained beside its baseline.".to_owned(),
+            false => "Nothing has been trained yet.".to_owned(),
+        };
+    }
+    let published = |row: &RowResult| {
+        let baseline = &results.rows[row.row.against?].row;
+        Some(match (row.row.published.error(), baseline.published.error()) {
+            (Some(error), Some(base)) => error - base,
+            (None, Some(_)) => f64::INFINITY,
+            (Some(_), None) => f64::NEG_INFINITY,
+            (None, None) => 0.0,
+        })
+    };
+    let agree = |(row, contrast): &&(&RowResult, Contrast)| {
+        published(row).is_some_and(|published| published * contrast.difference > 0.0)
+    };
+    let with = decided.iter().filter(agree).count();
+    let against: Vec<String> = decided
+        .iter()
+        .filter(|pair| !agree(pair))
+        .map(|(row, contrast)| {
+            format!(
+                "{} ({} points where the paper has {})",
+                row.row.label,
+                signed(contrast.difference),
+                told(published(row))
+            )
+        })
+        .collect();
+    let order = match (with, against.len()) {
+        (0, 0) => format!("None of {all} differences from a baseline is larger than the noise of the seeds."),
+        (with, 0) => format!(
+            "{with} of {all} differences from a baseline are larger than the noise, all as in the paper."
+        ),
+        (with, others) => format!(
+            "{} of {all} differences from a baseline are larger than the noise: {with} as in the paper, {others} the other \
+             way, {}.",
+            with + others,
+            listed(&against)
+        ),
+    };
+    let failing: Vec<String> =
+        results.rows.iter().filter(|row| row.fails()).map(|row| row.row.label.clone()).collect();
+    let failed = if failing.is_empty() { String::new() } else { format!(" {} failed.", listed(&failing)) };
+    let closest = compared().filter_map(|(row, contrast)| Some((contrast.seeds_to_decide?, row)));
+    let next = closest.filter(|(seeds, row)| *seeds > row.errors.count()).min_by_key(|(seeds, _)| *seeds);
+    let more = match (undecided, next) {
+        (0, _) => String::new(),
+        (_, Some((seeds, row))) => {
+            format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.row.label)
+        }
+        (_, None) => {
+            " With one seed a row nothing is known of the noise; --seeds 3 would begin to tell.".to_owned()
+        }
+    };
+    format!("{order}{failed}{more}")
+}
+
+fn told(published: Option<f64>) -> String {
+    match published {
+        Some(difference) if difference.is_finite() => signed(difference),
+        _ => "a failure".to_owned(),
+    }
+}
+
+fn picture(results: &Results) -> Figure {
+    let mut groups: Vec<DotGroup> = vec![];
+    for result in &results.rows {
+        if groups.last().is_none_or(|group| group.heading != result.row.group) {
+            groups.push(DotGroup { heading: result.row.group.clone(), rows: vec![] });
+        }
+        let rows = groups.last_mut().map(|group| &mut group.rows);
+        let place = rows.as_ref().map_or(0, |rows| rows.len());
+        let here = match measured(result) {
+            none if none.is_empty() => String::new(),
+            some => format!(", here {some}"),
+        };
+        let row = Dots {
+            name: result.row.label.clone(),
+            text: format!("published {}{here}", result.row.published),
+            colour: colour(result, place),
+            published: result.row.published.error(),
+            values: result.errors.values().to_vec(),
+            median: result.errors.median(),
+        };
+        rows.into_iter().for_each(|rows| rows.push(row.clone()));
+    }
+    let seeds = results.rows.iter().map(|row| row.runs.len()).max().unwrap_or(0);
+    let caption = format!(
+        "Open diamonds are the published test errors, filled marks ours, {} a row at most; an upright is their median. {}",
+        counted(seeds, "seed"),
+        match results.request.scale {
+            Scale::Full => "",
+            _ => "Ours are of smaller networks that train shorter: compare their order, not their height.",
+        }
+    );
+    let title = format!("Test errors of {}, published and measured", results.grid.target);
+    Figure::drawn(dots(&title, "test error, %", &groups), caption.trim_end().to_owned())
+}
+
+fn table(results: &Results) -> Table {
+    let number = |text: &str| Head { text: text.to_owned(), set: Set::Number };
+    let text = |text: &str| Head { text: text.to_owned(), set: Set::Text };
+    let head = vec![
+        text("unit"),
+        number("published, %"),
+        number("measured, %"),
+        number("mean ± deviation"),
+        number("seeds"),
+        number("last loss, nats"),
+        text("difference from baseline, points"),
+    ];
+    let mut rows = vec![];
+    let mut group = "";
+    for result in &results.rows {
+        if result.row.group != group {
+            group = &result.row.group;
+            rows.push(TableRow::Group { group: group.to_owned() });
+        }
+        let is_best = is_best(results, result);
+        let median = measured(result);
+        let loss = result.losses.median().map_or(String::new(), |loss| format!("{loss:.3}"));
+        let seeds =
+            if result.row.recipe.is_some() { result.runs.len().to_string() } else { "quoted".to_owned() };
+        let is_open = result.contrast.is_some_and(|contrast| !contrast.is_decided());
+        rows.push(TableRow::Cells {
+            cells: vec![
+                Cell::plain(&result.row.label),
+                Cell::plain(result.row.published.to_string()),
+                if is_best { Cell::strong(median) } else { Cell::plain(median) },
+                Cell::plain(mean(result)),
+                Cell::quiet(seeds),
+                Cell::plain(loss),
+                if is_open { Cell::quiet(difference(result)) } else { Cell::plain(difference(result)) },
+            ],
+        });
+    }
+    Table { head, rows }
+}
+
+/// Whether the row's errors are below every other's of its group, beyond the noise.
+fn is_best(results: &Results, result: &RowResult) -> bool {
+    let mut others = results.rows.iter().filter(|other| {
+        other.row.group == result.row.group && other.row.name != result.row.name && other.errors.count() > 0
+    });
+    let beats = |other: &RowResult| {
+        Contrast::of(&other.errors, &result.errors)
+            .is_some_and(|contrast| contrast.is_decided() && contrast.difference < 0.0)
+    };
+    let first = others.next();
+    first.is_some_and(beats) && others.all(beats)
+}
+
+fn runs(results: &Results) -> Table {
+    let number = |text: &str| Head { text: text.to_owned(), set: Set::Number };
+    let text = |text: &str| Head { text: text.to_owned(), set: Set::Text };
+    let head = vec![
+        text("row"),
+        text("network"),
+        number("seed"),
+        number("test error, %"),
+        number("steps"),
+        number("hours"),
+        text("folder"),
+    ];
+    let mut rows = vec![];
+    for result in &results.rows {
+        for run in &result.runs {
+            let (error, steps, hours) = match run.outcome {
+                Outcome::Finished(done) => (
+                    done.test.map_or("not scored".to_owned(), |test| percent(100.0 - test.top1())),
+                    done.steps,
+                    format!("{:.2}", done.seconds / 3600.0),
+                ),
+                Outcome::Diverged { step } => ("diverged".to_owned(), step, String::new()),
+                Outcome::Training | Outcome::Interrupted { .. } => continue,
+            };
+            rows.push(TableRow::Cells {
+                cells: vec![
+                    Cell::plain(&result.row.label),
+                    Cell::plain(&run.record.model),
+                    Cell::plain(run.record.seed.to_string()),
+                    Cell::plain(error),
+                    Cell::plain(crate::words::count(steps)),
+                    Cell::plain(hours),
+                    Cell::quiet(run.folder.dir().display().to_string()),
+                ],
+            });
+        }
+    }
+    Table { head, rows }
+}

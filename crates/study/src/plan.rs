@@ -1,0 +1,267 @@
+//! Which trainings a table takes, which of them are there already, and how long the others need.
+
+use std::path::{Path, PathBuf};
+
+use resnet_bench::Speed;
+use resnet_models::registry;
+use resnet_record::Recipe;
+
+use crate::deviations::{epoch, images_seen};
+use crate::find::{FoundRun, Outcome, find_runs};
+use crate::grid::Grid;
+use crate::tables::grid;
+use crate::target::Target;
+use crate::{Error, Scale};
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Tables and figures.
+    pub targets: Vec<Target>,
+    /// How much is trained.
+    pub scale: Scale,
+    /// Seeds of each row, from 0.
+    pub seeds: u64,
+    /// Rows, by their names; none means all.
+    pub only: Vec<String>,
+    /// Whether there is a folder of real images; a smoke training draws its own otherwise.
+    pub has_data: bool,
+    /// The folder of everything that is made, with one for each scale in it.
+    pub out: PathBuf,
+    /// Folders of runs that were made elsewhere.
+    pub runs: Vec<PathBuf>,
+}
+
+impl Request {
+    /// Where this scale's runs and pages lie.
+    pub fn folder(&self) -> PathBuf {
+        self.out.join(self.scale.name())
+    }
+}
+
+/// How far a training of the plan is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum State {
+    /// Nothing is left to do: it is finished, or it diverged, which is a result as well.
+    Over,
+    /// It begins.
+    New,
+    /// It goes on after so much of it, 0 to 1.
+    Begun(f64),
+    /// Another process trains it now.
+    Busy,
+}
+
+/// A training of the plan: a row of one or several tables with one seed.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The row's name: the built-in recipe of the paper's training.
+    pub row: String,
+    /// The paper's training.
+    pub paper: Recipe,
+    /// What is trained in its place, with the seed.
+    pub recipe: Recipe,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// How far it is.
+    pub state: State,
+}
+
+/// The trainings of some tables and figures, each once, and what is there of them.
+#[derive(Debug)]
+pub struct Plan {
+    /// What was asked for.
+    pub request: Request,
+    /// The tables and figures.
+    pub grids: Vec<Grid>,
+    /// Their trainings, seed by seed, so that every row has a first one early.
+    pub jobs: Vec<Job>,
+}
+
+impl Plan {
+    /// Looks at what is there and plans the rest; nothing is written.
+    ///
+    /// # Errors
+    /// [`Error::NoRow`] if a row that is asked for is in none of the tables.
+    pub fn new(request: &Request) -> Result<Plan, Error> {
+        let grids: Vec<Grid> = request.targets.iter().map(|target| grid(*target)).collect();
+        let rows = || grids.iter().flat_map(|grid| &grid.rows).filter(|row| row.recipe.is_some());
+        if let Some(name) = request.only.iter().find(|name| !rows().any(|row| row.is_called(name))) {
+            let of: Vec<String> = request.targets.iter().map(Target::to_string).collect();
+            let mut names: Vec<String> = rows().map(|row| row.name.clone()).collect();
+            names.dedup();
+            return Err(Error::NoRow { name: name.clone(), of: crate::words::listed(&of), rows: names });
+        }
+        let found = found(request);
+        let mut jobs: Vec<Job> = vec![];
+        for seed in 0..request.seeds {
+            for row in rows() {
+                let is_wanted =
+                    request.only.is_empty() || request.only.iter().any(|name| row.is_called(name));
+                let is_known = jobs.iter().any(|job| job.row == row.name && job.recipe.train.seed == seed);
+                let Some((paper, mut recipe)) =
+                    row.recipe.clone().zip(row.recipe_at(request.scale, request.has_data))
+                else {
+                    continue;
+                };
+                if !is_wanted || is_known {
+                    continue;
+                }
+                recipe.train.seed = seed;
+                let (folder, state) = place(request, &row.name, &recipe, &found);
+                jobs.push(Job { row: row.name.clone(), paper, recipe, folder, state });
+            }
+        }
+        Ok(Plan { request: request.clone(), grids, jobs })
+    }
+
+    /// The trainings that something is left to do of.
+    pub fn open(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| matches!(job.state, State::New | State::Begun(_)))
+    }
+}
+
+impl Job {
+    /// The seconds that are left of it at this machine's speed, scoring and loading not counted.
+    ///
+    /// # Errors
+    /// If it has no network.
+    pub fn seconds(&self, speed: &Speed) -> Result<f64, Error> {
+        let mut spec = registry::find(&self.recipe.model.name, self.recipe.classes().unwrap_or(1000))
+            .map_err(resnet::Error::from)?;
+        if let Some(images) = self.recipe.images {
+            spec.input = [3, images.image_size, images.image_size];
+        }
+        let left = match self.state {
+            State::New => 1.0,
+            State::Begun(share) => 1.0 - share,
+            State::Over | State::Busy => 0.0,
+        };
+        let seconds = speed.seconds(&spec, images_seen(&self.recipe));
+        Ok(left * seconds.map_err(|error| Error::Other(error.to_string()))?)
+    }
+}
+
+/// The runs of this scale, and those that were made elsewhere.
+pub(crate) fn found(request: &Request) -> Vec<FoundRun> {
+    let own = find_runs(&request.folder());
+    own.into_iter().chain(request.runs.iter().flat_map(|folder| find_runs(folder))).collect()
+}
+
+/// Where the training lies, or will, and how far it is. What is over anywhere is over; only a run in our own
+/// folder goes on.
+fn place(request: &Request, row: &str, recipe: &Recipe, found: &[FoundRun]) -> (PathBuf, State) {
+    let seed = recipe.train.seed;
+    let own = request.folder();
+    let same = || found.iter().filter(|run| run.record.seed == seed && run.is_of(recipe));
+    if let Some(run) = same().find(|run| run.is_over()) {
+        return (run.folder.dir().to_owned(), State::Over);
+    }
+    if let Some(run) = same().find(|run| run.outcome == Outcome::Training) {
+        return (run.folder.dir().to_owned(), State::Busy);
+    }
+    let begun = same().find_map(|run| match run.outcome {
+        Outcome::Interrupted { step } if run.folder.dir().starts_with(&own) => Some((run, step)),
+        _ => None,
+    });
+    if let Some((run, step)) = begun {
+        let steps = recipe.train.duration.steps(epoch(recipe)).max(1);
+        return (run.folder.dir().to_owned(), State::Begun((step as f64 / steps as f64).min(1.0)));
+    }
+    (free_folder(&own, &format!("{row}-seed-{seed}")), State::New)
+}
+
+/// The first of `NAME`, `NAME-2`, ... in which nothing lies: a run of another recipe may have the name.
+fn free_folder(own: &Path, name: &str) -> PathBuf {
+    let is_free = |folder: &PathBuf| folder.read_dir().map_or(true, |mut entries| entries.next().is_none());
+    let others = (2u64..).map(|number| own.join(format!("{name}-{number}")));
+    let mut all = std::iter::once(own.join(name)).chain(others);
+    all.find(is_free).unwrap_or_else(|| own.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use resnet_record::{Checkpoint, Metric, Results, Run, RunRecord, StepMetrics};
+
+    use super::*;
+
+    fn request(out: &Path) -> Request {
+        Request {
+            targets: vec![Target::Table1, Target::Table2],
+            scale: Scale::Small,
+            seeds: 2,
+            only: vec![],
+            has_data: true,
+            out: out.to_owned(),
+            runs: vec![],
+        }
+    }
+
+    /// A run of the job, as another machine may have made it, with so many of its steps.
+    fn made(dir: &Path, recipe: &Recipe, step: u64, is_finished: bool) {
+        let mut run = Run::create(dir, recipe, RunRecord::begin("made", recipe)).unwrap();
+        let metrics = StepMetrics {
+            step,
+            epoch: 1,
+            images: 128 * step,
+            loss: 1.0,
+            rate: 0.1,
+            images_per_second: 100.0,
+            certificate: None,
+        };
+        run.log(&Metric::Step(metrics)).unwrap();
+        let results = Results {
+            checkpoint: Checkpoint::Last,
+            checkpoint_epoch: 8,
+            epochs: 8,
+            steps: step,
+            train_loss: 0.5,
+            validation: None,
+            test: None,
+            images_per_second: 100.0,
+            seconds: 10.0,
+        };
+        if is_finished {
+            run.update(|record| record.finish(results)).unwrap();
+        }
+    }
+
+    #[test]
+    fn tables_that_share_a_row_train_it_once() {
+        let scratch = tempfile::tempdir().unwrap();
+        let plan = Plan::new(&request(scratch.path())).unwrap();
+        // Eleven rows and ten, the original of 110 layers in both, with two seeds.
+        assert_eq!(plan.jobs.len(), 2 * (11 + 10 - 1));
+        assert!(plan.jobs[..20].iter().all(|job| job.recipe.train.seed == 0 && job.state == State::New));
+        let only = Request { only: vec!["resnet110-plain".to_owned()], ..request(scratch.path()) };
+        let plan = Plan::new(&only).unwrap();
+        assert_eq!(plan.jobs.len(), 2);
+        assert!(plan.jobs[1].folder.ends_with("small/cifar10-resnet110-plain-seed-1"));
+        let none = Request { only: vec!["resnet110-v3".to_owned()], ..request(scratch.path()) };
+        let message = Plan::new(&none).unwrap_err().to_string();
+        assert!(
+            message.contains("table 1 and table 2") && message.contains("cifar10-resnet110-v1"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_is_there_is_not_trained_again_wherever_it_lies() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (here, elsewhere) = (scratch.path().join("out"), scratch.path().join("elsewhere"));
+        let asked = Request { runs: vec![elsewhere.clone()], ..request(&here) };
+        let fresh = Plan::new(&asked).unwrap();
+        let job = |number: usize| &fresh.jobs[number];
+        made(&elsewhere.join("night/one"), &job(0).recipe, 3_128, true);
+        made(&job(1).folder, &job(1).recipe, 1_564, false);
+        // Begun elsewhere: whoever began it goes on with it.
+        made(&elsewhere.join("two"), &job(2).recipe, 1_564, false);
+        // A run of another recipe lies where the next one would.
+        made(&job(3).folder, &job(4).recipe, 10, true);
+        let plan = Plan::new(&asked).unwrap();
+        let states: Vec<State> = plan.jobs[..6].iter().map(|job| job.state).collect();
+        assert_eq!(states, [State::Over, State::Begun(0.5), State::New, State::New, State::Over, State::New]);
+        assert!(plan.jobs[3].folder.to_string_lossy().ends_with("-seed-0-2"));
+        assert_eq!(plan.open().count(), 40 - 2);
+    }
+}

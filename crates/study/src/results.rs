@@ -1,0 +1,124 @@
+//! What came out, row by row: errors and losses over seeds, failures, and differences from the row's
+//! baseline.
+
+use resnet_record::{Contrast, Recipe, Seeds};
+
+use crate::find::{FoundRun, Outcome, is_same_training};
+use crate::grid::{Grid, Row};
+use crate::plan::{Plan, found};
+use crate::{Request, Scale};
+
+/// A table or figure with what was measured.
+#[derive(Debug, Clone)]
+pub struct Results {
+    /// What was asked for.
+    pub request: Request,
+    /// The table.
+    pub grid: Grid,
+    /// Its rows, in their order.
+    pub rows: Vec<RowResult>,
+}
+
+/// A row with its runs.
+#[derive(Debug, Clone)]
+pub struct RowResult {
+    /// The row.
+    pub row: Row,
+    /// Its runs that are over, by seed.
+    pub runs: Vec<FoundRun>,
+    /// The test errors in percent of those that did not fail.
+    pub errors: Seeds,
+    /// The training losses in nats of the last epoch, of the same.
+    pub losses: Seeds,
+    /// How many failed: they diverged, or ended no better than the scale allows.
+    pub failed: usize,
+    /// The differences from the row's baseline, if both have errors.
+    pub contrast: Option<Contrast>,
+    /// How its trainings differ from the paper's.
+    pub deviations: Vec<String>,
+}
+
+impl RowResult {
+    /// Whether more of its runs failed than not.
+    pub fn fails(&self) -> bool {
+        2 * self.failed > self.runs.len()
+    }
+}
+
+impl Results {
+    /// What there is of each table and figure of `plan`.
+    pub fn collect(plan: &Plan) -> Vec<Results> {
+        let found = found(&plan.request);
+        plan.grids.iter().map(|grid| Results::of(&plan.request, grid, &found)).collect()
+    }
+
+    fn of(request: &Request, grid: &Grid, found: &[FoundRun]) -> Results {
+        let mut rows: Vec<RowResult> =
+            grid.rows.iter().map(|row| RowResult::of(row, request, found)).collect();
+        for index in 0..rows.len() {
+            let baseline = rows[index].row.against.map(|against| rows[against].errors.clone());
+            rows[index].contrast = baseline.and_then(|first| Contrast::of(&first, &rows[index].errors));
+        }
+        Results { request: request.clone(), grid: grid.clone(), rows }
+    }
+
+    /// Whether anything has been measured.
+    pub fn has_any(&self) -> bool {
+        self.rows.iter().any(|row| !row.runs.is_empty())
+    }
+
+    /// All runs, row by row.
+    pub fn runs(&self) -> impl Iterator<Item = &FoundRun> {
+        self.rows.iter().flat_map(|row| &row.runs)
+    }
+}
+
+impl RowResult {
+    fn of(row: &Row, request: &Request, found: &[FoundRun]) -> RowResult {
+        let recipe = row.recipe_at(request.scale, request.has_data);
+        let runs = recipe.as_ref().map_or_else(Vec::new, |recipe| runs_of(recipe, found));
+        let (mut errors, mut losses, mut failed, mut deviations) = (vec![], vec![], 0, vec![]);
+        for run in &runs {
+            match measured(run, request.scale) {
+                Some((error, loss)) => {
+                    errors.push(error);
+                    losses.push(loss);
+                }
+                None => failed += 1,
+            }
+            let told = match run.record.deviations.is_empty() {
+                // A run of plain `train` does not say.
+                true => row
+                    .recipe
+                    .as_ref()
+                    .map_or_else(Vec::new, |paper| crate::deviations(paper, &run.recipe, None)),
+                false => run.record.deviations.clone(),
+            };
+            deviations.extend(told);
+        }
+        let mut seen: Vec<String> = vec![];
+        deviations.retain(|told| !seen.contains(told) && (seen.push(told.clone()), true).1);
+        let (errors, losses) = (Seeds::of(errors), Seeds::of(losses));
+        RowResult { row: row.clone(), runs, errors, losses, failed, contrast: None, deviations }
+    }
+}
+
+/// The runs of a training that are over, one for each seed, by seed.
+fn runs_of(recipe: &Recipe, found: &[FoundRun]) -> Vec<FoundRun> {
+    let of_it = found.iter().filter(|run| run.is_over() && is_same_training(&run.recipe, recipe));
+    let mut runs: Vec<FoundRun> = vec![];
+    for run in of_it {
+        if !runs.iter().any(|known| known.record.seed == run.record.seed) {
+            runs.push(run.clone());
+        }
+    }
+    runs.sort_by_key(|run| run.record.seed);
+    runs
+}
+
+/// A run's test error in percent and its last training loss in nats; `None` if it failed.
+fn measured(run: &FoundRun, scale: Scale) -> Option<(f64, f64)> {
+    let Outcome::Finished(results) = run.outcome else { return None };
+    let error = 100.0 - results.test?.top1();
+    (error <= scale.fails_above()).then_some((error, results.train_loss))
+}

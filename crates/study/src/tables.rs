@@ -1,0 +1,272 @@
+//! The paper's tables and figures, row by row, joined to the published numbers.
+
+use resnet_record::paper::{self, CifarRow, Outcome};
+use resnet_record::{DataSet, Recipe, ScheduleRecipe};
+
+use crate::Target;
+use crate::grid::{Grid, Panel, Published, Row, cifar_words, data_words};
+
+/// The table or figure.
+pub fn grid(target: Target) -> Grid {
+    let about = match target {
+        Target::Table1 => "what the shortcut does to the signal (figure 2)",
+        Target::Table2 => "where norm and ReLU stand (figure 4)",
+        Target::Table3 => "the original unit beside full pre-activation",
+        Target::Table4 => "the paper's networks beside other methods",
+        Target::Table5 => "ImageNet",
+        Target::Figure1 => "1001 layers, original and pre-activation",
+        Target::Figure3 => "the shortcuts of figure 2 while they train",
+        Target::Figure6 => "the activations of figure 4 while they train",
+        Target::Claims => "what the paper claims, put to the test",
+    };
+    let (rows, panels) = match target {
+        Target::Table1 => (table_1(), vec![]),
+        Target::Table2 => (table_2(), vec![]),
+        Target::Table3 => (table_3(), vec![]),
+        Target::Table4 => (table_4(), vec![]),
+        Target::Table5 => (table_5(), vec![]),
+        Target::Figure1 => figure(&[(
+            "1001 layers: pre-activation reduces the loss faster and further",
+            &["cifar10-resnet1001-v1", "cifar10-resnet1001-v2"],
+        )]),
+        Target::Figure3 => figure(&FIGURE_3),
+        Target::Figure6 => figure(&FIGURE_6),
+        Target::Claims => (claims(), vec![]),
+    };
+    let panels = if target.is_figure() || target == Target::Claims { panels } else { shared(&rows) };
+    Grid { target, about, rows, panels }
+}
+
+const FIGURE_3: [(&str, &[&str]); 4] = [
+    ("Constant scaling by 0.5 and 0.5", &["cifar10-resnet110-v1", "cifar10-resnet110-constant-scaling"]),
+    (
+        "Exclusive gating, initial bias -6",
+        &["cifar10-resnet110-v1", "cifar10-resnet110-exclusive-gating-bias-6"],
+    ),
+    (
+        "Shortcut-only gating, initial bias 0",
+        &["cifar10-resnet110-v1", "cifar10-resnet110-shortcut-only-gating-bias-0"],
+    ),
+    ("1x1 convolution shortcut", &["cifar10-resnet110-v1", "cifar10-resnet110-conv-shortcut"]),
+];
+
+const FIGURE_6: [(&str, &[&str]); 2] = [
+    ("BN after addition", &["cifar10-resnet110-v1", "cifar10-resnet110-bn-after-addition"]),
+    ("Full pre-activation", &["cifar10-resnet164-v1", "cifar10-resnet164-v2"]),
+];
+
+fn on(row: &CifarRow) -> String {
+    format!("{} on {}", row.network, cifar_words(row.data))
+}
+
+fn table_1() -> Vec<Row> {
+    let rows = paper::TABLE_1.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
+    let mut rows: Vec<Row> = rows.collect();
+    rows.iter_mut().skip(1).for_each(|row| row.against = Some(0));
+    rows
+}
+
+/// Each network's rows stand against its first.
+fn table_2() -> Vec<Row> {
+    let rows = paper::TABLE_2.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
+    against_first(rows.collect())
+}
+
+fn table_3() -> Vec<Row> {
+    let rows = paper::TABLE_3.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
+    against_first(rows.collect())
+}
+
+fn against_first(mut rows: Vec<Row>) -> Vec<Row> {
+    for index in 1..rows.len() {
+        let first = rows.iter().position(|row| row.group == rows[index].group);
+        rows[index].against = first.filter(|first| *first != index);
+    }
+    rows
+}
+
+/// Data set by data set: other methods, then the predecessor's networks, then the paper's.
+fn table_4() -> Vec<Row> {
+    let mut rows = vec![];
+    for data in ["cifar10", "cifar100"] {
+        let group = cifar_words(data);
+        let others = paper::OTHERS.iter().filter(|other| other.data == data);
+        rows.extend(others.map(|other| Row::quoted(other.method, group, Published::Error(other.error))));
+        let begin = rows.len();
+        let originals = paper::TABLE_3.iter().filter(|row| {
+            let wanted: &[&str] =
+                if data == "cifar10" { &["ResNet-110"] } else { &["ResNet-164", "ResNet-1001"] };
+            row.unit == "original" && wanted.contains(&row.network)
+        });
+        let deepest = paper::ORIGINAL.iter().filter(|row| row.network == "ResNet-1202");
+        let proposed = paper::TABLE_3.iter().filter(|row| {
+            row.unit == "pre-activation" && ["ResNet-164", "ResNet-1001"].contains(&row.network)
+        });
+        let ours = originals.chain(deepest).chain(proposed).chain(&paper::TABLE_4);
+        for row in ours.filter(|row| row.data == data) {
+            rows.push(Row::of(row, (group.to_owned(), format!("{}, {}", row.network, row.unit))));
+        }
+        let last = rows.len();
+        // The paper's own against the first of the predecessor's.
+        let is_proposed = |row: &Row| row.label.contains("pre-activation");
+        (begin..last)
+            .filter(|index| is_proposed(&rows[*index]))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|index| rows[index].against = Some(begin));
+    }
+    rows
+}
+
+/// The trainings on CIFAR-10 that claims are judged by: those of tables 1 to 3 that some claim speaks of, and
+/// two without warm-up.
+fn claims() -> Vec<Row> {
+    let is_spoken_of = |row: &&CifarRow| {
+        let of_table = match row.table {
+            1 => row.outcome != Outcome::Fails || row.model != "resnet110-plain",
+            2 => row.network == "ResNet-110" && row.unit == "(b) BN after addition",
+            _ => true,
+        };
+        of_table && row.data == "cifar10"
+    };
+    let mut rows: Vec<Row> = vec![];
+    for row in
+        [&paper::TABLE_1[..], &paper::TABLE_2, &paper::TABLE_3].into_iter().flatten().filter(is_spoken_of)
+    {
+        if !rows.iter().any(|known| known.name == row.recipe) {
+            rows.push(Row::of(row, (on(row), row.unit.to_owned())));
+        }
+    }
+    for name in ["cifar10-resnet110-v2", "cifar10-resnet110-v1"] {
+        let with = rows.iter().find(|row| row.name == name).cloned();
+        rows.extend(with.map(without_warmup));
+    }
+    rows
+}
+
+/// The same training at its full rate from the first step on.
+fn without_warmup(with: Row) -> Row {
+    let recipe = with.recipe.map(|mut recipe| {
+        recipe.name += "-no-warmup";
+        if let ScheduleRecipe::MultiStep { warmup, .. } = &mut recipe.schedule {
+            *warmup = None;
+        }
+        (recipe.paper, recipe.expected_error) = (None, None);
+        recipe
+    });
+    Row {
+        name: format!("{}-no-warmup", with.name),
+        label: format!("{}, no warm-up", with.label),
+        published: Published::Nothing,
+        recipe,
+        ..with
+    }
+}
+
+fn table_5() -> Vec<Row> {
+    let group = data_words(DataSet::Images);
+    let mut rows: Vec<Row> = paper::TABLE_5
+        .iter()
+        .map(|row| Row {
+            name: row.recipe.to_owned(),
+            group: group.to_owned(),
+            label: format!("{}, {}, {} augmentation", row.network, row.unit, row.augmentation),
+            published: Published::Errors(row.top1_error, row.top5_error),
+            recipe: Recipe::built_in(row.recipe),
+            against: None,
+        })
+        .collect();
+    // Pre-activation against the original of its depth.
+    (rows[1].against, rows[3].against, rows[4].against) = (Some(0), Some(2), Some(2));
+    rows.extend(paper::IMAGENET_OTHERS.iter().map(|other| {
+        let name = format!("{}, {} augmentation", other.network, other.augmentation);
+        Row::quoted(&name, group, Published::Errors(other.top1_error, other.top5_error))
+    }));
+    rows
+}
+
+/// The rows of a figure's panels, each once, and the panels.
+fn figure(panels: &[(&str, &[&str])]) -> (Vec<Row>, Vec<Panel>) {
+    let mut rows: Vec<Row> = vec![];
+    let mut drawn = vec![];
+    for (title, recipes) in panels {
+        let mut indices = vec![];
+        for recipe in *recipes {
+            let known = rows.iter().position(|row| row.name == *recipe);
+            indices.push(known.unwrap_or_else(|| {
+                let cifar = [&paper::TABLE_1[..], &paper::TABLE_2, &paper::TABLE_3].into_iter().flatten();
+                let published = cifar.into_iter().find(|row| row.recipe == *recipe);
+                rows.extend(published.map(|row| Row::of(row, (on(row), row.unit.to_owned()))));
+                rows.len() - 1
+            }));
+        }
+        drawn.push(Panel { title: (*title).to_owned(), rows: indices });
+    }
+    (against_first(rows), drawn)
+}
+
+/// Lines that a picture has room for, names at their ends.
+const LINES: usize = 6;
+
+/// The trained rows of each group, where they are few enough to be told apart.
+fn shared(rows: &[Row]) -> Vec<Panel> {
+    let mut panels: Vec<Panel> = vec![];
+    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.recipe.is_some()) {
+        match panels.iter_mut().find(|panel| panel.title == row.group) {
+            Some(panel) => panel.rows.push(index),
+            None => panels.push(Panel { title: row.group.clone(), rows: vec![index] }),
+        }
+    }
+    panels.retain(|panel| panel.rows.len() <= LINES);
+    panels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_that_can_be_trained_has_its_recipe() {
+        for target in Target::ALL.into_iter().chain([Target::Claims]) {
+            let grid = grid(target);
+            assert!(!grid.rows.is_empty(), "{target}");
+            let quoted = grid.rows.iter().filter(|row| row.recipe.is_none()).count();
+            let expected = match target {
+                Target::Table4 => paper::OTHERS.len(),
+                Target::Table5 => paper::IMAGENET_OTHERS.len(),
+                _ => 0,
+            };
+            assert_eq!(quoted, expected, "{target}");
+            for (index, row) in grid.rows.iter().enumerate() {
+                assert_ne!(row.against, Some(index), "{target} {}", row.name);
+            }
+            assert!(grid.panels.iter().flat_map(|panel| &panel.rows).all(|row| *row < grid.rows.len()));
+        }
+    }
+
+    #[test]
+    fn the_papers_numbers_stand_in_their_rows() {
+        let table = grid(Target::Table1);
+        assert_eq!((table.rows.len(), table.rows[1].name.as_str()), (11, "cifar10-resnet110-plain"));
+        assert_eq!(table.rows[1].published.to_string(), "fails");
+        let table = grid(Target::Table4);
+        let of = |name: &str| table.rows.iter().find(|row| row.is_called(name)).expect("a row");
+        assert_eq!(of("cifar10-resnet1001-v2-batch64").published, Published::Error(4.62));
+        assert_eq!(of("cifar100-resnet1001-v2").against, Some(22), "{:#?}", names(&table));
+        assert_eq!(table.rows.len(), 14 + 5 + 4);
+        let figure = grid(Target::Figure3);
+        assert_eq!((figure.rows.len(), figure.panels.len()), (5, 4));
+        assert!(figure.rows[1..].iter().all(|row| row.against == Some(0)));
+        assert!(!table.rows[0].is_called("NIN"), "nothing trains it");
+        assert_eq!([Target::Table2, Target::Claims].map(|target| target.to_string()), ["table 2", "claims"]);
+        let claims = grid(Target::Claims);
+        // Table 1 without its plain network, BN after addition, what table 3 adds, two without warm-up.
+        assert_eq!(claims.rows.len(), 10 + 1 + 7 + 2, "{:#?}", names(&claims));
+        let last = claims.rows[19].recipe.as_ref().unwrap();
+        assert!(last.schedule.warmup().is_none() && claims.rows[19].published.error().is_none());
+    }
+
+    fn names(grid: &Grid) -> Vec<String> {
+        grid.rows.iter().map(|row| row.label.clone()).collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! One training of the plan: begun or gone on with, and what its end means.
+
+use std::path::Path;
+
+use resnet::{Images, Training, absolute_origin};
+use resnet_record::{Run, RunFolder};
+use resnet_train::{Observer, Options};
+
+use crate::{Error, Job, deviations, jpeg_edges};
+
+/// How a training of the plan ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// It is done.
+    Finished,
+    /// It diverged: a result, as in the paper. With the sentence that says how.
+    Diverged(String),
+    /// Somebody stopped it; it is saved and can go on.
+    Interrupted,
+}
+
+/// Trains `job` on `images`, or goes on with it. Once its run is there, `observer` makes who is told of it.
+///
+/// # Errors
+/// If it ends for another reason than divergence; the error names row and seed.
+pub fn train<O: Observer>(
+    job: &Job,
+    images: &Images,
+    options: &Options,
+    observer: impl FnOnce(&RunFolder) -> O,
+) -> Result<(Ended, O), Error> {
+    let failed = |source: resnet::Error| Error::Training {
+        row: job.row.clone(),
+        seed: job.recipe.train.seed,
+        source: Box::new(source),
+    };
+    let training = Training::new(&job.recipe, images).map_err(failed)?;
+    let mut run = open(job, &training, images).map_err(|error| failed(error.into()))?;
+    let mut observer = observer(run.folder());
+    let ended = match training.fit(images, &mut run, options, &mut observer) {
+        Ok(resnet_train::Outcome::Finished(_)) => Ended::Finished,
+        Ok(resnet_train::Outcome::Interrupted { .. }) => Ended::Interrupted,
+        Err(resnet::Error::Train(error)) if error.is_divergence() => Ended::Diverged(error.to_string()),
+        Err(error) => return Err(failed(error)),
+    };
+    Ok((ended, observer))
+}
+
+/// The job's run, made if it is not there.
+fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet_record::Error> {
+    if RunFolder::open(&job.folder).is_ok() {
+        return Run::open(&job.folder);
+    }
+    let edges = match images {
+        Images::InMemory(data) if job.recipe.data.generated.is_none() => jpeg_edges(&data.train),
+        Images::InMemory(_) | Images::InFiles(_) => None,
+    };
+    let name = job.folder.file_name().unwrap_or(Path::new(&job.row).as_os_str()).to_string_lossy();
+    let mut record = training.record(&name);
+    record.data = absolute_origin(images.origin());
+    record.deviations = deviations(&job.paper, &job.recipe, edges);
+    Run::create(&job.folder, training.recipe(), record)
+}

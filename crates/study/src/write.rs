@@ -1,0 +1,82 @@
+//! Pages and tables as files, and the records of runs kept small.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::claims::{Finding, claims_page};
+use crate::results::Results;
+use crate::{Error, Request, Target, markdown, page};
+
+/// What of a finished run is worth keeping where checkpoints are too large.
+const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
+
+/// Writes the page and the Markdown table of each result that anything was measured for into the request's
+/// folder; returns the pages.
+///
+/// # Errors
+/// [`Error::Page`], [`Error::Io`].
+pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
+    let mut pages = vec![];
+    for result in results.iter().filter(|result| result.has_any() && result.grid.target != Target::Claims) {
+        let folder = result.request.folder();
+        fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+        let file = folder.join(format!("{}.html", result.grid.target.name()));
+        resnet_report::write_article(&file, &page(result))?;
+        pages.push(file);
+        let file = folder.join(format!("{}.md", result.grid.target.name()));
+        let text = markdown(result);
+        resnet_files::write_whole(&file, |out| out.write_all(text.as_bytes()))
+            .map_err(failed("write", &file))?;
+    }
+    Ok(pages)
+}
+
+/// Writes the page of the claims into the request's folder; returns it.
+///
+/// # Errors
+/// [`Error::Page`], [`Error::Io`].
+pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, Error> {
+    let folder = request.folder();
+    fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+    let file = folder.join("claims.html");
+    resnet_report::write_article(&file, &claims_page(findings, request))?;
+    Ok(file)
+}
+
+/// Copies recipe, record and metrics of each run that is over to `to/SCALE/ROW-seed-N`, some kB: enough to be
+/// taken for a result again, and not to go on with. Returns how many were copied now.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
+    let mut copied = 0;
+    for result in results {
+        let rows = result.rows.iter().flat_map(|row| row.runs.iter().map(move |run| (&row.row.name, run)));
+        for (name, run) in rows {
+            let folder =
+                to.join(result.request.scale.name()).join(format!("{name}-seed-{}", run.record.seed));
+            if folder.join(KEPT[0]).is_file() {
+                continue;
+            }
+            fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+            // The recipe last: with it the folder is a run.
+            for file in KEPT.iter().rev() {
+                let (from, target) = (run.folder.dir().join(file), folder.join(file));
+                let bytes = fs::read(&from).map_err(failed("read", &from))?;
+                let written = resnet_files::write_whole(&target, |out| out.write_all(&bytes));
+                written.map_err(failed("write", &target))?;
+            }
+            if run.folder.divergence().is_file() {
+                let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
+                resnet_files::link_or_copy(&from, &target).map_err(failed("write", &target))?;
+            }
+            copied += 1;
+        }
+    }
+    Ok(copied)
+}
+
+fn failed(action: &'static str, file: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let file = file.to_owned();
+    move |source| Error::Io { action, file, source }
+}

@@ -1,0 +1,255 @@
+//! Results, pages and verdicts of made-up runs: medians, failures, what is decided and what is not.
+
+use std::path::Path;
+
+use resnet_record::{
+    Checkpoint, Divergence, EpochMetrics, Machine, Metric, Recipe, Run, RunRecord, Scores, StepMetrics,
+};
+use resnet_study::claims::{Verdict, examine};
+use resnet_study::{Plan, Request, Results, Scale, Target, grid, keep, markdown, write_claims, write_pages};
+
+const STEPS: u64 = 8 * 391;
+
+fn request(out: &Path, targets: &[Target]) -> Request {
+    Request {
+        targets: targets.to_vec(),
+        scale: Scale::Small,
+        seeds: 2,
+        only: vec![],
+        has_data: true,
+        out: out.to_owned(),
+        runs: vec![],
+    }
+}
+
+fn recipe(target: Target, row: &str, seed: u64) -> Recipe {
+    let table = grid(target);
+    let row = table.rows.iter().find(|known| known.name == row).unwrap_or_else(|| panic!("no row {row}"));
+    let mut recipe = row.recipe_at(Scale::Small, true).expect("a row that is trained");
+    recipe.train.seed = seed;
+    recipe
+}
+
+/// A run that ends with this test error in percent and this loss in nats; its loss falls from 2.3 along a
+/// curve that is the higher, the higher its end.
+fn made(dir: &Path, recipe: &Recipe, error: f64, loss: f64) -> Run {
+    let mut record = RunRecord::begin("made", recipe);
+    record.data = "made-up/cifar-10-batches-bin".to_owned();
+    record.threads = 2;
+    record.machine = Some(Machine { cpu: "Made-up 9000".to_owned(), ..Machine::here() });
+    let mut run = Run::create(dir, recipe, record).unwrap();
+    let scores = |error: f64| Scores {
+        images: 10_000,
+        top1_correct: (10_000.0 - 100.0 * error).round() as u64,
+        top5_correct: None,
+        loss: 0.5,
+        images_per_second: 900.0,
+    };
+    for epoch in 1..=8u64 {
+        for step in (391 * (epoch - 1) + 1)..=391 * epoch {
+            if step % 25 == 0 {
+                let share = step as f64 / STEPS as f64;
+                let rate = if epoch > 6 {
+                    0.001
+                } else if epoch > 4 {
+                    0.01
+                } else {
+                    0.1
+                };
+                let noise = ((step * 2_654_435_761 + recipe.train.seed * 97) % 1000) as f64 / 10_000.0;
+                let value = loss + (2.3 - loss) * (-4.0 * share / (0.4 + loss)).exp() + noise * (1.0 - share);
+                run.log(&Metric::Step(StepMetrics {
+                    step,
+                    epoch,
+                    images: 128 * step,
+                    loss: value,
+                    rate,
+                    images_per_second: 300.0,
+                    certificate: None,
+                }))
+                .unwrap();
+            }
+        }
+        let now = error + (75.0 - error) * (-f64::from(epoch as u32) / 1.9).exp();
+        run.log(&Metric::Epoch(EpochMetrics {
+            epoch,
+            step: 391 * epoch,
+            images: 50_000 * epoch,
+            train_loss: loss,
+            train_top1: 80.0,
+            rate: 0.1,
+            images_per_second: 300.0,
+            data_wait: 0.0,
+            data_threads: None,
+            validation: None,
+            ema_validation: None,
+            test: Some(scores(if epoch == 8 { error } else { now })),
+            test_reads: epoch,
+        }))
+        .unwrap();
+    }
+    let results = resnet_record::Results {
+        checkpoint: Checkpoint::Last,
+        checkpoint_epoch: 8,
+        epochs: 8,
+        steps: STEPS,
+        train_loss: loss,
+        validation: None,
+        test: Some(scores(error)),
+        images_per_second: 300.0,
+        seconds: 1400.0,
+    };
+    run.update(|record| record.finish(results)).unwrap();
+    run
+}
+
+/// Two seeds of a row, `spread` points apart.
+fn pair(out: &Path, target: Target, row: &str, (error, spread): (f64, f64), loss: f64) {
+    for seed in 0..2u64 {
+        let sign = if seed == 0 { -0.5 } else { 0.5 };
+        let dir = out.join("small").join(format!("{row}-seed-{seed}"));
+        let recipe = recipe(target, row, seed);
+        drop(made(&dir, &recipe, error + sign * spread, loss * (1.0 + 0.02 * sign)));
+    }
+}
+
+fn diverged(out: &Path, target: Target, row: &str, seed: u64) {
+    let recipe = recipe(target, row, seed);
+    let dir = out.join("small").join(format!("{row}-seed-{seed}"));
+    let mut run = Run::create(&dir, &recipe, RunRecord::begin("made", &recipe)).unwrap();
+    let step = StepMetrics {
+        step: 25,
+        epoch: 1,
+        images: 3200,
+        loss: 9.0,
+        rate: 0.1,
+        images_per_second: 300.0,
+        certificate: None,
+    };
+    run.log(&Metric::Step(step)).unwrap();
+    let divergence = Divergence {
+        cause: "the loss is NaN".to_owned(),
+        step: 26,
+        epoch: 1,
+        step_in_epoch: 26,
+        rate: 0.1,
+        first_layer: None,
+        images: vec![],
+        labels: vec![],
+        layers: vec![],
+        variables: vec![],
+    };
+    run.diverged(&divergence).unwrap();
+}
+
+/// Table 1 as the paper would have it, at the heights of a small training.
+fn table_1(out: &Path) {
+    let rows = [
+        ("cifar10-resnet110-v1", 14.2, 0.41),
+        ("cifar10-resnet110-constant-scaling-shortcut", 31.0, 0.88),
+        ("cifar10-resnet110-constant-scaling", 21.5, 0.61),
+        ("cifar10-resnet110-exclusive-gating-bias-0", 46.0, 1.21),
+        ("cifar10-resnet110-exclusive-gating-bias-6", 17.9, 0.52),
+        ("cifar10-resnet110-exclusive-gating-bias-7", 18.8, 0.55),
+        ("cifar10-resnet110-shortcut-only-gating-bias-0", 20.9, 0.60),
+        ("cifar10-resnet110-shortcut-only-gating-bias-6", 14.4, 0.42),
+        ("cifar10-resnet110-conv-shortcut", 20.2, 0.58),
+    ];
+    for (row, error, loss) in rows {
+        pair(out, Target::Table1, row, (error, 0.3), loss);
+    }
+    for seed in 0..2 {
+        diverged(out, Target::Table1, "cifar10-resnet110-plain", seed);
+    }
+    diverged(out, Target::Table1, "cifar10-resnet110-dropout-shortcut", 0);
+}
+
+#[test]
+fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
+    let scratch = tempfile::tempdir().unwrap();
+    table_1(scratch.path());
+    let plan = Plan::new(&request(scratch.path(), &[Target::Table1])).unwrap();
+    assert_eq!(plan.open().count(), 1, "one seed of dropout is left");
+    let results = Results::collect(&plan);
+    let row = |name: &str| results[0].rows.iter().find(|row| row.row.name.ends_with(name)).unwrap();
+    let original = row("resnet110-v1");
+    assert!((original.errors.median().unwrap() - 14.2).abs() < 1e-9);
+    assert_eq!((original.runs.len(), original.failed, original.contrast), (2, 0, None));
+    let plain = row("plain");
+    assert!(plain.fails() && plain.errors.count() == 0 && plain.failed == 2);
+    let scaled = row("resnet110-constant-scaling").contrast.unwrap();
+    assert!(scaled.is_decided() && (scaled.difference - 7.3).abs() < 1e-9, "{scaled:?}");
+    let near = row("shortcut-only-gating-bias-6").contrast.unwrap();
+    assert!(!near.is_decided() && near.seeds_to_decide.is_some_and(|seeds| seeds > 2), "{near:?}");
+    assert!(original.deviations.contains(&"56 layers, not 110".to_owned()));
+
+    let text = markdown(&results[0]);
+    for said in [
+        "| (a) original | 6.61 | 14.20 | 14.20 ± 0.21 | 2 |",
+        "| (b) constant scaling 0, branch 1: plain | fails | fails (2 of 2) |",
+        "| (b) constant scaling 0.5, branch 0.5 | 12.35 | 21.50 | 21.50 ± 0.21 | 2 | +7.30 ± 0.21, decided |",
+        "seeds would decide",
+        "- 56 layers, not 110: all rows",
+        "- 400,000 images seen, not 8,184,143: all rows",
+        "cargo xtask reproduce table1 --scale small --seeds 2 --data DIR",
+        "Made-up 9000 (2 threads)",
+    ] {
+        assert!(text.contains(said), "{said} is missing in:\n{text}");
+    }
+    let pages = write_pages(&results).unwrap();
+    let page = std::fs::read_to_string(&pages[0]).unwrap();
+    for said in [
+        "as in the paper",
+        "fails (2 of 2)",
+        "published 6.61, here 14.20",
+        "Made-up 9000",
+        "cifar-10-batches-bin",
+    ] {
+        assert!(page.contains(said), "{said} is missing in the page");
+    }
+    for loaded in ["http://", "https://", "src=", "@import", "<script", "NaN"] {
+        assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(loaded), "{loaded}");
+    }
+    // Kept records count as the runs did.
+    let kept = scratch.path().join("kept");
+    assert_eq!((keep(&results, &kept).unwrap(), keep(&results, &kept).unwrap()), (21, 0));
+    let elsewhere = Request { out: scratch.path().join("new"), runs: vec![kept], ..plan.request.clone() };
+    let again = Results::collect(&Plan::new(&elsewhere).unwrap());
+    let medians = |results: &[Results]| -> Vec<(Option<f64>, usize)> {
+        results[0].rows.iter().map(|row| (row.errors.median(), row.failed)).collect()
+    };
+    assert_eq!(medians(&again), medians(&results));
+}
+
+#[test]
+fn claims_follow_the_runs_that_speak_to_them() {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path();
+    table_1(out);
+    pair(out, Target::Claims, "cifar10-resnet110-bn-after-addition", (16.0, 0.3), 0.65);
+    pair(out, Target::Claims, "cifar10-resnet110-v2", (13.8, 0.2), 0.43);
+    pair(out, Target::Claims, "cifar10-resnet110-v2-no-warmup", (13.9, 0.2), 0.43);
+    // The wrong way round: pre-activation starts the slower, and ends the higher.
+    pair(out, Target::Claims, "cifar10-resnet1001-v1", (12.0, 0.2), 0.30);
+    pair(out, Target::Claims, "cifar10-resnet1001-v2", (13.5, 0.2), 0.45);
+    let request = request(out, &[Target::Claims]);
+    let findings = examine(&Plan::new(&request).unwrap()).unwrap();
+    let verdict = |number: usize| findings[number - 1].verdict;
+    // Dropout has a seed that diverged and -6 gates are within the noise, so claim 1 stays open.
+    assert_eq!(verdict(1), Verdict::Undecided, "{:#?}", findings[0]);
+    assert_eq!(verdict(2), Verdict::Undecided, "{:#?}", findings[1]);
+    assert!(findings[1].measured[0].contains("Parameters: (a) original"), "{:#?}", findings[1]);
+    assert_eq!(verdict(3), Verdict::Supported, "{:#?}", findings[2]);
+    assert_eq!(verdict(4), Verdict::Supported, "{:#?}", findings[3]);
+    assert_eq!((verdict(5), verdict(6)), (Verdict::Supported, Verdict::Supported));
+    assert_eq!(verdict(7), Verdict::Contradicted, "{:#?}", findings[6]);
+    // Records without checkpoints say nothing of signals.
+    assert_eq!(verdict(8), Verdict::NotTested, "{:#?}", findings[7]);
+    assert_eq!(verdict(9), Verdict::Undecided, "{:#?}", findings[8]);
+    assert_eq!(verdict(10), Verdict::Supported, "{:#?}", findings[9]);
+    assert_ne!(verdict(11), Verdict::NotTested);
+    assert_eq!(verdict(12), Verdict::NotTested);
+    let page = std::fs::read_to_string(write_claims(&findings, &request).unwrap()).unwrap();
+    assert!(page.contains("Of 12 claims: ") && page.contains("1 contradicted (7)"), "{page}");
+    assert!(page.matches("<svg").count() >= 9 && !page.contains("NaN"));
+}

@@ -1,0 +1,308 @@
+//! The paper's tables and figures in a terminal: what will be trained and how long it takes, the trainings
+//! one after another, and what came out.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use anyhow::bail;
+use resnet::Images;
+use resnet_bench::Speed;
+use resnet_record::{DataRecipe, Recipe, RunFolder};
+use resnet_report::LivePage;
+use resnet_study::claims::{Finding, examine};
+use resnet_study::{
+    Ended, Job, Plan, Request, Results, RowResult, State, Target, keep, train, write_claims, write_pages,
+};
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::table::{Column, Table};
+use resnet_terminal::{numbers, progress};
+use resnet_train::Options;
+use serde_json::{Value, json};
+
+use crate::Live;
+use crate::recipes::{Measure, speed};
+
+/// How a table is trained.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    /// Threads that compute, which are at work.
+    pub threads: usize,
+    /// Settings of each training; its `stop` ends them all.
+    pub options: Options,
+    /// How results are printed.
+    pub format: Format,
+    /// Whether anything is trained.
+    pub work: Work,
+    /// Where the records of finished runs are copied to.
+    pub keep: Option<&'a Path>,
+}
+
+/// What is done of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// It is told, and what is there already is drawn.
+    Plan,
+    /// What is missing is trained as well.
+    Train,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reproduced {
+    /// All that was to be done is.
+    Done,
+    /// Somebody stopped it; what was begun is saved.
+    Interrupted,
+}
+
+/// Plans, trains what is missing, and draws and prints what came out; `open` opens the images of a recipe.
+///
+/// # Errors
+/// If a row is not known, no data can be opened, a training ends for another reason than divergence, or a
+/// page cannot be written.
+pub fn reproduce(
+    request: &Request,
+    setup: &Setup<'_>,
+    open: impl Fn(&Recipe) -> anyhow::Result<Images>,
+) -> anyhow::Result<Reproduced> {
+    let plan = Plan::new(request)?;
+    tell(&plan, setup)?;
+    let ended = match setup.work {
+        Work::Plan => Reproduced::Done,
+        Work::Train => train_all(&plan, setup, &open)?,
+    };
+    let results = Results::collect(&plan);
+    let mut pages = write_pages(&results)?;
+    let findings = match request.targets.contains(&Target::Claims) {
+        true => {
+            progress::line("measuring what the claims say of fresh networks ...");
+            examine(&plan)?
+        }
+        false => vec![],
+    };
+    if !findings.is_empty() {
+        pages.push(write_claims(&findings, request)?);
+    }
+    if let Some(folder) = setup.keep {
+        let kept = keep(&results, folder)?;
+        progress::labelled(
+            "kept",
+            &format!("{} in {}", numbers::counted(kept as u64, "record"), folder.display()),
+        );
+    }
+    match setup.format {
+        Format::Json => output::json(&json!({
+            "scale": request.scale.name(),
+            "seeds": request.seeds,
+            "targets": results.iter().map(target_json).collect::<Vec<_>>(),
+            "claims": findings,
+        }))?,
+        Format::Text => {
+            results.iter().filter(|results| results.grid.target != Target::Claims).try_for_each(print)?;
+            findings.iter().try_for_each(print_finding)?;
+            pages.iter().try_for_each(|page| output::labelled("page", &page.display().to_string()))?;
+        }
+    }
+    if ended == Reproduced::Interrupted {
+        progress::line("stopped and saved; the same command goes on");
+    }
+    Ok(ended)
+}
+
+/// Tells which trainings are there, which are not, and how long those need.
+fn tell(plan: &Plan, setup: &Setup<'_>) -> anyhow::Result<()> {
+    let (all, left) = (plan.jobs.len(), plan.open().count());
+    let request = &plan.request;
+    let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
+    progress::labelled("reproduce", &format!("{} at the scale {}", targets.join(", "), request.scale));
+    let over = plan.jobs.iter().filter(|job| job.state == State::Over).count();
+    let busy = all - left - over;
+    let elsewhere = if busy > 0 { format!(", {busy} are being trained elsewhere") } else { String::new() };
+    progress::labelled("trainings", &format!("{all}, {over} are there already{elsewhere}, {left} are left"));
+    if left == 0 {
+        return Ok(());
+    }
+    let speed = speed(setup.threads, Measure::Once)?;
+    let mut table = Table::new([
+        Column::text("row"),
+        Column::text("network here"),
+        Column::number("seeds"),
+        Column::number("time here"),
+    ]);
+    let mut total = 0.0;
+    let mut rows: Vec<&str> = vec![];
+    for job in plan.open() {
+        if !rows.contains(&job.row.as_str()) {
+            rows.push(&job.row);
+        }
+    }
+    for row in rows {
+        let jobs: Vec<&Job> = plan.open().filter(|job| job.row == row).collect();
+        let seconds = seconds(&jobs, &speed)?;
+        total += seconds;
+        let model = jobs.first().map_or("", |job| job.recipe.model.name.as_str());
+        table.add([row.to_owned(), model.to_owned(), jobs.len().to_string(), numbers::long(seconds)]);
+    }
+    table.lines(resnet_terminal::text::err()).iter().for_each(|line| progress::line(line));
+    progress::labelled(
+        "time",
+        &format!(
+            "about {} on {} of this machine, by its measured speed; scoring not counted",
+            numbers::long(total),
+            numbers::counted(setup.threads as u64, "thread")
+        ),
+    );
+    progress::labelled(
+        "runs",
+        &format!("{} (Ctrl-C saves; the same command goes on)", request.folder().display()),
+    );
+    Ok(())
+}
+
+fn seconds(jobs: &[&Job], speed: &Speed) -> anyhow::Result<f64> {
+    let each = jobs.iter().map(|job| job.seconds(speed)).collect::<Result<Vec<_>, _>>()?;
+    Ok(each.iter().sum())
+}
+
+/// Trains what is left, seed by seed; draws the pages after each training.
+fn train_all(
+    plan: &Plan,
+    setup: &Setup<'_>,
+    open: &impl Fn(&Recipe) -> anyhow::Result<Images>,
+) -> anyhow::Result<Reproduced> {
+    let jobs: Vec<&Job> = plan.open().collect();
+    let sets = opened(&jobs, open)?;
+    let images_of = |job: &Job| {
+        let set = sets.iter().find(|(data, _)| is_same_set(data, &job.recipe.data))?;
+        set.1.as_ref()
+    };
+    let wanted: Vec<(&Job, &Images)> = jobs.iter().filter_map(|job| Some((*job, images_of(job)?))).collect();
+    for (number, (job, images)) in wanted.iter().enumerate() {
+        if setup.options.stop.load(Ordering::Relaxed) {
+            return Ok(Reproduced::Interrupted);
+        }
+        progress::labelled(
+            "training",
+            &format!(
+                "{} of {}: {}, seed {}: {}",
+                number + 1,
+                wanted.len(),
+                job.row,
+                job.recipe.train.seed,
+                job.recipe.model.name
+            ),
+        );
+        let live = |folder: &RunFolder| Live::new(Format::Text, Some(LivePage::new(folder.clone())));
+        let (ended, live) = train(job, images, &setup.options, live)?;
+        live.end();
+        match ended {
+            Ended::Finished => {}
+            Ended::Diverged(cause) => {
+                progress::sentence(&format!("{} fails, which is a result: {cause}", job.row), 0)
+            }
+            Ended::Interrupted => return Ok(Reproduced::Interrupted),
+        }
+        write_pages(&Results::collect(plan))?;
+    }
+    Ok(Reproduced::Done)
+}
+
+/// A data set of the plan and its images; `None` where it cannot be opened.
+type Opened = (DataRecipe, Option<Images>);
+
+/// Opens each data set once. Rows whose images are not there are left out, unless all of them are.
+fn opened(jobs: &[&Job], open: &impl Fn(&Recipe) -> anyhow::Result<Images>) -> anyhow::Result<Vec<Opened>> {
+    let mut sets: Vec<Opened> = vec![];
+    let mut failures = vec![];
+    for job in jobs {
+        let data = &job.recipe.data;
+        if sets.iter().any(|(known, _)| is_same_set(known, data)) {
+            continue;
+        }
+        match open(&job.recipe) {
+            Ok(images) => sets.push((data.clone(), Some(images))),
+            Err(error) => {
+                let rows = jobs.iter().filter(|job| is_same_set(&job.recipe.data, data)).count();
+                failures.push(format!(
+                    "{} of {:?} left out: {error:#}",
+                    numbers::counted(rows as u64, "training"),
+                    data.set
+                ));
+                sets.push((data.clone(), None));
+            }
+        }
+    }
+    if !failures.is_empty() && sets.iter().all(|(_, images)| images.is_none()) {
+        bail!("{}", failures.join("\n"));
+    }
+    failures.iter().for_each(|failure| tracing::warn!("{failure}"));
+    Ok(sets)
+}
+
+fn is_same_set(a: &DataRecipe, b: &DataRecipe) -> bool {
+    (a.set, a.generated) == (b.set, b.generated)
+}
+
+/// Prints a table's results: published beside measured.
+fn print(results: &Results) -> anyhow::Result<()> {
+    output::line(&format!("\n{}: {}", results.grid.target, results.grid.about))?;
+    let mut table = Table::new([
+        Column::text("unit"),
+        Column::number("published"),
+        Column::number("measured"),
+        Column::number("deviation").optional(2),
+        Column::number("seeds").optional(1),
+        Column::text("difference").optional(3),
+    ]);
+    let mut group = "";
+    for row in &results.rows {
+        if row.row.group != group {
+            group = &row.row.group;
+            table.add([group.to_owned()].into_iter().chain(std::iter::repeat_n(String::new(), 5)));
+        }
+        let deviation = row.errors.deviation().map_or(String::new(), |deviation| format!("{deviation:.2}"));
+        let seeds = if row.row.recipe.is_some() { row.runs.len().to_string() } else { String::new() };
+        table.add([
+            format!("  {}", row.row.label),
+            row.row.published.to_string(),
+            resnet_study::measured(row),
+            deviation,
+            seeds,
+            resnet_study::difference(row),
+        ]);
+    }
+    output::print_table(&table)
+}
+
+/// Prints a claim with its verdict and what was measured.
+fn print_finding(finding: &Finding) -> anyhow::Result<()> {
+    output::sentences(&format!("\n{}. {}", finding.number, finding.says))?;
+    output::labelled(finding.verdict.words(), &finding.measured.join(" "))
+}
+
+fn target_json(results: &Results) -> Value {
+    let page = results.request.folder().join(format!("{}.html", results.grid.target.name()));
+    json!({
+        "target": results.grid.target.name(),
+        "page": if results.has_any() { Some(page) } else { None },
+        "rows": results.rows.iter().map(row_json).collect::<Vec<_>>(),
+    })
+}
+
+fn row_json(row: &RowResult) -> Value {
+    json!({
+        "row": row.row.name,
+        "unit": row.row.label,
+        "group": row.row.group,
+        "published": row.row.published.to_string(),
+        "errors": row.errors,
+        "median": row.errors.median(),
+        "mean": row.errors.mean(),
+        "deviation": row.errors.deviation(),
+        "loss": row.losses.median(),
+        "runs": row.runs.len(),
+        "failed": row.failed,
+        "contrast": row.contrast,
+        "deviations": row.deviations,
+    })
+}

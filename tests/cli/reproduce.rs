@@ -1,0 +1,176 @@
+//! `reproduce`: the paper's tables and figures at the smallest scale, and its claims.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common::{command, has_keys, outcome_of, small_cifar, xtask_in};
+
+/// What a smoke run of a table is promised to take on two cores.
+const MINUTES: Duration = Duration::from_secs(5 * 60);
+
+/// Runs `reproduce` with `args` at the scale smoke; standard output is one JSON object.
+fn reproduce(folder: &Path, args: &[&str]) -> (Value, String) {
+    let args = [&["reproduce"], args, &["--scale", "smoke", "--json"]].concat();
+    let outcome = outcome_of(command(folder, &args).env("XDG_CACHE_HOME", folder));
+    (outcome.object(&["scale", "seeds", "targets", "claims"]), outcome.stderr)
+}
+
+fn rows(target: &Value) -> &Vec<Value> {
+    target["rows"].as_array().expect("a list of rows")
+}
+
+#[test]
+fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let begun = Instant::now();
+    let (json, told) = reproduce(here, &["table2"]);
+    let took = begun.elapsed();
+    assert!(took < MINUTES, "{took:?}");
+    for words in ["10, 0 are there already, 10 are left", "time here", "resnet20-v2-bottleneck", "10 of 10"] {
+        assert!(told.contains(words), "{words} is missing in:\n{told}");
+    }
+    let table = &json["targets"][0];
+    assert_eq!((&table["target"], rows(table).len()), (&"table2".into(), 10));
+    for row in rows(table) {
+        let keys = [
+            "row",
+            "unit",
+            "group",
+            "published",
+            "errors",
+            "median",
+            "mean",
+            "deviation",
+            "loss",
+            "runs",
+            "failed",
+            "contrast",
+            "deviations",
+        ];
+        has_keys(row, &keys);
+        assert_eq!(row["runs"], 1, "{row}");
+        let told = row["deviations"].to_string();
+        assert!(
+            told.contains("ten drawn shapes, not CIFAR-10") && told.contains("5,120 images seen"),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        (&rows(table)[0]["published"], &rows(table)[9]["published"]),
+        (&"6.61".into(), &"5.46".into())
+    );
+    let out = here.join("runs/reproduce/smoke");
+    let page = fs::read_to_string(out.join("table2.html")).expect("a page");
+    for words in
+        ["Table 2", "published 6.61", "With one seed a row nothing is known of the noise", "resnet14-v2"]
+    {
+        assert!(page.contains(words), "{words} is missing in the page");
+    }
+    let text = fs::read_to_string(out.join("table2.md")).expect("a table");
+    assert!(text.contains("| (e) full pre-activation | 6.37 | "), "{text}");
+
+    // What is there counts, here and elsewhere, whatever its folder is called; table 3 shares rows with table
+    // 2.
+    fs::rename(&out, here.join("made-elsewhere")).expect("it is moved");
+    let args = ["table2", "figure6", "--runs", "made-elsewhere", "--keep", "kept"];
+    let (again, told) = reproduce(here, &args);
+    assert!(told.contains("10, 10 are there already, 0 are left"), "{told}");
+    assert_eq!(again["targets"][0]["rows"], table["rows"]);
+    assert_eq!(rows(&again["targets"][1]).len(), 4);
+    // Records alone are enough.
+    let record = here.join("kept/smoke/cifar10-resnet110-v2-seed-0");
+    let bytes: u64 =
+        fs::read_dir(&record).expect("a record").map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes < 60_000, "{bytes}");
+    let (from_records, told) = reproduce(here, &["table2", "--runs", "kept", "--plan"]);
+    assert!(told.contains("10, 10 are there already"), "{told}");
+    assert_eq!(from_records["targets"][0]["rows"], table["rows"]);
+}
+
+#[test]
+fn every_table_and_figure_has_a_smoke_run_and_a_row_can_be_trained_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let rows_of = [
+        ("table1", "cifar10-resnet110-plain"),
+        ("table1", "resnet110-dropout-shortcut"),
+        ("table3", "cifar10-resnet110-v2-one-layer"),
+        ("table3", "cifar100-resnet164-v1"),
+        ("table4", "cifar10-resnet1001-v2-batch64"),
+        ("table5", "imagenet-resnet152-v2"),
+        ("figure1", "resnet1001-v1"),
+        ("figure3", "resnet110-conv-shortcut"),
+        ("figure6", "resnet110-bn-after-addition"),
+    ];
+    for (target, row) in rows_of {
+        let (json, told) = reproduce(here, &[target, "--only", row]);
+        let page = here.join("runs/reproduce/smoke").join(format!("{target}.html"));
+        assert!(page.is_file() && page.with_extension("md").is_file(), "{target}");
+        let trained = rows(&json["targets"][0]).iter().filter(|row| row["runs"] == 1).count();
+        assert!(trained >= 1, "{target} {row}: {told}");
+    }
+    // Table 4 quotes other methods, and table 5 two errors.
+    let (json, _) = reproduce(here, &["table4", "table5", "--plan"]);
+    assert_eq!(
+        (&rows(&json["targets"][0])[0]["unit"], &rows(&json["targets"][0])[0]["published"]),
+        (&"NIN".into(), &"8.81".into())
+    );
+    assert_eq!(rows(&json["targets"][1])[0]["published"], "21.3 / 5.5");
+    xtask_in(here, &["reproduce", "table2", "--only", "resnet110-v3"])
+        .ends_saying(1, &["no row of table 2 is called \"resnet110-v3\"", "cifar10-resnet164-v2"]);
+    xtask_in(here, &["reproduce", "table6"]).ends_saying(2, &["table6"]);
+    xtask_in(here, &["reproduce", "table1", "--data", "nowhere", "--only", "resnet110-v1"])
+        .ends_saying(1, &["nowhere", "left out"]);
+}
+
+#[test]
+fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    small_cifar(here);
+    let args = ["figure6", "--only", "resnet110-v1", "--data", "."];
+    // Fifty images are fewer than the recipe counts with; the training takes what there is.
+    let (json, _) = reproduce(here, &args);
+    let told = rows(&json["targets"][0])[0]["deviations"].to_string();
+    assert!(!told.contains("drawn shapes") && told.contains("14 layers, not 110"), "{told}");
+    // As a kill leaves it.
+    let run = here.join("runs/reproduce/smoke/cifar10-resnet110-v1-seed-0");
+    let text = fs::read_to_string(run.join("record.json")).expect("a record");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    record.as_object_mut().expect("an object").retain(|key, _| key != "results" && key != "ended");
+    fs::write(run.join("record.json"), record.to_string()).expect("it is written");
+    let (again, told) = reproduce(here, &args);
+    assert!(
+        told.contains("1, 0 are there already, 1 are left") && told.contains("continuing after step"),
+        "{told}"
+    );
+    assert_eq!(again["targets"][0]["rows"][0]["errors"], json["targets"][0]["rows"][0]["errors"]);
+}
+
+#[test]
+fn claims_are_judged_by_what_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    // Two runs of claim 4; the others are judged by fresh networks, or not at all.
+    for row in ["resnet110-v1", "resnet110-bn-after-addition"] {
+        reproduce(here, &["figure6", "--only", row]);
+    }
+    let (json, _) = reproduce(here, &["claims", "--plan"]);
+    let claims = json["claims"].as_array().expect("a list");
+    assert_eq!(claims.len(), 12);
+    let verdict = |number: usize| claims[number - 1]["verdict"].as_str().expect("a word");
+    assert_eq!((verdict(5), verdict(6)), ("supported", "supported"), "{claims:#?}");
+    assert_ne!(verdict(11), "not-tested");
+    assert_eq!(verdict(4), "undecided", "one seed decides nothing");
+    for number in [1, 2, 3, 7, 8, 9, 10, 12] {
+        assert_eq!(verdict(number), "not-tested", "{}", claims[number - 1]);
+    }
+    let page = fs::read_to_string(here.join("runs/reproduce/smoke/claims.html")).expect("a page");
+    for words in ["supported", "undecided at this scale", "not tested", "equation (9)"] {
+        assert!(page.contains(words), "{words} is missing in the page");
+    }
+}
