@@ -134,8 +134,7 @@ impl Subject {
         let mut points = vec![];
         for (index, moment) in moments.into_iter().enumerate() {
             let before = index as u64 * 2 * spec.units().len() as u64;
-            let on_unit =
-                |done, _| on_progress(Progress { model: &spec.name, done: before + done, of });
+            let on_unit = |done, _| on_progress(Progress { model: &spec.name, done: before + done, of });
             let sample::Sample { images, labels } = &sample;
             let measured = measure(moment.network.model(), images, labels, on_unit)
                 .map_err(Error::compute(format!("{} ({})", spec.name, moment.label)))?;

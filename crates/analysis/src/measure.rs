@@ -132,7 +132,7 @@ pub fn measure(
         let x = &signals[index];
         gradient = pulled_back(x, &gradient, &|x| run(&[x], &|graph, x| unit.trace(graph, x[0])))?;
         let before = length(&by_shortcuts)?;
-        by_shortcuts = through_shortcut(unit, x, by_shortcuts, &run)?;
+        by_shortcuts = through_shortcut(unit, x, &by_shortcuts, &run)?;
         let after = length(&by_shortcuts)?;
         let shortcut_derivative = after / before;
         ln_product += shortcut_derivative.ln();
@@ -163,8 +163,11 @@ type Run<'a> = dyn Fn(&[&Tensor], &dyn Fn(&mut Graph, &[Value]) -> Result<Value>
 
 /// The same network on copies of the weights that no gradient goes to, with running statistics of its own.
 fn copied(model: &Model) -> Result<Network> {
-    let tensors: HashMap<String, Tensor> =
-        model.variables().iter().map(|(name, variable)| (name.clone(), variable.as_tensor().detach())).collect();
+    let tensors: HashMap<String, Tensor> = model
+        .variables()
+        .iter()
+        .map(|(name, variable)| (name.clone(), variable.as_tensor().detach()))
+        .collect();
     Network::new(model.spec(), VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
 }
 
@@ -175,17 +178,18 @@ fn run(inputs: &[&Tensor], trace: &dyn Fn(&mut Graph, &[Value]) -> Result<Value>
     graph.finish(output)?.run(inputs, Mode::Train)
 }
 
-/// Whether the shortcut hands on what it gets.
-fn is_identity(unit: &ResidualUnit) -> bool {
+/// `h(x)`.
+fn shortcut(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Tensor> {
     let outline = unit.outline();
-    outline.shortcut.is_empty() && outline.shortcut_input == ShortcutInput::Raw
+    // A plan has at least one step, and an identity has none.
+    match outline.shortcut.is_empty() && outline.shortcut_input == ShortcutInput::Raw {
+        true => Ok(x.clone()),
+        false => run(&[x], &|graph, x| unit.trace_shortcut(graph, x[0])),
+    }
 }
 
 fn forward(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Passed> {
-    let carried = match is_identity(unit) {
-        true => x.clone(),
-        false => run(&[x], &|graph, x| unit.trace_shortcut(graph, x[0]))?,
-    };
+    let carried = shortcut(unit, x, run)?;
     let branch = run(&[x], &|graph, x| unit.trace_branch(graph, x[0]))?;
     let output = run(&[&carried, &branch], &|graph, both| unit.trace_sum(graph, both[0], both[1]))?;
     let [carried, added] = [energy(&carried)?, energy(&branch)?];
@@ -197,11 +201,8 @@ fn forward(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Passed> {
 }
 
 /// `h'(x)` transposed, times `v`.
-fn through_shortcut(unit: &ResidualUnit, x: &Tensor, v: Tensor, run: &Run<'_>) -> Result<Tensor> {
-    match is_identity(unit) {
-        true => Ok(v),
-        false => pulled_back(x, &v, &|x| run(&[x], &|graph, x| unit.trace_shortcut(graph, x[0]))),
-    }
+fn through_shortcut(unit: &ResidualUnit, x: &Tensor, v: &Tensor, run: &Run<'_>) -> Result<Tensor> {
+    pulled_back(x, v, &|x| shortcut(unit, x, run))
 }
 
 /// The gradient at `x` of a function whose output has the gradient `v`.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow, write_article, write_chart};
 
+use crate::Error;
 use crate::courses::{Course, Point};
 use crate::measure::UnitMeasures;
 use crate::pictures::{Picture, pictures, written};
-use crate::Error;
 
 /// Writes the page of `courses`, measured on `data`; the command line of this process makes it again.
 ///

@@ -124,7 +124,8 @@ fn points_of(quantity: &Quantity, measures: &Measures) -> Vec<(f64, f64)> {
 }
 
 fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Option<Picture> {
-    let deepest = courses.iter().flat_map(|course| &course.points).map(|point| point.measures.units.len()).max()?;
+    let deepest =
+        courses.iter().flat_map(|course| &course.points).map(|point| point.measures.units.len()).max()?;
     let mut series = vec![];
     let mut seen = vec![];
     for (course, colour) in courses.iter().zip(colours) {
@@ -235,7 +236,14 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        let rows = [(0.0, "0"), (1.0, "1.00"), (12.345, "12.3"), (0.01234, "0.0123"), (5.6e-17, "5.60e-17"), (4321.0, "4321")];
+        let rows = [
+            (0.0, "0"),
+            (1.0, "1.00"),
+            (12.345, "12.3"),
+            (0.01234, "0.0123"),
+            (5.6e-17, "5.60e-17"),
+            (4321.0, "4321"),
+        ];
         for (number, expected) in rows {
             assert_eq!(written(number), expected);
         }

@@ -102,7 +102,8 @@ impl Source {
                 Box::new(DataLoader::new(Arc::new(set.train.clone()), how, config)?)
             }
             Images::InFiles(files) => {
-                let transform = EvalTransform { resize: side * 8 / 7, ..EvalTransform::small(side, normalisation) };
+                let transform =
+                    EvalTransform { resize: side * 8 / 7, ..EvalTransform::small(side, normalisation) };
                 let how = FileTransform {
                     transform: Transform::Eval(transform),
                     orientation: Orientation::Ignore,
@@ -119,8 +120,8 @@ impl Source {
             return Err(Error::FewImages { data: data(), found: batch.len(), wanted: count });
         }
         let shape = (batch.len(), 3, batch.height, batch.width);
-        let images =
-            Tensor::from_vec(batch.images, shape, &Device::Cpu).map_err(Error::compute("a batch of images"))?;
+        let images = Tensor::from_vec(batch.images, shape, &Device::Cpu)
+            .map_err(Error::compute("a batch of images"))?;
         Ok(Sample { images, labels: batch.labels })
     }
 }

@@ -101,8 +101,7 @@ impl ResidualUnit {
         branch.extend(self.shortcut.branch_part());
         let (shortcut, gate) = (self.shortcut.parts(), self.shortcut.gate_part());
         // Without a pre-activation both starts are the same.
-        let shortcut_input =
-            if pre_activation.is_empty() { ShortcutInput::Raw } else { self.shortcut_input };
+        let shortcut_input = if pre_activation.is_empty() { ShortcutInput::Raw } else { self.shortcut_input };
         UnitOutline { pre_activation, branch, shortcut, shortcut_input, gate, after_addition }
     }
 
@@ -147,12 +146,7 @@ impl ResidualUnit {
         }
     }
 
-    fn trace_weight_layers(
-        &self,
-        graph: &mut Graph,
-        activated: Value,
-        share: BranchShare,
-    ) -> Result<Value> {
+    fn trace_weight_layers(&self, graph: &mut Graph, activated: Value, share: BranchShare) -> Result<Value> {
         let mut y = self.branch.trace(graph, activated)?;
         if let Some(drop_path) = &self.drop_path {
             y = drop_path.trace(graph, y)?;

@@ -13,8 +13,7 @@ const PLAIN: usize = 1;
 /// A network of units called `word`: what stands after the depth in a network's name, `v2`, `v2-bottleneck`,
 /// `constant-scaling-by-0.5-1`.
 pub(crate) fn spec(word: &str) -> Result<Spec, Error> {
-    registry::find(&format!("resnet{DEPTH}-{word}"), 10)
-        .map_err(|_| Error::Unknown { name: word.to_owned() })
+    registry::find(&format!("resnet{DEPTH}-{word}"), 10).map_err(|_| Error::Unknown { name: word.to_owned() })
 }
 
 /// The unit called `word`.

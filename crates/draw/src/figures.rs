@@ -3,7 +3,7 @@
 use resnet_blocks::{Placement, Shortcut, UnitOutline};
 
 use crate::canvas::{Canvas, Point};
-use crate::unit::{self, Marks, Room};
+use crate::unit::{self, Accent, Look, Marks, Room};
 use crate::{Error, built};
 
 /// Between neighbours, and around all of them.
@@ -84,7 +84,9 @@ const FIGURE_4: [(&str, &str); 5] = [
 ];
 
 fn cells(rows: &[(&str, &str)]) -> Result<Vec<Cell>, Error> {
-    rows.iter().map(|(title, word)| Ok(Cell { title: (*title).to_owned(), unit: built::unit(word)? })).collect()
+    rows.iter()
+        .map(|(title, word)| Ok(Cell { title: (*title).to_owned(), unit: built::unit(word)? }))
+        .collect()
 }
 
 /// Width of a title in the middle of its unit.
@@ -128,7 +130,7 @@ pub(crate) fn draw_rows(
         for (cell, width) in row.iter().zip(&widths) {
             canvas.text("title", (x + width / 2.0, y + 14.0), &cell.title);
             let inset = (width - unit::width(&cell.unit)) / 2.0;
-            unit::draw(canvas, &cell.unit, (x + inset, y + TITLE), (room, ["l", "l+1"]));
+            unit::draw(canvas, &cell.unit, (x + inset, y + TITLE), Look::alone(&cell.unit, room));
             x += width + GAP;
         }
         y += TITLE + room.height();
@@ -157,20 +159,22 @@ fn figure_5() -> Result<String, Error> {
         let width = units.iter().map(unit::width).fold(title_width(title), f64::max) + 12.0;
         canvas.text("title", (left + width / 2.0, MARGIN + 14.0), title);
         let mut top = MARGIN + TITLE;
-        let mut marks = vec![];
-        for (unit, names) in units.iter().zip([["l", "l+1"], ["l+1", "l+2"]]) {
-            let room = Room::of([unit]);
+        let mut marks: Vec<Marks> = vec![];
+        let colour = if index == 0 { Accent::Original } else { Accent::PreActivation };
+        for (unit, (entry, exit)) in units.iter().zip([(Some("l"), "l+1"), (None, "l+2")]) {
             let inset = (width - unit::width(unit)) / 2.0;
-            marks.push(unit::draw(&mut canvas, unit, (left + inset, top), (room, names)));
-            description.push(format!("{title}, unit {}: {}", names[0], unit::described(unit)));
-            top += room.height() - 20.0;
+            let look = Look { room: Room::of([unit]), entry, exit, colour };
+            let drawn = unit::draw(&mut canvas, unit, (left + inset, top), look);
+            description.push(format!("{title}, up to x {exit}: {}", unit::described(unit)));
+            top = drawn.exit + 28.0 - unit::ABOVE;
+            bottom = bottom.max(drawn.exit + 20.0);
+            marks.push(drawn);
         }
         frames(&mut canvas, (index, left, width), &marks);
-        bottom = bottom.max(top);
         left += width + GAP;
     }
     let title = "Figure 5: an activation after the addition is the pre-activation of the next unit";
-    Ok(canvas.finish((left - GAP + MARGIN, bottom + MARGIN + 8.0), title, &description.join(". ")))
+    Ok(canvas.finish((left - GAP + MARGIN, bottom + MARGIN), title, &description.join(". ")))
 }
 
 /// What counts as a unit in each column of figure 5: in the second the activation still belongs to the unit
@@ -182,11 +186,11 @@ fn frames(canvas: &mut Canvas, (column, left, width): (usize, f64, f64), marks: 
     };
     match (column, marks) {
         (1, [first, second]) => {
-            let end = second.activated.map_or(first.exit, |middle| middle + 23.0);
-            frame(first.entry + 8.0, end);
-            frame(end + 4.0, second.exit - 14.0);
+            let end = second.activated.map_or(first.exit, |middle| middle + 21.0);
+            frame(first.entry + 6.0, end);
+            frame(end + 4.0, second.exit - 16.0);
         }
-        (_, marks) => marks.iter().for_each(|marks| frame(marks.entry + 8.0, marks.exit - 14.0)),
+        (_, marks) => marks.iter().for_each(|marks| frame(marks.entry + 6.0, marks.exit - 16.0)),
     }
 }
 

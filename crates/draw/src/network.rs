@@ -7,6 +7,7 @@ use resnet_ops::LayerInfo;
 use crate::Error;
 use crate::canvas::{Canvas, Path, Towards};
 use crate::figures::{Cell, described, draw_rows};
+use crate::unit::Accent;
 
 const MARGIN: f64 = 18.0;
 /// Width of stem and end, of a stage, and between them.
@@ -42,17 +43,25 @@ impl Section {
         let of = |count: u64, what: &str| {
             if count == 0 { String::new() } else { format!("{} {what}", short(count)) }
         };
-        [output.join(" × "), of(self.parameters, "parameters"), of(self.multiply_adds, "multiply-adds")]
+        let output = match &self.output[..] {
+            [classes] => format!("{classes} logits"),
+            _ => output.join(" × "),
+        };
+        [output, of(self.parameters, "parameters"), of(self.multiply_adds, "multiply-adds")]
     }
 }
 
 /// The layers of a traced network: stem, stages, end.
 fn sections(spec: &Spec, layers: &[LayerInfo]) -> (Section, Vec<Section>, Section) {
     let names: Vec<String> = spec.units().into_iter().map(|(name, _)| format!("{name}.")).collect();
-    let firsts: Vec<usize> = spec.stages.iter().scan(0, |units, stage| {
-        *units += stage.units;
-        Some(*units)
-    }).collect();
+    let firsts: Vec<usize> = spec
+        .stages
+        .iter()
+        .scan(0, |units, stage| {
+            *units += stage.units;
+            Some(*units)
+        })
+        .collect();
     let mut all = vec![Section::default(); spec.stages.len() + 2];
     let last = all.len() - 1;
     let mut at = 0;
@@ -77,7 +86,6 @@ pub(crate) fn svg(spec: &Spec) -> Result<String, Error> {
     let summary = summary::of(spec)?;
     let outlines = summary::unit_outlines(spec)?;
     let (stem, stages, end) = sections(spec, &summary.layers);
-    let is_original = outlines.first().is_none_or(|unit| unit.pre_activation.is_empty());
     let mut canvas = Canvas::default();
     let name = format!(
         "{}: {} parameters, {} multiply-adds an image",
@@ -85,7 +93,7 @@ pub(crate) fn svg(spec: &Spec) -> Result<String, Error> {
         short(summary.parameters as u64),
         short(summary.multiply_adds)
     );
-    canvas.begin(if is_original { "original" } else { "proposed" });
+    canvas.begin(outlines.first().map_or(Accent::Original, Accent::of).class());
     canvas.text("title left", (MARGIN, MARGIN + 14.0), &name);
     let from = MARGIN + SIDE;
     let width = 2.0 * (MARGIN + SIDE + GAP) + spec.stages.len() as f64 * (STAGE + GAP) - GAP;
@@ -135,7 +143,8 @@ pub(crate) fn svg(spec: &Spec) -> Result<String, Error> {
 fn side(canvas: &mut Canvas, (title, middle, top): (&str, f64, f64), section: &Section) {
     canvas.text("title", (middle, top), title);
     let [output, parameters, _] = section.cost();
-    let lines = section.kinds.iter().map(|kind| kind.replace("conv ", "convolution ")).chain([output, parameters]);
+    let lines =
+        section.kinds.iter().map(|kind| kind.replace("conv ", "convolution ")).chain([output, parameters]);
     for (line, text) in lines.filter(|text| !text.is_empty()).enumerate() {
         canvas.text("quiet", (middle, top + 20.0 * (line + 1) as f64), &text);
     }
@@ -166,6 +175,7 @@ fn kinds(spec: &Spec, outlines: &[UnitOutline]) -> Vec<Cell> {
             format!("{} that change the shape", many.len())
         }
         many if many.len() == outlines.len() => format!("all {} units", many.len()),
+        [0, ..] => format!("{} units", places.len()),
         many => format!("{} others", many.len()),
     };
     found.into_iter().map(|(unit, places)| Cell { title: title(&places), unit }).collect()
@@ -209,12 +219,22 @@ mod tests {
 
     #[test]
     fn sections_hold_every_parameter_and_the_stages_their_units() {
-        for name in ["resnet20-v1", "resnet110-v2", "resnet20-relu-only-preactivation", "resnet50d", "resnetv2_50x1_bit"] {
+        for name in [
+            "resnet20-v1",
+            "resnet110-v2",
+            "resnet20-relu-only-preactivation",
+            "resnet50d",
+            "resnetv2_50x1_bit",
+        ] {
             let spec = registry::find(name, 10).unwrap();
             let summary = summary::of(&spec).unwrap();
             let (stem, stages, end) = sections(&spec, &summary.layers);
             let all = [&stem, &end].into_iter().chain(&stages);
-            assert_eq!(all.map(|section| section.parameters).sum::<u64>(), summary.parameters as u64, "{name}");
+            assert_eq!(
+                all.map(|section| section.parameters).sum::<u64>(),
+                summary.parameters as u64,
+                "{name}"
+            );
             for (stage, section) in spec.stages.iter().zip(&stages) {
                 assert_eq!(section.output[0], stage.out_channels, "{name}");
             }
@@ -230,6 +250,6 @@ mod tests {
             kinds(&spec, &outlines).into_iter().map(|cell| cell.title).collect::<Vec<_>>()
         };
         assert_eq!(titles("resnet110-v2"), ["the first unit", "51 others", "2 that change the shape"]);
-        assert_eq!(titles("resnet110-v1"), ["52 others", "2 that change the shape"]);
+        assert_eq!(titles("resnet110-v1"), ["52 units", "2 that change the shape"]);
     }
 }

@@ -86,7 +86,10 @@ mod tests {
         let refused = |name| Subject::named(name).unwrap_err().to_string();
         assert!(refused("resnet21-v2").contains("6n + 2"));
         for name in ["figure3", "", "v3", "v2-v2"] {
-            assert!(refused(name).starts_with(&format!("there is no figure, unit or network {name:?}")), "{name}");
+            assert!(
+                refused(name).starts_with(&format!("there is no figure, unit or network {name:?}")),
+                "{name}"
+            );
         }
     }
 }

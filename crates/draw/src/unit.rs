@@ -42,6 +42,44 @@ impl Room {
     }
 }
 
+/// How a unit is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) room: Room,
+    /// The index of the signal that enters, where it has a name of its own, and of the one that leaves.
+    pub(crate) entry: Option<&'a str>,
+    pub(crate) exit: &'a str,
+    pub(crate) colour: Accent,
+}
+
+/// The colour of a unit's shortcut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accent {
+    Original,
+    PreActivation,
+}
+
+impl Accent {
+    /// Of the unit's kind.
+    pub(crate) fn of(unit: &UnitOutline) -> Self {
+        if unit.pre_activation.is_empty() { Accent::Original } else { Accent::PreActivation }
+    }
+
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Accent::Original => "original",
+            Accent::PreActivation => "proposed",
+        }
+    }
+}
+
+impl<'a> Look<'a> {
+    /// A unit that stands alone.
+    pub(crate) fn alone(unit: &UnitOutline, room: Room) -> Look<'a> {
+        Look { room, entry: Some("l"), exit: "l+1", colour: Accent::of(unit) }
+    }
+}
+
 /// Where parts of a drawn unit are, for what is drawn around it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Marks {
@@ -130,33 +168,40 @@ fn stack(canvas: &mut Canvas, parts: &[Part], x: f64, top: f64) -> f64 {
     y
 }
 
+/// Half the height of what stands for `part`.
+fn half(part: Option<&Part>) -> f64 {
+    match part.map(|part| words(*part)) {
+        Some(None) => RADIUS,
+        _ => BOX_HEIGHT / 2.0,
+    }
+}
+
 /// Arrows between the boxes of the branch.
 fn join(canvas: &mut Canvas, parts: &[Part], x: f64, top: f64) {
     for index in 1..parts.len() {
         let y = top + index as f64 * STEP;
-        let half = if words(parts[index]).is_some() { BOX_HEIGHT / 2.0 } else { RADIUS };
-        let from = y - STEP + BOX_HEIGHT / 2.0;
-        canvas.arrow(Path::Branch, &[(x, from), (x, y - half)], Towards::Down);
+        let from = y - STEP + half(parts.get(index - 1));
+        canvas.arrow(Path::Branch, &[(x, from), (x, y - half(parts.get(index)))], Towards::Down);
     }
 }
 
-/// Draws `unit` with its upper left corner at `at`. The signals that enter and leave are called `x` with the
-/// two indices of `names`.
-pub(crate) fn draw(
-    canvas: &mut Canvas,
-    unit: &UnitOutline,
-    (left, top): Point,
-    (room, names): (Room, [&str; 2]),
-) -> Marks {
+/// From the upper edge of a unit to where its signal enters.
+pub(crate) const ABOVE: f64 = ENTRY;
+
+/// Draws `unit` with its upper left corner at a point.
+pub(crate) fn draw(canvas: &mut Canvas, unit: &UnitOutline, (left, top): Point, look: Look<'_>) -> Marks {
+    let room = look.room;
     let Columns { shortcut, gate, branch, .. } = columns(unit);
     let (shortcut, gate, branch) = (left + shortcut, left + gate, left + branch);
-    canvas.begin(if unit.pre_activation.is_empty() { "original" } else { "proposed" });
+    canvas.begin(look.colour.class());
     let entry = top + ENTRY;
     let addition = entry + FIRST + room.before;
     let exit = addition + BEHIND_ADDITION + room.after as f64 * STEP - 12.0;
-    canvas.indexed((shortcut, top + 14.0), "x", names[0]);
+    if let Some(index) = look.entry {
+        canvas.indexed((shortcut, top + 14.0), "x", index);
+    }
     canvas.arrow(Path::Shortcut, &[(shortcut, entry), (shortcut, exit)], Towards::Down);
-    canvas.indexed((shortcut, exit + 16.0), "x", names[1]);
+    canvas.indexed((shortcut, exit + 16.0), "x", look.exit);
 
     let (own, shared) = pre_activation(unit);
     stack(canvas, shared, shortcut, entry + FIRST);
@@ -175,7 +220,7 @@ pub(crate) fn draw(
     let last = stack(canvas, &parts, branch, first);
     canvas.arrow(
         Path::Branch,
-        &[(branch, last + BOX_HEIGHT / 2.0), (branch, addition), (shortcut + RADIUS, addition)],
+        &[(branch, last + half(parts.last())), (branch, addition), (shortcut + RADIUS, addition)],
         Towards::Left,
     );
     if let Some(part) = unit.gate {
@@ -211,19 +256,11 @@ fn draw_gate(
     canvas.arrow(Path::Branch, &[(gate, from), (gate, sigmoid - BOX_HEIGHT / 2.0)], Towards::Down);
     canvas.boxed(Kind::Other, (gate, sigmoid), GATE_BOX, "sigmoid");
     let below = sigmoid + BOX_HEIGHT / 2.0;
-    canvas.arrow(
-        Path::Branch,
-        &[(gate, below), (gate, level), (shortcut + RADIUS, level)],
-        Towards::Left,
-    );
+    canvas.arrow(Path::Branch, &[(gate, below), (gate, level), (shortcut + RADIUS, level)], Towards::Left);
     canvas.sign(Sign::Times, (shortcut, level));
     canvas.text("quiet", ((shortcut + gate) / 2.0 - 2.0, level - 8.0), "1 − g");
     if unit.branch.contains(&Part::TransformGate) {
-        canvas.arrow(
-            Path::Branch,
-            &[(gate, below), (gate, level), (branch - RADIUS, level)],
-            Towards::Right,
-        );
+        canvas.arrow(Path::Branch, &[(gate, below), (gate, level), (branch - RADIUS, level)], Towards::Right);
         canvas.text("quiet", ((gate + branch) / 2.0 + 4.0, level - 8.0), "g");
     }
 }
@@ -241,7 +278,8 @@ pub(crate) fn described(unit: &UnitOutline) -> String {
     let or = |parts: &[Part], none: &str| if parts.is_empty() { none.to_owned() } else { list(parts) };
     let (own, shared) = pre_activation(unit);
     let branch: Vec<Part> = own.iter().chain(&unit.branch).copied().collect();
-    let before = if shared.is_empty() { String::new() } else { format!("before both paths: {}; ", list(shared)) };
+    let before =
+        if shared.is_empty() { String::new() } else { format!("before both paths: {}; ", list(shared)) };
     format!(
         "{before}shortcut: {}; residual branch: {}; after the addition: {}",
         or(&unit.shortcut, "identity"),

@@ -11,9 +11,8 @@ fn pictures() -> Vec<(PathBuf, String)> {
         let file = format!("crates/blocks/pictures/{}.svg", name.replace('-', "_"));
         (root.join(file), name.to_owned())
     });
-    let figures = Figure::ALL.map(|figure| {
-        (root.join(format!("docs/paper/{}.svg", figure.name())), figure.name().to_owned())
-    });
+    let figures = Figure::ALL
+        .map(|figure| (root.join(format!("docs/paper/{}.svg", figure.name())), figure.name().to_owned()));
     let network = (root.join("docs/paper/resnet110-v2.svg"), "resnet110-v2".to_owned());
     units.into_iter().chain(figures).chain([network]).collect()
 }

@@ -21,14 +21,20 @@ const SHORTCUTS: [Shortcut; 8] = [
 
 fn configs() -> Vec<UnitConfig> {
     let mut all = vec![];
-    for base in [UnitConfig::basic(16, 16, 1), UnitConfig::basic(16, 32, 2), UnitConfig::bottleneck(16, 64, 2)] {
-        for shape_change in [ShapeChange::ZeroPadding, ShapeChange::Projection, ShapeChange::PooledProjection] {
+    for base in
+        [UnitConfig::basic(16, 16, 1), UnitConfig::basic(16, 32, 2), UnitConfig::bottleneck(16, 64, 2)]
+    {
+        for shape_change in [ShapeChange::ZeroPadding, ShapeChange::Projection, ShapeChange::PooledProjection]
+        {
             all.push(UnitConfig { shape_change, ..base });
             all.push(UnitConfig { shape_change, norm: NormKind::Group(4), ..base });
         }
     }
     let middle = Branch::Bottleneck(StridePlace::Middle3x3);
-    all.extend([UnitConfig::one_layer(16, 16, 1), UnitConfig { branch: middle, ..UnitConfig::bottleneck(16, 64, 2) }]);
+    all.extend([
+        UnitConfig::one_layer(16, 16, 1),
+        UnitConfig { branch: middle, ..UnitConfig::bottleneck(16, 64, 2) },
+    ]);
     all
 }
 
@@ -56,7 +62,11 @@ fn operations(unit: &ResidualUnit, config: &UnitConfig) -> candle_core::Result<V
     let input = graph.input(Shape::Map { images: 1, channels: config.in_channels, height: 8, width: 8 });
     let output = unit.trace(&mut graph, input)?;
     let layers = graph.finish(output)?.layers();
-    let of = |kind: &str| kind.split(" + ").map(|word| if word == "residual" { "add" } else { word }.to_owned()).collect::<Vec<_>>();
+    let of = |kind: &str| {
+        kind.split(" + ")
+            .map(|word| if word == "residual" { "add" } else { word }.to_owned())
+            .collect::<Vec<_>>()
+    };
     let mut all: Vec<String> = layers.iter().flat_map(|layer| of(&layer.kind)).collect();
     all.sort();
     Ok(all)
@@ -79,7 +89,8 @@ fn the_boxes_of_a_unit_are_the_steps_of_its_plan() {
             let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
             let unit = ResidualUnit::new(*config, *placement, *shortcut, vb)?.with_shortcut_input(*input);
             let outline = unit.outline();
-            let paths = [&outline.pre_activation, &outline.branch, &outline.shortcut, &outline.after_addition];
+            let paths =
+                [&outline.pre_activation, &outline.branch, &outline.shortcut, &outline.after_addition];
             let parts = paths.into_iter().flatten().copied().chain(outline.gate);
             let mut drawn: Vec<String> = parts.filter_map(kind).chain(["add".to_owned()]).collect();
             drawn.sort();

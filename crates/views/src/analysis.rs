@@ -81,7 +81,13 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     ]);
     for Trial { axis, to, accuracy, points, is_beyond_luck } in finding.trials.iter().take(SHOWN) {
         let luck = if *is_beyond_luck { "" } else { "may be" };
-        let cells = [axis.name().to_owned(), to.clone(), format!("{accuracy:.2}"), format!("{points:+.2}"), luck.to_owned()];
+        let cells = [
+            axis.name().to_owned(),
+            to.clone(),
+            format!("{accuracy:.2}"),
+            format!("{points:+.2}"),
+            luck.to_owned(),
+        ];
         table.add(cells);
     }
     output::print_table(&table)?;

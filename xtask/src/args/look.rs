@@ -20,7 +20,7 @@ pub(crate) struct DrawArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct AnalyzeArgs {
     #[command(subcommand)]
     pub(crate) what: Option<AnalyzeCommand>,

@@ -30,7 +30,8 @@ fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
         None => subjects[0].own_source()?,
     };
     let options = Options { images: args.images.map(|images| images as usize), seed: args.seed };
-    let courses = subjects.iter().map(|subject| course(subject, &source, options)).collect::<Result<Vec<_>, _>>()?;
+    let courses =
+        subjects.iter().map(|subject| course(subject, &source, options)).collect::<Result<Vec<_>, _>>()?;
     if let Some(folder) = &args.pictures {
         write_pictures(folder, &courses)?;
     }

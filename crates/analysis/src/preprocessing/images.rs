@@ -163,7 +163,8 @@ fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
 
 /// Planes to pixels.
 fn interleaved(planes: &[u8], (width, height): (usize, usize)) -> Result<Image, Error> {
-    let pixels = (0..width * height).flat_map(|at| [0, 1, 2].map(|c| planes[c * width * height + at])).collect();
+    let pixels =
+        (0..width * height).flat_map(|at| [0, 1, 2].map(|c| planes[c * width * height + at])).collect();
     Image::new(width, height, pixels).map_err(|error| Error::Resnet(error.into()))
 }
 

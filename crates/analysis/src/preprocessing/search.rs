@@ -120,8 +120,12 @@ pub fn investigate(
     // The first round is always made: it is what the reader is shown.
     while kept.len() < MOST && (kept.is_empty() || !is_reached(&correct)) {
         let is_first_round = kept.is_empty();
-        let axes: Vec<Axis> =
-            sample.axes().iter().copied().filter(|axis| kept.iter().all(|change| change.axis != *axis)).collect();
+        let axes: Vec<Axis> = sample
+            .axes()
+            .iter()
+            .copied()
+            .filter(|axis| kept.iter().all(|change| change.axis != *axis))
+            .collect();
         let mut best: Option<(Change, Vec<bool>)> = None;
         for change in current.changes(&axes) {
             let Some(changed) = scores.of(&change.preparation)? else { return Ok(None) };
@@ -173,7 +177,8 @@ fn attributed(
     let mut worth = vec![];
     for set in 0..1usize << kept.len() {
         let chosen = kept.iter().enumerate().filter(|(index, _)| set >> index & 1 == 1);
-        let preparation = chosen.fold(*baseline, |preparation, (_, change)| preparation.with(change.axis, end));
+        let preparation =
+            chosen.fold(*baseline, |preparation, (_, change)| preparation.with(change.axis, end));
         let Some(correct) = scores.of(&preparation)? else { return Ok(None) };
         worth.push(percent(&correct));
     }
