@@ -9,7 +9,7 @@ use resnet_analysis::preprocessing::{
     Antialiasing, Axis, Finding, Preparation, TestSample, Wanted, investigate,
 };
 use resnet_data::{DataKind, Dataset, HeldOut, ImageSet, cifar, open_test};
-use resnet_testing::{data, within};
+use resnet_testing::{data, uniform, within};
 use resnet_vision::image::{Orientation, encode_png};
 use resnet_vision::{Image, Interpolation, Normalisation, resize};
 
@@ -85,14 +85,15 @@ fn in_files(set: &ImageSet, folder: &Path, make: impl Fn(Image) -> Image) -> Ima
     Images::to_evaluate(folder, None, 10, &OpenOptions::default()).expect("class folders")
 }
 
-/// One thing was found, of this kind, and it is worth what it cost.
+/// One thing was found, this one, and it is worth what it cost: to a point, since of two values that the
+/// images hardly tell apart the better one is taken.
 #[track_caller]
-fn blames(finding: &Finding, axis: Axis, (wrong, right): (f64, f64)) {
+fn blames(finding: &Finding, (axis, to): (Axis, &str), right: f64) {
     let [blamed] = &finding.attributions[..] else { panic!("{:#?}", finding.attributions) };
     assert_eq!(blamed.axis, axis, "{:#?}", finding.trials);
-    within("the accuracy as evaluated", finding.accuracy, wrong, 1e-9).unwrap();
-    within("the accuracy reached", finding.reached, right, 1e-9).unwrap();
-    within("its points", blamed.points, right - wrong, 1e-9).unwrap();
+    assert!(blamed.to == to || blamed.or.iter().any(|or| or == to), "{blamed:?}");
+    within("the accuracy reached", finding.reached, right, 1.0).unwrap();
+    within("its points", blamed.points, finding.reached - finding.accuracy, 1e-9).unwrap();
     assert!(blamed.points > 5.0, "it made little difference: {blamed:?}");
     assert_eq!(finding.trials[0].to, blamed.to);
 }
@@ -102,7 +103,8 @@ fn blue_taken_for_red_is_found() {
     for name in ["resnet20-cifar10.safetensors", "resnet32-cifar10.safetensors"] {
         let Some(published) = published(name) else { return };
         let right = published.accuracy();
-        assert!(right > 85.0, "{right}");
+        // On JPEG-coded images; 91.7 and 92.6 % on the lossless ones.
+        assert!(right > 75.0, "{right}");
         let set = &published.images;
         let swapped: Vec<u8> = (0..set.len())
             .flat_map(|index| {
@@ -113,9 +115,8 @@ fn blue_taken_for_red_is_found() {
         let classes: Arc<[String]> = cifar::names::cifar10().to_vec().into();
         let swapped = ImageSet::new(swapped, set.labels().to_vec(), 32, 32, classes).expect("images");
         let finding = published.investigate(&in_memory(swapped), published.usual(), Some(right));
-        blames(&finding, Axis::Channels, (finding.accuracy, right));
-        assert_eq!(finding.attributions[0].to, "blue, green, red");
-        assert_eq!(finding.unexplained, Some(0.0));
+        blames(&finding, (Axis::Channels, "blue, green, red"), right);
+        assert_eq!((finding.reached, finding.unexplained), (right, Some(0.0)));
     }
 }
 
@@ -127,8 +128,7 @@ fn a_mean_that_was_left_out_is_found_and_nothing_is_where_nothing_is_wrong() {
     let Normalisation { std, .. } = Normalisation::IMAGENET;
     let without = Preparation { normalisation: Normalisation { mean: [0.0; 3], std }, ..published.usual() };
     let finding = published.investigate(&images, without, None);
-    blames(&finding, Axis::Normalisation, (finding.accuracy, right));
-    assert_eq!(finding.attributions[0].to, "ImageNet's");
+    blames(&finding, (Axis::Normalisation, "ImageNet's"), right);
 
     let finding = published.investigate(&images, published.usual(), None);
     assert!(finding.attributions.is_empty(), "{:#?}", finding.attributions);
@@ -156,25 +156,34 @@ fn two_things_at_once_share_what_both_cost() {
 }
 
 #[test]
-fn a_resizing_that_looks_at_single_pixels_is_found() {
+fn another_interpolation_is_found() {
     let Some(published) = published("resnet20-cifar10.safetensors") else { return };
+    let large = |image: &Image| resize(image, (128, 128), Interpolation::Bicubic);
     let folder = tempfile::tempdir().expect("a folder");
-    // Four times as large, with a fine pattern that disappears where all pixels count.
+    // Enlarged as it is shrunk again by the same filter; the checkpoint's usual one blurs more.
+    let images = in_files(&published.images, folder.path(), |image| large(&image));
+    let finding = published.investigate(&images, published.usual(), None);
+    let bicubic = finding.trials.iter().find(|trial| trial.to == "bicubic").expect("it was tried");
+    assert!(bicubic.is_beyond_luck && bicubic.points > 5.0, "{finding:#?}");
+    let resizing = [Axis::Interpolation, Axis::Antialiasing];
+    assert!(finding.attributions.iter().all(|found| resizing.contains(&found.axis)), "{finding:#?}");
+    within("the untouched image", finding.reached, published.accuracy(), 4.0).unwrap();
+
+    // With noise of its own in each pixel: what looks at single pixels sees all of it.
+    let folder = tempfile::tempdir().expect("a folder");
     let images = in_files(&published.images, folder.path(), |image| {
-        let mut large = resize(&image, (128, 128), Interpolation::Bicubic);
-        for (at, byte) in large.pixels.iter_mut().enumerate() {
-            let (x, y) = (at / 3 % 128, at / 3 / 128);
-            // Of period two, so that every fourth pixel sees one side of it alone.
-            *byte = if (x + y) % 2 == 0 { byte.saturating_add(50) } else { byte.saturating_sub(50) };
+        let mut large = large(&image);
+        for (byte, noise) in large.pixels.iter_mut().zip(uniform(1, 128 * 128 * 3)) {
+            *byte = (f32::from(*byte) + 60.0 * noise).clamp(0.0, 255.0) as u8;
         }
         large
     });
     let usual = published.usual();
     let right = published.investigate(&images, usual, Some(0.0));
-    assert!(right.accuracy > 75.0 && right.attributions.is_empty(), "{right:#?}");
+    assert!(right.attributions.is_empty(), "{right:#?}");
     let wrong = Preparation { antialiasing: Antialiasing::Nearest, ..usual };
     let finding = published.investigate(&images, wrong, Some(right.accuracy));
-    blames(&finding, Axis::Antialiasing, (finding.accuracy, right.accuracy));
+    blames(&finding, (Axis::Antialiasing, "on"), right.accuracy);
 }
 
 #[test]
@@ -193,6 +202,6 @@ fn a_crop_that_shows_another_part_is_found() {
     let finding = published.investigate(&images, published.usual(), None);
     // As it was, pixel for pixel: the accuracy of the untouched images, by another order of the same images.
     let right = published.accuracy();
-    blames(&finding, Axis::Crop, (finding.accuracy, right));
-    assert_eq!(finding.attributions[0].to, "32 x 32 of the image as it is");
+    blames(&finding, (Axis::Crop, "32 x 32 of the image as it is"), right);
+    within("the untouched image", finding.reached, right, 1e-9).unwrap();
 }

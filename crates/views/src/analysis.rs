@@ -98,8 +98,12 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
         output::sentences("No single change helps by more than luck would.")?;
     }
     for attribution in &finding.attributions {
+        let or = match &attribution.or[..] {
+            [] => String::new(),
+            others => format!(" (these images do not tell it from {})", others.join("; ")),
+        };
         output::sentences(&format!(
-            "{:+.2} points   {}: {}, not {}",
+            "{:+.2} points   {}: {}, not {}{or}",
             attribution.points,
             attribution.axis.name(),
             attribution.to,

@@ -46,6 +46,8 @@ pub struct Attribution {
     pub from: String,
     /// How it should be.
     pub to: String,
+    /// What is as good, as far as these images tell.
+    pub or: Vec<String>,
     /// Its share of the points gained: the mean over all orders of the changes.
     pub points: f64,
 }
@@ -69,6 +71,12 @@ pub struct Finding {
     pub attributions: Vec<Attribution>,
     /// Every change alone, the most valuable first.
     pub trials: Vec<Trial>,
+}
+
+/// A change that was kept, and what else would have done, as far as the images tell.
+struct Kept {
+    change: Change,
+    or: Vec<String>,
 }
 
 /// Scores that were measured.
@@ -115,7 +123,7 @@ pub fn investigate(
     let Some(first) = scores.of(&baseline)? else { return Ok(None) };
     let is_reached = |correct: &[bool]| wanted.expected.is_some_and(|expected| percent(correct) >= expected);
     let (mut current, mut correct) = (baseline, first.clone());
-    let mut kept: Vec<Change> = vec![];
+    let mut kept: Vec<Kept> = vec![];
     let mut trials = vec![];
     // The first round is always made: it is what the reader is shown.
     while kept.len() < MOST && (kept.is_empty() || !is_reached(&correct)) {
@@ -124,32 +132,29 @@ pub fn investigate(
             .axes()
             .iter()
             .copied()
-            .filter(|axis| kept.iter().all(|change| change.axis != *axis))
+            .filter(|axis| kept.iter().all(|kept| kept.change.axis != *axis))
             .collect();
-        let mut best: Option<(Change, Vec<bool>)> = None;
+        let mut tried: Vec<(Change, Vec<bool>)> = vec![];
         for change in current.changes(&axes) {
             let Some(changed) = scores.of(&change.preparation)? else { return Ok(None) };
-            if is_first_round {
-                trials.push(Trial {
-                    axis: change.axis,
-                    to: change.to.clone(),
-                    accuracy: percent(&changed),
-                    points: percent(&changed) - percent(&first),
-                    is_beyond_luck: is_better(&changed, &first),
-                });
-            }
-            let best_so_far = best.as_ref().map_or(percent(&correct), |(_, best)| percent(best));
-            if percent(&changed) > best_so_far && is_better(&changed, &correct) {
-                best = Some((change, changed));
-            }
+            tried.push((change, changed));
+        }
+        if is_first_round {
+            trials = tried.iter().map(|(change, changed)| trial(change, changed, &first)).collect();
         }
         if is_first_round && is_reached(&first) {
             break;
         }
+        let better = tried.iter().filter(|(_, changed)| is_better(changed, &correct));
+        let best = better.max_by(|(_, a), (_, b)| percent(a).total_cmp(&percent(b)));
         let Some((change, changed)) = best else { break };
+        let others = tried.iter().filter(|(other, of_other)| {
+            other.axis == change.axis && other.to != change.to && !is_better(changed, of_other)
+        });
+        let or = others.map(|(other, _)| other.to.clone()).collect();
         current = change.preparation;
-        correct = changed;
-        kept.push(change);
+        correct.clone_from(changed);
+        kept.push(Kept { change: change.clone(), or });
     }
     let Some(attributions) = attributed(&mut scores, &baseline, &current, &kept)? else { return Ok(None) };
     trials.sort_by(|a, b| b.points.total_cmp(&a.points));
@@ -167,28 +172,39 @@ pub fn investigate(
     }))
 }
 
+fn trial(change: &Change, changed: &[bool], first: &[bool]) -> Trial {
+    Trial {
+        axis: change.axis,
+        to: change.to.clone(),
+        accuracy: percent(changed),
+        points: percent(changed) - percent(first),
+        is_beyond_luck: is_better(changed, first),
+    }
+}
+
 /// Each kept change's share of the points, by Shapley's value: 2^4 preparations at most, most of them known.
 fn attributed(
     scores: &mut Scores<'_>,
     baseline: &Preparation,
     end: &Preparation,
-    kept: &[Change],
+    kept: &[Kept],
 ) -> Result<Option<Vec<Attribution>>, Error> {
     let mut worth = vec![];
     for set in 0..1usize << kept.len() {
         let chosen = kept.iter().enumerate().filter(|(index, _)| set >> index & 1 == 1);
         let preparation =
-            chosen.fold(*baseline, |preparation, (_, change)| preparation.with(change.axis, end));
+            chosen.fold(*baseline, |preparation, (_, kept)| preparation.with(kept.change.axis, end));
         let Some(correct) = scores.of(&preparation)? else { return Ok(None) };
         worth.push(percent(&correct));
     }
     let mut attributions: Vec<Attribution> = shares(&worth, kept.len())
         .into_iter()
         .zip(kept)
-        .map(|(points, change)| Attribution {
+        .map(|(points, Kept { change, or })| Attribution {
             axis: change.axis,
             from: baseline.described(change.axis),
             to: change.to.clone(),
+            or: or.clone(),
             points,
         })
         .collect();
