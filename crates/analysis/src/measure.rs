@@ -191,7 +191,8 @@ fn shortcut(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Tensor> {
 fn forward(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Passed> {
     let carried = shortcut(unit, x, run)?;
     let branch = run(&[x], &|graph, x| unit.trace_branch(graph, x[0]))?;
-    let output = run(&[&carried, &branch], &|graph, both| unit.trace_sum(graph, both[0], both[1]))?;
+    // The network's own signal, and not the sum of the two, which is rounded otherwise.
+    let output = run(&[x], &|graph, x| unit.trace(graph, x[0]))?;
     let [carried, added] = [energy(&carried)?, energy(&branch)?];
     let cut = match unit.outline().after_addition.contains(&Part::Relu) {
         true => Some(100.0 * zeros(&output)?),

@@ -145,7 +145,8 @@ pub fn investigate(
         if is_first_round && is_reached(&first) {
             break;
         }
-        let better = tried.iter().filter(|(_, changed)| is_better(changed, &correct));
+        // Of equally good ones the first: the more usual.
+        let better = tried.iter().rev().filter(|(_, changed)| is_better(changed, &correct));
         let best = better.max_by(|(_, a), (_, b)| percent(a).total_cmp(&percent(b)));
         let Some((change, changed)) = best else { break };
         let others = tried.iter().filter(|(other, of_other)| {
