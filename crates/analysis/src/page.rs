@@ -41,7 +41,13 @@ fn command() -> String {
 }
 
 fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
-    let names: Vec<&str> = courses.iter().map(|course| course.model.as_str()).collect();
+    let title = match courses {
+        [] => "Nothing was measured".to_owned(),
+        [one] => format!("Signals and gradients of {}", one.model),
+        [one, other] => format!("Signals and gradients of {} and {}", one.model, other.model),
+        [one, others @ ..] => format!("Signals and gradients of {} and {} others", one.model, others.len()),
+    };
+    let data = if data == "generated" { "the drawn shapes" } else { data };
     let images = courses.iter().map(|course| course.images).max().unwrap_or(0);
     let mut lead = vec![format!(
         "Measured on {images} training images of {data}, as a training step sees them: norms take the batch's own statistics."
@@ -57,7 +63,6 @@ fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
             parts.push(Part::Table(table(point)));
         }
     }
-    let title = format!("Signals and gradients of {}", names.join(", "));
     Article { kicker: "Analysis".to_owned(), title, lead, parts, commands: vec![command()] }
 }
 

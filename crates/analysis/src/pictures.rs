@@ -104,7 +104,8 @@ pub fn pictures(courses: &[Course]) -> Vec<Picture> {
 /// Original units vermilion, pre-activation blue; further variants of each have relatives of these.
 fn colours(courses: &[Course]) -> Vec<Colour> {
     let mut blue = [Colour::Blue, Colour::Green, Colour::Sky].into_iter().cycle();
-    let mut red = [Colour::Vermilion, Colour::Purple, Colour::Orange, Colour::Ink].into_iter().cycle();
+    let red = [Colour::Vermilion, Colour::Purple, Colour::Ink, Colour::Orange, Colour::Green, Colour::Sky];
+    let mut red = red.into_iter().cycle();
     let next = |course: &Course| if course.is_pre_activation { blue.next() } else { red.next() };
     courses.iter().map(next).map(|colour| colour.unwrap_or(Colour::Ink)).collect()
 }
@@ -138,7 +139,7 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
                 continue;
             }
             seen.push(format!("{} from {} to {}", called(course, point), written(first.1), written(last.1)));
-            let line = Series::new(short_name(course, point), *colour, values);
+            let line = Series::new(short_name(courses, course, point), *colour, values);
             series.push(if is_last { line } else { line.dashed() });
         }
     }
@@ -156,12 +157,25 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
     Some(Picture { name: quantity.name, chart, caption })
 }
 
-/// A name that fits beside the end of a line.
-fn short_name(course: &Course, point: &Point) -> String {
-    let model = course.model.strip_prefix("resnet").unwrap_or(&course.model);
-    match (course.points.len(), point.step) {
-        (1, _) | (_, None) => model.to_owned(),
-        (_, Some(step)) => format!("{model} @{step}"),
+/// Letters that fit beside the end of a line.
+const LETTERS: usize = 21;
+
+/// A name that fits there: without the depth, if all have one.
+fn short_name(courses: &[Course], course: &Course, point: &Point) -> String {
+    let split = |course: &Course| {
+        let name = course.model.strip_prefix("resnet").unwrap_or(&course.model).to_owned();
+        name.split_once('-')
+            .map_or((String::new(), name.clone()), |(depth, unit)| (depth.to_owned(), unit.to_owned()))
+    };
+    let (depth, unit) = split(course);
+    let is_shared = courses.len() > 1 && courses.iter().all(|other| split(other).0 == depth);
+    let mut name = if is_shared || depth.is_empty() { unit } else { format!("{depth}-{unit}") };
+    if let (true, Some(step)) = (course.points.len() > 1, point.step) {
+        name = format!("{name} @{step}");
+    }
+    match name.chars().count() > LETTERS {
+        true => name.chars().take(LETTERS - 1).chain(['…']).collect(),
+        false => name,
     }
 }
 
