@@ -1,5 +1,5 @@
-//! One thing made wrong at a time, for published checkpoints on CIFAR-10: the search finds that thing, and the
-//! points that it costs. Skipped where checkpoints or data are missing.
+//! One thing made wrong at a time, for published checkpoints on CIFAR-10: the search finds that thing, and
+//! the points that it costs. Skipped where checkpoints or data are missing.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Options of the commands that look at networks: `draw`, `analyze`.
+//! Options of the commands that look at networks: `summary`, `models`, `draw`, `analyze`.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,9 +9,27 @@ use super::data::InterpolationArg;
 use super::{FilesArgs, FormatArg, NamesArg, NormalisationArgs, SourceArgs, ThreadsArg, ViewArgs};
 
 #[derive(Debug, Args)]
+pub(crate) struct SummaryArgs {
+    /// Name of the network; `cargo xtask models` lists them
+    #[arg(value_name = "NAME")]
+    pub(crate) model: String,
+    /// Number of classes [default: 10, or 1000 for ImageNet networks]
+    #[arg(long, value_name = "N")]
+    pub(crate) classes: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DrawArgs {
-    /// figure1, figure2, figure4 or figure5; a unit as networks' names have it, such as original, v2-bottleneck
-    /// or constant-scaling-by-0.5-1; or a network, such as resnet110-v2
+    /// figure1, figure2, figure4 or figure5; a unit as networks' names have it, such as v2-bottleneck or
+    /// constant-scaling-by-0.5-1; or a network, such as resnet110-v2
     #[arg(value_name = "figure1|figure2|figure4|figure5|UNIT|MODEL")]
     pub(crate) what: String,
     /// SVG file to write

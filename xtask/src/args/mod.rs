@@ -20,6 +20,9 @@ pub(crate) use self::data::{
 };
 pub(crate) use self::log::LogFormat;
 pub(crate) use self::look::{AnalyzeArgs, AnalyzeCommand, DrawArgs, PreprocessingArgs};
+pub(crate) use self::look::{
+    AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
+};
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
 pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
@@ -232,24 +235,6 @@ pub(crate) struct VerifyArgs {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SummaryArgs {
-    /// Name of the network; `cargo xtask models` lists them
-    #[arg(value_name = "NAME")]
-    pub(crate) model: String,
-    /// Number of classes [default: 10, or 1000 for ImageNet networks]
-    #[arg(long, value_name = "N")]
-    pub(crate) classes: Option<NonZeroUsize>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ModelsArgs {
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
