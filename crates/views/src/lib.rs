@@ -1,5 +1,5 @@
-//! What a terminal shows of networks, recipes, schedules, runs, and a training before its first step: tables and
-//! pictures for people, the same as JSON for scripts.
+//! What a terminal shows of networks, recipes, schedules, runs, and a training before its first step: tables
+//! and pictures for people, the same as JSON for scripts.
 //!
 //! It parses no command line. What it prints is wrapped and drawn by `resnet-terminal`, what it says comes
 //! from `resnet-record`, `resnet-train` and `resnet-bench`.

@@ -3,8 +3,8 @@
 //!
 //! [`investigate`] scores the checkpoint as it would be evaluated, then with every change of
 //! [`Preparation::changes`]. The change that helps most is kept if luck does not explain it, and the search
-//! goes on from there. What was kept in the end is credited with its share of the points gained: the mean over all
-//! orders in which the changes could have been made (Shapley 1953), so that no order is preferred.
+//! goes on from there. What was kept in the end is credited with its share of the points gained: the mean
+//! over all orders in which the changes could have been made (Shapley 1953), so that no order is preferred.
 
 mod images;
 mod preparation;
