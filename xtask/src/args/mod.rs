@@ -19,7 +19,6 @@ pub(crate) use self::data::{
     TargetArg, VerifyDataArgs,
 };
 pub(crate) use self::log::LogFormat;
-pub(crate) use self::look::{AnalyzeArgs, AnalyzeCommand, DrawArgs, PreprocessingArgs};
 pub(crate) use self::look::{
     AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
 };
