@@ -35,12 +35,16 @@ mod layouts;
 #[path = "cli/live.rs"]
 #[cfg(unix)]
 mod live;
+#[path = "cli/look.rs"]
+mod look;
 #[cfg(target_os = "linux")] // mounts a file system
 #[path = "cli/lost_disk.rs"]
 mod lost_disk;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;
+#[path = "cli/paper.rs"]
+mod paper;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/plans.rs"]

@@ -11,6 +11,8 @@ mod circles;
 mod manifests;
 #[path = "tidy/pages.rs"]
 mod pages;
+#[path = "tidy/paper.rs"]
+mod paper;
 #[path = "tidy/sources.rs"]
 mod sources;
 #[path = "tidy/tracked.rs"]
@@ -53,6 +55,7 @@ fn the_tree_is_tidy() {
         ("tests compare floats by resnet_testing's functions", sources::comparisons(&sources)),
         ("crates know each other along the allowed edges", manifests::edges(&manifests)),
         ("every package takes the workspace's lints", manifests::lints(&manifests)),
+        ("the map of the paper leads to code, tests and commands", paper_map(&pages, &tracked_files)),
         ("a path on a page leads somewhere", pages::dead_paths(&pages, &tracked)),
         ("nothing is built for this machine alone", tracked::machine_specific(&tracked_files)),
         ("images and weights are not in the repository", tracked::heavy(&tracked)),
@@ -63,6 +66,12 @@ fn the_tree_is_tidy() {
         .map(|(rule, faults)| format!("{rule}; not so:\n  {}", faults.join("\n  ")))
         .collect();
     assert!(report.is_empty(), "\n{}\n", report.join("\n"));
+}
+
+/// Of a source archive, which lists no files, nothing is asked.
+fn paper_map(pages: &[File], files: &[File]) -> Vec<String> {
+    let map = pages.iter().find(|page| page.path == "docs/paper-map.md");
+    map.map_or(vec![], |map| paper::faults(&map.text, files))
 }
 
 #[test]

@@ -26,12 +26,27 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-data", &["resnet-files", "resnet-vision", "resnet-hub", "resnet-formats"], &["resnet-testing"]),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
     ("resnet-report", &["resnet-record", "resnet-files"], &[]),
+    ("resnet-draw", &["resnet-blocks", "resnet-models", "resnet-ops"], &["resnet-testing"]),
     (
         "resnet-train",
         &["resnet-ops", "resnet-checkpoint", "resnet-files", "resnet-data", "resnet-vision", "resnet-record"],
         &["resnet-testing"],
     ),
     ("resnet", PRODUCT, &[]),
+    (
+        "resnet-analysis",
+        &[
+            "resnet",
+            "resnet-blocks",
+            "resnet-data",
+            "resnet-models",
+            "resnet-ops",
+            "resnet-record",
+            "resnet-report",
+            "resnet-vision",
+        ],
+        &["resnet-testing"],
+    ),
     ("resnet-terminal", &[], &[]),
     (
         "resnet-bench",
@@ -65,6 +80,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         "resnet-views",
         &[
             "resnet",
+            "resnet-analysis",
             "resnet-bench",
             "resnet-models",
             "resnet-ops",
@@ -103,8 +119,10 @@ const PRODUCT: &[&str] = &[
 
 const LIBRARIES: &[&str] = &[
     "resnet",
+    "resnet-analysis",
     "resnet-bench",
     "resnet-study",
+    "resnet-draw",
     "resnet-views",
     "resnet-terminal",
     "resnet-kernels",

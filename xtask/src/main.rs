@@ -14,6 +14,7 @@ mod interrupt;
 mod threads;
 mod weights;
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use resnet_terminal::{logging, numbers, output, progress, table, text};
@@ -43,8 +44,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
-        Command::Summary(args) => commands::summary::run(&args),
-        Command::Models(args) => commands::models::run(&args),
+        Command::Summary(args) => {
+            resnet_views::show_summary(&args.model, args.classes.map(NonZeroUsize::get), args.format.get())
+        }
+        Command::Models(args) => resnet_views::show_models(args.format.get()),
+        Command::Draw(args) => commands::draw::run(&args),
+        Command::Analyze(args) => commands::analyze::run(&args),
         Command::Recipes(args) => commands::plans::recipes(&args),
         Command::Schedule(args) => commands::plans::schedule(&args),
         Command::Runs(args) => commands::plans::runs(&args),

@@ -6,7 +6,8 @@ use candle_nn::VarBuilder;
 use resnet_ops::{Conv2d, ConvConfig, Graph, Layer, Value};
 
 use crate::config::{Branch, StridePlace, UnitConfig};
-use crate::layers::{NormLayer, convolution};
+use crate::layers::{NormLayer, convolution, convolution_part};
+use crate::outline::Part;
 use crate::placement::{BranchElement, Placement};
 
 /// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...; what follows the addition is part
@@ -100,6 +101,12 @@ impl ResidualBranch {
         trace_all(&self.rest, graph, activated)
     }
 
+    /// What stands before the first weight layer, from it to the addition, and after that.
+    pub(crate) fn parts(&self) -> [Vec<Part>; 3] {
+        [&self.before, &self.rest, &self.after_addition]
+            .map(|layers| layers.iter().map(BranchLayer::part).collect())
+    }
+
     /// Appends the addition and `f` of equation (2) to `graph`.
     pub(crate) fn trace_sum(&self, graph: &mut Graph, shortcut: Value, branch: Value) -> Result<Value> {
         match &self.after_addition[..] {
@@ -111,6 +118,16 @@ impl ResidualBranch {
                 let sum = graph.add(shortcut, branch)?;
                 trace_all(all, graph, sum)
             }
+        }
+    }
+}
+
+impl BranchLayer {
+    fn part(&self) -> Part {
+        match self {
+            BranchLayer::Conv(conv) => convolution_part(conv),
+            BranchLayer::Norm(norm) => Part::Norm(norm.kind()),
+            BranchLayer::Relu => Part::Relu,
         }
     }
 }

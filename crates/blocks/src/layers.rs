@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfig, Layer, Value, module_t};
 
 use crate::config::{Filters, NormKind};
+use crate::outline::Part;
 
 /// Added to a filter's variance before it is divided by its root, as BiT does.
 const FILTER_EPS: f64 = 1e-8;
@@ -30,6 +31,14 @@ impl NormLayer {
                 NormLayer::Group(GroupNorm::new(GroupNormConfig { channels, groups }, vb)?)
             }
         })
+    }
+
+    /// Which norm it is.
+    pub fn kind(&self) -> NormKind {
+        match self {
+            NormLayer::Batch(_) => NormKind::Batch,
+            NormLayer::Group(norm) => NormKind::Group(norm.groups()),
+        }
     }
 
     /// Appends normalisation and ReLU to `graph`.
@@ -74,4 +83,10 @@ pub fn convolution(
         Filters::Plain => conv,
         Filters::Standardised => conv.with_standardised_weight(FILTER_EPS),
     })
+}
+
+/// A convolution as a picture shows it.
+pub(crate) fn convolution_part(conv: &Conv2d) -> Part {
+    let ConvConfig { kernel, stride, .. } = conv.config();
+    Part::Convolution { kernel, stride, out_channels: conv.out_channels() }
 }

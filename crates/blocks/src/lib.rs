@@ -14,6 +14,7 @@
 //! | `placement.rs` | the order of norm, ReLU and convolution: figure 4 as a table |
 //! | `branch.rs` | `F`: the table's row with its parameters |
 //! | `config.rs` | [`UnitConfig`]: channels, stride, norm, parameter names |
+//! | `outline.rs` | [`UnitOutline`]: what a built unit consists of, for pictures |
 //! | `layers.rs` | norms and convolutions as a configuration asks for them |
 //!
 //! ```
@@ -39,12 +40,14 @@
 mod branch;
 mod config;
 pub mod layers;
+mod outline;
 mod placement;
 mod residual_unit;
 mod shortcut;
 mod units;
 
 pub use config::{Branch, Filters, Names, NormKind, ShapeChange, StridePlace, UnitConfig};
+pub use outline::{Part, UnitOutline};
 pub use placement::{BranchElement, Placement, PlacementOrder, ShortcutInput};
 pub use residual_unit::ResidualUnit;
 pub use shortcut::Shortcut;

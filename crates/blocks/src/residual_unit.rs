@@ -6,8 +6,9 @@ use resnet_ops::{Draws, DropPath, Graph, Layer, Value, module_t};
 
 use crate::branch::ResidualBranch;
 use crate::config::UnitConfig;
+use crate::outline::UnitOutline;
 use crate::placement::{Placement, ShortcutInput};
-use crate::shortcut::{Shortcut, ShortcutPath};
+use crate::shortcut::{BranchShare, Shortcut, ShortcutPath};
 
 /// Any unit of the paper: `x' = f(h(x) + F(x))`, equations (1) and (2), with a [`Shortcut`] of figure 2 for
 /// `h`, a [`Placement`] of figure 4, which says what `f` is, and a [`Branch`](crate::Branch) for `F`.
@@ -77,20 +78,89 @@ impl ResidualUnit {
     }
 }
 
-impl Layer for ResidualUnit {
-    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        let activated = self.branch.trace_pre_activation(graph, x)?;
+/// The unit in pieces, for whoever looks at what each adds to the signal and to its gradient.
+impl ResidualUnit {
+    /// What the unit consists of, for a picture.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device};
+    /// # use candle_nn::VarBuilder;
+    /// use resnet_blocks::{Part, Placement, ResidualUnit, Shortcut, UnitConfig};
+    ///
+    /// # fn main() -> candle_core::Result<()> {
+    /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+    /// let halving = Shortcut::ConstantScaling { shortcut: 0.5, branch: 0.5 };
+    /// let unit = ResidualUnit::new(UnitConfig::basic(16, 16, 1), Placement::Original, halving, vb)?;
+    /// assert_eq!(unit.outline().shortcut, [Part::Scale(0.5)]);
+    /// assert_eq!(unit.outline().after_addition, [Part::Relu]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn outline(&self) -> UnitOutline {
+        let [pre_activation, mut branch, after_addition] = self.branch.parts();
+        branch.extend(self.shortcut.branch_part());
+        let (shortcut, gate) = (self.shortcut.parts(), self.shortcut.gate_part());
+        // Without a pre-activation both starts are the same.
+        let shortcut_input = if pre_activation.is_empty() { ShortcutInput::Raw } else { self.shortcut_input };
+        UnitOutline { pre_activation, branch, shortcut, shortcut_input, gate, after_addition }
+    }
+
+    /// Appends the shortcut alone to `graph`: `x` to `h(x)` of equation (1), from the activated signal where
+    /// both paths share it.
+    ///
+    /// # Errors
+    /// If `x` has other channels than the unit.
+    pub fn trace_shortcut(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         let source = match self.shortcut_input {
             ShortcutInput::Raw => x,
-            ShortcutInput::Activated => activated,
+            ShortcutInput::Activated => self.branch.trace_pre_activation(graph, x)?,
         };
-        let (shortcut, share) = self.shortcut.trace(graph, source)?;
+        let (shortcut, _) = self.shortcut.trace(graph, source)?;
+        Ok(shortcut)
+    }
+
+    /// Appends the residual branch alone to `graph`: `x` to what is added to `h(x)`, gates and factors on
+    /// the branch included; `F(x)` of equation (1).
+    ///
+    /// # Errors
+    /// If `x` has other channels than the unit.
+    pub fn trace_branch(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let activated = self.branch.trace_pre_activation(graph, x)?;
+        let share = self.shortcut.trace_share(graph, self.source(x, activated))?;
+        self.trace_weight_layers(graph, activated, share)
+    }
+
+    /// Appends the addition and `f` of equation (2) to `graph`: `h(x)` and `F(x)` to the unit's output.
+    ///
+    /// # Errors
+    /// If their shapes differ.
+    pub fn trace_sum(&self, graph: &mut Graph, shortcut: Value, branch: Value) -> Result<Value> {
+        self.branch.trace_sum(graph, shortcut, branch)
+    }
+
+    /// What the shortcut starts from.
+    fn source(&self, x: Value, activated: Value) -> Value {
+        match self.shortcut_input {
+            ShortcutInput::Raw => x,
+            ShortcutInput::Activated => activated,
+        }
+    }
+
+    fn trace_weight_layers(&self, graph: &mut Graph, activated: Value, share: BranchShare) -> Result<Value> {
         let mut y = self.branch.trace(graph, activated)?;
         if let Some(drop_path) = &self.drop_path {
             y = drop_path.trace(graph, y)?;
         }
-        let y = share.trace(graph, y)?;
-        self.branch.trace_sum(graph, shortcut, y)
+        share.trace(graph, y)
+    }
+}
+
+impl Layer for ResidualUnit {
+    fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let activated = self.branch.trace_pre_activation(graph, x)?;
+        let (shortcut, share) = self.shortcut.trace(graph, self.source(x, activated))?;
+        let branch = self.trace_weight_layers(graph, activated, share)?;
+        self.trace_sum(graph, shortcut, branch)
     }
 }
 

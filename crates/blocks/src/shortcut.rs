@@ -5,7 +5,8 @@ use candle_nn::VarBuilder;
 use resnet_ops::{Conv2d, ConvConfig, Draws, Dropout, Gate, Graph, Layer, Value, ZeroPadConfig};
 
 use crate::config::{ShapeChange, UnitConfig};
-use crate::layers::{NormLayer, convolution};
+use crate::layers::{NormLayer, convolution, convolution_part};
+use crate::outline::Part;
 use crate::placement::Placement;
 
 /// What the shortcut does to the signal, figure 2. Where the shape changes, it does so to the signal of the
@@ -132,35 +133,99 @@ impl ShortcutPath {
         matches!(self.change, Change::Convolution { .. })
     }
 
+    /// The operations on the shortcut.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let mut parts = match &self.change {
+            Change::None => vec![],
+            Change::ZeroPadding(ZeroPadConfig { out_channels, stride }) => {
+                vec![Part::ZeroPadding { stride: *stride, out_channels: *out_channels }]
+            }
+            Change::Convolution { pool, conv, norm } => {
+                let pool = (*pool == ProjectionPool::Average2x2).then_some(Part::AveragePool2x2);
+                let norm = norm.as_ref().map(|norm| Part::Norm(norm.kind()));
+                [pool, Some(convolution_part(conv)), norm].into_iter().flatten().collect()
+            }
+        };
+        parts.extend(match &self.effect {
+            Effect::None => None,
+            Effect::Scaling { shortcut, .. } => (*shortcut != 1.0).then_some(Part::Scale(*shortcut)),
+            Effect::ExclusiveGating(_) | Effect::ShortcutOnlyGating(_) => Some(Part::CarryGate),
+            Effect::Dropout(dropout) => Some(Part::Dropout(dropout.ratio())),
+        });
+        parts
+    }
+
+    /// What the shortcut asks of the residual branch.
+    pub(crate) fn branch_part(&self) -> Option<Part> {
+        match &self.effect {
+            Effect::Scaling { branch, .. } => (*branch != 1.0).then_some(Part::Scale(*branch)),
+            Effect::ExclusiveGating(_) => Some(Part::TransformGate),
+            Effect::None | Effect::ShortcutOnlyGating(_) | Effect::Dropout(_) => None,
+        }
+    }
+
+    /// The convolution that the gates are computed from.
+    pub(crate) fn gate_part(&self) -> Option<Part> {
+        match &self.effect {
+            Effect::ExclusiveGating(gate) | Effect::ShortcutOnlyGating(gate) => Some(convolution_part(gate)),
+            Effect::None | Effect::Scaling { .. } | Effect::Dropout(_) => None,
+        }
+    }
+
     /// Appends it to `graph`: `x` to `h(x)`, and how the branch's output is to be treated.
     pub(crate) fn trace(&self, graph: &mut Graph, x: Value) -> Result<(Value, BranchShare)> {
-        let carried = match &self.change {
-            Change::None => x,
-            Change::ZeroPadding(config) => graph.zero_pad_shortcut(x, *config)?,
+        let carried = self.trace_change(graph, x)?;
+        let logits = self.trace_gate(graph, x)?;
+        let carried = match (&self.effect, logits) {
+            (Effect::ExclusiveGating(_) | Effect::ShortcutOnlyGating(_), Some(z)) => {
+                graph.gate(Gate::Carry, z, carried)?
+            }
+            (Effect::Scaling { shortcut, .. }, _) => graph.scale(carried, *shortcut),
+            (Effect::Dropout(dropout), _) => dropout.trace(graph, carried)?,
+            _ => carried,
+        };
+        Ok((carried, self.share(logits)))
+    }
+
+    /// Appends no more of it than the branch needs.
+    pub(crate) fn trace_share(&self, graph: &mut Graph, x: Value) -> Result<BranchShare> {
+        Ok(match self.effect {
+            Effect::ExclusiveGating(_) => self.share(self.trace_gate(graph, x)?),
+            _ => self.share(None),
+        })
+    }
+
+    fn trace_change(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        match &self.change {
+            Change::None => Ok(x),
+            Change::ZeroPadding(config) => graph.zero_pad_shortcut(x, *config),
             Change::Convolution { pool, conv, norm } => {
                 let x = match pool {
                     ProjectionPool::None => x,
                     ProjectionPool::Average2x2 => graph.avg_pool_2x2_ceil(x)?,
                 };
                 let y = conv.trace(graph, x)?;
-                norm.as_ref().map_or(Ok(y), |norm| norm.trace(graph, y))?
+                norm.as_ref().map_or(Ok(y), |norm| norm.trace(graph, y))
             }
-        };
-        Ok(match &self.effect {
-            Effect::None => (carried, BranchShare::Whole),
-            Effect::Scaling { shortcut, branch } => {
-                (graph.scale(carried, *shortcut), BranchShare::Scaled(*branch))
+        }
+    }
+
+    /// The gates' logits, if there are gates.
+    fn trace_gate(&self, graph: &mut Graph, x: Value) -> Result<Option<Value>> {
+        match &self.effect {
+            Effect::ExclusiveGating(gate) | Effect::ShortcutOnlyGating(gate) => {
+                gate.trace(graph, x).map(Some)
             }
-            Effect::ExclusiveGating(gate) => {
-                let z = gate.trace(graph, x)?;
-                (graph.gate(Gate::Carry, z, carried)?, BranchShare::Gated(z))
-            }
-            Effect::ShortcutOnlyGating(gate) => {
-                let z = gate.trace(graph, x)?;
-                (graph.gate(Gate::Carry, z, carried)?, BranchShare::Whole)
-            }
-            Effect::Dropout(dropout) => (dropout.trace(graph, carried)?, BranchShare::Whole),
-        })
+            Effect::None | Effect::Scaling { .. } | Effect::Dropout(_) => Ok(None),
+        }
+    }
+
+    fn share(&self, logits: Option<Value>) -> BranchShare {
+        match (&self.effect, logits) {
+            (Effect::Scaling { branch, .. }, _) => BranchShare::Scaled(*branch),
+            (Effect::ExclusiveGating(_), Some(z)) => BranchShare::Gated(z),
+            _ => BranchShare::Whole,
+        }
     }
 }
 

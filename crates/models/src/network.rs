@@ -94,20 +94,49 @@ impl Network {
         &self.spec
     }
 
-    /// Appends all but pooling and head to `graph`: images to the last feature map.
+    /// The units in order.
+    pub fn units(&self) -> impl Iterator<Item = &ResidualUnit> {
+        self.stages.iter().flatten()
+    }
+
+    /// Appends the layers before the first unit to `graph`.
     ///
     /// # Errors
     /// If `images` don't have the stem's channels.
-    pub fn trace_features(&self, graph: &mut Graph, images: Value) -> Result<Value> {
-        let mut x = self.stem.trace(graph, images)?;
-        for unit in self.stages.iter().flatten() {
-            x = unit.trace(graph, x)?;
-        }
+    pub fn trace_stem(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        self.stem.trace(graph, images)
+    }
+
+    /// Appends what follows the last unit to `graph`: its output to logits.
+    ///
+    /// # Errors
+    /// If `x` has other channels than the last unit.
+    pub fn trace_end(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let x = self.trace_last_activation(graph, x)?;
+        let features = graph.global_avg_pool(x)?;
+        self.head.trace(graph, features)
+    }
+
+    fn trace_last_activation(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         match &self.end {
             End::Nothing => Ok(x),
             End::Relu => Ok(graph.relu(x)),
             End::NormRelu(norm) => norm.trace_relu(graph, x),
         }
+    }
+
+    /// Appends all but pooling and head to `graph`: images to the last feature map.
+    ///
+    /// # Errors
+    /// If `images` don't have the stem's channels.
+    pub fn trace_features(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let x = self.trace_units(graph, images)?;
+        self.trace_last_activation(graph, x)
+    }
+
+    fn trace_units(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let first = self.stem.trace(graph, images)?;
+        self.units().try_fold(first, |x, unit| unit.trace(graph, x))
     }
 
     /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle
@@ -180,9 +209,8 @@ impl Layer for Network {
     /// # Errors
     /// If `images` have other channels, or are too small for the network's strides.
     fn trace(&self, graph: &mut Graph, images: Value) -> Result<Value> {
-        let x = self.trace_features(graph, images)?;
-        let features = graph.global_avg_pool(x)?;
-        self.head.trace(graph, features)
+        let x = self.trace_units(graph, images)?;
+        self.trace_end(graph, x)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
+use resnet_blocks::{ResidualUnit, UnitOutline};
 use resnet_ops::{ConvShape, Graph, Layer, LayerInfo, Plan, Shape};
 
 use crate::init;
@@ -45,6 +46,15 @@ pub fn of(spec: &Spec) -> Result<Summary> {
         multiply_adds: layers.iter().map(|layer| layer.multiply_adds).sum(),
         layers,
     })
+}
+
+/// What each unit of `spec` consists of, in order.
+///
+/// # Errors
+/// If `spec` is not consistent.
+pub fn unit_outlines(spec: &Spec) -> Result<Vec<UnitOutline>> {
+    let network = Network::new(spec, init::outline())?;
+    Ok(network.units().map(ResidualUnit::outline).collect())
 }
 
 /// An estimate of the memory that training on batches of `batch` images takes, in bytes.

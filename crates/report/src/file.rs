@@ -12,8 +12,8 @@ use crate::{Article, Error, article_page, comparison_page, run_page};
 
 /// What every page of ours has in it, so that it may be replaced.
 const PAGE: &str = "content=\"resnet-report\"";
-/// The same of a chart of ours.
-const CHART: &str = "<svg class=\"chart\"";
+/// The same of pictures of ours: charts, and diagrams of units and networks.
+const PICTURES: [&str; 2] = ["<svg class=\"chart\"", "<svg class=\"diagram\""];
 /// A running training's page takes at most one part in so many of its time.
 const SHARE: u32 = 50;
 
@@ -32,7 +32,7 @@ pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, 
         }
     };
     let file = out.map_or(file, Path::to_owned);
-    write(&file, &page, PAGE)?;
+    write(&file, &page, &[PAGE])?;
     Ok(file)
 }
 
@@ -41,7 +41,7 @@ pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, 
 /// # Errors
 /// As [`article_page`]; [`Error::NotOurs`] if another file is there; [`Error::Io`].
 pub fn write_article(file: &Path, article: &Article) -> Result<(), Error> {
-    write(file, &article_page(article)?, PAGE)
+    write(file, &article_page(article)?, &[PAGE])
 }
 
 /// Writes the curves of a run as an SVG file.
@@ -52,12 +52,12 @@ pub fn write_curves(folder: &RunFolder, file: &Path) -> Result<(), Error> {
     write_chart(file, &crate::curves_svg(folder)?)
 }
 
-/// Writes a chart as an SVG file.
+/// Writes a chart or a diagram as an SVG file; an earlier one is replaced.
 ///
 /// # Errors
 /// [`Error::NotOurs`] if another file is there; [`Error::Io`].
 pub fn write_chart(file: &Path, svg: &str) -> Result<(), Error> {
-    write(file, svg, CHART)
+    write(file, svg, &PICTURES)
 }
 
 /// The page of a run that trains.
@@ -113,9 +113,9 @@ fn shell(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
-/// Writes `text`; an earlier file of ours, which has `mark` in it, is replaced, and no other is.
-fn write(file: &Path, text: &str, mark: &str) -> Result<(), Error> {
-    let is_ours = || fs::read_to_string(file).is_ok_and(|old| old.contains(mark));
+/// Writes `text`; an earlier file of ours, which has one of `marks` in it, is replaced, and no other is.
+fn write(file: &Path, text: &str, marks: &[&str]) -> Result<(), Error> {
+    let is_ours = || fs::read_to_string(file).is_ok_and(|old| marks.iter().any(|mark| old.contains(mark)));
     if file.exists() && !is_ours() {
         return Err(Error::NotOurs(file.to_owned()));
     }

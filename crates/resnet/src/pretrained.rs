@@ -257,6 +257,11 @@ impl Pretrained {
         &self.network
     }
 
+    /// The network alone.
+    pub fn into_network(self) -> ResNet {
+        self.network
+    }
+
     /// What the network was built from.
     pub fn spec(&self) -> &Spec {
         self.network.spec()

@@ -2,6 +2,7 @@
 
 mod data;
 mod log;
+mod look;
 mod plans;
 mod reproduce;
 mod source;
@@ -18,6 +19,9 @@ pub(crate) use self::data::{
     TargetArg, VerifyDataArgs,
 };
 pub(crate) use self::log::LogFormat;
+pub(crate) use self::look::{
+    AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
+};
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
 pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
@@ -56,6 +60,10 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// List the networks that can be built by name
     Models(ModelsArgs),
+    /// Draw a figure of the paper, a unit or a network
+    Draw(DrawArgs),
+    /// Measure signals and gradients of a network unit by unit, or why its accuracy is too low
+    Analyze(AnalyzeArgs),
     /// List what can be trained: published tables and errors, and the hours that it takes here
     Recipes(RecipesArgs),
     /// Draw the learning rate of a recipe over its training
@@ -226,24 +234,6 @@ pub(crate) struct VerifyArgs {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SummaryArgs {
-    /// Name of the network; `cargo xtask models` lists them
-    #[arg(value_name = "NAME")]
-    pub(crate) model: String,
-    /// Number of classes [default: 10, or 1000 for ImageNet networks]
-    #[arg(long, value_name = "N")]
-    pub(crate) classes: Option<NonZeroUsize>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ModelsArgs {
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

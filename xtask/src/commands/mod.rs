@@ -1,14 +1,14 @@
 //! One file a command.
 
+pub(crate) mod analyze;
 pub(crate) mod bench;
 pub(crate) mod data;
+pub(crate) mod draw;
 pub(crate) mod eval;
 pub(crate) mod export;
-pub(crate) mod models;
 pub(crate) mod plans;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod reproduce;
-pub(crate) mod summary;
 pub(crate) mod train;
 pub(crate) mod verify;

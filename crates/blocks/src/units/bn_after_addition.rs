@@ -13,6 +13,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// projection, `downsample.0.weight`; the projection has no norm of its own. Table 2 (b): 8.17 % error on
 /// CIFAR-10 as ResNet-110, 6.50 % as ResNet-164.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/bn_after_addition.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

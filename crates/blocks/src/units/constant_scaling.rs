@@ -13,6 +13,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// (8). Table 1 (b): ResNet-110 fails to converge with `a = 0.5`, `b = 1` (an error above 20 %), and reaches
 /// 12.35 % with 0.5 and 0.5.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/constant_scaling.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

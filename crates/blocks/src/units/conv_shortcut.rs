@@ -11,6 +11,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 ///
 /// Parameters: the original unit's, `shortcut.weight` and `shortcut_bn.*`. Table 1 (e), ResNet-110: 12.22 %.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/conv_shortcut.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

@@ -15,6 +15,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// depend on a seed. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
 /// error above 20 %).
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/dropout_shortcut.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

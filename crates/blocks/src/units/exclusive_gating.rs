@@ -12,6 +12,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is `bias` everywhere,
 /// 0 to -7 in the paper. Table 1 (c), ResNet-110: 8.70 % with -6, 9.81 % with -7, failure with 0 to -5.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/exclusive_gating.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

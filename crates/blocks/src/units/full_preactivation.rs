@@ -14,6 +14,8 @@ use crate::{Placement, ResidualUnit, Shortcut, ShortcutInput, UnitConfig};
 /// has no norm of its own, and starts from the activated signal. Table 2 (e): 6.37 % error on CIFAR-10 as
 /// ResNet-110, 5.46 % as ResNet-164.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/full_preactivation.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

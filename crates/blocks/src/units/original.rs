@@ -12,6 +12,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
 /// projection, `downsample.0.weight`, `downsample.1.*`. Table 1 (a): 6.61 % error on CIFAR-10 as ResNet-110.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/original.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

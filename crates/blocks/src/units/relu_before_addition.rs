@@ -13,6 +13,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// projection, `downsample.0.weight`, `downsample.1.*`. Table 2 (c): 7.84 % error on CIFAR-10 as ResNet-110,
 /// 6.14 % as ResNet-164.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/relu_before_addition.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

@@ -13,6 +13,8 @@ use crate::{Placement, ResidualUnit, Shortcut, ShortcutInput, UnitConfig};
 /// projection, which starts from the activated signal, `downsample.0.weight`, `downsample.1.*`. Table 2 (d):
 /// 6.71 % error on CIFAR-10 as ResNet-110, 5.91 % as ResNet-164.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/relu_only_preactivation.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

@@ -12,6 +12,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is `bias` everywhere,
 /// 0 to -7 in the paper. Table 1 (d), ResNet-110: 12.86 % with 0, 6.91 % with -6.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/shortcut_only_gating.svg"))]
+///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
 /// # use candle_nn::{ModuleT, VarBuilder};

@@ -71,6 +71,16 @@ impl Conv2d {
         Ok(Conv2d { bias: Some(bias), ..self })
     }
 
+    /// The geometry.
+    pub fn config(&self) -> ConvConfig {
+        self.config
+    }
+
+    /// Output channels.
+    pub fn out_channels(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
     /// The same layer with its filters standardised before use, see [`crate::standardise_weight`].
     pub fn with_standardised_weight(self, eps: f64) -> Self {
         Conv2d { standardised: Some(eps), ..self }

@@ -55,6 +55,11 @@ impl Dropout {
         Ok(Dropout { keep: 1.0 - ratio, draws })
     }
 
+    /// The probability that an element is dropped.
+    pub fn ratio(&self) -> f64 {
+        1.0 - self.keep
+    }
+
     /// The same layer with other draws.
     pub fn with_draws(self, draws: Draws) -> Self {
         Dropout { draws, ..self }

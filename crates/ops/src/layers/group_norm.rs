@@ -60,6 +60,11 @@ impl GroupNorm {
         Ok(GroupNorm { name, weight, bias, groups, eps: Self::EPS })
     }
 
+    /// Groups of channels.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
     /// The same layer with another `eps`, which is added to the variance before its root is taken.
     ///
     /// # Errors

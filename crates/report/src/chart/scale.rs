@@ -101,7 +101,10 @@ impl Placed {
                     &[1.0]
                 };
                 let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+                // Over many decades only every second power has a tick, or every third.
+                let apart = (decades / 7.0).ceil().max(1.0) as i32;
                 let all = (first..=last)
+                    .filter(|power| power.rem_euclid(apart) == 0)
                     .flat_map(|power| within.iter().map(move |digit| digit * 10f64.powi(power)));
                 all.filter(|value| (self.low..=self.high).contains(value))
                     .map(|value| (value, plain(value)))
@@ -144,6 +147,10 @@ mod tests {
         assert_eq!(texts(&Axis::from_zero("x", 64_000.0), &[]), ["0", "20k", "40k", "60k"]);
         assert_eq!(texts(&Axis::log("loss"), &[0.05, 2.3]), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
         assert_eq!(texts(&Axis::log("loss"), &[1e-5, 3.0]).len(), 6);
+        assert_eq!(
+            texts(&Axis::log("product"), &[3e-17, 1.0]),
+            ["1e-15", "1e-12", "1e-9", "1e-6", "0.001", "1"]
+        );
         let axis = Axis { label: String::new(), scale: Scale::Linear, range: None };
         assert_eq!(texts(&axis, &[91.0, 99.5]), ["90", "92", "94", "96", "98", "100"]);
     }

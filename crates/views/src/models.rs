@@ -1,13 +1,11 @@
-//! `models`: lists the networks by name, with their cost and their published error.
+//! The networks by name, with their cost and their published error.
 
 use resnet::published_error;
 use resnet_models::{registry, summary};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::table::{Column, Table};
 use serde::Serialize;
-
-use crate::args::ModelsArgs;
-use crate::numbers;
-use crate::output::{self, Format};
-use crate::table::{Column, Table};
 
 #[derive(Serialize)]
 struct Json {
@@ -26,9 +24,13 @@ struct Row {
     departures: Vec<&'static str>,
 }
 
-pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<()> {
+/// Prints the list.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub fn show(format: Format) -> anyhow::Result<()> {
     let rows = registry::NAMES.iter().copied().map(Row::of).collect::<anyhow::Result<Vec<_>>>()?;
-    if args.format.get() == Format::Json {
+    if format == Format::Json {
         return output::json(&Json { models: rows });
     }
     let mut table = Table::new([

@@ -1,14 +1,10 @@
-//! `summary`: a network's layers with shapes, parameters and multiply-adds.
-
-use std::num::NonZeroUsize;
+//! The layers of a network, with shapes, parameters and multiply-adds.
 
 use resnet_models::{registry, summary};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::table::{Column, Table};
 use serde::Serialize;
-
-use crate::args::SummaryArgs;
-use crate::numbers;
-use crate::output::{self, Format};
-use crate::table::{Column, Table};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -28,11 +24,14 @@ struct Layer<'a> {
     multiply_adds: u64,
 }
 
-pub(crate) fn run(args: &SummaryArgs) -> anyhow::Result<()> {
-    let classes = args.classes.map_or_else(|| registry::usual_classes(&args.model), NonZeroUsize::get);
-    let spec = registry::find(&args.model, classes)?;
+/// Prints the layers of the network called `name`, for so many classes or the usual number.
+///
+/// # Errors
+/// If there is no such network.
+pub fn show(name: &str, classes: Option<usize>, format: Format) -> anyhow::Result<()> {
+    let spec = registry::find(name, classes.unwrap_or_else(|| registry::usual_classes(name)))?;
     let summary = summary::of(&spec)?;
-    match args.format.get() {
+    match format {
         Format::Json => output::json(&Json {
             model: &summary.model,
             parameters: summary.parameters,

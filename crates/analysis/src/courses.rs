@@ -1,0 +1,241 @@
+//! What is measured: a fresh network, a file of weights, or a run along its kept checkpoints.
+
+use std::path::{Path, PathBuf};
+
+use resnet::{LoadOptions, Pretrained, ResNet, origin_path};
+use resnet_models::{Model, Spec, registry, summary};
+use resnet_record::{DataSet, Metric, RunFolder};
+use resnet_vision::Normalisation;
+use serde::Serialize;
+
+use crate::measure::{Measures, measure};
+use crate::sample::{Source, usual_count};
+use crate::{Error, sample};
+
+/// A network to be measured.
+#[derive(Debug)]
+pub enum Subject {
+    /// Fresh weights of a network of the registry.
+    Fresh(String),
+    /// A file of weights, and the network's name where the file does not say it.
+    File(PathBuf, Option<String>),
+    /// A run: its first weights, its kept checkpoints, its last.
+    Run(RunFolder),
+}
+
+/// On what networks are measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many images; as many as memory allows, and 64 at most, if `None`.
+    pub images: Option<usize>,
+    /// Decides fresh weights and which images are taken.
+    pub seed: u64,
+}
+
+/// A network at one moment of its training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Point {
+    /// Optimizer steps done, where that is known.
+    pub step: Option<u64>,
+    /// `initialisation`, `after 1,000 steps`, or the file.
+    pub label: String,
+    /// What was measured.
+    pub measures: Measures,
+}
+
+/// A network along its training, or at one moment of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Course {
+    /// The network.
+    pub model: String,
+    /// `fresh weights, seed 0`, a file or a run.
+    pub origin: String,
+    /// Whether its units are pre-activated: figure 4(d) and (e).
+    pub is_pre_activation: bool,
+    /// How many images it was measured on.
+    pub images: usize,
+    /// Moments in the order of the training.
+    pub points: Vec<Point>,
+}
+
+/// Where a measurement is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// The network.
+    pub model: &'a str,
+    /// Passes over units done, over all moments.
+    pub done: u64,
+    /// Passes in all.
+    pub of: u64,
+}
+
+impl Subject {
+    /// What `text` names: a run's folder, a file of weights, or else a network of the registry; `model` is
+    /// the network's name where a file does not say it.
+    pub fn named(text: &str, model: Option<&str>) -> Self {
+        let path = Path::new(text);
+        match RunFolder::open(path) {
+            Ok(run) if path.is_dir() => Subject::Run(run),
+            _ if path.exists() => Subject::File(path.to_owned(), model.map(str::to_owned)),
+            _ => Subject::Fresh(text.to_owned()),
+        }
+    }
+
+    /// How many classes it tells apart, where that is settled before there are data.
+    ///
+    /// # Errors
+    /// If weights or recipe cannot be read.
+    pub fn classes(&self) -> Result<Option<usize>, Error> {
+        Ok(match self {
+            Subject::Fresh(_) => None,
+            Subject::File(file, model) => Some(load(file, model.as_deref())?.spec().classes),
+            Subject::Run(run) => run.recipe()?.classes(),
+        })
+    }
+
+    /// The data that it is measured on where no other are named: a run's own, or else the drawn shapes.
+    ///
+    /// # Errors
+    /// If the run's data are no longer where it found them.
+    pub fn own_source(&self) -> Result<Source, Error> {
+        let Subject::Run(run) = self else { return Ok(Source::drawn()) };
+        let (recipe, origin) = (run.recipe()?, run.record()?.data);
+        match origin_path(&origin) {
+            _ if recipe.data.set == DataSet::Generated => Ok(Source::drawn()),
+            Some(path) => Source::open(&path, recipe.classes().unwrap_or(10)),
+            None => Err(Error::DataGone { run: run.dir().to_owned(), origin }),
+        }
+    }
+
+    /// Measures it at each of its moments on images of `source`; `None` if `on_progress` wants no more.
+    ///
+    /// # Errors
+    /// If the weights cannot be read, the images do not fit, or a value is not finite.
+    pub fn course(
+        &self,
+        source: &Source,
+        options: Options,
+        on_progress: &mut dyn FnMut(Progress<'_>) -> bool,
+    ) -> Result<Option<Course>, Error> {
+        let moments = self.moments(source.classes(), options.seed)?;
+        let Some(first) = moments.first() else { return Err(Error::NoCheckpoint(self.path())) };
+        let spec = first.network.spec().clone();
+        if spec.classes != source.classes() {
+            let (data, found) = (source.name().to_owned(), source.classes());
+            return Err(Error::OtherClasses { model: spec.name, wanted: spec.classes, data, found });
+        }
+        let images = match options.images {
+            Some(images) => images,
+            None => usual_count(floats(&spec).map_err(Error::compute(&spec.name))?),
+        };
+        let side = spec.input[1];
+        let sample = source.sample((&spec.name, side), first.normalisation, (images, options.seed))?;
+        let of = moments.len() as u64 * 2 * spec.units().len() as u64;
+        let mut points = vec![];
+        for (index, moment) in moments.into_iter().enumerate() {
+            let before = index as u64 * 2 * spec.units().len() as u64;
+            let on_unit = |done, _| on_progress(Progress { model: &spec.name, done: before + done, of });
+            let sample::Sample { images, labels } = &sample;
+            let measured = measure(moment.network.model(), images, labels, on_unit)
+                .map_err(Error::compute(format!("{} ({})", spec.name, moment.label)))?;
+            let Some(measures) = measured else { return Ok(None) };
+            points.push(Point { step: moment.step, label: moment.label, measures });
+        }
+        let is_pre_activation = spec.placement.is_pre_activation();
+        Ok(Some(Course { model: spec.name, origin: self.origin(options), is_pre_activation, images, points }))
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Subject::Fresh(name) => PathBuf::from(name),
+            Subject::File(file, _) => file.clone(),
+            Subject::Run(run) => run.dir().to_owned(),
+        }
+    }
+
+    fn origin(&self, options: Options) -> String {
+        match self {
+            Subject::Fresh(_) => format!("fresh weights, seed {}", options.seed),
+            Subject::File(..) | Subject::Run(_) => self.path().display().to_string(),
+        }
+    }
+
+    fn moments(&self, classes: usize, seed: u64) -> Result<Vec<Moment>, Error> {
+        match self {
+            Subject::Fresh(name) => {
+                let spec = registry::find(name, classes).map_err(resnet::Error::from)?;
+                let model = Model::init(&spec, seed).map_err(Error::compute(name))?;
+                Ok(vec![Moment::first(model.into(), None)])
+            }
+            Subject::File(file, model) => {
+                let pretrained = load(file, model.as_deref())?;
+                Ok(vec![Moment::of(pretrained, None, file.display().to_string())?])
+            }
+            Subject::Run(run) => of_run(run, classes),
+        }
+    }
+}
+
+/// A network at one moment, before it is measured.
+struct Moment {
+    network: ResNet,
+    normalisation: Option<Normalisation>,
+    step: Option<u64>,
+    label: String,
+}
+
+impl Moment {
+    fn first(network: ResNet, normalisation: Option<Normalisation>) -> Self {
+        Moment { network, normalisation, step: Some(0), label: "initialisation".to_owned() }
+    }
+
+    fn of(pretrained: Pretrained, step: Option<u64>, label: String) -> Result<Self, Error> {
+        let (normalisation, _) = pretrained.normalisation()?;
+        Ok(Moment { network: pretrained.into_network(), normalisation: Some(normalisation), step, label })
+    }
+}
+
+fn load(file: &Path, model: Option<&str>) -> Result<Pretrained, Error> {
+    let options = LoadOptions::default();
+    let options = match model {
+        Some(name) => options.model(name),
+        None => options,
+    };
+    Ok(options.load_from(&resnet::Location::Local(file.to_owned()))?)
+}
+
+/// A run's fresh weights, unless it began with others, its kept checkpoints and its last.
+fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
+    let recipe = run.recipe()?;
+    let label = |step: u64| format!("after {step} steps");
+    let mut files: Vec<(u64, PathBuf)> =
+        run.kept_steps().into_iter().map(|step| (step, run.kept_checkpoint(step))).collect();
+    let last = run.metrics()?.iter().rev().find_map(|metric| match metric {
+        Metric::Epoch(epoch) => Some(epoch.step),
+        _ => None,
+    });
+    if let Some(step) = last.filter(|_| run.last_checkpoint().exists()) {
+        files.retain(|(kept, _)| *kept < step);
+        files.push((step, run.last_checkpoint()));
+    }
+    let mut moments = vec![];
+    for (step, file) in files {
+        moments.push(Moment::of(load(&file, None)?, Some(step), label(step))?);
+    }
+    if let Some(normalisation) = moments.first().map(|moment| moment.normalisation)
+        && run.record()?.from.is_none()
+    {
+        let spec = registry::find(&recipe.model.name, recipe.classes().unwrap_or(classes))
+            .map_err(resnet::Error::from)?;
+        let fresh = ResNet::for_training(&spec, &recipe).map_err(Error::compute(&spec.name))?;
+        moments.insert(0, Moment::first(fresh, normalisation));
+    }
+    Ok(moments)
+}
+
+/// How many numbers the signals between units have, an image.
+fn floats(spec: &Spec) -> candle_core::Result<usize> {
+    let layers = summary::of(spec)?.layers;
+    let sums = layers.iter().filter(|layer| layer.kind.contains("add") || layer.kind.contains("residual"));
+    Ok(sums.map(|layer| layer.output.iter().product::<usize>()).sum())
+}

@@ -1,0 +1,116 @@
+//! An analysis as a page: what came out, the pictures, the numbers of every unit.
+
+use std::path::Path;
+
+use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow, write_article, write_chart};
+
+use crate::Error;
+use crate::courses::{Course, Point};
+use crate::measure::UnitMeasures;
+use crate::pictures::{Picture, pictures, written};
+
+/// Writes the page of `courses`, measured on `data`; the command line of this process makes it again.
+///
+/// # Errors
+/// If another file than an earlier page is there, or it cannot be written.
+pub fn write_page(file: &Path, courses: &[Course], data: &str) -> Result<(), Error> {
+    Ok(write_article(file, &article(courses, &pictures(courses), data))?)
+}
+
+/// Writes the pictures of `courses` as SVG files to `folder`, which is made if it is not there.
+///
+/// # Errors
+/// If another file than an earlier picture is there, or one cannot be written.
+pub fn write_pictures(folder: &Path, courses: &[Course]) -> Result<(), Error> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| resnet_report::Error::Io { file: folder.to_owned(), source })?;
+    for picture in pictures(courses) {
+        write_chart(&folder.join(format!("{}.svg", picture.name)), &picture.chart.file())?;
+    }
+    Ok(())
+}
+
+/// The command of this process, as a shell takes it.
+fn command() -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
+    let words = std::env::args().skip(1).map(|word| match !word.is_empty() && word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    });
+    format!("cargo xtask {}", words.collect::<Vec<_>>().join(" "))
+}
+
+fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
+    let title = match courses {
+        [] => "Nothing was measured".to_owned(),
+        [one] => format!("Signals and gradients of {}", one.model),
+        [one, other] => format!("Signals and gradients of {} and {}", one.model, other.model),
+        [one, others @ ..] => format!("Signals and gradients of {} and {} others", one.model, others.len()),
+    };
+    let data = if data == "generated" { "the drawn shapes" } else { data };
+    let images = courses.iter().map(|course| course.images).max().unwrap_or(0);
+    let mut lead = vec![format!(
+        "Measured on {images} training images of {data}, as a training step sees them: norms take the batch's own statistics."
+    )];
+    lead.extend(courses.iter().filter_map(explained));
+    let mut parts = vec![Part::Heading("Over depth".to_owned())];
+    parts.push(Part::Figures(
+        pictures.iter().map(|picture| Figure::new(&picture.chart, picture.caption.clone())).collect(),
+    ));
+    for course in courses {
+        if let Some(point) = course.points.last() {
+            parts.push(Part::Heading(format!("{}: every unit, {}", course.model, point.label)));
+            parts.push(Part::Table(table(point)));
+        }
+    }
+    Article { kicker: "Analysis".to_owned(), title, lead, parts, commands: vec![command()] }
+}
+
+/// What the product of equations (6) to (8) says of the gradient, beside what was measured.
+pub fn explained(course: &Course) -> Option<String> {
+    let Point { label, measures, .. } = course.points.last()?;
+    let first = measures.units.first()?;
+    let (ratio, product) = (first.gradient / measures.last_gradient, first.product());
+    let explains = match (ratio / product).log10().abs() {
+        near if near <= 0.3 => {
+            "The product says nearly all of it: the residual branches lengthen or shorten it little."
+        }
+        _ if ratio > product => {
+            "The rest comes back through the residual branches, the second term of equation (5), of which the product says nothing."
+        }
+        _ => {
+            "It is shorter than the shortcuts alone would leave it: f, or the branches' term of equation (5), takes part of it away."
+        }
+    };
+    Some(format!(
+        "{} ({label}): the gradient at the first unit is {} times as long as at the last; the shortcuts alone, equations (6) to \
+         (8), would make it {} times as long. {explains}",
+        course.model,
+        written(ratio),
+        written(product)
+    ))
+}
+
+fn table(point: &Point) -> Table {
+    let number = |text: &str| Head { text: text.to_owned(), set: Set::Number };
+    let mut head = vec![number("unit"), Head { text: "parameters".to_owned(), set: Set::Text }];
+    head.extend(
+        ["mean", "variance", "|dE/dx|", "|h'|", "product", "cut, %", "branch, %"].into_iter().map(number),
+    );
+    let row = |unit: &UnitMeasures| {
+        let cut = unit.cut.map_or(String::new(), |cut| format!("{cut:.1}"));
+        let cells = [
+            unit.unit.to_string(),
+            unit.name.clone(),
+            written(unit.mean),
+            written(unit.variance),
+            written(unit.gradient),
+            written(unit.shortcut_derivative),
+            written(unit.product()),
+            cut,
+            format!("{:.1}", unit.branch_share),
+        ];
+        TableRow::Cells { cells: cells.into_iter().map(Cell::plain).collect() }
+    };
+    Table { head, rows: point.measures.units.iter().map(row).collect() }
+}

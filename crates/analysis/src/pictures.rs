@@ -1,0 +1,265 @@
+//! Pictures over depth and over a training, variants side by side, each with what is to be seen on it and the
+//! equation that it shows.
+
+use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
+
+use crate::courses::{Course, Point};
+use crate::measure::{Measures, UnitMeasures};
+
+/// A picture.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// A name for its file, such as `gradient`.
+    pub name: &'static str,
+    /// The picture.
+    pub chart: Chart,
+    /// What is to be seen, and which equation that is.
+    pub caption: String,
+}
+
+/// Something measured at each unit.
+struct Quantity {
+    name: &'static str,
+    title: &'static str,
+    axis: &'static str,
+    scale: Scale,
+    /// Its value at a unit; `None` where there is none.
+    of: fn(&UnitMeasures) -> Option<f64>,
+    /// Its value behind the last unit, where it has one.
+    last: fn(&Measures) -> Option<f64>,
+    /// What a reader should know.
+    means: &'static str,
+}
+
+const QUANTITIES: [Quantity; 6] = [
+    Quantity {
+        name: "variance",
+        title: "How the signal's variance grows with depth",
+        axis: "variance of x_l (log scale)",
+        scale: Scale::Log,
+        of: |unit| Some(unit.variance),
+        last: |measures| Some(measures.last[1]),
+        means: "Equation (4): where shortcut and f are identities, the signal at any depth is an earlier one plus the sum of the \
+                residual branches between them, so that its variance grows unit by unit.",
+    },
+    Quantity {
+        name: "mean",
+        title: "The signal's mean over depth",
+        axis: "mean of x_l",
+        scale: Scale::Linear,
+        of: |unit| Some(unit.mean),
+        last: |measures| Some(measures.last[0]),
+        means: "Equation (4) again: branches that end in ReLU add nothing below zero, so that the signal only grows (section 4.1); \
+                f = ReLU keeps it above zero (equation 2).",
+    },
+    Quantity {
+        name: "gradient",
+        title: "The gradient's length over depth",
+        axis: "|dE/dx_l| (log scale)",
+        scale: Scale::Log,
+        of: |unit| Some(unit.gradient),
+        last: |measures| Some(measures.last_gradient),
+        means: "Equation (5): the whole gradient, as measured, with shortcuts, residual branches and f. With identities one of its \
+                two terms passes no weight layer.",
+    },
+    Quantity {
+        name: "product",
+        title: "What the shortcuts alone leave of the gradient",
+        axis: "product of h' (log scale)",
+        scale: Scale::Log,
+        of: |unit| Some(unit.product()),
+        last: |_| Some(1.0),
+        means: "Equations (6) to (8): the product of the shortcuts' derivatives from the last unit back to each, along the true \
+                signals, branches and f cut out of the gradient. It is 1 through identities and the product of the factors through \
+                scaled shortcuts; the steps between are units that change the shape, where zero padding or a projection takes part.",
+    },
+    Quantity {
+        name: "cut",
+        title: "What f = ReLU cuts",
+        axis: "share of y_l made zero, %",
+        scale: Scale::Linear,
+        of: |unit| unit.cut,
+        last: |_| None,
+        means: "Equation (2): the share of y_l that f = ReLU makes zero, and with it the gradient there (section 4.2). Where f is the \
+                identity nothing is cut, and there is no line.",
+    },
+    Quantity {
+        name: "branch",
+        title: "The residual branch's share of the signal",
+        axis: "share of the energy, %",
+        scale: Scale::Linear,
+        of: |unit| Some(unit.branch_share),
+        last: |_| None,
+        means: "Equation (1): |F|² / (|h|² + |F|²), the branch's share of what is added at each unit.",
+    },
+];
+
+/// All pictures that `courses` have something to show on.
+pub fn pictures(courses: &[Course]) -> Vec<Picture> {
+    let colours = colours(courses);
+    let depths = QUANTITIES.iter().filter_map(|quantity| over_depth(quantity, courses, &colours));
+    depths.chain(over_training(courses, &colours)).collect()
+}
+
+/// Original units vermilion, pre-activation blue; further variants of each have relatives of these.
+fn colours(courses: &[Course]) -> Vec<Colour> {
+    let mut blue = [Colour::Blue, Colour::Green, Colour::Sky].into_iter().cycle();
+    let red = [Colour::Vermilion, Colour::Purple, Colour::Ink, Colour::Orange, Colour::Green, Colour::Sky];
+    let mut red = red.into_iter().cycle();
+    let next = |course: &Course| if course.is_pre_activation { blue.next() } else { red.next() };
+    courses.iter().map(next).map(|colour| colour.unwrap_or(Colour::Ink)).collect()
+}
+
+/// What a line is called: the network, and the moment where there are several.
+fn called(course: &Course, point: &Point) -> String {
+    match course.points.len() {
+        1 => course.model.clone(),
+        _ => format!("{}, {}", course.model, point.label),
+    }
+}
+
+fn points_of(quantity: &Quantity, measures: &Measures) -> Vec<(f64, f64)> {
+    let at = |unit: &UnitMeasures| Some((unit.unit as f64, (quantity.of)(unit)?));
+    let behind = (quantity.last)(measures).map(|value| (measures.units.len() as f64 + 1.0, value));
+    measures.units.iter().filter_map(at).chain(behind).collect()
+}
+
+fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Option<Picture> {
+    let deepest =
+        courses.iter().flat_map(|course| &course.points).map(|point| point.measures.units.len()).max()?;
+    let mut series = vec![];
+    let mut seen = vec![];
+    for (course, colour) in courses.iter().zip(colours) {
+        for (index, point) in course.points.iter().enumerate() {
+            let values = points_of(quantity, &point.measures);
+            let (Some(first), Some(last)) = (values.first(), values.last()) else { continue };
+            let (is_first, is_last) = (index == 0, index + 1 == course.points.len());
+            if !is_first && !is_last {
+                series.push(Series::new("", *colour, values).faint());
+                continue;
+            }
+            seen.push(format!("{} from {} to {}", called(course, point), written(first.1), written(last.1)));
+            let line = Series::new(short_name(courses, course, point), *colour, values);
+            series.push(if is_last { line } else { line.dashed() });
+        }
+    }
+    if series.is_empty() {
+        return None;
+    }
+    let x = Axis { label: "unit".to_owned(), scale: Scale::Linear, range: Some([1.0, deepest as f64 + 1.0]) };
+    let y = Axis { label: quantity.axis.to_owned(), scale: quantity.scale, range: None };
+    let chart = series.into_iter().fold(Chart::new(quantity.title, x, y), Chart::with);
+    let dashes = match courses.iter().any(|course| course.points.len() > 1) {
+        true => " Dashed: the first moment; solid: the last; pale: those between.",
+        false => "",
+    };
+    let caption = format!("{}. {}{dashes}", sentence(&seen), quantity.means);
+    Some(Picture { name: quantity.name, chart, caption })
+}
+
+/// Letters that fit beside the end of a line.
+const LETTERS: usize = 21;
+
+/// A name that fits there: without the depth, if all have one.
+fn short_name(courses: &[Course], course: &Course, point: &Point) -> String {
+    let split = |course: &Course| {
+        let name = course.model.strip_prefix("resnet").unwrap_or(&course.model).to_owned();
+        name.split_once('-')
+            .map_or((String::new(), name.clone()), |(depth, unit)| (depth.to_owned(), unit.to_owned()))
+    };
+    let (depth, unit) = split(course);
+    let is_shared = courses.len() > 1 && courses.iter().all(|other| split(other).0 == depth);
+    let mut name = if is_shared || depth.is_empty() { unit } else { format!("{depth}-{unit}") };
+    if let (true, Some(step)) = (course.points.len() > 1, point.step) {
+        name = format!("{name} @{step}");
+    }
+    match name.chars().count() > LETTERS {
+        true => name.chars().take(LETTERS - 1).chain(['…']).collect(),
+        false => name,
+    }
+}
+
+/// What changes while a network trains.
+fn over_training(courses: &[Course], colours: &[Colour]) -> Vec<Picture> {
+    let all: [(_, _, _, _, fn(&Measures) -> Option<f64>, _); 2] = [
+        (
+            "cut-by-step",
+            "What f = ReLU cuts while the network trains",
+            "share of y_l made zero, %",
+            Scale::Linear,
+            |measures| {
+                let cuts: Vec<f64> = measures.units.iter().filter_map(|unit| unit.cut).collect();
+                (!cuts.is_empty()).then(|| cuts.iter().sum::<f64>() / cuts.len() as f64)
+            },
+            "Equation (2): the share of y_l that f = ReLU makes zero, the mean over all units, at each kept checkpoint; section 4.2 \
+             says that it is small once a network of 164 layers has trained a while.",
+        ),
+        (
+            "gradient-by-step",
+            "The gradient at the first unit beside the last one's",
+            "|dE/dx_1| / |dE/dx_L| (log scale)",
+            Scale::Log,
+            |measures| Some(measures.units.first()?.gradient / measures.last_gradient),
+            "Equation (5): how long the gradient is at the first unit's input, over its length at the last unit's output, while the \
+             network trains.",
+        ),
+    ];
+    let along: Vec<_> = courses.iter().zip(colours).filter(|(course, _)| course.points.len() > 1).collect();
+    let mut pictures = vec![];
+    for (name, title, axis, scale, value, means) in all {
+        let (mut series, mut seen, mut most) = (vec![], vec![], 0.0);
+        for (course, colour) in &along {
+            let at = |point: &Point| Some((point.step? as f64, value(&point.measures)?));
+            let points: Vec<(f64, f64)> = course.points.iter().filter_map(at).collect();
+            let (Some(first), Some(last)) = (points.first(), points.last()) else { continue };
+            most = f64::max(most, last.0);
+            seen.push(format!("{} from {} to {}", course.model, written(first.1), written(last.1)));
+            series.push(Series::new(&course.model, **colour, points).marked());
+        }
+        if series.is_empty() {
+            continue;
+        }
+        let y = Axis { label: axis.to_owned(), scale, range: None };
+        let empty = Chart::new(title, Axis::from_zero("steps", most), y);
+        let chart = series.into_iter().fold(empty, Chart::with);
+        pictures.push(Picture { name, chart, caption: format!("{}. {means}", sentence(&seen)) });
+    }
+    pictures
+}
+
+fn sentence(seen: &[String]) -> String {
+    seen.join("; ")
+}
+
+/// A number with three significant digits.
+pub fn written(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let magnitude = number.abs().log10().floor() as i32;
+    match magnitude {
+        -3..=2 => format!("{number:.*}", (2 - magnitude) as usize),
+        3..=5 => format!("{number:.0}"),
+        _ => format!("{number:.2e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let rows = [
+            (0.0, "0"),
+            (1.0, "1.00"),
+            (12.345, "12.3"),
+            (0.01234, "0.0123"),
+            (5.6e-17, "5.60e-17"),
+            (4321.0, "4321"),
+        ];
+        for (number, expected) in rows {
+            assert_eq!(written(number), expected);
+        }
+    }
+}

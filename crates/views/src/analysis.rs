@@ -1,0 +1,130 @@
+//! What was measured on a network, unit by unit, and what an accuracy lacks: tables for people, JSON for
+//! scripts.
+
+use resnet_analysis::preprocessing::{Finding, Trial};
+use resnet_analysis::{Course, UnitMeasures, explained};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::table::{Column, Table};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    data: &'a str,
+    networks: &'a [Course],
+}
+
+/// Prints `courses`, measured on `data`, each at its last moment, and what that says.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub fn show(courses: &[Course], data: &str, format: Format) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(&Json { data, networks: courses });
+    }
+    for course in courses {
+        let Some(point) = course.points.last() else { continue };
+        output::sentences(&format!(
+            "{} ({}, {}), on {} training images of {data}; loss {:.4} nats",
+            course.model, course.origin, point.label, course.images, point.measures.loss
+        ))?;
+        let mut table = Table::new([
+            Column::number("unit"),
+            Column::text("parameters").optional(3),
+            Column::number("mean").optional(2),
+            Column::number("variance"),
+            Column::number("|dE/dx|"),
+            Column::number("|h'|").optional(1),
+            Column::number("product"),
+            Column::number("cut, %"),
+            Column::number("branch, %"),
+        ]);
+        point.measures.units.iter().for_each(|unit| table.add(row(unit)));
+        output::print_table(&table)?;
+        output::line("")?;
+    }
+    courses.iter().filter_map(explained).try_for_each(|sentence| output::sentences(&sentence))
+}
+
+fn row(unit: &UnitMeasures) -> [String; 9] {
+    let number = resnet_analysis::written;
+    [
+        unit.unit.to_string(),
+        unit.name.clone(),
+        number(unit.mean),
+        number(unit.variance),
+        number(unit.gradient),
+        number(unit.shortcut_derivative),
+        number(unit.product()),
+        unit.cut.map_or(String::new(), |cut| format!("{cut:.1}")),
+        format!("{:.1}", unit.branch_share),
+    ]
+}
+
+/// Trials that are shown.
+const SHOWN: usize = 12;
+
+/// Prints what an accuracy lacks.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(finding);
+    }
+    let mut table = Table::new([
+        Column::text("with only this changed"),
+        Column::text("to"),
+        Column::number("accuracy, %"),
+        Column::number("points"),
+        Column::text("luck?").optional(1),
+    ]);
+    for Trial { axis, to, accuracy, points, is_beyond_luck } in finding.trials.iter().take(SHOWN) {
+        let luck = if *is_beyond_luck { "" } else { "may be" };
+        let cells = [
+            axis.name().to_owned(),
+            to.clone(),
+            format!("{accuracy:.2}"),
+            format!("{points:+.2}"),
+            luck.to_owned(),
+        ];
+        table.add(cells);
+    }
+    output::print_table(&table)?;
+    output::line("")?;
+    let images = numbers::count(finding.images as u64);
+    output::sentences(&format!("as evaluated   {:.2} % of {images} test images", finding.accuracy))?;
+    if finding.attributions.is_empty() {
+        output::sentences("No single change helps by more than luck would.")?;
+    }
+    for attribution in &finding.attributions {
+        let or = match &attribution.or[..] {
+            [] => String::new(),
+            others => format!(" (these images do not tell it from {})", others.join("; ")),
+        };
+        output::sentences(&format!(
+            "{:+.2} points   {}: {}, not {}{or}",
+            attribution.points,
+            attribution.axis.name(),
+            attribution.to,
+            attribution.from
+        ))?;
+    }
+    if !finding.attributions.is_empty() {
+        output::sentences(&format!("together        {:.2} %", finding.reached))?;
+    }
+    if let (Some(expected), Some(unexplained)) = (finding.expected, finding.unexplained) {
+        output::sentences(&match unexplained {
+            gap if gap > finding.uncertainty => format!(
+                "{gap:.2} points to the expected {expected:.2} % are left unexplained; {images} images tell an accuracy to \
+                 {:.1} points",
+                finding.uncertainty
+            ),
+            _ => format!("the expected {expected:.2} % is reached, as far as {images} images tell"),
+        })?;
+    }
+    output::sentences(
+        "These changes were chosen by looking at test labels: what they reach is no test result, until images that were not looked \
+         at confirm it.",
+    )
+}

@@ -1,0 +1,80 @@
+//! `analyze`: signals and gradients of a network unit by unit; what is wrong with the preparation of images.
+
+use resnet_analysis::preprocessing::{Preparation, TestSample, Wanted, investigate};
+use resnet_analysis::{Course, Options, Source, Subject, write_page, write_pictures};
+
+use crate::args::{AnalyzeArgs, AnalyzeCommand, PreprocessingArgs};
+use crate::failure::Ended;
+use crate::output::{self, Format};
+use crate::progress::{Meter, Show, Unit};
+use crate::{data, threads, weights};
+
+pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<()> {
+    match &args.what {
+        Some(AnalyzeCommand::Preprocessing(args)) => preprocessing(args),
+        None => units(args),
+    }
+}
+
+fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
+    threads::start(&args.threads)?;
+    let named = |text: &str| Subject::named(text, args.model.as_deref());
+    let first = match (&args.checkpoint, &args.model) {
+        (Some(path), _) => named(&path.to_string_lossy()),
+        (None, model) => named(model.as_deref().unwrap_or_default()),
+    };
+    let subjects: Vec<Subject> =
+        [first].into_iter().chain(args.against.iter().map(|text| Subject::named(text, None))).collect();
+    let source = match &args.data {
+        Some(folder) => Source::open(folder, subjects[0].classes()?.unwrap_or(10))?,
+        None => subjects[0].own_source()?,
+    };
+    let options = Options { images: args.images.map(|images| images as usize), seed: args.seed };
+    let courses =
+        subjects.iter().map(|subject| course(subject, &source, options)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(folder) = &args.pictures {
+        write_pictures(folder, &courses)?;
+    }
+    write_page(&args.out, &courses, source.name())?;
+    resnet_views::show_analysis(&courses, source.name(), args.format.get())?;
+    match args.format.get() {
+        Format::Json => Ok(()),
+        Format::Text => output::labelled("page", &args.out.display().to_string()),
+    }
+}
+
+fn course(subject: &Subject, source: &Source, options: Options) -> anyhow::Result<Course> {
+    let mut meter: Option<Meter> = None;
+    let course = subject.course(source, options, &mut |progress| {
+        let meter = meter.get_or_insert_with(|| Meter::new(Unit::Layers, 0, progress.of, Show::IfSlow));
+        meter.update(progress.done, str::to_owned);
+        true
+    })?;
+    course.ok_or_else(|| Ended::Interrupted.into())
+}
+
+fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
+    threads::start(&args.threads)?;
+    let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
+    let recipe = pretrained.recipe().ok().flatten();
+    let images = data::to_evaluate(&args.data, (recipe.as_ref(), pretrained.spec().classes), &args.files)?;
+    if let Some(told) = pretrained.check_images(&images.described())? {
+        tracing::warn!("{told}");
+    }
+    weights::normalisation(&pretrained)?;
+    let view = pretrained.view(&args.view.options(1))?;
+    let mut baseline = Preparation::of(view.transform, view.orientation);
+    baseline.interpolation = args.interpolation.map_or(baseline.interpolation, Into::into);
+    let sample = TestSample::of(&images, args.images.get())?;
+    pretrained.count_test_reading(&images)?;
+    let of = sample.first_round(&baseline);
+    let mut meter = Meter::new(Unit::Images, 0, of, Show::IfSlow);
+    let wanted = Wanted { expected: args.expected };
+    let found = investigate(&pretrained, &sample, (baseline, wanted), &mut |done| {
+        meter.update(done.min(of), str::to_owned);
+        true
+    })?;
+    drop(meter);
+    let Some(found) = found else { return Err(Ended::Interrupted.into()) };
+    resnet_views::show_finding(&found, args.format.get())
+}
