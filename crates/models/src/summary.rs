@@ -47,14 +47,6 @@ pub fn of(spec: &Spec) -> Result<Summary> {
     })
 }
 
-/// An estimate of the memory that training on batches of `batch` images takes, in bytes.
-///
-/// # Errors
-/// If `spec` is not consistent.
-pub fn training_bytes(spec: &Spec, batch: usize) -> Result<usize> {
-    Ok(plan(spec, batch)?.training_bytes())
-}
-
 /// The fewest images of the height and width in `spec.input` that a training step can have: two where a batch
 /// norm sees one pixel of each, since one value has no variance.
 ///
