@@ -54,6 +54,8 @@ mod report;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/stages.rs"]
+mod stages;
 #[path = "cli/tensorboard.rs"]
 mod tensorboard;
 #[path = "cli/verify.rs"]
