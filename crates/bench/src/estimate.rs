@@ -64,7 +64,8 @@ pub struct Listed {
     pub expected_error: Option<f64>,
     /// The same as text; "fails" where the paper could not train it.
     pub published: Option<String>,
-    /// The size of the data set that `images` and `hours` are for, where the recipe takes any folder of images.
+    /// The size of the data set that `images` and `hours` are for, where the recipe takes any folder of
+    /// images.
     pub for_images: Option<u64>,
     /// Images trained on, each counted every time.
     pub images: u64,

@@ -117,7 +117,7 @@ fn ranks_share_an_epoch() {
         };
         loader.epoch(3, 0).flat_map(of).collect()
     };
-    for order in [Order::Shuffled, Order::Sequential] {
+    for order in [Order::Shuffled, Order::Balanced, Order::Sequential] {
         let whole = images(Rank::ONLY, order);
         assert_eq!(whole.len(), 50);
         for world_size in [1, 2, 4, 5, 7] {
@@ -130,7 +130,7 @@ fn ranks_share_an_epoch() {
             match order {
                 // Evaluation sees every image; in training all ranks have as many steps.
                 Order::Sequential => assert_eq!(together.len(), 50),
-                Order::Shuffled => assert_eq!(lengths, vec![50 / world_size; world_size]),
+                Order::Shuffled | Order::Balanced => assert_eq!(lengths, vec![50 / world_size; world_size]),
             }
         }
     }

@@ -176,7 +176,8 @@ impl Spec {
         std::iter::once("stem".to_owned()).chain(stages).chain(["head".to_owned()]).collect()
     }
 
-    /// Which of [`Spec::parts`] the tensor called `name` belongs to; what follows the last stage is the head's.
+    /// Which of [`Spec::parts`] the tensor called `name` belongs to; what follows the last stage is the
+    /// head's.
     pub fn part_of(&self, name: &str) -> usize {
         let family = self.family();
         let (stages, first) = match family {

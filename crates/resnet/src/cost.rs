@@ -22,8 +22,8 @@ pub struct TrainingMemory {
 }
 
 impl TrainingMemory {
-    /// Of a network trained by `recipe` and its `plan`, with up to `prefetch` batches made ahead of a step, on a
-    /// data set of which `images` bytes are in memory.
+    /// Of a network trained by `recipe` and its `plan`, with up to `prefetch` batches made ahead of a step,
+    /// on a data set of which `images` bytes are in memory.
     ///
     /// # Errors
     /// If the network doesn't fit the recipe or its images.

@@ -1,9 +1,9 @@
 //! Epochs in which all classes are equally frequent.
 //!
-//! The samples of a class are shown pass after pass, each pass in a new order, and an epoch takes the next few
-//! of every class. So no sample comes again before all others of its class have come, however many epochs that
-//! takes. Since the number of draws before an epoch is known without counting them, an epoch needs no other:
-//! a training that resumes sees what it would have seen.
+//! The samples of a class are shown pass after pass, each pass in a new order, and an epoch takes the next
+//! few of every class. So no sample comes again before all others of its class have come, however many epochs
+//! that takes. Since the number of draws before an epoch is known without counting them, an epoch needs no
+//! other: a training that resumes sees what it would have seen.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -43,9 +43,9 @@ impl Balanced {
         Balanced { seed, classes: classes.into_iter().collect(), samples }
     }
 
-    /// What an epoch shows, ascending by sample: as many draws as there are samples, and of each class as many
-    /// as of any other, or one less. Those left over go to the classes in turn, so that over a whole training,
-    /// too, no class has more than one draw more than another.
+    /// What an epoch shows, ascending by sample: as many draws as there are samples, and of each class as
+    /// many as of any other, or one less. Those left over go to the classes in turn, so that over a whole
+    /// training, too, no class has more than one draw more than another.
     pub fn epoch(&self, epoch: u64) -> Vec<Draw> {
         let mut draws = Vec::with_capacity(self.samples as usize);
         for (place, (label, samples)) in (0u64..).zip(&self.classes) {

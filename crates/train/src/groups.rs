@@ -100,8 +100,8 @@ impl Groups {
     }
 }
 
-/// How many of a network's parts, the first ones, `stages.freeze_until` freezes. The last one, which is new where
-/// a network is fine-tuned, trains always.
+/// How many of a network's parts, the first ones, `stages.freeze_until` freezes. The last one, which is new
+/// where a network is fine-tuned, trains always.
 ///
 /// ```
 /// let mut recipe = resnet_record::Recipe::built_in("fine-tune").expect("a built-in recipe");

@@ -89,8 +89,8 @@ pub(crate) fn estimate_norms(
     Ok(())
 }
 
-/// Finds each norm's momentum m, after a batch with statistics b has left m b in place of zero: `forward` on the
-/// same batch leaves `(1 - m) m b + m b`, which is 2 - m times as much.
+/// Finds each norm's momentum m, after a batch with statistics b has left m b in place of zero: `forward` on
+/// the same batch leaves `(1 - m) m b + m b`, which is 2 - m times as much.
 fn find_momenta(
     running: &mut [Running<'_>],
     forward: impl FnOnce() -> candle_core::Result<()>,

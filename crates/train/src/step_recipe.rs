@@ -13,8 +13,8 @@ use crate::step::ema::{EmaConfig, EmaWarmup};
 use crate::step::loss::{Loss, LossKind};
 use crate::{Classifier, Error, Groups, StepConfig};
 
-/// The parts of a step: `[optimizer]`, `[loss]`, `[ema]`, `[stages]` and what `[train]` says of gradients. The
-/// classes' balance is that of `data`, the parts are those of `model`.
+/// The parts of a step: `[optimizer]`, `[loss]`, `[ema]`, `[stages]` and what `[train]` says of gradients.
+/// The classes' balance is that of `data`, the parts are those of `model`.
 pub(crate) fn step_config(
     recipe: &Recipe,
     data: &dyn TrainingData,
@@ -38,7 +38,8 @@ pub(crate) fn step_config(
 }
 
 /// How many numbers a training by `recipe` keeps in memory beside the network's own: gradients in one buffer,
-/// what the optimizer remembers of each parameter that trains, and the average of the weights if there is one.
+/// what the optimizer remembers of each parameter that trains, and the average of the weights if there is
+/// one.
 ///
 /// # Errors
 /// If the recipe names a part that the network doesn't have.

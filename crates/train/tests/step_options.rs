@@ -14,8 +14,9 @@ use common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, tensors,
 use resnet_ops::Mode;
 use resnet_record::{Checkpoint, Metric, RunFolder};
 use resnet_train::{
-    CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches, OptimizerConfig,
-    Options, Outcome, Plan, Quiet, RuleConfig, SgdConfig, StepConfig, WeightDecayOn, Weights, fit,
+    CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches,
+    OptimizerConfig, Options, Outcome, Plan, Quiet, RuleConfig, SgdConfig, StepConfig, WeightDecayOn,
+    Weights, fit,
 };
 use resnet_vision::Batch;
 
@@ -237,7 +238,8 @@ fn statistics_are_means_over_images_by_any_momentum() {
     };
     for momentum in [1.0, 0.5, 0.1, 0.03] {
         let start = Var::ones(1, DType::F32, &Device::Cpu).unwrap();
-        let model = Follows { momentum, variables: BTreeMap::from([("norm.running_mean".to_owned(), start)]) };
+        let model =
+            Follows { momentum, variables: BTreeMap::from([("norm.running_mean".to_owned(), start)]) };
         let mut engine = CandleEngine::new(&model, config.clone()).unwrap();
         let mut input = batches.map(grey).into_iter();
         let norms = NormBatches { batches: &mut input, images: 12, fewest: 1 };

@@ -53,8 +53,8 @@ impl Lives {
     }
 
     /// An estimate of a training step's memory in bytes: activations kept for backward and those that are
-    /// there again, the buffers in flight and, for every parameter, the value, its gradient and a flat copy of
-    /// both.
+    /// there again, the buffers in flight and, for every parameter, the value, its gradient and a flat copy
+    /// of both.
     pub(super) fn training_bytes(&self, plan: &Plan) -> usize {
         let written = plan.steps.iter().filter(|step| !is_batch_norm(step)).map(|step| step.output);
         let mut sizes: BTreeMap<usize, Taken> = BTreeMap::new();

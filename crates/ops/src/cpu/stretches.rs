@@ -11,8 +11,8 @@ use super::lives::{Lives, is_batch_norm};
 use crate::plan::Plan;
 use crate::plan::step::Step;
 
-/// Several ways to divide the plan into stretches, from short ones to long ones: the steps of each stretch, the
-/// first one first. What follows the last unit is in none: it would be computed again as soon as it was
+/// Several ways to divide the plan into stretches, from short ones to long ones: the steps of each stretch,
+/// the first one first. What follows the last unit is in none: it would be computed again as soon as it was
 /// forgotten.
 pub(super) fn candidates(
     plan: &Plan,

@@ -66,8 +66,8 @@ pub enum Learning {
     /// Parameters and running statistics.
     #[default]
     Everything,
-    /// Running statistics alone, which follow the batches that batch norm goes on to normalise with; parameters
-    /// are constants.
+    /// Running statistics alone, which follow the batches that batch norm goes on to normalise with;
+    /// parameters are constants.
     Statistics,
     /// Nothing: parameters are constants, and batch norm normalises by its running statistics, as in
     /// evaluation.
