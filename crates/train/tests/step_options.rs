@@ -16,7 +16,7 @@ use resnet_record::{Checkpoint, Metric, RunFolder};
 use resnet_train::{
     CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches,
     OptimizerConfig, Options, Outcome, Plan, Quiet, RuleConfig, SgdConfig, StepConfig, WeightDecayOn,
-    Weights, fit,
+    Weights, fit, state_len,
 };
 use resnet_vision::Batch;
 
@@ -250,4 +250,14 @@ fn statistics_are_means_over_images_by_any_momentum() {
         engine.end_evaluation().unwrap();
         assert_eq!(model.variables["norm.running_mean"].to_vec1::<f32>().unwrap(), [1.0]);
     }
+}
+
+#[test]
+fn what_is_kept_beside_the_network_is_counted() {
+    // 192 features, 10 classes. Running statistics have a place in the flat buffer, and no slot.
+    let (trained, all) = (192 * 10 + 10, 192 * 10 + 10 + 192);
+    let counted = |changes: &[&str]| state_len(&recipe(changes), &Tiny::new(1, 10)).unwrap();
+    assert_eq!(counted(&["optimizer.kind=sgd"]), all + trained);
+    assert_eq!(counted(&["optimizer.kind=adamw"]), all + 2 * trained);
+    assert_eq!(counted(&["optimizer.kind=lamb", "ema.decay=0.9"]), all + 2 * trained + all);
 }
