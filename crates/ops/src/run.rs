@@ -23,8 +23,7 @@ impl Plan {
     }
 
     /// An estimate of a training step's memory in bytes: activations kept for backward and those that are
-    /// computed again, the buffers in flight and, for every parameter, the value, its gradient and a flat
-    /// copy of both.
+    /// computed again, the buffers in flight and, for every parameter, the value and its gradient.
     pub fn training_bytes(&self) -> usize {
         Cpu.training_bytes(self)
     }

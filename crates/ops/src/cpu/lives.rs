@@ -53,8 +53,7 @@ impl Lives {
     }
 
     /// An estimate of a training step's memory in bytes: activations kept for backward and those that are
-    /// there again, the buffers in flight and, for every parameter, the value, its gradient and a flat copy
-    /// of both.
+    /// there again, the buffers in flight and, for every parameter, the value and its gradient.
     pub(super) fn training_bytes(&self, plan: &Plan) -> usize {
         let written = plan.steps.iter().filter(|step| !is_batch_norm(step)).map(|step| step.output);
         let mut sizes: BTreeMap<usize, Taken> = BTreeMap::new();
@@ -71,7 +70,7 @@ impl Lives {
         }
         let most: usize = sizes.values().map(|taken| taken.most).sum();
         let largest = plan.shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
-        4 * (most + 4 * largest + 4 * plan.parameters())
+        4 * (most + 4 * largest + 2 * plan.parameters())
     }
 }
 
