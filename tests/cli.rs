@@ -60,6 +60,8 @@ mod reproduce;
 #[cfg(unix)]
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/stages.rs"]
+mod stages;
 #[path = "cli/tensorboard.rs"]
 mod tensorboard;
 #[path = "cli/verify.rs"]

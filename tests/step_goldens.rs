@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor, Var};
 use resnet_ops::{ClassReduction, Mode};
+use resnet_record::Recipe;
 use resnet_testing::golden::{self, Measure, measure};
 use resnet_testing::{recipe, table};
 use resnet_train::{
     AdamWConfig, BatchInput, CandleEngine, Classifier, Clip, Contents, EmaConfig, EmaWarmup, Engine as _,
-    LambConfig, Loss, LossKind, Momentum, NormBatches, OptimizerConfig, RuleConfig, SgdConfig, StepConfig,
-    WeightDecayOn, Weights,
+    Groups, LambConfig, Loss, LossKind, Momentum, NormBatches, OptimizerConfig, Part, RuleConfig, SgdConfig,
+    StepConfig, WeightDecayOn, Weights,
 };
 use resnet_vision::Batch;
 
@@ -81,6 +82,14 @@ impl Classifier for Net {
         hidden.matmul(&self.get("fc2.weight").t()?)?.broadcast_add(self.get("fc2.bias"))
     }
 
+    fn parts(&self) -> Vec<Part> {
+        let of = |(name, layer): (&str, &str)| Part {
+            name: name.to_owned(),
+            variables: self.variables.keys().filter(|name| name.starts_with(layer)).cloned().collect(),
+        };
+        [("stem", "fc1."), ("stage1", "norm."), ("head", "fc2.")].map(of).into()
+    }
+
     fn variables(&self) -> &BTreeMap<String, Var> {
         &self.variables
     }
@@ -104,7 +113,10 @@ struct Case {
     smoothing: Option<f32>,
     /// Images of each batch of a step.
     batches: Vec<usize>,
+    /// Whether batch norm normalises by its running statistics.
     frozen: bool,
+    /// What `[stages]` has.
+    stages: &'static [&'static str],
 }
 
 const SGD: SgdConfig = SgdConfig { momentum: 0.9, kind: Momentum::Classic };
@@ -148,12 +160,20 @@ fn case(name: &str) -> (Case, f64) {
         _ => None,
     };
     let class_weights = name.contains("class_weights").then(|| CLASS_WEIGHTS.to_vec());
-    let frozen = name.starts_with("accumulation");
+    let frozen = name.starts_with("accumulation") || name == "freeze_norms_stay";
+    let stages: &[&str] = match name {
+        "lr_factors" | "lamb_lr_factors" => &["stages.lr_factors.stem=0.1", "stages.lr_factors.stage1=0.5"],
+        "adamw_lr_decay" => &["stages.lr_decay=0.75"],
+        "freeze_norms_stay" => &["stages.freeze_until=stage1"],
+        "freeze_norms_move" => &["stages.freeze_until=stage1", "stages.frozen_norms=move"],
+        _ => &[],
+    };
     let config = StepConfig {
         loss: Loss { kind, class_weights },
         clip,
         optimizer: OptimizerConfig { rule, weight_decay, weight_decay_on: on },
         ema,
+        groups: Groups::default(),
     };
     // Of one size, and of sizes that differ.
     let batches = match name {
@@ -161,7 +181,7 @@ fn case(name: &str) -> (Case, f64) {
         "accumulation_class_weights" => vec![40, 32, 50, 6],
         _ => vec![12],
     };
-    (Case { config, smoothing, batches, frozen }, rate)
+    (Case { config, smoothing, batches, frozen, stages }, rate)
 }
 
 fn smoothed(labels: &[u32], smoothing: f32) -> Vec<f32> {
@@ -172,11 +192,14 @@ fn smoothed(labels: &[u32], smoothing: f32) -> Vec<f32> {
 
 /// What was found and what PyTorch found, by name.
 fn rows(name: &str) -> std::result::Result<Vec<(String, Measure, Measure)>, resnet_train::Error> {
-    let (Case { config, smoothing, batches, frozen }, rate) = case(name);
+    let (Case { mut config, smoothing, batches, frozen, stages }, rate) = case(name);
     let golden = golden::steps(name);
     assert_eq!(golden.losses.len(), 20);
     let (averages, net) = (config.ema.is_some(), Net::new(frozen));
     assert_eq!(averages, !golden.ema_after.is_empty(), "{name}");
+    let mut recipe = Recipe::built_in("quick-start").expect("a built-in recipe");
+    recipe.set_all(stages)?;
+    config.groups = Groups::of(&recipe, &net)?;
     let mut engine = CandleEngine::new(&net, config)?;
     let single = |loss: f64| Measure { norm: loss, dot_probe: loss };
     let images: usize = batches.iter().sum();
@@ -215,7 +238,7 @@ fn rows(name: &str) -> std::result::Result<Vec<(String, Measure, Measure)>, resn
 #[test]
 fn twenty_steps_equal_pytorchs_and_timms() {
     let names = golden::step_names();
-    assert_eq!(names.len(), 20);
+    assert_eq!(names.len(), 25);
     let all: Vec<_> = names.iter().flat_map(|name| rows(name).expect("a network that works")).collect();
     table::run(&all, |(_, found, expected)| found.compare(expected, TOLERANCE));
 }

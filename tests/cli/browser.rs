@@ -102,8 +102,8 @@ fn pages(here: &Path) -> [Page; 5] {
     ]
 }
 
-/// Errors, loss, rate; errors by class, who is taken for whom; norms of gradients and weights.
-const CHARTS: u64 = 7;
+/// Errors, loss with its rate; errors by class, who is taken for whom; norms of gradients and weights.
+const CHARTS: u64 = 6;
 
 /// What the browser makes of the pages at each width.
 fn opened(here: &Path, browser: &str, pages: &[Page], scheme: &str) -> Vec<Value> {

@@ -32,7 +32,17 @@ fn recipes_are_listed_with_what_was_published_and_the_time_that_they_take_here()
     let recipes = list["recipes"].as_array().expect("a list");
     assert!(recipes.len() > 40, "{}", recipes.len());
     for recipe in recipes {
-        let keys = ["recipe", "about", "model", "paper", "expected_error", "published", "images", "hours"];
+        let keys = [
+            "recipe",
+            "about",
+            "model",
+            "paper",
+            "expected_error",
+            "published",
+            "for_images",
+            "images",
+            "hours",
+        ];
         has_keys(recipe, &keys);
         let hours = recipe["hours"].as_f64().expect("a number");
         assert!(hours > 0.0 && hours.is_finite(), "{recipe}");

@@ -40,10 +40,12 @@ def one_hot(y, smoothing=0.0):
     return torch.nn.functional.one_hot(y, CLASSES).double() * (1 - smoothing) + smoothing / CLASSES
 
 
-def run(name, optimizer, loss=nn.CrossEntropyLoss(), clip=None, images=12, frozen=False, ema=None, statistics=False):
+def run(name, optimizer, loss=nn.CrossEntropyLoss(), clip=None, images=12, frozen=False, ema=None, statistics=False, fixed=()):
     m = fill(Net()).double().train()
     if frozen:
         m.norm.eval()
+    for part in fixed:
+        getattr(m, part).requires_grad_(False)
     opt = optimizer(m)
     average = ModelEmaV3(m, **ema) if ema else None
     losses = []
@@ -80,12 +82,19 @@ def lamb(on):
     return lambda m: Lamb(groups(m, 0.02, on), lr=0.02, weight_decay=0.02)
 
 
+def by_part(optimizer, lr, factors, **kw):
+    """A parameter group for each part, with its share of the rate."""
+    return lambda m: optimizer([{"params": list(getattr(m, part).parameters()), "lr": lr * factor} for part, factor in factors.items()], lr=lr, **kw)
+
+
 def main(folder):
     weights = torch.tensor(WEIGHTS).double()
     smooth = nn.CrossEntropyLoss(label_smoothing=0.1)
     bce = BinaryCrossEntropy(smoothing=0.1)
     strict = BinaryCrossEntropy(target_threshold=0.2, sum_classes=True)
     weighed = BinaryCrossEntropy(smoothing=0.0, weight=weights)
+    factors = {"fc1": 0.1, "norm": 0.5, "fc2": 1.0}
+    decayed = {"fc1": 0.75 ** 2, "norm": 0.75, "fc2": 1.0}
     runs = [
         run("sgd", sgd()),
         run("nesterov", sgd(nesterov=True)),
@@ -107,6 +116,11 @@ def main(folder):
         run("update_bn", sgd(), statistics=True),
         run("accumulation", sgd(), images=128, frozen=True),
         run("accumulation_class_weights", sgd(), images=128, frozen=True, loss=nn.CrossEntropyLoss(weight=weights)),
+        run("lr_factors", by_part(torch.optim.SGD, 0.05, factors, momentum=0.9, weight_decay=1e-2)),
+        run("adamw_lr_decay", by_part(torch.optim.AdamW, 0.01, decayed, weight_decay=0.05)),
+        run("lamb_lr_factors", by_part(Lamb, 0.02, factors, weight_decay=0.02)),
+        run("freeze_norms_stay", sgd(), fixed=("fc1", "norm"), frozen=True),
+        run("freeze_norms_move", sgd(), fixed=("fc1", "norm")),
     ]
     with open(os.path.join(folder, "steps.json"), "w") as file:
         json.dump(runs, file, separators=(",", ":"))

@@ -23,7 +23,12 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("resnet-vision", &["resnet-kernels"], &["resnet-testing"]),
     ("resnet-hub", &["resnet-files"], &["resnet-testing"]),
     ("resnet-formats", &["resnet-vision", "resnet-pickle"], &[]),
-    ("resnet-data", &["resnet-files", "resnet-vision", "resnet-hub", "resnet-formats"], &["resnet-testing"]),
+    ("resnet-sampling", &["resnet-vision"], &[]),
+    (
+        "resnet-data",
+        &["resnet-files", "resnet-vision", "resnet-sampling", "resnet-hub", "resnet-formats"],
+        &["resnet-testing"],
+    ),
     ("resnet-record", &["resnet-files"], &["resnet-testing"]),
     ("resnet-report", &["resnet-record", "resnet-files"], &[]),
     ("resnet-draw", &["resnet-blocks", "resnet-models", "resnet-ops"], &["resnet-testing"]),
@@ -170,6 +175,7 @@ const WITHOUT_CANDLE: &[&str] = &[
     "resnet-vision",
     "resnet-hub",
     "resnet-formats",
+    "resnet-sampling",
     "resnet-data",
     "resnet-record",
 ];

@@ -227,7 +227,7 @@ fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
     {
         let spec = registry::find(&recipe.model.name, recipe.classes().unwrap_or(classes))
             .map_err(resnet::Error::from)?;
-        let fresh = ResNet::for_training(&spec, &recipe).map_err(Error::compute(&spec.name))?;
+        let fresh = ResNet::for_training(&spec, &recipe)?;
         moments.insert(0, Moment::first(fresh, normalisation));
     }
     Ok(moments)

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use resnet_models::{Branch, Spec, registry, summary};
-use resnet_record::{BUILT_IN, Recipe};
+use resnet_record::{BUILT_IN, DataSet, Recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::ours;
 use crate::subject::{Subject, Work};
 
-/// Training images of ImageNet, for recipes of images in files.
+/// Training images of ImageNet, for recipes that are named after it.
 pub const IMAGENET: u64 = 1_281_167;
+/// Images that the time of a recipe is told for which takes any folder of images.
+const FOLDER: u64 = 1_000;
 
 /// A probe of each kind, with its batch: one and two layers a unit on 32 pixels, bottlenecks on 32 pixels,
 /// and ImageNet's sizes.
@@ -62,6 +64,9 @@ pub struct Listed {
     pub expected_error: Option<f64>,
     /// The same as text; "fails" where the paper could not train it.
     pub published: Option<String>,
+    /// The size of the data set that `images` and `hours` are for, where the recipe takes any folder of
+    /// images.
+    pub for_images: Option<u64>,
     /// Images trained on, each counted every time.
     pub images: u64,
     /// Hours that it takes on this machine.
@@ -141,7 +146,9 @@ fn entry(recipe: Recipe, speed: &Speed) -> anyhow::Result<Listed> {
     if let Some(images) = recipe.images {
         spec.input = [3, images.image_size, images.image_size];
     }
-    let epoch = recipe.epoch_size(Some(IMAGENET)).context("no images to train on")?;
+    let is_any = recipe.data.set == DataSet::Images && !recipe.name.starts_with("imagenet-");
+    let size = if is_any { FOLDER } else { IMAGENET };
+    let epoch = recipe.epoch_size(Some(size)).context("no images to train on")?;
     let steps = recipe.train.duration.steps(epoch);
     let images = (u128::from(steps) * u128::from(epoch.images) / u128::from(epoch.steps)) as u64;
     Ok(Listed {
@@ -152,6 +159,7 @@ fn entry(recipe: Recipe, speed: &Speed) -> anyhow::Result<Listed> {
         model: recipe.model.name,
         paper: recipe.paper,
         expected_error: recipe.expected_error,
+        for_images: is_any.then_some(size),
         images,
     })
 }
@@ -209,6 +217,10 @@ mod tests {
         let hours = adds("resnet164-v2") * deep.images as f64 / 2e9 / 3600.0;
         assert!((deep.hours / hours - 1.0).abs() < 1e-9, "{} {hours}", deep.hours);
         assert_eq!(of("imagenet-resnet152-v2").images, 90 * IMAGENET);
+        // Ten epochs of a thousand images, whatever folder it will be.
+        let tune = of("fine-tune");
+        assert_eq!((tune.for_images, tune.images), (Some(1_000), 10_000));
+        assert_eq!(of("imagenet-resnet152-v2").for_images, None);
         assert_eq!(of("cifar10-resnet110-dropout-shortcut").published.as_deref(), Some("fails"));
     }
 

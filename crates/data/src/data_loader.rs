@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resnet_vision::random::RandomStream;
+use resnet_sampling::{Balanced, Draw, each, mixed};
 use resnet_vision::{Augmentation, Batch, Normalisation};
 
 use crate::feed::{Batches, Feed};
@@ -42,6 +42,7 @@ struct Maker {
     set: Arc<ImageSet>,
     augmentation: Augmentation,
     config: LoaderConfig,
+    balanced: Option<Balanced>,
     tables: Box<[[f32; 256]; 3]>,
 }
 
@@ -72,7 +73,9 @@ impl DataLoader {
         }
         normalisation.check()?;
         let tables = normalisation.tables();
-        Ok(Self { maker: Arc::new(Maker { set, augmentation, config, tables }) })
+        let labelled = || Balanced::new(config.seed, set.labels().iter().copied().zip(0..));
+        let balanced = (config.order == Order::Balanced).then(labelled);
+        Ok(Self { maker: Arc::new(Maker { set, augmentation, config, balanced, tables }) })
     }
 
     /// How many batches this process shows per epoch.
@@ -94,7 +97,7 @@ impl DataLoader {
         let order = maker.order(epoch);
         let LoaderConfig { workers, prefetch, .. } = maker.config;
         let numbers = first_batch..self.batches_per_epoch();
-        let make = move |number| maker.batch(epoch, number, order.as_deref());
+        let make = move |number| maker.batch(number, &order);
         Epoch { batches: Prefetch::new(numbers, workers, prefetch, make) }
     }
 }
@@ -107,31 +110,24 @@ impl fmt::Debug for DataLoader {
 }
 
 impl Maker {
-    /// The epoch's order of images; `None` for the set's own.
-    fn order(&self, epoch: u64) -> Option<Vec<usize>> {
-        match self.config.order {
-            Order::Sequential => None,
-            Order::Shuffled => {
-                let mut order: Vec<usize> = (0..self.set.len()).collect();
-                RandomStream::new(self.config.seed, crate::purposes::ORDER, epoch, 0).shuffle(&mut order);
-                Some(order)
-            }
+    /// The epoch's draws of images in their order.
+    fn order(&self, epoch: u64) -> Vec<Draw> {
+        let all = || each(0..self.set.len() as u32, epoch);
+        match (self.config.order, &self.balanced) {
+            (Order::Sequential, _) => all(),
+            (_, Some(balanced)) => mixed(balanced.epoch(epoch), self.config.seed, epoch),
+            (_, None) => mixed(all(), self.config.seed, epoch),
         }
     }
 
-    /// The places in the set of a batch's images.
-    fn indices(&self, number: usize, order: Option<&[usize]>) -> impl ExactSizeIterator<Item = usize> {
-        let places = self.config.batch(self.set.len(), number);
-        places.map(move |place| order.map_or(place, |order| order[place]))
-    }
-
-    fn batch(&self, epoch: u64, number: usize, order: Option<&[usize]>) -> Batch {
+    fn batch(&self, number: usize, order: &[Draw]) -> Batch {
         let (height, width) = (self.set.height(), self.set.width());
-        let indices = self.indices(number, order);
-        let mut images = Vec::with_capacity(indices.len() * 3 * height * width);
-        let mut labels = Vec::with_capacity(indices.len());
-        for index in indices {
-            let view = self.augmentation.draw(self.config.seed, epoch, index);
+        let draws = &order[self.config.batch(self.set.len(), number)];
+        let mut images = Vec::with_capacity(draws.len() * 3 * height * width);
+        let mut labels = Vec::with_capacity(draws.len());
+        for Draw { sample, pass } in draws {
+            let index = *sample as usize;
+            let view = self.augmentation.draw(self.config.seed, *pass, index);
             view.append(self.set.image(index), height, width, &self.tables, &mut images);
             labels.push(self.set.label(index));
         }
@@ -192,8 +188,8 @@ impl Feed for DataLoader {
     }
 
     fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
-        let order = self.maker.order(epoch);
-        self.maker.indices(batch, order.as_deref()).map(|index| format!("image {index}")).collect()
+        let draws = &self.maker.order(epoch)[self.maker.config.batch(self.maker.set.len(), batch)];
+        draws.iter().map(|draw| format!("image {}", draw.sample)).collect()
     }
 }
 

@@ -9,6 +9,8 @@ use crate::Error;
 pub enum Order {
     /// A new random order every epoch, a function of (seed, epoch).
     Shuffled,
+    /// The same with as many images of each class; see [`Balanced`](resnet_sampling::Balanced).
+    Balanced,
     /// As they lie in the set.
     Sequential,
 }
@@ -41,7 +43,7 @@ impl Rank {
     fn places(self, len: usize, order: Order) -> Range<usize> {
         let Rank { index, world_size } = self;
         match order {
-            Order::Shuffled => {
+            Order::Shuffled | Order::Balanced => {
                 let each = len / world_size;
                 index * each..(index + 1) * each
             }

@@ -51,6 +51,40 @@ fn resuming_gives_the_rest_of_the_epoch() {
     assert_eq!(loader.epoch(2, usize::MAX).count(), 0);
 }
 
+/// Class 0 has 40 images, class 1 has 8, class 2 has 2.
+fn unequal() -> Arc<ImageSet> {
+    let labels: Vec<u32> = [(0, 40), (1, 8), (2, 2)].iter().flat_map(|&(class, n)| vec![class; n]).collect();
+    let pixels = (0..50 * 3 * 8 * 8).map(|i: usize| ((i * 2_654_435_761) >> 13) as u8).collect();
+    Arc::new(ImageSet::new(pixels, labels, 8, 8, ["a", "b", "c"].map(str::to_owned).into()).unwrap())
+}
+
+#[test]
+fn a_balanced_epoch_shows_all_classes_equally_often_and_resumes() {
+    let balanced = LoaderConfig { order: Order::Balanced, ..config(8) };
+    let loader = DataLoader::new(unequal(), HOW, balanced).unwrap();
+    assert_eq!((loader.images_per_epoch(), loader.batches_per_epoch()), (50, 7));
+    for epoch in 0..3 {
+        let all: Vec<Batch> = loader.epoch(epoch, 0).collect();
+        let labels: Vec<u32> = all.iter().flat_map(|batch| batch.labels.clone()).collect();
+        let counts = [0, 1, 2].map(|class| labels.iter().filter(|label| **label == class).count());
+        assert!(counts.iter().all(|count| (16..=17).contains(count)), "{counts:?}");
+        assert!(labels[..25].contains(&2) && labels[25..].contains(&2), "classes are mixed: {labels:?}");
+        for first in 0..all.len() {
+            assert!(loader.epoch(epoch, first).eq(all[first..].iter().cloned()), "from {first}");
+        }
+        // Each of class 2's two images comes eight times, cropped and mirrored otherwise.
+        let side = 3 * 8 * 8;
+        let rows = all.iter().flat_map(|batch| batch.images.chunks(side).zip(&batch.labels));
+        let mut seen: Vec<Vec<u32>> = rows
+            .filter(|(_, label)| **label == 2)
+            .map(|(image, _)| image.iter().map(|value| value.to_bits()).collect())
+            .collect();
+        seen.sort();
+        seen.dedup();
+        assert!(seen.len() > 10, "{} of 16 showings differ", seen.len());
+    }
+}
+
 #[test]
 fn an_epoch_shows_every_image_once() {
     for order in [Order::Shuffled, Order::Sequential] {
@@ -83,7 +117,7 @@ fn ranks_share_an_epoch() {
         };
         loader.epoch(3, 0).flat_map(of).collect()
     };
-    for order in [Order::Shuffled, Order::Sequential] {
+    for order in [Order::Shuffled, Order::Balanced, Order::Sequential] {
         let whole = images(Rank::ONLY, order);
         assert_eq!(whole.len(), 50);
         for world_size in [1, 2, 4, 5, 7] {
@@ -96,7 +130,7 @@ fn ranks_share_an_epoch() {
             match order {
                 // Evaluation sees every image; in training all ranks have as many steps.
                 Order::Sequential => assert_eq!(together.len(), 50),
-                Order::Shuffled => assert_eq!(lengths, vec![50 / world_size; world_size]),
+                Order::Shuffled | Order::Balanced => assert_eq!(lengths, vec![50 / world_size; world_size]),
             }
         }
     }

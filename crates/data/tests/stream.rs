@@ -107,6 +107,20 @@ fn an_epoch_shows_every_image_once_with_its_own_label() {
 }
 
 #[test]
+fn a_balanced_epoch_shows_rare_classes_as_often_as_frequent_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path(), &["a"], 9);
+    folders(folder.path(), &["b"], 3);
+    let balanced = || training().with(|config| config.order = Order::Balanced);
+    for epoch in 0..3 {
+        let all = batches(folder.path(), balanced(), epoch, 0).unwrap();
+        let labels: Vec<u32> = all.iter().flat_map(|batch| batch.labels.clone()).collect();
+        assert_eq!((labels.len(), labels.iter().sum::<u32>()), (12, 6), "{labels:?}");
+        assert!(batches(folder.path(), balanced(), epoch, 2).unwrap() == all[2..]);
+    }
+}
+
+#[test]
 fn processes_share_an_epoch() {
     let folder = tempfile::tempdir().unwrap();
     folders(folder.path(), &["a", "b"], 7);
@@ -117,7 +131,7 @@ fn processes_share_an_epoch() {
         let bits = |image: &[f32]| image.iter().map(|value| value.to_bits()).collect();
         batches.iter().flat_map(|batch| batch.images.chunks_exact(3 * 64).map(bits)).collect()
     };
-    for order in [Order::Sequential, Order::Shuffled] {
+    for order in [Order::Sequential, Order::Shuffled, Order::Balanced] {
         let whole = images(0, 1, order, 5);
         let parts: Vec<_> = (0..4).map(|rank| images(rank, 4, order, 5)).collect();
         let lengths: Vec<usize> = parts.iter().map(Vec::len).collect();
@@ -126,7 +140,7 @@ fn processes_share_an_epoch() {
         match order {
             // Evaluation sees every image.
             Order::Sequential => assert_eq!(lengths, [3, 4, 3, 4]),
-            Order::Shuffled => assert_eq!(lengths, [3, 3, 3, 3]),
+            Order::Shuffled | Order::Balanced => assert_eq!(lengths, [3, 3, 3, 3]),
         }
     }
     for (rank, ranks) in [(2, 2), (0, 0)] {

@@ -35,5 +35,5 @@ pub use resnet_blocks::{
     Branch, Filters, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace,
 };
 
-pub use network::{Network, StochasticDepth};
+pub use network::{Frozen, Network, StochasticDepth};
 pub use spec::{Family, Head, Spec, Stage, StemLayers, StemPool, StemSpec};

@@ -79,6 +79,11 @@ impl Model {
         &self.network
     }
 
+    /// The network, to choose what its training does.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         self.network.spec()
@@ -102,6 +107,10 @@ impl Layer for Model {
     /// As [`Network`]'s.
     fn trace(&self, graph: &mut Graph, images: Value) -> Result<Value> {
         self.network.trace(graph, images)
+    }
+
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.network.forward(images, mode)
     }
 }
 

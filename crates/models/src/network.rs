@@ -1,10 +1,15 @@
 //! A network built from a [`Spec`]: stem, stages of units, head, run as one candle node.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use resnet_blocks::layers::NormLayer;
 use resnet_blocks::{Placement, ResidualUnit, ShortcutInput, UnitConfig};
-use resnet_ops::{Draws, DropPath, Graph, Layer, Linear, Mode, Shape, StepOutput, Value, module_t};
+use resnet_ops::{
+    Draws, DropPath, Graph, Layer, Learning, Linear, Mode, Plan, Recompute, Shape, StepOutput, Value,
+    module_t,
+};
 
 use crate::init;
 use crate::spec::{Head, Spec};
@@ -21,6 +26,20 @@ pub struct StochasticDepth {
     pub seed: u64,
 }
 
+/// What training leaves alone: a network's first parts, as [`Spec::parts`] lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frozen {
+    /// How many.
+    pub parts: usize,
+    /// What they learn after all.
+    pub learning: Learning,
+}
+
+impl Frozen {
+    /// Everything is trained.
+    pub const NOTHING: Frozen = Frozen { parts: 0, learning: Learning::Everything };
+}
+
 /// A residual network: `[N, 3, H, W]` to logits `[N, classes]`.
 ///
 /// Parameters are called as torchvision does for v1 (`conv1`, `bn1`, `layer1.0.conv1`, `fc`) and as timm does
@@ -33,6 +52,8 @@ pub struct Network {
     end: End,
     head: Linear,
     draws: Vec<Draws>,
+    frozen: Frozen,
+    recompute: Recompute,
 }
 
 /// What follows the last unit.
@@ -86,12 +107,59 @@ impl Network {
             Head::Linear => Linear::new(features, classes, head)?,
             Head::Convolution => Linear::convolutional(features, classes, head)?,
         };
-        Ok(Network { spec: spec.clone(), stem: Stem::new(spec, &vb)?, stages, end, head, draws })
+        let (stem, frozen, recompute) = (Stem::new(spec, &vb)?, Frozen::NOTHING, Recompute::Auto);
+        Ok(Network { spec: spec.clone(), stem, stages, end, head, draws, frozen, recompute })
     }
 
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// Has training leave the first parts alone.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use resnet_models::{Frozen, Model, registry};
+    /// use resnet_ops::{Learning, Mode};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut model = Model::init(&registry::find("resnet20-v2", 10)?, 0)?;
+    /// // Stem and first stage.
+    /// model.network_mut().set_frozen(Frozen { parts: 2, learning: Learning::Nothing });
+    /// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
+    /// let gradients = model.forward(&images, Mode::Train)?.sum_all()?.backward()?;
+    /// let has_gradient = |name: &str| gradients.get(&model.variables()[name]).is_some();
+    /// assert!(!has_gradient("stages.0.blocks.2.conv2.weight"));
+    /// assert!(has_gradient("stages.1.blocks.0.norm1.weight"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_frozen(&mut self, frozen: Frozen) {
+        self.frozen = frozen;
+    }
+
+    /// Chooses what a training step computes again instead of keeping it in memory.
+    pub fn set_recompute(&mut self, recompute: Recompute) {
+        self.recompute = recompute;
+    }
+
+    /// An estimate of the memory that a training step takes on so many images of this height and width, in
+    /// bytes: weights, their gradients, activations.
+    ///
+    /// # Errors
+    /// If the images are too small for the network's strides.
+    pub fn training_bytes(&self, images: usize, [height, width]: [usize; 2]) -> Result<usize> {
+        let shape = Shape::Map { images, channels: self.spec.input[0], height, width };
+        Ok(self.plan(shape, |graph, x| self.trace(graph, x))?.training_bytes())
+    }
+
+    /// Tells `graph` what training changes of the part with this number.
+    fn learn(&self, graph: &mut Graph, part: usize) {
+        if self.frozen.parts > 0 {
+            let is_frozen = part < self.frozen.parts;
+            graph.learn(if is_frozen { self.frozen.learning } else { Learning::Everything });
+        }
     }
 
     /// The units in order.
@@ -104,7 +172,21 @@ impl Network {
     /// # Errors
     /// If `images` don't have the stem's channels.
     pub fn trace_stem(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        self.learn(graph, 0);
         self.stem.trace(graph, images)
+    }
+
+    fn trace_stage(&self, graph: &mut Graph, index: usize, x: Value) -> Result<Value> {
+        self.learn(graph, index + 1);
+        self.stages[index].iter().try_fold(x, |x, unit| unit.trace(graph, x))
+    }
+
+    fn trace_units(&self, graph: &mut Graph, images: Value) -> Result<Value> {
+        let mut x = self.trace_stem(graph, images)?;
+        for index in 0..self.stages.len() {
+            x = self.trace_stage(graph, index, x)?;
+        }
+        Ok(x)
     }
 
     /// Appends what follows the last unit to `graph`: its output to logits.
@@ -118,6 +200,7 @@ impl Network {
     }
 
     fn trace_last_activation(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        self.learn(graph, self.stages.len() + 1);
         match &self.end {
             End::Nothing => Ok(x),
             End::Relu => Ok(graph.relu(x)),
@@ -132,11 +215,6 @@ impl Network {
     pub fn trace_features(&self, graph: &mut Graph, images: Value) -> Result<Value> {
         let x = self.trace_units(graph, images)?;
         self.trace_last_activation(graph, x)
-    }
-
-    fn trace_units(&self, graph: &mut Graph, images: Value) -> Result<Value> {
-        let first = self.stem.trace(graph, images)?;
-        self.units().try_fold(first, |x, unit| unit.trace(graph, x))
     }
 
     /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle
@@ -160,7 +238,7 @@ impl Network {
     /// # Errors
     /// If `images` are not f32 on the CPU, have other channels, or are too small for the network's strides.
     pub fn forward_features(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
-        run(images, mode, |graph, x| self.trace_features(graph, x))
+        self.run(images, mode, |graph, x| self.trace_features(graph, x))
     }
 
     /// Each stage's last output, `[N, stages[i].out_channels, H / s, W / s]`: what detection and segmentation
@@ -170,10 +248,10 @@ impl Network {
     /// As [`Network::forward_features`].
     pub fn forward_stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
         let mut outputs: Vec<Tensor> = vec![];
-        for (index, units) in self.stages.iter().enumerate() {
-            let output = run(outputs.last().unwrap_or(images), mode, |graph, x| {
-                let first = if index == 0 { self.stem.trace(graph, x)? } else { x };
-                units.iter().try_fold(first, |x, unit| unit.trace(graph, x))
+        for index in 0..self.stages.len() {
+            let output = self.run(outputs.last().unwrap_or(images), mode, |graph, x| {
+                let first = if index == 0 { self.trace_stem(graph, x)? } else { x };
+                self.trace_stage(graph, index, first)
             })?;
             outputs.push(output);
         }
@@ -186,10 +264,29 @@ impl Network {
     /// # Errors
     /// As [`Network::forward_features`].
     pub fn inspect(&self, images: &Tensor, mode: Mode) -> Result<Vec<StepOutput>> {
+        self.plan(Shape::of(images)?, |graph, x| self.trace(graph, x))?.inspect(&[images], mode)
+    }
+
+    /// Traces one candle node.
+    fn plan(
+        &self,
+        input: Shape,
+        trace: impl FnOnce(&mut Graph, Value) -> Result<Value>,
+    ) -> Result<Arc<Plan>> {
         let mut graph = Graph::new();
-        let input = graph.input(Shape::of(images)?);
-        let logits = self.trace(&mut graph, input)?;
-        graph.finish(logits)?.inspect(&[images], mode)
+        let input = graph.input(input);
+        let output = trace(&mut graph, input)?;
+        graph.finish_with(output, self.recompute)
+    }
+
+    /// Traces and runs one candle node on `x`.
+    fn run(
+        &self,
+        x: &Tensor,
+        mode: Mode,
+        trace: impl FnOnce(&mut Graph, Value) -> Result<Value>,
+    ) -> Result<Tensor> {
+        self.plan(Shape::of(x)?, trace)?.run(&[x], mode)
     }
 
     /// Training steps that stochastic depth and dropout have drawn for; 0 without them.
@@ -212,6 +309,10 @@ impl Layer for Network {
         let x = self.trace_units(graph, images)?;
         self.trace_end(graph, x)
     }
+
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.run(images, mode, |graph, x| self.trace(graph, x))
+    }
 }
 
 module_t!(Network);
@@ -221,12 +322,4 @@ fn unit(spec: &Spec, index: usize, config: UnitConfig, vb: VarBuilder) -> Result
     let unit = ResidualUnit::new(config, spec.placement, spec.shortcut, vb)?;
     let shares = index == 0 && spec.first_unit == ShortcutInput::Activated;
     Ok(if shares { unit.with_shortcut_input(ShortcutInput::Activated) } else { unit })
-}
-
-/// Traces and runs one candle node on `x`.
-fn run(x: &Tensor, mode: Mode, trace: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> Result<Tensor> {
-    let mut graph = Graph::new();
-    let input = graph.input(Shape::of(x)?);
-    let output = trace(&mut graph, input)?;
-    graph.finish(output)?.run(&[x], mode)
 }

@@ -162,6 +162,37 @@ impl Spec {
         self.units().into_iter().map(move |(unit, _)| format!("{unit}.{last}{layers}.weight"))
     }
 
+    /// The network's parts in the order of the forward pass: `stem`, `stage1` and so on, `head`.
+    ///
+    /// ```
+    /// let spec = resnet_models::registry::find("resnet20-v2", 10)?;
+    /// assert_eq!(spec.parts(), ["stem", "stage1", "stage2", "stage3", "head"]);
+    /// assert_eq!(spec.part_of("stages.1.blocks.0.conv1.weight"), 2);
+    /// assert_eq!(spec.part_of("norm.weight"), 4); // the norm after the last stage
+    /// # Ok::<(), resnet_models::registry::Error>(())
+    /// ```
+    pub fn parts(&self) -> Vec<String> {
+        let stages = (1..=self.stages.len()).map(|stage| format!("stage{stage}"));
+        std::iter::once("stem".to_owned()).chain(stages).chain(["head".to_owned()]).collect()
+    }
+
+    /// Which of [`Spec::parts`] the tensor called `name` belongs to; what follows the last stage is the
+    /// head's.
+    pub fn part_of(&self, name: &str) -> usize {
+        let family = self.family();
+        let (stages, first) = match family {
+            Family::V1 => ("layer", 1),
+            Family::V2 => ("stages.", 0),
+        };
+        let number = name.strip_prefix(stages).and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        let is_heads = name.starts_with(family.head()) || family == Family::V2 && name.starts_with("norm.");
+        match number.and_then(|number| number.checked_sub(first)) {
+            Some(stage) => stage + 1,
+            None if is_heads => self.stages.len() + 1,
+            None => 0,
+        }
+    }
+
     /// Channels of the last feature map.
     pub fn features(&self) -> usize {
         self.stages.last().map_or(self.stem.out_channels, |stage| stage.out_channels)

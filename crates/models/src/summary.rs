@@ -57,14 +57,6 @@ pub fn unit_outlines(spec: &Spec) -> Result<Vec<UnitOutline>> {
     Ok(network.units().map(ResidualUnit::outline).collect())
 }
 
-/// An estimate of the memory that training on batches of `batch` images takes, in bytes.
-///
-/// # Errors
-/// If `spec` is not consistent.
-pub fn training_bytes(spec: &Spec, batch: usize) -> Result<usize> {
-    Ok(plan(spec, batch)?.training_bytes())
-}
-
 /// The fewest images of the height and width in `spec.input` that a training step can have: two where a batch
 /// norm sees one pixel of each, since one value has no variance.
 ///

@@ -24,7 +24,7 @@ pub(crate) trait Executor {
         inputs: &[&Self::Slice],
         params: &[&Self::Slice],
         mode: Mode,
-        keep: Keep,
+        keep: Keep<'_>,
     ) -> Result<(Self::Owned, Option<Self::Kept>)>;
 
     /// The gradients that `needs` asks for, from that of the output; `mode` and `params` are those of the
@@ -60,11 +60,13 @@ pub(crate) trait Executor {
     fn training_bytes(&self, plan: &Plan) -> usize;
 }
 
-/// Whether a forward pass keeps what its backward pass reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
+/// What a forward pass keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Keep<'a> {
+    /// Nothing: there will be no backward pass.
     Nothing,
-    ForBackward,
+    /// What the backward pass reads for these gradients.
+    ForBackward(&'a NeedsGrad),
 }
 
 /// Which tensors a gradient is wanted for.
@@ -75,6 +77,14 @@ pub(crate) struct NeedsGrad {
 }
 
 impl NeedsGrad {
+    /// What a step of training needs: the gradients of all parameters that it changes.
+    pub(crate) fn of_training(plan: &Plan) -> Self {
+        NeedsGrad {
+            inputs: vec![false; plan.inputs.len()],
+            params: (0..plan.params.len()).map(|param| !plan.frozen.contains(&param)).collect(),
+        }
+    }
+
     /// Whether anything is wanted.
     pub(crate) fn any(&self) -> bool {
         self.inputs.iter().chain(&self.params).any(|needed| *needed)

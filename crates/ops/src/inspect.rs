@@ -10,6 +10,35 @@ use crate::parameters::Parameters;
 use crate::plan::step::{Op, RunningStatistics, Step};
 use crate::plan::{LayerInfo, Plan};
 
+/// Numbers in short: how large they are, and whether they are numbers.
+///
+/// ```
+/// use resnet_ops::Extremes;
+/// let extremes = Extremes::of(&[1.0, -3.0, f32::NAN, f32::INFINITY]);
+/// assert_eq!(extremes, Extremes { largest: 3.0, not_finite: 2 });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extremes {
+    /// The largest magnitude among the finite ones; 0 if none is finite.
+    pub largest: f32,
+    /// How many are NaN or infinite.
+    pub not_finite: usize,
+}
+
+impl Extremes {
+    /// Of `values`.
+    pub fn of(values: &[f32]) -> Extremes {
+        let mut extremes = Extremes { largest: 0.0, not_finite: 0 };
+        for value in values {
+            match value.is_finite() {
+                true => extremes.largest = extremes.largest.max(value.abs()),
+                false => extremes.not_finite += 1,
+            }
+        }
+        extremes
+    }
+}
+
 /// The output of one step, in short.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutput {
@@ -26,13 +55,7 @@ pub struct StepOutput {
 
 impl StepOutput {
     fn of(layer: &str, info: &LayerInfo, values: &[f32]) -> StepOutput {
-        let (mut largest, mut not_finite) = (0f32, 0);
-        for value in values {
-            match value.is_finite() {
-                true => largest = largest.max(value.abs()),
-                false => not_finite += 1,
-            }
-        }
+        let Extremes { largest, not_finite } = Extremes::of(values);
         StepOutput { layer: layer.to_owned(), kind: info.kind.clone(), largest, not_finite }
     }
 }

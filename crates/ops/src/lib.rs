@@ -59,13 +59,13 @@ pub use functions::{
     add, avg_pool, avg_pool_2x2_ceil, batch_norm, bn_relu, conv2d, gate, global_avg_pool, group_norm, linear,
     max_pool, max_pool_zeros, relu, scale, zero_pad_shortcut,
 };
-pub use inspect::StepOutput;
+pub use inspect::{Extremes, StepOutput};
 pub use layers::{
     BatchNorm, Conv2d, ConvConfig, DropPath, Dropout, GroupNorm, GroupNormConfig, Layer, Linear,
 };
 pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
 pub use mode::Mode;
-pub use plan::{Graph, LayerInfo, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
+pub use plan::{Graph, LayerInfo, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
 pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::gate::Gate;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};

@@ -78,6 +78,9 @@ pub(crate) fn parameters_to_use(plan: &Plan, mode: Mode) -> Result<Vec<Tensor>> 
         Mode::Train => plan.params.clone(),
         Mode::Eval => plan.params.iter().map(Tensor::detach).collect(),
     };
+    for &index in &plan.frozen {
+        params[index] = params[index].detach();
+    }
     for (index, eps) in &plan.standardised {
         params[*index] = standardise_weight(&params[*index], *eps)?;
     }
@@ -95,7 +98,7 @@ impl<E: CpuExecutor> Node<E> {
     fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, candle_core::Shape)> {
         let inputs: Vec<&[f32]> =
             inputs.iter().map(|(storage, at)| contiguous(storage, at)).collect::<Result<_>>()?;
-        let keep = if self.needs.any() { Keep::ForBackward } else { Keep::Nothing };
+        let keep = if self.needs.any() { Keep::ForBackward(&self.needs) } else { Keep::Nothing };
         let run = |params: &[&[f32]]| self.executor.forward(&self.plan, &inputs, params, self.mode, keep);
         let (output, kept) = self.params.with_values(run)?;
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;

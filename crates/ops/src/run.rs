@@ -22,8 +22,8 @@ impl Plan {
         node::apply(Cpu, self.clone(), inputs, mode)
     }
 
-    /// An estimate of a training step's memory in bytes: activations kept for backward, the buffers in flight
-    /// and, for every parameter, the value, its gradient, the momentum and two flat copies.
+    /// An estimate of a training step's memory in bytes: activations kept for backward and those that are
+    /// computed again, the buffers in flight and, for every parameter, the value and its gradient.
     pub fn training_bytes(&self) -> usize {
         Cpu.training_bytes(self)
     }

@@ -35,6 +35,7 @@ mod folder;
 mod kept;
 mod machine;
 mod metrics;
+mod numbered;
 pub mod paper;
 mod recipe;
 mod record;
@@ -52,14 +53,14 @@ pub use evidence::{
     Answer, ClassResult, Confused, LayerRow, NormHistory, Norms, Picture, Predictions, Samples, Split,
 };
 pub use folder::{Run, RunFolder};
-pub use machine::Machine;
+pub use machine::{Machine, Tools};
 pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
 pub use recipe::{
     Anneal, AugmentationRecipe, BUILT_IN, BestBy, ClassWeights, DataRecipe, DataSet, Decay, Difference,
-    EmaRecipe, EvaluateTest, EvaluationCrop, Flip, GeneratedSizes, ImageCrop, ImageDecoding,
+    EmaRecipe, EvaluateTest, EvaluationCrop, Flip, FrozenNorms, GeneratedSizes, ImageCrop, ImageDecoding,
     ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch, LossKind, LossRecipe, ModelRecipe, OptimizerKind,
-    OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, WarmupFrom, WarmupKind, WarmupRecipe,
-    WeightDecayOn, keys,
+    OptimizerRecipe, Recipe, Recompute, Sampling, ScheduleRecipe, StagesRecipe, TrainRecipe, WarmupFrom,
+    WarmupKind, WarmupRecipe, WeightDecayOn, keys,
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
 pub use runs::{Follow, RunState, RunSummary, list_runs};

@@ -1,4 +1,4 @@
-//! On what a run was trained, as far as the system tells.
+//! On what a run was trained, as far as the system tells, and what the program is built with.
 
 use std::fs;
 
@@ -38,9 +38,39 @@ impl Machine {
     }
 }
 
+/// What a program is built with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tools {
+    /// The compiler's version.
+    pub rustc: String,
+    /// candle's version; none where no lock file told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candle: Option<String>,
+}
+
+impl Tools {
+    /// Of this program.
+    pub fn here() -> Tools {
+        Tools {
+            rustc: env!("RESNET_RUSTC").to_owned(),
+            candle: option_env!("RESNET_CANDLE").map(str::to_owned),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_program_knows_what_it_is_built_with() {
+        let is_version =
+            |text: &str| text.split('.').count() >= 3 && text.starts_with(|c: char| c.is_ascii_digit());
+        let Tools { rustc, candle } = Tools::here();
+        assert!(is_version(&rustc), "{rustc}");
+        // This workspace has a lock file.
+        assert!(candle.as_deref().is_some_and(is_version), "{candle:?}");
+    }
 
     #[test]
     fn this_machine_has_a_name_and_cores() {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Difference, Machine, Recipe, Scores, time};
+use crate::{Difference, Machine, Recipe, Scores, Tools, time};
 
 /// The form of `record.json` that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -26,6 +26,9 @@ pub struct RunRecord {
     pub command: Vec<String>,
     /// The version of the program.
     pub version: String,
+    /// What the program is built with; none in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_with: Option<Tools>,
     /// The machine that began the run; none in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
@@ -99,6 +102,7 @@ impl RunRecord {
             recipe: recipe.name.clone(),
             command: std::env::args().collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            built_with: Some(Tools::here()),
             machine: Some(Machine::here()),
             seed: recipe.train.seed,
             threads: 1,

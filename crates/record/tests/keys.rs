@@ -12,7 +12,7 @@ const BASES: [&str; 3] = ["quick-start", "cifar10-resnet110-v2", "imagenet-resne
 fn base(name: &str) -> Table {
     let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name).unwrap();
     let mut table: Table = text.parse().unwrap();
-    for section in ["loss", "ema"] {
+    for section in ["loss", "ema", "stages"] {
         table.entry(section).or_insert(Value::Table(Table::new()));
     }
     table

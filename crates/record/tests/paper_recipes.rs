@@ -108,16 +108,19 @@ fn cifars_trainings_are_the_papers() {
 
 #[test]
 fn imagenets_trainings_are_the_papers() {
-    let is_of_paper = |name: &str| name.contains("-v1") || name.contains("-v2");
+    let is_of_paper =
+        |name: &str| ["-v1", "-v2", "-bn-after-addition"].iter().any(|unit| name.contains(unit));
     let recipes = BUILT_IN.iter().map(|(name, text)| Recipe::parse(text, name).unwrap());
     let all: Vec<_> =
         recipes.filter(|recipe| recipe.data.set == DataSet::Images && is_of_paper(&recipe.name)).collect();
-    assert_eq!(all.len(), 8);
+    assert_eq!(all.len(), 9);
     for recipe in all {
         let name = &recipe.name;
         let images = recipe.images.expect("transforms of images");
         // One crop of 320 pixels, of a shorter side of 320, but for the 101 layers of section 4.1.
-        let resize = if name == "imagenet-resnet101-v1" { (256, 224) } else { (320, 320) };
+        let is_in_the_text =
+            ["imagenet-resnet101-v1", "imagenet-resnet101-bn-after-addition"].contains(&name.as_str());
+        let resize = if is_in_the_text { (256, 224) } else { (320, 320) };
         assert_eq!((images.evaluate.resize, images.evaluate.crop), resize, "{name}");
         assert_eq!(images.image_size, 224, "{name}");
         assert_eq!(recipe.train.duration, Duration::Epochs(90), "{name}");

@@ -12,7 +12,7 @@ use crate::run::{Measured, RunData};
 /// it.
 const FEW: usize = 150;
 
-/// The loss by step.
+/// The loss by step, and the learning rate by the axis on the right.
 pub(crate) fn loss(run: &RunData) -> Chart {
     let losses = run.losses();
     let last = losses.last().map_or(f64::NAN, |(_, loss)| *loss);
@@ -23,7 +23,10 @@ pub(crate) fn loss(run: &RunData) -> Chart {
     for series in smooth("training loss", Colour::Vermilion, losses) {
         chart = chart.with(series);
     }
-    chart
+    match rate(run) {
+        Some((axis, series)) => chart.right(axis).with(series),
+        None => chart,
+    }
 }
 
 /// Errors by epoch, solid, with the published one if there is one, and the training loss, dashed, by the axis
@@ -59,16 +62,17 @@ pub(crate) fn error(run: &RunData) -> Option<Chart> {
     })
 }
 
-/// The learning rate by step.
-pub(crate) fn rate(run: &RunData) -> Option<Chart> {
-    let rates = run.rates();
-    let most = rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
-    if rates.len() < 2 || most <= 0.0 {
-        return None;
-    }
-    let title = format!("The learning rate is {} at most", significant(most));
-    let y = Axis { label: "learning rate".to_owned(), scale: Scale::Linear, range: Some([0.0, 1.05 * most]) };
-    Some(Chart::new(title, steps(run), y).with(Series::new("rate", Colour::Ink, rates)))
+/// The highest learning rate, if there was one above 0 and more than one line of metrics has it.
+pub(crate) fn highest_rate(run: &RunData) -> Option<f64> {
+    let most = run.rates().iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+    (run.steps.len() > 1 && most > 0.0).then_some(most)
+}
+
+/// The learning rate by step, and its axis.
+fn rate(run: &RunData) -> Option<(Axis, Series)> {
+    let range = Some([0.0, 1.05 * highest_rate(run)?]);
+    let axis = Axis { label: "learning rate".to_owned(), scale: Scale::Linear, range };
+    Some((axis, Series::new("learning rate", Colour::Ink, run.rates()).right()))
 }
 
 /// A run's loss and error as one SVG file, for a README or a slide.

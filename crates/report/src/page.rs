@@ -1,7 +1,7 @@
 //! The page of one run.
 
 use minijinja::{Environment, context};
-use resnet_record::{Machine, RunFolder};
+use resnet_record::{Machine, RunFolder, Tools};
 use serde::Serialize;
 
 use crate::Error;
@@ -123,7 +123,12 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
         let memory = memory.map(|bytes| format!(", {} GiB", bytes >> 30)).unwrap_or_default();
         facts.push(("machine", format!("{cpu}, {cores} threads{memory}, {system}")));
     }
-    facts.push(("version", format!("resnet {}", record.version)));
+    let mut versions = format!("resnet {}", record.version);
+    if let Some(Tools { rustc, candle }) = &record.built_with {
+        versions += &candle.as_ref().map_or(String::new(), |candle| format!(", candle {candle}"));
+        versions += &format!(", rustc {rustc}");
+    }
+    facts.push(("version", versions));
     facts.push((
         "test labels read",
         match record.test_reads {
@@ -153,16 +158,19 @@ fn figures(run: &RunData) -> Vec<Figure> {
         figures.push(Figure::new(&chart, caption));
     }
     if let (Some(first), Some(last)) = (run.steps.first(), run.steps.last()) {
+        let rate = curves::highest_rate(run).map_or(String::new(), |most| {
+            format!(
+                " The learning rate, solid and by the scale on the right, is {} at most.",
+                significant(most)
+            )
+        });
         let caption = format!(
-            "The training loss goes from {} to {} nats.{}",
+            "The training loss, dashed, goes from {} to {} nats.{rate}{}",
             significant(first.loss),
             significant(last.loss),
             if run.drops().is_empty() { "" } else { " Thin verticals are drops of the learning rate." }
         );
         figures.push(Figure::new(&curves::loss(run), caption));
-    }
-    if let Some(chart) = curves::rate(run) {
-        figures.push(Figure::new(&chart, "The learning rate by step.".to_owned()));
     }
     figures
 }

@@ -81,7 +81,12 @@ fn a_page_answers_at_once_and_loads_nothing() {
         let without_names = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!without_names.contains(loaded), "{loaded}");
     }
-    assert_eq!(page.matches("<svg").count(), 3);
+    // The error, and the loss with the learning rate.
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(
+        page.contains(">learning rate<") && page.contains("candle 0.") && page.contains("rustc 1."),
+        "{page}"
+    );
     assert!(!page.contains("NaN"));
 }
 

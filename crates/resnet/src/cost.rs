@@ -1,9 +1,9 @@
 //! What a training takes: memory, and threads that load its images.
 
-use resnet_models::{Spec, summary};
-use resnet_train::Plan;
+use resnet_record::Recipe;
+use resnet_train::{Plan, state_len};
 
-use crate::Error;
+use crate::{Error, ResNet};
 
 /// What the program itself takes, in bytes; measured.
 const PROGRAM: u64 = 34_000_000;
@@ -11,7 +11,7 @@ const PROGRAM: u64 = 34_000_000;
 /// The memory that a training takes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrainingMemory {
-    /// One step: weights, activations, gradients.
+    /// One step: weights, activations, gradients, what the optimizer remembers, the average of the weights.
     pub step: u64,
     /// Batches that are made ahead of a step.
     pub ahead: u64,
@@ -22,14 +22,21 @@ pub struct TrainingMemory {
 }
 
 impl TrainingMemory {
-    /// Of a network trained by `plan`, with up to `prefetch` batches made ahead of a step, on a data set of
-    /// which `images` bytes are in memory.
+    /// Of a network trained by `recipe` and its `plan`, with up to `prefetch` batches made ahead of a step,
+    /// on a data set of which `images` bytes are in memory.
     ///
     /// # Errors
-    /// If `spec` is not consistent.
-    pub fn of(spec: &Spec, plan: &Plan, prefetch: usize, images: u64) -> Result<Self, Error> {
-        let step = summary::training_bytes(spec, plan.batch).map_err(Error::compute("counting bytes"))?;
-        Ok(TrainingMemory { step: step as u64, ahead: ahead(plan, prefetch), images, program: PROGRAM })
+    /// If the network doesn't fit the recipe or its images.
+    pub fn of(
+        network: &ResNet,
+        (recipe, plan): (&Recipe, &Plan),
+        prefetch: usize,
+        images: u64,
+    ) -> Result<Self, Error> {
+        let step = network.model().network().training_bytes(plan.batch, plan.size);
+        let step = step.map_err(Error::compute("counting bytes"))? as u64;
+        let state = state_len(recipe, network)? * size_of::<f32>() as u64;
+        Ok(TrainingMemory { step: step + state, ahead: ahead(plan, prefetch), images, program: PROGRAM })
     }
 
     /// All of it.
@@ -57,7 +64,7 @@ pub fn loader_threads(compute: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use resnet_record::{EpochSize, Recipe, Selection};
+    use resnet_record::{EpochSize, Selection};
     use resnet_train::Schedule;
 
     use super::*;

@@ -66,6 +66,7 @@ impl Pretrained {
         let mut recipe = recipe.clone();
         recipe.model.name.clone_from(&self.spec().name);
         recipe.model.classes = Some(classes.len());
+        self.network.prepare(&recipe)?;
         Plan::new(&recipe, data)?.check(&self.network)?;
 
         let size = Some([data.train.height(), data.train.width()]);

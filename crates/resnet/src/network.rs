@@ -3,27 +3,32 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
-use resnet_models::{Model, ModelOptions, Spec, summary};
-use resnet_ops::{LayerInfo, Mode, StepOutput};
-use resnet_record::{LayerRow, Recipe};
-use resnet_train::{Classifier, Evaluator};
+use resnet_models::{Frozen, Model, ModelOptions, Spec, summary};
+use resnet_ops::{LayerInfo, Learning, Mode, Recompute, StepOutput};
+use resnet_record::{FrozenNorms, LayerRow, Recipe};
+use resnet_train::{Classifier, Evaluator, Part, frozen_parts};
+
+use crate::Error;
 
 /// A network with its weights, as the trainer and the evaluation see it.
 #[derive(Debug)]
 pub struct ResNet(Model);
 
 impl ResNet {
-    /// Fresh weights, as `recipe` has them start.
+    /// Fresh weights, as `recipe` has them start, for a training by it.
     ///
     /// # Errors
-    /// If `spec` is not consistent.
-    pub fn for_training(spec: &Spec, recipe: &Recipe) -> Result<Self> {
+    /// If `spec` is not consistent, or has no such part as the recipe freezes.
+    pub fn for_training(spec: &Spec, recipe: &Recipe) -> std::result::Result<Self, Error> {
         let options = ModelOptions {
             seed: recipe.train.seed,
             zero_init_residual: recipe.model.zero_init_residual,
             stochastic_depth: recipe.model.stochastic_depth,
         };
-        Ok(ResNet(Model::with_options(spec, &options)?))
+        let model = Model::with_options(spec, &options).map_err(Error::compute("building the network"))?;
+        let mut network = ResNet(model);
+        network.prepare(recipe)?;
+        Ok(network)
     }
 
     /// The model.
@@ -34,6 +39,27 @@ impl ResNet {
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         self.0.spec()
+    }
+
+    /// Has its training be that of `recipe`: what is frozen, and what is computed again to save memory.
+    ///
+    /// # Errors
+    /// If it has no such part as the recipe freezes.
+    pub(crate) fn prepare(&mut self, recipe: &Recipe) -> std::result::Result<(), Error> {
+        let parts = frozen_parts(recipe, &self.spec().parts())?;
+        let learning = match recipe.stages.frozen_norms {
+            FrozenNorms::Stay => Learning::Nothing,
+            FrozenNorms::Move => Learning::Statistics,
+        };
+        let network = self.0.network_mut();
+        network.set_frozen(Frozen { parts, learning });
+        network.set_recompute(match recipe.train.recompute {
+            resnet_record::Recompute::Auto => Recompute::Auto,
+            resnet_record::Recompute::Never => Recompute::Never,
+            resnet_record::Recompute::Sums => Recompute::Sums,
+            resnet_record::Recompute::Units => Recompute::Units,
+        });
+        Ok(())
     }
 
     /// What it was built from, for images of this height and width.
@@ -86,6 +112,15 @@ impl Classifier for ResNet {
             multiply_adds: layer.multiply_adds,
         };
         Ok(summary::of(&self.spec_for(size))?.layers.into_iter().map(row).collect())
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let part = |name| Part { name, variables: vec![] };
+        let mut parts: Vec<Part> = self.spec().parts().into_iter().map(part).collect();
+        for name in self.0.variables().keys() {
+            parts[self.spec().part_of(name)].variables.push(name.clone());
+        }
+        parts
     }
 
     fn variables(&self) -> &BTreeMap<String, Var> {

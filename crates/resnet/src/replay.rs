@@ -116,7 +116,7 @@ impl<'a> Replay<'a> {
         let recipe = self.run.recipe()?;
         let classes = recipe.classes().unwrap_or(self.images.training().classes());
         let spec = registry::find(&recipe.model.name, classes)?;
-        let network = ResNet::for_training(&spec, &recipe).map_err(Error::compute("building the network"))?;
+        let network = ResNet::for_training(&spec, &recipe)?;
         let mut run = Run::create(&scratch.path().join("run"), &recipe, RunRecord::begin("replay", &recipe))?;
         if self.start > 0 {
             let (kept, last) = (self.run.kept_checkpoint(self.start), run.folder().last_checkpoint());

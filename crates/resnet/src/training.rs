@@ -43,7 +43,7 @@ impl Training {
         // Images in files settle the number of classes, and the run's recipe says so.
         let classes = *recipe.model.classes.get_or_insert(images.training().classes());
         let spec = registry::find(&recipe.model.name, classes)?;
-        let network = ResNet::for_training(&spec, &recipe).map_err(Error::compute("building the network"))?;
+        let network = ResNet::for_training(&spec, &recipe)?;
         plan.check(&network)?;
         Ok(Training { recipe, network, plan })
     }

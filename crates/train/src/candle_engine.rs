@@ -16,6 +16,7 @@ use crate::engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
 };
 use crate::evaluate::{Seen, device_of, evaluate_seen, rank, rows_of, tensors_of};
+use crate::groups::Groups;
 use crate::layout::{Layout, Place, read};
 use crate::norms::estimate_norms;
 use crate::optimizer::{Optimizer, OptimizerConfig};
@@ -38,6 +39,8 @@ pub struct StepConfig {
     pub optimizer: OptimizerConfig,
     /// A moving average of the weights.
     pub ema: Option<EmaConfig>,
+    /// Which variables train, and how fast.
+    pub groups: Groups,
 }
 
 /// Trains a [`Classifier`] on candle's tensors.
@@ -51,6 +54,7 @@ pub struct CandleEngine<'a> {
     clip: Clip,
     optimizer: Optimizer,
     ema: Option<Ema>,
+    groups: Arc<Groups>,
     /// The weights in training, while others are evaluated in their place.
     aside: Option<Vec<f32>>,
 }
@@ -63,7 +67,8 @@ impl<'a> CandleEngine<'a> {
     pub fn new(model: &'a dyn Classifier, config: StepConfig) -> Result<Self, Error> {
         let variables = model.variables();
         let layout = Arc::new(Layout::of(variables));
-        let StepConfig { loss, clip, optimizer, ema } = config;
+        let StepConfig { loss, clip, optimizer, ema, groups } = config;
+        let groups = Arc::new(groups);
         let ema = ema.map(|config| Ema::new(config, Arc::clone(&layout), variables)).transpose();
         Ok(CandleEngine {
             model,
@@ -72,7 +77,8 @@ impl<'a> CandleEngine<'a> {
             gradients: Gradients::new(Arc::clone(&layout)),
             all_reduce: Box::new(Alone),
             clip,
-            optimizer: Optimizer::new(optimizer),
+            optimizer: Optimizer::new(optimizer).with_groups(Arc::clone(&groups)),
+            groups,
             ema: ema.map_err(Error::compute("averaging the weights"))?,
             aside: None,
             layout,
@@ -117,7 +123,11 @@ impl Engine for CandleEngine<'_> {
         if !value.is_finite() {
             return Err(Error::NonFiniteLoss { step, rate, loss: value });
         }
-        let gradients = loss.backward().map_err(Error::compute(doing()))?;
+        let mut gradients = loss.backward().map_err(Error::compute(doing()))?;
+        // A classifier may not have made constants of them.
+        for variable in self.groups.frozen().filter_map(|name| self.variables().get(name)) {
+            gradients.remove(variable);
+        }
         let found = self.gradients.add(self.variables(), &gradients, weight);
         if found.map_err(Error::compute(doing()))? == 0 {
             return Err(Error::Setup(
@@ -168,7 +178,7 @@ impl Engine for CandleEngine<'_> {
             ema.write_to(self.variables()).map_err(failed)?;
         }
         match norms {
-            Some(batches) => estimate_norms(self.model, &self.device, batches),
+            Some(batches) => estimate_norms((self.model, &self.groups), &self.device, batches),
             None => Ok(()),
         }
     }

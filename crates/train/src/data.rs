@@ -112,6 +112,7 @@ impl TrainingData for Dataset {
             }
         };
         let config = LoaderConfig {
+            order: recipe::order(recipe),
             last_batch: recipe::last_batch(recipe),
             workers: options.workers,
             prefetch: options.prefetch,

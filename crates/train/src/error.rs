@@ -18,6 +18,18 @@ pub enum Error {
     /// Recipe, data and network do not fit each other.
     #[error("{0}")]
     Setup(String),
+    /// A recipe's `[stages]` names a part that the network doesn't have.
+    #[error("{}", no_part(model, part, purpose, names))]
+    UnknownPart {
+        /// The network.
+        model: String,
+        /// The part's name in the recipe.
+        part: String,
+        /// What it was to be for: words that follow its name.
+        purpose: &'static str,
+        /// The names of the parts that could be.
+        names: Vec<String>,
+    },
     /// Batches with fewer images than the network can be trained on.
     #[error("{}", too_small(*images, *batch, *train_images, *fewest, *size))]
     BatchTooSmall {
@@ -170,6 +182,15 @@ fn too_small(images: usize, batch: usize, train_images: usize, fewest: usize, si
         ),
     };
     format!("{which}: at {height} x {width} pixels the network's batch norm needs at least {fewest} images")
+}
+
+fn no_part(model: &str, part: &str, purpose: &str, names: &[String]) -> String {
+    let there = match names {
+        [] => "its parts have no names".to_owned(),
+        [one] => format!("there is {one}"),
+        [first @ .., last] => format!("there are {} and {last}", first.join(", ")),
+    };
+    format!("{model} has no part '{part}' {purpose}; {there}")
 }
 
 impl Error {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use resnet_data::sources::FileSet;
-use resnet_data::{
-    Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Order, Transform, stratified_split,
-};
+use resnet_data::{Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform, stratified_split};
 use resnet_record::Recipe;
 
 use crate::data::{DataIdentity, TrainingData, TrainingFeeds, count};
@@ -86,7 +84,7 @@ impl TrainingData for ImageFiles {
         let how = FileTransform { transform, ..eval.clone() };
         let config = LoaderConfig {
             seed: recipe.train.seed,
-            order: Order::Shuffled,
+            order: recipe::order(recipe),
             last_batch: recipe::last_batch(recipe),
             ..evaluation
         };

@@ -9,6 +9,7 @@
 //! | `candle_engine` | the engine on candle's tensors |
 //! | `step` | the parts of a step: loss, gradients, all-reduce, clip, average of the weights |
 //! | `optimizer` | SGD, AdamW, LAMB |
+//! | `groups` | which parts of a network train, and at what share of the learning rate |
 //! | `layout` | where each variable lies in a flat buffer |
 //! | `snapshot` | the named arrays of a training as it stands |
 //! | `norms` | running statistics estimated anew before an evaluation |
@@ -42,6 +43,7 @@ mod fit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gallery;
+mod groups;
 mod image_files;
 mod layout;
 mod norms;
@@ -74,6 +76,7 @@ pub use engine::{
 pub use error::Error;
 pub use evaluate::{Pixels, Seen, evaluate};
 pub use fit::fit;
+pub use groups::{Group, Groups, Part, frozen_parts};
 pub use image_files::ImageFiles;
 pub use layout::{Layout, Place};
 pub use observe::{Observer, Quiet, StepReport};
@@ -91,6 +94,7 @@ pub use step::clip::Clip;
 pub use step::ema::{EmaConfig, EmaWarmup};
 pub use step::gradients::Gradients;
 pub use step::loss::{Loss, LossKind, Target};
+pub use step_recipe::state_len;
 
 /// Logits of images, with weights prepared beforehand.
 pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;
@@ -172,6 +176,15 @@ pub trait Classifier: Sync {
     /// If the network has no answer to images of this size.
     fn layers(&self, _size: [usize; 2]) -> candle_core::Result<Vec<resnet_record::LayerRow>> {
         Ok(vec![])
+    }
+
+    /// Its parts in the order of the forward pass, which together have all of its variables: what a recipe's
+    /// `[stages]` can freeze, or train at rates of their own. None where it has no such parts.
+    ///
+    /// One that has some is built by the recipe: in frozen parts, variables are constants to it, and batch
+    /// norm does as `stages.frozen_norms` says.
+    fn parts(&self) -> Vec<Part> {
+        vec![]
     }
 
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running

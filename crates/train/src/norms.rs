@@ -5,35 +5,56 @@
 //! over some training images, of the statistics of each batch with the present weights, a batch counting by
 //! its images.
 
-use candle_core::{Device, Var};
-use resnet_ops::{BatchNorm, Mode};
+use candle_core::{Device, Tensor, Var};
+use resnet_ops::Mode;
 
 use crate::engine::NormBatches;
 use crate::evaluate::tensors_of;
+use crate::groups::{Groups, is_running};
 use crate::layout::{change, read};
 use crate::{Classifier, Error};
 
+/// A running statistic while it is estimated.
+struct Running<'a> {
+    variable: &'a Var,
+    /// Of the batches' statistics, each times its images and the norm's momentum.
+    sum: Vec<f64>,
+    /// Weight of the newest batch in the running statistics, once it is known.
+    momentum: f64,
+}
+
+impl<'a> Running<'a> {
+    fn new(variable: &'a Var) -> Self {
+        Running { variable, sum: vec![0.0; variable.elem_count()], momentum: 1.0 }
+    }
+
+    fn sum_of_magnitudes(&self) -> candle_core::Result<f64> {
+        read(self.variable, |values| values.iter().map(|value| f64::from(value.abs())).sum())
+    }
+}
+
 /// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by their
-/// means over the batches. A network without them, or an input without batches, is left as it is.
+/// means over the batches. Those that are frozen, a network without them, or an input without batches, are
+/// left as they are.
 ///
 /// # Errors
 /// If a batch cannot be read, or the network fails.
 pub(crate) fn estimate_norms(
-    model: &dyn Classifier,
+    (model, groups): (&dyn Classifier, &Groups),
     device: &Device,
     input: NormBatches<'_>,
 ) -> Result<(), Error> {
     let failed = |error| Error::compute("estimating running statistics")(error);
-    let running: Vec<&Var> = model
-        .variables()
-        .iter()
-        .filter(|(name, _)| name.ends_with("running_mean") || name.ends_with("running_var"))
-        .map(|(_, variable)| variable)
-        .collect();
+    let moves = |name: &String| is_running(name) && !groups.is_still(name);
+    let variables = model.variables().iter().filter(|(name, _)| moves(name)).map(|(_, variable)| variable);
+    let mut running: Vec<Running<'_>> = variables.map(Running::new).collect();
     if running.is_empty() {
         return Ok(());
     }
-    let mut sums: Vec<Vec<f64>> = running.iter().map(|variable| vec![0.0; variable.elem_count()]).collect();
+    let forward = |x: &Tensor| {
+        model.begin_step(0);
+        model.logits(x, Mode::Train).map(drop)
+    };
     let mut images = 0u64;
     for batch in input.batches {
         let batch = batch?;
@@ -45,24 +66,41 @@ pub(crate) fn estimate_norms(
         }
         let (x, labels) = tensors_of(batch, device).map_err(failed)?;
         // From zero, a batch leaves its own statistics times the norm's momentum.
-        for variable in &running {
-            change(variable, |values| values.fill(0.0)).map_err(failed)?;
+        for one in &running {
+            change(one.variable, |values| values.fill(0.0)).map_err(failed)?;
         }
-        model.begin_step(0);
-        model.logits(&x, Mode::Train).map_err(failed)?;
-        for (variable, sum) in running.iter().zip(&mut sums) {
-            read(variable, |values| {
-                let weighed = |value: f32| f64::from(value) / BatchNorm::MOMENTUM * labels.len() as f64;
-                sum.iter_mut().zip(values).for_each(|(sum, &value)| *sum += weighed(value));
-            })
-            .map_err(failed)?;
+        forward(&x).map_err(failed)?;
+        for one in &mut running {
+            let add = |(sum, &value): (&mut f64, &f32)| *sum += f64::from(value) * labels.len() as f64;
+            let sum = &mut one.sum;
+            read(one.variable, |values| sum.iter_mut().zip(values).for_each(add)).map_err(failed)?;
+        }
+        if images == 0 {
+            find_momenta(&mut running, || forward(&x)).map_err(failed)?;
         }
         images += labels.len() as u64;
     }
     if images > 0 {
-        for (variable, sum) in running.iter().zip(&sums) {
-            let mean = |(value, sum): (&mut f32, &f64)| *value = (sum / images as f64) as f32;
+        for Running { variable, sum, momentum } in &running {
+            let mean = |(value, sum): (&mut f32, &f64)| *value = (sum / momentum / images as f64) as f32;
             change(variable, |values| values.iter_mut().zip(sum).for_each(mean)).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Finds each norm's momentum m, after a batch with statistics b has left m b in place of zero: `forward` on
+/// the same batch leaves `(1 - m) m b + m b`, which is 2 - m times as much.
+fn find_momenta(
+    running: &mut [Running<'_>],
+    forward: impl FnOnce() -> candle_core::Result<()>,
+) -> candle_core::Result<()> {
+    let once = running.iter().map(Running::sum_of_magnitudes).collect::<candle_core::Result<Vec<f64>>>()?;
+    forward()?;
+    for (one, once) in running.iter_mut().zip(once) {
+        // All zeros are zeros by any momentum.
+        if once > 0.0 {
+            one.momentum = 2.0 - one.sum_of_magnitudes()? / once;
         }
     }
     Ok(())

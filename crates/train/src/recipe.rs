@@ -3,8 +3,10 @@
 //!
 //! Durations become steps in `plan` and `schedule`, which need to know the length of an epoch.
 
-use resnet_data::LastBatch;
-use resnet_record::{ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe};
+use resnet_data::{LastBatch, Order};
+use resnet_record::{
+    ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe, Sampling,
+};
 use resnet_vision::image::Orientation;
 use resnet_vision::{
     Augmentation, ColorJitter, Crop, Decoding, EvalTransform, Filling, Flip, Interpolation, Mix, Policy,
@@ -98,6 +100,14 @@ pub(crate) fn mix(recipe: &Recipe) -> Option<Mix> {
         (true, false) => Some(Mix::Mixup { alpha: mixup }),
         (false, true) => Some(Mix::CutMix { alpha: cutmix }),
         (true, true) => Some(Mix::Either { mixup, cutmix }),
+    }
+}
+
+/// `data.sampling`.
+pub(crate) fn order(recipe: &Recipe) -> Order {
+    match recipe.data.sampling {
+        Sampling::Each => Order::Shuffled,
+        Sampling::Balanced => Order::Balanced,
     }
 }
 

@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
         let fewest = prepared.plan.check(model)?;
         let targets = Targets::of(&recipe, data.classes());
         let mut engine: Box<dyn Engine + 'a> =
-            Box::new(CandleEngine::new(model, step_config(&recipe, data)?)?);
+            Box::new(CandleEngine::new(model, step_config(&recipe, data, model)?)?);
         let state = if let Some(last) = resumes_from(run)? {
             let loaded = checkpoint::read(&last, &engine.snapshot(Contents::Weights).shapes())?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;

@@ -4,17 +4,22 @@ use resnet_ops::ClassReduction;
 use resnet_record::{ClassWeights, OptimizerKind, Recipe};
 
 use crate::data::TrainingData;
+use crate::groups::is_running;
 use crate::optimizer::{
-    AdamWConfig, LambConfig, Momentum, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
+    AdamWConfig, LambConfig, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
 };
 use crate::step::clip::Clip;
 use crate::step::ema::{EmaConfig, EmaWarmup};
 use crate::step::loss::{Loss, LossKind};
-use crate::{Error, StepConfig};
+use crate::{Classifier, Error, Groups, StepConfig};
 
-/// The parts of a step: `[optimizer]`, `[loss]`, `[ema]` and what `[train]` says of gradients. The classes'
-/// balance is that of `data`.
-pub(crate) fn step_config(recipe: &Recipe, data: &dyn TrainingData) -> Result<StepConfig, Error> {
+/// The parts of a step: `[optimizer]`, `[loss]`, `[ema]`, `[stages]` and what `[train]` says of gradients.
+/// The classes' balance is that of `data`, the parts are those of `model`.
+pub(crate) fn step_config(
+    recipe: &Recipe,
+    data: &dyn TrainingData,
+    model: &dyn Classifier,
+) -> Result<StepConfig, Error> {
     let optimizer = &recipe.optimizer;
     let clip = match (optimizer.clip_grad_norm, optimizer.clip_grad_value) {
         (norm, _) if norm > 0.0 => Clip::Norm(norm),
@@ -28,7 +33,26 @@ pub(crate) fn step_config(recipe: &Recipe, data: &dyn TrainingData) -> Result<St
         clip,
         optimizer: self::optimizer(recipe),
         ema: ema.is_on().then_some(EmaConfig { decay: ema.decay, warmup }),
+        groups: Groups::of(recipe, model)?,
     })
+}
+
+/// How many numbers a training by `recipe` keeps in memory beside the network's own: gradients in one buffer,
+/// what the optimizer remembers of each parameter that trains, and the average of the weights if there is
+/// one.
+///
+/// # Errors
+/// If the recipe names a part that the network doesn't have.
+pub fn state_len(recipe: &Recipe, model: &dyn Classifier) -> Result<u64, Error> {
+    let groups = Groups::of(recipe, model)?;
+    let (mut all, mut trained) = (0, 0);
+    for (name, variable) in model.variables() {
+        let len = variable.elem_count() as u64;
+        all += len;
+        trained += if is_running(name) || groups.factor(name).is_none() { 0 } else { len };
+    }
+    let slots = Optimizer::new(optimizer(recipe)).slots() as u64;
+    Ok(all + slots * trained + if recipe.ema.is_on() { all } else { 0 })
 }
 
 /// `[optimizer]`.

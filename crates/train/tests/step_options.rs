@@ -9,11 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, tensors, train};
 use resnet_ops::Mode;
 use resnet_record::{Checkpoint, Metric, RunFolder};
-use resnet_train::{Classifier, Options, Outcome, Plan, Quiet, fit};
+use resnet_train::{
+    CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches,
+    OptimizerConfig, Options, Outcome, Plan, Quiet, RuleConfig, SgdConfig, StepConfig, WeightDecayOn,
+    Weights, fit, state_len,
+};
+use resnet_vision::Batch;
 
 /// An epoch of four batches has a step of three and one of the batch that is left.
 const ALL: [&str; 8] = [
@@ -194,4 +199,65 @@ fn a_checkpoint_of_before_goes_on() {
     fs::write(&file, bytes).unwrap();
     resume(&dir).unwrap();
     assert_eq!(outcome(&dir), outcome(&whole));
+}
+
+/// The mean of each batch's pixels, followed with a momentum.
+struct Follows {
+    momentum: f64,
+    variables: BTreeMap<String, Var>,
+}
+
+impl Classifier for Follows {
+    fn logits(&self, images: &Tensor, _mode: Mode) -> Result<Tensor> {
+        let running = &self.variables["norm.running_mean"];
+        let mean = images.mean_all()?.reshape(1)?;
+        let old = (running.as_tensor().detach() * (1.0 - self.momentum))?;
+        running.set(&(old + (mean * self.momentum)?)?)?;
+        images.flatten_from(1)?.narrow(1, 0, 2)
+    }
+
+    fn variables(&self) -> &BTreeMap<String, Var> {
+        &self.variables
+    }
+}
+
+#[test]
+fn statistics_are_means_over_images_by_any_momentum() {
+    // The fourth batch is not needed.
+    let batches = [(6, 2.0), (3, -7.0), (3, 0.5), (9, 100.0)];
+    let grey = |(images, grey): (usize, f32)| {
+        Ok(Batch { images: vec![grey; images * 12], labels: vec![0; images], height: 2, width: 2 })
+    };
+    let rule = RuleConfig::Sgd(SgdConfig { momentum: 0.9, kind: Momentum::Classic });
+    let config = StepConfig {
+        loss: Loss { kind: LossKind::CrossEntropy, class_weights: None },
+        clip: Clip::None,
+        optimizer: OptimizerConfig { rule, weight_decay: 0.0, weight_decay_on: WeightDecayOn::All },
+        ema: None,
+        groups: Groups::default(),
+    };
+    for momentum in [1.0, 0.5, 0.1, 0.03] {
+        let start = Var::ones(1, DType::F32, &Device::Cpu).unwrap();
+        let model =
+            Follows { momentum, variables: BTreeMap::from([("norm.running_mean".to_owned(), start)]) };
+        let mut engine = CandleEngine::new(&model, config.clone()).unwrap();
+        let mut input = batches.map(grey).into_iter();
+        let norms = NormBatches { batches: &mut input, images: 12, fewest: 1 };
+        engine.begin_evaluation(Weights::Raw, Some(norms)).unwrap();
+        let found = f64::from(model.variables["norm.running_mean"].to_vec1::<f32>().unwrap()[0]);
+        let expected = (6.0 * 2.0 - 3.0 * 7.0 + 3.0 * 0.5) / 12.0;
+        assert!((found - expected).abs() <= 1e-5, "momentum {momentum}: {found} instead of {expected}");
+        engine.end_evaluation().unwrap();
+        assert_eq!(model.variables["norm.running_mean"].to_vec1::<f32>().unwrap(), [1.0]);
+    }
+}
+
+#[test]
+fn what_is_kept_beside_the_network_is_counted() {
+    // 192 features, 10 classes. Running statistics have a place in the flat buffer, and no slot.
+    let (trained, all) = (192 * 10 + 10, 192 * 10 + 10 + 192);
+    let counted = |changes: &[&str]| state_len(&recipe(changes), &Tiny::new(1, 10)).unwrap();
+    assert_eq!(counted(&["optimizer.kind=sgd"]), all + trained);
+    assert_eq!(counted(&["optimizer.kind=adamw"]), all + 2 * trained);
+    assert_eq!(counted(&["optimizer.kind=lamb", "ema.decay=0.9"]), all + 2 * trained + all);
 }

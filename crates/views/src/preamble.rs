@@ -1,27 +1,29 @@
 //! Prints what a training is going to do and to cost, before its first step.
 
-use resnet::{Images, TrainingMemory};
+use resnet::{Images, ResNet, TrainingMemory};
 use resnet_models::{Spec, summary};
 use resnet_record::Recipe;
-use resnet_terminal::{numbers, progress};
-use resnet_train::Plan;
+use resnet_terminal::table::{Column, Table};
+use resnet_terminal::{numbers, progress, text};
+use resnet_train::{Group, Groups, Plan};
 
 /// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are
 /// made ahead of a step.
 ///
 /// # Errors
-/// If the network has no summary.
+/// If the network has no summary, or not the parts that the recipe names.
 pub fn print(
     recipe: &Recipe,
-    spec: &Spec,
+    model: &ResNet,
     data: &Images,
     (plan, ahead): (&Plan, usize),
 ) -> anyhow::Result<u64> {
     // An ImageNet network takes images of any size; this is the one it is trained on.
     let [height, width] = plan.size;
-    let spec = &Spec { input: [spec.input[0], height, width], ..spec.clone() };
+    let spec = &Spec { input: [model.spec().input[0], height, width], ..model.spec().clone() };
     let summary = summary::of(spec)?;
-    let taken = TrainingMemory::of(spec, plan, ahead, data.bytes())?;
+    let taken = TrainingMemory::of(model, (recipe, plan), ahead, data.bytes())?;
+    let groups = Groups::of(recipe, model)?;
     let line = |label: &str, text: String| progress::labelled(label, &text);
 
     line("recipe", format!("{}: {}", recipe.name, recipe.about));
@@ -55,7 +57,26 @@ pub fn print(
     if let (Some(paper), Some(error)) = (&recipe.paper, recipe.expected_error) {
         line("expected", format!("{error:.2} % error, {paper}"));
     }
+    if !groups.is_plain() {
+        let lines = trained(groups.parts(), recipe.schedule.lr()).lines(text::err());
+        lines.iter().for_each(|line| progress::line(line));
+    }
     Ok(summary.parameters as u64)
+}
+
+/// What trains, and how fast; `rate` is the schedule's highest.
+fn trained(groups: &[Group], rate: f64) -> Table {
+    let mut table = Table::new([
+        Column::text("stage"),
+        Column::number("layers"),
+        Column::number("parameters"),
+        Column::number("learning rate"),
+    ]);
+    for Group { part, layers, parameters, factor } in groups {
+        let rate = factor.map_or("frozen".to_owned(), |factor| numbers::significant(rate * factor));
+        table.add([part.clone(), numbers::count(*layers as u64), numbers::count(*parameters), rate]);
+    }
+    table
 }
 
 /// Where the memory goes; images that stay in files take none.
@@ -74,6 +95,21 @@ fn memory(taken: &TrainingMemory) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_trains_is_told_by_stage() {
+        let group =
+            |part: &str, parameters, factor| Group { part: part.to_owned(), layers: 2, parameters, factor };
+        let groups = [
+            group("stem", 9_536, None),
+            group("stage1", 215_808, Some(0.5)),
+            group("head", 20_490, Some(1.0)),
+        ];
+        let lines = trained(&groups, 0.01).lines(None);
+        let rates: Vec<&str> = lines.iter().filter_map(|line| line.split_whitespace().last()).collect();
+        assert_eq!(rates, ["rate", "frozen", "0.005", "0.01"], "{lines:?}");
+        assert!(lines[2].contains("215,808"), "{lines:?}");
+    }
 
     #[test]
     fn images_in_memory_are_named_where_there_are_any() {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::bail;
-use resnet_bench::{IMAGENET, Probe, Speed, listed, speed_file};
+use resnet_bench::{Probe, Speed, listed, speed_file};
 use resnet_record::{BUILT_IN, Recipe};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -114,6 +114,8 @@ pub fn show(threads: usize, measure: Measure, format: Format) -> anyhow::Result<
             .replace("arXiv 1603.05027, ", "")
             .replace("arXiv ", "");
         let time = numbers::long(3600.0 * row.hours);
+        let each = row.for_images.map(|images| format!(" / {} images", numbers::count(images)));
+        let time = time + &each.unwrap_or_default();
         table.add([row.recipe, place, row.published.unwrap_or_default(), time, row.about]);
     }
     output::print_table(&table)?;
@@ -122,13 +124,12 @@ pub fn show(threads: usize, measure: Measure, format: Format) -> anyhow::Result<
     };
     output::sentences(&format!(
         "\nTime: the multiply-adds of the training steps at the speed of a probe of the same kind, measured {} ago on {}: {}. \
-         --measure measures anew. Evaluation and loading are not in it; images in files are taken to be as many as ImageNet's, {}.\n\
+         --measure measures anew. Evaluation and loading are not in it. A recipe for any folder of images has the time for a thousand of them.\n\
          A table alone is one of arXiv 1603.05027. `cargo xtask recipes NAME` prints a recipe, `cargo xtask schedule NAME` draws its \
          learning rate, `cargo xtask train --recipe NAME` trains by it.",
         numbers::long(speed.age()),
         numbers::counted(speed.threads as u64, "thread"),
         speed.probes.iter().map(of).collect::<Vec<_>>().join(", "),
-        numbers::count(IMAGENET),
     ))
 }
 

@@ -116,6 +116,12 @@ pub(crate) struct TrainArgs {
     pub(crate) prefix: Option<String>,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
+    /// Do not train the stem and the stages up to this one: stem, stage1, stage2, ...
+    #[arg(long, value_name = "STAGE", conflicts_with = "resume")]
+    pub(crate) freeze_until: Option<String>,
+    /// What a step computes again instead of keeping it in memory; results do not depend on it
+    #[arg(long, value_name = "auto|never|sums|units")]
+    pub(crate) recompute: Option<String>,
     /// Keep the checkpoints of the latest N epochs, besides the last and the best
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<u64>,

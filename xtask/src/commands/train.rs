@@ -1,6 +1,6 @@
 //! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
@@ -76,7 +76,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         };
         anyhow!("{error}{hint}")
     })?;
-    let parameters = resnet_views::preamble(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    let parameters = resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
     let run = create(args.out.as_deref(), &recipe, |record| {
         record.threads = threads;
         record.parameters = parameters;
@@ -103,7 +103,9 @@ fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
 fn settings(args: &TrainArgs) -> Vec<String> {
     let seed = args.seed.map(|seed| format!("train.seed={seed}"));
     let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
-    args.set.iter().cloned().chain(seed).chain(keep).collect()
+    let freeze = args.freeze_until.as_ref().map(|stage| format!("stages.freeze_until={stage}"));
+    let recompute = args.recompute.as_ref().map(|what| format!("train.recompute={what}"));
+    args.set.iter().cloned().chain(seed).chain(keep).chain(freeze).chain(recompute).collect()
 }
 
 fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
@@ -145,7 +147,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         other => other.into(),
     })?;
-    resnet_views::preamble(&recipe, &spec, &data, (&plan, options(args).prefetch))?;
+    resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
     train(run, &recipe, &model, &data, args)
 }
 
@@ -316,30 +318,11 @@ fn is_used(folder: &Path) -> bool {
 /// Makes the run's folder: the one asked for, or the first of `runs/RECIPE-1`, `runs/RECIPE-2`, ... that is
 /// free.
 fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) -> anyhow::Result<Run> {
-    let create = |folder: &Path| {
-        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
-        let mut record = RunRecord::begin(&name, recipe);
-        fill(&mut record);
-        Run::create(folder, recipe, record)
-    };
-    if let Some(folder) = out {
-        return create(folder).map_err(|error| match error {
-            resnet_record::Error::NotEmpty { .. } => not_empty(folder),
-            other => other.into(),
-        });
-    }
-    let mut number = 1u64;
-    loop {
-        let folder = PathBuf::from(RUNS).join(format!("{}-{number}", recipe.name));
-        match (!folder.exists()).then(|| create(&folder)) {
-            Some(Ok(run)) => return Ok(run),
-            // Another process was faster.
-            None | Some(Err(resnet_record::Error::NotEmpty { .. } | resnet_record::Error::InUse { .. })) => {
-                number += 1
-            }
-            Some(Err(error)) => return Err(error.into()),
-        }
-    }
+    let Some(folder) = out else { return Ok(Run::begin_numbered(Path::new(RUNS), recipe, fill)?) };
+    Run::begin(folder, recipe, fill).map_err(|error| match error {
+        resnet_record::Error::NotEmpty { .. } => not_empty(folder),
+        other => other.into(),
+    })
 }
 
 /// The error of a folder that is not empty, and what helps.

@@ -1,7 +1,6 @@
 //! `FileLoader`: batches of images that stay in files, decoded, changed and normalised by threads
 //! ahead of the reader.
 
-mod order;
 mod quota;
 mod reader;
 mod turned;
@@ -19,6 +18,7 @@ use crate::feed::{Batches, Feed, FeedTimes};
 use crate::prefetch::Prefetch;
 use crate::sources::{Broken, Source, open_image};
 use crate::{Error, LoaderConfig, Order};
+use resnet_sampling::{Balanced, Draw, each, mixed, mixed_in_blocks};
 use resnet_vision::image::Orientation;
 use resnet_vision::{Batch, EvalTransform, Key, Normalisation, TrainTransform};
 
@@ -70,6 +70,7 @@ struct Maker {
     records: Vec<u32>,
     how: FileTransform,
     config: LoaderConfig,
+    balanced: Option<Balanced>,
     /// Nanoseconds, as the next two.
     read: AtomicU64,
     decode: AtomicU64,
@@ -113,12 +114,15 @@ impl FileLoader {
             }
         }
         let quota = Quota::new(how.on_broken, index, records.len())?;
+        let labelled = records.iter().map(|&record| (index.labels()[record as usize], record));
+        let balanced = (config.order == Order::Balanced).then(|| Balanced::new(config.seed, labelled));
         Ok(Self {
             maker: Arc::new(Maker {
                 reader: Reader::new(source),
                 records,
                 how,
                 config,
+                balanced,
                 read: AtomicU64::new(0),
                 decode: AtomicU64::new(0),
                 transform: AtomicU64::new(0),
@@ -158,7 +162,7 @@ impl Feed for FileLoader {
         let LoaderConfig { workers, prefetch, .. } = self.maker.config;
         let order = maker.order(epoch);
         let batches = first_batch..self.batches_per_epoch();
-        let make = move |number| maker.batch(epoch, number, order.as_deref());
+        let make = move |number| maker.batch(number, &order);
         Box::new(Stream {
             batches: Prefetch::new(batches, workers, prefetch, make),
             maker: told,
@@ -168,8 +172,8 @@ impl Feed for FileLoader {
 
     fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
         let (maker, order) = (&self.maker, self.maker.order(epoch));
-        let place = |record| maker.reader.source().index().place(record as usize);
-        maker.records(batch, order.as_deref()).map(place).collect()
+        let place = |draw: &Draw| maker.reader.source().index().place(draw.sample as usize);
+        order[maker.config.batch(maker.records.len(), batch)].iter().map(place).collect()
     }
 
     fn times(&self) -> Option<FeedTimes> {
@@ -191,27 +195,29 @@ impl Feed for FileLoader {
 }
 
 impl Maker {
-    /// The epoch's order of records; `None` for the set's own.
-    fn order(&self, epoch: u64) -> Option<Vec<u32>> {
-        let shuffled =
-            || order::shuffled(self.reader.source().index(), &self.records, self.config.seed, epoch);
-        (self.config.order == Order::Shuffled).then(shuffled)
+    /// The epoch's draws of records in their order: all mixed where each is read by itself, else by blocks.
+    fn order(&self, epoch: u64) -> Vec<Draw> {
+        let (seed, index) = (self.config.seed, self.reader.source().index());
+        let draws = match &self.balanced {
+            Some(balanced) => balanced.epoch(epoch),
+            None => each(self.records.iter().copied(), epoch),
+        };
+        let ends = (0..index.blocks()).map(|block| index.block(block).end);
+        match (self.config.order, index.layout().is_read_singly()) {
+            (Order::Sequential, _) => draws,
+            (_, true) => mixed(draws, seed, epoch),
+            (_, false) => mixed_in_blocks(&draws, ends, seed, epoch),
+        }
     }
 
-    /// The records of a batch.
-    fn records(&self, number: usize, order: Option<&[u32]>) -> impl ExactSizeIterator<Item = u32> {
-        let places = self.config.batch(self.records.len(), number);
-        places.map(move |place| order.map_or(self.records[place], |order| order[place]))
-    }
-
-    fn batch(&self, epoch: u64, number: usize, order: Option<&[u32]>) -> Result<Batch, Error> {
+    fn batch(&self, number: usize, order: &[Draw]) -> Result<Batch, Error> {
         let (config, index) = (&self.config, self.reader.source().index());
         let side = self.how.transform.side();
-        let records = self.records(number, order);
-        let mut images = Vec::with_capacity(records.len() * 3 * side * side);
-        let mut labels = Vec::with_capacity(records.len());
-        for record in records {
-            let record = record as usize;
+        let draws = &order[config.batch(self.records.len(), number)];
+        let mut images = Vec::with_capacity(draws.len() * 3 * side * side);
+        let mut labels = Vec::with_capacity(draws.len());
+        for Draw { sample, pass } in draws {
+            let record = *sample as usize;
             let begun = Instant::now();
             let bytes = self.reader.read(record);
             self.read.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
@@ -221,7 +227,7 @@ impl Maker {
                 self.append(
                     &bytes,
                     &name,
-                    Key { seed: config.seed, epoch, index: record as u64 },
+                    Key { seed: config.seed, epoch: *pass, index: record as u64 },
                     &mut images,
                 )
                 .map_err(|error| {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::order::WINDOW;
 use crate::sources::{Broken, Source};
+use resnet_sampling::WINDOW;
 
 /// Blocks kept: those that are being mixed, and those of the next mixture.
 const KEPT: usize = 2 * WINDOW;

@@ -176,6 +176,7 @@ fn parse(name: &str) -> Option<(usize, Form)> {
         let placement = match version {
             "v1" => Placement::Original,
             "v2" => Placement::FullPreActivation,
+            "bn-after-addition" => Placement::BnAfterAddition,
             _ => return None,
         };
         return Some((number(depth)?, Form { placement, ..PAPER }));

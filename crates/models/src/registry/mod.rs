@@ -68,6 +68,7 @@ pub static NAMES: &[&str] = &[
     "resnet101-v2-imagenet",
     "resnet152-v2-imagenet",
     "resnet200-v2-imagenet",
+    "resnet101-bn-after-addition-imagenet",
     "resnet10t",
     "resnet14t",
     "resnet18",

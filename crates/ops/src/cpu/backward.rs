@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use candle_core::Result;
 use resnet_kernels::conv::ConvShape;
 use resnet_kernels::norm::{Accumulate, BackwardSums};
 use resnet_kernels::{Buffer, Isa, elementwise};
 
+use super::forward::Forward;
 use super::lives::Lives;
 use super::slots::{Loadable, NormState, Slots};
 use crate::executor::NeedsGrad;
@@ -120,19 +122,26 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// The buffer behind a value that was not kept, and the step that computes it once more.
-    pub(super) fn lost(&self, value: Value) -> Option<(Value, &'a Step)> {
-        let slot = &self.slots.0[value.0];
-        let source = slot.recipe.as_ref().map_or(value, |(source, _)| *source);
-        if slot.written.is_some() || self.slots.0[source.0].written.is_some() {
-            return None;
+    /// The step that computes a value once more, or the one that it is a recipe over; `None` if it is there.
+    pub(super) fn lost(&self, mut value: Value) -> Option<&'a Step> {
+        loop {
+            let slot = &self.slots.0[value.0];
+            match &slot.recipe {
+                _ if slot.written.is_some() => return None,
+                Some((source, _)) => value = *source,
+                None => return self.lives.0[value.0].recomputed_by.map(|step| &self.plan.steps[step]),
+            }
         }
-        self.lives.0[source.0].recomputed_by.map(|step| (source, &self.plan.steps[step]))
     }
 
-    /// Puts back what [`Backward::lost`] told of.
-    pub(super) fn restore(&mut self, value: Value, buffer: Buffer) {
-        self.slots.0[value.0].written = Some(Arc::new(buffer));
+    /// Lets `run` compute values of the forward pass once more.
+    pub(super) fn forward_again(&mut self, run: impl FnOnce(&mut Forward<'a>) -> Result<()>) -> Result<()> {
+        let Backward { isa, mode, plan, lives, params, .. } = *self;
+        let slots = std::mem::take(&mut self.slots);
+        let mut forward = Forward { isa, mode, plan, lives, params, slots, prepared: None };
+        let done = run(&mut forward);
+        self.slots = forward.slots;
+        done
     }
 
     /// A value of the forward pass in memory.

@@ -9,7 +9,6 @@ use resnet_kernels::{Buffer, Isa};
 use super::lives::Lives;
 use super::ready::PreparedSteps;
 use super::slots::{Loadable, NormState, Slots};
-use crate::executor::Keep;
 use crate::mode::Mode;
 use crate::plan::value::Param;
 use crate::plan::{Plan, Value};
@@ -72,7 +71,10 @@ impl Forward<'_> {
     /// Whether a step that writes `value` is to gather its moments: a batch norm will ask for them.
     pub(super) fn statistics(&self, value: Value) -> Statistics {
         match self.mode {
-            Mode::Train if self.lives.0[value.0].is_normalised => Statistics::Gather,
+            // They are known where a value is computed once more.
+            Mode::Train if self.lives.0[value.0].is_normalised && self.slots.0[value.0].moments.is_none() => {
+                Statistics::Gather
+            }
             _ => Statistics::Skip,
         }
     }
@@ -92,7 +94,8 @@ impl Forward<'_> {
 
     /// Notes the moments of a value.
     pub(super) fn write_moments(&mut self, value: Value, moments: Option<Moments>) {
-        self.slots.0[value.0].moments = moments;
+        let known = &mut self.slots.0[value.0].moments;
+        *known = moments.or_else(|| known.take());
     }
 
     /// Sets a value to be computed when it is loaded.
@@ -110,6 +113,11 @@ impl Forward<'_> {
         self.slots.0[value.0].written = Some(buffer);
     }
 
+    /// The number of the training step that `value` was drawn with, if it is computed once more.
+    pub(super) fn draw(&self, value: Value) -> Option<u64> {
+        self.slots.0[value.0].draw
+    }
+
     /// Notes the number of the training step that `value` was drawn with.
     pub(super) fn write_draw(&mut self, value: Value, draw: Option<u64>) {
         self.slots.0[value.0].draw = draw;
@@ -117,18 +125,18 @@ impl Forward<'_> {
 
     /// Gives back the memory of `value`, and of the source it may be a recipe over, after its last use at
     /// the step `index`.
-    pub(super) fn forget(&mut self, value: Value, index: usize, keep: Keep) {
+    pub(super) fn forget(&mut self, value: Value, index: usize) {
         let life = &self.lives.0[value.0];
         if life.last_use > index {
             return;
         }
         let recipe = self.slots.0[value.0].recipe.as_ref().map(|(source, _)| *source);
-        let is_kept = keep == Keep::ForBackward && life.is_kept && life.recomputed_by.is_none();
+        let is_kept = life.is_kept && life.recomputed_by.is_none();
         if !is_kept || recipe.is_some() {
             self.slots.0[value.0].written = None;
         }
         if let Some(source) = recipe {
-            self.forget(source, index, keep);
+            self.forget(source, index);
         }
     }
 }

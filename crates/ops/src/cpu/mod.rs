@@ -9,8 +9,10 @@ mod forward;
 mod layout;
 mod lives;
 mod ready;
+mod recompute;
 mod slots;
 mod steps;
+mod stretches;
 
 use std::sync::Arc;
 
@@ -58,17 +60,17 @@ impl Executor for Cpu {
         inputs: &[&[f32]],
         params: &[&[f32]],
         mode: Mode,
-        keep: Keep,
+        keep: Keep<'_>,
     ) -> Result<(Vec<f32>, Option<Kept>)> {
-        let lives = Lives::of(plan);
+        let lives = Lives::of(plan, keep);
         let slots = slots_with(plan, inputs);
         let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
-        let output = all_steps(&mut run, keep)?;
+        let output = all_steps(&mut run)?;
         let Forward { mut slots, .. } = run;
         if !lives.0[plan.output.0].is_kept {
             slots.0[plan.output.0].written = None;
         }
-        let kept = (keep == Keep::ForBackward).then_some(Kept { lives, slots });
+        let kept = matches!(keep, Keep::ForBackward(_)).then_some(Kept { lives, slots });
         Ok((channels_first(&output, plan.shape(plan.output)), kept))
     }
 
@@ -85,7 +87,9 @@ impl Executor for Cpu {
         let mut run = Backward::new((isa()?, mode), plan, (&lives, slots), params, needs, gradient);
         for step in plan.steps.iter().rev() {
             if run.wants(step.output) {
-                step.kept().iter().for_each(|value| steps::restore(&mut run, *value));
+                for value in step.kept() {
+                    steps::restore(&mut run, *value)?;
+                }
                 steps::of(&step.op).backward(step, &mut run)?;
             }
             run.forget(step.output);
@@ -106,13 +110,13 @@ impl Executor for Cpu {
         mode: Mode,
         look: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<()> {
-        let lives = Lives::of(plan);
+        let lives = Lives::of(plan, Keep::Nothing);
         let slots = slots_with(plan, inputs);
         let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
         for (index, step) in plan.steps.iter().enumerate() {
             steps::of(&step.op).forward(step, &mut run)?;
             look(index, &run.read(step.output));
-            step.inputs.iter().for_each(|input| run.forget(*input, index, Keep::Nothing));
+            step.inputs.iter().for_each(|input| run.forget(*input, index));
         }
         Ok(())
     }
@@ -127,12 +131,13 @@ impl Executor for Cpu {
         let slots = slots_with(plan, &[input]);
         let (isa, mode, prepared) = (isa()?, Mode::Eval, Some(steps));
         let mut run = Forward { isa, mode, plan, lives, params, slots, prepared };
-        let output = all_steps(&mut run, Keep::Nothing)?;
+        let output = all_steps(&mut run)?;
         Ok(channels_first(&output, plan.shape(plan.output)))
     }
 
     fn training_bytes(&self, plan: &Plan) -> usize {
-        Lives::of(plan).training_bytes(plan)
+        let needs = NeedsGrad::of_training(plan);
+        Lives::of(plan, Keep::ForBackward(&needs)).training_bytes(plan)
     }
 }
 
@@ -146,11 +151,11 @@ fn slots_with(plan: &Plan, inputs: &[&[f32]]) -> Slots {
 }
 
 /// Runs all steps forward; the output.
-fn all_steps(run: &mut Forward, keep: Keep) -> Result<Arc<Buffer>> {
+fn all_steps(run: &mut Forward) -> Result<Arc<Buffer>> {
     let plan = run.plan;
     for (index, step) in plan.steps.iter().enumerate() {
         steps::of(&step.op).forward(step, run)?;
-        step.inputs.iter().for_each(|input| run.forget(*input, index, keep));
+        step.inputs.iter().for_each(|input| run.forget(*input, index));
     }
     Ok(run.read(plan.output))
 }

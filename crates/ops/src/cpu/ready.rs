@@ -9,6 +9,7 @@ use resnet_kernels::conv::{Algorithm, PackedFilters};
 
 use super::lives::Lives;
 use super::slots::NormState;
+use crate::executor::Keep;
 use crate::plan::Plan;
 use crate::plan::step::Op;
 use crate::plan::value::Param;
@@ -56,7 +57,7 @@ impl Ready {
             }
         }
         let plan = plan.forget(&mut params, |param| read.contains(&param))?;
-        Ok(Ready { lives: Lives::of(&plan), plan, params, steps: prepared })
+        Ok(Ready { lives: Lives::of(&plan, Keep::Nothing), plan, params, steps: prepared })
     }
 
     /// The plan that is run.

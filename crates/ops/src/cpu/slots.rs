@@ -32,6 +32,7 @@ pub(super) struct Slot {
 }
 
 /// All values of a run.
+#[derive(Default)]
 pub(super) struct Slots(pub(super) Vec<Slot>);
 
 impl Slots {

@@ -94,6 +94,7 @@ impl BatchNorm {
             eps: self.eps as f32,
             momentum: self.momentum,
             activation,
+            statistics: graph.norm_statistics(),
         };
         let params = [&self.weight, &self.bias];
         Ok(graph.push_layer(&self.name, Op::BatchNorm(step), &[x], &params, shape))

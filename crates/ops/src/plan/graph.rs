@@ -1,13 +1,13 @@
 //! Tracing: layers append steps to a [`Graph`], which becomes a [`Plan`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, TensorId, bail};
 
-use super::step::{Op, Step};
+use super::step::{NormStatistics, Op, Step};
 use super::value::{Param, Shape, Value};
-use super::{Plan, Recompute, fuse};
+use super::{Learning, Plan, Recompute, fuse};
 
 /// Steps traced so far.
 ///
@@ -40,13 +40,57 @@ pub struct Graph {
     params: Vec<Tensor>,
     /// Filters that are standardised before each run, and their eps.
     standardised: BTreeMap<usize, f64>,
-    seen: HashMap<TensorId, Param>,
+    learning: Learning,
+    /// Parameters that training leaves alone.
+    frozen: BTreeSet<usize>,
+    seen: HashMap<(TensorId, bool), Param>,
 }
 
 impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
         Graph::default()
+    }
+
+    /// What training changes of the layers that are traced from here on; everything, unless this was called.
+    ///
+    /// No gradient goes into layers that learn nothing unless an input needs one, and nothing is kept for
+    /// them.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::{VarBuilder, VarMap};
+    /// use resnet_ops::{Graph, Layer, Learning, Linear, Mode, Shape};
+    ///
+    /// # fn main() -> candle_core::Result<()> {
+    /// let variables = VarMap::new();
+    /// let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    /// let (features, head) = (Linear::new(8, 4, vb.pp("features"))?, Linear::new(4, 2, vb.pp("head"))?);
+    ///
+    /// let x = Tensor::ones((3, 8), DType::F32, &Device::Cpu)?;
+    /// let mut graph = Graph::new();
+    /// let input = graph.input(Shape::of(&x)?);
+    /// graph.learn(Learning::Nothing);
+    /// let y = features.trace(&mut graph, input)?;
+    /// graph.learn(Learning::Everything);
+    /// let y = head.trace(&mut graph, y)?;
+    /// let gradients = graph.finish(y)?.run(&[&x], Mode::Train)?.sum_all()?.backward()?;
+    /// let variables = variables.data().lock().expect("nobody panicked");
+    /// assert!(gradients.get(&variables["features.weight"]).is_none());
+    /// assert!(gradients.get(&variables["head.weight"]).is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn learn(&mut self, learning: Learning) {
+        self.learning = learning;
+    }
+
+    /// What batch norm that is traced now normalises by.
+    pub(crate) fn norm_statistics(&self) -> NormStatistics {
+        match self.learning {
+            Learning::Everything | Learning::Statistics => NormStatistics::Batch,
+            Learning::Nothing => NormStatistics::Running,
+        }
     }
 
     /// Declares an input; [`Plan::run`] takes the tensors in the order of these calls.
@@ -77,11 +121,12 @@ impl Graph {
         if !(1..=2).contains(&self.inputs.len()) {
             bail!("a graph takes one or two inputs, not {}", self.inputs.len());
         }
-        let Graph { mut steps, shapes, inputs, params, standardised, .. } = self;
+        let Graph { mut steps, shapes, inputs, params, standardised, frozen, .. } = self;
         fuse::fold_into_store(&mut steps, shapes.len(), output, fuse::FoldRelu::No);
         Ok(Arc::new(Plan {
             standardised,
             recompute,
+            frozen,
             ..Plan::of_steps(steps, shapes, inputs, params, output)
         }))
     }
@@ -91,12 +136,14 @@ impl Graph {
         Value(self.shapes.len() - 1)
     }
 
-    /// A parameter tensor; the same tensor traced twice is one parameter.
+    /// A parameter tensor; the same tensor traced twice is one parameter, unless training changes it in one
+    /// place alone.
     pub(crate) fn param(&mut self, tensor: &Tensor) -> Param {
-        let next = Param(self.params.len());
-        let param = *self.seen.entry(tensor.id()).or_insert(next);
+        let (next, is_frozen) = (Param(self.params.len()), self.learning != Learning::Everything);
+        let param = *self.seen.entry((tensor.id(), is_frozen)).or_insert(next);
         if param == next {
             self.params.push(tensor.clone());
+            self.frozen.extend(is_frozen.then_some(next.0));
         }
         param
     }

@@ -31,7 +31,7 @@ mod show;
 pub(crate) mod step;
 pub(crate) mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::Tensor;
 use resnet_kernels::conv::ConvShape;
@@ -46,13 +46,32 @@ pub use value::{Shape, Value};
 /// the same to the bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recompute {
-    /// As `Always` if a training step takes more than 4 GiB, else as `Never`.
+    /// As much as it takes for a training step of 4 GiB: nothing, else as `Sums`, else as `Units` from the
+    /// network's first unit on.
     #[default]
     Auto,
     /// Nothing: whatever the backward pass reads is kept.
     Never,
-    /// Of bottleneck units in a chain, every other output `x + F(x)`, by their last convolution.
-    Always,
+    /// Of bottleneck units in a chain, every other output `x + F(x)`, by their last convolution: a third less
+    /// for a few per cent of time.
+    Sums,
+    /// All that is inside of units, several at a time: of each such stretch only the input is kept. The least
+    /// memory, about the square root of the network's depth, for one forward pass more.
+    Units,
+}
+
+/// What training changes of the layers that are traced next. Evaluation is the same for all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Learning {
+    /// Parameters and running statistics.
+    #[default]
+    Everything,
+    /// Running statistics alone, which follow the batches that batch norm goes on to normalise with;
+    /// parameters are constants.
+    Statistics,
+    /// Nothing: parameters are constants, and batch norm normalises by its running statistics, as in
+    /// evaluation.
+    Nothing,
 }
 
 /// An immutable program: steps over values, with parameters. Run it as often as you like.
@@ -67,6 +86,8 @@ pub struct Plan {
     /// Filters that are standardised before each run, and their eps.
     pub(crate) standardised: BTreeMap<usize, f64>,
     pub(crate) recompute: Recompute,
+    /// Parameters that are constants in training as well.
+    pub(crate) frozen: BTreeSet<usize>,
 }
 
 impl Plan {
@@ -77,8 +98,8 @@ impl Plan {
         params: Vec<Tensor>,
         output: Value,
     ) -> Self {
-        let (standardised, recompute) = (BTreeMap::new(), Recompute::Auto);
-        Plan { steps, shapes, inputs, output, params, standardised, recompute }
+        let (standardised, frozen, recompute) = (BTreeMap::new(), BTreeSet::new(), Recompute::Auto);
+        Plan { steps, shapes, inputs, output, params, standardised, recompute, frozen }
     }
 
     /// The geometry of each convolution in order; a product on a single pixel (a linear layer) is none.
@@ -93,11 +114,13 @@ impl Plan {
     /// Whether a batch norm sees one pixel per image and channel, which a training step on one image cannot
     /// normalise.
     pub fn normalises_single_pixels(&self) -> bool {
-        let norms = self.steps.iter().filter(|step| matches!(step.op, Op::BatchNorm(_)));
-        norms.into_iter().any(|norm| self.shape(norm.inputs[0]).pixels() == 1)
+        self.steps
+            .iter()
+            .filter(|step| step.takes_statistics())
+            .any(|norm| self.shape(norm.inputs[0]).pixels() == 1)
     }
 
-    /// Number of trainable values.
+    /// Number of values of all parameters, those that training leaves alone included.
     pub fn parameters(&self) -> usize {
         self.params.iter().map(Tensor::elem_count).sum()
     }

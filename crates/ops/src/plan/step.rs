@@ -16,6 +16,7 @@ use resnet_kernels::pool::{PoolKind, PoolShape};
 
 use super::value::{Param, Value};
 use crate::draws::Draws;
+use crate::mode::Mode;
 
 /// One step of a plan.
 #[derive(Debug, Clone)]
@@ -78,6 +79,26 @@ pub(crate) struct BatchNormStep {
     /// Weight of the newest batch in the running statistics.
     pub(crate) momentum: f64,
     pub(crate) activation: Activation,
+    pub(crate) statistics: NormStatistics,
+}
+
+/// What batch norm normalises by while the network trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NormStatistics {
+    /// The batch's, which the running ones follow.
+    Batch,
+    /// The running ones, which stay as they are.
+    Running,
+}
+
+impl BatchNormStep {
+    /// The mode that it runs in where the network runs in `mode`.
+    pub(crate) fn mode(&self, mode: Mode) -> Mode {
+        match self.statistics {
+            NormStatistics::Batch => mode,
+            NormStatistics::Running => Mode::Eval,
+        }
+    }
 }
 
 /// Running mean and variance, `[C]` each; clones share them.
@@ -241,6 +262,11 @@ impl Step {
             BackwardReads::AllInputs => &self.inputs,
             BackwardReads::Output => std::slice::from_ref(&self.output),
         }
+    }
+
+    /// Whether it takes the statistics of its input while the network trains.
+    pub(crate) fn takes_statistics(&self) -> bool {
+        matches!(&self.op, Op::BatchNorm(norm) if norm.statistics == NormStatistics::Batch)
     }
 
     /// Multiply-adds per image, of convolutions and linear layers only.

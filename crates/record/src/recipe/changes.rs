@@ -71,6 +71,7 @@ mod tests {
             "train.log_every_steps=1",
             "train.save_every_seconds=0",
             "train.keep_checkpoints=3",
+            "train.recompute=units",
             "train.evaluate_test=never",
             "schedule.lr=0.2",
             "schedule.warmup={lr=0.01,duration=\"1 epoch\"}",
@@ -87,6 +88,7 @@ mod tests {
             ("optimizer.weight_decay=0.0", "optimizer.weight_decay is 0.0001"),
             ("augmentation.mixup=0.2", "augmentation.mixup is left out"),
             ("data.validation=400", "data.validation is 500"),
+            ("stages.freeze_until=stem", "stages.freeze_until is left out"),
             ("model.name=resnet14-v2", "model.name is resnet8-v2"),
         ] {
             let mut after = before.clone();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Keys, and tables with a point behind them, that decide nothing about a step that is done, or nothing but
 /// its rate.
-const WHILE_IT_RUNS: [&str; 11] = [
+const WHILE_IT_RUNS: [&str; 12] = [
     "about",
     "paper",
     "expected_error",
@@ -18,6 +18,7 @@ const WHILE_IT_RUNS: [&str; 11] = [
     "train.evaluate_test",
     "train.keep_checkpoints",
     "train.patience",
+    "train.recompute",
     "train.log_every_steps",
     "train.save_every_seconds",
     "schedule.",

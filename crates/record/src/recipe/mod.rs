@@ -7,6 +7,7 @@ mod images;
 pub mod keys;
 mod renamed;
 mod schedule;
+mod stages;
 mod step;
 mod text;
 mod training;
@@ -21,10 +22,11 @@ pub use built_in::BUILT_IN;
 pub use difference::Difference;
 pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
 pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
+pub use stages::{FrozenNorms, StagesRecipe};
 pub use step::{
     ClassWeights, EmaRecipe, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, WeightDecayOn,
 };
-pub use training::{BestBy, EvaluateTest, LastBatch, TrainRecipe};
+pub use training::{BestBy, EvaluateTest, LastBatch, Recompute, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
 ///
@@ -89,6 +91,9 @@ pub struct Recipe {
     pub images: Option<ImagesRecipe>,
     /// `[train]`
     pub train: TrainRecipe,
+    /// `[stages]`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stages: StagesRecipe,
     /// `[optimizer]`
     pub optimizer: OptimizerRecipe,
     /// `[loss]`
@@ -138,6 +143,9 @@ pub struct DataRecipe {
     /// split.
     #[serde(default)]
     pub split_seed: u64,
+    /// How often an epoch shows each training image.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sampling: Sampling,
     /// Per-channel mean (red, green, blue) of pixels in 0 to 1; it is subtracted.
     pub mean: [f64; 3],
     /// Per-channel standard deviation; the difference is divided by it.
@@ -171,6 +179,18 @@ impl DataSet {
             DataSet::Images => None,
         }
     }
+}
+
+/// How often an epoch, which always shows as many images as there are to train on, shows each of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// Once.
+    #[default]
+    Each,
+    /// As often as makes the classes equally frequent: those of a rare class several times, those of a
+    /// frequent one in some epochs only. No image comes again before all others of its class have come.
+    Balanced,
 }
 
 /// `[data.generated]`: how many images to draw.

@@ -8,7 +8,7 @@ use super::renamed;
 use crate::{Error, Recipe};
 
 /// Keys that may be set without making the recipe another than the one that was published.
-const WITHOUT_EFFECT_ON_THE_EXPECTATION: [&str; 8] = [
+const WITHOUT_EFFECT_ON_THE_EXPECTATION: [&str; 9] = [
     "name",
     "about",
     "paper",
@@ -17,6 +17,7 @@ const WITHOUT_EFFECT_ON_THE_EXPECTATION: [&str; 8] = [
     "train.evaluate_every_epochs",
     "train.log_every_steps",
     "train.save_every_seconds",
+    "train.recompute",
 ];
 
 impl Recipe {

@@ -45,6 +45,9 @@ pub struct TrainRecipe {
     /// evaluates with those of training.
     #[serde(default, skip_serializing_if = "is_default")]
     pub update_bn_images: u64,
+    /// What a step computes again instead of keeping it in memory; the results are the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recompute: Recompute,
     /// How many of the latest epochs keep a checkpoint of their own, besides the last and the best.
     #[serde(default)]
     pub keep_checkpoints: u64,
@@ -75,6 +78,21 @@ pub enum LastBatch {
     Keep,
     /// It is dropped (PyTorch's `drop_last=True`); the next epoch draws another order.
     Drop,
+}
+
+/// What a step computes again in its backward pass instead of keeping it in memory from the forward pass on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recompute {
+    /// As much as it takes for a step of 4 GiB; nothing, if it takes no more by itself.
+    #[default]
+    Auto,
+    /// Nothing.
+    Never,
+    /// Every other sum `x + F(x)` of bottleneck units: a third less memory for a few per cent of time.
+    Sums,
+    /// All that is inside of units: the least memory, for one forward pass more.
+    Units,
 }
 
 /// Which validation score makes an epoch the best. Of equals the earlier is.

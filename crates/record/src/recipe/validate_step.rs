@@ -1,13 +1,17 @@
 //! Whether `[optimizer]`, `[loss]` and `[ema]` have values in their ranges that go together.
 
 use super::validate::Check;
-use super::{ClassWeights, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, Recipe};
+use super::{
+    ClassWeights, FrozenNorms, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, Recipe, Sampling,
+    StagesRecipe,
+};
 use crate::Error;
 
 impl Recipe {
     pub(super) fn validate_step(&self, check: Check<'_>) -> Result<(), Error> {
         self.validate_optimizer(check)?;
         self.validate_loss(check)?;
+        self.validate_stages(check)?;
         let ema = self.ema;
         check((0.0..1.0).contains(&ema.decay), &|| {
             format!("ema.decay is {}; it must be in [0, 1), and 0 keeps no average", ema.decay)
@@ -67,6 +71,28 @@ impl Recipe {
         })
     }
 
+    /// Names of parts are held against the network's where there is one.
+    fn validate_stages(&self, check: Check<'_>) -> Result<(), Error> {
+        let StagesRecipe { freeze_until, frozen_norms, lr_decay, lr_factors } = &self.stages;
+        check(freeze_until.is_some() || *frozen_norms == FrozenNorms::Stay, &|| {
+            "stages.frozen_norms is \"move\", but nothing is frozen; set stages.freeze_until".into()
+        })?;
+        check(*lr_decay > 0.0 && *lr_decay <= 1.0, &|| {
+            format!("stages.lr_decay is {lr_decay}; it must be above 0 and at most 1")
+        })?;
+        check(*lr_decay == 1.0 || lr_factors.is_empty(), &|| {
+            "stages.lr_decay and stages.lr_factors are both given; leave one of them out".into()
+        })?;
+        lr_factors.iter().try_for_each(|(part, factor)| {
+            check(factor.is_finite() && *factor > 0.0, &|| {
+                format!(
+                    "stages.lr_factors.{part} is {factor}; it must be above 0, and what is not to train is frozen by \
+                     stages.freeze_until"
+                )
+            })
+        })
+    }
+
     fn validate_loss(&self, check: Check<'_>) -> Result<(), Error> {
         let LossRecipe { kind, sum_classes, target_threshold, class_weights } = &self.loss;
         let is_binary = *kind == LossKind::BinaryCrossEntropy;
@@ -76,6 +102,11 @@ impl Recipe {
         check(target_threshold.is_none_or(|threshold| (0.0..1.0).contains(&threshold)), &|| {
             let threshold = target_threshold.unwrap_or_default();
             format!("loss.target_threshold is {threshold}; it must be in [0, 1)")
+        })?;
+        check(*class_weights != ClassWeights::Balanced || self.data.sampling != Sampling::Balanced, &|| {
+            "loss.class_weights and data.sampling are both \"balanced\", which would count rare classes twice; leave one \
+             of them out"
+                .into()
         })?;
         if let ClassWeights::Each(weights) = class_weights {
             let good = |weight: &f64| weight.is_finite() && *weight >= 0.0;

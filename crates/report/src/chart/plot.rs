@@ -10,7 +10,7 @@ pub(super) const TOP: f64 = 50.0;
 pub(super) const RIGHT: f64 = 176.0;
 pub(super) const BOTTOM: f64 = 48.0;
 /// How far names make way for the numbers of an axis on the right.
-pub(super) const NUMBERS: f64 = 34.0;
+pub(super) const NUMBERS: f64 = 46.0;
 
 /// Where values lie on the picture.
 pub(super) struct Plot {

@@ -1,7 +1,7 @@
 //! What a batch that diverged looks like inside: each layer's and each variable's largest number.
 
 use candle_core::{Device, Tensor};
-use resnet_ops::{Mode, StepOutput};
+use resnet_ops::{Extremes, Mode, StepOutput};
 use resnet_record::{LayerOutput, VariableNorm};
 
 use crate::engine::{BatchInput, Diagnosis};
@@ -9,9 +9,6 @@ use crate::evaluate::tensors_of;
 use crate::layout::read;
 use crate::step::loss::{Loss, Target};
 use crate::{Classifier, Error};
-
-/// Numbers of a tensor in short: the largest magnitude among the finite ones, and how many are not finite.
-type Extremes = (f32, u64);
 
 /// Goes forward and backward on `input` once more.
 ///
@@ -47,11 +44,8 @@ pub(super) fn layer(output: StepOutput) -> LayerOutput {
     LayerOutput { layer, kind, largest, not_finite: not_finite as u64 }
 }
 
-fn extremes(tensor: &Tensor) -> candle_core::Result<Extremes> {
-    read(tensor, |values| {
-        let finite = values.iter().filter(|value| value.is_finite());
-        let (count, largest) =
-            finite.fold((0, 0f32), |(count, largest), value| (count + 1, largest.max(value.abs())));
-        (largest, values.len() as u64 - count)
-    })
+/// The largest magnitude among a tensor's finite numbers, and how many are not finite.
+fn extremes(tensor: &Tensor) -> candle_core::Result<(f32, u64)> {
+    let Extremes { largest, not_finite } = read(tensor, Extremes::of)?;
+    Ok((largest, not_finite as u64))
 }

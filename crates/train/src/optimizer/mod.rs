@@ -14,6 +14,7 @@ mod sgd;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use candle_core::{Result, Var};
 
@@ -21,6 +22,7 @@ pub use adamw::AdamWConfig;
 pub use lamb::LambConfig;
 pub use sgd::{Momentum, SgdConfig};
 
+use crate::groups::Groups;
 use crate::layout::{Layout, change};
 use crate::step::gradients::Gradients;
 
@@ -115,6 +117,7 @@ pub struct Optimizer {
     rule: Box<dyn Rule>,
     weight_decay: f64,
     weight_decay_on: WeightDecayOn,
+    groups: Arc<Groups>,
     /// Of each variable that has had a gradient, in the order of the rule's slots.
     state: BTreeMap<String, Vec<Vec<f32>>>,
     updates: u64,
@@ -129,10 +132,18 @@ impl Optimizer {
             RuleConfig::Lamb(rule) => Box::new(rule),
         };
         let OptimizerConfig { weight_decay, weight_decay_on, .. } = config;
-        Optimizer { rule, weight_decay, weight_decay_on, state: BTreeMap::new(), updates: 0 }
+        let (groups, state) = Default::default();
+        Optimizer { rule, weight_decay, weight_decay_on, groups, state, updates: 0 }
     }
 
-    /// Moves every variable that has a gradient, and returns how many those were.
+    /// The same for variables that do not all train, or not at the same rate, as PyTorch's parameter groups.
+    #[must_use]
+    pub fn with_groups(mut self, groups: Arc<Groups>) -> Optimizer {
+        self.groups = groups;
+        self
+    }
+
+    /// Moves every variable that has a gradient and trains, and returns how many those were.
     ///
     /// # Errors
     /// If a variable is not f32 or not on the CPU.
@@ -146,13 +157,16 @@ impl Optimizer {
         let divisor = self.rule.divisor(gradients);
         let mut moved = 0;
         for (_, place, g) in gradients.iter() {
-            let Some(w) = variables.get(&place.name) else { continue };
+            let (Some(w), Some(factor)) = (variables.get(&place.name), self.groups.factor(&place.name))
+            else {
+                continue;
+            };
             let decays = match self.weight_decay_on {
                 WeightDecayOn::All => true,
                 WeightDecayOn::Weights => place.shape.len() > 1,
             };
             let weight_decay = if decays { self.weight_decay } else { 0.0 };
-            let step = Step { rate, weight_decay, number: self.updates, divisor };
+            let step = Step { rate: rate * factor, weight_decay, number: self.updates, divisor };
             if !self.state.contains_key(&place.name) {
                 let zeros = self.rule.slots().iter().map(|_| vec![0.0; g.len()]);
                 self.state.insert(place.name.clone(), zeros.collect());
@@ -163,6 +177,11 @@ impl Optimizer {
             }
         }
         Ok(moved)
+    }
+
+    /// Arrays that the rule keeps, each as large as all that trains.
+    pub fn slots(&self) -> usize {
+        self.rule.slots().len()
     }
 
     /// Updates so far.

@@ -27,7 +27,7 @@ impl Execute for BatchNormStep {
             run.write_recipe(y, x, state);
             return Ok(());
         }
-        let moments = match run.mode {
+        let moments = match self.mode(run.mode) {
             Mode::Eval => self.running.moments()?,
             Mode::Train => {
                 let count = run.pixels(x);
@@ -57,7 +57,7 @@ impl Execute for BatchNormStep {
         let state = run.norm_state(y);
         let x = run.read(input);
         let (isa, activation) = (run.isa, self.activation);
-        let backward = match run.mode {
+        let backward = match self.mode(run.mode) {
             Mode::Eval => BackwardMap::eval(&state.map),
             Mode::Train => {
                 let sums = match (run.take_sums(y), &dy) {

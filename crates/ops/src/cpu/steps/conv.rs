@@ -96,18 +96,6 @@ fn input_of(x: &Loadable) -> ConvInput<'_> {
 }
 
 impl ConvStep {
-    /// The output once more, in the backward pass.
-    pub(super) fn recompute(&self, step: &Step, run: &mut Backward) -> Buffer {
-        let Operands { x, residual, weight, bias, y } = Operands::of(step);
-        let x = run.load(x);
-        let residual = residual.map(|residual| run.read(residual));
-        let mut y = run.buffer(y);
-        let filters = self.pack_filters(run.isa, run.param(weight));
-        let bias = bias.map(|bias| run.param(bias));
-        self.compute(run.isa, &x, &filters, bias, residual.as_deref(), Statistics::Skip, &mut y);
-        y
-    }
-
     fn pack_filters(&self, isa: Isa, weight: &[f32]) -> PackedFilters {
         PackedFilters::new(Algorithm::choose(isa, &self.shape), isa, &self.shape, weight)
     }

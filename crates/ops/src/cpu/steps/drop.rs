@@ -22,7 +22,7 @@ impl Execute for DropStep {
             run.share(step.output, x);
             return Ok(());
         }
-        let number = self.draws.next_step();
+        let number = run.draw(step.output).unwrap_or_else(|| self.draws.next_step());
         let mut y = run.buffer(step.output);
         self.apply(number, run.images(step.output), &x, &mut y);
         run.write_draw(step.output, Some(number));

@@ -41,11 +41,11 @@ pub(super) fn of(op: &Op) -> &dyn Execute {
     }
 }
 
-/// Brings back a value that was not kept, bit for bit.
-pub(super) fn restore(run: &mut Backward, value: Value) {
-    let Some((lost, step)) = run.lost(value) else { return };
-    let Op::Conv(conv) = &step.op else { return };
-    step.inputs.iter().for_each(|input| restore(run, *input));
-    let buffer = conv.recompute(step, run);
-    run.restore(lost, buffer);
+/// Brings back a value that was not kept, bit for bit, by the steps that made it and what it was made of.
+pub(super) fn restore(run: &mut Backward, value: Value) -> Result<()> {
+    let Some(step) = run.lost(value) else { return Ok(()) };
+    for input in &step.inputs {
+        restore(run, *input)?;
+    }
+    run.forward_again(|forward| of(&step.op).forward(step, forward))
 }

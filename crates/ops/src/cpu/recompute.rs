@@ -1,0 +1,101 @@
+//! Which values a training step computes again in its backward pass instead of keeping them.
+
+use std::ops::Range;
+
+use super::lives::{Lives, is_batch_norm};
+use super::stretches;
+use crate::executor::Keep;
+use crate::plan::step::{Op, Step};
+use crate::plan::{Plan, Recompute, Value};
+
+/// Bytes of a training step from which on [`Recompute::Auto`] recomputes.
+const FRUGAL: usize = 4 << 30;
+
+impl Lives {
+    pub(super) fn of(plan: &Plan, keep: Keep<'_>) -> Self {
+        let Keep::ForBackward(needs) = keep else {
+            return Lives::without_recomputation(plan, |_| false);
+        };
+        let needed = needs.of_values(plan);
+        let lives = Lives::without_recomputation(plan, |value| needed[value.0]);
+        match plan.recompute {
+            Recompute::Never => lives,
+            Recompute::Sums => lives.without_sums(plan),
+            Recompute::Units => lives.without_units(plan, &needed, 0),
+            Recompute::Auto => lives.frugal(plan, &needed),
+        }
+    }
+
+    /// As many values are kept as [`FRUGAL`] bytes allow: all of them, else all but some sums, else all but
+    /// what is inside of as many units as it takes.
+    fn frugal(self, plan: &Plan, needed: &[bool]) -> Self {
+        if self.training_bytes(plan) <= FRUGAL {
+            return self;
+        }
+        let without_sums = self.clone().without_sums(plan);
+        match without_sums.training_bytes(plan) <= FRUGAL {
+            true => without_sums,
+            false => self.without_units(plan, needed, FRUGAL),
+        }
+    }
+
+    /// Has every other output of a chain of units recomputed instead of kept. `x + F(x)` with a 1x1
+    /// convolution as the branch's last layer needs only that layer: it is wider than all else of the unit,
+    /// and the cheapest to compute.
+    fn without_sums(mut self, plan: &Plan) -> Self {
+        let Lives(lives) = &mut self;
+        for (index, step) in plan.steps.iter().enumerate() {
+            let (Op::Conv(conv), [_, residual]) = (&step.op, &step.inputs[..]) else { continue };
+            let (y, residual) = (step.output, &lives[residual.0]);
+            let is_cheap = conv.shape.kernel == 1 && conv.shape.in_channels < conv.shape.out_channels;
+            let is_there = residual.is_kept && residual.recomputed_by.is_none();
+            if is_cheap && is_there && lives[y.0].is_kept && y != plan.output {
+                lives[y.0].recomputed_by = Some(index);
+            }
+        }
+        self
+    }
+
+    /// Has what is inside of stretches of units recomputed instead of kept, from the network's first on until
+    /// a step takes no more than `budget` bytes. Of a stretch only the value that it begins with is kept.
+    fn without_units(mut self, plan: &Plan, needed: &[bool], budget: usize) -> Self {
+        let (sources, is_needed) = (sources(plan), |step: &Step| needed[step.output.0]);
+        let bytes = |stretches: &Vec<Range<usize>>| {
+            let mut lives = self.clone();
+            stretches.iter().for_each(|stretch| lives.forget_inside(plan, &sources, stretch.clone()));
+            lives.training_bytes(plan)
+        };
+        let least = stretches::candidates(plan, &self, is_needed).into_iter().min_by_key(bytes);
+        for stretch in least.unwrap_or_default() {
+            if self.training_bytes(plan) <= budget {
+                break;
+            }
+            self.forget_inside(plan, &sources, stretch);
+        }
+        self
+    }
+
+    /// Has what is inside of a stretch recomputed, and what it begins with kept.
+    fn forget_inside(&mut self, plan: &Plan, sources: &[Value], stretch: Range<usize>) {
+        let last = stretch.end - 1;
+        for index in stretch {
+            let step = &plan.steps[index];
+            if index != last && !is_batch_norm(step) {
+                self.0[step.output.0].recomputed_by = Some(index);
+            }
+            for input in &step.inputs {
+                let source = &mut self.0[sources[input.0].0];
+                source.is_kept |= source.recomputed_by.is_none();
+            }
+        }
+    }
+}
+
+/// The value in memory that each value is, or that it is a norm's recipe over.
+fn sources(plan: &Plan) -> Vec<Value> {
+    let mut sources: Vec<Value> = (0..plan.shapes.len()).map(Value).collect();
+    for norm in plan.steps.iter().filter(|step| is_batch_norm(step)) {
+        sources[norm.output.0] = sources[norm.inputs[0].0];
+    }
+    sources
+}

@@ -1,0 +1,50 @@
+//! `[stages]`: which parts of the network train, and how fast.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+
+/// `[stages]`: which parts of the network train, and how fast. The parts of a residual network are called
+/// `stem`, `stage1`, `stage2` and so on, and `head`, which is all that follows the last stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StagesRecipe {
+    /// The last part, counted from the stem, whose parameters do not train. Left out, all of them do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze_until: Option<String>,
+    /// What becomes of batch norm's running statistics in the parts that do not train.
+    #[serde(skip_serializing_if = "is_default")]
+    pub frozen_norms: FrozenNorms,
+    /// The share that each part's learning rate is of that of the part after it; the head has the schedule's.
+    #[serde(skip_serializing_if = "is_one")]
+    pub lr_decay: f64,
+    /// The share of the schedule's learning rate by part; parts that are not listed have all of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lr_factors: BTreeMap<String, f64>,
+}
+
+impl Default for StagesRecipe {
+    fn default() -> Self {
+        let (freeze_until, frozen_norms, lr_factors) = (None, FrozenNorms::default(), BTreeMap::new());
+        StagesRecipe { freeze_until, frozen_norms, lr_decay: 1.0, lr_factors }
+    }
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+/// What becomes of batch norm's running statistics in parts that do not train.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FrozenNorms {
+    /// They stay as they are, and it is by them that batch norm normalises while the rest trains: what is
+    /// frozen gives the same features as before, whatever else is in the batch. So Keras and timm do it.
+    #[default]
+    Stay,
+    /// They follow the batches, by which batch norm goes on to normalise: the frozen part gets used to the
+    /// new images. So PyTorch does it where only `requires_grad` is taken away.
+    Move,
+}

@@ -1,0 +1,40 @@
+//! Which samples an epoch shows, and in which order: a function of seed and epoch alone.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `balanced.rs` | [`Balanced`]: as many samples of each class |
+//! | `order.rs` | [`mixed`], [`mixed_in_blocks`]: the order in which an epoch shows them |
+//!
+//! A sample is a number here. This crate knows no image, no file and no batch.
+
+mod balanced;
+mod order;
+
+pub use balanced::Balanced;
+pub use order::{WINDOW, mixed, mixed_in_blocks};
+
+/// One showing of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Draw {
+    /// The sample.
+    pub sample: u32,
+    /// How often it was shown before in the same training; where every epoch shows all samples, the epoch. A
+    /// sample that is shown twice in an epoch is not augmented in the same way.
+    pub pass: u64,
+}
+
+/// Each of `samples`, once.
+pub fn each(samples: impl IntoIterator<Item = u32>, epoch: u64) -> Vec<Draw> {
+    samples.into_iter().map(|sample| Draw { sample, pass: epoch }).collect()
+}
+
+/// What each random stream of this crate decides. The numbers must differ from those of `resnet-vision` and
+/// `resnet-data`.
+mod purposes {
+    use resnet_vision::random::Purpose;
+
+    /// The order of samples in an epoch.
+    pub(crate) const ORDER: Purpose = Purpose::new(1);
+    /// The order of a class's samples.
+    pub(crate) const CLASS: Purpose = Purpose::new(5);
+}
