@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// Weights, a data set, a run.
     #[error(transparent)]
-    Resnet(#[from] resnet::Error),
+    Resnet(Box<resnet::Error>),
     /// A picture or a page that cannot be written.
     #[error(transparent)]
     Report(#[from] resnet_report::Error),
@@ -75,14 +75,20 @@ impl Error {
     }
 }
 
+impl From<resnet::Error> for Error {
+    fn from(error: resnet::Error) -> Self {
+        Error::Resnet(Box::new(error))
+    }
+}
+
 impl From<resnet_data::Error> for Error {
     fn from(error: resnet_data::Error) -> Self {
-        Error::Resnet(error.into())
+        Error::Resnet(Box::new(error.into()))
     }
 }
 
 impl From<resnet_record::Error> for Error {
     fn from(error: resnet_record::Error) -> Self {
-        Error::Resnet(error.into())
+        Error::Resnet(Box::new(error.into()))
     }
 }

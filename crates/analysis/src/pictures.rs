@@ -179,34 +179,46 @@ fn short_name(courses: &[Course], course: &Course, point: &Point) -> String {
     }
 }
 
+/// One number of a network, followed while it trains.
+struct Followed {
+    name: &'static str,
+    title: &'static str,
+    axis: &'static str,
+    scale: Scale,
+    value: fn(&Measures) -> Option<f64>,
+    means: &'static str,
+}
+
+/// What is followed.
+const FOLLOWED: [Followed; 2] = [
+    Followed {
+        name: "cut-by-step",
+        title: "What f = ReLU cuts while the network trains",
+        axis: "share of y_l made zero, %",
+        scale: Scale::Linear,
+        value: |measures| {
+            let cuts: Vec<f64> = measures.units.iter().filter_map(|unit| unit.cut).collect();
+            (!cuts.is_empty()).then(|| cuts.iter().sum::<f64>() / cuts.len() as f64)
+        },
+        means: "Equation (2): the share of y_l that f = ReLU makes zero, the mean over all units, at each kept \
+                checkpoint; section 4.2 says that it is small once a network of 164 layers has trained a while.",
+    },
+    Followed {
+        name: "gradient-by-step",
+        title: "The gradient at the first unit beside the last one's",
+        axis: "|dE/dx_1| / |dE/dx_L| (log scale)",
+        scale: Scale::Log,
+        value: |measures| Some(measures.units.first()?.gradient / measures.last_gradient),
+        means: "Equation (5): how long the gradient is at the first unit's input, over its length at the last \
+                unit's output, while the network trains.",
+    },
+];
+
 /// What changes while a network trains.
 fn over_training(courses: &[Course], colours: &[Colour]) -> Vec<Picture> {
-    let all: [(_, _, _, _, fn(&Measures) -> Option<f64>, _); 2] = [
-        (
-            "cut-by-step",
-            "What f = ReLU cuts while the network trains",
-            "share of y_l made zero, %",
-            Scale::Linear,
-            |measures| {
-                let cuts: Vec<f64> = measures.units.iter().filter_map(|unit| unit.cut).collect();
-                (!cuts.is_empty()).then(|| cuts.iter().sum::<f64>() / cuts.len() as f64)
-            },
-            "Equation (2): the share of y_l that f = ReLU makes zero, the mean over all units, at each kept checkpoint; section 4.2 \
-             says that it is small once a network of 164 layers has trained a while.",
-        ),
-        (
-            "gradient-by-step",
-            "The gradient at the first unit beside the last one's",
-            "|dE/dx_1| / |dE/dx_L| (log scale)",
-            Scale::Log,
-            |measures| Some(measures.units.first()?.gradient / measures.last_gradient),
-            "Equation (5): how long the gradient is at the first unit's input, over its length at the last unit's output, while the \
-             network trains.",
-        ),
-    ];
     let along: Vec<_> = courses.iter().zip(colours).filter(|(course, _)| course.points.len() > 1).collect();
     let mut pictures = vec![];
-    for (name, title, axis, scale, value, means) in all {
+    for Followed { name, title, axis, scale, value, means } in FOLLOWED {
         let (mut series, mut seen, mut most) = (vec![], vec![], 0.0);
         for (course, colour) in &along {
             let at = |point: &Point| Some((point.step? as f64, value(&point.measures)?));

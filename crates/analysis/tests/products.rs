@@ -172,7 +172,7 @@ fn the_product_by_differentiation_is_the_closed_form_on_110_layers() {
             return Err(format!("{} units", measures.units.len()));
         }
         for (unit, expected) in measures.units.iter().zip(&expected) {
-            within(&format!("the product at unit {}", unit.unit), unit.product() / expected, 1.0, TOLERANCE)?;
+            within(format!("the product at unit {}", unit.unit), unit.product() / expected, 1.0, TOLERANCE)?;
         }
         Ok(())
     });

@@ -165,7 +165,7 @@ fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
 fn interleaved(planes: &[u8], (width, height): (usize, usize)) -> Result<Image, Error> {
     let pixels =
         (0..width * height).flat_map(|at| [0, 1, 2].map(|c| planes[c * width * height + at])).collect();
-    Image::new(width, height, pixels).map_err(|error| Error::Resnet(error.into()))
+    Ok(Image::new(width, height, pixels).map_err(resnet::Error::from)?)
 }
 
 impl Held {
@@ -175,7 +175,7 @@ impl Held {
             Held::Pixels(image) => image.clone(),
             Held::Encoded { bytes, name } => {
                 let encoded = open_image(bytes, name)?.oriented(how.orientation);
-                encoded.decode().map_err(|error| Error::Resnet(error.into()))?
+                encoded.decode().map_err(resnet::Error::from)?
             }
         };
         if how.channels == Channels::Bgr {
