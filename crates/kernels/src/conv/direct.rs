@@ -1,7 +1,7 @@
 //! Output and input gradient as products of strips: any geometry. The formula is that of `correlate.rs`.
 //!
 //! Each task fills a strip, the few rows of input that its pixels see, padded and pre-activated; in NHWC a
-//! filter row's inputs are contiguous in it. Six pixels by two vectors of outputs at a time run along them,
+//! filter row's inputs are contiguous in it. Some pixels by a panel of outputs at a time run along them,
 //! and leave for memory as soon as their sums are complete.
 
 use super::correlate::Correlation;

@@ -4,7 +4,7 @@ use crate::simd::{Isa, Simd};
 use crate::writes::Writes;
 
 /// Lanes from which on a panel may be a single vector. Sixteen channels, which many layers of the CIFAR
-/// networks have, fill one of sixteen lanes; the other half of two vectors would be zeros.
+/// networks have, fill one vector of sixteen lanes; the other half of two vectors would be zeros.
 pub(super) const NARROW: usize = 16;
 
 /// Vectors side by side in a panel of a matrix of `columns`.

@@ -22,8 +22,8 @@ const MANY: usize = 12;
 /// Rows of any other tile at most.
 const FEW: usize = 6;
 
-/// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if instruction set has
-/// room for so `most`, the rest dealt evenly, fives and sixes instead of sixes and a small rest.
+/// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if there is room for
+/// `most`, the rest dealt evenly, fives and sixes instead of sixes and a small rest.
 #[derive(Debug, Clone)]
 pub(super) struct RowTiles {
     /// Tiles of many rows that are left, and where the next begins.

@@ -17,7 +17,7 @@ pub(super) enum DirectStore<'a> {
     Gradient { x: &'a [f32], mean: &'a [f32], map: &'a ScaleShift, gather: SharedSums<'a> },
 }
 
-/// Up to six pixels by one block of outputs.
+/// Some pixels by one block of outputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DirectTile<'a> {
     /// Rows of a panel.

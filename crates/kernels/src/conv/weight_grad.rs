@@ -6,7 +6,7 @@
 //!
 //! A task has some channels, some outputs and some pixels, so that its sums stay in the second-level cache.
 //! It walks over its pixels in blocks of rows: a strip of input and the same pixels of `dy`, from which six
-//! inputs of the filter by two vectors of outputs are summed in registers. Accumulators start at zero in each
+//! inputs of the filter by a panel of outputs are summed in registers. Accumulators start at zero in each
 //! block, which keeps the rounding error of long sums down. Cuts depend on the shape alone and partial sums
 //! are added in order, so threads don't change the bits.
 
@@ -230,7 +230,7 @@ impl Kernel for RowBlock<'_> {
         let size = (pass.in_h, pass.in_w, pass.in_channels);
         strip::fill_channels(simd, self.image, size, self.channels, window, self.prologue, self.strip);
 
-        // A block of outputs is a matrix of pixels by two vectors, in `dy` or in its copy.
+        // A block of outputs is a matrix of pixels by a panel, in `dy` or in its copy.
         let (dy, dy_pixel, dy_panel) = if blocking.copies_dy {
             assert!(self.outputs.len().div_ceil(block) * pixels * block <= self.dy_panels.len());
             for (index, column) in self.outputs.clone().step_by(block).enumerate() {

@@ -67,7 +67,6 @@ impl<T: TileStore> Outputs<'_, T> {
         let panels = self.columns.len().div_ceil(width);
         let parts = self.inputs.div_ceil(DEPTH);
         let parts = Shares::of(self.inputs, parts);
-        // Pixels are dealt evenly: sixes and fives instead of sixes and a small rest.
         let tiles = RowTiles::new(block.pixels.len(), S::POINTWISE_ROWS);
         let calls = tiles.len();
         let mut lines = Shares::of(self.inputs.div_ceil(LINE), panels * parts.len());

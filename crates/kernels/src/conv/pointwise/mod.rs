@@ -6,7 +6,7 @@
 //!
 //! A [`pass::PointwisePass`] cuts the product into tasks of pixels by output channels, tasks into blocks of
 //! pixels by input channels whose input stays in cache while all panels of weights go over it, and blocks
-//! into tiles of six pixels by two vectors of outputs, which stay in registers from the product to the fused
+//! into tiles of some pixels by a panel of outputs, which stay in registers from the product to the fused
 //! store. The input gradient is the same pass from the other side. Reference: `resnet_reference::conv2d`.
 
 mod backward;
