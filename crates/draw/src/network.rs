@@ -65,8 +65,13 @@ fn sections(spec: &Spec, layers: &[LayerInfo]) -> (Section, Vec<Section>, Sectio
     let mut all = vec![Section::default(); spec.stages.len() + 2];
     let last = all.len() - 1;
     let mut at = 0;
-    for layer in layers {
-        let unit = names.iter().position(|name| layer.name.starts_with(name));
+    for (index, layer) in layers.iter().enumerate() {
+        let unit_of = |layer: &LayerInfo| names.iter().position(|name| layer.name.starts_with(name));
+        let unit = match layer.kind.as_str() {
+            // A shortcut without parameters is a step of the unit whose layers follow it.
+            "zero-padding shortcut" | "average pool 2x2 / 2" => layers[index..].iter().find_map(unit_of),
+            _ => unit_of(layer),
+        };
         at = match unit {
             Some(unit) => 1 + firsts.iter().filter(|end| **end <= unit).count(),
             // Layers without parameters stand with the one before them, but for the last pooling.

@@ -192,6 +192,10 @@ mod tests {
         }
         for (paper, small, smoke) in DEPTHS {
             for unit in ["-v1", "-v2", "-v1-one-layer", "-v1-imagenet"] {
+                // Table 5's depths are of networks for ImageNet, all others of those for CIFAR.
+                if [152, 200].contains(&paper) != unit.ends_with("-imagenet") {
+                    continue;
+                }
                 if registry::find(&format!("resnet{paper}{unit}"), 10).is_err() {
                     continue;
                 }

@@ -7,6 +7,9 @@
 //! Weights have 22 bits after the point, as Pillow's: 32, less 8 for the byte, less 2 for sign and overshoot.
 //! Sums are taken modulo 2^32, so their order does not matter.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 use crate::Isa;
 
 /// Bits after the point of a weight.
@@ -119,7 +122,7 @@ pub fn blend_row(isa: Isa, row: &[[u8; 4]], taps: &RowTaps, out: &mut [[u8; 4]])
     #[cfg(target_arch = "x86_64")]
     if let (Some(avx2), Some(split)) = (isa.avx2(), &taps.split) {
         // SAFETY: the row has the width that `split` was made for.
-        return unsafe { super::blend_avx2::blend_row(avx2, row, split, out) };
+        return unsafe { avx2::blend_row(avx2, row, split, out) };
     }
     let _ = isa;
     portable(row, taps, out);

@@ -2,8 +2,11 @@
 //!
 //! Loeffler, Ligtenberg and Moschytz (1989): eleven products for eight numbers, with constants of 13 bits.
 //! Columns first, kept with two more bits, then rows. Numbers between the steps have 16 bits, as in
-//! libjpeg-turbo's vector code. Those of real images fit; those of odd files wrap around or saturate where they
-//! do there.
+//! libjpeg-turbo's vector code. Those of real images fit; those of odd files wrap around or saturate where
+//! they do there.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 
 use crate::Isa;
 
@@ -51,7 +54,7 @@ pub fn inverse_dct(isa: Isa, coefficients: &[i16; 64], steps: &[i16; 64], out: &
     #[cfg(target_arch = "x86_64")]
     if let Some(avx2) = isa.avx2() {
         // SAFETY: that there is room was checked above.
-        return unsafe { super::inverse_dct_avx2::inverse_dct(avx2, coefficients, steps, out, stride) };
+        return unsafe { avx2::inverse_dct(avx2, coefficients, steps, out, stride) };
     }
     let _ = isa;
     portable(coefficients, steps, out, stride);

@@ -5,11 +5,7 @@
 //! is its definition, and one for AVX2, which tests hold to the same bits.
 
 mod blend;
-#[cfg(target_arch = "x86_64")]
-mod blend_avx2;
 mod inverse_dct;
-#[cfg(target_arch = "x86_64")]
-mod inverse_dct_avx2;
 
 pub use blend::{FRACTION, RowTaps, blend_row};
 pub use inverse_dct::{inverse_dct, place};

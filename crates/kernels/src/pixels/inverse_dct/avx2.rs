@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::inverse_dct::C;
+use super::C;
 use crate::simd::Avx2;
 
 /// The portable form's bits.

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::blend::{BLOCK, FRACTION, GROUP, HALF, Split, Weights};
+use super::{BLOCK, FRACTION, GROUP, HALF, Split, Weights};
 use crate::simd::Avx2;
 
 /// The portable form's bits.
