@@ -29,6 +29,6 @@ mod sample;
 pub use courses::{Course, Options, Point, Progress, Subject};
 pub use error::Error;
 pub use measure::{Measures, UnitMeasures, measure};
-pub use page::{explained, write_page, write_pictures};
+pub use page::{cells, explained, write_page, write_pictures};
 pub use pictures::{Picture, pictures, written};
 pub use sample::{Source, USUAL_IMAGES};

@@ -97,20 +97,22 @@ fn table(point: &Point) -> Table {
     head.extend(
         ["mean", "variance", "|dE/dx|", "|h'|", "product", "cut, %", "branch, %"].into_iter().map(number),
     );
-    let row = |unit: &UnitMeasures| {
-        let cut = unit.cut.map_or(String::new(), |cut| format!("{cut:.1}"));
-        let cells = [
-            unit.unit.to_string(),
-            unit.name.clone(),
-            written(unit.mean),
-            written(unit.variance),
-            written(unit.gradient),
-            written(unit.shortcut_derivative),
-            written(unit.product()),
-            cut,
-            format!("{:.1}", unit.branch_share),
-        ];
-        TableRow::Cells { cells: cells.into_iter().map(Cell::plain).collect() }
-    };
+    let row = |unit| TableRow::Cells { cells: cells(unit).into_iter().map(Cell::plain).collect() };
     Table { head, rows: point.measures.units.iter().map(row).collect() }
+}
+
+/// What a table says of a unit: its number and name; mean, variance, length of the gradient, derivative of the
+/// shortcut, product; what f cuts and the branch's share, in per cent.
+pub fn cells(unit: &UnitMeasures) -> [String; 9] {
+    [
+        unit.unit.to_string(),
+        unit.name.clone(),
+        written(unit.mean),
+        written(unit.variance),
+        written(unit.gradient),
+        written(unit.shortcut_derivative),
+        written(unit.product()),
+        unit.cut.map_or(String::new(), |cut| format!("{cut:.1}")),
+        format!("{:.1}", unit.branch_share),
+    ]
 }

@@ -4,11 +4,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Result, Tensor, bail};
 
 use crate::executor::{Executor, Keep, NeedsGrad};
 use crate::mode::Mode;
-use crate::parameters::{Parameters, contiguous};
+use crate::parameters::{Parameters, contiguous, with_values};
 use crate::plan::Plan;
 use crate::standardise::standardise_weight;
 
@@ -85,13 +85,6 @@ pub(crate) fn parameters_to_use(plan: &Plan, mode: Mode) -> Result<Vec<Tensor>> 
         params[*index] = standardise_weight(&params[*index], *eps)?;
     }
     Ok(params)
-}
-
-/// Lends the values of a contiguous tensor on the CPU.
-pub(crate) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
-    let (storage, layout) = tensor.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else { bail!("resnet-ops runs on the CPU") };
-    read(contiguous(storage, layout)?)
 }
 
 impl<E: CpuExecutor> Node<E> {

@@ -78,10 +78,7 @@ impl Parameters {
     /// If one is not f32 on the CPU, or `read` fails.
     pub(crate) fn with_values<T>(&self, read: impl FnOnce(&[&[f32]]) -> Result<T>) -> Result<T> {
         let guards: Vec<_> = self.tensors.iter().map(Tensor::storage_and_layout).collect();
-        let values = guards.iter().map(|(storage, layout)| match &**storage {
-            Storage::Cpu(storage) => contiguous(storage, layout),
-            _ => bail!("resnet-ops runs on the CPU"),
-        });
+        let values = guards.iter().map(|(storage, layout)| values(storage, layout));
         read(&values.collect::<Result<Vec<_>>>()?)
     }
 
@@ -100,6 +97,17 @@ impl Parameters {
         }
         Tensor::zeros((), DType::F32, &Device::Cpu).map(Some)
     }
+}
+
+/// Lends the values of a contiguous tensor on the CPU.
+pub(crate) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+    let (storage, layout) = tensor.storage_and_layout();
+    read(values(&storage, layout)?)
+}
+
+fn values<'a>(storage: &'a Storage, at: &Layout) -> Result<&'a [f32]> {
+    let Storage::Cpu(storage) = storage else { bail!("resnet-ops runs on the CPU") };
+    contiguous(storage, at)
 }
 
 /// The values of a contiguous tensor.

@@ -8,6 +8,7 @@ use crate::cpu::{Cpu, Ready};
 use crate::executor::Executor;
 use crate::mode::Mode;
 use crate::node;
+use crate::parameters;
 use crate::plan::{LayerInfo, Plan};
 
 impl Plan {
@@ -90,7 +91,7 @@ impl FoldedPlan {
     pub fn run(&self, x: &Tensor) -> Result<Tensor> {
         let plan = self.ready.plan();
         node::check_inputs(plan, &[x])?;
-        let output = node::with_values(&x.contiguous()?, |input| Cpu.infer(&self.ready, input))?;
+        let output = parameters::with_values(&x.contiguous()?, |input| Cpu.infer(&self.ready, input))?;
         Tensor::from_vec(output, plan.shape(plan.output).dims(), &Device::Cpu)
     }
 }

@@ -2,7 +2,7 @@
 //! scripts.
 
 use resnet_analysis::preprocessing::{Finding, Trial};
-use resnet_analysis::{Course, UnitMeasures, explained};
+use resnet_analysis::{Course, cells, explained};
 use resnet_terminal::numbers;
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -39,26 +39,11 @@ pub fn show(courses: &[Course], data: &str, format: Format) -> anyhow::Result<()
             Column::number("cut, %"),
             Column::number("branch, %"),
         ]);
-        point.measures.units.iter().for_each(|unit| table.add(row(unit)));
+        point.measures.units.iter().for_each(|unit| table.add(cells(unit)));
         output::print_table(&table)?;
         output::line("")?;
     }
     courses.iter().filter_map(explained).try_for_each(|sentence| output::sentences(&sentence))
-}
-
-fn row(unit: &UnitMeasures) -> [String; 9] {
-    let number = resnet_analysis::written;
-    [
-        unit.unit.to_string(),
-        unit.name.clone(),
-        number(unit.mean),
-        number(unit.variance),
-        number(unit.gradient),
-        number(unit.shortcut_derivative),
-        number(unit.product()),
-        unit.cut.map_or(String::new(), |cut| format!("{cut:.1}")),
-        format!("{:.1}", unit.branch_share),
-    ]
 }
 
 /// Trials that are shown.

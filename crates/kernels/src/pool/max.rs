@@ -20,7 +20,10 @@ pub(super) fn backward_image(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &
 }
 
 /// The pixels of a window that lie in the image.
-struct Window {
+struct Window<'a> {
+    shape: &'a PoolShape,
+    /// Where it is in the output, row and column.
+    at: (usize, usize),
     rows: Range<usize>,
     columns: Range<usize>,
     /// Floats from one row to the next, and from one pixel.
@@ -30,18 +33,12 @@ struct Window {
     has_zeros: bool,
 }
 
-impl Window {
-    fn of(shape: &PoolShape, kind: PoolKind, y: usize, x: usize) -> Self {
+impl<'a> Window<'a> {
+    fn of(shape: &'a PoolShape, kind: PoolKind, y: usize, x: usize) -> Self {
         let (rows, columns) = (shape.axis(y, shape.in_h), shape.axis(x, shape.in_w));
         let has_zeros = kind == PoolKind::ZeroPaddedMax && shape.is_padded(y, x);
-        Window { rows, columns, row: shape.in_w * shape.channels, pixel: shape.channels, has_zeros }
-    }
-
-    /// Offsets of its pixels in the image, row by row.
-    #[inline(always)]
-    fn pixels(&self) -> impl Iterator<Item = usize> {
-        let Window { rows, columns, row, pixel, .. } = self;
-        rows.clone().flat_map(move |y| columns.clone().map(move |x| y * row + x * pixel))
+        let (row, pixel) = (shape.in_w * shape.channels, shape.channels);
+        Window { shape, at: (y, x), rows, columns, row, pixel, has_zeros }
     }
 
     /// The largest value of each of `n` channels, and whether there may be a NaN in one.
@@ -67,7 +64,7 @@ impl Window {
 
     /// Where the first of the largest values of channel `c` lies; `None` if zeros of the padding win.
     fn first_maximum(&self, x: &[f32], c: usize) -> Option<usize> {
-        let first = self.pixels().map(|at| at + c).reduce(|best, at| {
+        let first = self.shape.window(self.at.0, self.at.1).map(|at| at + c).reduce(|best, at| {
             if x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan()) { at } else { best }
         });
         // Not `x > 0`: NaN wins.
