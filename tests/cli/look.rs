@@ -84,6 +84,7 @@ fn analyze_measures_variants_side_by_side() {
         .ends_saying(1, &["224 x 224", "32 x 32"]);
     xtask_in(here, &["analyze"]).ends_saying(2, &["--model"]);
     xtask_in(here, &["analyze", "--model", "nonsense"]).ends_saying(1, &["no network", "nonsense"]);
+    xtask_in(here, &["analyze", "--checkpoint", "gone"]).ends_saying(1, &["cannot read", "gone"]);
 }
 
 /// Section 4.2: f = ReLU cuts some of the original unit's sums at any time, and nothing of a pre-activation

@@ -70,14 +70,17 @@ pub struct Progress<'a> {
 }
 
 impl Subject {
-    /// What `text` names: a run's folder, a file of weights, or else a network of the registry; `model` is
-    /// the network's name where a file does not say it.
-    pub fn named(text: &str, model: Option<&str>) -> Self {
+    /// What `text` names: a run's folder, a file of weights, or else a network of the registry.
+    pub fn named(text: &str) -> Self {
         let path = Path::new(text);
+        if path.exists() { Subject::at(path, None) } else { Subject::Fresh(text.to_owned()) }
+    }
+
+    /// The run or the file of weights at `path`; `model` is the network's name where a file does not say it.
+    pub fn at(path: &Path, model: Option<&str>) -> Self {
         match RunFolder::open(path) {
             Ok(run) if path.is_dir() => Subject::Run(run),
-            _ if path.exists() => Subject::File(path.to_owned(), model.map(str::to_owned)),
-            _ => Subject::Fresh(text.to_owned()),
+            _ => Subject::File(path.to_owned(), model.map(str::to_owned)),
         }
     }
 

@@ -18,13 +18,12 @@ pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<()> {
 
 fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
-    let named = |text: &str| Subject::named(text, args.model.as_deref());
     let first = match (&args.checkpoint, &args.model) {
-        (Some(path), _) => named(&path.to_string_lossy()),
-        (None, model) => named(model.as_deref().unwrap_or_default()),
+        (Some(path), model) => Subject::at(path, model.as_deref()),
+        (None, model) => Subject::named(model.as_deref().unwrap_or_default()),
     };
     let subjects: Vec<Subject> =
-        [first].into_iter().chain(args.against.iter().map(|text| Subject::named(text, None))).collect();
+        [first].into_iter().chain(args.against.iter().map(|text| Subject::named(text))).collect();
     let source = match &args.data {
         Some(folder) => Source::open(folder, subjects[0].classes()?.unwrap_or(10))?,
         None => subjects[0].own_source()?,
