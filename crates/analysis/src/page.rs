@@ -101,8 +101,8 @@ fn table(point: &Point) -> Table {
     Table { head, rows: point.measures.units.iter().map(row).collect() }
 }
 
-/// What a table says of a unit: its number and name; mean, variance, length of the gradient, derivative of the
-/// shortcut, product; what f cuts and the branch's share, in per cent.
+/// What a table says of a unit: its number and name; mean, variance, length of the gradient, derivative of
+/// the shortcut, product; what f cuts and the branch's share, in per cent.
 pub fn cells(unit: &UnitMeasures) -> [String; 9] {
     [
         unit.unit.to_string(),
