@@ -8,8 +8,9 @@ use resnet_record::{Recipe, Results, RunFolder, RunRecord, RunState};
 
 /// Folders within folders that are looked into.
 const DEEPEST: usize = 4;
-/// Keys that don't make a training another one: names, the seed, and what is only told of it.
-const NO_OTHER_TRAINING: [&str; 11] = [
+/// Keys that don't make a training another one: names, the seed, what is only told of it, and what gives the
+/// same bits.
+const NO_OTHER_TRAINING: [&str; 12] = [
     "name",
     "about",
     "paper",
@@ -21,6 +22,7 @@ const NO_OTHER_TRAINING: [&str; 11] = [
     "train.keep_checkpoints",
     "train.evaluate_test",
     "train.evaluate_every_epochs",
+    "train.recompute",
 ];
 
 /// How far a run is.
@@ -124,7 +126,13 @@ mod tests {
             changed.set(set).unwrap();
             changed
         };
-        for same in ["train.seed=7", "train.log_every_steps=5", "model.classes=10", "name=mine"] {
+        for same in [
+            "train.seed=7",
+            "train.log_every_steps=5",
+            "model.classes=10",
+            "name=mine",
+            "train.recompute=never",
+        ] {
             assert!(is_same_training(&recipe, &with(same)), "{same}");
         }
         for other in ["model.name=resnet56-v1", "train.duration=3 epochs", "data.validation=500"] {

@@ -106,7 +106,9 @@ pub trait Kernel {
 pub fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa.set() {
         Set::Portable4(simd) => kernel.run(simd),
+        #[cfg(feature = "all-lanes")]
         Set::Portable8(simd) => kernel.run(simd),
+        #[cfg(feature = "all-lanes")]
         Set::Portable16(simd) => kernel.run(simd),
         #[cfg(target_arch = "x86_64")]
         Set::Avx2(simd) => avx2::enter(simd, kernel),

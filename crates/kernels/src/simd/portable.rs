@@ -1,7 +1,8 @@
 //! Portable vectors: arrays, which compilers turn into whatever the baseline target has.
 //!
-//! Eight lanes are for machines without better; four and sixteen have the shapes of NEON's and AVX-512's
-//! vectors, so that whatever depends on lanes and rows is tested on every machine.
+//! Four lanes are what every baseline has registers for: they are for machines without better. Eight and
+//! sixteen, with the feature `all-lanes`, have the shapes of AVX2's and AVX-512's vectors, so that whatever
+//! depends on lanes is tested on every machine. They are half of this crate's code, and no other use.
 
 use super::Simd;
 
@@ -21,8 +22,9 @@ unsafe impl<const N: usize> Simd for Portable<N> {
         assert!(matches!(N, 4 | 8 | 16), "portable vectors have the lanes of some instruction set");
         N
     };
-    // More rows would be compiled to twice the code, and spilled.
-    const POINTWISE_ROWS: usize = if N == 4 { Self::ROWS } else { 2 };
+    // Of eight lanes or more the baseline's sixteen registers of four floats hold two rows; more would be
+    // compiled to much more code, and spilled.
+    const ROWS: usize = if N == 4 { 6 } else { 2 };
     const HAS_LOOPS_OF_CONSTANT_LENGTH: bool = false;
     type V = [f32; N];
 
