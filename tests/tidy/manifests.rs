@@ -69,6 +69,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         "resnet-study",
         &[
             "resnet",
+            "resnet-analysis",
             "resnet-bench",
             "resnet-blocks",
             "resnet-data",

@@ -34,6 +34,9 @@ pub struct UnitMeasures {
     pub cut: Option<f64>,
     /// The residual branch's share of the sum in percent, by energy: `|F|^2 / (|h|^2 + |F|^2)`.
     pub branch_share: f64,
+    /// The least value that the residual branch adds; never below zero where the branch ends in a ReLU,
+    /// figure 4(c).
+    pub branch_least: f64,
 }
 
 impl UnitMeasures {
@@ -61,6 +64,7 @@ struct Passed {
     output: Tensor,
     cut: Option<f64>,
     branch_share: f64,
+    branch_least: f64,
 }
 
 /// Measures `model` on `images: [N, 3, H, W]` with `labels`; `on_unit` is told how many of the passes over
@@ -141,7 +145,7 @@ pub fn measure(
             by_shortcuts = by_shortcuts.affine(1.0 / after, 0.0)?;
         }
         let [mean, variance] = moments(x)?;
-        let Passed { cut, branch_share, .. } = passed[index];
+        let Passed { cut, branch_share, branch_least, .. } = passed[index];
         measured.push(UnitMeasures {
             unit: index + 1,
             name: names[index].0.clone(),
@@ -152,6 +156,7 @@ pub fn measure(
             ln_product,
             cut,
             branch_share,
+            branch_least,
         });
     }
     measured.reverse();
@@ -198,7 +203,9 @@ fn forward(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Passed> {
         true => Some(100.0 * zeros(&output)?),
         false => None,
     };
-    Ok(Passed { output, cut, branch_share: 100.0 * added / (carried + added) })
+    let branch_least = values(&branch)?.into_iter().fold(f32::INFINITY, f32::min);
+    let branch_share = 100.0 * added / (carried + added);
+    Ok(Passed { output, cut, branch_share, branch_least: f64::from(branch_least) })
 }
 
 /// `h'(x)` transposed, times `v`.

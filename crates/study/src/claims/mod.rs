@@ -30,7 +30,6 @@ use evidence::Evidence;
 pub use asymmetric::{Apart, Sameness, sameness};
 pub use cost::{Cost, cost};
 pub use page::claims_page;
-pub use signal::{UnitSignal, signals};
 
 /// What the measurements say of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,14 +1,10 @@
 //! Claims 5 and 8: what passes the units of a network, unit by unit.
 
-use std::collections::HashMap;
-
-use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Images, OpenOptions, Pretrained, origin_path};
-use resnet_blocks::{Placement, ResidualUnit, ShapeChange, ShortcutInput};
+use resnet_analysis::{Measures, measure};
 use resnet_data::ImageSet;
-use resnet_models::{Family, Model, registry};
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Layer, Mode, ZeroPadConfig, zero_pad_shortcut};
+use resnet_models::{Model, registry};
 use resnet_record::{Contrast, Recipe, Seeds};
 use resnet_report::Figure;
 use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
@@ -21,94 +17,17 @@ use crate::{Error, Outcome};
 
 /// Images that a network is shown.
 const IMAGES: usize = 32;
-/// What a sum may be below zero by f32's rounding, over its largest value.
-const ROUNDING: f32 = 1e-6;
 /// Shares of zeros in percent up to which f counts as cutting little.
 const LITTLE: f64 = 10.0;
 
-/// What passes a unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct UnitSignal {
-    /// The mean of its output over images, channels and pixels.
-    pub mean: f64,
-    /// The share of its output that is zero, in percent: with ReLU after the addition, what that cuts.
-    pub zeros: f64,
-    /// The least value that the unit adds to its shortcut; `None` where f is no identity, or a projection
-    /// changes the shape.
-    pub least_added: Option<f32>,
-    /// The largest magnitude of its output.
-    pub largest: f32,
-}
-
-/// The units of a CIFAR network in order, each on what the one before puts out, as a training step has them:
-/// norms take the batch's statistics. `images` are `[N, 3, H, W]`; the model stays as it is.
-///
-/// # Errors
-/// If a unit cannot be built or run.
-pub fn signals(model: &Model, images: &Tensor) -> Result<Vec<UnitSignal>> {
-    let spec = model.spec();
-    // Copies, so that the model's running statistics stay.
-    let copied: HashMap<String, Tensor> = model
-        .variables()
-        .iter()
-        .map(|(name, variable)| Ok((name.clone(), variable.as_tensor().detach().copy()?)))
-        .collect::<Result<_>>()?;
-    let vb = VarBuilder::from_tensors(copied, DType::F32, &Device::Cpu);
-    let mut x = stem(model, &vb, images)?;
-    let identity_after = matches!(
-        spec.placement,
-        Placement::FullPreActivation | Placement::ReluOnlyPreActivation | Placement::ReluBeforeAddition
-    );
-    let mut found = vec![];
-    for (index, (name, config)) in spec.units().into_iter().enumerate() {
-        let mut unit = ResidualUnit::new(config, spec.placement, spec.shortcut, vb.pp(name))?;
-        let is_shared = index == 0 && spec.first_unit == ShortcutInput::Activated;
-        if is_shared {
-            unit = unit.with_shortcut_input(ShortcutInput::Activated);
-        }
-        let y = unit.forward(&x, Mode::Train)?;
-        let carried = match (config.changes_shape(), config.shape_change) {
-            (false, _) => Some(x.clone()),
-            (true, ShapeChange::ZeroPadding) => {
-                let change = ZeroPadConfig { out_channels: config.out_channels, stride: config.stride };
-                Some(zero_pad_shortcut(&x, change)?)
-            }
-            _ => None,
-        };
-        // A pre-activation network's first shortcut carries what its branch begins with.
-        let is_known = identity_after && !(is_shared && spec.family() == Family::V2);
-        let added = match carried.filter(|_| is_known) {
-            Some(carried) => Some(values(&(&y - carried)?)?.into_iter().fold(f32::INFINITY, f32::min)),
-            None => None,
-        };
-        let outputs = values(&y)?;
-        let count = outputs.len() as f64;
-        found.push(UnitSignal {
-            mean: outputs.iter().map(|value| f64::from(*value)).sum::<f64>() / count,
-            zeros: 100.0 * outputs.iter().filter(|value| **value == 0.0).count() as f64 / count,
-            least_added: added,
-            largest: outputs.iter().fold(0f32, |most, value| most.max(value.abs())),
-        });
-        x = y;
+/// The network on fresh weights, or as it was trained, unit by unit. No claim here asks for the gradient, so
+/// all images have one label.
+fn units_of(model: &Model, images: &Tensor) -> Result<Measures> {
+    let labels = vec![0; images.dim(0)?];
+    match measure(model, images, &labels, |_, _| true)? {
+        Some(measures) => Ok(measures),
+        None => bail!("a measurement that nobody stopped was stopped"),
     }
-    Ok(found)
-}
-
-/// What enters the first unit.
-fn stem(model: &Model, vb: &VarBuilder, images: &Tensor) -> Result<Tensor> {
-    let (spec, conv) = (model.spec(), ConvConfig::same(3));
-    let channels = spec.stem.out_channels;
-    match spec.family() {
-        Family::V2 => Conv2d::new(3, channels, conv, vb.pp("stem.conv"))?.forward(images, Mode::Train),
-        Family::V1 => {
-            let x = Conv2d::new(3, channels, conv, vb.pp("conv1"))?.forward(images, Mode::Train)?;
-            BatchNorm::new(channels, vb.pp("bn1"))?.forward(&x, Mode::Train)?.relu()
-        }
-    }
-}
-
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    tensor.flatten_all()?.to_vec1()
 }
 
 /// So many drawn images, normalised to about mean 0 and deviation 1.
@@ -131,33 +50,36 @@ fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
 /// Claim 5: on fresh weights, where the branches can be anything.
 pub(super) fn only_grows() -> Result<Measured> {
     let images = drawn(IMAGES)?;
-    let of = |name: &str| -> Result<Vec<UnitSignal>> {
+    let of = |name: &str| -> Result<Measures> {
         let spec = registry::find(name, 10).map_err(candle_core::Error::wrap)?;
-        signals(&Model::init(&spec, 0)?, &images)
+        units_of(&Model::init(&spec, 0)?, &images)
     };
     let [before, proposed] = [of("resnet56-relu-before-addition")?, of("resnet56-v2")?];
-    let least = |units: &[UnitSignal]| {
-        units.iter().filter_map(|unit| Some(unit.least_added? / unit.largest)).fold(f32::INFINITY, f32::min)
+    let least = |of: &Measures| of.units.iter().map(|unit| unit.branch_least).fold(f64::INFINITY, f64::min);
+    let (never_less, other) = (least(&before) >= 0.0, least(&proposed));
+    // What a unit puts out is the next one's input.
+    let means = |of: &Measures| -> Vec<f64> {
+        of.units[1..].iter().map(|unit| unit.mean).chain([of.last[0]]).collect()
     };
-    let (never_less, other) = (least(&before) >= -ROUNDING, least(&proposed));
-    let ends = |units: &[UnitSignal]| [units[0].mean, units[units.len() - 1].mean];
-    let ([from, to], [other_from, other_to]) = (ends(&before), ends(&proposed));
-    let line = |name: &str, colour, units: &[UnitSignal]| {
-        let points = units.iter().zip(1u32..).map(|(unit, number)| (f64::from(number), unit.mean)).collect();
+    let [means, other_means] = [means(&before), means(&proposed)];
+    let ends = |means: &[f64]| [means[0], means[means.len() - 1]];
+    let ([from, to], [other_from, other_to]) = (ends(&means), ends(&other_means));
+    let line = |name: &str, colour, means: &[f64]| {
+        let points = means.iter().zip(1u32..).map(|(mean, number)| (f64::from(number), *mean)).collect();
         Series::new(name, colour, points)
     };
     let y = Axis { label: "mean of the signal".to_owned(), scale: Scale::Linear, range: None };
     let title = format!("With ReLU before the addition the mean signal goes from {from:.2} to {to:.2}");
-    let chart = Chart::new(title, Axis::from_zero("unit", before.len() as f64), y)
-        .with(line("(c) ReLU before", Colour::Green, &before))
-        .with(line("(e) pre-act.", Colour::Blue, &proposed));
+    let chart = Chart::new(title, Axis::from_zero("unit", means.len() as f64), y)
+        .with(line("(c) ReLU before", Colour::Green, &means))
+        .with(line("(e) pre-act.", Colour::Blue, &other_means));
     Ok(Measured {
         verdict: if never_less && to > from { Verdict::Supported } else { Verdict::Contradicted },
         sentences: vec![format!(
-            "resnet56-relu-before-addition on fresh weights: no unit adds less than zero anywhere ({}), and the mean of the \
-             signal goes from {from:.2} after the first unit to {to:.2} after the last. resnet56-v2: units add as little as \
-             {other:.2} of their largest output, and the mean goes from {other_from:.2} to {other_to:.2}.",
-            if never_less { "beyond f32's rounding" } else { "but here it does" }
+            "resnet56-relu-before-addition on fresh weights: {} adds less than zero anywhere, and the mean of the signal goes \
+             from {from:.2} after the first unit to {to:.2} after the last. resnet56-v2: units add down to {other:.2}, and the \
+             mean goes from {other_from:.2} to {other_to:.2}.",
+            if never_less { "no unit" } else { "a unit" }
         )],
         rests_on: format!("fresh networks on {IMAGES} drawn images"),
         figure: Some(Figure::new(
@@ -268,7 +190,7 @@ fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
     let spec = trained.network().spec().clone();
     let failed = |error: candle_core::Error| Error::Other(format!("{}: {error}", run.folder.dir().display()));
     let measure = |model: &Model| -> Result<Vec<f64>> {
-        Ok(signals(model, &images)?.into_iter().map(|unit| unit.zeros).collect())
+        Ok(units_of(model, &images)?.units.iter().filter_map(|unit| unit.cut).collect())
     };
     let first =
         Model::init(&spec, run.recipe.train.seed).and_then(|model| measure(&model)).map_err(failed)?;
@@ -293,21 +215,17 @@ fn images_of(recipe: &Recipe, origin: &str) -> Option<Tensor> {
 mod tests {
     use super::*;
 
-    fn of(name: &str) -> (Vec<UnitSignal>, Model) {
-        let model = Model::init(&registry::find(name, 10).unwrap(), 0).unwrap();
-        (signals(&model, &drawn(4).unwrap()).unwrap(), model)
-    }
-
     #[test]
     fn relu_before_the_addition_adds_nothing_below_zero_and_pre_activation_does() {
-        let (before, _) = of("resnet20-relu-before-addition");
-        assert!(
-            before.iter().all(|unit| unit.least_added.is_some_and(|least| least >= -ROUNDING * unit.largest))
-        );
-        let (proposed, _) = of("resnet20-v2");
-        assert!(proposed[1..].iter().all(|unit| unit.least_added.is_some_and(|least| least < -0.01)));
-        assert!(proposed.iter().all(|unit| unit.zeros < 1.0));
-        let (original, _) = of("resnet20-v1");
-        assert!(original.iter().all(|unit| unit.zeros > 5.0 && unit.least_added.is_none()), "{original:?}");
+        let of = |name: &str| {
+            let model = Model::init(&registry::find(name, 10).unwrap(), 0).unwrap();
+            units_of(&model, &drawn(4).unwrap()).unwrap().units
+        };
+        let before = of("resnet20-relu-before-addition");
+        assert!(before.iter().all(|unit| unit.branch_least >= 0.0), "{before:?}");
+        let proposed = of("resnet20-v2");
+        assert!(proposed.iter().all(|unit| unit.branch_least < -0.01 && unit.cut.is_none()), "{proposed:?}");
+        let original = of("resnet20-v1");
+        assert!(original.iter().all(|unit| unit.cut.is_some_and(|cut| cut > 5.0)), "{original:?}");
     }
 }
