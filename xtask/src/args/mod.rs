@@ -4,6 +4,7 @@ mod data;
 mod log;
 mod look;
 mod plans;
+mod ranks;
 mod reproduce;
 mod source;
 mod view;
@@ -23,6 +24,7 @@ pub(crate) use self::look::{
     AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
 };
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
+pub(crate) use self::ranks::RanksArgs;
 pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};
@@ -138,6 +140,8 @@ pub(crate) struct TrainArgs {
     /// How progress is told: bars and lines on standard error, or an event in JSON a line on standard output
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    pub(crate) ranks: RanksArgs,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]
