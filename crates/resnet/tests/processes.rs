@@ -9,19 +9,23 @@ use resnet::train::{Options, Outcome, Quiet, Threads, fit};
 use resnet::{Images, OpenOptions, ResNet};
 use resnet_models::registry;
 
-/// Fifty steps of a network with batch norm and stochastic depth. Batches of 30 are uneven parts for four,
-/// and the last of an epoch has 10.
+/// Fifty steps of a network with batch norm and stochastic depth. Batches of 130 are uneven parts for four,
+/// and the last of an epoch has 30.
+///
+/// The rate is low because a network of ReLUs is chaotic: at 0.05, with batches of 30, a rate that differs by
+/// two parts in ten millions moves the losses of one process by 2e-2 within fifty steps.
 fn recipe(changes: &[&str]) -> Recipe {
     let mut recipe = Recipe::built_in("quick-start").expect("a built-in recipe");
     let base = [
         "model.name=resnet8-v2",
         "model.stochastic_depth=0.3",
-        "data.generated={train=160,test=40}",
+        "data.generated={train=420,test=40}",
         "data.validation=0",
         "train.duration=50 steps",
-        "train.batch_size=30",
+        "train.batch_size=130",
         "train.log_every_steps=1",
-        "schedule.lr=0.02",
+        "optimizer.momentum=0.5",
+        "schedule.lr=0.005",
     ];
     recipe.set_all(&[&base[..], changes].concat()).unwrap();
     recipe
@@ -68,10 +72,12 @@ fn one_two_and_four_processes_have_the_same_losses_with_shared_statistics() {
     let run = |name: &str, count, changes: &[&str]| trained(count, &scratch.path().join(name), changes);
     let shared = ["train.sync_bn=true"];
     let (alone, _) = run("one", 1, &shared);
-    assert!(alone[49] < 0.8 * alone[0], "the training learns: {alone:?}");
+    let (still, _) = run("still", 1, &["train.sync_bn=true", "schedule.lr=1e-7"]);
+    assert!(largest_difference(&alone, &still) > 1e-2, "its steps are what the losses depend on");
     for count in [2, 4] {
         let (losses, certificate) = run(&format!("{count}"), count, &shared);
         let difference = largest_difference(&alone, &losses);
+        println!("{count} processes: the losses differ by up to {difference:e}");
         assert!(difference <= 1e-4, "{count} processes: {difference:e}");
         // And again, to the bit.
         let (again, other) = run(&format!("{count} again"), count, &shared);
@@ -80,7 +86,7 @@ fn one_two_and_four_processes_have_the_same_losses_with_shared_statistics() {
     }
     // What is asked for is what makes them the same.
     let (own, _) = run("own", 2, &[]);
-    assert!(largest_difference(&alone, &own) > 1e-3);
+    assert!(largest_difference(&alone, &own) > 1e-2);
     // One process has the whole batch in any case.
     assert_eq!(run("one, own", 1, &[]).0, alone);
 }
