@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use resnet::record::{DataSet, Recipe, RunFolder, RunRecord};
+use resnet::record::{DataSet, Recipe, RunRecord};
 use resnet::{Images, Needed, OpenOptions, Recognised, origin_path};
 use resnet_data::sources::OpenFiles;
 use resnet_data::{HubDataset, read_skip_list};
@@ -27,14 +27,8 @@ pub(crate) fn of_recipe(
 }
 
 /// The images that a run trains on: from `folder`, or from where it found them.
-pub(crate) fn of_run(run: &RunFolder, folder: Option<&Path>, files: &FilesArgs) -> anyhow::Result<Images> {
-    of_record(&run.recipe()?, &run.record()?, folder, files)
-}
-
-/// The same, of a run that another process keeps.
-pub(crate) fn of_record(
-    recipe: &Recipe,
-    record: &RunRecord,
+pub(crate) fn of_run(
+    (recipe, record): (&Recipe, &RunRecord),
     folder: Option<&Path>,
     files: &FilesArgs,
 ) -> anyhow::Result<Images> {

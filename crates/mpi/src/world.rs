@@ -57,15 +57,6 @@ impl World {
         Ok(Some(World { rank, asks: Mutex::new(asks), aborts, thread: Some(thread) }))
     }
 
-    /// Ends all processes at once, with exit code 1: for one that cannot go on.
-    pub fn abort(&self) -> ! {
-        self.aborts.store(true, Relaxed);
-        let _ = self.asks.lock().unwrap_or_else(PoisonError::into_inner).send(Ask::Abort);
-        // MPI ends this process. Should it fail to, nobody is to wait for it.
-        std::thread::sleep(Duration::from_secs(10));
-        std::process::exit(1)
-    }
-
     fn ask<T>(&self, ask: impl FnOnce(Answer<T>) -> Ask) -> Result<T, Error> {
         let gone = || Error::Apart("the thread that talks to MPI has ended; this is a bug".to_owned());
         let (answer, answered) = sync_channel(1);
@@ -96,6 +87,15 @@ impl Drop for World {
 impl AllReduce for World {
     fn rank(&self) -> Rank {
         self.rank
+    }
+
+    /// Ends all processes at once, with exit code 1.
+    fn end_all(&self) {
+        self.aborts.store(true, Relaxed);
+        let _ = self.asks.lock().unwrap_or_else(PoisonError::into_inner).send(Ask::Abort);
+        // MPI ends this process. Should it fail to, nobody is to wait for it.
+        std::thread::sleep(Duration::from_secs(10));
+        std::process::exit(1)
     }
 
     fn sum(&self, values: &mut [f32]) -> Result<(), Error> {

@@ -7,6 +7,7 @@
 //! | `session` | the loop: epochs, what happens at their ends, what is saved when |
 //! | `engine` | the waist between a session and what computes: a step, an evaluation, a snapshot |
 //! | `candle_engine` | the engine on candle's tensors |
+//! | `company` | what several processes do before a training |
 //! | `processes` | what the processes that train together exchange |
 //! | `threads` | threads in their place, for tests |
 //! | `step` | the parts of a step: loss, gradients, clip, average of the weights |
@@ -37,6 +38,7 @@
 mod candle_engine;
 mod change;
 mod checkpoint;
+mod company;
 mod data;
 mod engine;
 mod error;
@@ -73,6 +75,7 @@ use resnet_ops::{Mode, StepOutput};
 
 pub use candle_engine::{CandleEngine, StepConfig};
 pub use change::change_recipe;
+pub use company::{begin_run, first_before_others, open_run, started_processes};
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,

@@ -18,6 +18,19 @@ pub trait AllReduce: fmt::Debug + Send + Sync {
     /// Which of them this is, and how many there are.
     fn rank(&self) -> Rank;
 
+    /// Whether there are others.
+    fn are_several(&self) -> bool {
+        self.rank().world_size > 1
+    }
+
+    /// Whether this is the one that logs and saves.
+    fn is_first(&self) -> bool {
+        self.rank().index == 0
+    }
+
+    /// Ends all processes, this one included, where there is a way to: for one that cannot go on.
+    fn end_all(&self) {}
+
     /// Replaces `values` by their sums over all processes.
     ///
     /// # Errors
@@ -70,15 +83,6 @@ pub(crate) struct Processes {
 impl Processes {
     pub(crate) fn new(all: Arc<dyn AllReduce>) -> Self {
         Processes { all, nanoseconds: Arc::default() }
-    }
-
-    pub(crate) fn are_several(&self) -> bool {
-        self.rank().world_size > 1
-    }
-
-    /// Whether this is the process that logs and saves.
-    pub(crate) fn is_first(&self) -> bool {
-        self.rank().index == 0
     }
 
     /// Time spent in exchanges so far, waiting for others included.

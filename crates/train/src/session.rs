@@ -29,7 +29,7 @@ use crate::snapshot::EngineState;
 use crate::state::{State, Sums};
 use crate::step_recipe::step_config;
 use crate::targets::Targets;
-use crate::{Classifier, Error, Observer, Options, Outcome, Plan, TrainingData};
+use crate::{AllReduce as _, Classifier, Error, Observer, Options, Outcome, Plan, TrainingData};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

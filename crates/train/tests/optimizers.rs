@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, Var};
 use resnet_train::{
-    Alone, Clip, Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig,
+    Alone, Clip, Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, Threads,
     WeightDecayOn,
 };
 

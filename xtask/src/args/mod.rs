@@ -4,7 +4,6 @@ mod data;
 mod log;
 mod look;
 mod plans;
-mod ranks;
 mod reproduce;
 mod source;
 mod view;
@@ -19,12 +18,11 @@ pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
     TargetArg, VerifyDataArgs,
 };
-pub(crate) use self::log::LogFormat;
+pub(crate) use self::log::{LogFormat, RanksArgs};
 pub(crate) use self::look::{
     AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
 };
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
-pub(crate) use self::ranks::RanksArgs;
 pub(crate) use self::reproduce::ReproduceArgs;
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};

@@ -1,23 +1,26 @@
 //! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
-use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
+use resnet_train::{
+    AllReduce, Anomalies, Error, Options, Outcome, Plan, begin_run, first_before_others, fit, open_run,
+    resumes_from,
+};
 use resnet_views::Live;
 use serde::Serialize;
 
 use crate::args::{LogFormat, TrainArgs};
-use crate::company::Company;
 use crate::failure::Ended;
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress;
-use crate::{data, interrupt, recipes, threads, weights};
+use crate::{company, data, interrupt, recipes, threads, weights};
 
 /// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
@@ -39,12 +42,12 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
-    let company = Company::join(&args.ranks)?;
+    let all = company::join(&args.ranks)?;
     let done = match &args.resume {
-        Some(folder) => resume(args, folder, &company),
-        None => begin(args, threads, &company),
+        Some(folder) => resume(args, folder, &all),
+        None => begin(args, threads, &all),
     };
-    company.end(done)
+    company::end(&*all, done)
 }
 
 fn options(args: &TrainArgs) -> Options {
@@ -52,17 +55,17 @@ fn options(args: &TrainArgs) -> Options {
     Options { workers: threads::loaders(), anomalies, ..Options::default() }
 }
 
-fn begin(args: &TrainArgs, threads: usize, company: &Company) -> anyhow::Result<()> {
+fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::Result<()> {
     let mut recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Refused now, not after a download.
-    if let Some(folder) = args.out.as_deref().filter(|folder| company.is_first() && is_used(folder)) {
+    if let Some(folder) = args.out.as_deref().filter(|folder| all.is_first() && is_used(folder)) {
         return Err(not_empty(folder));
     }
     // The others get the first's.
-    let from = if company.is_first() { weights::starting(args)? } else { None };
-    let data = company
-        .first_before_others(|| data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files)))?;
+    let from = if all.is_first() { weights::starting(args)? } else { None };
+    let open = || data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files));
+    let data = first_before_others(&**all, open)?;
     let plan = Plan::new(&recipe, data.training())?;
     // Images in files settle the number of classes, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
@@ -82,24 +85,24 @@ fn begin(args: &TrainArgs, threads: usize, company: &Company) -> anyhow::Result<
         anyhow!("{error}{hint}")
     })?;
     let parameters = resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
-    let create = || {
-        create(args.out.as_deref(), &recipe, |record| {
-            record.threads = threads;
-            record.parameters = parameters;
-            record.data = absolute_origin(data.origin());
-            (record.from, record.revision) = (args.from.clone(), args.revision.clone());
-            record.weights = weights::word(args.weights.as_ref());
-            record.prefix = args.prefix.clone();
-            let list = args.files.classes.classes.as_deref();
-            record.class_list = list.map(|file| absolute_origin(&file.to_string_lossy()));
-            let labels = &args.files.labels;
-            record.label_list = labels.labels.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
-            record.image_column.clone_from(&labels.image_column);
-            record.label_column.clone_from(&labels.label_column);
-        })
+    let fill = |record: &mut RunRecord| {
+        record.threads = threads;
+        record.parameters = parameters;
+        record.data = absolute_origin(data.origin());
+        (record.from, record.revision) = (args.from.clone(), args.revision.clone());
+        record.weights = weights::word(args.weights.as_ref());
+        record.prefix = args.prefix.clone();
+        let list = args.files.classes.classes.as_deref();
+        record.class_list = list.map(|file| absolute_origin(&file.to_string_lossy()));
+        let labels = &args.files.labels;
+        record.label_list = labels.labels.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
+        record.image_column.clone_from(&labels.image_column);
+        record.label_column.clone_from(&labels.label_column);
     };
-    let run = company.share(args.out.as_deref().unwrap_or(Path::new(RUNS)), create)?;
-    train(run, &model, &data, args, company)
+    let folder = args.out.as_deref().unwrap_or(Path::new(RUNS));
+    let create = || create(args.out.as_deref(), &recipe, fill);
+    let run = begin_run(&**all, folder, &recipe, create)?;
+    train(run, &model, &data, args, all)
 }
 
 /// The recipe that the command line asks for, with its changes.
@@ -116,8 +119,8 @@ fn settings(args: &TrainArgs) -> Vec<String> {
     args.set.iter().cloned().chain(seed).chain(keep).chain(freeze).chain(recompute).collect()
 }
 
-fn resume(args: &TrainArgs, folder: &Path, company: &Company) -> anyhow::Result<()> {
-    let mut run = company.share(folder, || Ok(Run::open(folder)?))?;
+fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::Result<()> {
+    let mut run = open_run(&**all, folder, || anyhow::Ok(Run::open(folder)?))?;
     let mut recipe = run.recipe().clone();
     recipes::change(&mut recipe, &settings(args), args.epochs)?;
     let is_changed = recipe != *run.recipe();
@@ -141,13 +144,12 @@ fn resume(args: &TrainArgs, folder: &Path, company: &Company) -> anyhow::Result<
         }
         (Ok(_), _) => {}
     }
-    let record = run.record().clone();
-    let data = company
-        .first_before_others(|| data::of_record(run.recipe(), &record, args.data.as_deref(), &args.files))?;
-    if is_changed && run.is_kept_here() {
-        change(&mut run, &recipe, &data, args)?;
-    } else if is_changed {
-        run = Run::kept_elsewhere(folder, &recipe, record);
+    let of_run = || data::of_run((run.recipe(), run.record()), args.data.as_deref(), &args.files);
+    let data = first_before_others(&**all, of_run)?;
+    match run.is_kept_here() {
+        true if is_changed => change(&mut run, &recipe, &data, args)?,
+        true => {}
+        false => run = Run::kept_elsewhere(folder, &recipe, run.record().clone()),
     }
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -161,7 +163,7 @@ fn resume(args: &TrainArgs, folder: &Path, company: &Company) -> anyhow::Result<
         other => other.into(),
     })?;
     resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
-    train(run, &model, &data, args, company)
+    train(run, &model, &data, args, all)
 }
 
 /// Gives the run its new recipe, and tells what changed.
@@ -187,7 +189,7 @@ fn train(
     model: &ResNet,
     data: &Images,
     args: &TrainArgs,
-    company: &Company,
+    all: &Arc<dyn AllReduce>,
 ) -> anyhow::Result<()> {
     let (spec, recipe) = (model.spec(), run.recipe().clone());
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
@@ -198,7 +200,7 @@ fn train(
     let options = Options {
         stop: interrupt::watch()?,
         metadata: resnet::training_metadata(model.model(), &recipe, data.classes(), data.size()).to_map(),
-        processes: company.all(),
+        processes: Arc::clone(all),
         ..options(args)
     };
     if args.tensorboard && run.is_kept_here() {

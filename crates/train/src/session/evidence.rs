@@ -9,7 +9,7 @@ use resnet_vision::{Batch, Normalisation};
 use super::{Session, together};
 use crate::engine::Length;
 use crate::gallery::{Gallery, GalleryPart, picture};
-use crate::{Error, TrainingData, recipe};
+use crate::{AllReduce as _, Error, TrainingData, recipe};
 
 /// Training images that are kept.
 const SAMPLES: usize = 20;

@@ -9,9 +9,9 @@ use resnet_data::sources::Broken;
 use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::{Session, together};
-use crate::Error;
 use crate::checkpoint;
 use crate::engine::Contents;
+use crate::{AllReduce as _, Error};
 
 /// The checkpoint that `run` resumes from; `None` if it has not begun.
 ///

@@ -8,7 +8,7 @@ use resnet_record::{Checkpoint, EpochMetrics, EvaluateTest, Scores};
 use super::Session;
 use crate::engine::{NormBatches, Weights};
 use crate::state::Best;
-use crate::{Error, Split};
+use crate::{AllReduce as _, Error, Split};
 
 /// On the validation images and on the test images, where there are any and they are asked for.
 type BothScores = (Option<Scores>, Option<Scores>);
