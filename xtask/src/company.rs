@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use resnet_terminal::voice::{Voice, speak};
 use resnet_train::AllReduce;
 
 use crate::args::RanksArgs;
 use crate::failure::{Ended, report};
-use crate::progress::{Voice, speak};
 
 /// Joins the others, if there are any. The first process speaks for all.
 #[cfg(feature = "mpi")]

@@ -1,7 +1,6 @@
 //! Progress of a command: a bar on a terminal; elsewhere a plain line now and then.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressStyle;
@@ -9,38 +8,16 @@ use tracing_indicatif::span_ext::IndicatifSpanExt as _;
 use tracing_indicatif::writer::get_indicatif_stderr_writer;
 
 use crate::logging::BARS;
-use crate::{numbers, text};
+use crate::{numbers, text, voice};
 
 /// How often a plain line is printed at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Work that is done sooner shows nothing.
 const WORTH_SHOWING: Duration = Duration::from_secs(2);
 
-/// Who is heard on standard error, where several processes share it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Voice {
-    /// This process, as it is.
-    Plain,
-    /// This process, with these words before each line.
-    After(String),
-    /// Others.
-    Silent,
-}
-
-static VOICE: RwLock<Voice> = RwLock::new(Voice::Plain);
-
-/// Chooses how this process's lines are printed from now on.
-pub fn speak(voice: Voice) {
-    *VOICE.write().unwrap_or_else(PoisonError::into_inner) = voice;
-}
-
 /// Prints a line on standard error as it is, above the bars if there are any.
 pub fn line(text: &str) {
-    let text = match &*VOICE.read().unwrap_or_else(PoisonError::into_inner) {
-        Voice::Plain => format!("{text}\n"),
-        Voice::After(words) => text.lines().map(|line| format!("{words}{line}\n")).collect(),
-        Voice::Silent => return,
-    };
+    let Some(text) = voice::voiced(&format!("{text}\n")) else { return };
     // If not even this can be written, nobody can be told.
     let _ = match get_indicatif_stderr_writer() {
         Some(mut writer) => writer.write_all(text.as_bytes()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use resnet_train::{
     Alone, Clip, Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, Threads,
     WeightDecayOn,
