@@ -5,7 +5,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `world` | [`World`], which is `resnet_train::AllReduce` over MPI |
+//! | `world` | `World`, which is `resnet_train::AllReduce` over MPI |
 //! | `wire` | the one thread that talks to MPI |
 //! | `watch` | who has stopped answering |
 

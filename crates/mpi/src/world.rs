@@ -19,8 +19,8 @@ const STARTED: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"];
 
 /// The processes that mpirun has started, as one of them sees them.
 ///
-/// Sums are MPI's own. Whether they are the same in every process to the bit is for MPI to say; Open MPI's and
-/// MPICH's are, and a training compares the weights of all processes whenever it certifies a step.
+/// Sums are MPI's own. Whether they are the same in every process to the bit is for MPI to say; Open MPI's
+/// and MPICH's are, and a training compares the weights of all processes whenever it certifies a step.
 pub struct World {
     rank: Rank,
     asks: Mutex<Sender<Ask>>,

@@ -234,8 +234,8 @@ impl Run {
         Ok(run)
     }
 
-    /// A run that another process keeps in the folder `dir`, which is not touched: what is logged or kept here
-    /// is forgotten, and the record changes in memory alone.
+    /// A run that another process keeps in the folder `dir`, which is not touched: what is logged or kept
+    /// here is forgotten, and the record changes in memory alone.
     pub fn kept_elsewhere(dir: &Path, recipe: &Recipe, record: RunRecord) -> Run {
         let folder = RunFolder { dir: dir.to_owned() };
         Run { folder, recipe: recipe.clone(), record, kept: None, sinks: vec![] }

@@ -35,8 +35,8 @@ impl<'a> Running<'a> {
 }
 
 /// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by their
-/// means over the batches, of all processes. Those that are frozen, a network without them, or an input without batches, are
-/// left as they are.
+/// means over the batches, of all processes. Those that are frozen, a network without them, or an input
+/// without batches, are left as they are.
 ///
 /// # Errors
 /// If a batch cannot be read, or the network fails.

@@ -26,8 +26,8 @@ pub struct Options {
     pub anomalies: Anomalies,
     /// What the training is for.
     pub purpose: Purpose,
-    /// The processes that train together. Each has its own part of every batch. The first keeps the run; those
-    /// of the others are [`Run::kept_elsewhere`](resnet_record::Run::kept_elsewhere).
+    /// The processes that train together. Each has its own part of every batch. The first keeps the run;
+    /// those of the others are [`Run::kept_elsewhere`](resnet_record::Run::kept_elsewhere).
     pub processes: Arc<dyn AllReduce>,
 }
 

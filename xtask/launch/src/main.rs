@@ -2,8 +2,8 @@
 //!
 //! An alias alone has two choices. With `--quiet` cargo shows nothing during the minutes of a first build;
 //! without it every run begins with cargo's "Finished" and "Running". So this small program, built in no
-//! time, asks cargo for a build that is quiet only if there is nothing to build. `--features NAMES` is for that
-//! build: the program never sees it.
+//! time, asks cargo for a build that is quiet only if there is nothing to build. `--features NAMES` is for
+//! that build: the program never sees it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
