@@ -40,6 +40,9 @@ mod look;
 #[cfg(target_os = "linux")] // mounts a file system
 #[path = "cli/lost_disk.rs"]
 mod lost_disk;
+#[cfg(target_os = "linux")] // processes are found in /proc
+#[path = "cli/mpi.rs"]
+mod mpi;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;

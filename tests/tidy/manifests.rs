@@ -98,6 +98,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("resnet-mpi", &["resnet-data", "resnet-train"], &[]),
     ("xtask", LIBRARIES, &["resnet-testing"]),
     ("xtask-launch", &[], &[]),
     ("resnet-tests", EVERYTHING, &[]),
@@ -144,6 +145,7 @@ const LIBRARIES: &[&str] = &[
     "resnet-record",
     "resnet-report",
     "resnet-train",
+    "resnet-mpi",
 ];
 
 const EVERYTHING: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use resnet::record::{DataSet, Recipe, RunFolder};
+use resnet::record::{DataSet, Recipe, RunRecord};
 use resnet::{Images, Needed, OpenOptions, Recognised, origin_path};
 use resnet_data::sources::OpenFiles;
 use resnet_data::{HubDataset, read_skip_list};
@@ -27,10 +27,13 @@ pub(crate) fn of_recipe(
 }
 
 /// The images that a run trains on: from `folder`, or from where it found them.
-pub(crate) fn of_run(run: &RunFolder, folder: Option<&Path>, files: &FilesArgs) -> anyhow::Result<Images> {
-    let (recipe, record) = (run.recipe()?, run.record()?);
+pub(crate) fn of_run(
+    (recipe, record): (&Recipe, &RunRecord),
+    folder: Option<&Path>,
+    files: &FilesArgs,
+) -> anyhow::Result<Images> {
     let origin = origin_path(&record.data);
-    of_recipe(&recipe, folder.or(origin.as_deref()), (Needed::All, &files.or_those_of(&record)))
+    of_recipe(recipe, folder.or(origin.as_deref()), (Needed::All, &files.or_those_of(record)))
 }
 
 /// The images in `folder` for an evaluation; `recipe` and `classes` choose where several data sets lie there.

@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod company;
 mod data;
 mod data_hints;
 mod downloads;

@@ -15,8 +15,8 @@ use crate::{Error, ImageSet, LoaderConfig, Order};
 /// Batches of an [`ImageSet`], epoch by epoch.
 ///
 /// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the
-/// number of threads nor where a run was interrupted changes one bit. The parts that the processes of a
-/// [`Rank`](crate::Rank) show are pieces of the one order that a single process would show.
+/// number of threads nor where a run was interrupted changes one bit. What the processes of a
+/// [`Rank`](crate::Rank) show are pieces of the batches that a single process would show.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -78,12 +78,12 @@ impl DataLoader {
         Ok(Self { maker: Arc::new(Maker { set, augmentation, config, balanced, tables }) })
     }
 
-    /// How many batches this process shows per epoch.
+    /// How many batches an epoch has.
     pub fn batches_per_epoch(&self) -> usize {
         self.maker.config.batches_per_epoch(self.maker.set.len())
     }
 
-    /// How many images this process shows per epoch.
+    /// How many images an epoch shows: all processes together where they share batches, else this one.
     pub fn images_per_epoch(&self) -> usize {
         self.maker.config.images_per_epoch(self.maker.set.len())
     }

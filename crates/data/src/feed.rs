@@ -16,7 +16,7 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// How many images there are.
     fn images(&self) -> usize;
 
-    /// How many of them an epoch shows.
+    /// How many of them an epoch shows: all processes together where they share batches, else this one.
     fn images_per_epoch(&self) -> usize;
 
     /// How many batches an epoch has.

@@ -24,7 +24,11 @@ pub enum LastBatch {
     Drop,
 }
 
-/// Which of the processes that train one network together this is. Each shows its own part of every epoch.
+/// Which of the processes that train one network together this is. Each shows its own images.
+///
+/// A shuffled epoch has the same batches whatever the number of processes, and each process shows its part of
+/// every batch: the first the first images, and so on. An epoch in order, as an evaluation shows it, is cut
+/// into one part for each process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rank {
     /// This process's number, from 0.
@@ -37,31 +41,24 @@ impl Rank {
     /// The only process.
     pub const ONLY: Rank = Rank { index: 0, world_size: 1 };
 
-    /// The places of an epoch of `len` images that this rank shows. In a shuffled epoch all parts have one
-    /// length, so that no process waits for another; at most `world_size - 1` images are left out, others
-    /// each time.
-    fn places(self, len: usize, order: Order) -> Range<usize> {
+    /// This process's part of `places`. Parts follow each other, and none has two places more than another.
+    fn part_of(self, places: Range<usize>) -> Range<usize> {
         let Rank { index, world_size } = self;
-        match order {
-            Order::Shuffled | Order::Balanced => {
-                let each = len / world_size;
-                index * each..(index + 1) * each
-            }
-            Order::Sequential => len * index / world_size..len * (index + 1) / world_size,
-        }
+        let cut = |index| places.start + (places.len() as u128 * index as u128 / world_size as u128) as usize;
+        cut(index)..cut(index + 1)
     }
 }
 
 /// How a [`DataLoader`](crate::DataLoader) or a [`FileLoader`](crate::FileLoader) makes batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoaderConfig {
-    /// Images per batch; at least 1.
+    /// Images per batch, all processes' parts together where the order is shuffled; at least 1.
     pub batch: usize,
     /// Decides order and augmentation, together with the epoch.
     pub seed: u64,
     /// In which order images come.
     pub order: Order,
-    /// Which part of each epoch this process shows.
+    /// Which part this process shows.
     pub rank: Rank,
     /// Whether an incomplete last batch is shown.
     pub last_batch: LastBatch,
@@ -97,9 +94,13 @@ impl LoaderConfig {
             return invalid("a batch of 0 images trains nothing; use at least 1".to_owned());
         }
         let Rank { index, world_size } = self.rank;
-        if index >= world_size || self.places(images).is_empty() {
+        let shared = match self.order {
+            Order::Sequential => images,
+            Order::Shuffled | Order::Balanced => images.min(self.batch),
+        };
+        if index >= world_size || shared < world_size {
             return invalid(format!(
-                "process {index} of {world_size} has no part of {images} images; use fewer processes, numbered from 0"
+                "process {index} of {world_size} has no part of {shared} images; use fewer processes, numbered from 0"
             ));
         }
         let own = self.places(images).len();
@@ -112,28 +113,37 @@ impl LoaderConfig {
         Ok(())
     }
 
-    /// The places of an epoch of `images` images that belong to this process.
+    /// The places of an epoch of `images` images from which this process's batches, or its parts of them,
+    /// are taken.
     fn places(&self, images: usize) -> Range<usize> {
-        self.rank.places(images, self.order)
-    }
-
-    /// The places of an epoch of `images` images that batch `number` shows.
-    pub(crate) fn batch(&self, images: usize, number: usize) -> Range<usize> {
-        let (start, shown) = (self.places(images).start, self.images_per_epoch(images));
-        let first = number * self.batch;
-        start + first..start + shown.min(first.saturating_add(self.batch))
-    }
-
-    /// How many images this process shows per epoch, of `images` in all.
-    pub(crate) fn images_per_epoch(&self, images: usize) -> usize {
-        let own = self.places(images).len();
-        match self.last_batch {
-            LastBatch::Keep => own,
-            LastBatch::Drop => own / self.batch * self.batch,
+        match self.order {
+            Order::Sequential => self.rank.part_of(0..images),
+            Order::Shuffled | Order::Balanced => 0..images,
         }
     }
 
-    /// How many batches this process shows per epoch, of `images` images in all.
+    /// The places of an epoch of `images` images that this process shows of batch `number`.
+    pub(crate) fn batch(&self, images: usize, number: usize) -> Range<usize> {
+        let (start, shown) = (self.places(images).start, self.images_per_epoch(images));
+        let first = number * self.batch;
+        let batch = start + first..start + shown.min(first.saturating_add(self.batch));
+        match self.order {
+            Order::Sequential => batch,
+            Order::Shuffled | Order::Balanced => self.rank.part_of(batch),
+        }
+    }
+
+    /// How many of `images` images an epoch shows: all processes together where they share batches, else this
+    /// one.
+    pub(crate) fn images_per_epoch(&self, images: usize) -> usize {
+        let all = self.places(images).len();
+        match self.last_batch {
+            LastBatch::Keep => all,
+            LastBatch::Drop => all / self.batch * self.batch,
+        }
+    }
+
+    /// How many batches an epoch of `images` images has.
     pub(crate) fn batches_per_epoch(&self, images: usize) -> usize {
         self.images_per_epoch(images).div_ceil(self.batch)
     }

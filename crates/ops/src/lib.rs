@@ -24,6 +24,7 @@
 //! | `cpu/` | the executor: buffers, lazy norms, each step's forward and backward |
 //! | `plan/` | what a plan is: [`Graph`], [`Plan`], steps as data, what is folded |
 //! | `draws.rs`, `mode.rs` | random draws by counter; training or evaluation |
+//! | `part.rs` | a batch that several processes compute together |
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor, Var};
@@ -50,6 +51,7 @@ mod loss;
 mod mode;
 mod node;
 mod parameters;
+mod part;
 mod plan;
 mod run;
 mod standardise;
@@ -65,6 +67,7 @@ pub use layers::{
 };
 pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
 pub use mode::Mode;
+pub use part::{BatchPart, SumOver};
 pub use plan::{Graph, LayerInfo, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
 pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::gate::Gate;

@@ -1,11 +1,12 @@
 //! The run's folder: its paths, its creation, and the one process that writes to it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::lock::{LOCK, lock};
 use crate::record::FORMAT;
 use crate::sinks::MetricsFile;
 use crate::{
@@ -21,8 +22,6 @@ const TENSORBOARD: &str = "tensorboard";
 /// How the names of kept checkpoints begin and end.
 const KEPT: &str = "step-";
 const EXTENSION: &str = "safetensors";
-/// Empty; held locked by the process that writes, and let go of by the system however that process ends.
-const LOCK: &str = ".lock";
 
 /// A run's folder, to look at.
 ///
@@ -180,9 +179,16 @@ pub struct Run {
     folder: RunFolder,
     recipe: Recipe,
     record: RunRecord,
-    metrics: MetricsFile,
-    /// Besides `metrics`; one that fails is taken out.
+    /// None where another process keeps the run.
+    kept: Option<Kept>,
+    /// Besides the metrics' file; one that fails is taken out.
     sinks: Vec<Box<dyn Sink>>,
+}
+
+/// What the one process holds that writes.
+#[derive(Debug)]
+struct Kept {
+    metrics: MetricsFile,
     _lock: File,
 }
 
@@ -206,7 +212,8 @@ impl Run {
         write_record(dir, &record)?;
         write_atomically(&dir.join(RECIPE), text.as_bytes())?;
         let folder = RunFolder { dir: dir.to_owned() };
-        Ok(Run { folder, recipe: recipe.clone(), record, metrics, sinks: vec![], _lock: lock })
+        let kept = Some(Kept { metrics, _lock: lock });
+        Ok(Run { folder, recipe: recipe.clone(), record, kept, sinks: vec![] })
     }
 
     /// Opens a run to go on with it.
@@ -218,12 +225,25 @@ impl Run {
         let lock = lock(dir)?;
         let (recipe, record) = (folder.recipe()?, folder.record()?);
         let metrics = MetricsFile::open(&dir.join(METRICS))?;
-        let mut run = Run { folder, recipe, record, metrics, sinks: vec![], _lock: lock };
+        let mut run =
+            Run { folder, recipe, record, kept: Some(Kept { metrics, _lock: lock }), sinks: vec![] };
         // Event files go on by themselves: those of steps that are done again must go.
         if dir.join(TENSORBOARD).is_dir() {
             run.add_tensorboard()?;
         }
         Ok(run)
+    }
+
+    /// A run that another process keeps in the folder `dir`, which is not touched: what is logged or kept
+    /// here is forgotten, and the record changes in memory alone.
+    pub fn kept_elsewhere(dir: &Path, recipe: &Recipe, record: RunRecord) -> Run {
+        let folder = RunFolder { dir: dir.to_owned() };
+        Run { folder, recipe: recipe.clone(), record, kept: None, sinks: vec![] }
+    }
+
+    /// Whether it is this process that writes to the folder.
+    pub fn is_kept_here(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// From now on metrics go to `sink` as well. If it fails, that is logged as a warning, and the run goes
@@ -267,7 +287,9 @@ impl Run {
     pub fn update(&mut self, change: impl FnOnce(&mut RunRecord)) -> Result<(), Error> {
         let mut record = self.record.clone();
         change(&mut record);
-        write_record(self.folder.dir(), &record)?;
+        if self.is_kept_here() {
+            write_record(self.folder.dir(), &record)?;
+        }
         self.record = record;
         Ok(())
     }
@@ -302,7 +324,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`], with a full disk for instance, if it cannot be written to `metrics.jsonl`.
     pub fn log(&mut self, metric: &Metric) -> Result<(), Error> {
-        self.metrics.write(metric)?;
+        self.kept.iter_mut().try_for_each(|kept| kept.metrics.write(metric))?;
         self.each_sink(|sink| sink.write(metric));
         Ok(())
     }
@@ -312,7 +334,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`].
     pub fn sync(&mut self) -> Result<(), Error> {
-        self.metrics.sync()?;
+        self.kept.iter_mut().try_for_each(|kept| kept.metrics.sync())?;
         self.each_sink(|sink| sink.sync());
         Ok(())
     }
@@ -322,7 +344,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`].
     pub fn diverged(&self, divergence: &Divergence) -> Result<(), Error> {
-        write_json(&self.folder.divergence(), divergence)
+        if self.is_kept_here() { write_json(&self.folder.divergence(), divergence) } else { Ok(()) }
     }
 
     /// Cuts away, file by file in an atomic step each, what was logged after a checkpoint of `step` steps and
@@ -332,7 +354,8 @@ impl Run {
     /// # Errors
     /// [`Error::Damaged`] if the metrics cannot be read, [`Error::Io`].
     pub fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
-        self.metrics.rewind(step, epochs)?;
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        kept.metrics.rewind(step, epochs)?;
         self.each_sink(|sink| sink.rewind(step, epochs));
         // The step that it describes is done anew.
         let _ = fs::remove_file(self.folder.divergence());
@@ -363,28 +386,4 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
 
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     resnet_files::write_whole(path, |out| out.write_all(bytes)).map_err(Error::io("write", path))
-}
-
-fn lock(dir: &Path) -> Result<File, Error> {
-    let path = dir.join(LOCK);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(Error::io("write", &path))?;
-    // Whoever lists runs holds a lock for an instant.
-    let busy = |tried: &Result<(), TryLockError>| matches!(tried, Err(TryLockError::WouldBlock));
-    let mut tried = file.try_lock();
-    for _ in 0..20 {
-        if busy(&tried) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-            tried = file.try_lock();
-        }
-    }
-    match tried {
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: dir.to_owned() }),
-        // A file system without locks: then it is up to the user, as it is for most programs.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
-    }
 }

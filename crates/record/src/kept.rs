@@ -1,5 +1,7 @@
 //! The files in a run's folder that its page shows: read from it, and kept in it.
 
+use serde::Serialize;
+
 use crate::evidence::{self, LAYERS, PREDICTIONS, SAMPLES};
 use crate::{Error, LayerRow, NormHistory, Norms, Predictions, Run, RunFolder, Samples};
 
@@ -43,7 +45,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep_predictions(&self, predictions: &Predictions) -> Result<(), Error> {
-        evidence::keep(self.folder().dir(), PREDICTIONS, predictions)
+        self.keep(PREDICTIONS, predictions)
     }
 
     /// Writes `samples.json` in place of an older one.
@@ -51,7 +53,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep_samples(&self, samples: &Samples) -> Result<(), Error> {
-        evidence::keep(self.folder().dir(), SAMPLES, samples)
+        self.keep(SAMPLES, samples)
     }
 
     /// Writes `layers.json` in place of an older one.
@@ -59,7 +61,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep_layers(&self, layers: &[LayerRow]) -> Result<(), Error> {
-        evidence::keep(self.folder().dir(), LAYERS, layers)
+        self.keep(LAYERS, layers)
     }
 
     /// Adds a line to `norms.jsonl`, whose first names the `layers`.
@@ -67,6 +69,13 @@ impl Run {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep_norms(&self, layers: &[String], norms: &Norms) -> Result<(), Error> {
-        evidence::add_norms(self.folder().dir(), layers, norms)
+        match self.is_kept_here() {
+            true => evidence::add_norms(self.folder().dir(), layers, norms),
+            false => Ok(()),
+        }
+    }
+
+    fn keep<T: Serialize + ?Sized>(&self, file: &str, value: &T) -> Result<(), Error> {
+        if self.is_kept_here() { evidence::keep(self.folder().dir(), file, value) } else { Ok(()) }
     }
 }

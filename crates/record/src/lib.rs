@@ -33,6 +33,7 @@ mod error;
 mod evidence;
 mod folder;
 mod kept;
+mod lock;
 mod machine;
 mod metrics;
 mod numbered;

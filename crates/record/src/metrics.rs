@@ -68,6 +68,10 @@ pub struct EpochMetrics {
     /// The part of the steps' time in which the network waited for data, in percent.
     #[serde(default)]
     pub data_wait: f64,
+    /// The part of the steps' time in which this process exchanged numbers with others, or waited for them,
+    /// in percent; only where several train together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub communication: Option<f64>,
     /// What the threads that load data did meanwhile, where that is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_threads: Option<DataSeconds>,

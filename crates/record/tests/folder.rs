@@ -40,6 +40,7 @@ fn epoch(epoch: u64, step: u64) -> Metric {
         rate: 0.1,
         images_per_second: 1.0,
         data_wait: 0.5,
+        communication: None,
         data_threads: Some(DataSeconds { read: 0.5, decode: 2.0, transform: 0.25 }),
         validation: None,
         ema_validation: None,

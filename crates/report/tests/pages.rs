@@ -43,6 +43,7 @@ fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder
             rate: 0.1,
             images_per_second: 900.0,
             data_wait: 0.0,
+            communication: None,
             data_threads: None,
             validation: None,
             ema_validation: None,

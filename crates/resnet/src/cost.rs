@@ -81,6 +81,8 @@ mod tests {
             epochs: 90,
             batch: 256,
             smallest_batch: 143,
+            processes: 1,
+            shares_statistics: false,
             size: [224, 224],
             train_images: 1_281_167,
             validation_images: 0,

@@ -80,6 +80,7 @@ fn made(dir: &Path, recipe: &Recipe, error: f64, loss: f64) -> Run {
             rate: 0.1,
             images_per_second: 300.0,
             data_wait: 0.0,
+            communication: None,
             data_threads: None,
             validation: None,
             ema_validation: None,

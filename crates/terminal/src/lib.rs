@@ -21,6 +21,7 @@
 //! | `output.rs` | standard output |
 //! | `progress.rs` | standard error: bars, or plain lines now and then |
 //! | `logging.rs` | logs, past the bars |
+//! | `voice.rs` | who is heard there, of several processes |
 
 pub mod logging;
 pub mod numbers;
@@ -29,3 +30,4 @@ pub mod plot;
 pub mod progress;
 pub mod table;
 pub mod text;
+pub mod voice;

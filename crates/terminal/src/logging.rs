@@ -7,7 +7,7 @@ use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
-use crate::text;
+use crate::{text, voice};
 
 /// Target of the spans that are drawn as bars, and of nothing else.
 pub const BARS: &str = "resnet_terminal::bars";
@@ -31,6 +31,7 @@ struct Wrapped<W>(W);
 impl<W: Write> Write for Wrapped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = text::wrap(&String::from_utf8_lossy(bytes), text::err(), LEVEL);
+        let Some(text) = voice::voiced(&text) else { return Ok(bytes.len()) };
         self.0.write_all(text.as_bytes()).map(|()| bytes.len())
     }
 

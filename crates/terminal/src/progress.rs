@@ -8,7 +8,7 @@ use tracing_indicatif::span_ext::IndicatifSpanExt as _;
 use tracing_indicatif::writer::get_indicatif_stderr_writer;
 
 use crate::logging::BARS;
-use crate::{numbers, text};
+use crate::{numbers, text, voice};
 
 /// How often a plain line is printed at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const WORTH_SHOWING: Duration = Duration::from_secs(2);
 
 /// Prints a line on standard error as it is, above the bars if there are any.
 pub fn line(text: &str) {
-    let text = format!("{text}\n");
+    let Some(text) = voice::voiced(&format!("{text}\n")) else { return };
     // If not even this can be written, nobody can be told.
     let _ = match get_indicatif_stderr_writer() {
         Some(mut writer) => writer.write_all(text.as_bytes()),

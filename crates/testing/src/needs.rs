@@ -49,13 +49,15 @@ pub enum Need {
     Permissions,
     /// A user who may mount a file system.
     Mount,
+    /// mpirun, and a program that is built with the feature `mpi`.
+    Mpi,
     /// A git checkout, which a source archive is not.
     Git,
 }
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Data,
         Self::Checkpoints,
         Self::Torch,
@@ -67,6 +69,7 @@ impl Need {
         Self::HugePages,
         Self::Permissions,
         Self::Mount,
+        Self::Mpi,
         Self::Git,
     ];
 
@@ -84,6 +87,7 @@ impl Need {
             Self::HugePages => "huge-pages",
             Self::Permissions => "permissions",
             Self::Mount => "mount",
+            Self::Mpi => "mpi",
             Self::Git => "git",
         }
     }

@@ -4,29 +4,30 @@ mod diagnosis;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use candle_core::{Device, Var};
+use candle_core::{Device, Tensor, Var};
 use resnet_checkpoint::keys;
 use resnet_data::Feed;
-use resnet_ops::Mode;
+use resnet_ops::{BatchPart, Mode, SumOver};
 use resnet_record::{LayerOutput, Scores};
 use resnet_vision::Batch;
 
 use crate::engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
 };
-use crate::evaluate::{Seen, device_of, evaluate_seen, rank, rows_of, tensors_of};
-use crate::groups::Groups;
-use crate::layout::{Layout, Place, read};
+use crate::evaluate::{Seen, Tally, device_of, rank, rows_of, tensors_of};
+use crate::groups::{Groups, is_running};
+use crate::layout::{Layout, Place, change, read};
 use crate::norms::estimate_norms;
 use crate::optimizer::{Optimizer, OptimizerConfig};
+use crate::processes::Processes;
 use crate::snapshot::{EngineState, Snapshot};
-use crate::step::all_reduce::{AllReduce, Alone};
 use crate::step::clip::Clip;
 use crate::step::ema::{Ema, EmaConfig, write_flat};
 use crate::step::gradients::Gradients;
 use crate::step::loss::{Loss, Target};
-use crate::{Classifier, Error};
+use crate::{AllReduce as _, Alone, Classifier, Error};
 
 /// The parts of a step that a recipe chooses.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +51,11 @@ pub struct CandleEngine<'a> {
     layout: Arc<Layout>,
     loss: Loss,
     gradients: Gradients,
-    all_reduce: Box<dyn AllReduce>,
+    processes: Processes,
+    /// What batch norm sums its statistics with, if they are those of the whole batch.
+    statistics: Option<Arc<SumOver>>,
+    /// Images since the last step.
+    images: u64,
     clip: Clip,
     optimizer: Optimizer,
     ema: Option<Ema>,
@@ -75,7 +80,9 @@ impl<'a> CandleEngine<'a> {
             device: device_of(model),
             loss,
             gradients: Gradients::new(Arc::clone(&layout)),
-            all_reduce: Box::new(Alone),
+            processes: Processes::new(Arc::new(Alone)),
+            statistics: None,
+            images: 0,
             clip,
             optimizer: Optimizer::new(optimizer).with_groups(Arc::clone(&groups)),
             groups,
@@ -83,6 +90,102 @@ impl<'a> CandleEngine<'a> {
             aside: None,
             layout,
         })
+    }
+
+    /// The same, as one of several processes; `statistics` says what their batch norms normalise by.
+    pub(crate) fn among(self, processes: Processes, statistics: BatchStatistics) -> Self {
+        let shares = statistics == BatchStatistics::Shared && processes.are_several();
+        let all = processes.clone();
+        let sum = move |values: &mut [f64]| all.sum_f64(values).map_err(candle_core::Error::wrap);
+        CandleEngine { processes, statistics: shares.then(|| Arc::new(sum) as _), ..self }
+    }
+
+    /// Gives every process the mean of their running statistics, by the images that each has had since the
+    /// last step, where each normalised by its own: so that all hold the same network.
+    fn average_statistics(&mut self) -> Result<(), Error> {
+        let images = std::mem::take(&mut self.images) as f64;
+        if !self.processes.are_several() || self.statistics.is_some() {
+            return Ok(());
+        }
+        let failed = |error| Error::compute("averaging running statistics")(error);
+        let moves = |name: &String| is_running(name) && !self.groups.is_still(name);
+        let running =
+            || self.variables().iter().filter(|(name, _)| moves(name)).map(|(_, variable)| variable);
+        let mut sums = vec![images];
+        for variable in running() {
+            let weighed = |values: &[f32]| sums.extend(values.iter().map(|&value| images * f64::from(value)));
+            read(variable, weighed).map_err(failed)?;
+        }
+        self.processes.sum_f64(&mut sums)?;
+        let mut means = sums[1..].iter().map(|sum| (sum / sums[0]) as f32);
+        for variable in running().filter(|_| sums[0] > 0.0) {
+            let set = |values: &mut [f32]| {
+                values.iter_mut().zip(&mut means).for_each(|(value, mean)| *value = mean)
+            };
+            change(variable, set).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Forward and backward on this process's part of a batch.
+    fn learn(&mut self, input: BatchInput) -> Result<BatchOutcome, Error> {
+        let BatchInput { batch, targets, step, number, rate, first_image: _ } = input;
+        let doing = || format!("step {step}");
+        let (images, labels) = tensors_of(batch, &self.device).map_err(Error::compute(doing()))?;
+        self.model.begin_step(number);
+        let logits = self.model.logits(&images, Mode::Train).map_err(Error::compute(doing()))?;
+        let (rows, classes) = rows_of(&logits, &labels)?;
+        let images = labels.len() as u64;
+        let correct = rows
+            .chunks_exact(classes)
+            .zip(&labels)
+            .filter(|(row, label)| rank(row, **label as usize) == Some(0))
+            .count();
+
+        let target = targets.map_or(Target::Labels(labels), Target::Probabilities);
+        let (loss, weight) = self.loss.of(&logits, target).map_err(Error::compute(doing()))?;
+        let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
+        let outcome = BatchOutcome { images, loss: f64::from(value), correct: correct as u64 };
+        let (outcome, total) = self.together(outcome, weight)?;
+        if !(outcome.loss as f32).is_finite() {
+            return Err(Error::NonFiniteLoss { step, rate, loss: outcome.loss as f32 });
+        }
+        self.images += images;
+        let (loss, weight) = self.scaled(loss, weight, total).map_err(Error::compute(doing()))?;
+        let mut gradients = loss.backward().map_err(Error::compute(doing()))?;
+        // A classifier may not have made constants of them.
+        for variable in self.groups.frozen().filter_map(|name| self.variables().get(name)) {
+            gradients.remove(variable);
+        }
+        let found = self.gradients.add(self.variables(), &gradients, weight);
+        if found.map_err(Error::compute(doing()))? == 0 {
+            return Err(Error::Setup(
+                "no variable of the network got a gradient; its logits must be computed from the variables it lists".into(),
+            ));
+        }
+        Ok(outcome)
+    }
+
+    /// What all processes saw of a batch, and the sum of their weights.
+    fn together(&self, own: BatchOutcome, weight: f64) -> Result<(BatchOutcome, f64), Error> {
+        if !self.processes.are_several() {
+            return Ok((own, weight));
+        }
+        let mut sums = [weight, weight * own.loss, own.images as f64, own.correct as f64];
+        self.processes.sum_f64(&mut sums)?;
+        let [weight, loss, images, correct] = sums;
+        Ok((BatchOutcome { images: images as u64, loss: loss / weight, correct: correct as u64 }, weight))
+    }
+
+    /// The loss whose gradient is taken, and its weight. Where batch norm sums gradients over processes, they
+    /// must be those of one loss: each process's mean counts by its share of the batch before the backward
+    /// pass, not after it.
+    fn scaled(&self, loss: Tensor, weight: f64, total: f64) -> candle_core::Result<(Tensor, f64)> {
+        let even = total / self.processes.rank().world_size as f64;
+        match &self.statistics {
+            Some(_) if weight != even => Ok((loss.affine(weight / even, 0.0)?, even)),
+            _ => Ok((loss, weight)),
+        }
     }
 
     fn variables(&self) -> &'a BTreeMap<String, Var> {
@@ -102,51 +205,35 @@ impl<'a> CandleEngine<'a> {
     }
 }
 
+/// Whose statistics batch norm normalises by in a training step of several processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BatchStatistics {
+    /// Each process's, of its part of the batch.
+    Own,
+    /// Those of the whole batch.
+    Shared,
+}
+
 impl Engine for CandleEngine<'_> {
     fn backward(&mut self, input: BatchInput) -> Result<BatchOutcome, Error> {
-        let BatchInput { batch, targets, step, number, rate } = input;
-        let doing = || format!("step {step}");
-        let (images, labels) = tensors_of(batch, &self.device).map_err(Error::compute(doing()))?;
-        self.model.begin_step(number);
-        let logits = self.model.logits(&images, Mode::Train).map_err(Error::compute(doing()))?;
-        let (rows, classes) = rows_of(&logits, &labels)?;
-        let images = labels.len() as u64;
-        let correct = rows
-            .chunks_exact(classes)
-            .zip(&labels)
-            .filter(|(row, label)| rank(row, **label as usize) == Some(0))
-            .count();
-
-        let target = targets.map_or(Target::Labels(labels), Target::Probabilities);
-        let (loss, weight) = self.loss.of(&logits, target).map_err(Error::compute(doing()))?;
-        let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
-        if !value.is_finite() {
-            return Err(Error::NonFiniteLoss { step, rate, loss: value });
+        if !self.processes.are_several() {
+            return self.learn(input);
         }
-        let mut gradients = loss.backward().map_err(Error::compute(doing()))?;
-        // A classifier may not have made constants of them.
-        for variable in self.groups.frozen().filter_map(|name| self.variables().get(name)) {
-            gradients.remove(variable);
-        }
-        let found = self.gradients.add(self.variables(), &gradients, weight);
-        if found.map_err(Error::compute(doing()))? == 0 {
-            return Err(Error::Setup(
-                "no variable of the network got a gradient; its logits must be computed from the variables it lists".into(),
-            ));
-        }
-        Ok(BatchOutcome { images, loss: f64::from(value), correct: correct as u64 })
+        let part = BatchPart { first_image: input.first_image, sum: self.statistics.clone() };
+        part.during(|| self.learn(input))
     }
 
     fn step(&mut self, rate: f64) -> Result<(), Error> {
-        if self.gradients.is_empty() {
+        if self.gradients.is_empty() && !self.processes.are_several() {
             return Ok(());
         }
         let variables = self.variables();
         let failed = |error| Error::compute("a step of the optimizer")(error);
-        self.gradients.complete(&mut *self.all_reduce).map_err(failed)?;
+        self.gradients.complete(&self.processes)?;
         self.clip.apply(&mut self.gradients);
         self.optimizer.step(variables, &self.gradients, rate).map_err(failed)?;
         self.gradients.clear();
+        self.average_statistics()?;
         if let Some(ema) = &mut self.ema {
             ema.update(variables, self.optimizer.updates()).map_err(failed)?;
         }
@@ -178,7 +265,9 @@ impl Engine for CandleEngine<'_> {
             ema.write_to(self.variables()).map_err(failed)?;
         }
         match norms {
-            Some(batches) => estimate_norms((self.model, &self.groups), &self.device, batches),
+            Some(batches) => {
+                estimate_norms((self.model, &self.groups), &self.device, &self.processes, batches)
+            }
             None => Ok(()),
         }
     }
@@ -189,7 +278,9 @@ impl Engine for CandleEngine<'_> {
         on_images: &mut dyn FnMut(u64) -> bool,
         seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
     ) -> Result<Option<Scores>, Error> {
-        evaluate_seen(self.model, feed, on_images, seen)
+        let begun = Instant::now();
+        let own = Tally::of(self.model, feed, on_images, seen)?;
+        Ok(Tally::together(own, &self.processes)?.map(|tally| tally.scores(begun.elapsed())))
     }
 
     fn end_evaluation(&mut self) -> Result<(), Error> {

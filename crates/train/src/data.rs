@@ -116,6 +116,7 @@ impl TrainingData for Dataset {
             last_batch: recipe::last_batch(recipe),
             workers: options.workers,
             prefetch: options.prefetch,
+            rank: options.processes.rank(),
             ..LoaderConfig::training(recipe.train.batch_size, recipe.train.seed)
         };
         let how = (recipe::augmentation(recipe), recipe::normalisation(recipe));
@@ -150,7 +151,10 @@ pub(crate) fn count(labels: impl Iterator<Item = u32>, classes: usize) -> Vec<u6
 
 /// In order, without augmentation.
 fn as_they_are(set: Arc<ImageSet>, recipe: &Recipe, options: &Options) -> Result<DataLoader, Error> {
-    let config =
-        LoaderConfig { workers: options.workers, ..LoaderConfig::evaluation(recipe.train.batch_size) };
+    let config = LoaderConfig {
+        workers: options.workers,
+        rank: options.processes.rank(),
+        ..LoaderConfig::evaluation(recipe.train.batch_size)
+    };
     Ok(DataLoader::new(set, (Augmentation::None, recipe::normalisation(recipe)), config)?)
 }

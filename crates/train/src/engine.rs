@@ -90,8 +90,10 @@ pub trait Engine {
 /// A batch to learn from.
 #[derive(Debug)]
 pub struct BatchInput {
-    /// Images and their labels.
+    /// Images and their labels: this process's, where several share a batch.
     pub batch: Batch,
+    /// The place of the first of them in the batch that is shared.
+    pub first_image: usize,
     /// Probabilities `[n, classes]` to learn in place of the labels.
     pub targets: Option<Vec<f32>>,
     /// Optimizer steps before this one.
@@ -102,7 +104,7 @@ pub struct BatchInput {
     pub rate: f64,
 }
 
-/// What a batch saw before the step changed the weights.
+/// What a batch saw before the step changed the weights, all processes' images together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct BatchOutcome {
     /// Images of the batch.

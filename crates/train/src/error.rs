@@ -150,6 +150,22 @@ pub enum Error {
         /// What is wrong, and what to do.
         cause: String,
     },
+    /// The processes that train together cannot begin or go on.
+    #[error("{0}")]
+    Apart(String),
+    /// A batch that has too few images for so many processes.
+    #[error(
+        "{processes} processes share batches of down to {images} images, and each needs at least {fewest}; start fewer \
+         processes, raise train.batch_size, or set train.last_batch=drop if it is the last batch that is too small"
+    )]
+    PartTooSmall {
+        /// How many processes there are.
+        processes: usize,
+        /// Images of the smallest batch.
+        images: usize,
+        /// Images that a process needs of it.
+        fewest: usize,
+    },
     /// The operating system refused.
     #[error("cannot {action} {}: {source}; see that there is space and that you may write there", file.display())]
     Io {

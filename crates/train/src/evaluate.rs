@@ -1,13 +1,14 @@
 //! Accuracy and loss of a classifier on a set of images.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use resnet_data::Feed;
 use resnet_record::Scores;
 use resnet_vision::Batch;
 
-use crate::{Classifier, Error};
+use crate::processes::Processes;
+use crate::{AllReduce as _, Classifier, Error};
 
 /// Scores `model` on every image that an epoch of `feed` shows; sums are in f64.
 ///
@@ -40,7 +41,9 @@ pub fn evaluate(
     feed: &dyn Feed,
     on_images: impl FnMut(u64) -> bool,
 ) -> Result<Option<Scores>, Error> {
-    evaluate_seen(model, feed, on_images, &mut |_| Ok(()))
+    let begun = Instant::now();
+    let tally = Tally::of(model, feed, on_images, &mut |_| Ok(()))?;
+    Ok(tally.map(|tally| tally.scores(begun.elapsed())))
 }
 
 /// An image that was scored.
@@ -58,16 +61,62 @@ pub struct Seen<'a> {
 /// Normalised pixels `[3, height, width]`, and height and width.
 pub type Pixels = (Vec<f32>, [usize; 2]);
 
-/// [`evaluate`], which also shows each image with its logits.
-pub(crate) fn evaluate_seen(
+/// What is counted over images.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    images: u64,
+    top1: u64,
+    top5: u64,
+    loss: f64,
+    classes: usize,
+}
+
+impl Tally {
+    /// Of all images of `feed`, each of which is shown to `seen` with its logits; see [`evaluate`].
+    pub(crate) fn of(
+        model: &dyn Classifier,
+        feed: &dyn Feed,
+        on_images: impl FnMut(u64) -> bool,
+        seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
+    ) -> Result<Option<Tally>, Error> {
+        tally(model, feed, on_images, seen)
+    }
+
+    /// Of all processes; `None` if one of them was stopped.
+    pub(crate) fn together(own: Option<Tally>, processes: &Processes) -> Result<Option<Tally>, Error> {
+        if !processes.are_several() {
+            return Ok(own);
+        }
+        let Tally { images, top1, top5, loss, classes } = own.unwrap_or_default();
+        let stopped = f64::from(u8::from(own.is_none()));
+        // Counts are exact in f64; processes without images know no number of classes.
+        let mut sums = [stopped, images as f64, top1 as f64, top5 as f64, loss];
+        processes.sum_f64(&mut sums)?;
+        let [stopped, images, top1, top5, loss] = sums;
+        let tally = Tally { images: images as u64, top1: top1 as u64, top5: top5 as u64, loss, classes };
+        Ok(Some(tally).filter(|_| stopped == 0.0))
+    }
+
+    pub(crate) fn scores(self, took: Duration) -> Scores {
+        let Tally { images, top1, top5, loss, classes } = self;
+        Scores {
+            images,
+            top1_correct: top1,
+            top5_correct: (classes > 5).then_some(top5),
+            loss: loss / images as f64,
+            images_per_second: images as f64 / took.as_secs_f64().max(1e-9),
+        }
+    }
+}
+
+fn tally(
     model: &dyn Classifier,
     feed: &dyn Feed,
     mut on_images: impl FnMut(u64) -> bool,
     seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
-) -> Result<Option<Scores>, Error> {
+) -> Result<Option<Tally>, Error> {
     let device = device_of(model);
     let logits_of = model.evaluator();
-    let start = Instant::now();
     let (mut images, mut top1, mut top5, mut loss) = (0u64, 0u64, 0u64, 0f64);
     let mut width = 0;
     if !on_images(images) {
@@ -100,13 +149,7 @@ pub(crate) fn evaluate_seen(
             return Ok(None);
         }
     }
-    Ok(Some(Scores {
-        images,
-        top1_correct: top1,
-        top5_correct: (width > 5).then_some(top5),
-        loss: loss / images as f64,
-        images_per_second: images as f64 / start.elapsed().as_secs_f64().max(1e-9),
-    }))
+    Ok(Some(Tally { images, top1, top5, loss, classes: width }))
 }
 
 fn pixels_of(images: &Tensor, row: usize) -> candle_core::Result<Pixels> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use resnet_record::{Answer, ClassResult, Confused, Picture, Predictions, Split};
 use resnet_vision::{Normalisation, image};
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::evaluate::Seen;
@@ -25,6 +26,25 @@ pub(crate) struct Gallery {
     confused: BTreeMap<(u32, u32), u64>,
     worst: Vec<Candidate>,
     unsure: Vec<Candidate>,
+    images: u64,
+}
+
+/// What a process has of an evaluation that several share.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct GalleryPart {
+    images: u64,
+    /// Of each class: images, and those that were right.
+    classes: Vec<(u64, u64)>,
+    confused: Vec<((u32, u32), u64)>,
+    worst: Vec<Ranked>,
+    unsure: Vec<Ranked>,
+}
+
+/// An answer and its rank, as bits: it may be infinite, which JSON has no number for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Ranked {
+    rank: u64,
+    answer: Answer,
 }
 
 /// An answer that may be shown; the lower its rank, the more so.
@@ -44,12 +64,13 @@ impl Gallery {
         let class = |name: &String| ClassResult { name: name.clone(), images: 0, correct: 0 };
         let classes = names.iter().map(class).collect();
         let (worst, unsure) = (vec![], vec![]);
-        Gallery { split, normalisation, classes, confused: BTreeMap::new(), worst, unsure }
+        Gallery { split, normalisation, classes, confused: BTreeMap::new(), worst, unsure, images: 0 }
     }
 
     /// Takes an answer in.
     pub(crate) fn look(&mut self, seen: &Seen<'_>) -> Result<(), Error> {
         let Seen { image, label, logits, .. } = *seen;
+        self.images += 1;
         // Of equals the earlier is first, as it is where accuracy is counted.
         let [first, second] = two_highest(logits);
         if let Some(class) = self.classes.get_mut(label as usize) {
@@ -79,17 +100,48 @@ impl Gallery {
         admit(&mut self.unsure, UNSURE, candidate(guesses[0].1 - guesses[1].1), seen)
     }
 
-    /// What is kept, after `step` steps and `epoch` epochs.
-    pub(crate) fn finish(self, step: u64, epoch: u64) -> Result<Predictions, Error> {
-        let answers = |candidates: Vec<Candidate>| {
-            candidates.into_iter().map(|candidate| self.answer(candidate)).collect::<Result<Vec<_>, _>>()
+    /// What is kept of this process's images.
+    pub(crate) fn part(&self) -> Result<GalleryPart, Error> {
+        let ranked = |candidate: &Candidate| {
+            let rank = candidate.rank.to_bits();
+            self.answer(candidate.clone()).map(|answer| Ranked { rank, answer })
         };
-        let (worst, unsure) = (answers(self.worst.clone())?, answers(self.unsure.clone())?);
+        Ok(GalleryPart {
+            images: self.images,
+            classes: self.classes.iter().map(|class| (class.images, class.correct)).collect(),
+            confused: self.confused.iter().map(|(pair, images)| (*pair, *images)).collect(),
+            worst: self.worst.iter().map(ranked).collect::<Result<_, _>>()?,
+            unsure: self.unsure.iter().map(ranked).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What is kept of all images, after `step` steps and `epoch` epochs; the parts follow each other in the
+    /// evaluated set.
+    pub(crate) fn joined(&self, parts: Vec<GalleryPart>, step: u64, epoch: u64) -> Predictions {
+        let class = |name: &ClassResult| ClassResult { name: name.name.clone(), images: 0, correct: 0 };
+        let mut classes: Vec<ClassResult> = self.classes.iter().map(class).collect();
+        let mut confused: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        let (mut worst, mut unsure, mut before) = (vec![], vec![], 0);
+        for part in parts {
+            for (class, (images, correct)) in classes.iter_mut().zip(part.classes) {
+                class.images += images;
+                class.correct += correct;
+            }
+            part.confused.into_iter().for_each(|(pair, images)| *confused.entry(pair).or_default() += images);
+            for (all, answers) in [(&mut worst, part.worst), (&mut unsure, part.unsure)] {
+                all.extend(answers.into_iter().map(|mut ranked| {
+                    ranked.answer.image += before;
+                    ranked
+                }));
+            }
+            before += part.images;
+        }
         let pair = |((label, answer), images)| Confused { label, answer, images };
-        let mut confused: Vec<Confused> = self.confused.into_iter().map(pair).collect();
+        let mut confused: Vec<Confused> = confused.into_iter().map(pair).collect();
         confused.sort_by_key(|pair| std::cmp::Reverse(pair.images));
         confused.truncate(PAIRS);
-        Ok(Predictions { split: self.split, step, epoch, classes: self.classes, confused, worst, unsure })
+        let (worst, unsure) = (first(worst, WORST), first(unsure, UNSURE));
+        Predictions { split: self.split, step, epoch, classes, confused, worst, unsure }
     }
 
     fn answer(&self, candidate: Candidate) -> Result<Answer, Error> {
@@ -97,6 +149,13 @@ impl Gallery {
         let picture = picture(&pixels, size, self.normalisation)?;
         Ok(Answer { image, label, guesses, label_probability, picture })
     }
+}
+
+/// The answers of the lowest ranks; of equals the earlier images'.
+fn first(mut ranked: Vec<Ranked>, most: usize) -> Vec<Answer> {
+    ranked.sort_by(|a, b| f64::from_bits(a.rank).total_cmp(&f64::from_bits(b.rank)));
+    ranked.truncate(most);
+    ranked.into_iter().map(|ranked| ranked.answer).collect()
 }
 
 /// Normalised pixels `[3, height, width]` as the network saw them.
@@ -139,7 +198,7 @@ mod tests {
             let seen = Seen { image: image as u64, label: *label, logits, pixels: &pixels };
             gallery.look(&seen).unwrap();
         }
-        gallery.finish(7, 2).unwrap()
+        gallery.joined(vec![gallery.part().unwrap()], 7, 2)
     }
 
     #[test]
@@ -163,6 +222,32 @@ mod tests {
         assert!(tie.guesses.iter().all(|guess| (guess.1 - 1.0 / 3.0).abs() < 1e-12));
         assert!(tie.picture.url.starts_with("data:image/png;base64,"));
         assert_eq!((kept.step, kept.epoch, kept.split), (7, 2, Split::Test));
+    }
+
+    #[test]
+    fn parts_of_processes_are_one_gallery() {
+        let answers: Vec<_> = (0..90u32)
+            .map(|n| (n % 3, [(n * 7 % 11) as f32, (n * 5 % 13) as f32, f32::NEG_INFINITY * (n % 2) as f32]))
+            .map(|(label, logits)| (label, logits.map(|logit| if logit.is_nan() { 0.5 } else { logit })))
+            .collect();
+        let names = ["cat", "dog", "owl"].map(str::to_owned);
+        let pixels = || Ok((vec![0.5; 12], [2, 2]));
+        let part = |answers: &[(u32, [f32; 3])]| {
+            let mut gallery = Gallery::new(Split::Test, &names, Normalisation::UNIT);
+            for (image, (label, logits)) in answers.iter().enumerate() {
+                gallery.look(&Seen { image: image as u64, label: *label, logits, pixels: &pixels }).unwrap();
+            }
+            let part = gallery.part().unwrap();
+            let sent = serde_json::to_vec(&part).unwrap();
+            (gallery, serde_json::from_slice::<GalleryPart>(&sent).unwrap())
+        };
+        let parts: Vec<_> = [&answers[..31], &answers[31..32], &answers[32..]].map(part).into();
+        let joined = parts[0].0.joined(parts.iter().map(|(_, part)| part.clone()).collect(), 7, 2);
+        assert_eq!(joined, gallery(&answers));
+        assert!(
+            joined.worst.iter().any(|answer| answer.label_probability == 0.0),
+            "an infinite rank is sent"
+        );
     }
 
     #[test]

@@ -36,8 +36,13 @@ impl ImageFiles {
             orientation: recipe::orientation(recipe).ok_or_else(|| missing(recipe))?,
             on_broken: self.on_broken,
         };
-        let Options { workers, prefetch, .. } = *options;
-        Ok((how, LoaderConfig { workers, prefetch, ..LoaderConfig::evaluation(recipe.train.batch_size) }))
+        let config = LoaderConfig {
+            workers: options.workers,
+            prefetch: options.prefetch,
+            rank: options.processes.rank(),
+            ..LoaderConfig::evaluation(recipe.train.batch_size)
+        };
+        Ok((how, config))
     }
 }
 

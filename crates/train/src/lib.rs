@@ -7,7 +7,10 @@
 //! | `session` | the loop: epochs, what happens at their ends, what is saved when |
 //! | `engine` | the waist between a session and what computes: a step, an evaluation, a snapshot |
 //! | `candle_engine` | the engine on candle's tensors |
-//! | `step` | the parts of a step: loss, gradients, all-reduce, clip, average of the weights |
+//! | `company` | what several processes do before a training |
+//! | `processes` | what the processes that train together exchange |
+//! | `threads` | threads in their place, for tests |
+//! | `step` | the parts of a step: loss, gradients, clip, average of the weights |
 //! | `optimizer` | SGD, AdamW, LAMB |
 //! | `groups` | which parts of a network train, and at what share of the learning rate |
 //! | `layout` | where each variable lies in a flat buffer |
@@ -35,6 +38,7 @@
 mod candle_engine;
 mod change;
 mod checkpoint;
+mod company;
 mod data;
 mod engine;
 mod error;
@@ -51,6 +55,7 @@ mod observe;
 mod optimizer;
 mod options;
 mod plan;
+mod processes;
 pub mod recipe;
 mod same_rates;
 mod schedule;
@@ -60,6 +65,7 @@ mod state;
 mod step;
 mod step_recipe;
 mod targets;
+mod threads;
 mod trajectory;
 
 use std::collections::BTreeMap;
@@ -69,6 +75,7 @@ use resnet_ops::{Mode, StepOutput};
 
 pub use candle_engine::{CandleEngine, StepConfig};
 pub use change::change_recipe;
+pub use company::{begin_run, first_before_others, open_run, started_processes};
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
@@ -85,16 +92,17 @@ pub use optimizer::{
 };
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
+pub use processes::{AllReduce, Alone};
 pub use resnet_record::Split;
 pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
 pub use snapshot::{EngineState, Snapshot};
-pub use step::all_reduce::{AllReduce, Alone};
 pub use step::clip::Clip;
 pub use step::ema::{EmaConfig, EmaWarmup};
 pub use step::gradients::Gradients;
 pub use step::loss::{Loss, LossKind, Target};
 pub use step_recipe::state_len;
+pub use threads::Threads;
 
 /// Logits of images, with weights prepared beforehand.
 pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;

@@ -12,7 +12,8 @@ use crate::engine::NormBatches;
 use crate::evaluate::tensors_of;
 use crate::groups::{Groups, is_running};
 use crate::layout::{change, read};
-use crate::{Classifier, Error};
+use crate::processes::Processes;
+use crate::{AllReduce as _, Classifier, Error};
 
 /// A running statistic while it is estimated.
 struct Running<'a> {
@@ -34,14 +35,15 @@ impl<'a> Running<'a> {
 }
 
 /// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by their
-/// means over the batches. Those that are frozen, a network without them, or an input without batches, are
-/// left as they are.
+/// means over the batches, of all processes. Those that are frozen, a network without them, or an input
+/// without batches, are left as they are.
 ///
 /// # Errors
 /// If a batch cannot be read, or the network fails.
 pub(crate) fn estimate_norms(
     (model, groups): (&dyn Classifier, &Groups),
     device: &Device,
+    processes: &Processes,
     input: NormBatches<'_>,
 ) -> Result<(), Error> {
     let failed = |error| Error::compute("estimating running statistics")(error);
@@ -56,9 +58,10 @@ pub(crate) fn estimate_norms(
         model.logits(x, Mode::Train).map(drop)
     };
     let mut images = 0u64;
+    let own_share = input.images.div_ceil(processes.rank().world_size as u64);
     for batch in input.batches {
         let batch = batch?;
-        if images >= input.images {
+        if images >= own_share {
             break;
         }
         if batch.labels.len() < input.fewest {
@@ -80,9 +83,15 @@ pub(crate) fn estimate_norms(
         }
         images += labels.len() as u64;
     }
-    if images > 0 {
-        for Running { variable, sum, momentum } in &running {
-            let mean = |(value, sum): (&mut f32, &f64)| *value = (sum / momentum / images as f64) as f32;
+    let mut images = [images as f64];
+    for Running { sum, momentum, .. } in &mut running {
+        sum.iter_mut().for_each(|sum| *sum /= *momentum);
+        processes.sum_f64(sum)?;
+    }
+    processes.sum_f64(&mut images)?;
+    if images[0] > 0.0 {
+        for Running { variable, sum, .. } in &running {
+            let mean = |(value, sum): (&mut f32, &f64)| *value = (sum / images[0]) as f32;
             change(variable, |values| values.iter_mut().zip(sum).for_each(mean)).map_err(failed)?;
         }
     }

@@ -6,7 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use resnet_record::Results;
 
-/// Settings besides the recipe; none of them changes the result.
+use crate::{AllReduce, Alone};
+
+/// Settings besides the recipe; none of them changes the result, but that sums over several processes round
+/// in another order, and that their batch norms see a part of each batch unless the recipe has them share
+/// statistics.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Setting it to true, in a signal handler for instance, stops the training between two steps or within
@@ -22,6 +26,9 @@ pub struct Options {
     pub anomalies: Anomalies,
     /// What the training is for.
     pub purpose: Purpose,
+    /// The processes that train together. Each has its own part of every batch. The first keeps the run;
+    /// those of the others are [`Run::kept_elsewhere`](resnet_record::Run::kept_elsewhere).
+    pub processes: Arc<dyn AllReduce>,
 }
 
 /// What a training is for.
@@ -54,6 +61,7 @@ impl Default for Options {
             prefetch: 4,
             anomalies: Anomalies::Ignore,
             purpose: Purpose::Results,
+            processes: Arc::new(Alone),
         }
     }
 }

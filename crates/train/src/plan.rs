@@ -34,6 +34,10 @@ pub struct Plan {
     pub batch: usize,
     /// Images of the smallest batch.
     pub smallest_batch: usize,
+    /// The processes that share each batch.
+    pub processes: usize,
+    /// Whether their batch norms normalise by the statistics of the whole batch.
+    pub shares_statistics: bool,
     /// Height and width of the images that are trained on.
     pub size: [usize; 2],
     /// Images trained on.
@@ -73,13 +77,18 @@ impl Plan {
     /// Whether `model` can be trained on each of the batches; returns the fewest images that it needs.
     ///
     /// # Errors
-    /// [`Error::BatchTooSmall`] if not.
+    /// [`Error::BatchTooSmall`] if not, or [`Error::PartTooSmall`] if a process's part of one is too small.
     pub fn check(&self, model: &dyn Classifier) -> Result<usize, Error> {
-        let Plan { smallest_batch: images, batch, train_images, size, .. } = *self;
-        let fewest = model.fewest_images(size).map_err(Error::compute("laying out the network"))?;
-        match images < fewest {
-            true => Err(Error::BatchTooSmall { images, batch, train_images, fewest, size }),
-            false => Ok(fewest.max(1)),
+        let Plan { smallest_batch: images, batch, train_images, size, processes, .. } = *self;
+        let fewest = model.fewest_images(size).map_err(Error::compute("laying out the network"))?.max(1);
+        if images < fewest {
+            return Err(Error::BatchTooSmall { images, batch, train_images, fewest, size });
+        }
+        // Of a batch with shared statistics, any part is enough.
+        let of_part = if self.shares_statistics && processes > 1 { 1 } else { fewest };
+        match images / processes < of_part {
+            true => Err(Error::PartTooSmall { processes, images, fewest: of_part }),
+            false => Ok(of_part),
         }
     }
 }
@@ -132,6 +141,8 @@ pub(crate) fn prepare(
         batches_per_epoch: batches,
         epochs: steps.div_ceil(epoch.steps),
         batch,
+        processes: options.processes.rank().world_size,
+        shares_statistics: recipe.train.sync_bn,
         smallest_batch: if rest == 0 || steps < epoch.steps { batch } else { rest },
         size: *size,
         train_images: train.images(),

@@ -5,7 +5,9 @@ mod files;
 mod post_mortem;
 mod scoring;
 mod steps;
+mod together;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -17,15 +19,17 @@ use resnet_record::{
 
 use self::evidence::Evidence;
 pub use self::files::resumes_from;
-use crate::candle_engine::CandleEngine;
+use self::together::Shares;
+use crate::candle_engine::{BatchStatistics, CandleEngine};
 use crate::checkpoint;
 use crate::engine::{Contents, Engine};
 use crate::plan::{Prepared, prepare};
+use crate::processes::Processes;
 use crate::snapshot::EngineState;
 use crate::state::{State, Sums};
 use crate::step_recipe::step_config;
 use crate::targets::Targets;
-use crate::{Classifier, Error, Observer, Options, Outcome, Plan, TrainingData};
+use crate::{AllReduce as _, Classifier, Error, Observer, Options, Outcome, Plan, TrainingData};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,7 @@ enum Flow {
 /// One session of a training, from its start or resumption to its end or interruption.
 pub(crate) struct Session<'a> {
     engine: Box<dyn Engine + 'a>,
+    processes: Processes,
     data: &'a dyn TrainingData,
     run: &'a mut Run,
     options: &'a Options,
@@ -72,12 +77,16 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>, Error> {
         let recipe = run.recipe().clone();
         let recipe_text = recipe.to_toml()?;
+        let processes = Processes::new(Arc::clone(&options.processes));
+        together::agree(&processes, &recipe, data.identity())?;
         let prepared = prepare(&recipe, data, options)?;
         let fewest = prepared.plan.check(model)?;
         let targets = Targets::of(&recipe, data.classes());
-        let mut engine: Box<dyn Engine + 'a> =
-            Box::new(CandleEngine::new(model, step_config(&recipe, data, model)?)?);
-        let state = if let Some(last) = resumes_from(run)? {
+        let statistics = if recipe.train.sync_bn { BatchStatistics::Shared } else { BatchStatistics::Own };
+        let engine = CandleEngine::new(model, step_config(&recipe, data, model)?)?;
+        let mut engine: Box<dyn Engine + 'a> = Box::new(engine.among(processes.clone(), statistics));
+        let last = if run.is_kept_here() { resumes_from(run)? } else { None };
+        let mut state = if let Some(last) = last {
             let loaded = checkpoint::read(&last, &engine.snapshot(Contents::Weights).shapes())?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;
             let before = EngineState { updates: state.step, ..EngineState::default() };
@@ -86,17 +95,20 @@ impl<'a> Session<'a> {
         } else {
             State::fresh(recipe.train.seed, data.identity())
         };
+        together::follow_first(&processes, &mut *engine, Contents::All, (&mut state, &mut *run))?;
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
         let reads = (state.test_reads.max(run.record().test_reads), data.test_reads());
         // Nothing of it is worth failing for: a file that cannot be read is written anew.
-        let wants_samples = !run.folder().samples().is_ok_and(|samples| samples.is_some());
+        let wants_samples =
+            run.is_kept_here() && !run.folder().samples().is_ok_and(|samples| samples.is_some());
         let layers = model.layers(prepared.plan.size).map_err(Error::compute("listing layers"));
         let evidence = Evidence::new((data, layers), &recipe, wants_samples);
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {
             engine,
+            processes,
             data,
             run,
             options,
@@ -173,10 +185,11 @@ impl<'a> Session<'a> {
             let first = plan.batches_before(self.state.batch) + self.state.open.batches;
             let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, first as usize);
             while self.state.batch < steps {
-                if self.stopped() {
+                if self.stopped() && !self.processes.are_several() {
                     return Ok(Flow::Stop);
                 }
                 let (start, waited) = (Instant::now(), batches.waited());
+                let exchanged = self.processes.spent();
                 let batch = batches.next().ok_or_else(|| {
                     Error::Setup(format!(
                         "the data ended within epoch {}; this is a bug of the loader",
@@ -184,7 +197,13 @@ impl<'a> Session<'a> {
                     ))
                 })??;
                 self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
-                self.learn(batch)?;
+                let between_steps = self.state.open.batches == 0;
+                let shares = Shares::of(&self.processes, batch.labels.len(), self.stopped())?;
+                // What each has of a step that is half done is in no checkpoint, so several end it first.
+                if shares.stops && self.processes.are_several() && between_steps {
+                    return Ok(Flow::Stop);
+                }
+                self.learn(batch, shares)?;
                 let is_complete = self.state.open.batches == self.plan().batches_of(self.state.batch);
                 let rate = self.plan().schedule.rate(self.state.step);
                 if is_complete {
@@ -193,11 +212,13 @@ impl<'a> Session<'a> {
                 let seconds = start.elapsed().as_secs_f64();
                 self.state.step_seconds += seconds;
                 self.state.sums.seconds += seconds;
+                self.state.sums.exchanged += (self.processes.spent() - exchanged).as_secs_f64();
                 self.window.1 += seconds;
                 if is_complete {
                     self.close_step(rate, steps)?;
                 }
-                if self.state.batch < steps && self.is_time_to_save() {
+                let can_save = is_complete || !self.processes.are_several();
+                if self.state.batch < steps && can_save && self.is_time_to_save() {
                     self.save_last()?;
                 }
             }
@@ -218,6 +239,7 @@ impl<'a> Session<'a> {
             rate: self.plan().schedule.rate(self.state.step - 1),
             images_per_second: sums.images_per_second(),
             data_wait: sums.data_wait(),
+            communication: self.processes.are_several().then(|| sums.communication()),
             data_threads: None,
             validation: None,
             ema_validation: None,
@@ -239,6 +261,7 @@ impl<'a> Session<'a> {
         self.state.epoch = number;
         self.state.batch = 0;
         self.run.log(&Metric::Epoch(metrics))?;
+        self.note_all_left_out(&self.prepared.feeds.train.broken())?;
         self.save_last()?;
         self.keep_last()?;
         self.keep_predictions();

@@ -18,6 +18,8 @@ pub struct Snapshot<'a> {
 
 #[derive(Debug)]
 struct Array<'a> {
+    /// None of a weight.
+    slot: Option<String>,
     shape: &'a [usize],
     values: Values<'a>,
 }
@@ -43,14 +45,14 @@ impl<'a> Snapshot<'a> {
     /// Of variables alone.
     pub(crate) fn of(variables: &'a BTreeMap<String, Var>, state: EngineState) -> Snapshot<'a> {
         let array = |(name, variable): (&String, &'a Var)| {
-            (name.clone(), Array { shape: variable.dims(), values: Values::Variable(variable) })
+            (name.clone(), Array { slot: None, shape: variable.dims(), values: Values::Variable(variable) })
         };
         Snapshot { arrays: variables.iter().map(array).collect(), state, slots: 0 }
     }
 
     /// Adds what `slot` remembers of a variable.
     pub(crate) fn add(&mut self, slot: &str, variable: &str, shape: &'a [usize], values: &'a [f32]) {
-        let array = Array { shape, values: Values::Numbers(values) };
+        let array = Array { slot: Some(slot.to_owned()), shape, values: Values::Numbers(values) };
         self.arrays.insert(format!("{slot}.{variable}"), array);
         self.slots += 1;
     }
@@ -58,6 +60,14 @@ impl<'a> Snapshot<'a> {
     /// Names and shapes.
     pub fn shapes(&self) -> BTreeMap<&str, &[usize]> {
         self.arrays.iter().map(|(name, array)| (name.as_str(), array.shape)).collect()
+    }
+
+    /// The names of all arrays, each with its slot and the variable that it is of, unless it is a variable.
+    pub(crate) fn slots_by_name(&self) -> impl Iterator<Item = (&str, Option<(&str, &str)>)> {
+        self.arrays.iter().map(|(name, array)| {
+            let slot = array.slot.as_deref();
+            (name.as_str(), slot.map(|slot| (slot, &name[slot.len() + 1..])))
+        })
     }
 
     /// The numbers of the array called `name`, in row-major order.

@@ -89,6 +89,13 @@ pub(crate) struct Sums {
     /// Of these, spent waiting for data.
     #[serde(default)]
     pub(crate) waited: f64,
+    /// Of these, spent with other processes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) exchanged: f64,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 impl Sums {
@@ -105,6 +112,11 @@ impl Sums {
     /// Time spent waiting for data, in percent.
     pub(crate) fn data_wait(&self) -> f64 {
         100.0 * self.waited / self.seconds.max(1e-9)
+    }
+
+    /// Time spent with other processes, in percent.
+    pub(crate) fn communication(&self) -> f64 {
+        100.0 * self.exchanged / self.seconds.max(1e-9)
     }
 
     /// Speed.

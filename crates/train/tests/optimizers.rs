@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use resnet_train::{
-    AllReduce, Alone, Clip, Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig,
+    Alone, Clip, Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, Threads,
     WeightDecayOn,
 };
 
@@ -149,45 +149,40 @@ fn batches_may_reach_different_variables() {
     let slope = |var: &Var, by: f64| (var.as_tensor() * by).unwrap().sum_all().unwrap().backward().unwrap();
     assert_eq!(gradients.add(&variables, &slope(&a, 4.0), 1.0).unwrap(), 1);
     assert_eq!(gradients.add(&variables, &slope(&b, 8.0), 3.0).unwrap(), 1);
-    gradients.complete(&mut Alone).unwrap();
+    gradients.complete(&Alone).unwrap();
     assert_eq!((gradients.get("a"), gradients.get("b")), (Some(&[1.0][..]), Some(&[6.0][..])));
     gradients.clear();
     gradients.add(&variables, &slope(&a, 5.0), 7.0).unwrap();
-    gradients.complete(&mut Alone).unwrap();
+    gradients.complete(&Alone).unwrap();
     assert_eq!((gradients.get("a"), gradients.get("b")), (Some(&[5.0][..]), None));
     assert_eq!(gradients.values(), [5.0, 0.0]);
 }
 
-/// What another process has summed.
-struct Other {
-    gradients: Vec<f32>,
-    weight: f32,
-}
-
-impl AllReduce for Other {
-    fn processes(&self) -> usize {
-        2
-    }
-
-    fn sum(&mut self, values: &mut [f32]) -> Result<()> {
-        match values {
-            [weight] if self.gradients.len() > 1 => *weight += self.weight,
-            _ => values.iter_mut().zip(&self.gradients).for_each(|(value, other)| *value += other),
-        }
-        Ok(())
-    }
-}
-
 #[test]
 fn processes_count_by_their_images() {
-    let w = Var::new(&[0f32, 0.0], &Device::Cpu).unwrap();
-    let variables = named(&[("w", &w)]);
-    let mut gradients = none(&variables);
-    let store = (w.as_tensor() * 2.0).unwrap().sum_all().unwrap().backward().unwrap();
-    gradients.add(&variables, &store, 30.0).unwrap();
-    // The other had 10 images, with a gradient of 6.
-    gradients.complete(&mut Other { gradients: vec![60.0, 60.0], weight: 10.0 }).unwrap();
-    assert_eq!(gradients.values(), [3.0, 3.0]);
+    // The third has nothing to add in this step, and something of the last one in its buffer.
+    let sums = std::thread::scope(|scope| {
+        let own = |thread: Threads, batches: &'static [(f64, f64)]| {
+            move || {
+                let w = Var::new(&[0f32, 0.0], &Device::Cpu).unwrap();
+                let variables = named(&[("w", &w)]);
+                let mut gradients = none(&variables);
+                gradients.values_mut().fill(f32::NAN);
+                for (slope, images) in batches {
+                    let store = (w.as_tensor() * *slope).unwrap().sum_all().unwrap().backward().unwrap();
+                    gradients.add(&variables, &store, *images).unwrap();
+                }
+                gradients.complete(&thread).unwrap();
+                gradients.values().to_vec()
+            }
+        };
+        let batches: [&[(f64, f64)]; 3] = [&[(2.0, 20.0), (2.0, 10.0)], &[(6.0, 10.0)], &[]];
+        let threads =
+            Threads::new(3).into_iter().zip(batches).map(|(one, batches)| scope.spawn(own(one, batches)));
+        threads.collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    // (30 * 2 + 10 * 6) / 40
+    assert_eq!(sums, [[3.0, 3.0]; 3]);
 }
 
 #[test]

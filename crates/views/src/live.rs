@@ -164,6 +164,7 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
         format!("{} images/s", numbers::speed(epoch.images_per_second)),
         // Less is within the noise of a step.
         if epoch.data_wait >= 1.0 { waiting(epoch) } else { String::new() },
+        epoch.communication.map_or(String::new(), |share| format!("exchanges {share:.0} % of the time")),
     ]
 }
 
@@ -206,6 +207,7 @@ mod tests {
             rate: 0.001,
             images_per_second: 1234.0,
             data_wait: 0.4,
+            communication: None,
             data_threads: None,
             validation: Some(scores),
             ema_validation: None,

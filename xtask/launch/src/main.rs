@@ -2,9 +2,10 @@
 //!
 //! An alias alone has two choices. With `--quiet` cargo shows nothing during the minutes of a first build;
 //! without it every run begins with cargo's "Finished" and "Running". So this small program, built in no
-//! time, asks cargo for a build that is quiet only if there is nothing to build.
+//! time, asks cargo for a build that is quiet only if there is nothing to build. `--features NAMES` is for
+//! that build: the program never sees it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::SystemTime;
@@ -23,9 +24,14 @@ fn main() -> ExitCode {
 fn launch() -> io::Result<ExitCode> {
     // Cargo puts all programs of a profile into one folder.
     let program = env::current_exe()?.with_file_name(format!("xtask{}", env::consts::EXE_SUFFIX));
+    let (features, args) = split_features(env::args_os().skip(1));
     let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--package", "xtask"]).stdin(Stdio::null());
-    if is_fresh(&program) {
+    for features in &features {
+        build.arg("--features").arg(features);
+    }
+    // What was built may have had other features.
+    if is_fresh(&program) && features.is_empty() {
         build.arg("--quiet");
     }
     forget_this_package(&mut build);
@@ -34,9 +40,23 @@ fn launch() -> io::Result<ExitCode> {
         return Ok(code_of(built.code()));
     }
     let mut program = Command::new(program);
-    program.args(env::args_os().skip(1));
+    program.args(args);
     forget_this_package(&mut program);
     become_it(program)
+}
+
+/// The features to build with, `--features NAMES` as cargo has it, and the arguments for the program.
+fn split_features(all: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+    let (mut features, mut rest) = (vec![], vec![]);
+    let mut all = all.peekable();
+    while let Some(arg) = all.next() {
+        match arg.to_str().and_then(|arg| arg.strip_prefix("--features")) {
+            Some("") if all.peek().is_some() => features.extend(all.next()),
+            Some(names) if names.starts_with('=') => features.push(names[1..].into()),
+            _ => rest.push(arg),
+        }
+    }
+    (features, rest)
 }
 
 /// Takes away what `cargo run` says of this package. Build scripts that look at it would run again, and with
@@ -130,6 +150,19 @@ mod tests {
         fs::remove_file(&source).unwrap();
         assert!(!is_fresh(&program), "its source is gone");
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn features_are_for_the_build() {
+        let split = |args: &[&str]| {
+            let (features, rest) = split_features(args.iter().map(OsString::from));
+            let words = |all: Vec<OsString>| all.into_iter().map(|one| one.into_string().unwrap()).collect();
+            let words: [Vec<String>; 2] = [features, rest].map(words);
+            words.map(|words| words.join(" "))
+        };
+        assert_eq!(split(&["train", "--features", "mpi", "--epochs", "3"]), ["mpi", "train --epochs 3"]);
+        assert_eq!(split(&["train", "--features=mpi"]), ["mpi", "train"]);
+        assert_eq!(split(&["predict", "--features"]), ["", "predict --features"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a training tells of itself on the command line.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use crate::output::Format;
 
@@ -19,4 +19,17 @@ impl From<LogFormat> for Format {
             LogFormat::Json => Format::Json,
         }
     }
+}
+
+/// How processes that mpirun has started train together; nothing is asked without the feature `mpi`.
+#[derive(Debug, Args)]
+pub(crate) struct RanksArgs {
+    /// Show what every process does, and not the first one alone
+    #[cfg(feature = "mpi")]
+    #[arg(long)]
+    pub(crate) log_ranks: bool,
+    /// End all processes when one has not answered for so many seconds
+    #[cfg(feature = "mpi")]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rank_timeout: u64,
 }

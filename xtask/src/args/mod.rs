@@ -18,7 +18,7 @@ pub(crate) use self::data::{
     ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
     TargetArg, VerifyDataArgs,
 };
-pub(crate) use self::log::LogFormat;
+pub(crate) use self::log::{LogFormat, RanksArgs};
 pub(crate) use self::look::{
     AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
 };
@@ -138,6 +138,8 @@ pub(crate) struct TrainArgs {
     /// How progress is told: bars and lines on standard error, or an event in JSON a line on standard output
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    pub(crate) ranks: RanksArgs,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]

@@ -1,13 +1,17 @@
 //! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
-use resnet_train::{Anomalies, Error, Options, Outcome, Plan, fit, resumes_from};
+use resnet_train::{
+    AllReduce, Anomalies, Error, Options, Outcome, Plan, begin_run, first_before_others, fit, open_run,
+    resumes_from,
+};
 use resnet_views::Live;
 use serde::Serialize;
 
@@ -16,7 +20,7 @@ use crate::failure::Ended;
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress;
-use crate::{data, interrupt, recipes, threads, weights};
+use crate::{company, data, interrupt, recipes, threads, weights};
 
 /// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
@@ -38,10 +42,12 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
-    match &args.resume {
-        Some(folder) => resume(args, folder),
-        None => begin(args, threads),
-    }
+    let all = company::join(&args.ranks)?;
+    let done = match &args.resume {
+        Some(folder) => resume(args, folder, &all),
+        None => begin(args, threads, &all),
+    };
+    company::end(&*all, done)
 }
 
 fn options(args: &TrainArgs) -> Options {
@@ -49,15 +55,17 @@ fn options(args: &TrainArgs) -> Options {
     Options { workers: threads::loaders(), anomalies, ..Options::default() }
 }
 
-fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
+fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::Result<()> {
     let mut recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Refused now, not after a download.
-    if let Some(folder) = args.out.as_deref().filter(|folder| is_used(folder)) {
+    if let Some(folder) = args.out.as_deref().filter(|folder| all.is_first() && is_used(folder)) {
         return Err(not_empty(folder));
     }
-    let from = weights::starting(args)?;
-    let data = data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files))?;
+    // The others get the first's.
+    let from = if all.is_first() { weights::starting(args)? } else { None };
+    let open = || data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files));
+    let data = first_before_others(&**all, open)?;
     let plan = Plan::new(&recipe, data.training())?;
     // Images in files settle the number of classes, and the run's recipe says so.
     let classes = *recipe.model.classes.get_or_insert(data.training().classes());
@@ -77,7 +85,7 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         anyhow!("{error}{hint}")
     })?;
     let parameters = resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
-    let run = create(args.out.as_deref(), &recipe, |record| {
+    let fill = |record: &mut RunRecord| {
         record.threads = threads;
         record.parameters = parameters;
         record.data = absolute_origin(data.origin());
@@ -90,8 +98,11 @@ fn begin(args: &TrainArgs, threads: usize) -> anyhow::Result<()> {
         record.label_list = labels.labels.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
-    })?;
-    train(run, &recipe, &model, &data, args)
+    };
+    let folder = args.out.as_deref().unwrap_or(Path::new(RUNS));
+    let create = || create(args.out.as_deref(), &recipe, fill);
+    let run = begin_run(&**all, folder, &recipe, create)?;
+    train(run, &model, &data, args, all)
 }
 
 /// The recipe that the command line asks for, with its changes.
@@ -108,16 +119,17 @@ fn settings(args: &TrainArgs) -> Vec<String> {
     args.set.iter().cloned().chain(seed).chain(keep).chain(freeze).chain(recompute).collect()
 }
 
-fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
-    let mut run = Run::open(folder)?;
+fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::Result<()> {
+    let mut run = open_run(&**all, folder, || anyhow::Ok(Run::open(folder)?))?;
     let mut recipe = run.recipe().clone();
     recipes::change(&mut recipe, &settings(args), args.epochs)?;
     let is_changed = recipe != *run.recipe();
     if let Some(results) = run.record().results.filter(|_| !is_changed) {
         progress::sentence(&format!("{} is finished; there is nothing left to train", folder.display()), 0);
-        return report(&run, &results, args);
+        return if run.is_kept_here() { report(&run, &results, args) } else { Ok(()) };
     }
-    match (resumes_from(&run), began_with(run.record())) {
+    let checkpoint = if run.is_kept_here() { resumes_from(&run) } else { Ok(Some(folder.to_owned())) };
+    match (checkpoint, began_with(run.record())) {
         (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
             let from = format!("--from {}", numbers::quoted(folder));
             bail!("{error}; start a new run with its weights:\n  {}", again(&run, &from));
@@ -132,9 +144,12 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         }
         (Ok(_), _) => {}
     }
-    let data = data::of_run(run.folder(), args.data.as_deref(), &args.files)?;
-    if is_changed {
-        change(&mut run, &recipe, &data, args)?;
+    let of_run = || data::of_run((run.recipe(), run.record()), args.data.as_deref(), &args.files);
+    let data = first_before_others(&**all, of_run)?;
+    match run.is_kept_here() {
+        true if is_changed => change(&mut run, &recipe, &data, args)?,
+        true => {}
+        false => run = Run::kept_elsewhere(folder, &recipe, run.record().clone()),
     }
     let classes = recipe.classes().unwrap_or(data.training().classes());
     let spec = registry::find(&recipe.model.name, classes)?;
@@ -148,7 +163,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> anyhow::Result<()> {
         other => other.into(),
     })?;
     resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
-    train(run, &recipe, &model, &data, args)
+    train(run, &model, &data, args, all)
 }
 
 /// Gives the run its new recipe, and tells what changed.
@@ -171,12 +186,12 @@ fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> an
 /// Trains the run to its end, or until Ctrl-C.
 fn train(
     mut run: Run,
-    recipe: &Recipe,
     model: &ResNet,
     data: &Images,
     args: &TrainArgs,
+    all: &Arc<dyn AllReduce>,
 ) -> anyhow::Result<()> {
-    let spec = model.spec();
+    let (spec, recipe) = (model.spec(), run.recipe().clone());
     if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
         tracing::warn!("{warning}");
     }
@@ -184,23 +199,27 @@ fn train(
     progress::labelled("run", &folder.display().to_string());
     let options = Options {
         stop: interrupt::watch()?,
-        metadata: resnet::training_metadata(model.model(), recipe, data.classes(), data.size()).to_map(),
+        metadata: resnet::training_metadata(model.model(), &recipe, data.classes(), data.size()).to_map(),
+        processes: Arc::clone(all),
         ..options(args)
     };
-    if args.tensorboard {
+    if args.tensorboard && run.is_kept_here() {
         run.add_tensorboard()?;
     }
-    if args.log_format == LogFormat::Json {
+    let tells_json = args.log_format == LogFormat::Json && run.is_kept_here();
+    if tells_json {
         run.add_sink(Lines::new("standard output", std::io::stdout()));
     }
-    let page = LivePage::new(run.folder().clone());
-    let mut live = Live::new(args.log_format.into(), Some(page));
+    let page = run.is_kept_here().then(|| LivePage::new(run.folder().clone()));
+    let format = if run.is_kept_here() { args.log_format } else { LogFormat::Text };
+    let mut live = Live::new(format.into(), page);
     let outcome = fit(model, data.training(), &mut run, &options, &mut live);
     live.end();
     match outcome? {
+        Outcome::Finished(_) if !run.is_kept_here() => Ok(()),
         Outcome::Finished(results) => report(&run, &results, args),
         Outcome::Interrupted { step } => {
-            if args.log_format == LogFormat::Json {
+            if tells_json {
                 output::json(&serde_json::json!({"event": "interrupted", "run": folder, "step": step}))?;
             }
             let folder = numbers::quoted(&folder);

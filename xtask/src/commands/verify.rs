@@ -79,7 +79,9 @@ fn replayed(
     parting: &Parting,
     args: &VerifyArgs,
 ) -> anyhow::Result<Replayed> {
-    let images = |run| data::of_run(run, args.data.as_deref(), &Default::default());
+    let images = |run: &RunFolder| {
+        data::of_run((&run.recipe()?, &run.record()?), args.data.as_deref(), &Default::default())
+    };
     let images = [images(folders[0])?, images(folders[1])?];
     let of = |index: usize| {
         Replay::of(folders[index], &images[index], agreed).map_err(|error| match error {

@@ -80,6 +80,7 @@ pub const KEYS: &[Key] = &[
     key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
     key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),
     key(("train.keep_checkpoints", Some("0")), ("epochs", "how many of the latest epochs keep a checkpoint of their own, besides last and best"), ("", "timm `--checkpoint-hist`")),
+    key(("train.sync_bn", Some("false")), ("true, false", "whether the batch norms of several processes normalise by the statistics of the whole batch, and not each by its part's"), ("", "PyTorch `SyncBatchNorm`, timm `--sync-bn`")),
     key(("train.recompute", Some("\"auto\"")), ("auto, never, sums, units", "what a step computes again instead of keeping it in memory, to the same bits: as much as it takes for 4 GiB, nothing, every other sum of bottleneck units, or all that is inside of units"), ("1604.06174", "PyTorch `checkpoint`, timm `--grad-checkpointing`")),
     key(("train.update_bn_images", Some("0")), ("images", "training images from which running statistics are estimated anew before each evaluation; 0 takes those of training"), ("1803.05407", "PyTorch `swa_utils.update_bn`")),
     key(("stages.freeze_until", ABSENT), ("stem, stage1, ..., the last stage", "the last part, counted from the stem, whose parameters stay as they are"), ("", "timm `freeze`, Keras `trainable`")),

@@ -45,6 +45,10 @@ pub struct TrainRecipe {
     /// evaluates with those of training.
     #[serde(default, skip_serializing_if = "is_default")]
     pub update_bn_images: u64,
+    /// Whether the batch norms of several processes normalise by the statistics of the whole batch; otherwise
+    /// each does by those of its part. One process always has the whole batch.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sync_bn: bool,
     /// What a step computes again instead of keeping it in memory; the results are the same.
     #[serde(default, skip_serializing_if = "is_default")]
     pub recompute: Recompute,

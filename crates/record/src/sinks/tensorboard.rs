@@ -22,7 +22,7 @@ const REPORTED: &str = "reported/";
 /// | tag | of | |
 /// |---|---|---|
 /// | `loss/step`, `learning_rate`, `images_per_second` | a logged step | |
-/// | `loss/train`, `top1/train`, `data_wait`, `epoch` | an epoch | percent of accuracy, of time |
+/// | `loss/train`, `top1/train`, `data_wait`, `communication`, `epoch` | an epoch | percent of accuracy, of time |
 /// | `loss/validation`, `top1/validation`, `top5/validation`, and the same of `test` | an epoch | where measured |
 /// | `reported/loss`, `reported/top1` | the result | on the test images |
 #[derive(Debug)]
@@ -145,6 +145,7 @@ fn scalars(metric: &Metric) -> (u64, Vec<(&'static str, f64)>) {
                 ("top1/train", epoch.train_top1),
                 ("data_wait", epoch.data_wait),
             ];
+            values.extend(epoch.communication.map(|share| ("communication", share)));
             for (tags, scores) in [
                 (["loss/validation", "top1/validation", "top5/validation"], epoch.validation),
                 (["loss/ema_validation", "top1/ema_validation", "top5/ema_validation"], epoch.ema_validation),
@@ -226,6 +227,7 @@ mod tests {
             rate: 0.1,
             images_per_second: 9.0,
             data_wait: 0.0,
+            communication: None,
             data_threads: None,
             validation: None,
             ema_validation: None,

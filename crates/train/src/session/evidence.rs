@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use resnet_record::{LayerRow, Norms, Predictions, Samples, Split};
 use resnet_vision::{Batch, Normalisation};
 
-use super::Session;
+use super::{Session, together};
 use crate::engine::Length;
-use crate::gallery::{Gallery, picture};
-use crate::{Error, TrainingData, recipe};
+use crate::gallery::{Gallery, GalleryPart, picture};
+use crate::{AllReduce as _, Error, TrainingData, recipe};
 
 /// Training images that are kept.
 const SAMPLES: usize = 20;
@@ -91,7 +91,7 @@ impl Session<'_> {
     /// Keeps the lengths of weights and gradients, by layer.
     pub(super) fn keep_norms(&mut self) {
         // Nobody draws a page of a replay.
-        if self.is_replay() {
+        if self.is_replay() || !self.run.is_kept_here() {
             return;
         }
         let step = self.state.step;
@@ -119,12 +119,21 @@ impl Session<'_> {
         self.evidence.warn(done);
     }
 
-    /// Remembers an evaluation until its checkpoint is written.
-    pub(super) fn remember(&mut self, gallery: Gallery, epoch: u64) {
-        match gallery.finish(self.state.step, epoch) {
-            Ok(predictions) => self.evidence.predictions = Some(predictions),
-            Err(error) => self.evidence.warn(Err(error)),
+    /// Remembers an evaluation, all processes' parts of it, until its checkpoint is written.
+    pub(super) fn remember(&mut self, gallery: &Gallery, epoch: u64) -> Result<(), Error> {
+        // A process whose part cannot be kept takes part all the same, with nothing.
+        let part = gallery.part().unwrap_or_else(|error| {
+            self.evidence.warn(Err(error));
+            GalleryPart::default()
+        });
+        let parts = match self.processes.are_several() {
+            true => together::exchange(&self.processes, &part)?,
+            false => vec![part],
+        };
+        if self.run.is_kept_here() {
+            self.evidence.predictions = Some(gallery.joined(parts, self.state.step, epoch));
         }
+        Ok(())
     }
 
     /// Writes what [`remember`](Self::remember) has; a kill before that leaves the evaluation before.

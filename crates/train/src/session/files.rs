@@ -8,10 +8,10 @@ use resnet_checkpoint::keys;
 use resnet_data::sources::Broken;
 use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
-use super::Session;
+use super::{Session, together};
 use crate::checkpoint;
 use crate::engine::Contents;
-use crate::{Error, Purpose};
+use crate::{AllReduce as _, Error};
 
 /// The checkpoint that `run` resumes from; `None` if it has not begun.
 ///
@@ -35,7 +35,7 @@ pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
 
 impl Session<'_> {
     pub(super) fn save_last(&mut self) -> Result<(), Error> {
-        if self.options.purpose == Purpose::Replay {
+        if self.is_replay() || !self.run.is_kept_here() {
             return Ok(());
         }
         let file = self.run.folder().last_checkpoint();
@@ -60,6 +60,9 @@ impl Session<'_> {
         which: Checkpoint,
         metrics: Option<&EpochMetrics>,
     ) -> Result<(), Error> {
+        if !self.run.is_kept_here() {
+            return Ok(());
+        }
         let file = self.run.folder().checkpoint(which);
         let mut metadata = self.metadata();
         if let Some(text) = metrics.and_then(|metrics| serde_json::to_string(metrics).ok()) {
@@ -74,7 +77,7 @@ impl Session<'_> {
     /// are older than the recipe keeps.
     pub(super) fn keep_last(&self) -> Result<(), Error> {
         let (folder, kept) = (self.run.folder(), self.recipe.train.keep_checkpoints as usize);
-        if kept == 0 || self.options.purpose == Purpose::Replay {
+        if kept == 0 || self.is_replay() || !self.run.is_kept_here() {
             return Ok(());
         }
         let (last, file) = (folder.last_checkpoint(), folder.kept_checkpoint(self.state.step));
@@ -97,8 +100,19 @@ impl Session<'_> {
         metadata
     }
 
+    /// Records which samples any process could not use, each one once.
+    pub(super) fn note_all_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
+        if !self.processes.are_several() {
+            return self.note_left_out(broken);
+        }
+        let told = |broken: &Broken| (broken.place.clone(), broken.cause.clone(), broken.records);
+        let all = together::exchange(&self.processes, &broken.iter().map(told).collect::<Vec<_>>())?;
+        let broken = |(place, cause, records)| Broken { place, cause, records };
+        self.note_left_out(&all.into_iter().flatten().map(broken).collect::<Vec<_>>())
+    }
+
     /// Records which samples could not be used, each one once.
-    pub(super) fn note_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
+    fn note_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
         let known =
             |broken: &Broken, left_out: &[LeftOut]| left_out.iter().any(|it| it.place == broken.place);
         if broken.iter().all(|broken| known(broken, &self.run.record().left_out)) {
@@ -120,9 +134,13 @@ impl Session<'_> {
         if checkpoint == Checkpoint::Last {
             return Ok(());
         }
-        let file = self.run.folder().checkpoint(checkpoint);
-        let loaded = checkpoint::read(&file, &self.engine.snapshot(Contents::Weights).shapes())?;
-        let state = self.engine.snapshot(Contents::Weights).state();
-        self.engine.restore(state, loaded.arrays)
+        if self.run.is_kept_here() {
+            let file = self.run.folder().checkpoint(checkpoint);
+            let loaded = checkpoint::read(&file, &self.engine.snapshot(Contents::Weights).shapes())?;
+            let state = self.engine.snapshot(Contents::Weights).state();
+            self.engine.restore(state, loaded.arrays)?;
+        }
+        let own = (&mut self.state, &mut *self.run);
+        together::follow_first(&self.processes, &mut *self.engine, Contents::Weights, own)
     }
 }

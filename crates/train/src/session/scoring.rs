@@ -8,7 +8,7 @@ use resnet_record::{Checkpoint, EpochMetrics, EvaluateTest, Scores};
 use super::Session;
 use crate::engine::{NormBatches, Weights};
 use crate::state::Best;
-use crate::{Error, Split};
+use crate::{AllReduce as _, Error, Split};
 
 /// On the validation images and on the test images, where there are any and they are asked for.
 type BothScores = (Option<Scores>, Option<Scores>);
@@ -93,7 +93,8 @@ impl Session<'_> {
 
     /// Scores the test images; that their labels are read is in the record before it happens.
     pub(super) fn score_test(&mut self) -> Result<Option<Scores>, Error> {
-        if self.stopped() {
+        // Several processes stop together, in the evaluation.
+        if self.stopped() && !self.processes.are_several() {
             return Ok(None);
         }
         let reads = self.test_reads() + 1;
@@ -114,9 +115,9 @@ impl Session<'_> {
         let scores = scores.map_err(|error| error.in_training(self.state.step))?;
         if scores.is_some() {
             // Within an epoch's end it is the open one's; at the training's end all are closed.
-            self.remember(gallery, self.state.epoch + u64::from(self.state.batch > 0));
+            self.remember(&gallery, self.state.epoch + u64::from(self.state.batch > 0))?;
         }
-        self.note_left_out(&feed.broken())?;
+        self.note_all_left_out(&feed.broken())?;
         Ok(scores)
     }
 }

@@ -4,6 +4,7 @@ use resnet_record::{Certificate, Metric, StepMetrics};
 use resnet_vision::Batch;
 
 use super::Session;
+use super::together::{self, Shares};
 use crate::engine::{BatchInput, BatchOutcome, Contents};
 use crate::state::{OpenStep, State};
 use crate::{Error, Purpose, StepReport, trajectory};
@@ -12,10 +13,10 @@ impl Session<'_> {
     /// Forward and backward on the next batch of the open step.
     ///
     /// A batch whose images are left out, all or too many of them, as broken, has nothing to learn from, but
-    /// its place in the step and the schedule is its own.
-    pub(super) fn learn(&mut self, mut batch: Batch) -> Result<(), Error> {
+    /// its place in the step and the schedule is its own. It is enough that one process has too few.
+    pub(super) fn learn(&mut self, mut batch: Batch, shares: Shares) -> Result<(), Error> {
         let State { step, epoch, batch: done, open, .. } = self.state;
-        let (plan, images) = (self.plan(), batch.labels.len());
+        let (plan, images) = (self.plan(), shares.fewest);
         let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
         let number = plan.batches_before(step) + open.batches;
         if images < self.fewest {
@@ -35,7 +36,8 @@ impl Session<'_> {
             let seen = trajectory::of_batch(&batch, targets.as_deref());
             self.state.open.seen = Some(trajectory::joined(open.seen, seen));
         }
-        let done = self.engine.backward(BatchInput { batch, targets, step, number, rate })?;
+        let input = BatchInput { batch, first_image: shares.first, targets, step, number, rate };
+        let done = self.engine.backward(input)?;
         let BatchOutcome { images, loss, correct } = done;
         let state = &mut self.state;
         state.images += images;
@@ -60,13 +62,14 @@ impl Session<'_> {
         }
         let loss = loss / images as f64;
         let certificate = match seen {
-            Some(batch) => Some(Certificate {
-                batch,
-                loss: trajectory::of_loss(loss),
-                weights: trajectory::of_weights(&self.engine.snapshot(Contents::Weights))?,
-            }),
+            Some(batch) => {
+                let weights = trajectory::of_weights(&self.engine.snapshot(Contents::Weights))?;
+                let batch = together::certified(&self.processes, batch, weights, self.state.step)?;
+                Some(Certificate { batch, loss: trajectory::of_loss(loss), weights })
+            }
             None => None,
         };
+        let state = &self.state;
         let metrics = StepMetrics {
             step: state.step,
             epoch: state.epoch + 1,

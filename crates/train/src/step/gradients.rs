@@ -7,8 +7,8 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Var, bail};
 use serde::{Deserialize, Serialize};
 
-use super::all_reduce::AllReduce;
 use crate::layout::{Layout, Place, read};
+use crate::{AllReduce, Error};
 
 /// Gradients by variable. The buffer lives as long as the training: each step writes over the last one's.
 ///
@@ -29,9 +29,9 @@ use crate::layout::{Layout, Place, read};
 ///     let loss = (w.as_tensor() * slope)?.sum_all()?;
 ///     gradients.add(&variables, &loss.backward()?, f64::from(images))?;
 /// }
-/// gradients.complete(&mut Alone)?;
+/// gradients.complete(&Alone)?;
 /// assert_eq!(gradients.get("w"), Some(&[3.0][..])); // (30 * 2 + 10 * 6) / 40
-/// # Ok::<(), candle_core::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Gradients {
@@ -106,20 +106,23 @@ impl Gradients {
         self.weighed == Weighed::default()
     }
 
-    /// Makes the sum a mean, over all processes.
+    /// Makes the sum a mean, over all processes. One that has added nothing has a part in it as well.
     ///
     /// # Errors
     /// If the processes cannot exchange their sums.
-    pub fn complete(&mut self, all_reduce: &mut dyn AllReduce) -> Result<()> {
+    pub fn complete(&mut self, processes: &dyn AllReduce) -> std::result::Result<(), Error> {
         let Weighed { first, total } = self.weighed;
         let mut divisor = total / first;
-        if all_reduce.processes() > 1 {
-            // Each process has a unit of its own.
-            self.scale(first as f32);
-            let mut all = [total as f32];
-            all_reduce.sum(&mut self.values)?;
-            all_reduce.sum(&mut all)?;
-            divisor = f64::from(all[0]);
+        if processes.rank().world_size > 1 {
+            match self.is_empty() {
+                true => self.values.fill(0.0),
+                // Each process has a unit of its own.
+                false => self.scale(first as f32),
+            }
+            let mut all = [total];
+            processes.sum_f64(&mut all)?;
+            processes.sum(&mut self.values)?;
+            divisor = all[0];
         }
         if divisor != 1.0 {
             self.scale((1.0 / divisor) as f32);

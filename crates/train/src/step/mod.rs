@@ -4,14 +4,13 @@
 //! |---|---|
 //! | `loss` | logits and targets become one number, and backward makes gradients of it |
 //! | `gradients` | the gradients of all variables, named, in one flat buffer; batches of a step add up there |
-//! | `all_reduce` | sums them over processes; one process is alone |
+//! | `processes` (beside this folder) | sums them over processes; one process is alone |
 //! | `clip` | bounds them, by their norm or by value |
 //! | `optimizer` (beside this folder) | moves the weights |
 //! | `ema` | keeps a moving average of the weights |
 //!
 //! `crate::candle_engine` calls them one after the other.
 
-pub(crate) mod all_reduce;
 pub(crate) mod clip;
 pub(crate) mod ema;
 pub(crate) mod gradients;

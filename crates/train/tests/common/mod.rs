@@ -123,13 +123,14 @@ pub(crate) fn outcome(dir: &Path) -> (BTreeMap<String, u64>, Vec<Metric>, String
             Metric::Epoch(EpochMetrics {
                 images_per_second,
                 data_wait,
+                communication,
                 data_threads,
                 validation,
                 ema_validation,
                 test,
                 ..
             }) => {
-                (*images_per_second, *data_wait, *data_threads) = (0.0, 0.0, None);
+                (*images_per_second, *data_wait, *communication, *data_threads) = (0.0, 0.0, None, None);
                 [validation, ema_validation, test]
                     .into_iter()
                     .flatten()

@@ -12,6 +12,8 @@ use crate::cpu::backward::{Backward, Deferred};
 use crate::cpu::forward::Forward;
 use crate::cpu::slots::NormState;
 use crate::mode::Mode;
+use crate::part;
+use crate::plan::Value;
 use crate::plan::step::{BatchNormStep, RunningStatistics, Step};
 use crate::plan::value::Param;
 
@@ -30,14 +32,13 @@ impl Execute for BatchNormStep {
         let moments = match self.mode(run.mode) {
             Mode::Eval => self.running.moments()?,
             Mode::Train => {
-                let count = run.pixels(x);
+                let (moments, count) = moments_of_batch(run, x)?;
                 if count < 2 {
                     bail!(
                         "batch norm {} has {count} value per channel, which has no variance; train on larger batches or images",
                         step.name
                     );
                 }
-                let moments = run.moments(x);
                 update(&self.running, self.momentum, &moments, count)?;
                 moments
             }
@@ -69,7 +70,11 @@ impl Execute for BatchNormStep {
                 };
                 self.give_parameters(run, [gamma, beta], &state, &sums);
                 let gamma = run.param(gamma);
-                BackwardMap::train(gamma, &state.moments, self.eps, &sums, x.len() / gamma.len())
+                let mut whole = (sums, x.len() / gamma.len());
+                if run.wants(input) {
+                    whole = sums_of_batch(whole)?;
+                }
+                BackwardMap::train(gamma, &state.moments, self.eps, &whole.0, whole.1)
             }
         };
         if !run.wants(input) {
@@ -108,6 +113,39 @@ impl BatchNormStep {
             *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
         }
     }
+}
+
+/// The moments of a value and of how many numbers a channel they are: of this process's images, or of the
+/// whole batch where its statistics are shared.
+fn moments_of_batch(run: &mut Forward, x: Value) -> Result<(Moments, usize)> {
+    let (own, count) = (run.moments(x), run.pixels(x));
+    let Some(sum) = part::sum() else { return Ok((own, count)) };
+    let n = count as f64;
+    let of = |(mean, var): (&f32, &f32)| (f64::from(*mean), f64::from(*var));
+    let statistics = || own.mean.iter().zip(&own.var).map(of);
+    let sums = statistics().map(|(mean, _)| n * mean);
+    let squares = statistics().map(|(mean, var)| n * (var + mean * mean));
+    let mut all: Vec<f64> = sums.chain(squares).chain([n]).collect();
+    sum(&mut all)?;
+    let channels = own.mean.len();
+    let n = all[2 * channels];
+    let means: Vec<f64> = all[..channels].iter().map(|sum| sum / n).collect();
+    let vars = all[channels..2 * channels].iter().zip(&means);
+    let var = vars.map(|(square, mean)| (square / n - mean * mean).max(0.0) as f32).collect();
+    Ok((Moments { mean: means.iter().map(|mean| *mean as f32).collect(), var }, n as usize))
+}
+
+/// Sums over a gradient and how many numbers a channel they are over, of the whole batch where its statistics
+/// are shared.
+fn sums_of_batch((own, count): (BackwardSums, usize)) -> Result<(BackwardSums, usize)> {
+    let Some(sum) = part::sum() else { return Ok((own, count)) };
+    let channels = own.sum_dy.len();
+    let mut all = [own.sum_dy, own.sum_dy_xmu, vec![count as f64]].concat();
+    sum(&mut all)?;
+    let count = all[2 * channels] as usize;
+    all.truncate(2 * channels);
+    let sum_dy_xmu = all.split_off(channels);
+    Ok((BackwardSums { sum_dy: all, sum_dy_xmu }, count))
 }
 
 /// Moves the running statistics towards a batch's, as PyTorch does: `running = (1 - m) running + m batch`,

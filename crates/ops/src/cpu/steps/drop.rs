@@ -13,6 +13,7 @@ use super::Execute;
 use crate::cpu::backward::Backward;
 use crate::cpu::forward::Forward;
 use crate::mode::Mode;
+use crate::part;
 use crate::plan::step::{DropStep, Dropped, Step};
 
 impl Execute for DropStep {
@@ -48,16 +49,18 @@ impl Execute for DropStep {
 impl DropStep {
     /// What step `number` leaves of `x`; its own gradient, with `dy` for `x`.
     fn apply(&self, number: u64, images: usize, x: &[f32], out: &mut Buffer) {
+        let first = part::first_image();
         match self.what {
             Dropped::Elements => {
-                let keys: Vec<u64> = (0..images).map(|image| self.draws.bits(number, image)).collect();
+                let keys: Vec<u64> =
+                    (first..first + images).map(|image| self.draws.bits(number, image)).collect();
                 dropout::dropout(&keys, self.keep, x, out);
             }
             Dropped::Images => {
                 let image_len = (x.len() / images.max(1)).max(1);
                 let pairs = x.chunks_exact(image_len).zip(out.chunks_exact_mut(image_len));
                 for (image, (x, out)) in pairs.enumerate() {
-                    let stays = self.draws.uniform(number, image) < self.keep;
+                    let stays = self.draws.uniform(number, first + image) < self.keep;
                     let factor = if stays { (1.0 / self.keep) as f32 } else { 0.0 };
                     out.iter_mut().zip(x).for_each(|(out, x)| *out = x * factor);
                 }

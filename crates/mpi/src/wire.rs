@@ -1,0 +1,199 @@
+//! The one thread that talks to MPI. Others ask it through a channel, so MPI needs to know of no other, and
+//! an exchange can go on while the network computes.
+//!
+//! It waits with short sleeps where MPI's own calls would spin: the cores are for the network.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+use mpi::collective::{CommunicatorCollectives as _, Root as _, SystemOperation};
+use mpi::environment::Universe;
+use mpi::request::{LocalScope, Request};
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::Communicator as _;
+use resnet_train::Error;
+
+use crate::watch::Watch;
+
+/// Tests of an exchange before its thread begins to sleep between them.
+const EAGER: u32 = 200;
+/// The sleep.
+const NAP: Duration = Duration::from_micros(20);
+/// A process that has waited so long says so.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+/// Bytes of one message at most: MPI counts them in 32 bits.
+const MESSAGE: usize = 1 << 30;
+
+/// Where an answer goes.
+pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
+
+/// What is asked of the thread.
+pub(crate) enum Ask {
+    Sum(Vec<f32>, Answer<Vec<f32>>),
+    SumF64(Vec<f64>, Answer<Vec<f64>>),
+    Broadcast(Vec<u8>, Answer<Vec<u8>>),
+    Gather(Vec<u8>, Answer<Vec<Vec<u8>>>),
+    /// Ends all processes.
+    Abort,
+}
+
+/// The thread's own.
+pub(crate) struct Wire {
+    world: SimpleCommunicator,
+    watch: RefCell<Watch>,
+    /// How long another process may keep this one waiting.
+    patience: Duration,
+    /// Exchanges begun.
+    exchanges: Cell<u64>,
+    /// Set where all processes are to end.
+    aborts: Arc<AtomicBool>,
+}
+
+impl Wire {
+    pub(crate) fn new(universe: &Universe, patience: Duration, aborts: Arc<AtomicBool>) -> Wire {
+        let world = universe.world();
+        let watch = RefCell::new(Watch::new(world.size() as usize));
+        Wire { world, watch, patience, exchanges: Cell::new(0), aborts }
+    }
+
+    /// Answers until nobody asks any more.
+    pub(crate) fn serve(&self, asks: &Receiver<Ask>) {
+        while let Ok(ask) = asks.recv() {
+            // Nobody listens to an answer if the training has ended by an error.
+            match ask {
+                Ask::Sum(values, answer) => {
+                    let sums =
+                        self.sum(&values, vec![0f32; values.len()], &|error| _ = answer.send(Err(error)));
+                    let _ = answer.send(Ok(sums));
+                }
+                Ask::SumF64(values, answer) => {
+                    let sums =
+                        self.sum(&values, vec![0f64; values.len()], &|error| _ = answer.send(Err(error)));
+                    let _ = answer.send(Ok(sums));
+                }
+                Ask::Broadcast(bytes, answer) => {
+                    let bytes = self.broadcast(bytes, &|error| _ = answer.send(Err(error)));
+                    let _ = answer.send(Ok(bytes));
+                }
+                Ask::Gather(bytes, answer) => {
+                    let all = self.gather(bytes, &|error| _ = answer.send(Err(error)));
+                    let _ = answer.send(Ok(all));
+                }
+                Ask::Abort => self.world.abort(1),
+            }
+        }
+    }
+
+    fn sum<T: mpi::traits::Equivalence>(
+        &self,
+        values: &[T],
+        mut sums: Vec<T>,
+        fail: &dyn Fn(Error),
+    ) -> Vec<T> {
+        mpi::request::scope(|scope| {
+            let request =
+                self.world.immediate_all_reduce_into(scope, values, &mut sums[..], SystemOperation::sum());
+            self.finish(request, fail);
+        });
+        sums
+    }
+
+    fn broadcast(&self, mut bytes: Vec<u8>, fail: &dyn Fn(Error)) -> Vec<u8> {
+        let first = self.world.process_at_rank(0);
+        let mut len = [bytes.len() as u64];
+        mpi::request::scope(|scope| {
+            let request = first.immediate_broadcast_into(scope, &mut len[..]);
+            self.finish(request, fail);
+        });
+        bytes.resize(len[0] as usize, 0);
+        for message in bytes.chunks_mut(MESSAGE) {
+            mpi::request::scope(|scope| {
+                let request = first.immediate_broadcast_into(scope, message);
+                self.finish(request, fail);
+            });
+        }
+        bytes
+    }
+
+    /// All send as much as the longest; what is over is cut off again.
+    fn gather(&self, mut bytes: Vec<u8>, fail: &dyn Fn(Error)) -> Vec<Vec<u8>> {
+        let (world, own) = (&self.world, [bytes.len() as u64]);
+        let mut lens = vec![0u64; world.size() as usize];
+        mpi::request::scope(|scope| {
+            let request = world.immediate_all_gather_into(scope, &own[..], &mut lens[..]);
+            self.finish(request, fail);
+        });
+        let longest = lens.iter().copied().max().unwrap_or(0) as usize;
+        if longest == 0 {
+            // MPI refuses buffers without memory.
+            return vec![vec![]; lens.len()];
+        }
+        bytes.resize(longest, 0);
+        let mut all = vec![0u8; longest * lens.len()];
+        mpi::request::scope(|scope| {
+            let request = world.immediate_all_gather_into(scope, &bytes[..], &mut all[..]);
+            self.finish(request, fail);
+        });
+        lens.iter().enumerate().map(|(i, len)| all[i * longest..][..*len as usize].to_vec()).collect()
+    }
+
+    /// Waits for an exchange. If others don't come, `fail` is told, and this thread does nothing more but to
+    /// end all processes when it is asked to: what MPI has begun can't be taken back.
+    fn finish<'a, D: ?Sized>(&self, request: Request<'a, D, &LocalScope<'a>>, fail: &dyn Fn(Error)) {
+        self.exchanges.set(self.exchanges.get() + 1);
+        let (begun, mut tests, mut has_told, mut request) = (Instant::now(), 0, false, request);
+        loop {
+            match request.test() {
+                Ok(_) => return,
+                Err(pending) => request = pending,
+            }
+            tests += 1;
+            if self.aborts.load(Relaxed) {
+                self.world.abort(1);
+            }
+            if tests < EAGER {
+                std::thread::yield_now();
+                continue;
+            }
+            std::thread::sleep(NAP);
+            let waited = begun.elapsed();
+            if waited > WORTH_TELLING {
+                if !has_told {
+                    self.watch.borrow().tell(&self.world, self.exchanges.get());
+                    has_told = true;
+                }
+                self.watch.borrow_mut().listen(&self.world);
+            }
+            if waited > self.patience {
+                fail(self.stuck());
+                self.wait_to_abort();
+            }
+        }
+    }
+
+    fn stuck(&self) -> Error {
+        let missing = self.watch.borrow().missing(self.world.rank() as usize, self.exchanges.get());
+        let seconds = self.patience.as_secs();
+        let who = match &missing[..] {
+            [] => "the network between the processes has not answered".to_owned(),
+            [one] => format!("process {one} has not answered"),
+            [first @ .., last] => {
+                let first: Vec<_> = first.iter().map(usize::to_string).collect();
+                format!("processes {} and {last} have not answered", first.join(", "))
+            }
+        };
+        Error::Apart(format!(
+            "{who} for {seconds} s; the training goes on from its last checkpoint when it is resumed"
+        ))
+    }
+
+    fn wait_to_abort(&self) -> ! {
+        while !self.aborts.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.world.abort(1)
+    }
+}

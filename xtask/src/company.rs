@@ -1,0 +1,54 @@
+//! The processes that train together: joined by MPI where mpirun has started several, else this one alone.
+
+use std::sync::Arc;
+
+use resnet_terminal::voice::{Voice, speak};
+use resnet_train::AllReduce;
+
+use crate::args::RanksArgs;
+use crate::failure::{Ended, report};
+
+/// Joins the others, if there are any. The first process speaks for all.
+#[cfg(feature = "mpi")]
+pub(crate) fn join(args: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
+    let patience = std::time::Duration::from_secs(args.rank_timeout);
+    let Some(world) = resnet_mpi::World::join(patience)? else { return Ok(Arc::new(resnet_train::Alone)) };
+    match world.is_first() {
+        _ if args.log_ranks => speak(voice(&world)),
+        true => {}
+        false => speak(Voice::Silent),
+    }
+    Ok(Arc::new(world))
+}
+
+/// This process alone; several would each train by itself and be in each other's way.
+#[cfg(not(feature = "mpi"))]
+pub(crate) fn join(_: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
+    match resnet_train::started_processes() {
+        1 => Ok(Arc::new(resnet_train::Alone)),
+        count => anyhow::bail!(
+            "this is one of {count} processes, and the program was built without MPI; build it with: cargo xtask train \
+             --features mpi"
+        ),
+    }
+}
+
+fn voice(all: &dyn AllReduce) -> Voice {
+    Voice::After(format!("process {}: ", all.rank().index))
+}
+
+/// How a command of `all` these processes ends. One that cannot go on ends the others as well; where all know
+/// why, it is the first that says it.
+pub(crate) fn end(all: &dyn AllReduce, done: anyhow::Result<()>) -> anyhow::Result<()> {
+    let Err(error) = &done else { return done };
+    if !all.are_several() || error.is::<Ended>() {
+        return done;
+    }
+    if !all.is_first() {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+    }
+    speak(voice(all));
+    report(error);
+    all.end_all();
+    Err(Ended::Reported.into())
+}
