@@ -22,6 +22,18 @@ fn trained(folder: &Path, run: &str, schedule: &str) {
 }
 
 #[test]
+fn a_larger_batch_brings_its_larger_rate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |args: &[&str]| xtask_in(folder.path(), &[&["train", "--out", "run"], args, TINY].concat());
+    of(&["--scale-batch", "0"]).ends_saying(1, &["batch_size"]);
+    of(&["--set", MULTISTEP, "--scale-batch", "40"]).succeeds();
+    let recipe = fs::read_to_string(folder.path().join("run/recipe.toml")).expect("a recipe");
+    for line in ["batch_size = 40", "lr = 0.2", "milestones = [\"1 epoch\"]", "duration = \"5 epochs\""] {
+        assert!(recipe.contains(line), "{line} is missing in:\n{recipe}");
+    }
+}
+
+#[test]
 fn recipes_are_listed_with_what_was_published_and_the_time_that_they_take_here() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = |args: &[&str]| outcome_of(command(folder.path(), args).env("XDG_CACHE_HOME", folder.path()));

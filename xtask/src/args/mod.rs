@@ -122,6 +122,9 @@ pub(crate) struct TrainArgs {
     /// What a step computes again instead of keeping it in memory; results do not depend on it
     #[arg(long, value_name = "auto|never|sums|units")]
     pub(crate) recompute: Option<String>,
+    /// Train with batches of N images, and with learning rates that are larger by as much (the linear rule)
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub(crate) scale_batch: Option<usize>,
     /// Keep the checkpoints of the latest N epochs, besides the last and the best
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<u64>,

@@ -107,7 +107,9 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
 
 /// The recipe that the command line asks for, with its changes.
 fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
-    recipes::changed(&args.recipe, &settings(args), args.epochs)
+    let mut recipe = recipes::changed(&args.recipe, &settings(args), args.epochs)?;
+    args.scale_batch.map_or(Ok(()), |images| recipe.scale_to_batch(images))?;
+    Ok(recipe)
 }
 
 /// What `--set` and its short forms set.

@@ -5,6 +5,7 @@ mod changes;
 mod difference;
 mod images;
 pub mod keys;
+mod linear_rule;
 mod renamed;
 mod schedule;
 mod stages;
