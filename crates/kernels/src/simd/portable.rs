@@ -22,9 +22,8 @@ unsafe impl<const N: usize> Simd for Portable<N> {
         assert!(matches!(N, 4 | 8 | 16), "portable vectors have the lanes of some instruction set");
         N
     };
-    // Of eight lanes or more the baseline's sixteen registers of four floats hold two rows; more would be
-    // compiled to much more code, and spilled.
-    const ROWS: usize = if N == 4 { 6 } else { 2 };
+    // More rows would be compiled to twice the code, and spilled.
+    const POINTWISE_ROWS: usize = if N == 4 { Self::ROWS } else { 2 };
     const HAS_LOOPS_OF_CONSTANT_LENGTH: bool = false;
     type V = [f32; N];
 
