@@ -13,10 +13,10 @@ use crate::failure::{Ended, report};
 pub(crate) fn join(args: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
     let patience = std::time::Duration::from_secs(args.rank_timeout);
     let Some(world) = resnet_mpi::World::join(patience)? else { return Ok(Arc::new(resnet_train::Alone)) };
-    match world.is_first() {
-        _ if args.log_ranks => speak(voice(&world)),
-        true => {}
-        false => speak(Voice::Silent),
+    if args.log_ranks {
+        speak(voice(&world));
+    } else if !world.is_first() {
+        speak(Voice::Silent);
     }
     Ok(Arc::new(world))
 }
