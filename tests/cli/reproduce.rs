@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -149,6 +150,29 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
         "{told}"
     );
     assert_eq!(again["targets"][0]["rows"][0]["errors"], json["targets"][0]["rows"][0]["errors"]);
+}
+
+#[test]
+fn a_record_is_kept_as_soon_as_its_training_is_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    small_cifar(here);
+    let args = ["figure6", "--only", "resnet110-v1", "--data", ".", "--seeds", "3", "--keep", "kept"];
+    let mut child = command(here, &[&["reproduce", "--scale", "smoke"], &args[..]].concat())
+        .env("XDG_CACHE_HOME", here)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let record = here.join("kept/smoke/cifar10-resnet110-v1-seed-0/recipe.toml");
+    let last = here.join("runs/reproduce/smoke/cifar10-resnet110-v1-seed-2");
+    while !record.is_file() && child.try_wait().expect("a process").is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let has_begun_the_last = last.exists();
+    child.kill().expect("it is killed, or over");
+    child.wait().expect("a process");
+    assert!(record.is_file() && !has_begun_the_last, "records are kept at the end alone");
 }
 
 #[test]

@@ -84,11 +84,8 @@ pub fn reproduce(
         pages.push(write_claims(&findings, request)?);
     }
     if let Some(folder) = setup.keep {
-        let kept = keep(&results, folder)?;
-        progress::labelled(
-            "kept",
-            &format!("{} in {}", numbers::counted(kept as u64, "record"), folder.display()),
-        );
+        keep(&results, folder)?;
+        progress::labelled("kept", &format!("the records of finished runs in {}", folder.display()));
     }
     match setup.format {
         Format::Json => output::json(&json!({
@@ -164,7 +161,7 @@ fn seconds(jobs: &[&Job], speed: &Speed) -> anyhow::Result<f64> {
     Ok(each.iter().sum())
 }
 
-/// Trains what is left, seed by seed; draws the pages after each training.
+/// Trains what is left, seed by seed; draws the pages and keeps the records after each training.
 fn train_all(
     plan: &Plan,
     setup: &Setup<'_>,
@@ -202,7 +199,11 @@ fn train_all(
             }
             Ended::Interrupted => return Ok(Reproduced::Interrupted),
         }
-        write_pages(&Results::collect(plan))?;
+        let results = Results::collect(plan);
+        write_pages(&results)?;
+        if let Some(folder) = setup.keep {
+            keep(&results, folder)?;
+        }
     }
     Ok(Reproduced::Done)
 }
