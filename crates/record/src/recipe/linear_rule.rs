@@ -83,12 +83,12 @@ impl ScheduleRecipe {
     }
 
     fn each_duration(&mut self, mut change: impl FnMut(&mut Duration)) {
-        match self.warmup_mut() {
-            Some(Some(
-                WarmupRecipe::Rise(Warmup::For(duration))
-                | WarmupRecipe::From(WarmupFrom { duration: Warmup::For(duration), .. }),
-            )) => change(duration),
-            _ => {}
+        if let Some(Some(
+            WarmupRecipe::Rise(Warmup::For(duration))
+            | WarmupRecipe::From(WarmupFrom { duration: Warmup::For(duration), .. }),
+        )) = self.warmup_mut()
+        {
+            change(duration);
         }
         match self {
             ScheduleRecipe::MultiStep { milestones, .. } => milestones.iter_mut().for_each(change),
