@@ -16,7 +16,7 @@ use resnet_vision::Batch;
 use crate::engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
 };
-use crate::evaluate::{Seen, Tally, device_of, rank, rows_of, tensors_of};
+use crate::evaluate::{Seen, Tally, device_of, rank, rows_of, tally, tensors_of};
 use crate::groups::{Groups, is_running};
 use crate::layout::{Layout, Place, change, read};
 use crate::norms::estimate_norms;
@@ -279,7 +279,7 @@ impl Engine for CandleEngine<'_> {
         seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
     ) -> Result<Option<Scores>, Error> {
         let begun = Instant::now();
-        let own = Tally::of(self.model, feed, on_images, seen)?;
+        let own = tally(self.model, feed, on_images, seen)?;
         Ok(Tally::together(own, &self.processes)?.map(|tally| tally.scores(begun.elapsed())))
     }
 

@@ -42,7 +42,7 @@ pub fn evaluate(
     on_images: impl FnMut(u64) -> bool,
 ) -> Result<Option<Scores>, Error> {
     let begun = Instant::now();
-    let tally = Tally::of(model, feed, on_images, &mut |_| Ok(()))?;
+    let tally = tally(model, feed, on_images, &mut |_| Ok(()))?;
     Ok(tally.map(|tally| tally.scores(begun.elapsed())))
 }
 
@@ -72,16 +72,6 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Of all images of `feed`, each of which is shown to `seen` with its logits; see [`evaluate`].
-    pub(crate) fn of(
-        model: &dyn Classifier,
-        feed: &dyn Feed,
-        on_images: impl FnMut(u64) -> bool,
-        seen: &mut dyn FnMut(Seen<'_>) -> Result<(), Error>,
-    ) -> Result<Option<Tally>, Error> {
-        tally(model, feed, on_images, seen)
-    }
-
     /// Of all processes; `None` if one of them was stopped.
     pub(crate) fn together(own: Option<Tally>, processes: &Processes) -> Result<Option<Tally>, Error> {
         if !processes.are_several() {
@@ -109,7 +99,8 @@ impl Tally {
     }
 }
 
-fn tally(
+/// Counts over all images of `feed`, each of which is shown to `seen` with its logits; see [`evaluate`].
+pub(crate) fn tally(
     model: &dyn Classifier,
     feed: &dyn Feed,
     mut on_images: impl FnMut(u64) -> bool,

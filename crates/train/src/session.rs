@@ -78,7 +78,7 @@ impl<'a> Session<'a> {
         let recipe = run.recipe().clone();
         let recipe_text = recipe.to_toml()?;
         let processes = Processes::new(Arc::clone(&options.processes));
-        together::agree(&processes, &recipe, data.identity())?;
+        together::agree(&processes, &recipe, || data.identity())?;
         let prepared = prepare(&recipe, data, options)?;
         let fewest = prepared.plan.check(model)?;
         let targets = Targets::of(&recipe, data.classes());

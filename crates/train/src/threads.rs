@@ -1,6 +1,7 @@
 //! Threads of one program in the place of processes, for tests and for a look at what several processes
 //! would do.
 
+use std::ops::AddAssign;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -102,6 +103,22 @@ impl Threads {
         }
         Ok(all)
     }
+
+    /// Sums of numbers, which travel as bytes.
+    fn sum_by<T: Copy + Default + AddAssign, const N: usize>(
+        &self,
+        values: &mut [T],
+        sent: fn(T) -> [u8; N],
+        received: fn([u8; N]) -> T,
+    ) -> Result<(), Error> {
+        let all = self.exchange(values.iter().flat_map(|value| sent(*value)).collect())?;
+        values.fill(T::default());
+        for part in all.iter() {
+            let (numbers, _) = part.as_chunks();
+            values.iter_mut().zip(numbers).for_each(|(sum, bytes)| *sum += received(*bytes));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Threads {
@@ -118,23 +135,11 @@ impl AllReduce for Threads {
     }
 
     fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        let all = self.exchange(values.iter().flat_map(|value| value.to_le_bytes()).collect())?;
-        values.fill(0.0);
-        for part in all.iter() {
-            let (numbers, _) = part.as_chunks();
-            values.iter_mut().zip(numbers).for_each(|(sum, bytes)| *sum += f32::from_le_bytes(*bytes));
-        }
-        Ok(())
+        self.sum_by(values, f32::to_le_bytes, f32::from_le_bytes)
     }
 
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
-        let all = self.exchange(values.iter().flat_map(|value| value.to_le_bytes()).collect())?;
-        values.fill(0.0);
-        for part in all.iter() {
-            let (numbers, _) = part.as_chunks();
-            values.iter_mut().zip(numbers).for_each(|(sum, bytes)| *sum += f64::from_le_bytes(*bytes));
-        }
-        Ok(())
+        self.sum_by(values, f64::to_le_bytes, f64::from_le_bytes)
     }
 
     fn broadcast(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod common;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Tiny, data, outcome, recipe};
 use resnet_data::Dataset;
@@ -95,21 +96,27 @@ fn two_runs_of_several_processes_are_equal_to_the_bit() {
     }
 }
 
-#[test]
-fn a_process_that_is_stopped_stops_all_and_another_number_goes_on() {
-    struct Stop(Arc<std::sync::atomic::AtomicBool>);
-    impl Observer for Stop {
-        fn on_step(&mut self, report: &StepReport) {
-            if report.step.step == 6 {
-                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
+/// Stops a training after so many steps.
+struct Stop {
+    after: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Observer for Stop {
+    fn on_step(&mut self, report: &StepReport) {
+        if report.step.step == self.after {
+            self.stop.store(true, Ordering::Relaxed);
         }
     }
+}
+
+#[test]
+fn a_process_that_is_stopped_stops_all_and_another_number_goes_on() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
     let results = together(2, &dir, fresh, &[], |index, own| {
         if index == 1 {
-            own.observer = Box::new(Stop(Arc::clone(&own.options.stop)));
+            own.observer = Box::new(Stop { after: 6, stop: Arc::clone(&own.options.stop) });
         }
     });
     for result in results {
@@ -124,18 +131,12 @@ fn a_process_that_is_stopped_stops_all_and_another_number_goes_on() {
 
 #[test]
 fn a_training_that_goes_on_is_the_one_that_never_stopped() {
-    struct Stop(Arc<std::sync::atomic::AtomicBool>);
-    impl Observer for Stop {
-        fn on_step(&mut self, report: &StepReport) {
-            if report.step.step == 5 {
-                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
-    }
     let scratch = tempfile::tempdir().unwrap();
     let [whole, parts] = ["whole", "parts"].map(|name| scratch.path().join(name));
     ended(together(2, &whole, fresh, &[], |_, _| ()));
-    together(2, &parts, fresh, &[], |_, own| own.observer = Box::new(Stop(Arc::clone(&own.options.stop))));
+    together(2, &parts, fresh, &[], |_, own| {
+        own.observer = Box::new(Stop { after: 5, stop: Arc::clone(&own.options.stop) });
+    });
     ended(together(2, &parts, again, &[], |_, _| ()));
     assert!(outcome(&whole) == outcome(&parts));
 }

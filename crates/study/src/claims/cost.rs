@@ -15,7 +15,8 @@ const BATCH: usize = 16;
 const TURNS: usize = 3;
 /// Seconds of steps in a turn.
 const AT_LEAST: f64 = 0.2;
-/// The largest distance from the line, over the time, that is still linear, and one that is none.
+/// Distances from the line, over the time: up to the first the times lie on a line, above the second they
+/// don't.
 const LINEAR: f64 = 0.10;
 const BENT: f64 = 0.30;
 

@@ -55,7 +55,11 @@ pub(super) struct Shares {
 ///
 /// # Errors
 /// [`Error::Apart`], the same in every process, with the first that differs and in what.
-pub(super) fn agree(processes: &Processes, recipe: &Recipe, data: DataIdentity) -> Result<(), Error> {
+pub(super) fn agree(
+    processes: &Processes,
+    recipe: &Recipe,
+    data: impl FnOnce() -> DataIdentity,
+) -> Result<(), Error> {
     if !processes.are_several() {
         return Ok(());
     }
@@ -65,7 +69,7 @@ pub(super) fn agree(processes: &Processes, recipe: &Recipe, data: DataIdentity) 
         digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     });
     let version = format!("{}, rustc {}", env!("CARGO_PKG_VERSION"), tools.rustc);
-    let own = Intent { version, program, recipe: recipe.to_toml()?, data };
+    let own = Intent { version, program, recipe: recipe.to_toml()?, data: data() };
     let all: Vec<Intent> = exchange(processes, &own)?;
     match (1..all.len()).find_map(|index| difference(&all[0], &all[index]).map(|what| (index, what))) {
         Some((index, what)) => Err(Error::Apart(format!("process {index} {what}"))),
