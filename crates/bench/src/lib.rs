@@ -24,15 +24,19 @@
 //! | `peer.rs` | the others: their scripts, settings and what they need |
 //! | `turns.rs` | who measures when |
 //! | `statistics.rs` | median and range |
+//! | `tables.rs` | kernels and profiles as tables |
 //! | `estimate.rs` | how long recipes train here, from the speed of three probes |
+//! | `profile.rs` | what a step is made of, by kind and size |
 //! | `kernels.rs` | every convolution of a network, pass by pass |
 
 mod estimate;
 mod kernels;
 mod ours;
 mod peer;
+mod profile;
 mod statistics;
 mod subject;
+mod tables;
 mod turns;
 mod worker;
 
@@ -40,6 +44,7 @@ pub use estimate::{IMAGENET, Listed, Probe, Speed, listed, speed_file};
 pub use kernels::{Ceilings, Layer, Network, Pass, Workload};
 pub use ours::{peak_memory, serve, step_seconds};
 pub use peer::{Peer, Program, Setting};
+pub use profile::{Profile, Row, profile};
 pub use statistics::Spread;
 pub use subject::{Subject, Work};
 pub use turns::{Bench, Comparison, Disturbed, Event, Rival, Side, Trial};

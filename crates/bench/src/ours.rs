@@ -19,12 +19,12 @@ use crate::subject::{Subject, Work};
 use crate::worker::{Hello, Turn};
 
 /// The peers' `pytorch_bench.py` trains with the same.
-const SGD: OptimizerConfig = OptimizerConfig {
+pub(crate) const SGD: OptimizerConfig = OptimizerConfig {
     rule: RuleConfig::Sgd(SgdConfig { momentum: 0.9, kind: Momentum::Classic }),
     weight_decay: 1e-4,
     weight_decay_on: WeightDecayOn::All,
 };
-const RATE: f64 = 1e-3;
+pub(crate) const RATE: f64 = 1e-3;
 
 /// Answers whoever reads `output`: measures steps of `subject` for each line `go SECONDS` of `input`, until
 /// that ends. What is said is in `worker.rs`; `version` is ours.
@@ -92,15 +92,13 @@ struct Step<'a> {
 
 impl<'a> Step<'a> {
     fn new(subject: &Subject, model: &'a Model) -> anyhow::Result<Step<'a>> {
-        let Subject { work, spec, batch, .. } = subject;
-        let [channels, height, width] = spec.input;
-        let labels = (0..*batch).map(|image| (image % spec.classes) as u32);
+        let (images, labels) = inputs(subject)?;
         Ok(Step {
-            work: *work,
+            work: subject.work,
             model,
             ready: model.network().for_inference(),
-            images: Tensor::randn(0f32, 1.0, (*batch, channels, height, width), &Device::Cpu)?,
-            labels: Tensor::from_iter(labels, &Device::Cpu)?,
+            images,
+            labels,
             gradients: Gradients::new(Arc::new(Layout::of(model.variables()))),
             optimizer: Optimizer::new(SGD),
         })
@@ -126,6 +124,14 @@ impl<'a> Step<'a> {
         self.ready.logits(&self.images)?;
         Ok(())
     }
+}
+
+/// A batch of random images, and labels.
+pub(crate) fn inputs(Subject { spec, batch, .. }: &Subject) -> candle_core::Result<(Tensor, Tensor)> {
+    let [channels, height, width] = spec.input;
+    let labels = (0..*batch).map(|image| (image % spec.classes) as u32);
+    let images = Tensor::randn(0f32, 1.0, (*batch, channels, height, width), &Device::Cpu)?;
+    Ok((images, Tensor::from_iter(labels, &Device::Cpu)?))
 }
 
 /// The peak of this process's resident memory in bytes; only Linux tells it without `unsafe`.

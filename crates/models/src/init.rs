@@ -43,7 +43,7 @@ impl SimpleBackend for Fresh {
             return Ok(present.as_tensor().clone());
         }
         let values = draw(self.seed, name, &shape, init);
-        let variable = Var::from_tensor(&Tensor::from_vec(values, shape, device)?)?;
+        let variable = Var::from_vec(values, shape, device)?;
         variables.insert(name.to_owned(), variable.clone());
         Ok(variable.into_inner())
     }

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use crate::mode::Mode;
-use crate::plan::Plan;
+use crate::plan::{FoldedParam, Plan};
 
 /// Runs plans on a device. Values cross this border in candle's layout (`[N, C, H, W]`, contiguous); how they
 /// lie inside, what is computed lazily and what is kept is the executor's own choice.
@@ -50,8 +50,8 @@ pub(crate) trait Executor {
         look: &mut dyn FnMut(usize, &Self::Slice),
     ) -> Result<()>;
 
-    /// Prepares a plan of one input for inference, with these values of its parameters.
-    fn prepare(&self, plan: Plan, params: Vec<Vec<f32>>) -> Result<Self::Ready>;
+    /// Prepares a folded plan of one input.
+    fn prepare(&self, plan: Plan, params: &[FoldedParam]) -> Result<Self::Ready>;
 
     /// The output of a prepared plan.
     fn infer(&self, ready: &Self::Ready, input: &Self::Slice) -> Result<Self::Owned>;

@@ -106,7 +106,8 @@ impl Plan {
             }
             seen.push(StepOutput::of(last, info, values));
         };
-        let looked = params.with_values(|params| Cpu.each_output(self, &inputs, params, mode, &mut look));
+        let looked =
+            params.with_values(|params| Cpu::default().each_output(self, &inputs, params, mode, &mut look));
         for (var, value) in before {
             var.set(&value)?;
         }

@@ -19,7 +19,7 @@
 //! | `layers/` | [`Layer`] and the layers: parameters, names, how they are traced |
 //! | `loss.rs`, `standardise.rs` | candle ops beside plans: cross-entropy, weight standardisation |
 //! | `run.rs`, `node.rs` | [`Plan::run`] and [`FoldedPlan`]; a plan as a candle op |
-//! | `inspect.rs` | [`Plan::inspect`]: what each step puts out |
+//! | `inspect.rs`, `stopwatch.rs` | [`Plan::inspect`]: what each step puts out; [`Stopwatch`]: how long it takes |
 //! | `executor.rs` | the trait of what runs a plan |
 //! | `cpu/` | the executor: buffers, lazy norms, each step's forward and backward |
 //! | `plan/` | what a plan is: [`Graph`], [`Plan`], steps as data, what is folded |
@@ -55,6 +55,7 @@ mod part;
 mod plan;
 mod run;
 mod standardise;
+mod stopwatch;
 
 pub use draws::{Draws, path_key};
 pub use functions::{
@@ -74,3 +75,4 @@ pub use resnet_kernels::gate::Gate;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};
 pub use run::FoldedPlan;
 pub use standardise::standardise_weight;
+pub use stopwatch::{Pass, StepCost, Stopwatch};

@@ -10,6 +10,7 @@ use crate::mode::Mode;
 use crate::node;
 use crate::parameters;
 use crate::plan::{LayerInfo, Plan};
+use crate::stopwatch::{StepCost, Stopwatch};
 
 impl Plan {
     /// Runs the plan as one candle node on the traced inputs.
@@ -18,15 +19,55 @@ impl Plan {
     /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was traced
     /// with.
     pub fn run(self: &Arc<Self>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
+        self.run_on(Cpu::default(), inputs, mode)
+    }
+
+    /// The same; `stopwatch` takes the time of each step, also in the backward pass through the result.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::VarBuilder;
+    /// use resnet_ops::{Graph, Layer, Linear, Mode, Pass, Shape, Stopwatch};
+    ///
+    /// # fn main() -> candle_core::Result<()> {
+    /// let layer = Linear::new(4, 2, VarBuilder::zeros(DType::F32, &Device::Cpu).pp("fc"))?;
+    /// let x = Tensor::zeros((8, 4), DType::F32, &Device::Cpu)?;
+    /// let mut graph = Graph::new();
+    /// let input = graph.input(Shape::of(&x)?);
+    /// let output = layer.trace(&mut graph, input)?;
+    /// let plan = graph.finish(output)?;
+    /// let stopwatch = Arc::new(Stopwatch::default());
+    /// plan.run_timed(&[&x], Mode::Train, &stopwatch)?;
+    /// let costs = plan.costs(&stopwatch);
+    /// assert_eq!((costs[0].layer.name.as_str(), costs[0].pass), ("fc", Pass::Forward));
+    /// assert_eq!(costs[0].multiply_adds, 8 * 4 * 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn run_timed(
+        self: &Arc<Self>,
+        inputs: &[&Tensor],
+        mode: Mode,
+        stopwatch: &Arc<Stopwatch>,
+    ) -> Result<Tensor> {
+        self.run_on(Cpu { stopwatch: Some(stopwatch.clone()) }, inputs, mode)
+    }
+
+    fn run_on(self: &Arc<Self>, cpu: Cpu, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
         node::check_inputs(self, inputs)?;
         self.params.iter().try_for_each(node::check)?;
-        node::apply(Cpu, self.clone(), inputs, mode)
+        node::apply(cpu, self.clone(), inputs, mode)
     }
 
     /// An estimate of a training step's memory in bytes: activations kept for backward and those that are
     /// computed again, the buffers in flight and, for every parameter, the value and its gradient.
     pub fn training_bytes(&self) -> usize {
-        Cpu.training_bytes(self)
+        Cpu::default().training_bytes(self)
     }
 
     /// The same network for inference, with the present weights and running statistics.
@@ -38,10 +79,8 @@ impl Plan {
             bail!("inference takes networks of one input, not of {}", self.inputs.len());
         }
         let params = node::parameters_to_use(self, Mode::Eval)?;
-        let mut params: Vec<Vec<f32>> =
-            params.iter().map(|param| param.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
-        let plan = self.fold_for_inference(&mut params)?;
-        Ok(FoldedPlan { ready: Cpu.prepare(plan, params)? })
+        let (plan, params) = self.fold_for_inference(&params)?;
+        Ok(FoldedPlan { ready: Cpu::default().prepare(plan, &params)? })
     }
 }
 
@@ -89,9 +128,26 @@ impl FoldedPlan {
     /// # Errors
     /// If `x` is not f32 on the CPU, or has another shape than the network was traced for.
     pub fn run(&self, x: &Tensor) -> Result<Tensor> {
+        self.run_on(&Cpu::default(), x)
+    }
+
+    /// The same; `stopwatch` takes the time of each step.
+    ///
+    /// # Errors
+    /// As [`FoldedPlan::run`].
+    pub fn run_timed(&self, x: &Tensor, stopwatch: &Arc<Stopwatch>) -> Result<Tensor> {
+        self.run_on(&Cpu { stopwatch: Some(stopwatch.clone()) }, x)
+    }
+
+    /// What `stopwatch` saw of the steps that are left, as [`Plan::costs`] says it.
+    pub fn costs(&self, stopwatch: &Stopwatch) -> Vec<StepCost> {
+        self.ready.plan().costs(stopwatch)
+    }
+
+    fn run_on(&self, cpu: &Cpu, x: &Tensor) -> Result<Tensor> {
         let plan = self.ready.plan();
         node::check_inputs(plan, &[x])?;
-        let output = parameters::with_values(&x.contiguous()?, |input| Cpu.infer(&self.ready, input))?;
+        let output = parameters::with_values(&x.contiguous()?, |input| cpu.infer(&self.ready, input))?;
         Tensor::from_vec(output, plan.shape(plan.output).dims(), &Device::Cpu)
     }
 }

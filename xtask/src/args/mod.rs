@@ -268,6 +268,9 @@ pub(crate) struct BenchArgs {
     /// [default: python3]
     #[arg(long, value_name = "PEER")]
     pub(crate) against: Option<AgainstArg>,
+    /// Show what the fastest of --pairs steps is made of, by kind and size
+    #[arg(long, conflicts_with = "against")]
+    pub(crate) profile: bool,
     #[command(flatten)]
     pub(crate) threads: ThreadsArg,
     #[command(flatten)]

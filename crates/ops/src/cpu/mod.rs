@@ -21,7 +21,8 @@ use resnet_kernels::{Buffer, Isa};
 
 use crate::executor::{Executor, Gradients, Keep, NeedsGrad};
 use crate::mode::Mode;
-use crate::plan::Plan;
+use crate::plan::{FoldedParam, Plan};
+use crate::stopwatch::{Pass, Stopwatch};
 use backward::Backward;
 use forward::Forward;
 use layout::{channels_first, channels_last};
@@ -30,8 +31,30 @@ pub(crate) use ready::Ready;
 use slots::{Slot, Slots};
 
 /// Runs plans on this machine's cores.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cpu;
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cpu {
+    /// Takes the time of each step, where somebody wants to know it.
+    pub(crate) stopwatch: Option<Arc<Stopwatch>>,
+}
+
+impl Cpu {
+    fn time<T>(&self, step: usize, pass: Pass, work: impl FnOnce() -> T) -> T {
+        match &self.stopwatch {
+            Some(stopwatch) => stopwatch.time(step, pass, work),
+            None => work(),
+        }
+    }
+
+    /// Runs all steps forward; the output.
+    fn all_steps(&self, run: &mut Forward) -> Result<Arc<Buffer>> {
+        let plan = run.plan;
+        for (index, step) in plan.steps.iter().enumerate() {
+            self.time(index, Pass::Forward, || steps::of(&step.op).forward(step, run))?;
+            step.inputs.iter().for_each(|input| run.forget(*input, index));
+        }
+        Ok(run.read(plan.output))
+    }
+}
 
 /// What a forward pass leaves for its backward pass.
 pub(crate) struct Kept {
@@ -65,7 +88,7 @@ impl Executor for Cpu {
         let lives = Lives::of(plan, keep);
         let slots = slots_with(plan, inputs);
         let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
-        let output = all_steps(&mut run)?;
+        let output = self.all_steps(&mut run)?;
         let Forward { mut slots, .. } = run;
         if !lives.0[plan.output.0].is_kept {
             slots.0[plan.output.0].written = None;
@@ -85,12 +108,12 @@ impl Executor for Cpu {
     ) -> Result<Gradients<Vec<f32>>> {
         let gradient = channels_last(gradient, plan.shape(plan.output));
         let mut run = Backward::new((isa()?, mode), plan, (&lives, slots), params, needs, gradient);
-        for step in plan.steps.iter().rev() {
+        for (index, step) in plan.steps.iter().enumerate().rev() {
             if run.wants(step.output) {
-                for value in step.kept() {
-                    steps::restore(&mut run, *value)?;
-                }
-                steps::of(&step.op).backward(step, &mut run)?;
+                self.time(index, Pass::Backward, || {
+                    step.kept().iter().try_for_each(|value| steps::restore(&mut run, *value))?;
+                    steps::of(&step.op).backward(step, &mut run)
+                })?;
             }
             run.forget(step.output);
         }
@@ -121,7 +144,7 @@ impl Executor for Cpu {
         Ok(())
     }
 
-    fn prepare(&self, plan: Plan, params: Vec<Vec<f32>>) -> Result<Ready> {
+    fn prepare(&self, plan: Plan, params: &[FoldedParam]) -> Result<Ready> {
         Ready::new(isa()?, plan, params)
     }
 
@@ -131,7 +154,7 @@ impl Executor for Cpu {
         let slots = slots_with(plan, &[input]);
         let (isa, mode, prepared) = (isa()?, Mode::Eval, Some(steps));
         let mut run = Forward { isa, mode, plan, lives, params, slots, prepared };
-        let output = all_steps(&mut run)?;
+        let output = self.all_steps(&mut run)?;
         Ok(channels_first(&output, plan.shape(plan.output)))
     }
 
@@ -148,14 +171,4 @@ fn slots_with(plan: &Plan, inputs: &[&[f32]]) -> Slots {
         slots.0[value.0].written = Some(Arc::new(channels_last(input, plan.shape(*value))));
     }
     slots
-}
-
-/// Runs all steps forward; the output.
-fn all_steps(run: &mut Forward) -> Result<Arc<Buffer>> {
-    let plan = run.plan;
-    for (index, step) in plan.steps.iter().enumerate() {
-        steps::of(&step.op).forward(step, run)?;
-        step.inputs.iter().for_each(|input| run.forget(*input, index));
-    }
-    Ok(run.read(plan.output))
 }

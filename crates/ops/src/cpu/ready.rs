@@ -1,6 +1,5 @@
 //! What is prepared once for inference: packed filters, and the maps of the norms that are left.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use candle_core::Result;
@@ -10,16 +9,16 @@ use resnet_kernels::conv::{Algorithm, PackedFilters};
 use super::lives::Lives;
 use super::slots::NormState;
 use crate::executor::Keep;
-use crate::plan::Plan;
 use crate::plan::step::Op;
 use crate::plan::value::Param;
+use crate::plan::{FoldedParam, Plan};
 
 /// A plan with the values of its parameters, for inference alone.
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(super) plan: Plan,
     pub(super) lives: Lives,
-    /// The parameters; empty if they are read no more.
+    /// The parameters that are still read as they are; the others are empty.
     pub(super) params: Vec<Vec<f32>>,
     pub(super) steps: PreparedSteps,
 }
@@ -32,31 +31,34 @@ pub(super) struct PreparedSteps {
 }
 
 impl Ready {
-    pub(super) fn new(isa: Isa, plan: Plan, mut params: Vec<Vec<f32>>) -> Result<Self> {
+    pub(super) fn new(isa: Isa, plan: Plan, folded: &[FoldedParam]) -> Result<Self> {
         let values = plan.shapes.len();
         let mut prepared = PreparedSteps { filters: vec![None; values], norms: vec![None; values] };
-        let mut read: HashSet<Param> = HashSet::new();
+        let mut params = vec![vec![]; folded.len()];
         for step in &plan.steps {
             let value = step.output.0;
-            match &step.op {
+            let read: &[Param] = match &step.op {
                 Op::Conv(conv) => {
                     let algorithm = Algorithm::choose(isa, &conv.shape);
-                    let weight = &params[step.params[0].0];
-                    let filters = PackedFilters::new(algorithm, isa, &conv.shape, weight);
+                    let weight = folded[step.params[0].0].values()?;
+                    let filters = PackedFilters::new(algorithm, isa, &conv.shape, &weight);
                     prepared.filters[value] = Some(Arc::new(filters));
-                    read.extend(&step.params[1..]);
+                    &step.params[1..]
                 }
                 Op::BatchNorm(norm) => {
-                    let [gamma, beta] = [0, 1].map(|index| &params[step.params[index].0]);
-                    let map = norm.running_map(gamma, beta)?;
+                    let [gamma, beta] = [0, 1].map(|index| folded[step.params[index].0].values());
+                    let map = norm.running_map(&gamma?, &beta?)?;
                     let state =
                         NormState { moments: norm.running.moments()?, map, activation: norm.activation };
                     prepared.norms[value] = Some(Arc::new(state));
+                    &[]
                 }
-                _ => read.extend(&step.params),
+                _ => &step.params,
+            };
+            for param in read {
+                params[param.0] = folded[param.0].values()?;
             }
         }
-        let plan = plan.forget(&mut params, |param| read.contains(&param))?;
         Ok(Ready { lives: Lives::of(&plan, Keep::Nothing), plan, params, steps: prepared })
     }
 

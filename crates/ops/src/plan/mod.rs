@@ -36,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use candle_core::Tensor;
 use resnet_kernels::conv::ConvShape;
 
+pub(crate) use fold_norms::FoldedParam;
 pub use graph::Graph;
 pub use ops::{PoolConfig, ZeroPadConfig};
 pub use show::LayerInfo;

@@ -1,6 +1,6 @@
 //! `bench kernels`: every convolution of a network, pass by pass, beside the peak of the machine.
 
-use resnet_bench::{Ceilings, Layer, Network, Workload, peak_memory};
+use resnet_bench::{Ceilings, Network, Workload, peak_memory};
 use resnet_kernels::Isa;
 use serde::Serialize;
 
@@ -8,7 +8,6 @@ use crate::args::BenchArgs;
 use crate::numbers;
 use crate::output::{self, Format};
 use crate::progress::{Meter, Show, Unit};
-use crate::table::{Column, Table};
 
 /// The networks whose layers are measured unless the command line names one.
 const NETWORKS: [&str; 3] = ["resnet110-v2", "resnet164-v2", "resnet50"];
@@ -82,32 +81,7 @@ fn text(ceilings: &Ceilings, networks: &[Network], threads: usize) -> anyhow::Re
             network.batch,
             numbers::speed(network.images_per_second())
         ))?;
-        let mut table = Table::new([
-            Column::text("convolution"),
-            Column::number("number").optional(1),
-            Column::text("algorithm").optional(2),
-            Column::number("output GFLOP/s"),
-            Column::number("GB/s").optional(3),
-            Column::number("input gradient"),
-            Column::number("GB/s").optional(3),
-            Column::number("weight gradient"),
-            Column::number("GB/s").optional(3),
-        ]);
-        network.layers.iter().for_each(|layer| table.add(row(layer)));
-        output::print_table(&table)?;
+        output::print_table(&network.table())?;
     }
     Ok(())
-}
-
-fn row(layer: &Layer) -> Vec<String> {
-    let Layer { input: [channels, height, width], outputs, kernel, stride, .. } = layer;
-    let mut cells = vec![
-        format!("{height}x{width} {channels} -> {outputs}, {kernel}x{kernel}/{stride}"),
-        layer.count.to_string(),
-        layer.algorithm.to_owned(),
-    ];
-    for pass in [layer.output, layer.input_gradient, layer.weight_gradient] {
-        cells.extend([format!("{:.0}", pass.gflops), format!("{:.1}", pass.gbytes_per_second)]);
-    }
-    cells
 }

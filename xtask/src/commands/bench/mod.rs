@@ -1,8 +1,9 @@
 //! `bench`: what a network or its kernels do in a second, alone or in turns with PyTorch or ONNX Runtime.
 //!
-//! `resnet_bench` measures; `report` and `kernels` print.
+//! `resnet_bench` measures; `report`, `profile` and `kernels` print.
 
 mod kernels;
+mod profile;
 mod report;
 
 use std::io::{stdin, stdout};
@@ -34,6 +35,9 @@ enum Against {
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
     let work = match args.what {
+        BenchKind::Kernels if args.profile => {
+            return usage("bench kernels takes no step apart; --profile is for train and infer");
+        }
         BenchKind::Train => Work::Train,
         BenchKind::Infer => Work::Infer,
         BenchKind::Kernels if args.against.is_some() => {
@@ -59,6 +63,9 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         return usage(&format!("{} does not train; use bench infer, or --against pytorch", peer.title()));
     }
     let subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
+    if args.profile {
+        return profile::run(args, &subject);
+    }
     let crew = Arc::new(Crew::default());
     interrupt::on_first_press({
         let crew = Arc::clone(&crew);

@@ -1,0 +1,36 @@
+//! `bench train --profile` and `bench infer --profile`: what a step is made of.
+
+use resnet_bench::{Profile, Subject, profile};
+use serde::Serialize;
+
+use crate::args::BenchArgs;
+use crate::numbers;
+use crate::output::{self, Format};
+use crate::progress::{Meter, Show, Unit};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    model: &'a str,
+    threads: usize,
+    work: &'a str,
+    #[serde(flatten)]
+    profile: Profile,
+}
+
+pub(super) fn run(args: &BenchArgs, subject: &Subject) -> anyhow::Result<()> {
+    let steps = args.pairs.get();
+    let mut meter = Meter::new(Unit::Steps, 0, steps as u64, Show::IfSlow);
+    let profile = profile(subject, steps, |done| meter.update(done as u64, str::to_owned))?;
+    drop(meter);
+    let (model, threads, work) = (&*subject.spec.name, subject.threads, subject.work.name());
+    if args.format.get() == Format::Json {
+        return output::json(&Json { model, threads, work, profile });
+    }
+    let speed = numbers::speed(1e3 * profile.batch as f64 / profile.ms);
+    output::line(&format!("{work} {model}, batch {}, {threads} threads: {speed} images/s\n", profile.batch))?;
+    output::print_table(&profile.table())?;
+    output::sentences(
+        "\nGB/s: each tensor through memory once. GFLOP/s: multiply-adds by the definition, which Winograd's algorithm \
+         undercuts.",
+    )
+}
