@@ -108,6 +108,27 @@ fn a_peer_takes_turns_in_its_best_setting() {
 }
 
 #[test]
+fn a_profile_adds_up_to_its_step() {
+    for (what, rows) in [("train", &["forward", "backward", "optimizer"][..]), ("infer", &["forward"])] {
+        let args = bench(what, &["--profile", "--json"]);
+        let outcome = xtask(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let result: Value = serde_json::from_str(outcome.succeeds()).expect("one object");
+        let sum: f64 =
+            result["rows"].as_array().expect("rows").iter().filter_map(|row| row["ms"].as_f64()).sum();
+        assert!((result["ms"].as_f64().expect("a number") - sum).abs() < 1e-9 * sum, "{result}");
+        let args = bench(what, &["--profile"]);
+        let outcome = xtask(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let table = outcome.succeeds();
+        assert!(
+            rows.iter().chain(&["conv 3x3", "at 32x32", "all of it"]).all(|row| table.contains(row)),
+            "{table}"
+        );
+    }
+    xtask(&["bench", "kernels", "--profile"]).ends_saying(2, &["train and infer"]);
+    xtask(&["bench", "train", "--profile", "--against", "pytorch"]).ends_saying(2, &["--against"]);
+}
+
+#[test]
 fn one_thread_takes_turns_with_two() {
     let tiny = ["--model", "resnet8-v2", "--batch", "2", "--pairs", "1", "--against", "one-thread"];
     let with = |more: &[&'static str]| [&["bench", "train"], &tiny[..], more].concat();
@@ -130,6 +151,10 @@ fn a_missing_or_broken_peer_is_one_sentence() {
         .ends_saying(1, &["python3 has no torch", "python3 -m pip install torch numpy", "RESNET_PYTHON"]);
     outcome_of(&mut against(folder.path(), &onnx))
         .ends_saying(1, &["pip install onnxruntime onnx onnxscript torch"]);
+    for (peer, packages) in [("openvino", "openvino onnx onnxscript torch"), ("ncnn", "ncnn pnnx torch")] {
+        let args = bench("infer", &["--against", peer]);
+        outcome_of(&mut against(folder.path(), &args)).ends_saying(1, &["pip install", packages]);
+    }
 
     let mut nowhere = against(folder.path(), &pytorch);
     outcome_of(nowhere.env("RESNET_PYTHON", "no-such-python"))

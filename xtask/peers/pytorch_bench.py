@@ -3,9 +3,9 @@
     python -m venv V && V/bin/pip install torch numpy
     RESNET_PYTHON=V/bin/python cargo xtask bench train --against pytorch        # in turns with ours
     V/bin/python xtask/peers/pytorch_bench.py train|infer [--model resnet20-v2] [--batch 128] [--threads 2]
-        [--layout contiguous|channels_last] [--turns 5]                         # alone
+        [--layout contiguous|channels_last] [--compile] [--turns 5]             # alone
 
-A step is one batch of random images, eager, float32. train: forward, loss, backward and SGD (momentum 0.9, weight decay
+A step is one batch of random images, float32, eager or by torch.compile, which needs a C++ compiler. train: forward, loss, backward and SGD (momentum 0.9, weight decay
 1e-4). infer: forward in evaluation mode, without gradients. How malloc is tuned is decided outside, before the start:
 MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_. turns.py says what is printed.
 """
@@ -18,6 +18,7 @@ import turns
 def main():
     parser = turns.parser(__doc__, ["train", "infer"])
     parser.add_argument("--layout", choices=["contiguous", "channels_last"], default="channels_last")
+    parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     turns.require(["torch", "numpy"], args)
     import torch
@@ -36,7 +37,8 @@ def model_and_images(torch, args):
 
     layout = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[args.layout]
     images = torch.randn(args.batch, 3, side(args.model), side(args.model))
-    return network(args.model).to(memory_format=layout), images.to(memory_format=layout)
+    model = network(args.model).to(memory_format=layout)
+    return torch.compile(model) if args.compile else model, images.to(memory_format=layout)
 
 
 def training(torch, args):

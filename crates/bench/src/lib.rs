@@ -24,7 +24,7 @@
 //! | `peer.rs` | the others: their scripts, settings and what they need |
 //! | `turns.rs` | who measures when |
 //! | `statistics.rs` | median and range |
-//! | `tables.rs` | kernels and profiles as tables |
+//! | `tables.rs` | all of it as tables |
 //! | `estimate.rs` | how long recipes train here, from the speed of three probes |
 //! | `profile.rs` | what a step is made of, by kind and size |
 //! | `kernels.rs` | every convolution of a network, pass by pass |

@@ -37,8 +37,7 @@ pub fn serve(
     input: impl BufRead,
     mut output: impl Write,
 ) -> anyhow::Result<()> {
-    let model = Model::init(&subject.spec, 0)?;
-    let mut step = Step::new(subject, &model)?;
+    let mut step = Step::new(subject)?;
     let ready = Hello::Ready { name: "resnet".to_owned(), version: version.to_owned() };
     say(&mut output, &ready)?;
     for line in input.lines() {
@@ -56,8 +55,7 @@ pub fn serve(
 /// # Errors
 /// If the network cannot be built or fails.
 pub fn step_seconds(subject: &Subject, at_least: f64) -> anyhow::Result<f64> {
-    let model = Model::init(&subject.spec, 0)?;
-    let mut step = Step::new(subject, &model)?;
+    let mut step = Step::new(subject)?;
     step.run()?;
     Ok(Spread::of(turn(&mut step, at_least)?.seconds).median)
 }
@@ -80,48 +78,48 @@ fn turn(step: &mut Step, at_least: f64) -> anyhow::Result<Turn> {
 }
 
 /// A step, with all it needs.
-struct Step<'a> {
-    work: Work,
-    model: &'a Model,
-    ready: Inference<'a>,
+enum Step {
+    Train(Box<Training>),
+    Infer { ready: Inference<'static>, images: Tensor },
+}
+
+struct Training {
+    model: Model,
     images: Tensor,
     labels: Tensor,
     gradients: Gradients,
     optimizer: Optimizer,
 }
 
-impl<'a> Step<'a> {
-    fn new(subject: &Subject, model: &'a Model) -> anyhow::Result<Step<'a>> {
+impl Step {
+    fn new(subject: &Subject) -> anyhow::Result<Step> {
+        let model = Model::init(&subject.spec, 0)?;
         let (images, labels) = inputs(subject)?;
-        Ok(Step {
-            work: subject.work,
-            model,
-            ready: model.network().for_inference(),
-            images,
-            labels,
-            gradients: Gradients::new(Arc::new(Layout::of(model.variables()))),
-            optimizer: Optimizer::new(SGD),
+        Ok(match subject.work {
+            Work::Infer => Step::Infer { ready: model.into_inference(), images },
+            Work::Train => {
+                let gradients = Gradients::new(Arc::new(Layout::of(model.variables())));
+                let optimizer = Optimizer::new(SGD);
+                Step::Train(Box::new(Training { model, images, labels, gradients, optimizer }))
+            }
         })
     }
 
     fn run(&mut self) -> candle_core::Result<()> {
-        match self.work {
-            Work::Train => self.train_once(),
-            Work::Infer => self.infer_once(),
+        match self {
+            Step::Train(training) => training.step(),
+            Step::Infer { ready, images } => ready.logits(images).map(drop),
         }
     }
+}
 
-    fn train_once(&mut self) -> candle_core::Result<()> {
+impl Training {
+    fn step(&mut self) -> candle_core::Result<()> {
         let logits = self.model.forward(&self.images, Mode::Train)?;
         let gradients = softmax_cross_entropy(&logits, &self.labels)?.backward()?;
         self.gradients.clear();
         self.gradients.add(self.model.variables(), &gradients, 1.0)?;
         self.optimizer.step(self.model.variables(), &self.gradients, RATE)?;
-        Ok(())
-    }
-
-    fn infer_once(&self) -> candle_core::Result<()> {
-        self.ready.logits(&self.images)?;
         Ok(())
     }
 }
@@ -150,8 +148,7 @@ mod tests {
     fn a_turn_has_a_step_at_least_and_takes_its_time() {
         for work in [Work::Train, Work::Infer] {
             let subject = Subject::new(work, "resnet8-v2", std::num::NonZeroUsize::new(2), 1).unwrap();
-            let model = Model::init(&subject.spec, 0).unwrap();
-            let mut step = Step::new(&subject, &model).unwrap();
+            let mut step = Step::new(&subject).unwrap();
             assert_eq!(turn(&mut step, 0.0).unwrap().seconds.len(), 1);
             let turn = turn(&mut step, 0.05).unwrap();
             assert!(turn.seconds.iter().sum::<f64>() >= 0.05);

@@ -23,10 +23,47 @@ const MALLOC_TUNED: &str = "1073741824";
 /// Who else can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// PyTorch.
+    /// PyTorch, eager.
     Pytorch,
+    /// PyTorch by `torch.compile`, which calls a C++ compiler and takes minutes for a deep network.
+    TorchCompile,
     /// ONNX Runtime, which does not train.
     OnnxRuntime,
+    /// OpenVINO, which does not train.
+    OpenVino,
+    /// ncnn, which does not train and takes one image at a time.
+    Ncnn,
+}
+
+impl Program {
+    fn title(self) -> &'static str {
+        match self {
+            Program::Pytorch => "PyTorch",
+            Program::TorchCompile => "torch.compile",
+            Program::OnnxRuntime => "ONNX Runtime",
+            Program::OpenVino => "OpenVINO",
+            Program::Ncnn => "ncnn",
+        }
+    }
+
+    fn script(self) -> &'static str {
+        match self {
+            Program::Pytorch | Program::TorchCompile => "pytorch_bench.py",
+            Program::OnnxRuntime => "onnxruntime_bench.py",
+            Program::OpenVino => "openvino_bench.py",
+            Program::Ncnn => "ncnn_bench.py",
+        }
+    }
+
+    /// What pip installs for the script to run.
+    fn packages(self) -> &'static str {
+        match self {
+            Program::Pytorch | Program::TorchCompile => "torch numpy",
+            Program::OnnxRuntime => "onnxruntime onnx onnxscript torch numpy",
+            Program::OpenVino => "openvino onnx onnxscript torch numpy",
+            Program::Ncnn => "ncnn pnnx torch numpy",
+        }
+    }
 }
 
 /// Another implementation.
@@ -63,26 +100,28 @@ impl Peer {
 
     /// Its name: "PyTorch".
     pub fn title(&self) -> &'static str {
-        match self.program {
-            Program::Pytorch => "PyTorch",
-            Program::OnnxRuntime => "ONNX Runtime",
-        }
+        self.program.title()
     }
 
     /// Whether it can do `work` at all.
     pub fn can(&self, work: Work) -> bool {
-        self.program == Program::Pytorch || work == Work::Infer
+        matches!(self.program, Program::Pytorch | Program::TorchCompile) || work == Work::Infer
     }
 
     /// The settings that compete to be the peer's best.
     pub(crate) fn settings(&self) -> Vec<Setting> {
-        if self.program == Program::OnnxRuntime {
-            return vec![Setting { name: "defaults".to_owned(), layout: None, malloc: Malloc::Default }];
-        }
+        let mallocs: &[_] = match self.program {
+            Program::Pytorch => &[(Malloc::Default, "default malloc"), (Malloc::Tuned, "tuned malloc")],
+            Program::TorchCompile => &[(Malloc::Tuned, "tuned malloc")],
+            Program::OnnxRuntime | Program::OpenVino | Program::Ncnn => {
+                return vec![Setting { name: "defaults".to_owned(), layout: None, malloc: Malloc::Default }];
+            }
+        };
         let mut settings = vec![];
         for layout in ["contiguous", "channels_last"] {
-            for (malloc, said) in [(Malloc::Default, "default malloc"), (Malloc::Tuned, "tuned malloc")] {
-                settings.push(Setting { name: format!("{layout}, {said}"), layout: Some(layout), malloc });
+            for (malloc, said) in mallocs {
+                let name = format!("{layout}, {said}");
+                settings.push(Setting { name, layout: Some(layout), malloc: *malloc });
             }
         }
         settings
@@ -105,16 +144,13 @@ impl Peer {
                 self.python(),
                 modules.join(", "),
                 self.python(),
-                self.packages()
+                self.program.packages()
             ),
         }
     }
 
     fn command(&self, subject: &Subject, setting: &Setting) -> anyhow::Result<Command> {
-        let script = self.scripts.join(match self.program {
-            Program::Pytorch => "pytorch_bench.py",
-            Program::OnnxRuntime => "onnxruntime_bench.py",
-        });
+        let script = self.scripts.join(self.program.script());
         // Checked here and not by Python: the program may have been moved away from its repository.
         script.metadata().with_context(|| format!("cannot read {}", script.display()))?;
         let mut command = Command::new(&self.python);
@@ -122,6 +158,9 @@ impl Peer {
         command.arg("-B").arg(script).args(subject.arguments()).arg("--worker");
         if let Some(layout) = setting.layout {
             command.args(["--layout", layout]);
+        }
+        if self.program == Program::TorchCompile {
+            command.arg("--compile");
         }
         for variable in MALLOC {
             match setting.malloc {
@@ -139,17 +178,9 @@ impl Peer {
                 "there is no {python}; install Python and {}, such as by: python3 -m venv peers && peers/bin/pip install {} \
                  && export {PYTHON}=peers/bin/python",
                 self.title(),
-                self.packages()
+                self.program.packages()
             ),
             _ => anyhow::Error::new(error).context(format!("cannot start {python}")),
-        }
-    }
-
-    /// What pip installs for the script to run.
-    fn packages(&self) -> &'static str {
-        match self.program {
-            Program::Pytorch => "torch numpy",
-            Program::OnnxRuntime => "onnxruntime onnx onnxscript torch numpy",
         }
     }
 
@@ -171,11 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn pytorch_runs_in_four_settings_and_onnx_runtime_in_one() {
-        let names: Vec<String> =
-            peer(Program::Pytorch).settings().into_iter().map(|setting| setting.name).collect();
+    fn pytorch_has_settings_and_the_others_defaults() {
+        let names = |program| -> Vec<String> {
+            peer(program).settings().into_iter().map(|setting| setting.name).collect()
+        };
         assert_eq!(
-            names,
+            names(Program::Pytorch),
             [
                 "contiguous, default malloc",
                 "contiguous, tuned malloc",
@@ -183,29 +215,38 @@ mod tests {
                 "channels_last, tuned malloc"
             ]
         );
-        assert_eq!(peer(Program::OnnxRuntime).settings().len(), 1);
+        assert_eq!(names(Program::TorchCompile), ["contiguous, tuned malloc", "channels_last, tuned malloc"]);
+        for program in [Program::OnnxRuntime, Program::OpenVino, Program::Ncnn] {
+            assert_eq!(names(program), ["defaults"]);
+        }
     }
 
     #[test]
     fn a_setting_is_options_and_variables() {
         let peer = peer(Program::Pytorch);
         let subject = Subject::new(Work::Train, "resnet20-v2", None, 2).unwrap();
-        let tuned = &peer.settings()[3];
+        let settings = peer.settings();
+        let tuned = &settings[3];
         let command = peer.command(&subject, tuned).unwrap();
         let args: Vec<&OsStr> = command.get_args().collect();
         assert!(args[1].to_string_lossy().ends_with("peers/pytorch_bench.py"));
         assert_eq!(args[args.len() - 3..], ["--worker", "--layout", "channels_last"]);
         let variables: Vec<_> = command.get_envs().collect();
         assert!(variables.iter().all(|(_, value)| *value == Some(OsStr::new(MALLOC_TUNED))));
-        let default = peer.command(&subject, &peer.settings()[0]).unwrap();
+        let compiled = Peer { program: Program::TorchCompile, ..peer };
+        let command = compiled.command(&subject, &compiled.settings()[1]).unwrap();
+        assert_eq!(command.get_args().last(), Some(OsStr::new("--compile")));
+        let default = compiled.command(&subject, &settings[0]).unwrap();
         let removed: Vec<_> = default.get_envs().collect();
         assert_eq!(removed.len(), 2);
         assert!(removed.iter().all(|(_, value)| value.is_none()));
     }
 
     #[test]
-    fn onnx_runtime_does_not_train() {
-        assert!(!peer(Program::OnnxRuntime).can(Work::Train) && peer(Program::OnnxRuntime).can(Work::Infer));
+    fn pytorch_alone_trains() {
+        for program in [Program::OnnxRuntime, Program::OpenVino, Program::Ncnn] {
+            assert!(!peer(program).can(Work::Train) && peer(program).can(Work::Infer));
+        }
         assert!(peer(Program::Pytorch).can(Work::Train));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use resnet_kernels::conv::{
     self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters,
 };
-use resnet_kernels::conv::{Prologue, Statistics};
+use resnet_kernels::conv::{Prologue, Residual, Statistics};
 use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, NormBackward, ScaleShift};
 use resnet_kernels::{Buffer, Isa, parallel};
 
@@ -129,7 +129,7 @@ impl Bench {
         self.time("forward", read + shape.output_len(), 1, &mut tensors, |t| {
             let epilogue = Epilogue {
                 bias: Some(&bias),
-                residual: grows.then_some(&t.residual[..]),
+                residual: if grows { Residual::Tensor(&t.residual) } else { Residual::None },
                 activation: Activation::Relu,
                 ..Epilogue::default()
             };
@@ -149,7 +149,7 @@ impl Bench {
         let weight = filled(shape.weight_len());
         let mut tensors = self.tensors(residual, input);
         self.time("forward", input + residual + output, 1, &mut tensors, |t| {
-            let residual = (residual > 0).then_some(&t.residual[..]);
+            let residual = if residual > 0 { Residual::Tensor(&t.residual) } else { Residual::None };
             let epilogue = Epilogue { residual, statistics: Statistics::Gather, ..Epilogue::default() };
             conv::forward(isa, shape, ConvInput { x: &t.x, prologue }, &t.filters, epilogue, &mut t.y);
         });

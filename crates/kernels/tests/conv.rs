@@ -5,7 +5,7 @@ mod common;
 mod convolutions;
 
 use resnet_kernels::conv::{
-    Algorithm, ConvInput, Epilogue, GradientEpilogue, PackedFilters, Prologue, forward, input_grad,
+    Algorithm, ConvInput, Epilogue, GradientEpilogue, PackedFilters, Prologue, Residual, forward, input_grad,
     weight_grad,
 };
 use resnet_kernels::simd::Isa;
@@ -40,7 +40,8 @@ fn output_of_a_pre_activated_input_with_bias_and_residual() {
         let mut y = vec![f32::NAN; shape.output_len()];
         let prologue = Prologue::NormRelu { scale: &scale, shift: &shift };
         let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
-        let epilogue = Epilogue { bias: Some(&bias), residual: Some(&residual), ..Epilogue::default() };
+        let epilogue =
+            Epilogue { bias: Some(&bias), residual: Residual::Tensor(&residual), ..Epilogue::default() };
         forward(*isa, shape, ConvInput { x: &x, prologue }, &filters, epilogue, &mut y);
         let mut expected = reference::conv2d(&activated, &reference::to_f64(&w), &reference_shape(shape));
         for (i, y) in expected.iter_mut().enumerate() {

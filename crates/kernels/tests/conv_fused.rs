@@ -6,7 +6,8 @@ mod convolutions;
 
 use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
 use resnet_kernels::conv::{
-    Algorithm, ConvInput, Epilogue, GradientEpilogue, PackedFilters, Statistics, forward, input_grad,
+    Algorithm, ConvInput, Epilogue, GradientEpilogue, PackedFilters, Residual, Statistics, forward,
+    input_grad,
 };
 use resnet_kernels::norm::{Activation, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -19,13 +20,36 @@ fn an_activation_follows_the_residual() {
         let (x, w, residual) =
             (uniform(1, shape.input_len()), weights(shape), uniform(4, shape.output_len()));
         let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
-        let plain = Epilogue { residual: Some(&residual), ..Epilogue::default() };
+        let plain = Epilogue { residual: Residual::Tensor(&residual), ..Epilogue::default() };
         let (mut sum, mut rectified) =
             (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.output_len()]);
         forward(*isa, shape, ConvInput::plain(&x), &filters, plain, &mut sum);
         let rectify = Epilogue { activation: Activation::Relu, ..plain };
         forward(*isa, shape, ConvInput::plain(&x), &filters, rectify, &mut rectified);
         common::near("the sum, rectified", &rectified, &reference::relu(&reference::to_f64(&sum)), 0.0)
+    });
+}
+
+/// What lies where the output goes is read before it is overwritten, in every tile.
+#[test]
+fn a_residual_in_place_gives_the_same_bits() {
+    table::run(&cases(), |(algorithm, isa, shape)| {
+        let (x, w, residual) =
+            (uniform(1, shape.input_len()), weights(shape), uniform(4, shape.output_len()));
+        let bias = uniform(3, shape.out_channels);
+        let filters = PackedFilters::new(*algorithm, *isa, shape, &w);
+        let beside = Epilogue {
+            bias: Some(&bias),
+            residual: Residual::Tensor(&residual),
+            activation: Activation::Relu,
+            ..Epilogue::default()
+        };
+        let mut expected = vec![f32::NAN; shape.output_len()];
+        forward(*isa, shape, ConvInput::plain(&x), &filters, beside, &mut expected);
+        let mut y = residual.clone();
+        let in_place = Epilogue { residual: Residual::InPlace, ..beside };
+        forward(*isa, shape, ConvInput::plain(&x), &filters, in_place, &mut y);
+        if y == expected { Ok(()) } else { Err("other bits".to_owned()) }
     });
 }
 
@@ -38,7 +62,7 @@ fn moments_are_those_of_what_was_stored() {
         let bias: Vec<f32> = uniform(3, shape.out_channels).iter().map(|b| 50.0 * b).collect();
         let epilogue = Epilogue {
             bias: Some(&bias),
-            residual: Some(&residual),
+            residual: Residual::Tensor(&residual),
             statistics: Statistics::Gather,
             ..Epilogue::default()
         };

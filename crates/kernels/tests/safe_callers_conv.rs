@@ -8,7 +8,7 @@ mod refused;
 use refused::refused;
 use resnet_kernels::conv::{
     Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Prologue,
-    Statistics, forward, input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
+    Residual, Statistics, forward, input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
 };
 use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, NormBackward, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -98,7 +98,7 @@ impl Pass {
             Forward => {
                 let epilogue = Epilogue {
                     bias: Some(bias),
-                    residual: Some(residual),
+                    residual: Residual::Tensor(residual),
                     activation: Activation::Relu,
                     statistics: Statistics::Gather,
                 };

@@ -84,6 +84,11 @@ impl Model {
         &mut self.network
     }
 
+    /// The network alone.
+    pub(crate) fn into_network(self) -> Network {
+        self.network
+    }
+
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         self.network.spec()

@@ -53,6 +53,10 @@ pub(crate) trait Executor {
     /// Prepares a folded plan of one input.
     fn prepare(&self, plan: Plan, params: &[FoldedParam]) -> Result<Self::Ready>;
 
+    /// Prepares a folded plan of the same layers as `other`, for images of another number or size, with what
+    /// was prepared for `other`.
+    fn prepare_like(&self, plan: Plan, other: &Self::Ready) -> Self::Ready;
+
     /// The output of a prepared plan.
     fn infer(&self, ready: &Self::Ready, input: &Self::Slice) -> Result<Self::Owned>;
 

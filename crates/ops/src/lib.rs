@@ -70,6 +70,7 @@ pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax
 pub use mode::Mode;
 pub use part::{BatchPart, SumOver};
 pub use plan::{Graph, LayerInfo, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
+pub use resnet_kernels::buffer::release_free_memory;
 pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::gate::Gate;
 pub use resnet_kernels::parallel::{set_threads, threads, with_threads};

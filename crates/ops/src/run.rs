@@ -75,12 +75,31 @@ impl Plan {
     /// # Errors
     /// If the plan has two inputs, or a parameter is not f32 on the CPU.
     pub fn for_inference(&self) -> Result<FoldedPlan> {
-        if self.inputs.len() != 1 {
-            bail!("inference takes networks of one input, not of {}", self.inputs.len());
-        }
+        self.check_one_input()?;
         let params = node::parameters_to_use(self, Mode::Eval)?;
         let (plan, params) = self.fold_for_inference(&params)?;
         Ok(FoldedPlan { ready: Cpu::default().prepare(plan, &params)? })
+    }
+
+    /// The same for images of another number or size than those of `other`, a plan of the same layers. It shares
+    /// the weights and statistics that `other` holds; those of this plan are not read.
+    ///
+    /// # Errors
+    /// If the plan has two inputs.
+    ///
+    /// # Panics
+    /// If the layers are others.
+    pub fn for_inference_like(&self, other: &FoldedPlan) -> Result<FoldedPlan> {
+        self.check_one_input()?;
+        let (plan, _) = self.fold_for_inference(&self.params)?;
+        Ok(FoldedPlan { ready: Cpu::default().prepare_like(plan, &other.ready) })
+    }
+
+    fn check_one_input(&self) -> Result<()> {
+        match self.inputs.len() {
+            1 => Ok(()),
+            inputs => bail!("inference takes networks of one input, not of {inputs}"),
+        }
     }
 }
 

@@ -358,8 +358,14 @@ pub(crate) enum BenchKind {
 pub(crate) enum AgainstArg {
     /// PyTorch, in the fastest of two memory layouts with default or tuned malloc
     Pytorch,
+    /// PyTorch by torch.compile, in the faster of two memory layouts; needs a C++ compiler
+    TorchCompile,
     /// ONNX Runtime, inference only
     Onnxruntime,
+    /// OpenVINO in float32, inference only
+    Openvino,
+    /// ncnn in float32, inference only, one image after the other
+    Ncnn,
     /// The same network on one thread, to show the speed-up by threads
     OneThread,
 }

@@ -6,9 +6,6 @@ use super::shape::ConvShape;
 use super::{pointwise, winograd};
 use crate::simd::Isa;
 
-/// Tiles from which on Winograd's transform pays.
-const FEWEST_TILES: usize = 8;
-
 /// The ways to compute a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -31,7 +28,7 @@ impl Algorithm {
         [Algorithm::Pointwise, Algorithm::Winograd]
             .into_iter()
             .filter(|algorithm| !(without && *algorithm == Algorithm::Winograd))
-            .find(|algorithm| algorithm.applies(isa, shape) && algorithm.pays(shape))
+            .find(|algorithm| algorithm.applies(isa, shape) && algorithm.pays(isa, shape))
             .unwrap_or(Algorithm::Direct)
     }
 
@@ -45,10 +42,11 @@ impl Algorithm {
     }
 
     /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used
-    /// once a tile: for an image of 7x7 pixels alone, reading them takes longer than the products that they
-    /// save.
-    fn pays(self, shape: &ConvShape) -> bool {
-        self != Algorithm::Winograd || winograd::tiles(shape) >= FEWEST_TILES
+    /// once per tile: for an image of 7x7 pixels alone, reading them takes longer than the products that they
+    /// save. The faster products are, the more of them must be saved: with vectors of sixteen lanes an image of
+    /// 14x14 alone, of sixteen tiles, takes as long either way, and a fourth of the memory directly.
+    fn pays(self, isa: Isa, shape: &ConvShape) -> bool {
+        self != Algorithm::Winograd || winograd::tiles(shape) > isa.lanes()
     }
 
     pub(super) fn check(self, isa: Isa, shape: &ConvShape) {

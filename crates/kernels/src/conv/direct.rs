@@ -35,7 +35,7 @@ pub(super) fn output(
     let gathers = epilogue.statistics == Statistics::Gather;
     let mut parts = gathers.then(|| MomentParts::new(sweep.parts(), sweep.padded_c()));
     let gather = parts.as_mut().map(MomentParts::shared);
-    let writes = Writes::of(isa, out.len());
+    let writes = epilogue.writes(isa, out.len());
     sweep.run(DirectStore::Output { epilogue, gather, writes }, out);
     parts.map(|parts| {
         let mut moments = parts.combine(|part| sweep.pixels(part));

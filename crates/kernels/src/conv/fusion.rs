@@ -2,7 +2,8 @@
 //! neither makes another journey through memory.
 
 use crate::norm::{Activation, ScaleShift};
-use crate::simd::Simd;
+use crate::simd::{Isa, Simd};
+use crate::writes::Writes;
 
 /// What happens to the input while it is loaded, before padding.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +45,45 @@ pub enum Statistics {
     Gather,
 }
 
+/// What is added to the output: the other operand of equation (1).
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Residual<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// A tensor of the output's shape.
+    Tensor(&'a [f32]),
+    /// What lies where the output goes; the sum takes its place.
+    InPlace,
+}
+
+impl<'a> Residual<'a> {
+    /// Where it begins, if there is any; `out` is where the output does.
+    #[inline(always)]
+    pub(super) fn start(self, out: *mut f32) -> Option<*const f32> {
+        match self {
+            Residual::None => None,
+            Residual::Tensor(tensor) => Some(tensor.as_ptr()),
+            Residual::InPlace => Some(out.cast_const()),
+        }
+    }
+
+    /// What is read beside the output's own memory.
+    pub(super) fn tensor(self) -> Option<&'a [f32]> {
+        match self {
+            Residual::Tensor(tensor) => Some(tensor),
+            Residual::None | Residual::InPlace => None,
+        }
+    }
+}
+
 /// What happens to the output while it is stored, in this order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a> {
     /// The summand per output channel.
     pub bias: Option<&'a [f32]>,
-    /// A tensor of the output's shape to add: the other operand of equation (1).
-    pub residual: Option<&'a [f32]>,
+    /// What is added.
+    pub residual: Residual<'a>,
     /// What follows the sum: `f` of equation (2).
     pub activation: Activation,
     /// Whether the batch norm that follows gets its statistics here.
@@ -58,6 +91,14 @@ pub struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
+    /// How an output of `floats` is written: what lies there already is in the caches by then.
+    pub(super) fn writes(&self, isa: Isa, floats: usize) -> Writes {
+        match self.residual {
+            Residual::InPlace => Writes::Cached,
+            Residual::None | Residual::Tensor(_) => Writes::of(isa, floats),
+        }
+    }
+
     /// `act(y + bias + other)`
     #[inline(always)]
     pub(super) fn finish<S: Simd, const N: usize>(

@@ -29,7 +29,7 @@ use crate::norm::{Accumulate, BackwardMap, BackwardSums, Moments, NormBackward};
 use crate::simd::Isa;
 
 pub use algorithm::Algorithm;
-pub use fusion::{ConvInput, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics};
+pub use fusion::{ConvInput, Epilogue, GradientEpilogue, GradientTarget, Prologue, Residual, Statistics};
 pub use packed_filters::PackedFilters;
 pub use shape::ConvShape;
 pub(crate) use shape::extent;
@@ -71,7 +71,7 @@ pub fn forward(
     if let Some(bias) = epilogue.bias {
         check("bias", bias, shape.out_channels);
     }
-    if let Some(residual) = epilogue.residual {
+    if let Residual::Tensor(residual) = epilogue.residual {
         check("residual", residual, shape.output_len());
     }
     if out.is_empty() {

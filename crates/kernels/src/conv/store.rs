@@ -50,7 +50,7 @@ impl DirectStore<'_> {
             lines::write(simd, out.as_mut_ptr().wrapping_add(at), V * S::LANES);
         }
         let beside = match self {
-            DirectStore::Output { epilogue, .. } => epilogue.residual,
+            DirectStore::Output { epilogue, .. } => epilogue.residual.tensor(),
             DirectStore::Gradient { x, .. } => Some(*x),
         };
         if let Some(beside) = beside {
@@ -102,6 +102,7 @@ unsafe fn output<S: Simd, C: PanelWidth, const V: usize>(
 ) {
     let DirectTile { mut products, column, .. } = tile;
     let zero = simd.splat(0.0);
+    let residual = epilogue.residual.start(out.as_mut_ptr());
     // SAFETY: the caller's promise.
     unsafe {
         let bias = match epilogue.bias {
@@ -117,8 +118,8 @@ unsafe fn output<S: Simd, C: PanelWidth, const V: usize>(
             let row: [S::V; V] = FullPanel.load(simd, products);
             products = products.add(V * S::LANES);
             #[expect(clippy::manual_map, reason = "a closure that is not inlined lacks the instruction set")]
-            let other = match epilogue.residual {
-                Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
+            let other = match residual {
+                Some(residual) => Some(columns.load(simd, residual.add(at))),
                 None => None,
             };
             let row = epilogue.finish(simd, row, Some(bias), other);

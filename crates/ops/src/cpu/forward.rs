@@ -65,7 +65,27 @@ impl Forward<'_> {
 
     /// A buffer of a value's size, contents unspecified.
     pub(super) fn buffer(&self, value: Value) -> Buffer {
-        Buffer::unspecified(self.plan.shape(value).len())
+        let len = self.plan.shape(value).len();
+        match self.prepared {
+            Some(prepared) => prepared.rooms.buffer(value, len),
+            None => Buffer::unspecified(len),
+        }
+    }
+
+    /// The buffer of `residual`, for the value `sum` to take its place, if it may.
+    pub(super) fn buffer_to_replace(&mut self, residual: Value, sum: Value) -> Option<Buffer> {
+        if !self.prepared?.rooms.place(sum).replaces_residual {
+            return None;
+        }
+        let buffer = self.read(residual);
+        self.slots.0[residual.0].written = None;
+        match Arc::try_unwrap(buffer) {
+            Ok(buffer) => Some(buffer),
+            Err(shared) => {
+                self.slots.0[residual.0].written = Some(shared);
+                None
+            }
+        }
     }
 
     /// Whether a step that writes `value` is to gather its moments: a batch norm will ask for them.

@@ -10,6 +10,7 @@ mod layout;
 mod lives;
 mod ready;
 mod recompute;
+mod rooms;
 mod slots;
 mod steps;
 mod stretches;
@@ -25,7 +26,7 @@ use crate::plan::{FoldedParam, Plan};
 use crate::stopwatch::{Pass, Stopwatch};
 use backward::Backward;
 use forward::Forward;
-use layout::{channels_first, channels_last};
+use layout::{channels_first, channels_last, channels_last_in};
 use lives::Lives;
 pub(crate) use ready::Ready;
 use slots::{Slot, Slots};
@@ -148,10 +149,18 @@ impl Executor for Cpu {
         Ready::new(isa()?, plan, params)
     }
 
+    fn prepare_like(&self, plan: Plan, other: &Ready) -> Ready {
+        Ready::like(plan, other)
+    }
+
     fn infer(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
         let Ready { plan, lives, params, steps } = ready;
         let params = &params.iter().map(Vec::as_slice).collect::<Vec<_>>()[..];
-        let slots = slots_with(plan, &[input]);
+        let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
+        let images = plan.inputs[0];
+        let shape = plan.shape(images);
+        let input = channels_last_in(steps.rooms.buffer(images, shape.len()), input, shape);
+        slots.0[images.0].written = Some(Arc::new(input));
         let (isa, mode, prepared) = (isa()?, Mode::Eval, Some(steps));
         let mut run = Forward { isa, mode, plan, lives, params, slots, prepared };
         let output = self.all_steps(&mut run)?;

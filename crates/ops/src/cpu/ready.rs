@@ -7,6 +7,7 @@ use resnet_kernels::Isa;
 use resnet_kernels::conv::{Algorithm, PackedFilters};
 
 use super::lives::Lives;
+use super::rooms::Rooms;
 use super::slots::NormState;
 use crate::executor::Keep;
 use crate::plan::step::Op;
@@ -19,21 +20,24 @@ pub(crate) struct Ready {
     pub(super) plan: Plan,
     pub(super) lives: Lives,
     /// The parameters that are still read as they are; the others are empty.
-    pub(super) params: Vec<Vec<f32>>,
+    pub(super) params: Arc<[Vec<f32>]>,
     pub(super) steps: PreparedSteps,
 }
 
-/// What steps find prepared, by the number of the value that they set.
+/// What steps find prepared, for each value that they set.
 #[derive(Debug)]
 pub(super) struct PreparedSteps {
     pub(super) filters: Vec<Option<Arc<PackedFilters>>>,
     pub(super) norms: Vec<Option<Arc<NormState>>>,
+    pub(super) rooms: Rooms,
 }
 
 impl Ready {
     pub(super) fn new(isa: Isa, plan: Plan, folded: &[FoldedParam]) -> Result<Self> {
         let values = plan.shapes.len();
-        let mut prepared = PreparedSteps { filters: vec![None; values], norms: vec![None; values] };
+        let lives = Lives::of(&plan, Keep::Nothing);
+        let rooms = Rooms::of(&plan, &lives);
+        let mut prepared = PreparedSteps { filters: vec![None; values], norms: vec![None; values], rooms };
         let mut params = vec![vec![]; folded.len()];
         for step in &plan.steps {
             let value = step.output.0;
@@ -59,7 +63,16 @@ impl Ready {
                 params[param.0] = folded[param.0].values()?;
             }
         }
-        Ok(Ready { lives: Lives::of(&plan, Keep::Nothing), plan, params, steps: prepared })
+        Ok(Ready { plan, lives, params: params.into(), steps: prepared })
+    }
+
+    pub(super) fn like(plan: Plan, other: &Ready) -> Self {
+        assert_eq!(plan.steps.len(), other.plan.steps.len(), "plans of other layers");
+        let lives = Lives::of(&plan, Keep::Nothing);
+        let PreparedSteps { filters, norms, .. } = &other.steps;
+        let rooms = Rooms::of(&plan, &lives);
+        let steps = PreparedSteps { filters: filters.clone(), norms: norms.clone(), rooms };
+        Ready { plan, lives, params: other.params.clone(), steps }
     }
 
     /// The plan that is run.

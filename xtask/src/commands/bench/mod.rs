@@ -51,7 +51,10 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let against = match args.against {
         None => Against::Nobody,
         Some(AgainstArg::Pytorch) => peer(Program::Pytorch),
+        Some(AgainstArg::TorchCompile) => peer(Program::TorchCompile),
         Some(AgainstArg::Onnxruntime) => peer(Program::OnnxRuntime),
+        Some(AgainstArg::Openvino) => peer(Program::OpenVino),
+        Some(AgainstArg::Ncnn) => peer(Program::Ncnn),
         Some(AgainstArg::OneThread) if threads == 1 => {
             return usage("comparing one thread with one thread shows nothing; use --threads 2 or more");
         }

@@ -27,7 +27,8 @@ pub(super) fn run(args: &BenchArgs, subject: &Subject) -> anyhow::Result<()> {
         return output::json(&Json { model, threads, work, profile });
     }
     let speed = numbers::speed(1e3 * profile.batch as f64 / profile.ms);
-    output::line(&format!("{work} {model}, batch {}, {threads} threads: {speed} images/s\n", profile.batch))?;
+    let threads = numbers::counted(threads as u64, "thread");
+    output::line(&format!("{work} {model}, batch {}, {threads}: {speed} images/s\n", profile.batch))?;
     output::print_table(&profile.table())?;
     output::sentences(
         "\nGB/s: each tensor through memory once. GFLOP/s: multiply-adds by the definition, which Winograd's algorithm \

@@ -1,11 +1,10 @@
 //! What was measured, as a table or as JSON.
 
-use resnet_bench::{Comparison, Disturbed, Rival, Side, Spread, Subject, Trial};
+use resnet_bench::{Comparison, Disturbed, Side, Spread, Subject, Trial};
 use serde::Serialize;
 
 use crate::numbers;
 use crate::output::{self, Format};
-use crate::table::{Column, Table};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -114,78 +113,22 @@ fn text(subject: &Subject, measured: &Comparison) -> anyhow::Result<()> {
         numbers::counted(subject.threads as u64, "thread"),
         numbers::counted(turns, if measured.rival.is_some() { "pair" } else { "turn" })
     ))?;
-    let mut table = Table::new([
-        Column::text(""),
-        Column::number("images/s"),
-        Column::number("slowest").optional(3),
-        Column::number("fastest").optional(3),
-        Column::number("ms/image").optional(4),
-        Column::number("memory"),
-        Column::number("FMA GFLOP/s").optional(1),
-        Column::number("lowest").optional(2),
-    ]);
-    table.add(row("ours", &measured.ours));
-    if let Some(rival) = &measured.rival {
-        table.add(row(&format!("{} {}", rival.title, rival.side.version), &rival.side));
-    }
-    output::print_table(&table)?;
+    output::print_table(&measured.table())?;
     if let Some(rival) = &measured.rival {
         let Spread { median, lowest, highest } = Spread::of(measured.ratios());
         output::sentences(&format!(
             "\nratio {median:.2} ({lowest:.2} to {highest:.2}): ours over {}, {}",
             rival.title, rival.setting
         ))?;
-        trials(rival)?;
+        if !rival.trials.is_empty() {
+            output::line("")?;
+            output::print_table(&rival.table())?;
+        }
     }
     output::sentences(
         "\nFMA: speed of multiply-adds in registers on the same threads just before each turn; if it is low, the host gave \
          this machine less than its cores.",
     )
-}
-
-/// All settings of the peer, where it has several.
-fn trials(rival: &Rival) -> anyhow::Result<()> {
-    if rival.trials.is_empty() {
-        return Ok(());
-    }
-    output::line("")?;
-    let mut table =
-        Table::new([Column::text("settings compared"), Column::number("images/s"), Column::number("memory")]);
-    for Trial { setting, images_per_second, peak_memory_bytes, .. } in &rival.trials {
-        table.add([setting.clone(), numbers::speed(*images_per_second), memory(*peak_memory_bytes)]);
-    }
-    output::print_table(&table)
-}
-
-fn row(name: &str, side: &Side) -> [String; 8] {
-    let rates = Spread::of(side.images_per_second.iter().copied());
-    let fma = Spread::of(side.fma_gflops.iter().copied());
-    [
-        name.to_owned(),
-        numbers::speed(rates.median),
-        numbers::speed(rates.lowest),
-        numbers::speed(rates.highest),
-        milliseconds(1e3 / rates.median),
-        memory(side.peak_memory_bytes),
-        format!("{:.0}", fma.median),
-        format!("{:.0}", fma.lowest),
-    ]
-}
-
-fn memory(bytes: Option<u64>) -> String {
-    bytes.map_or_else(|| "unknown".to_owned(), numbers::bytes)
-}
-
-/// Three significant digits.
-fn milliseconds(value: f64) -> String {
-    let decimals = if value < 1.0 {
-        3
-    } else if value < 10.0 {
-        2
-    } else {
-        usize::from(value < 100.0)
-    };
-    format!("{value:.decimals$}")
 }
 
 fn warn_if_disturbed(measured: &Comparison) {
@@ -194,15 +137,5 @@ fn warn_if_disturbed(measured: &Comparison) {
             "before {turns} of {of} turns multiply-adds ran at less than {percent:.0} % of the best, {best_gflops:.0} GFLOP/s \
              per thread: the host had put threads on one core, or others computed; discard this run and repeat it"
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn milliseconds_have_three_digits() {
-        assert_eq!([0.1234, 1.234, 12.34, 123.4].map(milliseconds), ["0.123", "1.23", "12.3", "123"]);
     }
 }

@@ -7,7 +7,7 @@ use super::block::{Outputs, PixelBlock};
 use super::gradient::GradientStore;
 use super::pass::{PointwisePass, Reads};
 use super::pixels::PixelLayout;
-use super::store::Keep;
+use super::store::{Keep, TileStore as _};
 use super::weight_grad::{Ahead, Sides, SumLayout, add_products, strip_stride};
 use super::{Norm, load};
 use crate::buffer::Buffer;
@@ -163,5 +163,6 @@ impl Kernel for PixelGroup<'_> {
                 self.outputs.block(simd, block, panel);
             }
         }
+        self.outputs.store.writes().finish(simd);
     }
 }

@@ -11,8 +11,9 @@ use crate::norm::Accumulate;
 use crate::parallel::{Shared, Shares};
 use crate::simd::Simd;
 
-/// Inputs summed over at once: a panel's weights for them take half of a first-level cache of 32 KiB.
-const DEPTH: usize = 256;
+/// Floats of a panel's weights for the inputs that are summed over at once: half of a first-level cache of 32 KiB.
+/// Where a cache is larger, vectors are longer, and so are the tile's rows of input beside them.
+const PART: usize = 4096;
 /// Pixels from the tile that is computed to the one whose place in memory is fetched.
 const AHEAD: usize = 12;
 
@@ -65,7 +66,7 @@ impl<T: TileStore> Outputs<'_, T> {
     unsafe fn panels<S: Simd, const V: usize>(&self, simd: S, block: PixelBlock, products: *mut f32) {
         let width = V * S::LANES;
         let panels = self.columns.len().div_ceil(width);
-        let parts = self.inputs.div_ceil(DEPTH);
+        let parts = self.inputs.div_ceil(PART / width);
         let parts = Shares::of(self.inputs, parts);
         let tiles = RowTiles::new(block.pixels.len(), S::POINTWISE_ROWS);
         let calls = tiles.len();

@@ -5,10 +5,12 @@ use super::store::{Keep, PointwiseTile, TileStore};
 use crate::conv::panel::PanelWidth;
 use crate::norm::{Accumulate, BackwardMap, NormBackward, NormGradient, NormSums, ReluMask, SharedSums};
 use crate::simd::Simd;
+use crate::writes::Writes;
 
 /// The gradient itself, and sums for the batch norm and ReLU that the convolution's input went through.
 pub(super) struct GradientStore<'a> {
     pub(super) keep: Keep,
+    pub(super) writes: Writes,
     /// The norm's input, if the pass itself doesn't read it.
     pub(super) ahead: Option<&'a [f32]>,
     pub(super) sums: Option<GradientSums<'a>>,
@@ -26,10 +28,14 @@ impl TileStore for GradientStore<'_> {
         self.keep
     }
 
+    fn writes(&self) -> Writes {
+        self.writes
+    }
+
     #[inline(always)]
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32) {
         if self.keep == Keep::Target {
-            simd.prefetch_write(out.wrapping_add(at).cast_const());
+            self.writes.prefetch(simd, out.wrapping_add(at).cast_const());
         }
         if let Some(x) = self.ahead {
             simd.prefetch_read(x.as_ptr().wrapping_add(at));
@@ -48,7 +54,7 @@ impl TileStore for GradientStore<'_> {
         unsafe {
             let Some(GradientSums { norm, gather }) = &self.sums else {
                 for index in 0..tile.pixels {
-                    columns.store(simd, out.add(tile.at(index)), tile.row::<S, V>(simd, index));
+                    columns.write(simd, out.add(tile.at(index)), tile.row::<S, V>(simd, index), self.writes);
                 }
                 return;
             };
@@ -60,7 +66,7 @@ impl TileStore for GradientStore<'_> {
                 let (at, row) = (tile.at(index), tile.row::<S, V>(simd, index));
                 let x = columns.load(simd, norm.x.as_ptr().add(at));
                 if self.keep == Keep::Target {
-                    columns.store(simd, out.add(at), row);
+                    columns.write(simd, out.add(at), row, self.writes);
                 }
                 sums.add(simd, x, row);
             }

@@ -27,7 +27,6 @@ use crate::buffer::Buffer;
 use crate::norm::{Accumulate, Activation, BackwardSums, Moments, NormBackward, backward_apply};
 use crate::parallel::{Shared, for_each_chunk};
 use crate::simd::Isa;
-use crate::writes::Writes;
 use gradient::ThroughNormStore;
 use pass::{PointwisePass, Reads};
 use pixels::PixelLayout;
@@ -73,7 +72,7 @@ pub(super) fn output(
     pass.run(
         input,
         filters,
-        &OutputStore { epilogue, gather, writes: Writes::of(isa, out.len()) },
+        &OutputStore { epilogue, gather, writes: epilogue.writes(isa, out.len()) },
         &Shared::new(out),
     );
     parts.map(|parts| pass.combine_moments(&parts))

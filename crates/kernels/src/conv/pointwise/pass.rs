@@ -12,6 +12,7 @@ use crate::conv::{ConvInput, Prologue};
 use crate::norm::{BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared, Shares};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
+use crate::writes::Writes;
 
 /// Floats of a block's input: half of a second-level cache of 512 KiB.
 const BLOCK: usize = 64 << 10;
@@ -123,7 +124,9 @@ impl PointwisePass {
             .map(|norm| GradientSums { norm, gather: parts.iter_mut().map(BackwardParts::shared).collect() });
         let ahead = norm.map(|norm| norm.x).filter(|_| reads == Reads::Gradient);
         let keep = if dx.is_some() { Keep::Target } else { Keep::Nothing };
-        pass(&GradientStore { keep, ahead, sums }, &Shared::new(dx.unwrap_or_default()));
+        let dx = dx.unwrap_or_default();
+        let writes = Writes::of(self.isa, dx.len());
+        pass(&GradientStore { keep, writes, ahead, sums }, &Shared::new(dx));
         norm.map(|_| self.combine_sums(&parts))
     }
 

@@ -106,7 +106,7 @@ impl TileStore for OutputStore<'_> {
     #[inline(always)]
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32) {
         self.writes.prefetch(simd, out.wrapping_add(at).cast_const());
-        if let Some(residual) = self.epilogue.residual {
+        if let Some(residual) = self.epilogue.residual.tensor() {
             simd.prefetch_read(residual.as_ptr().wrapping_add(at));
         }
     }
@@ -143,7 +143,7 @@ impl OutputStore<'_> {
         out: *mut f32,
         part: Option<MomentPart>,
     ) {
-        let Epilogue { bias, residual, .. } = self.epilogue;
+        let (bias, residual) = (self.epilogue.bias, self.epilogue.residual.start(out));
         let zero = simd.splat(0.0);
         // SAFETY: the caller's promise.
         unsafe {
@@ -158,7 +158,7 @@ impl OutputStore<'_> {
                     reason = "a closure that is not inlined lacks the instruction set"
                 )]
                 let other = match residual {
-                    Some(residual) => Some(columns.load(simd, residual.as_ptr().add(at))),
+                    Some(residual) => Some(columns.load(simd, residual.add(at))),
                     None => None,
                 };
                 let row: [S::V; V] = self.epilogue.finish(simd, tile.row(simd, index), Some(bias), other);

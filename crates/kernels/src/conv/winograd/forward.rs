@@ -256,7 +256,7 @@ impl WinogradTask<'_> {
         let own = tiling.pixels(self.pass.tile_rows(self.block));
         let own = own.start * outputs..own.end * outputs;
         let beside = match self.store {
-            WinogradStore::Output { epilogue, .. } => epilogue.residual,
+            WinogradStore::Output { epilogue, .. } => epilogue.residual.tensor(),
             WinogradStore::Gradient { x, .. } => Some(*x),
         };
         let input = Lines::new(&self.input.x[next.start * inputs..next.end * inputs], calls);

@@ -143,6 +143,7 @@ unsafe fn output<S: Simd>(
     // SAFETY: the caller's promise.
     unsafe {
         let half = horizontal(simd, products, tile, c);
+        let residual = epilogue.residual.start(to.out);
         let mut sums = MomentSums::new(simd, [zero]);
         for i in 0..to.rows {
             let at = to.first + i * to.row + c;
@@ -151,11 +152,11 @@ unsafe fn output<S: Simd>(
                 Some(bias) => Some([simd.load(bias.as_ptr().add(c)); TILE]),
                 None => None,
             };
-            let other = match epilogue.residual {
+            let other = match residual {
                 Some(residual) => {
                     let mut other = [zero; TILE];
                     for j in 0..to.columns {
-                        other[j] = simd.load(residual.as_ptr().add(at + j * products.channels));
+                        other[j] = simd.load(residual.add(at + j * products.channels));
                     }
                     Some(other)
                 }

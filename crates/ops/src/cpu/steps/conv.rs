@@ -22,14 +22,20 @@ impl Execute for ConvStep {
     fn forward(&self, step: &Step, run: &mut Forward) -> Result<()> {
         let Operands { x, residual, weight, bias, y: output } = Operands::of(step);
         let x = run.load(x);
-        let residual = residual.map(|residual| run.read(residual));
-        let mut y = run.buffer(output);
+        let replaced = residual.and_then(|residual| run.buffer_to_replace(residual, output));
+        let beside = residual.filter(|_| replaced.is_none()).map(|residual| run.read(residual));
+        let residual = match (&replaced, &beside) {
+            (Some(_), _) => conv::Residual::InPlace,
+            (None, Some(beside)) => conv::Residual::Tensor(beside),
+            (None, None) => conv::Residual::None,
+        };
+        let mut y = replaced.unwrap_or_else(|| run.buffer(output));
         let filters = run
             .prepared_filters(output)
             .unwrap_or_else(|| Arc::new(self.pack_filters(run.isa, run.param(weight))));
         let bias = bias.map(|bias| run.param(bias));
         let statistics = run.statistics(output);
-        let moments = self.compute(run.isa, &x, &filters, bias, residual.as_deref(), statistics, &mut y);
+        let moments = self.compute(run.isa, &x, &filters, bias, residual, statistics, &mut y);
         run.write_moments(output, moments);
         run.write(output, y);
         Ok(())
@@ -108,11 +114,10 @@ impl ConvStep {
         x: &Loadable,
         filters: &PackedFilters,
         bias: Option<&[f32]>,
-        residual: Option<&Buffer>,
+        residual: conv::Residual,
         statistics: Statistics,
         y: &mut [f32],
     ) -> Option<Moments> {
-        let residual = residual.map(|residual| &residual[..]);
         let epilogue = Epilogue { bias, residual, activation: self.activation, statistics };
         conv::forward(isa, &self.shape, input_of(x), filters, epilogue, y)
     }

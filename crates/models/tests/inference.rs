@@ -1,0 +1,44 @@
+//! A network prepared for inference: for images of any number and size, with weights of its own or lent ones.
+
+use candle_core::{Device, Tensor};
+use resnet_models::{Model, registry};
+use resnet_ops::Mode;
+use resnet_testing::{max_relative_to_norm, near, recipe, table};
+
+fn images((n, size): (usize, usize)) -> Tensor {
+    Tensor::from_vec(recipe::batch(n, size, size), (n, 3, size, size), &Device::Cpu).expect("images")
+}
+
+fn values(tensor: candle_core::Result<Tensor>) -> Vec<f32> {
+    tensor.and_then(|tensor| tensor.flatten_all()?.to_vec1()).expect("floats")
+}
+
+/// Networks in which a sum may take its residual's place, and in which it may not: the only convolution of a
+/// unit reads what it is added to.
+#[test]
+fn later_shapes_share_the_weights_of_the_first() {
+    let names =
+        ["resnet20-v1", "resnet20-v2", "resnet20-v1-one-layer", "resnet29-v1", "resnet29-v2-b", "resnet18"];
+    table::run(&names, |name| {
+        let spec = registry::find(name, 10).map_err(|error| error.to_string())?;
+        let model = Model::init(&spec, 1).expect("a network");
+        let side = if name.contains('-') { 32 } else { 64 };
+        // The first again: its buffers have been others' meanwhile. One image may take another algorithm.
+        let batches = [(8, side), (3, side), (1, side + 9), (8, side)].map(images);
+        let expected = batches.clone().map(|images| values(model.forward(&images, Mode::Eval)));
+        let lent = model.network().for_inference();
+        let of_lent = batches.clone().map(|images| values(lent.logits(&images)));
+        drop(lent);
+        let own = model.into_inference();
+        let of_own = batches.map(|images| values(own.logits(&images)));
+        assert_eq!(of_lent, of_own, "{name}: what becomes of the weights changes the logits");
+        assert_eq!(of_own[0], of_own[3], "{name}: the same images again");
+        for (found, expected) in of_own.iter().zip(&expected) {
+            let expected: Vec<f64> = expected.iter().copied().map(f64::from).collect();
+            let error = max_relative_to_norm(found, &expected);
+            eprintln!("{name}: {error:.1e}");
+            near("folded", found, &expected, 1e-4)?;
+        }
+        Ok(())
+    });
+}
