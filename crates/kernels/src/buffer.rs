@@ -51,8 +51,8 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, align).expect("buffer larger than the address space")
 }
 
-/// Sizes are rounded up to a multiple of a thirty-second of their power of two: little waste, and those of filters
-/// that Winograd's algorithm transforms, 36 for 9, are not rounded at all.
+/// Sizes are rounded up to a multiple of a thirty-second of their power of two: little waste, and filters
+/// that Winograd's algorithm has transformed, 36 numbers for 9, have none.
 ///
 /// # Panics
 /// If `len` floats are more than a quarter of the address space: up to there nothing below wraps around.
@@ -117,8 +117,8 @@ impl Buffer {
     }
 }
 
-/// Gives back to the system what the pool keeps and, where it is glibc's, what the process's allocator holds free:
-/// after much memory that won't be needed again was freed. Buffers in use are not touched.
+/// Gives the system back what the pool keeps and, if it is glibc's, what the process's allocator holds free:
+/// for when much was freed that won't be needed again. Buffers in use are not touched.
 pub fn release_free_memory() {
     let shelves = std::mem::take(&mut *shelves().lock().unwrap_or_else(PoisonError::into_inner));
     for (bytes, shelf) in shelves {

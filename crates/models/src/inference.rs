@@ -63,8 +63,8 @@ impl Network {
 }
 
 impl Model {
-    /// The network prepared for inference alone: as [`Network::for_inference`], but the weights as they were are
-    /// freed when the first images arrive, and only those that inference reads stay in memory.
+    /// The network prepared for inference alone: as [`Network::for_inference`], but when the first images
+    /// arrive, the weights as they were are freed, and only those that inference reads stay in memory.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};

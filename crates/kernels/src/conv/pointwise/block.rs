@@ -11,7 +11,7 @@ use crate::norm::Accumulate;
 use crate::parallel::{Shared, Shares};
 use crate::simd::Simd;
 
-/// Floats of a panel's weights for the inputs that are summed over at once: half of a first-level cache of 32 KiB.
+/// Floats of a panel's weights for the inputs that are summed over at once: half of a cache of 32 KiB.
 /// Where a cache is larger, vectors are longer, and so are the tile's rows of input beside them.
 const PART: usize = 4096;
 /// Pixels from the tile that is computed to the one whose place in memory is fetched.
