@@ -81,8 +81,8 @@ impl Plan {
         Ok(FoldedPlan { ready: Cpu::default().prepare(plan, &params)? })
     }
 
-    /// The same for images of another number or size than those of `other`, a plan of the same layers. It shares
-    /// the weights and statistics that `other` holds; those of this plan are not read.
+    /// The same for images of another number or size than those of `other`, a plan of the same layers. It
+    /// shares the weights and statistics that `other` holds; those of this plan are not read.
     ///
     /// # Errors
     /// If the plan has two inputs.

@@ -11,8 +11,8 @@ use super::step::{BatchNormStep, Op, Step};
 use super::value::{Param, Value};
 use super::{Plan, fuse};
 
-/// A parameter of a folded plan. Filters are scaled when they are asked for: a network's folded weights never lie
-/// in memory all at once.
+/// A parameter of a folded plan. Filters are scaled when they are asked for: a network's folded weights
+/// never lie in memory all at once.
 #[derive(Debug)]
 pub(crate) struct FoldedParam {
     tensor: Tensor,
