@@ -247,6 +247,15 @@ impl Fetch for FetchOn {
     }
 }
 
+/// Lines of two tensors.
+impl Fetch for [FetchOn; 2] {
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, simd: S) {
+        self[0].step(simd);
+        self[1].step(simd);
+    }
+}
+
 /// The lines of two tensors.
 impl Fetch for &mut [Lines; 2] {
     #[inline(always)]

@@ -6,7 +6,7 @@ use super::pixels::PixelLayout;
 use super::store::{PointwiseTile, TileOrder, TileStore};
 use super::tile::{self, LINE, prefetch_rows};
 use crate::conv::panel::{FullPanel, PanelWidth, PartialPanel, with_vectors};
-use crate::conv::product::{RowTiles, with_rows};
+use crate::conv::product::{FetchOn, RowTiles, with_rows};
 use crate::norm::Accumulate;
 use crate::parallel::{Shared, Shares};
 use crate::simd::Simd;
@@ -70,10 +70,12 @@ impl<T: TileStore> Outputs<'_, T> {
         let parts = Shares::of(self.inputs, parts);
         let tiles = RowTiles::new(block.pixels.len(), S::POINTWISE_ROWS);
         let calls = tiles.len();
-        let mut lines = Shares::of(self.inputs.div_ceil(LINE), panels * parts.len());
+        // The next block's inputs and the next weights are asked for one line after the other between the
+        // products. Many at once would fill the queue of misses, and the products would wait.
+        let mut input_ahead =
+            FetchOn { next: block.next, stride: block.pixels.len().div_ceil(panels * calls) };
         for column in self.columns.clone().step_by(width) {
             for part in parts.clone() {
-                let lines = lines.next().unwrap_or(0..0);
                 let is_last = part.end == self.inputs;
                 let accumulate = if part.start == 0 { Accumulate::Set } else { Accumulate::Add };
                 // SAFETY: panel and inputs exist.
@@ -86,9 +88,12 @@ impl<T: TileStore> Outputs<'_, T> {
                 };
                 let weight_lines = Shares::of(part.len() * width / LINE, calls);
                 for (pixels, weight_lines) in tiles.clone().zip(weight_lines) {
-                    let next = block.next.wrapping_add(pixels.start * self.inputs);
-                    prefetch_rows(simd, next, (pixels.len(), self.inputs), lines.clone());
-                    prefetch_rows(simd, next_weights, (1, 0), weight_lines);
+                    let weights_ahead = FetchOn {
+                        next: next_weights.wrapping_add(weight_lines.start * LINE),
+                        stride: (weight_lines.len() * LINE).div_ceil(part.len()),
+                    };
+                    let fetch = [weights_ahead, input_ahead];
+                    input_ahead.next = input_ahead.next.wrapping_add(input_ahead.stride * part.len());
                     if is_last {
                         self.prefetch_target::<S, V>(simd, &block, pixels.clone(), column);
                     }
@@ -99,7 +104,7 @@ impl<T: TileStore> Outputs<'_, T> {
                         let a = block.start.add(pixels.start * block.stride + part.start);
                         let to = products.add(place);
                         with_rows!(S::POINTWISE_ROWS, pixels.len(), R => {
-                            tile::product::<S, V, R>(simd, (a, block.stride), (weights, part.len()), to, accumulate);
+                            tile::product::<S, V, R>(simd, (a, block.stride), (weights, part.len()), to, accumulate, fetch);
                         });
                         if !is_last {
                             continue;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::conv::panel::FullPanel;
-use crate::conv::product::{self, NoFetch, Strides, TapRuns};
+use crate::conv::product::{self, FetchOn, NoFetch, Strides, TapRuns};
 use crate::norm::Accumulate;
 use crate::simd::Simd;
 
@@ -23,6 +23,7 @@ pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
     (b, depth): (*const f32, usize),
     to: *mut f32,
     accumulate: Accumulate,
+    fetch: [FetchOn; 2],
 ) {
     let mut rows = [a; R];
     // SAFETY: offsets stay inside what the caller promises.
@@ -33,7 +34,7 @@ pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
         // Six addresses that go along, and not one from which the others are computed anew for every input.
         let rows = std::hint::black_box(rows);
         let taps = TapRuns { rows: 1, row_stride: 0, run: depth };
-        let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, rows, taps, b, NoFetch);
+        let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, rows, taps, b, fetch);
         product::store_sums(simd, sums, (to, V * S::LANES), accumulate, FullPanel);
     }
 }

@@ -10,7 +10,7 @@ use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
 use crate::conv::pack::Direction;
 use crate::conv::panel::{self, PartialPanel, with_vectors};
-use crate::conv::product::{self, NoFetch, RowTiles, TapRuns, with_rows};
+use crate::conv::product::{self, FetchOn, NoFetch, RowTiles, TapRuns, with_rows};
 use crate::conv::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Statistics};
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
@@ -19,6 +19,8 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 /// Inputs summed up before they are added to the sum of those before: keeps the rounding error of deep layers
 /// down.
 const DEPTH: usize = 64;
+/// Floats of all filters up to which they stay in a second-level cache beside the tiles: 1 MiB.
+const CACHED: usize = 256 << 10;
 /// Tasks that keep several threads evenly busy.
 const TASKS: usize = 8;
 /// Outputs of a task at least, where tasks share a block: each transforms the block's input for itself.
@@ -305,10 +307,21 @@ impl Product<'_> {
         let panel = inputs * block;
         assert!(filters.len() >= POSITIONS * blocks * panel);
         let rows_of_tiles = RowTiles::new(tiles, S::ROWS);
+        // Filters that stay in the caches are not asked for again.
+        let is_large = POSITIONS * blocks * panel > CACHED;
+        let stride = if is_large { block.div_ceil(rows_of_tiles.len()) } else { 0 };
         for position in 0..POSITIONS {
             for index in group.start / block..group.end.div_ceil(block) {
                 let panel = &filters[(position * blocks + index) * panel..][..panel];
                 let columns = block.min(outputs - index * block);
+                // The panel after this one: the next of this position, or the first of the next.
+                let next = if (index + 1) * block < group.end {
+                    panel.as_ptr().wrapping_add(panel.len())
+                } else {
+                    let first = (position + 1) * blocks + group.start / block;
+                    filters.as_ptr().wrapping_add(first * panel.len())
+                };
+                let mut fetch = FetchOn { next, stride };
                 for here in rows_of_tiles.clone() {
                     ahead.input.read(simd);
                     ahead.beside.read(simd);
@@ -318,9 +331,10 @@ impl Product<'_> {
                         let a = transformed.at(position, here.start, 0);
                         let c = products.at(position, here.start, index);
                         with_rows!(S::ROWS, here.len(), R => {
-                            rows::<S, V, R, INPUTS>(simd, (a, inputs), panel, (c, outputs), columns);
+                            rows::<S, V, R, INPUTS>(simd, (a, inputs), panel, (c, outputs), columns, fetch);
                         });
                     }
+                    fetch.next = fetch.next.wrapping_add(fetch.stride * inputs);
                 }
             }
         }
@@ -338,6 +352,7 @@ unsafe fn rows<S: Simd, const V: usize, const R: usize, const INPUTS: usize>(
     panel: &[f32],
     (c, outputs): (*mut f32, usize),
     columns: usize,
+    fetch: FetchOn,
 ) {
     // SAFETY: the caller's promise; a panel has `inputs` rows.
     unsafe {
@@ -354,7 +369,12 @@ unsafe fn rows<S: Simd, const V: usize, const R: usize, const INPUTS: usize>(
             }
             let taps = TapRuns { rows: 1, row_stride: 0, run: DEPTH.min(inputs - first) };
             let b = panel.as_ptr().add(first * V * S::LANES);
-            let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, from, taps, b, NoFetch);
+            let sums: [[S::V; V]; R] = if V == 1 {
+                product::pixels_by_outputs(simd, from, taps, b, NoFetch)
+            } else {
+                let next = fetch.next.wrapping_add(first * fetch.stride);
+                product::pixels_by_outputs(simd, from, taps, b, FetchOn { next, ..fetch })
+            };
             let accumulate = if first == 0 { Accumulate::Set } else { Accumulate::Add };
             product::store_sums(simd, sums, (c, outputs), accumulate, PartialPanel(columns));
         }
