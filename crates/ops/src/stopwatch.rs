@@ -44,8 +44,8 @@ pub struct StepCost {
     /// left to be computed there; a backward pass has the values in it that it computes again.
     pub time: Duration,
     /// Bytes of one run, if each tensor that the step reads or writes goes through memory once: inputs and
-    /// output, in the backward pass also their gradients, and parameters. A batch norm reads and writes nothing
-    /// forward, since its neighbours gather its statistics and apply it.
+    /// output, in the backward pass also their gradients, and parameters. A batch norm reads and writes
+    /// nothing forward, since its neighbours gather its statistics and apply it.
     pub bytes: u64,
     /// Multiply-adds of one run over the whole batch, by the definition: those of a convolution's output, in
     /// the backward pass those of both gradients.

@@ -1,7 +1,8 @@
-//! Where the values of inference lie: in as few rooms as their lives allow, each as large as its largest value.
+//! Where the values of inference lie: in as few rooms as their lives allow, each as large as its largest
+//! value.
 //!
-//! The pool hands out again what is of the same size. A network's sizes fall from stage to stage, and each stage
-//! would leave its buffers behind; values that share a room share a buffer.
+//! The pool hands out again what is of the same size. A network's sizes fall from stage to stage, and each
+//! stage would leave its buffers behind; values that share a room share a buffer.
 
 use resnet_kernels::Buffer;
 
