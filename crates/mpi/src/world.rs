@@ -14,9 +14,6 @@ use resnet_train::{AllReduce, Error};
 
 use crate::wire::{Answer, Ask, Wire};
 
-/// Variables that tell each process of its start by mpirun, or by srun, of Open MPI and MPICH.
-const STARTED: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"];
-
 /// The processes that mpirun has started, as one of them sees them.
 ///
 /// Sums are MPI's own. Whether they are the same in every process to the bit is for MPI to say; Open MPI's
@@ -29,13 +26,13 @@ pub struct World {
 }
 
 impl World {
-    /// Joins the others, if this process was started with others: else there is none, and MPI isn't touched.
-    /// A process that keeps the others waiting for longer than `patience` ends them.
+    /// Joins the others, if mpirun or srun has started this process: else there is none, and MPI isn't
+    /// touched. A process that keeps the others waiting for longer than `patience` ends them.
     ///
     /// # Errors
     /// [`Error::Apart`] if MPI cannot be started.
     pub fn join(patience: Duration) -> Result<Option<World>, Error> {
-        if !STARTED.iter().any(|name| std::env::var_os(name).is_some()) {
+        if resnet_train::started_processes().is_none() {
             return Ok(None);
         }
         let failed = |why: String| Error::Apart(format!("cannot start MPI: {why}"));
