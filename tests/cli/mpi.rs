@@ -5,7 +5,8 @@
 //! `cargo test --workspace --features xtask/mpi --test cli mpi`.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use resnet_record::{Metric, RunFolder, StepMetrics};
 use resnet_testing::needs::{Need, skip};
 
 use crate::common::{command, xtask};
+use crate::image_files::small;
 
 /// Whether trainings of several processes can be tested here; else it is noted that they are not.
 #[track_caller]
@@ -38,14 +40,19 @@ fn mpirun(folder: &Path, groups: &[(usize, &[&str])]) -> Command {
         mpirun.env(variable, "1");
     }
     mpirun.env("OMPI_MCA_hwloc_base_binding_policy", "none").current_dir(folder);
-    for (index, (count, args)) in groups.iter().enumerate() {
+    for (count, args) in groups {
         let program = command(folder, args);
-        if index > 0 {
-            mpirun.arg(":");
-        }
-        mpirun.arg("-n").arg(count.to_string()).arg(program.get_program()).args(program.get_args());
+        add(&mut mpirun, *count, Path::new(program.get_program()), args);
     }
     mpirun
+}
+
+/// Adds a group of processes that run `program`.
+fn add(mpirun: &mut Command, count: usize, program: &Path, args: &[&str]) {
+    if mpirun.get_args().next().is_some() {
+        mpirun.arg(":");
+    }
+    mpirun.arg("-n").arg(count.to_string()).arg(program).args(args);
 }
 
 /// A short training in the folder `out`, with changes of the recipe.
@@ -115,6 +122,17 @@ fn processes_train_as_one_does_and_twice_the_same() {
     }
     // The folder is like any other run's.
     assert_eq!(fs::read_dir(here).expect("a folder").count(), 4, "nobody else made a folder");
+    // It tells where the time of each process went, and its page shows that; one alone has nothing of it.
+    for (name, count) in [("one", 0), ("of 4", 4)] {
+        let metrics = RunFolder::open(&here.join(name)).expect("a run").metrics().expect("metrics");
+        let processes = metrics.iter().find_map(|metric| match metric {
+            Metric::Processes(metrics) => Some(metrics.processes.len()),
+            _ => None,
+        });
+        assert_eq!(processes.unwrap_or(0), count, "{name}");
+        let page = fs::read_to_string(here.join(name).join("report.html")).expect("a page");
+        assert_eq!(page.contains("waiting for others"), count > 0, "{name}");
+    }
     let last = |steps: &[StepMetrics]| steps.last().map(|step| step.step);
     assert_eq!(last(&steps(&here.join("of 4"))), Some(50));
 }
@@ -231,6 +249,123 @@ fn processes_that_were_started_otherwise_are_named() {
         assert!(!here.join("run/checkpoints/last.safetensors").exists());
         fs::remove_dir_all(here.join("run")).expect("a run that is not begun");
     }
+}
+
+/// The last byte of a file that is run has no part in what it does, but it is another file.
+#[test]
+fn a_process_of_another_program_file_ends_all_and_the_checkpoint_stays() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let own = PathBuf::from(command(here, &[]).get_program());
+    let other = here.join("other-build");
+    fs::copy(&own, &other).expect("a copy");
+    fs::OpenOptions::new().append(true).open(&other).expect("the copy").write_all(&[0]).expect("a byte more");
+    // A run that ended after its first epoch, and would go on.
+    let args = training("run", &["train.duration=400 epochs"]);
+    let mut child =
+        mpirun(here, &[(2, &args)]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("mpirun");
+    wait_for(&here.join("run"), 12, &mut child);
+    signal("-KILL", ranks(&child)[1]);
+    end_of(child, Duration::from_secs(30));
+    let last = here.join("run/checkpoints/last.safetensors");
+    let before = fs::read(&last).expect("a checkpoint");
+    let resume = ["train", "--resume", "run", "--threads", "1"];
+    for (args, out) in [(&resume[..], "run"), (&training("fresh", &[])[..], "fresh")] {
+        let mut starting = mpirun(here, &[(1, args)]);
+        add(&mut starting, 1, &other, args);
+        let child = starting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
+        let told = end_of(child, Duration::from_secs(30));
+        assert!(told.contains("process 1 runs another build of this program"), "{told}");
+        assert!(told.contains("start the same file everywhere"), "{told}");
+        assert_eq!(here.join(out).join("checkpoints/last.safetensors").exists(), out == "run");
+    }
+    assert!(fs::read(&last).expect("a checkpoint") == before, "the checkpoint was written over");
+    // It is whole: the training goes on from it.
+    let mut child =
+        mpirun(here, &[(2, &resume)]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("mpirun");
+    wait_for(&here.join("run"), steps(&here.join("run")).len() + 12, &mut child);
+    signal("-TERM", child.id());
+    end_of(child, Duration::from_secs(30));
+}
+
+/// Images of noise, with a tint for each class: each is like no other.
+fn draw_noise(dir: &Path, images: u32) {
+    for class in 0..3 {
+        let folder = dir.join(format!("class{class}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        for index in 0..images {
+            let mut state = (1000 * class + index).wrapping_mul(2_654_435_761);
+            let image = image::RgbImage::from_fn(48, 40, |_, _| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let tint = |channel: u32| if channel == class { 60 } else { 0 };
+                image::Rgb(
+                    [0, 1, 2].map(|channel| ((state >> (24 - 8 * channel) & 255) / 2 + tint(channel)) as u8),
+                )
+            });
+            image.save(folder.join(format!("{index}.png"))).expect("an image");
+        }
+    }
+}
+
+/// No image is like another, and no batch's loss like another's: one seen twice would show.
+#[test]
+fn images_in_files_are_shared_by_processes_and_none_is_seen_twice() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    draw_noise(&here.join("data/train"), 40);
+    draw_noise(&here.join("data/val"), 3);
+    // Rounding grows from step to step: with ResNet-18 and batches of 8, a rate that differs by 3e-7 moves the
+    // losses of one process by 1e-2 within four steps. So the network is small and batches are large.
+    let sets = [
+        "model.name=resnet8-v2",
+        "images.image_size=32",
+        "images.evaluate={resize=36,crop=32}",
+        "train.batch_size=50",
+        "train.sync_bn=true",
+        "optimizer.momentum=0.5",
+        "schedule={kind=\"cosine\",lr=0.005,warmup=\"1 steps\"}",
+    ];
+    let more: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let run = |name: &str, count: usize| -> Vec<StepMetrics> {
+        let args = small("data", name, &more);
+        match count {
+            1 => assert!(command(here, &args).stdout(Stdio::null()).status().expect("it runs").success()),
+            _ => _ = ran(&mpirun(here, &[(count, &args)]).output().expect("mpirun")),
+        }
+        steps(&here.join(name))
+    };
+    // Two epochs of 120 images: batches of 50, 50 and 20.
+    let (one, two) = (run("one", 1), run("two", 2));
+    assert_eq!((one.len(), two.len()), (6, 6));
+    for (one, two) in one.iter().zip(&two) {
+        let difference = (one.loss - two.loss).abs();
+        assert!(difference <= 1e-4, "step {}: {difference:e}", one.step);
+        assert_eq!(one.images, two.images);
+    }
+    let apart = |pair: &[StepMetrics]| (pair[0].loss - pair[1].loss).abs();
+    assert!(one.windows(2).all(|pair| apart(pair) > 1e-3), "the losses don't tell batches apart: {one:?}");
+    assert_eq!(two.last().map(|step| step.images), Some(240));
+    let tested = |name: &str| {
+        let results = RunFolder::open(&here.join(name)).expect("a run").record().expect("a record").results;
+        results.and_then(|results| results.test).map(|test| (test.images, test.top1_correct))
+    };
+    assert_eq!(tested("one"), tested("two"));
+    assert_eq!(tested("two").map(|(images, _)| images), Some(9));
+    // Other files are other data.
+    draw_noise(&here.join("other/train"), 41);
+    draw_noise(&here.join("other/val"), 3);
+    let groups = [(1, &*small("data", "apart", &more)), (1, &*small("other", "apart", &more))];
+    let mut starting = mpirun(here, &groups);
+    let child = starting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
+    let told = end_of(child, Duration::from_secs(30));
+    assert!(told.contains("process 1 has other training images than process 0"), "{told}");
+    assert!(!here.join("apart/checkpoints/last.safetensors").exists());
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub(crate) fn join(args: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
 #[cfg(not(feature = "mpi"))]
 pub(crate) fn join(_: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
     match resnet_train::started_processes() {
-        1 => Ok(Arc::new(resnet_train::Alone)),
-        count => anyhow::bail!(
+        None | Some(1) => Ok(Arc::new(resnet_train::Alone)),
+        Some(count) => anyhow::bail!(
             "this is one of {count} processes, and the program was built without MPI; build it with: cargo xtask train \
              --features mpi"
         ),

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use mpi::collective::{CommunicatorCollectives as _, Root as _, SystemOperation};
@@ -20,8 +20,10 @@ use crate::watch::Watch;
 
 /// Tests of an exchange before its thread begins to sleep between them.
 const EAGER: u32 = 200;
-/// The sleep.
-const NAP: Duration = Duration::from_micros(20);
+/// The sleeps: each is a share of the time waited so far, so that no more than this share is lost by them.
+const NAP_SHARE: u32 = 16;
+const SHORTEST_NAP: Duration = Duration::from_micros(20);
+const LONGEST_NAP: Duration = Duration::from_micros(100);
 /// A process that has waited so long says so.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// Bytes of one message at most: MPI counts them in 32 bits.
@@ -29,6 +31,9 @@ const MESSAGE: usize = 1 << 30;
 
 /// Where an answer goes.
 pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
+
+/// Is told an error in the place of an answer.
+type Caller = Box<dyn Fn(Error)>;
 
 /// What is asked of the thread.
 pub(crate) enum Ask {
@@ -43,88 +48,89 @@ pub(crate) enum Ask {
 /// The thread's own.
 pub(crate) struct Wire {
     world: SimpleCommunicator,
+    asks: Receiver<Ask>,
     watch: RefCell<Watch>,
     /// How long another process may keep this one waiting.
     patience: Duration,
     /// Exchanges begun.
     exchanges: Cell<u64>,
+    /// Who waits for an answer.
+    callers: RefCell<Vec<Caller>>,
     /// Set where all processes are to end.
     aborts: Arc<AtomicBool>,
 }
 
 impl Wire {
-    pub(crate) fn new(universe: &Universe, patience: Duration, aborts: Arc<AtomicBool>) -> Wire {
+    pub(crate) fn new(
+        universe: &Universe,
+        asks: Receiver<Ask>,
+        patience: Duration,
+        aborts: Arc<AtomicBool>,
+    ) -> Wire {
         let world = universe.world();
         let watch = RefCell::new(Watch::new(world.size() as usize));
-        Wire { world, watch, patience, exchanges: Cell::new(0), aborts }
+        Wire { world, asks, watch, patience, exchanges: Cell::new(0), callers: RefCell::default(), aborts }
     }
 
     /// Answers until nobody asks any more.
-    pub(crate) fn serve(&self, asks: &Receiver<Ask>) {
-        while let Ok(ask) = asks.recv() {
-            // Nobody listens to an answer if the training has ended by an error.
-            match ask {
-                Ask::Sum(values, answer) => {
-                    let sums =
-                        self.sum(&values, vec![0f32; values.len()], &|error| _ = answer.send(Err(error)));
-                    let _ = answer.send(Ok(sums));
-                }
-                Ask::SumF64(values, answer) => {
-                    let sums =
-                        self.sum(&values, vec![0f64; values.len()], &|error| _ = answer.send(Err(error)));
-                    let _ = answer.send(Ok(sums));
-                }
-                Ask::Broadcast(bytes, answer) => {
-                    let bytes = self.broadcast(bytes, &|error| _ = answer.send(Err(error)));
-                    let _ = answer.send(Ok(bytes));
-                }
-                Ask::Gather(bytes, answer) => {
-                    let all = self.gather(bytes, &|error| _ = answer.send(Err(error)));
-                    let _ = answer.send(Ok(all));
-                }
-                Ask::Abort => self.world.abort(1),
-            }
+    pub(crate) fn serve(&self) {
+        while let Ok(ask) = self.asks.recv() {
+            self.begin(ask);
         }
     }
 
-    fn sum<T: mpi::traits::Equivalence>(
-        &self,
-        values: &[T],
-        mut sums: Vec<T>,
-        fail: &dyn Fn(Error),
-    ) -> Vec<T> {
+    fn begin(&self, ask: Ask) {
+        match ask {
+            Ask::Sum(values, answer) => self.reply(answer, || self.sum(&values, vec![0f32; values.len()])),
+            Ask::SumF64(values, answer) => self.reply(answer, || self.sum(&values, vec![0f64; values.len()])),
+            Ask::Broadcast(bytes, answer) => self.reply(answer, || self.broadcast(bytes)),
+            Ask::Gather(bytes, answer) => self.reply(answer, || self.gather(bytes)),
+            Ask::Abort => self.world.abort(1),
+        }
+    }
+
+    /// Answers with what `exchange` brings. Nobody listens if the training has ended by an error.
+    fn reply<T: Send + 'static>(&self, answer: Answer<T>, exchange: impl FnOnce() -> T) {
+        let caller = answer.clone();
+        self.callers.borrow_mut().push(Box::new(move |error| _ = caller.send(Err(error))));
+        let done = exchange();
+        self.callers.borrow_mut().pop();
+        let _ = answer.send(Ok(done));
+    }
+
+    fn sum<T: mpi::traits::Equivalence>(&self, values: &[T], mut sums: Vec<T>) -> Vec<T> {
         mpi::request::scope(|scope| {
             let request =
                 self.world.immediate_all_reduce_into(scope, values, &mut sums[..], SystemOperation::sum());
-            self.finish(request, fail);
+            self.finish(request);
         });
         sums
     }
 
-    fn broadcast(&self, mut bytes: Vec<u8>, fail: &dyn Fn(Error)) -> Vec<u8> {
+    fn broadcast(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         let first = self.world.process_at_rank(0);
         let mut len = [bytes.len() as u64];
         mpi::request::scope(|scope| {
             let request = first.immediate_broadcast_into(scope, &mut len[..]);
-            self.finish(request, fail);
+            self.finish(request);
         });
         bytes.resize(len[0] as usize, 0);
         for message in bytes.chunks_mut(MESSAGE) {
             mpi::request::scope(|scope| {
                 let request = first.immediate_broadcast_into(scope, message);
-                self.finish(request, fail);
+                self.finish(request);
             });
         }
         bytes
     }
 
     /// All send as much as the longest; what is over is cut off again.
-    fn gather(&self, mut bytes: Vec<u8>, fail: &dyn Fn(Error)) -> Vec<Vec<u8>> {
+    fn gather(&self, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
         let (world, own) = (&self.world, [bytes.len() as u64]);
         let mut lens = vec![0u64; world.size() as usize];
         mpi::request::scope(|scope| {
             let request = world.immediate_all_gather_into(scope, &own[..], &mut lens[..]);
-            self.finish(request, fail);
+            self.finish(request);
         });
         let longest = lens.iter().copied().max().unwrap_or(0) as usize;
         if longest == 0 {
@@ -135,15 +141,17 @@ impl Wire {
         let mut all = vec![0u8; longest * lens.len()];
         mpi::request::scope(|scope| {
             let request = world.immediate_all_gather_into(scope, &bytes[..], &mut all[..]);
-            self.finish(request, fail);
+            self.finish(request);
         });
         lens.iter().enumerate().map(|(i, len)| all[i * longest..][..*len as usize].to_vec()).collect()
     }
 
-    /// Waits for an exchange. If others don't come, `fail` is told, and this thread does nothing more but to
-    /// end all processes when it is asked to: what MPI has begun can't be taken back.
-    fn finish<'a, D: ?Sized>(&self, request: Request<'a, D, &LocalScope<'a>>, fail: &dyn Fn(Error)) {
-        self.exchanges.set(self.exchanges.get() + 1);
+    /// Waits for an exchange, and has those that are asked for meanwhile begin and end within it: MPI goes on
+    /// with all that has begun. If others don't come, all callers are told, and this thread does nothing more
+    /// but to end all processes when it is asked to: what MPI has begun can't be taken back.
+    fn finish<'a, D: ?Sized>(&self, request: Request<'a, D, &LocalScope<'a>>) {
+        let exchange = self.exchanges.get() + 1;
+        self.exchanges.set(exchange);
         let (begun, mut tests, mut has_told, mut request) = (Instant::now(), 0, false, request);
         loop {
             match request.test() {
@@ -158,24 +166,29 @@ impl Wire {
                 std::thread::yield_now();
                 continue;
             }
-            std::thread::sleep(NAP);
             let waited = begun.elapsed();
+            let nap = (waited / NAP_SHARE).clamp(SHORTEST_NAP, LONGEST_NAP);
+            match self.asks.recv_timeout(nap) {
+                Ok(ask) => self.begin(ask),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(nap),
+            }
             if waited > WORTH_TELLING {
                 if !has_told {
-                    self.watch.borrow().tell(&self.world, self.exchanges.get());
+                    self.watch.borrow().tell(&self.world, exchange);
                     has_told = true;
                 }
                 self.watch.borrow_mut().listen(&self.world);
             }
             if waited > self.patience {
-                fail(self.stuck());
+                self.callers.borrow().iter().for_each(|caller| caller(self.stuck(exchange)));
                 self.wait_to_abort();
             }
         }
     }
 
-    fn stuck(&self) -> Error {
-        let missing = self.watch.borrow().missing(self.world.rank() as usize, self.exchanges.get());
+    fn stuck(&self, exchange: u64) -> Error {
+        let missing = self.watch.borrow().missing(self.world.rank() as usize, exchange);
         let seconds = self.patience.as_secs();
         let who = match &missing[..] {
             [] => "the network between the processes has not answered".to_owned(),

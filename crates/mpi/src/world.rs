@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,12 +10,9 @@ use std::time::Duration;
 use mpi::environment::Threading;
 use mpi::traits::Communicator as _;
 use resnet_data::Rank;
-use resnet_train::{AllReduce, Error};
+use resnet_train::{AllReduce, Begun, Error};
 
 use crate::wire::{Answer, Ask, Wire};
-
-/// Variables that tell each process of its start by mpirun, or by srun, of Open MPI and MPICH.
-const STARTED: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"];
 
 /// The processes that mpirun has started, as one of them sees them.
 ///
@@ -29,13 +26,13 @@ pub struct World {
 }
 
 impl World {
-    /// Joins the others, if this process was started with others: else there is none, and MPI isn't touched.
-    /// A process that keeps the others waiting for longer than `patience` ends them.
+    /// Joins the others, if mpirun or srun has started this process: else there is none, and MPI isn't
+    /// touched. A process that keeps the others waiting for longer than `patience` ends them.
     ///
     /// # Errors
     /// [`Error::Apart`] if MPI cannot be started.
     pub fn join(patience: Duration) -> Result<Option<World>, Error> {
-        if !STARTED.iter().any(|name| std::env::var_os(name).is_some()) {
+        if resnet_train::started_processes().is_none() {
             return Ok(None);
         }
         let failed = |why: String| Error::Apart(format!("cannot start MPI: {why}"));
@@ -49,7 +46,7 @@ impl World {
             };
             let world = universe.world();
             let _ = tell.send(Rank { index: world.rank() as usize, world_size: world.size() as usize });
-            Wire::new(&universe, patience, flag).serve(&asked);
+            Wire::new(&universe, asked, patience, flag).serve();
         };
         let thread = std::thread::Builder::new().name("mpi".into()).spawn(serve);
         let thread = thread.map_err(|error| failed(error.to_string()))?;
@@ -57,14 +54,25 @@ impl World {
         Ok(Some(World { rank, asks: Mutex::new(asks), aborts, thread: Some(thread) }))
     }
 
-    fn ask<T>(&self, ask: impl FnOnce(Answer<T>) -> Ask) -> Result<T, Error> {
-        let gone = || Error::Apart("the thread that talks to MPI has ended; this is a bug".to_owned());
+    /// Asks for an exchange; the answer comes when it has ended.
+    fn begin<T>(&self, ask: impl FnOnce(Answer<T>) -> Ask) -> Result<Receiver<Result<T, Error>>, Error> {
         let (answer, answered) = sync_channel(1);
         let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
         asks.send(ask(answer)).map_err(|_| gone())?;
-        drop(asks);
-        answered.recv().map_err(|_| gone())?
+        Ok(answered)
     }
+
+    fn ask<T>(&self, ask: impl FnOnce(Answer<T>) -> Ask) -> Result<T, Error> {
+        answer_of(&self.begin(ask)?)
+    }
+}
+
+fn answer_of<T>(answered: &Receiver<Result<T, Error>>) -> Result<T, Error> {
+    answered.recv().map_err(|_| gone())?
+}
+
+fn gone() -> Error {
+    Error::Apart("the thread that talks to MPI has ended; this is a bug".to_owned())
 }
 
 impl fmt::Debug for World {
@@ -98,14 +106,14 @@ impl AllReduce for World {
         std::process::exit(1)
     }
 
-    fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        values.copy_from_slice(&self.ask(|answer| Ask::Sum(values.to_vec(), answer))?);
-        Ok(())
+    fn begin_sum(&self, values: Vec<f32>) -> Result<Begun<f32>, Error> {
+        let answered = self.begin(|answer| Ask::Sum(values, answer))?;
+        Ok(Begun::new(move || answer_of(&answered)))
     }
 
-    fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
-        values.copy_from_slice(&self.ask(|answer| Ask::SumF64(values.to_vec(), answer))?);
-        Ok(())
+    fn begin_sum_f64(&self, values: Vec<f64>) -> Result<Begun<f64>, Error> {
+        let answered = self.begin(|answer| Ask::SumF64(values, answer))?;
+        Ok(Begun::new(move || answer_of(&answered)))
     }
 
     fn broadcast(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {

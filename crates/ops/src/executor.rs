@@ -27,15 +27,15 @@ pub(crate) trait Executor {
         keep: Keep<'_>,
     ) -> Result<(Self::Owned, Option<Self::Kept>)>;
 
-    /// The gradients that `needs` asks for, from that of the output; `mode` and `params` are those of the
-    /// forward pass.
+    /// The gradients that are wanted, from that of the output; `mode` and `params` are those of the forward
+    /// pass.
     fn backward(
         &self,
         plan: &Plan,
         kept: Self::Kept,
         params: &[&Self::Slice],
         mode: Mode,
-        needs: &NeedsGrad,
+        wanted: Wanted<'_, Self::Slice>,
         gradient: &Self::Slice,
     ) -> Result<Gradients<Self::Owned>>;
 
@@ -107,6 +107,14 @@ impl NeedsGrad {
         }
         needed
     }
+}
+
+/// What a backward pass is asked for.
+pub(crate) struct Wanted<'a, T: ?Sized> {
+    /// The gradients.
+    pub(crate) needs: &'a NeedsGrad,
+    /// Is shown each parameter's number and gradient when the pass has all of it.
+    pub(crate) finished: &'a mut dyn FnMut(usize, &T) -> Result<()>,
 }
 
 /// What a backward pass leaves.

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Result, Tensor, bail};
 
-use crate::executor::{Executor, Keep, NeedsGrad};
+use crate::executor::{Executor, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
 use crate::parameters::{Parameters, contiguous, with_values};
+use crate::part::on_gradient;
 use crate::plan::Plan;
 use crate::standardise::standardise_weight;
 
@@ -104,9 +105,15 @@ impl<E: CpuExecutor> Node<E> {
                 "backward ran through this graph before; run forward again, activations are kept for one backward pass"
             );
         };
+        let shown_to = on_gradient();
+        let mut finished = |param, gradient: &[f32]| match (&shown_to, self.params.variable(param)) {
+            (Some(show), Some(variable)) => show(variable, gradient),
+            _ => Ok(()),
+        };
         let gradients = with_values(&gradient.contiguous()?, |gradient| {
             self.params.with_values(|params| {
-                self.executor.backward(&self.plan, kept, params, self.mode, &self.needs, gradient)
+                let wanted = Wanted { needs: &self.needs, finished: &mut finished };
+                self.executor.backward(&self.plan, kept, params, self.mode, wanted, gradient)
             })
         })?;
         let to_tensor = |(gradient, value): (Option<Vec<f32>>, &_)| {

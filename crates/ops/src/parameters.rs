@@ -8,7 +8,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Storage, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Storage, Tensor,
+    TensorId, bail,
 };
 
 /// Operands that an op of candle takes at most.
@@ -42,6 +43,12 @@ impl Parameters {
     /// Which of them candle wants a gradient for.
     pub(crate) fn tracked(&self) -> Vec<bool> {
         self.tensors.iter().map(Tensor::track_op).collect()
+    }
+
+    /// The variable that a parameter is, if it is one and not computed from one.
+    pub(crate) fn variable(&self, param: usize) -> Option<TensorId> {
+        let tensor = &self.tensors[param];
+        tensor.is_variable().then(|| tensor.id())
     }
 
     /// One number that depends on all of them.

@@ -55,7 +55,10 @@ pub use evidence::{
 };
 pub use folder::{Run, RunFolder};
 pub use machine::{Machine, Tools};
-pub use metrics::{DataSeconds, EpochMetrics, FinalMetrics, Metric, Scores, StepMetrics, parse_metrics};
+pub use metrics::{
+    DataSeconds, EpochMetrics, FinalMetrics, Metric, ProcessesMetrics, Scores, StepMetrics, StepTime,
+    parse_metrics,
+};
 pub use recipe::{
     Anneal, AugmentationRecipe, BUILT_IN, BestBy, ClassWeights, DataRecipe, DataSet, Decay, Difference,
     EmaRecipe, EvaluateTest, EvaluationCrop, Flip, FrozenNorms, GeneratedSizes, ImageCrop, ImageDecoding,

@@ -22,6 +22,8 @@ pub enum Metric {
     Step(StepMetrics),
     /// An epoch that ended.
     Epoch(EpochMetrics),
+    /// Where the time of its steps went, process by process; only where several train together.
+    Processes(ProcessesMetrics),
     /// The end of the training.
     Final(FinalMetrics),
 }
@@ -87,6 +89,45 @@ pub struct EpochMetrics {
     pub test: Option<Scores>,
     /// How often the test labels have been read so far.
     pub test_reads: u64,
+}
+
+/// Where the time of an epoch's steps went in each of several processes that train together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessesMetrics {
+    /// The epoch, from 1.
+    pub epoch: u64,
+    /// Steps done since the start of the training.
+    pub step: u64,
+    /// Steps that were measured: fewer than the epoch's where the training was resumed within it.
+    pub steps: u64,
+    /// By the number of the process.
+    pub processes: Vec<StepTime>,
+}
+
+/// Where a step's time goes in one process: the mean over some steps, in seconds.
+///
+/// The processes go from step to step together, so the parts of each add up to the same, but for what passes
+/// between two steps. An exchange begins when the last process comes to it, which waits for nobody: what the
+/// exchanges of a step cost is the least that a process spends in them, and the rest is waiting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepTime {
+    /// Computing; exchanges that go on meanwhile cost nothing.
+    pub compute: f64,
+    /// Waiting for data.
+    pub data: f64,
+    /// Exchanging numbers with the others, with nothing to compute.
+    pub exchange: f64,
+    /// Waiting for others.
+    pub waiting: f64,
+}
+
+impl StepTime {
+    /// All of it, in seconds.
+    pub fn whole(&self) -> f64 {
+        self.compute + self.data + self.exchange + self.waiting
+    }
 }
 
 /// Seconds over an epoch, summed over the threads that load data.
@@ -157,6 +198,7 @@ impl Metric {
             Metric::Step(metrics) => metrics.step <= step,
             // Not by step: a run stopped while it scored an epoch has its steps but not its end.
             Metric::Epoch(metrics) => metrics.epoch <= epochs,
+            Metric::Processes(metrics) => metrics.epoch <= epochs,
             Metric::Final(_) => false,
         }
     }

@@ -96,6 +96,7 @@ impl RunFolder {
         let steps = metrics.iter().map(|metric| match metric {
             Metric::Step(step) => step.step,
             Metric::Epoch(epoch) => epoch.step,
+            Metric::Processes(epoch) => epoch.step,
             Metric::Final(end) => end.step,
         });
         let results = record.results;

@@ -11,6 +11,7 @@
 //! | `schedule` | the learning rate of a recipe |
 //! | `page` | the page of one run |
 //! | `evidence` | its parts beside curves: mistakes, images, layers, norms |
+//! | `processes` | where the time went in each of several processes |
 //! | `figure` | a picture with its caption |
 //! | `article` | a page that somebody else composes: sentences, tables, pictures |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
@@ -35,6 +36,7 @@ mod figure;
 mod file;
 mod numbers;
 mod page;
+mod processes;
 mod run;
 mod schedule;
 

@@ -9,6 +9,7 @@ use crate::curves;
 use crate::evidence::Evidence;
 use crate::figure::Figure;
 use crate::numbers::{count, duration, significant};
+use crate::processes;
 use crate::run::{RunData, error};
 
 /// A line of the table of epochs.
@@ -172,6 +173,7 @@ fn figures(run: &RunData) -> Vec<Figure> {
         );
         figures.push(Figure::new(&curves::loss(run), caption));
     }
+    figures.extend(processes::figures(run));
     figures
 }
 

@@ -1,7 +1,7 @@
 //! What a run's folder says, ready to be drawn.
 
 use resnet_record::{
-    EpochMetrics, Metric, Recipe, RunFolder, RunRecord, ScheduleRecipe, Scores, StepMetrics,
+    EpochMetrics, Metric, ProcessesMetrics, Recipe, RunFolder, RunRecord, ScheduleRecipe, Scores, StepMetrics,
 };
 
 use crate::Error;
@@ -12,6 +12,8 @@ pub(crate) struct RunData {
     pub(crate) recipe: Recipe,
     pub(crate) steps: Vec<StepMetrics>,
     pub(crate) epochs: Vec<EpochMetrics>,
+    /// Where the time went in each of several processes; empty where one trained alone.
+    pub(crate) processes: Vec<ProcessesMetrics>,
 }
 
 /// Which images an error is measured on.
@@ -34,18 +36,19 @@ impl RunData {
     /// Reads a run.
     pub(crate) fn read(folder: &RunFolder) -> Result<Self, Error> {
         let (record, recipe) = (folder.record()?, folder.recipe()?);
-        let (mut steps, mut epochs) = (vec![], vec![]);
+        let (mut steps, mut epochs, mut processes) = (vec![], vec![], vec![]);
         for metric in folder.metrics()? {
             match metric {
                 Metric::Step(step) => steps.push(step),
                 Metric::Epoch(epoch) => epochs.push(epoch),
+                Metric::Processes(epoch) => processes.push(epoch),
                 Metric::Final(_) => {}
             }
         }
         if steps.is_empty() && epochs.is_empty() {
             return Err(Error::NoMetrics(record.run));
         }
-        Ok(RunData { record, recipe, steps, epochs })
+        Ok(RunData { record, recipe, steps, epochs, processes })
     }
 
     /// Steps up to the last line of metrics; at least one.

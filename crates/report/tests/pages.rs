@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use resnet_record::{
-    Checkpoint, EpochMetrics, Metric, Recipe, Results, Run, RunFolder, RunRecord, Scores, StepMetrics,
+    Checkpoint, EpochMetrics, Metric, ProcessesMetrics, Recipe, Results, Run, RunFolder, RunRecord, Scores,
+    StepMetrics, StepTime,
 };
 use resnet_report::{comparison_page, curves_svg, run_page};
 
@@ -89,6 +90,45 @@ fn a_page_answers_at_once_and_loads_nothing() {
         "{page}"
     );
     assert!(!page.contains("NaN"));
+}
+
+#[test]
+fn a_run_of_several_processes_shows_where_their_time_went() {
+    let scratch = tempfile::tempdir().unwrap();
+    let page = |name: &str, processes: usize, slow: f64| {
+        let dir = scratch.path().join(name);
+        run(&dir, "resnet20-v2", 0, 2, 8.0);
+        let mut run = Run::open(&dir).unwrap();
+        for epoch in 1..=2 {
+            // The last is slower by so many seconds, for which the others wait.
+            let time = |index| match index + 1 == processes {
+                true => StepTime { compute: 0.4 + slow, data: 0.0, exchange: 0.01, waiting: 0.0 },
+                false => StepTime { compute: 0.4, data: 0.0, exchange: 0.01, waiting: slow },
+            };
+            let processes = (0..processes).map(time).collect();
+            let metrics = ProcessesMetrics { epoch, step: 10 * epoch, steps: 10, processes };
+            run.log(&Metric::Processes(metrics)).unwrap();
+        }
+        run_page(run.folder(), &[]).unwrap()
+    };
+    let slow = page("slow", 3, 0.1);
+    for said in [
+        "The others wait for process 2, which itself waits 0.0\u{a0}% of the time",
+        "waits most, 19.6\u{a0}%",
+        "takes 2.0\u{a0}% of the 510\u{a0}ms of a step. Means over 20 steps.",
+        ">waits 19.6\u{a0}%<",
+        ">process 1<",
+        ">waiting for others<",
+        "a line for each process",
+    ] {
+        assert!(slow.contains(said), "{said}: {slow}");
+    }
+    // Error, loss, a step, and the course of the waiting; nobody waits for data.
+    assert_eq!(slow.matches("<svg").count(), 4);
+    assert!(!slow.contains("waiting for data") && !slow.contains("NaN"));
+    assert!(page("even", 64, 0.0).contains("All processes are equally fast"));
+    let alone = run_page(&run(&scratch.path().join("alone"), "resnet20-v2", 0, 2, 8.0), &[]).unwrap();
+    assert!(!alone.contains("waiting for others") && !alone.contains("process 0"));
 }
 
 #[test]

@@ -123,6 +123,10 @@ impl Classifier for ResNet {
         parts
     }
 
+    fn is_one_plan(&self) -> bool {
+        true
+    }
+
     fn variables(&self) -> &BTreeMap<String, Var> {
         self.0.variables()
     }

@@ -152,7 +152,7 @@ fn read(run: &FoundRun) -> (Points, Points) {
             Metric::Final(end) if errors.is_empty() => {
                 errors.extend(end.test.map(|test| (end.step as f64, 100.0 - test.top1())));
             }
-            Metric::Final(_) => {}
+            Metric::Processes(_) | Metric::Final(_) => {}
         }
     }
     (errors, losses)

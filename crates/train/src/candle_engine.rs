@@ -1,6 +1,7 @@
 //! candle's engine: the parts of a step, one after the other.
 
 mod diagnosis;
+mod overlap;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +14,16 @@ use resnet_ops::{BatchPart, Mode, SumOver};
 use resnet_record::{LayerOutput, Scores};
 use resnet_vision::Batch;
 
+use self::overlap::Overlap;
 use crate::engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
 };
 use crate::evaluate::{Seen, Tally, device_of, rank, rows_of, tally, tensors_of};
-use crate::groups::{Groups, is_running};
-use crate::layout::{Layout, Place, change, read};
+use crate::groups::Groups;
+use crate::layout::{Layout, Place, read};
 use crate::norms::estimate_norms;
 use crate::optimizer::{Optimizer, OptimizerConfig};
-use crate::processes::Processes;
+use crate::processes::{Begun, Processes};
 use crate::snapshot::{EngineState, Snapshot};
 use crate::step::clip::Clip;
 use crate::step::ema::{Ema, EmaConfig, write_flat};
@@ -54,6 +56,8 @@ pub struct CandleEngine<'a> {
     processes: Processes,
     /// What batch norm sums its statistics with, if they are those of the whole batch.
     statistics: Option<Arc<SumOver>>,
+    /// What is exchanged while this process computes.
+    overlap: Overlap,
     /// Images since the last step.
     images: u64,
     clip: Clip,
@@ -82,6 +86,7 @@ impl<'a> CandleEngine<'a> {
             gradients: Gradients::new(Arc::clone(&layout)),
             processes: Processes::new(Arc::new(Alone)),
             statistics: None,
+            overlap: Overlap::default(),
             images: 0,
             clip,
             optimizer: Optimizer::new(optimizer).with_groups(Arc::clone(&groups)),
@@ -97,95 +102,32 @@ impl<'a> CandleEngine<'a> {
         let shares = statistics == BatchStatistics::Shared && processes.are_several();
         let all = processes.clone();
         let sum = move |values: &mut [f64]| all.sum_f64(values).map_err(candle_core::Error::wrap);
-        CandleEngine { processes, statistics: shares.then(|| Arc::new(sum) as _), ..self }
+        let overlap = Overlap::of(self.model, &self.groups);
+        CandleEngine { processes, statistics: shares.then(|| Arc::new(sum) as _), overlap, ..self }
     }
 
-    /// Gives every process the mean of their running statistics, by the images that each has had since the
-    /// last step, where each normalised by its own: so that all hold the same network.
-    fn average_statistics(&mut self) -> Result<(), Error> {
-        let images = std::mem::take(&mut self.images) as f64;
-        if !self.processes.are_several() || self.statistics.is_some() {
-            return Ok(());
-        }
-        let failed = |error| Error::compute("averaging running statistics")(error);
-        let moves = |name: &String| is_running(name) && !self.groups.is_still(name);
-        let running =
-            || self.variables().iter().filter(|(name, _)| moves(name)).map(|(_, variable)| variable);
-        let mut sums = vec![images];
-        for variable in running() {
-            let weighed = |values: &[f32]| sums.extend(values.iter().map(|&value| images * f64::from(value)));
-            read(variable, weighed).map_err(failed)?;
-        }
-        self.processes.sum_f64(&mut sums)?;
-        let mut means = sums[1..].iter().map(|sum| (sum / sums[0]) as f32);
-        for variable in running().filter(|_| sums[0] > 0.0) {
-            let set = |values: &mut [f32]| {
-                values.iter_mut().zip(&mut means).for_each(|(value, mean)| *value = mean)
-            };
-            change(variable, set).map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// Forward and backward on this process's part of a batch.
-    fn learn(&mut self, input: BatchInput) -> Result<BatchOutcome, Error> {
-        let BatchInput { batch, targets, step, number, rate, first_image: _ } = input;
-        let doing = || format!("step {step}");
-        let (images, labels) = tensors_of(batch, &self.device).map_err(Error::compute(doing()))?;
-        self.model.begin_step(number);
-        let logits = self.model.logits(&images, Mode::Train).map_err(Error::compute(doing()))?;
-        let (rows, classes) = rows_of(&logits, &labels)?;
-        let images = labels.len() as u64;
-        let correct = rows
-            .chunks_exact(classes)
-            .zip(&labels)
-            .filter(|(row, label)| rank(row, **label as usize) == Some(0))
-            .count();
-
-        let target = targets.map_or(Target::Labels(labels), Target::Probabilities);
-        let (loss, weight) = self.loss.of(&logits, target).map_err(Error::compute(doing()))?;
-        let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
-        let outcome = BatchOutcome { images, loss: f64::from(value), correct: correct as u64 };
-        let (outcome, total) = self.together(outcome, weight)?;
-        if !(outcome.loss as f32).is_finite() {
-            return Err(Error::NonFiniteLoss { step, rate, loss: outcome.loss as f32 });
-        }
-        self.images += images;
-        let (loss, weight) = self.scaled(loss, weight, total).map_err(Error::compute(doing()))?;
-        let mut gradients = loss.backward().map_err(Error::compute(doing()))?;
-        // A classifier may not have made constants of them.
-        for variable in self.groups.frozen().filter_map(|name| self.variables().get(name)) {
-            gradients.remove(variable);
-        }
-        let found = self.gradients.add(self.variables(), &gradients, weight);
-        if found.map_err(Error::compute(doing()))? == 0 {
-            return Err(Error::Setup(
-                "no variable of the network got a gradient; its logits must be computed from the variables it lists".into(),
-            ));
-        }
-        Ok(outcome)
-    }
-
-    /// What all processes saw of a batch, and the sum of their weights.
-    fn together(&self, own: BatchOutcome, weight: f64) -> Result<(BatchOutcome, f64), Error> {
-        if !self.processes.are_several() {
-            return Ok((own, weight));
-        }
-        let mut sums = [weight, weight * own.loss, own.images as f64, own.correct as f64];
-        self.processes.sum_f64(&mut sums)?;
-        let [weight, loss, images, correct] = sums;
-        Ok((BatchOutcome { images: images as u64, loss: loss / weight, correct: correct as u64 }, weight))
+    /// Tells the others what this process saw of a batch.
+    fn tell(&self, own: BatchOutcome, weight: f64) -> Result<Begun<f64>, Error> {
+        let weighed = weight * own.loss;
+        self.processes.begin_sum_f64(vec![weight, weighed, own.images as f64, own.correct as f64])
     }
 
     /// The loss whose gradient is taken, and its weight. Where batch norm sums gradients over processes, they
     /// must be those of one loss: each process's mean counts by its share of the batch before the backward
-    /// pass, not after it.
-    fn scaled(&self, loss: Tensor, weight: f64, total: f64) -> candle_core::Result<(Tensor, f64)> {
-        let even = total / self.processes.rank().world_size as f64;
-        match &self.statistics {
-            Some(_) if weight != even => Ok((loss.affine(weight / even, 0.0)?, even)),
-            _ => Ok((loss, weight)),
+    /// pass, not after it, and so it has to know what the others `told`.
+    fn scaled(
+        &self,
+        told: Begun<f64>,
+        loss: Tensor,
+        weight: f64,
+    ) -> Result<(Begun<f64>, Tensor, f64), Error> {
+        if self.statistics.is_none() {
+            return Ok((told, loss, weight));
         }
+        let told = told.wait()?;
+        let even = told[0] / self.processes.rank().world_size as f64;
+        let loss = if weight == even { Ok(loss) } else { loss.affine(weight / even, 0.0) };
+        Ok((Begun::ended(told), loss.map_err(Error::compute("weighing a loss"))?, even))
     }
 
     fn variables(&self) -> &'a BTreeMap<String, Var> {
@@ -205,6 +147,12 @@ impl<'a> CandleEngine<'a> {
     }
 }
 
+/// What all processes saw of a batch, from the sums of what each told.
+fn heard(sums: Vec<f64>) -> BatchOutcome {
+    let [weight, loss, images, correct] = sums[..] else { unreachable!("four numbers were told") };
+    BatchOutcome { images: images as u64, loss: loss / weight, correct: correct as u64 }
+}
+
 /// Whose statistics batch norm normalises by in a training step of several processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchStatistics {
@@ -216,11 +164,49 @@ pub(crate) enum BatchStatistics {
 
 impl Engine for CandleEngine<'_> {
     fn backward(&mut self, input: BatchInput) -> Result<BatchOutcome, Error> {
-        if !self.processes.are_several() {
-            return self.learn(input);
+        let BatchInput { batch, targets, step, number, rate, first_image, is_whole_step } = input;
+        let doing = || format!("step {step}");
+        let (images, labels) = tensors_of(batch, &self.device).map_err(Error::compute(doing()))?;
+        self.model.begin_step(number);
+        let part = BatchPart { first_image, sum: self.statistics.clone(), on_gradient: None };
+        let logits = part.clone().during(|| self.model.logits(&images, Mode::Train));
+        let logits = logits.map_err(Error::compute(doing()))?;
+        let (rows, classes) = rows_of(&logits, &labels)?;
+        let images = labels.len() as u64;
+        let correct = rows
+            .chunks_exact(classes)
+            .zip(&labels)
+            .filter(|(row, label)| rank(row, **label as usize) == Some(0))
+            .count();
+
+        let target = targets.map_or(Target::Labels(labels), Target::Probabilities);
+        let (loss, weight) = self.loss.of(&logits, target).map_err(Error::compute(doing()))?;
+        let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
+        let outcome = BatchOutcome { images, loss: f64::from(value), correct: correct as u64 };
+        let told = self.tell(outcome, weight)?;
+        self.images += images;
+        let (told, loss, weight) = self.scaled(told, loss, weight)?;
+        let gradients = match is_whole_step {
+            true => self.send_during_backward(&loss, weight, part)?,
+            false => part.during(|| loss.backward()),
+        };
+        let mut gradients = gradients.map_err(Error::compute(doing()))?;
+        // Alone, it has seen what it has seen, to the bit.
+        let outcome = if self.processes.are_several() { heard(told.wait()?) } else { outcome };
+        if !(outcome.loss as f32).is_finite() {
+            return Err(Error::NonFiniteLoss { step, rate, loss: outcome.loss as f32 });
         }
-        let part = BatchPart { first_image: input.first_image, sum: self.statistics.clone() };
-        part.during(|| self.learn(input))
+        // A classifier may not have made constants of them.
+        for variable in self.groups.frozen().filter_map(|name| self.variables().get(name)) {
+            gradients.remove(variable);
+        }
+        let found = self.gradients.add(self.variables(), &gradients, weight);
+        if found.map_err(Error::compute(doing()))? == 0 {
+            return Err(Error::Setup(
+                "no variable of the network got a gradient; its logits must be computed from the variables it lists".into(),
+            ));
+        }
+        Ok(outcome)
     }
 
     fn step(&mut self, rate: f64) -> Result<(), Error> {
@@ -229,7 +215,7 @@ impl Engine for CandleEngine<'_> {
         }
         let variables = self.variables();
         let failed = |error| Error::compute("a step of the optimizer")(error);
-        self.gradients.complete(&self.processes)?;
+        self.complete_gradients()?;
         self.clip.apply(&mut self.gradients);
         self.optimizer.step(variables, &self.gradients, rate).map_err(failed)?;
         self.gradients.clear();

@@ -6,13 +6,34 @@ use resnet_record::{Recipe, Run, RunRecord};
 
 use crate::{AllReduce, Error};
 
-/// How mpirun and srun tell a process how many they have started.
-const COUNTS: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+/// What a variable says that mpirun or srun sets for each process that it starts.
+#[derive(Debug, Clone, Copy)]
+enum Says {
+    /// The number of processes.
+    HowMany,
+    /// The number of this one, from 0.
+    Which,
+}
 
-/// How many processes were started with this one, itself included, as far as their starter says.
-pub fn started_processes() -> usize {
-    let count = |name| std::env::var(name).ok()?.parse::<usize>().ok();
-    COUNTS.iter().find_map(count).unwrap_or(1)
+/// The variables of Open MPI, of MPICH, and of PMIx, by which Slurm starts either.
+const STARTED: [(&str, Says); 3] =
+    [("OMPI_COMM_WORLD_SIZE", Says::HowMany), ("PMI_SIZE", Says::HowMany), ("PMIX_RANK", Says::Which)];
+
+/// How many processes mpirun or srun has started, this one included, at least; none if neither has started
+/// it.
+pub fn started_processes() -> Option<usize> {
+    counted(|name| std::env::var(name).ok())
+}
+
+fn counted(value: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    let number = |(name, says): &(&str, Says)| {
+        let number: usize = value(name)?.parse().ok()?;
+        Some(match says {
+            Says::HowMany => number,
+            Says::Which => number.saturating_add(1),
+        })
+    };
+    STARTED.iter().find_map(number)
 }
 
 /// Has the first process act before the others: what it downloads is there for them.
@@ -81,4 +102,25 @@ fn received(bytes: &[u8]) -> Result<(Recipe, RunRecord), Error> {
         Error::Apart(format!("what process 0 sent of the run cannot be understood: {error}"))
     })?;
     Ok((Recipe::parse(&recipe, "recipe.toml")?, record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_starter_is_known_by_its_variables() {
+        let count = |set: &[(&str, &str)]| {
+            let value =
+                |name: &str| set.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).into());
+            counted(value)
+        };
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[("HOME", "/root")]), None);
+        assert_eq!(count(&[("OMPI_COMM_WORLD_SIZE", "4"), ("PMIX_RANK", "1")]), Some(4));
+        assert_eq!(count(&[("PMI_SIZE", "1")]), Some(1));
+        // srun says which one it is, and not how many there are.
+        assert_eq!(count(&[("PMIX_RANK", "2")]), Some(3));
+        assert_eq!(count(&[("PMIX_RANK", "")]), None);
+    }
 }

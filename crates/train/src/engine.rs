@@ -94,6 +94,8 @@ pub struct BatchInput {
     pub batch: Batch,
     /// The place of the first of them in the batch that is shared.
     pub first_image: usize,
+    /// Whether it is all that its step learns from: then its gradients are those of the step.
+    pub is_whole_step: bool,
     /// Probabilities `[n, classes]` to learn in place of the labels.
     pub targets: Option<Vec<f32>>,
     /// Optimizer steps before this one.

@@ -92,7 +92,7 @@ pub use optimizer::{
 };
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use plan::Plan;
-pub use processes::{AllReduce, Alone};
+pub use processes::{AllReduce, Alone, Begun};
 pub use resnet_record::Split;
 pub use schedule::{Course, Schedule};
 pub use session::resumes_from;
@@ -193,6 +193,13 @@ pub trait Classifier: Sync {
     /// norm does as `stages.frozen_norms` says.
     fn parts(&self) -> Vec<Part> {
         vec![]
+    }
+
+    /// Whether its logits in `Mode::Train` are one run of one [`resnet_ops::Plan`], and no variable is used
+    /// beside it: then processes that train together exchange a gradient as soon as the plan's backward pass
+    /// has it, and all of them at the end otherwise.
+    fn is_one_plan(&self) -> bool {
+        false
     }
 
     /// Every tensor that a checkpoint must hold, f32, by its name in the file: weights and running

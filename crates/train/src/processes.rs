@@ -31,20 +31,62 @@ pub trait AllReduce: fmt::Debug + Send + Sync {
     /// Ends all processes, this one included, where there is a way to: for one that cannot go on.
     fn end_all(&self) {}
 
-    /// Replaces `values` by their sums over all processes.
+    /// Begins to sum `values` over all processes, and leaves this one to compute meanwhile. Other exchanges
+    /// may begin before it has ended; all processes begin all of them in the same order.
     ///
     /// # Errors
     /// [`Error::Apart`] if another process has left, or does not answer; so for all methods.
-    fn sum(&self, values: &mut [f32]) -> Result<(), Error>;
+    fn begin_sum(&self, values: Vec<f32>) -> Result<Begun<f32>, Error>;
 
     /// The same in f64, for counts and statistics.
-    fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error>;
+    fn begin_sum_f64(&self, values: Vec<f64>) -> Result<Begun<f64>, Error>;
+
+    /// Replaces `values` by their sums over all processes.
+    fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
+        values.copy_from_slice(&self.begin_sum(values.to_vec())?.wait()?);
+        Ok(())
+    }
+
+    /// The same in f64.
+    fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
+        values.copy_from_slice(&self.begin_sum_f64(values.to_vec())?.wait()?);
+        Ok(())
+    }
 
     /// Replaces `bytes` by those of the first process.
     fn broadcast(&self, bytes: &mut Vec<u8>) -> Result<(), Error>;
 
     /// The bytes of each process, in their order.
     fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error>;
+}
+
+/// A sum over processes that has begun.
+pub struct Begun<T>(Box<dyn FnOnce() -> Result<Vec<T>, Error> + Send>);
+
+impl<T: Send + 'static> Begun<T> {
+    /// One that ends when `wait` returns, which has the sums.
+    pub fn new(wait: impl FnOnce() -> Result<Vec<T>, Error> + Send + 'static) -> Begun<T> {
+        Begun(Box::new(wait))
+    }
+
+    /// One that has ended.
+    pub fn ended(sums: Vec<T>) -> Begun<T> {
+        Begun::new(|| Ok(sums))
+    }
+
+    /// The sums, once every process has given its numbers.
+    ///
+    /// # Errors
+    /// [`Error::Apart`] if one doesn't.
+    pub fn wait(self) -> Result<Vec<T>, Error> {
+        (self.0)()
+    }
+}
+
+impl<T> fmt::Debug for Begun<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Begun")
+    }
 }
 
 /// A single process: its sums are what it has.
@@ -56,12 +98,12 @@ impl AllReduce for Alone {
         Rank::ONLY
     }
 
-    fn sum(&self, _values: &mut [f32]) -> Result<(), Error> {
-        Ok(())
+    fn begin_sum(&self, values: Vec<f32>) -> Result<Begun<f32>, Error> {
+        Ok(Begun::ended(values))
     }
 
-    fn sum_f64(&self, _values: &mut [f64]) -> Result<(), Error> {
-        Ok(())
+    fn begin_sum_f64(&self, values: Vec<f64>) -> Result<Begun<f64>, Error> {
+        Ok(Begun::ended(values))
     }
 
     fn broadcast(&self, _bytes: &mut Vec<u8>) -> Result<(), Error> {
@@ -73,31 +115,53 @@ impl AllReduce for Alone {
     }
 }
 
-/// The processes, and the time that this one spent with the others. Clones share the count.
+/// The processes, and the time that this one could do nothing but exchange with the others. Clones share the
+/// count.
 #[derive(Debug, Clone)]
 pub(crate) struct Processes {
     all: Arc<dyn AllReduce>,
-    nanoseconds: Arc<AtomicU64>,
+    spent: Spent,
+}
+
+/// A count of time.
+#[derive(Debug, Clone, Default)]
+struct Spent(Arc<AtomicU64>);
+
+impl Spent {
+    fn count<T>(&self, exchange: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = exchange();
+        self.0.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
+        done
+    }
 }
 
 impl Processes {
     pub(crate) fn new(all: Arc<dyn AllReduce>) -> Self {
-        Processes { all, nanoseconds: Arc::default() }
+        Processes { all, spent: Spent::default() }
     }
 
-    /// Time spent in exchanges so far, waiting for others included.
+    /// Time spent in exchanges so far, waiting for others included; not what passed while this process
+    /// computed.
     pub(crate) fn spent(&self) -> Duration {
-        Duration::from_nanos(self.nanoseconds.load(Relaxed))
+        Duration::from_nanos(self.spent.0.load(Relaxed))
     }
 
-    fn timed<T>(&self, exchange: impl FnOnce(&dyn AllReduce) -> T) -> T {
+    fn counted<T>(&self, exchange: impl FnOnce(&dyn AllReduce) -> T) -> T {
+        if self.are_several() { self.spent.count(|| exchange(&*self.all)) } else { exchange(&*self.all) }
+    }
+
+    /// Counts what it takes to begin a sum, and then to wait for it.
+    fn begun<T: Send + 'static>(
+        &self,
+        begin: impl FnOnce(&dyn AllReduce) -> Result<Begun<T>, Error>,
+    ) -> Result<Begun<T>, Error> {
+        let begun = self.counted(begin)?;
         if !self.are_several() {
-            return exchange(&*self.all);
+            return Ok(begun);
         }
-        let begun = Instant::now();
-        let done = exchange(&*self.all);
-        self.nanoseconds.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
-        done
+        let spent = self.spent.clone();
+        Ok(Begun::new(move || spent.count(|| begun.wait())))
     }
 }
 
@@ -106,19 +170,19 @@ impl AllReduce for Processes {
         self.all.rank()
     }
 
-    fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        self.timed(|all| all.sum(values))
+    fn begin_sum(&self, values: Vec<f32>) -> Result<Begun<f32>, Error> {
+        self.begun(|all| all.begin_sum(values))
     }
 
-    fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
-        self.timed(|all| all.sum_f64(values))
+    fn begin_sum_f64(&self, values: Vec<f64>) -> Result<Begun<f64>, Error> {
+        self.begun(|all| all.begin_sum_f64(values))
     }
 
     fn broadcast(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
-        self.timed(|all| all.broadcast(bytes))
+        self.counted(|all| all.broadcast(bytes))
     }
 
     fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-        self.timed(|all| all.gather(bytes))
+        self.counted(|all| all.gather(bytes))
     }
 }

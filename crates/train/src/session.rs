@@ -2,6 +2,7 @@
 
 mod evidence;
 mod files;
+mod pace;
 mod post_mortem;
 mod scoring;
 mod steps;
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use resnet_data::FeedTimes;
 use resnet_record::{
-    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, Recipe, Results, Run,
-    Selection,
+    Checkpoint, DataSeconds, EpochMetrics, EvaluateTest, FinalMetrics, Metric, ProcessesMetrics, Recipe,
+    Results, Run, Selection,
 };
 
 use self::evidence::Evidence;
 pub use self::files::resumes_from;
+use self::pace::Pace;
 use self::together::Shares;
 use crate::candle_engine::{BatchStatistics, CandleEngine};
 use crate::checkpoint;
@@ -63,6 +65,8 @@ pub(crate) struct Session<'a> {
     data_times: FeedTimes,
     /// Since the last line of metrics: images and seconds.
     window: (u64, f64),
+    /// Since the last epoch ended, or since this session began.
+    pace: Pace,
     evidence: Evidence,
 }
 
@@ -125,6 +129,7 @@ impl<'a> Session<'a> {
             reads,
             data_times: FeedTimes::default(),
             window: (0, 0.0),
+            pace: Pace::default(),
             evidence,
         };
         session.prepared.plan.done = session.state.step;
@@ -196,7 +201,7 @@ impl<'a> Session<'a> {
                         self.state.epoch + 1
                     ))
                 })??;
-                self.state.sums.waited += (batches.waited() - waited).as_secs_f64();
+                let waited = (batches.waited() - waited).as_secs_f64();
                 let between_steps = self.state.open.batches == 0;
                 let shares = Shares::of(&self.processes, batch.labels.len(), self.stopped())?;
                 // What each has of a step that is half done is in no checkpoint, so several end it first.
@@ -211,10 +216,12 @@ impl<'a> Session<'a> {
                 }
                 let seconds = start.elapsed().as_secs_f64();
                 self.state.step_seconds += seconds;
-                self.state.sums.seconds += seconds;
-                self.state.sums.exchanged += (self.processes.spent() - exchanged).as_secs_f64();
+                let exchanged = (self.processes.spent() - exchanged).as_secs_f64();
+                self.state.sums.count(seconds, waited, exchanged);
+                self.pace.count(seconds, waited, exchanged);
                 self.window.1 += seconds;
                 if is_complete {
+                    self.pace.close_step();
                     self.close_step(rate, steps)?;
                 }
                 let can_save = is_complete || !self.processes.are_several();
@@ -260,6 +267,10 @@ impl<'a> Session<'a> {
         self.state.train_loss = metrics.train_loss;
         self.state.epoch = number;
         self.state.batch = 0;
+        if let Some((steps, processes)) = self.pace.take(&self.processes)? {
+            let (epoch, step) = (number, self.state.step);
+            self.run.log(&Metric::Processes(ProcessesMetrics { epoch, step, steps, processes }))?;
+        }
         self.run.log(&Metric::Epoch(metrics))?;
         self.note_all_left_out(&self.prepared.feeds.train.broken())?;
         self.save_last()?;

@@ -99,6 +99,14 @@ fn is_zero(seconds: &f64) -> bool {
 }
 
 impl Sums {
+    /// Counts the time of a batch, in seconds: all of it, and what went into waiting for data and for other
+    /// processes.
+    pub(crate) fn count(&mut self, seconds: f64, waited: f64, exchanged: f64) {
+        self.seconds += seconds;
+        self.waited += waited;
+        self.exchanged += exchanged;
+    }
+
     /// Mean loss in nats.
     pub(crate) fn mean_loss(&self) -> f64 {
         self.loss / self.images.max(1) as f64

@@ -1,12 +1,15 @@
 //! Threads of one program in the place of processes, for tests and for a look at what several processes
 //! would do.
 
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use resnet_data::Rank;
 
+use crate::processes::Begun;
 use crate::{AllReduce, Error};
 
 /// How long a thread waits for the others.
@@ -32,99 +35,119 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Threads {
     rank: Rank,
+    /// Exchanges that this thread has begun.
+    begun: AtomicU64,
     hall: Arc<Hall>,
 }
 
 /// Where they meet.
 #[derive(Debug)]
 struct Hall {
-    round: Mutex<Round>,
+    meetings: Mutex<Meetings>,
     changed: Condvar,
 }
 
-/// An exchange: each brings something, then each takes what all have brought.
 #[derive(Debug)]
-struct Round {
-    brought: Vec<Option<Vec<u8>>>,
-    /// Once all have come.
-    complete: Option<Arc<Vec<Vec<u8>>>>,
-    /// Who has not taken it yet.
-    to_take: usize,
+struct Meetings {
+    threads: usize,
+    /// By the number of the exchange: what each thread has brought.
+    open: BTreeMap<u64, Meeting>,
     /// A thread that has left for good.
     left: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Meeting {
+    brought: Vec<Option<Vec<u8>>>,
+    /// Threads that have not taken what all have brought.
+    to_take: usize,
+}
+
+impl Hall {
+    fn lock(&self) -> MutexGuard<'_, Meetings> {
+        self.meetings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bring(&self, exchange: u64, index: usize, own: Vec<u8>) {
+        let mut meetings = self.lock();
+        let threads = meetings.threads;
+        let new = || Meeting { brought: vec![None; threads], to_take: threads };
+        meetings.open.entry(exchange).or_insert_with(new).brought[index] = Some(own);
+        self.changed.notify_all();
+    }
+
+    /// What all have brought to an exchange, once they have.
+    fn take(&self, exchange: u64) -> Result<Vec<Vec<u8>>, Error> {
+        let mut meetings = self.lock();
+        loop {
+            let Meetings { open, left, .. } = &mut *meetings;
+            let meeting = open.get_mut(&exchange).expect("this thread has brought something");
+            let missing: Vec<_> =
+                (0..meeting.brought.len()).filter(|i| meeting.brought[*i].is_none()).collect();
+            if missing.is_empty() {
+                let all = meeting.brought.iter().flatten().cloned().collect();
+                meeting.to_take -= 1;
+                if meeting.to_take == 0 {
+                    open.remove(&exchange);
+                }
+                return Ok(all);
+            }
+            if let Some(index) = left {
+                return Err(Error::Apart(format!("process {index} has left the training")));
+            }
+            let waited = self.changed.wait_timeout(meetings, PATIENCE);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() {
+                return Err(Error::Apart(format!("processes {missing:?} do not answer")));
+            }
+            meetings = guard;
+        }
+    }
 }
 
 impl Threads {
     /// As many as asked for, one for each thread to take.
     pub fn new(count: usize) -> Vec<Threads> {
-        let round = Round { brought: vec![None; count], complete: None, to_take: 0, left: None };
-        let hall = Arc::new(Hall { round: Mutex::new(round), changed: Condvar::new() });
-        let one = |index| Threads { rank: Rank { index, world_size: count }, hall: Arc::clone(&hall) };
+        let meetings = Meetings { threads: count, open: BTreeMap::new(), left: None };
+        let hall = Arc::new(Hall { meetings: Mutex::new(meetings), changed: Condvar::new() });
+        let one = |index| Threads {
+            rank: Rank { index, world_size: count },
+            begun: AtomicU64::new(0),
+            hall: Arc::clone(&hall),
+        };
         (0..count).map(one).collect()
     }
 
-    /// Waits until `ready`, or until somebody has left.
-    fn wait<'a>(
-        &self,
-        mut round: MutexGuard<'a, Round>,
-        ready: impl Fn(&Round) -> bool,
-    ) -> Result<MutexGuard<'a, Round>, Error> {
-        while !ready(&round) {
-            if let Some(index) = round.left {
-                return Err(Error::Apart(format!("process {index} has left the training")));
-            }
-            let waited = self.hall.changed.wait_timeout(round, PATIENCE);
-            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            if timeout.timed_out() {
-                let missing: Vec<_> =
-                    (0..guard.brought.len()).filter(|i| guard.brought[*i].is_none()).collect();
-                return Err(Error::Apart(format!("processes {missing:?} do not answer")));
-            }
-            round = guard;
-        }
-        Ok(round)
-    }
-
-    fn exchange(&self, own: Vec<u8>) -> Result<Arc<Vec<Vec<u8>>>, Error> {
-        let round = self.hall.round.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut round = self.wait(round, |round| round.to_take == 0)?;
-        round.brought[self.rank.index] = Some(own);
-        if round.brought.iter().all(Option::is_some) {
-            let all = round.brought.iter_mut().filter_map(Option::take).collect();
-            (round.complete, round.to_take) = (Some(Arc::new(all)), self.rank.world_size);
-            self.hall.changed.notify_all();
-        }
-        let mut round = self.wait(round, |round| round.complete.is_some())?;
-        let all = round.complete.clone().unwrap_or_default();
-        round.to_take -= 1;
-        if round.to_take == 0 {
-            round.complete = None;
-            self.hall.changed.notify_all();
-        }
-        Ok(all)
+    /// Brings something to the next exchange, and returns its number.
+    fn bring(&self, own: Vec<u8>) -> u64 {
+        let exchange = self.begun.fetch_add(1, Relaxed);
+        self.hall.bring(exchange, self.rank.index, own);
+        exchange
     }
 
     /// Sums of numbers, which travel as bytes.
-    fn sum_by<T: Copy + Default + AddAssign, const N: usize>(
+    fn sum_by<T: Copy + Default + AddAssign + Send + 'static, const N: usize>(
         &self,
-        values: &mut [T],
+        values: &[T],
         sent: fn(T) -> [u8; N],
         received: fn([u8; N]) -> T,
-    ) -> Result<(), Error> {
-        let all = self.exchange(values.iter().flat_map(|value| sent(*value)).collect())?;
-        values.fill(T::default());
-        for part in all.iter() {
-            let (numbers, _) = part.as_chunks();
-            values.iter_mut().zip(numbers).for_each(|(sum, bytes)| *sum += received(*bytes));
-        }
-        Ok(())
+    ) -> Result<Begun<T>, Error> {
+        let exchange = self.bring(values.iter().flat_map(|value| sent(*value)).collect());
+        let (hall, len) = (Arc::clone(&self.hall), values.len());
+        Ok(Begun::new(move || {
+            let mut sums = vec![T::default(); len];
+            for part in hall.take(exchange)? {
+                let (numbers, _) = part.as_chunks();
+                sums.iter_mut().zip(numbers).for_each(|(sum, bytes)| *sum += received(*bytes));
+            }
+            Ok(sums)
+        }))
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        let mut round = self.hall.round.lock().unwrap_or_else(PoisonError::into_inner);
-        round.left.get_or_insert(self.rank.index);
+        self.hall.lock().left.get_or_insert(self.rank.index);
         self.hall.changed.notify_all();
     }
 }
@@ -134,21 +157,21 @@ impl AllReduce for Threads {
         self.rank
     }
 
-    fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        self.sum_by(values, f32::to_le_bytes, f32::from_le_bytes)
+    fn begin_sum(&self, values: Vec<f32>) -> Result<Begun<f32>, Error> {
+        self.sum_by(&values, f32::to_le_bytes, f32::from_le_bytes)
     }
 
-    fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
-        self.sum_by(values, f64::to_le_bytes, f64::from_le_bytes)
+    fn begin_sum_f64(&self, values: Vec<f64>) -> Result<Begun<f64>, Error> {
+        self.sum_by(&values, f64::to_le_bytes, f64::from_le_bytes)
     }
 
     fn broadcast(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
-        let all = self.exchange(std::mem::take(bytes))?;
-        *bytes = all.first().cloned().unwrap_or_default();
+        let all = self.gather(bytes)?;
+        *bytes = all.into_iter().next().unwrap_or_default();
         Ok(())
     }
 
     fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-        Ok(self.exchange(bytes.to_vec())?.to_vec())
+        self.hall.take(self.bring(bytes.to_vec()))
     }
 }

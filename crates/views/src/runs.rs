@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use resnet_record::{EpochMetrics, Follow, Metric, RunFolder, RunState};
+use resnet_record::{EpochMetrics, Follow, Metric, ProcessesMetrics, RunFolder, RunState};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress};
@@ -96,6 +96,11 @@ fn logged(metric: &Metric) -> String {
             numbers::speed(step.images_per_second)
         ),
         Metric::Epoch(epoch) => format!("epoch {}", epoch.epoch),
+        Metric::Processes(ProcessesMetrics { processes, .. }) => {
+            let waiting = processes.iter().map(|time| 100.0 * time.waiting / time.whole().max(1e-9));
+            let most = waiting.fold(0.0, f64::max);
+            format!("{} processes, which wait for others {most:.1} % of the time at most", processes.len())
+        }
         Metric::Final(end) => {
             let test = end.test.map_or(String::new(), |scores| format!("  test {:.2} %", scores.top1()));
             format!("finished after step {}{test}", numbers::count(end.step))

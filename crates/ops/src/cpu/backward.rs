@@ -78,6 +78,11 @@ impl<'a> Backward<'a> {
         self.gradients[value.0] = None;
     }
 
+    /// A parameter's gradient as it stands.
+    pub(super) fn given_param(&self, param: Param) -> Option<&[f32]> {
+        self.param_gradients[param.0].as_deref()
+    }
+
     /// The gradients of all parameters.
     pub(super) fn into_param_gradients(self) -> Vec<Option<Vec<f32>>> {
         self.param_gradients
@@ -226,4 +231,13 @@ impl<'a> Backward<'a> {
         write(self, accumulate, &mut target);
         self.gradients[value.0] = Some(Arc::new(target));
     }
+}
+
+/// The first step that reads each parameter: once it has run backward, the parameter's gradient is complete.
+pub(super) fn first_readers(plan: &Plan) -> Vec<usize> {
+    let mut readers = vec![0; plan.params.len()];
+    for (index, step) in plan.steps.iter().enumerate().rev() {
+        step.params.iter().for_each(|param| readers[param.0] = index);
+    }
+    readers
 }

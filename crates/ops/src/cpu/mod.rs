@@ -20,11 +20,11 @@ use std::sync::Arc;
 use candle_core::{Error, Result};
 use resnet_kernels::{Buffer, Isa};
 
-use crate::executor::{Executor, Gradients, Keep, NeedsGrad};
+use crate::executor::{Executor, Gradients, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
 use crate::plan::{FoldedParam, Plan};
 use crate::stopwatch::{Pass, Stopwatch};
-use backward::Backward;
+use backward::{Backward, first_readers};
 use forward::Forward;
 use layout::{channels_first, channels_last, channels_last_in};
 use lives::Lives;
@@ -104,11 +104,12 @@ impl Executor for Cpu {
         Kept { lives, slots }: Kept,
         params: &[&[f32]],
         mode: Mode,
-        needs: &NeedsGrad,
+        Wanted { needs, finished }: Wanted<'_, [f32]>,
         gradient: &[f32],
     ) -> Result<Gradients<Vec<f32>>> {
         let gradient = channels_last(gradient, plan.shape(plan.output));
         let mut run = Backward::new((isa()?, mode), plan, (&lives, slots), params, needs, gradient);
+        let first_readers = first_readers(plan);
         for (index, step) in plan.steps.iter().enumerate().rev() {
             if run.wants(step.output) {
                 self.time(index, Pass::Backward, || {
@@ -117,6 +118,11 @@ impl Executor for Cpu {
                 })?;
             }
             run.forget(step.output);
+            for param in step.params.iter().filter(|param| first_readers[param.0] == index) {
+                if let Some(gradient) = run.given_param(*param) {
+                    finished(param.0, gradient)?;
+                }
+            }
         }
         let mut inputs = vec![];
         for value in &plan.inputs {

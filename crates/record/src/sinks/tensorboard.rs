@@ -155,6 +155,8 @@ fn scalars(metric: &Metric) -> (u64, Vec<(&'static str, f64)>) {
             }
             (epoch.step, values)
         }
+        // A page draws them.
+        Metric::Processes(epoch) => (epoch.step, vec![]),
         Metric::Final(result) => {
             let tags = ["reported/loss", "reported/top1", "reported/top5"];
             (result.step, result.test.iter().flat_map(|scores| measured(tags, scores)).collect())

@@ -21,6 +21,7 @@ mod plot;
 mod points;
 mod scale;
 mod series;
+pub(crate) mod stacks;
 
 use std::fmt::Write as _;
 

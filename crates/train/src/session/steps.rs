@@ -19,6 +19,7 @@ impl Session<'_> {
         let (plan, images) = (self.plan(), shares.fewest);
         let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
         let number = plan.batches_before(step) + open.batches;
+        let is_whole_step = plan.batches_of(done) == 1;
         if images < self.fewest {
             if images > 0 {
                 tracing::warn!(
@@ -36,7 +37,8 @@ impl Session<'_> {
             let seen = trajectory::of_batch(&batch, targets.as_deref());
             self.state.open.seen = Some(trajectory::joined(open.seen, seen));
         }
-        let input = BatchInput { batch, first_image: shares.first, targets, step, number, rate };
+        let input =
+            BatchInput { batch, first_image: shares.first, is_whole_step, targets, step, number, rate };
         let done = self.engine.backward(input)?;
         let BatchOutcome { images, loss, correct } = done;
         let state = &mut self.state;

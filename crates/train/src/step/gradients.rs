@@ -7,6 +7,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Var, bail};
 use serde::{Deserialize, Serialize};
 
+use super::buckets::Buckets;
 use crate::layout::{Layout, Place, read};
 use crate::{AllReduce, Error};
 
@@ -111,18 +112,27 @@ impl Gradients {
     /// # Errors
     /// If the processes cannot exchange their sums.
     pub fn complete(&mut self, processes: &dyn AllReduce) -> std::result::Result<(), Error> {
+        self.complete_with(processes, Buckets::default())
+    }
+
+    /// The same, where some of them are on their way already.
+    pub(crate) fn complete_with(
+        &mut self,
+        processes: &dyn AllReduce,
+        mut begun: Buckets,
+    ) -> std::result::Result<(), Error> {
         let Weighed { first, total } = self.weighed;
         let mut divisor = total / first;
-        if processes.rank().world_size > 1 {
+        if processes.are_several() {
             match self.is_empty() {
                 true => self.values.fill(0.0),
                 // Each process has a unit of its own.
                 false => self.scale(first as f32),
             }
-            let mut all = [total];
-            processes.sum_f64(&mut all)?;
-            processes.sum(&mut self.values)?;
-            divisor = all[0];
+            let all = processes.begin_sum_f64(vec![total])?;
+            begun.put_rest(&self.layout, &self.values, processes)?;
+            begun.wait(&self.layout, &mut self.values)?;
+            divisor = all.wait()?[0];
         }
         if divisor != 1.0 {
             self.scale((1.0 / divisor) as f32);

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `loss` | logits and targets become one number, and backward makes gradients of it |
 //! | `gradients` | the gradients of all variables, named, in one flat buffer; batches of a step add up there |
-//! | `processes` (beside this folder) | sums them over processes; one process is alone |
+//! | `buckets` | sums them over processes while the backward pass goes on; one process is alone |
 //! | `clip` | bounds them, by their norm or by value |
 //! | `optimizer` (beside this folder) | moves the weights |
 //! | `ema` | keeps a moving average of the weights |
 //!
 //! `crate::candle_engine` calls them one after the other.
 
+pub(crate) mod buckets;
 pub(crate) mod clip;
 pub(crate) mod ema;
 pub(crate) mod gradients;

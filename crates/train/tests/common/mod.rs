@@ -117,6 +117,7 @@ pub(crate) fn tensors(file: &Path) -> BTreeMap<String, Vec<u8>> {
 pub(crate) fn outcome(dir: &Path) -> (BTreeMap<String, u64>, Vec<Metric>, String) {
     let folder = RunFolder::open(dir).unwrap();
     let mut metrics = folder.metrics().unwrap();
+    metrics.retain(|metric| !matches!(metric, Metric::Processes(_)));
     for metric in &mut metrics {
         match metric {
             Metric::Step(step) => step.images_per_second = 0.0,
@@ -136,6 +137,7 @@ pub(crate) fn outcome(dir: &Path) -> (BTreeMap<String, u64>, Vec<Metric>, String
                     .flatten()
                     .for_each(|scores| scores.images_per_second = 0.0);
             }
+            Metric::Processes(_) => {}
             Metric::Final(last) => last.test.iter_mut().for_each(|scores| scores.images_per_second = 0.0),
         }
     }

@@ -1,0 +1,111 @@
+//! What processes exchange while each computes its backward pass: gradients as they are finished, and the
+//! running statistics that the forward pass has left.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, TensorId};
+use resnet_ops::BatchPart;
+
+use super::CandleEngine;
+use crate::groups::{Groups, is_running};
+use crate::layout::{change, read};
+use crate::processes::Begun;
+use crate::step::buckets::Buckets;
+use crate::{AllReduce as _, Classifier, Error};
+
+/// What is on its way, until the step takes it.
+#[derive(Default)]
+pub(super) struct Overlap {
+    /// The places in the layout of the variables that train; none where their gradients can't be known before
+    /// the backward pass has ended.
+    places: Arc<HashMap<TensorId, usize>>,
+    gradients: Buckets,
+    statistics: Option<Begun<f64>>,
+}
+
+impl Overlap {
+    pub(super) fn of(model: &dyn Classifier, groups: &Groups) -> Overlap {
+        let mut places = HashMap::new();
+        if model.is_one_plan() {
+            let variables = model.variables();
+            places.extend(variables.values().enumerate().map(|(index, variable)| (variable.id(), index)));
+            groups.frozen().filter_map(|name| variables.get(name)).for_each(|variable| {
+                places.remove(&variable.id());
+            });
+        }
+        Overlap { places: Arc::new(places), ..Overlap::default() }
+    }
+}
+
+impl CandleEngine<'_> {
+    /// The backward pass of a step's only batch. What the others are to have of it leaves meanwhile.
+    pub(super) fn send_during_backward(
+        &mut self,
+        loss: &Tensor,
+        weight: f64,
+        part: BatchPart,
+    ) -> Result<candle_core::Result<GradStore>, Error> {
+        if !self.processes.are_several() {
+            return Ok(part.during(|| loss.backward()));
+        }
+        self.overlap.statistics = self.begin_statistics()?;
+        let buckets = Arc::new(Mutex::new(Buckets::default()));
+        let (filling, places) = (Arc::clone(&buckets), Arc::clone(&self.overlap.places));
+        let (processes, layout, weight) = (self.processes.clone(), Arc::clone(&self.layout), weight as f32);
+        let put = move |variable: TensorId, gradient: &[f32]| {
+            let Some(place) = places.get(&variable) else { return Ok(()) };
+            let weighed = gradient.iter().map(|value| value * weight);
+            let mut buckets = filling.lock().unwrap_or_else(PoisonError::into_inner);
+            buckets.put((*place, &layout), weighed, &processes).map_err(candle_core::Error::wrap)
+        };
+        let found = BatchPart { on_gradient: Some(Arc::new(put)), ..part }.during(|| loss.backward());
+        self.overlap.gradients = std::mem::take(&mut buckets.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(found)
+    }
+
+    /// The gradients of the step over all processes.
+    pub(super) fn complete_gradients(&mut self) -> Result<(), Error> {
+        self.gradients.complete_with(&self.processes, std::mem::take(&mut self.overlap.gradients))
+    }
+
+    /// Begins to average running statistics, by the images that each process has had since the last step;
+    /// nothing where all of them normalise by those of the whole batch.
+    fn begin_statistics(&mut self) -> Result<Option<Begun<f64>>, Error> {
+        let images = std::mem::take(&mut self.images) as f64;
+        if !self.processes.are_several() || self.statistics.is_some() {
+            return Ok(None);
+        }
+        let mut sums = vec![images];
+        for (name, variable) in self.variables().iter().filter(|(name, _)| self.moves(name)) {
+            let weighed = |values: &[f32]| sums.extend(values.iter().map(|&value| images * f64::from(value)));
+            read(variable, weighed).map_err(Error::compute(format!("reading {name}")))?;
+        }
+        self.processes.begin_sum_f64(sums).map(Some)
+    }
+
+    /// Gives every process the mean of their running statistics, so that all hold the same network.
+    pub(super) fn average_statistics(&mut self) -> Result<(), Error> {
+        let begun = match self.overlap.statistics.take() {
+            None => self.begin_statistics()?,
+            begun => begun,
+        };
+        let Some(begun) = begun else { return Ok(()) };
+        let sums = begun.wait()?;
+        let mut means = sums[1..].iter().map(|sum| (sum / sums[0]) as f32);
+        let running = self.variables().iter().filter(|(name, _)| self.moves(name));
+        for (name, variable) in running.filter(|_| sums[0] > 0.0) {
+            let set = |values: &mut [f32]| {
+                values.iter_mut().zip(&mut means).for_each(|(value, mean)| *value = mean)
+            };
+            change(variable, set).map_err(Error::compute(format!("averaging {name}")))?;
+        }
+        Ok(())
+    }
+
+    /// Whether `name` is a running statistic that training moves.
+    fn moves(&self, name: &str) -> bool {
+        is_running(name) && !self.groups.is_still(name)
+    }
+}
