@@ -117,17 +117,25 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root").to_owned()
 }
 
-/// A finished run of [`TINY`], trained once for all tests, which leave it as it is.
-pub(crate) fn trained() -> &'static str {
-    static RUN: OnceLock<String> = OnceLock::new();
-    RUN.get_or_init(|| {
+/// A folder for what is made once for all tests, which leave it as it is.
+pub(crate) fn shared() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         forget_old_runs(scratch);
         let folder = scratch.join(format!("cli-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
-        let run = folder.join("trained");
+        folder
+    })
+}
+
+/// A finished run of [`TINY`], trained once for all tests.
+pub(crate) fn trained() -> &'static str {
+    static RUN: OnceLock<String> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let run = shared().join("trained");
         let run = run.to_str().expect("a path in UTF-8");
-        xtask_in(&folder, &[&["train", "--out", run], TINY].concat()).succeeds();
+        xtask_in(shared(), &[&["train", "--out", run], TINY].concat()).succeeds();
         run.to_owned()
     })
 }
@@ -152,6 +160,11 @@ pub(crate) fn checkpoint() -> PathBuf {
 
 /// CIFAR-10 in its authors' form, with ten images a file.
 pub(crate) fn small_cifar(folder: &Path) {
+    cifar(folder, 10);
+}
+
+/// CIFAR-10 in its authors' form, with so many images a file.
+pub(crate) fn cifar(folder: &Path, images: usize) {
     let names =
         ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
     for (number, name) in names.iter().enumerate() {
@@ -159,7 +172,7 @@ pub(crate) fn small_cifar(folder: &Path) {
             let pixel = move |i: usize| ((i * (7 + usize::from(label)) + 31 * number) % 251) as u8;
             std::iter::once(label).chain((0..3072).map(pixel))
         };
-        let bytes: Vec<u8> = (0..10).flat_map(record).collect();
+        let bytes: Vec<u8> = (0..10).cycle().take(images).flat_map(record).collect();
         fs::write(folder.join(format!("{name}.bin")), bytes).expect("a file is written");
     }
 }
