@@ -160,11 +160,6 @@ pub(crate) fn checkpoint() -> PathBuf {
 
 /// CIFAR-10 in its authors' form, with ten images a file.
 pub(crate) fn small_cifar(folder: &Path) {
-    cifar(folder, 10);
-}
-
-/// CIFAR-10 in its authors' form, with so many images a file.
-pub(crate) fn cifar(folder: &Path, images: usize) {
     let names =
         ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
     for (number, name) in names.iter().enumerate() {
@@ -172,7 +167,7 @@ pub(crate) fn cifar(folder: &Path, images: usize) {
             let pixel = move |i: usize| ((i * (7 + usize::from(label)) + 31 * number) % 251) as u8;
             std::iter::once(label).chain((0..3072).map(pixel))
         };
-        let bytes: Vec<u8> = (0..10).cycle().take(images).flat_map(record).collect();
+        let bytes: Vec<u8> = (0..10).flat_map(record).collect();
         fs::write(folder.join(format!("{name}.bin")), bytes).expect("a file is written");
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{cifar, command, has_keys, outcome_of, shared, xtask_in};
+use crate::common::{command, has_keys, outcome_of, shared, small_cifar, xtask_in};
 
 /// What a smoke run of a table is promised to take on two cores.
 const MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -160,9 +160,9 @@ fn every_table_and_figure_has_a_smoke_run_and_a_row_can_be_trained_alone() {
 fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    cifar(here, 256);
+    small_cifar(here);
     let args = ["figure6", "--only", "resnet110-v1", "--data", "."];
-    // These images are fewer than the recipe counts with; the training takes what there is.
+    // Fifty images are fewer than the recipe counts with; the training takes what there is.
     let (json, _) = reproduce(here, &args);
     let told = rows(&json["targets"][0])[0]["deviations"].to_string();
     assert!(!told.contains("drawn shapes") && told.contains("14 layers, not 110"), "{told}");
@@ -184,7 +184,7 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
 fn a_record_is_kept_as_soon_as_its_training_is_over() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    cifar(here, 256);
+    small_cifar(here);
     let args = ["figure6", "--only", "resnet110-v1", "--data", ".", "--seeds", "3", "--keep", "kept"];
     let mut child =
         command(here, &[&["reproduce", "--scale", "smoke", "--threads", "1"], &args[..]].concat())
