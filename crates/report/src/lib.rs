@@ -33,7 +33,7 @@ mod error;
 mod evidence;
 mod figure;
 mod file;
-mod numbers;
+pub mod numbers;
 mod page;
 mod run;
 mod schedule;
