@@ -117,17 +117,25 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root").to_owned()
 }
 
-/// A finished run of [`TINY`], trained once for all tests, which leave it as it is.
-pub(crate) fn trained() -> &'static str {
-    static RUN: OnceLock<String> = OnceLock::new();
-    RUN.get_or_init(|| {
+/// A folder for what is made once for all tests, which leave it as it is.
+pub(crate) fn shared() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         forget_old_runs(scratch);
         let folder = scratch.join(format!("cli-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
-        let run = folder.join("trained");
+        folder
+    })
+}
+
+/// A finished run of [`TINY`], trained once for all tests.
+pub(crate) fn trained() -> &'static str {
+    static RUN: OnceLock<String> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let run = shared().join("trained");
         let run = run.to_str().expect("a path in UTF-8");
-        xtask_in(&folder, &[&["train", "--out", run], TINY].concat()).succeeds();
+        xtask_in(shared(), &[&["train", "--out", run], TINY].concat()).succeeds();
         run.to_owned()
     })
 }

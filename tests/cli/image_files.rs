@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::common::{command, outcome_of, xtask_in};
 
-/// A small network on small squares of whatever there is.
+/// The smallest network on small squares of whatever there is.
 pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec![
         "train",
@@ -20,7 +20,7 @@ pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'
         "--json",
     ];
     for set in [
-        "model.name=resnet18-v2-imagenet",
+        "model.name=resnet8-v2",
         "images.image_size=64",
         "images.evaluate={resize=72,crop=64}",
         "train.batch_size=8",
@@ -76,7 +76,7 @@ fn a_folder_of_images_is_trained_on_resumed_and_evaluated() {
     draw(&here.join("data/val"), &colours, 4);
     let outcome = xtask_in(here, &small("data", "run", &[]));
     let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
-    assert_eq!((&result["steps"], &result["model"]), (&12.into(), &"resnet18-v2-imagenet".into()));
+    assert_eq!((&result["steps"], &result["model"]), (&12.into(), &"resnet8-v2".into()));
     let recipe = fs::read_to_string(here.join("run/recipe.toml")).expect("the resolved recipe");
     assert!(recipe.contains("classes = 3"), "{recipe}");
     // The same seed, the same bits.
@@ -134,8 +134,11 @@ fn two_hundred_real_images_are_trained_on() {
     let Some(images) = resnet_testing::data::real_images() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let images = images.to_str().expect("UTF-8");
-    let never = ["--set", "train.evaluate_test=never", "--set", "train.duration=1 epochs"];
-    let outcome = xtask_in(folder.path(), &small(images, "run", &never));
+    let mut more = vec![];
+    for set in ["model.name=resnet18-v2-imagenet", "train.evaluate_test=never", "train.duration=1 epochs"] {
+        more.extend(["--set", set]);
+    }
+    let outcome = xtask_in(folder.path(), &small(images, "run", &more));
     let result: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
     assert_eq!(result["steps"], 25);
     // Two hundred classes: a fresh network's loss is near ln 200 = 5.3.

@@ -40,7 +40,7 @@ fn every_event_is_a_line_of_json_and_metrics_are_those_of_the_file() {
 
 /// A training that is stopped by `signal` in its second epoch.
 fn stopped(here: &Path, signal: &str, more: &[&str]) -> Outcome {
-    let long = ["--set", "train.duration=40 epochs"];
+    let long = ["--set", "train.duration=15 epochs"];
     let mut command = command(here, &[&["train", "--out", "run"], TINY, &long, more].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let (metrics, deadline) = (here.join("run/metrics.jsonl"), Instant::now() + Duration::from_secs(300));

@@ -29,7 +29,10 @@ fn a_last_batch_of_one_image_is_told_before_the_first_step() {
     two_classes(here, 9);
     fs::remove_file(here.join("data/train/class1/8.png")).expect("it was there");
     // 17 images in batches of 8; of 32 x 32 pixels ImageNet's networks leave one.
-    let set = ["--set", "images.image_size=32", "--set", "images.evaluate={resize=32,crop=32}"];
+    let set =
+        ["model.name=resnet18-v2-imagenet", "images.image_size=32", "images.evaluate={resize=32,crop=32}"]
+            .map(|set| ["--set", set])
+            .concat();
     let outcome = xtask_in(here, &small("data", "run", &set));
     outcome.ends_saying(1, &["17 images in batches of 8 leave 1", "--set train.last_batch=drop"]);
     assert!(!here.join("run").exists(), "nothing is begun");

@@ -1,22 +1,53 @@
 //! `reproduce`: the paper's tables and figures at the smallest scale, and its claims.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{command, has_keys, outcome_of, small_cifar, xtask_in};
+use crate::common::{command, has_keys, outcome_of, shared, small_cifar, xtask_in};
 
 /// What a smoke run of a table is promised to take on two cores.
 const MINUTES: Duration = Duration::from_secs(5 * 60);
 
-/// Runs `reproduce` with `args` at the scale smoke; standard output is one JSON object.
+/// Where `reproduce` at the scale smoke writes.
+const OUT: &str = "runs/reproduce/smoke";
+
+/// Runs `reproduce` with `args` at the scale smoke; standard output is one JSON object. Each test has a thread
+/// of its own, and the speed of this machine is measured once for all.
 fn reproduce(folder: &Path, args: &[&str]) -> (Value, String) {
-    let args = [&["reproduce"], args, &["--scale", "smoke", "--json"]].concat();
-    let outcome = outcome_of(command(folder, &args).env("XDG_CACHE_HOME", folder));
+    let args = [&["reproduce"], args, &["--scale", "smoke", "--threads", "1", "--json"]].concat();
+    let outcome = outcome_of(command(folder, &args).env("XDG_CACHE_HOME", shared()));
     (outcome.object(&["scale", "seeds", "targets", "claims"]), outcome.stderr)
+}
+
+/// Trains a row of a table or figure.
+fn train(folder: &Path, target: &str, row: &str) {
+    let (json, told) = reproduce(folder, &[target, "--only", row]);
+    let page = folder.join(OUT).join(format!("{target}.html"));
+    assert!(page.is_file() && page.with_extension("md").is_file(), "{target}");
+    let trained = rows(&json["targets"][0]).iter().filter(|row| row["runs"] == 1).count();
+    assert!(trained >= 1, "{target} {row}: {told}");
+}
+
+/// Two rows of figure 6, which are those of claim 4, and the claims: made once for all tests.
+pub(crate) struct Study {
+    pub(crate) out: PathBuf,
+    claims: Value,
+}
+
+pub(crate) fn study() -> &'static Study {
+    static STUDY: OnceLock<Study> = OnceLock::new();
+    STUDY.get_or_init(|| {
+        for row in ["resnet110-v1", "resnet110-bn-after-addition"] {
+            train(shared(), "figure6", row);
+        }
+        let (json, _) = reproduce(shared(), &["claims", "--plan"]);
+        Study { out: shared().join(OUT), claims: json["claims"].clone() }
+    })
 }
 
 fn rows(target: &Value) -> &Vec<Value> {
@@ -64,7 +95,7 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
         (&rows(table)[0]["published"], &rows(table)[9]["published"]),
         (&"6.61".into(), &"5.46".into())
     );
-    let out = here.join("runs/reproduce/smoke");
+    let out = here.join(OUT);
     let page = fs::read_to_string(out.join("table2.html")).expect("a page");
     for words in
         ["Table 2", "published 6.61", "With one seed a row nothing is known of the noise", "resnet14-v2"]
@@ -105,15 +136,12 @@ fn every_table_and_figure_has_a_smoke_run_and_a_row_can_be_trained_alone() {
         ("table5", "imagenet-resnet152-v2"),
         ("figure1", "resnet1001-v1"),
         ("figure3", "resnet110-conv-shortcut"),
-        ("figure6", "resnet110-bn-after-addition"),
     ];
     for (target, row) in rows_of {
-        let (json, told) = reproduce(here, &[target, "--only", row]);
-        let page = here.join("runs/reproduce/smoke").join(format!("{target}.html"));
-        assert!(page.is_file() && page.with_extension("md").is_file(), "{target}");
-        let trained = rows(&json["targets"][0]).iter().filter(|row| row["runs"] == 1).count();
-        assert!(trained >= 1, "{target} {row}: {told}");
+        train(here, target, row);
     }
+    // Figure 6's.
+    study();
     // Table 4 quotes other methods, and table 5 two errors.
     let (json, _) = reproduce(here, &["table4", "table5", "--plan"]);
     assert_eq!(
@@ -139,7 +167,7 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
     let told = rows(&json["targets"][0])[0]["deviations"].to_string();
     assert!(!told.contains("drawn shapes") && told.contains("14 layers, not 110"), "{told}");
     // As a kill leaves it.
-    let run = here.join("runs/reproduce/smoke/cifar10-resnet110-v1-seed-0");
+    let run = here.join(OUT).join("cifar10-resnet110-v1-seed-0");
     let text = fs::read_to_string(run.join("record.json")).expect("a record");
     let mut record: Value = serde_json::from_str(&text).expect("JSON");
     record.as_object_mut().expect("an object").retain(|key, _| key != "results" && key != "ended");
@@ -158,14 +186,15 @@ fn a_record_is_kept_as_soon_as_its_training_is_over() {
     let here = folder.path();
     small_cifar(here);
     let args = ["figure6", "--only", "resnet110-v1", "--data", ".", "--seeds", "3", "--keep", "kept"];
-    let mut child = command(here, &[&["reproduce", "--scale", "smoke"], &args[..]].concat())
-        .env("XDG_CACHE_HOME", here)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+    let mut child =
+        command(here, &[&["reproduce", "--scale", "smoke", "--threads", "1"], &args[..]].concat())
+            .env("XDG_CACHE_HOME", shared())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
     let record = here.join("kept/smoke/cifar10-resnet110-v1-seed-0/recipe.toml");
-    let last = here.join("runs/reproduce/smoke/cifar10-resnet110-v1-seed-2");
+    let last = here.join(OUT).join("cifar10-resnet110-v1-seed-2");
     while !record.is_file() && child.try_wait().expect("a process").is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -177,14 +206,9 @@ fn a_record_is_kept_as_soon_as_its_training_is_over() {
 
 #[test]
 fn claims_are_judged_by_what_is_there() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let here = folder.path();
     // Two runs of claim 4; the others are judged by fresh networks, or not at all.
-    for row in ["resnet110-v1", "resnet110-bn-after-addition"] {
-        reproduce(here, &["figure6", "--only", row]);
-    }
-    let (json, _) = reproduce(here, &["claims", "--plan"]);
-    let claims = json["claims"].as_array().expect("a list");
+    let Study { out, claims } = study();
+    let claims = claims.as_array().expect("a list");
     assert_eq!(claims.len(), 12);
     let verdict = |number: usize| claims[number - 1]["verdict"].as_str().expect("a word");
     assert_eq!((verdict(5), verdict(6)), ("supported", "supported"), "{claims:#?}");
@@ -193,7 +217,7 @@ fn claims_are_judged_by_what_is_there() {
     for number in [1, 2, 3, 7, 8, 9, 10, 12] {
         assert_eq!(verdict(number), "not-tested", "{}", claims[number - 1]);
     }
-    let page = fs::read_to_string(here.join("runs/reproduce/smoke/claims.html")).expect("a page");
+    let page = fs::read_to_string(out.join("claims.html")).expect("a page");
     for words in ["supported", "undecided at this scale", "not tested", "equation (9)"] {
         assert!(page.contains(words), "{words} is missing in the page");
     }

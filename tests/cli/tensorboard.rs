@@ -8,29 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use resnet_testing::{Need, python};
 use serde_json::Value;
 
-use crate::common::{command, xtask_in};
+use crate::common::{TINY, command, xtask_in};
 
 /// 40 steps in two epochs, each logged.
-const RUN: &[&str] = &[
-    "train",
-    "--out",
-    "run",
-    "--tensorboard",
-    "--set",
-    "model.name=resnet8-v2",
-    "--set",
-    "data.generated={train=440,test=40}",
-    "--set",
-    "data.validation=40",
-    "--set",
-    "train.batch_size=20",
-    "--set",
-    "train.duration=2 epochs",
-    "--set",
-    "train.log_every_steps=1",
-    "--set",
-    "train.save_every_seconds=1",
-];
+fn training() -> Vec<&'static str> {
+    let more = ["--set", "data.generated={train=440,test=40}", "--set", "train.save_every_seconds=1"];
+    [&["train", "--out", "run", "--tensorboard"], TINY, &more].concat()
+}
 
 /// Tags, steps, values as TensorBoard keeps them, in the order of lines.
 fn expected(run: &Path) -> Vec<(String, u64, f32)> {
@@ -98,7 +82,7 @@ fn tensorboard_finds_every_scalar_of_a_run_that_was_killed_and_resumed() {
     let here = folder.path();
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
     let begun = now();
-    kill_after(here, RUN, 7);
+    kill_after(here, &training(), 7);
     kill_after(here, &["train", "--resume", "run"], 30);
     xtask_in(here, &["train", "--resume", "run"]).succeeds();
 

@@ -147,7 +147,7 @@ fn check(config: UnitConfig, placement: Placement, shortcut: Shortcut) -> Result
 
 #[test]
 fn every_units_gradients_equal_its_formulas_central_differences() {
-    table::run(&cases(), |&(config, placement, shortcut)| {
+    table::run_in_parallel(&cases(), |&(config, placement, shortcut)| {
         let faults = check(config, placement, shortcut).map_err(|error| error.to_string())?;
         if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
     });

@@ -73,5 +73,5 @@ fn check(family: &Family) -> Result<(), String> {
 fn every_family_is_pytorchs() {
     let families = golden::families();
     assert_eq!(families.len(), 26);
-    table::run(&families, check);
+    table::run_in_parallel(&families, check);
 }

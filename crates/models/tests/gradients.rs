@@ -48,5 +48,5 @@ fn step(name: &str, size: usize) -> candle_core::Result<Result<(), String>> {
 
 #[test]
 fn every_weight_gets_one() {
-    table::run(&NETWORKS, |(name, size)| step(name, *size).map_err(|error| error.to_string())?);
+    table::run_in_parallel(&NETWORKS, |(name, size)| step(name, *size).map_err(|error| error.to_string())?);
 }

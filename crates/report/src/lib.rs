@@ -34,7 +34,7 @@ mod error;
 mod evidence;
 mod figure;
 mod file;
-mod numbers;
+pub mod numbers;
 mod page;
 mod processes;
 mod run;

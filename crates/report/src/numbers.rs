@@ -1,7 +1,7 @@
 //! How numbers are written on pages: thousands parted, as many digits as they deserve.
 
 /// `64,000`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -53,7 +53,7 @@ pub(crate) fn short(number: u64) -> String {
 }
 
 /// With its first letter as a sentence has it.
-pub(crate) fn capital(word: &str) -> String {
+pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -103,5 +103,5 @@ pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
 pub use published::published_error;
 pub use replay::{LayerDifference, Replay, Replayed, replay};
-pub use starting::{Started, StartingWeights, training_metadata};
+pub use starting::{Started, StartingWeights};
 pub use training::Training;

@@ -91,7 +91,7 @@ impl StartingWeights {
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
 /// `size` is the height and width of images that are in memory, in pixels.
-pub fn training_metadata(
+pub(crate) fn training_metadata(
     model: &Model,
     recipe: &Recipe,
     classes: &[String],

@@ -35,6 +35,8 @@ const DEPTHS: [(usize, usize, usize); 10] = [
 
 /// Images that a smoke training sees, of a batch a half as large as the paper's.
 const SMOKE_IMAGES: u64 = 5_120;
+/// The same of ImageNet's networks, each step of which costs more than ten times as much as one of CIFAR's.
+const SMOKE_IMAGENET_IMAGES: u64 = 1_280;
 /// The drawn data set of a smoke training.
 const DRAWN: GeneratedSizes = GeneratedSizes { train: 1_280, test: 500 };
 /// Epochs of a small training, and of one on images in files.
@@ -140,6 +142,10 @@ fn small(recipe: &mut Recipe) {
 
 /// Some thousand images.
 fn smoke(recipe: &mut Recipe, has_data: bool) {
+    let images = match recipe.data.set {
+        DataSet::Images => SMOKE_IMAGENET_IMAGES,
+        DataSet::Cifar10 | DataSet::Cifar100 | DataSet::Generated => SMOKE_IMAGES,
+    };
     if !has_data {
         recipe.data.set = DataSet::Generated;
         recipe.data.generated = Some(DRAWN);
@@ -149,8 +155,8 @@ fn smoke(recipe: &mut Recipe, has_data: bool) {
     }
     recipe.train.batch_size = (recipe.train.batch_size / 2).min(64);
     recipe.train.log_every_steps = 2;
-    let milestones = [SMOKE_IMAGES / 2, SMOKE_IMAGES * 3 / 4].map(Duration::Images);
-    length(recipe, Duration::Images(SMOKE_IMAGES), milestones, Some(Duration::Images(SMOKE_IMAGES / 16)));
+    let milestones = [images / 2, images * 3 / 4].map(Duration::Images);
+    length(recipe, Duration::Images(images), milestones, Some(Duration::Images(images / 16)));
 }
 
 /// Gives the training another length, with the drops of its rate and its warm-up where it has one.
@@ -217,6 +223,7 @@ mod tests {
         assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", true)), 81);
         // Half the mini-batch, as many images.
         assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet1001-v2-batch64", false)), 160);
+        assert_eq!(steps(&at(Scale::Smoke, "imagenet-resnet152-v2", false)), 20);
         assert_eq!(steps(&at(Scale::Full, "cifar10-resnet110-v1", true)), 64_000);
     }
 }

@@ -1,23 +1,18 @@
 //! Prints what a training is going to do and to cost, before its first step.
 
-use resnet::{Images, ResNet, TrainingMemory};
+use resnet::{Images, Training, TrainingMemory};
 use resnet_models::{Spec, summary};
-use resnet_record::Recipe;
 use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress, text};
-use resnet_train::{Group, Groups, Plan};
+use resnet_train::{Group, Groups};
 
 /// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are
 /// made ahead of a step.
 ///
 /// # Errors
 /// If the network has no summary, or not the parts that the recipe names.
-pub fn print(
-    recipe: &Recipe,
-    model: &ResNet,
-    data: &Images,
-    (plan, ahead): (&Plan, usize),
-) -> anyhow::Result<u64> {
+pub fn print(training: &Training, data: &Images, ahead: usize) -> anyhow::Result<u64> {
+    let (recipe, model, plan) = (training.recipe(), training.network(), training.plan());
     // An ImageNet network takes images of any size; this is the one it is trained on.
     let [height, width] = plan.size;
     let spec = &Spec { input: [model.spec().input[0], height, width], ..model.spec().clone() };

@@ -31,7 +31,7 @@ use crate::recipes;
 
 /// Train, evaluate and use residual networks in Rust.
 ///
-/// Start with `cargo xtask train`: it needs no data and takes about a minute.
+/// Start with `cargo xtask train`: it needs no data and takes less than a minute.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Export a checkpoint as a safetensors file that other programs can load
     Export(ExportArgs),
-    /// Train a table or figure of the paper, and hold what comes out beside what was published
+    /// Train the networks of a table or figure of the paper, and compare with what was published
     Reproduce(ReproduceArgs),
     /// Draw a run, or several side by side, as a page for the browser
     Report(ReportArgs),
@@ -88,8 +88,8 @@ pub(crate) struct TrainArgs {
     /// Folder of the data set, its parent folder, or its archive [default: CIFAR is downloaded]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of epochs, instead of the recipe's duration; with --resume, a run becomes as long if its
-    /// schedule allows it
+    /// Number of epochs, instead of the recipe's duration; with --resume, the run's new length, if its
+    /// schedule allows that
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Seed of the initial weights, the order of images and the augmentation, instead of the recipe's
@@ -122,7 +122,7 @@ pub(crate) struct TrainArgs {
     /// What a step computes again instead of keeping it in memory; results do not depend on it
     #[arg(long, value_name = "auto|never|sums|units")]
     pub(crate) recompute: Option<String>,
-    /// Train with batches of N images, and with learning rates that are larger by as much (the linear rule)
+    /// Train with batches of N images, and multiply the learning rates by the same factor (the linear rule)
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub(crate) scale_batch: Option<usize>,
     /// Keep the checkpoints of the latest N epochs, besides the last and the best
@@ -131,14 +131,14 @@ pub(crate) struct TrainArgs {
     /// Check every layer and weight for NaN and infinity in each step, which takes longer
     #[arg(long)]
     pub(crate) detect_anomaly: bool,
-    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, keys that
-    /// leave the steps done as they are
+    /// Override a key of the recipe, such as train.batch_size=64; can be repeated. With --resume, only keys
+    /// that would not have changed the steps already done
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     /// Also write TensorBoard's event files, to the folder tensorboard in the run
     #[arg(long)]
     pub(crate) tensorboard: bool,
-    /// How progress is told: bars and lines on standard error, or an event in JSON a line on standard output
+    /// Progress as text (bars and lines on standard error) or as JSON (an event a line on standard output)
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub(crate) log_format: LogFormat,
     #[command(flatten)]

@@ -25,16 +25,16 @@ pub(crate) struct ReproduceArgs {
     /// Folder of the data set [default: CIFAR is downloaded; a smoke run draws its own images]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Folder of runs that were made elsewhere, which count as well; can be repeated
+    /// Folder of runs made elsewhere that also count; can be repeated
     #[arg(long, value_name = "DIR")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Folder for runs, pages and tables; what is there already goes on
+    /// Folder for runs, pages and tables; runs that are there already are resumed
     #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
     pub(crate) out: PathBuf,
     /// Copy recipe, record and metrics of each finished run, some kB, to a folder in DIR, for --runs
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// Say what would be trained and how long it takes, draw what is there, and end
+    /// Train nothing: print what would be trained and how long it takes, and draw the runs that are there
     #[arg(long)]
     pub(crate) plan: bool,
     #[command(flatten)]

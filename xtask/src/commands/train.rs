@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use resnet::{Images, Needed, ResNet, absolute_origin, origin_path};
+use resnet::{Images, Needed, Training, absolute_origin, origin_path};
 use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::LivePage;
 use resnet_train::{
-    AllReduce, Anomalies, Error, Options, Outcome, Plan, begin_run, first_before_others, fit, open_run,
-    resumes_from,
+    AllReduce, Anomalies, Error, Options, Outcome, begin_run, first_before_others, open_run, resumes_from,
 };
 use resnet_views::Live;
 use serde::Serialize;
@@ -56,7 +55,7 @@ fn options(args: &TrainArgs) -> Options {
 }
 
 fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::Result<()> {
-    let mut recipe = recipe_of(args)?;
+    let recipe = recipe_of(args)?;
     registry::find(&recipe.model.name, recipe.classes().unwrap_or(1))?;
     // Refused now, not after a download.
     if let Some(folder) = args.out.as_deref().filter(|folder| all.is_first() && is_used(folder)) {
@@ -66,25 +65,20 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
     let from = if all.is_first() { weights::starting(args)? } else { None };
     let open = || data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files));
     let data = first_before_others(&**all, open)?;
-    let plan = Plan::new(&recipe, data.training())?;
-    // Images in files settle the number of classes, and the run's recipe says so.
-    let classes = *recipe.model.classes.get_or_insert(data.training().classes());
-    let spec = registry::find(&recipe.model.name, classes)?;
-    let model = ResNet::for_training(&spec, &recipe)?;
-    if let Some(from) = &from {
-        weights::start(&model, from, (&recipe, data.classes()), args)?;
-    }
-    plan.check(&model).map_err(|error| {
-        let hint = match &error {
-            Error::BatchTooSmall { images, batch, .. } if images < batch => {
-                "; leave that batch out with --set train.last_batch=drop, or choose another train.batch_size"
-            }
-            Error::BatchTooSmall { .. } => "; choose a larger train.batch_size",
-            _ => "",
-        };
-        anyhow!("{error}{hint}")
+    let training = Training::new(&recipe, &data).map_err(|error| match &error {
+        resnet::Error::Train(Error::BatchTooSmall { images, batch, .. }) => {
+            let hint = match images < batch {
+                true => "leave that batch out with --set train.last_batch=drop, or choose another train.batch_size",
+                false => "choose a larger train.batch_size",
+            };
+            anyhow!("{error}; {hint}")
+        }
+        _ => error.into(),
     })?;
-    let parameters = resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
+    if let Some(from) = &from {
+        weights::start(training.network(), from, (training.recipe(), data.classes()), args)?;
+    }
+    let parameters = resnet_views::preamble(&training, &data, options(args).prefetch)?;
     let fill = |record: &mut RunRecord| {
         record.threads = threads;
         record.parameters = parameters;
@@ -100,9 +94,9 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
         record.label_column.clone_from(&labels.label_column);
     };
     let folder = args.out.as_deref().unwrap_or(Path::new(RUNS));
-    let create = || create(args.out.as_deref(), &recipe, fill);
-    let run = begin_run(&**all, folder, &recipe, create)?;
-    train(run, &model, &data, args, all)
+    let create = || create(args.out.as_deref(), training.recipe(), fill);
+    let run = begin_run(&**all, folder, training.recipe(), create)?;
+    train(run, &training, &data, args, all)
 }
 
 /// The recipe that the command line asks for, with its changes.
@@ -153,19 +147,15 @@ fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::
         true => {}
         false => run = Run::kept_elsewhere(folder, &recipe, run.record().clone()),
     }
-    let classes = recipe.classes().unwrap_or(data.training().classes());
-    let spec = registry::find(&recipe.model.name, classes)?;
-    let model = ResNet::for_training(&spec, &recipe)?;
-    let plan = Plan::new(&recipe, data.training())?;
-    plan.check(&model).map_err(|error| match error {
-        Error::BatchTooSmall { .. } => {
+    let training = Training::new(&recipe, &data).map_err(|error| match error {
+        resnet::Error::Train(Error::BatchTooSmall { .. }) => {
             let changes = format!("--from {} --set train.last_batch=drop", numbers::quoted(folder));
             anyhow!("{error}; start a new run without that batch:\n  {}", again(&run, &changes))
         }
         other => other.into(),
     })?;
-    resnet_views::preamble(&recipe, &model, &data, (&plan, options(args).prefetch))?;
-    train(run, &model, &data, args, all)
+    resnet_views::preamble(&training, &data, options(args).prefetch)?;
+    train(run, &training, &data, args, all)
 }
 
 /// Gives the run its new recipe, and tells what changed.
@@ -188,23 +178,17 @@ fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> an
 /// Trains the run to its end, or until Ctrl-C.
 fn train(
     mut run: Run,
-    model: &ResNet,
+    training: &Training,
     data: &Images,
     args: &TrainArgs,
     all: &Arc<dyn AllReduce>,
 ) -> anyhow::Result<()> {
-    let (spec, recipe) = (model.spec(), run.recipe().clone());
-    if let Some(warning) = data.size().and_then(|size| spec.stem_warning(size)) {
+    if let Some(warning) = data.size().and_then(|size| training.network().spec().stem_warning(size)) {
         tracing::warn!("{warning}");
     }
     let folder = run.folder().dir().to_owned();
     progress::labelled("run", &folder.display().to_string());
-    let options = Options {
-        stop: interrupt::watch()?,
-        metadata: resnet::training_metadata(model.model(), &recipe, data.classes(), data.size()).to_map(),
-        processes: Arc::clone(all),
-        ..options(args)
-    };
+    let options = Options { stop: interrupt::watch()?, processes: Arc::clone(all), ..options(args) };
     if args.tensorboard && run.is_kept_here() {
         run.add_tensorboard()?;
     }
@@ -215,7 +199,7 @@ fn train(
     let page = run.is_kept_here().then(|| LivePage::new(run.folder().clone()));
     let format = if run.is_kept_here() { args.log_format } else { LogFormat::Text };
     let mut live = Live::new(format.into(), page);
-    let outcome = fit(model, data.training(), &mut run, &options, &mut live);
+    let outcome = training.fit(data, &mut run, &options, &mut live);
     live.end();
     match outcome? {
         Outcome::Finished(_) if !run.is_kept_here() => Ok(()),
