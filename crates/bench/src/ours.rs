@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use candle_core::{Device, Tensor};
 use resnet_models::{Inference, Model};
-use resnet_ops::{Mode, softmax_cross_entropy};
+use resnet_ops::{BatchPart, Mode, softmax_cross_entropy};
 use resnet_train::{
     Gradients, Layout, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
 };
@@ -116,9 +116,9 @@ impl Step {
 impl Training {
     fn step(&mut self) -> candle_core::Result<()> {
         let logits = self.model.forward(&self.images, Mode::Train)?;
-        let gradients = softmax_cross_entropy(&logits, &self.labels)?.backward()?;
+        let loss = softmax_cross_entropy(&logits, &self.labels)?;
         self.gradients.clear();
-        self.gradients.add(self.model.variables(), &gradients, 1.0)?;
+        self.gradients.add_backward(self.model.variables(), &loss, 1.0, BatchPart::default())?;
         self.optimizer.step(self.model.variables(), &self.gradients, RATE)?;
         Ok(())
     }

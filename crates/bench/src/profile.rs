@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use resnet_models::Model;
-use resnet_ops::{Graph, Layer as _, Mode, Pass, Shape, StepCost, Stopwatch, softmax_cross_entropy};
+use resnet_ops::{
+    BatchPart, Graph, Layer as _, Mode, Pass, Shape, StepCost, Stopwatch, softmax_cross_entropy,
+};
 use resnet_train::{Gradients, Layout, Optimizer};
 use serde::Serialize;
 
@@ -96,14 +98,12 @@ pub fn profile(subject: &Subject, steps: usize, mut progress: impl FnMut(usize))
                 let run = || plan.run_timed(&[&images], Mode::Train, &stopwatch);
                 let logits = timed(&mut outside.passes, run)?;
                 let loss = timed(&mut outside.loss, || softmax_cross_entropy(&logits, &labels))?;
-                let found = timed(&mut outside.passes, || loss.backward())?;
-                timed(&mut outside.gathering, || {
-                    gradients.clear();
-                    gradients.add(model.variables(), &found, 1.0)
-                })?;
+                gradients.clear();
+                let backward = || gradients.add_backward(model.variables(), &loss, 1.0, BatchPart::default());
+                timed(&mut outside.passes, backward)?;
                 let update = || optimizer.step(model.variables(), &gradients, ours::RATE);
                 timed(&mut outside.optimizer, update)?;
-                timed(&mut outside.passes, || drop((logits, loss, found)));
+                timed(&mut outside.passes, || drop((logits, loss)));
                 keep(done, outside.rows(subject.work, plan.costs(&stopwatch)));
             }
         }
@@ -129,7 +129,6 @@ struct Outside {
     /// Forward and backward, the plan's own steps included.
     passes: Duration,
     loss: Duration,
-    gathering: Duration,
     optimizer: Duration,
 }
 
@@ -139,10 +138,9 @@ impl Outside {
         let in_plan = costs.iter().map(|cost| cost.time).sum();
         let around = self.passes.saturating_sub(in_plan);
         let mut rows = gathered(costs);
-        rows.push(Row::outside("around the steps: layouts, candle's graph", around));
+        rows.push(Row::outside("around the steps: layouts, gradients gathered", around));
         if work == Work::Train {
             rows.push(Row::outside("loss", self.loss));
-            rows.push(Row::outside("gradients gathered", self.gathering));
             rows.push(Row::outside("optimizer", self.optimizer));
         }
         rows

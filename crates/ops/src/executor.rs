@@ -3,6 +3,7 @@
 use candle_core::Result;
 
 use crate::mode::Mode;
+use crate::part::Taken;
 use crate::plan::{FoldedParam, Plan};
 
 /// Runs plans on a device. Values cross this border in candle's layout (`[N, C, H, W]`, contiguous); how they
@@ -113,8 +114,9 @@ impl NeedsGrad {
 pub(crate) struct Wanted<'a, T: ?Sized> {
     /// The gradients.
     pub(crate) needs: &'a NeedsGrad,
-    /// Is shown each parameter's number and gradient when the pass has all of it.
-    pub(crate) finished: &'a mut dyn FnMut(usize, &T) -> Result<()>,
+    /// Is shown each parameter's number and gradient when the pass has all of it. What it takes is not among
+    /// the gradients that the pass leaves.
+    pub(crate) finished: &'a mut dyn FnMut(usize, &T) -> Result<Taken>,
 }
 
 /// What a backward pass leaves.

@@ -68,7 +68,7 @@ pub use layers::{
 };
 pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
 pub use mode::Mode;
-pub use part::{BatchPart, OnGradient, SumOver};
+pub use part::{BatchPart, OnGradient, SumOver, Taken};
 pub use plan::{Graph, LayerInfo, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
 pub use resnet_kernels::buffer::release_free_memory;
 pub use resnet_kernels::conv::ConvShape;

@@ -89,12 +89,13 @@ impl Parameters {
         read(&values.collect::<Result<Vec<_>>>()?)
     }
 
-    /// Leaves gradients for candle to find, and gives what it takes for the handle's.
+    /// Leaves gradients for candle to find, and gives what it takes for the handle's; candle insists on one
+    /// where there is a variable, although its gradient may have been taken before.
     ///
     /// # Errors
     /// If a gradient has another length than its parameter.
     pub(crate) fn leave_gradients(&self, gradients: Vec<Option<Vec<f32>>>) -> Result<Option<Tensor>> {
-        if gradients.iter().all(Option::is_none) {
+        if !self.tensors.iter().any(Tensor::track_op) {
             return Ok(None);
         }
         let mut left = self.gradients.lock();

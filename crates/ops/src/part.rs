@@ -17,7 +17,16 @@ pub type SumOver = dyn Fn(&mut [f64]) -> Result<()> + Send + Sync;
 
 /// Is shown the gradient of a variable as soon as the backward pass of a plan has all of it; the pass goes on
 /// when it returns.
-pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<()> + Send + Sync;
+pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<Taken> + Send + Sync;
+
+/// Whether somebody who was shown a gradient has kept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is not given to candle, whose store would add it to zeros.
+    Yes,
+    /// candle's store is to have it.
+    No,
+}
 
 /// The images of a batch that this process has; without one, it has all of them.
 ///

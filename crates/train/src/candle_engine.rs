@@ -186,22 +186,18 @@ impl Engine for CandleEngine<'_> {
         let told = self.tell(outcome, weight)?;
         self.images += images;
         let (told, loss, weight) = self.scaled(told, loss, weight)?;
-        let gradients = match is_whole_step {
-            true => self.send_during_backward(&loss, weight, part)?,
-            false => part.during(|| loss.backward()),
-        };
-        let mut gradients = gradients.map_err(Error::compute(doing()))?;
+        let on_gradient = if is_whole_step { self.begin_sending(weight)? } else { None };
+        let part = BatchPart { on_gradient, ..part };
+        let found = self.gradients.add_backward(self.model.variables(), &loss, weight, part);
+        let found = found.map_err(Error::compute(doing()))?;
         // Alone, it has seen what it has seen, to the bit.
         let outcome = if self.processes.are_several() { heard(told.wait()?) } else { outcome };
         if !(outcome.loss as f32).is_finite() {
             return Err(Error::NonFiniteLoss { step, rate, loss: outcome.loss as f32 });
         }
         // A classifier may not have made constants of them.
-        for variable in self.groups.frozen().filter_map(|name| self.variables().get(name)) {
-            gradients.remove(variable);
-        }
-        let found = self.gradients.add(self.variables(), &gradients, weight);
-        if found.map_err(Error::compute(doing()))? == 0 {
+        self.groups.frozen().for_each(|name| self.gradients.forget(name));
+        if found == 0 {
             return Err(Error::Setup(
                 "no variable of the network got a gradient; its logits must be computed from the variables it lists".into(),
             ));

@@ -83,6 +83,11 @@ impl<'a> Backward<'a> {
         self.param_gradients[param.0].as_deref()
     }
 
+    /// Forgets a parameter's gradient.
+    pub(super) fn forget_param(&mut self, param: Param) {
+        self.param_gradients[param.0] = None;
+    }
+
     /// The gradients of all parameters.
     pub(super) fn into_param_gradients(self) -> Vec<Option<Vec<f32>>> {
         self.param_gradients

@@ -22,6 +22,7 @@ use resnet_kernels::{Buffer, Isa};
 
 use crate::executor::{Executor, Gradients, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
+use crate::part::Taken;
 use crate::plan::{FoldedParam, Plan};
 use crate::stopwatch::{Pass, Stopwatch};
 use backward::{Backward, first_readers};
@@ -119,8 +120,10 @@ impl Executor for Cpu {
             }
             run.forget(step.output);
             for param in step.params.iter().filter(|param| first_readers[param.0] == index) {
-                if let Some(gradient) = run.given_param(*param) {
-                    finished(param.0, gradient)?;
+                if let Some(gradient) = run.given_param(*param)
+                    && finished(param.0, gradient)? == Taken::Yes
+                {
+                    run.forget_param(*param);
                 }
             }
         }

@@ -4,9 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::backprop::GradStore;
-use candle_core::{Tensor, TensorId};
-use resnet_ops::BatchPart;
+use candle_core::TensorId;
+use resnet_ops::{OnGradient, Taken};
 
 use super::CandleEngine;
 use crate::groups::{Groups, is_running};
@@ -21,7 +20,7 @@ pub(super) struct Overlap {
     /// The places in the layout of the variables that train; none where their gradients can't be known before
     /// the backward pass has ended.
     places: Arc<HashMap<TensorId, usize>>,
-    gradients: Buckets,
+    gradients: Arc<Mutex<Buckets>>,
     statistics: Option<Begun<f64>>,
 }
 
@@ -40,34 +39,29 @@ impl Overlap {
 }
 
 impl CandleEngine<'_> {
-    /// The backward pass of a step's only batch. What the others are to have of it leaves meanwhile.
-    pub(super) fn send_during_backward(
-        &mut self,
-        loss: &Tensor,
-        weight: f64,
-        part: BatchPart,
-    ) -> Result<candle_core::Result<GradStore>, Error> {
+    /// Before the backward pass of a step's only batch: who sends the others what they are to have of it,
+    /// while it goes on. Nobody, where there are no others.
+    pub(super) fn begin_sending(&mut self, weight: f64) -> Result<Option<Arc<OnGradient>>, Error> {
         if !self.processes.are_several() {
-            return Ok(part.during(|| loss.backward()));
+            return Ok(None);
         }
         self.overlap.statistics = self.begin_statistics()?;
-        let buckets = Arc::new(Mutex::new(Buckets::default()));
-        let (filling, places) = (Arc::clone(&buckets), Arc::clone(&self.overlap.places));
+        let (filling, places) = (Arc::clone(&self.overlap.gradients), Arc::clone(&self.overlap.places));
         let (processes, layout, weight) = (self.processes.clone(), Arc::clone(&self.layout), weight as f32);
-        let put = move |variable: TensorId, gradient: &[f32]| {
-            let Some(place) = places.get(&variable) else { return Ok(()) };
-            let weighed = gradient.iter().map(|value| value * weight);
-            let mut buckets = filling.lock().unwrap_or_else(PoisonError::into_inner);
-            buckets.put((*place, &layout), weighed, &processes).map_err(candle_core::Error::wrap)
-        };
-        let found = BatchPart { on_gradient: Some(Arc::new(put)), ..part }.during(|| loss.backward());
-        self.overlap.gradients = std::mem::take(&mut buckets.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(found)
+        Ok(Some(Arc::new(move |variable: TensorId, gradient: &[f32]| {
+            if let Some(place) = places.get(&variable) {
+                let weighed = gradient.iter().map(|value| value * weight);
+                let mut buckets = filling.lock().unwrap_or_else(PoisonError::into_inner);
+                buckets.put((*place, &layout), weighed, &processes).map_err(candle_core::Error::wrap)?;
+            }
+            Ok(Taken::No)
+        })))
     }
 
     /// The gradients of the step over all processes.
     pub(super) fn complete_gradients(&mut self) -> Result<(), Error> {
-        self.gradients.complete_with(&self.processes, std::mem::take(&mut self.overlap.gradients))
+        let mut begun = self.overlap.gradients.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gradients.complete_with(&self.processes, std::mem::take(&mut begun))
     }
 
     /// Begins to average running statistics, by the images that each process has had since the last step;

@@ -1,10 +1,11 @@
 //! The gradients of all variables, named, in one flat buffer, where the batches of a step add up.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Result, Var, bail};
+use candle_core::{DType, Result, Tensor, TensorId, Var, bail};
+use resnet_ops::{BatchPart, Taken};
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
@@ -71,19 +72,74 @@ impl Gradients {
         gradients: &GradStore,
         weight: f64,
     ) -> Result<usize> {
-        let is_first = self.is_empty();
+        self.add_rest(variables, gradients, weight, &vec![false; self.present.len()])
+    }
+
+    /// Adds the gradients of `loss`, computed here, with a weight above 0, and returns how many variables had
+    /// one. A plan's are written to the buffer when each is finished: candle's store would hold all of
+    /// them at once, each added to zeros. `part` is told of them as well.
+    ///
+    /// # Errors
+    /// If the backward pass fails, and as [`Gradients::add`].
+    pub fn add_backward(
+        &mut self,
+        variables: &BTreeMap<String, Var>,
+        loss: &Tensor,
+        weight: f64,
+        part: BatchPart,
+    ) -> Result<usize> {
+        let places = variables.values().enumerate().map(|(index, variable)| (variable.id(), index));
+        let places: HashMap<TensorId, usize> = places.collect();
+        let receiver = Arc::new(Mutex::new(Receiver {
+            layout: Arc::clone(&self.layout),
+            values: std::mem::take(&mut self.values),
+            has_arrived: vec![false; self.present.len()],
+            is_first: self.is_empty(),
+            factor: self.factor(weight),
+        }));
+        let (receiving, told) = (Arc::clone(&receiver), part.on_gradient.clone());
+        let on_gradient = move |variable: TensorId, gradient: &[f32]| {
+            if let Some(told) = &told {
+                told(variable, gradient)?;
+            }
+            let Some(place) = places.get(&variable) else { return Ok(Taken::No) };
+            receiving.lock().unwrap_or_else(PoisonError::into_inner).receive(*place, gradient);
+            Ok(Taken::Yes)
+        };
+        let part = BatchPart { on_gradient: Some(Arc::new(on_gradient)), ..part };
+        let others = part.during(|| loss.backward());
+        let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        self.values = std::mem::take(&mut receiver.values);
+        self.add_rest(variables, &others?, weight, &receiver.has_arrived)
+    }
+
+    /// What a batch of this weight counts, in units of the first.
+    fn factor(&self, weight: f64) -> f32 {
+        if self.is_empty() { 1.0 } else { (weight / self.weighed.first) as f32 }
+    }
+
+    /// Adds what is in candle's store to what `has_arrived` of the same batch.
+    fn add_rest(
+        &mut self,
+        variables: &BTreeMap<String, Var>,
+        gradients: &GradStore,
+        weight: f64,
+        has_arrived: &[bool],
+    ) -> Result<usize> {
+        let (is_first, factor) = (self.is_empty(), self.factor(weight));
         if is_first {
             self.weighed.first = weight;
         }
         self.weighed.total += weight;
-        let factor = (weight / self.weighed.first) as f32;
         let mut found = 0;
-        for ((place, present), w) in
-            self.layout.places().iter().zip(&mut self.present).zip(variables.values())
-        {
+        let places = self.layout.places().iter().zip(&mut self.present);
+        for (((place, present), w), &has_arrived) in places.zip(variables.values()).zip(has_arrived) {
             let sum = &mut self.values[place.range.clone()];
             let Some(g) = gradients.get(w) else {
-                if is_first {
+                if has_arrived {
+                    *present = true;
+                    found += 1;
+                } else if is_first {
                     (*present, _) = (false, sum.fill(0.0));
                 }
                 continue;
@@ -94,12 +150,21 @@ impl Gradients {
             }
             *present = true;
             found += 1;
-            read(g, |g| match is_first {
+            read(g, |g| match is_first && !has_arrived {
                 true => sum.copy_from_slice(g),
                 false => sum.iter_mut().zip(g).for_each(|(sum, &g)| *sum += factor * g),
             })?;
         }
         Ok(found)
+    }
+
+    /// Forgets the gradient of the variable called `name`.
+    pub fn forget(&mut self, name: &str) {
+        for (place, present) in self.layout.places().iter().zip(&mut self.present) {
+            if place.name == name {
+                (*present, _) = (false, self.values[place.range.clone()].fill(0.0));
+            }
+        }
     }
 
     /// Whether nothing has been added since the last [`Gradients::clear`].
@@ -194,5 +259,27 @@ impl Gradients {
             }
             *present = sums.contains_key(&place.name);
         }
+    }
+}
+
+/// Where a backward pass writes what it has finished.
+struct Receiver {
+    layout: Arc<Layout>,
+    values: Vec<f32>,
+    /// Which variables have had a gradient in this pass. One that several plans use has several.
+    has_arrived: Vec<bool>,
+    /// Whether the batch is the step's first, and how much it counts.
+    is_first: bool,
+    factor: f32,
+}
+
+impl Receiver {
+    fn receive(&mut self, place: usize, gradient: &[f32]) {
+        let sum = &mut self.values[self.layout.places()[place].range.clone()];
+        match self.is_first && !self.has_arrived[place] {
+            true => sum.copy_from_slice(gradient),
+            false => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += self.factor * g),
+        }
+        self.has_arrived[place] = true;
     }
 }
