@@ -320,8 +320,8 @@ fn images_in_files_are_shared_by_processes_and_none_is_seen_twice() {
     let here = folder.path();
     draw_noise(&here.join("data/train"), 40);
     draw_noise(&here.join("data/val"), 3);
-    // Rounding grows from step to step: with ResNet-18 and batches of 8, a rate that differs by 3e-7 moves the
-    // losses of one process by 1e-2 within four steps. So the network is small and batches are large.
+    // Rounding grows from step to step: with ResNet-18 and batches of 8, a rate that differs by 3e-7 moves
+    // the losses of one process by 1e-2 within four steps. So the network is small and batches are large.
     let sets = [
         "model.name=resnet8-v2",
         "images.image_size=32",
