@@ -16,8 +16,8 @@ const MINUTES: Duration = Duration::from_secs(5 * 60);
 /// Where `reproduce` at the scale smoke writes.
 const OUT: &str = "runs/reproduce/smoke";
 
-/// Runs `reproduce` with `args` at the scale smoke; standard output is one JSON object. Each test has a thread
-/// of its own, and the speed of this machine is measured once for all.
+/// Runs `reproduce` with `args` at the scale smoke; standard output is one JSON object. Each test has a
+/// thread of its own, and the speed of this machine is measured once for all.
 fn reproduce(folder: &Path, args: &[&str]) -> (Value, String) {
     let args = [&["reproduce"], args, &["--scale", "smoke", "--threads", "1", "--json"]].concat();
     let outcome = outcome_of(command(folder, &args).env("XDG_CACHE_HOME", shared()));
