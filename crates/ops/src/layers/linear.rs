@@ -44,9 +44,11 @@ impl Linear {
     pub fn convolutional(in_features: usize, out_features: usize, vb: VarBuilder) -> Result<Self> {
         let bound = 1.0 / (in_features as f64).sqrt();
         let uniform = Init::Uniform { lo: -bound, up: bound };
-        // The flat view shares the variable's memory, and its gradient is the variable's.
-        let weight =
-            vb.get_with_hints((out_features, in_features, 1, 1), "weight", uniform)?.flatten_from(1)?;
+        // The view shares the memory of the variable, an outline's as well, and its gradient is the variable's.
+        let weight = vb
+            .get_with_hints((out_features, in_features, 1, 1), "weight", uniform)?
+            .squeeze(3)?
+            .squeeze(2)?;
         let bias = vb.get_with_hints(out_features, "bias", Init::Const(0.0))?;
         Ok(Linear { name: vb.prefix(), weight, bias })
     }
