@@ -111,6 +111,12 @@ fn answer(results: &Results) -> String {
         })
         .collect();
     let order = match (with, against.len()) {
+        (0, 0) if all == 1 => {
+            "The one difference from a baseline is within the noise of the seeds.".to_owned()
+        }
+        (1, 0) if all == 1 => {
+            "The one difference from a baseline is larger than the noise, as in the paper.".to_owned()
+        }
         (0, 0) => format!("None of {all} differences from a baseline is larger than the noise of the seeds."),
         (with, 0) => format!(
             "{with} of {all} differences from a baseline are larger than the noise, all as in the paper."
