@@ -112,7 +112,7 @@ fn answer(results: &Results) -> String {
         .collect();
     let order = match (with, against.len()) {
         (0, 0) if all == 1 => {
-            "The one difference from a baseline is within the noise of the seeds.".to_owned()
+            "The one difference from a baseline is not larger than the noise of the seeds.".to_owned()
         }
         (1, 0) if all == 1 => {
             "The one difference from a baseline is larger than the noise, as in the paper.".to_owned()
