@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use resnet_models::Model;
-use resnet_ops::{
-    BatchPart, Graph, Layer as _, Mode, Pass, Shape, StepCost, Stopwatch, softmax_cross_entropy,
-};
+use resnet_ops::{BatchPart, Mode, Pass, Shape, StepCost, Stopwatch, softmax_cross_entropy};
 use resnet_train::{Gradients, Layout, Optimizer};
 use serde::Serialize;
 
@@ -70,10 +68,7 @@ impl Row {
 pub fn profile(subject: &Subject, steps: usize, mut progress: impl FnMut(usize)) -> anyhow::Result<Profile> {
     let model = Model::init(&subject.spec, 0)?;
     let (images, labels) = ours::inputs(subject)?;
-    let mut graph = Graph::new();
-    let input = graph.input(Shape::of(&images)?);
-    let logits = model.network().trace(&mut graph, input)?;
-    let plan = graph.finish(logits)?;
+    let plan = model.network().plan_for(Shape::of(&images)?)?;
     let mut fastest: Option<Vec<Row>> = None;
     let mut keep = |done: usize, rows: Vec<Row>| {
         if done > 0 && fastest.as_ref().is_none_or(|fastest| sum(&rows) < sum(fastest)) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Result, Tensor};
-use resnet_ops::{FoldedPlan, Graph, Layer, Shape, release_free_memory};
+use resnet_ops::{FoldedPlan, Shape, release_free_memory};
 
 use crate::init;
 use crate::model::Model;
@@ -105,11 +105,7 @@ impl Prepared<'_> {
         if let Some(plan) = self.plans.get(images.dims()) {
             return Ok(plan.clone());
         }
-        let network = self.network.network();
-        let mut graph = Graph::new();
-        let input = graph.input(Shape::of(images)?);
-        let logits = network.trace(&mut graph, input)?;
-        let unfolded = graph.finish(logits)?;
+        let unfolded = self.network.network().plan_for(Shape::of(images)?)?;
         let plan = Arc::new(match &self.first {
             Some(first) => unfolded.for_inference_like(first)?,
             None => unfolded.for_inference()?,

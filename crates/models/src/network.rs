@@ -151,7 +151,7 @@ impl Network {
     /// If the images are too small for the network's strides.
     pub fn training_bytes(&self, images: usize, [height, width]: [usize; 2]) -> Result<usize> {
         let shape = Shape::Map { images, channels: self.spec.input[0], height, width };
-        Ok(self.plan(shape, |graph, x| self.trace(graph, x))?.training_bytes())
+        Ok(self.plan_for(shape)?.training_bytes())
     }
 
     /// Tells `graph` what training changes of the part with this number.
@@ -264,7 +264,15 @@ impl Network {
     /// # Errors
     /// As [`Network::forward_features`].
     pub fn inspect(&self, images: &Tensor, mode: Mode) -> Result<Vec<StepOutput>> {
-        self.plan(Shape::of(images)?, |graph, x| self.trace(graph, x))?.inspect(&[images], mode)
+        self.plan_for(Shape::of(images)?)?.inspect(&[images], mode)
+    }
+
+    /// The whole network as one plan, for images of this shape.
+    ///
+    /// # Errors
+    /// If they have other channels, or are too small for the network's strides.
+    pub fn plan_for(&self, images: Shape) -> Result<Arc<Plan>> {
+        self.plan(images, |graph, x| self.trace(graph, x))
     }
 
     /// Traces one candle node.

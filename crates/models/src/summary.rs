@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Result;
 use resnet_blocks::{ResidualUnit, UnitOutline};
-use resnet_ops::{ConvShape, Graph, Layer, LayerInfo, Plan, Shape};
+use resnet_ops::{ConvShape, LayerInfo, Plan, Shape};
 
 use crate::init;
 use crate::network::Network;
@@ -84,10 +84,6 @@ pub fn convolutions(spec: &Spec, images: usize) -> Result<Vec<ConvShape>> {
 }
 
 fn plan(spec: &Spec, images: usize) -> Result<Arc<Plan>> {
-    let network = Network::new(spec, init::outline())?;
     let [channels, height, width] = spec.input;
-    let mut graph = Graph::new();
-    let input = graph.input(Shape::Map { images, channels, height, width });
-    let logits = network.trace(&mut graph, input)?;
-    graph.finish(logits)
+    Network::new(spec, init::outline())?.plan_for(Shape::Map { images, channels, height, width })
 }

@@ -4,12 +4,8 @@ use resnet_kernels::{Buffer, layout};
 
 use crate::plan::Shape;
 
-pub(super) fn channels_last(values: &[f32], shape: Shape) -> Buffer {
-    channels_last_in(Buffer::unspecified(values.len()), values, shape)
-}
-
-/// The same in `buffer`, which has as many.
-pub(super) fn channels_last_in(mut buffer: Buffer, values: &[f32], shape: Shape) -> Buffer {
+/// In `buffer`, which has as many.
+pub(super) fn channels_last(mut buffer: Buffer, values: &[f32], shape: Shape) -> Buffer {
     layout::nchw_to_nhwc(values, &mut buffer, shape.images(), shape.channels(), shape.pixels());
     buffer
 }

@@ -23,11 +23,11 @@ use resnet_kernels::{Buffer, Isa};
 use crate::executor::{Executor, Gradients, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
 use crate::part::Taken;
-use crate::plan::{FoldedParam, Plan};
+use crate::plan::{FoldedParam, Plan, Value};
 use crate::stopwatch::{Pass, Stopwatch};
 use backward::{Backward, first_readers};
 use forward::Forward;
-use layout::{channels_first, channels_last, channels_last_in};
+use layout::{channels_first, channels_last};
 use lives::Lives;
 pub(crate) use ready::Ready;
 use slots::{Slot, Slots};
@@ -88,7 +88,7 @@ impl Executor for Cpu {
         keep: Keep<'_>,
     ) -> Result<(Vec<f32>, Option<Kept>)> {
         let lives = Lives::of(plan, keep);
-        let slots = slots_with(plan, inputs);
+        let slots = slots_with(plan, inputs, |_, len| Buffer::unspecified(len));
         let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
         let output = self.all_steps(&mut run)?;
         let Forward { mut slots, .. } = run;
@@ -108,7 +108,7 @@ impl Executor for Cpu {
         Wanted { needs, finished }: Wanted<'_, [f32]>,
         gradient: &[f32],
     ) -> Result<Gradients<Vec<f32>>> {
-        let gradient = channels_last(gradient, plan.shape(plan.output));
+        let gradient = channels_last(Buffer::unspecified(gradient.len()), gradient, plan.shape(plan.output));
         let mut run = Backward::new((isa()?, mode), plan, (&lives, slots), params, needs, gradient);
         let first_readers = first_readers(plan);
         for (index, step) in plan.steps.iter().enumerate().rev() {
@@ -144,7 +144,7 @@ impl Executor for Cpu {
         look: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<()> {
         let lives = Lives::of(plan, Keep::Nothing);
-        let slots = slots_with(plan, inputs);
+        let slots = slots_with(plan, inputs, |_, len| Buffer::unspecified(len));
         let mut run = Forward { isa: isa()?, mode, plan, lives: &lives, params, slots, prepared: None };
         for (index, step) in plan.steps.iter().enumerate() {
             steps::of(&step.op).forward(step, &mut run)?;
@@ -165,11 +165,7 @@ impl Executor for Cpu {
     fn infer(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
         let Ready { plan, lives, params, steps } = ready;
         let params = &params.iter().map(Vec::as_slice).collect::<Vec<_>>()[..];
-        let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
-        let images = plan.inputs[0];
-        let shape = plan.shape(images);
-        let input = channels_last_in(steps.rooms.buffer(images, shape.len()), input, shape);
-        slots.0[images.0].written = Some(Arc::new(input));
+        let slots = slots_with(plan, &[input], |value, len| steps.rooms.buffer(value, len));
         let (isa, mode, prepared) = (isa()?, Mode::Eval, Some(steps));
         let mut run = Forward { isa, mode, plan, lives, params, slots, prepared };
         let output = self.all_steps(&mut run)?;
@@ -182,11 +178,12 @@ impl Executor for Cpu {
     }
 }
 
-/// All values of a plan before its first step.
-fn slots_with(plan: &Plan, inputs: &[&[f32]]) -> Slots {
+/// All values of a plan before its first step; `buffer` makes room for an input of so many floats.
+fn slots_with(plan: &Plan, inputs: &[&[f32]], buffer: impl Fn(Value, usize) -> Buffer) -> Slots {
     let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
     for (value, input) in plan.inputs.iter().zip(inputs) {
-        slots.0[value.0].written = Some(Arc::new(channels_last(input, plan.shape(*value))));
+        let input = channels_last(buffer(*value, input.len()), input, plan.shape(*value));
+        slots.0[value.0].written = Some(Arc::new(input));
     }
     slots
 }
