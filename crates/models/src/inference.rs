@@ -43,7 +43,8 @@ impl Source<'_> {
 
 impl Network {
     /// The network prepared for inference. The weights are copied when the first images arrive, so
-    /// prepare it again after further training.
+    /// prepare it again after further training. Images of other numbers and sizes share that copy, and with it
+    /// the algorithms that were best for the first: let those be of the usual kind.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};

@@ -247,7 +247,7 @@ impl Fetch for FetchOn {
     }
 }
 
-/// Lines of two tensors.
+/// Two tensors' lines, of each a few floats at a step.
 impl Fetch for [FetchOn; 2] {
     #[inline(always)]
     fn step<S: Simd>(&mut self, simd: S) {
