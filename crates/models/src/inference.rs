@@ -43,8 +43,8 @@ impl Source<'_> {
 
 impl Network {
     /// The network prepared for inference. The weights are copied when the first images arrive, so
-    /// prepare it again after further training. Images of other numbers and sizes share that copy, and with it
-    /// the algorithms that were best for the first: let those be of the usual kind.
+    /// prepare it again after further training. Later images of another number or size share that copy, and
+    /// with it the algorithms that were best for the first images.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
