@@ -6,7 +6,7 @@ mod common;
 use common::{assert_threads_change_nothing, near};
 use resnet_kernels::norm::{
     Accumulate, Activation, BackwardMap, BackwardSums, Moments, NormBackward, ScaleShift, apply,
-    backward_apply, backward_sums, moments,
+    backward_apply, backward_in_place, backward_sums, moments,
 };
 use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
@@ -252,7 +252,7 @@ fn sums_for_the_gradients_of_gamma_and_beta() {
     });
 }
 
-/// Runs `backward_apply` both ways: over NaN, and onto values that are there already.
+/// Runs `backward_apply` both ways, over NaN and onto values that are there already, and `backward_in_place`.
 fn check_input_gradient(
     case: Case,
     layer: &Layer,
@@ -267,6 +267,11 @@ fn check_input_gradient(
     let mut dx = vec![f32::NAN; dy.len()];
     backward_apply(isa, norm, &dy, activation, Accumulate::Set, &mut dx);
     near("set", &dx, expected, tolerance)?;
+    let mut gradient = dy.clone();
+    backward_in_place(isa, norm, activation, &mut gradient);
+    if gradient != dx {
+        return Err("in place other bits than beside".into());
+    }
     let present = uniform(6, dy.len());
     dx.copy_from_slice(&present);
     backward_apply(isa, norm, &dy, activation, Accumulate::Add, &mut dx);

@@ -11,7 +11,7 @@ use resnet_kernels::gate::{Gate, gate, gate_backward};
 use resnet_kernels::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use resnet_kernels::norm::{
     Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, NormBackward, ScaleShift, apply,
-    backward_apply, backward_sums, moments, standardise, standardise_backward,
+    backward_apply, backward_in_place, backward_sums, moments, standardise, standardise_backward,
 };
 use resnet_kernels::pixels::{RowTaps, blend_row, inverse_dct};
 use resnet_kernels::pool::{self, PoolKind, PoolShape, global_average, global_average_backward};
@@ -243,6 +243,13 @@ impl Layer {
         }
     }
 
+    fn backward_in_place(&self, x: &[f32], gradient: &mut [f32]) {
+        let Layer { map, backward, .. } = self;
+        for isa in Isa::available() {
+            backward_in_place(isa, NormBackward { x, map, backward }, Activation::Relu, gradient);
+        }
+    }
+
     fn train(&self, gamma: &[f32], count: usize) {
         BackwardMap::train(gamma, &self.moments, 0.1, &self.sums, count);
     }
@@ -254,6 +261,7 @@ fn safe_callers_cannot_write_outside_of_batch_norm() {
     right.apply(&of::<6>(), Some(&of::<6>()), &mut of::<6>());
     right.sums(&of::<6>(), &of::<6>());
     right.backward(&of::<6>(), &of::<6>(), &mut of::<6>());
+    right.backward_in_place(&of::<6>(), &mut of::<6>());
     right.train(&of::<2>(), 3);
     let (channels, length) = ("another number of channels", "of one length");
     run(&[
@@ -277,6 +285,7 @@ fn safe_callers_cannot_write_outside_of_batch_norm() {
         ("mean", || Layer::broken(|l| l.moments.mean.push(0.5)).sums(&of::<6>(), &of::<6>()), channels),
         ("dx", || Layer::right().backward(&of::<6>(), &of::<6>(), &mut of::<8>()), "gradient of another"),
         ("dy", || Layer::right().backward(&of::<6>(), &of::<8>(), &mut of::<6>()), "gradient of another"),
+        ("in place", || Layer::right().backward_in_place(&of::<6>(), &mut of::<8>()), "gradient of another"),
         (
             "of input",
             || {

@@ -170,33 +170,56 @@ pub fn backward_apply(
     accumulate: Accumulate,
     dx: &mut [f32],
 ) {
-    let NormBackward { x, map, backward } = norm;
-    let channels = map.scale.len();
-    let total = pixels(x.len(), channels);
-    map.check(channels);
-    let lengths = [backward.of_gradient.len(), backward.of_input.len(), backward.constant.len()];
-    assert_eq!(lengths, [channels; 3], "backward map of another number of channels");
-    assert!(dy.len() == x.len() && dx.len() == x.len(), "gradient of another shape");
-    let per_chunk = chunk_pixels(channels);
+    assert_eq!(dy.len(), dx.len(), "gradient of another shape");
     // What is added to is read anyway.
     let writes = match accumulate {
         Accumulate::Set => Writes::of(isa, dx.len()),
         Accumulate::Add => Writes::Cached,
     };
-    for_each_chunk(dx, per_chunk * channels, |chunk, dx| {
-        let range = parallel::piece(total, per_chunk, chunk);
-        let floats = range.start * channels..range.end * channels;
-        let mask = ActivationMask { map, activation };
-        dispatch(
-            isa,
-            BackwardApply { x: &x[floats.clone()], dy: &dy[floats], mask, backward, accumulate, writes, dx },
-        );
-    });
+    norm.apply(isa, Some(dy), activation, (accumulate, writes), dx);
+}
+
+/// What [`backward_apply`] sets, in the place of the gradient that it is computed from: a line is written back
+/// where it was read, instead of a second one being fetched to be overwritten.
+///
+/// # Panics
+/// If lengths don't agree.
+pub fn backward_in_place(isa: Isa, norm: NormBackward, activation: Activation, gradient: &mut [f32]) {
+    norm.apply(isa, None, activation, (Accumulate::Set, Writes::Cached), gradient);
+}
+
+impl NormBackward<'_> {
+    /// Without `dy` the gradient of the norm's output lies in `dx`.
+    fn apply(
+        self,
+        isa: Isa,
+        dy: Option<&[f32]>,
+        activation: Activation,
+        (accumulate, writes): (Accumulate, Writes),
+        dx: &mut [f32],
+    ) {
+        let NormBackward { x, map, backward } = self;
+        let channels = map.scale.len();
+        let total = pixels(x.len(), channels);
+        map.check(channels);
+        let lengths = [backward.of_gradient.len(), backward.of_input.len(), backward.constant.len()];
+        assert_eq!(lengths, [channels; 3], "backward map of another number of channels");
+        assert_eq!(dx.len(), x.len(), "gradient of another shape");
+        let per_chunk = chunk_pixels(channels);
+        for_each_chunk(dx, per_chunk * channels, |chunk, dx| {
+            let range = parallel::piece(total, per_chunk, chunk);
+            let floats = range.start * channels..range.end * channels;
+            let mask = ActivationMask { map, activation };
+            let (x, dy) = (&x[floats.clone()], dy.map(|dy| &dy[floats]));
+            dispatch(isa, BackwardApply { x, dy, mask, backward, accumulate, writes, dx });
+        });
+    }
 }
 
 struct BackwardApply<'a> {
     x: &'a [f32],
-    dy: &'a [f32],
+    /// The gradient of the norm's output; without it, that gradient lies in `dx`.
+    dy: Option<&'a [f32]>,
     mask: ActivationMask<'a>,
     backward: &'a BackwardMap,
     accumulate: Accumulate,
@@ -214,24 +237,28 @@ impl Kernel for BackwardApply<'_> {
         self.mask.map.check(channels);
         let len = self.dx.len();
         assert!(of_input.len() == channels && constant.len() == channels);
-        assert!(len.is_multiple_of(channels) && self.x.len() == len && self.dy.len() == len);
-        for pixel in (0..self.dx.len()).step_by(channels) {
+        assert!(len.is_multiple_of(channels) && self.x.len() == len);
+        assert!(self.dy.is_none_or(|dy| dy.len() == len));
+        let to = self.dx.as_mut_ptr();
+        let dy = self.dy.map_or(to.cast_const(), <[f32]>::as_ptr);
+        for pixel in (0..len).step_by(channels) {
             for c in (0..channels).step_by(S::LANES) {
                 let (at, n) = (pixel + c, S::LANES.min(channels - c));
-                // SAFETY: at + n lies inside x, dy and dx, c + n inside the channels.
+                // SAFETY: at + n lies inside x, dy and dx, c + n inside the channels. Where dy is dx, each
+                // place is read before it is written.
                 unsafe {
                     let x = load(simd, self.x.as_ptr().add(at), n);
-                    let g = self.mask.pass(simd, x, load(simd, self.dy.as_ptr().add(at), n), c, n);
+                    let g = self.mask.pass(simd, x, load(simd, dy.add(at), n), c, n);
                     let (b, constant) =
                         (load(simd, of_input.as_ptr().add(c), n), load(simd, constant.as_ptr().add(c), n));
                     let a = load(simd, of_gradient.as_ptr().add(c), n);
                     let map = NormGradient { of_gradient: [a], of_input: [b], constant: [constant] };
                     let before = match self.accumulate {
                         Accumulate::Set => None,
-                        Accumulate::Add => Some([load(simd, self.dx.as_ptr().add(at), n)]),
+                        Accumulate::Add => Some([load(simd, to.add(at).cast_const(), n)]),
                     };
                     let [dx] = map.dx(simd, [x], [g], before);
-                    let to = self.dx.as_mut_ptr().add(at);
+                    let to = to.add(at);
                     if n == S::LANES { self.writes.store(simd, to, dx) } else { store(simd, to, dx, n) }
                 }
             }

@@ -225,6 +225,23 @@ impl<'a> Backward<'a> {
         self.gradients[value.0] = Some(sum);
     }
 
+    /// Lets `turn` make `dy` the gradient of `value`, or add to it what comes of `dy`. Where nobody else has `dy`
+    /// and `value` no gradient yet, `turn` gets it as its target and no `dy` beside it.
+    pub(super) fn give_turned(
+        &mut self,
+        value: Value,
+        mut dy: Arc<Buffer>,
+        turn: impl FnOnce(Option<&[f32]>, Accumulate, &mut Buffer),
+    ) {
+        match Arc::get_mut(&mut dy).filter(|_| self.gradients[value.0].is_none()) {
+            Some(own) => {
+                turn(None, Accumulate::Set, own);
+                self.gradients[value.0] = Some(dy);
+            }
+            None => self.give_with(value, |_, accumulate, dx| turn(Some(&dy), accumulate, dx)),
+        }
+    }
+
     /// Lets `write` set or add to the gradient of `value` in place.
     pub(super) fn give_with(&mut self, value: Value, write: impl FnOnce(&Self, Accumulate, &mut Buffer)) {
         let (accumulate, mut target) = match self.gradients[value.0].take() {

@@ -81,9 +81,10 @@ impl Execute for BatchNormStep {
             return Ok(());
         }
         if let Some(dy) = dy {
-            run.give_with(input, |_, accumulate, dx| {
-                let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
-                norm::backward_apply(isa, norm, &dy, activation, accumulate, dx);
+            let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
+            run.give_turned(input, dy, |dy, accumulate, dx| match dy {
+                Some(dy) => norm::backward_apply(isa, norm, dy, activation, accumulate, dx),
+                None => norm::backward_in_place(isa, norm, activation, dx),
             });
         } else if let Some(Deferred { shape, weight, dy }) = deferred {
             run.give_with(input, |run, accumulate, dx| {
