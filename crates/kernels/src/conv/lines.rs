@@ -15,9 +15,6 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// No lines.
-    pub(super) const NONE: Lines = Lines { next: std::ptr::null(), pace: 0 };
-
     /// The lines of `floats`, to be asked for in `times` steps.
     pub(super) fn new(floats: &[f32], times: usize) -> Self {
         Lines { next: floats.as_ptr(), pace: floats.len().div_ceil(LINE).div_ceil(times.max(1)) }
@@ -28,15 +25,6 @@ impl Lines {
     pub(super) fn read<S: Simd>(&mut self, simd: S) {
         for _ in 0..self.pace {
             simd.prefetch_read(self.next);
-            self.next = self.next.wrapping_add(LINE);
-        }
-    }
-
-    /// Asks for the next few, to be written.
-    #[inline(always)]
-    pub(super) fn write<S: Simd>(&mut self, simd: S) {
-        for _ in 0..self.pace {
-            simd.prefetch_write(self.next);
             self.next = self.next.wrapping_add(LINE);
         }
     }

@@ -17,13 +17,16 @@ use crate::norm::Accumulate;
 use crate::parallel::Shares;
 use crate::simd::Simd;
 
-/// Rows of a tile where the registers hold twelve; where they don't, and for what is left, up to [`FEW`].
+/// Rows of a tile where the registers hold twelve.
 const MANY: usize = 12;
+/// Rows of what is left of twelves, if it can be dealt so: as many as hide the latency of their own sums.
+const EIGHT: usize = 8;
 /// Rows of any other tile at most.
 const FEW: usize = 6;
 
 /// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if there is room for
-/// `most`, the rest dealt evenly, fives and sixes instead of sixes and a small rest.
+/// `most`, and two of eight instead of twelve and four; the rest dealt evenly, fives and sixes instead of sixes
+/// and a small rest.
 #[derive(Debug, Clone)]
 pub(super) struct RowTiles {
     /// Tiles of many rows that are left, and where the next begins.
@@ -37,14 +40,15 @@ pub(super) struct RowTiles {
 impl RowTiles {
     #[inline(always)]
     pub(super) fn new(rows: usize, most: usize) -> Self {
-        let many = if most >= MANY { rows / MANY } else { 0 };
+        let many = match most >= MANY {
+            true if rows > MANY && rows % MANY == 2 * EIGHT - MANY => rows / MANY - 1,
+            true => rows / MANY,
+            false => 0,
+        };
         let first_other = many * MANY;
-        RowTiles {
-            many,
-            start: 0,
-            others: Shares::of_at_most(rows - first_other, most.min(FEW)),
-            first_other,
-        }
+        let others = rows - first_other;
+        let most = if most >= MANY && others.is_multiple_of(EIGHT) { EIGHT } else { most.min(FEW) };
+        RowTiles { many, start: 0, others: Shares::of_at_most(others, most), first_other }
     }
 }
 
@@ -76,6 +80,7 @@ macro_rules! with_rows {
     ($most:expr, $rows:expr, $R:ident => $call:expr) => {
         match $rows {
             12 if $most >= 12 => with_rows!(@ 12, $R => $call),
+            8 if $most >= 12 => with_rows!(@ 8, $R => $call),
             6 if $most >= 6 => with_rows!(@ 6, $R => $call),
             5 if $most >= 5 => with_rows!(@ 5, $R => $call),
             4 if $most >= 4 => with_rows!(@ 4, $R => $call),
@@ -286,11 +291,13 @@ mod tests {
                 assert!(
                     tiles
                         .into_iter()
-                        .all(|tile| tile.len() <= most && [1, 2, 3, 4, 5, 6, 12].contains(&tile.len()))
+                        .all(|tile| tile.len() <= most && [1, 2, 3, 4, 5, 6, 8, 12].contains(&tile.len()))
                 );
             }
         }
         let lengths = |rows, most| RowTiles::new(rows, most).map(|tile| tile.len()).collect::<Vec<_>>();
         assert_eq!((lengths(16, 6), lengths(31, 12)), (vec![6, 5, 5], vec![12, 12, 4, 3]));
+        assert_eq!((lengths(28, 12), lengths(32, 12)), (vec![12, 8, 8], vec![12, 12, 8]));
+        assert_eq!(lengths(4, 12), [4]);
     }
 }

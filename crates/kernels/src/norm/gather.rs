@@ -227,6 +227,28 @@ impl<V: Copy, const N: usize> NormSums<V, N> {
         }
     }
 
+    /// Adds four pixels: in pairs, lest each waits for the one before it.
+    #[inline(always)]
+    pub(crate) fn add_four<S: Simd<V = V>>(&mut self, simd: S, x: [[V; N]; 4], dy: [[V; N]; 4]) {
+        let mut passed = dy;
+        for j in 0..4 {
+            passed[j] = self.mask.pass(simd, x[j], dy[j]);
+        }
+        for v in 0..N {
+            let (mut d, mean) = ([x[0][v]; 4], self.mean[v]);
+            for j in 0..4 {
+                d[j] = simd.sub(x[j][v], mean);
+            }
+            let g = [passed[0][v], passed[1][v], passed[2][v], passed[3][v]];
+            let gradients = simd.add(simd.add(g[0], g[1]), simd.add(g[2], g[3]));
+            let products = [simd.mul(g[0], d[0]), simd.mul(g[2], d[2])];
+            let products =
+                simd.add(simd.mul_add(g[1], d[1], products[0]), simd.mul_add(g[3], d[3], products[1]));
+            self.sum_dy[v] = simd.add(self.sum_dy[v], gradients);
+            self.sum_dy_xmu[v] = simd.add(self.sum_dy_xmu[v], products);
+        }
+    }
+
     /// Adds the sums to channels `c` and on of `part`.
     ///
     /// # Safety

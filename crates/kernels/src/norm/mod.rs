@@ -15,7 +15,9 @@ mod mask;
 mod standardise;
 pub(crate) mod vectors;
 
-pub use backward::{BackwardMap, BackwardSums, NormBackward, backward_apply, backward_in_place, backward_sums};
+pub use backward::{
+    BackwardMap, BackwardSums, NormBackward, backward_apply, backward_in_place, backward_sums,
+};
 pub(crate) use gather::{
     BackwardPart, BackwardParts, MomentPart, MomentParts, MomentSums, NormSums, SharedMoments, SharedSums,
 };

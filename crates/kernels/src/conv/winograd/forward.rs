@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
+use super::ahead::Ahead;
 use super::block::{self, Positions, TileRow, Tiling};
 use super::filter;
 use super::store::{Place, WinogradStore, WinogradTile};
 use super::{POSITIONS, TILE};
 use crate::buffer::Buffer;
-use crate::conv::lines::Lines;
 use crate::conv::pack::Direction;
 use crate::conv::panel::{self, PartialPanel, with_vectors};
-use crate::conv::product::{self, FetchOn, NoFetch, RowTiles, TapRuns, with_rows};
+use crate::conv::product::{self, FetchOn, RowTiles, TapRuns, with_rows};
 use crate::conv::{ConvInput, ConvShape, Epilogue, GradientEpilogue, Statistics};
 use crate::norm::{Accumulate, BackwardParts, BackwardSums, MomentParts, Moments};
 use crate::parallel::{self, Shared};
@@ -77,9 +77,11 @@ pub(crate) fn input_grad(
     }
 }
 
-/// Tiles of a block, by what fits the cache.
+/// Tiles of a block, by what fits the cache. More than these were slower: of few channels four times as many
+/// as a product has rows at most, of more channels fewer.
 fn block_tiles(channels: usize, floats: usize) -> usize {
-    (floats / (POSITIONS * channels)).clamp(24, 64)
+    let most = if channels <= 32 { 48 } else { 32 };
+    (floats / (POSITIONS * channels)).clamp(24, most)
 }
 
 /// What all blocks of one pass share.
@@ -255,34 +257,22 @@ impl WinogradTask<'_> {
         let WinogradPass { tiling, inputs, outputs, groups, group_outputs, .. } = self.pass;
         let calls = POSITIONS * group_outputs.div_ceil(self.pass.panel) * RowTiles::new(tiles, S::ROWS).len();
         let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
+        let input = &self.input.x[next.start * inputs..next.end * inputs];
+        if *groups > 1 {
+            // The lines of the output are several tasks'.
+            return Ahead::new([&[], &[], input], calls * inputs);
+        }
         let own = tiling.pixels(self.pass.tile_rows(self.block));
         let own = own.start * outputs..own.end * outputs;
         let beside = match self.store {
             WinogradStore::Output { epilogue, .. } => epilogue.residual.tensor(),
             WinogradStore::Gradient { x, .. } => Some(*x),
         };
-        let input = Lines::new(&self.input.x[next.start * inputs..next.end * inputs], calls);
-        if *groups > 1 {
-            // The lines are several tasks'.
-            return Ahead { input, beside: Lines::NONE, output: Lines::NONE };
-        }
-        Ahead {
-            input,
-            beside: beside.map_or(Lines::NONE, |beside| Lines::new(&beside[own.clone()], calls)),
-            // SAFETY: this task's own part of the output; only its address is used.
-            output: Lines::new(unsafe { self.out.slice(own.start, own.len()) }, calls),
-        }
+        let beside = beside.map_or(&[][..], |beside| &beside[own.clone()]);
+        // SAFETY: this task's own part of the output; only its address is used.
+        let output = unsafe { &*self.out.slice(own.start, own.len()) };
+        Ahead::new([output, beside, input], calls * inputs)
     }
-}
-
-/// What the product fetches on the side.
-struct Ahead {
-    /// The next block's input.
-    input: Lines,
-    /// What this block's output meets on its way to memory.
-    beside: Lines,
-    /// Where it goes.
-    output: Lines,
 }
 
 /// `products[p][tile][out] = sum over in of transformed[p][tile][in] filters[p][in][out]` for the outputs in
@@ -321,11 +311,9 @@ impl Product<'_> {
                     let first = (position + 1) * blocks + group.start / block;
                     filters.as_ptr().wrapping_add(first * panel.len())
                 };
-                let mut fetch = FetchOn { next, stride };
+                let mut filters = FetchOn { next, stride };
                 for here in rows_of_tiles.clone() {
-                    ahead.input.read(simd);
-                    ahead.beside.read(simd);
-                    ahead.output.write(simd);
+                    let fetch = if is_large { filters } else { ahead.take(inputs) };
                     // SAFETY: the tiles in `here` exist.
                     unsafe {
                         let a = transformed.at(position, here.start, 0);
@@ -334,7 +322,7 @@ impl Product<'_> {
                             rows::<S, V, R, INPUTS>(simd, (a, inputs), panel, (c, outputs), columns, fetch);
                         });
                     }
-                    fetch.next = fetch.next.wrapping_add(fetch.stride * inputs);
+                    filters.next = filters.next.wrapping_add(filters.stride * inputs);
                 }
             }
         }
@@ -369,12 +357,9 @@ unsafe fn rows<S: Simd, const V: usize, const R: usize, const INPUTS: usize>(
             }
             let taps = TapRuns { rows: 1, row_stride: 0, run: DEPTH.min(inputs - first) };
             let b = panel.as_ptr().add(first * V * S::LANES);
-            let sums: [[S::V; V]; R] = if V == 1 {
-                product::pixels_by_outputs(simd, from, taps, b, NoFetch)
-            } else {
-                let next = fetch.next.wrapping_add(first * fetch.stride);
-                product::pixels_by_outputs(simd, from, taps, b, FetchOn { next, ..fetch })
-            };
+            let next = fetch.next.wrapping_add(first * fetch.stride);
+            let sums: [[S::V; V]; R] =
+                product::pixels_by_outputs(simd, from, taps, b, FetchOn { next, ..fetch });
             let accumulate = if first == 0 { Accumulate::Set } else { Accumulate::Add };
             product::store_sums(simd, sums, (c, outputs), accumulate, PartialPanel(columns));
         }

@@ -12,6 +12,7 @@
 //! Error against exact arithmetic: a few times that of direct convolution (docs/kernels.md has the figures).
 //! Reference: `resnet_reference::conv2d`.
 
+mod ahead;
 mod block;
 mod filter;
 mod forward;

@@ -204,10 +204,18 @@ unsafe fn gradient<S: Simd>(
         let mut sums = NormSums::new(simd, mask, [simd.load(mean.as_ptr().add(c))]);
         for i in 0..to.rows {
             let pixels = transform::output(simd, half[i]);
+            let mut xs = [[pixels[0]]; TILE];
             for j in 0..to.columns {
                 let at = to.first + i * to.row + j * products.channels + c;
                 simd.store(to.out.add(at), pixels[j]);
-                sums.add(simd, [simd.load(x.as_ptr().add(at))], [pixels[j]]);
+                xs[j] = [simd.load(x.as_ptr().add(at))];
+            }
+            if to.columns == TILE {
+                sums.add_four(simd, xs, [[pixels[0]], [pixels[1]], [pixels[2]], [pixels[3]]]);
+            } else {
+                for j in 0..to.columns {
+                    sums.add(simd, xs[j], [pixels[j]]);
+                }
             }
         }
         sums.add_to(simd, part, c);

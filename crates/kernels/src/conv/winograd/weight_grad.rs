@@ -23,8 +23,7 @@ const PARTIALS: usize = 16 << 20;
 /// sums that don't, and more tiles make fewer journeys to them.
 fn block_tiles(channels: usize) -> usize {
     match channels {
-        ..=16 => 48,
-        17..=32 => 32,
+        ..=32 => 48,
         _ => 64,
     }
 }
