@@ -25,8 +25,8 @@ const EIGHT: usize = 8;
 const FEW: usize = 6;
 
 /// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if there is room for
-/// `most`, and two of eight instead of twelve and four; the rest dealt evenly, fives and sixes instead of sixes
-/// and a small rest.
+/// `most`, and two of eight instead of twelve and four; the rest dealt evenly, fives and sixes instead of
+/// sixes and a small rest.
 #[derive(Debug, Clone)]
 pub(super) struct RowTiles {
     /// Tiles of many rows that are left, and where the next begins.

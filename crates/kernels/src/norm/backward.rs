@@ -179,8 +179,8 @@ pub fn backward_apply(
     norm.apply(isa, Some(dy), activation, (accumulate, writes), dx);
 }
 
-/// What [`backward_apply`] sets, in the place of the gradient that it is computed from: a line is written back
-/// where it was read, instead of a second one being fetched to be overwritten.
+/// What [`backward_apply`] sets, in the place of the gradient that it is computed from: a line is written
+/// back where it was read, instead of a second one being fetched to be overwritten.
 ///
 /// # Panics
 /// If lengths don't agree.

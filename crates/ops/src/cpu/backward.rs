@@ -225,8 +225,8 @@ impl<'a> Backward<'a> {
         self.gradients[value.0] = Some(sum);
     }
 
-    /// Lets `turn` make `dy` the gradient of `value`, or add to it what comes of `dy`. Where nobody else has `dy`
-    /// and `value` no gradient yet, `turn` gets it as its target and no `dy` beside it.
+    /// Lets `turn` make `dy` the gradient of `value`, or add to it what comes of `dy`. Where nobody else has
+    /// `dy` and `value` no gradient yet, `turn` gets it as its target and no `dy` beside it.
     pub(super) fn give_turned(
         &mut self,
         value: Value,
