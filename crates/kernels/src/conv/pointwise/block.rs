@@ -144,7 +144,9 @@ impl<T: TileStore> Outputs<'_, T> {
         let pixel = (block.pixels.start + pixel).min(self.target.count - 1);
         let at = self.target.offset(pixel) + column;
         for row in 0..pixels.len() {
-            self.store.prefetch(simd, at + row * self.target.channels, out);
+            for line in (0..V * S::LANES).step_by(LINE) {
+                self.store.prefetch(simd, at + row * self.target.channels + line, out);
+            }
         }
         if let Some(beside) = block.next_beside {
             let rows = (pixels.len(), self.target.channels);
