@@ -4,7 +4,7 @@
 use crate::simd::Simd;
 
 /// Floats of a cache line.
-const LINE: usize = 16;
+pub(super) const LINE: usize = 16;
 
 /// Lines of a tensor that will be needed soon.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::pixels::PixelLayout;
 use super::store::{PointwiseTile, TileOrder, TileStore};
-use super::tile::{self, LINE, prefetch_rows};
+use super::tile;
+use crate::conv::lines::{self, LINE};
 use crate::conv::panel::{FullPanel, PanelWidth, PartialPanel, with_vectors};
 use crate::conv::product::{FetchOn, RowTiles, with_rows};
 use crate::norm::Accumulate;
@@ -149,9 +150,10 @@ impl<T: TileStore> Outputs<'_, T> {
             }
         }
         if let Some(beside) = block.next_beside {
-            let rows = (pixels.len(), self.target.channels);
-            let start = beside.wrapping_add(pixels.start * self.target.channels + first_column);
-            prefetch_rows(simd, start, rows, 0..(V * S::LANES).div_ceil(LINE));
+            for pixel in pixels {
+                let at = beside.wrapping_add(pixel * self.target.channels + first_column);
+                lines::read(simd, at, V * S::LANES);
+            }
         }
     }
 

@@ -1,14 +1,9 @@
 //! The products of a tile, in registers.
 
-use std::ops::Range;
-
 use crate::conv::panel::FullPanel;
 use crate::conv::product::{self, FetchOn, NoFetch, Strides, TapRuns};
 use crate::norm::Accumulate;
 use crate::simd::Simd;
-
-/// A line of cache, in floats.
-pub(super) const LINE: usize = 16;
 
 /// `to[r][j] (+)= sum over k of a[r stride + k] b[k][j]`. Sums start at zero and are added afterwards, which
 /// keeps the rounding error of long ones down.
@@ -58,21 +53,5 @@ pub(super) unsafe fn add_outer<S: Simd, const V: usize, const R: usize>(
         let added: [[S::V; V]; R] =
             product::inputs_by_outputs(simd, (a, a_strides), (b, b_strides), (1, pixels), NoFetch);
         product::store_sums(simd, added, sums, Accumulate::Add, FullPanel);
-    }
-}
-
-/// Asks for some lines of cache of each of `rows` rows.
-#[inline(always)]
-pub(super) fn prefetch_rows<S: Simd>(
-    simd: S,
-    start: *const f32,
-    (rows, stride): (usize, usize),
-    lines: Range<usize>,
-) {
-    for row in 0..rows {
-        let start = start.wrapping_add(row * stride);
-        for line in lines.clone() {
-            simd.prefetch_read(start.wrapping_add(line * LINE));
-        }
     }
 }

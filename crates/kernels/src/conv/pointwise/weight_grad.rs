@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use super::load;
 use super::pixels::PixelLayout;
-use super::tile::{self, LINE};
+use super::tile;
 use crate::buffer::Buffer;
+use crate::conv::lines::LINE;
 use crate::conv::panel::{self, FullPanel, PanelWidth, PartialPanel, with_vectors};
 use crate::conv::product::{RowTiles, with_rows};
 use crate::conv::{ConvInput, ConvShape};
