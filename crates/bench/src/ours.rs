@@ -93,7 +93,7 @@ struct Training {
 
 impl Step {
     fn new(subject: &Subject) -> anyhow::Result<Step> {
-        let model = Model::init(&subject.spec, 0)?;
+        let model = subject.model()?;
         let (images, labels) = inputs(subject)?;
         Ok(match subject.work {
             Work::Infer => Step::Infer { ready: model.into_inference(), images },

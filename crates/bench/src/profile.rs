@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use resnet_models::Model;
 use resnet_ops::{BatchPart, Mode, Pass, Shape, StepCost, Stopwatch, softmax_cross_entropy};
 use resnet_train::{Gradients, Layout, Optimizer};
 use serde::Serialize;
@@ -66,7 +65,7 @@ impl Row {
 /// # Errors
 /// If the network cannot be built or fails.
 pub fn profile(subject: &Subject, steps: usize, mut progress: impl FnMut(usize)) -> anyhow::Result<Profile> {
-    let model = Model::init(&subject.spec, 0)?;
+    let model = subject.model()?;
     let (images, labels) = ours::inputs(subject)?;
     let plan = model.network().plan_for(Shape::of(&images)?)?;
     let mut fastest: Option<Vec<Row>> = None;

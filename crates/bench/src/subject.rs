@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use resnet_models::{Spec, registry};
+use resnet_models::{Model, Spec, registry};
+use resnet_ops::Recompute;
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Subject {
     pub batch: usize,
     /// Threads that compute.
     pub threads: usize,
+    /// What a training step computes again.
+    pub recompute: Recompute,
 }
 
 impl Subject {
@@ -50,12 +53,19 @@ impl Subject {
     ) -> anyhow::Result<Subject> {
         let spec = find(model)?;
         let batch = batch.map_or_else(|| default_batch(&spec), NonZeroUsize::get);
-        Ok(Subject { work, spec, batch, threads })
+        Ok(Subject { work, spec, batch, threads, recompute: Recompute::Auto })
     }
 
     /// The same work on one thread.
     pub(crate) fn on_one_thread(&self) -> Subject {
         Subject { threads: 1, spec: self.spec.clone(), ..*self }
+    }
+
+    /// The network, with fresh weights.
+    pub(crate) fn model(&self) -> candle_core::Result<Model> {
+        let mut model = Model::init(&self.spec, 0)?;
+        model.network_mut().set_recompute(self.recompute);
+        Ok(model)
     }
 
     /// The arguments that every worker takes.

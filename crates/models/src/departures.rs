@@ -25,8 +25,9 @@ impl Spec {
         let imagenet = self.stem.layers != StemLayers::Conv3x3;
         let wide =
             self.stages.iter().any(|stage| stage.out_channels != stage.width * self.branch.expansion());
-        let wider = imagenet
-            && self.stages.first().is_some_and(|stage| stage.out_channels > 64 * self.branch.expansion());
+        let narrow = if imagenet { 64 } else { 16 };
+        let wider =
+            self.stages.first().is_some_and(|stage| stage.out_channels > narrow * self.branch.expansion());
         let stage = |index: usize| self.stages.get(index).map_or(0, |stage| stage.units);
         let depths = [[2, 2, 2, 2], [3, 4, 6, 3], [3, 4, 23, 3], [3, 8, 36, 3], [3, 24, 36, 3]];
         let published = depths.contains(&[0, 1, 2, 3].map(stage));
@@ -45,7 +46,7 @@ impl Spec {
             (matches!(self.stem.layers, StemLayers::Deep(_)), "stem of three 3x3"),
             (self.stem.pool == StemPool::ZeroPaddedMax, "zeros around the stem's pooling count"),
             (self.shape_change == ShapeChange::PooledProjection, "average-pooled projections"),
-            (!imagenet && basic && projects, "projections (option B) instead of option A"),
+            (!imagenet && basic && projects && !wider, "projections (option B) instead of option A"),
             (
                 !basic && self.shape_change == ShapeChange::ZeroPadding,
                 "zero padding (option A) instead of option B",
@@ -86,11 +87,12 @@ mod tests {
 
     #[test]
     fn departures_of_some_names() {
-        let rows: [(&str, &[&str]); 12] = [
+        let rows: [(&str, &[&str]); 13] = [
             ("resnet20-v1", &[]),
             ("resnet164-v2", &[]),
             ("resnet20-v2-b", &["option B) instead"]),
             ("resnet164-v2-a", &["option A) instead"]),
+            ("resnet14-v2-wide-by-4", &["wider everywhere"]),
             ("resnet152-v2-imagenet", &[]),
             ("resnet18", &[]),
             ("resnet50", &["v1.5"]),

@@ -9,11 +9,12 @@ use resnet_testing::golden::{self, Logits};
 use resnet_testing::{compare, recipe, table};
 
 /// A golden file and the registry's name of its network.
-const NETWORKS: [(&str, &str); 10] = [
+const NETWORKS: [(&str, &str); 11] = [
     ("cifar.resnet20_v1_a", "resnet20-v1"),
     ("cifar.resnet110_v1_a", "resnet110-v1"),
     ("cifar.resnet20_v2_b", "resnet20-v2-b"),
     ("cifar.resnet164_v2_b", "resnet164-v2-b"),
+    ("cifar.resnet8_v2_b_wide_by_4", "resnet8-v2-wide-by-4"),
     ("torchvision.resnet18", "resnet18"),
     ("torchvision.resnet50", "resnet50"),
     ("timm.resnet50d", "resnet50d"),

@@ -34,8 +34,12 @@ pub struct RunRecord {
     pub machine: Option<Machine>,
     /// The training's seed.
     pub seed: u64,
-    /// Threads that computed; the result does not depend on them.
+    /// Threads of each process that computed; the result does not depend on them.
     pub threads: usize,
+    /// Processes that began it together. Each batch norm saw its process's part of a batch, unless the recipe
+    /// says otherwise.
+    #[serde(default = "alone", skip_serializing_if = "is_alone")]
+    pub processes: usize,
     /// Trainable numbers of the network.
     pub parameters: u64,
     /// Where the images came from.
@@ -91,9 +95,17 @@ pub struct RunRecord {
     pub earlier_results: Vec<Results>,
 }
 
+fn alone() -> usize {
+    1
+}
+
+fn is_alone(processes: &usize) -> bool {
+    *processes == alone()
+}
+
 impl RunRecord {
     /// The record of a run that begins now; the caller fills in what it knows of `command`, `threads`,
-    /// `parameters`, `data`, `from` and `version`.
+    /// `processes`, `parameters`, `data`, `from` and `version`.
     pub fn begin(run: &str, recipe: &Recipe) -> RunRecord {
         RunRecord {
             format: FORMAT,
@@ -106,6 +118,7 @@ impl RunRecord {
             machine: Some(Machine::here()),
             seed: recipe.train.seed,
             threads: 1,
+            processes: 1,
             parameters: 0,
             data: String::new(),
             from: None,

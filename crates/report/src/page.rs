@@ -114,7 +114,13 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     let mut facts = vec![("started", moment(&record.started))];
     facts.extend(record.ended.as_deref().map(|ended| ("ended", moment(ended))));
     facts.push(("seed", record.seed.to_string()));
-    facts.push(("threads", record.threads.to_string()));
+    facts.push((
+        "threads",
+        match record.processes {
+            1 => record.threads.to_string(),
+            processes => format!("{} in each of {processes} processes", record.threads),
+        },
+    ));
     facts.extend(
         record
             .results

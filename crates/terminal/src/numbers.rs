@@ -30,6 +30,12 @@ pub fn counted(number: u64, unit: &str) -> String {
     format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
+/// `2 threads`, or `4 processes of 2 threads` where several train together.
+pub fn threads(processes: usize, each: usize) -> String {
+    let each = counted(each as u64, "thread");
+    if processes > 1 { format!("{} processes of {each}", count(processes as u64)) } else { each }
+}
+
 /// `0.27 M`, `40.8 M`, `1.2 G`: three significant digits.
 pub fn short(number: u64) -> String {
     let (value, unit) = match number {
@@ -121,6 +127,7 @@ mod tests {
         assert_eq!([0.4, 67.0, 3_723.6].map(clock), ["0:00", "1:07", "1:02:04"]);
         assert_eq!(clock(f64::NAN), "0:00");
         assert_eq!([counted(1, "step"), counted(2_000, "step")], ["1 step", "2,000 steps"]);
+        assert_eq!([threads(1, 2), threads(4, 1)], ["2 threads", "4 processes of 1 thread"]);
         assert_eq!([8.34, 1_234.4].map(speed), ["8.3", "1,234"]);
         let times = [25.4, 2400.0, 9000.0, 111_600.0, 734_400.0, 86_400_000.0];
         assert_eq!(times.map(long), ["25 s", "40 min", "2.5 h", "31 h", "8.5 days", "1,000 days"]);

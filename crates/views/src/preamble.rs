@@ -7,11 +7,11 @@ use resnet_terminal::{numbers, progress, text};
 use resnet_train::{Group, Groups};
 
 /// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are
-/// made ahead of a step.
+/// made ahead of a step, `processes` how many train together.
 ///
 /// # Errors
 /// If the network has no summary, or not the parts that the recipe names.
-pub fn print(training: &Training, data: &Images, ahead: usize) -> anyhow::Result<u64> {
+pub fn print(training: &Training, data: &Images, ahead: usize, processes: usize) -> anyhow::Result<u64> {
     let (recipe, model, plan) = (training.recipe(), training.network(), training.plan());
     // An ImageNet network takes images of any size; this is the one it is trained on.
     let [height, width] = plan.size;
@@ -46,7 +46,7 @@ pub fn print(training: &Training, data: &Images, ahead: usize) -> anyhow::Result
             numbers::counted(plan.steps, "step"),
             plan.batch,
             numbers::counted(plan.epochs, "epoch"),
-            numbers::counted(resnet_ops::threads() as u64, "thread")
+            numbers::threads(processes, resnet_ops::threads())
         ),
     );
     if let (Some(paper), Some(error)) = (&recipe.paper, recipe.expected_error) {

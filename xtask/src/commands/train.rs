@@ -78,9 +78,10 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
     if let Some(from) = &from {
         weights::start(training.network(), from, (training.recipe(), data.classes()), args)?;
     }
-    let parameters = resnet_views::preamble(&training, &data, options(args).prefetch)?;
+    let processes = all.rank().world_size;
+    let parameters = resnet_views::preamble(&training, &data, options(args).prefetch, processes)?;
     let fill = |record: &mut RunRecord| {
-        record.threads = threads;
+        (record.threads, record.processes) = (threads, processes);
         record.parameters = parameters;
         record.data = absolute_origin(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
@@ -154,7 +155,7 @@ fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::
         }
         other => other.into(),
     })?;
-    resnet_views::preamble(&training, &data, options(args).prefetch)?;
+    resnet_views::preamble(&training, &data, options(args).prefetch, all.rank().world_size)?;
     train(run, &training, &data, args, all)
 }
 

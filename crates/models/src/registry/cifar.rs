@@ -1,5 +1,5 @@
-//! The networks for CIFAR: `resnet{depth}-{unit}[-one-layer|-basic|-bottleneck][-a|-b]` (appendix), where the
-//! unit is a placement of figure 4, a shortcut of figure 2, or one after the other.
+//! The networks for CIFAR: `resnet{depth}-{unit}[-one-layer|-basic|-bottleneck][-wide-by-{factor}][-a|-b]`
+//! (appendix), where the unit is a placement of figure 4, a shortcut of figure 2, or one after the other.
 
 use resnet_blocks::{
     Branch, Filters, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace,
@@ -7,6 +7,9 @@ use resnet_blocks::{
 
 use super::{DEEPEST, Error, unknown};
 use crate::spec::{Head, Spec, Stage, StemLayers, StemPool, StemSpec};
+
+/// The widest networks that have a name: WRN-40-14's factor and a little more (arXiv 1605.07146).
+const WIDEST: usize = 16;
 
 /// Words for figure 4; without one it is the original placement.
 static PLACEMENTS: [(&str, Placement); 5] = [
@@ -31,6 +34,7 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
         return Err(unknown());
     }
     let wanted = branch(&mut words);
+    let factor = width_factor(&mut words).ok_or_else(unknown)?;
     let shape_change = if words.take("-a") {
         Some(ShapeChange::ZeroPadding)
     } else {
@@ -48,10 +52,13 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     let units = units(depth, branch).ok_or_else(|| Error::Depth { name: name.to_owned(), depth })?;
     let default = match branch {
         Branch::Bottleneck(_) => ShapeChange::Projection,
+        Branch::OneLayer | Branch::Basic if factor > 1 => ShapeChange::Projection,
         Branch::OneLayer | Branch::Basic => ShapeChange::ZeroPadding,
     };
-    let stage =
-        |width: usize, stride| Stage { units, width, out_channels: width * branch.expansion(), stride };
+    let stage = |narrow: usize, stride| {
+        let width = narrow * factor;
+        Stage { units, width, out_channels: width * branch.expansion(), stride }
+    };
     Ok(Spec {
         name: name.to_owned(),
         placement: placement.unwrap_or(Placement::Original),
@@ -98,6 +105,16 @@ fn shortcut(words: &mut Words) -> Option<Shortcut> {
 fn gate_bias(words: &mut Words) -> Option<f64> {
     // Not `-number`: minus nothing is nothing.
     if words.take("-bias") { Some(0.0 - words.number()?) } else { Some(GATE_BIAS) }
+}
+
+/// `-wide-by-4` is a wide residual network (arXiv 1605.07146): four times the channels in every unit, not in
+/// the stem.
+fn width_factor(words: &mut Words) -> Option<usize> {
+    if !words.take("-wide-by") {
+        return Some(1);
+    }
+    words.0 = words.0.strip_prefix('-')?;
+    words.integer().filter(|factor| (2..=WIDEST).contains(factor))
 }
 
 fn branch(words: &mut Words) -> Option<Branch> {
@@ -191,6 +208,15 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_network_is_wider_in_its_units_alone() {
+        let spec = find("resnet14-v2-wide-by-4", 10).unwrap();
+        assert_eq!(spec.stem.out_channels, 16);
+        assert_eq!(spec.stages.iter().map(|stage| stage.out_channels).collect::<Vec<_>>(), [64, 128, 256]);
+        assert_eq!(spec.shape_change, ShapeChange::Projection);
+        assert_eq!(find("resnet14-v2-wide-by-4-a", 10).unwrap().shape_change, ShapeChange::ZeroPadding);
+    }
+
+    #[test]
     fn malformed_numbers_make_no_name() {
         for word in [
             "constant-scaling-by",
@@ -204,6 +230,10 @@ mod tests {
             "conv-shortcut-v1",
             "conv-shortcutb",
             "identity",
+            "v2-wide-by",
+            "v2-wide-by-1",
+            "v2-wide-by-17",
+            "v2-b-wide-by-4",
         ] {
             assert!(matches!(find(&format!("resnet20-{word}"), 10), Err(Error::Unknown { .. })), "{word}");
         }

@@ -11,7 +11,9 @@
 //! `shortcut-only-gating` (`-bias-6`: a bias of -6), `conv-shortcut`, `dropout-shortcut` (`-by-0.5`),
 //! `bn-after-addition`, `relu-before-addition`, `relu-only-preactivation`. So
 //! `resnet110-exclusive-gating-bias-7`; a shortcut of figure 2 may follow a placement of figure 4, as in
-//! `resnet20-v2-conv-shortcut`.
+//! `resnet20-v2-conv-shortcut`. `-wide-by-4` multiplies the channels of all units, as in wide residual
+//! networks (arXiv 1605.07146), with projections where the shape changes: `resnet14-v2-wide-by-4` is their
+//! WRN-16-4, whose depth counts the three projections and not the head.
 //!
 //! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or
 //! 200; and timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`,

@@ -32,6 +32,7 @@ pub(crate) mod step;
 pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use candle_core::Tensor;
 use resnet_kernels::conv::ConvShape;
@@ -59,6 +60,28 @@ pub enum Recompute {
     /// All that is inside of units, several at a time: of each such stretch only the input is kept. The least
     /// memory, about the square root of the network's depth, for one forward pass more.
     Units,
+}
+
+impl Recompute {
+    /// Its word for recipes and command lines: "auto", "never", "sums", "units".
+    pub fn name(self) -> &'static str {
+        match self {
+            Recompute::Auto => "auto",
+            Recompute::Never => "never",
+            Recompute::Sums => "sums",
+            Recompute::Units => "units",
+        }
+    }
+}
+
+impl FromStr for Recompute {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Recompute::Auto, Recompute::Never, Recompute::Sums, Recompute::Units];
+        let found = all.into_iter().find(|what| what.name() == text);
+        found.ok_or_else(|| format!("'{text}' is not auto, never, sums or units"))
+    }
 }
 
 /// What training changes of the layers that are traced next. Evaluation is the same for all three.

@@ -40,6 +40,9 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         }
         BenchKind::Train => Work::Train,
         BenchKind::Infer => Work::Infer,
+        BenchKind::Kernels if args.recompute.is_some() => {
+            return usage("bench kernels measures single passes; --recompute is for bench train");
+        }
         BenchKind::Kernels if args.against.is_some() => {
             return usage(
                 "bench kernels has no other program to compare with; --against is for train and infer",
@@ -65,7 +68,15 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     {
         return usage(&format!("{} does not train; use bench infer, or --against pytorch", peer.title()));
     }
-    let subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
+    let mut subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
+    if let Some(recompute) = args.recompute {
+        if work == Work::Infer {
+            return usage(
+                "inference keeps nothing that could be computed again; --recompute is for bench train",
+            );
+        }
+        subject.recompute = recompute;
+    }
     if args.profile {
         return profile::run(args, &subject);
     }
@@ -77,7 +88,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let worker = |subject: &Subject| {
         let mut command = Command::new(&program);
-        command.arg("bench-worker").args(subject.arguments());
+        command.arg("bench-worker").args(subject.arguments()).args(["--recompute", subject.recompute.name()]);
         command
     };
     let bench = Bench { crew: &crew, subject: &subject, worker: &worker };
@@ -109,7 +120,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
 /// What `bench` starts: measures when it is told to on standard input.
 pub(crate) fn work(args: &BenchWorkerArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
-    let subject = Subject::new(args.work.into(), &args.model, Some(args.batch), threads)?;
+    let mut subject = Subject::new(args.work.into(), &args.model, Some(args.batch), threads)?;
+    subject.recompute = args.recompute;
     serve(&subject, env!("CARGO_PKG_VERSION"), stdin().lock(), stdout().lock())
 }
 
