@@ -7,9 +7,9 @@
 use std::time::Instant;
 
 use resnet_kernels::conv::{
-    self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters,
+    self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, OutputGradient,
 };
-use resnet_kernels::conv::{Prologue, Residual, Statistics};
+use resnet_kernels::conv::{PackedFilters, Prologue, Residual, Statistics, ThroughNorm};
 use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, NormBackward, ScaleShift};
 use resnet_kernels::{Buffer, Isa, parallel};
 
@@ -170,7 +170,7 @@ impl Bench {
                 isa,
                 shape,
                 ConvInput { x: &t.x, prologue },
-                &t.y,
+                OutputGradient::There(&t.y),
                 &weight,
                 &mut dw,
                 target,
@@ -183,7 +183,7 @@ impl Bench {
                 isa,
                 shape,
                 ConvInput { x: &t.x, prologue },
-                &t.y,
+                OutputGradient::There(&t.y),
                 &weight,
                 &mut dw,
                 target,
@@ -192,8 +192,38 @@ impl Bench {
         self.time("dx += norm", 3 * input + output, 1, &mut tensors, |t| {
             let (add, dx) = (Accumulate::Add, &mut t.dx);
             let norm = NormBackward { x: &t.x, map: &map, backward: &backward };
-            conv::input_grad_through_norm(isa, shape, &t.y, &weight, norm, add, dx);
+            let through = ThroughNorm { shape, dy: &t.y, weight: &weight, norm, accumulate: add };
+            conv::input_grad_through_norm(isa, through, dx);
         });
+        if residual == 0 {
+            return;
+        }
+        // Between two units, through the first norm of the next one; `x` is its gradient as well.
+        let next = ConvShape { in_channels: shape.out_channels, out_channels: shape.in_channels, ..*shape };
+        let ones = vec![1.1; shape.out_channels];
+        let next_map = ScaleShift { scale: ones.clone(), shift: ones.clone() };
+        let next_backward =
+            BackwardMap { of_gradient: ones.clone(), of_input: ones.clone(), constant: ones.clone() };
+        for (what, floats, on_the_way) in [
+            ("dy +=; dx, dw", 4 * input + 4 * output, false),
+            ("dy +=, dx, dw", 4 * input + 3 * output, true),
+        ] {
+            self.time(what, floats, 3, &mut tensors, |t| {
+                let mut dw = Buffer::unspecified(weight.len());
+                let norm = NormBackward { x: &t.residual, map: &next_map, backward: &next_backward };
+                let add = Accumulate::Add;
+                let through = ThroughNorm { shape: &next, dy: &t.x, weight: &weight, norm, accumulate: add };
+                let dy = if on_the_way {
+                    OutputGradient::Through(through, &mut t.y)
+                } else {
+                    conv::input_grad_through_norm(isa, through, &mut t.y);
+                    OutputGradient::There(&t.y)
+                };
+                let target = GradientTarget::StoreAndSum { mean: &mean, dx: &mut t.dx };
+                let input = ConvInput { x: &t.x, prologue };
+                conv::input_and_weight_grad(isa, shape, input, dy, &weight, &mut dw, target);
+            });
+        }
     }
 }
 

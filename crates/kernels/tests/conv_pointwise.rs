@@ -5,8 +5,10 @@ mod common;
 mod convolutions;
 
 use convolutions::{cases, cost, pre_activated, reference_shape, shape, tolerance, weights};
+use resnet_kernels::conv::OutputGradient::{self, There};
 use resnet_kernels::conv::{
-    Algorithm, ConvInput, ConvShape, GradientTarget, Prologue, input_and_weight_grad, input_grad_through_norm,
+    Algorithm, ConvInput, ConvShape, GradientTarget, Prologue, ThroughNorm, input_and_weight_grad,
+    input_grad_through_norm,
 };
 use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, NormBackward, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -92,23 +94,26 @@ fn both_gradients_and_the_sums() {
         let prologue = problem.prologue();
         let expected = problem.dw(shape, &problem.activated);
         let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
-        let sums = input_and_weight_grad(*isa, shape, ConvInput { x, prologue }, dy, weight, &mut dw, target)
-            .ok_or("no sums")?;
+        let sums =
+            input_and_weight_grad(*isa, shape, ConvInput { x, prologue }, There(dy), weight, &mut dw, target)
+                .ok_or("no sums")?;
         near("input gradient", &dx, &problem.dx)?;
         near("weight gradient", &dw, &expected)?;
         problem.check(&sums)?;
 
         dw.fill(f32::NAN);
         let target = GradientTarget::Sum { mean };
-        let sums = input_and_weight_grad(*isa, shape, ConvInput { x, prologue }, dy, weight, &mut dw, target)
-            .ok_or("no sums")?;
+        let sums =
+            input_and_weight_grad(*isa, shape, ConvInput { x, prologue }, There(dy), weight, &mut dw, target)
+                .ok_or("no sums")?;
         near("weight gradient beside sums", &dw, &expected)?;
         problem.check(&sums)?;
 
         dw.fill(f32::NAN);
         dx.fill(f32::NAN);
         let target = GradientTarget::Store(&mut dx);
-        let sums = input_and_weight_grad(*isa, shape, ConvInput::plain(x), dy, weight, &mut dw, target);
+        let sums =
+            input_and_weight_grad(*isa, shape, ConvInput::plain(x), There(dy), weight, &mut dw, target);
         near("input gradient", &dx, &problem.dx)?;
         near("weight gradient of the plain input", &dw, &problem.dw(shape, &reference::to_f64(x)))?;
         if sums.is_some() { Err("sums that nobody asked for".to_owned()) } else { Ok(()) }
@@ -140,16 +145,60 @@ fn the_gradient_through_the_norm() {
         };
         let mut dx = vec![f32::NAN; x.len()];
         let set = Accumulate::Set;
-        input_grad_through_norm(*isa, shape, dy, weight, norm, set, &mut dx);
+        input_grad_through_norm(*isa, ThroughNorm { shape, dy, weight, norm, accumulate: set }, &mut dx);
         let expected: Vec<f64> = (0..x.len()).map(through).collect();
         common::near("gradient", &dx, &expected, tolerance(*algorithm))?;
 
         dx.copy_from_slice(&before);
         let add = Accumulate::Add;
-        input_grad_through_norm(*isa, shape, dy, weight, norm, add, &mut dx);
+        input_grad_through_norm(*isa, ThroughNorm { shape, dy, weight, norm, accumulate: add }, &mut dx);
         let expected: Vec<f64> =
             before.iter().enumerate().map(|(i, before)| f64::from(*before) + through(i)).collect();
         common::near("added gradient", &dx, &expected, tolerance(*algorithm))
+    });
+}
+
+/// Of a gradient that lies there, or is computed first: itself, both gradients behind it and the sums.
+type Chain = (Vec<f32>, Vec<f32>, Vec<f32>, BackwardSums);
+
+/// What two units make of a gradient: through the next one's first convolution and norm, then into the last
+/// convolution of this one; in one pass or in two.
+fn chain(isa: Isa, of_next: ThroughNorm, problem: &Problem, shape: &ConvShape, passes: usize) -> Chain {
+    let Problem { x, weight, mean, .. } = problem;
+    let mut dy = uniform(15, shape.output_len());
+    let (mut dx, mut dw) = (vec![f32::NAN; x.len()], vec![f32::NAN; weight.len()]);
+    let input = ConvInput { x, prologue: problem.prologue() };
+    let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
+    let gradient = if passes == 1 {
+        OutputGradient::Through(of_next, &mut dy)
+    } else {
+        input_grad_through_norm(isa, of_next, &mut dy);
+        There(&dy)
+    };
+    let sums = input_and_weight_grad(isa, shape, input, gradient, weight, &mut dw, target);
+    (dy, dx, dw, sums.expect("asked for"))
+}
+
+#[test]
+fn a_gradient_computed_where_it_is_read_is_the_same_to_the_bit() {
+    table::run(&pointwise_cases(), |(_, isa, shape)| {
+        let (pixels, problem) = ((shape.out_h(), shape.out_w()), Problem::new(shape));
+        // The last has a stride, and is not done on the way.
+        let next = self::shape(shape.images, pixels, (shape.out_channels, shape.in_channels), (1, 1, 0));
+        for next in [next, ConvShape { out_channels: 5, ..next }, ConvShape { stride: 2, ..next }] {
+            let of_next = Problem::new(&next);
+            let backward = backward_map(next.in_channels);
+            let norm = NormBackward { x: &of_next.x, map: &of_next.map, backward: &backward };
+            for accumulate in [Accumulate::Set, Accumulate::Add] {
+                let through =
+                    ThroughNorm { shape: &next, dy: &of_next.dy, weight: &of_next.weight, norm, accumulate };
+                let [one, two] = [1, 2].map(|passes| chain(*isa, through, &problem, shape, passes));
+                if one != two {
+                    return Err(format!("{next:?}, {accumulate:?}"));
+                }
+            }
+        }
+        Ok(())
     });
 }
 
@@ -173,7 +222,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
                 isa,
                 shape,
                 ConvInput { x, prologue: problem.prologue() },
-                dy,
+                There(dy),
                 weight,
                 &mut dw,
                 target,
@@ -182,7 +231,11 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let mut through = vec![0.0; x.len()];
             let norm = NormBackward { x, map, backward: &backward };
             let set = Accumulate::Set;
-            input_grad_through_norm(isa, shape, dy, weight, norm, set, &mut through);
+            input_grad_through_norm(
+                isa,
+                ThroughNorm { shape, dy, weight, norm, accumulate: set },
+                &mut through,
+            );
             let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
             vec![dx, dw, through, single(&sums.sum_dy), single(&sums.sum_dy_xmu)]
         });
@@ -200,7 +253,7 @@ fn an_empty_batch_has_no_gradient() {
         Isa::best(),
         &shape,
         ConvInput { x: &[], prologue },
-        &[],
+        There(&[]),
         &[0.5; 12],
         &mut dw,
         target,
@@ -214,7 +267,15 @@ fn an_empty_batch_has_no_gradient() {
 fn sums_without_a_norm_are_refused() {
     let shape = shape(1, (1, 1), (1, 1), (1, 1, 0));
     let target = GradientTarget::Sum { mean: &[0.0] };
-    input_and_weight_grad(Isa::best(), &shape, ConvInput::plain(&[1.0]), &[1.0], &[1.0], &mut [0.0], target);
+    input_and_weight_grad(
+        Isa::best(),
+        &shape,
+        ConvInput::plain(&[1.0]),
+        There(&[1.0]),
+        &[1.0],
+        &mut [0.0],
+        target,
+    );
 }
 
 #[test]
@@ -222,5 +283,13 @@ fn sums_without_a_norm_are_refused() {
 fn wider_filters_are_refused() {
     let shape = shape(1, (1, 1), (1, 1), (3, 1, 1));
     let target = GradientTarget::Store(&mut []);
-    input_and_weight_grad(Isa::best(), &shape, ConvInput::plain(&[1.0]), &[1.0], &[1.0], &mut [0.0], target);
+    input_and_weight_grad(
+        Isa::best(),
+        &shape,
+        ConvInput::plain(&[1.0]),
+        There(&[1.0]),
+        &[1.0],
+        &mut [0.0],
+        target,
+    );
 }

@@ -7,8 +7,9 @@ mod refused;
 
 use refused::refused;
 use resnet_kernels::conv::{
-    Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Prologue,
-    Residual, Statistics, forward, input_and_weight_grad, input_grad, input_grad_through_norm, weight_grad,
+    self, Algorithm, ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, OutputGradient,
+    PackedFilters, Prologue, Residual, Statistics, forward, input_and_weight_grad, input_grad,
+    input_grad_through_norm, weight_grad,
 };
 use resnet_kernels::norm::{Accumulate, Activation, BackwardMap, NormBackward, ScaleShift};
 use resnet_kernels::simd::Isa;
@@ -111,11 +112,13 @@ impl Pass {
             WeightGrad => weight_grad(algorithm, isa, shape, ConvInput { x, prologue }, dy, &mut dw),
             Both => {
                 let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
+                let dy = OutputGradient::There(dy);
                 input_and_weight_grad(isa, shape, ConvInput { x, prologue }, dy, w, &mut dw, target);
             }
             ThroughNorm => {
                 let norm = NormBackward { x, map, backward };
-                input_grad_through_norm(isa, shape, dy, w, norm, Accumulate::Set, &mut dx);
+                let through = conv::ThroughNorm { shape, dy, weight: w, norm, accumulate: Accumulate::Set };
+                input_grad_through_norm(isa, through, &mut dx);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What a convolution does to its input while it loads it and to its output while it stores it, so that
 //! neither makes another journey through memory.
 
-use crate::norm::{Activation, ScaleShift};
+use super::ConvShape;
+use crate::norm::{Accumulate, Activation, NormBackward, ScaleShift};
 use crate::simd::{Isa, Simd};
 use crate::writes::Writes;
 
@@ -141,6 +142,31 @@ pub enum GradientEpilogue<'a> {
         /// The map it applied.
         map: &'a ScaleShift,
     },
+}
+
+/// What the gradient of a 1x1 convolution's input is computed from, all the way through the batch norm and
+/// ReLU that it went through: `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it.
+#[derive(Debug, Clone, Copy)]
+pub struct ThroughNorm<'a> {
+    /// The convolution.
+    pub shape: &'a ConvShape,
+    /// The gradient of its output.
+    pub dy: &'a [f32],
+    /// Its weights.
+    pub weight: &'a [f32],
+    /// The norm before it.
+    pub norm: NormBackward<'a>,
+    /// Whether the gradient is added to what lies there.
+    pub accumulate: Accumulate,
+}
+
+/// The gradient of a convolution's output.
+#[derive(Debug)]
+pub enum OutputGradient<'a> {
+    /// It is there.
+    There(&'a [f32]),
+    /// It is still to be computed: a block of pixels at a time where it is read, while it is in the caches.
+    Through(ThroughNorm<'a>, &'a mut [f32]),
 }
 
 /// Where the input's gradient goes when it is computed together with the weights'.

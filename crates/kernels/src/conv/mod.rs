@@ -25,11 +25,14 @@ mod strip;
 mod weight_grad;
 mod winograd;
 
-use crate::norm::{Accumulate, BackwardMap, BackwardSums, Moments, NormBackward};
+use crate::norm::{BackwardMap, BackwardSums, Moments, NormBackward};
 use crate::simd::Isa;
 
 pub use algorithm::Algorithm;
-pub use fusion::{ConvInput, Epilogue, GradientEpilogue, GradientTarget, Prologue, Residual, Statistics};
+pub use fusion::{
+    ConvInput, Epilogue, GradientEpilogue, GradientTarget, OutputGradient, Prologue, Residual, Statistics,
+    ThroughNorm,
+};
 pub use packed_filters::PackedFilters;
 pub use shape::ConvShape;
 pub(crate) use shape::extent;
@@ -151,23 +154,29 @@ pub fn weight_grad(
 }
 
 /// Both gradients of a 1x1 convolution, in one pass over `x` and `dy` where the weights fit a cache; the sums
-/// that `target` asks for.
+/// that `target` asks for. Where `dy` is still to be computed, it is complete afterwards.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`, the convolution isn't [`Algorithm::Pointwise`], or sums are asked
+/// If a slice's length doesn't fit its shape, a convolution isn't [`Algorithm::Pointwise`], or sums are asked
 /// for of an input that went through no norm.
 pub fn input_and_weight_grad(
     isa: Isa,
     shape: &ConvShape,
     input: ConvInput,
-    dy: &[f32],
+    dy: OutputGradient,
     weight: &[f32],
     dw: &mut [f32],
     target: GradientTarget,
 ) -> Option<BackwardSums> {
     check_shape(Algorithm::Pointwise, isa, shape);
     check_input(input, shape);
-    check("output gradient", dy, shape.output_len());
+    match &dy {
+        OutputGradient::There(dy) => check("output gradient", dy, shape.output_len()),
+        OutputGradient::Through(through, dy) => {
+            check("output gradient", dy, shape.output_len());
+            check_through(isa, through, dy);
+        }
+    }
     check("weight", weight, shape.weight_len());
     check("weight gradient", dw, shape.weight_len());
     match &target {
@@ -181,24 +190,19 @@ pub fn input_and_weight_grad(
     pointwise::input_and_weight_grad(isa, shape, input, dy, weight, dw, target)
 }
 
-/// The gradient of a 1x1 convolution's input all the way through the batch norm and ReLU that it went
-/// through: `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it, with the convolution's own
-/// gradient computed on the way and never stored.
+/// What `through` says, with the convolution's own gradient computed on the way and never stored.
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`, or the convolution isn't [`Algorithm::Pointwise`].
-pub fn input_grad_through_norm(
-    isa: Isa,
-    shape: &ConvShape,
-    dy: &[f32],
-    weight: &[f32],
-    norm: NormBackward,
-    accumulate: Accumulate,
-    dx: &mut [f32],
-) {
+/// If a slice's length doesn't fit the shape, or the convolution isn't [`Algorithm::Pointwise`].
+pub fn input_grad_through_norm(isa: Isa, through: ThroughNorm, dx: &mut [f32]) {
+    check_through(isa, &through, dx);
+    pointwise::input_grad_through_norm(isa, through, dx);
+}
+
+fn check_through(isa: Isa, &ThroughNorm { shape, dy, weight, norm, .. }: &ThroughNorm, dx: &[f32]) {
     check_shape(Algorithm::Pointwise, isa, shape);
     let NormBackward { x, map, backward } = norm;
-    check("input", x, shape.input_len());
+    check("norm's input", x, shape.input_len());
     check("output gradient", dy, shape.output_len());
     check("weight", weight, shape.weight_len());
     check("input gradient", dx, shape.input_len());
@@ -206,5 +210,4 @@ pub fn input_grad_through_norm(
     for per_channel in [&map.scale, &map.shift, of_gradient, of_input, constant] {
         check("norm's map", per_channel, shape.in_channels);
     }
-    pointwise::input_grad_through_norm(isa, shape, dy, weight, norm, accumulate, dx);
 }

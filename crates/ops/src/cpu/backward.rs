@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::conv::ConvShape;
-use resnet_kernels::norm::{Accumulate, BackwardSums};
+use resnet_kernels::conv::{self, ConvShape, ThroughNorm};
+use resnet_kernels::norm::{Accumulate, BackwardMap, BackwardSums, NormBackward};
 use resnet_kernels::{Buffer, Isa, elementwise};
 
 use super::forward::Forward;
@@ -26,6 +26,25 @@ pub(super) struct Deferred {
     pub(super) dy: Arc<Buffer>,
 }
 
+/// The gradient of a norm's input, left to be computed where it is read: a 1x1 convolution that takes both of
+/// its gradients reads it while it is in the caches.
+pub(super) struct Through {
+    pub(super) deferred: Deferred,
+    /// The norm's input.
+    pub(super) x: Arc<Buffer>,
+    pub(super) state: Arc<NormState>,
+    pub(super) backward: BackwardMap,
+}
+
+impl Through {
+    /// The same as the kernels take it.
+    pub(super) fn by<'a>(&'a self, params: &[&'a [f32]], accumulate: Accumulate) -> ThroughNorm<'a> {
+        let Through { deferred: Deferred { shape, weight, dy }, x, state, backward } = self;
+        let norm = NormBackward { x, map: &state.map, backward };
+        ThroughNorm { shape, dy, weight: params[weight.0], norm, accumulate }
+    }
+}
+
 /// What a step sees while it runs backward.
 pub(super) struct Backward<'a> {
     pub(super) isa: Isa,
@@ -38,6 +57,8 @@ pub(super) struct Backward<'a> {
     /// What a convolution summed over its input's gradient for the batch norm that made that input.
     sums: Vec<Option<BackwardSums>>,
     deferred: Vec<Option<Deferred>>,
+    /// What is still to be added to a gradient.
+    through: Vec<Option<Through>>,
     needed: Vec<bool>,
     needs: &'a NeedsGrad,
     param_gradients: Vec<Option<Vec<f32>>>,
@@ -66,6 +87,7 @@ impl<'a> Backward<'a> {
             gradients,
             sums: vec![None; values],
             deferred: (0..values).map(|_| None).collect(),
+            through: (0..values).map(|_| None).collect(),
             needed: needs.of_values(plan),
             needs,
             param_gradients: vec![None; params.len()],
@@ -76,6 +98,7 @@ impl<'a> Backward<'a> {
     pub(super) fn forget(&mut self, value: Value) {
         self.slots.0[value.0] = Default::default();
         self.gradients[value.0] = None;
+        self.through[value.0] = None;
     }
 
     /// A parameter's gradient as it stands.
@@ -106,6 +129,11 @@ impl<'a> Backward<'a> {
     /// A parameter's values.
     pub(super) fn param(&self, param: Param) -> &'a [f32] {
         self.params[param.0]
+    }
+
+    /// All parameters' values.
+    pub(super) fn params(&self) -> &'a [&'a [f32]] {
+        self.params
     }
 
     /// Whether the gradient of `value` is needed.
@@ -172,7 +200,29 @@ impl<'a> Backward<'a> {
 
     /// Takes the gradient of `value`; `None` if nothing downstream depends on it.
     pub(super) fn take(&mut self, value: Value) -> Option<Arc<Buffer>> {
+        self.settle(value);
         self.gradients[value.0].take()
+    }
+
+    /// Leaves it to whoever takes the gradient of `value` to add `through` to it.
+    pub(super) fn give_through(&mut self, value: Value, through: Through) {
+        self.settle(value);
+        self.through[value.0] = Some(through);
+    }
+
+    /// Takes what [`Backward::give_through`] left, with the rest of the gradient and what is to become of it.
+    pub(super) fn take_through(&mut self, value: Value) -> Option<(Through, Accumulate, Buffer)> {
+        let through = self.through[value.0].take()?;
+        let (accumulate, rest) = self.take_to_write(value);
+        Some((through, accumulate, rest))
+    }
+
+    /// Computes what was left to compute of the gradient of `value`.
+    fn settle(&mut self, value: Value) {
+        if let Some((through, accumulate, mut target)) = self.take_through(value) {
+            conv::input_grad_through_norm(self.isa, through.by(self.params, accumulate), &mut target);
+            self.gradients[value.0] = Some(Arc::new(target));
+        }
     }
 
     /// Whether the gradient that the only reader of `value` gives is all of it, so that sums over it are
@@ -208,6 +258,7 @@ impl<'a> Backward<'a> {
 
     /// Adds `gradient` to that of `value`; the first one is taken as it is, without a copy.
     pub(super) fn give(&mut self, value: Value, gradient: Arc<Buffer>) {
+        self.settle(value);
         let sum = match self.gradients[value.0].take() {
             None => gradient,
             Some(mut present) => {
@@ -233,6 +284,7 @@ impl<'a> Backward<'a> {
         mut dy: Arc<Buffer>,
         turn: impl FnOnce(Option<&[f32]>, Accumulate, &mut Buffer),
     ) {
+        self.settle(value);
         match Arc::get_mut(&mut dy).filter(|_| self.gradients[value.0].is_none()) {
             Some(own) => {
                 turn(None, Accumulate::Set, own);
@@ -244,14 +296,20 @@ impl<'a> Backward<'a> {
 
     /// Lets `write` set or add to the gradient of `value` in place.
     pub(super) fn give_with(&mut self, value: Value, write: impl FnOnce(&Self, Accumulate, &mut Buffer)) {
-        let (accumulate, mut target) = match self.gradients[value.0].take() {
+        self.settle(value);
+        let (accumulate, mut target) = self.take_to_write(value);
+        write(self, accumulate, &mut target);
+        self.gradients[value.0] = Some(Arc::new(target));
+    }
+
+    /// The gradient of `value` as it stands, to add to; without one, a buffer to set.
+    fn take_to_write(&mut self, value: Value) -> (Accumulate, Buffer) {
+        match self.gradients[value.0].take() {
             None => (Accumulate::Set, self.buffer(value)),
             Some(present) => {
                 (Accumulate::Add, Arc::try_unwrap(present).unwrap_or_else(|shared| Buffer::copy_of(&shared)))
             }
-        };
-        write(self, accumulate, &mut target);
-        self.gradients[value.0] = Some(Arc::new(target));
+        }
     }
 }
 

@@ -21,10 +21,11 @@ mod weight_grad;
 
 use super::correlate::Correlation;
 use super::{
-    ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, Prologue, Statistics, pack, panel,
+    ConvInput, ConvShape, Epilogue, GradientEpilogue, GradientTarget, OutputGradient, Prologue, Statistics,
+    ThroughNorm, pack, panel,
 };
 use crate::buffer::Buffer;
-use crate::norm::{Accumulate, Activation, BackwardSums, Moments, NormBackward, backward_apply};
+use crate::norm::{Activation, BackwardSums, Moments, backward_apply};
 use crate::parallel::{Shared, for_each_chunk};
 use crate::simd::Isa;
 use gradient::ThroughNormStore;
@@ -121,13 +122,14 @@ fn input_grad_pass(
 /// The pass from the other side, and the filters for it.
 fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (PointwisePass, Buffer) {
     let rows = PixelLayout::input(shape);
-    let panels = pack::for_input(
-        shape,
-        &Correlation::input_gradient(shape),
-        weight,
-        panel::width(isa, shape.in_channels),
-    );
-    (PointwisePass::new(isa, PixelLayout::dense(rows.count, shape.out_channels), rows), panels)
+    let pass = PointwisePass::new(isa, PixelLayout::dense(rows.count, shape.out_channels), rows);
+    (pass, turned_filters(isa, shape, weight))
+}
+
+/// `[panel of inputs][output][input]`
+fn turned_filters(isa: Isa, shape: &ConvShape, weight: &[f32]) -> Buffer {
+    let width = panel::width(isa, shape.in_channels);
+    pack::for_input(shape, &Correlation::input_gradient(shape), weight, width)
 }
 
 /// Both gradients; the slices' lengths were checked.
@@ -135,7 +137,7 @@ pub(super) fn input_and_weight_grad(
     isa: Isa,
     shape: &ConvShape,
     input: ConvInput,
-    dy: &[f32],
+    dy: OutputGradient,
     weight: &[f32],
     dw: &mut [f32],
     target: GradientTarget,
@@ -149,23 +151,27 @@ pub(super) fn input_and_weight_grad(
         Prologue::NormRelu { scale, shift } => Norm { x: input.x, mean, scale, shift },
         Prologue::None => panic!("conv2d: sums for a norm that the input didn't go through"),
     });
-    if backward::applies(shape) {
-        return backward::run(isa, shape, input, dy, weight, dw, backward::Wanted { norm, dx });
-    }
+    let applies = backward::applies(shape);
+    let dy = match dy {
+        OutputGradient::Through(through, dy)
+            if !(applies && backward::can_begin_with(through.shape, shape)) =>
+        {
+            input_grad_through_norm(isa, through, dy);
+            OutputGradient::There(dy)
+        }
+        dy => dy,
+    };
+    let dy = match dy {
+        OutputGradient::There(dy) if !applies => dy,
+        dy => return backward::run(isa, shape, input, dy, weight, dw, backward::Wanted { norm, dx }),
+    };
     weight_grad::run(isa, shape, input, dy, dw);
     input_grad_pass(isa, shape, dy, weight, norm, dx)
 }
 
-/// `dx (+)= g a + x b + c`, where `g` is the input's gradient let through by the ReLU; lengths were checked.
-pub(super) fn input_grad_through_norm(
-    isa: Isa,
-    shape: &ConvShape,
-    dy: &[f32],
-    weight: &[f32],
-    norm: NormBackward,
-    accumulate: Accumulate,
-    dx: &mut [f32],
-) {
+/// What `through` says; lengths were checked.
+pub(super) fn input_grad_through_norm(isa: Isa, through: ThroughNorm, dx: &mut [f32]) {
+    let ThroughNorm { shape, dy, weight, norm, accumulate } = through;
     if shape.stride == 1 {
         let (pass, panels) = turned(isa, shape, weight);
         let store = ThroughNormStore { norm, accumulate };

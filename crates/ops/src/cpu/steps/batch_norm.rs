@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
-use resnet_kernels::conv;
 use resnet_kernels::norm::{self, BackwardMap, BackwardSums, Moments, NormBackward, ScaleShift};
 
 use super::Execute;
-use crate::cpu::backward::{Backward, Deferred};
+use crate::cpu::backward::{Backward, Through};
 use crate::cpu::forward::Forward;
 use crate::cpu::slots::NormState;
 use crate::mode::Mode;
@@ -86,12 +85,8 @@ impl Execute for BatchNormStep {
                 Some(dy) => norm::backward_apply(isa, norm, dy, activation, accumulate, dx),
                 None => norm::backward_in_place(isa, norm, activation, dx),
             });
-        } else if let Some(Deferred { shape, weight, dy }) = deferred {
-            run.give_with(input, |run, accumulate, dx| {
-                let weight = run.param(weight);
-                let norm = NormBackward { x: &x, map: &state.map, backward: &backward };
-                conv::input_grad_through_norm(isa, &shape, &dy, weight, norm, accumulate, dx);
-            });
+        } else if let Some(deferred) = deferred {
+            run.give_through(input, Through { deferred, x, state, backward });
         }
         Ok(())
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use candle_core::Result;
 use resnet_kernels::conv::{
-    self, Algorithm, ConvInput, Epilogue, GradientEpilogue, GradientTarget, PackedFilters, Statistics,
+    self, Algorithm, ConvInput, Epilogue, GradientEpilogue, GradientTarget, OutputGradient, PackedFilters,
+    Statistics,
 };
 use resnet_kernels::norm::{self, Moments};
 use resnet_kernels::{Buffer, Isa};
@@ -43,8 +44,24 @@ impl Execute for ConvStep {
 
     fn backward(&self, step: &Step, run: &mut Backward) -> Result<()> {
         let Operands { x: input, residual, weight, bias, y } = Operands::of(step);
-        let Some(dy) = run.take(y) else { return Ok(()) };
         let algorithm = Algorithm::choose(run.isa, &self.shape);
+        let takes_both = run.wants(input)
+            && run.wants_param(weight)
+            && (algorithm, self.shape.stride) == (Algorithm::Pointwise, 1);
+        if takes_both
+            && bias.is_none()
+            && let Some((through, accumulate, mut dy)) = run.take_through(y)
+        {
+            let by = through.by(run.params(), accumulate);
+            let dx = self.both(run, (input, weight), OutputGradient::Through(by, &mut dy));
+            let dy = Arc::new(dy);
+            self.give_or_defer(run, (input, weight), dx, &dy);
+            if let Some(residual) = residual.filter(|residual| run.wants(*residual)) {
+                run.give(residual, dy);
+            }
+            return Ok(());
+        }
+        let Some(dy) = run.take(y) else { return Ok(()) };
         if let Some(residual) = residual.filter(|residual| run.wants(*residual)) {
             run.give(residual, dy.clone());
         }
@@ -60,15 +77,16 @@ impl Execute for ConvStep {
             }
             return Ok(());
         }
+        if takes_both {
+            let dx = self.both(run, (input, weight), OutputGradient::There(&dy));
+            self.give_or_defer(run, (input, weight), dx, &dy);
+            return Ok(());
+        }
         let mut dw = vec![0.0; self.shape.weight_len()];
-        if run.wants(input) && algorithm == Algorithm::Pointwise && self.shape.stride == 1 {
-            self.give_both(run, input, weight, &dy, &mut dw);
-        } else {
-            let x = run.load(input);
-            conv::weight_grad(algorithm, run.isa, &self.shape, input_of(&x), &dy, &mut dw);
-            if run.wants(input) {
-                self.give_input_grad(run, input, weight, &dy);
-            }
+        let x = run.load(input);
+        conv::weight_grad(algorithm, run.isa, &self.shape, input_of(&x), &dy, &mut dw);
+        if run.wants(input) {
+            self.give_input_grad(run, input, weight, &dy);
         }
         run.give_param(weight, dw);
         Ok(())
@@ -145,9 +163,15 @@ impl ConvStep {
         run.give(input, Arc::new(dx));
     }
 
-    /// Both gradients of a 1x1 convolution in one pass. That of an input wider than the output isn't written
-    /// but left to the norm before.
-    fn give_both(&self, run: &mut Backward, input: Value, weight: Param, dy: &Arc<Buffer>, dw: &mut [f32]) {
+    /// Both gradients of a 1x1 convolution in one pass, that of the input as far as it is written: where the
+    /// input is wider than the output and went through a norm, only sums are.
+    fn both(
+        &self,
+        run: &mut Backward,
+        (input, weight): (Value, Param),
+        dy: OutputGradient,
+    ) -> Option<Buffer> {
+        let mut dw = vec![0.0; self.shape.weight_len()];
         let x = run.load(input);
         let norm = Self::norm_before(run, input, &x);
         let is_deferred = norm.is_some() && self.shape.in_channels > self.shape.out_channels;
@@ -158,8 +182,21 @@ impl ConvStep {
             (None, dx) => GradientTarget::Store(dx.as_deref_mut().unwrap_or_default()),
         };
         let filters = run.param(weight);
-        let sums = conv::input_and_weight_grad(run.isa, &self.shape, input_of(&x), dy, filters, dw, target);
+        let x = input_of(&x);
+        let sums = conv::input_and_weight_grad(run.isa, &self.shape, x, dy, filters, &mut dw, target);
         run.give_sums(input, sums);
+        run.give_param(weight, dw);
+        dx
+    }
+
+    /// Gives the input its gradient, or leaves it to the norm before.
+    fn give_or_defer(
+        &self,
+        run: &mut Backward,
+        (input, weight): (Value, Param),
+        dx: Option<Buffer>,
+        dy: &Arc<Buffer>,
+    ) {
         match dx {
             Some(dx) => run.give(input, Arc::new(dx)),
             None => run.defer(input, Deferred { shape: self.shape, weight, dy: dy.clone() }),
