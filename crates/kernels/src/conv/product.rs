@@ -9,6 +9,7 @@
 //! added to what is in memory afterwards, so that rounding errors grow with the length of a part and not of
 //! the whole.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::lines::Lines;
@@ -21,12 +22,21 @@ use crate::simd::Simd;
 const MANY: usize = 12;
 /// Rows of what is left of twelves, if it can be dealt so: as many as hide the latency of their own sums.
 const EIGHT: usize = 8;
+/// Rows of one vector each, instead of twice eight: what they are multiplied with is loaded once.
+const SIXTEEN: usize = 16;
 /// Rows of any other tile at most.
 const FEW: usize = 6;
 
+/// Rows of `V` vectors at most, as a constant, where each row lies at a constant place.
+pub(super) struct MostRows<S, const V: usize>(PhantomData<S>);
+
+impl<S: Simd, const V: usize> MostRows<S, V> {
+    pub(super) const PLACED: usize = if V == 1 && S::ROWS >= MANY { SIXTEEN } else { S::ROWS };
+}
+
 /// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if there is room for
-/// `most`, and two of eight instead of twelve and four; the rest dealt evenly, fives and sixes instead of
-/// sixes and a small rest.
+/// `most`, and two of eight (or one of sixteen) instead of twelve and four; the rest dealt evenly, fives and
+/// sixes instead of sixes and a small rest.
 #[derive(Debug, Clone)]
 pub(super) struct RowTiles {
     /// Tiles of many rows that are left, and where the next begins.
@@ -47,7 +57,11 @@ impl RowTiles {
         };
         let first_other = many * MANY;
         let others = rows - first_other;
-        let most = if most >= MANY && others.is_multiple_of(EIGHT) { EIGHT } else { most.min(FEW) };
+        let most = match others.is_multiple_of(EIGHT) {
+            true if most >= SIXTEEN => SIXTEEN,
+            true if most >= MANY => EIGHT,
+            _ => most.min(FEW),
+        };
         RowTiles { many, start: 0, others: Shares::of_at_most(others, most), first_other }
     }
 }
@@ -79,6 +93,7 @@ impl Iterator for RowTiles {
 macro_rules! with_rows {
     ($most:expr, $rows:expr, $R:ident => $call:expr) => {
         match $rows {
+            16 if $most >= 16 => with_rows!(@ 16, $R => $call),
             12 if $most >= 12 => with_rows!(@ 12, $R => $call),
             8 if $most >= 12 => with_rows!(@ 8, $R => $call),
             6 if $most >= 6 => with_rows!(@ 6, $R => $call),
@@ -283,7 +298,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_rows_once_and_have_a_length_that_there_is_code_for() {
-        for most in [1, 2, 6, 12] {
+        for most in [1, 2, 6, 12, 16] {
             for rows in 0..60 {
                 let tiles = RowTiles::new(rows, most);
                 assert_eq!(tiles.len(), tiles.clone().count());
@@ -291,13 +306,13 @@ mod tests {
                 assert!(
                     tiles
                         .into_iter()
-                        .all(|tile| tile.len() <= most && [1, 2, 3, 4, 5, 6, 8, 12].contains(&tile.len()))
+                        .all(|tile| tile.len() <= most && [1, 2, 3, 4, 5, 6, 8, 12, 16].contains(&tile.len()))
                 );
             }
         }
         let lengths = |rows, most| RowTiles::new(rows, most).map(|tile| tile.len()).collect::<Vec<_>>();
         assert_eq!((lengths(16, 6), lengths(31, 12)), (vec![6, 5, 5], vec![12, 12, 4, 3]));
         assert_eq!((lengths(28, 12), lengths(32, 12)), (vec![12, 8, 8], vec![12, 12, 8]));
-        assert_eq!(lengths(4, 12), [4]);
+        assert_eq!((lengths(4, 12), lengths(16, 16)), (vec![4], vec![16]));
     }
 }

@@ -1,7 +1,7 @@
 //! Blocks of tile rows, and the transforms between images and the 36 positions of their tiles.
 
 use super::{POSITIONS, TILE, transform};
-use crate::conv::Prologue;
+use crate::conv::{Prologue, lines};
 use crate::simd::Simd;
 
 /// An image of one side of the convolution, cut into tiles of 4x4 pixels.
@@ -235,6 +235,13 @@ impl TileRow<'_> {
                             simd.store(to.add(offset + v * S::LANES), d[j]);
                         }
                     }
+                    if i < 5 {
+                        // Lines of the second-level cache: stores that miss the first wait for each other.
+                        for j in 0..6 {
+                            let offset = (6 + j) * self.positions.stride + tile * self.positions.tile;
+                            lines::write(simd, to.wrapping_add(offset).cast_const(), V * S::LANES);
+                        }
+                    }
                 }
             }
         }
@@ -303,7 +310,9 @@ unsafe fn gradient_tile<S: Simd>(
             for i in 0..6 {
                 let v = transform::gradient(simd, [half[0][i], half[1][i], half[2][i], half[3][i]]);
                 for j in 0..6 {
-                    simd.store(to.add((i * 6 + j) * positions.stride), v[j]);
+                    let to = to.add((i * 6 + j) * positions.stride);
+                    simd.store(to, v[j]);
+                    simd.prefetch_write(to.wrapping_add(positions.tile).cast_const());
                 }
             }
         }

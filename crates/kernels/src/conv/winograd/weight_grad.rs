@@ -8,7 +8,7 @@ use super::{POSITIONS, filter};
 use crate::buffer::Buffer;
 use crate::conv::lines::Lines;
 use crate::conv::panel::{self, FullPanel, with_vectors};
-use crate::conv::product::{self, NoFetch, RowTiles, Strides, with_rows};
+use crate::conv::product::{self, MostRows, NoFetch, RowTiles, Strides, with_rows};
 use crate::conv::{ConvInput, ConvShape};
 use crate::norm::Accumulate;
 use crate::parallel::{self, for_each_chunk_with};
@@ -186,12 +186,12 @@ pub(super) unsafe fn sum_panel<S: Simd, const V: usize>(
 ) {
     let a_strides = Strides { row: 0, pixel: width };
     let strides = Strides { row: 0, pixel: V * S::LANES };
-    for rows in RowTiles::new(inputs, S::ROWS) {
+    for rows in RowTiles::new(inputs, MostRows::<S, V>::PLACED) {
         // SAFETY: these rows of the panel and of the sums exist.
         unsafe {
             let (a, b) = ((a.add(rows.start), a_strides), (dy, strides));
             let start = to.start.add(rows.start * to.stride);
-            with_rows!(S::ROWS, rows.len(), R => {
+            with_rows!(MostRows::<S, V>::PLACED, rows.len(), R => {
                 let sums: [[S::V; V]; R] = product::inputs_by_outputs(simd, a, b, (1, tiles), NoFetch);
                 product::store_sums(simd, sums, (start, to.stride), to.accumulate, FullPanel);
             });
