@@ -38,8 +38,8 @@ def parse(name):
     """(version, depth, bottleneck, factor of width, option) of a CIFAR network's name, or ValueError."""
     match = NAME.fullmatch(name)
     if not match:
-        raise ValueError(f"{name} is not resnet{{depth}}-v{{1,2}}[-basic|-bottleneck][-a|-b]")
-    depth, version, units, option = int(match[1]), int(match[2]), match[3], match[4]
+        raise ValueError(f"{name} is not resnet{{depth}}-v{{1,2}}[-basic|-bottleneck][-wide-by-{{factor}}][-a|-b]")
+    depth, version, units, wide, option = int(match[1]), int(match[2]), match[3], int(match[4] or 1), match[5]
     basic, bottleneck = depth >= 8 and (depth - 2) % 6 == 0, depth >= 11 and (depth - 2) % 9 == 0
     if not (bottleneck if units == "bottleneck" else basic if units == "basic" else basic or bottleneck):
         layers = {"bottleneck": "9n + 2", "basic": "6n + 2"}.get(units, "6n + 2 or 9n + 2")
