@@ -30,7 +30,7 @@ SIDE = 32
 # What is done, by section; None is any value. A key that is not here, or has another value, is refused.
 FOLLOWED = {
     "model": {"name": None},
-    "data": {"set": {"cifar10"}, "mean": None, "std": None},
+    "data": {"set": {"cifar10"}, "validation": {0}, "mean": None, "std": None},
     "augmentation": {"pad_crop": None, "flip": {"horizontal", "none"}, "label_smoothing": None},
     "train": {"duration": None, "batch_size": None, "seed": None},
     "optimizer": {"kind": {"sgd"}, "momentum": None, "nesterov": None, "weight_decay": None},
@@ -60,7 +60,10 @@ def arguments():
 
 def read_recipe(path):
     """The recipe's sections, each a dict; exits at what this script does not do."""
-    recipe = tomllib.loads(path.read_text())
+    try:
+        recipe = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as cause:
+        sys.exit(f"{path} is no recipe: {cause}")
     for section, keys in recipe.items():
         if section in NOTES:
             continue
@@ -120,7 +123,7 @@ def initialise(model):
 def scheduler(optimizer, schedule, steps):
     """The learning rate, which is stepped after every batch."""
     share = schedule.get("warmup", "0 %" if schedule["kind"] == "cosine" else "30 %")
-    if not share.endswith("%"):
+    if not str(share).endswith("%"):
         sys.exit(f"this script takes a warm-up in percent, not {share!r}")
     share = float(share.removesuffix("%")) / 100
     warm_up = int(share * steps)

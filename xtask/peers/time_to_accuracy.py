@@ -11,6 +11,7 @@ loss and seconds. Evaluation is not counted.
 import argparse
 import json
 import pathlib
+import sys
 
 
 def arguments():
@@ -28,7 +29,7 @@ def of_run(folder):
         if metric["event"] == "epoch":
             seconds += (metric["images"] - images) / metric["images_per_second"]
             images = metric["images"]
-            test = metric["test"]
+            test = metric.get("test") or sys.exit(f"{folder}: train with --set train.evaluate_test=each-epoch")
             epochs.append((seconds, metric["train_loss"], 100 * test["top1_correct"] / test["images"]))
     return epochs
 
