@@ -79,14 +79,16 @@ enum Pass {
     WeightGrad,
     Both,
     ThroughNorm,
+    /// Both, of a gradient that comes through a norm on the way.
+    BothThrough,
 }
-use Pass::{Both, Forward, InputGrad, Pack, ThroughNorm, WeightGrad};
+use Pass::{Both, BothThrough, Forward, InputGrad, Pack, ThroughNorm, WeightGrad};
 
-const PASSES: [Pass; 6] = [Pack, Forward, InputGrad, WeightGrad, Both, ThroughNorm];
+const PASSES: [Pass; 7] = [Pack, Forward, InputGrad, WeightGrad, Both, ThroughNorm, BothThrough];
 
 impl Pass {
     fn is_of(self, algorithm: Algorithm) -> bool {
-        algorithm == Algorithm::Pointwise || !matches!(self, Both | ThroughNorm)
+        algorithm == Algorithm::Pointwise || !matches!(self, Both | ThroughNorm | BothThrough)
     }
 
     fn run(self, given: &mut Given) {
@@ -120,6 +122,13 @@ impl Pass {
                 let through = conv::ThroughNorm { shape, dy, weight: w, norm, accumulate: Accumulate::Set };
                 input_grad_through_norm(isa, through, &mut dx);
             }
+            BothThrough => {
+                let norm = NormBackward { x: residual, map, backward };
+                let through = conv::ThroughNorm { shape, dy, weight: w, norm, accumulate: Accumulate::Add };
+                let target = GradientTarget::StoreAndSum { mean, dx: &mut dx };
+                let dy = OutputGradient::Through(through, &mut y);
+                input_and_weight_grad(isa, shape, ConvInput { x, prologue }, dy, w, &mut dw, target);
+            }
         }
     }
 }
@@ -140,19 +149,27 @@ fn calls() -> Vec<(Pass, Algorithm, Isa)> {
 type Vector = (&'static str, fn(&mut Given) -> &mut Vec<f32>, &'static [Pass]);
 
 const VECTORS: &[Vector] = &[
-    ("x", |given| &mut given.x, &[Forward, InputGrad, WeightGrad, Both, ThroughNorm]),
-    ("y or dy", |given| &mut given.y, &[Forward, InputGrad, WeightGrad, Both, ThroughNorm]),
-    ("dx", |given| &mut given.dx, &[InputGrad, Both, ThroughNorm]),
-    ("w", |given| &mut given.w, &[Pack, InputGrad, Both, ThroughNorm]),
-    ("dw", |given| &mut given.dw, &[WeightGrad, Both]),
-    ("residual", |given| &mut given.residual, &[Forward]),
+    ("x", |given| &mut given.x, &[Forward, InputGrad, WeightGrad, Both, ThroughNorm, BothThrough]),
+    ("y or dy", |given| &mut given.y, &[Forward, InputGrad, WeightGrad, Both, ThroughNorm, BothThrough]),
+    ("dx", |given| &mut given.dx, &[InputGrad, Both, ThroughNorm, BothThrough]),
+    ("w", |given| &mut given.w, &[Pack, InputGrad, Both, ThroughNorm, BothThrough]),
+    ("dw", |given| &mut given.dw, &[WeightGrad, Both, BothThrough]),
+    ("residual", |given| &mut given.residual, &[Forward, BothThrough]),
     ("bias", |given| &mut given.bias, &[Forward]),
-    ("mean", |given| &mut given.mean, &[InputGrad, Both]),
-    ("scale", |given| &mut given.map.scale, &[Forward, InputGrad, WeightGrad, Both, ThroughNorm]),
-    ("shift", |given| &mut given.map.shift, &[Forward, InputGrad, WeightGrad, Both, ThroughNorm]),
-    ("of gradient", |given| &mut given.backward.of_gradient, &[ThroughNorm]),
-    ("of input", |given| &mut given.backward.of_input, &[ThroughNorm]),
-    ("constant", |given| &mut given.backward.constant, &[ThroughNorm]),
+    ("mean", |given| &mut given.mean, &[InputGrad, Both, BothThrough]),
+    (
+        "scale",
+        |given| &mut given.map.scale,
+        &[Forward, InputGrad, WeightGrad, Both, ThroughNorm, BothThrough],
+    ),
+    (
+        "shift",
+        |given| &mut given.map.shift,
+        &[Forward, InputGrad, WeightGrad, Both, ThroughNorm, BothThrough],
+    ),
+    ("of gradient", |given| &mut given.backward.of_gradient, &[ThroughNorm, BothThrough]),
+    ("of input", |given| &mut given.backward.of_input, &[ThroughNorm, BothThrough]),
+    ("constant", |given| &mut given.backward.constant, &[ThroughNorm, BothThrough]),
 ];
 
 #[test]
