@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resnet_sampling::{Balanced, Draw, each, mixed};
+use resnet_sampling::{Draw, Sampler, mixed};
 use resnet_vision::{Augmentation, Batch, Normalisation};
 
 use crate::feed::{Batches, Feed};
@@ -42,7 +42,7 @@ struct Maker {
     set: Arc<ImageSet>,
     augmentation: Augmentation,
     config: LoaderConfig,
-    balanced: Option<Balanced>,
+    sampler: Sampler,
     tables: Box<[[f32; 256]; 3]>,
 }
 
@@ -73,9 +73,9 @@ impl DataLoader {
         }
         normalisation.check()?;
         let tables = normalisation.tables();
-        let labelled = || Balanced::new(config.seed, set.labels().iter().copied().zip(0..));
-        let balanced = (config.order == Order::Balanced).then(labelled);
-        Ok(Self { maker: Arc::new(Maker { set, augmentation, config, balanced, tables }) })
+        let labelled = set.labels().iter().copied().zip(0..);
+        let sampler = Sampler::new(config.order.sampling(), config.seed, labelled);
+        Ok(Self { maker: Arc::new(Maker { set, augmentation, config, sampler, tables }) })
     }
 
     /// How many batches an epoch has.
@@ -112,11 +112,10 @@ impl fmt::Debug for DataLoader {
 impl Maker {
     /// The epoch's draws of images in their order.
     fn order(&self, epoch: u64) -> Vec<Draw> {
-        let all = || each(0..self.set.len() as u32, epoch);
-        match (self.config.order, &self.balanced) {
-            (Order::Sequential, _) => all(),
-            (_, Some(balanced)) => mixed(balanced.epoch(epoch), self.config.seed, epoch),
-            (_, None) => mixed(all(), self.config.seed, epoch),
+        let draws = self.sampler.draws(epoch);
+        match self.config.order {
+            Order::Sequential => draws,
+            _ => self.sampler.arranged(mixed(draws, self.config.seed, epoch), epoch),
         }
     }
 

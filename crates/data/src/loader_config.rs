@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use resnet_sampling::Sampling;
+
 use crate::Error;
 
 /// In which order an epoch shows the images.
@@ -11,8 +13,26 @@ pub enum Order {
     Shuffled,
     /// The same with as many images of each class; see [`Balanced`](resnet_sampling::Balanced).
     Balanced,
+    /// The same with some images `times` times, all within a step; see [`Sampling::Repeated`].
+    Repeated {
+        /// How often an image is shown; at least 1.
+        times: usize,
+        /// The images of an optimizer step.
+        within: usize,
+    },
     /// As they lie in the set.
     Sequential,
+}
+
+impl Order {
+    /// How often an epoch shows each image.
+    pub(crate) fn sampling(self) -> Sampling {
+        match self {
+            Order::Shuffled | Order::Sequential => Sampling::Each,
+            Order::Balanced => Sampling::Balanced,
+            Order::Repeated { times, within } => Sampling::Repeated { times, within },
+        }
+    }
 }
 
 /// What happens to the images left over when batches do not divide the set.
@@ -93,10 +113,13 @@ impl LoaderConfig {
         if self.batch == 0 {
             return invalid("a batch of 0 images trains nothing; use at least 1".to_owned());
         }
+        if matches!(self.order, Order::Repeated { times: 0, .. }) {
+            return invalid("images shown 0 times train nothing; use at least 1".to_owned());
+        }
         let Rank { index, world_size } = self.rank;
         let shared = match self.order {
             Order::Sequential => images,
-            Order::Shuffled | Order::Balanced => images.min(self.batch),
+            _ => images.min(self.batch),
         };
         if index >= world_size || shared < world_size {
             return invalid(format!(
@@ -118,7 +141,7 @@ impl LoaderConfig {
     fn places(&self, images: usize) -> Range<usize> {
         match self.order {
             Order::Sequential => self.rank.part_of(0..images),
-            Order::Shuffled | Order::Balanced => 0..images,
+            _ => 0..images,
         }
     }
 
@@ -129,7 +152,7 @@ impl LoaderConfig {
         let batch = start + first..start + shown.min(first.saturating_add(self.batch));
         match self.order {
             Order::Sequential => batch,
-            Order::Shuffled | Order::Balanced => self.rank.part_of(batch),
+            _ => self.rank.part_of(batch),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The loader's promises: same seed, same batches, whatever the threads and wherever a run resumes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use resnet_data::{DataLoader, Error, ImageSet, LastBatch, LoaderConfig, Order, Rank};
+use resnet_data::{DataLoader, Error, Feed, ImageSet, LastBatch, LoaderConfig, Order, Rank};
 use resnet_vision::{Augmentation, Batch, Flip, Normalisation};
 
 fn set(images: usize, side: usize) -> Arc<ImageSet> {
@@ -86,6 +87,31 @@ fn a_balanced_epoch_shows_all_classes_equally_often_and_resumes() {
 }
 
 #[test]
+fn a_repeated_image_is_shown_three_times_in_a_step_and_never_alike() {
+    // A step is three batches of eight.
+    let repeated = LoaderConfig { order: Order::Repeated { times: 3, within: 24 }, ..config(8) };
+    let loader = loader(48, repeated);
+    assert_eq!((loader.images_per_epoch(), loader.batches_per_epoch()), (48, 6));
+    let mut seen = HashSet::new();
+    for epoch in 0..6 {
+        let all: Vec<Batch> = loader.epoch(epoch, 0).collect();
+        for first in 0..all.len() {
+            assert!(loader.epoch(epoch, first).eq(all[first..].iter().cloned()), "from {first}");
+        }
+        for (step, batches) in all.chunks(3).enumerate() {
+            let names: Vec<String> = (0..3).flat_map(|batch| loader.names(epoch, 3 * step + batch)).collect();
+            let distinct: HashSet<&String> = names.iter().collect();
+            assert_eq!((names.len(), distinct.len()), (24, 8), "epoch {epoch}, step {step}");
+            assert_eq!(batches.iter().map(Batch::len).sum::<usize>(), 24);
+        }
+        let bits = |image: &[f32]| image.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
+        seen.extend(all.iter().flat_map(|batch| batch.images.chunks(3 * 64)).map(bits));
+    }
+    // 288 showings, of 48 images six each; a crop and a flip of 162 may come twice.
+    assert!(seen.len() > 250, "{}", seen.len());
+}
+
+#[test]
 fn an_epoch_shows_every_image_once() {
     for order in [Order::Shuffled, Order::Sequential] {
         let how = (Augmentation::None, Normalisation::CIFAR10);
@@ -115,7 +141,8 @@ fn ranks_share_each_batch_or_an_epoch_in_order() {
         let of = |batch: Batch| batch.images.chunks_exact(3 * 64).map(bits).zip(batch.labels).collect();
         loader.epoch(3, 0).map(of).collect()
     };
-    for order in [Order::Shuffled, Order::Balanced, Order::Sequential] {
+    let repeated = Order::Repeated { times: 3, within: 16 };
+    for order in [Order::Shuffled, Order::Balanced, repeated, Order::Sequential] {
         let whole = batches(Rank::ONLY, order);
         assert_eq!(whole.concat().len(), 50);
         for world_size in [1, 2, 4, 5, 7] {
@@ -164,6 +191,7 @@ fn settings_that_cannot_work_are_refused() {
     for (images, how, config, wanted) in [
         (0, HOW, config(4), "no image to load"),
         (9, HOW, config(0), "batch of 0"),
+        (9, HOW, LoaderConfig { order: Order::Repeated { times: 0, within: 4 }, ..config(4) }, "0 times"),
         (9, HOW, LoaderConfig { last_batch: LastBatch::Drop, ..config(10) }, "no whole batch of 10"),
         (9, pad(8), config(4), "padding of 8"),
         (9, pad(usize::MAX), config(4), "padding of"),

@@ -131,7 +131,8 @@ fn processes_share_each_batch_or_an_epoch_in_order() {
         let bits = |image: &[f32]| image.iter().map(|value| value.to_bits()).collect();
         batches.iter().map(|batch| batch.images.chunks_exact(3 * 64).map(bits).collect()).collect()
     };
-    for order in [Order::Sequential, Order::Shuffled, Order::Balanced] {
+    let repeated = Order::Repeated { times: 3, within: 6 };
+    for order in [Order::Sequential, Order::Shuffled, Order::Balanced, repeated] {
         let whole = images(0, 1, order, 5);
         let parts: Vec<_> = (0..3).map(|rank| images(rank, 3, order, 5)).collect();
         match order {
@@ -141,7 +142,7 @@ fn processes_share_each_batch_or_an_epoch_in_order() {
                 let lengths: Vec<usize> = parts.iter().map(|part| part.concat().len()).collect();
                 assert_eq!(lengths, [4, 5, 5]);
             }
-            Order::Shuffled | Order::Balanced => {
+            _ => {
                 for (number, batch) in whole.iter().enumerate() {
                     let shares: Vec<_> = parts.iter().map(|part| part[number].clone()).collect();
                     assert_eq!(shares.concat(), *batch, "{order:?}, {number}");

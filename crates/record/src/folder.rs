@@ -73,26 +73,27 @@ impl RunFolder {
 
     /// `checkpoints/last.safetensors`; absent until the first is written.
     pub fn last_checkpoint(&self) -> PathBuf {
-        self.dir.join(CHECKPOINTS).join("last.safetensors")
+        self.checkpoint(Checkpoint::Last)
     }
 
     /// `checkpoints/best.safetensors`; absent without validation images.
     pub fn best_checkpoint(&self) -> PathBuf {
-        self.dir.join(CHECKPOINTS).join("best.safetensors")
+        self.checkpoint(Checkpoint::Best)
     }
 
     /// `checkpoints/final.safetensors`; absent unless averaged weights are reported that were not selected.
     pub fn final_checkpoint(&self) -> PathBuf {
-        self.dir.join(CHECKPOINTS).join("final.safetensors")
+        self.checkpoint(Checkpoint::Final)
+    }
+
+    /// The checkpoint besides the last that has weights of the run, if there is one.
+    pub fn weights_left(&self) -> Option<Checkpoint> {
+        [Checkpoint::Best, Checkpoint::Final].into_iter().find(|which| self.checkpoint(*which).exists())
     }
 
     /// The file of one of the run's checkpoints.
     pub fn checkpoint(&self, which: Checkpoint) -> PathBuf {
-        match which {
-            Checkpoint::Last => self.last_checkpoint(),
-            Checkpoint::Best => self.best_checkpoint(),
-            Checkpoint::Final => self.final_checkpoint(),
-        }
+        self.dir.join(CHECKPOINTS).join(which.file_name())
     }
 
     /// `checkpoints/step-NUMBER.safetensors`: where the run stood after that many steps.

@@ -61,12 +61,12 @@ pub use metrics::{
 };
 pub use recipe::{
     Anneal, AugmentationRecipe, BUILT_IN, BestBy, ClassWeights, DataRecipe, DataSet, Decay, Difference,
-    EmaRecipe, EvaluateTest, EvaluationCrop, Flip, FrozenNorms, GeneratedSizes, ImageCrop, ImageDecoding,
-    ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch, LossKind, LossRecipe, ModelRecipe, OptimizerKind,
-    OptimizerRecipe, Recipe, Recompute, Sampling, ScheduleRecipe, StagesRecipe, TrainRecipe, WarmupFrom,
-    WarmupKind, WarmupRecipe, WeightDecayOn, keys,
+    EmaRecipe, EvalInterpolation, EvaluateTest, EvaluationCrop, Flip, FrozenNorms, GeneratedSizes, ImageCrop,
+    ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, LastBatch, LossKind, LossRecipe, ModelRecipe,
+    OptimizerKind, OptimizerRecipe, RandAugment, Recipe, Recompute, Sampling, ScheduleRecipe, StagesRecipe,
+    TrainInterpolation, TrainRecipe, WarmupFrom, WarmupKind, WarmupRecipe, WeightDecayOn, keys,
 };
-pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection};
+pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection, command_line};
 pub use runs::{Follow, RunState, RunSummary, list_runs};
 pub use seeds::{Contrast, Seeds};
 pub use sinks::{Lines, Sink, TensorBoard};

@@ -95,6 +95,11 @@ pub struct RunRecord {
     pub earlier_results: Vec<Results>,
 }
 
+/// The words of this process's command; what is not UTF-8 is replaced.
+pub fn command_line() -> Vec<String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 fn alone() -> usize {
     1
 }
@@ -104,15 +109,15 @@ fn is_alone(processes: &usize) -> bool {
 }
 
 impl RunRecord {
-    /// The record of a run that begins now; the caller fills in what it knows of `command`, `threads`,
-    /// `processes`, `parameters`, `data`, `from` and `version`.
+    /// The record of a run that begins now; the caller fills in what it knows of `threads`, `processes`,
+    /// `parameters`, `data` and `from`.
     pub fn begin(run: &str, recipe: &Recipe) -> RunRecord {
         RunRecord {
             format: FORMAT,
             run: run.to_owned(),
             model: recipe.model.name.clone(),
             recipe: recipe.name.clone(),
-            command: std::env::args().collect(),
+            command: command_line(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             built_with: Some(Tools::here()),
             machine: Some(Machine::here()),
@@ -239,6 +244,17 @@ pub enum Checkpoint {
     /// `checkpoints/final.safetensors`: the weights at the end, where they are not those that training goes
     /// on with: their moving average, or with running statistics that were estimated anew.
     Final,
+}
+
+impl Checkpoint {
+    /// The name of its file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Checkpoint::Last => "last.safetensors",
+            Checkpoint::Best => "best.safetensors",
+            Checkpoint::Final => "final.safetensors",
+        }
+    }
 }
 
 /// What came out of a finished run.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::context;
+use resnet_record::keys::WITHOUT_EFFECT;
 use resnet_record::{Contrast, RunFolder, Seeds};
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, duration};
 use crate::page::render;
-use crate::run::{Measured, RunData};
+use crate::run::{Measured, RunData, error};
 
 /// Runs of one recipe that differ in their seed alone.
 struct Group {
@@ -50,7 +51,7 @@ struct Difference {
 /// If a run cannot be read or has logged nothing.
 pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<String, Error> {
     let runs = folders.iter().map(RunData::read).collect::<Result<Vec<_>, _>>()?;
-    let recipes = runs.iter().map(flat).collect::<Result<Vec<_>, _>>()?;
+    let recipes: Vec<_> = runs.iter().map(flat).collect();
     let differences = differing_keys(&recipes);
     let groups = gathered(runs, &recipes, &differences);
     let measured =
@@ -58,6 +59,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
             true => Measured::Test,
             false => Measured::Validation,
         };
+    let compared = compared_on(&groups);
     let mut figures = vec![];
     figures.extend(errors(&groups, measured).map(|chart| {
         let caption = format!(
@@ -80,23 +82,24 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
             1 => format!("{} seeds of {}", folders.len(), groups[0].name),
             _ => format!("{} runs compared", folders.len()),
         },
-        rows => groups.iter().map(row).collect::<Vec<_>>(),
+        compared_on => compared.name(),
+        rows => groups.iter().map(|group| row(group, compared)).collect::<Vec<_>>(),
         names => groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>(),
         differences => shown,
-        verdict => verdict(&groups),
+        verdict => verdict(&groups, compared),
         figures => figures,
         commands => commands,
     };
     render("comparison.html", page)
 }
 
-/// A recipe as keys and values; its seed left out, which is no choice.
-fn flat(run: &RunData) -> Result<BTreeMap<String, String>, Error> {
+/// A recipe as keys and values; what changes no step is left out, and its seed, which is no choice.
+fn flat(run: &RunData) -> BTreeMap<String, String> {
     let mut keys = run.recipe.flat();
-    for told_elsewhere in ["train.seed", "about", "name", "paper", "expected_error"] {
-        keys.remove(told_elsewhere);
+    for key in WITHOUT_EFFECT.iter().chain(&["train.seed"]) {
+        keys.remove(*key);
     }
-    Ok(keys)
+    keys
 }
 
 fn differing_keys(recipes: &[BTreeMap<String, String>]) -> Vec<String> {
@@ -195,12 +198,30 @@ fn losses(groups: &[Group]) -> Chart {
     chart
 }
 
-fn final_errors(group: &Group) -> Seeds {
-    Seeds::of(group.runs.iter().filter_map(|run| run.final_error().map(|(_, error)| error)))
+/// The images by whose errors finished runs are compared: the test images if any of them was scored on them.
+fn compared_on(groups: &[Group]) -> Measured {
+    let mut results = groups.iter().flat_map(|group| &group.runs).filter_map(|run| run.record.results);
+    match results.any(|results| results.test.is_some()) {
+        true => Measured::Test,
+        false => Measured::Validation,
+    }
 }
 
-fn row(group: &Group) -> Row {
-    let errors = final_errors(group);
+/// The errors of the runs that are finished, all on the same images.
+fn final_errors(group: &Group, measured: Measured) -> Seeds {
+    let scores = |run: &RunData| {
+        let results = run.record.results?;
+        let scores = match measured {
+            Measured::Test => results.test,
+            Measured::Validation => results.validation,
+        };
+        scores.map(|scores| error(&scores))
+    };
+    Seeds::of(group.runs.iter().filter_map(scores))
+}
+
+fn row(group: &Group, measured: Measured) -> Row {
+    let errors = final_errors(group, measured);
     let seconds: f64 =
         group.runs.iter().filter_map(|run| run.record.results.map(|results| results.seconds)).sum();
     let spread = errors.deviation().map_or(String::new(), |deviation| format!(" ± {deviation:.2}"));
@@ -218,11 +239,11 @@ fn row(group: &Group) -> Row {
 }
 
 /// Which recipe is better, if the seeds tell.
-fn verdict(groups: &[Group]) -> String {
+fn verdict(groups: &[Group], measured: Measured) -> String {
     let mut all: Vec<(&str, Seeds, f64)> = groups
         .iter()
         .filter_map(|group| {
-            let errors = final_errors(group);
+            let errors = final_errors(group, measured);
             let mean = errors.mean()?;
             Some((group.name.as_str(), errors, mean))
         })
@@ -242,8 +263,8 @@ fn verdict(groups: &[Group]) -> String {
         Contrast::of(best_errors, second_errors).filter(|contrast| contrast.chance.is_some())
     else {
         return format!(
-            "{best} has the lowest error, {second} the next; with a single seed of one of them that may be chance. Train more \
-             seeds of both before choosing."
+            "{best} has the lowest error, {second} the next; that may be chance, since the seeds show no noise to compare it \
+             with. Train more seeds of both before choosing."
         );
     };
     if Contrast::of(best_errors, second_errors).is_some_and(|contrast| contrast.is_decided()) {

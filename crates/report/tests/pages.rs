@@ -157,6 +157,28 @@ fn seeds_are_gathered_and_recipes_told_apart() {
     assert!(comparison_page(&close, &[]).unwrap().contains("no winner yet"));
 }
 
+/// A run of which only the validation error is known, and one that is not finished, are no results of a
+/// comparison by test errors.
+#[test]
+fn only_errors_on_the_same_images_are_compared() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = |name: &str| scratch.path().join(name);
+    let runs = [("a", "resnet20-v2", 0, 8.0), ("b", "resnet20-v2", 1, 8.4), ("c", "resnet20-v1", 0, 9.0)]
+        .map(|(name, model, seed, error)| run(&dir(name), model, seed, 4, error));
+    run(&dir("d"), "resnet20-v1", 1, 4, 5.0);
+    let mut run = Run::open(&dir("d")).unwrap();
+    let results = run.record().results.unwrap();
+    let (test, validation) = (None, results.test);
+    run.update(|record| record.results = Some(Results { test, validation, ..results })).unwrap();
+    let all = [runs.to_vec(), vec![run.folder().clone()]].concat();
+    let page = comparison_page(&all, &[]).unwrap();
+    assert!(page.contains("median test error") && page.contains("<td>9.00</td>"), "{page}");
+    run.update(|record| record.results = None).unwrap();
+    drop(run);
+    let page = comparison_page(&all, &[]).unwrap();
+    assert!(page.contains("<td>9.00</td>"), "{page}");
+}
+
 #[test]
 fn runs_that_have_just_begun_have_pages_too() {
     let scratch = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use resnet_models::Model;
 use resnet_models::checkpoint::{
     Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
 };
-use resnet_record::Recipe;
+use resnet_record::{EvalInterpolation, Recipe};
 use resnet_train::recipe::normalisation;
 use resnet_vision::Normalisation;
 
@@ -102,7 +102,10 @@ pub(crate) fn training_metadata(
         (Some(images), _) => Preprocessing {
             input: [spec.input[0], images.evaluate.crop, images.evaluate.crop],
             resize: images.evaluate.resize,
-            interpolation: Resampling::Bilinear,
+            interpolation: match images.evaluate.interpolation {
+                EvalInterpolation::Bilinear => Resampling::Bilinear,
+                EvalInterpolation::Bicubic => Resampling::Bicubic,
+            },
             crop: images.evaluate.crop,
             mean: normalisation.mean,
             std: normalisation.std,

@@ -6,10 +6,10 @@
 //! other: a training that resumes sees what it would have seen.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use resnet_vision::random::RandomStream;
 
+use crate::passes::draw;
 use crate::{Draw, purposes};
 
 /// Samples by class, of which each epoch shows equally many.
@@ -43,6 +43,11 @@ impl Balanced {
         Balanced { seed, classes: classes.into_iter().collect(), samples }
     }
 
+    /// How many samples there are.
+    pub(crate) fn len(&self) -> usize {
+        self.samples as usize
+    }
+
     /// What an epoch shows, ascending by sample: as many draws as there are samples, and of each class as
     /// many as of any other, or one less. Those left over go to the classes in turn, so that over a whole
     /// training, too, no class has more than one draw more than another.
@@ -66,18 +71,6 @@ impl Balanced {
         let classes = self.classes.len() as u64;
         let (each, left) = (self.samples / classes, self.samples % classes);
         epoch * each + (epoch * left + classes - 1 - place) / classes
-    }
-}
-
-/// Appends the draws with these numbers of an endless sequence of passes over `samples`.
-fn draw(numbers: Range<u64>, samples: &[u32], stream: impl Fn(u64) -> RandomStream, draws: &mut Vec<Draw>) {
-    let len = samples.len() as u64;
-    for pass in numbers.start / len..numbers.end.div_ceil(len) {
-        let mut order = samples.to_vec();
-        stream(pass).shuffle(&mut order);
-        let [from, to] =
-            [numbers.start, numbers.end].map(|number| number.saturating_sub(pass * len).min(len) as usize);
-        draws.extend(order[from..to].iter().map(|&sample| Draw { sample, pass }));
     }
 }
 

@@ -4,26 +4,14 @@
 use std::fs;
 use std::path::Path;
 
+use resnet_record::keys::WITHOUT_EFFECT;
 use resnet_record::{Recipe, Results, RunFolder, RunRecord, RunState};
 
 /// Folders within folders that are looked into.
 const DEEPEST: usize = 4;
-/// Keys that don't make a training another one: names, the seed, what is only told of it, and what gives the
-/// same bits.
-const NO_OTHER_TRAINING: [&str; 12] = [
-    "name",
-    "about",
-    "paper",
-    "expected_error",
-    "model.classes",
-    "train.seed",
-    "train.log_every_steps",
-    "train.save_every_seconds",
-    "train.keep_checkpoints",
-    "train.evaluate_test",
-    "train.evaluate_every_epochs",
-    "train.recompute",
-];
+/// Besides those without effect, keys that don't make a training another one: the seed, and what the data say
+/// anyway.
+const NO_OTHER_TRAINING: [&str; 2] = ["model.classes", "train.seed"];
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,9 +62,13 @@ impl FoundRun {
         is_same_training(&self.recipe, recipe)
     }
 
-    /// Whether there is nothing left to train: it is finished, or it diverged.
+    /// Whether it is a result: it is finished and has test scores, or it diverged.
     pub fn is_over(&self) -> bool {
-        matches!(self.outcome, Outcome::Finished(_) | Outcome::Diverged { .. })
+        match self.outcome {
+            Outcome::Finished(results) => results.test.is_some(),
+            Outcome::Diverged { .. } => true,
+            Outcome::Training | Outcome::Interrupted { .. } => false,
+        }
     }
 }
 
@@ -84,7 +76,7 @@ impl FoundRun {
 pub(crate) fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
     let [a, b] = [a, b].map(|recipe| {
         let mut keys = recipe.flat();
-        NO_OTHER_TRAINING.iter().for_each(|key| drop(keys.remove(*key)));
+        WITHOUT_EFFECT.iter().chain(&NO_OTHER_TRAINING).for_each(|key| drop(keys.remove(*key)));
         keys
     });
     a == b

@@ -5,12 +5,13 @@
 
 use resnet_data::{LastBatch, Order};
 use resnet_record::{
-    ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe, Sampling,
+    EvalInterpolation, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe, Recipe,
+    Sampling, TrainInterpolation,
 };
 use resnet_vision::image::Orientation;
 use resnet_vision::{
-    Augmentation, ColorJitter, Crop, Decoding, EvalTransform, Filling, Flip, Interpolation, Mix, Policy,
-    RandomErasing, TrainTransform,
+    Augmentation, ColorJitter, Crop, Decoding, EvalTransform, Filling, Flip, Interpolation,
+    InterpolationChoice, Mix, Policy, RandAugment, RandomErasing, TrainTransform,
 };
 
 /// `data.mean` and `data.std`.
@@ -27,7 +28,10 @@ pub fn eval_transform(recipe: &Recipe) -> Option<EvalTransform> {
     Some(EvalTransform {
         resize: images.evaluate.resize,
         crop: images.evaluate.crop,
-        interpolation: Interpolation::Bilinear,
+        interpolation: match images.evaluate.interpolation {
+            EvalInterpolation::Bilinear => Interpolation::Bilinear,
+            EvalInterpolation::Bicubic => Interpolation::Bicubic,
+        },
         normalisation: normalisation(recipe),
     })
 }
@@ -47,6 +51,7 @@ pub(crate) fn train_transform(recipe: &Recipe) -> Option<TrainTransform> {
         decode,
         orientation: _,
         crop,
+        interpolation,
         color_jitter: jitter,
         lighting,
         auto_augment,
@@ -63,12 +68,22 @@ pub(crate) fn train_transform(recipe: &Recipe) -> Option<TrainTransform> {
             ImageCrop::RandomResizedCrop => Crop::INCEPTION,
         },
         side: image_size,
-        interpolation: Interpolation::Bilinear,
+        interpolation: match interpolation {
+            TrainInterpolation::Bilinear => InterpolationChoice::Bilinear,
+            TrainInterpolation::Bicubic => InterpolationChoice::Bicubic,
+            TrainInterpolation::Random => InterpolationChoice::Random,
+        },
         flip: flip(recipe),
         policy: match auto_augment {
             ImagePolicy::None => Policy::None,
             ImagePolicy::RandAugment => Policy::RAND,
             ImagePolicy::TrivialAugment => Policy::Trivial,
+            ImagePolicy::Timm(policy) => Policy::Timm(RandAugment {
+                magnitude: policy.magnitude,
+                magnitude_std: policy.magnitude_std,
+                operations: policy.operations,
+                probability: policy.probability,
+            }),
         },
         jitter: ColorJitter { brightness: jitter, contrast: jitter, saturation: jitter, hue: 0.0 },
         lighting,
@@ -103,11 +118,13 @@ pub(crate) fn mix(recipe: &Recipe) -> Option<Mix> {
     }
 }
 
-/// `data.sampling`.
+/// `data.sampling`; repeated images stay within the images of an optimizer step.
 pub(crate) fn order(recipe: &Recipe) -> Order {
+    let step = recipe.train.batch_size.saturating_mul(recipe.train.grad_accum_steps as usize);
     match recipe.data.sampling {
         Sampling::Each => Order::Shuffled,
         Sampling::Balanced => Order::Balanced,
+        Sampling::Repeated => Order::Repeated { times: 3, within: step },
     }
 }
 

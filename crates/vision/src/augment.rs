@@ -7,9 +7,11 @@ mod geometry;
 mod key;
 mod light;
 mod mix;
+mod operation;
 mod padded_crop;
 mod policy;
 mod purposes;
+mod rand_augment;
 mod train_transform;
 
 pub use crop::Crop;
@@ -19,4 +21,5 @@ pub use light::ColorJitter;
 pub use mix::Mix;
 pub use padded_crop::{Augmentation, PaddedCrop};
 pub use policy::Policy;
+pub use rand_augment::RandAugment;
 pub use train_transform::{Decoding, TrainTransform};

@@ -47,8 +47,9 @@
 //!    turned upright (`image/orientation.rs`).
 //! 4. **Resizing**, rows then columns, in whole numbers (`resample.rs`). Mirroring is part of it: the weights
 //!    of the columns are taken in the opposite order, which costs nothing (`direction.rs`).
-//! 5. **Policy:** RandAugment's or TrivialAugment's operations on bytes (`augment/policy.rs`, with
-//!    `augment/geometry.rs` and `augment/colour.rs`).
+//! 5. **Policy:** RandAugment's or TrivialAugment's operations on bytes. `augment/policy.rs` draws
+//!    torchvision's, `augment/rand_augment.rs` timm's; `operation.rs`, `geometry.rs` and `colour.rs` there
+//!    carry them out.
 //! 6. **Colour jitter**, on bytes (`augment/light.rs`).
 //! 7. **Normalisation:** bytes become numbers, one plane per channel (`normalisation.rs`). From here on, 0 is
 //!    the mean colour.
@@ -81,7 +82,8 @@
 //! | `eval_transform.rs` | [`EvalTransform`]: resize, centre crop, normalise; ten-crop testing |
 //! | `augment/train_transform.rs` | [`TrainTransform`]: the steps of a training image in their order |
 //! | `augment/crop.rs` | random resized crops, scale augmentation |
-//! | `augment/policy.rs`, `geometry.rs`, `colour.rs` | RandAugment, TrivialAugment, and their operations |
+//! | `augment/policy.rs`, `rand_augment.rs` | torchvision's RandAugment and TrivialAugment, timm's RandAugment |
+//! | `augment/operation.rs`, `geometry.rs`, `colour.rs` | their operations |
 //! | `augment/light.rs`, `erase.rs`, `mix.rs` | colour jitter and lighting; random erasing; mixup and CutMix |
 //! | `augment/padded_crop.rs` | [`Augmentation`] and [`PaddedCrop`], the papers' augmentation for CIFAR |
 //! | `augment/key.rs`, `purposes.rs` | [`Key`], and what each random stream decides |
@@ -106,12 +108,12 @@ mod resample;
 
 pub use self::image::Image;
 pub use augment::{
-    Augmentation, ColorJitter, Crop, Decoding, Filling, Key, Mix, PaddedCrop, Policy, RandomErasing,
-    TrainTransform,
+    Augmentation, ColorJitter, Crop, Decoding, Filling, Key, Mix, PaddedCrop, Policy, RandAugment,
+    RandomErasing, TrainTransform,
 };
 pub use batch::Batch;
 pub use direction::{Direction, Flip};
 pub use error::Error;
 pub use eval_transform::EvalTransform;
 pub use normalisation::{Normalisation, parse_rgb};
-pub use resample::{Interpolation, resize};
+pub use resample::{Interpolation, InterpolationChoice, resize};

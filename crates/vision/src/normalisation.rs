@@ -47,6 +47,12 @@ impl Normalisation {
         )))
     }
 
+    /// The colour of the mean, in bytes.
+    pub(crate) fn mean_colour(&self) -> [u8; 3] {
+        // A cast clips.
+        self.mean.map(|mean| (255.0 * mean).round_ties_even() as u8)
+    }
+
     /// The number for `byte` in `channel` (0 red, 1 green, 2 blue).
     ///
     /// The steps are PyTorch's `ToTensor` and `Normalize` in the same order and in `f32`, so that the

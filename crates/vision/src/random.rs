@@ -9,7 +9,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// What the numbers of a stream decide. It is part of the stream's key, so that one seed serves all purposes.
 ///
 /// The crate that draws names its purposes. Two purposes with the same number would draw the same numbers:
-/// this crate has 2 and 16 to 31, `resnet-data` has 3 and 4, `resnet-sampling` has 1 and 5.
+/// this crate has 2 and 16 to 31, `resnet-data` has 3 and 4, `resnet-sampling` has 1 and 5 to 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Purpose(u64);
 

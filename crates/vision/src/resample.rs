@@ -20,8 +20,8 @@ use crate::jpeg::{Pixel, Window};
 use crate::{Direction, Image};
 use taps::{Axis, Taps};
 
-pub use taps::Interpolation;
 pub(crate) use taps::Stretch;
+pub use taps::{Interpolation, InterpolationChoice};
 
 /// The columns and rows of an image that are needed for `window` of the result, if `from` is resized to `to`.
 pub(crate) fn needed(

@@ -199,7 +199,7 @@ fn settings_that_make_no_sense_are_named() {
         TrainTransform { crop: Crop::RandomResized { area: 0.0..=1.0, ratio: 1.0..=1.0 }, ..good.clone() },
         TrainTransform { crop: Crop::RandomResized { area: 0.1..=1.0, ratio: 2.0..=1.0 }, ..good.clone() },
         TrainTransform { lighting: f64::NAN, ..good.clone() },
-        TrainTransform { policy: Policy::Rand { changes: 2, strength: 31 }, ..good.clone() },
+        TrainTransform { policy: Policy::Rand { operations: 2, magnitude: 31 }, ..good.clone() },
         TrainTransform { jitter: ColorJitter { hue: 0.7, ..Default::default() }, ..good.clone() },
         TrainTransform {
             erasing: Some(RandomErasing { probability: 1.5, filling: Filling::Mean }),

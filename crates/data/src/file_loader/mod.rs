@@ -18,7 +18,7 @@ use crate::feed::{Batches, Feed, FeedTimes};
 use crate::prefetch::Prefetch;
 use crate::sources::{Broken, Source, open_image};
 use crate::{Error, LoaderConfig, Order};
-use resnet_sampling::{Balanced, Draw, each, mixed, mixed_in_blocks};
+use resnet_sampling::{Draw, Sampler, mixed, mixed_in_blocks};
 use resnet_vision::image::Orientation;
 use resnet_vision::{Batch, EvalTransform, Key, Normalisation, TrainTransform};
 
@@ -66,11 +66,10 @@ pub struct FileLoader {
 /// Everything needed to make a batch, shared with the threads.
 struct Maker {
     reader: Reader,
-    /// The records that are shown, ascending.
-    records: Vec<u32>,
+    /// Which records are shown.
+    sampler: Sampler,
     how: FileTransform,
     config: LoaderConfig,
-    balanced: Option<Balanced>,
     /// Nanoseconds, as the next two.
     read: AtomicU64,
     decode: AtomicU64,
@@ -115,14 +114,13 @@ impl FileLoader {
         }
         let quota = Quota::new(how.on_broken, index, records.len())?;
         let labelled = records.iter().map(|&record| (index.labels()[record as usize], record));
-        let balanced = (config.order == Order::Balanced).then(|| Balanced::new(config.seed, labelled));
+        let sampler = Sampler::new(config.order.sampling(), config.seed, labelled);
         Ok(Self {
             maker: Arc::new(Maker {
                 reader: Reader::new(source),
-                records,
+                sampler,
                 how,
                 config,
-                balanced,
                 read: AtomicU64::new(0),
                 decode: AtomicU64::new(0),
                 transform: AtomicU64::new(0),
@@ -137,7 +135,7 @@ impl fmt::Debug for FileLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileLoader")
             .field("source", self.maker.reader.source())
-            .field("records", &self.maker.records.len())
+            .field("records", &self.maker.sampler.len())
             .field("how", &self.maker.how)
             .field("config", &self.maker.config)
             .finish()
@@ -146,7 +144,7 @@ impl fmt::Debug for FileLoader {
 
 impl Feed for FileLoader {
     fn images(&self) -> usize {
-        self.maker.records.len()
+        self.maker.sampler.len()
     }
 
     fn images_per_epoch(&self) -> usize {
@@ -173,7 +171,7 @@ impl Feed for FileLoader {
     fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
         let (maker, order) = (&self.maker, self.maker.order(epoch));
         let place = |draw: &Draw| maker.reader.source().index().place(draw.sample as usize);
-        order[maker.config.batch(maker.records.len(), batch)].iter().map(place).collect()
+        order[maker.config.batch(maker.sampler.len(), batch)].iter().map(place).collect()
     }
 
     fn times(&self) -> Option<FeedTimes> {
@@ -198,22 +196,20 @@ impl Maker {
     /// The epoch's draws of records in their order: all mixed where each is read by itself, else by blocks.
     fn order(&self, epoch: u64) -> Vec<Draw> {
         let (seed, index) = (self.config.seed, self.reader.source().index());
-        let draws = match &self.balanced {
-            Some(balanced) => balanced.epoch(epoch),
-            None => each(self.records.iter().copied(), epoch),
-        };
+        let draws = self.sampler.draws(epoch);
         let ends = (0..index.blocks()).map(|block| index.block(block).end);
-        match (self.config.order, index.layout().is_read_singly()) {
-            (Order::Sequential, _) => draws,
+        let order = match (self.config.order, index.layout().is_read_singly()) {
+            (Order::Sequential, _) => return draws,
             (_, true) => mixed(draws, seed, epoch),
             (_, false) => mixed_in_blocks(&draws, ends, seed, epoch),
-        }
+        };
+        self.sampler.arranged(order, epoch)
     }
 
     fn batch(&self, number: usize, order: &[Draw]) -> Result<Batch, Error> {
         let (config, index) = (&self.config, self.reader.source().index());
         let side = self.how.transform.side();
-        let draws = &order[config.batch(self.records.len(), number)];
+        let draws = &order[config.batch(self.sampler.len(), number)];
         let mut images = Vec::with_capacity(draws.len() * 3 * side * side);
         let mut labels = Vec::with_capacity(draws.len());
         for Draw { sample, pass } in draws {

@@ -7,22 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Keys, and tables with a point behind them, that decide nothing about a step that is done, or nothing but
-/// its rate.
-const WHILE_IT_RUNS: [&str; 12] = [
-    "about",
-    "paper",
-    "expected_error",
-    "train.duration",
-    "train.evaluate_every_epochs",
-    "train.evaluate_test",
-    "train.keep_checkpoints",
-    "train.patience",
-    "train.recompute",
-    "train.log_every_steps",
-    "train.save_every_seconds",
-    "schedule.",
-];
+use super::keys::WITHOUT_EFFECT;
+
+/// Besides [`WITHOUT_EFFECT`], keys, and tables with a point behind them, that decide nothing about a step
+/// that is done, or nothing but its rate.
+const WHILE_IT_RUNS: [&str; 3] = ["train.duration", "train.patience", "schedule."];
 
 /// A key that two recipes have other values of; `None` where it is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +30,12 @@ pub struct Difference {
 impl Difference {
     /// Whether a run can go on with it, as far as the key alone can tell.
     pub fn can_change(&self) -> bool {
-        WHILE_IT_RUNS.iter().any(|allowed| match allowed.strip_suffix('.') {
+        let is_allowed = |allowed: &&str| match allowed.strip_suffix('.') {
             Some(table) => self.key.split('.').next() == Some(table),
             None => self.key == *allowed,
-        })
+        };
+        // A run keeps its recipe's name.
+        let told = WITHOUT_EFFECT.iter().filter(|key| **key != "name");
+        told.chain(&WHILE_IT_RUNS).any(is_allowed)
     }
 }

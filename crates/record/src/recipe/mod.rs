@@ -6,6 +6,7 @@ mod difference;
 mod images;
 pub mod keys;
 mod linear_rule;
+mod rand_augment;
 mod renamed;
 mod schedule;
 mod stages;
@@ -21,7 +22,11 @@ use crate::EpochSize;
 
 pub use built_in::BUILT_IN;
 pub use difference::Difference;
-pub use images::{EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe};
+pub use images::{
+    EvalInterpolation, EvaluationCrop, ImageCrop, ImageDecoding, ImageOrientation, ImagePolicy, ImagesRecipe,
+    TrainInterpolation,
+};
+pub use rand_augment::RandAugment;
 pub use schedule::{Anneal, Decay, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
 pub use stages::{FrozenNorms, StagesRecipe};
 pub use step::{
@@ -192,6 +197,9 @@ pub enum Sampling {
     /// As often as makes the classes equally frequent: those of a rare class several times, those of a
     /// frequent one in some epochs only. No image comes again before all others of its class have come.
     Balanced,
+    /// A third of them three times, all in one optimizer step and each time augmented otherwise, the others
+    /// in the next two epochs: repeated augmentation (arXiv 1902.05509), as timm's recipes A1 and A2 have it.
+    Repeated,
 }
 
 /// `[data.generated]`: how many images to draw.

@@ -4,21 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize as _;
 
+use super::keys::WITHOUT_EFFECT;
 use super::renamed;
 use crate::{Error, Recipe};
-
-/// Keys that may be set without making the recipe another than the one that was published.
-const WITHOUT_EFFECT_ON_THE_EXPECTATION: [&str; 9] = [
-    "name",
-    "about",
-    "paper",
-    "expected_error",
-    "train.seed",
-    "train.evaluate_every_epochs",
-    "train.log_every_steps",
-    "train.save_every_seconds",
-    "train.recompute",
-];
 
 impl Recipe {
     /// Reads and validates a recipe; `file_name` is for the messages.
@@ -98,7 +86,7 @@ impl Recipe {
         let mut still_as_published = true;
         for assignment in &assignments {
             let key = assign(&mut table, assignment).map_err(|cause| failed(&[assignment], cause))?;
-            still_as_published &= WITHOUT_EFFECT_ON_THE_EXPECTATION.contains(&key.as_str());
+            still_as_published &= key == "train.seed" || WITHOUT_EFFECT.contains(&key.as_str());
         }
         renamed::update(&mut table);
         let mut changed = Recipe::deserialize(table).map_err(|error| {

@@ -118,6 +118,7 @@ impl Recipe {
             decode: _,
             orientation: _,
             crop,
+            interpolation: _,
             color_jitter,
             lighting,
             auto_augment: _,
@@ -136,7 +137,7 @@ impl Recipe {
         check((0.0..=1.0).contains(&random_erasing), &|| {
             format!("images.random_erasing is {random_erasing}; it must be 0 to 1")
         })?;
-        let EvaluationCrop { resize, crop } = evaluate;
+        let EvaluationCrop { resize, crop, interpolation: _ } = evaluate;
         check((32..=resize).contains(&crop) && resize <= 4096, &|| {
             format!(
                 "images.evaluate crops {crop} of {resize} pixels; the crop must be at least 32 and at most the resized side"

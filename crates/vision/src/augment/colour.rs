@@ -65,6 +65,11 @@ pub(super) fn solarize(pixels: &mut [Pixel], threshold: f64) {
     map_channels(pixels, |_, byte| if f64::from(byte) < threshold { byte } else { 255 - byte });
 }
 
+/// Adds to the bytes below 128, up to 255.
+pub(super) fn solarize_add(pixels: &mut [Pixel], amount: u8) {
+    map_channels(pixels, |_, byte| if byte < 128 { byte.saturating_add(amount) } else { byte });
+}
+
 /// Stretches each channel to reach from 0 to 255.
 pub(super) fn autocontrast(pixels: &mut [Pixel]) {
     let mut tables = [[0u8; 256]; 3];

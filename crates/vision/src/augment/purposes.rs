@@ -19,3 +19,5 @@ pub(super) const LIGHTING: Purpose = Purpose::new(20);
 pub(super) const ERASE: Purpose = Purpose::new(21);
 /// How a batch is mixed.
 pub(super) const MIX: Purpose = Purpose::new(22);
+/// The filter that a crop is resized with.
+pub(super) const INTERPOLATION: Purpose = Purpose::new(23);

@@ -10,7 +10,7 @@ use super::purposes;
 use crate::image::{Encoded, Part};
 use crate::jpeg::{Pixel, Scale, Window};
 use crate::resample;
-use crate::{Direction, Error, Flip, Interpolation, Normalisation};
+use crate::{Direction, Error, Flip, Interpolation, InterpolationChoice, Normalisation};
 
 /// Which pixels a crop is resized from, if the image is much larger than the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct TrainTransform {
     /// Height and width of the result in pixels.
     pub side: usize,
     /// The filter to resize with.
-    pub interpolation: Interpolation,
+    pub interpolation: InterpolationChoice,
     /// Whether the image is mirrored.
     pub flip: Flip,
     /// Operations drawn from a list.
@@ -72,7 +72,7 @@ impl TrainTransform {
             decoding: Decoding::Exact,
             crop: Crop::INCEPTION,
             side,
-            interpolation: Interpolation::Bilinear,
+            interpolation: InterpolationChoice::Bilinear,
             flip: Flip::Half,
             policy: Policy::None,
             jitter: ColorJitter::default(),
@@ -131,8 +131,10 @@ impl TrainTransform {
     ) -> Result<(), Error> {
         let area = self.crop.draw(image.size(), self.side, &mut key.stream(purposes::CROP));
         let direction = self.flip.draw(&mut key.stream(purposes::FLIP));
-        let mut pixels = self.square(image, &area, direction)?;
-        self.policy.apply(&mut pixels, self.side, &mut key.stream(purposes::POLICY));
+        let interpolation = self.interpolation.draw(&mut key.stream(purposes::INTERPOLATION));
+        let mut pixels = self.square(image, &area, direction, interpolation)?;
+        let filled = (self.interpolation, normalisation.mean_colour());
+        self.policy.apply(&mut pixels, self.side, filled, &mut key.stream(purposes::POLICY));
         if self.jitter != ColorJitter::default() {
             self.jitter.apply(&mut pixels, &mut key.stream(purposes::JITTER));
         }
@@ -154,11 +156,12 @@ impl TrainTransform {
         image: &Encoded<'_>,
         area: &CropArea,
         direction: Direction,
+        interpolation: Interpolation,
     ) -> Result<Vec<Pixel>, Error> {
         let resized = |part: &Part<'_>, scaled: &ScaledCropArea| {
             let window = (&area.window, direction);
             let pixels_of = |needed: &Window| part.pixels(&scaled.window(needed));
-            resample::resize_bands(pixels_of, scaled.part, area.to, window, self.interpolation)
+            resample::resize_bands(pixels_of, scaled.part, area.to, window, interpolation)
         };
         let scale = match self.decoding {
             Decoding::Exact => Scale::Full,
@@ -166,13 +169,13 @@ impl TrainTransform {
         };
         if scale != Scale::Full {
             let scaled = area.at(scale);
-            let needed = scaled.needed(area, self.interpolation);
+            let needed = scaled.needed(area, interpolation);
             if let Some(part) = image.scaled_part(&needed, scale) {
                 return Ok(resized(&part, &scaled));
             }
         }
         let whole = area.at(Scale::Full);
-        let part = image.part(&whole.needed(area, self.interpolation))?;
+        let part = image.part(&whole.needed(area, interpolation))?;
         Ok(resized(&part, &whole))
     }
 }

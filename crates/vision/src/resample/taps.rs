@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use resnet_kernels::pixels::FRACTION;
 
+use crate::random::RandomStream;
+
 /// The filter that resizing weights pixels with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
@@ -11,6 +13,28 @@ pub enum Interpolation {
     Bilinear,
     /// Keys' cubic with a = -1/2: most of timm's checkpoints were trained with it.
     Bicubic,
+}
+
+/// The filter that training images are resized and moved with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterpolationChoice {
+    /// Always bilinear.
+    Bilinear,
+    /// Always bicubic.
+    Bicubic,
+    /// One of them, drawn each time with equal probability.
+    Random,
+}
+
+impl InterpolationChoice {
+    pub(crate) fn draw(self, stream: &mut RandomStream) -> Interpolation {
+        match self {
+            InterpolationChoice::Bilinear => Interpolation::Bilinear,
+            InterpolationChoice::Bicubic => Interpolation::Bicubic,
+            InterpolationChoice::Random if stream.below(2) == 0 => Interpolation::Bilinear,
+            InterpolationChoice::Random => Interpolation::Bicubic,
+        }
+    }
 }
 
 impl Interpolation {
