@@ -31,13 +31,14 @@
 //! | `norm/group.rs`, `norm/standardise.rs` | group norm, weight standardisation |
 //! | `elementwise.rs` | ReLU, addition, scaling, option A's zero-padding shortcut |
 //! | `gate.rs`, `dropout.rs` | gates of figure 2(c) and (d), dropout of figure 2(f) |
-//! | `pool.rs`, `avg_pool_2x2_ceil.rs` | average, maximum and global pooling; the d variants' average |
+//! | `pool/`, `avg_pool_2x2_ceil.rs` | average, maximum and global pooling; the d variants' average |
 //! | `loss.rs` | softmax cross-entropy |
 //! | `layout.rs` | NCHW to NHWC and back |
 //! | `pixels/` | bytes of images: the inverse transform of JPEG's blocks, the sums of resizing |
 //! | `simd/` | instruction sets, one vector type each |
 //! | `parallel/` | tasks over threads, and how work is cut |
-//! | `buffer.rs`, `size.rs`, `probe.rs` | memory, sizes that can't wrap around, the machine's ceilings |
+//! | `buffer.rs`, `writes.rs` | memory, and which of it is written past the caches |
+//! | `size.rs`, `probe.rs` | sizes that can't wrap around, the machine's ceilings |
 //!
 //! Every kernel
 //!

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{assert_threads_change_nothing, near};
+use resnet_kernels::Isa;
 use resnet_kernels::pool::{PoolKind, PoolShape, backward, forward, global_average, global_average_backward};
 use resnet_reference as reference;
 use resnet_testing::{affordable, table, uniform};
@@ -51,9 +52,6 @@ fn check(shape: &PoolShape, kind: PoolKind, x: &[f32]) -> Result<(), String> {
     let (expected, x64) = (of_reference(shape), reference::to_f64(x));
     let dy = uniform(2, expected.output().len());
     let dy64 = reference::to_f64(&dy);
-    let (mut y, mut dx) = (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.input_len()]);
-    forward(shape, kind, x, &mut y);
-    backward(shape, kind, x, &dy, &mut dx);
     let (out, gradient) = match kind {
         PoolKind::Average => {
             (reference::avg_pool(&x64, &expected), reference::avg_pool_backward(&dy64, &expected))
@@ -66,8 +64,14 @@ fn check(shape: &PoolShape, kind: PoolKind, x: &[f32]) -> Result<(), String> {
             reference::max_pool_zeros_backward(&x64, &dy64, &expected),
         ),
     };
-    near("output", &y, &out, if kind == PoolKind::Average { WINDOWS } else { 0.0 })?;
-    near("gradient", &dx, &gradient, WINDOWS)
+    for isa in Isa::available() {
+        let (mut y, mut dx) = (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.input_len()]);
+        forward(isa, shape, kind, x, &mut y);
+        backward(isa, shape, kind, x, &dy, &mut dx);
+        near("output", &y, &out, if kind == PoolKind::Average { WINDOWS } else { 0.0 })?;
+        near("gradient", &dx, &gradient, WINDOWS)?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -96,12 +100,12 @@ fn of_equal_maxima_the_first_has_the_gradient() {
 #[test]
 fn nan_wins_and_has_the_gradient() {
     let shape = shape([1, 2, 2, 1, 2, 2, 0]);
-    for at in 0..4 {
+    for (at, isa) in (0..4).flat_map(|at| Isa::available().into_iter().map(move |isa| (at, isa))) {
         let mut x = [1.0, 2.0, 3.0, 4.0];
         x[at] = f32::NAN;
         let (mut y, mut dx) = ([0.0], [9.0; 4]);
-        forward(&shape, PoolKind::Max, &x, &mut y);
-        backward(&shape, PoolKind::Max, &x, &[5.0], &mut dx);
+        forward(isa, &shape, PoolKind::Max, &x, &mut y);
+        backward(isa, &shape, PoolKind::Max, &x, &[5.0], &mut dx);
         assert!(y[0].is_nan() && dx[at] == 5.0 && dx.iter().sum::<f32>() == 5.0, "{at}: {y:?} {dx:?}");
     }
 }
@@ -143,8 +147,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
         let mut results = vec![mean, spread];
         for kind in KINDS {
             let (mut y, mut dx) = (vec![f32::NAN; shape.output_len()], vec![f32::NAN; shape.input_len()]);
-            forward(&shape, kind, &x, &mut y);
-            backward(&shape, kind, &x, &dy, &mut dx);
+            forward(Isa::best(), &shape, kind, &x, &mut y);
+            backward(Isa::best(), &shape, kind, &x, &dy, &mut dx);
             results.extend([y, dx]);
         }
         results
@@ -155,8 +159,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
 fn an_empty_batch_is_fine() {
     let shape = shape([0, 8, 8, 3, 3, 2, 1]);
     for kind in KINDS {
-        forward(&shape, kind, &[], &mut []);
-        backward(&shape, kind, &[], &[], &mut []);
+        forward(Isa::best(), &shape, kind, &[], &mut []);
+        backward(Isa::best(), &shape, kind, &[], &[], &mut []);
     }
     global_average(&[], 0, 3, &mut []);
     global_average_backward(&[], 0, 3, &mut []);

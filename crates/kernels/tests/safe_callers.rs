@@ -120,10 +120,19 @@ fn safe_callers_cannot_write_outside_of_layouts_losses_and_buffers() {
 const POOL: PoolShape =
     PoolShape { images: 1, in_h: 2, in_w: 3, channels: 2, kernel: 2, stride: 1, padding: 0 };
 
+fn pool_forward(x: &[f32], out: &mut [f32]) {
+    pool::forward(Isa::best(), &POOL, PoolKind::Average, x, out);
+}
+
+fn pool_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    pool::backward(Isa::best(), &POOL, PoolKind::Max, x, dy, dx);
+}
+
 /// Forward and backward of a shape that is wrong, in slices of the right one.
 fn pooled(shape: PoolShape) {
-    let forward = || pool::forward(&shape, PoolKind::Max, &of::<12>(), &mut of::<4>());
-    let backward = || pool::backward(&shape, PoolKind::Average, &of::<12>(), &of::<4>(), &mut of::<12>());
+    let isa = Isa::best();
+    let forward = || pool::forward(isa, &shape, PoolKind::Max, &of::<12>(), &mut of::<4>());
+    let backward = || pool::backward(isa, &shape, PoolKind::Max, &of::<12>(), &of::<4>(), &mut of::<12>());
     if std::panic::catch_unwind(forward).is_err() {
         backward()
     }
@@ -133,19 +142,20 @@ fn pooled(shape: PoolShape) {
 fn safe_callers_cannot_write_outside_of_pools() {
     let (input, output) = ("pool: input of another shape", "pool: output of another shape");
     run(&[
-        ("input", || pool::forward(&POOL, PoolKind::Average, &of::<11>(), &mut of::<4>()), input),
-        ("output", || pool::forward(&POOL, PoolKind::Average, &of::<12>(), &mut of::<5>()), output),
-        ("x", || pool::backward(&POOL, PoolKind::Max, &of::<11>(), &of::<4>(), &mut of::<12>()), input),
-        ("dy", || pool::backward(&POOL, PoolKind::Max, &of::<12>(), &of::<3>(), &mut of::<12>()), output),
+        ("input", || pool_forward(&of::<11>(), &mut of::<4>()), input),
+        ("output", || pool_forward(&of::<12>(), &mut of::<5>()), output),
+        ("x", || pool_backward(&of::<11>(), &of::<4>(), &mut of::<12>()), input),
+        ("dy", || pool_backward(&of::<12>(), &of::<3>(), &mut of::<12>()), output),
         (
             "dx",
-            || pool::backward(&POOL, PoolKind::Average, &of::<12>(), &of::<4>(), &mut of::<13>()),
+            || pool_backward(&of::<12>(), &of::<4>(), &mut of::<13>()),
             "pool: input gradient of another shape",
         ),
         ("no channels", || pooled(PoolShape { channels: 0, ..POOL }), "no channels"),
         ("no window", || pooled(PoolShape { kernel: 0, ..POOL }), "a window of nothing"),
         ("no stride", || pooled(PoolShape { stride: 0, ..POOL }), "not by a stride of 0"),
         ("padding", || pooled(PoolShape { padding: 2, ..POOL }), "in the padding alone"),
+        ("no pixels", || pooled(PoolShape { in_h: 0, kernel: 3, padding: 2, ..POOL }), "padding alone"),
         ("wrapped", || pooled(PoolShape { images: (1 << 62) + 1, ..POOL }), "no memory holds"),
         ("wrapped", || pooled(PoolShape { in_h: (1 << 63) + 2, ..POOL }), "no memory holds"),
         ("average", || global_average(&of::<12>(), 2, 3, &mut of::<7>()), "output of another shape"),

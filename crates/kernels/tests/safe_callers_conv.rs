@@ -258,12 +258,9 @@ fn an_algorithm_refuses_what_it_cannot_compute() {
     table::run(&calls(), |&(pass, algorithm, isa)| {
         let breaks: &[fn(&mut ConvShape)] = match algorithm {
             Algorithm::Direct => return Ok(()),
-            Algorithm::Winograd => &[
-                |shape| shape.stride = 2,
-                |shape| shape.padding = 0,
-                |shape| shape.in_channels = 17,
-                |shape| shape.in_h = 1,
-            ],
+            Algorithm::Winograd => {
+                &[|shape| shape.stride = 2, |shape| shape.padding = 0, |shape| shape.in_channels = 17]
+            }
             Algorithm::Pointwise => &[|shape| shape.padding = 1, |shape| shape.kernel = 3],
         };
         for breaks in breaks {

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::cpu::Cpu;
+use crate::draws::Draws;
 use crate::executor::Executor;
 use crate::mode::Mode;
 use crate::node;
@@ -61,8 +62,9 @@ impl StepOutput {
 }
 
 impl Plan {
-    /// Runs the plan forward and looks at the output of every step, in order. Running statistics stay as
-    /// they are, in `Mode::Train` too. Slower than [`Plan::run`], since nothing stays unwritten.
+    /// Runs the plan forward and looks at the output of every step, in order. Running statistics and the
+    /// counters of dropout stay as they are, in `Mode::Train` too. Slower than [`Plan::run`], since nothing
+    /// stays unwritten.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
@@ -98,6 +100,7 @@ impl Plan {
             .flat_map(|running| [&running.mean, &running.var])
             .map(|var| Ok((var, var.as_tensor().copy()?)))
             .collect::<Result<_>>()?;
+        let draws: Vec<_> = self.steps.iter().filter_map(draws).map(|draws| (draws, draws.steps())).collect();
         let (layers, mut seen, mut last) = (self.layers(), vec![], "");
         let mut look = |index: usize, values: &[f32]| {
             let info = &layers[index];
@@ -108,6 +111,7 @@ impl Plan {
         };
         let looked =
             params.with_values(|params| Cpu::default().each_output(self, &inputs, params, mode, &mut look));
+        draws.into_iter().for_each(|(draws, steps)| draws.set_steps(steps));
         for (var, value) in before {
             var.set(&value)?;
         }
@@ -118,6 +122,13 @@ impl Plan {
 fn running_statistics(step: &Step) -> Option<&RunningStatistics> {
     match &step.op {
         Op::BatchNorm(norm) => Some(&norm.running),
+        _ => None,
+    }
+}
+
+fn draws(step: &Step) -> Option<&Draws> {
+    match &step.op {
+        Op::Drop(drop) => Some(&drop.draws),
         _ => None,
     }
 }

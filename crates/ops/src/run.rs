@@ -82,7 +82,7 @@ impl Plan {
     }
 
     /// The same for images of another number or size than those of `other`, a plan of the same layers. It
-    /// shares the weights and statistics that `other` holds; those of this plan are not read.
+    /// shares the weights and statistics that `other` holds; those of this plan are not used.
     ///
     /// # Errors
     /// If the plan has two inputs.

@@ -59,7 +59,7 @@ impl Plan {
         let seen = stopwatch.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut costs: Vec<(usize, StepCost)> = vec![];
         for (&(index, pass), &time) in seen.iter() {
-            let step = &self.steps[index];
+            let Some(step) = self.steps.get(index) else { continue };
             let images = self.shape(step.output).images() as u64;
             let products = match pass {
                 Pass::Forward => 1,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Mode, Plan, Shape};
+use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Draws, Dropout, Graph, Layer, Mode, Plan, Shape};
 
 /// conv1, bn1 + relu, conv2, added to bn1's output, and its variables.
 fn plan(x: &Tensor) -> Result<(VarMap, Arc<Plan>)> {
@@ -60,4 +60,17 @@ fn the_first_layer_that_is_not_finite_is_the_one_with_the_fault() {
     assert_eq!(first.layer, "conv2");
     // The other output channels are as good as before.
     assert!(first.not_finite < 2 * 8 * 8 * 8 && first.largest > 0.0, "{first:?}");
+}
+
+#[test]
+fn looking_draws_for_nobody_else() {
+    let x = Tensor::ones((32, 1, 2, 2), DType::F32, &Device::Cpu).unwrap();
+    let draws = Draws::new(5);
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(&x).unwrap());
+    let output = Dropout::new(0.5, draws.clone()).unwrap().trace(&mut graph, input).unwrap();
+    let plan = graph.finish(output).unwrap();
+    plan.run(&[&x], Mode::Train).unwrap();
+    plan.inspect(&[&x], Mode::Train).unwrap();
+    assert_eq!(draws.steps(), 1);
 }

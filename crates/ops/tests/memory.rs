@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
-use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Mode, Recompute, Shape};
+use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, Layer, Learning, Mode, Recompute, Shape};
 use resnet_testing::{recipe, uniform};
 
 /// Four pre-activation bottleneck units of 16 channels, 4 inside.
@@ -73,6 +73,38 @@ fn what_is_recomputed_has_the_bits_of_what_is_kept() -> Result<()> {
     // a time.
     let channel = 4 * 2 * 6 * 5;
     assert_eq!(spent - saved, 16 * channel, "bytes of a sum");
+    Ok(())
+}
+
+/// A later layer reads a sum that a frozen part has made. What the sum is made from is not kept there, so
+/// that it could not be made again.
+#[test]
+fn sums_of_a_frozen_part_are_kept() -> Result<()> {
+    let variables = VarMap::new();
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let conv = |inputs, outputs, kernel, name: &str| {
+        Conv2d::new(inputs, outputs, ConvConfig::same(kernel), vb.pp(name))
+    };
+    let layers = [conv(8, 8, 3, "stem")?, conv(8, 4, 3, "narrow")?, conv(4, 8, 1, "wide")?];
+    let learned = [conv(8, 8, 3, "a")?, conv(8, 8, 3, "b")?];
+    let x = Tensor::from_vec(uniform(1, 2 * 8 * 5 * 4), (2, 8, 5, 4), &Device::Cpu)?;
+    let step = |recompute| -> Result<Vec<Vec<f32>>> {
+        let mut graph = Graph::new();
+        let input = graph.input(Shape::of(&x)?);
+        graph.learn(Learning::Nothing);
+        let first = layers[0].trace(&mut graph, input)?;
+        let narrow = layers[1].trace(&mut graph, first)?;
+        let wide = layers[2].trace(&mut graph, narrow)?;
+        let sum = graph.add(first, wide)?;
+        graph.learn(Learning::Everything);
+        let (a, b) = (learned[0].trace(&mut graph, first)?, learned[1].trace(&mut graph, sum)?);
+        let y = graph.add(a, b)?;
+        let gradients = graph.finish_with(y, recompute)?.run(&[&x], Mode::Train)?.sum_all()?.backward()?;
+        let variables = variables.data().lock().expect("no poison");
+        let of = |name: &str| gradients.get(&variables[name]).expect("a gradient").flatten_all()?.to_vec1();
+        ["a.weight", "b.weight"].into_iter().map(of).collect()
+    };
+    assert!(step(Recompute::Never)? == step(Recompute::Sums)?, "other bits");
     Ok(())
 }
 

@@ -3,10 +3,11 @@
 mod common;
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_nn::VarBuilder;
 use common::{Norm, gradient, near, pull_back, tensor, values, variable, windows, zero_pad};
 use resnet_ops::{
-    ConvConfig, Mode, add, avg_pool, batch_norm, bn_relu, conv2d, global_avg_pool, linear, max_pool, relu,
-    softmax_cross_entropy, zero_pad_shortcut,
+    Conv2d, ConvConfig, Graph, Layer, Mode, Shape, add, avg_pool, batch_norm, bn_relu, conv2d,
+    global_avg_pool, linear, max_pool, relu, softmax_cross_entropy, zero_pad_shortcut,
 };
 use resnet_reference::to_f64;
 use resnet_testing::table;
@@ -138,6 +139,34 @@ fn batch_norm_refuses_one_value_a_channel_and_leaves_its_statistics() -> Result<
     Ok(())
 }
 
+#[test]
+fn no_images_are_no_panic() -> Result<()> {
+    let none = |dims: &[usize]| Tensor::zeros(dims, DType::F32, &Device::Cpu);
+    let norm = Norm::new(1, 8);
+    let x = none(&[0, 8, 4, 4])?;
+    for function in [batch_norm, bn_relu] {
+        let fault = function(&x, &norm.layer, Mode::Train).expect_err("nothing to normalise").to_string();
+        assert!(fault.contains("has no variance"), "{fault}");
+        assert_eq!(function(&x, &norm.layer, Mode::Eval)?.dims(), [0, 8, 4, 4]);
+    }
+    let (w, b) = (variable(2, &[3, 4]), variable(3, &[3]));
+    let gradients = linear(&none(&[0, 4])?, &w, &b)?.sum_all()?.backward()?;
+    for variable in [&w, &b] {
+        let is_zero = |gradient| values(gradient).iter().all(|value| *value == 0.0);
+        assert!(gradients.get(variable).is_none_or(is_zero));
+    }
+    // A convolution that gathers statistics for the norm after it.
+    let mut graph = Graph::new();
+    let input = graph.input(Shape::of(&none(&[0, 8, 4, 4])?)?);
+    let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+    let conv = Conv2d::new(8, 8, ConvConfig::same(3), vb)?;
+    let y = conv.trace(&mut graph, input)?;
+    let y = norm.layer.trace_relu(&mut graph, y)?;
+    let fault = graph.finish(y)?.run(&[&x], Mode::Train).expect_err("nothing to normalise").to_string();
+    assert!(fault.contains("has no variance"), "{fault}");
+    Ok(())
+}
+
 /// A name, words of the message, and a call that must fail with them.
 type Mistake = (&'static str, &'static str, fn() -> Result<Tensor>);
 
@@ -152,7 +181,7 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
     fn labels(labels: &[u32]) -> Tensor {
         Tensor::new(labels, &Device::Cpu).expect("labels")
     }
-    let mistakes: [Mistake; 29] = [
+    let mistakes: [Mistake; 30] = [
         ("conv2d of f64", "f32", || conv2d(&wide(), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3))),
         ("conv2d with f64 weights", "f32", || {
             conv2d(&x(), &tensor(2, &[4, 3, 3, 3]).to_dtype(DType::F64)?, ConvConfig::same(3))
@@ -190,6 +219,9 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
         ("pool with stride 0", "doesn't fit", || max_pool(&x(), windows(2, 0, 0))),
         ("pool with window 0", "doesn't fit", || avg_pool(&x(), windows(0, 1, 0))),
         ("pool of padding alone", "doesn't fit", || max_pool(&x(), windows(3, 2, 2))),
+        ("pool of no pixels", "doesn't fit", || {
+            max_pool(&Tensor::zeros((1, 3, 0, 4), DType::F32, &Device::Cpu)?, windows(2, 1, 1))
+        }),
         ("pool with a large window", "doesn't fit", || avg_pool(&x(), windows(7, 1, 0))),
         ("global average of rank 2", "[N, C, H, W]", || global_avg_pool(&tensor(1, &[2, 3]))),
         ("linear of a map", "[N, features]", || linear(&x(), &tensor(2, &[4, 3]), &tensor(3, &[4]))),

@@ -12,8 +12,8 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use common::{gradient, near, pull_back, tensor, values, variable, windows};
 use resnet_ops::{
-    Conv2d, ConvConfig, Draws, DropPath, Dropout, Gate, Graph, GroupNorm, GroupNormConfig, Layer, Mode,
-    Shape, avg_pool_2x2_ceil, conv2d, gate, group_norm, max_pool_zeros, scale, standardise_weight,
+    Conv2d, ConvConfig, Draws, DropPath, Dropout, Gate, Graph, GroupNorm, GroupNormConfig, Layer, Learning,
+    Mode, Shape, avg_pool_2x2_ceil, conv2d, gate, group_norm, max_pool_zeros, scale, standardise_weight,
 };
 use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
@@ -181,6 +181,20 @@ fn stochastic_depth_draws_anew_each_step_and_the_same_after_an_interruption() ->
     assert_ne!(whole[0], whole[1]);
     assert_ne!(whole, draws(2, 0)?);
     assert!([1.0, f64::NAN].iter().all(|rate| DropPath::new(*rate, Draws::new(0)).is_err()));
+    Ok(())
+}
+
+#[test]
+fn a_part_that_learns_nothing_drops_nothing() -> Result<()> {
+    let x = Tensor::ones((64, 1, 1, 1), DType::F32, &Device::Cpu)?;
+    for (learning, drops) in [(Learning::Nothing, false), (Learning::Statistics, true)] {
+        let mut graph = Graph::new();
+        let input = graph.input(Shape::of(&x)?);
+        graph.learn(learning);
+        let output = DropPath::new(0.5, Draws::new(1))?.trace(&mut graph, input)?;
+        let y = graph.finish(output)?.run(&[&x], Mode::Train)?.flatten_all()?.to_vec1::<f32>()?;
+        assert_eq!(y.contains(&0.0), drops, "{learning:?}");
+    }
     Ok(())
 }
 

@@ -44,9 +44,11 @@ impl Algorithm {
     /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used
     /// once per tile: for an image of 7x7 pixels alone, reading them takes longer than the products that they
     /// save. The faster products are, the more of them must be saved: with vectors of sixteen lanes an image
-    /// of 14x14 alone, of sixteen tiles, takes as long either way, and a fourth of the memory directly.
+    /// of 14x14 alone, of sixteen tiles, takes as long either way, and a fourth of the memory directly. Of a
+    /// tile on a line of pixels most is cut off.
     fn pays(self, isa: Isa, shape: &ConvShape) -> bool {
-        self != Algorithm::Winograd || winograd::tiles(shape) > isa.lanes()
+        let is_line = shape.in_h < 2 || shape.in_w < 2;
+        self != Algorithm::Winograd || (!is_line && winograd::tiles(shape) > isa.lanes())
     }
 
     pub(super) fn check(self, isa: Isa, shape: &ConvShape) {

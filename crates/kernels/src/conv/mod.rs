@@ -4,8 +4,8 @@
 //! y[n, oy, ox, o] = sum over ky, kx, c of x[n, oy s - p + ky, ox s - p + kx, c] w[o, c, ky, kx]
 //! ```
 //!
-//! with zeros outside the image. All three passes walk over *strips*: a few rows of input, padded and, if
-//! asked, normalised and rectified on the way in, small enough to stay in cache. Reference:
+//! with zeros outside the image. The direct algorithm and Winograd's walk over *strips*: a few rows of input,
+//! padded and, if asked, normalised and rectified on the way in, small enough to stay in cache. Reference:
 //! `resnet_reference::conv2d`.
 
 mod algorithm;

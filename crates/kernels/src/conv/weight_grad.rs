@@ -5,10 +5,10 @@
 //! ```
 //!
 //! A task has some channels, some outputs and some pixels, so that its sums stay in the second-level cache.
-//! It walks over its pixels in blocks of rows: a strip of input and the same pixels of `dy`, from which six
-//! inputs of the filter by a panel of outputs are summed in registers. Accumulators start at zero in each
-//! block, which keeps the rounding error of long sums down. Cuts depend on the shape alone and partial sums
-//! are added in order, so threads don't change the bits.
+//! It walks over its pixels in blocks of rows: a strip of input and the same pixels of `dy`, from which up to
+//! twelve inputs of the filter by a panel of outputs are summed in registers. Accumulators start at zero in
+//! each block, which keeps the rounding error of long sums down. Cuts depend on the shape alone and partial
+//! sums are added in order, so threads don't change the bits.
 
 use std::ops::Range;
 
@@ -91,7 +91,7 @@ pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw:
     reduce(shape, &blocking, &partials, dw);
 }
 
-/// How the work is blocking.
+/// How the work is cut.
 struct Blocking {
     in_channels: usize,
     out_channels: usize,

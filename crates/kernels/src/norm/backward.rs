@@ -22,6 +22,20 @@ pub struct BackwardSums {
     pub sum_dy_xmu: Vec<f64>,
 }
 
+impl BackwardSums {
+    /// The sum of `parts`, in their order: of each `sum_dy` and then `sum_dy_xmu`, per channel.
+    pub(super) fn of_parts(parts: &[f32], channels: usize) -> Self {
+        let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
+        for part in parts.chunks_exact(2 * channels) {
+            for c in 0..channels {
+                sum_dy[c] += f64::from(part[c]);
+                sum_dy_xmu[c] += f64::from(part[channels + c]);
+            }
+        }
+        BackwardSums { sum_dy, sum_dy_xmu }
+    }
+}
+
 /// The sums over `x` and `dy`, both `[pixels, channels]`, of a map that was followed by `activation`.
 ///
 /// # Panics
@@ -50,14 +64,7 @@ pub fn backward_sums(
             ChunkSums { x: &x[floats.clone()], dy: &dy[floats], mean, map, activation, sum_dy, sum_dy_xmu },
         );
     });
-    let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
-    for part in partials.chunks_exact(2 * channels) {
-        for c in 0..channels {
-            sum_dy[c] += f64::from(part[c]);
-            sum_dy_xmu[c] += f64::from(part[channels + c]);
-        }
-    }
-    BackwardSums { sum_dy, sum_dy_xmu }
+    BackwardSums::of_parts(&partials, channels)
 }
 
 struct ChunkSums<'a> {

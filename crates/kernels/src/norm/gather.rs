@@ -9,8 +9,9 @@ use crate::buffer::Buffer;
 use crate::parallel::Shared;
 use crate::simd::Simd;
 
-/// Partial moments of all tasks: of each, a pivot, the sum of distances from it and the sum of their squares,
-/// a channel. The pivot (the task's first pixel) keeps the squares small where the mean is large.
+/// Partial moments of all tasks. For each task and channel: a pivot (the first pixel, or the mean of the
+/// first few), the sum of distances from it, and the sum of their squares. The pivot keeps the squares small
+/// where the mean is large.
 pub(crate) struct MomentParts {
     parts: Buffer,
     channels: usize,
@@ -150,15 +151,7 @@ impl BackwardParts {
 
     /// The sums over all tasks.
     pub(crate) fn combine(&self) -> BackwardSums {
-        let channels = self.channels;
-        let (mut sum_dy, mut sum_dy_xmu) = (vec![0.0; channels], vec![0.0; channels]);
-        for part in self.parts.chunks_exact(2 * channels) {
-            for c in 0..channels {
-                sum_dy[c] += f64::from(part[c]);
-                sum_dy_xmu[c] += f64::from(part[channels + c]);
-            }
-        }
-        BackwardSums { sum_dy, sum_dy_xmu }
+        BackwardSums::of_parts(&self.parts, self.channels)
     }
 }
 

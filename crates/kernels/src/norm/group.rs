@@ -110,8 +110,8 @@ impl GroupNorm<'_> {
     }
 
     /// Mean and variance of each channel's group, and the affine map they come down to.
-    fn statistics(&self, isa: Isa, image_len: &[f32]) -> (Moments, ScaleShift) {
-        let mut moments = moments(isa, image_len, self.gamma.len());
+    fn statistics(&self, isa: Isa, image: &[f32]) -> (Moments, ScaleShift) {
+        let mut moments = moments(isa, image, self.gamma.len());
         let per_group = self.gamma.len() / self.groups;
         let groups = moments.mean.chunks_exact_mut(per_group).zip(moments.var.chunks_exact_mut(per_group));
         for (means, vars) in groups {

@@ -10,13 +10,25 @@ use crate::norm::vectors::{load, store};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
 /// One row of the output of one image.
-pub(super) fn forward_row(shape: &PoolShape, kind: PoolKind, x: &[f32], y: usize, to: &mut [f32]) {
-    dispatch(Isa::best(), ForwardRow { shape, kind, x, y, to });
+pub(super) fn forward_row(
+    isa: Isa,
+    (shape, kind): (&PoolShape, PoolKind),
+    x: &[f32],
+    y: usize,
+    to: &mut [f32],
+) {
+    dispatch(isa, ForwardRow { shape, kind, x, y, to });
 }
 
 /// The input's gradient of one image, which is zero before.
-pub(super) fn backward_image(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    dispatch(Isa::best(), BackwardImage { shape, kind, x, dy, dx });
+pub(super) fn backward_image(
+    isa: Isa,
+    (shape, kind): (&PoolShape, PoolKind),
+    x: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    dispatch(isa, BackwardImage { shape, kind, x, dy, dx });
 }
 
 /// The pixels of a window that lie in the image.

@@ -12,6 +12,7 @@ mod max;
 
 use std::ops::Range;
 
+use crate::Isa;
 use crate::conv::extent;
 use crate::parallel::for_each_chunk;
 use crate::size::floats;
@@ -70,7 +71,11 @@ impl PoolShape {
     /// The lengths of the input and the output, and what makes a window.
     fn check(&self, input: usize, output: usize) {
         assert!(self.channels > 0 && self.kernel > 0, "pool: no channels, or a window of nothing: {self:?}");
-        assert!(self.padding < self.kernel, "pool: a window lies in the padding alone: {self:?}");
+        let has_pixels = output == 0 || (self.in_h > 0 && self.in_w > 0);
+        assert!(
+            self.padding < self.kernel && has_pixels,
+            "pool: a window lies in the padding alone: {self:?}"
+        );
         assert_eq!(input, self.input_len(), "pool: input of another shape");
         assert_eq!(output, self.output_len(), "pool: output of another shape");
         floats("pool", &[self.kernel, self.kernel]);
@@ -103,7 +108,7 @@ impl PoolShape {
 ///
 /// # Panics
 /// If lengths don't fit `shape`, which has channels, a window larger than its padding, and a stride.
-pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
+pub fn forward(isa: Isa, shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
     let (image_len, out_h) = (shape.in_h * shape.in_w * shape.channels, shape.out_h());
     let row_len = shape.out_w() * shape.channels;
@@ -112,7 +117,7 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
         let (image, y) = (row / out_h, row % out_h);
         let x = &x[image * image_len..][..image_len];
         if kind != PoolKind::Average {
-            return max::forward_row(shape, kind, x, y, to);
+            return max::forward_row(isa, (shape, kind), x, y, to);
         }
         for (column, to) in to.chunks_exact_mut(shape.channels).enumerate() {
             to.fill(0.0);
@@ -128,7 +133,7 @@ pub fn forward(shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
 ///
 /// # Panics
 /// As [`forward`].
-pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+pub fn backward(isa: Isa, shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &mut [f32]) {
     shape.check(x.len(), dy.len());
     assert_eq!(dx.len(), x.len(), "pool: input gradient of another shape");
     let (image_len, out_w) = (shape.in_h * shape.in_w * shape.channels, shape.out_w());
@@ -139,7 +144,7 @@ pub fn backward(shape: &PoolShape, kind: PoolKind, x: &[f32], dy: &[f32], dx: &m
         let (x, dy) = (&x[image * image_len..][..image_len], &dy[image * out_len..][..out_len]);
         dx.fill(0.0);
         if kind != PoolKind::Average {
-            return max::backward_image(shape, kind, x, dy, dx);
+            return max::backward_image(isa, (shape, kind), x, dy, dx);
         }
         for (index, dy) in dy.chunks_exact(shape.channels).enumerate() {
             for at in shape.window(index / out_w, index % out_w) {

@@ -75,8 +75,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     /// As [`store`](Simd::store), past the caches where the instruction set can and `p` is aligned to the
     /// vector. Other threads see it only after [`fence`](Simd::fence).
     /// # Safety
-    /// As `store`; and this thread must call `fence` before it tells another one, in whatever way, that the
-    /// floats are there.
+    /// As `store`; and nobody, this thread included, may access these floats before it has called `fence`.
     #[inline(always)]
     unsafe fn stream(self, p: *mut f32, v: Self::V) {
         // SAFETY: the caller's promise.
@@ -133,7 +132,8 @@ mod tests {
 
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> Self::Output {
-            assert!(S::LANES.is_power_of_two() && S::LANES <= MOST_LANES && (1..=12).contains(&S::ROWS));
+            assert!(S::LANES.is_power_of_two() && S::LANES <= MOST_LANES);
+            assert!([S::ROWS, S::POINTWISE_ROWS].iter().all(|rows| (1..=12).contains(rows)));
             assert_eq!(size_of::<S::V>(), S::LANES * size_of::<f32>());
             let numbers: Vec<f32> = (1..=S::LANES + 2).map(|i| i as f32).collect();
             // One float into the allocation: an address that no vector is aligned to.

@@ -91,6 +91,8 @@ impl Forward<'_> {
     /// Whether a step that writes `value` is to gather its moments: a batch norm will ask for them.
     pub(super) fn statistics(&self, value: Value) -> Statistics {
         match self.mode {
+            // None has none.
+            Mode::Train if self.pixels(value) == 0 => Statistics::Skip,
             // They are known where a value is computed once more.
             Mode::Train if self.lives.0[value.0].is_normalised && self.slots.0[value.0].moments.is_none() => {
                 Statistics::Gather

@@ -4,7 +4,7 @@ use resnet_kernels::{Buffer, layout};
 
 use crate::plan::Shape;
 
-/// In `buffer`, which has as many.
+/// `values` (NCHW) as channels-last, written to `buffer`, which has as many.
 pub(super) fn channels_last(mut buffer: Buffer, values: &[f32], shape: Shape) -> Buffer {
     layout::nchw_to_nhwc(values, &mut buffer, shape.images(), shape.channels(), shape.pixels());
     buffer

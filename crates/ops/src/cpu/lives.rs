@@ -28,7 +28,7 @@ pub(super) struct Life {
 pub(super) struct Lives(pub(super) Vec<Life>);
 
 impl Lives {
-    /// Values that need no gradient have steps whose backward passes read nothing: they are not run.
+    /// A step whose output needs no gradient has no backward pass, so nothing is kept for it.
     pub(super) fn without_recomputation(plan: &Plan, needs_gradient: impl Fn(Value) -> bool) -> Self {
         let mut lives = vec![Life::default(); plan.shapes.len()];
         for (index, step) in plan.steps.iter().enumerate() {

@@ -45,10 +45,11 @@ impl Lives {
     fn without_sums(mut self, plan: &Plan) -> Self {
         let Lives(lives) = &mut self;
         for (index, step) in plan.steps.iter().enumerate() {
-            let (Op::Conv(conv), [_, residual]) = (&step.op, &step.inputs[..]) else { continue };
+            let (Op::Conv(conv), [x, residual]) = (&step.op, &step.inputs[..]) else { continue };
             let (y, residual) = (step.output, &lives[residual.0]);
             let is_cheap = conv.shape.kernel == 1 && conv.shape.in_channels < conv.shape.out_channels;
-            let is_there = residual.is_kept && residual.recomputed_by.is_none();
+            // In a part that doesn't learn, only what a later one reads is kept.
+            let is_there = lives[x.0].is_kept && residual.is_kept && residual.recomputed_by.is_none();
             if is_cheap && is_there && lives[y.0].is_kept && y != plan.output {
                 lives[y.0].recomputed_by = Some(index);
             }

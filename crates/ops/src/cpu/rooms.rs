@@ -19,7 +19,8 @@ pub(super) struct Place {
     pub(super) replaces_residual: bool,
 }
 
-/// The places of all values. Who computes a value differently needs more memory, and nothing else.
+/// The places of all values. A value that is computed in another way than foreseen needs a buffer of its own,
+/// and nothing else.
 #[derive(Debug)]
 pub(super) struct Rooms(Vec<Place>);
 

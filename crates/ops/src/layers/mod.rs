@@ -94,8 +94,9 @@ macro_rules! module_t {
 
 /// What is added to a variance keeps its root from being 0.
 fn checked_eps(eps: f64) -> Result<f64> {
-    if !(eps > 0.0 && eps.is_finite()) {
-        bail!("a norm's eps is positive and finite, not {eps}");
+    // It is used in 32 bits.
+    if !(eps as f32 > 0.0 && (eps as f32).is_finite()) {
+        bail!("a norm's eps is positive and finite in 32 bits, not {eps}");
     }
     Ok(eps)
 }

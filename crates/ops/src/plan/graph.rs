@@ -40,7 +40,7 @@ pub struct Graph {
     params: Vec<Tensor>,
     /// Filters that are standardised before each run, and their eps.
     standardised: BTreeMap<usize, f64>,
-    learning: Learning,
+    pub(super) learning: Learning,
     /// Parameters that training leaves alone.
     frozen: BTreeSet<usize>,
     seen: HashMap<(TensorId, bool), Param>,

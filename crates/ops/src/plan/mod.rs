@@ -41,7 +41,7 @@ pub(crate) use fold_norms::FoldedParam;
 pub use graph::Graph;
 pub use ops::{PoolConfig, ZeroPadConfig};
 pub use show::LayerInfo;
-use step::{Op, Step};
+use step::{ConvKind, Op, Step};
 pub use value::{Shape, Value};
 
 /// What a training step computes again in the backward pass instead of keeping it in memory. The results are
@@ -93,8 +93,8 @@ pub enum Learning {
     /// Running statistics alone, which follow the batches that batch norm goes on to normalise with;
     /// parameters are constants.
     Statistics,
-    /// Nothing: parameters are constants, and batch norm normalises by its running statistics, as in
-    /// evaluation.
+    /// Nothing: parameters are constants, batch norm normalises by its running statistics, and nothing is
+    /// dropped, as in evaluation.
     Nothing,
 }
 
@@ -126,10 +126,10 @@ impl Plan {
         Plan { steps, shapes, inputs, output, params, standardised, recompute, frozen }
     }
 
-    /// The geometry of each convolution in order; a product on a single pixel (a linear layer) is none.
+    /// The geometry of each convolution in order; linear layers are none.
     pub fn convolutions(&self) -> Vec<ConvShape> {
         let shape = |step: &Step| match &step.op {
-            Op::Conv(conv) if (conv.shape.in_h, conv.shape.in_w) != (1, 1) => Some(conv.shape),
+            Op::Conv(conv) if conv.kind == ConvKind::Conv => Some(conv.shape),
             _ => None,
         };
         self.steps.iter().filter_map(shape).collect()

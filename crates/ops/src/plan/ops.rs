@@ -7,6 +7,7 @@ use resnet_kernels::gate::Gate;
 use resnet_kernels::norm::Activation;
 use resnet_kernels::pool::{PoolKind, PoolShape};
 
+use super::Learning;
 use super::graph::Graph;
 use super::step::{
     AddStep, DropStep, Dropped, GateStep, GlobalAvgPoolStep, Op, PoolStep, ReluStep, ScaleStep,
@@ -51,7 +52,8 @@ impl Graph {
 
     /// Appends dropout or stochastic depth; a probability of 1 to stay appends nothing.
     pub(crate) fn drop(&mut self, x: Value, what: Dropped, keep: f64, draws: &Draws) -> Value {
-        if keep == 1.0 {
+        // A part that learns nothing sees its images as in evaluation.
+        if keep == 1.0 || self.learning == Learning::Nothing {
             return x;
         }
         let step = DropStep { what, keep, draws: draws.clone() };
@@ -159,7 +161,8 @@ impl Graph {
             bail!("pooling wants [N, C, H, W], got {:?}", self.shape(x).dims());
         };
         let shape = PoolShape { images, in_h, in_w, channels, kernel, stride, padding };
-        if kernel == 0 || stride == 0 || 2 * padding > kernel || shape.out_h() == 0 || shape.out_w() == 0 {
+        let fits = kernel > 0 && stride > 0 && 2 * padding <= kernel && in_h > 0 && in_w > 0;
+        if !fits || shape.out_h() == 0 || shape.out_w() == 0 {
             bail!(
                 "a {kernel}x{kernel} window with stride {stride} and padding {padding} doesn't fit {in_h}x{in_w} pixels"
             );

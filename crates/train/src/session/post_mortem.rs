@@ -66,7 +66,8 @@ impl Session<'_> {
     }
 
     /// Looks at each layer's output for `batch` before its step, if anomalies are to be found where they
-    /// arise: a ReLU makes zero of a NaN, so that a loss can be finite where a layer's output is not.
+    /// arise: a ReLU makes zero of minus infinity, so that a loss can be finite where a layer's output is
+    /// not.
     pub(super) fn look_at_layers(&mut self, batch: &Batch, number: u64, rate: f64) -> Result<(), Error> {
         if self.options.anomalies == Anomalies::Ignore {
             return Ok(());

@@ -16,7 +16,7 @@ pub(super) struct GradientStore<'a> {
     pub(super) sums: Option<GradientSums<'a>>,
 }
 
-/// GradientSums over the gradient, let through where `x scale + shift` is positive.
+/// Sums over the gradient, let through where `x scale + shift` is positive.
 pub(super) struct GradientSums<'a> {
     pub(super) norm: Norm<'a>,
     /// Partial sums, of each chunk of channels.

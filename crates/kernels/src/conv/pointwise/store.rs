@@ -13,9 +13,11 @@ pub(super) struct PointwiseTile<'a> {
     /// A row of a panel a pixel.
     pub(super) products: *mut f32,
     pub(super) pixels: usize,
-    /// Where the first pixel's columns lie, and how those of its pixels do.
+    /// Where in the output the first pixel's columns lie.
     pub(super) start: usize,
+    /// The first pixel.
     pub(super) first: usize,
+    /// How pixels lie in the output.
     pub(super) target: &'a PixelLayout,
     /// First column.
     pub(super) column: usize,

@@ -26,7 +26,8 @@ pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
         for (r, row) in rows.iter_mut().enumerate() {
             *row = row.add(r * stride);
         }
-        // Six addresses that go along, and not one from which the others are computed anew for every input.
+        // As many addresses as rows, which go along, and not one from which the others are computed anew for
+        // every input.
         let rows = std::hint::black_box(rows);
         let taps = TapRuns { rows: 1, row_stride: 0, run: depth };
         let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, rows, taps, b, fetch);

@@ -1,7 +1,7 @@
 //! The weight gradient: `dw[o][c] = sum over pixels of x[pixel][c] dy[pixel][o]`, in a fixed order of partial
 //! sums.
 //!
-//! The gradient is layout into tiles that stay in cache while pixels stream past, the pixels into groups if
+//! The gradient is cut into tiles that stay in cache while pixels stream past, the pixels into groups if
 //! there are few tiles. Accumulators start at zero in each block of pixels; groups are added in order.
 
 use std::ops::Range;
@@ -91,7 +91,7 @@ pub(super) fn strip_stride(inputs: usize) -> usize {
     if inputs > 2 * LINE { inputs.next_multiple_of(LINE) + LINE } else { inputs }
 }
 
-/// How the sums are layout and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
+/// How the sums are cut and laid out: `[group][tile of inputs][tile of outputs][input][output]`.
 pub(super) struct SumLayout {
     pub(super) in_channels: usize,
     pub(super) out_channels: usize,

@@ -119,7 +119,7 @@ impl TileRow<'_> {
         self.tile_row as isize * TILE as isize - 1
     }
 
-    /// Both halves, a cache line of channels at a time, so that the strip stays in the first-level cache.
+    /// Both halves, two vectors of channels at a time, so that the strip stays in the first-level cache.
     ///
     /// # Safety
     /// As [`TileRow::transform_input`].

@@ -47,9 +47,5 @@ pub(super) fn weight_grad(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f
 /// Whether this algorithm can do `shape` with vectors of `lanes`.
 pub(super) fn applies(shape: &ConvShape, lanes: usize) -> bool {
     let geometry = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;
-    geometry
-        && shape.in_channels.is_multiple_of(lanes)
-        && shape.out_channels.is_multiple_of(lanes)
-        && shape.in_h >= 2
-        && shape.in_w >= 2
+    geometry && shape.in_channels.is_multiple_of(lanes) && shape.out_channels.is_multiple_of(lanes)
 }

@@ -31,13 +31,13 @@ impl Execute for BatchNormStep {
         let moments = match self.mode(run.mode) {
             Mode::Eval => self.running.moments()?,
             Mode::Train => {
-                let (moments, count) = moments_of_batch(run, x)?;
-                if count < 2 {
+                let of_batch = (run.pixels(x) > 0).then(|| moments_of_batch(run, x)).transpose()?;
+                let Some((moments, count)) = of_batch.filter(|(_, count)| *count > 1) else {
                     bail!(
-                        "batch norm {} has {count} value per channel, which has no variance; train on larger batches or images",
+                        "batch norm {} has at most one value per channel, which has no variance; train on larger batches or images",
                         step.name
                     );
-                }
+                };
                 update(&self.running, self.momentum, &moments, count)?;
                 moments
             }
@@ -101,12 +101,16 @@ impl BatchNormStep {
         state: &NormState,
         sums: &BackwardSums,
     ) {
-        for (gradient, sum) in run.param_gradient(beta).iter_mut().zip(&sums.sum_dy) {
-            *gradient += *sum as f32;
+        if run.wants_param(beta) {
+            for (gradient, sum) in run.param_gradient(beta).iter_mut().zip(&sums.sum_dy) {
+                *gradient += *sum as f32;
+            }
         }
-        let deviations = sums.sum_dy_xmu.iter().zip(&state.moments.var);
-        for (gradient, (sum, var)) in run.param_gradient(gamma).iter_mut().zip(deviations) {
-            *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
+        if run.wants_param(gamma) {
+            let deviations = sums.sum_dy_xmu.iter().zip(&state.moments.var);
+            for (gradient, (sum, var)) in run.param_gradient(gamma).iter_mut().zip(deviations) {
+                *gradient += (sum / (f64::from(*var) + f64::from(self.eps)).sqrt()) as f32;
+            }
         }
     }
 }

@@ -65,7 +65,7 @@ impl Execute for ConvStep {
         if let Some(residual) = residual.filter(|residual| run.wants(*residual)) {
             run.give(residual, dy.clone());
         }
-        if let Some(bias) = bias.filter(|bias| run.wants_param(*bias)) {
+        if let Some(bias) = bias.filter(|bias| run.wants_param(*bias) && !dy.is_empty()) {
             // The sum over pixels is their mean times their number.
             let pixels = (dy.len() / self.shape.out_channels) as f32;
             let mean = norm::moments(run.isa, &dy, self.shape.out_channels).mean;
