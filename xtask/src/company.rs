@@ -41,7 +41,7 @@ fn voice(all: &dyn AllReduce) -> Voice {
 /// why, it is the first that says it.
 pub(crate) fn end(all: &dyn AllReduce, done: anyhow::Result<()>) -> anyhow::Result<()> {
     let Err(error) = &done else { return done };
-    if !all.are_several() || error.is::<Ended>() {
+    if !all.are_several() || error.downcast_ref().is_some_and(|ended| matches!(ended, Ended::Interrupted)) {
         return done;
     }
     if !all.is_first() {

@@ -5,7 +5,7 @@ use resnet::checkpoint::Weights;
 use resnet::models::checkpoint::{Policy, ReadOptions, Report, Rule};
 use resnet::record::Recipe;
 use resnet::vision::Normalisation;
-use resnet::{LoadOptions, Location, Note, Origin, Pretrained, ResNet, StartingWeights};
+use resnet::{Images, LoadOptions, Location, Note, Origin, Pretrained, ResNet, StartingWeights};
 
 use crate::args::{DialectArg, NormalisationArgs, SourceArgs, TrainArgs};
 use crate::downloads::Downloads;
@@ -101,6 +101,16 @@ pub(crate) fn start(
         );
     }
     Ok(())
+}
+
+/// Counts a reading of the test labels in the record of the run that the weights are from, if there is one.
+pub(crate) fn count_test_reading(pretrained: &Pretrained, images: &Images) {
+    if let (Err(error), Some((_, record))) = (pretrained.count_test_reading(images), pretrained.run()) {
+        tracing::warn!(
+            "the record of {} does not count this reading of the test labels: {error}",
+            record.run
+        );
+    }
 }
 
 fn told(report: &Report) {

@@ -239,6 +239,7 @@ fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
 /// How many numbers the signals between units have, an image.
 fn floats(spec: &Spec) -> candle_core::Result<usize> {
     let layers = summary::of(spec)?.layers;
-    let sums = layers.iter().filter(|layer| layer.kind.contains("add") || layer.kind.contains("residual"));
+    let sums =
+        layers.iter().filter(|layer| layer.kind.starts_with("add") || layer.kind.contains("+ residual"));
     Ok(sums.map(|layer| layer.output.iter().product::<usize>()).sum())
 }

@@ -33,9 +33,11 @@ pub fn write_pictures(folder: &Path, courses: &[Course]) -> Result<(), Error> {
 /// The command of this process, as a shell takes it.
 fn command() -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
-    let words = std::env::args().skip(1).map(|word| match !word.is_empty() && word.chars().all(plain) {
-        true => word,
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    let words = resnet_record::command_line().into_iter().skip(1).map(|word| {
+        match !word.is_empty() && word.chars().all(plain) {
+            true => word,
+            false => format!("'{}'", word.replace('\'', "'\\''")),
+        }
     });
     format!("cargo xtask {}", words.collect::<Vec<_>>().join(" "))
 }

@@ -37,10 +37,19 @@ impl NewFolder {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let partial = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
-        let partial = target.with_file_name(partial);
-        fs::create_dir_all(&partial)?;
-        Ok(NewFolder { target: target.to_owned(), partial })
+        if let Some(above) = target.parent() {
+            fs::create_dir_all(above)?;
+        }
+        let mut number = 0u64;
+        loop {
+            let partial = format!(".{}.partial-{}-{number}", name.to_string_lossy(), std::process::id());
+            let partial = target.with_file_name(partial);
+            match fs::create_dir(&partial) {
+                // What a killed process has left: in containers the numbers of processes come again.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                made => return made.map(|()| NewFolder { target: target.to_owned(), partial }),
+            }
+        }
     }
 
     /// Where its files are written until it is finished.
@@ -76,6 +85,18 @@ mod tests {
         fs::write(folder.path().join("a"), "1").unwrap();
         drop(folder);
         assert_eq!(fs::read_dir(here.path().join("deep")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_gets_into_no_other() {
+        let here = tempfile::tempdir().unwrap();
+        let target = here.path().join("data");
+        let left = NewFolder::begin(&target).unwrap();
+        fs::write(left.path().join("old"), "1").unwrap();
+        let folder = NewFolder::begin(&target).unwrap();
+        assert!(folder.path() != left.path() && fs::read_dir(folder.path()).unwrap().next().is_none());
+        folder.finish().unwrap();
+        assert!(!target.join("old").exists());
     }
 
     #[test]

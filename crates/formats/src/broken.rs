@@ -25,3 +25,10 @@ impl fmt::Display for Broken {
         write!(f, "{}: {}", self.place, self.cause)
     }
 }
+
+/// About how many records a file has lost that is damaged from byte `cut` on: as many as `known` ones before
+/// it make likely for the `lost` bytes after it, and at least one.
+pub fn estimate_lost(lost: u64, known: u64, cut: u64) -> u64 {
+    let records = u128::from(lost) * u128::from(known) / u128::from(cut.max(1));
+    u64::try_from(records).unwrap_or(u64::MAX).max(1)
+}

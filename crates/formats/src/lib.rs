@@ -16,8 +16,8 @@
 //! | [`Broken`], [`LeftOut`], [`Error`] | what is wrong with a record, which files are passed over, what is wrong with a file |
 //! | [`Fingerprint`], [`Input`] | whether data have changed; numbers and texts out of bytes |
 //!
-//! This crate must not know which data sets there are, what their folders look like, where indexes are
-//! kept or what is done to an image: those are `resnet_data`'s.
+//! This crate must not know which data sets there are, what their folders look like, where indexes are kept
+//! or what is done to an image: those are `resnet_data`'s.
 //!
 //! Nothing that a file says is believed beyond the file's length, and every length has a limit.
 //!
@@ -58,7 +58,7 @@ pub mod series;
 pub mod tar_headers;
 pub mod webdataset;
 
-pub use broken::Broken;
+pub use broken::{Broken, estimate_lost};
 pub use columns::Columns;
 pub use error::Error;
 pub use fingerprint::Fingerprint;

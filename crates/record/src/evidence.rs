@@ -204,7 +204,9 @@ pub(crate) fn rewind(dir: &Path, step: u64) -> Result<(), Error> {
         existing(fs::remove_file(&path)).map_err(Error::io("remove", path))?;
     }
     let path = dir.join(NORMS);
-    if let Some(text) = existing(fs::read_to_string(&path)).map_err(Error::io("read", &path))? {
+    if let Some(bytes) = existing(fs::read(&path)).map_err(Error::io("read", &path))? {
+        // Damaged lines are left out.
+        let text = String::from_utf8_lossy(&bytes);
         let kept = norm_lines(&text).filter(|(_, line)| match line {
             NormLine::Layers { .. } => true,
             NormLine::Step(norms) => norms.step <= step,

@@ -38,7 +38,7 @@ pub struct StepMetrics {
     pub epoch: u64,
     /// Training images seen, this step's included.
     pub images: u64,
-    /// Mean cross-entropy of this step's batch, in nats.
+    /// Mean of the recipe's loss over the step's images, before its update; in nats if it is a cross-entropy.
     pub loss: f64,
     /// The learning rate of this step.
     pub rate: f64,
@@ -59,7 +59,7 @@ pub struct EpochMetrics {
     pub step: u64,
     /// Training images seen since the start of the training.
     pub images: u64,
-    /// Mean cross-entropy over the epoch's images, each in the state of the network when it came by; in nats.
+    /// Mean of the recipe's loss over the epoch's images, each in the state of the network when it came by.
     pub train_loss: f64,
     /// Accuracy on the same, in percent.
     pub train_top1: f64,

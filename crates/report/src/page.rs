@@ -91,8 +91,9 @@ fn lead(run: &RunData) -> String {
         }
         None => text += &format!("; not finished, {} steps so far.", count(run.last_step())),
     }
-    if let (Some(published), Some((_, error))) = (run.recipe.expected_error, run.final_error()) {
-        let difference = error - published;
+    let scores = record.results.and_then(|results| results.test);
+    if let (Some(published), Some(scores)) = (run.recipe.expected_error, scores) {
+        let difference = error(&scores) - published;
         let (points, word) = (difference.abs(), if difference > 0.0 { "above" } else { "below" });
         text += &format!(
             " Published for the full recipe: {published} %; this run is {points:.2} points {word} that."

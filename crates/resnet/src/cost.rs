@@ -22,21 +22,28 @@ pub struct TrainingMemory {
 }
 
 impl TrainingMemory {
-    /// Of a network trained by `recipe` and its `plan`, with up to `prefetch` batches made ahead of a step,
-    /// on a data set of which `images` bytes are in memory.
+    /// Of one of `processes` that train a network by `recipe` and its `plan`, with up to `prefetch` batches
+    /// made ahead of a step, on a data set of which `images` bytes are in memory.
     ///
     /// # Errors
     /// If the network doesn't fit the recipe or its images.
     pub fn of(
         network: &ResNet,
         (recipe, plan): (&Recipe, &Plan),
+        processes: usize,
         prefetch: usize,
         images: u64,
     ) -> Result<Self, Error> {
-        let step = network.model().network().training_bytes(plan.batch, plan.size);
+        let part = plan.batch.div_ceil(processes.max(1));
+        let step = network.model().network().training_bytes(part, plan.size);
         let step = step.map_err(Error::compute("counting bytes"))? as u64;
         let state = state_len(recipe, network)? * size_of::<f32>() as u64;
-        Ok(TrainingMemory { step: step + state, ahead: ahead(plan, prefetch), images, program: PROGRAM })
+        Ok(TrainingMemory {
+            step: step + state,
+            ahead: ahead(plan, part, prefetch),
+            images,
+            program: PROGRAM,
+        })
     }
 
     /// All of it.
@@ -45,11 +52,12 @@ impl TrainingMemory {
     }
 }
 
-/// An image is three channels of f32; an epoch may have fewer batches than are made ahead.
-fn ahead(plan: &Plan, prefetch: usize) -> u64 {
+/// Of batches of `part` images, each three channels of f32; an epoch may have fewer batches than are made
+/// ahead.
+fn ahead(plan: &Plan, part: usize, prefetch: usize) -> u64 {
     let [height, width] = plan.size;
-    let batches = (prefetch as u64).min(plan.steps_per_epoch);
-    batches * (plan.batch * 3 * height * width * size_of::<f32>()) as u64
+    let batches = (prefetch as u64).min(plan.batches_per_epoch);
+    batches * (part * 3 * height * width * size_of::<f32>()) as u64
 }
 
 /// How many threads should prepare batches beside so many that compute: two, or a quarter as many. One
@@ -92,9 +100,14 @@ mod tests {
             done: 0,
         };
         // 4 x 256 x 3 x 224 x 224 numbers of four bytes.
-        assert_eq!(ahead(&plan, 4), 616_562_688);
+        assert_eq!(ahead(&plan, 256, 4), 616_562_688);
+        // A step of several batches has as many ahead.
+        assert_eq!(
+            ahead(&Plan { steps_per_epoch: 2, grad_accum_steps: 2_503, ..plan.clone() }, 64, 4),
+            154_140_672
+        );
         // An epoch of one batch has no more ahead.
-        assert_eq!(ahead(&Plan { steps_per_epoch: 1, ..plan }, 4), 154_140_672);
+        assert_eq!(ahead(&Plan { batches_per_epoch: 1, ..plan }, 256, 4), 154_140_672);
         let parts = TrainingMemory { step: 1, ahead: 20, images: 300, program: 4000 };
         assert_eq!(parts.total(), 4321);
     }

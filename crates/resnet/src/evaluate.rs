@@ -117,7 +117,8 @@ impl Pretrained {
             Images::InMemory(data) => {
                 let (normalisation, _) = self.normalisation()?;
                 let how = (Augmentation::None, normalisation);
-                let loader = DataLoader::new(data.test.read_shared(), how, LoaderConfig::evaluation(batch))?;
+                let config = LoaderConfig { workers, ..LoaderConfig::evaluation(batch) };
+                let loader = DataLoader::new(data.test.read_shared(), how, config)?;
                 return Ok(TestFeed { feed: Box::new(loader), view: None });
             }
             Images::InFiles(files) => files.set(),

@@ -74,6 +74,8 @@ impl Location {
     /// Finds the file, downloading it if it has to.
     pub(crate) fn find(&self, progress: &dyn Progress) -> Result<Found, Error> {
         match self {
+            // An export into a run's folder doesn't make a repository of it.
+            Location::Local(path) if RunFolder::open(path).is_ok() => local(path),
             Location::Local(path) if path.is_dir() && path.join(CONFIG).is_file() => repository(path),
             Location::Local(path) => local(path),
             Location::Hub { id, .. } if !id.contains('/') => Err(Error::NoWeights(id.clone())),

@@ -138,9 +138,10 @@ fn answer(results: &Results) -> String {
         (_, Some((seeds, row))) => {
             format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.row.label)
         }
-        (_, None) => {
+        (_, None) if results.rows.iter().any(|row| row.errors.count() == 1) => {
             " With one seed a row nothing is known of the noise; --seeds 3 would begin to tell.".to_owned()
         }
+        (_, None) => " The others would take more than a thousand seeds each.".to_owned(),
     };
     format!("{order}{failed}{more}")
 }

@@ -181,7 +181,7 @@ fn free_folder(own: &Path, name: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use resnet_record::{Checkpoint, Metric, Results, Run, RunRecord, StepMetrics};
+    use resnet_record::{Checkpoint, Metric, Results, Run, RunRecord, Scores, StepMetrics};
 
     use super::*;
 
@@ -210,6 +210,8 @@ mod tests {
             certificate: None,
         };
         run.log(&Metric::Step(metrics)).unwrap();
+        let test =
+            Scores { images: 100, top1_correct: 90, top5_correct: None, loss: 0.5, images_per_second: 100.0 };
         let results = Results {
             checkpoint: Checkpoint::Last,
             checkpoint_epoch: 8,
@@ -217,7 +219,7 @@ mod tests {
             steps: step,
             train_loss: 0.5,
             validation: None,
-            test: None,
+            test: Some(test),
             images_per_second: 100.0,
             seconds: 10.0,
         };

@@ -59,16 +59,16 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
                 continue;
             }
             fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+            if run.folder.divergence().is_file() {
+                let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
+                resnet_files::link_or_copy(&from, &target).map_err(failed("write", &target))?;
+            }
             // The recipe last: with it the folder is a run.
             for file in KEPT.iter().rev() {
                 let (from, target) = (run.folder.dir().join(file), folder.join(file));
                 let bytes = fs::read(&from).map_err(failed("read", &from))?;
                 let written = resnet_files::write_whole(&target, |out| out.write_all(&bytes));
                 written.map_err(failed("write", &target))?;
-            }
-            if run.folder.divergence().is_file() {
-                let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
-                resnet_files::link_or_copy(&from, &target).map_err(failed("write", &target))?;
             }
             copied += 1;
         }

@@ -166,6 +166,25 @@ fn table_1(out: &Path) {
 }
 
 #[test]
+fn a_run_without_test_scores_is_neither_a_result_nor_a_failure() {
+    let scratch = tempfile::tempdir().unwrap();
+    let row = "cifar10-resnet110-v2";
+    let recipe = recipe(Target::Table2, row, 0);
+    let mut run = made(&scratch.path().join("small").join(format!("{row}-seed-0")), &recipe, 12.0, 0.4);
+    run.update(|record| {
+        record.results = record.results.map(|results| resnet_record::Results { test: None, ..results });
+    })
+    .unwrap();
+    drop(run);
+    let plan = Plan::new(&request(scratch.path(), &[Target::Table2])).unwrap();
+    let results = Results::collect(&plan);
+    let found = results[0].rows.iter().find(|result| result.row.name == row).unwrap();
+    assert_eq!((found.runs.len(), found.errors.count(), found.failed), (0, 0, 0));
+    let open: Vec<_> = plan.open().filter(|job| job.row == row && job.recipe.train.seed == 0).collect();
+    assert_eq!(open.len(), 1, "it is trained");
+}
+
+#[test]
 fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
     let scratch = tempfile::tempdir().unwrap();
     table_1(scratch.path());

@@ -54,6 +54,16 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value).context("cannot write the result as JSON")?)
 }
 
+/// Prints `value` as JSON on one line, in the middle of work that goes on where nobody reads it any more.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub fn try_json(value: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_string(value)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())
+}
+
 /// Prints a table at the terminal's width.
 ///
 /// # Errors

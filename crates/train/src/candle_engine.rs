@@ -206,12 +206,11 @@ impl Engine for CandleEngine<'_> {
     }
 
     fn step(&mut self, rate: f64) -> Result<(), Error> {
-        if self.gradients.is_empty() && !self.processes.are_several() {
+        if !self.complete_gradients()? {
             return Ok(());
         }
         let variables = self.variables();
         let failed = |error| Error::compute("a step of the optimizer")(error);
-        self.complete_gradients()?;
         self.clip.apply(&mut self.gradients);
         self.optimizer.step(variables, &self.gradients, rate).map_err(failed)?;
         self.gradients.clear();

@@ -34,8 +34,8 @@ pub fn change_recipe(
     let (old, new) = (Plan::new(&before, data)?, Plan::new(changed, data)?);
     let last = resumes_from(run)?;
     if last.is_none() && run.record().results.is_some() {
-        let (file, best) = (run.folder().last_checkpoint(), true);
-        return Err(Error::CheckpointGone { file, best });
+        let (file, left) = (run.folder().last_checkpoint(), run.folder().weights_left());
+        return Err(Error::CheckpointGone { file, left });
     }
     let state = last.map(|file| {
         let read = resnet_checkpoint::read_training(&file);

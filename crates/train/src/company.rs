@@ -39,18 +39,21 @@ fn counted(value: impl Fn(&str) -> Option<String>) -> Option<usize> {
 /// Has the first process act before the others: what it downloads is there for them.
 ///
 /// # Errors
-/// Those of `act`, or if a process has left.
+/// Those of `act`, [`Error::Apart`] in the others if the first fails, or if a process has left.
 pub fn first_before_others<T, E: From<Error>>(
     processes: &dyn AllReduce,
     act: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
     if processes.rank().index == 0 {
-        let done = act()?;
-        processes.gather(&[])?;
-        return Ok(done);
+        let done = act();
+        // If it cannot go on, the others must not wait for it.
+        processes.gather(&[u8::from(done.is_ok())])?;
+        return done;
     }
-    processes.gather(&[])?;
-    act()
+    match processes.gather(&[])?.first().map(Vec::as_slice) {
+        Some([0]) => Err(Error::Apart("the first process could not begin".to_owned()).into()),
+        _ => act(),
+    }
 }
 
 /// The run that the first process creates in `folder` and keeps. The others have it by their own recipe; the

@@ -153,6 +153,7 @@ pub(crate) fn count(labels: impl Iterator<Item = u32>, classes: usize) -> Vec<u6
 fn as_they_are(set: Arc<ImageSet>, recipe: &Recipe, options: &Options) -> Result<DataLoader, Error> {
     let config = LoaderConfig {
         workers: options.workers,
+        prefetch: options.prefetch,
         rank: options.processes.rank(),
         ..LoaderConfig::evaluation(recipe.train.batch_size)
     };

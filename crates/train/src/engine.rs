@@ -83,7 +83,8 @@ pub trait Engine {
     /// Goes on with the weights, and what is remembered beside them, of a snapshot.
     ///
     /// # Errors
-    /// A sentence that ends the name of a checkpoint, if it lacks what this engine needs.
+    /// If a variable cannot be written. Arrays that are missing leave what is there; the caller has counted
+    /// them.
     fn restore(&mut self, state: EngineState, arrays: Arrays) -> Result<(), Error>;
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use resnet_record::Checkpoint;
+
 /// A training that cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,16 +49,19 @@ pub enum Error {
     /// A run that has begun to train, but whose checkpoint is gone.
     #[error(
         "{} is gone, and the run cannot go on without it; {}", file.display(),
-        match best {
-            true => "of its checkpoints only best.safetensors is there, which has weights but no training state",
-            false => "there is no other checkpoint of it",
+        match left {
+            Some(which) => format!(
+                "of its checkpoints only {} is there, which has weights but no training state",
+                which.file_name()
+            ),
+            None => "there is no other checkpoint of it".to_owned(),
         }
     )]
     CheckpointGone {
         /// The checkpoint that is missing.
         file: PathBuf,
-        /// Whether the weights of its best epoch are there.
-        best: bool,
+        /// The other checkpoint that has its weights, if there is one.
+        left: Option<Checkpoint>,
     },
     /// A run cannot go on by a recipe under which its steps so far would have had other learning rates.
     #[error(

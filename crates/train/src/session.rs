@@ -55,7 +55,7 @@ pub(crate) struct Session<'a> {
     /// Images that a step needs at least.
     fewest: usize,
     state: State,
-    /// When this session began, minus the time of earlier ones.
+    /// When this session began.
     begun: Instant,
     earlier_seconds: f64,
     saved: Instant,

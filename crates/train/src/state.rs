@@ -81,7 +81,7 @@ impl OpenStep {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sums {
     pub(crate) images: u64,
-    /// Of the images' cross-entropies, in nats.
+    /// Of the images' losses.
     pub(crate) loss: f64,
     pub(crate) correct: u64,
     /// Spent in steps.
@@ -210,6 +210,9 @@ impl State {
 
     /// Whether a training of this plan can be in this state.
     pub(crate) fn fits(&self, plan: &Plan) -> bool {
+        if self.best.is_some_and(|best| best.epoch > self.epoch) {
+            return false;
+        }
         let whole = self.epoch.checked_mul(plan.steps_per_epoch);
         let at = whole.and_then(|steps| steps.checked_add(self.batch));
         // The last epoch may be closed before it is whole.

@@ -259,7 +259,7 @@ fn a_run_whose_last_checkpoint_is_gone_is_not_begun_anew() {
         }
         let before = all_files(&dir);
         let error = resume(&dir, &Tiny::new(1, 10)).unwrap_err();
-        assert!(matches!(error, Error::CheckpointGone { best, .. } if best == is_there), "{error}");
+        assert!(matches!(error, Error::CheckpointGone { left, .. } if left.is_some() == is_there), "{error}");
         let message = error.to_string();
         assert!(message.contains(last) && message.contains(words), "{message}");
         assert_eq!(all_files(&dir), before);

@@ -185,6 +185,29 @@ fn processes_count_by_their_images() {
     assert_eq!(sums, [[3.0, 3.0]; 3]);
 }
 
+/// A step whose batches are all left out has no gradients, in one process or in several.
+#[test]
+fn nothing_added_makes_no_mean() {
+    let none = || {
+        let w = Var::new(&[0f32, 0.0], &Device::Cpu).unwrap();
+        none(&named(&[("w", &w)]))
+    };
+    assert!(!none().complete(&Alone).unwrap());
+    std::thread::scope(|scope| {
+        let own = |thread: Threads| {
+            move || {
+                let mut gradients = none();
+                let has_any = gradients.complete(&thread).unwrap();
+                (has_any, gradients.values().to_vec())
+            }
+        };
+        let threads: Vec<_> = Threads::new(2).into_iter().map(|one| scope.spawn(own(one))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), (false, vec![0.0, 0.0]));
+        }
+    });
+}
+
 #[test]
 fn clipping_by_hand() {
     let w = Var::new(&[0f32, 0.0], &Device::Cpu).unwrap();

@@ -40,9 +40,10 @@ impl Live {
         }
     }
 
-    /// Prints an event. If that fails, so does the sink of metrics, which says so.
+    /// Prints an event. A reader that has gone, as in `train --log-format json | head`, doesn't end the
+    /// training.
     fn event(&self, event: &serde_json::Value) {
-        let _ = output::json(event);
+        let _ = output::try_json(event);
     }
 }
 

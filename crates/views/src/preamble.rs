@@ -17,7 +17,7 @@ pub fn print(training: &Training, data: &Images, ahead: usize, processes: usize)
     let [height, width] = plan.size;
     let spec = &Spec { input: [model.spec().input[0], height, width], ..model.spec().clone() };
     let summary = summary::of(spec)?;
-    let taken = TrainingMemory::of(model, (recipe, plan), ahead, data.bytes())?;
+    let taken = TrainingMemory::of(model, (recipe, plan), processes, ahead, data.bytes())?;
     let groups = Groups::of(recipe, model)?;
     let line = |label: &str, text: String| progress::labelled(label, &text);
 
@@ -38,7 +38,7 @@ pub fn print(training: &Training, data: &Images, ahead: usize, processes: usize)
             if plan.validation_images > 0 { format!(", {validation} to validate") } else { String::new() };
         format!("{} ({}): {train} images to train{held_out}, {test} to test", data.name(), data.origin())
     });
-    line("memory", memory(&taken));
+    line("memory", memory(&taken, processes));
     line(
         "training",
         format!(
@@ -75,13 +75,14 @@ fn trained(groups: &[Group], rate: f64) -> Table {
 }
 
 /// Where the memory goes; images that stay in files take none.
-fn memory(taken: &TrainingMemory) -> String {
+fn memory(taken: &TrainingMemory, processes: usize) -> String {
     let TrainingMemory { step, ahead, images, .. } = *taken;
     let in_memory =
         if images > 0 { format!("{} for the data set, ", numbers::bytes(images)) } else { String::new() };
     format!(
-        "about {}: {} for a training step, {} for batches made ahead, {in_memory}the rest for the program",
+        "about {}{}: {} for a training step, {} for batches made ahead, {in_memory}the rest for the program",
         numbers::bytes(taken.total()),
+        if processes > 1 { " for each process" } else { "" },
         numbers::bytes(step),
         numbers::bytes(ahead)
     )
@@ -110,10 +111,13 @@ mod tests {
     fn images_in_memory_are_named_where_there_are_any() {
         let of = |step, ahead, images| TrainingMemory { step, ahead, images, program: 34_000_000 };
         assert_eq!(
-            memory(&of(20_000_000_000, 616_562_688, 0)),
+            memory(&of(20_000_000_000, 616_562_688, 0), 1),
             "about 20.7 GB: 20.0 GB for a training step, 617 MB for batches made ahead, the rest for the program"
         );
-        let with_images = memory(&of(100_000_000, 6_000_000, 150_000_000));
-        assert!(with_images.starts_with("about 290 MB: ") && with_images.contains("150 MB for the data set"));
+        let with_images = memory(&of(100_000_000, 6_000_000, 150_000_000), 2);
+        assert!(
+            with_images.starts_with("about 290 MB for each process: ")
+                && with_images.contains("150 MB for the data set")
+        );
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct BenchArgs {
     /// What a training step computes again instead of keeping it in memory [default: auto]
     #[arg(long, value_name = "auto|never|sums|units")]
     pub(crate) recompute: Option<Recompute>,
-    /// Show what the fastest of --pairs steps is made of, by kind and size
+    /// Break down the time of the fastest of --pairs steps, by kind and size of operation
     #[arg(long, conflicts_with = "against")]
     pub(crate) profile: bool,
     #[command(flatten)]

@@ -64,21 +64,21 @@ impl ReproduceArgs {
 /// What is reproduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TargetArg {
-    /// Shortcuts: scaled, gated, convolved, dropped out
+    /// Shortcuts: scaling, gating, 1x1 convolution, dropout
     Table1,
-    /// The place of norm and ReLU
+    /// Where norm and ReLU stand in a unit
     Table2,
-    /// The original unit beside pre-activation
+    /// The original unit and the pre-activation unit compared
     Table3,
-    /// Beside other methods
+    /// Comparison with other methods
     Table4,
     /// ImageNet
     Table5,
-    /// 1001 layers while they train
+    /// Training curves of networks of 1001 layers
     Figure1,
-    /// Shortcuts while they train
+    /// Training curves of the shortcuts
     Figure3,
-    /// Activations while they train
+    /// Training curves of the activations
     Figure6,
     /// What the paper claims, each with a verdict
     Claims,

@@ -1,8 +1,10 @@
-//! How `eval` and `data convert` look at images in files.
+//! How `eval` and `analyze preprocessing` look at images in files.
 
 use clap::{Args, ValueEnum};
 use resnet::{Crops, EvalOptions};
 use resnet_vision::image::Orientation;
+
+use crate::failure::Ended;
 
 /// Which part of an image a network is shown, and which way up.
 #[derive(Debug, Args)]
@@ -27,6 +29,16 @@ impl ViewArgs {
     pub(crate) fn is_given(&self) -> bool {
         let Self { size, resize, crops, orientation } = self;
         size.is_some() || resize.is_some() || crops.is_some() || orientation.is_some()
+    }
+
+    /// Refuses several crops per image where `command` takes one.
+    pub(crate) fn refuse_crops(&self, command: &str) -> anyhow::Result<()> {
+        match self.crops {
+            Some(CropsArg::Ten) => {
+                Err(Ended::Usage(format!("{command} looks at one crop per image; leave out --crops")).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How a network is scored with these, in batches of so many images or crops.

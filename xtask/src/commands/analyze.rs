@@ -53,6 +53,7 @@ fn course(subject: &Subject, source: &Source, options: Options) -> anyhow::Resul
 }
 
 fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
+    args.view.refuse_crops("analyze preprocessing")?;
     threads::start(&args.threads)?;
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
     let recipe = pretrained.recipe().ok().flatten();
@@ -65,7 +66,7 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     let mut baseline = Preparation::of(view.transform, view.orientation);
     baseline.interpolation = args.interpolation.map_or(baseline.interpolation, Into::into);
     let sample = TestSample::of(&images, args.images.get())?;
-    pretrained.count_test_reading(&images)?;
+    weights::count_test_reading(&pretrained, &images);
     let of = sample.first_round(&baseline);
     let mut meter = Meter::new(Unit::Images, 0, of, Show::IfSlow);
     let wanted = Wanted { expected: args.expected };

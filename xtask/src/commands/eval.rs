@@ -38,12 +38,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
-    if let (Err(error), Some((_, record))) = (pretrained.count_test_reading(&images), pretrained.run()) {
-        tracing::warn!(
-            "the record of {} does not count this reading of the test labels: {error}",
-            record.run
-        );
-    }
+    weights::count_test_reading(&pretrained, &images);
     weights::normalisation(&pretrained)?;
     let TestFeed { feed, view } = pretrained.test_feed(&images, &options(args)).map_err(explain)?;
     let mut meter = Meter::new(Unit::Images, 0, feed.images() as u64, Show::IfSlow);

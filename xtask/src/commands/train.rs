@@ -127,11 +127,11 @@ fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::
     }
     let checkpoint = if run.is_kept_here() { resumes_from(&run) } else { Ok(Some(folder.to_owned())) };
     match (checkpoint, began_with(run.record())) {
-        (Err(error @ Error::CheckpointGone { best: true, .. }), _) => {
+        (Err(error @ Error::CheckpointGone { left: Some(_), .. }), _) => {
             let from = format!("--from {}", numbers::quoted(folder));
             bail!("{error}; start a new run with its weights:\n  {}", again(&run, &from));
         }
-        (Err(error @ Error::CheckpointGone { best: false, .. }), _) => {
+        (Err(error @ Error::CheckpointGone { left: None, .. }), _) => {
             bail!("{error}; start a new run:\n  {}", again(&run, ""))
         }
         (Err(error), _) => return Err(error.into()),

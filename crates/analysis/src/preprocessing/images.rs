@@ -104,9 +104,21 @@ impl TestSample {
         preparation: &Preparation,
         on_images: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Vec<bool>>, Error> {
+        let kept = Kept::of(pretrained)?;
+        let correct = self.pass(pretrained, preparation, on_images);
+        kept.give_back().map_err(Error::compute(&pretrained.spec().name))?;
+        correct
+    }
+
+    /// The same; it leaves other running statistics behind where the batch's own are tried.
+    fn pass(
+        &self,
+        pretrained: &Pretrained,
+        preparation: &Preparation,
+        on_images: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Vec<bool>>, Error> {
         let network = pretrained.network().model().network();
         let ready = network.for_inference();
-        let kept = Kept::of(pretrained)?;
         let mut correct = Vec::with_capacity(self.len());
         for (images, labels) in self.images.chunks(BATCH).zip(self.labels.chunks(BATCH)) {
             if !on_images(correct.len()) {
@@ -128,7 +140,6 @@ impl TestSample {
             let logits = logits().map_err(Error::compute(&pretrained.spec().name))?;
             correct.extend(logits.iter().zip(labels).map(|(row, label)| is_first(row, *label as usize)));
         }
-        kept.give_back().map_err(Error::compute(&pretrained.spec().name))?;
         Ok(Some(correct))
     }
 }
@@ -149,10 +160,11 @@ impl Kept {
     }
 }
 
-/// Whether `label` has the highest logit, and no logit is NaN.
+/// Whether `label` has the highest logit, of equal ones the first, and no logit is NaN: as evaluations count.
 fn is_first(row: &[f32], label: usize) -> bool {
     let own = row.get(label).copied().unwrap_or(f32::NAN);
-    row.iter().enumerate().all(|(class, logit)| class == label || *logit < own)
+    let is_behind = |(class, logit): (usize, &f32)| *logit < own || *logit == own && class >= label;
+    row.iter().enumerate().all(is_behind)
 }
 
 /// `count` numbers below `len`, evenly.

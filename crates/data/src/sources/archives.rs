@@ -97,7 +97,7 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
     for (file, Cut { offset, cause }, length) in cuts {
         let (known, lost) =
             (index.file.iter().filter(|&&other| other == file).count(), length.saturating_sub(offset));
-        let records = (lost * known as u64 / offset.max(1)).max(1);
+        let records = resnet_formats::estimate_lost(lost, known as u64, offset);
         let place = format!("{} at byte {offset}", index.files[file as usize].path);
         index.faults.push(Broken {
             place,

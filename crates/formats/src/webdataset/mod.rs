@@ -213,10 +213,7 @@ impl Scanned {
     /// Adds the fault that nothing can be found from `cut` on, with an estimate of the samples lost.
     fn lose_rest(&mut self, shard: &str, cut: &Cut, length: u64) {
         let lost = length.saturating_sub(cut.offset);
-        let records = match self.samples.len() as u64 {
-            0 => 1,
-            known => (lost * known / cut.offset.max(1)).max(1),
-        };
+        let records = crate::estimate_lost(lost, self.samples.len() as u64, cut.offset);
         let place = format!("{shard} at byte {}", cut.offset);
         let cause = format!("the shard is damaged or cut off: {}", cut.cause);
         self.faults.push(Broken { place, cause, records });

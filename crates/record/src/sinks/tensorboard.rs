@@ -23,8 +23,8 @@ const REPORTED: &str = "reported/";
 /// |---|---|---|
 /// | `loss/step`, `learning_rate`, `images_per_second` | a logged step | |
 /// | `loss/train`, `top1/train`, `data_wait`, `communication`, `epoch` | an epoch | percent of accuracy, of time |
-/// | `loss/validation`, `top1/validation`, `top5/validation`, and the same of `test` | an epoch | where measured |
-/// | `reported/loss`, `reported/top1` | the result | on the test images |
+/// | `loss/validation`, `top1/validation`, `top5/validation`, and the same of `ema_validation` and `test` | an epoch | where measured |
+/// | `reported/loss`, `reported/top1`, `reported/top5` | the result | on the test images |
 #[derive(Debug)]
 pub struct TensorBoard {
     folder: PathBuf,

@@ -25,8 +25,9 @@ pub(super) fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// The mean of each point and those before it, as far back as `window` values reach.
+/// The mean of each point and those before it, as far back as `window` values reach; 0 counts as 1.
 pub fn smoothed(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
+    let window = window.max(1);
     let mut sum = 0.0;
     let mut result = Vec::with_capacity(points.len());
     for (index, (x, y)) in points.iter().enumerate() {
@@ -39,10 +40,12 @@ pub fn smoothed(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
     result
 }
 
-/// At each x that all lines have, the median of their values.
+/// At each x that all lines have, the median of their values; each line is in the order of x.
 pub fn medians(lines: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
     let Some((first, others)) = lines.split_first() else { return vec![] };
-    let at = |line: &Vec<(f64, f64)>, x: f64| line.iter().find(|point| point.0 == x).map(|point| point.1);
+    let at = |line: &Vec<(f64, f64)>, x: f64| {
+        line.binary_search_by(|point| point.0.total_cmp(&x)).ok().map(|place| line[place].1)
+    };
     first
         .iter()
         .filter_map(|(x, y)| {

@@ -102,7 +102,7 @@ pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
             (true, _) => format!("{label} fails"),
             (false, Some(contrast)) => {
                 let noise = match (contrast.chance, contrast.seeds_to_decide) {
-                    (None, _) => "one seed, the noise is not known".to_owned(),
+                    (None, _) => "the noise is not known".to_owned(),
                     (Some(chance), _) if contrast.is_decided() => {
                         format!("± {:.3}; chance {chance:.3}", contrast.error)
                     }

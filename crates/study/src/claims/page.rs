@@ -3,8 +3,8 @@
 use resnet_report::{Article, Cell, Head, Part, Set, Statement, Table, TableRow, Tone};
 
 use super::{Finding, Verdict};
-use crate::Request;
 use crate::words::{counted, listed};
+use crate::{Request, Target};
 
 /// The page.
 pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
@@ -49,10 +49,7 @@ pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
             format!("{}.", crate::words::capital(crate::tell::scale_words(request.scale))),
         ],
         parts,
-        commands: vec![format!(
-            "cargo xtask reproduce claims --scale {} --seeds {}",
-            request.scale, request.seeds
-        )],
+        commands: crate::tell::commands(request, Target::Claims),
     }
 }
 

@@ -102,7 +102,8 @@ fn mean(shares: &[f64]) -> f64 {
 
 /// Claim 8: how much f = ReLU cuts before and after a training, at two depths.
 pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
-    let rows = evidence.rows(&["cifar10-resnet164-v1", "cifar10-resnet1001-v1"]);
+    let (shallow, deep) = ("cifar10-resnet164-v1", "cifar10-resnet1001-v1");
+    let rows = evidence.rows(&[shallow, deep]);
     let mut measured = vec![];
     for row in &rows {
         let cuts = row.runs.iter().map(cut_of).collect::<std::result::Result<Vec<_>, Error>>()?;
@@ -111,9 +112,10 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
             measured.push((*row, cuts));
         }
     }
-    let Some((shallow, cuts)) = measured.first() else {
+    let named = |name: &str| measured.iter().find(|(row, _)| row.row.name == name);
+    let Some((shallow, cuts)) = named(shallow) else {
         return Ok(Measured::nothing(
-            "It takes finished runs of original units with their checkpoints and data: figure 1's and figure 6's.",
+            "It takes finished runs of original units with their checkpoints and data: figure 1's and, deeper, figure 6's.",
         ));
     };
     let ends = |cuts: &[Cut]| {
@@ -129,7 +131,7 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     let is_little = of_shallow[1].range().is_some_and(|[_, most]| most <= LITTLE);
     // One seed alone decides nothing.
     let is_much = cuts.len() > 1 && of_shallow[1].range().is_some_and(|[least, _]| least > LITTLE);
-    let verdict = match measured.get(1) {
+    let verdict = match named(deep) {
         Some((deep, cuts)) => {
             let of_deep = ends(cuts);
             sentences.push(format!("{}.", told(&deep.runs[0].record.model, &of_deep)));

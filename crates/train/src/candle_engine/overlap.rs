@@ -58,8 +58,8 @@ impl CandleEngine<'_> {
         })))
     }
 
-    /// The gradients of the step over all processes.
-    pub(super) fn complete_gradients(&mut self) -> Result<(), Error> {
+    /// The gradients of the step over all processes; whether there are any.
+    pub(super) fn complete_gradients(&mut self) -> Result<bool, Error> {
         let mut begun = self.overlap.gradients.lock().unwrap_or_else(PoisonError::into_inner);
         self.gradients.complete_with(&self.processes, std::mem::take(&mut begun))
     }

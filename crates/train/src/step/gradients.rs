@@ -172,11 +172,12 @@ impl Gradients {
         self.weighed == Weighed::default()
     }
 
-    /// Makes the sum a mean, over all processes. One that has added nothing has a part in it as well.
+    /// Makes the sum a mean, over all processes. One that has added nothing has a part in it as well. Returns
+    /// whether any of them has added something; without it there is no mean.
     ///
     /// # Errors
     /// If the processes cannot exchange their sums.
-    pub fn complete(&mut self, processes: &dyn AllReduce) -> std::result::Result<(), Error> {
+    pub fn complete(&mut self, processes: &dyn AllReduce) -> std::result::Result<bool, Error> {
         self.complete_with(processes, Buckets::default())
     }
 
@@ -185,9 +186,9 @@ impl Gradients {
         &mut self,
         processes: &dyn AllReduce,
         mut begun: Buckets,
-    ) -> std::result::Result<(), Error> {
+    ) -> std::result::Result<bool, Error> {
         let Weighed { first, total } = self.weighed;
-        let mut divisor = total / first;
+        let mut divisor = if self.is_empty() { 0.0 } else { total / first };
         if processes.are_several() {
             match self.is_empty() {
                 true => self.values.fill(0.0),
@@ -199,10 +200,13 @@ impl Gradients {
             begun.wait(&self.layout, &mut self.values)?;
             divisor = all.wait()?[0];
         }
+        if divisor == 0.0 {
+            return Ok(false);
+        }
         if divisor != 1.0 {
             self.scale((1.0 / divisor) as f32);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Multiplies all of them.
@@ -210,7 +214,8 @@ impl Gradients {
         self.values.iter_mut().for_each(|value| *value *= factor);
     }
 
-    /// Forgets all of them.
+    /// The next batch is the first of a new step. Until it is added, the numbers of the last step can still
+    /// be read.
     pub fn clear(&mut self) {
         self.weighed = Weighed::default();
     }

@@ -32,13 +32,17 @@ pub(super) fn tiff_place(file: &[u8], tag: u16) -> Option<(u16, Range<usize>)> {
     Some((kind, start..start + data.len()))
 }
 
-/// The whole numbers of a TIFF file's entry for its first image.
+/// More numbers than that has no entry that is read: a palette of 16 bits a sample.
+const MOST_NUMBERS: usize = 3 << 16;
+
+/// The whole numbers of a TIFF file's entry for its first image, or as many as any entry has that is looked
+/// at.
 pub(super) fn tiff_numbers(file: &[u8], tag: u16) -> Vec<u64> {
     let numbers = || -> Option<Vec<u64>> {
         let directory = Directory::of_tiff(file)?;
         let (kind, data) = directory.find(tag)?;
         let number = |one| directory.number(kind, one).unwrap_or(0.0) as u64;
-        Some(data.chunks_exact(unit(kind)?).map(number).collect())
+        Some(data.chunks_exact(unit(kind)?).take(MOST_NUMBERS).map(number).collect())
     };
     numbers().unwrap_or_default()
 }

@@ -54,7 +54,7 @@ pub(super) fn bytes_of_pixels(bytes: &[u8], (width, height): (usize, usize)) -> 
     if first(bytes, COMPRESSION).is_some_and(|compression| compression != 1) {
         return 0;
     }
-    let bits: u64 = tiff_numbers(bytes, BITS).iter().sum();
+    let bits = tiff_numbers(bytes, BITS).into_iter().fold(0, u64::saturating_add);
     (width as u64).saturating_mul(height as u64).saturating_mul(bits.max(1)) / 8
 }
 
