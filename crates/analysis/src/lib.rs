@@ -30,5 +30,5 @@ pub use courses::{Course, Options, Point, Progress, Subject};
 pub use error::Error;
 pub use measure::{Measures, UnitMeasures, measure};
 pub use page::{cells, explained, write_page, write_pictures};
-pub use pictures::{Picture, pictures, written};
+pub use pictures::{Picture, pictures};
 pub use sample::{Source, USUAL_IMAGES};

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow, write_article, write_chart};
+use resnet_words::significant;
 
 use crate::Error;
 use crate::courses::{Course, Point};
 use crate::measure::UnitMeasures;
-use crate::pictures::{Picture, pictures, written};
+use crate::pictures::{Picture, pictures};
 
 /// Writes the page of `courses`, measured on `data`; the command line of this process makes it again.
 ///
@@ -32,13 +33,7 @@ pub fn write_pictures(folder: &Path, courses: &[Course]) -> Result<(), Error> {
 
 /// The command of this process, as a shell takes it.
 fn command() -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
-    let words = resnet_record::command_line().into_iter().skip(1).map(|word| {
-        match !word.is_empty() && word.chars().all(plain) {
-            true => word,
-            false => format!("'{}'", word.replace('\'', "'\\''")),
-        }
-    });
+    let words = resnet_record::command_line().into_iter().skip(1).map(|word| resnet_words::quoted(&word));
     format!("cargo xtask {}", words.collect::<Vec<_>>().join(" "))
 }
 
@@ -88,8 +83,8 @@ pub fn explained(course: &Course) -> Option<String> {
         "{} ({label}): the gradient at the first unit is {} times as long as at the last; the shortcuts alone, equations (6) to \
          (8), would make it {} times as long. {explains}",
         course.model,
-        written(ratio),
-        written(product)
+        significant(ratio),
+        significant(product)
     ))
 }
 
@@ -109,11 +104,11 @@ pub fn cells(unit: &UnitMeasures) -> [String; 9] {
     [
         unit.unit.to_string(),
         unit.name.clone(),
-        written(unit.mean),
-        written(unit.variance),
-        written(unit.gradient),
-        written(unit.shortcut_derivative),
-        written(unit.product()),
+        significant(unit.mean),
+        significant(unit.variance),
+        significant(unit.gradient),
+        significant(unit.shortcut_derivative),
+        significant(unit.product()),
         unit.cut.map_or(String::new(), |cut| format!("{cut:.1}")),
         format!("{:.1}", unit.branch_share),
     ]

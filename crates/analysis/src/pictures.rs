@@ -2,6 +2,7 @@
 //! equation that it shows.
 
 use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
+use resnet_words::significant;
 
 use crate::courses::{Course, Point};
 use crate::measure::{Measures, UnitMeasures};
@@ -138,7 +139,12 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
                 series.push(Series::new("", *colour, values).faint());
                 continue;
             }
-            seen.push(format!("{} from {} to {}", called(course, point), written(first.1), written(last.1)));
+            seen.push(format!(
+                "{} from {} to {}",
+                called(course, point),
+                significant(first.1),
+                significant(last.1)
+            ));
             let line = Series::new(short_name(courses, course, point), *colour, values);
             series.push(if is_last { line } else { line.dashed() });
         }
@@ -225,7 +231,7 @@ fn over_training(courses: &[Course], colours: &[Colour]) -> Vec<Picture> {
             let points: Vec<(f64, f64)> = course.points.iter().filter_map(at).collect();
             let (Some(first), Some(last)) = (points.first(), points.last()) else { continue };
             most = f64::max(most, last.0);
-            seen.push(format!("{} from {} to {}", course.model, written(first.1), written(last.1)));
+            seen.push(format!("{} from {} to {}", course.model, significant(first.1), significant(last.1)));
             series.push(Series::new(&course.model, **colour, points).marked());
         }
         if series.is_empty() {
@@ -241,37 +247,4 @@ fn over_training(courses: &[Course], colours: &[Colour]) -> Vec<Picture> {
 
 fn sentence(seen: &[String]) -> String {
     seen.join("; ")
-}
-
-/// A number with three significant digits.
-pub fn written(number: f64) -> String {
-    if number == 0.0 || !number.is_finite() {
-        return number.to_string();
-    }
-    let magnitude = number.abs().log10().floor() as i32;
-    match magnitude {
-        -3..=2 => format!("{number:.*}", (2 - magnitude) as usize),
-        3..=5 => format!("{number:.0}"),
-        _ => format!("{number:.2e}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_three_digits() {
-        let rows = [
-            (0.0, "0"),
-            (1.0, "1.00"),
-            (12.345, "12.3"),
-            (0.01234, "0.0123"),
-            (5.6e-17, "5.60e-17"),
-            (4321.0, "4321"),
-        ];
-        for (number, expected) in rows {
-            assert_eq!(written(number), expected);
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use resnet_blocks::{Part, UnitOutline};
 use resnet_models::{Spec, summary};
 use resnet_ops::LayerInfo;
+use resnet_words::short;
 
 use crate::Error;
 use crate::canvas::{Canvas, Path, Towards};
@@ -202,18 +203,6 @@ fn without_channels(outline: &UnitOutline) -> UnitOutline {
         gate: outline.gate.as_ref().map(plain),
         after_addition: all(&outline.after_addition),
     }
-}
-
-/// `1.73 M`: three significant digits.
-fn short(number: u64) -> String {
-    let (value, unit) = match number {
-        0..1_000 => return number.to_string(),
-        1_000..1_000_000 => (number as f64 / 1e3, "k"),
-        1_000_000..1_000_000_000 => (number as f64 / 1e6, "M"),
-        _ => (number as f64 / 1e9, "G"),
-    };
-    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
-    format!("{value:.decimals$} {unit}")
 }
 
 #[cfg(test)]

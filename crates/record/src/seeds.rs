@@ -48,8 +48,7 @@ impl Seeds {
         (self.count() > 0).then(|| self.0.iter().sum::<f64>() / self.count() as f64)
     }
 
-    /// The standard deviation as it is estimated of seeds not seen, by one less than their number; `None` of
-    /// fewer than two.
+    /// The sample standard deviation, divided by n - 1; `None` for fewer than two.
     pub fn deviation(&self) -> Option<f64> {
         let (mean, others) = (self.mean()?, self.count().checked_sub(1).filter(|others| *others > 0)?);
         Some((self.0.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / others as f64).sqrt())

@@ -63,15 +63,6 @@ fn old_keys_and_values_can_still_be_set() {
 }
 
 #[test]
-fn a_run_of_before_is_recognised_as_its_recipe() {
-    let (name, text) = BEFORE[0];
-    let recipe = Recipe::parse(text, name).unwrap();
-    assert!(recipe.is_written_as(text) && recipe.is_written_as(&recipe.to_toml().unwrap()));
-    assert!(!recipe.is_written_as(&text.replace("batch = 64", "batch = 32")));
-    assert!(!recipe.is_written_as("") && !recipe.is_written_as("name = 3"));
-}
-
-#[test]
 fn two_names_of_one_key_are_refused() {
     let both = CIFAR.replace("batch_size = 128", "batch_size = 128\nbatch = 64");
     let message = Recipe::parse(&both, "both.toml").unwrap_err().to_string();

@@ -114,10 +114,14 @@ impl RunData {
         if !matches!(self.recipe.schedule, ScheduleRecipe::MultiStep { .. }) {
             return vec![];
         }
-        let falls =
-            self.steps.windows(2).filter(|pair| pair[1].rate < 0.67 * pair[0].rate && pair[0].rate > 0.0);
-        falls.map(|pair| pair[1].step as f64).collect()
+        rate_drops(&self.steps)
     }
+}
+
+/// The steps at which the learning rate fell by a third or more, as it does at a milestone.
+pub fn rate_drops(steps: &[StepMetrics]) -> Vec<f64> {
+    let falls = steps.windows(2).filter(|pair| pair[1].rate < 0.67 * pair[0].rate && pair[0].rate > 0.0);
+    falls.map(|pair| pair[1].step as f64).collect()
 }
 
 /// In percent.

@@ -37,10 +37,8 @@ impl Pretrained {
             let features = self.feature_maps(&tensor(&[transform.apply(image)], &transform)?)?.i(0)?;
             let (channels, height, width) = features.dims3()?;
             let variables = self.network.variables();
-            let head = ["fc.weight", "head.fc.weight"].into_iter().find_map(|name| variables.get(name));
-            let Some(head) = head else {
-                candle_core::bail!("the network has neither fc.weight nor head.fc.weight")
-            };
+            let name = format!("{}.weight", self.spec().family().head());
+            let Some(head) = variables.get(&name) else { candle_core::bail!("the network has no {name}") };
             // A head may be a convolution of 1 x 1: [classes, channels, 1, 1].
             let row = head.i(class)?.reshape((1, channels))?;
             let evidence = row.matmul(&features.reshape((channels, height * width))?)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var};
 use resnet_models::{Frozen, Model, ModelOptions, Spec, summary};
-use resnet_ops::{LayerInfo, Learning, Mode, Recompute, StepOutput};
+use resnet_ops::{LayerInfo, Learning, Mode, Recompute, StepOutput, is_running_statistic};
 use resnet_record::{FrozenNorms, LayerRow, Recipe};
 use resnet_train::{Classifier, Evaluator, Part, frozen_parts};
 
@@ -70,7 +70,7 @@ impl ResNet {
 
     /// How many numbers are trained, running statistics not counted.
     pub fn parameters(&self) -> usize {
-        let trained = self.0.variables().iter().filter(|(name, _)| !name.contains("running_"));
+        let trained = self.0.variables().iter().filter(|(name, _)| !is_running_statistic(name));
         trained.map(|(_, variable)| variable.elem_count()).sum()
     }
 }

@@ -1,8 +1,8 @@
 //! Curves of rows over each other: test errors solid, training losses dashed, as in the paper's figures.
 
 use resnet_record::{EpochMetrics, Metric};
-use resnet_report::Figure;
 use resnet_report::chart::{Axis, Chart, Colour, Series, medians, smoothed};
+use resnet_report::{Figure, rate_drops};
 
 use crate::find::FoundRun;
 use crate::grid::Panel;
@@ -161,15 +161,11 @@ fn read(run: &FoundRun) -> (Points, Points) {
 /// Where a run's learning rate fell.
 fn drops(run: &FoundRun) -> Vec<f64> {
     let metrics = run.folder.metrics().unwrap_or_default();
-    let steps: Vec<(u64, f64)> = metrics
-        .iter()
-        .filter_map(|metric| match metric {
-            Metric::Step(step) => Some((step.step, step.rate)),
-            _ => None,
-        })
-        .collect();
-    let falls = steps.windows(2).filter(|pair| pair[1].1 < 0.67 * pair[0].1);
-    falls.map(|pair| pair[1].0 as f64).collect()
+    let steps = metrics.into_iter().filter_map(|metric| match metric {
+        Metric::Step(step) => Some(step),
+        _ => None,
+    });
+    rate_drops(&steps.collect::<Vec<_>>())
 }
 
 #[cfg(test)]

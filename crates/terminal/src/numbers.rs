@@ -2,50 +2,17 @@
 
 use std::path::Path;
 
-/// `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use resnet_words::{count, counted, short};
 
 /// A path as a shell takes it, for commands that are shown to be copied.
 pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%\\".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
-}
-
-/// `1 epoch`, `1,200 epochs`.
-pub fn counted(number: u64, unit: &str) -> String {
-    format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
+    resnet_words::quoted(&path.display().to_string())
 }
 
 /// `2 threads`, or `4 processes of 2 threads` where several train together.
 pub fn threads(processes: usize, each: usize) -> String {
     let each = counted(each as u64, "thread");
     if processes > 1 { format!("{} processes of {each}", count(processes as u64)) } else { each }
-}
-
-/// `0.27 M`, `40.8 M`, `1.2 G`: three significant digits.
-pub fn short(number: u64) -> String {
-    let (value, unit) = match number {
-        0..1_000 => return number.to_string(),
-        1_000..100_000 => (number as f64 / 1e3, "k"),
-        100_000..1_000_000_000 => (number as f64 / 1e6, "M"),
-        _ => (number as f64 / 1e9, "G"),
-    };
-    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
-    format!("{value:.decimals$} {unit}")
 }
 
 /// `412 MB`, `1.7 GB`.
@@ -79,8 +46,9 @@ pub fn long(seconds: f64) -> String {
     }
 }
 
-/// A learning rate or the like, three significant digits at most: `0.1`, `0.00172`, `1.98e-7`.
-pub fn significant(number: f64) -> String {
+/// A learning rate or the like, in as few digits as it has and three significant ones at most: `0.1`,
+/// `0.00172`, `1.98e-7`.
+pub fn few_digits(number: f64) -> String {
     let magnitude = number.abs().max(f64::MIN_POSITIVE).log10().floor();
     let text = match magnitude {
         _ if number == 0.0 || !number.is_finite() => return number.to_string(),
@@ -120,19 +88,15 @@ mod tests {
 
     #[test]
     fn numbers_as_people_read_them() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        let short_of = [7, 76_330, 272_474, 1_730_522, 40_813_056, 5_900_000_000].map(short);
-        assert_eq!(short_of, ["7", "76.3 k", "0.27 M", "1.73 M", "40.8 M", "5.90 G"]);
         assert_eq!([1, 999_999, 1_000_001, 2_345_000_000].map(bytes), ["1 kB", "1000 kB", "2 MB", "2.3 GB"]);
         assert_eq!([0.4, 67.0, 3_723.6].map(clock), ["0:00", "1:07", "1:02:04"]);
         assert_eq!(clock(f64::NAN), "0:00");
-        assert_eq!([counted(1, "step"), counted(2_000, "step")], ["1 step", "2,000 steps"]);
         assert_eq!([threads(1, 2), threads(4, 1)], ["2 threads", "4 processes of 1 thread"]);
         assert_eq!([8.34, 1_234.4].map(speed), ["8.3", "1,234"]);
         let times = [25.4, 2400.0, 9000.0, 111_600.0, 734_400.0, 86_400_000.0];
         assert_eq!(times.map(long), ["25 s", "40 min", "2.5 h", "31 h", "8.5 days", "1,000 days"]);
         assert_eq!(
-            [0.1, 0.0, 0.001_724_1, 1.984_676_5e-7, 0.999_6, 25.0, 0.025, 4e-5, 1234.0].map(significant),
+            [0.1, 0.0, 0.001_724_1, 1.984_676_5e-7, 0.999_6, 25.0, 0.025, 4e-5, 1234.0].map(few_digits),
             ["0.1", "0", "0.00172", "1.98e-7", "1", "25", "0.025", "4e-5", "1.23e3"]
         );
     }

@@ -2,7 +2,7 @@
 
 use console::measure_text_width;
 
-use crate::numbers::{count, significant};
+use crate::numbers::{count, few_digits};
 
 /// Rows of characters that a curve takes.
 const ROWS: usize = 12;
@@ -62,13 +62,13 @@ pub fn rate(rates: &[f64], epochs: f64, width: Option<usize>) -> Vec<String> {
         let ticks = ticks(end);
         let last = ticks.len() - 1;
         let text = |(number, tick): (usize, &f64)| {
-            let text = if tick.fract() == 0.0 { count(*tick as u64) } else { significant(*tick) };
+            let text = if tick.fract() == 0.0 { count(*tick as u64) } else { few_digits(*tick) };
             (tick / end.max(f64::MIN_POSITIVE), if number == last { format!("{text} {unit}") } else { text })
         };
         ticks.iter().enumerate().map(text).collect()
     };
     let below = vec![axis(rates.len() as f64, "steps"), axis(epochs, "epochs")];
-    Plot { values: rates, below, label: significant }.lines(width)
+    Plot { values: rates, below, label: few_digits }.lines(width)
 }
 
 /// Round numbers from zero to `end`, four to seven of them.

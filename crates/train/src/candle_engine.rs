@@ -164,10 +164,10 @@ pub(crate) enum BatchStatistics {
 
 impl Engine for CandleEngine<'_> {
     fn backward(&mut self, input: BatchInput) -> Result<BatchOutcome, Error> {
-        let BatchInput { batch, targets, step, number, rate, first_image, is_whole_step } = input;
+        let BatchInput { batch, targets, step, draw, rate, first_image, is_whole_step } = input;
         let doing = || format!("step {step}");
         let (images, labels) = tensors_of(batch, &self.device).map_err(Error::compute(doing()))?;
-        self.model.begin_step(number);
+        self.model.begin_step(draw);
         let part = BatchPart { first_image, sum: self.statistics.clone(), on_gradient: None };
         let logits = part.clone().during(|| self.model.logits(&images, Mode::Train));
         let logits = logits.map_err(Error::compute(doing()))?;
@@ -272,10 +272,10 @@ impl Engine for CandleEngine<'_> {
         }
     }
 
-    fn layers(&mut self, batch: Batch, number: u64) -> Result<Vec<LayerOutput>, Error> {
+    fn layers(&mut self, batch: Batch, draw: u64) -> Result<Vec<LayerOutput>, Error> {
         let failed = |error| Error::compute("looking at the layers")(error);
         let (images, _) = tensors_of(batch, &self.device).map_err(failed)?;
-        self.model.begin_step(number);
+        self.model.begin_step(draw);
         let outputs = self.model.inspect(&images, Mode::Train).map_err(failed)?;
         Ok(outputs.into_iter().map(diagnosis::layer).collect())
     }

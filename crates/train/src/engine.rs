@@ -63,12 +63,12 @@ pub trait Engine {
     /// Only if they cannot be copied.
     fn end_evaluation(&mut self) -> Result<(), Error>;
 
-    /// Each layer's output for a batch, in the order of the forward pass, without learning from it; `number`
+    /// Each layer's output for a batch, in the order of the forward pass, without learning from it; `draw`
     /// as in [`BatchInput`]. None where the network cannot tell.
     ///
     /// # Errors
     /// Whatever the network's operations report.
-    fn layers(&mut self, batch: Batch, number: u64) -> Result<Vec<LayerOutput>, Error>;
+    fn layers(&mut self, batch: Batch, draw: u64) -> Result<Vec<LayerOutput>, Error>;
 
     /// What is inside the network for a batch, without learning from it: for a report of a divergence, after
     /// which the training does not go on.
@@ -101,8 +101,8 @@ pub struct BatchInput {
     pub targets: Option<Vec<f32>>,
     /// Optimizer steps before this one.
     pub step: u64,
-    /// Batches before this one, counted as if every step had all of its own: what random draws depend on.
-    pub number: u64,
+    /// What random draws depend on: batches before this one, counted as if every step had all of its own.
+    pub draw: u64,
     /// The learning rate of the step, for messages.
     pub rate: f64,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use resnet_ops::is_running_statistic;
 use resnet_record::{FrozenNorms, Recipe, StagesRecipe};
 
 use crate::{Classifier, Error};
@@ -55,7 +56,7 @@ impl Groups {
             let factor = (index >= frozen).then(|| factor(stages, &name, names.len() - 1 - index));
             let (mut layers, mut parameters) = (BTreeSet::new(), 0);
             for variable in variables {
-                if is_running(&variable) {
+                if is_running_statistic(&variable) {
                     if factor.is_none() && stages.frozen_norms == FrozenNorms::Stay {
                         groups.still.insert(variable);
                     }
@@ -135,9 +136,4 @@ fn factor(stages: &StagesRecipe, name: &str, after: usize) -> f64 {
 fn unknown(recipe: &Recipe, part: &str, purpose: &'static str, names: &[String]) -> Error {
     let (model, part) = (recipe.model.name.clone(), part.to_owned());
     Error::UnknownPart { model, part, purpose, names: names.to_vec() }
-}
-
-/// Whether the variable called `name` is a running statistic of batch norm, in PyTorch's names.
-pub(crate) fn is_running(name: &str) -> bool {
-    name.ends_with("running_mean") || name.ends_with("running_var")
 }

@@ -6,11 +6,11 @@
 //! its images.
 
 use candle_core::{Device, Tensor, Var};
-use resnet_ops::Mode;
+use resnet_ops::{Mode, is_running_statistic};
 
 use crate::engine::NormBatches;
 use crate::evaluate::tensors_of;
-use crate::groups::{Groups, is_running};
+use crate::groups::Groups;
 use crate::layout::{change, read};
 use crate::processes::Processes;
 use crate::{AllReduce as _, Classifier, Error};
@@ -47,7 +47,7 @@ pub(crate) fn estimate_norms(
     input: NormBatches<'_>,
 ) -> Result<(), Error> {
     let failed = |error| Error::compute("estimating running statistics")(error);
-    let moves = |name: &String| is_running(name) && !groups.is_still(name);
+    let moves = |name: &String| is_running_statistic(name) && !groups.is_still(name);
     let variables = model.variables().iter().filter(|(name, _)| moves(name)).map(|(_, variable)| variable);
     let mut running: Vec<Running<'_>> = variables.map(Running::new).collect();
     if running.is_empty() {

@@ -8,9 +8,8 @@ use resnet_record::Results;
 
 use crate::{AllReduce, Alone};
 
-/// Settings besides the recipe; none of them changes the result, but that sums over several processes round
-/// in another order, and that their batch norms see a part of each batch unless the recipe has them share
-/// statistics.
+/// Settings besides the recipe. With one process none of them changes the result. With several, sums round in
+/// another order, and without `train.sync_bn` each batch norm sees its own part of a batch.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Setting it to true, in a signal handler for instance, stops the training between two steps or within

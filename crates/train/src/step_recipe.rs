@@ -1,10 +1,9 @@
 //! Translates the keys of a recipe that say how a step is done: `[optimizer]`, `[loss]`, `[ema]`.
 
-use resnet_ops::ClassReduction;
+use resnet_ops::{ClassReduction, is_running_statistic};
 use resnet_record::{ClassWeights, OptimizerKind, Recipe};
 
 use crate::data::TrainingData;
-use crate::groups::is_running;
 use crate::optimizer::{
     AdamWConfig, LambConfig, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
 };
@@ -49,7 +48,7 @@ pub fn state_len(recipe: &Recipe, model: &dyn Classifier) -> Result<u64, Error> 
     for (name, variable) in model.variables() {
         let len = variable.elem_count() as u64;
         all += len;
-        trained += if is_running(name) || groups.factor(name).is_none() { 0 } else { len };
+        trained += if is_running_statistic(name) || groups.factor(name).is_none() { 0 } else { len };
     }
     let slots = Optimizer::new(optimizer(recipe)).slots() as u64;
     Ok(all + slots * trained + if recipe.ema.is_on() { all } else { 0 })

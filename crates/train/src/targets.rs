@@ -3,6 +3,7 @@
 use resnet_record::Recipe;
 use resnet_vision::{Batch, Mix};
 
+use crate::step::loss::one_hot;
 use crate::{Error, recipe};
 
 /// How a recipe turns labels into probabilities.
@@ -39,24 +40,12 @@ impl Targets {
         let mut targets = match mix {
             Some(mix) => mix.apply(batch, classes, seed, epoch, number)?,
             None if smoothing == 0.0 => return Ok(None),
-            None => certain(&batch.labels, classes),
+            None => one_hot(&batch.labels, classes),
         };
         let share = smoothing / classes as f32;
         targets.iter_mut().for_each(|target| *target = (1.0 - smoothing) * *target + share);
         Ok(Some(targets))
     }
-}
-
-/// All of the probability for each label. A label that is no class has none, and is refused where logits come
-/// in.
-fn certain(labels: &[u32], classes: usize) -> Vec<f32> {
-    let mut targets = vec![0.0; labels.len() * classes];
-    for (row, &label) in targets.chunks_exact_mut(classes.max(1)).zip(labels) {
-        if let Some(target) = row.get_mut(label as usize) {
-            *target = 1.0;
-        }
-    }
-    targets
 }
 
 #[cfg(test)]

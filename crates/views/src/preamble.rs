@@ -68,7 +68,7 @@ fn trained(groups: &[Group], rate: f64) -> Table {
         Column::number("learning rate"),
     ]);
     for Group { part, layers, parameters, factor } in groups {
-        let rate = factor.map_or("frozen".to_owned(), |factor| numbers::significant(rate * factor));
+        let rate = factor.map_or("frozen".to_owned(), |factor| numbers::few_digits(rate * factor));
         table.add([part.clone(), numbers::count(*layers as u64), numbers::count(*parameters), rate]);
     }
     table

@@ -92,7 +92,7 @@ fn logged(metric: &Metric) -> String {
             "step {}  loss {:.3}  rate {}  {} images/s",
             numbers::count(step.step),
             step.loss,
-            numbers::significant(step.rate),
+            numbers::few_digits(step.rate),
             numbers::speed(step.images_per_second)
         ),
         Metric::Epoch(epoch) => format!("epoch {}", epoch.epoch),

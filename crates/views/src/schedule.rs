@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use resnet_record::Recipe;
-use resnet_terminal::numbers::{counted, significant};
+use resnet_terminal::numbers::{counted, few_digits};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::{plot, text};
 use resnet_train::Course;
@@ -25,7 +25,7 @@ pub fn show(recipe: &Recipe, course: &Course, format: Format) -> anyhow::Result<
         return output::json(course);
     }
     let epochs = course.steps as f64 / course.steps_per_epoch as f64;
-    let rate = |rate: Option<&f64>| significant(rate.copied().unwrap_or_default());
+    let rate = |rate: Option<&f64>| few_digits(rate.copied().unwrap_or_default());
     let ((peak, highest), first, last) = (course.highest(), course.rates.first(), course.rates.last());
     output::labelled("recipe", &format!("{}: {}", recipe.name, recipe.about))?;
     output::labelled(
@@ -42,7 +42,7 @@ pub fn show(recipe: &Recipe, course: &Course, format: Format) -> anyhow::Result<
         &format!(
             "{} at first, {} at most from step {peak} on, {} at the end",
             rate(first),
-            significant(highest),
+            few_digits(highest),
             rate(last)
         ),
     )?;

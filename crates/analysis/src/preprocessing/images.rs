@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor, Var};
 use resnet::{Images, Pretrained};
 use resnet_data::sources::open_image;
-use resnet_ops::{Layer as _, Mode};
+use resnet_ops::{Layer as _, Mode, is_running_statistic};
 use resnet_vision::{EvalTransform, Image, resize};
 
 use super::preparation::{Antialiasing, Axis, Channels, Crop, Preparation, Statistics};
@@ -150,7 +150,7 @@ struct Kept(Vec<(Var, Tensor)>);
 impl Kept {
     fn of(pretrained: &Pretrained) -> Result<Self, Error> {
         let variables = pretrained.network().model().variables();
-        let running = variables.iter().filter(|(name, _)| name.contains("running_"));
+        let running = variables.iter().filter(|(name, _)| is_running_statistic(name));
         let copied = running.map(|(_, variable)| Ok((variable.clone(), variable.as_tensor().copy()?)));
         copied.collect::<candle_core::Result<_>>().map(Kept).map_err(Error::compute(&pretrained.spec().name))
     }

@@ -101,6 +101,11 @@ impl BatchNormStep {
     }
 }
 
+/// Whether a variable of this name is batch norm's running mean or variance, which no gradient moves.
+pub fn is_running_statistic(name: &str) -> bool {
+    name.ends_with("running_mean") || name.ends_with("running_var")
+}
+
 /// Running mean and variance, `[C]` each; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct RunningStatistics {

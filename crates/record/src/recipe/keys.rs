@@ -192,10 +192,10 @@ const SCHEDULES: &str = "\n## Schedules beside timm's and PyTorch's\n\n\
     | `warmup = \"5 epochs\"` | `lr (s + 1) / W`, so that no step has rate 0 and the last has `lr` | `LinearLR(1 / W, total_iters=W - 1)` | not there |\n\
     | `warmup = { lr, duration, kind = \"linear\" }` | `warmup.lr + s (lr - warmup.lr) / W` | `LinearLR(warmup.lr / lr, total_iters=W)` | `--warmup-lr` |\n\
     | `warmup = { lr, duration }` | flat | `ConstantLR` | not there |\n\
-    | after a warm-up | cosine, polynomial and exponential begin at step W and end at S, as in `SequentialLR` | the same | `--warmup-prefix`; without it the curve runs under the warm-up and is cut into |\n\
+    | after a warm-up | cosine, polynomial and exponential begin at step W and end at S, as in `SequentialLR` | the same | `--warmup-prefix`; without it the warm-up replaces the first steps of the curve |\n\
     | milestones | from the start of the training, warm-up included, as in the paper | from the end of the warm-up in `SequentialLR` | from the start unless `--warmup-prefix`, and one count early: `decay_t=[13]` lowers step 12 |\n\
     | end of a cosine | step S - 1 is one step short of `min_lr`, which step S would have | the same | the same; cooldown epochs at `--min-lr` follow |\n\
-    | restarts | cycle k has length `cycle * cycle_mul^k` and begins at `lr * cycle_decay^k`; whole numbers only matter for where a cycle begins | `CosineAnnealingWarmRestarts`, no decay | the same; `--lr-cycle-limit` cycles, here as many as the training has room for |\n\
+    | restarts | cycle k has length `cycle * cycle_mul^k` and begins at `lr * cycle_decay^k`; only its first step is rounded to a whole number | `CosineAnnealingWarmRestarts`, no decay | the same; `--lr-cycle-limit` cycles, here as many as the training has room for |\n\
     | `onecycle` | PyTorch's: the peak is at step `W - 1`, the least rate at S - 1; momentum stays as it is | `cycle_momentum` moves it too, unless it is off | not there |\n\
     | `polynomial` | `min_lr + (lr - min_lr) (1 - t)^power` | without `min_lr` | the same |\n\
     | `exponential` | `smooth` is PyTorch's, `staircase` timm's `step` | `ExponentialLR`, `StepLR` | `step` |\n\n\

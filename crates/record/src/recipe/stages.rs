@@ -17,7 +17,7 @@ pub struct StagesRecipe {
     /// What becomes of batch norm's running statistics in the parts that do not train.
     #[serde(skip_serializing_if = "is_default")]
     pub frozen_norms: FrozenNorms,
-    /// The share that each part's learning rate is of that of the part after it; the head has the schedule's.
+    /// Each part's learning rate is the next part's times this; the head has the schedule's.
     #[serde(skip_serializing_if = "is_one")]
     pub lr_decay: f64,
     /// The share of the schedule's learning rate by part; parts that are not listed have all of it.

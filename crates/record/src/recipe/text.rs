@@ -34,11 +34,6 @@ impl Recipe {
         Some(read(text, "").ok()?.0)
     }
 
-    /// Whether `text` is this recipe, whatever names its keys had when it was written.
-    pub fn is_written_as(&self, text: &str) -> bool {
-        read(text, "").is_ok_and(|(recipe, _)| recipe == *self)
-    }
-
     /// Reads a recipe's file.
     ///
     /// # Errors
@@ -167,11 +162,8 @@ fn assign(table: &mut toml::Table, assignment: &str) -> Result<String, String> {
     Ok(key)
 }
 
-/// Which of the assignments, that give no recipe together, are wrong; `cause` is what was said of them.
-///
-/// Those without which the others give one. Where several are wrong there is none such, and it is those that
-/// fail by themselves; that may be because they want each other, so one that the cause speaks of is
-/// preferred.
+/// The assignments to name in an error: those without which the others are a recipe; if there are none, those
+/// that fail alone. Of these, the ones whose key `cause`, the message of all together, names.
 fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> Vec<&'a str> {
     let fails = |chosen: &[&str]| {
         let mut table = before.clone();

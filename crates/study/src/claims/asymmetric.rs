@@ -7,7 +7,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use resnet_models::{Model, registry};
 use resnet_ops::{
-    BatchNorm, Conv2d, ConvConfig, Graph, Layer, Linear, Mode, Value, ZeroPadConfig, softmax_cross_entropy,
+    BatchNorm, Conv2d, ConvConfig, Graph, Layer, Linear, Mode, Value, ZeroPadConfig, is_running_statistic,
+    softmax_cross_entropy,
 };
 
 use resnet_report::Figure;
@@ -183,7 +184,7 @@ impl Learned {
         let labels = Tensor::from_iter(labels, &Device::Cpu)?;
         let logits = network.forward(images, Mode::Train)?;
         let store = softmax_cross_entropy(&logits, &labels)?.backward()?;
-        let parameters = model.variables().iter().filter(|(name, _)| !name.contains("running_"));
+        let parameters = model.variables().iter().filter(|(name, _)| !is_running_statistic(name));
         let gradients = parameters.map(|(name, variable)| match store.get(variable.as_tensor()) {
             Some(gradient) => Ok(gradient.clone()),
             None => bail!("{name} gets no gradient"),

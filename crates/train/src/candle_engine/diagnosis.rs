@@ -19,13 +19,13 @@ pub(super) fn diagnose(
     device: &Device,
     input: BatchInput,
 ) -> Result<Diagnosis, Error> {
-    let BatchInput { batch, targets, step, number, .. } = input;
+    let BatchInput { batch, targets, step, draw, .. } = input;
     let doing = || Error::compute(format!("describing step {step}"));
     let (images, labels) = tensors_of(batch, device).map_err(doing())?;
-    model.begin_step(number);
+    model.begin_step(draw);
     let layers = model.inspect(&images, Mode::Train).map_err(doing())?.into_iter().map(layer).collect();
 
-    model.begin_step(number);
+    model.begin_step(draw);
     let logits = model.logits(&images, Mode::Train).map_err(doing())?;
     let target = targets.map_or_else(|| Target::Labels(labels.clone()), Target::Probabilities);
     let (loss, _) = loss.of(&logits, target).map_err(doing())?;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::TensorId;
-use resnet_ops::{OnGradient, Taken};
+use resnet_ops::{OnGradient, Taken, is_running_statistic};
 
 use super::CandleEngine;
-use crate::groups::{Groups, is_running};
+use crate::groups::Groups;
 use crate::layout::{change, read};
 use crate::processes::Begun;
 use crate::step::buckets::Buckets;
@@ -100,6 +100,6 @@ impl CandleEngine<'_> {
 
     /// Whether `name` is a running statistic that training moves.
     fn moves(&self, name: &str) -> bool {
-        is_running(name) && !self.groups.is_still(name)
+        is_running_statistic(name) && !self.groups.is_still(name)
     }
 }

@@ -36,15 +36,15 @@ impl Session<'_> {
 
     fn divergence(&mut self, error: &Error, step: u64, batch: u64) -> Result<Divergence, Error> {
         let plan = self.plan();
-        let (epoch, number) = (step / plan.steps_per_epoch, step % plan.steps_per_epoch);
-        let (rate, place) = (plan.schedule.rate(step), plan.batches_before(number) + batch);
+        let (epoch, step_in_epoch) = (step / plan.steps_per_epoch, step % plan.steps_per_epoch);
+        let (rate, place) = (plan.schedule.rate(step), plan.batches_before(step_in_epoch) + batch);
         let draw = plan.batches_before(step) + batch;
         let feed = &self.prepared.feeds.train;
         let mut divergence = Divergence {
             cause: error.to_string(),
             step,
             epoch: epoch + 1,
-            step_in_epoch: number + 1,
+            step_in_epoch: step_in_epoch + 1,
             rate,
             first_layer: None,
             images: feed.names(epoch, place as usize),
@@ -56,8 +56,7 @@ impl Session<'_> {
         let mut batch = batch?;
         let targets = self.targets.apply(&mut batch, epoch, place)?;
         // The first process describes its own part of the batch, which begins with the first image.
-        let input =
-            BatchInput { batch, first_image: 0, is_whole_step: true, targets, step, number: draw, rate };
+        let input = BatchInput { batch, first_image: 0, is_whole_step: true, targets, step, draw, rate };
         let Diagnosis { labels, layers, variables } = self.engine.diagnose(input)?;
         let first = layers.iter().find(|layer| layer.not_finite > 0);
         divergence.first_layer = first.map(|layer| format!("{} ({})", layer.layer, layer.kind));
@@ -68,12 +67,12 @@ impl Session<'_> {
     /// Looks at each layer's output for `batch` before its step, if anomalies are to be found where they
     /// arise: a ReLU makes zero of minus infinity, so that a loss can be finite where a layer's output is
     /// not.
-    pub(super) fn look_at_layers(&mut self, batch: &Batch, number: u64, rate: f64) -> Result<(), Error> {
+    pub(super) fn look_at_layers(&mut self, batch: &Batch, draw: u64, rate: f64) -> Result<(), Error> {
         if self.options.anomalies == Anomalies::Ignore {
             return Ok(());
         }
         let step = self.state.step;
-        let outputs = self.engine.layers(batch.clone(), number)?;
+        let outputs = self.engine.layers(batch.clone(), draw)?;
         match outputs.into_iter().find(|output| output.not_finite > 0) {
             Some(LayerOutput { layer, kind, .. }) => Err(Error::NonFiniteLayer { layer, kind, step, rate }),
             None => Ok(()),

@@ -18,7 +18,7 @@ impl Session<'_> {
         let State { step, epoch, batch: done, open, .. } = self.state;
         let (plan, images) = (self.plan(), shares.fewest);
         let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
-        let number = plan.batches_before(step) + open.batches;
+        let draw = plan.batches_before(step) + open.batches;
         let is_whole_step = plan.batches_of(done) == 1;
         if images < self.fewest {
             if images > 0 {
@@ -32,13 +32,12 @@ impl Session<'_> {
         }
         let targets = self.targets.apply(&mut batch, epoch, place)?;
         self.keep_samples(&batch, self.targets.mixes());
-        self.look_at_layers(&batch, number, rate)?;
+        self.look_at_layers(&batch, draw, rate)?;
         if self.is_logged(step + 1) {
             let seen = trajectory::of_batch(&batch, targets.as_deref());
             self.state.open.seen = Some(trajectory::joined(open.seen, seen));
         }
-        let input =
-            BatchInput { batch, first_image: shares.first, is_whole_step, targets, step, number, rate };
+        let input = BatchInput { batch, first_image: shares.first, is_whole_step, targets, step, draw, rate };
         let done = self.engine.backward(input)?;
         let BatchOutcome { images, loss, correct } = done;
         let state = &mut self.state;

@@ -102,8 +102,9 @@ impl Loss {
     }
 }
 
-/// 1 for each label, 0 for the other classes; of a label that is no class, all 0.
-fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
+/// 1 for each label, 0 for the other classes. A label that is no class has all 0, and is refused where logits
+/// come in.
+pub(crate) fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
     let mut targets = vec![0.0; labels.len() * classes];
     for (row, &label) in targets.chunks_exact_mut(classes.max(1)).zip(labels) {
         if let Some(target) = row.get_mut(label as usize) {
