@@ -212,8 +212,7 @@ fn rows(name: &str) -> std::result::Result<Vec<(String, Measure, Measure)>, resn
             let batch = batch(step % 3, images, from, from + size);
             let targets = smoothing.map(|smoothing| smoothed(&batch.labels, smoothing));
             let is_whole_step = batches.len() == 1;
-            let input =
-                BatchInput { batch, first_image: 0, is_whole_step, targets, step, number: step, rate };
+            let input = BatchInput { batch, first_image: 0, is_whole_step, targets, step, draw: step, rate };
             let done = engine.backward(input)?;
             loss += done.loss * *size as f64 / images as f64;
             from += size;

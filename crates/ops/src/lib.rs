@@ -3,12 +3,12 @@
 //! Three ways in:
 //!
 //! - a function on tensors, such as [`conv2d`] or [`bn_relu`]: one op, one candle node, NCHW in and out, for
-//! use in any candle network;
+//!   use in any candle network;
 //! - a [`Layer`], such as [`Conv2d`]: the same with named parameters, and a module of candle's (`ModuleT`);
 //! - a [`Graph`]: trace layers one after another and run them as *one* candle node. Inside, activations stay
-//! in channels-last buffers from a pool, batch norm and ReLU are applied while a convolution loads its input,
-//! the residual is added while it stores its output, and backward is explicit. Units, stages and whole
-//! networks of `resnet-blocks` and `resnet-models` are traced this way.
+//!   in channels-last buffers from a pool, batch norm and ReLU are applied while a convolution loads its
+//!   input, the residual is added while it stores its output, and backward is explicit. Units, stages and
+//!   whole networks of `resnet-blocks` and `resnet-models` are traced this way.
 //!
 //! This crate knows no residual unit and no network, and has no `unsafe` code: arithmetic is
 //! `resnet-kernels`'.
