@@ -1,6 +1,7 @@
 //! What a training shows while it runs: its page, and its events as JSON lines.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,6 +37,21 @@ fn every_event_is_a_line_of_json_and_metrics_are_those_of_the_file() {
     let kept: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!((metrics.len(), metrics), (23, kept.iter().collect()));
     assert!(events.iter().filter(|event| event["event"] == "checkpoint").count() >= 3);
+}
+
+/// As in `train --log-format json | head -1`.
+#[test]
+fn a_reader_that_goes_away_ends_no_training() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let mut train = command(here, &[&["train", "--out", "run", "--log-format", "json"], TINY].concat());
+    let mut child = train.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
+    let mut events = BufReader::new(child.stdout.take().expect("a pipe"));
+    events.read_line(&mut String::new()).expect("an event");
+    drop(events);
+    assert!(child.wait().expect("it ends").success());
+    let file = fs::read_to_string(here.join("run/metrics.jsonl")).expect("metrics");
+    assert!(file.lines().last().is_some_and(|line| line.contains("\"final\"")), "{file}");
 }
 
 /// A training that is stopped by `signal` in its second epoch.
