@@ -124,15 +124,16 @@ fn pool_forward(x: &[f32], out: &mut [f32]) {
     pool::forward(Isa::best(), &POOL, PoolKind::Average, x, out);
 }
 
-fn pool_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    pool::backward(Isa::best(), &POOL, PoolKind::Max, x, dy, dx);
+fn pool_backward(kind: PoolKind, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    pool::backward(Isa::best(), &POOL, kind, x, dy, dx);
 }
 
 /// Forward and backward of a shape that is wrong, in slices of the right one.
 fn pooled(shape: PoolShape) {
     let isa = Isa::best();
     let forward = || pool::forward(isa, &shape, PoolKind::Max, &of::<12>(), &mut of::<4>());
-    let backward = || pool::backward(isa, &shape, PoolKind::Max, &of::<12>(), &of::<4>(), &mut of::<12>());
+    let backward =
+        || pool::backward(isa, &shape, PoolKind::Average, &of::<12>(), &of::<4>(), &mut of::<12>());
     if std::panic::catch_unwind(forward).is_err() {
         backward()
     }
@@ -144,11 +145,11 @@ fn safe_callers_cannot_write_outside_of_pools() {
     run(&[
         ("input", || pool_forward(&of::<11>(), &mut of::<4>()), input),
         ("output", || pool_forward(&of::<12>(), &mut of::<5>()), output),
-        ("x", || pool_backward(&of::<11>(), &of::<4>(), &mut of::<12>()), input),
-        ("dy", || pool_backward(&of::<12>(), &of::<3>(), &mut of::<12>()), output),
+        ("x", || pool_backward(PoolKind::Max, &of::<11>(), &of::<4>(), &mut of::<12>()), input),
+        ("dy", || pool_backward(PoolKind::Max, &of::<12>(), &of::<3>(), &mut of::<12>()), output),
         (
             "dx",
-            || pool_backward(&of::<12>(), &of::<4>(), &mut of::<13>()),
+            || pool_backward(PoolKind::Average, &of::<12>(), &of::<4>(), &mut of::<13>()),
             "pool: input gradient of another shape",
         ),
         ("no channels", || pooled(PoolShape { channels: 0, ..POOL }), "no channels"),
