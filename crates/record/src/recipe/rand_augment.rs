@@ -54,6 +54,7 @@ impl FromStr for RandAugment {
             match name {
                 "m" => policy.magnitude = number(0.0..=10.0)?,
                 "mstd" => policy.magnitude_std = number(0.0..=10.0)?,
+                "n" if value.contains('.') => return Err(wrong("n must be a whole number".to_owned())),
                 "n" => policy.operations = number(1.0..=15.0)? as usize,
                 "p" => policy.probability = number(0.0..=1.0)?,
                 "inc" => increasing = number(0.0..=1.0)? == 1.0,
@@ -116,6 +117,7 @@ mod tests {
             ("rand-m-inc1", "m must be"),
             ("rand-mstd101-inc1", "mstd must be"),
             ("rand-n0-inc1", "n must be a number from 1 to 15"),
+            ("rand-n2.5-inc1", "n must be a whole number"),
             ("rand-p1.5-inc1", "p must be"),
             ("rand-m7-mmax9-inc1", "\"mmax9\" is none of"),
             ("rand-m7--inc1", "\"\" is none of"),
