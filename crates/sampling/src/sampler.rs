@@ -55,15 +55,13 @@ impl Sampler {
     /// # Panics
     /// If samples are to be drawn 0 times.
     pub fn new(sampling: Sampling, seed: u64, labelled: impl IntoIterator<Item = (u32, u32)>) -> Self {
-        let samples =
-            |labelled: &mut dyn Iterator<Item = (u32, u32)>| labelled.map(|(_, sample)| sample).collect();
-        let mut labelled = labelled.into_iter();
+        let labelled = labelled.into_iter();
         let kind = match sampling {
-            Sampling::Each => Kind::Each(samples(&mut labelled)),
+            Sampling::Each => Kind::Each(labelled.map(|(_, sample)| sample).collect()),
             Sampling::Balanced => Kind::Balanced(Balanced::new(seed, labelled)),
             Sampling::Repeated { times, within } => {
                 assert!(times > 0, "a sample must be drawn at least once");
-                Kind::Repeated { samples: samples(&mut labelled), times, within }
+                Kind::Repeated { samples: labelled.map(|(_, sample)| sample).collect(), times, within }
             }
         };
         Sampler { seed, kind }

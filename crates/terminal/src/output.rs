@@ -22,8 +22,7 @@ pub enum Format {
 /// # Errors
 /// If standard output cannot be written to.
 pub fn line(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match written(text) {
         // The reader has closed its end, as in `cargo xtask models | head -1`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.context("cannot write to standard output"),
@@ -59,9 +58,12 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
 /// # Errors
 /// If standard output cannot be written to.
 pub fn try_json(value: &impl Serialize) -> io::Result<()> {
-    let text = serde_json::to_string(value)?;
+    written(&serde_json::to_string(value)?)
+}
+
+fn written(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush())
+    writeln!(out, "{line}").and_then(|()| out.flush())
 }
 
 /// Prints a table at the terminal's width.

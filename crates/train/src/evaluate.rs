@@ -193,7 +193,10 @@ pub(crate) fn rows_of(logits: &Tensor, labels: &[u32]) -> Result<(Vec<f32>, usiz
 }
 
 /// How many classes come before `label`, by falling logit, then by index; none if any logit is NaN.
-pub(crate) fn rank(row: &[f32], label: usize) -> Option<usize> {
+///
+/// # Panics
+/// If `label` is no class of the row.
+pub fn rank(row: &[f32], label: usize) -> Option<usize> {
     if row.iter().any(|logit| logit.is_nan()) {
         return None;
     }

@@ -81,7 +81,7 @@ pub use engine::{
     Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
 };
 pub use error::Error;
-pub use evaluate::{Pixels, Seen, evaluate};
+pub use evaluate::{Pixels, Seen, evaluate, rank};
 pub use fit::fit;
 pub use groups::{Group, Groups, Part, frozen_parts};
 pub use image_files::ImageFiles;

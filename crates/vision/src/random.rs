@@ -78,6 +78,11 @@ impl RandomStream {
         radius * (std::f64::consts::TAU * self.unit_f64()).cos()
     }
 
+    /// 1 or -1, with equal probability.
+    pub fn sign(&mut self) -> f64 {
+        if self.below(2) == 1 { -1.0 } else { 1.0 }
+    }
+
     /// Puts `items` into random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
+use resnet::train::rank;
 use resnet::{Images, Pretrained};
 use resnet_data::sources::open_image;
 use resnet_ops::{Layer as _, Mode, is_running_statistic};
@@ -160,11 +161,9 @@ impl Kept {
     }
 }
 
-/// Whether `label` has the highest logit, of equal ones the first, and no logit is NaN: as evaluations count.
+/// Whether `label` is the first class of a row by falling logit, as evaluations count.
 fn is_first(row: &[f32], label: usize) -> bool {
-    let own = row.get(label).copied().unwrap_or(f32::NAN);
-    let is_behind = |(class, logit): (usize, &f32)| *logit < own || *logit == own && class >= label;
-    row.iter().enumerate().all(is_behind)
+    label < row.len() && rank(row, label) == Some(0)
 }
 
 /// `count` numbers below `len`, evenly.

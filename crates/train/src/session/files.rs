@@ -20,16 +20,17 @@ use crate::{AllReduce as _, Error};
 /// overwrite what is left of it.
 pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
     let (folder, record) = (run.folder(), run.record());
-    let (file, left) = (folder.last_checkpoint(), folder.weights_left());
-    let (has_best, has_final) = (folder.best_checkpoint().exists(), folder.final_checkpoint().exists());
+    let file = folder.last_checkpoint();
     if file.exists() {
         return Ok(Some(file));
     }
+    let left = folder.weights_left();
     // A finished run needs the weights that it reports, and no others.
     match record.results.map(|results| results.checkpoint) {
-        Some(Checkpoint::Best) if has_best => Ok(None),
-        Some(Checkpoint::Final) if has_final => Ok(None),
-        None if !has_best && record.test_reads == 0 && folder.metrics()?.is_empty() => Ok(None),
+        Some(reported) if reported != Checkpoint::Last && folder.checkpoint(reported).exists() => Ok(None),
+        None if left != Some(Checkpoint::Best) && record.test_reads == 0 && folder.metrics()?.is_empty() => {
+            Ok(None)
+        }
         _ => Err(Error::CheckpointGone { file, left }),
     }
 }

@@ -52,19 +52,18 @@ impl Policy {
         stream: &mut RandomStream,
     ) {
         let size = (width, pixels.len() / width);
-        let sign = |stream: &mut RandomStream| if stream.below(2) == 1 { -1.0 } else { 1.0 };
         match self {
             Policy::None => {}
             Policy::Rand { operations, magnitude } => {
                 for _ in 0..operations {
                     let kind = KINDS[stream.below(KINDS.len())];
-                    operation(kind, Ranges::Rand, magnitude, sign(stream), size).apply(pixels, width);
+                    operation(kind, Ranges::Rand, magnitude, stream.sign(), size).apply(pixels, width);
                 }
             }
             Policy::Trivial => {
                 let kind = KINDS[stream.below(KINDS.len())];
                 let magnitude = stream.below(LARGEST as usize + 1) as u32;
-                operation(kind, Ranges::Wide, magnitude, sign(stream), size).apply(pixels, width);
+                operation(kind, Ranges::Wide, magnitude, stream.sign(), size).apply(pixels, width);
             }
             Policy::Timm(policy) => policy.apply(pixels, width, filled, stream),
         }

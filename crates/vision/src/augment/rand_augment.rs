@@ -49,7 +49,7 @@ impl RandAugment {
             let kind = KINDS[stream.below(KINDS.len())];
             let left_out = stream.unit_f64() >= self.probability;
             let magnitude = (self.magnitude + self.magnitude_std * stream.normal()).clamp(0.0, LARGEST);
-            let sign = if stream.below(2) == 1 { -1.0 } else { 1.0 };
+            let sign = stream.sign();
             let interpolation = choice.draw(stream);
             if !left_out {
                 let interpolated = |affine| Operation::Interpolated(affine, interpolation, fill);
