@@ -15,7 +15,8 @@
 //! # }
 //! ```
 //!
-//! A network for other classes starts from those weights; only its head is fresh:
+//! A network for other classes starts from those weights; only its head is fresh. The images are in memory
+//! here; for images in files there are [`Training`] and [`StartingWeights`]:
 //!
 //! ```no_run
 //! use resnet::models::checkpoint::Dialect;
@@ -23,7 +24,7 @@
 //! use resnet::{Pretrained, data};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let images = data::open_dir("my-data".as_ref(), None)?;
+//! let images = data::open_dir("cifar-10-batches-bin".as_ref(), None)?;
 //! let recipe = Recipe::load("fine-tune.toml".as_ref())?;
 //! let pretrained = Pretrained::load("resnet20-cifar10.safetensors")?;
 //! let mut network = pretrained.with_classes(images.train.classes(), 0)?;

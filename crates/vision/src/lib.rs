@@ -40,7 +40,7 @@
 //!    (`augment/crop.rs`); [`EvalTransform`] takes the centre. Resizing knows which input pixels that part
 //!    depends on (`resample/taps.rs`).
 //! 3. **Decoding of that window.** A JPEG file's Huffman codes (`jpeg/scan.rs`, or `jpeg/coefficients.rs` if
-//!    it is progressive), inverse transform (`jpeg/idct.rs`) and colours (`jpeg/colour.rs`) are computed for
+//!    it is progressive), inverse transform (`jpeg/block.rs`) and colours (`jpeg/colour.rs`) are computed for
 //!    the window alone. Other formats are decoded whole, by the `image` crate (`image/elsewhere.rs`), and
 //!    corrected where Pillow's pixels differ (`image/gif.rs`, `image/bmp.rs`, `image/tiff.rs`). The result
 //!    stays as samples, without colour conversion, until pixels are asked for (`image/part.rs`); these are

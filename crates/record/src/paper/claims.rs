@@ -67,7 +67,7 @@ pub const CLAIMS: [Claim; 12] = [
     ),
     claim(
         9,
-        "Pre-activation ends at a slightly higher training loss and a lower test error.",
+        "With 110 and 164 layers pre-activation ends at a slightly higher training loss and a lower test error.",
         "section 4.2, figure 6 right",
     ),
     claim(10, "The pre-activation unit needs no warm-up.", "appendix"),

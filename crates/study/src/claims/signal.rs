@@ -115,7 +115,7 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     let named = |name: &str| measured.iter().find(|(row, _)| row.row.name == name);
     let Some((shallow, cuts)) = named(shallow) else {
         return Ok(Measured::nothing(
-            "It takes finished runs of original units with their checkpoints and data: figure 1's and, deeper, figure 6's.",
+            "It takes finished runs of original units with their checkpoints and data: figure 6's and, deeper, figure 1's.",
         ));
     };
     let ends = |cuts: &[Cut]| {
