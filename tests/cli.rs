@@ -17,6 +17,8 @@ mod checkpoints;
 mod common;
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/documented.rs"]
+mod documented;
 #[path = "cli/downloaded.rs"]
 mod downloaded;
 #[path = "cli/export.rs"]
@@ -46,8 +48,6 @@ mod mpi;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;
-#[path = "cli/paper.rs"]
-mod paper;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/plans.rs"]

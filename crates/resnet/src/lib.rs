@@ -78,6 +78,11 @@ mod starting;
 mod training;
 mod transform;
 
+/// The programs of README.md, so that they compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 pub use resnet_blocks as blocks;
 pub use resnet_checkpoint as checkpoint;
 pub use resnet_data as data;
@@ -99,7 +104,7 @@ pub use heat_map::HeatMap;
 pub use images::{Images, Needed, OpenOptions, TestImages, absolute_origin, origin_path};
 pub use location::Location;
 pub use network::ResNet;
-pub use predict::{Guess, Prediction};
+pub use predict::{Guess, Prediction, Predictor};
 pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
 pub use published::published_error;

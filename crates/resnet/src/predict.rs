@@ -1,12 +1,13 @@
 //! Which classes images are of, and what the network sees in them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use resnet_data::names::shown;
+use resnet_models::Inference;
 use resnet_ops::Mode;
-use resnet_train::Classifier as _;
 use resnet_vision::image::Encoded;
 use resnet_vision::{EvalTransform, Image};
 
@@ -19,7 +20,7 @@ pub struct Prediction {
     pub logits: Vec<f32>,
     /// Whether EXIF data turned the image upright.
     pub is_turned: bool,
-    names: std::sync::Arc<[String]>,
+    names: Arc<[String]>,
 }
 
 /// A class that an image may be of.
@@ -40,35 +41,53 @@ impl Prediction {
     }
 }
 
-impl Pretrained {
-    /// Classifies decoded images.
+/// A network ready to classify: its norms are folded into its weights and its filters packed when the first
+/// images arrive, once for all that follow. That copy of the weights stays in memory with it.
+///
+/// ```no_run
+/// # fn main() -> Result<(), resnet::Error> {
+/// let network = resnet::Pretrained::load("timm/resnet50.a1_in1k")?;
+/// let predictor = network.predictor()?;
+/// for name in ["cat.jpg", "dog.jpg"] {
+///     for prediction in predictor.predict_files(&[name.into()])? {
+///         println!("{name}: {}", prediction?.top(1)[0].name);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Predictor<'a> {
+    network: Inference<'a>,
+    transform: EvalTransform,
+    names: Arc<[String]>,
+    /// What computes, and from which weights, for errors.
+    model: &'a str,
+    weights: String,
+}
+
+impl Predictor<'_> {
+    /// Classifies decoded images in one batch.
     ///
     /// # Errors
-    /// If it is not known how images are normalised, or the network fails or answers NaN.
+    /// If the network fails or answers NaN.
     pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
-        let transform = self.eval_transform()?;
-        let inputs: Vec<Vec<f32>> = images.par_iter().map(|image| transform.apply(image)).collect();
-        let names = self.classes().names.into();
-        let rows = self.logits(&inputs, &transform)?;
-        let answers = rows
-            .into_iter()
-            .enumerate()
-            .map(|(index, logits)| self.answer(logits, &format!("image {index}"), &names, IsTurned::No));
-        answers.collect()
+        let inputs: Vec<Vec<f32>> = images.par_iter().map(|image| self.transform.apply(image)).collect();
+        let rows = self.logits(&inputs)?.into_iter().enumerate();
+        rows.map(|(index, logits)| self.answer(logits, &format!("image {index}"), IsTurned::No)).collect()
     }
 
     /// Classifies image files in one batch; each has its own result. EXIF data turn images upright.
     ///
     /// # Errors
-    /// The outer error is the network's, as of [`Pretrained::predict`]; the inner ones are those of a file
+    /// The outer error is the network's, as of [`Predictor::predict`]; the inner ones are those of a file
     /// that can't be read or decoded, or whose logits are NaN.
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
-        let transform = self.eval_transform()?;
         let read = |file: &PathBuf| {
             let (bytes, name) = (resnet_data::read_image(file)?, shown(file));
             let encoded = Encoded::open(&bytes, &name)?;
             let is_turned = if encoded.is_turned() { IsTurned::Yes } else { IsTurned::No };
-            Ok((transform.apply(&encoded.decode()?), is_turned))
+            Ok((self.transform.apply(&encoded.decode()?), is_turned))
         };
         let read: Vec<Result<(Vec<f32>, IsTurned), Error>> = files.par_iter().map(read).collect();
         let (mut inputs, mut turned) = (vec![], vec![]);
@@ -78,13 +97,61 @@ impl Pretrained {
                 is_turned
             }));
         }
-        let names = self.classes().names.into();
-        let mut rows = self.logits(&inputs, &transform)?.into_iter();
+        let mut rows = self.logits(&inputs)?.into_iter();
         let answers = turned.into_iter().zip(files).map(|(is_turned, file)| {
             let is_turned = is_turned?;
-            self.answer(rows.next().unwrap_or_default(), &shown(file), &names, is_turned)
+            self.answer(rows.next().unwrap_or_default(), &shown(file), is_turned)
         });
         Ok(answers.collect())
+    }
+
+    fn logits(&self, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, Error> {
+        if inputs.is_empty() {
+            return Ok(vec![]);
+        }
+        let logits = || self.network.logits(&tensor(inputs, &self.transform)?)?.to_vec2::<f32>();
+        let side = self.transform.crop;
+        logits().map_err(Error::compute(format!("{} on images of {side} x {side}", self.model)))
+    }
+
+    fn answer(&self, logits: Vec<f32>, image: &str, is_turned: IsTurned) -> Result<Prediction, Error> {
+        if logits.iter().any(|logit| logit.is_nan()) {
+            return Err(Error::NotANumber { image: image.to_owned(), weights: self.weights.clone() });
+        }
+        Ok(Prediction { logits, is_turned: is_turned == IsTurned::Yes, names: self.names.clone() })
+    }
+}
+
+impl Pretrained {
+    /// The network ready to classify: for more than one batch, since each call of [`Pretrained::predict`] and
+    /// [`Pretrained::predict_files`] prepares it again.
+    ///
+    /// # Errors
+    /// If it is not known how images are normalised.
+    pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
+        Ok(Predictor {
+            network: self.network.model().network().for_inference(),
+            transform: self.eval_transform()?,
+            names: self.classes().names.into(),
+            model: &self.spec().name,
+            weights: shown(&self.file),
+        })
+    }
+
+    /// Classifies decoded images: [`Predictor::predict`] of [`Pretrained::predictor`].
+    ///
+    /// # Errors
+    /// As of these two.
+    pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
+        self.predictor()?.predict(images)
+    }
+
+    /// Classifies image files: [`Predictor::predict_files`] of [`Pretrained::predictor`].
+    ///
+    /// # Errors
+    /// As of these two.
+    pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
+        self.predictor()?.predict_files(files)
     }
 
     /// What the network sees in each image before its head: the mean over the last feature map, one number
@@ -108,28 +175,6 @@ impl Pretrained {
     /// The last feature map before pooling, `[N, C, h, w]`, of inputs `[N, 3, H, W]`.
     pub(crate) fn feature_maps(&self, inputs: &Tensor) -> candle_core::Result<Tensor> {
         self.network.model().network().forward_features(inputs, Mode::Eval)
-    }
-
-    fn logits(&self, inputs: &[Vec<f32>], transform: &EvalTransform) -> Result<Vec<Vec<f32>>, Error> {
-        if inputs.is_empty() {
-            return Ok(vec![]);
-        }
-        let logits = || self.network.logits(&tensor(inputs, transform)?, Mode::Eval)?.to_vec2::<f32>();
-        let (name, side) = (&self.spec().name, transform.crop);
-        logits().map_err(Error::compute(format!("{name} on images of {side} x {side}")))
-    }
-
-    fn answer(
-        &self,
-        logits: Vec<f32>,
-        image: &str,
-        names: &std::sync::Arc<[String]>,
-        is_turned: IsTurned,
-    ) -> Result<Prediction, Error> {
-        if logits.iter().any(|logit| logit.is_nan()) {
-            return Err(Error::NotANumber { image: image.to_owned(), weights: shown(&self.file) });
-        }
-        Ok(Prediction { logits, is_turned: is_turned == IsTurned::Yes, names: names.clone() })
     }
 }
 

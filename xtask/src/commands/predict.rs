@@ -48,10 +48,11 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
 
     // On a terminal the bar would overwrite the results.
     let watched = !std::io::stdout().is_terminal();
+    let predictor = pretrained.predictor()?;
     let mut turned = 0;
     let mut meter = Meter::new(Unit::Images, 0, found.files.len() as u64, Show::IfSlow);
     for (number, files) in found.files.chunks(BATCH).enumerate() {
-        for (file, prediction) in files.iter().zip(pretrained.predict_files(files)?) {
+        for (file, prediction) in files.iter().zip(predictor.predict_files(files)?) {
             let answered = prediction.map_err(anyhow::Error::from).and_then(|prediction| {
                 turned += u64::from(prediction.is_turned);
                 answer(args, &pretrained, heat_maps.as_ref(), (file, &prediction))

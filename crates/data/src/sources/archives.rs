@@ -16,7 +16,7 @@ use resnet_formats::tar_headers::{Cut, Member};
 use resnet_formats::webdataset::describe_odd_ends;
 
 use super::cache::{self, IndexCache};
-use super::index::{Entry, Stamp};
+use super::index::Entry;
 use super::labels::{Given, Lists};
 use super::{Broken, Index, Layout, Split, scanners};
 use crate::Error;
@@ -52,9 +52,7 @@ fn class_of(file: &str) -> Option<&str> {
 }
 
 fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result<Index, Error> {
-    let stamp =
-        |path: &str| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
-    let stamps = forms.iter().map(|(path, _)| stamp(path)).collect::<Result<Vec<Stamp>, Error>>()?;
+    let stamps = cache::stamps(root, forms.iter().map(|(path, _)| path))?;
     let mut index = Index::new(Layout::Archives, root, stamps);
     index.others = lists.map(|lists| lists.stamps.clone()).unwrap_or_default();
     let (mut all, mut cuts, mut odd_ends) = (Vec::new(), Vec::new(), Vec::new());

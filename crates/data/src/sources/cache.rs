@@ -105,6 +105,15 @@ pub(crate) fn stamp(root: &Path, path: &str) -> io::Result<Stamp> {
     Ok(Stamp { path: path.to_owned(), bytes, modified: nanoseconds(metadata.modified()?) })
 }
 
+/// Files of the split in `root` as they are now.
+pub(crate) fn stamps<'a>(
+    root: &Path,
+    paths: impl IntoIterator<Item = &'a String>,
+) -> Result<Vec<Stamp>, Error> {
+    let one = |path: &String| stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
+    paths.into_iter().map(one).collect()
+}
+
 /// A file of the index, if it is still the one that the index was made of; else why not.
 pub(crate) fn reopen(index: &Index, file: u32) -> Result<File, String> {
     let opened = File::open(index.path(file)).map_err(|cause| format!("cannot open the file: {cause}"))?;

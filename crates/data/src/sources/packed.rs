@@ -17,7 +17,7 @@ use resnet_vision::image::Encoded;
 use resnet_formats::classes;
 
 use super::class_list::ClassList;
-use super::index::{Entry, Stamp};
+use super::index::Entry;
 use super::{Broken, Index, Layout, Source, cache, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
@@ -62,10 +62,8 @@ fn fetch(file: &mut File, entry: &Entry<'_>) -> Result<Vec<u8>, String> {
 
 /// Opens the split that is in these files of `root`, in this order.
 pub(crate) fn open(root: &Path, files: &[String], list: Option<&ClassList>) -> Result<Index, Error> {
-    let stamp =
-        |path: &String| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
     // The stamps come first: a file that changes while it is listed is another one when it is read.
-    let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>, Error>>()?;
+    let stamps = cache::stamps(root, files)?;
     let names = list.map(|list| Arc::clone(&list.names));
     let limit = names.as_ref().map_or(MAX_CLASSES, |names| names.len());
     let mut index = Index::new(Layout::Packed, root, stamps);

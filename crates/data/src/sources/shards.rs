@@ -18,7 +18,7 @@ use resnet_formats::classes;
 
 use super::cache::{self, IndexCache};
 use super::class_list::ClassList;
-use super::index::{Entry, Stamp};
+use super::index::Entry;
 use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
@@ -92,10 +92,7 @@ pub(crate) fn open(
 }
 
 fn build(root: &Path, files: &[String], list: Option<&ClassList>) -> Result<Index, Error> {
-    let stamp =
-        |path: &String| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
-    let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>, Error>>()?;
-    let mut index = Index::new(Layout::Shards, root, stamps);
+    let mut index = Index::new(Layout::Shards, root, cache::stamps(root, files)?);
     index.others = list.map(|list| list.stamp.clone()).into_iter().collect();
 
     let known = known(list);

@@ -16,7 +16,7 @@ use resnet_formats::parquet::{ByteArray, Label, MEND, guarded, read_rows, scan};
 use resnet_formats::classes;
 
 use super::cache::{self, IndexCache};
-use super::index::{Entry, Stamp};
+use super::index::Entry;
 use super::{Broken, Columns, Index, Layout, MAX_RECORD_BYTES, Source, scanners};
 use crate::prefetch::Prefetch;
 use crate::{Error, Fingerprint};
@@ -100,10 +100,7 @@ pub(crate) fn open(
 }
 
 fn build(root: &Path, files: &[String], columns: &Columns) -> Result<Index, Error> {
-    let stamp =
-        |path: &String| cache::stamp(root, path).map_err(|cause| Error::io("open", &root.join(path), cause));
-    let stamps = files.iter().map(stamp).collect::<Result<Vec<Stamp>, Error>>()?;
-    let mut index = Index::new(Layout::Tables, root, stamps);
+    let mut index = Index::new(Layout::Tables, root, cache::stamps(root, files)?);
     let (owned_root, owned_files, threads) = (root.to_owned(), files.to_vec(), scanners());
     let columns = columns.clone();
     let tables = Prefetch::new(0..files.len(), threads, 4 * threads, move |file| {
@@ -244,6 +241,7 @@ fn key(columns: &Columns) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::index::Stamp;
 
     /// Rows may share an image that the file has once.
     #[test]
