@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use resnet_data::names::shown;
 use resnet_models::Inference;
 use resnet_ops::Mode;
+use resnet_train::Classifier as _;
 use resnet_vision::image::Encoded;
 use resnet_vision::{EvalTransform, Image};
 
-use crate::{Error, Pretrained};
+use crate::{Error, Pretrained, ResNet};
 
 /// A network's answer to an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,12 +59,28 @@ impl Prediction {
 /// ```
 #[derive(Debug)]
 pub struct Predictor<'a> {
-    network: Inference<'a>,
+    network: Computing<'a>,
     transform: EvalTransform,
     names: Arc<[String]>,
     /// What computes, and from which weights, for errors.
     model: &'a str,
     weights: String,
+}
+
+/// What computes logits.
+#[derive(Debug)]
+enum Computing<'a> {
+    Prepared(Inference<'a>),
+    AsItIs(&'a ResNet),
+}
+
+impl Computing<'_> {
+    fn logits(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Computing::Prepared(network) => network.logits(images),
+            Computing::AsItIs(network) => network.logits(images, Mode::Eval),
+        }
+    }
 }
 
 impl Predictor<'_> {
@@ -123,14 +140,23 @@ impl Predictor<'_> {
 }
 
 impl Pretrained {
-    /// The network ready to classify: for more than one batch, since each call of [`Pretrained::predict`] and
-    /// [`Pretrained::predict_files`] prepares it again.
+    /// The network ready to classify: for more than a few images. Preparing it takes as long as a few images;
+    /// after that a batch takes less time and less memory.
     ///
     /// # Errors
     /// If it is not known how images are normalised.
     pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
+        self.predictor_by(Computing::Prepared(self.network.model().network().for_inference()))
+    }
+
+    /// The network as it is.
+    fn unprepared(&self) -> Result<Predictor<'_>, Error> {
+        self.predictor_by(Computing::AsItIs(&self.network))
+    }
+
+    fn predictor_by<'a>(&'a self, network: Computing<'a>) -> Result<Predictor<'a>, Error> {
         Ok(Predictor {
-            network: self.network.model().network().for_inference(),
+            network,
             transform: self.eval_transform()?,
             names: self.classes().names.into(),
             model: &self.spec().name,
@@ -138,20 +164,20 @@ impl Pretrained {
         })
     }
 
-    /// Classifies decoded images: [`Predictor::predict`] of [`Pretrained::predictor`].
+    /// Classifies a few decoded images in one batch; for many there is [`Pretrained::predictor`].
     ///
     /// # Errors
-    /// As of these two.
+    /// If it is not known how images are normalised, and as of [`Predictor::predict`].
     pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
-        self.predictor()?.predict(images)
+        self.unprepared()?.predict(images)
     }
 
-    /// Classifies image files: [`Predictor::predict_files`] of [`Pretrained::predictor`].
+    /// Classifies a few image files in one batch; for many there is [`Pretrained::predictor`].
     ///
     /// # Errors
-    /// As of these two.
+    /// If it is not known how images are normalised, and as of [`Predictor::predict_files`].
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
-        self.predictor()?.predict_files(files)
+        self.unprepared()?.predict_files(files)
     }
 
     /// What the network sees in each image before its head: the mean over the last feature map, one number

@@ -1,0 +1,35 @@
+//! A predictor's answers are those of the network that it was prepared from.
+
+use resnet::LoadOptions;
+use resnet::models::checkpoint::{self, Dialect, Metadata};
+use resnet::models::{Model, registry};
+use resnet::vision::{Image, Normalisation};
+
+#[test]
+fn a_predictor_answers_as_the_network_does_call_after_call() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("resnet8.safetensors");
+    let model = Model::init(&registry::find("resnet8-v2", 3)?, 0)?;
+    checkpoint::export(&file, &model, &Metadata::default(), Dialect::Timm)?;
+    let pretrained =
+        LoadOptions::default().normalisation(Normalisation::HALF).load(&file.to_string_lossy())?;
+    let image =
+        |from: usize| Image::new(40, 30, (from..from + 40 * 30 * 3).map(|i| (i % 251) as u8).collect());
+    let images = [image(0)?, image(7)?, image(90)?];
+
+    let (expected, predictor) = (pretrained.predict(&images)?, pretrained.predictor()?);
+    for few in [0..3, 0..1, 1..3] {
+        let answers = predictor.predict(&images[few.clone()])?;
+        let expected = &expected[few];
+        assert_eq!(answers.len(), expected.len());
+        for (answer, expected) in answers.iter().zip(expected) {
+            // Folding rounds otherwise; the logits are of the size of 1.
+            for (logit, expected) in answer.logits.iter().zip(&expected.logits) {
+                assert!((logit - expected).abs() < 1e-5, "{logit} instead of {expected}");
+            }
+            assert_eq!(answer.top(1)[0].name, expected.top(1)[0].name);
+        }
+    }
+    assert!(predictor.predict(&[])?.is_empty());
+    Ok(())
+}
