@@ -27,15 +27,33 @@ pub(crate) fn machine_specific(files: &[File]) -> Vec<String> {
 }
 
 pub(crate) fn heavy(tracked: &[String]) -> Vec<String> {
-    const ENDS: &[&str] =
-        &["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "safetensors", "pth", "pt"];
+    const ENDS: &[&str] = &[
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "webp",
+        "bmp",
+        "tif",
+        "tiff",
+        "ico",
+        "safetensors",
+        "pth",
+        "pt",
+        "html",
+    ];
     let end = |path: &str| path.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
     // Made by a script that stands beside them, for the tests of decoders; a few kB each.
     const FIXTURES: [&str; 2] = ["crates/vision/tests/pillow/", "crates/models/tests/checkpoint/pytorch/"];
     // What README.md shows.
     const PICTURE: &str = "docs/report.png";
-    let is_fixture = |path: &str| path == PICTURE || FIXTURES.iter().any(|folder| path.starts_with(folder));
-    let heavy = tracked.iter().filter(|path| ENDS.contains(&end(path).as_str()) && !is_fixture(path));
+    // A page elsewhere was left by a command that somebody ran here.
+    const PAGES: [&str; 2] = ["crates/report/templates/", "docs/results/"];
+    let is_kept = |path: &str| match end(path).as_str() {
+        "html" => PAGES.iter().any(|folder| path.starts_with(folder)),
+        _ => path == PICTURE || FIXTURES.iter().any(|folder| path.starts_with(folder)),
+    };
+    let heavy = tracked.iter().filter(|path| ENDS.contains(&end(path).as_str()) && !is_kept(path));
     heavy.cloned().collect()
 }
 
@@ -62,8 +80,10 @@ mod tests {
             "w.pth",
             "png",
             "crates/vision/tests/pillow/a.png",
+            "analysis.html",
+            "docs/results/small/table1.html",
         ]
         .map(str::to_owned);
-        assert_eq!(heavy(&tracked), ["docs/x.PNG", "w.safetensors", "w.pth"]);
+        assert_eq!(heavy(&tracked), ["docs/x.PNG", "w.safetensors", "w.pth", "analysis.html"]);
     }
 }

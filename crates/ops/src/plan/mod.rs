@@ -55,7 +55,7 @@ pub enum Recompute {
     /// Nothing: whatever the backward pass reads is kept.
     Never,
     /// Of bottleneck units in a chain, every other output `x + F(x)`, by their last convolution: a third less
-    /// for a few per cent of time.
+    /// memory for a tenth of the time.
     Sums,
     /// All that is inside of units, several at a time: of each such stretch only the input is kept. The least
     /// memory, about the square root of the network's depth, for one forward pass more.

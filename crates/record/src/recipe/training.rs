@@ -93,7 +93,7 @@ pub enum Recompute {
     Auto,
     /// Nothing.
     Never,
-    /// Every other sum `x + F(x)` of bottleneck units: a third less memory for a few per cent of time.
+    /// Every other sum `x + F(x)` of bottleneck units: a third less memory for a tenth of the time.
     Sums,
     /// All that is inside of units: the least memory, for one forward pass more.
     Units,
