@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use resnet::{LoadOptions, Pretrained, ResNet, origin_path};
 use resnet_models::{Model, Spec, registry, summary};
+use resnet_ops::LayerRole;
 use resnet_record::{DataSet, Metric, RunFolder};
 use resnet_vision::Normalisation;
 use serde::Serialize;
@@ -239,7 +240,6 @@ fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
 /// How many numbers the signals between units have, an image.
 fn floats(spec: &Spec) -> candle_core::Result<usize> {
     let layers = summary::of(spec)?.layers;
-    let sums =
-        layers.iter().filter(|layer| layer.kind.starts_with("add") || layer.kind.contains("+ residual"));
+    let sums = layers.iter().filter(|layer| layer.role == LayerRole::Addition);
     Ok(sums.map(|layer| layer.output.iter().product::<usize>()).sum())
 }

@@ -2,7 +2,7 @@
 
 use resnet_blocks::{Part, UnitOutline};
 use resnet_models::{Spec, summary};
-use resnet_ops::LayerInfo;
+use resnet_ops::{LayerInfo, LayerRole};
 use resnet_words::short;
 
 use crate::Error;
@@ -68,15 +68,15 @@ fn sections(spec: &Spec, layers: &[LayerInfo]) -> (Section, Vec<Section>, Sectio
     let mut at = 0;
     for (index, layer) in layers.iter().enumerate() {
         let unit_of = |layer: &LayerInfo| names.iter().position(|name| layer.name.starts_with(name));
-        let unit = match layer.kind.as_str() {
+        let unit = match layer.role {
             // A shortcut without parameters is a step of the unit whose layers follow it.
-            "zero-padding shortcut" | "average pool 2x2 / 2" => layers[index..].iter().find_map(unit_of),
+            LayerRole::Shortcut => layers[index..].iter().find_map(unit_of),
             _ => unit_of(layer),
         };
         at = match unit {
             Some(unit) => 1 + firsts.iter().filter(|end| **end <= unit).count(),
             // Layers without parameters stand with the one before them, but for the last pooling.
-            None if layer.name.is_empty() && !layer.kind.starts_with("global") => at,
+            None if layer.name.is_empty() && layer.role != LayerRole::GlobalPool => at,
             None if at == 0 => 0,
             None => last,
         };

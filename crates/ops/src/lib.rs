@@ -70,7 +70,9 @@ pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax
 pub use mode::Mode;
 pub use part::{BatchPart, OnGradient, SumOver, Taken};
 pub use plan::step::is_running_statistic;
-pub use plan::{Graph, LayerInfo, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig};
+pub use plan::{
+    Graph, LayerInfo, LayerRole, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig,
+};
 pub use resnet_kernels::buffer::release_free_memory;
 pub use resnet_kernels::conv::ConvShape;
 pub use resnet_kernels::gate::Gate;

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
 use common::{Norm, gradient, near, pull_back, tensor, values, variable};
 use resnet_ops::{
-    BatchNorm, Conv2d, ConvConfig, Graph, Layer, LayerInfo, Linear, Mode, Plan, Shape, Value, add,
+    BatchNorm, Conv2d, ConvConfig, Graph, Layer, LayerInfo, LayerRole, Linear, Mode, Plan, Shape, Value, add,
     batch_norm, bn_relu, conv2d, relu,
 };
 use resnet_reference::to_f64;
@@ -313,19 +313,22 @@ fn layers_tell_names_kinds_shapes_parameters_and_multiply_adds() -> Result<()> {
         let e = g.global_avg_pool(d)?;
         head.trace(g, e)
     })?;
-    let layer = |name: &str, kind: &str, output: &[usize], parameters, multiply_adds| LayerInfo {
-        name: name.into(),
-        kind: kind.into(),
-        output: output.to_vec(),
-        parameters,
-        multiply_adds,
+    let layer = |name: &str, (kind, role): (&str, LayerRole), output: &[usize], parameters, multiply_adds| {
+        LayerInfo {
+            name: name.into(),
+            kind: kind.into(),
+            role,
+            output: output.to_vec(),
+            parameters,
+            multiply_adds,
+        }
     };
     let expected = [
-        layer("stem.conv", "conv 3x3 / 2", &[8, 5, 4], 3 * 8 * 9, 5 * 4 * 3 * 8 * 9),
-        layer("norm1", "batch norm + relu", &[8, 5, 4], 16, 0),
-        layer("conv1", "conv 1x1 + residual", &[8, 5, 4], 64, 5 * 4 * 64),
-        layer("", "global average pool", &[8], 0, 0),
-        layer("head.fc", "linear", &[10], 90, 80),
+        layer("stem.conv", ("conv 3x3 / 2", LayerRole::Other), &[8, 5, 4], 3 * 8 * 9, 5 * 4 * 3 * 8 * 9),
+        layer("norm1", ("batch norm + relu", LayerRole::Other), &[8, 5, 4], 16, 0),
+        layer("conv1", ("conv 1x1 + residual", LayerRole::Addition), &[8, 5, 4], 64, 5 * 4 * 64),
+        layer("", ("global average pool", LayerRole::GlobalPool), &[8], 0, 0),
+        layer("head.fc", ("linear", LayerRole::Other), &[10], 90, 80),
     ];
     assert_eq!(plan.layers(), expected);
     assert_eq!(plan.parameters(), 3 * 8 * 9 + 16 + 64 + 90);

@@ -70,62 +70,6 @@ impl<'a> Machine<'a> {
                 let last = self.last()?;
                 self.stack.push(last);
             }
-            b'N' => self.push(Object::None),
-            0x88 | 0x89 => self.push(Object::Bool(opcode == 0x88)),
-            b'I' | b'L' => {
-                let number = lines::integer(self.line()?, opcode == b'I');
-                let number = number.ok_or_else(|| self.damaged("has an integer of another form"))?;
-                self.push(number);
-            }
-            b'J' => {
-                let value = i32::from_le_bytes(self.take()?);
-                self.push(Object::Int(value.into()));
-            }
-            b'K' => {
-                let value = self.byte()?;
-                self.push(Object::Int(value.into()));
-            }
-            b'M' => {
-                let value = u16::from_le_bytes(self.take()?);
-                self.push(Object::Int(value.into()));
-            }
-            0x8a | 0x8b => self.long(opcode)?,
-            b'F' => {
-                let value = lines::float(self.line()?);
-                let value = value.ok_or_else(|| self.damaged("has a float of another form"))?;
-                self.push(Object::Float(value));
-            }
-            b'G' => {
-                let value = f64::from_be_bytes(self.take()?);
-                self.push(Object::Float(value));
-            }
-            b'S' => {
-                let bytes = lines::string(self.line()?);
-                let bytes = bytes.ok_or_else(|| self.damaged("has a string of another form"))?;
-                self.push(Object::Bytes(bytes));
-            }
-            b'V' => {
-                let text = lines::unicode(self.line()?);
-                let text = text.ok_or_else(|| self.damaged("has text of another form"))?;
-                self.push(Object::Text(text));
-            }
-            b'T' | b'U' | b'B' | b'C' | 0x8e => {
-                let bytes = self.sized(opcode)?;
-                self.push(Object::Bytes(bytes.into()));
-            }
-            b'X' | 0x8c | 0x8d => {
-                let bytes = self.sized(opcode)?;
-                self.push(Object::Text(String::from_utf8_lossy(bytes)));
-            }
-            0x96 => {
-                let bytes = self.sized(opcode)?;
-                self.push(Object::ByteArray(bytes));
-            }
-            0x97 | 0x98 => return Err(Error::OutOfBand),
-            b'}' => self.push(Object::Dict(vec![])),
-            b']' => self.push(Object::List(vec![])),
-            b')' => self.push(Object::Tuple(vec![])),
-            0x8f => self.push(Object::Set(vec![])),
             b't' | b'l' | b'd' | 0x91 => self.container(opcode)?,
             0x85..=0x87 => self.tuple(usize::from(opcode - 0x84))?,
             b'a' | b'e' | 0x90 | b's' | b'u' => self.fill(opcode)?,
@@ -143,54 +87,67 @@ impl<'a> Machine<'a> {
                 let global = self.named_global()?;
                 self.stack.push(global);
             }
+            b'R' | 0x81 | 0x92 | b'i' | b'o' => self.call(opcode)?,
+            b'b' => self.set_state()?,
+            _ => {
+                let object = self.object(opcode)?;
+                self.push(object);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an opcode pushes that makes one object of what stands behind it, or of what it takes from the
+    /// stack.
+    fn object(&mut self, opcode: u8) -> Result<Object<'a>, Error> {
+        Ok(match opcode {
+            b'N' => Object::None,
+            0x88 | 0x89 => Object::Bool(opcode == 0x88),
+            b'I' | b'L' => lines::integer(self.line()?, opcode == b'I')
+                .ok_or_else(|| self.damaged("has an integer of another form"))?,
+            b'J' => Object::Int(i32::from_le_bytes(self.take()?).into()),
+            b'K' => Object::Int(self.byte()?.into()),
+            b'M' => Object::Int(u16::from_le_bytes(self.take()?).into()),
+            0x8a | 0x8b => long(self.sized(opcode)?),
+            b'F' => {
+                let value = lines::float(self.line()?);
+                Object::Float(value.ok_or_else(|| self.damaged("has a float of another form"))?)
+            }
+            b'G' => Object::Float(f64::from_be_bytes(self.take()?)),
+            b'S' => {
+                let bytes = lines::string(self.line()?);
+                Object::Bytes(bytes.ok_or_else(|| self.damaged("has a string of another form"))?)
+            }
+            b'V' => {
+                let text = lines::unicode(self.line()?);
+                Object::Text(text.ok_or_else(|| self.damaged("has text of another form"))?)
+            }
+            b'T' | b'U' | b'B' | b'C' | 0x8e => Object::Bytes(self.sized(opcode)?.into()),
+            b'X' | 0x8c | 0x8d => Object::Text(String::from_utf8_lossy(self.sized(opcode)?)),
+            0x96 => Object::ByteArray(self.sized(opcode)?),
+            0x97 | 0x98 => return Err(Error::OutOfBand),
+            b'}' => Object::Dict(vec![]),
+            b']' => Object::List(vec![]),
+            b')' => Object::Tuple(vec![]),
+            0x8f => Object::Set(vec![]),
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let is_text = |id: Id| matches!(self.objects[id.0 as usize], Object::Text(_));
                 if !is_text(module) || !is_text(name) {
                     return Err(self.damaged("has a global whose name is no text"));
                 }
-                self.push(Object::Global { module, name });
+                Object::Global { module, name }
             }
-            b'R' | 0x81 | 0x92 | b'i' | b'o' => self.call(opcode)?,
-            b'b' => self.set_state()?,
             b'P' => {
                 let text = String::from_utf8_lossy(self.line()?);
-                let id = self.add(Object::Text(text));
-                self.push(Object::Persistent(id));
+                Object::Persistent(self.add(Object::Text(text)))
             }
-            b'Q' => {
-                let id = self.pop()?;
-                self.push(Object::Persistent(id));
-            }
-            0x82 => {
-                let code = self.byte()?;
-                self.push(Object::Extension(code.into()));
-            }
-            0x83 => {
-                let code = u16::from_le_bytes(self.take()?);
-                self.push(Object::Extension(code.into()));
-            }
-            0x84 => {
-                let code = u32::from_le_bytes(self.take()?);
-                self.push(Object::Extension(code));
-            }
+            b'Q' => Object::Persistent(self.pop()?),
+            0x82 => Object::Extension(self.byte()?.into()),
+            0x83 => Object::Extension(u16::from_le_bytes(self.take()?).into()),
+            0x84 => Object::Extension(u32::from_le_bytes(self.take()?)),
             opcode => return Err(Error::Opcode { at: self.opcode_at, opcode }),
-        }
-        Ok(None)
-    }
-
-    /// An integer in two's complement behind its length.
-    fn long(&mut self, opcode: u8) -> Result<(), Error> {
-        let bytes = self.sized(opcode)?;
-        let mut all = [if bytes.last().is_some_and(|last| *last >= 128) { 0xff } else { 0 }; 8];
-        self.push(match all.get_mut(..bytes.len()) {
-            Some(low) => {
-                low.copy_from_slice(bytes);
-                Object::Int(i64::from_le_bytes(all))
-            }
-            None => Object::BigInt(BigInt::LittleEndian(bytes)),
-        });
-        Ok(())
+        })
     }
 
     /// Bytes behind their length, which each opcode writes in its own way.
@@ -328,5 +285,17 @@ impl<'a> Machine<'a> {
 
     pub(crate) fn damaged(&self, what: &'static str) -> Error {
         Error::Damaged { at: self.opcode_at, what }
+    }
+}
+
+/// An integer in two's complement.
+fn long(bytes: &[u8]) -> Object<'_> {
+    let mut all = [if bytes.last().is_some_and(|last| *last >= 128) { 0xff } else { 0 }; 8];
+    match all.get_mut(..bytes.len()) {
+        Some(low) => {
+            low.copy_from_slice(bytes);
+            Object::Int(i64::from_le_bytes(all))
+        }
+        None => Object::BigInt(BigInt::LittleEndian(bytes)),
     }
 }

@@ -1,6 +1,6 @@
 //! The built-in recipes of the papers, held against the papers' own tables.
 
-use resnet_record::paper::{self, CifarRow, ImageNetRow, Outcome};
+use resnet_record::paper::{self, CifarRow, ImageNetRow, Reported};
 use resnet_record::{
     BUILT_IN, DataSet, Duration, ImageCrop, ImageOrientation, Recipe, ScheduleRecipe, Warmup, WarmupFrom,
     WarmupKind, WarmupRecipe,
@@ -40,9 +40,9 @@ fn fault(row: &CifarRow) -> Option<String> {
     let paper = recipe.paper.clone().unwrap_or_default();
     // Table 6 of 1512.03385 has the mean of ResNet-110, 6.43, whose median stands in 1603.05027.
     let is_mean = row.table == 0 && row.network == "ResNet-110";
-    let (expected, published) = match row.outcome {
-        Outcome::Error(error) => (Some(error), format!("{error:.2} %")),
-        Outcome::Fails => (None, "fails".to_owned()),
+    let (expected, published) = match row.reported {
+        Reported::Error(error) => (Some(error), format!("{error:.2} %")),
+        Reported::Fails => (None, "fails".to_owned()),
     };
     let is_same = recipe.expected_error == expected && recipe.published() == Some(published);
     match () {

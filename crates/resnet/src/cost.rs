@@ -1,7 +1,7 @@
 //! What a training takes: memory, and threads that load its images.
 
 use resnet_record::Recipe;
-use resnet_train::{Plan, state_len};
+use resnet_train::{TrainingPlan, state_len};
 
 use crate::{Error, ResNet};
 
@@ -29,7 +29,7 @@ impl TrainingMemory {
     /// If the network doesn't fit the recipe or its images.
     pub fn of(
         network: &ResNet,
-        (recipe, plan): (&Recipe, &Plan),
+        (recipe, plan): (&Recipe, &TrainingPlan),
         processes: usize,
         prefetch: usize,
         images: u64,
@@ -54,7 +54,7 @@ impl TrainingMemory {
 
 /// Of batches of `part` images, each three channels of f32; an epoch may have fewer batches than are made
 /// ahead.
-fn ahead(plan: &Plan, part: usize, prefetch: usize) -> u64 {
+fn ahead(plan: &TrainingPlan, part: usize, prefetch: usize) -> u64 {
     let [height, width] = plan.size;
     let batches = (prefetch as u64).min(plan.batches_per_epoch);
     batches * (part * 3 * height * width * size_of::<f32>()) as u64
@@ -81,7 +81,7 @@ mod tests {
     fn memory_counts_the_batches_that_are_made_ahead() {
         let recipe = Recipe::built_in("imagenet-resnet50-v2").unwrap();
         let epoch = EpochSize { images: 1_281_167, steps: 5_005 };
-        let plan = Plan {
+        let plan = TrainingPlan {
             steps: 450_450,
             steps_per_epoch: 5_005,
             grad_accum_steps: 1,
@@ -103,11 +103,11 @@ mod tests {
         assert_eq!(ahead(&plan, 256, 4), 616_562_688);
         // A step of several batches has as many ahead.
         assert_eq!(
-            ahead(&Plan { steps_per_epoch: 2, grad_accum_steps: 2_503, ..plan.clone() }, 64, 4),
+            ahead(&TrainingPlan { steps_per_epoch: 2, grad_accum_steps: 2_503, ..plan.clone() }, 64, 4),
             154_140_672
         );
         // An epoch of one batch has no more ahead.
-        assert_eq!(ahead(&Plan { batches_per_epoch: 1, ..plan }, 256, 4), 154_140_672);
+        assert_eq!(ahead(&TrainingPlan { batches_per_epoch: 1, ..plan }, 256, 4), 154_140_672);
         let parts = TrainingMemory { step: 1, ahead: 20, images: 300, program: 4000 };
         assert_eq!(parts.total(), 4321);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use resnet_data::Dataset;
 use resnet_models::Model;
 use resnet_record::{Recipe, Results, Run, RunRecord};
-use resnet_train::{Options, Outcome, Plan, Quiet, fit};
+use resnet_train::{Options, Outcome, Quiet, TrainingPlan, fit};
 
 use crate::starting::training_metadata;
 use crate::{Error, Pretrained, ResNet};
@@ -67,7 +67,7 @@ impl Pretrained {
         recipe.model.name.clone_from(&self.spec().name);
         recipe.model.classes = Some(classes.len());
         self.network.prepare(&recipe)?;
-        Plan::new(&recipe, data)?.check(&self.network)?;
+        TrainingPlan::new(&recipe, data)?.check(&self.network)?;
 
         let size = Some([data.train.height(), data.train.width()]);
         let metadata = training_metadata(self.network.model(), &recipe, classes, size);

@@ -1,7 +1,7 @@
 //! What the papers report of a network that has a name here.
 
 use resnet_models::{Spec, registry};
-use resnet_record::paper::{self, Outcome};
+use resnet_record::paper::{self, Reported};
 
 /// The error that the papers report of this network, in percent; where both do, that of arXiv 1603.05027.
 /// `data` is `cifar10` or `cifar100`.
@@ -13,9 +13,9 @@ pub fn published_error(spec: &Spec, data: &str) -> Option<f64> {
     // Not table 4, whose row is another training of a network of table 3.
     let rows = paper::TABLE_3.iter().chain(&paper::TABLE_1).chain(&paper::TABLE_2).chain(&paper::ORIGINAL);
     let mut errors = rows.filter(|row| row.data == data && is_this(row.model));
-    errors.find_map(|row| match row.outcome {
-        Outcome::Error(error) => Some(error),
-        Outcome::Fails => None,
+    errors.find_map(|row| match row.reported {
+        Reported::Error(error) => Some(error),
+        Reported::Fails => None,
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use resnet_models::{registry, summary};
 use resnet_record::{Certificate, Parting, Run, RunFolder, RunRecord};
-use resnet_train::{Observer, Options, Plan, Purpose, StepReport, fit};
+use resnet_train::{Observer, Options, Purpose, StepReport, TrainingPlan, fit};
 
 use crate::{Error, Images, ResNet};
 
@@ -139,8 +139,8 @@ struct Follower<'a> {
 }
 
 impl Observer for Follower<'_> {
-    fn on_start(&mut self, plan: &Plan) {
-        self.observer.on_start(&Plan { steps: self.to, ..plan.clone() });
+    fn on_start(&mut self, plan: &TrainingPlan) {
+        self.observer.on_start(&TrainingPlan { steps: self.to, ..plan.clone() });
     }
 
     fn on_step(&mut self, report: &StepReport) {

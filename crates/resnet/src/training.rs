@@ -2,7 +2,7 @@
 
 use resnet_models::registry;
 use resnet_record::{Recipe, Run, RunRecord};
-use resnet_train::{Observer, Options, Outcome, Plan, fit};
+use resnet_train::{Observer, Options, Outcome, TrainingPlan, fit};
 
 use crate::starting::training_metadata;
 use crate::{Error, Images, ResNet};
@@ -12,7 +12,7 @@ use crate::{Error, Images, ResNet};
 pub struct Training {
     recipe: Recipe,
     network: ResNet,
-    plan: Plan,
+    plan: TrainingPlan,
 }
 
 impl Training {
@@ -39,7 +39,7 @@ impl Training {
     /// If recipe, network and images do not fit each other.
     pub fn new(recipe: &Recipe, images: &Images) -> Result<Self, Error> {
         let mut recipe = recipe.clone();
-        let plan = Plan::new(&recipe, images.training())?;
+        let plan = TrainingPlan::new(&recipe, images.training())?;
         // Images in files settle the number of classes, and the run's recipe says so.
         let classes = *recipe.model.classes.get_or_insert(images.training().classes());
         let spec = registry::find(&recipe.model.name, classes)?;
@@ -59,7 +59,7 @@ impl Training {
     }
 
     /// Its steps and images.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &TrainingPlan {
         &self.plan
     }
 

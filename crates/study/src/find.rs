@@ -15,7 +15,7 @@ const NO_OTHER_TRAINING: [&str; 2] = ["model.classes", "train.seed"];
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Outcome {
+pub enum RunStatus {
     /// It is done.
     Finished(Results),
     /// Its loss or a weight became NaN or infinite, after so many steps.
@@ -42,19 +42,19 @@ pub struct FoundRun {
     /// Its record.
     pub record: RunRecord,
     /// How far it is.
-    pub outcome: Outcome,
+    pub status: RunStatus,
 }
 
 impl FoundRun {
     fn read(folder: RunFolder) -> Result<FoundRun, resnet_record::Error> {
         let (recipe, record) = (folder.recipe()?, folder.record()?);
-        let outcome = match (folder.state()?, record.results) {
-            (RunState::Finished, Some(results)) => Outcome::Finished(results),
-            (RunState::Training, _) => Outcome::Training,
-            (RunState::Diverged, _) => Outcome::Diverged { step: folder.summary()?.step },
-            _ => Outcome::Interrupted { step: folder.summary()?.step },
+        let status = match (folder.state()?, record.results) {
+            (RunState::Finished, Some(results)) => RunStatus::Finished(results),
+            (RunState::Training, _) => RunStatus::Training,
+            (RunState::Diverged, _) => RunStatus::Diverged { step: folder.summary()?.step },
+            _ => RunStatus::Interrupted { step: folder.summary()?.step },
         };
-        Ok(FoundRun { folder, recipe, record, outcome })
+        Ok(FoundRun { folder, recipe, record, status })
     }
 
     /// Whether it is this training, whatever its seed.
@@ -64,10 +64,10 @@ impl FoundRun {
 
     /// Whether it is a result: it is finished and has test scores, or it diverged.
     pub fn is_over(&self) -> bool {
-        match self.outcome {
-            Outcome::Finished(results) => results.test.is_some(),
-            Outcome::Diverged { .. } => true,
-            Outcome::Training | Outcome::Interrupted { .. } => false,
+        match self.status {
+            RunStatus::Finished(results) => results.test.is_some(),
+            RunStatus::Diverged { .. } => true,
+            RunStatus::Training | RunStatus::Interrupted { .. } => false,
         }
     }
 }

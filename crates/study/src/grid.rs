@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use resnet_record::paper::{CifarRow, Outcome};
+use resnet_record::paper::{CifarRow, Reported};
 use resnet_record::{DataSet, Recipe};
 
 use crate::{Scale, Target};
@@ -83,9 +83,9 @@ pub struct Row {
 
 impl Row {
     pub(crate) fn of(cifar: &CifarRow, (group, label): (String, String)) -> Row {
-        let published = match cifar.outcome {
-            Outcome::Error(error) => Published::Error(error),
-            Outcome::Fails => Published::Fails,
+        let published = match cifar.reported {
+            Reported::Error(error) => Published::Error(error),
+            Reported::Fails => Published::Fails,
         };
         let (name, recipe) = (cifar.recipe.to_owned(), Recipe::built_in(cifar.recipe));
         Row { name, group, label, published, recipe, against: None }

@@ -1,7 +1,7 @@
 //! The paper as something to run: its tables and figures as trainings, planned, trained and collected, with
 //! the published numbers beside the measured ones.
 //!
-//! A [`Grid`] is a table or figure as data. A [`Plan`] says which trainings it takes at a [`Scale`], which of
+//! A [`Grid`] is a table or figure as data. A [`Study`] says which trainings it takes at a [`Scale`], which of
 //! them are there already and how long the others need; [`train`] does one; [`Results`] are what came out,
 //! with their statistics; [`write_pages`] draws them.
 //!
@@ -14,9 +14,10 @@
 //! | `deviations` | how that training differs from the paper's, in phrases |
 //! | `coding` | whether images have been through JPEG |
 //! | `find` | runs in folders, recognised by their recipe and seed |
-//! | `plan` | the trainings, their folders and states, and the time that they take |
-//! | `training` | one training of the plan |
+//! | `study` | the trainings, their folders and states, and the time that they take |
+//! | `training` | one training of the study |
 //! | `results` | what came out, row by row, over seeds |
+//! | `answer` | what the measurements of a table say of the paper's order |
 //! | `page`, `curves` | the page of a table or figure |
 //! | `markdown` | the same as a Markdown table |
 //! | `tell`, `words` | what both say, and how numbers are written |
@@ -32,6 +33,7 @@
 //! assert_eq!(recipe.model.name, "resnet56-v1");
 //! ```
 
+mod answer;
 pub mod claims;
 mod coding;
 mod curves;
@@ -41,9 +43,9 @@ mod find;
 mod grid;
 mod markdown;
 mod page;
-mod plan;
 mod results;
 mod scale;
+mod study;
 mod tables;
 mod target;
 mod tell;
@@ -54,13 +56,13 @@ mod write;
 pub use coding::jpeg_edges;
 pub use deviations::deviations;
 pub use error::Error;
-pub use find::{FoundRun, Outcome, find_runs};
+pub use find::{FoundRun, RunStatus, find_runs};
 pub use grid::{Grid, Panel, Published, Row};
 pub use markdown::markdown;
 pub use page::page;
-pub use plan::{Job, Plan, Request, State};
 pub use results::{Results, RowResult};
 pub use scale::Scale;
+pub use study::{Job, Request, State, Study};
 pub use tables::grid;
 pub use target::Target;
 pub use tell::{difference, measured};

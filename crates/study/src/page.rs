@@ -6,11 +6,12 @@ use resnet_report::chart::{DotGroup, Dots, dots};
 use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow};
 
 use crate::Scale;
+use crate::answer::answer;
 use crate::curves::{colour, figures};
-use crate::find::Outcome;
+use crate::find::RunStatus;
 use crate::results::{Results, RowResult};
 use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
-use crate::words::{capital, counted, listed, percent, signed};
+use crate::words::{capital, counted, listed, percent};
 
 /// The page.
 pub fn page(results: &Results) -> Article {
@@ -71,86 +72,6 @@ fn lead(results: &Results) -> Vec<String> {
         listed(&data)
     ));
     lead
-}
-
-/// What the measurements say of the paper's order, without a winner inside the noise.
-fn answer(results: &Results) -> String {
-    let compared = || results.rows.iter().filter_map(|row| Some((row, row.contrast?)));
-    let decided: Vec<(&RowResult, Contrast)> =
-        compared().filter(|(_, contrast)| contrast.is_decided()).collect();
-    let (all, undecided) = (compared().count(), compared().count() - decided.len());
-    if all == 0 {
-        return match results.has_any() {
-            true => "Nothing to compare yet: no row has been trained beside its baseline.".to_owned(),
-            false => "Nothing has been trained yet.".to_owned(),
-        };
-    }
-    let published = |row: &RowResult| {
-        let baseline = &results.rows[row.row.against?].row;
-        Some(match (row.row.published.error(), baseline.published.error()) {
-            (Some(error), Some(base)) => error - base,
-            (None, Some(_)) => f64::INFINITY,
-            (Some(_), None) => f64::NEG_INFINITY,
-            (None, None) => 0.0,
-        })
-    };
-    let agree = |(row, contrast): &&(&RowResult, Contrast)| {
-        published(row).is_some_and(|published| published * contrast.difference > 0.0)
-    };
-    let with = decided.iter().filter(agree).count();
-    let against: Vec<String> = decided
-        .iter()
-        .filter(|pair| !agree(pair))
-        .map(|(row, contrast)| {
-            format!(
-                "{} ({} points where the paper has {})",
-                row.row.label,
-                signed(contrast.difference),
-                told(published(row))
-            )
-        })
-        .collect();
-    let order = match (with, against.len()) {
-        (0, 0) if all == 1 => {
-            "The one difference from a baseline is not larger than the noise of the seeds.".to_owned()
-        }
-        (1, 0) if all == 1 => {
-            "The one difference from a baseline is larger than the noise, as in the paper.".to_owned()
-        }
-        (0, 0) => format!("None of {all} differences from a baseline is larger than the noise of the seeds."),
-        (with, 0) => format!(
-            "{with} of {all} differences from a baseline are larger than the noise, all as in the paper."
-        ),
-        (with, others) => format!(
-            "{} of {all} differences from a baseline are larger than the noise: {with} as in the paper, {others} the other \
-             way, {}.",
-            with + others,
-            listed(&against)
-        ),
-    };
-    let failing: Vec<String> =
-        results.rows.iter().filter(|row| row.fails()).map(|row| row.row.label.clone()).collect();
-    let failed = if failing.is_empty() { String::new() } else { format!(" {} failed.", listed(&failing)) };
-    let closest = compared().filter_map(|(row, contrast)| Some((contrast.seeds_to_decide?, row)));
-    let next = closest.filter(|(seeds, row)| *seeds > row.errors.count()).min_by_key(|(seeds, _)| *seeds);
-    let more = match (undecided, next) {
-        (0, _) => String::new(),
-        (_, Some((seeds, row))) => {
-            format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.row.label)
-        }
-        (_, None) if results.rows.iter().any(|row| row.errors.count() == 1) => {
-            " With one seed a row nothing is known of the noise; --seeds 3 would begin to tell.".to_owned()
-        }
-        (_, None) => " The others would take more than a thousand seeds each.".to_owned(),
-    };
-    format!("{order}{failed}{more}")
-}
-
-fn told(published: Option<f64>) -> String {
-    match published {
-        Some(difference) if difference.is_finite() => signed(difference),
-        _ => "a failure".to_owned(),
-    }
 }
 
 fn picture(results: &Results) -> Figure {
@@ -256,14 +177,14 @@ fn runs(results: &Results) -> Table {
     let mut rows = vec![];
     for result in &results.rows {
         for run in &result.runs {
-            let (error, steps, hours) = match run.outcome {
-                Outcome::Finished(done) => (
+            let (error, steps, hours) = match run.status {
+                RunStatus::Finished(done) => (
                     done.test.map_or("not scored".to_owned(), |test| percent(100.0 - test.top1())),
                     done.steps,
                     format!("{:.2}", done.seconds / 3600.0),
                 ),
-                Outcome::Diverged { step } => ("diverged".to_owned(), step, String::new()),
-                Outcome::Training | Outcome::Interrupted { .. } => continue,
+                RunStatus::Diverged { step } => ("diverged".to_owned(), step, String::new()),
+                RunStatus::Training | RunStatus::Interrupted { .. } => continue,
             };
             rows.push(TableRow::Cells {
                 cells: vec![

@@ -3,9 +3,9 @@
 
 use resnet_record::{Contrast, Recipe, Seeds};
 
-use crate::find::{FoundRun, Outcome, is_same_training};
+use crate::find::{FoundRun, RunStatus, is_same_training};
 use crate::grid::{Grid, Row};
-use crate::plan::{Plan, found};
+use crate::study::{Study, found};
 use crate::{Request, Scale};
 
 /// A table or figure with what was measured.
@@ -46,10 +46,10 @@ impl RowResult {
 }
 
 impl Results {
-    /// What there is of each table and figure of `plan`.
-    pub fn collect(plan: &Plan) -> Vec<Results> {
-        let found = found(&plan.request);
-        plan.grids.iter().map(|grid| Results::of(&plan.request, grid, &found)).collect()
+    /// What there is of each table and figure of `study`.
+    pub fn collect(study: &Study) -> Vec<Results> {
+        let found = found(&study.request);
+        study.grids.iter().map(|grid| Results::of(&study.request, grid, &found)).collect()
     }
 
     fn of(request: &Request, grid: &Grid, found: &[FoundRun]) -> Results {
@@ -118,7 +118,7 @@ fn runs_of(recipe: &Recipe, found: &[FoundRun]) -> Vec<FoundRun> {
 
 /// A run's test error in percent and its last training loss in nats; `None` if it failed.
 fn measured(run: &FoundRun, scale: Scale) -> Option<(f64, f64)> {
-    let Outcome::Finished(results) = run.outcome else { return None };
+    let RunStatus::Finished(results) = run.status else { return None };
     let error = 100.0 - results.test?.top1();
     (error <= scale.fails_above()).then_some((error, results.train_loss))
 }

@@ -1,6 +1,6 @@
 //! The paper's tables and figures, row by row, joined to the published numbers.
 
-use resnet_record::paper::{self, CifarRow, Outcome};
+use resnet_record::paper::{self, CifarRow, Reported};
 use resnet_record::{DataSet, Recipe, ScheduleRecipe};
 
 use crate::Target;
@@ -123,7 +123,7 @@ fn table_4() -> Vec<Row> {
 fn claims() -> Vec<Row> {
     let is_spoken_of = |row: &&CifarRow| {
         let of_table = match row.table {
-            1 => row.outcome != Outcome::Fails || row.model != "resnet110-plain",
+            1 => row.reported != Reported::Fails || row.model != "resnet110-plain",
             2 => row.network == "ResNet-110" && row.unit == "(b) BN after addition",
             _ => true,
         };

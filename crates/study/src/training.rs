@@ -1,4 +1,4 @@
-//! One training of the plan: begun or gone on with, and what its end means.
+//! One training of the study: begun or gone on with, and what its end means.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use resnet_train::{Observer, Options};
 
 use crate::{Error, Job, deviations, jpeg_edges};
 
-/// How a training of the plan ended.
+/// How a training of the study ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
     /// It is done.

@@ -6,7 +6,7 @@ use resnet_record::{
     Checkpoint, Divergence, EpochMetrics, Machine, Metric, Recipe, Run, RunRecord, Scores, StepMetrics,
 };
 use resnet_study::claims::{Verdict, examine};
-use resnet_study::{Plan, Request, Results, Scale, Target, grid, keep, markdown, write_claims, write_pages};
+use resnet_study::{Request, Results, Scale, Study, Target, grid, keep, markdown, write_claims, write_pages};
 
 const STEPS: u64 = 8 * 391;
 
@@ -176,11 +176,11 @@ fn a_run_without_test_scores_is_neither_a_result_nor_a_failure() {
     })
     .unwrap();
     drop(run);
-    let plan = Plan::new(&request(scratch.path(), &[Target::Table2])).unwrap();
-    let results = Results::collect(&plan);
+    let study = Study::new(&request(scratch.path(), &[Target::Table2])).unwrap();
+    let results = Results::collect(&study);
     let found = results[0].rows.iter().find(|result| result.row.name == row).unwrap();
     assert_eq!((found.runs.len(), found.errors.count(), found.failed), (0, 0, 0));
-    let open: Vec<_> = plan.open().filter(|job| job.row == row && job.recipe.train.seed == 0).collect();
+    let open: Vec<_> = study.open().filter(|job| job.row == row && job.recipe.train.seed == 0).collect();
     assert_eq!(open.len(), 1, "it is trained");
 }
 
@@ -188,9 +188,9 @@ fn a_run_without_test_scores_is_neither_a_result_nor_a_failure() {
 fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
     let scratch = tempfile::tempdir().unwrap();
     table_1(scratch.path());
-    let plan = Plan::new(&request(scratch.path(), &[Target::Table1])).unwrap();
-    assert_eq!(plan.open().count(), 1, "one seed of dropout is left");
-    let results = Results::collect(&plan);
+    let study = Study::new(&request(scratch.path(), &[Target::Table1])).unwrap();
+    assert_eq!(study.open().count(), 1, "one seed of dropout is left");
+    let results = Results::collect(&study);
     let row = |name: &str| results[0].rows.iter().find(|row| row.row.name.ends_with(name)).unwrap();
     let original = row("resnet110-v1");
     assert!((original.errors.median().unwrap() - 14.2).abs() < 1e-9);
@@ -233,8 +233,8 @@ fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
     // Kept records count as the runs did.
     let kept = scratch.path().join("kept");
     assert_eq!((keep(&results, &kept).unwrap(), keep(&results, &kept).unwrap()), (21, 0));
-    let elsewhere = Request { out: scratch.path().join("new"), runs: vec![kept], ..plan.request.clone() };
-    let again = Results::collect(&Plan::new(&elsewhere).unwrap());
+    let elsewhere = Request { out: scratch.path().join("new"), runs: vec![kept], ..study.request.clone() };
+    let again = Results::collect(&Study::new(&elsewhere).unwrap());
     let medians = |results: &[Results]| -> Vec<(Option<f64>, usize)> {
         results[0].rows.iter().map(|row| (row.errors.median(), row.failed)).collect()
     };
@@ -253,7 +253,7 @@ fn claims_follow_the_runs_that_speak_to_them() {
     pair(out, Target::Claims, "cifar10-resnet1001-v1", (12.0, 0.2), 0.30);
     pair(out, Target::Claims, "cifar10-resnet1001-v2", (13.5, 0.2), 0.45);
     let request = request(out, &[Target::Claims]);
-    let findings = examine(&Plan::new(&request).unwrap()).unwrap();
+    let findings = examine(&Study::new(&request).unwrap()).unwrap();
     let verdict = |number: usize| findings[number - 1].verdict;
     // Dropout has a seed that diverged and -6 gates are within the noise, so claim 1 stays open.
     assert_eq!(verdict(1), Verdict::Undecided, "{:#?}", findings[0]);

@@ -11,7 +11,7 @@ use resnet_record::{Difference, Recipe, Run};
 
 use crate::same_rates::keeps_rates;
 use crate::state::State;
-use crate::{Error, Plan, TrainingData, resumes_from};
+use crate::{Error, TrainingData, TrainingPlan, resumes_from};
 
 /// Gives the run the recipe `changed`, and records that; returns what changed.
 ///
@@ -31,7 +31,7 @@ pub fn change_recipe(
     if differences.is_empty() {
         return Ok(differences);
     }
-    let (old, new) = (Plan::new(&before, data)?, Plan::new(changed, data)?);
+    let (old, new) = (TrainingPlan::new(&before, data)?, TrainingPlan::new(changed, data)?);
     let last = resumes_from(run)?;
     if last.is_none() && run.record().results.is_some() {
         let (file, left) = (run.folder().last_checkpoint(), run.folder().weights_left());

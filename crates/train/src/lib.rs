@@ -17,7 +17,7 @@
 //! | `snapshot` | the named arrays of a training as it stands |
 //! | `norms` | running statistics estimated anew before an evaluation |
 //! | `schedule` | the learning rate as a function of the step |
-//! | `plan` | a recipe and a data set turned into numbers of steps |
+//! | `training_plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
 //! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
@@ -54,7 +54,6 @@ mod norms;
 mod observe;
 mod optimizer;
 mod options;
-mod plan;
 mod processes;
 pub mod recipe;
 mod same_rates;
@@ -66,6 +65,7 @@ mod step;
 mod step_recipe;
 mod targets;
 mod threads;
+mod training_plan;
 mod trajectory;
 
 use std::collections::BTreeMap;
@@ -91,7 +91,6 @@ pub use optimizer::{
     AdamWConfig, LambConfig, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
 };
 pub use options::{Anomalies, Options, Outcome, Purpose};
-pub use plan::Plan;
 pub use processes::{AllReduce, Alone, Begun};
 pub use resnet_record::Split;
 pub use schedule::{Course, Schedule};
@@ -103,6 +102,7 @@ pub use step::gradients::Gradients;
 pub use step::loss::{Loss, LossKind, Target};
 pub use step_recipe::state_len;
 pub use threads::Threads;
+pub use training_plan::TrainingPlan;
 
 /// Logits of images, with weights prepared beforehand.
 pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resnet_record::{Divergence, EpochMetrics, Split, StepMetrics};
 
-use crate::Plan;
+use crate::TrainingPlan;
 
 /// Receives the events of a training, in the training's thread. It can delay the training, and changes
 /// nothing else.
@@ -27,7 +27,7 @@ use crate::Plan;
 /// ```
 pub trait Observer: Send {
     /// The training begins, or goes on after `plan.done` steps.
-    fn on_start(&mut self, plan: &Plan) {
+    fn on_start(&mut self, plan: &TrainingPlan) {
         let _ = plan;
     }
 

@@ -2,7 +2,7 @@
 
 use resnet_record::Recipe;
 
-use crate::{Error, Plan, Schedule};
+use crate::{Error, Schedule, TrainingPlan};
 
 /// Whether `after` has the rate of `before` at each of the `done` steps.
 ///
@@ -27,7 +27,7 @@ pub(crate) fn keeps_rates(
 
 /// Whether a checkpoint of `written` is one of a run that has gone on by `recipe` since: between the change
 /// and the next checkpoint a run may have been stopped.
-pub(crate) fn continues(written: &Recipe, recipe: &Recipe, plan: &Plan, done: u64) -> bool {
+pub(crate) fn continues(written: &Recipe, recipe: &Recipe, plan: &TrainingPlan, done: u64) -> bool {
     let epoch = plan.schedule.epoch();
     let before = Schedule::new(&written.schedule, written.train.duration.steps(epoch), epoch);
     written.change_to(recipe).is_ok() && keeps_rates(written, (&before, &plan.schedule), done).is_ok()

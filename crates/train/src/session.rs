@@ -25,13 +25,13 @@ use self::together::Shares;
 use crate::candle_engine::{BatchStatistics, CandleEngine};
 use crate::checkpoint;
 use crate::engine::{Contents, Engine};
-use crate::plan::{Prepared, prepare};
 use crate::processes::Processes;
 use crate::snapshot::EngineState;
 use crate::state::{State, Sums};
 use crate::step_recipe::step_config;
 use crate::targets::Targets;
-use crate::{AllReduce as _, Classifier, Error, Observer, Options, Outcome, Plan, TrainingData};
+use crate::training_plan::{Prepared, prepare};
+use crate::{AllReduce as _, Classifier, Error, Observer, Options, Outcome, TrainingData, TrainingPlan};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    fn plan(&self) -> &Plan {
+    fn plan(&self) -> &TrainingPlan {
         &self.prepared.plan
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::Loaded;
 use crate::same_rates::continues;
 use crate::snapshot::EngineState;
-use crate::{DataIdentity, Error, Plan, TrainingData};
+use crate::{DataIdentity, Error, TrainingData, TrainingPlan};
 
 /// The version of the format of this state.
 const FORMAT: u32 = 1;
@@ -148,7 +148,7 @@ impl State {
     pub(crate) fn of(
         loaded: &Loaded,
         recipe: &Recipe,
-        (plan, data): (&Plan, &dyn TrainingData),
+        (plan, data): (&TrainingPlan, &dyn TrainingData),
         file: &Path,
     ) -> Result<Self, Error> {
         let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
@@ -209,7 +209,7 @@ impl State {
     }
 
     /// Whether a training of this plan can be in this state.
-    pub(crate) fn fits(&self, plan: &Plan) -> bool {
+    pub(crate) fn fits(&self, plan: &TrainingPlan) -> bool {
         if self.best.is_some_and(|best| best.epoch > self.epoch) {
             return false;
         }

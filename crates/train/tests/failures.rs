@@ -11,7 +11,7 @@ use common::{StopAt, Tiny, When, create, data, recipe, train_on};
 use resnet_data::{Dataset, ImageSet, generated};
 use resnet_ops::Mode;
 use resnet_record::{Run, RunFolder};
-use resnet_train::{Classifier, Error, Options, Outcome, Plan, Quiet, TrainingData as _, fit};
+use resnet_train::{Classifier, Error, Options, Outcome, Quiet, TrainingData as _, TrainingPlan, fit};
 
 /// A run that was stopped after step 5, and its checkpoint's bytes.
 fn stopped_run(dir: &Path) -> Vec<u8> {
@@ -156,11 +156,11 @@ fn recipe_and_data_must_fit() {
         test: resnet_data::HeldOut::new(set(4)),
         origin: "a drawer".into(),
     };
-    let message = Plan::new(&recipe(&[]), &two).unwrap_err().to_string();
+    let message = TrainingPlan::new(&recipe(&[]), &two).unwrap_err().to_string();
     assert!(message.contains("10 classes") && message.contains("a drawer has 2"), "{message}");
-    let message = Plan::new(&recipe(&["data.validation=200"]), &data()).unwrap_err().to_string();
+    let message = TrainingPlan::new(&recipe(&["data.validation=200"]), &data()).unwrap_err().to_string();
     assert!(message.contains("200"), "{message}");
-    let message = Plan::new(&recipe(&["train.batch_size=500", "train.last_batch=drop"]), &data())
+    let message = TrainingPlan::new(&recipe(&["train.batch_size=500", "train.last_batch=drop"]), &data())
         .unwrap_err()
         .to_string();
     assert!(message.contains("500"), "{message}");
@@ -180,7 +180,7 @@ fn one_class_is_refused_before_the_first_step() {
     // Of a recipe that takes what classes there are.
     let text = include_str!("../../record/recipes/imagenet-resnet50-v2.toml");
     let recipe = resnet_record::Recipe::parse(text, "imagenet-resnet50-v2.toml").unwrap();
-    let message = Plan::new(&recipe, &one).unwrap_err().to_string();
+    let message = TrainingPlan::new(&recipe, &one).unwrap_err().to_string();
     assert!(message.contains("a drawer has only one class") && message.contains("at least two"), "{message}");
 }
 

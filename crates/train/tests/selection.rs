@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Tiny, create, data, outcome, train, train_on};
 use resnet_data::{DataLoader, Dataset, LoaderConfig};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
-use resnet_train::{Classifier, Observer, Options, Outcome, Plan, Quiet, StepReport, evaluate, fit};
+use resnet_train::{Classifier, Observer, Options, Outcome, Quiet, StepReport, TrainingPlan, evaluate, fit};
 use resnet_vision::{Augmentation, Normalisation};
 
 /// Sees to it that nobody has read a test label while there is training to do.
@@ -18,7 +18,7 @@ struct NoLooking<'a> {
 }
 
 impl Observer for NoLooking<'_> {
-    fn on_start(&mut self, plan: &Plan) {
+    fn on_start(&mut self, plan: &TrainingPlan) {
         assert_eq!((plan.steps, plan.done, plan.validation_images), (12, 0, 30));
     }
 

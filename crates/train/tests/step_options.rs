@@ -15,7 +15,7 @@ use resnet_ops::Mode;
 use resnet_record::{Checkpoint, Metric, RunFolder};
 use resnet_train::{
     CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches,
-    OptimizerConfig, Options, Outcome, Plan, Quiet, RuleConfig, SgdConfig, StepConfig, WeightDecayOn,
+    OptimizerConfig, Options, Outcome, Quiet, RuleConfig, SgdConfig, StepConfig, TrainingPlan, WeightDecayOn,
     Weights, fit, state_len,
 };
 use resnet_vision::Batch;
@@ -126,7 +126,7 @@ fn steps_of_several_batches_see_every_image_and_count_once() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
     let changes = ["train.grad_accum_steps=3"];
-    let plan = Plan::new(&recipe(&changes), &data()).unwrap();
+    let plan = TrainingPlan::new(&recipe(&changes), &data()).unwrap();
     assert_eq!((plan.steps_per_epoch, plan.steps, plan.grad_accum_steps), (2, 6, 3));
     train(&dir, &changes);
     let steps: Vec<(u64, u64)> = outcome(&dir)

@@ -7,7 +7,7 @@ use resnet_report::LivePage;
 use resnet_terminal::output::Format;
 use resnet_terminal::progress::{self, Meter, Show, Unit};
 use resnet_terminal::{numbers, output, text};
-use resnet_train::{Observer, Plan, Split, StepReport};
+use resnet_train::{Observer, Split, StepReport, TrainingPlan};
 use serde_json::json;
 
 /// Columns of the shortest bar, and of the separators between bar, steps and message.
@@ -56,10 +56,10 @@ fn tell(written: Result<(), resnet_report::Error>) {
 }
 
 impl Observer for Live {
-    fn on_start(&mut self, plan: &Plan) {
+    fn on_start(&mut self, plan: &TrainingPlan) {
         (self.epochs, self.total) = (plan.epochs, plan.steps);
         if self.format == Format::Json {
-            let Plan { steps, epochs, done, .. } = plan;
+            let TrainingPlan { steps, epochs, done, .. } = plan;
             return self.event(&json!({"event": "start", "steps": steps, "epochs": epochs, "done": done}));
         }
         if plan.done > 0 {

@@ -11,7 +11,7 @@ use resnet_record::{DataRecipe, Recipe, RunFolder};
 use resnet_report::LivePage;
 use resnet_study::claims::{Finding, examine};
 use resnet_study::{
-    Ended, Job, Plan, Request, Results, RowResult, State, Target, keep, train, write_claims, write_pages,
+    Ended, Job, Request, Results, RowResult, State, Study, Target, keep, train, write_claims, write_pages,
 };
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -37,7 +37,7 @@ pub struct Setup<'a> {
     pub keep: Option<&'a Path>,
 }
 
-/// What is done of a plan.
+/// What is done of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// It is told, and what is there already is drawn.
@@ -65,18 +65,18 @@ pub fn reproduce(
     setup: &Setup<'_>,
     open: impl Fn(&Recipe) -> anyhow::Result<Images>,
 ) -> anyhow::Result<Reproduced> {
-    let plan = Plan::new(request)?;
-    tell(&plan, setup)?;
+    let study = Study::new(request)?;
+    tell(&study, setup)?;
     let ended = match setup.work {
         Work::Plan => Reproduced::Done,
-        Work::Train => train_all(&plan, setup, &open)?,
+        Work::Train => train_all(&study, setup, &open)?,
     };
-    let results = Results::collect(&plan);
+    let results = Results::collect(&study);
     let mut pages = write_pages(&results)?;
     let findings = match request.targets.contains(&Target::Claims) {
         true => {
             progress::line("measuring what the claims say of fresh networks ...");
-            examine(&plan)?
+            examine(&study)?
         }
         false => vec![],
     };
@@ -107,12 +107,12 @@ pub fn reproduce(
 }
 
 /// Tells which trainings are there, which are not, and how long those need.
-fn tell(plan: &Plan, setup: &Setup<'_>) -> anyhow::Result<()> {
-    let (all, left) = (plan.jobs.len(), plan.open().count());
-    let request = &plan.request;
+fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
+    let (all, left) = (study.jobs.len(), study.open().count());
+    let request = &study.request;
     let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
     progress::labelled("reproduce", &format!("{} at the scale {}", targets.join(", "), request.scale));
-    let over = plan.jobs.iter().filter(|job| job.state == State::Over).count();
+    let over = study.jobs.iter().filter(|job| job.state == State::Over).count();
     let busy = all - left - over;
     let elsewhere = if busy > 0 { format!(", {busy} are being trained elsewhere") } else { String::new() };
     progress::labelled("trainings", &format!("{all}, {over} are there already{elsewhere}, {left} are left"));
@@ -128,13 +128,13 @@ fn tell(plan: &Plan, setup: &Setup<'_>) -> anyhow::Result<()> {
     ]);
     let mut total = 0.0;
     let mut rows: Vec<&str> = vec![];
-    for job in plan.open() {
+    for job in study.open() {
         if !rows.contains(&job.row.as_str()) {
             rows.push(&job.row);
         }
     }
     for row in rows {
-        let jobs: Vec<&Job> = plan.open().filter(|job| job.row == row).collect();
+        let jobs: Vec<&Job> = study.open().filter(|job| job.row == row).collect();
         let seconds = seconds(&jobs, &speed)?;
         total += seconds;
         let model = jobs.first().map_or("", |job| job.recipe.model.name.as_str());
@@ -163,11 +163,11 @@ fn seconds(jobs: &[&Job], speed: &Speed) -> anyhow::Result<f64> {
 
 /// Trains what is left, seed by seed; draws the pages and keeps the records after each training.
 fn train_all(
-    plan: &Plan,
+    study: &Study,
     setup: &Setup<'_>,
     open: &impl Fn(&Recipe) -> anyhow::Result<Images>,
 ) -> anyhow::Result<Reproduced> {
-    let jobs: Vec<&Job> = plan.open().collect();
+    let jobs: Vec<&Job> = study.open().collect();
     let sets = opened(&jobs, open)?;
     let images_of = |job: &Job| {
         let set = sets.iter().find(|(data, _)| is_same_set(data, &job.recipe.data))?;
@@ -199,7 +199,7 @@ fn train_all(
             }
             Ended::Interrupted => return Ok(Reproduced::Interrupted),
         }
-        let results = Results::collect(plan);
+        let results = Results::collect(study);
         write_pages(&results)?;
         if let Some(folder) = setup.keep {
             keep(&results, folder)?;

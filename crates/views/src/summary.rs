@@ -45,7 +45,7 @@ pub fn show(name: &str, classes: Option<usize>, format: Format) -> anyhow::Resul
 
 impl<'a> Layer<'a> {
     fn of(layer: &'a resnet_ops::LayerInfo) -> Layer<'a> {
-        let resnet_ops::LayerInfo { name, kind, output, parameters, multiply_adds } = layer;
+        let resnet_ops::LayerInfo { name, kind, role: _, output, parameters, multiply_adds } = layer;
         Layer { name, kind, output, parameters: *parameters, multiply_adds: *multiply_adds }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) use fold_norms::FoldedParam;
 pub use graph::Graph;
 pub use ops::{PoolConfig, ZeroPadConfig};
 pub use show::LayerInfo;
+pub use step::LayerRole;
 use step::{ConvKind, Op, Step};
 pub use value::{Shape, Value};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Plan;
-use super::step::Step;
+use super::step::{LayerRole, Step};
 use super::value::Value;
 
 /// A layer as a summary shows it.
@@ -11,8 +11,10 @@ use super::value::Value;
 pub struct LayerInfo {
     /// The dotted name its parameters have in checkpoints; empty for a layer without parameters.
     pub name: String,
-    /// What it does: `conv 3x3`, `batch norm + relu`, `add`, ...
+    /// What it does, in words: `conv 3x3`, `batch norm + relu`, `add`, ...
     pub kind: String,
+    /// Its part in a network, for programs.
+    pub role: LayerRole,
     /// The output's dimensions without the batch.
     pub output: Vec<usize>,
     /// Trainable parameters.
@@ -27,6 +29,7 @@ impl Plan {
         let describe = |step: &Step| LayerInfo {
             name: step.name.clone(),
             kind: step.kind(),
+            role: step.role(),
             output: self.shape(step.output).dims()[1..].to_vec(),
             parameters: step.params.iter().map(|param| self.params[param.0].elem_count()).sum(),
             multiply_adds: step.multiply_adds(),

@@ -184,6 +184,19 @@ pub(crate) struct GlobalAvgPoolStep {
     pub(crate) channels: usize,
 }
 
+/// What a layer is to a network, as far as its name does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerRole {
+    /// Ends with an addition, equation (1), alone or in the store of a convolution.
+    Addition,
+    /// Gives a shortcut its shape, without parameters.
+    Shortcut,
+    /// The mean over all pixels, with which the head begins.
+    GlobalPool,
+    /// Anything else.
+    Other,
+}
+
 /// Which values the backward pass of an op reads.
 enum BackwardReads {
     Nothing,
@@ -257,6 +270,17 @@ impl Step {
             Activation::Relu => " + relu",
         };
         self.op.kind() + residual + activation
+    }
+
+    /// What it is to a network.
+    pub(crate) fn role(&self) -> LayerRole {
+        match self.op {
+            Op::Add(_) => LayerRole::Addition,
+            Op::Conv(_) if self.inputs.len() > 1 => LayerRole::Addition,
+            Op::ZeroPad(_) | Op::AvgPool2x2Ceil(_) => LayerRole::Shortcut,
+            Op::GlobalAvgPool(_) => LayerRole::GlobalPool,
+            _ => LayerRole::Other,
+        }
     }
 
     /// The values that its backward pass reads.

@@ -21,7 +21,7 @@ pub use tables::{ORIGINAL, TABLE_1, TABLE_2, TABLE_3};
 
 /// What a row of a CIFAR table reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Outcome {
+pub enum Reported {
     /// Test error in percent.
     Error(f64),
     /// "fail": the training did not converge, or stayed above 20 % error.
@@ -40,7 +40,7 @@ pub struct CifarRow {
     /// The residual unit, in the paper's words.
     pub unit: &'static str,
     /// What came out.
-    pub outcome: Outcome,
+    pub reported: Reported,
     /// The network's name in the registry.
     pub model: &'static str,
     /// The built-in recipe that trains it.
@@ -50,10 +50,10 @@ pub struct CifarRow {
 /// All CIFAR rows, table by table.
 ///
 /// ```
-/// use resnet_record::paper::{self, Outcome};
+/// use resnet_record::paper::{self, Reported};
 /// let mut deepest = paper::cifar().filter(|row| row.table == 3 && row.network == "ResNet-1001");
 /// let best = deepest.find(|row| row.unit == "pre-activation").unwrap();
-/// assert_eq!((best.outcome, best.model), (Outcome::Error(4.92), "resnet1001-v2"));
+/// assert_eq!((best.reported, best.model), (Reported::Error(4.92), "resnet1001-v2"));
 /// ```
 pub fn cifar() -> impl Iterator<Item = &'static CifarRow> {
     [&TABLE_1[..], &TABLE_2, &TABLE_3, &TABLE_4, &ORIGINAL].into_iter().flatten()

@@ -1,6 +1,6 @@
 //! Tables 4 and 5: the paper's networks beside other methods'.
 
-use super::{CifarRow, Outcome};
+use super::{CifarRow, Reported};
 
 /// Table 4, the row that tables 1 to 3 and the predecessor do not have: mini-batch 64; the figure is the
 /// median, 4.69 +- 0.20 mean and deviation.
@@ -9,7 +9,7 @@ pub const TABLE_4: [CifarRow; 1] = [CifarRow {
     data: "cifar10",
     network: "ResNet-1001",
     unit: "pre-activation, mini-batch 64",
-    outcome: Outcome::Error(4.62),
+    reported: Reported::Error(4.62),
     model: "resnet1001-v2",
     recipe: "cifar10-resnet1001-v2-batch64",
 }];

@@ -1,13 +1,13 @@
 //! Tables 1 to 3, and table 6 of the predecessor: a row for each network.
 
-use super::{CifarRow, Outcome};
+use super::{CifarRow, Reported};
 
 /// Table, data set, network and unit; what came out; the network's name here; its recipe.
 type Words = (u8, &'static str, &'static str, &'static str);
 
 const fn row(words: Words, error: f64, model: &'static str, recipe: &'static str) -> CifarRow {
     let (table, data, network, unit) = words;
-    CifarRow { table, data, network, unit, outcome: Outcome::Error(error), model, recipe }
+    CifarRow { table, data, network, unit, reported: Reported::Error(error), model, recipe }
 }
 
 /// A row of table 1.
@@ -17,7 +17,7 @@ const fn shortcut(unit: &'static str, error: f64, model: &'static str, recipe: &
 
 /// A row of table 1 that the paper could not train.
 const fn fails(unit: &'static str, model: &'static str, recipe: &'static str) -> CifarRow {
-    CifarRow { outcome: Outcome::Fails, ..shortcut(unit, 0.0, model, recipe) }
+    CifarRow { reported: Reported::Fails, ..shortcut(unit, 0.0, model, recipe) }
 }
 
 /// A row of the predecessor.

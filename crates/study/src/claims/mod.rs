@@ -24,7 +24,7 @@ use resnet_report::Figure;
 use serde::Serialize;
 
 use crate::results::Results;
-use crate::{Error, Plan, Request, Target};
+use crate::{Error, Request, Study, Target};
 use evidence::Evidence;
 
 pub use asymmetric::{Apart, Sameness, sameness};
@@ -94,16 +94,16 @@ impl Measured {
     }
 }
 
-/// Looks at every claim: at the runs of `plan`, which is one of [`crate::Target::Claims`], and at what can be
+/// Looks at every claim: at the runs of `study`, which is one of [`crate::Target::Claims`], and at what can be
 /// measured on the spot; that takes some ten seconds.
 ///
 /// # Errors
 /// If a network cannot be built or measured.
-pub fn examine(plan: &Plan) -> Result<Vec<Finding>, Error> {
+pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
     // Nobody trains ImageNet for a claim, but who has will want to know.
     let imagenet =
-        Plan::new(&Request { targets: vec![Target::Table5], only: vec![], ..plan.request.clone() })?;
-    let results = Results::collect(plan).into_iter().chain(Results::collect(&imagenet));
+        Study::new(&Request { targets: vec![Target::Table5], only: vec![], ..study.request.clone() })?;
+    let results = Results::collect(study).into_iter().chain(Results::collect(&imagenet));
     let evidence = Evidence::new(results.collect());
     let computed = |error: candle_core::Error| Error::Other(format!("a claim cannot be measured: {error}"));
     CLAIMS

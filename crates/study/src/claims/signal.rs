@@ -5,15 +5,16 @@ use resnet::{Images, OpenOptions, Pretrained, origin_path};
 use resnet_analysis::{Measures, measure};
 use resnet_data::ImageSet;
 use resnet_models::{Model, registry};
-use resnet_record::{Contrast, Recipe, Seeds};
+use resnet_record::{Contrast, Recipe, RunRecord, Seeds};
 use resnet_report::Figure;
 use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
 
 use super::evidence::{Evidence, rests_on};
 use super::{Measured, Verdict};
 use crate::find::FoundRun;
+use crate::results::RowResult;
 use crate::words::{counted, percent};
-use crate::{Error, Outcome};
+use crate::{Error, RunStatus};
 
 /// Images that a network is shown.
 const IMAGES: usize = 32;
@@ -113,76 +114,82 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
         }
     }
     let named = |name: &str| measured.iter().find(|(row, _)| row.row.name == name);
-    let Some((shallow, cuts)) = named(shallow) else {
+    let Some((row, cuts)) = named(shallow) else {
         return Ok(Measured::nothing(
             "It takes finished runs of original units with their checkpoints and data: figure 6's and, deeper, figure 1's.",
         ));
     };
-    let ends = |cuts: &[Cut]| {
-        let of = |shares: fn(&Cut) -> &Vec<f64>| Seeds::of(cuts.iter().map(|cut| mean(shares(cut))));
-        [of(|cut| &cut.first), of(|cut| &cut.last)]
+    let of_shallow = Ends::of(row, cuts);
+    let of_deep = named(deep).map(|(row, cuts)| Ends::of(row, cuts));
+    let deeper = match &of_deep {
+        Some(deep) => deep.told(),
+        None => "The deeper network has not been trained.".to_owned(),
     };
-    let told = |name: &str, ends: &[Seeds; 2]| {
-        let [first, last] = ends.clone().map(|seeds| seeds.mean().unwrap_or(f64::NAN));
-        format!("{name} cuts {} % of the sums at first and {} % at the end", percent(first), percent(last))
-    };
-    let of_shallow = ends(cuts);
-    let mut sentences = vec![format!("{}.", told(&shallow.runs[0].record.model, &of_shallow))];
-    let is_little = of_shallow[1].range().is_some_and(|[_, most]| most <= LITTLE);
+    let all: Vec<_> = measured.iter().map(|(row, _)| *row).collect();
+    Ok(Measured {
+        verdict: judged(&of_shallow, of_deep.as_ref()),
+        sentences: vec![of_shallow.told(), deeper, format!("Up to {LITTLE} % counts as little.")],
+        rests_on: rests_on(&all),
+        figure: Some(by_unit(&row.runs[0].record, &cuts[0])),
+    })
+}
+
+/// The share that a network cuts on average over its units, seed by seed.
+struct Ends {
+    model: String,
+    first: Seeds,
+    last: Seeds,
+}
+
+impl Ends {
+    fn of(row: &RowResult, cuts: &[Cut]) -> Ends {
+        Ends {
+            model: row.runs[0].record.model.clone(),
+            first: Seeds::of(cuts.iter().map(|cut| mean(&cut.first))),
+            last: Seeds::of(cuts.iter().map(|cut| mean(&cut.last))),
+        }
+    }
+
+    fn told(&self) -> String {
+        let [first, last] = [&self.first, &self.last].map(|seeds| percent(seeds.mean().unwrap_or(f64::NAN)));
+        format!("{} cuts {first} % of the sums at first and {last} % at the end.", self.model)
+    }
+}
+
+/// The claim is that a trained network cuts little, and more if it is much deeper.
+fn judged(shallow: &Ends, deep: Option<&Ends>) -> Verdict {
+    let is_little = shallow.last.range().is_some_and(|[_, most]| most <= LITTLE);
     // One seed alone decides nothing.
-    let is_much = cuts.len() > 1 && of_shallow[1].range().is_some_and(|[least, _]| least > LITTLE);
-    let verdict = match named(deep) {
-        Some((deep, cuts)) => {
-            let of_deep = ends(cuts);
-            sentences.push(format!("{}.", told(&deep.runs[0].record.model, &of_deep)));
-            let more = Contrast::of(&of_shallow[1], &of_deep[1]);
-            match more {
-                Some(more) if is_little && more.is_decided() && more.difference > 0.0 => Verdict::Supported,
-                Some(more) if more.is_decided() && more.difference < 0.0 => Verdict::Contradicted,
-                _ if is_much => Verdict::Contradicted,
-                _ => Verdict::Undecided,
-            }
-        }
-        None => {
-            sentences.push("The deeper network has not been trained.".to_owned());
-            if is_much { Verdict::Contradicted } else { Verdict::Undecided }
-        }
-    };
-    sentences.push(format!("Up to {LITTLE} % counts as little."));
+    let is_much = shallow.last.count() > 1 && shallow.last.range().is_some_and(|[least, _]| least > LITTLE);
+    match deep.and_then(|deep| Contrast::of(&shallow.last, &deep.last)) {
+        Some(more) if is_little && more.is_decided() && more.difference > 0.0 => Verdict::Supported,
+        Some(more) if more.is_decided() && more.difference < 0.0 => Verdict::Contradicted,
+        _ if is_much => Verdict::Contradicted,
+        _ => Verdict::Undecided,
+    }
+}
+
+/// The picture of one run.
+fn by_unit(record: &RunRecord, cut: &Cut) -> Figure {
     let line = |name: &str, shares: &[f64], colour| {
         let points = shares.iter().zip(1u32..).map(|(share, unit)| (f64::from(unit), *share)).collect();
         Series::new(name, colour, points)
     };
-    let mut chart = Chart::new(
+    let chart = Chart::new(
         "Shares of the sums that ReLU cuts, by unit",
-        Axis::from_zero("unit", cuts[0].last.len() as f64),
+        Axis::from_zero("unit", cut.last.len() as f64),
         Axis::from_zero("cut by ReLU after the addition, %", 60.0),
-    );
-    chart = chart.with(line("at first", &cuts[0].first, Colour::Orange)).with(line(
-        "at the end",
-        &cuts[0].last,
-        Colour::Vermilion,
-    ));
-    let all: Vec<_> = measured.iter().map(|(row, _)| *row).collect();
-    Ok(Measured {
-        verdict,
-        sentences,
-        rests_on: rests_on(&all),
-        figure: Some(Figure::new(
-            &chart,
-            format!(
-                "{}, seed {}, on {} of its training images.",
-                shallow.runs[0].record.model,
-                shallow.runs[0].record.seed,
-                counted(IMAGES, "image")
-            ),
-        )),
-    })
+    )
+    .with(line("at first", &cut.first, Colour::Orange))
+    .with(line("at the end", &cut.last, Colour::Vermilion));
+    let images = counted(IMAGES, "image");
+    let caption = format!("{}, seed {}, on {images} of its training images.", record.model, record.seed);
+    Figure::new(&chart, caption)
 }
 
 /// What ReLU cuts in a run; `None` if its checkpoint or its data are not there.
 fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
-    let Outcome::Finished(results) = run.outcome else { return Ok(None) };
+    let RunStatus::Finished(results) = run.status else { return Ok(None) };
     let Some(images) = images_of(&run.recipe, &run.record.data)
         .filter(|_| run.folder.checkpoint(results.checkpoint).is_file())
     else {

@@ -34,52 +34,59 @@ enum Against {
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
-    let work = match args.what {
-        BenchKind::Kernels if args.profile => {
-            return usage("bench kernels takes no step apart; --profile is for train and infer");
+    let Some(work) = work_of(args)? else { return kernels::run(args, threads) };
+    let against = against(args, work, threads)?;
+    let mut subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
+    if let Some(recompute) = args.recompute {
+        subject.recompute = recompute;
+    }
+    if args.profile { profile::run(args, &subject) } else { measure(args, &subject, &against) }
+}
+
+/// What a step does; `None` where single passes are measured.
+fn work_of(args: &BenchArgs) -> anyhow::Result<Option<Work>> {
+    let misplaced = match args.what {
+        BenchKind::Train => return Ok(Some(Work::Train)),
+        BenchKind::Infer if args.recompute.is_some() => {
+            "inference keeps nothing that could be computed again; --recompute is for bench train"
         }
-        BenchKind::Train => Work::Train,
-        BenchKind::Infer => Work::Infer,
+        BenchKind::Infer => return Ok(Some(Work::Infer)),
+        BenchKind::Kernels if args.profile => {
+            "bench kernels takes no step apart; --profile is for train and infer"
+        }
         BenchKind::Kernels if args.recompute.is_some() => {
-            return usage("bench kernels measures single passes; --recompute is for bench train");
+            "bench kernels measures single passes; --recompute is for bench train"
         }
         BenchKind::Kernels if args.against.is_some() => {
-            return usage(
-                "bench kernels has no other program to compare with; --against is for train and infer",
-            );
+            "bench kernels has no other program to compare with; --against is for train and infer"
         }
-        BenchKind::Kernels => return kernels::run(args, threads),
+        BenchKind::Kernels => return Ok(None),
     };
-    let peer = |program| Against::Peer(Peer::new(program, Path::new(SCRIPTS)));
-    let against = match args.against {
-        None => Against::Nobody,
-        Some(AgainstArg::Pytorch) => peer(Program::Pytorch),
-        Some(AgainstArg::TorchCompile) => peer(Program::TorchCompile),
-        Some(AgainstArg::Onnxruntime) => peer(Program::OnnxRuntime),
-        Some(AgainstArg::Openvino) => peer(Program::OpenVino),
-        Some(AgainstArg::Ncnn) => peer(Program::Ncnn),
+    usage(misplaced)
+}
+
+fn against(args: &BenchArgs, work: Work, threads: usize) -> anyhow::Result<Against> {
+    let program = match args.against {
+        None => return Ok(Against::Nobody),
         Some(AgainstArg::OneThread) if threads == 1 => {
             return usage("comparing one thread with one thread shows nothing; use --threads 2 or more");
         }
-        Some(AgainstArg::OneThread) => Against::OneThread,
+        Some(AgainstArg::OneThread) => return Ok(Against::OneThread),
+        Some(AgainstArg::Pytorch) => Program::Pytorch,
+        Some(AgainstArg::TorchCompile) => Program::TorchCompile,
+        Some(AgainstArg::Onnxruntime) => Program::OnnxRuntime,
+        Some(AgainstArg::Openvino) => Program::OpenVino,
+        Some(AgainstArg::Ncnn) => Program::Ncnn,
     };
-    if let Against::Peer(peer) = &against
-        && !peer.can(work)
-    {
+    let peer = Peer::new(program, Path::new(SCRIPTS));
+    if !peer.can(work) {
         return usage(&format!("{} does not train; use bench infer, or --against pytorch", peer.title()));
     }
-    let mut subject = Subject::new(work, args.model.as_deref().unwrap_or(MODEL), args.batch, threads)?;
-    if let Some(recompute) = args.recompute {
-        if work == Work::Infer {
-            return usage(
-                "inference keeps nothing that could be computed again; --recompute is for bench train",
-            );
-        }
-        subject.recompute = recompute;
-    }
-    if args.profile {
-        return profile::run(args, &subject);
-    }
+    Ok(Against::Peer(peer))
+}
+
+/// Measures in processes of their own, in turns with whoever is compared.
+fn measure(args: &BenchArgs, subject: &Subject, against: &Against) -> anyhow::Result<()> {
     let crew = Arc::new(Crew::default());
     interrupt::on_first_press({
         let crew = Arc::clone(&crew);
@@ -91,7 +98,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         command.arg("bench-worker").args(subject.arguments()).args(["--recompute", subject.recompute.name()]);
         command
     };
-    let bench = Bench { crew: &crew, subject: &subject, worker: &worker };
+    let bench = Bench { crew: &crew, subject, worker: &worker };
     let pairs = args.pairs.get();
     let unit = if matches!(against, Against::Nobody) { Unit::Turns } else { Unit::Pairs };
     let mut meter = None;
@@ -104,7 +111,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             }
         }
     };
-    let measured = match &against {
+    let measured = match against {
         Against::Peer(peer) => bench.against(peer, pairs, &mut show),
         Against::OneThread => bench.against_one_thread(pairs, &mut show),
         Against::Nobody => bench.alone(pairs, &mut show),
@@ -114,7 +121,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     if crew.is_stopped() {
         return Err(Ended::Interrupted.into());
     }
-    report::print(&subject, &measured?, args.format.get())
+    report::print(subject, &measured?, args.format.get())
 }
 
 /// What `bench` starts: measures when it is told to on standard input.
@@ -125,7 +132,7 @@ pub(crate) fn work(args: &BenchWorkerArgs) -> anyhow::Result<()> {
     serve(&subject, env!("CARGO_PKG_VERSION"), stdin().lock(), stdout().lock())
 }
 
-fn usage(message: &str) -> anyhow::Result<()> {
+fn usage<T>(message: &str) -> anyhow::Result<T> {
     Err(Ended::Usage(message.to_owned()).into())
 }
 

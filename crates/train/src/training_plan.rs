@@ -9,17 +9,17 @@ use crate::{Classifier, Error, Options, Schedule};
 ///
 /// ```
 /// use resnet_record::Recipe;
-/// use resnet_train::Plan;
+/// use resnet_train::TrainingPlan;
 /// # let text = include_str!("../../record/recipes/quick-start.toml");
 /// let mut recipe = Recipe::parse(text, "quick-start.toml")?;
 /// recipe.set_all(&["train.duration=3 epochs", "train.batch_size=64", "data.validation=40"])?;
-/// let plan = Plan::new(&recipe, &resnet_data::generated::shapes(200, 50, 0))?;
+/// let plan = TrainingPlan::new(&recipe, &resnet_data::generated::shapes(200, 50, 0))?;
 /// assert_eq!((plan.train_images, plan.validation_images, plan.test_images), (160, 40, 50));
 /// assert_eq!((plan.steps_per_epoch, plan.steps, plan.epochs), (3, 9, 3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct TrainingPlan {
     /// Steps of the whole training.
     pub steps: u64,
     /// Steps of one epoch.
@@ -54,13 +54,13 @@ pub struct Plan {
     pub done: u64,
 }
 
-impl Plan {
+impl TrainingPlan {
     /// The plan of a fresh training.
     ///
     /// # Errors
     /// If the recipe does not fit the data: another number of classes, more validation images than there are,
     /// a batch that is never filled.
-    pub fn new(recipe: &Recipe, data: &dyn TrainingData) -> Result<Plan, Error> {
+    pub fn new(recipe: &Recipe, data: &dyn TrainingData) -> Result<TrainingPlan, Error> {
         Ok(prepare(recipe, data, &Options::default())?.plan)
     }
 
@@ -79,7 +79,7 @@ impl Plan {
     /// # Errors
     /// [`Error::BatchTooSmall`] if not, or [`Error::PartTooSmall`] if a process's part of one is too small.
     pub fn check(&self, model: &dyn Classifier) -> Result<usize, Error> {
-        let Plan { smallest_batch: images, batch, train_images, size, processes, .. } = *self;
+        let TrainingPlan { smallest_batch: images, batch, train_images, size, processes, .. } = *self;
         let fewest = model.fewest_images(size).map_err(Error::compute("laying out the network"))?.max(1);
         if images < fewest {
             return Err(Error::BatchTooSmall { images, batch, train_images, fewest, size });
@@ -95,7 +95,7 @@ impl Plan {
 
 /// The plan, with the images to train on.
 pub(crate) struct Prepared {
-    pub(crate) plan: Plan,
+    pub(crate) plan: TrainingPlan,
     pub(crate) feeds: TrainingFeeds,
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn prepare(
     let batch = recipe.train.batch_size;
     // The size of an epoch's last batch; a training may end before it reaches one.
     let rest = train.images_per_epoch() % batch;
-    let plan = Plan {
+    let plan = TrainingPlan {
         steps,
         steps_per_epoch: epoch.steps,
         grad_accum_steps: each,

@@ -7,7 +7,7 @@ use resnet_models::registry;
 use resnet_record::Recipe;
 
 use crate::deviations::{epoch, images_seen};
-use crate::find::{FoundRun, Outcome, find_runs};
+use crate::find::{FoundRun, RunStatus, find_runs};
 use crate::grid::Grid;
 use crate::tables::grid;
 use crate::target::Target;
@@ -39,7 +39,7 @@ impl Request {
     }
 }
 
-/// How far a training of the plan is.
+/// How far a training of the study is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum State {
     /// Nothing is left to do: it is finished, or it diverged, which is a result as well.
@@ -52,7 +52,7 @@ pub enum State {
     Busy,
 }
 
-/// A training of the plan: a row of one or several tables with one seed.
+/// A training of the study: a row of one or several tables with one seed.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The row's name: the built-in recipe of the paper's training.
@@ -69,7 +69,7 @@ pub struct Job {
 
 /// The trainings of some tables and figures, each once, and what is there of them.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Study {
     /// What was asked for.
     pub request: Request,
     /// The tables and figures.
@@ -78,12 +78,12 @@ pub struct Plan {
     pub jobs: Vec<Job>,
 }
 
-impl Plan {
+impl Study {
     /// Looks at what is there and plans the rest; nothing is written.
     ///
     /// # Errors
     /// [`Error::NoRow`] if a row that is asked for is in none of the tables.
-    pub fn new(request: &Request) -> Result<Plan, Error> {
+    pub fn new(request: &Request) -> Result<Study, Error> {
         let grids: Vec<Grid> = request.targets.iter().map(|target| grid(*target)).collect();
         let rows = || grids.iter().flat_map(|grid| &grid.rows).filter(|row| row.recipe.is_some());
         if let Some(name) = request.only.iter().find(|name| !rows().any(|row| row.is_called(name))) {
@@ -112,7 +112,7 @@ impl Plan {
                 jobs.push(Job { row: row.name.clone(), paper, recipe, folder, state });
             }
         }
-        Ok(Plan { request: request.clone(), grids, jobs })
+        Ok(Study { request: request.clone(), grids, jobs })
     }
 
     /// The trainings that something is left to do of.
@@ -157,11 +157,11 @@ fn place(request: &Request, row: &str, recipe: &Recipe, found: &[FoundRun]) -> (
     if let Some(run) = same().find(|run| run.is_over()) {
         return (run.folder.dir().to_owned(), State::Over);
     }
-    if let Some(run) = same().find(|run| run.outcome == Outcome::Training) {
+    if let Some(run) = same().find(|run| run.status == RunStatus::Training) {
         return (run.folder.dir().to_owned(), State::Busy);
     }
-    let begun = same().find_map(|run| match run.outcome {
-        Outcome::Interrupted { step } if run.folder.dir().starts_with(&own) => Some((run, step)),
+    let begun = same().find_map(|run| match run.status {
+        RunStatus::Interrupted { step } if run.folder.dir().starts_with(&own) => Some((run, step)),
         _ => None,
     });
     if let Some((run, step)) = begun {
@@ -231,16 +231,16 @@ mod tests {
     #[test]
     fn tables_that_share_a_row_train_it_once() {
         let scratch = tempfile::tempdir().unwrap();
-        let plan = Plan::new(&request(scratch.path())).unwrap();
+        let study = Study::new(&request(scratch.path())).unwrap();
         // Eleven rows and ten, the original of 110 layers in both, with two seeds.
-        assert_eq!(plan.jobs.len(), 2 * (11 + 10 - 1));
-        assert!(plan.jobs[..20].iter().all(|job| job.recipe.train.seed == 0 && job.state == State::New));
+        assert_eq!(study.jobs.len(), 2 * (11 + 10 - 1));
+        assert!(study.jobs[..20].iter().all(|job| job.recipe.train.seed == 0 && job.state == State::New));
         let only = Request { only: vec!["resnet110-plain".to_owned()], ..request(scratch.path()) };
-        let plan = Plan::new(&only).unwrap();
-        assert_eq!(plan.jobs.len(), 2);
-        assert!(plan.jobs[1].folder.ends_with("small/cifar10-resnet110-plain-seed-1"));
+        let study = Study::new(&only).unwrap();
+        assert_eq!(study.jobs.len(), 2);
+        assert!(study.jobs[1].folder.ends_with("small/cifar10-resnet110-plain-seed-1"));
         let none = Request { only: vec!["resnet110-v3".to_owned()], ..request(scratch.path()) };
-        let message = Plan::new(&none).unwrap_err().to_string();
+        let message = Study::new(&none).unwrap_err().to_string();
         assert!(
             message.contains("table 1 and table 2") && message.contains("cifar10-resnet110-v1"),
             "{message}"
@@ -252,7 +252,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let (here, elsewhere) = (scratch.path().join("out"), scratch.path().join("elsewhere"));
         let asked = Request { runs: vec![elsewhere.clone()], ..request(&here) };
-        let fresh = Plan::new(&asked).unwrap();
+        let fresh = Study::new(&asked).unwrap();
         let job = |number: usize| &fresh.jobs[number];
         made(&elsewhere.join("night/one"), &job(0).recipe, 3_128, true);
         made(&job(1).folder, &job(1).recipe, 1_564, false);
@@ -260,10 +260,10 @@ mod tests {
         made(&elsewhere.join("two"), &job(2).recipe, 1_564, false);
         // A run of another recipe lies where the next one would.
         made(&job(3).folder, &job(4).recipe, 10, true);
-        let plan = Plan::new(&asked).unwrap();
-        let states: Vec<State> = plan.jobs[..6].iter().map(|job| job.state).collect();
+        let study = Study::new(&asked).unwrap();
+        let states: Vec<State> = study.jobs[..6].iter().map(|job| job.state).collect();
         assert_eq!(states, [State::Over, State::Begun(0.5), State::New, State::New, State::Over, State::New]);
-        assert!(plan.jobs[3].folder.to_string_lossy().ends_with("-seed-0-2"));
-        assert_eq!(plan.open().count(), 40 - 2);
+        assert!(study.jobs[3].folder.to_string_lossy().ends_with("-seed-0-2"));
+        assert_eq!(study.open().count(), 40 - 2);
     }
 }
