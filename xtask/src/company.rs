@@ -8,7 +8,7 @@ use resnet_train::AllReduce;
 use crate::args::RanksArgs;
 use crate::failure::{Ended, report};
 
-/// Joins the others, if there are any. The first process speaks for all.
+/// Joins the other processes, if there are any. Only the first prints, unless `--log-ranks` is given.
 #[cfg(feature = "mpi")]
 pub(crate) fn join(args: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
     let patience = std::time::Duration::from_secs(args.rank_timeout);
@@ -21,7 +21,7 @@ pub(crate) fn join(args: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
     Ok(Arc::new(world))
 }
 
-/// This process alone; several would each train by itself and be in each other's way.
+/// This process alone; an error if several were started, since each would train by itself.
 #[cfg(not(feature = "mpi"))]
 pub(crate) fn join(_: &RanksArgs) -> anyhow::Result<Arc<dyn AllReduce>> {
     match resnet_train::started_processes() {
@@ -37,8 +37,8 @@ fn voice(all: &dyn AllReduce) -> Voice {
     Voice::After(format!("process {}: ", all.rank().index))
 }
 
-/// How a command of `all` these processes ends. One that cannot go on ends the others as well; where all know
-/// why, it is the first that says it.
+/// Ends a command of the processes `all`. A process that cannot go on reports its error and ends the others
+/// too. The first process has two seconds to be the one that reports, where all know of the error.
 pub(crate) fn end(all: &dyn AllReduce, done: anyhow::Result<()>) -> anyhow::Result<()> {
     let Err(error) = &done else { return done };
     if !all.are_several() || error.downcast_ref().is_some_and(|ended| matches!(ended, Ended::Interrupted)) {

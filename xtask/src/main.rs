@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    // Asked for in the environment and not there: nobody wants to hear of it after an hour.
+    // An instruction set that the environment asks for and the CPU lacks is an error before anything begins.
     resnet_kernels::Isa::requested()?;
     match command {
         Command::Train(args) => commands::train::run(&args),

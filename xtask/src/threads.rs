@@ -14,7 +14,7 @@ pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
         if threads < asked {
             tracing::warn!("--threads {asked} is more than this machine has cores; using {threads}");
         }
-        // Ours compute; rayon's are what candle, and the decoding of images, would start.
+        // Kernels compute on our threads; candle and the decoding of images use rayon's.
         resnet_ops::set_threads(threads.get());
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())

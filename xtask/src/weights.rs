@@ -131,7 +131,7 @@ fn tell(note: &Note) {
     }
 }
 
-/// The names of the classes; that they are assumed is told.
+/// The names of the classes; warns if they are assumed or not known.
 pub(crate) fn classes(pretrained: &Pretrained) -> Vec<String> {
     let (known, file) = (pretrained.classes(), pretrained.file().display());
     let classes = known.names.len();
@@ -147,7 +147,7 @@ pub(crate) fn classes(pretrained: &Pretrained) -> Vec<String> {
     known.names
 }
 
-/// How bytes become numbers; what is assumed or contradicts the file is told.
+/// The normalisation of inputs; warns if it is assumed or contradicts the file.
 pub(crate) fn normalisation(pretrained: &Pretrained) -> anyhow::Result<Normalisation> {
     let file = pretrained.file().display();
     let (normalisation, origin) = pretrained.normalisation().map_err(|error| match error {
@@ -182,7 +182,8 @@ pub(crate) fn word(weights: Option<&Weights>) -> Option<String> {
     weights.and_then(Weights::word).map(str::to_owned)
 }
 
-/// What a file is, for a line of results: `resnet20-v2 from runs/quick-start-1/checkpoints/best.safetensors`.
+/// What a file is, for a line of results:
+/// `resnet20-v2 from runs/quick-start-1/checkpoints/best.safetensors (0.27 M parameters)`.
 pub(crate) fn describe(pretrained: &Pretrained) -> String {
     format!(
         "{} from {} ({} parameters)",

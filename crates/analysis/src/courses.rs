@@ -24,7 +24,7 @@ pub enum Subject {
     Run(RunFolder),
 }
 
-/// On what networks are measured.
+/// Which images networks are measured on.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// How many images; as many as memory allows, and 64 at most, if `None`.
@@ -38,7 +38,7 @@ pub struct Options {
 pub struct Point {
     /// Optimizer steps done, where that is known.
     pub step: Option<u64>,
-    /// `initialisation`, `after 1,000 steps`, or the file.
+    /// `initialisation`, `after 1000 steps`, or the file.
     pub label: String,
     /// What was measured.
     pub measures: Measures,
@@ -59,12 +59,12 @@ pub struct Course {
     pub points: Vec<Point>,
 }
 
-/// Where a measurement is.
+/// How far a measurement has come.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
     /// The network.
     pub model: &'a str,
-    /// Passes over units done, over all moments.
+    /// Passes over units done, over all moments: each unit has a forward and a backward pass.
     pub done: u64,
     /// Passes in all.
     pub of: u64,
@@ -111,7 +111,7 @@ impl Subject {
         }
     }
 
-    /// Measures it at each of its moments on images of `source`; `None` if `on_progress` wants no more.
+    /// Measures it at each of its moments on images of `source`; `None` if `on_progress` returns false.
     ///
     /// # Errors
     /// If the weights cannot be read, the images do not fit, or a value is not finite.
@@ -208,7 +208,8 @@ fn load(file: &Path, model: Option<&str>) -> Result<Pretrained, Error> {
     Ok(options.load_from(&resnet::Location::Local(file.to_owned()))?)
 }
 
-/// A run's fresh weights, unless it began with others, its kept checkpoints and its last.
+/// The moments of a run: its initial weights, unless it began with weights from elsewhere, its kept
+/// checkpoints, and its last checkpoint.
 fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
     let recipe = run.recipe()?;
     let label = |step: u64| format!("after {step} steps");
@@ -237,7 +238,7 @@ fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
     Ok(moments)
 }
 
-/// How many numbers the signals between units have, an image.
+/// How many values the outputs of all additions of `spec` have together, per image.
 fn floats(spec: &Spec) -> candle_core::Result<usize> {
     let layers = summary::of(spec)?.layers;
     let sums = layers.iter().filter(|layer| layer.role == LayerRole::Addition);

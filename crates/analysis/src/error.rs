@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Weights, a data set, a run.
+    /// Weights, a data set or a run cannot be read.
     #[error(transparent)]
     Resnet(Box<resnet::Error>),
     /// A picture or a page that cannot be written.

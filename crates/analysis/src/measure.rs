@@ -98,7 +98,7 @@ pub fn measure(
     let units: Vec<&ResidualUnit> = network.units().collect();
     let names = model.spec().units();
     let passes = 2 * units.len() as u64;
-    // Units draw for dropout with the number of a training step; every run of one is to draw the same.
+    // Dropout draws by the number of the training step: all runs of a unit are to draw the same mask.
     let run = |inputs: &[&Tensor], trace: &dyn Fn(&mut Graph, &[Value]) -> Result<Value>| {
         network.set_drawn_steps(0);
         run(inputs, trace)
@@ -140,7 +140,7 @@ pub fn measure(
         let after = length(&by_shortcuts)?;
         let shortcut_derivative = after / before;
         ln_product += shortcut_derivative.ln();
-        // Factors of many units would leave what f32 can hold.
+        // The product over many units would leave the range of f32.
         if after > 0.0 && !(1e-9..1e9).contains(&after) {
             by_shortcuts = by_shortcuts.affine(1.0 / after, 0.0)?;
         }
@@ -166,7 +166,7 @@ pub fn measure(
 /// Runs what a closure traces, as one candle node.
 type Run<'a> = dyn Fn(&[&Tensor], &dyn Fn(&mut Graph, &[Value]) -> Result<Value>) -> Result<Tensor> + 'a;
 
-/// The same network on copies of the weights that no gradient goes to, with running statistics of its own.
+/// The same network on the same weights, to which no gradient goes, with running statistics of its own.
 fn copied(model: &Model) -> Result<Network> {
     let tensors: HashMap<String, Tensor> = model
         .variables()

@@ -10,7 +10,8 @@ use crate::courses::{Course, Point};
 use crate::measure::UnitMeasures;
 use crate::pictures::{Picture, pictures};
 
-/// Writes the page of `courses`, measured on `data`; the command line of this process makes it again.
+/// Writes the page of `courses`, measured on `data`; it names the command line of this process as what makes
+/// it again.
 ///
 /// # Errors
 /// If another file than an earlier page is there, or it cannot be written.
@@ -63,7 +64,8 @@ fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
     Article { kicker: "Analysis".to_owned(), title, lead, parts, commands: vec![command()] }
 }
 
-/// What the product of equations (6) to (8) says of the gradient, beside what was measured.
+/// How much of the gradient's change over depth the product of equations (6) to (8) explains, at the last
+/// moment; `None` if nothing was measured.
 pub fn explained(course: &Course) -> Option<String> {
     let Point { label, measures, .. } = course.points.last()?;
     let first = measures.units.first()?;

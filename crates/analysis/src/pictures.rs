@@ -26,7 +26,7 @@ struct Quantity {
     scale: Scale,
     /// Its value at a unit; `None` where there is none.
     of: fn(&UnitMeasures) -> Option<f64>,
-    /// Its value behind the last unit, where it has one.
+    /// Its value after the last unit, where it has one.
     last: fn(&Measures) -> Option<f64>,
     /// What a reader should know.
     means: &'static str,
@@ -166,7 +166,7 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
 /// Letters that fit beside the end of a line.
 const LETTERS: usize = 21;
 
-/// A name that fits there: without the depth, if all have one.
+/// A name of at most [`LETTERS`] letters; it leaves the depth out if all networks have the same.
 fn short_name(courses: &[Course], course: &Course, point: &Point) -> String {
     let split = |course: &Course| {
         let name = course.model.strip_prefix("resnet").unwrap_or(&course.model).to_owned();
@@ -195,7 +195,6 @@ struct Followed {
     means: &'static str,
 }
 
-/// What is followed.
 const FOLLOWED: [Followed; 2] = [
     Followed {
         name: "cut-by-step",

@@ -1,8 +1,8 @@
 //! How long a recipe trains on this machine, from the speed of three small probes.
 //!
-//! The speed of a training is told in multiply-adds of the forward pass a second. It differs between kinds of
-//! network more than within one: so there is a probe for each kind, and a recipe takes its multiply-adds
-//! over its kind's speed. Evaluation and loading of data are not counted.
+//! The speed of a training is given in multiply-adds of the forward pass per second. It differs between kinds
+//! of network more than within one. So there is a probe for each kind, and a recipe takes as long as its
+//! multiply-adds take at the speed of its kind. Evaluation and loading of data are not counted.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::subject::{Subject, Work};
 
 /// Training images of ImageNet, for recipes that are named after it.
 pub const IMAGENET: u64 = 1_281_167;
-/// Images that the time of a recipe is told for which takes any folder of images.
+/// Training images that a recipe is listed with if it takes any folder of images.
 const FOLDER: u64 = 1_000;
 
 /// A probe of each kind, with its batch: one and two layers a unit on 32 pixels, bottlenecks on 32 pixels,
@@ -74,7 +74,7 @@ pub struct Listed {
 }
 
 impl Speed {
-    /// Measures the probes with `threads` threads, which are at work already: some ten seconds.
+    /// Measures the probes, which takes some ten seconds. `threads` is how many the kernels use already.
     ///
     /// # Errors
     /// If a probe fails.

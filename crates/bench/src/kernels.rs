@@ -55,7 +55,7 @@ pub struct Layer {
     pub outputs: usize,
     /// Height and width of the filters.
     pub kernel: usize,
-    /// Pixels from one place of a filter to the next.
+    /// The stride, in pixels.
     pub stride: usize,
     /// How many of them the network has.
     pub count: usize,
@@ -72,7 +72,7 @@ pub struct Layer {
 /// One pass of a convolution.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Pass {
-    /// Milliseconds.
+    /// Milliseconds for the whole batch.
     pub ms: f64,
     /// GFLOP/s, as the definition counts them.
     pub gflops: f64,
@@ -92,7 +92,8 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Of the network called `model`; the batch is as for [`Subject::new`](crate::Subject::new).
+    /// The convolutions of the network called `model`; the batch is as for
+    /// [`Subject::new`](crate::Subject::new).
     ///
     /// # Errors
     /// If there is no such network.
@@ -132,7 +133,7 @@ fn distinct(shapes: Vec<ConvShape>) -> Vec<(ConvShape, usize)> {
 }
 
 impl Ceilings {
-    /// Measures them; `threads` is how many compute.
+    /// Measures them; `threads` is how many the kernels use already.
     pub fn measure(threads: usize) -> Self {
         let fma = || probe::fma_gflops(Isa::best(), PROBE);
         let fma_gflops = fma();
@@ -170,7 +171,7 @@ fn measure(shape: &ConvShape, count: usize, times: usize) -> Layer {
         let filters = PackedFilters::new(algorithm, isa, shape, &weight);
         conv::forward(isa, shape, ConvInput { x: &x, prologue }, &filters, Epilogue::default(), &mut y);
     });
-    // Its own output stands for the gradient of it; the input's place takes the input's gradient last.
+    // The output `y` stands for its own gradient. The input's gradient comes last, since it overwrites `x`.
     let mut dw = Buffer::zeroed(shape.weight_len());
     let weight_gradient = seconds(times, || {
         conv::weight_grad(algorithm, isa, shape, ConvInput { x: &x, prologue }, &y, &mut dw);

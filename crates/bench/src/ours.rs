@@ -18,7 +18,7 @@ use crate::statistics::Spread;
 use crate::subject::{Subject, Work};
 use crate::worker::{Hello, Turn};
 
-/// The peers' `pytorch_bench.py` trains with the same.
+/// The optimizer of measured training steps; `pytorch_bench.py` of the peers has the same settings.
 pub(crate) const SGD: OptimizerConfig = OptimizerConfig {
     rule: RuleConfig::Sgd(SgdConfig { momentum: 0.9, kind: Momentum::Classic }),
     weight_decay: 1e-4,
@@ -26,8 +26,8 @@ pub(crate) const SGD: OptimizerConfig = OptimizerConfig {
 };
 pub(crate) const RATE: f64 = 1e-3;
 
-/// Answers whoever reads `output`: measures steps of `subject` for each line `go SECONDS` of `input`, until
-/// that ends. What is said is in `worker.rs`; `version` is ours.
+/// Runs our worker: measures steps of `subject` for each line `go SECONDS` of `input`, until `input` ends.
+/// `worker.rs` describes the lines of JSON that it writes to `output`; `version` is ours.
 ///
 /// # Errors
 /// If the network cannot be built or fails, or a line says something else.

@@ -91,7 +91,8 @@ enum Malloc {
 }
 
 impl Peer {
-    /// `program`, measured by its script in the folder `scripts`, in the Python that RESNET_PYTHON names.
+    /// `program`, measured by its script in the folder `scripts`, in the Python that RESNET_PYTHON names, or
+    /// else `python3`.
     pub fn new(program: Program, scripts: &Path) -> Peer {
         let python = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
         let python = python.unwrap_or_else(|| "python3".into());

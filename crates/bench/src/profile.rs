@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::ours::{self, peak_memory};
 use crate::subject::{Subject, Work};
 
-/// A step, taken apart.
+/// The time of one step, divided among its parts.
 #[derive(Debug, Clone, Serialize)]
 pub struct Profile {
     /// Milliseconds of the fastest step.
@@ -31,9 +31,9 @@ pub struct Row {
     pub what: String,
     /// "forward", "backward"; empty outside of plans.
     pub pass: &'static str,
-    /// How many steps of the plan.
+    /// How many steps of the plan the row sums up; 0 outside of plans.
     pub number: usize,
-    /// Milliseconds of a step, all of them together.
+    /// Milliseconds that they take together in one training or inference step.
     pub ms: f64,
     /// Bytes, if each tensor goes through memory once.
     pub bytes: u64,
@@ -58,12 +58,11 @@ impl Row {
     }
 }
 
-/// Takes apart the fastest of `steps` steps of `subject` after a first one: a shared machine can only slow
-/// them down. `progress` is called after each with how many are done, the first not
-/// counted.
+/// Divides the time of the fastest of `steps` steps of `subject` among its parts; a shared machine can only
+/// slow steps down. A first step is not counted. `progress` is called after each step with how many are done.
 ///
 /// # Errors
-/// If the network cannot be built or fails.
+/// If the network cannot be built or fails, or `steps` is 0.
 pub fn profile(subject: &Subject, steps: usize, mut progress: impl FnMut(usize)) -> anyhow::Result<Profile> {
     let model = subject.model()?;
     let (images, labels) = ours::inputs(subject)?;
@@ -117,7 +116,7 @@ fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What a step is made of around its plan.
+/// The times of a step as measured from outside of its plan.
 #[derive(Default)]
 struct Outside {
     /// Forward and backward, the plan's own steps included.

@@ -24,7 +24,7 @@ impl Work {
     }
 }
 
-/// One question to ask of us and of a peer.
+/// What is measured, of us and of a peer alike.
 #[derive(Debug)]
 pub struct Subject {
     /// What a step does.
@@ -35,7 +35,7 @@ pub struct Subject {
     pub batch: usize,
     /// Threads that compute.
     pub threads: usize,
-    /// What a training step computes again.
+    /// What the backward pass of a training step computes again instead of keeping it in memory.
     pub recompute: Recompute,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn find(model: &str) -> anyhow::Result<Spec> {
     Ok(registry::find(model, registry::usual_classes(model))?)
 }
 
-/// The paper's batch on CIFAR; what fits beside everything else on ImageNet.
+/// Images per step unless the caller says: 128 on CIFAR, as in the paper; 16 on ImageNet, to save memory.
 pub(crate) fn default_batch(spec: &Spec) -> usize {
     if spec.input[1] <= 32 { 128 } else { 16 }
 }

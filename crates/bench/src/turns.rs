@@ -19,7 +19,7 @@ const TURN: f64 = 1.0;
 const WARM_UP_STEPS: usize = 3;
 /// Turns by which a peer's settings are compared before the pairs.
 const TRIAL_TURNS: usize = 3;
-/// Threads of the worker before may still look for work before they sleep.
+/// A pause before each turn: threads of the worker that measured before may still spin before they sleep.
 const REST: Duration = Duration::from_millis(50);
 /// How long multiply-adds are counted before a turn.
 const PROBE: Duration = Duration::from_millis(50);
@@ -30,11 +30,11 @@ const UNDISTURBED: f64 = 0.75;
 /// What was measured of one side.
 #[derive(Debug)]
 pub struct Side {
-    /// For scripts: `pytorch`, ...
+    /// Its name for scripts, such as `pytorch`.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Of each turn.
+    /// Images per second of each turn.
     pub images_per_second: Vec<f64>,
     /// GFLOP/s of multiply-adds on as many threads before each turn.
     pub fma_gflops: Vec<f64>,
@@ -62,15 +62,15 @@ pub struct Rival {
 pub struct Trial {
     /// The setting, in words.
     pub setting: String,
-    /// Of its fastest turn.
+    /// Images per second of its fastest turn.
     pub images_per_second: f64,
     /// The most memory its process has had, where the system tells.
     pub peak_memory_bytes: Option<u64>,
-    /// Before each of its turns.
+    /// GFLOP/s of multiply-adds on as many threads before each turn.
     pub fma_gflops: Vec<f64>,
 }
 
-/// What was measured.
+/// The measurements of our side and, if there is one, of its rival.
 #[derive(Debug)]
 pub struct Comparison {
     /// Our side.
@@ -84,7 +84,7 @@ pub struct Comparison {
 pub struct Disturbed {
     /// How many turns were disturbed.
     pub turns: usize,
-    /// Of so many.
+    /// How many turns there were in all.
     pub of: usize,
     /// The most GFLOP/s of multiply-adds per thread before any turn.
     pub best_gflops: f64,
@@ -108,9 +108,9 @@ pub enum Event<'a> {
     Measured {
         /// How many.
         done: u64,
-        /// Ours.
+        /// Our images per second.
         ours: f64,
-        /// Theirs, with their name.
+        /// The rival's name and images per second.
         theirs: Option<(&'a str, f64)>,
     },
 }

@@ -35,7 +35,7 @@ pub(crate) enum Hello {
 /// What a worker says after each turn.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Turn {
-    /// Of each step.
+    /// Seconds of each step.
     pub(crate) seconds: Vec<f64>,
     /// The most memory its process has had, where the system tells.
     pub(crate) peak_memory_bytes: Option<u64>,
@@ -162,7 +162,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Its output has ended: it is about to end by itself, or never will.
+/// For a process whose output has ended: waits up to a second for it to end by itself, then kills it.
 fn kill_if_running(child: &Arc<Mutex<Child>>) {
     for _ in 0..100 {
         match lock(child).try_wait() {

@@ -10,8 +10,8 @@ use crate::layers::{NormLayer, convolution, convolution_part};
 use crate::outline::Part;
 use crate::placement::{BranchElement, Placement};
 
-/// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ...; what follows the addition is part
-/// of it, since figure 4(b)'s last norm stands there.
+/// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ... It includes what follows the
+/// addition, because the last norm of figure 4(b) stands there.
 #[derive(Debug, Clone)]
 pub(crate) struct ResidualBranch {
     before: Vec<BranchLayer>,
@@ -101,7 +101,7 @@ impl ResidualBranch {
         trace_all(&self.rest, graph, activated)
     }
 
-    /// What stands before the first weight layer, from it to the addition, and after that.
+    /// The parts before the first weight layer, from there to the addition, and after the addition.
     pub(crate) fn parts(&self) -> [Vec<Part>; 3] {
         [&self.before, &self.rest, &self.after_addition]
             .map(|layers| layers.iter().map(BranchLayer::part).collect())
@@ -132,7 +132,7 @@ impl BranchLayer {
     }
 }
 
-/// Appends layers in order; a norm takes the ReLU that follows it along.
+/// Appends layers in order; a norm and the ReLU after it become one step.
 fn trace_all(layers: &[BranchLayer], graph: &mut Graph, mut x: Value) -> Result<Value> {
     let mut layers = layers.iter().peekable();
     while let Some(layer) = layers.next() {

@@ -12,7 +12,7 @@ pub enum Branch {
 }
 
 impl Branch {
-    /// Output channels over the width of the 3x3 convolution, in the papers' networks.
+    /// Output channels divided by the width of the 3x3 convolution, in the papers' networks.
     pub fn expansion(self) -> usize {
         match self {
             Branch::OneLayer | Branch::Basic => 1,
@@ -30,15 +30,16 @@ pub enum StridePlace {
     Middle3x3,
 }
 
-/// How the shortcut's signal gets the output's shape where a unit changes it.
+/// How a shortcut's signal gets the output's shape where a unit changes it: options A and B of
+/// arXiv 1512.03385, or ResNet-D's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShapeChange {
-    /// Option A: sub-sampled, new channels zero; no parameters.
+    /// Option A: every `stride`-th pixel, and zeros for the new channels; no parameters.
     ZeroPadding,
     /// Option B: a 1x1 convolution with the stride.
     Projection,
-    /// The d variants' (arXiv 1812.01187, figure 2c): the mean over 2x2 pixels, then a 1x1 convolution.
-    /// Without a stride, as option B.
+    /// ResNet-D's (arXiv 1812.01187, figure 2c): the mean over 2x2 pixels, then a 1x1 convolution. With
+    /// stride 1 it is option B; strides above 2 are an error.
     PooledProjection,
 }
 
@@ -92,8 +93,8 @@ impl Names {
         }
     }
 
-    /// The projection shortcut's. In timm's d variants, pooling is number 0 of torchvision's sequence, even
-    /// where there is none.
+    /// The names of the projection's convolution and norm. In timm's d variants, pooling is number 0 of
+    /// torchvision's sequence, even where stride 1 makes it do nothing.
     pub(crate) fn projection(self, change: ShapeChange) -> ProjectionNames {
         let (conv, norm) = match (self, change) {
             (Names::Torchvision, ShapeChange::PooledProjection) => ("downsample.1", "downsample.2"),
@@ -104,7 +105,7 @@ impl Names {
     }
 }
 
-/// A unit's shape.
+/// What a unit consists of: channels, stride, layers and parameter names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitConfig {
     /// Input channels.
@@ -118,7 +119,7 @@ pub struct UnitConfig {
     pub stride: usize,
     /// The residual branch.
     pub branch: Branch,
-    /// How the shortcut's signal gets the output's shape, if it is another one.
+    /// How the shortcut's signal gets the output's shape, if that differs from the input's.
     pub shape_change: ShapeChange,
     /// The normalisation.
     pub norm: NormKind,
@@ -149,8 +150,8 @@ impl UnitConfig {
         UnitConfig { branch: Branch::OneLayer, ..UnitConfig::basic(in_channels, out_channels, stride) }
     }
 
-    /// A bottleneck unit a quarter as wide inside, with the authors' stride, a projection and torchvision's
-    /// names.
+    /// A bottleneck unit a quarter as wide inside, with the stride on the first 1x1 as the authors have it, a
+    /// projection where the shape changes, and torchvision's names.
     pub fn bottleneck(in_channels: usize, out_channels: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
         let (width, shape_change) = (out_channels / branch.expansion(), ShapeChange::Projection);

@@ -7,7 +7,7 @@ use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfi
 use crate::config::{Filters, NormKind};
 use crate::outline::Part;
 
-/// Added to a filter's variance before it is divided by its root, as BiT does.
+/// The eps that is added to a filter's variance to standardise it, as in BiT.
 const FILTER_EPS: f64 = 1e-8;
 
 /// A norm of either kind.
@@ -68,7 +68,8 @@ impl Layer for NormLayer {
 
 module_t!(NormLayer);
 
-/// A convolution with its filters as `filters` says.
+/// Takes a convolution without bias from `vb`, for `(in_channels, out_channels)`; `filters` says how its
+/// weights are prepared.
 ///
 /// # Errors
 /// If `vb` has no weights of this shape.

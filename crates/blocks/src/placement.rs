@@ -100,8 +100,8 @@ pub enum ShortcutInput {
     /// The unit's input `x`: the first activation belongs to the residual branch alone, and the identity
     /// shortcut carries `x`.
     Raw,
-    /// The activated input: both paths start from it. So in a network's first unit (appendix), and wherever
-    /// the shortcut is a projection.
+    /// The activated input, from which both paths start. This is so in a network's first unit (appendix), and
+    /// wherever the shortcut is a convolution.
     Activated,
 }
 

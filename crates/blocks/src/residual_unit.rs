@@ -42,7 +42,7 @@ pub struct ResidualUnit {
 
 impl ResidualUnit {
     /// Takes the unit's parameters from `vb`. A pre-activation unit's shortcut starts from the unit's input,
-    /// or from the activated one if the shortcut is a convolution.
+    /// or from the activated signal if the shortcut is a convolution.
     ///
     /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`), or `norm1.*`
     /// etc. with timm's names; `downsample.0.weight`, `downsample.1.*` or `downsample.conv.weight` of a
@@ -59,8 +59,8 @@ impl ResidualUnit {
         Ok(ResidualUnit { branch, shortcut, shortcut_input, drop_path: None })
     }
 
-    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's
-    /// first unit. Without a pre-activation both are the same.
+    /// The same unit with a shortcut that starts from `shortcut_input`: [`ShortcutInput::Activated`] for a
+    /// network's first unit. Without a pre-activation both are the same.
     pub fn with_shortcut_input(self, shortcut_input: ShortcutInput) -> Self {
         ResidualUnit { shortcut_input, ..self }
     }
@@ -70,15 +70,15 @@ impl ResidualUnit {
         ResidualUnit { drop_path: Some(drop_path), ..self }
     }
 
-    /// The same unit with other draws for the dropout on its shortcut. Those of a new one are [of the
-    /// path](Draws::of_path) of its parameters with `.dropout` behind it, so that the units of a stack drop
-    /// different elements.
+    /// The same unit with other draws for the dropout on its shortcut. By default they are those
+    /// [of the path](Draws::of_path) of the unit's parameters with `.dropout` appended, so that the units of
+    /// a stack drop different elements.
     pub fn with_draws(self, draws: Draws) -> Self {
         ResidualUnit { shortcut: self.shortcut.with_draws(draws), ..self }
     }
 }
 
-/// The unit in pieces, for whoever looks at what each adds to the signal and to its gradient.
+/// The unit in pieces, to measure what each piece adds to the signal and to its gradient.
 impl ResidualUnit {
     /// What the unit consists of, for a picture.
     ///

@@ -9,8 +9,8 @@ use crate::layers::{NormLayer, convolution, convolution_part};
 use crate::outline::Part;
 use crate::placement::Placement;
 
-/// What the shortcut does to the signal, figure 2. Where the shape changes, it does so to the signal of the
-/// new shape, which [`ShapeChange`] makes; a convolution changes the shape itself.
+/// What the shortcut does to the signal, figure 2. Where a unit changes the shape, [`ShapeChange`] first
+/// brings the signal to the new shape; [`Shortcut::Convolution`] does that itself.
 ///
 /// Errors are table 1's, of ResNet-110 on CIFAR-10 with original placement.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -18,8 +18,8 @@ pub enum Shortcut {
     /// (a): `h(x) = x`, 6.61 %.
     #[default]
     Identity,
-    /// (b): `h(x) = shortcut x`, and the branch times `branch`. 0 and 1, a plain network without shortcuts,
-    /// and 0.5 and 1 fail to converge, 0.5 and 0.5 reach 12.35 %.
+    /// (b): `h(x) = shortcut x`, and the branch times `branch`. Factors 0 and 1 (a plain network without
+    /// shortcuts) fail to converge, as do 0.5 and 1; 0.5 and 0.5 reach 12.35 %.
     ConstantScaling {
         /// The shortcut's factor.
         shortcut: f64,
@@ -29,12 +29,12 @@ pub enum Shortcut {
     /// (c): `(1 - g) x + g F(x)` with `g = sigmoid(conv1x1(x))`: 8.70 % with a bias of -6, 9.81 % with -7,
     /// failure with 0 to -5.
     ExclusiveGating {
-        /// The gate's first bias, `b_g`.
+        /// The initial value of the gate's bias, `b_g`.
         bias: f64,
     },
     /// (d): `(1 - g) x + F(x)`: 12.86 % with a bias of 0, 6.91 % with -6.
     ShortcutOnlyGating {
-        /// The gate's first bias, `b_g`.
+        /// The initial value of the gate's bias, `b_g`.
         bias: f64,
     },
     /// (e): `h(x) = conv1x1(x)`, 12.22 %.
@@ -53,7 +53,7 @@ pub(crate) struct ShortcutPath {
     effect: Effect,
 }
 
-/// The signal in the output's shape.
+/// How the signal is brought to the output's shape.
 #[derive(Debug, Clone)]
 enum Change {
     None,
@@ -75,7 +75,7 @@ enum ProjectionPool {
     Average2x2,
 }
 
-/// What is then done to it, and to the branch.
+/// What is then done to the signal, and to the branch.
 #[derive(Debug, Clone)]
 enum Effect {
     None,
@@ -118,7 +118,7 @@ impl ShortcutPath {
         Ok(ShortcutPath { change, effect })
     }
 
-    /// The same with other draws, where it draws at all.
+    /// The same with other draws, if the shortcut has dropout.
     pub(crate) fn with_draws(self, draws: Draws) -> Self {
         match self.effect {
             Effect::Dropout(dropout) => {
@@ -128,7 +128,7 @@ impl ShortcutPath {
         }
     }
 
-    /// Whether it has filters of its own for the signal: those want an activated one.
+    /// Whether the shortcut convolves the signal; then it starts from the activated one.
     pub(crate) fn is_convolution(&self) -> bool {
         matches!(self.change, Change::Convolution { .. })
     }
@@ -155,7 +155,7 @@ impl ShortcutPath {
         parts
     }
 
-    /// What the shortcut asks of the residual branch.
+    /// The factor or gate that comes with the shortcut and acts on the residual branch.
     pub(crate) fn branch_part(&self) -> Option<Part> {
         match &self.effect {
             Effect::Scaling { branch, .. } => (*branch != 1.0).then_some(Part::Scale(*branch)),
@@ -172,7 +172,7 @@ impl ShortcutPath {
         }
     }
 
-    /// Appends it to `graph`: `x` to `h(x)`, and how the branch's output is to be treated.
+    /// Appends the shortcut to `graph`: `x` to `h(x)`, and how the branch's output is to be treated.
     pub(crate) fn trace(&self, graph: &mut Graph, x: Value) -> Result<(Value, BranchShare)> {
         let carried = self.trace_change(graph, x)?;
         let logits = self.trace_gate(graph, x)?;
@@ -187,7 +187,7 @@ impl ShortcutPath {
         Ok((carried, self.share(logits)))
     }
 
-    /// Appends no more of it than the branch needs.
+    /// Appends only what the branch needs of the shortcut: the logits of exclusive gating.
     pub(crate) fn trace_share(&self, graph: &mut Graph, x: Value) -> Result<BranchShare> {
         Ok(match self.effect {
             Effect::ExclusiveGating(_) => self.share(self.trace_gate(graph, x)?),
@@ -229,7 +229,7 @@ impl ShortcutPath {
     }
 }
 
-/// What a shortcut asks of the branch.
+/// What is done to the branch's output before the addition.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BranchShare {
     Whole,
@@ -248,7 +248,7 @@ impl BranchShare {
     }
 }
 
-/// The signal in the output's shape, as the configuration wants it.
+/// The change of shape that the configuration asks for.
 fn changed(config: &UnitConfig, placement: Placement, vb: &VarBuilder) -> Result<Change> {
     if !config.changes_shape() {
         return Ok(Change::None);

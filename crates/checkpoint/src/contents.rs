@@ -51,12 +51,13 @@ pub enum Precision {
 pub struct Ignored {
     /// PyTorch's `num_batches_tracked` counters.
     pub batch_counters: usize,
-    /// Tensors of the optimizer and of averages, as [`keys::slot`] tells them, in a checkpoint to resume
-    /// from.
+    /// Tensors of the training's state, in a checkpoint to resume from: the optimizer's, moving averages,
+    /// accumulated gradients. [`keys::slot`] recognises them.
     pub optimizer: usize,
 }
 
-/// A tensor whose elements are not floating-point numbers.
+/// A tensor that cannot be weights: its elements are no floating-point numbers that can be read, or it is
+/// sparse, quantised or the like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     /// Its name in the file, shortened if it is long.
@@ -89,7 +90,7 @@ impl Ignored {
 }
 
 impl NonFinite {
-    /// The array's NaN and infinite numbers; `None` if there are none.
+    /// Counts the NaN and infinite numbers of array `name`; `None` if there are none.
     pub fn of(name: &str, values: &[f32]) -> Option<Self> {
         let count = values.iter().filter(|value| !value.is_finite()).count();
         (count > 0).then(|| NonFinite { name: name.to_owned(), count })

@@ -11,7 +11,7 @@
 //! | `resize` | the shorter side of an image after resizing, in pixels |
 //! | `interpolation` | how images are resized: `bilinear` or `bicubic` |
 //! | `crop` | side of the square that is cropped from the centre, in pixels |
-//! | `mean`, `std` | what is subtracted from `byte / 255`, and what divides the rest; JSON lists of three numbers |
+//! | `mean`, `std` | subtracted from `byte / 255`, and divisor of the difference; JSON lists of 3 numbers |
 //! | `recipe` | the recipe of the training, as TOML |
 //! | `metrics` | measured scores, as JSON |
 //!
@@ -30,7 +30,7 @@ use crate::text::clip;
 const FORMAT_VERSION: &str = "1";
 /// The keys of the table but those of [`Preprocessing`].
 const OURS: [&str; 7] = ["format_version", "producer", "format", "model", "classes", "recipe", "metrics"];
-/// The longest side of an image that is accepted; a larger one is an error, and would claim its memory.
+/// The longest side of an image that is accepted, so that a file cannot claim memory for a larger one.
 const LONGEST_SIDE: usize = 8192;
 
 /// A checkpoint's description of itself; any field may be absent.
@@ -242,7 +242,7 @@ impl fmt::Display for Resampling {
     }
 }
 
-/// Whether this many pixels are allowed as the side of an image.
+/// Whether this many pixels are allowed as the side of an image: 1 to 8192.
 pub fn is_side(pixels: &usize) -> bool {
     (1..=LONGEST_SIDE).contains(pixels)
 }

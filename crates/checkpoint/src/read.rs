@@ -22,7 +22,7 @@ const LARGEST_FILE: u64 = 16 << 30;
 /// executed, and everything but tensors is ignored.
 ///
 /// # Errors
-/// If the file can't be read, is of another format or damaged, has no floating-point
+/// If the file can't be read, is of another format, damaged or larger than 16 GiB, has no floating-point
 /// weights, several sets without a usual one, or not those that are asked for.
 pub fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
     let (reader, len) = open(path)?;
@@ -34,8 +34,8 @@ pub fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
 pub struct TrainingCheckpoint {
     /// Weights and running statistics by name.
     pub weights: BTreeMap<String, Stored>,
-    /// What optimizer and averages remember, by slot and by the name of the weight that it belongs to; see
-    /// [`keys::slot`].
+    /// The training's state by slot and by the name of the weight that it belongs to, such as the optimizer's
+    /// momentum and moving averages; see [`keys::slot`].
     pub slots: BTreeMap<String, BTreeMap<String, Stored>>,
     /// The strings of the header; [`keys`] has their names.
     pub metadata: BTreeMap<String, String>,
@@ -45,7 +45,7 @@ pub struct TrainingCheckpoint {
 /// that is not of f32 has its type and shape, but no numbers.
 ///
 /// # Errors
-/// If the file can't be read, is of another format, or is damaged.
+/// If the file can't be read, is of another format, is damaged, or is larger than 16 GiB.
 pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
     let damaged = |cause| Error::Damaged { path: path.to_owned(), cause };

@@ -22,6 +22,7 @@ use crate::weights::Weights;
 /// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times
 /// the length.
 const LONGEST_HEADER: u64 = 8 << 20;
+
 /// The header's JSON.
 #[derive(Deserialize)]
 struct Header {

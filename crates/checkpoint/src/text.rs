@@ -5,7 +5,7 @@ use std::fmt::Display;
 /// Names that a message lists before "and N more".
 pub const LISTED: usize = 10;
 
-/// `a, b, c and 5 more`.
+/// Names in one line, the first [`LISTED`] of them: `a, b, c and 5 more`.
 pub fn list(names: &[impl Display]) -> String {
     let shown: Vec<String> = names.iter().take(LISTED).map(|name| clip(&name.to_string(), 160)).collect();
     let more = names.len() - shown.len();
@@ -13,7 +13,7 @@ pub fn list(names: &[impl Display]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-/// The text's first `longest` characters, escaped.
+/// The text's first `longest` characters, control characters escaped, and `...` if there are more.
 pub fn clip(text: &str, longest: usize) -> String {
     let mut clipped: String = text.chars().take(longest).flat_map(visible).collect();
     if text.chars().nth(longest).is_some() {

@@ -14,7 +14,7 @@ pub enum Weights {
     Average,
     /// The trained weights, even if there is an average.
     Trained,
-    /// The weights under this key, or under nested keys joined by points.
+    /// The weights under this key, or under nested keys joined by dots.
     Key(String),
 }
 

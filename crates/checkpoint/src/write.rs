@@ -73,8 +73,8 @@ impl<E> From<io::Error> for Failed<E> {
     }
 }
 
-/// The length and the header. The `safetensors` crate keeps metadata in a hash map, whose order differs from
-/// run to run; here everything is sorted.
+/// The eight bytes of length, and the header. The `safetensors` crate keeps metadata in a hash map, whose
+/// order differs from run to run; here everything is sorted.
 fn header(
     shapes: &BTreeMap<&str, &[usize]>,
     metadata: &BTreeMap<String, String>,

@@ -2,10 +2,11 @@
 //!
 //!     cargo run -p resnet-data --example augment_bench -- FOLDER
 //!
-//! FOLDER holds JPEG files or folders of them. Measured is what `xtask/peers/augment_bench.py` measures
-//! beside it, from files in memory to normalised numbers: decode, random resized crop 224, flip, normalise;
-//! and in turns with it the same from records of a packed file with a shorter side of 256, checksums
-//! included. One thread; seconds are those that it spent on a core; the median and the best of some passes.
+//! FOLDER holds JPEG files or folders of them. It measures the same as `xtask/peers/augment_bench.py`, from
+//! files in memory to normalised numbers: decode, random resized crop 224, flip, normalise. In turns with
+//! that it measures the same work on records of a packed file with a shorter side of 256, checksums included.
+//! It uses one thread, counts the seconds that this thread spent on a core, and prints the median and the
+//! best of several passes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 struct Packed {
     source: Arc<dyn Source>,
     records: Vec<Vec<u8>>,
-    /// Where the file lies as long as this lives.
+    /// Keeps the packed file on disk until this is dropped.
     _folder: tempfile::TempDir,
 }
 
@@ -132,7 +133,8 @@ fn report(images: usize, work: &mut [(&str, Pass<'_>)]) -> Result<(), resnet_dat
     Ok(())
 }
 
-/// Seconds that this thread has spent on a core, known on Linux: others on the machine cost it less of these.
+/// Seconds that this thread has spent on a core; `None` except on Linux. Other processes on the machine
+/// disturb this measure less than they disturb the clock.
 fn worked() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     Some(stat.split(' ').next()?.parse::<f64>().ok()? * 1e-9)
@@ -148,8 +150,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for path in paths.into_iter().filter(|path| !is_hidden(path)) {
         if path.is_dir() {
             walk(&path, found)?;
-        } else if path.file_name().is_none_or(|name| !name.to_string_lossy().starts_with('.')) {
-            // A data set's own list lies beside it, hidden.
+        } else {
             found.push(path);
         }
     }

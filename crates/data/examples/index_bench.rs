@@ -3,9 +3,9 @@
 //!
 //!     cargo run -p resnet-data --example index_bench -- DIR [IMAGES]
 //!
-//! Makes, where they are not there yet, `DIR/folders`, `DIR/shards` and `DIR/tables` with so many tiny
-//! images each (100,000 unless said) of 1000 classes: a file each, in shards of 10,000 and in parquet files
-//! of 10,000. Then opens each twice. The operating system has the files in its memory, if it has room.
+//! Makes `DIR/folders`, `DIR/shards` and `DIR/tables`, unless they exist, with IMAGES tiny images each
+//! (100,000 by default) of 1000 classes: as single files, in shards of 10,000 and in parquet files of 10,000.
+//! Then it opens each of them twice. The files are in the operating system's page cache, if they fit into it.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Cursor};
@@ -113,7 +113,7 @@ fn tables(data: &Path, png: &[u8], images: usize) -> Result<(), Box<dyn std::err
     Ok(())
 }
 
-/// Sets the clocks back a minute: an index of what was written just now is not kept.
+/// Sets modification times back by a minute, because no index is kept of files that were written just now.
 fn age(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         for entry in fs::read_dir(path)? {

@@ -50,9 +50,9 @@ impl DataLoader {
     /// Prepares to load `set`, changed by the augmentation and then normalised; starts nothing yet.
     ///
     /// # Errors
-    /// If the set is empty, the batch size 0 or, with [`LastBatch::Drop`](crate::LastBatch::Drop), larger
-    /// than this process's part, the rank without a part, the padding not smaller than the images, or the
-    /// normalisation not finite.
+    /// If the set is empty; if the batch size is 0 or, with [`LastBatch::Drop`](crate::LastBatch::Drop), so
+    /// large that no whole batch is left; if this process has no part; if the padding is not smaller than the
+    /// images; or if the normalisation is not finite.
     pub fn new(
         set: Arc<ImageSet>,
         (augmentation, normalisation): (Augmentation, Normalisation),
@@ -83,15 +83,16 @@ impl DataLoader {
         self.maker.config.batches_per_epoch(self.maker.set.len())
     }
 
-    /// How many images an epoch shows: all processes together where they share batches, else this one.
+    /// How many images an epoch shows: those of all processes together if they share batches (any order but
+    /// [`Order::Sequential`]), else those of this process.
     pub fn images_per_epoch(&self) -> usize {
         self.maker.config.images_per_epoch(self.maker.set.len())
     }
 
     /// The batches of `epoch` from number `first_batch` on; none if there are not so many.
     ///
-    /// They are exactly those that an epoch started at 0 gives from there. Threads work until the iterator is
-    /// dropped or at its end.
+    /// They equal the batches that an epoch started at batch 0 gives from `first_batch` on. Threads work
+    /// ahead until the iterator is dropped or at its end.
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Epoch {
         let maker = Arc::clone(&self.maker);
         let order = maker.order(epoch);

@@ -1,4 +1,5 @@
-//! Everything that can go wrong with data, each as one sentence that names the file, the cause and the mend.
+//! Everything that can go wrong with data, each as one sentence that names the file, the cause and what to
+//! do.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -71,11 +72,11 @@ pub enum Error {
         found: String,
     },
 
-    /// An image cannot be decoded, or what is to be done to it makes no sense.
+    /// An image cannot be decoded, or the settings of its transform cannot be used.
     #[error(transparent)]
     Vision(#[from] resnet_vision::Error),
 
-    /// Something of the hub is not to be had.
+    /// A file of the hub is not available, or a name or setting of the hub cannot be used.
     #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(#[from] resnet_hub::Error),
@@ -100,7 +101,8 @@ pub enum Error {
         why: NotLeftOut,
     },
 
-    /// Known images are neither in the hub's cache nor to be had; a folder with them helps.
+    /// CIFAR's files are not in the hub's cache and could not be downloaded. The message says which files to
+    /// give in a folder instead.
     #[cfg(feature = "hub")]
     #[error(transparent)]
     NotDownloaded(resnet_hub::Error),
@@ -122,20 +124,20 @@ pub enum Error {
 /// Why a broken sample is not left out. With `Display`, half a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotLeftOut {
-    /// No sample may be.
+    /// No sample may be left out ([`OnBroken::Fail`](crate::OnBroken::Fail)).
     NoneMayBe,
-    /// What is known to be wrong before anything is read costs more samples than may be lost.
+    /// The faults that listing found cost more samples than may be lost.
     Costs {
         /// How many other faults are known.
         others: usize,
         /// How many samples are lost with all of them.
         lost: u64,
-        /// How many may be.
+        /// How many samples may be lost.
         limit: u64,
     },
-    /// As many as may be were left out before it.
+    /// The limit of broken samples was reached before it.
     LimitReached {
-        /// How many these are.
+        /// How many faults came before it, those that listing found included.
         before: usize,
     },
     /// It is the last, and all others are broken too.
@@ -161,7 +163,7 @@ impl fmt::Display for NotLeftOut {
 }
 
 impl Error {
-    /// What is wrong, for lists that name the file themselves: neither the file nor the mend.
+    /// What is wrong, for lists that name the file themselves: without the file and without what to do.
     pub fn cause(&self) -> String {
         match self {
             Error::File(error) => error.cause(),
@@ -170,7 +172,7 @@ impl Error {
         }
     }
 
-    /// That this build does not read the parquet files in `folder`.
+    /// The error for the parquet files in `folder`, in a build that does not read them.
     #[cfg(not(feature = "parquet"))]
     pub(crate) fn without_parquet(folder: &Path) -> Self {
         let wanted = format!("reading the parquet files in {}", folder.display());

@@ -16,7 +16,8 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// How many images there are.
     fn images(&self) -> usize;
 
-    /// How many of them an epoch shows: all processes together where they share batches, else this one.
+    /// How many images an epoch shows: those of all processes together if they share batches (any
+    /// [`Order`](crate::Order) but `Sequential`), else those of this process.
     fn images_per_epoch(&self) -> usize;
 
     /// How many batches an epoch has.
@@ -26,15 +27,15 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// or at its end.
     fn epoch(&self, epoch: u64, first_batch: usize) -> Box<dyn Batches>;
 
-    /// The images of a batch, for people to find: files, or numbers in the set from 0. Broken ones are among
-    /// them; none where nobody knows.
+    /// The images of a batch by names under which people find them: files, or numbers in the set from 0.
+    /// Broken images are included. Empty if the feed does not know.
     fn names(&self, epoch: u64, batch: usize) -> Vec<String> {
         let _ = (epoch, batch);
         Vec::new()
     }
 
-    /// Where the time of the threads that work ahead went so far, over all epochs; `None` where nobody
-    /// counts.
+    /// How the threads that work ahead have spent their time so far, over all epochs; `None` if the feed does
+    /// not measure it.
     fn times(&self) -> Option<FeedTimes> {
         None
     }
@@ -57,7 +58,7 @@ pub struct FeedTimes {
     pub read: Duration,
     /// Turning their bytes into pixels.
     pub decode: Duration,
-    /// Resizing, changing, normalising.
+    /// Resizing, augmenting, normalising.
     pub transform: Duration,
 }
 

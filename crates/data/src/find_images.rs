@@ -15,8 +15,9 @@ pub struct FoundImages {
     pub failures: Vec<Error>,
 }
 
-/// Finds image files: a file stands for itself, a folder for the images in it and below it, told by the ends
-/// of their names. In folders hidden files, and those that systems leave there, are left out.
+/// Finds image files: a file stands for itself, whatever its name; a folder stands for the files in it and
+/// below it whose names end in one of [`IMAGE_ENDS`]. In folders, links to folders are left out, and so are
+/// hidden files and folders and those that operating systems leave there.
 ///
 /// ```no_run
 /// let found = resnet_data::find_images(&["cat.jpg".into(), "holiday".into()]);
@@ -55,8 +56,8 @@ fn walk(folder: &Path, found: &mut FoundImages) {
         if names::is_passed_over(&name) {
             continue;
         }
-        // A link to a folder may lead back up: links are taken for files only. What can't be read, such as a
-        // link that leads nowhere, fails when it is.
+        // A link to a folder may lead back up, so only links to files are followed. A file that can't be
+        // read, such as a link that leads nowhere, fails when it is read.
         if !path.is_dir() {
             found.files.extend(is_image(&path).then_some(path));
         } else if !path.is_symlink() {

@@ -2,8 +2,7 @@
 //! (tests/fuzz/bodies).
 //!
 //! They are here because the kept index is not public, and the public functions above it would hide a fault:
-//! a bad index is made anew. Each function panics where something
-//! that should hold does not.
+//! they make a bad index anew. Each function panics if something that should hold does not.
 
 use std::collections::HashSet;
 use std::io::Cursor;

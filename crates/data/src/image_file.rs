@@ -10,7 +10,7 @@ use resnet_formats::names;
 
 use crate::Error;
 
-/// The most bytes an image's file may have.
+/// The most bytes an image's file may have: 512 MiB.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 

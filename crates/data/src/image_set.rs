@@ -127,7 +127,7 @@ impl ImageSet {
         &self.pixels[row * bytes..(row + 1) * bytes]
     }
 
-    /// Adds every pixel and label. Not the classes' names.
+    /// Adds every label and pixel to `fingerprint`, but not the names of the classes.
     pub fn add_to(&self, fingerprint: &mut Fingerprint) {
         for i in 0..self.len() {
             fingerprint.word(self.label(i).into());

@@ -108,11 +108,13 @@ fn size(source: &dyn Source, record: usize) -> Option<(u64, u64)> {
 pub fn contact_sheet(source: &dyn Source, seed: u64) -> Result<Image, Error> {
     let (columns, rows, side) = SHEET;
     let transform = TrainTransform::inception(side);
-    let (len, shown) = (source.index().len(), columns * rows);
+    let index = source.index();
+    let records: Vec<usize> = (0..index.len()).filter(|record| !index.is_skipped(*record)).collect();
+    let shown = records.len().min(columns * rows);
     let mut pixels = vec![255; columns * side * rows * side * 3];
-    for place in 0..shown.min(len) {
-        let record = place * len / shown.min(len);
-        let name = source.index().place(record);
+    for place in 0..shown {
+        let record = records[place * records.len() / shown];
+        let name = index.place(record);
         let bytes = encoded(source, record).map_err(|broken| Error::Invalid(broken.to_string()))?;
         let key = Key { seed, epoch: 0, index: record as u64 };
         let mut planes = vec![];

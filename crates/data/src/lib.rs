@@ -62,7 +62,6 @@ mod purposes;
 mod recognise;
 pub mod sources;
 mod split;
-
 mod split_role;
 mod verify;
 

@@ -11,13 +11,14 @@ use crate::Error;
 pub enum Order {
     /// A new random order every epoch, a function of (seed, epoch).
     Shuffled,
-    /// The same with as many images of each class; see [`Balanced`](resnet_sampling::Balanced).
+    /// A random order in which all classes are equally frequent; see [`Balanced`](resnet_sampling::Balanced).
     Balanced,
-    /// The same with some images `times` times, all within a step; see [`Sampling::Repeated`].
+    /// A random order of a part of the images, each shown `times` times within one optimizer step; see
+    /// [`Sampling::Repeated`].
     Repeated {
         /// How often an image is shown; at least 1.
         times: usize,
-        /// The images of an optimizer step.
+        /// How many images an optimizer step takes.
         within: usize,
     },
     /// As they lie in the set.
@@ -35,7 +36,7 @@ impl Order {
     }
 }
 
-/// What happens to the images left over when batches do not divide the set.
+/// What happens to the images left over when the batch size does not divide their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastBatch {
     /// They make a smaller batch.
@@ -44,7 +45,7 @@ pub enum LastBatch {
     Drop,
 }
 
-/// Which of the processes that train one network together this is. Each shows its own images.
+/// The place of this process among those that train one network together. Each process shows its own images.
 ///
 /// A shuffled epoch has the same batches whatever the number of processes, and each process shows its part of
 /// every batch: the first the first images, and so on. An epoch in order, as an evaluation shows it, is cut
@@ -72,7 +73,8 @@ impl Rank {
 /// How a [`DataLoader`](crate::DataLoader) or a [`FileLoader`](crate::FileLoader) makes batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoaderConfig {
-    /// Images per batch, all processes' parts together where the order is shuffled; at least 1.
+    /// Images per batch, at least 1: of all processes together if they share batches (any order but
+    /// sequential), else of this process.
     pub batch: usize,
     /// Decides order and augmentation, together with the epoch.
     pub seed: u64,
@@ -82,7 +84,7 @@ pub struct LoaderConfig {
     pub rank: Rank,
     /// Whether an incomplete last batch is shown.
     pub last_batch: LastBatch,
-    /// Threads that make batches; with 0 they are made in the caller's when it asks for them.
+    /// Threads that make batches. With 0, each batch is made in the caller's thread when it asks for it.
     pub workers: usize,
     /// Batches kept ready ahead of the reader; 0 counts as 1. A batch of 128 at 224 x 224 takes 77 MB.
     pub prefetch: usize,
@@ -107,7 +109,7 @@ impl LoaderConfig {
         Self { order: Order::Sequential, workers: 1, prefetch: 2, ..Self::training(batch, 0) }
     }
 
-    /// Checks that there are batches of `images` images.
+    /// Checks that an epoch of `images` images has batches for this process.
     pub(crate) fn check(&self, images: usize) -> Result<(), Error> {
         let invalid = |message: String| Err(Error::Invalid(message));
         if self.batch == 0 {
@@ -156,8 +158,8 @@ impl LoaderConfig {
         }
     }
 
-    /// How many of `images` images an epoch shows: all processes together where they share batches, else this
-    /// one.
+    /// How many of `images` images an epoch shows: those of all processes together if they share batches,
+    /// else those of this process.
     pub(crate) fn images_per_epoch(&self, images: usize) -> usize {
         let all = self.places(images).len();
         match self.last_batch {

@@ -16,8 +16,8 @@ use crate::{DataKind, Dataset, Error};
 ///   `.tar.gz` or `.tgz` with such files inside, given by its own path;
 /// - Hugging Face's parquet files, `train-*.parquet` and `test-*.parquet` (feature `parquet`).
 ///
-/// In this order: a folder of files is preferred to an archive, and that to parquet files. `kind` says which
-/// data set is meant where there could be two; `None` takes what there is.
+/// If there are several of these, a folder of files is preferred to an archive, and an archive to parquet
+/// files. `kind` says which data set is meant if there could be two; `None` takes what there is.
 ///
 /// # Errors
 /// If nothing is recognised, if two data sets are there and `kind` is `None`, if a file is missing, cut short
@@ -32,11 +32,11 @@ pub fn open_dir(dir: &Path, kind: Option<DataKind>) -> Result<Dataset, Error> {
     open(dir, kind, Needed::All)
 }
 
-/// Opens the test images alone of the data set in `dir`, which need no others beside them; `train` of the
-/// result is empty.
+/// Opens only the test images of the data set in `dir`; the files of training images may be missing. `train`
+/// of the result is empty.
 ///
 /// # Errors
-/// As [`open_dir`], but for files of training images.
+/// As [`open_dir`], except for missing or damaged files of training images.
 ///
 /// ```no_run
 /// let data = resnet_data::open_test("cifar-10-batches-py/test_batch".as_ref(), None)?;

@@ -13,8 +13,9 @@ type Make<T> = dyn Fn(usize) -> T + Send + Sync;
 
 /// The items of a range, made by `make` in threads, handed out in order.
 ///
-/// A thread claims the lowest number nobody has claimed, but never one `ahead` or more past the one that the
-/// reader waits for; so the queue is bounded and the item waited for is always claimed first.
+/// A thread claims the lowest number that no other has claimed, but never one `ahead` or more past the number
+/// that the reader gets next. So the queue is bounded, and the item that the reader waits for is always
+/// claimed first. A panic of `make` comes out of `next`.
 pub struct Prefetch<T> {
     shared: Arc<Shared<T>>,
     threads: Vec<JoinHandle<()>>,
@@ -49,7 +50,7 @@ enum Phase {
 
 impl<T> Shared<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as new.
+        // Nothing that can panic runs under the lock, so the state behind a poisoned lock is sound.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

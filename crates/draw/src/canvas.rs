@@ -10,7 +10,7 @@ pub(crate) const BOX_HEIGHT: f64 = 30.0;
 /// Radius of a sign.
 pub(crate) const RADIUS: f64 = 11.0;
 
-/// What colours a box.
+/// The kind of a box, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Weight,
@@ -185,7 +185,7 @@ fn towards((x, y): Point, (to_x, to_y): Point) -> Point {
     if length > 0.0 { (dx / length, dy / length) } else { (0.0, 0.0) }
 }
 
-/// Text that stands in a page: what would be read as markup is not.
+/// `text` with those characters escaped that would be read as markup.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -6,7 +6,7 @@ use crate::canvas::{Canvas, Point};
 use crate::unit::{self, Accent, Look, Marks, Room};
 use crate::{Error, built};
 
-/// Between neighbours, and around all of them.
+/// Pixels between neighbouring units, and around all of them.
 const GAP: f64 = 26.0;
 const MARGIN: f64 = 18.0;
 /// Height of a title.

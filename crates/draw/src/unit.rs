@@ -23,7 +23,7 @@ const PARTING: f64 = 24.0;
 pub(crate) struct Room {
     /// From the first box to the addition.
     before: f64,
-    /// Boxes behind it.
+    /// How many boxes follow the addition.
     after: usize,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Accent {
 }
 
 impl Accent {
-    /// Of the unit's kind.
+    /// The colour of the unit's kind: whether it is pre-activated.
     pub(crate) fn of(unit: &UnitOutline) -> Self {
         if unit.pre_activation.is_empty() { Accent::Original } else { Accent::PreActivation }
     }
@@ -122,7 +122,8 @@ fn columns(unit: &UnitOutline) -> Columns {
     let half = if has_boxes { BOX / 2.0 } else { RADIUS };
     let on_path = unit.shortcut.iter().any(|part| *part != Part::CarryGate);
     let shortcut = 10.0 + half;
-    // Boxes behind the addition and before the parting have the branch's room below and above it.
+    // Boxes after the addition stand below the branch, and boxes before the parting above it, so the branch
+    // need not keep clear of them; only boxes on the shortcut beside it move it to the right.
     let clear = if on_path { BOX / 2.0 } else { RADIUS + 6.0 };
     let gate = shortcut + clear + 16.0 + GATE_BOX / 2.0;
     let branch = match unit.gate {

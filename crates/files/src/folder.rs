@@ -27,7 +27,7 @@ pub struct NewFolder {
 }
 
 impl NewFolder {
-    /// Creates the folder that will be `target`, with the folders above it.
+    /// Creates the folder that [`finish`](Self::finish) will rename to `target`, and the folders above it.
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] if there is something at `target`,
@@ -45,7 +45,7 @@ impl NewFolder {
             let partial = format!(".{}.partial-{}-{number}", name.to_string_lossy(), std::process::id());
             let partial = target.with_file_name(partial);
             match fs::create_dir(&partial) {
-                // What a killed process has left: in containers the numbers of processes come again.
+                // A killed process with the same id has left it; in containers process ids come again.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 made => return made.map(|()| NewFolder { target: target.to_owned(), partial }),
             }
@@ -57,10 +57,10 @@ impl NewFolder {
         &self.partial
     }
 
-    /// Gives the folder its name.
+    /// Renames the folder to its target.
     ///
     /// # Errors
-    /// What the system refuses; nothing is left then.
+    /// What the system refuses; then the folder is removed.
     pub fn finish(self) -> io::Result<()> {
         fs::rename(&self.partial, &self.target)
     }

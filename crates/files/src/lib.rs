@@ -1,8 +1,7 @@
 //! Files that a crash cannot tear: written whole, or left as they were.
 //!
 //! Checkpoints, records of runs, the hub's cache, indexes of data sets and heat maps are all written this
-//! way. Their crates have no other crate of ours in common, so what they share stands by itself, below all of
-//! them. It knows no format.
+//! way. This crate lies below all crates that write them, and knows no file format.
 //!
 //! ```
 //! use std::io::Write as _;
@@ -50,8 +49,8 @@ pub fn write_whole<T, E: From<io::Error>>(
     Ok(filled)
 }
 
-/// Gives the file at `old` a second name, `new`, that outlives it; a copy where the file system has no hard
-/// links. What stands at `new` already is left alone.
+/// Makes `new` a hard link to the file at `old`, or a copy if a link cannot be made. Removing or replacing
+/// `old` does not change `new`. If there is a file at `new` already, it is left alone.
 ///
 /// # Errors
 /// What the system refuses. There is then no file at `new`, or the one that was there.

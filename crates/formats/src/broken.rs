@@ -26,8 +26,9 @@ impl fmt::Display for Broken {
     }
 }
 
-/// About how many records a file has lost that is damaged from byte `cut` on: as many as `known` ones before
-/// it make likely for the `lost` bytes after it, and at least one.
+/// About how many records a file has lost that is damaged from byte `cut` on. It takes the `lost` bytes after
+/// `cut` to hold as many records per byte as the bytes before it, which hold `known` records. The result is
+/// at least 1.
 pub fn estimate_lost(lost: u64, known: u64, cut: u64) -> u64 {
     let records = u128::from(lost) * u128::from(known) / u128::from(cut.max(1));
     u64::try_from(records).unwrap_or(u64::MAX).max(1)

@@ -33,8 +33,8 @@ pub fn read(file: &Path, bytes: u64) -> Result<Vec<String>, Error> {
     if is_json { parse_class_map(text) } else { parse_lines(text) }.map_err(bad)
 }
 
-/// The names in a file that has one a line. Where each line begins with a WordNet id, as in ImageNet's
-/// `LOC_synset_mapping.txt`, that is the name, as it is what folders are called.
+/// The names in a file that has one name per line. If each line begins with a WordNet id, as in ImageNet's
+/// `LOC_synset_mapping.txt`, the id is taken for the name, because folders are called by it.
 ///
 /// # Errors
 /// What is wrong, as half a sentence: a line is empty, or there are none or too many.
@@ -64,9 +64,9 @@ pub const MAX_CLASSES: usize = 1 << 17;
 
 /// The names of classes in a class map, in the order of their labels.
 ///
-/// Understood are a list, `["tench", "goldfish"]`; names by label, `{"0": "tench", "1": "goldfish"}`, also
-/// with a WordNet id before the name, `{"0": ["n01440764", "tench"]}`, of which the id is taken, as it is
-/// what folders are called; and labels by name, `{"tench": 0, "goldfish": 1}`.
+/// A class map is a list, `["tench", "goldfish"]`; or names by label, `{"0": "tench", "1": "goldfish"}`; or
+/// labels by name, `{"tench": 0, "goldfish": 1}`. If a name is a list, as in `{"0": ["n01440764", "tench"]}`,
+/// its first element is taken: a WordNet id, by which folders are called.
 ///
 /// # Errors
 /// What is wrong, as half a sentence: if it is no JSON or none of these, if labels are missing or double, or

@@ -15,8 +15,8 @@ pub fn are_numbers(classes: &[String]) -> bool {
 
 /// How `ours` and `theirs` differ as numberings of classes, as a sentence; `None` if they are the same.
 ///
-/// Lists of which one has only numbers for names ("0", "1", ...) differ only if their lengths do: nothing
-/// more is known.
+/// If one of the lists has only numbers for names ("0", "1", ...), they differ only if their lengths do,
+/// because nothing more is known.
 ///
 /// ```
 /// let names = |names: [&str; 2]| names.map(String::from);
@@ -46,10 +46,12 @@ pub fn class_difference(ours: &[String], theirs: &[String]) -> Option<String> {
     ))
 }
 
-/// For each class of `from` its label in `to`, the classes of `whose`.
+/// For each class of `from`, its label in `to`. Classes are matched by name; if one list has only numbers for
+/// names, they are matched by number. `whose` says in errors whose classes `to` are.
 ///
 /// # Errors
-/// A class that is not in `to`, as half a sentence.
+/// What is wrong, as half a sentence: a class of `from` is not in `to`, or several classes of `to` share a
+/// name.
 pub fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
     let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
     let is_listed = |name: &String| labels.contains_key(name);

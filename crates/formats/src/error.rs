@@ -1,5 +1,5 @@
-//! Everything that can be wrong with a file, each as one sentence that names the file, the cause and the
-//! mend.
+//! Everything that can be wrong with a file, each as one sentence that names the file, the cause and what to
+//! do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What is wrong, for lists that name the file themselves: neither the file nor the mend.
+    /// What is wrong, for lists that name the file themselves: without the file and without what to do.
     pub fn cause(&self) -> String {
         match self {
             Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),

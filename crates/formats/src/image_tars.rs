@@ -1,7 +1,7 @@
-//! Tar files of images as they are downloaded, which are no shards: ImageNet's.
+//! ImageNet's tar files as they are downloaded, which are archives of images and not shards.
 //!
-//! Either a tar of tars, one per class and called by it, or images alone. A tar is not compressed, so what
-//! lies in one of the inner tars has a place in the outer file, and nothing is unpacked.
+//! Such a file is a tar of tars, one per class and called by it, or a tar of images alone. A tar is not
+//! compressed, so a file in one of the inner tars has a place in the outer file, and nothing is unpacked.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -17,15 +17,15 @@ const LOOKED_AT: usize = 64;
 /// What a tar file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Samples of images and labels, in WebDataset's convention; also what is not clear.
+    /// Samples of images and labels, in WebDataset's convention; also any tar whose form is not clear.
     Samples,
-    /// Tars.
+    /// One tar per class.
     Tars,
     /// Images alone.
     Images,
 }
 
-/// What the tar file in `path` is, by its first members.
+/// What the tar file at `path` is, by its first 64 members.
 ///
 /// # Errors
 /// If it cannot be opened or is compressed.
@@ -60,7 +60,8 @@ fn is_compressed(start: &[u8; 4]) -> bool {
     )
 }
 
-/// The last part of a member's name; none for what the writer's system hides, such as macOS's `._x`.
+/// The last part of a member's name; `None` for hidden files and those of operating systems, such as macOS's
+/// `._x`.
 fn visible(name: &str) -> Option<&str> {
     let base = name.rsplit('/').next().unwrap_or(name);
     (!name.split('/').any(is_of_a_system) && !base.starts_with('.')).then_some(base)
@@ -75,7 +76,7 @@ pub struct Piece {
     pub start: u64,
     /// How many bytes it has.
     pub length: u64,
-    /// The class of all of its images.
+    /// The class of all of its images; `None` if a list gives them their labels.
     pub class: Option<String>,
 }
 
@@ -163,7 +164,7 @@ pub fn scan(path: &Path, piece: &Piece) -> Result<Scanned, Error> {
     }
 }
 
-/// A part of a file as if it were one.
+/// A range of a file's bytes, read as if it were a file of its own.
 #[derive(Debug)]
 struct Section {
     file: File,

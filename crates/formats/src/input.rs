@@ -27,7 +27,8 @@ impl<'a> Input<'a> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
-    /// The length of a list whose elements take at least so many bytes each: never more than there are.
+    /// The length of a list whose elements take at least `element` bytes each; `None` if more elements are
+    /// claimed than the bytes that are left can hold.
     pub fn len(&mut self, element: usize) -> Option<usize> {
         let len = usize::try_from(self.u64()?).ok()?;
         (len.checked_mul(element)? <= self.0.len()).then_some(len)

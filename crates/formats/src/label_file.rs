@@ -22,10 +22,12 @@ const MAX_KIT_ENTRIES: usize = 10_000;
 
 const MAX_KIT_BYTES: u64 = 1 << 28;
 
-/// The text of the list in `path`, and what the list is called.
+/// The text of the list at `path`, and the list's file name. A `.tar.gz` or `.tgz` is taken for ImageNet's
+/// development kit, in which the list is [`GROUND_TRUTH`].
 ///
 /// # Errors
-/// If it cannot be read, is too large or is not text in UTF-8.
+/// If it cannot be read, is larger than 256 MiB or is not text in UTF-8, or if an archive does not hold the
+/// ground truth.
 pub fn text_of(path: &Path) -> Result<(String, String), Error> {
     let io = |cause| Error::io("read", path, cause);
     let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND);

@@ -1,7 +1,8 @@
-//! The text of a list of labels: one line per image, by its name or in the order of names.
+//! The text of a list of labels: one line per image, with the image's name, or in the order of the names.
 //!
-//! Columns are parted by tabs, commas (with quotes, as spreadsheets write them), semicolons or blanks. A
-//! header says which columns count; without one the first two do.
+//! Columns are separated by tabs, commas, semicolons (cells may be quoted, as spreadsheets write them) or
+//! blanks. A header says which columns hold names and labels; without one they are the first two, in either
+//! order.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use crate::is_image_end;
 /// What a list says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// Of each image its name and label.
+    /// The name and the label of each image.
     Named(Vec<Row>),
     /// Labels alone, in the order of the images' names.
     InOrder(Vec<Row>),
@@ -21,13 +22,13 @@ pub enum Rows {
 pub struct Row {
     /// Counted from 1.
     pub line: usize,
-    /// With `/` between folders; empty where the order counts.
+    /// The image's path with `/` between folders; empty in [`Rows::InOrder`].
     pub name: String,
     /// A number or the name of a class.
     pub label: String,
 }
 
-/// What parts columns.
+/// What separates columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Delimiter {
     Blanks,
@@ -122,10 +123,10 @@ fn row(line: usize, cells: &[String], (name, label): (usize, usize)) -> Result<R
     };
     let name = name.replace('\\', "/");
     let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
-    // Behind a synset come the box of the object, as Kaggle has it, or words.
+    // After a synset there may be the object's box, as in Kaggle's lists, or words.
     let first = label.split_whitespace().next().unwrap_or_default();
     let label = if is_synset(first) { first } else { label.as_str() };
-    // What a spreadsheet makes of whole numbers once one is missing.
+    // `3.0`: spreadsheets write whole numbers like this if one of the column is missing.
     let label = label.strip_suffix(".0").filter(|label| is_number(label)).unwrap_or(label);
     match name.is_empty() || label.is_empty() {
         true => Err(format!("line {line} lacks a name or a label")),
@@ -133,7 +134,7 @@ fn row(line: usize, cells: &[String], (name, label): (usize, usize)) -> Result<R
     }
 }
 
-/// Which columns hold names and labels, and how many rows are no image's.
+/// Which columns hold names and labels, and how many rows are a header: 0 or 1.
 fn columns(rows: &[(usize, Vec<String>)]) -> Result<((usize, usize), usize), String> {
     let first = &rows[0].1;
     let find = |known: &[&str]| first.iter().position(|cell| known.contains(&cell.to_lowercase().as_str()));
@@ -153,7 +154,7 @@ fn columns(rows: &[(usize, Vec<String>)]) -> Result<((usize, usize), usize), Str
     let rest = &rows[1..];
     let is_headed = !has_image(&rows[0]) && !rest.is_empty() && rest.iter().all(has_image);
     let body = if is_headed { rest } else { rows };
-    // The other way round: labels first.
+    // The label may come before the name.
     let is =
         |column: usize| body.iter().all(|(_, cells)| cells.get(column).is_some_and(|cell| is_image(cell)));
     let columns = if is(1) && !is(0) { (1, 0) } else { (0, 1) };
@@ -169,7 +170,7 @@ fn cells(line: &str, delimiter: Delimiter) -> Result<Vec<String>, String> {
             let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
             match words[..] {
                 [] | [_] | [_, _] => Ok(own(&words)),
-                // Behind the label comes what it means, or where the object is.
+                // After the label may come its meaning, or the object's box.
                 [name, label, ..] if is_image(name) && is_label(label) => Ok(own(&[name, label])),
                 [.., last] if is_label(last) => {
                     Ok(vec![line[..line.len() - last.len()].trim_end().to_owned(), last.to_owned()])
@@ -180,7 +181,7 @@ fn cells(line: &str, delimiter: Delimiter) -> Result<Vec<String>, String> {
     }
 }
 
-/// A line of comma-separated values: quotes around a cell, doubled inside of one.
+/// The cells of a line of delimited values. A cell may be in quotes; a quote inside it is then doubled.
 fn quoted(line: &str, delimiter: char) -> Result<Vec<String>, String> {
     let (mut cells, mut rest) = (Vec::new(), line);
     loop {
@@ -235,19 +236,19 @@ pub fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// A name without the end of an image.
+/// A name without its ending, if that is an image's.
 pub fn stem(name: &str) -> &str {
     name.rsplit_once('.').filter(|(_, end)| is_image_end(end)).map_or(name, |(stem, _)| stem)
 }
 
-/// The row of each image, by its path, by ever less of it, or by its name without folder and end; where there
-/// is none, why.
+/// The row of each image, or why it has none. An image is looked up by its whole path, then by its path with
+/// one leading folder less each time, and last by its name without folders and ending.
 ///
 /// # Errors
 /// If an image is listed with different labels.
 pub fn by_name(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'static str>>, String> {
     let mut exact: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
-    // Of a name that stands for several labels there is none.
+    // `None` for a name that has several labels.
     let mut loose: HashMap<&str, Option<usize>> = HashMap::with_capacity(rows.len());
     let differ = |a: usize, b: usize| rows[a].label != rows[b].label;
     for (number, row) in rows.iter().enumerate() {

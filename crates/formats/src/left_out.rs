@@ -1,13 +1,13 @@
-//! `LeftOut`: how many files are no samples by their names, and what these end in.
+//! `LeftOut`: how many files are not samples by their names, counted by the endings of the names.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Kinds that are counted each for itself.
+/// The most kinds that are counted separately.
 const MAX_KINDS: usize = 64;
 /// Kinds that are named in a sentence.
 const SHOWN: usize = 6;
-/// The longest ending that is one.
+/// The longest ending, in bytes; a name with a longer one counts as without an ending.
 const MAX_ENDING: usize = 24;
 
 const WITHOUT: &str = "without an ending";
@@ -18,7 +18,7 @@ const OTHERS: &str = "of other endings";
 /// Hidden files and those of systems (`.DS_Store`, `Thumbs.db`) don't count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// What comes behind "files" in a sentence: ".txt", "without an ending".
+    /// The number of files by what follows "files" in a sentence: ".txt", "without an ending".
     kinds: BTreeMap<String, u64>,
 }
 
@@ -28,7 +28,7 @@ impl LeftOut {
         self.add_ending(name.rsplit_once('.').map_or("", |(_, ending)| ending));
     }
 
-    /// Counts a file by its ending, the first dot left out.
+    /// Counts a file by its ending, which is given without its leading dot.
     pub fn add_ending(&mut self, ending: &str) {
         let is_one = |ending: &str| {
             let fits = |c: char| c.is_alphanumeric() || c == '.' || c == '_' || c == '-';
@@ -40,7 +40,8 @@ impl LeftOut {
         }
     }
 
-    /// Counts so many files that are of a kind of their own.
+    /// Counts `files` files of a kind, a text that follows "files" in a sentence. After 64 kinds, new kinds
+    /// are counted together.
     pub fn add(&mut self, kind: &str, files: u64) {
         let kind = if self.kinds.len() < MAX_KINDS || self.kinds.contains_key(kind) { kind } else { OTHERS };
         let count = self.kinds.entry(kind.to_owned()).or_default();
@@ -68,7 +69,7 @@ impl LeftOut {
     }
 }
 
-/// "5 files .txt, 2 files .xcf"
+/// "5 files .txt, 2 files .xcf": the most frequent kinds first, six at most.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (others, mut kinds): (Vec<_>, Vec<_>) = self.kinds().partition(|(kind, _)| *kind == OTHERS);

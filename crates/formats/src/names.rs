@@ -69,8 +69,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The name that a line of a list of records has, which may have been written by hand or by another program:
-/// in bytes that are not UTF-8, or with a single backslash.
+/// The name in a line of a list of records. The list may have been written by hand or by another program, so
+/// bytes that are not UTF-8 and single backslashes are accepted.
 pub fn of_line(line: &[u8]) -> String {
     let text: String = line.utf8_chunks().fold(String::with_capacity(line.len()), |mut text, chunk| {
         text.push_str(chunk.valid());

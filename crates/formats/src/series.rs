@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-/// The longest series that is believed.
+/// The most files of a series; a name that claims more is not taken for one of a series.
 const MAX_FILES: usize = 100_000;
 
 /// The names that the series of `names` should have and that are not among them, in order.

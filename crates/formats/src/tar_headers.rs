@@ -11,11 +11,11 @@ use std::path::Path;
 use crate::Error;
 use crate::names::escaped;
 
-/// Tar's unit: headers have one, contents are filled up to whole ones.
+/// The size of tar's blocks in bytes: a header is one block, and contents are padded to whole blocks.
 pub const UNIT: u64 = 512;
 /// The longest extended header or name that is read; macOS keeps a file's attributes there.
 const MAX_EXTENSION: u64 = 1 << 20;
-/// More zeros than this at an archive's end are no end mark.
+/// The most zeros at an archive's end, in bytes, that are taken for an end mark.
 const MANY_ZEROS: u64 = 1 << 20;
 
 /// One header of 512 bytes.
@@ -25,7 +25,7 @@ pub struct Header {
     pub kind: Kind,
     /// Bytes of contents that follow.
     pub bytes: u64,
-    /// The name as far as it fits in here.
+    /// The name, cut off if it does not fit into the header.
     pub name: Vec<u8>,
 }
 
@@ -34,9 +34,9 @@ pub struct Header {
 pub enum Kind {
     /// A file with contents.
     File,
-    /// The next header's name, by GNU.
+    /// The long name of the next header, GNU's extension.
     LongName,
-    /// The next header's attributes, by pax.
+    /// Attributes of the next header, pax's extension.
     Extended,
     /// A hard or symbolic link, which has no contents.
     Link,
@@ -106,7 +106,7 @@ fn number(field: &[u8]) -> Option<u64> {
 pub struct Member {
     /// As [text](crate::names).
     pub name: String,
-    /// Where its own header is; the contents follow it.
+    /// The byte at which its own header begins; the contents follow [`UNIT`] bytes later.
     pub header: u64,
     /// The size of the contents.
     pub bytes: u64,
@@ -121,12 +121,12 @@ pub struct Cut {
     pub cause: String,
 }
 
-/// How an archive ends otherwise than by a short end mark: it may be the start of a longer one.
+/// An end of an archive that is not a short end mark: the archive may have been cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OddEnd {
-    /// Behind a member, without an end mark.
+    /// It ends after a member, without an end mark.
     NoMark,
-    /// In so many zeros, as a download that was broken off may leave it.
+    /// It ends in so many zero bytes, as an interrupted download may leave it.
     Zeros(u64),
 }
 
@@ -197,7 +197,7 @@ impl<R: Read + Seek> Members<R> {
                 let left = self.length - at - UNIT;
                 return Err(cut(format!("{name} should have {bytes} bytes, but only {left} are left")));
             };
-            // The last member's filling may be missing; then the next header is past the end.
+            // The last member's padding may be missing; then the next header is past the end.
             self.next = end.next_multiple_of(UNIT);
             match header.kind {
                 Kind::File => {
@@ -234,7 +234,8 @@ impl<R: Read + Seek> Members<R> {
         }
     }
 
-    /// The contents of a member, which must have no more than `limit` bytes.
+    /// The contents of the member with this `header` and this many `bytes`, which must be no more than
+    /// `limit`.
     ///
     /// # Errors
     /// If they are longer or cannot be read.
@@ -288,7 +289,7 @@ fn attributes(mut text: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     Some(found)
 }
 
-/// Refuses what is compressed, which cannot be read from the middle.
+/// The error for a compressed tar, which cannot be read from the middle.
 pub fn refuse_compressed(path: &Path) -> Error {
     let cause = "a compressed tar cannot be read from the middle";
     Error::bad_file(path.display().to_string(), cause, "unpack it to .tar first; images hardly compress")

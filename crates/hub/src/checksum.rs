@@ -11,7 +11,7 @@ use super::names::is_hex;
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
 
-/// Half a sentence if the contents of the file at `path` do not match `etag`.
+/// Compares the contents of the file at `path` with `etag`: half a sentence if they differ, else `None`.
 ///
 /// For files in its storage of large files the hub gives the SHA-256. For files in the repository it gives
 /// Git's name: the SHA-1 of `blob LENGTH`, a zero byte and the contents. An ETag of another form comes from

@@ -131,7 +131,7 @@ impl Download<'_> {
         let unwritten = |cause: io::Error| Trouble::Final(format!("cannot write what arrives: {cause}"));
         let mut have = out.metadata().map_err(unwritten)?.len();
         if have > bytes {
-            // It belongs to another file.
+            // The part is longer than the file, so it belongs to another one.
             out.set_len(0).map_err(unwritten)?;
             have = 0;
         }
@@ -195,7 +195,7 @@ impl Reported<'_> {
     }
 }
 
-/// Waits until no other process brings the same file.
+/// Locks a file's download; waits while another process downloads the same file.
 fn lock(path: &Path) -> io::Result<File> {
     let file = File::options().create(true).write(true).truncate(false).open(path)?;
     match file.try_lock() {

@@ -53,7 +53,7 @@ fn home_of(user: &str) -> Option<OsString> {
     })
 }
 
-/// Appends `text` with its variables replaced, whose own `$` are left alone.
+/// Appends `text` with its variables replaced. A `$` in a variable's value is left alone.
 fn push_variables(path: &mut OsString, text: &str, variable: &impl Fn(&str) -> Option<OsString>) {
     let mut rest = text;
     while let Some(at) = rest.find('$') {

@@ -11,7 +11,7 @@ use super::names::is_word;
 
 /// The longest answer that is read, in bytes.
 pub(crate) const MAX_LISTING_BYTES: u64 = 1 << 26;
-/// The most files of a repository; the hub itself advises against a tenth of that.
+/// The most files of a repository; the hub recommends fewer than 100,000.
 const MAX_FILES: usize = 1_000_000;
 /// How deep folders may be nested in a repository.
 const MAX_DEPTH: usize = 16;
@@ -23,7 +23,8 @@ const KEPT: &str = ".listings";
 pub struct Listing {
     /// The commit.
     pub commit: String,
-    /// Sizes by name, where they are known. Names are as the server gave them: not to be used unchecked.
+    /// The size in bytes of each file by its name, if it is known. Names are as the server gave them: pass
+    /// them to [`check_file`](crate::names::check_file) before they become part of a path.
     pub files: BTreeMap<String, Option<u64>>,
 }
 
@@ -46,7 +47,8 @@ impl Listing {
         Ok(Listing { commit, files: files.ok_or("the server's answer has files without names")? })
     }
 
-    /// Puts the listing into the cache's folder of the repository.
+    /// Writes the listing into the cache's `folder` of the repository
+    /// ([`Repository::folder`](crate::Repository::folder)).
     ///
     /// # Errors
     /// If it cannot be written.
@@ -57,13 +59,13 @@ impl Listing {
         write_whole(&folder.join(KEPT).join(format!("{}.json", self.commit)), text.as_bytes())
     }
 
-    /// The listing that was kept for a commit, if it is complete.
+    /// The listing that [`keep`](Self::keep) wrote for a commit, if it is there and complete.
     pub fn kept(folder: &Path, commit: &str) -> Option<Self> {
         let text = fs::read_to_string(folder.join(KEPT).join(format!("{commit}.json"))).ok()?;
         Self::parse(&serde_json::from_str(&text).ok()?).ok().filter(|listing| listing.commit == commit)
     }
 
-    /// The files of a snapshot.
+    /// The files in the folder of a snapshot, with their sizes. The folder's name is taken for the commit.
     pub fn of_snapshot(snapshot: &Path) -> Self {
         let mut files = BTreeMap::new();
         walk(snapshot, "", 0, &mut files);

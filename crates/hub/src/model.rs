@@ -28,7 +28,8 @@ pub struct HubModel {
 }
 
 impl HubModel {
-    /// The repository called `id`, `OWNER/NAME`; `revision` is a branch, a tag or a commit.
+    /// The repository called `id`, `OWNER/NAME`; `revision` is a branch, a tag or a commit, `None` for
+    /// `main`.
     ///
     /// # Errors
     /// If `id` or `revision` has another form, or there is no home folder to hold downloads.
@@ -50,12 +51,13 @@ impl HubModel {
         }
     }
 
-    /// The first of `files` that is in the cache.
+    /// The path of the first of `files` that is in the cache.
     pub fn cached(&self, files: &[&str]) -> Option<PathBuf> {
         files.iter().find_map(|file| self.repository.cached(file))
     }
 
-    /// The first of `files` that the repository has.
+    /// The path of the first of `files` that is in the cache or, if none is, of the first that the repository
+    /// has.
     ///
     /// # Errors
     /// If it has none of them, or they are neither in the cache nor downloaded; the message says which folder
@@ -78,11 +80,11 @@ impl HubModel {
         Err(self.unavailable(files, causes.join("; ")))
     }
 
-    /// A file that the repository may lack: `None` if it does, or if it is not cached and `HF_HUB_OFFLINE` is
-    /// set.
+    /// The path of a file that the repository may lack: `None` if it does, or if the file is not cached and
+    /// `HF_HUB_OFFLINE` is set.
     ///
     /// # Errors
-    /// If the hub cannot be asked.
+    /// If the hub cannot be reached, or refuses.
     pub fn optional(&self, file: &str, progress: &dyn Progress) -> Result<Option<PathBuf>, Error> {
         match self.repository.get(file, progress) {
             Ok(path) => Ok(Some(path)),

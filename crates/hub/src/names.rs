@@ -7,7 +7,8 @@ pub const MAIN: &str = "main";
 /// The longest name of a file, folders included.
 const MAX_NAME: usize = 512;
 
-/// Checks an id and a revision, which is [`MAIN`] if none is given; `example` is such an id, for the message.
+/// Checks an id and a revision, and returns both; the revision is [`MAIN`] if none is given. The error's
+/// message takes `what` ("model", "data set") and `example`, a valid id.
 ///
 /// # Errors
 /// If the id is not `OWNER/NAME`, or the revision is no branch, tag or commit.
@@ -29,18 +30,19 @@ pub fn checked(
     Ok((id.to_owned(), revision.to_owned()))
 }
 
-/// `OWNER/NAME`.
+/// Whether `id` has the form `OWNER/NAME`.
 pub fn is_id(id: &str) -> bool {
     id.split('/').count() == 2 && id.split('/').all(is_word)
 }
 
-/// Letters, digits, points, dashes and underscores, so that no name leads out of the cache.
+/// Whether `word` is letters, digits, points, dashes and underscores, with no point at its start and no two
+/// points in a row, so that it does not lead out of the cache.
 pub(crate) fn is_word(word: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     !word.is_empty() && !word.starts_with('.') && !word.contains("..") && word.chars().all(allowed)
 }
 
-/// A commit's full name.
+/// Whether `word` is the full name of a commit: 40 hexadecimal digits in lower case.
 pub fn is_commit(word: &str) -> bool {
     is_hex(word, 40)
 }
@@ -50,11 +52,11 @@ pub(crate) fn is_hex(word: &str, digits: usize) -> bool {
     word.len() == digits && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Whether a repository's file may be fetched under this name: it stays below its folder on every system, and
-/// an address can have it as it is.
+/// Checks that a repository's file may be fetched under this name: the name stays below its folder on every
+/// system, and needs no escaping in a URL.
 ///
 /// # Errors
-/// If not: half a sentence says why.
+/// Why it may not, as half a sentence.
 pub fn check_file(name: &str) -> Result<(), String> {
     let refused = |why: &str| Err(format!("the repository has a file called {name:.100?}, which {why}"));
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-+=@,~/".contains(c);

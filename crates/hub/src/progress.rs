@@ -10,7 +10,7 @@ pub trait Progress: Send + Sync {
     fn finish(&self);
 }
 
-/// Reports to nobody.
+/// Ignores all reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProgress;
 

@@ -62,20 +62,21 @@ impl Repository {
         Some(self.folder().join("snapshots").join(commit)).filter(|folder| is_name && folder.is_dir())
     }
 
-    /// A file in the cache.
+    /// The path of a file in the cache; `None` if it is not there.
     pub fn cached(&self, file: &str) -> Option<PathBuf> {
         self.snapshot().map(|folder| folder.join(file)).filter(|path| path.exists())
     }
 
-    /// A file from the cache, without any request, or else from the hub.
+    /// The path of a file: from the cache without any request, or else downloaded from the hub.
     ///
     /// # Errors
-    /// If it is in neither.
+    /// If it is in neither, or cannot be downloaded.
     pub fn get(&self, file: &str, progress: &dyn Progress) -> Result<PathBuf, Missing> {
         self.get_sized(file, None, progress)
     }
 
-    /// The same for a file whose size may be known, and must then match.
+    /// [`get`](Self::get) for a file whose size in `bytes` may be known. The size on the hub must then match;
+    /// a file in the cache is not measured.
     ///
     /// # Errors
     /// If it is in neither, or the hub has another size for it.
@@ -96,7 +97,7 @@ impl Repository {
         let api = self.api()?;
         tracing::debug!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
         let folder = self.folder();
-        let commit = sensible(file, || {
+        let commit = guarded(file, || {
             Download { api, repo: &self.repo, folder: &folder, progress }.fetch(file, expected)
         })?;
         self.keep_ref(&commit).map_err(|cause| {
@@ -114,7 +115,7 @@ impl Repository {
             return Err(Missing::Offline);
         }
         let api = self.api()?;
-        sensible("the list of files", || {
+        guarded("the list of files", || {
             let request = api.repo(self.repo.clone()).info_request().query("blobs", "true");
             let cause = |error: &dyn fmt::Display| format!("the list of files: {error}");
             let mut response =
@@ -125,7 +126,7 @@ impl Repository {
         })
     }
 
-    /// Remembers that the revision is this commit, as the Python library does.
+    /// Writes into the cache's `refs` that the revision is this commit, as the Python library does.
     ///
     /// # Errors
     /// If the cache cannot be written.
@@ -140,7 +141,7 @@ impl Repository {
         if let Some(api) = self.api.get() {
             return Ok(api);
         }
-        // Once, before the first request: a thousand shards need no line each.
+        // Logged once, before the first request, and not for each file.
         tracing::info!("asking {} for {}", self.settings.endpoint, self.repo.url());
         let api = connect(&self.settings).map_err(Missing::Failed)?;
         Ok(self.api.get_or_init(|| api))
@@ -148,7 +149,7 @@ impl Repository {
 }
 
 /// Runs `ask`. hf-hub panics on some answers of a server; that counts as a failed download.
-fn sensible<T>(what: &str, ask: impl FnOnce() -> Result<T, Missing>) -> Result<T, Missing> {
+fn guarded<T>(what: &str, ask: impl FnOnce() -> Result<T, Missing>) -> Result<T, Missing> {
     catch_unwind(AssertUnwindSafe(ask))
         .unwrap_or_else(|_| Err(Missing::Failed(format!("the server's answer for {what} makes no sense"))))
 }

@@ -25,21 +25,23 @@ pub enum Network {
 /// are determined here and passed to it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The folder with `datasets--OWNER--NAME` in it; absolute.
+    /// The folder that holds `models--OWNER--NAME` and `datasets--OWNER--NAME`; an absolute path.
     pub cache: PathBuf,
     /// The hub's address, without a `/` at its end.
     pub endpoint: String,
-    /// Identifies the user.
+    /// The access token that requests are sent with.
     pub token: Option<String>,
     /// Whether requests may be made.
     pub network: Network,
 }
 
 impl Settings {
-    /// From the environment variables of the Python library: the cache is `HF_HUB_CACHE`, else `HF_HOME/hub`,
-    /// else `~/.cache/huggingface/hub`; `~` and `$VARIABLES` in these paths are replaced. `HF_TOKEN` (or the
-    /// token of `hf auth login`) and `HF_ENDPOINT` are honoured; with `HF_HUB_OFFLINE=1` only the cache is
-    /// looked at.
+    /// Reads the environment variables of the Python library. `HF_HOME` is by default
+    /// `XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`. The cache is `HF_HUB_CACHE` (or its older
+    /// name `HUGGINGFACE_HUB_CACHE`), else `HF_HOME/hub`. `~` and `$VARIABLES` in these paths are replaced.
+    /// The token is `HF_TOKEN`, else the content of the file `HF_TOKEN_PATH`, else that of `HF_HOME/token`,
+    /// where `hf auth login` writes it. The hub's address is `HF_ENDPOINT`, else `https://huggingface.co`. If
+    /// `HF_HUB_OFFLINE` is `1`, `on`, `yes` or `true`, only the cache is looked at.
     ///
     /// # Errors
     /// If there is no home folder to hold downloads.
@@ -47,7 +49,7 @@ impl Settings {
         Self::from_variables(|name| env::var_os(name))
     }
 
-    /// `value` looks up an environment variable; an empty one counts as unset.
+    /// [`from_env`](Self::from_env), where `value` looks up a variable; an empty one counts as unset.
     pub(crate) fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let given = |name: &str| value(name).filter(|value| !value.to_string_lossy().trim().is_empty());
         let variable = |name: &str| given(name)?.into_string().ok();

@@ -12,7 +12,7 @@ use resnet_kernels::simd::Isa;
 use resnet_reference as reference;
 use resnet_testing::{max_relative_to_norm, uniform};
 
-/// Normal enough: a sum of twelve.
+/// Approximately normal values of variance 1: half the sum of twelve uniform ones from -1 to 1.
 fn normal(seed: u64, len: usize) -> Vec<f32> {
     let parts = uniform(seed, 12 * len);
     parts.chunks_exact(12).map(|parts| parts.iter().sum::<f32>() * 0.5).collect()

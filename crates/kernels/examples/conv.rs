@@ -86,7 +86,7 @@ fn noise(len: usize) -> Buffer {
     buffer
 }
 
-/// Multiply-adds in registers, as fast as they go: what the rates below are to be compared with.
+/// Multiply-adds in registers at full speed: the ceiling that the rates below are compared with.
 struct Probe;
 
 impl Kernel for Probe {
@@ -152,7 +152,7 @@ fn main() {
             let (rate, peak) = (flop / best, probe(isa));
             println!("{name:>24} {what:<8} {best:7.3} {median:7.3}  ({rate:4.0} of {peak:4.0})");
         };
-        // A stem sees images; what comes later sees sums that batch norm and ReLU go before.
+        // A stem reads images; later convolutions read sums through batch norm and ReLU.
         let prologue = match (purpose, in_channels) {
             (Training, 16..) => Prologue::NormRelu { scale: &map.scale, shift: &map.shift },
             _ => Prologue::None,

@@ -2,7 +2,7 @@
 //! [direct] [one]`.
 //!
 //! Each call works on the next of several sets of buffers that together exceed the last-level cache. `direct`
-//! times what any geometry goes through, `one` uses one thread.
+//! times `Algorithm::Direct` instead, `one` uses one thread.
 
 use std::time::Instant;
 
@@ -198,7 +198,8 @@ impl Bench {
         if residual == 0 {
             return;
         }
-        // Between two units, through the first norm of the next one; `x` is its gradient as well.
+        // Between two units: `dy` comes through the next unit's first norm and convolution. `x` stands in for
+        // the output gradient of that convolution.
         let next = ConvShape { in_channels: shape.out_channels, out_channels: shape.in_channels, ..*shape };
         let ones = vec![1.1; shape.out_channels];
         let next_map = ScaleShift { scale: ones.clone(), shift: ones.clone() };

@@ -45,7 +45,7 @@ impl AvgPool2x2Ceil {
         floats("avg_pool_2x2_ceil", &[self.images, self.out_h(), self.out_w(), self.channels])
     }
 
-    /// The lengths of the input and the output.
+    /// Asserts that input and output have the shape's lengths.
     fn check(&self, input: usize, output: usize) {
         assert!(self.channels > 0, "avg_pool_2x2_ceil: no channels");
         assert_eq!(input, self.input_len(), "avg_pool_2x2_ceil: input of another shape");
@@ -65,7 +65,7 @@ impl AvgPool2x2Ceil {
     }
 }
 
-/// Pools `x` into `out`.
+/// Pools `x: [images, in_h, in_w, channels]` into `out: [images, out_h, out_w, channels]`.
 ///
 /// # Panics
 /// If lengths don't fit `shape`, or it has no channels.
@@ -88,7 +88,7 @@ pub fn avg_pool_2x2_ceil(shape: &AvgPool2x2Ceil, x: &[f32], out: &mut [f32]) {
     });
 }
 
-/// The input's gradient: that of a block's mean, shared out evenly.
+/// Writes the input's gradient to `dx`: each output's gradient is shared evenly by the pixels of its block.
 ///
 /// # Panics
 /// As [`avg_pool_2x2_ceil`].

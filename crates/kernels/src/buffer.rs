@@ -1,7 +1,8 @@
 //! Buffers of floats from a pool, aligned and on huge pages where the system has them.
 //!
-//! A fresh page costs as much as a pass over it: the kernel zeroes it at the first touch. A training step
-//! needs the same sizes again and again, so freed buffers are kept by size and handed out again.
+//! A fresh page costs as much as a pass over it, since the operating system zeroes it at the first touch. A
+//! training step needs the same sizes again and again, so freed buffers are kept by size and handed out
+//! again.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashMap;
@@ -13,7 +14,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 const ALIGN: usize = 64;
 /// From this size on a buffer is aligned to huge pages and asks for them.
 const HUGE: usize = 2 << 20;
-/// More would not be given by any system, and rounding it up could wrap around.
+/// The most bytes of a buffer, a quarter of the address space: no system gives more, and rounding up more
+/// could wrap around.
 const MOST_BYTES: usize = 1 << (usize::BITS - 2);
 
 /// A slice of f32 whose memory goes back to the pool when dropped.
@@ -51,11 +53,11 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, align).expect("buffer larger than the address space")
 }
 
-/// Sizes are rounded up to a multiple of a thirty-second of their power of two: little waste, and filters
-/// that Winograd's algorithm has transformed, 36 numbers for 9, have none.
+/// Bytes to allocate for `len` floats: rounded up to a multiple of a thirty-second of the next power of two.
+/// That wastes little, and nothing for filters that Winograd's algorithm has transformed, 36 numbers for 9.
 ///
 /// # Panics
-/// If `len` floats are more than a quarter of the address space: up to there nothing below wraps around.
+/// If `len` floats are more than a quarter of the address space; for fewer, nothing here wraps around.
 fn size_class(len: usize) -> usize {
     let bytes = len.checked_mul(4).filter(|bytes| *bytes <= MOST_BYTES);
     let bytes = bytes.expect("buffer larger than the address space").max(ALIGN);
@@ -67,7 +69,7 @@ impl Buffer {
     /// `len` floats of unspecified value: zeros if fresh, what the last owner left otherwise.
     ///
     /// # Panics
-    /// If `len` floats are more than the address space can hold, as in all constructors.
+    /// If `len` floats are more than a quarter of the address space, as in all constructors.
     pub fn unspecified(len: usize) -> Self {
         let bytes = size_class(len);
         let reused = shelves()
@@ -83,7 +85,7 @@ impl Buffer {
                 let Some(start) = NonNull::new(raw.cast::<f32>()) else { handle_alloc_error(layout(bytes)) };
                 // Pages come at the first touch, huge or not: the advice must come before that.
                 advise_huge_pages(raw, bytes);
-                // SAFETY: just allocated, and so long.
+                // SAFETY: `raw` was just allocated with `bytes` bytes.
                 unsafe { raw.write_bytes(0, bytes) };
                 start
             }
@@ -91,7 +93,8 @@ impl Buffer {
         Buffer { start, len, bytes }
     }
 
-    /// `len` floats of unspecified value, in memory for `room` of them or more: from the shelf of those.
+    /// `len` floats of unspecified value, in memory for at least `room` floats: buffers of one `room` reuse
+    /// each other's memory, whatever their `len`.
     ///
     /// # Panics
     /// If `room` is less than `len`.
@@ -117,8 +120,8 @@ impl Buffer {
     }
 }
 
-/// Gives the system back what the pool keeps and, if it is glibc's, what the process's allocator holds free:
-/// for when much was freed that won't be needed again. Buffers in use are not touched.
+/// Returns the pool's free memory to the system and, with glibc, also what its allocator holds free. Call it
+/// when much was freed that won't be needed again. Buffers in use are not touched.
 pub fn release_free_memory() {
     let shelves = std::mem::take(&mut *shelves().lock().unwrap_or_else(PoisonError::into_inner));
     for (bytes, shelf) in shelves {
@@ -129,13 +132,13 @@ pub fn release_free_memory() {
     }
     #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
     {
-        // SAFETY: it gives back pages that no live allocation has.
+        // SAFETY: `malloc_trim` gives back only pages that no live allocation has.
         unsafe { libc::malloc_trim(0) };
     }
 }
 
-/// Has the process's allocator keep large blocks that are freed, as [`Buffer`]s' pool does, for the rest of
-/// the process; where it can't be told to, nothing happens.
+/// Tells the process's allocator to keep large freed blocks, as the pool of [`Buffer`]s does, for the rest of
+/// the process. Without glibc it does nothing.
 ///
 /// glibc takes every block of more than 32 MiB from the system and gives it back when it is freed, so that
 /// each of its pages is cleared at its first touch, again and again. A training step of ResNet-50 has a dozen
@@ -145,7 +148,7 @@ pub fn release_free_memory() {
 pub fn keep_large_allocations() {
     #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
     {
-        // SAFETY: settings of the allocator; a refusal costs only speed.
+        // SAFETY: `mallopt` only changes settings of the allocator; a refusal costs only speed.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, i32::MAX);
             libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);

@@ -1,5 +1,5 @@
-//! Dropout of single elements, figure 2(f), from counters: no mask is stored, backward finds the same
-//! elements.
+//! Dropout of single elements, figure 2(f), drawn by counter: no mask is stored, since the backward pass
+//! draws the same elements again.
 //!
 //! ```text
 //! y = x / keep where the draw is below keep, else 0
@@ -7,7 +7,7 @@
 
 use crate::elementwise::chunked;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): a counter to 64 random bits.
+/// Maps a counter to 64 random bits, as SplitMix64 does (Steele, Lea, Flood 2014).
 pub fn mix(counter: u64) -> u64 {
     let z = counter.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -15,11 +15,12 @@ pub fn mix(counter: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// `out = x / keep` where an element is kept, else 0; an element is kept with probability `keep`, which
-/// depends on its image's key and its place in the image alone. Its own gradient, with `dy` for `x`.
+/// `out = x / keep` where an element is kept, else 0, with a key for each image in `keys`. An element is kept
+/// with probability `keep`; the draw depends only on its image's key and its place in the image. With `dy` in
+/// place of `x` this is the backward pass.
 ///
 /// # Panics
-/// If lengths differ, the images are not of one size, or `keep` is not in `(0, 1]`.
+/// If lengths differ, `x` is not `keys.len()` images of one size, or `keep` is not in `(0, 1]`.
 pub fn dropout(keys: &[u64], keep: f64, x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len(), "dropout: shapes differ");
     assert!(keep > 0.0 && keep <= 1.0, "dropout: elements are kept with a probability in (0, 1], not {keep}");
@@ -29,7 +30,7 @@ pub fn dropout(keys: &[u64], keep: f64, x: &[f32], out: &mut [f32]) {
     assert!(!keys.is_empty(), "dropout: images without keys");
     let (len, image_len) = (x.len(), x.len() / keys.len());
     assert_eq!(image_len * keys.len(), len, "dropout: images of different size");
-    // Of 2^32 equally probable draws.
+    // So many of the 2^32 equally probable draws keep an element.
     let threshold = (keep * (1u64 << 32) as f64).round() as u64;
     let factor = (1.0 / keep) as f32;
     chunked(out, |range, out| {

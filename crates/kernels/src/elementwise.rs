@@ -1,4 +1,5 @@
-//! Element by element, whatever the shape: ReLU, its backward, sums, and option A's zero-padding shortcut.
+//! Elementwise passes over tensors of any shape (ReLU, its backward, sums), and option A's zero-padding
+//! shortcut.
 //!
 //! ```text
 //! relu   y = max(x, 0)      relu_backward   dx = dy where y > 0, else 0
@@ -39,8 +40,8 @@ pub fn relu_in_place(x: &mut [f32]) {
     chunked(x, |_, x| x.iter_mut().filter(|x| **x < 0.0).for_each(|x| *x = 0.0));
 }
 
-/// `dx = dy` where `y > 0` (or is NaN, as in PyTorch), else 0; `y` is ReLU's output (or input, which has the
-/// same sign).
+/// `dx = dy` where `y > 0` (or is NaN, as in PyTorch), else 0; `y` is ReLU's output, or its input, which is
+/// positive at the same elements.
 pub fn relu_backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(y.len() == dx.len() && dy.len() == dx.len(), "relu_backward: shapes differ");
     chunked(dx, |range, dx| {
@@ -80,7 +81,8 @@ pub fn add_assign(to: &mut [f32], x: &[f32]) {
     });
 }
 
-/// The shapes of option A's shortcut: every `stride`-th pixel, new channels zero, half before and half after.
+/// The shapes of option A's shortcut: it takes every `stride`-th pixel and adds channels of zeros, half
+/// before and half after the input's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZeroPad {
     /// Images.
@@ -136,10 +138,11 @@ impl ZeroPad {
     }
 }
 
-/// Option A forward: `[N, H, W, in_channels]` to `[N, H/s, W/s, out_channels]`.
+/// Option A forward: `[N, H, W, in_channels]` to `[N, H/s, W/s, out_channels]`, sides rounded up.
 ///
 /// # Panics
-/// If lengths don't fit `shape`, which has channels, no fewer of them in the output, and a stride.
+/// If lengths don't fit `shape`, its stride or number of channels is 0, or it has fewer output than input
+/// channels.
 pub fn zero_pad(shape: &ZeroPad, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
     let (out_h, out_row, before) = (shape.out_h(), shape.out_w() * shape.out_channels, shape.before());

@@ -20,7 +20,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// The share at `z`, and one minus it; neither is got by cancelling digits.
+    /// The share at `z`, and one minus it, both computed without cancellation.
     fn shares(self, z: f32) -> (f32, f32) {
         let z = match self {
             Gate::Transform => z,
@@ -32,7 +32,7 @@ impl Gate {
     }
 }
 
-/// `out = g x` or `(1 - g) x` with `g = sigmoid(z)`. Its own gradient towards `x`, with `dy` for `x`.
+/// `out = g x` or `(1 - g) x` with `g = sigmoid(z)`. With `dy` in place of `x` it gives the gradient of `x`.
 ///
 /// # Panics
 /// If lengths differ, as in all functions here.
@@ -61,10 +61,11 @@ pub fn gate_backward(gate: Gate, z: &[f32], x: &[f32], dy: &[f32], dz: &mut [f32
     });
 }
 
-/// `e^x` for `|x| <= 87`, beyond it that of the bound: `2^n e^r` with `|r| <= ln 2 / 2`, `e^r` by its series
-/// to the seventh power, whose remainder is below 6e-9. NaN stays NaN.
+/// `e^x`, with `x` clamped to `[-87, 87]`: `2^n e^r` with `|r| <= ln 2 / 2`, `e^r` by its Taylor series to
+/// the seventh power, whose remainder is below 6e-9. NaN stays NaN.
 fn exp(x: f32) -> f32 {
-    /// Added to a small number, it leaves that number rounded to an integer in the last bits.
+    /// `1.5 * 2^23`: the sum of it and a small number has that number, rounded to an integer, in its last
+    /// bits.
     const ROUND: f32 = 12_582_912.0;
     /// The first bits of ln 2: times an integer of up to nine bits it is exact.
     const LN_2_HIGH: f32 = 355.0 / 512.0;

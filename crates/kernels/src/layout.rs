@@ -1,4 +1,4 @@
-//! Between the order that candle's users see (NCHW) and the kernels' own (NHWC): `y[n, p, c] = x[n, c, p]`.
+//! Conversion between candle's layout (NCHW) and the kernels' own (NHWC): `y[n, p, c] = x[n, c, p]`.
 //!
 //! Reference: `resnet_reference::nchw_to_nhwc`.
 

@@ -42,12 +42,14 @@
 //!
 //! Every kernel
 //!
-//! - runs on the instruction set that [`Isa::best`] finds at run time, or on one that a test names,
-//! - checks what it is given once a call, so that no safe caller makes it touch memory outside of the slices:
-//!   it panics, and says why, where lengths and shapes contradict each other or a shape makes no sense,
+//! - runs on the [`Isa`] that its caller passes, usually [`Isa::best`], or is a plain loop that the compiler
+//!   vectorises,
+//! - checks its arguments once a call, so that no safe caller makes it touch memory outside of the slices: it
+//!   panics, and says why, where lengths and shapes contradict each other or a shape makes no sense,
 //! - splits its work by shape alone, never by the number of threads, and adds partial sums in a fixed
 //!   order, so that one thread and sixteen give the same bits,
-//! - has an f64 counterpart in `resnet-reference`, and a test that compares the two.
+//! - has an f64 counterpart in `resnet-reference`, and a test that compares the two (but for scaling, dropout
+//!   and the integer kernels of `pixels/`, whose portable form is the definition).
 //!
 //! All `unsafe` of the workspace lives here; each block says why it is sound.
 #![allow(unsafe_code)]

@@ -4,8 +4,8 @@
 //! number, and a few thousand exponentials cost nothing. Reference:
 //! `resnet_reference::softmax_cross_entropy`.
 //!
-//! Where images are mixed or labels smoothed, each class has a probability of its own: the `soft` functions.
-//! Binary cross-entropy asks of each class by itself whether it is there
+//! Where images are mixed or labels smoothed, targets are a probability for each class: the `soft` functions.
+//! Binary cross-entropy treats each class as a separate yes-or-no question
 //! (`resnet_reference::binary_cross_entropy`).
 
 use crate::size::floats;
@@ -85,7 +85,8 @@ pub fn soft_cross_entropy_backward(
 
 /// The mean over rows of `sum over k of w[k] (log(1 + exp(z[k])) - t[k] z[k])`, for `logits` z and `targets`
 /// t of shape `[n, classes]` and `weights` w of shape `[classes]`: `-w (t log s(z) + (1 - t) log(1 - s(z)))`
-/// with the logistic function s.
+/// with the logistic function s. Weights of `1 / classes` give PyTorch's default, the mean over classes as
+/// well.
 ///
 /// # Panics
 /// If lengths don't agree.

@@ -11,8 +11,8 @@ use crate::Buffer;
 use crate::parallel::{self, for_each_chunk};
 use crate::simd::{Isa, Kernel, MOST_LANES, Simd, dispatch};
 
-/// Sums that don't wait for each other. Two units with a latency of four or five cycles need ten; with two
-/// operands beside them, twelve fit into sixteen registers.
+/// Sums that don't wait for each other. Two multiply-add units with a latency of four or five cycles need
+/// ten; with two operands beside them, twelve fit into sixteen registers.
 const CHAINS: usize = 12;
 /// Multiply-adds of each chain between two looks at the clock: about 20 microseconds.
 const LINKS: usize = if cfg!(miri) { 10 } else { 10_000 };
@@ -27,7 +27,7 @@ const PIECE: usize = if cfg!(miri) { 64 } else { 64 << 10 };
 pub fn fma_gflops(isa: Isa, time: Duration) -> f64 {
     let flop = AtomicUsize::new(0);
     let start = Instant::now();
-    // Each thread works on its first task until the time is over, and has taken its second by then.
+    // Each thread works on its first task until the time is over; the tasks that are left then end at once.
     parallel::for_each(
         2 * parallel::threads(),
         || (),
@@ -66,7 +66,7 @@ impl Kernel for Chains {
         }
         const { assert!(S::LANES <= MOST_LANES) };
         let mut lanes = [0.0; MOST_LANES];
-        // SAFETY: as asserted, so many lanes are there.
+        // SAFETY: `lanes` has MOST_LANES floats, and LANES are no more, as asserted.
         unsafe { simd.store(lanes.as_mut_ptr(), sum) };
         black_box(lanes);
         2 * LINKS * CHAINS * S::LANES

@@ -1,19 +1,19 @@
 //! Sizes of tensors, multiplied without wrapping around: a product that wrapped would call a short slice long
 //! enough.
 
-// Floats of what kernels derive from a shape, such as 36 positions of padded channels in 32 partial sums, are
-// counted in the 17 bits above `MOST_FLOATS`.
+// The 17 bits above `MOST_FLOATS` leave room for the lengths that kernels derive from a shape, such as 36
+// positions of padded channels in 32 partial sums.
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("resnet-kernels checks shapes with numbers of 64 bits; this target's have fewer");
 
-/// Floats of a tensor at most: 512 TiB, which is more than a process can have.
+/// The most floats of a tensor: 512 TiB, which is more than a process can have.
 pub(crate) const MOST_FLOATS: usize = 1 << 47;
 
 /// Floats of a tensor with these sides.
 ///
 /// # Panics
-/// If that is more than [`MOST_FLOATS`], also without the sides that are 0: no side may be more than that
-/// because another one is 0.
+/// If the product of the sides that are not 0 is more than [`MOST_FLOATS`]: a side of 0 doesn't excuse the
+/// others.
 pub(crate) fn floats(kernel: &str, sides: &[usize]) -> usize {
     let product = sides.iter().try_fold(1usize, |product, side| product.checked_mul(*side.max(&1)));
     assert!(

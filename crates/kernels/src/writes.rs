@@ -1,7 +1,7 @@
 //! Whether what a pass writes goes through the caches.
 //!
 //! A store first fetches the line that it overwrites, and the line pushes another out of the cache. For a
-//! tensor that doesn't fit the caches and is not read again soon both are in vain. Where a vector is a whole
+//! tensor that doesn't fit the caches and is not read again soon, both are wasted. Where a vector is a whole
 //! line, it can go to memory directly.
 
 use crate::simd::{Isa, Simd};
@@ -27,8 +27,8 @@ impl Writes {
     /// Writes a vector.
     ///
     /// # Safety
-    /// `p` must be valid for writing `LANES` floats. After the last of its vectors a task calls
-    /// [`Writes::finish`].
+    /// `p` must be valid for writing `LANES` floats. After its last vector the task must call
+    /// [`Writes::finish`]; before that no thread, this one included, may access these floats.
     #[inline(always)]
     pub(crate) unsafe fn store<S: Simd>(self, simd: S, p: *mut f32, v: S::V) {
         // SAFETY: the caller's promise.
@@ -40,7 +40,7 @@ impl Writes {
         }
     }
 
-    /// Asks for the line of `p`, to be written soon; nothing if it is not needed for that.
+    /// Prefetches the line of `p` for writing; does nothing where stores pass the caches and need no line.
     #[inline(always)]
     pub(crate) fn prefetch<S: Simd>(self, simd: S, p: *const f32) {
         if self == Writes::Cached {
@@ -48,7 +48,7 @@ impl Writes {
         }
     }
 
-    /// Makes what was written visible to whoever learns that the task is done.
+    /// Makes what was written visible to every thread that learns that the task is done.
     #[inline(always)]
     pub(crate) fn finish<S: Simd>(self, simd: S) {
         if self == Writes::PastCaches {

@@ -80,7 +80,7 @@ fn beside(
     Ok(())
 }
 
-/// Steps for a second, one at least: images per second.
+/// Runs steps for a second, at least one; returns images per second.
 fn turn(step: &mut impl FnMut() -> Result<()>) -> Result<f64> {
     let (start, mut steps) = (Instant::now(), 0);
     while steps == 0 || start.elapsed().as_secs_f64() < 1.0 {

@@ -18,7 +18,7 @@ pub struct Inference<'a>(Mutex<Prepared<'a>>);
 #[derive(Debug)]
 struct Prepared<'a> {
     network: Source<'a>,
-    /// The first of them has the weights, which the others share.
+    /// The plan that was made first; it has the weights, which the others share.
     first: Option<Arc<FoldedPlan>>,
     plans: HashMap<Vec<usize>, Arc<FoldedPlan>>,
 }
@@ -26,9 +26,9 @@ struct Prepared<'a> {
 /// Where layers and weights come from.
 #[derive(Debug)]
 enum Source<'a> {
-    /// From a network that stays as it is.
+    /// A network that stays as it is.
     Lent(&'a Network),
-    /// From one that gives its weights away with the first plan; then only its layers' shapes are left.
+    /// A network whose weights are freed after the first plan; then only the shapes of its layers are left.
     Own(Box<Network>),
 }
 

@@ -63,7 +63,7 @@ impl SimpleBackend for Fresh {
 /// A source of tensors that have shapes and next to no memory: for counting.
 struct Outline;
 
-/// A builder for networks that are only looked at.
+/// A builder for networks that are traced or counted and never run.
 pub(crate) fn outline() -> VarBuilder<'static> {
     VarBuilder::from_backend(Box::new(Outline), DType::F32, Device::Cpu)
 }
@@ -89,7 +89,7 @@ pub(crate) fn stream(seed: u64, name: &str) -> u64 {
 
 fn draw(seed: u64, name: &str, shape: &Shape, init: Init) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    // An offset into the seed's streams.
+    // Selects one of the seed's streams by the name.
     random.set_stream(path_key(name));
     let len = shape.elem_count();
     let mut normal = |mean: f64, deviation: f64| -> Vec<f32> {

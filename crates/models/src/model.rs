@@ -19,7 +19,7 @@ pub struct ModelOptions {
     /// shortcuts (arXiv 1706.02677, section 5.1): v1's last norm scales by 0, v2's last convolution is 0.
     /// Otherwise all layers start as in the papers: He's rule for convolutions, 1 for the scale of norms.
     pub zero_init_residual: bool,
-    /// Probability that training drops the last unit's residual branch; see [`StochasticDepth`].
+    /// Probability in `[0, 1)` that training drops the last unit's residual branch; see [`StochasticDepth`].
     pub stochastic_depth: f64,
 }
 
@@ -37,7 +37,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Fresh weights by He's rule; the same seed gives the same bits.
+    /// A network with fresh weights: He's rule for convolutions, uniform for the last layer. The same seed
+    /// gives the same bits.
     ///
     /// # Errors
     /// If `spec` is not consistent.
@@ -45,7 +46,7 @@ impl Model {
         Self::with_options(spec, &ModelOptions { seed, ..ModelOptions::default() })
     }
 
-    /// Fresh weights as `options` say.
+    /// A network with fresh weights as `options` say.
     ///
     /// ```
     /// use resnet_models::{Model, ModelOptions, registry};
@@ -79,7 +80,7 @@ impl Model {
         &self.network
     }
 
-    /// The network, to choose what its training does.
+    /// The network, to change how it is trained: [`Network::set_frozen`], [`Network::set_recompute`].
     pub fn network_mut(&mut self) -> &mut Network {
         &mut self.network
     }

@@ -19,7 +19,7 @@ use crate::stem::Stem;
 /// probability `rate`, those between in proportion (arXiv 1603.09382, linear decay).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StochasticDepth {
-    /// In `[0, 1)`.
+    /// The probability for the last unit, in `[0, 1)`.
     pub rate: f64,
     /// What the draws depend on, besides the number of the training step and the image's place in the
     /// batch.
@@ -29,9 +29,9 @@ pub struct StochasticDepth {
 /// What training leaves alone: a network's first parts, as [`Spec::parts`] lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frozen {
-    /// How many.
+    /// Number of frozen parts, counted from the stem.
     pub parts: usize,
-    /// What they learn after all.
+    /// What the frozen parts learn nevertheless.
     pub learning: Learning,
 }
 
@@ -59,7 +59,7 @@ pub struct Network {
 /// What follows the last unit.
 #[derive(Debug)]
 enum End {
-    /// Nothing: the last unit's output is activated, or a sum of such.
+    /// Nothing: the last unit's output is activated, or a sum of activated values (figure 4(c)).
     Nothing,
     /// ReLU, after ReLU-only pre-activation.
     Relu,
@@ -76,7 +76,7 @@ impl Network {
         Self::with_stochastic_depth(spec, vb, StochasticDepth { rate: 0.0, seed: 0 })
     }
 
-    /// The same, with branches that are dropped at random in training.
+    /// As [`Network::new`], with stochastic depth in training.
     ///
     /// # Errors
     /// As [`Network::new`], and if the rate is not in `[0, 1)`.
@@ -116,7 +116,7 @@ impl Network {
         &self.spec
     }
 
-    /// Has training leave the first parts alone.
+    /// Sets which parts training leaves alone.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
@@ -144,8 +144,8 @@ impl Network {
         self.recompute = recompute;
     }
 
-    /// An estimate of the memory that a training step takes on so many images of this height and width, in
-    /// bytes: weights, their gradients, activations.
+    /// An estimate of the memory in bytes that a training step takes on `images` images of this height and
+    /// width: weights, their gradients, activations.
     ///
     /// # Errors
     /// If the images are too small for the network's strides.
@@ -217,8 +217,8 @@ impl Network {
         self.trace_last_activation(graph, x)
     }
 
-    /// The last feature map before pooling, `[N, C, H / s, W / s]`, with v2's last norm and ReLU; one candle
-    /// node.
+    /// The last feature map before pooling, `[N, C, H / s, W / s]` with `s` the network's total stride; v2's
+    /// last norm and ReLU are applied. One candle node.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};
@@ -241,8 +241,9 @@ impl Network {
         self.run(images, mode, |graph, x| self.trace_features(graph, x))
     }
 
-    /// Each stage's last output, `[N, stages[i].out_channels, H / s, W / s]`: what detection and segmentation
-    /// start from. A stage is one candle node; the last output has no norm after it.
+    /// Each stage's last output, `[N, stages[i].out_channels, H / s, W / s]` with `s` the stride up to there:
+    /// what detection and segmentation start from. A stage is one candle node. v2's last norm and ReLU are
+    /// not applied.
     ///
     /// # Errors
     /// As [`Network::forward_features`].
@@ -258,8 +259,8 @@ impl Network {
         Ok(outputs)
     }
 
-    /// The output of every step of the network in short, in order: where values grow, or stop being numbers.
-    /// Running statistics stay as they are.
+    /// A summary of every step's output, in order: where values grow, or stop being finite. Running
+    /// statistics stay as they are.
     ///
     /// # Errors
     /// As [`Network::forward_features`].

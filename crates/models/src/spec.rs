@@ -4,7 +4,7 @@ use resnet_blocks::{
     Branch, Filters, Names, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, UnitConfig,
 };
 
-/// Which of the two papers' networks a network is called and built like.
+/// Which paper's networks a network follows in its structure and its parameter names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// "Deep Residual Learning for Image Recognition": original units, and those that the second paper
@@ -52,7 +52,7 @@ pub enum StemLayers {
 pub enum StemPool {
     /// None: CIFAR.
     None,
-    /// The maximum of 3x3 with stride 2, never of padding: ImageNet.
+    /// The maximum over 3x3 windows with stride 2, where padding never counts: ImageNet.
     Max,
     /// The same where padding counts as zeros: BiT.
     ZeroPaddedMax,
@@ -65,9 +65,9 @@ pub struct Stage {
     pub units: usize,
     /// Channels inside the residual branches.
     pub width: usize,
-    /// Output channels of each.
+    /// Output channels of each unit.
     pub out_channels: usize,
-    /// Stride of the first.
+    /// Stride of the first unit; the others have 1.
     pub stride: usize,
 }
 
@@ -112,7 +112,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Whose names its parameters have, and what stands before and after its units.
+    /// The family, which decides the names of parameters and what stands before and after the units.
     pub fn family(&self) -> Family {
         match self.placement {
             Placement::FullPreActivation => Family::V2,
@@ -176,8 +176,8 @@ impl Spec {
         std::iter::once("stem".to_owned()).chain(stages).chain(["head".to_owned()]).collect()
     }
 
-    /// Which of [`Spec::parts`] the tensor called `name` belongs to; what follows the last stage is the
-    /// head's.
+    /// The index in [`Spec::parts`] of the part that the tensor called `name` belongs to. What follows the
+    /// last stage belongs to the head; a name of neither a stage nor the head belongs to the stem.
     pub fn part_of(&self, name: &str) -> usize {
         let family = self.family();
         let (stages, first) = match family {

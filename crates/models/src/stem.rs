@@ -17,7 +17,8 @@ pub(crate) struct Stem {
     pool: StemPool,
 }
 
-/// A convolution, and the norm after it. With full pre-activation the last one's belongs to the first unit.
+/// A convolution, and the norm after it. With full pre-activation the last convolution has none: that norm
+/// belongs to the first unit.
 #[derive(Debug)]
 struct ConvNorm {
     conv: Conv2d,

@@ -4,7 +4,7 @@
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator as _, Destination as _, Source as _};
 
-/// Tells notes from all that is summed.
+/// The tag that tells the notes from the messages of exchanges.
 const TAG: i32 = 7;
 
 /// What is known of each process.
@@ -26,7 +26,7 @@ impl Watch {
         }
     }
 
-    /// Takes in what others said.
+    /// Receives the notes that others have sent, without waiting for any.
     pub(crate) fn listen(&mut self, world: &SimpleCommunicator) {
         while let Some(status) = world.any_process().immediate_probe_with_tag(TAG) {
             let from = status.source_rank();

@@ -32,7 +32,7 @@ const MESSAGE: usize = 1 << 30;
 /// Where an answer goes.
 pub(crate) type Answer<T> = SyncSender<Result<T, Error>>;
 
-/// Is told an error in the place of an answer.
+/// Sends an error to a caller who waits for an answer.
 type Caller = Box<dyn Fn(Error)>;
 
 /// What is asked of the thread.
@@ -45,7 +45,7 @@ pub(crate) enum Ask {
     Abort,
 }
 
-/// The thread's own.
+/// The state of the thread that talks to MPI.
 pub(crate) struct Wire {
     world: SimpleCommunicator,
     asks: Receiver<Ask>,
@@ -124,7 +124,8 @@ impl Wire {
         bytes
     }
 
-    /// All send as much as the longest; what is over is cut off again.
+    /// The bytes of every process, by rank. All processes send as many bytes as the longest; the rest is cut
+    /// off again.
     fn gather(&self, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
         let (world, own) = (&self.world, [bytes.len() as u64]);
         let mut lens = vec![0u64; world.size() as usize];
@@ -146,9 +147,9 @@ impl Wire {
         lens.iter().enumerate().map(|(i, len)| all[i * longest..][..*len as usize].to_vec()).collect()
     }
 
-    /// Waits for an exchange, and has those that are asked for meanwhile begin and end within it: MPI goes on
-    /// with all that has begun. If others don't come, all callers are told, and this thread does nothing more
-    /// but to end all processes when it is asked to: what MPI has begun can't be taken back.
+    /// Waits for an exchange. Those that are asked for meanwhile begin and end within this call: MPI goes on
+    /// with all that has begun. If other processes don't come in time, all callers get an error, and this
+    /// thread only waits to be told to end all processes: what MPI has begun can't be taken back.
     fn finish<'a, D: ?Sized>(&self, request: Request<'a, D, &LocalScope<'a>>) {
         let exchange = self.exchanges.get() + 1;
         self.exchanges.set(exchange);

@@ -26,8 +26,9 @@ pub struct World {
 }
 
 impl World {
-    /// Joins the others, if mpirun or srun has started this process: else there is none, and MPI isn't
-    /// touched. A process that keeps the others waiting for longer than `patience` ends them.
+    /// Joins the other processes, if mpirun or srun has started this one; otherwise returns `None` and leaves
+    /// MPI alone. If a process keeps the others waiting for longer than `patience`, their exchanges fail with
+    /// [`Error::Apart`].
     ///
     /// # Errors
     /// [`Error::Apart`] if MPI cannot be started.

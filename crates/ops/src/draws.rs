@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use resnet_kernels::dropout::mix;
 
-/// A stream of draws, a number of them for each training step. Clones share the count of steps.
+/// A stream of random draws, indexed by training step and image. Clones share the count of steps.
 #[derive(Debug, Clone)]
 pub struct Draws {
     key: u64,
@@ -16,18 +16,18 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// The stream that `key` tells from others, at step 0.
+    /// The stream of this key, at step 0. Other keys draw other numbers.
     pub fn new(key: u64) -> Self {
         Draws { key, taken: Arc::default() }
     }
 
-    /// The stream of what lies at `path` among a network's parameters, such as `layer1.0`: other paths draw
-    /// otherwise, the same path draws the same in every run. Its key is [`path_key`].
+    /// The stream of the unit whose parameters lie at `path`, such as `layer1.0`. Each path has draws of its
+    /// own, the same in every run. Its key is [`path_key`].
     pub fn of_path(path: &str) -> Self {
         Draws::new(path_key(path))
     }
 
-    /// Training steps taken: the next one draws with this number.
+    /// Training steps taken so far, which is the number that the next step draws with.
     pub fn steps(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
@@ -37,7 +37,7 @@ impl Draws {
         self.taken.store(steps, Ordering::Relaxed);
     }
 
-    /// Begins a step.
+    /// Begins a training step and returns its number, counted from 0.
     pub(crate) fn next_step(&self) -> u64 {
         self.taken.fetch_add(1, Ordering::Relaxed)
     }

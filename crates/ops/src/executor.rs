@@ -114,8 +114,8 @@ impl NeedsGrad {
 pub(crate) struct Wanted<'a, T: ?Sized> {
     /// The gradients.
     pub(crate) needs: &'a NeedsGrad,
-    /// Is shown each parameter's number and gradient when the pass has all of it. What it takes is not among
-    /// the gradients that the pass leaves.
+    /// Is called with each parameter's number and gradient as soon as the gradient is complete. A gradient
+    /// that it takes ([`Taken::Yes`]) is not among those that the pass leaves.
     pub(crate) finished: &'a mut dyn FnMut(usize, &T) -> Result<Taken>,
 }
 

@@ -16,10 +16,10 @@ fn unary(x: &Tensor, mode: Mode, trace: impl FnOnce(&mut Graph, Value) -> Result
     graph.finish(output)?.run(&[x], mode)
 }
 
-/// Convolution of `x: [N, in, H, W]` with `weight: [out, in, k, k]`, zeros around the image.
+/// Convolution of `x: [N, in, H, W]` with `weight: [out, in, k, k]`, padded with zeros and without bias.
 ///
 /// # Errors
-/// If shapes don't fit, or a tensor is not f32 on the CPU; so for all functions here.
+/// If shapes don't fit, or a tensor is not f32 on the CPU; this holds for all functions here.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
     let params = ConvParams { name: "conv2d", weight, bias: None };
     unary(x, Mode::Train, |graph, x| layers::convolution(graph, x, params, config))
@@ -62,18 +62,18 @@ pub fn gate(gate: Gate, z: &Tensor, x: &Tensor) -> Result<Tensor> {
     graph.finish(y)?.run(&[z, x], Mode::Train)
 }
 
-/// Option A's shortcut: every `stride`-th pixel of `x: [N, C, H, W]`, zeros for the new channels, half of
-/// them before and half after.
+/// Option A's shortcut (arXiv 1512.03385): every `stride`-th pixel of `x: [N, C, H, W]`, and zeros for the
+/// new channels, half of them before the copied ones and half after.
 pub fn zero_pad_shortcut(x: &Tensor, config: ZeroPadConfig) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.zero_pad_shortcut(x, config))
 }
 
-/// Mean over windows, padding counted as zeros.
+/// Mean over windows of `x: [N, C, H, W]`, padding counted as zeros.
 pub fn avg_pool(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.avg_pool(x, config))
 }
 
-/// Maximum over windows, never of padding.
+/// Maximum over windows of `x: [N, C, H, W]`; padding never counts.
 pub fn max_pool(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.max_pool(x, config))
 }
@@ -84,7 +84,7 @@ pub fn max_pool_zeros(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
 }
 
 /// Mean over 2x2 blocks of `x: [N, C, H, W]`, or over what is left of them at the edge of an odd side: the
-/// pooling before the projection in the d variants' shortcut.
+/// pooling before the projection in ResNet-D's shortcut (arXiv 1812.01187).
 pub fn avg_pool_2x2_ceil(x: &Tensor) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.avg_pool_2x2_ceil(x))
 }

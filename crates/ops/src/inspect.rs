@@ -11,7 +11,7 @@ use crate::parameters::Parameters;
 use crate::plan::step::{Op, RunningStatistics, Step};
 use crate::plan::{LayerInfo, Plan};
 
-/// Numbers in short: how large they are, and whether they are numbers.
+/// The largest magnitude among some numbers, and how many of them are not finite.
 ///
 /// ```
 /// use resnet_ops::Extremes;
@@ -27,7 +27,7 @@ pub struct Extremes {
 }
 
 impl Extremes {
-    /// Of `values`.
+    /// The extremes of `values`.
     pub fn of(values: &[f32]) -> Extremes {
         let mut extremes = Extremes { largest: 0.0, not_finite: 0 };
         for value in values {
@@ -40,7 +40,7 @@ impl Extremes {
     }
 }
 
-/// The output of one step, in short.
+/// A summary of the output of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutput {
     /// The dotted name of its layer; for a step without parameters (an addition, a pool) that of the last

@@ -106,7 +106,7 @@ impl CustomOp1 for SoftmaxCrossEntropy {
     }
 }
 
-/// What an image's binary cross-entropies, one for each class, become.
+/// How an image's binary cross-entropies, one for each class, are combined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ClassReduction {
     /// Their mean.
@@ -118,14 +118,14 @@ pub enum ClassReduction {
 
 struct BinaryCrossEntropy {
     targets: Vec<f32>,
-    /// One for each class.
+    /// One for each class, already divided by the number of classes for [`ClassReduction::Mean`].
     weights: Vec<f32>,
 }
 
-/// Binary cross-entropy of `logits: [N, classes]` against `targets: [N, classes]`, each from 0 to 1, with the
-/// classes' `weights`: the mean over images of the mean or the sum over classes of
-/// `-w (t log s(z) + (1 - t) log(1 - s(z)))`, where s is the logistic function; a scalar. No gradient goes to
-/// `targets`.
+/// Binary cross-entropy of `logits: [N, classes]` against `targets: [N, classes]`, each from 0 to 1, with one
+/// of `weights` for each class, all 1 if `None`. The result is a scalar: the mean over images of the mean or
+/// the sum over classes of `-w (t log s(z) + (1 - t) log(1 - s(z)))`, where s is the logistic function. No
+/// gradient goes to `targets`.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

@@ -47,7 +47,7 @@ pub(crate) fn apply(
     }
 }
 
-/// Whether `inputs` are what the plan was traced for.
+/// Checks that `inputs` have the number, shapes and type that the plan was traced for.
 pub(crate) fn check_inputs(plan: &Plan, inputs: &[&Tensor]) -> Result<()> {
     if inputs.len() != plan.inputs.len() {
         bail!("the plan takes {} inputs, not {}", plan.inputs.len(), inputs.len());
@@ -62,7 +62,7 @@ pub(crate) fn check_inputs(plan: &Plan, inputs: &[&Tensor]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a tensor is f32 on the CPU.
+/// Checks that a tensor is f32 on the CPU.
 pub(crate) fn check(tensor: &Tensor) -> Result<()> {
     if tensor.dtype() != DType::F32 {
         bail!("resnet-ops computes in f32, got a tensor of {:?}; convert it with to_dtype", tensor.dtype());
@@ -73,7 +73,8 @@ pub(crate) fn check(tensor: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The parameters as steps use them: constants in `Mode::Eval`, filters standardised where asked for.
+/// The parameters as steps use them: constants in `Mode::Eval` or where frozen, filters standardised where
+/// asked for.
 pub(crate) fn parameters_to_use(plan: &Plan, mode: Mode) -> Result<Vec<Tensor>> {
     let mut params: Vec<Tensor> = match mode {
         Mode::Train => plan.params.clone(),

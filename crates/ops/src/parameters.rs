@@ -45,7 +45,8 @@ impl Parameters {
         self.tensors.iter().map(Tensor::track_op).collect()
     }
 
-    /// The variable that a parameter is, if it is one and not computed from one.
+    /// The id of the variable that a parameter is; `None` for a constant or a tensor computed from a
+    /// variable.
     pub(crate) fn variable(&self, param: usize) -> Option<TensorId> {
         let tensor = &self.tensors[param];
         tensor.is_variable().then(|| tensor.id())
@@ -89,8 +90,8 @@ impl Parameters {
         read(&values.collect::<Result<Vec<_>>>()?)
     }
 
-    /// Leaves gradients for candle to find, and gives what it takes for the handle's; candle insists on one
-    /// where there is a variable, although its gradient may have been taken before.
+    /// Leaves gradients for candle to find, and returns a gradient for the handle. candle insists on one
+    /// wherever there is a variable, even if all of its gradients were taken before.
     ///
     /// # Errors
     /// If a gradient has another length than its parameter.

@@ -1,9 +1,9 @@
 //! Parts of a batch: where several processes compute one batch together, each has some of its images.
 //!
-//! Most steps need nothing of the others' images. Two kinds do: what is drawn for an image is keyed by its
-//! place in the whole batch, and batch norm can take its statistics over all of it. Both ask here, so that
-//! the plan is the same whoever has which images. And gradients are shown here as they are finished, for
-//! those who send them on while the backward pass computes the others.
+//! Most steps need nothing of the other processes' images. Two kinds do: dropout and stochastic depth draw by
+//! an image's place in the whole batch, and batch norm can take its statistics over the whole batch. Both ask
+//! this module, so the plan does not depend on which process has which images. Finished gradients are also
+//! shown here, so that they can be sent while the backward pass computes the others.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,24 +11,25 @@ use std::sync::Arc;
 
 use candle_core::{Result, TensorId};
 
-/// Replaces numbers by their sums over all processes. Each of them calls it with as many numbers and in the
-/// same order.
+/// Replaces numbers by their sums over all processes. All processes make the same calls in the same order,
+/// each with equally many numbers.
 pub type SumOver = dyn Fn(&mut [f64]) -> Result<()> + Send + Sync;
 
-/// Is shown the gradient of a variable as soon as the backward pass of a plan has all of it; the pass goes on
-/// when it returns.
+/// A function that is called with each variable's gradient as soon as the backward pass of a plan has all of
+/// it; the pass goes on when it returns.
 pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<Taken> + Send + Sync;
 
-/// Whether somebody who was shown a gradient has kept it.
+/// Whether an [`OnGradient`] has taken the gradient that it was called with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It is not given to candle, whose store would add it to zeros.
+    /// Taken: candle's `GradStore` does not get it, which saves adding it to zeros.
     Yes,
-    /// candle's store is to have it.
+    /// Not taken: candle's `GradStore` gets it.
     No,
 }
 
-/// The images of a batch that this process has; without one, it has all of them.
+/// The images of a batch that this process computes. Outside of [`BatchPart::during`] it computes all of
+/// them.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor, Var};
@@ -52,14 +53,14 @@ pub enum Taken {
 /// ```
 #[derive(Clone, Default)]
 pub struct BatchPart {
-    /// The place of the first of them in the whole batch.
+    /// The place of this process's first image in the whole batch.
     pub first_image: usize,
-    /// Sums over the processes that have the others. With it, batch norm in
+    /// Sums over the processes that share the batch. With it, batch norm in
     /// [`Mode::Train`](crate::Mode::Train) normalises by the statistics of the whole batch, forward and
-    /// backward.
+    /// backward; without it, by those of this process's images.
     pub sum: Option<Arc<SumOver>>,
-    /// Is shown what a backward pass has finished. A variable that more than one plan uses, or a plan and
-    /// other ops, is shown what each plan has for it, not their sum.
+    /// Is called with each gradient that a backward pass has finished. For a variable that several plans use,
+    /// or a plan and other ops, it is called with each plan's own gradient, not with the sum.
     pub on_gradient: Option<Arc<OnGradient>>,
 }
 
@@ -68,7 +69,7 @@ thread_local! {
 }
 
 impl BatchPart {
-    /// What `run` computes in this thread, forward and backward, is this part.
+    /// Calls `run`. What it computes in this thread, forward and backward, counts as this part of the batch.
     pub fn during<T>(self, run: impl FnOnce() -> T) -> T {
         /// Puts back what was there before, after a panic as well.
         struct Before(Option<BatchPart>);

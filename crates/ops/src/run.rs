@@ -22,7 +22,8 @@ impl Plan {
         self.run_on(Cpu::default(), inputs, mode)
     }
 
-    /// The same; `stopwatch` takes the time of each step, also in the backward pass through the result.
+    /// As [`Plan::run`]; `stopwatch` takes the time of each step, also in the backward pass through the
+    /// result.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -81,14 +82,15 @@ impl Plan {
         Ok(FoldedPlan { ready: Cpu::default().prepare(plan, &params)? })
     }
 
-    /// The same for images of another number or size than those of `other`, a plan of the same layers. It
-    /// shares the weights and statistics that `other` holds; those of this plan are not used.
+    /// As [`Plan::for_inference`], for images of another number or size than those of `other`, a plan of the
+    /// same layers. The result shares the weights and statistics that `other` holds; those of this plan are
+    /// not used.
     ///
     /// # Errors
     /// If the plan has two inputs.
     ///
     /// # Panics
-    /// If the layers are others.
+    /// If this plan has other layers than `other`.
     pub fn for_inference_like(&self, other: &FoldedPlan) -> Result<FoldedPlan> {
         self.check_one_input()?;
         let (plan, _) = self.fold_for_inference(&self.params)?;
@@ -137,7 +139,7 @@ pub struct FoldedPlan {
 }
 
 impl FoldedPlan {
-    /// What is left to do, in order.
+    /// The steps that folding has left, in order.
     pub fn layers(&self) -> Vec<LayerInfo> {
         self.ready.plan().layers()
     }

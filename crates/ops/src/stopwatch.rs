@@ -40,8 +40,8 @@ pub struct StepCost {
     pub layer: LayerInfo,
     /// Its direction.
     pub pass: Pass,
-    /// The time of all runs. A norm's backward pass has the gradient in it that a 1x1 convolution after it
-    /// left to be computed there; a backward pass has the values in it that it computes again.
+    /// The time of all runs. A backward time includes the values that the step recomputes. The input gradient
+    /// of a 1x1 convolution after a norm may be deferred, and counts for the step that computes it.
     pub time: Duration,
     /// Bytes of one run, if each tensor that the step reads or writes goes through memory once: inputs and
     /// output, in the backward pass also their gradients, and parameters. A batch norm reads and writes

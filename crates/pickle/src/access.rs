@@ -1,4 +1,4 @@
-//! What callers ask of a pickle: its objects as what Python would take them for.
+//! What callers ask of a pickle: its objects as the Python values that they stand for.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use crate::Pickle;
 use crate::object::{Call, Id, Object};
 
 impl<'a> Pickle<'a> {
-    /// The object that the pickle is about.
+    /// The object that Python's `pickle.loads` would return.
     #[must_use]
     pub fn root(&self) -> Id {
         self.root
     }
 
-    /// How many bytes the pickle has; others may follow.
+    /// How many bytes the pickle takes; other bytes may follow it in the input.
     #[must_use]
     pub fn consumed(&self) -> usize {
         self.consumed
@@ -26,7 +26,7 @@ impl<'a> Pickle<'a> {
 
     /// The numbers of all objects.
     pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
-        // An opcode makes few objects, so there are fewer than numbers.
+        // The parser limits opcodes, so the number of objects fits into 32 bits.
         (0..self.objects.len() as u32).map(Id)
     }
 
@@ -39,7 +39,8 @@ impl<'a> Pickle<'a> {
         &self.objects[id.0 as usize]
     }
 
-    /// A string of either Python: text, or bytes that are UTF-8, which Python 2's `str` is written as.
+    /// A string of Python 2 or 3: text, or bytes that are UTF-8, as which Python 2 writes its `str`. `None`
+    /// for any other object.
     #[must_use]
     pub fn str(&self, id: Id) -> Option<&str> {
         match self.object(id) {
@@ -49,7 +50,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// An integer of 64 bits.
+    /// The value of an integer; `None` if it needs more than 64 bits or is no integer.
     #[must_use]
     pub fn int(&self, id: Id) -> Option<i64> {
         match self.object(id) {
@@ -108,8 +109,9 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The items of a dictionary, or of anything that the pickle fills like one; Python 2's `OrderedDict`,
-    /// which is called with a list of pairs, among it.
+    /// Keys and values of a dictionary, or of any object that the pickle fills like one, or of Python 2's
+    /// `OrderedDict`, which is a call with a list of pairs. A key may occur several times; the last one
+    /// counts. `None` for any other object.
     #[must_use]
     pub fn entries(&self, id: Id) -> Option<Cow<'_, [(Id, Id)]>> {
         match self.object(id) {
@@ -143,7 +145,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// A call.
+    /// The call that an object is the result of; `None` if it is no [`Object::Call`].
     #[must_use]
     pub fn call(&self, id: Id) -> Option<&Call> {
         match self.object(id) {

@@ -19,10 +19,11 @@
 //! # Ok::<(), resnet_pickle::Error>(())
 //! ```
 //!
-//! Pickles from outside are hostile: texts and bytes are borrowed from the input, so they take no memory; the
-//! rest takes at most about 300 bytes per opcode, whose number the caller limits; and nothing here is
-//! recursive, so what lies a million deep or refers to itself is read like anything else. It knows no tensor,
-//! no array and no other crate of ours.
+//! Pickles from outside may be hostile. Texts and bytes are borrowed from the input, so they take no memory,
+//! unless they have escapes or bad UTF-8. The rest takes at most about 300 bytes per opcode, and the caller
+//! limits the number of opcodes. Nothing here is recursive, so objects that are nested a million deep or that
+//! refer to themselves are read like any others. This crate knows no tensor, no array and no other crate of
+//! ours.
 //!
 //! | file | |
 //! |---|---|

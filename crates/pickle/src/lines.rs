@@ -64,7 +64,7 @@ pub(crate) fn string(line: &[u8]) -> Option<Cow<'_, [u8]>> {
             }
             same @ (b'\\' | b'\'' | b'"') => same,
             other => {
-                // No escape: the backslash is one.
+                // Not an escape: the backslash stands for itself.
                 bytes.push(b'\\');
                 other
             }
@@ -99,7 +99,7 @@ pub(crate) fn unicode(line: &[u8]) -> Option<Cow<'_, str>> {
         if code > u32::from(char::MAX) {
             return None;
         }
-        // A surrogate by itself is a character for Python.
+        // Python accepts a lone surrogate as a character; UTF-8 cannot express it.
         text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
     }
     Some(text.into())

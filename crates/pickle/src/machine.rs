@@ -1,4 +1,4 @@
-//! The machine that a pickle is a program for: its opcodes make objects on a stack.
+//! The stack machine that carries out a pickle's opcodes, which make objects.
 //!
 //! An opcode makes at most four objects, and what it adds to the stack, the memo and the containers is
 //! bounded as well, except for sequences, whose items each had an opcode of their own.
@@ -9,7 +9,7 @@ use crate::lines;
 use crate::object::{BigInt, Call, Id, Object};
 use crate::{Error, Pickle};
 
-/// So many opcodes make fewer objects than there are numbers.
+/// The most opcodes whose objects can be numbered with 32 bits.
 const MOST_OPCODES: usize = u32::MAX as usize / 4;
 
 /// What opcodes work on.
@@ -51,7 +51,7 @@ impl<'a> Pickle<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Takes the next opcode; gives the root at the last one.
+    /// Carries out the next opcode; the last one, `STOP`, gives the root.
     fn step(&mut self) -> Result<Option<Id>, Error> {
         self.opcode_at = self.at;
         let opcode = self.byte()?;
@@ -61,7 +61,7 @@ impl<'a> Machine<'a> {
                 0..=5 => {}
                 other => return Err(Error::Protocol(other)),
             },
-            // The length of a frame, which is for those who read from a stream.
+            // The length of a frame, which only a reader of a stream needs.
             0x95 => drop(self.take::<8>()?),
             b'(' => self.marks.push(self.stack.len()),
             b'0' => self.discard()?,
@@ -97,8 +97,7 @@ impl<'a> Machine<'a> {
         Ok(None)
     }
 
-    /// What an opcode pushes that makes one object of what stands behind it, or of what it takes from the
-    /// stack.
+    /// The object that `opcode` pushes, made from the bytes after it or from what it pops.
     fn object(&mut self, opcode: u8) -> Result<Object<'a>, Error> {
         Ok(match opcode {
             b'N' => Object::None,
@@ -150,12 +149,12 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Bytes behind their length, which each opcode writes in its own way.
+    /// The bytes of an opcode that follow their length; the opcode decides how the length is written.
     fn sized(&mut self, opcode: u8) -> Result<&'a [u8], Error> {
         let len = match opcode {
             b'U' | b'C' | 0x8c | 0x8a => self.byte()?.into(),
             b'X' | b'B' => u32::from_le_bytes(self.take()?).into(),
-            // Of these the length has a sign.
+            // The length of these is signed.
             b'T' | 0x8b => u64::try_from(i32::from_le_bytes(self.take()?))
                 .map_err(|_| self.damaged("has a negative length"))?,
             _ => u64::from_le_bytes(self.take()?),
@@ -228,7 +227,7 @@ impl<'a> Machine<'a> {
         self.stack.push(id);
     }
 
-    /// The stack's height below which the sequence at hand doesn't reach.
+    /// The stack's height at the last mark: what lies below is not part of the current sequence.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }
@@ -247,7 +246,7 @@ impl<'a> Machine<'a> {
         Ok(last)
     }
 
-    /// The last object is dropped, or the mark where it lies on top.
+    /// Drops the last object, or the last mark if no object lies above it.
     fn discard(&mut self) -> Result<(), Error> {
         if self.stack.len() == self.floor() && self.marks.pop().is_some() {
             return Ok(());

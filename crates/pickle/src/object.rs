@@ -42,9 +42,10 @@ pub enum Object<'a> {
         /// Its own.
         name: Id,
     },
-    /// What Python would have by a call; nothing is called.
+    /// The result of a call that Python would make; nothing is called here.
     Call(Box<Call>),
-    /// What the program that reads the pickle has by this name.
+    /// An object that is not in the pickle, by its persistent ID, which only the program that reads the
+    /// pickle understands.
     Persistent(Id),
     /// A number that stands for a class in Python's registry of extensions.
     Extension(u32),

@@ -38,15 +38,17 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Two trainings that agree in all three are the same to the bit, up to and including this step.
+/// The digests of one step. Two trainings that agree in all three are the same to the bit, up to and
+/// including this step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// Of the batch as the network sees it: which images, how augmented and mixed, towards which targets.
+    /// The digest of the batch as the network sees it: which images, how augmented and mixed, towards which
+    /// targets.
     pub batch: Digest,
-    /// Of the loss, computed before the weights change.
+    /// The digest of the loss, computed before the weights change.
     pub loss: Digest,
-    /// Of all weights and running statistics after the step.
+    /// The digest of all weights and running statistics after the step.
     pub weights: Digest,
 }
 

@@ -16,7 +16,8 @@ pub struct Divergence {
     pub step_in_epoch: u64,
     /// The learning rate.
     pub rate: f64,
-    /// The first layer, in the order of the forward pass, whose output is not finite; none if all are.
+    /// The first layer, in the order of the forward pass, whose output is not finite; `None` if all outputs
+    /// are finite.
     pub first_layer: Option<String>,
     /// The images of its batch, as a person finds them: files, or numbers in the training set.
     pub images: Vec<String>,

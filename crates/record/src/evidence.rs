@@ -62,7 +62,7 @@ pub struct ClassResult {
     pub name: String,
     /// Its images.
     pub images: u64,
-    /// Those that were recognised.
+    /// Images that were classified correctly.
     pub correct: u64,
 }
 
@@ -80,7 +80,7 @@ pub struct Confused {
 /// The answer to one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// Its number in the split, from 0; images that were left out as broken have none.
+    /// Its number in the split, from 0; images that were left out as broken are not counted.
     pub image: u64,
     /// Its class.
     pub label: u32,
@@ -106,7 +106,7 @@ pub struct Picture {
 /// `samples.json`: training images of the first step as the network saw them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Samples {
-    /// Each with its class; of a mixed one that of its first part.
+    /// Each image with the name of its class; a mixed image has the class of its own label.
     pub images: Vec<(String, Picture)>,
     /// Whether mixup or CutMix put several into one.
     pub mixed: bool,
@@ -117,7 +117,7 @@ pub struct Samples {
 pub struct LayerRow {
     /// Its path in the network.
     pub name: String,
-    /// Such as "conv 3x3".
+    /// What it computes, such as "conv 3x3".
     pub kind: String,
     /// Shape of its output for one image.
     pub output: String,
@@ -127,23 +127,23 @@ pub struct LayerRow {
     pub multiply_adds: u64,
 }
 
-/// `norms.jsonl`: lengths of vectors by layer, over the steps.
+/// `norms.jsonl`: Euclidean norms of weights and gradients by layer, over the steps.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NormHistory {
-    /// The layers, from the image on; the first line.
+    /// The layers in the order of the forward pass: the file's first line.
     pub layers: Vec<String>,
-    /// The other lines.
+    /// The norms after each logged step: the file's other lines.
     pub steps: Vec<Norms>,
 }
 
-/// The lengths of a step, in the order of the layers.
+/// The norms of a step, in the order of the layers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Norms {
     /// Steps done, this one included.
     pub step: u64,
-    /// Of each layer's weights after the step.
+    /// The norm of each layer's weights after the step.
     pub weights: Vec<f32>,
-    /// Of the loss's gradient with respect to them, as the optimizer got it.
+    /// The norm of the loss's gradient with respect to these weights, as the optimizer got it.
     pub gradients: Vec<f32>,
 }
 
@@ -196,7 +196,7 @@ pub(crate) fn add_norms(dir: &Path, layers: &[String], norms: &Norms) -> Result<
     file.write_all(line.as_bytes()).map_err(Error::io("write", path))
 }
 
-/// Removes what a run that goes on after `step` steps does not know yet.
+/// Removes what was written after `step` steps, for a run that goes on from there.
 pub(crate) fn rewind(dir: &Path, step: u64) -> Result<(), Error> {
     let predictions = read::<Predictions>(dir, PREDICTIONS);
     if !predictions.is_ok_and(|found| found.is_none_or(|found| found.step <= step)) {

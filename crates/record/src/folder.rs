@@ -81,7 +81,8 @@ impl RunFolder {
         self.checkpoint(Checkpoint::Best)
     }
 
-    /// `checkpoints/final.safetensors`; absent unless averaged weights are reported that were not selected.
+    /// `checkpoints/final.safetensors`; absent unless the reported weights are those of the last step,
+    /// averaged or with running statistics that were estimated anew.
     pub fn final_checkpoint(&self) -> PathBuf {
         self.checkpoint(Checkpoint::Final)
     }
@@ -116,10 +117,10 @@ impl RunFolder {
         self.dir.join("diverged.json")
     }
 
-    /// The recipe as it was resolved when the run began.
+    /// The recipe that the run follows: the one that it began with, or the one that it was changed to since.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Recipe`] if it cannot be understood.
+    /// [`Error::Io`], or those of [`Recipe::parse`].
     pub fn recipe(&self) -> Result<Recipe, Error> {
         Recipe::of_run(&self.dir.join(RECIPE))
     }
@@ -182,11 +183,11 @@ pub struct Run {
     record: RunRecord,
     /// None where another process keeps the run.
     kept: Option<Kept>,
-    /// Besides the metrics' file; one that fails is taken out.
+    /// Where metrics go besides `metrics.jsonl`; a sink that fails is removed.
     sinks: Vec<Box<dyn Sink>>,
 }
 
-/// What the one process holds that writes.
+/// What only the process that writes to the folder holds.
 #[derive(Debug)]
 struct Kept {
     metrics: MetricsFile,
@@ -197,7 +198,9 @@ impl Run {
     /// Makes the folder, which must be absent or empty, and writes the recipe and the record into it.
     ///
     /// # Errors
-    /// [`Error::NotEmpty`], or [`Error::Io`] if it cannot be written; nothing that was there is touched.
+    /// [`Error::Inconsistent`] if the recipe is not valid, [`Error::NotEmpty`], [`Error::InUse`] if another
+    /// process has just begun a run there, or [`Error::Io`] if it cannot be written; nothing that was there
+    /// is touched.
     pub fn create(dir: &Path, recipe: &Recipe, record: RunRecord) -> Result<Run, Error> {
         recipe.validate()?;
         let text = recipe.to_toml()?;
@@ -220,7 +223,8 @@ impl Run {
     /// Opens a run to go on with it.
     ///
     /// # Errors
-    /// [`Error::NotARun`], [`Error::InUse`], [`Error::Damaged`] or [`Error::Io`].
+    /// [`Error::NotARun`], [`Error::InUse`], [`Error::Damaged`], [`Error::Io`], or those of
+    /// [`RunFolder::recipe`].
     pub fn open(dir: &Path) -> Result<Run, Error> {
         let folder = RunFolder::open(dir)?;
         let lock = lock(dir)?;
@@ -228,7 +232,8 @@ impl Run {
         let metrics = MetricsFile::open(&dir.join(METRICS))?;
         let mut run =
             Run { folder, recipe, record, kept: Some(Kept { metrics, _lock: lock }), sinks: vec![] };
-        // Event files go on by themselves: those of steps that are done again must go.
+        // A run that has event files goes on with them unasked: events of steps that are done again must be
+        // removed.
         if dir.join(TENSORBOARD).is_dir() {
             run.add_tensorboard()?;
         }
@@ -257,7 +262,7 @@ impl Run {
     /// a run that is opened again goes on with them.
     ///
     /// # Errors
-    /// [`Error::Io`] if there can be no such folder.
+    /// [`Error::Io`] if the folder cannot be made.
     pub fn add_tensorboard(&mut self) -> Result<(), Error> {
         let sink = TensorBoard::open(&self.folder.dir.join(TENSORBOARD))?;
         if !self.sinks.iter().any(|known| known.name() == sink.name()) {
@@ -330,7 +335,8 @@ impl Run {
         Ok(())
     }
 
-    /// Sees to it that the metrics so far outlast a power cut; for before a checkpoint.
+    /// Forces the metrics so far onto the disk, so that they survive a power cut; called before a checkpoint
+    /// is written.
     ///
     /// # Errors
     /// [`Error::Io`].

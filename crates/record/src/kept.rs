@@ -6,7 +6,7 @@ use crate::evidence::{self, LAYERS, PREDICTIONS, SAMPLES};
 use crate::{Error, LayerRow, NormHistory, Norms, Predictions, Run, RunFolder, Samples};
 
 impl RunFolder {
-    /// The last evaluation, image by image; none before it, and in older runs.
+    /// The last evaluation, image by image; `None` before the first evaluation, and in older runs.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -64,7 +64,7 @@ impl Run {
         self.keep(LAYERS, layers)
     }
 
-    /// Adds a line to `norms.jsonl`, whose first names the `layers`.
+    /// Adds a line to `norms.jsonl`, whose first line names the `layers`.
     ///
     /// # Errors
     /// [`Error::Io`].

@@ -11,14 +11,14 @@
 //! | `recipe/keys` | every key with its default, unit, source and the peers' word: docs/recipes.md |
 //! | `duration` | lengths of training with a unit: `"3 epochs"`, `"64000 steps"`, `"150k images"`, `"5 %"` |
 //! | `metrics` | the lines of `metrics.jsonl` |
-//! | `machine` | on what a run was trained |
+//! | `machine` | the machine and the tools that a run was trained with |
 //! | `certificate`, `verify` | digests of a logged step; whether two runs are the same training |
 //! | `divergence` | the step in which a training diverged, for its post-mortem |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
 //! | `evidence` | what a page shows beside numbers: predictions, pictures, layers, norms |
 //! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
-//! | `kept` | the evidence in it |
+//! | `kept` | reads and writes the evidence in the run's folder |
 //! | `runs` | runs as a list with their states; a log as it grows |
 //! | `seeds` | one quantity over seeds: its spread, and whether two trainings differ by more than that |
 //! | `paper` | the paper's tables and claims as data |

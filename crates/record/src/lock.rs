@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Empty; held locked by the process that writes, and let go of by the system however that process ends.
+/// The name of an empty file. The process that writes holds it locked; the system releases it however that
+/// process ends.
 pub(crate) const LOCK: &str = ".lock";
 
 /// Locks the folder until the file is dropped.
@@ -18,13 +19,13 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
         .open(&path)
         .map_err(Error::io("write", &path))?;
     // Whoever lists runs holds a lock for an instant.
-    let busy = |tried: &Result<(), TryLockError>| matches!(tried, Err(TryLockError::WouldBlock));
     let mut tried = file.try_lock();
     for _ in 0..20 {
-        if busy(&tried) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-            tried = file.try_lock();
+        if !matches!(tried, Err(TryLockError::WouldBlock)) {
+            break;
         }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        tried = file.try_lock();
     }
     match tried {
         Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: dir.to_owned() }),

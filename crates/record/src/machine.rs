@@ -1,4 +1,4 @@
-//! On what a run was trained, as far as the system tells, and what the program is built with.
+//! The machine that a run was trained on, as far as the system tells, and the tools that built the program.
 
 use std::fs;
 
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Machine {
     /// The processor's name.
     pub cpu: String,
-    /// Threads that it runs at once.
+    /// Threads that this program can run at once, as `std::thread::available_parallelism` tells.
     pub cores: usize,
-    /// In bytes; none where the system does not tell.
+    /// Its memory in bytes; `None` where the system does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
     /// The operating system and the instruction set, such as "linux x86_64".
@@ -49,7 +49,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Of this program.
+    /// The tools that this program is built with.
     pub fn here() -> Tools {
         Tools {
             rustc: env!("RESNET_RUSTC").to_owned(),

@@ -22,7 +22,7 @@ pub enum Metric {
     Step(StepMetrics),
     /// An epoch that ended.
     Epoch(EpochMetrics),
-    /// Where the time of its steps went, process by process; only where several train together.
+    /// Where the time of an epoch's steps went, process by process; only where several train together.
     Processes(ProcessesMetrics),
     /// The end of the training.
     Final(FinalMetrics),
@@ -59,9 +59,9 @@ pub struct EpochMetrics {
     pub step: u64,
     /// Training images seen since the start of the training.
     pub images: u64,
-    /// Mean of the recipe's loss over the epoch's images, each in the state of the network when it came by.
+    /// Mean of the recipe's loss over the epoch's images, each with the weights before its step.
     pub train_loss: f64,
-    /// Accuracy on the same, in percent.
+    /// Top-1 accuracy on the same images with the same weights, in percent.
     pub train_top1: f64,
     /// The learning rate of the last step.
     pub rate: f64,
@@ -77,14 +77,15 @@ pub struct EpochMetrics {
     /// What the threads that load data did meanwhile, where that is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_threads: Option<DataSeconds>,
-    /// On the images held out of the training set, if there are any and it was their turn.
+    /// Scores on the images held out of the training set, if there are any and this epoch is evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Scores>,
-    /// The moving average of the weights on the same images, where one is kept: what is selected by.
+    /// Scores of the moving average of the weights on the same images, where one is kept; these then decide
+    /// which epoch is the best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema_validation: Option<Scores>,
-    /// On the test images, if the recipe asks for it, the average of the weights where one is kept; never
-    /// used to select.
+    /// Scores on the test images, if the recipe asks for them at each epoch: of the average of the weights
+    /// where one is kept. No weights are selected by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Scores>,
     /// How often the test labels have been read so far.
@@ -101,15 +102,16 @@ pub struct ProcessesMetrics {
     pub step: u64,
     /// Steps that were measured: fewer than the epoch's where the training was resumed within it.
     pub steps: u64,
-    /// By the number of the process.
+    /// The times of each process, in the order of their numbers.
     pub processes: Vec<StepTime>,
 }
 
 /// Where a step's time goes in one process: the mean over some steps, in seconds.
 ///
-/// The processes go from step to step together, so the parts of each add up to the same, but for what passes
-/// between two steps. An exchange begins when the last process comes to it, which waits for nobody: what the
-/// exchanges of a step cost is the least that a process spends in them, and the rest is waiting.
+/// The processes go from step to step together, so the four times of each process have the same sum, but for
+/// what passes between two steps. An exchange begins when the last process comes to it, and that process does
+/// not wait. So the exchanges of a step cost the least time that any process spends in them, and the rest is
+/// waiting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepTime {
@@ -138,7 +140,7 @@ pub struct DataSeconds {
     pub read: f64,
     /// Turning their bytes into pixels.
     pub decode: f64,
-    /// Resizing, changing, normalising.
+    /// Resizing, augmenting, normalising.
     pub transform: f64,
 }
 
@@ -204,8 +206,8 @@ impl Metric {
     }
 }
 
-/// The lines of a `metrics.jsonl`, and whether its last line was torn, which a crash may do and which is left
-/// out.
+/// The lines of a `metrics.jsonl`, and whether its last line is torn, as a crash may leave it. A torn line is
+/// left out.
 ///
 /// # Errors
 /// A sentence that names the first whole line that is not a metric.

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::{Error, Recipe, Run, RunRecord};
 
 impl Run {
-    /// Begins a run of `recipe` in `folder`, whose name it has; `fill` adds to its record what the caller
-    /// knows.
+    /// Begins a run of `recipe` in `folder`. The run has the folder's name; `fill` adds to its record what
+    /// the caller knows.
     ///
     /// # Errors
     /// As of [`Run::create`].

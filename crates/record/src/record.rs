@@ -34,7 +34,7 @@ pub struct RunRecord {
     pub machine: Option<Machine>,
     /// The training's seed.
     pub seed: u64,
-    /// Threads of each process that computed; the result does not depend on them.
+    /// How many threads of each process compute; the result does not depend on it.
     pub threads: usize,
     /// Processes that began it together. Each batch norm saw its process's part of a batch, unless the recipe
     /// says otherwise.
@@ -47,13 +47,13 @@ pub struct RunRecord {
     /// Whose weights it began with: a file, a run or a model of the hub; none for fresh weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Which of the hub's revisions of them, if one was named.
+    /// The revision of these weights in the hub, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Which weights of that file, if some were named.
+    /// The word that says which of that file's weights were taken, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
-    /// What stands before the names of its tensors, if that was named.
+    /// The prefix of its tensors' names, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// The file that lists the classes in the order of their labels, if one was given.
@@ -90,7 +90,7 @@ pub struct RunRecord {
     /// Changes of the recipe while the run went on, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RecipeChange>,
-    /// What had come out each time that the finished run was lengthened.
+    /// The results that the run had each time it was lengthened after its end, the earliest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_results: Vec<Results>,
 }
@@ -186,7 +186,7 @@ pub struct RecipeChange {
     pub keys: Vec<Difference>,
 }
 
-/// A record of the data that a run did without.
+/// A sample, or several at one place, that a run could not use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
@@ -194,7 +194,7 @@ pub struct LeftOut {
     pub place: String,
     /// What is wrong with it.
     pub cause: String,
-    /// How many records are lost with it; an estimate where a shard is cut off.
+    /// How many samples are lost with it; an estimate where a shard is cut off.
     #[serde(default = "one")]
     pub records: u64,
 }
@@ -209,7 +209,8 @@ fn one() -> u64 {
 pub enum Selection {
     /// The weights after the last step: nothing was chosen (the paper's protocol).
     Last,
-    /// The epoch with the best accuracy on images held out of the training set.
+    /// The epoch with the best score on images held out of the training set; `train.best_by` says which
+    /// score.
     BestOnValidation,
     /// By a look at test scores. The trainer never does this; it is for results that a person picked, or that
     /// are quoted from work that did, and is marked wherever they are shown.

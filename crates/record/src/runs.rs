@@ -1,7 +1,6 @@
-//! Runs as a list: what state each is in, how far it is, what came out; and a run's log as it grows.
+//! Runs as a list, with their states, progress and results; and a run's log as it grows.
 
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -51,9 +50,10 @@ pub struct RunSummary {
     pub epochs: Option<u64>,
     /// Steps done, as far as they are logged.
     pub step: u64,
-    /// The error in percent of the reported weights, else of the last evaluation.
+    /// Top-1 error in percent: of the reported weights, else of the last epoch. `None` before its first epoch
+    /// ends.
     pub error: Option<f64>,
-    /// The images that error is of: "test", "validation", else "training".
+    /// The images that `error` was measured on: "test", else "validation", else "training".
     pub measured: Option<&'static str>,
     /// Time spent in seconds; of an unfinished run that of its training steps.
     pub seconds: f64,
@@ -102,8 +102,9 @@ impl RunFolder {
         let results = record.results;
         let error = |scores: Scores| 100.0 - scores.top1();
         let tested = results.and_then(|results| results.test).or(last.and_then(|last| last.test));
-        let validated =
-            results.and_then(|results| results.validation).or(last.and_then(|last| last.validation));
+        // Where an average of the weights is kept, it is what the run reports.
+        let reported = last.and_then(|last| last.ema_validation.or(last.validation));
+        let validated = results.and_then(|results| results.validation).or(reported);
         let (measured, error) = match (tested, validated, last) {
             (Some(test), ..) => (Some("test"), Some(error(test))),
             (None, Some(validation), _) => (Some("validation"), Some(error(validation))),
@@ -144,8 +145,13 @@ impl RunFolder {
     }
 }
 
-/// The runs in `dir`, the folder of one or of several, the latest last; folders of runs that cannot be read
-/// come beside them with the reason.
+/// Where the last whole line ends.
+fn end_of_lines(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}
+
+/// The runs in `dir`, which is a run's folder or holds several, the latest last; and an error for each run
+/// that cannot be read.
 ///
 /// # Errors
 /// [`Error::Io`] if `dir` cannot be read.
@@ -171,18 +177,19 @@ pub fn list_runs(dir: &Path) -> Result<(Vec<RunSummary>, Vec<Error>), Error> {
 
 /// Reads a run's metrics while another process writes them.
 ///
-/// A run that is resumed takes back what it logged after its checkpoint; what comes then is read again.
+/// A run that is resumed removes from its log what came after its checkpoint. The steps that it does again
+/// are then read again.
 #[derive(Debug)]
 pub struct Follow {
     folder: RunFolder,
-    /// Bytes read.
-    place: u64,
+    /// The whole lines that were read.
+    read: Vec<u8>,
 }
 
 impl Follow {
     /// From the beginning of the log.
     pub fn new(folder: RunFolder) -> Follow {
-        Follow { folder, place: 0 }
+        Follow { folder, read: vec![] }
     }
 
     /// What was logged since this was asked last.
@@ -191,17 +198,16 @@ impl Follow {
     /// If the log cannot be read, or holds a line that is no metric.
     pub fn read(&mut self) -> Result<Vec<Metric>, Error> {
         let path = self.folder.metrics_file();
-        let mut file = fs::File::open(&path).map_err(Error::io("read", &path))?;
-        let length = file.metadata().map_err(Error::io("read", &path))?.len();
-        self.place = self.place.min(length);
-        let mut text = String::new();
-        let read = file.seek(SeekFrom::Start(self.place)).and_then(|_| file.read_to_string(&mut text));
-        read.map_err(Error::io("read", &path))?;
+        let log = fs::read(&path).map_err(Error::io("read", &path))?;
+        let same = self.read.iter().zip(&log).take_while(|(before, now)| before == now).count();
+        let begin = end_of_lines(&log[..same]);
         // A line that is being written comes whole next time.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let (metrics, _) =
-            parse_metrics(&text[..whole]).map_err(|cause| Error::Damaged { path: path.clone(), cause })?;
-        self.place += whole as u64;
+        let end = end_of_lines(&log);
+        let damaged = |cause| Error::Damaged { path: path.clone(), cause };
+        let text = str::from_utf8(&log[begin..end]).map_err(|error| damaged(error.to_string()))?;
+        let (metrics, _) = parse_metrics(text).map_err(damaged)?;
+        self.read = log;
+        self.read.truncate(end);
         Ok(metrics)
     }
 

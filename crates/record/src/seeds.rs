@@ -1,11 +1,11 @@
-//! One quantity over several seeds: its middle, its spread, and whether two trainings differ by more than
-//! that.
+//! One quantity over several seeds: its median, its spread, and whether two trainings differ by more than
+//! that spread explains.
 
 use serde::{Deserialize, Serialize};
 
-/// A difference that chance makes less often than this counts as decided.
+/// A difference whose p-value is below this counts as decided.
 const CHANCE: f64 = 0.05;
-/// More seeds than that are not told one by one.
+/// The largest number of seeds that [`Contrast::seeds_to_decide`] tells.
 const MOST: usize = 1000;
 
 /// The values of one quantity, one for each seed.
@@ -20,7 +20,7 @@ const MOST: usize = 1000;
 pub struct Seeds(Vec<f64>);
 
 impl Seeds {
-    /// The finite ones of `values`.
+    /// The finite ones among `values`; the others are left out.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Seeds {
         let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
@@ -66,10 +66,10 @@ impl Seeds {
 pub struct Contrast {
     /// The second mean less the first.
     pub difference: f64,
-    /// The standard error of that.
+    /// The standard error of the difference; NaN where one of the trainings has a single seed.
     pub error: f64,
-    /// How often chance alone makes a difference as large; `None` where nothing is known of the spread: one
-    /// seed of either, or all alike.
+    /// How often chance alone makes a difference as large: the two-sided p-value. `None` where nothing is
+    /// known of the spread: one seed of either, or all alike.
     pub chance: Option<f64>,
     /// How many seeds of each would decide if difference and spread stay as they are; `None` where nothing is
     /// known of the spread, or where it would take more than a thousand.
@@ -77,7 +77,7 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// Of two trainings; `None` if one has no seed.
+    /// The contrast of two trainings; `None` if one of them has no seed.
     ///
     /// ```
     /// use resnet_record::{Contrast, Seeds};

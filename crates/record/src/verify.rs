@@ -7,7 +7,7 @@ use crate::{Certificate, Difference, Error, Metric, RunFolder};
 pub struct Agreement {
     /// Keys of the recipe that differ.
     pub recipe: Vec<Difference>,
-    /// Steps that both runs certify, up to the first that differs.
+    /// How many steps both runs certify with the same digests, before the first that differs.
     pub agreed: usize,
     /// The last of them; 0 if there is none.
     pub last_agreed: u64,
@@ -20,7 +20,7 @@ pub struct Agreement {
 pub struct Parting {
     /// Steps done, this one included.
     pub step: u64,
-    /// What the two runs have there.
+    /// The two runs' certificates of it.
     pub certificates: [Certificate; 2],
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use resnet_record::{
-    Checkpoint, DataSeconds, EpochMetrics, Error, FinalMetrics, Metric, Recipe, Results, Run, RunFolder,
-    RunRecord, Selection, StepMetrics,
+    Checkpoint, DataSeconds, EpochMetrics, Error, FinalMetrics, Follow, Metric, Recipe, Results, Run,
+    RunFolder, RunRecord, Selection, StepMetrics,
 };
 use resnet_testing::Need;
 
@@ -206,4 +206,23 @@ fn a_record_from_before_the_field_from_is_read() {
     drop(run);
     let record = RunFolder::open(&dir).unwrap().record().unwrap();
     assert_eq!(record.from.as_deref(), Some("timm/resnet50.a1_in1k"));
+}
+
+#[test]
+fn a_follower_reads_what_a_resumed_run_logs_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut run = create(&scratch.path().join("run")).unwrap();
+    let mut follow = Follow::new(run.folder().clone());
+    for metric in [step(1), step(2), step(3)] {
+        run.log(&metric).unwrap();
+    }
+    assert_eq!(follow.read().unwrap(), [step(1), step(2), step(3)]);
+    assert!(follow.read().unwrap().is_empty());
+    // Rewound, and longer than before when it is read next.
+    run.rewind(1, 0).unwrap();
+    let again = [epoch(1, 2), step(3), step(4)];
+    for metric in &again {
+        run.log(metric).unwrap();
+    }
+    assert_eq!(follow.read().unwrap(), again);
 }

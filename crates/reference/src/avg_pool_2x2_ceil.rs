@@ -1,5 +1,6 @@
-//! 2x2 average pooling: `y[n][i][j][c]` is the mean of those of `x[n][2 i + u][2 j + v][c]`, `u` and `v` in
-//! `{0, 1}`, that lie in the image; sides are rounded up. Backward, each of them gets an equal share.
+//! 2x2 average pooling at stride 2: `y[n][i][j][c]` is the mean of those of `x[n][2 i + u][2 j + v][c]`, `u`
+//! and `v` in `{0, 1}`, that lie in the image; sides are rounded up. In the backward pass each of these
+//! pixels gets an equal share of the gradient.
 
 use crate::Image;
 
@@ -19,7 +20,7 @@ fn for_each_block(shape: &Image, mut f: impl FnMut(usize, &[usize])) {
     });
 }
 
-/// The mean of each 2x2 block, `[n, h / 2, w / 2, c]`.
+/// The mean of each 2x2 block, `[n, ceil(h / 2), ceil(w / 2), c]`.
 pub fn avg_pool_2x2_ceil(x: &[f64], shape: &Image) -> Vec<f64> {
     assert_eq!(x.len(), shape.len(), "the input is not of {shape:?}");
     let mut y = vec![0.0; pooled_2x2(shape).len()];

@@ -1,4 +1,4 @@
-//! Central differences, the judge of every backward in this crate.
+//! Central differences, against which every backward in this crate is tested.
 //!
 //! `df/dx_i = (f(x + h e_i) - f(x - h e_i)) / 2h + O(h^2)`
 

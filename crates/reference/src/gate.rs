@@ -11,7 +11,7 @@ pub fn gate(z: &[f64], x: &[f64]) -> Vec<f64> {
     sigmoid(z).iter().zip(x).map(|(g, x)| g * x).collect()
 }
 
-/// The gradients of `z` and `x`.
+/// The gradients of `z` and `x`, in this order, from that of the output.
 pub fn gate_backward(z: &[f64], x: &[f64], dy: &[f64]) -> (Vec<f64>, Vec<f64>) {
     assert!(z.len() == x.len() && dy.len() == x.len(), "one gate an element");
     let g = sigmoid(z);

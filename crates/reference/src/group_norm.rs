@@ -12,7 +12,7 @@ use crate::BatchNormGradients;
 pub struct Groups {
     /// Images.
     pub n: usize,
-    /// Pixels of one.
+    /// Pixels of one image.
     pub pixels: usize,
     /// Channels.
     pub channels: usize,
@@ -41,7 +41,7 @@ fn normalised(x: &[f64], members: &[usize], eps: f64) -> (Vec<f64>, f64) {
     (members.iter().map(|&at| (x[at] - mean) / deviation).collect(), deviation)
 }
 
-/// Normalises `x`; `gamma` and `beta` are `[channels]`.
+/// Normalises `x: [n, pixels, channels]`; `gamma` and `beta` are `[channels]`.
 pub fn group_norm(x: &[f64], shape: &Groups, gamma: &[f64], beta: &[f64], eps: f64) -> Vec<f64> {
     assert_eq!(x.len(), shape.n * shape.pixels * shape.channels, "the input is not of {shape:?}");
     let mut y = vec![0.0; x.len()];

@@ -1,4 +1,4 @@
-//! The shape of a batch of images, and the way between the two layouts.
+//! The shape of a batch of images, and the conversion between NCHW and NHWC.
 //!
 //! `NCHW[n][c][y][x] = NHWC[n][y][x][c]`
 

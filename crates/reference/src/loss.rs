@@ -6,7 +6,7 @@
 //! With probabilities `t[n]` in place of a label: `loss = -sum over n, k of t[n][k] log p[n][k] / N` and
 //! `dz[n][k] = (p[n][k] sum(t[n]) - t[n][k]) / N`.
 //!
-//! The largest logit of a row is taken off before exponentials, so that none overflows.
+//! The largest logit of a row is subtracted before the exponential, so that none overflows.
 
 fn rows<'a>(
     logits: &'a [f64],

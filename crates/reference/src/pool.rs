@@ -1,9 +1,10 @@
 //! Pooling over `k x k` windows with stride `s` and padding `p`, channel by channel:
 //!
-//! average: `y[n][i][j][c] = sum over u, v of x[n][i s + u - p][j s + v - p][c] / k^2`; padding counts as
-//! zeros, which is PyTorch's default; maximum: the largest of the same values, where padding never wins, or,
-//! with zeros, where it counts as zeros (BiT); global average: `y[n][c] = sum over y, x of x[n][y][x][c] / (h
-//! w)`.
+//! - average: `y[n][i][j][c] = sum over u, v of x[n][i s + u - p][j s + v - p][c] / k^2`; padding counts as
+//!   zeros, which is PyTorch's default;
+//! - maximum: the largest of the same values. Padding never wins, or counts as zeros in [`max_pool_zeros`]
+//!   (BiT's stem);
+//! - global average: `y[n][c] = sum over y, x of x[n][y][x][c] / (h w)`.
 
 use crate::Image;
 

@@ -6,8 +6,7 @@ pub fn relu(x: &[f64]) -> Vec<f64> {
     x.iter().map(|&x| if x <= 0.0 { 0.0 } else { x }).collect()
 }
 
-/// The gradient of the input, from the input. The output does in its place: it is positive where the input
-/// is.
+/// The gradient of the input. `x` is the input, or the output, which is positive at the same elements.
 pub fn relu_backward(x: &[f64], dy: &[f64]) -> Vec<f64> {
     assert_eq!(x.len(), dy.len(), "the output gradient has the input's shape");
     x.iter().zip(dy).map(|(&x, &dy)| if x <= 0.0 { 0.0 } else { dy }).collect()

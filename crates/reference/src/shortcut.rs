@@ -1,5 +1,5 @@
-//! Option A, the shortcut without parameters: take every `s`-th pixel and put zero channels around those
-//! there are, `before = (c_out - c_in) / 2` of them in front:
+//! Option A, the shortcut without parameters: it takes every `s`-th pixel and adds channels of zeros,
+//! `before = (c_out - c_in) / 2` of them before the input's channels and the others after:
 //!
 //! `y[n][i][j][before + c] = x[n][i s][j s][c]`, zero elsewhere; `dx[n][i s][j s][c] = dy[n][i][j][before +
 //! c]`.

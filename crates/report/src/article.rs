@@ -1,4 +1,4 @@
-//! Pages that somebody else composes: headings, sentences, tables and pictures in their order, as one file.
+//! Pages that another crate composes: headings, sentences, tables and pictures in their order, as one file.
 
 use minijinja::context;
 use serde::Serialize;
@@ -12,11 +12,11 @@ use crate::page::render;
 pub struct Article {
     /// What kind of page it is, small above the title.
     pub kicker: String,
-    /// The answer in a line.
+    /// The title: the answer in one line.
     pub title: String,
     /// The paragraphs below it.
     pub lead: Vec<String>,
-    /// The rest.
+    /// What follows: headings, paragraphs, tables and pictures.
     pub parts: Vec<Part>,
     /// Commands that make the page again.
     pub commands: Vec<String>,
@@ -64,9 +64,9 @@ pub struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Set {
-    /// To the left.
+    /// Aligned to the left.
     Text,
-    /// To the right.
+    /// Aligned to the right.
     Number,
 }
 
@@ -103,17 +103,17 @@ enum Weight {
 }
 
 impl Cell {
-    /// As the others.
+    /// An ordinary cell.
     pub fn plain(text: impl Into<String>) -> Self {
         Cell { text: text.into(), weight: Weight::Plain }
     }
 
-    /// One that stands out.
+    /// A cell in bold.
     pub fn strong(text: impl Into<String>) -> Self {
         Cell { text: text.into(), weight: Weight::Strong }
     }
 
-    /// One that stands back.
+    /// A cell in a paler colour.
     pub fn quiet(text: impl Into<String>) -> Self {
         Cell { text: text.into(), weight: Weight::Quiet }
     }
@@ -134,7 +134,7 @@ pub struct Statement {
     pub tone: Tone,
     /// What was measured, in sentences.
     pub measured: Vec<String>,
-    /// What it rests on.
+    /// What the verdict rests on, as a phrase after "Rests on"; may be empty.
     pub rests_on: String,
     /// The picture, if there is something to be seen.
     pub figure: Option<Figure>,
@@ -148,7 +148,7 @@ pub enum Tone {
     Yes,
     /// It does not.
     No,
-    /// Nobody knows yet.
+    /// It is not decided yet.
     Open,
 }
 

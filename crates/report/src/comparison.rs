@@ -45,7 +45,7 @@ struct Difference {
 }
 
 /// The page of these runs, in their order; runs that differ in their seed alone stand together. `commands`
-/// make it again.
+/// are shown as the way to make it again.
 ///
 /// # Errors
 /// If a run cannot be read or has logged nothing.
@@ -93,7 +93,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     render("comparison.html", page)
 }
 
-/// A recipe as keys and values; what changes no step is left out, and its seed, which is no choice.
+/// A recipe as keys and values, without the seed and without keys that change no step.
 fn flat(run: &RunData) -> BTreeMap<String, String> {
     let mut keys = run.recipe.flat();
     for key in WITHOUT_EFFECT.iter().chain(&["train.seed"]) {
@@ -146,10 +146,10 @@ fn gathered(runs: Vec<RunData>, recipes: &[BTreeMap<String, String>], difference
 
 /// Original units are vermilion and pre-activation blue on every page.
 fn usual(name: &str) -> Option<Colour> {
-    match () {
-        () if name.starts_with("resnet") && name.ends_with("-v1") => Some(Colour::Vermilion),
-        () if name.starts_with("resnet") && name.ends_with("-v2") => Some(Colour::Blue),
-        () => None,
+    match name.strip_prefix("resnet")?.rsplit_once('-')?.1 {
+        "v1" => Some(Colour::Vermilion),
+        "v2" => Some(Colour::Blue),
+        _ => None,
     }
 }
 
@@ -259,7 +259,7 @@ fn verdict(groups: &[Group], measured: Measured) -> String {
             _ => "Nothing to compare yet: fewer than two recipes have a result.".to_owned(),
         };
     };
-    let Some(Contrast { difference, error, seeds_to_decide, .. }) =
+    let Some(contrast) =
         Contrast::of(best_errors, second_errors).filter(|contrast| contrast.chance.is_some())
     else {
         return format!(
@@ -267,7 +267,8 @@ fn verdict(groups: &[Group], measured: Measured) -> String {
              with. Train more seeds of both before choosing."
         );
     };
-    if Contrast::of(best_errors, second_errors).is_some_and(|contrast| contrast.is_decided()) {
+    let Contrast { difference, error, seeds_to_decide, .. } = contrast;
+    if contrast.is_decided() {
         return format!(
             "{best} is better than {second} by {difference:.2} ± {error:.2} points: chance alone makes as much less than once \
              in twenty times."

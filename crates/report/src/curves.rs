@@ -1,5 +1,5 @@
-//! Which charts a run has, and several runs together: training loss dashed, test or validation error solid,
-//! as in the paper's figures 1, 3 and 6.
+//! The charts of a run: training loss dashed, test or validation error solid, as in the paper's figures 1, 3
+//! and 6.
 
 use resnet_record::RunFolder;
 
@@ -8,8 +8,8 @@ use crate::chart::{Axis, Chart, Colour, Scale, Series, smoothed};
 use crate::numbers::significant;
 use crate::run::{Measured, RunData};
 
-/// Values that are drawn one by one; of more the mean of a hundredth of them is drawn, the values pale behind
-/// it.
+/// The most values that are drawn as they are. Of more, the mean over a hundredth of them is drawn, with the
+/// values pale behind it.
 const FEW: usize = 150;
 
 /// The loss by step, and the learning rate by the axis on the right.
@@ -88,7 +88,7 @@ pub(crate) fn steps(run: &RunData) -> Axis {
     Axis::from_zero("steps", run.last_step() as f64)
 }
 
-/// Few values as they are, of many their mean in front of them.
+/// A line of few values as it is; of many, their mean with the values pale behind it.
 pub(crate) fn smooth(name: &str, colour: Colour, points: Vec<(f64, f64)>) -> Vec<Series> {
     if points.len() <= FEW {
         return vec![Series::new(name, colour, points).dashed()];
@@ -101,7 +101,7 @@ fn marks(series: Series, run: &RunData) -> Series {
     if run.epochs.len() <= 30 { series.marked() } else { series }
 }
 
-/// The top of the errors' axis: round, and above all but a first epoch far off.
+/// The top of the errors' axis: the highest error, rounded up to a multiple of 10 %.
 fn highest(run: &RunData) -> f64 {
     let measured = [run.errors(Measured::Test), run.errors(Measured::Validation)].concat();
     let all = if measured.is_empty() { run.training_errors() } else { measured };

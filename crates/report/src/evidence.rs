@@ -9,20 +9,21 @@ use crate::chart::cells::{Cells, Kind, LEVELS};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, percent, short, significant};
 
-/// Classes that a matrix has room for, that have names beside it, and numbers in its cells.
+/// The most classes of a confusion matrix that is drawn, that has names beside it, and that has numbers in
+/// its cells.
 const MATRIX: usize = 100;
 const NAMED: usize = 24;
 const NUMBERED: usize = 12;
-/// Bars and rows of a table that are shown.
+/// The most bars, and the most pairs of confused classes, that are shown.
 const BARS: usize = 20;
 const PAIRS: usize = 15;
 /// The longest side of a picture whose pixels are shown as squares.
 const SMALL: usize = 64;
-/// Columns and rows of a map of norms.
+/// The most columns and rows of a map of norms.
 const TIMES: usize = 60;
 const LAYERS: usize = 120;
 
-/// A part of the page; what a run has not kept is not there.
+/// These parts of the page; what a run has not kept is left out.
 #[derive(Serialize, Default)]
 pub(crate) struct Evidence {
     mistakes: Option<Mistakes>,
@@ -33,7 +34,7 @@ pub(crate) struct Evidence {
     norms: Vec<Figure>,
 }
 
-/// Who was taken for whom.
+/// Which classes were taken for which others.
 #[derive(Serialize)]
 struct Mistakes {
     split: &'static str,
@@ -114,7 +115,8 @@ fn shown(picture: &Picture, class: String, lines: Vec<String>, alt: String) -> S
     Shown { url: only_picture(url), width, height, alt, class, lines, is_small }
 }
 
-/// An address that is a picture in itself; a page loads nothing, whatever a run's folder says.
+/// `url` if it holds the picture itself (`data:image/...`), else an empty one. So a page loads nothing,
+/// whatever a run's folder says.
 fn only_picture(url: String) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "+/=;:,".contains(c);
     if url.starts_with("data:image/") && url.chars().all(is_plain) { url } else { "data:,".to_owned() }
@@ -211,7 +213,7 @@ fn matrix(predictions: &Predictions) -> Option<Figure> {
             *cell = pair.images;
         }
     }
-    // By the share of the row's images, on a scale on which a hundredth still shows.
+    // Darkness follows the square root of the share of the row's images, so that a hundredth still shows.
     let cell = |(row, number): (usize, &u64)| {
         let share = *number as f64 / predictions.classes[row].images.max(1) as f64;
         let level =

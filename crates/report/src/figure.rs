@@ -12,12 +12,12 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Of a line chart.
+    /// A figure of a line chart.
     pub fn new(chart: &Chart, caption: String) -> Self {
         Figure { svg: chart.inline(), caption }
     }
 
-    /// Of a picture that is drawn already: an SVG element for a page of this crate.
+    /// A figure of a picture that is drawn already: an SVG element for a page of this crate.
     pub fn drawn(svg: String, caption: String) -> Self {
         Figure { svg, caption }
     }

@@ -10,11 +10,11 @@ use resnet_record::RunFolder;
 use crate::numbers::quoted;
 use crate::{Article, Error, article_page, comparison_page, run_page};
 
-/// What every page of ours has in it, so that it may be replaced.
+/// A text in every page of this crate. A file that has it may be replaced.
 const PAGE: &str = "content=\"resnet-report\"";
-/// The same of pictures of ours: charts, and diagrams of units and networks.
+/// The same for SVG files: charts, and diagrams of units and networks.
 const PICTURES: [&str; 2] = ["<svg class=\"chart\"", "<svg class=\"diagram\""];
-/// A running training's page takes at most one part in so many of its time.
+/// The page of a running training takes at most 1/`SHARE` of the time.
 const SHARE: u32 = 50;
 
 /// Writes the page of one run to `out`, by default `report.html` in its folder, or the page of several, by
@@ -74,7 +74,7 @@ impl LivePage {
         LivePage { folder, written: None }
     }
 
-    /// Writes it anew, unless that would take more than a fiftieth of the training's time.
+    /// Writes the page anew, unless that would take more than a fiftieth of the training's time.
     ///
     /// # Errors
     /// As [`write_page`].

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `run` | what a run's folder says, ready to be drawn |
 //! | `chart` | a line chart as SVG: scales, ticks, labels at the ends of lines |
-//! | `curves` | which charts a run or several have |
+//! | `curves` | the charts of a run |
 //! | `schedule` | the learning rate of a recipe |
 //! | `page` | the page of one run |
 //! | `evidence` | its parts beside curves: mistakes, images, layers, norms |

@@ -2,7 +2,7 @@
 
 pub(crate) use resnet_words::{capital, count, quoted, short, significant};
 
-/// `97.3 %` of a probability, without a break within; what is not certain is never 100 %.
+/// A probability as `97.3 %`, with a no-break space. What is less than 1 is never shown as 100 %.
 pub(crate) fn percent(probability: f64) -> String {
     let tenths = (1000.0 * probability).round();
     match probability {
@@ -13,9 +13,9 @@ pub(crate) fn percent(probability: f64) -> String {
     }
 }
 
-/// A tick of an axis: without digits that every tick lacks.
+/// The text of an axis's tick, with as many decimals as `step` needs.
 pub(crate) fn tick(value: f64, step: f64) -> String {
-    // As many as the step itself has: 0.025 has three.
+    // A step of 0.025 has three.
     let is_whole = |decimals: &usize| {
         let scaled = step * 10f64.powi(*decimals as i32);
         (scaled - scaled.round()).abs() < 1e-6 * scaled

@@ -24,8 +24,8 @@ struct EpochRow {
     speed: String,
 }
 
-/// The page of the run in `folder`: what was trained, what came out, curves, epochs, the recipe, how to
-/// repeat it.
+/// The page of the run in `folder`: what was trained, what came out, curves, epochs, the recipe, and
+/// `commands` as the way to repeat it.
 ///
 /// # Errors
 /// If the run cannot be read or has logged nothing.
@@ -74,7 +74,8 @@ fn headline(run: &RunData) -> String {
     }
 }
 
-/// One paragraph that answers at once.
+/// The paragraph below the headline: what was trained, for how long, and how it compares with the published
+/// error.
 fn lead(run: &RunData) -> String {
     let record = &run.record;
     let mut text = format!(
@@ -102,7 +103,7 @@ fn lead(run: &RunData) -> String {
     text
 }
 
-/// `2026-11-27 19:33 UTC` of `2026-11-27T19:33:10Z`.
+/// `2026-11-27 19:33 UTC` from `2026-11-27T19:33:10Z`.
 fn moment(rfc3339: &str) -> String {
     match (rfc3339.get(..10), rfc3339.get(11..16)) {
         (Some(day), Some(minute)) => format!("{day} {minute} UTC"),

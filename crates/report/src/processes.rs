@@ -8,9 +8,10 @@ use crate::figure::Figure;
 use crate::numbers::{count, significant};
 use crate::run::RunData;
 
-/// Processes whose lines can be told apart, each with its name.
+/// The most processes whose lines are drawn apart, each with its name.
 const FEW: usize = 6;
-/// A wait, in percent of the time, that is worth naming who is waited for.
+/// How far the longest and the shortest wait must be apart, in percent of the time, for the caption to name
+/// the process that the others wait for.
 const WORTH_NAMING: f64 = 2.0;
 
 /// A bar for each process, and the course of the waiting over epochs; nothing of a run of one process.
@@ -24,7 +25,7 @@ pub(crate) fn figures(run: &RunData) -> Vec<Figure> {
     figures
 }
 
-/// The mean of each process over all steps. Only the epochs count that as many processes trained as the last.
+/// The mean of each process over all steps of the epochs that had as many processes as the last one.
 fn means(epochs: &[ProcessesMetrics]) -> Vec<StepTime> {
     let Some(last) = epochs.last() else { return vec![] };
     let mut sums = vec![StepTime::default(); last.processes.len()];
@@ -53,7 +54,7 @@ fn of_last_start(epochs: &[ProcessesMetrics]) -> impl Iterator<Item = &Processes
     epochs.iter().filter(move |epoch| epoch.processes.len() == count)
 }
 
-/// Of the whole, in percent.
+/// `part` in percent of the whole step.
 fn share(part: f64, time: &StepTime) -> f64 {
     (100.0 * part / time.whole().max(1e-9)).max(0.0)
 }

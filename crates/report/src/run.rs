@@ -93,7 +93,8 @@ impl RunData {
         self.epochs.first().map_or(0, |epoch| epoch.step / epoch.epoch.max(1))
     }
 
-    /// What is reported: the test error of the chosen weights, else the last that was measured.
+    /// The error that is reported: the final test error of the chosen weights, else their validation error,
+    /// else the last one that was measured after an epoch.
     pub(crate) fn final_error(&self) -> Option<(Measured, f64)> {
         let results = self.record.results;
         let test = results.and_then(|results| results.test).map(|scores| (Measured::Test, error(&scores)));
@@ -124,7 +125,7 @@ pub fn rate_drops(steps: &[StepMetrics]) -> Vec<f64> {
     falls.map(|pair| pair[1].step as f64).collect()
 }
 
-/// In percent.
+/// The top-1 error in percent.
 pub(crate) fn error(scores: &Scores) -> f64 {
     100.0 - scores.top1()
 }

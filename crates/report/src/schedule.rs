@@ -21,7 +21,7 @@ pub fn schedule_svg((name, kind): (&str, &str), rates: &[f64], steps_per_epoch: 
     let x = format!("steps of the optimizer, {} an epoch", count(steps_per_epoch));
     let top = if most > 0.0 { 1.05 * most } else { 1.0 };
     let y = Axis { label: "learning rate".to_owned(), scale: Scale::Linear, range: Some([0.0, top]) };
-    // A rate holds for its whole step: a drop is upright.
+    // A point for each step, so that a drop looks vertical.
     let points = rates.iter().enumerate().map(|(step, rate)| (step as f64, *rate)).collect();
     Chart::new(title, Axis::from_zero(&x, rates.len() as f64), y)
         .with(Series::new(kind, Colour::Blue, points))

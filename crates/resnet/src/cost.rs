@@ -22,8 +22,8 @@ pub struct TrainingMemory {
 }
 
 impl TrainingMemory {
-    /// Of one of `processes` that train a network by `recipe` and its `plan`, with up to `prefetch` batches
-    /// made ahead of a step, on a data set of which `images` bytes are in memory.
+    /// The memory of one of `processes` processes that train `network` by `recipe` and its `plan`. Up to
+    /// `prefetch` batches are made ahead of a step; `images` bytes of the data set are in memory.
     ///
     /// # Errors
     /// If the network doesn't fit the recipe or its images.
@@ -46,23 +46,24 @@ impl TrainingMemory {
         })
     }
 
-    /// All of it.
+    /// The sum of all parts, in bytes.
     pub fn total(&self) -> u64 {
         self.step + self.ahead + self.images + self.program
     }
 }
 
-/// Of batches of `part` images, each three channels of f32; an epoch may have fewer batches than are made
-/// ahead.
+/// Bytes of the batches that are made ahead, each of `part` images of three channels in f32. An epoch may
+/// have fewer batches than `prefetch`.
 fn ahead(plan: &TrainingPlan, part: usize, prefetch: usize) -> u64 {
     let [height, width] = plan.size;
     let batches = (prefetch as u64).min(plan.batches_per_epoch);
     batches * (part * 3 * height * width * size_of::<f32>()) as u64
 }
 
-/// How many threads should prepare batches beside so many that compute: two, or a quarter as many. One
-/// prepares some hundred images of ImageNet's size per second, more than four train a network for them on;
-/// more than eight would hold more of them in memory at once than that is worth.
+/// The number of threads that should prepare batches beside `compute` threads that train: a quarter as many,
+/// from two to eight; one beside a single thread. A thread prepares a few hundred images of ImageNet's size
+/// per second, more than four threads train a network on. More than eight would only hold more images in
+/// memory.
 pub fn loader_threads(compute: usize) -> usize {
     match compute {
         0 | 1 => 1,

@@ -12,20 +12,20 @@ pub enum Error {
     /// There is no network of this name.
     #[error(transparent)]
     Registry(#[from] resnet_models::registry::Error),
-    /// A data set or an image file.
+    /// A data set or an image file cannot be read or written.
     #[error(transparent)]
     Data(#[from] resnet_data::Error),
-    /// An image.
+    /// An image cannot be used.
     #[error(transparent)]
     Vision(#[from] resnet_vision::Error),
-    /// The hub.
+    /// A model of the hub cannot be found or downloaded.
     #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(#[from] resnet_hub::Error),
-    /// A run's folder or its recipe.
+    /// A run's folder or its recipe cannot be read, understood or written.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),
-    /// A training or an evaluation.
+    /// A training or an evaluation failed.
     #[error(transparent)]
     Train(#[from] resnet_train::Error),
     /// A tensor operation failed.
@@ -44,7 +44,7 @@ pub enum Error {
         /// What the hub says.
         source: Box<Error>,
     },
-    /// The name of a network, which has no weights.
+    /// The bare name of a network, which does not name any weights.
     #[error("{0} names a network without weights")]
     NoWeights(String),
     /// A model of the hub, in a build without the feature `hub`.
@@ -64,7 +64,7 @@ pub enum Error {
         /// The checkpoint.
         file: PathBuf,
     },
-    /// A description of other classes than the weights have.
+    /// The config or the metadata tell of another number of classes than the weights' head has.
     #[error("{}: its {says} {told} classes, and its head has {has}", file.display())]
     ClassCount {
         /// The file of the weights.
@@ -82,7 +82,7 @@ pub enum Error {
         /// The file of the weights.
         file: PathBuf,
     },
-    /// The network's answer to an image is no number.
+    /// The network's logits for an image hold NaN.
     #[error("the network's logits for {image} hold NaN; {weights} is damaged, or mean and std do not fit it")]
     NotANumber {
         /// The image.
@@ -90,13 +90,13 @@ pub enum Error {
         /// The file of the weights.
         weights: String,
     },
-    /// A recipe of images in files, and no folder of them.
+    /// The recipe trains on images in files, and no folder of images was given.
     #[error("recipe '{recipe}' trains on your own images")]
     NeedsFolder {
         /// The recipe's name.
         recipe: String,
     },
-    /// A folder for a recipe whose images are drawn.
+    /// A folder was given for a recipe that draws its own images.
     #[error("recipe '{recipe}' draws its own images and reads none")]
     DrawsItsOwn {
         /// The recipe's name.

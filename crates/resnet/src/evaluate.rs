@@ -30,8 +30,9 @@ impl Crops {
     }
 }
 
-/// How a network is scored. All but batch and workers are for images in files; those in memory are scored
-/// as they are.
+/// How a network is scored. All but batch and workers are for images in files; those in memory are scored as
+/// they are. The default is batches of 128, a centre crop, the checkpoint's sizes, an error if any image is
+/// broken, and [`loader_threads`] workers.
 #[derive(Debug, Clone, Copy)]
 pub struct EvalOptions {
     /// Images or crops per batch.
@@ -134,7 +135,7 @@ impl Pretrained {
         };
         let batch = (batch / view.crops.count()).max(1);
         let config = LoaderConfig { workers, ..LoaderConfig::evaluation(batch) };
-        // A folder of one split is what was asked for.
+        // A folder with a single split is scored whatever that split is called.
         let source = files.evaluation.as_ref().unwrap_or(&files.train).clone();
         let loader = FileLoader::new(source, None, how, config)?;
         Ok(TestFeed { feed: Box::new(loader), view: Some(view) })
@@ -153,8 +154,8 @@ impl Pretrained {
         Ok(())
     }
 
-    /// Whether the network can be scored on these images. Returns how it knows its classes by other names, if
-    /// it does.
+    /// Checks that the network can be scored on these images. Returns a warning if its classes have other
+    /// names than the images' classes.
     ///
     /// # Errors
     /// [`Error::OtherData`] if the number of classes, their order or the size of the images is another.
@@ -197,7 +198,8 @@ impl Pretrained {
         )))
     }
 
-    /// Scores the network on every image of `feed`; see [`resnet_train::evaluate`].
+    /// Scores the network on every image of `feed`. `on_images` is called with the number of images done and
+    /// returns whether to go on; if not, the result is `None`. See [`resnet_train::evaluate`].
     ///
     /// # Errors
     /// If the images cannot be loaded, or the network fails or answers NaN.

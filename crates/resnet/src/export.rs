@@ -29,10 +29,10 @@ pub struct Exported {
 }
 
 impl Pretrained {
-    /// Where [`Pretrained::export`] writes timm's `config.json`, if timm has the network and `dialect` is
-    /// its.
+    /// Where [`Pretrained::export`] writes timm's `config.json`; `None` unless timm has the network and
+    /// `dialect` is timm's.
     pub fn config_beside(&self, file: &Path, dialect: Dialect) -> Option<PathBuf> {
-        let wanted = dialect == Dialect::Timm && checkpoint::is_timms(self.spec());
+        let wanted = dialect == Dialect::Timm && checkpoint::is_timm_network(self.spec());
         wanted.then(|| file.with_file_name("config.json"))
     }
 
@@ -41,7 +41,7 @@ impl Pretrained {
     /// replaced.
     ///
     /// # Errors
-    /// If the dialect has no names for the network, or the system refuses.
+    /// If the dialect has no names for the network, or a file cannot be written.
     pub fn export(&self, dialect: Dialect, file: &Path) -> Result<Exported, Error> {
         let metadata = self.export_metadata()?;
         let saved = checkpoint::export(file, self.network.model(), &metadata, dialect)?;
@@ -52,12 +52,12 @@ impl Pretrained {
         Ok(Exported { saved, config })
     }
 
-    /// What an exported file says about itself: what the checkpoint did, and what its run knows besides.
+    /// The metadata of an exported file: those of the checkpoint, and what its run knows in addition.
     fn export_metadata(&self) -> Result<Metadata, Error> {
         let mut metadata = self.metadata.clone();
         metadata.model = Some(self.spec().name.clone());
         metadata.producer = None;
-        // It belongs to a training that goes on.
+        // Training state is only good for resuming.
         metadata.other.remove(keys::TRAINING_STATE);
         if metadata.preprocessing.is_some() || self.normalisation.is_some() {
             metadata.preprocessing = Some(self.preprocessing()?);
@@ -66,7 +66,7 @@ impl Pretrained {
         Ok(metadata)
     }
 
-    /// What the run measured of these very weights, as JSON.
+    /// What the run measured of the weights in this file, as JSON; `None` if it reports other weights.
     fn measured(&self) -> Option<String> {
         let (folder, record) = self.run.as_ref()?;
         let results = record.results.as_ref()?;

@@ -11,8 +11,8 @@ use crate::starting::training_metadata;
 use crate::{Error, Pretrained, ResNet};
 
 impl Pretrained {
-    /// The same network with a new head, for these classes: all other weights are kept, those of the head are
-    /// fresh, by He's rule and `seed`.
+    /// The same network with a new head for these classes. All other weights are kept; the head's weights are
+    /// drawn with `seed` from U(-1/sqrt(in), 1/sqrt(in)), and its bias is zero.
     ///
     /// # Errors
     /// If there is no class.
@@ -81,7 +81,7 @@ impl Pretrained {
         let options = Options { metadata: metadata.to_map(), ..Options::default() };
         let results = match fit(&self.network, data, &mut run, &options, &mut Quiet)? {
             Outcome::Finished(results) => results,
-            // Nobody can stop it: the switch is not handed out.
+            // This cannot happen: nobody else has the switch that stops a training.
             Outcome::Interrupted { step } => {
                 return Err(Error::OtherData(format!("the training was stopped after step {step}")));
             }

@@ -17,9 +17,9 @@ use crate::{Error, Pretrained};
 /// The evidence for a class at each place of the last feature map, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatMap {
-    /// Places beside each other.
+    /// Columns of the feature map.
     pub width: usize,
-    /// Rows of them.
+    /// Rows of the feature map.
     pub height: usize,
     /// What each place adds to the class's logit, times the number of places.
     pub evidence: Vec<f32>,
@@ -27,7 +27,7 @@ pub struct HeatMap {
 }
 
 impl Pretrained {
-    /// Where the network sees `class` on an image.
+    /// The evidence for `class` at each place of an image, in the crop that evaluation shows to the network.
     ///
     /// # Errors
     /// If the network has no such class or fails, or it is not known how images are normalised.
@@ -79,7 +79,7 @@ impl HeatMap {
         let bytes = self.evidence.iter().flat_map(|x| [((x - low) / range * 255.0).round() as u8; 3]);
         let small = Image { width: self.width, height: self.height, pixels: bytes.collect() };
         let [left, top, right, bottom] = self.transform.seen((image.width, image.height));
-        // The square can be larger than the image: then black surrounded that.
+        // The crop can be larger than the image, which then had a black border.
         let side = |from: f64, to: f64| ((to - from).round() as usize).max(1);
         let large = resize(&small, (side(left, right), side(top, bottom)), Interpolation::Bicubic);
 
@@ -126,7 +126,7 @@ const COLOURS: [[f32; 3]; 6] = [
     [255.0, 255.0, 190.0],
 ];
 
-/// The colour of a byte.
+/// The colour of a byte of the map, from 0 (cold) to 255 (hot).
 fn heat(byte: u8) -> [f32; 3] {
     let place = f32::from(byte) / 255.0 * (COLOURS.len() - 1) as f32;
     let below = (place as usize).min(COLOURS.len() - 2);

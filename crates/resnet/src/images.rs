@@ -25,7 +25,7 @@ pub enum Images {
     InFiles(ImageFiles),
 }
 
-/// What is asked of a data set before a network is scored on it.
+/// What decides whether a network can be scored on a data set.
 #[derive(Debug, Clone, Copy)]
 pub struct TestImages<'a> {
     /// What the data set is called.
@@ -57,7 +57,7 @@ pub struct OpenOptions<'a> {
     pub files: OpenFiles,
     /// What is done about broken images in files.
     pub on_broken: OnBroken,
-    /// Who is told of downloads.
+    /// Receives the progress of downloads.
     pub progress: &'a dyn Progress,
 }
 
@@ -175,7 +175,7 @@ impl Images {
         Ok(Images::InFiles(ImageFiles::new(set, *on_broken)))
     }
 
-    /// As the trainer sees them.
+    /// The data set as the trainer takes it.
     pub fn training(&self) -> &dyn TrainingData {
         match self {
             Images::InMemory(data) => data,
@@ -191,7 +191,7 @@ impl Images {
         }
     }
 
-    /// Where they were found.
+    /// Where the images come from: a path, or words such as "seed 0".
     pub fn origin(&self) -> &str {
         self.training().origin()
     }
@@ -212,7 +212,7 @@ impl Images {
         }
     }
 
-    /// Pixels kept in memory, in bytes.
+    /// Bytes of the pixels that are kept in memory; 0 for images in files.
     pub fn bytes(&self) -> u64 {
         match self {
             Images::InMemory(data) => {
@@ -259,7 +259,7 @@ fn recognise(folder: &Path) -> Option<Recognised> {
     Some(Recognised { folder: folder.to_owned(), holds, recipe })
 }
 
-/// The origin of data, so that it is found again from another folder: a path becomes absolute.
+/// The origin of data with a path made absolute, so that it is found again from another working directory.
 pub fn absolute_origin(origin: &str) -> String {
     match origin_path(origin).map(std::path::absolute) {
         Some(Ok(path)) => path.display().to_string(),
@@ -267,7 +267,7 @@ pub fn absolute_origin(origin: &str) -> String {
     }
 }
 
-/// Where the data of an earlier run lie, if it was a folder or a file that is still there.
+/// The path that the origin of a run's data names, if there is a file or a folder at it.
 pub fn origin_path(origin: &str) -> Option<PathBuf> {
     let path = PathBuf::from(origin);
     path.exists().then_some(path)

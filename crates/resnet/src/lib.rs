@@ -35,8 +35,9 @@
 //! # }
 //! ```
 //!
-//! It knows no command line: what helps beside an [`Error`] is up to the caller, and what a caller may want
-//! to know ([`Note`], [`Origin`]) is data. The crates that it stands on are re-exported.
+//! This crate knows no command line. An [`Error`] names its cause, and what to do about it is up to the
+//! caller; what else a caller may want to know is returned as data ([`Note`], [`Origin`]). The crates that
+//! this one stands on are re-exported.
 //!
 //! | file | |
 //! |---|---|
@@ -55,7 +56,7 @@
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |
 //! | `published.rs` | the papers' error of a network |
-//! | `progress.rs` | who is told of downloads |
+//! | `progress.rs` | the progress of downloads |
 //! | `error.rs` | what can go wrong |
 //!
 //! Features, both on by default: `hub` (models and data sets of the Hugging Face hub) and `parquet`.

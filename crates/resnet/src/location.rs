@@ -9,12 +9,13 @@ use resnet_record::{RunFolder, RunRecord};
 
 use crate::Error;
 
-/// What a repository calls its weights, the better first: a pickle is read with more care and less speed.
+/// The names of a repository's weights; safetensors are preferred, since a pickle takes longer to read.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
-/// Ends of the names of such files.
+/// Extensions of files of weights.
 const ENDS: [&str; 6] = ["safetensors", "pth", "pt", "bin", "ckpt", "th"];
-/// What it calls its descriptions: of the network, and in transformers' form of the images.
+/// The file that describes a repository's network, and in timm's form also its images.
 const CONFIG: &str = "config.json";
+/// The file that describes the images of a repository in transformers' form.
 const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// Where weights are.
@@ -37,7 +38,7 @@ pub(crate) struct Found {
     pub(crate) file: PathBuf,
     /// The run that the file belongs to, if it lies in one.
     pub(crate) run: Option<(RunFolder, RunRecord)>,
-    /// What its repository says, if it is of one.
+    /// The config of the repository that the file is from, if it is from one.
     pub(crate) config: Option<RepositoryConfig>,
     /// What the caller may want to know.
     pub(crate) notes: Vec<String>,
@@ -98,7 +99,7 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
     let model = resnet_hub::HubModel::new(id, revision)?;
     let mut notes = vec![];
     let config = match model.optional(CONFIG, progress) {
-        // Without a network, weights that are in the cache are used with what they say themselves.
+        // Offline, cached weights are used with what their file itself says.
         Err(error) if model.cached(&WEIGHTS).is_some() => {
             notes.push(error.to_string());
             None
@@ -114,7 +115,7 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
     };
     let described = RepositoryConfig::read(&config, None)?;
     let config = match described.preprocessing {
-        // timm's form says all of it.
+        // timm's form describes the preprocessing as well.
         Some(_) => described,
         None => RepositoryConfig::read(&config, model.optional(PREPROCESSOR, progress)?.as_deref())?,
     };

@@ -15,7 +15,7 @@ use crate::Error;
 pub struct ResNet(Model);
 
 impl ResNet {
-    /// Fresh weights, as `recipe` has them start, for a training by it.
+    /// A network with fresh weights, initialised and prepared for training as `recipe` says.
     ///
     /// # Errors
     /// If `spec` is not consistent, or has no such part as the recipe freezes.
@@ -41,7 +41,7 @@ impl ResNet {
         self.0.spec()
     }
 
-    /// Has its training be that of `recipe`: what is frozen, and what is computed again to save memory.
+    /// Prepares training by `recipe`: which parts are frozen, and what is recomputed to save memory.
     ///
     /// # Errors
     /// If it has no such part as the recipe freezes.
@@ -62,13 +62,13 @@ impl ResNet {
         Ok(())
     }
 
-    /// What it was built from, for images of this height and width.
+    /// The network's [`Spec`], for images of this height and width.
     fn spec_for(&self, [height, width]: [usize; 2]) -> Spec {
         let spec = self.0.spec();
         Spec { input: [spec.input[0], height, width], ..spec.clone() }
     }
 
-    /// How many numbers are trained, running statistics not counted.
+    /// Number of parameters, frozen ones included; running statistics are not counted.
     pub fn parameters(&self) -> usize {
         let trained = self.0.variables().iter().filter(|(name, _)| !is_running_statistic(name));
         trained.map(|(_, variable)| variable.elem_count()).sum()

@@ -36,7 +36,8 @@ pub struct Guess<'a> {
 }
 
 impl Prediction {
-    /// The `count` most probable classes, the most probable first and of equals the first.
+    /// The `count` most probable classes, the most probable first; of equal ones, the lower class number
+    /// first.
     pub fn top(&self, count: usize) -> Vec<Guess<'_>> {
         guesses(&self.logits, &self.names, count)
     }
@@ -62,8 +63,9 @@ pub struct Predictor<'a> {
     network: Computing<'a>,
     transform: EvalTransform,
     names: Arc<[String]>,
-    /// What computes, and from which weights, for errors.
+    /// The name of the network, for errors.
     model: &'a str,
+    /// The file of its weights, for errors.
     weights: String,
 }
 
@@ -97,8 +99,8 @@ impl Predictor<'_> {
     /// Classifies image files in one batch; each has its own result. EXIF data turn images upright.
     ///
     /// # Errors
-    /// The outer error is the network's, as of [`Predictor::predict`]; the inner ones are those of a file
-    /// that can't be read or decoded, or whose logits are NaN.
+    /// The outer error is that of the network, as in [`Predictor::predict`]. An inner error says that a file
+    /// can't be read or decoded, or that its logits hold NaN.
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
         let read = |file: &PathBuf| {
             let (bytes, name) = (resnet_data::read_image(file)?, shown(file));
@@ -149,7 +151,7 @@ impl Pretrained {
         self.predictor_by(Computing::Prepared(self.network.model().network().for_inference()))
     }
 
-    /// The network as it is.
+    /// A predictor that uses the network as it is, with nothing prepared.
     fn unprepared(&self) -> Result<Predictor<'_>, Error> {
         self.predictor_by(Computing::AsItIs(&self.network))
     }
@@ -167,7 +169,7 @@ impl Pretrained {
     /// Classifies a few decoded images in one batch; for many there is [`Pretrained::predictor`].
     ///
     /// # Errors
-    /// If it is not known how images are normalised, and as of [`Predictor::predict`].
+    /// If it is not known how images are normalised, and as [`Predictor::predict`].
     pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
         self.unprepared()?.predict(images)
     }
@@ -175,13 +177,13 @@ impl Pretrained {
     /// Classifies a few image files in one batch; for many there is [`Pretrained::predictor`].
     ///
     /// # Errors
-    /// If it is not known how images are normalised, and as of [`Predictor::predict_files`].
+    /// If it is not known how images are normalised, and as [`Predictor::predict_files`].
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
         self.unprepared()?.predict_files(files)
     }
 
-    /// What the network sees in each image before its head: the mean over the last feature map, one number
-    /// per channel.
+    /// The features of each image: the mean over the last feature map, one number per channel, which is what
+    /// the head reads.
     ///
     /// # Errors
     /// As [`Pretrained::predict`].

@@ -128,7 +128,7 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
-    /// Whose names the tensors have, where detection is wrong.
+    /// The naming scheme of the tensors, where detection is wrong.
     #[must_use]
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.read.dialect = Some(dialect);
@@ -142,28 +142,29 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
-    /// Which weights are taken, where a file holds several.
+    /// Which weights are taken, where a file holds several sets; by default [`Weights::Usual`], which prefers
+    /// the average (EMA).
     #[must_use]
     pub fn weights(mut self, weights: Weights) -> Self {
         self.read.weights = weights;
         self
     }
 
-    /// What may differ between the file and the network.
+    /// What may differ between the file and the network; by default nothing, [`Policy::STRICT`].
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How bytes become numbers, for a file that doesn't say it or says it wrong.
+    /// The normalisation of pixels, for a file that doesn't say it or says it wrong.
     #[must_use]
     pub fn normalisation(mut self, normalisation: Normalisation) -> Self {
         self.normalisation = Some(normalisation);
         self
     }
 
-    /// Who is told of downloads.
+    /// Receives the progress of downloads.
     #[must_use]
     pub fn progress(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;
@@ -179,6 +180,7 @@ impl<'a> LoadOptions<'a> {
     }
 
     /// Calls `on_note` with each [`Note`] as soon as it is known, also if loading fails afterwards.
+    #[must_use]
     pub fn on_note(self, on_note: &'a dyn Fn(&Note)) -> Self {
         LoadOptions { on_note, ..self }
     }
@@ -186,7 +188,7 @@ impl<'a> LoadOptions<'a> {
     /// Loads the weights at `location` into their network.
     ///
     /// # Errors
-    /// If they are not there, are not understood, or do not fit.
+    /// If the weights are not there, are not understood, or do not fit the network.
     pub fn load_from(&self, location: &Location) -> Result<Pretrained, Error> {
         let location = match &self.revision {
             Some(revision) => location.clone().at_revision(Some(revision)),
@@ -226,7 +228,7 @@ impl<'a> LoadOptions<'a> {
     }
 }
 
-/// Reads a file; notes which of several sets of weights was taken unasked.
+/// Reads a file. The note says which of several sets of weights was taken, if the caller did not choose.
 pub(crate) fn read(
     file: &Path,
     options: &ReadOptions,
@@ -247,7 +249,7 @@ impl Pretrained {
     /// model of the hub such as `timm/resnet50.a1_in1k`. [`LoadOptions`] says more.
     ///
     /// # Errors
-    /// If they are not there, are not understood, or do not fit.
+    /// If the weights are not there, are not understood, or do not fit the network.
     pub fn load(from: &str) -> Result<Self, Error> {
         LoadOptions::default().load(from)
     }
@@ -322,7 +324,7 @@ impl Pretrained {
         }
     }
 
-    /// How bytes become numbers, and who says so: the caller, the file, or else CIFAR's or ImageNet's
+    /// The normalisation of pixels, and who says so: the caller, the file, or else CIFAR's or ImageNet's
     /// statistics by the number of classes.
     ///
     /// # Errors
@@ -342,7 +344,7 @@ impl Pretrained {
         })
     }
 
-    /// How bytes became numbers when the weights were trained, if the file says it.
+    /// The normalisation that the weights were trained with, if the file says it.
     pub fn told_normalisation(&self) -> Option<Normalisation> {
         self.metadata.preprocessing.map(|how| Normalisation { mean: how.mean, std: how.std })
     }

@@ -3,11 +3,11 @@
 #[cfg(feature = "hub")]
 pub use resnet_hub::{NoProgress, Progress};
 
-/// Who would be told of downloads, if this was built with the feature `hub`.
+/// Stands in for the hub's trait in a build without the feature `hub`; nothing is ever reported.
 #[cfg(not(feature = "hub"))]
 pub trait Progress: Send + Sync {}
 
-/// Nobody is told.
+/// Reports to nobody.
 #[cfg(not(feature = "hub"))]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;

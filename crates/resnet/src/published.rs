@@ -4,7 +4,7 @@ use resnet_models::{Spec, registry};
 use resnet_record::paper::{self, Reported};
 
 /// The error that the papers report of this network, in percent; where both do, that of arXiv 1603.05027.
-/// `data` is `cifar10` or `cifar100`.
+/// `None` if they report none, or that it fails to converge. `data` is `cifar10` or `cifar100`.
 pub fn published_error(spec: &Spec, data: &str) -> Option<f64> {
     // A network may have several names.
     let is_this = |name: &str| {

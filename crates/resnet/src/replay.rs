@@ -11,7 +11,7 @@ use resnet_train::{Observer, Options, Purpose, StepReport, TrainingPlan, fit};
 
 use crate::{Error, Images, ResNet};
 
-/// How many layers are named.
+/// The most layers that a message names.
 const SHOWN: usize = 5;
 
 /// A run to be trained again on its data.
@@ -26,19 +26,19 @@ pub struct Replay<'a> {
 /// What training two runs again has shown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Replayed {
-    /// Here both are the same training, so that the runs were made by other programs or machines; whether
-    /// each one's certificate came out again.
+    /// Trained again here, the two runs do not differ. A certificate that did not come out again shows that
+    /// its run was made by another program or machine.
     Same {
-        /// Of the first run, of the second.
+        /// Whether the certificate came out again: of the first run, of the second.
         reproduced: [bool; 2],
     },
-    /// Here too they part.
+    /// Trained again here, the two runs differ as well.
     Parted {
         /// The first step that differs, with what each made of it.
         at: Parting,
         /// Layers whose weights differ after it, in the order of the forward pass.
         layers: Vec<LayerDifference>,
-        /// Layers with weights in all.
+        /// Number of all layers with weights.
         of: usize,
     },
 }
@@ -87,7 +87,7 @@ impl fmt::Display for Replayed {
 pub struct LayerDifference {
     /// Its name.
     pub layer: String,
-    /// The largest difference of two of its weights.
+    /// The largest absolute difference of a weight between the two runs.
     pub largest: f32,
 }
 
@@ -157,7 +157,7 @@ impl Observer for Follower<'_> {
 /// run's folder is changed, and no test label is read.
 ///
 /// # Errors
-/// As of [`fit`].
+/// As [`fit`].
 pub fn replay(
     [a, b]: [&Replay<'_>; 2],
     parting: &Parting,

@@ -40,7 +40,7 @@ impl StartingWeights {
     /// Reads what `from` names: a file or a folder, or else a model of the hub.
     ///
     /// # Errors
-    /// If they are not there or not understood.
+    /// If the weights are not there or not understood.
     pub fn read(
         from: &str,
         revision: Option<&str>,
@@ -69,11 +69,12 @@ impl StartingWeights {
         &self.notes
     }
 
-    /// Gives them to a fresh model; the head only if it is for as many classes. `recipe` says how its
-    /// training sees pixels, `classes` what its data have.
+    /// Gives the weights to a fresh model, those of the head only if the number of classes is the same.
+    /// [`Started`] tells how `recipe`'s normalisation and the data's `classes` differ from those of the
+    /// weights.
     ///
     /// # Errors
-    /// If they are of another network.
+    /// If the weights are of another network.
     pub fn give_to(&self, model: &Model, recipe: &Recipe, classes: &[String]) -> Result<Started, Error> {
         let same_head = self.checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
         let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };

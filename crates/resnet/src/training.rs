@@ -63,7 +63,7 @@ impl Training {
         &self.plan
     }
 
-    /// The record of a run called `name` that begins now; where the images came from is the caller's to say.
+    /// The record of a run called `name` that begins now; the caller sets `data`, the origin of the images.
     pub fn record(&self, name: &str) -> RunRecord {
         let mut record = RunRecord::begin(name, &self.recipe);
         record.parameters = self.network.parameters() as u64;
@@ -71,11 +71,11 @@ impl Training {
         record
     }
 
-    /// Trains to the end, or goes on with `run`. Checkpoints get what others need to know of the network;
-    /// `options.metadata` is not used.
+    /// Trains to the end, or resumes `run`. Checkpoints get the network's name, its classes and its
+    /// preprocessing as metadata; `options.metadata` is not used.
     ///
     /// # Errors
-    /// As of [`fit`].
+    /// As [`fit`].
     pub fn fit(
         &self,
         images: &Images,

@@ -5,7 +5,8 @@ use resnet_models::Spec;
 use resnet_models::checkpoint::{Preprocessing, Resampling};
 use resnet_vision::{EvalTransform, Normalisation};
 
-/// As the checkpoint tells it, or else as is usual for such a network; normalised as `normalisation` says.
+/// The preprocessing that the checkpoint tells, or else the usual one for such a network, with the given
+/// `normalisation`.
 pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normalisation) -> Preprocessing {
     let Normalisation { mean, std } = normalisation;
     Preprocessing { mean, std, ..told.unwrap_or_else(|| usual(spec, normalisation)) }
@@ -28,7 +29,7 @@ pub(crate) fn whole(input: [usize; 3], Normalisation { mean, std }: Normalisatio
     Preprocessing { input, resize: side, interpolation: Resampling::Bilinear, crop: side, mean, std }
 }
 
-/// The same, ready to be applied to images.
+/// The preprocessing `how` as a transform, ready to be applied to images.
 pub(crate) fn applied(how: Preprocessing) -> EvalTransform {
     EvalTransform {
         resize: how.resize,

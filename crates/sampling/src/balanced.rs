@@ -1,9 +1,9 @@
 //! Epochs in which all classes are equally frequent.
 //!
 //! The samples of a class are shown pass after pass, each pass in a new order, and an epoch takes the next
-//! few of every class. So no sample comes again before all others of its class have come, however many epochs
-//! that takes. Since the number of draws before an epoch is known without counting them, an epoch needs no
-//! other: a training that resumes sees what it would have seen.
+//! few of every class. So no sample is shown again before all others of its class have been shown, however
+//! many epochs that takes. How many draws come before an epoch follows from its number, so an epoch is
+//! computed without the earlier ones, and a training that resumes sees what it would have seen.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +28,12 @@ use crate::{Draw, purposes};
 pub struct Balanced {
     seed: u64,
     classes: Vec<(u32, Vec<u32>)>,
-    /// All of them.
+    /// The number of samples of all classes.
     samples: u64,
 }
 
 impl Balanced {
-    /// Of samples with their labels; a class without samples is none.
+    /// Takes a pair (label, sample) for each sample. A class without samples does not count.
     pub fn new(seed: u64, labelled: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (label, sample) in labelled {
@@ -48,8 +48,8 @@ impl Balanced {
         self.samples as usize
     }
 
-    /// What an epoch shows, ascending by sample: as many draws as there are samples, and of each class as
-    /// many as of any other, or one less. Those left over go to the classes in turn, so that over a whole
+    /// What an epoch shows, ascending by sample. There are as many draws as samples, and the numbers of two
+    /// classes differ by one at most. The draws left over go to the classes in turn, so that over a whole
     /// training, too, no class has more than one draw more than another.
     pub fn epoch(&self, epoch: u64) -> Vec<Draw> {
         let mut draws = Vec::with_capacity(self.samples as usize);

@@ -23,8 +23,9 @@ pub use sampler::{Sampler, Sampling};
 pub struct Draw {
     /// The sample.
     pub sample: u32,
-    /// How often it was shown before in the same training; where every epoch shows all samples, the epoch. A
-    /// sample that is shown twice in an epoch is not augmented in the same way.
+    /// The number of this showing among all showings of the sample in the training, from 0; if every epoch
+    /// shows all samples, the epoch. It keys the augmentation, so a sample that is shown twice in an epoch is
+    /// augmented in two ways.
     pub pass: u64,
 }
 

@@ -1,10 +1,11 @@
-//! The order in which an epoch shows what it draws: well mixed, and for files yet read in long runs.
+//! The order in which an epoch shows its draws: well mixed, and still such that large files are read in long
+//! runs.
 
 use resnet_vision::random::RandomStream;
 
 use crate::{Draw, purposes};
 
-/// Blocks of a shard or table whose records are mixed with each other: some tens of megabytes.
+/// How many blocks of shards or tables have their records mixed with each other: some tens of megabytes.
 pub const WINDOW: usize = 16;
 
 /// Puts the draws of an epoch into random order.
@@ -14,8 +15,8 @@ pub fn mixed(mut draws: Vec<Draw>, seed: u64, epoch: u64) -> Vec<Draw> {
 }
 
 /// Puts draws, ascending by sample, into an order in which the samples of a block are read together: blocks
-/// come in random order, and the samples of sixteen blocks at a time are mixed. `ends` has the first sample
-/// behind each block.
+/// come in random order, and the samples of [`WINDOW`] blocks at a time are mixed. `ends` has, for each block
+/// in ascending order, the number of the first sample after it. Draws after the last block are left out.
 pub fn mixed_in_blocks(
     draws: &[Draw],
     ends: impl IntoIterator<Item = usize>,

@@ -6,8 +6,8 @@ use resnet_vision::random::RandomStream;
 
 use crate::Draw;
 
-/// Appends the draws with these numbers of an endless sequence of passes over `samples`. Each pass has an
-/// order of its own, which its stream decides.
+/// Appends a range of the endless sequence of draws that passes over `samples` make, one after another.
+/// `numbers` are places in that sequence. Each pass has an order of its own, which its stream decides.
 pub(crate) fn draw(
     numbers: Range<u64>,
     samples: &[u32],

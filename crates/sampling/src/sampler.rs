@@ -5,16 +5,17 @@ use resnet_vision::random::RandomStream;
 use crate::passes::draw;
 use crate::{Balanced, Draw, purposes};
 
-/// How often an epoch, which has as many draws as there are samples, draws each of them.
+/// How often an epoch draws each sample. An epoch always has as many draws as there are samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
     /// Once.
     Each,
     /// As often as makes the classes equally frequent; see [`Balanced`].
     Balanced,
-    /// Some of them `times` times, the others in later epochs: repeated augmentation (Hoffer et al. 2020,
-    /// arXiv 1901.09335; Berman et al. 2019, arXiv 1902.05509). All showings of a sample are among the same
-    /// `within` draws, which are those of an optimizer step, but for what the step's end cuts off.
+    /// About `1 / times` of the samples `times` times each, the others in later epochs: repeated augmentation
+    /// (Hoffer et al. 2020, arXiv 1901.09335; Berman et al. 2019, arXiv 1902.05509). All showings of a sample
+    /// are in the same optimizer step, that is, among the same `within` draws, except if the step's end comes
+    /// between them.
     Repeated {
         /// How often a sample is drawn; at least 1.
         times: usize,
@@ -50,10 +51,10 @@ enum Kind {
 }
 
 impl Sampler {
-    /// Of samples with their labels, ascending by sample. `seed` decides what is left to chance.
+    /// Takes a pair (label, sample) for each sample, ascending by sample. `seed` decides the random choices.
     ///
     /// # Panics
-    /// If samples are to be drawn 0 times.
+    /// If `times` of [`Sampling::Repeated`] is 0.
     pub fn new(sampling: Sampling, seed: u64, labelled: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let labelled = labelled.into_iter();
         let kind = match sampling {
@@ -67,7 +68,7 @@ impl Sampler {
         Sampler { seed, kind }
     }
 
-    /// How many draws an epoch has in the end: as many as there are samples.
+    /// How many draws an epoch has when they are [arranged](Self::arranged): as many as there are samples.
     pub fn len(&self) -> usize {
         match &self.kind {
             Kind::Each(samples) | Kind::Repeated { samples, .. } => samples.len(),
@@ -98,9 +99,9 @@ impl Sampler {
         }
     }
 
-    /// The epoch's draws in the order in which they are shown, from an order of [`draws`](Self::draws): the
-    /// same, but that samples which are shown several times come so often, mixed with the others of their
-    /// step.
+    /// The epoch's draws in the order in which they are shown, made from `order`, an order of
+    /// [`draws`](Self::draws). With [`Sampling::Repeated`] each sample is repeated, and its showings are
+    /// mixed with the others of their step; otherwise `order` stays as it is.
     pub fn arranged(&self, order: Vec<Draw>, epoch: u64) -> Vec<Draw> {
         let Kind::Repeated { samples, times, within } = &self.kind else { return order };
         let mut stream = RandomStream::new(self.seed, purposes::SHOWINGS, epoch, 0);

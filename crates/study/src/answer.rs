@@ -1,4 +1,5 @@
-//! What the measurements of a table say of the paper's order, without a winner inside the noise.
+//! Sentences on whether a table's measured differences agree with the paper's; within the noise no order is
+//! claimed.
 
 use resnet_record::Contrast;
 
@@ -9,7 +10,8 @@ use crate::words::{listed, signed};
 struct Compared<'a> {
     row: &'a RowResult,
     contrast: Contrast,
-    /// The difference that the paper reports; infinite where one of the two fails.
+    /// The paper's error of this row less that of its baseline, in points; infinite where one of the two
+    /// fails.
     published: Option<f64>,
 }
 
@@ -84,7 +86,8 @@ fn told(compared: &Compared<'_>) -> String {
     format!("{} ({measured} points where the paper has {published})", compared.row.row.label)
 }
 
-/// The row that takes the fewest more seeds; nothing where all are decided.
+/// A sentence on what would decide the undecided rows; empty if there are none. It names the row that takes
+/// the fewest seeds.
 fn what_would_decide(results: &Results, compared: &[Compared<'_>]) -> String {
     if compared.iter().all(|row| row.contrast.is_decided()) {
         return String::new();

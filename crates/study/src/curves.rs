@@ -9,7 +9,7 @@ use crate::grid::Panel;
 use crate::results::{Results, RowResult};
 use crate::words::{counted, listed};
 
-/// Points of a line that are marked one by one.
+/// A line of at most so many points has a mark at each of them.
 const MARKED: usize = 20;
 
 /// A line's points: steps, and an error or a loss.
@@ -95,7 +95,7 @@ struct Line {
     colour: Colour,
     errors: Vec<Points>,
     losses: Vec<Points>,
-    /// Of the row's runs that did not fail.
+    /// Median error and median loss of the last epoch, over the runs that did not fail.
     ends: (Option<f64>, Option<f64>),
 }
 
@@ -116,7 +116,7 @@ impl Line {
     }
 }
 
-/// Words of labels, and what has room at the end of a line on a phone.
+/// Words of labels, each with a shorter form that fits at the end of a line on a phone.
 const SHORTER: [(&str, &str); 15] = [
     ("constant scaling 0.5, branch", "scaling 0.5,"),
     ("exclusive gating, initial bias", "gating, bias"),
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn names_have_room_at_the_ends_of_their_lines() {
-        for target in Target::ALL {
+        for target in Target::TABLES_AND_FIGURES {
             let grid = grid(target);
             for index in grid.panels.iter().flat_map(|panel| &panel.rows) {
                 let name = short(&grid.rows[*index].label);

@@ -61,7 +61,8 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     told
 }
 
-/// `110` and `-v2` of `resnet110-v2`; a depth that takes bottlenecks by itself doesn't say so.
+/// `110` and `-v2` of `resnet110-v2`. `-bottleneck` is dropped, since names of depths that imply bottlenecks
+/// lack it.
 fn depth_and_unit(model: &str) -> (&str, &str) {
     let name = model.trim_start_matches("resnet");
     let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
@@ -69,7 +70,7 @@ fn depth_and_unit(model: &str) -> (&str, &str) {
     (depth, unit.trim_end_matches("-bottleneck"))
 }
 
-/// What an epoch is, as far as recipes tell.
+/// Images and steps of an epoch; the size of ImageNet is assumed where the recipe does not tell.
 pub(crate) fn epoch(recipe: &Recipe) -> EpochSize {
     recipe.epoch_size(Some(IMAGENET)).unwrap_or(EpochSize { images: IMAGENET, steps: 1 })
 }

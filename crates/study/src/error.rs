@@ -16,13 +16,13 @@ pub enum Error {
         /// The names that there are.
         rows: Vec<String>,
     },
-    /// A run's folder.
+    /// A run's folder cannot be read or written.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),
-    /// A network or a data set.
+    /// A network or a data set cannot be made or read.
     #[error(transparent)]
     Network(Box<resnet::Error>),
-    /// A page.
+    /// A page cannot be written.
     #[error(transparent)]
     Page(#[from] resnet_report::Error),
     /// A training that ended for another reason than divergence.
@@ -35,7 +35,7 @@ pub enum Error {
         /// Why.
         source: Box<resnet::Error>,
     },
-    /// The system refuses.
+    /// The system refuses to read, write or create a file.
     #[error("cannot {action} {}: {source}", file.display())]
     Io {
         /// `read`, `write` or `create`.
@@ -45,7 +45,7 @@ pub enum Error {
         /// The system's own words.
         source: std::io::Error,
     },
-    /// Something cannot be counted or timed.
+    /// Something cannot be counted, timed or measured.
     #[error("{0}")]
     Other(String),
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 use resnet_record::keys::WITHOUT_EFFECT;
 use resnet_record::{Recipe, Results, RunFolder, RunRecord, RunState};
 
-/// Folders within folders that are looked into.
+/// How many levels of folders below the given one are searched.
 const DEEPEST: usize = 4;
-/// Besides those without effect, keys that don't make a training another one: the seed, and what the data say
-/// anyway.
+/// Keys in which two recipes of the same training may differ, besides those without effect: the seed, and the
+/// number of classes, which the data give.
 const NO_OTHER_TRAINING: [&str; 2] = ["model.classes", "train.seed"];
 
-/// How far a run is.
+/// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RunStatus {
     /// It is done.
@@ -32,16 +32,16 @@ pub enum RunStatus {
     },
 }
 
-/// A run that lies somewhere.
+/// A run that was found in a folder.
 #[derive(Debug, Clone)]
 pub struct FoundRun {
-    /// Where.
+    /// The run's folder.
     pub folder: RunFolder,
     /// Its recipe.
     pub recipe: Recipe,
     /// Its record.
     pub record: RunRecord,
-    /// How far it is.
+    /// How far it has come.
     pub status: RunStatus,
 }
 
@@ -57,7 +57,7 @@ impl FoundRun {
         Ok(FoundRun { folder, recipe, record, status })
     }
 
-    /// Whether it is this training, whatever its seed.
+    /// Whether the run trains as `recipe` says; seeds may differ.
     pub fn is_of(&self, recipe: &Recipe) -> bool {
         is_same_training(&self.recipe, recipe)
     }
@@ -82,8 +82,8 @@ pub(crate) fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
     a == b
 }
 
-/// The runs in `folder` and in the folders within, in the order of their paths. What cannot be read is logged
-/// and left out; a folder that is not there has none.
+/// The runs in `folder` and up to four levels below it, in the order of their paths. A run that cannot be
+/// read is logged and left out; a folder that does not exist has none.
 pub fn find_runs(folder: &Path) -> Vec<FoundRun> {
     let mut found = vec![];
     look_into(folder, DEEPEST, &mut found);

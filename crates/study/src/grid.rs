@@ -10,22 +10,22 @@ use crate::{Scale, Target};
 /// A table or figure as data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
-    /// Which.
+    /// Which table or figure.
     pub target: Target,
     /// What it is about, in half a sentence.
     pub about: &'static str,
     /// Its rows in the paper's order.
     pub rows: Vec<Row>,
-    /// Curves over each other, by the rows' indices.
+    /// Which rows' curves share a picture; empty where no curves are drawn.
     pub panels: Vec<Panel>,
 }
 
 /// Curves that share a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Panel {
-    /// What is to be seen in the paper.
+    /// What the picture is of: a variant of the paper's figure, or the group that its rows share.
     pub title: String,
-    /// The rows.
+    /// The rows, as indices into [`Grid::rows`].
     pub rows: Vec<usize>,
 }
 
@@ -43,7 +43,7 @@ pub enum Published {
 }
 
 impl Published {
-    /// The (top-1) error in percent; `None` where it fails.
+    /// The (top-1) error in percent; `None` where the training fails or nothing is published.
     pub fn error(self) -> Option<f64> {
         match self {
             Published::Error(error) | Published::Errors(error, _) => Some(error),
@@ -67,7 +67,7 @@ impl fmt::Display for Published {
 /// A row of a table, or a line of a figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// The built-in recipe of the paper's training; another method's row has its method.
+    /// The name of the paper's built-in recipe; in a row of another method, the method's name.
     pub name: String,
     /// What it shares with its neighbours, such as `ResNet-110 on CIFAR-10`.
     pub group: String,
@@ -75,9 +75,9 @@ pub struct Row {
     pub label: String,
     /// What the paper reports.
     pub published: Published,
-    /// The paper's training; `None` of another method, which is quoted.
+    /// The paper's training; `None` for another method, whose number is only quoted.
     pub recipe: Option<Recipe>,
-    /// The row that it is compared with.
+    /// The baseline as an index into [`Grid::rows`], if the row is compared with one.
     pub against: Option<usize>,
 }
 
@@ -97,12 +97,12 @@ impl Row {
     }
 
     /// The training that stands for it at `scale`; `has_data` tells whether there is a folder of real images.
-    /// `None` of another method.
+    /// `None` for another method.
     pub fn recipe_at(&self, scale: Scale, has_data: bool) -> Option<Recipe> {
         Some(scale.recipe(self.recipe.as_ref()?, has_data))
     }
 
-    /// Whether `--only` means it: by its recipe, by its network, or by its place in the paper.
+    /// Whether `name`, as `--only` takes it, means this row: its recipe, its network or its label.
     pub fn is_called(&self, name: &str) -> bool {
         let model = self.recipe.as_ref().map(|recipe| recipe.model.name.as_str());
         self.recipe.is_some() && (self.name == name || model == Some(name) || self.label == name)

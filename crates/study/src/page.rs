@@ -13,7 +13,7 @@ use crate::results::{Results, RowResult};
 use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
 use crate::words::{capital, counted, listed, percent};
 
-/// The page.
+/// The page of a table or figure, with what has been measured so far.
 pub fn page(results: &Results) -> Article {
     let (grid, request) = (&results.grid, &results.request);
     let mut parts = vec![];
@@ -77,24 +77,12 @@ fn lead(results: &Results) -> Vec<String> {
 fn picture(results: &Results) -> Figure {
     let mut groups: Vec<DotGroup> = vec![];
     for result in &results.rows {
-        if groups.last().is_none_or(|group| group.heading != result.row.group) {
-            groups.push(DotGroup { heading: result.row.group.clone(), rows: vec![] });
-        }
-        let rows = groups.last_mut().map(|group| &mut group.rows);
-        let place = rows.as_ref().map_or(0, |rows| rows.len());
-        let here = match measured(result) {
-            none if none.is_empty() => String::new(),
-            some => format!(", here {some}"),
-        };
-        let row = Dots {
-            name: result.row.label.clone(),
-            text: format!("published {}{here}", result.row.published),
-            colour: colour(result, place),
-            published: result.row.published.error(),
-            values: result.errors.values().to_vec(),
-            median: result.errors.median(),
-        };
-        rows.into_iter().for_each(|rows| rows.push(row.clone()));
+        let heading = &result.row.group;
+        let mut group = groups
+            .pop_if(|group| group.heading == *heading)
+            .unwrap_or_else(|| DotGroup { heading: heading.clone(), rows: vec![] });
+        group.rows.push(dots_of(result, group.rows.len()));
+        groups.push(group);
     }
     let seeds = results.rows.iter().map(|row| row.runs.len()).max().unwrap_or(0);
     let caption = format!(
@@ -107,6 +95,21 @@ fn picture(results: &Results) -> Figure {
     );
     let title = format!("Test errors of {}, published and measured", results.grid.target);
     Figure::drawn(dots(&title, "test error, %", &groups), caption.trim_end().to_owned())
+}
+
+fn dots_of(result: &RowResult, place: usize) -> Dots {
+    let here = match measured(result) {
+        none if none.is_empty() => String::new(),
+        some => format!(", here {some}"),
+    };
+    Dots {
+        name: result.row.label.clone(),
+        text: format!("published {}{here}", result.row.published),
+        colour: colour(result, place),
+        published: result.row.published.error(),
+        values: result.errors.values().to_vec(),
+        median: result.errors.median(),
+    }
 }
 
 fn table(results: &Results) -> Table {

@@ -30,9 +30,9 @@ pub struct RowResult {
     pub errors: Seeds,
     /// The training losses in nats of the last epoch, of the same.
     pub losses: Seeds,
-    /// How many failed: they diverged, or ended no better than the scale allows.
+    /// How many failed: they diverged, or their error is above [`Scale::fails_above`].
     pub failed: usize,
-    /// The differences from the row's baseline, if both have errors.
+    /// The difference in mean test error from the row's baseline, in points, if both have errors.
     pub contrast: Option<Contrast>,
     /// How its trainings differ from the paper's.
     pub deviations: Vec<String>,
@@ -46,7 +46,7 @@ impl RowResult {
 }
 
 impl Results {
-    /// What there is of each table and figure of `study`.
+    /// Collects what has been measured for each table and figure of `study`; reads all folders of runs.
     pub fn collect(study: &Study) -> Vec<Results> {
         let found = found(&study.request);
         study.grids.iter().map(|grid| Results::of(&study.request, grid, &found)).collect()
@@ -94,10 +94,12 @@ impl RowResult {
                     .map_or_else(Vec::new, |paper| crate::deviations(paper, &run.recipe, None)),
                 false => run.record.deviations.clone(),
             };
-            deviations.extend(told);
+            for told in told {
+                if !deviations.contains(&told) {
+                    deviations.push(told);
+                }
+            }
         }
-        let mut seen: Vec<String> = vec![];
-        deviations.retain(|told| !seen.contains(told) && (seen.push(told.clone()), true).1);
         let (errors, losses) = (Seeds::of(errors), Seeds::of(losses));
         RowResult { row: row.clone(), runs, errors, losses, failed, contrast: None, deviations }
     }

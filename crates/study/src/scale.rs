@@ -13,9 +13,10 @@ use resnet_record::{
 pub enum Scale {
     /// The paper's networks and schedule.
     Full,
-    /// Networks of 56 layers and more for eight epochs: a night on two cores.
+    /// Shallower networks, such as 56 layers for 110, for eight epochs (ImageNet: nine): a night on two
+    /// cores.
     Small,
-    /// Networks of 14 layers and more for some thousand images: minutes, to see that all of it works.
+    /// Networks of 8 to 34 layers for some thousand images: minutes, to see that all of it works.
     Smoke,
 }
 
@@ -33,7 +34,7 @@ const DEPTHS: [(usize, usize, usize); 10] = [
     (200, 101, 34),
 ];
 
-/// Images that a smoke training sees, of a batch a half as large as the paper's.
+/// Images that a smoke training sees, in batches half as large as the paper's and of 64 images at most.
 const SMOKE_IMAGES: u64 = 5_120;
 /// The same of ImageNet's networks, each step of which costs more than ten times as much as one of CIFAR's.
 const SMOKE_IMAGENET_IMAGES: u64 = 1_280;
@@ -42,11 +43,11 @@ const DRAWN: GeneratedSizes = GeneratedSizes { train: 1_280, test: 500 };
 /// Epochs of a small training, and of one on images in files.
 const SMALL_EPOCHS: u64 = 8;
 const SMALL_IMAGENET_EPOCHS: u64 = 9;
-/// Steps of a small training's warm-up, in images; it takes 6 % of the training where the paper's takes 0.6.
+/// Images of a small training's warm-up: 3 % of the training; the paper's warm-up takes 0.6 %.
 const SMALL_WARMUP: u64 = 100 * 128;
 
 impl Scale {
-    /// Its word: `full`, `small`, `smoke`.
+    /// Its name on the command line: `full`, `small`, `smoke`.
     pub fn name(self) -> &'static str {
         match self {
             Scale::Full => "full",
@@ -64,8 +65,8 @@ impl Scale {
         }
     }
 
-    /// The test error in percent above which a training has failed: the paper's 20 %; where it is shorter,
-    /// what is little better than guessing among ten classes.
+    /// The test error in percent above which a training has failed: the paper's 20 at full scale; 80 for the
+    /// shorter trainings, which is little better than guessing among ten classes.
     pub fn fails_above(self) -> f64 {
         match self {
             Scale::Full => 20.0,
@@ -110,7 +111,8 @@ impl Scale {
         let is_bottleneck = |name: &str| {
             registry::find(name, 10).is_ok_and(|spec| matches!(spec.branch, Branch::Bottleneck(_)))
         };
-        // On CIFAR a depth alone may say two layers a unit where the paper's said three.
+        // On CIFAR the depth alone chooses between two-layer units and bottlenecks; the suffix keeps
+        // bottlenecks.
         match is_bottleneck(model) && !is_bottleneck(&name) && !name.ends_with("-imagenet") {
             true => format!("{name}-bottleneck"),
             false => name,
@@ -124,7 +126,8 @@ impl fmt::Display for Scale {
     }
 }
 
-/// Eight epochs, divided after four and six as the paper's after half and three quarters.
+/// Eight epochs; the rate drops after four and six, as the paper's after half and three quarters. ImageNet:
+/// nine epochs in batches of 64 images, with drops after three and six and the rate scaled to the batch.
 fn small(recipe: &mut Recipe) {
     recipe.train.log_every_steps = 25;
     if recipe.data.set == DataSet::Images {
@@ -140,7 +143,7 @@ fn small(recipe: &mut Recipe) {
     length(recipe, Duration::Epochs(SMALL_EPOCHS), milestones, Some(Duration::Images(SMALL_WARMUP)));
 }
 
-/// Some thousand images.
+/// Makes a training of some thousand images, in smaller batches.
 fn smoke(recipe: &mut Recipe, has_data: bool) {
     let images = match recipe.data.set {
         DataSet::Images => SMOKE_IMAGENET_IMAGES,

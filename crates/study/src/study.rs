@@ -13,7 +13,7 @@ use crate::tables::grid;
 use crate::target::Target;
 use crate::{Error, Scale};
 
-/// What is asked for.
+/// Which trainings are asked for, and where runs lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Tables and figures.
@@ -26,7 +26,7 @@ pub struct Request {
     pub only: Vec<String>,
     /// Whether there is a folder of real images; a smoke training draws its own otherwise.
     pub has_data: bool,
-    /// The folder of everything that is made, with one for each scale in it.
+    /// The folder that runs and pages are written to; it has a folder for each scale.
     pub out: PathBuf,
     /// Folders of runs that were made elsewhere.
     pub runs: Vec<PathBuf>,
@@ -39,14 +39,14 @@ impl Request {
     }
 }
 
-/// How far a training of the study is.
+/// How far a training of the study has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum State {
     /// Nothing is left to do: it is finished, or it diverged, which is a result as well.
     Over,
-    /// It begins.
+    /// It has not begun.
     New,
-    /// It goes on after so much of it, 0 to 1.
+    /// It was interrupted and can go on; the share of its steps that is done, 0 to 1.
     Begun(f64),
     /// Another process trains it now.
     Busy,
@@ -63,11 +63,11 @@ pub struct Job {
     pub recipe: Recipe,
     /// The run's folder.
     pub folder: PathBuf,
-    /// How far it is.
+    /// How far it has come.
     pub state: State,
 }
 
-/// The trainings of some tables and figures, each once, and what is there of them.
+/// The trainings of some tables and figures, each once, with the state of each.
 #[derive(Debug)]
 pub struct Study {
     /// What was asked for.
@@ -79,7 +79,7 @@ pub struct Study {
 }
 
 impl Study {
-    /// Looks at what is there and plans the rest; nothing is written.
+    /// Finds the runs that exist and plans the other trainings; writes nothing.
     ///
     /// # Errors
     /// [`Error::NoRow`] if a row that is asked for is in none of the tables.
@@ -115,17 +115,17 @@ impl Study {
         Ok(Study { request: request.clone(), grids, jobs })
     }
 
-    /// The trainings that something is left to do of.
+    /// The trainings that are new or can go on.
     pub fn open(&self) -> impl Iterator<Item = &Job> {
         self.jobs.iter().filter(|job| matches!(job.state, State::New | State::Begun(_)))
     }
 }
 
 impl Job {
-    /// The seconds that are left of it at this machine's speed, scoring and loading not counted.
+    /// The seconds that are left of it at this machine's `speed`; scoring and loading are not counted.
     ///
     /// # Errors
-    /// If it has no network.
+    /// If the recipe's network does not exist, or its multiply-adds cannot be counted.
     pub fn seconds(&self, speed: &Speed) -> Result<f64, Error> {
         let mut spec = registry::find(&self.recipe.model.name, self.recipe.classes().unwrap_or(1000))
             .map_err(resnet::Error::from)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A table or figure of the paper.
+/// A table or figure of the paper, or its claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)] // their names say it
 pub enum Target {
@@ -19,7 +19,7 @@ pub enum Target {
 
 impl Target {
     /// All tables and figures, in the order in which they are run.
-    pub const ALL: [Target; 8] = [
+    pub const TABLES_AND_FIGURES: [Target; 8] = [
         Target::Table1,
         Target::Table2,
         Target::Table3,
@@ -30,7 +30,7 @@ impl Target {
         Target::Figure6,
     ];
 
-    /// Its word: `table1`, `figure6`.
+    /// Its name on the command line: `table1`, `figure6`.
     pub fn name(self) -> &'static str {
         match self {
             Target::Table1 => "table1",

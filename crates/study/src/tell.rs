@@ -7,10 +7,10 @@ use crate::target::Target;
 use crate::words::{counted, listed, percent, signed};
 use crate::{Request, Scale};
 
-/// Deviations that more rows than these share are told with their number.
+/// A deviation of more rows than this is told with their number instead of their names.
 const SHARED: usize = 3;
 
-/// The median error; `fails` as a word.
+/// The median test error in percent as text, and how many runs failed; empty if there are no runs.
 pub fn measured(row: &RowResult) -> String {
     match (row.runs.len(), row.failed, row.errors.median()) {
         (0, ..) => String::new(),
@@ -28,7 +28,7 @@ pub(crate) fn mean(row: &RowResult) -> String {
     }
 }
 
-/// The difference from the baseline, and whether it is more than the noise.
+/// The difference from the baseline in points as text, and whether it is decided; empty without a baseline.
 pub fn difference(row: &RowResult) -> String {
     let Some(contrast) = row.contrast else { return String::new() };
     let difference = signed(contrast.difference);
@@ -107,7 +107,7 @@ pub(crate) fn machines(results: &Results) -> Vec<String> {
 
 /// The commands that make it again.
 pub(crate) fn commands(request: &Request, target: Target) -> Vec<String> {
-    let data = if request.has_data && request.scale != Scale::Full { " --data DIR" } else { "" };
+    let data = if request.has_data { " --data DIR" } else { "" };
     vec![format!(
         "cargo xtask reproduce {} --scale {} --seeds {}{data}",
         target.name(),

@@ -1,4 +1,4 @@
-//! One training of the study: begun or gone on with, and what its end means.
+//! One training of the study: started or resumed, and how it ended.
 
 use std::path::Path;
 
@@ -19,7 +19,8 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Trains `job` on `images`, or goes on with it. Once its run is there, `observer` makes who is told of it.
+/// Trains `job` on `images`, or resumes it. `observer` is called with the run's folder once that exists, and
+/// makes the observer of the training.
 ///
 /// # Errors
 /// If it ends for another reason than divergence; the error names row and seed.

@@ -2,7 +2,7 @@
 
 pub(crate) use resnet_words::{capital, count, listed};
 
-/// An error in percent with the digits that it deserves: two.
+/// An error in percent, with two digits after the point.
 pub fn percent(error: f64) -> String {
     format!("{error:.2}")
 }

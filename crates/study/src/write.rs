@@ -11,7 +11,7 @@ use crate::{Error, Request, Target, markdown, page};
 const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
 
 /// Writes the page and the Markdown table of each result that anything was measured for into the request's
-/// folder; returns the pages.
+/// folder; returns the paths of the pages. Claims have a page of their own: [`write_claims`].
 ///
 /// # Errors
 /// [`Error::Page`], [`Error::Io`].

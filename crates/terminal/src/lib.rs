@@ -21,7 +21,7 @@
 //! | `output.rs` | standard output |
 //! | `progress.rs` | standard error: bars, or plain lines now and then |
 //! | `logging.rs` | logs, past the bars |
-//! | `voice.rs` | who is heard there, of several processes |
+//! | `voice.rs` | which of several processes print on standard error |
 
 pub mod logging;
 pub mod numbers;

@@ -19,7 +19,8 @@ const DOTS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 pub struct Plot<'a> {
     /// Values at equal distances; the highest decides the scale, whose low end is zero.
     pub values: &'a [f64],
-    /// Texts under the axis, each with its place, 0 at the left end and 1 at the right.
+    /// Lines of text under the axis. Each text has its place, 0 at the left end and 1 at the right; those of
+    /// the first line are marked on the axis.
     pub below: Vec<Vec<(f64, String)>>,
     /// How a value on the vertical axis is written.
     pub label: fn(f64) -> String,
@@ -39,7 +40,7 @@ impl Plot<'_> {
         let dots = dotted(self.values, top, columns);
         let mut lines = Vec::new();
         for (row, line) in dots.iter().enumerate() {
-            // A label stands at the edge of a row: that of the lowest is the axis's own.
+            // A label stands at the upper edge of its row; the lowest label is written beside the axis.
             let label = labels.iter().find(|(at, _)| *at == row).map_or("", |(_, label)| label);
             let edge = if label.is_empty() { '│' } else { '┤' };
             lines.push(format!("{label:>left$} {edge}{line}").trim_end().to_owned());
@@ -56,7 +57,8 @@ impl Plot<'_> {
     }
 }
 
-/// A learning rate by step over `epochs` epochs, with both under it.
+/// The picture of a learning rate by step over `epochs` epochs, with both under its axis; `width` is as for
+/// [`Plot::lines`].
 pub fn rate(rates: &[f64], epochs: f64, width: Option<usize>) -> Vec<String> {
     let axis = |end: f64, unit: &str| {
         let ticks = ticks(end);

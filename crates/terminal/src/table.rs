@@ -26,12 +26,12 @@ pub struct Column {
 }
 
 impl Column {
-    /// Text, to the left; it may wrap.
+    /// A column of text, aligned left; it may wrap.
     pub const fn text(title: &'static str) -> Column {
         Column { title, kind: Kind::Text, rank: 0 }
     }
 
-    /// Numbers, to the right; they never break.
+    /// A column of numbers, aligned right; they never break.
     pub const fn number(title: &'static str) -> Column {
         Column { title, kind: Kind::Number, rank: 0 }
     }
@@ -55,7 +55,7 @@ impl Table {
         Table { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
-    /// Adds a row with one cell per column.
+    /// Adds a row with one cell per column; with fewer cells, [`Table::lines`] panics.
     pub fn add(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
@@ -108,8 +108,8 @@ impl Table {
 
     /// Chooses the columns that are shown, and their widths.
     fn fit(&self, shown: &mut Vec<usize>, width: usize) -> Vec<usize> {
-        // Text is not to become narrower than it reads well, half of what it wants, as long as there is
-        // something to leave out instead.
+        // While there is an optional column to leave out, a text column keeps half of its natural width, and
+        // at least `NARROW` columns of it.
         let readable = |column: usize| match self.columns[column].kind {
             Kind::Number => self.least(column),
             Kind::Text => {
@@ -128,14 +128,14 @@ impl Table {
             shown.remove(place);
             least.remove(place);
         }
-        // Of each text in turn, what if that is what wraps? The shortest table is the best.
+        // Tries each text column as the one that wraps, and takes the widths of the shortest table.
         let texts = (0..shown.len()).filter(|&place| self.columns[shown[place]].kind == Kind::Text);
         let tries = texts.map(|wraps| self.share(shown, &least, room(shown), wraps));
         tries.min_by_key(|widths| self.height(shown, widths)).unwrap_or(least)
     }
 
-    /// Shares the room that `least` leaves: with the text that is not to wrap, the narrowest first, then with
-    /// that which is, then with numbers, whose titles may want it.
+    /// Gives the room that `least` leaves to the text columns other than `wraps`, the narrowest first, then
+    /// to `wraps`, then to numbers, whose titles may want it.
     fn share(&self, shown: &[usize], least: &[usize], room: usize, wraps: usize) -> Vec<usize> {
         let mut widths = least.to_vec();
         let mut left = room.saturating_sub(least.iter().sum());

@@ -1,15 +1,15 @@
-//! Who is heard on standard error, where several processes share it.
+//! How a process prints on standard error, where several processes share it.
 
 use std::sync::{PoisonError, RwLock};
 
-/// How this process is heard.
+/// How this process prints on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Voice {
-    /// As it is.
+    /// Lines as they are.
     Plain,
     /// With these words before each line.
     After(String),
-    /// Not at all: others speak.
+    /// Nothing: other processes print.
     Silent,
 }
 
@@ -20,7 +20,7 @@ pub fn speak(voice: Voice) {
     *VOICE.write().unwrap_or_else(PoisonError::into_inner) = voice;
 }
 
-/// Whole lines as they are to be printed, if they are.
+/// Whole lines as this process prints them; `None` if it prints nothing.
 pub(crate) fn voiced(lines: &str) -> Option<String> {
     match &*VOICE.read().unwrap_or_else(PoisonError::into_inner) {
         Voice::Plain => Some(lines.to_owned()),

@@ -1,7 +1,7 @@
 //! Where real data and published weights lie, for the tests that are skipped without them.
 //!
 //! Neither is part of the repository. `RESNET_TEST_DATA` names a folder with CIFAR-10 in the official binary
-//! layout and, in `images`, images of ImageNet's classes; weights are looked for beside the repository, in
+//! layout and, in `photos`, images of ImageNet's classes; weights are looked for beside the repository, in
 //! `../shared/checkpoints`.
 
 use std::ffi::OsString;

@@ -74,7 +74,7 @@ pub struct Logits {
 pub struct Family {
     /// timm's name.
     pub model: String,
-    /// Whose names the recipe was given.
+    /// The dialect of the tensor names that the recipe was given.
     pub dialect: String,
     /// Shape of the input, `[n, 3, h, w]`.
     pub input: [usize; 4],

@@ -1,30 +1,30 @@
-//! A small hub on this machine, for tests.
+//! A small model hub like Hugging Face's, served on this machine, for tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The only token that it knows.
+/// The only token that it accepts.
 pub const TOKEN: &str = "secret";
 
 /// Files by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// What it serves, and how badly.
+/// What the hub serves, which faults it makes, and what it was asked for.
 #[derive(Default)]
 pub struct State {
-    /// By what revisions call it: a commit and its files.
+    /// Commits with their files, by revision: branch, tag or commit.
     pub revisions: BTreeMap<String, (String, Files)>,
-    /// Names that its list has besides.
+    /// Names that the list of files has although no such file is served.
     pub listed: Vec<String>,
-    /// The status of every answer about a file.
+    /// If set, the status with which every request for a file is refused.
     pub refuses: Option<&'static str>,
-    /// After so many bytes of a file the next connections are cut, one each.
+    /// The next requests for a file to its end are cut off after so many bytes, one request for each entry.
     pub cuts: VecDeque<usize>,
     /// Whether a request for the rest of a file gets all of it.
     pub ranges: Ranges,
-    /// Bytes of each file that are announced and are not there.
+    /// How many bytes longer than it is each file is announced.
     pub lies: usize,
     /// Sent instead of the ETag.
     pub etag: Option<&'static str>,
@@ -32,7 +32,7 @@ pub struct State {
     pub requests: Vec<String>,
 }
 
-/// Whether ranges of a file are served; for one byte they always are.
+/// Whether ranges of a file are served. Ranges that name their last byte always are.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ranges {
     #[default]
@@ -42,7 +42,7 @@ pub enum Ranges {
     Ignored,
 }
 
-/// It serves until it is dropped.
+/// A hub that serves until it is dropped.
 pub struct Hub {
     /// Its address, for `HF_ENDPOINT`.
     pub endpoint: String,

@@ -15,7 +15,7 @@ pub fn run<T: Debug>(rows: &[T], check: impl Fn(&T) -> Result<(), String>) {
     }
 }
 
-/// The same with as many rows at a time as there are cores: for rows that take long, each on one core.
+/// As [`run`], with as many rows at a time as there are cores: for rows that take long, each on one core.
 #[track_caller]
 pub fn run_in_parallel<T: Debug + Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
     if let Err(report) = report(rows.len(), faults_in_parallel(rows, check).into_iter()) {

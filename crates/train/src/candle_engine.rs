@@ -34,7 +34,7 @@ use crate::{AllReduce as _, Alone, Classifier, Error};
 /// The parts of a step that a recipe chooses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepConfig {
-    /// What is made smaller.
+    /// The loss that a step minimises.
     pub loss: Loss,
     /// The bound on gradients.
     pub clip: Clip,
@@ -54,7 +54,7 @@ pub struct CandleEngine<'a> {
     loss: Loss,
     gradients: Gradients,
     processes: Processes,
-    /// What batch norm sums its statistics with, if they are those of the whole batch.
+    /// Sums batch norm's statistics over processes; `None` where each process normalises by its own.
     statistics: Option<Arc<SumOver>>,
     /// What is exchanged while this process computes.
     overlap: Overlap,
@@ -106,15 +106,17 @@ impl<'a> CandleEngine<'a> {
         CandleEngine { processes, statistics: shares.then(|| Arc::new(sum) as _), overlap, ..self }
     }
 
-    /// Tells the others what this process saw of a batch.
+    /// Begins to sum over processes what this one computed of a batch: weight, weighted loss, images and
+    /// correct answers.
     fn tell(&self, own: BatchOutcome, weight: f64) -> Result<Begun<f64>, Error> {
         let weighed = weight * own.loss;
         self.processes.begin_sum_f64(vec![weight, weighed, own.images as f64, own.correct as f64])
     }
 
-    /// The loss whose gradient is taken, and its weight. Where batch norm sums gradients over processes, they
-    /// must be those of one loss: each process's mean counts by its share of the batch before the backward
-    /// pass, not after it, and so it has to know what the others `told`.
+    /// The loss to differentiate, and its weight in the step. Where processes share batch norm's statistics,
+    /// the backward pass sums gradients over processes, so all of them must differentiate one loss: each
+    /// scales its own mean by its share of the batch before the backward pass, not after it. For that it
+    /// waits for the sums of what all processes `told`.
     fn scaled(
         &self,
         told: Begun<f64>,
@@ -147,7 +149,7 @@ impl<'a> CandleEngine<'a> {
     }
 }
 
-/// What all processes saw of a batch, from the sums of what each told.
+/// The outcome of a batch over all processes, from the sums that [`CandleEngine::tell`] began.
 fn heard(sums: Vec<f64>) -> BatchOutcome {
     let [weight, loss, images, correct] = sums[..] else { unreachable!("four numbers were told") };
     BatchOutcome { images: images as u64, loss: loss / weight, correct: correct as u64 }
@@ -190,12 +192,12 @@ impl Engine for CandleEngine<'_> {
         let part = BatchPart { on_gradient, ..part };
         let found = self.gradients.add_backward(self.model.variables(), &loss, weight, part);
         let found = found.map_err(Error::compute(doing()))?;
-        // Alone, it has seen what it has seen, to the bit.
+        // A single process keeps its own numbers, to the bit.
         let outcome = if self.processes.are_several() { heard(told.wait()?) } else { outcome };
         if !(outcome.loss as f32).is_finite() {
             return Err(Error::NonFiniteLoss { step, rate, loss: outcome.loss as f32 });
         }
-        // A classifier may not have made constants of them.
+        // A classifier may have computed gradients of frozen variables all the same.
         self.groups.frozen().for_each(|name| self.gradients.forget(name));
         if found == 0 {
             return Err(Error::Setup(
@@ -261,7 +263,8 @@ impl Engine for CandleEngine<'_> {
     ) -> Result<Option<Scores>, Error> {
         let begun = Instant::now();
         let own = tally(self.model, feed, on_images, seen)?;
-        Ok(Tally::together(own, &self.processes)?.map(|tally| tally.scores(begun.elapsed())))
+        let all = Tally::together(own, &self.processes)?;
+        all.map(|tally| tally.scores(begun.elapsed())).transpose()
     }
 
     fn end_evaluation(&mut self) -> Result<(), Error> {

@@ -1,10 +1,10 @@
 //! Another recipe for a run that has begun: longer, or with other keys that leave its steps as they were.
 //!
-//! A recipe says how all of a run was trained, so the rule is one: under the new recipe, every step that is
-//! done would have been the same. Which keys can do that, `resnet_record` knows; that no step done had
-//! another learning rate is found here, by asking both schedules for each of them. So a constant, multistep
-//! or exponential schedule can be lengthened, and cosines in cycles of their own length; a cosine, polynomial
-//! or one-cycle schedule that ends with the training cannot, and neither can a warm-up of so many per cent.
+//! A recipe says how all of a run was trained, so there is one rule: under the new recipe, every step that is
+//! done would have been the same. `resnet_record` knows which keys may change. This file checks the learning
+//! rates: it compares both schedules at every step that is done. So a constant, multistep or exponential
+//! schedule can be lengthened, and so can cosines in cycles of a length of their own. A cosine, polynomial or
+//! one-cycle schedule that ends with the training cannot, and neither can a warm-up given in percent.
 
 use resnet_checkpoint::keys;
 use resnet_record::{Difference, Recipe, Run};
@@ -19,8 +19,8 @@ use crate::{Error, TrainingData, TrainingPlan, resumes_from};
 /// the test labels stay.
 ///
 /// # Errors
-/// If the run's steps so far would have been others, or more than the new recipe has; or if the run's
-/// checkpoint cannot be used. Nothing is changed then.
+/// If the steps that are done would have been others under the new recipe, or if it has fewer steps than
+/// that; or if the run's checkpoint cannot be used. Nothing is changed then.
 pub fn change_recipe(
     run: &mut Run,
     changed: &Recipe,
@@ -55,7 +55,7 @@ pub fn change_recipe(
             "all {done} steps of the new recipe are done already; make the training longer"
         ));
     }
-    let has_ended = state.is_some_and(|state| state.batch == 0 && done == old.steps);
+    let has_ended = state.is_some_and(|state| state.steps_in_epoch == 0 && done == old.steps);
     if has_ended && new.steps > done && !done.is_multiple_of(old.steps_per_epoch) {
         return refused(format!(
             "the training ended within an epoch, at step {done} with {} steps an epoch, and that epoch is closed; only \

@@ -65,7 +65,7 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// How many arrays are no weights.
+    /// How many arrays lie in slots and are not variables.
     pub(crate) fn slots(&self) -> usize {
         self.arrays.slots.values().map(BTreeMap::len).sum()
     }

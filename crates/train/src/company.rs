@@ -6,7 +6,7 @@ use resnet_record::{Recipe, Run, RunRecord};
 
 use crate::{AllReduce, Error};
 
-/// What a variable says that mpirun or srun sets for each process that it starts.
+/// What an environment variable says that mpirun or srun sets for each process that it starts.
 #[derive(Debug, Clone, Copy)]
 enum Says {
     /// The number of processes.
@@ -19,8 +19,8 @@ enum Says {
 const STARTED: [(&str, Says); 3] =
     [("OMPI_COMM_WORLD_SIZE", Says::HowMany), ("PMI_SIZE", Says::HowMany), ("PMIX_RANK", Says::Which)];
 
-/// How many processes mpirun or srun has started, this one included, at least; none if neither has started
-/// it.
+/// How many processes mpirun or srun has started, this one included. Where only the number of this process is
+/// known, it is the least that there can be. `None` if neither has started this process.
 pub fn started_processes() -> Option<usize> {
     counted(|name| std::env::var(name).ok())
 }
@@ -36,7 +36,7 @@ fn counted(value: impl Fn(&str) -> Option<String>) -> Option<usize> {
     STARTED.iter().find_map(number)
 }
 
-/// Has the first process act before the others: what it downloads is there for them.
+/// Calls `act` in the first process, and then in the others: what the first downloads is there for them.
 ///
 /// # Errors
 /// Those of `act`, [`Error::Apart`] in the others if the first fails, or if a process has left.
@@ -44,7 +44,7 @@ pub fn first_before_others<T, E: From<Error>>(
     processes: &dyn AllReduce,
     act: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    if processes.rank().index == 0 {
+    if processes.is_first() {
         let done = act();
         // If it cannot go on, the others must not wait for it.
         processes.gather(&[u8::from(done.is_ok())])?;
@@ -56,8 +56,8 @@ pub fn first_before_others<T, E: From<Error>>(
     }
 }
 
-/// The run that the first process creates in `folder` and keeps. The others have it by their own recipe; the
-/// training compares the recipes.
+/// The run that the first process creates in `folder` and keeps. The others get a [`Run::kept_elsewhere`] of
+/// their own `recipe`; the training checks that the recipes are the same.
 ///
 /// # Errors
 /// Those of `create`.
@@ -67,9 +67,10 @@ pub fn begin_run<E>(
     recipe: &Recipe,
     create: impl FnOnce() -> Result<Run, E>,
 ) -> Result<Run, E> {
-    match processes.rank().index {
-        0 => create(),
-        _ => Ok(Run::kept_elsewhere(folder, recipe, RunRecord::begin("", recipe))),
+    if processes.is_first() {
+        create()
+    } else {
+        Ok(Run::kept_elsewhere(folder, recipe, RunRecord::begin("", recipe)))
     }
 }
 
@@ -83,7 +84,7 @@ pub fn open_run<E: From<Error>>(
     folder: &Path,
     open: impl FnOnce() -> Result<Run, E>,
 ) -> Result<Run, E> {
-    let own = if processes.rank().index == 0 { Some(open()?) } else { None };
+    let own = if processes.is_first() { Some(open()?) } else { None };
     let mut bytes = own.as_ref().map(sent).transpose()?.unwrap_or_default();
     processes.broadcast(&mut bytes)?;
     match own {

@@ -49,19 +49,19 @@ pub trait TrainingData: Sync {
     fn test_reads(&self) -> u64;
 }
 
-/// Tells data sets apart, wherever they lie.
+/// Fingerprints that tell data sets apart, wherever their files lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataIdentity {
-    /// Of the classes' names in the order of their labels: what a label means.
+    /// The fingerprint of the classes' names in the order of their labels: what a label means.
     pub classes: u64,
-    /// Of the training images and their labels, as far as they decide what a step sees.
-    #[serde(rename = "pictures")] // its name in the checkpoints of before
+    /// The fingerprint of the training images and their labels, as far as they decide what a step sees.
+    #[serde(rename = "pictures")] // its name in older checkpoints
     pub images: u64,
 }
 
 impl DataIdentity {
-    /// From the classes' names, and what adds the images.
+    /// The identity of a data set with these classes; `images` adds its images to a fingerprint.
     pub fn of(classes: &[String], images: impl FnOnce(&mut Fingerprint)) -> Self {
         let (mut names, mut shown) = (Fingerprint::default(), Fingerprint::default());
         classes.iter().for_each(|name| names.add(name.as_bytes()));
@@ -149,7 +149,7 @@ pub(crate) fn count(labels: impl Iterator<Item = u32>, classes: usize) -> Vec<u6
     counts
 }
 
-/// In order, without augmentation.
+/// A loader of `set` in its order, without augmentation.
 fn as_they_are(set: Arc<ImageSet>, recipe: &Recipe, options: &Options) -> Result<DataLoader, Error> {
     let config = LoaderConfig {
         workers: options.workers,

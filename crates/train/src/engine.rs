@@ -1,4 +1,4 @@
-//! `Engine`: the waist between a training and what computes it.
+//! `Engine`: the interface between a training and what computes it.
 //!
 //! A session knows epochs, schedules, files and the record. An engine knows variables, gradients and what
 //! keeps state. Between them go batches of pixels, numbers, and named arrays.
@@ -31,8 +31,8 @@ pub trait Engine {
     /// If the processes that train together cannot exchange their gradients.
     fn step(&mut self, rate: f64) -> Result<(), Error>;
 
-    /// The lengths of the variables that learn and of their gradients in the last step, as the optimizer got
-    /// them: for a picture of the training.
+    /// The Euclidean norms of the variables that train, and of their gradients in the last step as the
+    /// optimizer got them: for the run's page.
     ///
     /// # Errors
     /// Only if they cannot be read.
@@ -63,8 +63,8 @@ pub trait Engine {
     /// Only if they cannot be copied.
     fn end_evaluation(&mut self) -> Result<(), Error>;
 
-    /// Each layer's output for a batch, in the order of the forward pass, without learning from it; `draw`
-    /// as in [`BatchInput`]. None where the network cannot tell.
+    /// A summary of each layer's output for a batch, in the order of the forward pass, without learning from
+    /// it; `draw` as in [`BatchInput`]. Empty where the network cannot tell.
     ///
     /// # Errors
     /// Whatever the network's operations report.
@@ -93,21 +93,22 @@ pub trait Engine {
 pub struct BatchInput {
     /// Images and their labels: this process's, where several share a batch.
     pub batch: Batch,
-    /// The place of the first of them in the batch that is shared.
+    /// The place in the whole batch of this process's first image; 0 for a single process.
     pub first_image: usize,
-    /// Whether it is all that its step learns from: then its gradients are those of the step.
+    /// Whether it is the only batch of its step, so that its gradients are those of the step.
     pub is_whole_step: bool,
-    /// Probabilities `[n, classes]` to learn in place of the labels.
+    /// Probabilities `[n, classes]`, row after row, to learn in place of the labels.
     pub targets: Option<Vec<f32>>,
     /// Optimizer steps before this one.
     pub step: u64,
-    /// What random draws depend on: batches before this one, counted as if every step had all of its own.
+    /// The number that random draws depend on: batches before this one, counted as if every step had
+    /// `train.grad_accum_steps` of them.
     pub draw: u64,
     /// The learning rate of the step, for messages.
     pub rate: f64,
 }
 
-/// What a batch saw before the step changed the weights, all processes' images together.
+/// Loss and accuracy on a batch before the step changes the weights, over the images of all processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct BatchOutcome {
     /// Images of the batch.
@@ -123,9 +124,9 @@ pub struct BatchOutcome {
 pub struct Length {
     /// Its name.
     pub name: String,
-    /// Of its numbers.
+    /// The norm of its values.
     pub weights: f64,
-    /// Of its gradient, clipped if the recipe clips.
+    /// The norm of its gradient, clipped if the recipe clips.
     pub gradient: f64,
 }
 
@@ -153,7 +154,7 @@ pub enum Weights {
 pub struct NormBatches<'a> {
     /// The batches, in their order.
     pub batches: &'a mut dyn Iterator<Item = Result<Batch, resnet_data::Error>>,
-    /// How many images are enough.
+    /// How many images to use, over all processes.
     pub images: u64,
     /// Images that a batch needs at least; smaller ones are passed over.
     pub fewest: usize,

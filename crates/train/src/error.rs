@@ -27,9 +27,9 @@ pub enum Error {
         model: String,
         /// The part's name in the recipe.
         part: String,
-        /// What it was to be for: words that follow its name.
+        /// What the recipe names it for, in words that follow its name.
         purpose: &'static str,
-        /// The names of the parts that could be.
+        /// The names of the parts that would do.
         names: Vec<String>,
     },
     /// Batches with fewer images than the network can be trained on.
@@ -147,6 +147,11 @@ pub enum Error {
         /// Its place in the set, from 0.
         image: u64,
     },
+    /// Every image that was to be scored is broken and was left out.
+    #[error(
+        "every image that was to be scored is broken and was left out; repair them, or choose another split"
+    )]
+    NothingScored,
     /// A checkpoint that cannot be used.
     #[error("cannot use the checkpoint {}: {cause}", file.display())]
     Checkpoint {

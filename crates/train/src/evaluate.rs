@@ -43,18 +43,18 @@ pub fn evaluate(
 ) -> Result<Option<Scores>, Error> {
     let begun = Instant::now();
     let tally = tally(model, feed, on_images, &mut |_| Ok(()))?;
-    Ok(tally.map(|tally| tally.scores(begun.elapsed())))
+    tally.map(|tally| tally.scores(begun.elapsed())).transpose()
 }
 
 /// An image that was scored.
 pub struct Seen<'a> {
-    /// Its number among those that were scored.
+    /// Its number among those that were scored, from 0.
     pub image: u64,
     /// Its label.
     pub label: u32,
     /// The network's answer, a logit per class.
     pub logits: &'a [f32],
-    /// Copies what the network saw, of several crops the first.
+    /// Copies the pixels that the network saw; of several crops, those of the first.
     pub pixels: &'a dyn Fn() -> Result<Pixels, Error>,
 }
 
@@ -72,30 +72,38 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Of all processes; `None` if one of them was stopped.
+    /// The sum of all processes' counts; `None` if one of them was stopped.
     pub(crate) fn together(own: Option<Tally>, processes: &Processes) -> Result<Option<Tally>, Error> {
         if !processes.are_several() {
             return Ok(own);
         }
         let Tally { images, top1, top5, loss, classes } = own.unwrap_or_default();
         let stopped = f64::from(u8::from(own.is_none()));
-        // Counts are exact in f64; processes without images know no number of classes.
-        let mut sums = [stopped, images as f64, top1 as f64, top5 as f64, loss];
+        // A process that has no images does not know the number of classes.
+        let knows = f64::from(u8::from(classes > 0));
+        // Counts are exact in f64.
+        let mut sums = [stopped, images as f64, top1 as f64, top5 as f64, loss, classes as f64, knows];
         processes.sum_f64(&mut sums)?;
-        let [stopped, images, top1, top5, loss] = sums;
+        let [stopped, images, top1, top5, loss, classes, knowing] = sums;
+        let classes = (classes / knowing.max(1.0)) as usize;
         let tally = Tally { images: images as u64, top1: top1 as u64, top5: top5 as u64, loss, classes };
         Ok(Some(tally).filter(|_| stopped == 0.0))
     }
 
-    pub(crate) fn scores(self, took: Duration) -> Scores {
+    /// # Errors
+    /// [`Error::NothingScored`] if there was no image: a mean of none would be NaN.
+    pub(crate) fn scores(self, took: Duration) -> Result<Scores, Error> {
         let Tally { images, top1, top5, loss, classes } = self;
-        Scores {
+        if images == 0 {
+            return Err(Error::NothingScored);
+        }
+        Ok(Scores {
             images,
             top1_correct: top1,
             top5_correct: (classes > 5).then_some(top5),
             loss: loss / images as f64,
             images_per_second: images as f64 / took.as_secs_f64().max(1e-9),
-        }
+        })
     }
 }
 
@@ -116,7 +124,7 @@ pub(crate) fn tally(
     for batch in feed.epoch(0, 0) {
         let batch = batch?;
         if batch.is_empty() {
-            // All of it is broken and left out.
+            // All of its images are broken and left out.
             continue;
         }
         let crops = batch.crops();
@@ -192,7 +200,8 @@ pub(crate) fn rows_of(logits: &Tensor, labels: &[u32]) -> Result<(Vec<f32>, usiz
     Ok((rows, classes))
 }
 
-/// How many classes come before `label`, by falling logit, then by index; none if any logit is NaN.
+/// The number of classes that rank before `label`: those with a higher logit, and of equal logits those with
+/// a lower index. `None` if any logit is NaN.
 ///
 /// # Panics
 /// If `label` is no class of the row.

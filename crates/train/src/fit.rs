@@ -12,8 +12,9 @@ const STACK_BYTES: usize = 64 << 20;
 /// Trains `model` by the run's recipe on `data`, and writes the run's record meanwhile.
 ///
 /// A run that has a `last.safetensors` resumes from it, and reaches the same weights, bit for bit, as if it
-/// had never stopped. The model must have the same layers; its values do not matter. A finished run is not
-/// trained again. The work is done in a thread with a large stack, since deep networks need one.
+/// had never stopped. The model must have the layers of that checkpoint; its weights are replaced. A finished
+/// run is not trained again: the model gets the reported weights. The work is done in a thread with a large
+/// stack, since deep networks need one.
 ///
 /// ```no_run
 /// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,5 +1,5 @@
-//! What is kept of an evaluation for the run's page: who was taken for whom, the worst mistakes, the most
-//! unsure answers.
+//! What is kept of an evaluation for the run's page: which classes were confused, the worst mistakes, and the
+//! least certain answers.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::evaluate::Seen;
 
-/// Pictures of each kind.
+/// How many of the worst mistakes, and of the least certain answers, are kept with their pictures.
 const WORST: usize = 24;
 const UNSURE: usize = 16;
-/// Pairs of classes that are kept; all of them of up to a hundred classes, as a rule.
+/// How many pairs of confused classes are kept, the most frequent first: all pairs of up to 100 classes.
 const PAIRS: usize = 10_000;
 
-/// Looks at an evaluation image by image. It costs a comparison for most of them; the pixels of a few are
-/// copied.
+/// Collects what is kept of an evaluation, image by image. Most images cost a comparison; pixels are copied
+/// only of those that are among the worst or the least certain so far.
 #[derive(Debug)]
 pub(crate) struct Gallery {
     split: Split,
@@ -29,25 +29,25 @@ pub(crate) struct Gallery {
     images: u64,
 }
 
-/// What a process has of an evaluation that several share.
+/// One process's part of the gallery, where several share an evaluation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct GalleryPart {
     images: u64,
-    /// Of each class: images, and those that were right.
+    /// For each class: its images, and those that were classified correctly.
     classes: Vec<(u64, u64)>,
     confused: Vec<((u32, u32), u64)>,
     worst: Vec<Ranked>,
     unsure: Vec<Ranked>,
 }
 
-/// An answer and its rank, as bits: it may be infinite, which JSON has no number for.
+/// An answer and the bits of its rank, an f64: it may be infinite, which JSON cannot write as a number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Ranked {
     rank: u64,
     answer: Answer,
 }
 
-/// An answer that may be shown; the lower its rank, the more so.
+/// An answer that may be kept: those of the lowest ranks are.
 #[derive(Debug, Clone)]
 struct Candidate {
     rank: f64,
@@ -67,11 +67,11 @@ impl Gallery {
         Gallery { split, normalisation, classes, confused: BTreeMap::new(), worst, unsure, images: 0 }
     }
 
-    /// Takes an answer in.
+    /// Counts the answer to one image, and keeps it if it is among the worst or the least certain so far.
     pub(crate) fn look(&mut self, seen: &Seen<'_>) -> Result<(), Error> {
         let Seen { image, label, logits, .. } = *seen;
         self.images += 1;
-        // Of equals the earlier is first, as it is where accuracy is counted.
+        // Of equal logits the earlier class is first, as it is where accuracy is counted.
         let [first, second] = two_highest(logits);
         if let Some(class) = self.classes.get_mut(label as usize) {
             class.images += 1;
@@ -93,7 +93,7 @@ impl Gallery {
         };
         if first != label {
             *self.confused.entry((label, first)).or_default() += 1;
-            // By logits: a probability may be too small for a number.
+            // The logarithm of the label's probability, from the logits: the probability may underflow.
             let rank = f64::from(logits[label as usize]) - highest - sum.ln();
             admit(&mut self.worst, WORST, candidate(rank), seen)?;
         }
@@ -115,8 +115,8 @@ impl Gallery {
         })
     }
 
-    /// What is kept of all images, after `step` steps and `epoch` epochs; the parts follow each other in the
-    /// evaluated set.
+    /// What is kept of all images, evaluated after `step` steps and `epoch` epochs. `parts` are in the order
+    /// of the processes, which is that of their images in the evaluated set.
     pub(crate) fn joined(&self, parts: Vec<GalleryPart>, step: u64, epoch: u64) -> Predictions {
         let class = |name: &ClassResult| ClassResult { name: name.name.clone(), images: 0, correct: 0 };
         let mut classes: Vec<ClassResult> = self.classes.iter().map(class).collect();
@@ -158,7 +158,7 @@ fn first(mut ranked: Vec<Ranked>, most: usize) -> Vec<Answer> {
     ranked.into_iter().map(|ranked| ranked.answer).collect()
 }
 
-/// Normalised pixels `[3, height, width]` as the network saw them.
+/// The picture of pixels `[3, height, width]` that were normalised by `shown`.
 pub(crate) fn picture(pixels: &[f32], size: [usize; 2], shown: Normalisation) -> Result<Picture, Error> {
     let image::Picture { url, width, height } = image::Picture::of(pixels, size, shown)?;
     Ok(Picture { url, width, height })

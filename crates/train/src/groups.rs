@@ -23,7 +23,7 @@ pub struct Group {
     pub part: String,
     /// Layers with parameters.
     pub layers: usize,
-    /// Numbers of its parameters.
+    /// How many numbers its parameters hold.
     pub parameters: u64,
     /// The share of the schedule's learning rate; `None` if it does not train.
     pub factor: Option<f64>,
@@ -33,7 +33,8 @@ pub struct Group {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Groups {
     parts: Vec<Group>,
-    /// Of each variable that does not train at the schedule's rate.
+    /// The share of the learning rate of each variable that does not train at the schedule's; `None` if
+    /// frozen.
     factors: BTreeMap<String, Option<f64>>,
     /// Running statistics that stay as they are.
     still: BTreeSet<String>,
@@ -101,8 +102,8 @@ impl Groups {
     }
 }
 
-/// How many of a network's parts, the first ones, `stages.freeze_until` freezes. The last one, which is new
-/// where a network is fine-tuned, trains always.
+/// The number of parts, counted from the first, that `stages.freeze_until` freezes; 0 if the recipe leaves it
+/// out. The last part cannot be frozen: it is new where a network is fine-tuned.
 ///
 /// ```
 /// let mut recipe = resnet_record::Recipe::built_in("fine-tune").expect("a built-in recipe");
@@ -127,7 +128,7 @@ pub fn frozen_parts(recipe: &Recipe, parts: &[String]) -> Result<usize, Error> {
     }
 }
 
-/// The share of the rate of the part called `name`, which so many parts come after.
+/// The share of the learning rate of the part called `name`, which has `after` parts behind it.
 fn factor(stages: &StagesRecipe, name: &str, after: usize) -> f64 {
     let decay = stages.lr_decay.powi(after as i32);
     stages.lr_factors.get(name).copied().unwrap_or(decay)

@@ -29,7 +29,7 @@ impl ImageFiles {
         &self.set
     }
 
-    /// In order, always the same.
+    /// How images are read for an evaluation: in their order, without augmentation.
     fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<(FileTransform, LoaderConfig), Error> {
         let how = FileTransform {
             transform: Transform::Eval(recipe::eval_transform(recipe).ok_or_else(|| missing(recipe))?),

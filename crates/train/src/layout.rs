@@ -42,7 +42,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Of these variables.
+    /// The layout of these variables.
     pub fn of(variables: &BTreeMap<String, Var>) -> Layout {
         let mut len = 0;
         let place = |(name, variable): (&String, &Var)| {
@@ -70,7 +70,7 @@ impl Layout {
     }
 }
 
-/// What `read` makes of the tensor's numbers, in row-major order.
+/// Calls `read` with the tensor's numbers in row-major order, and returns its result.
 ///
 /// # Errors
 /// If it is not f32 on the CPU.
@@ -83,7 +83,7 @@ pub(crate) fn read<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result
     }
 }
 
-/// Has `change` change the variable's numbers, in row-major order and in place.
+/// Calls `change` with the variable's numbers in row-major order, to change them in place.
 ///
 /// # Errors
 /// If it is not f32 on the CPU.

@@ -2,14 +2,14 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `fit` | the trainer's face |
+//! | `fit` | the function that trains |
 //! | `options` | settings besides the recipe, and how a training ends |
 //! | `session` | the loop: epochs, what happens at their ends, what is saved when |
-//! | `engine` | the waist between a session and what computes: a step, an evaluation, a snapshot |
+//! | `engine` | the interface between a session and what computes: a step, an evaluation, a snapshot |
 //! | `candle_engine` | the engine on candle's tensors |
 //! | `company` | what several processes do before a training |
 //! | `processes` | what the processes that train together exchange |
-//! | `threads` | threads in their place, for tests |
+//! | `threads` | threads in the place of processes, for tests |
 //! | `step` | the parts of a step: loss, gradients, clip, average of the weights |
 //! | `optimizer` | SGD, AdamW, LAMB |
 //! | `groups` | which parts of a network train, and at what share of the learning rate |
@@ -17,11 +17,14 @@
 //! | `snapshot` | the named arrays of a training as it stands |
 //! | `norms` | running statistics estimated anew before an evaluation |
 //! | `schedule` | the learning rate as a function of the step |
+//! | `recipe`, `step_recipe` | the keys of a recipe as values of other crates, and of a step |
+//! | `data`, `image_files` | what the trainer asks of a data set; images in files as one |
+//! | `targets` | mixed images and smoothed labels as probabilities |
 //! | `training_plan` | a recipe and a data set turned into numbers of steps |
 //! | `evaluate` | accuracy and loss on a set of images |
 //! | `gallery` | what is kept of an evaluation for the run's page |
 //! | `state` | what a training must remember to resume as if it had never stopped |
-//! | `change`, `same_rates` | another recipe for a run that has begun, and which may be one |
+//! | `change`, `same_rates` | another recipe for a run that has begun, if its steps so far allow it |
 //! | `trajectory` | digests of what a step saw and left, for the certificates of a run |
 //! | `checkpoint` | safetensors files: written whole or not at all, read strictly |
 //! | `observe` | the events of a training, for example for a progress bar |
@@ -104,7 +107,8 @@ pub use step_recipe::state_len;
 pub use threads::Threads;
 pub use training_plan::TrainingPlan;
 
-/// Logits of images, with weights prepared beforehand.
+/// A function that gives the logits `[N, classes]` of images `[N, 3, H, W]`, with weights prepared
+/// beforehand.
 pub type Evaluator<'a> = Box<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a>;
 
 /// What can be trained here: a function of images with named variables.
@@ -149,8 +153,8 @@ pub trait Classifier: Sync {
     /// Whatever the network's operations report.
     fn logits(&self, images: &Tensor, mode: Mode) -> candle_core::Result<Tensor>;
 
-    /// A function for logits in `Mode::Eval` of many batches. It uses the present weights, which can be
-    /// prepared once here.
+    /// A function that gives logits in `Mode::Eval` with the present weights. It is called for many batches,
+    /// so a network can prepare its weights here, once.
     fn evaluator(&self) -> Evaluator<'_> {
         Box::new(|images| self.logits(images, Mode::Eval))
     }
@@ -160,8 +164,9 @@ pub trait Classifier: Sync {
     /// this number, so that a resumed run equals an uninterrupted one.
     fn begin_step(&self, _step: u64) {}
 
-    /// The output of each layer in short, in the order of the forward pass, for a report of a training that
-    /// diverged. Running statistics stay as they are. None where a classifier cannot tell.
+    /// A summary of each layer's output, in the order of the forward pass: its largest magnitude, and how
+    /// many of its values are not finite. It is for a report of a training that diverged. Running statistics
+    /// stay as they are. Empty where a classifier cannot tell, as by default.
     ///
     /// # Errors
     /// Whatever the network's operations report.
@@ -186,11 +191,12 @@ pub trait Classifier: Sync {
         Ok(vec![])
     }
 
-    /// Its parts in the order of the forward pass, which together have all of its variables: what a recipe's
-    /// `[stages]` can freeze, or train at rates of their own. None where it has no such parts.
+    /// Its parts in the order of the forward pass, which together have all of its variables. A recipe's
+    /// `[stages]` can freeze them, or train them at rates of their own. Empty where it has no such parts, as
+    /// by default.
     ///
-    /// One that has some is built by the recipe: in frozen parts, variables are constants to it, and batch
-    /// norm does as `stages.frozen_norms` says.
+    /// A classifier with parts is built by the recipe: it treats the variables of frozen parts as constants,
+    /// and the batch norms in these parts do as `stages.frozen_norms` says.
     fn parts(&self) -> Vec<Part> {
         vec![]
     }

@@ -1,9 +1,9 @@
 //! Running statistics estimated anew, as PyTorch's `torch.optim.swa_utils.update_bn` does it.
 //!
 //! While a network trains, its running statistics trail behind its weights, and those of averaged weights are
-//! averages over networks that were all different. So before an evaluation they can be replaced by the mean,
-//! over some training images, of the statistics of each batch with the present weights, a batch counting by
-//! its images.
+//! averages over networks that were all different. So they can be replaced before an evaluation, by means
+//! over batches of training images: the statistics of each batch under the present weights, weighted by its
+//! number of images.
 
 use candle_core::{Device, Tensor, Var};
 use resnet_ops::{Mode, is_running_statistic};
@@ -18,7 +18,7 @@ use crate::{AllReduce as _, Classifier, Error};
 /// A running statistic while it is estimated.
 struct Running<'a> {
     variable: &'a Var,
-    /// Of the batches' statistics, each times its images and the norm's momentum.
+    /// The sum over batches of their statistics, each times its number of images and the norm's momentum.
     sum: Vec<f64>,
     /// Weight of the newest batch in the running statistics, once it is known.
     momentum: f64,
@@ -34,9 +34,9 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by their
-/// means over the batches, of all processes. Those that are frozen, a network without them, or an input
-/// without batches, are left as they are.
+/// Replaces the running statistics of `model`, which a forward pass in [`Mode::Train`] changes, by the means
+/// of the batches' statistics over all processes. Frozen statistics stay as they are, and so do all of them
+/// if there is no batch.
 ///
 /// # Errors
 /// If a batch cannot be read, or the network fails.

@@ -17,9 +17,9 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// Entries for the metadata of every checkpoint, such as the model's name and its classes.
     pub metadata: BTreeMap<String, String>,
-    /// Threads that prepare batches.
+    /// Threads that prepare batches; 2 by default.
     pub workers: usize,
-    /// The number of batches prepared ahead.
+    /// The number of batches prepared ahead; 4 by default.
     pub prefetch: usize,
     /// Whether each step looks for numbers that are not finite.
     pub anomalies: Anomalies,
@@ -33,7 +33,7 @@ pub struct Options {
 /// What a training is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Purpose {
-    /// Its weights and scores.
+    /// Trained weights and their scores.
     #[default]
     Results,
     /// A look at its steps: nothing is scored and no checkpoint written, and each step has a certificate.
@@ -43,7 +43,7 @@ pub enum Purpose {
 /// Whether a training looks for numbers that are not finite before they reach the loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Anomalies {
-    /// The loss is looked at in each step, weights before they are saved.
+    /// Only the loss of each step is checked, and weights before they are saved.
     #[default]
     Ignore,
     /// Each layer's output is looked at before each step, and each weight after it: the training ends where
@@ -70,7 +70,8 @@ impl Default for Options {
 pub enum Outcome {
     /// All steps are done and the results are in the record; the model holds the reported weights.
     Finished(Results),
-    /// It was stopped, and can resume from `last.safetensors`.
+    /// It was stopped, and can resume from `last.safetensors`. A [`Purpose::Replay`] always ends so, but
+    /// saves nothing.
     Interrupted {
         /// Steps done.
         step: u64,

@@ -11,11 +11,11 @@ use crate::Error;
 
 /// The processes that train one network together, as one of them sees them.
 ///
-/// Each calls the same methods in the same order, with as many numbers. A sum is the same in every process,
-/// to the bit, so that their weights never part. A process that cannot go on lets go of this, and the others'
-/// calls end in an error that names it.
+/// All processes call the same methods in the same order, with the same number of values. A sum is the same
+/// in every process, to the bit, so that their weights stay equal. A process that cannot go on drops its
+/// handle, and the others' calls end in an error that names it.
 pub trait AllReduce: fmt::Debug + Send + Sync {
-    /// Which of them this is, and how many there are.
+    /// The number of this process, from 0, and how many processes there are.
     fn rank(&self) -> Rank;
 
     /// Whether there are others.
@@ -28,11 +28,12 @@ pub trait AllReduce: fmt::Debug + Send + Sync {
         self.rank().index == 0
     }
 
-    /// Ends all processes, this one included, where there is a way to: for one that cannot go on.
+    /// Ends all processes, this one included; called by a process that cannot go on. By default it does
+    /// nothing.
     fn end_all(&self) {}
 
-    /// Begins to sum `values` over all processes, and leaves this one to compute meanwhile. Other exchanges
-    /// may begin before it has ended; all processes begin all of them in the same order.
+    /// Begins to sum `values` over all processes and returns, so that this process can compute meanwhile.
+    /// Other exchanges may begin before it has ended; all processes begin all of them in the same order.
     ///
     /// # Errors
     /// [`Error::Apart`] if another process has left, or does not answer; so for all methods.
@@ -64,12 +65,12 @@ pub trait AllReduce: fmt::Debug + Send + Sync {
 pub struct Begun<T>(Box<dyn FnOnce() -> Result<Vec<T>, Error> + Send>);
 
 impl<T: Send + 'static> Begun<T> {
-    /// One that ends when `wait` returns, which has the sums.
+    /// A sum that is under way: `wait` blocks until it has ended, and returns the result.
     pub fn new(wait: impl FnOnce() -> Result<Vec<T>, Error> + Send + 'static) -> Begun<T> {
         Begun(Box::new(wait))
     }
 
-    /// One that has ended.
+    /// A sum that has ended, with its result.
     pub fn ended(sums: Vec<T>) -> Begun<T> {
         Begun::new(|| Ok(sums))
     }
@@ -89,7 +90,7 @@ impl<T> fmt::Debug for Begun<T> {
     }
 }
 
-/// A single process: its sums are what it has.
+/// A single process: a sum is its own values.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Alone;
 

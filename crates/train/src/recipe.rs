@@ -1,7 +1,7 @@
-//! Translates the keys of a recipe into the values that a training uses; those of a step stand in
-//! `step_recipe`. No other file does.
+//! Translates the keys of a recipe about images, batches and their order into the values that a training
+//! uses; `step_recipe` does so for the keys of a step.
 //!
-//! Durations become steps in `plan` and `schedule`, which need to know the length of an epoch.
+//! Durations become steps in `training_plan` and `schedule`, which need to know the length of an epoch.
 
 use resnet_data::{LastBatch, Order};
 use resnet_record::{

@@ -7,7 +7,7 @@ use crate::{Error, Schedule, TrainingPlan};
 /// Whether `after` has the rate of `before` at each of the `done` steps.
 ///
 /// # Errors
-/// [`Error::OtherRates`] with the first step that it has not.
+/// [`Error::OtherRates`] with the first step at which they differ.
 pub(crate) fn keeps_rates(
     recipe: &Recipe,
     (before, after): (&Schedule, &Schedule),
@@ -25,8 +25,8 @@ pub(crate) fn keeps_rates(
     }
 }
 
-/// Whether a checkpoint of `written` is one of a run that has gone on by `recipe` since: between the change
-/// and the next checkpoint a run may have been stopped.
+/// Whether a run by `recipe` can go on from a checkpoint that was trained by `written`: a run may have been
+/// stopped after its recipe changed and before its next checkpoint.
 pub(crate) fn continues(written: &Recipe, recipe: &Recipe, plan: &TrainingPlan, done: u64) -> bool {
     let epoch = plan.schedule.epoch();
     let before = Schedule::new(&written.schedule, written.train.duration.steps(epoch), epoch);

@@ -52,22 +52,36 @@ pub(crate) struct Session<'a> {
     recipe_text: String,
     prepared: Prepared,
     targets: Targets,
-    /// Images that a step needs at least.
+    /// The fewest images that a process needs of a batch.
     fewest: usize,
     state: State,
     /// When this session began.
     begun: Instant,
     earlier_seconds: f64,
     saved: Instant,
-    /// Readings of the test labels before this session: in the record, and by the data set's own count.
-    reads: (u64, u64),
-    /// Of the loader's threads, when the last epoch was closed.
+    reads: Reads,
+    /// The times of the loader's threads when the last epoch was closed.
     data_times: FeedTimes,
-    /// Since the last line of metrics: images and seconds.
-    window: (u64, f64),
-    /// Since the last epoch ended, or since this session began.
+    /// Since the last line of metrics.
+    window: Window,
+    /// Where the time of steps went since the last epoch ended, or since this session began.
     pace: Pace,
     evidence: Evidence,
+}
+
+/// Readings of the test labels before this session.
+struct Reads {
+    /// Those of the record.
+    recorded: u64,
+    /// The data set's own count.
+    counted: u64,
+}
+
+/// What the speed of some steps is computed from.
+#[derive(Default)]
+struct Window {
+    images: u64,
+    seconds: f64,
 }
 
 impl<'a> Session<'a> {
@@ -102,8 +116,9 @@ impl<'a> Session<'a> {
         together::follow_first(&processes, &mut *engine, Contents::All, (&mut state, &mut *run))?;
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
-        let reads = (state.test_reads.max(run.record().test_reads), data.test_reads());
-        // Nothing of it is worth failing for: a file that cannot be read is written anew.
+        let recorded = state.test_reads.max(run.record().test_reads);
+        let reads = Reads { recorded, counted: data.test_reads() };
+        // A file of samples that cannot be read is no reason to fail: it is written anew.
         let wants_samples =
             run.is_kept_here() && !run.folder().samples().is_ok_and(|samples| samples.is_some());
         let layers = model.layers(prepared.plan.size).map_err(Error::compute("listing layers"));
@@ -128,7 +143,7 @@ impl<'a> Session<'a> {
             saved: now,
             reads,
             data_times: FeedTimes::default(),
-            window: (0, 0.0),
+            window: Window::default(),
             pace: Pace::default(),
             evidence,
         };
@@ -186,10 +201,10 @@ impl<'a> Session<'a> {
         let plan = self.plan();
         // The last epoch ends where the training does.
         let steps = plan.steps_per_epoch.min(plan.steps - self.state.epoch * plan.steps_per_epoch);
-        if self.state.batch < steps {
-            let first = plan.batches_before(self.state.batch) + self.state.open.batches;
+        if self.state.steps_in_epoch < steps {
+            let first = plan.batches_before(self.state.steps_in_epoch) + self.state.open.batches;
             let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, first as usize);
-            while self.state.batch < steps {
+            while self.state.steps_in_epoch < steps {
                 if self.stopped() && !self.processes.are_several() {
                     return Ok(Flow::Stop);
                 }
@@ -204,12 +219,14 @@ impl<'a> Session<'a> {
                 let waited = (batches.waited() - waited).as_secs_f64();
                 let between_steps = self.state.open.batches == 0;
                 let shares = Shares::of(&self.processes, batch.labels.len(), self.stopped())?;
-                // What each has of a step that is half done is in no checkpoint, so several end it first.
+                // Several processes end an open step before they stop: no checkpoint has their gradients of
+                // it.
                 if shares.stops && self.processes.are_several() && between_steps {
                     return Ok(Flow::Stop);
                 }
                 self.learn(batch, shares)?;
-                let is_complete = self.state.open.batches == self.plan().batches_of(self.state.batch);
+                let is_complete =
+                    self.state.open.batches == self.plan().batches_of(self.state.steps_in_epoch);
                 let rate = self.plan().schedule.rate(self.state.step);
                 if is_complete {
                     self.engine.step(rate)?;
@@ -219,13 +236,13 @@ impl<'a> Session<'a> {
                 let exchanged = (self.processes.spent() - exchanged).as_secs_f64();
                 self.state.sums.count(seconds, waited, exchanged);
                 self.pace.count(seconds, waited, exchanged);
-                self.window.1 += seconds;
+                self.window.seconds += seconds;
                 if is_complete {
                     self.pace.close_step();
                     self.close_step(rate, steps)?;
                 }
                 let can_save = is_complete || !self.processes.are_several();
-                if self.state.batch < steps && can_save && self.is_time_to_save() {
+                if self.state.steps_in_epoch < steps && can_save && self.is_time_to_save() {
                     self.save_last()?;
                 }
             }
@@ -266,7 +283,7 @@ impl<'a> Session<'a> {
         self.state.sums = Sums::default();
         self.state.train_loss = metrics.train_loss;
         self.state.epoch = number;
-        self.state.batch = 0;
+        self.state.steps_in_epoch = 0;
         if let Some((steps, processes)) = self.pace.take(&self.processes)? {
             let (epoch, step) = (number, self.state.step);
             self.run.log(&Metric::Processes(ProcessesMetrics { epoch, step, steps, processes }))?;
@@ -330,15 +347,15 @@ impl<'a> Session<'a> {
     }
 
     fn test_reads(&self) -> u64 {
-        self.reads.0 + (self.data.test_reads() - self.reads.1)
+        self.reads.recorded + (self.data.test_reads() - self.reads.counted)
     }
 
     fn seconds(&self) -> f64 {
         self.earlier_seconds + self.begun.elapsed().as_secs_f64()
     }
 
-    /// What the loader's threads did since this was asked last; of an epoch that was interrupted only this
-    /// sitting's part.
+    /// How the loader's threads spent their time since the last call; of an epoch that was interrupted, only
+    /// the part in this session.
     fn data_seconds(&mut self) -> Option<DataSeconds> {
         let now = self.prepared.feeds.train.times()?;
         let before = std::mem::replace(&mut self.data_times, now);

@@ -18,7 +18,7 @@ pub struct Snapshot<'a> {
 
 #[derive(Debug)]
 struct Array<'a> {
-    /// None of a weight.
+    /// `None` for a variable itself.
     slot: Option<String>,
     shape: &'a [usize],
     values: Values<'a>,
@@ -36,13 +36,13 @@ enum Values<'a> {
 pub struct EngineState {
     /// Updates of the weights so far.
     pub(crate) updates: u64,
-    /// The batches of a step that is not complete.
+    /// The batch weights that a step has added up so far; `None` if no step is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accumulated: Option<Weighed>,
 }
 
 impl<'a> Snapshot<'a> {
-    /// Of variables alone.
+    /// A snapshot of variables alone: weights and running statistics.
     pub(crate) fn of(variables: &'a BTreeMap<String, Var>, state: EngineState) -> Snapshot<'a> {
         let array = |(name, variable): (&String, &'a Var)| {
             (name.clone(), Array { slot: None, shape: variable.dims(), values: Values::Variable(variable) })
@@ -62,7 +62,7 @@ impl<'a> Snapshot<'a> {
         self.arrays.iter().map(|(name, array)| (name.as_str(), array.shape)).collect()
     }
 
-    /// The names of all arrays, each with its slot and the variable that it is of, unless it is a variable.
+    /// The names of all arrays, each with its slot and that slot's variable; `None` for a variable itself.
     pub(crate) fn slots_by_name(&self) -> impl Iterator<Item = (&str, Option<(&str, &str)>)> {
         self.arrays.iter().map(|(name, array)| {
             let slot = array.slot.as_deref();
@@ -85,12 +85,12 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// What belongs to the arrays.
+    /// What the engine remembers beside the arrays.
     pub fn state(&self) -> EngineState {
         self.state
     }
 
-    /// How many arrays are no weights.
+    /// How many arrays lie in slots and are not variables.
     pub(crate) fn slots(&self) -> usize {
         self.slots
     }

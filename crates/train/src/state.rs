@@ -31,7 +31,8 @@ pub(crate) struct State {
     /// Epochs closed: all steps done, scored and recorded.
     pub(crate) epoch: u64,
     /// Steps done of the epoch that is open.
-    pub(crate) batch: u64,
+    #[serde(rename = "batch")]
+    pub(crate) steps_in_epoch: u64,
     /// Batches done of the step that is open, where a step has several.
     #[serde(default, skip_serializing_if = "OpenStep::is_none")]
     pub(crate) open: OpenStep,
@@ -52,8 +53,9 @@ pub(crate) struct State {
     pub(crate) step_seconds: f64,
     /// Seconds spent, evaluation and checkpoints included.
     pub(crate) seconds: f64,
-    /// The number of arrays in the same file that are no weights: velocities, at first.
-    pub(crate) velocities: usize,
+    /// The number of arrays in the same file that are not weights. The first version had only velocities.
+    #[serde(rename = "velocities")]
+    pub(crate) other_arrays: usize,
 }
 
 /// A step that has not had all of its batches.
@@ -63,9 +65,9 @@ pub(crate) struct OpenStep {
     /// Batches done, those without usable images included.
     pub(crate) batches: u64,
     pub(crate) images: u64,
-    /// Of the images' losses, in nats.
+    /// The sum of the images' losses.
     pub(crate) loss: f64,
-    /// Of its batches, if the step is logged.
+    /// The digest of its batches so far, if the step is logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seen: Option<Digest>,
 }
@@ -89,7 +91,7 @@ pub(crate) struct Sums {
     /// Of these, spent waiting for data.
     #[serde(default)]
     pub(crate) waited: f64,
-    /// Of these, spent with other processes.
+    /// Of the seconds in steps, those spent with other processes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) exchanged: f64,
 }
@@ -163,7 +165,7 @@ impl State {
                 "it was trained by another recipe than the run's recipe.toml; put that file back as it was, or start a new run",
             ));
         }
-        if !state.fits(plan) || state.velocities != loaded.slots() {
+        if !state.fits(plan) || state.other_arrays != loaded.slots() {
             return Err(bad(
                 "its training state does not fit its weights, its recipe or this data set; resume on the data \
                             it began with",
@@ -194,7 +196,7 @@ impl State {
             data: Some(data),
             step: 0,
             epoch: 0,
-            batch: 0,
+            steps_in_epoch: 0,
             open: OpenStep::default(),
             engine: None,
             images: 0,
@@ -204,7 +206,7 @@ impl State {
             test_reads: 0,
             step_seconds: 0.0,
             seconds: 0.0,
-            velocities: 0,
+            other_arrays: 0,
         }
     }
 
@@ -214,13 +216,16 @@ impl State {
             return false;
         }
         let whole = self.epoch.checked_mul(plan.steps_per_epoch);
-        let at = whole.and_then(|steps| steps.checked_add(self.batch));
+        let at = whole.and_then(|steps| steps.checked_add(self.steps_in_epoch));
         // The last epoch may be closed before it is whole.
-        let ended = self.epoch == plan.epochs && self.batch == 0 && self.step == plan.steps;
+        let ended = self.epoch == plan.epochs && self.steps_in_epoch == 0 && self.step == plan.steps;
         if self.open.batches > 0 && (ended || self.open.batches >= plan.grad_accum_steps) {
             return false;
         }
-        ended || (at == Some(self.step) && self.batch <= plan.steps_per_epoch && self.step <= plan.steps)
+        ended
+            || (at == Some(self.step)
+                && self.steps_in_epoch <= plan.steps_per_epoch
+                && self.step <= plan.steps)
     }
 
     /// The text for a checkpoint's metadata.

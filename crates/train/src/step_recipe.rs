@@ -12,8 +12,8 @@ use crate::step::ema::{EmaConfig, EmaWarmup};
 use crate::step::loss::{Loss, LossKind};
 use crate::{Classifier, Error, Groups, StepConfig};
 
-/// The parts of a step: `[optimizer]`, `[loss]`, `[ema]`, `[stages]` and what `[train]` says of gradients.
-/// The classes' balance is that of `data`, the parts are those of `model`.
+/// The parts of a step, by `[optimizer]`, `[loss]`, `[ema]` and `[stages]`. Balanced class weights come from
+/// the class counts of `data`; the parts that `[stages]` names are those of `model`.
 pub(crate) fn step_config(
     recipe: &Recipe,
     data: &dyn TrainingData,

@@ -27,7 +27,7 @@ impl Targets {
     }
 
     /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or
-    /// `None` if the labels are all there is to know.
+    /// `None` if the recipe neither mixes images nor smooths labels.
     ///
     /// A function of seed, epoch and number alone, so that a training that resumes sees the same.
     pub(crate) fn apply(

@@ -40,7 +40,7 @@ pub struct Threads {
     hall: Arc<Hall>,
 }
 
-/// Where they meet.
+/// What the threads share: the exchanges that are open, and a signal for every change of them.
 #[derive(Debug)]
 struct Hall {
     meetings: Mutex<Meetings>,
@@ -106,7 +106,7 @@ impl Hall {
 }
 
 impl Threads {
-    /// As many as asked for, one for each thread to take.
+    /// The handles of `count` threads that exchange with each other, in the order of their numbers.
     pub fn new(count: usize) -> Vec<Threads> {
         let meetings = Meetings { threads: count, open: BTreeMap::new(), left: None };
         let hall = Arc::new(Hall { meetings: Mutex::new(meetings), changed: Condvar::new() });

@@ -84,7 +84,7 @@ impl TrainingPlan {
         if images < fewest {
             return Err(Error::BatchTooSmall { images, batch, train_images, fewest, size });
         }
-        // Of a batch with shared statistics, any part is enough.
+        // Where processes share batch norm's statistics, one image is enough for a process.
         let of_part = if self.shares_statistics && processes > 1 { 1 } else { fewest };
         match images / processes < of_part {
             true => Err(Error::PartTooSmall { processes, images, fewest: of_part }),

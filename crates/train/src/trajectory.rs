@@ -7,7 +7,7 @@ use ring::digest::{Context, SHA256};
 use crate::Error;
 use crate::snapshot::Snapshot;
 
-/// Of a batch as the network sees it: labels, pixels, and the probabilities it is trained towards.
+/// The digest of a batch as the network sees it: labels, pixels, and the probabilities it is trained towards.
 pub(crate) fn of_batch(batch: &Batch, targets: Option<&[f32]>) -> Digest {
     let mut context = Context::new(&SHA256);
     batch.labels.iter().for_each(|label| context.update(&label.to_le_bytes()));
@@ -16,7 +16,8 @@ pub(crate) fn of_batch(batch: &Batch, targets: Option<&[f32]>) -> Digest {
     finish(context)
 }
 
-/// Of the batches of a step so far, and the next one; of one batch it is the batch's own.
+/// The digest of a step's batches: `before` is that of the batches so far, `next` that of the one after them.
+/// The digest of a single batch is left as it is.
 pub(crate) fn joined(before: Option<Digest>, next: Digest) -> Digest {
     let Some(before) = before else { return next };
     let mut context = Context::new(&SHA256);
@@ -25,14 +26,14 @@ pub(crate) fn joined(before: Option<Digest>, next: Digest) -> Digest {
     finish(context)
 }
 
-/// Of a loss.
+/// The digest of a loss.
 pub(crate) fn of_loss(loss: f64) -> Digest {
     let mut context = Context::new(&SHA256);
     context.update(&loss.to_le_bytes());
     finish(context)
 }
 
-/// Of all arrays, in the order of their names.
+/// The digest of all arrays and their names, in the order of the names.
 pub(crate) fn of_weights(snapshot: &Snapshot<'_>) -> Result<Digest, Error> {
     let mut context = Context::new(&SHA256);
     for name in snapshot.shapes().into_keys() {

@@ -13,7 +13,8 @@ use resnet_data::{Batches, Dataset, Error as DataError, Feed};
 use resnet_ops::Mode;
 use resnet_record::{EpochMetrics, Metric, Recipe, Run, RunRecord};
 use resnet_train::{
-    Classifier, DataIdentity, Error, Observer, Options, Outcome, Split, TrainingData, TrainingFeeds, fit,
+    Classifier, DataIdentity, Error, Observer, Options, Outcome, Split, TrainingData, TrainingFeeds,
+    evaluate, fit,
 };
 use resnet_vision::Batch;
 
@@ -182,4 +183,12 @@ fn a_batch_that_is_left_out_counts_as_a_step_and_ends_no_evaluation() {
     let evaluations = told.0.into_inner().unwrap();
     let validation = (Split::Validation, 20, 30, true);
     assert_eq!(evaluations, [validation, validation, (Split::Test, 32, 60, true)]);
+}
+
+#[test]
+fn an_evaluation_of_which_nothing_is_left_is_an_error() {
+    let data = data();
+    let feed = TrainingData::test(&data, &recipe(&[]), &Options::default()).unwrap();
+    let error = evaluate(&Tiny::new(1, 10), &Gaps(feed, &[0, 0]), |_| true).unwrap_err();
+    assert!(matches!(error, Error::NothingScored), "{error}");
 }

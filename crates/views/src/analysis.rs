@@ -14,7 +14,8 @@ struct Json<'a> {
     networks: &'a [Course],
 }
 
-/// Prints `courses`, measured on `data`, each at its last moment, and what that says.
+/// Prints a table of each course's units at its last moment, and a sentence on what it says; JSON has all
+/// moments. `data` is the name of the data set.
 ///
 /// # Errors
 /// If standard output cannot be written to.
@@ -49,7 +50,7 @@ pub fn show(courses: &[Course], data: &str, format: Format) -> anyhow::Result<()
 /// Trials that are shown.
 const SHOWN: usize = 12;
 
-/// Prints what an accuracy lacks.
+/// Prints the changes that were tried, and those that were kept with the points that each is worth.
 ///
 /// # Errors
 /// If standard output cannot be written to.
@@ -78,7 +79,7 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     output::print_table(&table)?;
     output::line("")?;
     let images = numbers::count(finding.images as u64);
-    output::sentences(&format!("as evaluated   {:.2} % of {images} test images", finding.accuracy))?;
+    output::sentences(&format!("as evaluated   {:.2} % of {images} images", finding.accuracy))?;
     if finding.attributions.is_empty() {
         output::sentences("No single change helps by more than luck would.")?;
     }

@@ -26,12 +26,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// Text is a bar and lines, JSON an event a line.
+    /// Text is a bar and a line per epoch on standard error; JSON is one event per line on standard output.
+    /// `page` is kept fresh meanwhile.
     pub fn new(format: Format, page: Option<LivePage>) -> Live {
         Live { format, page, epochs: 0, total: 0, steps: None, scoring: None }
     }
 
-    /// The training is over, done or not: its bars go, its page is written.
+    /// Removes the bars and writes the page; to be called when the training has ended, finished or not.
     pub fn end(mut self) {
         let page = self.page.take();
         drop(self);
@@ -75,7 +76,7 @@ impl Observer for Live {
     fn on_step(&mut self, report: &StepReport) {
         let (epochs, steps) = (self.epochs, numbers::count(self.total).len());
         if let Some(meter) = &mut self.steps {
-            // Beside the message stand a little of the bar and the two numbers of steps.
+            // The line also holds a short bar and the two numbers of steps.
             let room = text::err().map(|width| width.saturating_sub(BAR + 2 * steps));
             meter.update(report.step.step, |left| message(report, epochs, left, room));
         }

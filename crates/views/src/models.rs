@@ -24,7 +24,7 @@ struct Row {
     departures: Vec<&'static str>,
 }
 
-/// Prints the list.
+/// Prints the networks of the registry with parameters, multiply-adds per image and published errors.
 ///
 /// # Errors
 /// If standard output cannot be written to.

@@ -6,8 +6,9 @@ use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress, text};
 use resnet_train::{Group, Groups};
 
-/// Prints it on standard error; returns the network's number of parameters. `ahead` is how many batches are
-/// made ahead of a step, `processes` how many train together.
+/// Prints recipe, network, data, memory and length of `training` on standard error; returns the network's
+/// number of parameters. `ahead` is how many batches are made ahead of a step, `processes` how many train
+/// together.
 ///
 /// # Errors
 /// If the network has no summary, or not the parts that the recipe names.
@@ -59,7 +60,7 @@ pub fn print(training: &Training, data: &Images, ahead: usize, processes: usize)
     Ok(summary.parameters as u64)
 }
 
-/// What trains, and how fast; `rate` is the schedule's highest.
+/// The learning rate of each part, or that it is frozen; `rate` is the schedule's highest.
 fn trained(groups: &[Group], rate: f64) -> Table {
     let mut table = Table::new([
         Column::text("stage"),

@@ -11,7 +11,7 @@ use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress};
 use serde_json::json;
 
-/// What `cargo xtask train` runs.
+/// The recipe that `cargo xtask train` runs if none is named.
 pub const QUICK_START: &str = "quick-start";
 
 /// A built-in recipe by its name, or a file.
@@ -36,7 +36,7 @@ pub fn find(name: &str) -> anyhow::Result<Recipe> {
     )
 }
 
-/// The same with changes, checked together.
+/// The recipe that [`find`] finds, changed by [`change`].
 ///
 /// # Errors
 /// As of [`find`] and [`change`].
@@ -46,7 +46,7 @@ pub fn changed(name: &str, set: &[String], epochs: Option<NonZeroUsize>) -> anyh
     Ok(recipe)
 }
 
-/// Changes keys, and the duration to so many epochs.
+/// Sets keys, each written as `key=value`, and the duration to so many epochs; all are checked together.
 ///
 /// # Errors
 /// If a key cannot have its value; the recipe is then as before.
@@ -68,7 +68,7 @@ pub fn list() -> String {
     format!("Recipes:\n{}", lines.join("\n"))
 }
 
-/// Prints a recipe as it is written, comments and all; one in a file with its defaults.
+/// Prints a built-in recipe as it is written, comments and all; a recipe in a file with its defaults.
 ///
 /// # Errors
 /// As of [`find`].
@@ -79,7 +79,7 @@ pub fn print(name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Whether a speed that was measured before will do.
+/// Whether the speed of this machine is measured again if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// It is measured if none is kept.
@@ -88,7 +88,8 @@ pub enum Measure {
     Anew,
 }
 
-/// Prints the built-in recipes with the time that each takes here on `threads` threads, which are at work.
+/// Prints the built-in recipes with the time that each takes here; `threads` is how many the kernels use
+/// already.
 ///
 /// # Errors
 /// If the speed cannot be measured, or standard output not be written to.
@@ -142,7 +143,7 @@ pub(crate) fn speed(threads: usize, measure: Measure) -> anyhow::Result<Speed> {
     {
         return Ok(speed);
     }
-    progress::line("measuring this machine's speed, once ...");
+    progress::line("measuring this machine's speed ...");
     let speed = Speed::measure(threads)?;
     if let Some(error) = file.and_then(|file| speed.keep(&file).err()) {
         tracing::warn!("the speed is not kept: {error:#}");

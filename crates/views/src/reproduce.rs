@@ -25,7 +25,7 @@ use crate::recipes::{Measure, speed};
 /// How a table is trained.
 #[derive(Debug)]
 pub struct Setup<'a> {
-    /// Threads that compute, which are at work.
+    /// Threads that the kernels use already.
     pub threads: usize,
     /// Settings of each training; its `stop` ends them all.
     pub options: Options,
@@ -40,16 +40,16 @@ pub struct Setup<'a> {
 /// What is done of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// It is told, and what is there already is drawn.
+    /// The plan is printed, and pages are drawn of the runs that exist.
     Plan,
-    /// What is missing is trained as well.
+    /// The missing trainings are run as well.
     Train,
 }
 
-/// How it ended.
+/// How a reproduction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reproduced {
-    /// All that was to be done is.
+    /// Everything that was asked for is done.
     Done,
     /// Somebody stopped it; what was begun is saved.
     Interrupted,

@@ -53,7 +53,8 @@ pub fn list(dir: &Path, format: Format) -> anyhow::Result<()> {
     output::print_table(&table)
 }
 
-/// Prints what the run in `dir` logs until nobody writes to it any more; `line` writes an epoch of so many.
+/// Prints the metrics of the run in `dir`, the last ten of the past first, until no process trains it any
+/// more; `line` makes the text of an epoch from its metrics and the number of all epochs.
 ///
 /// # Errors
 /// If the run cannot be read.

@@ -24,7 +24,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What is wrong, for lists that name the image themselves: neither the name nor what to do.
+    /// What is wrong, without the image's name and without advice, for lists that name the image themselves.
     pub fn cause(&self) -> String {
         match self {
             Error::BadImage { cause, .. } => cause.clone(),

@@ -35,7 +35,8 @@ pub struct EvalTransform {
 }
 
 impl EvalTransform {
-    /// For networks that take images of `side` x `side`, such as CIFAR's: the whole image, resized.
+    /// For networks that take images of `side` x `side`, such as CIFAR's: the shorter side is resized to
+    /// `side` with the bilinear filter, and the central square is taken, which is all of a square image.
     pub fn small(side: usize, normalisation: Normalisation) -> Self {
         Self { resize: side, crop: side, interpolation: Interpolation::Bilinear, normalisation }
     }
@@ -47,7 +48,7 @@ impl EvalTransform {
     ///
     /// # Panics
     /// If the image's fields contradict each other; [`Image::new`] and
-    /// [`decode_bytes`](crate::image::decode_bytes) make none of these.
+    /// [`decode_bytes`](crate::image::decode_bytes) never make such an image.
     pub fn apply(&self, image: &Image) -> Vec<f32> {
         image.check();
         let size = (image.width, image.height);
@@ -101,7 +102,8 @@ impl EvalTransform {
     }
 
     /// The square that [`apply`](Self::apply) shows of an image of `size` (width, height): left, top, right
-    /// and bottom in the image's pixels. It reaches beyond the image where that is surrounded with black.
+    /// and bottom in the image's pixels. It reaches beyond the image if the crop is larger than the resized
+    /// image, which is then surrounded with black.
     pub fn seen(&self, size: (usize, usize)) -> [f64; 4] {
         let to = resized_size(size, self.resize.max(1));
         let axis = |size: usize, to: usize| {

@@ -1,16 +1,16 @@
-//! What must hold of the JPEG decoder on any bytes: the body of a fuzz target (tests/fuzzing).
+//! What must hold of the JPEG decoder on any bytes: the body of a fuzz target (tests/fuzz/targets/jpeg.rs).
 //!
 //! It is here because the decoder is not public, and the public functions above it would hide a fault: an
-//! image that our decoder spoils goes to another decoder. The function panics where something that should
+//! image on which our decoder fails goes to another decoder. The function panics where something that should
 //! hold does not.
 
 use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
 
-/// Images with more pixels are decoded in part only, so that one input takes no seconds.
+/// Images with more pixels are decoded in part only, so that no input takes seconds.
 const MOST_PIXELS: usize = 1 << 20;
 
-/// The JPEG decoder: at each scale an image has the size of its header, and a window is that part of the
-/// whole.
+/// Checks the JPEG decoder: at each scale an image has the size that its header gives, and a window has the
+/// same pixels as that part of the whole image.
 pub fn jpeg(bytes: &[u8]) {
     let _ = (jpeg::Metadata::read(bytes), jpeg::kind(bytes), jpeg::is_cut(bytes));
     let Ok(jpeg) = Jpeg::open(bytes) else { return };
@@ -20,7 +20,7 @@ pub fn jpeg(bytes: &[u8]) {
 fn jpeg_at(scale: Scale, jpeg: &Jpeg<'_>, bytes: &[u8]) {
     let (width, height) = scale.of(jpeg.size());
     assert!(width > 0 && height > 0, "{width} x {height}");
-    // Any window will do, if the same bytes always have the same.
+    // Any window will do, as long as it depends on the bytes alone.
     let sum = bytes.iter().fold(17usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let (left, top) = (sum % width, (sum >> 16) % height);
     let window: Window =
@@ -34,7 +34,7 @@ fn jpeg_at(scale: Scale, jpeg: &Jpeg<'_>, bytes: &[u8]) {
     }
     let Ok(whole) = jpeg.decode(&(0..width, 0..height), scale) else { return };
     assert_eq!(whole.len(), width * height);
-    // A window reads less of the file than the whole, so nothing stands in its way.
+    // A window needs no more of the file than the whole image, so it must decode if that does.
     let part =
         part.unwrap_or_else(|_| panic!("{window:?} fails where {width} x {height} does not, {scale:?}"));
     let row = |y: usize| &whole[y * width..][window.0.clone()];

@@ -55,13 +55,11 @@ impl Image {
         }
         Err(Error::Invalid(format!("{} bytes are no RGB image of {width} x {height}", pixels.len())))
     }
-}
 
-impl Image {
     /// Checks that the number of pixels matches width and height.
     ///
     /// # Panics
-    /// If the fields contradict each other; [`Image::new`] and [`decode_bytes`] make none of these.
+    /// If the fields contradict each other; [`Image::new`] and [`decode_bytes`] never make such an image.
     pub fn check(&self) {
         let bytes = self.pixels.len();
         assert!(bytes > 0 && bytes == 3 * self.width * self.height, "{self:?} has {bytes} bytes");

@@ -47,7 +47,7 @@ impl Normalisation {
         )))
     }
 
-    /// The colour of the mean, in bytes.
+    /// The mean as a colour in bytes.
     pub(crate) fn mean_colour(&self) -> [u8; 3] {
         // A cast clips.
         self.mean.map(|mean| (255.0 * mean).round_ties_even() as u8)
@@ -71,7 +71,8 @@ impl Normalisation {
         }
     }
 
-    /// [`apply`](Self::apply) for every channel and byte: as fast as a multiply-add, and exact.
+    /// The results of [`apply`](Self::apply) as `tables[channel][byte]`: a look-up is as fast as a
+    /// multiply-add, and exact.
     pub fn tables(&self) -> Box<[[f32; 256]; 3]> {
         Box::new(std::array::from_fn(|c| std::array::from_fn(|byte| self.apply(c, byte as u8))))
     }

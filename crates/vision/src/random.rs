@@ -52,7 +52,7 @@ impl RandomStream {
         ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }
 
-    /// A number in [0, 1).
+    /// A uniform number in [0, 1) of 24 bits.
     pub fn unit(&mut self) -> f32 {
         (self.bits() >> 40) as f32 * (1.0 / (1u32 << 24) as f32)
     }
@@ -62,7 +62,7 @@ impl RandomStream {
         low + (high - low) * self.unit()
     }
 
-    /// A number in [0, 1) of 53 bits.
+    /// A uniform number in [0, 1) of 53 bits.
     pub fn unit_f64(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }

@@ -1,10 +1,10 @@
 //! Resizing as Pillow does it, to the byte, and only for the part of the result that is needed.
 //!
-//! Separable, rows first, then columns, with bytes in between. An output pixel at `(o + 1/2) * scale` is the
-//! sum of the input pixels around it, weighted by a filter that is stretched by `scale` when shrinking (which
-//! is what keeps fine patterns from turning into false ones). Weights are normalised, then rounded to 22
-//! bits, and sums rounded to bytes, so results are whole numbers that do not depend on the order of
-//! additions.
+//! Resizing is separable: first along the rows, then along the columns, with bytes in between. Output pixel
+//! `o` has its centre at `(o + 1/2) * scale` in the input. It is the sum of the input pixels around it,
+//! weighted by a filter that is stretched by `scale` when shrinking (which is what keeps fine patterns from
+//! turning into false ones). Weights are normalised, then rounded to 22 bits, and sums rounded to bytes, so
+//! results are whole numbers that do not depend on the order of additions.
 
 mod taps;
 
@@ -89,7 +89,7 @@ pub(crate) fn resize_window(
     resize_rows(rows_of, &part.0, from, to, (window, direction), interpolation)
 }
 
-/// [`resize_window`], where `rows_of` gives rows of the image, of the columns in `across`.
+/// [`resize_window`], where `rows_of` gives a range of rows of the image, cut to the columns in `across`.
 fn resize_rows<'p>(
     rows_of: impl Fn(Range<usize>) -> Cow<'p, [Pixel]>,
     across: &Range<usize>,
@@ -167,7 +167,7 @@ fn in_bands(
     out
 }
 
-/// The sums of rows of `narrow` pixels.
+/// The second pass: output rows as weighted sums of the rows of `between`, each of `narrow` pixels.
 struct BlendRows<'a> {
     between: &'a [Pixel],
     narrow: usize,
@@ -190,7 +190,7 @@ impl Kernel for BlendRows<'_> {
     }
 }
 
-/// The sum of `weights.len()` rows as long as `out`.
+/// Sets `out` to the weighted sum of the first `weights.len()` of `rows`, each as long as `out`.
 #[inline(always)]
 fn blend_rows(rows: &[u8], weights: &[i32], out: &mut [u8]) {
     /// The number of sums that stay in registers.
@@ -333,7 +333,7 @@ mod tests {
                 let forward = (&window, Direction::Forward);
                 assert_eq!(resize_window(&pixels, &whole(from), from, to, forward, interpolation), expected);
 
-                // However few of its rows are made at once.
+                // The result is the same in bands, however few pixels are in memory at once.
                 for at_once in [1, 100, 10_000] {
                     let pixels_of = |window: &Window| cut(&bytes, 31, window);
                     let from = (from.0.into(), from.1.into());

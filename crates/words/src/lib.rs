@@ -14,34 +14,41 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `1 epoch`, `1,200 epochs`: a number with its unit, which is given in the singular.
+/// `1 epoch`, `1,200 epochs`: a number with its unit. `unit` is given in the singular, and gets an `s` unless
+/// the number is 1.
 pub fn counted(number: u64, unit: &str) -> String {
     format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// `9,408`, `75.3 k`, `0.27 M`, `1.2 G`: three significant digits. Parameters are told in millions from a
-/// hundred thousand on, as the papers do.
+/// A number in short: all digits below 10,000, then about three significant ones, as in `9,408`, `75.3 k`,
+/// `0.27 M`, `1.73 M`, `5.90 G`. Millions begin at 100,000, because the papers give parameters in millions.
 pub fn short(number: u64) -> String {
+    // Each step begins where the one before it would round up to it.
     let (value, unit) = match number {
         0..10_000 => return count(number),
-        10_000..100_000 => (number as f64 / 1e3, "k"),
-        100_000..1_000_000_000 => (number as f64 / 1e6, "M"),
+        10_000..99_950 => (number as f64 / 1e3, "k"),
+        99_950..999_500_000 => (number as f64 / 1e6, "M"),
         _ => (number as f64 / 1e9, "G"),
     };
-    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     format!("{value:.decimals$} {unit}")
 }
 
 /// Three significant digits, without an exponent between a thousandth and ten million: `0.0123`, `64,000`.
 pub fn significant(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
-        return number.abs().to_string();
+        // Without the sign of -0.
+        return (number + 0.0).to_string();
     }
-    let magnitude = number.abs().log10().floor() as i32;
+    let written = format!("{number:.2e}");
+    // The exponent of the rounded number: 9.999 is written as 10.0.
+    let magnitude = written.rsplit_once('e').and_then(|(_, exponent)| exponent.parse().ok());
     match magnitude {
-        -3..=1 => format!("{number:.*}", (2 - magnitude) as usize),
-        2..=6 => format!("{}{}", if number < 0.0 { "-" } else { "" }, count(number.abs().round() as u64)),
-        _ => format!("{number:.2e}"),
+        Some(magnitude @ -3..=1) => format!("{number:.*}", (2 - magnitude) as usize),
+        Some(2..=6) => {
+            format!("{}{}", if number < 0.0 { "-" } else { "" }, count(number.abs().round() as u64))
+        }
+        _ => written,
     }
 }
 
@@ -54,13 +61,13 @@ pub fn listed(items: &[String]) -> String {
     }
 }
 
-/// A word with its first letter as a sentence has it.
+/// A word with its first letter in upper case.
 pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A word as a shell takes it, for commands that are shown to be copied.
+/// A word in quotes if a POSIX shell needs them, for commands that are shown to be copied.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
@@ -82,10 +89,17 @@ mod tests {
             ["7", "9,408", "75.3 k", "0.27 M", "1.73 M", "40.8 M", "5.90 G"]
         );
         assert_eq!(
+            [99_949, 99_990, 9_996_000, 99_960_000, 999_600_000].map(short),
+            ["99.9 k", "0.10 M", "10.0 M", "100 M", "1.00 G"]
+        );
+        assert_eq!(
             [0.0, -0.0, 0.0123, 1.8217, 32.0, -677.7, 64_000.0, 1e-9, f64::INFINITY].map(significant),
             ["0", "0", "0.0123", "1.82", "32.0", "-678", "64,000", "1.00e-9", "inf"]
         );
-        assert_eq!(significant(f64::NAN), "NaN");
+        assert_eq!(
+            [9.999, -0.99999, 999.7, 9_999_999.9, f64::NEG_INFINITY, f64::NAN].map(significant),
+            ["10.0", "-1.00", "1,000", "1.00e7", "-inf", "NaN"]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use resnet_checkpoint::{Contents, Metadata, Weights};
 use resnet_data::sources::{class_difference, parse_class_map};
 use resnet_models::checkpoint::{
-    self, Checkpoint, Dialect, ReadOptions, RepositoryConfig, is_timms, timm_config,
+    self, Checkpoint, Dialect, ReadOptions, RepositoryConfig, is_timm_network, timm_config,
 };
 use resnet_models::{Model, Spec, registry, summary};
 use resnet_pickle::Pickle;
@@ -156,7 +156,7 @@ pub fn config(bytes: &[u8]) {
     };
     let RepositoryConfig { spec, classes, preprocessing } = &understood;
     assert!(classes.as_ref().is_none_or(|names| names.len() == spec.classes));
-    if is_timms(spec) && preprocessing.is_some() {
+    if is_timm_network(spec) && preprocessing.is_some() {
         let metadata = Metadata {
             classes: classes.clone(),
             preprocessing: *preprocessing,

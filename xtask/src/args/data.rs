@@ -27,7 +27,7 @@ pub(crate) struct FilesArgs {
 }
 
 impl FilesArgs {
-    /// What the command line says of them, if anything.
+    /// The first of these options that the command line has, if any.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let options = [
             (self.classes.classes.is_some(), "--classes"),

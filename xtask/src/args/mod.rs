@@ -75,7 +75,7 @@ pub(crate) enum Command {
     /// Inspect, verify, convert or download image data sets
     #[command(subcommand)]
     Data(DataCommand),
-    /// Measure speed and memory, alone or against PyTorch or ONNX Runtime
+    /// Measure speed and memory, alone or in turns with PyTorch and other programs
     Bench(BenchArgs),
     /// Measure when standard input says so; started by `bench`
     #[command(hide = true)]

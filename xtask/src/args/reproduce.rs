@@ -98,7 +98,7 @@ impl TargetArg {
             TargetArg::Figure3 => vec![Target::Figure3],
             TargetArg::Figure6 => vec![Target::Figure6],
             TargetArg::Claims => vec![Target::Claims],
-            TargetArg::All => Target::ALL.into(),
+            TargetArg::All => Target::TABLES_AND_FIGURES.into(),
         }
     }
 }

@@ -25,7 +25,7 @@ struct Json<'a> {
     images_per_second: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     view: Option<Seen>,
-    /// Faults that cost some of the images.
+    /// Faults because of which images were left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
 }
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
 /// The data of the command line, or else those that the network was trained on.
 fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Images> {
     let record = pretrained.run().map(|(_, record)| record);
-    // Whatever is scored has to be numbered as the training data were.
+    // Classes have to be numbered as they were in training.
     let files = match (&args.data, record) {
         (None, Some(record)) => args.files.or_those_of(record),
         (_, record) => {
@@ -65,7 +65,7 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Images> {
         }
     };
     if let Some(folder) = &args.data {
-        // A recipe that is not understood only says less about what lies in the folder.
+        // A recipe that cannot be read is no error: the number of classes alone then chooses among data sets.
         let recipe = pretrained.recipe().ok().flatten();
         let images = data::to_evaluate(folder, (recipe.as_ref(), pretrained.spec().classes), &files)?;
         if let Images::InMemory(_) = &images {

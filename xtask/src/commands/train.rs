@@ -61,7 +61,7 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
     if let Some(folder) = args.out.as_deref().filter(|folder| all.is_first() && is_used(folder)) {
         return Err(not_empty(folder));
     }
-    // The others get the first's.
+    // The other processes get the weights of the first.
     let from = if all.is_first() { weights::starting(args)? } else { None };
     let open = || data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files));
     let data = first_before_others(&**all, open)?;
@@ -262,7 +262,7 @@ fn report(run: &Run, results: &Results, args: &TrainArgs) -> anyhow::Result<()> 
 
 /// The options that name the weights which a run began with, unless they were fresh.
 fn began_with(record: &RunRecord) -> Option<String> {
-    // Older records have the command alone.
+    // Older records have only the command line, not the weights by themselves.
     let mut words = record.command.iter().skip_while(|word| !word.starts_with("--from"));
     let told =
         words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));

@@ -21,11 +21,11 @@ const BATCH: usize = 100;
 pub struct TestSample {
     images: Vec<Held>,
     labels: Vec<u32>,
-    /// Whether their sizes differ from what a network takes.
+    /// Whether they come from files, whose sizes may differ from what a network takes.
     files: bool,
 }
 
-/// An image as it is kept.
+/// An image as it is kept: the pixels of a data set in memory, or the bytes of a file.
 #[derive(Debug)]
 enum Held {
     Pixels(Image),
@@ -34,10 +34,10 @@ enum Held {
 
 impl TestSample {
     /// `count` of the test images, evenly from all of them, or all if there are fewer; broken files are left
-    /// out.
+    /// out. Of a data set in files without an evaluation split, the training images are taken.
     ///
     /// # Errors
-    /// If an image in memory is none.
+    /// If an image in memory has the wrong size.
     pub fn of(images: &Images, count: usize) -> Result<Self, Error> {
         let mut sample = TestSample { images: vec![], labels: vec![], files: false };
         match images {
@@ -111,7 +111,7 @@ impl TestSample {
         correct
     }
 
-    /// The same; it leaves other running statistics behind where the batch's own are tried.
+    /// As [`TestSample::correct`], but where the batch's own statistics are tried, the running ones change.
     fn pass(
         &self,
         pretrained: &Pretrained,
@@ -145,7 +145,7 @@ impl TestSample {
     }
 }
 
-/// Running statistics as they were: a pass with the batch's own changes them.
+/// A copy of the running statistics: a pass with the batch's own changes them.
 struct Kept(Vec<(Var, Tensor)>);
 
 impl Kept {
@@ -172,7 +172,7 @@ fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |index| index * len / count.max(1))
 }
 
-/// Planes to pixels.
+/// An image of interleaved pixels, from one plane per channel.
 fn interleaved(planes: &[u8], (width, height): (usize, usize)) -> Result<Image, Error> {
     let pixels =
         (0..width * height).flat_map(|at| [0, 1, 2].map(|c| planes[c * width * height + at])).collect();

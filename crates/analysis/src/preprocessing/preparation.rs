@@ -41,7 +41,7 @@ pub enum Antialiasing {
 pub enum Crop {
     /// The middle, after the shorter side was resized to so many pixels.
     Resized(usize),
-    /// All of it, both sides resized alike, whatever its shape.
+    /// The whole image, both sides resized to the input's side, whatever its shape.
     Squashed,
     /// The middle of the image as it is.
     Unresized,
@@ -119,7 +119,7 @@ const NORMALISATIONS: [(&str, Normalisation); 5] = [
 ];
 
 impl Preparation {
-    /// As an evaluation does it by `transform`.
+    /// The preparation of an evaluation with `transform`: RGB, antialiasing, the running statistics.
     pub fn of(transform: EvalTransform, orientation: Orientation) -> Self {
         Preparation {
             interpolation: transform.interpolation,

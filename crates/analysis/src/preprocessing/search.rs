@@ -9,7 +9,7 @@ use super::images::TestSample;
 use super::preparation::{Axis, Change, Preparation};
 use crate::Error;
 
-/// Changes that are kept at most.
+/// The most changes that are kept.
 const MOST: usize = 4;
 /// How many standard deviations a gain has to be above what luck gives: McNemar's test on the images that
 /// only one of both preparations gets right.
@@ -31,7 +31,7 @@ pub struct Trial {
     pub to: String,
     /// The accuracy with only this changed, in percent.
     pub accuracy: f64,
-    /// Points gained, in percent of all images.
+    /// Accuracy gained over the unchanged preparation, in percentage points.
     pub points: f64,
     /// Whether luck alone would hardly give as much: three standard deviations of McNemar's test.
     pub is_beyond_luck: bool,
@@ -42,13 +42,13 @@ pub struct Trial {
 pub struct Attribution {
     /// What was changed.
     pub axis: Axis,
-    /// How it was.
+    /// The value before, in words.
     pub from: String,
-    /// How it should be.
+    /// The value that helps, in words.
     pub to: String,
-    /// What is as good, as far as these images tell.
+    /// Other values that are as good, as far as these images tell.
     pub or: Vec<String>,
-    /// Its share of the points gained: the mean over all orders of the changes.
+    /// Its share of the points gained, in percentage points: the mean over all orders of the changes.
     pub points: f64,
 }
 
@@ -59,11 +59,11 @@ pub struct Finding {
     pub images: usize,
     /// The accuracy as the checkpoint would be evaluated, in percent.
     pub accuracy: f64,
-    /// The accuracy with all changes that were kept.
+    /// The accuracy with all changes that were kept, in percent.
     pub reached: f64,
-    /// The accuracy that was expected.
+    /// The accuracy that was expected, in percent.
     pub expected: Option<f64>,
-    /// Points that are expected beyond what was reached.
+    /// What was expected less what was reached, in percentage points.
     pub unexplained: Option<f64>,
     /// Two standard deviations of an accuracy measured on so many images, in points.
     pub uncertainty: f64,
@@ -79,7 +79,7 @@ struct Kept {
     or: Vec<String>,
 }
 
-/// Scores that were measured.
+/// Which images are classified correctly, by preparation; each preparation is scored once.
 struct Scores<'a> {
     pretrained: &'a Pretrained,
     sample: &'a TestSample,
@@ -89,7 +89,7 @@ struct Scores<'a> {
 }
 
 impl Scores<'_> {
-    /// `None` if the caller wants no more.
+    /// Which images are classified correctly with `preparation`; `None` if the caller stops the search.
     fn of(&mut self, preparation: &Preparation) -> Result<Option<Vec<bool>>, Error> {
         // Floats have no order; their exact text does.
         let key = format!("{preparation:?}");

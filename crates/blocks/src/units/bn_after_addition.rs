@@ -7,7 +7,7 @@ use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
 /// The unit with batch norm after the addition, figure 4(b): `x' = ReLU(BN(h(x) + F(x)))` with
-/// `F = conv BN ReLU conv`: the last norm, `bn2` (`bn3` of a bottleneck), is on the shortcut's way as well.
+/// `F = conv BN ReLU conv`. The last norm, `bn2` (`bn3` of a bottleneck), also changes the shortcut's signal.
 ///
 /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
 /// projection, `downsample.0.weight`; the projection has no norm of its own. Table 2 (b): 8.17 % error on

@@ -31,7 +31,7 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 pub struct ConstantScaling(ResidualUnit);
 
 impl ConstantScaling {
-    /// Takes the unit's parameters from `vb`.
+    /// Takes the unit's parameters from `vb`; `shortcut` and `branch` are the factors `a` and `b`.
     ///
     /// # Errors
     /// If a parameter is missing or has another shape, or the widths don't fit the branch.

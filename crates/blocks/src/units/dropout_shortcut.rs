@@ -10,10 +10,9 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with dropout on its shortcut, figure 2(f): `x' = ReLU(dropout(h(x)) + F(x))` with the original
 /// unit's `F` and parameters. In evaluation it is the original unit.
 ///
-/// What training draws depends on the path of the unit's parameters: units at other paths drop other
-/// elements, a unit at the same path drops the same in every run. [`DropoutShortcut::with_draws`] makes it
-/// depend on a seed. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an
-/// error above 20 %).
+/// Which elements training drops depends on the path of the unit's parameters: units at other paths drop
+/// other elements, and a unit drops the same ones in every run. [`DropoutShortcut::with_draws`] can make it
+/// depend on a seed. Table 1 (f): ResNet-110 fails to converge with a ratio of 0.5 (an error above 20 %).
 ///
 #[cfg_attr(doc, doc = include_str!("../../pictures/dropout_shortcut.svg"))]
 ///
@@ -33,7 +32,7 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 pub struct DropoutShortcut(ResidualUnit);
 
 impl DropoutShortcut {
-    /// Takes the unit's parameters from `vb`.
+    /// Takes the unit's parameters from `vb`; `ratio` is the probability that an element is dropped.
     ///
     /// # Errors
     /// If a parameter is missing or has another shape, or the widths don't fit the branch, or `ratio` is not

@@ -9,8 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with gates on both paths, figure 2(c): `x' = ReLU((1 - g) h(x) + g F(x))` with the original
 /// unit's `F` and `g = sigmoid(W_g x + b_g)`, a 1x1 convolution.
 ///
-/// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is `bias` everywhere,
-/// 0 to -7 in the paper. Table 1 (c), ResNet-110: 8.70 % with -6, 9.81 % with -7, failure with 0 to -5.
+/// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is filled with `bias`.
+/// Table 1 (c), ResNet-110: 8.70 % with a bias of -6, 9.81 % with -7, failure with 0 to -5.
 ///
 #[cfg_attr(doc, doc = include_str!("../../pictures/exclusive_gating.svg"))]
 ///

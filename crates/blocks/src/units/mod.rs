@@ -23,7 +23,8 @@ pub use relu_before_addition::ReluBeforeAddition;
 pub use relu_only_preactivation::ReluOnlyPreActivation;
 pub use shortcut_only_gating::ShortcutOnlyGating;
 
-/// What a tuple struct around a [`ResidualUnit`](crate::ResidualUnit) has in common with all others.
+/// Implements what all named units share: they are tuple structs around a
+/// [`ResidualUnit`](crate::ResidualUnit).
 macro_rules! named_unit {
     ($unit:ident) => {
         impl $unit {

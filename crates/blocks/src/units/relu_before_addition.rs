@@ -7,7 +7,7 @@ use super::named_unit;
 use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 
 /// The unit with its last ReLU before the addition, figure 4(c): `x' = h(x) + F(x)` with
-/// `F = conv BN ReLU conv BN ReLU`, so that a branch only ever adds.
+/// `F = conv BN ReLU conv BN ReLU`. `F` is never negative, so an identity shortcut's signal only grows.
 ///
 /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
 /// projection, `downsample.0.weight`, `downsample.1.*`. Table 2 (c): 7.84 % error on CIFAR-10 as ResNet-110,

@@ -44,8 +44,8 @@ impl ReluOnlyPreActivation {
         )?))
     }
 
-    /// The same unit with another start of its shortcut; [`ShortcutInput::Activated`] makes it a network's
-    /// first unit.
+    /// The same unit with a shortcut that starts from `shortcut_input`: [`ShortcutInput::Activated`] for a
+    /// network's first unit.
     pub fn with_shortcut_input(self, shortcut_input: ShortcutInput) -> Self {
         ReluOnlyPreActivation(self.0.with_shortcut_input(shortcut_input))
     }

@@ -9,8 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with a gate on its shortcut alone, figure 2(d): `x' = ReLU((1 - g) h(x) + F(x))` with the
 /// original unit's `F` and `g = sigmoid(W_g x + b_g)`, a 1x1 convolution.
 ///
-/// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is `bias` everywhere,
-/// 0 to -7 in the paper. Table 1 (d), ResNet-110: 12.86 % with 0, 6.91 % with -6.
+/// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is filled with `bias`.
+/// Table 1 (d), ResNet-110: 12.86 % with a bias of 0, 6.91 % with -6.
 ///
 #[cfg_attr(doc, doc = include_str!("../../pictures/shortcut_only_gating.svg"))]
 ///

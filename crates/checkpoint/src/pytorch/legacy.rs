@@ -24,7 +24,7 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const VERSION: i64 = 1001;
 /// The magic number takes no more in any protocol.
 const MAGIC_BYTES: usize = 32;
-/// How much of a file is searched for its pickles, first and at most.
+/// How many bytes of a file are searched for its pickles, at first and at most.
 const FIRST_LOOK: u64 = 4 << 20;
 const LONGEST_LOOK: u64 = 1 << 30;
 
@@ -95,7 +95,7 @@ impl<R: Read + Seek> Legacy<R> {
         let Legacy { reader, head, saved, places } = self;
         let storage = |key: &str| {
             let missing = || Fault::Damaged(format!("it has no storage {}", clip(key, 80)));
-            // Open has seen that they are inside the file.
+            // `open` has checked that the elements are inside the file.
             let (place, size) = *places.get(key).ok_or_else(missing)?;
             reader.seek(SeekFrom::Start(place))?;
             let mut bytes = vec![0; size as usize];

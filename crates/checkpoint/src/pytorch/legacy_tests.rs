@@ -42,7 +42,7 @@ fn read(bytes: &[u8]) -> Result<Contents, Fault> {
     legacy(Cursor::new(bytes), bytes.len() as u64, &Weights::Usual)
 }
 
-/// The number of elements, then that many floats.
+/// `count` as the number of elements, then `there` floats.
 fn floats(count: u64, there: usize) -> Vec<u8> {
     let numbers = (0..there).flat_map(|number| (number as f32).to_le_bytes());
     count.to_le_bytes().into_iter().chain(numbers).collect()

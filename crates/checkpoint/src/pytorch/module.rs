@@ -18,7 +18,7 @@ pub(super) fn is_module(pickle: &Pickle, id: Id) -> bool {
     })
 }
 
-/// Its parameters and persistent buffers by name, and those of all modules in it.
+/// A module's parameters and persistent buffers by name, and those of all modules in it.
 pub(super) fn tensors(pickle: &Pickle, module: Id) -> Result<Vec<(String, Id)>, Fault> {
     let mut found = vec![];
     let mut waiting = vec![(String::new(), module)];

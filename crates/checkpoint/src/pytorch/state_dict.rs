@@ -102,7 +102,7 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// Those of them that lead to tensors.
+    /// The values at `at` that lead to tensors.
     fn leading(&mut self, at: &Place) -> Vec<Place> {
         let values = self.values(at.id).into_iter();
         let leading = values.filter(|(key, id)| key.len() <= LONGEST_KEY && self.leads(*id, DEEPEST));
@@ -130,7 +130,7 @@ impl<'p> Search<'p> {
         entries.iter().any(|(_, value)| tensor::understand(self.pickle, *value) != Value::Other)
     }
 
-    /// The value under a key, or under keys with points between them.
+    /// The value under a key, or under nested keys joined by dots.
     fn named(&self, root: &Place, key: &str) -> Option<Place> {
         let child = |at: &Place, key: &str| {
             let found = self.values(at.id).into_iter().rfind(|(name, _)| name == key);
@@ -183,7 +183,7 @@ impl Place {
     }
 }
 
-/// The one with the name of the weights that are asked for.
+/// The place whose key is a usual name of the weights that are asked for.
 fn choice<'s>(places: &'s [Place], asked: &Weights) -> Option<&'s Place> {
     let named = |key: &&str| places.iter().rfind(|place| place.key() == *key);
     let average = || AVERAGES.iter().find_map(named);
@@ -197,7 +197,7 @@ fn choice<'s>(places: &'s [Place], asked: &Weights) -> Option<&'s Place> {
     }
 }
 
-/// The only one, whatever it is called.
+/// The only place that fits, whatever its key is; none or several are an error.
 fn only<'s>(places: &'s [Place], asked: &Weights) -> Result<&'s Place, Fault> {
     let fits = |place: &&Place| *asked != Weights::Trained || !is_average(place.key());
     let fitting: Vec<&Place> = places.iter().filter(fits).collect();
@@ -209,7 +209,8 @@ fn only<'s>(places: &'s [Place], asked: &Weights) -> Result<&'s Place, Fault> {
     }
 }
 
-/// A tensor that a state dict may hold, and not the state of a random generator or a loss.
+/// Whether an object is a tensor of floating-point numbers with at least one dimension: not a loss, nor the
+/// state of a random generator.
 fn is_weight(pickle: &Pickle, id: Id) -> bool {
     matches!(tensor::understand(pickle, id), Value::Tensor(tensor) if !tensor.shape.is_empty())
 }

@@ -14,7 +14,7 @@ const LONGEST_KEY: usize = 64;
 pub(super) enum Value {
     /// A tensor that can be weights.
     Tensor(Tensor),
-    /// A tensor of another type, by its name.
+    /// A tensor of a type that weights cannot have, by the type's name.
     Strange(&'static str),
     /// A tensor that is built as PyTorch never builds one.
     Malformed,
@@ -27,10 +27,10 @@ pub(super) enum Value {
 pub(super) struct Tensor {
     pub(super) storage: Storage,
     pub(super) float: Float,
-    /// Where its first number is, in numbers.
+    /// How many numbers of the storage come before its first one.
     pub(super) offset: u64,
     pub(super) shape: Vec<usize>,
-    /// How far apart neighbours along each dimension are, in numbers.
+    /// How far apart neighbours along each dimension are, counted in numbers.
     pub(super) strides: Vec<u64>,
 }
 
@@ -40,16 +40,17 @@ pub(super) struct Storage {
     pub(super) key: String,
     /// The type of its elements.
     pub(super) element: &'static Element,
-    /// How many.
+    /// How many elements it has.
     pub(super) len: u64,
-    /// The elements that the tensor sees: those of a part, in files from before PyTorch 0.4.
+    /// The first element that the tensor sees, and the one after the last. In files from before PyTorch 0.4,
+    /// it may see only a part.
     pub(super) part: (u64, u64),
 }
 
 /// A type of elements.
 #[derive(Debug, PartialEq)]
 pub(super) struct Element {
-    /// The class of storages of it.
+    /// The name of its storages' class in `torch`.
     class: &'static str,
     /// Its name in `torch`.
     dtype: &'static str,
@@ -101,14 +102,15 @@ const fn other(class: &'static str, dtype: &'static str, size: u64, name: &'stat
 /// What an object is.
 pub(super) fn understand(pickle: &Pickle, id: Id) -> Value {
     let mut id = id;
-    // A parameter is around a tensor; a parameter around a parameter is nothing that PyTorch writes.
+    // A parameter wraps a tensor; PyTorch does not nest parameters, so a few rounds are enough.
     for _ in 0..4 {
         let Some(call) = pickle.call(id) else { return Value::Other };
         let Some(mut function) = pickle.global(call.function) else { return Value::Other };
         let mut arguments = pickle.items(call.arguments).unwrap_or_default();
         let state = call.state.and_then(|state| pickle.items(state));
         if function == ("torch._tensor", "_rebuild_from_type_v2") {
-            // A tensor of a class of its own, or with attributes: a call of the call that makes it.
+            // A tensor of a subclass, or with attributes: the arguments have the function that makes the
+            // tensor, and that function's arguments.
             let [inner, _, inner_arguments, ..] = arguments else { return Value::Malformed };
             let Some(named) = pickle.global(*inner) else { return Value::Malformed };
             (function, arguments) = (named, pickle.items(*inner_arguments).unwrap_or_default());
@@ -117,7 +119,7 @@ pub(super) fn understand(pickle: &Pickle, id: Id) -> Value {
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
             | ("torch.nn.parameter" | "torch.nn", "Parameter" | "Buffer")
             | ("torch.autograd.variable" | "torch.autograd", "Variable") => {
-                // Older ones have what they are around in their state.
+                // Older files have the wrapped tensor in the parameter's state.
                 let inner = arguments.first().or_else(|| state?.first());
                 let Some(inner) = inner else { return Value::Malformed };
                 id = *inner;
@@ -238,7 +240,7 @@ impl Storage {
         (part.1 <= len).then_some(Ok(Storage { key, element, len, part }))
     }
 
-    /// Bytes of the whole of it.
+    /// The length of the whole storage in bytes; `None` if it overflows.
     pub(super) fn bytes(&self) -> Option<u64> {
         self.len.checked_mul(self.element.size)
     }

@@ -19,7 +19,7 @@ pub(super) fn read(tensor: &Tensor, raw: &[u8], budget: &mut u64) -> Result<Vec<
     if count == 0 {
         return Ok(vec![]);
     }
-    // From its first number to its last one.
+    // The distance from its first number to its last one.
     let reach = shape
         .iter()
         .zip(strides)

@@ -1,7 +1,7 @@
 //! The zip container as `torch.save` writes it: records side by side, stored as they are, and a table of them
 //! at the end. Records that another program has compressed since are unpacked.
 //!
-//! No more is read of a file than it has, however often its table names the same bytes. A file with
+//! No more bytes are read than the file has, however often its table names the same ones. A file with
 //! compressed records may grow to a multiple of that: each record to the size in the table, and all of them
 //! to the limit.
 
@@ -22,8 +22,8 @@ const ALLOWED: u64 = 16 << 20;
 /// The ways of compression that are read: none, and deflate.
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
-/// Sizes without what varies: the end's record, the one that leads to its 64-bit form, that form, a table's
-/// row and a record's own header.
+/// Sizes of the fixed parts, in bytes: of the end record, of the locator of its 64-bit form, of that form, of
+/// a row of the table, and of a record's own header.
 const END: usize = 22;
 const LOCATOR: usize = 20;
 const END_64: usize = 56;
@@ -48,7 +48,7 @@ pub(super) struct Archive<R> {
 struct Record {
     header: u64,
     size: u64,
-    /// In the file.
+    /// The record's size in the file, compressed or not.
     packed: u64,
     checksum: u32,
     method: u16,
@@ -103,7 +103,7 @@ impl<R: Read + Seek> Archive<R> {
         self.records.keys().map(String::as_str)
     }
 
-    /// A record's bytes, of `longest` at most.
+    /// A record's bytes, unpacked; more than `longest` are an error.
     pub(super) fn read(&mut self, name: &str, longest: u64) -> Result<Vec<u8>, Fault> {
         let shown = || clip(name, 80);
         let Some(Record { header, size, packed, checksum, method }) = self.records.get(name) else {
@@ -186,7 +186,7 @@ fn rows_of(mut bytes: &[u8], rows: u64) -> Result<BTreeMap<String, Record>, Faul
         if u16_at(row, 8) & 1 == 1 {
             return Err(Fault::Refused(format!("its record {shown} is encrypted")));
         }
-        let wide = [(row, 24), (row, 20), (row, 42)].map(|(row, at)| u32_at(row, at));
+        let wide = [24, 20, 42].map(|at| u32_at(row, at));
         let [size, packed, header] = widened(wide, extra).ok_or_else(cut)?;
         let record = Record { header, size, packed, checksum: u32_at(row, 16), method: u16_at(row, 10) };
         if records.insert(name, record).is_some() {
@@ -196,7 +196,8 @@ fn rows_of(mut bytes: &[u8], rows: u64) -> Result<BTreeMap<String, Record>, Faul
     Ok(records)
 }
 
-/// Numbers of a row, the full ones replaced by those in its extra field for 64 bits, which has only these.
+/// The numbers of a row. Those with all bits set are replaced by the ones in its extra field for 64 bits,
+/// which has only these, in the same order.
 fn widened(numbers: [u32; 3], mut extra: &[u8]) -> Option<[u64; 3]> {
     let mut wide: &[u8] = &[];
     while let Some((head, rest)) = extra.split_at_checked(4) {

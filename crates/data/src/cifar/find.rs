@@ -17,7 +17,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Which data set it is; of an archive nothing but the names of its files is looked at.
+    /// Which data set it is. Of an archive only the names of its files are read.
     pub(crate) fn kind(&self) -> Result<DataKind, Error> {
         match self {
             Place::Folder(_, layout) => Ok(layout.kind),

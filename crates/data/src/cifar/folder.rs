@@ -11,8 +11,8 @@ use crate::{Dataset, Error};
 /// The largest file of class names that is read.
 pub(crate) const MAX_NAMES_BYTES: u64 = 1 << 16;
 
-/// How a pickle begins, in its newest protocols and in its oldest: so a script called `train` is told from
-/// one.
+/// The first byte of a pickle: of protocols from 2 on, then of 0 and 1. It tells CIFAR-100's file `train`
+/// from a script of that name.
 const PICKLE_STARTS: [u8; 3] = [0x80, b'(', b'}'];
 
 /// Whether `dir` holds at least one of the layout's record files.

@@ -41,12 +41,12 @@ pub(crate) struct Layout {
 /// How records are written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
-    /// One behind the other; names a line each.
+    /// Records one after the other; class names one per line.
     Binary {
         /// Bytes before the pixels; the last of them is the label.
         label_bytes: usize,
     },
-    /// In a pickled dictionary; so are names.
+    /// Records in a pickled dictionary; class names in another one.
     Pickled {
         /// The key of the labels.
         labels: &'static str,
@@ -113,7 +113,7 @@ pub(crate) static CIFAR100_PYTHON: Layout = Layout {
     archive: "cifar-100-python.tar.gz",
 };
 
-/// All layouts; of a data set's the one that is preferred comes first.
+/// All layouts. Of the layouts of one data set, the preferred one comes first.
 pub(crate) static LAYOUTS: [&Layout; 4] = [&CIFAR10, &CIFAR10_PYTHON, &CIFAR100, &CIFAR100_PYTHON];
 
 /// Which images of a data set are read.

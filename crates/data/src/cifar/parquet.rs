@@ -42,7 +42,7 @@ pub(crate) fn read_dir(dir: &Path, kind: DataKind, needed: Needed) -> Result<Dat
     read_files(&train.unwrap_or_default(), &test, kind, dir.display().to_string())
 }
 
-/// Reads training and test data from files in this order.
+/// Reads training and test data, each from its files in the given order.
 pub(crate) fn read_files(
     train: &[PathBuf],
     test: &[PathBuf],

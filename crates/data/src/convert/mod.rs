@@ -33,25 +33,26 @@ pub enum Target {
     /// Tar shards in WebDataset's convention, `train-00000.tar` and so on. Encoded images are copied as they
     /// are.
     Shards {
-        /// The most bytes of images in one shard.
+        /// The most bytes of images in one shard; a larger image gets a shard of its own.
         max_bytes: u64,
     },
     /// Packed files, `train-00000.pack` and so on: pixels, resized once, which training need not decode.
     Packed {
-        /// The most bytes of pixels in one file.
+        /// About the most bytes of one file; a larger image gets a file of its own.
         max_bytes: u64,
         /// How images are resized.
         resizing: Resizing,
     },
 }
 
-/// Writes all samples of `set` into the new folder `out`, which appears when it is complete. Labels stay as
-/// they are: the classes' names are written beside the samples, in order. `progress` is called now and then
-/// with the number of images done. Returns how many there are.
+/// Writes all samples of `set` into the new folder `out`, which appears when it is complete, and returns how
+/// many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are not left out.
+/// Labels stay as they are: the names of the classes are written to `classes.json`, in order. `progress` is
+/// called after each block with the number of images done.
 ///
 /// # Errors
-/// [`Error::Exists`] if there is something at `out`; otherwise if a sample is broken, or the system refuses.
-/// Nothing is left then.
+/// [`Error::Exists`] if there is something at `out`; otherwise if a sample is broken, or the operating system
+/// refuses to write. Then nothing is left behind.
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
@@ -97,7 +98,8 @@ fn write(
             return Err(refused(fault));
         }
         for block in 0..index.blocks() {
-            for (record, read) in index.block(block).zip(source.read(index.block(block))) {
+            let records = index.block(block).zip(source.read(index.block(block)));
+            for (record, read) in records.filter(|(record, _)| !index.is_skipped(*record)) {
                 let mut bytes = read.map_err(|broken| refused(&broken))?;
                 let (name, place) = (index.name_in_split(record), index.place(record));
                 if index.layout() == Layout::Packed && !matches!(target, Target::Packed { .. }) {

@@ -37,7 +37,7 @@ pub(super) struct Packed {
     file: Option<Pack>,
     waiting: Vec<Sample>,
     waiting_bytes: usize,
-    /// How many images of the split EXIF data turned.
+    /// How many images of the split were turned because their EXIF data say so.
     turned: u64,
 }
 
@@ -129,7 +129,6 @@ impl Writer for Packed {
 
     fn end(&mut self) -> Result<(), Error> {
         self.flush()?;
-        // Counted for each split.
         if let Some(told) = image::turned(std::mem::take(&mut self.turned)) {
             tracing::info!("{}: {told}", self.split);
         }

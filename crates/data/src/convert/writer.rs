@@ -7,10 +7,10 @@ use crate::Error;
 
 /// A sample to be written.
 pub(super) struct Sample {
-    /// Of all that are written, from 0.
+    /// Its number among all samples of all splits, from 0.
     pub(super) number: u64,
     pub(super) label: u32,
-    /// As lists of samples have it, without the folder of its split.
+    /// Its name in lists of samples, without the folder of its split.
     pub(super) name: String,
     /// Where it lies, for messages.
     pub(super) place: String,
@@ -20,7 +20,7 @@ pub(super) struct Sample {
 
 /// One form of a data set: splits one after the other, each with its samples.
 pub(super) trait Writer {
-    /// Begins the split that is called so in the names of files and folders.
+    /// Begins a split; `split` is its name in files and folders, "train" or "val".
     fn begin(&mut self, split: &str) -> Result<(), Error>;
     /// Writes a sample of the split.
     fn sample(&mut self, sample: Sample) -> Result<(), Error>;

@@ -1,5 +1,5 @@
-//! `FileLoader`: batches of images that stay in files, decoded, changed and normalised by threads
-//! ahead of the reader.
+//! `FileLoader`: batches of images that stay in files. Threads decode, augment and normalise them ahead of
+//! the reader.
 
 mod quota;
 mod reader;
@@ -25,11 +25,12 @@ use resnet_vision::{Batch, EvalTransform, Key, Normalisation, TrainTransform};
 /// What is done to an image.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Transform {
-    /// Cut and changed at random, for training.
+    /// Random crop and augmentation, then normalisation, for training.
     Train(TrainTransform, Normalisation),
     /// Always the same, for evaluation.
     Eval(EvalTransform),
-    /// In ten crops, whose outputs are averaged.
+    /// Ten crops of each image, whose outputs the caller averages: `[n * 10, 3, crop, crop]` in
+    /// [`Batch::images`].
     TenCrops(EvalTransform),
 }
 
@@ -50,7 +51,7 @@ pub struct FileTransform {
     pub transform: Transform,
     /// Whether images are turned as their EXIF data say.
     pub orientation: Orientation,
-    /// What a broken record does.
+    /// What happens at a broken record.
     pub on_broken: OnBroken,
 }
 
@@ -58,7 +59,7 @@ pub struct FileTransform {
 ///
 /// What an epoch shows is a function of (seed, epoch, place in the epoch) and of nothing else: neither the
 /// number of threads nor where a run was interrupted changes one bit. Memory holds the batches made ahead, an
-/// encoded image per thread, and of shards and tables some blocks of records.
+/// encoded image per thread, and up to 32 blocks of shards or tables, of about two megabytes each.
 pub struct FileLoader {
     maker: Arc<Maker>,
 }
@@ -70,7 +71,7 @@ struct Maker {
     sampler: Sampler,
     how: FileTransform,
     config: LoaderConfig,
-    /// Nanoseconds, as the next two.
+    /// Nanoseconds spent reading; then those spent decoding and transforming.
     read: AtomicU64,
     decode: AtomicU64,
     transform: AtomicU64,
@@ -79,12 +80,14 @@ struct Maker {
 }
 
 impl FileLoader {
-    /// Prepares to load `records` of `source`, or all that are not to be skipped; starts nothing yet.
+    /// Prepares to load `records` of `source`, which are record numbers in any order, or with `None` all
+    /// records that are not [skipped](crate::sources::Index::is_skipped). Starts nothing yet.
     ///
     /// # Errors
-    /// If there is no record, the batch size is 0 or, with [`LastBatch::Drop`](crate::LastBatch::Drop),
-    /// larger than this process's part, the rank has no part, the settings of the transform don't make sense
-    /// together, or more of the split is known to be broken than may be.
+    /// If there is no record, or one that `source` does not have; if the batch size is 0 or, with
+    /// [`LastBatch::Drop`](crate::LastBatch::Drop), so large that no whole batch is left; if this process has
+    /// no part; if the settings of the transform contradict each other; or if [`OnBroken`] does not allow the
+    /// faults that listing found.
     pub fn new(
         source: Arc<dyn Source>,
         records: Option<Vec<u32>>,
@@ -96,11 +99,12 @@ impl FileLoader {
         let mut records: Vec<u32> = records.unwrap_or_else(all);
         records.sort_unstable();
         let invalid = |message: String| Err(Error::Invalid(message));
-        if records.last().is_none_or(|last| *last as usize >= index.len()) {
-            return invalid(format!(
-                "there is no image to load in {}; give a split that has some",
-                index.root().display()
-            ));
+        let root = index.root().display();
+        let Some(last) = records.last() else {
+            return invalid(format!("there is no image to load in {root}; give a split that has some"));
+        };
+        if *last as usize >= index.len() {
+            return invalid(format!("{root} has {} images, and none of the number {last}", index.len()));
         }
         config.check(records.len())?;
         match &how.transform {
@@ -193,7 +197,8 @@ impl Feed for FileLoader {
 }
 
 impl Maker {
-    /// The epoch's draws of records in their order: all mixed where each is read by itself, else by blocks.
+    /// The epoch's draws of records in their order: all mixed if records are read one by one, else mixed in
+    /// blocks.
     fn order(&self, epoch: u64) -> Vec<Draw> {
         let (seed, index) = (self.config.seed, self.reader.source().index());
         let draws = self.sampler.draws(epoch);

@@ -5,15 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::sources::{Broken, Index};
 use crate::{Error, NotLeftOut};
 
-/// What a broken record does.
+/// What happens at a broken record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OnBroken {
-    /// It ends the epoch with an error that names it; one that is known from the start ends everything before
-    /// it begins.
+    /// It ends the epoch with an error that names it. A fault that listing found is an error before the first
+    /// epoch begins.
     Fail,
-    /// It is left out, counted and listed, up to this fraction of the split's records; one more ends the
-    /// epoch. Its batch is smaller by it, and [empty](resnet_vision::Batch::is_empty) where nothing else was
-    /// in it.
+    /// It is left out, counted and listed, up to the fraction `most` of the split's records; one more ends
+    /// the epoch. Its batch has one image less, and may be [empty](resnet_vision::Batch::is_empty).
     Skip {
         /// From 0 to 1.
         most: f64,
@@ -21,10 +20,11 @@ pub enum OnBroken {
 }
 
 impl OnBroken {
-    /// Checks what is known to be wrong with a split before anything of it is read.
+    /// Checks the faults that listing a split has found.
     ///
     /// # Errors
-    /// If there is something and nothing may be left out, or less than is lost with it.
+    /// [`Error::Broken`] if there are faults and no record may be left out, or if they cost more records than
+    /// may be lost.
     pub fn check(self, index: &Index) -> Result<(), Error> {
         match (self, index.faults()) {
             (_, []) => Ok(()),
@@ -49,13 +49,13 @@ fn lost(index: &Index) -> u64 {
     index.faults().iter().map(|fault| fault.records).sum()
 }
 
-/// How many records may be lost: a fraction of those that there are and those that there should be.
+/// How many records may be lost: a fraction of the usable and the lost records together.
 fn allowed(index: &Index, most: f64) -> u64 {
     part_of((index.len() - index.skipped()) as u64 + lost(index), most)
 }
 
-/// A fraction of `records`, rounded down: 29 of 100 where it is 0.29, whose product with 100 is a little
-/// less.
+/// A fraction of `records`, rounded down. The factor makes 0.29 of 100 give 29, although the product of the
+/// floating-point numbers is a little less.
 fn part_of(records: u64, fraction: f64) -> u64 {
     (fraction * records as f64 * (1.0 + 1e-12)) as u64
 }
@@ -74,7 +74,7 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// For a loader of so many records of a split that [`OnBroken::check`] has nothing against.
+    /// Checks the split with [`OnBroken::check`] and prepares for a loader of `records` of its records.
     pub(super) fn new(on_broken: OnBroken, index: &Index, records: usize) -> Result<Self, Error> {
         on_broken.check(index)?;
         let allowed = match on_broken {

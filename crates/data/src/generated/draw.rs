@@ -9,9 +9,10 @@ use resnet_vision::random::RandomStream;
 
 type Colour = [f32; 3];
 
-/// Samples along each side of a pixel; the share that hits the shape is how much of its colour shows.
+/// Points along each side of a pixel. The share of them inside the shape is the opacity of the shape's
+/// colour.
 const SAMPLES: usize = 3;
-/// Standard deviations of the noise in an image, from and to, of 255.
+/// The range from which the standard deviation of an image's noise is drawn; white is 255.
 const NOISE: (f32, f32) = (3.0, 12.0);
 /// How far a shape leans either way: the tangent of 20 degrees.
 const LEAN: f32 = 0.363_970_2;
@@ -50,7 +51,7 @@ fn colours(stream: &mut RandomStream) -> (Colour, Colour, Colour) {
     let far = blend(near, colour(10.0, 110.0), 0.4);
     loop {
         let front = colour(90.0, 245.0);
-        // White is 405 away even from the brightest background, so this ends.
+        // The brightest `front` is 405 away even from the brightest background, so this ends.
         if difference(front, near) > 130.0 && difference(front, far) > 130.0 {
             return (near, far, front);
         }
@@ -61,14 +62,14 @@ fn blend(a: Colour, b: Colour, share: f32) -> Colour {
     std::array::from_fn(|c| a[c] + (b[c] - a[c]) * share)
 }
 
-/// About normal, with standard deviation 1: the sum of four even numbers.
+/// An approximately normal number with mean 0 and standard deviation 1: the sum of four uniform ones.
 fn bell(stream: &mut RandomStream) -> f32 {
     let bits = stream.bits();
     let sum: u32 = (0..4).map(|i| (bits >> (16 * i)) as u32 & 0xFFFF).sum();
     (sum as f32 / 65_536.0 - 2.0) * 1.732_050_8
 }
 
-/// A direction, all equally likely: a point of the disc, pushed out to the circle.
+/// A random direction, all equally likely: a random point of the unit disc, scaled to length 1.
 fn direction(stream: &mut RandomStream) -> (f32, f32) {
     loop {
         let (x, y) = (stream.between(-1.0, 1.0), stream.between(-1.0, 1.0));
@@ -80,7 +81,7 @@ fn direction(stream: &mut RandomStream) -> (f32, f32) {
     }
 }
 
-/// Cosine and sine of a small angle: a point of the line above the origin, pulled in to the circle.
+/// Cosine and sine of a random angle of at most 20 degrees either way, from its tangent.
 fn lean(stream: &mut RandomStream) -> (f32, f32) {
     let tangent = stream.between(-LEAN, LEAN);
     let length = (1.0 + tangent * tangent).sqrt();
@@ -132,7 +133,7 @@ impl Place {
     }
 }
 
-/// A small disc in the background that means nothing.
+/// A small disc in the background, which says nothing about the class.
 struct Speck {
     x: f32,
     y: f32,

@@ -1,4 +1,4 @@
-//! Which files of a repository are the images that are wanted.
+//! Chooses the files of a repository that hold the wanted images.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +10,20 @@ use crate::sources::{CLASS_MAPS, Layout, Split};
 /// What is wanted of a data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// The splits; empty for what there is to train on and what there is to evaluate on.
+    /// The splits. Empty for the training split and one for evaluation, validation if there is one, else
+    /// test.
     pub splits: Vec<Split>,
-    /// The folder with the data, where the repository has several data sets.
+    /// The folder of the data set, if the repository has several; the `datasets` library calls it a
+    /// configuration.
     pub config: Option<String>,
 }
 
 /// Why no files are chosen.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotChosen {
-    /// There are several data sets, which these are.
+    /// There are several data sets; the text lists them.
     Several(String),
-    /// There are none of those wanted; a sentence.
+    /// There is no such file; half a sentence says why.
     None(String),
 }
 
@@ -34,14 +36,15 @@ impl From<String> for NotChosen {
 /// Files of one data set, in one folder of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The folder that holds them or their splits' folders; empty for the repository itself, else with a `/`
-    /// behind.
+    /// The folder that holds them or the folders of their splits: empty for the repository's root, else with
+    /// a `/` at the end.
     pub(super) folder: String,
-    /// Names from the repository's root, checked, with what they are for: nothing for a class map.
+    /// Each file's checked name from the repository's root, its size in bytes, and its split (`None` for a
+    /// class map).
     pub(super) files: Vec<(String, Option<u64>, Option<Split>)>,
 }
 
-/// A file with images: its name, its size, what it is for.
+/// A file with images: its name, its size in bytes, its split.
 type Found<'a> = (&'a String, Option<u64>, Split);
 
 /// The files with images of the splits that are wanted.
@@ -102,8 +105,8 @@ fn place(name: &str) -> (String, Split) {
     }
 }
 
-/// The splits that are wanted of those that are there; without a wish what is trained on and what is
-/// evaluated on.
+/// The splits that are wanted of those that are there; if none are named, the training split and the first
+/// one for evaluation.
 fn splits(there: &BTreeSet<Split>, wanted: &[Split]) -> Result<Vec<Split>, String> {
     if wanted.is_empty() {
         let evaluation = there.iter().find(|split| **split != Split::Train);

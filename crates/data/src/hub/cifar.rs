@@ -1,4 +1,4 @@
-//! Files of a data set from the hub's cache or, failing that, from the hub.
+//! CIFAR from the hub's cache or, failing that, from the hub.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ impl Source {
         Repository::new(settings.clone(), RepositoryKind::DataSet, self.repository, names::MAIN)
     }
 
-    /// The error for files that are not to be had.
+    /// The error for files that are not cached and could not be downloaded.
     fn unavailable(&self, settings: &Settings, cause: String) -> Error {
         let Source { repository, train, test, archive, .. } = self;
         let unavailable = HubError::Unavailable {

@@ -15,9 +15,9 @@ use resnet_formats::series;
 
 /// A data set's repository on the Hugging Face hub, such as `timm/mini-imagenet`, at one revision.
 ///
-/// The cache and the environment variables are those of [`download`](crate::download). Unlike those of a
-/// model, the files of a branch are asked for anew each time, because new ones may have come; what is in the
-/// cache is not fetched again, whatever revision brought it.
+/// The cache and the environment variables are those of [`download`](crate::download). Unlike for a model,
+/// the list of a branch's files is requested each time, because files may have been added. A file that is in
+/// the cache is not fetched again, whatever revision brought it.
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
@@ -46,28 +46,30 @@ pub struct HubFiles {
     folder: String,
 }
 
-/// One of them.
+/// A file of a data set on the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubFile {
-    /// Its name from the root of the repository, with `/`; it leads nowhere else.
+    /// Its path from the root of the repository, with `/`. It is checked: it does not lead out of the
+    /// repository.
     pub name: String,
-    /// Its size, where the hub tells it.
+    /// Its size in bytes, if the hub tells it.
     pub bytes: Option<u64>,
-    /// What it is for; `None` for a class map.
+    /// The split it belongs to; `None` for a class map.
     pub split: Option<Split>,
     /// Where it lies, if it is in the cache.
     pub cached: Option<PathBuf>,
 }
 
 impl HubFiles {
-    /// The name of a file from the folder that holds the data.
+    /// The path of a file relative to the folder that holds the data.
     pub fn inner_name<'a>(&self, file: &'a HubFile) -> &'a str {
         file.name.strip_prefix(&self.folder).unwrap_or(&file.name)
     }
 }
 
 impl HubDataset {
-    /// The repository called `id`, `OWNER/NAME`; `revision` is a branch, a tag or a commit.
+    /// The repository called `id`, `OWNER/NAME`; `revision` is a branch, a tag or a commit, `None` for
+    /// `main`.
     ///
     /// # Errors
     /// If `id` or `revision` has another form, or there is no home folder to hold downloads.
@@ -102,8 +104,8 @@ impl HubDataset {
     /// is set or the revision is a commit of which the list of files is in the cache.
     ///
     /// # Errors
-    /// If the hub does not answer or refuses, if it has no such images or it is not clear which are meant,
-    /// and if names of files lead out of their folder.
+    /// If the hub does not answer or refuses, if it has no such images, if the names of files lead out of
+    /// their folder, or [`Error::SeveralConfigs`] if it is not clear which data set is meant.
     pub fn files(&self, wanted: &Wanted) -> Result<HubFiles, Error> {
         let listing = self.listing()?;
         let Choice { folder, files } = choose(&listing, wanted).map_err(|cause| match cause {
@@ -118,12 +120,12 @@ impl HubDataset {
         Ok(HubFiles { files: files.collect(), commit: listing.commit, folder })
     }
 
-    /// Brings `files` into the cache, those that are not there; returns the folder that
-    /// [`open_files`](crate::sources::open_files) takes. What an earlier call has begun goes on where it
+    /// Downloads those of `files` that are not in the cache, and returns the folder to give to
+    /// [`open_files`](crate::sources::open_files). A download that an earlier call has begun goes on where it
     /// stopped.
     ///
     /// # Errors
-    /// If one of them is not to be had; those before it stay in the cache.
+    /// If one of them cannot be downloaded; those before it stay in the cache.
     pub fn fetch(&self, files: &HubFiles, progress: &dyn Progress) -> Result<PathBuf, Error> {
         let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
         let network = self.repository.settings().network;
@@ -154,7 +156,7 @@ impl HubDataset {
         self.repository.folder().join("snapshots").join(commit)
     }
 
-    /// What there is at the revision.
+    /// The files of the revision, from the hub or, without a network, from the cache.
     fn listing(&self) -> Result<Listing, Error> {
         let folder = self.repository.folder();
         if is_commit(&self.revision)
@@ -217,8 +219,8 @@ impl HubDataset {
     }
 }
 
-/// What a snapshot holds, and what the names in it promise: `train-00001-of-00003.parquet` is one of three
-/// files.
+/// The files of a snapshot, and the files that are missing beside them by their names:
+/// `train-00001-of-00003.parquet` is one of three files. Missing files have no size.
 fn of_snapshot(snapshot: &Path) -> Listing {
     let mut listing = Listing::of_snapshot(snapshot);
     for name in series::missing(listing.files.keys()) {

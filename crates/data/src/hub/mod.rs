@@ -18,13 +18,13 @@ pub use dataset::{HubDataset, HubFile, HubFiles};
 /// here, [50,000 + 10,000 shapes](crate::generated::shapes) with seed 0, and needs no network.
 ///
 /// The cache is the one of the Python library: `HF_HUB_CACHE`, else `HF_HOME/hub`, else
-/// `~/.cache/huggingface/hub`; `~` and `$VARIABLES` in these paths are replaced. `HF_TOKEN` (or the token of
-/// `hf auth login`) and `HF_ENDPOINT` are honoured; with `HF_HUB_OFFLINE=1` only the cache is looked at. An
+/// `~/.cache/huggingface/hub` ([`Settings::from_env`] has the details). `HF_ENDPOINT` is honoured, and
+/// `HF_TOKEN` or else the token of `hf auth login`; with `HF_HUB_OFFLINE=1` only the cache is looked at. An
 /// interrupted download goes on where it stopped.
 ///
 /// # Errors
-/// If the files are neither cached nor to be had; the message says where it looked and how to get the data
-/// otherwise. Also if a file turns out corrupt.
+/// If the files are not cached and cannot be downloaded; the message says where it looked and how to get the
+/// data otherwise. Also if a file turns out corrupt.
 pub fn download(kind: DataKind, progress: &dyn Progress) -> Result<Dataset, Error> {
     match kind {
         DataKind::Generated => Ok(drawn()),

@@ -1,4 +1,4 @@
-//! Tar files of images as they are downloaded, which are no shards: ImageNet's.
+//! ImageNet's tar files as they are downloaded, which are archives of images and not shards.
 //!
 //! Three forms are known: a tar of tars, one for each class and called by it (`ILSVRC2012_img_train.tar`);
 //! the class tars themselves, side by side; and images alone (`ILSVRC2012_img_val.tar`), whose labels are in
@@ -86,7 +86,8 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
         let scanned = scanned?;
         index.left_out.merge(&scanned.left_out);
         cuts.extend(scanned.cut.map(|cut| (piece.file, cut, piece.start + piece.length)));
-        // Only at the end of a file can it mean that bytes are missing.
+        // An odd end counts only for a tar that is a file: inside another tar it does not mean that bytes are
+        // missing.
         let odd_end = scanned.odd_end.filter(|_| piece.start == 0);
         odd_ends.extend(odd_end.map(|odd| (forms[piece.file as usize].0.as_str(), odd)));
         found.extend(scanned.images.into_iter().map(|member| (piece.file, piece.class.clone(), member)));
@@ -108,7 +109,7 @@ fn build(root: &Path, forms: &[(String, Form)], lists: Option<&Lists>) -> Result
     Ok(index)
 }
 
-/// Files the images that were found: under their tar's class, or under the label that a list gives them.
+/// Adds the images that were found to `index`, with their tar's class or the label that a list gives them.
 fn label(
     index: &mut Index,
     root: &Path,
@@ -137,7 +138,7 @@ fn label(
     let names = Arc::clone(&index.classes);
     for (file, class, member) in found {
         let (name, label) = match class {
-            // As the folder is called that the tar would be unpacked to.
+            // The name that the image would have if its tar were unpacked into a folder of its class.
             Some(class) => {
                 let base = member.name.rsplit('/').next().unwrap_or_default();
                 (

@@ -80,7 +80,7 @@ fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
 fn places(cache: &IndexCache, root: &Path, split: &str) -> Vec<PathBuf> {
     let named = |folder: &Path| {
         let path = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        // FNV-1a; two folders that share it find each other's index stale.
+        // FNV-1a. Two folders with the same hash share an index file, and each finds the other's index stale.
         let hash = path.to_string_lossy().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
         });
@@ -137,7 +137,7 @@ pub(crate) fn is_fresh(index: &Index, layout: Layout, files: &[String]) -> bool 
         && unchanged(&index.root, &index.others)
 }
 
-/// Since 1970; negative before, and clamped where a clock is far off.
+/// Nanoseconds since 1970: negative before, and clamped if a clock is far off.
 fn nanoseconds(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),

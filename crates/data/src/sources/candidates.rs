@@ -16,7 +16,7 @@ pub(crate) struct Candidate {
     pub(crate) parts: BTreeMap<Split, Part>,
 }
 
-/// A split of it.
+/// A split of a candidate.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) root: PathBuf,
@@ -26,7 +26,8 @@ pub(crate) struct Part {
 }
 
 impl Candidate {
-    /// Splits told apart by the names of files; class folders without a split are for training.
+    /// A candidate whose files are told apart into splits by their names; class folders are the training
+    /// split.
     pub(crate) fn single(root: &Path, layout: Layout, files: Vec<String>) -> Self {
         let mut parts: BTreeMap<Split, Part> = BTreeMap::new();
         let part = || Part { root: root.to_owned(), layout, files: Vec::new() };
@@ -63,7 +64,7 @@ pub(crate) fn find(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>,
     Ok(found)
 }
 
-/// What the file in `path` is one of.
+/// The data set that the file at `path` belongs to: all files of its kind in its folder.
 fn of_file(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error> {
     let (parent, layout) = (path.parent().unwrap_or(path), layout_of_file(path));
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
@@ -78,7 +79,7 @@ fn of_file(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error> 
         && let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned())
         && archives::are_archives(parent, std::slice::from_ref(&name))?
     {
-        // Each archive is one of its kind, so it stands for itself.
+        // An archive is a whole split, so it does not stand for the others in its folder.
         let split = listed::split_of(parent, &name, labels);
         return Ok(vec![Candidate::of_split(parent, Layout::Archives, split, vec![name])]);
     }
@@ -112,7 +113,7 @@ pub(crate) fn unrecognised(path: &Path) -> Error {
     }
 }
 
-/// A way in which a folder holds images, with the files where they are files.
+/// A layout in which a folder holds images, with the names of its files (none for class folders).
 type Inside = (Layout, Vec<String>);
 
 /// What `dir` itself holds, folders of splits included. The names of splits count only beside a folder of a
@@ -139,7 +140,8 @@ fn candidates(dir: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error
         return splits(dir, named, &others);
     }
     let listed = named.iter().find(|(_, inside, _)| matches!(inside[..], [(Layout::Listed, _)]));
-    // Without a list these are refused by name: a split is not taken for a class.
+    // A split's folder of images without a list is not taken for a class: opening it says that the list is
+    // missing.
     let unlisted = || named.iter().find(|(_, inside, root)| inside.is_empty() && folders::holds_image(root));
     let flat = listed.or_else(unlisted);
     if let Some((split, _, root)) = flat
@@ -187,7 +189,7 @@ fn splits(
     Ok(vec![Candidate { root: dir.to_owned(), layout, parts }])
 }
 
-/// The ways in which `dir` itself holds images, with the files where they are files.
+/// The layouts in which `dir` itself holds images, with the names of its files (none for class folders).
 fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
     let io = |cause| Error::io("list", dir, cause);
     let mut files: BTreeMap<&str, (Layout, Vec<String>)> = BTreeMap::new();
@@ -221,8 +223,8 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
 
 fn layout_of_file(path: &Path) -> Option<Layout> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    // What lies beside ImageNet's images: lists, boxes, images without labels, a part of the others once
-    // more.
+    // ImageNet's other downloads: the development kit, bounding boxes, test images without labels, and a part
+    // of the training images once more.
     let is_imagenets =
         ["ilsvrc2012_devkit", "ilsvrc2012_bbox", "ilsvrc2012_img_test", "ilsvrc2012_img_train_t3"];
     let is_cifar = name.starts_with("cifar-");

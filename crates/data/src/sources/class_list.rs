@@ -33,8 +33,8 @@ pub(crate) struct ClassList {
 }
 
 impl ClassList {
-    /// The list for the data in `root`: the one that is `given`, else one that lies beside the data, or
-    /// above where `root` is the folder of a split.
+    /// The list for the data in `root`: the one that is `given`, else one in `root`, else, if `root` is the
+    /// folder of a split, one in the folder above it.
     pub(crate) fn find(root: &Path, given: Option<&Path>) -> Result<Option<Self>, Error> {
         if let Some(file) = given {
             return Self::read(root, file, Origin::Given).map(Some);

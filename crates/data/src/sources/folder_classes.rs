@@ -11,7 +11,7 @@ use super::class_list::{ClassList, Origin};
 use crate::Error;
 use resnet_formats::names::is_passed_over;
 
-/// The most bytes of a class's name that are the name of a folder.
+/// The most bytes of a class's name that a folder's name has.
 const MAX_NAME: usize = 200;
 
 /// The folders of a split, and the classes that they are.
@@ -108,7 +108,7 @@ pub(crate) fn labels_in<'a>(names: &[String], folders: &'a [String]) -> Result<V
     if lacking.is_empty() {
         return Ok(found.into_iter().flatten().collect());
     }
-    // Folders that are called by their labels, and a list of what these mean.
+    // The folders are called by their labels, and the list says what the labels mean.
     match labels_below(names.len(), folders) {
         Some(labels) if lacking.len() == folders.len() => Ok(labels),
         _ => Err(lacking),
@@ -126,7 +126,8 @@ fn labels_below(count: usize, folders: &[String]) -> Option<Vec<u32>> {
     (different.len() == labels.len()).then_some(labels)
 }
 
-/// A run of text and the number behind it, by its digits without leading zeros.
+/// A run of text and the number after it: the count of its digits, and the digits, both without leading
+/// zeros. So numbers are compared by value.
 type Run = (String, Option<(usize, String)>);
 
 /// The names as timm sorts them: by runs of lower-case text and by numbers (`natural_key` of timm 1.0).
@@ -153,8 +154,9 @@ fn in_timms_order(names: &[String]) -> Vec<&String> {
     sorted
 }
 
-/// What the folders of classes are called, all different: by their names where those can be a folder's and no
-/// other class has the same, else with the label behind it.
+/// A folder name for each class, all different, even where case is ignored. It is the class's name if that
+/// can be a folder's name and no other class has it; else unfit characters are replaced and the label is
+/// appended.
 ///
 /// ```
 /// let names = ["crane", "dog", "crane", "a/b"].map(String::from);

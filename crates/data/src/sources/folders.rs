@@ -22,7 +22,7 @@ use crate::Error;
 use crate::prefetch::Prefetch;
 use resnet_formats::names::{is_passed_over, name_of, text_of};
 
-/// Folders inside each other below a class.
+/// How deep folders may be nested below a class.
 const MAX_DEPTH: usize = 16;
 
 /// A split in class folders.
@@ -49,7 +49,8 @@ impl Source for Folders {
 
 const EMPTY: &str = "it is empty";
 
-/// A file's bytes; never waits on a pipe, never more than a record may have.
+/// The bytes of a file. Anything else, such as a pipe, is refused, and so is a file larger than a record may
+/// be.
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let io = |action, cause| Error::io(action, path, cause);
     let metadata = fs::metadata(path).map_err(|cause| io("open", cause))?;
@@ -122,7 +123,7 @@ pub(crate) fn open(root: &Path, list: Option<&ClassList>) -> Result<Index, Error
         let found = found?;
         for (path, images) in found.folders {
             let file = index.files.len() as u32;
-            // Nothing asks how a folder was: it is listed at each start.
+            // A folder is listed at each start, so its size and time are not needed.
             index.files.push(Stamp { path, bytes: 0, modified: 0 });
             for (name, bytes) in images {
                 index.push(&Entry { file, offset: 0, bytes, label, name: &name });

@@ -12,7 +12,7 @@ use super::{Broken, Layout, LeftOut};
 use crate::{Error, Fingerprint};
 use resnet_formats::names::name_of;
 
-/// Records of one block together have at least so many bytes, where they lie one behind the other.
+/// A block of consecutive records ends when it has at least so many bytes.
 const BLOCK_BYTES: u64 = 1 << 21;
 
 /// A file or folder as it was when the index was made; if it differs now, the index is of other data.
@@ -33,10 +33,10 @@ pub(crate) struct Entry<'a> {
     pub(crate) file: u32,
     /// Where in the file: a tar header's or packed record's byte, a table's row; 0 for a file of its own.
     pub(crate) offset: u64,
-    /// Of the encoded image; for a row of a table the mean of its row group.
+    /// The size of the encoded image; for a row of a table, the mean of its row group.
     pub(crate) bytes: u32,
     pub(crate) label: u32,
-    /// In its file or folder; empty for a table's row.
+    /// Its name within its file or folder; empty for a table's row.
     pub(crate) name: &'a str,
 }
 
@@ -47,11 +47,11 @@ pub(crate) struct Entry<'a> {
 pub struct Index {
     pub(crate) layout: Layout,
     pub(crate) root: PathBuf,
-    /// Where `root` lies in the data set: nothing, or `train/`. Not kept.
+    /// Where `root` lies in the data set: nothing, or `train/`. It is not written to the index file.
     pub(crate) within: String,
     /// What records lie in.
     pub(crate) files: Vec<Stamp>,
-    /// What else the index depends on: a class map, an empty image.
+    /// What else the index depends on: a class map, a list of labels.
     pub(crate) others: Vec<Stamp>,
     pub(crate) classes: Arc<[String]>,
     pub(crate) file: Vec<u32>,
@@ -106,8 +106,8 @@ impl Index {
         self.name_ends.push(self.names.len() as u64);
     }
 
-    /// Cuts the records into blocks: a record that is read singly is one, else some megabytes of one file,
-    /// and never across one of `borders`, which are records' numbers in ascending order.
+    /// Cuts the records into blocks. A record that is read singly is a block; else a block is about two
+    /// megabytes of one file, and never goes across one of `borders`, record numbers in ascending order.
     pub(crate) fn cut_blocks(&mut self, borders: &[u32]) {
         self.blocks.clear();
         let mut borders = borders.iter().copied().peekable();
@@ -283,7 +283,7 @@ impl Index {
         }
     }
 
-    /// How many records each class has, those to be skipped left out.
+    /// How many records each class has; skipped ones are not counted.
     pub fn class_counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.classes.len()];
         for (record, &label) in self.label.iter().enumerate() {
@@ -298,7 +298,7 @@ impl Index {
         self.classes.iter().zip(counts).filter(|(_, n)| *n == 0).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Whether a record is not to be used.
+    /// Whether a record is not to be used, because [`OpenFiles::skip`](super::OpenFiles::skip) names it.
     pub fn is_skipped(&self, record: usize) -> bool {
         self.skipped.binary_search(&(record as u32)).is_ok()
     }
@@ -308,8 +308,9 @@ impl Index {
         self.skipped.len()
     }
 
-    /// Makes the index that of a split which lies `within` a data set, of which the records and faults with
-    /// these names are left out as if they weren't there; returns the names that none has.
+    /// Sets where the split lies in the data set, marks the records that `skip` names as skipped, and removes
+    /// the faults that it names. The places of the other faults become full paths. Returns the names in
+    /// `skip` that are neither a record's nor a fault's.
     pub(crate) fn open(&mut self, within: &str, skip: &[String]) -> Vec<String> {
         self.within = within.to_owned();
         let wanted: HashSet<&str> = skip.iter().map(String::as_str).collect();
@@ -363,7 +364,7 @@ impl Index {
             self.classes.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name.clone()).collect();
     }
 
-    /// Numbers the classes as `classes`, which are `whose`, does; half a sentence if that can't be.
+    /// Numbers the classes as `classes` does. `whose` says in the error, half a sentence, what that list is.
     pub(crate) fn number_as(&mut self, classes: &Arc<[String]>, whose: &str) -> Result<(), String> {
         let map = classes::renumbering(&self.classes, classes, whose)?;
         self.label.iter_mut().for_each(|label| *label = map[*label as usize]);

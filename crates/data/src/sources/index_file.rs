@@ -1,8 +1,8 @@
 //! An [`Index`] as bytes, to be kept in a file: a checksum over everything, and every number checked on the
 //! way in.
 //!
-//! Little-endian. A list is its length (u64) and its elements, a text a list of bytes in UTF-8. Derived
-//! things (blocks of a folder, records to be skipped) are not kept.
+//! Numbers are little-endian. A list is its length (u64) and its elements; a text is a list of bytes in
+//! UTF-8. What depends on how the data set is opened (`within`, skipped records) is not kept.
 
 use std::ops::Range;
 use std::path::Path;
@@ -77,7 +77,7 @@ pub(crate) fn from_bytes(bytes: &[u8], root: &Path) -> Result<Index, &'static st
     parse(payload, root).ok_or("its parts contradict each other")
 }
 
-/// `payload` behind a header and checksum that fit: an index in which nothing but the contents can be wrong.
+/// `payload` with a header and a checksum that fit, so that a fuzz target reaches the parser behind them.
 pub(crate) fn sealed(payload: &[u8]) -> Vec<u8> {
     [&MAGIC[..], &checksum(payload).to_le_bytes(), payload].concat()
 }
@@ -122,7 +122,7 @@ fn parse(payload: &[u8], root: &Path) -> Option<Index> {
         index.left_out.add(&kind, files);
         last = kind;
     }
-    // More kinds than are counted would have become one.
+    // Kinds beyond the limit were counted as one, and would not be written as they were read.
     if index.left_out.kinds().len() != kinds {
         return None;
     }

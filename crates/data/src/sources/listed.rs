@@ -12,7 +12,7 @@ use super::{Broken, Index, Layout, Split, folders, is_image_end};
 use crate::Error;
 use resnet_formats::names::{is_passed_over, name_of, text_of};
 
-/// Folders inside each other.
+/// How deep folders may be nested.
 const MAX_DEPTH: usize = 16;
 
 /// Opens the split that is all images in `root`, which are listed anew at each start.
@@ -40,8 +40,8 @@ pub(crate) fn open(root: &Path, split: Split, given: Given<'_>) -> Result<Index,
     Ok(index)
 }
 
-/// Whether the images in `root`, which holds these things besides, have their labels from a list: from
-/// `labels` where that is given.
+/// Whether the images in `root` have their labels from a list: from `labels` if that is given, else from one
+/// beside them. `inside` are the layouts in which `root` holds images.
 pub(crate) fn is_listed(
     root: &Path,
     inside: &[(Layout, Vec<String>)],
@@ -122,7 +122,7 @@ fn walk(
     below.sort();
     if !here.is_empty() {
         let file = index.files.len() as u32;
-        // Nothing asks how a folder was: it is listed at each start.
+        // A folder is listed at each start, so its size and time are not needed.
         index.files.push(Stamp { path: folder.to_owned(), bytes: 0, modified: 0 });
         images.extend(here.into_iter().map(|(name, bytes)| Image { file, name, bytes }));
     }

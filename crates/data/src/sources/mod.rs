@@ -45,11 +45,12 @@ pub use resnet_formats::{Broken, Columns, IMAGE_ENDS, LeftOut, MAX_RECORD_BYTES,
 
 /// One split of a data set in files.
 ///
-/// Records have numbers, `0..index().len()`. They lie in blocks (a folder's are single files, a packed file's
-/// single records, a shard's a megabyte or two that belong together). Reading inside a block is sequential,
-/// so an order that shuffles blocks, and then the records of a few blocks together, is cheap and well mixed.
+/// Records have numbers, `0..index().len()`. They lie in blocks. In shards and tables a block is about two
+/// megabytes of consecutive records; in all other layouts it is a single record. Reading inside a block is
+/// sequential, so an order that shuffles blocks, and then the records of a few blocks together, is cheap and
+/// well mixed.
 pub trait Source: Send + Sync + fmt::Debug {
-    /// What there is.
+    /// The records of the split.
     fn index(&self) -> &Index;
 
     /// The encoded images of `records`, a range inside one block: one result per record, in order.
@@ -57,7 +58,7 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// The call as a whole never fails: if a file is gone or damaged, each of its records is [`Broken`].
     ///
     /// # Panics
-    /// If `records` reaches past the index.
+    /// If `records` reaches past the index; some sources also panic if it spans several files.
     fn read(&self, records: Range<usize>) -> Vec<Result<Vec<u8>, Broken>>;
 }
 

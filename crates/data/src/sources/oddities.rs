@@ -6,7 +6,7 @@ use crate::names::printable;
 /// Classes that are named in a warning.
 const SHOWN: usize = 3;
 
-/// Logs, once for all of these splits, which files are left out and what is odd about the others.
+/// Logs which files are left out and the indexes' warnings, each warning once for all of these splits.
 pub fn tell_oddities<'a>(indexes: impl Iterator<Item = &'a Index>) {
     let mut left_out = LeftOut::default();
     let mut warnings: Vec<&String> = vec![];

@@ -24,8 +24,9 @@ pub struct OpenFiles {
     /// ([`parse_class_map`](super::parse_class_map)). None to take one that lies beside the data, such as
     /// `classes.json`.
     pub classes: Option<PathBuf>,
-    /// A list of the labels of images that lie in no class folders, in a folder or a tar file; of a data set
-    /// in splits, those for evaluation. None to take one that lies beside them, such as `val.txt`.
+    /// A list of labels, for images that lie in one folder or tar file without class folders. If the data set
+    /// has several splits, the list is for the evaluation split. None to take a list that lies beside the
+    /// images, such as `val.txt`.
     pub labels: Option<PathBuf>,
     /// The columns of parquet files.
     pub columns: Columns,
@@ -36,7 +37,7 @@ pub struct OpenFiles {
 pub struct FileSet {
     /// How it lies on disk.
     pub layout: Layout,
-    /// What may be trained on; of a data set with one split, that, whatever it is called.
+    /// The training split. If the data set has only one split, it is that one, whatever it is called.
     pub train: Arc<dyn Source>,
     /// Which split `train` is.
     pub split: Split,
@@ -61,9 +62,9 @@ pub struct FileSet {
 /// - parquet files with a column of images (`image` or `img`) and one of labels,
 /// - packed files, as [`convert`](crate::convert) writes them.
 ///
-/// A shard, table or packed file belongs to the split whose name is a word of its own, as in
+/// A shard, table or packed file belongs to the split whose name is a word of the file's name, as in
 /// `imagenet1k-train-0003.tar`; without such a word it is for training. `dir` may also be one of these files:
-/// it stands for all of its kind.
+/// it then stands for all of its kind in its folder. One of ImageNet's tars stands for itself only.
 ///
 /// The first time all records are listed, which takes as long as reading all folders, all tar headers or all
 /// columns of labels; the list is kept ([`IndexCache`]), and renewed when a folder, shard or table has
@@ -122,10 +123,8 @@ impl Candidate {
             unknown = others.into_iter().filter(|name| unknown.contains(name)).collect();
         }
         if let Some(name) = unknown.first() {
-            let others = unknown.len() - 1;
-            tracing::warn!(
-                "{origin} has no record {name}, which is to be skipped, nor {others} others of that list"
-            );
+            let others = others(unknown.len() - 1);
+            tracing::warn!("{origin} has no record {name}{others}, which the list of samples to skip names");
         }
         Ok(FileSet {
             layout: self.layout,
@@ -135,6 +134,15 @@ impl Candidate {
             classes,
             origin,
         })
+    }
+}
+
+/// What follows the first of several names.
+fn others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " and 1 other".to_owned(),
+        _ => format!(" and {count} others"),
     }
 }
 
@@ -149,8 +157,8 @@ impl Part {
         let missing = series::missing(&self.files);
         if let Some(first) = missing.first() {
             // As a download that was interrupted leaves it.
-            let (root, others) = (self.root.display(), missing.len() - 1);
-            tracing::warn!("{root} lacks {first} and {others} others of the same series; the rest is used");
+            let (root, others) = (self.root.display(), others(missing.len() - 1));
+            tracing::warn!("{root} lacks {first}{others} of the same series; the rest is used");
         }
         let list = ClassList::find(&self.root, options.classes.as_deref())?;
         let list = list.as_ref();

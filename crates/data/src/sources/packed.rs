@@ -48,8 +48,7 @@ impl Source for Packed {
     }
 }
 
-/// The bytes of a record, if it is the one that the table tells of; its checksum is looked at when it is
-/// opened.
+/// The bytes of a record, if it has the name that the table gives it. [`open_image`] checks its checksum.
 fn fetch(file: &mut File, entry: &Entry<'_>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     read_at(file, entry.offset, u64::from(entry.bytes), &mut bytes)
@@ -97,8 +96,8 @@ pub(crate) fn open(root: &Path, files: &[String], list: Option<&ClassList>) -> R
     Ok(index)
 }
 
-/// The image in `bytes`, as a [`Source`](crate::sources::Source) reads them: an image's file, or a record of
-/// a packed file, of which all bytes are held against its checksum. `name` stands in messages for them.
+/// The image in `bytes` that a [`Source`](crate::sources::Source) has read: an encoded image, or a record of
+/// a packed file, whose checksum is verified. `name` names it in messages.
 ///
 /// # Errors
 /// If a record is damaged, or [`Encoded::open`] refuses the bytes.

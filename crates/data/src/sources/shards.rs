@@ -23,7 +23,7 @@ use super::{Broken, Index, Layout, MAX_RECORD_BYTES, Source, scanners};
 use crate::Error;
 use crate::prefetch::Prefetch;
 
-/// Read from a shard at once.
+/// Bytes read from a shard at once.
 const BUFFER: usize = 1 << 18;
 
 /// A split in tar shards.
@@ -41,7 +41,7 @@ impl Source for Shards {
         let Some(first) = records.clone().next() else { return Vec::new() };
         let file = self.index.file[first];
         let opened = cache::reopen(&self.index, file);
-        // Where each is read by itself, no more than it is read.
+        // A record that is read by itself needs no read-ahead.
         let buffer = if self.index.layout.is_read_singly() { UNIT as usize } else { BUFFER };
         let mut opened = opened.map(|shard| BufReader::with_capacity(buffer, shard));
         let mut read = |record| {
@@ -149,7 +149,7 @@ fn build(root: &Path, files: &[String], list: Option<&ClassList>) -> Result<Inde
     Ok(index)
 }
 
-/// The labels that there are.
+/// The labels that are valid: those of the class list, else numbers below a limit and any name.
 fn known(list: Option<&ClassList>) -> Known {
     let limit = list.map_or(MAX_CLASSES, |list| list.names.len());
     let list = list.map(|list| Listed {
@@ -159,7 +159,7 @@ fn known(list: Option<&ClassList>) -> Known {
     Known { limit, list }
 }
 
-/// The names in order of their text, by which the labels, numbers in `names`, are numbered anew.
+/// The names, sorted as text. `labels`, which are numbers in `names`, become places in that order.
 fn sorted(names: &HashMap<Arc<str>, u32>, labels: &mut [u32]) -> Arc<[String]> {
     let mut sorted: Vec<(&Arc<str>, u32)> = names.iter().map(|(name, number)| (name, *number)).collect();
     sorted.sort_unstable();

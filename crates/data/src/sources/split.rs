@@ -12,7 +12,7 @@ pub enum Split {
 }
 
 impl Split {
-    /// The split that is called `word`.
+    /// The split that is called `word`, which is in lower case.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         match word {
             "train" | "training" => Some(Split::Train),

@@ -140,9 +140,9 @@ fn build(root: &Path, files: &[String], columns: &Columns) -> Result<Index, Erro
 /// The classes of the files so far.
 #[derive(Default)]
 struct Classes {
-    /// As the files name them.
+    /// The names that the files' metadata give, if any.
     named: Option<Arc<[String]>>,
-    /// Those whose names are the labels, numbered as they turn up.
+    /// Names that are labels, numbered in the order in which they turn up.
     met: HashMap<Arc<str>, u32>,
     /// A label that is a number, if there is one.
     number: Option<i64>,
@@ -225,7 +225,8 @@ impl Classes {
     }
 }
 
-/// What an index that depends on columns is called besides its split, if they are not the usual ones.
+/// What the name of an index has after its split, so that each choice of columns has its own; `None` for the
+/// default columns.
 fn key(columns: &Columns) -> Option<String> {
     if *columns == Columns::default() {
         return None;

@@ -1,4 +1,4 @@
-//! Arrays of numpy in a pickle: what `numpy.ndarray` writes of itself, whatever numpy and protocol it was.
+//! NumPy arrays in a pickle, as any version of NumPy writes them in any protocol.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use resnet_pickle::{Id, Pickle};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Array<'a> {
     pub(super) shape: Vec<usize>,
-    /// Rows first, the last index the fastest.
+    /// In row-major order: the last index varies fastest.
     pub(super) bytes: Cow<'a, [u8]>,
 }
 
@@ -43,7 +43,7 @@ struct Parts<'a> {
     bytes: Cow<'a, [u8]>,
 }
 
-/// What protocols up to 4 have: an empty array, which is given its state.
+/// The form of protocols up to 4: `_reconstruct` makes an empty array, whose state is then set.
 fn rebuilt<'a>(pickle: &'a Pickle<'_>, id: Id) -> Option<Parts<'a>> {
     let call = pickle.call(id)?;
     let ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") =
@@ -60,7 +60,7 @@ fn rebuilt<'a>(pickle: &'a Pickle<'_>, id: Id) -> Option<Parts<'a>> {
     Some(Parts { shape: lengths(pickle, shape)?, dtype, fortran, bytes: pickle.bytes(bytes)? })
 }
 
-/// What protocol 5 has: a view of a buffer that is in the pickle.
+/// The form of protocol 5: `_frombuffer` makes a view of a buffer that is in the pickle.
 fn from_buffer<'a>(pickle: &'a Pickle<'_>, id: Id) -> Option<Parts<'a>> {
     let call = pickle.call(id)?;
     let ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") = pickle.global(call.function)? else {
@@ -76,7 +76,7 @@ fn lengths(pickle: &Pickle<'_>, id: Id) -> Option<Vec<usize>> {
     pickle.items(id)?.iter().map(length).collect()
 }
 
-/// The name by which a type of elements is asked for.
+/// The name of a dtype, such as `u1`.
 fn type_name<'a>(pickle: &'a Pickle<'_>, dtype: Id) -> Option<&'a str> {
     let call = pickle.call(dtype)?;
     let ("numpy", "dtype") = pickle.global(call.function)? else { return None };

@@ -17,11 +17,11 @@ use crate::Error;
 const MOST_OPCODES: usize = 1_000_000;
 const MEND: &str = "fetch it again";
 
-/// Reads a pickled batch of `bytes` bytes from `reader`, whose labels are under the key `labels`; `file` is
-/// its name for messages.
+/// Reads a pickled batch of `bytes` bytes from `reader`. Its labels are under the key `labels` and below
+/// `classes`; `file` is its name for messages.
 ///
 /// # Errors
-/// If it is cut short or no such batch.
+/// If it is cut short, is no such batch, or has a label out of range.
 pub fn read(
     reader: impl Read,
     bytes: u64,
@@ -31,7 +31,7 @@ pub fn read(
 ) -> Result<Records, Error> {
     let bad = |cause: String| Error::bad_file(file, cause, MEND);
     let mut pickle = Vec::new();
-    // As it comes: an archive's header may promise what does not follow.
+    // Memory grows with what arrives, because an archive's header may promise more bytes than follow.
     let read = reader.take(bytes).read_to_end(&mut pickle);
     read.map_err(|cause| bad(format!("it cannot be read ({cause})")))?;
     if (pickle.len() as u64) < bytes {

@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Read};
 use super::PIXELS;
 use crate::Error;
 
-/// More than any CIFAR file holds by far (the largest has 154 MB); a limit on what a wrong file can allocate.
+/// The largest file that is read: 1 GiB. The largest of CIFAR has 154 MB; the limit bounds what a wrong file
+/// can allocate.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// Records of the largest file, CIFAR-100's for training.
@@ -23,8 +24,8 @@ pub struct Records {
 impl Records {
     /// Reads a binary file of `bytes` bytes from `reader`; `file` is its name for messages.
     ///
-    /// The length is checked before anything is allocated. A label, the last of `label_bytes`, is checked
-    /// against `classes`.
+    /// Each record begins with `label_bytes` bytes, 1 in CIFAR-10 and 2 in CIFAR-100. The last of them is the
+    /// label, which must be below `classes`. The length is checked before anything is allocated.
     ///
     /// # Errors
     /// If the file is empty or cut short, or a label is out of range.
@@ -50,8 +51,8 @@ impl Records {
         if records == 0 {
             return Err(Error::bad_file(file, "it is empty", "fetch it again"));
         }
-        // An archive's header may promise what does not follow: more than a file of CIFAR has is asked for as
-        // it comes.
+        // An archive's header may promise more bytes than follow, so room is reserved for no more records
+        // than a file of CIFAR has.
         let expected = records.min(MOST_RECORDS) as usize;
         let (mut labels, mut pixels) = (Vec::with_capacity(expected), Vec::with_capacity(expected * PIXELS));
         for record in 0..records {
@@ -63,7 +64,7 @@ impl Records {
             let head = &mut head[..label_bytes];
             let result = reader.read_exact(head).and_then(|()| reader.read_exact(image));
             result.map_err(|cause| match cause.kind() {
-                // The length promised more: it shrank, or the archive ends early.
+                // There are fewer than `bytes` bytes: the file has shrunk, or the archive ends early.
                 ErrorKind::UnexpectedEof => truncated(record, 0),
                 _ => Error::bad_file(file, format!("record {record} at byte offset {offset}: {cause}"), MEND),
             })?;

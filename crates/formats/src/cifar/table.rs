@@ -45,7 +45,7 @@ impl Table {
         Ok(Self { shown, reader: tables::open(path)? })
     }
 
-    /// Whether it has a leaf with this dotted path.
+    /// Whether it has a leaf column with this dotted path, such as `img.bytes`.
     pub fn has(&self, path: &str) -> bool {
         self.column(path).is_some()
     }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 8 | `RESNPAK` and the version, 1 |
 //! | ... | records one behind the other, see [`Record`] |
-//! | ... | the table, for each record: its first byte (8), its length (4), its label (4), the length of its name (4), its name |
+//! | ... | the table, for each record: first byte (8), length (4), label (4), length of the name (4), name |
 //! | 8 | the table's first byte |
 //! | 8 | number of records |
 //! | 4 | CRC-32 of the table and the 16 bytes behind it |
@@ -32,19 +32,19 @@ const START: [u8; 8] = *b"RESNPAK\x01";
 
 const END: [u8; 8] = *b"RESNEND\x01";
 
-/// What comes behind the table.
+/// Bytes after the table.
 const TAIL: u64 = 28;
 
-/// An entry of the table, its name left out.
+/// Bytes of an entry of the table without its name.
 const ENTRY: usize = 20;
 
-/// Read from the end of a file at first; the table of some hundred records fits in.
+/// Bytes read from the end of a file at first: room for the table of some hundred records.
 const GUESS: u64 = 1 << 16;
 
 /// The largest table: of a million records with names of some forty bytes.
 const MAX_TABLE_BYTES: u64 = 1 << 26;
 
-/// Appends exactly `length` bytes of `file`, from `offset` on.
+/// Appends exactly `length` bytes of `file`, from `offset` on, to `out`.
 ///
 /// # Errors
 /// If the file ends earlier or cannot be read.
@@ -68,10 +68,10 @@ pub struct Row {
     pub name: String,
 }
 
-/// The table of a file.
+/// Reads the table of a packed file: a row per record, in the file's order.
 ///
 /// # Errors
-/// What is wrong with the file, as half a sentence, where it has none to rely on.
+/// What is wrong with the file, as half a sentence, if it cannot be read or its table is damaged.
 pub fn table(file: &mut File) -> Result<Vec<Row>, String> {
     let failed = |cause: io::Error| format!("cannot read it: {cause}");
     let length = file.metadata().map_err(failed)?.len();
@@ -111,7 +111,7 @@ pub fn table(file: &mut File) -> Result<Vec<Row>, String> {
         read_at(file, first, wanted, &mut end).map_err(failed)?;
     }
     let end = &end[end.len() - wanted as usize..];
-    // The checksum is of all but itself and the name behind it.
+    // The checksum covers all but itself and the end mark after it.
     let (summed, rest) = end.split_at(end.len() - 12);
     if rest[..4] != crc32fast::hash(summed).to_le_bytes() {
         return Err(format!("the checksum of its table, from byte {first} on, does not fit: it is damaged"));
@@ -120,9 +120,10 @@ pub fn table(file: &mut File) -> Result<Vec<Row>, String> {
         .map_err(|cause| format!("its table from byte {first} on is not sound: {cause}"))
 }
 
-/// The rows in `bytes`: that many, of records that fill the file between its start and the byte `until`.
+/// Parses a table of `records` rows from `bytes`. The records must fill the file from its start to the byte
+/// `until`, without gaps.
 fn rows(mut bytes: &[u8], records: u64, until: u64) -> Result<Vec<Row>, String> {
-    // Each takes some bytes of the table, so a number that is no number of records allocates nothing.
+    // Each record takes some bytes of the table, so a wrong number of records allocates nothing.
     if records > (bytes.len() / ENTRY) as u64 {
         return Err(format!("{} bytes are no {records} entries", bytes.len()));
     }
@@ -215,7 +216,7 @@ impl<W: Write> PackWriter<W> {
         self.offset
     }
 
-    /// Writes the table, without which the file is none, and gives `out` back, flushed.
+    /// Writes the table, without which the file cannot be read, and gives `out` back, flushed.
     ///
     /// # Errors
     /// If `out` cannot be written.

@@ -17,9 +17,9 @@ use resnet_vision::Image;
 
 const NAME: &[u8; 7] = b"RESNRGB";
 const VERSION: u8 = 1;
-/// What comes before the name.
+/// Bytes before the name.
 const HEAD: usize = 24;
-/// The checksum.
+/// Bytes of the checksum.
 const SUM: usize = 4;
 
 /// What to do about a damaged record of a packed file.
@@ -27,19 +27,20 @@ pub const MEND: &str = "fetch the packed file again, or convert the images again
 
 /// The fewest bytes that a record can have.
 pub(super) const LEAST: usize = HEAD + 3 + SUM;
-/// The longest name.
+/// The longest name, in bytes.
 pub const MAX_NAME: usize = 1 << 16;
 
-/// A record whose parts fit together; whether they are undamaged, [`verify`](Record::verify) tells.
+/// A record whose lengths fit together. Its bytes may still be damaged, which [`verify`](Record::verify)
+/// finds out.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// Width and height.
+    /// Width and height in pixels.
     pub size: (usize, usize),
     /// What it is called.
     pub name: &'a str,
     /// Shape `[height, width, 3]`.
     pub pixels: &'a [u8],
-    /// All of it.
+    /// The whole record, checksum included.
     bytes: &'a [u8],
 }
 
@@ -63,7 +64,7 @@ impl<'a> Record<'a> {
         }
         let words = bytes[8..HEAD].as_chunks::<4>().0;
         let [width, height, name] = [0, 1, 3].map(|i: usize| u32::from_le_bytes(words[i]));
-        // Numbers as large as they like to be, so nothing is computed with them that could overflow.
+        // These may be any numbers, so they are added in 128 bits, where nothing overflows.
         let pixels = 3 * u128::from(width) * u128::from(height);
         if u128::from(name) + pixels + (HEAD + SUM) as u128 != bytes.len() as u128 {
             let found = bytes.len();
@@ -90,7 +91,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The record of `image`, whose fields must not contradict each other; it has `most` bytes at most.
+/// The record of `image`, whose fields must not contradict each other. `most` is the largest size of a
+/// record, in bytes.
 ///
 /// # Errors
 /// What is too large, as half a sentence.

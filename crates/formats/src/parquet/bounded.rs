@@ -31,7 +31,7 @@ impl ChunkReader for Bounded {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        // It would be asked for before anything is read.
+        // Otherwise `length` bytes would be allocated before anything is read.
         if start.checked_add(length as u64).is_none_or(|end| end > self.len()) {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }

@@ -14,7 +14,7 @@ use crate::Error;
 /// What to do about a parquet file that is not whole.
 pub const MEND: &str = "delete it and fetch it again, or give another copy of the data";
 
-/// What is wrong with the parquet file that messages call `file`.
+/// The error for the parquet file that messages call `file`.
 pub(crate) fn bad(file: &str, cause: String) -> Error {
     // Whole, but compressed by what this build has no decoder for; the decoder's error is known by its words.
     let mend = match cause.contains("Disabled feature") {

@@ -35,7 +35,7 @@ pub(crate) fn find(
 
 type Fits = fn(&ColumnDescriptor) -> bool;
 
-/// The leaf called `name`, or its `bytes`.
+/// The index of the leaf column `name`, or else `name.bytes`, if it `fits`.
 fn place(schema: &SchemaDescriptor, name: &str, fits: Fits) -> Option<usize> {
     let inner = format!("{name}.bytes");
     let is = |path: &str| (0..schema.num_columns()).find(|&i| schema.column(i).path().string() == path);

@@ -19,7 +19,7 @@ const ROWS_AT_ONCE: usize = 8_192;
 /// The longest name of a class.
 const MAX_NAME_BYTES: usize = 1_000;
 
-/// The images of `rows`, which lie in one row group.
+/// The encoded images of `rows`, which lie in one row group; `None` for a null.
 ///
 /// # Errors
 /// If the file is damaged or has no such rows.
@@ -62,9 +62,9 @@ pub enum Label {
 /// The labels of a row group.
 #[derive(Debug)]
 pub struct Group {
-    /// Of each row, or why it has none.
+    /// The label of each row, or why it has none.
     pub labels: Vec<Result<Label, &'static str>>,
-    /// The mean size of an image.
+    /// The mean size of an encoded image, in bytes.
     pub mean_bytes: u32,
 }
 

@@ -26,7 +26,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// Which labels there are.
+/// Which labels are valid.
 #[derive(Debug)]
 pub struct Known {
     /// Labels are below this.

@@ -2,9 +2,9 @@
 //! sample.
 //!
 //! A sample is an image (`0017.jpg` and the other endings) and a label: `0017.cls` or the value `label` (or
-//! `cls`) in `0017.json`, a whole number or the name of a class; where both are there they must agree.
-//! Members whose names webdataset passes over end no sample: those without a dot, hidden ones such as
-//! macOS's `._0017.jpg`, folders, links. Other members are counted by their endings.
+//! `cls`) in `0017.json`, a whole number or the name of a class. If both are there, they must agree. Members
+//! that webdataset ignores do not end a sample: those without a dot, hidden ones such as macOS's
+//! `._0017.jpg`, folders and links. Other members are counted by their endings.
 
 mod labels;
 
@@ -63,10 +63,10 @@ pub struct Scanned {
 struct Parts {
     key: String,
     images: Vec<Member>,
-    /// By the member that said it: a label, or why it is none.
+    /// By the member's ending, `cls` or `json`: the label, or why there is none.
     labels: BTreeMap<&'static str, Result<Label, String>>,
-    /// Members whose endings have dots and are an image's behind the last: how many, and the first with its
-    /// ending.
+    /// Members such as `0017.seg.png`, which would be images if names of samples ended at their last dot: how
+    /// many, the first of them, and its ending.
     dotted: Option<(u64, Member, String)>,
     others: LeftOut,
 }
@@ -147,7 +147,7 @@ impl Parts {
             "cls" => drop(self.labels.insert("cls", text().and_then(|text| labels::of_text(&text)))),
             "json" => match text().and_then(|text| labels::of_json(&text)).transpose() {
                 Some(label) => drop(self.labels.insert("json", label)),
-                // Attributes without a label are attributes, and no fault of the sample.
+                // A .json without a label is not a fault of the sample.
                 None => self.others.add_ending(ending),
             },
             _ if is_image_end(ending) => self.images.push(member),
@@ -196,7 +196,7 @@ fn whole(
         labels.into_values().map(|label| known.number(label?)).collect::<Result<Vec<Label>, String>>()?;
     let label = match &labels[..] {
         [] => return Err("it has no label, neither .cls nor `label` in .json".to_owned()),
-        // A name that no list gives a number says nothing against one.
+        // A name without a number from a list cannot contradict a number.
         [number @ Label::Number(_), Label::Name(_)] | [Label::Name(_), number @ Label::Number(_)] => number,
         [cls, json] if cls != json => return Err(format!("its .cls says {cls}, but its .json says {json}")),
         [label, ..] => label,

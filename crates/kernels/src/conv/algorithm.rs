@@ -18,8 +18,9 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The one that is used for all three passes of `shape`: the most special that applies and pays. With
-    /// `RESNET_CONV=direct` in the environment never [`Algorithm::Winograd`], to compare with.
+    /// The algorithm for all three passes of `shape`: the most specialised one that applies and pays. With
+    /// `RESNET_CONV=direct` in the environment it is never [`Algorithm::Winograd`], for comparisons; 1x1
+    /// convolutions are [`Algorithm::Pointwise`] all the same.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
         static WITHOUT_WINOGRAD: OnceLock<bool> = OnceLock::new();
         let without = *WITHOUT_WINOGRAD.get_or_init(|| {
@@ -42,10 +43,10 @@ impl Algorithm {
     }
 
     /// Whether it is worth its preparations. Winograd's filters, 36 numbers for 9, are read once and used
-    /// once per tile: for an image of 7x7 pixels alone, reading them takes longer than the products that they
-    /// save. The faster products are, the more of them must be saved: with vectors of sixteen lanes an image
-    /// of 14x14 alone, of sixteen tiles, takes as long either way, and a fourth of the memory directly. Of a
-    /// tile on a line of pixels most is cut off.
+    /// once per tile: for a single image of 7x7 pixels, reading them takes longer than the products that they
+    /// save. The faster the products are, the more of them must be saved: with vectors of sixteen lanes, a
+    /// single image of 14x14 (sixteen tiles) takes as long either way, and direct filters take a quarter of
+    /// the memory. Where the image is a single line of pixels, most of each tile is cut off.
     fn pays(self, isa: Isa, shape: &ConvShape) -> bool {
         let is_line = shape.in_h < 2 || shape.in_w < 2;
         self != Algorithm::Winograd || (!is_line && winograd::tiles(shape) > isa.lanes())

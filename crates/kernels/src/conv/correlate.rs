@@ -192,7 +192,7 @@ fn phase_taps(shape: &ConvShape, phase: usize) -> (isize, Vec<usize>) {
     (origin, taps)
 }
 
-/// What any of the phases that have taps sees.
+/// The reach of all phases that have taps, together.
 fn union(phases: &[(isize, Vec<usize>)]) -> Reach {
     let seen = || phases.iter().filter(|(_, taps)| !taps.is_empty());
     let first = seen().map(|(first, _)| *first).min().unwrap_or(0);

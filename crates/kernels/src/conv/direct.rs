@@ -1,8 +1,8 @@
 //! Output and input gradient as products of strips: any geometry. The formula is that of `correlate.rs`.
 //!
 //! Each task fills a strip, the few rows of input that its pixels see, padded and pre-activated; in NHWC a
-//! filter row's inputs are contiguous in it. Some pixels by a panel of outputs at a time run along them,
-//! and leave for memory as soon as their sums are complete.
+//! filter row's inputs are contiguous in it. A tile of some pixels by a panel of outputs is summed over them
+//! in registers, and stored as soon as its sums are complete.
 
 use super::correlate::Correlation;
 use super::lines::Lines;
@@ -20,8 +20,8 @@ use crate::parallel::{self, Shared};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 use crate::writes::Writes;
 
-/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`]. There
-/// is an output.
+/// `out = conv(prologue(x), packed)` with the epilogue applied; weights are from [`pack::for_output`]. The
+/// output must not be empty.
 pub(super) fn output(
     isa: Isa,
     shape: &ConvShape,
@@ -45,7 +45,7 @@ pub(super) fn output(
     })
 }
 
-/// The input's gradient. There are an input and an output.
+/// The input's gradient. Neither input nor output may be empty.
 pub(super) fn input_grad(
     isa: Isa,
     shape: &ConvShape,
@@ -82,7 +82,7 @@ struct Sweep<'a> {
     /// Blocks of outputs.
     panels: usize,
     input: ConvInput<'a>,
-    /// Whether the input is read where it is.
+    /// Whether tiles read the input in place, without a strip.
     in_place: bool,
     packed: &'a [f32],
 }
@@ -105,7 +105,7 @@ impl<'a> Sweep<'a> {
         Sweep { isa, pass, plan, panels, input, in_place, packed }
     }
 
-    /// Tasks that see different pixels.
+    /// The number of parts. A part is some rows of an image; the tasks for its groups of outputs share it.
     fn parts(&self) -> usize {
         self.pass.images * self.plan.blocks
     }
@@ -144,7 +144,7 @@ impl<'a> Sweep<'a> {
         });
     }
 
-    /// The next task's input, if it isn't this one's, to be fetched in `times` steps.
+    /// The next task's input, if it isn't this one's, to be prefetched in `times` steps.
     fn ahead(&self, task: usize, next: Option<usize>, times: usize) -> Lines {
         let next = next.map(|next| next / self.plan.groups).filter(|next| *next != task / self.plan.groups);
         let floats = next.map_or(0..0, |part| {
@@ -241,7 +241,7 @@ struct PhaseTask<'a> {
 }
 
 impl PhaseTask<'_> {
-    /// Offsets grow, so the last of each bounds every access.
+    /// Asserts that all accesses are in bounds. Offsets grow, so it is enough to look at the last of each.
     fn check(&self, channels: usize, block: usize) {
         let PhasePlan { source_at, target_at, slices, .. } = self.phase;
         let reach = slices.iter().map(|slice| match slice.len() {
@@ -290,7 +290,7 @@ impl PhaseTask<'_> {
         for (index, slice) in slices.iter().enumerate() {
             let is_last = index + 1 == slices.len();
             let accumulate = if index == 0 { Accumulate::Set } else { Accumulate::Add };
-            // The next slice's weights lie behind this one's: all calls together ask for all of them.
+            // The next slice's weights lie behind this one's: all tiles together prefetch all of them.
             let b = weights.as_ptr().wrapping_add(slice.weights);
             let stride = width.div_ceil(tiles.len());
             let mut fetch = FetchOn { next: b.wrapping_add(slice.len() * width), stride };
@@ -302,7 +302,7 @@ impl PhaseTask<'_> {
                         store.prefetch::<S, V>(simd, self.target + self.phase.target_at[pixel] + column, out);
                     }
                 }
-                // A sum of one part needs no place of its own.
+                // With a single slice, each tile is stored at once, so all tiles use the same place.
                 let at = if slices.len() == 1 { 0 } else { pixel * width };
                 // SAFETY: the pixels exist; `check` bounded their taps, their products and their place in the
                 // output.

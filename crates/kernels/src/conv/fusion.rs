@@ -54,12 +54,12 @@ pub enum Residual<'a> {
     None,
     /// A tensor of the output's shape.
     Tensor(&'a [f32]),
-    /// What lies where the output goes; the sum takes its place.
+    /// The values that the output's slice already holds; the sum overwrites them.
     InPlace,
 }
 
 impl<'a> Residual<'a> {
-    /// Where it begins, if there is any; `out` is where the output does.
+    /// The start of what is added, if anything is; `out` is the start of the output.
     #[inline(always)]
     pub(super) fn start(self, out: *mut f32) -> Option<*const f32> {
         match self {
@@ -69,7 +69,7 @@ impl<'a> Residual<'a> {
         }
     }
 
-    /// What is read beside the output's own memory.
+    /// The tensor that is read beside the output's own memory, if there is one.
     pub(super) fn tensor(self) -> Option<&'a [f32]> {
         match self {
             Residual::Tensor(tensor) => Some(tensor),
@@ -92,7 +92,8 @@ pub struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// How an output of `floats` is written: what lies there already is in the caches by then.
+    /// How an output of `floats` is written. A residual in place has just been read, so its lines are in the
+    /// caches.
     pub(super) fn writes(&self, isa: Isa, floats: usize) -> Writes {
         match self.residual {
             Residual::InPlace => Writes::Cached,
@@ -144,8 +145,9 @@ pub enum GradientEpilogue<'a> {
     },
 }
 
-/// What the gradient of a 1x1 convolution's input is computed from, all the way through the batch norm and
-/// ReLU that it went through: `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it.
+/// A gradient that goes back through a 1x1 convolution and then through the ReLU and the batch norm before
+/// it: `dx (+)= g a + x b + c`, as [`crate::norm::backward_apply`] has it, with `dx` of the shape of the
+/// convolution's input.
 #[derive(Debug, Clone, Copy)]
 pub struct ThroughNorm<'a> {
     /// The convolution.
@@ -156,32 +158,34 @@ pub struct ThroughNorm<'a> {
     pub weight: &'a [f32],
     /// The norm before it.
     pub norm: NormBackward<'a>,
-    /// Whether the gradient is added to what lies there.
+    /// Whether the gradient replaces what its slice holds or is added to it.
     pub accumulate: Accumulate,
 }
 
 /// The gradient of a convolution's output.
 #[derive(Debug)]
 pub enum OutputGradient<'a> {
-    /// It is there.
+    /// It is already computed: `[images, out_h, out_w, out_channels]`.
     There(&'a [f32]),
-    /// It is still to be computed: a block of pixels at a time where it is read, while it is in the caches.
+    /// It is still to be computed, into the slice of the same shape. Where that pays, each block of pixels is
+    /// computed right before it is read, and read while it is in the caches.
     Through(ThroughNorm<'a>, &'a mut [f32]),
 }
 
 /// Where the input's gradient goes when it is computed together with the weights'.
 #[derive(Debug)]
 pub enum GradientTarget<'a> {
-    /// It is stored.
+    /// It is stored, in a slice of the input's shape.
     Store(&'a mut [f32]),
     /// It is stored, and summed up for the backward pass of the batch norm and ReLU of the prologue.
     StoreAndSum {
         /// The mean per channel that the norm subtracted.
         mean: &'a [f32],
-        /// Where it goes.
+        /// Where it is stored, of the input's shape.
         dx: &'a mut [f32],
     },
-    /// It is only summed up: `input_grad_through_norm` computes it once more.
+    /// It is only summed up, not stored: [`input_grad_through_norm`](super::input_grad_through_norm) computes
+    /// it a second time.
     Sum {
         /// The mean per channel that the norm subtracted.
         mean: &'a [f32],

@@ -1,5 +1,4 @@
-//! Cache lines asked for before they are needed, a few at a time between products: they arrive while there is
-//! something else to do.
+//! Prefetches of cache lines, a few at a time between products, so that the lines arrive during other work.
 
 use crate::simd::Simd;
 
@@ -10,17 +9,17 @@ pub(super) const LINE: usize = 16;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lines {
     next: *const f32,
-    /// Lines asked for at a time. The last time may ask for a few behind the end, which does no harm.
+    /// Lines prefetched at a time. The last time may prefetch a few behind the end, which does no harm.
     pace: usize,
 }
 
 impl Lines {
-    /// The lines of `floats`, to be asked for in `times` steps.
+    /// The lines of `floats`, to be prefetched in `times` steps.
     pub(super) fn new(floats: &[f32], times: usize) -> Self {
         Lines { next: floats.as_ptr(), pace: floats.len().div_ceil(LINE).div_ceil(times.max(1)) }
     }
 
-    /// Asks for the next few, to be read.
+    /// Prefetches the next few, for reading.
     #[inline(always)]
     pub(super) fn read<S: Simd>(&mut self, simd: S) {
         for _ in 0..self.pace {
@@ -30,7 +29,7 @@ impl Lines {
     }
 }
 
-/// Asks for what `len` floats from `at` on lie in, to be read.
+/// Prefetches the lines of `len` floats from `at` on, for reading.
 #[inline(always)]
 pub(super) fn read<S: Simd>(simd: S, at: *const f32, len: usize) {
     for line in (0..len).step_by(LINE) {
@@ -38,7 +37,7 @@ pub(super) fn read<S: Simd>(simd: S, at: *const f32, len: usize) {
     }
 }
 
-/// The same, to be written.
+/// Prefetches the lines of `len` floats from `at` on, for writing.
 #[inline(always)]
 pub(super) fn write<S: Simd>(simd: S, at: *const f32, len: usize) {
     for line in (0..len).step_by(LINE) {

@@ -54,11 +54,13 @@ fn check_input(input: ConvInput, shape: &ConvShape) {
     }
 }
 
-/// `out = conv(prologue(x), filters)` with the epilogue applied; the moments of `out` if it asks for
-/// statistics.
+/// `out = conv(prologue(x), filters)` with the epilogue applied; `out` is of the shape
+/// `[images, out_h, out_w, out_channels]`. Returns the moments of `out` if the epilogue asks for
+/// [`Statistics::Gather`].
 ///
 /// # Panics
-/// If a slice's length doesn't fit `shape`, or `filters` were packed for another.
+/// If a slice's length doesn't fit `shape`, `filters` were packed for another convolution or instruction set,
+/// or statistics are asked for of an output without pixels.
 pub fn forward(
     isa: Isa,
     shape: &ConvShape,
@@ -88,8 +90,9 @@ pub fn forward(
     }
 }
 
-/// `dx`, the gradient with respect to the (normalised, rectified) input, from `dy`, that of the output; the
-/// sums that the epilogue asks for.
+/// Writes the input's gradient to `dx`, from `dy`, the output's, and `weight` (OIHW). Where the input goes
+/// through a prologue, `dx` is the gradient of the prologue's output. Returns the sums that the epilogue asks
+/// for.
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
@@ -127,7 +130,7 @@ pub fn input_grad(
     }
 }
 
-/// `dw`, the gradient with respect to the weights (OIHW), from the input and `dy`.
+/// Writes the gradient of the weights (OIHW) to `dw`, from the input and `dy`, the output's gradient.
 ///
 /// # Panics
 /// If a slice's length doesn't fit `shape`, or `algorithm` doesn't apply to it.
@@ -153,12 +156,13 @@ pub fn weight_grad(
     }
 }
 
-/// Both gradients of a 1x1 convolution, in one pass over `x` and `dy` where the weights fit a cache; the sums
-/// that `target` asks for. Where `dy` is still to be computed, it is complete afterwards.
+/// Both gradients of a 1x1 convolution, in one pass over `x` and `dy` where the stride is 1 and the weights
+/// fit a cache. Returns the sums that `target` asks for. With [`OutputGradient::Through`], `dy` is computed
+/// as well, and complete afterwards.
 ///
 /// # Panics
-/// If a slice's length doesn't fit its shape, a convolution isn't [`Algorithm::Pointwise`], or sums are asked
-/// for of an input that went through no norm.
+/// If a slice's length doesn't fit its shape, a convolution isn't [`Algorithm::Pointwise`], or `target` asks
+/// for sums where the input has no [`Prologue::NormRelu`].
 pub fn input_and_weight_grad(
     isa: Isa,
     shape: &ConvShape,
@@ -190,7 +194,8 @@ pub fn input_and_weight_grad(
     pointwise::input_and_weight_grad(isa, shape, input, dy, weight, dw, target)
 }
 
-/// What `through` says, with the convolution's own gradient computed on the way and never stored.
+/// Computes the gradient that `through` describes, into `dx` or added to it. At stride 1 the gradient of the
+/// convolution's own input stays in registers and is never stored.
 ///
 /// # Panics
 /// If a slice's length doesn't fit the shape, or the convolution isn't [`Algorithm::Pointwise`].

@@ -11,7 +11,7 @@ use crate::parallel::for_each_chunk;
 pub(super) enum Direction {
     /// The output: sums over input channels, filters as they are.
     Output,
-    /// The input's gradient: sums over output channels, filters turned by half a turn.
+    /// The input's gradient: sums over output channels, filters rotated by 180 degrees.
     InputGradient,
 }
 

@@ -4,7 +4,8 @@ use super::{Algorithm, ConvShape, check, check_shape, pack, panel, pointwise, wi
 use crate::buffer::Buffer;
 use crate::simd::Isa;
 
-/// Filters packed for the output pass of one shape, by one algorithm, on one instruction set.
+/// Filters packed for the output pass of one convolution, by one algorithm, on one instruction set. The
+/// number of images and their size may differ from pass to pass, as long as the algorithm applies.
 #[derive(Debug)]
 pub struct PackedFilters {
     packed: Buffer,
@@ -29,7 +30,7 @@ impl PackedFilters {
         PackedFilters { packed, algorithm, isa, shape: *shape }
     }
 
-    /// What they were packed for.
+    /// The algorithm that they were packed for.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

@@ -1,4 +1,5 @@
-//! Panels, a vector of columns or two side by side, of which the last of a matrix may have fewer columns.
+//! Panels: the columns of a matrix, one or two vectors of them at a time. The last panel may have fewer
+//! columns.
 
 use crate::simd::{Isa, Simd};
 use crate::writes::Writes;
@@ -92,7 +93,7 @@ impl PanelWidth for FullPanel {
     }
 }
 
-/// The first so many columns.
+/// Only the first columns; their number is at most that of a whole panel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PartialPanel(pub(super) usize);
 

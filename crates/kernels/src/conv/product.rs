@@ -20,23 +20,26 @@ use crate::simd::Simd;
 
 /// Rows of a tile where the registers hold twelve.
 const MANY: usize = 12;
-/// Rows of what is left of twelves, if it can be dealt so: as many as hide the latency of their own sums.
+/// Rows of a tile after those of twelve, where the rest is a multiple of eight: enough independent sums to
+/// hide the latency of a multiply-add.
 const EIGHT: usize = 8;
-/// Rows of one vector each, instead of twice eight: what they are multiplied with is loaded once.
+/// Rows of a tile with one vector a row, instead of two tiles of eight: the vector that all rows are
+/// multiplied with is loaded once.
 const SIXTEEN: usize = 16;
-/// Rows of any other tile at most.
+/// The most rows of any other tile.
 const FEW: usize = 6;
 
-/// Rows of `V` vectors at most, as a constant, where each row lies at a constant place.
+/// The most rows of a tile of `V` vectors, as a constant, where rows lie at constant distances, so that one
+/// register addresses all of them.
 pub(super) struct MostRows<S, const V: usize>(PhantomData<S>);
 
 impl<S: Simd, const V: usize> MostRows<S, V> {
     pub(super) const PLACED: usize = if V == 1 && S::ROWS >= MANY { SIXTEEN } else { S::ROWS };
 }
 
-/// The tiles of some rows, one after the other: as many of [`MANY`] rows as there are if there is room for
-/// `most`, and two of eight (or one of sixteen) instead of twelve and four; the rest dealt evenly, fives and
-/// sixes instead of sixes and a small rest.
+/// Cuts rows into tiles of at most `most` rows: as many tiles of [`MANY`] rows as possible if `most` allows
+/// that, but two of eight (or one of sixteen) instead of twelve and four. Other rows are dealt evenly: fives
+/// and sixes instead of sixes and a small rest.
 #[derive(Debug, Clone)]
 pub(super) struct RowTiles {
     /// Tiles of many rows that are left, and where the next begins.
@@ -236,12 +239,13 @@ pub(super) unsafe fn store_sums<S: Simd, C: PanelWidth, const V: usize, const R:
     }
 }
 
-/// What a product asks for at each step of its loop: a type, so that one that asks for nothing pays nothing.
+/// What a product prefetches at each step of its loop: a type, so that a product that prefetches nothing pays
+/// nothing.
 pub(super) trait Fetch {
     fn step<S: Simd>(&mut self, simd: S);
 }
 
-/// Nothing.
+/// Prefetches nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NoFetch;
 
@@ -250,10 +254,10 @@ impl Fetch for NoFetch {
     fn step<S: Simd>(&mut self, _simd: S) {}
 }
 
-/// Lines that will be read, a few floats a step.
+/// Prefetches one line per step, for reading.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FetchOn {
-    /// Where; any address will do.
+    /// The address of the next prefetch; it need not be valid.
     pub(super) next: *const f32,
     /// Floats from one step to the next.
     pub(super) stride: usize,
@@ -267,7 +271,7 @@ impl Fetch for FetchOn {
     }
 }
 
-/// Two tensors' lines, of each a few floats at a step.
+/// Prefetches a line of each of two tensors per step.
 impl Fetch for [FetchOn; 2] {
     #[inline(always)]
     fn step<S: Simd>(&mut self, simd: S) {
@@ -276,7 +280,7 @@ impl Fetch for [FetchOn; 2] {
     }
 }
 
-/// The lines of two tensors.
+/// Prefetches a few lines of each of two tensors per step.
 impl Fetch for &mut [Lines; 2] {
     #[inline(always)]
     fn step<S: Simd>(&mut self, simd: S) {

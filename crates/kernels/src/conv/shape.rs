@@ -52,9 +52,9 @@ impl ConvShape {
         ((self.out_h() * self.out_w()) as u64).saturating_mul(self.weight_len() as u64)
     }
 
-    /// Refuses what is no convolution, and one whose padded input, or gradient of the output, no memory
-    /// holds: strips are parts of these. After it, sums and products of a few of the shape's lengths don't
-    /// wrap around.
+    /// Panics if this is no convolution, or if no memory holds its padded input or padded output gradient, of
+    /// which strips are parts. For a shape that passes, sums and products of a few of its lengths don't wrap
+    /// around.
     pub(super) fn check(&self) {
         let ConvShape { in_h, in_w, in_channels, out_channels, kernel, stride, padding, .. } = *self;
         assert!(

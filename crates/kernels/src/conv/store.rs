@@ -1,4 +1,4 @@
-//! The way of a tile of products to memory: what is fused into the store, and the sums gathered on the way.
+//! Stores a tile of products, with what is fused into the store and the sums that are gathered for a norm.
 
 use super::panel::{FullPanel, PanelWidth};
 use super::{Epilogue, lines};
@@ -20,7 +20,7 @@ pub(super) enum DirectStore<'a> {
 /// Some pixels by one block of outputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DirectTile<'a> {
-    /// Rows of a panel.
+    /// A row of a panel for each pixel.
     pub(super) products: *const f32,
     /// Where the pixels begin in the output, from `target`.
     pub(super) pixels: &'a [usize],
@@ -42,8 +42,8 @@ impl DirectStore<'_> {
         }
     }
 
-    /// Asks for the cache lines that a block of outputs at offset `at` will be stored to, and those it will
-    /// meet.
+    /// Prefetches the cache lines that a block of outputs at offset `at` will be stored to, and those of the
+    /// other tensor (residual or norm's input) that the store reads.
     #[inline(always)]
     pub(super) fn prefetch<S: Simd, const V: usize>(&self, simd: S, at: usize, out: &Shared) {
         if self.writes() == Writes::Cached {
@@ -61,8 +61,9 @@ impl DirectStore<'_> {
     /// Stores the pixels of `tile`.
     ///
     /// # Safety
-    /// Products, pixels and `columns` exist in the tile, in `out` and in the tensors in `self`; nobody else
-    /// has them, or the tile's channels of the part, at the same time. Parts have whole blocks of channels.
+    /// The tile has a row of products for each of its pixels. `out` and the tensors in `self` have all pixels
+    /// and `columns` of the tile; in `out` nobody else accesses them at the same time, nor the tile's
+    /// channels of the part. Parts have whole blocks of channels.
     #[inline(always)]
     pub(super) unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
         &self,

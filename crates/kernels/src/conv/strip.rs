@@ -31,7 +31,7 @@ pub(super) fn fill<S: Simd>(
     fill_channels(simd, image, size, 0..size.2, window, prologue, strip);
 }
 
-/// The same of some of the channels.
+/// As [`fill`], for some of the channels; the strip holds only these.
 #[inline(always)]
 pub(super) fn fill_channels<S: Simd>(
     simd: S,

@@ -22,7 +22,7 @@ use crate::norm::Accumulate;
 use crate::parallel::{self, Shared, for_each_chunk_with};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
-/// Tasks at most: enough for as many threads to share the work.
+/// The most tasks, and so the most threads that can share the work.
 const TASKS: usize = 32;
 /// Pixels that pay for adding up one more partial sum.
 const ENOUGH_PIXELS: usize = 512;
@@ -33,7 +33,7 @@ const OUTPUTS: usize = 64;
 /// Floats that a block's strip and its part of `dy` may take.
 const BLOCK: usize = 8 << 10;
 
-/// `dw` from the input and `dy`. There is an output.
+/// `dw` from the input and `dy`. The output must not be empty.
 pub(super) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[f32], dw: &mut [f32]) {
     let pass = Correlation::output(shape);
     let blocking = Blocking::new(shape, &pass, panel::width(isa, shape.out_channels));
@@ -188,7 +188,7 @@ fn reduce(shape: &ConvShape, blocking: &Blocking, partials: &[f32], dw: &mut [f3
                     }
                     for (lane, sum) in sums[..filters.len()].iter().enumerate() {
                         let o = outputs.start + filters.start + lane;
-                        // SAFETY: each task has its own filters and channels.
+                        // SAFETY: each task writes its own filters and channels, a float at a time.
                         unsafe { out.slice(o * filter + c * area + tap, 1)[0] = *sum };
                     }
                 }
@@ -250,7 +250,7 @@ impl Kernel for RowBlock<'_> {
         let strip_row = pass.strip_w() * channels;
         let steps = Strides { row: pass.step * strip_row, pixel: pass.step * channels };
         let (taps, run) = (window.height - (height - 1) * pass.step, pass.columns_seen() * channels);
-        // The last pixel's last tap, and the last sums.
+        // These bound the last pixel's last tap, the last sums and the last outputs.
         assert!(
             (height - 1) * steps.row + (taps - 1) * strip_row + (width - 1) * steps.pixel + run
                 <= self.strip.len()

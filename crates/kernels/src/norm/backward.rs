@@ -1,4 +1,4 @@
-//! Batch norm's backward: the sums that gradients of gamma and beta are, and the gradient of the input.
+//! Batch norm's backward: the sums that give the gradients of gamma and beta, and the gradient of the input.
 //!
 //! ```text
 //! dx = g a + x b + c,   g = dy where the activation was positive
@@ -36,7 +36,8 @@ impl BackwardSums {
     }
 }
 
-/// The sums over `x` and `dy`, both `[pixels, channels]`, of a map that was followed by `activation`.
+/// The sums over `x` and `dy`, both `[pixels, channels]`, for a norm that applied `map` and `activation` to
+/// `x`; `mean` is per channel.
 ///
 /// # Panics
 /// If lengths don't agree.
@@ -114,20 +115,21 @@ impl<S: Simd> Terms<S, 2> for Gradients<'_> {
     }
 }
 
-/// `dx = g a + x b + c` per channel, with `g` as in [`BackwardSums`]: what batch norm's backward comes down
-/// to.
+/// The affine map `dx = g a + x b + c` per channel, with `g` as in [`BackwardSums`], that computes the
+/// input's gradient of a batch norm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackwardMap {
-    /// Factor of the gradient.
+    /// `a`, the factor of the gradient.
     pub of_gradient: Vec<f32>,
-    /// Factor of the input.
+    /// `b`, the factor of the input.
     pub of_input: Vec<f32>,
-    /// Constant.
+    /// `c`, the constant.
     pub constant: Vec<f32>,
 }
 
 impl BackwardMap {
-    /// With the batch's statistics, over `count` pixels: the mean and the variance depend on `x` as well.
+    /// The map in training, for statistics over `count` pixels of the batch: mean and variance depend on `x`
+    /// too.
     ///
     /// # Panics
     /// If lengths don't agree, or there are no pixels.
@@ -147,14 +149,14 @@ impl BackwardMap {
         BackwardMap { of_gradient, of_input, constant }
     }
 
-    /// With running statistics, which are constants.
+    /// The map in evaluation, where the running statistics are constants.
     pub fn eval(map: &ScaleShift) -> Self {
         let zeros = vec![0.0; map.scale.len()];
         BackwardMap { of_gradient: map.scale.clone(), of_input: zeros.clone(), constant: zeros }
     }
 }
 
-/// What the gradient behind a norm is computed from, beside the gradient of its output.
+/// What the gradient of a norm's input is computed from, beside the gradient of its output.
 #[derive(Debug, Clone, Copy)]
 pub struct NormBackward<'a> {
     /// The norm's input, `[pixels, channels]`.
@@ -165,7 +167,7 @@ pub struct NormBackward<'a> {
     pub backward: &'a BackwardMap,
 }
 
-/// `dx (+)= g a + x b + c`, for a norm that was followed by `activation`.
+/// `dx (+)= g a + x b + c` from the output's gradient `dy`, for a norm that was followed by `activation`.
 ///
 /// # Panics
 /// If lengths don't agree.
@@ -178,7 +180,7 @@ pub fn backward_apply(
     dx: &mut [f32],
 ) {
     assert_eq!(dy.len(), dx.len(), "gradient of another shape");
-    // What is added to is read anyway.
+    // `Add` reads `dx` anyway, so its lines are in the caches.
     let writes = match accumulate {
         Accumulate::Set => Writes::of(isa, dx.len()),
         Accumulate::Add => Writes::Cached,
@@ -186,8 +188,8 @@ pub fn backward_apply(
     norm.apply(isa, Some(dy), activation, (accumulate, writes), dx);
 }
 
-/// What [`backward_apply`] sets, in the place of the gradient that it is computed from: a line is written
-/// back where it was read, instead of a second one being fetched to be overwritten.
+/// As [`backward_apply`] with [`Accumulate::Set`], but `gradient` is both: the output's gradient before, the
+/// input's after. A line is written back where it was read, and no second one is fetched to be overwritten.
 ///
 /// # Panics
 /// If lengths don't agree.
@@ -274,7 +276,7 @@ impl Kernel for BackwardApply<'_> {
     }
 }
 
-/// Lets a gradient through where the activation was positive, recomputed from its input.
+/// Lets a gradient through where the activation was positive, which is recomputed from the norm's input.
 #[derive(Clone, Copy)]
 struct ActivationMask<'a> {
     map: &'a ScaleShift,

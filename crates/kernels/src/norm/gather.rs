@@ -40,11 +40,14 @@ pub(crate) struct SharedMoments<'a> {
 }
 
 impl SharedMoments<'_> {
+    /// The part of task number `task`.
+    ///
     /// # Safety
-    /// Nobody else writes the same channels of the part at the same time.
+    /// While it is in use, nobody else may access the channels of the part that the caller accesses.
     pub(crate) unsafe fn task(&self, task: usize) -> MomentPart {
         assert!((task + 1) * 3 * self.channels <= self.parts.len(), "no such part");
-        // SAFETY: inside the buffer. No slice: two tasks may have different channels of one part.
+        // SAFETY: inside the buffer, as asserted. A pointer and not a slice, since two tasks may have
+        // different channels of one part.
         let start = unsafe { self.parts.as_mut_ptr().add(task * 3 * self.channels) };
         MomentPart { start, channels: self.channels }
     }
@@ -162,11 +165,14 @@ pub(crate) struct SharedSums<'a> {
 }
 
 impl SharedSums<'_> {
+    /// The part of task number `task`.
+    ///
     /// # Safety
-    /// Nobody else writes the same channels of the part at the same time.
+    /// While it is in use, nobody else may access the channels of the part that the caller accesses.
     pub(crate) unsafe fn task(&self, task: usize) -> BackwardPart {
         assert!((task + 1) * 2 * self.channels <= self.parts.len(), "no such part");
-        // SAFETY: inside the buffer. No slice: two tasks may have different channels of one part.
+        // SAFETY: inside the buffer, as asserted. A pointer and not a slice, since two tasks may have
+        // different channels of one part.
         let start = unsafe { self.parts.as_mut_ptr().add(task * 2 * self.channels) };
         BackwardPart { start, channels: self.channels }
     }
@@ -255,6 +261,8 @@ impl<V: Copy, const N: usize> NormSums<V, N> {
     }
 }
 
+/// Adds `v` to the floats at `p`.
+///
 /// # Safety
 /// `p` must be valid for reading and writing `LANES` floats.
 #[inline(always)]

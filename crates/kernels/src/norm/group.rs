@@ -5,7 +5,7 @@
 //! y = act(gamma (x - mean) / sqrt(var + eps) + beta)
 //! ```
 //!
-//! No statistics run along, so training and evaluation are the same. Reference:
+//! There are no running statistics, so training and evaluation are the same. Reference:
 //! `resnet_reference::group_norm`.
 
 use super::{
@@ -21,13 +21,13 @@ pub struct GroupNorm<'a> {
     pub images: usize,
     /// Groups of neighbouring channels; their number divides that of the channels.
     pub groups: usize,
-    /// Scale of a channel.
+    /// The scale per channel; its length is the number of channels.
     pub gamma: &'a [f32],
-    /// Shift of a channel.
+    /// The shift per channel.
     pub beta: &'a [f32],
     /// Added to the variance.
     pub eps: f32,
-    /// What follows.
+    /// What follows the affine map.
     pub activation: Activation,
 }
 
@@ -44,7 +44,7 @@ impl GroupNorm<'_> {
     /// Normalises `x` into `out`.
     ///
     /// # Panics
-    /// If lengths don't agree, or an image has no pixels.
+    /// If lengths don't agree, an image has no pixels, or the groups don't divide the channels.
     pub fn forward(&self, isa: Isa, x: &[f32], out: &mut [f32]) {
         let image_len = self.image_len(x.len());
         assert_eq!(out.len(), x.len(), "output of another shape");
@@ -55,10 +55,11 @@ impl GroupNorm<'_> {
         }
     }
 
-    /// The gradients from `dy`; that of the input replaces `dx` or is added to it, if it is wanted.
+    /// The gradients of gamma and beta from `dy`, the output's. If `dx` is given, the input's gradient
+    /// replaces it or is added to it.
     ///
     /// # Panics
-    /// If lengths don't agree, or an image has no pixels.
+    /// As [`GroupNorm::forward`].
     pub fn backward(
         &self,
         isa: Isa,
@@ -91,7 +92,7 @@ impl GroupNorm<'_> {
         GroupNormGradients { gamma: round(gamma), beta: round(beta) }
     }
 
-    /// Floats of one image of `len`.
+    /// Floats of one image, where all images have `len`.
     fn image_len(&self, len: usize) -> usize {
         let channels = self.gamma.len();
         assert_eq!(self.beta.len(), channels, "gamma and beta are of one length");

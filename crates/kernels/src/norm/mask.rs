@@ -1,5 +1,5 @@
-//! Batch norm's backward on vectors of channels in registers: which gradients ReLU let through, and what they
-//! come to behind the norm.
+//! Batch norm's backward on vectors of channels in registers: ReLU's mask, and the gradient of the norm's
+//! input.
 
 use crate::simd::Simd;
 
@@ -22,7 +22,7 @@ impl<V: Copy, const N: usize> ReluMask<V, N> {
     }
 }
 
-/// `dx = g a + x b + c`
+/// `dx = g a + x b + c`, as [`BackwardMap`](super::BackwardMap) has it.
 #[derive(Clone, Copy)]
 pub(crate) struct NormGradient<V, const N: usize> {
     pub(crate) of_gradient: [V; N],
@@ -31,7 +31,7 @@ pub(crate) struct NormGradient<V, const N: usize> {
 }
 
 impl<V: Copy, const N: usize> NormGradient<V, N> {
-    /// `dx`, added to what was there `before`.
+    /// `dx`, plus `before` if there is one.
     #[inline(always)]
     pub(crate) fn dx<S: Simd<V = V>>(&self, simd: S, x: [V; N], g: [V; N], before: Option<[V; N]>) -> [V; N] {
         let mut dx = x;

@@ -96,7 +96,7 @@ impl ScaleShift {
 }
 
 impl ScaleShift {
-    /// Kernels read both at the same offsets.
+    /// Asserts that both have one value per channel: kernels read them without bounds checks.
     fn check(&self, channels: usize) {
         assert!(
             self.scale.len() == channels && self.shift.len() == channels,
@@ -164,8 +164,8 @@ fn combine(partials: &[f32], channels: usize, pixels: impl Fn(usize) -> usize) -
     }
 }
 
-/// A chunk's mean as far as one sum in f32 finds it, and the sums of distances from it and of their squares:
-/// distances are small where the mean is large, so they know what the first sum lost.
+/// A chunk's mean by one sum in f32, and the sums of distances from it and of their squares. Distances are
+/// small where the mean is large, so their sum recovers what the first sum lost by rounding.
 struct ChunkMoments<'a> {
     x: &'a [f32],
     mean: &'a mut [f32],
@@ -220,7 +220,8 @@ impl<S: Simd> Terms<S, 2> for Distances {
     }
 }
 
-/// `out = act(x scale + shift + other)`, per channel; `other` is the other operand of equation (1), if any.
+/// `out = act(x scale + shift + other)` for `[pixels, channels]`, with `map` per channel; `other` is the
+/// other operand of the residual addition, equation (1), if any.
 ///
 /// # Panics
 /// If lengths don't agree.

@@ -24,7 +24,7 @@ pub fn standardise(weight: &[f32], filters: usize, eps: f64, out: &mut [f32]) {
     });
 }
 
-/// The gradient of `weight` from that of the standardised one.
+/// Writes the gradient of `weight` to `dw`, from `dy`, that of the standardised weight.
 ///
 /// # Panics
 /// If lengths don't agree.

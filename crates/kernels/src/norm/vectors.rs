@@ -12,6 +12,8 @@ pub(crate) unsafe fn load<S: Simd>(simd: S, p: *const f32, n: usize) -> S::V {
     unsafe { if n == S::LANES { simd.load(p) } else { simd.load_partial(p, n) } }
 }
 
+/// Stores the first `n` lanes.
+///
 /// # Safety
 /// `p` must be valid for writing `n` floats.
 #[inline(always)]
@@ -33,7 +35,8 @@ pub(super) trait Terms<S: Simd, const K: usize>: Copy {
 /// `sums[k][c] = sum over pixels of terms at (offset, c)[k]`, in blocks of channels that stay in registers.
 ///
 /// # Safety
-/// The terms' tensors have `pixels` times as many floats as `sums[0]` has channels.
+/// Each tensor that the terms read has `pixels` times as many floats as `sums[0]`, and each of their slices
+/// per channel has as many as `sums[0]`.
 #[inline(always)]
 pub(super) unsafe fn channel_sums<S: Simd, const K: usize>(
     simd: S,

@@ -22,8 +22,9 @@ thread_local! {
 }
 static EVERYBODYS: OnceLock<Arc<Team>> = OnceLock::new();
 
-/// Sets how many threads kernels use, the caller's included, for the rest of the process. `false` if they
-/// have started already, with a number of their own (one a core).
+/// Sets how many threads kernels use, the caller's included, for the rest of the process. Returns `false` and
+/// changes nothing if the threads have started already: by an earlier call, or with the default of one per
+/// core at the first kernel or call of [`threads`].
 ///
 /// # Panics
 /// If `threads` is 0.
@@ -41,7 +42,8 @@ pub fn threads() -> usize {
     current().threads()
 }
 
-/// Runs `f`, whose kernels use `threads` threads of their own.
+/// Runs `f` with a new team of `threads` threads, the caller's included. The kernels that `f` calls on this
+/// thread use it, and it ends with the call.
 ///
 /// # Panics
 /// If `threads` is 0.
@@ -67,15 +69,15 @@ fn current() -> Arc<Team> {
 /// Each thread makes one `scratch` with `init` and keeps it for all its tasks.
 ///
 /// # Panics
-/// If `init` or `work` does, with the same; other tasks may not have run then. If `tasks` exceeds
+/// If `init` or `work` panics, with the same payload; other tasks may not have run then. If `tasks` exceeds
 /// `isize::MAX`.
 pub fn for_each<T>(tasks: usize, init: impl Fn() -> T + Sync, work: impl Fn(&mut T, usize) + Sync) {
     for_each_ahead(tasks, init, |scratch, task, _| work(scratch, task));
 }
 
 /// As [`for_each`], and tells `work(scratch, task, next)` which task this thread does next, if that is
-/// settled: its input can be fetched into cache meanwhile. The last tasks are nobody's before their turn,
-/// lest one thread has two and another none.
+/// settled: its input can be prefetched meanwhile. The last tasks of a thread's part are not settled ahead,
+/// so that no thread holds two tasks while another has none.
 ///
 /// # Panics
 /// As [`for_each`].
@@ -124,7 +126,7 @@ pub(crate) fn for_each_chunk_with<T>(
     let shared = Shared::new(out);
     for_each(pieces(total, len), init, |scratch, index| {
         let range = piece(total, len, index);
-        // SAFETY: each task has its own chunk.
+        // SAFETY: the pieces don't overlap, and each is one task's.
         work(scratch, index, unsafe { shared.slice(range.start, range.len()) });
     });
 }

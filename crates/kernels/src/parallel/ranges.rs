@@ -3,7 +3,7 @@
 //! | | parts | |
 //! |---|---|---|
 //! | [`pieces`], [`piece`] | of one given length | the last may be shorter |
-//! | [`share`] | a given number | rounded down, so that longer ones are spread over all |
+//! | [`share`] | a given number | bounds are rounded down, so the longer parts are spread evenly |
 //! | [`Shares`] | a given number | the longer ones come first |
 
 use std::ops::Range;
@@ -35,14 +35,14 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// So many parts; none of them if `shares` is 0.
+    /// Cuts `0..len` into `shares` parts; none if `shares` is 0.
     #[inline(always)]
     pub(crate) fn of(len: usize, shares: usize) -> Self {
         let divisor = shares.max(1);
         Shares { even: len / divisor, longer: len % divisor, shares, index: 0, start: 0 }
     }
 
-    /// As few parts of at most `most` as will do: sixes and fives instead of sixes and a small rest.
+    /// Cuts `0..len` into the fewest parts of at most `most`: 16 by 6 are 6, 5 and 5, not 6, 6 and 4.
     #[inline(always)]
     pub(crate) fn of_at_most(len: usize, most: usize) -> Self {
         Shares::of(len, len.div_ceil(most))

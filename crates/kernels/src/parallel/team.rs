@@ -1,4 +1,4 @@
-//! A team of threads that wait for work awake.
+//! A team of threads that spin for a while when they have no work, before they sleep.
 //!
 //! A step of training is a thousand short parallel passes, with a few microseconds between them. Waking a
 //! sleeping thread takes longer than many of these passes, so helpers spin for a while before they sleep, the
@@ -13,11 +13,11 @@ use std::thread::JoinHandle;
 /// How often a helper looks for work before it sleeps: some milliseconds, more than lies between two passes
 /// of a step.
 const PATIENCE: usize = if cfg!(miri) { 50 } else { 200_000 };
-/// Looks between which a waiting thread lets others run, who may be what it waits for.
+/// A waiting thread yields to others once in so many looks: the one that it waits for may need the core.
 const POLITENESS: usize = if cfg!(miri) { 1 } else { 256 };
 
-/// The state is one number: the job's serial in the upper bits, then whether helpers may join, then how many
-/// did.
+/// Bits of `Common::state`: the job's serial number in the upper ones, then whether helpers may join the job,
+/// then how many helpers are in it.
 const OPEN: usize = 1 << 15;
 const JOINED: usize = OPEN - 1;
 const SERIAL: usize = OPEN << 1;
@@ -70,7 +70,7 @@ impl Team {
         let helpers = (1..threads.min(JOINED))
             .map_while(|index| {
                 let common = common.clone();
-                // A system that gives no more threads gets its work done by fewer.
+                // If the system refuses a thread, the team works with fewer.
                 std::thread::Builder::new()
                     .name(format!("kernels-{index}"))
                     .spawn(move || common.help(index))
@@ -85,11 +85,12 @@ impl Team {
         self.helpers.len() + 1
     }
 
-    /// Calls `job` with 0 on this thread, and with its own number on every helper that comes before this
-    /// thread is done with it. If another thread has the team, or the caller is a helper itself, only here.
+    /// Calls `job(0)` on this thread, and `job(n)` on every helper `n` that joins before this thread has
+    /// finished. If the team is already busy, perhaps with the job that this call is part of, only this
+    /// thread runs `job`.
     ///
     /// # Panics
-    /// If `job` does, on any thread: with what it panicked with, after all threads have left it.
+    /// If `job` panics on any thread: with the same payload, after all threads have left the job.
     pub(super) fn run(&self, job: &(dyn Fn(usize) + Sync)) {
         if self.helpers.is_empty() {
             return job(0);
@@ -100,14 +101,14 @@ impl Team {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return job(0),
         };
-        // SAFETY: only the lifetime changes; `close` below waits for whoever uses the job, also when it
-        // panics.
+        // SAFETY: only the lifetime changes. `close` below waits for every helper that uses the job, and is
+        // reached even if the job panics, because the panic is caught.
         let job_anywhere: *const (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(job) };
         self.common.open(Job(job_anywhere));
         let own = catch_unwind(AssertUnwindSafe(|| job(0)));
         self.common.close();
         let theirs = lock(&self.common.panic).take();
-        // Before a panic goes on, lest it poison the lock.
+        // Released before a panic is resumed, which would poison the lock.
         drop(busy);
         if let Some(panic) = own.err().or(theirs) {
             resume_unwind(panic);
@@ -138,7 +139,7 @@ impl Common {
         *lock(&self.job) = None;
     }
 
-    /// What the `index`-th helper does all its life.
+    /// The loop of the `index`-th helper, until the team is dropped.
     fn help(&self, index: usize) {
         let mut last = 0;
         let mut looks = 0;
@@ -169,8 +170,8 @@ impl Common {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(index))) {
             match &mut *lock(&self.panic) {
                 first @ None => *first = Some(panic),
-                // One reaches the caller. Not dropped: what it carries may panic in turn, and nobody would
-                // catch that.
+                // Only the first panic reaches the caller. The payload of this one is leaked: its drop could
+                // panic, and nothing would catch that.
                 Some(_) => std::mem::forget(panic),
             }
         }
@@ -207,7 +208,7 @@ impl Drop for Team {
         drop(lock(&self.common.asleep));
         self.common.wake.notify_all();
         for helper in self.helpers.drain(..) {
-            // A helper catches what its jobs do.
+            // There is no panic to pass on: a helper catches those of its jobs.
             let _ = helper.join();
         }
     }

@@ -23,7 +23,7 @@ impl Tickets {
     pub(super) fn new(tasks: usize, threads: usize) -> Self {
         // Counters go past their ends by one a thread at most.
         assert!(tasks <= isize::MAX as usize, "{tasks} tasks are more than can be counted");
-        // `tasks * thread / threads`, which could overflow.
+        // Equal to `tasks * thread / threads`, but without overflow.
         let start = |thread| tasks / threads * thread + tasks % threads * thread / threads;
         let part = |thread| Share { next: AtomicUsize::new(start(thread)), end: start(thread + 1) };
         Tickets { parts: (0..threads).map(part).collect() }
@@ -35,8 +35,9 @@ impl Tickets {
         (0..parts).find_map(|other| self.take_of((thread + other) % parts, 0))
     }
 
-    /// The task that `thread` does after the one it has, if that can be settled now: the last of a part are
-    /// nobody's before their turn, lest one thread has two and another none.
+    /// The task that `thread` does after its current one, if that can be settled now. The last tasks of a
+    /// part, as many as there are threads, are not given out ahead, so that no thread holds two while another
+    /// has none.
     pub(super) fn take_ahead(&self, thread: usize) -> Option<usize> {
         self.take_of(thread, self.parts.len())
     }
@@ -44,7 +45,7 @@ impl Tickets {
     /// The next task of `part`, if more than `left` are left of it.
     fn take_of(&self, part: usize, left: usize) -> Option<usize> {
         let Share { next, end } = &self.parts[part];
-        // Looked at first, so that nobody writes to a counter when there is nothing to take.
+        // Read first, so that no thread writes to the counter when there is nothing to take.
         if next.load(Ordering::Relaxed) + left >= *end {
             return None;
         }

@@ -22,7 +22,7 @@ pub(super) const GROUP: usize = 4;
 /// Sums that are made at once.
 pub(super) const BLOCK: usize = 8;
 
-/// The pixels of a row that each sum is of, and their weights.
+/// The pixels of a row that each sum adds up, and their weights.
 #[derive(Clone, Debug)]
 pub struct RowTaps {
     /// Pixels of a row.
@@ -33,20 +33,22 @@ pub struct RowTaps {
     split: Option<Split>,
 }
 
-/// The same for vectors: weights as two numbers of 16 bits, `w = 2^15 high + low`, of whole groups of pixels.
+/// [`RowTaps`] prepared for vectors: whole groups of pixels, each weight as two numbers of 16 bits,
+/// `w = 2^15 high + low`.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(super) struct Split {
     /// Groups of pixels that each sum is of.
     pub(super) groups: usize,
-    /// For each block of sums, the first pixel of each. With all groups behind it, it lies in the row.
+    /// For each block of sums, the first pixel of each sum. From it on, `groups` whole groups lie in the row.
     pub(super) firsts: Vec<[usize; BLOCK]>,
     /// For each block, group and pair of sums four apart: what its pixels are multiplied with.
     pub(super) weights: Vec<[Weights; BLOCK / 2]>,
 }
 
-/// The weights of a group of pixels in two sums: of its first two pixels, then of its other two. For each
-/// sum, the pair is there once for each channel.
+/// The weights of a group of pixels in two sums, four apart: at index 0 those of its first two pixels, at
+/// index 1 those of its other two. Lanes 0 to 7 are the first sum's, 8 to 15 the second's; each repeats its
+/// pair of weights once per channel.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[repr(C, align(32))]
@@ -56,8 +58,8 @@ pub(super) struct Weights {
 }
 
 impl RowTaps {
-    /// Sums over rows of `width` pixels; each of `taps` is the place of a first pixel, and weights from it
-    /// on.
+    /// Sums over rows of `width` pixels, one for each of `taps`: the place of its first pixel, and the
+    /// weights of the pixels from there on, with [`FRACTION`] bits after the point.
     ///
     /// # Panics
     /// If pixels lie outside of the row.
@@ -83,7 +85,7 @@ impl Split {
         let most = taps.iter().map(|(_, weights)| weights.len()).max()?;
         let groups = most.div_ceil(GROUP).max(1);
         let last = width.checked_sub(groups * GROUP)?;
-        // Further left, if a row ends before the groups do.
+        // Moved to the left where the row would end before the groups do.
         let first = |i: usize| taps.get(i).map_or(0, |(first, _)| *first.min(&last));
         let weight = |i: usize, place: usize| {
             let Some((first, weights)) = taps.get(i) else { return 0 };
@@ -113,7 +115,8 @@ impl Split {
     }
 }
 
-/// The sums of `taps` over `row`, rounded to bytes, in each of four channels.
+/// Writes the sums of `taps` over `row` to `out`, each of four channels by itself, rounded and clamped to
+/// bytes.
 ///
 /// # Panics
 /// If `row` has another width than `taps`, or `out` another length than there are sums.

@@ -1,9 +1,10 @@
-//! The inverse cosine transform of a block, to the bit that of libjpeg-turbo's accurate integer method.
+//! The inverse cosine transform of an 8x8 block of JPEG, with the bits of libjpeg-turbo's accurate integer
+//! method.
 //!
 //! Loeffler, Ligtenberg and Moschytz (1989): eleven products for eight numbers, with constants of 13 bits.
-//! Columns first, kept with two more bits, then rows. Numbers between the steps have 16 bits, as in
-//! libjpeg-turbo's vector code. Those of real images fit; those of odd files wrap around or saturate where
-//! they do there.
+//! Columns are transformed first and kept with two more bits, then rows. Intermediate numbers have 16 bits,
+//! as in libjpeg-turbo's vector code. Those of real images fit; those of odd files wrap around or saturate in
+//! the same places as in libjpeg-turbo.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -24,7 +25,8 @@ const PAIRS: [[usize; 2]; 4] = [[0, 4], [2, 6], [7, 1], [3, 5]];
 /// side by side as well.
 const COLUMNS: [usize; 8] = [0, 4, 2, 6, 7, 1, 3, 5];
 
-/// Where [`inverse_dct`] looks for the coefficient of `row` and `column`, the frequencies down and across.
+/// The index at which [`inverse_dct`] expects the coefficient of vertical frequency `row` and horizontal
+/// frequency `column`.
 ///
 /// # Panics
 /// If one is not below 8.
@@ -73,7 +75,7 @@ pub(super) fn portable(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u
     }
     let first_row = |place: usize| place < 16 && place.is_multiple_of(2);
     let rows = match (0..64).all(|place| coefficients[place] == 0 || first_row(place)) {
-        // A number that is too large wraps around here, and saturates there.
+        // A number that is too large wraps around in the shift, where `eight` would saturate it.
         true => [rows[0].map(|x| x << 2); 8],
         false => eight::<{ FRACTION - 2 }>(&rows),
     };
@@ -92,7 +94,8 @@ pub(super) fn portable(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u
     }
 }
 
-/// Eight numbers in each of eight lanes through the transform, rounded to `BITS` fewer bits, and to 16.
+/// The one-dimensional transform of the eight numbers in each of eight lanes, rounded to `BITS` fewer bits
+/// and saturated to 16.
 #[inline(always)]
 fn eight<const BITS: u32>(x: &[[i16; 8]; 8]) -> [[i16; 8]; 8] {
     let mut out = [[0; 8]; 8];
@@ -137,7 +140,7 @@ pub(super) struct Factors {
     pub(super) inner: [[i16; 2]; 2],
 }
 
-/// Sums of constants are sums of rounded ones, as libjpeg has them.
+/// Where constants are added, each is rounded first, as in libjpeg.
 pub(super) const C: Factors = Factors {
     even: [
         [fixed(0.541196100) + fixed(0.765366865), fixed(0.541196100)],

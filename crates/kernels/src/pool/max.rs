@@ -1,7 +1,7 @@
-//! The largest values of windows, a vector of channels at a time, and the way of their gradients back.
+//! Maximum pooling, a vector of channels at a time, forward and backward.
 //!
-//! NaN wins, as in PyTorch. Vectors don't look for it: where a sum over the window is NaN (it is as well
-//! where both infinities meet) the channels are done one by one.
+//! NaN wins, as in PyTorch. The vector code doesn't handle it: where the sum over the window is NaN (also
+//! because both infinities meet), the channels are done one by one.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(super) fn forward_row(
     dispatch(isa, ForwardRow { shape, kind, x, y, to });
 }
 
-/// The input's gradient of one image, which is zero before.
+/// Adds the input's gradient of one image to `dx`, which is zero before.
 pub(super) fn backward_image(
     isa: Isa,
     (shape, kind): (&PoolShape, PoolKind),
@@ -158,7 +158,8 @@ impl Kernel for BackwardImage<'_> {
                         for column in window.columns.clone() {
                             let at = row * window.row + column * window.pixel + c;
                             let x = load(simd, self.x.as_ptr().add(at), n);
-                            // The first that is as large as the largest takes what is left: all, or nothing.
+                            // The first pixel as large as the maximum takes the gradient, which leaves
+                            // nothing for later ones.
                             let later = simd.where_positive(simd.sub(largest, x), left);
                             let dx = self.dx.as_mut_ptr().add(at);
                             let sum = simd.add(load(simd, dx.cast_const(), n), simd.sub(left, later));

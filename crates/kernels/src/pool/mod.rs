@@ -43,7 +43,8 @@ pub enum PoolKind {
     Average,
     /// The largest value, never of padding.
     Max,
-    /// The largest value, padding counted as zeros (which win against other zeros), as in BiT's stem.
+    /// The largest value, padding counted as zeros, as in BiT's stem. A zero of the padding wins against a
+    /// zero of the image, which then gets no gradient.
     ZeroPaddedMax,
 }
 
@@ -68,7 +69,8 @@ impl PoolShape {
         floats("pool", &[self.images, self.out_h(), self.out_w(), self.channels])
     }
 
-    /// The lengths of the input and the output, and what makes a window.
+    /// Asserts that input and output have the shape's lengths, and that every window sees a pixel of the
+    /// image.
     fn check(&self, input: usize, output: usize) {
         assert!(self.channels > 0 && self.kernel > 0, "pool: no channels, or a window of nothing: {self:?}");
         let has_pixels = output == 0 || (self.in_h > 0 && self.in_w > 0);
@@ -104,10 +106,11 @@ impl PoolShape {
     }
 }
 
-/// Pools `x` into `out`.
+/// Pools `x: [images, in_h, in_w, channels]` into `out: [images, out_h, out_w, channels]`.
 ///
 /// # Panics
-/// If lengths don't fit `shape`, which has channels, a window larger than its padding, and a stride.
+/// If lengths don't fit `shape`, its stride, kernel or number of channels is 0, or its padding is not less
+/// than its kernel.
 pub fn forward(isa: Isa, shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut [f32]) {
     shape.check(x.len(), out.len());
     let (image_len, out_h) = (shape.in_h * shape.in_w * shape.channels, shape.out_h());
@@ -129,7 +132,7 @@ pub fn forward(isa: Isa, shape: &PoolShape, kind: PoolKind, x: &[f32], out: &mut
     });
 }
 
-/// The input's gradient from `dy`; `x` is the input (only maxima look at it).
+/// Writes the input's gradient to `dx`, from `dy`, the output's. `x` is the input, which only maxima read.
 ///
 /// # Panics
 /// As [`forward`].
@@ -170,7 +173,7 @@ pub fn global_average(x: &[f32], images: usize, channels: usize, out: &mut [f32]
     });
 }
 
-/// Spreads `dy: [images, channels]` evenly over the pixels of `dx`.
+/// Spreads `dy: [images, channels]` evenly over the pixels of `dx: [images, pixels, channels]`.
 ///
 /// # Panics
 /// As [`global_average`].

@@ -70,8 +70,8 @@ unsafe impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn stream(self, p: *mut f32, v: Self::V) {
-        // SAFETY: see above; the instruction wants the alignment that is looked for. Its weak order ends at
-        // the fence that the caller promises.
+        // SAFETY: see above. The streaming store needs 64-byte alignment, which is checked. It is weakly
+        // ordered, but the caller promises that nobody accesses these floats before `fence`.
         unsafe {
             if p.cast::<__m512>().is_aligned() {
                 _mm512_stream_ps(p, v);
@@ -82,7 +82,7 @@ unsafe impl Simd for Avx512 {
     }
     #[inline(always)]
     fn fence(self) {
-        // SAFETY: every CPU with AVX-512 has it; it touches no memory.
+        // SAFETY: every CPU with AVX-512 has the instruction, and it touches no memory.
         unsafe { _mm_sfence() }
     }
     #[inline(always)]

@@ -16,14 +16,14 @@ use super::{Kernel, Simd, dispatch};
 /// | name | lanes | |
 /// |---|---|---|
 /// | `portable4` | 4 | plain Rust, on any machine |
-/// | `avx2` | 8 | x86-64 with AVX2 and FMA |
-/// | `avx512` | 16 | x86-64 with AVX-512F |
+/// | `avx2` | 8 | x86-64 with AVX2, FMA and BMI2 |
+/// | `avx512` | 16 | the same with AVX-512F |
 /// | `neon` | 4 | aarch64 |
 /// | `portable8`, `portable16` | 8, 16 | plain Rust, with the feature `all-lanes` |
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Isa(Set);
 
-/// Each with its proof.
+/// Each instruction set with the token that proves that this CPU has it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Set {
     Portable4(Portable<4>),
@@ -79,8 +79,8 @@ impl Isa {
     /// What `RESNET_ISA` asks for, if it is set. Looked up once.
     ///
     /// # Errors
-    /// If it is the name of no instruction set that this machine has. [`Isa::best`] can't say so: whoever can
-    /// fail, looks here first.
+    /// If it is the name of no instruction set that this machine has. [`Isa::best`] ignores such a name, so
+    /// callers that can report errors call this first.
     pub fn requested() -> Result<Option<Isa>, UnknownIsa> {
         static REQUESTED: OnceLock<Result<Option<Isa>, UnknownIsa>> = OnceLock::new();
         let look = || parse(&std::env::var_os(VARIABLE).unwrap_or_default().to_string_lossy());
@@ -148,7 +148,7 @@ impl std::fmt::Debug for Isa {
     }
 }
 
-/// An empty variable asks for nothing.
+/// The instruction set named `asked`; `None` if that is empty.
 fn parse(asked: &str) -> Result<Option<Isa>, UnknownIsa> {
     match (asked, Isa::by_name(asked)) {
         ("", _) => Ok(None),

@@ -38,7 +38,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     const ROWS: usize = 6;
     /// The same in the kernels of 1x1 convolutions.
     const POINTWISE_ROWS: usize = Self::ROWS;
-    /// Whether a loop for each of the usual numbers of channels is worth its code.
+    /// Whether loops with a constant number of input channels, for the usual numbers, are worth their code.
     const HAS_LOOPS_OF_CONSTANT_LENGTH: bool = true;
     /// The vector.
     type V: Copy;
@@ -81,7 +81,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
         // SAFETY: the caller's promise.
         unsafe { self.store(p, v) }
     }
-    /// Has all that was [streamed](Simd::stream) before seen before all that is stored later.
+    /// Makes all vectors [streamed](Simd::stream) so far visible to other threads before any later store.
     #[inline(always)]
     fn fence(self) {}
     /// Asks for the cache line of `p`, to be read soon. A hint: any address will do.

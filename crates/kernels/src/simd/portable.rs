@@ -1,8 +1,9 @@
 //! Portable vectors: arrays, which compilers turn into whatever the baseline target has.
 //!
-//! Four lanes are what every baseline has registers for: they are for machines without better. Eight and
-//! sixteen, with the feature `all-lanes`, have the shapes of AVX2's and AVX-512's vectors, so that whatever
-//! depends on lanes is tested on every machine. They are half of this crate's code, and no other use.
+//! Every baseline has registers for four lanes, which serve machines without a better instruction set. Eight
+//! and sixteen, with the feature `all-lanes`, have the shapes of AVX2's and AVX-512's vectors, so that
+//! whatever depends on lanes is tested on every machine. They are half of this crate's code, and have no
+//! other use.
 
 use super::Simd;
 

@@ -3,11 +3,12 @@
 //!
 //! | here | timm | transformers |
 //! |---|---|---|
-//! | network | `architecture` | `depths`, `hidden_sizes`, `embedding_size`, `layer_type`, `downsample_in_bottleneck` |
+//! | network | `architecture` | `depths`, `hidden_sizes`, `embedding_size`, |
+//! | | | `layer_type`, `downsample_in_bottleneck` |
 //! | classes | `num_classes` | length of `id2label` |
 //! | names of classes | `label_names`, by `label_descriptions` | `id2label` |
 //! | input | `test_input_size`, else `input_size` | `size` |
-//! | resize | the crop over `test_crop_pct`, else `crop_pct` | the crop over `crop_pct`, or `size` with a `crop_size` |
+//! | resize | crop / `test_crop_pct` (else `crop_pct`) | crop / `crop_pct`, or `size` with a `crop_size` |
 //! | interpolation | `interpolation` | `resample`, Pillow's number |
 //! | mean, std | `mean`, `std` | `image_mean`, `image_std` |
 //!
@@ -28,9 +29,9 @@ use crate::spec::Spec;
 use resnet_checkpoint::clip;
 use resnet_checkpoint::{Preprocessing, Resampling, is_side};
 
-pub use timm::{is_timms, timm_config, write_timm_config};
+pub use timm::{is_timm_network, timm_config, write_timm_config};
 
-/// The longest file that is parsed. The names of ImageNet's 21,843 classes take one megabyte.
+/// Bytes of the longest file that is parsed. The names of ImageNet's 21,843 classes take one megabyte.
 const LONGEST: u64 = 8 << 20;
 /// The most classes of a network. A larger number would only claim memory.
 const MOST_CLASSES: usize = 100_000;
@@ -50,9 +51,9 @@ const MOST_CLASSES: usize = 100_000;
 pub struct RepositoryConfig {
     /// The network.
     pub spec: Spec,
-    /// Names of the classes.
+    /// Names of the classes, if the files have them.
     pub classes: Option<Vec<String>>,
-    /// How an image becomes an input.
+    /// How an image becomes an input; `None` for transformers' form without `preprocessor_config.json`.
     pub preprocessing: Option<Preprocessing>,
 }
 

@@ -10,7 +10,7 @@ use crate::spec::Family;
 /// The names of the parameters of a family.
 pub(super) struct Landmarks {
     pub(super) family: Family,
-    /// The one convolution of the stem, or its three.
+    /// The name of the stem's only convolution, then those of a deep stem's three.
     pub(super) stem: [&'static str; 4],
     pub(super) head: &'static str,
     /// The prefix of a unit's number in the first, second, ... stage.
@@ -33,7 +33,7 @@ static LANDMARKS: [Landmarks; 2] = [
 ];
 
 impl Checkpoint {
-    /// Those of the family that the file belongs to, or why there is none.
+    /// The landmarks of the family that the file belongs to, or why there is none.
     pub(super) fn landmarks(&self) -> Result<&'static Landmarks, String> {
         let hits = |landmarks: &&Landmarks| {
             self.has(landmarks.head) || landmarks.stem.iter().any(|name| self.has(name))

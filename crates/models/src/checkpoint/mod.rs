@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 use resnet_checkpoint::Contents;
 
-pub use config::{RepositoryConfig, Unusable, is_timms, timm_config, write_timm_config};
+pub use config::{RepositoryConfig, Unusable, is_timm_network, timm_config, write_timm_config};
 pub use error::{Error, Unknown};
 pub use load::{HeadRule, Policy, Rule};
 pub use naming::{Choice, Dialect, Naming};

@@ -8,11 +8,11 @@ use super::landmarks::Landmarks;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// Suffixes of registry names of one depth.
+/// The suffixes with which the registry names networks of one depth.
 static SUFFIXES: [&str; 9] =
     ["", "-a", "-b", "-basic", "-bottleneck", "-basic-a", "-basic-b", "-bottleneck-a", "-bottleneck-b"];
 
-/// The facts.
+/// What names and shapes show of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outline {
     family: Family,
@@ -33,8 +33,9 @@ pub(super) struct Outline {
 enum Shortcut {
     /// Without parameters.
     Free,
+    /// A projection; in v2 any, since v2's names do not show whether it is pooled.
     Projection,
-    /// A projection; in v2, whose names do not show which, any.
+    /// A projection behind pooling, in v1.
     PooledProjection,
 }
 

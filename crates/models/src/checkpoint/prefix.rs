@@ -12,12 +12,12 @@ static FIRST_UNITS: [&str; 4] = [
     "encoder.stages.0.layers.0.",
 ];
 
-/// The usual ones: DataParallel's, torch.compile's, transformers' around timm, Lightning's and what people
-/// write. They are looked for in a file without a first unit, such as a head's.
+/// The usual wrappers: those of DataParallel, torch.compile, transformers around timm and Lightning, and what
+/// people write. They are looked for in a file without a first unit, such as a head's.
 static WRAPPERS: [&str; 8] =
     ["module.", "_orig_mod.", "timm_model.", "model.", "net.", "network.", "backbone.", "encoder."];
 
-/// The prefix of the names; or all of them, if several networks have one.
+/// The prefix of the network's names; if several networks have prefixes, all of these as an error.
 pub(super) fn find<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Result<String, Vec<String>> {
     let found: BTreeSet<&str> = names.clone().filter_map(before_first_unit).collect();
     // Names without a prefix are a network as it is, whatever lies beside it.
@@ -31,7 +31,7 @@ pub(super) fn find<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Result<S
     }
 }
 
-/// What stands before the parts of a name that say that it is of a first unit.
+/// What stands before the part of a name that marks a first unit; `None` for all other names.
 fn before_first_unit(name: &str) -> Option<&str> {
     let starts = std::iter::once(0).chain(name.match_indices('.').map(|(point, _)| point + 1));
     let mut starts = starts.filter(|start| FIRST_UNITS.iter().any(|unit| name[*start..].starts_with(unit)));
@@ -51,10 +51,10 @@ fn common_wrappers<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
     prefix
 }
 
-/// The prefix that a caller means, with its point; `None` if no name begins with it.
+/// The prefix that a caller means, with its dot; `None` if no name begins with it.
 pub(super) fn given<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
-    let with_point = format!("{}.", prefix.trim_end_matches('.'));
-    names.any(|name| name.starts_with(&with_point)).then_some(with_point)
+    let with_dot = format!("{}.", prefix.trim_end_matches('.'));
+    names.any(|name| name.starts_with(&with_dot)).then_some(with_dot)
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
             (&["resnet.encoder.stages.0.layers.0.layer.0.convolution.weight", "classifier.1.weight"], ""),
             (&["encoder.stages.0.layers.0.layer.0.convolution.weight"], ""),
             (&["layer1.0.conv1.weight", "ema.layer1.0.conv1.weight"], ""),
-            // No unit: only what wrappers are known for is one.
+            // Without a first unit, only known wrappers count as a prefix.
             (&["module.net.fc.weight", "module.net.fc.bias"], "module.net."),
             (&["own.fc.weight", "own.fc.bias"], ""),
             (&["module.conv1.weight", "fc.bias"], ""),

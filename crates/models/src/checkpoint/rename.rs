@@ -4,7 +4,8 @@
 //! it, so that `stages.{s}.layers.{u}.shortcut` and `layer{s+1}.{u}.downsample` are two spellings of one
 //! place.
 
-/// `name` with its beginning, which is spelled as `from` says, spelled as `to` says; `None` if it isn't.
+/// `name` with its beginning rewritten from the pattern `from` to the pattern `to`; `None` if it does not
+/// match `from`.
 pub(super) fn rename(name: &str, from: &str, to: &str) -> Option<String> {
     let mut bound: Vec<(&str, usize)> = vec![];
     let mut parts = name.split('.');
@@ -16,7 +17,7 @@ pub(super) fn rename(name: &str, from: &str, to: &str) -> Option<String> {
             Some((letter, offset)) => {
                 let digits = text.strip_prefix(part.text)?;
                 let number: usize = digits.parse().ok()?;
-                // No sign, no zero before it: such a name is another one.
+                // A name with a sign or a leading zero in its number is another one.
                 if number.to_string() != digits {
                     return None;
                 }
@@ -35,7 +36,7 @@ pub(super) fn rename(name: &str, from: &str, to: &str) -> Option<String> {
     Some(renamed?.join("."))
 }
 
-/// What stands between two points of a pattern.
+/// What stands between two dots of a pattern.
 struct Part<'a> {
     text: &'a str,
     /// The number's letter, and what is added to it.

@@ -28,9 +28,9 @@ pub struct Report {
     pub kept_head: Vec<String>,
     /// Tensors of the file that were not f32.
     pub converted: Converted,
-    /// Tensors of the file that no network needs.
+    /// Tensors of the file that no network needs: counters of batches and the optimizer's state.
     pub ignored: Ignored,
-    /// Tensors of the file that no weights can be.
+    /// Tensors of the file that cannot be weights: their elements are no floating-point numbers.
     pub left_out: Vec<LeftOut>,
     /// Tensors of the file with numbers that are NaN or infinite.
     pub non_finite: Vec<NonFinite>,

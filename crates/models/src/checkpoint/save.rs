@@ -52,7 +52,7 @@ pub fn export(path: &Path, model: &Model, metadata: &Metadata, dialect: Dialect)
 /// Numbers that are not finite are written, and counted in the report.
 ///
 /// # Errors
-/// What the system refuses; what stood at `path` is then as it was.
+/// If the file cannot be written; a file that was at `path` before is then unchanged.
 pub fn save(path: &Path, variables: &BTreeMap<String, Var>, metadata: &Metadata) -> Result<Saved, Error> {
     let mut strings = metadata.to_map();
     if metadata.producer.is_none() {

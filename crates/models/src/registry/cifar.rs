@@ -101,9 +101,9 @@ fn shortcut(words: &mut Words) -> Option<Shortcut> {
     })
 }
 
-/// `-bias-6` is a bias of -6, the paper's way from 0 to -7.
+/// `-bias-6` is a bias of -6; table 1 has 0 to -7.
 fn gate_bias(words: &mut Words) -> Option<f64> {
-    // Not `-number`: minus nothing is nothing.
+    // Subtracted, so that `-bias-0` is 0 and not -0.
     if words.take("-bias") { Some(0.0 - words.number()?) } else { Some(GATE_BIAS) }
 }
 
@@ -127,7 +127,8 @@ fn branch(words: &mut Words) -> Option<Branch> {
     }
 }
 
-/// Units a stage of a network of `depth` layers: all but the first and the last, over three stages.
+/// Units per stage of a network of `depth` layers: all but the first and the last, over three stages. `None`
+/// if they don't divide evenly or are too many.
 fn units(depth: usize, branch: Branch) -> Option<usize> {
     let layers = depth.checked_sub(2).filter(|layers| *layers > 0 && depth <= DEEPEST)?;
     let a_stage = match branch {
@@ -153,7 +154,7 @@ impl Words<'_> {
         }
     }
 
-    /// Takes digits off the front; as they are written: no sign, no zero before them.
+    /// Takes digits off the front; `None` if there are none or they begin with a needless zero.
     fn integer(&mut self) -> Option<usize> {
         let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
         let (digits, rest) = self.0.split_at(end);

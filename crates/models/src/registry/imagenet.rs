@@ -21,11 +21,11 @@ static DEPTHS: [(usize, Units, [usize; 4]); 9] = [
     (200, Units::Bottleneck, [3, 24, 36, 3]),
 ];
 
-/// Depths of timm's alone.
+/// Depths that only timm has.
 static TIMM_DEPTHS: [usize; 3] = [10, 14, 26];
 
-/// Starts of timm's names that no network here has, or a part of them (after `*`), and what such a network
-/// is.
+/// Patterns of timm's names that are not built here, and what sets such a network apart. A pattern is the
+/// start of a name; after `*_` any part of it; after another `*` its end, behind a depth.
 static REFUSED: [(&str, &str); 12] = [
     ("resnext", "its 3x3 convolutions are grouped, which the kernels here are not"),
     ("resnetaa", "it smooths before it sub-samples, which no unit of the paper does"),
@@ -61,13 +61,13 @@ struct Form {
     norm: NormKind,
     filters: Filters,
     head: Head,
-    /// The width inside bottlenecks, over the usual one.
+    /// Factor on the width inside bottlenecks.
     wide: usize,
-    /// All widths, over the usual ones.
+    /// Factor on all widths.
     wider: usize,
 }
 
-/// The papers' v1 and v2, but for the family.
+/// The papers' v1; v2 differs in its placement alone.
 const PAPER: Form = Form {
     placement: Placement::Original,
     place: StridePlace::First1x1,
@@ -111,7 +111,7 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, No> {
     let (_, units, counts) = DEPTHS.iter().find(|(known, ..)| *known == depth).ok_or(No::Unknown)?;
     let basic = *units == Units::Basic;
     let of_timms_v1 = form.placement == Placement::Original && form.place == StridePlace::Middle3x3;
-    // Nobody has wide two-layer units, nor the papers and timm's v2 all of timm's v1 depths.
+    // No published network has wide two-layer units, and only timm's v1 has timm's own depths.
     if basic && (form.wide, form.wider) != (1, 1) || TIMM_DEPTHS.contains(&depth) && !of_timms_v1 {
         return Err(No::Unknown);
     }
@@ -142,7 +142,7 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, No> {
     })
 }
 
-/// The length of the output that goes with a name and its tag.
+/// The number of classes that goes with a name and its tag.
 pub(super) fn usual_classes(name: &str) -> Option<usize> {
     find(name, 1).ok()?;
     let tag = split_tag(name)?.1;
@@ -160,7 +160,7 @@ fn split_tag(name: &str) -> Option<(&str, Option<&str>)> {
 fn refusal(name: &str) -> No {
     let is_meant = |pattern: &str| match pattern.strip_prefix('*') {
         Some(part) if part.starts_with('_') => name.contains(part),
-        // One letter is an ending, after a depth.
+        // Any other part is an ending, after a depth.
         Some(part) => {
             name.strip_suffix(part).is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()))
         }
@@ -229,7 +229,7 @@ fn pooled(form: Form, widths: [usize; 2]) -> Form {
     Form { stem: deep(widths, 64), shape_change: ShapeChange::PooledProjection, ..form }
 }
 
-/// A number as it is written: no sign, no zero before it.
+/// A number as it is written: without a sign or leading zeros.
 fn number(digits: &str) -> Option<usize> {
     digits.parse().ok().filter(|number: &usize| number.to_string() == digits)
 }

@@ -6,18 +6,18 @@
 //! `-one-layer` units of one layer, `3n + 2` in all (table 3). `-a` or `-b` chooses the shortcut where the
 //! shape changes.
 //!
-//! In the place of `v1` or `v2` stands any unit of figures 2 and 4, for table 1 and table 2: `plain` (no
+//! Instead of `v1` or `v2`, a name can have any unit of figures 2 and 4, for table 1 and table 2: `plain` (no
 //! shortcut), `constant-scaling` (`-by-0.5-1`: shortcut and branch), `exclusive-gating` and
 //! `shortcut-only-gating` (`-bias-6`: a bias of -6), `conv-shortcut`, `dropout-shortcut` (`-by-0.5`),
-//! `bn-after-addition`, `relu-before-addition`, `relu-only-preactivation`. So
-//! `resnet110-exclusive-gating-bias-7`; a shortcut of figure 2 may follow a placement of figure 4, as in
+//! `bn-after-addition`, `relu-before-addition`, `relu-only-preactivation`. An example is
+//! `resnet110-exclusive-gating-bias-7`. A shortcut of figure 2 may follow a placement of figure 4, as in
 //! `resnet20-v2-conv-shortcut`. `-wide-by-4` multiplies the channels of all units, as in wide residual
 //! networks (arXiv 1605.07146), with projections where the shape changes: `resnet14-v2-wide-by-4` is their
 //! WRN-16-4, whose depth counts the three projections and not the head.
 //!
 //! For ImageNet, the papers' own networks: `resnet{depth}-v{1,2}-imagenet` of depth 18, 34, 50, 101, 152 or
 //! 200; and timm's names, such as `resnet50` (v1.5: the stride is on the 3x3), `resnet50d`,
-//! `wide_resnet50_2`, `resnetv2_50` and `resnetv2_50x1_bit`. A tag after a point, `resnet50.a1_in1k`, says
+//! `wide_resnet50_2`, `resnetv2_50` and `resnetv2_50x1_bit`. A tag after a dot, `resnet50.a1_in1k`, says
 //! whose weights are meant and changes nothing here. [`Spec::departures`] tells how a network differs from
 //! the papers'.
 
@@ -27,7 +27,7 @@ mod imagenet;
 use crate::spec::Spec;
 use imagenet::No;
 
-/// Names that `models` lists: CIFAR networks with published results, and ImageNet's.
+/// Names that `cargo xtask models` lists: CIFAR networks with published results, and ImageNet's.
 pub static NAMES: &[&str] = &[
     "resnet20-v1",
     "resnet32-v1",
@@ -127,7 +127,7 @@ const DEEPEST: usize = 12_002;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The name has another form.
-    #[error("there is no network {name:?}; did you mean {nearest:?}? `cargo xtask models` lists the names")]
+    #[error("there is no network {name:?}; did you mean {nearest:?}?")]
     Unknown {
         /// What was asked for.
         name: String,
@@ -172,7 +172,8 @@ pub enum Error {
 /// ```
 ///
 /// # Errors
-/// If the name has another form than the module says, or the depth doesn't exist.
+/// If the name has another form than the module says, the depth does not exist, the network is one of timm's
+/// that is not built here, or `classes` is 0.
 pub fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     if classes == 0 {
         return Err(Error::Classes { name: name.to_owned() });
@@ -184,8 +185,8 @@ pub fn find(name: &str, classes: usize) -> Result<Spec, Error> {
     }
 }
 
-/// The length of the output that the network called `name` has where nothing else is asked for: CIFAR-10's,
-/// or ImageNet's for a network with its stem, or what the weights that a tag names were trained on.
+/// The default number of classes of the network called `name`: 1000 for a network for ImageNet, or as many as
+/// the weights that its tag names were trained on; 10 for every other name.
 pub fn usual_classes(name: &str) -> usize {
     imagenet::usual_classes(name).unwrap_or(10)
 }

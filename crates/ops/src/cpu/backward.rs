@@ -17,8 +17,9 @@ use crate::plan::step::Step;
 use crate::plan::value::Param;
 use crate::plan::{Plan, Value};
 
-/// The gradient of a norm's output, left to be computed where the norm needs it: that of a 1x1 convolution
-/// costs less to compute twice than to write and read.
+/// A gradient of a norm's output that is not written. A 1x1 convolution reads that output; its input gradient
+/// costs less to compute twice than to write and read, so it is computed again with the gradient of the
+/// norm's input.
 pub(super) struct Deferred {
     pub(super) shape: ConvShape,
     pub(super) weight: Param,
@@ -26,8 +27,8 @@ pub(super) struct Deferred {
     pub(super) dy: Arc<Buffer>,
 }
 
-/// The gradient of a norm's input, left to be computed where it is read: a 1x1 convolution that takes both of
-/// its gradients reads it while it is in the caches.
+/// A gradient of a norm's input that is not written yet: the step that reads it computes it. A 1x1
+/// convolution that computes both of its gradients uses it while it is in the caches.
 pub(super) struct Through {
     pub(super) deferred: Deferred,
     /// The norm's input.
@@ -37,7 +38,7 @@ pub(super) struct Through {
 }
 
 impl Through {
-    /// The same as the kernels take it.
+    /// The arguments of the kernel that computes this gradient.
     pub(super) fn by<'a>(&'a self, params: &[&'a [f32]], accumulate: Accumulate) -> ThroughNorm<'a> {
         let Through { deferred: Deferred { shape, weight, dy }, x, state, backward } = self;
         let norm = NormBackward { x, map: &state.map, backward };
@@ -54,10 +55,10 @@ pub(super) struct Backward<'a> {
     params: &'a [&'a [f32]],
     slots: Slots,
     gradients: Vec<Option<Arc<Buffer>>>,
-    /// What a convolution summed over its input's gradient for the batch norm that made that input.
+    /// Sums over the gradient of a batch norm's output, gathered by the convolution that reads the output.
     sums: Vec<Option<BackwardSums>>,
     deferred: Vec<Option<Deferred>>,
-    /// What is still to be added to a gradient.
+    /// Terms that are still to be computed and added to a value's gradient.
     through: Vec<Option<Through>>,
     needed: Vec<bool>,
     needs: &'a NeedsGrad,
@@ -65,7 +66,7 @@ pub(super) struct Backward<'a> {
 }
 
 impl<'a> Backward<'a> {
-    /// Before any step, with nothing but the gradient of the plan's output.
+    /// The state before the first step: only the gradient of the plan's output is known.
     pub(super) fn new(
         (isa, mode): (Isa, Mode),
         plan: &'a Plan,
@@ -94,7 +95,7 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// Forgets a value whose step has run: steps before it don't know it.
+    /// Frees what is known of a value after its step has run backward: no step that is left reads it.
     pub(super) fn forget(&mut self, value: Value) {
         self.slots.0[value.0] = Default::default();
         self.gradients[value.0] = None;
@@ -116,7 +117,7 @@ impl<'a> Backward<'a> {
         self.param_gradients
     }
 
-    /// The number of the training step that `value` was drawn with, if it was.
+    /// The number of the training step with which `value` was drawn; `None` if nothing was drawn for it.
     pub(super) fn draw(&self, value: Value) -> Option<u64> {
         self.slots.0[value.0].draw
     }
@@ -160,7 +161,7 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// The step that computes a value once more, or the one that it is a recipe over; `None` if it is there.
+    /// The step that recomputes `value` or the value that its recipe reads; `None` if that is in memory.
     pub(super) fn lost(&self, mut value: Value) -> Option<&'a Step> {
         loop {
             let slot = &self.slots.0[value.0];
@@ -204,20 +205,21 @@ impl<'a> Backward<'a> {
         self.gradients[value.0].take()
     }
 
-    /// Leaves it to whoever takes the gradient of `value` to add `through` to it.
+    /// Adds `through` to the gradient of `value`, but computes it only when that gradient is used next.
     pub(super) fn give_through(&mut self, value: Value, through: Through) {
         self.settle(value);
         self.through[value.0] = Some(through);
     }
 
-    /// Takes what [`Backward::give_through`] left, with the rest of the gradient and what is to become of it.
+    /// Takes what [`Backward::give_through`] left, with the buffer to write it to, and whether it is added to
+    /// a gradient that is there already.
     pub(super) fn take_through(&mut self, value: Value) -> Option<(Through, Accumulate, Buffer)> {
         let through = self.through[value.0].take()?;
         let (accumulate, rest) = self.take_to_write(value);
         Some((through, accumulate, rest))
     }
 
-    /// Computes what was left to compute of the gradient of `value`.
+    /// Computes what [`Backward::give_through`] left of the gradient of `value`.
     fn settle(&mut self, value: Value) {
         if let Some((through, accumulate, mut target)) = self.take_through(value) {
             conv::input_grad_through_norm(self.isa, through.by(self.params, accumulate), &mut target);
@@ -225,8 +227,8 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// Whether the gradient that the only reader of `value` gives is all of it, so that sums over it are
-    /// final.
+    /// Whether `value` has a single reader. The reader's gradient is then all of the gradient, so that sums
+    /// over it are final.
     pub(super) fn is_only_reader(&self, value: Value) -> bool {
         self.lives.0[value.0].readers == 1 && self.plan.output != value
     }
@@ -241,7 +243,7 @@ impl<'a> Backward<'a> {
         self.sums[value.0].take()
     }
 
-    /// Leaves the gradient of `value` to the batch norm that made it.
+    /// Leaves the gradient of `value`, a batch norm's output, to be computed with that of the norm's input.
     pub(super) fn defer(&mut self, value: Value, deferred: Deferred) {
         self.deferred[value.0] = Some(deferred);
     }
@@ -276,8 +278,9 @@ impl<'a> Backward<'a> {
         self.gradients[value.0] = Some(sum);
     }
 
-    /// Lets `turn` make `dy` the gradient of `value`, or add to it what comes of `dy`. Where nobody else has
-    /// `dy` and `value` no gradient yet, `turn` gets it as its target and no `dy` beside it.
+    /// Lets `turn` compute a gradient of `value` from `dy`, and set or add it. If nobody shares `dy` and
+    /// `value` has no gradient yet, `turn` works in place: `dy` is its target and its first argument is
+    /// `None`.
     pub(super) fn give_turned(
         &mut self,
         value: Value,

@@ -21,7 +21,7 @@ pub(super) struct Forward<'a> {
     pub(super) lives: &'a Lives,
     pub(super) params: &'a [&'a [f32]],
     pub(super) slots: Slots,
-    /// What was prepared, for inference.
+    /// What was prepared for inference; `None` for every other run.
     pub(super) prepared: Option<&'a PreparedSteps>,
 }
 
@@ -57,7 +57,7 @@ impl Forward<'_> {
         self.slots.loadable(self.isa, value)
     }
 
-    /// An unwritten value's source and recipe, if it is one.
+    /// The source and the recipe of a value that is not written; `None` if it is written or has no recipe.
     pub(super) fn recipe(&self, value: Value) -> Option<(Value, Arc<NormState>)> {
         let slot = &self.slots.0[value.0];
         if slot.written.is_some() { None } else { slot.recipe.clone() }
@@ -72,7 +72,7 @@ impl Forward<'_> {
         }
     }
 
-    /// The buffer of `residual`, for the value `sum` to take its place, if it may.
+    /// The buffer of `residual`, if `sum` may overwrite it.
     pub(super) fn buffer_to_replace(&mut self, residual: Value, sum: Value) -> Option<Buffer> {
         if !self.prepared?.rooms.place(sum).replaces_residual {
             return None;
@@ -91,9 +91,9 @@ impl Forward<'_> {
     /// Whether a step that writes `value` is to gather its moments: a batch norm will ask for them.
     pub(super) fn statistics(&self, value: Value) -> Statistics {
         match self.mode {
-            // None has none.
+            // Without pixels there are no moments.
             Mode::Train if self.pixels(value) == 0 => Statistics::Skip,
-            // They are known where a value is computed once more.
+            // A value that is recomputed has its moments from the first time.
             Mode::Train if self.lives.0[value.0].is_normalised && self.slots.0[value.0].moments.is_none() => {
                 Statistics::Gather
             }
@@ -114,7 +114,7 @@ impl Forward<'_> {
         self.slots.0[value.0].written = Some(Arc::new(buffer));
     }
 
-    /// Notes the moments of a value.
+    /// Stores the moments of a value; `None` leaves those that are known.
     pub(super) fn write_moments(&mut self, value: Value, moments: Option<Moments>) {
         let known = &mut self.slots.0[value.0].moments;
         *known = moments.or_else(|| known.take());
@@ -130,12 +130,12 @@ impl Forward<'_> {
         self.plan.shape(value).images()
     }
 
-    /// Sets a value that is another one's.
+    /// Sets a value to the buffer of another value, without a copy.
     pub(super) fn share(&mut self, value: Value, buffer: Arc<Buffer>) {
         self.slots.0[value.0].written = Some(buffer);
     }
 
-    /// The number of the training step that `value` was drawn with, if it is computed once more.
+    /// The number of the training step with which `value` was drawn, if this run recomputes it.
     pub(super) fn draw(&self, value: Value) -> Option<u64> {
         self.slots.0[value.0].draw
     }
@@ -145,8 +145,8 @@ impl Forward<'_> {
         self.slots.0[value.0].draw = draw;
     }
 
-    /// Gives back the memory of `value`, and of the source it may be a recipe over, after its last use at
-    /// the step `index`.
+    /// Frees the memory of `value`, and of its recipe's source, if the step `index` is the last to use it and
+    /// the backward pass does not read it.
     pub(super) fn forget(&mut self, value: Value, index: usize) {
         let life = &self.lives.0[value.0];
         if life.last_use > index {

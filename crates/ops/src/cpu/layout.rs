@@ -1,10 +1,10 @@
-//! candle's layout at the border, channels-last (`[N, H, W, C]`) inside.
+//! Conversion between candle's NCHW and the channels-last order (`[N, H, W, C]`) inside a run.
 
 use resnet_kernels::{Buffer, layout};
 
 use crate::plan::Shape;
 
-/// `values` (NCHW) as channels-last, written to `buffer`, which has as many.
+/// Writes `values` (NCHW) to `buffer`, which has the same length, in channels-last order.
 pub(super) fn channels_last(mut buffer: Buffer, values: &[f32], shape: Shape) -> Buffer {
     layout::nchw_to_nhwc(values, &mut buffer, shape.images(), shape.channels(), shape.pixels());
     buffer

@@ -1,7 +1,8 @@
-//! How long each value of a plan lives on the CPU, and the memory that this takes. Which of them are computed
-//! again is settled in `recompute.rs`.
+//! How long each value of a plan lives on the CPU, and the memory that this takes. `recompute.rs` decides
+//! which values are recomputed.
 //!
-//! A norm's output may never be written ([`super::slots`]); then the norm's input lives as long as it.
+//! A norm's output may never be written ([`super::slots`]); then the norm's input lives as long as the
+//! output.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub(super) struct Life {
 pub(super) struct Lives(pub(super) Vec<Life>);
 
 impl Lives {
-    /// A step whose output needs no gradient has no backward pass, so nothing is kept for it.
+    /// Lives that keep everything that the backward pass reads. A step whose output needs no gradient has no
+    /// backward pass, so nothing is kept for it.
     pub(super) fn without_recomputation(plan: &Plan, needs_gradient: impl Fn(Value) -> bool) -> Self {
         let mut lives = vec![Life::default(); plan.shapes.len()];
         for (index, step) in plan.steps.iter().enumerate() {
@@ -52,15 +54,15 @@ impl Lives {
         Lives(lives)
     }
 
-    /// An estimate of a training step's memory in bytes: activations kept for backward and those that are
-    /// there again, the buffers in flight and, for every parameter, the value and its gradient.
+    /// An estimate of a training step's memory in bytes: activations that are kept for backward, those that
+    /// are recomputed, the buffers in flight and, for every parameter, the value and its gradient.
     pub(super) fn training_bytes(&self, plan: &Plan) -> usize {
         let written = plan.steps.iter().filter(|step| !is_batch_norm(step)).map(|step| step.output);
         let mut sizes: BTreeMap<usize, Taken> = BTreeMap::new();
         for value in plan.inputs.iter().copied().chain(written) {
             let life = &self.0[value.0];
             if life.is_kept && life.recomputed_by.is_none() {
-                // What lies between two values that are kept is there again as a whole.
+                // Values between two kept ones are recomputed together and freed together.
                 sizes.values_mut().for_each(|taken| taken.again = 0);
             }
             if life.is_kept {
@@ -74,7 +76,8 @@ impl Lives {
     }
 }
 
-/// Numbers of the values of one size. A freed buffer is used again for another of its size alone.
+/// Floats of all values of one size: kept ones, recomputed ones that are in memory together, and the largest
+/// sum of both. Sizes are counted apart because a freed buffer is reused only for a value of its size.
 #[derive(Default)]
 struct Taken {
     kept: usize,

@@ -47,7 +47,7 @@ impl Cpu {
         }
     }
 
-    /// Runs all steps forward; the output.
+    /// Runs all steps forward and returns the plan's output.
     fn all_steps(&self, run: &mut Forward) -> Result<Arc<Buffer>> {
         let plan = run.plan;
         for (index, step) in plan.steps.iter().enumerate() {
@@ -178,7 +178,8 @@ impl Executor for Cpu {
     }
 }
 
-/// All values of a plan before its first step; `buffer` makes room for an input of so many floats.
+/// The slots of a plan before its first step: only the inputs are written. `buffer` makes a buffer for an
+/// input of the given length.
 fn slots_with(plan: &Plan, inputs: &[&[f32]], buffer: impl Fn(Value, usize) -> Buffer) -> Slots {
     let mut slots = Slots(vec![Slot::default(); plan.shapes.len()]);
     for (value, input) in plan.inputs.iter().zip(inputs) {

@@ -24,7 +24,7 @@ pub(crate) struct Ready {
     pub(super) steps: PreparedSteps,
 }
 
-/// What steps find prepared, for each value that they set.
+/// What is prepared for steps, by the number of the value that a step sets.
 #[derive(Debug)]
 pub(super) struct PreparedSteps {
     pub(super) filters: Vec<Option<Arc<PackedFilters>>>,

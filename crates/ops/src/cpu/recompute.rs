@@ -8,7 +8,7 @@ use crate::executor::Keep;
 use crate::plan::step::{Op, Step};
 use crate::plan::{Plan, Recompute, Value};
 
-/// Bytes of a training step from which on [`Recompute::Auto`] recomputes.
+/// The memory, in bytes, above which a training step makes [`Recompute::Auto`] recompute: 4 GiB.
 const FRUGAL: usize = 4 << 30;
 
 impl Lives {
@@ -26,8 +26,8 @@ impl Lives {
         }
     }
 
-    /// As many values are kept as [`FRUGAL`] bytes allow: all of them, else all but some sums, else all but
-    /// what is inside of as many units as it takes.
+    /// Keeps as many values as fit into [`FRUGAL`] bytes: all of them, or all but some sums, or all but the
+    /// inside of as many units as necessary.
     fn frugal(self, plan: &Plan, needed: &[bool]) -> Self {
         if self.training_bytes(plan) <= FRUGAL {
             return self;
@@ -39,9 +39,9 @@ impl Lives {
         }
     }
 
-    /// Has every other output of a chain of units recomputed instead of kept. `x + F(x)` with a 1x1
-    /// convolution as the branch's last layer needs only that layer: it is wider than all else of the unit,
-    /// and the cheapest to compute.
+    /// Recomputes every other output `x + F(x)` of a chain of units instead of keeping it, where the branch
+    /// ends in a 1x1 convolution. Only that convolution runs again: its output is the unit's widest value and
+    /// the cheapest to compute.
     fn without_sums(mut self, plan: &Plan) -> Self {
         let Lives(lives) = &mut self;
         for (index, step) in plan.steps.iter().enumerate() {
@@ -57,8 +57,9 @@ impl Lives {
         self
     }
 
-    /// Has what is inside of stretches of units recomputed instead of kept, from the network's first on until
-    /// a step takes no more than `budget` bytes. Of a stretch only the value that it begins with is kept.
+    /// Recomputes the inside of stretches of units instead of keeping it, from the network's first stretch
+    /// on, until a training step needs no more than `budget` bytes. Of each of these stretches only the input
+    /// is kept.
     fn without_units(mut self, plan: &Plan, needed: &[bool], budget: usize) -> Self {
         let (sources, is_needed) = (sources(plan), |step: &Step| needed[step.output.0]);
         let bytes = |stretches: &Vec<Range<usize>>| {
@@ -76,7 +77,7 @@ impl Lives {
         self
     }
 
-    /// Has what is inside of a stretch recomputed, and what it begins with kept.
+    /// Has the inside of a stretch recomputed, and its input kept.
     fn forget_inside(&mut self, plan: &Plan, sources: &[Value], stretch: Range<usize>) {
         let last = stretch.end - 1;
         for index in stretch {
@@ -92,7 +93,7 @@ impl Lives {
     }
 }
 
-/// The value in memory that each value is, or that it is a norm's recipe over.
+/// For each value the one in memory that it is read from: itself, or the source of a norm's recipe.
 fn sources(plan: &Plan) -> Vec<Value> {
     let mut sources: Vec<Value> = (0..plan.shapes.len()).map(Value).collect();
     for norm in plan.steps.iter().filter(|step| is_batch_norm(step)) {

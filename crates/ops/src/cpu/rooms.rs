@@ -1,8 +1,8 @@
-//! Where the values of inference lie: in as few rooms as their lives allow, each as large as its largest
-//! value.
+//! Which values share memory in inference. Values whose lives do not overlap share a room: a buffer as large
+//! as the largest of them.
 //!
-//! The pool hands out again what is of the same size. A network's sizes fall from stage to stage, and each
-//! stage would leave its buffers behind; values that share a room share a buffer.
+//! The pool reuses a buffer only for a value of the same size. Values shrink from stage to stage of a
+//! network, so without rooms each stage would leave its buffers behind.
 
 use resnet_kernels::Buffer;
 
@@ -15,12 +15,12 @@ use crate::plan::{Plan, Value};
 pub(super) struct Place {
     /// Floats of its room; 0 if it has none.
     pub(super) floats: usize,
-    /// Whether it takes the place of the residual that is added to it.
+    /// Whether it overwrites the residual that is added to it.
     pub(super) replaces_residual: bool,
 }
 
-/// The places of all values. A value that is computed in another way than foreseen needs a buffer of its own,
-/// and nothing else.
+/// The places of all values. They are sizes to ask the pool for, not promises: where a run departs from them,
+/// a value takes a buffer of its own and the results are the same.
 #[derive(Debug)]
 pub(super) struct Rooms(Vec<Place>);
 
@@ -34,7 +34,7 @@ impl Rooms {
         let mut source = vec![None; values];
         for (index, step) in plan.steps.iter().enumerate() {
             match is_batch_norm(step) {
-                // Its output is never written; the convolution that reads it reads its input.
+                // A norm's output is never written; the convolution that reads it reads the norm's input.
                 true => source[step.output.0] = Some(step.inputs[0]),
                 false => {
                     let end = lives.0[step.output.0].last_use.max(index);
@@ -64,7 +64,7 @@ impl Rooms {
                 };
                 rooms[room] = rooms[room].max(len);
                 room_of[output] = Some(room);
-                // The number of the room, until its size is known.
+                // The room's number plus 1; its size replaces it below.
                 places[output].floats = room + 1;
             }
             for ended in &ends[index] {
@@ -100,7 +100,8 @@ fn take(free: &mut Vec<usize>, rooms: &mut Vec<usize>, len: usize) -> usize {
     }
 }
 
-/// The residual whose place a convolution's output may take: one that it does not read as its input, too.
+/// The residual that a convolution's output may overwrite; `None` if the convolution also reads it as its
+/// input.
 fn replaced(step: &Step, source: &[Option<Value>]) -> Option<Value> {
     let (Op::Conv(_), [x, residual]) = (&step.op, &step.inputs[..]) else { return None };
     let mut read = Some(*x);
@@ -138,8 +139,7 @@ mod tests {
         Ok((floats, places.iter().filter(|place| place.replaces_residual).count()))
     }
 
-    /// x of 128 floats, two of 64 in the branch: one of them in the room of the one before the last, and sums
-    /// where x was.
+    /// The units need one room of 128 floats, where each sum overwrites `x`, and rooms of 64 for the branch.
     #[test]
     fn a_bottleneck_needs_its_signal_and_two_of_its_branch() -> Result<()> {
         let (narrow, middle, wide) = (conv(8, 4, 1)?, conv(4, 4, 3)?, conv(4, 8, 1)?);

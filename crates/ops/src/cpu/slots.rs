@@ -14,9 +14,9 @@ use crate::plan::Value;
 pub(super) struct NormState {
     /// The statistics it normalised with.
     pub(super) moments: Moments,
-    /// What they come down to.
+    /// Scale and shift per channel that follow from the statistics, gamma and beta.
     pub(super) map: ScaleShift,
-    /// What follows.
+    /// The activation after the norm.
     pub(super) activation: Activation,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Slot {
     pub(super) recipe: Option<(Value, Arc<NormState>)>,
     /// Its moments, if whoever wrote it gathered them.
     pub(super) moments: Option<Moments>,
-    /// The number of the training step that a step which drops drew with, if it drew.
+    /// The number of the training step with which it was drawn, if dropout or stochastic depth made it.
     pub(super) draw: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Slot {
 pub(super) struct Slots(pub(super) Vec<Slot>);
 
 impl Slots {
-    /// The value in memory; a recipe is carried out and kept until the value's last use.
+    /// The value in memory; a recipe is carried out, and its result kept until the value's last use.
     pub(super) fn written(&mut self, isa: Isa, value: Value) -> Arc<Buffer> {
         if let Some(buffer) = &self.0[value.0].written {
             return buffer.clone();

@@ -1,9 +1,9 @@
-//! Stretches of units whose values are computed again as a whole, from the one value that leads into them
+//! Stretches of units that are recomputed as a whole from the one value that leads into them
 //! (arXiv 1604.06174).
 //!
-//! A unit ends wherever a single value in memory leads from the steps before to those behind: after each
-//! addition of a residual network. With few stretches one of them is large when it is there again; with many
-//! the values between them are.
+//! A unit ends wherever all later steps together read a single value in memory: after each addition of a
+//! residual network. With few stretches, each takes much memory while it is recomputed; with many, the values
+//! kept between them take much.
 
 use std::ops::Range;
 
@@ -36,9 +36,9 @@ pub(super) fn candidates(
 /// One or several units.
 struct Unit {
     steps: Range<usize>,
-    /// Numbers that it keeps for the backward pass, but for its last value.
+    /// Floats that it keeps for the backward pass, without its last value.
     inside: usize,
-    /// Numbers of its last value.
+    /// Floats of its last value.
     end: usize,
 }
 
@@ -55,7 +55,7 @@ impl Unit {
     }
 }
 
-/// `units` one after the other, as many at a time as have no more than `most` numbers inside.
+/// Joins consecutive `units` into stretches of at most `most` floats inside.
 fn joined(units: &[Unit], most: usize) -> Vec<Unit> {
     let mut stretches: Vec<Unit> = vec![];
     for unit in units {
@@ -73,9 +73,9 @@ fn joined(units: &[Unit], most: usize) -> Vec<Unit> {
     stretches
 }
 
-/// The numbers of steps before which a single value in memory is all that is read later.
+/// The indices of steps that, together with all later steps, read a single earlier value in memory.
 fn cuts(plan: &Plan, lives: &Lives) -> Vec<usize> {
-    // How many values more, or fewer, are alive after a step than before it.
+    // By how much each step changes the number of live values.
     let mut change = vec![0isize; plan.steps.len() + 1];
     let mut lives_from = |from: usize, value: usize| {
         let end = lives.0[value].last_use.min(plan.steps.len());

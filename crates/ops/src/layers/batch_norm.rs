@@ -23,9 +23,9 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// `eps` by convention.
+    /// The default `eps`, as in PyTorch.
     pub const EPS: f64 = 1e-5;
-    /// Weight of the newest batch in the running statistics, by convention.
+    /// The default weight of the newest batch in the running statistics, as in PyTorch.
     pub const MOMENTUM: f64 = 0.1;
 
     /// Takes `weight`, `bias`, `running_mean` and `running_var` from `vb`; eps 1e-5, momentum 0.1.
@@ -40,7 +40,8 @@ impl BatchNorm {
         Ok(BatchNorm { name: vb.prefix(), ..Self::from_tensors(weight, bias, mean, var) })
     }
 
-    /// A layer from tensors, each `[C]`: scale, shift and the two running statistics, which training updates.
+    /// A layer from tensors, each `[C]`: scale, shift and the two running statistics, which training updates;
+    /// eps 1e-5, momentum 0.1. Tracing checks that the lengths agree.
     pub fn from_tensors(weight: Tensor, bias: Tensor, running_mean: Var, running_var: Var) -> Self {
         let running = RunningStatistics { mean: Arc::new(running_mean), var: Arc::new(running_var) };
         let (eps, momentum) = (Self::EPS, Self::MOMENTUM);

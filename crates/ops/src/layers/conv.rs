@@ -91,7 +91,7 @@ impl Layer for Conv2d {
     /// `[N, in, H, W]` to `[N, out, H', W']`.
     ///
     /// # Errors
-    /// If `x` is no map of `in` channels at least as large as the filter.
+    /// If `x` is no map of `in` channels, its padded sides are smaller than the filter, or the stride is 0.
     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         let params = ConvParams { name: &self.name, weight: &self.weight, bias: self.bias.as_ref() };
         let y = convolution(graph, x, params, self.config)?;

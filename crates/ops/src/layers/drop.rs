@@ -7,8 +7,9 @@ use crate::draws::Draws;
 use crate::plan::step::Dropped;
 use crate::plan::{Graph, Value};
 
-/// Stochastic depth (arXiv 1603.09382) on a residual branch: in training, each image's branch is zero with
-/// a probability, and divided by the probability to survive otherwise; in evaluation nothing changes.
+/// Stochastic depth (arXiv 1603.09382) on a residual branch. In training, the branch of each image is set to
+/// zero with a given probability, and otherwise divided by the probability that it survives. In evaluation it
+/// is unchanged.
 #[derive(Debug, Clone)]
 pub struct DropPath {
     survival: f64,
@@ -35,8 +36,9 @@ impl Layer for DropPath {
     }
 }
 
-/// Dropout of single elements (arXiv 1207.0580), figure 2(f) on a shortcut: in training, an element is zero
-/// with a probability, and divided by the probability to stay otherwise; in evaluation nothing changes.
+/// Dropout of single elements (arXiv 1207.0580), figure 2(f) on a shortcut. In training, each element is set
+/// to zero with a given probability, and otherwise divided by the probability that it stays. In evaluation it
+/// is unchanged.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     keep: f64,
@@ -44,7 +46,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Drops elements with probability `ratio`, the paper's 0.5.
+    /// Dropout of elements with probability `ratio`; the paper has 0.5.
     ///
     /// # Errors
     /// If `ratio` is not in `[0, 1)`.

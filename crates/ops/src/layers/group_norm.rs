@@ -8,7 +8,7 @@ use super::{Layer, checked_eps, module_t};
 use crate::plan::step::{GroupNormStep, Op};
 use crate::plan::{Graph, Shape, Value};
 
-/// What group norm divides into what.
+/// The channels and groups of a group norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupNormConfig {
     /// Channels of the input.
@@ -42,7 +42,7 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// `eps` by convention.
+    /// The default `eps`, as in PyTorch.
     pub const EPS: f64 = 1e-5;
 
     /// Takes `weight` and `bias` from `vb`; eps 1e-5.
@@ -102,7 +102,7 @@ impl Layer for GroupNorm {
     /// Normalisation alone.
     ///
     /// # Errors
-    /// If `x` is no map or has another number of channels.
+    /// If `x` is no map, has another number of channels, or has no pixels.
     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         self.trace_with(graph, x, Activation::Identity)
     }

@@ -44,7 +44,7 @@ impl Linear {
     pub fn convolutional(in_features: usize, out_features: usize, vb: VarBuilder) -> Result<Self> {
         let bound = 1.0 / (in_features as f64).sqrt();
         let uniform = Init::Uniform { lo: -bound, up: bound };
-        // A view of the variable, and of an outline's too: its gradient is the variable's.
+        // Squeezing makes a view: the gradient reaches the variable, and no memory is needed.
         let weight = vb
             .get_with_hints((out_features, in_features, 1, 1), "weight", uniform)?
             .squeeze(3)?

@@ -25,7 +25,7 @@ pub(crate) use linear::linear;
 
 /// Whatever has one input and one output: a layer, a unit, a network.
 ///
-/// One that is made of others traces them one after another; run, all of it is one candle node.
+/// A layer that consists of others traces them one after another, and runs as a single candle node.
 ///
 /// ```
 /// use candle_core::{DType, Device, Result, Tensor};
@@ -73,9 +73,8 @@ pub trait Layer: Debug + Send + Sync {
     }
 }
 
-/// Makes modules of candle's (`ModuleT`) of [`Layer`]s. (`impl<L: Layer> ModuleT for L` is not ours to write:
-/// both trait and type would be foreign to this crate.) The caller's crate depends on candle-core and
-/// candle-nn.
+/// Implements candle's `ModuleT` for types that are [`Layer`]s. (The orphan rule forbids
+/// `impl<L: Layer> ModuleT for L` here.) The caller's crate needs candle-core and candle-nn as dependencies.
 #[macro_export]
 macro_rules! module_t {
     ($($layer:ty),+ $(,)?) => {
@@ -92,7 +91,7 @@ macro_rules! module_t {
     };
 }
 
-/// What is added to a variance keeps its root from being 0.
+/// Checks `eps`, which keeps the root of a variance from being 0.
 fn checked_eps(eps: f64) -> Result<f64> {
     // It is used in 32 bits.
     if !(eps as f32 > 0.0 && (eps as f32).is_finite()) {

@@ -66,7 +66,7 @@ impl Plan {
 }
 
 impl BatchNormStep {
-    /// What it does to its input with the running statistics.
+    /// The scale and shift per channel that it applies with the running statistics.
     pub(crate) fn running_map(&self, gamma: &[f32], beta: &[f32]) -> Result<ScaleShift> {
         Ok(ScaleShift::new(gamma, beta, &self.running.moments()?, self.eps))
     }

@@ -23,7 +23,7 @@ pub(super) fn producers_and_readers(
     (producers, readers)
 }
 
-/// Whether ReLU is folded as well: its backward pass needs a step of its own.
+/// Whether ReLU is folded as well: in inference only, since its backward pass needs a step of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FoldRelu {
     No,

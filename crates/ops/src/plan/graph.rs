@@ -52,7 +52,7 @@ impl Graph {
         Graph::default()
     }
 
-    /// What training changes of the layers that are traced from here on; everything, unless this was called.
+    /// Sets what training changes of the layers that are traced from here on; everything is the default.
     ///
     /// No gradient goes into layers that learn nothing unless an input needs one, and nothing is kept for
     /// them.

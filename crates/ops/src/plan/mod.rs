@@ -49,17 +49,18 @@ pub use value::{Shape, Value};
 /// the same to the bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recompute {
-    /// As much as it takes for a training step of 4 GiB: nothing, else as `Sums`, else as `Units` from the
-    /// network's first unit on.
+    /// As little as makes a training step fit into 4 GiB: nothing; if that is too much, as `Sums`; otherwise
+    /// as `Units`, from the network's first unit on, as far as necessary.
     #[default]
     Auto,
     /// Nothing: whatever the backward pass reads is kept.
     Never,
-    /// Of bottleneck units in a chain, every other output `x + F(x)`, by their last convolution: a third less
-    /// memory for a tenth of the time.
+    /// Every other output `x + F(x)` of a chain of bottleneck units, by the unit's last convolution: a third
+    /// less memory for a tenth of the time.
     Sums,
-    /// All that is inside of units, several at a time: of each such stretch only the input is kept. The least
-    /// memory, about the square root of the network's depth, for one forward pass more.
+    /// The inside of all units, several units at a time: only the input of each such stretch is kept. This
+    /// takes the least memory, which grows with about the square root of the depth, and costs one more
+    /// forward pass.
     Units,
 }
 
@@ -91,8 +92,8 @@ pub enum Learning {
     /// Parameters and running statistics.
     #[default]
     Everything,
-    /// Running statistics alone, which follow the batches that batch norm goes on to normalise with;
-    /// parameters are constants.
+    /// Running statistics alone: batch norm normalises by the batch and updates them, and parameters are
+    /// constants.
     Statistics,
     /// Nothing: parameters are constants, batch norm normalises by its running statistics, and nothing is
     /// dropped, as in evaluation.

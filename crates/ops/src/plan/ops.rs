@@ -91,7 +91,7 @@ impl Graph {
     fn sum(&mut self, a: Value, b: Value, activation: Activation) -> Result<Value> {
         if self.shape(a) != self.shape(b) {
             bail!(
-                "shortcut and residual branch have shapes {:?} and {:?}",
+                "tensors of shapes {:?} and {:?} cannot be added",
                 self.shape(a).dims(),
                 self.shape(b).dims()
             );

@@ -161,7 +161,7 @@ pub(crate) struct DropStep {
     pub(crate) draws: Draws,
 }
 
-/// What is dropped as a whole.
+/// Whether single elements or whole images are dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
     /// Single elements: dropout.
@@ -184,10 +184,10 @@ pub(crate) struct GlobalAvgPoolStep {
     pub(crate) channels: usize,
 }
 
-/// What a layer is to a network, as far as its name does not tell.
+/// A layer's role in a network, where its name does not tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerRole {
-    /// Ends with an addition, equation (1), alone or in the store of a convolution.
+    /// An addition, equation (1), as a step of its own or folded into a convolution.
     Addition,
     /// Gives a shortcut its shape, without parameters.
     Shortcut,

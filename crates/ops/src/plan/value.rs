@@ -10,7 +10,7 @@ pub struct Value(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Param(pub(crate) usize);
 
-/// What a value looks like from outside.
+/// The shape of a value, batch included: feature maps or vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A feature map, `[N, C, H, W]` to candle, channels-last inside.
@@ -74,7 +74,7 @@ impl Shape {
         height * width
     }
 
-    /// Floats.
+    /// Number of floats, over all images.
     pub fn len(&self) -> usize {
         self.images() * self.pixels() * self.channels()
     }

@@ -2,8 +2,8 @@
 
 use super::{CifarRow, Reported};
 
-/// Table 4, the row that tables 1 to 3 and the predecessor do not have: mini-batch 64; the figure is the
-/// median, 4.69 +- 0.20 mean and deviation.
+/// The row of table 4 that tables 1 to 3 and the predecessor do not have: mini-batch 64. 4.62 % is the median
+/// of the paper's runs; their mean and standard deviation are 4.69 +- 0.20.
 pub const TABLE_4: [CifarRow; 1] = [CifarRow {
     table: 4,
     data: "cifar10",
@@ -96,7 +96,7 @@ pub struct ImageNetOther {
     pub top5_error: f64,
 }
 
-/// Table 5: what is scored otherwise, and another method.
+/// Table 5: a network that is scored on another crop, and another method's.
 pub const IMAGENET_OTHERS: [ImageNetOther; 2] = [
     ImageNetOther {
         network: "ResNet-152 original, 224 x 224 crop",

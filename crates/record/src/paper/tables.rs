@@ -2,7 +2,7 @@
 
 use super::{CifarRow, Reported};
 
-/// Table, data set, network and unit; what came out; the network's name here; its recipe.
+/// Table, data set, network and unit of a row.
 type Words = (u8, &'static str, &'static str, &'static str);
 
 const fn row(words: Words, error: f64, model: &'static str, recipe: &'static str) -> CifarRow {

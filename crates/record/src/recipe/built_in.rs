@@ -1,7 +1,7 @@
 //! The recipes that come with the program: the files of `crates/record/recipes`.
 //!
-//! A file is one recipe, or a family: keys that all its recipes share, and a `[[recipes]]` for each with what
-//! it has of its own, which is laid over them.
+//! A file is one recipe, or a family: keys that all its recipes share, and a table `[[recipes]]` for each
+//! recipe with its own keys, which override the shared ones.
 
 use std::sync::LazyLock;
 

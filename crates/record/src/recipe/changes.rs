@@ -30,7 +30,7 @@ impl Recipe {
         differs.map(of).collect()
     }
 
-    /// What a run of this recipe that goes on by `changed` changes.
+    /// The keys that change when a run of this recipe goes on by `changed`.
     ///
     /// # Errors
     /// [`Error::Fixed`] with the keys that cannot change while it runs.

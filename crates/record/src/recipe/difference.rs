@@ -1,19 +1,19 @@
 //! A key in which two recipes differ, and whether a run can go on with it.
 //!
 //! A recipe says how all of a run was trained, also after a change. So a change is valid if the steps that
-//! are done would have been the same under it: keys of [`WHILE_IT_RUNS`] alone, of which `train.duration` and
-//! `[schedule]` also need that no step done had another rate. That is for the trainer to say, which knows
-//! the steps.
+//! are done would have been the same under it. Only keys of [`WITHOUT_EFFECT`] and [`WHILE_IT_RUNS`] can do
+//! that. Of these, `train.duration` and `[schedule]` also need that no step that is done had another learning
+//! rate: the trainer checks it, since it knows the steps.
 
 use serde::{Deserialize, Serialize};
 
 use super::keys::WITHOUT_EFFECT;
 
-/// Besides [`WITHOUT_EFFECT`], keys, and tables with a point behind them, that decide nothing about a step
-/// that is done, or nothing but its rate.
+/// Keys, besides those of [`WITHOUT_EFFECT`], that decide nothing about a step that is done, or only its
+/// learning rate. A name with a point at its end is a whole table.
 const WHILE_IT_RUNS: [&str; 3] = ["train.duration", "train.patience", "schedule."];
 
-/// A key that two recipes have other values of; `None` where it is left out.
+/// A key that has different values in two recipes. A value is `None` where the key is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Difference {

@@ -8,7 +8,7 @@ use super::RandAugment;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImagesRecipe {
-    /// Height and width of a training image in pixels.
+    /// Height and width of a training image in pixels; 224 by default.
     #[serde(default = "two_hundred_and_twenty_four")]
     pub image_size: usize,
     /// Whether large JPEG files may be decoded at a reduced size for training.
@@ -27,7 +27,7 @@ pub struct ImagesRecipe {
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub color_jitter: f32,
     /// PCA colour noise: its standard deviation along the principal components of ImageNet's colours
-    /// (AlexNet's is 0.1).
+    /// (AlexNet's is 0.1); 0 turns it off.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub lighting: f64,
     /// Random operations drawn from a list for each image.

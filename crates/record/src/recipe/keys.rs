@@ -31,7 +31,7 @@ const fn key(
     Key { name, default, unit, meaning, source, peer }
 }
 
-/// `Left out`, for keys whose absence is a value of its own.
+/// The default of keys whose absence is a value of its own.
 const ABSENT: Option<&str> = Some("");
 
 /// Keys that change no step of a training: what it is called, what is told and kept of it, and how its steps

@@ -1,5 +1,5 @@
-//! The linear scaling rule (arXiv 1706.02677): k times the batch, k times the learning rate, reached by
-//! degrees.
+//! The linear scaling rule (arXiv 1706.02677): k times the batch size takes k times the learning rate, which
+//! a warm-up reaches gradually.
 
 use super::{ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
 use crate::{Duration, Error, Recipe, Warmup};
@@ -8,9 +8,9 @@ use crate::{Duration, Error, Recipe, Warmup};
 const WARMUP: Duration = Duration::Epochs(5);
 
 impl Recipe {
-    /// Another batch size, and every learning rate multiplied by as much. What lasts so many steps lasts for
-    /// as many images as before. Where the rate grows and the recipe has no warm-up, it rises from what it
-    /// was over five epochs.
+    /// Sets the batch size, and multiplies every learning rate by the same factor. Durations in steps become
+    /// durations in images, so that they last as long as before. Where the rate grows and the recipe has no
+    /// warm-up, it gets one: a linear rise from the old rate over five epochs.
     ///
     /// ```
     /// use resnet_record::Recipe;
@@ -22,7 +22,7 @@ impl Recipe {
     /// ```
     ///
     /// # Errors
-    /// If the batch has no image; the recipe is then as before.
+    /// [`Error::Inconsistent`] if `batch_size` is 0; the recipe is then as before.
     pub fn scale_to_batch(&mut self, batch_size: usize) -> Result<(), Error> {
         if batch_size == self.train.batch_size {
             return Ok(());
@@ -46,7 +46,7 @@ impl Recipe {
     }
 }
 
-/// The same time, counted in images.
+/// A duration in steps as one in images; any other as it is.
 fn in_images(duration: Duration, step_images: u64) -> Duration {
     match duration {
         Duration::Steps(steps) => Duration::Images(steps.saturating_mul(step_images)),

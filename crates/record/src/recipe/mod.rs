@@ -35,6 +35,7 @@ pub use step::{
 pub use training::{BestBy, EvaluateTest, LastBatch, Recompute, TrainRecipe};
 
 /// A training, described so completely that recipe, data and program give the same weights again.
+/// [`keys::KEYS`] has the unit and the default of every key.
 ///
 /// ```
 /// use resnet_record::{DataSet, Recipe};
@@ -187,7 +188,8 @@ impl DataSet {
     }
 }
 
-/// How often an epoch, which always shows as many images as there are to train on, shows each of them.
+/// How often an epoch shows each training image. An epoch always shows as many images as there are to train
+/// on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sampling {
@@ -249,8 +251,8 @@ impl Recipe {
         self.model.classes.or(self.data.set.classes())
     }
 
-    /// The length of an epoch, if it is known how many training images there are: by the data set, else by
-    /// `images`.
+    /// The length of an epoch. For a data set of files, `images` says how many training images it has. `None`
+    /// if their number is not known, or an epoch would have no step.
     ///
     /// ```
     /// let recipe = resnet_record::Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");

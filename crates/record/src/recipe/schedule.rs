@@ -12,8 +12,7 @@ use crate::{Duration, Error, Warmup};
 
 /// `[schedule]`. W is the number of warm-up steps, S that of all steps; steps count from 0.
 ///
-/// What `milestones` count from is the start of the training; every other curve begins where the warm-up
-/// ends.
+/// `milestones` count from the start of the training; every other curve begins where the warm-up ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ScheduleRecipe {
@@ -21,7 +20,7 @@ pub enum ScheduleRecipe {
     Constant {
         /// The learning rate.
         lr: f64,
-        /// How it is reached.
+        /// The warm-up; without one the training begins at `lr`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         warmup: Option<WarmupRecipe>,
     },
@@ -33,7 +32,7 @@ pub enum ScheduleRecipe {
         divide_by: f64,
         /// When the rate is divided, counted from the start of the training.
         milestones: Vec<Duration>,
-        /// How the rate is reached.
+        /// The warm-up; without one the training begins at `lr`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         warmup: Option<WarmupRecipe>,
     },
@@ -54,7 +53,7 @@ pub enum ScheduleRecipe {
         /// What the highest rate is multiplied by from cycle to cycle.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         cycle_decay: f64,
-        /// How the rate is reached.
+        /// The warm-up; without one the training begins at `lr`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         warmup: Option<WarmupRecipe>,
     },
@@ -62,30 +61,30 @@ pub enum ScheduleRecipe {
     OneCycle {
         /// The highest learning rate.
         lr: f64,
-        /// The length of the rise.
+        /// The length of the rise; 30 % of the training by default.
         #[serde(default = "thirty_percent")]
         warmup: Warmup,
         /// The form of rise and fall.
         #[serde(default, skip_serializing_if = "is_default")]
         anneal: Anneal,
-        /// The first rate is `lr` divided by this.
+        /// The first rate is `lr` divided by this; 25 by default.
         #[serde(default = "twenty_five")]
         div_factor: f64,
-        /// The last rate is the first divided by this.
+        /// The last rate is the first divided by this; 10,000 by default.
         #[serde(default = "ten_thousand")]
         final_div_factor: f64,
     },
-    /// A power of what is left of the training.
+    /// A fall from `lr` to `min_lr`, by a power of the share of the training that is left.
     Polynomial {
         /// The highest learning rate.
         lr: f64,
         /// The rate at the end.
         #[serde(default, skip_serializing_if = "is_default")]
         min_lr: f64,
-        /// The exponent; 1 is a straight line.
+        /// The exponent; 1, the default, is a straight line.
         #[serde(default = "one")]
         power: f64,
-        /// How the rate is reached.
+        /// The warm-up; without one the training begins at `lr`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         warmup: Option<WarmupRecipe>,
     },
@@ -95,24 +94,24 @@ pub enum ScheduleRecipe {
         lr: f64,
         /// What the rate is multiplied by over `decay_every`.
         decay_rate: f64,
-        /// The time over which it is.
+        /// The time in which the rate is multiplied by `decay_rate` once.
         decay_every: Duration,
-        /// Whether the rate falls all the time or at the end of each such time.
+        /// Whether the rate falls in every step, or at the end of each `decay_every`.
         #[serde(default, skip_serializing_if = "is_default")]
         decay: Decay,
-        /// How the rate is reached.
+        /// The warm-up; without one the training begins at `lr`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         warmup: Option<WarmupRecipe>,
     },
 }
 
-/// How a rate is reached: the length of a rise, `"5 %"`, or a table with the rate that it begins with.
+/// A warm-up: the length of a linear rise, such as `"5 %"`, or a table with the rate that it begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum WarmupRecipe {
     /// Linear from `lr / W` at step 0 to `lr` at step W - 1.
     Rise(Warmup),
-    /// By a rate of its own.
+    /// From a rate of its own, which stays or rises.
     From(WarmupFrom),
 }
 
@@ -288,7 +287,7 @@ fn one() -> f64 {
     1.0
 }
 
-/// The very default: whoever writes 1.0 has changed nothing.
+/// Whether it is the default, 1.0, to the bit.
 fn is_one(value: &f64) -> bool {
     value.to_bits() == 1f64.to_bits()
 }

@@ -17,7 +17,7 @@ pub struct StagesRecipe {
     /// What becomes of batch norm's running statistics in the parts that do not train.
     #[serde(skip_serializing_if = "is_default")]
     pub frozen_norms: FrozenNorms,
-    /// Each part's learning rate is the next part's times this; the head has the schedule's.
+    /// Each part's learning rate is the next part's times this, 1 by default; the head has the schedule's.
     #[serde(skip_serializing_if = "is_one")]
     pub lr_decay: f64,
     /// The share of the schedule's learning rate by part; parts that are not listed have all of it.
@@ -40,11 +40,11 @@ fn is_one(value: &f64) -> bool {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FrozenNorms {
-    /// They stay as they are, and it is by them that batch norm normalises while the rest trains: what is
-    /// frozen gives the same features as before, whatever else is in the batch. So Keras and timm do it.
+    /// They stay as they are, and batch norm normalises by them while the rest trains. So a frozen part gives
+    /// the same features as before, whatever else is in the batch. Keras and timm do it so.
     #[default]
     Stay,
-    /// They follow the batches, by which batch norm goes on to normalise: the frozen part gets used to the
-    /// new images. So PyTorch does it where only `requires_grad` is taken away.
+    /// Batch norm goes on to normalise by each batch's statistics and to update the running ones, so that a
+    /// frozen part adapts to the new images. PyTorch does it so where only `requires_grad` is off.
     Move,
 }

@@ -1,5 +1,5 @@
-//! `[optimizer]`, `[loss]` and `[ema]`: what a step makes smaller, by which rule, and what follows the
-//! weights.
+//! `[optimizer]`, `[loss]` and `[ema]`: the rule that moves the weights, the loss that it minimises, and the
+//! moving average of the weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,22 +12,22 @@ pub struct OptimizerRecipe {
     /// The rule.
     #[serde(default, skip_serializing_if = "is_default")]
     pub kind: OptimizerKind,
-    /// SGD's mu in v = mu v + g, from 0 (plain gradient descent) to below 1.
+    /// SGD's mu in v = mu v + g, from 0 (plain gradient descent) to below 1; 0.9 by default.
     #[serde(default = "nine_tenths")]
     pub momentum: f64,
     /// SGD in Nesterov's form: w = w - lr (g + mu v) in place of w = w - lr v, where g has the weight decay
     /// in it.
     #[serde(default)]
     pub nesterov: bool,
-    /// AdamW's and LAMB's shares of the old in the mean gradient and in the mean square, each from 0 to
-    /// below 1.
+    /// AdamW's and LAMB's decay rates of the running averages of the gradient and of its square, each from 0
+    /// to below 1; 0.9 and 0.999 by default.
     #[serde(default = "betas", skip_serializing_if = "are_betas")]
     pub betas: [f64; 2],
     /// What keeps the divisor of AdamW and LAMB from 0; left out, the rule's own: 1e-8 (PyTorch's AdamW) or
     /// 1e-6 (timm's LAMB).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eps: Option<f64>,
-    /// LAMB's own bound on the norm of all gradients; 0 is none.
+    /// LAMB's own bound on the norm of all gradients as one vector, 1 by default; 0 is none.
     #[serde(default = "unit", skip_serializing_if = "is_unit")]
     pub max_grad_norm: f64,
     /// SGD: L2 penalty, weight_decay * w is added to the gradient of every parameter that decays. AdamW: lr *
@@ -88,7 +88,7 @@ pub enum WeightDecayOn {
     Weights,
 }
 
-/// `[loss]`: what a step makes smaller.
+/// `[loss]`: the loss that a step minimises.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossRecipe {
@@ -114,7 +114,7 @@ pub enum LossKind {
     /// Softmax cross-entropy.
     #[default]
     CrossEntropy,
-    /// Each class for itself, as timm's `BinaryCrossEntropy` (arXiv 2110.00476).
+    /// Binary cross-entropy, each class on its own, as timm's `BinaryCrossEntropy` (arXiv 2110.00476).
     BinaryCrossEntropy,
 }
 
@@ -171,14 +171,15 @@ impl From<ClassWeights> for Written {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EmaRecipe {
-    /// The share of the average that a step keeps, from 0 to below 1; 0 keeps none.
+    /// The share of the average that a step keeps, from 0 to below 1; with 0, the default, there is no
+    /// average.
     pub decay: f64,
     /// Whether that share rises over the first steps: 1 - (1 + t / gamma)^-power after t + 1 steps, up to
     /// `decay`.
     pub warmup: bool,
-    /// gamma, in steps.
+    /// gamma, in steps; 1 by default.
     pub warmup_gamma: f64,
-    /// power.
+    /// The exponent, power; 2/3 by default.
     pub warmup_power: f64,
 }
 

@@ -22,7 +22,7 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Reads the recipe of a run. It may be older than this program, and nobody is asked to change it.
+    /// Reads the recipe of a run. It may be older than this program: its old names give no warning.
     pub(crate) fn of_run(path: &Path) -> Result<Recipe, Error> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         Ok(read(&text, &path.display().to_string())?.0)
@@ -96,7 +96,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// The recipe with every default written out, as it goes into the run's folder.
+    /// The recipe as TOML, as it goes into the run's folder; some keys with default values are left out.
     ///
     /// # Errors
     /// [`Error::Recipe`] if a value has no form in TOML; a validated recipe has none such.
@@ -108,7 +108,7 @@ impl Recipe {
     }
 }
 
-/// The recipe in `text`, and what of its names is old.
+/// The recipe in `text`, and a phrase for each old name that it uses.
 fn read(text: &str, file_name: &str) -> Result<(Recipe, Vec<String>), Error> {
     let failed = |error: toml::de::Error| {
         let place = match error.span() {
@@ -137,7 +137,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }
 
-/// TOML's messages span lines; ours are one sentence.
+/// A message of the TOML parser on one line.
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -162,8 +162,9 @@ fn assign(table: &mut toml::Table, assignment: &str) -> Result<String, String> {
     Ok(key)
 }
 
-/// The assignments to name in an error: those without which the others are a recipe; if there are none, those
-/// that fail alone. Of these, the ones whose key `cause`, the message of all together, names.
+/// The assignments to name in an error. An assignment is one of them if the others without it are a valid
+/// recipe; if there are none such, those that fail alone are. Of these, the ones whose key is named in
+/// `cause`, the message of all together, are enough.
 fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> Vec<&'a str> {
     let fails = |chosen: &[&str]| {
         let mut table = before.clone();
@@ -192,8 +193,8 @@ fn to_blame<'a>(before: &toml::Table, assignments: &[&'a str], cause: &str) -> V
     if named.is_empty() { wrong } else { named }
 }
 
-/// Puts `value` at the dotted `key`, making tables on the way: whether the key exists is for the schema to
-/// say.
+/// Puts `value` at the dotted `key`, and makes tables on the way. The schema finds out later whether there is
+/// such a key.
 fn insert(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
     let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
     let mut here = table;

@@ -35,10 +35,11 @@ pub struct TrainRecipe {
     /// When the test images are evaluated.
     #[serde(default)]
     pub evaluate_test: EvaluateTest,
-    /// The number of steps between two lines of metrics.
+    /// The number of steps between two lines of metrics; 50 by default.
     #[serde(default = "fifty")]
     pub log_every_steps: u64,
-    /// The number of seconds between checkpoints within an epoch; 0 saves only after each epoch.
+    /// The number of seconds between checkpoints within an epoch, 60 by default; 0 saves only after each
+    /// epoch.
     #[serde(default = "sixty")]
     pub save_every_seconds: u64,
     /// Training images from which running statistics are estimated anew before weights are evaluated; 0
@@ -88,18 +89,18 @@ pub enum LastBatch {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Recompute {
-    /// As much as it takes for a step of 4 GiB; nothing, if it takes no more by itself.
+    /// As much as is needed to keep a step within 4 GiB; nothing, if it fits as it is.
     #[default]
     Auto,
     /// Nothing.
     Never,
-    /// Every other sum `x + F(x)` of bottleneck units: a third less memory for a tenth of the time.
+    /// Every other sum `x + F(x)` of bottleneck units: a third less memory for a tenth more time.
     Sums,
     /// All that is inside of units: the least memory, for one forward pass more.
     Units,
 }
 
-/// Which validation score makes an epoch the best. Of equals the earlier is.
+/// Which validation score makes an epoch the best. Of epochs with equal scores the earlier one is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BestBy {

@@ -1,4 +1,4 @@
-//! Whether `[optimizer]`, `[loss]` and `[ema]` have values in their ranges that go together.
+//! Whether `[optimizer]`, `[loss]`, `[stages]` and `[ema]` have values in their ranges that go together.
 
 use super::validate::Check;
 use super::{
@@ -71,7 +71,7 @@ impl Recipe {
         })
     }
 
-    /// Names of parts are held against the network's where there is one.
+    /// Names of parts are not checked here: the trainer compares them with the network's.
     fn validate_stages(&self, check: Check<'_>) -> Result<(), Error> {
         let StagesRecipe { freeze_until, frozen_norms, lr_decay, lr_factors } = &self.stages;
         check(freeze_until.is_some() || *frozen_norms == FrozenNorms::Stay, &|| {

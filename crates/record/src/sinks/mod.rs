@@ -36,13 +36,14 @@ pub trait Sink: fmt::Debug + Send {
     /// What it is called in messages.
     fn name(&self) -> String;
 
-    /// Takes a metric in.
+    /// Writes a metric.
     ///
     /// # Errors
     /// If it cannot be written. What was written before stays.
     fn write(&mut self, metric: &Metric) -> Result<(), Error>;
 
-    /// Sees to it that what was written outlasts a power cut; called before a checkpoint.
+    /// Forces what was written onto the disk, so that it survives a power cut; called before a checkpoint is
+    /// written.
     ///
     /// # Errors
     /// If the system refuses.
@@ -50,8 +51,9 @@ pub trait Sink: fmt::Debug + Send {
         Ok(())
     }
 
-    /// Cuts away what follows a checkpoint of `step` steps and `epochs` closed epochs: the run goes on from
-    /// there. A sink that nobody reads again, such as a terminal, does nothing.
+    /// Removes what was written after a checkpoint of `step` steps and `epochs` closed epochs: the run goes
+    /// on from there. By default it does nothing, which suits a sink that nobody reads again, such as a
+    /// terminal.
     ///
     /// # Errors
     /// If what was written cannot be read or replaced.

@@ -24,7 +24,7 @@ pub(super) enum What {
     FileVersion(String),
     /// Values by their tags.
     Scalars(Vec<(String, f32)>),
-    /// A program has begun: what it wrote earlier at this step or later does not count.
+    /// A session has begun: TensorBoard drops events of this step and of later ones that it has read before.
     Start,
 }
 
@@ -64,7 +64,8 @@ impl Event {
         out
     }
 
-    /// What [`encode`](Self::encode) wrote; fields that it does not write are passed over.
+    /// The event that [`encode`](Self::encode) wrote; `None` if it is damaged. Fields that `encode` does not
+    /// write are passed over.
     pub(super) fn decode(data: &[u8]) -> Option<Event> {
         let mut event = Event { wall_time: 0.0, step: 0, what: What::Scalars(vec![]) };
         for field in Fields(data) {

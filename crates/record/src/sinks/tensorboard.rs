@@ -14,7 +14,7 @@ const PREFIX: &str = "events.out.tfevents.";
 const VERSION: &str = "brain.Event:2";
 /// The tag by which an epoch's events are known when a run is rewound.
 const EPOCH: &str = "epoch";
-/// Before the tags of the result, which a run that goes on does not have yet.
+/// The prefix of the result's tags. A rewind removes them: a run that goes on has no result yet.
 const REPORTED: &str = "reported/";
 
 /// Event files in a folder; each session of a run begins a new one with its first metric.
@@ -22,14 +22,15 @@ const REPORTED: &str = "reported/";
 /// | tag | of | |
 /// |---|---|---|
 /// | `loss/step`, `learning_rate`, `images_per_second` | a logged step | |
-/// | `loss/train`, `top1/train`, `data_wait`, `communication`, `epoch` | an epoch | percent of accuracy, of time |
-/// | `loss/validation`, `top1/validation`, `top5/validation`, and the same of `ema_validation` and `test` | an epoch | where measured |
+/// | `loss/train`, `top1/train`, `epoch` | an epoch | accuracy in percent |
+/// | `data_wait`, `communication` | an epoch | in percent of its time |
+/// | `loss/SET`, `top1/SET`, `top5/SET` | an epoch | SET is `validation`, `ema_validation` or `test` |
 /// | `reported/loss`, `reported/top1`, `reported/top5` | the result | on the test images |
 #[derive(Debug)]
 pub struct TensorBoard {
     folder: PathBuf,
     file: Option<(PathBuf, File)>,
-    /// Where a session that was rewound begins.
+    /// The first step that TensorBoard has to drop after a rewind; the next file begins with it.
     start: Option<u64>,
 }
 
@@ -84,8 +85,8 @@ impl Sink for TensorBoard {
         }
     }
 
-    /// Events after the checkpoint leave the files. A TensorBoard that is at work has read them already: the
-    /// next file tells it from which step on it forgets.
+    /// Removes events after the checkpoint from the files. A TensorBoard that is running has read them
+    /// already: the next file tells it from which step on to drop them.
     fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
         self.file = None;
         let mut start = step + 1;
@@ -155,7 +156,7 @@ fn scalars(metric: &Metric) -> (u64, Vec<(&'static str, f64)>) {
             }
             (epoch.step, values)
         }
-        // A page draws them.
+        // The run's page draws these times, TensorBoard does not.
         Metric::Processes(epoch) => (epoch.step, vec![]),
         Metric::Final(result) => {
             let tags = ["reported/loss", "reported/top1", "reported/top5"];

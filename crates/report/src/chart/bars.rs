@@ -9,14 +9,14 @@ const NAMES: f64 = 150.0;
 const VALUES: f64 = 140.0;
 const WIDTH: f64 = 660.0;
 const ROW: f64 = 26.0;
-/// Letters of a name that have room.
+/// The most letters of a name that are shown.
 const LETTERS: usize = 20;
 
 /// A bar.
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) value: f64,
-    /// What stands behind it.
+    /// The text after the bar.
     pub(crate) text: String,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
     svg + "</svg>"
 }
 
-/// At most `letters` letters of `text`; where some are missing, that shows.
+/// At most `letters` letters of `text`, the last one an ellipsis if some are left out.
 pub(crate) fn shortened(text: &str, letters: usize) -> String {
     match text.char_indices().nth(letters) {
         None => text.to_owned(),

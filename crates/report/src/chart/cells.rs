@@ -21,7 +21,7 @@ pub(crate) struct Cells {
     pub(crate) axes: [String; 2],
     /// Row by row: how dark from 0 to [`LEVELS`], and what is written in it.
     pub(crate) cells: Vec<Vec<(usize, String)>>,
-    /// Whether columns stand for things with names, which are written upright, or for a scale.
+    /// Whether columns stand for things with names, or for a scale.
     pub(crate) kind: Kind,
 }
 

@@ -1,5 +1,5 @@
-//! Values of several seeds beside a published one, a line for each row: a filled mark for each seed, an
-//! upright for their median, an open diamond for what was published.
+//! Values of several seeds beside a published one, a line for each row: a filled circle for each seed, a
+//! vertical stroke for their median, an open diamond for the published value.
 
 use std::fmt::Write as _;
 
@@ -21,9 +21,9 @@ const LINE: f64 = 33.0;
 /// A row of marks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dots {
-    /// What stands over its line, on the left.
+    /// Its name, above its line on the left.
     pub name: String,
-    /// What stands there on the right: the numbers as text.
+    /// The numbers as text, above its line on the right.
     pub text: String,
     /// Its colour.
     pub colour: Colour,
@@ -44,7 +44,7 @@ pub struct DotGroup {
     pub rows: Vec<Dots>,
 }
 
-/// The rows as a part of a page; `axis` says quantity and unit.
+/// The rows as an SVG element for a page; `axis` names quantity and unit.
 ///
 /// ```
 /// use resnet_report::chart::{Colour, DotGroup, Dots, dots};

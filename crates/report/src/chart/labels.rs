@@ -3,8 +3,8 @@
 /// The least distance between two labels' lines of text, in pixels.
 const APART: f64 = 20.0;
 
-/// Where labels that would like to stand at `wanted` stand, each within `low` and `high` as far as there is
-/// room.
+/// The places of labels that belong at `wanted`, moved apart, and kept between `low` and `high` as far as
+/// there is room.
 pub(super) fn apart(wanted: &[f64], low: f64, high: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));

@@ -54,11 +54,11 @@ pub struct Chart {
     epoch: f64,
 }
 
-/// What a chart of its own brings along.
+/// The style sheet inside a chart that is a file of its own.
 const STYLE: &str = include_str!("../../templates/chart.css");
 
 impl Chart {
-    /// An empty chart; `title` says what is to be seen, for those who don't see it.
+    /// An empty chart; `title` says what is to be seen, for readers who cannot see it.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
         let (series, verticals) = (vec![], vec![]);
         Chart { title: title.into(), x, y, right: None, series, verticals, published: None, epoch: 0.0 }
@@ -70,7 +70,7 @@ impl Chart {
         Chart { right: Some(axis), ..self }
     }
 
-    /// With epochs above, of which each takes so many steps.
+    /// With the numbers of epochs above the plot; each epoch takes `steps` steps.
     #[must_use]
     pub fn epochs(self, steps: u64) -> Self {
         Chart { epoch: steps as f64, ..self }
@@ -222,7 +222,7 @@ impl Chart {
             return None;
         }
         let places = Placed::of(&Axis::from_zero("epochs", last / self.epoch), std::iter::empty());
-        // Half an epoch is none.
+        // Only whole epochs get a tick.
         let whole = places.ticks().into_iter().filter(|(value, _)| *value >= 1.0 && value.fract() == 0.0);
         let placed =
             whole.filter_map(|(value, _)| Some((plot.x_of(value * self.epoch)?, format!("{value}"))));
@@ -260,7 +260,7 @@ impl Chart {
     }
 }
 
-/// Text that stands in a page: what would be read as markup is not.
+/// `text` with the characters escaped that HTML would read as markup.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

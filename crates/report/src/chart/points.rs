@@ -25,7 +25,8 @@ pub(super) fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// The mean of each point and those before it, as far back as `window` values reach; 0 counts as 1.
+/// For each point, the mean of the last `window` values up to it, or of all if there are fewer. A `window` of
+/// 0 counts as 1.
 pub fn smoothed(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
     let window = window.max(1);
     let mut sum = 0.0;

@@ -10,11 +10,11 @@ use super::scale::{Axis, Placed};
 const NAMES: f64 = 120.0;
 const VALUES: f64 = 138.0;
 const WIDTH: f64 = 660.0;
-/// Letters of a name that have room.
+/// The most letters of a name that are shown.
 const LETTERS: usize = 11;
-/// A line of the legend.
+/// The height of a line of the legend.
 const LEGEND: f64 = 28.0;
-/// All rows together are so high at most, if they stay visible.
+/// The most height of all rows together, unless a row would then be too thin.
 const HEIGHT: f64 = 560.0;
 /// The least distance between two names.
 const APART: f64 = 24.0;
@@ -26,7 +26,7 @@ pub(crate) struct Part {
     pub(crate) class: &'static str,
 }
 
-/// A row: the size of each part, and what stands behind the last.
+/// A row: the size of each part, and the text after the last.
 pub(crate) struct Stack {
     pub(crate) name: String,
     pub(crate) sizes: Vec<f64>,

@@ -27,13 +27,13 @@ const RATE: f64 = 0.02;
 /// How far two ways to compute logits and gradients are apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Apart {
-    /// The largest difference of two logits, over the largest logit.
+    /// The largest absolute difference of two logits, divided by the largest absolute logit.
     pub logits: f64,
-    /// The largest difference of two gradients of a parameter, over the largest of that parameter's gradient.
+    /// The same ratio for the gradient of each parameter; the largest of all parameters.
     pub gradients: f64,
 }
 
-/// The network of pre-activation units beside others with the same weights.
+/// How far other forms of the pre-activation network, with the same weights, are from it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sameness {
     /// Activations after the additions, each seen by the next branch alone.
@@ -42,7 +42,7 @@ pub struct Sameness {
     pub symmetric: Apart,
     /// The network itself with the images in another order: how far rounding alone parts equal functions.
     pub rounding: Apart,
-    /// Gradients that were compared: one for each number of the network.
+    /// How many gradient values were compared: one for each trainable number of the network.
     pub compared: usize,
 }
 
@@ -63,7 +63,7 @@ enum Seen {
     ByBoth,
 }
 
-/// A unit of figure 5(a) and (b): the sum, then an activation that only the next unit's branch sees.
+/// A unit of figure 5(a) or (b): an activation follows the addition, and [`Seen`] says who sees it.
 #[derive(Debug)]
 struct AsymmetricUnit {
     conv1: Conv2d,
@@ -74,7 +74,7 @@ struct AsymmetricUnit {
     after: BatchNorm,
 }
 
-/// All of it, as one layer.
+/// The whole network of such units, as one layer.
 #[derive(Debug)]
 struct Asymmetric {
     stem: Conv2d,
@@ -85,7 +85,7 @@ struct Asymmetric {
 }
 
 impl Asymmetric {
-    /// With the variables of `model`, which stay its own.
+    /// Builds the network on the variables of `model`, so that both share their weights.
     fn of(model: &Model, seen: Seen) -> Result<Self> {
         let shared = model.variables().iter();
         let shared = shared.map(|(name, variable)| (name.clone(), variable.as_tensor().clone()));
@@ -172,12 +172,12 @@ pub fn sameness(images: &Tensor, seed: u64) -> Result<Sameness> {
 /// What a training step makes of a batch.
 struct Learned {
     logits: Tensor,
-    /// By each parameter, in the order of their names.
+    /// One gradient for each parameter, in the order of the parameters' names.
     gradients: Vec<Tensor>,
 }
 
 impl Learned {
-    /// Each image's label is decided by its first pixel, so that another order of them has the same labels.
+    /// Each image's label is derived from its first pixel, so that images in another order keep their labels.
     fn of(model: &Model, network: &impl Layer, images: &Tensor) -> Result<Learned> {
         let first = images.flatten_from(1)?.narrow(1, 0, 1)?.flatten_all()?.to_vec1::<f32>()?;
         let labels = first.iter().map(|value| (value.abs() * 1000.0) as u32 % model.spec().classes as u32);
@@ -210,7 +210,7 @@ enum Form {
     Before,
 }
 
-/// Losses in nats of some steps of plain gradient descent from one set of first weights, by step.
+/// `(step, loss in nats)` of plain gradient descent on `images`, from the initial weights of seed 0.
 fn descent(form: Form, images: &Tensor) -> Result<Vec<(f64, f64)>> {
     let spec = registry::find(MODEL, 10).map_err(candle_core::Error::wrap)?;
     let model = Model::init(&spec, 0)?;
@@ -254,7 +254,8 @@ fn picture(images: &Tensor) -> Result<Figure> {
     Ok(Figure::new(&chart, format!("{title}. Gradient descent on the same images from the same weights.")))
 }
 
-/// The largest difference over the largest value; NaN counts as infinitely far.
+/// The largest absolute difference, divided by the largest absolute value of `a`; a NaN counts as infinitely
+/// far.
 fn apart(a: &Tensor, b: &Tensor) -> Result<f64> {
     let [a, b] = [a, b].map(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
     let (a, b) = (a?, b?);

@@ -11,12 +11,13 @@ use crate::Error;
 /// Networks that are timed, all of one kind.
 const DEPTHS: [usize; 6] = [20, 38, 56, 74, 92, 110];
 const BATCH: usize = 16;
-/// Turns of all depths; the least time of each counts, which a busy machine disturbs least.
+/// How often each depth is timed, in turn with the others. The shortest time counts, since other load on the
+/// machine only lengthens times.
 const TURNS: usize = 3;
-/// Seconds of steps in a turn.
+/// Seconds that a depth is timed for in each turn.
 const AT_LEAST: f64 = 0.2;
-/// Distances from the line, over the time: up to the first the times lie on a line, above the second they
-/// don't.
+/// Limits of the largest relative distance of a time from the fitted line: up to `LINEAR` the times count as
+/// linear in depth, above `BENT` as not linear.
 const LINEAR: f64 = 0.10;
 const BENT: f64 = 0.30;
 
@@ -25,15 +26,16 @@ const BENT: f64 = 0.30;
 pub struct Cost {
     /// Layers.
     pub depth: usize,
-    /// Seconds of a training step: the least of the turns.
+    /// Seconds of a training step of 16 images: the shortest of the turns.
     pub seconds: f64,
-    /// By how much the next least is above it, as a part of it: how well this machine knows the time.
+    /// How far the second shortest time lies above the shortest, as a part of it: the uncertainty of the
+    /// measurement.
     pub scatter: f64,
     /// Multiply-adds of an image's forward pass.
     pub multiply_adds: u64,
 }
 
-/// Times pre-activation networks of these depths in turns.
+/// Times training steps of pre-activation networks for CIFAR (`resnetN-v2`) of these depths, in turns.
 ///
 /// # Errors
 /// If a depth does not exist, or a step fails.
@@ -75,6 +77,7 @@ pub(super) fn linear() -> Result<Measured, Error> {
     let fitted = [0, 110].map(|depth| (depth as f64, 1e3 * line.at(depth).max(0.0))).to_vec();
     let most = costs.iter().map(|cost| 1e3 * cost.seconds).fold(0.0, f64::max);
     let title = format!("A layer more costs {:.2} ms a step, from 20 layers to 110", 1e3 * line.slope);
+    let caption = format!("{title}: no time is farther from a straight line than {:.1} %.", 100.0 * farthest);
     let chart = Chart::new(
         title.clone(),
         Axis::from_zero("layers", 110.0),
@@ -101,12 +104,12 @@ pub(super) fn linear() -> Result<Measured, Error> {
             }
         )],
         rests_on: format!("{TURNS} turns of steps on {} threads", resnet_ops::threads()),
-        figure: Some(Figure::new(&chart, format!("{title}: the time is a straight line."))),
+        figure: Some(Figure::new(&chart, caption)),
     })
 }
 
-/// A line that misses no time by much is one; a bend counts against the claim only where it is larger than
-/// what a busy machine makes of the times.
+/// Supported if all times lie near a rising line. Contradicted only if one lies far from it and the times of
+/// each depth agree, so that a busy machine cannot be the cause.
 fn verdict(farthest: f64, scatter: f64, slope: f64) -> Verdict {
     if farthest <= LINEAR && slope > 0.0 {
         Verdict::Supported

@@ -24,7 +24,7 @@ impl Evidence {
         Evidence { results }
     }
 
-    /// The row of this name with runs.
+    /// The row of this name, if it has runs.
     pub(crate) fn row(&self, name: &str) -> Option<&RowResult> {
         let rows = self.results.iter().flat_map(|results| &results.rows);
         rows.into_iter().find(|row| row.row.name == name && !row.runs.is_empty())
@@ -54,7 +54,7 @@ fn early_loss(run: &FoundRun) -> Option<f64> {
 
 /// A difference that a claim predicts.
 pub(crate) struct Compared<'a> {
-    /// Whose value should be the larger one.
+    /// The row whose value should be the larger one.
     pub(crate) row: &'a RowResult,
     pub(crate) contrast: Option<Contrast>,
     /// Whether every run of the row failed, which is worse than any value.
@@ -78,7 +78,7 @@ pub(crate) fn compared<'a>(
 }
 
 /// The verdict where each difference should be positive: supported if all are, beyond the noise; contradicted
-/// if more of those that are decided point the other way.
+/// if more of the decided differences are negative than positive.
 pub(crate) fn verdict(compared: &[Compared<'_>]) -> Verdict {
     let is_decided =
         |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.is_decided());
@@ -94,7 +94,8 @@ pub(crate) fn verdict(compared: &[Compared<'_>]) -> Verdict {
     }
 }
 
-/// A sentence of each difference: `(e) 1x1 convolution shortcut +0.213 nats (chance 0.01)`.
+/// All differences as text, joined by semicolons: `(e) 1x1 convolution shortcut +0.21 nats (± 0.020; chance
+/// 0.010)`.
 pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
     let one = |one: &Compared<'_>| {
         let label = &one.row.row.label;
@@ -117,7 +118,7 @@ pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
     compared.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// `6 runs of 3 rows`.
+/// `6 runs (cifar10-resnet110-v1, cifar10-resnet110-v2)`.
 pub(crate) fn rests_on(rows: &[&RowResult]) -> String {
     let runs: usize = rows.iter().map(|row| row.runs.len()).sum();
     let names: Vec<&str> = rows.iter().map(|row| row.row.name.as_str()).collect();

@@ -70,7 +70,7 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was measured, in sentences.
     pub measured: Vec<String>,
-    /// What that rests on, such as "4 runs of table 1".
+    /// What that rests on, such as "4 runs (cifar10-resnet110-v1, cifar10-resnet110-v2)".
     pub rests_on: String,
     /// A picture of it.
     #[serde(skip)]
@@ -87,20 +87,20 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Of a claim that nothing speaks to, with what would.
+    /// The result for a claim that no run speaks to; `missing` says which runs it takes.
     pub(crate) fn nothing(missing: &str) -> Measured {
         let sentences = vec![missing.to_owned()];
         Measured { verdict: Verdict::NotTested, sentences, rests_on: String::new(), figure: None }
     }
 }
 
-/// Looks at every claim: at the runs of `study`, which is one of [`crate::Target::Claims`], and at what can be
-/// measured on the spot; that takes some ten seconds.
+/// Judges every claim: by the runs of `study`, which is one of [`crate::Target::Claims`], by runs of table 5
+/// where there are any, and by what can be measured here, which takes some ten seconds.
 ///
 /// # Errors
 /// If a network cannot be built or measured.
 pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
-    // Nobody trains ImageNet for a claim, but who has will want to know.
+    // The study of the claims trains nothing on ImageNet, but runs of table 5 count where they exist.
     let imagenet =
         Study::new(&Request { targets: vec![Target::Table5], only: vec![], ..study.request.clone() })?;
     let results = Results::collect(study).into_iter().chain(Results::collect(&imagenet));
@@ -121,7 +121,8 @@ pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
                 9 => units::loss_and_error(&evidence),
                 10 => units::without_warmup(&evidence),
                 11 => cost::linear()?,
-                _ => units::overfits(&evidence),
+                12 => units::overfits(&evidence),
+                number => return Err(Error::Other(format!("nothing measures claim {number}"))),
             };
             Ok(finding(claim, measured))
         })

@@ -6,7 +6,7 @@ use super::{Finding, Verdict};
 use crate::words::{counted, listed};
 use crate::{Request, Target};
 
-/// The page.
+/// The page of all claims, each with its verdict, at the scale of `request`.
 pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
     let of = |verdict: Verdict| findings.iter().filter(move |finding| finding.verdict == verdict);
     let told =

@@ -10,7 +10,7 @@ use crate::results::RowResult;
 use crate::words::{count, signed};
 
 const ORIGINAL: &str = "cifar10-resnet110-v1";
-/// The variants of figure 2 that the paper trained to an end or tried to.
+/// The rows of table 1 that claim 1 is judged by: all but the original and the plain network.
 const VARIANTS: [&str; 9] = [
     "cifar10-resnet110-constant-scaling-shortcut",
     "cifar10-resnet110-constant-scaling",
@@ -112,7 +112,8 @@ pub(super) fn contain_the_identity(evidence: &Evidence) -> Result<Measured, Erro
     })
 }
 
-/// Claim 3: nearly as good is less than half of what exclusive gating loses.
+/// Claim 3. Nearly as good means: the error that shortcut-only gating adds to the original's, and two
+/// standard errors more, is less than half of what exclusive gating adds to that of shortcut-only gating.
 pub(super) fn nearly_the_identity(evidence: &Evidence) -> Measured {
     let rows = evidence.rows(&[ORIGINAL, GATED, EXCLUSIVE]);
     let [original, gated, exclusive] = rows[..] else {

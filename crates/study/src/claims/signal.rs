@@ -21,8 +21,8 @@ const IMAGES: usize = 32;
 /// Shares of zeros in percent up to which f counts as cutting little.
 const LITTLE: f64 = 10.0;
 
-/// The network on fresh weights, or as it was trained, unit by unit. No claim here asks for the gradient, so
-/// all images have one label.
+/// Measures `model` unit by unit on `images`. No claim here asks for the gradient, so all images have one
+/// label.
 fn units_of(model: &Model, images: &Tensor) -> Result<Measures> {
     let labels = vec![0; images.dim(0)?];
     match measure(model, images, &labels, |_, _| true)? {
@@ -31,12 +31,12 @@ fn units_of(model: &Model, images: &Tensor) -> Result<Measures> {
     }
 }
 
-/// So many drawn images, normalised to about mean 0 and deviation 1.
+/// `count` generated images, 32 at most, normalised to about mean 0 and deviation 1: `[N, 3, 32, 32]`.
 pub(super) fn drawn(count: usize) -> Result<Tensor> {
     batch(&resnet_data::generated::shapes(count, 10, 0).train, ([0.5; 3], [0.25; 3]))
 }
 
-/// The first images of a set, normalised.
+/// The first 32 images of `set`, normalised per channel: `[N, 3, H, W]`.
 fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
     let (count, height, width) = (set.len().min(IMAGES), set.height(), set.width());
     let normalised = (0..count).flat_map(|image| {
@@ -48,7 +48,7 @@ fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
     Tensor::from_vec(normalised.collect::<Vec<f32>>(), (count, 3, height, width), &Device::Cpu)
 }
 
-/// Claim 5: on fresh weights, where the branches can be anything.
+/// Claim 5, on fresh weights: no training has shaped the residual branches yet.
 pub(super) fn only_grows() -> Result<Measured> {
     let images = drawn(IMAGES)?;
     let of = |name: &str| -> Result<Measures> {
@@ -91,7 +91,7 @@ pub(super) fn only_grows() -> Result<Measured> {
     })
 }
 
-/// Shares of zeros of a run, by unit: at its first weights and at its last.
+/// Percent of the sums that ReLU sets to zero in a run, by unit: with its initial weights and with its last.
 struct Cut {
     first: Vec<f64>,
     last: Vec<f64>,
@@ -187,7 +187,7 @@ fn by_unit(record: &RunRecord, cut: &Cut) -> Figure {
     Figure::new(&chart, caption)
 }
 
-/// What ReLU cuts in a run; `None` if its checkpoint or its data are not there.
+/// What ReLU cuts in a run; `None` if the run is not finished, or its checkpoint or its data are gone.
 fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
     let RunStatus::Finished(results) = run.status else { return Ok(None) };
     let Some(images) = images_of(&run.recipe, &run.record.data)
@@ -207,7 +207,7 @@ fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
     Ok(Some(Cut { first, last }))
 }
 
-/// Training images of a run, where they still are.
+/// The first training images of a run, normalised; `None` if they cannot be opened any more, or lie in files.
 fn images_of(recipe: &Recipe, origin: &str) -> Option<Tensor> {
     let folder = origin_path(origin).filter(|_| recipe.data.generated.is_none());
     if folder.is_none() && recipe.data.generated.is_none() {

@@ -14,11 +14,11 @@ use crate::processes::Begun;
 use crate::step::buckets::Buckets;
 use crate::{AllReduce as _, Classifier, Error};
 
-/// What is on its way, until the step takes it.
+/// Exchanges that have begun, until the step waits for them.
 #[derive(Default)]
 pub(super) struct Overlap {
-    /// The places in the layout of the variables that train; none where their gradients can't be known before
-    /// the backward pass has ended.
+    /// The index in the layout of each variable that trains; empty where gradients are known only when the
+    /// backward pass has ended ([`Classifier::is_one_plan`]).
     places: Arc<HashMap<TensorId, usize>>,
     gradients: Arc<Mutex<Buckets>>,
     statistics: Option<Begun<f64>>,
@@ -39,8 +39,9 @@ impl Overlap {
 }
 
 impl CandleEngine<'_> {
-    /// Before the backward pass of a step's only batch: who sends the others what they are to have of it,
-    /// while it goes on. Nobody, where there are no others.
+    /// Called before the backward pass of a step's only batch. It begins to average running statistics, and
+    /// returns the function that sends gradients to the other processes while the pass goes on; `None` for a
+    /// single process.
     pub(super) fn begin_sending(&mut self, weight: f64) -> Result<Option<Arc<OnGradient>>, Error> {
         if !self.processes.are_several() {
             return Ok(None);
@@ -58,14 +59,15 @@ impl CandleEngine<'_> {
         })))
     }
 
-    /// The gradients of the step over all processes; whether there are any.
+    /// Completes the step's gradients over all processes; returns whether there are any.
     pub(super) fn complete_gradients(&mut self) -> Result<bool, Error> {
         let mut begun = self.overlap.gradients.lock().unwrap_or_else(PoisonError::into_inner);
         self.gradients.complete_with(&self.processes, std::mem::take(&mut begun))
     }
 
-    /// Begins to average running statistics, by the images that each process has had since the last step;
-    /// nothing where all of them normalise by those of the whole batch.
+    /// Begins to average running statistics, weighted by the images that each process has had since the last
+    /// step. `None` for a single process, and where all processes normalise by the statistics of the whole
+    /// batch: theirs are the same already.
     fn begin_statistics(&mut self) -> Result<Option<Begun<f64>>, Error> {
         let images = std::mem::take(&mut self.images) as f64;
         if !self.processes.are_several() || self.statistics.is_some() {

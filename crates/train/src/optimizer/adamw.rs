@@ -14,7 +14,7 @@ use super::{Rule, Step, moments};
 /// The constants of AdamW.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamWConfig {
-    /// The share of the old in the mean gradient and in the mean square; PyTorch's are 0.9 and 0.999.
+    /// Decay rates of the running averages of the gradient and of its square; PyTorch's are 0.9 and 0.999.
     pub betas: [f64; 2],
     /// What keeps the divisor from 0; PyTorch's is 1e-8.
     pub eps: f64,

@@ -19,7 +19,7 @@ use crate::step::gradients::Gradients;
 /// The constants of LAMB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LambConfig {
-    /// The share of the old in the mean gradient and in the mean square; timm's are 0.9 and 0.999.
+    /// Decay rates of the running averages of the gradient and of its square; timm's are 0.9 and 0.999.
     pub betas: [f64; 2],
     /// What keeps the divisor from 0; timm's is 1e-6.
     pub eps: f64,

@@ -76,7 +76,7 @@ trait Rule: fmt::Debug + Send {
     /// The names of the state that it keeps.
     fn slots(&self) -> &'static [&'static str];
 
-    /// What all gradients are divided by, given all of them.
+    /// What every gradient is divided by; it may depend on all of them.
     fn divisor(&self, _gradients: &Gradients) -> f32 {
         1.0
     }
@@ -118,7 +118,7 @@ pub struct Optimizer {
     weight_decay: f64,
     weight_decay_on: WeightDecayOn,
     groups: Arc<Groups>,
-    /// Of each variable that has had a gradient, in the order of the rule's slots.
+    /// For each variable that has had a gradient, an array for each of the rule's slots, in their order.
     state: BTreeMap<String, Vec<Vec<f32>>>,
     updates: u64,
 }
@@ -179,7 +179,7 @@ impl Optimizer {
         Ok(moved)
     }
 
-    /// Arrays that the rule keeps, each as large as all that trains.
+    /// How many arrays the rule keeps for each variable that trains, each of the variable's size.
     pub fn slots(&self) -> usize {
         self.rule.slots().len()
     }

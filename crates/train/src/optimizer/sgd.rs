@@ -14,7 +14,7 @@ use super::{Rule, Step};
 /// The constants of gradient descent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdConfig {
-    /// mu.
+    /// mu, the share of the velocity that a step keeps; from 0 to below 1.
     pub momentum: f64,
     /// The form of the momentum.
     pub kind: Momentum,

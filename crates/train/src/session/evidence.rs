@@ -14,20 +14,20 @@ use crate::{AllReduce as _, Error, TrainingData, recipe};
 /// Training images that are kept.
 const SAMPLES: usize = 20;
 
-/// What is on its way to the run's folder.
+/// What is to be written to the run's folder for its page.
 #[derive(Debug)]
 pub(super) struct Evidence {
     classes: Vec<String>,
     normalisation: Normalisation,
-    /// What the network is made of, until it is kept.
+    /// The network's layers, until they are written.
     layers: Option<Result<Vec<LayerRow>, Error>>,
     /// The names of its layers with weights, in the order of the forward pass.
     names: Vec<String>,
-    /// Images of a step are still to be kept.
+    /// Whether images of a step are still to be kept.
     wants_samples: bool,
-    /// Of the last evaluation; kept once a checkpoint has its step.
+    /// Those of the last evaluation; they are written once a checkpoint has its step.
     predictions: Option<Predictions>,
-    /// That something could not be kept has been said.
+    /// Whether a warning has been logged that something could not be kept.
     is_told: bool,
 }
 
@@ -78,7 +78,7 @@ impl Session<'_> {
         self.evidence.warn(done);
     }
 
-    /// Keeps images of the first step, after all that is done to them.
+    /// Keeps images of the first step as the network sees them, augmented and mixed.
     pub(super) fn keep_samples(&mut self, batch: &Batch, mixed: bool) {
         if !std::mem::take(&mut self.evidence.wants_samples) {
             return;
@@ -103,7 +103,7 @@ impl Session<'_> {
                 squares[0] += weights.powi(2);
                 squares[1] += gradient.powi(2);
             }
-            // A network that does not list its layers has them by name.
+            // A network that does not list its layers gets them from its variables' names.
             if self.evidence.names.is_empty() {
                 self.evidence.names = layers.keys().map(|layer| (*layer).to_owned()).collect();
             }
@@ -121,7 +121,7 @@ impl Session<'_> {
 
     /// Remembers an evaluation, all processes' parts of it, until its checkpoint is written.
     pub(super) fn remember(&mut self, gallery: &Gallery, epoch: u64) -> Result<(), Error> {
-        // A process whose part cannot be kept takes part all the same, with nothing.
+        // A process whose part cannot be made sends an empty one: the others wait for it.
         let part = gallery.part().unwrap_or_else(|error| {
             self.evidence.warn(Err(error));
             GalleryPart::default()
@@ -136,7 +136,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Writes what [`remember`](Self::remember) has; a kill before that leaves the evaluation before.
+    /// Writes what [`remember`](Self::remember) holds. If the process is killed before, the file still has
+    /// the previous evaluation.
     pub(super) fn keep_predictions(&mut self) {
         if let Some(predictions) = self.evidence.predictions.take() {
             let done = self.run.keep_predictions(&predictions).map_err(Error::from);

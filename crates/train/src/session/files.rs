@@ -44,7 +44,7 @@ impl Session<'_> {
         self.state.test_reads = self.test_reads();
         self.state.seconds = self.seconds();
         let snapshot = self.engine.snapshot(Contents::All);
-        (self.state.velocities, self.state.engine) = (snapshot.slots(), Some(snapshot.state()));
+        (self.state.other_arrays, self.state.engine) = (snapshot.slots(), Some(snapshot.state()));
         drop(snapshot);
         let mut metadata = self.metadata();
         metadata.insert(keys::TRAINING_STATE.into(), self.state.to_json(&file)?);

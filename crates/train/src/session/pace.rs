@@ -7,12 +7,12 @@ use super::together;
 use crate::processes::Processes;
 use crate::{AllReduce as _, Error};
 
-/// The time of this process's steps since it was asked for, in seconds.
+/// The time of this process's steps since the last [`Pace::take`], in seconds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pace {
     whole: f64,
     data: f64,
-    /// In exchanges, waiting for others included, step by step.
+    /// For each step, its time in exchanges, waiting for others included.
     exchanged: Vec<f64>,
     /// The same, of the step that is open.
     open: f64,
@@ -31,8 +31,8 @@ impl Pace {
         self.exchanged.push(std::mem::take(&mut self.open));
     }
 
-    /// What all processes have counted, in their order, with the number of steps; and begins anew. None
-    /// where there is one process, or no step.
+    /// The number of steps, and what each process has counted, in the order of the processes. The count
+    /// begins anew. `None` if there is one process, or no step.
     pub(super) fn take(&mut self, processes: &Processes) -> Result<Option<(u64, Vec<StepTime>)>, Error> {
         let own = std::mem::take(self);
         if !processes.are_several() {
@@ -42,8 +42,8 @@ impl Pace {
     }
 }
 
-/// The means over steps. Who comes last to an exchange waits for nobody, so the least of what all spend in a
-/// step's exchanges is what these cost.
+/// The means over steps. The last process to come to an exchange does not wait, so the least time that any
+/// process spends in a step's exchanges is what they cost. The rest is waiting.
 fn times(all: &[Pace]) -> Option<(u64, Vec<StepTime>)> {
     let steps = all.iter().map(|pace| pace.exchanged.len()).min().filter(|steps| *steps > 0)?;
     let least = |step: usize| all.iter().map(|pace| pace.exchanged[step]).fold(f64::INFINITY, f64::min);

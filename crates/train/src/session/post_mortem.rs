@@ -9,12 +9,12 @@ use crate::engine::{BatchInput, Contents, Diagnosis};
 use crate::{Anomalies, Error};
 
 impl Session<'_> {
-    /// Describes the step that `error` ended in `diverged.json`, if the training diverged; gives the error
-    /// back.
+    /// If `error` is a divergence, writes a description of its step to `diverged.json`. Returns `error`.
     ///
     /// The batch is read once more, which gives the same images, and goes forward and backward once more. The
-    /// weights are those at hand: before the step where its loss is not finite, else after it. Of a step of
-    /// several batches it is the one whose loss is not finite, else the first.
+    /// weights are the present ones: those before the step if its loss or a layer is not finite, else those
+    /// after it. Of several batches in a step it is the one whose loss or layer is not finite, else the
+    /// first.
     pub(super) fn describe(&mut self, error: Error) -> Error {
         let (after, batch) = match error {
             Error::NonFiniteLoss { .. } | Error::NonFiniteLayer { .. } => (0, self.state.open.batches),

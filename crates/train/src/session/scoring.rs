@@ -10,7 +10,8 @@ use crate::engine::{NormBatches, Weights};
 use crate::state::Best;
 use crate::{AllReduce as _, Error, Split};
 
-/// On the validation images and on the test images, where there are any and they are asked for.
+/// Scores on the validation images and on the test images; `None` where there are none or they are not asked
+/// for.
 type BothScores = (Option<Scores>, Option<Scores>);
 
 impl Session<'_> {
@@ -53,8 +54,8 @@ impl Session<'_> {
         Ok(Some(is_best))
     }
 
-    /// The weights that are scored, those that are reported last: the average, where one is kept, as timm
-    /// does.
+    /// The weights that are scored. The last of them are the ones that are reported: the average, if one is
+    /// kept, as in timm.
     pub(super) fn weights(&self) -> impl Iterator<Item = Weights> + use<> {
         let averaged = self.recipe.ema.is_on().then_some(Weights::Averaged);
         [Weights::Raw].into_iter().chain(averaged)
@@ -114,8 +115,8 @@ impl Session<'_> {
         self.observer.on_evaluation_end(split);
         let scores = scores.map_err(|error| error.in_training(self.state.step))?;
         if scores.is_some() {
-            // Within an epoch's end it is the open one's; at the training's end all are closed.
-            self.remember(&gallery, self.state.epoch + u64::from(self.state.batch > 0))?;
+            // Epochs done: at the end of an epoch, the open one counts as done.
+            self.remember(&gallery, self.state.epoch + u64::from(self.state.steps_in_epoch > 0))?;
         }
         self.note_all_left_out(&feed.broken())?;
         Ok(scores)

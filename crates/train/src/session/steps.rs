@@ -1,10 +1,11 @@
-//! The batches of a step: what each has to teach, and what is counted, certified and told of the step.
+//! The batches of a step: forward and backward on each, and what is counted, certified and reported of the
+//! step.
 
 use resnet_record::{Certificate, Metric, StepMetrics};
 use resnet_vision::Batch;
 
-use super::Session;
 use super::together::{self, Shares};
+use super::{Session, Window};
 use crate::engine::{BatchInput, BatchOutcome, Contents};
 use crate::state::{OpenStep, State};
 use crate::{Error, Purpose, StepReport, trajectory};
@@ -12,10 +13,10 @@ use crate::{Error, Purpose, StepReport, trajectory};
 impl Session<'_> {
     /// Forward and backward on the next batch of the open step.
     ///
-    /// A batch whose images are left out, all or too many of them, as broken, has nothing to learn from, but
-    /// its place in the step and the schedule is its own. It is enough that one process has too few.
+    /// A batch is skipped if broken images leave too few in it, in any one process. It still counts as a
+    /// batch of its step and of the schedule.
     pub(super) fn learn(&mut self, mut batch: Batch, shares: Shares) -> Result<(), Error> {
-        let State { step, epoch, batch: done, open, .. } = self.state;
+        let State { step, epoch, steps_in_epoch: done, open, .. } = self.state;
         let (plan, images) = (self.plan(), shares.fewest);
         let (place, rate) = (plan.batches_before(done) + open.batches, plan.schedule.rate(step));
         let draw = plan.batches_before(step) + open.batches;
@@ -48,7 +49,7 @@ impl Session<'_> {
         state.sums.images += images;
         state.sums.loss += loss * images as f64;
         state.sums.correct += correct;
-        self.window.0 += images;
+        self.window.images += images;
         Ok(())
     }
 
@@ -56,7 +57,7 @@ impl Session<'_> {
     pub(super) fn close_step(&mut self, rate: f64, steps_in_epoch: u64) -> Result<(), Error> {
         let state = &mut self.state;
         state.step += 1;
-        state.batch += 1;
+        state.steps_in_epoch += 1;
         let OpenStep { images, loss, seen, .. } = std::mem::take(&mut state.open);
         if images == 0 {
             return Ok(());
@@ -77,12 +78,12 @@ impl Session<'_> {
             images: state.images,
             loss,
             rate,
-            images_per_second: self.window.0 as f64 / self.window.1.max(1e-9),
+            images_per_second: self.window.images as f64 / self.window.seconds.max(1e-9),
             certificate,
         };
         let report = StepReport {
             step: metrics,
-            step_in_epoch: state.batch,
+            step_in_epoch: state.steps_in_epoch,
             steps_in_epoch,
             epoch_loss: state.sums.mean_loss(),
             epoch_top1: state.sums.top1(),
@@ -91,7 +92,7 @@ impl Session<'_> {
         if certificate.is_some() {
             self.run.log(&Metric::Step(metrics))?;
             self.keep_norms();
-            self.window = (0, 0.0);
+            self.window = Window::default();
         }
         self.observer.on_step(&report);
         self.look_at_weights()

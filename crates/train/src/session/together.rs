@@ -17,13 +17,13 @@ use crate::{AllReduce as _, DataIdentity, Error, trajectory};
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Intent {
     version: String,
-    /// Of the program's file; none where it cannot be read.
+    /// A digest of the program's file; `None` where the file cannot be read.
     program: Option<String>,
     recipe: String,
     data: DataIdentity,
 }
 
-/// What the first process has when the others join it, before its arrays.
+/// The header of what the first process sends when the others join it; the arrays' numbers follow.
 #[derive(Debug, Serialize, Deserialize)]
 struct Start {
     state: State,
@@ -34,27 +34,27 @@ struct Start {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    /// None of a weight.
+    /// `None` for a variable itself.
     slot: Option<String>,
     name: String,
     len: usize,
 }
 
-/// The images that processes have of one batch.
+/// How processes share one batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shares {
-    /// The place of this process's first one in the batch.
+    /// The place of this process's first image in the batch.
     pub(super) first: usize,
-    /// Of the process that has the fewest.
+    /// The images of the process that has the fewest.
     pub(super) fewest: usize,
     /// Whether a process is to stop.
     pub(super) stops: bool,
 }
 
-/// Sees to it that all processes are about to do the same.
+/// Checks that all processes run the same program, recipe and data.
 ///
 /// # Errors
-/// [`Error::Apart`], the same in every process, with the first that differs and in what.
+/// [`Error::Apart`], the same in every process, which names the first process that differs and how.
 pub(super) fn agree(
     processes: &Processes,
     recipe: &Recipe,
@@ -77,7 +77,7 @@ pub(super) fn agree(
     }
 }
 
-/// In what `other` differs from the first process, in words that follow its number.
+/// How `other` differs from the first process, in words that follow its number; `None` if it does not.
 fn difference(first: &Intent, other: &Intent) -> Option<String> {
     if first.version != other.version || first.program != other.program {
         let word = |intent: &Intent| {
@@ -147,7 +147,7 @@ fn packed(snapshot: &Snapshot<'_>, state: &State, record: &RunRecord) -> Result<
         arrays.push(Entry { slot, name: bare.to_owned(), len: values.len() });
         numbers.extend(values.into_iter().flat_map(f32::to_le_bytes));
     }
-    // What the first process has of a step that is half done stays its own: it counts once.
+    // The gradients of a step that is half done stay with the first process: they must count once.
     let engine = EngineState { accumulated: None, ..snapshot.state() };
     let start = Start { state: state.clone(), engine, record: record.clone(), arrays };
     let header = json(&start)?;
@@ -205,7 +205,7 @@ pub(super) fn certified(
 }
 
 impl Shares {
-    /// How a batch is shared, of which this process has `own` images and may want to stop before.
+    /// How a batch is shared of which this process has `own` images; `stops` says whether it wants to stop.
     pub(super) fn of(processes: &Processes, own: usize, stops: bool) -> Result<Shares, Error> {
         let Rank { index, world_size } = processes.rank();
         if world_size == 1 {
@@ -220,7 +220,7 @@ impl Shares {
     }
 }
 
-/// What each process says, in their order.
+/// The values that all processes pass in as `own`, in the order of the processes.
 pub(super) fn exchange<T: Serialize + DeserializeOwned>(
     processes: &Processes,
     own: &T,

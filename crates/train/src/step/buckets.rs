@@ -22,13 +22,13 @@ pub(crate) struct Buckets {
 /// Gradients one after another.
 #[derive(Debug, Default)]
 struct Bucket {
-    /// The numbers of their places in the layout.
+    /// The indices of their places in the layout.
     places: Vec<usize>,
     values: Vec<f32>,
 }
 
 impl Buckets {
-    /// Puts in the gradient of the variable at a place, and begins to sum the bucket that is full with it.
+    /// Puts in the gradient of the variable at a place. If that fills the bucket, its sum begins.
     pub(crate) fn put(
         &mut self,
         (place, layout): (usize, &Layout),
@@ -48,7 +48,8 @@ impl Buckets {
         Ok(())
     }
 
-    /// Begins to sum what was never put in, out of `all` values of the layout.
+    /// Puts in the variables that are missing, out of `all` values of the layout, and begins to sum what is
+    /// left.
     pub(crate) fn put_rest(
         &mut self,
         layout: &Layout,

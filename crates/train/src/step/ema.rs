@@ -32,7 +32,7 @@ pub struct EmaConfig {
     pub warmup: Option<EmaWarmup>,
 }
 
-/// The rise of the decay over the first updates: 1 - (1 + t / gamma)^-power.
+/// The rise of the decay over the first updates: 1 - (1 + (t - 1) / gamma)^-power at update t, from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmaWarmup {
     /// timm's `warmup_gamma`, in updates.

@@ -39,24 +39,24 @@ use crate::{AllReduce, Error};
 pub struct Gradients {
     layout: Arc<Layout>,
     values: Vec<f32>,
-    /// Which variables have one.
+    /// Whether each variable has a gradient, by its place in the layout.
     present: Vec<bool>,
     weighed: Weighed,
 }
 
-/// The weights of what has been added.
+/// The weights of the batches that have been added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Weighed {
-    /// Of the first batch. The buffer holds sums in units of it, so that one batch, or several of one size,
-    /// are added without rounding.
+    /// The weight of the first batch. The buffer holds sums in units of it, so that one batch, or several of
+    /// one size, are added without rounding.
     pub(crate) first: f64,
-    /// Of all.
+    /// The sum of all batches' weights.
     pub(crate) total: f64,
 }
 
 impl Gradients {
-    /// No gradients.
+    /// A buffer without gradients.
     pub fn new(layout: Arc<Layout>) -> Gradients {
         let (values, present) = (vec![0.0; layout.len()], vec![false; layout.places().len()]);
         Gradients { layout, values, present, weighed: Weighed::default() }
@@ -76,8 +76,8 @@ impl Gradients {
     }
 
     /// Adds the gradients of `loss`, computed here, with a weight above 0, and returns how many variables had
-    /// one. A plan's are written to the buffer when each is finished: candle's store would hold all of
-    /// them at once, each added to zeros. `part` is told of them as well.
+    /// one. A plan's gradients are written to the buffer when each is finished: candle's store would hold all
+    /// of them at once, each added to zeros. `part.on_gradient` is called with each of these as well.
     ///
     /// # Errors
     /// If the backward pass fails, and as [`Gradients::add`].
@@ -172,8 +172,8 @@ impl Gradients {
         self.weighed == Weighed::default()
     }
 
-    /// Makes the sum a mean, over all processes. One that has added nothing has a part in it as well. Returns
-    /// whether any of them has added something; without it there is no mean.
+    /// Turns the sum into the mean over the images of all processes. Every process calls it, also one that
+    /// has added nothing. Returns `false` if none of them has added anything, and there is no mean.
     ///
     /// # Errors
     /// If the processes cannot exchange their sums.
@@ -181,7 +181,7 @@ impl Gradients {
         self.complete_with(processes, Buckets::default())
     }
 
-    /// The same, where some of them are on their way already.
+    /// As [`Gradients::complete`], where the sums of some gradients have `begun` already.
     pub(crate) fn complete_with(
         &mut self,
         processes: &dyn AllReduce,
@@ -209,13 +209,13 @@ impl Gradients {
         Ok(true)
     }
 
-    /// Multiplies all of them.
+    /// Multiplies all gradients by `factor`.
     pub fn scale(&mut self, factor: f32) {
         self.values.iter_mut().for_each(|value| *value *= factor);
     }
 
-    /// The next batch is the first of a new step. Until it is added, the numbers of the last step can still
-    /// be read.
+    /// Begins a new step. The first batch that is added replaces the numbers of the last step, which can be
+    /// read until then.
     pub fn clear(&mut self) {
         self.weighed = Weighed::default();
     }
@@ -235,7 +235,7 @@ impl Gradients {
         self.iter().find(|(_, place, _)| place.name == name).map(|(_, _, gradient)| gradient)
     }
 
-    /// The variables that have a gradient, by their number in the layout.
+    /// The variables that have a gradient: index in the layout, place, and gradient in row-major order.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Place, &[f32])> {
         let places = self.layout.places().iter().enumerate().zip(&self.present);
         places
@@ -248,7 +248,7 @@ impl Gradients {
         self.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
     }
 
-    /// What has been added, for a checkpoint; `None` if nothing was.
+    /// The batch weights that have been added, for a checkpoint; `None` if nothing was added.
     pub(crate) fn weighed(&self) -> Option<Weighed> {
         (!self.is_empty()).then_some(self.weighed)
     }

@@ -1,4 +1,4 @@
-//! What a step makes smaller: one number from logits and what they should be.
+//! The loss that a step minimises: one number from logits and targets.
 
 use candle_core::{Result, Tensor};
 use resnet_ops::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
@@ -27,11 +27,11 @@ pub enum LossKind {
     /// Softmax cross-entropy.
     #[default]
     CrossEntropy,
-    /// Each class for itself, as timm's `BinaryCrossEntropy` (arXiv 2110.00476).
+    /// Binary cross-entropy, each class on its own, as timm's `BinaryCrossEntropy` (arXiv 2110.00476).
     BinaryCrossEntropy {
-        /// Whether an image's loss is the sum over its classes, and not their mean.
+        /// Whether an image's loss is the sum or the mean over its classes.
         classes: ClassReduction,
-        /// Targets above it become 1 and the others 0.
+        /// Targets above it become 1 and the others 0; `None` leaves targets as they are.
         target_threshold: Option<f32>,
     },
 }
@@ -50,7 +50,8 @@ impl Loss {
     /// the same step: the number of images, or the sum of their labels' weights.
     ///
     /// # Errors
-    /// If the target does not fit the logits, or there is not a weight for each class.
+    /// If the target does not fit the logits, if there is not a weight for each class, or if the class
+    /// weights of all labels are 0.
     pub fn of(&self, logits: &Tensor, target: Target) -> Result<(Tensor, f64)> {
         let (images, classes) = logits.dims2()?;
         if let Some(weights) = self.class_weights.as_ref().filter(|weights| weights.len() != classes) {
@@ -64,8 +65,8 @@ impl Loss {
                 Ok((softmax_cross_entropy(logits, &labels)?, images as f64))
             }
             (LossKind::CrossEntropy, Target::Labels(labels), Some(weights)) => {
-                // A mean over images of targets that are larger than 1 by as much as their weights' mean is
-                // smaller.
+                // `soft_cross_entropy` divides by the number of images, and a weighted mean by the sum of the
+                // labels' weights: `scale` is the ratio of the two.
                 let sum: f64 = labels
                     .iter()
                     .filter_map(|&label| weights.get(label as usize))

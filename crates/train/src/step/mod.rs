@@ -3,8 +3,8 @@
 //! | part | what it does |
 //! |---|---|
 //! | `loss` | logits and targets become one number, and backward makes gradients of it |
-//! | `gradients` | the gradients of all variables, named, in one flat buffer; batches of a step add up there |
-//! | `buckets` | sums them over processes while the backward pass goes on; one process is alone |
+//! | `gradients` | the gradients of all variables, in one flat buffer, where the batches of a step add up |
+//! | `buckets` | sums gradients over processes while the backward pass goes on |
 //! | `clip` | bounds them, by their norm or by value |
 //! | `optimizer` (beside this folder) | moves the weights |
 //! | `ema` | keeps a moving average of the weights |

@@ -2,7 +2,8 @@
 
 use crate::jpeg::Pixel;
 
-/// Brightness, with the channel weights of Pillow's conversion to grey (ITU-R BT.601, 16 bits).
+/// The brightness of a pixel, with the channel weights of Pillow's conversion to grey (ITU-R BT.601, in 16
+/// fractional bits).
 fn grey([r, g, b, _]: Pixel) -> u8 {
     ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
 }
@@ -19,24 +20,26 @@ fn blend_pixel(from: [u8; 3], pixel: &mut Pixel, factor: f32) {
     }
 }
 
-/// Black at factor 0, the image at 1.
+/// Changes the brightness: the result is black at factor 0 and the image itself at 1.
 pub(super) fn brightness(pixels: &mut [Pixel], factor: f32) {
     pixels.iter_mut().for_each(|pixel| blend_pixel([0; 3], pixel, factor));
 }
 
-/// A uniform grey, the image's mean, at factor 0.
+/// Changes the contrast: the result is uniform grey, the image's mean brightness, at factor 0 and the image
+/// itself at 1.
 pub(super) fn contrast(pixels: &mut [Pixel], factor: f32) {
     let sum: u64 = pixels.iter().map(|&pixel| u64::from(grey(pixel))).sum();
     let mean = (sum as f64 / pixels.len() as f64 + 0.5) as u8;
     pixels.iter_mut().for_each(|pixel| blend_pixel([mean; 3], pixel, factor));
 }
 
-/// Grey at factor 0.
+/// Changes the saturation: the result is grey at factor 0 and the image itself at 1.
 pub(super) fn saturation(pixels: &mut [Pixel], factor: f32) {
     pixels.iter_mut().for_each(|pixel| blend_pixel([grey(*pixel); 3], pixel, factor));
 }
 
-/// A smoothed image at factor 0.
+/// Changes the sharpness: the result is smoothed at factor 0 and the image itself at 1. Pixels on the border
+/// stay as they are.
 pub(super) fn sharpness(pixels: &mut [Pixel], width: usize, factor: f32) {
     let original = pixels.to_vec();
     let height = pixels.len() / width;

@@ -59,8 +59,8 @@ impl Crop {
         )))
     }
 
-    /// The columns and rows of an image of `size` (width, height) that are seen at `key` in a square of
-    /// `side` pixels.
+    /// The columns and rows of an image of `size` (width, height) from which the crop at `key` is resized to
+    /// `side` x `side` pixels by the bilinear filter.
     ///
     /// # Panics
     /// If a side is 0, or `side` exceeds the shorter side of a random scale.
@@ -108,7 +108,7 @@ pub(super) struct ScaledCropArea {
 }
 
 impl ScaledCropArea {
-    /// The columns and rows of the image for those that are counted from the area's first pixel.
+    /// Converts columns and rows that are counted from the area's first pixel to those of the image.
     pub(super) fn window(&self, (columns, rows): &Window) -> Window {
         let (left, top) = self.start;
         (left + columns.start..left + columns.end, top + rows.start..top + rows.end)
@@ -120,8 +120,8 @@ impl ScaledCropArea {
     }
 }
 
-/// An image is decoded at a reduced scale only if the filter then still shrinks it by this factor. The pixels
-/// of a reduced scale are plain means, and the filter hides the difference.
+/// An image is decoded at a reduced scale only if resizing then still shrinks it by this factor or more. The
+/// pixels of a reduced scale are plain means, and the filter hides the difference.
 const SHRUNK_FURTHER: usize = 2;
 
 impl CropArea {

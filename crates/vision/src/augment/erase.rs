@@ -12,7 +12,8 @@ pub enum Filling {
     Noise,
 }
 
-/// How often a rectangle is erased, and what replaces it.
+/// How often a rectangle is erased, and what replaces it. It covers 2 % to 33 % of the input, as in the
+/// paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RandomErasing {
     /// The probability that an input is erased, from 0 to 1.
@@ -21,12 +22,13 @@ pub struct RandomErasing {
     pub filling: Filling,
 }
 
-/// The rectangle's area as a fraction of the input's, and its width over its height: the paper's.
+/// The paper's ranges of the rectangle's area, as a fraction of the input's, and of its width over its
+/// height.
 const AREA: (f64, f64) = (0.02, 0.33);
 const RATIO: (f64, f64) = (0.3, 1.0 / 0.3);
 
 impl RandomErasing {
-    /// Erases in `input`, `[3, side, side]`.
+    /// Erases a rectangle of `input`, `[3, side, side]`, with the given probability.
     pub(super) fn apply(self, input: &mut [f32], side: usize, stream: &mut RandomStream) {
         if stream.unit_f64() >= self.probability {
             return;

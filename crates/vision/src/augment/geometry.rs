@@ -4,7 +4,7 @@
 use crate::Interpolation;
 use crate::jpeg::Pixel;
 
-/// Where a pixel comes from: `(a x + b y + c, d x + e y + f)`.
+/// The place in the source that pixel `(x, y)` of the result is read from: `(a x + b y + c, d x + e y + f)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Affine([f64; 6]);
 
@@ -26,7 +26,7 @@ impl Affine {
 
     /// A rotation about the centre, counter-clockwise if positive.
     pub(super) fn rotate(degrees: f64, width: usize, height: usize) -> Self {
-        // In the order of Pillow, which rounds to fifteen digits.
+        // The same operations in the same order as in Pillow, which rounds to fifteen digits.
         let rounded = |x: f64| (x * 1e15).round() / 1e15;
         let (sin, cos) = (-degrees.rem_euclid(360.0).to_radians()).sin_cos();
         let (sin, cos) = (rounded(sin), rounded(cos));
@@ -34,8 +34,8 @@ impl Affine {
         Self([cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y])
     }
 
-    /// The transformed image, by the nearest pixels; black where there is none. Coordinates have steps of
-    /// 1/65,536 of a pixel, as in Pillow.
+    /// The transformed image, each pixel the nearest one of the source, or black outside of it. Coordinates
+    /// have steps of 1/65,536 of a pixel, as in Pillow.
     pub(super) fn nearest(self, pixels: &[Pixel], width: usize) -> Vec<Pixel> {
         let [a, b, c, d, e, f] = self.0;
         let fixed = |x: f64| (x * 65_536.0 + 0.5).floor() as i64;
@@ -57,8 +57,8 @@ impl Affine {
         out
     }
 
-    /// The transformed image, by interpolation between four or sixteen pixels; `fill` where a pixel's place
-    /// is outside.
+    /// The transformed image, by interpolation between four or sixteen pixels; `fill` where the place in the
+    /// source is outside.
     pub(super) fn interpolated(
         self,
         pixels: &[Pixel],
@@ -85,7 +85,7 @@ impl Affine {
     }
 }
 
-/// The colour at a place between pixels. Beyond the border lies what lies at it.
+/// The colour at a place between pixels. Beyond the border of the image, its outermost pixels are repeated.
 fn between(
     pixels: &[Pixel],
     (width, height): (usize, usize),

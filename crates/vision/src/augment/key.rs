@@ -1,4 +1,4 @@
-//! `Key`: which image is shown for which time, the name of every random stream of a training image.
+//! `Key`: seed, epoch and image, from which all random numbers of a training image are drawn.
 
 use crate::random::{Purpose, RandomStream};
 
@@ -7,7 +7,7 @@ use crate::random::{Purpose, RandomStream};
 pub struct Key {
     /// The seed of the run.
     pub seed: u64,
-    /// How many times the data set was shown before.
+    /// The epoch, counted from 0: how many times the data set was shown before.
     pub epoch: u64,
     /// The image's position in the data set.
     pub index: u64,

@@ -30,7 +30,7 @@ impl ColorJitter {
         stream.shuffle(&mut order);
         for change in order {
             let by = [self.brightness, self.contrast, self.saturation, self.hue][change];
-            // Drawn even where nothing comes of it, so that each field decides about itself alone.
+            // Drawn even if the field is 0, so that a change of one field changes no draw of the others.
             let (factor, turn) = (stream.between((1.0 - by).max(0.0), 1.0 + by), stream.between(-by, by));
             match change {
                 _ if by == 0.0 => {}
@@ -49,8 +49,8 @@ const VARIANCES: [f64; 3] = [0.2175, 0.0188, 0.0045];
 const DIRECTIONS: [[f64; 3]; 3] =
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]];
 
-/// Adds one random colour to every pixel of an input, `[3, side, side]`: along each component, a normal
-/// number times `deviation`.
+/// Adds one random colour to every pixel of an input, `[3, side, side]`: along each principal component, its
+/// variance times a normal number of standard deviation `deviation`.
 pub(super) fn lighting(
     input: &mut [f32],
     deviation: f64,
@@ -89,7 +89,7 @@ mod tests {
             }
         }
         for (sum, variance) in sums.into_iter().zip(VARIANCES) {
-            // Of 4,000 squares of normal numbers the mean's standard deviation is 2.2 %; the directions are
+            // The mean of 4,000 squared normal numbers has a standard deviation of 2.2 %; the directions are
             // rounded.
             assert!(((sum / 4_000.0).sqrt() / (0.1 * variance) - 1.0).abs() < 0.06, "{sum} {variance}");
         }

@@ -33,7 +33,8 @@ pub enum Mix {
 impl Mix {
     /// Mixes the images of `batch` in place and gives their labels as probabilities, `[n, classes]`.
     ///
-    /// The draws depend only on `seed`, `epoch` and `number`, the index of the batch in its epoch.
+    /// The draws depend only on `seed`, `epoch` and `number`, the index of the batch in its epoch. A batch of
+    /// one image stays as it is.
     ///
     /// ```
     /// use resnet_vision::{Batch, Mix};
@@ -57,14 +58,14 @@ impl Mix {
         number: u64,
     ) -> Result<Vec<f32>, Error> {
         let mut stream = RandomStream::new(seed, purposes::MIX, epoch, number);
-        let (cut, alpha) = match self {
-            Mix::Mixup { alpha } => (Cut::Nothing, alpha),
-            Mix::CutMix { alpha } => (Cut::Rectangle, alpha),
+        let (region, alpha) = match self {
+            Mix::Mixup { alpha } => (Region::Whole, alpha),
+            Mix::CutMix { alpha } => (Region::Rectangle, alpha),
             Mix::Either { mixup, cutmix } => {
                 if stream.below(2) == 0 {
-                    (Cut::Nothing, mixup)
+                    (Region::Whole, mixup)
                 } else {
-                    (Cut::Rectangle, cutmix)
+                    (Region::Rectangle, cutmix)
                 }
             }
         };
@@ -76,9 +77,9 @@ impl Mix {
         }
         let weight = beta(alpha, &mut stream);
         let size = 3 * batch.height * batch.width;
-        let weight = match cut {
+        let weight = match region {
             _ if batch.len() < 2 => 1.0,
-            Cut::Nothing => {
+            Region::Whole => {
                 with_previous(&mut batch.images, size, |own, other| {
                     for (own, other) in own.iter_mut().zip(other) {
                         *own = weight as f32 * *own + (1.0 - weight as f32) * other;
@@ -86,7 +87,7 @@ impl Mix {
                 });
                 weight
             }
-            Cut::Rectangle => {
+            Region::Rectangle => {
                 let (columns, rows) = rectangle(batch.width, batch.height, 1.0 - weight, &mut stream);
                 let width = batch.width;
                 let plane = width * batch.height;
@@ -111,10 +112,11 @@ impl Mix {
     }
 }
 
-/// What is taken from the other image.
-enum Cut {
-    /// All of it, blended.
-    Nothing,
+/// Where the other image shows.
+enum Region {
+    /// Everywhere: the two are blended.
+    Whole,
+    /// In a rectangle, which it replaces.
     Rectangle,
 }
 
@@ -122,7 +124,7 @@ enum Cut {
 fn with_previous(images: &mut [f32], size: usize, mix: impl Fn(&mut [f32], &[f32])) {
     let Some(start) = images.len().checked_sub(size) else { return };
     let last = images[start..].to_vec();
-    // From the end, so that the one before is not mixed yet.
+    // From the last image to the first, so that the previous image is not mixed yet.
     for start in (size..images.len()).step_by(size).rev() {
         let (before, from) = images.split_at_mut(start);
         mix(&mut from[..size], &before[start - size..]);
@@ -144,14 +146,14 @@ fn rectangle(
     (axis(width), axis(height))
 }
 
-/// A number of the beta distribution with both parameters `alpha`.
+/// A draw from the beta distribution with both parameters equal to `alpha`.
 fn beta(alpha: f64, stream: &mut RandomStream) -> f64 {
     let (a, b) = (gamma(alpha, stream), gamma(alpha, stream));
-    // Both can be smaller than any number there is.
+    // Both can underflow to 0.
     if a + b > 0.0 { a / (a + b) } else { stream.below(2) as f64 }
 }
 
-/// A number of the gamma distribution of that shape (Marsaglia and Tsang 2000).
+/// A draw from the gamma distribution with this shape and scale 1 (Marsaglia and Tsang 2000).
 fn gamma(shape: f64, stream: &mut RandomStream) -> f64 {
     if shape < 1.0 {
         return gamma(shape + 1.0, stream) * (1.0 - stream.unit_f64()).powf(1.0 / shape);

@@ -11,7 +11,7 @@ pub(super) enum Operation {
     Identity,
     /// Shear, shift or rotation: each pixel takes the nearest one of the source, or black beyond its border.
     Nearest(Affine),
-    /// The same by interpolation, and this colour beyond the border.
+    /// Shear, shift or rotation by interpolation, with this colour beyond the border.
     Interpolated(Affine, Interpolation, [u8; 3]),
     Brightness(f32),
     Saturation(f32),
@@ -19,7 +19,7 @@ pub(super) enum Operation {
     Sharpness(f32),
     /// How many bits stay.
     Posterize(u32),
-    /// Bytes from here on are inverted.
+    /// The lowest byte that is inverted.
     Solarize(f64),
     /// What is added to the darker half of the bytes.
     SolarizeAdd(u8),
@@ -65,7 +65,7 @@ pub(super) mod testing {
         (image.part(&whole).unwrap().pixels(&whole), width)
     }
 
-    /// The CRC-32 of the changed image, as Pillow's bytes have it.
+    /// The CRC-32 of rgb.png's RGB bytes after `operation`, to compare with Pillow's.
     pub(in crate::augment) fn checksum(operation: Operation) -> u32 {
         let (mut pixels, width) = image();
         operation.apply(&mut pixels, width);

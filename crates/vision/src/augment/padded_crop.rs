@@ -57,7 +57,8 @@ pub struct PaddedCrop {
 impl PaddedCrop {
     /// Appends the view of `image`, `[3, height, width]` bytes, to `out` as `[3, height, width]` numbers.
     ///
-    /// Row by row: zeros, looked-up pixels, zeros. Each of the three is a loop of known length.
+    /// `tables` are those of [`Normalisation::tables`](crate::Normalisation::tables). Each row consists of
+    /// zeros, looked-up pixels and zeros again, three loops of known length.
     pub fn append(
         self,
         image: &[u8],

@@ -17,9 +17,9 @@ pub enum Policy {
     /// torchvision's RandAugment: `operations` of fourteen one after another, each drawn with equal
     /// probability, all of the same magnitude.
     Rand {
-        /// How many.
+        /// How many operations.
         operations: usize,
-        /// From 0, nothing, to 30, a lot.
+        /// From 0, the weakest, to 30, the strongest.
         magnitude: u32,
     },
     /// torchvision's TrivialAugment: one operation, of a magnitude that is drawn too, from wider ranges.
@@ -42,8 +42,8 @@ impl Policy {
         }
     }
 
-    /// Applies the policy to an image of this width. timm's interpolates, and fills what comes from beyond
-    /// the border with a colour.
+    /// Applies the policy to an image of this width. `filled` has the filter and the colour beyond the border
+    /// that timm's policy uses; torchvision's take the nearest pixel, and black beyond the border.
     pub(super) fn apply(
         self,
         pixels: &mut Vec<Pixel>,
@@ -130,7 +130,6 @@ fn operation(
     let signed = |narrow: f64, wide: f64| {
         sign * f64::from((part * if ranges == Ranges::Rand { narrow } else { wide }) as f32)
     };
-    // Whole pixels.
     let shift = |side: usize| signed(150.0 / 331.0 * side as f64, 32.0).trunc();
     let factor = (1.0 + signed(0.9, 0.99)) as f32;
     match kind {

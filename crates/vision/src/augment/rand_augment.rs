@@ -1,5 +1,6 @@
-//! `RandAugment`: the operations of timm's RandAugment, of which the magnitude varies and which are left out
-//! half the time. They are those that grow with the magnitude, timm's `inc1`.
+//! `RandAugment`: timm's RandAugment. Its magnitude varies from operation to operation, and an operation is
+//! carried out with a given probability. Operations that depend on the magnitude get stronger with it (timm's
+//! `inc1`).
 
 use super::geometry::Affine;
 use super::operation::Operation;
@@ -7,17 +8,17 @@ use crate::jpeg::Pixel;
 use crate::random::RandomStream;
 use crate::{Error, InterpolationChoice};
 
-/// timm's RandAugment, which it writes `rand-m7-mstd0.5-inc1`: each of `operations` is one of fifteen, drawn
+/// timm's RandAugment, written `rand-m7-mstd0.5-inc1` there: each of `operations` is one of fifteen, drawn
 /// with equal probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RandAugment {
-    /// From 0, nothing, to 10, a lot: the mean over operations.
+    /// The mean magnitude, from 0, the weakest, to 10, the strongest.
     pub magnitude: f64,
     /// Standard deviation of the magnitude; what falls outside of 0 to 10 is clipped.
     pub magnitude_std: f64,
     /// How many operations follow each other.
     pub operations: usize,
-    /// How often each of them is carried out.
+    /// The probability that a drawn operation is carried out, from 0 to 1; timm has 0.5.
     pub probability: f64,
 }
 
@@ -124,7 +125,7 @@ fn operation(
         Kind::Sharpness => Operation::Sharpness(factor),
         Kind::ShearX => interpolated(Affine::shear_x(shear)),
         Kind::ShearY => interpolated(Affine::shear_y(shear)),
-        // timm moves the other way where the amount is positive.
+        // In timm, a positive amount moves the image to the left or up.
         Kind::TranslateX => interpolated(Affine::translate(-shift(width), 0.0)),
         Kind::TranslateY => interpolated(Affine::translate(0.0, -shift(height))),
     }
@@ -197,7 +198,7 @@ mod tests {
         };
         assert_eq!(changed(0.0), 0);
         let (half, all) = (changed(0.5), changed(1.0));
-        // The deviation of the first is ten.
+        // `half` has a standard deviation of ten.
         assert!(all > 340 && half.abs_diff(all / 2) < 40, "{half} and {all} of 400");
     }
 

@@ -54,12 +54,12 @@ pub struct TrainTransform {
     pub interpolation: InterpolationChoice,
     /// Whether the image is mirrored.
     pub flip: Flip,
-    /// Operations drawn from a list.
+    /// RandAugment, TrivialAugment or none.
     pub policy: Policy,
     /// Random changes of colour.
     pub jitter: ColorJitter,
-    /// Standard deviation of the shift along the principal components of ImageNet's colours. AlexNet has 0.1;
-    /// 0 turns it off.
+    /// Standard deviation of the random factors by which AlexNet shifts colours along the principal
+    /// components of ImageNet's. AlexNet has 0.1; 0 turns it off.
     pub lighting: f64,
     /// Random erasing, after normalisation.
     pub erasing: Option<RandomErasing>,
@@ -81,7 +81,8 @@ impl TrainTransform {
         }
     }
 
-    /// The papers' augmentation: random scales, mirrored half the time, AlexNet's shift of colours.
+    /// The papers' augmentation: a square of `side` pixels, at most 256, from an image whose shorter side is
+    /// scaled to 256 to 480 pixels; mirrored half the time; AlexNet's shift of colours.
     pub fn paper(side: usize) -> Self {
         Self { crop: Crop::PAPER, lighting: 0.1, ..Self::inception(side) }
     }
@@ -89,7 +90,7 @@ impl TrainTransform {
     /// Checks that the settings make sense together.
     ///
     /// # Errors
-    /// If they do not; the message shows which one.
+    /// If a setting is out of range; the message names it.
     pub fn check(&self) -> Result<(), Error> {
         self.crop.check(self.side)?;
         self.policy.check()?;

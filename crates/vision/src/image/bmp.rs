@@ -1,6 +1,6 @@
 //! BMP files: the length of their pixel data, and Pillow's rounding of 16-bit pixels.
 
-/// Bits of a pixel, and what the header says of the compression.
+/// The fields of the header that are needed: width and height in pixels, bits per pixel, compression.
 struct Header {
     width: u64,
     height: u64,
@@ -60,8 +60,8 @@ pub(super) fn doubt(bytes: &[u8]) -> Option<&'static str> {
     (!known).then_some("its channels lie in an order that Pillow does not read")
 }
 
-/// Channels of five and six bits become bytes by division, rounded down; the image crate rounds to the
-/// nearest.
+/// Rounds 16-bit pixels as Pillow does: it converts channels of five and six bits to bytes by a division that
+/// rounds down, and the image crate rounds to the nearest.
 pub(super) fn round_as_pillow(bytes: &[u8], pixels: &mut [u8]) {
     let green = match Header::read(bytes) {
         Some(Header { bits: 16, compression: RAW, .. }) => 31,

@@ -13,7 +13,7 @@ impl DecodeTime {
         self.0.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
     }
 
-    /// The sum.
+    /// The time added up so far.
     pub(super) fn total(&self) -> Duration {
         Duration::from_nanos(self.0.load(Relaxed))
     }

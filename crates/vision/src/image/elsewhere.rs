@@ -17,7 +17,8 @@ const MAX_OTHER_BYTES: u64 = 64 << 20;
 /// What decoding may allocate per pixel: four channels of 16 bits, and two bytes for the filters.
 const MAX_BYTES_PER_PIXEL: u64 = 10;
 
-/// More pixels than LZW or deflate can pack into a byte: at best 1,360 bytes, of eight pixels each.
+/// More pixels than a byte of LZW or deflate can hold: it unpacks to 1,360 bytes at best, of eight pixels
+/// each.
 const MAX_PIXELS_PER_BYTE: u64 = 16_384;
 
 /// What the header of a file says.
@@ -33,7 +34,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads it; nothing is decoded yet.
+    /// Reads the header of `bytes`; no pixel is decoded yet.
     pub(super) fn read(bytes: &[u8], name: &str) -> Result<Self, Error> {
         let (format, decoder) = decoder(bytes, name, MAX_OTHER_BYTES)?;
         let (width, height) = decoder.dimensions();
@@ -43,8 +44,8 @@ impl Header {
                 let jpeg::Metadata { exif, xmp } = jpeg::Metadata::read(bytes);
                 exif::orientation(exif.as_deref(), xmp)
             }
-            ImageFormat::Png => of(&Metadata::of_png(bytes)),
-            ImageFormat::WebP => of(&Metadata::of_webp(bytes)),
+            ImageFormat::Png => orientation(&Metadata::of_png(bytes)),
+            ImageFormat::WebP => orientation(&Metadata::of_webp(bytes)),
             ImageFormat::Tiff => exif::tiff_orientation(bytes),
             _ => 0,
         };
@@ -80,7 +81,7 @@ impl Header {
     }
 }
 
-fn of(metadata: &Metadata) -> u8 {
+fn orientation(metadata: &Metadata) -> u8 {
     exif::orientation(metadata.exif.as_deref(), metadata.xmp.as_deref())
 }
 

@@ -37,18 +37,18 @@ const STRIP: usize = 16;
 pub struct Encoded<'a> {
     bytes: &'a [u8],
     name: Cow<'a, str>,
-    /// As stored.
+    /// Width and height as stored.
     size: (usize, usize),
     turn: Turn,
-    asks: Asks,
+    turned_by: TurnedBy,
     form: Form<'a>,
     time: DecodeTime,
 }
 
 /// What asks for the image to be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asks {
-    Nobody,
+enum TurnedBy {
+    Nothing,
     Exif,
     /// A TIFF file's own header, which Pillow always follows.
     Format,
@@ -58,7 +58,7 @@ enum Asks {
 enum Form<'a> {
     /// Our own decoder.
     Jpeg(Box<Jpeg<'a>>),
-    /// They are not encoded.
+    /// Interleaved RGB, which needs no decoding.
     Rgb(&'a [u8]),
     /// The image crate.
     Other(Header),
@@ -81,7 +81,8 @@ impl<'a> Encoded<'a> {
     /// more than [`MAX_PIXELS`].
     pub fn open(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
         if jpeg::is_cut(bytes) || is_cut_webp(bytes) {
-            // Decoders would invent the rest; ours, decoding a window above it, would not even notice.
+            // Decoders would invent the missing pixels. Ours would not even notice if it decodes a window
+            // above them.
             let cause = format!("it is cut off: its data end at byte {}, before the image does", bytes.len());
             return Err(Error::bad_image(name, cause, "fetch it again"));
         }
@@ -117,18 +118,18 @@ impl<'a> Encoded<'a> {
     }
 
     fn of(bytes: &'a [u8], name: &'a str, size: (usize, usize), turn: Turn, form: Form<'a>) -> Self {
-        let asks = match &form {
-            _ if turn == Turn::default() => Asks::Nobody,
-            Form::Other(header) if header.format == ImageFormat::Tiff => Asks::Format,
-            _ => Asks::Exif,
+        let turned_by = match &form {
+            _ if turn == Turn::default() => TurnedBy::Nothing,
+            Form::Other(header) if header.format == ImageFormat::Tiff => TurnedBy::Format,
+            _ => TurnedBy::Exif,
         };
-        Self { bytes, name: name.into(), size, turn, asks, form, time: DecodeTime::default() }
+        Self { bytes, name: name.into(), size, turn, turned_by, form, time: DecodeTime::default() }
     }
 
     /// The same image, turned as `orientation` says. Without this call it is turned upright.
     #[must_use]
     pub fn oriented(mut self, orientation: Orientation) -> Self {
-        if orientation == Orientation::Ignore && self.asks == Asks::Exif {
+        if orientation == Orientation::Ignore && self.turned_by == TurnedBy::Exif {
             self.turn = Turn::default();
         }
         self
@@ -136,15 +137,15 @@ impl<'a> Encoded<'a> {
 
     /// Whether EXIF data ask for a turn, [ignored](Orientation::Ignore) or not.
     pub fn has_exif_orientation(&self) -> bool {
-        self.asks == Asks::Exif
+        self.turned_by == TurnedBy::Exif
     }
 
     /// Whether EXIF data turn it.
     pub fn is_turned(&self) -> bool {
-        self.asks == Asks::Exif && self.turn != Turn::default()
+        self.turned_by == TurnedBy::Exif && self.turn != Turn::default()
     }
 
-    /// Width and height in pixels, as it is turned.
+    /// Width and height in pixels of the image as it is shown, after any turn.
     pub fn size(&self) -> (usize, usize) {
         self.turn.size(self.size)
     }
@@ -258,10 +259,11 @@ impl<'a> Encoded<'a> {
     }
 
     /// Decodes `window` of the image at `scale`, where each pixel is the mean of several; the window must not
-    /// be empty and must lie within the image. `None` if the file would have to be decoded whole first, so
-    /// that nothing would be saved.
+    /// be empty and must lie within the image. `None` if our JPEG decoder cannot decode it, or if the image
+    /// is turned and a side is no multiple of the scale.
     pub(crate) fn scaled_part(&self, window: &Window, scale: Scale) -> Option<Part<'_>> {
-        // Turned, the smaller pixels at the end of a row would come first, and the grid would not match.
+        // If a side is no multiple of the scale, the last pixel of a row stands for fewer stored ones. In a
+        // turned image it could come first, and the grid would not match.
         let is_whole = |side: usize| side.is_multiple_of(scale.divisor());
         let turned = self.turn != Turn::default();
         if turned && !(is_whole(self.size.0) && is_whole(self.size.1)) {
@@ -273,14 +275,14 @@ impl<'a> Encoded<'a> {
         Some(Part { turn: self.turn, time: &self.time, size: scale.of(self.size), content })
     }
 
-    /// The samples of `window` of the upright image, by our own decoder.
+    /// The samples of `window` of the upright image, by our own decoder; `None` if it cannot decode them.
     fn decode_here(&self, window: &Window, scale: Scale) -> Option<Samples> {
         let Form::Jpeg(jpeg) = &self.form else { return None };
         let window = self.turn.stored(window, scale.of(self.size));
         catch_unwind(AssertUnwindSafe(|| jpeg.samples(&window, scale).ok())).ok().flatten()
     }
 
-    /// How long decoding has taken so far.
+    /// How long decoding has taken so far, summed over all parts and threads.
     pub fn decoding(&self) -> Duration {
         self.time.total()
     }

@@ -24,19 +24,20 @@ pub(super) fn tiff_orientation(file: &[u8]) -> u8 {
     entry.filter(|value| (1..=8).contains(value)).unwrap_or(0)
 }
 
-/// Where in a TIFF file the values of an entry for its first image are, and the type of each.
+/// The type of the values of entry `tag` for a TIFF file's first image, and the bytes of the file that hold
+/// them.
 pub(super) fn tiff_place(file: &[u8], tag: u16) -> Option<(u16, Range<usize>)> {
     let (kind, data) = Directory::of_tiff(file)?.find(tag)?;
-    // Within, because it was taken out of it.
+    // `data` is a slice of `file`, so the difference is its offset.
     let start = data.as_ptr().addr() - file.as_ptr().addr();
     Some((kind, start..start + data.len()))
 }
 
-/// More numbers than that has no entry that is read: a palette of 16 bits a sample.
+/// The most numbers that are read from an entry: the length of the palette for samples of 16 bits.
 const MOST_NUMBERS: usize = 3 << 16;
 
-/// The whole numbers of a TIFF file's entry for its first image, or as many as any entry has that is looked
-/// at.
+/// The values of entry `tag` for a TIFF file's first image, as integers: the first [`MOST_NUMBERS`], or none
+/// if there is no such entry.
 pub(super) fn tiff_numbers(file: &[u8], tag: u16) -> Vec<u64> {
     let numbers = || -> Option<Vec<u64>> {
         let directory = Directory::of_tiff(file)?;
@@ -57,12 +58,12 @@ fn in_xmp(xmp: &[u8]) -> Option<u8> {
     })
 }
 
-/// A list of entries in the format of TIFF, which EXIF's is too.
+/// A list of entries in TIFF's format, which EXIF uses too.
 #[derive(Clone, Copy)]
 struct Directory<'a> {
     /// The bytes that offsets refer to.
     data: &'a [u8],
-    /// Where the list is.
+    /// The offset of the list in `data`.
     place: u64,
     big_endian: bool,
     /// Whether offsets and counts have eight bytes.
@@ -70,7 +71,7 @@ struct Directory<'a> {
 }
 
 impl<'a> Directory<'a> {
-    /// The first of `exif`, which may begin with EXIF's identifier, or with two.
+    /// The first directory of `exif`, which may begin with EXIF's identifier once or twice.
     fn of_exif(exif: &'a [u8]) -> Option<Self> {
         let strip = |data: &'a [u8]| data.strip_prefix(b"Exif\0\0").unwrap_or(data);
         let data = strip(strip(exif));
@@ -83,7 +84,7 @@ impl<'a> Directory<'a> {
         Some(Self { place: directory.unsigned(data.get(4..8)?), ..directory })
     }
 
-    /// The first of a TIFF file.
+    /// The first directory of a TIFF file.
     fn of_tiff(data: &'a [u8]) -> Option<Self> {
         let (big_endian, wide) = match data.first_chunk()? {
             b"MM\0*" => (true, false),
@@ -138,7 +139,7 @@ impl<'a> Directory<'a> {
         None
     }
 
-    /// The orientation; 0 if the entry holds none of the eight.
+    /// The orientation, or 0 if the entry holds none of the eight; `None` if there is no entry.
     fn orientation(&self) -> Option<u8> {
         let (kind, data) = self.find(ORIENTATION)?;
         let value = data.get(..unit(kind)?).and_then(|first| self.number(kind, first));

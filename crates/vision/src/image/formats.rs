@@ -15,7 +15,7 @@ pub(super) fn format(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// The usual extension for the file of an encoded image, without a point: `png`, `webp`, `gif`, `tif`, `bmp`,
+/// The usual extension for the file of an encoded image, without a dot: `png`, `webp`, `gif`, `tif`, `bmp`,
 /// or else `jpg`.
 ///
 /// The first bytes decide. Bytes that are no image of these formats are called `jpg` too: ask
@@ -82,17 +82,12 @@ const SIGNATURES: [(&[u8], &str, &str); 26] = [
 
 /// What `bytes` are, given that no decoder here accepts them.
 pub(super) fn foreign(bytes: &[u8]) -> Foreign {
-    let (what, mend) = tell(bytes);
-    Foreign { cause: what, mend }
-}
-
-fn tell(bytes: &[u8]) -> (String, &'static str) {
-    let is = |what: &str, mend: &'static str| (format!("it is {what}"), mend);
+    let is = |what: &str, mend: &'static str| Foreign { cause: format!("it is {what}"), mend };
     if bytes.is_empty() {
-        return ("it is empty".to_owned(), FETCH);
+        return is("empty", FETCH);
     }
     if bytes.iter().all(|&byte| byte == 0) {
-        return (format!("its {} bytes are all zero", bytes.len()), FETCH);
+        return Foreign { cause: format!("its {} bytes are all zero", bytes.len()), mend: FETCH };
     }
     if let Some((_, what, mend)) = SIGNATURES.iter().find(|(first, ..)| bytes.starts_with(first)) {
         return is(what, mend);
@@ -123,17 +118,17 @@ fn tell(bytes: &[u8]) -> (String, &'static str) {
     if let Some(text) = text(bytes) {
         return text;
     }
-    (format!("its first bytes are not those of {FORMATS}"), REPLACE)
+    Foreign { cause: format!("its first bytes are not those of {FORMATS}"), mend: REPLACE }
 }
 
 /// What kind of text the bytes are, if they are text.
-fn text(bytes: &[u8]) -> Option<(String, &'static str)> {
+fn text(bytes: &[u8]) -> Option<Foreign> {
     let head = &bytes[..bytes.len().min(1024)];
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     // A byte order mark or an empty line stands in front of many images that went through a text editor.
     if head.starts_with(b"\xff\xd8\xff") || head.starts_with(b"\x89PNG") {
         let cause = "other bytes stand before the image, as a text editor or a web server leaves them";
-        return Some((cause.to_owned(), FETCH));
+        return Some(Foreign { cause: cause.to_owned(), mend: FETCH });
     }
     let is_text = |&byte: &u8| byte >= 0x20 && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
     if !head.iter().all(is_text) || std::str::from_utf8(head).is_err_and(|error| error.error_len().is_some())
@@ -142,7 +137,7 @@ fn text(bytes: &[u8]) -> Option<(String, &'static str)> {
     }
     let lower = head.to_ascii_lowercase();
     let has = |name: &[u8]| lower.windows(name.len()).any(|part| part == name);
-    let is = |what: &str, mend: &'static str| Some((format!("it is {what}"), mend));
+    let is = |what: &str, mend: &'static str| Some(Foreign { cause: format!("it is {what}"), mend });
     if lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") || has(b"<html") {
         return is("a web page, not an image", FETCH);
     }

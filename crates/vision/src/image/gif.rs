@@ -6,10 +6,10 @@ struct Frame<'a> {
     screen: (usize, usize),
     /// Left, top, right and bottom of the frame on it.
     bounds: [usize; 4],
-    /// The colours of the file and the frame's own: red, green and blue of each.
+    /// The palettes of the file and of the frame: red, green and blue of each colour, one byte each.
     global: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
-    /// The transparent one.
+    /// The index of the transparent colour.
     transparent: Option<u8>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether it reaches beyond the screen.
+    /// Whether the frame reaches beyond the screen.
     fn is_outside(&self) -> bool {
         self.bounds[2] > self.screen.0 || self.bounds[3] > self.screen.1
     }

@@ -18,7 +18,8 @@ impl Metadata {
     /// The data of a PNG file: the last of several chunks, before or after the image data.
     pub(super) fn of_png(bytes: &[u8]) -> Self {
         let mut found = Self::default();
-        // Older software's place for EXIF data. One text of each kind is unpacked, the last.
+        // Texts with EXIF data, as older software stores them, and with XMP data. Only the last of each kind
+        // is unpacked.
         let (mut profile, mut xmp) = (None, None);
         let (mut animated, mut behind) = (false, false);
         for (name, data) in png_chunks(bytes) {

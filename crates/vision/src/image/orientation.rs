@@ -8,8 +8,8 @@ use crate::jpeg::{Pixel, Window};
 /// of [`Ignore`](Self::Ignore). Images from a camera are upright only with [`Apply`](Self::Apply), which does
 /// what Pillow's `ImageOps.exif_transpose` does.
 ///
-/// A TIFF file's own orientation is not EXIF data: Pillow always applies it when it opens the file, and so do
-/// both of these.
+/// A TIFF file's own orientation is not EXIF data: Pillow always applies it when it opens the file, and so
+/// does this crate, whichever of the two is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orientation {
     /// Show it as it is stored.
@@ -53,7 +53,7 @@ impl Turn {
         Self { exchanged, from_right, from_bottom }
     }
 
-    /// The upright size of a stored one, and the other way round.
+    /// The upright size for a stored size, or the stored size for an upright one.
     pub(super) fn size(self, (width, height): (usize, usize)) -> (usize, usize) {
         if self.exchanged { (height, width) } else { (width, height) }
     }

@@ -7,7 +7,7 @@ use super::{Image, encode_png};
 use crate::resample::resize;
 use crate::{Error, Interpolation, Normalisation};
 
-/// The longest side that is kept pixel by pixel; what is larger is a photograph.
+/// The longest side of an image that is kept pixel by pixel. A larger image counts as a photograph.
 const SMALL: usize = 64;
 /// The longest side of a photograph's picture.
 const LONGEST: usize = 112;
@@ -25,8 +25,9 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The picture of normalised pixels `[3, height, width]`, as a network takes them: small ones as they
-    /// are, photographs shrunk.
+    /// The picture of normalised pixels `[3, height, width]`, as a network takes them; `shown` is the
+    /// normalisation that they were made with. An image of up to 64 pixels a side becomes a PNG, a larger one
+    /// a JPEG whose longer side has at most 112 pixels.
     ///
     /// # Errors
     /// If the pixels are not of this size.
@@ -60,7 +61,7 @@ fn data_url(kind: &str, bytes: &[u8]) -> String {
     format!("data:{kind};base64,{}", base64(bytes))
 }
 
-/// RFC 4648.
+/// `bytes` in base64 with padding (RFC 4648).
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

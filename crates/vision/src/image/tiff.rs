@@ -63,7 +63,7 @@ pub(super) fn without_palette(bytes: &[u8]) -> Cow<'_, [u8]> {
     let place = tiff_place(bytes, PHOTOMETRIC).filter(|_| palette(bytes).is_some());
     let Some((3, place)) = place else { return bytes.into() };
     let mut changed = bytes.to_vec();
-    // The byte that is not 0.
+    // In either byte order, the entry's value is in the one byte that is not 0.
     for byte in &mut changed[place] {
         *byte = if *byte == 0 { 0 } else { BLACK_IS_0 };
     }

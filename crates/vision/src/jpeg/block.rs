@@ -1,4 +1,4 @@
-//! A block: its coefficients, in the order in which the transform wants them, and how they become samples.
+//! A block: its coefficients, in the order that the inverse transform reads, and how they become samples.
 
 use resnet_kernels::Isa;
 use resnet_kernels::pixels::{inverse_dct, place};
@@ -6,9 +6,9 @@ use resnet_kernels::pixels::{inverse_dct, place};
 use super::headers::ZIGZAG;
 use super::reduced;
 
-/// The coefficients of a block before they are multiplied, in the order of a [`Layout`]. Behind the 64 are
-/// places for what lies beyond the end of a block, so that nobody has to ask for each coefficient whether it
-/// does.
+/// The coefficients of a block before they are multiplied by the quantisation steps, in the order of a
+/// [`Layout`]. After the 64 there is room for places beyond the end of a block, so that no coefficient needs
+/// a check of its place.
 pub(super) struct Coefficients([i16; 256]);
 
 impl Coefficients {
@@ -18,7 +18,8 @@ impl Coefficients {
         Self([0; 256])
     }
 
-    /// Sets the coefficient at `place` in the order of the file. Places from 64 to 255 are of no block.
+    /// Sets the coefficient at `place` in the order of the file. Places from 64 to 255 are not in the block
+    /// and have no effect.
     #[inline(always)]
     pub(super) fn put(&mut self, layout: &Layout, place: usize, number: i16) {
         self.0[usize::from(layout.order[place & 0xff])] = number;
@@ -30,13 +31,13 @@ impl Coefficients {
         self.0[0]
     }
 
-    /// The 64.
+    /// The 64 coefficients.
     #[inline(always)]
     pub(super) fn all(&self) -> &[i16; 64] {
         self.0.first_chunk().expect("there are more than 64")
     }
 
-    /// Makes zeros of all.
+    /// Sets all coefficients to zero.
     #[inline(always)]
     pub(super) fn clear(&mut self) {
         self.0[..64].fill(0);
@@ -47,7 +48,7 @@ impl Coefficients {
 pub(super) struct Layout {
     /// Where the coefficients of a block are, for each place in the order of the file.
     order: &'static [u8; 256],
-    /// What coefficients are multiplied by, in the order of a block.
+    /// The quantisation steps that coefficients are multiplied by, in the order of a block.
     steps: [i16; 64],
     /// Rows and columns of samples that a block becomes: 8, 4, 2 or 1.
     side: usize,
@@ -55,7 +56,7 @@ pub(super) struct Layout {
 
 /// By rows, for reduced scales.
 static BY_ROWS: [u8; 256] = order(Order::Rows);
-/// As the kernel wants it.
+/// In the order that the kernel `inverse_dct` reads, for full scale.
 static OF_THE_KERNEL: [u8; 256] = order(Order::Kernel);
 
 #[derive(Clone, Copy)]
@@ -84,7 +85,7 @@ impl Layout {
         let order = if side == 8 { &OF_THE_KERNEL } else { &BY_ROWS };
         let mut steps = [0; 64];
         for (place, &step) in quantisation.iter().enumerate() {
-            // Of products, the lower sixteen bits count.
+            // Only the lower sixteen bits of a product count.
             steps[usize::from(order[place])] = step as i16;
         }
         Self { order, steps, side }
@@ -106,7 +107,7 @@ impl Layout {
     /// [`inverse`](Self::inverse) of a block whose only coefficient that is not zero is its first.
     #[inline(always)]
     pub(super) fn flat(&self, first: i16, out: &mut [u8], stride: usize) {
-        // Kept with two more bits, and in 16, as in the transform.
+        // As in the transform, the value is kept in 16 bits, two of them fractional.
         let kept = i32::from(first.wrapping_mul(self.steps[0]) << 2);
         let value = (((kept + 16) >> 5) + 128).clamp(0, 255) as u8;
         for line in out.chunks_mut(stride).take(self.side) {

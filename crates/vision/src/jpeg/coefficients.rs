@@ -11,9 +11,10 @@ use super::planes::Plane;
 use super::scan::Entropy;
 use super::{Damaged, Window};
 
-/// More scans than any image needs; each costs a pass over all of it.
+/// The most scans that are read: more than any image needs. Each costs a pass over the whole image.
 const MOST_SCANS: usize = 200;
-/// Libjpeg smooths blocks while one of the first ten coefficients is not exact: such a file is not finished.
+/// So many first coefficients must have all their bits. libjpeg smooths blocks while one of these is not
+/// exact, so such a file counts as damaged.
 const EXACT: usize = 10;
 
 /// The coefficients of one component.
@@ -188,7 +189,7 @@ impl State<'_> {
         }
     }
 
-    /// The number of blocks that a symbol without a number ends, this one included.
+    /// The number of blocks that an end-of-band symbol (EOBn) ends, this one included.
     fn run_of_blocks(&mut self, size: usize) -> u32 {
         self.bits.refill();
         let low = if size == 0 { 0 } else { self.bits.take(size as u32) };
@@ -216,7 +217,8 @@ impl State<'_> {
         Ok(())
     }
 
-    /// One more bit for coefficients that are not zero, and new ones among the others.
+    /// Reads one more bit of each coefficient that is not zero, and finds those of the others that become 1
+    /// or -1 in this bit.
     fn next_bit(&mut self, block: &mut [i16; 64], ac: &Table) -> Result<(), Damaged> {
         let mut place = self.scan.first;
         if self.blocks_without == 0 {

@@ -87,8 +87,8 @@ struct Row {
 impl Row {
     fn new(samples: &Samples, columns: &Range<usize>) -> Self {
         let &Samples { by, width, filtered, .. } = samples;
-        // libjpeg filters only where one axis or both are halved and nothing else, and rows of three samples
-        // or more.
+        // libjpeg filters only if both factors are 1 or 2. If the horizontal one is 2, rows must have three
+        // samples or more.
         let (across, down) = match by {
             (1, 1) => (Axis::Full, Axis::Full),
             (2, 1) if filtered && width > 2 => (Axis::Halved, Axis::Full),
@@ -213,7 +213,7 @@ fn from_ycbcr(out: &mut [Pixel], y: &[u8], cb: &[u8], cr: &[u8]) {
     }
 }
 
-/// RGB from inverted CMY and inverted black, as Adobe writes them and Pillow converts.
+/// RGB from inverted CMY and inverted black, as Adobe writes them and Pillow converts them.
 #[inline(always)]
 fn darken(out: &mut [Pixel], black: &[u8]) {
     for (pixel, &black) in out.iter_mut().zip(black) {

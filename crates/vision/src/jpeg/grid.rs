@@ -39,7 +39,7 @@ impl Scale {
     }
 }
 
-/// The image at a scale.
+/// The layout of an image at a scale.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     pub(super) width: usize,
@@ -49,7 +49,7 @@ pub(super) struct Grid {
     pub(super) components: Vec<Samples>,
 }
 
-/// One channel's samples.
+/// The layout of one component's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Samples {
     /// Columns and rows of samples that a block has: 8, 4, 2 or 1.
@@ -95,7 +95,8 @@ impl Grid {
 }
 
 impl Samples {
-    /// Those of `component` where a block of full resolution has `least` x `least`.
+    /// The layout of `component` if a block of a component that is not subsampled is decoded to `least` x
+    /// `least` samples.
     fn new(frame: &Frame, component: &Component, least: usize) -> Self {
         let Component { across, down, .. } = *component;
         let mut side = least;

@@ -3,7 +3,8 @@
 use super::Damaged;
 use super::huffman::{Class, Table};
 
-/// Places of the coefficients in the order of the file (T.81, figure A.6).
+/// For each coefficient in the order of the file, its place in the block, counted row by row (T.81, figure
+/// A.6).
 pub(super) const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7,
     14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39,
@@ -17,7 +18,7 @@ pub(super) enum Colour {
     Rgb,
     YCbCr,
     Cmyk,
-    /// CMYK whose first three were turned into YCbCr.
+    /// CMYK whose first three channels were converted to YCbCr.
     Ycck,
 }
 
@@ -117,7 +118,7 @@ impl<'a> Headers<'a> {
         match segments(rest, &mut tables, &mut frame, &mut markers)? {
             Stop::Scan(scan, data) => {
                 let frame: Frame = frame.ok_or(Damaged)?;
-                // As libjpeg does it, with all that stands before the first scan, in whatever order.
+                // As in libjpeg, all segments before the first scan count, in any order.
                 let colour = markers.colour(&frame.components)?;
                 Ok(Self { frame, colour, tables, scan, data })
             }
@@ -164,10 +165,10 @@ impl Markers {
 pub(crate) fn is_cut(bytes: &[u8]) -> bool {
     let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return false };
     if bytes.ends_with(&[0xff, 0xd9]) {
-        // Next to every file; within a scan these two would be the end as well.
+        // Nearly every file ends so. Within a scan these two bytes would be the end marker as well.
         return false;
     }
-    // Segments tell their length; behind a scan's is its data, which holds no marker but restarts.
+    // A segment gives its length. A scan's segment is followed by its data, which has no marker but restarts.
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7);
     loop {
         let Some(place) = rest.windows(2).position(is_marker) else { return true };
@@ -263,7 +264,7 @@ fn parse_frame(body: &[u8], progressive: bool) -> Result<Frame, Damaged> {
     let across = components.iter().map(|c| c.across).max().unwrap_or(0);
     let down = components.iter().map(|c| c.down).max().unwrap_or(0);
     let whole = |c: &Component| {
-        // Halves and quarters are filtered or repeated; two thirds aren't, here or in libjpeg.
+        // Only whole ratios are upsampled: a ratio such as 3 to 2 is not, neither here nor in libjpeg.
         (1..=4).contains(&c.across)
             && (1..=4).contains(&c.down)
             && across.is_multiple_of(c.across)
@@ -283,8 +284,8 @@ fn parse_scan(body: &[u8], frame: &Frame) -> Result<Scan, Damaged> {
     let &[first, last, precision] = rest else { return Err(Damaged) };
     let mut parts: Vec<(usize, usize, usize)> = Vec::new();
     for row in body[1..1 + 2 * count].chunks_exact(2) {
-        // Two components may have one identifier: the first that has its place or a later one is meant, and
-        // the order is that of the frame, as in libjpeg.
+        // Two components may have the same identifier. As in libjpeg, part n of the scan then means the first
+        // of them from component n of the frame on.
         let known = frame.components.iter().skip(parts.len()).position(|c| c.id == row[0]);
         let component = parts.len() + known.ok_or(Damaged)?;
         let (dc, ac) = (usize::from(row[1] >> 4), usize::from(row[1] & 15));
@@ -298,7 +299,7 @@ fn parse_scan(body: &[u8], frame: &Frame) -> Result<Scan, Damaged> {
     if !frame.progressive {
         (first, last, before, after) = (0, 63, 0, 0);
     }
-    // First coefficients are never in one scan with others, and others never in one with several components.
+    // A progressive scan has either first coefficients (DC) or others (AC), and others of one component only.
     let split = (first == 0) == (last == 0) && (first == 0 || parts.len() == 1);
     let fits = last < 64 && first <= last && after < 14 && (before == 0 || before == after + 1);
     if parts.is_empty() || (frame.progressive && !split) || !fits {

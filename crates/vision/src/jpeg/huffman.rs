@@ -1,4 +1,4 @@
-//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode one symbol a lookup, and the bit
+//! Huffman codes of JPEG (ITU-T T.81, annexes C and F): tables that decode one symbol per lookup, and the bit
 //! reader.
 
 use super::Damaged;
@@ -15,9 +15,9 @@ pub(super) enum Class {
     Ac,
 }
 
-/// The table entry for ten bits, in bytes from the lowest on: the length of the code that they begin with and
-/// of its number together, or 0 if the code is longer than ten; the length of the code; 63 less the bits of
-/// the number; the symbol.
+/// The table entry for the next ten bits. Its bytes are, from the lowest on: the length of the code that
+/// these bits begin with plus that of its number, or 0 if the code is longer than ten bits; the length of the
+/// code; 63 less the length of the number; the symbol.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry(u32);
 
@@ -43,9 +43,8 @@ impl Entry {
     }
 }
 
-/// The number behind the next `skip` bits of `window`, which has 63 less `free` bits itself; of `skip` and
-/// `free` the lowest six bits count. Numbers that begin with 0 are negative (T.81, F.12), those without bits
-/// are 0.
+/// The number after the next `skip` bits of `window`. It has `63 - free` bits; only the lowest six bits of
+/// `skip` and `free` count. A number that begins with 0 is negative (T.81, F.12), and one without bits is 0.
 #[inline(always)]
 pub(super) fn number(window: u64, skip: u32, free: u32) -> i32 {
     let bits = window << (skip & 63);
@@ -54,11 +53,12 @@ pub(super) fn number(window: u64, skip: u32, free: u32) -> i32 {
     (size ^ negative).wrapping_sub(negative) as i32
 }
 
-/// A code.
+/// A Huffman code.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     looks: Box<[Entry; 1 << LOOK]>,
-    /// For each length, the first code that is longer, in the upper bits of 16.
+    /// For each length, the end of its codes in 16 bits: what is less begins with a code of this length or a
+    /// shorter one.
     ends: [u32; 17],
     /// For each length, what is added to a code to give its symbol's place.
     offsets: [i32; 17],
@@ -124,8 +124,8 @@ impl Table {
         symbol.map(|&symbol| Entry::new(symbol, length as u32)).ok_or(Damaged)
     }
 
-    /// The codes of up to `longest` bits: their first place in a table of all that `longest` bits can be,
-    /// their length, their symbol.
+    /// For each code of up to `longest` bits: its first place in a table over all values of `longest` bits,
+    /// its length, its symbol.
     pub(super) fn codes(&self, longest: u32) -> impl Iterator<Item = (usize, u32, u8)> + '_ {
         (1..=longest).flat_map(move |length| {
             let first = self.ends[length as usize - 1] >> (16 - length);
@@ -157,7 +157,7 @@ impl<'a> Bits<'a> {
 
     /// Makes sure that at least 56 bits are available.
     ///
-    /// Without asking whether that is necessary, since processors guess the answer wrong too often.
+    /// It does so without a test whether that is necessary, since the branch would be mispredicted too often.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
         let next = match self.data.get(self.place..).and_then(|rest| rest.first_chunk()) {
@@ -167,7 +167,7 @@ impl<'a> Bits<'a> {
         // Bits beyond `left` are those that the next refill brings again: to `or` them twice changes nothing.
         self.window |= next >> (self.left & 63);
         self.place += ((63 - self.left) / 8) as usize;
-        // Whole bytes came: all of the eights there is room for.
+        // As many whole bytes were added as there is room for, which leaves 56 to 63 bits.
         self.left |= 56;
     }
 
@@ -183,14 +183,14 @@ impl<'a> Bits<'a> {
         self.window
     }
 
-    /// Goes on behind the next `count` bits, below 57, which must be there.
+    /// Skips the next `count` bits: at most 56, all of them available.
     #[inline(always)]
     pub(super) fn consume(&mut self, count: u32) {
         self.window <<= count & 63;
         self.left -= count;
     }
 
-    /// The next `count` bits, 1 to 16, of the 16 that must be there.
+    /// Takes the next `count` bits, 1 to 16; at least 16 must be available.
     #[inline(always)]
     pub(super) fn take(&mut self, count: u32) -> u32 {
         let bits = self.peek(count);

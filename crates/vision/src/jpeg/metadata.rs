@@ -8,9 +8,9 @@ const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 /// The data of the segments before the first scan.
 #[derive(Debug, Default)]
 pub(crate) struct Metadata<'a> {
-    /// EXIF's, those of several segments joined, with their first identifier.
+    /// EXIF data of all segments, joined, with the identifier of the first one only.
     pub(crate) exif: Option<Vec<u8>>,
-    /// XMP's, of the last segment that has some.
+    /// XMP data of the last segment that has some.
     pub(crate) xmp: Option<&'a [u8]>,
 }
 

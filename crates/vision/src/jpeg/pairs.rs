@@ -1,9 +1,9 @@
-//! Two symbols a lookup: how the coefficients of large scans are read.
+//! Two symbols per lookup: how the coefficients of large scans are read.
 //!
-//! Each lookup has to wait for the one before, since only that tells where its code ends. So the fewer the
-//! better: one table entry has the next two symbols, if both their codes lie within eleven bits. All else is
-//! done without a branch, which processors would guess wrong, from what the entry says; what is rare has an
-//! entry that says so, and is left to [`Table`].
+//! Each lookup has to wait for the one before it, which tells where the next code begins. So fewer lookups
+//! are faster: one table entry has the next two symbols, if both their codes lie within eleven bits. The rest
+//! is computed from the entry without branches, which would be mispredicted. Rare cases have an entry that
+//! says so, and are left to [`Table`].
 
 use super::huffman::{Bits, Table, number};
 
@@ -11,12 +11,12 @@ use super::huffman::{Bits, Table, number};
 /// cache of 48 KB.
 const LOOK: u32 = 11;
 
-/// How far [`Pair::advance`] goes at the end of a block.
+/// What the end of a block adds to [`Pair::advance`].
 pub(super) const END: usize = 128;
-/// How far it goes where no code of up to eleven bits was found.
+/// [`Pair::advance`] if no code of up to eleven bits was found.
 const UNKNOWN: usize = 192;
 
-/// A code whose entries have up to two symbols.
+/// The lookup table of a code, whose entries have up to two symbols.
 #[derive(Clone, Debug)]
 pub(super) struct Pairs {
     looks: Box<[Pair; 1 << LOOK]>,
@@ -49,7 +49,7 @@ impl Pairs {
             if left == 0 || pair.advance() >= END {
                 continue;
             }
-            // Whatever the number is, the same symbols may follow it.
+            // The bits of the number do not matter to what may follow it.
             let same = &mut looks[first..first + (1 << (LOOK - length))];
             let (row, others) = same.split_at_mut(1 << left);
             for (bits, look) in row.iter_mut().enumerate() {
@@ -60,7 +60,7 @@ impl Pairs {
         Self { looks }
     }
 
-    /// What comes next, if there are eleven bits.
+    /// The entry for the next eleven bits, which must be available.
     #[inline(always)]
     pub(super) fn look(&self, bits: &Bits<'_>) -> Pair {
         self.looks[(bits.window() >> (64 - LOOK)) as usize]
@@ -99,20 +99,20 @@ impl Pair {
         ((self.0 >> 8) as u32 & 0xff, (self.0 >> 16) as u32 & 0xff)
     }
 
-    /// The bits of all.
+    /// The bits of all codes and numbers together.
     #[inline(always)]
     pub(super) fn all(self) -> u32 {
         self.0 as u32 & 0xff
     }
 
-    /// By how many coefficients both do: up to 32, from 128 on at the end of a block, 192 if nothing is
-    /// known.
+    /// By how many coefficients both symbols advance: up to 32, from 128 on at the end of a block, 192 if no
+    /// code was found.
     #[inline(always)]
     pub(super) fn advance(self) -> usize {
         (self.0 >> 48) as usize
     }
 
-    /// Gives both numbers to `put`, with the places of their coefficients behind the one that is next. A
+    /// Gives both numbers to `put`, with the places of their coefficients, counted from the next one. A
     /// single number is given twice.
     #[inline(always)]
     pub(super) fn put(self, bits: &Bits<'_>, mut put: impl FnMut(usize, i16)) {

@@ -27,7 +27,8 @@ impl Plane {
         }
     }
 
-    /// The samples from the first of a block on; the block is counted in the component.
+    /// The samples from the first one of a block on; `column` and `row` count the blocks of the whole
+    /// component.
     #[inline(always)]
     pub(super) fn block(&mut self, column: usize, row: usize) -> &mut [u8] {
         let side = self.grid.side;

@@ -1,6 +1,6 @@
 //! The inverse cosine transform of a block at a reduced scale, to the bit that of libjpeg's accurate integer
-//! method: each sample is the mean of those that it replaces. Columns first, kept with two more bits, then
-//! rows.
+//! method: each sample is the mean of those that it replaces. Columns are transformed first and kept with two
+//! fractional bits, then rows.
 
 use std::num::Wrapping;
 
@@ -15,7 +15,7 @@ type W = Wrapping<i32>;
 /// `stride` apart.
 ///
 /// # Panics
-/// If `side` is another.
+/// If `side` is not 4 or 2.
 pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize, side: usize) {
     match side {
         4 => reduced(block, out, stride, four),
@@ -24,7 +24,8 @@ pub(super) fn inverse(block: &[i32; 64], out: &mut [u8], stride: usize, side: us
     }
 }
 
-/// The means of pairs of what eight numbers give, twice as large: coefficient 4 is gone from them.
+/// The four means of pairs of the samples that eight coefficients give, times two. Coefficient 4 has no
+/// effect on them.
 #[inline(always)]
 fn four(x: [W; 8]) -> [W; 4] {
     let even = x[2] * fixed(1.847759065) - x[6] * fixed(0.765366865);
@@ -37,7 +38,8 @@ fn four(x: [W; 8]) -> [W; 4] {
     [sum + outer, difference + inner, difference - inner, sum - outer]
 }
 
-/// The means of quadruples, four times as large: of the even coefficients only the first is left.
+/// The two means of four of the samples that eight coefficients give, times four. Of the even coefficients
+/// only the first has an effect on them.
 #[inline(always)]
 fn two(x: [W; 8]) -> [W; 2] {
     let odd = x[1] * fixed(3.624509785) - x[3] * fixed(1.272758580) + x[5] * fixed(0.850430095)
@@ -45,7 +47,7 @@ fn two(x: [W; 8]) -> [W; 2] {
     [(x[0] << 15) + odd, (x[0] << 15) - odd]
 }
 
-/// [`inverse`] with `SIDE` numbers of each eight.
+/// [`inverse`] for `SIDE` x `SIDE` samples; `of_eight` transforms a row or column.
 #[inline(always)]
 fn reduced<const SIDE: usize>(
     block: &[i32; 64],
@@ -53,7 +55,7 @@ fn reduced<const SIDE: usize>(
     stride: usize,
     of_eight: impl Fn([W; 8]) -> [W; SIDE],
 ) {
-    // What `of_eight` gives is larger by 13 bits and by as much as its means are of.
+    // `of_eight` gives the means times 2^13 and times the number of samples that each is of.
     let bits = 13 + (8 / SIDE).ilog2();
     let mut columns = [[Wrapping(0); 8]; SIDE];
     for c in 0..8 {

@@ -16,7 +16,7 @@ pub(super) struct Entropy<'a> {
     bytes: Vec<u8>,
     /// Where the stretches between restarts end in `bytes`.
     ends: Vec<usize>,
-    /// How many restarts, from the first on, have numbers after which libjpeg simply goes on.
+    /// How many restarts, from the first on, have a number that libjpeg accepts without a search.
     in_order: usize,
     /// What follows in the file.
     pub(super) rest: &'a [u8],
@@ -40,8 +40,8 @@ impl<'a> Entropy<'a> {
                 }
                 Some(0xff) => from += 1,
                 Some(&number @ 0xd0..=0xd7) => {
-                    // One or two too many or too few make libjpeg look for the right place; those further off
-                    // it takes for the right one.
+                    // If a number is off by one or two, libjpeg searches for the right place. One that is
+                    // further off it accepts.
                     let off = usize::from(number - 0xd0).wrapping_sub(ends.len()) % 8;
                     if in_order == ends.len() && matches!(off, 0 | 3..=5) {
                         in_order += 1;
@@ -84,7 +84,7 @@ fn until_ff(data: &[u8]) -> usize {
     within.map_or(data.len(), |place| start + place)
 }
 
-/// Scans with fewer bytes are read before the tables of pairs would be made.
+/// A scan with fewer bytes is read faster than its tables of pairs are made.
 const WORTH_PAIRS: usize = 4096;
 
 /// A component's part in the scan.
@@ -95,7 +95,7 @@ struct Part<'a> {
     ac: &'a Table,
     pairs: Option<&'a Pairs>,
     layout: Layout,
-    /// The last block's first coefficient.
+    /// The first coefficient (DC) of the last block.
     previous: i32,
     plane: Plane,
 }
@@ -189,7 +189,7 @@ impl Kernel for Units<'_, '_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Result<(), Damaged> {
         let mut block = Coefficients::new();
-        // A copy stays in registers, as long as nobody takes its address.
+        // A copy stays in registers, as long as its address is not taken.
         let mut bits = self.bits.clone();
         for column in self.columns {
             let is_wanted = self.wanted.contains(&column);
@@ -224,13 +224,14 @@ impl Kernel for Units<'_, '_, '_> {
 /// Which coefficients a block has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
-    /// Its first alone.
+    /// Only the first (DC).
     Flat,
     Whole,
 }
 
 /// Reads a block: gives each of its coefficients that is not zero to `put`, with its place in the order of
-/// the file. Zeros may be given as well, and zeros for places from 64 to 255, where a block has none.
+/// the file. Zeros may be given as well, and any numbers for places from 64 to 255, which are not in the
+/// block.
 #[inline(always)]
 fn read(
     part: &mut Part<'_>,
@@ -247,7 +248,7 @@ fn read(
             let mut pair = pairs.look(bits);
             pair.put(bits, |ahead, number| put(&part.layout, place + ahead, number));
             if place + pair.advance() < 64 {
-                // One refill brings enough for another.
+                // One refill brings enough bits for two lookups.
                 bits.consume(pair.all());
                 place += pair.advance();
                 pair = pairs.look(bits);

@@ -18,7 +18,7 @@ const FILES: [&[u8]; 6] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..Default::default() })]
 
-    /// Without the net that `image` spreads below.
+    /// Tests the decoder itself, without the `catch_unwind` that `image` puts around it.
     #[test]
     fn changed_bytes_never_panic(
         file in 0..FILES.len(),

@@ -15,7 +15,8 @@ pub enum Interpolation {
     Bicubic,
 }
 
-/// The filter that training images are resized and moved with.
+/// The filter that training images are resized with, and that timm's RandAugment shears, shifts and rotates
+/// them with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterpolationChoice {
     /// Always bilinear.
@@ -95,14 +96,14 @@ impl Taps {
             let sum: f64 = row.iter().sum();
             for (fixed, w) in fixed.iter_mut().zip(&row) {
                 let w = if sum == 0.0 { *w } else { w / sum };
-                // Halves away from zero.
+                // Rounds halves away from zero.
                 *fixed = (w * f64::from(1u32 << FRACTION) + 0.5f64.copysign(w)) as i32;
             }
         }
         taps
     }
 
-    /// The weights of output pixel `i`.
+    /// The weights of output pixel `i`, counted from the first one wanted.
     #[inline(always)]
     pub(super) fn weights(&self, i: usize) -> &[i32] {
         &self.weights[i * self.most..][..self.counts[i]]

@@ -24,7 +24,7 @@ struct Json<'a> {
     networks: &'a [Network],
 }
 
-/// If a training step of the one network were its convolutions alone.
+/// The speed if a training step of the one network were its convolutions alone.
 #[derive(Serialize)]
 struct OursJson {
     images_per_second: Option<f64>,

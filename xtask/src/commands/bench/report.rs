@@ -23,7 +23,7 @@ struct Json<'a> {
 struct SideJson<'a> {
     name: &'a str,
     version: &'a str,
-    /// The median turn's, as is the next.
+    /// Of the median turn, as is `ms_per_image`.
     images_per_second: f64,
     ms_per_image: f64,
     slowest: f64,

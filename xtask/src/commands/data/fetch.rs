@@ -85,7 +85,7 @@ fn parts(files: &HubFiles) -> Vec<Part> {
     [Split::Train, Split::Val, Split::Test].map(of).into_iter().filter(|part| part.files > 0).collect()
 }
 
-/// Of all of them, if all are known.
+/// The size of all files together, if the size of each is known.
 fn bytes<'a>(mut files: impl Iterator<Item = &'a HubFile>) -> Option<u64> {
     files.try_fold(0u64, |sum, file| sum.checked_add(file.bytes?))
 }

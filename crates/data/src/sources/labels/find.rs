@@ -24,7 +24,8 @@ const FOR_VALIDATION: [&str; 8] = [
 /// What lists of images to train on are called.
 const FOR_TRAINING: [&str; 1] = ["labels.csv"];
 
-/// The list of labels beside the images in `root`: of the tar file `name`, or of all where that is nothing.
+/// The list of labels beside the images in `root`: for the tar file `name` or, if `name` is empty, for the
+/// whole folder.
 pub(crate) fn beside(root: &Path, name: &str, split: Split) -> Option<PathBuf> {
     let absolute = std::path::absolute(root).ok()?;
     let folder = absolute.file_name().unwrap_or_default().to_string_lossy();
@@ -33,7 +34,7 @@ pub(crate) fn beside(root: &Path, name: &str, split: Split) -> Option<PathBuf> {
     let known: &[&str] = match split {
         Split::Train => &FOR_TRAINING,
         Split::Val => &FOR_VALIDATION,
-        // Often without labels, beside a list for the others.
+        // Test images often have no labels, and lie beside a list for the other splits.
         Split::Test => &[],
     };
     let names = || own.iter().map(String::as_str).chain(known.iter().copied());

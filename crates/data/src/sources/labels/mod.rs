@@ -25,10 +25,11 @@ use resnet_formats::class_list::MAX_CLASSES;
 
 use crate::{Error, imagenet};
 
-/// How ImageNet's validation images are called; what follows is a number.
+/// The start of the names of ImageNet's validation images; a number follows.
 const VALIDATION: &str = "ILSVRC2012_val_";
 /// Labels of the first validation images, by which a list that counts classes in another way is noticed.
 const KNOWN: [u32; 5] = [65, 970, 230, 809, 516];
+
 /// The list that labels a split, and the one that numbers its classes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
@@ -47,7 +48,7 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// Those of the images in `root` that are called `name` there: a folder, a tar file, or nothing.
+    /// The lists for the images in the tar file `name` in `root` or, if `name` is empty, in `root` itself.
     pub(crate) fn find(root: &Path, name: &str, split: Split, given: Given<'_>) -> Result<Self, Error> {
         let labels = match given.labels {
             Some(labels) => std::path::absolute(labels).map_err(|cause| Error::io("open", labels, cause))?,
@@ -96,7 +97,7 @@ pub(crate) struct LabelList {
 /// What a list says of some images.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Labelled {
-    /// Of each image; where there is none, why.
+    /// The label of each image, or why it has none.
     pub(crate) labels: Vec<Result<u32, &'static str>>,
     pub(crate) classes: Arc<[String]>,
     /// Images of the list that are not among those asked for.
@@ -134,7 +135,7 @@ impl LabelList {
         }
         let is_validation = images.iter().all(|image| validation_number(image).is_some());
         let (labels, classes) = self.numbers(rows, is_validation, classes).map_err(bad)?;
-        // A class that is not known is no matter where no image has it.
+        // An unknown class is an error only if an image has it.
         let label = |row: Result<usize, &'static str>| match row.map(|row| labels[row].clone()) {
             Ok(label) => label.map(Ok),
             Err(cause) => Ok(Err(cause)),
@@ -214,7 +215,7 @@ impl LabelList {
         Ok((rows.iter().zip(&names).map(label).collect(), classes))
     }
 
-    /// What to tell of labels that ImageNet's validation images don't have.
+    /// A warning if one of the first validation images has another label than it has in ImageNet.
     fn other_numbers(&self, images: &[&str], labels: &[Result<u32, &'static str>]) -> Option<String> {
         images.iter().zip(labels).find_map(|(image, label)| {
             let known = KNOWN.get(validation_number(image)?.checked_sub(1)?)?;
@@ -242,7 +243,7 @@ fn synsets_of_ids(rows: &[Row]) -> Result<Vec<&str>, String> {
     rows.iter().map(synset).collect()
 }
 
-/// The label of each name; of a name that several classes share there is none.
+/// The label of each name; `None` if several classes share the name.
 fn places<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, Option<u32>> {
     let mut places = HashMap::new();
     for (name, label) in names.zip(0..) {

@@ -1,9 +1,9 @@
 //! Both gradients in one pass over the input and the output's gradient, for weights that fit a cache.
 //!
-//! A block of pixels is pre-activated into a strip for the weights' gradient; then the same pixels of `dy` go
-//! through the weights, and the input, still in cache, says what the ReLU lets through. Where `dy` itself
-//! comes of a 1x1 convolution through a norm, as between two bottleneck units, the block of it is computed
-//! right before, and never read from memory.
+//! A block of pixels is pre-activated into a strip for the weights' gradient. Then the same pixels of `dy`
+//! are multiplied with the weights, and ReLU's mask is recomputed from the input, which is still in cache.
+//! Where `dy` itself is the gradient through a 1x1 convolution and its norm, as between two bottleneck units,
+//! each block of it is computed right before it is used, and never read from memory.
 
 use super::block::{Outputs, PixelBlock};
 use super::gradient::{GradientStore, ThroughNormStore};
@@ -34,7 +34,8 @@ pub(super) fn applies(shape: &ConvShape) -> bool {
     shape.stride == 1 && shape.weight_len() <= WEIGHTS
 }
 
-/// Whether it pays to compute the gradient of the output on the way, which is that of the input of `next`.
+/// Whether it pays to compute the output gradient of `shape` block by block on the way, where it is the input
+/// gradient of `next`, the convolution that follows.
 pub(super) fn can_begin_with(next: &ConvShape, shape: &ConvShape) -> bool {
     let few = |shape: &ConvShape| shape.stride == 1 && shape.weight_len() <= FEW_WEIGHTS;
     few(next) && few(shape) && next.in_channels == shape.out_channels
@@ -112,7 +113,7 @@ enum Gradient<'a> {
 struct Through<'a> {
     by: ThroughNorm<'a>,
     store: ThroughNormStore<'a>,
-    /// The weights that it goes through.
+    /// The filters of `by`, transposed and packed in panels.
     panels: Buffer,
     to: Shared<'a>,
 }
@@ -136,10 +137,11 @@ impl<'a> Gradient<'a> {
         }
     }
 
-    /// Where it begins, with the block `pixels` of it there.
+    /// The start of the whole gradient, of which the block `pixels` is computed when this returns.
     ///
     /// # Safety
-    /// It has these pixels, which no other task has; `panel` has room for a panel of each.
+    /// The gradient must have these pixels, which no other task accesses at the same time; `panel` must have
+    /// room for a panel per pixel.
     #[inline(always)]
     unsafe fn block<S: Simd>(&self, simd: S, pixels: std::ops::Range<usize>, panel: *mut f32) -> *const f32 {
         let Through { by, store, panels, to } = match self {

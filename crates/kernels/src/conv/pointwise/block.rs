@@ -12,10 +12,10 @@ use crate::norm::Accumulate;
 use crate::parallel::{Shared, Shares};
 use crate::simd::Simd;
 
-/// Floats of a panel's weights for the inputs that are summed over at once: half of a cache of 32 KiB.
-/// Where a cache is larger, vectors are longer, and so are the tile's rows of input beside them.
+/// Floats of a panel's weights for the inputs that are summed over at once: half of a cache of 32 KiB. CPUs
+/// with a larger cache have longer vectors and so tiles of more rows, whose input needs the rest.
 const PART: usize = 4096;
-/// Pixels from the tile that is computed to the one whose place in memory is fetched.
+/// Pixels from the tile that is computed to the one whose place in memory is prefetched.
 const AHEAD: usize = 12;
 
 /// What the blocks of a task share: the outputs, and where they go.
@@ -42,17 +42,20 @@ pub(super) struct PixelBlock {
     pub(super) stride: usize,
     /// The next block's inputs in their tensor, one pixel after the other.
     pub(super) next: *const f32,
-    /// What else the next block reads: the tensor of the target's shape that the target's gradient goes with.
+    /// The next block's part of the other tensor that it reads, if any: the convolution's input, where the
+    /// target is its gradient.
     pub(super) next_beside: Option<*const f32>,
 }
 
 impl<T: TileStore> Outputs<'_, T> {
-    /// All panels of one block. Sums over a part of the inputs gather in `products`, a panel a pixel,
-    /// while that part of a panel's weights stays in L1.
+    /// All panels of one block. Sums over a part of the inputs gather in `products`, a panel per pixel, while
+    /// that part of a panel's weights stays in L1.
     ///
     /// # Safety
-    /// The block has its input, the panels all columns, the target all pixels and columns, which no other
-    /// task has; `products` has room for the block's pixels.
+    /// `block.start` must be valid for reading all inputs of the block's pixels, and `panels` have the
+    /// weights of all columns. The tensors of the store, and `out` if the store keeps the target, must have
+    /// all pixels and columns of the block, which no other task accesses in `out`. `products` must have room
+    /// for a panel per pixel.
     #[inline(always)]
     pub(super) unsafe fn block<S: Simd>(&self, simd: S, block: PixelBlock, products: *mut f32) {
         // SAFETY: the caller's promise.
@@ -71,7 +74,7 @@ impl<T: TileStore> Outputs<'_, T> {
         let parts = Shares::of(self.inputs, parts);
         let tiles = RowTiles::new(block.pixels.len(), S::POINTWISE_ROWS);
         let calls = tiles.len();
-        // The next block's inputs and the next weights are asked for one line after the other between the
+        // The next block's inputs and the next weights are prefetched one line after the other between the
         // products. Many at once would fill the queue of misses, and the products would wait.
         let mut input_ahead =
             FetchOn { next: block.next, stride: block.pixels.len().div_ceil(panels * calls) };
@@ -81,7 +84,8 @@ impl<T: TileStore> Outputs<'_, T> {
                 let accumulate = if part.start == 0 { Accumulate::Set } else { Accumulate::Add };
                 // SAFETY: panel and inputs exist.
                 let weights = unsafe { self.panels.as_ptr().add(column * self.inputs + part.start * width) };
-                // Weights follow one another; behind the last are the first again.
+                // Weights are read in the order they lie in; after the last, the next block needs the first
+                // again.
                 let next_weights = if is_last && column + width >= self.columns.end {
                     self.panels.as_ptr().wrapping_add(self.columns.start * self.inputs)
                 } else {
@@ -98,7 +102,7 @@ impl<T: TileStore> Outputs<'_, T> {
                     if is_last {
                         self.prefetch_target::<S, V>(simd, &block, pixels.clone(), column);
                     }
-                    // A sum of one part needs no place of its own.
+                    // With a single part, each tile is stored at once, so all tiles use the same place.
                     let place = if parts.len() == 1 { 0 } else { pixels.start * width };
                     // SAFETY: these pixels of the block exist, and so many columns.
                     unsafe {
@@ -122,7 +126,7 @@ impl<T: TileStore> Outputs<'_, T> {
         }
     }
 
-    /// Asks for what some pixels [`AHEAD`] of these will be stored to: in this panel, or else in the next, or
+    /// Prefetches where the pixels [`AHEAD`] of these will be stored: in this panel, or else in the next, or
     /// in the next block.
     #[inline(always)]
     fn prefetch_target<S: Simd, const V: usize>(

@@ -11,7 +11,7 @@ use crate::writes::Writes;
 pub(super) struct GradientStore<'a> {
     pub(super) keep: Keep,
     pub(super) writes: Writes,
-    /// The norm's input, if the pass itself doesn't read it.
+    /// The norm's input, to be prefetched; `None` if the pass itself reads it.
     pub(super) ahead: Option<&'a [f32]>,
     pub(super) sums: Option<GradientSums<'a>>,
 }
@@ -19,7 +19,7 @@ pub(super) struct GradientStore<'a> {
 /// Sums over the gradient, let through where `x scale + shift` is positive.
 pub(super) struct GradientSums<'a> {
     pub(super) norm: Norm<'a>,
-    /// Partial sums, of each chunk of channels.
+    /// Partial sums, for each chunk of channels.
     pub(super) gather: Vec<SharedSums<'a>>,
 }
 
@@ -76,8 +76,8 @@ impl TileStore for GradientStore<'_> {
     }
 }
 
-/// The gradient behind the norm and the ReLU: `dx (+)= g a + x b + c`, `g` being the gradient let through
-/// where `x scale + shift` is positive.
+/// The gradient of the input of the norm before the ReLU: `dx (+)= g a + x b + c`, `g` being the tile's
+/// gradient where `x scale + shift` is positive, else zero.
 pub(super) struct ThroughNormStore<'a> {
     pub(super) norm: NormBackward<'a>,
     pub(super) accumulate: Accumulate,

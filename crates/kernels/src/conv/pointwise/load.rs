@@ -1,4 +1,4 @@
-//! Input on its way into a block: gathered, pre-activated, in cache.
+//! Copies a block's input into a strip in cache: gathered, and pre-activated on the way.
 
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ use crate::simd::Simd;
 /// one pixel of the strip to the next.
 ///
 /// # Safety
-/// `x` has all of `rows`, the prologue its channels; `strip` has room.
+/// `x` must be valid for reading the pixels of `rows`, the prologue's slices must have all channels of
+/// `rows`, and `strip` must be valid for writing `channels` at each of the pixels.
 #[inline(always)]
 pub(super) unsafe fn fill<S: Simd>(
     simd: S,

@@ -4,10 +4,11 @@
 //! y[n, oy, ox, o] = sum over c of x[n, oy s, ox s, c] w[o, c]
 //! ```
 //!
-//! A [`pass::PointwisePass`] cuts the product into tasks of pixels by output channels, tasks into blocks of
-//! pixels by input channels whose input stays in cache while all panels of weights go over it, and blocks
-//! into tiles of some pixels by a panel of outputs, which stay in registers from the product to the fused
-//! store. The input gradient is the same pass from the other side. Reference: `resnet_reference::conv2d`.
+//! A [`pass::PointwisePass`] cuts the product into tasks of pixels by output channels. A task is cut into
+//! blocks of pixels, whose input stays in cache while it is multiplied with all panels of weights, and a
+//! block into tiles of some pixels by a panel of outputs, which stay in registers from the product to the
+//! fused store. The input gradient is the same pass with input and output channels exchanged. Reference:
+//! `resnet_reference::conv2d`.
 
 mod backward;
 mod block;
@@ -106,7 +107,7 @@ fn input_grad_pass(
     mut dx: Option<&mut [f32]>,
 ) -> Option<BackwardSums> {
     if let Some(dx) = &mut dx {
-        // Pixels between those that the convolution looks at.
+        // Pixels that the convolution skips.
         for phase_y in 0..shape.stride.min(shape.in_h) {
             for phase_x in 0..shape.stride.min(shape.in_w) {
                 if (phase_y, phase_x) != (0, 0) {
@@ -119,7 +120,7 @@ fn input_grad_pass(
     pass.gradient(Reads::Gradient, norm, dx, |store, out| pass.run(ConvInput::plain(dy), &panels, store, out))
 }
 
-/// The pass from the other side, and the filters for it.
+/// The pass that computes the input's gradient, with the filters transposed for it.
 fn turned(isa: Isa, shape: &ConvShape, weight: &[f32]) -> (PointwisePass, Buffer) {
     let rows = PixelLayout::input(shape);
     let pass = PointwisePass::new(isa, PixelLayout::dense(rows.count, shape.out_channels), rows);
@@ -169,7 +170,7 @@ pub(super) fn input_and_weight_grad(
     input_grad_pass(isa, shape, dy, weight, norm, dx)
 }
 
-/// What `through` says; lengths were checked.
+/// The gradient that `through` describes, into `dx` or added to it; lengths were checked.
 pub(super) fn input_grad_through_norm(isa: Isa, through: ThroughNorm, dx: &mut [f32]) {
     let ThroughNorm { shape, dy, weight, norm, accumulate } = through;
     if shape.stride == 1 {
@@ -182,7 +183,7 @@ pub(super) fn input_grad_through_norm(isa: Isa, through: ThroughNorm, dx: &mut [
     backward_apply(isa, norm, &gradient, Activation::Relu, accumulate, dx);
 }
 
-/// Pixels that no output looks at have no gradient: stride 2 skips three in four.
+/// Sets the gradient of one phase of pixels to zero: at stride 2, three in four pixels are seen by no output.
 fn zero_phase(shape: &ConvShape, phase_y: usize, phase_x: usize, dx: &mut [f32]) {
     let row = shape.in_w * shape.in_channels;
     for_each_chunk(dx, shape.in_h * row, |_, image| {

@@ -27,7 +27,7 @@ const TASKS: usize = 64;
 const FEW_TASKS: usize = 16;
 /// Panels of a chunk up to which a copy of the input isn't worth making.
 const NARROW: usize = 4;
-/// Inputs up to which it isn't.
+/// Input channels up to which the copy isn't worth making either.
 const SHALLOW: usize = 256;
 
 /// One product of a matrix of pixels with a matrix of weights, and how it is cut. The cut depends on shapes
@@ -50,7 +50,7 @@ pub(super) struct PointwisePass {
 pub(super) enum Reads {
     /// The output's gradient.
     Gradient,
-    /// The input as well, ahead of the tiles.
+    /// The convolution's input as well, before the tiles, so that no tile needs to prefetch it.
     InputAndGradient,
 }
 
@@ -67,7 +67,7 @@ impl PointwisePass {
         PointwisePass { isa, source, target, task_pixels, block_pixels, chunk }
     }
 
-    /// One that isn't cut across channels, its tasks being of `task_pixels`.
+    /// A pass that isn't cut across channels, with tasks of `task_pixels`.
     pub(super) fn undivided(isa: Isa, source: PixelLayout, target: PixelLayout, task_pixels: usize) -> Self {
         let chunk = target.channels.next_multiple_of(panel::width(isa, target.channels));
         PointwisePass { isa, source, target, task_pixels, block_pixels: task_pixels, chunk }
@@ -81,8 +81,8 @@ impl PointwisePass {
         parallel::pieces(self.target.channels, self.chunk)
     }
 
-    /// Whether tiles read the input where it is: where copying it into a strip costs more than its better
-    /// order brings.
+    /// Whether tiles read the input in place: where a copy in a strip, whose order is better, costs more than
+    /// it gains.
     fn reads_in_place(&self, prologue: Prologue) -> bool {
         let narrow = self.chunk <= NARROW * 2 * self.isa.lanes();
         matches!(prologue, Prologue::None)
@@ -109,8 +109,8 @@ impl PointwisePass {
         Moments { mean, var }
     }
 
-    /// Runs `pass` with a store of the gradient, in `dx` if there is one, and sums over it if it belongs to a
-    /// norm.
+    /// Runs `pass` with a store that writes the gradient to `dx`, if given, and gathers the sums of `norm`,
+    /// if given. Returns these sums.
     pub(super) fn gradient(
         &self,
         reads: Reads,
@@ -225,7 +225,8 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
         for share in Shares::of_at_most(pixels.len(), pass.block_pixels) {
             let here = pixels.start + share.start..pixels.start + share.end;
             let next = if here.end < pixels.end { here.end } else { self.next_pixel };
-            // SAFETY: the strip has room for a block, `x` has all rows, as `PointwisePass::run` saw to.
+            // SAFETY: the strip has room for a block, as asserted; `x` has all pixels of `source`, as
+            // `PointwisePass::run` asserts, and the prologue its channels, as `check_input` does.
             let start = unsafe {
                 match &mut self.strip {
                     Some(strip) => {
@@ -251,7 +252,9 @@ impl<T: TileStore> Kernel for PointwiseTask<'_, T> {
                 next: x.wrapping_add(source.offset(next)),
                 next_beside: None,
             };
-            // SAFETY: the block's input was just made; this task's part of the output is nobody else's.
+            // SAFETY: the block's input was just made. `PointwisePass::run` asserts the lengths of panels and
+            // output, products have room as asserted above, and the callers check the store's tensors. No
+            // other task has these pixels and columns.
             unsafe { outputs.block(simd, block, self.products.as_mut_ptr()) };
         }
         self.store.writes().finish(simd);

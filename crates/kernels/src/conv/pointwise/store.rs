@@ -10,7 +10,7 @@ use crate::writes::Writes;
 /// A tile of finished products: some pixels by a panel of channels.
 #[derive(Debug, Clone)]
 pub(super) struct PointwiseTile<'a> {
-    /// A row of a panel a pixel.
+    /// A row of a panel for each pixel.
     pub(super) products: *mut f32,
     pub(super) pixels: usize,
     /// Where in the output the first pixel's columns lie.
@@ -21,7 +21,8 @@ pub(super) struct PointwiseTile<'a> {
     pub(super) target: &'a PixelLayout,
     /// First column.
     pub(super) column: usize,
-    /// The task's cut of the pixels, the chunk of output channels, and the columns before this tile's in it.
+    /// The number of the task among the cuts of the pixels, that of its chunk of output channels, and the
+    /// columns of the chunk before this tile's.
     pub(super) task: usize,
     pub(super) chunk: usize,
     pub(super) within: usize,
@@ -49,7 +50,7 @@ impl PointwiseTile<'_> {
     }
 }
 
-/// A task's first tile of some columns sets pivots.
+/// Whether a tile is a task's first for its columns: the first one sets the pivots of the moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TileOrder {
     First,
@@ -65,8 +66,7 @@ pub(super) enum Keep {
     Nothing,
 }
 
-/// The way of finished products to memory. A trait and not a closure: closures aren't compiled for an
-/// instruction set.
+/// Stores finished products. A trait and not a closure: closures aren't compiled for an instruction set.
 pub(super) trait TileStore: Sync {
     /// Whether it writes to the target.
     fn keep(&self) -> Keep {
@@ -78,11 +78,15 @@ pub(super) trait TileStore: Sync {
         Writes::Cached
     }
 
-    /// Asks for what a tile's row at offset `at` will need.
+    /// Prefetches what storing a tile's row at offset `at` will need.
     fn prefetch<S: Simd>(&self, simd: S, at: usize, out: *mut f32);
 
+    /// Stores a tile.
+    ///
     /// # Safety
-    /// `out` and every tensor of `self` are valid for the tile's pixels and columns, which no other task has.
+    /// `out`, if the target is kept, and every tensor of `self` must be valid for the tile's pixels and
+    /// columns. No other task may access these in `out`, or the tile's channels of its part, at the same
+    /// time.
     unsafe fn tile<S: Simd, C: PanelWidth, const V: usize>(
         &self,
         simd: S,
@@ -95,7 +99,7 @@ pub(super) trait TileStore: Sync {
 /// The output of a convolution.
 pub(super) struct OutputStore<'a> {
     pub(super) epilogue: Epilogue<'a>,
-    /// Partial moments, of each chunk of channels.
+    /// Partial moments, for each chunk of channels.
     pub(super) gather: Option<Vec<SharedMoments<'a>>>,
     pub(super) writes: Writes,
 }

@@ -9,8 +9,8 @@ use crate::simd::Simd;
 /// keeps the rounding error of long ones down.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` rows of `depth` floats, `b` for `depth` rows of a panel, `to` for
-/// `R`, also for writing.
+/// `a` must be valid for reading `R` rows of `depth` floats, `b` for reading `depth` rows of a panel, `to`
+/// for reading and writing `R` rows of a panel.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
     simd: S,
@@ -26,8 +26,8 @@ pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
         for (r, row) in rows.iter_mut().enumerate() {
             *row = row.add(r * stride);
         }
-        // As many addresses as rows, which go along, and not one from which the others are computed anew for
-        // every input.
+        // Hides that the addresses depend on each other. The compiler would otherwise keep one and compute
+        // the others from it again for every input.
         let rows = std::hint::black_box(rows);
         let taps = TapRuns { rows: 1, row_stride: 0, run: depth };
         let sums: [[S::V; V]; R] = product::pixels_by_outputs(simd, rows, taps, b, fetch);
@@ -38,8 +38,8 @@ pub(super) unsafe fn product<S: Simd, const V: usize, const R: usize>(
 /// `sums[r][j] += sum over pixels of a[pixel stride + r] b[pixel][j]`.
 ///
 /// # Safety
-/// `a` must be valid for reading `R` floats at each pixel, `b` for a panel a pixel, `sums` for a
-/// panel in each of its `R` rows.
+/// `a` must be valid for reading `R` floats at each pixel, `b` for reading a panel per pixel, `sums` for
+/// reading and writing a panel in each of its `R` rows.
 #[inline(always)]
 pub(super) unsafe fn add_outer<S: Simd, const V: usize, const R: usize>(
     simd: S,

@@ -20,12 +20,12 @@ use crate::simd::{Isa, Kernel, Simd, dispatch};
 /// Pixels of a block.
 const BLOCK: usize = 64;
 
-/// How the work is cut. What has vectors of sixteen lanes has 2 MiB of second-level cache for each core as
-/// well, and reads from beyond it that take longer: larger tiles, so that everything is read less often.
+/// How the work is cut. CPUs with vectors of sixteen lanes also have 2 MiB of second-level cache per core,
+/// and reads from beyond it take longer there. Their tiles are larger, so that everything is read less often.
 struct Cut {
     /// Inputs and outputs of a tile at most.
     tile: (usize, usize),
-    /// Tasks worth having: enough for as many threads.
+    /// The number of tasks to aim at, and so the most threads that can share the work.
     tasks: usize,
 }
 
@@ -86,7 +86,8 @@ pub(in crate::conv) fn run(isa: Isa, shape: &ConvShape, input: ConvInput, dy: &[
     layout.reduce(&partials, dw);
 }
 
-/// Floats from one pixel of a strip to the next: strides of many lines would alias in L1.
+/// Floats from one pixel of a strip to the next. Many inputs get one line more than they fill, since strides
+/// of a power of two would alias in L1.
 pub(super) fn strip_stride(inputs: usize) -> usize {
     if inputs > 2 * LINE { inputs.next_multiple_of(LINE) + LINE } else { inputs }
 }
@@ -234,7 +235,7 @@ pub(super) struct Sides {
     pub(super) outputs: usize,
 }
 
-/// What the next block of pixels reads, to be asked for line by line between products.
+/// What the next block of pixels reads, to be prefetched line by line between products.
 pub(super) struct Ahead<'a> {
     /// The first of the inputs, at the first of all pixels.
     x: *const f32,
@@ -250,18 +251,18 @@ pub(super) struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// Nothing.
+    /// Nothing to prefetch.
     pub(super) fn nothing(rows: &'a PixelLayout) -> Self {
         let (x, dy) = (std::ptr::null(), std::ptr::null());
         Ahead { x, rows, dy, dy_stride: 0, lines: (0, 0), pixels: 0..0, line: 0 }
     }
 
-    /// Lines to ask for at each of `times`.
+    /// Lines to prefetch at each of `times` calls of `read`.
     fn pace(&self, times: usize) -> usize {
         (self.pixels.len() * (self.lines.0 + self.lines.1)).div_ceil(times.max(1))
     }
 
-    /// Asks for the next few lines.
+    /// Prefetches the next `count` lines.
     #[inline(always)]
     fn read<S: Simd>(&mut self, simd: S, count: usize) {
         for _ in 0..count {
@@ -281,11 +282,13 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// `sums[c][o] += sum over the pixels of a[c] dy[o]`, through `panel`: outputs of one panel, pixel after
-/// pixel.
+/// `sums[c][o] += sum over the pixels of a[c] dy[o]`, for one panel of outputs at a time. It is copied to
+/// `panel`, pixel after pixel, unless `dy` is laid out like that.
 ///
 /// # Safety
-/// `sides` must be valid; `panel` has `V` vectors a pixel, `sums` a row for each input, of whole panels.
+/// The pointers in `sides` must be valid for reading all its inputs and outputs at each of its pixels,
+/// `panel` for writing `V` vectors per pixel, and `sums` for reading and writing a row of whole panels for
+/// each input.
 #[inline(always)]
 pub(super) unsafe fn add_products<S: Simd, const V: usize>(
     simd: S,

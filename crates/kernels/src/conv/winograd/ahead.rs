@@ -1,15 +1,15 @@
-//! What a block's products ask for on the side: the lines that the way back will meet, and the next block's
-//! input.
+//! What is prefetched during a block's products: the lines that the output transform will read and write, and
+//! the next block's input.
 
 use crate::conv::product::FetchOn;
 
-/// Tensors whose lines are asked for one after the other, at an even pace through all products of a block: a
+/// Tensors whose lines are prefetched one after the other, at an even pace through all products of a block: a
 /// burst of them would fill the queue of misses, and the products would wait.
 #[derive(Debug, Clone)]
 pub(super) struct Ahead {
     /// Start and floats of each.
     tensors: [(*const f32, usize); 3],
-    /// The one that is asked for, and how far it has been.
+    /// The index of the tensor that is being prefetched, and the floats of it that were.
     tensor: usize,
     at: usize,
     /// Floats from one step of a product's loop to the next.
@@ -17,7 +17,7 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// The floats of `tensors` in `steps` steps.
+    /// Prefetches the floats of `tensors` in `steps` steps.
     pub(super) fn new(tensors: [&[f32]; 3], steps: usize) -> Self {
         let floats: usize = tensors.iter().map(|tensor| tensor.len()).sum();
         let stride = floats.div_ceil(steps.max(1));
@@ -25,7 +25,7 @@ impl Ahead {
         Ahead { tensors, tensor: 0, at: 0, stride }
     }
 
-    /// What the next `steps` steps ask for. They may run over a tensor's end, which does no harm.
+    /// What the next `steps` steps prefetch. They may run over a tensor's end, which does no harm.
     #[inline(always)]
     pub(super) fn take(&mut self, steps: usize) -> FetchOn {
         while self.at >= self.tensors[self.tensor].1 && self.tensor + 1 < self.tensors.len() {

@@ -4,7 +4,7 @@ use super::{POSITIONS, TILE, transform};
 use crate::conv::{Prologue, lines};
 use crate::simd::Simd;
 
-/// An image of one side of the convolution, cut into tiles of 4x4 pixels.
+/// The images of one side of the convolution, each cut into tiles of 4x4 pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiling {
     pub(super) images: usize,
@@ -29,7 +29,8 @@ impl Tiling {
     pub(super) fn strip_len(&self, lanes: usize) -> usize {
         6 * self.strip_w() * 2 * lanes
     }
-    /// The pixels of tile rows `rows`, numbered through all images, which lie side by side in memory.
+    /// The pixels of the tile rows `rows`, which are numbered through all images: a contiguous range in
+    /// memory.
     pub(super) fn pixels(&self, rows: std::ops::Range<usize>) -> std::ops::Range<usize> {
         let first = |row: usize| (row / self.rows() * self.height + row % self.rows() * TILE) * self.width;
         first(rows.start)..first(rows.end)
@@ -81,7 +82,7 @@ pub(super) struct TileRow<'a> {
     pub(super) image: &'a [f32],
     /// Its number in the image.
     pub(super) tile_row: usize,
-    /// Room for the half that is transformed.
+    /// Room for the vertical half of the transform.
     pub(super) strip: &'a mut [f32],
     pub(super) positions: Positions,
     /// The number of the row's first tile in the block.
@@ -236,7 +237,8 @@ impl TileRow<'_> {
                         }
                     }
                     if i < 5 {
-                        // Lines of the second-level cache: stores that miss the first wait for each other.
+                        // The lines that the next six positions go to are in the second-level cache. They are
+                        // prefetched, since stores that miss the first level wait for each other.
                         for j in 0..6 {
                             let offset = (6 + j) * self.positions.stride + tile * self.positions.tile;
                             lines::write(simd, to.wrapping_add(offset).cast_const(), V * S::LANES);

@@ -123,8 +123,8 @@ impl Pack<'_> {
     }
 }
 
-/// `G^T dU G` for every filter: sums of `[position][in][out_stride]` from `groups` partial sums, which are
-/// added into the first, to OIHW.
+/// Writes `G^T dU G` of every filter to `dw` (OIHW). `partials` are `groups` partial sums of `dU`, each
+/// `[position][in][out_stride]`; they are added into the first.
 pub(super) fn unpack_gradient(
     isa: Isa,
     shape: &ConvShape,
@@ -181,7 +181,7 @@ impl Kernel for Unpack<'_> {
         assert!(self.sums.len() >= POSITIONS * in_channels * self.out_stride);
         for input in self.inputs.clone() {
             for first in (0..out_channels).step_by(S::LANES) {
-                // SAFETY: the assertions above.
+                // SAFETY: the assertions above: the row of this input is padded to whole vectors.
                 let taps = unsafe { self.taps(simd, input * self.out_stride + first) };
                 for lane in 0..S::LANES.min(out_channels - first) {
                     // SAFETY: each task writes its own inputs of the filters.
@@ -199,7 +199,7 @@ impl Unpack<'_> {
     /// `G^T dU G` of a vector of filters, whose sums lie at offset `at` of each position.
     ///
     /// # Safety
-    /// They exist.
+    /// At every position, `LANES` sums must exist from `at` on.
     #[inline(always)]
     unsafe fn taps<S: Simd>(&self, simd: S, at: usize) -> [[f32; MOST_LANES]; 9] {
         let position = self.shape.in_channels * self.out_stride;

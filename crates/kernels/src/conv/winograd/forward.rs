@@ -102,7 +102,8 @@ impl WinogradPass {
         let tiling = Tiling { images: shape.images, height: shape.in_h, width: shape.in_w };
         let block_rows =
             tiling.block_rows(block_tiles(inputs.max(outputs), BLOCK[usize::from(isa.lanes() >= 16)]));
-        // A few images make a few blocks, of which each is shared: a task reads its own filters only.
+        // A few images make only a few blocks. Each is then shared by tasks, which read the filters of their
+        // own outputs only.
         let blocks = parallel::pieces(tiling.images * tiling.rows(), block_rows);
         let panel = panel::width(isa, outputs);
         let groups = (TASKS / blocks).min(outputs / FEW_OUTPUTS).max(1);
@@ -220,8 +221,8 @@ impl Kernel for WinogradTask<'_> {
             }
         }
         let products = Positions::by_tile(start, self.stride, outputs, self.pass.panel);
-        // SAFETY: both lie inside the buffer; position p's products overwrite position p - 1's input, which
-        // was used before.
+        // SAFETY: both lie inside the buffer, as asserted. The products of position p overwrite the input of
+        // position p - 1, whose products are complete by then.
         unsafe {
             let ahead = self.ahead(simd, tiles);
             let product = Product { filters: self.filters, transformed, products, tiles, group: &group };
@@ -258,7 +259,7 @@ impl WinogradTask<'_> {
         let next = self.next.map_or(0..0, |next| tiling.pixels(self.pass.tile_rows(next)));
         let input = &self.input.x[next.start * inputs..next.end * inputs];
         if *groups > 1 {
-            // The lines of the output are several tasks'.
+            // Several tasks share the lines of the output.
             return Ahead::new([&[], &[], input], calls * inputs);
         }
         let own = tiling.pixels(self.pass.tile_rows(self.block));
@@ -343,7 +344,7 @@ unsafe fn rows<S: Simd, const V: usize, const R: usize, const INPUTS: usize>(
 ) {
     // SAFETY: the caller's promise; a panel has `inputs` rows.
     unsafe {
-        // Fewer rows are rare, and not worth a loop of their own for each number of inputs.
+        // Tiles of fewer rows are rare, and not worth a loop of their own for each number of inputs.
         let inputs = if INPUTS == 0 || R < 5 { inputs } else { INPUTS };
         let mut rows = [a; R];
         for (r, row) in rows.iter_mut().enumerate() {

@@ -1,13 +1,15 @@
-//! Winograd's F(4x4, 3x3) for 3x3 convolutions at stride 1 and padding 1: a quarter of the multiplications.
+//! Winograd's F(4x4, 3x3) (arXiv 1509.09308) for 3x3 convolutions at stride 1 and padding 1: a quarter of the
+//! multiplications.
 //!
 //! ```text
 //! Y = A^T [ (G g G^T) . (B^T d B) ] A          d: 6x6 of the input, g: 3x3 filter, Y: 4x4 of the output
 //! ```
 //!
-//! The products at each of the 36 positions, summed over channels, are 36 matrix products of
-//! `[tiles, in] x [in, out]`. Work is cut into blocks of tile rows whose transformed input and products stay
-//! in the second-level cache. The input gradient is the same pass with turned filters; the weight gradient
-//! works in the transformed domain as well: `dg = G^T [ sum over tiles of (B^T d B) (A dY A^T) ] G`.
+//! The dot is the product position by position. Summed over channels, the products at the 36 positions are 36
+//! matrix products of `[tiles, in] x [in, out]`. Work is cut into blocks of tile rows whose transformed input
+//! and products stay in the second-level cache. The input gradient is the same pass with filters rotated by
+//! 180 degrees; the weight gradient works in the transformed domain as well:
+//! `dg = G^T [ sum over tiles of (B^T d B) . (A dY A^T) ] G`.
 //!
 //! Error against exact arithmetic: a few times that of direct convolution (docs/kernels.md has the figures).
 //! Reference: `resnet_reference::conv2d`.

@@ -1,4 +1,5 @@
-//! The way back: `A^T M A` of a tile, what is fused into its store, and the sums gathered on the way.
+//! The output transform `A^T M A` of a tile, what is fused into its store, and the sums that are gathered for
+//! a norm.
 
 use std::ops::Range;
 
@@ -43,9 +44,10 @@ impl WinogradStore<'_> {
     /// Transforms the tile's products and stores the pixels that exist.
     ///
     /// # Safety
-    /// The products hold the tile, `out` has the shape of `tiling` and the products' channels, as have the
-    /// tensors in `self`; the tile's channels end with them or with a vector; no other task writes these
-    /// channels of the tile's pixels or has the sums of them in its part, whose tiles come in order from 0.
+    /// The products must hold the tile. `out` and the tensors in `self` must have the shape of `tiling` with
+    /// the products' channels, or one value per channel. The tile's channels must be whole vectors of these.
+    /// No other task may access these channels of the tile's pixels in `out`, or of the part, at the same
+    /// time. The tiles of a part must come in order from 0.
     #[inline(always)]
     pub(super) unsafe fn tile<S: Simd>(&self, simd: S, tiling: &Tiling, tile: WinogradTile, out: &Shared) {
         let WinogradTile { products, place, .. } = tile;
@@ -106,12 +108,13 @@ impl Pixels {
     }
 }
 
-/// `M A`: the vertical half of the way back comes later, row by row, lest sixteen pixels crowd the registers.
+/// `A^T M`, the vertical half of the output transform. The horizontal half follows later, row by row, so that
+/// sixteen pixels need not be in registers at once.
 ///
 /// # Safety
 /// `products` holds the tile and `LANES` channels from `c` on.
 #[inline(always)]
-unsafe fn horizontal<S: Simd>(simd: S, products: Positions, tile: usize, c: usize) -> [[S::V; 6]; TILE] {
+unsafe fn vertical<S: Simd>(simd: S, products: Positions, tile: usize, c: usize) -> [[S::V; 6]; TILE] {
     let mut half = [[simd.splat(0.0); 6]; TILE];
     for j in 0..6 {
         let mut m = [simd.splat(0.0); 6];
@@ -142,7 +145,7 @@ unsafe fn output<S: Simd>(
     let zero = simd.splat(0.0);
     // SAFETY: the caller's promise.
     unsafe {
-        let half = horizontal(simd, products, tile, c);
+        let half = vertical(simd, products, tile, c);
         let residual = epilogue.residual.start(to.out);
         let mut sums = MomentSums::new(simd, [zero]);
         for i in 0..to.rows {
@@ -198,7 +201,7 @@ unsafe fn gradient<S: Simd>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let half = horizontal(simd, products, tile, c);
+        let half = vertical(simd, products, tile, c);
         let (scale, shift) = (simd.load(map.scale.as_ptr().add(c)), simd.load(map.shift.as_ptr().add(c)));
         let mask = ReluMask { scale: [scale], shift: [shift] };
         let mut sums = NormSums::new(simd, mask, [simd.load(mean.as_ptr().add(c))]);

@@ -80,7 +80,7 @@ struct TileBlock<'a> {
     shape: &'a ConvShape,
     tiling: Tiling,
     rows: std::ops::Range<usize>,
-    /// Those of the block after it.
+    /// The tile rows of the next block.
     next: std::ops::Range<usize>,
     input: ConvInput<'a>,
     dy: &'a [f32],
@@ -163,7 +163,7 @@ impl Kernel for TileBlock<'_> {
     }
 }
 
-/// Rows of a partial sum, one an input channel.
+/// Rows of a partial sum, one per input channel.
 #[derive(Clone, Copy)]
 pub(super) struct SumRows {
     pub(super) start: *mut f32,

@@ -22,7 +22,7 @@ const TILES: usize = 16 << 20;
 /// sides of a product in the first-level cache.
 const DEPTH: usize = 128;
 
-/// Whether sums of `shape` are so large.
+/// Whether the sums of `shape` are too large for a second-level cache.
 pub(super) fn pays(shape: &ConvShape) -> bool {
     POSITIONS * shape.in_channels * shape.out_channels > LARGE
 }
@@ -181,7 +181,8 @@ impl Kernel for Products<'_> {
             let accumulate = if first_tile == 0 { self.accumulate } else { Accumulate::Add };
             for first in (0..x_side.channels).step_by(x_side.width) {
                 let at = (position * x_side.channels + first) * dy_side.padded + panel_out * dy_side.width;
-                // SAFETY: the assertions above; panel and tiles exist, and these sums are this task's.
+                // SAFETY: the assertions above; panel and tiles exist, nobody writes the tiles meanwhile, and
+                // these sums are this task's alone.
                 unsafe {
                     let a = x.at(position, first_tile, first / x_side.width).cast_const();
                     let dy = dy.at(position, first_tile, panel_out).cast_const();

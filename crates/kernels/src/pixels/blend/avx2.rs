@@ -1,14 +1,14 @@
 //! [`blend_row`](super::blend_row()) with AVX2: eight sums at once, two in a vector.
 //!
-//! A product of a byte and a weight of 23 bits is made as two of 16 bits each, since an instruction makes and
-//! adds pairs of these.
+//! The product of a byte and a weight is computed from the weight's two halves of 16 bits, since one
+//! instruction multiplies pairs of 16-bit numbers and adds the two products.
 
 use std::arch::x86_64::*;
 
 use super::{BLOCK, FRACTION, GROUP, HALF, Split, Weights};
 use crate::simd::Avx2;
 
-/// The portable form's bits.
+/// Computes the same bits as the portable form.
 ///
 /// # Safety
 /// `row` must have the width that `split` was made for.

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::C;
 use crate::simd::Avx2;
 
-/// The portable form's bits.
+/// Computes the same bits as the portable form.
 ///
 /// # Safety
 /// `out` must have eight bytes from the start of each of eight rows on.
@@ -27,7 +27,8 @@ pub(super) unsafe fn inverse_dct(
 unsafe fn inner(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u8], stride: usize) {
     let mut pairs = [_mm256_setzero_si256(); 4];
     let (numbers, factors) = (coefficients.as_chunks::<16>().0, steps.as_chunks::<16>().0);
-    // The second of the first pair of rows, and all of the others.
+    // All coefficients below the first row: of the first pair of rows the second one, of the other pairs
+    // both.
     let mut below = _mm256_set1_epi32(-1 << 16);
     for i in 0..4 {
         let numbers = load(&numbers[i]);
@@ -39,7 +40,8 @@ unsafe fn inner(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u8], str
         _ => eight::<11>(pairs),
     };
     let columns = eight::<18>(transposed(rows));
-    // A column in each lane, then four rows of eight bytes in each half.
+    // Columns 0 to 3 and 4 to 7 as bytes, each with rows 0 to 3 in its lower half and 4 to 7 in its upper
+    // one.
     let left = _mm256_packs_epi16(
         _mm256_packs_epi32(columns[0], columns[1]),
         _mm256_packs_epi32(columns[2], columns[3]),
@@ -71,12 +73,12 @@ unsafe fn inner(coefficients: &[i16; 64], steps: &[i16; 64], out: &mut [u8], str
     }
 }
 
-/// Eight numbers in each lane through the transform, which are given in four pairs, rounded to `BITS` fewer
+/// The one-dimensional transform of eight numbers in each lane, given as four pairs, rounded to `BITS` fewer
 /// bits.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn eight<const BITS: i32>([x04, x26, x71, x35]: [__m256i; 4]) -> [__m256i; 8] {
-    // Wraps around at 16 bits as it is shifted by 13.
+    // The sum wraps around at 16 bits and is shifted left by 13.
     let shifted = |pair: [i16; 2]| _mm256_srai_epi32::<3>(_mm256_slli_epi32::<16>(products(x04, pair)));
     let half = _mm256_set1_epi32(1 << (BITS - 1));
     let sum = _mm256_add_epi32(shifted([1, 1]), half);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::checkpoint::{Metadata, is_timms, timm_config};
+use crate::checkpoint::{Metadata, is_timm_network, timm_config};
 use crate::registry;
 
 fn parse(config: &Value) -> Result<RepositoryConfig, String> {
@@ -215,7 +215,7 @@ fn what_is_written_for_timm_reads_back() {
     };
     for name in registry::NAMES {
         let spec = registry::find(name, 2).unwrap();
-        if !is_timms(&spec) {
+        if !is_timm_network(&spec) {
             continue;
         }
         let metadata = Metadata {
@@ -227,7 +227,7 @@ fn what_is_written_for_timm_reads_back() {
         assert_eq!((config.spec, config.classes), (spec, metadata.classes), "{name}");
         assert_eq!(config.preprocessing, metadata.preprocessing, "{name}");
     }
-    assert!(!is_timms(&registry::find("resnet20-v2", 10).unwrap()));
+    assert!(!is_timm_network(&registry::find("resnet20-v2", 10).unwrap()));
     // Every part of an image that can be cropped.
     let spec = registry::find("resnet18", 1000).unwrap();
     for crop in [1, 31, 160, 224, 299, 448] {

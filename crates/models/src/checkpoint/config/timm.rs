@@ -10,9 +10,9 @@ use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// The part that timm crops from the centre where a config doesn't say it.
+/// timm's default `crop_pct`: the side of the centre crop over the shorter side after resizing.
 const CROP_PCT: f64 = 0.875;
-/// The mean and standard deviation of ImageNet's pixels, which timm takes then.
+/// The mean and standard deviation of ImageNet's pixels, timm's default.
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
 type Understood = (Spec, Option<Vec<String>>, Preprocessing);
@@ -22,7 +22,7 @@ pub(super) fn understand(value: &Value) -> Result<Understood, String> {
     let cfg = value.get("pretrained_cfg").filter(|cfg| cfg.is_object()).unwrap_or(value);
     let architecture: String = key(value, "architecture", "a name")?.unwrap_or_default();
     let arguments: Map<String, Value> = key(value, "model_args", "an object")?.unwrap_or_default();
-    // Arguments that say what is so anyhow.
+    // Arguments that do not change the network that is built here.
     let harmless = |(name, value): &(&String, &Value)| match name.as_str() {
         "num_classes" | "drop_rate" | "drop_path_rate" | "zero_init_last" => true,
         "in_chans" => **value == json!(3),
@@ -99,7 +99,7 @@ fn preprocessing(cfg: &Value) -> Result<Preprocessing, String> {
 }
 
 /// Whether timm has a network of this name.
-pub fn is_timms(spec: &Spec) -> bool {
+pub fn is_timm_network(spec: &Spec) -> bool {
     spec.stem.layers != StemLayers::Conv3x3 && !spec.name.ends_with("-imagenet")
 }
 
@@ -144,19 +144,19 @@ pub fn timm_config(spec: &Spec, metadata: &Metadata) -> String {
 /// Writes [`timm_config`] whole or not at all.
 ///
 /// # Errors
-/// What the system refuses; what stood at `path` is then as it was.
+/// If the file cannot be written; a file that was at `path` before is then unchanged.
 pub fn write_timm_config(path: &Path, spec: &Spec, metadata: &Metadata) -> Result<(), Error> {
     let text = timm_config(spec, metadata);
     let written = resnet_files::write_whole(path, |out| out.write_all(text.as_bytes()));
     written.map_err(|cause| resnet_checkpoint::Error::Write { path: path.to_owned(), cause }.into())
 }
 
-/// The part of which timm makes `resize` again, which it rounds down.
+/// A `crop_pct` from which timm computes `resize` again: `crop / crop_pct`, rounded down.
 fn crop_pct(crop: usize, resize: usize) -> f64 {
     let exact = crop as f64 / resize as f64;
     let rounded = (exact * 1000.0).round() / 1000.0;
     let fits = |pct: f64| side_of(crop, pct) == Ok(resize);
-    // Just below a number whose quotient is rounded to less than `resize` is one that isn't.
+    // If rounding takes `crop / exact` below `resize`, the next smaller number gives `resize`.
     [rounded, exact].into_iter().find(|pct| fits(*pct)).unwrap_or(exact.next_down())
 }
 

@@ -11,11 +11,12 @@ use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// Classes of a config that doesn't name them, as transformers has it.
+/// Number of classes where a config doesn't name them: transformers' default.
 const CLASSES: usize = 2;
-/// From this size on the processor of these networks squashes images to squares and crops nothing.
+/// From this size on, in pixels, the processor of these networks squashes images to squares and crops
+/// nothing.
 const SQUASHED: usize = 384;
-/// What it cuts where its config doesn't say it.
+/// The processor's default `crop_pct`.
 const CROP_PCT: f64 = 224.0 / 256.0;
 
 /// The network, and the names of its classes.
@@ -124,7 +125,8 @@ pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
     })
 }
 
-/// A side in pixels: a number, or by the name that newer files give it.
+/// A side in pixels: a number, or in newer files an object with `shortest_edge` or equal `height` and
+/// `width`.
 fn pixels(value: &Value, name: &str) -> Result<Option<usize>, String> {
     let Some(found) = value.get(name).filter(|found| !found.is_null()) else { return Ok(None) };
     let square = || {

@@ -115,8 +115,8 @@ impl BatchNormStep {
     }
 }
 
-/// The moments of a value and of how many numbers a channel they are: of this process's images, or of the
-/// whole batch where its statistics are shared.
+/// The moments of a value and the number of values per channel that they are over: this process's images, or
+/// the whole batch where processes share statistics.
 fn moments_of_batch(run: &mut Forward, x: Value) -> Result<(Moments, usize)> {
     let (own, count) = (run.moments(x), run.pixels(x));
     let Some(sum) = part::sum() else { return Ok((own, count)) };
@@ -135,8 +135,8 @@ fn moments_of_batch(run: &mut Forward, x: Value) -> Result<(Moments, usize)> {
     Ok((Moments { mean: means.iter().map(|mean| *mean as f32).collect(), var }, n as usize))
 }
 
-/// Sums over a gradient and how many numbers a channel they are over, of the whole batch where its statistics
-/// are shared.
+/// Sums over a gradient and the number of values per channel that they are over, of the whole batch where
+/// processes share statistics.
 fn sums_of_batch((own, count): (BackwardSums, usize)) -> Result<(BackwardSums, usize)> {
     let Some(sum) = part::sum() else { return Ok((own, count)) };
     let channels = own.sum_dy.len();

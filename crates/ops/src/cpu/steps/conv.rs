@@ -124,7 +124,8 @@ impl ConvStep {
         PackedFilters::new(Algorithm::choose(isa, &self.shape), isa, &self.shape, weight)
     }
 
-    /// The output with all that is fused into it.
+    /// Writes the output, with everything that is fused into it, to `y`; returns the moments of `y` if
+    /// `statistics` asks for them.
     #[allow(clippy::too_many_arguments)] // what a convolution is made of
     fn compute(
         &self,
@@ -140,8 +141,8 @@ impl ConvStep {
         conv::forward(isa, &self.shape, input_of(x), filters, epilogue, y)
     }
 
-    /// The norm whose output this convolution reads without its being written, if nobody else reads it: its
-    /// backward sums can be gathered here.
+    /// The norm that this convolution applies while it loads its input, if no other step reads that input:
+    /// the norm's backward sums can then be gathered here.
     fn norm_before(run: &Backward, input: Value, x: &Loadable) -> Option<Arc<NormState>> {
         x.state.clone().filter(|_| run.mode == Mode::Train && run.is_only_reader(input))
     }
@@ -163,8 +164,9 @@ impl ConvStep {
         run.give(input, Arc::new(dx));
     }
 
-    /// Both gradients of a 1x1 convolution in one pass, that of the input as far as it is written: where the
-    /// input is wider than the output and went through a norm, only sums are.
+    /// Computes both gradients of a 1x1 convolution in one pass and returns that of the input. It is `None`
+    /// where a norm is applied to an input with more channels than the output: then only the norm's sums are
+    /// computed.
     fn both(
         &self,
         run: &mut Backward,

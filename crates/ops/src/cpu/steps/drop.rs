@@ -1,7 +1,7 @@
 //! Dropout of single elements, figure 2(f), and of whole images: stochastic depth (arXiv 1603.09382).
 //!
-//! What is dropped is a function of the step's number and the image's place in the batch. So neither a mask
-//! nor keys are kept: the backward pass draws again with the number of the forward pass. In evaluation
+//! What is dropped is a function of the training step's number and the image's place in the batch. So neither
+//! a mask nor keys are kept: the backward pass draws again with the number of the forward pass. In evaluation
 //! nothing is drawn and nothing changes.
 
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Execute for DropStep {
 }
 
 impl DropStep {
-    /// What step `number` leaves of `x`; its own gradient, with `dy` for `x`.
+    /// Writes what training step `number` leaves of `x` to `out`. The gradient is the same function of `dy`.
     fn apply(&self, number: u64, images: usize, x: &[f32], out: &mut Buffer) {
         let first = part::first_image();
         match self.what {

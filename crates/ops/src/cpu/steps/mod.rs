@@ -41,7 +41,7 @@ pub(super) fn of(op: &Op) -> &dyn Execute {
     }
 }
 
-/// Brings back a value that was not kept, bit for bit, by the steps that made it and what it was made of.
+/// Recomputes a value that was not kept, bit for bit: first its inputs, then the step that made it.
 pub(super) fn restore(run: &mut Backward, value: Value) -> Result<()> {
     let Some(step) = run.lost(value) else { return Ok(()) };
     for input in &step.inputs {
