@@ -139,7 +139,7 @@ fn analyze_preprocessing_tries_one_thing_at_a_time() {
     has_keys(&trials[0], &["axis", "to", "accuracy", "points", "is_beyond_luck"]);
     let text = xtask_in(here, &[&args[..6], &["--expected", "100"]].concat());
     assert!(
-        text.succeeds().contains("test labels") && text.stdout.contains("16 test images"),
+        text.succeeds().contains("test labels") && text.stdout.contains("16 images"),
         "{}",
         text.stdout
     );

@@ -245,7 +245,7 @@ fn settings_that_make_no_sense_are_refused() {
         config.load(source(folder.path()), records).unwrap_err().to_string()
     };
     assert!(refused(Some(vec![]), training()).contains("no image to load"));
-    assert!(refused(Some(vec![3]), training()).contains("no image to load"));
+    assert!(refused(Some(vec![3]), training()).contains("3 images, and none of the number 3"));
     assert!(refused(None, training().with(|config| config.batch = 0)).contains("batch of 0"));
     let dropping = training().with(|config| config.last_batch = LastBatch::Drop);
     assert!(refused(None, dropping).contains("no whole batch"));

@@ -1,8 +1,8 @@
 //! The paper as something to run: its tables and figures as trainings, planned, trained and collected, with
 //! the published numbers beside the measured ones.
 //!
-//! A [`Grid`] is a table or figure as data. A [`Study`] says which trainings it takes at a [`Scale`], which of
-//! them are there already and how long the others need; [`train`] does one; [`Results`] are what came out,
+//! A [`Grid`] is a table or figure as data. A [`Study`] says which trainings it takes at a [`Scale`], which
+//! of them are there already and how long the others need; [`train`] does one; [`Results`] are what came out,
 //! with their statistics; [`write_pages`] draws them.
 //!
 //! It parses no command line and prints nothing.
