@@ -138,11 +138,7 @@ fn analyze_preprocessing_tries_one_thing_at_a_time() {
     }
     has_keys(&trials[0], &["axis", "to", "accuracy", "points", "is_beyond_luck"]);
     let text = xtask_in(here, &[&args[..6], &["--expected", "100"]].concat());
-    assert!(
-        text.succeeds().contains("test labels") && text.stdout.contains("16 images"),
-        "{}",
-        text.stdout
-    );
+    assert!(text.succeeds().contains("test labels") && text.stdout.contains("16 images"), "{}", text.stdout);
     xtask_in(here, &args[..4]).ends_saying(2, &["--data"]);
     xtask_in(here, &[&args[..], &["--size", "64", "--resize", "8"]].concat()).ends_saying(1, &["crop of 64"]);
 }
