@@ -23,10 +23,10 @@ impl Spec {
     /// ```
     pub fn departures(&self) -> Vec<&'static str> {
         let imagenet = self.stem.layers != StemLayers::Conv3x3;
-        let wide =
+        let wide_inside =
             self.stages.iter().any(|stage| stage.out_channels != stage.width * self.branch.expansion());
         let narrow = if imagenet { 64 } else { 16 };
-        let wider =
+        let wide =
             self.stages.first().is_some_and(|stage| stage.out_channels > narrow * self.branch.expansion());
         let stage = |index: usize| self.stages.get(index).map_or(0, |stage| stage.units);
         let depths = [[2, 2, 2, 2], [3, 4, 6, 3], [3, 4, 23, 3], [3, 8, 36, 3], [3, 24, 36, 3]];
@@ -46,7 +46,7 @@ impl Spec {
             (matches!(self.stem.layers, StemLayers::Deep(_)), "stem of three 3x3"),
             (self.stem.pool == StemPool::ZeroPaddedMax, "zeros around the stem's pooling count"),
             (self.shape_change == ShapeChange::PooledProjection, "average-pooled projections"),
-            (!imagenet && basic && projects && !wider, "projections (option B) instead of option A"),
+            (!imagenet && basic && projects && !wide, "projections (option B) instead of option A"),
             (
                 !basic && self.shape_change == ShapeChange::ZeroPadding,
                 "zero padding (option A) instead of option B",
@@ -58,17 +58,22 @@ impl Spec {
             ),
             (matches!(self.norm, NormKind::Group(_)), "group norm"),
             (self.filters == Filters::Standardised, "standardised filters"),
-            (wide, "wider 3x3 convolutions"),
-            (wider, "wider everywhere"),
+            (wide_inside, "wider 3x3 convolutions"),
+            (wide, "wider everywhere"),
             (imagenet && (!published || of_26), "no depth of the papers'"),
         ];
         all.into_iter().filter_map(|(differs, how)| differs.then_some(how)).collect()
     }
 
+    /// Whether the stem is ImageNet's, which leaves a quarter of height and width.
+    pub fn has_imagenet_stem(&self) -> bool {
+        self.stem.layers != StemLayers::Conv3x3 && self.stem.pool != StemPool::None
+    }
+
     /// A warning, if images of `[height, width]` are too small for this network's stem.
     pub fn stem_warning(&self, [height, width]: [usize; 2]) -> Option<String> {
         let side = height.min(width);
-        if self.stem.layers == StemLayers::Conv3x3 || self.stem.pool == StemPool::None || side >= SMALL {
+        if !self.has_imagenet_stem() || side >= SMALL {
             return None;
         }
         Some(format!(

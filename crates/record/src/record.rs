@@ -40,7 +40,7 @@ pub struct RunRecord {
     /// says otherwise.
     #[serde(default = "alone", skip_serializing_if = "is_alone")]
     pub processes: usize,
-    /// Trainable numbers of the network.
+    /// Parameters of the network, frozen ones included; running statistics are not counted.
     pub parameters: u64,
     /// Where the images came from.
     pub data: String,

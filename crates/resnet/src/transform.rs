@@ -17,10 +17,7 @@ pub(crate) fn of(spec: &Spec, told: Option<Preprocessing>, normalisation: Normal
 fn usual(spec: &Spec, normalisation: Normalisation) -> Preprocessing {
     let [_, side, _] = spec.input;
     let small = whole(spec.input, normalisation);
-    match spec.stem_warning([32, 32]) {
-        Some(_) => Preprocessing { resize: side * 8 / 7, ..small },
-        None => small,
-    }
+    if spec.has_imagenet_stem() { Preprocessing { resize: side * 8 / 7, ..small } } else { small }
 }
 
 /// The whole of an image, shrunk to `input`: `[channels, height, width]`.

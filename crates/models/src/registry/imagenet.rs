@@ -62,9 +62,9 @@ struct Form {
     filters: Filters,
     head: Head,
     /// Factor on the width inside bottlenecks.
-    wide: usize,
+    inner_factor: usize,
     /// Factor on all widths.
-    wider: usize,
+    factor: usize,
 }
 
 /// The papers' v1; v2 differs in its placement alone.
@@ -77,8 +77,8 @@ const PAPER: Form = Form {
     norm: NormKind::Batch,
     filters: Filters::Plain,
     head: Head::Linear,
-    wide: 1,
-    wider: 1,
+    inner_factor: 1,
+    factor: 1,
 };
 
 /// timm's v1, which is called v1.5 elsewhere, and torchvision's.
@@ -112,15 +112,15 @@ pub(super) fn find(name: &str, classes: usize) -> Result<Spec, No> {
     let basic = *units == Units::Basic;
     let of_timms_v1 = form.placement == Placement::Original && form.place == StridePlace::Middle3x3;
     // No published network has wide two-layer units, and only timm's v1 has timm's own depths.
-    if basic && (form.wide, form.wider) != (1, 1) || TIMM_DEPTHS.contains(&depth) && !of_timms_v1 {
+    if basic && (form.inner_factor, form.factor) != (1, 1) || TIMM_DEPTHS.contains(&depth) && !of_timms_v1 {
         return Err(No::Unknown);
     }
     let branch = if basic { Branch::Basic } else { Branch::Bottleneck(form.place) };
     let stage = |(index, units): (usize, &usize)| {
-        let width = (64 * form.wider) << index;
+        let width = (64 * form.factor) << index;
         Stage {
             units: *units,
-            width: width * form.wide,
+            width: width * form.inner_factor,
             out_channels: width * branch.expansion(),
             stride: if index == 0 { 1 } else { 2 },
         }
@@ -182,7 +182,7 @@ fn parse(name: &str) -> Option<(usize, Form)> {
         return Some((number(depth)?, Form { placement, ..PAPER }));
     }
     if let Some(wide) = name.strip_prefix("wide_resnet") {
-        return Some((number(wide.strip_suffix("_2")?)?, Form { wide: 2, ..V1_5 }));
+        return Some((number(wide.strip_suffix("_2")?)?, Form { inner_factor: 2, ..V1_5 }));
     }
     if let Some(v2) = name.strip_prefix("resnetv2_") {
         let (depth, variant) = leading_number(v2)?;
@@ -210,11 +210,11 @@ fn v2_variant(variant: &str) -> Option<Form> {
         "d_gn" => Form { norm: GROUPS, ..pooled(TIMM_V2, [32, 32]) },
         _ => {
             // Big Transfer: `x3_bit` is three times as wide everywhere.
-            let wider = number(variant.strip_prefix('x')?.strip_suffix("_bit")?)?;
+            let factor = number(variant.strip_prefix('x')?.strip_suffix("_bit")?)?;
             let pool = StemPool::ZeroPaddedMax;
-            let stem = StemSpec { out_channels: 64 * wider, pool, ..TIMM_V2.stem };
-            (1..=4).contains(&wider).then_some(())?;
-            Form { stem, wider, norm: GROUPS, filters: Filters::Standardised, ..TIMM_V2 }
+            let stem = StemSpec { out_channels: 64 * factor, pool, ..TIMM_V2.stem };
+            (1..=4).contains(&factor).then_some(())?;
+            Form { stem, factor, norm: GROUPS, filters: Filters::Standardised, ..TIMM_V2 }
         }
     })
 }

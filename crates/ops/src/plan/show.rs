@@ -17,7 +17,7 @@ pub struct LayerInfo {
     pub role: LayerRole,
     /// The output's dimensions without the batch.
     pub output: Vec<usize>,
-    /// Trainable parameters.
+    /// Parameters, frozen ones included; running statistics are not counted.
     pub parameters: usize,
     /// Multiply-adds per image, of convolutions and linear layers only (what the literature counts).
     pub multiply_adds: u64,
