@@ -31,7 +31,9 @@ fn commands(page: &str) -> Vec<String> {
 
 /// The words that the program gets: of alternatives the first, what may be left out as well.
 fn words(command: &str) -> Vec<&str> {
-    let command = command.split(" > ").next().unwrap_or(command);
+    // Before a pipe or a file that the shell writes.
+    let command =
+        [" | ", " > "].iter().fold(command, |command, end| command.split(end).next().unwrap_or(command));
     // The launcher takes these itself.
     let (before, after) = command.split_once("--features mpi").unwrap_or((command, ""));
     let words = before.split_whitespace().chain(after.split_whitespace());
