@@ -94,6 +94,11 @@ fn broken_samples_are_listed_and_can_be_skipped() {
     let options = OpenFiles { cache: IndexCache::Off, skip, ..OpenFiles::default() };
     let set = open_files(here.path(), &options).unwrap();
     assert_eq!((set.train.index().faults().len(), set.train.index().skipped()), (0, 1));
+    // Neither a sheet nor a copy needs what is skipped.
+    let copy = here.path().join("copy");
+    assert_eq!(convert(&set, Target::Shards { max_bytes: 1 << 20 }, &copy, |_| ()).unwrap(), 6);
+    assert_eq!(contents(&open(&copy)).len(), 6);
+    assert_eq!(contact_sheet(&*set.train, 0).unwrap().pixels[3 * (5 * 128)], 255, "a sixth image is shown");
     let gone = read_skip_list(&here.path().join("gone")).unwrap_err().to_string();
     assert!(gone.contains("skip list") && gone.contains("gone"), "{gone}");
 }

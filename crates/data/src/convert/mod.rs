@@ -46,7 +46,7 @@ pub enum Target {
 }
 
 /// Writes all samples of `set` into the new folder `out`, which appears when it is complete, and returns how
-/// many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are not left out.
+/// many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are left out.
 /// Labels stay as they are: the names of the classes are written to `classes.json`, in order. `progress` is
 /// called after each block with the number of images done.
 ///
