@@ -109,7 +109,7 @@ pub fn contact_sheet(source: &dyn Source, seed: u64) -> Result<Image, Error> {
     let (columns, rows, side) = SHEET;
     let transform = TrainTransform::inception(side);
     let index = source.index();
-    let records: Vec<usize> = (0..index.len()).filter(|record| !index.is_skipped(*record)).collect();
+    let records: Vec<usize> = index.usable().collect();
     let shown = records.len().min(columns * rows);
     let mut pixels = vec![255; columns * side * rows * side * 3];
     for place in 0..shown {

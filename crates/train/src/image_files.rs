@@ -57,8 +57,7 @@ impl TrainingData for ImageFiles {
 
     fn class_counts(&self) -> Vec<u64> {
         let index = self.set.train.index();
-        let usable = (0..index.len()).filter(|record| !index.is_skipped(*record));
-        count(usable.map(|record| index.labels()[record]), self.classes())
+        count(index.usable().map(|record| index.labels()[record]), self.classes())
     }
 
     fn class_names(&self) -> Vec<String> {
@@ -71,12 +70,11 @@ impl TrainingData for ImageFiles {
 
     fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error> {
         let index = self.set.train.index();
-        let usable = || (0..index.len()).filter(|record| !index.is_skipped(*record));
         let (train, validation) = match recipe.data.validation {
             0 => (None, None),
             count => {
-                let records: Vec<u32> = usable().map(|record| record as u32).collect();
-                let labels: Vec<u32> = usable().map(|record| index.labels()[record]).collect();
+                let records: Vec<u32> = index.usable().map(|record| record as u32).collect();
+                let labels: Vec<u32> = index.usable().map(|record| index.labels()[record]).collect();
                 let split = stratified_split(&labels, self.classes(), count, recipe.data.split_seed)?;
                 let chosen = |places: Vec<usize>| places.into_iter().map(|place| records[place]).collect();
                 (Some(chosen(split.0)), Some(chosen(split.1)))

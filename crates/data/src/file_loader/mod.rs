@@ -95,7 +95,7 @@ impl FileLoader {
         config: LoaderConfig,
     ) -> Result<Self, Error> {
         let index = source.index();
-        let all = || (0..index.len()).filter(|record| !index.is_skipped(*record)).map(|r| r as u32).collect();
+        let all = || index.usable().map(|record| record as u32).collect();
         let mut records: Vec<u32> = records.unwrap_or_else(all);
         records.sort_unstable();
         let invalid = |message: String| Err(Error::Invalid(message));

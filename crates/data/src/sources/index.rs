@@ -303,6 +303,11 @@ impl Index {
         self.skipped.binary_search(&(record as u32)).is_ok()
     }
 
+    /// The records that are to be used, ascending.
+    pub fn usable(&self) -> impl Iterator<Item = usize> {
+        (0..self.len()).filter(|record| !self.is_skipped(*record))
+    }
+
     /// How many records are not to be used.
     pub fn skipped(&self) -> usize {
         self.skipped.len()
