@@ -75,9 +75,11 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `label` and, from a fixed column on, `text`, which wraps there.
+/// `label` and, from a fixed column on, `text`, which wraps there. After a label that is wider than its column,
+/// the text begins two blanks later.
 pub fn labelled(label: &str, text: &str, width: Option<usize>) -> String {
-    wrap(&format!("{label:<LABEL$}{text}"), width, LABEL)
+    let gap = if measure_text_width(label) < LABEL { "" } else { "  " };
+    wrap(&format!("{label:<LABEL$}{gap}{text}"), width, LABEL)
 }
 
 /// `parts` on one line, two blanks between them; where there is no room, the line breaks between two parts.
@@ -118,6 +120,16 @@ mod tests {
         assert_eq!(at(Some(80)), eighty);
         let whole = format!("memory          {TEXT}");
         assert_eq!([at(Some(200)), at(None)], [whole.clone(), whole]);
+    }
+
+    #[test]
+    fn a_label_wider_than_its_column_is_parted_from_its_text() {
+        assert_eq!(
+            labelled("undecided at this scale", "of 3 runs", None),
+            "undecided at this scale  of 3 runs"
+        );
+        assert_eq!(labelled("sixteen letters_", "of 3 runs", None), "sixteen letters_  of 3 runs");
+        assert_eq!(labelled("fifteen letters", "of 3 runs", None), "fifteen letters of 3 runs");
     }
 
     #[test]
