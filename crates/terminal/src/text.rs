@@ -75,8 +75,8 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `label` and, from a fixed column on, `text`, which wraps there. After a label that is wider than its column,
-/// the text begins two blanks later.
+/// `label` and, from a fixed column on, `text`, which wraps there. After a label that is wider than its
+/// column, the text begins two blanks later.
 pub fn labelled(label: &str, text: &str, width: Option<usize>) -> String {
     let gap = if measure_text_width(label) < LABEL { "" } else { "  " };
     wrap(&format!("{label:<LABEL$}{gap}{text}"), width, LABEL)
