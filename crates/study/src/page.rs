@@ -98,13 +98,15 @@ fn picture(results: &Results) -> Figure {
 }
 
 fn dots_of(result: &RowResult, place: usize) -> Dots {
-    let here = match measured(result) {
-        none if none.is_empty() => String::new(),
-        some => format!(", here {some}"),
+    // Short where both are there: on a phone the row's name stands on the same line.
+    let published = result.row.published;
+    let text = match measured(result) {
+        none if none.is_empty() => format!("published {published}"),
+        here => format!("{published}, here {here}"),
     };
     Dots {
         name: result.row.label.clone(),
-        text: format!("published {}{here}", result.row.published),
+        text,
         colour: colour(result, place),
         published: result.row.published.error(),
         values: result.errors.values().to_vec(),
