@@ -100,7 +100,7 @@ fn what_would_decide(results: &Results, compared: &[Compared<'_>]) -> String {
             format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.row.label)
         }
         None if results.rows.iter().any(|row| row.errors.count() == 1) => {
-            " Of a row with one seed the noise is not known; two more would begin to tell.".to_owned()
+            " Of a row with one seed the noise is not known; two more seeds would begin to tell.".to_owned()
         }
         None => " The others would take more than a thousand seeds each.".to_owned(),
     }
