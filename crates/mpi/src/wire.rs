@@ -3,7 +3,7 @@
 //!
 //! It waits with short sleeps where MPI's own calls would spin: the cores are for the network.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -24,7 +24,9 @@ const EAGER: u32 = 200;
 const NAP_SHARE: u32 = 16;
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_micros(100);
-/// A process that has waited so long says so.
+/// The part of its patience after which a process that waits says so.
+const TELLING_SHARE: u32 = 8;
+/// It says nothing before this time at most.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// Bytes of one message at most: MPI counts them in 32 bits.
 const MESSAGE: usize = 1 << 30;
@@ -52,8 +54,6 @@ pub(crate) struct Wire {
     watch: RefCell<Watch>,
     /// How long another process may keep this one waiting.
     patience: Duration,
-    /// Exchanges begun.
-    exchanges: Cell<u64>,
     /// Who waits for an answer.
     callers: RefCell<Vec<Caller>>,
     /// Set where all processes are to end.
@@ -68,8 +68,8 @@ impl Wire {
         aborts: Arc<AtomicBool>,
     ) -> Wire {
         let world = universe.world();
-        let watch = RefCell::new(Watch::new(world.size() as usize));
-        Wire { world, asks, watch, patience, exchanges: Cell::new(0), callers: RefCell::default(), aborts }
+        let watch = RefCell::new(Watch::new(world.size() as usize, patience));
+        Wire { world, asks, watch, patience, callers: RefCell::default(), aborts }
     }
 
     /// Answers until nobody asks any more.
@@ -151,9 +151,8 @@ impl Wire {
     /// with all that has begun. If other processes don't come in time, all callers get an error, and this
     /// thread only waits to be told to end all processes: what MPI has begun can't be taken back.
     fn finish<'a, D: ?Sized>(&self, request: Request<'a, D, &LocalScope<'a>>) {
-        let exchange = self.exchanges.get() + 1;
-        self.exchanges.set(exchange);
-        let (begun, mut tests, mut has_told, mut request) = (Instant::now(), 0, false, request);
+        let (begun, mut tests, mut request) = (Instant::now(), 0, request);
+        let worth_telling = (self.patience / TELLING_SHARE).min(WORTH_TELLING);
         loop {
             match request.test() {
                 Ok(_) => return,
@@ -167,29 +166,30 @@ impl Wire {
                 std::thread::yield_now();
                 continue;
             }
-            let waited = begun.elapsed();
+            let now = Instant::now();
+            let waited = now - begun;
+            // The notes of earlier exchanges are received here too, so that they are not taken for new ones.
+            if tests == EAGER || waited > worth_telling {
+                self.watch.borrow_mut().listen(&self.world, now);
+            }
+            if waited > worth_telling {
+                self.watch.borrow_mut().tell(&self.world, now);
+            }
+            if waited > self.patience {
+                self.callers.borrow().iter().for_each(|caller| caller(self.stuck(now)));
+                self.wait_to_abort();
+            }
             let nap = (waited / NAP_SHARE).clamp(SHORTEST_NAP, LONGEST_NAP);
             match self.asks.recv_timeout(nap) {
                 Ok(ask) => self.begin(ask),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(nap),
             }
-            if waited > WORTH_TELLING {
-                if !has_told {
-                    self.watch.borrow().tell(&self.world, exchange);
-                    has_told = true;
-                }
-                self.watch.borrow_mut().listen(&self.world);
-            }
-            if waited > self.patience {
-                self.callers.borrow().iter().for_each(|caller| caller(self.stuck(exchange)));
-                self.wait_to_abort();
-            }
         }
     }
 
-    fn stuck(&self, exchange: u64) -> Error {
-        let missing = self.watch.borrow().missing(self.world.rank() as usize, exchange);
+    fn stuck(&self, now: Instant) -> Error {
+        let missing = self.watch.borrow().missing(self.world.rank() as usize, now);
         let seconds = self.patience.as_secs();
         let who = match &missing[..] {
             [] => "the network between the processes has not answered".to_owned(),
