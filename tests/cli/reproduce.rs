@@ -102,6 +102,10 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
     }
     let text = fs::read_to_string(out.join("table2.md")).expect("a table");
     assert!(text.contains("| (e) full pre-activation | 6.37 | "), "{text}");
+    for name in ["table2", "table2-1-errors", "table2-1-losses", "table2-2-errors", "table2-2-losses"] {
+        let picture = fs::read_to_string(out.join(format!("{name}.svg"))).expect("a picture");
+        assert!(picture.contains("<style>") && picture.contains("full pre-act"), "{name}");
+    }
 
     // What is there counts, here and elsewhere, whatever its folder is called; table 3 shares rows with table
     // 2.

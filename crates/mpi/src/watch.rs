@@ -1,5 +1,5 @@
-//! Who has stopped answering: a process that waits says so to the others again and again, so that the one they
-//! all wait for is known by its silence.
+//! Who has stopped answering: a process that waits says so to the others again and again, so that the one
+//! they all wait for is known by its silence.
 
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::chart::Chart;
+use crate::chart::{Chart, standalone};
 
 /// A picture with its caption, which says what is to be seen.
 #[derive(Clone, Debug, Serialize)]
@@ -20,5 +20,10 @@ impl Figure {
     /// A figure of a picture that is drawn already: an SVG element for a page of this crate.
     pub fn drawn(svg: String, caption: String) -> Self {
         Figure { svg, caption }
+    }
+
+    /// The picture as an SVG file of its own, without the caption.
+    pub fn file(&self) -> String {
+        standalone(&self.svg)
     }
 }

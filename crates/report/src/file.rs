@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use resnet_record::RunFolder;
 
 use crate::numbers::quoted;
-use crate::{Article, Error, article_page, comparison_page, run_page};
+use crate::{Article, Error, Figure, article_page, comparison_page, run_page};
 
 /// A text in every page of this crate. A file that has it may be replaced.
 const PAGE: &str = "content=\"resnet-report\"";
@@ -58,6 +58,14 @@ pub fn write_curves(folder: &RunFolder, file: &Path) -> Result<(), Error> {
 /// [`Error::NotOurs`] if another file is there; [`Error::Io`].
 pub fn write_chart(file: &Path, svg: &str) -> Result<(), Error> {
     write(file, svg, &PICTURES)
+}
+
+/// Writes the picture of a figure as an SVG file; an earlier one is replaced.
+///
+/// # Errors
+/// As [`write_chart`].
+pub fn write_figure(file: &Path, figure: &Figure) -> Result<(), Error> {
+    write_chart(file, &figure.file())
 }
 
 /// The page of a run that trains.

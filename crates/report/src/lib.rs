@@ -45,7 +45,7 @@ pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
 pub use figure::Figure;
-pub use file::{LivePage, write_article, write_chart, write_curves, write_page};
+pub use file::{LivePage, write_article, write_chart, write_curves, write_figure, write_page};
 pub use page::run_page;
 pub use run::rate_drops;
 pub use schedule::schedule_svg;

@@ -28,13 +28,23 @@ pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
     }
 }
 
-/// The panel's pictures; none if nothing of it has been trained.
-pub(crate) fn figures(results: &Results, panel: &Panel) -> Vec<Figure> {
+/// Curves of rows that share a panel.
+pub(crate) struct Curves {
+    pub(crate) errors: Figure,
+    pub(crate) losses: Figure,
+}
+
+/// The curves of each panel of which something has been trained.
+pub(crate) fn curves(results: &Results) -> Vec<Curves> {
+    results.grid.panels.iter().filter_map(|panel| curves_of(results, panel)).collect()
+}
+
+fn curves_of(results: &Results, panel: &Panel) -> Option<Curves> {
     let rows: Vec<(usize, &RowResult)> =
         panel.rows.iter().map(|index| &results.rows[*index]).enumerate().collect();
     let drawn: Vec<_> = rows.iter().filter(|(_, row)| !row.runs.is_empty()).collect();
     if drawn.is_empty() {
-        return vec![];
+        return None;
     }
     let lines: Vec<Line> = drawn.iter().map(|(place, row)| Line::of(row, colour(row, *place))).collect();
     let seeds = drawn.iter().map(|(_, row)| row.runs.len()).max().unwrap_or(0);
@@ -73,20 +83,20 @@ pub(crate) fn figures(results: &Results, panel: &Panel) -> Vec<Figure> {
         of_losses = of_losses.with(Series::new(&line.name, line.colour, mean).dashed());
     }
     let title = &panel.title;
-    vec![
-        Figure::new(
+    Some(Curves {
+        errors: Figure::new(
             &of_errors,
             format!(
                 "{title}. Test errors end at {errors} %; {shown}. Thin verticals are drops of the learning rate."
             ),
         ),
-        Figure::new(
+        losses: Figure::new(
             &of_losses,
             format!(
                 "{title}. Training losses of the last epoch: {losses} nats. Medians over seeds, smoothed over a fortieth of the training."
             ),
         ),
-    ]
+    })
 }
 
 /// A row's curves, one for each of its runs.

@@ -22,7 +22,7 @@
 //! | `markdown` | the same as a Markdown table |
 //! | `tell`, `words` | what both say, and how numbers are written |
 //! | `claims` | the paper's claims, measured and judged |
-//! | `write` | pages and tables as files |
+//! | `write` | pages, tables and pictures as files |
 //!
 //! ```
 //! use resnet_study::{Scale, Target, grid};

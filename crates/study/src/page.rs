@@ -7,7 +7,7 @@ use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow};
 
 use crate::Scale;
 use crate::answer::answer;
-use crate::curves::{colour, figures};
+use crate::curves::{colour, curves};
 use crate::find::RunStatus;
 use crate::results::{Results, RowResult};
 use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
@@ -27,7 +27,8 @@ pub fn page(results: &Results) -> Article {
              would decide if difference and spread stay as they are."
                 .to_owned(),
         ));
-        let curves: Vec<Figure> = grid.panels.iter().flat_map(|panel| figures(results, panel)).collect();
+        let curves: Vec<Figure> =
+            curves(results).into_iter().flat_map(|panel| [panel.errors, panel.losses]).collect();
         if !curves.is_empty() {
             parts.push(Part::Heading("While they train".to_owned()));
             parts.push(Part::Figures(curves));
@@ -74,7 +75,8 @@ fn lead(results: &Results) -> Vec<String> {
     lead
 }
 
-fn picture(results: &Results) -> Figure {
+/// Published beside measured errors.
+pub(crate) fn picture(results: &Results) -> Figure {
     let mut groups: Vec<DotGroup> = vec![];
     for result in &results.rows {
         let heading = &result.row.group;

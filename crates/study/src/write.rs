@@ -1,17 +1,21 @@
-//! Pages and tables as files, and the records of runs kept small.
+//! Pages, tables and pictures as files, and the records of runs kept small.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use resnet_report::{Figure, write_figure};
+
 use crate::claims::{Finding, claims_page};
+use crate::curves::curves;
+use crate::page::picture;
 use crate::results::Results;
 use crate::{Error, Request, Target, markdown, page};
 
 /// What of a finished run is worth keeping where checkpoints are too large.
 const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
 
-/// Writes the page and the Markdown table of each result that anything was measured for into the request's
-/// folder; returns the paths of the pages. Claims have a page of their own: [`write_claims`].
+/// Writes the page, the Markdown table and the pictures of each result that anything was measured for into
+/// the request's folder; returns the paths of the pages. Claims have a page of their own: [`write_claims`].
 ///
 /// # Errors
 /// [`Error::Page`], [`Error::Io`].
@@ -27,8 +31,22 @@ pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
         let text = markdown(result);
         resnet_files::write_whole(&file, |out| out.write_all(text.as_bytes()))
             .map_err(failed("write", &file))?;
+        write_pictures(&folder, result)?;
     }
     Ok(pages)
+}
+
+/// Writes the pictures of a page as SVG files: `table2.svg`, and for each panel of curves
+/// `table2-1-errors.svg` and `table2-1-losses.svg`.
+fn write_pictures(folder: &Path, result: &Results) -> Result<(), Error> {
+    let name = result.grid.target.name();
+    let write = |rest: &str, figure: &Figure| write_figure(&folder.join(format!("{name}{rest}.svg")), figure);
+    write("", &picture(result))?;
+    for (number, panel) in (1..).zip(curves(result)) {
+        write(&format!("-{number}-errors"), &panel.errors)?;
+        write(&format!("-{number}-losses"), &panel.losses)?;
+    }
+    Ok(())
 }
 
 /// Writes the page of the claims into the request's folder; returns it.

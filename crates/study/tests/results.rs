@@ -226,6 +226,10 @@ fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
     for loaded in ["http://", "https://", "src=", "@import", "<script", "NaN"] {
         assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(loaded), "{loaded}");
     }
+    // Its picture is a file of its own too, with colours of its own.
+    let picture = std::fs::read_to_string(pages[0].with_extension("svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("<style>.chart"), "{picture}");
+    assert!(picture.contains("6.61, here 14.20"), "{picture}");
     // Kept records count as the runs did.
     let kept = scratch.path().join("kept");
     assert_eq!((keep(&results, &kept).unwrap(), keep(&results, &kept).unwrap()), (21, 0));

@@ -99,19 +99,15 @@ impl Chart {
 
     /// The chart as an SVG file of its own.
     pub fn file(&self) -> String {
-        self.svg(&format!("<style>{STYLE}</style>"))
+        standalone(&self.inline())
     }
 
     /// The chart as a part of a page that has its style sheet.
     pub fn inline(&self) -> String {
-        self.svg("")
-    }
-
-    fn svg(&self, style: &str) -> String {
         let plot = self.plot();
         let mut svg = format!(
             "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\
-             <title>{}</title><desc>{}</desc>{style}\n",
+             <title>{}</title><desc>{}</desc>\n",
             escaped(&self.title),
             escaped(&self.description())
         );
@@ -258,6 +254,11 @@ impl Chart {
             );
         }
     }
+}
+
+/// A picture of this crate that is part of a page as a file of its own: with the style sheet inside.
+pub(crate) fn standalone(svg: &str) -> String {
+    svg.replacen("</desc>", &format!("</desc><style>{STYLE}</style>"), 1)
 }
 
 /// `text` with the characters escaped that HTML would read as markup.
