@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use resnet_study::find_runs;
 use serde_json::Value;
 
 use crate::common::{command, has_keys, outcome_of, shared, small_cifar, xtask_in};
@@ -183,27 +184,41 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
 }
 
 #[test]
-fn a_record_is_kept_as_soon_as_its_training_is_over() {
+fn processes_share_a_study_and_a_record_is_kept_as_soon_as_its_training_is_over() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     small_cifar(here);
     let args = ["figure6", "--only", "resnet110-v1", "--data", ".", "--seeds", "3", "--keep", "kept"];
-    let mut child =
+    let begin = || {
         command(here, &[&["reproduce", "--scale", "smoke", "--threads", "1"], &args[..]].concat())
             .env("XDG_CACHE_HOME", shared())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
-            .expect("it starts");
-    let record = here.join("kept/smoke/cifar10-resnet110-v1-seed-0/recipe.toml");
-    let last = here.join(OUT).join("cifar10-resnet110-v1-seed-2");
-    while !record.is_file() && child.try_wait().expect("a process").is_none() {
+            .expect("it starts")
+    };
+    let mut children = [begin(), begin()];
+    let kept = here.join("kept/smoke");
+    let is_kept = |seed: u64| kept.join(format!("cifar10-resnet110-v1-seed-{seed}/recipe.toml")).is_file();
+    while !is_kept(0) && !is_kept(1) && children[0].try_wait().expect("a process").is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let has_begun_the_last = last.exists();
-    child.kill().expect("it is killed, or over");
-    child.wait().expect("a process");
-    assert!(record.is_file() && !has_begun_the_last, "records are kept at the end alone");
+    let has_begun_the_last = here.join(OUT).join("cifar10-resnet110-v1-seed-2").exists();
+    assert!(!has_begun_the_last, "records are kept at the end alone");
+    let told = children.map(|child| {
+        let output = child.wait_with_output().expect("an output");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        told
+    });
+    let count = |words: &str| told.iter().map(|told| told.matches(words).count()).sum::<usize>();
+    assert_eq!(count(": resnet14-v1"), 3, "{told:?}");
+    for folder in [here.join(OUT), kept] {
+        let runs = find_runs(&folder);
+        let mut seeds: Vec<u64> = runs.iter().map(|run| run.record.seed).collect();
+        seeds.sort_unstable();
+        assert_eq!(seeds, [0, 1, 2], "{}", folder.display());
+    }
 }
 
 #[test]

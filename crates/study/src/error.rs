@@ -1,6 +1,6 @@
 //! Why a table cannot be planned, trained or drawn.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What went wrong, in one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,14 @@ pub enum Error {
     /// Something cannot be counted, timed or measured.
     #[error("{0}")]
     Other(String),
+}
+
+impl Error {
+    /// What `action` on `file` met.
+    pub(crate) fn io(action: &'static str, file: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        let file = file.to_owned();
+        move |source| Error::Io { action, file, source }
+    }
 }
 
 impl From<resnet::Error> for Error {

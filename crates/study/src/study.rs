@@ -115,6 +115,12 @@ impl Study {
         Ok(Study { request: request.clone(), grids, jobs })
     }
 
+    /// The training as it stands now: other processes may have begun or ended it since.
+    pub(crate) fn looked_up_again(&self, job: &Job) -> Job {
+        let (folder, state) = place(&self.request, &job.row, &job.recipe, &found(&self.request));
+        Job { folder, state, ..job.clone() }
+    }
+
     /// The trainings that are new or can go on.
     pub fn open(&self) -> impl Iterator<Item = &Job> {
         self.jobs.iter().filter(|job| matches!(job.state, State::New | State::Begun(_)))

@@ -1,12 +1,14 @@
-//! One training of the study: started or resumed, and how it ended.
+//! One training of the study: started or resumed, and how it ended. Several processes may share a study: each
+//! takes trainings that no other one has.
 
+use std::fs::{self, File};
 use std::path::Path;
 
 use resnet::{Images, Training, absolute_origin};
 use resnet_record::{Run, RunFolder};
 use resnet_train::{Observer, Options};
 
-use crate::{Error, Job, deviations, jpeg_edges};
+use crate::{Error, Job, State, Study, deviations, jpeg_edges};
 
 /// How a training of the study ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,24 +21,26 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Trains `job` on `images`, or resumes it. `observer` is called with the run's folder once that exists, and
-/// makes the observer of the training.
+/// Trains `job` on `images`, or resumes it; `None` if another process trains it, or has trained it, since the
+/// study was planned. `observer` is called with the run's folder once that exists, and makes the observer of
+/// the training.
 ///
 /// # Errors
 /// If it ends for another reason than divergence; the error names row and seed.
 pub fn train<O: Observer>(
+    study: &Study,
     job: &Job,
     images: &Images,
     options: &Options,
     observer: impl FnOnce(&RunFolder) -> O,
-) -> Result<(Ended, O), Error> {
+) -> Result<Option<(Ended, O)>, Error> {
     let failed = |source: resnet::Error| Error::Training {
         row: job.row.clone(),
         seed: job.recipe.train.seed,
         source: Box::new(source),
     };
     let training = Training::new(&job.recipe, images).map_err(failed)?;
-    let mut run = open(job, &training, images).map_err(|error| failed(error.into()))?;
+    let Some(mut run) = begin(study, job, &training, images)? else { return Ok(None) };
     let mut observer = observer(run.folder());
     let ended = match training.fit(images, &mut run, options, &mut observer) {
         Ok(resnet_train::Outcome::Finished(_)) => Ended::Finished,
@@ -44,7 +48,32 @@ pub fn train<O: Observer>(
         Err(resnet::Error::Train(error)) if error.is_divergence() => Ended::Diverged(error.to_string()),
         Err(error) => return Err(failed(error)),
     };
-    Ok((ended, observer))
+    Ok(Some((ended, observer)))
+}
+
+/// The job's run, if no other process has it.
+fn begin(study: &Study, job: &Job, training: &Training, images: &Images) -> Result<Option<Run>, Error> {
+    let _turn = turn(&study.request.folder())?;
+    let job = study.looked_up_again(job);
+    if matches!(job.state, State::Over | State::Busy) {
+        return Ok(None);
+    }
+    let run = open(&job, training, images).map_err(|error| Error::Training {
+        row: job.row.clone(),
+        seed: job.recipe.train.seed,
+        source: Box::new(error.into()),
+    })?;
+    Ok(Some(run))
+}
+
+/// Waits while another process begins a training in `folder`; until the file is dropped, others wait.
+fn turn(folder: &Path) -> Result<File, Error> {
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let path = folder.join(".lock");
+    let file = File::create(&path).map_err(Error::io("write", &path))?;
+    // On a file system without locks the run's own folder is all that keeps two processes apart.
+    let _ = file.lock();
+    Ok(file)
 }
 
 /// The job's run, made if it is not there.

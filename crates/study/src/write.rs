@@ -23,14 +23,14 @@ pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
     let mut pages = vec![];
     for result in results.iter().filter(|result| result.has_any() && result.grid.target != Target::Claims) {
         let folder = result.request.folder();
-        fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         let file = folder.join(format!("{}.html", result.grid.target.name()));
         resnet_report::write_article(&file, &page(result))?;
         pages.push(file);
         let file = folder.join(format!("{}.md", result.grid.target.name()));
         let text = markdown(result);
         resnet_files::write_whole(&file, |out| out.write_all(text.as_bytes()))
-            .map_err(failed("write", &file))?;
+            .map_err(Error::io("write", &file))?;
         write_pictures(&folder, result)?;
     }
     Ok(pages)
@@ -55,7 +55,7 @@ fn write_pictures(folder: &Path, result: &Results) -> Result<(), Error> {
 /// [`Error::Page`], [`Error::Io`].
 pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, Error> {
     let folder = request.folder();
-    fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     let file = folder.join("claims.html");
     resnet_report::write_article(&file, &claims_page(findings, request))?;
     Ok(file)
@@ -76,25 +76,20 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
             if folder.join(KEPT[0]).is_file() {
                 continue;
             }
-            fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+            fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             if run.folder.divergence().is_file() {
                 let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
-                resnet_files::link_or_copy(&from, &target).map_err(failed("write", &target))?;
+                resnet_files::link_or_copy(&from, &target).map_err(Error::io("write", &target))?;
             }
             // The recipe last: with it the folder is a run.
             for file in KEPT.iter().rev() {
                 let (from, target) = (run.folder.dir().join(file), folder.join(file));
-                let bytes = fs::read(&from).map_err(failed("read", &from))?;
+                let bytes = fs::read(&from).map_err(Error::io("read", &from))?;
                 let written = resnet_files::write_whole(&target, |out| out.write_all(&bytes));
-                written.map_err(failed("write", &target))?;
+                written.map_err(Error::io("write", &target))?;
             }
             copied += 1;
         }
     }
     Ok(copied)
-}
-
-fn failed(action: &'static str, file: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let file = file.to_owned();
-    move |source| Error::Io { action, file, source }
 }

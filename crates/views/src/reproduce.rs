@@ -112,8 +112,8 @@ fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
     let request = &study.request;
     let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
     progress::labelled("reproduce", &format!("{} at the scale {}", targets.join(", "), request.scale));
-    let over = study.jobs.iter().filter(|job| job.state == State::Over).count();
-    let busy = all - left - over;
+    let busy = busy(study);
+    let over = all - left - busy;
     let elsewhere = if busy > 0 { format!(", {busy} are being trained elsewhere") } else { String::new() };
     progress::labelled("trainings", &format!("{all}, {over} are there already{elsewhere}, {left} are left"));
     if left == 0 {
@@ -178,24 +178,21 @@ fn train_all(
         if setup.options.stop.load(Ordering::Relaxed) {
             return Ok(Reproduced::Interrupted);
         }
-        progress::labelled(
-            "training",
-            &format!(
-                "{} of {}: {}, seed {}: {}",
-                number + 1,
-                wanted.len(),
-                job.row,
-                job.recipe.train.seed,
-                job.recipe.model.name
-            ),
-        );
-        let live = |folder: &RunFolder| Live::new(Format::Text, Some(LivePage::new(folder.clone())));
-        let (ended, live) = train(job, images, &setup.options, live)?;
+        let Job { row, recipe, .. } = job;
+        let which = format!("{} of {}: {row}, seed {}", number + 1, wanted.len(), recipe.train.seed);
+        let live = |folder: &RunFolder| {
+            progress::labelled("training", &format!("{which}: {}", recipe.model.name));
+            Live::new(Format::Text, Some(LivePage::new(folder.clone())))
+        };
+        let Some((ended, live)) = train(study, job, images, &setup.options, live)? else {
+            progress::labelled("training", &format!("{which}: another process has taken it"));
+            continue;
+        };
         live.end();
         match ended {
             Ended::Finished => {}
             Ended::Diverged(cause) => {
-                progress::sentence(&format!("{} fails, which is a result: {cause}", job.row), 0)
+                progress::sentence(&format!("{row} fails, which is a result: {cause}"), 0)
             }
             Ended::Interrupted => return Ok(Reproduced::Interrupted),
         }
@@ -205,7 +202,20 @@ fn train_all(
             keep(&results, folder)?;
         }
     }
+    let busy = busy(&Study::new(&study.request)?);
+    if busy > 0 {
+        let others = numbers::counted(busy as u64, "training");
+        progress::labelled(
+            "elsewhere",
+            &format!("{others} still running in other processes; the last one draws the whole page"),
+        );
+    }
     Ok(Reproduced::Done)
+}
+
+/// How many trainings other processes run now.
+fn busy(study: &Study) -> usize {
+    study.jobs.iter().filter(|job| job.state == State::Busy).count()
 }
 
 /// A data set of the plan and its images; `None` where it cannot be opened.
