@@ -115,6 +115,17 @@ fn analyze_follows_a_run_and_shows_what_relu_cuts_on_the_way() {
     assert!(proposed.iter().all(Vec::is_empty), "{proposed:?}");
     let page = fs::read_to_string(here.join("analysis.html")).expect("a page");
     assert!(page.contains("while the network trains") && page.contains("after 20 steps"), "no course");
+
+    // The last checkpoint says itself after which step it was written: a run that was stopped within its
+    // second epoch has logged one.
+    let metrics = here.join("original/metrics.jsonl");
+    let text = fs::read_to_string(&metrics).expect("metrics");
+    let logged =
+        text.lines().filter(|line| !line.contains("\"train_loss\"") || line.contains("\"epoch\":1,"));
+    fs::write(&metrics, logged.map(|line| format!("{line}\n")).collect::<String>()).expect("it is written");
+    let args = ["analyze", "--checkpoint", "original", "--images", "2", "--json", "--out", "again.html"];
+    let json = xtask_in(here, &args).object(&["data", "networks"]);
+    assert_eq!(json["networks"][0]["points"][2]["step"], 20);
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
             "resnet-ops",
             "resnet-record",
             "resnet-report",
+            "resnet-train",
             "resnet-vision",
             "resnet-words",
         ],

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use resnet::{LoadOptions, Pretrained, ResNet, origin_path};
 use resnet_models::{Model, Spec, registry, summary};
 use resnet_ops::LayerRole;
-use resnet_record::{DataSet, Metric, RunFolder};
+use resnet_record::{DataSet, RunFolder};
+use resnet_train::steps_done;
 use resnet_vision::Normalisation;
 use serde::Serialize;
 
@@ -215,13 +216,12 @@ fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
     let label = |step: u64| format!("after {step} steps");
     let mut files: Vec<(u64, PathBuf)> =
         run.kept_steps().into_iter().map(|step| (step, run.kept_checkpoint(step))).collect();
-    let last = run.metrics()?.iter().rev().find_map(|metric| match metric {
-        Metric::Epoch(epoch) => Some(epoch.step),
-        _ => None,
-    });
-    if let Some(step) = last.filter(|_| run.last_checkpoint().exists()) {
+    // The last checkpoint may be newer than the last epoch, and is there before the first step.
+    let last = run.last_checkpoint();
+    let step = if last.exists() { steps_done(&last).map_err(resnet::Error::from)? } else { 0 };
+    if step > 0 {
         files.retain(|(kept, _)| *kept < step);
-        files.push((step, run.last_checkpoint()));
+        files.push((step, last));
     }
     let mut moments = vec![];
     for (step, file) in files {

@@ -138,7 +138,8 @@ pub fn measure(
         let before = length(&by_shortcuts)?;
         by_shortcuts = through_shortcut(unit, x, &by_shortcuts, &run)?;
         let after = length(&by_shortcuts)?;
-        let shortcut_derivative = after / before;
+        // Beyond a unit without a shortcut nothing is left to be scaled.
+        let shortcut_derivative = if before > 0.0 { after / before } else { 0.0 };
         ln_product += shortcut_derivative.ln();
         // The product over many units would leave the range of f32.
         if after > 0.0 && !(1e-9..1e9).contains(&after) {

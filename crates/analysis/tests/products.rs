@@ -190,6 +190,9 @@ fn identities_leave_the_gradient_whole_and_halves_halve_it() -> Result<()> {
     assert_eq!(last(&of("resnet110-v2")?), 1.0);
     let halves = last(&of("resnet110-constant-scaling")?);
     within("17 halves", halves / 0.5f64.powi(17), 1.0, TOLERANCE).unwrap();
+    // A network without shortcuts lets nothing through them, and says so.
+    let plain = of("resnet20-plain")?;
+    assert!(plain.units.iter().all(|unit| unit.shortcut_derivative == 0.0 && unit.product() == 0.0));
     Ok(())
 }
 

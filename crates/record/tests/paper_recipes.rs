@@ -38,7 +38,7 @@ fn set_name(recipe: &Recipe) -> &'static str {
 fn fault(row: &CifarRow) -> Option<String> {
     let Some(recipe) = Recipe::built_in(row.recipe) else { return Some("there is none".to_owned()) };
     let paper = recipe.paper.clone().unwrap_or_default();
-    // Table 6 of 1512.03385 has the mean of ResNet-110, 6.43, whose median stands in 1603.05027.
+    // Table 6 of 1512.03385 has the best of five runs of ResNet-110, 6.43, whose median stands in 1603.05027.
     let is_mean = row.table == 0 && row.network == "ResNet-110";
     let (expected, published) = match row.reported {
         Reported::Error(error) => (Some(error), format!("{error:.2} %")),

@@ -28,16 +28,16 @@ pub(crate) fn answer(results: &Results) -> String {
         .iter()
         .filter_map(|row| Some(Compared { row, contrast: row.contrast?, published: published(results, row) }))
         .collect();
-    if compared.is_empty() {
-        return match results.has_any() {
-            true => "Nothing to compare yet: no row has been trained beside its baseline.".to_owned(),
-            false => "Nothing has been trained yet.".to_owned(),
-        };
-    }
     let failing: Vec<String> =
         results.rows.iter().filter(|row| row.fails()).map(|row| row.row.label.clone()).collect();
     let failed = if failing.is_empty() { String::new() } else { format!(" {} failed.", listed(&failing)) };
-    format!("{}{failed}{}", order(&compared), what_would_decide(results, &compared))
+    match results.has_any() {
+        true if compared.is_empty() => {
+            format!("Nothing to compare yet: no row has an error beside one of its baseline.{failed}")
+        }
+        true => format!("{}{failed}{}", order(&compared), what_would_decide(results, &compared)),
+        false => "Nothing has been trained yet.".to_owned(),
+    }
 }
 
 fn published(results: &Results, row: &RowResult) -> Option<f64> {
@@ -94,7 +94,9 @@ fn what_would_decide(results: &Results, compared: &[Compared<'_>]) -> String {
     }
     let closest =
         compared.iter().filter_map(|compared| Some((compared.contrast.seeds_to_decide?, compared.row)));
-    let next = closest.filter(|(seeds, row)| *seeds > row.errors.count()).min_by_key(|(seeds, _)| *seeds);
+    let baseline = |row: &RowResult| row.row.against.map(|against| results.rows[against].errors.count());
+    let has = |row: &RowResult| row.errors.count().min(baseline(row).unwrap_or(usize::MAX));
+    let next = closest.filter(|(seeds, row)| *seeds > has(row)).min_by_key(|(seeds, _)| *seeds);
     match next {
         Some((seeds, row)) => {
             format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.row.label)

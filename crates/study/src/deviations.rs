@@ -9,6 +9,9 @@ use crate::words::count;
 /// Training images of ImageNet, where nothing says how many there are.
 pub(crate) const IMAGENET: u64 = resnet_bench::IMAGENET;
 
+/// Its classes likewise.
+pub(crate) const IMAGENET_CLASSES: usize = 1000;
+
 /// The differences of `trained` from `paper`; `edges` is what [`crate::jpeg_edges`] says of the images.
 ///
 /// ```
@@ -34,6 +37,10 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     if paper.data.set != trained.data.set {
         told.push(format!("{}, not {}", data_words(trained.data.set), data_words(paper.data.set)));
     }
+    let [wanted, has] = [paper, trained].map(|recipe| recipe.classes().unwrap_or(IMAGENET_CLASSES));
+    if paper.data.set == trained.data.set && wanted != has {
+        told.push(format!("{has} classes, not {}", count(wanted as u64)));
+    }
     let [wanted, has] = [paper, trained].map(images_seen);
     if paper.train.duration != trained.train.duration {
         told.push(format!("{} images seen, not {}", count(has), count(wanted)));
@@ -54,7 +61,7 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     if trained.data.validation > 0 {
         told.push(format!("{} training images held out", count(trained.data.validation as u64)));
     }
-    let classes = trained.classes().unwrap_or(1000);
+    let classes = trained.classes().unwrap_or(IMAGENET_CLASSES);
     if let Ok(spec) = registry::find(&trained.model.name, classes) {
         told.extend(spec.departures().into_iter().map(str::to_owned));
     }
@@ -117,6 +124,10 @@ mod tests {
         let deep = Recipe::built_in("cifar10-resnet164-v2").unwrap();
         let told = deviations(&deep, &Scale::Small.recipe(&deep, true), None);
         assert_eq!(told[0], "56 layers, not 164");
+        let mut cats = Recipe::built_in("imagenet-resnet152-v1").unwrap();
+        let imagenet = cats.clone();
+        cats.model.classes = Some(3);
+        assert_eq!(deviations(&imagenet, &cats, None)[0], "3 classes, not 1,000");
         let mut held_out = paper.clone();
         held_out.set_all(&["data.validation=5000", "model.name=resnet110-v1-b"]).unwrap();
         let told = deviations(&paper, &held_out, None).join("; ");

@@ -9,9 +9,9 @@ use resnet_record::{Recipe, Results, RunFolder, RunRecord, RunState};
 
 /// How many levels of folders below the given one are searched.
 const DEEPEST: usize = 4;
-/// Keys in which two recipes of the same training may differ, besides those without effect: the seed, and the
-/// number of classes, which the data give.
-const NO_OTHER_TRAINING: [&str; 2] = ["model.classes", "train.seed"];
+/// Keys in which two recipes of the same training may differ, besides those without effect: the seed; the
+/// number of classes, which the data give; and shared norm statistics, which are what one process has anyway.
+const NO_OTHER_TRAINING: [&str; 3] = ["model.classes", "train.seed", "train.sync_bn"];
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,9 +57,9 @@ impl FoundRun {
         Ok(FoundRun { folder, recipe, record, status })
     }
 
-    /// Whether the run trains as `recipe` says; seeds may differ.
+    /// Whether the run trains as `recipe` says, from fresh weights; seeds may differ.
     pub fn is_of(&self, recipe: &Recipe) -> bool {
-        is_same_training(&self.recipe, recipe)
+        self.record.from.is_none() && is_same_training(&self.recipe, recipe)
     }
 
     /// Whether it is a result: it is finished and has test scores, or it diverged.
@@ -73,7 +73,7 @@ impl FoundRun {
 }
 
 /// Whether two recipes train the same but for their seed.
-pub(crate) fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
+fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
     let [a, b] = [a, b].map(|recipe| {
         let mut keys = recipe.flat();
         WITHOUT_EFFECT.iter().chain(&NO_OTHER_TRAINING).for_each(|key| drop(keys.remove(*key)));

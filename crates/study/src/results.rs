@@ -3,10 +3,11 @@
 
 use resnet_record::{Contrast, Recipe, Seeds};
 
-use crate::find::{FoundRun, RunStatus, is_same_training};
+use crate::deviations::IMAGENET_CLASSES;
+use crate::find::{FoundRun, RunStatus};
 use crate::grid::{Grid, Row};
 use crate::study::{Study, found};
-use crate::{Request, Scale};
+use crate::{Request, Scale, deviations};
 
 /// A table or figure with what was measured.
 #[derive(Debug, Clone)]
@@ -86,15 +87,7 @@ impl RowResult {
                 }
                 None => failed += 1,
             }
-            let told = match run.record.deviations.is_empty() {
-                // A run of plain `train` does not say.
-                true => row
-                    .recipe
-                    .as_ref()
-                    .map_or_else(Vec::new, |paper| crate::deviations(paper, &run.recipe, None)),
-                false => run.record.deviations.clone(),
-            };
-            for told in told {
+            for told in row.recipe.as_ref().map_or_else(Vec::new, |paper| deviations_of(run, paper)) {
                 if !deviations.contains(&told) {
                     deviations.push(told);
                 }
@@ -105,9 +98,22 @@ impl RowResult {
     }
 }
 
+/// How a run differs from the training of the paper.
+fn deviations_of(run: &FoundRun, paper: &Recipe) -> Vec<String> {
+    let mut told = match run.record.deviations.is_empty() {
+        // A run of plain `train` does not say.
+        true => deviations(paper, &run.recipe, None),
+        false => run.record.deviations.clone(),
+    };
+    if run.record.processes > 1 && !run.recipe.train.sync_bn {
+        told.push(format!("norms of {} processes, each over its own part of a batch", run.record.processes));
+    }
+    told
+}
+
 /// The runs of a training that are over, one for each seed, by seed.
 fn runs_of(recipe: &Recipe, found: &[FoundRun]) -> Vec<FoundRun> {
-    let of_it = found.iter().filter(|run| run.is_over() && is_same_training(&run.recipe, recipe));
+    let of_it = found.iter().filter(|run| run.is_over() && run.is_of(recipe));
     let mut runs: Vec<FoundRun> = vec![];
     for run in of_it {
         if !runs.iter().any(|known| known.record.seed == run.record.seed) {
@@ -122,5 +128,6 @@ fn runs_of(recipe: &Recipe, found: &[FoundRun]) -> Vec<FoundRun> {
 fn measured(run: &FoundRun, scale: Scale) -> Option<(f64, f64)> {
     let RunStatus::Finished(results) = run.status else { return None };
     let error = 100.0 - results.test?.top1();
-    (error <= scale.fails_above()).then_some((error, results.train_loss))
+    let classes = run.recipe.classes().unwrap_or(IMAGENET_CLASSES);
+    (error <= scale.fails_above(classes)).then_some((error, results.train_loss))
 }

@@ -264,6 +264,13 @@ mod tests {
         made(&job(1).folder, &job(1).recipe, 1_564, false);
         // Begun elsewhere: whoever began it goes on with it.
         made(&elsewhere.join("two"), &job(2).recipe, 1_564, false);
+        // Fine-tuned by the row's recipe: no result of the row.
+        let mut run = Run::open(&elsewhere.join("night/one")).unwrap();
+        let tuned = RunRecord { from: Some("mine.safetensors".to_owned()), ..run.record().clone() };
+        drop(run.update(|record| *record = tuned));
+        drop(run);
+        assert_eq!(Study::new(&asked).unwrap().jobs[0].state, State::New);
+        made(&elsewhere.join("night/two"), &job(0).recipe, 3_128, true);
         // A run of another recipe lies where the next one would.
         made(&job(3).folder, &job(4).recipe, 10, true);
         let study = Study::new(&asked).unwrap();

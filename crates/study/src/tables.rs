@@ -224,6 +224,7 @@ fn shared(rows: &[Row]) -> Vec<Panel> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scale;
 
     #[test]
     fn every_row_that_can_be_trained_has_its_recipe() {
@@ -242,6 +243,16 @@ mod tests {
             }
             assert!(grid.panels.iter().flat_map(|panel| &panel.rows).all(|row| *row < grid.rows.len()));
         }
+    }
+
+    #[test]
+    fn no_published_error_counts_as_a_failure() {
+        for row in Target::TABLES_AND_FIGURES.into_iter().flat_map(|target| grid(target).rows) {
+            let recipe = row.recipe_at(Scale::Full, true);
+            let Some((error, recipe)) = row.published.error().zip(recipe) else { continue };
+            assert!(error <= Scale::Full.fails_above(recipe.classes().unwrap_or(1000)), "{}", row.name);
+        }
+        assert_eq!([10, 100, 1000].map(|classes| Scale::Small.fails_above(classes)), [80.0, 98.0, 99.8]);
     }
 
     #[test]

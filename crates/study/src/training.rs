@@ -88,6 +88,6 @@ fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet_r
     let name = job.folder.file_name().unwrap_or(Path::new(&job.row).as_os_str()).to_string_lossy();
     let mut record = training.record(&name);
     record.data = absolute_origin(images.origin());
-    record.deviations = deviations(&job.paper, &job.recipe, edges);
+    record.deviations = deviations(&job.paper, training.recipe(), edges);
     Run::create(&job.folder, training.recipe(), record)
 }

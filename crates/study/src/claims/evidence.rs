@@ -6,6 +6,7 @@ use resnet_report::chart::{DotGroup, Dots, dots};
 
 use super::Verdict;
 use crate::curves::colour;
+use crate::deviations::epoch;
 use crate::find::FoundRun;
 use crate::results::{Results, RowResult};
 use crate::words::{counted, signed};
@@ -47,9 +48,11 @@ fn early_loss(run: &FoundRun) -> Option<f64> {
         Metric::Step(step) => Some(step),
         _ => None,
     });
-    let last = steps.clone().next_back()?.step;
-    let losses: Vec<f64> = steps.filter(|step| step.step * START <= last).map(|step| step.loss).collect();
-    (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
+    let start = run.recipe.train.duration.steps(epoch(&run.recipe)) / START;
+    // A run that ended before has no mean over all of these steps.
+    let has_them = steps.clone().next_back()?.step >= start;
+    let losses: Vec<f64> = steps.filter(|step| step.step <= start).map(|step| step.loss).collect();
+    (has_them && !losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
 }
 
 /// A difference that a claim predicts.
@@ -57,7 +60,7 @@ pub(crate) struct Compared<'a> {
     /// The row whose value should be the larger one.
     pub(crate) row: &'a RowResult,
     pub(crate) contrast: Option<Contrast>,
-    /// Whether every run of the row failed, which is worse than any value.
+    /// Whether every run of the row failed, several of them, which is worse than any value of the other row.
     pub(crate) fails: bool,
 }
 
@@ -72,7 +75,7 @@ pub(crate) fn compared<'a>(
         .map(|row| Compared {
             row,
             contrast: Contrast::of(&first, &quantity(row)),
-            fails: row.failed > 0 && row.failed == row.runs.len(),
+            fails: row.failed > 1 && row.failed == row.runs.len() && !first.values().is_empty(),
         })
         .collect()
 }
@@ -120,9 +123,13 @@ pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
 
 /// `6 runs (cifar10-resnet110-v1, cifar10-resnet110-v2)`.
 pub(crate) fn rests_on(rows: &[&RowResult]) -> String {
-    let runs: usize = rows.iter().map(|row| row.runs.len()).sum();
     let names: Vec<&str> = rows.iter().map(|row| row.row.name.as_str()).collect();
-    format!("{} ({})", counted(runs, "run"), names.join(", "))
+    runs_of(rows.iter().map(|row| row.runs.len()).sum(), &names)
+}
+
+/// The same of `count` runs of the rows of these names.
+pub(crate) fn runs_of(count: usize, names: &[&str]) -> String {
+    format!("{} ({})", counted(count, "run"), names.join(", "))
 }
 
 /// The quantity of each row as marks on a line.

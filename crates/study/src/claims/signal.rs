@@ -9,7 +9,7 @@ use resnet_record::{Contrast, Recipe, RunRecord, Seeds};
 use resnet_report::Figure;
 use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
 
-use super::evidence::{Evidence, rests_on};
+use super::evidence::{Evidence, runs_of};
 use super::{Measured, Verdict};
 use crate::find::FoundRun;
 use crate::results::RowResult;
@@ -93,6 +93,7 @@ pub(super) fn only_grows() -> Result<Measured> {
 
 /// Percent of the sums that ReLU sets to zero in a run, by unit: with its initial weights and with its last.
 struct Cut {
+    record: RunRecord,
     first: Vec<f64>,
     last: Vec<f64>,
 }
@@ -105,7 +106,7 @@ fn mean(shares: &[f64]) -> f64 {
 pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     let (shallow, deep) = ("cifar10-resnet164-v1", "cifar10-resnet1001-v1");
     let rows = evidence.rows(&[shallow, deep]);
-    let mut measured = vec![];
+    let mut measured: Vec<(&RowResult, Vec<Cut>)> = vec![];
     for row in &rows {
         let cuts = row.runs.iter().map(cut_of).collect::<std::result::Result<Vec<_>, Error>>()?;
         let cuts: Vec<Cut> = cuts.into_iter().flatten().collect();
@@ -114,23 +115,23 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
         }
     }
     let named = |name: &str| measured.iter().find(|(row, _)| row.row.name == name);
-    let Some((row, cuts)) = named(shallow) else {
+    let Some((_, cuts)) = named(shallow) else {
         return Ok(Measured::nothing(
             "It takes finished runs of original units with their checkpoints and data: figure 6's and, deeper, figure 1's.",
         ));
     };
-    let of_shallow = Ends::of(row, cuts);
-    let of_deep = named(deep).map(|(row, cuts)| Ends::of(row, cuts));
+    let of_shallow = Ends::of(cuts);
+    let of_deep = named(deep).map(|(_, cuts)| Ends::of(cuts));
     let deeper = match &of_deep {
         Some(deep) => deep.told(),
         None => "The deeper network has not been trained.".to_owned(),
     };
-    let all: Vec<_> = measured.iter().map(|(row, _)| *row).collect();
+    let names: Vec<&str> = measured.iter().map(|(row, _)| row.row.name.as_str()).collect();
     Ok(Measured {
         verdict: judged(&of_shallow, of_deep.as_ref()),
         sentences: vec![of_shallow.told(), deeper, format!("Up to {LITTLE} % counts as little.")],
-        rests_on: rests_on(&all),
-        figure: Some(by_unit(&row.runs[0].record, &cuts[0])),
+        rests_on: runs_of(measured.iter().map(|(_, cuts)| cuts.len()).sum(), &names),
+        figure: cuts.first().map(by_unit),
     })
 }
 
@@ -142,9 +143,9 @@ struct Ends {
 }
 
 impl Ends {
-    fn of(row: &RowResult, cuts: &[Cut]) -> Ends {
+    fn of(cuts: &[Cut]) -> Ends {
         Ends {
-            model: row.runs[0].record.model.clone(),
+            model: cuts.first().map(|cut| cut.record.model.clone()).unwrap_or_default(),
             first: Seeds::of(cuts.iter().map(|cut| mean(&cut.first))),
             last: Seeds::of(cuts.iter().map(|cut| mean(&cut.last))),
         }
@@ -170,20 +171,22 @@ fn judged(shallow: &Ends, deep: Option<&Ends>) -> Verdict {
 }
 
 /// The picture of one run.
-fn by_unit(record: &RunRecord, cut: &Cut) -> Figure {
+fn by_unit(cut: &Cut) -> Figure {
     let line = |name: &str, shares: &[f64], colour| {
         let points = shares.iter().zip(1u32..).map(|(share, unit)| (f64::from(unit), *share)).collect();
         Series::new(name, colour, points)
     };
+    let most = cut.first.iter().chain(&cut.last).copied().fold(LITTLE, f64::max);
     let chart = Chart::new(
         "Shares of the sums that ReLU cuts, by unit",
         Axis::from_zero("unit", cut.last.len() as f64),
-        Axis::from_zero("cut by ReLU after the addition, %", 60.0),
+        Axis::from_zero("cut by ReLU after the addition, %", (most / 10.0).ceil() * 10.0),
     )
     .with(line("at first", &cut.first, Colour::Orange))
     .with(line("at the end", &cut.last, Colour::Vermilion));
     let images = counted(IMAGES, "image");
-    let caption = format!("{}, seed {}, on {images} of its training images.", record.model, record.seed);
+    let RunRecord { model, seed, .. } = &cut.record;
+    let caption = format!("{model}, seed {seed}, on {images} of its training images.");
     Figure::new(&chart, caption)
 }
 
@@ -204,7 +207,7 @@ fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
     let first =
         Model::init(&spec, run.recipe.train.seed).and_then(|model| measure(&model)).map_err(failed)?;
     let last = measure(trained.network().model()).map_err(failed)?;
-    Ok(Some(Cut { first, last }))
+    Ok(Some(Cut { record: run.record.clone(), first, last }))
 }
 
 /// The first training images of a run, normalised; `None` if they cannot be opened any more, or lie in files.

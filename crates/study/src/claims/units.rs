@@ -61,14 +61,9 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
         "cifar10-resnet164-v2",
     ]);
     let lowest = compared(proposed, &others, losses);
-    let all: Vec<Compared<'_>> = early.into_iter().chain(late).collect();
-    let [early, late] = &all[..] else { return Measured::nothing("One of the rows has no loss.") };
     let mut sentences = vec![
-        format!(
-            "At the start, the original beside pre-activation: {}.",
-            told(std::slice::from_ref(early), "nats")
-        ),
-        format!("In the last epoch: {}.", told(std::slice::from_ref(late), "nats")),
+        format!("At the start, the original beside pre-activation: {}.", told(&early, "nats")),
+        format!("In the last epoch: {}.", told(&late, "nats")),
     ];
     if !lowest.is_empty() {
         sentences.push(format!(
@@ -76,6 +71,7 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
             told(&lowest, "nats")
         ));
     }
+    let all: Vec<Compared<'_>> = early.into_iter().chain(late).chain(lowest).collect();
     let every: Vec<&RowResult> = rows.iter().chain(&others).copied().collect();
     Measured {
         verdict: verdict(&all),
