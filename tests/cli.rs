@@ -45,6 +45,9 @@ mod lost_disk;
 #[cfg(target_os = "linux")] // processes are found in /proc
 #[path = "cli/mpi.rs"]
 mod mpi;
+#[cfg(target_os = "linux")]
+#[path = "cli/mpirun.rs"]
+mod mpirun;
 #[cfg(target_os = "linux")] // elsewhere such files cannot be made
 #[path = "cli/names.rs"]
 mod names;

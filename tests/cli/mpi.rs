@@ -7,81 +7,16 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use resnet_record::{Metric, RunFolder, StepMetrics};
-use resnet_testing::needs::{Need, skip};
 
 use crate::common::{command, xtask};
 use crate::image_files::small;
-
-/// Whether trainings of several processes can be tested here; else it is noted that they are not.
-#[track_caller]
-fn is_here() -> bool {
-    let runs = Command::new("mpirun").arg("--version").output().is_ok_and(|output| output.status.success());
-    let help = xtask(&["train", "--help"]);
-    let built = help.stdout.contains("--rank-timeout");
-    if !runs {
-        skip(Need::Mpi, "there is no mpirun; install Open MPI or MPICH");
-    } else if !built {
-        skip(Need::Mpi, "the program is built without MPI; test with --features xtask/mpi");
-    }
-    runs && built
-}
-
-/// mpirun with one group of processes for each of `groups`: how many, and their arguments.
-fn mpirun(folder: &Path, groups: &[(usize, &[&str])]) -> Command {
-    let mut mpirun = Command::new("mpirun");
-    // As root, and more processes than cores: Open MPI wants to be told that this is meant.
-    for variable in
-        ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"]
-    {
-        mpirun.env(variable, "1");
-    }
-    mpirun.env("OMPI_MCA_hwloc_base_binding_policy", "none").current_dir(folder);
-    for (count, args) in groups {
-        let program = command(folder, args);
-        add(&mut mpirun, *count, Path::new(program.get_program()), args);
-    }
-    mpirun
-}
-
-/// Adds a group of processes that run `program`.
-fn add(mpirun: &mut Command, count: usize, program: &Path, args: &[&str]) {
-    if mpirun.get_args().next().is_some() {
-        mpirun.arg(":");
-    }
-    mpirun.arg("-n").arg(count.to_string()).arg(program).args(args);
-}
-
-/// A short training in the folder `out`, with changes of the recipe.
-fn training<'a>(out: &'a str, changes: &[&'a str]) -> Vec<&'a str> {
-    let mut args = vec!["train", "--out", out, "--threads", "1"];
-    let base = [
-        "data.generated={train=128,test=40}",
-        "data.validation=24",
-        "train.batch_size=26",
-        "train.log_every_steps=1",
-        "train.duration=3 epochs",
-    ];
-    for change in base.iter().chain(changes) {
-        args.extend(["--set", change]);
-    }
-    args
-}
-
-fn ran(output: &Output) -> String {
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
-    told
-}
-
-fn steps(run: &Path) -> Vec<StepMetrics> {
-    let metrics = RunFolder::open(run).expect("a run").metrics().expect("metrics");
-    let step = |metric| if let Metric::Step(step) = metric { Some(step) } else { None };
-    metrics.into_iter().filter_map(step).collect()
-}
+use crate::mpirun::{
+    add, begun, end_of, is_here, mpirun, ran, ranks, signal, steps, training, validation, wait_for,
+};
 
 #[test]
 fn processes_train_as_one_does_and_twice_the_same() {
@@ -92,6 +27,7 @@ fn processes_train_as_one_does_and_twice_the_same() {
     let here = folder.path();
     let changes = [
         "train.sync_bn=true",
+        "train.update_bn_images=200",
         "data.generated={train=444,test=40}",
         "train.batch_size=130",
         "train.duration=50 steps",
@@ -113,6 +49,11 @@ fn processes_train_as_one_does_and_twice_the_same() {
         for (one, several) in one.iter().zip(&several) {
             let difference = (one.loss - several.loss).abs();
             assert!(difference <= 1e-4, "{count} processes, step {}: {difference:e}", one.step);
+        }
+        // The running statistics that are estimated before an evaluation are those of whole batches as well.
+        let scores = ["one".to_owned(), format!("of {count}")].map(|run| validation(&here.join(run)));
+        for (one, several) in scores[0].iter().zip(&scores[1]) {
+            assert!((one - several).abs() <= 1e-3, "{count} processes: {one} and {several}");
         }
         if count == 2 {
             let certificates =
@@ -137,55 +78,6 @@ fn processes_train_as_one_does_and_twice_the_same() {
     assert_eq!(last(&steps(&here.join("of 4"))), Some(50));
 }
 
-/// Waits until a run has so many lines of metrics.
-fn wait_for(run: &Path, lines: usize, child: &mut Child) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let seen = || fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count());
-    while seen() < lines {
-        assert!(Instant::now() < deadline, "{} has {} lines", run.display(), seen());
-        assert!(child.try_wait().expect("it can be asked").is_none(), "the training has ended");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// The processes of the program that `mpirun` has started, by the order of their ranks.
-fn ranks(mpirun: &Child) -> Vec<u32> {
-    let parent = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-    };
-    let rank = |pid: u32| -> Option<u32> {
-        let variables = fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let text = String::from_utf8_lossy(&variables).into_owned();
-        text.split('\0').find_map(|one| one.strip_prefix("OMPI_COMM_WORLD_RANK=")?.parse().ok())
-    };
-    let all = fs::read_dir("/proc").expect("/proc").flatten();
-    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let ours = pids.filter(|pid| parent(*pid) == Some(mpirun.id()));
-    let mut ranks: Vec<(u32, u32)> = ours.filter_map(|pid| Some((rank(pid)?, pid))).collect();
-    ranks.sort_unstable();
-    ranks.into_iter().map(|(_, pid)| pid).collect()
-}
-
-/// Waits for the end, which must come soon; returns what was told.
-fn end_of(mut child: Child, within: Duration) -> String {
-    let begun = Instant::now();
-    while child.try_wait().expect("it can be asked").is_none() {
-        if begun.elapsed() > within {
-            let _ = child.kill();
-            panic!("it goes on for {within:?}");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let output = child.wait_with_output().expect("an output");
-    assert!(!output.status.success());
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn signal(name: &str, pid: u32) {
-    assert!(Command::new("kill").args([name, &pid.to_string()]).status().expect("kill").success());
-}
-
 #[test]
 fn a_process_that_is_killed_or_stuck_ends_all_and_the_run_goes_on_with_another_number() {
     if !is_here() {
@@ -201,8 +93,7 @@ fn a_process_that_is_killed_or_stuck_ends_all_and_the_run_goes_on_with_another_n
     ] {
         let mut args = training(name, &long);
         args.extend(["--rank-timeout", "4"]);
-        let mut starting = mpirun(here, &[(3, &args)]);
-        let mut child = starting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
+        let mut child = begun(mpirun(here, &[(3, &args)]));
         let run = here.join(name);
         // Past the end of the first epoch, which is saved.
         wait_for(&run, 8, &mut child);
@@ -216,8 +107,7 @@ fn a_process_that_is_killed_or_stuck_ends_all_and_the_run_goes_on_with_another_n
         }
         // It goes on in two processes from what was saved, and has each step once.
         let resume = ["train", "--resume", name, "--threads", "1"];
-        let mut starting = mpirun(here, &[(2, &resume)]);
-        let mut child = starting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
+        let mut child = begun(mpirun(here, &[(2, &resume)]));
         wait_for(&run, steps(&run).len() + 12, &mut child);
         signal("-TERM", child.id());
         end_of(child, Duration::from_secs(30));
@@ -265,8 +155,7 @@ fn a_process_of_another_program_file_ends_all_and_the_checkpoint_stays() {
     fs::OpenOptions::new().append(true).open(&other).expect("the copy").write_all(&[0]).expect("a byte more");
     // A run that ended after its first epoch, and would go on.
     let args = training("run", &["train.duration=400 epochs"]);
-    let mut child =
-        mpirun(here, &[(2, &args)]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("mpirun");
+    let mut child = begun(mpirun(here, &[(2, &args)]));
     wait_for(&here.join("run"), 12, &mut child);
     signal("-KILL", ranks(&child)[1]);
     end_of(child, Duration::from_secs(30));
@@ -276,7 +165,7 @@ fn a_process_of_another_program_file_ends_all_and_the_checkpoint_stays() {
     for (args, out) in [(&resume[..], "run"), (&training("fresh", &[])[..], "fresh")] {
         let mut starting = mpirun(here, &[(1, args)]);
         add(&mut starting, 1, &other, args);
-        let child = starting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
+        let child = begun(starting);
         let told = end_of(child, Duration::from_secs(30));
         assert!(told.contains("process 1 runs another build of this program"), "{told}");
         assert!(told.contains("start the same file everywhere"), "{told}");
@@ -284,8 +173,7 @@ fn a_process_of_another_program_file_ends_all_and_the_checkpoint_stays() {
     }
     assert!(fs::read(&last).expect("a checkpoint") == before, "the checkpoint was written over");
     // It is whole: the training goes on from it.
-    let mut child =
-        mpirun(here, &[(2, &resume)]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("mpirun");
+    let mut child = begun(mpirun(here, &[(2, &resume)]));
     wait_for(&here.join("run"), steps(&here.join("run")).len() + 12, &mut child);
     signal("-TERM", child.id());
     end_of(child, Duration::from_secs(30));
@@ -361,8 +249,7 @@ fn images_in_files_are_shared_by_processes_and_none_is_seen_twice() {
     draw_noise(&here.join("other/train"), 41);
     draw_noise(&here.join("other/val"), 3);
     let groups = [(1, &*small("data", "apart", &more)), (1, &*small("other", "apart", &more))];
-    let mut starting = mpirun(here, &groups);
-    let child = starting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
+    let child = begun(mpirun(here, &groups));
     let told = end_of(child, Duration::from_secs(30));
     assert!(told.contains("process 1 has other training images than process 0"), "{told}");
     assert!(!here.join("apart/checkpoints/last.safetensors").exists());

@@ -209,6 +209,8 @@ fn keys_that_do_not_go_together_are_refused() {
         ("augmentation.mixup=-0.1", "mixup"),
         ("augmentation.cutmix=nan", "cutmix"),
         ("augmentation.label_smoothing=1.0", "label_smoothing"),
+        ("loss.class_weights=[1, 0]", "leave out its images"),
+        (r#"loss={kind="binary-cross-entropy",class_weights=[0, 0]}"#, "one of them above 0"),
     ] {
         let mut recipe = cifar();
         let message = recipe.set(assignment).unwrap_err().to_string();

@@ -249,7 +249,8 @@ impl Engine for CandleEngine<'_> {
         }
         match norms {
             Some(batches) => {
-                estimate_norms((self.model, &self.groups), &self.device, &self.processes, batches)
+                let others = (&self.processes, self.statistics.as_ref());
+                estimate_norms((self.model, &self.groups), &self.device, others, batches)
             }
             None => Ok(()),
         }

@@ -6,7 +6,6 @@
 //! schedule can be lengthened, and so can cosines in cycles of a length of their own. A cosine, polynomial or
 //! one-cycle schedule that ends with the training cannot, and neither can a warm-up given in percent.
 
-use resnet_checkpoint::keys;
 use resnet_record::{Difference, Recipe, Run};
 
 use crate::same_rates::keeps_rates;
@@ -37,13 +36,7 @@ pub fn change_recipe(
         let (file, left) = (run.folder().last_checkpoint(), run.folder().weights_left());
         return Err(Error::CheckpointGone { file, left });
     }
-    let state = last.map(|file| {
-        let read = resnet_checkpoint::read_training(&file);
-        let read =
-            read.map_err(|error| Error::Checkpoint { file: file.clone(), cause: error.to_string() })?;
-        State::from_json(read.metadata.get(keys::TRAINING_STATE).map_or("", String::as_str), &file)
-    });
-    let state = state.transpose()?;
+    let state = last.map(|file| State::read(&file)).transpose()?;
     let done = state.as_ref().map_or(0, |state| state.step);
     keeps_rates(&before, (&old.schedule, &new.schedule), done)?;
     let refused = |cause: String| Err(Error::Setup(cause));
@@ -53,6 +46,13 @@ pub fn change_recipe(
     if run.record().results.is_some() && new.steps == done {
         return refused(format!(
             "all {done} steps of the new recipe are done already; make the training longer"
+        ));
+    }
+    let still_ends = |state: &State| state.has_lost_patience(changed, new.epochs);
+    if run.record().results.is_some() && state.as_ref().is_some_and(still_ends) {
+        return refused(format!(
+            "the training ended early by train.patience = {}, and would end at once again; raise train.patience as well",
+            changed.train.patience
         ));
     }
     let has_ended = state.is_some_and(|state| state.steps_in_epoch == 0 && done == old.steps);

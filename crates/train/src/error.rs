@@ -130,7 +130,7 @@ pub enum Error {
     },
     /// The training diverged in the very step before an evaluation.
     #[error(
-        "the network's logits for image {image} hold NaN after step {step}: the training has diverged; checkpoints are left \
+        "the network's logits for image {image} hold NaN or infinity after step {step}: the training has diverged; checkpoints are left \
          as they were; lower the learning rate or lengthen its warm-up"
     )]
     NonFiniteLogits {
@@ -139,9 +139,9 @@ pub enum Error {
         /// Steps done.
         step: u64,
     },
-    /// A network whose logits are NaN.
+    /// A network whose logits are NaN or infinite.
     #[error(
-        "the network's logits for image {image} hold NaN; its weights are damaged, or the mean and std do not fit them"
+        "the network's logits for image {image} hold NaN or infinity; its weights are damaged, or the mean and std do not fit them"
     )]
     NotANumber {
         /// Its place in the set, from 0.

@@ -136,9 +136,13 @@ pub(crate) fn tally(
             let Some(rank) = rank(row, label as usize) else {
                 return Err(Error::NotANumber { image: images });
             };
+            let of_image = cross_entropy(row, label as usize);
+            if !of_image.is_finite() {
+                return Err(Error::NotANumber { image: images });
+            }
             top1 += u64::from(rank < 1);
             top5 += u64::from(rank < 5);
-            loss += cross_entropy(row, label as usize);
+            loss += of_image;
             let pixels = || pixels_of(&x, place * crops).map_err(Error::compute("reading an image back"));
             seen(Seen { image: images, label, logits: row, pixels: &pixels })?;
             images += 1;
@@ -257,5 +261,9 @@ mod tests {
         assert!((cross_entropy(&[0.0, 0.0], 1) - 2f64.ln()).abs() < 1e-15);
         assert!((cross_entropy(&[3.0, 1.0], 1) - (1.0 + 2f64.exp()).ln()).abs() < 1e-12);
         assert!((cross_entropy(&[1000.0, 0.0], 1) - 1000.0).abs() < 1e-9);
+        // What an evaluation takes for a divergence: no record can hold the mean.
+        for row in [[f32::INFINITY, 0.0], [0.0, f32::NEG_INFINITY]] {
+            assert!(!cross_entropy(&row, 1).is_finite(), "{row:?}");
+        }
     }
 }

@@ -97,7 +97,7 @@ pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use processes::{AllReduce, Alone, Begun};
 pub use resnet_record::Split;
 pub use schedule::{Course, Schedule};
-pub use session::resumes_from;
+pub use session::{resumes_from, steps_done};
 pub use snapshot::{EngineState, Snapshot};
 pub use step::clip::Clip;
 pub use step::ema::{EmaConfig, EmaWarmup};

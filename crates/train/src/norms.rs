@@ -5,8 +5,10 @@
 //! over batches of training images: the statistics of each batch under the present weights, weighted by its
 //! number of images.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor, Var};
-use resnet_ops::{Mode, is_running_statistic};
+use resnet_ops::{BatchPart, Mode, SumOver, is_running_statistic};
 
 use crate::engine::NormBatches;
 use crate::evaluate::tensors_of;
@@ -43,7 +45,7 @@ impl<'a> Running<'a> {
 pub(crate) fn estimate_norms(
     (model, groups): (&dyn Classifier, &Groups),
     device: &Device,
-    processes: &Processes,
+    (processes, statistics): (&Processes, Option<&Arc<SumOver>>),
     input: NormBatches<'_>,
 ) -> Result<(), Error> {
     let failed = |error| Error::compute("estimating running statistics")(error);
@@ -53,18 +55,26 @@ pub(crate) fn estimate_norms(
     if running.is_empty() {
         return Ok(());
     }
+    let part = BatchPart { first_image: 0, sum: statistics.cloned(), on_gradient: None };
     let forward = |x: &Tensor| {
         model.begin_step(0);
-        model.logits(x, Mode::Train).map(drop)
+        part.clone().during(|| model.logits(x, Mode::Train)).map(drop)
     };
     let mut images = 0u64;
     let own_share = input.images.div_ceil(processes.rank().world_size as u64);
     for batch in input.batches {
         let batch = batch?;
-        if images >= own_share {
+        let (mut is_enough, mut is_small) = (images >= own_share, batch.labels.len() < input.fewest);
+        if statistics.is_some() {
+            // The forward pass is one of all processes together, so they decide together.
+            let mut told = [is_enough, is_small].map(|is| f64::from(u8::from(is)));
+            processes.sum_f64(&mut told)?;
+            (is_enough, is_small) = (told[0] == processes.rank().world_size as f64, told[1] > 0.0);
+        }
+        if is_enough {
             break;
         }
-        if batch.labels.len() < input.fewest {
+        if is_small {
             continue;
         }
         let (x, labels) = tensors_of(batch, device).map_err(failed)?;

@@ -19,7 +19,7 @@ use resnet_record::{
 };
 
 use self::evidence::Evidence;
-pub use self::files::resumes_from;
+pub use self::files::{resumes_from, steps_done};
 use self::pace::Pace;
 use self::together::Shares;
 use crate::candle_engine::{BatchStatistics, CandleEngine};
@@ -185,12 +185,12 @@ impl<'a> Session<'a> {
         self.finish()
     }
 
-    /// Whether the training ends early, because so many epochs were no better than the best.
+    /// Whether the training ends early, because so many epochs were no better than the best. A replay scores
+    /// nothing, so it can't tell.
     fn has_lost_patience(&self) -> bool {
-        let (patience, epoch) = (self.recipe.train.patience, self.state.epoch);
-        let since = self.state.best.map_or(0, |best| epoch - best.epoch);
-        let ends = patience > 0 && since >= patience && epoch < self.plan().epochs;
+        let ends = !self.is_replay() && self.state.has_lost_patience(&self.recipe, self.plan().epochs);
         if ends {
+            let since = self.state.epochs_since_best();
             tracing::info!("no epoch of the last {since} was better than the best: the training ends early");
         }
         ends

@@ -236,6 +236,27 @@ impl State {
         })
     }
 
+    /// The state in the checkpoint at `file`.
+    pub(crate) fn read(file: &Path) -> Result<State, Error> {
+        let read = resnet_checkpoint::read_training(file);
+        let read =
+            read.map_err(|error| Error::Checkpoint { file: file.to_owned(), cause: error.to_string() })?;
+        State::from_json(read.metadata.get(keys::TRAINING_STATE).map_or("", String::as_str), file)
+    }
+
+    /// Epochs closed since the best one; 0 if there is none yet.
+    pub(crate) fn epochs_since_best(&self) -> u64 {
+        self.best.map_or(0, |best| self.epoch - best.epoch)
+    }
+
+    /// Whether a training of so many `epochs` by `recipe` ends here, because too many epochs were no better
+    /// than the best. An epoch that was not scored can't have been better, and decides nothing.
+    pub(crate) fn has_lost_patience(&self, recipe: &Recipe, epochs: u64) -> bool {
+        let patience = recipe.train.patience;
+        let is_scored = self.epoch.is_multiple_of(recipe.train.evaluate_every_epochs);
+        patience > 0 && is_scored && self.epochs_since_best() >= patience && self.epoch < epochs
+    }
+
     /// Parses the text in a checkpoint's metadata.
     pub(crate) fn from_json(text: &str, file: &Path) -> Result<State, Error> {
         let bad = |cause| Error::Checkpoint { file: file.to_owned(), cause };

@@ -98,6 +98,22 @@ fn what_would_have_made_other_steps_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_training_that_ended_early_goes_on_with_more_patience_alone() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    // A rate at which accuracy goes up and down.
+    let schedule = r#"schedule={kind="constant",lr=0.9}"#;
+    let changes = [schedule, "train.duration=40 epochs", "train.patience=3"];
+    assert!(matches!(train(&dir, &changes), Outcome::Finished(results) if results.epochs < 40));
+    for longer in ["train.duration=80 epochs", "train.log_every_steps=2", "train.patience=2"] {
+        let message = change(&dir, &[longer]).unwrap_err();
+        assert!(message.contains("raise train.patience as well"), "{longer}: {message}");
+    }
+    assert_eq!(RunFolder::open(&dir).unwrap().record().unwrap().test_reads, 1);
+    assert_eq!(change(&dir, &["train.patience=9"]), Ok(1));
+}
+
+#[test]
 fn an_epoch_that_was_closed_before_its_end_is_not_opened_again() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");

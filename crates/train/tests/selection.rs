@@ -205,8 +205,8 @@ fn a_training_that_gets_no_better_ends_early_and_reports_the_best() {
             panic!("it was stopped")
         };
         let early_dir = dir(best_by);
-        let early = [&changes[..], &[&by, "train.patience=3"]].concat();
-        let Outcome::Finished(early) = train(&early_dir, &early) else { panic!("it was stopped") };
+        let early_changes = [&changes[..], &[&by, "train.patience=3"]].concat();
+        let Outcome::Finished(early) = train(&early_dir, &early_changes) else { panic!("it was stopped") };
         assert_eq!(early.epochs, early.checkpoint_epoch + 3, "{best_by}");
         assert!(early.epochs < whole.epochs, "{best_by}: {early:?}");
 
@@ -224,6 +224,12 @@ fn a_training_that_gets_no_better_ends_early_and_reports_the_best() {
             if is_better { next } else { best }
         });
         assert_eq!(best.unwrap().0, early.checkpoint_epoch, "{best_by}");
+        // An epoch that was not scored decides nothing: the training goes on to one that is.
+        let rare = [&early_changes[..], &["train.evaluate_every_epochs=5"]].concat();
+        let Outcome::Finished(rare) = train(&dir(&format!("{best_by}-rare")), &rare) else {
+            panic!("it was stopped")
+        };
+        assert!(rare.epochs.is_multiple_of(5) && rare.epochs > 5, "{best_by}: {rare:?}");
         // A run that has ended early is finished.
         assert_eq!(common::resume(&early_dir).unwrap(), Outcome::Finished(early));
     }

@@ -109,10 +109,17 @@ impl Recipe {
                 .into()
         })?;
         if let ClassWeights::Each(weights) = class_weights {
-            let good = |weight: &f64| weight.is_finite() && *weight >= 0.0;
-            check(weights.iter().all(good) && weights.iter().any(|weight| *weight > 0.0), &|| {
-                "loss.class_weights must be 0 or more, and one of them above 0".into()
-            })?;
+            // Cross-entropy is a weighted mean over images, and images that all weigh nothing have none.
+            let least = if is_binary { 0.0 } else { f64::MIN_POSITIVE };
+            let good = |weight: &f64| weight.is_finite() && *weight >= least;
+            check(
+                weights.iter().all(good) && weights.iter().any(|weight| *weight > 0.0),
+                &|| match is_binary {
+                    true => "loss.class_weights must be 0 or more, and one of them above 0".into(),
+                    false => "loss.class_weights must be above 0; to leave a class out, leave out its images"
+                        .into(),
+                },
+            )?;
         }
         Ok(())
     }

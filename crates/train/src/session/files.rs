@@ -1,7 +1,7 @@
 //! What a session reads and writes: checkpoints, and the record's list of samples that were left out.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use resnet_checkpoint::keys;
@@ -11,6 +11,7 @@ use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 use super::{Session, together};
 use crate::checkpoint;
 use crate::engine::Contents;
+use crate::state::State;
 use crate::{AllReduce as _, Error};
 
 /// The checkpoint that `run` resumes from; `None` if it has not begun.
@@ -33,6 +34,14 @@ pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
         }
         _ => Err(Error::CheckpointGone { file, left }),
     }
+}
+
+/// The steps after which the checkpoint at `file` was written, by which a run resumes.
+///
+/// # Errors
+/// [`Error::Checkpoint`] if it cannot be read, or has no training state.
+pub fn steps_done(file: &Path) -> Result<u64, Error> {
+    Ok(State::read(file)?.step)
 }
 
 impl Session<'_> {

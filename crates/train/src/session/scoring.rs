@@ -67,7 +67,9 @@ impl Session<'_> {
         if images == 0 {
             return self.engine.begin_evaluation(weights, None);
         }
-        let mut batches = self.prepared.feeds.train.epoch(self.state.epoch, 0);
+        // The epoch of the last step, before it is closed and after.
+        let epoch = self.state.step.saturating_sub(1) / self.plan().steps_per_epoch.max(1);
+        let mut batches = self.prepared.feeds.train.epoch(epoch, 0);
         let norms = NormBatches { batches: &mut *batches, images, fewest: self.fewest };
         self.engine.begin_evaluation(weights, Some(norms))
     }
