@@ -92,6 +92,11 @@ impl Placement {
     pub fn ends_in_norm(self) -> bool {
         self.order().end.contains(&Norm)
     }
+
+    /// Whether the branch's output passes a ReLU before the addition, as in figure 4(c).
+    pub fn ends_in_relu(self) -> bool {
+        self.order().end.last() == Some(&Relu)
+    }
 }
 
 /// What the shortcut of a pre-activation unit starts from.

@@ -59,7 +59,8 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If `spec` is not consistent, or the rate of stochastic depth is not in `[0, 1)`.
+    /// If `spec` is not consistent, or the rate of stochastic depth is not in `[0, 1)`; or if residual
+    /// branches that end in ReLU are to begin at zero, where no gradient passes them.
     pub fn with_options(spec: &Spec, options: &ModelOptions) -> Result<Self> {
         let ModelOptions { seed, zero_init_residual, stochastic_depth } = *options;
         let (vb, variables) = Fresh::builder(seed);
@@ -67,6 +68,12 @@ impl Model {
             Network::with_stochastic_depth(spec, vb, StochasticDepth { rate: stochastic_depth, seed })?;
         let variables = std::mem::take(&mut *variables.lock().unwrap_or_else(PoisonError::into_inner));
         if zero_init_residual {
+            if spec.placement.ends_in_relu() {
+                bail!(
+                    "the residual branches end in ReLU, which passes no gradient where they are zero; leave \
+                     zero_init_residual out"
+                );
+            }
             for name in spec.branch_ends() {
                 let Some(variable) = variables.get(&name) else { bail!("{name} ends no residual branch") };
                 variable.set(&variable.zeros_like()?)?;

@@ -27,6 +27,11 @@ fn branches_that_end_with_zero_leave_the_shortcut() -> candle_core::Result<()> {
         };
         assert_eq!((zeroed(&model), zeroed(&usual)), (zeros, 0), "{name}");
     }
+    // Nothing passes a ReLU whose input is zero everywhere, so such branches would never train.
+    let spec = registry::find("resnet20-relu-before-addition", 10).expect("a name");
+    let refused =
+        Model::with_options(&spec, &ModelOptions { zero_init_residual: true, ..ModelOptions::default() });
+    assert!(refused.unwrap_err().to_string().contains("leave zero_init_residual out"));
     Ok(())
 }
 

@@ -15,8 +15,10 @@ use candle_core::{Result, TensorId};
 /// each with equally many numbers.
 pub type SumOver = dyn Fn(&mut [f64]) -> Result<()> + Send + Sync;
 
-/// A function that is called with each variable's gradient as soon as the backward pass of a plan has all of
-/// it; the pass goes on when it returns.
+/// A function that is called with a variable's gradient as soon as the backward pass of a plan has all of it;
+/// the pass goes on when it returns. It is called for variables that the plan reads as they are. Where
+/// something is computed from a variable first, such as standardised filters, its gradient is in candle's
+/// `GradStore` alone.
 pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<Taken> + Send + Sync;
 
 /// Whether an [`OnGradient`] has taken the gradient that it was called with.
@@ -59,8 +61,9 @@ pub struct BatchPart {
     /// [`Mode::Train`](crate::Mode::Train) normalises by the statistics of the whole batch, forward and
     /// backward; without it, by those of this process's images.
     pub sum: Option<Arc<SumOver>>,
-    /// Is called with each gradient that a backward pass has finished. For a variable that several plans use,
-    /// or a plan and other ops, it is called with each plan's own gradient, not with the sum.
+    /// Is called with each gradient that a backward pass has finished, see [`OnGradient`]. For a variable
+    /// that several plans use, or a plan and other ops, it is called with each plan's own gradient, not with
+    /// the sum.
     pub on_gradient: Option<Arc<OnGradient>>,
 }
 

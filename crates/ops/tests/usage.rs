@@ -181,7 +181,18 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
     fn labels(labels: &[u32]) -> Tensor {
         Tensor::new(labels, &Device::Cpu).expect("labels")
     }
-    let mistakes: [Mistake; 30] = [
+    fn none(shape: &[usize]) -> Tensor {
+        Tensor::zeros(shape, DType::F32, &Device::Cpu).expect("a shape")
+    }
+    let mistakes: [Mistake; 34] = [
+        ("conv2d from no channels", "no channels", || {
+            conv2d(&none(&[1, 0, 4, 4]), &none(&[4, 0, 1, 1]), ConvConfig::same(1))
+        }),
+        ("conv2d to no channels", "no channels", || conv2d(&x(), &none(&[0, 3, 1, 1]), ConvConfig::same(1))),
+        ("batch norm of no channels", "no channels", || {
+            batch_norm(&none(&[2, 0, 4, 4]), &Norm::new(1, 0).layer, Mode::Train)
+        }),
+        ("linear of no features", "don't fit", || linear(&none(&[2, 0]), &none(&[4, 0]), &none(&[4]))),
         ("conv2d of f64", "f32", || conv2d(&wide(), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3))),
         ("conv2d with f64 weights", "f32", || {
             conv2d(&x(), &tensor(2, &[4, 3, 3, 3]).to_dtype(DType::F64)?, ConvConfig::same(3))

@@ -87,6 +87,9 @@ impl BatchNorm {
                 bail!("batch norm {}: its four tensors have different lengths", self.name);
             }
         }
+        if mine == 0 {
+            bail!("batch norm {} has no channels", self.name);
+        }
         if shape.channels() != mine {
             bail!("batch norm {} takes {mine} channels, got {}", self.name, shape.channels());
         }

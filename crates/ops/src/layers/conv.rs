@@ -134,6 +134,9 @@ pub(crate) fn convolution(
     if channels != in_channels {
         bail!("convolution {name} takes {in_channels} channels, got {channels}");
     }
+    if in_channels == 0 || out_channels == 0 {
+        bail!("convolution {name}: weights {:?} have no channels", weight.dims());
+    }
     let shape = ConvShape {
         images,
         in_h: height,

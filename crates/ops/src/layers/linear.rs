@@ -78,7 +78,8 @@ pub(crate) fn linear(
     let Shape::Features { images, channels } = graph.shape(x) else {
         bail!("linear layer {name} wants [N, features], got {:?}", graph.shape(x).dims());
     };
-    if channels != in_channels || bias.dims() != [out_channels] {
+    let is_empty = in_channels == 0 || out_channels == 0;
+    if channels != in_channels || bias.dims() != [out_channels] || is_empty {
         bail!(
             "linear layer {name}: weight {:?}, bias {:?} and {channels} features don't fit",
             weight.dims(),
