@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -54,11 +54,27 @@ fn a_reader_that_goes_away_ends_no_training() {
     assert!(file.lines().last().is_some_and(|line| line.contains("\"final\"")), "{file}");
 }
 
+#[test]
+fn a_training_that_is_stopped_says_how_to_go_on_though_its_reader_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let long = ["--set", "train.duration=15 epochs"];
+    let args = [&["train", "--out", "run", "--log-format", "json"], TINY, &long].concat();
+    let mut train = command(here, &args);
+    let mut child = train.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    drop(child.stdout.take());
+    stop(child, here, "-INT").ends_saying(130, &["continue with: cargo xtask train --resume run"]);
+}
+
 /// A training that is stopped by `signal` in its second epoch.
 fn stopped(here: &Path, signal: &str, more: &[&str]) -> Outcome {
     let long = ["--set", "train.duration=15 epochs"];
     let mut command = command(here, &[&["train", "--out", "run"], TINY, &long, more].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    stop(child, here, signal)
+}
+
+fn stop(child: Child, here: &Path, signal: &str) -> Outcome {
     let (metrics, deadline) = (here.join("run/metrics.jsonl"), Instant::now() + Duration::from_secs(300));
     while !fs::read_to_string(&metrics).is_ok_and(|text| text.contains("\"epoch\":2")) {
         assert!(Instant::now() < deadline, "no step is made");

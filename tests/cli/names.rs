@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
-use crate::common::{image, trained, xtask_in};
+use crate::common::{command, image, trained, xtask_in};
 use crate::image_files::{draw, small};
 
 /// Names that are not to be shown as they are, and how they are shown.
@@ -100,6 +101,10 @@ fn odd_names_go_from_verify_through_the_skip_list_to_training_and_prediction() {
 
     let verified = xtask_in(here, &["data", "verify", "data", "--skip-list", "broken.txt"]);
     verified.ends_saying(1, &[]);
+    let mut unread =
+        command(here, &["data", "verify", "data"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().expect("it ends").code(), Some(1), "images are broken, whoever reads it");
     let expected: Vec<String> = ODD.iter().map(|(_, shown)| format!("train/class0/{shown}")).collect();
     let listed = fs::read_to_string(here.join("broken.txt")).expect("a list");
     assert_eq!(listed.lines().collect::<Vec<_>>(), expected);

@@ -67,6 +67,19 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
     xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "images"])
         .ends_saying(2, &["one.png is one file, and there are 2 images"]);
 
+    // An earlier map is drawn again; a picture is not lost, as by `--heatmap *.png`.
+    let pictures = ["images/a.png", "images/b.png"].map(|path| fs::read(here.join(path)).expect("a file"));
+    let drawn =
+        |map: &str, images: &str| xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", map, images]);
+    drawn("one.png", "images/b.png").succeeds();
+    drawn("images/a.png", "images/b.png")
+        .ends_saying(1, &["images/a.png: it exists already and is no heat map; name another file"]);
+    drawn("images/../images/a.png", "images/a.png").ends_saying(1, &["would replace an image"]);
+    drawn("one.png", "one.png").ends_saying(1, &["would replace an image"]);
+    for (path, before) in ["images/a.png", "images/b.png"].iter().zip(&pictures) {
+        assert!(fs::read(here.join(path)).expect("a file") == *before, "{path}");
+    }
+
     let names = xtask_in(here, &["predict", "--checkpoint", run, "images/a.png"]);
     let is_a_shape =
         ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "heart", "arrow", "bars"];

@@ -74,6 +74,14 @@ fn recipes_are_listed_with_what_was_published_and_the_time_that_they_take_here()
     fs::write(folder.path().join("mine.toml"), printed.succeeds()).expect("it is written");
     run(&["recipes", "mine.toml"]).succeeds();
     assert!(printed.stdout.contains("name = \"resnet110-conv-shortcut\""), "{}", printed.stdout);
+    for name in ["cifar10-resnet110-conv-shortcut", "mine.toml"] {
+        let recipe = run(&["recipes", name, "--json"]);
+        let recipe: Value = serde_json::from_str(recipe.succeeds()).expect("one JSON object");
+        assert_eq!(recipe["model"]["name"], "resnet110-conv-shortcut");
+        assert_eq!(recipe["train"]["batch_size"], 128);
+    }
+    run(&["recipes", "quick-start", "--measure"]).ends_saying(2, &["--measure"]);
+    run(&["recipes", "quick-start", "--threads", "1"]).ends_saying(2, &["--threads"]);
     run(&["recipes", "cifar10-resnet111-v2"]).ends_saying(1, &["did you mean \"cifar10-resnet11"]);
 }
 

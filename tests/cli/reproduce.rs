@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use resnet_study::find_runs;
 use serde_json::Value;
 
-use crate::common::{command, has_keys, outcome_of, shared, small_cifar, xtask_in};
+use crate::common::{Outcome, command, has_keys, outcome_of, shared, small_cifar, xtask_in};
 
 /// What a smoke run of a table is promised to take on two cores.
 const MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -181,6 +181,29 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
         "{told}"
     );
     assert_eq!(again["targets"][0]["rows"][0]["errors"], json["targets"][0]["rows"][0]["errors"]);
+}
+
+/// As in `reproduce --json | head -1`, and Ctrl-C.
+#[test]
+fn an_interruption_is_told_though_nobody_reads_the_results() {
+    for more in [&[][..], &["--json"]] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = folder.path();
+        small_cifar(here);
+        let args = ["reproduce", "figure6", "--only", "resnet110-v1", "--data", ".", "--seeds", "30"];
+        let mut command = command(here, &[&args[..], &["--scale", "smoke", "--threads", "1"], more].concat());
+        command.env("XDG_CACHE_HOME", shared()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        drop(child.stdout.take());
+        let begun = here.join(OUT).join("cifar10-resnet110-v1-seed-0/metrics.jsonl");
+        while !begun.exists() && child.try_wait().expect("a process").is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.expect("kill is there").success());
+        let outcome = Outcome::of(child.wait_with_output().expect("it ends"), "reproduce");
+        outcome.ends_saying(130, &["stopped and saved; the same command goes on"]);
+    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
-use crate::common::{TINY, xtask_in};
+use crate::common::{TINY, command, xtask_in};
 
 /// A training of 20 steps, each of them certified.
 fn train(folder: &Path, run: &str, more: &[&str]) {
@@ -42,6 +43,14 @@ fn the_step_and_the_layer_in_which_two_trainings_part_are_named() {
     assert!(outcome.stdout.contains("in 2 certified steps, up to step 10"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("at step 15, in loss and weights"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("schedule.milestones"), "{}", outcome.stdout);
+    // As in `verify a b | true`: they part, whoever reads it.
+    for more in [&[][..], &["--json"]] {
+        let mut verify = command(here, &[&["verify", "a", "b"], more].concat());
+        let mut child = verify.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("it ends");
+        assert!(ended.status.code() == Some(1) && ended.stderr.is_empty(), "{ended:?}");
+    }
 
     let outcome = xtask_in(here, &["verify", "a", "b", "--replay", "--json"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);

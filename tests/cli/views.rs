@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::common::{trained, xtask_in};
+use crate::common::{small_cifar, trained, xtask_in};
 use crate::image_files::small;
 
 /// A JPEG image, dark above and of `colour` below, whose EXIF data say that it lies on its side.
@@ -125,4 +125,17 @@ fn images_in_memory_are_scored_whole() {
         let args = [&["eval", "--checkpoint", trained()][..], &more].concat();
         xtask_in(folder.path(), &args).ends_saying(2, &["images in files", "32 x 32", "leave them out"]);
     }
+    small_cifar(folder.path());
+    let find = |more: &[&str]| {
+        let args = ["analyze", "preprocessing", "--checkpoint", trained(), "--data", "."];
+        xtask_in(folder.path(), &[&args[..], more].concat())
+    };
+    for more in [["--size", "40"], ["--resize", "40"], ["--orientation", "apply"]] {
+        find(&more).ends_saying(2, &["images in files", "32 x 32", "leave them out"]);
+    }
+    fs::write(folder.path().join("names.txt"), "a\n").expect("it is written");
+    for option in ["--classes", "--labels", "--skip-list"] {
+        find(&[option, "names.txt"]).ends_saying(2, &[option, "is for samples in files"]);
+    }
+    find(&["--skip-broken", "5"]).ends_saying(2, &["--skip-broken is for samples in files"]);
 }

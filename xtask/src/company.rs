@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use resnet_terminal::output::Gone;
 use resnet_terminal::voice::{Voice, speak};
 use resnet_train::AllReduce;
 
@@ -41,7 +42,8 @@ fn voice(all: &dyn AllReduce) -> Voice {
 /// too. The first process has two seconds to be the one that reports, where all know of the error.
 pub(crate) fn end(all: &dyn AllReduce, done: anyhow::Result<()>) -> anyhow::Result<()> {
     let Err(error) = &done else { return done };
-    if !all.are_several() || error.downcast_ref().is_some_and(|ended| matches!(ended, Ended::Interrupted)) {
+    let is_failure = !error.is::<Gone>() && !matches!(error.downcast_ref(), Some(Ended::Interrupted));
+    if !all.are_several() || !is_failure {
         return done;
     }
     if !all.is_first() {

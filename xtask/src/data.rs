@@ -8,7 +8,7 @@ use resnet::{Images, Needed, OpenOptions, Recognised, origin_path};
 use resnet_data::sources::OpenFiles;
 use resnet_data::{HubDataset, read_skip_list};
 
-use crate::args::FilesArgs;
+use crate::args::{FilesArgs, ViewArgs};
 use crate::downloads::Downloads;
 use crate::failure::Ended;
 
@@ -52,8 +52,22 @@ fn options(files: &FilesArgs) -> anyhow::Result<OpenOptions<'static>> {
     Ok(OpenOptions { files: open, on_broken: files.on_broken(), ..OpenOptions::default() })
 }
 
-/// Refuses options that images in memory have no use for.
-pub(crate) fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
+/// Refuses the options that images in memory, which are scored whole, have no use for.
+pub(crate) fn refuse_for_memory(images: &Images, files: &FilesArgs, view: &ViewArgs) -> anyhow::Result<()> {
+    let Some([height, width]) = images.size() else { return Ok(()) };
+    refuse(files)?;
+    if !view.is_given() {
+        return Ok(());
+    }
+    let message = format!(
+        "--size, --resize, --crops and --orientation are for images in files; those of {} are scored whole, at {height} x \
+         {width}; leave them out",
+        images.name()
+    );
+    Err(Ended::Usage(message).into())
+}
+
+fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
     let Some(option) = files.given() else { return Ok(()) };
     let message =
         format!("{option} is for samples in files, and this data set is read into memory; leave it out");

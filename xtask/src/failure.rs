@@ -31,7 +31,7 @@ impl std::error::Error for Ended {}
 
 /// Reports what went wrong, if anything did.
 pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = done else { return ExitCode::SUCCESS };
+    let Err(error) = crate::output::unless_gone(done) else { return ExitCode::SUCCESS };
     match error.downcast_ref::<Ended>() {
         Some(Ended::Interrupted) => ExitCode::from(INTERRUPTED),
         Some(Ended::Reported) => ExitCode::FAILURE,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use resnet::Pretrained;
 use resnet::data::names::shown;
+use resnet::{HeatMap, Pretrained};
 
 use crate::failure::Ended;
 
@@ -15,8 +15,23 @@ pub(crate) struct Targets(BTreeMap<PathBuf, PathBuf>);
 
 impl Targets {
     /// One image's map is the file `out`, if that ends in .png; otherwise `out` is a folder with a file for
-    /// each.
+    /// each. No map may replace an image, or any file but an earlier map.
     pub(crate) fn new(out: &Path, images: &[PathBuf]) -> anyhow::Result<Self> {
+        let targets = Self::named(out, images)?;
+        let read: Vec<PathBuf> = images.iter().flat_map(|image| image.canonicalize()).collect();
+        for target in targets.0.values() {
+            if target.canonicalize().is_ok_and(|target| read.contains(&target)) {
+                bail!(
+                    "the heat map {} would replace an image that is to be classified; name another",
+                    shown(target)
+                );
+            }
+            HeatMap::may_be_at(target)?;
+        }
+        Ok(targets)
+    }
+
+    fn named(out: &Path, images: &[PathBuf]) -> anyhow::Result<Self> {
         let is_png = out.extension().is_some_and(|end| end.eq_ignore_ascii_case("png"));
         if is_png && !out.is_dir() {
             let [image] = images else {

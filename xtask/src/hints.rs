@@ -6,6 +6,7 @@ use resnet::models::checkpoint::{Error, Unknown};
 
 use crate::args::{SourceArgs, TrainArgs};
 use crate::failure::Ended;
+use crate::numbers;
 
 /// What a command line says about a checkpoint.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,25 +105,29 @@ impl<'a> Given<'a> {
                 let Allows { missing, unexpected, reshaped } = self.allows;
                 let other = looks_like.as_deref().and_then(|other| other.split_whitespace().next());
                 if let Some(name) = other.filter(|name| *name != report.model) {
-                    return match (self.trains, self.is_hubs) {
-                        (true, _) => Some(format!("train that one with --set model.name={name}")),
-                        (false, true) => None,
-                        (false, false) => Some(format!("name it with --model {name}")),
-                    };
+                    let named = (!self.is_hubs).then(|| format!("name it with --model {name}"));
+                    let trained = || format!("train that one with --set model.name={name}");
+                    return if self.trains { Some(trained()) } else { named };
+                }
+                if self.trains && report.missing.is_empty() && report.reshaped.is_empty() {
+                    // Training takes a file as a whole; export can leave a part of it out.
+                    let (file, model) = (numbers::quoted(&report.path), &report.model);
+                    let prefix = if self.has_prefix { " --prefix PREFIX" } else { "" };
+                    return Some(format!(
+                        "leave them out in a copy, and give that with --from: cargo xtask export --checkpoint {file} \
+                         --model {model}{prefix} --allow-unexpected --allow-missing --out COPY"
+                    ));
                 }
                 if self.trains {
                     return self.prefixes();
                 }
-                let allow =
-                    |given: bool, there: bool, option: &'static str| (there && !given).then_some(option);
-                let options: Vec<&str> = [
-                    allow(missing, !report.missing.is_empty(), "--allow-missing"),
-                    allow(unexpected, !report.unexpected.is_empty(), "--allow-unexpected"),
-                    allow(reshaped, !report.reshaped.is_empty(), "--allow-reshaped"),
-                ]
-                .into_iter()
-                .flatten()
-                .collect();
+                let options = [
+                    (missing, report.missing.is_empty(), "--allow-missing"),
+                    (unexpected, report.unexpected.is_empty(), "--allow-unexpected"),
+                    (reshaped, report.reshaped.is_empty(), "--allow-reshaped"),
+                ];
+                let needed = options.into_iter().filter(|(given, unneeded, _)| !given && !unneeded);
+                let options: Vec<&str> = needed.map(|(.., option)| option).collect();
                 Some(format!("to load it anyway, use {}", options.join(" ")))
             }
             _ => None,

@@ -1,26 +1,27 @@
-//! The page of several runs: curves over each other, seeds of one recipe gathered, and what the recipes
+//! The page of several runs: curves over each other, seeds of one training gathered, and what the trainings
 //! differ in.
 
 use std::collections::BTreeMap;
 
 use minijinja::context;
 use resnet_record::keys::WITHOUT_EFFECT;
-use resnet_record::{Contrast, RunFolder, Seeds};
+use resnet_record::{Contrast, DataSet, RunFolder, Seeds};
 use serde::Serialize;
 
 use crate::Error;
+use crate::again::began_from;
 use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, duration};
 use crate::page::render;
 use crate::run::{Measured, RunData, error};
 
-/// Runs of one recipe that differ in their seed alone.
+/// Runs of one training that differ in their seed alone.
 struct Group {
     name: String,
     colour: Colour,
-    /// Its keys and values, as [`flat`] makes them.
-    recipe: BTreeMap<String, String>,
+    /// What its training is, as [`flat`] tells it.
+    training: BTreeMap<String, String>,
     runs: Vec<RunData>,
 }
 
@@ -37,7 +38,7 @@ struct Row {
     time: String,
 }
 
-/// A key that the recipes differ in, with its value in each group.
+/// A key that the trainings differ in, with its value in each group.
 #[derive(Serialize)]
 struct Difference {
     key: String,
@@ -51,9 +52,9 @@ struct Difference {
 /// If a run cannot be read or has logged nothing.
 pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<String, Error> {
     let runs = folders.iter().map(RunData::read).collect::<Result<Vec<_>, _>>()?;
-    let recipes: Vec<_> = runs.iter().map(flat).collect();
-    let differences = differing_keys(&recipes);
-    let groups = gathered(runs, &recipes, &differences);
+    let trainings: Vec<_> = runs.iter().map(flat).collect();
+    let differences = differing_keys(&trainings);
+    let groups = gathered(runs, &trainings, &differences);
     let measured =
         match groups.iter().flat_map(|group| &group.runs).all(|run| !run.errors(Measured::Test).is_empty()) {
             true => Measured::Test,
@@ -63,8 +64,12 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     let mut figures = vec![];
     figures.extend(errors(&groups, measured).map(|chart| {
         let caption = format!(
-            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.",
-            capital(measured.name())
+            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.{}",
+            capital(measured.name()),
+            match groups.iter().flat_map(|group| &group.runs).any(RunData::is_averaged) {
+                true => " Where a moving average of the weights is kept, the error is the average's.",
+                false => "",
+            }
         );
         Figure::new(&chart, caption)
     }));
@@ -93,38 +98,58 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     render("comparison.html", page)
 }
 
-/// A recipe as keys and values, without the seed and without keys that change no step.
+/// A training as keys and values: its recipe, without the seed and without keys that change no step, and
+/// what its record has besides. The folder of a known data set is left out, which holds the same on every
+/// machine.
 fn flat(run: &RunData) -> BTreeMap<String, String> {
     let mut keys = run.recipe.flat();
     for key in WITHOUT_EFFECT.iter().chain(&["train.seed"]) {
         keys.remove(*key);
     }
+    let record = &run.record;
+    let is_known = run.recipe.data.set != DataSet::Images;
+    let recorded = [
+        ("data", (!is_known).then_some(record.data.as_str())),
+        ("from", began_from(record)),
+        ("revision", record.revision.as_deref()),
+        ("weights", record.weights.as_deref()),
+        ("prefix", record.prefix.as_deref()),
+        ("class_list", record.class_list.as_deref()),
+        ("label_list", record.label_list.as_deref()),
+        ("image_column", record.image_column.as_deref()),
+        ("label_column", record.label_column.as_deref()),
+    ];
+    keys.extend(recorded.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
     keys
 }
 
-fn differing_keys(recipes: &[BTreeMap<String, String>]) -> Vec<String> {
-    let mut keys: Vec<&String> = recipes.iter().flat_map(BTreeMap::keys).collect();
+fn differing_keys(trainings: &[BTreeMap<String, String>]) -> Vec<String> {
+    let mut keys: Vec<&String> = trainings.iter().flat_map(BTreeMap::keys).collect();
     keys.sort();
     keys.dedup();
-    let differs = |key: &&&String| recipes.iter().any(|recipe| recipe.get(**key) != recipes[0].get(**key));
+    let differs = |key: &&&String| trainings.iter().any(|other| other.get(**key) != trainings[0].get(**key));
     keys.iter().filter(differs).map(|key| (*key).clone()).collect()
 }
 
-fn gathered(runs: Vec<RunData>, recipes: &[BTreeMap<String, String>], differences: &[String]) -> Vec<Group> {
+fn gathered(
+    runs: Vec<RunData>,
+    trainings: &[BTreeMap<String, String>],
+    differences: &[String],
+) -> Vec<Group> {
     let mut groups: Vec<(&BTreeMap<String, String>, Vec<RunData>)> = vec![];
-    for (run, recipe) in runs.into_iter().zip(recipes) {
-        match groups.iter_mut().find(|(other, _)| *other == recipe) {
+    for (run, training) in runs.into_iter().zip(trainings) {
+        match groups.iter_mut().find(|(other, _)| *other == training) {
             Some((_, runs)) => runs.push(run),
-            None => groups.push((recipe, vec![run])),
+            None => groups.push((training, vec![run])),
         }
     }
     let models: Vec<&str> = groups.iter().map(|(_, runs)| runs[0].record.model.as_str()).collect();
     let are_models_enough = (1..models.len()).all(|index| !models[..index].contains(&models[index]));
     let names: Vec<String> = groups
         .iter()
-        .map(|(recipe, runs)| match (are_models_enough, differences) {
+        .map(|(training, runs)| match (are_models_enough, differences) {
             (true, _) => runs[0].record.model.clone(),
-            (false, [only]) => format!("{only} = {}", recipe.get(only).map_or("none", |value| value)),
+            (false, [only]) => format!("{only} = {}", training.get(only).map_or("none", |value| value)),
             _ => runs[0].record.run.clone(),
         })
         .collect();
@@ -135,8 +160,8 @@ fn gathered(runs: Vec<RunData>, recipes: &[BTreeMap<String, String>], difference
         .into_iter()
         .zip(names)
         .zip(colours)
-        .map(|(((recipe, runs), name), colour)| Group {
-            recipe: recipe.clone(),
+        .map(|(((training, runs), name), colour)| Group {
+            training: training.clone(),
             colour: usual(&name).filter(|_| are_own_enough).unwrap_or(colour),
             name,
             runs,
@@ -154,7 +179,7 @@ fn usual(name: &str) -> Option<Colour> {
 }
 
 fn value_of(group: &Group, key: &str) -> String {
-    group.recipe.get(key).cloned().unwrap_or_else(|| "not set".to_owned())
+    group.training.get(key).cloned().unwrap_or_else(|| "not set".to_owned())
 }
 
 fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
@@ -165,7 +190,7 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
         return None;
     }
     let y = Axis::from_zero(&format!("{} error, %", measured.name()), (most / 10.0).ceil() * 10.0);
-    let title = format!("{} error of {} recipes", capital(measured.name()), groups.len());
+    let title = format!("{} error of {} trainings", capital(measured.name()), groups.len());
     let mut chart =
         Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(groups[0].runs[0].drops());
     for group in groups {
@@ -183,7 +208,7 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
 
 fn losses(groups: &[Group]) -> Chart {
     let last = groups.iter().flat_map(|group| &group.runs).map(RunData::last_step).max().unwrap_or(1);
-    let title = format!("Training loss of {} recipes", groups.len());
+    let title = format!("Training loss of {} trainings", groups.len());
     let mut chart = Chart::new(
         title,
         Axis::from_zero("steps", last as f64),
@@ -222,8 +247,7 @@ fn final_errors(group: &Group, measured: Measured) -> Seeds {
 
 fn row(group: &Group, measured: Measured) -> Row {
     let errors = final_errors(group, measured);
-    let seconds: f64 =
-        group.runs.iter().filter_map(|run| run.record.results.map(|results| results.seconds)).sum();
+    let seconds: Vec<f64> = group.runs.iter().filter_map(|run| Some(run.record.results?.seconds)).collect();
     let spread = errors.deviation().map_or(String::new(), |deviation| format!(" ± {deviation:.2}"));
     let range = errors.range().filter(|_| group.runs.len() > 1);
     Row {
@@ -234,11 +258,12 @@ fn row(group: &Group, measured: Measured) -> Row {
         range: range.map(|[low, high]| format!("{low:.2} to {high:.2}")),
         published: group.runs[0].recipe.expected_error.map(|error| format!("{error:.2}")),
         steps: count(group.runs[0].last_step()),
-        time: duration(seconds),
+        // No time is known of runs that are all unfinished.
+        time: if seconds.is_empty() { String::new() } else { duration(seconds.iter().sum()) },
     }
 }
 
-/// Which recipe is better, if the seeds tell.
+/// Which training is better, if the seeds tell.
 fn verdict(groups: &[Group], measured: Measured) -> String {
     let mut all: Vec<(&str, Seeds, f64)> = groups
         .iter()
@@ -252,11 +277,11 @@ fn verdict(groups: &[Group], measured: Measured) -> String {
     let [(best, best_errors, _), (second, second_errors, _), ..] = &all[..] else {
         return match &all[..] {
             [(name, errors, mean)] if groups.len() == 1 && errors.count() > 1 => format!(
-                "{} seeds of one recipe, {name}: {mean:.2} % error in the mean, with a standard deviation of {:.2} points.",
+                "{} seeds of one training, {name}: {mean:.2} % error in the mean, with a standard deviation of {:.2} points.",
                 errors.count(),
                 errors.deviation().unwrap_or_default()
             ),
-            _ => "Nothing to compare yet: fewer than two recipes have a result.".to_owned(),
+            _ => "Nothing to compare yet: fewer than two trainings have a result.".to_owned(),
         };
     };
     let Some(contrast) =

@@ -168,17 +168,17 @@ fn mistakes(predictions: &Predictions) -> Mistakes {
 fn class_errors(predictions: &Predictions) -> Option<Figure> {
     let mut classes: Vec<_> = predictions.classes.iter().filter(|class| class.images > 0).collect();
     let error = |class: &resnet_record::ClassResult| {
-        100.0 * (class.images - class.correct.min(class.images)) as f64 / class.images as f64
+        (class.images - class.correct.min(class.images)) as f64 / class.images as f64
     };
     classes.sort_by(|a, b| error(b).total_cmp(&error(a)));
     let (first, last) = (classes.first()?, classes.last()?);
     let split = predictions.split.name();
     let title = format!(
-        "{} is hardest, {:.1} % error; {} easiest, {:.1} %",
+        "{} is hardest, {} error; {} easiest, {}",
         first.name,
-        error(first),
+        percent(error(first)),
         last.name,
-        error(last)
+        percent(error(last))
     );
     let caption = match classes.len() {
         many if many > BARS => {
@@ -189,8 +189,8 @@ fn class_errors(predictions: &Predictions) -> Option<Figure> {
     };
     let bar = |class: &&resnet_record::ClassResult| Bar {
         name: class.name.clone(),
-        value: error(class),
-        text: format!("{:.1} % of {}", error(class), count(class.images)),
+        value: 100.0 * error(class),
+        text: format!("{} of {}", percent(error(class)), count(class.images)),
     };
     let drawn: Vec<Bar> = classes.iter().take(BARS).map(bar).collect();
     Some(Figure::drawn(bars(&title, &drawn), caption))
@@ -315,6 +315,8 @@ fn spread<T>(items: &[T], most: usize) -> Vec<&T> {
 
 #[cfg(test)]
 mod tests {
+    use resnet_record::ClassResult;
+
     use super::*;
 
     #[test]
@@ -323,6 +325,27 @@ mod tests {
         assert_eq!(only_picture(good.clone()), good);
         for bad in ["https://example.org/a.png", "data:image/png\" onload=\"x", "data:text/html,x"] {
             assert_eq!(only_picture(bad.to_owned()), "data:,");
+        }
+    }
+
+    #[test]
+    fn a_class_with_one_mistake_is_not_shown_without_any() {
+        let class = |name: &str, correct| ClassResult { name: name.to_owned(), images: 3000, correct };
+        let predictions = Predictions {
+            split: resnet_record::Split::Test,
+            step: 10,
+            epoch: 1,
+            classes: vec![class("cat", 2999), class("dog", 1)],
+            confused: vec![],
+            worst: vec![],
+            unsure: vec![],
+        };
+        let svg = class_errors(&predictions).unwrap().file();
+        for said in [
+            "dog is hardest, &gt;\u{a0}99.9\u{a0}% error; cat easiest, &lt;\u{a0}0.1\u{a0}%",
+            "&lt;\u{a0}0.1\u{a0}% of 3,000",
+        ] {
+            assert!(svg.contains(said), "{said}: {svg}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use resnet_record::RunFolder;
 
+use crate::again::{began_with, train_again};
 use crate::numbers::quoted;
 use crate::{Article, Error, Figure, article_page, comparison_page, run_page};
 
@@ -105,13 +106,19 @@ impl LivePage {
     }
 }
 
-/// The commands that train a run again, score it and draw it.
+/// The commands that train a run again, score it and draw it. The command that began it doesn't know of
+/// changes that were made since; the run's own recipe does.
 fn repeated(run: &RunFolder) -> Result<Vec<String>, Error> {
-    let command = run.record()?.command;
-    let words: Vec<String> = command.iter().skip(1).map(|word| quoted(word)).collect();
+    let record = run.record()?;
+    let words: Vec<String> = record.command.iter().skip(1).map(|word| quoted(word)).collect();
     let dir = shell(run.dir());
     Ok(vec![
-        format!("cargo xtask {}", words.join(" ")),
+        match record.changes.is_empty() {
+            true => format!("cargo xtask {}", words.join(" ")),
+            false => {
+                train_again(run.dir(), (&run.recipe()?, &record), &began_with(&record).unwrap_or_default())
+            }
+        },
         format!("cargo xtask eval --checkpoint {dir}"),
         format!("cargo xtask report {dir}"),
     ])

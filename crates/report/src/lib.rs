@@ -15,6 +15,7 @@
 //! | `figure` | a picture with its caption |
 //! | `article` | a page that somebody else composes: sentences, tables, pictures |
 //! | `comparison` | the page of several: curves over each other, seeds gathered, recipes' differences |
+//! | `again` | the command that trains a run again |
 //! | `file` | pages as files, kept fresh while a run trains |
 //! | `numbers` | how numbers are written |
 //!
@@ -26,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod again;
 mod article;
 pub mod chart;
 mod comparison;
@@ -40,6 +42,7 @@ mod processes;
 mod run;
 mod schedule;
 
+pub use again::{began_with, data_option, train_again};
 pub use article::{Article, Cell, Head, Part, Set, Statement, Table, TableRow, Tone, article_page};
 pub use comparison::comparison_page;
 pub use curves::curves_svg;

@@ -1,16 +1,10 @@
 //! How numbers are written on pages, besides what `resnet-words` has for terminals as well.
 
-pub(crate) use resnet_words::{capital, count, quoted, short, significant};
+pub(crate) use resnet_words::{capital, count, quoted, short, significant, speed};
 
-/// A probability as `97.3 %`, with a no-break space. What is less than 1 is never shown as 100 %.
-pub(crate) fn percent(probability: f64) -> String {
-    let tenths = (1000.0 * probability).round();
-    match probability {
-        certain if certain >= 1.0 => "100\u{a0}%".to_owned(),
-        _ if tenths >= 1000.0 => ">\u{a0}99.9\u{a0}%".to_owned(),
-        tiny if tenths <= 0.0 && tiny > 0.0 => "<\u{a0}0.1\u{a0}%".to_owned(),
-        _ => format!("{:.1}\u{a0}%", tenths / 10.0),
-    }
+/// A probability or a share as `97.3 %`, with no-break spaces.
+pub(crate) fn percent(share: f64) -> String {
+    resnet_words::percent(share, 1).replace(' ', "\u{a0}")
 }
 
 /// The text of an axis's tick, with as many decimals as `step` needs.

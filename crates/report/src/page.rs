@@ -8,9 +8,9 @@ use crate::Error;
 use crate::curves;
 use crate::evidence::Evidence;
 use crate::figure::Figure;
-use crate::numbers::{count, duration, significant};
+use crate::numbers::{count, duration, significant, speed};
 use crate::processes;
-use crate::run::{RunData, error};
+use crate::run::{RunData, error, validation};
 
 /// A line of the table of epochs.
 #[derive(Serialize)]
@@ -40,7 +40,8 @@ pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error
         warnings => run.record.mark().into_iter().collect::<Vec<_>>(),
         figures => figures(&run),
         epochs => rows(&run),
-        has_validation => run.epochs.iter().any(|epoch| epoch.validation.is_some()),
+        has_validation => run.epochs.iter().any(|epoch| validation(epoch).is_some()),
+        of_average => if run.is_averaged() { " of the average" } else { "" },
         has_test => run.epochs.iter().any(|epoch| epoch.test.is_some()),
         evidence => Evidence::read(folder)?,
         left_out => run.record.left_out,
@@ -124,9 +125,7 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
         },
     ));
     facts.extend(
-        record
-            .results
-            .map(|results| ("speed", format!("{} images/s", count(results.images_per_second as u64)))),
+        record.results.map(|results| ("speed", format!("{} images/s", speed(results.images_per_second)))),
     );
     if let Some(Machine { cpu, cores, memory, system }) = &record.machine {
         let memory = memory.map(|bytes| format!(", {} GiB", bytes >> 30)).unwrap_or_default();
@@ -156,9 +155,10 @@ fn figures(run: &RunData) -> Vec<Figure> {
     if let Some(chart) = curves::error(run) {
         let caption = match run.last_drawn_error() {
             Some((measured, error)) => format!(
-                "The {} error ends at {error:.2} %, solid; the training loss is dashed, by the scale on the right: the mean \
+                "The {} error{} ends at {error:.2} %, solid; the training loss is dashed, by the scale on the right: the mean \
                  over an epoch's augmented images while the weights move.",
-                measured.name()
+                measured.name(),
+                if run.is_averaged() { " of the weights' moving average" } else { "" }
             ),
             None => "Error on the training images, solid, and their loss, dashed: the means over each epoch while the weights \
                      move."
@@ -192,9 +192,9 @@ fn rows(run: &RunData) -> Vec<EpochRow> {
         steps: count(epoch.step),
         loss: format!("{:.4}", epoch.train_loss),
         training: percent(100.0 - epoch.train_top1),
-        validation: epoch.validation.as_ref().map(|scores| percent(error(scores))),
+        validation: validation(epoch).as_ref().map(|scores| percent(error(scores))),
         test: epoch.test.as_ref().map(|scores| percent(error(scores))),
-        speed: count(epoch.images_per_second as u64),
+        speed: speed(epoch.images_per_second),
     };
     run.epochs.iter().map(row).collect()
 }

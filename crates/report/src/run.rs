@@ -68,11 +68,17 @@ impl RunData {
         self.steps.iter().map(|step| (step.step as f64, step.rate)).collect()
     }
 
+    /// Whether a moving average of the weights is scored beside them. It is what a run then reports, so all
+    /// its errors here are the average's.
+    pub(crate) fn is_averaged(&self) -> bool {
+        self.epochs.iter().any(|epoch| epoch.ema_validation.is_some())
+    }
+
     /// Error in percent after each epoch on the images of `measured`, as far as it was measured.
     pub(crate) fn errors(&self, measured: Measured) -> Vec<(f64, f64)> {
         let scores = |epoch: &EpochMetrics| match measured {
             Measured::Test => epoch.test,
-            Measured::Validation => epoch.validation,
+            Measured::Validation => validation(epoch),
         };
         let error = |epoch: &EpochMetrics| Some((epoch.step as f64, error(&scores(epoch)?)));
         self.epochs.iter().filter_map(error).collect()
@@ -123,6 +129,11 @@ impl RunData {
 pub fn rate_drops(steps: &[StepMetrics]) -> Vec<f64> {
     let falls = steps.windows(2).filter(|pair| pair[1].rate < 0.67 * pair[0].rate && pair[0].rate > 0.0);
     falls.map(|pair| pair[1].step as f64).collect()
+}
+
+/// The scores of an epoch by which its weights are judged: those of their moving average where one is kept.
+pub(crate) fn validation(epoch: &EpochMetrics) -> Option<Scores> {
+    epoch.ema_validation.or(epoch.validation)
 }
 
 /// The top-1 error in percent.

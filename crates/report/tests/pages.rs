@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use resnet_record::{
-    Checkpoint, EpochMetrics, Metric, ProcessesMetrics, Recipe, Results, Run, RunFolder, RunRecord, Scores,
-    StepMetrics, StepTime,
+    Checkpoint, DataSet, Difference, EpochMetrics, Metric, ProcessesMetrics, Recipe, RecipeChange, Results,
+    Run, RunFolder, RunRecord, Scores, StepMetrics, StepTime,
 };
-use resnet_report::{comparison_page, curves_svg, run_page};
+use resnet_report::{comparison_page, curves_svg, run_page, write_page};
 
 const RECIPE: &str = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
 
@@ -155,6 +155,111 @@ fn seeds_are_gathered_and_recipes_told_apart() {
         made("f", "resnet20-v1", 1, 8.4),
     ];
     assert!(comparison_page(&close, &[]).unwrap().contains("no winner yet"));
+}
+
+/// Changes the record of the run in `dir`.
+fn recorded(dir: &Path, change: impl FnOnce(&mut RunRecord)) -> RunFolder {
+    let mut run = Run::open(dir).unwrap();
+    run.update(change).unwrap();
+    run.folder().clone()
+}
+
+#[test]
+fn trainings_from_other_weights_or_on_other_data_are_no_seeds_of_each_other() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = |name: &str| scratch.path().join(name);
+    let fresh = run(&dir("fresh"), "resnet20-v2", 0, 4, 8.0);
+    // CIFAR-10 is the same in every folder.
+    run(&dir("elsewhere"), "resnet20-v2", 1, 4, 8.2);
+    let elsewhere = recorded(&dir("elsewhere"), |record| record.data = "/another/folder".to_owned());
+    let pooled = comparison_page(&[fresh.clone(), elsewhere], &[]).unwrap();
+    assert!(pooled.contains("2 seeds of resnet20-v2"), "{pooled}");
+    run(&dir("tuned"), "resnet20-v2", 2, 4, 5.0);
+    let tuned = recorded(&dir("tuned"), |record| record.from = Some("runs/first".to_owned()));
+    let page = comparison_page(&[fresh.clone(), tuned], &[]).unwrap();
+    for said in ["2 runs compared", "<th>from</th><td>not set</td><td>runs&#x2f;first</td>", "from = none"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    // Images in files can be any.
+    let of_files = ["cats", "dogs"].map(|name| {
+        let recipe = Recipe::built_in("imagenet-resnet50-v2").unwrap();
+        assert_eq!(recipe.data.set, DataSet::Images);
+        let record = RunRecord { data: format!("/data/{name}"), ..RunRecord::begin(name, &recipe) };
+        let mut run = Run::create(&dir(name), &recipe, record).unwrap();
+        fresh.metrics().unwrap().iter().for_each(|metric| run.log(metric).unwrap());
+        run.folder().clone()
+    });
+    let page = comparison_page(&of_files, &[]).unwrap();
+    assert!(
+        page.contains("<th>data</th><td>&#x2f;data&#x2f;cats</td><td>&#x2f;data&#x2f;dogs</td>"),
+        "{page}"
+    );
+    // Neither is finished, so neither has taken a known time.
+    assert!(page.contains("<td></td></tr>") && !page.contains(">0 s<"), "{page}");
+}
+
+#[test]
+fn a_run_that_was_changed_is_repeated_by_its_own_recipe() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    run(&dir, "resnet20-v2", 0, 4, 8.0);
+    let command = ["xtask", "train", "--epochs", "2"].map(str::to_owned).to_vec();
+    let page = |folder: &RunFolder| {
+        std::fs::read_to_string(write_page(std::slice::from_ref(folder), None).unwrap()).unwrap()
+    };
+    let began = recorded(&dir, |record| record.command = command);
+    assert!(page(&began).contains("cargo xtask train --epochs 2\n"));
+    let changed = recorded(&dir, |record| {
+        let [before, after] = ["2 epochs", "4 epochs"].map(|value| Some(value.to_owned()));
+        let keys = vec![Difference { key: "train.duration".to_owned(), before, after }];
+        record.changes.push(RecipeChange { step: 20, at: String::new(), keys });
+        (record.from, record.weights) = (Some("net.pth".to_owned()), Some("ema".to_owned()));
+    });
+    let page = page(&changed);
+    let words = format!("train --recipe {}/recipe.toml --from net.pth --weights ema", dir.display());
+    assert!(page.contains(&words.replace('/', "&#x2f;")) && !page.contains("--epochs 2"), "{page}");
+}
+
+/// Where a moving average of the weights is kept, its scores choose the best epoch and are reported.
+#[test]
+fn errors_are_those_of_the_average_where_one_is_kept() {
+    let scratch = tempfile::tempdir().unwrap();
+    let page = |name: &str, ema_validation| {
+        let dir = scratch.path().join(name);
+        run(&dir, "resnet20-v2", 0, 1, 8.0);
+        let mut run = Run::open(&dir).unwrap();
+        let epoch = EpochMetrics {
+            epoch: 2,
+            step: 20,
+            images: 2560,
+            train_loss: 0.1,
+            train_top1: 90.0,
+            rate: 0.1,
+            images_per_second: 0.8,
+            data_wait: 0.0,
+            communication: None,
+            data_threads: None,
+            validation: Some(scores(123)),
+            ema_validation,
+            test: None,
+            test_reads: 0,
+        };
+        run.log(&Metric::Epoch(epoch)).unwrap();
+        let compared = comparison_page(std::slice::from_ref(run.folder()), &[]).unwrap();
+        assert_eq!(compared.contains("error is the average&#x27;s"), ema_validation.is_some(), "{compared}");
+        run_page(run.folder(), &[]).unwrap()
+    };
+    let average = page("average", Some(scores(456)));
+    for said in
+        ["<td>54.40</td>", "validation error of the average, %", "of the weights&#x27; moving average"]
+    {
+        assert!(average.contains(said), "{said}: {average}");
+    }
+    assert!(!average.contains("87.70"), "{average}");
+    let alone = page("alone", None);
+    assert!(alone.contains("<td>87.70</td>") && !alone.contains("average, %"), "{alone}");
+    // Less than one image in a second is not none.
+    assert!(alone.contains("<td>0.8</td>"), "{alone}");
 }
 
 /// A run of which only the validation error is known, and one that is not finished, are no results of a

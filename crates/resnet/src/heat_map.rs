@@ -3,8 +3,8 @@
 //! Head and pooling are linear, so a class's logit is the mean over the last feature map of
 //! `W[class] . features`, plus a bias. Those products, brought back to the image's size, are laid over it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use candle_core::IndexOp as _;
@@ -50,11 +50,13 @@ impl Pretrained {
 
 impl Pretrained {
     /// Draws where the network sees `class` on the image in the file `image`, and writes that over the image
-    /// to the PNG file `out`, whole or not at all. Folders above it are created.
+    /// to the PNG file `out`, whole or not at all. Folders above it are created. An earlier heat map is
+    /// replaced, any other file is left.
     ///
     /// # Errors
-    /// As [`Pretrained::heat_map`], or if a file cannot be read or written.
+    /// As [`Pretrained::heat_map`] and [`HeatMap::may_be_at`], or if a file cannot be read or written.
     pub fn write_heat_map(&self, image: &Path, class: usize, out: &Path) -> Result<(), Error> {
+        HeatMap::may_be_at(out)?;
         let image = resnet_data::decode_image(image)?;
         let png = self.heat_map(&image, class)?.png_over(&image)?;
         let write = || -> io::Result<()> {
@@ -63,14 +65,30 @@ impl Pretrained {
             }
             resnet_files::write_whole(out, |file| file.write_all(&png))
         };
-        write().map_err(|cause| {
-            let (action, path) = ("write the heat map".to_owned(), out.to_owned());
-            resnet_data::Error::Write { action, path, cause }.into()
-        })
+        write().map_err(|cause| not_written(out, cause))
     }
 }
 
+fn not_written(out: &Path, cause: io::Error) -> Error {
+    let (action, path) = ("write the heat map".to_owned(), out.to_owned());
+    resnet_data::Error::Write { action, path, cause }.into()
+}
+
 impl HeatMap {
+    /// Whether a heat map may be written to `file`: nothing is there, or an earlier heat map, which has a
+    /// mark of its own. So nobody's picture is lost by a wrong name.
+    ///
+    /// # Errors
+    /// If another file is there.
+    pub fn may_be_at(file: &Path) -> Result<(), Error> {
+        // A link to nowhere is somebody's as well.
+        if file.symlink_metadata().is_err() || is_marked(file) {
+            return Ok(());
+        }
+        let cause = "it exists already and is no heat map; name another file, or remove this one";
+        Err(not_written(file, io::Error::new(io::ErrorKind::AlreadyExists, cause)))
+    }
+
     /// The map over the image in grey, as large as the image; what the network did not see stays dark.
     pub fn over(&self, image: &Image) -> Image {
         let (low, high) =
@@ -103,13 +121,27 @@ impl HeatMap {
         out
     }
 
-    /// [`HeatMap::over`] as the bytes of a PNG file.
+    /// [`HeatMap::over`] as the bytes of a PNG file, which says in a text chunk what it is.
     ///
     /// # Errors
     /// If the image is too large for one.
     pub fn png_over(&self, image: &Image) -> Result<Vec<u8>, Error> {
-        Ok(image::encode_png(&self.over(image))?)
+        let mut png = image::encode_png(&self.over(image))?;
+        png.splice(HEADER..HEADER, MARK.iter().copied());
+        Ok(png)
     }
+}
+
+/// Bytes of a PNG file before its second chunk: the signature and the first one, IHDR.
+const HEADER: usize = 8 + 25;
+
+/// The second chunk of every heat map: its length, its kind, a keyword with its text, its CRC-32.
+const MARK: &[u8] = b"\0\0\0\x18tEXtSoftware\0resnet heat map\xbe^6\"";
+
+/// Whether the file has the mark of a heat map.
+fn is_marked(file: &Path) -> bool {
+    let mut start = [0; HEADER + MARK.len()];
+    File::open(file).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start.ends_with(MARK)
 }
 
 /// How much of a pixel is the image's; the rest is the map's.
@@ -145,6 +177,25 @@ mod tests {
         let lightness = |[r, g, b]: [f32; 3]| 0.2126 * r + 0.7152 * g + 0.0722 * b;
         assert!((0..255).all(|byte| lightness(heat(byte)) < lightness(heat(byte + 1))));
         assert_eq!((heat(0), heat(255)), (COLOURS[0], COLOURS[5]));
+    }
+
+    #[test]
+    fn a_heat_map_replaces_another_one_and_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let image = Image::new(8, 8, vec![100; 8 * 8 * 3]).unwrap();
+        let transform = EvalTransform::small(8, Normalisation::HALF);
+        let map = HeatMap { width: 1, height: 2, evidence: vec![0.0, 1.0], transform };
+        let png = map.png_over(&image).unwrap();
+        assert_eq!(image::decode_bytes(&png, "map.png").unwrap(), map.over(&image));
+        fs::write(at("map.png"), png).unwrap();
+        fs::write(at("mine.png"), image::encode_png(&image).unwrap()).unwrap();
+        fs::write(at("short"), "x").unwrap();
+        assert!(["map.png", "new.png"].iter().all(|name| HeatMap::may_be_at(&at(name)).is_ok()));
+        for name in ["mine.png", "short", "."] {
+            let refused = HeatMap::may_be_at(&at(name)).unwrap_err().to_string();
+            assert!(refused.contains(name) && refused.contains("is no heat map; name another"), "{refused}");
+        }
     }
 
     #[test]

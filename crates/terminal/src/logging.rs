@@ -30,7 +30,7 @@ struct Wrapped<W>(W);
 
 impl<W: Write> Write for Wrapped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = text::wrap(&String::from_utf8_lossy(bytes), text::err(), LEVEL);
+        let text = text::sentence(&String::from_utf8_lossy(bytes), text::err(), LEVEL);
         let Some(text) = voice::voiced(&text) else { return Ok(bytes.len()) };
         self.0.write_all(text.as_bytes()).map(|()| bytes.len())
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-pub use resnet_words::{count, counted, short};
+pub use resnet_words::{count, counted, percent, short, speed};
 
 /// A path as a shell takes it, for commands that are shown to be copied.
 pub fn quoted(path: &Path) -> String {
@@ -67,15 +67,6 @@ fn without_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
-/// Images per second: `1,234`, `8.3`.
-pub fn speed(images_per_second: f64) -> String {
-    if images_per_second < 20.0 {
-        format!("{images_per_second:.1}")
-    } else {
-        count(images_per_second.round() as u64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +83,6 @@ mod tests {
         assert_eq!([0.4, 67.0, 3_723.6].map(clock), ["0:00", "1:07", "1:02:04"]);
         assert_eq!(clock(f64::NAN), "0:00");
         assert_eq!([threads(1, 2), threads(4, 1)], ["2 threads", "4 processes of 1 thread"]);
-        assert_eq!([8.34, 1_234.4].map(speed), ["8.3", "1,234"]);
         let times = [25.4, 2400.0, 9000.0, 111_600.0, 734_400.0, 86_400_000.0];
         assert_eq!(times.map(long), ["25 s", "40 min", "2.5 h", "31 h", "8.5 days", "1,000 days"]);
         assert_eq!(

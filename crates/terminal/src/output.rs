@@ -1,5 +1,6 @@
 //! Standard output: tables for people, JSON for scripts.
 
+use std::fmt;
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
@@ -17,14 +18,35 @@ pub enum Format {
     Json,
 }
 
+/// Nobody reads standard output any more, as in `cargo xtask models | head -1`. It ends a command, and is no
+/// failure of it.
+#[derive(Debug)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads standard output any more")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// `done`, where readers that have [`Gone`] are no error: at the end of a command, and where something else
+/// than printing decides how it ends.
+///
+/// # Errors
+/// Any other error of `done`.
+pub fn unless_gone(done: anyhow::Result<()>) -> anyhow::Result<()> {
+    done.or_else(|error| if error.is::<Gone>() { Ok(()) } else { Err(error) })
+}
+
 /// Prints a line of results as it is, such as a command to copy.
 ///
 /// # Errors
-/// If standard output cannot be written to.
+/// [`Gone`], or if standard output cannot be written to.
 pub fn line(text: &str) -> anyhow::Result<()> {
     match written(text) {
-        // The reader has closed its end, as in `cargo xtask models | head -1`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Gone.into()),
         other => other.context("cannot write to standard output"),
     }
 }
@@ -32,7 +54,7 @@ pub fn line(text: &str) -> anyhow::Result<()> {
 /// Prints sentences, which wrap at the terminal's width.
 ///
 /// # Errors
-/// If standard output cannot be written to.
+/// As [`line`].
 pub fn sentences(text: &str) -> anyhow::Result<()> {
     line(&text::wrap(text, text::out(), 0))
 }
@@ -40,7 +62,7 @@ pub fn sentences(text: &str) -> anyhow::Result<()> {
 /// Prints a result after its label.
 ///
 /// # Errors
-/// If standard output cannot be written to.
+/// As [`line`].
 pub fn labelled(label: &str, text: &str) -> anyhow::Result<()> {
     line(&text::labelled(label, text, text::out()))
 }
@@ -48,7 +70,7 @@ pub fn labelled(label: &str, text: &str) -> anyhow::Result<()> {
 /// Prints `value` as JSON on one line.
 ///
 /// # Errors
-/// If standard output cannot be written to.
+/// As [`line`].
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value).context("cannot write the result as JSON")?)
 }
@@ -69,7 +91,20 @@ fn written(line: &str) -> io::Result<()> {
 /// Prints a table at the terminal's width.
 ///
 /// # Errors
-/// If standard output cannot be written to.
+/// As [`line`].
 pub fn print_table(table: &Table) -> anyhow::Result<()> {
     line(&table.lines(text::out()).join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_that_are_gone_are_no_error_and_others_are() {
+        assert!(unless_gone(Ok(())).is_ok());
+        assert!(unless_gone(Err(Gone.into())).is_ok());
+        assert!(unless_gone(Err::<(), _>(Gone).context("printing a table")).is_ok());
+        assert!(unless_gone(Err(anyhow::anyhow!("disk full"))).is_err());
+    }
 }

@@ -26,9 +26,9 @@ pub fn line(text: &str) {
 }
 
 /// Prints a sentence on standard error, wrapped at the terminal's width; what does not fit goes on `indent`
-/// columns from the left.
+/// columns from the left. Lines that begin with two blanks, which are commands, stay whole.
 pub fn sentence(text: &str, indent: usize) {
-    line(&text::wrap(text, text::err(), indent));
+    line(&text::sentence(text, text::err(), indent));
 }
 
 /// Prints a text after its label on standard error.

@@ -34,6 +34,13 @@ pub fn wrap(text: &str, width: Option<usize>, indent: usize) -> String {
     lines.join("\n")
 }
 
+/// Like [`wrap`], but for lines that begin with two blanks, which stay whole: they are commands to be copied.
+pub fn sentence(text: &str, width: Option<usize>, indent: usize) -> String {
+    let wrapped =
+        |line| if str::starts_with(line, "  ") { line.to_owned() } else { wrap(line, width, indent) };
+    text.split('\n').map(wrapped).collect::<Vec<_>>().join("\n")
+}
+
 fn wrap_line(line: &str, width: usize, indent: usize) -> String {
     if measure_text_width(line) <= width {
         return line.to_owned();
@@ -130,6 +137,14 @@ mod tests {
         );
         assert_eq!(labelled("sixteen letters_", "of 3 runs", None), "sixteen letters_  of 3 runs");
         assert_eq!(labelled("fifteen letters", "of 3 runs", None), "fifteen letters of 3 runs");
+    }
+
+    #[test]
+    fn a_command_in_a_sentence_stays_whole() {
+        let command = "  cargo xtask train --recipe runs/quick-start-1/recipe.toml --from runs/quick-start-1";
+        let told =
+            sentence(&format!("error: the schedule cannot change; start a new run:\n{command}"), Some(40), 7);
+        assert_eq!(told, format!("error: the schedule cannot change; start\n       a new run:\n{command}"));
     }
 
     #[test]

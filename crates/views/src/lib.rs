@@ -12,10 +12,12 @@
 //! | `models.rs`, `summary.rs` | networks as a list; the layers of one |
 //! | `analysis.rs` | what was measured on a network, unit by unit; what an accuracy lacks |
 //! | `preamble.rs` | what a training is going to do and to cost |
+//! | `guesses.rs` | what an image is taken for |
 //! | `live.rs` | a training while it runs |
 //! | `reproduce.rs` | the paper's tables and figures: the plan, the trainings, what came out |
 
 mod analysis;
+mod guesses;
 mod live;
 mod models;
 mod preamble;
@@ -26,6 +28,7 @@ mod schedule;
 mod summary;
 
 pub use analysis::{show as show_analysis, show_finding};
+pub use guesses::lines as guesses;
 pub use live::{Live, epoch_line};
 pub use models::show as show_models;
 pub use preamble::print as preamble;

@@ -157,11 +157,13 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
     let scores = |name: &str, scores: Option<Scores>, mark: &str| {
         scores.map_or(String::new(), |scores| format!("{name} {:.2} %{mark}", scores.top1()))
     };
+    // Where an average of the weights is kept, its scores say which epoch is the best, and are reported.
+    let validation = if epoch.ema_validation.is_some() { "val of the average" } else { "val" };
     vec![
         format!("epoch {}/{epochs}", epoch.epoch),
         format!("loss {:.3}", epoch.train_loss),
         format!("train {:.2} %", epoch.train_top1),
-        scores("val", epoch.validation, if is_best { " (best)" } else { "" }),
+        scores(validation, epoch.ema_validation.or(epoch.validation), if is_best { " (best)" } else { "" }),
         scores("test", epoch.test, ""),
         format!("{} images/s", numbers::speed(epoch.images_per_second)),
         // Less is within the noise of a step.
@@ -229,6 +231,14 @@ mod tests {
         assert_eq!([Some(80), Some(200), None].map(|width| shown(&epoch(), width)), [line; 3]);
         let narrow = "epoch 164/164  loss 0.012  train 99.61 %\n  val 93.26 % (best)  1,234 images/s";
         assert_eq!(shown(&epoch(), Some(40)), narrow);
+    }
+
+    #[test]
+    fn the_average_is_shown_where_it_is_what_the_run_reports() {
+        let average = Scores { top1_correct: 9_412, ..epoch().validation.unwrap() };
+        let line =
+            "epoch 164/164  loss 0.012  train 99.61 %  val of the average 94.12 % (best)  1,234 images/s";
+        assert_eq!(shown(&EpochMetrics { ema_validation: Some(average), ..epoch() }, None), line);
     }
 
     #[test]

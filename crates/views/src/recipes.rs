@@ -68,11 +68,15 @@ pub fn list() -> String {
     format!("Recipes:\n{}", lines.join("\n"))
 }
 
-/// Prints a built-in recipe as it is written, comments and all; a recipe in a file with its defaults.
+/// Prints a built-in recipe as it is written, comments and all; a recipe in a file with its defaults. As JSON
+/// each is an object with its defaults.
 ///
 /// # Errors
 /// As of [`find`].
-pub fn print(name: &str) -> anyhow::Result<()> {
+pub fn print(name: &str, format: Format) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(&find(name)?);
+    }
     match BUILT_IN.iter().find(|(known, _)| known == name) {
         Some((_, text)) => output::line(text.trim_end()),
         None => output::line(find(name)?.to_toml()?.trim_end()),

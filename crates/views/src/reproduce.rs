@@ -1,7 +1,7 @@
 //! The paper's tables and figures in a terminal: what will be trained and how long it takes, the trainings
 //! one after another, and what came out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::bail;
@@ -87,23 +87,29 @@ pub fn reproduce(
         keep(&results, folder)?;
         progress::labelled("kept", &format!("the records of finished runs in {}", folder.display()));
     }
-    match setup.format {
+    let told = match setup.format {
         Format::Json => output::json(&json!({
             "scale": request.scale.name(),
             "seeds": request.seeds,
             "targets": results.iter().map(target_json).collect::<Vec<_>>(),
             "claims": findings,
-        }))?,
-        Format::Text => {
-            results.iter().filter(|results| results.grid.target != Target::Claims).try_for_each(print)?;
-            findings.iter().try_for_each(print_finding)?;
-            pages.iter().try_for_each(|page| output::labelled("page", &page.display().to_string()))?;
-        }
-    }
+        })),
+        Format::Text => print_all(&results, &findings, &pages),
+    };
     if ended == Reproduced::Interrupted {
         progress::line("stopped and saved; the same command goes on");
+        output::unless_gone(told)?;
+    } else {
+        told?;
     }
     Ok(ended)
+}
+
+/// Prints results, claims, and where the pages are.
+fn print_all(results: &[Results], findings: &[Finding], pages: &[PathBuf]) -> anyhow::Result<()> {
+    results.iter().filter(|results| results.grid.target != Target::Claims).try_for_each(print)?;
+    findings.iter().try_for_each(print_finding)?;
+    pages.iter().try_for_each(|page| output::labelled("page", &page.display().to_string()))
 }
 
 /// Tells which trainings are there, which are not, and how long those need.

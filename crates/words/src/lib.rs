@@ -52,6 +52,28 @@ pub fn significant(number: f64) -> String {
     }
 }
 
+/// Images per second: `1,234`, `8.3`.
+pub fn speed(images_per_second: f64) -> String {
+    if images_per_second < 20.0 {
+        format!("{images_per_second:.1}")
+    } else {
+        count(images_per_second.round() as u64)
+    }
+}
+
+/// A share from 0 to 1 with so many decimals: `97.3 %`. What is less than 1 is never shown as 100 %, and what
+/// is more than 0 never as 0 %: `> 99.9 %`, `< 0.1 %`.
+pub fn percent(share: f64, decimals: usize) -> String {
+    let units = 10f64.powi(decimals as i32);
+    let rounded = (100.0 * share * units).round();
+    match share {
+        certain if certain >= 1.0 => "100 %".to_owned(),
+        _ if rounded >= 100.0 * units => format!("> {:.decimals$} %", 100.0 - units.recip()),
+        tiny if rounded <= 0.0 && tiny > 0.0 => format!("< {:.decimals$} %", units.recip()),
+        _ => format!("{:.decimals$} %", rounded / units),
+    }
+}
+
 /// `a, b and c`.
 pub fn listed(items: &[String]) -> String {
     match items {
@@ -100,6 +122,21 @@ mod tests {
             [9.999, -0.99999, 999.7, 9_999_999.9, f64::NEG_INFINITY, f64::NAN].map(significant),
             ["10.0", "-1.00", "1,000", "1.00e7", "-inf", "NaN"]
         );
+    }
+
+    #[test]
+    fn no_share_is_shown_as_all_or_nothing_that_is_not() {
+        assert_eq!([8.34, 0.8, 19.96, 1_234.4].map(speed), ["8.3", "0.8", "20.0", "1,234"]);
+        let shares = [1.0, 0.99997, 0.973, 0.5, 0.00003, 0.0];
+        assert_eq!(
+            shares.map(|share| percent(share, 2)),
+            ["100 %", "> 99.99 %", "97.30 %", "50.00 %", "< 0.01 %", "0.00 %"]
+        );
+        assert_eq!(
+            shares.map(|share| percent(share, 1)),
+            ["100 %", "> 99.9 %", "97.3 %", "50.0 %", "< 0.1 %", "0.0 %"]
+        );
+        assert_eq!([percent(0.996, 0), percent(f64::NAN, 1)], ["> 99 %", "NaN %"]);
     }
 
     #[test]

@@ -190,7 +190,8 @@ pub(crate) struct PredictArgs {
     /// Also show the logits
     #[arg(long)]
     pub(crate) logits: bool,
-    /// Draw a heat map of the most probable class to a PNG file, or to a folder for several images
+    /// Draw a heat map of the most probable class to a PNG file, or to a folder for several images; only
+    /// earlier heat maps are replaced
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(crate) heatmap: Option<PathBuf>,
     #[command(flatten)]

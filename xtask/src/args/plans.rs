@@ -30,8 +30,8 @@ pub(crate) struct ScheduleArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RecipesArgs {
-    /// Print this recipe as TOML instead of the list
-    #[arg(value_name = "NAME")]
+    /// Print this recipe instead of the list: as TOML, or with --json as one object
+    #[arg(value_name = "NAME", conflicts_with_all = ["measure", "threads"])]
     pub(crate) name: Option<String>,
     /// Measure this machine's speed anew
     #[arg(long)]

@@ -58,6 +58,7 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
     let recipe = pretrained.recipe().ok().flatten();
     let images = data::to_evaluate(&args.data, (recipe.as_ref(), pretrained.spec().classes), &args.files)?;
+    data::refuse_for_memory(&images, &args.files, &args.view)?;
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
     let images = open(args, &pretrained)?;
-    refuse_view(args, &images)?;
+    data::refuse_for_memory(&images, &args.files, &args.view)?;
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
@@ -67,11 +67,7 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Images> {
     if let Some(folder) = &args.data {
         // A recipe that cannot be read is no error: the number of classes alone then chooses among data sets.
         let recipe = pretrained.recipe().ok().flatten();
-        let images = data::to_evaluate(folder, (recipe.as_ref(), pretrained.spec().classes), &files)?;
-        if let Images::InMemory(_) = &images {
-            data::refuse(&args.files)?;
-        }
-        return Ok(images);
+        return data::to_evaluate(folder, (recipe.as_ref(), pretrained.spec().classes), &files);
     }
     let Some(recipe) = pretrained.recipe()? else {
         let file = pretrained.file().display();
@@ -80,17 +76,6 @@ fn open(args: &EvalArgs, pretrained: &Pretrained) -> anyhow::Result<Images> {
     };
     let origin = record.and_then(|record| origin_path(&record.data));
     data::of_recipe(&recipe, origin.as_deref(), (Needed::Evaluation, &files))
-}
-
-/// Refuses to crop and to turn images that are in memory as they are.
-fn refuse_view(args: &EvalArgs, images: &Images) -> anyhow::Result<()> {
-    let Some([height, width]) = images.size().filter(|_| args.view.is_given()) else { return Ok(()) };
-    let message = format!(
-        "--size, --resize, --crops and --orientation are for images in files; those of {} are scored whole, at {height} x \
-         {width}; leave them out",
-        images.name()
-    );
-    Err(Ended::Usage(message).into())
 }
 
 fn options(args: &EvalArgs) -> EvalOptions {

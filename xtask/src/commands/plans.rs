@@ -7,7 +7,7 @@ use crate::threads;
 
 pub(crate) fn recipes(args: &RecipesArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.name {
-        return recipes::print(name);
+        return recipes::print(name, args.format.get());
     }
     let measure = if args.measure { Measure::Anew } else { Measure::Once };
     recipes::show(threads::start(&args.threads)?, measure, args.format.get())

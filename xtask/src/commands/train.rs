@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use resnet::{Images, Needed, Training, absolute_origin, origin_path};
+use resnet::{Images, Needed, Training, absolute_origin};
 use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
-use resnet_report::LivePage;
+use resnet_report::{LivePage, began_with, data_option, train_again};
 use resnet_train::{
     AllReduce, Anomalies, Error, Options, Outcome, begin_run, first_before_others, open_run, resumes_from,
 };
@@ -207,7 +207,9 @@ fn train(
         Outcome::Finished(results) => report(&run, &results, args),
         Outcome::Interrupted { step } => {
             if tells_json {
-                output::json(&serde_json::json!({"event": "interrupted", "run": folder, "step": step}))?;
+                // How to continue is told whoever reads the events.
+                let _ =
+                    output::json(&serde_json::json!({"event": "interrupted", "run": folder, "step": step}));
             }
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
@@ -260,59 +262,19 @@ fn report(run: &Run, results: &Results, args: &TrainArgs) -> anyhow::Result<()> 
     output::line(&next_commands(run))
 }
 
-/// The options that name the weights which a run began with, unless they were fresh.
-fn began_with(record: &RunRecord) -> Option<String> {
-    // Older records have only the command line, not the weights by themselves.
-    let mut words = record.command.iter().skip_while(|word| !word.starts_with("--from"));
-    let told =
-        words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));
-    let from = record.from.as_deref().or(told)?;
-    Some(given([
-        ("--from", Some(from)),
-        ("--revision", record.revision.as_deref()),
-        ("--weights", record.weights.as_deref()),
-        ("--prefix", record.prefix.as_deref()),
-    ]))
-}
-
-/// The options that have a value, quoted for a shell.
-fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
-    let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let words = given.map(|(name, value)| format!("{name} {}", numbers::quoted(Path::new(value))));
-    words.collect::<Vec<_>>().join(" ")
-}
-
 /// The command that starts a new run by the recipe of this one, on its data, with `changes`.
 fn again(run: &Run, changes: &str) -> String {
-    let record = run.record();
-    let recipe = numbers::quoted(&run.folder().dir().join("recipe.toml"));
-    let lists = given([
-        ("--classes", record.class_list.as_deref()),
-        ("--labels", record.label_list.as_deref()),
-        ("--image-column", record.image_column.as_deref()),
-        ("--label-column", record.label_column.as_deref()),
-    ]);
-    let options = [&lists, changes]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .fold(String::new(), |all, part| all + " " + part);
-    format!("cargo xtask train --recipe {recipe}{}{options}", data_option(run))
-}
-
-/// ` --data DIR`, if the run's data are in a folder that is still there.
-fn data_option(run: &Run) -> String {
-    match origin_path(&run.record().data) {
-        Some(path) if run.recipe().data.generated.is_none() => format!(" --data {}", numbers::quoted(&path)),
-        _ => String::new(),
-    }
+    train_again(run.folder().dir(), (run.recipe(), run.record()), changes)
 }
 
 /// Commands to try with a finished run.
 fn next_commands(run: &Run) -> String {
-    let (folder, data) = (numbers::quoted(run.folder().dir()), data_option(run));
+    let (folder, data) = (numbers::quoted(run.folder().dir()), data_option((run.recipe(), run.record())));
+    let eval = format!("cargo xtask eval    --checkpoint {folder} {data}");
     format!(
-        "\nnext:\n  cargo xtask eval    --checkpoint {folder}{data}\n  cargo xtask predict --checkpoint {folder} IMAGE\n  \
+        "\nnext:\n  {}\n  cargo xtask predict --checkpoint {folder} IMAGE\n  \
          cargo xtask export  --checkpoint {folder} --out {}.safetensors",
+        eval.trim_end(),
         run.record().model
     )
 }
@@ -335,17 +297,4 @@ fn create(out: Option<&Path>, recipe: &Recipe, fill: impl Fn(&mut RunRecord)) ->
 fn not_empty(folder: &Path) -> anyhow::Error {
     let error = resnet_record::Error::NotEmpty { folder: folder.to_owned() };
     anyhow!("{error}; choose another --out, or continue what is there with --resume")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_that_have_a_value_are_as_a_shell_takes_them() {
-        let options =
-            [("--labels", Some("my val.txt")), ("--prefix", None), ("--label-column", Some("kind"))];
-        assert_eq!(given(options), "--labels 'my val.txt' --label-column kind");
-        assert_eq!(given([("--classes", None)]), "");
-    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use resnet::{Replay, Replayed, replay};
-use resnet_record::{Difference, Parting, RunFolder, agreement};
+use resnet_record::{Agreement, Difference, Parting, RunFolder, agreement};
 use serde::Serialize;
 
 use crate::args::VerifyArgs;
@@ -32,45 +32,47 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
     let folders = args.runs.iter().map(|dir| RunFolder::open(dir)).collect::<Result<Vec<_>, _>>()?;
     let [a, b] = &folders[..] else { unreachable!("the command line has two") };
     let found = agreement(a, b)?;
-    let differs = found.parting.map_or(vec![], |Parting { certificates: [a, b], .. }| a.differences(&b));
     let replayed = match &found.parting {
         Some(parting) if args.replay => Some(replayed([a, b], found.last_agreed, parting, args)?),
         _ => None,
     };
-    if args.format.get() == Format::Json {
-        output::json(&Json {
+    // Whether they part is the outcome, whoever reads about it.
+    output::unless_gone(print(&found, replayed.as_ref(), args.format.get()))?;
+    match found.parting {
+        Some(_) => Err(Ended::Reported.into()),
+        None => Ok(()),
+    }
+}
+
+fn print(found: &Agreement, replayed: Option<&Replayed>, format: Format) -> anyhow::Result<()> {
+    let differs = found.parting.map_or(vec![], |Parting { certificates: [a, b], .. }| a.differences(&b));
+    if format == Format::Json {
+        return output::json(&Json {
             agreed_steps: found.agreed,
             last_agreed_step: found.last_agreed,
             parting_step: found.parting.map(|parting| parting.step),
             differs: &differs,
             recipe: &found.recipe,
-            replay: replayed.as_ref().map(in_json),
-        })?;
-    } else {
-        let agreed = numbers::counted(found.agreed as u64, "certified step");
-        output::labelled(
-            "agree",
-            &match found.agreed {
-                0 => "in no certified step".to_owned(),
-                _ => format!("in {agreed}, up to step {}", numbers::count(found.last_agreed)),
-            },
-        )?;
-        if let Some(parting) = found.parting {
-            let step = numbers::count(parting.step);
-            output::labelled("part", &format!("at step {step}, in {}", differs.join(" and ")))?;
-        }
-        for Difference { key, before, after } in &found.recipe {
-            let [a, b] = [before, after].map(|value| value.as_deref().unwrap_or("left out"));
-            output::labelled("recipe", &format!("{key} is {a} in the first, {b} in the second"))?;
-        }
-        if let Some(replayed) = &replayed {
-            output::labelled("replayed", &replayed.to_string())?;
-        }
+            replay: replayed.map(in_json),
+        });
     }
-    match found.parting {
-        Some(_) => Err(Ended::Reported.into()),
-        None => Ok(()),
+    let agreed = numbers::counted(found.agreed as u64, "certified step");
+    output::labelled(
+        "agree",
+        &match found.agreed {
+            0 => "in no certified step".to_owned(),
+            _ => format!("in {agreed}, up to step {}", numbers::count(found.last_agreed)),
+        },
+    )?;
+    if let Some(parting) = found.parting {
+        let step = numbers::count(parting.step);
+        output::labelled("part", &format!("at step {step}, in {}", differs.join(" and ")))?;
     }
+    for Difference { key, before, after } in &found.recipe {
+        let [a, b] = [before, after].map(|value| value.as_deref().unwrap_or("left out"));
+        output::labelled("recipe", &format!("{key} is {a} in the first, {b} in the second"))?;
+    }
+    replayed.map_or(Ok(()), |replayed| output::labelled("replayed", &replayed.to_string()))
 }
 
 fn replayed(

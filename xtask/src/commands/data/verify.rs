@@ -36,14 +36,14 @@ pub(super) fn run(args: &VerifyDataArgs) -> anyhow::Result<()> {
     let (images, broken) = (verified.images, &verified.broken);
     if args.format.get() == Format::Json {
         let broken = broken.iter().map(|BrokenSample { name, cause }| Broken { name, cause }).collect();
-        output::json(&Json { images, broken })?;
+        output::unless_gone(output::json(&Json { images, broken }))?;
     } else {
         let line =
             |BrokenSample { name, cause }: &BrokenSample| printable(&format!("{name}: {cause}")).into_owned();
         let mut lines: Vec<String> = broken.iter().map(line).collect();
         let number = numbers::count(broken.len() as u64);
         lines.push(format!("{number} of {} images are broken", numbers::count(images)));
-        output::line(&text::wrap(&lines.join("\n"), text::out(), 2))?;
+        output::unless_gone(output::line(&text::wrap(&lines.join("\n"), text::out(), 2)))?;
     }
     if broken.is_empty() { Ok(()) } else { Err(Ended::Reported.into()) }
 }

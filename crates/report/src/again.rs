@@ -1,0 +1,65 @@
+//! The command that trains a run again: by its own recipe, on its data, from the weights that it began with.
+
+use std::path::Path;
+
+use resnet_record::{Recipe, RunRecord};
+
+use crate::numbers::quoted;
+
+/// Whose weights a run began with; none where they were fresh.
+pub(crate) fn began_from(record: &RunRecord) -> Option<&str> {
+    // Older records have only the command line, not the weights by themselves.
+    let mut words = record.command.iter().skip_while(|word| !word.starts_with("--from"));
+    let told =
+        words.next().and_then(|word| word.strip_prefix("--from=").or(words.next().map(String::as_str)));
+    record.from.as_deref().or(told)
+}
+
+/// The options that name the weights which a run began with; none where they were fresh.
+pub fn began_with(record: &RunRecord) -> Option<String> {
+    Some(given([
+        ("--from", Some(began_from(record)?)),
+        ("--revision", record.revision.as_deref()),
+        ("--weights", record.weights.as_deref()),
+        ("--prefix", record.prefix.as_deref()),
+    ]))
+}
+
+/// The options that have a value, quoted for a shell.
+fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
+    let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    given.map(|(name, value)| format!("{name} {}", quoted(value))).collect::<Vec<_>>().join(" ")
+}
+
+/// `--data DIR`, if the run's data are in a folder that is still there; else empty.
+pub fn data_option((recipe, record): (&Recipe, &RunRecord)) -> String {
+    let is_there = recipe.data.generated.is_none() && Path::new(&record.data).exists();
+    given([("--data", is_there.then_some(record.data.as_str()))])
+}
+
+/// The command that starts a new run by the recipe in the run's folder `dir`, on its data, with `changes`.
+pub fn train_again(dir: &Path, run: (&Recipe, &RunRecord), changes: &str) -> String {
+    let recipe = quoted(&dir.join("recipe.toml").to_string_lossy());
+    let record = run.1;
+    let lists = given([
+        ("--classes", record.class_list.as_deref()),
+        ("--labels", record.label_list.as_deref()),
+        ("--image-column", record.image_column.as_deref()),
+        ("--label-column", record.label_column.as_deref()),
+    ]);
+    let parts = [format!("cargo xtask train --recipe {recipe}"), data_option(run), lists, changes.to_owned()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_have_a_value_are_as_a_shell_takes_them() {
+        let options =
+            [("--labels", Some("my val.txt")), ("--prefix", None), ("--label-column", Some("kind"))];
+        assert_eq!(given(options), "--labels 'my val.txt' --label-column kind");
+        assert_eq!(given([("--classes", None)]), "");
+    }
+}
