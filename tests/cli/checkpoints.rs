@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
-use crate::common::{Outcome, image, root, xtask_in};
+use resnet_models::checkpoint::{self, Metadata};
+use resnet_models::{Model, registry};
+
+use crate::common::{Outcome, TINY, image, root, xtask_in};
 
 fn file(name: &str) -> PathBuf {
     root().join("crates/models/tests/checkpoint/pytorch").join(name)
@@ -76,4 +79,54 @@ fn advice_is_never_an_option_that_was_given() {
     }
     predict("network.pth", &["--prefix", "elsewhere"])
         .ends_saying(1, &["begins with \"elsewhere\"; they are called module.net.bn1.bias"]);
+}
+
+/// As self-supervised methods leave it: two networks, heads of several layers, and more.
+#[test]
+fn the_command_that_leaves_out_what_a_training_cannot_take_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let model = Model::init(&registry::find("resnet8-v2", 3).expect("a name"), 1).expect("a model");
+    let write = |file: &str, networks: &[&str], strays: &[&str]| {
+        let variables = || model.variables().iter();
+        let named = |prefix: &str| {
+            let name = |name: &str| format!("{prefix}{}", name.replace("head.fc.", "head.fc.1."));
+            variables().map(|(name_in, variable)| (name(name_in), variable.clone())).collect::<Vec<_>>()
+        };
+        let strays = strays
+            .iter()
+            .zip(variables())
+            .map(|(name, (_, variable))| ((*name).to_owned(), variable.clone()));
+        let all = networks.iter().flat_map(|prefix| named(prefix)).chain(strays).collect();
+        checkpoint::save(&here.join(file), &all, &Metadata::default()).expect("it is written");
+    };
+    let train = |out: &str, from: &[&str]| {
+        xtask_in(
+            here,
+            &[&["train", "--out", out, "--set", "train.duration=1 steps", "--from"], from, TINY].concat(),
+        )
+    };
+    write("head.safetensors", &[""], &[]);
+    let outcome = train("first", &["head.safetensors"]);
+    outcome.succeeds();
+    assert!(
+        outcome.stderr.contains("old head, left out: head.fc.1.bias, head.fc.1.weight"),
+        "{}",
+        outcome.stderr
+    );
+
+    write("both.safetensors", &["online.", "target."], &["queue"]);
+    train("none", &["both.safetensors"]).ends_saying(1, &["behind online., target.", "--prefix PREFIX"]);
+    let given = ["both.safetensors", "--prefix", "online."];
+    let advice = "cargo xtask export --checkpoint both.safetensors --model resnet8-v2 --prefix PREFIX --allow-unexpected \
+                  --allow-missing --out COPY";
+    train("none", &given).ends_saying(1, &["queue", advice]);
+    let advice = advice.replace("PREFIX", "online.").replace("COPY", "copy.safetensors");
+    let command: Vec<&str> = advice.split(' ').skip(2).collect();
+    xtask_in(here, &command).succeeds();
+    train("second", &["copy.safetensors"]).succeeds();
+    let copy = checkpoint::read(&here.join("copy.safetensors")).expect("a checkpoint");
+    let name = "stages.2.blocks.0.conv1.weight";
+    let of_model = model.variables()[name].flatten_all().and_then(|values| values.to_vec1::<f32>());
+    assert_eq!(copy.tensors[name].values, of_model.expect("numbers"));
 }

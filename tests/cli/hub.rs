@@ -121,6 +121,46 @@ fn transformers_repositories_are_understood() {
     assert!(by_id.succeeds().contains("\"dog\""), "{}", by_id.stdout);
     let folder = snapshot.to_str().expect("a path in UTF-8");
     assert_eq!(predict(["--checkpoint", folder]).succeeds(), by_id.succeeds());
+    // What only describes images is done without, where the hub may be asked and does not answer.
+    fs::remove_file(snapshot.join("preprocessor_config.json")).expect("it was there");
+    let mut asking =
+        command(home, &["predict", "--json", "--logits", "--model", "microsoft/resnet-18", "a.png"]);
+    asking.env("HF_HOME", home).env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", "http://127.0.0.1:1");
+    let outcome = outcome_of(&mut asking);
+    assert!(outcome.succeeds().contains("\"dog\""), "{}", outcome.stdout);
+    let told = "preprocessor_config.json of microsoft/resnet-18 is not in the cache";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+}
+
+#[test]
+fn weights_of_a_network_that_is_not_built_here_are_not_downloaded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [
+        ("config.json", timm("resnext50_32x4d", &["cat", "dog"]).to_string().into_bytes()),
+        ("model.safetensors", vec![0; 1000]),
+    ];
+    let files = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
+    let hub = resnet_testing::hub::Hub::start(COMMIT, files);
+    let mut asking = command(folder.path(), &["predict", "--model", "timm/resnext50_32x4d.mine", "a.png"]);
+    asking.env("HF_HOME", folder.path()).env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", &hub.endpoint);
+    outcome_of(&mut asking).ends_saying(1, &["config.json", "grouped"]);
+    let requests = hub.requests();
+    assert!(!requests.is_empty() && requests.iter().all(|path| path.contains("config.json")), "{requests:?}");
+}
+
+#[test]
+fn a_name_with_a_tag_is_the_network_that_the_config_describes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    fs::create_dir(home.join("mine")).expect("a folder");
+    fresh(&home.join("mine/model.safetensors"), "resnet18", 3);
+    write(&home.join("mine/config.json"), &timm("resnet18", &["cat", "dog", "owl"]));
+    image(&home.join("a.png"));
+    let predict = |name| run(home, &["predict", "--json", "--checkpoint", "mine", "--model", name, "a.png"]);
+    let plain = predict("resnet18");
+    assert!(plain.succeeds().contains("\"owl\""), "{}", plain.stdout);
+    let tagged = predict("resnet18.a1_in1k");
+    assert_eq!((tagged.succeeds(), &tagged.stderr), (plain.succeeds(), &plain.stderr));
 }
 
 #[test]

@@ -76,11 +76,13 @@ pub struct NonFinite {
 }
 
 impl Ignored {
-    /// Whether a tensor of this name is ignored; if so, it is counted.
-    pub(crate) fn count(&mut self, name: &str) -> bool {
+    /// Whether a tensor of this name is ignored; if so, it is counted. `resumes` tells whether the file is a
+    /// checkpoint of ours to resume from. In other files `ema.` and the like are names as any other: of
+    /// averaged weights, or of a network.
+    pub(crate) fn count(&mut self, name: &str, resumes: bool) -> bool {
         if name.ends_with("num_batches_tracked") {
             self.batch_counters += 1;
-        } else if name.starts_with(OPTIMIZER) || keys::slot(name).is_some() {
+        } else if resumes && (name.starts_with(OPTIMIZER) || keys::slot(name).is_some()) {
             self.optimizer += 1;
         } else {
             return false;

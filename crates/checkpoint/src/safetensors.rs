@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::contents::{Array, Contents, LeftOut};
 use crate::error::Error;
 use crate::floats::Float;
+use crate::keys;
 use crate::text::clip;
 use crate::weights::Weights;
 
@@ -43,11 +44,12 @@ pub(crate) fn parse(
         return Err(Error::WeightsNotThere { path: path.to_owned(), asked: weights.clone(), keys: vec![] });
     }
     let Opened { metadata, layout, mut reader } = open(path, input)?;
+    let resumes = metadata.contains_key(keys::TRAINING_STATE);
     let mut contents = Contents { metadata, ..Contents::default() };
     for name in layout.offset_keys() {
         let Some(info) = layout.info(&name) else { continue };
         let bytes = info.data_offsets.1 - info.data_offsets.0;
-        if contents.ignored.count(&name) {
+        if contents.ignored.count(&name, resumes) {
             io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
             continue;
         }

@@ -15,8 +15,9 @@ use hf_hub::Repo;
 use hf_hub::api::sync::Api;
 
 use super::checksum;
-use super::missing::{Missing, is_status, refusal};
+use super::missing::{Missing, is_status};
 use super::names::is_word;
+use super::request::{metadata, patient};
 use crate::Progress;
 
 /// How often a connection is opened again after one that brought nothing.
@@ -33,6 +34,8 @@ pub(crate) struct Download<'a> {
     /// The cache's folder of the repository.
     pub(crate) folder: &'a Path,
     pub(crate) progress: &'a dyn Progress,
+    /// How long the server may be silent.
+    pub(crate) patience: Duration,
 }
 
 /// Why a connection ended early.
@@ -48,7 +51,7 @@ impl Download<'_> {
     pub(crate) fn fetch(&self, file: &str, expected: Option<u64>) -> Result<String, Missing> {
         let failed = |cause: String| Missing::Failed(format!("{file}: {cause}"));
         let url = self.api.repo(self.repo.clone()).url(file);
-        let metadata = self.api.metadata(&url).map_err(|error| refusal(file, &error))?;
+        let metadata = metadata(self.api, file, &url, self.patience)?;
         let (etag, commit) = (metadata.etag().trim_start_matches("W/"), metadata.commit_hash());
         // Both become names in the cache.
         if !is_word(etag) || !is_word(commit) {
@@ -141,7 +144,7 @@ impl Download<'_> {
         }
         let range = format!("bytes={have}-");
         let request = self.api.repo(self.repo.clone()).info_request().uri(url).header("Range", &range);
-        let mut response = request.call().map_err(|error| {
+        let mut response = patient!(request, self.patience).call().map_err(|error| {
             let cause = error.to_string();
             if is_status(&cause, '4') { Trouble::Final(cause) } else { Trouble::Lost(cause) }
         })?;

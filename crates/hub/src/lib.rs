@@ -21,8 +21,9 @@
 //!    files are missing. Names are checked before they become part of a path (`names.rs`).
 //! 3. **Cache.** [`Repository::get`] looks for the file in the snapshot of the revision, and makes no request
 //!    if it is there (`repository.rs`).
-//! 4. **Download.** The bytes are appended to `blobs/ETAG.part`. A lost connection is opened again, and a
-//!    later start goes on where an earlier one stopped (`download.rs`).
+//! 4. **Download.** The bytes are appended to `blobs/ETAG.part`. A connection that is lost, or silent for
+//!    half a minute (`request.rs`), is opened again, and a later start goes on where an earlier one stopped
+//!    (`download.rs`).
 //! 5. **Checksum.** The whole file is compared with the SHA-256 or the Git name that the server gave
 //!    (`checksum.rs`). If they differ, it is thrown away.
 //! 6. **Link.** The blob gets its final name, and `snapshots/COMMIT/NAME` a link to it.
@@ -40,6 +41,7 @@
 //! | `model.rs` | [`HubModel`]: the files of a model |
 //! | `repository.rs` | [`Repository`]: one file or the listing, from the cache or the server |
 //! | `download.rs`, `checksum.rs` | one file into the cache, resumed and checked |
+//! | `request.rs` | how long a server may be silent |
 //! | `listing.rs`, `missing.rs` | [`Listing`]: which files there are; [`Missing`]: why one is not |
 //! | `settings.rs`, `expand.rs` | [`Settings`] from the environment; `~` and variables in paths |
 //! | `names.rs`, `text.rs` | names from people and servers: checked for paths; escaped for messages |
@@ -57,6 +59,7 @@ mod model;
 pub mod names;
 mod progress;
 mod repository;
+mod request;
 mod settings;
 mod text;
 

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{fmt, fs, io};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
@@ -12,6 +13,7 @@ use super::cache::write_whole;
 use super::download::Download;
 use super::listing::{Listing, MAX_LISTING_BYTES};
 use super::missing::{Missing, of_status};
+use super::request::{PATIENCE, patient};
 use super::settings::{Network, Settings};
 use crate::Progress;
 
@@ -21,6 +23,8 @@ pub struct Repository {
     pub(crate) settings: Settings,
     repo: Repo,
     api: OnceCell<Api>,
+    /// How long the server may be silent.
+    pub(crate) patience: Duration,
 }
 
 /// What a repository holds, which decides its address and its folder in the cache.
@@ -40,7 +44,7 @@ impl Repository {
             RepositoryKind::DataSet => RepoType::Dataset,
         };
         let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
-        Repository { settings, repo, api: OnceCell::new() }
+        Repository { settings, repo, api: OnceCell::new(), patience: PATIENCE }
     }
 
     /// Where the cache is and how the hub is reached.
@@ -98,7 +102,8 @@ impl Repository {
         tracing::debug!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
         let folder = self.folder();
         let commit = guarded(file, || {
-            Download { api, repo: &self.repo, folder: &folder, progress }.fetch(file, expected)
+            let patience = self.patience;
+            Download { api, repo: &self.repo, folder: &folder, progress, patience }.fetch(file, expected)
         })?;
         self.keep_ref(&commit).map_err(|cause| {
             Missing::Failed(format!("{file}: cannot write below {}: {cause}", folder.display()))
@@ -118,6 +123,7 @@ impl Repository {
         guarded("the list of files", || {
             let request = api.repo(self.repo.clone()).info_request().query("blobs", "true");
             let cause = |error: &dyn fmt::Display| format!("the list of files: {error}");
+            let request = patient!(request, self.patience);
             let mut response =
                 request.call().map_err(|error| of_status(cause(&error), &error.to_string()))?;
             let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES);

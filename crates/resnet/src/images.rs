@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use resnet_data::sources::{OpenFiles, open_files, tell_empty_classes, tell_oddities};
+use resnet_data::sources::{Layout, OpenFiles, open_files, tell_empty_classes, tell_oddities};
 use resnet_data::{
-    Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, open_dir, open_test,
+    Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, layout_of, open_dir,
+    open_test,
 };
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{ImageFiles, TrainingData};
@@ -142,12 +143,18 @@ impl Images {
             }
             _ => None,
         };
-        match contents(folder, options.files.labels.as_deref())? {
+        let in_files =
+            || Images::in_files(folder, &OpenOptions { needed: Needed::Evaluation, ..options.clone() });
+        // A recipe for images in files has trained on parquet files as such, CIFAR's too.
+        let labels = options.files.labels.as_deref();
+        let are_tables = || matches!(layout_of(folder, labels), Ok(Layout::Tables));
+        if recipe.is_some_and(|recipe| recipe.data.set == DataSet::Images) && are_tables() {
+            return in_files();
+        }
+        match contents(folder, labels)? {
             Contents::Cifar(_) => Ok(Images::InMemory(open_test(folder, None)?)),
             Contents::Ambiguous { .. } => Ok(Images::InMemory(open_test(folder, usual)?)),
-            Contents::Files(_) => {
-                Images::in_files(folder, &OpenOptions { needed: Needed::Evaluation, ..options.clone() })
-            }
+            Contents::Files(_) => in_files(),
             Contents::Nothing { wanted } => {
                 Err(DataError::Unrecognised { path: folder.to_owned(), wanted }.into())
             }

@@ -98,28 +98,31 @@ impl fmt::Display for Location {
 fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Found, Error> {
     let model = resnet_hub::HubModel::new(id, revision)?;
     let mut notes = vec![];
-    let config = match model.optional(CONFIG, progress) {
-        // Offline, cached weights are used with what their file itself says.
+    let mut optional = |name: &str| match model.optional(name, progress) {
+        // Without a network, cached weights are used with what their file itself says.
         Err(error) if model.cached(&WEIGHTS).is_some() => {
             notes.push(error.to_string());
-            None
+            Ok(None)
         }
-        other => other?,
+        other => other,
     };
-    let file = model.first_of(&WEIGHTS, progress)?;
-    let Some(config) = config else {
+    // What a config says is understood before the weights, which are a thousand times as long, are fetched.
+    let mut described = None;
+    if let Some(path) = optional(CONFIG)? {
+        let told = RepositoryConfig::read(&path, None)?;
+        described = Some(match told.preprocessing {
+            // timm's form describes the preprocessing as well.
+            Some(_) => told,
+            None => RepositoryConfig::read(&path, optional(PREPROCESSOR)?.as_deref())?,
+        });
+    }
+    if described.is_none() {
         let name = model.name();
         notes
             .push(format!("{name} has no {CONFIG} at hand; its network is told by the names of its weights"));
-        return Ok(Found { file, run: None, config: None, notes });
-    };
-    let described = RepositoryConfig::read(&config, None)?;
-    let config = match described.preprocessing {
-        // timm's form describes the preprocessing as well.
-        Some(_) => described,
-        None => RepositoryConfig::read(&config, model.optional(PREPROCESSOR, progress)?.as_deref())?,
-    };
-    Ok(Found { file, run: None, config: Some(config), notes })
+    }
+    let file = model.first_of(&WEIGHTS, progress)?;
+    Ok(Found { file, run: None, config: described, notes })
 }
 
 #[cfg(not(feature = "hub"))]

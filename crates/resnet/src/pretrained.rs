@@ -196,8 +196,9 @@ impl<'a> LoadOptions<'a> {
         };
         let Found { file, run, mut config, notes } = location.find(self.progress)?;
         if let Some(name) = &self.model {
-            // What a config says of another network is not believed.
-            config = config.filter(|config| config.spec.name == *name);
+            // What a config says of another network is not believed. A tag of the name changes no network.
+            let named = registry::find(name, 1)?.name;
+            config = config.filter(|config| config.spec.name == named);
         }
         let mut notes: Vec<Note> = notes.into_iter().map(Note::Other).collect();
         notes.iter().for_each(self.on_note);
@@ -206,7 +207,7 @@ impl<'a> LoadOptions<'a> {
         notes.extend(note);
         let mut metadata = checkpoint.metadata()?;
         let spec = match (&self.model, &config) {
-            (Some(name), _) => registry::find(name, checkpoint.head_classes()?)?,
+            (Some(name), _) => registry::find(name, checkpoint.classes_of(name, self.policy)?)?,
             (None, Some(config)) => checkpoint.claimed("its config.json", &config.spec.name)?,
             (None, None) => checkpoint.infer_spec()?,
         };

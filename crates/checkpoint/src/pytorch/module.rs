@@ -8,6 +8,8 @@ use super::Fault;
 const MOST_MODULES: usize = 100_000;
 /// The longest name. It is repeated in the names of everything below it.
 const LONGEST_NAME: usize = 1000;
+/// As many bytes of a name count as an object of the pickle.
+const NAME_BYTES: usize = 64;
 
 /// Whether an object is a `torch.nn.Module`, of whatever class.
 pub(super) fn is_module(pickle: &Pickle, id: Id) -> bool {
@@ -20,13 +22,17 @@ pub(super) fn is_module(pickle: &Pickle, id: Id) -> bool {
 
 /// A module's parameters and persistent buffers by name, and those of all modules in it.
 pub(super) fn tensors(pickle: &Pickle, module: Id) -> Result<Vec<(String, Id)>, Fault> {
+    let beyond = || Fault::Damaged("its modules are more or lie deeper than in any network".to_owned());
     let mut found = vec![];
     let mut waiting = vec![(String::new(), module)];
     let mut seen = 0;
+    // A module can be in others many times, at two bytes each, so a short pickle could name what fills all
+    // memory. Where a module has one place, each of its entries is an object of the pickle at least.
+    let mut room = pickle.objects().len();
     while let Some((prefix, module)) = waiting.pop() {
         seen += 1;
         if seen > MOST_MODULES || prefix.len() > LONGEST_NAME {
-            return Err(Fault::Damaged("its modules are more or lie deeper than in any network".to_owned()));
+            return Err(beyond());
         }
         let Some(state) = pickle.call(module).and_then(|call| call.state) else { continue };
         let transient = transient(pickle, state);
@@ -34,6 +40,8 @@ pub(super) fn tensors(pickle: &Pickle, module: Id) -> Result<Vec<(String, Id)>, 
             let entries = pickle.get(state, part).and_then(|part| pickle.entries(part)).unwrap_or_default();
             for (name, value) in entries.iter() {
                 let name = pickle.str(*name).unwrap_or_default();
+                let takes = 1 + (prefix.len() + name.len()) / NAME_BYTES;
+                room = room.checked_sub(takes).ok_or_else(beyond)?;
                 let is_transient = part == "_buffers" && transient.contains(&name);
                 if *pickle.object(*value) == Object::None || is_transient {
                     continue;

@@ -1,7 +1,7 @@
 //! Where the weights are in a file: the dictionary of names and tensors, alone or in a training's checkpoint.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use resnet_pickle::{Id, Object, Pickle};
 
@@ -158,8 +158,13 @@ impl<'p> Search<'p> {
     /// The fault for weights that are not in the file; it names those that are.
     fn not_there(&mut self, root: &Place, asked: &Weights) -> Fault {
         let mut names = vec![];
+        // An object under many keys is looked into once: otherwise a short pickle could fill all memory.
+        let mut seen = HashSet::new();
         for place in self.leading(root) {
             names.push(place.name());
+            if !seen.insert(place.id) {
+                continue;
+            }
             if !module::is_module(self.pickle, place.id) && !self.has_tensors(place.id) {
                 names.extend(self.leading(&place).iter().map(Place::name));
             }

@@ -210,6 +210,57 @@ fn modules_in_themselves_end() {
     assert!(fault(&of(bytes)).contains("its modules are more or lie deeper than in any network"));
 }
 
+/// `times` names for one object, as the items of a dictionary: the object, which lies at `slot` of the memo,
+/// is only referred to.
+fn repeated(times: u16, slot: u8) -> Vec<u8> {
+    let item = |number| [&[b'X', 5, 0, 0, 0][..], format!("{number:05}").as_bytes(), &[b'h', slot]].concat();
+    [b"(".to_vec(), (0..times).flat_map(item).collect(), b"u".to_vec()].concat()
+}
+
+#[test]
+fn a_module_under_a_thousand_names_is_not_a_million_tensors() {
+    let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let module = |slot: u8, parameters: &[u8], modules: &[u8]| {
+        let class = [&b"cnet\nNet\n)\x81q"[..], &[slot], b"}("].concat();
+        let parts = [text("_parameters"), parameters.to_vec(), text("_modules"), modules.to_vec()];
+        [class, parts.concat(), b"ub".to_vec()].concat()
+    };
+    let inner = |times| module(1, &[b"}".to_vec(), repeated(times, 0)].concat(), b"}");
+    let outer = |inner: &[u8], times| {
+        let inner = [&b"}("[..], &text("first"), inner, b"u", &repeated(times, 1)].concat();
+        of([&b"\x80\x02]q\0"[..], &module(2, b"}", &inner), b"."].concat())
+    };
+    // The module alone, with as many names for what it holds, is no fault; there is only no tensor in it.
+    assert!(read(&outer(&inner(1000), 0)).is_ok());
+    let told = fault(&outer(&inner(1000), 1000));
+    assert!(told.contains("its modules are more or lie deeper than in any network"), "{told}");
+}
+
+#[test]
+fn dictionaries_under_many_keys_are_listed_once() {
+    // The weights are three dictionaries deep, the second under three hundred keys of the first.
+    let text = |text: &str| [&[b'X'][..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let weights = pickle(4, &[4], &[1], 1);
+    let weights = &weights[2..weights.len() - 1];
+    let in_it = [&b"}("[..], &text("a"), weights, b"uq\x01"].concat();
+    let second = [&b"}q\x02("[..], &text("b"), &in_it, b"u", &repeated(300, 1)].concat();
+    let bytes = [&b"\x80\x02}("[..], &text("c"), &second, b"u", &repeated(300, 2), b"."].concat();
+    let bytes = of(bytes);
+    match zip(Cursor::new(&bytes), bytes.len() as u64, &Weights::Average) {
+        Err(Fault::NotThere(_, names)) => assert_eq!((names.len(), &*names[1]), (602, "c.b")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn names_of_a_trainings_state_are_names_as_any_other() {
+    let mut pickle = pickle(4, &[4], &[1], 1);
+    let name = pickle.windows(2).position(|two| two == b"a0").unwrap();
+    pickle.splice(name - 4..name + 2, [&[6, 0, 0, 0][..], b"ema.a0"].concat());
+    let contents = read(&of(pickle)).unwrap();
+    assert_eq!((contents.tensors["ema.a0"].values.len(), contents.ignored.optimizer), (4, 0));
+}
+
 #[test]
 fn dictionaries_in_themselves_end() {
     // {"model": itself}

@@ -156,7 +156,7 @@ fn a_length_that_begins_like_a_pickle_is_one() {
 #[test]
 fn other_floats_become_f32_and_counters_are_passed_over() {
     let header = format!(
-        r#"{{"bf":{},"d":{},"h":{},"bn.num_batches_tracked":{},"optimizer.momentum.d":{},"s":{},"z":{}}}"#,
+        r#"{{"__metadata__":{{"training_state":""}},"bf":{},"d":{},"h":{},"bn.num_batches_tracked":{},"optimizer.momentum.d":{},"s":{},"z":{}}}"#,
         tensor("BF16", "[2]", [0, 4]),
         tensor("F64", "[1]", [4, 12]),
         tensor("F16", "[1,2]", [12, 16]),
@@ -184,6 +184,22 @@ fn other_floats_become_f32_and_counters_are_passed_over() {
     assert_eq!(contents.ignored, Ignored { batch_counters: 1, optimizer: 1 });
     let expected = [(Precision::F16, 1), (Precision::Bf16, 1), (Precision::F64, 1)];
     assert_eq!(contents.converted, expected.into());
+}
+
+#[test]
+fn a_trainings_state_is_passed_over_in_our_own_checkpoints_alone() {
+    let names = ["ema.a", "optimizer.momentum.a", "accumulated.a", "a"];
+    let tensors: Vec<String> = (0..)
+        .zip(names)
+        .map(|(i, name)| format!(r#""{name}":{}"#, tensor("F32", "[1]", [4 * i, 4 * i + 4])))
+        .collect();
+    let read = |metadata: &str| {
+        let header = format!(r#"{{"__metadata__":{{"{metadata}":"{{}}"}},{}}}"#, tensors.join(","));
+        let contents = parse_bytes(&bytes_of(&header, 16)).unwrap();
+        (contents.tensors.len(), contents.ignored.optimizer)
+    };
+    assert_eq!(read("training_state"), (1, 3));
+    assert_eq!(read("format"), (4, 0));
 }
 
 proptest! {

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::NoProgress;
@@ -165,4 +167,69 @@ fn a_refusal_is_not_taken_for_an_absent_file() {
         );
         assert_eq!(model.optional("config.json", &NoProgress).unwrap(), None);
     });
+}
+
+/// Answers the first requests as [`serve`] does but for `missing` bytes at the end of the last one, and keeps
+/// that connection and every later one open without a word until `done`.
+fn fall_silent(
+    listener: &TcpListener,
+    done: &AtomicBool,
+    requests: usize,
+    body: &[u8],
+    missing: usize,
+) -> usize {
+    let mut held = vec![];
+    listener.set_nonblocking(true).unwrap();
+    while !done.load(Ordering::Relaxed) {
+        let Ok((mut stream, _)) = listener.accept() else {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        };
+        stream.set_nonblocking(false).unwrap();
+        if held.len() < requests {
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let first_byte = lines.iter().any(|line| line.eq_ignore_ascii_case("range: bytes=0-0"));
+            let end = if first_byte { 1 } else { body.len() };
+            write!(
+                stream,
+                "HTTP/1.1 206 Partial Content\r\nContent-Length: {end}\r\nContent-Range: bytes 0-{}/{}\r\n\
+                 ETag: \"x\"\r\nX-Repo-Commit: {COMMIT}\r\nConnection: close\r\n\r\n",
+                end - 1,
+                body.len()
+            )
+            .unwrap();
+            let sent = if held.len() + 1 == requests { end - missing } else { end };
+            stream.write_all(&body[..sent]).unwrap();
+        }
+        held.push(stream);
+    }
+    held.len()
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    // Silent from the start, and in the middle of the file.
+    let rows = [(0, 0, "does not answer within 0.05 seconds", 0), (2, 3, "goes on from there", 4)];
+    for (answered, missing, says, arrived) in rows {
+        let cache = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let mut model = model(cache.path(), Network::Allowed, &endpoint, None);
+        model.repository.patience = Duration::from_millis(50);
+        let done = AtomicBool::new(false);
+        let (file, listing, connections) = std::thread::scope(|scope| {
+            let server = scope.spawn(|| fall_silent(&listener, &done, answered, b"weights", missing));
+            let (file, listing) = (model.first_of(&WEIGHTS, &NoProgress), model.repository.listing());
+            done.store(true, Ordering::Relaxed);
+            (file, listing, server.join().unwrap())
+        });
+        let message = file.unwrap_err().to_string();
+        assert!(message.contains(says), "{message}");
+        assert!(matches!(&listing, Err(Missing::Failed(cause)) if cause.contains("timeout")), "{listing:?}");
+        // One for what there is, four for the file, one for the listing.
+        assert_eq!(connections, if answered == 0 { 2 } else { 6 });
+        let part = cache.path().join("models--timm--resnet50.a1_in1k/blobs/x.part");
+        assert_eq!(fs::read(part).unwrap_or_default().len(), arrived);
+    }
 }

@@ -3,8 +3,8 @@
 //! | dialect | whose | here |
 //! |---|---|---|
 //! | native | this project's: torchvision's names for v1, timm's for v2 | read, written |
-//! | torchvision | `conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`, `fc` | read; written for v1 |
-//! | timm | v1 as torchvision; v2 `stem.conv`, `stages.0.blocks.0.norm1`, `downsample.conv`, `norm`, `head.fc` | read, written |
+//! | torchvision | `conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`, `fc` | read; written for v1 with the stride on the 3x3 |
+//! | timm | v1 as torchvision; v2 `stem.conv`, `stages.0.blocks.0.norm1`, `downsample.conv`, `norm`, `head.fc` | read; written with the stride on the 3x3 |
 //! | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read; written for v1 for CIFAR |
 //! | transformers | `resnet.embedder.embedder.convolution`, `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`; without `resnet.` in a file of the backbone alone | read; written for v1 for ImageNet |
 //!
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
-use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut};
+use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut, StridePlace};
 
 use super::naming::{Choice, Dialect, Naming};
 use super::rename::rename;
@@ -110,13 +110,22 @@ impl Dialect {
             && spec.shape_change != ShapeChange::PooledProjection
             && spec.norm == NormKind::Batch;
         let projects = spec.shape_change == ShapeChange::Projection;
+        // No name or shape shows where a stride is, so such a file would load and nobody would notice.
+        let strides_first = spec.branch == Branch::Bottleneck(StridePlace::First1x1);
+        let expansion = spec.branch.expansion();
+        let is_wide = spec.stages.iter().any(|stage| stage.width * expansion != stage.out_channels);
         let (writable, cause) = match self {
             Dialect::Native => (true, ""),
-            Dialect::Timm => (usual, "timm has none of figure 2's and 4's other units; use native"),
             Dialect::Torchvision if spec.family() == Family::V2 => (
                 false,
                 "torchvision has no pre-activation network, so it has no names for one; use native or timm",
             ),
+            Dialect::Timm | Dialect::Torchvision if strides_first => (
+                false,
+                "its bottlenecks have their stride on the first 1x1 and those of torchvision and timm on the 3x3, so \
+                 they would load it and compute something else; use native",
+            ),
+            Dialect::Timm => (usual, "timm has none of figure 2's and 4's other units; use native"),
             Dialect::Torchvision => (
                 plain_v1,
                 "torchvision has no network with such a stem, shortcut or norm; use native or timm",
@@ -124,6 +133,11 @@ impl Dialect {
             Dialect::Akamaster => {
                 (plain_v1 && small, "these names are of v1 networks for CIFAR; use native or timm")
             }
+            Dialect::Transformers if is_wide => (
+                false,
+                "the inner layers of transformers' bottlenecks are a quarter as wide as their output, and these are \
+                 wider; use native or timm",
+            ),
             Dialect::Transformers => (
                 plain_v1 && !small && projects,
                 "transformers has v1 networks with ImageNet's 7x7 stem only; use native or timm",
@@ -244,7 +258,7 @@ mod tests {
     #[test]
     fn each_network_can_be_exported_in_these_dialects() {
         use Dialect::{Akamaster, Native, Timm, Torchvision, Transformers};
-        let rows: [(&str, &[Dialect]); 8] = [
+        let rows: [(&str, &[Dialect]); 12] = [
             ("resnet20-v1-one-layer", &[Native]),
             ("resnet20-exclusive-gating", &[Native]),
             ("resnet20-v1", &[Native, Torchvision, Timm, Akamaster]),
@@ -253,6 +267,11 @@ mod tests {
             ("resnet50d", &[Native, Timm]),
             ("resnet50_gn", &[Native, Timm]),
             ("resnetv2_50x1_bit", &[Native, Timm]),
+            // The papers' bottlenecks have the stride on the first 1x1, torchvision's and timm's on the 3x3.
+            ("resnet18-v1-imagenet", &[Native, Torchvision, Timm, Transformers]),
+            ("resnet50-v1-imagenet", &[Native, Transformers]),
+            ("resnet164-v2", &[Native]),
+            ("wide_resnet50_2", &[Native, Torchvision, Timm]),
         ];
         resnet_testing::table::run(&rows, |(name, expected)| {
             let spec = crate::registry::find(name, 10).map_err(|error| error.to_string())?;

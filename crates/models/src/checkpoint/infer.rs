@@ -2,6 +2,7 @@
 
 use super::error::Unknown;
 use super::landmarks::Landmarks;
+use super::load::{Policy, Rule};
 use super::outline::Outline;
 use super::{Checkpoint, Error};
 use crate::spec::{Spec, StemLayers};
@@ -84,6 +85,20 @@ impl Checkpoint {
     pub fn head_classes(&self) -> Result<usize, Error> {
         let landmarks = self.landmarks().map_err(|cause| self.unrecognised(Unknown::Names, cause))?;
         self.classes(landmarks).map_err(|cause| self.unrecognised(Unknown::Head, cause))
+    }
+
+    /// The number of classes for the network called `name`: as [`Checkpoint::head_classes`], or where there
+    /// is no such head and `policy` lets parameters be missing, the number usual for that name.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::head_classes`].
+    pub fn classes_of(&self, name: &str, policy: Policy) -> Result<usize, Error> {
+        match self.head_classes() {
+            Err(Error::Unrecognised { what: Unknown::Head, .. }) if policy.missing == Rule::Allow => {
+                Ok(registry::usual_classes(name))
+            }
+            classes => classes,
+        }
     }
 
     /// The network with these names and shapes, or why there is none. If several have them (they do not show

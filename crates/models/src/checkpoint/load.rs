@@ -45,8 +45,8 @@ impl Policy {
         reshaped: Rule::Refuse,
         head: HeadRule::Load,
     };
-    /// Everything but the head must fit, and the head keeps its initial weights: for fine-tuning on other
-    /// classes.
+    /// Everything but the head must fit, and the head keeps its initial weights, whatever head the file has:
+    /// for fine-tuning on other classes.
     pub const NEW_HEAD: Policy = Policy { head: HeadRule::Keep, ..Policy::STRICT };
 }
 
@@ -108,6 +108,7 @@ impl Checkpoint {
             missing,
             reshaped,
             kept_head: vec![],
+            other_head: vec![],
             converted: self.converted.clone(),
             ignored: self.ignored,
             left_out: self.left_out.clone(),
@@ -115,10 +116,12 @@ impl Checkpoint {
         }
     }
 
-    /// Removes the head's parameters from the lists of a comparison.
+    /// Removes the head's parameters from the lists of a comparison, and what the file has for a head: people
+    /// and self-supervised methods put several layers there (`fc.1.weight` of a `Sequential`).
     fn set_head_aside(&self, model: &Model, report: &mut Report) {
-        let head = format!("{}.", model.spec().family().head());
-        let names = model.variables().keys().filter(|name| name.starts_with(&head));
+        let heads = [&format!("{}.", model.spec().family().head()), "classifier."];
+        let is_heads = |name: &str| heads.iter().any(|head| name.starts_with(head));
+        let names = model.variables().keys().filter(|name| is_heads(name));
         report.kept_head = names.cloned().collect();
         let of_head = |name: &String| report.kept_head.contains(name);
         let there = report.kept_head.iter().filter(|name| self.tensors.contains_key(*name)).count();
@@ -126,6 +129,8 @@ impl Checkpoint {
         report.matched -= there - reshaped;
         report.missing.retain(|name| !of_head(name));
         report.reshaped.retain(|other| !of_head(&other.name));
+        let strays = report.unexpected.extract_if(.., |stray| is_heads(&stray.name));
+        report.other_head = strays.map(|stray| stray.name).collect();
     }
 
     /// The values of the tensors that fit, in their variables' shapes, without a head that is kept.

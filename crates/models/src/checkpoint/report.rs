@@ -26,6 +26,8 @@ pub struct Report {
     pub reshaped: Vec<Reshaped>,
     /// Parameters of the head that were left as they were, because the policy says so.
     pub kept_head: Vec<String>,
+    /// Tensors of the file that are of a head of another form, and were left out for the same reason.
+    pub other_head: Vec<String>,
     /// Tensors of the file that were not f32.
     pub converted: Converted,
     /// Tensors of the file that no network needs: counters of batches and the optimizer's state.
@@ -112,6 +114,7 @@ impl fmt::Display for Report {
         line("not in the network", self.unexpected.len(), list(&self.unexpected))?;
         line("other shape, kept as they were", self.reshaped.len(), list(&self.reshaped))?;
         line("new head, kept as it was", self.kept_head.len(), self.kept_head.join(", "))?;
+        line("old head, left out", self.other_head.len(), list(&self.other_head))?;
         let converted: Vec<String> =
             self.converted.iter().map(|(from, count)| conversion(*from, *count)).collect();
         line("converted to f32", converted.len(), converted.join(", "))?;

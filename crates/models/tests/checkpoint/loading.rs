@@ -78,6 +78,33 @@ fn other_classes_are_a_new_head_if_allowed() {
 }
 
 #[test]
+fn a_head_of_another_form_is_set_aside_with_the_old_one() {
+    for (network, head, others) in [
+        ("resnet20-v1", "fc.", ["fc.1.", "fc.0.2.", "classifier.3."]),
+        ("resnet20-v2", "head.fc.", ["head.fc.1.", "head.fc.0.2.", "classifier.3."]),
+    ] {
+        let from = model(network, 100, 1);
+        for other in others {
+            let (_folder, checkpoint) = written(&from, |name| Some(name.replace(head, other)));
+            let into = model(network, 10, 2);
+            let message = refused(&checkpoint, &into, Policy::STRICT);
+            assert!(message.contains(&format!("{other}weight")), "{message}");
+            let report = checkpoint.load_into(&into, Policy::NEW_HEAD).unwrap();
+            assert_eq!(report.other_head, ["bias", "weight"].map(|end| format!("{other}{end}")));
+            assert_eq!(report.matched, into.variables().len() - 2);
+            let told = format!("old head, left out: {other}bias, {other}weight");
+            assert!(report.to_string().contains(&told), "{report}");
+            let convolution = from.variables().keys().find(|name| name.contains("conv2")).unwrap();
+            assert_eq!(bits(&into)[convolution], bits(&from)[convolution]);
+        }
+        // Whatever else the network lacks is refused with a new head too.
+        let (_folder, surplus) = written(&from, |name| Some(name.replace(head, "projector.")));
+        let message = refused(&surplus, &model(network, 10, 2), Policy::NEW_HEAD);
+        assert!(message.contains("projector.weight"), "{message}");
+    }
+}
+
+#[test]
 fn each_rule_allows_its_own_difference_only() {
     let from = model("resnet20-v1", 10, 1);
     let (_folder, lacking) = written(&from, |name| (name != "fc.bias").then(|| name.to_owned()));

@@ -240,6 +240,23 @@ fn what_is_written_for_timm_reads_back() {
     }
 }
 
+#[test]
+fn a_network_is_timms_where_timm_lists_it() {
+    let known = |name: &str| is_timm_network(&registry::find(name, 10).unwrap());
+    assert!(known("resnet50") && known("resnetv2_50x1_bit") && known("wide_resnet50_2"));
+    // What the registry builds beyond timm's entry points.
+    for name in ["resnetv2_200", "resnet18c", "resnet50-v1-imagenet", "resnetv2_101x2_bit", "resnet20-v1"] {
+        assert!(!known(name), "{name}");
+    }
+    let Some(python) = resnet_testing::python(&[resnet_testing::Need::Timm]) else { return };
+    let script = "import timm; print(*timm.list_models('*resnet*'))";
+    let listed = std::process::Command::new(python).args(["-c", script]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    for name in registry::imagenet_names() {
+        assert_eq!(known(name), listed.split_whitespace().any(|other| other == name), "{name}");
+    }
+}
+
 /// A value of any form, mostly of the size and words that configs have.
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -98,9 +98,12 @@ fn preprocessing(cfg: &Value) -> Result<Preprocessing, String> {
     })
 }
 
-/// Whether timm has a network of this name.
+/// Whether timm has a network of this name: those for ImageNet that are listed under its names, but for one.
+/// Other combinations that the registry builds, such as `resnet18c`, are none of timm's.
 pub fn is_timm_network(spec: &Spec) -> bool {
-    spec.stem.layers != StemLayers::Conv3x3 && !spec.name.ends_with("-imagenet")
+    let is_papers = spec.name.ends_with("-imagenet");
+    let is_listed = registry::imagenet_names().any(|name| name == spec.name);
+    is_listed && !is_papers && spec.name != "resnetv2_200"
 }
 
 /// The text of a `config.json` with which timm builds the network and takes its weights from a safetensors
