@@ -63,13 +63,39 @@ fn tar(path: &Path, members: &[(String, Vec<u8>)]) {
 
 /// An image of a class, as JPEG would not be: to the bit.
 fn image(class: usize, i: u32) -> Vec<u8> {
+    sized(class, [80 + i, 72])
+}
+
+fn sized(class: usize, [width, height]: [u32; 2]) -> Vec<u8> {
     let colour = [[200, 0, 0], [0, 200, 0]][class];
-    let image = image::RgbImage::from_fn(80 + i, 72, |x, _| {
+    let image = image::RgbImage::from_fn(width, height, |x, _| {
         image::Rgb(colour.map(|c: u8| c.saturating_add((x / 4) as u8)))
     });
     let mut bytes = std::io::Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png).expect("memory");
     bytes.into_inner()
+}
+
+/// Writes a parquet file of these images, of class 0 and 1 in turns; the columns of `schema` are theirs and
+/// their labels'.
+fn table(path: &Path, schema: &str, images: Vec<Vec<u8>>) {
+    let schema = parse_message_type(schema).expect("a schema");
+    let file = fs::File::create(path).expect("a file");
+    let properties =
+        WriterProperties::builder().set_compression(parquet::basic::Compression::ZSTD(Default::default()));
+    let mut writer =
+        SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties.build())).expect("a writer");
+    let mut group = writer.next_row_group().expect("a row group");
+    let mut column = group.next_column().expect("a column").expect("images");
+    let labels: Vec<i64> = (0..images.len() as i64).map(|i| i % 2).collect();
+    let images: Vec<ByteArray> = images.into_iter().map(ByteArray::from).collect();
+    column.typed::<ByteArrayType>().write_batch(&images, None, None).expect("images");
+    column.close().expect("it is closed");
+    let mut column = group.next_column().expect("a column").expect("labels");
+    column.typed::<Int64Type>().write_batch(&labels, None, None).expect("labels");
+    column.close().expect("it is closed");
+    group.close().expect("it is closed");
+    writer.close().expect("it is closed");
 }
 
 #[test]
@@ -154,23 +180,8 @@ fn imagenets_tars_are_trained_on_converted_and_evaluated_where_they_lie() {
 fn parquet_files_of_other_columns_are_read_once_these_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    let schema = parse_message_type("message schema { required binary scan; required int64 kind; }")
-        .expect("a schema");
-    let file = fs::File::create(here.join("train-0.parquet")).expect("a file");
-    let properties =
-        WriterProperties::builder().set_compression(parquet::basic::Compression::ZSTD(Default::default()));
-    let mut writer =
-        SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties.build())).expect("a writer");
-    let mut group = writer.next_row_group().expect("a row group");
-    let mut column = group.next_column().expect("a column").expect("scan");
-    let images: Vec<ByteArray> = (0..4).map(|i| image(i as usize % 2, i).into()).collect();
-    column.typed::<ByteArrayType>().write_batch(&images, None, None).expect("images");
-    column.close().expect("it is closed");
-    let mut column = group.next_column().expect("a column").expect("kind");
-    column.typed::<Int64Type>().write_batch(&[0, 1, 0, 1], None, None).expect("labels");
-    column.close().expect("it is closed");
-    group.close().expect("it is closed");
-    writer.close().expect("it is closed");
+    let schema = "message schema { required binary scan; required int64 kind; }";
+    table(&here.join("train-0.parquet"), schema, (0..4).map(|i| image(i as usize % 2, i)).collect());
 
     let inspect = |more: &[&str]| xtask_in(here, &[&["data", "inspect", "train-0.parquet"], more].concat());
     let words = ["called `image` or `img`", "scan (bytes), kind (whole numbers)", "--image-column NAME"];
@@ -182,4 +193,27 @@ fn parquet_files_of_other_columns_are_read_once_these_are_named() {
     assert!(inspect(&named).succeeds().contains("4 images"));
     let verify = ["data", "verify", "train-0.parquet"];
     assert!(xtask_in(here, &[&verify[..], &named].concat()).succeeds().contains("0 of 4"));
+}
+
+/// CIFAR's columns have these names too, and CIFAR's images 32 pixels a side.
+#[test]
+fn parquet_files_called_as_cifars_are_evaluated_as_they_are_trained_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let schema = "message schema { required group img { required binary bytes; } required int64 label; }";
+    for (data, size) in [("data", [64, 64]), ("small", [32, 32])] {
+        fs::create_dir(here.join(data)).expect("a folder");
+        for (split, count) in [("train", 16), ("validation", 4)] {
+            let images = (0..count).map(|i| sized(i % 2, size)).collect();
+            table(&here.join(format!("{data}/{split}-0.parquet")), schema, images);
+        }
+    }
+    let shown = object(xtask_in(here, &["data", "inspect", "data", "--json"]).succeeds());
+    assert_eq!((&shown["layout"], &shown["classes"]), (&"parquet files".into(), &2.into()));
+    xtask_in(here, &small("data", "run", &["--set", "train.duration=1 epochs"])).succeeds();
+    for data in ["data", "small", "small/validation-0.parquet"] {
+        let scores =
+            object(xtask_in(here, &["eval", "--checkpoint", "run", "--data", data, "--json"]).succeeds());
+        assert_eq!(scores["images"], 4, "{data}");
+    }
 }

@@ -80,7 +80,7 @@ pub use inspect::{Inspection, Triple, contact_sheet, inspect};
 pub use loader_config::{LastBatch, LoaderConfig, Order, Rank};
 pub use open::{open_dir, open_test};
 pub use prefetch::Prefetch;
-pub use recognise::{Contents, contents};
+pub use recognise::{Contents, contents, layout_of};
 pub use resnet_formats::{Error as FileError, Fingerprint, names};
 pub use split::stratified_split;
 pub use split_role::SplitRole;

@@ -46,11 +46,20 @@ pub fn contents(path: &Path, labels: Option<&Path>) -> Result<Contents, Error> {
         Err(Error::Unrecognised { wanted, .. }) => wanted,
         Err(other) => return Err(other),
     };
-    match candidates::find(path, labels).and_then(|found| candidates::only(path, found)) {
-        Ok(candidate) => Ok(Contents::Files(candidate.layout)),
+    match layout_of(path, labels) {
+        Ok(layout) => Ok(Contents::Files(layout)),
         Err(Error::Unrecognised { wanted: also, .. }) => {
             Ok(Contents::Nothing { wanted: format!("{wanted}; {also}") })
         }
         Err(other) => Err(other),
     }
+}
+
+/// How the images in files lie that [`open_files`](crate::sources::open_files) finds in `path`, even where
+/// they are CIFAR's too, as parquet files may be.
+///
+/// # Errors
+/// If there are none, or they lie there in several ways, or `path` cannot be read.
+pub fn layout_of(path: &Path, labels: Option<&Path>) -> Result<Layout, Error> {
+    Ok(candidates::only(path, candidates::find(path, labels)?)?.layout)
 }

@@ -6,7 +6,7 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use resnet_data::{DataKind, Error, open_dir};
+use resnet_data::{Contents, DataKind, Error, contents, open_dir};
 
 use self::parquet_files::{Row, png, write};
 
@@ -52,6 +52,16 @@ fn cifar100_uses_its_fine_labels() {
     assert_eq!(open_dir(folder.path(), None).unwrap().name, DataKind::Cifar100.name());
     let data = open_dir(folder.path(), Some(DataKind::Cifar100)).unwrap();
     assert_eq!((data.train.labels(), data.train.classes().len()), (&[99, 0][..], 100));
+}
+
+#[test]
+fn images_of_another_size_are_another_data_set() {
+    let row = Row { png: Some(png(64, 64, 0)), label: Some(1) };
+    let folder = folder(&write("label", std::slice::from_ref(&row)), &write("label", &[row]));
+    let told = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
+    assert!(told.contains("or not its images") && told.contains("32 x 32"), "{told}");
+    let found = contents(folder.path(), None).unwrap();
+    assert!(matches!(found, Contents::Files(layout) if layout.name() == "parquet files"), "{found:?}");
 }
 
 #[test]

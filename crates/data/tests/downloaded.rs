@@ -307,3 +307,68 @@ fn the_list_of_an_archive_is_kept_until_archive_or_labels_change() {
     write(&VAL_TXT.replace("970", "9"), 90);
     assert_eq!(open().train.index().labels(), [65, 9, 230]);
 }
+
+/// Images in a folder that is made, one for each of these names.
+fn flat(dir: &Path, names: &[&str]) {
+    fs::create_dir_all(dir).unwrap();
+    (0..).zip(names).for_each(|(value, name)| fs::write(dir.join(name), png(3, 3, value)).unwrap());
+}
+
+#[test]
+fn listed_images_keep_their_labels_where_the_training_classes_are_numbers() {
+    let evaluated = |dir: &Path| {
+        let set = open(dir);
+        (set.evaluation.unwrap().index().labels().to_vec(), set.classes.len())
+    };
+    let numbers: Vec<String> = (0..1000).map(|label| label.to_string()).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let validation = [1, 2, 3].map(|i| format!("ILSVRC2012_val_0000000{i}.JPEG"));
+    for (classes, wanted) in [(1000, Some([65, 970, 230])), (971, Some([65, 970, 230])), (231, None)] {
+        let folder = tempfile::tempdir().unwrap();
+        for class in &numbers[..classes] {
+            flat(&folder.path().join("train").join(class), &["0.png"]);
+        }
+        flat(&folder.path().join("val"), &validation.each_ref().map(String::as_str));
+        fs::write(folder.path().join("val.txt"), VAL_TXT).unwrap();
+        match wanted {
+            Some(wanted) => assert_eq!(evaluated(folder.path()), (wanted.to_vec(), classes)),
+            None => refusal(folder.path(), None, &["val", "not in the training data"]),
+        }
+    }
+
+    // Names stand for numbers if there are as many, even where one of them has no image.
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, list) = (folder.path(), folder.path().join("labels.csv"));
+    folders(&dir.join("train"), &numbers[..3], 1);
+    flat(&dir.join("val"), &["1.png", "2.png"]);
+    fs::write(&list, "id,class\n1,owl\n2,ape\n3,cat\n").unwrap();
+    assert_eq!(evaluated(dir), (vec![2, 0], 3));
+    fs::write(&list, "id,class\n1,owl\n2,ape\n").unwrap();
+    refusal(dir, None, &["val", "class \"ape\"", "not in the training data"]);
+
+    // A list of classes that gives a name twice.
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    folders(&dir.join("train"), &["crane-0", "dog", "crane-2"], 1);
+    flat(&dir.join("val"), &["a.png", "b.png"]);
+    fs::write(dir.join("classes.txt"), "crane\ndog\ncrane\n").unwrap();
+    fs::write(dir.join("val.txt"), "a.png 2\nb.png 1\n").unwrap();
+    assert_eq!(evaluated(dir), (vec![2, 1], 3));
+}
+
+#[test]
+fn a_list_of_classes_beside_class_tars_numbers_them_unless_it_is_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    train_tar(&dir.join("train.tar"));
+    let list = dir.join("classes.txt");
+    fs::write(&list, "n01443537 goldfish\nn00000001 nothing\nn01440764 tench\n").unwrap();
+    let set = open(dir);
+    assert_eq!((set.train.index().labels(), set.classes.len()), (&[0, 0, 0, 2][..], 3));
+    fs::write(&list, "cat\ndog\n").unwrap();
+    let set = open(dir);
+    assert_eq!((set.train.index().labels(), set.classes[0].as_str()), (&[1, 1, 1, 0][..], "n01440764"));
+    assert_says(&set.train.index().warnings()[0], &["classes.txt", "class \"n01440764\""]);
+    fs::write(&list, "n01443537\nn00000001\n").unwrap();
+    refusal(dir, None, &["class \"n01440764\"", "classes.txt", "list all"]);
+}

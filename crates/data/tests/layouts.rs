@@ -115,6 +115,18 @@ fn folders_called_by_labels_keep_them_where_the_other_split_lacks_some() {
 }
 
 #[test]
+fn class_folders_called_by_numbers_are_matched_by_name_where_these_are_no_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(&folder.path().join("train"), &["0", "2", "3"], 1);
+    folders(&folder.path().join("val"), &["0", "2"], 1);
+    let val = open(folder.path()).unwrap().evaluation.unwrap();
+    assert_eq!(val.index().labels(), [0, 1]);
+    folders(&folder.path().join("val"), &["1"], 1);
+    let told = open(folder.path()).unwrap_err().to_string();
+    assert!(told.contains("class \"1\", which is not in the training data"), "{told}");
+}
+
+#[test]
 fn samples_with_dots_in_their_names_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let image = || png(4, 4, 1);

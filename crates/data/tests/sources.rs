@@ -124,6 +124,37 @@ fn what_is_no_data_set_is_refused_with_what_was_looked_for() {
 }
 
 #[test]
+fn a_compressed_tar_is_left_over_where_something_else_holds_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for split in ["train", "val"] {
+        folders(&dir.join(split), &["cat", "dog"], 1);
+        fs::write(dir.join(split).join("images.tgz"), "").unwrap();
+    }
+    let set = open(dir).unwrap();
+    assert_eq!((set.layout, set.evaluation.unwrap().index().len()), (Layout::Folders, 2));
+    assert_eq!(open(&dir.join("train")).unwrap().layout, Layout::Folders);
+    // What is asked for by its own path is not passed over.
+    refusal(&dir.join("train/images.tgz"), &["images.tgz", "compressed", "unpack"]);
+    shard(&dir.join("train/a.tar"), &[("x".to_owned(), png(2, 2, 1), 0)]);
+    refusal(&dir.join("train"), &["several", "tar shards", "class folders"]);
+}
+
+#[test]
+fn a_shard_by_its_own_path_is_opened_whatever_folders_lie_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    folders(&dir.join("train"), &["cat", "dog"], 1);
+    for name in ["set-train-0.tar", "set-val-0.tar"] {
+        shard(&dir.join(name), &[("x".to_owned(), png(2, 2, 1), 0)]);
+    }
+    let set = open(&dir.join("set-val-0.tar")).unwrap();
+    assert_eq!((set.layout, set.train.index().len()), (Layout::Shards, 1));
+    assert_eq!(set.evaluation.unwrap().index().name(0), "set-val-0.tar:x.png");
+    assert_eq!(open(dir).unwrap().layout, Layout::Folders);
+}
+
+#[test]
 fn an_index_is_kept_and_renewed_when_the_data_change() {
     let folder = tempfile::tempdir().unwrap();
     let (dir, caches) = (folder.path().join("data"), folder.path().join("caches"));

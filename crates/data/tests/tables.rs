@@ -218,6 +218,27 @@ fn a_label_that_a_later_file_has_no_name_for_is_refused() {
     assert!(told.contains("label 2") && told.contains("only 2 classes"), "{told}");
 }
 
+#[test]
+fn a_list_of_classes_beside_the_files_numbers_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, list) = (folder.path().join("a.parquet"), folder.path().join("classes.txt"));
+    let opened = || open(folder.path(), &Columns::default(), &IndexCache::Off).unwrap();
+    let named = write_named("label", &rows(4), Some(r#"["ape", "bee", "cat", "dog"]"#));
+    fs::write(&list, "dog\ncat\nfox\nbee\nape\n").unwrap();
+    for (bytes, labels) in [(named, [4, 3, 1, 0]), (write("label", &rows(4)), [0, 1, 2, 3])] {
+        fs::write(&file, bytes).unwrap();
+        let source = opened();
+        let index = source.index();
+        assert_eq!((index.labels(), index.classes()[2].as_str()), (&labels[..], "fox"));
+    }
+    // Labels that reach beyond the list.
+    fs::write(&list, "dog\ncat\n").unwrap();
+    let source = opened();
+    assert_eq!((source.index().labels(), source.index().classes().len()), (&[0, 1, 2, 3][..], 4));
+    let told = &source.index().warnings()[0];
+    assert!(told.contains("classes.txt") && told.contains("reach to 3"), "{told}");
+}
+
 /// Rows may share an image that the file has once.
 #[test]
 fn an_image_under_many_rows_is_read_for_each() {

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::label_list::is_number;
+
 /// Names for `count` classes of which only the numbers are known: "0", "1", ...
 pub fn numbered(count: usize) -> Arc<[String]> {
     (0..count).map(|label| label.to_string()).collect()
@@ -53,26 +55,51 @@ pub fn class_difference(ours: &[String], theirs: &[String]) -> Option<String> {
 /// What is wrong, as half a sentence: a class of `from` is not in `to`, or several classes of `to` share a
 /// name.
 pub fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
-    let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
-    let is_listed = |name: &String| labels.contains_key(name);
-    let by_number = are_numbers(from) || (are_numbers(to) && !from.iter().all(is_listed));
-    if from == to || by_number {
-        return match from.len() <= to.len() {
-            true => Ok((0..from.len() as u32).collect()),
-            false => Err(format!(
-                "its labels reach to {}, but there are only {} classes in {whose}",
-                from.len() - 1,
-                to.len()
-            )),
-        };
+    let known: HashSet<&String> = to.iter().collect();
+    let is_all_known = || from.iter().all(|name| known.contains(name));
+    if from != to && !are_numbers(from) && (!are_numbers(to) || is_all_known()) {
+        return by_name(from, to, whose);
     }
+    match from.len() <= to.len() {
+        true => Ok((0..from.len() as u32).collect()),
+        false => Err(format!(
+            "its labels reach to {}, but there are only {} classes in {whose}",
+            from.len() - 1,
+            to.len()
+        )),
+    }
+}
+
+/// The same where `from` are the names of what is there, in order, such as folders: some may be missing, so
+/// the place of a name among them says nothing. Only where `to` are the numbers 0 to N-1, with leading zeros
+/// or without, `from` are numbers too, or as many as those.
+///
+/// # Errors
+/// As [`renumbering`].
+pub fn renumbering_of_names(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
+    let number = |name: &String| is_number(name).then(|| name.parse::<usize>().ok()).flatten();
+    let to_numbers = to.iter().map(number).eq((0..to.len()).map(Some));
+    let as_many = to_numbers && from.len() == to.len() && !from.iter().any(|name| is_number(name));
+    if from == to || as_many {
+        return Ok((0..from.len() as u32).collect());
+    }
+    if !to_numbers {
+        return by_name(from, to, whose);
+    }
+    let label = |name| number(name).filter(|label| *label < to.len()).map(|label| label as u32);
+    from.iter().map(|name| label(name).ok_or_else(|| absent(name, whose))).collect()
+}
+
+fn by_name(from: &[String], to: &[String], whose: &str) -> Result<Vec<u32>, String> {
+    let labels: HashMap<&String, u32> = to.iter().zip(0..).collect();
     if labels.len() < to.len() {
         return Err(format!("it has other classes than {whose}, and names that several of them share"));
     }
-    let label = |name| labels.get(name).copied();
-    from.iter()
-        .map(|name| label(name).ok_or_else(|| format!("it has a class {name:?}, which is not in {whose}")))
-        .collect()
+    from.iter().map(|name| labels.get(name).copied().ok_or_else(|| absent(name, whose))).collect()
+}
+
+fn absent(name: &str, whose: &str) -> String {
+    format!("it has a class {name:?}, which is not in {whose}")
 }
 
 #[cfg(test)]
@@ -106,5 +133,25 @@ mod tests {
         assert!(renumbering(&numbered(4), &to, "others").unwrap_err().contains("reach to 3"));
         assert!(renumbering(&names(&["d"]), &to, "others").unwrap_err().contains("\"d\""));
         assert!(renumbering(&names(&["a"]), &names(&["a", "a"]), "others").is_err());
+    }
+
+    #[test]
+    fn what_is_there_is_matched_by_name_unless_all_that_are_known_are_numbers() {
+        let of = |from: &[&str], to: &[&str]| renumbering_of_names(&names(from), &names(to), "others");
+        assert_eq!(of(&["0", "2"], &["0", "2", "3"]), Ok(vec![0, 1]));
+        assert_eq!(of(&["0", "1"], &["1", "0"]), Ok(vec![1, 0]));
+        assert_eq!(of(&["00", "02"], &["0", "1", "2"]), Ok(vec![0, 2]));
+        assert_eq!(of(&["0", "2"], &["00", "01", "02"]), Ok(vec![0, 2]));
+        assert_eq!(of(&["x", "y"], &["0", "1"]), Ok(vec![0, 1]));
+        assert_eq!(of(&["a", "a"], &["a", "a"]), Ok(vec![0, 1]));
+        for (from, to, absent) in [
+            (&["0", "1", "2"], &["0", "2", "3"], "\"1\""),
+            (&["0", "1", "2"], &["x", "y", "z"], "\"0\""),
+            (&["0", "1", "3"], &["0", "1", "2"], "\"3\""),
+            (&["0", "1", "y"], &["0", "1", "2"], "\"y\""),
+        ] {
+            assert!(of(from, to).unwrap_err().contains(absent), "{from:?} in {to:?}");
+        }
+        assert!(of(&["x", "y"], &["0", "1", "2"]).is_err());
     }
 }

@@ -137,8 +137,16 @@ fn row(line: usize, cells: &[String], (name, label): (usize, usize)) -> Result<R
 /// Which columns hold names and labels, and how many rows are a header: 0 or 1.
 fn columns(rows: &[(usize, Vec<String>)]) -> Result<((usize, usize), usize), String> {
     let first = &rows[0].1;
-    let find = |known: &[&str]| first.iter().position(|cell| known.contains(&cell.to_lowercase().as_str()));
-    let (name, label) = (find(&NAMES), find(&LABELS));
+    let is_of = |known: &[&str], column: usize| known.contains(&first[column].to_lowercase().as_str());
+    let find = |known| (0..first.len()).find(|&column| is_of(known, column));
+    let are_images = |rows: &[(usize, Vec<String>)], column: usize| {
+        rows.iter().all(|(_, cells)| cells.get(column).is_some_and(|cell| is_image(cell)))
+    };
+    // An id may be the number of the row, and another image may be called by that number.
+    let name = (0..first.len())
+        .filter(|&column| is_of(&NAMES, column))
+        .min_by_key(|&column| (!are_images(&rows[1..], column), is_of(&["id", "imageid"], column)));
+    let label = find(&LABELS);
     let has_image = |(_, cells): &(usize, Vec<String>)| cells.iter().any(|cell| is_image(cell));
     match (name, label) {
         _ if has_image(&rows[0]) => {}
@@ -155,9 +163,7 @@ fn columns(rows: &[(usize, Vec<String>)]) -> Result<((usize, usize), usize), Str
     let is_headed = !has_image(&rows[0]) && !rest.is_empty() && rest.iter().all(has_image);
     let body = if is_headed { rest } else { rows };
     // The label may come before the name.
-    let is =
-        |column: usize| body.iter().all(|(_, cells)| cells.get(column).is_some_and(|cell| is_image(cell)));
-    let columns = if is(1) && !is(0) { (1, 0) } else { (0, 1) };
+    let columns = if are_images(body, 1) && !are_images(body, 0) { (1, 0) } else { (0, 1) };
     Ok((columns, usize::from(is_headed)))
 }
 
@@ -324,6 +330,9 @@ mod tests {
             ("# by hand\nmy cat.jpg 0\nb.jpg 1 # not me", [("my cat.jpg", "0"), ("b.jpg", "1")]),
             ("filename label\na 3.0\nb 4", [("a", "3"), ("b", "4")]),
             ("key,cat\nfile2,dog", [("key", "cat"), ("file2", "dog")]),
+            ("id,filename,label\n0,1.jpg,cat\n1,0.jpg,dog", [("1.jpg", "cat"), ("0.jpg", "dog")]),
+            ("id,image,label\n0,1,cat\n1,0,dog", [("1", "cat"), ("0", "dog")]),
+            ("name,id,label\ntom,0.jpg,cat\nrex,1.jpg,dog", [("0.jpg", "cat"), ("1.jpg", "dog")]),
         ] {
             let wanted = wanted.map(|(name, label)| (name.to_owned(), label.to_owned()));
             assert_eq!(named(text), wanted, "{text:?}");

@@ -11,12 +11,17 @@ use resnet_formats::parquet::guarded;
 use super::{Needed, into_set, names};
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
 
-/// Which data set the parquet files in `dir` hold, by the columns of the first; `None` if neither.
+/// Which data set the parquet files in `dir` hold, by the columns and the first image of the first; `None` if
+/// neither.
 pub(crate) fn kind_of(dir: &Path) -> Result<Option<DataKind>, Error> {
     let files = [files(dir, "train")?, files(dir, "test")?].concat();
     let Some(file) = files.first() else { return Ok(None) };
     Ok(guarded(file, || {
         let table = Table::open(file)?;
+        // Others call their columns so as well.
+        if table.is_of_other_sizes() {
+            return Ok(None);
+        }
         Ok(match (table.has("img.bytes"), table.has("fine_label"), table.has("label")) {
             (true, true, _) => Some(DataKind::Cifar100),
             (true, false, true) => Some(DataKind::Cifar10),

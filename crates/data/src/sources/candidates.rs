@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{IMAGE_ENDS, Layout, Split, archives, folders, listed};
 use crate::Error;
 use resnet_formats::names::{is_passed_over, name_of, text_of};
+use resnet_formats::tar_headers::refuse_compressed;
 
 /// Something that looks like a data set.
 #[derive(Debug)]
@@ -75,17 +76,18 @@ fn of_file(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>, Error> 
             "give the folder of the data",
         )
     })?;
-    if layout == Layout::Shards
-        && let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned())
-        && archives::are_archives(parent, std::slice::from_ref(&name))?
-    {
+    let name = text_of(path.file_name().unwrap_or_default()).into_owned();
+    if layout == Layout::Shards && is_compressed(&name) {
+        return Err(refuse_compressed(path).into());
+    }
+    if layout == Layout::Shards && archives::are_archives(parent, std::slice::from_ref(&name))? {
         // An archive is a whole split, so it does not stand for the others in its folder.
         let split = listed::split_of(parent, &name, labels);
         return Ok(vec![Candidate::of_split(parent, Layout::Archives, split, vec![name])]);
     }
-    let mut found = candidates(parent, labels)?;
-    found.retain(|candidate| candidate.layout == layout);
-    Ok(found)
+    // Folders beside the file, of splits or of classes, are other data.
+    let files = plain(parent)?.into_iter().filter(|(kind, _)| *kind == layout);
+    Ok(files.map(|(layout, files)| Candidate::single(parent, layout, files)).collect())
 }
 
 /// The only one of those found in `path`.
@@ -208,17 +210,31 @@ fn plain(dir: &Path) -> Result<Vec<Inside>, Error> {
         files.sort();
         if *layout == Layout::Shards && archives::are_archives(dir, files)? {
             *layout = Layout::Archives;
-            let compressed = files.extract_if(.., |name| !name.to_ascii_lowercase().ends_with(".tar"));
-            for name in compressed {
-                tracing::warn!("{}: {name} is compressed and not used", dir.display());
-            }
+            files.extract_if(.., |name| is_compressed(name)).for_each(|name| tell_unused(dir, &name));
         }
     }
     let mut classes = folders::class_folders(dir)?.into_iter().map(|name| dir.join(name_of(&name)));
     if classes.any(|folder| folders::is_class(&folder)) {
         found.push((Layout::Folders, Vec::new()));
     }
+    // Left over from the download of what lies beside them.
+    let is_left_over =
+        |(layout, files): &Inside| *layout == Layout::Shards && files.iter().all(|name| is_compressed(name));
+    if found.len() > 1
+        && let Some(place) = found.iter().position(is_left_over)
+    {
+        found.remove(place).1.iter().for_each(|name| tell_unused(dir, name));
+    }
     Ok(found)
+}
+
+/// Whether a shard by its name is compressed.
+fn is_compressed(name: &str) -> bool {
+    !name.to_ascii_lowercase().ends_with(".tar")
+}
+
+fn tell_unused(dir: &Path, name: &str) {
+    tracing::warn!("{}: {name} is compressed and not used", dir.display());
 }
 
 fn layout_of_file(path: &Path) -> Option<Layout> {

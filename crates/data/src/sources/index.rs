@@ -6,10 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use resnet_formats::classes;
-
 use super::{Broken, Layout, LeftOut};
-use crate::{Error, Fingerprint};
+use crate::Fingerprint;
 use resnet_formats::names::name_of;
 
 /// A block of consecutive records ends when it has at least so many bytes.
@@ -339,42 +337,6 @@ impl Index {
         self.skipped =
             records.filter(|&record| is_wanted(self.name(record))).map(|record| record as u32).collect();
         skip.iter().filter(|name| !found.contains(*name)).cloned().collect()
-    }
-
-    /// Numbers the classes as `classes` does.
-    ///
-    /// # Errors
-    /// If the split has a class that is not among them.
-    pub(crate) fn renumber(&mut self, classes: &Arc<[String]>) -> Result<(), Error> {
-        self.number_as(classes, "the training data").map_err(|cause| {
-            Error::bad_file(
-                self.root.display().to_string(),
-                cause,
-                "the splits must have the same classes; bring them together",
-            )
-        })
-    }
-
-    /// Leaves out the classes that no record has, where they have names: a list of labels may have more.
-    pub(crate) fn forget_unused_classes(&mut self) {
-        if classes::are_numbers(&self.classes) {
-            return;
-        }
-        let mut used = vec![false; self.classes.len()];
-        self.label.iter().for_each(|&label| used[label as usize] = true);
-        let mut next = 0..;
-        let labels: Vec<Option<u32>> = used.iter().map(|&used| used.then(|| next.next()).flatten()).collect();
-        self.label.iter_mut().for_each(|label| *label = labels[*label as usize].unwrap_or_default());
-        self.classes =
-            self.classes.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name.clone()).collect();
-    }
-
-    /// Numbers the classes as `classes` does. `whose` says in the error, half a sentence, what that list is.
-    pub(crate) fn number_as(&mut self, classes: &Arc<[String]>, whose: &str) -> Result<(), String> {
-        let map = classes::renumbering(&self.classes, classes, whose)?;
-        self.label.iter_mut().for_each(|label| *label = map[*label as usize]);
-        self.classes = Arc::clone(classes);
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod archives;
 mod cache;
 pub(crate) mod candidates;
 pub(crate) mod class_list;
+mod class_numbers;
 pub(crate) mod folder_classes;
 mod folders;
 pub(crate) mod index;

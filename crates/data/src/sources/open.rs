@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::candidates::{self, Candidate, Part};
-use super::class_list::{ClassList, Origin};
+use super::class_list::ClassList;
 use super::labels::Given;
 use super::{Columns, Index, IndexCache, Layout, Source, Split};
 use resnet_formats::series;
@@ -115,9 +115,6 @@ impl Candidate {
         };
         let mut unknown = first.open(&within(&first), &options.skip);
         if let Some(index) = &mut second {
-            if matches!(index.layout, Layout::Listed | Layout::Archives) {
-                index.forget_unused_classes();
-            }
             index.renumber(&classes)?;
             let others = index.open(&within(index), &options.skip);
             unknown = others.into_iter().filter(|name| unknown.contains(name)).collect();
@@ -179,11 +176,7 @@ impl Part {
                     Layout::Archives => archives::open(&self.root, split, &self.files, (given, cache))?,
                     _ => tables(&self.root, split, &self.files, (&options.columns, cache))?,
                 };
-                if let Some(list) = list.filter(|list| list.origin == Origin::Given) {
-                    let fit = index.number_as(&list.names, &list.file.display().to_string());
-                    let mend = "list all of its classes in the order of their labels";
-                    fit.map_err(|cause| Error::bad_file(self.root.display().to_string(), cause, mend))?;
-                }
+                list.map_or(Ok(()), |list| index.number_by(list))?;
                 index
             }
             Layout::Packed => packed::open(&self.root, &self.files, list)?,

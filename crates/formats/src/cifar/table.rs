@@ -50,6 +50,17 @@ impl Table {
         self.column(path).is_some()
     }
 
+    /// Whether its first image has another size than CIFAR's, as far as that can be told.
+    pub fn is_of_other_sizes(&self) -> bool {
+        let first = || -> Option<(u32, u32)> {
+            let group = self.reader.get_row_group(0).ok()?;
+            let image = tables::images(&*group, self.column("img.bytes")?).ok()?.next(1).ok()?.pop()??;
+            let reader = ImageReader::new(Cursor::new(image.data().to_vec())).with_guessed_format();
+            reader.ok()?.into_dimensions().ok()
+        };
+        self.reader.num_row_groups() > 0 && first().is_some_and(|size| size != (SIDE as u32, SIDE as u32))
+    }
+
     /// The index of the leaf with this dotted path.
     fn column(&self, path: &str) -> Option<usize> {
         let schema = self.reader.metadata().file_metadata().schema_descr();

@@ -1,5 +1,5 @@
-//! Shears, shifts and rotations of an image, each pixel read from the source: the nearest one, or one
-//! interpolated between its neighbours, to Pillow's byte.
+//! Shears, shifts and rotations of an image, each pixel interpolated between those of the source around its
+//! place there, to Pillow's byte.
 
 use crate::Interpolation;
 use crate::jpeg::Pixel;
@@ -26,35 +26,13 @@ impl Affine {
 
     /// A rotation about the centre, counter-clockwise if positive.
     pub(super) fn rotate(degrees: f64, width: usize, height: usize) -> Self {
-        // The same operations in the same order as in Pillow, which rounds to fifteen digits.
-        let rounded = |x: f64| (x * 1e15).round() / 1e15;
+        // The same operations in the same order as in Pillow, which rounds to fifteen digits: by way of text,
+        // because a product with 1e15 may be rounded up to a half.
+        let rounded = |x: f64| format!("{x:.15}").parse().unwrap_or(x);
         let (sin, cos) = (-degrees.rem_euclid(360.0).to_radians()).sin_cos();
         let (sin, cos) = (rounded(sin), rounded(cos));
         let (x, y) = (width as f64 / 2.0, height as f64 / 2.0);
         Self([cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y])
-    }
-
-    /// The transformed image, each pixel the nearest one of the source, or black outside of it. Coordinates
-    /// have steps of 1/65,536 of a pixel, as in Pillow.
-    pub(super) fn nearest(self, pixels: &[Pixel], width: usize) -> Vec<Pixel> {
-        let [a, b, c, d, e, f] = self.0;
-        let fixed = |x: f64| (x * 65_536.0 + 0.5).floor() as i64;
-        let height = pixels.len() / width;
-        let mut out = Vec::with_capacity(pixels.len());
-        for row in 0..height as i64 {
-            let mut x = fixed(c + 0.5 * (a + b)) + row * fixed(b);
-            let mut y = fixed(f + 0.5 * (d + e)) + row * fixed(e);
-            for _ in 0..width {
-                let place = (usize::try_from(x >> 16), usize::try_from(y >> 16));
-                out.push(match place {
-                    (Ok(column), Ok(row)) if column < width && row < height => pixels[row * width + column],
-                    _ => [0; 4],
-                });
-                x += fixed(a);
-                y += fixed(d);
-            }
-        }
-        out
     }
 
     /// The transformed image, by interpolation between four or sixteen pixels; `fill` where the place in the

@@ -9,8 +9,6 @@ use crate::jpeg::Pixel;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Operation {
     Identity,
-    /// Shear, shift or rotation: each pixel takes the nearest one of the source, or black beyond its border.
-    Nearest(Affine),
     /// Shear, shift or rotation by interpolation, with this colour beyond the border.
     Interpolated(Affine, Interpolation, [u8; 3]),
     Brightness(f32),
@@ -33,7 +31,6 @@ impl Operation {
     pub(super) fn apply(self, pixels: &mut Vec<Pixel>, width: usize) {
         match self {
             Operation::Identity => {}
-            Operation::Nearest(affine) => *pixels = affine.nearest(pixels, width),
             Operation::Interpolated(affine, interpolation, fill) => {
                 *pixels = affine.interpolated(pixels, width, interpolation, fill);
             }

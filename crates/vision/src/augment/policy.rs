@@ -7,7 +7,7 @@ use super::operation::Operation;
 use super::rand_augment::RandAugment;
 use crate::jpeg::Pixel;
 use crate::random::RandomStream;
-use crate::{Error, InterpolationChoice};
+use crate::{Error, Interpolation, InterpolationChoice};
 
 /// Which operations are drawn, and how strong they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +43,8 @@ impl Policy {
     }
 
     /// Applies the policy to an image of this width. `filled` has the filter and the colour beyond the border
-    /// that timm's policy uses; torchvision's take the nearest pixel, and black beyond the border.
+    /// that timm's policy uses; torchvision's are bilinear, and black beyond the border, as its recipes have
+    /// them.
     pub(super) fn apply(
         self,
         pixels: &mut Vec<Pixel>,
@@ -125,31 +126,45 @@ fn operation(
     sign: f64,
     (width, height): (usize, usize),
 ) -> Operation {
-    let part = f64::from(magnitude) / f64::from(LARGEST);
-    // In 32 bits, as torchvision has them.
     let signed = |narrow: f64, wide: f64| {
-        sign * f64::from((part * if ranges == Ranges::Rand { narrow } else { wide }) as f32)
+        let last = if ranges == Ranges::Rand { narrow } else { wide };
+        sign * f64::from(spaced(0.0, last as f32, magnitude))
     };
     let shift = |side: usize| signed(150.0 / 331.0 * side as f64, 32.0).trunc();
     let factor = (1.0 + signed(0.9, 0.99)) as f32;
+    // torchvision's classes take the nearest pixel unless they are told; its recipes tell them bilinear.
+    let moved = |affine| Operation::Interpolated(affine, Interpolation::Bilinear, [0; 3]);
+    // By way of degrees, where torchvision loses a digit.
+    let angle = || signed(0.3, 0.99).atan().to_degrees().to_radians();
     match kind {
         Kind::Identity => Operation::Identity,
-        Kind::ShearX => Operation::Nearest(Affine::shear_x(signed(0.3, 0.99))),
-        Kind::ShearY => Operation::Nearest(Affine::shear_y(signed(0.3, 0.99))),
-        Kind::TranslateX => Operation::Nearest(Affine::translate(shift(width), 0.0)),
-        Kind::TranslateY => Operation::Nearest(Affine::translate(0.0, shift(height))),
-        Kind::Rotate => Operation::Nearest(Affine::rotate(signed(30.0, 135.0), width, height)),
+        Kind::ShearX => moved(Affine::shear_x(angle().tan())),
+        Kind::ShearY => moved(Affine::shear_y(angle().sin() / angle().cos())),
+        Kind::TranslateX => moved(Affine::translate(shift(width), 0.0)),
+        Kind::TranslateY => moved(Affine::translate(0.0, shift(height))),
+        Kind::Rotate => moved(Affine::rotate(signed(30.0, 135.0), width, height)),
         Kind::Brightness => Operation::Brightness(factor),
         Kind::Saturation => Operation::Saturation(factor),
         Kind::Contrast => Operation::Contrast(factor),
         Kind::Sharpness => Operation::Sharpness(factor),
         Kind::Posterize => {
             let most = if ranges == Ranges::Rand { 4.0 } else { 6.0 };
+            let part = f64::from(magnitude) / f64::from(LARGEST);
             Operation::Posterize((8.0 - (part * most).round_ties_even()) as u32)
         }
-        Kind::Solarize => Operation::Solarize(255.0 * (1.0 - part)),
+        Kind::Solarize => Operation::Solarize(f64::from(spaced(255.0, 0.0, magnitude))),
         Kind::Autocontrast => Operation::Autocontrast,
         Kind::Equalize => Operation::Equalize,
+    }
+}
+
+/// The magnitude of this number between those of the weakest and the strongest, as `torch.linspace` has it:
+/// in 32 bits and from the nearer end, with one rounding.
+fn spaced(weakest: f32, strongest: f32, number: u32) -> f32 {
+    let step = (strongest - weakest) / LARGEST as f32;
+    match number < LARGEST.div_ceil(2) {
+        true => step.mul_add(number as f32, weakest),
+        false => (-step).mul_add((LARGEST - number) as f32, strongest),
     }
 }
 

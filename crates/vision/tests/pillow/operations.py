@@ -5,7 +5,7 @@ src/augment/policy.rs and src/augment/rand_augment.rs to compare with.
 
 Made with torchvision 0.29.2, timm 1.0.31 and Pillow 13.0.0. The image is rgb.png, the last word of a line the CRC-32 of
 the changed pixels.
-- operations.txt: ranges, operation, magnitude, sign;
+- operations.txt: ranges, operation, magnitude, sign; bilinear, as torchvision's recipes have it;
 - timm_operations.txt: operation, magnitude, sign, interpolation.
 """
 
@@ -29,11 +29,11 @@ def torchvisions():
     }
     lines = []
     for ranges, space in spaces.items():
-        for strength in (0, 4, 9, 17, 30):
+        for strength in (0, 4, 9, 15, 17, 20, 22, 30):
             for name, (magnitudes, signed) in space.items():
                 for sign in (1, -1) if signed else (1,):
                     magnitude = sign * float(magnitudes[strength]) if magnitudes.ndim else 0.0
-                    out = autoaugment._apply_op(image, name, magnitude, InterpolationMode.NEAREST, None)
+                    out = autoaugment._apply_op(image, name, magnitude, InterpolationMode.BILINEAR, None)
                     lines.append(f"{ranges} {name} {strength} {sign} {zlib.crc32(out.tobytes()):08x}\n")
     (HERE / "operations.txt").write_text("".join(lines))
 
