@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::results::Results;
 use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
-use crate::words::capital;
+use crate::words::{capital, listed};
 
 /// The table or figure with what was measured, for a README or a file of results.
 pub fn markdown(results: &Results) -> String {
@@ -44,8 +44,9 @@ pub fn markdown(results: &Results) -> String {
         });
     }
     let _ = write!(text, "\nMade by:\n\n    {}\n", commands(request, grid.target).join("\n    "));
-    for machine in machines(results) {
-        let _ = write!(text, "\nTrained on {machine}.\n");
+    let machines = machines(results);
+    if !machines.is_empty() {
+        let _ = write!(text, "\nTrained on {}.\n", listed(&machines));
     }
     text
 }

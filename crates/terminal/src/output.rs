@@ -54,7 +54,7 @@ pub fn line(text: &str) -> anyhow::Result<()> {
 /// Prints sentences, which wrap at the terminal's width.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn sentences(text: &str) -> anyhow::Result<()> {
     line(&text::wrap(text, text::out(), 0))
 }
@@ -62,7 +62,7 @@ pub fn sentences(text: &str) -> anyhow::Result<()> {
 /// Prints a result after its label.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn labelled(label: &str, text: &str) -> anyhow::Result<()> {
     line(&text::labelled(label, text, text::out()))
 }
@@ -70,7 +70,7 @@ pub fn labelled(label: &str, text: &str) -> anyhow::Result<()> {
 /// Prints `value` as JSON on one line.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value).context("cannot write the result as JSON")?)
 }
@@ -91,7 +91,7 @@ fn written(line: &str) -> io::Result<()> {
 /// Prints a table at the terminal's width.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn print_table(table: &Table) -> anyhow::Result<()> {
     line(&table.lines(text::out()).join("\n"))
 }
