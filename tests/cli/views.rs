@@ -130,6 +130,7 @@ fn images_in_memory_are_scored_whole() {
         let args = ["analyze", "preprocessing", "--checkpoint", trained(), "--data", "."];
         xtask_in(folder.path(), &[&args[..], more].concat())
     };
+    find(&["--interpolation", "bicubic"]).ends_saying(2, &["--interpolation is for images in files"]);
     for more in [["--size", "40"], ["--resize", "40"], ["--orientation", "apply"]] {
         find(&more).ends_saying(2, &["images in files", "32 x 32", "leave them out"]);
     }

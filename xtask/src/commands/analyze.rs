@@ -59,6 +59,11 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     let recipe = pretrained.recipe().ok().flatten();
     let images = data::to_evaluate(&args.data, (recipe.as_ref(), pretrained.spec().classes), &args.files)?;
     data::refuse_for_memory(&images, &args.files, &args.view)?;
+    if args.interpolation.is_some() && images.size().is_some() {
+        let message =
+            format!("--interpolation is for images in files, not for {}; leave it out", images.name());
+        return Err(Ended::Usage(message).into());
+    }
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
