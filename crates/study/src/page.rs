@@ -57,7 +57,10 @@ fn lead(results: &Results) -> Vec<String> {
         return lead;
     }
     let runs: Vec<_> = results.runs().collect();
-    let mut data: Vec<String> = runs.iter().map(|run| run.record.data.clone()).collect();
+    // The page may be read far from the machine that has the folder.
+    let folder = |data: &str| data.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    let mut data: Vec<String> = runs.iter().map(|run| folder(&run.record.data)).collect();
+    data.retain(|name| !name.is_empty());
     data.sort();
     data.dedup();
     let (trained, rows) =

@@ -218,9 +218,13 @@ fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
     }
     let pages = write_pages(&results).unwrap();
     let page = std::fs::read_to_string(&pages[0]).unwrap();
-    for said in
-        ["as in the paper", "fails (2 of 2)", "6.61, here 14.20", "Made-up 9000", "cifar-10-batches-bin"]
-    {
+    for said in [
+        "as in the paper",
+        "fails (2 of 2)",
+        "6.61, here 14.20",
+        "Made-up 9000",
+        "images from cifar-10-batches-bin",
+    ] {
         assert!(page.contains(said), "{said} is missing in the page");
     }
     for loaded in ["http://", "https://", "src=", "@import", "<script", "NaN"] {
