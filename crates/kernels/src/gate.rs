@@ -5,10 +5,12 @@
 //! y = g x  or  y = (1 - g) x,   g = 1 / (1 + exp(-z))
 //! ```
 //!
-//! Reference: `resnet_reference::gate`. Plain loops, which compilers vectorise: the exponential is a
-//! polynomial of additions and multiplications.
+//! Reference: `resnet_reference::gate`. Plain loops, which the compiler vectorises for each instruction set:
+//! the exponential is a polynomial of additions and multiplications. Nothing is fused, so all sets give the
+//! same bits.
 
 use crate::elementwise::chunked;
+use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Which share of its operand a gate lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,7 @@ pub enum Gate {
 
 impl Gate {
     /// The share at `z`, and one minus it, both computed without cancellation.
+    #[inline(always)]
     fn shares(self, z: f32) -> (f32, f32) {
         let z = match self {
             Gate::Transform => z,
@@ -36,33 +39,70 @@ impl Gate {
 ///
 /// # Panics
 /// If lengths differ, as in all functions here.
-pub fn gate(gate: Gate, z: &[f32], x: &[f32], out: &mut [f32]) {
+pub fn gate(isa: Isa, gate: Gate, z: &[f32], x: &[f32], out: &mut [f32]) {
     assert!(z.len() == out.len() && x.len() == out.len(), "gate: shapes differ");
     chunked(out, |range, out| {
-        for ((out, &z), &x) in out.iter_mut().zip(&z[range.clone()]).zip(&x[range]) {
-            *out = gate.shares(z).0 * x;
-        }
+        dispatch(isa, Forward { gate, z: &z[range.clone()], x: &x[range], out });
     });
 }
 
+/// A chunk of [`gate`].
+struct Forward<'a> {
+    gate: Gate,
+    z: &'a [f32],
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for ((out, &z), &x) in self.out.iter_mut().zip(self.z).zip(self.x) {
+            *out = self.gate.shares(z).0 * x;
+        }
+    }
+}
+
 /// `dz` of [`gate`]: `g (1 - g) x dy`, negative for the carry gate.
-pub fn gate_backward(gate: Gate, z: &[f32], x: &[f32], dy: &[f32], dz: &mut [f32]) {
+pub fn gate_backward(isa: Isa, gate: Gate, z: &[f32], x: &[f32], dy: &[f32], dz: &mut [f32]) {
     assert!(z.len() == dz.len() && x.len() == dz.len() && dy.len() == dz.len(), "gate: shapes differ");
-    let sign = match gate {
-        Gate::Transform => 1.0,
-        Gate::Carry => -1.0,
-    };
     chunked(dz, |range, dz| {
-        let operands = x[range.clone()].iter().zip(&dy[range.clone()]);
-        for ((dz, &z), (&x, &dy)) in dz.iter_mut().zip(&z[range]).zip(operands) {
-            let (share, rest) = gate.shares(z);
+        let (z, x, dy) = (&z[range.clone()], &x[range.clone()], &dy[range]);
+        dispatch(isa, Backward { gate, z, x, dy, dz });
+    });
+}
+
+/// A chunk of [`gate_backward`].
+struct Backward<'a> {
+    gate: Gate,
+    z: &'a [f32],
+    x: &'a [f32],
+    dy: &'a [f32],
+    dz: &'a mut [f32],
+}
+
+impl Kernel for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let sign = match self.gate {
+            Gate::Transform => 1.0,
+            Gate::Carry => -1.0,
+        };
+        let operands = self.x.iter().zip(self.dy);
+        for ((dz, &z), (&x, &dy)) in self.dz.iter_mut().zip(self.z).zip(operands) {
+            let (share, rest) = self.gate.shares(z);
             *dz = sign * share * rest * x * dy;
         }
-    });
+    }
 }
 
 /// `e^x`, with `x` clamped to `[-87, 87]`: `2^n e^r` with `|r| <= ln 2 / 2`, `e^r` by its Taylor series to
 /// the seventh power, whose remainder is below 6e-9. NaN stays NaN.
+#[inline(always)]
 fn exp(x: f32) -> f32 {
     /// `1.5 * 2^23`: the sum of it and a small number has that number, rounded to an integer, in its last
     /// bits.

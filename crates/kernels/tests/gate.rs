@@ -4,6 +4,7 @@
 mod common;
 
 use common::assert_threads_change_nothing;
+use resnet_kernels::Isa;
 use resnet_kernels::dropout::{dropout, mix};
 use resnet_kernels::gate::{Gate, gate, gate_backward};
 use resnet_reference as reference;
@@ -24,17 +25,24 @@ fn logits(len: usize) -> Vec<f32> {
 fn gates_and_their_gradients() {
     table::run(&affordable(LENGTHS, |len| *len), |&len| {
         let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
-        for (which, sign) in [(Gate::Transform, 1.0), (Gate::Carry, -1.0)] {
+        let cases = [(Gate::Transform, 1.0), (Gate::Carry, -1.0)];
+        let mut bits: Vec<Vec<u32>> = vec![];
+        for (isa, (which, sign)) in Isa::available().into_iter().flat_map(|isa| cases.map(|case| (isa, case)))
+        {
             let turned: Vec<f64> = z.iter().map(|z| sign * f64::from(*z)).collect();
             let (x64, dy64) = (reference::to_f64(&x), reference::to_f64(&dy));
             let mut y = vec![f32::NAN; len];
-            gate(which, &z, &x, &mut y);
+            gate(isa, which, &z, &x, &mut y);
             compare(&y, &reference::gate(&turned, &x64), 0.0, ROUNDINGS)?;
             let (dz, dx) = reference::gate_backward(&turned, &x64, &dy64);
-            gate(which, &z, &dy, &mut y);
+            gate(isa, which, &z, &dy, &mut y);
             compare(&y, &dx, 0.0, ROUNDINGS)?;
-            gate_backward(which, &z, &x, &dy, &mut y);
+            gate_backward(isa, which, &z, &x, &dy, &mut y);
             compare(&y, &dz.iter().map(|dz| sign * dz).collect::<Vec<_>>(), 0.0, ROUNDINGS)?;
+            bits.push(y.iter().map(|y| y.to_bits()).collect());
+        }
+        if bits.chunks(2).any(|pair| pair != &bits[..2]) {
+            return Err("instruction sets differ".to_owned());
         }
         Ok(())
     });
@@ -44,7 +52,7 @@ fn gates_and_their_gradients() {
 fn a_gate_takes_any_logit() {
     let z = [f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e30, 0.0, f32::NAN];
     let mut y = [0.0; 6];
-    gate(Gate::Transform, &z, &[2.0; 6], &mut y);
+    gate(Isa::best(), Gate::Transform, &z, &[2.0; 6], &mut y);
     assert!(
         y[0] == 2.0 && y[1] < 1e-36 && y[2] == 2.0 && y[3] < 1e-36 && y[4] == 1.0 && y[5].is_nan(),
         "{y:?}"
@@ -87,8 +95,8 @@ fn threads_change_nothing() {
     let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
     assert_threads_change_nothing(|| {
         let mut out = vec![vec![0.0; len]; 3];
-        gate(Gate::Carry, &z, &x, &mut out[0]);
-        gate_backward(Gate::Carry, &z, &x, &dy, &mut out[1]);
+        gate(Isa::best(), Gate::Carry, &z, &x, &mut out[0]);
+        gate_backward(Isa::best(), Gate::Carry, &z, &x, &dy, &mut out[1]);
         dropout(&[1, 2, 3, 4], 0.5, &x, &mut out[2]);
         out
     });

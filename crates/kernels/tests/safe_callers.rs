@@ -47,16 +47,24 @@ fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
         ("add's sum", || elementwise::add(&of::<4>(), &of::<4>(), &mut of::<5>()), "add: shapes differ"),
         ("add_assign", || elementwise::add_assign(&mut of::<5>(), &of::<4>()), "add_assign: shapes differ"),
         ("scale", || elementwise::scale(&of::<4>(), 2.0, &mut of::<5>()), "scale: output of another shape"),
-        ("gate's z", || gate(Gate::Carry, &of::<3>(), &of::<4>(), &mut of::<4>()), "gate: shapes differ"),
-        ("gate's x", || gate(Gate::Carry, &of::<4>(), &of::<3>(), &mut of::<4>()), "gate: shapes differ"),
+        (
+            "gate's z",
+            || gate(Isa::best(), Gate::Carry, &of::<3>(), &of::<4>(), &mut of::<4>()),
+            "gate: shapes differ",
+        ),
+        (
+            "gate's x",
+            || gate(Isa::best(), Gate::Carry, &of::<4>(), &of::<3>(), &mut of::<4>()),
+            "gate: shapes differ",
+        ),
         (
             "gate's dy",
-            || gate_backward(Gate::Carry, &of::<4>(), &of::<4>(), &of::<3>(), &mut of::<4>()),
+            || gate_backward(Isa::best(), Gate::Carry, &of::<4>(), &of::<4>(), &of::<3>(), &mut of::<4>()),
             "gate: shapes differ",
         ),
         (
             "gate's dz",
-            || gate_backward(Gate::Carry, &of::<4>(), &of::<4>(), &of::<4>(), &mut of::<5>()),
+            || gate_backward(Isa::best(), Gate::Carry, &of::<4>(), &of::<4>(), &of::<4>(), &mut of::<5>()),
             "gate: shapes differ",
         ),
         ("dropout", || dropout::dropout(&[1], 0.5, &of::<4>(), &mut of::<5>()), "dropout: shapes differ"),

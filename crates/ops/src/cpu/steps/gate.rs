@@ -14,7 +14,7 @@ impl Execute for GateStep {
     fn forward(&self, step: &Step, run: &mut Forward) -> Result<()> {
         let (z, x) = (run.read(step.inputs[0]), run.read(step.inputs[1]));
         let mut y = run.buffer(step.output);
-        gate::gate(self.gate, &z, &x, &mut y);
+        gate::gate(run.isa, self.gate, &z, &x, &mut y);
         run.write(step.output, y);
         Ok(())
     }
@@ -25,12 +25,12 @@ impl Execute for GateStep {
         if run.wants(step.inputs[0]) {
             let x = run.read(step.inputs[1]);
             let mut dz = run.buffer(step.inputs[0]);
-            gate::gate_backward(self.gate, &z, &x, &dy, &mut dz);
+            gate::gate_backward(run.isa, self.gate, &z, &x, &dy, &mut dz);
             run.give(step.inputs[0], Arc::new(dz));
         }
         if run.wants(step.inputs[1]) {
             let mut dx = run.buffer(step.inputs[1]);
-            gate::gate(self.gate, &z, &dy, &mut dx);
+            gate::gate(run.isa, self.gate, &z, &dy, &mut dx);
             run.give(step.inputs[1], Arc::new(dx));
         }
         Ok(())
