@@ -10,8 +10,8 @@ use mpi::traits::{Communicator as _, Destination as _, Source as _};
 const TAG: i32 = 7;
 /// Notes sent, at least, in the time after which a silent process is missing.
 const NOTES: u32 = 4;
-/// A process that waits says so this often at most.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause between two notes of a process that waits.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is known of each process.
 pub(crate) struct Watch {
@@ -32,7 +32,7 @@ impl Watch {
     /// Says that this process waits, unless it has said so a moment ago. A note is one byte, which MPI takes
     /// from the sender at once.
     pub(crate) fn tell(&mut self, world: &SimpleCommunicator, now: Instant) {
-        let pause = (self.silence / NOTES).min(SHORTEST_PAUSE);
+        let pause = (self.silence / NOTES).min(LONGEST_PAUSE);
         if self.told.is_some_and(|told| now.duration_since(told) < pause) {
             return;
         }

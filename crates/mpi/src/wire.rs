@@ -24,9 +24,9 @@ const EAGER: u32 = 200;
 const NAP_SHARE: u32 = 16;
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_micros(100);
-/// The part of its patience after which a process that waits says so.
+/// A process that waits says so after this part of its patience,
 const TELLING_SHARE: u32 = 8;
-/// It says nothing before this time at most.
+/// but after this time at the latest.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// Bytes of one message at most: MPI counts them in 32 bits.
 const MESSAGE: usize = 1 << 30;

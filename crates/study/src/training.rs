@@ -34,11 +34,7 @@ pub fn train<O: Observer>(
     options: &Options,
     observer: impl FnOnce(&RunFolder) -> O,
 ) -> Result<Option<(Ended, O)>, Error> {
-    let failed = |source: resnet::Error| Error::Training {
-        row: job.row.clone(),
-        seed: job.recipe.train.seed,
-        source: Box::new(source),
-    };
+    let failed = |source| failed(job, source);
     let training = Training::new(&job.recipe, images).map_err(failed)?;
     let Some(mut run) = begin(study, job, &training, images)? else { return Ok(None) };
     let mut observer = observer(run.folder());
@@ -58,12 +54,11 @@ fn begin(study: &Study, job: &Job, training: &Training, images: &Images) -> Resu
     if matches!(job.state, State::Over | State::Busy) {
         return Ok(None);
     }
-    let run = open(&job, training, images).map_err(|error| Error::Training {
-        row: job.row.clone(),
-        seed: job.recipe.train.seed,
-        source: Box::new(error.into()),
-    })?;
-    Ok(Some(run))
+    open(&job, training, images).map(Some).map_err(|error| failed(&job, error.into()))
+}
+
+fn failed(job: &Job, source: resnet::Error) -> Error {
+    Error::Training { row: job.row.clone(), seed: job.recipe.train.seed, source: Box::new(source) }
 }
 
 /// Waits while another process begins a training in `folder`; until the file is dropped, others wait.
