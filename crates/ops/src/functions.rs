@@ -21,7 +21,7 @@ fn unary(x: &Tensor, mode: Mode, trace: impl FnOnce(&mut Graph, Value) -> Result
 /// # Errors
 /// If shapes don't fit, or a tensor is not f32 on the CPU; this holds for all functions here.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
-    let params = ConvParams { name: "conv2d", weight, bias: None };
+    let params = ConvParams { name: "conv2d", weight, standardised: None, bias: None };
     unary(x, Mode::Train, |graph, x| layers::convolution(graph, x, params, config))
 }
 

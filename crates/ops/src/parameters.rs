@@ -91,7 +91,8 @@ impl Parameters {
     }
 
     /// Leaves gradients for candle to find, and returns a gradient for the handle. candle insists on one
-    /// wherever there is a variable, even if all of its gradients were taken before.
+    /// wherever there is a variable, even if all of its gradients were taken before, and on one for each
+    /// tensor that is computed from a variable, even if no layer with a gradient uses it.
     ///
     /// # Errors
     /// If a gradient has another length than its parameter.
@@ -101,8 +102,12 @@ impl Parameters {
         }
         let mut left = self.gradients.lock();
         for ((left, gradient), parameter) in left.iter_mut().zip(gradients).zip(&self.tensors) {
-            let tensor = gradient.map(|values| Tensor::from_vec(values, parameter.shape(), &Device::Cpu));
-            *left = tensor.transpose()?;
+            let is_computed = parameter.track_op() && !parameter.is_variable();
+            *left = match gradient {
+                Some(values) => Some(Tensor::from_vec(values, parameter.shape(), &Device::Cpu)?),
+                None if is_computed => Some(parameter.zeros_like()?),
+                None => None,
+            };
         }
         Tensor::zeros((), DType::F32, &Device::Cpu).map(Some)
     }

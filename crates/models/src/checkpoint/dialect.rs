@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
-use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut, StridePlace};
+use resnet_blocks::{Branch, NormKind, Placement, ShapeChange, Shortcut, ShortcutInput, StridePlace};
 
 use super::naming::{Choice, Dialect, Naming};
 use super::rename::rename;
@@ -112,6 +112,11 @@ impl Dialect {
         let projects = spec.shape_change == ShapeChange::Projection;
         // No name or shape shows where a stride is, so such a file would load and nobody would notice.
         let strides_first = spec.branch == Branch::Bottleneck(StridePlace::First1x1);
+        // Nor where the first identity shortcut starts.
+        let starts_activated = spec.family() == Family::V2
+            && !small
+            && spec.first_unit == ShortcutInput::Activated
+            && spec.units().first().is_some_and(|(_, unit)| !unit.changes_shape());
         let expansion = spec.branch.expansion();
         let is_wide = spec.stages.iter().any(|stage| stage.width * expansion != stage.out_channels);
         let (writable, cause) = match self {
@@ -124,6 +129,11 @@ impl Dialect {
                 false,
                 "its bottlenecks have their stride on the first 1x1 and those of torchvision and timm on the 3x3, so \
                  they would load it and compute something else; use native",
+            ),
+            Dialect::Timm if starts_activated => (
+                false,
+                "its first shortcut starts after the activation and that of timm's v2 networks before it, so timm \
+                 would load it and compute something else; use native",
             ),
             Dialect::Timm => (usual, "timm has none of figure 2's and 4's other units; use native"),
             Dialect::Torchvision => (
@@ -258,7 +268,7 @@ mod tests {
     #[test]
     fn each_network_can_be_exported_in_these_dialects() {
         use Dialect::{Akamaster, Native, Timm, Torchvision, Transformers};
-        let rows: [(&str, &[Dialect]); 12] = [
+        let rows: [(&str, &[Dialect]); 14] = [
             ("resnet20-v1-one-layer", &[Native]),
             ("resnet20-exclusive-gating", &[Native]),
             ("resnet20-v1", &[Native, Torchvision, Timm, Akamaster]),
@@ -271,6 +281,9 @@ mod tests {
             ("resnet18-v1-imagenet", &[Native, Torchvision, Timm, Transformers]),
             ("resnet50-v1-imagenet", &[Native, Transformers]),
             ("resnet164-v2", &[Native]),
+            // The paper's first shortcut starts after the activation, that of timm's v2 before it.
+            ("resnet18-v2-imagenet", &[Native]),
+            ("resnetv2_18", &[Native, Timm]),
             ("wide_resnet50_2", &[Native, Torchvision, Timm]),
         ];
         resnet_testing::table::run(&rows, |(name, expected)| {

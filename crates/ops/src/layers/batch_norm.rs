@@ -100,7 +100,7 @@ impl BatchNorm {
             activation,
             statistics: graph.norm_statistics(),
         };
-        let params = [&self.weight, &self.bias];
+        let params = [&self.weight, &self.bias].map(|tensor| graph.param(tensor));
         Ok(graph.push_layer(&self.name, Op::BatchNorm(step), &[x], &params, shape))
     }
 }

@@ -93,12 +93,9 @@ impl Layer for Conv2d {
     /// # Errors
     /// If `x` is no map of `in` channels, its padded sides are smaller than the filter, or the stride is 0.
     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        let params = ConvParams { name: &self.name, weight: &self.weight, bias: self.bias.as_ref() };
-        let y = convolution(graph, x, params, self.config)?;
-        if let Some(eps) = self.standardised {
-            graph.standardise(&self.weight, eps);
-        }
-        Ok(y)
+        let Conv2d { name, weight, bias, config, standardised } = self;
+        let (bias, standardised) = (bias.as_ref(), *standardised);
+        convolution(graph, x, ConvParams { name, weight, standardised, bias }, *config)
     }
 }
 
@@ -109,6 +106,8 @@ pub(crate) struct ConvParams<'a> {
     pub(crate) name: &'a str,
     /// `[out, in, k, k]`
     pub(crate) weight: &'a Tensor,
+    /// The eps of weight standardisation.
+    pub(crate) standardised: Option<f64>,
     /// `[out]`
     pub(crate) bias: Option<&'a Tensor>,
 }
@@ -120,7 +119,7 @@ pub(crate) fn convolution(
     params: ConvParams,
     config: ConvConfig,
 ) -> Result<Value> {
-    let ConvParams { name, weight, bias } = params;
+    let ConvParams { name, weight, standardised, bias } = params;
     let (out_channels, in_channels, kernel, kernel_w) = weight.dims4()?;
     let Shape::Map { images, channels, height, width } = graph.shape(x) else {
         bail!("convolution {name} wants [N, C, H, W], got {:?}", graph.shape(x).dims());
@@ -157,6 +156,7 @@ pub(crate) fn convolution(
     }
     let step = ConvStep { kind: ConvKind::Conv, shape, activation: Activation::Identity };
     let out = graph.shape(x).with(out_channels, (shape.out_h(), shape.out_w()));
-    let params: Vec<&Tensor> = [weight].into_iter().chain(bias).collect();
+    let mut params = vec![graph.filters(weight, standardised)];
+    params.extend(bias.map(|bias| graph.param(bias)));
     Ok(graph.push_layer(name, Op::Conv(step), &[x], &params, out))
 }

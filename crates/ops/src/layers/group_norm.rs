@@ -93,7 +93,7 @@ impl GroupNorm {
             bail!("group norm {}: images without pixels have no statistics", self.name);
         }
         let step = GroupNormStep { images, groups: self.groups, eps: self.eps as f32, activation };
-        let params = [&self.weight, &self.bias];
+        let params = [&self.weight, &self.bias].map(|tensor| graph.param(tensor));
         Ok(graph.push_layer(&self.name, Op::GroupNorm(step), &[x], &params, graph.shape(x)))
     }
 }

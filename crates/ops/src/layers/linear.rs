@@ -90,5 +90,6 @@ pub(crate) fn linear(
     let shape = ConvShape { images, in_h: 1, in_w: 1, in_channels, out_channels, kernel, stride, padding };
     let step = ConvStep { kind: ConvKind::Linear, shape, activation: Activation::Identity };
     let out = Shape::Features { images, channels: out_channels };
-    Ok(graph.push_layer(name, Op::Conv(step), &[x], &[weight, bias], out))
+    let params = [weight, bias].map(|tensor| graph.param(tensor));
+    Ok(graph.push_layer(name, Op::Conv(step), &[x], &params, out))
 }

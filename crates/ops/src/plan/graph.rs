@@ -43,7 +43,16 @@ pub struct Graph {
     pub(super) learning: Learning,
     /// Parameters that training leaves alone.
     frozen: BTreeSet<usize>,
-    seen: HashMap<(TensorId, bool), Param>,
+    seen: HashMap<Use, Param>,
+}
+
+/// How layers use a tensor; each use of one is a parameter of its own.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Use {
+    tensor: TensorId,
+    is_frozen: bool,
+    /// The bits of weight standardisation's eps.
+    standardised: Option<u64>,
 }
 
 impl Graph {
@@ -139,19 +148,20 @@ impl Graph {
     /// A parameter tensor; the same tensor traced twice is one parameter, unless training changes it in one
     /// place alone.
     pub(crate) fn param(&mut self, tensor: &Tensor) -> Param {
+        self.filters(tensor, None)
+    }
+
+    /// A convolution's filters, which each run standardises with this eps if there is one.
+    pub(crate) fn filters(&mut self, tensor: &Tensor, standardised: Option<f64>) -> Param {
         let (next, is_frozen) = (Param(self.params.len()), self.learning != Learning::Everything);
-        let param = *self.seen.entry((tensor.id(), is_frozen)).or_insert(next);
+        let usage = Use { tensor: tensor.id(), is_frozen, standardised: standardised.map(f64::to_bits) };
+        let param = *self.seen.entry(usage).or_insert(next);
         if param == next {
             self.params.push(tensor.clone());
             self.frozen.extend(is_frozen.then_some(next.0));
+            self.standardised.extend(standardised.map(|eps| (next.0, eps)));
         }
         param
-    }
-
-    /// Has a convolution's filters standardised before each run.
-    pub(crate) fn standardise(&mut self, weight: &Tensor, eps: f64) {
-        let Param(index) = self.param(weight);
-        self.standardised.insert(index, eps);
     }
 
     /// Appends a step without parameters; its output, of `shape`, is returned.
@@ -165,12 +175,11 @@ impl Graph {
         name: &str,
         op: Op,
         inputs: &[Value],
-        params: &[&Tensor],
+        params: &[Param],
         shape: Shape,
     ) -> Value {
-        let params = params.iter().map(|tensor| self.param(tensor)).collect();
         let output = self.value(shape);
-        let (name, inputs) = (name.to_owned(), inputs.to_vec());
+        let (name, inputs, params) = (name.to_owned(), inputs.to_vec(), params.to_vec());
         self.steps.push(Step { name, op, inputs, output, params });
         output
     }
