@@ -45,6 +45,12 @@ pub trait Feed: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// The most that [`Feed::broken`] may list for all processes that train together; this process ends its
+    /// epoch with an error if it lists more of its own. `None` if the feed leaves nothing out.
+    fn most_broken(&self) -> Option<u64> {
+        None
+    }
+
     /// How many images were turned as their EXIF data say, each counted once.
     fn turned(&self) -> u64 {
         0

@@ -33,16 +33,24 @@ pub fn decode_image(path: &Path) -> Result<Image, Error> {
 /// # Errors
 /// If it cannot be read, is no file or has more than [`MAX_FILE_BYTES`].
 pub fn read_image(path: &Path) -> Result<Vec<u8>, Error> {
+    read_bounded(path, MAX_FILE_BYTES, MEND)
+}
+
+/// The bytes of a file. Anything else, such as a pipe, is refused, and so is a file of more than `limit`
+/// bytes; `mend` says what to do about either.
+pub(crate) fn read_bounded(path: &Path, limit: u64, mend: &str) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?;
-    let bad = |cause: String| Err(Error::bad_file(names::shown(path), cause, MEND));
+    let bad = |cause: String| Err(Error::bad_file(names::shown(path), cause, mend));
+    let too_large = || bad(format!("it has more than {} MiB", limit >> 20));
     if !metadata.is_file() {
         return bad("it is not a file".to_owned());
     }
-    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    let mut bytes = Vec::with_capacity(metadata.len().min(MAX_FILE_BYTES) as usize + 1);
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|cause| Error::io("read", path, cause))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return bad(format!("it has more than {} MiB", MAX_FILE_BYTES >> 20));
+    if metadata.len() > limit {
+        return too_large();
     }
-    Ok(bytes)
+    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    // It may have grown.
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|cause| Error::io("read", path, cause))?;
+    if bytes.len() as u64 > limit { too_large() } else { Ok(bytes) }
 }

@@ -1,6 +1,10 @@
 //! `inspect`: what a data set in files holds, and some of its images as training sees them.
 
-use resnet_vision::{Image, Key, Normalisation, TrainTransform};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use resnet_vision::{Image, Key, Normalisation, TrainTransform, image};
 
 use crate::sources::{Broken, FileSet, LeftOut, Source, open_image};
 use crate::{Error, SplitRole};
@@ -9,6 +13,12 @@ use crate::{Error, SplitRole};
 const MEASURED: usize = 1000;
 /// Columns and rows of a contact sheet, and the side of an image on it in pixels.
 const SHEET: (usize, usize, usize) = (8, 6, 128);
+
+/// Bytes of a PNG file before its second chunk: the signature and the first one, IHDR.
+const HEADER: usize = 8 + 25;
+/// The second chunk of every sheet that is written: its length, its kind, a keyword with its text, its
+/// CRC-32.
+const MARK: &[u8] = b"\0\0\0\x1dtEXtSoftware\0resnet contact sheet\x8e\x14\xd7\x9b";
 
 /// What one split of a data set holds.
 #[derive(Clone, Debug)]
@@ -128,4 +138,28 @@ pub fn contact_sheet(source: &dyn Source, seed: u64) -> Result<Image, Error> {
         }
     }
     Ok(Image::new(columns * side, rows * side, pixels)?)
+}
+
+/// Writes a [`contact_sheet`] to the PNG file `file`, whole or not at all. An earlier sheet, which has a mark
+/// of its own, is replaced; any other file is left, so that nobody's picture is lost by a wrong name.
+///
+/// # Errors
+/// If another file is there, if one of the images cannot be read or decoded, or if the operating system
+/// refuses to write.
+pub fn write_contact_sheet(source: &dyn Source, seed: u64, file: &Path) -> Result<(), Error> {
+    let failed = |cause| Error::write("write the contact sheet", file, cause);
+    // A device or a pipe takes what is written, and loses nothing.
+    if fs::metadata(file).is_ok_and(|there| there.is_file()) && !is_marked(file) {
+        let cause = "it exists already and is no contact sheet; name another file, or remove this one";
+        return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, cause)));
+    }
+    let mut png = image::encode_png(&contact_sheet(source, seed)?)?;
+    png.splice(HEADER..HEADER, MARK.iter().copied());
+    resnet_files::write_whole(file, |out| out.write_all(&png)).map_err(failed)
+}
+
+/// Whether the file has the mark of a contact sheet.
+fn is_marked(file: &Path) -> bool {
+    let mut start = [0; HEADER + MARK.len()];
+    File::open(file).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start.ends_with(MARK)
 }

@@ -76,7 +76,7 @@ pub use find_images::{FoundImages, find_images};
 pub use hub::{HubDataset, HubFile, HubFiles, Wanted, download, download_with};
 pub use image_file::{MAX_FILE_BYTES, decode_image, read_image};
 pub use image_set::ImageSet;
-pub use inspect::{Inspection, Triple, contact_sheet, inspect};
+pub use inspect::{Inspection, Triple, contact_sheet, inspect, write_contact_sheet};
 pub use loader_config::{LastBatch, LoaderConfig, Order, Rank};
 pub use open::{open_dir, open_test};
 pub use prefetch::Prefetch;

@@ -16,7 +16,7 @@ const BLOCKS: usize = 64;
 /// What [`verify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// How many samples were looked at.
+    /// How many samples there are; those that were known to be broken before are among them.
     pub images: u64,
     /// The broken ones: of each split first what was known before, then in the order of the samples.
     pub broken: Vec<BrokenSample>,
@@ -43,16 +43,17 @@ pub struct BrokenSample {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn verify(set: &FileSet, mut progress: impl FnMut(u64)) -> Verified {
-    let (mut broken, mut before) = (vec![], 0);
+    let (mut broken, mut before, mut lost) = (vec![], 0, 0u64);
     for (_, source) in set.splits() {
         let index = source.index();
         let known =
             |fault: &Broken| BrokenSample { name: index.fault_name(fault), cause: fault.cause.clone() };
         broken.extend(index.faults().iter().map(known));
+        lost = index.faults().iter().fold(lost, |lost, fault| lost.saturating_add(fault.records));
         broken.extend(verify_split(source, |done| progress(before + done)));
         before += index.len() as u64;
     }
-    Verified { images: before, broken }
+    Verified { images: lost.saturating_add(before), broken }
 }
 
 /// The broken samples of a split, in order.
@@ -101,6 +102,8 @@ impl Verified {
 /// If the file cannot be read.
 pub fn read_skip_list(file: &Path) -> Result<Vec<String>, Error> {
     let list = fs::read(file).map_err(|cause| Error::io("read the skip list", file, cause))?;
+    // Windows' editors begin a file with a byte order mark.
+    let list = list.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&list);
     let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     Ok(lines.filter(|line| !line.trim_ascii().is_empty()).map(names::of_line).collect())
 }

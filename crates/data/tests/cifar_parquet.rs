@@ -59,7 +59,7 @@ fn images_of_another_size_are_another_data_set() {
     let row = Row { png: Some(png(64, 64, 0)), label: Some(1) };
     let folder = folder(&write("label", std::slice::from_ref(&row)), &write("label", &[row]));
     let told = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
-    assert!(told.contains("or not its images") && told.contains("32 x 32"), "{told}");
+    assert!(told.contains("columns and images of cifar10") && told.contains("32 x 32"), "{told}");
     let found = contents(folder.path(), None).unwrap();
     assert!(matches!(found, Contents::Files(layout) if layout.name() == "parquet files"), "{found:?}");
 }
@@ -138,5 +138,5 @@ fn a_file_without_the_column_of_labels_is_named() {
     let words = ["test-00000-of-00001.parquet", "no column `label`"];
     assert!(words.iter().all(|word| message.contains(word)), "{message}");
     let of_other_columns = refusal(&write("labels", &rows(2)));
-    assert!(of_other_columns.contains("not the columns of cifar10"), "{of_other_columns}");
+    assert!(of_other_columns.contains("do not have the columns and images of cifar10"), "{of_other_columns}");
 }

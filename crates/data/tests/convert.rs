@@ -8,7 +8,8 @@ use std::path::Path;
 use images::{folders, png};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
 use resnet_data::{
-    Error, Resizing, SplitRole, Target, Triple, contact_sheet, convert, inspect, read_skip_list, verify,
+    Error, Resizing, SplitRole, Target, Triple, contact_sheet, convert, decode_image, inspect,
+    read_skip_list, verify, write_contact_sheet,
 };
 use resnet_vision::Interpolation;
 use resnet_vision::image::Orientation;
@@ -75,6 +76,23 @@ fn a_contact_sheet_is_drawn_by_its_seed() {
 }
 
 #[test]
+fn a_contact_sheet_replaces_another_one_and_no_other_file() {
+    let here = tempfile::tempdir().unwrap();
+    small(&here.path().join("data"));
+    let set = open(&here.path().join("data"));
+    let write = |seed, name: &str| write_contact_sheet(&*set.train, seed, &here.path().join(name));
+    for seed in [0, 1] {
+        write(seed, "sheet.png").unwrap();
+        let written = decode_image(&here.path().join("sheet.png")).unwrap();
+        assert_eq!(written, contact_sheet(&*set.train, seed).unwrap());
+    }
+    let mine = fs::read(here.path().join("data/train/dog/0.png")).unwrap();
+    let told = write(0, "data/train/dog/0.png").unwrap_err().to_string();
+    assert!(told.contains("dog/0.png: it exists already and is no contact sheet"), "{told}");
+    assert_eq!(fs::read(here.path().join("data/train/dog/0.png")).unwrap(), mine);
+}
+
+#[test]
 fn broken_samples_are_listed_and_can_be_skipped() {
     let here = tempfile::tempdir().unwrap();
     small(here.path());
@@ -82,13 +100,15 @@ fn broken_samples_are_listed_and_can_be_skipped() {
     fs::write(here.path().join("train/cat/empty.png"), "").unwrap();
     let mut told = vec![];
     let verified = verify(&open(here.path()), |done| told.push(done));
-    assert_eq!(verified.images, 7);
+    assert_eq!(verified.images, 8);
     assert_eq!(told, [6, 7]);
     let names: Vec<&str> = verified.broken.iter().map(|sample| sample.name.as_str()).collect();
     // What was known before it was read comes first.
     assert_eq!(names, ["train/cat/empty.png", "train/dog/1.png"]);
     let list = here.path().join("broken.txt");
-    fs::write(&list, verified.skip_list().replace('\n', "\r\n") + "\n").unwrap();
+    // As Windows' editors write it.
+    let text = format!("\u{feff}{}\n", verified.skip_list().replace('\n', "\r\n"));
+    fs::write(&list, text).unwrap();
     let skip = read_skip_list(&list).unwrap();
     assert_eq!(skip, names);
     let options = OpenFiles { cache: IndexCache::Off, skip, ..OpenFiles::default() };

@@ -226,6 +226,14 @@ fn a_shard_or_table_that_changed_in_place_is_listed_again() {
     assert_eq!(fs::metadata(dir.join("a.tar")).unwrap().len(), bytes);
     age(&dir.join("a.tar"), 90);
     assert_eq!((open(), open()), (vec![3, 3], vec![3, 3]));
+    // Other members under the same size and time are noticed when they are read.
+    let set = || open_files(dir, &OpenFiles::default()).unwrap().train;
+    let modified = fs::metadata(dir.join("a.tar")).unwrap().modified().unwrap();
+    shard(&dir.join("a.tar"), &[("y".to_owned(), png(2, 2, 2), 3), ("x".to_owned(), png(2, 2, 1), 3)]);
+    fs::File::options().write(true).open(dir.join("a.tar")).unwrap().set_modified(modified).unwrap();
+    assert_eq!((open(), set().index().name(0)), (vec![3, 3], "a.tar:x.png".to_owned()));
+    let told = set().read(0..1).remove(0).unwrap_err().to_string();
+    assert_says(&told, &["x.png at byte 0", "its header in the shard is damaged, or another's"]);
     // A link to another file is another file, as when a snapshot of the hub's cache moves on.
     #[cfg(unix)]
     {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use images::{folders, png};
 use resnet_data::Error;
-use resnet_data::sources::{FileSet, IndexCache, OpenFiles, open_files};
+use resnet_data::sources::{FileSet, IndexCache, OpenFiles, Split, UnlabelledTest, open_files};
 
 fn open(dir: &Path) -> Result<FileSet, Error> {
     open_files(dir, &OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() })
@@ -72,8 +72,33 @@ fn an_evaluation_split_alone_can_be_evaluated_on() {
     for name in ["val", "test", "dev"] {
         let folder = tempfile::tempdir().unwrap();
         folders(&folder.path().join(name), &["a", "b"], 2);
-        assert_eq!(found(folder.path()), (words(&["a", "b"]), 4, None), "{name}");
+        // A copy that was broken off leaves a folder like this.
+        for step in ["alone", "beside an empty folder"] {
+            assert_eq!(found(folder.path()), (words(&["a", "b"]), 4, None), "{name} {step}");
+            assert_ne!(open(folder.path()).unwrap().split, Split::Train, "{name} {step}");
+            fs::create_dir_all(folder.path().join("train")).unwrap();
+        }
     }
+}
+
+#[test]
+fn a_test_split_without_labels_is_left_out_where_it_is_not_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, list) = (folder.path(), folder.path().join("test.csv"));
+    folders(&dir.join("train"), &["cat", "dog"], 2);
+    fs::create_dir(dir.join("test")).unwrap();
+    (1..3).for_each(|i| fs::write(dir.join(format!("test/{i}.png")), png(4, 4, i)).unwrap());
+    for text in ["id\n1\n2\n", "id,width\n1,640\n2,480\n"] {
+        fs::write(&list, text).unwrap();
+        assert_eq!(found(dir), (words(&["cat", "dog"]), 4, None), "{text}");
+        let unlabelled_test = UnlabelledTest::Refuse;
+        let options = OpenFiles { cache: IndexCache::Off, unlabelled_test, ..OpenFiles::default() };
+        let told = open_files(dir, &options).unwrap_err().to_string();
+        assert!(told.contains("test.csv cannot be used"), "{told}");
+    }
+    // Labels are what a column of any other name holds.
+    fs::write(&list, "id,animal\n1,dog\n2,cat\n").unwrap();
+    assert_eq!(found(dir), (words(&["cat", "dog"]), 4, Some(2)));
 }
 
 #[test]

@@ -86,6 +86,17 @@ fn opened_plain(file: &[u8]) -> Result<Index, Error> {
 }
 
 #[test]
+fn a_test_file_whose_labels_are_withheld_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &[Row]| fs::write(folder.path().join(name), write("label", rows)).unwrap();
+    write("train-0.parquet", &[Row::of(1, 0), Row::of(2, 1)]);
+    write("test-0.parquet", &[Row::of(3, -1)]);
+    let options = OpenFiles { cache: IndexCache::Off, ..OpenFiles::default() };
+    let set = open_files(folder.path(), &options).unwrap();
+    assert!(set.evaluation.is_none() && set.train.index().len() == 2);
+}
+
+#[test]
 fn columns_of_other_names_and_labels_of_every_type_are_read() {
     let none = Compression::UNCOMPRESSED;
     let of = |file: Vec<u8>| {
@@ -236,7 +247,7 @@ fn a_list_of_classes_beside_the_files_numbers_them() {
     let source = opened();
     assert_eq!((source.index().labels(), source.index().classes().len()), (&[0, 1, 2, 3][..], 4));
     let told = &source.index().warnings()[0];
-    assert!(told.contains("classes.txt") && told.contains("reach to 3"), "{told}");
+    assert!(told.contains("classes.txt") && told.contains("highest label is 3"), "{told}");
 }
 
 /// Rows may share an image that the file has once.

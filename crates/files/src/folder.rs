@@ -30,10 +30,11 @@ impl NewFolder {
     /// Creates the folder that [`finish`](Self::finish) will rename to `target`, and the folders above it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] if there is something at `target`,
+    /// [`io::ErrorKind::AlreadyExists`] if there is something at `target`, be it a link to nowhere,
     /// [`io::ErrorKind::InvalidFilename`] if it ends in no name, or whatever the system refuses.
     pub fn begin(target: &Path) -> io::Result<Self> {
-        if target.exists() {
+        // A link to nowhere is something too.
+        if target.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
@@ -107,5 +108,12 @@ mod tests {
         let nameless = NewFolder::begin(&here.path().join("no/..")).unwrap_err();
         assert_eq!(nameless.kind(), io::ErrorKind::InvalidFilename);
         assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+        #[cfg(unix)]
+        {
+            let link = here.path().join("link");
+            std::os::unix::fs::symlink("nowhere", &link).unwrap();
+            let refused = NewFolder::begin(&link).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        }
     }
 }

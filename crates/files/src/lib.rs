@@ -22,31 +22,60 @@
 
 mod folder;
 
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 
 pub use folder::NewFolder;
 
+/// How many links in a row are followed, as Linux has it.
+const MAX_LINKS: usize = 40;
+
 /// Writes a file whole or not at all: `fill` writes to a temporary file in the same folder, which is synced
 /// to the disk and then renamed to `path`. Returns what `fill` returns.
 ///
+/// A link stays a link: the file that it leads to is written, even if it does not exist yet. A device or a
+/// pipe, which no file can replace, is written to directly.
+///
 /// # Errors
-/// The error of `fill`, or what the system refuses. What stood at `path` is then as it was, and no temporary
-/// file is left.
+/// The error of `fill`, or what the system refuses. A file at `path` is then as it was, and no temporary file
+/// is left.
 pub fn write_whole<T, E: From<io::Error>>(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
 ) -> Result<T, E> {
-    if path.is_dir() {
+    let there = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        there => Some(there?),
+    };
+    match there {
         // The rename would fail and leave its temporary file.
-        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+        Some(there) if there.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory).into()),
+        Some(there) if !there.is_file() => {
+            let mut out = BufWriter::new(OpenOptions::new().write(true).open(path)?);
+            let filled = fill(&mut out)?;
+            out.flush()?;
+            Ok(filled)
+        }
+        _ => {
+            let mut out = BufWriter::new(AtomicWriteFile::open(followed(path))?);
+            let filled = fill(&mut out)?;
+            out.into_inner().map_err(io::IntoInnerError::into_error)?.commit()?;
+            Ok(filled)
+        }
     }
-    let mut out = BufWriter::new(AtomicWriteFile::open(path)?);
-    let filled = fill(&mut out)?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.commit()?;
-    Ok(filled)
+}
+
+/// The file that `path` names: if that is a link, the one that it leads to.
+fn followed(path: &Path) -> PathBuf {
+    let mut file = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(next) = fs::read_link(&file) else { break };
+        file = file.parent().unwrap_or(Path::new("")).join(next);
+    }
+    file
 }
 
 /// Makes `new` a hard link to the file at `old`, or a copy if a link cannot be made. Removing or replacing
@@ -55,9 +84,10 @@ pub fn write_whole<T, E: From<io::Error>>(
 /// # Errors
 /// What the system refuses. There is then no file at `new`, or the one that was there.
 pub fn link_or_copy(old: &Path, new: &Path) -> io::Result<()> {
-    match std::fs::hard_link(old, new) {
+    // The file and not a link to it, through which it would change.
+    match fs::hard_link(followed(old), new) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => write_whole(new, |out| io::copy(&mut std::fs::File::open(old)?, out).map(|_| ())),
+        Err(_) => write_whole(new, |out| io::copy(&mut fs::File::open(old)?, out).map(|_| ())),
         Ok(()) => Ok(()),
     }
 }
@@ -91,6 +121,36 @@ mod tests {
         assert_eq!(failed.unwrap_err().to_string(), "no more");
         assert_eq!(std::fs::read(&file).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_links_and_devices_devices() {
+        use std::os::unix::fs::{FileTypeExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("inner")).unwrap();
+        symlink("inner/file", at("link")).unwrap();
+        symlink(at("link"), at("outer")).unwrap();
+        for text in ["new", "other"] {
+            write_whole(&at("outer"), |out| out.write_all(text.as_bytes())).unwrap();
+            assert_eq!(std::fs::read_to_string(at("inner/file")).unwrap(), text);
+            assert!(at("outer").is_symlink() && at("link").is_symlink());
+        }
+        assert_eq!(std::fs::read_dir(at("inner")).unwrap().count(), 1);
+        link_or_copy(&at("outer"), &at("kept")).unwrap();
+        write_whole(&at("outer"), |out| out.write_all(b"last")).unwrap();
+        assert_eq!(std::fs::read_to_string(at("kept")).unwrap(), "other");
+        symlink("round", at("round")).unwrap();
+        assert!(write_whole(&at("round"), |out| out.write_all(b"x")).is_err());
+        assert!(at("round").is_symlink());
+
+        symlink("/dev/null", at("null")).unwrap();
+        for path in [Path::new("/dev/null"), &at("null")] {
+            write_whole(path, |out| out.write_all(b"x")).unwrap();
+        }
+        assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+        assert!(at("null").is_symlink());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub fn renumbering(from: &[String], to: &[String], whose: &str) -> Result<Vec<u3
     match from.len() <= to.len() {
         true => Ok((0..from.len() as u32).collect()),
         false => Err(format!(
-            "its labels reach to {}, but there are only {} classes in {whose}",
+            "its highest label is {}, but there are only {} classes in {whose}",
             from.len() - 1,
             to.len()
         )),
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(renumbering(&names(&["0", "3", "11"]), &numbered(12), "others"), Ok(vec![0, 3, 11]));
         assert_eq!(renumbering(&names(&["x", "y"]), &numbered(12), "others"), Ok(vec![0, 1]));
         assert_eq!(renumbering(&numbered(2), &names(&["1", "0"]), "others"), Ok(vec![0, 1]));
-        assert!(renumbering(&numbered(4), &to, "others").unwrap_err().contains("reach to 3"));
+        assert!(renumbering(&numbered(4), &to, "others").unwrap_err().contains("highest label is 3"));
         assert!(renumbering(&names(&["d"]), &to, "others").unwrap_err().contains("\"d\""));
         assert!(renumbering(&names(&["a"]), &names(&["a", "a"]), "others").is_err());
     }

@@ -71,6 +71,17 @@ pub enum Error {
         mend: String,
     },
 
+    /// Images have no labels, or a list that should have them has none.
+    #[error("{} cannot be used: {cause}; {mend}", names::printable(file))]
+    Unlabelled {
+        /// The folder of the images, or the list.
+        file: String,
+        /// How that shows.
+        cause: String,
+        /// What to do about it.
+        mend: String,
+    },
+
     /// A sound parquet file has other columns than those that are looked for.
     #[error(
         "{file} has no column of {what} called {wanted}; it has {columns}: name the one that holds {what}"
@@ -92,7 +103,7 @@ impl Error {
     pub fn cause(&self) -> String {
         match self {
             Error::Io { action, cause, .. } => format!("cannot {action} it: {cause}"),
-            Error::BadFile { cause, .. } => cause.clone(),
+            Error::BadFile { cause, .. } | Error::Unlabelled { cause, .. } => cause.clone(),
             other => other.to_string(),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::names::is_of_a_system;
 use crate::tar_headers::{Cut, Member, Members, OddEnd, UNIT, refuse_compressed};
-use crate::{Error, LeftOut, is_image_end};
+use crate::{Error, LeftOut, is_image_end, is_image_name};
 
 /// Members of a tar that are looked at to tell what it is.
 const LOOKED_AT: usize = 64;
@@ -145,7 +145,7 @@ pub fn scan(path: &Path, piece: &Piece) -> Result<Scanned, Error> {
         match members.next_file() {
             Ok(Some(mut member)) => {
                 let Some(base) = visible(&member.name) else { continue };
-                if base.rsplit_once('.').is_some_and(|(_, end)| is_image_end(end)) {
+                if is_image_name(base) {
                     member.header += piece.start;
                     scanned.images.push(member);
                 } else {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::is_image_end;
+use crate::{is_image_end, is_image_name};
 
 /// What a list says.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +78,10 @@ const LABELS: [&str; 19] = [
     "y",
 ];
 
+/// Headers of columns that say something else of an image, so that no label is read from them.
+const NO_LABELS: [&str; 10] =
+    ["bytes", "filesize", "fold", "height", "md5", "md5hash", "size", "split", "url", "width"];
+
 /// Parses a list.
 ///
 /// # Errors
@@ -140,18 +144,20 @@ fn columns(rows: &[(usize, Vec<String>)]) -> Result<((usize, usize), usize), Str
     let is_of = |known: &[&str], column: usize| known.contains(&first[column].to_lowercase().as_str());
     let find = |known| (0..first.len()).find(|&column| is_of(known, column));
     let are_images = |rows: &[(usize, Vec<String>)], column: usize| {
-        rows.iter().all(|(_, cells)| cells.get(column).is_some_and(|cell| is_image(cell)))
+        rows.iter().all(|(_, cells)| cells.get(column).is_some_and(|cell| is_image_name(cell)))
     };
     // An id may be the number of the row, and another image may be called by that number.
     let name = (0..first.len())
         .filter(|&column| is_of(&NAMES, column))
         .min_by_key(|&column| (!are_images(&rows[1..], column), is_of(&["id", "imageid"], column)));
     let label = find(&LABELS);
-    let has_image = |(_, cells): &(usize, Vec<String>)| cells.iter().any(|cell| is_image(cell));
+    let has_image = |(_, cells): &(usize, Vec<String>)| cells.iter().any(|cell| is_image_name(cell));
     match (name, label) {
         _ if has_image(&rows[0]) => {}
         (Some(name), Some(label)) => return Ok(((name, label), 1)),
-        (Some(name), None) if first.len() == 2 => return Ok(((name, 1 - name), 1)),
+        (Some(name), None) if first.len() == 2 && !is_of(&NO_LABELS, 1 - name) => {
+            return Ok(((name, 1 - name), 1));
+        }
         (None, Some(label)) if first.len() == 2 => return Ok(((1 - label, label), 1)),
         (Some(_), None) => {
             let columns = first.join(", ");
@@ -177,7 +183,7 @@ fn cells(line: &str, delimiter: Delimiter) -> Result<Vec<String>, String> {
             match words[..] {
                 [] | [_] | [_, _] => Ok(own(&words)),
                 // After the label may come its meaning, or the object's box.
-                [name, label, ..] if is_image(name) && is_label(label) => Ok(own(&[name, label])),
+                [name, label, ..] if is_image_name(name) && is_label(label) => Ok(own(&[name, label])),
                 [.., last] if is_label(last) => {
                     Ok(vec![line[..line.len() - last.len()].trim_end().to_owned(), last.to_owned()])
                 }
@@ -220,11 +226,6 @@ fn quoted(line: &str, delimiter: char) -> Result<Vec<String>, String> {
             None => return Err("something follows a closing quote".to_owned()),
         }
     }
-}
-
-/// Whether a cell names an image by its end.
-fn is_image(cell: &str) -> bool {
-    cell.rsplit_once('.').is_some_and(|(_, end)| is_image_end(end))
 }
 
 /// Whether `text` is digits alone.
@@ -358,6 +359,7 @@ mod tests {
             ("a.jpg,3\nb.jpg", "line 2 has 1 columns"),
             ("a.jpg,3\nb.jpg,", "line 2 lacks"),
             ("a.jpg,3\n,4", "line 2 lacks"),
+            ("id,width\na,640\nb,480", "none of its columns (id, width)"),
             ("image,width,height\na.jpg,3,4", "none of its columns (image, width, height)"),
             ("image,label", "no image"),
             ("a cat on a mat", "line 1: 5 words"),

@@ -62,7 +62,7 @@ pub use broken::{Broken, estimate_lost};
 pub use columns::Columns;
 pub use error::Error;
 pub use fingerprint::Fingerprint;
-pub use image_ends::{IMAGE_ENDS, is_image_end};
+pub use image_ends::{IMAGE_ENDS, is_image_end, is_image_name};
 pub use input::Input;
 pub use left_out::LeftOut;
 

@@ -1,7 +1,7 @@
 //! `EvalTransform`: an image as an ImageNet checkpoint expects it. Resize, crop the centre, normalise.
 
-use crate::image::{Encoded, cut};
-use crate::jpeg::{Pixel, Window};
+use crate::image::Encoded;
+use crate::pixels::{Pixel, Window, cut, whole};
 use crate::resample::{self, Interpolation, resized_size};
 use crate::{Direction, Error, Image, Normalisation};
 
@@ -84,7 +84,7 @@ impl EvalTransform {
     pub fn ten_crops(&self, image: &Encoded<'_>) -> Result<Vec<f32>, Error> {
         let size = image.size();
         let (width, height) = resized_size(size, self.resize.max(1));
-        let part = image.part(&resample::whole(size))?;
+        let part = image.part(&whole(size))?;
         let mut out = Vec::with_capacity(30 * self.crop * self.crop);
         for direction in [Direction::Forward, Direction::Mirrored] {
             for (x, y) in [

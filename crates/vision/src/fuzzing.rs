@@ -4,7 +4,8 @@
 //! image on which our decoder fails goes to another decoder. The function panics where something that should
 //! hold does not.
 
-use crate::jpeg::{self, Jpeg, Pixel, Scale, Window};
+use crate::jpeg::{self, Jpeg, Scale};
+use crate::pixels::{Pixel, Window};
 
 /// Images with more pixels are decoded in part only, so that no input takes seconds.
 const MOST_PIXELS: usize = 1 << 20;

@@ -87,6 +87,7 @@
 //! | `augment/light.rs`, `erase.rs`, `mix.rs` | colour jitter and lighting; random erasing; mixup and CutMix |
 //! | `augment/padded_crop.rs` | [`Augmentation`] and [`PaddedCrop`], the papers' augmentation for CIFAR |
 //! | `augment/key.rs`, `purposes.rs` | [`Key`], and what each random stream decides |
+//! | `pixels.rs` | pixels as they are computed with, and windows of an image |
 //! | `random.rs` | random streams that are named by what they decide |
 //! | `direction.rs` | [`Direction`] and [`Flip`] |
 //! | `normalisation.rs` | [`Normalisation`] |
@@ -103,6 +104,7 @@ pub mod fuzzing;
 pub mod image;
 mod jpeg;
 mod normalisation;
+mod pixels;
 pub mod random;
 mod resample;
 

@@ -1,7 +1,7 @@
 //! From bytes to the numbers that a network takes: `(byte / 255 - mean) / std`, per channel.
 
 use crate::Error;
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 
 /// Per-channel mean and standard deviation (red, green, blue), in units of `byte / 255`.
 ///

@@ -15,8 +15,7 @@ use resnet_kernels::Isa;
 use resnet_kernels::pixels::{FRACTION, RowTaps, blend_row};
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
-use crate::image::cut;
-use crate::jpeg::{Pixel, Window};
+use crate::pixels::{Pixel, Window, cut, whole};
 use crate::{Direction, Image};
 use taps::{Axis, Taps};
 
@@ -60,11 +59,6 @@ pub fn resize(image: &Image, to: (usize, usize), interpolation: Interpolation) -
 pub(crate) fn resized_size((width, height): (usize, usize), shorter: usize) -> (usize, usize) {
     let long = |long: usize, short: usize| (shorter as u128 * long as u128 / short as u128) as usize;
     if width <= height { (shorter, long(height, width)) } else { (long(width, height), shorter) }
-}
-
-/// All columns and rows of an image.
-pub(crate) fn whole((width, height): (usize, usize)) -> Window {
-    (0..width, 0..height)
 }
 
 /// Resizes `from`, an area of an image, to the size `to`, and gives the pixels in `window` of the result.

@@ -72,7 +72,7 @@ fn of_folder(dir: &Path, kind: Option<DataKind>) -> Result<Place, Error> {
         (None, _) => match (tables.first(), kind) {
             (Some(table), Some(kind)) => Err(Error::bad_file(
                 table.display().to_string(),
-                format!("its parquet files have not the columns of {kind}, or not its images"),
+                format!("its parquet files do not have the columns and images of {kind}"),
                 "they should be `img`, of 32 x 32 pixels, with `label` (CIFAR-10) or `fine_label` (CIFAR-100)",
             )),
             // Tables of images, which are for `open_files`.

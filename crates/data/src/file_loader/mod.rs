@@ -188,6 +188,10 @@ impl Feed for FileLoader {
         self.maker.quota.list().clone()
     }
 
+    fn most_broken(&self) -> Option<u64> {
+        Some(self.maker.quota.most())
+    }
+
     fn turned(&self) -> u64 {
         match self.maker.how.orientation {
             Orientation::Apply => self.maker.turned.count(),

@@ -12,7 +12,9 @@ pub enum OnBroken {
     /// epoch begins.
     Fail,
     /// It is left out, counted and listed, up to the fraction `most` of the split's records; one more ends
-    /// the epoch. Its batch has one image less, and may be [empty](resnet_vision::Batch::is_empty).
+    /// the epoch. Its batch has one image less, and may be [empty](resnet_vision::Batch::is_empty). Each of
+    /// several processes counts what it meets itself; a training counts for all of them at the end of an
+    /// epoch, by [`Feed::most_broken`](crate::Feed::most_broken).
     Skip {
         /// From 0 to 1.
         most: f64,
@@ -83,6 +85,11 @@ impl Quota {
         };
         let known = index.faults();
         Ok(Quota { on_broken, allowed, records, known: known.len(), list: Mutex::new(known.to_vec()) })
+    }
+
+    /// The most entries that the list may have.
+    pub(super) fn most(&self) -> u64 {
+        self.known as u64 + self.allowed
     }
 
     pub(super) fn list(&self) -> MutexGuard<'_, Vec<Broken>> {

@@ -223,7 +223,7 @@ impl HubDataset {
 /// `train-00001-of-00003.parquet` is one of three files. Missing files have no size.
 fn of_snapshot(snapshot: &Path) -> Listing {
     let mut listing = Listing::of_snapshot(snapshot);
-    for name in series::missing(listing.files.keys()) {
+    for name in series::missing_files(listing.files.keys()) {
         listing.files.insert(name, None);
     }
     listing

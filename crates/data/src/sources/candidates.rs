@@ -42,6 +42,18 @@ impl Candidate {
         Candidate { root: root.to_owned(), layout, parts }
     }
 
+    /// What lies in the folder of `split`, if no name in it tells otherwise.
+    fn in_folder_of(mut self, split: Split) -> Self {
+        let names_one = |part: &Part| part.files.iter().any(|file| Split::of_name(file).is_some());
+        if self.parts.len() == 1
+            && let Some(only) = self.parts.remove(&Split::Train)
+        {
+            let split = if names_one(&only) { Split::Train } else { split };
+            self.parts.insert(split, only);
+        }
+        self
+    }
+
     /// One split alone.
     pub(crate) fn of_split(root: &Path, layout: Layout, split: Split, files: Vec<String>) -> Self {
         let part = Part { root: root.to_owned(), layout, files };
@@ -58,8 +70,20 @@ pub(crate) fn find(path: &Path, labels: Option<&Path>) -> Result<Vec<Candidate>,
     }
     let mut found = candidates(path, labels)?;
     if found.is_empty() {
+        let mut empty = None;
         for inner in folders::class_folders(path)? {
-            found.extend(candidates(&path.join(name_of(&inner)), labels)?);
+            let (root, split) = (path.join(name_of(&inner)), Split::of_word(&inner.to_ascii_lowercase()));
+            let inside = candidates(&root, labels)?;
+            if inside.is_empty() && split == Some(Split::Train) {
+                empty = Some(root);
+            }
+            found.extend(inside.into_iter().map(|candidate| match split {
+                Some(split) => candidate.in_folder_of(split),
+                None => candidate,
+            }));
+        }
+        if let (Some(empty), false) = (empty, found.is_empty()) {
+            tracing::warn!("{} holds no images; what lies beside it is used alone", empty.display());
         }
     }
     Ok(found)

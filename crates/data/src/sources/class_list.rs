@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resnet_formats::class_list;
+use resnet_formats::names::text_of;
 
 use super::index::Stamp;
 use super::{Split, cache};
@@ -57,8 +58,8 @@ impl ClassList {
             Ok(name) if origin == Origin::Beside => name.to_owned(),
             _ => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         };
-        let path = path.to_string_lossy();
-        let stamp = cache::stamp(root, &path).map_err(|cause| Error::io("open", file, cause))?;
+        let stamp = cache::stamp(root, &text_of(path.as_os_str()));
+        let stamp = stamp.map_err(|cause| Error::io("open", file, cause))?;
         let names = class_list::read(file, stamp.bytes)?.into();
         Ok(Self { names, file: file.to_owned(), stamp, origin })
     }
@@ -101,6 +102,21 @@ mod tests {
         fs::write(&file, b"caf\xe9").unwrap();
         let message = ClassList::find(folder.path(), Some(&file)).unwrap_err().to_string();
         assert!(message.contains("UTF-8"), "{message}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_list_may_lie_in_a_folder_whose_name_is_no_text() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"caf\xe9"[..], b"back\\x41slash"] {
+            let root = folder.path().join(std::ffi::OsStr::from_bytes(name));
+            fs::create_dir(&root).unwrap();
+            let list = root.join("list.txt");
+            fs::write(&list, "cat\ndog").unwrap();
+            let found = ClassList::find(folder.path(), Some(&list)).unwrap().unwrap();
+            assert_eq!(found.names[..], ["cat", "dog"]);
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! All is listed anew at each start, with the sizes of the files: times alone don't tell that a folder still
 //! holds what it held, because copying and unpacking set them back.
 
-use std::fs::{self, File, FileType};
-use std::io::{self, Read as _};
+use std::fs::{self, FileType};
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
@@ -19,7 +19,9 @@ use super::{Broken, Index, Layout, LeftOut, MAX_RECORD_BYTES, Source, is_image_e
 use resnet_formats::class_list::MAX_CLASSES;
 
 use crate::Error;
+use crate::image_file::read_bounded;
 use crate::prefetch::Prefetch;
+use resnet_formats::is_image_name;
 use resnet_formats::names::{is_passed_over, name_of, text_of};
 
 /// How deep folders may be nested below a class.
@@ -39,8 +41,8 @@ impl Source for Folders {
     fn read(&self, records: Range<usize>) -> Vec<Result<Vec<u8>, Broken>> {
         let read = |record| {
             let broken = |cause: String| Broken::new(self.index.place(record), cause);
-            let bytes =
-                read_file(&self.index.path_of_record(record)).map_err(|error| broken(error.cause()))?;
+            let read = read_bounded(&self.index.path_of_record(record), MAX_RECORD_BYTES, "remove it");
+            let bytes = read.map_err(|error| broken(error.cause()))?;
             if bytes.is_empty() { Err(broken(EMPTY.to_owned())) } else { Ok(bytes) }
         };
         records.map(read).collect()
@@ -48,24 +50,6 @@ impl Source for Folders {
 }
 
 const EMPTY: &str = "it is empty";
-
-/// The bytes of a file. Anything else, such as a pipe, is refused, and so is a file larger than a record may
-/// be.
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let io = |action, cause| Error::io(action, path, cause);
-    let metadata = fs::metadata(path).map_err(|cause| io("open", cause))?;
-    if !metadata.is_file() || metadata.len() > MAX_RECORD_BYTES {
-        let cause = match metadata.is_file() {
-            true => format!("its {} bytes are more than {MAX_RECORD_BYTES}", metadata.len()),
-            false => "it is not a file".to_owned(),
-        };
-        return Err(Error::bad_file(path.display().to_string(), cause, "remove it"));
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    let file = File::open(path).map_err(|cause| io("open", cause))?;
-    file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes).map_err(|cause| io("read", cause))?;
-    Ok(bytes)
-}
 
 /// The folders in `root` that may be classes, in order of name.
 pub(crate) fn class_folders(root: &Path) -> Result<Vec<String>, Error> {
@@ -93,7 +77,7 @@ pub(crate) fn holds_image(folder: &Path) -> bool {
     entries.take(10_000).any(|entry| {
         let name = entry.file_name();
         let name = text_of(&name);
-        is_image_end(ending(&name)) && !is_passed_over(&name) && entry.path().is_file()
+        is_image_name(&name) && !is_passed_over(&name) && entry.path().is_file()
     })
 }
 
@@ -170,7 +154,7 @@ impl Found {
             let entry = entry.map_err(io)?;
             let (name, kind) = (entry.file_name(), entry.file_type().map_err(io)?);
             let name = text_of(&name);
-            let is_image = is_image_end(ending(&name));
+            let is_image = is_image_name(&name);
             if is_passed_over(&name) {
                 continue;
             }

@@ -14,8 +14,9 @@ use crate::Fingerprint;
 use resnet_formats::Input;
 use resnet_formats::tar_headers::UNIT;
 
-/// The first bytes of the file; the last is the version.
-const MAGIC: &[u8; 8] = b"RESNIDX\x03";
+/// The first bytes of the file; the last is the version. It is raised with each change of what is written, or
+/// of how records and labels are found, so that an index of before is made anew.
+const MAGIC: &[u8; 8] = b"RESNIDX\x04";
 
 /// The index as bytes.
 pub(crate) fn to_bytes(index: &Index) -> Vec<u8> {

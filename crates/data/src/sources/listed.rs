@@ -8,8 +8,9 @@ use std::path::Path;
 
 use super::index::{Entry, Stamp};
 use super::labels::{Given, Lists, beside};
-use super::{Broken, Index, Layout, Split, folders, is_image_end};
+use super::{Broken, Index, Layout, Split, folders};
 use crate::Error;
+use resnet_formats::is_image_name;
 use resnet_formats::names::{is_passed_over, name_of, text_of};
 
 /// How deep folders may be nested.
@@ -103,7 +104,7 @@ fn walk(
         // A link to a folder may lead round in a circle.
         if entry.file_type().map_err(io)?.is_dir() {
             below.push(join(folder, &name));
-        } else if !name.rsplit_once('.').is_some_and(|(_, end)| is_image_end(end)) {
+        } else if !is_image_name(&name) {
             // The list may lie among the images.
             if !lists.are_in(&entry.path()) {
                 index.left_out.add_file(&name);

@@ -1,10 +1,10 @@
 //! Data sets that stay in files while they are trained on: class folders, tar shards, tables of images,
 //! packed pixels.
 //!
-//! A [`Source`] is one split of such a data set. It knows from an [`Index`], made once and kept beside the
-//! data, which records there are, and reads runs of them. What a record is does not depend on where it lies:
-//! the bytes of an encoded image (or of one that needs no decoding), a label and a name. [`open_files`]
-//! recognises which kind a folder holds.
+//! A [`Source`] is one split of such a data set. It knows from an [`Index`], which of shards, archives
+//! and tables is kept beside the data, which records there are, and reads runs of them. What a record is
+//! does not depend on where it lies: the bytes of an encoded image (or of one that needs no decoding), a
+//! label and a name. [`open_files`] recognises which kind a folder holds.
 
 mod archives;
 mod cache;
@@ -36,7 +36,7 @@ pub use self::folder_classes::folder_names;
 pub use self::index::Index;
 pub use self::layout::Layout;
 pub use self::oddities::{tell_empty_classes, tell_oddities};
-pub use self::open::{FileSet, OpenFiles, open_files};
+pub use self::open::{FileSet, OpenFiles, UnlabelledTest, open_files};
 pub use self::packed::open_image;
 pub use self::split::Split;
 pub use resnet_formats::class_list::parse_class_map;

@@ -7,8 +7,8 @@ use super::candidates::{self, Candidate, Part};
 use super::class_list::ClassList;
 use super::labels::Given;
 use super::{Columns, Index, IndexCache, Layout, Source, Split};
-use resnet_formats::series;
 use resnet_formats::tar_headers::refuse_compressed;
+use resnet_formats::{Error as FileError, series};
 
 use super::{archives, folders, listed, packed, shards};
 use crate::Error;
@@ -30,6 +30,19 @@ pub struct OpenFiles {
     pub labels: Option<PathBuf>,
     /// The columns of parquet files.
     pub columns: Columns,
+    /// What is done about a test split without labels.
+    pub unlabelled_test: UnlabelledTest,
+}
+
+/// What is done about a test split whose images have no labels, beside a training split: competitions
+/// withhold them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnlabelledTest {
+    /// It is left out with a warning, and the training split is used.
+    #[default]
+    LeaveOut,
+    /// It is an error, because the test split is what the data set is opened for.
+    Refuse,
 }
 
 /// A data set whose images stay in files.
@@ -37,7 +50,8 @@ pub struct OpenFiles {
 pub struct FileSet {
     /// How it lies on disk.
     pub layout: Layout,
-    /// The training split. If the data set has only one split, it is that one, whatever it is called.
+    /// The training split. If the data set has only one split, it is that one, whatever it is called: see
+    /// `split`.
     pub train: Arc<dyn Source>,
     /// Which split `train` is.
     pub split: Split,
@@ -66,9 +80,10 @@ pub struct FileSet {
 /// `imagenet1k-train-0003.tar`; without such a word it is for training. `dir` may also be one of these files:
 /// it then stands for all of its kind in its folder. One of ImageNet's tars stands for itself only.
 ///
-/// The first time all records are listed, which takes as long as reading all folders, all tar headers or all
-/// columns of labels; the list is kept ([`IndexCache`]), and renewed when a folder, shard or table has
-/// changed. Packed files have a list of their own at their end, so none is kept of them.
+/// Folders are listed at each start, so no list is kept of them. Of shards, archives and tables all records
+/// are listed the first time, which takes as long as reading all tar headers or all columns of labels; the
+/// list is kept ([`IndexCache`]), and renewed when one of the files has changed. Packed files have a list of
+/// their own at their end.
 ///
 /// # Errors
 /// If nothing is recognised, or several data sets; if a folder, shard or table cannot be read at all, or has
@@ -108,7 +123,8 @@ impl Candidate {
         let is_for_train = !evaluation.as_ref().is_some_and(|(_, part)| part.may_have_list());
         let mut first = train.1.index(train.0, labels.filter(|_| is_for_train), options)?;
         let classes = first.shared_classes();
-        let mut second = evaluation.map(|(split, part)| part.index(split, labels, options)).transpose()?;
+        let second = evaluation.map(|(split, part)| part.evaluation(split, labels, options)).transpose()?;
+        let mut second = second.flatten();
         let within = |index: &Index| match index.root.strip_prefix(&self.root) {
             Ok(folder) if folder != Path::new("") => format!("{}/", folder.display()),
             _ => String::new(),
@@ -149,6 +165,25 @@ impl Part {
         matches!(self.layout, Layout::Listed | Layout::Archives)
     }
 
+    /// The index of a split for evaluation; `None` for a test split that is left out for want of labels.
+    fn evaluation(
+        &self,
+        split: Split,
+        labels: Option<&Path>,
+        options: &OpenFiles,
+    ) -> Result<Option<Index>, Error> {
+        // A list that is given is to be used, or its error to be told.
+        let may_lack = split == Split::Test && labels.is_none();
+        let is_left_out = may_lack && options.unlabelled_test == UnlabelledTest::LeaveOut;
+        match self.index(split, labels, options) {
+            Err(error) if is_left_out && is_unlabelled(&error) => {
+                tracing::warn!("the test split is left out, because its images have no labels: {error}");
+                Ok(None)
+            }
+            index => index.map(Some),
+        }
+    }
+
     fn index(&self, split: Split, labels: Option<&Path>, options: &OpenFiles) -> Result<Index, Error> {
         let cache = &options.cache;
         let missing = series::missing(&self.files);
@@ -184,14 +219,16 @@ impl Part {
         if index.is_empty() {
             let first = index.faults().first().map_or(String::new(), |fault| format!("; {fault}"));
             let cause = format!("its {} hold no image with a label{first}", self.layout);
-            return Err(Error::bad_file(
-                self.root.display().to_string(),
-                cause,
-                "give the folder of the data",
-            ));
+            let (file, mend) = (self.root.display().to_string(), "give the folder of the data".to_owned());
+            return Err(FileError::Unlabelled { file, cause, mend }.into());
         }
         Ok(index)
     }
+}
+
+/// Whether an error says that there are no labels, and nothing else.
+fn is_unlabelled(error: &Error) -> bool {
+    matches!(error, Error::File(FileError::NoColumn { what: "labels", .. } | FileError::Unlabelled { .. }))
 }
 
 fn source(index: Index, options: &OpenFiles) -> Result<Arc<dyn Source>, Error> {

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use resnet_formats::class_list::MAX_CLASSES;
+use resnet_formats::label_list::base;
+use resnet_formats::names::escaped;
 use resnet_formats::tar_headers::{self, Kind, UNIT};
 use resnet_formats::webdataset::{Known, Label, Listed, Sample, describe_odd_ends, scan};
 
@@ -68,6 +70,7 @@ fn member(shard: &mut BufReader<File>, entry: &Entry<'_>) -> Result<Vec<u8>, Str
         // Where pax tells the size, the header may have none.
         Ok(Some(header))
             if header.kind == Kind::File
+                && may_be_of(&header.name, entry.name)
                 && [0, u64::from(entry.bytes)].contains(&header.bytes)
                 && u64::from(entry.bytes) <= MAX_RECORD_BYTES => {}
         _ => return Err("its header in the shard is damaged, or another's".to_owned()),
@@ -75,6 +78,14 @@ fn member(shard: &mut BufReader<File>, entry: &Entry<'_>) -> Result<Vec<u8>, Str
     let mut bytes = vec![0; entry.bytes as usize];
     shard.read_exact(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// Whether a header with this name may be that of the record called `name`. A name that may not have fitted
+/// into the header, because it is long or not ASCII, stands in an extended header before it, which is not
+/// read again. Folders do not count: an archive's record has its class before its name.
+fn may_be_of(header: &[u8], name: &str) -> bool {
+    let is_plain = header.len() < 100 && name.len() <= 100 && name.is_ascii();
+    !is_plain || base(&escaped(header)) == base(name)
 }
 
 /// Opens the split that is in these files of `root`, in this order.

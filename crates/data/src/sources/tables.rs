@@ -176,7 +176,9 @@ impl Classes {
                 let next = self.met.len() as u32;
                 match self.met.get(&name) {
                     Some(label) => Ok(*label),
-                    None if next as usize == MAX_CLASSES => Err("it is of one class too many".to_owned()),
+                    None if next as usize == MAX_CLASSES => {
+                        Err(format!("it is of a new class, and more than {MAX_CLASSES} are not read"))
+                    }
                     None => Ok(*self.met.entry(name).or_insert(next)),
                 }
             }

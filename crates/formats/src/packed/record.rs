@@ -78,7 +78,7 @@ impl<'a> Record<'a> {
         Ok(Self { size, name, pixels: &rest[..rest.len() - SUM], bytes })
     }
 
-    /// Holds all bytes against the checksum.
+    /// Checks all bytes against the checksum.
     ///
     /// # Errors
     /// What is wrong, as half a sentence, if they are not those that were written.

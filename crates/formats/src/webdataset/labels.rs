@@ -75,7 +75,9 @@ pub(super) fn of_text(text: &str) -> Result<Label, String> {
 pub(super) fn of_json(text: &str) -> Result<Option<Label>, String> {
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|cause| format!("its .json is damaged ({cause})"))?;
-    let Some(value) = ["label", "cls"].iter().find_map(|key| value.get(key)) else { return Ok(None) };
+    // Null is how some programs write that there is none.
+    let value = ["label", "cls"].iter().find_map(|key| value.get(key).filter(|value| !value.is_null()));
+    let Some(value) = value else { return Ok(None) };
     let found = match value {
         serde_json::Value::String(text) => label(text),
         other => other.as_u64().and_then(|label| u32::try_from(label).ok()).map(Label::Number),

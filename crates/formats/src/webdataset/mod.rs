@@ -16,7 +16,7 @@ use std::path::Path;
 pub use self::labels::{Known, Label, Listed};
 use crate::names::{is_of_a_system, is_passed_over, name_of};
 use crate::tar_headers::{Cut, Member, Members, OddEnd};
-use crate::{Broken, Error, LeftOut, is_image_end};
+use crate::{Broken, Error, LeftOut, is_image_end, is_image_name};
 
 /// The longest `.cls` or `.json` that is read.
 const MAX_TEXT_BYTES: u64 = 1 << 20;
@@ -30,8 +30,8 @@ pub fn describe_odd_ends(odd_ends: &[(&str, OddEnd)]) -> Option<String> {
     };
     let others = match odd_ends.len() - 1 {
         0 => String::new(),
-        1 => " (and another in such a way)".to_owned(),
-        others => format!(" (and {others} others in such a way)"),
+        1 => " (and another file ends in an odd way too)".to_owned(),
+        others => format!(" (and {others} other files end in an odd way too)"),
     };
     Some(format!("the shard {first} {how}{others}: it is read, but if it was cut off, samples are missing"))
 }
@@ -153,7 +153,7 @@ impl Parts {
             _ if is_image_end(ending) => self.images.push(member),
             _ => {
                 self.others.add_ending(ending);
-                if ending.rsplit_once('.').is_some_and(|(_, last)| is_image_end(last)) {
+                if is_image_name(ending) {
                     self.dotted.get_or_insert_with(|| (0, member, ending.to_owned())).0 += 1;
                 }
             }

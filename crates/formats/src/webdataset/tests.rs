@@ -34,15 +34,19 @@ fn samples_are_told_by_their_names() {
         ("x/1.json", br#"{"label": 4, "width": 9}"#),
         ("x/1.PNG", b"bb"),
         ("x/2.webp", b"c"),
-        ("x/2.json", br#"{"cls": " cat"}"#),
+        ("x/2.json", br#"{"cls": " cat", "label": null}"#),
+        ("x/3.png", b"d"),
+        ("x/3.cls", b"5"),
+        ("x/3.json", br#"{"label": null}"#),
     ]);
     let scanned = scan_bytes(&bytes);
     let found: Vec<(&str, &Label)> =
         scanned.samples.iter().map(|sample| (sample.member.name.as_str(), &sample.label)).collect();
-    let [three, four, cat] = [Label::Number(3), Label::Number(4), Label::Name("cat".into())];
-    assert_eq!(found, [("x/0.jpg", &three), ("x/1.PNG", &four), ("x/2.webp", &cat)]);
+    let [three, four, five] = [3, 4, 5].map(Label::Number);
+    let cat = Label::Name("cat".into());
+    assert_eq!(found, [("x/0.jpg", &three), ("x/1.PNG", &four), ("x/2.webp", &cat), ("x/3.png", &five)]);
     assert_eq!(scanned.faults, []);
-    assert_eq!(scanned.left_out.to_string(), "1 file .seg.png, 1 file without an ending");
+    assert_eq!(scanned.left_out.to_string(), "1 file .json, 1 file .seg.png, 1 file without an ending");
 }
 
 #[test]

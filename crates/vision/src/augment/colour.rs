@@ -1,6 +1,6 @@
 //! Changes of colour, in Pillow's arithmetic to the byte: what `ImageEnhance` and `ImageOps` do.
 
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 
 /// The brightness of a pixel, with the channel weights of Pillow's conversion to grey (ITU-R BT.601, in 16
 /// fractional bits).

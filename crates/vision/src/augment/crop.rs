@@ -4,7 +4,8 @@ use std::ops::{Range, RangeInclusive};
 
 use super::key::Key;
 use super::purposes;
-use crate::jpeg::{Scale, Window};
+use crate::jpeg::Scale;
+use crate::pixels::Window;
 use crate::random::RandomStream;
 use crate::resample::{self, Stretch};
 use crate::{Error, Interpolation};

@@ -12,8 +12,8 @@ pub enum Filling {
     Noise,
 }
 
-/// How often a rectangle is erased, and what replaces it. It covers 2 % to 33 % of the input, as in the
-/// paper.
+/// How often a rectangle is erased, and what replaces it. It covers 2 % to 33 % of the input,
+/// torchvision's default; the paper has up to 40 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RandomErasing {
     /// The probability that an input is erased, from 0 to 1.
@@ -22,8 +22,8 @@ pub struct RandomErasing {
     pub filling: Filling,
 }
 
-/// The paper's ranges of the rectangle's area, as a fraction of the input's, and of its width over its
-/// height.
+/// torchvision's default ranges of the rectangle's area, as a fraction of the input's, and of its width over
+/// its height.
 const AREA: (f64, f64) = (0.02, 0.33);
 const RATIO: (f64, f64) = (0.3, 1.0 / 0.3);
 

@@ -2,7 +2,7 @@
 //! place there, to Pillow's byte.
 
 use crate::Interpolation;
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 
 /// The place in the source that pixel `(x, y)` of the result is read from: `(a x + b y + c, d x + e y + f)`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use super::colour;
 use crate::Normalisation;
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 use crate::random::RandomStream;
 
 /// Random changes of colour, in random order. A field of 0.4 draws factors from 0.6 to 1.4; 0 changes
@@ -43,21 +43,21 @@ impl ColorJitter {
     }
 }
 
-/// Variances and directions of ImageNet's colours in units of [0, 1] (Krizhevsky et al. 2012; the numbers are
-/// those of the papers' authors' training code).
-const VARIANCES: [f64; 3] = [0.2175, 0.0188, 0.0045];
+/// Eigenvalues and eigenvectors of ImageNet's colours in units of [0, 1], as the training code of the papers'
+/// authors has and calls them (Krizhevsky et al. 2012). An eigenvalue is used as a standard deviation there.
+const EIGENVALUES: [f64; 3] = [0.2175, 0.0188, 0.0045];
 const DIRECTIONS: [[f64; 3]; 3] =
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]];
 
 /// Adds one random colour to every pixel of an input, `[3, side, side]`: along each principal component, its
-/// variance times a normal number of standard deviation `deviation`.
+/// eigenvalue times a normal number of standard deviation `deviation`.
 pub(super) fn lighting(
     input: &mut [f32],
     deviation: f64,
     normalisation: &Normalisation,
     stream: &mut RandomStream,
 ) {
-    let amounts = VARIANCES.map(|variance| variance * deviation * stream.normal());
+    let amounts = EIGENVALUES.map(|eigenvalue| eigenvalue * deviation * stream.normal());
     let plane = (input.len() / 3).max(1);
     for (c, values) in input.chunks_exact_mut(plane).enumerate() {
         let sum: f64 = DIRECTIONS[c].iter().zip(amounts).map(|(direction, amount)| direction * amount).sum();
@@ -88,10 +88,10 @@ mod tests {
                 sums[k] += along * along;
             }
         }
-        for (sum, variance) in sums.into_iter().zip(VARIANCES) {
+        for (sum, eigenvalue) in sums.into_iter().zip(EIGENVALUES) {
             // The mean of 4,000 squared normal numbers has a standard deviation of 2.2 %; the directions are
             // rounded.
-            assert!(((sum / 4_000.0).sqrt() / (0.1 * variance) - 1.0).abs() < 0.06, "{sum} {variance}");
+            assert!(((sum / 4_000.0).sqrt() / (0.1 * eigenvalue) - 1.0).abs() < 0.06, "{sum} {eigenvalue}");
         }
     }
 

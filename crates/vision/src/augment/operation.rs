@@ -3,7 +3,7 @@
 use super::colour;
 use super::geometry::Affine;
 use crate::Interpolation;
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 
 /// An operation with its amount.
 #[derive(Clone, Copy, Debug, PartialEq)]

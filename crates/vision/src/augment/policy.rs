@@ -5,7 +5,7 @@
 use super::geometry::Affine;
 use super::operation::Operation;
 use super::rand_augment::RandAugment;
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 use crate::random::RandomStream;
 use crate::{Error, Interpolation, InterpolationChoice};
 

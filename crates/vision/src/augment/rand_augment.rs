@@ -4,7 +4,7 @@
 
 use super::geometry::Affine;
 use super::operation::Operation;
-use crate::jpeg::Pixel;
+use crate::pixels::Pixel;
 use crate::random::RandomStream;
 use crate::{Error, InterpolationChoice};
 

@@ -8,7 +8,8 @@ use super::light::{self, ColorJitter};
 use super::policy::Policy;
 use super::purposes;
 use crate::image::{Encoded, Part};
-use crate::jpeg::{Pixel, Scale, Window};
+use crate::jpeg::Scale;
+use crate::pixels::{Pixel, Window};
 use crate::resample;
 use crate::{Direction, Error, Flip, Interpolation, InterpolationChoice, Normalisation};
 

@@ -13,8 +13,9 @@ use super::elsewhere::{self, Header};
 use super::exif;
 use super::orientation::{Orientation, Turn};
 use super::part::{Content, Part};
-use super::{Image, MAX_PIXELS, MEND, append_rgb};
-use crate::jpeg::{self, Jpeg, Samples, Scale, Window};
+use super::{Image, MAX_PIXELS, MEND};
+use crate::jpeg::{self, Jpeg, Samples, Scale};
+use crate::pixels::{Window, append_rgb, whole};
 use crate::resample::{self, Interpolation};
 use crate::{Direction, Error};
 
@@ -166,7 +167,7 @@ impl<'a> Encoded<'a> {
     pub fn verify(&self) -> Result<(), Error> {
         match &self.form {
             Form::Rgb(_) => self.decode().map(drop),
-            Form::Jpeg(_) if self.decode_here(&resample::whole(self.size()), Scale::Full).is_some() => Ok(()),
+            Form::Jpeg(_) if self.decode_here(&whole(self.size()), Scale::Full).is_some() => Ok(()),
             Form::Jpeg(_) => {
                 self.decode_elsewhere()?;
                 let cause =
@@ -224,8 +225,8 @@ impl<'a> Encoded<'a> {
         if from == to {
             return self.decode();
         }
-        let part = self.part(&resample::whole(from))?;
-        let window = (&resample::whole(to), Direction::Forward);
+        let part = self.part(&whole(from))?;
+        let window = (&whole(to), Direction::Forward);
         let pixels = resample::resize_bands(|window| part.pixels(window), from, to, window, interpolation);
         let mut rgb = Vec::new();
         append_rgb(&pixels, &mut rgb);

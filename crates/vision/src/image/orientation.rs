@@ -1,6 +1,6 @@
 //! Whether images are turned as their EXIF data say, and how: EXIF's eight orientations.
 
-use crate::jpeg::{Pixel, Window};
+use crate::pixels::{Pixel, Window};
 
 /// What to do with an image whose EXIF data say that it is stored rotated or mirrored.
 ///

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use super::cut;
 use super::decode_time::DecodeTime;
 use super::orientation::Turn;
-use crate::jpeg::{Pixel, Samples, Window};
+use crate::jpeg::Samples;
+use crate::pixels::{Pixel, Window, cut};
 
 /// A part of an image, at some scale.
 pub(crate) struct Part<'a> {

@@ -3,13 +3,14 @@
 
 use resnet_kernels::Isa;
 
+use super::Damaged;
 use super::block::{Coefficients, Layout};
 use super::grid::Grid;
 use super::headers::{Frame, Headers, Markers, Scan, Stop, Tables, segments};
 use super::huffman::{Bits, Table};
 use super::planes::Plane;
 use super::scan::Entropy;
-use super::{Damaged, Window};
+use crate::pixels::Window;
 
 /// The most scans that are read: more than any image needs. Each costs a pass over the whole image.
 const MOST_SCANS: usize = 200;

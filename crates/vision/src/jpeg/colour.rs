@@ -12,7 +12,7 @@ use resnet_kernels::simd::{Kernel, Simd, dispatch};
 use super::grid::Samples;
 use super::headers::Colour;
 use super::planes::Plane;
-use super::{Pixel, Window};
+use crate::pixels::{Pixel, Window};
 
 /// The pixels in `window`.
 pub(super) fn rgb(colour: Colour, planes: &[Plane], window: &Window) -> Vec<Pixel> {

@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use super::Window;
 use super::headers::{Component, Frame};
+use crate::pixels::Window;
 
 /// A scale that a file can be decoded at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

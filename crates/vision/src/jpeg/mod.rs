@@ -21,8 +21,6 @@ mod planes;
 mod reduced;
 mod scan;
 
-use std::ops::Range;
-
 pub(crate) use grid::Scale;
 pub(crate) use headers::is_cut;
 pub(crate) use metadata::{Metadata, kind};
@@ -31,11 +29,7 @@ use grid::Grid;
 use headers::{Coding, Colour, Headers};
 use planes::Plane;
 
-/// Columns and rows of an image.
-pub(crate) type Window = (Range<usize>, Range<usize>);
-
-/// Red, green, blue and an unused byte: a pixel of 32 bits fills a lane of a vector.
-pub(crate) type Pixel = [u8; 4];
+use crate::pixels::{Pixel, Window};
 
 /// The file is damaged, or of a kind that is not decoded here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The samples of a component, as far as a window needs them.
 
-use super::Window;
 use super::grid::Samples;
+use crate::pixels::Window;
 
 /// Samples of one component: those of whole units of the scan.
 #[derive(Debug)]

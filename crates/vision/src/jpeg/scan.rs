@@ -3,13 +3,14 @@
 use resnet_kernels::Isa;
 use resnet_kernels::simd::{Kernel, Simd, dispatch};
 
+use super::Damaged;
 use super::block::{Coefficients, Layout};
 use super::grid::Grid;
 use super::headers::Headers;
 use super::huffman::{Bits, Table};
 use super::pairs::{END, Pairs};
 use super::planes::Plane;
-use super::{Damaged, Window};
+use crate::pixels::Window;
 
 /// The entropy-coded data of a scan without its stuffing.
 pub(super) struct Entropy<'a> {

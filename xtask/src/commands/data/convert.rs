@@ -1,5 +1,7 @@
 //! `data convert`: a data set in files as class folders, tar shards or packed files.
 
+use std::num::NonZeroU64;
+
 use resnet_data::sources::tell_oddities;
 use resnet_data::{Error, Resizing, Target};
 
@@ -10,7 +12,7 @@ use crate::{numbers, output};
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let target = target(args)?;
-    if args.out.exists() {
+    if args.out.symlink_metadata().is_ok() {
         return Err(Error::Exists { path: args.out.clone() }.into());
     }
     let set = super::open(&args.dir, &args.classes, &args.labels)?;
@@ -24,7 +26,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
 fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
     let usage = |message: &str| Err(Ended::Usage(message.to_owned()).into());
     let has_view = args.interpolation.is_some() || args.orientation.is_some();
-    let max_bytes = args.shard_megabytes.get().saturating_mul(1 << 20);
+    let max_bytes = args.shard_megabytes.map_or(256, NonZeroU64::get).saturating_mul(1_000_000);
     match (args.to, args.side) {
         (TargetArg::Packed, Some(side)) => {
             let interpolation = args.interpolation.unwrap_or(InterpolationArg::Bilinear).into();
@@ -34,6 +36,9 @@ fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
         }
         (TargetArg::Packed, None) => {
             usage("--to packed needs --side N, the new length of the shorter side in pixels, such as 256")
+        }
+        (TargetArg::Folders, _) if args.shard_megabytes.is_some() => {
+            usage("--shard-megabytes applies to the files of --to shards and --to packed; leave it out")
         }
         (TargetArg::Folders, None) if !has_view => Ok(Target::Folders),
         (TargetArg::Shards, None) if !has_view => Ok(Target::Shards { max_bytes }),

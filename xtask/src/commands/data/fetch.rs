@@ -31,7 +31,7 @@ struct Part {
 }
 
 pub(super) fn run(args: &FetchArgs) -> anyhow::Result<()> {
-    if let Some(path) = args.out.clone().filter(|out| out.exists()) {
+    if let Some(path) = args.out.clone().filter(|out| out.symlink_metadata().is_ok()) {
         return Err(Error::Exists { path }.into());
     }
     let dataset = HubDataset::new(&args.id, args.revision.as_deref())?;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use resnet_data::names::printable;
 use resnet_data::{Inspection, Triple};
-use resnet_vision::image;
 use serde::Serialize;
 
 use crate::args::InspectArgs;
@@ -22,10 +21,9 @@ struct Json<'a> {
 #[derive(Serialize)]
 struct Split<'a> {
     split: &'a str,
-    #[serde(rename = "pictures")] // its name in --json
     images: usize,
     bytes: u64,
-    a_class: [u64; 3],
+    per_class: [u64; 3],
     empty_classes: &'a [String],
     width: Option<[u64; 3]>,
     height: Option<[u64; 3]>,
@@ -38,8 +36,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let set = super::open(&args.dir, &args.classes, &args.labels)?;
     let (layout, classes, splits) = (set.layout.name(), set.classes.len(), resnet_data::inspect(&set));
     if let Some(file) = &args.sheet {
-        let sheet = resnet_data::contact_sheet(&*set.train, args.seed)?;
-        super::write(file, &image::encode_png(&sheet)?)?;
+        resnet_data::write_contact_sheet(&*set.train, args.seed, file)?;
     }
     if args.format.get() == Format::Json {
         let splits = splits.iter().map(Split::of).collect();
@@ -57,7 +54,7 @@ impl<'a> Split<'a> {
             split: split.role.name(),
             images: split.images,
             bytes: split.bytes,
-            a_class: split.per_class.map(triple).unwrap_or_default(),
+            per_class: split.per_class.map(triple).unwrap_or_default(),
             empty_classes: &split.empty_classes,
             width: split.width.map(triple),
             height: split.height.map(triple),

@@ -7,8 +7,9 @@ mod verify;
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use resnet_data::sources::{FileSet, open_files};
+use resnet_data::{Contents, contents, layout_of};
 
 use crate::args::{ClassesArg, DataCommand, LabelsArgs};
 use crate::data;
@@ -24,12 +25,12 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
 
 /// The images in `dir`.
 fn open(dir: &Path, classes: &ClassesArg, labels: &LabelsArgs) -> anyhow::Result<FileSet> {
-    let set = open_files(dir, &labels.options(classes));
-    set.map_err(|error| data::explain(Some(dir), error.into()))
-}
-
-/// Writes `bytes` to `file`, all or nothing.
-fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let written = resnet_files::write_whole(file, |out| out.write_all(bytes));
-    written.with_context(|| format!("cannot write {}", file.display()))
+    open_files(dir, &labels.options(classes)).map_err(|error| match contents(dir, None) {
+        Ok(Contents::Cifar(_) | Contents::Ambiguous { .. }) if layout_of(dir, None).is_err() => anyhow!(
+            "{} holds CIFAR, which `train` and `eval` read into memory; this command is for images in files, such as class \
+             folders",
+            dir.display()
+        ),
+        _ => data::explain(Some(dir), error.into()),
+    })
 }

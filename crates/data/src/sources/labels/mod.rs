@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use resnet_formats::Error as FileError;
 use resnet_formats::label_file::{MEND, text_of};
 use resnet_formats::label_list::{self, Row, Rows, base, by_name, is_number, is_synset, stem};
 
@@ -117,7 +118,7 @@ impl LabelList {
     }
 
     fn parse(text: &str, name: &str, shown: &str) -> Result<Self, Error> {
-        let rows = label_list::parse(text).map_err(|cause| Error::bad_file(shown, cause, MEND))?;
+        let rows = label_list::parse(text).map_err(|cause| unlabelled(shown, cause))?;
         let ilsvrc_ids = is_ground_truth(name) && matches!(rows, Rows::InOrder(_));
         Ok(Self { shown: shown.to_owned(), rows, ilsvrc_ids })
     }
@@ -131,7 +132,8 @@ impl LabelList {
         };
         if !images.is_empty() && found.iter().all(Result::is_err) {
             let first = images[0];
-            return Err(bad(format!("it names none of the {} images, such as {first}", images.len())));
+            let cause = format!("it names none of the {} images, such as {first}", images.len());
+            return Err(unlabelled(&self.shown, cause));
         }
         let is_validation = images.iter().all(|image| validation_number(image).is_some());
         let (labels, classes) = self.numbers(rows, is_validation, classes).map_err(bad)?;
@@ -227,6 +229,11 @@ impl LabelList {
             ))
         })
     }
+}
+
+/// The error for a list that has no labels of the images.
+fn unlabelled(list: &str, cause: String) -> Error {
+    FileError::Unlabelled { file: list.to_owned(), cause, mend: MEND.to_owned() }.into()
 }
 
 /// The synsets of labels that are ILSVRC2012's ids.
