@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use resnet_kernels::conv::Algorithm;
 use resnet_models::{Branch, Spec, registry, summary};
 use resnet_record::{BUILT_IN, DataSet, Recipe};
 use serde::{Deserialize, Serialize};
@@ -172,12 +173,18 @@ pub fn speed_file() -> Option<PathBuf> {
 }
 
 fn machine() -> String {
+    machine_with(Algorithm::requested().ok().flatten())
+}
+
+/// The processor and the program, where `RESNET_CONV` asks for this algorithm.
+fn machine_with(asked: Option<Algorithm>) -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let named =
         cpu.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(':').nth(1));
     let isa = resnet_kernels::Isa::best().name();
+    let without = if asked.is_some() { ", without Winograd" } else { "" };
     format!(
-        "{}, {isa}, version {}",
+        "{}, {isa}{without}, version {}",
         named.unwrap_or(std::env::consts::ARCH).trim(),
         env!("CARGO_PKG_VERSION")
     )
@@ -236,5 +243,6 @@ mod tests {
         assert_eq!(Speed::kept(&file, 2), None);
         std::fs::write(&file, "{").unwrap();
         assert_eq!(Speed::kept(&file, 2), None);
+        assert_ne!(machine_with(Some(Algorithm::Direct)), machine_with(None));
     }
 }

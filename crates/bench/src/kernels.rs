@@ -212,19 +212,40 @@ fn seconds(times: usize, mut work: impl FnMut()) -> f64 {
 }
 
 impl Network {
-    /// Images per second, if a training step were its convolutions alone.
+    /// Images per second, if a training step were its convolutions alone. The first one's input gradient,
+    /// that of the images, is not counted: no step computes it.
     pub fn images_per_second(&self) -> f64 {
         let of_layer = |layer: &Layer| {
             let passes = [layer.output, layer.input_gradient, layer.weight_gradient];
             layer.count as f64 * passes.iter().map(|pass| pass.ms).sum::<f64>()
         };
-        1e3 * self.batch as f64 / self.layers.iter().map(of_layer).sum::<f64>()
+        let of_images = self.layers.first().map_or(0.0, |first| first.input_gradient.ms);
+        1e3 * self.batch as f64 / (self.layers.iter().map(of_layer).sum::<f64>() - of_images)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_has_all_passes_but_the_gradient_of_the_images() {
+        let pass = |ms| Pass { ms, gflops: 1.0, gbytes_per_second: 1.0 };
+        let layer = |count, ms: f64| Layer {
+            input: [3, 8, 8],
+            outputs: 8,
+            kernel: 3,
+            stride: 1,
+            count,
+            algorithm: "direct",
+            output: pass(ms),
+            input_gradient: pass(2.0 * ms),
+            weight_gradient: pass(ms),
+        };
+        let network = Network { model: String::new(), batch: 7, layers: vec![layer(1, 5.0), layer(3, 10.0)] };
+        // 10 ms for the first, 120 for the others.
+        assert!((network.images_per_second() - 7e3 / 130.0).abs() < 1e-9, "{}", network.images_per_second());
+    }
 
     #[test]
     fn every_convolution_is_counted() {

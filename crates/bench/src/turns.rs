@@ -1,6 +1,7 @@
 //! Who measures when. A shared machine drifts by tens of per cent within minutes, so ours and a peer's turns
 //! alternate, and what counts is the ratio within a pair of turns.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
@@ -86,9 +87,9 @@ pub struct Disturbed {
     pub turns: usize,
     /// How many turns there were in all.
     pub of: usize,
-    /// The most GFLOP/s of multiply-adds per thread before any turn.
+    /// The most GFLOP/s of multiply-adds per thread before any turn on as many threads as ours.
     pub best_gflops: f64,
-    /// A turn counts if it had less than this percentage of the best.
+    /// A turn counts if it had less than this percentage of the best on as many threads.
     pub percent: f64,
 }
 
@@ -125,18 +126,23 @@ impl Comparison {
     /// The turns before which the machine gave less than at its best, if there are any: others computed, or
     /// the host had put two threads on one core.
     pub fn disturbed(&self) -> Option<Disturbed> {
-        let per_thread =
-            |side: &Side| side.fma_gflops.iter().map(|probe| probe / side.threads as f64).collect();
-        let mut probes: Vec<f64> = per_thread(&self.ours);
-        if let Some(rival) = &self.rival {
-            probes.extend(per_thread(&rival.side));
-            let trials = rival.trials.iter().flat_map(|trial| &trial.fma_gflops);
-            probes.extend(trials.map(|probe| probe / rival.side.threads as f64));
+        // One thread alone may well have more than each of several: each number of threads has its best.
+        let mut probes: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        let mut add = |threads: usize, gflops: &[f64]| {
+            let per_thread = gflops.iter().map(|probe| probe / threads as f64);
+            probes.entry(threads).or_default().extend(per_thread);
+        };
+        add(self.ours.threads, &self.ours.fma_gflops);
+        if let Some(Rival { side, trials, .. }) = &self.rival {
+            add(side.threads, &side.fma_gflops);
+            trials.iter().for_each(|trial| add(side.threads, &trial.fma_gflops));
         }
-        let best_gflops = Spread::of(probes.iter().copied()).highest;
-        let turns = disturbed(&probes, best_gflops);
+        let best = |probes: &[f64]| Spread::of(probes.iter().copied()).highest;
+        let turns: usize = probes.values().map(|probes| disturbed(probes, best(probes))).sum();
+        let of: usize = probes.values().map(Vec::len).sum();
+        let best_gflops = probes.get(&self.ours.threads).map_or(f64::NAN, |probes| best(probes));
         let percent = 100.0 * UNDISTURBED;
-        (turns > 0).then_some(Disturbed { turns, of: probes.len(), best_gflops, percent })
+        (turns > 0).then_some(Disturbed { turns, of, best_gflops, percent })
     }
 }
 
@@ -357,5 +363,19 @@ mod tests {
         assert_eq!(comparison(&[200.0, 190.0]), None);
         let found = Disturbed { turns: 1, of: 2, best_gflops: 100.0, percent: 75.0 };
         assert_eq!(comparison(&[200.0, 100.0]), Some(found));
+    }
+
+    #[test]
+    fn one_thread_alone_is_no_measure_of_each_of_several() {
+        // Two threads share what one alone has: 100 GFLOP/s, or 60 each.
+        let comparison = |one: &[f64]| {
+            let ours = Side { fma_gflops: vec![120.0, 118.0], threads: 2, ..side(&[]) };
+            let one = Side { fma_gflops: one.to_vec(), ..side(&[]) };
+            let rival = Rival { title: "", side: one, setting: String::new(), trials: vec![] };
+            Comparison { ours, rival: Some(rival) }.disturbed()
+        };
+        assert_eq!(comparison(&[100.0, 98.0]), None);
+        let found = Disturbed { turns: 1, of: 4, best_gflops: 60.0, percent: 75.0 };
+        assert_eq!(comparison(&[100.0, 50.0]), Some(found));
     }
 }

@@ -39,6 +39,7 @@
 //! | `parallel/` | tasks over threads, and how work is cut |
 //! | `buffer.rs`, `writes.rs` | memory, and which of it is written past the caches |
 //! | `size.rs`, `probe.rs` | sizes that can't wrap around, the machine's ceilings |
+//! | `hangup.rs` | no kernel: the signal of a closed terminal, here since `unsafe` stands in this crate alone |
 //!
 //! Every kernel
 //!
@@ -62,6 +63,7 @@ pub mod conv;
 pub mod dropout;
 pub mod elementwise;
 pub mod gate;
+pub mod hangup;
 pub mod layout;
 pub mod loss;
 pub mod norm;

@@ -1,6 +1,6 @@
 //! What the machine can do at most: multiply-adds in registers and copying through memory.
 //!
-//! Kernels are held against these ceilings, and a timing is worth something only if the machine was all ours
+//! Kernels are compared with these ceilings, and a timing is worth something only if the machine was all ours
 //! while it ran: where a host puts two virtual cores on one real core, the multiply-adds fall to half.
 
 use std::hint::black_box;

@@ -9,18 +9,22 @@ compile_error!("resnet-kernels checks shapes with numbers of 64 bits; this targe
 /// The most floats of a tensor: 512 TiB, which is more than a process can have.
 pub(crate) const MOST_FLOATS: usize = 1 << 47;
 
+/// Floats of a tensor with these sides; `None` if the product of the sides that are not 0 is more than
+/// [`MOST_FLOATS`]: a side of 0 doesn't excuse the others.
+pub(crate) fn checked_floats(sides: &[usize]) -> Option<usize> {
+    let product = sides.iter().try_fold(1usize, |product, side| product.checked_mul(*side.max(&1)))?;
+    (product <= MOST_FLOATS).then(|| sides.iter().product())
+}
+
 /// Floats of a tensor with these sides.
 ///
 /// # Panics
-/// If the product of the sides that are not 0 is more than [`MOST_FLOATS`]: a side of 0 doesn't excuse the
-/// others.
+/// Where [`checked_floats`] is `None`.
 pub(crate) fn floats(kernel: &str, sides: &[usize]) -> usize {
-    let product = sides.iter().try_fold(1usize, |product, side| product.checked_mul(*side.max(&1)));
-    assert!(
-        product.is_some_and(|product| product <= MOST_FLOATS),
-        "{kernel}: no memory holds a tensor with the sides {sides:?}"
-    );
-    sides.iter().product()
+    match checked_floats(sides) {
+        Some(floats) => floats,
+        None => panic!("{kernel}: no memory holds a tensor with the sides {sides:?}"),
+    }
 }
 
 #[cfg(test)]

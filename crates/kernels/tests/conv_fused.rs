@@ -86,36 +86,6 @@ fn moments_are_those_of_what_was_stored() {
 }
 
 #[test]
-fn the_number_of_threads_does_not_change_the_sums() {
-    let isa = Isa::best();
-    let shapes = [
-        shape(5, (19, 17), (16, 32), (3, 1, 1)),
-        shape(3, (9, 9), (16, 32), (3, 2, 1)),
-        shape(3, (3, 2), (4, 8), (3, 2, 1)),
-    ];
-    table::run(&affordable(shapes, cost), |shape| {
-        let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
-        let (scale, shift, _) = pre_activated(&x, shape.in_channels);
-        let (mean, map) = (uniform(9, shape.in_channels), ScaleShift { scale, shift });
-        let algorithm = Algorithm::choose(isa, shape);
-        common::assert_threads_change_nothing(|| {
-            let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
-            let filters = PackedFilters::new(algorithm, isa, shape, &w);
-            let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
-            let moments =
-                forward(isa, shape, ConvInput::plain(&x), &filters, gather, &mut y).expect("moments");
-            let sum = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
-            let sums = input_grad(algorithm, isa, shape, &dy, &w, sum, &mut dx).expect("sums");
-            let halves = |sums: &[f64]| {
-                sums.iter().flat_map(|s| [*s as f32, (s - f64::from(*s as f32)) as f32]).collect()
-            };
-            vec![moments.mean, moments.var, halves(&sums.sum_dy), halves(&sums.sum_dy_xmu)]
-        });
-        Ok(())
-    });
-}
-
-#[test]
 fn gradient_sums_are_those_of_the_norm_before() {
     table::run(&cases(), |(algorithm, isa, shape)| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
@@ -153,8 +123,11 @@ fn gradient_sums_are_those_of_the_norm_before() {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit_of_the_sums() {
+    let isa = Isa::best();
     let shapes = [
         shape(5, (19, 17), (16, 32), (3, 1, 1)),
+        shape(3, (9, 9), (16, 32), (3, 2, 1)),
+        shape(3, (3, 2), (4, 8), (3, 2, 1)),
         shape(5, (33, 31), (64, 16), (1, 1, 0)),
         shape(1, (7, 7), (512, 70), (1, 1, 0)),
         shape(5, (19, 17), (16, 40), (3, 2, 1)),
@@ -163,19 +136,21 @@ fn the_number_of_threads_does_not_change_a_bit_of_the_sums() {
     ];
     table::run(&affordable(shapes, cost), |shape| {
         let (x, dy, w) = (uniform(1, shape.input_len()), uniform(5, shape.output_len()), weights(shape));
-        let (isa, algorithm) = (Isa::best(), Algorithm::choose(Isa::best(), shape));
         let (scale, shift, _) = pre_activated(&x, shape.in_channels);
         let (mean, map) = (uniform(9, shape.in_channels), ScaleShift { scale, shift });
+        let algorithm = Algorithm::choose(isa, shape);
         common::assert_threads_change_nothing(|| {
             let (mut y, mut dx) = (vec![0.0; shape.output_len()], vec![0.0; shape.input_len()]);
             let filters = PackedFilters::new(algorithm, isa, shape, &w);
             let gather = Epilogue { statistics: Statistics::Gather, ..Epilogue::default() };
             let moments =
-                forward(isa, shape, ConvInput::plain(&x), &filters, gather, &mut y).expect("asked for");
-            let epilogue = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
-            let sums = input_grad(algorithm, isa, shape, &dy, &w, epilogue, &mut dx).expect("asked for");
-            let single = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect();
-            vec![moments.mean, moments.var, single(&sums.sum_dy), single(&sums.sum_dy_xmu)]
+                forward(isa, shape, ConvInput::plain(&x), &filters, gather, &mut y).expect("moments");
+            let sum = GradientEpilogue::NormSums { x: &x, mean: &mean, map: &map };
+            let sums = input_grad(algorithm, isa, shape, &dy, &w, sum, &mut dx).expect("sums");
+            let halves = |sums: &[f64]| {
+                sums.iter().flat_map(|s| [*s as f32, (s - f64::from(*s as f32)) as f32]).collect()
+            };
+            vec![moments.mean, moments.var, halves(&sums.sum_dy), halves(&sums.sum_dy_xmu)]
         });
         Ok(())
     });

@@ -235,6 +235,23 @@ fn safe_callers_cannot_write_outside_of_a_convolution_by_a_shape_without_sense()
     });
 }
 
+/// What callers ask that want no panic.
+#[test]
+fn a_shape_without_lengths_says_so_and_its_multiply_adds_are_a_number() {
+    for algorithm in [Algorithm::Direct, Algorithm::Pointwise] {
+        let right = Given::right(algorithm, Isa::best()).shape;
+        assert!(right.has_lengths(), "{right:?}");
+        for (breaks, says) in SHAPES {
+            let mut shape = right;
+            breaks(&mut shape);
+            let is_too_large = says.starts_with("no memory") || says.starts_with("a stride of");
+            assert_eq!(shape.has_lengths(), !is_too_large, "{shape:?}");
+        }
+        let deep = ConvShape { in_channels: 1 << 38, out_channels: 1 << 38, ..right };
+        assert_eq!((deep.has_lengths(), deep.multiply_adds_per_image()), (false, u64::MAX));
+    }
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "hundreds of panics; a refused call touches no memory")]
 fn filters_serve_the_instruction_set_and_the_convolution_they_were_packed_for() {

@@ -1,8 +1,8 @@
 //! A network prepared for inference: for images of any number and size, with weights of its own or lent ones.
 
 use candle_core::{Device, Tensor};
-use resnet_models::{Model, registry};
-use resnet_ops::Mode;
+use resnet_models::{Frozen, Model, ModelOptions, registry};
+use resnet_ops::{Learning, Mode};
 use resnet_testing::{max_relative_to_norm, near, recipe, table};
 
 fn images((n, size): (usize, usize)) -> Tensor {
@@ -39,6 +39,29 @@ fn later_shapes_share_the_weights_of_the_first() {
             let error = max_relative_to_norm(found, &expected);
             eprintln!("{name}: {error:.1e}");
             near("folded", found, &expected, 1e-4)?;
+        }
+        Ok(())
+    });
+}
+
+/// What training drops and what it freezes are no part of a network for inference.
+#[test]
+fn a_network_with_drops_or_frozen_parts_takes_images_of_another_number_and_size() {
+    let names = ["resnet20-v1", "resnet20-v2", "resnet20-dropout-shortcut-by-0.2"];
+    table::run(&names, |name| {
+        let spec = registry::find(name, 10).map_err(|error| error.to_string())?;
+        let options = ModelOptions { seed: 1, stochastic_depth: 0.3, ..ModelOptions::default() };
+        for learning in [Learning::Everything, Learning::Nothing] {
+            let mut model = Model::with_options(&spec, &options).expect("a network");
+            model.network_mut().set_frozen(Frozen { parts: 2, learning });
+            let batches = [(3, 32), (2, 40), (1, 32)].map(images);
+            let expected = batches.clone().map(|images| values(model.forward(&images, Mode::Eval)));
+            let ready = model.into_inference();
+            for (images, expected) in batches.iter().zip(expected) {
+                let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+                near("folded", &values(ready.logits(images)), &expected, 1e-4)
+                    .map_err(|fault| format!("{learning:?}: {fault}"))?;
+            }
         }
         Ok(())
     });

@@ -39,3 +39,10 @@ fn parameters_and_multiply_adds_are_the_published_ones() {
         Ok(())
     });
 }
+
+#[test]
+fn a_head_of_more_classes_than_memory_holds_is_an_error() {
+    let spec = registry::find("resnet18", 274_877_906_945).expect("a name of the registry");
+    let fault = summary::of(&spec).expect_err("no memory holds its weights").to_string();
+    assert!(fault.contains("linear layer fc: no memory holds"), "{fault}");
+}

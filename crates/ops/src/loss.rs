@@ -8,7 +8,7 @@ struct SoftmaxCrossEntropy {
     classes: usize,
 }
 
-/// What logits are held against.
+/// What logits are compared with.
 enum Targets {
     /// One class per image.
     Labels(Vec<u32>),

@@ -100,7 +100,13 @@ impl<E: CpuExecutor> Node<E> {
         Ok((CpuStorage::F32(output), self.plan.shape(self.plan.output).dims().into()))
     }
 
-    fn backward(&self, gradient: &Tensor) -> Result<(Vec<Option<Tensor>>, Option<Tensor>)> {
+    /// The gradients of the inputs and of the parameters' handle, from that of the output. candle insists on
+    /// one for each tensor that is computed from a variable, even if the output does not depend on it.
+    fn backward(
+        &self,
+        inputs: &[&Tensor],
+        gradient: &Tensor,
+    ) -> Result<(Vec<Option<Tensor>>, Option<Tensor>)> {
         let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             bail!(
                 "backward ran through this graph before; run forward again, activations are kept for one backward pass"
@@ -117,11 +123,12 @@ impl<E: CpuExecutor> Node<E> {
                 self.executor.backward(&self.plan, kept, params, self.mode, wanted, gradient)
             })
         })?;
-        let to_tensor = |(gradient, value): (Option<Vec<f32>>, &_)| {
-            let dims = self.plan.shape(*value).dims();
-            gradient.map(|gradient| Tensor::from_vec(gradient, dims, &Device::Cpu)).transpose()
+        let to_tensor = |(gradient, input): (Option<Vec<f32>>, &&Tensor)| match gradient {
+            Some(gradient) => Tensor::from_vec(gradient, input.dims(), &Device::Cpu).map(Some),
+            None if input.track_op() && !input.is_variable() => input.zeros_like().map(Some),
+            None => Ok(None),
         };
-        let inputs = gradients.inputs.into_iter().zip(&self.plan.inputs).map(to_tensor);
+        let inputs = gradients.inputs.into_iter().zip(inputs).map(to_tensor);
         Ok((inputs.collect::<Result<Vec<_>>>()?, self.params.leave_gradients(gradients.params)?))
     }
 }
@@ -143,12 +150,12 @@ impl<E: CpuExecutor> CustomOp2 for Node<E> {
 
     fn bwd(
         &self,
-        _x: &Tensor,
+        x: &Tensor,
         _handle: &Tensor,
         _y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (mut inputs, handle) = self.backward(gradient)?;
+        let (mut inputs, handle) = self.backward(&[x], gradient)?;
         Ok((inputs.pop().flatten(), handle))
     }
 }
@@ -172,13 +179,13 @@ impl<E: CpuExecutor> CustomOp3 for Node<E> {
 
     fn bwd(
         &self,
-        _a: &Tensor,
-        _b: &Tensor,
+        a: &Tensor,
+        b: &Tensor,
         _handle: &Tensor,
         _y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (mut inputs, handle) = self.backward(gradient)?;
+        let (mut inputs, handle) = self.backward(&[a, b], gradient)?;
         let second = inputs.pop().flatten();
         Ok((inputs.pop().flatten(), second, handle))
     }

@@ -106,7 +106,8 @@ impl Plan {
 }
 
 /// A plan for inference: batch norm folded into the convolution before it, additions and ReLU into its store,
-/// filters packed once. It holds the weights and running statistics of the moment it was made.
+/// dropout and stochastic depth left out, filters packed once. It holds the weights and running statistics of
+/// the moment it was made.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};

@@ -20,15 +20,41 @@ pub enum Pass {
 /// Adds up the time of every step, over all runs that it is lent to: [`Plan::run_timed`],
 /// [`FoldedPlan::run_timed`](crate::FoldedPlan::run_timed).
 #[derive(Debug, Default)]
-pub struct Stopwatch(Mutex<BTreeMap<(usize, Pass), Duration>>);
+pub struct Stopwatch(Mutex<BTreeMap<(usize, Pass), Seen>>);
+
+/// What was seen of a step in one direction.
+#[derive(Debug, Default)]
+struct Seen {
+    time: Duration,
+    computes: Computes,
+}
+
+/// Which gradients a step computes in a backward pass; none in a forward pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Computes {
+    /// That of its first input.
+    pub(crate) input: bool,
+    /// That of its first parameter.
+    pub(crate) param: bool,
+}
+
+impl Computes {
+    /// How many these are.
+    fn gradients(self) -> u64 {
+        u64::from(self.input) + u64::from(self.param)
+    }
+}
 
 impl Stopwatch {
-    /// Runs `work`, the step with this number, and takes its time.
-    pub(crate) fn time<T>(&self, step: usize, pass: Pass, work: impl FnOnce() -> T) -> T {
+    /// Runs `work`, the step with this number, which computes these gradients, and takes its time.
+    pub(crate) fn time<T>(&self, step: usize, pass: Pass, computes: Computes, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let done = work();
         let taken = start.elapsed();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((step, pass)).or_default() += taken;
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.entry((step, pass)).or_default();
+        seen.time += taken;
+        seen.computes = computes;
         done
     }
 }
@@ -44,11 +70,12 @@ pub struct StepCost {
     /// of a 1x1 convolution after a norm may be deferred, and counts for the step that computes it.
     pub time: Duration,
     /// Bytes of one run, if each tensor that the step reads or writes goes through memory once: inputs and
-    /// output, in the backward pass also their gradients, and parameters. A batch norm reads and writes
-    /// nothing forward, since its neighbours gather its statistics and apply it.
+    /// output, in the backward pass also the gradients that are wanted, and parameters. A batch norm reads
+    /// and writes nothing forward, since its neighbours gather its statistics and apply it.
     pub bytes: u64,
     /// Multiply-adds of one run over the whole batch, by the definition: those of a convolution's output, in
-    /// the backward pass those of both gradients.
+    /// the backward pass those of its gradients. The first convolution of a network has one, that of its
+    /// filters: images need none.
     pub multiply_adds: u64,
 }
 
@@ -58,15 +85,15 @@ impl Plan {
         let layers = self.layers();
         let seen = stopwatch.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut costs: Vec<(usize, StepCost)> = vec![];
-        for (&(index, pass), &time) in seen.iter() {
+        for (&(index, pass), &Seen { time, computes }) in seen.iter() {
             let Some(step) = self.steps.get(index) else { continue };
             let images = self.shape(step.output).images() as u64;
             let products = match pass {
                 Pass::Forward => 1,
-                Pass::Backward => 2,
+                Pass::Backward => computes.gradients(),
             };
             let multiply_adds = products * images * step.multiply_adds();
-            let (layer, bytes) = (layers[index].clone(), 4 * self.floats(step, pass));
+            let (layer, bytes) = (layers[index].clone(), 4 * self.floats(step, pass, computes));
             let place = if pass == Pass::Forward { index } else { 2 * self.steps.len() - index };
             costs.push((place, StepCost { layer, pass, time, bytes, multiply_adds }));
         }
@@ -75,7 +102,7 @@ impl Plan {
     }
 
     /// Floats that a step reads and writes, each tensor once.
-    fn floats(&self, step: &Step, pass: Pass) -> u64 {
+    fn floats(&self, step: &Step, pass: Pass, computes: Computes) -> u64 {
         let len = |value: &Value| self.shape(*value).len() as u64;
         let inputs: u64 = step.inputs.iter().map(len).sum();
         let output = len(&step.output);
@@ -89,10 +116,14 @@ impl Plan {
             // The gradient of a sum is handed on as it is, but for a ReLU after it.
             (Op::Add(_), Pass::Backward) if step.kept().is_empty() => 0,
             (Op::Add(_), Pass::Backward) => 3 * output,
-            // A residual's gradient is the output's.
-            (Op::Conv(_), Pass::Backward) => 2 * len(&step.inputs[0]) + output + 2 * params,
+            // The input's gradient is computed from the filters, theirs from the input. A residual's gradient
+            // is the output's.
+            (Op::Conv(_), Pass::Backward) => output + computes.gradients() * (len(&step.inputs[0]) + params),
             (_, Pass::Forward) => inputs + output + params,
-            (_, Pass::Backward) => step.kept().iter().map(len).sum::<u64>() + inputs + output + 2 * params,
+            (_, Pass::Backward) => {
+                let inputs = if computes.input { inputs } else { 0 };
+                step.kept().iter().map(len).sum::<u64>() + inputs + output + 2 * params
+            }
         }
     }
 }

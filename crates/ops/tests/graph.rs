@@ -2,27 +2,14 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
-use common::{Norm, gradient, near, pull_back, tensor, values, variable};
+use common::{Norm, assert_same, gradient, plan, pull_back, tensor, values, variable};
 use resnet_ops::{
-    BatchNorm, Conv2d, ConvConfig, Graph, Layer, LayerInfo, LayerRole, Linear, Mode, Plan, Shape, Value, add,
-    batch_norm, bn_relu, conv2d, relu, standardise_weight,
+    BatchNorm, Conv2d, ConvConfig, Draws, DropPath, Graph, Layer, LayerInfo, LayerRole, Linear, Mode, Plan,
+    Shape, Value, add, batch_norm, bn_relu, conv2d, relu,
 };
-use resnet_reference::to_f64;
 use resnet_testing::{recipe, table};
-
-/// Fused and single steps add the same numbers in other orders.
-const TOLERANCE: f64 = 1e-5;
-
-#[track_caller]
-fn assert_same(what: &str, found: &Tensor, expected: &Tensor) {
-    if let Err(fault) = near(what, found, expected.dims(), &to_f64(&values(expected)), TOLERANCE) {
-        panic!("{fault}");
-    }
-}
 
 /// The parameters of one pre-activation unit with 5 channels; the same on every call.
 struct Layers {
@@ -52,14 +39,6 @@ impl Layers {
         let norms = self.norms.iter().flat_map(|n| [&n.weight, &n.bias, &n.running_mean, &n.running_var]);
         norms.cloned().chain([self.weight("conv1"), self.weight("conv2")]).collect()
     }
-}
-
-/// Traces a graph of `inputs` tensors and prepares it.
-fn plan(inputs: &[&Tensor], trace: impl FnOnce(&mut Graph, &[Value]) -> Result<Value>) -> Result<Arc<Plan>> {
-    let mut graph = Graph::new();
-    let values = inputs.iter().map(|input| Ok(graph.input(Shape::of(input)?))).collect::<Result<Vec<_>>>()?;
-    let output = trace(&mut graph, &values)?;
-    graph.finish(output)
 }
 
 fn kinds(plan: &Plan) -> Vec<String> {
@@ -275,6 +254,24 @@ fn two_inputs_have_a_gradient_each_if_wanted() -> Result<()> {
     Ok(())
 }
 
+/// candle wants a gradient for each tensor that is computed from a variable, read or not.
+#[test]
+fn an_input_that_the_output_does_not_depend_on_has_no_gradient_or_zeros() -> Result<()> {
+    let dims = [2, 3, 4, 5];
+    let (a, b) = (variable(1, &dims), variable(2, &dims));
+    let first = plan(&[&a, &b], |g, inputs| Ok(g.relu(inputs[0])))?;
+    let found = first.run(&[&a, &b], Mode::Train)?.sum_all()?.backward()?;
+    assert!(found.get(&b).is_none());
+    let computed = (b.as_tensor() * 2.0)?;
+    let found = first.run(&[&a, &computed], Mode::Train)?.sum_all()?.backward()?;
+    assert!(values(gradient(&found, &b)).iter().all(|gradient| *gradient == 0.0));
+    assert_same("gradient", gradient(&found, &a), &a.as_tensor().gt(0.0)?.to_dtype(DType::F32)?);
+    let second = plan(&[&a], |g, inputs| Ok(g.input(g.shape(inputs[0]))))?;
+    let found = second.run(&[&computed, &a], Mode::Train)?.sum_all()?.backward()?;
+    assert!(values(gradient(&found, &b)).iter().all(|gradient| *gradient == 0.0));
+    Ok(())
+}
+
 #[test]
 fn the_number_and_shapes_of_inputs_are_checked() -> Result<()> {
     let x = tensor(1, &[2, 3, 4, 4]);
@@ -363,55 +360,21 @@ fn inference_is_evaluation() -> Result<()> {
         let z = layers.convs[1].trace(graph, x)?;
         graph.add(z, y)
     };
-    for (what, trace, steps) in
-        [("original", original, 2), ("pre-activated", pre_activated, 3), ("rectified", rectified, 2)]
-    {
+    let dropped: Trace = &|graph, x| {
+        let y = layers.convs[0].trace(graph, x)?;
+        let y = DropPath::new(0.5, Draws::new(0))?.trace(graph, y)?;
+        graph.add(x, y)
+    };
+    for (what, trace, steps) in [
+        ("original", original, 2),
+        ("pre-activated", pre_activated, 3),
+        ("rectified", rectified, 2),
+        ("dropped", dropped, 1),
+    ] {
         let plan = plan(&[&x], |graph, inputs| trace(graph, inputs[0]))?;
         let ready = plan.for_inference()?;
         assert_same(what, &ready.run(&x)?, &plan.run(&[&x], Mode::Eval)?);
         assert_eq!(ready.layers().len(), steps, "{what}: not folded: {:?}", ready.layers());
     }
-    Ok(())
-}
-
-/// A filter tensor, a plain layer of it, and one that standardises it.
-fn layers_of_one_filter() -> Result<(Var, [Conv2d; 2])> {
-    let variables = VarMap::new();
-    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    let plain = Conv2d::new(5, 5, ConvConfig::same(3), vb.pp("conv"))?;
-    let standardised = Conv2d::new(5, 5, ConvConfig::same(3), vb.pp("conv"))?.with_standardised_weight(1e-8);
-    let weight = variables.data().lock().expect("no poison")["conv.weight"].clone();
-    Ok((weight, [plain, standardised]))
-}
-
-#[test]
-fn a_plain_and_a_standardising_layer_can_share_their_filters() -> Result<()> {
-    let (weight, [plain, standardised]) = layers_of_one_filter()?;
-    let (x, dy) = (tensor(1, &[2, 5, 6, 7]), tensor(2, &[2, 5, 6, 7]));
-    let both = plan(&[&x], |graph, values| {
-        let first = standardised.trace(graph, values[0])?;
-        plain.trace(graph, first)
-    })?;
-    let y = both.run(&[&x], Mode::Train)?;
-
-    let filters = standardise_weight(&weight, 1e-8)?;
-    let expected = conv2d(&conv2d(&x, &filters, ConvConfig::same(3))?, &weight, ConvConfig::same(3))?;
-    assert_same("output", &y, &expected);
-    let (found, expected) = (pull_back(&y, &dy)?, pull_back(&expected, &dy)?);
-    assert_same("gradient", gradient(&found, &weight), gradient(&expected, &weight));
-    Ok(())
-}
-
-#[test]
-fn a_standardising_layer_that_nothing_reads_has_a_gradient_of_zero() -> Result<()> {
-    let (weight, [_, standardised]) = layers_of_one_filter()?;
-    let (x, other) = (tensor(1, &[2, 5, 6, 7]), variable(2, &[5, 5, 3, 3]));
-    let unread = plan(&[&x], |graph, values| {
-        standardised.trace(graph, values[0])?;
-        Ok(graph.relu(values[0]))
-    })?;
-    let y = (unread.run(&[&x], Mode::Train)? + conv2d(&x, &other, ConvConfig::same(3))?)?;
-    let gradients = y.sum_all()?.backward()?;
-    assert!(values(gradient(&gradients, &weight)).iter().all(|gradient| *gradient == 0.0));
     Ok(())
 }

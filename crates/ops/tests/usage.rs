@@ -4,24 +4,13 @@ mod common;
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
-use common::{Norm, gradient, near, pull_back, tensor, values, variable, windows, zero_pad};
+use common::{Norm, assert_same, gradient, pull_back, tensor, values, variable, windows, zero_pad};
 use resnet_ops::{
-    Conv2d, ConvConfig, Graph, Layer, Mode, Shape, add, avg_pool, batch_norm, bn_relu, conv2d,
-    global_avg_pool, linear, max_pool, relu, softmax_cross_entropy, zero_pad_shortcut,
+    Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfig, Layer, Mode, Shape, add, avg_pool,
+    avg_pool_2x2_ceil, batch_norm, bn_relu, conv2d, global_avg_pool, group_norm, linear, max_pool, relu,
+    softmax_cross_entropy, zero_pad_shortcut,
 };
-use resnet_reference::to_f64;
 use resnet_testing::table;
-
-/// Two f32 computations of the same sums of a few dozen products in different orders.
-const TOLERANCE: f64 = 1e-5;
-
-/// Panics unless both tensors hold the same up to rounding.
-#[track_caller]
-fn assert_same(what: &str, found: &Tensor, expected: &Tensor) {
-    if let Err(fault) = near(what, found, expected.dims(), &to_f64(&values(expected)), TOLERANCE) {
-        panic!("{fault}");
-    }
-}
 
 #[test]
 fn strided_inputs_and_gradients() -> Result<()> {
@@ -184,13 +173,42 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
     fn none(shape: &[usize]) -> Tensor {
         Tensor::zeros(shape, DType::F32, &Device::Cpu).expect("a shape")
     }
-    let mistakes: [Mistake; 34] = [
+    /// Zeros that take no memory, however many they are.
+    fn outline(shape: &[usize]) -> Tensor {
+        let zero = Tensor::zeros((), DType::F32, &Device::Cpu);
+        zero.and_then(|zero| zero.broadcast_as(shape)).expect("a shape")
+    }
+    let mistakes: [Mistake; 45] = [
         ("conv2d from no channels", "no channels", || {
             conv2d(&none(&[1, 0, 4, 4]), &none(&[4, 0, 1, 1]), ConvConfig::same(1))
         }),
         ("conv2d to no channels", "no channels", || conv2d(&x(), &none(&[0, 3, 1, 1]), ConvConfig::same(1))),
         ("batch norm of no channels", "no channels", || {
             batch_norm(&none(&[2, 0, 4, 4]), &Norm::new(1, 0).layer, Mode::Train)
+        }),
+        ("group norm of no channels", "no channels", || {
+            let config = GroupNormConfig { channels: 0, groups: 1 };
+            let norm = GroupNorm::new(config, VarBuilder::zeros(DType::F32, &Device::Cpu))?;
+            group_norm(&none(&[1, 0, 4, 4]), &norm)
+        }),
+        ("shortcut of no channels", "no channels", || {
+            zero_pad_shortcut(&none(&[1, 0, 4, 4]), zero_pad(2, 2))
+        }),
+        ("average pool of no channels", "no channels", || avg_pool(&none(&[1, 0, 4, 4]), windows(2, 2, 0))),
+        ("maximum pool of no channels", "no channels", || max_pool(&none(&[1, 0, 4, 4]), windows(2, 2, 0))),
+        ("2x2 pool of no channels", "no channels", || avg_pool_2x2_ceil(&none(&[1, 0, 4, 4]))),
+        ("global average of no channels", "no channels", || global_avg_pool(&none(&[1, 0, 4, 4]))),
+        ("global average of no pixels", "without pixels", || global_avg_pool(&none(&[1, 3, 0, 4]))),
+        ("conv2d with more padding than memory", "no memory holds", || {
+            let config = ConvConfig { kernel: 3, stride: 1, padding: usize::MAX };
+            conv2d(&x(), &tensor(2, &[4, 3, 3, 3]), config)
+        }),
+        ("linear with more weights than memory", "no memory holds", || {
+            linear(&none(&[1, 1 << 10]), &outline(&[1 << 38, 1 << 10]), &outline(&[1 << 38]))
+        }),
+        ("pool with more padding than memory", "doesn't fit", || max_pool(&x(), windows(3, 1, 1 << 63))),
+        ("pool with a window of more than memory", "doesn't fit", || {
+            avg_pool(&x(), windows(usize::MAX, 1, usize::MAX / 2))
         }),
         ("linear of no features", "don't fit", || linear(&none(&[2, 0]), &none(&[4, 0]), &none(&[4]))),
         ("conv2d of f64", "f32", || conv2d(&wide(), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3))),

@@ -17,15 +17,46 @@ pub enum Algorithm {
     Pointwise,
 }
 
+/// The environment asks for an algorithm that cannot be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{VARIABLE} asks for {asked:?}, which is unknown: unset it, or set it to direct, for no Winograd")]
+pub struct UnknownAlgorithm {
+    asked: String,
+}
+
+/// The environment variable that leaves Winograd out.
+const VARIABLE: &str = "RESNET_CONV";
+
+/// What the environment asks for. Looked up once.
+fn asked() -> &'static Result<Option<Algorithm>, UnknownAlgorithm> {
+    static ASKED: OnceLock<Result<Option<Algorithm>, UnknownAlgorithm>> = OnceLock::new();
+    ASKED.get_or_init(|| parse(&std::env::var_os(VARIABLE).unwrap_or_default().to_string_lossy()))
+}
+
+/// The algorithm named `asked`; `None` if that is empty.
+fn parse(asked: &str) -> Result<Option<Algorithm>, UnknownAlgorithm> {
+    match asked {
+        "" => Ok(None),
+        _ if asked.eq_ignore_ascii_case("direct") => Ok(Some(Algorithm::Direct)),
+        _ => Err(UnknownAlgorithm { asked: asked.to_owned() }),
+    }
+}
+
 impl Algorithm {
+    /// What `RESNET_CONV` asks for, if it is set: [`Algorithm::Direct`] instead of [`Algorithm::Winograd`].
+    ///
+    /// # Errors
+    /// If it is anything but `direct`. [`Algorithm::choose`] ignores that, so callers that can report errors
+    /// call this first.
+    pub fn requested() -> Result<Option<Algorithm>, UnknownAlgorithm> {
+        asked().clone()
+    }
+
     /// The algorithm for all three passes of `shape`: the most specialised one that applies and pays. With
     /// `RESNET_CONV=direct` in the environment it is never [`Algorithm::Winograd`], for comparisons; 1x1
     /// convolutions are [`Algorithm::Pointwise`] all the same.
     pub fn choose(isa: Isa, shape: &ConvShape) -> Self {
-        static WITHOUT_WINOGRAD: OnceLock<bool> = OnceLock::new();
-        let without = *WITHOUT_WINOGRAD.get_or_init(|| {
-            std::env::var("RESNET_CONV").is_ok_and(|name| name.eq_ignore_ascii_case("direct"))
-        });
+        let without = matches!(asked(), Ok(Some(Algorithm::Direct)));
         [Algorithm::Pointwise, Algorithm::Winograd]
             .into_iter()
             .filter(|algorithm| !(without && *algorithm == Algorithm::Winograd))
@@ -54,5 +85,22 @@ impl Algorithm {
 
     pub(super) fn check(self, isa: Isa, shape: &ConvShape) {
         assert!(self.applies(isa, shape), "conv2d: {self:?} can't compute {shape:?} on {}", isa.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn direct_can_be_asked_for_and_anything_else_is_refused() {
+        assert_eq!(parse(""), Ok(None));
+        for asked in ["direct", "DIRECT"] {
+            assert_eq!(parse(asked), Ok(Some(Algorithm::Direct)));
+        }
+        for asked in ["winograd", "directly", " "] {
+            let message = parse(asked).expect_err("it cannot be asked for").to_string();
+            assert!(message.starts_with(&format!("RESNET_CONV asks for {asked:?}, ")), "{message}");
+        }
     }
 }

@@ -28,14 +28,14 @@ mod winograd;
 use crate::norm::{BackwardMap, BackwardSums, Moments, NormBackward};
 use crate::simd::Isa;
 
-pub use algorithm::Algorithm;
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use fusion::{
     ConvInput, Epilogue, GradientEpilogue, GradientTarget, OutputGradient, Prologue, Residual, Statistics,
     ThroughNorm,
 };
 pub use packed_filters::PackedFilters;
 pub use shape::ConvShape;
-pub(crate) use shape::extent;
+pub(crate) use shape::{checked_padded, extent};
 
 fn check(name: &str, slice: &[f32], len: usize) {
     assert_eq!(slice.len(), len, "conv2d: {name} has another length than its shape");

@@ -1,6 +1,6 @@
 //! The geometry of a convolution.
 
-use crate::size::{MOST_FLOATS, floats};
+use crate::size::{MOST_FLOATS, checked_floats, floats};
 
 /// The geometry of a square convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,9 +47,28 @@ impl ConvShape {
     pub fn weight_len(&self) -> usize {
         floats("conv2d", &[self.out_channels, self.in_channels, self.kernel, self.kernel])
     }
-    /// Multiply-adds of one pass over one image, by the definition (what the literature counts).
+    /// Multiply-adds of one pass over one image, by the definition (what the literature counts); at most
+    /// `u64::MAX`.
     pub fn multiply_adds_per_image(&self) -> u64 {
-        ((self.out_h() * self.out_w()) as u64).saturating_mul(self.weight_len() as u64)
+        let ConvShape { in_channels, out_channels, kernel, .. } = *self;
+        let sides = [self.out_h(), self.out_w(), out_channels, in_channels, kernel, kernel];
+        sides.iter().fold(1, |product: u64, side| product.saturating_mul(*side as u64))
+    }
+
+    /// Whether memory could hold its input, output and weights, and the padded ones that strips are parts of.
+    /// If not, kernels refuse it, and the functions above may panic.
+    pub fn has_lengths(&self) -> bool {
+        let ConvShape { images, in_h, in_w, in_channels, out_channels, kernel, stride, padding } = *self;
+        let strip = |size: usize| checked_padded(size, padding)?.checked_add(kernel);
+        let (Some(strip_h), Some(strip_w)) = (strip(in_h), strip(in_w)) else { return false };
+        let out = |size: usize| extent(size, kernel, stride.max(1), padding);
+        let tensors = [
+            [images, in_h, in_w, in_channels],
+            [images, out(in_h), out(in_w), out_channels],
+            [out_channels, in_channels, kernel, kernel],
+            [1, strip_h, strip_w, in_channels.max(out_channels)],
+        ];
+        stride <= MOST_FLOATS && tensors.iter().all(|sides| checked_floats(sides).is_some())
     }
 
     /// Panics if this is no convolution, or if no memory holds its padded input or padded output gradient, of
@@ -79,10 +98,15 @@ pub(crate) fn extent(size: usize, kernel: usize, stride: usize, padding: usize) 
     padded(size, padding).checked_sub(kernel).map_or(0, |span| span / stride + 1)
 }
 
+/// Pixels along one axis, with padding on both sides; `None` if that is more than any memory holds.
+pub(crate) fn checked_padded(size: usize, padding: usize) -> Option<usize> {
+    let padded = padding.checked_mul(2)?.checked_add(size)?;
+    (padded <= MOST_FLOATS).then_some(padded)
+}
+
 /// Pixels along one axis, with padding on both sides.
 fn padded(size: usize, padding: usize) -> usize {
-    let padded = padding.checked_mul(2).and_then(|padding| padding.checked_add(size));
-    match padded.filter(|padded| *padded <= MOST_FLOATS) {
+    match checked_padded(size, padding) {
         Some(padded) => padded,
         None => panic!("no memory holds {size} pixels padded by {padding} on each side"),
     }

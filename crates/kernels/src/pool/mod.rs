@@ -13,9 +13,9 @@ mod max;
 use std::ops::Range;
 
 use crate::Isa;
-use crate::conv::extent;
+use crate::conv::{checked_padded, extent};
 use crate::parallel::for_each_chunk;
-use crate::size::floats;
+use crate::size::{checked_floats, floats};
 
 /// The geometry of a square pooling window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,18 @@ impl PoolShape {
     /// Floats of the output.
     pub fn output_len(&self) -> usize {
         floats("pool", &[self.images, self.out_h(), self.out_w(), self.channels])
+    }
+
+    /// Whether memory could hold its padded input, its output and a window. If not, kernels refuse it, and
+    /// the functions above may panic.
+    pub fn has_lengths(&self) -> bool {
+        let PoolShape { images, in_h, in_w, channels, kernel, stride, padding } = *self;
+        if [in_h, in_w].iter().any(|size| checked_padded(*size, padding).is_none()) {
+            return false;
+        }
+        let out = |size: usize| extent(size, kernel, stride.max(1), padding);
+        let (input, output) = ([images, in_h, in_w, channels], [images, out(in_h), out(in_w), channels]);
+        [input, output, [1, 1, kernel, kernel]].iter().all(|sides| checked_floats(sides).is_some())
     }
 
     /// Asserts that input and output have the shape's lengths, and that every window sees a pixel of the

@@ -137,6 +137,10 @@ fn networks_are_known_by_names_and_shapes() {
         ("resnet56-v2", 10),
         ("resnet164-v2", 100),
         ("resnet164-v2-basic", 10),
+        ("resnet14-v2-wide-by-4", 10),
+        ("resnet20-v1-wide-by-2", 10),
+        ("resnet20-v1-one-layer", 10),
+        ("resnet20-v2-one-layer-b", 10),
     ];
     resnet_testing::table::run(&names, |(name, classes)| {
         let from = model(name, *classes, 1);

@@ -51,7 +51,7 @@ fn views_of_storages_are_read_as_pytorch_sees_them() {
             other => Err(format!("{file}: {other:?}")),
         });
         assert_eq!(read.tensors.len(), expected.len());
-        assert_eq!(read.ignored, Ignored { batch_counters: 1, optimizer: 0 });
+        assert_eq!(read.ignored, Ignored { batch_counters: 1, ..Ignored::default() });
         let converted = [(Precision::F16, 1), (Precision::Bf16, 1), (Precision::F64, 1)];
         assert_eq!(read.converted, converted.into());
     }

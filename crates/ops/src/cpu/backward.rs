@@ -16,6 +16,7 @@ use crate::mode::Mode;
 use crate::plan::step::Step;
 use crate::plan::value::Param;
 use crate::plan::{Plan, Value};
+use crate::stopwatch::Computes;
 
 /// A gradient of a norm's output that is not written. A 1x1 convolution reads that output; its input gradient
 /// costs less to compute twice than to write and read, so it is computed again with the gradient of the
@@ -61,6 +62,8 @@ pub(super) struct Backward<'a> {
     /// Terms that are still to be computed and added to a value's gradient.
     through: Vec<Option<Through>>,
     needed: Vec<bool>,
+    /// Of each value, how many of the steps that read it have not run again.
+    readers_left: Vec<usize>,
     needs: &'a NeedsGrad,
     param_gradients: Vec<Option<Vec<f32>>>,
 }
@@ -90,6 +93,7 @@ impl<'a> Backward<'a> {
             deferred: (0..values).map(|_| None).collect(),
             through: (0..values).map(|_| None).collect(),
             needed: needs.of_values(plan),
+            readers_left: lives.0.iter().map(|life| life.readers).collect(),
             needs,
             param_gradients: vec![None; params.len()],
         }
@@ -147,6 +151,12 @@ impl<'a> Backward<'a> {
         self.needs.params[param.0]
     }
 
+    /// Which gradients `step` computes.
+    pub(super) fn computes(&self, step: &Step) -> Computes {
+        let input = step.inputs.first().is_some_and(|input| self.wants(*input));
+        Computes { input, param: step.params.first().is_some_and(|param| self.wants_param(*param)) }
+    }
+
     /// A parameter's gradient, to add to.
     pub(super) fn param_gradient(&mut self, param: Param) -> &mut [f32] {
         let len = self.param(param).len();
@@ -181,6 +191,17 @@ impl<'a> Backward<'a> {
         let done = run(&mut forward);
         self.slots = forward.slots;
         done
+    }
+
+    /// Frees what `step`, which has run again, was the last to read: inputs that no backward pass reads.
+    pub(super) fn forget_inputs(&mut self, step: &Step) {
+        for input in &step.inputs {
+            let left = &mut self.readers_left[input.0];
+            *left = left.saturating_sub(1);
+            if *left == 0 && !self.lives.0[input.0].is_kept {
+                self.slots.0[input.0].written = None;
+            }
+        }
     }
 
     /// A value of the forward pass in memory.
@@ -323,4 +344,38 @@ pub(super) fn first_readers(plan: &Plan) -> Vec<usize> {
         step.params.iter().for_each(|param| readers[param.0] = index);
     }
     readers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::{slots_with, steps};
+    use crate::plan::{Graph, Recompute, Shape};
+
+    /// Of these steps the backward pass reads ReLU's output alone; `half` is read twice while they run again.
+    #[test]
+    fn what_ran_again_and_is_not_read_once_more_is_freed() -> Result<()> {
+        let mut graph = Graph::new();
+        let x = graph.input(Shape::Features { images: 2, channels: 3 });
+        let half = graph.scale(x, 0.5);
+        let sum = graph.add(x, half)?;
+        let all = graph.add(half, sum)?;
+        let y = graph.relu(all);
+        let plan = graph.finish_with(y, Recompute::Never)?;
+
+        let mut lives = Lives::without_recomputation(&plan, |_| true);
+        lives.0[x.0].is_kept = true;
+        for (index, step) in plan.steps.iter().enumerate() {
+            lives.0[step.output.0].recomputed_by = Some(index);
+        }
+        let (input, needs) = (&[1.0; 6][..], NeedsGrad { inputs: vec![true], params: vec![] });
+        let slots = slots_with(&plan, &[input], |_, len| Buffer::unspecified(len));
+        let isa = (Isa::best(), Mode::Train);
+        let mut run = Backward::new(isa, &plan, (&lives, slots), &[], &needs, Buffer::zeroed(6));
+        steps::restore(&mut run, y)?;
+        let in_memory = [x, half, sum, all, y].map(|value| run.slots.0[value.0].written.is_some());
+        assert_eq!(in_memory, [true, false, false, false, true]);
+        assert_eq!(run.read(y)[..], [2.0; 6]);
+        Ok(())
+    }
 }

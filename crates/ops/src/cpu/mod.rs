@@ -18,13 +18,14 @@ mod stretches;
 use std::sync::Arc;
 
 use candle_core::{Error, Result};
+use resnet_kernels::conv::Algorithm;
 use resnet_kernels::{Buffer, Isa};
 
 use crate::executor::{Executor, Gradients, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
 use crate::part::Taken;
 use crate::plan::{FoldedParam, Plan, Value};
-use crate::stopwatch::{Pass, Stopwatch};
+use crate::stopwatch::{Computes, Pass, Stopwatch};
 use backward::{Backward, first_readers};
 use forward::Forward;
 use layout::{channels_first, channels_last};
@@ -40,9 +41,9 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    fn time<T>(&self, step: usize, pass: Pass, work: impl FnOnce() -> T) -> T {
+    fn time<T>(&self, step: usize, pass: Pass, computes: Computes, work: impl FnOnce() -> T) -> T {
         match &self.stopwatch {
-            Some(stopwatch) => stopwatch.time(step, pass, work),
+            Some(stopwatch) => stopwatch.time(step, pass, computes, work),
             None => work(),
         }
     }
@@ -51,7 +52,8 @@ impl Cpu {
     fn all_steps(&self, run: &mut Forward) -> Result<Arc<Buffer>> {
         let plan = run.plan;
         for (index, step) in plan.steps.iter().enumerate() {
-            self.time(index, Pass::Forward, || steps::of(&step.op).forward(step, run))?;
+            let work = || steps::of(&step.op).forward(step, run);
+            self.time(index, Pass::Forward, Computes::default(), work)?;
             step.inputs.iter().for_each(|input| run.forget(*input, index));
         }
         Ok(run.read(plan.output))
@@ -67,9 +69,11 @@ pub(crate) struct Kept {
 /// The instruction set that plans run on.
 ///
 /// # Errors
-/// If the environment asks for one that this machine lacks: no other is used instead.
+/// If the environment asks for one that this machine lacks, or for an unknown algorithm of convolutions: no
+/// other is used instead.
 fn isa() -> Result<Isa> {
     Isa::requested().map_err(Error::wrap)?;
+    Algorithm::requested().map_err(Error::wrap)?;
     Ok(Isa::best())
 }
 
@@ -113,7 +117,7 @@ impl Executor for Cpu {
         let first_readers = first_readers(plan);
         for (index, step) in plan.steps.iter().enumerate().rev() {
             if run.wants(step.output) {
-                self.time(index, Pass::Backward, || {
+                self.time(index, Pass::Backward, run.computes(step), || {
                     step.kept().iter().try_for_each(|value| steps::restore(&mut run, *value))?;
                     steps::of(&step.op).backward(step, &mut run)
                 })?;

@@ -91,7 +91,8 @@ impl Layer for Conv2d {
     /// `[N, in, H, W]` to `[N, out, H', W']`.
     ///
     /// # Errors
-    /// If `x` is no map of `in` channels, its padded sides are smaller than the filter, or the stride is 0.
+    /// If `x` is no map of `in` channels, its padded sides are smaller than the filter, the stride is 0, or
+    /// no memory could hold its tensors.
     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         let Conv2d { name, weight, bias, config, standardised } = self;
         let (bias, standardised) = (bias.as_ref(), *standardised);
@@ -146,6 +147,13 @@ pub(crate) fn convolution(
         stride: config.stride,
         padding: config.padding,
     };
+    if !shape.has_lengths() {
+        bail!(
+            "convolution {name}: no memory holds weights {:?} and what {config:?} makes of {images} images \
+             of {height}x{width}",
+            weight.dims()
+        );
+    }
     if shape.out_h() == 0 || shape.out_w() == 0 {
         bail!(
             "convolution {name}: a {kernel}x{kernel} filter is larger than the padded input of {height}x{width}"

@@ -76,7 +76,7 @@ impl GroupNorm {
     /// Appends normalisation and ReLU to `graph`.
     ///
     /// # Errors
-    /// If `x` is no map or has another number of channels.
+    /// If `x` is no map, has another number of channels, or has no channels or no pixels.
     pub fn trace_relu(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         self.trace_with(graph, x, Activation::Relu)
     }
@@ -88,6 +88,9 @@ impl GroupNorm {
         };
         if channels != mine || self.bias.elem_count() != mine {
             bail!("group norm {} takes {mine} channels, got {channels}", self.name);
+        }
+        if mine == 0 {
+            bail!("group norm {} has no channels", self.name);
         }
         if height * width == 0 {
             bail!("group norm {}: images without pixels have no statistics", self.name);
@@ -102,7 +105,7 @@ impl Layer for GroupNorm {
     /// Normalisation alone.
     ///
     /// # Errors
-    /// If `x` is no map, has another number of channels, or has no pixels.
+    /// As [`GroupNorm::trace_relu`].
     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         self.trace_with(graph, x, Activation::Identity)
     }

@@ -88,6 +88,9 @@ pub(crate) fn linear(
     }
     let (kernel, stride, padding) = (1, 1, 0);
     let shape = ConvShape { images, in_h: 1, in_w: 1, in_channels, out_channels, kernel, stride, padding };
+    if !shape.has_lengths() {
+        bail!("linear layer {name}: no memory holds {out_channels} filters of {in_channels} features");
+    }
     let step = ConvStep { kind: ConvKind::Linear, shape, activation: Activation::Identity };
     let out = Shape::Features { images, channels: out_channels };
     let params = [weight, bias].map(|tensor| graph.param(tensor));

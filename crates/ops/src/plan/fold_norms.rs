@@ -1,5 +1,5 @@
 //! A plan for inference: batch norm folded into the weights of the convolution before it, additions and ReLU
-//! into its store.
+//! into its store; dropout and stochastic depth, which change nothing in evaluation, left out.
 //!
 //! What stays is what can't be folded: the BN-ReLU of a pre-activation unit's first convolution, whose input
 //! the shortcut reads as well.
@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use resnet_kernels::norm::{Activation, ScaleShift};
 
 use super::step::{BatchNormStep, Op, Step};
-use super::value::{Param, Value};
+use super::value::{Param, Shape, Value};
 use super::{Plan, fuse};
 
 /// A parameter of a folded plan. Filters are scaled when they are asked for: a network's folded weights
@@ -54,15 +54,52 @@ impl Plan {
     /// The same network with its norms folded into its parameters, whose values are `params`. The plan
     /// itself holds no values: an executor keeps what it reads, as it likes best.
     pub(crate) fn fold_for_inference(&self, params: &[Tensor]) -> Result<(Plan, Vec<FoldedParam>)> {
-        let mut steps = self.steps.clone();
+        let (mut steps, values) = (self.steps.clone(), self.shapes.len());
         let mut params: Vec<_> = params.iter().map(FoldedParam::given).collect();
-        fold_norms(&mut steps, &mut params, self.shapes.len(), self.output)?;
-        fuse::fold_into_store(&mut steps, self.shapes.len(), self.output, fuse::FoldRelu::Yes);
+        let output = leave_out_drops(&mut steps, values, self.output);
+        fold_norms(&mut steps, &mut params, values, output)?;
+        fuse::fold_into_store(&mut steps, values, output, fuse::FoldRelu::Yes);
+        let (shapes, inputs, output) = number_anew(&mut steps, &self.shapes, &self.inputs, output);
         let none = Tensor::zeros(0, DType::F32, &Device::Cpu)?;
         let none = vec![none; params.len()];
-        let plan = Plan::of_steps(steps, self.shapes.clone(), self.inputs.clone(), none, self.output);
-        Ok((plan, params))
+        Ok((Plan::of_steps(steps, shapes, inputs, none, output), params))
     }
+}
+
+/// Removes dropout and stochastic depth: what reads their output reads their input instead. Returns what is
+/// then the plan's output.
+fn leave_out_drops(steps: &mut Vec<Step>, values: usize, output: Value) -> Value {
+    let mut read: Vec<Value> = (0..values).map(Value).collect();
+    for step in steps.iter_mut() {
+        step.inputs.iter_mut().for_each(|input| *input = read[input.0]);
+        if let Op::Drop(_) = step.op {
+            read[step.output.0] = step.inputs[0];
+        }
+    }
+    steps.retain(|step| !matches!(step.op, Op::Drop(_)));
+    read[output.0]
+}
+
+/// Numbers values in the order in which they are set: the inputs, then what the steps that are left set. So
+/// the same layers give the same numbers, whatever training adds to them. Returns the shapes of all values,
+/// the inputs and the output.
+fn number_anew(
+    steps: &mut [Step],
+    shapes: &[Shape],
+    inputs: &[Value],
+    output: Value,
+) -> (Vec<Shape>, Vec<Value>, Value) {
+    let set: Vec<Value> = inputs.iter().copied().chain(steps.iter().map(|step| step.output)).collect();
+    let mut numbers: Vec<Value> = (0..shapes.len()).map(Value).collect();
+    for (number, value) in set.iter().enumerate() {
+        numbers[value.0] = Value(number);
+    }
+    for step in steps {
+        step.inputs.iter_mut().for_each(|input| *input = numbers[input.0]);
+        step.output = numbers[step.output.0];
+    }
+    let shapes = set.iter().map(|value| shapes[value.0]).collect();
+    (shapes, (0..inputs.len()).map(Value).collect(), numbers[output.0])
 }
 
 impl BatchNormStep {

@@ -102,12 +102,10 @@ impl Graph {
     /// Appends option A's shortcut.
     ///
     /// # Errors
-    /// If `x` is no map, the stride is 0 or `x` has more than `out_channels`.
+    /// If `x` is no map or has no channels, the stride is 0 or `x` has more than `out_channels`.
     pub fn zero_pad_shortcut(&mut self, x: Value, config: ZeroPadConfig) -> Result<Value> {
         let ZeroPadConfig { out_channels, stride } = config;
-        let Shape::Map { images, channels: in_channels, height: in_h, width: in_w } = self.shape(x) else {
-            bail!("the zero-padding shortcut wants [N, C, H, W], got {:?}", self.shape(x).dims());
-        };
+        let [images, in_channels, in_h, in_w] = self.map("the zero-padding shortcut", x)?;
         if out_channels < in_channels || stride == 0 {
             bail!(
                 "the zero-padding shortcut can't go from {in_channels} to {out_channels} channels at stride {stride}"
@@ -121,7 +119,7 @@ impl Graph {
     /// Appends the mean over windows.
     ///
     /// # Errors
-    /// If `x` is no map or the window doesn't fit.
+    /// If `x` is no map or has no channels, or the window doesn't fit.
     pub fn avg_pool(&mut self, x: Value, config: PoolConfig) -> Result<Value> {
         self.pool(x, PoolKind::Average, config)
     }
@@ -129,7 +127,7 @@ impl Graph {
     /// Appends the maximum over windows.
     ///
     /// # Errors
-    /// If `x` is no map or the window doesn't fit.
+    /// As [`Graph::avg_pool`].
     pub fn max_pool(&mut self, x: Value, config: PoolConfig) -> Result<Value> {
         self.pool(x, PoolKind::Max, config)
     }
@@ -137,7 +135,7 @@ impl Graph {
     /// Appends the maximum over windows, padding counted as zeros.
     ///
     /// # Errors
-    /// If `x` is no map or the window doesn't fit.
+    /// As [`Graph::avg_pool`].
     pub fn max_pool_zeros(&mut self, x: Value, config: PoolConfig) -> Result<Value> {
         self.pool(x, PoolKind::ZeroPaddedMax, config)
     }
@@ -145,11 +143,9 @@ impl Graph {
     /// Appends the mean over 2x2 blocks, or over what is left of them at the edge of an odd side.
     ///
     /// # Errors
-    /// If `x` is no map.
+    /// If `x` is no map or has no channels.
     pub fn avg_pool_2x2_ceil(&mut self, x: Value) -> Result<Value> {
-        let Shape::Map { images, channels, height: in_h, width: in_w } = self.shape(x) else {
-            bail!("2x2 pooling wants [N, C, H, W], got {:?}", self.shape(x).dims());
-        };
+        let [images, channels, in_h, in_w] = self.map("2x2 pooling", x)?;
         let shape = AvgPool2x2Ceil { images, in_h, in_w, channels };
         let out = self.shape(x).with(channels, (shape.out_h(), shape.out_w()));
         Ok(self.push(Op::AvgPool2x2Ceil(shape), &[x], out))
@@ -157,12 +153,10 @@ impl Graph {
 
     fn pool(&mut self, x: Value, kind: PoolKind, config: PoolConfig) -> Result<Value> {
         let PoolConfig { kernel, stride, padding } = config;
-        let Shape::Map { images, channels, height: in_h, width: in_w } = self.shape(x) else {
-            bail!("pooling wants [N, C, H, W], got {:?}", self.shape(x).dims());
-        };
+        let [images, channels, in_h, in_w] = self.map("pooling", x)?;
         let shape = PoolShape { images, in_h, in_w, channels, kernel, stride, padding };
-        let fits = kernel > 0 && stride > 0 && 2 * padding <= kernel && in_h > 0 && in_w > 0;
-        if !fits || shape.out_h() == 0 || shape.out_w() == 0 {
+        let fits = kernel > 0 && stride > 0 && padding <= kernel / 2 && in_h > 0 && in_w > 0;
+        if !fits || !shape.has_lengths() || shape.out_h() == 0 || shape.out_w() == 0 {
             bail!(
                 "a {kernel}x{kernel} window with stride {stride} and padding {padding} doesn't fit {in_h}x{in_w} pixels"
             );
@@ -174,12 +168,25 @@ impl Graph {
     /// Appends the mean over all pixels: a map to features.
     ///
     /// # Errors
-    /// If `x` is no map.
+    /// If `x` is no map, or has no channels or no pixels.
     pub fn global_avg_pool(&mut self, x: Value) -> Result<Value> {
-        let Shape::Map { images, channels, .. } = self.shape(x) else {
-            bail!("global average pooling wants [N, C, H, W], got {:?}", self.shape(x).dims());
-        };
+        let [images, channels, height, width] = self.map("global average pooling", x)?;
+        if height == 0 || width == 0 {
+            bail!("global average pooling: images without pixels have no mean, got {height}x{width} pixels");
+        }
         let pool = GlobalAvgPoolStep { images, channels };
         Ok(self.push(Op::GlobalAvgPool(pool), &[x], Shape::Features { images, channels }))
+    }
+
+    /// Images, channels, height and width of a map that `what` is to take.
+    ///
+    /// # Errors
+    /// If `x` is no map or has no channels.
+    fn map(&self, what: &str, x: Value) -> Result<[usize; 4]> {
+        match self.shape(x) {
+            Shape::Map { channels: 0, .. } => bail!("{what}: {:?} has no channels", self.shape(x).dims()),
+            Shape::Map { images, channels, height, width } => Ok([images, channels, height, width]),
+            Shape::Features { .. } => bail!("{what} wants [N, C, H, W], got {:?}", self.shape(x).dims()),
+        }
     }
 }

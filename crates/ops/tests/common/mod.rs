@@ -1,8 +1,11 @@
 //! What the tests of ops share: seeded tensors, variables and layers, and comparisons.
 
+use std::sync::Arc;
+
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
-use resnet_ops::{BatchNorm, PoolConfig, ZeroPadConfig};
+use resnet_ops::{BatchNorm, Graph, Plan, PoolConfig, Shape, Value, ZeroPadConfig};
+use resnet_reference::to_f64;
 use resnet_testing::uniform;
 
 /// Values of a seed.
@@ -33,6 +36,28 @@ pub(crate) fn near(
         return Err(format!("{what}: {:?} instead of {dims:?}", found.dims()));
     }
     resnet_testing::near(what, &values(found), expected, tolerance)
+}
+
+/// Panics unless both tensors hold the same, up to the rounding of sums of a few dozen products in another
+/// order.
+#[allow(dead_code)] // not in each test file
+#[track_caller]
+pub(crate) fn assert_same(what: &str, found: &Tensor, expected: &Tensor) {
+    if let Err(fault) = near(what, found, expected.dims(), &to_f64(&values(expected)), 1e-5) {
+        panic!("{fault}");
+    }
+}
+
+/// Traces a graph of `inputs` and prepares it.
+#[allow(dead_code)] // not in each test file
+pub(crate) fn plan(
+    inputs: &[&Tensor],
+    trace: impl FnOnce(&mut Graph, &[Value]) -> Result<Value>,
+) -> Result<Arc<Plan>> {
+    let mut graph = Graph::new();
+    let values = inputs.iter().map(|input| Ok(graph.input(Shape::of(input)?))).collect::<Result<Vec<_>>>()?;
+    let output = trace(&mut graph, &values)?;
+    graph.finish(output)
 }
 
 /// Gradients of `sum(y dy)`.

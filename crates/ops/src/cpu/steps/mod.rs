@@ -41,11 +41,14 @@ pub(super) fn of(op: &Op) -> &dyn Execute {
     }
 }
 
-/// Recomputes a value that was not kept, bit for bit: first its inputs, then the step that made it.
+/// Recomputes a value that was not kept, bit for bit: first its inputs, then the step that made it. Of the
+/// inputs only those stay in memory that are read once more.
 pub(super) fn restore(run: &mut Backward, value: Value) -> Result<()> {
     let Some(step) = run.lost(value) else { return Ok(()) };
     for input in &step.inputs {
         restore(run, *input)?;
     }
-    run.forward_again(|forward| of(&step.op).forward(step, forward))
+    run.forward_again(|forward| of(&step.op).forward(step, forward))?;
+    run.forget_inputs(step);
+    Ok(())
 }
