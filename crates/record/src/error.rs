@@ -83,7 +83,7 @@ pub enum Error {
         b: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}; see that the folder exists and that you may write to it", path.display())]
+    #[error("cannot {action} {}: {source}; see that {}", path.display(), needed(action))]
     Io {
         /// What was tried: "create", "read", "write".
         action: &'static str,
@@ -100,6 +100,14 @@ pub enum Error {
         /// What is wrong, with the line where that is known.
         cause: String,
     },
+}
+
+/// What makes `action` possible.
+fn needed(action: &str) -> &'static str {
+    match action {
+        "read" => "it exists and that you may read it",
+        _ => "the folder exists and that you may write to it",
+    }
 }
 
 /// `train.seed is 0 and optimizer.momentum is 0.9`.

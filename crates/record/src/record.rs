@@ -68,6 +68,12 @@ pub struct RunRecord {
     /// The column of labels in parquet files, if it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
+    /// The file that lists the samples to leave out, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_list: Option<String>,
+    /// How many samples may be broken and left out, in percent of all; none where the first one ends the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_broken: Option<f64>,
     /// When the run began: UTC, RFC 3339.
     pub started: String,
     /// When it was finished; none while it runs or is interrupted.
@@ -134,6 +140,8 @@ impl RunRecord {
             label_list: None,
             image_column: None,
             label_column: None,
+            skip_list: None,
+            skip_broken: None,
             started: time::rfc3339(SystemTime::now()),
             ended: None,
             test_reads: 0,
@@ -152,7 +160,8 @@ impl RunRecord {
         self.results = Some(results);
     }
 
-    /// The warning that goes beside every rendering of this run's test scores, if one is due.
+    /// The warning that goes beside this run's test scores on its page, in a terminal and in exported
+    /// weights, if one is due.
     ///
     /// ```
     /// # let text = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");

@@ -116,7 +116,11 @@ impl RunFolder {
             let own = epoch.images - std::mem::replace(&mut images, epoch.images);
             own as f64 / epoch.images_per_second.max(1e-9)
         });
-        let seconds = results.map_or_else(|| trained.sum(), |results| results.seconds);
+        // Begun at 0: the sum of no numbers is -0.
+        let seconds = match results {
+            Some(results) => results.seconds,
+            None => trained.fold(0.0, |sum, one| sum + one),
+        };
         let steps_per_epoch = epochs_done
             .clone()
             .next()

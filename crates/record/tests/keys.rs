@@ -1,4 +1,4 @@
-//! docs/recipes.md and its table, held against what a recipe really takes.
+//! docs/recipes.md and its table, checked against what a recipe really takes.
 
 use std::path::Path;
 

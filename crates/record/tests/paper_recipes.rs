@@ -1,4 +1,4 @@
-//! The built-in recipes of the papers, held against the papers' own tables.
+//! The built-in recipes of the papers, checked against the papers' own tables.
 
 use resnet_record::paper::{self, CifarRow, ImageNetRow, Reported};
 use resnet_record::{

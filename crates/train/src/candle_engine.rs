@@ -28,7 +28,7 @@ use crate::snapshot::{EngineState, Snapshot};
 use crate::step::clip::Clip;
 use crate::step::ema::{Ema, EmaConfig, write_flat};
 use crate::step::gradients::Gradients;
-use crate::step::loss::{Loss, Target};
+use crate::step::loss::Loss;
 use crate::{AllReduce as _, Alone, Classifier, Error};
 
 /// The parts of a step that a recipe chooses.
@@ -166,7 +166,7 @@ pub(crate) enum BatchStatistics {
 
 impl Engine for CandleEngine<'_> {
     fn backward(&mut self, input: BatchInput) -> Result<BatchOutcome, Error> {
-        let BatchInput { batch, targets, step, draw, rate, first_image, is_whole_step } = input;
+        let BatchInput { batch, target, step, draw, rate, first_image, is_whole_step } = input;
         let doing = || format!("step {step}");
         let (images, labels) = tensors_of(batch, &self.device).map_err(Error::compute(doing()))?;
         self.model.begin_step(draw);
@@ -181,7 +181,6 @@ impl Engine for CandleEngine<'_> {
             .filter(|(row, label)| rank(row, **label as usize) == Some(0))
             .count();
 
-        let target = targets.map_or(Target::Labels(labels), Target::Probabilities);
         let (loss, weight) = self.loss.of(&logits, target).map_err(Error::compute(doing()))?;
         let value = loss.to_scalar::<f32>().map_err(Error::compute(doing()))?;
         let outcome = BatchOutcome { images, loss: f64::from(value), correct: correct as u64 };
@@ -301,12 +300,12 @@ impl Engine for CandleEngine<'_> {
         }
         if let Some(ema) = &self.ema {
             for place in self.layout.places() {
-                snapshot.add(EMA, &place.name, &place.shape, &ema.values()[place.range.clone()]);
+                snapshot.add(slot(keys::EMA), &place.name, &place.shape, &ema.values()[place.range.clone()]);
             }
         }
         if accumulated.is_some() {
             for (_, place, sum) in self.gradients.iter() {
-                snapshot.add(ACCUMULATED, &place.name, &place.shape, sum);
+                snapshot.add(slot(keys::ACCUMULATED), &place.name, &place.shape, sum);
             }
         }
         snapshot
@@ -321,10 +320,10 @@ impl Engine for CandleEngine<'_> {
                     .map_err(Error::compute(format!("loading {name}")))?;
             }
         }
-        if let (Some(ema), Some(averages)) = (&mut self.ema, slots.remove(EMA)) {
+        if let (Some(ema), Some(averages)) = (&mut self.ema, slots.remove(slot(keys::EMA))) {
             ema.restore(&averages);
         }
-        if let (Some(weighed), Some(sums)) = (state.accumulated, slots.remove(ACCUMULATED)) {
+        if let (Some(weighed), Some(sums)) = (state.accumulated, slots.remove(slot(keys::ACCUMULATED))) {
             self.gradients.restore(weighed, &sums);
         }
         let bare =
@@ -335,7 +334,7 @@ impl Engine for CandleEngine<'_> {
     }
 }
 
-/// The slot of the moving averages; [`keys::EMA`] without its dot.
-const EMA: &str = "ema";
-/// The slot of a step's gradients so far; [`keys::ACCUMULATED`] without its dot.
-const ACCUMULATED: &str = "accumulated";
+/// The slot whose arrays have names that begin with `prefix`, one of [`keys`]: the prefix without its dot.
+fn slot(prefix: &'static str) -> &'static str {
+    prefix.trim_end_matches('.')
+}

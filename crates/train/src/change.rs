@@ -5,6 +5,7 @@
 //! rates: it compares both schedules at every step that is done. So a constant, multistep or exponential
 //! schedule can be lengthened, and so can cosines in cycles of a length of their own. A cosine, polynomial or
 //! one-cycle schedule that ends with the training cannot, and neither can a warm-up given in percent.
+//! `train.patience` can only grow: with less of it the training might have ended before.
 
 use resnet_record::{Difference, Recipe, Run};
 
@@ -53,6 +54,13 @@ pub fn change_recipe(
         return refused(format!(
             "the training ended early by train.patience = {}, and would end at once again; raise train.patience as well",
             changed.train.patience
+        ));
+    }
+    let [had, has] = [&before, changed].map(|recipe| recipe.train.patience);
+    if done > 0 && has > 0 && (had == 0 || has < had) {
+        return refused(format!(
+            "{done} steps are done with train.patience = {had}, and with {has} the training might have ended before; a run \
+             can only become more patient"
         ));
     }
     let has_ended = state.is_some_and(|state| state.steps_in_epoch == 0 && done == old.steps);

@@ -56,7 +56,7 @@ pub struct DataIdentity {
     /// The fingerprint of the classes' names in the order of their labels: what a label means.
     pub classes: u64,
     /// The fingerprint of the training images and their labels, as far as they decide what a step sees.
-    #[serde(rename = "pictures")] // its name in older checkpoints
+    #[serde(alias = "pictures")] // its name in older checkpoints
     pub images: u64,
 }
 
@@ -142,6 +142,12 @@ impl TrainingData for Dataset {
     }
 }
 
+/// Images of a batch to evaluate: each process evaluates images of its own, in batches of the size of its
+/// part of a training batch, for which it has the memory.
+pub(crate) fn evaluation_batch(recipe: &Recipe, options: &Options) -> usize {
+    recipe.train.batch_size.div_ceil(options.processes.rank().world_size)
+}
+
 /// How often each of `classes` labels occurs.
 pub(crate) fn count(labels: impl Iterator<Item = u32>, classes: usize) -> Vec<u64> {
     let mut counts = vec![0; classes];
@@ -155,7 +161,7 @@ fn as_they_are(set: Arc<ImageSet>, recipe: &Recipe, options: &Options) -> Result
         workers: options.workers,
         prefetch: options.prefetch,
         rank: options.processes.rank(),
-        ..LoaderConfig::evaluation(recipe.train.batch_size)
+        ..LoaderConfig::evaluation(evaluation_batch(recipe, options))
     };
     Ok(DataLoader::new(set, (Augmentation::None, recipe::normalisation(recipe)), config)?)
 }

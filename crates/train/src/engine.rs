@@ -12,6 +12,7 @@ use resnet_vision::Batch;
 use crate::Error;
 use crate::evaluate::Seen;
 use crate::snapshot::{EngineState, Snapshot};
+use crate::step::loss::Target;
 
 /// Computes a training. Its steps are functions of what it was given, so that a training that resumes from a
 /// [`Snapshot`] goes on to the same bits.
@@ -97,8 +98,8 @@ pub struct BatchInput {
     pub first_image: usize,
     /// Whether it is the only batch of its step, so that its gradients are those of the step.
     pub is_whole_step: bool,
-    /// Probabilities `[n, classes]`, row after row, to learn in place of the labels.
-    pub targets: Option<Vec<f32>>,
+    /// What is learnt of the images.
+    pub target: Target,
     /// Optimizer steps before this one.
     pub step: u64,
     /// The number that random draws depend on: batches before this one, counted as if every step had

@@ -44,13 +44,20 @@ impl Groups {
     /// The groups of `model` trained by `recipe`.
     ///
     /// # Errors
-    /// [`Error::UnknownPart`] if the recipe names a part that the network doesn't have.
+    /// [`Error::UnknownPart`] if the recipe names a part that the network doesn't have, [`Error::Setup`] if
+    /// it gives a frozen part a learning rate.
     pub fn of(recipe: &Recipe, model: &dyn Classifier) -> Result<Groups, Error> {
         let (parts, stages) = (model.parts(), &recipe.stages);
         let names: Vec<String> = parts.iter().map(|part| part.name.clone()).collect();
         let frozen = frozen_parts(recipe, &names)?;
         if let Some(part) = stages.lr_factors.keys().find(|part| !names.contains(part)) {
             return Err(unknown(recipe, part, "that could have a learning rate of its own", &names));
+        }
+        if let Some(part) = names[..frozen].iter().find(|part| stages.lr_factors.contains_key(*part)) {
+            return Err(Error::Setup(format!(
+                "stages.lr_factors has {part}, which stages.freeze_until = \"{}\" freezes; leave one of the two out",
+                stages.freeze_until.as_deref().unwrap_or_default()
+            )));
         }
         let mut groups = Groups::default();
         for (index, Part { name, variables }) in parts.into_iter().enumerate() {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use resnet_data::sources::FileSet;
+use resnet_data::sources::{FileSet, Split};
 use resnet_data::{Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform, stratified_split};
 use resnet_record::Recipe;
 
-use crate::data::{DataIdentity, TrainingData, TrainingFeeds, count};
+use crate::data::{DataIdentity, TrainingData, TrainingFeeds, count, evaluation_batch};
 use crate::{Error, Options, recipe};
 
 /// A data set whose images stay in files while a network is trained on them.
@@ -40,7 +40,7 @@ impl ImageFiles {
             workers: options.workers,
             prefetch: options.prefetch,
             rank: options.processes.rank(),
-            ..LoaderConfig::evaluation(recipe.train.batch_size)
+            ..LoaderConfig::evaluation(evaluation_batch(recipe, options))
         };
         Ok((how, config))
     }
@@ -69,15 +69,23 @@ impl TrainingData for ImageFiles {
     }
 
     fn training(&self, recipe: &Recipe, options: &Options) -> Result<TrainingFeeds, Error> {
+        if self.set.split != Split::Train {
+            let (origin, split) = (&self.set.origin, self.set.split);
+            return Err(Error::Setup(format!(
+                "{origin} holds only a {split} split; add images to train on, in a folder or files called train"
+            )));
+        }
         let index = self.set.train.index();
         let (train, validation) = match recipe.data.validation {
             0 => (None, None),
             count => {
-                let records: Vec<u32> = index.usable().map(|record| record as u32).collect();
-                let labels: Vec<u32> = index.usable().map(|record| index.labels()[record]).collect();
-                let split = stratified_split(&labels, self.classes(), count, recipe.data.split_seed)?;
-                let chosen = |places: Vec<usize>| places.into_iter().map(|place| records[place]).collect();
-                (Some(chosen(split.0)), Some(chosen(split.1)))
+                // Of all records: a list of samples to skip moves no other one between the parts.
+                let split = stratified_split(index.labels(), self.classes(), count, recipe.data.split_seed)?;
+                let usable = |records: Vec<usize>| -> Vec<u32> {
+                    let usable = records.into_iter().filter(|&record| !index.is_skipped(record));
+                    usable.map(|record| record as u32).collect()
+                };
+                (Some(usable(split.0)), Some(usable(split.1)))
             }
         };
         let train_transform = recipe::train_transform(recipe).ok_or_else(|| missing(recipe))?;
@@ -86,6 +94,7 @@ impl TrainingData for ImageFiles {
         let transform = Transform::Train(train_transform, recipe::normalisation(recipe));
         let how = FileTransform { transform, ..eval.clone() };
         let config = LoaderConfig {
+            batch: recipe.train.batch_size,
             seed: recipe.train.seed,
             order: recipe::order(recipe),
             last_batch: recipe::last_batch(recipe),

@@ -289,7 +289,8 @@ impl<'a> Session<'a> {
             self.run.log(&Metric::Processes(ProcessesMetrics { epoch, step, steps, processes }))?;
         }
         self.run.log(&Metric::Epoch(metrics))?;
-        self.note_all_left_out(&self.prepared.feeds.train.broken())?;
+        let (broken, most) = (self.prepared.feeds.train.broken(), self.prepared.feeds.train.most_broken());
+        self.note_all_left_out(&broken, most)?;
         self.save_last()?;
         self.keep_last()?;
         self.keep_predictions();
@@ -300,7 +301,10 @@ impl<'a> Session<'a> {
     /// Scores the reported weights on the test images, once, and closes the record.
     fn finish(&mut self) -> Result<Outcome, Error> {
         let (checkpoint, checkpoint_epoch, validation) = match (self.plan().selection, self.state.best) {
-            (Selection::BestOnValidation, Some(best)) => (Checkpoint::Best, best.epoch, Some(best.scores)),
+            (Selection::BestOnValidation, Some(best)) => {
+                let best = self.best_in_file(best)?;
+                (Checkpoint::Best, best.epoch, Some(best.scores))
+            }
             _ if self.recipe.ema.is_on() || self.recipe.train.update_bn_images > 0 => {
                 if let Some(weights) = self.weights().last() {
                     self.put_in_place(weights)?;

@@ -3,10 +3,10 @@
 use resnet_record::Recipe;
 use resnet_vision::{Batch, Mix};
 
-use crate::step::loss::one_hot;
+use crate::step::loss::{Target, one_hot};
 use crate::{Error, recipe};
 
-/// How a recipe turns labels into probabilities.
+/// How a recipe turns labels into targets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Targets {
     mix: Option<Mix>,
@@ -26,25 +26,23 @@ impl Targets {
         self.mix.is_some()
     }
 
-    /// Mixes the images of `batch`, the `number`-th of `epoch`; returns the probabilities `[n, classes]`, or
-    /// `None` if the recipe neither mixes images nor smooths labels.
+    /// Mixes the images of `batch`, the `number`-th of `epoch`; returns what they are trained towards: their
+    /// labels alone if the recipe neither mixes images nor smooths labels.
     ///
     /// A function of seed, epoch and number alone, so that a training that resumes sees the same.
-    pub(crate) fn apply(
-        &self,
-        batch: &mut Batch,
-        epoch: u64,
-        number: u64,
-    ) -> Result<Option<Vec<f32>>, Error> {
+    pub(crate) fn apply(&self, batch: &mut Batch, epoch: u64, number: u64) -> Result<Target, Error> {
         let Targets { mix, smoothing, classes, seed } = *self;
-        let mut targets = match mix {
+        let mut probabilities = match mix {
             Some(mix) => mix.apply(batch, classes, seed, epoch, number)?,
-            None if smoothing == 0.0 => return Ok(None),
+            None if smoothing == 0.0 => return Ok(Target::Labels(batch.labels.clone())),
             None => one_hot(&batch.labels, classes),
         };
         let share = smoothing / classes as f32;
-        targets.iter_mut().for_each(|target| *target = (1.0 - smoothing) * *target + share);
-        Ok(Some(targets))
+        probabilities.iter_mut().for_each(|target| *target = (1.0 - smoothing) * *target + share);
+        Ok(match mix {
+            Some(_) => Target::Probabilities(probabilities),
+            None => Target::Smoothed { labels: batch.labels.clone(), probabilities },
+        })
     }
 }
 
@@ -69,14 +67,16 @@ mod tests {
     #[test]
     fn labels_are_left_alone_unless_something_is_asked_for() {
         let mut same = batch();
-        assert_eq!(targets(0.0, 0.0, 0.0).apply(&mut same, 0, 0).unwrap(), None);
+        assert_eq!(targets(0.0, 0.0, 0.0).apply(&mut same, 0, 0).unwrap(), Target::Labels(vec![1, 3]));
         assert_eq!(same, batch());
     }
 
     #[test]
     fn smoothing_spreads_over_all_classes() {
         let mut same = batch();
-        let smoothed = targets(0.0, 0.0, 0.2).apply(&mut same, 0, 0).unwrap().unwrap();
+        let smoothed = targets(0.0, 0.0, 0.2).apply(&mut same, 0, 0).unwrap();
+        let Target::Smoothed { labels, probabilities: smoothed } = smoothed else { panic!("{smoothed:?}") };
+        assert_eq!(labels, [1, 3]);
         let expected = [0.05, 0.85, 0.05, 0.05, 0.05, 0.05, 0.05, 0.85];
         assert!(
             smoothed.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6),
@@ -92,7 +92,8 @@ mod tests {
             let all: Vec<_> = (0..8)
                 .map(|number| {
                     let mut batch = batch();
-                    let rows = mixed.apply(&mut batch, 2, number).unwrap().unwrap();
+                    let target = mixed.apply(&mut batch, 2, number).unwrap();
+                    let Target::Probabilities(rows) = target else { panic!("{target:?}") };
                     assert!(rows.chunks(4).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
                     batch
                 })

@@ -120,13 +120,13 @@ pub(crate) fn prepare(
             data.origin()
         )));
     }
+    let feeds = data.training(recipe, options)?;
     if data.test_images() == 0 && recipe.train.evaluate_test != EvaluateTest::Never {
         return Err(Error::Setup(format!(
             "{} has no images for evaluation, a folder or files called val; add them, or set train.evaluate_test=never",
             data.origin()
         )));
     }
-    let feeds = data.training(recipe, options)?;
     let TrainingFeeds { size, train, validation } = &feeds;
     let (batches, each) = (train.batches_per_epoch() as u64, recipe.train.grad_accum_steps);
     let epoch = EpochSize { images: train.images_per_epoch() as u64, steps: batches.div_ceil(each) };

@@ -4,28 +4,30 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use candle_core::{Result, Tensor, Var};
 use common::{Tiny, data, recipe};
+use resnet_data::sources::Broken as LeftOut;
 use resnet_data::{Batches, Dataset, Error as DataError, Feed};
 use resnet_ops::Mode;
 use resnet_record::{EpochMetrics, Metric, Recipe, Run, RunRecord};
 use resnet_train::{
-    Classifier, DataIdentity, Error, Observer, Options, Outcome, Split, TrainingData, TrainingFeeds,
-    evaluate, fit,
+    Classifier, DataIdentity, Error, Observer, Options, Outcome, Quiet, Split, Threads, TrainingData,
+    TrainingFeeds, evaluate, fit,
 };
 use resnet_vision::Batch;
 
-/// Data of whose batches some have lost images, after a search that takes its time.
-struct Broken(Dataset);
+/// Data of whose batches some have lost images, after a search that takes its time; then the samples that are
+/// told to be left out, of which there may be two.
+struct Broken(Dataset, Vec<LeftOut>);
 
 /// How many images are left of a batch of the training data, by its number.
 const LEFT: [usize; 4] = [32, 0, 1, 14];
 
 #[derive(Debug)]
-struct Gaps<F>(F, &'static [usize]);
+struct Gaps<F>(F, &'static [usize], Vec<LeftOut>);
 
 struct GapsBatches {
     inner: Box<dyn Batches>,
@@ -76,6 +78,14 @@ impl<F: std::ops::Deref<Target = dyn Feed> + Send + Sync + std::fmt::Debug> Feed
         let left = self.1[first_batch.min(self.1.len())..].iter();
         Box::new(GapsBatches { inner: self.0.epoch(epoch, first_batch), left, waited: Duration::ZERO })
     }
+
+    fn broken(&self) -> Vec<LeftOut> {
+        self.2.clone()
+    }
+
+    fn most_broken(&self) -> Option<u64> {
+        Some(2)
+    }
 }
 
 impl TrainingData for Broken {
@@ -97,8 +107,8 @@ impl TrainingData for Broken {
 
     fn training(&self, recipe: &Recipe, options: &Options) -> std::result::Result<TrainingFeeds, Error> {
         let TrainingFeeds { size, train, validation } = self.0.training(recipe, options)?;
-        let validation = validation.map(|feed| Box::new(Gaps(feed, &[20])) as Box<dyn Feed>);
-        Ok(TrainingFeeds { size, train: Box::new(Gaps(train, &LEFT)), validation })
+        let validation = validation.map(|feed| Box::new(Gaps(feed, &[20], vec![])) as Box<dyn Feed>);
+        Ok(TrainingFeeds { size, train: Box::new(Gaps(train, &LEFT, self.1.clone())), validation })
     }
 
     fn test_images(&self) -> usize {
@@ -106,7 +116,7 @@ impl TrainingData for Broken {
     }
 
     fn test(&self, recipe: &Recipe, options: &Options) -> std::result::Result<Box<dyn Feed>, Error> {
-        Ok(Box::new(Gaps(self.0.test(recipe, options)?, &[32, 0])))
+        Ok(Box::new(Gaps(self.0.test(recipe, options)?, &[32, 0], vec![])))
     }
 
     fn test_reads(&self) -> u64 {
@@ -162,7 +172,8 @@ fn a_batch_that_is_left_out_counts_as_a_step_and_ends_no_evaluation() {
     let mut run = Run::create(&dir, &recipe, RunRecord::begin("test", &recipe)).unwrap();
     let mut told = Evaluations::default();
     let outcome =
-        fit(&Two(Tiny::new(1, 10)), &Broken(data()), &mut run, &Options::default(), &mut told).unwrap();
+        fit(&Two(Tiny::new(1, 10)), &Broken(data(), vec![]), &mut run, &Options::default(), &mut told)
+            .unwrap();
     let Outcome::Finished(results) = outcome else { panic!("{outcome:?}") };
     assert_eq!(results.steps, 8, "a batch that is left out counts in the schedule");
 
@@ -185,10 +196,43 @@ fn a_batch_that_is_left_out_counts_as_a_step_and_ends_no_evaluation() {
     assert_eq!(evaluations, [validation, validation, (Split::Test, 32, 60, true)]);
 }
 
+/// Whether two processes, each of which leaves these samples out, train to the end; what they say if not.
+fn two_leave_out(samples: [&[&str]; 2]) -> Vec<String> {
+    let scratch = tempfile::tempdir().unwrap();
+    let recipe = recipe(&["train.duration=1 epochs"]);
+    std::thread::scope(|scope| {
+        let train = |(index, process): (usize, Threads)| {
+            let (recipe, dir) = (&recipe, scratch.path().join("run"));
+            let lost = samples[index].iter().map(|place| LeftOut::new(*place, "it is empty")).collect();
+            scope.spawn(move || {
+                let record = RunRecord::begin("test", recipe);
+                let mut run = match index {
+                    0 => Run::create(&dir, recipe, record).unwrap(),
+                    _ => Run::kept_elsewhere(&dir, recipe, record),
+                };
+                let options = Options { processes: Arc::new(process), ..Options::default() };
+                let data = Broken(data(), lost);
+                fit(&Two(Tiny::new(1, 10)), &data, &mut run, &options, &mut Quiet)
+            })
+        };
+        let threads: Vec<_> = Threads::new(2).into_iter().enumerate().map(train).collect();
+        let ended = threads.into_iter().map(|thread| thread.join().unwrap());
+        ended.filter_map(|ended| ended.err().map(|error| error.to_string())).collect()
+    })
+}
+
+#[test]
+fn samples_are_left_out_up_to_one_limit_for_all_processes() {
+    assert!(two_leave_out([&["a.png", "b.png"], &["b.png"]]).is_empty(), "two in all");
+    let told = two_leave_out([&["a.png", "b.png"], &["c.png"]]);
+    assert!(told.len() == 2 && told[0] == told[1], "{told:?}");
+    assert!(told[0].contains("c.png cannot be used: it is empty"), "{told:?}");
+}
+
 #[test]
 fn an_evaluation_of_which_nothing_is_left_is_an_error() {
     let data = data();
     let feed = TrainingData::test(&data, &recipe(&[]), &Options::default()).unwrap();
-    let error = evaluate(&Tiny::new(1, 10), &Gaps(feed, &[0, 0]), |_| true).unwrap_err();
+    let error = evaluate(&Tiny::new(1, 10), &Gaps(feed, &[0, 0], vec![]), |_| true).unwrap_err();
     assert!(matches!(error, Error::NothingScored), "{error}");
 }

@@ -114,6 +114,15 @@ fn a_training_that_ended_early_goes_on_with_more_patience_alone() {
 }
 
 #[test]
+fn a_run_does_not_become_less_patient() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    train(&dir, &[MULTISTEP, "train.duration=2 epochs"]);
+    let message = change(&dir, &["train.duration=3 epochs", "train.patience=9"]).unwrap_err();
+    assert!(message.contains("8 steps are done with train.patience = 0, and with 9"), "{message}");
+}
+
+#[test]
 fn an_epoch_that_was_closed_before_its_end_is_not_opened_again() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");

@@ -1,4 +1,4 @@
-//! Optimizers and the gathering of gradients by hand; tests/step_goldens.rs holds them against PyTorch.
+//! Optimizers and the gathering of gradients by hand; tests/step_goldens.rs compares them with PyTorch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

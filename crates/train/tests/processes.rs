@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{Tiny, data, outcome, recipe};
 use resnet_data::Dataset;
 use resnet_record::{Metric, Recipe, Run, RunFolder, RunRecord};
-use resnet_train::{Error, Observer, Options, Outcome, Quiet, StepReport, Threads, fit};
+use resnet_train::{Error, Observer, Options, Outcome, Quiet, StepReport, Threads, TrainingData as _, fit};
 
 /// What a process of a test has to itself.
 struct Own {
@@ -159,6 +159,21 @@ fn evaluation_counts_every_image_once() {
     };
     for count in [1, 2, 4, 7] {
         assert_eq!(scores(count), (30, 60), "{count}");
+    }
+}
+
+#[test]
+fn a_process_evaluates_in_batches_of_the_size_of_its_part() {
+    let (data, recipe) = (data(), recipe(&[]));
+    for count in [1, 2, 3, 4] {
+        for process in Threads::new(count) {
+            let options = Options { processes: Arc::new(process), ..Options::default() };
+            let test = data.test(&recipe, &options).unwrap();
+            // 60 images in batches of 32: two batches, whatever the number of processes.
+            assert_eq!((test.images_per_epoch(), test.batches_per_epoch()), (60 / count, 2), "{count}");
+            let validation = data.training(&recipe, &options).unwrap().validation.unwrap();
+            assert_eq!(validation.batches_per_epoch(), 1, "{count}");
+        }
     }
 }
 

@@ -5,10 +5,13 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Tiny, create, data, outcome, train, train_on};
+use common::{StopAt, Tiny, When, create, data, outcome, resume, train, train_on};
+use resnet_checkpoint::{TrainingCheckpoint, keys, read_training};
 use resnet_data::{DataLoader, Dataset, LoaderConfig};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
-use resnet_train::{Classifier, Observer, Options, Outcome, Quiet, StepReport, TrainingPlan, evaluate, fit};
+use resnet_train::{
+    Classifier, Observer, Options, Outcome, Quiet, Split, StepReport, TrainingPlan, evaluate, fit,
+};
 use resnet_vision::{Augmentation, Normalisation};
 
 /// Sees to it that nobody has read a test label while there is training to do.
@@ -42,6 +45,27 @@ fn test_labels_are_read_once_and_at_the_end() {
     assert_eq!((watch.epochs, data.test.reads()), (3, 1));
     let record = RunFolder::open(&dir).unwrap().record().unwrap();
     assert_eq!((record.test_reads, record.selection, record.mark()), (1, Selection::BestOnValidation, None));
+}
+
+#[test]
+fn what_is_reported_is_what_the_file_of_the_best_weights_has() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let options = Options::default();
+    let mut observer = StopAt::new(When::Evaluation(Split::Test, 1), &options);
+    fit(&Tiny::new(1, 10), &data(), &mut create(&dir, &[]), &options, &mut observer).unwrap();
+    // As if the file were left by a session that was killed before it had closed its ninth epoch.
+    let file = RunFolder::open(&dir).unwrap().best_checkpoint();
+    let TrainingCheckpoint { weights, mut metadata, .. } = read_training(&file).unwrap();
+    let mut metrics: EpochMetrics = serde_json::from_str(&metadata[keys::METRICS]).unwrap();
+    metrics.epoch = 9;
+    metadata.insert(keys::METRICS.into(), serde_json::to_string(&metrics).unwrap());
+    let shapes = weights.iter().map(|(name, stored)| (name.as_str(), &stored.shape[..])).collect();
+    let values = |name: &str| Ok(weights[name].values.clone().unwrap());
+    resnet_checkpoint::write::<resnet_checkpoint::Error>(&file, &shapes, &metadata, values).unwrap();
+    let Outcome::Finished(results) = resume(&dir).unwrap() else { panic!("it has nothing left to train") };
+    assert_eq!((results.checkpoint, results.checkpoint_epoch), (Checkpoint::Best, 9));
+    assert_eq!(results.validation, metrics.validation);
 }
 
 #[test]

@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, tensors, train};
 use resnet_ops::Mode;
-use resnet_record::{Checkpoint, Metric, RunFolder};
+use resnet_record::{Checkpoint, Metric, Run, RunFolder};
 use resnet_train::{
     CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches,
     OptimizerConfig, Options, Outcome, Quiet, RuleConfig, SgdConfig, StepConfig, TrainingPlan, WeightDecayOn,
-    Weights, fit, state_len,
+    Weights, change_recipe, fit, state_len,
 };
 use resnet_vision::Batch;
 
@@ -139,6 +139,26 @@ fn steps_of_several_batches_see_every_image_and_count_once() {
         .collect();
     // 110 images: three batches of 32, and 14 that are left.
     assert_eq!(steps, [(1, 96), (2, 110), (3, 206), (4, 220), (5, 316), (6, 330)]);
+}
+
+#[test]
+fn a_step_that_was_begun_without_being_logged_gets_no_certificate() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    assert!(stopped_within(&dir, &["train.grad_accum_steps=3", "train.log_every_steps=2"], 2));
+    let mut run = Run::open(&dir).unwrap();
+    let mut changed = run.recipe().clone();
+    changed.set("train.log_every_steps=1").unwrap();
+    change_recipe(&mut run, &changed, &data()).unwrap();
+    drop(run);
+    assert!(matches!(resume(&dir).unwrap(), Outcome::Finished(_)));
+    let metrics = RunFolder::open(&dir).unwrap().metrics().unwrap();
+    let certified = |metric: &Metric| match metric {
+        Metric::Step(step) => Some(step.certificate.is_some()),
+        _ => None,
+    };
+    let certified: Vec<bool> = metrics.iter().filter_map(certified).collect();
+    assert_eq!(certified, [false, true, true, true, true, true]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A recipe says how all of a run was trained, also after a change. So a change is valid if the steps that
 //! are done would have been the same under it. Only keys of [`WITHOUT_EFFECT`] and [`WHILE_IT_RUNS`] can do
 //! that. Of these, `train.duration` and `[schedule]` also need that no step that is done had another learning
-//! rate: the trainer checks it, since it knows the steps.
+//! rate: the trainer checks it, since it knows the steps. It also checks that `train.patience` only grows.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! Every key of a recipe with its default, unit, meaning, source and the word for it in timm or torchvision:
-//! docs/recipes.md is written from this table, and a test holds the table against the schema.
+//! docs/recipes.md is written from this table, and a test checks the table against the schema.
 
 use std::fmt::Write as _;
 
@@ -63,7 +63,7 @@ pub const KEYS: &[Key] = &[
     key(("data.set", None), ("cifar10, cifar100, generated, images", "the data set"), ("", "timm `--dataset`")),
     key(("data.validation", Some("0")), ("images", "training images held out to choose the best epoch; with 0 the last epoch is reported"), ("", "")),
     key(("data.split_seed", Some("0")), ("number", "seed of that split"), ("", "")),
-    key(("data.sampling", Some("\"each\"")), ("each, balanced, repeated", "how often an epoch shows each training image: once, as often as makes the classes equally frequent, or a third of them three times, all in one optimizer step; epochs have the same length"), ("1902.05509", "PyTorch `WeightedRandomSampler`, timm `--aug-repeats 3`")),
+    key(("data.sampling", Some("\"each\"")), ("each, balanced, repeated", "how often an epoch shows each training image: once, as often as makes the classes equally frequent, or a third of the images three times each, the three showings in the same optimizer step; epochs have the same length"), ("1902.05509", "PyTorch `WeightedRandomSampler`, timm `--aug-repeats 3`")),
     key(("data.mean", None), ("red, green, blue in 0 to 1", "per-channel mean; it is subtracted"), ("", "timm `--mean`")),
     key(("data.std", None), ("red, green, blue in 0 to 1", "per-channel standard deviation; the difference is divided by it"), ("", "timm `--std`")),
     key(("data.generated.train", None), ("images", "training images to draw, with `set = \"generated\"` only"), ("", "")),
@@ -92,7 +92,7 @@ pub const KEYS: &[Key] = &[
     key(("train.last_batch", Some("\"keep\"")), ("keep, drop", "the last batch of an epoch, if the images do not fill it"), ("", "PyTorch `drop_last`")),
     key(("train.evaluate_every_epochs", Some("1")), ("epochs", "epochs between evaluations on the validation images"), ("", "timm `--val-interval`")),
     key(("train.best_by", Some("\"top1\"")), ("top1, loss", "which validation score makes an epoch the best"), ("", "timm `--eval-metric`, Lightning `monitor`")),
-    key(("train.patience", Some("0")), ("epochs", "epochs without a better one after which the training ends; 0 never ends it early"), ("", "Keras and Lightning `EarlyStopping(patience)`")),
+    key(("train.patience", Some("0")), ("epochs", "the training ends after this many epochs without a better one; 0 never ends it early"), ("", "Keras and Lightning `EarlyStopping(patience)`")),
     key(("train.evaluate_test", Some("\"at-end\"")), ("at-end, each-epoch, never", "when the test images are evaluated; no weights are selected by them"), ("", "")),
     key(("train.log_every_steps", Some("50")), ("steps", "steps between two lines of metrics"), ("", "timm `--log-interval`")),
     key(("train.save_every_seconds", Some("60")), ("seconds", "time between checkpoints within an epoch; 0 saves only after each epoch"), ("", "timm `--recovery-interval`")),

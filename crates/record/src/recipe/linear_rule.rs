@@ -4,13 +4,18 @@
 use super::{ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
 use crate::{Duration, Error, Recipe, Warmup};
 
-/// The warm-up of the rule.
-const WARMUP: Duration = Duration::Epochs(5);
+/// Epochs of the rule's warm-up.
+const WARMUP_EPOCHS: u64 = 5;
+/// The most of a training that this warm-up takes, in percent.
+const WARMUP_PERCENT: f64 = 25.0;
 
 impl Recipe {
     /// Sets the batch size, and multiplies every learning rate by the same factor. Durations in steps become
     /// durations in images, so that they last as long as before. Where the rate grows and the recipe has no
-    /// warm-up, it gets one: a linear rise from the old rate over five epochs.
+    /// warm-up, it gets one: a linear rise from the old rate over five epochs, or over a quarter of a
+    /// training that is shorter than 20 epochs. A one-cycle schedule keeps its own rise.
+    ///
+    /// A published expectation (`paper`, `expected_error`) is dropped unless the batch size stays.
     ///
     /// ```
     /// use resnet_record::Recipe;
@@ -37,12 +42,31 @@ impl Recipe {
         if factor > 1.0
             && let Some(warmup @ None) = scaled.schedule.warmup_mut()
         {
-            let (lr, duration) = (self.schedule.lr(), Warmup::For(WARMUP));
+            let (lr, duration) = (self.schedule.lr(), self.rule_warmup());
             *warmup = Some(WarmupRecipe::From(WarmupFrom { lr, duration, kind: WarmupKind::Linear }));
         }
+        (scaled.paper, scaled.expected_error) = (None, None);
         scaled.validate()?;
         *self = scaled;
         Ok(())
+    }
+
+    /// The rule's warm-up for a training of this length, as far as the recipe tells it: the number of images
+    /// in files is not known here.
+    fn rule_warmup(&self) -> Warmup {
+        let epochs = |duration: Duration| match duration {
+            Duration::Epochs(epochs) => Some(epochs as f64),
+            other => {
+                let epoch = self.epoch_size(None)?;
+                Some(other.steps(epoch) as f64 / epoch.steps as f64)
+            }
+        };
+        match epochs(self.train.duration) {
+            Some(epochs) if epochs * WARMUP_PERCENT < 100.0 * WARMUP_EPOCHS as f64 => {
+                Warmup::Percent(WARMUP_PERCENT)
+            }
+            _ => Warmup::For(Duration::Epochs(WARMUP_EPOCHS)),
+        }
     }
 }
 
@@ -123,10 +147,40 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_of_another_batch_is_not_the_published_one() {
+        let published = |recipe: &Recipe| (recipe.paper.is_some(), recipe.expected_error.is_some());
+        assert_eq!(published(&scaled("cifar10-resnet110-v2", 128)), (true, true));
+        for batch in [64, 512] {
+            assert_eq!(published(&scaled("cifar10-resnet110-v2", batch)), (false, false), "{batch}");
+        }
+    }
+
+    #[test]
+    fn a_short_training_has_a_short_warmup() {
+        for (duration, expected) in [
+            ("20 epochs", Warmup::For(Duration::Epochs(5))),
+            ("19 epochs", Warmup::Percent(25.0)),
+            ("2 epochs", Warmup::Percent(25.0)),
+            ("1M images", Warmup::For(Duration::Epochs(5))),
+            ("999k images", Warmup::Percent(25.0)),
+            ("3910 steps", Warmup::Percent(25.0)),
+        ] {
+            let mut recipe = Recipe::built_in("cifar10-resnet20-v2").unwrap();
+            let schedule = "schedule={kind=\"cosine\",lr=0.1}";
+            let duration_set = format!("train.duration={duration}");
+            recipe.set_all(&[schedule, duration_set.as_str()]).unwrap();
+            recipe.scale_to_batch(256).unwrap();
+            let Some(WarmupRecipe::From(from)) = recipe.schedule.warmup() else { panic!("{recipe:?}") };
+            assert_eq!(from.duration, expected, "{duration}");
+        }
+    }
+
+    #[test]
     fn a_rate_that_grows_without_a_warmup_gets_one() {
         let before = Recipe::built_in("imagenet-resnet50-v2").unwrap();
         assert_eq!((before.schedule.warmup(), before.train.batch_size), (None, 256));
-        let rise = WarmupFrom { lr: 0.1, duration: Warmup::For(WARMUP), kind: WarmupKind::Linear };
+        let rise =
+            WarmupFrom { lr: 0.1, duration: Warmup::For(Duration::Epochs(5)), kind: WarmupKind::Linear };
         let larger = scaled("imagenet-resnet50-v2", 1024);
         assert_eq!((larger.schedule.warmup(), larger.schedule.lr()), (Some(WarmupRecipe::From(rise)), 0.4));
         let smaller = scaled("imagenet-resnet50-v2", 128);

@@ -44,6 +44,24 @@ pub struct OptimizerRecipe {
     pub clip_grad_value: f64,
 }
 
+impl OptimizerRecipe {
+    /// Every key's default, with no weight decay.
+    pub(super) fn defaults() -> OptimizerRecipe {
+        OptimizerRecipe {
+            kind: OptimizerKind::default(),
+            momentum: nine_tenths(),
+            nesterov: false,
+            betas: betas(),
+            eps: None,
+            max_grad_norm: unit(),
+            weight_decay: 0.0,
+            weight_decay_on: WeightDecayOn::default(),
+            clip_grad_norm: 0.0,
+            clip_grad_value: 0.0,
+        }
+    }
+}
+
 fn nine_tenths() -> f64 {
     0.9
 }
@@ -75,6 +93,17 @@ pub enum OptimizerKind {
     AdamW,
     /// Adam with a trust ratio for each parameter (arXiv 1904.00962), in timm's form.
     Lamb,
+}
+
+impl OptimizerKind {
+    /// The word of a recipe.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            OptimizerKind::Sgd => "sgd",
+            OptimizerKind::AdamW => "adamw",
+            OptimizerKind::Lamb => "lamb",
+        }
+    }
 }
 
 /// The parameters that decay.

@@ -1,6 +1,6 @@
 //! Whether a recipe's values are in their ranges and its keys go together.
 
-use super::{DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, Recipe};
+use super::{BestBy, DataSet, EvaluationCrop, GeneratedSizes, ImageCrop, ImagesRecipe, Recipe};
 use crate::Error;
 
 impl Recipe {
@@ -39,6 +39,13 @@ impl Recipe {
         check(train.patience == 0 || self.data.validation > 0, &|| {
             "train.patience is given, and no images to tell better epochs from worse; set data.validation"
                 .into()
+        })?;
+        check(train.best_by == BestBy::default() || self.data.validation > 0, &|| {
+            "train.best_by is given, and no images to tell better epochs from worse; set data.validation"
+                .into()
+        })?;
+        check(train.grad_accum_steps <= 1_000_000, &|| {
+            format!("train.grad_accum_steps is {}; it must be at most 1000000", train.grad_accum_steps)
         })?;
         // TOML's integers are signed, and the resolved recipe must be writable.
         for (key, seed) in [("train.seed", train.seed), ("data.split_seed", self.data.split_seed)] {

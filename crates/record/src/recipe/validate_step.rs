@@ -2,14 +2,15 @@
 
 use super::validate::Check;
 use super::{
-    ClassWeights, FrozenNorms, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, Recipe, Sampling,
-    StagesRecipe,
+    ClassWeights, EmaRecipe, FrozenNorms, LossKind, LossRecipe, OptimizerKind, OptimizerRecipe, Recipe,
+    Sampling, StagesRecipe,
 };
 use crate::Error;
 
 impl Recipe {
     pub(super) fn validate_step(&self, check: Check<'_>) -> Result<(), Error> {
         self.validate_optimizer(check)?;
+        self.validate_optimizers_own_keys(check)?;
         self.validate_loss(check)?;
         self.validate_stages(check)?;
         let ema = self.ema;
@@ -17,8 +18,15 @@ impl Recipe {
             format!("ema.decay is {}; it must be in [0, 1), and 0 keeps no average", ema.decay)
         })?;
         check(ema.is_on() || !ema.warmup, &|| "ema.warmup is true, which needs an ema.decay above 0".into())?;
-        for (key, value) in [("warmup_gamma", ema.warmup_gamma), ("warmup_power", ema.warmup_power)] {
+        let plain = EmaRecipe::default();
+        for (key, value, default) in [
+            ("warmup_gamma", ema.warmup_gamma, plain.warmup_gamma),
+            ("warmup_power", ema.warmup_power, plain.warmup_power),
+        ] {
             check(value.is_finite() && value > 0.0, &|| format!("ema.{key} is {value}; it must be above 0"))?;
+            check(ema.warmup || is_same(value, default), &|| {
+                format!("ema.{key} is given without ema.warmup; set ema.warmup to true, or leave {key} out")
+            })?;
         }
         // So many that no data set has them, and that a count of them is still exact as TOML's integer.
         let images = self.train.update_bn_images;
@@ -69,6 +77,27 @@ impl Recipe {
             "optimizer.clip_grad_norm and optimizer.clip_grad_value are both given; set one of them to 0"
                 .into()
         })
+    }
+
+    /// Whether keys that only some optimizers read have their defaults with the others. Momentum is always
+    /// written into a run's recipe, so its default is no sign that somebody gave it.
+    fn validate_optimizers_own_keys(&self, check: Check<'_>) -> Result<(), Error> {
+        let own = &self.optimizer;
+        let is_sgd = own.kind == OptimizerKind::Sgd;
+        let is_lamb = own.kind == OptimizerKind::Lamb;
+        let (kind, plain) = (own.kind.word(), OptimizerRecipe::defaults());
+        let has_betas = own.betas.iter().zip(plain.betas).all(|(value, plain)| is_same(*value, plain));
+        for (key, fits, whose) in [
+            ("momentum", is_sgd || is_same(own.momentum, plain.momentum), "sgd"),
+            ("betas", !is_sgd || has_betas, "adamw and lamb"),
+            ("eps", !is_sgd || own.eps.is_none(), "adamw and lamb"),
+            ("max_grad_norm", is_lamb || is_same(own.max_grad_norm, plain.max_grad_norm), "lamb"),
+        ] {
+            check(fits, &|| {
+                format!("optimizer.{key} is for {whose}, and optimizer.kind is \"{kind}\"; leave {key} out")
+            })?;
+        }
+        Ok(())
     }
 
     /// Names of parts are not checked here: the trainer compares them with the network's.
@@ -122,5 +151,41 @@ impl Recipe {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Whether a value is its default, to the bit.
+fn is_same(value: f64, default: f64) -> bool {
+    value.to_bits() == default.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_another_optimizer_are_refused() {
+        for (assignments, words) in [
+            (&["optimizer.max_grad_norm=2"][..], "optimizer.max_grad_norm is for lamb"),
+            (&["optimizer.betas=[0.8, 0.9]"], "optimizer.betas is for adamw and lamb"),
+            (&["optimizer.eps=1e-3"], "optimizer.kind is \"sgd\"; leave eps out"),
+            (&["optimizer.kind=adamw", "optimizer.momentum=0.5"], "optimizer.momentum is for sgd"),
+            (&["optimizer.kind=adamw", "optimizer.max_grad_norm=0"], "optimizer.kind is \"adamw\""),
+            (&["ema.decay=0.9", "ema.warmup_gamma=2"], "ema.warmup_gamma is given without ema.warmup"),
+            (&["data.validation=0", "train.best_by=loss"], "set data.validation"),
+        ] {
+            let mut recipe = Recipe::built_in("quick-start").unwrap();
+            let message = recipe.set_all(assignments).unwrap_err().to_string();
+            assert!(message.contains(words), "{assignments:?}: {message}");
+        }
+        for assignments in [
+            &["optimizer.momentum=0.5"][..],
+            &["optimizer.kind=adamw", "optimizer.betas=[0.8, 0.9]", "optimizer.eps=1e-3"],
+            &["optimizer.kind=lamb", "optimizer.max_grad_norm=2", "optimizer.momentum=0.9"],
+            &["ema.decay=0.9", "ema.warmup=true", "ema.warmup_gamma=2"],
+        ] {
+            let mut recipe = Recipe::built_in("quick-start").unwrap();
+            recipe.set_all(assignments).unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 }

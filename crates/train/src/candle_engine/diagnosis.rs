@@ -7,7 +7,7 @@ use resnet_record::{LayerOutput, VariableNorm};
 use crate::engine::{BatchInput, Diagnosis};
 use crate::evaluate::tensors_of;
 use crate::layout::read;
-use crate::step::loss::{Loss, Target};
+use crate::step::loss::Loss;
 use crate::{Classifier, Error};
 
 /// Goes forward and backward on `input` once more.
@@ -19,7 +19,7 @@ pub(super) fn diagnose(
     device: &Device,
     input: BatchInput,
 ) -> Result<Diagnosis, Error> {
-    let BatchInput { batch, targets, step, draw, .. } = input;
+    let BatchInput { batch, target, step, draw, .. } = input;
     let doing = || Error::compute(format!("describing step {step}"));
     let (images, labels) = tensors_of(batch, device).map_err(doing())?;
     model.begin_step(draw);
@@ -27,7 +27,6 @@ pub(super) fn diagnose(
 
     model.begin_step(draw);
     let logits = model.logits(&images, Mode::Train).map_err(doing())?;
-    let target = targets.map_or_else(|| Target::Labels(labels.clone()), Target::Probabilities);
     let (loss, _) = loss.of(&logits, target).map_err(doing())?;
     let gradients = loss.backward().map_err(doing())?;
     let mut variables = vec![];

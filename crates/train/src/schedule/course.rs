@@ -22,6 +22,9 @@ pub struct Course {
     pub batch_size: usize,
     /// The rates, by step.
     pub rates: Vec<f64>,
+    /// As of [`Schedule::warning`].
+    #[serde(skip)]
+    pub warning: Option<String>,
 }
 
 impl Course {
@@ -43,8 +46,9 @@ impl Course {
             steps,
             steps_per_epoch: epoch.steps,
             images_per_epoch: epoch.images,
-            batch_size: recipe.train.batch_size * recipe.train.grad_accum_steps as usize,
+            batch_size: recipe.train.batch_size.saturating_mul(recipe.train.grad_accum_steps as usize),
             rates: (0..steps).map(|step| schedule.rate(step)).collect(),
+            warning: schedule.warning(),
         })
     }
 

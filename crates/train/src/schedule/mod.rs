@@ -92,6 +92,24 @@ impl Schedule {
         }
     }
 
+    /// A sentence without its full stop, if the warm-up lasts as long as the training or longer.
+    pub fn warning(&self) -> Option<String> {
+        let warmup = match &self.curve {
+            // The peak is the last step of the rise.
+            Curve::OneCycle { peak, .. } => peak + 1.0,
+            _ => self.warmup.steps as f64,
+        };
+        // A single step has no time for anything else.
+        let takes_all = self.steps > 1 && warmup >= self.steps as f64;
+        takes_all.then(|| {
+            format!(
+                "the warm-up takes all {} steps of the training, and the schedule after it never begins; shorten \
+                 schedule.warmup, or train longer",
+                self.steps
+            )
+        })
+    }
+
     /// The steps of the whole training.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -237,6 +255,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_warmup_that_takes_all_of_the_training_is_told() {
+        for warmup in ["\"5 steps\"", "{lr=0.01,duration=\"5 steps\",kind=\"linear\"}"] {
+            let of = |steps| schedule(&format!("kind=\"cosine\", lr=0.1, warmup={warmup}"), steps).warning();
+            assert_eq!([1, 6, 100].map(of), [None, None, None], "{warmup}");
+            for steps in [2, 5] {
+                let told = of(steps).unwrap_or_default();
+                assert!(told.contains(&format!("takes all {steps} steps")), "{warmup}: {told}");
+            }
+        }
+        let one_cycle = |steps| schedule("kind=\"onecycle\", lr=0.1, warmup=\"5 steps\"", steps).warning();
+        assert!(one_cycle(5).is_some() && one_cycle(6).is_none());
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! What a session reads and writes: checkpoints, and the record's list of samples that were left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use resnet_checkpoint::keys;
 use resnet_data::sources::Broken;
+use resnet_data::{Error as DataError, NotLeftOut};
 use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::{Session, together};
 use crate::checkpoint;
 use crate::engine::Contents;
-use crate::state::State;
+use crate::state::{Best, State};
 use crate::{AllReduce as _, Error};
 
 /// The checkpoint that `run` resumes from; `None` if it has not begun.
@@ -112,14 +113,26 @@ impl Session<'_> {
     }
 
     /// Records which samples any process could not use, each one once.
-    pub(super) fn note_all_left_out(&mut self, broken: &[Broken]) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// If they are more than `most` together, in all processes.
+    pub(super) fn note_all_left_out(&mut self, broken: &[Broken], most: Option<u64>) -> Result<(), Error> {
         if !self.processes.are_several() {
             return self.note_left_out(broken);
         }
         let told = |broken: &Broken| (broken.place.clone(), broken.cause.clone(), broken.records);
         let all = together::exchange(&self.processes, &broken.iter().map(told).collect::<Vec<_>>())?;
         let broken = |(place, cause, records)| Broken { place, cause, records };
-        self.note_left_out(&all.into_iter().flatten().map(broken).collect::<Vec<_>>())
+        let all: Vec<Broken> = all.into_iter().flatten().map(broken).collect();
+        self.note_left_out(&all)?;
+        let places: BTreeSet<&str> = all.iter().map(|broken| broken.place.as_str()).collect();
+        match (most, all.last()) {
+            (Some(most), Some(last)) if places.len() as u64 > most => {
+                let why = NotLeftOut::LimitReached { before: most as usize };
+                Err(DataError::Broken { place: last.place.clone(), cause: last.cause.clone(), why }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Records which samples could not be used, each one once.
@@ -138,6 +151,35 @@ impl Session<'_> {
             }
         })?;
         Ok(())
+    }
+
+    /// The epoch whose weights are in `best.safetensors`. It is `best`, unless the program was killed after
+    /// it had saved a better epoch there and before that epoch was closed, and the training then went another
+    /// way.
+    pub(super) fn best_in_file(&self, best: Best) -> Result<Best, Error> {
+        if !self.run.is_kept_here() {
+            return Ok(best);
+        }
+        let file = self.run.folder().checkpoint(Checkpoint::Best);
+        let loaded = checkpoint::read(&file, &self.engine.snapshot(Contents::Weights).shapes())?;
+        let text = loaded.metadata.get(keys::METRICS);
+        let Some(metrics) = text.and_then(|text| serde_json::from_str::<EpochMetrics>(text).ok()) else {
+            return Ok(best);
+        };
+        let scores = if self.recipe.ema.is_on() { metrics.ema_validation } else { metrics.validation };
+        match scores {
+            Some(scores) if metrics.epoch != best.epoch => {
+                tracing::warn!(
+                    "the best epoch was {}, but {} has the weights of epoch {}, which were saved before the training was \
+                     interrupted; these are reported",
+                    best.epoch,
+                    file.display(),
+                    metrics.epoch
+                );
+                Ok(Best { epoch: metrics.epoch, scores })
+            }
+            _ => Ok(best),
+        }
     }
 
     /// Loads the weights that are reported into the model; it already has those of the last step.

@@ -54,9 +54,9 @@ impl Session<'_> {
         };
         let Some(batch) = feed.epoch(epoch, place as usize).next() else { return Ok(divergence) };
         let mut batch = batch?;
-        let targets = self.targets.apply(&mut batch, epoch, place)?;
+        let target = self.targets.apply(&mut batch, epoch, place)?;
         // The first process describes its own part of the batch, which begins with the first image.
-        let input = BatchInput { batch, first_image: 0, is_whole_step: true, targets, step, draw, rate };
+        let input = BatchInput { batch, first_image: 0, is_whole_step: true, target, step, draw, rate };
         let Diagnosis { labels, layers, variables } = self.engine.diagnose(input)?;
         let first = layers.iter().find(|layer| layer.not_finite > 0);
         divergence.first_layer = first.map(|layer| format!("{} ({})", layer.layer, layer.kind));

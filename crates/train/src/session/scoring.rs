@@ -120,7 +120,7 @@ impl Session<'_> {
             // Epochs done: at the end of an epoch, the open one counts as done.
             self.remember(&gallery, self.state.epoch + u64::from(self.state.steps_in_epoch > 0))?;
         }
-        self.note_all_left_out(&feed.broken())?;
+        self.note_all_left_out(&feed.broken(), feed.most_broken())?;
         Ok(scores)
     }
 }

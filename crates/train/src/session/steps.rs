@@ -22,23 +22,24 @@ impl Session<'_> {
         let draw = plan.batches_before(step) + open.batches;
         let is_whole_step = plan.batches_of(done) == 1;
         if images < self.fewest {
-            if images > 0 {
-                tracing::warn!(
-                    "step {step} is left out: broken images leave {images} in its batch, and the network needs {}",
-                    self.fewest
-                );
-            }
+            tracing::warn!(
+                "a batch of step {} is left out: broken images leave {images} in it, and the network needs {}",
+                step + 1,
+                self.fewest
+            );
             self.state.open.batches += 1;
             return Ok(());
         }
-        let targets = self.targets.apply(&mut batch, epoch, place)?;
+        let target = self.targets.apply(&mut batch, epoch, place)?;
         self.keep_samples(&batch, self.targets.mixes());
         self.look_at_layers(&batch, draw, rate)?;
-        if self.is_logged(step + 1) {
-            let seen = trajectory::of_batch(&batch, targets.as_deref());
+        // A step that was begun when it was not to be logged has no digest of its first batches, and so no
+        // certificate.
+        if self.is_logged(step + 1) && (open.images == 0 || open.seen.is_some()) {
+            let seen = trajectory::of_batch(&batch, target.probabilities());
             self.state.open.seen = Some(trajectory::joined(open.seen, seen));
         }
-        let input = BatchInput { batch, first_image: shares.first, is_whole_step, targets, step, draw, rate };
+        let input = BatchInput { batch, first_image: shares.first, is_whole_step, target, step, draw, rate };
         let done = self.engine.backward(input)?;
         let BatchOutcome { images, loss, correct } = done;
         let state = &mut self.state;
@@ -89,7 +90,7 @@ impl Session<'_> {
             epoch_top1: state.sums.top1(),
             data_wait: state.sums.data_wait(),
         };
-        if certificate.is_some() {
+        if self.is_logged(metrics.step) {
             self.run.log(&Metric::Step(metrics))?;
             self.keep_norms();
             self.window = Window::default();
