@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::keys::{self, OPTIMIZER};
 use crate::weights::Taken;
 
 /// What a file holds, under its own names.
@@ -51,9 +50,12 @@ pub enum Precision {
 pub struct Ignored {
     /// PyTorch's `num_batches_tracked` counters.
     pub batch_counters: usize,
-    /// Tensors of the training's state, in a checkpoint to resume from: the optimizer's, moving averages,
-    /// accumulated gradients. [`keys::slot`] recognises them.
+    /// Tensors of the optimizer, in a checkpoint to resume from, and the gradients of a step that is not
+    /// complete. [`keys::slot`](crate::keys::slot) recognises them.
     pub optimizer: usize,
+    /// Tensors of the set of weights that was not taken, in a checkpoint to resume from: the moving average,
+    /// or what it is the average of.
+    pub other_weights: usize,
 }
 
 /// A tensor that cannot be weights: its elements are no floating-point numbers that can be read, or it is
@@ -76,18 +78,11 @@ pub struct NonFinite {
 }
 
 impl Ignored {
-    /// Whether a tensor of this name is ignored; if so, it is counted. `resumes` tells whether the file is a
-    /// checkpoint of ours to resume from. In other files `ema.` and the like are names as any other: of
-    /// averaged weights, or of a network.
-    pub(crate) fn count(&mut self, name: &str, resumes: bool) -> bool {
-        if name.ends_with("num_batches_tracked") {
-            self.batch_counters += 1;
-        } else if resumes && (name.starts_with(OPTIMIZER) || keys::slot(name).is_some()) {
-            self.optimizer += 1;
-        } else {
-            return false;
-        }
-        true
+    /// Whether a tensor of this name is ignored in any file, since it is a counter; if so, it is counted.
+    pub(crate) fn count(&mut self, name: &str) -> bool {
+        let is_counter = name.ends_with("num_batches_tracked");
+        self.batch_counters += usize::from(is_counter);
+        is_counter
     }
 }
 

@@ -104,6 +104,16 @@ pub enum Error {
         /// Its type.
         dtype: String,
     },
+    /// Names and metadata of so many bytes that the file could not be read again; nothing was written.
+    #[error("cannot write the checkpoint {}: its header would have {bytes} bytes, and one of more than {most} is not read; write fewer tensors", path.display())]
+    LongHeader {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of names, shapes and metadata.
+        bytes: u64,
+        /// The most that are read.
+        most: u64,
+    },
     /// The file cannot be written; a file that was there before is unchanged.
     #[error("cannot write the checkpoint {}: {cause}; choose a folder that exists and can be written to", path.display())]
     Write {

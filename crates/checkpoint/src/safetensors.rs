@@ -13,16 +13,21 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
-use crate::contents::{Array, Contents, LeftOut};
+use crate::contents::{Array, Contents, Ignored, LeftOut};
 use crate::error::Error;
 use crate::floats::Float;
 use crate::keys;
 use crate::text::clip;
-use crate::weights::Weights;
+use crate::weights::{Taken, Weights};
 
-/// The longest header that is parsed. ResNet-1001's has half a megabyte, and parsing may take thirty times
-/// the length.
-const LONGEST_HEADER: u64 = 8 << 20;
+/// The longest header that is parsed or written. That of a checkpoint to resume from takes 50 megabytes for
+/// the deepest network of the registry with Adam, an average and accumulated gradients, and half a megabyte
+/// for ResNet-1001's weights. Parsing may take thirty times the length.
+pub(crate) const LONGEST_HEADER: u64 = 64 << 20;
+
+/// What the weights in training and their moving averages are called, where a file has both.
+const TRAINED: &str = "model";
+const AVERAGED: &str = "ema";
 
 /// The header's JSON.
 #[derive(Deserialize)]
@@ -40,22 +45,24 @@ pub(crate) fn parse(
     weights: &Weights,
 ) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
-    if !matches!(weights, Weights::Usual | Weights::Trained) {
-        return Err(Error::WeightsNotThere { path: path.to_owned(), asked: weights.clone(), keys: vec![] });
-    }
     let Opened { metadata, layout, mut reader } = open(path, input)?;
+    let names = layout.offset_keys();
     let resumes = metadata.contains_key(keys::TRAINING_STATE);
-    let mut contents = Contents { metadata, ..Contents::default() };
-    for name in layout.offset_keys() {
-        let Some(info) = layout.info(&name) else { continue };
+    let (set, taken) = Set::asked(weights, resumes, &names).map_err(|keys| {
+        let (path, asked) = (path.to_owned(), weights.clone());
+        Error::WeightsNotThere { path, asked, keys }
+    })?;
+    let mut contents = Contents { metadata, taken, ..Contents::default() };
+    for name in &names {
+        let Some(info) = layout.info(name) else { continue };
         let bytes = info.data_offsets.1 - info.data_offsets.0;
-        if contents.ignored.count(&name, resumes) {
+        let Some(name) = set.weight(name, &mut contents.ignored) else {
             io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
             continue;
-        }
+        };
         let Some(float) = float(info.dtype) else {
             io::copy(&mut reader.by_ref().take(bytes as u64), &mut io::sink()).map_err(failed)?;
-            contents.left_out.push(LeftOut { name: clip(&name, 80), what: info.dtype.to_string() });
+            contents.left_out.push(LeftOut { name: clip(name, 80), what: info.dtype.to_string() });
             continue;
         };
         let mut raw = vec![0; bytes];
@@ -64,13 +71,65 @@ pub(crate) fn parse(
             *contents.converted.entry(precision).or_default() += 1;
         }
         let values = float.values(&raw);
-        contents.tensors.insert(name, Array { shape: info.shape.clone(), values });
+        contents.tensors.insert(name.to_owned(), Array { shape: info.shape.clone(), values });
     }
     if contents.tensors.is_empty() && !contents.left_out.is_empty() {
         let LeftOut { name, what } = contents.left_out.swap_remove(0);
         return Err(Error::Dtype { path: path.to_owned(), name, dtype: what });
     }
     Ok(contents)
+}
+
+/// Which tensors of a file are its weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    /// All: the file is no checkpoint to resume from, and `ema.` and the like are names as any other, of
+    /// averaged weights or of a network.
+    Only,
+    /// Of a checkpoint to resume from, those in training.
+    Trained,
+    /// Of such a checkpoint, their moving averages.
+    Averaged,
+}
+
+impl Set {
+    /// The set that is asked for, and what it is called if there are two; if it is not there, the names of
+    /// those that are. `resumes` tells whether the file is a checkpoint of ours to resume from.
+    fn asked(weights: &Weights, resumes: bool, names: &[String]) -> Result<(Set, Taken), Vec<String>> {
+        let has_both = resumes && names.iter().any(|name| name.starts_with(keys::EMA));
+        if !has_both {
+            let set = if resumes { Set::Trained } else { Set::Only };
+            let is_it = matches!(weights, Weights::Usual | Weights::Trained);
+            return if is_it { Ok((set, Taken::default())) } else { Err(vec![]) };
+        }
+        let (set, key, other) = match weights {
+            Weights::Usual | Weights::Trained => (Set::Trained, TRAINED, AVERAGED),
+            Weights::Average => (Set::Averaged, AVERAGED, TRAINED),
+            Weights::Key(_) => return Err([TRAINED, AVERAGED].map(str::to_owned).to_vec()),
+        };
+        Ok((set, Taken { key: Some(key.to_owned()), others: vec![other.to_owned()] }))
+    }
+
+    /// The name of the weight that the tensor called `name` holds; a tensor that holds none is counted.
+    fn weight<'n>(self, name: &'n str, ignored: &mut Ignored) -> Option<&'n str> {
+        if ignored.count(name) {
+            return None;
+        }
+        let average = name.strip_prefix(keys::EMA);
+        match (self, average) {
+            (Set::Only, _) => Some(name),
+            (_, None) if name.starts_with(keys::OPTIMIZER) || keys::slot(name).is_some() => {
+                ignored.optimizer += 1;
+                None
+            }
+            (Set::Trained, None) => Some(name),
+            (Set::Averaged, Some(weight)) => Some(weight),
+            (Set::Trained, Some(_)) | (Set::Averaged, None) => {
+                ignored.other_weights += 1;
+                None
+            }
+        }
+    }
 }
 
 /// A tensor as it is stored, whatever its type.

@@ -7,7 +7,8 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Weights {
     /// As timm chooses: the average under `state_dict_ema` or `model_ema`, else the trained weights under
-    /// `state_dict` or `model`; then the keys of other projects.
+    /// `state_dict` or `model`; then the keys of other projects. Of a checkpoint of ours to resume from, the
+    /// trained weights.
     #[default]
     Usual,
     /// The average over the training (EMA); a file without one is refused.

@@ -8,6 +8,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::safetensors::LONGEST_HEADER;
 
 /// Writes arrays of f32 and strings to a safetensors file: temporary file in the same folder, fsync, rename.
 ///
@@ -32,15 +33,21 @@ use crate::error::Error;
 ///
 /// # Errors
 /// Those of `values`; [`Error::Write`] for what the system refuses, and if an array has more or fewer numbers
-/// than its shape. What stood at `path` is then as it was.
+/// than its shape; [`Error::LongHeader`] if [`read`](crate::read()) would refuse the file. What stood at
+/// `path` is then as it was.
 pub fn write<E: From<Error>>(
     path: &Path,
     shapes: &BTreeMap<&str, &[usize]>,
     metadata: &BTreeMap<String, String>,
     mut values: impl FnMut(&str) -> Result<Vec<f32>, E>,
 ) -> Result<u64, E> {
+    let refused = |cause| Error::Write { path: path.to_owned(), cause };
+    let header = header(shapes, metadata).map_err(|error| refused(error.into()))?;
+    let bytes = header.len() as u64 - 8;
+    if bytes > LONGEST_HEADER {
+        return Err(Error::LongHeader { path: path.to_owned(), bytes, most: LONGEST_HEADER }.into());
+    }
     let written: Result<u64, Failed<E>> = resnet_files::write_whole(path, |out| {
-        let header = header(shapes, metadata).map_err(io::Error::from)?;
         out.write_all(&header)?;
         let mut length = header.len() as u64;
         for (name, shape) in shapes {
@@ -56,7 +63,7 @@ pub fn write<E: From<Error>>(
         Ok(length)
     });
     written.map_err(|failed| match failed {
-        Failed::Io(cause) => Error::Write { path: path.to_owned(), cause }.into(),
+        Failed::Io(cause) => refused(cause).into(),
         Failed::Values(error) => error,
     })
 }

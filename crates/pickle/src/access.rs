@@ -117,7 +117,7 @@ impl<'a> Pickle<'a> {
         match self.object(id) {
             Object::Dict(entries) => Some(Cow::from(entries)),
             Object::Call(call) if !call.entries.is_empty() => Some(Cow::from(&call.entries)),
-            Object::Call(call) if self.global(call.function) == Some(("collections", "OrderedDict")) => {
+            Object::Call(call) if self.is_ordered_dict(call) => {
                 let Some(list) = self.items(call.arguments)?.first() else { return Some(Cow::default()) };
                 let pair = |id: &Id| match self.items(*id)? {
                     [key, value] => Some((*key, *value)),
@@ -127,6 +127,35 @@ impl<'a> Pickle<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Whether an object has [`Pickle::entries`], by its form: an `OrderedDict`'s pairs are not looked at.
+    #[must_use]
+    pub fn is_dictionary(&self, id: Id) -> bool {
+        match self.object(id) {
+            Object::Dict(_) => true,
+            Object::Call(call) => !call.entries.is_empty() || self.is_ordered_dict(call),
+            _ => false,
+        }
+    }
+
+    /// How many entries [`Pickle::entries`] gives or looks at, known without doing so; 0 for an object that
+    /// has none.
+    #[must_use]
+    pub fn entry_count(&self, id: Id) -> usize {
+        match self.object(id) {
+            Object::Dict(entries) => entries.len(),
+            Object::Call(call) if !call.entries.is_empty() => call.entries.len(),
+            Object::Call(call) if self.is_ordered_dict(call) => {
+                let list = self.items(call.arguments).and_then(<[Id]>::first);
+                list.and_then(|list| self.items(*list)).map_or(0, <[Id]>::len)
+            }
+            _ => 0,
+        }
+    }
+
+    fn is_ordered_dict(&self, call: &Call) -> bool {
+        self.global(call.function) == Some(("collections", "OrderedDict"))
     }
 
     /// The value under a key of text, as Python's `dict.get`.

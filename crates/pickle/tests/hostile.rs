@@ -198,6 +198,25 @@ fn what_repeats_itself_takes_no_more_than_its_opcodes() {
 }
 
 #[test]
+fn entries_are_counted_without_being_made() {
+    let rows: [(&[u8], Option<usize>); 5] = [
+        (b"}K\x01Ns.", Some(1)),
+        (b"ccollections\nOrderedDict\n(](K\x01N\x86K\x02N\x86etR.", Some(2)),
+        (b"ccollections\nOrderedDict\n)R.", Some(0)),
+        (b"cnet\nNet\n)\x81K\x01Ns.", Some(1)),
+        (b"](K\x01Ne.", None),
+    ];
+    table::run(&rows, |(bytes, expected)| {
+        let pickle = parse(bytes).map_err(|error| error.to_string())?;
+        let root = pickle.root();
+        assert_eq!(pickle.entries(root).map(|entries| entries.len()), *expected);
+        assert_eq!(pickle.is_dictionary(root), expected.is_some());
+        let count = pickle.entry_count(root);
+        if count == expected.unwrap_or(0) { Ok(()) } else { Err(format!("{count}")) }
+    });
+}
+
+#[test]
 fn texts_and_bytes_are_borrowed_from_the_input() {
     let bytes =
         [&b"X\0\0\x10\0"[..], &vec![b'a'; 1 << 20], b"B\0\0\x10\0", &vec![0xff; 1 << 20], b"\x86."].concat();
@@ -268,6 +287,8 @@ fn asked(bytes: &[u8]) {
         let inner = pickle.items(id).into_iter().flatten().copied();
         let entries: Vec<_> =
             pickle.entries(id).into_iter().flat_map(|entries| entries.into_owned()).collect();
+        assert!(entries.len() <= pickle.entry_count(id));
+        assert!(entries.is_empty() || pickle.is_dictionary(id));
         for id in inner.chain(entries.into_iter().flat_map(|(key, value)| [key, value])) {
             if !ids.contains(&id) {
                 ids.push(id);

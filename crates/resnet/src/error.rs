@@ -76,6 +76,24 @@ pub enum Error {
         /// How many the head has.
         has: usize,
     },
+    /// Weights that say they are of another network than the one that they are given to.
+    #[error("{}: its {says} {told}, and the network to be trained is {network}", file.display())]
+    OtherNetwork {
+        /// The file of the weights.
+        file: PathBuf,
+        /// Who says so: `metadata names` or `config.json tells of`.
+        says: &'static str,
+        /// The network that the weights are of.
+        told: String,
+        /// The network that they are given to.
+        network: String,
+    },
+    /// A file of weights that timm's description of them would replace.
+    #[error("{} is where timm's description of the network goes; give the weights another name", file.display())]
+    PlaceOfConfig {
+        /// The file.
+        file: PathBuf,
+    },
     /// Nothing says how images are normalised.
     #[error("{} does not say how its images were normalised", file.display())]
     UnknownNormalisation {
@@ -133,6 +151,17 @@ pub enum Error {
         from: String,
         /// Steps in which the runs agree.
         agreed: u64,
+    },
+    /// A run of several processes, whose steps are not trained again by one.
+    #[error(
+        "{} was begun by {processes} processes, and one process alone would round otherwise than they did",
+        run.display()
+    )]
+    SeveralProcesses {
+        /// The run's folder.
+        run: PathBuf,
+        /// How many processes there were.
+        processes: usize,
     },
     /// No room for a temporary copy of a run.
     #[error("cannot write to the folder for temporary files: {cause}; see that there is space")]

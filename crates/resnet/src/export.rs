@@ -26,6 +26,8 @@ pub struct Exported {
     pub saved: Saved,
     /// timm's `config.json` beside it, if there is one.
     pub config: Option<PathBuf>,
+    /// What the program that the names are of has to be told, because names do not say it; a sentence's part.
+    pub needs: Option<&'static str>,
 }
 
 impl Pretrained {
@@ -41,15 +43,19 @@ impl Pretrained {
     /// replaced.
     ///
     /// # Errors
-    /// If the dialect has no names for the network, or a file cannot be written.
+    /// If the dialect has no names for the network, `file` is where the `config.json` belongs, or a file
+    /// cannot be written.
     pub fn export(&self, dialect: Dialect, file: &Path) -> Result<Exported, Error> {
+        let config = self.config_beside(file, dialect);
+        if config.as_deref() == Some(file) {
+            return Err(Error::PlaceOfConfig { file: file.to_owned() });
+        }
         let metadata = self.export_metadata()?;
         let saved = checkpoint::export(file, self.network.model(), &metadata, dialect)?;
-        let config = self.config_beside(file, dialect);
         if let Some(path) = &config {
             checkpoint::write_timm_config(path, self.spec(), &metadata)?;
         }
-        Ok(Exported { saved, config })
+        Ok(Exported { saved, config, needs: dialect.needs(self.spec()) })
     }
 
     /// The metadata of an exported file: those of the checkpoint, and what its run knows in addition.

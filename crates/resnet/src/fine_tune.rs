@@ -8,7 +8,7 @@ use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Options, Outcome, Quiet, TrainingPlan, fit};
 
 use crate::starting::training_metadata;
-use crate::{Error, Pretrained, ResNet};
+use crate::{Error, Pretrained, ResNet, absolute_origin};
 
 impl Pretrained {
     /// The same network with a new head for these classes. All other weights are kept; the head's weights are
@@ -51,17 +51,24 @@ impl Pretrained {
     /// recipe's `model` is ignored: the network is this one.
     ///
     /// The images must have the size of the network's input. Afterwards the network has the weights that the
-    /// run reports.
+    /// run reports, and [`Pretrained::run`] is that run.
     ///
     /// # Errors
-    /// If the data have other classes than the network, the folder is not empty, or the training fails or
-    /// diverges.
+    /// If the data have other classes than the network, the recipe is for images in files, the folder is not
+    /// empty, or the training fails or diverges.
     pub fn fine_tune(&mut self, recipe: &Recipe, data: &Dataset, folder: &Path) -> Result<Results, Error> {
         let classes = data.train.classes();
         if classes.len() != self.spec().classes {
             let (has, here) = (classes.len(), self.spec().classes);
             let told = format!("{} has {has} classes, and the network {here}", data.name);
             return Err(Error::OtherData(told));
+        }
+        if recipe.images.is_some() {
+            let (recipe, data) = (&recipe.name, &data.name);
+            return Err(Error::OtherData(format!(
+                "recipe '{recipe}' is for images in files, which its [images] resizes and crops, and those of {data} are in \
+                 memory; choose a recipe without [images]"
+            )));
         }
         let mut recipe = recipe.clone();
         recipe.model.name.clone_from(&self.spec().name);
@@ -75,7 +82,7 @@ impl Pretrained {
         let mut record = RunRecord::begin(&name, &recipe);
         record.parameters = self.network.parameters() as u64;
         record.threads = resnet_ops::threads();
-        record.data.clone_from(&data.origin);
+        record.data = absolute_origin(&data.origin);
         record.from = Some(self.file.display().to_string());
         let mut run = Run::create(folder, &recipe, record)?;
         let options = Options { metadata: metadata.to_map(), ..Options::default() };
@@ -90,6 +97,7 @@ impl Pretrained {
         self.metadata = metadata;
         self.metadata.recipe = run.recipe().to_toml().ok();
         self.file = run.folder().checkpoint(results.checkpoint);
+        self.run = Some((run.folder().clone(), run.record().clone()));
         Ok(results)
     }
 }

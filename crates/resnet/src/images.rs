@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use resnet_data::sources::{Layout, OpenFiles, open_files, tell_empty_classes, tell_oddities};
+use resnet_data::sources::{
+    Layout, OpenFiles, UnlabelledTest, open_files, tell_empty_classes, tell_oddities,
+};
 use resnet_data::{
     Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, layout_of, open_dir,
     open_test,
@@ -168,7 +170,12 @@ impl Images {
     /// [`OpenOptions::on_broken`] allows.
     pub fn in_files(folder: &Path, options: &OpenOptions<'_>) -> Result<Self, Error> {
         let OpenOptions { needed, files, on_broken, .. } = options;
-        let set = open_files(folder, files)?;
+        // Without its labels there is nothing to evaluate, and a network can be trained all the same.
+        let unlabelled_test = match needed {
+            Needed::All => UnlabelledTest::LeaveOut,
+            Needed::Evaluation => UnlabelledTest::Refuse,
+        };
+        let set = open_files(folder, &OpenFiles { unlabelled_test, ..files.clone() })?;
         let is_used = *needed == Needed::All || set.evaluation.is_none();
         let splits =
             [("training", Some(&set.train).filter(|_| is_used)), ("evaluation", set.evaluation.as_ref())];

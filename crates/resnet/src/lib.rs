@@ -25,7 +25,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let images = data::open_dir("cifar-10-batches-bin".as_ref(), None)?;
-//! let recipe = Recipe::load("fine-tune.toml".as_ref())?;
+//! let recipe = Recipe::load("my-cifar.toml".as_ref())?;
 //! let pretrained = Pretrained::load("resnet20-cifar10.safetensors")?;
 //! let mut network = pretrained.with_classes(images.train.classes(), 0)?;
 //! let results = network.fine_tune(&recipe, &images, "runs/mine".as_ref())?;
@@ -51,7 +51,7 @@
 //! | `starting.rs` | weights that a training begins with |
 //! | `training.rs` | a training by a recipe |
 //! | `cost.rs` | what a training takes: memory, threads |
-//! | `replay.rs` | where two runs part, by training them again |
+//! | `replay.rs` | where two runs first differ, by training them again |
 //! | `fine_tune.rs` | a new head, trained |
 //! | `export.rs` | a file for others |
 //! | `network.rs` | a network as the trainer sees it |

@@ -118,8 +118,9 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
     }
     if described.is_none() {
         let name = model.name();
-        notes
-            .push(format!("{name} has no {CONFIG} at hand; its network is told by the names of its weights"));
+        notes.push(format!(
+            "no {CONFIG} of {name} was found; the network is inferred from the tensors' names"
+        ));
     }
     let file = model.first_of(&WEIGHTS, progress)?;
     Ok(Found { file, run: None, config: described, notes })

@@ -206,11 +206,19 @@ impl<'a> LoadOptions<'a> {
         note.iter().for_each(self.on_note);
         notes.extend(note);
         let mut metadata = checkpoint.metadata()?;
-        let spec = match (&self.model, &config) {
-            (Some(name), _) => registry::find(name, checkpoint.classes_of(name, self.policy)?)?,
-            (None, Some(config)) => checkpoint.claimed("its config.json", &config.spec.name)?,
-            (None, None) => checkpoint.infer_spec()?,
+        let spec = match (&self.model, &metadata.model, &config) {
+            (Some(name), ..) => registry::find(name, checkpoint.classes_of(name, self.policy)?)?,
+            (None, None, Some(config)) => checkpoint.claimed("its config.json", &config.spec.name)?,
+            (None, ..) => checkpoint.infer_spec()?,
         };
+        if let Some(other) = config.take_if(|config| config.spec.name != spec.name) {
+            let (file, own, other) = (file.display(), &spec.name, other.spec.name);
+            let note = Note::Other(format!(
+                "config.json tells of {other}, and the metadata of {file} of {own}; taking {own}"
+            ));
+            (self.on_note)(&note);
+            notes.push(note);
+        }
         let differ = |says, told| Error::ClassCount { file: file.clone(), says, told, has: spec.classes };
         if let Some(config) = config {
             if config.spec.classes != spec.classes {

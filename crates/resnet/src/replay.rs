@@ -1,4 +1,4 @@
-//! A part of two runs trained again, to find the step and the layer in which they part.
+//! A part of two runs trained again, to find the step and the layer in which they first differ.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,7 +69,7 @@ impl fmt::Display for Replayed {
         let what = a.differences(&b).join(" and ");
         write!(
             f,
-            "they part in step {}, in {what}; after it {differ} of {of} layers with weights differ",
+            "they first differ in step {}, in {what}; after it {differ} of {of} layers with weights differ",
             at.step
         )?;
         for (place, LayerDifference { layer, largest }) in layers.iter().take(SHOWN).enumerate() {
@@ -96,10 +96,14 @@ impl<'a> Replay<'a> {
     ///
     /// # Errors
     /// [`Error::NothingToReplay`] if the run began with weights from elsewhere and keeps no checkpoint so
-    /// early.
+    /// early, [`Error::SeveralProcesses`] if it is a run of several processes.
     pub fn of(run: &'a RunFolder, images: &'a Images, agreed: u64) -> Result<Self, Error> {
         let start = run.kept_steps().into_iter().rfind(|step| *step <= agreed);
-        match (start, run.record()?.from) {
+        let RunRecord { from, processes, .. } = run.record()?;
+        if processes > 1 {
+            return Err(Error::SeveralProcesses { run: run.dir().to_owned(), processes });
+        }
+        match (start, from) {
             (None, Some(from)) => Err(Error::NothingToReplay { run: run.dir().to_owned(), from, agreed }),
             (start, _) => Ok(Replay { run, images, start: start.unwrap_or(0) }),
         }

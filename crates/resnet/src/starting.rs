@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::progress::Progress;
 use resnet_data::sources::class_difference;
-use resnet_models::Model;
 use resnet_models::checkpoint::{
     Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
 };
+use resnet_models::{Head, Model, Shortcut, Spec, registry};
 use resnet_record::{EvalInterpolation, Recipe};
 use resnet_train::recipe::normalisation;
 use resnet_vision::Normalisation;
@@ -74,12 +74,14 @@ impl StartingWeights {
     /// weights.
     ///
     /// # Errors
-    /// If the weights are of another network.
+    /// If the weights do not fit, or [`Error::OtherNetwork`] if the file, or else its config, names another
+    /// network: names and shapes do not show a stride, an order of layers or a shortcut without parameters.
     pub fn give_to(&self, model: &Model, recipe: &Recipe, classes: &[String]) -> Result<Started, Error> {
+        let metadata = self.checkpoint.metadata()?;
+        self.refuse_other(&metadata, model.spec())?;
         let same_head = self.checkpoint.head_classes().is_ok_and(|classes| classes == model.spec().classes);
         let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
         let report = self.checkpoint.load_into(model, policy)?;
-        let metadata = self.checkpoint.metadata()?;
         let config = self.config.as_ref();
         let named = metadata.classes.or_else(|| config?.classes.clone());
         let described = metadata.preprocessing.or_else(|| config?.preprocessing);
@@ -88,6 +90,35 @@ impl StartingWeights {
         let other_normalisation = told.filter(|told| *told != normalisation(recipe));
         Ok(Started { report, other_classes, other_normalisation })
     }
+
+    /// Refuses weights that say they are of another network than `wanted`. A name that is not in the registry
+    /// is not compared.
+    fn refuse_other(&self, metadata: &Metadata, wanted: &Spec) -> Result<(), Error> {
+        let (says, told) = match (&metadata.model, &self.config) {
+            (Some(name), _) => match registry::find(name, wanted.classes) {
+                Ok(told) => ("metadata names", told),
+                Err(_) => return Ok(()),
+            },
+            (None, Some(config)) => ("config.json tells of", config.spec.clone()),
+            (None, None) => return Ok(()),
+        };
+        if computed(&told) == computed(wanted) {
+            return Ok(());
+        }
+        let (file, told, network) = (self.file.clone(), told.name, wanted.name.clone());
+        Err(Error::OtherNetwork { file, says, told, network })
+    }
+}
+
+/// What a network computes of its weights, up to the head: without its names, the size of its images, and the
+/// bias with which gates begin, which is a weight afterwards.
+fn computed(spec: &Spec) -> Spec {
+    let shortcut = match spec.shortcut {
+        Shortcut::ExclusiveGating { .. } => Shortcut::ExclusiveGating { bias: 0.0 },
+        Shortcut::ShortcutOnlyGating { .. } => Shortcut::ShortcutOnlyGating { bias: 0.0 },
+        other => other,
+    };
+    Spec { name: String::new(), classes: 1, input: [0; 3], head: Head::Linear, shortcut, ..spec.clone() }
 }
 
 /// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.

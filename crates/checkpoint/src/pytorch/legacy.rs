@@ -68,7 +68,7 @@ impl<R: Read + Seek> Legacy<R> {
             reader.seek(SeekFrom::Start(0))?;
             reader.by_ref().take(look).read_to_end(&mut bytes)?;
             match pickles(&bytes) {
-                Err(Fault::Cut) if look < len.min(LONGEST_LOOK) => look *= 8,
+                Err(Fault::Cut) if look < len.min(LONGEST_LOOK) => look = (look * 8).min(LONGEST_LOOK),
                 other => break (bytes, other?),
             }
         };

@@ -169,7 +169,7 @@ fn contents(
     let mut tensors: BTreeMap<Cow<str>, Tensor> = BTreeMap::new();
     for (name, id) in state_dict::named(&pickle, found.weights)? {
         let value = tensor::understand(&pickle, id);
-        if value == Value::Other || contents.ignored.count(&name, false) {
+        if value == Value::Other || contents.ignored.count(&name) {
             continue;
         }
         let shown = || clip(&name, 80);

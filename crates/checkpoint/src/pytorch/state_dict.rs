@@ -30,6 +30,9 @@ static TRAINED: [&str; 8] =
 const DEEPEST: usize = 4;
 /// The longest key that is followed. A key is repeated in the keys of everything below it.
 const LONGEST_KEY: usize = 200;
+/// The most entries that objects may have for each object of the pickle, where entries that several share
+/// count once for each of them.
+const MOST_SHARED: u64 = 16;
 
 /// The weights that were found.
 pub(super) struct Found {
@@ -53,6 +56,7 @@ struct Search<'p> {
 
 /// The weights that are asked for.
 pub(super) fn find(pickle: &Pickle, asked: &Weights) -> Result<Found, Fault> {
+    check_sharing(pickle)?;
     let mut search = Search { pickle, leads: HashMap::new() };
     let root = Place { id: pickle.root(), keys: vec![] };
     let mut at = match asked {
@@ -77,6 +81,20 @@ pub(super) fn find(pickle: &Pickle, asked: &Weights) -> Result<Found, Fault> {
         at = next;
     }
     Err(Fault::Refused(format!("its weights lie more than {DEEPEST} dictionaries deep")))
+}
+
+/// Refuses a pickle in which so many objects have one and the same long state that to look into each of them
+/// would take hours.
+fn check_sharing(pickle: &Pickle) -> Result<(), Fault> {
+    let entries = |id: Id| {
+        let state = pickle.call(id)?.state;
+        Some((pickle.entry_count(id) + state.map_or(0, |state| pickle.entry_count(state))) as u64)
+    };
+    let all: u64 = pickle.ids().filter_map(entries).sum();
+    match all > MOST_SHARED * pickle.objects().len() as u64 {
+        true => Err(Fault::Damaged("its objects share more entries than in any file of PyTorch".to_owned())),
+        false => Ok(()),
+    }
 }
 
 impl<'p> Search<'p> {
@@ -146,13 +164,20 @@ impl<'p> Search<'p> {
         others: Vec<String>,
         asked: &Weights,
     ) -> Result<Found, Fault> {
-        let is_averaged =
-            || at.keys.iter().any(|key| is_average(key)) || self.pickle.get(at.id, "n_averaged").is_some();
+        let is_averaged = || at.keys.iter().any(|key| is_average(key)) || self.counts_averages(at.id);
         if *asked == Weights::Average && !is_averaged() {
             return Err(self.not_there(root, asked));
         }
         let key = (!at.keys.is_empty()).then(|| at.name());
         Ok(Found { weights: at.id, taken: Taken { key, others } })
+    }
+
+    /// Whether weights are an `AveragedModel`'s: its counter is a tensor of the state dict, and a buffer of
+    /// the whole module.
+    fn counts_averages(&self, weights: Id) -> bool {
+        let pickle = self.pickle;
+        let buffers = pickle.call(weights).and_then(|call| pickle.get(call.state?, "_buffers"));
+        [Some(weights), buffers].into_iter().flatten().any(|at| pickle.get(at, "n_averaged").is_some())
     }
 
     /// The fault for weights that are not in the file; it names those that are.
@@ -207,7 +232,8 @@ fn only<'s>(places: &'s [Place], asked: &Weights) -> Result<&'s Place, Fault> {
     let fits = |place: &&Place| *asked != Weights::Trained || !is_average(place.key());
     let fitting: Vec<&Place> = places.iter().filter(fits).collect();
     match fitting[..] {
-        [] => Err(Fault::Refused("it has no tensors under names".to_owned())),
+        [] if places.is_empty() => Err(Fault::Refused("it has no tensors under names".to_owned())),
+        [] => Err(Fault::NotThere(asked.clone(), places.iter().map(Place::name).collect())),
         // An object under several keys counts once.
         [first, ref rest @ ..] if rest.iter().all(|other| other.id == first.id) => Ok(first),
         _ => Err(Fault::Several(fitting.iter().map(|place| place.name()).collect())),
@@ -241,3 +267,7 @@ pub(super) fn named<'p>(pickle: &'p Pickle, weights: Id) -> Result<Vec<(Cow<'p, 
     }
     Ok(named)
 }
+
+#[cfg(test)]
+#[path = "state_dict_tests.rs"]
+mod tests;

@@ -6,6 +6,8 @@ use crate::floats::Float;
 
 /// The most dimensions of a tensor; a network's have four.
 const MOST_DIMENSIONS: usize = 8;
+/// The most entries of a tensor's metadata, which name its kinds of views.
+const MOST_METADATA: usize = 64;
 /// The longest name of a storage. The name is kept beside each of its tensors, perhaps a million times.
 const LONGEST_KEY: usize = 64;
 
@@ -180,6 +182,10 @@ fn rebuilt(pickle: &Pickle, function: &str, arguments: &[Id]) -> Value {
         let flag = pickle.get(*metadata, "neg");
         flag.is_some_and(|flag| *pickle.object(flag) == Object::Bool(true))
     };
+    // It is searched for each tensor, and a pickle can give the same to all of them.
+    if metadata.is_some_and(|metadata| pickle.entry_count(*metadata) > MOST_METADATA) {
+        return Value::Malformed;
+    }
     if metadata.is_some_and(is_negated) {
         return Value::Strange("a negated view");
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Ignored, Precision};
+use crate::{Ignored, Precision, Taken};
 
 fn bytes_of(header: &str, data: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
@@ -141,7 +141,7 @@ fn a_file_of_one_set_of_weights_has_no_other() {
 
 #[test]
 fn a_header_beyond_the_limit_is_not_parsed() {
-    let bytes = bytes_of(&" ".repeat((8 << 20) + 1), 0);
+    let bytes = bytes_of(&" ".repeat((64 << 20) + 1), 0);
     assert!(parse_bytes(&bytes).err().unwrap().to_string().contains("beyond any network here"));
 }
 
@@ -181,7 +181,7 @@ fn other_floats_become_f32_and_counters_are_passed_over() {
     assert_eq!(values("s"), [3.0]);
     assert!(values("z").is_empty());
     assert_eq!(contents.tensors.len(), 5);
-    assert_eq!(contents.ignored, Ignored { batch_counters: 1, optimizer: 1 });
+    assert_eq!(contents.ignored, Ignored { batch_counters: 1, optimizer: 1, other_weights: 0 });
     let expected = [(Precision::F16, 1), (Precision::Bf16, 1), (Precision::F64, 1)];
     assert_eq!(contents.converted, expected.into());
 }
@@ -189,17 +189,58 @@ fn other_floats_become_f32_and_counters_are_passed_over() {
 #[test]
 fn a_trainings_state_is_passed_over_in_our_own_checkpoints_alone() {
     let names = ["ema.a", "optimizer.momentum.a", "accumulated.a", "a"];
+    let contents = parse_bytes(&of_training("training_state", &names)).unwrap();
+    assert_eq!(contents.tensors["a"].values, [3.0]);
+    assert_eq!(contents.tensors.len(), 1);
+    assert_eq!(contents.ignored, Ignored { batch_counters: 0, optimizer: 2, other_weights: 1 });
+    let contents = parse_bytes(&of_training("format", &names)).unwrap();
+    assert_eq!((contents.tensors.len(), contents.ignored), (4, Ignored::default()));
+}
+
+/// A file with the string `metadata` and these tensors, each of one number: 0, 1, 2, ...
+fn of_training(metadata: &str, names: &[&str]) -> Vec<u8> {
     let tensors: Vec<String> = (0..)
         .zip(names)
         .map(|(i, name)| format!(r#""{name}":{}"#, tensor("F32", "[1]", [4 * i, 4 * i + 4])))
         .collect();
-    let read = |metadata: &str| {
-        let header = format!(r#"{{"__metadata__":{{"{metadata}":"{{}}"}},{}}}"#, tensors.join(","));
-        let contents = parse_bytes(&bytes_of(&header, 16)).unwrap();
-        (contents.tensors.len(), contents.ignored.optimizer)
-    };
-    assert_eq!(read("training_state"), (1, 3));
-    assert_eq!(read("format"), (4, 0));
+    let header = format!(r#"{{"__metadata__":{{"{metadata}":"{{}}"}},{}}}"#, tensors.join(","));
+    let numbers = (0..names.len()).flat_map(|i| (i as f32).to_le_bytes());
+    bytes_of(&header, 0).into_iter().chain(numbers).collect()
+}
+
+#[test]
+fn the_averages_in_a_checkpoint_of_ours_are_weights_that_can_be_chosen() {
+    let both = of_training("training_state", &["ema.a", "optimizer.momentum.a", "a"]);
+    let read =
+        |bytes: &[u8], weights| parse(Path::new("f"), io::Cursor::new(bytes), bytes.len() as u64, &weights);
+    for (weights, first, key, other) in [
+        (Weights::Usual, 2.0, "model", "ema"),
+        (Weights::Trained, 2.0, "model", "ema"),
+        (Weights::Average, 0.0, "ema", "model"),
+    ] {
+        let contents = read(&both, weights).unwrap();
+        assert_eq!(contents.tensors.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(contents.tensors["a"].values, [first]);
+        assert_eq!(contents.taken, Taken { key: Some(key.to_owned()), others: vec![other.to_owned()] });
+        assert_eq!(contents.ignored, Ignored { batch_counters: 0, optimizer: 1, other_weights: 1 });
+    }
+    let told = read(&both, Weights::Key("net".into())).unwrap_err().to_string();
+    assert_eq!(told, "f holds no weights under \"net\"; it has model, ema");
+    let one = of_training("training_state", &["optimizer.momentum.a", "a"]);
+    assert_eq!(read(&one, Weights::Usual).unwrap().taken, Taken::default());
+    let told = read(&one, Weights::Average).unwrap_err().to_string();
+    assert_eq!(told, "f holds no averaged weights (EMA); it has one set of weights");
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    let metadata = BTreeMap::from([("note".to_owned(), " ".repeat(64 << 20))]);
+    let shapes = BTreeMap::from([("a", &[1][..])]);
+    let written = crate::write::<Error>(&file, &shapes, &metadata, |_| Ok(vec![0.0]));
+    assert!(matches!(written, Err(Error::LongHeader { .. })), "{written:?}");
+    assert!(!file.exists());
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Loading a checkpoint into a model: all values or none.
 
 use candle_core::{Tensor, Var};
+use resnet_blocks::Branch;
 
 use super::report::{Report, Reshaped, strays};
 use super::{Checkpoint, Error};
@@ -155,10 +156,9 @@ impl Checkpoint {
         // What names and shapes do not show is assumed to be as in the model.
         let same = crate::Spec {
             name: model.spec().name.clone(),
-            branch: if found.branch.expansion() == model.spec().branch.expansion() {
-                model.spec().branch
-            } else {
-                found.branch
+            branch: match (found.branch, model.spec().branch) {
+                (Branch::Bottleneck(_), own @ Branch::Bottleneck(_)) => own,
+                (other, _) => other,
             },
             first_unit: model.spec().first_unit,
             head: model.spec().head,

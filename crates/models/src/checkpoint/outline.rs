@@ -8,9 +8,12 @@ use super::landmarks::Landmarks;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// The suffixes with which the registry names networks of one depth.
-static SUFFIXES: [&str; 9] =
-    ["", "-a", "-b", "-basic", "-bottleneck", "-basic-a", "-basic-b", "-bottleneck-a", "-bottleneck-b"];
+/// The words by which the registry tells networks of one depth apart: units, then shortcuts where the shape
+/// changes. It decides what a name without them stands for.
+static UNITS: [&str; 4] = ["", "-basic", "-bottleneck", "-one-layer"];
+static SHORTCUTS: [&str; 3] = ["", "-a", "-b"];
+/// Channels of the first stage of CIFAR networks that are not wide.
+const NARROW: usize = 16;
 
 /// What names and shapes show of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +23,8 @@ pub(super) struct Outline {
     stem_outputs: usize,
     /// Units of each stage.
     pub(super) units: Vec<usize>,
-    three_layers: bool,
+    /// Convolutions of a unit's branch.
+    layers: usize,
     /// Channels in the first unit.
     width: usize,
     pub(super) outputs: usize,
@@ -50,7 +54,11 @@ impl Outline {
             stem: spec.stem.layers,
             stem_outputs: spec.stem.out_channels,
             units: spec.stages.iter().map(|stage| stage.units).collect(),
-            three_layers: matches!(spec.branch, Branch::Bottleneck(_)),
+            layers: match spec.branch {
+                Branch::OneLayer => 1,
+                Branch::Basic => 2,
+                Branch::Bottleneck(_) => 3,
+            },
             width: first.map_or(0, |stage| stage.width),
             outputs: first.map_or(0, |stage| stage.out_channels),
             shortcut: match (spec.shape_change, spec.family()) {
@@ -80,8 +88,8 @@ impl Outline {
             units.pop();
         }
         let first = format!("{}0.", landmarks.stages[0]);
-        let three_layers = file.has(&format!("{first}conv3.weight"));
-        let last = if three_layers { "conv3.weight" } else { "conv2.weight" };
+        let has = |layer: &usize| file.has(&format!("{first}conv{layer}.weight"));
+        let layers = [3, 2].into_iter().find(has).unwrap_or(1);
         let any = |matches: &dyn Fn(&str) -> bool| file.tensors.keys().any(|name| matches(name));
         let shortcut = if !any(&|name| name.contains(".downsample.")) {
             Shortcut::Free
@@ -95,24 +103,29 @@ impl Outline {
             stem,
             stem_outputs,
             units,
-            three_layers,
+            layers,
             width: filters(file, &format!("{first}conv1.weight"))?.0,
-            outputs: filters(file, &format!("{first}{last}"))?.0,
+            outputs: filters(file, &format!("{first}conv{layers}.weight"))?.0,
             shortcut,
             group_norm: !any(&|name| name.ends_with(".running_mean")),
         })
     }
 
-    /// The registry's names for CIFAR networks of this depth.
+    /// The registry's names for CIFAR networks of this depth and width.
     pub(super) fn cifar_names(&self) -> Vec<String> {
         let units = self.units[0];
-        let depth = units * if self.three_layers { 9 } else { 6 } + 2;
+        let depth = units * 3 * self.layers + 2;
         let family = match self.family {
             Family::V1 => "v1",
             Family::V2 => "v2",
         };
-        // The registry decides which combination a plain name stands for.
-        SUFFIXES.iter().map(|suffix| format!("resnet{depth}-{family}{suffix}")).collect()
+        let wide = match self.width / NARROW {
+            0 | 1 => String::new(),
+            factor => format!("-wide-by-{factor}"),
+        };
+        let named =
+            |units: &str| SHORTCUTS.map(|shortcut| format!("resnet{depth}-{family}{units}{wide}{shortcut}"));
+        UNITS.iter().flat_map(|units| named(units)).collect()
     }
 }
 

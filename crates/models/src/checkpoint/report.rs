@@ -30,7 +30,7 @@ pub struct Report {
     pub other_head: Vec<String>,
     /// Tensors of the file that were not f32.
     pub converted: Converted,
-    /// Tensors of the file that no network needs: counters of batches and the optimizer's state.
+    /// Tensors of the file that were passed over: counters of batches, the optimizer's state, other weights.
     pub ignored: Ignored,
     /// Tensors of the file that cannot be weights: their elements are no floating-point numbers.
     pub left_out: Vec<LeftOut>,
@@ -118,9 +118,10 @@ impl fmt::Display for Report {
         let converted: Vec<String> =
             self.converted.iter().map(|(from, count)| conversion(*from, *count)).collect();
         line("converted to f32", converted.len(), converted.join(", "))?;
-        let Ignored { batch_counters, optimizer } = self.ignored;
+        let Ignored { batch_counters, optimizer, other_weights } = self.ignored;
         line("passed over", batch_counters, format!("{batch_counters} batch counters"))?;
         line("passed over", optimizer, format!("{optimizer} tensors of the optimizer"))?;
+        line("passed over", other_weights, format!("{other_weights} tensors of the other weights"))?;
         let strange = &self.left_out;
         line("left out, no floating-point numbers", strange.len(), list(strange))?;
         let bad = &self.non_finite;

@@ -183,6 +183,8 @@ fn what_is_not_understood_is_named() {
         ("/size", json!("large"), "its size is \"large\""),
         ("/resample", json!(1), "its resample is 1"),
         ("/rescale_factor", json!(1.0), "its rescale_factor is 1"),
+        ("/do_rescale", json!(false), "its do_rescale is false, and pixels here are divided by 255"),
+        ("/do_resize", json!(false), "its do_resize is false, and images here are resized"),
         ("/image_std", json!([1.0, 1.0]), "its image_std is"),
         ("/feature_extractor_type", json!("ViTFeatureExtractor"), "preprocessor_config.json: "),
     ];
@@ -198,6 +200,10 @@ fn what_is_not_understood_is_named() {
         let named = message.starts_with("preprocessor_config.json: ");
         if named && message.contains(expected) { Ok(()) } else { Err(message) }
     });
+    let sides = with(processor(), "/size", json!({ "height": 256, "width": 256 }));
+    assert!(both(&transformers(), &sides).is_ok());
+    let told = both(&transformers(), &with(sides, "/do_center_crop", json!(true))).unwrap_err();
+    assert!(told.contains("should be a number of pixels or a shortest_edge, so that images keep"), "{told}");
     for text in ["", "[]", "{", "null", "\"resnet50\"", &"[".repeat(100_000)] {
         assert!(RepositoryConfig::parse(text, None).is_err());
     }
@@ -299,10 +305,10 @@ proptest! {
     }
 
     #[test]
-    fn no_processor_panics(place in 0..9usize, value in any_value()) {
+    fn no_processor_panics(place in 0..11usize, value in any_value()) {
         let keys = [
             "/crop_pct", "/size", "/resample", "/image_mean", "/image_std", "/do_normalize", "/rescale_factor",
-            "/feature_extractor_type", "/do_center_crop",
+            "/feature_extractor_type", "/do_center_crop", "/do_resize", "/do_rescale",
         ];
         if let Ok(config) = both(&transformers(), &with(processor(), keys[place], value)) {
             prop_assert!(config.preprocessing.is_some_and(|how| how.resize <= 8192 && how.crop <= 8192));

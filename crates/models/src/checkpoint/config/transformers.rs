@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use resnet_blocks::{Branch, ShapeChange, StridePlace};
 use serde_json::Value;
 
-use super::{Preprocessing, classes, interpolation, is_side, key, normalisation, side_of};
+use super::{Preprocessing, classes, interpolation, is_side, key, normalisation, side_of, wrong};
 use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
@@ -89,6 +89,12 @@ pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
         true => normalisation(value, ["image_mean", "image_std"], ([0.5; 3], [0.5; 3]))?,
         false => ([0.0; 3], [1.0; 3]),
     };
+    let steps = [("do_resize", "images here are resized"), ("do_rescale", "pixels here are divided by 255")];
+    for (step, here) in steps {
+        if key::<bool>(value, step, "true or false")? == Some(false) {
+            return Err(format!("its {step} is false, and {here}"));
+        }
+    }
     if let Some(factor) = key::<f64>(value, "rescale_factor", "a number")?
         && (factor * 255.0 - 1.0).abs() > 1e-6
     {
@@ -97,6 +103,12 @@ pub(super) fn preprocessing(value: &Value) -> Result<Preprocessing, String> {
     let crop_pct: Option<f64> = key(value, "crop_pct", "a part of the image")?;
     let size = pixels(value, "size")?.unwrap_or(if convnext { SQUASHED } else { 224 });
     let cut = key(value, "do_center_crop", "true or false")?.unwrap_or(false);
+    // Height and width together squash an image before the crop.
+    let squashes = |size: &&Value| size.get("height").is_some() && size.get("shortest_edge").is_none();
+    if let Some(size) = value.get("size").filter(squashes).filter(|_| cut) {
+        let other = "a number of pixels or a shortest_edge, so that images keep their shape before the crop";
+        return Err(wrong("size", size, other));
+    }
     let (resize, crop) = match (cut, convnext || crop_pct.is_some()) {
         (true, _) => (size, pixels(value, "crop_size")?.unwrap_or(size)),
         (false, true) if size < SQUASHED => (side_of(size, crop_pct.unwrap_or(CROP_PCT))?, size),
@@ -135,6 +147,5 @@ fn pixels(value: &Value, name: &str) -> Result<Option<usize>, String> {
     };
     let number = found.get("shortest_edge").or_else(square).unwrap_or(found).as_u64();
     let side = number.and_then(|number| usize::try_from(number).ok()).filter(is_side);
-    side.map(Some)
-        .ok_or_else(|| super::wrong(name, found, "a number of pixels, from 1 to 8192, or a shortest_edge"))
+    side.map(Some).ok_or_else(|| wrong(name, found, "a number of pixels, from 1 to 8192, or a shortest_edge"))
 }
