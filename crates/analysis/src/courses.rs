@@ -75,11 +75,28 @@ impl Subject {
     /// What `text` names: a run's folder, a file of weights, or else a network of the registry.
     pub fn named(text: &str) -> Self {
         let path = Path::new(text);
-        if path.exists() { Subject::at(path, None) } else { Subject::Fresh(text.to_owned()) }
+        if path.exists() { Subject::found(path, None) } else { Subject::Fresh(text.to_owned()) }
     }
 
     /// The run or the file of weights at `path`; `model` is the network's name where a file does not say it.
-    pub fn at(path: &Path, model: Option<&str>) -> Self {
+    ///
+    /// # Errors
+    /// If `path` is a run of another network than `model`, or its recipe cannot be read.
+    pub fn at(path: &Path, model: Option<&str>) -> Result<Self, Error> {
+        let subject = Subject::found(path, model);
+        if let (Subject::Run(run), Some(name)) = (&subject, model) {
+            let recipe = run.recipe()?;
+            let classes = recipe.classes().unwrap_or(10);
+            let named = registry::find(name, classes).map_err(resnet::Error::from)?.name;
+            let own = registry::find(&recipe.model.name, classes).map_err(resnet::Error::from)?.name;
+            if named != own {
+                return Err(Error::OtherNetwork { run: path.to_owned(), own, named });
+            }
+        }
+        Ok(subject)
+    }
+
+    fn found(path: &Path, model: Option<&str>) -> Self {
         match RunFolder::open(path) {
             Ok(run) if path.is_dir() => Subject::Run(run),
             _ => Subject::File(path.to_owned(), model.map(str::to_owned)),

@@ -62,6 +62,16 @@ pub enum Error {
         /// Where its data were.
         origin: String,
     },
+    /// A run of another network than the one that was named with it.
+    #[error("the run {} trains {own}, not {named}; leave the network's name out", run.display())]
+    OtherNetwork {
+        /// The run's folder.
+        run: PathBuf,
+        /// Its network.
+        own: String,
+        /// The network that was named.
+        named: String,
+    },
     /// A run without a checkpoint.
     #[error("the run {} has no checkpoint yet; train it for an epoch first", .0.display())]
     NoCheckpoint(PathBuf),

@@ -46,9 +46,9 @@ fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
         [one, others @ ..] => format!("Signals and gradients of {} and {} others", one.model, others.len()),
     };
     let data = if data == "generated" { "the drawn shapes" } else { data };
-    let images = courses.iter().map(|course| course.images).max().unwrap_or(0);
     let mut lead = vec![format!(
-        "Measured on {images} training images of {data}, as a training step sees them: norms take the batch's own statistics."
+        "Measured on {} training images of {data}, as a training step sees them: norms take the batch's own statistics.",
+        images_of(courses)
     )];
     lead.extend(courses.iter().filter_map(explained));
     let mut parts = vec![Part::Heading("Over depth".to_owned())];
@@ -62,6 +62,18 @@ fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
         }
     }
     Article { kicker: "Analysis".to_owned(), title, lead, parts, commands: vec![command()] }
+}
+
+/// `64`, or `64 (resnet164-v2) and 10 (resnet1001-v2)` where a network had fewer.
+fn images_of(courses: &[Course]) -> String {
+    let first = courses.first().map_or(0, |course| course.images);
+    match courses.iter().all(|course| course.images == first) {
+        true => first.to_string(),
+        false => {
+            let each = courses.iter().map(|course| format!("{} ({})", course.images, course.model));
+            resnet_words::listed(&each.collect::<Vec<_>>())
+        }
+    }
 }
 
 /// How much of the gradient's change over depth the product of equations (6) to (8) explains, at the last

@@ -163,10 +163,7 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
     Some(Picture { name: quantity.name, chart, caption })
 }
 
-/// Letters that fit beside the end of a line.
-const LETTERS: usize = 21;
-
-/// A name of at most [`LETTERS`] letters; it leaves the depth out if all networks have the same.
+/// A short name; it leaves the depth out if all networks have the same.
 fn short_name(courses: &[Course], course: &Course, point: &Point) -> String {
     let split = |course: &Course| {
         let name = course.model.strip_prefix("resnet").unwrap_or(&course.model).to_owned();
@@ -175,13 +172,10 @@ fn short_name(courses: &[Course], course: &Course, point: &Point) -> String {
     };
     let (depth, unit) = split(course);
     let is_shared = courses.len() > 1 && courses.iter().all(|other| split(other).0 == depth);
-    let mut name = if is_shared || depth.is_empty() { unit } else { format!("{depth}-{unit}") };
-    if let (true, Some(step)) = (course.points.len() > 1, point.step) {
-        name = format!("{name} @{step}");
-    }
-    match name.chars().count() > LETTERS {
-        true => name.chars().take(LETTERS - 1).chain(['…']).collect(),
-        false => name,
+    let name = if is_shared || depth.is_empty() { unit } else { format!("{depth}-{unit}") };
+    match point.step.filter(|_| course.points.len() > 1) {
+        Some(step) => format!("{name} @{step}"),
+        None => name,
     }
 }
 

@@ -7,15 +7,16 @@ use crate::results::{Results, RowResult};
 use crate::words::{listed, signed};
 
 /// A row beside its baseline.
-struct Compared<'a> {
-    row: &'a RowResult,
+struct Compared {
+    /// The row's label, and its group where another group has the label too.
+    label: String,
     contrast: Contrast,
     /// The paper's error of this row less that of its baseline, in points; infinite where one of the two
     /// fails.
     published: Option<f64>,
 }
 
-impl Compared<'_> {
+impl Compared {
     fn is_as_published(&self) -> bool {
         self.published.is_some_and(|published| published * self.contrast.difference > 0.0)
     }
@@ -23,19 +24,22 @@ impl Compared<'_> {
 
 /// The first sentences of a page.
 pub(crate) fn answer(results: &Results) -> String {
-    let compared: Vec<Compared<'_>> = results
+    let compared: Vec<Compared> = results
         .rows
         .iter()
-        .filter_map(|row| Some(Compared { row, contrast: row.contrast?, published: published(results, row) }))
+        .filter_map(|row| {
+            let label = results.label_of(row);
+            Some(Compared { label, contrast: row.contrast?, published: published(results, row) })
+        })
         .collect();
     let failing: Vec<String> =
-        results.rows.iter().filter(|row| row.fails()).map(|row| row.row.label.clone()).collect();
+        results.rows.iter().filter(|row| row.fails()).map(|row| results.label_of(row)).collect();
     let failed = if failing.is_empty() { String::new() } else { format!(" {} failed.", listed(&failing)) };
     match results.has_any() {
         true if compared.is_empty() => {
             format!("Nothing to compare yet: no row has an error beside one of its baseline.{failed}")
         }
-        true => format!("{}{failed}{}", order(&compared), what_would_decide(results, &compared)),
+        true => format!("{}{failed}{}", order(&compared), what_would_decide(&compared)),
         false => "Nothing has been trained yet.".to_owned(),
     }
 }
@@ -50,11 +54,34 @@ fn published(results: &Results, row: &RowResult) -> Option<f64> {
     })
 }
 
-/// How many differences are larger than the noise, and which of them are not as in the paper.
-fn order(compared: &[Compared<'_>]) -> String {
-    let (with, others): (Vec<&Compared<'_>>, Vec<&Compared<'_>>) =
-        compared.iter().filter(|row| row.contrast.is_decided()).partition(|row| row.is_as_published());
-    match (compared.len(), with.len(), others.len()) {
+/// How many differences are larger than the noise, as far as that is known, and which of them are not as in
+/// the paper.
+fn order(compared: &[Compared]) -> String {
+    let (known, unknown): (Vec<&Compared>, Vec<&Compared>) =
+        compared.iter().partition(|row| row.contrast.chance.is_some());
+    match (known.len(), unknown.len()) {
+        (_, 0) => order_of(&known),
+        (0, 1) => {
+            "The noise of the one difference from a baseline is not known: that takes two seeds of each row."
+                .to_owned()
+        }
+        (0, all) => {
+            format!(
+                "The noise of {all} differences from a baseline is not known: that takes two seeds of each row."
+            )
+        }
+        (_, others) => format!(
+            "{} The noise of {others} more is not known: that takes two seeds of each row.",
+            order_of(&known)
+        ),
+    }
+}
+
+/// The same of differences whose noise is known.
+fn order_of(known: &[&Compared]) -> String {
+    let (with, others): (Vec<&Compared>, Vec<&Compared>) =
+        known.iter().filter(|row| row.contrast.is_decided()).partition(|row| row.is_as_published());
+    match (known.len(), with.len(), others.len()) {
         (1, 0, 0) => {
             "The one difference from a baseline is not larger than the noise of the seeds.".to_owned()
         }
@@ -77,33 +104,28 @@ fn order(compared: &[Compared<'_>]) -> String {
 }
 
 /// `(b) ... (+0.31 points where the paper has -0.20)`.
-fn told(compared: &Compared<'_>) -> String {
+fn told(compared: &Compared) -> String {
     let published = match compared.published {
         Some(difference) if difference.is_finite() => signed(difference),
         _ => "a failure".to_owned(),
     };
     let measured = signed(compared.contrast.difference);
-    format!("{} ({measured} points where the paper has {published})", compared.row.row.label)
+    format!("{} ({measured} points where the paper has {published})", compared.label)
 }
 
-/// A sentence on what would decide the undecided rows; empty if there are none. It names the row that takes
-/// the fewest seeds.
-fn what_would_decide(results: &Results, compared: &[Compared<'_>]) -> String {
-    if compared.iter().all(|row| row.contrast.is_decided()) {
-        return String::new();
-    }
-    let closest =
-        compared.iter().filter_map(|compared| Some((compared.contrast.seeds_to_decide?, compared.row)));
-    let baseline = |row: &RowResult| row.row.against.map(|against| results.rows[against].errors.count());
-    let has = |row: &RowResult| row.errors.count().min(baseline(row).unwrap_or(usize::MAX));
-    let next = closest.filter(|(seeds, row)| *seeds > has(row)).min_by_key(|(seeds, _)| *seeds);
+/// A sentence on what would decide the undecided rows whose noise is known; empty if there are none. It names
+/// the row that takes the fewest seeds.
+fn what_would_decide(compared: &[Compared]) -> String {
+    let is_open = |contrast: &Contrast| contrast.chance.is_some() && !contrast.is_decided();
+    let open = || compared.iter().filter(|row| is_open(&row.contrast));
+    let next = open().filter_map(|row| Some((row.contrast.seeds_to_decide?, row))).min_by_key(|next| next.0);
     match next {
         Some((seeds, row)) => {
-            format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.row.label)
+            format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.label)
         }
-        None if results.rows.iter().any(|row| row.errors.count() == 1) => {
-            " Of a row with one seed the noise is not known; two more seeds would begin to tell.".to_owned()
+        None if open().next().is_some() => {
+            " The others would take more than a thousand seeds each.".to_owned()
         }
-        None => " The others would take more than a thousand seeds each.".to_owned(),
+        None => String::new(),
     }
 }

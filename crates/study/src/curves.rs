@@ -4,6 +4,7 @@ use resnet_record::{EpochMetrics, Metric};
 use resnet_report::chart::{Axis, Chart, Colour, Series, medians, smoothed};
 use resnet_report::{Figure, rate_drops};
 
+use crate::Scale;
 use crate::find::FoundRun;
 use crate::grid::Panel;
 use crate::results::{Results, RowResult};
@@ -46,14 +47,20 @@ fn curves_of(results: &Results, panel: &Panel) -> Option<Curves> {
     if drawn.is_empty() {
         return None;
     }
-    let lines: Vec<Line> = drawn.iter().map(|(place, row)| Line::of(row, colour(row, *place))).collect();
+    let scale = results.request.scale;
+    let lines: Vec<Line> =
+        drawn.iter().map(|(place, row)| Line::of(row, colour(row, *place), scale)).collect();
     let seeds = drawn.iter().map(|(_, row)| row.runs.len()).max().unwrap_or(0);
     let shown = match seeds {
         1 => "one seed each".to_owned(),
         _ => format!("the median of {} in front, single seeds pale", counted(seeds, "seed")),
     };
-    let drops = drawn.iter().find_map(|(_, row)| row.runs.first()).map_or_else(Vec::new, drops);
-    let last = lines.iter().flat_map(|line| &line.errors).flatten().map(|point| point.0).fold(1.0, f64::max);
+    // Verticals only where they are those of all lines.
+    let mut of_rows = drawn.iter().filter_map(|(_, row)| row.runs.first()).map(drops);
+    let drops = of_rows.next().filter(|first| of_rows.all(|other| other == *first)).unwrap_or_default();
+    let told_drops = if drops.is_empty() { "" } else { " Thin verticals are drops of the learning rate." };
+    let points = || lines.iter().flat_map(|line| line.errors.iter().chain(&line.losses)).flatten();
+    let last = points().map(|point| point.0).fold(1.0, f64::max);
     let ends = |of: fn(&Line) -> Option<f64>, digits: usize| {
         let told = lines.iter().filter_map(|line| Some(format!("{} {:.digits$}", line.name, of(line)?)));
         listed(&told.collect::<Vec<_>>())
@@ -74,11 +81,11 @@ fn curves_of(results: &Results, panel: &Panel) -> Option<Curves> {
         for seed in line.errors.iter().filter(|_| line.errors.len() > 1) {
             of_errors = of_errors.with(Series::new("", line.colour, seed.clone()).faint());
         }
-        let errors = medians(&line.errors);
+        let errors = medians(&line.front(&line.errors));
         let is_short = errors.len() <= MARKED;
         let errors = Series::new(&line.name, line.colour, errors);
         of_errors = of_errors.with(if is_short { errors.marked() } else { errors });
-        let median = medians(&line.losses);
+        let median = medians(&line.front(&line.losses));
         let mean = smoothed(&median, (median.len() / 40).max(1));
         of_losses = of_losses.with(Series::new(&line.name, line.colour, mean).dashed());
     }
@@ -86,9 +93,7 @@ fn curves_of(results: &Results, panel: &Panel) -> Option<Curves> {
     Some(Curves {
         errors: Figure::new(
             &of_errors,
-            format!(
-                "{title}. Test errors end at {errors} %; {shown}. Thin verticals are drops of the learning rate."
-            ),
+            format!("{title}. Test errors end at {errors} %; {shown}.{told_drops}"),
         ),
         losses: Figure::new(
             &of_losses,
@@ -105,16 +110,28 @@ struct Line {
     colour: Colour,
     errors: Vec<Points>,
     losses: Vec<Points>,
+    /// Which of the runs failed.
+    failed: Vec<bool>,
     /// Median error and median loss of the last epoch, over the runs that did not fail.
     ends: (Option<f64>, Option<f64>),
 }
 
 impl Line {
-    fn of(result: &RowResult, colour: Colour) -> Line {
+    fn of(result: &RowResult, colour: Colour, scale: Scale) -> Line {
         let curves: Vec<(Points, Points)> = result.runs.iter().map(read).collect();
         let (errors, losses) = curves.into_iter().unzip();
-        let ends = (result.errors.median(), result.losses.median());
-        Line { name: short(&result.row.label), colour, errors, losses, ends }
+        let failed = result.runs.iter().map(|run| RowResult::has_failed(run, scale)).collect();
+        let ends = (result.judged_errors().median(), result.judged_losses().median());
+        Line { name: short(&result.row.label), colour, errors, losses, failed, ends }
+    }
+
+    /// Of `curves`, one for each run, those that the line in front is the median of: of the runs that did not
+    /// fail, unless all did, and of more than the end, unless none has more.
+    fn front(&self, curves: &[Points]) -> Vec<Points> {
+        let all_failed = self.failed.iter().all(|failed| *failed);
+        let chosen = || curves.iter().zip(&self.failed).filter(|(_, failed)| all_failed || !**failed);
+        let has_course = chosen().any(|(curve, _)| curve.len() > 1);
+        chosen().filter(|(curve, _)| !has_course || curve.len() > 1).map(|(curve, _)| curve.clone()).collect()
     }
 
     fn last_error(&self) -> Option<f64> {

@@ -4,27 +4,31 @@ use resnet_models::registry;
 use resnet_record::{Duration, EpochSize, Recipe, ScheduleRecipe, WarmupRecipe};
 
 use crate::grid::data_words;
-use crate::words::count;
+use crate::scale::IMAGENET_CLASSES;
+use crate::words::{count, listed};
 
 /// Training images of ImageNet, where nothing says how many there are.
 pub(crate) const IMAGENET: u64 = resnet_bench::IMAGENET;
 
-/// Its classes likewise.
-pub(crate) const IMAGENET_CLASSES: usize = 1000;
-
-/// The differences of `trained` from `paper`; `edges` is what [`crate::jpeg_edges`] says of the images.
+/// The differences of `trained` from `paper`; `edges` is what [`crate::jpeg_edges`] says of the images, and
+/// `epoch` the length of an epoch of the images at hand, where those are known.
 ///
 /// ```
 /// use resnet_record::Recipe;
 /// let paper = Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");
 /// let mut shorter = paper.clone();
 /// shorter.set("train.duration=8 epochs")?;
-/// let told = resnet_study::deviations(&paper, &shorter, Some(1.12));
+/// let told = resnet_study::deviations(&paper, &shorter, Some(1.12), None);
 /// assert!(told[0].starts_with("400,000 images seen, not 8,184,"), "{told:?}");
 /// assert!(told[1].contains("JPEG"));
 /// # Ok::<(), resnet_record::Error>(())
 /// ```
-pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<String> {
+pub fn deviations(
+    paper: &Recipe,
+    trained: &Recipe,
+    edges: Option<f64>,
+    epoch: Option<EpochSize>,
+) -> Vec<String> {
     let mut told = vec![];
     let (wanted, has) = (&paper.model.name, &trained.model.name);
     if wanted != has {
@@ -41,8 +45,14 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     if paper.data.set == trained.data.set && wanted != has {
         told.push(format!("{has} classes, not {}", count(wanted as u64)));
     }
-    let [wanted, has] = [paper, trained].map(images_seen);
-    if paper.train.duration != trained.train.duration {
+    let (of_paper, of_trained) = (epoch_of(paper), epoch.unwrap_or_else(|| epoch_of(trained)));
+    let wanted = of_paper.images + paper.data.validation as u64;
+    let has = of_trained.images + trained.data.validation as u64;
+    if paper.data.set == trained.data.set && wanted != has {
+        told.push(format!("a training set of {} images, not {}", count(has), count(wanted)));
+    }
+    let (wanted, has) = (images_seen_in(paper, of_paper), images_seen_in(trained, of_trained));
+    if wanted != has {
         told.push(format!("{} images seen, not {}", count(has), count(wanted)));
     }
     if let Some(ratio) = edges {
@@ -54,7 +64,15 @@ pub fn deviations(paper: &Recipe, trained: &Recipe, edges: Option<f64>) -> Vec<S
     if wanted != has {
         told.push(format!("mini-batches of {has}, not {wanted}"));
     }
-    let [wanted, has] = [paper, trained].map(warmup_images);
+    let [wanted, has] = [paper, trained].map(|recipe| recipe.schedule.lr());
+    if wanted != has {
+        told.push(format!("a learning rate of {has}, not {wanted}"));
+    }
+    let (wanted, has) = (drops(paper, of_paper), drops(trained, of_trained));
+    if wanted != has {
+        told.push(format!("drops of the rate after {}, not {}", drops_told(&has), drops_told(&wanted)));
+    }
+    let (wanted, has) = (warmup_images(paper, of_paper), warmup_images(trained, of_trained));
     if wanted != has {
         told.push(format!("a warm-up over {} images, not {}", count(has), count(wanted)));
     }
@@ -78,21 +96,42 @@ fn depth_and_unit(model: &str) -> (&str, &str) {
 }
 
 /// Images and steps of an epoch; the size of ImageNet is assumed where the recipe does not tell.
-pub(crate) fn epoch(recipe: &Recipe) -> EpochSize {
+pub(crate) fn epoch_of(recipe: &Recipe) -> EpochSize {
     recipe.epoch_size(Some(IMAGENET)).unwrap_or(EpochSize { images: IMAGENET, steps: 1 })
 }
 
 /// Training images that a recipe sees, each counted every time.
 pub(crate) fn images_seen(recipe: &Recipe) -> u64 {
+    images_seen_in(recipe, epoch_of(recipe))
+}
+
+/// The same where an epoch is this long.
+fn images_seen_in(recipe: &Recipe, epoch: EpochSize) -> u64 {
     if let Duration::Images(images) = recipe.train.duration {
         return images;
     }
-    let (epoch, steps) = (epoch(recipe), recipe.train.duration.steps(epoch(recipe)));
+    let steps = recipe.train.duration.steps(epoch);
     (u128::from(steps) * u128::from(epoch.images) / u128::from(epoch.steps.max(1))) as u64
 }
 
-fn warmup_images(recipe: &Recipe) -> u64 {
-    let (epoch, batch) = (epoch(recipe), recipe.train.batch_size as u64);
+/// After which parts of the training its rate drops, in percent.
+fn drops(recipe: &Recipe, epoch: EpochSize) -> Vec<u64> {
+    let ScheduleRecipe::MultiStep { milestones, .. } = &recipe.schedule else { return vec![] };
+    let share = |at: &Duration| match (at, recipe.train.duration) {
+        // Steps of few images would round it.
+        (Duration::Images(at), Duration::Images(all)) => *at as f64 / all.max(1) as f64,
+        (at, all) => at.steps(epoch) as f64 / all.steps(epoch).max(1) as f64,
+    };
+    milestones.iter().map(|at| (100.0 * share(at)).round() as u64).collect()
+}
+
+/// `33 % and 67 % of the training`
+fn drops_told(drops: &[u64]) -> String {
+    format!("{} of the training", listed(&drops.iter().map(|drop| format!("{drop} %")).collect::<Vec<_>>()))
+}
+
+fn warmup_images(recipe: &Recipe, epoch: EpochSize) -> u64 {
+    let batch = recipe.train.batch_size as u64;
     let steps = recipe.train.duration.steps(epoch);
     match &recipe.schedule {
         ScheduleRecipe::MultiStep { warmup: Some(WarmupRecipe::From(from)), .. } => match from.duration {
@@ -111,8 +150,8 @@ mod tests {
     #[test]
     fn the_papers_training_differs_in_nothing_and_a_smoke_training_in_much() {
         let paper = Recipe::built_in("cifar10-resnet110-v1").unwrap();
-        assert_eq!(deviations(&paper, &Scale::Full.recipe(&paper, true), None), Vec::<String>::new());
-        let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, false), None);
+        assert_eq!(deviations(&paper, &Scale::Full.recipe(&paper, true), None, None), Vec::<String>::new());
+        let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, false), None, None);
         let expected = [
             "14 layers, not 110",
             "ten drawn shapes, not CIFAR-10",
@@ -122,15 +161,29 @@ mod tests {
         ];
         assert_eq!(smoke, expected);
         let deep = Recipe::built_in("cifar10-resnet164-v2").unwrap();
-        let told = deviations(&deep, &Scale::Small.recipe(&deep, true), None);
+        let told = deviations(&deep, &Scale::Small.recipe(&deep, true), None, None);
         assert_eq!(told[0], "56 layers, not 164");
         let mut cats = Recipe::built_in("imagenet-resnet152-v1").unwrap();
         let imagenet = cats.clone();
         cats.model.classes = Some(3);
-        assert_eq!(deviations(&imagenet, &cats, None)[0], "3 classes, not 1,000");
+        assert_eq!(deviations(&imagenet, &cats, None, None)[0], "3 classes, not 1,000");
+        // The images at hand count, not those that the paper had.
+        let few = EpochSize { images: 50_000, steps: 782 };
+        let small = deviations(&imagenet, &Scale::Small.recipe(&imagenet, true), None, Some(few));
+        let expected = [
+            "50 layers, not 152",
+            "a training set of 50,000 images, not 1,281,167",
+            "450,000 images seen, not 115,305,030",
+            "mini-batches of 64, not 256",
+            "a learning rate of 0.025, not 0.1",
+        ];
+        assert_eq!(small, expected);
+        let smoke = deviations(&imagenet, &Scale::Smoke.recipe(&imagenet, true), None, Some(few));
+        let told = "drops of the rate after 50 % and 75 % of the training, not 33 % and 67 % of the training";
+        assert!(smoke.contains(&told.to_owned()), "{smoke:?}");
         let mut held_out = paper.clone();
         held_out.set_all(&["data.validation=5000", "model.name=resnet110-v1-b"]).unwrap();
-        let told = deviations(&paper, &held_out, None).join("; ");
+        let told = deviations(&paper, &held_out, None, None).join("; ");
         assert!(told.contains("5,000 training images held out") && told.contains("option B"), "{told}");
     }
 }

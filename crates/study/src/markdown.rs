@@ -24,7 +24,7 @@ pub fn markdown(results: &Results) -> String {
             group = &row.row.group;
             let _ = writeln!(text, "| **{group}** | | | | | | |");
         }
-        let loss = row.losses.median().map_or(String::new(), |loss| format!("{loss:.3}"));
+        let loss = row.judged_losses().median().map_or(String::new(), |loss| format!("{loss:.3}"));
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {loss} |",
@@ -43,7 +43,7 @@ pub fn markdown(results: &Results) -> String {
             let _ = writeln!(text, "- {line}");
         });
     }
-    let _ = write!(text, "\nMade by:\n\n    {}\n", commands(request, grid.target).join("\n    "));
+    let _ = write!(text, "\nMade by:\n\n    {}\n", commands(results).join("\n    "));
     let machines = machines(results);
     if !machines.is_empty() {
         let _ = write!(text, "\nTrained on {}.\n", listed(&machines));

@@ -22,7 +22,8 @@ pub fn page(results: &Results) -> Article {
         parts.push(Part::Wide(picture(results)));
         parts.push(Part::Table(table(results)));
         parts.push(Part::Text(
-            "Median, mean and standard deviation are over seeds. A difference is decided where Welch's test finds that \
+            "Median, mean and standard deviation are over seeds, without those that failed; a row of which more than half \
+             failed has none of them. A difference is decided where Welch's test finds that \
              chance makes as large a one less than once in twenty times; otherwise it says how many seeds of each row \
              would decide if difference and spread stay as they are."
                 .to_owned(),
@@ -46,7 +47,7 @@ pub fn page(results: &Results) -> Article {
         title: format!("{}: {}", capital(&grid.target.to_string()), grid.about),
         lead: lead(results),
         parts,
-        commands: commands(request, grid.target),
+        commands: commands(results),
     }
 }
 
@@ -115,7 +116,7 @@ fn dots_of(result: &RowResult, place: usize) -> Dots {
         colour: colour(result, place),
         published: result.row.published.error(),
         values: result.errors.values().to_vec(),
-        median: result.errors.median(),
+        median: result.judged_errors().median(),
     }
 }
 
@@ -140,7 +141,7 @@ fn table(results: &Results) -> Table {
         }
         let is_best = is_best(results, result);
         let median = measured(result);
-        let loss = result.losses.median().map_or(String::new(), |loss| format!("{loss:.3}"));
+        let loss = result.judged_losses().median().map_or(String::new(), |loss| format!("{loss:.3}"));
         let seeds =
             if result.row.recipe.is_some() { result.runs.len().to_string() } else { "quoted".to_owned() };
         let is_open = result.contrast.is_some_and(|contrast| !contrast.is_decided());
@@ -162,10 +163,12 @@ fn table(results: &Results) -> Table {
 /// Whether the row's errors are below every other's of its group, beyond the noise.
 fn is_best(results: &Results, result: &RowResult) -> bool {
     let mut others = results.rows.iter().filter(|other| {
-        other.row.group == result.row.group && other.row.name != result.row.name && other.errors.count() > 0
+        other.row.group == result.row.group
+            && other.row.name != result.row.name
+            && other.judged_errors().count() > 0
     });
     let beats = |other: &RowResult| {
-        Contrast::of(&other.errors, &result.errors)
+        Contrast::of(&other.judged_errors(), &result.judged_errors())
             .is_some_and(|contrast| contrast.is_decided() && contrast.difference < 0.0)
     };
     let first = others.next();

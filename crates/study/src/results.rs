@@ -3,7 +3,6 @@
 
 use resnet_record::{Contrast, Recipe, Seeds};
 
-use crate::deviations::IMAGENET_CLASSES;
 use crate::find::{FoundRun, RunStatus};
 use crate::grid::{Grid, Row};
 use crate::study::{Study, found};
@@ -33,7 +32,8 @@ pub struct RowResult {
     pub losses: Seeds,
     /// How many failed: they diverged, or their error is above [`Scale::fails_above`].
     pub failed: usize,
-    /// The difference in mean test error from the row's baseline, in points, if both have errors.
+    /// The difference in mean test error from the row's baseline, in points, if both have errors and neither
+    /// fails.
     pub contrast: Option<Contrast>,
     /// How its trainings differ from the paper's.
     pub deviations: Vec<String>,
@@ -43,6 +43,22 @@ impl RowResult {
     /// Whether more of its runs failed than not.
     pub fn fails(&self) -> bool {
         2 * self.failed > self.runs.len()
+    }
+
+    /// The test errors by which the row is judged: none if it fails, since those that are left would flatter
+    /// it.
+    pub fn judged_errors(&self) -> Seeds {
+        if self.fails() { Seeds::default() } else { self.errors.clone() }
+    }
+
+    /// The losses likewise.
+    pub fn judged_losses(&self) -> Seeds {
+        if self.fails() { Seeds::default() } else { self.losses.clone() }
+    }
+
+    /// Whether this run of the row failed.
+    pub(crate) fn has_failed(run: &FoundRun, scale: Scale) -> bool {
+        measured(run, scale).is_none()
     }
 }
 
@@ -57,8 +73,10 @@ impl Results {
         let mut rows: Vec<RowResult> =
             grid.rows.iter().map(|row| RowResult::of(row, request, found)).collect();
         for index in 0..rows.len() {
-            let baseline = rows[index].row.against.map(|against| rows[against].errors.clone());
-            rows[index].contrast = baseline.and_then(|first| Contrast::of(&first, &rows[index].errors));
+            let (row, baseline) = (&rows[index], rows[index].row.against.map(|against| &rows[against]));
+            let contrast =
+                baseline.and_then(|baseline| Contrast::of(&baseline.judged_errors(), &row.judged_errors()));
+            rows[index].contrast = contrast;
         }
         Results { request: request.clone(), grid: grid.clone(), rows }
     }
@@ -66,6 +84,13 @@ impl Results {
     /// Whether anything has been measured.
     pub fn has_any(&self) -> bool {
         self.rows.iter().any(|row| !row.runs.is_empty())
+    }
+
+    /// The row's label, with its group where a row of another group is called the same.
+    pub(crate) fn label_of(&self, row: &RowResult) -> String {
+        let Row { label, group, .. } = &row.row;
+        let is_shared = self.rows.iter().any(|other| other.row.label == *label && other.row.group != *group);
+        if is_shared { format!("{label} ({group})") } else { label.clone() }
     }
 
     /// All runs, row by row.
@@ -102,7 +127,7 @@ impl RowResult {
 fn deviations_of(run: &FoundRun, paper: &Recipe) -> Vec<String> {
     let mut told = match run.record.deviations.is_empty() {
         // A run of plain `train` does not say.
-        true => deviations(paper, &run.recipe, None),
+        true => deviations(paper, &run.recipe, None, None),
         false => run.record.deviations.clone(),
     };
     if run.record.processes > 1 && !run.recipe.train.sync_bn {
@@ -128,6 +153,5 @@ fn runs_of(recipe: &Recipe, found: &[FoundRun]) -> Vec<FoundRun> {
 fn measured(run: &FoundRun, scale: Scale) -> Option<(f64, f64)> {
     let RunStatus::Finished(results) = run.status else { return None };
     let error = 100.0 - results.test?.top1();
-    let classes = run.recipe.classes().unwrap_or(IMAGENET_CLASSES);
-    (error <= scale.fails_above(classes)).then_some((error, results.train_loss))
+    (error <= scale.fails_above(&run.recipe)).then_some((error, results.train_loss))
 }

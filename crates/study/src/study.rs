@@ -6,7 +6,7 @@ use resnet_bench::Speed;
 use resnet_models::registry;
 use resnet_record::Recipe;
 
-use crate::deviations::{epoch, images_seen};
+use crate::deviations::{epoch_of, images_seen};
 use crate::find::{FoundRun, RunStatus, find_runs};
 use crate::grid::Grid;
 use crate::tables::grid;
@@ -171,7 +171,7 @@ fn place(request: &Request, row: &str, recipe: &Recipe, found: &[FoundRun]) -> (
         _ => None,
     });
     if let Some((run, step)) = begun {
-        let steps = recipe.train.duration.steps(epoch(recipe)).max(1);
+        let steps = recipe.train.duration.steps(epoch_of(recipe)).max(1);
         return (run.folder.dir().to_owned(), State::Begun((step as f64 / steps as f64).min(1.0)));
     }
     (free_folder(&own, &format!("{row}-seed-{seed}")), State::New)

@@ -250,9 +250,15 @@ mod tests {
         for row in Target::TABLES_AND_FIGURES.into_iter().flat_map(|target| grid(target).rows) {
             let recipe = row.recipe_at(Scale::Full, true);
             let Some((error, recipe)) = row.published.error().zip(recipe) else { continue };
-            assert!(error <= Scale::Full.fails_above(recipe.classes().unwrap_or(1000)), "{}", row.name);
+            assert!(error <= Scale::Full.fails_above(&recipe), "{}", row.name);
         }
-        assert_eq!([10, 100, 1000].map(|classes| Scale::Small.fails_above(classes)), [80.0, 98.0, 99.8]);
+        let above = |scale: Scale, name: &str| scale.fails_above(&Recipe::built_in(name).unwrap());
+        let names = ["cifar10-resnet110-v2", "cifar100-resnet164-v2", "imagenet-resnet152-v2"];
+        assert_eq!(names.map(|name| above(Scale::Small, name)), [80.0, 98.0, 99.8]);
+        assert_eq!(names.map(|name| above(Scale::Full, name)), [20.0, 98.0, 99.8]);
+        let mut ten_kinds = Recipe::built_in("imagenet-resnet152-v2").unwrap();
+        ten_kinds.model.classes = Some(10);
+        assert_eq!(Scale::Full.fails_above(&ten_kinds), 80.0, "the paper's 20 % is of CIFAR-10");
     }
 
     #[test]

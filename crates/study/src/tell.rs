@@ -12,7 +12,7 @@ const SHARED: usize = 3;
 
 /// The median test error in percent as text, and how many runs failed; empty if there are no runs.
 pub fn measured(row: &RowResult) -> String {
-    match (row.runs.len(), row.failed, row.errors.median()) {
+    match (row.runs.len(), row.failed, row.judged_errors().median()) {
         (0, ..) => String::new(),
         (runs, failed, None) => format!("fails ({failed} of {runs})"),
         (_, 0, Some(median)) => percent(median),
@@ -22,7 +22,8 @@ pub fn measured(row: &RowResult) -> String {
 
 /// The mean with its deviation where there is one.
 pub(crate) fn mean(row: &RowResult) -> String {
-    match (row.errors.mean(), row.errors.deviation()) {
+    let errors = row.judged_errors();
+    match (errors.mean(), errors.deviation()) {
         (Some(mean), Some(deviation)) => format!("{} ± {}", percent(mean), percent(deviation)),
         _ => String::new(),
     }
@@ -62,11 +63,11 @@ pub(crate) fn deviation_lines(results: &Results) -> Vec<String> {
     }
     // What all share first.
     all.sort_by_key(|(_, rows)| rows.len() < trained.len());
-    all.iter().map(|(told, rows)| format!("{told}: {}", rows_told(rows, &trained))).collect()
+    all.iter().map(|(told, rows)| format!("{told}: {}", rows_told(results, rows, &trained))).collect()
 }
 
 /// `all rows`, whole groups by their names, a few rows by theirs, or their number.
-fn rows_told(rows: &[&RowResult], trained: &[&RowResult]) -> String {
+fn rows_told(results: &Results, rows: &[&RowResult], trained: &[&RowResult]) -> String {
     let of_group =
         |rows: &[&RowResult], group: &str| rows.iter().filter(|row| row.row.group == group).count();
     let mut groups: Vec<String> = rows.iter().map(|row| row.row.group.clone()).collect();
@@ -75,7 +76,7 @@ fn rows_told(rows: &[&RowResult], trained: &[&RowResult]) -> String {
     match rows.len() {
         every if every == trained.len() => "all rows".to_owned(),
         _ if are_whole => listed(&groups),
-        few if few <= SHARED => listed(&rows.iter().map(|row| row.row.label.clone()).collect::<Vec<_>>()),
+        few if few <= SHARED => listed(&rows.iter().map(|row| results.label_of(row)).collect::<Vec<_>>()),
         many => format!("{many} rows"),
     }
 }
@@ -105,13 +106,14 @@ pub(crate) fn machines(results: &Results) -> Vec<String> {
     all
 }
 
-/// The commands that make it again.
-pub(crate) fn commands(request: &Request, target: Target) -> Vec<String> {
+/// The command that makes it again, with as many seeds as its rows have at most.
+pub(crate) fn commands(results: &Results) -> Vec<String> {
+    let most = results.rows.iter().map(|row| row.runs.len() as u64).max().unwrap_or(0);
+    vec![command(&results.request, results.grid.target, most.max(results.request.seeds))]
+}
+
+/// `cargo xtask reproduce table2 --scale small --seeds 2 --data DIR`
+pub(crate) fn command(request: &Request, target: Target, seeds: u64) -> String {
     let data = if request.has_data { " --data DIR" } else { "" };
-    vec![format!(
-        "cargo xtask reproduce {} --scale {} --seeds {}{data}",
-        target.name(),
-        request.scale,
-        request.seeds
-    )]
+    format!("cargo xtask reproduce {} --scale {} --seeds {seeds}{data}", target.name(), request.scale)
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use resnet::{Images, Training, absolute_origin};
-use resnet_record::{Run, RunFolder};
+use resnet_record::{EpochSize, Run, RunFolder};
 use resnet_train::{Observer, Options};
 
 use crate::{Error, Job, State, Study, deviations, jpeg_edges};
@@ -83,6 +83,8 @@ fn open(job: &Job, training: &Training, images: &Images) -> Result<Run, resnet_r
     let name = job.folder.file_name().unwrap_or(Path::new(&job.row).as_os_str()).to_string_lossy();
     let mut record = training.record(&name);
     record.data = absolute_origin(images.origin());
-    record.deviations = deviations(&job.paper, training.recipe(), edges);
+    let plan = training.plan();
+    let epoch = EpochSize { images: plan.train_images as u64, steps: plan.steps_per_epoch };
+    record.deviations = deviations(&job.paper, training.recipe(), edges, Some(epoch));
     Run::create(&job.folder, training.recipe(), record)
 }

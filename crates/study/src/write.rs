@@ -7,6 +7,7 @@ use resnet_report::{Figure, write_figure};
 
 use crate::claims::{Finding, claims_page};
 use crate::curves::curves;
+use crate::find::{FoundRun, find_runs};
 use crate::page::picture;
 use crate::results::Results;
 use crate::{Error, Request, Target, markdown, page};
@@ -62,7 +63,8 @@ pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, 
 }
 
 /// Copies recipe, record and metrics of each run that is over to `to/SCALE/ROW-seed-N`, some kB: enough to be
-/// taken for a result again, and not to go on with. Returns how many were copied now.
+/// taken for a result again, and not to go on with. Where the run of another recipe has that name, `-2` and
+/// so on follow it. Returns how many were copied now.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -71,11 +73,10 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
     for result in results {
         let rows = result.rows.iter().flat_map(|row| row.runs.iter().map(move |run| (&row.row.name, run)));
         for (name, run) in rows {
-            let folder =
-                to.join(result.request.scale.name()).join(format!("{name}-seed-{}", run.record.seed));
-            if folder.join(KEPT[0]).is_file() {
+            let scale = to.join(result.request.scale.name());
+            let Some(folder) = place_of(run, &scale, &format!("{name}-seed-{}", run.record.seed)) else {
                 continue;
-            }
+            };
             fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             if run.folder.divergence().is_file() {
                 let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
@@ -92,4 +93,22 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
         }
     }
     Ok(copied)
+}
+
+/// The first of `NAME`, `NAME-2`, ... in `scale` where no run's record lies; `None` if one of them before it
+/// has the record of this training.
+fn place_of(run: &FoundRun, scale: &Path, name: &str) -> Option<PathBuf> {
+    let has_it = |folder: &PathBuf| {
+        find_runs(folder).iter().any(|kept| kept.record.seed == run.record.seed && kept.is_of(&run.recipe))
+    };
+    let others = (2u64..).map(|number| scale.join(format!("{name}-{number}")));
+    for folder in std::iter::once(scale.join(name)).chain(others) {
+        if !folder.join(KEPT[0]).is_file() {
+            return Some(folder);
+        }
+        if has_it(&folder) {
+            return None;
+        }
+    }
+    None
 }

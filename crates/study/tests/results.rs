@@ -284,3 +284,79 @@ fn claims_follow_the_runs_that_speak_to_them() {
     assert!(line.contains(" contradicted (7"), "{line}");
     assert!(page.matches("<svg").count() >= 9 && !page.contains("NaN"));
 }
+
+/// A run of one seed of a row.
+fn one(out: &Path, row: &str, seed: u64, error: f64) {
+    let recipe = recipe(Target::Table1, row, seed);
+    drop(made(&out.join("small").join(format!("{row}-seed-{seed}")), &recipe, error, error / 30.0));
+}
+
+const ORIGINAL: &str = "cifar10-resnet110-v1";
+const CONVOLUTION: &str = "cifar10-resnet110-conv-shortcut";
+const SCALED: &str = "cifar10-resnet110-constant-scaling";
+
+#[test]
+fn what_is_known_of_the_noise_is_told_as_it_is() {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path();
+    let lead = || {
+        let results = Results::collect(&Study::new(&request(out, &[Target::Table1])).unwrap());
+        let page = std::fs::read_to_string(&write_pages(&results).unwrap()[0]).unwrap();
+        assert!(!page.contains("NaN"));
+        page
+    };
+    one(out, ORIGINAL, 0, 14.0);
+    one(out, CONVOLUTION, 0, 34.0);
+    assert!(lead().contains("The noise of the one difference from a baseline is not known"));
+    // A third seed of the baseline alone: the decided row takes no more seeds.
+    one(out, ORIGINAL, 1, 14.4);
+    one(out, ORIGINAL, 2, 14.2);
+    one(out, CONVOLUTION, 1, 34.4);
+    one(out, SCALED, 0, 14.0);
+    one(out, SCALED, 1, 15.6);
+    let page = lead();
+    assert!(page.contains("1 of 2 differences from a baseline are larger than the noise"), "{page}");
+    assert!(page.contains("Nearest to being decided is (b) constant scaling 0.5, branch 0.5"), "{page}");
+    // The command of the page has as many seeds as a row has.
+    assert!(page.contains("--seeds 3"), "{page}");
+
+    // Most of a row's runs fail: the others are no result.
+    for seed in 2..5 {
+        one(out, SCALED, seed, 85.0);
+    }
+    let results = Results::collect(&Study::new(&request(out, &[Target::Table1])).unwrap());
+    let scaled = results[0].rows.iter().find(|row| row.row.name == SCALED).unwrap();
+    assert!(scaled.fails() && scaled.contrast.is_none() && scaled.errors.count() == 2, "{scaled:?}");
+    assert!(markdown(&results[0]).contains("| fails (3 of 5) |  | 5 |"), "{}", markdown(&results[0]));
+}
+
+#[test]
+fn a_claim_on_many_rows_is_not_supported_by_one_of_them() {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path();
+    pair(out, Target::Table1, ORIGINAL, (14.2, 0.3), 0.41);
+    pair(out, Target::Table1, CONVOLUTION, (20.2, 0.3), 0.58);
+    one(out, "cifar10-resnet110-shortcut-only-gating-bias-6", 0, 14.4);
+    one(out, "cifar10-resnet110-exclusive-gating-bias-6", 0, 17.9);
+    let request = request(out, &[Target::Claims]);
+    let findings = examine(&Study::new(&request).unwrap()).unwrap();
+    assert_eq!(findings[0].verdict, Verdict::Undecided, "{:#?}", findings[0]);
+    assert!(findings[0].measured.iter().any(|told| told.starts_with("Not trained yet: ")));
+    // A single seed has no spread, and none is told.
+    assert!(findings[2].measured[1].contains("the noise is not known"), "{:#?}", findings[2]);
+    let page = std::fs::read_to_string(write_claims(&findings, &request).unwrap()).unwrap();
+    assert!(!page.contains("NaN"));
+}
+
+#[test]
+fn records_of_another_recipe_are_kept_beside_each_other() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (out, kept) = (scratch.path(), scratch.path().join("kept"));
+    let mut other = recipe(Target::Table1, ORIGINAL, 0);
+    other.set("train.batch_size=64").unwrap();
+    drop(made(&kept.join("small").join(format!("{ORIGINAL}-seed-0")), &other, 20.0, 0.5));
+    one(out, ORIGINAL, 0, 14.0);
+    let results = Results::collect(&Study::new(&request(out, &[Target::Table1])).unwrap());
+    assert_eq!((keep(&results, &kept).unwrap(), keep(&results, &kept).unwrap()), (1, 0));
+    assert!(kept.join("small").join(format!("{ORIGINAL}-seed-0-2/record.json")).is_file());
+}

@@ -291,7 +291,9 @@ pub(super) fn same_function() -> Result<Measured> {
             symmetric.logits,
             symmetric.gradients
         )],
-        rests_on: format!("{STEPS} training steps on 16 drawn images"),
+        rests_on: format!(
+            "logits and gradients of one training step on 16 drawn images; the picture on {STEPS} steps"
+        ),
         figure: Some(picture(&images)?),
     })
 }

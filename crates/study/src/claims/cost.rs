@@ -92,7 +92,7 @@ pub(super) fn linear() -> Result<Measured, Error> {
         verdict,
         sentences: vec![format!(
             "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; a layer \
-             more costs {:.2} ms for {BATCH} images. Times of a depth were up to {:.1} % apart. Multiply-adds {}.",
+             more costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
             DEPTHS.map(|depth| depth.to_string()).join(", "),
             100.0 * farthest,
             1e3 * line.slope,

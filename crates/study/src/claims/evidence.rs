@@ -6,7 +6,7 @@ use resnet_report::chart::{DotGroup, Dots, dots};
 
 use super::Verdict;
 use crate::curves::colour;
-use crate::deviations::epoch;
+use crate::deviations::epoch_of;
 use crate::find::FoundRun;
 use crate::results::{Results, RowResult};
 use crate::words::{counted, signed};
@@ -35,6 +35,22 @@ impl Evidence {
     pub(crate) fn rows(&self, names: &[&str]) -> Vec<&RowResult> {
         names.iter().filter_map(|name| self.row(name)).collect()
     }
+
+    /// A sentence that names the rows without runs, if there are any.
+    pub(crate) fn missing(&self, names: &[&str]) -> Option<String> {
+        let missing: Vec<&str> = names.iter().copied().filter(|name| self.row(name).is_none()).collect();
+        (!missing.is_empty()).then(|| format!("Not trained yet: {}.", missing.join(", ")))
+    }
+}
+
+/// The training losses of the last epoch by which a row is judged.
+pub(crate) fn losses(row: &RowResult) -> Seeds {
+    row.judged_losses()
+}
+
+/// The test errors by which a row is judged.
+pub(crate) fn errors(row: &RowResult) -> Seeds {
+    row.judged_errors()
 }
 
 /// Mean training loss over the first eighth of each run's steps, as far as they are logged.
@@ -48,7 +64,7 @@ fn early_loss(run: &FoundRun) -> Option<f64> {
         Metric::Step(step) => Some(step),
         _ => None,
     });
-    let start = run.recipe.train.duration.steps(epoch(&run.recipe)) / START;
+    let start = run.recipe.train.duration.steps(epoch_of(&run.recipe)) / START;
     // A run that ended before has no mean over all of these steps.
     let has_them = steps.clone().next_back()?.step >= start;
     let losses: Vec<f64> = steps.filter(|step| step.step <= start).map(|step| step.loss).collect();
@@ -60,7 +76,8 @@ pub(crate) struct Compared<'a> {
     /// The row whose value should be the larger one.
     pub(crate) row: &'a RowResult,
     pub(crate) contrast: Option<Contrast>,
-    /// Whether every run of the row failed, several of them, which is worse than any value of the other row.
+    /// Whether the row has no value since several of its runs failed, which is worse than any value of the
+    /// other row.
     pub(crate) fails: bool,
 }
 
@@ -72,17 +89,17 @@ pub(crate) fn compared<'a>(
 ) -> Vec<Compared<'a>> {
     let first = quantity(base);
     rows.iter()
-        .map(|row| Compared {
-            row,
-            contrast: Contrast::of(&first, &quantity(row)),
-            fails: row.failed > 1 && row.failed == row.runs.len() && !first.values().is_empty(),
+        .map(|row| {
+            let values = quantity(row);
+            let fails = row.fails() && row.failed > 1 && values.count() == 0 && first.count() > 0;
+            Compared { row, contrast: Contrast::of(&first, &values), fails }
         })
         .collect()
 }
 
-/// The verdict where each difference should be positive: supported if all are, beyond the noise; contradicted
-/// if more of the decided differences are negative than positive.
-pub(crate) fn verdict(compared: &[Compared<'_>]) -> Verdict {
+/// The verdict where each of `wanted` differences should be positive: supported if all are, beyond the noise,
+/// and none is missing; contradicted if more of the decided differences are negative than positive.
+pub(crate) fn verdict(compared: &[Compared<'_>], wanted: usize) -> Verdict {
     let is_decided =
         |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.is_decided());
     let is_right =
@@ -91,7 +108,7 @@ pub(crate) fn verdict(compared: &[Compared<'_>]) -> Verdict {
     let right = decided.iter().filter(|one| is_right(one)).count();
     match () {
         () if compared.is_empty() => Verdict::NotTested,
-        () if right == compared.len() => Verdict::Supported,
+        () if right == wanted => Verdict::Supported,
         () if decided.len() - right > right => Verdict::Contradicted,
         () => Verdict::Undecided,
     }
@@ -105,20 +122,22 @@ pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
         match (one.fails, one.contrast) {
             (true, _) => format!("{label} fails"),
             (false, Some(contrast)) => {
-                let noise = match (contrast.chance, contrast.seeds_to_decide) {
-                    (None, _) => "the noise is not known".to_owned(),
-                    (Some(chance), _) if contrast.is_decided() => {
-                        format!("± {:.3}; chance {chance:.3}", contrast.error)
-                    }
-                    (Some(_), Some(seeds)) => format!("± {:.3}; {seeds} seeds would decide", contrast.error),
-                    (Some(_), None) => format!("± {:.3}", contrast.error),
-                };
-                format!("{label} {}\u{a0}{unit} ({noise})", signed(contrast.difference))
+                format!("{label} {}\u{a0}{unit} ({})", signed(contrast.difference), noise(&contrast))
             }
             (false, None) => format!("{label} has no value"),
         }
     };
     compared.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// How sure a difference is: `± 0.020; chance 0.010`.
+pub(crate) fn noise(contrast: &Contrast) -> String {
+    match (contrast.chance, contrast.seeds_to_decide) {
+        (None, _) => "the noise is not known".to_owned(),
+        (Some(chance), _) if contrast.is_decided() => format!("± {:.3}; chance {chance:.3}", contrast.error),
+        (Some(_), Some(seeds)) => format!("± {:.3}; {seeds} seeds would decide", contrast.error),
+        (Some(_), None) => format!("± {:.3}", contrast.error),
+    }
 }
 
 /// `6 runs (cifar10-resnet110-v1, cifar10-resnet110-v2)`.

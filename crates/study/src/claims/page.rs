@@ -37,8 +37,10 @@ pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
     parts.push(Part::Heading("All verdicts".to_owned()));
     parts.push(Part::Table(table(findings)));
     parts.push(Part::Text(
-        "A verdict is given where Welch's test over seeds finds that chance makes as large a difference less than once in \
-         twenty times. Not tested means that nothing has been measured that speaks to a claim, not that it fails."
+        "Claims on trainings are judged by Welch's test over seeds: a difference counts where chance makes one as large \
+         less than once in twenty times. The others are judged by what is measured of networks themselves (5, 6, 8) and by \
+         the time of their steps (11). Not tested means that nothing has been measured that speaks to a claim, not that it \
+         fails."
             .to_owned(),
     ));
     Article {
@@ -49,7 +51,7 @@ pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
             format!("{}.", crate::words::capital(crate::tell::scale_words(request.scale))),
         ],
         parts,
-        commands: crate::tell::commands(request, Target::Claims),
+        commands: vec![crate::tell::command(request, Target::Claims, request.seeds)],
     }
 }
 

@@ -1,9 +1,9 @@
 //! Claims 1 to 3: what scaled, gated, convolved and dropped shortcuts do to a training.
 
 use resnet_models::{registry, summary};
-use resnet_record::{Contrast, Seeds};
+use resnet_record::Contrast;
 
-use super::evidence::{Evidence, compared, picture, rests_on, told, verdict};
+use super::evidence::{Evidence, compared, errors, losses, noise, picture, rests_on, told, verdict};
 use super::{Measured, Verdict};
 use crate::Error;
 use crate::results::RowResult;
@@ -28,14 +28,6 @@ const EXCLUSIVE: &str = "cifar10-resnet110-exclusive-gating-bias-6";
 const CONTAINING: [&str; 3] =
     ["cifar10-resnet110-shortcut-only-gating-bias-0", GATED, "cifar10-resnet110-conv-shortcut"];
 
-fn losses(row: &RowResult) -> Seeds {
-    row.losses.clone()
-}
-
-fn errors(row: &RowResult) -> Seeds {
-    row.errors.clone()
-}
-
 /// Claim 1.
 pub(super) fn worse(evidence: &Evidence) -> Measured {
     let rows = evidence.rows(&VARIANTS);
@@ -48,14 +40,17 @@ pub(super) fn worse(evidence: &Evidence) -> Measured {
     let of_errors = compared(original, &rows, errors);
     let all: Vec<&RowResult> = std::iter::once(original).chain(rows.iter().copied()).collect();
     Measured {
-        verdict: verdict(&of_losses),
-        sentences: vec![
+        verdict: verdict(&of_losses, VARIANTS.len()),
+        sentences: [
             format!(
                 "Training loss of the last epoch beside the original unit's: {}.",
                 told(&of_losses, "nats")
             ),
             format!("Test error beside the original unit's: {}.", told(&of_errors, "points")),
-        ],
+        ]
+        .into_iter()
+        .chain(evidence.missing(&VARIANTS))
+        .collect(),
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of the last epoch by shortcut",
@@ -89,18 +84,21 @@ pub(super) fn contain_the_identity(evidence: &Evidence) -> Result<Measured, Erro
         have_more &= own > base;
         counted.push(format!("{} {}", row.row.label, count(own)));
     }
-    let by_loss = verdict(&of_losses);
+    let by_loss = verdict(&of_losses, CONTAINING.len());
     let all: Vec<&RowResult> = std::iter::once(original).chain(rows.iter().copied()).collect();
     Ok(Measured {
         verdict: if have_more { by_loss } else { Verdict::Contradicted },
-        sentences: vec![
+        sentences: [
             format!("Parameters: {}.", counted.join("; ")),
             format!(
                 "A gate that is shut and a 1x1 convolution of ones on its diagonal are the identity, so the best training \
                  loss of each is no higher than the original's. What is reached: {}.",
                 told(&of_losses, "nats")
             ),
-        ],
+        ]
+        .into_iter()
+        .chain(evidence.missing(&CONTAINING))
+        .collect(),
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of shortcuts that contain the identity",
@@ -123,9 +121,9 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> Measured {
     };
     let open = 1.0 / (1.0 + 6f64.exp());
     let [Some(near), Some(far)] = [(original, gated), (gated, exclusive)]
-        .map(|(first, second)| Contrast::of(&first.errors, &second.errors))
+        .map(|(first, second)| Contrast::of(&errors(first), &errors(second)))
     else {
-        return Measured::nothing("One of the three rows has no error: all of its runs failed.");
+        return Measured::nothing("One of the three rows has no error: its runs failed.");
     };
     let verdict = match () {
         () if far.is_decided() && far.difference < 0.0 => Verdict::Contradicted,
@@ -145,12 +143,12 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> Measured {
                 1.0 - open
             ),
             format!(
-                "Test error: shortcut-only gating {} points beside the original (± {:.2}), exclusive gating {} points beside \
-                 shortcut-only (± {:.2}).",
+                "Test error: shortcut-only gating {} points beside the original ({}), exclusive gating {} points beside \
+                 shortcut-only ({}).",
                 signed(near.difference),
-                near.error,
+                noise(&near),
                 signed(far.difference),
-                far.error
+                noise(&far)
             ),
         ],
         rests_on: rests_on(&rows),

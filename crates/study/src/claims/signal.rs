@@ -129,7 +129,11 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     let names: Vec<&str> = measured.iter().map(|(row, _)| row.row.name.as_str()).collect();
     Ok(Measured {
         verdict: judged(&of_shallow, of_deep.as_ref()),
-        sentences: vec![of_shallow.told(), deeper, format!("Up to {LITTLE} % counts as little.")],
+        sentences: vec![
+            of_shallow.told(),
+            deeper,
+            format!("Up to {LITTLE} % counts as little, more as often."),
+        ],
         rests_on: runs_of(measured.iter().map(|(_, cuts)| cuts.len()).sum(), &names),
         figure: cuts.first().map(by_unit),
     })
@@ -157,13 +161,16 @@ impl Ends {
     }
 }
 
-/// The claim is that a trained network cuts little, and more if it is much deeper.
+/// The claim is that a trained network cuts little, and a much deeper one often.
 fn judged(shallow: &Ends, deep: Option<&Ends>) -> Verdict {
     let is_little = shallow.last.range().is_some_and(|[_, most]| most <= LITTLE);
     // One seed alone decides nothing.
     let is_much = shallow.last.count() > 1 && shallow.last.range().is_some_and(|[least, _]| least > LITTLE);
+    let is_often = deep.is_some_and(|deep| deep.last.range().is_some_and(|[least, _]| least > LITTLE));
     match deep.and_then(|deep| Contrast::of(&shallow.last, &deep.last)) {
-        Some(more) if is_little && more.is_decided() && more.difference > 0.0 => Verdict::Supported,
+        Some(more) if is_little && is_often && more.is_decided() && more.difference > 0.0 => {
+            Verdict::Supported
+        }
         Some(more) if more.is_decided() && more.difference < 0.0 => Verdict::Contradicted,
         _ if is_much => Verdict::Contradicted,
         _ => Verdict::Undecided,

@@ -2,21 +2,15 @@
 
 use resnet_record::{Contrast, Seeds};
 
-use super::evidence::{Compared, Evidence, compared, early_losses, picture, rests_on, told, verdict};
+use super::evidence::{
+    Compared, Evidence, compared, early_losses, errors, losses, noise, picture, rests_on, told, verdict,
+};
 use super::{Measured, Verdict};
 use crate::results::RowResult;
 use crate::words::signed;
 
 /// Points of test error by which a training without warm-up may be worse and still need none.
 const MARGIN: f64 = 1.0;
-
-fn losses(row: &RowResult) -> Seeds {
-    row.losses.clone()
-}
-
-fn errors(row: &RowResult) -> Seeds {
-    row.errors.clone()
-}
 
 /// Claim 4.
 pub(super) fn slow_start(evidence: &Evidence) -> Measured {
@@ -28,7 +22,7 @@ pub(super) fn slow_start(evidence: &Evidence) -> Measured {
     };
     let early = compared(original, &[after], early_losses);
     Measured {
-        verdict: verdict(&early),
+        verdict: verdict(&early, 1),
         sentences: vec![format!(
             "Mean training loss over the first eighth of the steps, beside the original unit's: {}.",
             told(&early, "nats")
@@ -54,12 +48,9 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
     };
     let early = compared(proposed, &[original], early_losses);
     let late = compared(proposed, &[original], losses);
-    let others = evidence.rows(&[
-        "cifar10-resnet110-v1",
-        "cifar10-resnet110-v2",
-        "cifar10-resnet164-v1",
-        "cifar10-resnet164-v2",
-    ]);
+    let shallower =
+        ["cifar10-resnet110-v1", "cifar10-resnet110-v2", "cifar10-resnet164-v1", "cifar10-resnet164-v2"];
+    let others = evidence.rows(&shallower);
     let lowest = compared(proposed, &others, losses);
     let mut sentences = vec![
         format!("At the start, the original beside pre-activation: {}.", told(&early, "nats")),
@@ -71,10 +62,11 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
             told(&lowest, "nats")
         ));
     }
+    sentences.extend(evidence.missing(&shallower));
     let all: Vec<Compared<'_>> = early.into_iter().chain(late).chain(lowest).collect();
     let every: Vec<&RowResult> = rows.iter().chain(&others).copied().collect();
     Measured {
-        verdict: verdict(&all),
+        verdict: verdict(&all, 2 + shallower.len()),
         sentences,
         rests_on: rests_on(&every),
         figure: Some(picture(
@@ -89,13 +81,13 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
 
 /// Claim 9: in each pair that was trained.
 pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
-    let pairs = [
+    let named = [
         ["cifar10-resnet110-v1-one-layer", "cifar10-resnet110-v2-one-layer"],
         ["cifar10-resnet110-v1", "cifar10-resnet110-v2"],
         ["cifar10-resnet164-v1", "cifar10-resnet164-v2"],
     ];
     let pairs: Vec<Vec<&RowResult>> =
-        pairs.iter().map(|pair| evidence.rows(pair)).filter(|pair| pair.len() == 2).collect();
+        named.iter().map(|pair| evidence.rows(pair)).filter(|pair| pair.len() == 2).collect();
     if pairs.is_empty() {
         return Measured::nothing(
             "It takes runs of table 3: a network with original and with pre-activation units.",
@@ -106,12 +98,13 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
     // The error of the original beside pre-activation, so that both differences should be positive.
     let of_errors: Vec<Compared<'_>> =
         pairs.iter().flat_map(|pair| compared(pair[1], &pair[..1], errors)).collect();
-    let verdict = match (verdict(&of_losses), verdict(&of_errors)) {
+    let by = |compared: &[Compared<'_>]| verdict(compared, named.len());
+    let verdict = match (by(&of_losses), by(&of_errors)) {
         (Verdict::Supported, Verdict::Supported) => Verdict::Supported,
         (Verdict::Contradicted, _) | (_, Verdict::Contradicted) => Verdict::Contradicted,
         _ => Verdict::Undecided,
     };
-    let named = |compared: &[Compared<'_>], unit: &str| {
+    let by_group = |compared: &[Compared<'_>], unit: &str| {
         let one =
             |one: &Compared<'_>| format!("{}: {}", one.row.row.group, told(std::slice::from_ref(one), unit));
         compared.iter().map(one).collect::<Vec<_>>().join(". ")
@@ -119,10 +112,13 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
     let all: Vec<&RowResult> = pairs.iter().flatten().copied().collect();
     Measured {
         verdict,
-        sentences: vec![
-            format!("Training loss of the last epoch beside the original. {}.", named(&of_losses, "nats")),
-            format!("Test error of the original beside pre-activation. {}.", named(&of_errors, "points")),
-        ],
+        sentences: [
+            format!("Training loss of the last epoch beside the original. {}.", by_group(&of_losses, "nats")),
+            format!("Test error of the original beside pre-activation. {}.", by_group(&of_errors, "points")),
+        ]
+        .into_iter()
+        .chain(evidence.missing(named.as_flattened()))
+        .collect(),
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of original and pre-activation units",
@@ -143,24 +139,27 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
         );
     };
     let originals = evidence.rows(&["cifar10-resnet110-v1", "cifar10-resnet110-v1-no-warmup"]);
-    let Some(contrast) = Contrast::of(&with.errors, &without.errors) else {
-        let verdict = if without.fails() { Verdict::Contradicted } else { Verdict::Undecided };
-        let sentences = vec!["Without warm-up no run came to an error.".to_owned()];
-        return Measured { verdict, sentences, rests_on: rests_on(&rows), figure: None };
+    let Some(contrast) = Contrast::of(&errors(with), &errors(without)) else {
+        // One seed alone decides nothing.
+        let fails_alone = without.fails() && without.failed > 1 && !with.fails();
+        let verdict = if fails_alone { Verdict::Contradicted } else { Verdict::Undecided };
+        let failed = [(with, "With"), (without, "Without")].into_iter().filter(|(row, _)| row.fails());
+        let sentences = failed
+            .map(|(row, how)| format!("{how} warm-up {} of {} runs failed.", row.failed, row.runs.len()));
+        return Measured { verdict, sentences: sentences.collect(), rests_on: rests_on(&rows), figure: None };
     };
-    let worse_by_the_margin = Seeds::of(with.errors.values().iter().map(|error| error + MARGIN));
-    let beyond = Contrast::of(&worse_by_the_margin, &without.errors);
+    let worse_by_the_margin = Seeds::of(errors(with).values().iter().map(|error| error + MARGIN));
+    let beyond = Contrast::of(&worse_by_the_margin, &errors(without));
     let verdict = match beyond {
-        _ if without.fails() => Verdict::Contradicted,
         Some(beyond) if beyond.is_decided() && beyond.difference < 0.0 => Verdict::Supported,
         Some(beyond) if beyond.is_decided() => Verdict::Contradicted,
         _ => Verdict::Undecided,
     };
     let mut sentences = vec![format!(
-        "Test error without warm-up beside with it: {} points (± {:.2}). It counts as not needed where it is worse by less \
+        "Test error without warm-up beside with it: {} points ({}). It counts as not needed where it is worse by less \
          than {MARGIN} point beyond chance.",
         signed(contrast.difference),
-        contrast.error
+        noise(&contrast)
     )];
     if let [with, without] = originals[..] {
         let original = compared(with, &[without], errors);
@@ -204,7 +203,7 @@ pub(super) fn overfits(evidence: &Evidence) -> Measured {
     ];
     let all: Vec<Compared<'_>> = loss.into_iter().chain(error).collect();
     Measured {
-        verdict: verdict(&all),
+        verdict: verdict(&all, 3),
         sentences,
         rests_on: rests_on(&rows),
         figure: Some(picture(
