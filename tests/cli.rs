@@ -1,4 +1,4 @@
-//! The command line from outside, as ../shared/cli.md promises it: what it prints, how it ends, what it
+//! The command line from outside, as its contract promises it: what it prints, how it ends, what it
 //! leaves behind.
 //!
 //! A target of the package xtask (xtask/Cargo.toml), so that cargo builds the program before these tests and

@@ -13,7 +13,7 @@ use resnet_testing::{recipe, table};
 use resnet_train::{
     AdamWConfig, BatchInput, CandleEngine, Classifier, Clip, Contents, EmaConfig, EmaWarmup, Engine as _,
     Groups, LambConfig, Loss, LossKind, Momentum, NormBatches, OptimizerConfig, Part, RuleConfig, SgdConfig,
-    StepConfig, WeightDecayOn, Weights,
+    StepConfig, Target, WeightDecayOn, Weights,
 };
 use resnet_vision::Batch;
 
@@ -210,9 +210,12 @@ fn rows(name: &str) -> std::result::Result<Vec<(String, Measure, Measure)>, resn
         let (mut loss, mut from) = (0.0, 0);
         for size in &batches {
             let batch = batch(step % 3, images, from, from + size);
-            let targets = smoothing.map(|smoothing| smoothed(&batch.labels, smoothing));
+            let target = match smoothing {
+                Some(smoothing) => Target::Probabilities(smoothed(&batch.labels, smoothing)),
+                None => Target::Labels(batch.labels.clone()),
+            };
             let is_whole_step = batches.len() == 1;
-            let input = BatchInput { batch, first_image: 0, is_whole_step, targets, step, draw: step, rate };
+            let input = BatchInput { batch, first_image: 0, is_whole_step, target, step, draw: step, rate };
             let done = engine.backward(input)?;
             loss += done.loss * *size as f64 / images as f64;
             from += size;

@@ -70,7 +70,8 @@ fn ours_alone() {
 fn kernels_stand_beside_the_machine() {
     let args = bench("kernels", &["--json"]);
     let outcome = xtask(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    let result = outcome.object(&["model", "batch", "threads", "isa", "ours", "ceilings", "networks"]);
+    let keys = ["model", "batch", "threads", "isa", "ours", "peer", "ratio", "ceilings", "networks"];
+    let result = outcome.object(&keys);
     has_keys(&result["ceilings"], &["fma_gflops_one_thread", "fma_gflops", "copy_gbytes_per_second"]);
     let layers = result["networks"][0]["layers"].as_array().expect("a list");
     let count = |layer: &Value| layer["count"].as_u64().expect("a number");
@@ -116,6 +117,9 @@ fn a_profile_adds_up_to_its_step() {
         let sum: f64 =
             result["rows"].as_array().expect("rows").iter().filter_map(|row| row["ms"].as_f64()).sum();
         assert!((result["ms"].as_f64().expect("a number") - sum).abs() < 1e-9 * sum, "{result}");
+        let speed = result["ours"]["images_per_second"].as_f64().expect("a number");
+        assert!((speed * result["ms"].as_f64().expect("a number") - 2e3).abs() < 1e-6, "{result}");
+        assert!(result["peer"].is_null() && result.get("ratio").is_some(), "{result}");
         let args = bench(what, &["--profile"]);
         let outcome = xtask(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let table = outcome.succeeds();

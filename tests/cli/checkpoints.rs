@@ -55,6 +55,8 @@ fn which_of_several_sets_of_weights_is_taken_is_told_or_asked_for() {
     xtask_in(folder.path(), &[&from[..], &["--weights", "teacher"]].concat())
         .ends_saying(1, &["does not fit", "fc.weight"]);
     xtask_in(folder.path(), &["train", "--weights", "ema"]).ends_saying(2, &["--from"]);
+    xtask_in(folder.path(), &[&from[..], &["--revision", "v2"]].concat())
+        .ends_saying(2, &["--revision is for models of the hub"]);
 }
 
 #[test]
@@ -129,4 +131,21 @@ fn the_command_that_leaves_out_what_a_training_cannot_take_works() {
     let name = "stages.2.blocks.0.conv1.weight";
     let of_model = model.variables()[name].flatten_all().and_then(|values| values.to_vec1::<f32>());
     assert_eq!(copy.tensors[name].values, of_model.expect("numbers"));
+}
+
+#[test]
+fn a_training_takes_no_weights_of_another_network_with_the_same_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let model = Model::init(&registry::find("resnet8-plain", 10).expect("a name"), 1).expect("a model");
+    let metadata = Metadata { model: Some("resnet8-plain".to_owned()), ..Metadata::default() };
+    checkpoint::save(&here.join("plain.safetensors"), model.variables(), &metadata).expect("it is written");
+    let train = |network: &str| {
+        let from = ["train", "--out", "run", "--from", "plain.safetensors"];
+        let sets = ["--set", network, "--set", "train.duration=1 steps"];
+        xtask_in(here, &[&from[..], TINY, &sets[..]].concat())
+    };
+    let told = "names resnet8-plain, and the network to be trained is resnet8-v1; train that one with --set";
+    train("model.name=resnet8-v1").ends_saying(1, &[told, "--set model.name=resnet8-plain"]);
+    train("model.name=resnet8-plain").succeeds();
 }

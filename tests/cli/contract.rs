@@ -92,13 +92,16 @@ fn a_wrong_command_line_is_exit_code_2() {
 }
 
 #[test]
-fn an_instruction_set_that_is_not_there_is_refused_and_not_replaced() {
+fn what_the_environment_asks_for_and_is_not_there_is_refused_and_not_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
-    let with =
-        |isa: &str| outcome_of(command(folder.path(), &["summary", "resnet20-v2"]).env("RESNET_ISA", isa));
-    with("sse9").ends_saying(1, &["RESNET_ISA asks for \"sse9\"", "portable4"]);
-    with("portable4").succeeds();
-    with("").succeeds();
+    let summary = || command(folder.path(), &["summary", "resnet20-v2"]);
+    let with = |variable: &str, value: &str| outcome_of(summary().env(variable, value));
+    with("RESNET_ISA", "sse9").ends_saying(1, &["RESNET_ISA asks for \"sse9\"", "portable4"]);
+    with("RESNET_CONV", "winogard").ends_saying(1, &["RESNET_CONV asks for \"winogard\"", "direct"]);
+    for (variable, known) in [("RESNET_ISA", "portable4"), ("RESNET_CONV", "direct")] {
+        with(variable, known).succeeds();
+        with(variable, "").succeeds();
+    }
 }
 
 #[test]

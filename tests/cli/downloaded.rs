@@ -122,7 +122,7 @@ fn imagenets_tars_are_trained_on_converted_and_evaluated_where_they_lie() {
     fs::write(here.join("data/LOC_val_solution.csv"), list).expect("a list");
     let shown = object(xtask_in(here, &["data", "inspect", "data", "--json"]).succeeds());
     assert_eq!((&shown["layout"], &shown["classes"]), (&"image archives".into(), &2.into()));
-    assert_eq!((&shown["splits"][0]["pictures"], &shown["splits"][1]["pictures"]), (&16.into(), &4.into()));
+    assert_eq!((&shown["splits"][0]["images"], &shown["splits"][1]["images"]), (&16.into(), &4.into()));
 
     xtask_in(here, &["data", "convert", "data", "--to", "folders", "--out", "folders"]).succeeds();
     let count = |path: &str| fs::read_dir(here.join(path)).expect("a folder").count();

@@ -71,7 +71,7 @@ fn a_data_set_of_the_hub_is_fetched_inspected_and_trained_on() {
     for data in ["linked", snapshot.to_str().expect("UTF-8")] {
         let inspected = xtask_in(home, &["data", "inspect", data, "--json"]);
         let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
-        let images = [&found["splits"][0]["pictures"], &found["splits"][1]["pictures"]];
+        let images = [&found["splits"][0]["images"], &found["splits"][1]["images"]];
         assert_eq!(images, [&serde_json::Value::from(16), &4.into()]);
     }
     xtask_in(home, &small("linked", "run", &["--set", "train.duration=1 steps"])).succeeds();

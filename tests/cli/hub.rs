@@ -81,7 +81,7 @@ fn eval_takes_a_model_without_a_config_by_what_its_file_says() {
         (outcome.stderr, ["model", "images", "top1_correct", "loss"].map(|key| result[key].clone()))
     };
     let (told, by_id) = scores(["--model", "someone/trained"]);
-    assert!(told.contains("someone/trained has no config.json at hand"), "{told}");
+    assert!(told.contains("no config.json of someone/trained was found"), "{told}");
     assert_eq!(by_id, scores(["--checkpoint", checkpoint().to_str().expect("a path in UTF-8")]).1);
     // The same where the hub may be asked and does not answer.
     let mut asking = command(home, &["eval", "--json", "--model", "someone/trained"]);

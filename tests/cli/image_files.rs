@@ -90,6 +90,12 @@ fn a_folder_of_images_is_trained_on_resumed_and_evaluated() {
     let eval = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "data/val", "--json"]);
     let alone: serde_json::Value = serde_json::from_str(eval.succeeds()).expect("JSON");
     assert_eq!(alone["top1"], scores["top1"]);
+    // What is refused reads no label, so the run's record does not count it.
+    let record = || fs::read_to_string(here.join("run/record.json")).expect("a record");
+    let before = record();
+    let refused = ["eval", "--checkpoint", "run", "--data", "data", "--resize", "60"];
+    xtask_in(here, &refused).ends_saying(2, &["give a larger --resize"]);
+    assert_eq!(record(), before);
 
     let predicted = xtask_in(here, &["predict", "--checkpoint", "run", "--json", "data/val/class0/0.png"]);
     assert!(predicted.succeeds().contains("class0"));
@@ -153,10 +159,14 @@ fn images_are_inspected_and_verified_and_broken_ones_left_out() {
     draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
     let outcome = xtask_in(here, &["data", "inspect", "data", "--sheet", "sheet.png", "--json"]);
     let found: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
-    assert_eq!((&found["classes"], &found["splits"][0]["pictures"]), (&2.into(), &20.into()));
+    assert_eq!((&found["classes"], &found["splits"][0]["images"]), (&2.into(), &20.into()));
     assert_eq!(found["splits"][0]["width"], serde_json::json!([90, 95, 99]));
     let sheet = image::open(here.join("sheet.png")).expect("an image");
     assert_eq!((sheet.width(), sheet.height()), (1024, 768));
+    // Another sheet takes its place, and no other picture does.
+    xtask_in(here, &["data", "inspect", "data", "--sheet", "sheet.png", "--seed", "1"]).succeeds();
+    xtask_in(here, &["data", "inspect", "data", "--sheet", "data/val/class0/0.png"])
+        .ends_saying(1, &["data/val/class0/0.png", "is no contact sheet"]);
     assert!(xtask_in(here, &["data", "verify", "data"]).succeeds().contains("0 of 24 images are broken"));
 
     let whole = fs::read(here.join("data/train/class0/7.png")).expect("an image");
@@ -167,12 +177,24 @@ fn images_are_inspected_and_verified_and_broken_ones_left_out() {
     fs::copy(here.join("data/val/class0/1.png"), here.join("data/val/class0/7.png")).expect("a file");
     let outcome = xtask_in(here, &["data", "verify", "data", "--skip-list", "broken.txt"]);
     outcome.ends_saying(1, &[]);
+    assert!(outcome.stdout.contains("3 of 25 images are broken"), "{}", outcome.stdout);
+    xtask_in(here, &["data", "verify", "data", "--skip-list", "nosuch/broken.txt"])
+        .ends_saying(1, &["no folder nosuch for the skip list; create it"]);
     let listed = fs::read_to_string(here.join("broken.txt")).expect("a list");
     assert_eq!(listed, "train/class1/9.png\ntrain/class0/7.png\ntrain/class1/3.png\n");
-    let set = ["--set", "train.duration=1 epochs", "--skip-list", "broken.txt"];
-    let outcome = xtask_in(here, &small("data", "run", &set));
-    outcome.succeeds();
-    assert!(outcome.stderr.contains("17 images to train, 5 to test"), "{}", outcome.stderr);
+    let again = ["data", "verify", "data", "--skip-list", "broken.txt"];
+    xtask_in(here, &again).ends_saying(1, &["broken.txt exists already", "--force"]);
+    let outcome = xtask_in(here, &[&again[..], &["--force"]].concat());
+    assert!(outcome.stdout.contains("3 of 25 images are broken"), "{}", outcome.stdout);
+    let schedule = r#"schedule={kind="multistep",lr=0.05,divide_by=10,milestones=["1 epoch"]}"#;
+    let set = ["--set", schedule, "--set", "train.duration=1 epochs", "--skip-list", "broken.txt"];
+    let begun = xtask_in(here, &small("data", "run", &set));
+    // A run that is resumed leaves out what it began without.
+    let resumed = xtask_in(here, &["train", "--resume", "run", "--epochs", "2", "--threads", "2"]);
+    for outcome in [begun, resumed] {
+        outcome.succeeds();
+        assert!(outcome.stderr.contains("17 images to train, 5 to test"), "{}", outcome.stderr);
+    }
 
     // What is wrong with the training split is nothing to an evaluation.
     let eval = ["eval", "--checkpoint", "run", "--data", "data", "--json"];
@@ -219,7 +241,7 @@ fn folders_become_shards_and_folders_again() {
     draw(&here.join("data/train"), &[[200, 0, 0], [0, 200, 0]], 10);
     draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
     let convert = |from: &str, to: &str, out: &str| {
-        xtask_in(here, &["data", "convert", from, "--to", to, "--out", out, "--shard-megabytes", "1"])
+        xtask_in(here, &["data", "convert", from, "--to", to, "--out", out])
     };
     assert!(convert("data", "shards", "shards").succeeds().contains("24 images"));
     convert("shards", "folders", "back").succeeds();
@@ -240,7 +262,7 @@ fn folders_become_shards_and_folders_again() {
     assert!(images("data") == images("back"));
     let inspected = xtask_in(here, &["data", "inspect", "shards", "--json"]);
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
-    assert_eq!((&found["layout"], &found["splits"][1]["pictures"]), (&"tar shards".into(), &4.into()));
+    assert_eq!((&found["layout"], &found["splits"][1]["images"]), (&"tar shards".into(), &4.into()));
     convert("data", "shards", "back").ends_saying(1, &["back exists already"]);
     fs::remove_file(here.join("shards/val-00000.tar")).expect("it goes");
     let first = here.join("shards/train-00000.tar");
@@ -263,7 +285,7 @@ fn images_are_packed_and_trained_on_as_the_same_images_in_folders() {
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
     assert_eq!((&found["layout"], &found["classes"]), (&"packed files".into(), &2.into()));
     let split = &found["splits"][0];
-    assert_eq!((&split["pictures"], &split["faults"]), (&16.into(), &serde_json::json!([])));
+    assert_eq!((&split["images"], &split["faults"]), (&16.into(), &serde_json::json!([])));
     assert_eq!((&split["height"], &split["width"][0]), (&serde_json::json!([72, 72, 72]), &81.into()));
     assert!(xtask_in(here, &["data", "verify", "packed"]).succeeds().contains("0 of 20 images are broken"));
 
@@ -298,6 +320,7 @@ fn what_cannot_be_packed_is_refused_in_a_sentence() {
         (&["--to", "packed"][..], "needs --side N"),
         (&["--to", "shards", "--side", "64"], "only --to packed"),
         (&["--to", "folders", "--interpolation", "bicubic"], "only --to packed"),
+        (&["--to", "folders", "--shard-megabytes", "1"], "--to shards and --to packed; leave it out"),
         (&["--to", "packed", "--side", "0"], "1..=65536"),
         (&["--to", "packed", "--side", "64", "--interpolation", "nearest"], "bilinear, bicubic"),
     ] {
@@ -317,6 +340,16 @@ fn what_cannot_be_packed_is_refused_in_a_sentence() {
     outcome.ends_saying(1, &["class1/1.png", "do not decode"]);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
     assert_eq!(names(here), ["data"]);
+}
+
+#[test]
+fn cifar_is_named_where_images_in_files_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("data_batch_1.bin"), "").expect("a file");
+    for more in [&["inspect"][..], &["verify"], &["convert", "--to", "folders", "--out", "new"]] {
+        xtask_in(folder.path(), &[&["data"], more, &["."]].concat())
+            .ends_saying(1, &["holds CIFAR", "into memory", "images in files"]);
+    }
 }
 
 #[test]

@@ -86,6 +86,18 @@ fn stop(child: Child, here: &Path, signal: &str) -> Outcome {
 }
 
 #[test]
+fn a_training_under_nohup_outlives_its_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let long = ["--set", "train.duration=15 epochs"];
+    let train = command(here, &[&["train", "--out", "run"], TINY, &long].concat());
+    let mut nohup = Command::new("nohup");
+    nohup.arg(train.get_program()).args(train.get_args()).current_dir(here).stdin(Stdio::null());
+    let child = nohup.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("nohup is there");
+    stop(child, here, "-HUP").succeeds();
+}
+
+#[test]
 fn a_run_has_its_page_at_its_end_and_after_ctrl_c() {
     let page = fs::read_to_string(Path::new(trained()).join("report.html")).expect("a page");
     for said in [

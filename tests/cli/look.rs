@@ -49,6 +49,8 @@ fn cuts(network: &Value) -> Vec<Vec<f64>> {
 fn analyze_measures_variants_side_by_side() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
+    // --model names a network, whatever lies in the folder.
+    fs::create_dir(here.join("resnet8-v2")).expect("a folder");
     let args = ["analyze", "--model", "resnet8-v2", "--against", "resnet8-constant-scaling", "--images", "8"];
     let text = xtask_in(here, &args);
     assert!(
@@ -85,6 +87,8 @@ fn analyze_measures_variants_side_by_side() {
     xtask_in(here, &["analyze"]).ends_saying(2, &["--model"]);
     xtask_in(here, &["analyze", "--model", "nonsense"]).ends_saying(1, &["no network", "nonsense"]);
     xtask_in(here, &["analyze", "--checkpoint", "gone"]).ends_saying(1, &["cannot read", "gone"]);
+    xtask_in(here, &["analyze", "--checkpoint", trained(), "--model", "resnet14-v1"])
+        .ends_saying(1, &["trains resnet8-v2, not resnet14-v1"]);
 }
 
 /// Section 4.2: f = ReLU cuts some of the original unit's sums at any time, and nothing of a pre-activation
@@ -150,6 +154,9 @@ fn analyze_preprocessing_tries_one_thing_at_a_time() {
     has_keys(&trials[0], &["axis", "to", "accuracy", "points", "is_beyond_luck"]);
     let text = xtask_in(here, &[&args[..6], &["--expected", "100"]].concat());
     assert!(text.succeeds().contains("test labels") && text.stdout.contains("16 images"), "{}", text.stdout);
+    for wrong in ["0.917", "NaN", "101"] {
+        xtask_in(here, &[&args[..6], &["--expected", wrong]].concat()).ends_saying(2, &["a percentage"]);
+    }
     xtask_in(here, &args[..4]).ends_saying(2, &["--data"]);
     xtask_in(here, &[&args[..], &["--size", "64", "--resize", "8"]].concat()).ends_saying(1, &["crop of 64"]);
 }

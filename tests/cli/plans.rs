@@ -28,7 +28,7 @@ fn a_larger_batch_brings_its_larger_rate() {
     of(&["--scale-batch", "0"]).ends_saying(1, &["batch_size"]);
     of(&["--set", MULTISTEP, "--scale-batch", "40"]).succeeds();
     let recipe = fs::read_to_string(folder.path().join("run/recipe.toml")).expect("a recipe");
-    for line in ["batch_size = 40", "lr = 0.2", "milestones = [\"1 epoch\"]", "duration = \"5 epochs\""] {
+    for line in ["batch_size = 40", "lr = 0.2", "milestones = [\"1 epoch\"]", "duration = \"25 %\""] {
         assert!(recipe.contains(line), "{line} is missing in:\n{recipe}");
     }
 }
@@ -124,6 +124,18 @@ fn a_schedule_is_drawn_in_the_terminal_and_as_a_picture() {
     assert_eq!(course["rates"], serde_json::json!(vec![0.2; 8]));
     xtask(&["schedule", "no-such-recipe"]).ends_saying(1, &["did you mean"]);
     xtask(&["schedule", "quick-start", "--set", "schedule.lr=-1"]).ends_saying(1, &["must be above 0"]);
+    xtask(&["schedule", "quick-start", "--epochs", "99999999"])
+        .ends_saying(1, &["at most 20,000,000 are drawn"]);
+    let dropped = ["--set", "train.batch_size=8192", "--set", "train.last_batch=drop"];
+    xtask(&[&["schedule", "quick-start"], &dropped[..]].concat())
+        .ends_saying(1, &["do not fill a batch of 8,192", "train.last_batch"]);
+    let all = xtask(&["schedule", "quick-start", "--set", "schedule.warmup=99 epochs"]);
+    all.succeeds();
+    assert!(all.stderr.contains("the warm-up takes all"), "{}", all.stderr);
+    xtask(&["schedule", "quick-start", "--set", "train.duration=9 epochs", "--epochs", "2"])
+        .ends_saying(2, &["--set train.duration and --epochs"]);
+    xtask(&["train", "--set", "train.seed=1", "--seed", "2"])
+        .ends_saying(2, &["--set train.seed and --seed"]);
 }
 
 #[test]

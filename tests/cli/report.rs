@@ -20,6 +20,7 @@ fn a_run_has_a_page_and_curves_and_nothing_else_is_replaced() {
     xtask_in(here, &["report", run, "--out", "mine.html"]).ends_saying(1, &["mine.html exists already"]);
     assert_eq!(fs::read_to_string(here.join("mine.html")).expect("a file"), "mine");
 
+    xtask_in(here, &["report", run, run, "--curves", "two.svg"]).ends_saying(2, &["--curves draws one run"]);
     assert!(xtask_in(here, &["report", run, run]).succeeds().contains("comparison.html"));
     xtask_in(here, &["report", "nowhere"]).ends_saying(1, &["nowhere"]);
 }

@@ -71,11 +71,16 @@ fn a_stage_that_is_not_there_is_refused_with_those_that_are() {
         ),
         (&["--set", "stages.frozen_norms=move"], "nothing is frozen; set stages.freeze_until"),
         (&["--set", "stages.lr_factors.stem=0"], "stages.lr_factors.stem is 0; it must be above 0"),
-        (&["--recompute", "always"], "unknown variant `always`"),
+        (
+            &["--freeze-until", "stage1", "--set", "stages.lr_factors.stem=0.1"],
+            "stages.lr_factors has stem, which stages.freeze_until = \"stage1\" freezes",
+        ),
     ] {
         xtask_in(here, &[&["train", "--out", "run"], TINY, options].concat()).ends_saying(1, &[words]);
         assert!(!here.join("run").exists(), "{options:?}: nothing is begun");
     }
+    let always = ["train", "--out", "run", "--recompute", "always"];
+    xtask_in(here, &always).ends_saying(2, &["'always' is not auto, never, sums or units"]);
 }
 
 #[test]
@@ -101,7 +106,7 @@ fn a_run_with_all_of_it_goes_on_to_the_same_bits() {
     // Memory is no part of the result.
     assert!(train(here, "never", &with(["--recompute", "never"])).0 == whole);
 
-    let short = [&options[..], &["--epochs", "1"]].concat();
+    let short = [&options[..], &["--set", "train.duration=1 epochs"]].concat();
     train(here, "short", &short);
     xtask_in(here, &["train", "--resume", "short", "--epochs", "2", "--threads", "1"]).succeeds();
     let resumed = tensors(&here.join("short/checkpoints/last.safetensors"));

@@ -1,4 +1,4 @@
-//! `verify` tells equal trainings from others, and where they part.
+//! `verify` tells equal trainings from others, and where they first differ.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,15 @@ use crate::common::{TINY, command, xtask_in};
 /// A training of 20 steps, each of them certified.
 fn train(folder: &Path, run: &str, more: &[&str]) {
     xtask_in(folder, &[&["train", "--out", run], TINY, more].concat()).succeeds();
+}
+
+/// Has a run's record say that so many processes began it.
+fn began_by(folder: &Path, run: &str, processes: u64) {
+    let file = folder.join(run).join("record.json");
+    let text = fs::read_to_string(&file).expect("a record");
+    let mut record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    record["processes"] = processes.into();
+    fs::write(&file, record.to_string()).expect("it is written");
 }
 
 const KEYS: &[&str] = &["agreed_steps", "last_agreed_step", "parting_step", "differs", "recipe", "replay"];
@@ -43,7 +52,7 @@ fn the_step_and_the_layer_in_which_two_trainings_part_are_named() {
     assert!(outcome.stdout.contains("in 2 certified steps, up to step 10"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("at step 15, in loss and weights"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("schedule.milestones"), "{}", outcome.stdout);
-    // As in `verify a b | true`: they part, whoever reads it.
+    // As in `verify a b | true`: they differ, whoever reads it.
     for more in [&[][..], &["--json"]] {
         let mut verify = command(here, &[&["verify", "a", "b"], more].concat());
         let mut child = verify.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -82,6 +91,13 @@ fn what_was_tampered_with_is_told_from_another_training() {
     assert!(outcome.stdout.contains("at step 5, in weights"), "{}", outcome.stdout);
     let words = "the first run's weights and not the second's";
     assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+
+    // What several processes made is not trained again by one.
+    ["a", "b"].iter().for_each(|run| began_by(here, run, 2));
+    let several = "was begun by 2 processes, and one process alone would round otherwise";
+    xtask_in(here, &["verify", "a", "b", "--replay"]).ends_saying(1, &[several, "without --replay"]);
+    let told = xtask_in(here, &["verify", "a", "b"]);
+    assert!(told.code == Some(1) && told.stdout.contains("at step 5, in weights"), "{}", told.stdout);
 }
 
 #[test]
@@ -92,6 +108,8 @@ fn runs_that_cannot_be_compared_are_refused() {
     train(here, "b", &["--set", "train.log_every_steps=5"]);
     xtask_in(here, &["verify", "a", "b"])
         .ends_saying(1, &["a and b have no certified step in common", "train.log_every_steps"]);
+    began_by(here, "b", 3);
+    xtask_in(here, &["verify", "a", "b"]).ends_saying(1, &["1 in a and 3 in b"]);
     xtask_in(here, &["verify", "a", "absent"]).ends_saying(1, &["absent"]);
     assert_eq!(xtask_in(here, &["verify", "a"]).code, Some(2));
 }

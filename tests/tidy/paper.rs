@@ -53,7 +53,7 @@ fn has_word(text: &str, name: &str) -> bool {
     })
 }
 
-/// What is at fault with the map, held against the tree's files.
+/// What is at fault with the map, checked against the tree's files.
 pub(crate) fn faults(map: &str, files: &[File]) -> Vec<String> {
     let mut faults = vec![];
     let sources: Vec<&File> = files.iter().filter(|file| file.path.ends_with(".rs")).collect();

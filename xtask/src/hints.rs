@@ -64,8 +64,9 @@ impl<'a> Given<'a> {
                 return Ended::Usage(usage).into();
             }
             resnet::Error::RunHasNoCheckpoint { run, .. } => {
-                Some(format!("continue it with: cargo xtask train --resume {}", run.display()))
+                Some(format!("continue it with: cargo xtask train --resume {}", numbers::quoted(run)))
             }
+            resnet::Error::OtherNetwork { told, .. } => Some(trained(told)),
             resnet::Error::Checkpoint(Error::Config { .. }) => Some(self.without_config()),
             resnet::Error::Hub(resnet::hub::Error::Unavailable { .. }) => {
                 let option = if self.trains { "--from" } else { "--checkpoint" };
@@ -106,8 +107,7 @@ impl<'a> Given<'a> {
                 let other = looks_like.as_deref().and_then(|other| other.split_whitespace().next());
                 if let Some(name) = other.filter(|name| *name != report.model) {
                     let named = (!self.is_hubs).then(|| format!("name it with --model {name}"));
-                    let trained = || format!("train that one with --set model.name={name}");
-                    return if self.trains { Some(trained()) } else { named };
+                    return if self.trains { Some(trained(name)) } else { named };
                 }
                 if self.trains && report.missing.is_empty() && report.reshaped.is_empty() {
                     // Training takes a file as a whole; export can leave a part of it out.
@@ -154,4 +154,9 @@ impl<'a> Given<'a> {
         let option = self.dialect.filter(|_| !self.has_dialect)?;
         Some(format!("choose their naming scheme with {option}"))
     }
+}
+
+/// What helps where weights are of another network than the recipe's.
+fn trained(name: &str) -> String {
+    format!("train that one with --set model.name={name}")
 }

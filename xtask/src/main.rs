@@ -35,8 +35,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    // An instruction set that the environment asks for and the CPU lacks is an error before anything begins.
+    // What the environment asks for and is not there is an error before anything begins.
     resnet_kernels::Isa::requested()?;
+    resnet_kernels::conv::Algorithm::requested()?;
     match command {
         Command::Train(args) => commands::train::run(&args),
         Command::Eval(args) => commands::eval::run(&args),

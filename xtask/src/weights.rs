@@ -68,6 +68,11 @@ pub(crate) fn load(
 /// Reads the weights that `--from` names; `None` where nothing is named.
 pub(crate) fn starting(args: &TrainArgs) -> anyhow::Result<Option<StartingWeights>> {
     let Some(from) = &args.from else { return Ok(None) };
+    if args.revision.is_some() && matches!(Location::named(from), Location::Local(_)) {
+        let message =
+            format!("--revision is for models of the hub, and {from} is a file or a folder; leave it out");
+        return Err(Ended::Usage(message).into());
+    }
     let options = ReadOptions {
         dialect: None,
         prefix: args.prefix.clone(),

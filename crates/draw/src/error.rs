@@ -5,8 +5,8 @@
 pub enum Error {
     /// No figure, unit or network has this name.
     #[error(
-        "there is no figure, unit or network {name:?}; name figure1, figure2, figure4 or figure5, a unit as networks' names have \
-         it (v2, constant-scaling-by-0.5-1, v2-bottleneck, ...), or a network such as resnet110-v2 or resnet50"
+        "there is no figure, unit or network {name:?}; name figure1, figure2, figure4 or figure5, a unit named as in network \
+         names (v2, constant-scaling-by-0.5-1, v2-bottleneck, ...), or a network such as resnet110-v2 or resnet50"
     )]
     Unknown {
         /// What was asked for.

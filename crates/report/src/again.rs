@@ -41,11 +41,14 @@ pub fn data_option((recipe, record): (&Recipe, &RunRecord)) -> String {
 pub fn train_again(dir: &Path, run: (&Recipe, &RunRecord), changes: &str) -> String {
     let recipe = quoted(&dir.join("recipe.toml").to_string_lossy());
     let record = run.1;
+    let skip_broken = record.skip_broken.map(|percent| percent.to_string());
     let lists = given([
         ("--classes", record.class_list.as_deref()),
         ("--labels", record.label_list.as_deref()),
         ("--image-column", record.image_column.as_deref()),
         ("--label-column", record.label_column.as_deref()),
+        ("--skip-list", record.skip_list.as_deref()),
+        ("--skip-broken", skip_broken.as_deref()),
     ]);
     let parts = [format!("cargo xtask train --recipe {recipe}"), data_option(run), lists, changes.to_owned()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
@@ -61,5 +64,18 @@ mod tests {
             [("--labels", Some("my val.txt")), ("--prefix", None), ("--label-column", Some("kind"))];
         assert_eq!(given(options), "--labels 'my val.txt' --label-column kind");
         assert_eq!(given([("--classes", None)]), "");
+    }
+
+    #[test]
+    fn samples_that_a_run_leaves_out_are_left_out_again() {
+        let recipe = Recipe::built_in("imagenet-resnet50-v2").unwrap();
+        let list = Some("/data/my broken.txt".to_owned());
+        let record =
+            RunRecord { skip_list: list, skip_broken: Some(0.5), ..RunRecord::begin("run", &recipe) };
+        assert_eq!(
+            train_again(Path::new("run"), (&recipe, &record), "--epochs 2"),
+            "cargo xtask train --recipe run/recipe.toml --skip-list '/data/my broken.txt' --skip-broken 0.5 \
+             --epochs 2"
+        );
     }
 }

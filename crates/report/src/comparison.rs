@@ -1,7 +1,7 @@
 //! The page of several runs: curves over each other, seeds of one training gathered, and what the trainings
 //! differ in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::context;
 use resnet_record::keys::WITHOUT_EFFECT;
@@ -12,13 +12,15 @@ use crate::Error;
 use crate::again::began_from;
 use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
-use crate::numbers::{capital, count, duration};
+use crate::numbers::{capital, count, counted, duration};
 use crate::page::render;
 use crate::run::{Measured, RunData, error};
 
 /// Runs of one training that differ in their seed alone.
 struct Group {
     name: String,
+    /// What its lines are called, with less room: the value alone where the trainings differ in one key.
+    line: String,
     colour: Colour,
     /// What its training is, as [`flat`] tells it.
     training: BTreeMap<String, String>,
@@ -64,8 +66,9 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     let mut figures = vec![];
     figures.extend(errors(&groups, measured).map(|chart| {
         let caption = format!(
-            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.{}",
+            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.{}{}",
             capital(measured.name()),
+            named_by(&groups, &differences),
             match groups.iter().flat_map(|group| &group.runs).any(RunData::is_averaged) {
                 true => " Where a moving average of the weights is kept, the error is the average's.",
                 false => "",
@@ -73,7 +76,8 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
         );
         Figure::new(&chart, caption)
     }));
-    let caption = "Training loss by step, dashed and smoothed over a hundredth of the training.".to_owned();
+    let caption = "Training loss by step, dashed and smoothed over a hundredth of the training.";
+    let caption = format!("{caption}{}", named_by(&groups, &differences));
     figures.push(Figure::new(&losses(&groups), caption));
     let shown: Vec<Difference> = differences
         .iter()
@@ -84,7 +88,8 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
         .collect();
     let page = context! {
         title => match groups.len() {
-            1 => format!("{} seeds of {}", folders.len(), groups[0].name),
+            1 if seeds(&groups[0]) == folders.len() => format!("{} seeds of {}", folders.len(), groups[0].name),
+            1 => format!("{} runs of {}", folders.len(), groups[0].name),
             _ => format!("{} runs compared", folders.len()),
         },
         compared_on => compared.name(),
@@ -118,6 +123,7 @@ fn flat(run: &RunData) -> BTreeMap<String, String> {
         ("label_list", record.label_list.as_deref()),
         ("image_column", record.image_column.as_deref()),
         ("label_column", record.label_column.as_deref()),
+        ("skip_list", record.skip_list.as_deref()),
     ];
     keys.extend(recorded.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
     keys
@@ -145,28 +151,42 @@ fn gathered(
     }
     let models: Vec<&str> = groups.iter().map(|(_, runs)| runs[0].record.model.as_str()).collect();
     let are_models_enough = (1..models.len()).all(|index| !models[..index].contains(&models[index]));
-    let names: Vec<String> = groups
-        .iter()
-        .map(|(training, runs)| match (are_models_enough, differences) {
-            (true, _) => runs[0].record.model.clone(),
-            (false, [only]) => format!("{only} = {}", training.get(only).map_or("none", |value| value)),
-            _ => runs[0].record.run.clone(),
-        })
-        .collect();
+    let line = |(training, runs): &(&BTreeMap<String, String>, Vec<RunData>)| match differences {
+        _ if are_models_enough => runs[0].record.model.clone(),
+        [only] => training.get(only).map_or("none", |value| value).to_owned(),
+        _ => runs[0].record.run.clone(),
+    };
+    let lines: Vec<String> = groups.iter().map(line).collect();
+    let name = |line: &String| match differences {
+        [only] if !are_models_enough => format!("{only} = {line}"),
+        _ => line.clone(),
+    };
+    let names: Vec<String> = lines.iter().map(name).collect();
     let own: Vec<Option<Colour>> = names.iter().map(|name| usual(name)).collect();
     let are_own_enough = own.iter().all(Option::is_some) && names.len() == 2 && own[0] != own[1];
     let colours = Colour::ALL.into_iter().cycle();
     groups
         .into_iter()
-        .zip(names)
+        .zip(names.into_iter().zip(lines))
         .zip(colours)
-        .map(|(((training, runs), name), colour)| Group {
+        .map(|(((training, runs), (name, line)), colour)| Group {
             training: training.clone(),
             colour: usual(&name).filter(|_| are_own_enough).unwrap_or(colour),
             name,
+            line,
             runs,
         })
         .collect()
+}
+
+/// Which key lines are called by, as a sentence; none where they are called by a network or a run.
+fn named_by(groups: &[Group], differences: &[String]) -> String {
+    match differences {
+        [only] if groups.iter().any(|group| group.line != group.name) => {
+            format!(" Lines are named by their {only}.")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Original units are vermilion and pre-activation blue on every page.
@@ -190,9 +210,12 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
         return None;
     }
     let y = Axis::from_zero(&format!("{} error, %", measured.name()), (most / 10.0).ceil() * 10.0);
-    let title = format!("{} error of {} trainings", capital(measured.name()), groups.len());
-    let mut chart =
-        Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(groups[0].runs[0].drops());
+    let trainings = counted(groups.len() as u64, "training");
+    let title = format!("{} error of {trainings}", capital(measured.name()));
+    // Verticals only where they are those of all lines.
+    let mut of_runs = groups.iter().flat_map(|group| &group.runs).map(RunData::drops);
+    let drops = of_runs.next().filter(|first| of_runs.all(|other| other == *first)).unwrap_or_default();
+    let mut chart = Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(drops);
     for group in groups {
         let seeds: Vec<_> = group.runs.iter().map(|run| run.errors(measured)).collect();
         for line in seeds.iter().filter(|_| seeds.len() > 1) {
@@ -200,7 +223,7 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
         }
         let median = medians(&seeds);
         let few = median.len() <= 30;
-        let line = Series::new(&group.name, group.colour, median);
+        let line = Series::new(&group.line, group.colour, median);
         chart = chart.with(if few { line.marked() } else { line });
     }
     Some(chart)
@@ -208,7 +231,7 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
 
 fn losses(groups: &[Group]) -> Chart {
     let last = groups.iter().flat_map(|group| &group.runs).map(RunData::last_step).max().unwrap_or(1);
-    let title = format!("Training loss of {} trainings", groups.len());
+    let title = format!("Training loss of {}", counted(groups.len() as u64, "training"));
     let mut chart = Chart::new(
         title,
         Axis::from_zero("steps", last as f64),
@@ -218,7 +241,7 @@ fn losses(groups: &[Group]) -> Chart {
         let seeds: Vec<_> = group.runs.iter().map(RunData::losses).collect();
         let median = medians(&seeds);
         let mean = crate::chart::smoothed(&median, (median.len() / 100).max(1));
-        chart = chart.with(Series::new(&group.name, group.colour, mean).dashed());
+        chart = chart.with(Series::new(&group.line, group.colour, mean).dashed());
     }
     chart
 }
@@ -232,34 +255,42 @@ fn compared_on(groups: &[Group]) -> Measured {
     }
 }
 
-/// The errors of the runs that are finished, all on the same images.
+/// How many seeds the group's runs have.
+fn seeds(group: &Group) -> usize {
+    group.runs.iter().map(|run| run.record.seed).collect::<BTreeSet<_>>().len()
+}
+
+/// The errors of the runs that are finished, all on the same images: one for each seed, since runs of one
+/// seed show nothing of the noise.
 fn final_errors(group: &Group, measured: Measured) -> Seeds {
-    let scores = |run: &RunData| {
+    let error_of = |run: &RunData| {
         let results = run.record.results?;
         let scores = match measured {
             Measured::Test => results.test,
             Measured::Validation => results.validation,
         };
-        scores.map(|scores| error(&scores))
+        Some((run.record.seed, error(&scores?)))
     };
-    Seeds::of(group.runs.iter().filter_map(scores))
+    // Later pairs replace earlier ones, and the first run of a seed counts.
+    let by_seed: BTreeMap<u64, f64> = group.runs.iter().rev().filter_map(error_of).collect();
+    Seeds::of(by_seed.into_values())
 }
 
 fn row(group: &Group, measured: Measured) -> Row {
     let errors = final_errors(group, measured);
-    let seconds: Vec<f64> = group.runs.iter().filter_map(|run| Some(run.record.results?.seconds)).collect();
+    let seconds = Seeds::of(group.runs.iter().filter_map(|run| Some(run.record.results?.seconds)));
     let spread = errors.deviation().map_or(String::new(), |deviation| format!(" ± {deviation:.2}"));
-    let range = errors.range().filter(|_| group.runs.len() > 1);
+    let range = errors.range().filter(|_| errors.count() > 1);
     Row {
         name: group.name.clone(),
-        seeds: group.runs.len(),
+        seeds: errors.count(),
         median: errors.median().map(|median| format!("{median:.2}")),
         mean: errors.mean().map(|mean| format!("{mean:.2}{spread}")),
         range: range.map(|[low, high]| format!("{low:.2} to {high:.2}")),
         published: group.runs[0].recipe.expected_error.map(|error| format!("{error:.2}")),
         steps: count(group.runs[0].last_step()),
         // No time is known of runs that are all unfinished.
-        time: if seconds.is_empty() { String::new() } else { duration(seconds.iter().sum()) },
+        time: seconds.median().map_or(String::new(), duration),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::chart::bars::{Bar, bars};
 use crate::chart::cells::{Cells, Kind, LEVELS};
 use crate::figure::Figure;
-use crate::numbers::{capital, count, percent, short, significant};
+use crate::numbers::{capital, count, percent, short, significant, with_article};
 
 /// The most classes of a confusion matrix that is drawn, that has names beside it, and that has numbers in
 /// its cells.
@@ -145,10 +145,10 @@ fn mistakes(predictions: &Predictions) -> Mistakes {
     };
     let worst_caption = match predictions.worst.first() {
         Some(worst) => format!(
-            "At worst the network takes a {} for a {} with a probability of {}. Of the wrong answers these gave the right \
+            "At worst the network takes {} for {} with a probability of {}. Of the wrong answers these gave the right \
              class the least.",
-            name(worst.label),
-            name(worst.guesses[0].0),
+            with_article(&name(worst.label)),
+            with_article(&name(worst.guesses[0].0)),
             percent(worst.guesses[0].1)
         ),
         None => String::new(),

@@ -1,6 +1,18 @@
 //! How numbers are written on pages, besides what `resnet-words` has for terminals as well.
 
-pub(crate) use resnet_words::{capital, count, quoted, short, significant, speed};
+pub(crate) use resnet_words::{capital, count, counted, quoted, short, significant, speed};
+
+/// `a cat`, `an owl`, `an h`: a name after its article, by how it begins.
+pub(crate) fn with_article(name: &str) -> String {
+    let mut letters = name.chars().map(|letter| letter.to_ascii_lowercase());
+    let is_an = match (letters.next(), letters.next()) {
+        // A letter alone is spelt, as in "an h".
+        (Some(letter), None) => "aefhilmnorsx8".contains(letter),
+        (Some(first), _) => "aeio8".contains(first),
+        (None, _) => false,
+    };
+    format!("{} {name}", if is_an { "an" } else { "a" })
+}
 
 /// A probability or a share as `97.3 %`, with no-break spaces.
 pub(crate) fn percent(share: f64) -> String {
@@ -42,6 +54,9 @@ mod tests {
             [1.0, 0.99999, 0.973, 0.0004, 0.0].map(percent),
             ["100 %", "> 99.9 %", "97.3 %", "< 0.1 %", "0.0 %"].map(|text| text.replace(' ', "\u{a0}"))
         );
+        let names = ["cat", "owl", "h", "b", "8", "9", "unicorn", "Easter egg"].map(with_article);
+        let said = ["a cat", "an owl", "an h", "a b", "an 8", "a 9", "a unicorn", "an Easter egg"];
+        assert_eq!(names, said);
         assert_eq!([25.4, 100.0, 7500.0].map(duration), ["25 s", "1 min 40 s", "2 h 05 min"]);
     }
 }

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::curves;
 use crate::evidence::Evidence;
 use crate::figure::Figure;
-use crate::numbers::{count, duration, significant, speed};
+use crate::numbers::{count, counted, duration, significant, speed};
 use crate::processes;
 use crate::run::{RunData, error, validation};
 
@@ -88,10 +88,10 @@ fn lead(run: &RunData) -> String {
     );
     match record.results {
         Some(results) => {
-            text += &format!(" for {} steps in {}", count(results.steps), duration(results.seconds));
+            text += &format!(" for {} in {}", counted(results.steps, "step"), duration(results.seconds));
             text += &format!("; weights: {}.", record.selection);
         }
-        None => text += &format!("; not finished, {} steps so far.", count(run.last_step())),
+        None => text += &format!("; not finished, {} so far.", counted(run.last_step(), "step")),
     }
     let scores = record.results.and_then(|results| results.test);
     if let (Some(published), Some(scores)) = (run.recipe.expected_error, scores) {

@@ -8,8 +8,6 @@ use resnet_record::{
 };
 use resnet_report::{comparison_page, curves_svg, run_page, write_page};
 
-const RECIPE: &str = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
-
 fn scores(correct: u64) -> Scores {
     Scores { images: 1000, top1_correct: correct, top5_correct: None, loss: 0.5, images_per_second: 900.0 }
 }
@@ -17,7 +15,7 @@ fn scores(correct: u64) -> Scores {
 /// A run of `epochs` epochs of ten steps; its test error ends at `error` percent.
 fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder {
     let settings = [format!("model.name={model}"), format!("train.seed={seed}")];
-    let mut recipe = Recipe::parse(RECIPE, "recipe.toml").unwrap();
+    let mut recipe = Recipe::built_in("cifar10-resnet110-v2").unwrap();
     recipe.set_all(&settings).unwrap();
     let mut run = Run::create(dir, &recipe, RunRecord::begin("<b>made up</b>", &recipe)).unwrap();
     let correct = (1000.0 - 10.0 * error) as u64;
@@ -146,6 +144,13 @@ fn seeds_are_gathered_and_recipes_told_apart() {
         assert!(page.contains(said), "{said}");
     }
     assert!(!page.contains("train.seed"), "a seed is no difference");
+    // Each run took 100 s, and all of them drop the rate at one step.
+    assert!(page.contains("<td>1 min 40 s</td>") && !page.contains("3 min 20 s"), "{page}");
+    assert!(page.contains("class=\"drop\""), "{page}");
+    let of_two_lengths = [runs[0].clone(), run(&scratch.path().join("longer"), "resnet20-v2", 1, 6, 8.0)];
+    let page = comparison_page(&of_two_lengths, &[]).unwrap();
+    assert!(page.contains("Test error of 1 training<"), "{page}");
+    assert!(!page.contains("class=\"drop\""), "{page}");
     // One seed each decides nothing; nor do seeds that overlap.
     assert!(comparison_page(&[runs[0].clone(), runs[2].clone()], &[]).unwrap().contains("may be chance"));
     let close = [
@@ -177,7 +182,13 @@ fn trainings_from_other_weights_or_on_other_data_are_no_seeds_of_each_other() {
     run(&dir("tuned"), "resnet20-v2", 2, 4, 5.0);
     let tuned = recorded(&dir("tuned"), |record| record.from = Some("runs/first".to_owned()));
     let page = comparison_page(&[fresh.clone(), tuned], &[]).unwrap();
-    for said in ["2 runs compared", "<th>from</th><td>not set</td><td>runs&#x2f;first</td>", "from = none"] {
+    for said in [
+        "2 runs compared",
+        "<th>from</th><td>not set</td><td>runs&#x2f;first</td>",
+        "from = none",
+        ">runs/first</text>",
+        "Lines are named by their from.",
+    ] {
         assert!(page.contains(said), "{said}: {page}");
     }
     // Images in files can be any.
@@ -287,7 +298,7 @@ fn only_errors_on_the_same_images_are_compared() {
 #[test]
 fn runs_that_have_just_begun_have_pages_too() {
     let scratch = tempfile::tempdir().unwrap();
-    let recipe = Recipe::parse(RECIPE, "recipe.toml").unwrap();
+    let recipe = Recipe::built_in("cifar10-resnet110-v2").unwrap();
     let dir = scratch.path().join("young");
     let mut young = Run::create(&dir, &recipe, RunRecord::begin("young", &recipe)).unwrap();
     let folder = young.folder().clone();
@@ -304,6 +315,6 @@ fn runs_that_have_just_begun_have_pages_too() {
     let first = StepMetrics { loss: 2.3, ..first };
     young.log(&Metric::Step(first)).unwrap();
     let page = run_page(&folder, &[]).unwrap();
-    assert!(page.contains("not finished, 1 steps so far") && !page.contains("NaN"), "{page}");
+    assert!(page.contains("not finished, 1 step so far") && !page.contains("NaN"), "{page}");
     assert!(curves_svg(&folder).unwrap().starts_with("<svg"));
 }

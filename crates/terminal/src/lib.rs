@@ -15,6 +15,7 @@
 //! | file | |
 //! |---|---|
 //! | `text.rs` | lines that break at words |
+//! | `help.rs` | the help of a command line |
 //! | `table.rs` | tables that leave columns out before a number breaks |
 //! | `numbers.rs` | numbers and paths as people read and copy them |
 //! | `plot.rs` | a curve in braille dots |
@@ -23,6 +24,7 @@
 //! | `logging.rs` | logs, past the bars |
 //! | `voice.rs` | which of several processes print on standard error |
 
+pub mod help;
 pub mod logging;
 pub mod numbers;
 pub mod output;

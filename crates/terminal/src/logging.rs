@@ -55,7 +55,7 @@ pub fn start(default: &str) {
     let bars = IndicatifLayer::new();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(Wrapping(bars.get_stderr_writer()))
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(std::io::stderr().is_terminal() && text::has_colours())
         .without_time()
         .with_target(false)
         .compact()

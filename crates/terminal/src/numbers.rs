@@ -9,6 +9,31 @@ pub fn quoted(path: &Path) -> String {
     resnet_words::quoted(&path.display().to_string())
 }
 
+/// A percentage that somebody typed, with its sign or without it.
+///
+/// # Errors
+/// A sentence if it is not from 0 to 100.
+pub fn percentage(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("expected a percentage from 0 to 100".to_owned()),
+    }
+}
+
+/// An accuracy in percent that somebody typed.
+///
+/// # Errors
+/// As [`percentage`], and if it is 1 or less, which is a share and no percentage.
+pub fn accuracy(text: &str) -> Result<f64, String> {
+    match percentage(text)? {
+        share if share > 0.0 && share <= 1.0 => Err(format!(
+            "expected a percentage, and this is a share; write {} for it",
+            few_digits(100.0 * share)
+        )),
+        percent => Ok(percent),
+    }
+}
+
 /// `2 threads`, or `4 processes of 2 threads` where several train together.
 pub fn threads(processes: usize, each: usize) -> String {
     let each = counted(each as u64, "thread");
@@ -75,6 +100,17 @@ mod tests {
     fn paths_can_be_copied_into_a_shell() {
         let quoted_of = ["runs/a-1", "my runs/it's"].map(|path| quoted(Path::new(path)));
         assert_eq!(quoted_of, ["runs/a-1", r"'my runs/it'\''s'"]);
+    }
+
+    #[test]
+    fn percentages_are_from_0_to_100_and_no_shares() {
+        assert_eq!(["0", "1%", "91.7"].map(percentage), [Ok(0.0), Ok(1.0), Ok(91.7)]);
+        assert_eq!(["0", "1.5", "91.7%"].map(accuracy), [Ok(0.0), Ok(1.5), Ok(91.7)]);
+        for wrong in ["-1", "101", "NaN", "inf", "much", ""] {
+            assert!(percentage(wrong).is_err() && accuracy(wrong).is_err(), "{wrong}");
+        }
+        assert!(accuracy("0.917").is_err_and(|told| told.contains("write 91.7 ")));
+        assert!(accuracy("1").is_err_and(|told| told.contains("write 100 ")));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Unit {
         let counts = match self {
             Unit::Steps => "{pos}/{len}",
             Unit::Images => "{human_pos}/{human_len} images",
-            Unit::Bytes => "{bytes}/{total_bytes}",
+            Unit::Bytes => "{decimal_bytes}/{decimal_total_bytes}",
             Unit::Turns => "{pos}/{len} turns",
             Unit::Pairs => "{pos}/{len} pairs",
             Unit::Layers => "{pos}/{len} layers",

@@ -18,6 +18,11 @@ pub fn err() -> Option<usize> {
     columns(&Term::stderr())
 }
 
+/// Whether colours are wanted on a terminal: `NO_COLOR` is not set, or is empty.
+pub fn has_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
+
 fn columns(terminal: &Term) -> Option<usize> {
     // Some terminals say 0, which means that they don't know.
     terminal.size_checked().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns > 0)
@@ -82,11 +87,21 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// How many columns `text` takes: letters of Chinese, Japanese and Korean take two each.
+pub fn width(text: &str) -> usize {
+    measure_text_width(text)
+}
+
+/// `text` with blanks behind it, so that it takes at least so many columns.
+pub fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
 /// `label` and, from a fixed column on, `text`, which wraps there. After a label that is wider than its
 /// column, the text begins two blanks later.
 pub fn labelled(label: &str, text: &str, width: Option<usize>) -> String {
     let gap = if measure_text_width(label) < LABEL { "" } else { "  " };
-    wrap(&format!("{label:<LABEL$}{gap}{text}"), width, LABEL)
+    wrap(&format!("{}{gap}{text}", padded(label, LABEL)), width, LABEL)
 }
 
 /// `parts` on one line, two blanks between them; where there is no room, the line breaks between two parts.

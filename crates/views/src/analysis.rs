@@ -81,7 +81,7 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     let images = numbers::count(finding.images as u64);
     output::sentences(&format!("as evaluated   {:.2} % of {images} images", finding.accuracy))?;
     if finding.attributions.is_empty() {
-        output::sentences("No single change helps by more than luck would.")?;
+        output::sentences(no_change(finding))?;
     }
     for attribution in &finding.attributions {
         let or = match &attribution.or[..] {
@@ -113,4 +113,35 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
         "These changes were chosen by looking at test labels: what they reach is no test result, until images that were not looked \
          at confirm it.",
     )
+}
+
+/// Why nothing is changed.
+fn no_change(finding: &Finding) -> &'static str {
+    match finding.unexplained.is_some_and(|gap| gap <= 0.0) {
+        true => "It is as accurate as expected, so no change was looked for.",
+        false => "No single change helps by more than luck would.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_was_not_needed_is_no_search_without_success() {
+        let of = |expected: Option<f64>| Finding {
+            images: 100,
+            accuracy: 91.0,
+            reached: 91.0,
+            expected,
+            unexplained: expected.map(|expected| expected - 91.0),
+            uncertainty: 5.0,
+            attributions: vec![],
+            trials: vec![],
+        };
+        assert!(no_change(&of(Some(91.0))).contains("as accurate as expected"));
+        for expected in [None, Some(92.0)] {
+            assert!(no_change(&of(expected)).contains("No single change helps"));
+        }
+    }
 }

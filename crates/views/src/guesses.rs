@@ -6,13 +6,13 @@ use resnet_terminal::{numbers, text};
 
 /// One guess per line. Names that are too long for the terminal wrap; the class follows them.
 pub fn lines(top: &[Guess<'_>], logits: Option<&[f32]>, width: Option<usize>) -> Vec<String> {
-    let names = top.iter().map(|guess| printable(guess.name).chars().count()).max().unwrap_or(0);
+    let names = top.iter().map(|guess| text::width(&printable(guess.name))).max().unwrap_or(0);
     let line = |Guess { class, name, probability }: &Guess<'_>| {
         let name = printable(name);
         let logit = logits.map_or(String::new(), |logits| format!("  {:>9.4}", logits[*class]));
         let before = format!(" {:>9}{logit}  ", numbers::percent(*probability, 2));
-        let aligned = format!("{before}{name:<names$}  (class {class})");
-        match width.is_some_and(|width| aligned.chars().count() > width) {
+        let aligned = format!("{before}{}  (class {class})", text::padded(&name, names));
+        match width.is_some_and(|width| text::width(&aligned) > width) {
             true => text::wrap(&format!("{before}{name}  (class {class})"), width, before.len()),
             false => aligned,
         }
@@ -31,6 +31,15 @@ mod tests {
             lines(&[of(0, 0.99997), of(1, 0.00003), of(2, 1.0)], None, None),
             [" > 99.99 %  cat  (class 0)", "  < 0.01 %  cat  (class 1)", "     100 %  cat  (class 2)"]
         );
+    }
+
+    #[test]
+    fn letters_that_take_two_columns_are_counted_as_two() {
+        let of = |class, name| Guess { class, name, probability: 0.5 };
+        let top = [of(0, "三毛猫"), of(1, "cat")];
+        let whole = ["   50.00 %  三毛猫  (class 0)", "   50.00 %  cat     (class 1)"];
+        assert_eq!(lines(&top, None, Some(29)), whole);
+        assert!(lines(&top, None, Some(28))[0].contains("\n            0)"));
     }
 
     #[test]

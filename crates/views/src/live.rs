@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use resnet::data::names::shown;
 use resnet_record::{DataSeconds, Divergence, EpochMetrics, Scores};
 use resnet_report::LivePage;
 use resnet_terminal::output::Format;
 use resnet_terminal::progress::{self, Meter, Show, Unit};
 use resnet_terminal::{numbers, output, text};
 use resnet_train::{Observer, Split, StepReport, TrainingPlan};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Columns of the shortest bar, and of the separators between bar, steps and message.
 const BAR: usize = 8 + 5;
@@ -43,9 +44,14 @@ impl Live {
 
     /// Prints an event. A reader that has gone, as in `train --log-format json | head`, doesn't end the
     /// training.
-    fn event(&self, event: &serde_json::Value) {
+    fn event(&self, event: &Value) {
         let _ = output::try_json(event);
     }
+}
+
+/// The event of a checkpoint. A path that is not UTF-8 is no JSON, and is escaped.
+fn checkpoint(file: &Path) -> Value {
+    json!({"event": "checkpoint", "file": shown(file)})
 }
 
 /// A page that cannot be written is no reason to stop.
@@ -107,7 +113,7 @@ impl Observer for Live {
 
     fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
         if self.format == Format::Text {
-            progress::line(&text::parts(&parts(epoch, self.epochs, is_best), text::err()));
+            progress::line(&text::parts(&parts(epoch, Some(self.epochs), is_best), text::err()));
         }
         if let Some(page) = &mut self.page {
             tell(page.refresh());
@@ -116,7 +122,7 @@ impl Observer for Live {
 
     fn on_checkpoint(&mut self, file: &Path) {
         if self.format == Format::Json {
-            self.event(&json!({"event": "checkpoint", "file": file}));
+            self.event(&checkpoint(file));
         }
     }
 }
@@ -153,14 +159,15 @@ fn who_waits(percent: f64) -> String {
 }
 
 /// The results of an epoch, the most important first.
-fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
+fn parts(epoch: &EpochMetrics, epochs: Option<u64>, is_best: bool) -> Vec<String> {
     let scores = |name: &str, scores: Option<Scores>, mark: &str| {
         scores.map_or(String::new(), |scores| format!("{name} {:.2} %{mark}", scores.top1()))
     };
     // Where an average of the weights is kept, its scores say which epoch is the best, and are reported.
     let validation = if epoch.ema_validation.is_some() { "val of the average" } else { "val" };
+    let of = epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
     vec![
-        format!("epoch {}/{epochs}", epoch.epoch),
+        format!("epoch {}{of}", epoch.epoch),
         format!("loss {:.3}", epoch.train_loss),
         format!("train {:.2} %", epoch.train_top1),
         scores(validation, epoch.ema_validation.or(epoch.validation), if is_best { " (best)" } else { "" }),
@@ -172,8 +179,8 @@ fn parts(epoch: &EpochMetrics, epochs: u64, is_best: bool) -> Vec<String> {
     ]
 }
 
-/// The line of an epoch that another process trained.
-pub fn epoch_line(epoch: &EpochMetrics, epochs: u64) -> String {
+/// The line of an epoch that another process trained, of so many if that is known.
+pub fn epoch_line(epoch: &EpochMetrics, epochs: Option<u64>) -> String {
     text::parts(&parts(epoch, epochs, false), text::out())
 }
 
@@ -220,17 +227,33 @@ mod tests {
         }
     }
 
-    fn shown(epoch: &EpochMetrics, width: Option<usize>) -> String {
-        text::parts(&parts(epoch, 164, true), width)
+    fn told(epoch: &EpochMetrics, width: Option<usize>) -> String {
+        text::parts(&parts(epoch, Some(164), true), width)
+    }
+
+    #[test]
+    fn epochs_whose_number_is_not_known_are_counted_alone() {
+        let line = epoch_line(&epoch(), None);
+        assert!(line.starts_with("epoch 164  loss 0.012"), "{line}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf_8_is_escaped() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let file = Path::new(OsStr::from_bytes(b"caf\xe9/last.safetensors"));
+        assert_eq!(checkpoint(file)["file"], r"caf\xe9/last.safetensors");
     }
 
     #[test]
     fn an_epoch_is_a_line_of_eighty_columns() {
         let line = "epoch 164/164  loss 0.012  train 99.61 %  val 93.26 % (best)  1,234 images/s";
         assert!(line.len() <= 80);
-        assert_eq!([Some(80), Some(200), None].map(|width| shown(&epoch(), width)), [line; 3]);
+        assert_eq!([Some(80), Some(200), None].map(|width| told(&epoch(), width)), [line; 3]);
         let narrow = "epoch 164/164  loss 0.012  train 99.61 %\n  val 93.26 % (best)  1,234 images/s";
-        assert_eq!(shown(&epoch(), Some(40)), narrow);
+        assert_eq!(told(&epoch(), Some(40)), narrow);
     }
 
     #[test]
@@ -238,7 +261,7 @@ mod tests {
         let average = Scores { top1_correct: 9_412, ..epoch().validation.unwrap() };
         let line =
             "epoch 164/164  loss 0.012  train 99.61 %  val of the average 94.12 % (best)  1,234 images/s";
-        assert_eq!(shown(&EpochMetrics { ema_validation: Some(average), ..epoch() }, None), line);
+        assert_eq!(told(&EpochMetrics { ema_validation: Some(average), ..epoch() }, None), line);
     }
 
     #[test]
@@ -247,13 +270,13 @@ mod tests {
         let epoch = EpochMetrics { data_wait: 12.0, data_threads: Some(threads), ..epoch() };
         let lines = "epoch 164/164  loss 0.012  train 99.61 %  val 93.26 % (best)  1,234 images/s\n  \
                      waits for data 12 % of the time (reading 10 %, decoding 60 %, transforming 30 %)";
-        let at_eighty = shown(&epoch, Some(80));
+        let at_eighty = told(&epoch, Some(80));
         assert_eq!(
             at_eighty.split_whitespace().collect::<Vec<_>>(),
             lines.split_whitespace().collect::<Vec<_>>()
         );
         assert!(at_eighty.lines().all(|line| line.len() <= 80), "{at_eighty}");
-        assert_eq!(shown(&epoch, None), lines.replace("\n  ", "  "));
+        assert_eq!(told(&epoch, None), lines.replace("\n  ", "  "));
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub fn print(training: &Training, data: &Images, ahead: usize, processes: usize)
             numbers::threads(processes, resnet_ops::threads())
         ),
     );
+    if let Some(warning) = plan.schedule.warning() {
+        tracing::warn!("{warning}");
+    }
     if let (Some(paper), Some(error)) = (&recipe.paper, recipe.expected_error) {
         line("expected", format!("{error:.2} % error, {paper}"));
     }

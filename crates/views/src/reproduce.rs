@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::bail;
 use resnet::Images;
+use resnet::data::names::shown;
 use resnet_bench::Speed;
 use resnet_record::{DataRecipe, Recipe, RunFolder};
 use resnet_report::LivePage;
@@ -23,12 +24,13 @@ use crate::Live;
 use crate::recipes::{Measure, speed};
 
 /// How a table is trained.
-#[derive(Debug)]
 pub struct Setup<'a> {
     /// Threads that the kernels use already.
     pub threads: usize,
     /// Settings of each training; its `stop` ends them all.
     pub options: Options,
+    /// Called before the first training: from then on somebody may set `stop`.
+    pub watch: &'a dyn Fn() -> anyhow::Result<()>,
     /// How results are printed.
     pub format: Format,
     /// Whether anything is trained.
@@ -74,12 +76,15 @@ pub fn reproduce(
     let results = Results::collect(&study);
     let mut pages = write_pages(&results)?;
     let findings = match request.targets.contains(&Target::Claims) {
-        true => {
+        true if ended == Reproduced::Done => {
             progress::line("measuring what the claims say of fresh networks ...");
             examine(&study)?
         }
-        false => vec![],
+        _ => vec![],
     };
+    // Somebody may have asked for a stop after the last training.
+    let is_stopped = setup.options.stop.load(Ordering::Relaxed);
+    let ended = if is_stopped { Reproduced::Interrupted } else { ended };
     if !findings.is_empty() {
         pages.push(write_claims(&findings, request)?);
     }
@@ -167,7 +172,7 @@ fn seconds(jobs: &[&Job], speed: &Speed) -> anyhow::Result<f64> {
     Ok(each.iter().sum())
 }
 
-/// Trains what is left, seed by seed; draws the pages and keeps the records after each training.
+/// Trains what is left, seed by seed. What another process had taken and left is trained in the end.
 fn train_all(
     study: &Study,
     setup: &Setup<'_>,
@@ -179,34 +184,18 @@ fn train_all(
         let set = sets.iter().find(|(data, _)| is_same_set(data, &job.recipe.data))?;
         set.1.as_ref()
     };
-    let wanted: Vec<(&Job, &Images)> = jobs.iter().filter_map(|job| Some((*job, images_of(job)?))).collect();
-    for (number, (job, images)) in wanted.iter().enumerate() {
-        if setup.options.stop.load(Ordering::Relaxed) {
-            return Ok(Reproduced::Interrupted);
-        }
-        let Job { row, recipe, .. } = job;
-        let which = format!("{} of {}: {row}, seed {}", number + 1, wanted.len(), recipe.train.seed);
-        let live = |folder: &RunFolder| {
-            progress::labelled("training", &format!("{which}: {}", recipe.model.name));
-            Live::new(Format::Text, Some(LivePage::new(folder.clone())))
+    let mut wanted: Vec<(&Job, &Images)> =
+        jobs.iter().filter_map(|job| Some((*job, images_of(job)?))).collect();
+    if !wanted.is_empty() {
+        (setup.watch)()?;
+    }
+    while !wanted.is_empty() {
+        let Some(taken) = train_each(study, setup, &wanted)? else { return Ok(Reproduced::Interrupted) };
+        let now = Study::new(&study.request)?;
+        let is_open = |job: &Job| {
+            now.open().any(|open| open.row == job.row && open.recipe.train.seed == job.recipe.train.seed)
         };
-        let Some((ended, live)) = train(study, job, images, &setup.options, live)? else {
-            progress::labelled("training", &format!("{which}: another process has taken it"));
-            continue;
-        };
-        live.end();
-        match ended {
-            Ended::Finished => {}
-            Ended::Diverged(cause) => {
-                progress::sentence(&format!("{row} fails, which is a result: {cause}"), 0)
-            }
-            Ended::Interrupted => return Ok(Reproduced::Interrupted),
-        }
-        let results = Results::collect(study);
-        write_pages(&results)?;
-        if let Some(folder) = setup.keep {
-            keep(&results, folder)?;
-        }
+        wanted = taken.into_iter().filter(|(job, _)| is_open(job)).collect();
     }
     let busy = busy(&Study::new(&study.request)?);
     if busy > 0 {
@@ -217,6 +206,46 @@ fn train_all(
         );
     }
     Ok(Reproduced::Done)
+}
+
+/// Trains `wanted` one after another; draws the pages and keeps the records after each training. Returns
+/// those that another process had taken; `None` if it was stopped.
+fn train_each<'a>(
+    study: &Study,
+    setup: &Setup<'_>,
+    wanted: &[(&'a Job, &'a Images)],
+) -> anyhow::Result<Option<Vec<(&'a Job, &'a Images)>>> {
+    let mut taken = vec![];
+    for (number, (job, images)) in wanted.iter().enumerate() {
+        if setup.options.stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let Job { row, recipe, .. } = job;
+        let which = format!("{} of {}: {row}, seed {}", number + 1, wanted.len(), recipe.train.seed);
+        let live = |folder: &RunFolder| {
+            progress::labelled("training", &format!("{which}: {}", recipe.model.name));
+            Live::new(Format::Text, Some(LivePage::new(folder.clone())))
+        };
+        let Some((ended, live)) = train(study, job, images, &setup.options, live)? else {
+            progress::labelled("training", &format!("{which}: another process has taken it"));
+            taken.push((*job, *images));
+            continue;
+        };
+        live.end();
+        match ended {
+            Ended::Finished => {}
+            Ended::Diverged(cause) => {
+                progress::sentence(&format!("{row} fails, which is a result: {cause}"), 0)
+            }
+            Ended::Interrupted => return Ok(None),
+        }
+        let results = Results::collect(study);
+        write_pages(&results)?;
+        if let Some(folder) = setup.keep {
+            keep(&results, folder)?;
+        }
+    }
+    Ok(Some(taken))
 }
 
 /// How many trainings other processes run now.
@@ -277,7 +306,8 @@ fn print(results: &Results) -> anyhow::Result<()> {
             group = &row.row.group;
             table.add([group.to_owned()].into_iter().chain(std::iter::repeat_n(String::new(), 5)));
         }
-        let deviation = row.errors.deviation().map_or(String::new(), |deviation| format!("{deviation:.2}"));
+        let deviation =
+            row.judged_errors().deviation().map_or(String::new(), |deviation| format!("{deviation:.2}"));
         let seeds = if row.row.recipe.is_some() { row.runs.len().to_string() } else { String::new() };
         table.add([
             format!("  {}", row.row.label),
@@ -301,22 +331,23 @@ fn target_json(results: &Results) -> Value {
     let page = results.request.folder().join(format!("{}.html", results.grid.target.name()));
     json!({
         "target": results.grid.target.name(),
-        "page": if results.has_any() { Some(page) } else { None },
+        "page": results.has_any().then(|| shown(&page)),
         "rows": results.rows.iter().map(row_json).collect::<Vec<_>>(),
     })
 }
 
 fn row_json(row: &RowResult) -> Value {
+    let judged = row.judged_errors();
     json!({
         "row": row.row.name,
         "unit": row.row.label,
         "group": row.row.group,
         "published": row.row.published.to_string(),
         "errors": row.errors,
-        "median": row.errors.median(),
-        "mean": row.errors.mean(),
-        "deviation": row.errors.deviation(),
-        "loss": row.losses.median(),
+        "median": judged.median(),
+        "mean": judged.mean(),
+        "deviation": judged.deviation(),
+        "loss": row.judged_losses().median(),
         "runs": row.runs.len(),
         "failed": row.failed,
         "contrast": row.contrast,

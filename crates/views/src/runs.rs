@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use resnet::data::names::shown;
 use resnet_record::{EpochMetrics, Follow, Metric, ProcessesMetrics, RunFolder, RunState};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -19,9 +20,11 @@ const PAST: usize = 10;
 /// # Errors
 /// If the folder cannot be read.
 pub fn list(dir: &Path, format: Format) -> anyhow::Result<()> {
-    let (runs, unread) = resnet_record::list_runs(dir)?;
+    let (mut runs, unread) = resnet_record::list_runs(dir)?;
     unread.iter().for_each(|error| tracing::warn!("{error}"));
     if format == Format::Json {
+        // A path that is not UTF-8 is no JSON.
+        runs.iter_mut().for_each(|run| run.run = shown(&run.run).into());
         return output::json(&json!({ "runs": runs }));
     }
     if runs.is_empty() {
@@ -54,19 +57,27 @@ pub fn list(dir: &Path, format: Format) -> anyhow::Result<()> {
 }
 
 /// Prints the metrics of the run in `dir`, the last ten of the past first, until no process trains it any
-/// more; `line` makes the text of an epoch from its metrics and the number of all epochs.
+/// more; `line` makes the text of an epoch from its metrics and the number of all epochs, if that is known.
 ///
 /// # Errors
 /// If the run cannot be read.
-pub fn follow(dir: &Path, format: Format, line: impl Fn(&EpochMetrics, u64) -> String) -> anyhow::Result<()> {
+pub fn follow(
+    dir: &Path,
+    format: Format,
+    line: impl Fn(&EpochMetrics, Option<u64>) -> String,
+) -> anyhow::Result<()> {
     let folder = RunFolder::open(dir)?;
-    let epochs = folder.summary()?.epochs.unwrap_or_default();
+    let mut epochs = folder.summary()?.epochs;
     let mut log = Follow::new(folder);
     let mut skip = None;
     loop {
         // Asked before the log is read, so that a last line is not missed.
         let state = log.folder().state()?;
         let metrics = log.read()?;
+        if epochs.is_none() && metrics.iter().any(|metric| matches!(metric, Metric::Epoch(_))) {
+            // Of images in files the length of an epoch is known when the first has ended.
+            epochs = log.folder().summary()?.epochs;
+        }
         let skip = skip.replace(0).unwrap_or_else(|| metrics.len().saturating_sub(PAST));
         for metric in &metrics[skip..] {
             match (format, metric) {

@@ -1,19 +1,50 @@
 //! The learning rate of a recipe over its training.
 
-use anyhow::anyhow;
-use resnet_record::Recipe;
-use resnet_terminal::numbers::{counted, few_digits};
+use anyhow::{anyhow, bail};
+use resnet_record::{LastBatch, Recipe};
+use resnet_terminal::numbers::{count, counted, few_digits};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::{plot, text};
 use resnet_train::Course;
 
+/// The most steps whose rates are computed; they take 160 MB.
+const MOST_STEPS: u64 = 20_000_000;
+
 /// The rates of `recipe`; `images` is how many training images there are, where the data set does not say it.
 ///
 /// # Errors
-/// If there are none to train on.
+/// If there are none to train on, or more steps than can be drawn.
 pub fn course(recipe: &Recipe, images: u64) -> anyhow::Result<Course> {
-    Course::of(recipe, Some(images))
-        .ok_or_else(|| anyhow!("{} has no images to train on; see data.validation", recipe.name))
+    let steps = recipe.epoch_size(Some(images)).map_or(0, |epoch| recipe.train.duration.steps(epoch));
+    if steps > MOST_STEPS {
+        bail!(
+            "{} trains for {} steps, and the rates of at most {} are drawn; choose a shorter train.duration",
+            recipe.name,
+            count(steps),
+            count(MOST_STEPS)
+        );
+    }
+    let course = Course::of(recipe, Some(images)).ok_or_else(|| anyhow!(no_steps(recipe, images)))?;
+    if let Some(warning) = &course.warning {
+        tracing::warn!("{warning}");
+    }
+    Ok(course)
+}
+
+/// Why an epoch of `recipe` has no step.
+fn no_steps(recipe: &Recipe, images: u64) -> String {
+    let mut kept = recipe.clone();
+    kept.train.last_batch = LastBatch::Keep;
+    let Recipe { name, train, .. } = recipe;
+    match kept.epoch_size(Some(images)) {
+        Some(epoch) => format!(
+            "{name} has {} images to train on, which do not fill a batch of {}, and train.last_batch = \"drop\" leaves it \
+             out; choose a smaller train.batch_size",
+            count(epoch.images),
+            count(train.batch_size as u64)
+        ),
+        None => format!("{name} has no images to train on; see data.validation"),
+    }
 }
 
 /// Prints the rates as a picture.

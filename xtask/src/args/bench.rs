@@ -19,7 +19,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroUsize>,
     /// Number of measurements, each of at least one second or one step; with --against, of pairs of
-    /// measurements
+    /// measurements; with --profile, of steps; for kernels, of measurements of each pass
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) pairs: NonZeroUsize,
     /// Measure another program in turns with this one; RESNET_PYTHON names the Python that has it installed

@@ -10,6 +10,7 @@ use resnet_record::RunRecord;
 use resnet_vision::Interpolation;
 
 use super::{FormatArg, OrientationArg};
+use crate::numbers;
 
 /// How samples in files are read.
 #[derive(Debug, Clone, Default, Args)]
@@ -19,8 +20,8 @@ pub(crate) struct FilesArgs {
     #[command(flatten)]
     pub(crate) labels: LabelsArgs,
     /// Skip broken samples instead of stopping at the first, up to this percentage of all samples
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    skip_broken: Option<f64>,
+    #[arg(long, value_name = "PERCENT", value_parser = numbers::percentage)]
+    pub(crate) skip_broken: Option<f64>,
     /// Skip the samples listed in this file, one name per line, as `data verify --skip-list` writes them
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
@@ -50,7 +51,9 @@ impl FilesArgs {
             image_column: or(&self.labels.image_column, &record.image_column),
             label_column: or(&self.labels.label_column, &record.label_column),
         };
-        Self { labels, ..self.or_classes(record.class_list.as_deref()) }
+        let skip_list = self.skip_list.clone().or_else(|| record.skip_list.as_ref().map(PathBuf::from));
+        let skip_broken = self.skip_broken.or(record.skip_broken);
+        Self { labels, skip_list, skip_broken, ..self.or_classes(record.class_list.as_deref()) }
     }
 
     /// The same, with the list of classes of an earlier run where none is given.
@@ -99,14 +102,6 @@ impl LabelsArgs {
             columns: Columns { image: self.image_column.clone(), label: self.label_column.clone() },
             ..OpenFiles::default()
         }
-    }
-}
-
-/// A percentage.
-fn percent(text: &str) -> Result<f64, String> {
-    match text.trim_end_matches('%').parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("expected a percentage from 0 to 100".to_owned()),
     }
 }
 
@@ -180,9 +175,9 @@ pub(crate) struct ConvertArgs {
     /// Format to write
     #[arg(long, value_enum)]
     pub(crate) to: TargetArg,
-    /// Maximum size of a shard or packed file, in megabytes
-    #[arg(long, value_name = "N", default_value = "256")]
-    pub(crate) shard_megabytes: NonZeroU64,
+    /// With --to shards or packed: maximum size of a file, in megabytes [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) shard_megabytes: Option<NonZeroU64>,
     /// With --to packed: resize the shorter side to N pixels; smaller images are not resized
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) side: Option<u32>,
@@ -256,6 +251,9 @@ pub(crate) struct VerifyDataArgs {
     /// File to write the names of the broken samples to, for --skip-list of `train` and `eval`
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_list: Option<PathBuf>,
+    /// Overwrite an existing list
+    #[arg(long, requires = "skip_list")]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

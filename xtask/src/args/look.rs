@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::data::InterpolationArg;
 use super::{FilesArgs, FormatArg, NamesArg, NormalisationArgs, SourceArgs, ThreadsArg, ViewArgs};
+use crate::numbers;
 
 #[derive(Debug, Args)]
 pub(crate) struct SummaryArgs {
@@ -28,7 +29,7 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DrawArgs {
-    /// figure1, figure2, figure4 or figure5; a unit as networks' names have it, such as v2-bottleneck or
+    /// figure1, figure2, figure4 or figure5; a unit, named as in network names, such as v2-bottleneck or
     /// constant-scaling-by-0.5-1; or a network, such as resnet110-v2
     #[arg(value_name = "figure1|figure2|figure4|figure5|UNIT|MODEL")]
     pub(crate) what: String,
@@ -74,7 +75,7 @@ pub(crate) struct AnalyzeArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AnalyzeCommand {
-    /// Find out why the accuracy of a checkpoint is not what it should be
+    /// Find out why the accuracy of a checkpoint is too low
     Preprocessing(PreprocessingArgs),
 }
 
@@ -88,12 +89,12 @@ pub(crate) struct PreprocessingArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Accuracy it should have, in percent; the search ends where it is reached
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = numbers::accuracy)]
     pub(crate) expected: Option<f64>,
     /// Number of test images to look at
     #[arg(long, value_name = "N", default_value = "1000")]
     pub(crate) images: NonZeroUsize,
-    /// Interpolation filter that is used so far [default: the checkpoint's]
+    /// Interpolation filter in use now [default: the checkpoint's]
     #[arg(long, value_enum)]
     pub(crate) interpolation: Option<InterpolationArg>,
     #[command(flatten)]

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use resnet_models::checkpoint::Weights;
+use resnet_ops::Recompute;
 
 pub(crate) use self::bench::{AgainstArg, BenchArgs, BenchKind, BenchWorkerArgs};
 pub(crate) use self::data::{
@@ -56,7 +57,7 @@ pub(crate) enum Command {
     Reproduce(ReproduceArgs),
     /// Draw a run, or several side by side, as a page for the browser
     Report(ReportArgs),
-    /// Tell whether two runs are the same training, and where they part
+    /// Check whether two runs are the same training, and where they first differ
     Verify(VerifyArgs),
     /// Show the layers of a network: shapes, parameters, multiply-adds
     Summary(SummaryArgs),
@@ -64,13 +65,13 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// Draw a figure of the paper, a unit or a network
     Draw(DrawArgs),
-    /// Measure signals and gradients of a network unit by unit, or why its accuracy is too low
+    /// Measure signals and gradients of a network unit by unit, or find out why its accuracy is too low
     Analyze(AnalyzeArgs),
-    /// List what can be trained: published tables and errors, and the hours that it takes here
+    /// List what can be trained: published tables and errors, and how long each takes on this machine
     Recipes(RecipesArgs),
     /// Draw the learning rate of a recipe over its training
     Schedule(ScheduleArgs),
-    /// List runs with their states, or follow one that trains elsewhere
+    /// List runs with their states, or follow one that another process is training
     Runs(RunsArgs),
     /// Inspect, verify, convert or download image data sets
     #[command(subcommand)]
@@ -123,7 +124,7 @@ pub(crate) struct TrainArgs {
     pub(crate) freeze_until: Option<String>,
     /// What a step computes again instead of keeping it in memory; results do not depend on it
     #[arg(long, value_name = "auto|never|sums|units")]
-    pub(crate) recompute: Option<String>,
+    pub(crate) recompute: Option<Recompute>,
     /// Train with batches of N images, and multiply the learning rates by the same factor (the linear rule)
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub(crate) scale_batch: Option<usize>,
@@ -140,7 +141,7 @@ pub(crate) struct TrainArgs {
     /// Also write TensorBoard's event files, to the folder tensorboard in the run
     #[arg(long)]
     pub(crate) tensorboard: bool,
-    /// Progress as text (bars and lines on standard error) or as JSON (an event a line on standard output)
+    /// Progress as text (bars and lines on standard error) or as JSON (one event per line on standard output)
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub(crate) log_format: LogFormat,
     #[command(flatten)]
@@ -224,7 +225,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Folders of runs; runs that differ only in their seed are gathered
+    /// Folders of runs; runs that differ only in their seed are grouped
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// File to write [default: report.html in the run, comparison.html for several]
@@ -240,7 +241,7 @@ pub(crate) struct VerifyArgs {
     /// Folders of two runs
     #[arg(required = true, num_args = 2, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// If they part, train both again from the last checkpoint before, to find the step and the layer
+    /// If they differ, train both again from the last checkpoint before, to find the step and the layer
     #[arg(long)]
     pub(crate) replay: bool,
     /// Folder of the data set, if it is no longer where the runs found it

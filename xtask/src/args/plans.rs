@@ -18,7 +18,7 @@ pub(crate) struct ScheduleArgs {
     /// Override a key of the recipe, such as schedule.lr=0.2; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
-    /// Number of training images, where the data set does not settle it
+    /// Number of training images, if the data set does not determine it
     #[arg(long, value_name = "N", default_value = "1281167")]
     pub(crate) images: NonZeroU64,
     /// Also draw it as an SVG file

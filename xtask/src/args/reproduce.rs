@@ -13,7 +13,8 @@ pub(crate) struct ReproduceArgs {
     /// Tables and figures of the paper; rows that several share are trained once
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<TargetArg>,
-    /// How much is trained: the paper's networks and schedule, a night on two cores, or minutes
+    /// How much is trained: full, the paper's networks and schedule; small, a night on two cores for the
+    /// 110-layer rows of table 1 or 2, longer with ResNet-164, months for table 5; smoke, minutes
     #[arg(long, value_name = "full|small|smoke", default_value = "small", hide_possible_values = true)]
     pub(crate) scale: ScaleArg,
     /// Number of seeds of each row [default: 5, 2 or 1 by scale]

@@ -19,8 +19,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<()> {
 fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let first = match (&args.checkpoint, &args.model) {
-        (Some(path), model) => Subject::at(path, model.as_deref()),
-        (None, model) => Subject::named(model.as_deref().unwrap_or_default()),
+        (Some(path), model) => Subject::at(path, model.as_deref())?,
+        (None, model) => Subject::Fresh(model.clone().unwrap_or_default()),
     };
     let subjects: Vec<Subject> =
         [first].into_iter().chain(args.against.iter().map(|text| Subject::named(text))).collect();

@@ -38,9 +38,14 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
-    weights::count_test_reading(&pretrained, &images);
     weights::normalisation(&pretrained)?;
-    let TestFeed { feed, view } = pretrained.test_feed(&images, &options(args)).map_err(explain)?;
+    let options = options(args);
+    // What is refused reads no label, so it is not counted.
+    if matches!(images, Images::InFiles(_)) {
+        pretrained.view(&options).map_err(explain)?;
+    }
+    weights::count_test_reading(&pretrained, &images);
+    let TestFeed { feed, view } = pretrained.test_feed(&images, &options).map_err(explain)?;
     let mut meter = Meter::new(Unit::Images, 0, feed.images() as u64, Show::IfSlow);
     let scores = pretrained.evaluate(&*feed, |done| {
         meter.update(done, str::to_owned);

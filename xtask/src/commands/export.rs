@@ -26,7 +26,10 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
             out.display()
         );
     }
-    let Exported { saved, config } = pretrained.export(args.dialect.into(), out)?;
+    let Exported { saved, config, needs } = pretrained.export(args.dialect.into(), out)?;
+    if let Some(needs) = needs {
+        tracing::warn!("{}: {needs}", out.display());
+    }
     if !saved.non_finite.is_empty() {
         let names: Vec<&str> = saved.non_finite.iter().map(|tensor| tensor.name.as_str()).collect();
         tracing::warn!("{} has numbers that are not finite in {}", out.display(), names.join(", "));

@@ -2,6 +2,7 @@
 
 use resnet_views::recipes::{self, Measure};
 
+use super::train;
 use crate::args::{RecipesArgs, RunsArgs, ScheduleArgs};
 use crate::threads;
 
@@ -14,6 +15,7 @@ pub(crate) fn recipes(args: &RecipesArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
+    train::set_once(&args.set, [("--epochs", args.epochs.map(|_| "train.duration"))])?;
     let recipe = recipes::changed(&args.recipe, &args.set, args.epochs)?;
     let course = resnet_views::course(&recipe, args.images.get())?;
     if let Some(file) = &args.svg {

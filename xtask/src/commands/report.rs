@@ -1,16 +1,19 @@
 //! `report`: the page of a run, or of several side by side.
 
-use anyhow::bail;
 use resnet_record::RunFolder;
 use resnet_report::{write_curves, write_page};
 
 use crate::args::ReportArgs;
+use crate::failure::Ended;
 use crate::output;
 
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let folders = args.runs.iter().map(|dir| RunFolder::open(dir)).collect::<Result<Vec<_>, _>>()?;
     if let Some(file) = &args.curves {
-        let [folder] = &folders[..] else { bail!("--curves draws one run; {} are given", folders.len()) };
+        let [folder] = &folders[..] else {
+            let message = format!("--curves draws one run, and {} are given; name one", folders.len());
+            return Err(Ended::Usage(message).into());
+        };
         write_curves(folder, file)?;
     }
     output::line(&write_page(&folders, args.out.as_deref())?.display().to_string())

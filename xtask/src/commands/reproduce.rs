@@ -11,9 +11,11 @@ use crate::{data, interrupt, threads};
 
 pub(crate) fn run(args: &ReproduceArgs) -> anyhow::Result<()> {
     let threads = threads::start(&args.threads)?;
+    let options = Options { workers: threads::loaders(), ..Options::default() };
     let setup = Setup {
         threads,
-        options: Options { workers: threads::loaders(), stop: interrupt::watch()?, ..Options::default() },
+        watch: &|| interrupt::watch(&options.stop),
+        options: options.clone(),
         format: args.format.get(),
         work: if args.plan { Work::Plan } else { Work::Train },
         keep: args.keep.as_deref(),

@@ -1,9 +1,10 @@
 //! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
+use resnet::data::names::shown;
 use resnet::{Images, Needed, Training, absolute_origin};
 use resnet_models::registry;
 use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
@@ -28,7 +29,7 @@ const RUNS: &str = "runs";
 struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
-    run: &'a Path,
+    run: &'a str,
     model: &'a str,
     recipe: &'a str,
     epochs: u64,
@@ -40,6 +41,14 @@ struct Json<'a> {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    let forms = [
+        ("--epochs", args.epochs.map(|_| "train.duration")),
+        ("--seed", args.seed.map(|_| "train.seed")),
+        ("--keep", args.keep.map(|_| "train.keep_checkpoints")),
+        ("--freeze-until", args.freeze_until.as_ref().map(|_| "stages.freeze_until")),
+        ("--recompute", args.recompute.map(|_| "train.recompute")),
+    ];
+    set_once(&args.set, forms)?;
     let threads = threads::start(&args.threads)?;
     let all = company::join(&args.ranks)?;
     let done = match &args.resume {
@@ -87,10 +96,12 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         record.weights = weights::word(args.weights.as_ref());
         record.prefix = args.prefix.clone();
-        let list = args.files.classes.classes.as_deref();
-        record.class_list = list.map(|file| absolute_origin(&file.to_string_lossy()));
+        let list =
+            |file: &Option<PathBuf>| file.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
         let labels = &args.files.labels;
-        record.label_list = labels.labels.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
+        record.class_list = list(&args.files.classes.classes);
+        record.label_list = list(&labels.labels);
+        (record.skip_list, record.skip_broken) = (list(&args.files.skip_list), args.files.skip_broken);
         record.image_column.clone_from(&labels.image_column);
         record.label_column.clone_from(&labels.label_column);
     };
@@ -107,12 +118,26 @@ fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
     Ok(recipe)
 }
 
+/// Refuses a key that both `--set` and a short form set; `forms` has the key of each form that is given.
+pub(crate) fn set_once<const N: usize>(
+    set: &[String],
+    forms: [(&str, Option<&str>); N],
+) -> anyhow::Result<()> {
+    let sets = |key: &str| set.iter().any(|one| one.split('=').next().is_some_and(|set| set.trim() == key));
+    match forms.into_iter().find_map(|(form, key)| Some((form, key.filter(|key| sets(key))?))) {
+        Some((form, key)) => {
+            Err(Ended::Usage(format!("--set {key} and {form} set the same key; give one of them")).into())
+        }
+        None => Ok(()),
+    }
+}
+
 /// What `--set` and its short forms set.
 fn settings(args: &TrainArgs) -> Vec<String> {
     let seed = args.seed.map(|seed| format!("train.seed={seed}"));
     let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
     let freeze = args.freeze_until.as_ref().map(|stage| format!("stages.freeze_until={stage}"));
-    let recompute = args.recompute.as_ref().map(|what| format!("train.recompute={what}"));
+    let recompute = args.recompute.map(|what| format!("train.recompute={}", what.name()));
     args.set.iter().cloned().chain(seed).chain(keep).chain(freeze).chain(recompute).collect()
 }
 
@@ -189,7 +214,8 @@ fn train(
     }
     let folder = run.folder().dir().to_owned();
     progress::labelled("run", &folder.display().to_string());
-    let options = Options { stop: interrupt::watch()?, processes: Arc::clone(all), ..options(args) };
+    let options = Options { processes: Arc::clone(all), ..options(args) };
+    interrupt::watch(&options.stop)?;
     if args.tensorboard && run.is_kept_here() {
         run.add_tensorboard()?;
     }
@@ -207,9 +233,9 @@ fn train(
         Outcome::Finished(results) => report(&run, &results, args),
         Outcome::Interrupted { step } => {
             if tells_json {
+                let event = serde_json::json!({"event": "interrupted", "run": shown(&folder), "step": step});
                 // How to continue is told whoever reads the events.
-                let _ =
-                    output::json(&serde_json::json!({"event": "interrupted", "run": folder, "step": step}));
+                let _ = output::json(&event);
             }
             let folder = numbers::quoted(&folder);
             progress::line(&format!(
@@ -226,7 +252,7 @@ fn report(run: &Run, results: &Results, args: &TrainArgs) -> anyhow::Result<()> 
     if is_log || args.format.get() == Format::Json {
         return output::json(&Json {
             event: is_log.then_some("end"),
-            run: folder,
+            run: &shown(folder),
             model: &record.model,
             recipe: &record.recipe,
             epochs: results.epochs,

@@ -1,6 +1,6 @@
-//! `verify`: whether two runs are the same training, by their certificates, and where they part.
+//! `verify`: whether two runs are the same training, by their certificates, and where they first differ.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use resnet::{Replay, Replayed, replay};
 use resnet_record::{Agreement, Difference, Parting, RunFolder, agreement};
 use serde::Serialize;
@@ -31,12 +31,20 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let folders = args.runs.iter().map(|dir| RunFolder::open(dir)).collect::<Result<Vec<_>, _>>()?;
     let [a, b] = &folders[..] else { unreachable!("the command line has two") };
+    let [of_a, of_b] = [a.record()?.processes, b.record()?.processes];
+    if of_a != of_b {
+        let [a, b] = [a, b].map(|run| run.dir().display());
+        bail!(
+            "the number of processes differs, {of_a} in {a} and {of_b} in {b}, and certificates depend on it; compare runs \
+             of as many processes"
+        );
+    }
     let found = agreement(a, b)?;
     let replayed = match &found.parting {
         Some(parting) if args.replay => Some(replayed([a, b], found.last_agreed, parting, args)?),
         _ => None,
     };
-    // Whether they part is the outcome, whoever reads about it.
+    // Whether they differ is the outcome, whoever reads about it.
     output::unless_gone(print(&found, replayed.as_ref(), args.format.get()))?;
     match found.parting {
         Some(_) => Err(Ended::Reported.into()),
@@ -66,7 +74,7 @@ fn print(found: &Agreement, replayed: Option<&Replayed>, format: Format) -> anyh
     )?;
     if let Some(parting) = found.parting {
         let step = numbers::count(parting.step);
-        output::labelled("part", &format!("at step {step}, in {}", differs.join(" and ")))?;
+        output::labelled("differ", &format!("at step {step}, in {}", differs.join(" and ")))?;
     }
     for Difference { key, before, after } in &found.recipe {
         let [a, b] = [before, after].map(|value| value.as_deref().unwrap_or("left out"));
@@ -88,6 +96,7 @@ fn replayed(
     let of = |index: usize| {
         Replay::of(folders[index], &images[index], agreed).map_err(|error| match error {
             resnet::Error::NothingToReplay { .. } => anyhow!("{error}; train with --keep N to have one"),
+            resnet::Error::SeveralProcesses { .. } => anyhow!("{error}; compare these runs without --replay"),
             other => other.into(),
         })
     };

@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 
 use super::escaped;
+use super::labels::beginning;
 
 /// Room for names, and for values behind the bars.
 const NAMES: f64 = 150.0;
 const VALUES: f64 = 140.0;
 const WIDTH: f64 = 660.0;
 const ROW: f64 = 26.0;
-/// The most letters of a name that are shown.
-const LETTERS: usize = 20;
+/// Between a name and its bar.
+const GAP: f64 = 10.0;
 
 /// A bar.
 pub(crate) struct Bar {
@@ -39,9 +40,9 @@ pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
             "<text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
              <path class=\"bar\" d=\"M{NAMES} {:.1}h{length:.1}v{:.1}h-{length:.1}z\"/>\
              <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            NAMES - 10.0,
+            NAMES - GAP,
             top + 17.0,
-            escaped(&shortened(&bar.name, LETTERS)),
+            escaped(&beginning(&bar.name, NAMES - GAP)),
             top + 4.0,
             ROW - 8.0,
             NAMES + length + 8.0,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::bars::shortened;
 use super::escaped;
+use super::labels::{self, beginning};
 
 /// Steps of darkness; 0 is empty.
 pub(crate) const LEVELS: usize = 8;
@@ -36,14 +36,16 @@ pub(crate) enum Kind {
 
 const WIDTH: f64 = 660.0;
 const TOP: f64 = 26.0;
-const LETTERS: usize = 16;
+/// Room for the names of rows, and between them and the cells.
+const NAMES: f64 = 122.0;
+const GAP: f64 = 8.0;
 
 impl Cells {
     /// The grid as a part of a page.
     pub(crate) fn inline(&self) -> String {
         let count = self.cells.len().max(1) as f64;
         let across = self.cells.first().map_or(1, Vec::len).max(1) as f64;
-        let left = if self.rows.is_empty() { 24.0 } else { 130.0 };
+        let left = if self.rows.is_empty() { 24.0 } else { NAMES + GAP };
         let right = if self.kind == Kind::Matrix { 24.0 } else { 8.0 };
         let width = ((WIDTH - left - right) / across).min(46.0);
         let height = match self.kind {
@@ -51,9 +53,10 @@ impl Cells {
             Kind::Scale => (520.0 / count).clamp(3.0, 18.0),
         };
         let width = if self.kind == Kind::Scale { (WIDTH - left - right) / across } else { width };
-        let longest = self.columns.iter().map(|name| name.chars().count().min(LETTERS)).max().unwrap_or(0);
+        let longest = self.columns.iter().map(|name| labels::width(name).min(NAMES)).fold(0.0, f64::max);
         let below = match self.kind {
-            Kind::Matrix if !self.columns.is_empty() => 7.2 * longest as f64 * 0.72 + 44.0,
+            // They are turned by half a right angle.
+            Kind::Matrix if !self.columns.is_empty() => 0.72 * longest + 44.0,
             _ => 44.0,
         };
         let bottom = TOP + height * count;
@@ -125,9 +128,9 @@ impl Cells {
             let _ = write!(
                 svg,
                 "<text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                left - 8.0,
+                left - GAP,
                 TOP + middle(index, height) + 4.0,
-                escaped(&shortened(name, LETTERS))
+                escaped(&beginning(name, NAMES))
             );
         }
         for (row, cells) in self.cells.iter().enumerate() {
@@ -148,7 +151,7 @@ impl Cells {
                 let _ = write!(
                     svg,
                     "<text class=\"tick\" text-anchor=\"end\" transform=\"translate({x:.1} {y:.1})rotate(-45)\">{}</text>",
-                    escaped(&shortened(name, LETTERS))
+                    escaped(&beginning(name, NAMES))
                 );
             }
         }

@@ -26,7 +26,7 @@ pub(crate) mod stacks;
 use std::fmt::Write as _;
 
 pub use self::dots::{DotGroup, Dots, dots};
-use self::plot::{BOTTOM, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TOP, WIDTH};
+use self::plot::{BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TOP, WIDTH};
 pub use self::points::{medians, smoothed};
 use self::scale::Placed;
 pub use self::scale::{Axis, Scale};
@@ -128,11 +128,21 @@ impl Chart {
             series.flat_map(|series| series.points.iter().map(|point| point.1))
         };
         let published = self.published.iter().map(|published| published.value);
+        let names = self.series.iter().map(|series| &series.name);
+        let names = names.chain(self.published.iter().map(|published| &published.name));
+        let widest = names.map(|name| labels::width(name)).fold(0.0, f64::max);
+        let [least, most] = RIGHT;
         Plot {
+            end: WIDTH - (GAP + self.numbers() + widest).clamp(least, most).ceil(),
             x: Placed::of(&self.x, xs),
             y: Placed::of(&self.y, ys(false).chain(published)),
             right: self.right.as_ref().map(|axis| Placed::of(axis, ys(true))),
         }
+    }
+
+    /// The room that the numbers of an axis on the right take.
+    fn numbers(&self) -> f64 {
+        if self.right.is_some() { NUMBERS } else { 0.0 }
     }
 
     /// The chart in words: each line's ends.
@@ -151,7 +161,7 @@ impl Chart {
     }
 
     fn grid(&self, plot: &Plot, svg: &mut String) {
-        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        let (right, bottom) = (plot.end, HEIGHT - BOTTOM);
         for (value, text) in plot.y.ticks() {
             let Some(y) = plot.y_of(value, false) else { continue };
             let _ = writeln!(
@@ -236,7 +246,7 @@ impl Chart {
             let placed = series.points.iter().rev().find_map(|(_, y)| plot.y_of(*y, series.is_right));
             labels.extend(placed.map(|y| (y, series.name.clone(), series.colour.class())));
         }
-        let right = WIDTH - RIGHT;
+        let right = plot.end;
         if let Some(Published { name, value }) = &self.published
             && let Some(y) = plot.y_of(*value, false)
         {
@@ -245,13 +255,17 @@ impl Chart {
         }
         let wanted: Vec<f64> = labels.iter().map(|(y, ..)| y + 4.0).collect();
         let places = labels::apart(&wanted, TOP, HEIGHT - BOTTOM + 4.0);
-        for ((_, name, class), y) in labels.iter().zip(places) {
-            let _ = writeln!(
-                svg,
-                "<text class=\"name {class}\" x=\"{}\" y=\"{y:.1}\">{}</text>",
-                right + 10.0 + if self.right.is_some() { NUMBERS } else { 0.0 },
-                escaped(name)
-            );
+        let x = right + GAP + self.numbers();
+        let names: Vec<&str> = labels.iter().map(|(_, name, _)| name.as_str()).collect();
+        let shown = labels::fitted(&names, WIDTH - x);
+        for (((_, name, class), shown), y) in labels.iter().zip(shown).zip(places) {
+            // The whole name is shown where somebody points at a shortened one.
+            let whole = match shown == *name {
+                true => String::new(),
+                false => format!("<title>{}</title>", escaped(name)),
+            };
+            let name = escaped(&shown);
+            let _ = writeln!(svg, "<text class=\"name {class}\" x=\"{x}\" y=\"{y:.1}\">{whole}{name}</text>");
         }
     }
 }
@@ -297,6 +311,23 @@ mod tests {
         // Without an axis of its own it would have no place.
         assert_eq!(svg.matches("<path class=\"line").count(), 2);
         assert!(!svg.contains("d=\"\""), "{svg}");
+    }
+
+    #[test]
+    fn long_names_get_room_and_are_shortened_where_that_is_not_enough() {
+        let with = |names: &[&str]| {
+            let empty = Chart { series: vec![], ..chart(vec![]) };
+            let line = |name: &&str| Series::new(*name, Colour::Blue, vec![(0.0, 3.0), (10.0, 1.0)]);
+            names.iter().map(line).fold(empty, Chart::with)
+        };
+        let end = |chart: &Chart| chart.plot().end;
+        let (short, long) = (with(&["training"]), with(&["scaling by 0.5", "shortcut-only gating, bias -6"]));
+        assert!(end(&short) > end(&long), "{} {}", end(&short), end(&long));
+        assert!(end(&with(&["published 6.61 %"]).right(Axis::log("loss"))) < end(&short));
+        let svg = long.inline();
+        assert!(svg.contains(">scaling by 0.5</text>"), "{svg}");
+        assert!(svg.contains("<title>shortcut-only gating, bias -6</title>shor"), "{svg}");
+        assert!(svg.contains("bias -6</text>"), "{svg}");
     }
 
     #[test]

@@ -82,37 +82,45 @@ impl Placed {
     /// Round values within, four to six as a rule, with their texts.
     pub(super) fn ticks(self) -> Vec<(f64, String)> {
         match self.scale {
-            Scale::Linear => {
-                let step = step(self.low, self.high);
-                let first = (self.low / step - 1e-9).ceil();
-                (0..20)
-                    .map(|index| (first + f64::from(index)) * step)
-                    .take_while(|value| *value <= self.high + 1e-9 * step)
-                    .map(|value| (value, numbers::tick(value, step)))
-                    .collect()
-            }
+            Scale::Linear => self.even(),
             Scale::Log => {
                 let decades = (self.high / self.low).log10();
-                let within: &[f64] = if decades < 1.2 {
-                    &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0]
-                } else if decades < 2.5 {
-                    &[1.0, 2.0, 5.0]
-                } else {
-                    &[1.0]
-                };
-                let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
-                // Over many decades only every second power has a tick, or every third.
-                let apart = (decades / 7.0).ceil().max(1.0) as i32;
-                let all = (first..=last)
-                    .filter(|power| power.rem_euclid(apart) == 0)
-                    .flat_map(|power| within.iter().map(move |digit| digit * 10f64.powi(power)));
-                all.filter(|value| (self.low..=self.high).contains(value))
-                    .map(|value| (value, plain(value)))
-                    .collect()
+                // The digits that have a tick: the more decades, the fewer.
+                let digits: [&[f64]; 3] = [&[1.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0]];
+                let fewest = if decades < 1.2 { 2 } else { usize::from(decades < 2.5) };
+                let mut ticks = digits[fewest..].iter().map(|digits| self.powers(decades, digits));
+                ticks.find(|ticks| ticks.len() >= FEWEST).unwrap_or_else(|| self.even())
             }
         }
     }
+
+    /// Ticks in equal steps.
+    fn even(self) -> Vec<(f64, String)> {
+        let step = step(self.low, self.high);
+        let first = (self.low / step - 1e-9).ceil();
+        (0..20)
+            .map(|index| (first + f64::from(index)) * step)
+            .take_while(|value| *value <= self.high + 1e-9 * step)
+            .map(|value| (value, stepped(value, step)))
+            .collect()
+    }
+
+    /// Ticks at these digits times powers of ten.
+    fn powers(self, decades: f64, digits: &[f64]) -> Vec<(f64, String)> {
+        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        // Over many decades only every second power has a tick, or every third.
+        let apart = (decades / 7.0).ceil().max(1.0) as i32;
+        let all = (first..=last)
+            .filter(|power| power.rem_euclid(apart) == 0)
+            .flat_map(|power| digits.iter().map(move |digit| digit * 10f64.powi(power)));
+        all.filter(|value| (self.low..=self.high).contains(value))
+            .map(|value| (value, plain(value)))
+            .collect()
+    }
 }
+
+/// An axis has at least so many ticks.
+const FEWEST: usize = 3;
 
 /// 1, 2, 2.5 or 5 times a power of ten, so that four to six steps go from `low` to `high`.
 fn step(low: f64, high: f64) -> f64 {
@@ -125,11 +133,32 @@ fn step(low: f64, high: f64) -> f64 {
     digit.unwrap_or(1.0) * power
 }
 
-/// A tick of a logarithmic axis, without trailing zeros.
+/// A tick of a logarithmic axis, which has two digits at most, without trailing zeros.
 fn plain(value: f64) -> String {
     match value {
-        small if small < 1e-3 => format!("{small:e}"),
-        _ => format!("{}", (value * 1e6).round() / 1e6),
+        // Just below, since a power of ten may be rounded down.
+        0.999e-3..0.999e5 => format!("{}", (value * 1e6).round() / 1e6),
+        _ => exponent(value, 1),
+    }
+}
+
+/// A tick of an axis with ticks `step` apart; one that would take many digits has an exponent.
+fn stepped(value: f64, step: f64) -> String {
+    match value.abs() {
+        0.0..1e7 if step >= 1e-4 || value == 0.0 => numbers::tick(value, step),
+        // As many digits as the step has, such as 2.5.
+        size => exponent(value, (size / step).log10().max(0.0).ceil() as usize + 1),
+    }
+}
+
+/// `1.5e-5`: so many decimals at most.
+fn exponent(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$e}");
+    match text.split_once('e') {
+        Some((digits, power)) if digits.contains('.') => {
+            format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
     }
 }
 
@@ -153,6 +182,21 @@ mod tests {
         );
         let axis = Axis { label: String::new(), scale: Scale::Linear, range: None };
         assert_eq!(texts(&axis, &[91.0, 99.5]), ["90", "92", "94", "96", "98", "100"]);
+    }
+
+    #[test]
+    fn short_and_long_logarithmic_axes_have_ticks_too() {
+        assert_eq!(texts(&Axis::log("loss"), &[2.28, 2.32]), ["2.1", "2.2", "2.3", "2.4", "2.5"]);
+        assert_eq!(texts(&Axis::log("product"), &[1e3, 1e12]), ["10000", "1e6", "1e8", "1e10", "1e12"]);
+        assert_eq!(
+            texts(&Axis::log("product"), &[2.2e-7, 2.3e-7]),
+            ["2e-7", "2.1e-7", "2.2e-7", "2.3e-7", "2.4e-7", "2.5e-7"]
+        );
+        assert_eq!(texts(&Axis::log("loss"), &[1.2e-5, 9e-5]), ["1.5e-5", "2e-5", "3e-5", "5e-5", "7e-5"]);
+        for (low, high) in [(1.0, 1.01), (0.02, 7.0), (3.0, 900.0), (2e-30, 1e30), (1e12, 1.1e12)] {
+            let found = texts(&Axis::log("y"), &[low, high]);
+            assert!(found.len() >= FEWEST && found.iter().all(|text| text.len() <= 8), "{found:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ struct Json<'a> {
     threads: usize,
     isa: &'a str,
     ours: OursJson,
+    /// Nobody is compared with.
+    peer: Option<()>,
+    ratio: Option<f64>,
     ceilings: Ceilings,
     networks: &'a [Network],
 }
@@ -59,6 +62,8 @@ pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
                 images_per_second: only.map(Network::images_per_second),
                 peak_memory_bytes: peak_memory(),
             },
+            peer: None,
+            ratio: None,
             ceilings,
             networks: &networks,
         }),

@@ -13,8 +13,18 @@ struct Json<'a> {
     model: &'a str,
     threads: usize,
     work: &'a str,
+    ours: OursJson,
+    /// Nobody is compared with.
+    peer: Option<()>,
+    ratio: Option<f64>,
     #[serde(flatten)]
     profile: Profile,
+}
+
+#[derive(Serialize)]
+struct OursJson {
+    images_per_second: f64,
+    peak_memory_bytes: Option<u64>,
 }
 
 pub(super) fn run(args: &BenchArgs, subject: &Subject) -> anyhow::Result<()> {
@@ -23,10 +33,12 @@ pub(super) fn run(args: &BenchArgs, subject: &Subject) -> anyhow::Result<()> {
     let profile = profile(subject, steps, |done| meter.update(done as u64, str::to_owned))?;
     drop(meter);
     let (model, threads, work) = (&*subject.spec.name, subject.threads, subject.work.name());
+    let images_per_second = 1e3 * profile.batch as f64 / profile.ms;
     if args.format.get() == Format::Json {
-        return output::json(&Json { model, threads, work, profile });
+        let ours = OursJson { images_per_second, peak_memory_bytes: profile.peak_memory_bytes };
+        return output::json(&Json { model, threads, work, ours, peer: None, ratio: None, profile });
     }
-    let speed = numbers::speed(1e3 * profile.batch as f64 / profile.ms);
+    let speed = numbers::speed(images_per_second);
     let threads = numbers::counted(threads as u64, "thread");
     output::line(&format!("{work} {model}, batch {}, {threads}: {speed} images/s\n", profile.batch))?;
     output::print_table(&profile.table())?;

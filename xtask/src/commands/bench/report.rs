@@ -134,8 +134,9 @@ fn text(subject: &Subject, measured: &Comparison) -> anyhow::Result<()> {
 fn warn_if_disturbed(measured: &Comparison) {
     if let Some(Disturbed { turns, of, best_gflops, percent }) = measured.disturbed() {
         tracing::warn!(
-            "before {turns} of {of} turns multiply-adds ran at less than {percent:.0} % of the best, {best_gflops:.0} GFLOP/s \
-             per thread: the host had put threads on one core, or others computed; discard this run and repeat it"
+            "before {turns} of {of} turns multiply-adds ran at less than {percent:.0} % of the best on as many threads (ours: \
+             {best_gflops:.0} GFLOP/s per thread): the host had put threads on one core, or others computed; discard this run \
+             and repeat it"
         );
     }
 }
