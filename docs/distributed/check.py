@@ -3,7 +3,7 @@
     python -m venv V && V/bin/pip install kubernetes-validate
     V/bin/python docs/distributed/check.py
 
-The pods of launcher and workers are held against Kubernetes' own schema, with no key that it does not know; the job
+The pods of launcher and workers are checked against Kubernetes' own schema, with no key that it does not know; the job
 around them against the keys and values of the MPI operator's MPIJob, version v2beta1 (its openAPIV3Schema is half a
 megabyte, nearly all of it the pods').
 """
