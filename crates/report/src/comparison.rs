@@ -66,8 +66,9 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     let mut figures = vec![];
     figures.extend(errors(&groups, measured).map(|chart| {
         let caption = format!(
-            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.{}{}",
+            "{} error by step, solid; the median over seeds in front, single seeds pale behind it.{}{}{}",
             capital(measured.name()),
+            if drops(&groups).is_empty() { "" } else { " Thin verticals are drops of the learning rate." },
             named_by(&groups, &differences),
             match groups.iter().flat_map(|group| &group.runs).any(RunData::is_averaged) {
                 true => " Where a moving average of the weights is kept, the error is the average's.",
@@ -162,21 +163,28 @@ fn gathered(
         _ => line.clone(),
     };
     let names: Vec<String> = lines.iter().map(name).collect();
-    let own: Vec<Option<Colour>> = names.iter().map(|name| usual(name)).collect();
-    let are_own_enough = own.iter().all(Option::is_some) && names.len() == 2 && own[0] != own[1];
-    let colours = Colour::ALL.into_iter().cycle();
+    let colours = colours(&names);
     groups
         .into_iter()
         .zip(names.into_iter().zip(lines))
         .zip(colours)
         .map(|(((training, runs), (name, line)), colour)| Group {
             training: training.clone(),
-            colour: usual(&name).filter(|_| are_own_enough).unwrap_or(colour),
+            colour,
             name,
             line,
             runs,
         })
         .collect()
+}
+
+/// A colour for each name: that of its unit where one network alone has it, else the next that is free.
+fn colours(names: &[String]) -> Vec<Colour> {
+    let own: Vec<Option<Colour>> = names.iter().map(|name| usual(name)).collect();
+    let is_alone = |colour: &Colour| own.iter().filter(|other| **other == Some(*colour)).count() == 1;
+    let taken: Vec<Colour> = own.iter().flatten().copied().filter(is_alone).collect();
+    let mut free = Colour::ALL.into_iter().filter(|colour| !taken.contains(colour)).cycle();
+    own.iter().map(|own| own.filter(is_alone).or_else(|| free.next()).unwrap_or(Colour::Ink)).collect()
 }
 
 /// Which key lines are called by, as a sentence; none where they are called by a network or a run.
@@ -202,6 +210,12 @@ fn value_of(group: &Group, key: &str) -> String {
     group.training.get(key).cloned().unwrap_or_else(|| "not set".to_owned())
 }
 
+/// Where the learning rate drops, if it does so at the same steps in all runs.
+fn drops(groups: &[Group]) -> Vec<f64> {
+    let mut of_runs = groups.iter().flat_map(|group| &group.runs).map(RunData::drops);
+    of_runs.next().filter(|first| of_runs.all(|other| other == *first)).unwrap_or_default()
+}
+
 fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
     let all = groups.iter().flat_map(|group| &group.runs);
     let most = all.clone().flat_map(|run| run.errors(measured)).map(|(_, error)| error).fold(0.0, f64::max);
@@ -212,10 +226,7 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
     let y = Axis::from_zero(&format!("{} error, %", measured.name()), (most / 10.0).ceil() * 10.0);
     let trainings = counted(groups.len() as u64, "training");
     let title = format!("{} error of {trainings}", capital(measured.name()));
-    // Verticals only where they are those of all lines.
-    let mut of_runs = groups.iter().flat_map(|group| &group.runs).map(RunData::drops);
-    let drops = of_runs.next().filter(|first| of_runs.all(|other| other == *first)).unwrap_or_default();
-    let mut chart = Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(drops);
+    let mut chart = Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(drops(groups));
     for group in groups {
         let seeds: Vec<_> = group.runs.iter().map(|run| run.errors(measured)).collect();
         for line in seeds.iter().filter(|_| seeds.len() > 1) {

@@ -40,7 +40,7 @@ fn share(letter: char) -> f64 {
         'A'..='Z' => 0.7,
         // From here on letters are as wide as they are high.
         '\u{1100}'.. => 1.0,
-        _ => 0.57,
+        _ => 0.62,
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         // Equal names, and no room at all.
         assert_eq!(fitted(&["a b (c)", "a b (c)"], 50.0), ["…c)", "…c)"]);
         assert_eq!(fitted(&["abc"], 1.0), [""]);
-        assert_eq!(beginning("toilet tissue, toilet paper", 140.0), "toilet tissue,…");
+        assert_eq!(beginning("toilet tissue, toilet paper", 150.0), "toilet tissue,…");
         assert_eq!(beginning("猫猫猫猫", 60.0), "猫猫…");
     }
 }
