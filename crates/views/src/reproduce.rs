@@ -155,9 +155,10 @@ fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
     progress::labelled(
         "time",
         &format!(
-            "about {} on {} of this machine, by its measured speed; scoring not counted",
+            "about {} on {} of this machine, by its speed of {} ago (recipes --measure measures it anew); scoring not counted",
             numbers::long(total),
-            numbers::counted(setup.threads as u64, "thread")
+            numbers::counted(setup.threads as u64, "thread"),
+            numbers::long(speed.age())
         ),
     );
     progress::labelled(
