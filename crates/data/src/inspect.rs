@@ -1,10 +1,11 @@
 //! `inspect`: what a data set in files holds, and some of its images as training sees them.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
-use resnet_vision::{Image, Key, Normalisation, TrainTransform, image};
+use resnet_vision::image::PngMark;
+use resnet_vision::{Image, Key, Normalisation, TrainTransform};
 
 use crate::sources::{Broken, FileSet, LeftOut, Source, open_image};
 use crate::{Error, SplitRole};
@@ -14,11 +15,8 @@ const MEASURED: usize = 1000;
 /// Columns and rows of a contact sheet, and the side of an image on it in pixels.
 const SHEET: (usize, usize, usize) = (8, 6, 128);
 
-/// Bytes of a PNG file before its second chunk: the signature and the first one, IHDR.
-const HEADER: usize = 8 + 25;
-/// The second chunk of every sheet that is written: its length, its kind, a keyword with its text, its
-/// CRC-32.
-const MARK: &[u8] = b"\0\0\0\x1dtEXtSoftware\0resnet contact sheet\x8e\x14\xd7\x9b";
+/// The mark of every sheet that is written.
+const MARK: PngMark = PngMark(b"\0\0\0\x1dtEXtSoftware\0resnet contact sheet\x8e\x14\xd7\x9b");
 
 /// What one split of a data set holds.
 #[derive(Clone, Debug)]
@@ -153,13 +151,11 @@ pub fn write_contact_sheet(source: &dyn Source, seed: u64, file: &Path) -> Resul
         let cause = "it exists already and is no contact sheet; name another file, or remove this one";
         return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, cause)));
     }
-    let mut png = image::encode_png(&contact_sheet(source, seed)?)?;
-    png.splice(HEADER..HEADER, MARK.iter().copied());
+    let png = MARK.encode(&contact_sheet(source, seed)?)?;
     resnet_files::write_whole(file, |out| out.write_all(&png)).map_err(failed)
 }
 
 /// Whether the file has the mark of a contact sheet.
 fn is_marked(file: &Path) -> bool {
-    let mut start = [0; HEADER + MARK.len()];
-    File::open(file).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start.ends_with(MARK)
+    File::open(file).is_ok_and(|file| MARK.is_in(file))
 }

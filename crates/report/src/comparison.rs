@@ -14,7 +14,7 @@ use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, counted, duration};
 use crate::page::render;
-use crate::run::{Measured, RunData, error};
+use crate::run::{Measured, RunData, drops_told, error, shared_drops};
 
 /// Runs of one training that differ in their seed alone.
 struct Group {
@@ -68,7 +68,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
         let caption = format!(
             "{} error by step, solid; the median over seeds in front, single seeds pale behind it.{}{}{}",
             capital(measured.name()),
-            if drops(&groups).is_empty() { "" } else { " Thin verticals are drops of the learning rate." },
+            drops_told(&drops(&groups)),
             named_by(&groups, &differences),
             match groups.iter().flat_map(|group| &group.runs).any(RunData::is_averaged) {
                 true => " Where a moving average of the weights is kept, the error is the average's.",
@@ -212,8 +212,7 @@ fn value_of(group: &Group, key: &str) -> String {
 
 /// Where the learning rate drops, if it does so at the same steps in all runs.
 fn drops(groups: &[Group]) -> Vec<f64> {
-    let mut of_runs = groups.iter().flat_map(|group| &group.runs).map(RunData::drops);
-    of_runs.next().filter(|first| of_runs.all(|other| other == *first)).unwrap_or_default()
+    shared_drops(groups.iter().flat_map(|group| &group.runs).map(RunData::drops))
 }
 
 fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {

@@ -50,5 +50,5 @@ pub use error::Error;
 pub use figure::Figure;
 pub use file::{LivePage, write_article, write_chart, write_curves, write_figure, write_page};
 pub use page::run_page;
-pub use run::rate_drops;
+pub use run::{drops_told, rate_drops, shared_drops};
 pub use schedule::schedule_svg;

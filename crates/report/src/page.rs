@@ -10,7 +10,7 @@ use crate::evidence::Evidence;
 use crate::figure::Figure;
 use crate::numbers::{count, counted, duration, significant, speed};
 use crate::processes;
-use crate::run::{RunData, error, validation};
+use crate::run::{RunData, drops_told, error, validation};
 
 /// A line of the table of epochs.
 #[derive(Serialize)]
@@ -177,7 +177,7 @@ fn figures(run: &RunData) -> Vec<Figure> {
             "The training loss, dashed, goes from {} to {} nats.{rate}{}",
             significant(first.loss),
             significant(last.loss),
-            if run.drops().is_empty() { "" } else { " Thin verticals are drops of the learning rate." }
+            drops_told(&run.drops())
         );
         figures.push(Figure::new(&curves::loss(run), caption));
     }

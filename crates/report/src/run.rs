@@ -131,6 +131,17 @@ pub fn rate_drops(steps: &[StepMetrics]) -> Vec<f64> {
     falls.map(|pair| pair[1].step as f64).collect()
 }
 
+/// The drops of several lines of a chart where all have the same, else none: a vertical is one for all lines.
+pub fn shared_drops(lines: impl IntoIterator<Item = Vec<f64>>) -> Vec<f64> {
+    let mut lines = lines.into_iter();
+    lines.next().filter(|first| lines.all(|other| other == *first)).unwrap_or_default()
+}
+
+/// What a caption says of the verticals at these drops, if there are any.
+pub fn drops_told(drops: &[f64]) -> &'static str {
+    if drops.is_empty() { "" } else { " Thin verticals are drops of the learning rate." }
+}
+
 /// The scores of an epoch by which its weights are judged: those of their moving average where one is kept.
 pub(crate) fn validation(epoch: &EpochMetrics) -> Option<Scores> {
     epoch.ema_validation.or(epoch.validation)

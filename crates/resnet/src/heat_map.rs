@@ -4,12 +4,13 @@
 //! `W[class] . features`, plus a bias. Those products, brought back to the image's size, are laid over it.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use candle_core::IndexOp as _;
 use resnet_train::Classifier as _;
-use resnet_vision::{EvalTransform, Image, Interpolation, image, resize};
+use resnet_vision::image::PngMark;
+use resnet_vision::{EvalTransform, Image, Interpolation, resize};
 
 use crate::predict::tensor;
 use crate::{Error, Pretrained};
@@ -126,22 +127,16 @@ impl HeatMap {
     /// # Errors
     /// If the image is too large for one.
     pub fn png_over(&self, image: &Image) -> Result<Vec<u8>, Error> {
-        let mut png = image::encode_png(&self.over(image))?;
-        png.splice(HEADER..HEADER, MARK.iter().copied());
-        Ok(png)
+        Ok(MARK.encode(&self.over(image))?)
     }
 }
 
-/// Bytes of a PNG file before its second chunk: the signature and the first one, IHDR.
-const HEADER: usize = 8 + 25;
-
-/// The second chunk of every heat map: its length, its kind, a keyword with its text, its CRC-32.
-const MARK: &[u8] = b"\0\0\0\x18tEXtSoftware\0resnet heat map\xbe^6\"";
+/// The mark of every heat map.
+const MARK: PngMark = PngMark(b"\0\0\0\x18tEXtSoftware\0resnet heat map\xbe^6\"");
 
 /// Whether the file has the mark of a heat map.
 fn is_marked(file: &Path) -> bool {
-    let mut start = [0; HEADER + MARK.len()];
-    File::open(file).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start.ends_with(MARK)
+    File::open(file).is_ok_and(|file| MARK.is_in(file))
 }
 
 /// How much of a pixel is the image's; the rest is the map's.
@@ -168,7 +163,7 @@ fn heat(byte: u8) -> [f32; 3] {
 
 #[cfg(test)]
 mod tests {
-    use resnet_vision::Normalisation;
+    use resnet_vision::{Normalisation, image};
 
     use super::*;
 

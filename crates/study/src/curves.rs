@@ -2,7 +2,7 @@
 
 use resnet_record::{EpochMetrics, Metric};
 use resnet_report::chart::{Axis, Chart, Colour, Series, medians, smoothed};
-use resnet_report::{Figure, rate_drops};
+use resnet_report::{Figure, drops_told, rate_drops, shared_drops};
 
 use crate::Scale;
 use crate::find::FoundRun;
@@ -55,10 +55,8 @@ fn curves_of(results: &Results, panel: &Panel) -> Option<Curves> {
         1 => "one seed each".to_owned(),
         _ => format!("the median of {} in front, single seeds pale", counted(seeds, "seed")),
     };
-    // Verticals only where they are those of all lines.
-    let mut of_rows = drawn.iter().filter_map(|(_, row)| row.runs.first()).map(drops);
-    let drops = of_rows.next().filter(|first| of_rows.all(|other| other == *first)).unwrap_or_default();
-    let told_drops = if drops.is_empty() { "" } else { " Thin verticals are drops of the learning rate." };
+    let drops = shared_drops(drawn.iter().filter_map(|(_, row)| row.runs.first()).map(drops));
+    let told_drops = drops_told(&drops);
     let points = || lines.iter().flat_map(|line| line.errors.iter().chain(&line.losses)).flatten();
     let last = points().map(|point| point.0).fold(1.0, f64::max);
     let ends = |of: fn(&Line) -> Option<f64>, digits: usize| {

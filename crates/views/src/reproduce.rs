@@ -190,6 +190,7 @@ fn train_all(
     if !wanted.is_empty() {
         (setup.watch)()?;
     }
+    let mut elsewhere = busy(study);
     while !wanted.is_empty() {
         let Some(taken) = train_each(study, setup, &wanted)? else { return Ok(Reproduced::Interrupted) };
         let now = Study::new(&study.request)?;
@@ -197,10 +198,10 @@ fn train_all(
             now.open().any(|open| open.row == job.row && open.recipe.train.seed == job.recipe.train.seed)
         };
         wanted = taken.into_iter().filter(|(job, _)| is_open(job)).collect();
+        elsewhere = busy(&now);
     }
-    let busy = busy(&Study::new(&study.request)?);
-    if busy > 0 {
-        let others = numbers::counted(busy as u64, "training");
+    if elsewhere > 0 {
+        let others = numbers::counted(elsewhere as u64, "training");
         progress::labelled(
             "elsewhere",
             &format!("{others} still running in other processes; the last one draws the whole page"),

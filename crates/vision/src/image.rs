@@ -8,6 +8,7 @@ mod encoded;
 mod exif;
 mod formats;
 mod gif;
+mod mark;
 mod metadata;
 mod orientation;
 mod part;
@@ -23,6 +24,7 @@ use crate::Error;
 
 pub use encoded::Encoded;
 pub use formats::extension;
+pub use mark::PngMark;
 pub use orientation::{Orientation, turned};
 pub(crate) use part::Part;
 pub use picture::Picture;

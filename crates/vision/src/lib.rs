@@ -75,6 +75,7 @@
 //! | `image/formats.rs` | formats by their first bytes, and the extensions of files |
 //! | `image/elsewhere.rs`, `gif.rs`, `bmp.rs`, `tiff.rs` | formats that the `image` crate decodes, with Pillow's pixels |
 //! | `image/exif.rs`, `metadata.rs`, `orientation.rs` | EXIF's orientation, where it is stored, and how an image is turned |
+//! | `image/mark.rs` | [`image::PngMark`]: what tells pictures of ours from others |
 //! | `image/decode_time.rs` | how long decoding took |
 //! | `image/picture.rs` | [`image::Picture`]: what a network saw, as a data URL for pages |
 //! | `jpeg/` | a JPEG decoder for windows of an image, to the bit as libjpeg |

@@ -39,13 +39,9 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
         tracing::warn!("{told}");
     }
     weights::normalisation(&pretrained)?;
-    let options = options(args);
-    // What is refused reads no label, so it is not counted.
-    if matches!(images, Images::InFiles(_)) {
-        pretrained.view(&options).map_err(explain)?;
-    }
+    // What is refused here reads no label, so it is not counted.
+    let TestFeed { feed, view } = pretrained.test_feed(&images, &options(args)).map_err(explain)?;
     weights::count_test_reading(&pretrained, &images);
-    let TestFeed { feed, view } = pretrained.test_feed(&images, &options).map_err(explain)?;
     let mut meter = Meter::new(Unit::Images, 0, feed.images() as u64, Show::IfSlow);
     let scores = pretrained.evaluate(&*feed, |done| {
         meter.update(done, str::to_owned);

@@ -4,6 +4,7 @@ use resnet_bench::{Ceilings, Network, Workload, peak_memory};
 use resnet_kernels::Isa;
 use serde::Serialize;
 
+use super::Ours;
 use crate::args::BenchArgs;
 use crate::numbers;
 use crate::output::{self, Format};
@@ -19,19 +20,12 @@ struct Json<'a> {
     batch: Option<usize>,
     threads: usize,
     isa: &'a str,
-    ours: OursJson,
+    ours: Ours,
     /// Nobody is compared with.
     peer: Option<()>,
     ratio: Option<f64>,
     ceilings: Ceilings,
     networks: &'a [Network],
-}
-
-/// The speed if a training step of the one network were its convolutions alone.
-#[derive(Serialize)]
-struct OursJson {
-    images_per_second: Option<f64>,
-    peak_memory_bytes: Option<u64>,
 }
 
 pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
@@ -58,7 +52,8 @@ pub(super) fn run(args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
             batch: only.map(|network| network.batch),
             threads,
             isa: Isa::best().name(),
-            ours: OursJson {
+            ours: Ours {
+                // As if a training step of the one network were its convolutions alone.
                 images_per_second: only.map(Network::images_per_second),
                 peak_memory_bytes: peak_memory(),
             },

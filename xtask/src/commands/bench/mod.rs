@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use resnet_bench::{Bench, Crew, Event, Peer, Program, Subject, Work, serve};
+use serde::Serialize;
 
 use crate::args::{AgainstArg, BenchArgs, BenchKind, BenchWorkerArgs};
 use crate::failure::Ended;
@@ -23,6 +24,13 @@ use crate::{interrupt, numbers, threads};
 const MODEL: &str = "resnet20-v2";
 /// The peers' scripts, in the repository that this program was built from.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+
+/// What JSON says of this program where nobody takes turns with it.
+#[derive(Serialize)]
+struct Ours {
+    images_per_second: Option<f64>,
+    peak_memory_bytes: Option<u64>,
+}
 
 /// Who takes turns with us.
 enum Against {

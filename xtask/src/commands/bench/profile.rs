@@ -3,6 +3,7 @@
 use resnet_bench::{Profile, Subject, profile};
 use serde::Serialize;
 
+use super::Ours;
 use crate::args::BenchArgs;
 use crate::numbers;
 use crate::output::{self, Format};
@@ -13,18 +14,12 @@ struct Json<'a> {
     model: &'a str,
     threads: usize,
     work: &'a str,
-    ours: OursJson,
+    ours: Ours,
     /// Nobody is compared with.
     peer: Option<()>,
     ratio: Option<f64>,
     #[serde(flatten)]
     profile: Profile,
-}
-
-#[derive(Serialize)]
-struct OursJson {
-    images_per_second: f64,
-    peak_memory_bytes: Option<u64>,
 }
 
 pub(super) fn run(args: &BenchArgs, subject: &Subject) -> anyhow::Result<()> {
@@ -35,7 +30,8 @@ pub(super) fn run(args: &BenchArgs, subject: &Subject) -> anyhow::Result<()> {
     let (model, threads, work) = (&*subject.spec.name, subject.threads, subject.work.name());
     let images_per_second = 1e3 * profile.batch as f64 / profile.ms;
     if args.format.get() == Format::Json {
-        let ours = OursJson { images_per_second, peak_memory_bytes: profile.peak_memory_bytes };
+        let ours =
+            Ours { images_per_second: Some(images_per_second), peak_memory_bytes: profile.peak_memory_bytes };
         return output::json(&Json { model, threads, work, ours, peer: None, ratio: None, profile });
     }
     let speed = numbers::speed(images_per_second);
