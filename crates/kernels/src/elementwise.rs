@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! relu   y = max(x, 0)      relu_backward   dx = dy where y > 0, else 0
-//! add    y = a + b          scale           y = factor x
+//! add    y = a + b          add_relu        y = max(a + b, 0)
+//! scale  y = factor x
 //! zero_pad   y[n, y, x, before + c] = x[n, y s, x s, c], zero in the other channels
 //! ```
 //!
@@ -14,7 +15,7 @@ use crate::parallel::for_each_chunk;
 use crate::size::floats;
 
 /// Floats in a task: 64 KiB.
-const CHUNK: usize = 16 << 10;
+pub(crate) const CHUNK: usize = 16 << 10;
 
 /// Runs `work(range, out[range])` over chunks of `out`.
 pub(crate) fn chunked(out: &mut [f32], work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
@@ -35,11 +36,6 @@ pub fn relu(x: &[f32], out: &mut [f32]) {
     });
 }
 
-/// `x = max(x, 0)`
-pub fn relu_in_place(x: &mut [f32]) {
-    chunked(x, |_, x| x.iter_mut().filter(|x| **x < 0.0).for_each(|x| *x = 0.0));
-}
-
 /// `dx = dy` where `y > 0` (or is NaN, as in PyTorch), else 0; `y` is ReLU's output, or its input, which is
 /// positive at the same elements.
 pub fn relu_backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
@@ -57,6 +53,18 @@ pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {
     chunked(out, |range, out| {
         for ((out, &a), &b) in out.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
             *out = a + b;
+        }
+    });
+}
+
+/// `out = max(a + b, 0)`
+pub fn add_relu(a: &[f32], b: &[f32], out: &mut [f32]) {
+    assert!(a.len() == out.len() && b.len() == out.len(), "add_relu: shapes differ");
+    chunked(out, |range, out| {
+        for ((out, &a), &b) in out.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
+            let sum = a + b;
+            // NaN stays NaN, as in [`relu`].
+            *out = if sum < 0.0 { 0.0 } else { sum };
         }
     });
 }

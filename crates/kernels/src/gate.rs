@@ -9,7 +9,9 @@
 //! the exponential is a polynomial of additions and multiplications. Nothing is fused, so all sets give the
 //! same bits.
 
-use crate::elementwise::chunked;
+use crate::elementwise::{CHUNK, chunked};
+use crate::norm::Accumulate;
+use crate::parallel::{Shared, for_each, piece, pieces};
 use crate::simd::{Isa, Kernel, Simd, dispatch};
 
 /// Which share of its operand a gate lets through.
@@ -35,7 +37,7 @@ impl Gate {
     }
 }
 
-/// `out = g x` or `(1 - g) x` with `g = sigmoid(z)`. With `dy` in place of `x` it gives the gradient of `x`.
+/// `out = g x` or `(1 - g) x` with `g = sigmoid(z)`.
 ///
 /// # Panics
 /// If lengths differ, as in all functions here.
@@ -65,13 +67,46 @@ impl Kernel for Forward<'_> {
     }
 }
 
-/// `dz` of [`gate`]: `g (1 - g) x dy`, negative for the carry gate.
-pub fn gate_backward(isa: Isa, gate: Gate, z: &[f32], x: &[f32], dy: &[f32], dz: &mut [f32]) {
-    assert!(z.len() == dz.len() && x.len() == dz.len() && dy.len() == dz.len(), "gate: shapes differ");
-    chunked(dz, |range, dz| {
-        let (z, x, dy) = (&z[range.clone()], &x[range.clone()], &dy[range]);
-        dispatch(isa, Backward { gate, z, x, dy, dz });
-    });
+/// What the gradients of [`gate`] are computed from.
+#[derive(Debug, Clone, Copy)]
+pub struct GateBackward<'a> {
+    /// The gate's logits.
+    pub z: &'a [f32],
+    /// What the gate let through in part.
+    pub x: &'a [f32],
+    /// The gradient of the output.
+    pub dy: &'a [f32],
+}
+
+/// The gradients of [`gate`] in one pass, as far as they are wanted: `dz = g (1 - g) x dy`, negative for the
+/// carry gate, and `dx = g dy`, or `(1 - g) dy`.
+///
+/// # Panics
+/// If lengths differ.
+pub fn gate_backward(
+    isa: Isa,
+    gate: Gate,
+    from: GateBackward,
+    dz: Option<(Accumulate, &mut [f32])>,
+    dx: Option<(Accumulate, &mut [f32])>,
+) {
+    let len = from.z.len();
+    assert!(from.x.len() == len && from.dy.len() == len, "gate: shapes differ");
+    assert!([&dz, &dx].into_iter().flatten().all(|(_, to)| to.len() == len), "gate: shapes differ");
+    let [dz, dx] = [dz, dx].map(|to| to.map(|(accumulate, to)| (accumulate, Shared::new(to))));
+    for_each(
+        pieces(len, CHUNK),
+        || (),
+        |(), task| {
+            let range = piece(len, CHUNK, task);
+            let [dz, dx] = [&dz, &dx].map(|to| {
+                // SAFETY: the pieces don't overlap, each is one task's, and `dz` and `dx` are distinct.
+                to.as_ref().map(|(way, to)| (*way, unsafe { to.slice(range.start, range.len()) }))
+            });
+            let [z, x, dy] = [from.z, from.x, from.dy].map(|values| &values[range.clone()]);
+            dispatch(isa, Backward { gate, z, x, dy, dz, dx });
+        },
+    );
 }
 
 /// A chunk of [`gate_backward`].
@@ -80,22 +115,40 @@ struct Backward<'a> {
     z: &'a [f32],
     x: &'a [f32],
     dy: &'a [f32],
-    dz: &'a mut [f32],
+    dz: Option<(Accumulate, &'a mut [f32])>,
+    dx: Option<(Accumulate, &'a mut [f32])>,
 }
 
 impl Kernel for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(mut self, _: S) {
+        /// Floats that are computed before they are set or added: a kilobyte of each gradient.
+        const BLOCK: usize = 256;
         let sign = match self.gate {
             Gate::Transform => 1.0,
             Gate::Carry => -1.0,
         };
-        let operands = self.x.iter().zip(self.dy);
-        for ((dz, &z), (&x, &dy)) in self.dz.iter_mut().zip(self.z).zip(operands) {
-            let (share, rest) = self.gate.shares(z);
-            *dz = sign * share * rest * x * dy;
+        let (mut dz, mut dx) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for start in (0..self.z.len()).step_by(BLOCK) {
+            let range = start..self.z.len().min(start + BLOCK);
+            let factors = self.x[range.clone()].iter().zip(&self.dy[range.clone()]);
+            let results = dz.iter_mut().zip(&mut dx);
+            for (((dz, dx), &z), (&x, &dy)) in results.zip(&self.z[range.clone()]).zip(factors) {
+                let (share, rest) = self.gate.shares(z);
+                *dz = sign * share * rest * x * dy;
+                *dx = share * dy;
+            }
+            for (to, block) in [(&mut self.dz, &dz), (&mut self.dx, &dx)] {
+                match to {
+                    Some((Accumulate::Set, to)) => to[range.clone()].copy_from_slice(&block[..range.len()]),
+                    Some((Accumulate::Add, to)) => {
+                        to[range.clone()].iter_mut().zip(block).for_each(|(to, term)| *to += term);
+                    }
+                    None => {}
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{assert_threads_change_nothing, near};
 use resnet_kernels::elementwise::{
-    ZeroPad, add, add_assign, relu, relu_backward, relu_in_place, scale, zero_pad, zero_pad_backward,
+    ZeroPad, add, add_assign, add_relu, relu, relu_backward, scale, zero_pad, zero_pad_backward,
 };
 use resnet_reference as reference;
 use resnet_testing::{affordable, compare, table, uniform};
@@ -29,9 +29,6 @@ fn relu_and_its_gradient() {
         let (mut y, mut dx) = (vec![f32::NAN; len], vec![f32::NAN; len]);
         relu(&x, &mut y);
         exact("output", &y, &reference::relu(&reference::to_f64(&x)))?;
-        let mut in_place = x.clone();
-        relu_in_place(&mut in_place);
-        exact("in place", &in_place, &reference::to_f64(&y))?;
         let expected = reference::relu_backward(&reference::to_f64(&x), &reference::to_f64(&dy));
         for (what, values) in [("gradient from the output", &y), ("gradient from the input", &x)] {
             dx.fill(f32::NAN);
@@ -48,8 +45,8 @@ fn relu_keeps_nan_and_infinity() {
     let mut y = [7.0; 4];
     relu(&x, &mut y);
     assert!(y[0].is_nan() && y[1..] == [f32::INFINITY, 0.0, 0.0], "{y:?}");
-    let mut y = x;
-    relu_in_place(&mut y);
+    let mut y = [7.0; 4];
+    add_relu(&x, &[1.0, 2.0, 3.0, -4.0], &mut y);
     assert!(y[0].is_nan() && y[1..] == [f32::INFINITY, 0.0, 0.0], "{y:?}");
 }
 
@@ -69,6 +66,9 @@ fn sums_and_multiples() {
         let mut sum = vec![f32::NAN; len];
         add(&a, &b, &mut sum);
         compare(&sum, &expected, 0.0, ROUNDING)?;
+        let mut positive = vec![f32::NAN; len];
+        add_relu(&a, &b, &mut positive);
+        exact("max(a + b, 0)", &positive, &reference::relu(&reference::to_f64(&sum)))?;
         let mut to = a.clone();
         add_assign(&mut to, &b);
         compare(&to, &expected, 0.0, ROUNDING)?;
@@ -129,16 +129,16 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let shape = ZeroPad { images: 5, in_h: 9, in_w: 7, in_channels: 3, out_channels: 8, stride: 2 };
     let (small, large) = (5 * 9 * 7 * 3, 5 * 5 * 4 * 8);
     assert_threads_change_nothing(|| {
-        let [mut y, mut dx, mut sum, mut to, mut in_place] =
-            [vec![f32::NAN; len], vec![f32::NAN; len], vec![f32::NAN; len], a.clone(), a.clone()];
+        let [mut y, mut dx, mut sum, mut positive] = std::array::from_fn(|_| vec![f32::NAN; len]);
+        let mut to = a.clone();
         relu(&a, &mut y);
         relu_backward(&a, &b, &mut dx);
-        relu_in_place(&mut in_place);
+        add_relu(&a, &b, &mut positive);
         add(&a, &b, &mut sum);
         add_assign(&mut to, &b);
         let (mut padded, mut back) = (vec![f32::NAN; large], vec![f32::NAN; small]);
         zero_pad(&shape, &a[..small], &mut padded);
         zero_pad_backward(&shape, &b[..large], &mut back);
-        vec![y, dx, sum, to, in_place, padded, back]
+        vec![y, dx, sum, to, positive, padded, back]
     });
 }

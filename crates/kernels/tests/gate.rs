@@ -6,7 +6,8 @@ mod common;
 use common::assert_threads_change_nothing;
 use resnet_kernels::Isa;
 use resnet_kernels::dropout::{dropout, mix};
-use resnet_kernels::gate::{Gate, gate, gate_backward};
+use resnet_kernels::gate::{Gate, GateBackward, gate, gate_backward};
+use resnet_kernels::norm::Accumulate;
 use resnet_reference as reference;
 use resnet_testing::{affordable, compare, table, uniform, within};
 
@@ -36,14 +37,27 @@ fn gates_and_their_gradients() {
             bits.push(y.iter().map(|y| y.to_bits()).collect());
             compare(&y, &reference::gate(&turned, &x64), 0.0, ROUNDINGS)?;
             let (dz, dx) = reference::gate_backward(&turned, &x64, &dy64);
-            gate(isa, which, &z, &dy, &mut y);
-            compare(&y, &dx, 0.0, ROUNDINGS)?;
-            gate_backward(isa, which, &z, &x, &dy, &mut y);
-            compare(&y, &dz.iter().map(|dz| sign * dz).collect::<Vec<_>>(), 0.0, ROUNDINGS)?;
-            bits.push(y.iter().map(|y| y.to_bits()).collect());
+            let dz: Vec<f64> = dz.iter().map(|dz| sign * dz).collect();
+            let from = GateBackward { z: &z, x: &x, dy: &dy };
+            let (mut set_z, mut set_x) = (vec![f32::NAN; len], vec![f32::NAN; len]);
+            let to = |values| Some((Accumulate::Set, values));
+            gate_backward(isa, which, from, to(&mut set_z[..]), to(&mut set_x[..]));
+            compare(&set_z, &dz, 0.0, ROUNDINGS)?;
+            compare(&set_x, &dx, 0.0, ROUNDINGS)?;
+            // Added, the one or the other, the same terms.
+            let (mut added_z, mut added_x) = (x.clone(), z.clone());
+            gate_backward(isa, which, from, Some((Accumulate::Add, &mut added_z[..])), None);
+            gate_backward(isa, which, from, None, Some((Accumulate::Add, &mut added_x[..])));
+            let sums = |to: &[f32], terms: &[f32]| -> Vec<f32> {
+                to.iter().zip(terms).map(|(to, term)| to + term).collect()
+            };
+            if added_z != sums(&x, &set_z) || added_x != sums(&z, &set_x) {
+                return Err("gradients are added wrongly".to_owned());
+            }
+            bits.extend([set_z, set_x].map(|values| values.iter().map(|value| value.to_bits()).collect()));
         }
-        // Of each instruction set the gate and its gradient, for both cases.
-        if bits.chunks(4).any(|four| four != &bits[..4]) {
+        // Of each instruction set the gate and its gradients, for both cases.
+        if bits.chunks(6).any(|six| six != &bits[..6]) {
             return Err("instruction sets differ".to_owned());
         }
         Ok(())
@@ -96,10 +110,11 @@ fn threads_change_nothing() {
     let len = if cfg!(miri) { 16_400 } else { 100_000 };
     let (z, x, dy) = (logits(len), uniform(2, len), uniform(3, len));
     assert_threads_change_nothing(|| {
-        let mut out = vec![vec![0.0; len]; 3];
-        gate(Isa::best(), Gate::Carry, &z, &x, &mut out[0]);
-        gate_backward(Isa::best(), Gate::Carry, &z, &x, &dy, &mut out[1]);
-        dropout(&[1, 2, 3, 4], 0.5, &x, &mut out[2]);
-        out
+        let [mut y, mut dz, mut dx, mut dropped] = std::array::from_fn(|_| vec![0.0; len]);
+        gate(Isa::best(), Gate::Carry, &z, &x, &mut y);
+        let (from, to) = (GateBackward { z: &z, x: &x, dy: &dy }, |values| Some((Accumulate::Set, values)));
+        gate_backward(Isa::best(), Gate::Carry, from, to(&mut dz[..]), to(&mut dx[..]));
+        dropout(&[1, 2, 3, 4], 0.5, &x, &mut dropped);
+        vec![y, dz, dx, dropped]
     });
 }

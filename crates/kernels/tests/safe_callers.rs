@@ -7,7 +7,7 @@ mod refused;
 use refused::refused;
 use resnet_kernels::avg_pool_2x2_ceil::{AvgPool2x2Ceil, avg_pool_2x2_ceil, avg_pool_2x2_ceil_backward};
 use resnet_kernels::elementwise::{self, ZeroPad, zero_pad, zero_pad_backward};
-use resnet_kernels::gate::{Gate, gate, gate_backward};
+use resnet_kernels::gate::{Gate, GateBackward, gate, gate_backward};
 use resnet_kernels::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use resnet_kernels::norm::{
     Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, NormBackward, ScaleShift, apply,
@@ -34,6 +34,9 @@ fn of<const N: usize>() -> [f32; N] {
     [0.5; N]
 }
 
+/// Four of each.
+const FITS: GateBackward = GateBackward { z: &[0.0; 4], x: &[0.0; 4], dy: &[0.0; 4] };
+
 #[test]
 fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
     run(&[
@@ -45,6 +48,7 @@ fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
         ("add's a", || elementwise::add(&of::<3>(), &of::<4>(), &mut of::<4>()), "add: shapes differ"),
         ("add's b", || elementwise::add(&of::<4>(), &of::<3>(), &mut of::<4>()), "add: shapes differ"),
         ("add's sum", || elementwise::add(&of::<4>(), &of::<4>(), &mut of::<5>()), "add: shapes differ"),
+        ("add_relu", || elementwise::add_relu(&of::<4>(), &of::<4>(), &mut of::<5>()), "add_relu: shapes"),
         ("add_assign", || elementwise::add_assign(&mut of::<5>(), &of::<4>()), "add_assign: shapes differ"),
         ("scale", || elementwise::scale(&of::<4>(), 2.0, &mut of::<5>()), "scale: output of another shape"),
         (
@@ -59,12 +63,17 @@ fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
         ),
         (
             "gate's dy",
-            || gate_backward(Isa::best(), Gate::Carry, &of::<4>(), &of::<4>(), &of::<3>(), &mut of::<4>()),
+            || gate_backward(Isa::best(), Gate::Carry, GateBackward { dy: &[0.0; 3], ..FITS }, None, None),
             "gate: shapes differ",
         ),
         (
             "gate's dz",
-            || gate_backward(Isa::best(), Gate::Carry, &of::<4>(), &of::<4>(), &of::<4>(), &mut of::<5>()),
+            || gate_backward(Isa::best(), Gate::Carry, FITS, Some((Accumulate::Set, &mut of::<5>())), None),
+            "gate: shapes differ",
+        ),
+        (
+            "gate's dx",
+            || gate_backward(Isa::best(), Gate::Carry, FITS, None, Some((Accumulate::Add, &mut of::<5>()))),
             "gate: shapes differ",
         ),
         ("dropout", || dropout::dropout(&[1], 0.5, &of::<4>(), &mut of::<5>()), "dropout: shapes differ"),

@@ -243,6 +243,12 @@ fn gates_and_factors() -> Result<()> {
             .and_then(|()| near("dx", gradient(&found, &x), &dims, &dx, TOLERANCE))
             .unwrap();
     }
+    // A value that is its own gate has both gradients, an operand that is not wanted none.
+    let both = pull_back(&gate(Gate::Transform, &x, &x)?, &dy)?;
+    let one = |z: &Tensor, x: &Tensor| pull_back(&gate(Gate::Transform, z, x)?, &dy);
+    let (of_z, of_x) = (one(&x, &x.detach())?, one(&x.detach(), &x)?);
+    let sum = (gradient(&of_z, &x) + gradient(&of_x, &x))?;
+    assert_eq!(values(gradient(&both, &x)), values(&sum));
     let y = scale(&x, 0.25)?;
     assert_eq!(values(&y), values(&(x.as_tensor() * 0.25)?));
     let found = pull_back(&y, &dy)?;

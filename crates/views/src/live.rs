@@ -135,7 +135,7 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
         (1, format!("loss {:.3}", report.epoch_loss)),
         (3, format!("acc {:.1} %", report.epoch_top1)),
         (2, format!("{} images/s", numbers::speed(report.step.images_per_second))),
-        (if report.data_wait >= 10.0 { 1 } else { 4 }, who_waits(report.data_wait)),
+        (if report.data_wait >= 10.0 { 1 } else { 4 }, data_wait(report.data_wait)),
         (0, left.to_owned()),
     ];
     loop {
@@ -149,12 +149,11 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
     }
 }
 
-/// Who waits for whom: the network for data, if that is more than the noise of a step, or data for the
-/// network.
-fn who_waits(percent: f64) -> String {
+/// How long steps wait for data, if that is more than the noise of a step.
+fn data_wait(percent: f64) -> String {
     match percent {
         some if some >= 1.0 => format!("waits {some:.0} % for data"),
-        _ => "data waits".to_owned(),
+        _ => "data ready".to_owned(),
     }
 }
 
@@ -299,9 +298,9 @@ mod tests {
             data_wait: 0.3,
         };
         let of = |room| message(&report, 164, "1:02:03 left", room);
-        let whole = "epoch 32/164 · loss 0.046 · acc 98.7 % · 1,234 images/s · data waits · 1:02:03 left";
+        let whole = "epoch 32/164 · loss 0.046 · acc 98.7 % · 1,234 images/s · data ready · 1:02:03 left";
         assert_eq!([of(None), of(Some(120))], [whole; 2]);
-        assert_eq!(of(Some(75)), whole.replace(" · data waits", ""));
+        assert_eq!(of(Some(75)), whole.replace(" · data ready", ""));
         // A network that starves is worth more than its accuracy.
         let starving = message(&StepReport { data_wait: 42.0, ..report }, 164, "1:02:03 left", Some(75));
         assert_eq!(starving, "epoch 32/164 · loss 0.046 · waits 42 % for data · 1:02:03 left");

@@ -326,6 +326,15 @@ impl<'a> Backward<'a> {
         self.gradients[value.0] = Some(Arc::new(target));
     }
 
+    /// Takes the gradient of `value` as it stands, to add to, or a buffer to set, if somebody wants it.
+    /// [`Backward::give`] puts it back.
+    pub(super) fn take_if_wanted(&mut self, value: Value) -> Option<(Accumulate, Buffer)> {
+        self.wants(value).then(|| {
+            self.settle(value);
+            self.take_to_write(value)
+        })
+    }
+
     /// The gradient of `value` as it stands, to add to; without one, a buffer to set.
     fn take_to_write(&mut self, value: Value) -> (Accumulate, Buffer) {
         match self.gradients[value.0].take() {

@@ -22,9 +22,10 @@ impl Execute for AddStep {
                 norm::apply(run.isa, &source, &state.map, Some(&a), self.activation, &mut y);
             }
             _ => {
-                elementwise::add(&a, &run.read(step.inputs[1]), &mut y);
-                if self.activation == Activation::Relu {
-                    elementwise::relu_in_place(&mut y);
+                let b = run.read(step.inputs[1]);
+                match self.activation {
+                    Activation::Identity => elementwise::add(&a, &b, &mut y),
+                    Activation::Relu => elementwise::add_relu(&a, &b, &mut y),
                 }
             }
         }

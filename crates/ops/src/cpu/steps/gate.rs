@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
-use resnet_kernels::gate;
+use resnet_kernels::gate::{self, GateBackward};
 
 use super::Execute;
 use crate::cpu::backward::Backward;
@@ -21,17 +21,15 @@ impl Execute for GateStep {
 
     fn backward(&self, step: &Step, run: &mut Backward) -> Result<()> {
         let Some(dy) = run.take(step.output) else { return Ok(()) };
-        let z = run.read(step.inputs[0]);
-        if run.wants(step.inputs[0]) {
-            let x = run.read(step.inputs[1]);
-            let mut dz = run.buffer(step.inputs[0]);
-            gate::gate_backward(run.isa, self.gate, &z, &x, &dy, &mut dz);
-            run.give(step.inputs[0], Arc::new(dz));
-        }
-        if run.wants(step.inputs[1]) {
-            let mut dx = run.buffer(step.inputs[1]);
-            gate::gate(run.isa, self.gate, &z, &dy, &mut dx);
-            run.give(step.inputs[1], Arc::new(dx));
+        let operands = [step.inputs[0], step.inputs[1]];
+        let (z, x) = (run.read(operands[0]), run.read(operands[1]));
+        let mut gradients = operands.map(|operand| run.take_if_wanted(operand));
+        let [dz, dx] = gradients.each_mut().map(|to| to.as_mut().map(|(way, to)| (*way, &mut to[..])));
+        gate::gate_backward(run.isa, self.gate, GateBackward { z: &z, x: &x, dy: &dy }, dz, dx);
+        for (operand, gradient) in operands.into_iter().zip(gradients) {
+            if let Some((_, gradient)) = gradient {
+                run.give(operand, Arc::new(gradient));
+            }
         }
         Ok(())
     }
