@@ -54,6 +54,7 @@ fn the_tree_is_tidy() {
         ("only crates/kernels has unsafe code", sources::unsafe_code(&sources)),
         ("tests compare floats by resnet_testing's functions", sources::comparisons(&sources)),
         ("crates know each other along the allowed edges", manifests::edges(&manifests)),
+        ("every allowed edge is there", manifests::unused_edges(&manifests)),
         ("every package takes the workspace's lints", manifests::lints(&manifests)),
         ("the map of the paper leads to code, tests and commands", paper_map(&pages, &tracked_files)),
         ("a path on a page leads somewhere", pages::dead_paths(&pages, &tracked)),

@@ -66,7 +66,7 @@ fn advice_is_never_an_option_that_was_given() {
         ("parameters.pth", &[], &["--prefix"]),
         ("parameters.pth", &["--model", "resnet20-v1"], &["--prefix"]),
         ("parameters.pth", &["--prefix", "0."], &["--dialect"]),
-        ("parameters.pth", &["--prefix", "0.", "--dialect", "timm"], &[]),
+        ("parameters.pth", &["--prefix", "0.", "--dialect", "timm"], &["leave out --dialect"]),
         ("network.pth", &["--model", "resnet20-v1"], &["it looks like resnet8-v1-b", "--model resnet8-v1-b"]),
     ];
     for (name, given, advice) in rows {
@@ -81,6 +81,24 @@ fn advice_is_never_an_option_that_was_given() {
     }
     predict("network.pth", &["--prefix", "elsewhere"])
         .ends_saying(1, &["begins with \"elsewhere\"; they are called module.net.bn1.bias"]);
+}
+
+#[test]
+fn a_file_without_a_head_is_loaded_beside_a_fresh_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let model = Model::init(&registry::find("resnet8-v2", 10).expect("a name"), 1).expect("a model");
+    let mut variables = model.variables().clone();
+    variables.retain(|name, _| !name.starts_with("head.fc."));
+    checkpoint::save(&here.join("body.safetensors"), &variables, &Metadata::default())
+        .expect("it is written");
+    image(&here.join("a.png"));
+    let predict = ["predict", "--checkpoint", "body.safetensors", "a.png"];
+    let refused = xtask_in(here, &predict);
+    refused.ends_saying(1, &["it has no head.fc.weight", "cargo xtask train --from FILE"]);
+    let named = [&predict[..], &["--model", "resnet8-v2"]].concat();
+    xtask_in(here, &named).ends_saying(1, &["it has no head.fc.weight", "use --allow-missing"]);
+    xtask_in(here, &[&named[..], &["--allow-missing"]].concat()).succeeds();
 }
 
 /// As self-supervised methods leave it: two networks, heads of several layers, and more.

@@ -23,7 +23,20 @@ fn every_command_has_its_options_and_helps() {
         ),
         ("eval", &["--checkpoint", "--model", "--data", "--mean", "--std", "--threads", "--json"]),
         ("predict", &["--checkpoint", "--model", "--mean", "--std", "--top", "--logits", "--json", "IMAGE"]),
-        ("export", &["--checkpoint", "--out", "--dialect", "native", "torchvision", "timm", "transformers"]),
+        (
+            "export",
+            &[
+                "--checkpoint",
+                "--out",
+                "--dialect",
+                "native",
+                "torchvision",
+                "timm",
+                "transformers",
+                "--classes",
+                "--json",
+            ],
+        ),
         ("summary", &["NAME", "--classes", "--json"]),
         ("models", &["--json"]),
         ("recipes", &["NAME", "--measure", "--json"]),
@@ -88,6 +101,19 @@ fn a_wrong_command_line_is_exit_code_2() {
         let outcome = xtask(args);
         outcome.ends_saying(2, &[]);
         assert!(outcome.stdout.is_empty() && !outcome.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_number_of_nothing_is_refused_in_a_sentence() {
+    let rows: [&[&str]; 4] = [
+        &["predict", "--checkpoint", "x", "--top", "0", "a.png"],
+        &["eval", "--checkpoint", "x", "--batch", "0"],
+        &["train", "--epochs", "0"],
+        &["reproduce", "table1", "--seeds", "0"],
+    ];
+    for args in rows {
+        xtask(args).ends_saying(2, &["it must be 1 or more"]);
     }
 }
 

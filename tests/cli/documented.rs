@@ -63,6 +63,7 @@ fn fault(command: &str) -> Option<String> {
             _ if PLACEHOLDERS.contains(&name) => true,
             "--model" => name.contains('/') || registry::find(name, 10).is_ok(),
             "--against" if words[0] == "analyze" => registry::find(name, 10).is_ok(),
+            "draw" => xtask(&["draw", name, "--out", "drawn.svg"]).code == Some(0),
             "summary" => registry::find(name, 10).is_ok(),
             "--recipe" => {
                 recipe = name;
@@ -105,6 +106,7 @@ fn a_command_that_is_gone_is_found() {
     for gone in [
         "drew figure1",
         "draw figure1 --output a.svg",
+        "draw figure3 --out a.svg",
         "summary resnet21-v2",
         "train --recipe nonsense",
         "train --set train.bach_size=3",

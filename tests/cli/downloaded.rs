@@ -216,4 +216,8 @@ fn parquet_files_called_as_cifars_are_evaluated_as_they_are_trained_on() {
             object(xtask_in(here, &["eval", "--checkpoint", "run", "--data", data, "--json"]).succeeds());
         assert_eq!(scores["images"], 4, "{data}");
     }
+    // 32 pixels a side: CIFAR, and no row of a table about ImageNet.
+    let row = ["--only", "imagenet-resnet152-v1", "--seeds", "1", "--data", "small", "--out", "study"];
+    let table5 = xtask_in(here, &[&["reproduce", "table5", "--scale", "smoke"], &row[..]].concat());
+    table5.ends_saying(1, &["imagenet-resnet152-v1 is about ImageNet, and small holds CIFAR"]);
 }

@@ -120,7 +120,10 @@ fn weights_that_say_nothing_are_exported_as_they_are_evaluated() {
     fs::create_dir(here.join("out")).expect("a folder");
     let out = "out/model.safetensors";
     let export = ["export", "--checkpoint", "bare.safetensors", "--dialect", "timm", "--out", out];
-    xtask_in(here, &[&export[..], &normalised].concat()).succeeds();
+    let outcome = xtask_in(here, &[&export[..], &normalised].concat());
+    outcome.succeeds();
+    let assumed = "taking a shorter side of 256 pixels, a crop of 224 and a bilinear filter";
+    assert!(outcome.stderr.contains(assumed), "{}", outcome.stderr);
     // 224 of 256 pixels, as timm and torchvision have it.
     let config = fs::read_to_string(here.join("out/config.json")).expect("timm's config");
     let config: serde_json::Value = serde_json::from_str(&config).expect("JSON");
@@ -144,6 +147,11 @@ fn weights_that_say_nothing_are_exported_as_they_are_evaluated() {
     };
     let predict = ["predict", "--logits", "val/03/a.png"];
     assert_eq!(of(&predict, "bare.safetensors", &normalised), of(&predict, out, &[]));
+    let told = ["--resize", "232", "--interpolation", "bicubic"];
+    let bare = ["--checkpoint", "bare.safetensors"];
+    let named = xtask_in(here, &[&predict[..], &bare, &normalised, &told].concat());
+    named.succeeds();
+    assert!(!named.stderr.contains("were resized"), "{}", named.stderr);
     let eval = ["eval", "--data", "val"];
     let loss = |text: String| {
         let scores: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -180,6 +188,69 @@ fn timm_takes_its_own_networks_back() {
         xtask_in(here, &[&export[..], &["--force"]].concat()).succeeds();
     }
     ask_python(here, &[Need::Torch, Need::Timm], ROUNDTRIP, &args);
+}
+
+#[test]
+fn an_export_spares_what_it_reads_and_the_checkpoints_of_a_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    fresh(&here.join("net.safetensors"), "resnet8-v2", 3);
+    let before = fs::read(here.join("net.safetensors")).expect("a file");
+    let export =
+        |out: &str| xtask_in(here, &["export", "--checkpoint", "net.safetensors", "--force", "--out", out]);
+    let itself = "net.safetensors is the file that the weights are read from";
+    export("net.safetensors").ends_saying(1, &[itself, "give another --out"]);
+    assert!(fs::read(here.join("net.safetensors")).expect("a file") == before);
+    let among = format!("{}/checkpoints/new.safetensors", trained());
+    export(&among).ends_saying(1, &["is among the checkpoints of the run", "give another --out"]);
+    assert!(!Path::new(&among).exists());
+    export("mine.pth").ends_saying(1, &["mine.pth ends as another kind of file does", ".safetensors"]);
+    let keys = ["model", "tensors", "bytes", "files"];
+    let json = ["export", "--checkpoint", "net.safetensors", "--json", "--out", "copy.safetensors"];
+    let written = xtask_in(here, &json).object(&keys);
+    assert_eq!((&written["model"], &written["files"][0]), (&"resnet8-v2".into(), &"copy.safetensors".into()));
+    let bytes = fs::metadata(here.join("copy.safetensors")).expect("a file").len();
+    assert_eq!(written["bytes"].as_u64(), Some(bytes));
+    assert_eq!(fs::read_dir(here).expect("a folder").count(), 2, "nothing else is written");
+}
+
+#[test]
+fn names_of_classes_are_given_by_a_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    fresh(&here.join("net.safetensors"), "resnet8-v2", 3);
+    fs::write(here.join("classes.txt"), "cat\ndog\nowl\n").expect("a list");
+    crate::common::image(&here.join("a.png"));
+    let predict = |file: &str, more: &[&str]| {
+        xtask_in(here, &[&["predict", "--json", "--checkpoint", file, "a.png"], more].concat())
+    };
+    let numbered = predict("net.safetensors", &[]);
+    assert!(numbered.succeeds().contains("class 2") && numbered.stderr.contains("--classes FILE"));
+    let named = predict("net.safetensors", &["--classes", "classes.txt"]);
+    assert!(named.succeeds().contains("\"owl\"") && !named.stderr.contains("--classes"), "{}", named.stderr);
+    let list = ["--classes", "classes.txt", "--out", "named.safetensors"];
+    xtask_in(here, &[&["export", "--checkpoint", "net.safetensors"], &list[..]].concat()).succeeds();
+    assert_eq!(predict("named.safetensors", &[]).succeeds(), named.succeeds());
+    fs::write(here.join("classes.txt"), "cat\ndog\n").expect("a list");
+    predict("net.safetensors", &["--classes", "classes.txt"])
+        .ends_saying(1, &["2 names of classes are given", "its head has 3"]);
+}
+
+#[test]
+fn transformers_gets_its_config_beside_the_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    fresh(&here.join("net.safetensors"), "resnet18", 2);
+    fs::create_dir(here.join("mine")).expect("a folder");
+    let out = "mine/model.safetensors";
+    let export = ["export", "--checkpoint", "net.safetensors", "--dialect", "transformers", "--out", out];
+    let outcome = xtask_in(here, &export);
+    let told = r#"transformers.AutoModelForImageClassification.from_pretrained("mine")"#;
+    assert!(outcome.succeeds().contains(told), "{}", outcome.stdout);
+    // The folder is one that we read as well; its config is not the weights.
+    xtask_in(here, &["export", "--checkpoint", "mine", "--out", "again.safetensors"]).succeeds();
+    xtask_in(here, &["export", "--checkpoint", "mine/config.json", "--out", "other.safetensors"])
+        .ends_saying(1, &["mine/config.json is JSON", "give the folder that holds it"]);
 }
 
 /// A network, the dialect it is written in, and the library that loads it under the same name.

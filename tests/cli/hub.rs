@@ -209,7 +209,8 @@ fn differences_are_allowed_by_name_and_reported() {
     let export = ["export", "--checkpoint", "net.safetensors", "--dialect", "transformers", "--out"];
     run(home, &[&export[..], &[file.to_str().expect("a path in UTF-8")]].concat()).succeeds();
     let strange = ["predict", "--checkpoint", "hugging.safetensors", "--dialect", "torchvision", "a.png"];
-    run(home, &strange).ends_saying(1, &["hugging.safetensors", "none of them called as"]);
+    run(home, &strange)
+        .ends_saying(1, &["hugging.safetensors", "none of them called as", "leave out --dialect"]);
     let export = [
         "export",
         "--checkpoint",
@@ -283,6 +284,7 @@ fn a_training_starts_with_weights_that_are_given() {
     }
     let train = |from: &str| run(home, &[&["train", "--out", "run", "--from", from], TINY].concat());
     train("gone.safetensors").ends_saying(1, &["gone.safetensors", "No such file"]);
+    train("resnet50").ends_saying(2, &["--from resnet50 names a network without weights", "--from FILE"]);
     train("no/model").ends_saying(1, &["there is no file or folder no/model", "HF_HUB_OFFLINE"]);
     fresh(&home.join("other.safetensors"), "resnet20-v1", 10);
     train("other.safetensors").ends_saying(1, &["does not fit resnet8-v2", "looks like resnet20-v1"]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{command, outcome_of, xtask_in};
+use crate::common::{command, has_keys, outcome_of, xtask_in};
 
 /// The smallest network on small squares of whatever there is.
 pub(crate) fn small<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -198,13 +198,27 @@ fn images_are_inspected_and_verified_and_broken_ones_left_out() {
 
     // What is wrong with the training split is nothing to an evaluation.
     let eval = ["eval", "--checkpoint", "run", "--data", "data", "--json"];
-    assert!(!xtask_in(here, &eval).succeeds().contains("left_out"));
+    assert!(!xtask_in(here, &eval).succeeds().contains("broken"));
     fs::write(here.join("data/val/class1/0.png"), "no image").expect("a file");
     xtask_in(here, &eval).ends_saying(1, &["val/class1/0.png", "--skip-broken"]);
     let outcome = xtask_in(here, &[&eval[..], &["--skip-broken", "20%"]].concat());
     let scores: serde_json::Value = serde_json::from_str(outcome.succeeds()).expect("JSON");
-    let left_out = scores["left_out"].as_array().expect("what was left out");
-    assert_eq!((&scores["images"], left_out.len()), (&4.into(), 1), "{scores}");
+    let broken = scores["broken"].as_array().expect("what was left out");
+    assert_eq!((&scores["images"], broken.len()), (&4.into(), 1), "{scores}");
+    has_keys(&broken[0], &["name", "cause"]);
+    assert_eq!(broken[0]["name"], "val/class1/0.png");
+    // A run is evaluated with what it was trained with.
+    xtask_in(here, &small("data", "skipping", &[&set[..], &["--skip-broken", "20%"]].concat())).succeeds();
+    let again = xtask_in(here, &["eval", "--checkpoint", "skipping", "--json"]);
+    let again: serde_json::Value = serde_json::from_str(again.succeeds()).expect("JSON");
+    assert_eq!((&again["images"], &again["broken"][0]["name"]), (&scores["images"], &broken[0]["name"]));
+    // `data` names what is broken in the same words, as far as it decodes it.
+    let verified = xtask_in(here, &["data", "verify", "data", "--json"]);
+    let verified: serde_json::Value = serde_json::from_str(&verified.stdout).expect("JSON");
+    assert_eq!((&verified["images"], verified["broken"].as_array().map(Vec::len)), (&25.into(), Some(4)));
+    let inspected = xtask_in(here, &["data", "inspect", "data", "--json"]);
+    let inspected: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
+    assert_eq!(inspected["splits"][0]["broken"][0]["name"], "train/class1/9.png");
 }
 
 #[test]
@@ -244,6 +258,9 @@ fn folders_become_shards_and_folders_again() {
         xtask_in(here, &["data", "convert", from, "--to", to, "--out", out])
     };
     assert!(convert("data", "shards", "shards").succeeds().contains("24 images"));
+    let json = ["data", "convert", "data", "--to", "folders", "--out", "copy", "--json"];
+    let json = xtask_in(here, &json).object(&["images", "folder"]);
+    assert_eq!((&json["images"], &json["folder"]), (&24.into(), &"copy".into()));
     convert("shards", "folders", "back").succeeds();
     let images = |root: &str| -> Vec<(String, Vec<u8>)> {
         let mut all = vec![];
@@ -285,7 +302,7 @@ fn images_are_packed_and_trained_on_as_the_same_images_in_folders() {
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
     assert_eq!((&found["layout"], &found["classes"]), (&"packed files".into(), &2.into()));
     let split = &found["splits"][0];
-    assert_eq!((&split["images"], &split["faults"]), (&16.into(), &serde_json::json!([])));
+    assert_eq!((&split["images"], &split["broken"]), (&16.into(), &serde_json::json!([])));
     assert_eq!((&split["height"], &split["width"][0]), (&serde_json::json!([72, 72, 72]), &81.into()));
     assert!(xtask_in(here, &["data", "verify", "packed"]).succeeds().contains("0 of 20 images are broken"));
 

@@ -60,12 +60,19 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
         has_keys(&line, &["file", "top", "heatmap"]);
         assert_eq!(line["heatmap"], format!("maps/{name}.png.heatmap.png"));
         let size = |path: &str| image::image_dimensions(here.join(path)).expect("an image");
-        assert_eq!(size(&format!("maps/{name}.png.heatmap.png")), size(&format!("images/{name}.png")));
+        // A small image is enlarged by a whole factor.
+        let (width, height) = size(&format!("images/{name}.png"));
+        let large = size(&format!("maps/{name}.png.heatmap.png"));
+        let factor = large.0 / width;
+        assert!(large == (factor * width, factor * height) && large.0.max(large.1) >= 256, "{large:?}");
     }
     let one = xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "images/a.png"]);
     assert!(one.succeeds().contains("heat map: one.png") && here.join("one.png").is_file());
     xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.png", "images"])
         .ends_saying(2, &["one.png is one file, and there are 2 images"]);
+    xtask_in(here, &["predict", "--checkpoint", run, "--heatmap", "one.jpg", "images/a.png"])
+        .ends_saying(2, &["heat maps are PNG; give --heatmap one.png"]);
+    assert!(!here.join("one.jpg").exists(), "nothing is made");
 
     // An earlier map is drawn again; a picture is not lost, as by `--heatmap *.png`.
     let pictures = ["images/a.png", "images/b.png"].map(|path| fs::read(here.join(path)).expect("a file"));

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use resnet::record::{DataSet, Recipe, RunRecord};
 use resnet::{Images, Needed, OpenOptions, Recognised, origin_path};
 use resnet_data::sources::OpenFiles;
 use resnet_data::{HubDataset, read_skip_list};
+use resnet_record::{DataSet, Recipe, RunRecord};
 
 use crate::args::{FilesArgs, ViewArgs};
 use crate::downloads::Downloads;

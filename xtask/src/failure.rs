@@ -31,7 +31,7 @@ impl std::error::Error for Ended {}
 
 /// Reports what went wrong, if anything did.
 pub(crate) fn exit_code(done: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = crate::output::unless_gone(done) else { return ExitCode::SUCCESS };
+    let Err(error) = resnet_terminal::output::unless_gone(done) else { return ExitCode::SUCCESS };
     match error.downcast_ref::<Ended>() {
         Some(Ended::Interrupted) => ExitCode::from(INTERRUPTED),
         Some(Ended::Reported) => ExitCode::FAILURE,
@@ -56,7 +56,7 @@ pub(crate) fn report(error: &anyhow::Error) {
     };
     let told = if tracing::enabled!(tracing::Level::DEBUG) { told } else { without_backtrace(&told) };
     let lines: Vec<_> = told.lines().map(resnet_data::names::printable).collect();
-    crate::progress::sentence(&format!("error: {}", lines.join("\n")), "error: ".len());
+    resnet_terminal::progress::sentence(&format!("error: {}", lines.join("\n")), "error: ".len());
 }
 
 /// The text without the lines of a backtrace, which candle puts into its messages where RUST_BACKTRACE is

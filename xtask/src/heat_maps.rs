@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use resnet::data::names::shown;
 use resnet::{HeatMap, Pretrained};
+use resnet_data::names::shown;
+use resnet_data::sources::is_image_end;
 
 use crate::failure::Ended;
 
@@ -33,6 +34,11 @@ impl Targets {
 
     fn named(out: &Path, images: &[PathBuf]) -> anyhow::Result<Self> {
         let is_png = out.extension().is_some_and(|end| end.eq_ignore_ascii_case("png"));
+        let is_image = out.extension().and_then(|end| end.to_str()).is_some_and(is_image_end);
+        if is_image && !is_png && !out.is_dir() {
+            let name = shown(&out.with_extension("png"));
+            return Err(Ended::Usage(format!("heat maps are PNG; give --heatmap {name}")).into());
+        }
         if is_png && !out.is_dir() {
             let [image] = images else {
                 let message = format!(
@@ -84,6 +90,8 @@ mod tests {
         let two = Targets::new(Path::new("maps"), &images(&["a/cat.jpg", "cat.png", "cat.png"])).unwrap();
         assert_eq!(two.0[Path::new("a/cat.jpg")], Path::new("maps/cat.jpg.heatmap.png"));
         assert_eq!(two.0[Path::new("cat.png")], Path::new("maps/cat.png.heatmap.png"));
+        let other = Targets::new(Path::new("out.jpg"), &images(&["a/cat.jpg"])).unwrap_err();
+        assert_eq!(other.to_string(), "heat maps are PNG; give --heatmap out.png");
         let several = Targets::new(Path::new("out.PNG"), &images(&["a", "b"])).unwrap_err();
         assert!(several.to_string().contains("2 images"), "{several}");
         let twice = Targets::new(Path::new("maps"), &images(&["a/cat.jpg", "b/cat.jpg"])).unwrap_err();

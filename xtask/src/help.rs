@@ -7,8 +7,7 @@ use std::io::IsTerminal as _;
 
 use clap::Parser;
 use resnet_terminal::help::wrap;
-
-use crate::text;
+use resnet_terminal::text;
 
 /// The parsed command line. For `--help`, or a wrong command line, the text is printed and the program ends.
 pub(crate) fn parse<T: Parser>() -> T {

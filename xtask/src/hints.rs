@@ -2,11 +2,11 @@
 //! not given already. The crates say what is wrong and know no options.
 
 use anyhow::anyhow;
-use resnet::models::checkpoint::{Error, Unknown};
+use resnet_models::checkpoint::{Error, Unknown};
+use resnet_terminal::numbers;
 
 use crate::args::{SourceArgs, TrainArgs};
 use crate::failure::Ended;
-use crate::numbers;
 
 /// What a command line says about a checkpoint.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,8 +57,9 @@ impl<'a> Given<'a> {
     pub(crate) fn explain(self, error: resnet::Error) -> anyhow::Error {
         let hint = match &error {
             resnet::Error::NoWeights(_) => {
+                let [option, file] = if self.trains { ["--from"; 2] } else { ["--model", "--checkpoint"] };
                 let usage = format!(
-                    "--model {error}; give them with --checkpoint FILE, or name a model of the hub, such as --model \
+                    "{option} {error}; give them with {file} FILE, or name a model of the hub, such as {option} \
                      timm/resnet50.a1_in1k"
                 );
                 return Ended::Usage(usage).into();
@@ -68,7 +69,7 @@ impl<'a> Given<'a> {
             }
             resnet::Error::OtherNetwork { told, .. } => Some(trained(told)),
             resnet::Error::Checkpoint(Error::Config { .. }) => Some(self.without_config()),
-            resnet::Error::Hub(resnet::hub::Error::Unavailable { .. }) => {
+            resnet::Error::Hub(resnet_hub::Error::Unavailable { .. }) => {
                 let option = if self.trains { "--from" } else { "--checkpoint" };
                 Some(format!("if you have the file of its weights, give it with {option} FILE"))
             }
@@ -109,6 +110,9 @@ impl<'a> Given<'a> {
                     let named = (!self.is_hubs).then(|| format!("name it with --model {name}"));
                     return if self.trains { Some(trained(name)) } else { named };
                 }
+                if report.matched == 0 && self.has_dialect {
+                    return self.detection();
+                }
                 if self.trains && report.missing.is_empty() && report.reshaped.is_empty() {
                     // Training takes a file as a whole; export can leave a part of it out.
                     let (file, model) = (numbers::quoted(&report.path), &report.model);
@@ -137,7 +141,11 @@ impl<'a> Given<'a> {
     /// What helps to recognise the network.
     fn recognise(self, what: Unknown) -> Option<String> {
         match what {
+            Unknown::Names | Unknown::Head if self.has_dialect => self.detection(),
             Unknown::Names => self.prefixes().or_else(|| self.dialects()),
+            Unknown::Head if self.has_model && !self.is_hubs => {
+                Some("to load its other weights beside a fresh head, use --allow-missing".to_owned())
+            }
             Unknown::Head => {
                 Some("its other weights can be fine-tuned: cargo xtask train --from FILE".to_owned())
                     .filter(|_| !self.trains)
@@ -150,9 +158,27 @@ impl<'a> Given<'a> {
         (!self.has_prefix).then(|| "if its tensor names have a prefix, give it with --prefix".to_owned())
     }
 
+    /// What helps where a naming scheme that was given does not fit.
+    fn detection(self) -> Option<String> {
+        let option = self.dialect.filter(|_| self.has_dialect)?;
+        Some(format!("leave out {option}, so that the naming scheme is detected"))
+    }
+
     fn dialects(self) -> Option<String> {
         let option = self.dialect.filter(|_| !self.has_dialect)?;
         Some(format!("choose their naming scheme with {option}"))
+    }
+}
+
+/// What helps where a figure of the paper is to be trained that is a drawing.
+pub(crate) const DRAWN: &str = "figures 2, 4 and 5 are drawings, so nothing trains them; figures 1, 2, 4 and 5 as drawings: \
+                                cargo xtask draw figure2";
+
+/// Why `what` cannot be drawn, and what helps where it is a figure of curves.
+pub(crate) fn undrawn(what: &str, error: resnet_draw::Error) -> anyhow::Error {
+    match what {
+        "figure3" | "figure6" => anyhow!("{error}; figures 3 and 6 are curves: cargo xtask reproduce {what}"),
+        _ => error.into(),
     }
 }
 

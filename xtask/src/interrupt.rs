@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use anyhow::Context as _;
 use resnet_kernels::hangup;
+use resnet_terminal::progress;
 
 use crate::failure::INTERRUPTED;
-use crate::progress;
 
 /// For a training: from now on Ctrl-C sets `stop`, and the training saves and ends after its step.
 pub(crate) fn watch(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {

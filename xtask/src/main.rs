@@ -18,8 +18,7 @@ mod weights;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
-use resnet_terminal::{logging, numbers, output, progress, text};
-use resnet_views::recipes;
+use resnet_terminal::logging;
 
 use crate::args::{Cli, Command};
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::args::ThreadsArg;
 
-/// Starts as many threads as asked for, otherwise one per core; returns their number. More threads than cores
+/// Starts as many threads as asked for, else the default number; returns how many. More threads than cores
 /// would only be slower, and very many would end the program: then there is one per core, with a warning.
 pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
     if let Some(asked) = arg.threads {
@@ -15,7 +15,7 @@ pub(crate) fn start(arg: &ThreadsArg) -> anyhow::Result<usize> {
             tracing::warn!("--threads {asked} is more than this machine has cores; using {threads}");
         }
         // Kernels compute on our threads; candle and the decoding of images use rayon's.
-        resnet_ops::set_threads(threads.get());
+        assert!(resnet_ops::set_threads(threads.get()), "kernels have started their threads too early");
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())
             .build_global()

@@ -1,17 +1,16 @@
 //! Loads the weights that a command line names, and logs what there is to know about them.
 
 use anyhow::anyhow;
-use resnet::checkpoint::Weights;
-use resnet::models::checkpoint::{Policy, ReadOptions, Report, Rule};
-use resnet::record::Recipe;
-use resnet::vision::Normalisation;
 use resnet::{Images, LoadOptions, Location, Note, Origin, Pretrained, ResNet, StartingWeights};
+use resnet_data::sources::read_class_names;
+use resnet_models::checkpoint::{Policy, ReadOptions, Report, Rule, Weights};
+use resnet_record::Recipe;
+use resnet_vision::{EvalTransform, Normalisation};
 
-use crate::args::{DialectArg, NormalisationArgs, SourceArgs, TrainArgs};
+use crate::args::{DescribedArgs, DialectArg, NormalisationArgs, SourceArgs, TrainArgs};
 use crate::downloads::Downloads;
 use crate::failure::Ended;
 use crate::hints::Given;
-use crate::numbers;
 
 /// Loads the weights that a command line names. `dialect` is their naming scheme, if it is given, and the
 /// option that gives it.
@@ -19,6 +18,7 @@ pub(crate) fn load(
     args: &SourceArgs,
     (option, dialect): (&str, Option<DialectArg>),
     normalisation: &NormalisationArgs,
+    described: &DescribedArgs,
 ) -> anyhow::Result<Pretrained> {
     let downloads = Downloads::default();
     let rule = |allowed: bool| if allowed { Rule::Allow } else { Rule::Refuse };
@@ -39,6 +39,15 @@ pub(crate) fn load(
     }
     if let Some(given) = normalisation.get() {
         options = options.normalisation(given);
+    }
+    if let Some(file) = &described.classes.classes {
+        options = options.classes(read_class_names(file)?);
+    }
+    if let Some(side) = described.resize {
+        options = options.resize(side as usize);
+    }
+    if let Some(filter) = described.interpolation {
+        options = options.interpolation(filter.into());
     }
     let location = match (&args.checkpoint, &args.model) {
         (Some(path), model) => {
@@ -102,7 +111,7 @@ pub(crate) fn start(
         tracing::warn!(
             "{file} was trained with {}, and the recipe has {}; change that with --set data.mean=[...] and --set data.std=[...]",
             written(other),
-            written(resnet::train::recipe::normalisation(recipe))
+            written(resnet_train::recipe::normalisation(recipe))
         );
     }
     Ok(())
@@ -143,10 +152,14 @@ pub(crate) fn classes(pretrained: &Pretrained) -> Vec<String> {
     match known.origin {
         Origin::File | Origin::Caller => {}
         Origin::Assumed(set) => {
-            tracing::warn!("{file} does not name its {classes} classes; assuming those of {set}");
+            tracing::warn!(
+                "{file} does not name its {classes} classes; assuming those of {set}; if they are others, give --classes FILE"
+            );
         }
         Origin::Nobody => {
-            tracing::warn!("{file} does not name its {classes} classes; showing their numbers");
+            tracing::warn!(
+                "{file} does not name its {classes} classes; showing their numbers; give their names with --classes FILE"
+            );
         }
     }
     known.names
@@ -176,6 +189,19 @@ pub(crate) fn normalisation(pretrained: &Pretrained) -> anyhow::Result<Normalisa
     Ok(normalisation)
 }
 
+/// Warns where it is assumed how images are resized, as `how` does it.
+pub(crate) fn resizing(pretrained: &Pretrained, how: EvalTransform) -> anyhow::Result<()> {
+    if pretrained.is_resizing_assumed() {
+        let (EvalTransform { resize, crop, .. }, file) = (how, pretrained.file().display());
+        let filter = pretrained.preprocessing()?.interpolation;
+        tracing::warn!(
+            "{file} does not say how its images were resized; taking a shorter side of {resize} pixels, a crop of {crop} and a \
+             {filter} filter; if it was trained otherwise, see --resize"
+        );
+    }
+    Ok(())
+}
+
 /// `mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616`, as the options take them.
 fn written(normalisation: Normalisation) -> String {
     let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
@@ -185,15 +211,4 @@ fn written(normalisation: Normalisation) -> String {
 /// The word that names these weights again, unless they are the usual ones.
 pub(crate) fn word(weights: Option<&Weights>) -> Option<String> {
     weights.and_then(Weights::word).map(str::to_owned)
-}
-
-/// What a file is, for a line of results:
-/// `resnet20-v2 from runs/quick-start-1/checkpoints/best.safetensors (0.27 M parameters)`.
-pub(crate) fn describe(pretrained: &Pretrained) -> String {
-    format!(
-        "{} from {} ({} parameters)",
-        pretrained.spec().name,
-        pretrained.file().display(),
-        numbers::short(pretrained.network().parameters() as u64)
-    )
 }

@@ -31,4 +31,4 @@ pub use error::Error;
 pub use measure::{Measures, UnitMeasures, measure};
 pub use page::{cells, explained, write_page, write_pictures};
 pub use pictures::{Picture, pictures};
-pub use sample::{Source, USUAL_IMAGES};
+pub use sample::Source;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow, write_article, write_chart};
+use resnet_report::{Article, Cell, Figure, Head, Part, Table, TableRow, write_article, write_chart};
 use resnet_words::significant;
 
 use crate::Error;
@@ -103,21 +103,48 @@ pub fn explained(course: &Course) -> Option<String> {
 }
 
 fn table(point: &Point) -> Table {
-    let number = |text: &str| Head { text: text.to_owned(), set: Set::Number };
-    let mut head = vec![number("unit"), Head { text: "parameters".to_owned(), set: Set::Text }];
-    head.extend(
-        ["mean", "variance", "|dE/dx|", "|h'|", "product", "cut, %", "branch, %"].into_iter().map(number),
-    );
-    let row = |unit| TableRow::Cells { cells: cells(unit).into_iter().map(Cell::plain).collect() };
-    Table { head, rows: point.measures.units.iter().map(row).collect() }
+    let mut head = vec![Head::number("unit"), Head::text("name")];
+    let measured = ["mean", "variance", "|dE/dx|", "|h'|", "product", "cut, %", "branch, %"];
+    head.extend(measured.map(Head::number));
+    let units = &point.measures.units;
+    let numbers: [fn(&UnitMeasures) -> f64; 5] = [
+        |unit| unit.mean,
+        |unit| unit.variance,
+        |unit| unit.gradient,
+        |unit| unit.shortcut_derivative,
+        UnitMeasures::product,
+    ];
+    let columns = numbers.map(|of| aligned(&units.iter().map(of).collect::<Vec<_>>()));
+    let row = |(index, unit): (usize, &UnitMeasures)| {
+        let mut cells = cells(unit);
+        for (cell, column) in cells[2..].iter_mut().zip(&columns) {
+            cell.clone_from(&column[index]);
+        }
+        TableRow::Cells { cells: cells.into_iter().map(Cell::plain).collect() }
+    };
+    Table { head, rows: units.iter().enumerate().map(row).collect() }
 }
 
-/// What a table says of a unit: its number and name; mean, variance, length of the gradient, derivative of
-/// the shortcut, product; what f cuts and the branch's share, in per cent.
+/// The numbers of a column with the same decimals, so that they align: two significant digits of the least,
+/// three decimals at most. Where that would be too few or too many, each number has its own.
+fn aligned(numbers: &[f64]) -> Vec<String> {
+    let sizes = || numbers.iter().map(|number| number.abs()).filter(|size| *size > 0.0);
+    let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+    let is_even = numbers.iter().all(|number| number.is_finite()) && least >= 0.01 && most < 1000.0;
+    if !is_even {
+        return numbers.iter().map(|number| significant(*number)).collect();
+    }
+    let magnitude = if least <= most { least.log10().floor() as i32 } else { 0 };
+    let decimals = (1 - magnitude).clamp(0, 3) as usize;
+    numbers.iter().map(|number| format!("{number:.decimals$}")).collect()
+}
+
+/// What a table says of a unit: its number, and its stage and unit, such as `0.2`; mean, variance, length of
+/// the gradient, derivative of the shortcut, product; what f cuts and the branch's share, in per cent.
 pub fn cells(unit: &UnitMeasures) -> [String; 9] {
     [
         unit.unit.to_string(),
-        unit.name.clone(),
+        unit.name.replace("stages.", "").replace("blocks.", ""),
         significant(unit.mean),
         significant(unit.variance),
         significant(unit.gradient),
@@ -126,4 +153,18 @@ pub fn cells(unit: &UnitMeasures) -> [String; 9] {
         unit.cut.map_or(String::new(), |cut| format!("{cut:.1}")),
         format!("{:.1}", unit.branch_share),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_a_column_align_where_they_can() {
+        assert_eq!(aligned(&[0.0, 1.234, 45.6]), ["0.0", "1.2", "45.6"]);
+        assert_eq!(aligned(&[0.0123, 12.3]), ["0.012", "12.300"]);
+        assert_eq!(aligned(&[0.0, 0.0]), ["0.0", "0.0"]);
+        // Too far apart for one number of decimals.
+        assert_eq!(aligned(&[1e-7, 1.0]), ["1.00e-7", "1.00"]);
+    }
 }

@@ -97,18 +97,10 @@ const QUANTITIES: [Quantity; 6] = [
 
 /// All pictures that `courses` have something to show on.
 pub fn pictures(courses: &[Course]) -> Vec<Picture> {
-    let colours = colours(courses);
+    let models: Vec<&str> = courses.iter().map(|course| course.model.as_str()).collect();
+    let colours = Colour::of_networks(&models);
     let depths = QUANTITIES.iter().filter_map(|quantity| over_depth(quantity, courses, &colours));
     depths.chain(over_training(courses, &colours)).collect()
-}
-
-/// Original units vermilion, pre-activation blue; further variants of each have relatives of these.
-fn colours(courses: &[Course]) -> Vec<Colour> {
-    let mut blue = [Colour::Blue, Colour::Green, Colour::Sky].into_iter().cycle();
-    let red = [Colour::Vermilion, Colour::Purple, Colour::Ink, Colour::Orange, Colour::Green, Colour::Sky];
-    let mut red = red.into_iter().cycle();
-    let next = |course: &Course| if course.is_pre_activation { blue.next() } else { red.next() };
-    courses.iter().map(next).map(|colour| colour.unwrap_or(Colour::Ink)).collect()
 }
 
 /// What a line is called: the network, and the moment where there are several.
@@ -152,7 +144,14 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
     if series.is_empty() {
         return None;
     }
-    let x = Axis { label: "unit".to_owned(), scale: Scale::Linear, range: Some([1.0, deepest as f64 + 1.0]) };
+    // Some quantities have a value behind the last unit.
+    let mut points = courses.iter().flat_map(|course| &course.points);
+    let has_behind = points.any(|point| (quantity.last)(&point.measures).is_some());
+    let label = match has_behind {
+        true => format!("unit l ({}: the output of the last)", deepest + 1),
+        false => "unit l".to_owned(),
+    };
+    let x = Axis { label, scale: Scale::Linear, range: Some([1.0, deepest as f64 + 1.0]) };
     let y = Axis { label: quantity.axis.to_owned(), scale: quantity.scale, range: None };
     let chart = series.into_iter().fold(Chart::new(quantity.title, x, y), Chart::with);
     let dashes = match courses.iter().any(|course| course.points.len() > 1) {

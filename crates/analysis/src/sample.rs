@@ -19,7 +19,7 @@ const DRAWN: usize = 1024;
 /// What a batch of images may take on its way through a network, in bytes.
 const MEMORY: usize = 1 << 29;
 /// Images of a sample where memory allows it.
-pub const USUAL_IMAGES: usize = 64;
+const USUAL_IMAGES: usize = 64;
 
 /// A data set whose training images networks are measured on.
 #[derive(Debug)]
@@ -75,11 +75,6 @@ impl Source {
     /// What it is called.
     pub fn name(&self) -> &str {
         self.images.name()
-    }
-
-    /// Where it lies.
-    pub fn origin(&self) -> &str {
-        self.images.origin()
     }
 
     /// `count` training images, chosen by `seed`, as a network called `model` takes them.

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use resnet::{EvalOptions, Images, LoadOptions, Location, OpenOptions, Pretrained};
-use resnet_analysis::preprocessing::{
-    Antialiasing, Axis, Finding, Preparation, TestSample, Wanted, investigate,
-};
+use resnet_analysis::preprocessing::{Antialiasing, Axis, Finding, Preparation, TestSample, investigate};
 use resnet_data::{DataKind, Dataset, HeldOut, ImageSet, cifar, open_test};
 use resnet_testing::{data, uniform, within};
 use resnet_vision::image::{Orientation, encode_png};
@@ -47,8 +45,7 @@ impl Published {
     fn investigate(&self, images: &Images, baseline: Preparation, expected: Option<f64>) -> Finding {
         let sample = TestSample::of(images, IMAGES).expect("a sample");
         assert_eq!(sample.len(), IMAGES);
-        let wanted = Wanted { expected };
-        let found = investigate(&self.pretrained, &sample, (baseline, wanted), &mut |_| true);
+        let found = investigate(&self.pretrained, &sample, baseline, expected, &mut |_| true);
         found.expect("a finding").expect("it was not stopped")
     }
 }

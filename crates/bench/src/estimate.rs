@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use resnet_kernels::conv::Algorithm;
 use resnet_models::{Branch, Spec, registry, summary};
+use resnet_record::paper::{IMAGENET_CLASSES, IMAGENET_IMAGES};
 use resnet_record::{BUILT_IN, DataSet, Recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::ours;
 use crate::subject::{Subject, Work};
 
-/// Training images of ImageNet, for recipes that are named after it.
-pub const IMAGENET: u64 = 1_281_167;
 /// Training images that a recipe is listed with if it takes any folder of images.
 const FOLDER: u64 = 1_000;
 
@@ -87,29 +86,31 @@ impl Speed {
             let multiply_adds_per_second = images_per_second * multiply_adds;
             anyhow::Ok(Probe { model: model.to_owned(), images_per_second, multiply_adds_per_second })
         };
-        Ok(Speed {
-            machine: machine(),
-            threads,
-            measured: std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs()),
-            probes: PROBES.into_iter().map(probe).collect::<anyhow::Result<_>>()?,
-        })
+        let probes = PROBES.into_iter().map(probe).collect::<anyhow::Result<_>>()?;
+        // Its age is counted from the end of the measurement.
+        let measured = std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs());
+        Ok(Speed { machine: machine(), threads, measured, probes })
     }
 
-    /// The speed in `file`, if it is this machine's with `threads` threads.
+    /// The speed in `file` that is this machine's with `threads` threads, if there is one.
     pub fn kept(file: &Path, threads: usize) -> Option<Speed> {
-        let speed: Speed = serde_json::from_str(&std::fs::read_to_string(file).ok()?).ok()?;
-        (speed.machine == machine() && speed.threads == threads && speed.probes.len() == PROBES.len())
-            .then_some(speed)
+        let machine = machine();
+        let is_it = |speed: &Speed| {
+            speed.machine == machine && speed.threads == threads && speed.probes.len() == PROBES.len()
+        };
+        all_kept(file).into_iter().find(is_it)
     }
 
-    /// Writes it to `file`, for [`Speed::kept`].
+    /// Writes it to `file`, for [`Speed::kept`]; speeds of other machines and numbers of threads stay there.
     ///
     /// # Errors
     /// If that cannot be written.
     pub fn keep(&self, file: &Path) -> anyhow::Result<()> {
-        let folder = file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        std::fs::write(file, serde_json::to_string_pretty(self)?)
+        let mut speeds = all_kept(file);
+        speeds.retain(|speed| (&speed.machine, speed.threads) != (&self.machine, self.threads));
+        speeds.push(self.clone());
+        let text = serde_json::to_string_pretty(&speeds)?;
+        resnet_files::write_cached(file, text.as_bytes())
             .with_context(|| format!("cannot write {}", file.display()))
     }
 
@@ -134,6 +135,25 @@ impl Speed {
     }
 }
 
+/// The speeds in `file`; none where it does not exist or cannot be read.
+fn all_kept(file: &Path) -> Vec<Speed> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The network of `recipe`, for images of the size that it trains on; for ImageNet's classes where neither
+/// recipe nor data set says how many.
+///
+/// # Errors
+/// If there is no such network.
+pub fn spec_of(recipe: &Recipe) -> Result<Spec, registry::Error> {
+    let mut spec = registry::find(&recipe.model.name, recipe.classes().unwrap_or(IMAGENET_CLASSES))?;
+    if let Some(images) = recipe.images {
+        spec.input = [3, images.image_size, images.image_size];
+    }
+    Ok(spec)
+}
+
 /// The built-in recipes with what each takes at this speed.
 ///
 /// # Errors
@@ -143,15 +163,11 @@ pub fn listed(speed: &Speed) -> anyhow::Result<Vec<Listed>> {
 }
 
 fn entry(recipe: Recipe, speed: &Speed) -> anyhow::Result<Listed> {
-    let mut spec = registry::find(&recipe.model.name, recipe.classes().unwrap_or(1000))?;
-    if let Some(images) = recipe.images {
-        spec.input = [3, images.image_size, images.image_size];
-    }
+    let spec = spec_of(&recipe)?;
     let is_any = recipe.data.set == DataSet::Images && !recipe.name.starts_with("imagenet-");
-    let size = if is_any { FOLDER } else { IMAGENET };
+    let size = if is_any { FOLDER } else { IMAGENET_IMAGES };
     let epoch = recipe.epoch_size(Some(size)).context("no images to train on")?;
-    let steps = recipe.train.duration.steps(epoch);
-    let images = (u128::from(steps) * u128::from(epoch.images) / u128::from(epoch.steps)) as u64;
+    let images = recipe.images_seen(epoch);
     Ok(Listed {
         hours: speed.seconds(&spec, images)? / 3600.0,
         published: recipe.published(),
@@ -167,9 +183,7 @@ fn entry(recipe: Recipe, speed: &Speed) -> anyhow::Result<Listed> {
 
 /// Where a speed is kept between calls: `resnet/speed.json` in the user's cache folder.
 pub fn speed_file() -> Option<PathBuf> {
-    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let caches = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
-    Some(caches.join("resnet").join("speed.json"))
+    resnet_files::user_cache().map(|folder| folder.join("speed.json"))
 }
 
 fn machine() -> String {
@@ -223,7 +237,9 @@ mod tests {
         let deep = of("cifar10-resnet164-v2");
         let hours = adds("resnet164-v2") * deep.images as f64 / 2e9 / 3600.0;
         assert!((deep.hours / hours - 1.0).abs() < 1e-9, "{} {hours}", deep.hours);
-        assert_eq!(of("imagenet-resnet152-v2").images, 90 * IMAGENET);
+        assert_eq!(of("imagenet-resnet152-v2").images, 90 * IMAGENET_IMAGES);
+        // A duration in images is not rounded up to whole steps.
+        assert_eq!(of("cifar10-resnet1001-v2-batch64").images, 8_192_000);
         // Ten epochs of a thousand images, whatever folder it will be.
         let tune = of("fine-tune");
         assert_eq!((tune.for_images, tune.images), (Some(1_000), 10_000));
@@ -239,6 +255,13 @@ mod tests {
         speed().keep(&file).unwrap();
         assert_eq!(Speed::kept(&file, 2), Some(speed()));
         assert_eq!(Speed::kept(&file, 1), None);
+        // One more of another number of threads, and a new one of the same: each has its own.
+        let of = |threads: usize, measured: u64| Speed { threads, measured, ..speed() };
+        let [alone, again] = [of(1, 7), of(2, 9)];
+        alone.keep(&file).unwrap();
+        again.keep(&file).unwrap();
+        assert_eq!([1, 2].map(|threads| Speed::kept(&file, threads)), [Some(alone), Some(again)]);
+        std::fs::remove_file(&file).unwrap();
         Speed { machine: "another".to_owned(), ..speed() }.keep(&file).unwrap();
         assert_eq!(Speed::kept(&file, 2), None);
         std::fs::write(&file, "{").unwrap();

@@ -40,7 +40,7 @@ mod tables;
 mod turns;
 mod worker;
 
-pub use estimate::{IMAGENET, Listed, Probe, Speed, listed, speed_file};
+pub use estimate::{Listed, Probe, Speed, listed, spec_of, speed_file};
 pub use kernels::{Ceilings, Layer, Network, Pass, Workload};
 pub use ours::{peak_memory, serve, step_seconds};
 pub use peer::{Peer, Program, Setting};

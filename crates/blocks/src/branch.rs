@@ -57,7 +57,7 @@ impl Builder<'_> {
             BranchElement::Norm => {
                 self.norms += 1;
                 let vb = self.vb.pp(self.config.names.norm(self.norms));
-                BranchLayer::Norm(NormLayer::new(self.config.norm, self.channels, vb)?)
+                BranchLayer::Norm(NormLayer::of_unit(self.config, self.channels, vb)?)
             }
             BranchElement::Conv => {
                 let Some(layer) = self.weight_layers.next() else { bail!("a branch without weight layers") };

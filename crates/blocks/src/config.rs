@@ -1,5 +1,7 @@
 //! What a residual unit is made of, as plain data.
 
+use resnet_ops::BatchNorm;
+
 /// The residual branch's weight layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Branch {
@@ -26,7 +28,7 @@ impl Branch {
 pub enum StridePlace {
     /// The first 1x1, as in the authors' Torch code.
     First1x1,
-    /// The 3x3, as in v1.5, timm and BiT.
+    /// The 3x3, as in torchvision, timm (v1.5) and BiT.
     Middle3x3,
 }
 
@@ -105,15 +107,25 @@ impl Names {
     }
 }
 
-/// What a unit consists of: channels, stride, layers and parameter names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a unit consists of: channels, stride, layers and parameter names. The unit takes
+/// `[N, in_channels, H, W]` to `[N, out_channels, ceil(H / stride), ceil(W / stride)]`.
+///
+/// ```
+/// use resnet_blocks::{Branch, StridePlace, UnitConfig};
+///
+/// // The first unit of the second stage of torchvision's ResNet-50.
+/// let branch = Branch::Bottleneck(StridePlace::Middle3x3);
+/// let config = UnitConfig { branch, ..UnitConfig::bottleneck(256, 512, 2) };
+/// assert_eq!(config.width, 128);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UnitConfig {
     /// Input channels.
     pub in_channels: usize,
     /// Output channels; for a bottleneck a multiple of 4.
     pub out_channels: usize,
     /// Channels of the convolutions inside the branch: of the first of two 3x3, or of a bottleneck's first
-    /// 1x1 and its 3x3.
+    /// 1x1 and its 3x3. At least 1.
     pub width: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
@@ -123,6 +135,12 @@ pub struct UnitConfig {
     pub shape_change: ShapeChange,
     /// The normalisation.
     pub norm: NormKind,
+    /// What norms add to a variance before its root is taken, positive and finite in 32 bits; 1e-5 by
+    /// default, as in PyTorch.
+    pub norm_eps: f64,
+    /// The weight of the newest batch in batch norm's running statistics, in `[0, 1]`; 0.1 by default, as in
+    /// PyTorch. Group norm has none.
+    pub norm_momentum: f64,
     /// How filters are prepared.
     pub filters: Filters,
     /// Parameter names.
@@ -130,7 +148,8 @@ pub struct UnitConfig {
 }
 
 impl UnitConfig {
-    /// A two-layer unit with option A's shortcut and torchvision's names.
+    /// A two-layer unit with option A's shortcut and torchvision's names. torchvision's own units project
+    /// where the shape changes: `shape_change: ShapeChange::Projection`.
     pub fn basic(in_channels: usize, out_channels: usize, stride: usize) -> Self {
         UnitConfig {
             in_channels,
@@ -140,6 +159,8 @@ impl UnitConfig {
             branch: Branch::Basic,
             shape_change: ShapeChange::ZeroPadding,
             norm: NormKind::Batch,
+            norm_eps: BatchNorm::EPS,
+            norm_momentum: BatchNorm::MOMENTUM,
             filters: Filters::Plain,
             names: Names::Torchvision,
         }
@@ -152,6 +173,9 @@ impl UnitConfig {
 
     /// A bottleneck unit a quarter as wide inside, with the stride on the first 1x1 as the authors have it, a
     /// projection where the shape changes, and torchvision's names.
+    ///
+    /// torchvision's own units have the stride on the 3x3. Its weights load either way, and nothing in the
+    /// file shows the difference: for them set `branch: Branch::Bottleneck(StridePlace::Middle3x3)`.
     pub fn bottleneck(in_channels: usize, out_channels: usize, stride: usize) -> Self {
         let branch = Branch::Bottleneck(StridePlace::First1x1);
         let (width, shape_change) = (out_channels / branch.expansion(), ShapeChange::Projection);

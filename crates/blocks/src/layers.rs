@@ -4,7 +4,7 @@ use candle_core::Result;
 use candle_nn::VarBuilder;
 use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfig, Layer, Value, module_t};
 
-use crate::config::{Filters, NormKind};
+use crate::config::{Filters, NormKind, UnitConfig};
 use crate::outline::Part;
 
 /// The eps that is added to a filter's variance to standardise it, as in BiT.
@@ -20,7 +20,7 @@ pub enum NormLayer {
 }
 
 impl NormLayer {
-    /// Takes the parameters of a norm over `channels` channels from `vb`.
+    /// Takes the parameters of a norm over `channels` channels from `vb`; eps 1e-5, momentum 0.1.
     ///
     /// # Errors
     /// If a parameter is missing or has another shape, or the groups don't divide the channels.
@@ -30,6 +30,15 @@ impl NormLayer {
             NormKind::Group(groups) => {
                 NormLayer::Group(GroupNorm::new(GroupNormConfig { channels, groups }, vb)?)
             }
+        })
+    }
+
+    /// The norm of a unit of `config`, as [`NormLayer::new`].
+    pub(crate) fn of_unit(config: &UnitConfig, channels: usize, vb: VarBuilder) -> Result<Self> {
+        let (eps, momentum) = (config.norm_eps, config.norm_momentum);
+        Ok(match NormLayer::new(config.norm, channels, vb)? {
+            NormLayer::Batch(norm) => NormLayer::Batch(norm.with_eps(eps)?.with_momentum(momentum)?),
+            NormLayer::Group(norm) => NormLayer::Group(norm.with_eps(eps)?),
         })
     }
 
@@ -80,10 +89,10 @@ pub fn convolution(
     vb: VarBuilder,
 ) -> Result<Conv2d> {
     let conv = Conv2d::new(in_channels, out_channels, geometry, vb)?;
-    Ok(match filters {
-        Filters::Plain => conv,
+    match filters {
+        Filters::Plain => Ok(conv),
         Filters::Standardised => conv.with_standardised_weight(FILTER_EPS),
-    })
+    }
 }
 
 /// A convolution as a picture shows it.

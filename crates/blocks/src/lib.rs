@@ -36,6 +36,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! `examples/in_a_candle_network.rs` trains a unit among candle's own layers, saves and loads the variables
+//! and evaluates.
 
 mod branch;
 mod config;

@@ -13,6 +13,8 @@ use crate::shortcut::{BranchShare, Shortcut, ShortcutPath};
 /// Any unit of the paper: `x' = f(h(x) + F(x))`, equations (1) and (2), with a [`Shortcut`] of figure 2 for
 /// `h`, a [`Placement`] of figure 4, which says what `f` is, and a [`Branch`](crate::Branch) for `F`.
 ///
+/// `[N, in, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`, f32 on the CPU.
+///
 /// The paper's own combinations have names: [`Original`](crate::Original),
 /// [`FullPreActivation`](crate::FullPreActivation), ... Others are as easy:
 ///
@@ -49,8 +51,8 @@ impl ResidualUnit {
     /// projection; `gate.weight`, `gate.bias`; `shortcut.weight`, `shortcut_bn.*`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, the widths don't fit the branch, or a ratio of dropout
-    /// is not in `[0, 1)`.
+    /// If a parameter is missing or has another shape, `config` breaks a rule of [`UnitConfig`], or a ratio
+    /// of dropout is not in `[0, 1)`.
     pub fn new(config: UnitConfig, placement: Placement, shortcut: Shortcut, vb: VarBuilder) -> Result<Self> {
         let branch = ResidualBranch::new(&config, placement, &vb)?;
         let shortcut = ShortcutPath::new(&config, placement, shortcut, &vb)?;

@@ -39,7 +39,8 @@ pub enum Shortcut {
     },
     /// (e): `h(x) = conv1x1(x)`, 12.22 %.
     Convolution,
-    /// (f): dropout, ratio 0.5 in the paper, where it fails to converge.
+    /// (f): dropout, ratio 0.5 in the paper, where it fails to converge. Kept elements are divided by the
+    /// probability of keeping them, as in PyTorch, so the expectation is `x`.
     Dropout {
         /// Probability that an element is dropped.
         ratio: f64,
@@ -279,7 +280,7 @@ fn convolved(
     let channels = (config.in_channels, config.out_channels);
     let conv = convolution(config.filters, channels, ConvConfig::same(1).with_stride(stride), vb.pp(conv))?;
     let norm = match placement.ends_in_norm() {
-        true => Some(NormLayer::new(config.norm, config.out_channels, vb.pp(norm))?),
+        true => Some(NormLayer::of_unit(config, config.out_channels, vb.pp(norm))?),
         false => None,
     };
     Ok(Change::Convolution { pool, conv, norm })

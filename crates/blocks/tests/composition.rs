@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use common::{Parameters, values};
 use resnet_blocks::{
-    Branch, FullPreActivation, Names, Original, ShapeChange, ShortcutInput, StridePlace, UnitConfig,
+    Branch, FullPreActivation, Names, NormKind, Original, ShapeChange, ShortcutInput, StridePlace, UnitConfig,
 };
 use resnet_ops::{
     Layer, Mode, ZeroPadConfig, add, avg_pool_2x2_ceil, batch_norm, bn_relu, relu, zero_pad_shortcut,
@@ -49,8 +49,13 @@ fn configs() -> Vec<UnitConfig> {
                     let basic = UnitConfig::basic(inputs, outputs, stride);
                     let config = UnitConfig { width, branch, shape_change, names, ..basic };
                     configs.push(config);
-                    // A wide unit.
-                    configs.push(UnitConfig { width: 2 * width, ..config });
+                    // A wide unit, with an eps and a momentum of its own.
+                    configs.push(UnitConfig {
+                        width: 2 * width,
+                        norm_eps: 0.1,
+                        norm_momentum: 0.5,
+                        ..config
+                    });
                 }
             }
         }
@@ -81,23 +86,25 @@ fn composed(kind: Kind, config: &UnitConfig, p: &Parameters, x: &Tensor, mode: M
         (false, true) if pooled && stride == 2 => p.conv(projection, &avg_pool_2x2_ceil(x)?, 1),
         (false, true) => p.conv(projection, x, stride),
     };
-    let layer = |i: usize| (format!("conv{}", i + 1), p.norm(&format!("{norm}{}", i + 1)));
+    let norm_of = |name: &str| p.norm(name).with_eps(config.norm_eps)?.with_momentum(config.norm_momentum);
+    let layer =
+        |i: usize| -> Result<_> { Ok((format!("conv{}", i + 1), norm_of(&format!("{norm}{}", i + 1))?)) };
     let mut y = x.clone();
     if kind == Kind::Original {
         for (i, &stride) in strides.iter().enumerate() {
-            let (conv, norm) = layer(i);
+            let (conv, norm) = layer(i)?;
             y = p.conv(&conv, &y, stride)?;
             y = if i + 1 < strides.len() { bn_relu(&y, &norm, mode)? } else { batch_norm(&y, &norm, mode)? };
         }
         let mut h = shortcut(x)?;
         if projects {
-            h = batch_norm(&h, &p.norm(projection_norm), mode)?;
+            h = batch_norm(&h, &norm_of(projection_norm)?, mode)?;
         }
         return relu(&add(&h, &y)?);
     }
     let mut first = None;
     for (i, &stride) in strides.iter().enumerate() {
-        let (conv, norm) = layer(i);
+        let (conv, norm) = layer(i)?;
         let activated = bn_relu(&y, &norm, mode)?;
         y = p.conv(&conv, &activated, stride)?;
         first.get_or_insert(activated);
@@ -172,6 +179,20 @@ fn a_bottleneck_whose_width_is_no_quarter_is_refused() {
             .expect_err("10 is no multiple of 4")
             .to_string();
         assert!(fault.contains("no multiple of 4"), "{fault}");
+    }
+}
+
+#[test]
+fn an_eps_or_a_momentum_that_cannot_be_is_refused() {
+    let basic = UnitConfig::basic(8, 8, 1);
+    let configs = [
+        UnitConfig { norm_eps: 0.0, ..basic },
+        UnitConfig { norm_momentum: 2.0, ..basic },
+        UnitConfig { norm: NormKind::Group(4), norm_eps: f64::NAN, ..basic },
+    ];
+    for config in configs {
+        let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+        assert!(unit(Kind::Original, config, vb).is_err(), "{config:?}");
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) enum Format {
 const EXPORT: &str = "export it as safetensors from the framework that wrote it";
 const UNPACK: &str = "unpack it first";
 const DOWNLOAD: &str = "download the file itself, not the page about it";
+const JSON: &str = "give the folder that holds it, or the file of the weights";
 const WEIGHTS: &str = "name the file of the weights";
 
 /// First bytes, what a file that begins so is, what to do.
@@ -65,7 +66,7 @@ pub(crate) fn of(start: &[u8]) -> Format {
         return other("a web page or XML", DOWNLOAD);
     }
     if text.starts_with(b"{") && is_text(text) {
-        return other("JSON, such as a server's message or a config", DOWNLOAD);
+        return other("JSON, such as a server's message or a config", JSON);
     }
     if start.get(257..262) == Some(b"ustar") {
         let is_member = |name: &[u8]| start.starts_with(name) && start.get(name.len()) == Some(&0);

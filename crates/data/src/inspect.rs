@@ -8,6 +8,7 @@ use resnet_vision::image::PngMark;
 use resnet_vision::{Image, Key, Normalisation, TrainTransform};
 
 use crate::sources::{Broken, FileSet, LeftOut, Source, open_image};
+use crate::verify::{BrokenSample, broken_samples};
 use crate::{Error, SplitRole};
 
 /// How many images of a split have their size read.
@@ -39,8 +40,8 @@ pub struct Inspection {
     pub left_out: LeftOut,
     /// What is odd and loses no sample, each a sentence.
     pub warnings: Vec<String>,
-    /// What is known to be broken.
-    pub faults: Vec<Broken>,
+    /// What is known to be broken before any image is decoded.
+    pub broken: Vec<BrokenSample>,
 }
 
 /// The smallest of some numbers, their median and the largest.
@@ -92,7 +93,7 @@ fn inspect_split(role: SplitRole, source: &dyn Source) -> Inspection {
         height: Triple::of(heights),
         left_out: index.left_out().clone(),
         warnings: index.warnings().to_vec(),
-        faults: index.faults().to_vec(),
+        broken: broken_samples(index, index.faults()),
     }
 }
 

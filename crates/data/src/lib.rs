@@ -12,6 +12,10 @@
 //! | [`LoaderConfig`], [`Rank`] | how samples become batches, and which part of them a process shows |
 //! | [`DataLoader`], [`FileLoader`] | batches from memory and from files, made ahead by threads |
 //! | [`Feed`], [`Batches`] | what a training loop asks of either |
+//! | [`Prefetch`] | threads that make items ahead of their reader |
+//! | [`inspect()`], [`verify()`] | what a data set in files holds; which of its samples are broken |
+//! | [`convert()`] (`convert/`) | a copy of a data set in files in another form |
+//! | [`find_images()`], [`read_image`], [`decode_image`] (`image_file.rs`) | images in files of their own |
 //! | [`imagenet`] | the thousand classes of ImageNet |
 //! | [`Fingerprint`], [`Error`] | whether data have changed; what can go wrong |
 //!
@@ -84,4 +88,4 @@ pub use recognise::{Contents, contents, layout_of};
 pub use resnet_formats::{Error as FileError, Fingerprint, names};
 pub use split::stratified_split;
 pub use split_role::SplitRole;
-pub use verify::{BrokenSample, Verified, read_skip_list, verify};
+pub use verify::{BrokenSample, Verified, broken_samples, read_skip_list, verify};

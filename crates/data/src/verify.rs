@@ -1,5 +1,6 @@
 //! `verify`: which samples of a data set in files are broken, as a list that can be skipped later.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,22 @@ pub struct BrokenSample {
     pub cause: String,
 }
 
+/// `broken` parts of the split that `index` lists, such as those that a [`Feed`](crate::Feed) left out, each
+/// by the [name](Index::name) that lists of samples have for it.
+pub fn broken_samples(index: &Index, broken: &[Broken]) -> Vec<BrokenSample> {
+    let places: HashSet<&str> = broken.iter().map(|part| part.place.as_str()).collect();
+    let searched = if broken.is_empty() { 0 } else { index.len() };
+    let records = (0..searched).map(|record| (index.place(record), record));
+    let records: HashMap<String, usize> =
+        records.filter(|(place, _)| places.contains(place.as_str())).collect();
+    let sample = |part: &Broken| {
+        let record = records.get(&part.place);
+        let name = record.map_or_else(|| index.fault_name(part), |record| index.name(*record));
+        BrokenSample { name, cause: part.cause.clone() }
+    };
+    broken.iter().map(sample).collect()
+}
+
 /// Decodes every image of `set` to its last pixel, on all cores. `progress` is called now and then with the
 /// number of images done.
 ///
@@ -46,9 +63,7 @@ pub fn verify(set: &FileSet, mut progress: impl FnMut(u64)) -> Verified {
     let (mut broken, mut before, mut lost) = (vec![], 0, 0u64);
     for (_, source) in set.splits() {
         let index = source.index();
-        let known =
-            |fault: &Broken| BrokenSample { name: index.fault_name(fault), cause: fault.cause.clone() };
-        broken.extend(index.faults().iter().map(known));
+        broken.extend(broken_samples(index, index.faults()));
         lost = index.faults().iter().fold(lost, |lost, fault| lost.saturating_add(fault.records));
         broken.extend(verify_split(source, |done| progress(before + done)));
         before += index.len() as u64;

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use images::{folders, png};
-use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
+use resnet_data::sources::{Broken, FileSet, IndexCache, Layout, OpenFiles, open_files};
 use resnet_data::{
-    Error, Resizing, SplitRole, Target, Triple, contact_sheet, convert, decode_image, inspect,
-    read_skip_list, verify, write_contact_sheet,
+    Error, Resizing, SplitRole, Target, Triple, broken_samples, contact_sheet, convert, decode_image,
+    inspect, read_skip_list, verify, write_contact_sheet,
 };
 use resnet_vision::Interpolation;
 use resnet_vision::image::Orientation;
@@ -54,7 +54,7 @@ fn an_inspection_counts_what_is_there() {
     assert_eq!(val.per_class, Some(Triple { low: 0, median: 1, high: 1 }));
     assert!(train.width.is_some() && train.height.is_some());
     assert_eq!(train.left_out.to_string(), "1 file .txt");
-    assert_eq!(train.faults.len(), 1);
+    assert_eq!(train.broken.iter().map(|sample| &*sample.name).collect::<Vec<_>>(), ["train/cat/empty.png"]);
     assert_eq!(
         train.bytes,
         contents(&set).iter().take(6).map(|(_, _, bytes)| bytes.len() as u64).sum::<u64>()
@@ -119,6 +119,11 @@ fn broken_samples_are_listed_and_can_be_skipped() {
     assert_eq!(convert(&set, Target::Shards { max_bytes: 1 << 20 }, &copy, |_| ()).unwrap(), 6);
     assert_eq!(contents(&open(&copy)).len(), 6);
     assert_eq!(contact_sheet(&*set.train, 0).unwrap().pixels[3 * (5 * 128)], 255, "a sixth image is shown");
+    // A place in a shard is told otherwise than a list names it.
+    let shards = open(&copy);
+    let index = shards.train.index();
+    let left_out = Broken::new(index.place(1), "it does not decode");
+    assert_eq!(broken_samples(index, &[left_out])[0].name, index.name(1));
     let gone = read_skip_list(&here.path().join("gone")).unwrap_err().to_string();
     assert!(gone.contains("skip list") && gone.contains("gone"), "{gone}");
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use resnet_words::escaped;
+
 /// A place on the picture, in its own pixels.
 pub(crate) type Point = (f64, f64);
 
@@ -183,9 +185,4 @@ fn towards((x, y): Point, (to_x, to_y): Point) -> Point {
     let (dx, dy) = (to_x - x, to_y - y);
     let length = dx.hypot(dy);
     if length > 0.0 { (dx / length, dy / length) } else { (0.0, 0.0) }
-}
-
-/// `text` with those characters escaped that would be read as markup.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

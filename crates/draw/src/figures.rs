@@ -58,7 +58,7 @@ impl Figure {
             }
             Figure::Two => Ok(row_by_row("Figure 2: what the shortcut does", &cells(&FIGURE_2)?, 3)),
             Figure::Four => {
-                Ok(row_by_row("Figure 4: where norm and activation stand", &cells(&FIGURE_4)?, 5))
+                Ok(row_by_row("Figure 4: where norm and activation stand", &cells(&FIGURE_4)?, 3))
             }
             Figure::Five => figure_5(),
         }

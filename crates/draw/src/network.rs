@@ -20,6 +20,8 @@ const MIDDLE: f64 = 138.0;
 /// Height of the last stage's slabs, and what each doubling of the pixels' side adds.
 const LOWEST: f64 = 36.0;
 const DOUBLED: f64 = 38.0;
+/// Slabs that begin less than this apart have no edges.
+const THIN: f64 = 3.0;
 
 /// What a part of a network puts out and costs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -117,7 +119,13 @@ pub(crate) fn svg(spec: &Spec) -> Result<String, Error> {
         let gap = (pitch * 0.3).min(4.0);
         for slab in 0..stage.units {
             let changes = configs[unit + slab].1.changes_shape();
-            let class = if changes { "unit changes" } else { "unit" };
+            // The edges of thin slabs would leave nothing between them.
+            let class = match (changes, pitch < THIN) {
+                (true, true) => "unit changes thin",
+                (true, false) => "unit changes",
+                (false, true) => "unit thin",
+                (false, false) => "unit",
+            };
             let corner = (left + pitch * slab as f64, MIDDLE - height / 2.0);
             canvas.rectangle(class, corner, (pitch - gap, height));
         }

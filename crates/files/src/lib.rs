@@ -19,7 +19,9 @@
 //! |---|---|
 //! | `lib.rs` | [`write_whole`], [`link_or_copy`] |
 //! | `folder.rs` | [`NewFolder`] |
+//! | `cache.rs` | [`user_cache`], [`write_cached`] |
 
+mod cache;
 mod folder;
 
 use std::fs::{self, OpenOptions};
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 
+pub use cache::{user_cache, write_cached};
 pub use folder::NewFolder;
 
 /// How many links in a row are followed, as Linux has it.

@@ -13,8 +13,10 @@
 //! | [`label_list`], [`label_file`] | lists of images with their labels |
 //! | [`series`] | names of numbered files, and which of them are missing |
 //! | [`names`] | file names as text of one line, and back |
+//! | [`is_image_name`] (`image_ends.rs`) | which files are images by their names |
+//! | [`Columns`] | which columns of a table hold images and labels |
 //! | [`Broken`], [`LeftOut`], [`Error`] | what is wrong with a record, which files are passed over, what is wrong with a file |
-//! | [`Fingerprint`], [`Input`] | whether data have changed; numbers and texts out of bytes |
+//! | [`Fingerprint`], [`Input`] (`input.rs`) | whether data have changed; numbers and texts out of bytes |
 //!
 //! This crate must not know which data sets there are, what their folders look like, where indexes are kept
 //! or what is done to an image: those are `resnet_data`'s.

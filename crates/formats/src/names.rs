@@ -9,6 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use resnet_words::is_unprintable;
+
 /// What systems and file managers leave in folders and archives, besides hidden files.
 const OF_SYSTEMS: [&str; 11] = [
     "__MACOSX",
@@ -35,11 +37,6 @@ pub fn is_of_a_system(name: &str) -> bool {
     OF_SYSTEMS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Whether a character would break a line, steer a terminal or turn the direction of writing.
-fn breaks_lines(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// A path as text for people, scripts and lists: as it is, but for what the [module](self) escapes.
 ///
 /// ```
@@ -55,12 +52,12 @@ pub fn shown(path: &Path) -> String {
 /// Text in which nothing breaks a line or steers a terminal; unlike [`shown`], it leaves backslashes alone,
 /// so that text with escaped names in it stays what it is.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(breaks_lines) {
+    if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if breaks_lines(c) {
+        if is_unprintable(c) {
             c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_digits(byte, &mut out));
         } else {
             out.push(c);
@@ -88,7 +85,7 @@ fn push_digits(byte: u8, out: &mut String) {
 /// The bytes of a name as text.
 pub fn escaped(name: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(name)
-        && !text.contains(|c: char| c == '\\' || breaks_lines(c))
+        && !text.contains(|c: char| c == '\\' || is_unprintable(c))
     {
         return Cow::Borrowed(text);
     }
@@ -98,7 +95,7 @@ pub fn escaped(name: &[u8]) -> Cow<'_, str> {
         for c in chunk.valid().chars() {
             match c {
                 '\\' => out.push_str("\\\\"),
-                c if breaks_lines(c) => digits(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut out),
+                c if is_unprintable(c) => digits(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut out),
                 c => out.push(c),
             }
         }
@@ -217,7 +214,7 @@ mod tests {
         #[test]
         fn a_name_comes_back_as_it_was(name in prop::collection::vec(any::<u8>(), 0..20)) {
             let text = escaped(&name);
-            prop_assert!(!text.contains(breaks_lines));
+            prop_assert!(!text.contains(is_unprintable));
             prop_assert_eq!(&*unescaped(&text), &name[..]);
             prop_assert_eq!(printable(&text), &*text);
             #[cfg(unix)]

@@ -45,10 +45,8 @@
 //! | `listing.rs`, `missing.rs` | [`Listing`]: which files there are; [`Missing`]: why one is not |
 //! | `settings.rs`, `expand.rs` | [`Settings`] from the environment; `~` and variables in paths |
 //! | `names.rs`, `text.rs` | names from people and servers: checked for paths; escaped for messages |
-//! | `cache.rs` | small files of the cache, written whole or not at all |
 //! | `progress.rs`, `error.rs` | [`Progress`], [`enum@Error`] |
 
-mod cache;
 mod checksum;
 mod download;
 mod error;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use resnet_files::write_cached;
 use serde_json::{Value, json};
 
-use super::cache::write_whole;
 use super::names::is_word;
 
 /// The longest answer that is read, in bytes.
@@ -56,7 +56,7 @@ impl Listing {
         let siblings: Vec<Value> =
             self.files.iter().map(|(name, size)| json!({ "rfilename": name, "size": size })).collect();
         let text = json!({ "sha": self.commit, "siblings": siblings }).to_string();
-        write_whole(&folder.join(KEPT).join(format!("{}.json", self.commit)), text.as_bytes())
+        write_cached(&folder.join(KEPT).join(format!("{}.json", self.commit)), text.as_bytes())
     }
 
     /// The listing that [`keep`](Self::keep) wrote for a commit, if it is there and complete.

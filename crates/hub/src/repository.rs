@@ -1,15 +1,15 @@
 //! Files of a repository: from the cache or, failing that, from the hub.
 
-use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::{fmt, fs, io};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
+use resnet_files::write_cached;
 
-use super::cache::write_whole;
 use super::download::Download;
 use super::listing::{Listing, MAX_LISTING_BYTES};
 use super::missing::{Missing, of_status};
@@ -22,7 +22,7 @@ use crate::Progress;
 pub struct Repository {
     pub(crate) settings: Settings,
     repo: Repo,
-    api: OnceCell<Api>,
+    api: OnceLock<Api>,
     /// How long the server may be silent.
     pub(crate) patience: Duration,
 }
@@ -44,7 +44,7 @@ impl Repository {
             RepositoryKind::DataSet => RepoType::Dataset,
         };
         let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
-        Repository { settings, repo, api: OnceCell::new(), patience: PATIENCE }
+        Repository { settings, repo, api: OnceLock::new(), patience: PATIENCE }
     }
 
     /// Where the cache is and how the hub is reached.
@@ -140,7 +140,7 @@ impl Repository {
         if self.repo.revision() == commit {
             return Ok(());
         }
-        write_whole(&self.folder().join("refs").join(self.repo.revision()), commit.as_bytes())
+        write_cached(&self.folder().join("refs").join(self.repo.revision()), commit.as_bytes())
     }
 
     fn api(&self) -> Result<&Api, Missing> {

@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-/// `text` with an escape such as `\u{1b}` for every character that breaks a line, steers a terminal or turns
-/// the direction of writing: names and messages from a server may hold any.
+use resnet_words::is_unprintable;
+
+/// `text` with an escape such as `\u{1b}` for every [unprintable](is_unprintable) character: names and
+/// messages from a server may hold any.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let is_harmful =
-        |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(is_harmful) {
+    if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if is_harmful(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+        if is_unprintable(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     Cow::Owned(out)
 }

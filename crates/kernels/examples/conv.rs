@@ -128,7 +128,7 @@ fn main() {
     let mut arguments = arguments.into_iter();
     let (name_part, pass) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
     if switches.iter().any(|switch| switch == "one") {
-        parallel::set_threads(1);
+        assert!(parallel::set_threads(1), "kernels have started their threads already");
     }
     let isa = Isa::best();
     println!("{}: best / median, ms (GFLOP/s of the best, of what multiply-adds alone reach)", isa.name());

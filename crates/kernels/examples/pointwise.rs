@@ -233,7 +233,7 @@ fn main() {
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
     let filter = arguments.iter().find(|word| !["direct", "one"].contains(&&word[..])).cloned();
     if has("one") {
-        parallel::set_threads(1);
+        assert!(parallel::set_threads(1), "kernels have started their threads already");
     }
     let isa = Isa::best();
     println!("{:>45} {:>8} {:>8} {:>8} {:>8}", isa.name(), "best ms", "median", "GFLOP/s", "GB/s");

@@ -32,7 +32,7 @@
 //! | `elementwise.rs` | ReLU, addition, scaling, option A's zero-padding shortcut |
 //! | `gate.rs`, `dropout.rs` | gates of figure 2(c) and (d), dropout of figure 2(f) |
 //! | `pool/`, `avg_pool_2x2_ceil.rs` | average, maximum and global pooling; the d variants' average |
-//! | `loss.rs` | softmax cross-entropy |
+//! | `loss.rs` | softmax cross-entropy by labels and by probabilities, binary cross-entropy |
 //! | `layout.rs` | NCHW to NHWC and back |
 //! | `pixels/` | bytes of images: the inverse transform of JPEG's blocks, the sums of resizing |
 //! | `simd/` | instruction sets, one vector type each |

@@ -10,8 +10,11 @@ use crate::init;
 use crate::model::Model;
 use crate::network::Network;
 
-/// Computes logits only, as fast as possible. Made by [`Network::for_inference`] or
-/// [`Model::into_inference`].
+/// Computes logits only, as fast as possible; no gradient goes through them. Made by
+/// [`Network::for_inference`] or [`Model::into_inference`].
+///
+/// Freed activations stay in the process, kept by size for the next images. After images of many sizes, or a
+/// large batch, [`resnet_ops::release_free_memory`] gives them back to the system.
 #[derive(Debug)]
 pub struct Inference<'a>(Mutex<Prepared<'a>>);
 
@@ -65,7 +68,8 @@ impl Network {
 
 impl Model {
     /// The network prepared for inference alone: as [`Network::for_inference`], but when the first images
-    /// arrive, the weights as they were are freed, and only those that inference reads stay in memory.
+    /// arrive, the weights as they were are freed unless a clone of the model has them, and only those that
+    /// inference reads stay in memory.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};

@@ -3,6 +3,21 @@
 //! A [`Spec`] is plain data; [`registry::find`] makes one from a name; [`Model::init`] builds the network
 //! with fresh weights, and [`checkpoint`] reads and writes the files people have.
 //!
+//! This crate must not know data sets, recipes, optimizers, the hub or options of a command line. What a
+//! checkpoint says of preprocessing, classes and training is passed on and not acted on.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `spec.rs` | [`Spec`]: a network as plain data |
+//! | `registry/` | [`registry`]: names and the networks behind them |
+//! | `stem.rs` | what comes before the first unit |
+//! | `network.rs` | [`Network`]: stem, stages of units and head, run as one candle node |
+//! | `model.rs`, `init.rs` | [`Model`]: a network with its named variables; their initial weights |
+//! | `inference.rs` | [`Inference`]: norms folded into weights, filters packed |
+//! | `checkpoint/` | [`checkpoint`]: whose names the tensors have, which network they are of; load and export |
+//! | `summary.rs` | [`summary`]: layers with shapes, parameters and multiply-adds |
+//! | `departures.rs` | how a network differs from the one that the papers describe |
+//!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
 //! use resnet_models::{Model, registry};

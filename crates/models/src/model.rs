@@ -29,8 +29,8 @@ impl Default for ModelOptions {
     }
 }
 
-/// A network and its variables.
-#[derive(Debug)]
+/// A network and its variables, which clones share; see [`Network`].
+#[derive(Debug, Clone)]
 pub struct Model {
     network: Network,
     variables: BTreeMap<String, Var>,

@@ -44,7 +44,9 @@ impl Frozen {
 ///
 /// Parameters are called as torchvision does for v1 (`conv1`, `bn1`, `layer1.0.conv1`, `fc`) and as timm does
 /// for v2 (`stem.conv`, `stages.0.blocks.0.norm1`, `norm`, `head.fc`).
-#[derive(Debug)]
+///
+/// A clone shares the variables and the count of drawn steps; what is frozen and recomputed is its own.
+#[derive(Debug, Clone)]
 pub struct Network {
     spec: Spec,
     stem: Stem,
@@ -57,7 +59,7 @@ pub struct Network {
 }
 
 /// What follows the last unit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum End {
     /// Nothing: the last unit's output is activated, or a sum of activated values (figure 4(c)).
     Nothing,

@@ -130,18 +130,17 @@ impl Spec {
                     Family::V1 => (format!("layer{}.{unit}", stage + 1), Names::Torchvision),
                     Family::V2 => (format!("stages.{stage}.blocks.{unit}"), Names::Timm),
                 };
+                let stride = if unit == 0 { *stride } else { 1 };
                 units.push((
                     name,
                     UnitConfig {
-                        in_channels,
-                        out_channels: *out_channels,
                         width: *width,
-                        stride: if unit == 0 { *stride } else { 1 },
                         branch: self.branch,
                         shape_change: self.shape_change,
                         norm: self.norm,
                         filters: self.filters,
                         names,
+                        ..UnitConfig::basic(in_channels, *out_channels, stride)
                     },
                 ));
                 in_channels = *out_channels;

@@ -9,7 +9,7 @@ use resnet_ops::{Conv2d, ConvConfig, Graph, Layer, PoolConfig, Value};
 use crate::spec::{Family, Spec, StemLayers, StemPool};
 
 /// A stem with its parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stem {
     layers: Vec<ConvNorm>,
     /// Whether ReLU follows the last norm. With ReLU-only pre-activation it belongs to the first unit.
@@ -19,7 +19,7 @@ pub(crate) struct Stem {
 
 /// A convolution, and the norm after it. With full pre-activation the last convolution has none: that norm
 /// belongs to the first unit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ConvNorm {
     conv: Conv2d,
     norm: Option<NormLayer>,

@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use resnet_models::checkpoint::{self, Metadata, Policy};
-use resnet_models::{Model, ModelOptions, registry};
-use resnet_ops::Mode;
+use resnet_models::{Frozen, Model, ModelOptions, registry};
+use resnet_ops::{Learning, Mode};
 use resnet_testing::{recipe, table};
 
 fn images(n: usize, size: usize) -> Tensor {
@@ -32,6 +32,24 @@ fn branches_that_end_with_zero_leave_the_shortcut() -> candle_core::Result<()> {
     let refused =
         Model::with_options(&spec, &ModelOptions { zero_init_residual: true, ..ModelOptions::default() });
     assert!(refused.unwrap_err().to_string().contains("leave zero_init_residual out"));
+    Ok(())
+}
+
+#[test]
+fn a_clone_shares_the_variables_and_what_is_frozen_is_its_own() -> candle_core::Result<()> {
+    let model = Model::init(&registry::find("resnet20-v2", 10).expect("a name"), 0)?;
+    let mut clone = model.clone();
+    let bias = &model.variables()["head.fc.bias"];
+    bias.set(&bias.ones_like()?)?;
+    let x = images(2, 16);
+    assert_eq!(values(&clone.forward(&x, Mode::Eval)?), values(&model.forward(&x, Mode::Eval)?));
+    assert_eq!(values(&clone.variables()["head.fc.bias"]), [1.0; 10]);
+
+    clone.network_mut().set_frozen(Frozen { parts: 1, learning: Learning::Nothing });
+    for (model, is_trained) in [(&model, true), (&clone, false)] {
+        let gradients = model.forward(&x, Mode::Train)?.sum_all()?.backward()?;
+        assert_eq!(gradients.get(&model.variables()["stem.conv.weight"]).is_some(), is_trained);
+    }
     Ok(())
 }
 

@@ -16,7 +16,11 @@ fn unary(x: &Tensor, mode: Mode, trace: impl FnOnce(&mut Graph, Value) -> Result
     graph.finish(output)?.run(&[x], mode)
 }
 
-/// Convolution of `x: [N, in, H, W]` with `weight: [out, in, k, k]`, padded with zeros and without bias.
+/// Convolution of `x: [N, in, H, W]` with `weight: [out, in, k, k]`, padded with zeros and without bias;
+/// [`Conv2d`](crate::Conv2d) can have one.
+///
+/// candle's `backward` can pass through the result once, as through that of all functions here: add up losses
+/// before it.
 ///
 /// # Errors
 /// If shapes don't fit, or a tensor is not f32 on the CPU; this holds for all functions here.
@@ -27,21 +31,27 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
 
 /// Batch norm of `x: [N, C, H, W]`; in [`Mode::Train`] with the batch's statistics, which `layer`'s running
 /// statistics follow.
+///
+/// # Errors
+/// In [`Mode::Train`] also if there are fewer than two values per channel, which have no variance.
 pub fn batch_norm(x: &Tensor, layer: &BatchNorm, mode: Mode) -> Result<Tensor> {
     unary(x, mode, |graph, x| layer.trace(graph, x))
 }
 
 /// Batch norm and ReLU in one pass: the pre-activation of figure 4(e).
+///
+/// # Errors
+/// As [`batch_norm`].
 pub fn bn_relu(x: &Tensor, layer: &BatchNorm, mode: Mode) -> Result<Tensor> {
     unary(x, mode, |graph, x| layer.trace_relu(graph, x))
 }
 
-/// `max(x, 0)`
+/// `max(x, 0)` for `x: [N, C, H, W]` or `[N, C]`.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| Ok(graph.relu(x)))
 }
 
-/// `a + b`, of one shape: equation (1).
+/// `a + b`, both `[N, C, H, W]` or both `[N, C]`, of one shape: equation (1).
 pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let mut graph = Graph::new();
     let (left, right) = (graph.input(Shape::of(a)?), graph.input(Shape::of(b)?));
@@ -49,12 +59,13 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     graph.finish(sum)?.run(&[a, b], Mode::Train)
 }
 
-/// `factor x`: figure 2(b).
+/// `factor x` for `x: [N, C, H, W]` or `[N, C]`: figure 2(b).
 pub fn scale(x: &Tensor, factor: f64) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| Ok(graph.scale(x, factor)))
 }
 
-/// `g x` or `(1 - g) x` with `g = sigmoid(z)`, `x` and `z` of one shape: figure 2(c) and (d).
+/// `g x` or `(1 - g) x` with `g = sigmoid(z)`, `x` and `z` of one shape, `[N, C, H, W]` or `[N, C]`: figure
+/// 2(c) and (d).
 pub fn gate(gate: Gate, z: &Tensor, x: &Tensor) -> Result<Tensor> {
     let mut graph = Graph::new();
     let (logits, operand) = (graph.input(Shape::of(z)?), graph.input(Shape::of(x)?));
@@ -99,7 +110,7 @@ pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| graph.global_avg_pool(x))
 }
 
-/// `x weight^T + bias` for `x: [N, in]`, `weight: [out, in]`, `bias: [out]`.
-pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+/// `x weight^T + bias` for `x: [N, in]`, `weight: [out, in]`, `bias: [out]`, or without a bias.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     unary(x, Mode::Train, |graph, x| layers::linear(graph, x, "linear", weight, bias))
 }

@@ -10,6 +10,9 @@
 //!   input, the residual is added while it stores its output, and backward is explicit. Units, stages and
 //!   whole networks of `resnet-blocks` and `resnet-models` are traced this way.
 //!
+//! Freed activations stay in the process, kept by size for the next run. With images of many sizes, or after
+//! a large batch, [`release_free_memory`] gives them back to the system.
+//!
 //! This crate knows no residual unit and no network, and has no `unsafe` code: arithmetic is
 //! `resnet-kernels`'.
 //!
@@ -56,6 +59,10 @@ mod plan;
 mod run;
 mod standardise;
 mod stopwatch;
+
+// `module_t!` names them, so that its caller need not depend on them.
+#[doc(hidden)]
+pub use {candle_core, candle_nn};
 
 pub use draws::{Draws, path_key};
 pub use functions::{

@@ -19,6 +19,9 @@ pub type SumOver = dyn Fn(&mut [f64]) -> Result<()> + Send + Sync;
 /// the pass goes on when it returns. It is called for variables that the plan reads as they are. Where
 /// something is computed from a variable first, such as standardised filters, its gradient is in candle's
 /// `GradStore` alone.
+///
+/// It must not set a variable of the plan: they are locked for reading until the pass ends, so that it would
+/// wait forever.
 pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<Taken> + Send + Sync;
 
 /// Whether an [`OnGradient`] has taken the gradient that it was called with.

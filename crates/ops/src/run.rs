@@ -13,11 +13,13 @@ use crate::plan::{LayerInfo, Plan};
 use crate::stopwatch::{StepCost, Stopwatch};
 
 impl Plan {
-    /// Runs the plan as one candle node on the traced inputs.
+    /// Runs the plan as one candle node on the traced inputs. In [`Mode::Eval`] parameters are constants, and
+    /// gradients flow to the inputs alone. candle's `backward` can pass through the result once, since it
+    /// frees activations on its way: add up losses before it.
     ///
     /// # Errors
-    /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was traced
-    /// with.
+    /// If an input or parameter is not f32 on the CPU, or an input has another shape than it was traced with;
+    /// and, in [`Mode::Train`], if a batch norm has fewer than two values per channel.
     pub fn run(self: &Arc<Self>, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
         self.run_on(Cpu::default(), inputs, mode)
     }
@@ -109,6 +111,9 @@ impl Plan {
 /// dropout and stochastic depth left out, filters packed once. It holds the weights and running statistics of
 /// the moment it was made.
 ///
+/// Freed activations stay in the process, kept by size for the next run. Where plans for many shapes run, or
+/// after a large batch, [`release_free_memory`](crate::release_free_memory) gives them back to the system.
+///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use candle_nn::{VarBuilder, VarMap};
@@ -145,7 +150,7 @@ impl FoldedPlan {
         self.ready.plan().layers()
     }
 
-    /// The network's output for `x`.
+    /// The network's output for `x`, through which no gradient goes.
     ///
     /// # Errors
     /// If `x` is not f32 on the CPU, or has another shape than the network was traced for.

@@ -302,7 +302,7 @@ fn fully_connected() {
                 let (x, w, b) =
                     (variable(1, &[n, inputs]), variable(2, &[outputs, inputs]), variable(3, &[outputs]));
                 let dy = tensor(4, &[n, outputs]);
-                let y = linear(&x, &w, &b)?;
+                let y = linear(&x, &w, Some(b.as_tensor()))?;
                 let gradients = pull_back(&y, &dy)?;
                 let [x64, w64, b64, dy64] = [x.as_tensor(), &w, &b, &dy].map(|t| to_f64(&values(t)));
                 let expected = reference::linear_backward(&x64, &w64, &dy64, &shape);

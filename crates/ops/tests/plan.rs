@@ -95,6 +95,8 @@ fn eps_and_momentum_are_the_layers() -> Result<()> {
         assert!(BatchNorm::new(1, vb())?.with_eps(eps).is_err(), "{eps}");
         let config = GroupNormConfig { channels: 1, groups: 1 };
         assert!(GroupNorm::new(config, vb())?.with_eps(eps).is_err(), "{eps}");
+        let conv = Conv2d::new(1, 1, ConvConfig::same(1), vb())?;
+        assert!(conv.with_standardised_weight(eps).is_err(), "{eps}");
     }
     for momentum in [-0.1, 1.1, f64::NAN] {
         assert!(BatchNorm::new(1, vb())?.with_momentum(momentum).is_err(), "{momentum}");

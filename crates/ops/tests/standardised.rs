@@ -13,7 +13,8 @@ fn layers_of_one_filter() -> Result<(Var, [Conv2d; 2])> {
     let variables = VarMap::new();
     let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
     let plain = Conv2d::new(5, 5, ConvConfig::same(3), vb.pp("conv"))?;
-    let standardised = Conv2d::new(5, 5, ConvConfig::same(3), vb.pp("conv"))?.with_standardised_weight(1e-8);
+    let standardised = Conv2d::new(5, 5, ConvConfig::same(3), vb.pp("conv"))?;
+    let standardised = standardised.with_standardised_weight(1e-8)?;
     let weight = variables.data().lock().expect("no poison")["conv.weight"].clone();
     Ok((weight, [plain, standardised]))
 }

@@ -52,8 +52,8 @@ fn strided_inputs_and_gradients() -> Result<()> {
         assert!(inside > 0.0 && (all - inside).abs() <= 1e-6 * all, "{name}: {all} and {inside}");
     }
     let rows = tensor(1, &[7, 4]).t()?;
-    let (w, b) = (variable(2, &[3, 7]), variable(3, &[3]));
-    assert_same("linear", &linear(&rows, &w, &b)?, &linear(&rows.contiguous()?, &w, &b)?);
+    let (w, b) = (variable(2, &[3, 7]), tensor(3, &[3]));
+    assert_same("linear", &linear(&rows, &w, Some(&b))?, &linear(&rows.contiguous()?, &w, Some(&b))?);
     let labels = Tensor::new(&[0u32, 6, 3, 1, 2, 5], &Device::Cpu)?;
     let every_other = labels.reshape((3, 2))?.narrow(1, 0, 1)?.squeeze(1)?;
     let logits = tensor(4, &[7, 3]).t()?;
@@ -139,7 +139,7 @@ fn no_images_are_no_panic() -> Result<()> {
         assert_eq!(function(&x, &norm.layer, Mode::Eval)?.dims(), [0, 8, 4, 4]);
     }
     let (w, b) = (variable(2, &[3, 4]), variable(3, &[3]));
-    let gradients = linear(&none(&[0, 4])?, &w, &b)?.sum_all()?.backward()?;
+    let gradients = linear(&none(&[0, 4])?, &w, Some(b.as_tensor()))?.sum_all()?.backward()?;
     for variable in [&w, &b] {
         let is_zero = |gradient| values(gradient).iter().all(|value| *value == 0.0);
         assert!(gradients.get(variable).is_none_or(is_zero));
@@ -204,13 +204,13 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
             conv2d(&x(), &tensor(2, &[4, 3, 3, 3]), config)
         }),
         ("linear with more weights than memory", "no memory holds", || {
-            linear(&none(&[1, 1 << 10]), &outline(&[1 << 38, 1 << 10]), &outline(&[1 << 38]))
+            linear(&none(&[1, 1 << 10]), &outline(&[1 << 38, 1 << 10]), Some(&outline(&[1 << 38])))
         }),
         ("pool with more padding than memory", "doesn't fit", || max_pool(&x(), windows(3, 1, 1 << 63))),
         ("pool with a window of more than memory", "doesn't fit", || {
             avg_pool(&x(), windows(usize::MAX, 1, usize::MAX / 2))
         }),
-        ("linear of no features", "don't fit", || linear(&none(&[2, 0]), &none(&[4, 0]), &none(&[4]))),
+        ("linear of no features", "don't fit", || linear(&none(&[2, 0]), &none(&[4, 0]), None)),
         ("conv2d of f64", "f32", || conv2d(&wide(), &tensor(2, &[4, 3, 3, 3]), ConvConfig::same(3))),
         ("conv2d with f64 weights", "f32", || {
             conv2d(&x(), &tensor(2, &[4, 3, 3, 3]).to_dtype(DType::F64)?, ConvConfig::same(3))
@@ -253,9 +253,9 @@ fn wrong_arguments_get_a_sentence_and_no_panic() {
         }),
         ("pool with a large window", "doesn't fit", || avg_pool(&x(), windows(7, 1, 0))),
         ("global average of rank 2", "[N, C, H, W]", || global_avg_pool(&tensor(1, &[2, 3]))),
-        ("linear of a map", "[N, features]", || linear(&x(), &tensor(2, &[4, 3]), &tensor(3, &[4]))),
+        ("linear of a map", "[N, features]", || linear(&x(), &tensor(2, &[4, 3]), Some(&tensor(3, &[4])))),
         ("linear with another bias", "don't fit", || {
-            linear(&tensor(1, &[2, 3]), &tensor(2, &[4, 3]), &tensor(3, &[3]))
+            linear(&tensor(1, &[2, 3]), &tensor(2, &[4, 3]), Some(&tensor(3, &[3])))
         }),
         ("label out of range", "label 5 for 5 classes", || {
             softmax_cross_entropy(&tensor(1, &[2, 5]), &labels(&[0, 5]))

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
-use common::{gradient, near, pull_back, tensor, values, variable, windows};
+use common::{assert_same, gradient, near, pull_back, tensor, values, variable, windows};
 use resnet_ops::{
     Conv2d, ConvConfig, Draws, DropPath, Dropout, Gate, Graph, GroupNorm, GroupNormConfig, Layer, Learning,
-    Mode, Shape, avg_pool_2x2_ceil, conv2d, gate, group_norm, max_pool_zeros, scale, standardise_weight,
+    Linear, Mode, Shape, avg_pool_2x2_ceil, conv2d, gate, group_norm, max_pool_zeros, scale,
+    standardise_weight,
 };
 use resnet_reference as reference;
 use resnet_reference::{Image, nchw_to_nhwc, nhwc_to_nchw, to_f64};
@@ -127,7 +128,7 @@ fn standardised_filters() -> Result<()> {
     // Inside a graph they are what the convolution sees, in training and evaluation, and the gradient is the
     // variable's.
     let conv = Conv2d::new(3, 5, ConvConfig::same(3), builder(&[("weight", &weight)]))?;
-    let conv = conv.with_standardised_weight(1e-8);
+    let conv = conv.with_standardised_weight(1e-8)?;
     let mut graph = Graph::new();
     let input = graph.input(Shape::of(&x)?);
     let output = conv.trace(&mut graph, input)?;
@@ -275,6 +276,54 @@ fn a_convolution_with_a_bias() -> Result<()> {
     for (name, var) in [("weight", &weight), ("bias", &bias), ("x", &x)] {
         let expected = to_f64(&values(gradient(&expected, var)));
         near(name, gradient(&found, var), var.dims(), &expected, TOLERANCE).unwrap();
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_can_be_made_of_tensors_and_show_them() -> Result<()> {
+    let (weight, bias, scale) = (variable(1, &[6, 3, 3, 3]), variable(2, &[6]), variable(3, &[6]));
+    let of = |var: &Var| var.as_tensor().clone();
+    let vb = || builder(&[("weight", &weight), ("bias", &bias)]);
+    let x = tensor(4, &[2, 3, 5, 4]);
+    let conv = Conv2d::from_tensors(of(&weight), Some(of(&bias)), ConvConfig::same(3));
+    let y = x.apply_t(&conv, true)?;
+    let named = Conv2d::new(3, 6, ConvConfig::same(3), vb())?.with_bias(0.0, vb())?;
+    assert_eq!(values(&y), values(&named.forward(&x, Mode::Train)?));
+    assert_eq!((conv.weight().id(), conv.bias().map(Tensor::id)), (weight.id(), Some(bias.id())));
+
+    let norm = GroupNorm::from_tensors(of(&scale), of(&bias), 2)?;
+    let config = GroupNormConfig { channels: 6, groups: 2 };
+    let named = GroupNorm::new(config, builder(&[("weight", &scale), ("bias", &bias)]))?;
+    assert_eq!(values(&group_norm(&y, &norm)?), values(&group_norm(&y, &named)?));
+    assert_eq!((norm.weight().id(), norm.bias().id()), (scale.id(), bias.id()));
+    assert!(GroupNorm::from_tensors(of(&scale), of(&bias), 4).is_err());
+    let uneven = GroupNorm::from_tensors(of(&scale), tensor(5, &[5]), 2)?;
+    let fault = group_norm(&y, &uneven).expect_err("5 shifts for 6 channels").to_string();
+    assert!(fault.contains("different lengths"), "{fault}");
+    Ok(())
+}
+
+#[test]
+fn a_linear_layer_with_and_without_a_bias() -> Result<()> {
+    let (weight, bias, x) = (variable(1, &[6, 3]), variable(2, &[6]), variable(3, &[4, 3]));
+    let dy = tensor(4, &[4, 6]);
+    for bias in [None, Some(&bias)] {
+        let layer =
+            Linear::from_tensors(weight.as_tensor().clone(), bias.map(|bias| bias.as_tensor().clone()));
+        assert_eq!(layer.weight().id(), weight.id());
+        assert_eq!(layer.bias().map(Tensor::id), bias.map(|bias| bias.id()));
+        let y = x.apply_t(&layer, true)?;
+        let product = x.matmul(&weight.t()?)?;
+        let expected = match bias {
+            Some(bias) => product.broadcast_add(bias)?,
+            None => product,
+        };
+        assert_same("y", &y, &expected);
+        let (found, expected) = (pull_back(&y, &dy)?, pull_back(&expected, &dy)?);
+        for var in [&weight, &x].into_iter().chain(bias) {
+            assert_same("gradient", gradient(&found, var), gradient(&expected, var));
+        }
     }
     Ok(())
 }

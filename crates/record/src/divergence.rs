@@ -26,7 +26,7 @@ pub struct Divergence {
     /// The layers' outputs, in the order of the forward pass.
     pub layers: Vec<LayerOutput>,
     /// Weights and gradients, in the order of their names.
-    pub variables: Vec<VariableNorm>,
+    pub variables: Vec<VariableExtremes>,
 }
 
 /// The output of one layer.
@@ -43,10 +43,10 @@ pub struct LayerOutput {
     pub not_finite: u64,
 }
 
-/// One variable, and its gradient where there is one.
+/// The extremes of one variable, and of its gradient where there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct VariableNorm {
+pub struct VariableExtremes {
     /// The variable's name.
     pub name: String,
     /// The largest magnitude among its finite numbers.

@@ -112,7 +112,7 @@ fn needed(action: &str) -> &'static str {
 
 /// `train.seed is 0 and optimizer.momentum is 0.9`.
 fn values(fixed: &[Difference]) -> String {
-    let value = |one: &Difference| format!("{} is {}", one.key, one.before.as_deref().unwrap_or("left out"));
+    let value = |one: &Difference| format!("{} is {}", one.key, one.values()[0]);
     fixed.iter().map(value).collect::<Vec<_>>().join(" and ")
 }
 

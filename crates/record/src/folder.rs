@@ -14,9 +14,6 @@ use crate::{
     evidence, parse_metrics, time,
 };
 
-const RECIPE: &str = "recipe.toml";
-const RECORD: &str = "record.json";
-const METRICS: &str = "metrics.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 const TENSORBOARD: &str = "tensorboard";
 /// How the names of kept checkpoints begin and end.
@@ -47,12 +44,21 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// The file of the recipe; with it a folder is a run.
+    pub const RECIPE: &str = "recipe.toml";
+    /// The file of the record.
+    pub const RECORD: &str = "record.json";
+    /// The file of the metrics.
+    pub const METRICS: &str = "metrics.jsonl";
+    /// The file of [`Divergence`].
+    pub const DIVERGENCE: &str = "diverged.json";
+
     /// The run in `dir`.
     ///
     /// # Errors
     /// [`Error::NotARun`] if there is none.
     pub fn open(dir: &Path) -> Result<RunFolder, Error> {
-        match [RECIPE, RECORD].into_iter().find(|file| !dir.join(file).is_file()) {
+        match [Self::RECIPE, Self::RECORD].into_iter().find(|file| !dir.join(file).is_file()) {
             Some(missing) => Err(Error::NotARun { folder: dir.to_owned(), missing }),
             None => Ok(RunFolder { dir: dir.to_owned() }),
         }
@@ -68,7 +74,7 @@ impl RunFolder {
     }
 
     pub(crate) fn metrics_file(&self) -> PathBuf {
-        self.dir.join(METRICS)
+        self.dir.join(Self::METRICS)
     }
 
     /// `checkpoints/last.safetensors`; absent until the first is written.
@@ -79,12 +85,6 @@ impl RunFolder {
     /// `checkpoints/best.safetensors`; absent without validation images.
     pub fn best_checkpoint(&self) -> PathBuf {
         self.checkpoint(Checkpoint::Best)
-    }
-
-    /// `checkpoints/final.safetensors`; absent unless the reported weights are those of the last step,
-    /// averaged or with running statistics that were estimated anew.
-    pub fn final_checkpoint(&self) -> PathBuf {
-        self.checkpoint(Checkpoint::Final)
     }
 
     /// The checkpoint besides the last that has weights of the run, if there is one.
@@ -114,7 +114,7 @@ impl RunFolder {
 
     /// `diverged.json`: what is known of the step in which the training diverged; absent if it did not.
     pub fn divergence(&self) -> PathBuf {
-        self.dir.join("diverged.json")
+        self.dir.join(Self::DIVERGENCE)
     }
 
     /// The recipe that the run follows: the one that it began with, or the one that it was changed to since.
@@ -122,7 +122,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`], or those of [`Recipe::parse`].
     pub fn recipe(&self) -> Result<Recipe, Error> {
-        Recipe::of_run(&self.dir.join(RECIPE))
+        Recipe::of_run(&self.dir.join(Self::RECIPE))
     }
 
     /// The record.
@@ -130,7 +130,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`], or [`Error::Damaged`] if it is not a record of this version.
     pub fn record(&self) -> Result<RunRecord, Error> {
-        let path = self.dir.join(RECORD);
+        let path = self.dir.join(Self::RECORD);
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let record: RunRecord = serde_json::from_str(&text)
             .map_err(|error| Error::Damaged { path: path.clone(), cause: error.to_string() })?;
@@ -146,7 +146,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`], or [`Error::Damaged`] naming the line.
     pub fn metrics(&self) -> Result<Vec<Metric>, Error> {
-        let path = self.dir.join(METRICS);
+        let path = self.dir.join(Self::METRICS);
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let (metrics, _torn) = parse_metrics(&text).map_err(|cause| Error::Damaged { path, cause })?;
         Ok(metrics)
@@ -211,10 +211,10 @@ impl Run {
         }
         let lock = lock(dir)?;
         fs::create_dir(&checkpoints).map_err(Error::io("create", &checkpoints))?;
-        let metrics = MetricsFile::open(&dir.join(METRICS))?;
+        let metrics = MetricsFile::open(&dir.join(RunFolder::METRICS))?;
         // The recipe last: with it the folder is a run.
         write_record(dir, &record)?;
-        write_atomically(&dir.join(RECIPE), text.as_bytes())?;
+        write_atomically(&dir.join(RunFolder::RECIPE), text.as_bytes())?;
         let folder = RunFolder { dir: dir.to_owned() };
         let kept = Some(Kept { metrics, _lock: lock });
         Ok(Run { folder, recipe: recipe.clone(), record, kept, sinks: vec![] })
@@ -229,7 +229,7 @@ impl Run {
         let folder = RunFolder::open(dir)?;
         let lock = lock(dir)?;
         let (recipe, record) = (folder.recipe()?, folder.record()?);
-        let metrics = MetricsFile::open(&dir.join(METRICS))?;
+        let metrics = MetricsFile::open(&dir.join(RunFolder::METRICS))?;
         let mut run =
             Run { folder, recipe, record, kept: Some(Kept { metrics, _lock: lock }), sinks: vec![] };
         // A run that has event files goes on with them unasked: events of steps that are done again must be
@@ -320,7 +320,7 @@ impl Run {
             record.earlier_results.extend(record.results.take());
             record.ended = None;
         })?;
-        write_atomically(&self.folder.dir.join(RECIPE), text.as_bytes())?;
+        write_atomically(&self.folder.dir.join(RunFolder::RECIPE), text.as_bytes())?;
         self.recipe = recipe.clone();
         Ok(keys)
     }
@@ -381,7 +381,7 @@ impl Run {
 }
 
 fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
-    write_json(&dir.join(RECORD), record)
+    write_json(&dir.join(RunFolder::RECORD), record)
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {

@@ -47,7 +47,7 @@ mod time;
 mod verify;
 
 pub use certificate::{Certificate, Digest};
-pub use divergence::{Divergence, LayerOutput, VariableNorm};
+pub use divergence::{Divergence, LayerOutput, VariableExtremes};
 pub use duration::{Duration, EpochSize, Warmup};
 pub use error::Error;
 pub use evidence::{

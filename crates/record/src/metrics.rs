@@ -92,6 +92,14 @@ pub struct EpochMetrics {
     pub test_reads: u64,
 }
 
+impl EpochMetrics {
+    /// The validation scores by which the epoch's weights are judged and reported: those of their moving
+    /// average where one is kept.
+    pub fn judged_validation(&self) -> Option<Scores> {
+        self.ema_validation.or(self.validation)
+    }
+}
+
 /// Where the time of an epoch's steps went in each of several processes that train together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -182,6 +190,11 @@ impl Scores {
         percent(self.top1_correct, self.images)
     }
 
+    /// Top-1 error in percent.
+    pub fn error(&self) -> f64 {
+        100.0 - self.top1()
+    }
+
     /// Top-5 accuracy in percent; only with more than five classes.
     pub fn top5(&self) -> Option<f64> {
         self.top5_correct.map(|correct| percent(correct, self.images))
@@ -193,6 +206,14 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 impl Metric {
+    /// What is logged of a step, if this is a step's line.
+    pub fn step(&self) -> Option<&StepMetrics> {
+        match self {
+            Metric::Step(step) => Some(step),
+            Metric::Epoch(_) | Metric::Processes(_) | Metric::Final(_) => None,
+        }
+    }
+
     /// Whether a run that goes on from a checkpoint keeps this line: the checkpoint holds `step` steps, and
     /// `epochs` epochs have been closed (scored and written down).
     pub(crate) fn is_before(&self, step: u64, epochs: u64) -> bool {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::{Error, Metric, RunFolder, Scores, parse_metrics};
+use crate::{Error, Metric, RunFolder, parse_metrics};
 
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,7 +63,7 @@ pub struct RunSummary {
 
 impl RunFolder {
     /// Whether a process writes to the run now.
-    pub fn is_being_written(&self) -> bool {
+    pub(crate) fn is_being_written(&self) -> bool {
         let Ok(lock) = fs::File::open(self.lock_file()) else { return false };
         // A shared lock, let go of at once: it is refused only while a writer holds its own.
         matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
@@ -100,14 +100,12 @@ impl RunFolder {
             Metric::Final(end) => end.step,
         });
         let results = record.results;
-        let error = |scores: Scores| 100.0 - scores.top1();
         let tested = results.and_then(|results| results.test).or(last.and_then(|last| last.test));
-        // Where an average of the weights is kept, it is what the run reports.
-        let reported = last.and_then(|last| last.ema_validation.or(last.validation));
+        let reported = last.and_then(|last| last.judged_validation());
         let validated = results.and_then(|results| results.validation).or(reported);
         let (measured, error) = match (tested, validated, last) {
-            (Some(test), ..) => (Some("test"), Some(error(test))),
-            (None, Some(validation), _) => (Some("validation"), Some(error(validation))),
+            (Some(test), ..) => (Some("test"), Some(test.error())),
+            (None, Some(validation), _) => (Some("validation"), Some(validation.error())),
             (None, None, Some(last)) => (Some("training"), Some(100.0 - last.train_top1)),
             (None, None, None) => (None, None),
         };

@@ -50,11 +50,9 @@ pub fn agreement(a: &RunFolder, b: &RunFolder) -> Result<Agreement, Error> {
 }
 
 fn certificates(run: &RunFolder) -> Result<Vec<(u64, Certificate)>, Error> {
-    let certified = run.metrics()?.into_iter().filter_map(|metric| match metric {
-        Metric::Step(step) => Some((step.step, step.certificate?)),
-        _ => None,
-    });
-    Ok(certified.collect())
+    let metrics = run.metrics()?;
+    let steps = metrics.iter().filter_map(Metric::step);
+    Ok(steps.filter_map(|step| Some((step.step, step.certificate?))).collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resnet_record::{Recipe, RunRecord};
+use resnet_record::{Recipe, RunFolder, RunRecord};
 
 use crate::numbers::quoted;
 
@@ -32,15 +32,15 @@ fn given<const N: usize>(options: [(&str, Option<&str>); N]) -> String {
 }
 
 /// `--data DIR`, if the run's data are in a folder that is still there; else empty.
-pub fn data_option((recipe, record): (&Recipe, &RunRecord)) -> String {
+pub fn data_option(recipe: &Recipe, record: &RunRecord) -> String {
     let is_there = recipe.data.generated.is_none() && Path::new(&record.data).exists();
     given([("--data", is_there.then_some(record.data.as_str()))])
 }
 
-/// The command that starts a new run by the recipe in the run's folder `dir`, on its data, with `changes`.
-pub fn train_again(dir: &Path, run: (&Recipe, &RunRecord), changes: &str) -> String {
-    let recipe = quoted(&dir.join("recipe.toml").to_string_lossy());
-    let record = run.1;
+/// The command that starts a new run by `recipe`, which lies in the run's folder `dir`, on its data, with
+/// `changes`.
+pub fn train_again(dir: &Path, recipe: &Recipe, record: &RunRecord, changes: &str) -> String {
+    let file = quoted(&dir.join(RunFolder::RECIPE).to_string_lossy());
     let skip_broken = record.skip_broken.map(|percent| percent.to_string());
     let lists = given([
         ("--classes", record.class_list.as_deref()),
@@ -50,7 +50,8 @@ pub fn train_again(dir: &Path, run: (&Recipe, &RunRecord), changes: &str) -> Str
         ("--skip-list", record.skip_list.as_deref()),
         ("--skip-broken", skip_broken.as_deref()),
     ]);
-    let parts = [format!("cargo xtask train --recipe {recipe}"), data_option(run), lists, changes.to_owned()];
+    let data = data_option(recipe, record);
+    let parts = [format!("cargo xtask train --recipe {file}"), data, lists, changes.to_owned()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -73,7 +74,7 @@ mod tests {
         let record =
             RunRecord { skip_list: list, skip_broken: Some(0.5), ..RunRecord::begin("run", &recipe) };
         assert_eq!(
-            train_again(Path::new("run"), (&recipe, &record), "--epochs 2"),
+            train_again(Path::new("run"), &recipe, &record, "--epochs 2"),
             "cargo xtask train --recipe run/recipe.toml --skip-list '/data/my broken.txt' --skip-broken 0.5 \
              --epochs 2"
         );

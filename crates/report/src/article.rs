@@ -54,20 +54,30 @@ pub struct Table {
 /// The title of a column.
 #[derive(Clone, Debug, Serialize)]
 pub struct Head {
-    /// Its text.
-    pub text: String,
-    /// Whether its cells are text or numbers.
-    pub set: Set,
+    text: String,
+    set: Set,
 }
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Set {
+enum Set {
     /// Aligned to the left.
     Text,
     /// Aligned to the right.
     Number,
+}
+
+impl Head {
+    /// The title of a column of text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Head { text: text.into(), set: Set::Text }
+    }
+
+    /// The title of a column of numbers.
+    pub fn number(text: impl Into<String>) -> Self {
+        Head { text: text.into(), set: Set::Number }
+    }
 }
 
 /// A row of a table.

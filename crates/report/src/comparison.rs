@@ -14,7 +14,7 @@ use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, counted, duration};
 use crate::page::render;
-use crate::run::{Measured, RunData, drops_told, error, shared_drops};
+use crate::run::{Measured, RunData, drops_told, shared_drops, shared_epoch};
 
 /// Runs of one training that differ in their seed alone.
 struct Group {
@@ -40,10 +40,10 @@ struct Row {
     time: String,
 }
 
-/// A key that the trainings differ in, with its value in each group.
+/// A training with its values of the keys that the trainings differ in.
 #[derive(Serialize)]
-struct Difference {
-    key: String,
+struct Differing {
+    name: String,
     values: Vec<String>,
 }
 
@@ -80,13 +80,14 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     let caption = "Training loss by step, dashed and smoothed over a hundredth of the training.";
     let caption = format!("{caption}{}", named_by(&groups, &differences));
     figures.push(Figure::new(&losses(&groups), caption));
-    let shown: Vec<Difference> = differences
+    let differing: Vec<Differing> = groups
         .iter()
-        .map(|key| Difference {
-            key: key.clone(),
-            values: groups.iter().map(|group| value_of(group, key)).collect(),
+        .map(|group| Differing {
+            name: group.name.clone(),
+            values: differences.iter().map(|key| value_of(group, key)).collect(),
         })
         .collect();
+    let rows: Vec<Row> = groups.iter().map(|group| row(group, compared)).collect();
     let page = context! {
         title => match groups.len() {
             1 if seeds(&groups[0]) == folders.len() => format!("{} seeds of {}", folders.len(), groups[0].name),
@@ -94,9 +95,10 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
             _ => format!("{} runs compared", folders.len()),
         },
         compared_on => compared.name(),
-        rows => groups.iter().map(|group| row(group, compared)).collect::<Vec<_>>(),
-        names => groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>(),
-        differences => shown,
+        has_published => rows.iter().any(|row| row.published.is_some()),
+        rows => rows,
+        keys => differences,
+        differing => differing,
         verdict => verdict(&groups, compared),
         figures => figures,
         commands => commands,
@@ -155,6 +157,7 @@ fn gathered(
     let line = |(training, runs): &(&BTreeMap<String, String>, Vec<RunData>)| match differences {
         _ if are_models_enough => runs[0].record.model.clone(),
         [only] => training.get(only).map_or("none", |value| value).to_owned(),
+        _ if runs.len() > 1 => without_seed(&runs[0].record.run).to_owned(),
         _ => runs[0].record.run.clone(),
     };
     let lines: Vec<String> = groups.iter().map(line).collect();
@@ -163,7 +166,7 @@ fn gathered(
         _ => line.clone(),
     };
     let names: Vec<String> = lines.iter().map(name).collect();
-    let colours = colours(&names);
+    let colours = Colour::of_networks(&models);
     groups
         .into_iter()
         .zip(names.into_iter().zip(lines))
@@ -178,13 +181,12 @@ fn gathered(
         .collect()
 }
 
-/// A colour for each name: that of its unit where one network alone has it, else the next that is free.
-fn colours(names: &[String]) -> Vec<Colour> {
-    let own: Vec<Option<Colour>> = names.iter().map(|name| usual(name)).collect();
-    let is_alone = |colour: &Colour| own.iter().filter(|other| **other == Some(*colour)).count() == 1;
-    let taken: Vec<Colour> = own.iter().flatten().copied().filter(is_alone).collect();
-    let mut free = Colour::ALL.into_iter().filter(|colour| !taken.contains(colour)).cycle();
-    own.iter().map(|own| own.filter(is_alone).or_else(|| free.next()).unwrap_or(Colour::Ink)).collect()
+/// `quick-start` from `quick-start-seed-3`: what the runs of several seeds are called together.
+fn without_seed(run: &str) -> &str {
+    match run.rsplit_once("-seed-") {
+        Some((name, seed)) if !name.is_empty() && seed.parse::<u64>().is_ok() => name,
+        _ => run,
+    }
 }
 
 /// Which key lines are called by, as a sentence; none where they are called by a network or a run.
@@ -197,17 +199,13 @@ fn named_by(groups: &[Group], differences: &[String]) -> String {
     }
 }
 
-/// Original units are vermilion and pre-activation blue on every page.
-fn usual(name: &str) -> Option<Colour> {
-    match name.strip_prefix("resnet")?.rsplit_once('-')?.1 {
-        "v1" => Some(Colour::Vermilion),
-        "v2" => Some(Colour::Blue),
-        _ => None,
-    }
-}
-
 fn value_of(group: &Group, key: &str) -> String {
     group.training.get(key).cloned().unwrap_or_else(|| "not set".to_owned())
+}
+
+/// The steps of an epoch, if all runs have as many.
+fn epoch(groups: &[Group]) -> u64 {
+    shared_epoch(groups.iter().flat_map(|group| &group.runs).map(RunData::steps_per_epoch))
 }
 
 /// Where the learning rate drops, if it does so at the same steps in all runs.
@@ -222,10 +220,11 @@ fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
     if most == 0.0 {
         return None;
     }
-    let y = Axis::from_zero(&format!("{} error, %", measured.name()), (most / 10.0).ceil() * 10.0);
+    let y = Axis::percent(&format!("{} error, %", measured.name()), most);
     let trainings = counted(groups.len() as u64, "training");
     let title = format!("{} error of {trainings}", capital(measured.name()));
-    let mut chart = Chart::new(title, Axis::from_zero("steps", last as f64), y).verticals(drops(groups));
+    let x = Axis::from_zero("steps", last as f64);
+    let mut chart = Chart::new(title, x, y).epochs(epoch(groups)).verticals(drops(groups));
     for group in groups {
         let seeds: Vec<_> = group.runs.iter().map(|run| run.errors(measured)).collect();
         for line in seeds.iter().filter(|_| seeds.len() > 1) {
@@ -246,7 +245,8 @@ fn losses(groups: &[Group]) -> Chart {
         title,
         Axis::from_zero("steps", last as f64),
         Axis::log("training loss, nats (log scale)"),
-    );
+    )
+    .epochs(epoch(groups));
     for group in groups {
         let seeds: Vec<_> = group.runs.iter().map(RunData::losses).collect();
         let median = medians(&seeds);
@@ -279,7 +279,7 @@ fn final_errors(group: &Group, measured: Measured) -> Seeds {
             Measured::Test => results.test,
             Measured::Validation => results.validation,
         };
-        Some((run.record.seed, error(&scores?)))
+        Some((run.record.seed, scores?.error()))
     };
     // Later pairs replace earlier ones, and the first run of a seed counts.
     let by_seed: BTreeMap<u64, f64> = group.runs.iter().rev().filter_map(error_of).collect();

@@ -41,7 +41,7 @@ pub(crate) fn error(run: &RunData) -> Option<Chart> {
         Some((measured, error)) => format!("The {} error ends at {error:.2} %", measured.name()),
         None => "Error on the training images".to_owned(),
     };
-    let mut chart = Chart::new(title, steps(run), Axis::from_zero("error, %", highest(run)))
+    let mut chart = Chart::new(title, steps(run), Axis::percent("error, %", highest(run)))
         .verticals(run.drops())
         .epochs(run.steps_per_epoch())
         .right(Axis::log("loss, nats (log)"));
@@ -101,10 +101,9 @@ fn marks(series: Series, run: &RunData) -> Series {
     if run.epochs.len() <= 30 { series.marked() } else { series }
 }
 
-/// The top of the errors' axis: the highest error, rounded up to a multiple of 10 %.
+/// The highest error in percent, at least 1.
 fn highest(run: &RunData) -> f64 {
     let measured = [run.errors(Measured::Test), run.errors(Measured::Validation)].concat();
     let all = if measured.is_empty() { run.training_errors() } else { measured };
-    let most = all.iter().map(|(_, error)| *error).filter(|error| error.is_finite()).fold(1.0, f64::max);
-    (most / 10.0).ceil() * 10.0
+    all.iter().map(|(_, error)| *error).filter(|error| error.is_finite()).fold(1.0, f64::max)
 }

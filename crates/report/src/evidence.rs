@@ -173,13 +173,11 @@ fn class_errors(predictions: &Predictions) -> Option<Figure> {
     classes.sort_by(|a, b| error(b).total_cmp(&error(a)));
     let (first, last) = (classes.first()?, classes.last()?);
     let split = predictions.split.name();
-    let title = format!(
-        "{} is hardest, {} error; {} easiest, {}",
-        first.name,
-        percent(error(first)),
-        last.name,
-        percent(error(last))
-    );
+    let easiest = match classes.iter().filter(|class| error(class) == 0.0).count() {
+        0 | 1 => format!("{} easiest, {}", last.name, percent(error(last))),
+        several => format!("{several} classes without an error"),
+    };
+    let title = format!("{} is hardest, {} error; {easiest}", first.name, percent(error(first)));
     let caption = match classes.len() {
         many if many > BARS => {
             format!("{}. The {BARS} of {many} classes with the highest {split} error.", capital(&title))
@@ -213,7 +211,7 @@ fn matrix(predictions: &Predictions) -> Option<Figure> {
             *cell = pair.images;
         }
     }
-    // Darkness follows the square root of the share of the row's images, so that a hundredth still shows.
+    // The strength follows the square root of the share of the row's images, so that a hundredth still shows.
     let cell = |(row, number): (usize, &u64)| {
         let share = *number as f64 / predictions.classes[row].images.max(1) as f64;
         let level =
@@ -301,7 +299,7 @@ fn norm_map(history: &NormHistory, what: &str, of: fn(&Norms) -> &Vec<f32>) -> O
         kind: Kind::Scale,
     };
     let [low, high] = [low, high].map(significant);
-    let caption = format!("{title}. By layer, from {low} (pale) to {high} (dark) on a log scale.");
+    let caption = format!("{title}. By layer, from {low} (faint) to {high} (full blue) on a log scale.");
     Some(Figure::drawn(grid.inline(), caption))
 }
 
@@ -347,6 +345,9 @@ mod tests {
         ] {
             assert!(svg.contains(said), "{said}: {svg}");
         }
+        let classes = vec![class("cat", 3000), class("owl", 3000), class("dog", 1)];
+        let svg = class_errors(&Predictions { classes, ..predictions }).unwrap().file();
+        assert!(svg.contains("dog is hardest") && svg.contains("; 2 classes without an error"), "{svg}");
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn repeated(run: &RunFolder) -> Result<Vec<String>, Error> {
         match record.changes.is_empty() {
             true => format!("cargo xtask {}", words.join(" ")),
             false => {
-                train_again(run.dir(), (&run.recipe()?, &record), &began_with(&record).unwrap_or_default())
+                train_again(run.dir(), &run.recipe()?, &record, &began_with(&record).unwrap_or_default())
             }
         },
         format!("cargo xtask eval --checkpoint {dir}"),

@@ -43,12 +43,12 @@ mod run;
 mod schedule;
 
 pub use again::{began_with, data_option, train_again};
-pub use article::{Article, Cell, Head, Part, Set, Statement, Table, TableRow, Tone, article_page};
+pub use article::{Article, Cell, Head, Part, Statement, Table, TableRow, Tone, article_page};
 pub use comparison::comparison_page;
 pub use curves::curves_svg;
 pub use error::Error;
 pub use figure::Figure;
 pub use file::{LivePage, write_article, write_chart, write_curves, write_figure, write_page};
 pub use page::run_page;
-pub use run::{drops_told, rate_drops, shared_drops};
+pub use run::{drops_told, rate_drops, shared_drops, shared_epoch};
 pub use schedule::schedule_svg;

@@ -8,9 +8,9 @@ use crate::Error;
 use crate::curves;
 use crate::evidence::Evidence;
 use crate::figure::Figure;
-use crate::numbers::{count, counted, duration, significant, speed};
+use crate::numbers::{capital, count, counted, duration, significant, speed};
 use crate::processes;
-use crate::run::{RunData, drops_told, error, validation};
+use crate::run::{RunData, drops_told};
 
 /// A line of the table of epochs.
 #[derive(Serialize)]
@@ -31,21 +31,20 @@ struct EpochRow {
 /// If the run cannot be read or has logged nothing.
 pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error> {
     let run = RunData::read(folder)?;
-    let recipe = toml::to_string(&run.recipe).map_err(|cause| Error::Recipe(cause.to_string()))?;
     let page = context! {
-        title => format!("{} on {}", run.record.model, run.record.data),
+        title => format!("{} on {}", run.record.model, data_name(&run)),
         headline => headline(&run),
         lead => lead(&run),
         facts => facts(&run),
-        warnings => run.record.mark().into_iter().collect::<Vec<_>>(),
+        warnings => run.record.mark().iter().map(|mark| format!("{}.", capital(mark))).collect::<Vec<_>>(),
         figures => figures(&run),
         epochs => rows(&run),
-        has_validation => run.epochs.iter().any(|epoch| validation(epoch).is_some()),
+        has_validation => run.epochs.iter().any(|epoch| epoch.judged_validation().is_some()),
         of_average => if run.is_averaged() { " of the average" } else { "" },
         has_test => run.epochs.iter().any(|epoch| epoch.test.is_some()),
         evidence => Evidence::read(folder)?,
         left_out => run.record.left_out,
-        recipe => recipe,
+        recipe => run.recipe.to_toml()?,
         commands => commands,
     };
     render("run.html", page)
@@ -83,7 +82,7 @@ fn lead(run: &RunData) -> String {
         "{} with {} parameters, trained on {} by the recipe {}",
         record.model,
         count(record.parameters),
-        record.data,
+        data_name(run),
         record.recipe
     );
     match record.results {
@@ -95,13 +94,19 @@ fn lead(run: &RunData) -> String {
     }
     let scores = record.results.and_then(|results| results.test);
     if let (Some(published), Some(scores)) = (run.recipe.expected_error, scores) {
-        let difference = error(&scores) - published;
+        let difference = scores.error() - published;
         let (points, word) = (difference.abs(), if difference > 0.0 { "above" } else { "below" });
         text += &format!(
             " Published for the full recipe: {published} %; this run is {points:.2} points {word} that."
         );
     }
     text
+}
+
+/// What the data set is called: of a folder its name, since its place is a fact of one machine.
+fn data_name(run: &RunData) -> &str {
+    let data = run.record.data.trim_end_matches(['/', '\\']);
+    data.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(&run.record.data)
 }
 
 /// `2026-11-27 19:33 UTC` from `2026-11-27T19:33:10Z`.
@@ -116,6 +121,9 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     let record = &run.record;
     let mut facts = vec![("started", moment(&record.started))];
     facts.extend(record.ended.as_deref().map(|ended| ("ended", moment(ended))));
+    if data_name(run) != record.data {
+        facts.push(("data", record.data.clone()));
+    }
     facts.push(("seed", record.seed.to_string()));
     facts.push((
         "threads",
@@ -192,8 +200,8 @@ fn rows(run: &RunData) -> Vec<EpochRow> {
         steps: count(epoch.step),
         loss: format!("{:.4}", epoch.train_loss),
         training: percent(100.0 - epoch.train_top1),
-        validation: validation(epoch).as_ref().map(|scores| percent(error(scores))),
-        test: epoch.test.as_ref().map(|scores| percent(error(scores))),
+        validation: epoch.judged_validation().map(|scores| percent(scores.error())),
+        test: epoch.test.map(|scores| percent(scores.error())),
         speed: speed(epoch.images_per_second),
     };
     run.epochs.iter().map(row).collect()

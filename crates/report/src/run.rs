@@ -1,7 +1,7 @@
 //! What a run's folder says, ready to be drawn.
 
 use resnet_record::{
-    EpochMetrics, Metric, ProcessesMetrics, Recipe, RunFolder, RunRecord, ScheduleRecipe, Scores, StepMetrics,
+    EpochMetrics, Metric, ProcessesMetrics, Recipe, RunFolder, RunRecord, ScheduleRecipe, StepMetrics,
 };
 
 use crate::Error;
@@ -78,9 +78,9 @@ impl RunData {
     pub(crate) fn errors(&self, measured: Measured) -> Vec<(f64, f64)> {
         let scores = |epoch: &EpochMetrics| match measured {
             Measured::Test => epoch.test,
-            Measured::Validation => validation(epoch),
+            Measured::Validation => epoch.judged_validation(),
         };
-        let error = |epoch: &EpochMetrics| Some((epoch.step as f64, error(&scores(epoch)?)));
+        let error = |epoch: &EpochMetrics| Some((epoch.step as f64, scores(epoch)?.error()));
         self.epochs.iter().filter_map(error).collect()
     }
 
@@ -103,10 +103,10 @@ impl RunData {
     /// else the last one that was measured after an epoch.
     pub(crate) fn final_error(&self) -> Option<(Measured, f64)> {
         let results = self.record.results;
-        let test = results.and_then(|results| results.test).map(|scores| (Measured::Test, error(&scores)));
+        let test = results.and_then(|results| results.test).map(|scores| (Measured::Test, scores.error()));
         let validation = results
             .and_then(|results| results.validation)
-            .map(|scores| (Measured::Validation, error(&scores)));
+            .map(|scores| (Measured::Validation, scores.error()));
         test.or(validation).or_else(|| self.last_drawn_error())
     }
 
@@ -137,17 +137,14 @@ pub fn shared_drops(lines: impl IntoIterator<Item = Vec<f64>>) -> Vec<f64> {
     lines.next().filter(|first| lines.all(|other| other == *first)).unwrap_or_default()
 }
 
+/// The steps of an epoch where all lines of a chart have as many, else 0: a number of epochs is one for all
+/// lines.
+pub fn shared_epoch(lines: impl IntoIterator<Item = u64>) -> u64 {
+    let mut lines = lines.into_iter();
+    lines.next().filter(|first| lines.all(|other| other == *first)).unwrap_or_default()
+}
+
 /// What a caption says of the verticals at these drops, if there are any.
 pub fn drops_told(drops: &[f64]) -> &'static str {
     if drops.is_empty() { "" } else { " Thin verticals are drops of the learning rate." }
-}
-
-/// The scores of an epoch by which its weights are judged: those of their moving average where one is kept.
-pub(crate) fn validation(epoch: &EpochMetrics) -> Option<Scores> {
-    epoch.ema_validation.or(epoch.validation)
-}
-
-/// The top-1 error in percent.
-pub(crate) fn error(scores: &Scores) -> f64 {
-    100.0 - scores.top1()
 }

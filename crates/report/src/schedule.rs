@@ -8,9 +8,9 @@ use crate::numbers::{count, significant};
 ///
 /// ```
 /// let rates: Vec<f64> = (0..1000).map(|step| 0.1 * (1.0 - f64::from(step) / 1000.0)).collect();
-/// assert!(resnet_report::schedule_svg(("mine", "polynomial"), &rates, 100).starts_with("<svg"));
+/// assert!(resnet_report::schedule_svg("mine", "polynomial", &rates, 100).starts_with("<svg"));
 /// ```
-pub fn schedule_svg((name, kind): (&str, &str), rates: &[f64], steps_per_epoch: u64) -> String {
+pub fn schedule_svg(name: &str, kind: &str, rates: &[f64], steps_per_epoch: u64) -> String {
     let most = rates.iter().copied().filter(|rate| rate.is_finite()).fold(0.0, f64::max);
     let last = rates.last().copied().unwrap_or(0.0);
     let title = format!(

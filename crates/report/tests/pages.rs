@@ -140,7 +140,14 @@ fn seeds_are_gathered_and_recipes_told_apart() {
         made("d", "resnet20-v1", 1, 12.4),
     ];
     let page = comparison_page(&runs, &[]).unwrap();
-    for said in ["8.10", "8.00 to 8.20", "12.20", "resnet20-v2 is better than resnet20-v1", "model.name"] {
+    for said in [
+        "8.10",
+        "8.00 to 8.20",
+        "12.20",
+        "resnet20-v2 is better than resnet20-v1",
+        "<th>training</th><th>model.name</th>",
+        "<tr><th>resnet20-v2</th><td>resnet20-v2</td></tr>",
+    ] {
         assert!(page.contains(said), "{said}");
     }
     assert!(!page.contains("train.seed"), "a seed is no difference");
@@ -151,6 +158,8 @@ fn seeds_are_gathered_and_recipes_told_apart() {
     let page = comparison_page(&of_two_lengths, &[]).unwrap();
     assert!(page.contains("Test error of 1 training<"), "{page}");
     assert!(!page.contains("class=\"drop\""), "{page}");
+    // These recipes have no published error, and all epochs are of ten steps.
+    assert!(!page.contains("published, %") && page.contains("epoch 1<"), "{page}");
     // One seed each decides nothing; nor do seeds that overlap.
     assert!(comparison_page(&[runs[0].clone(), runs[2].clone()], &[]).unwrap().contains("may be chance"));
     let close = [
@@ -170,6 +179,27 @@ fn recorded(dir: &Path, change: impl FnOnce(&mut RunRecord)) -> RunFolder {
 }
 
 #[test]
+fn seeds_are_called_by_their_run_without_the_seed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let runs = [("plain", 0), ("plain", 1), ("tuned", 0), ("tuned", 1)].map(|(name, seed)| {
+        let dir = scratch.path().join(format!("{name}-seed-{seed}"));
+        run(&dir, "resnet20-v2", seed, 4, 8.0);
+        recorded(&dir, |record| {
+            record.run = format!("{name}-seed-{seed}");
+            if name == "tuned" {
+                (record.from, record.weights) = (Some("net.pth".to_owned()), Some("ema".to_owned()));
+            }
+        })
+    });
+    let page = comparison_page(&runs, &[]).unwrap();
+    let differing = "<tr><th>tuned</th><td>net.pth</td><td>ema</td></tr>";
+    for said in ["<th>tuned</th><td>2</td>", differing, ">plain</text>"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("-seed-0"), "{page}");
+}
+
+#[test]
 fn trainings_from_other_weights_or_on_other_data_are_no_seeds_of_each_other() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = |name: &str| scratch.path().join(name);
@@ -184,8 +214,9 @@ fn trainings_from_other_weights_or_on_other_data_are_no_seeds_of_each_other() {
     let page = comparison_page(&[fresh.clone(), tuned], &[]).unwrap();
     for said in [
         "2 runs compared",
-        "<th>from</th><td>not set</td><td>runs&#x2f;first</td>",
-        "from = none",
+        "<th>training</th><th>from</th></tr>",
+        "<tr><th>from = none</th><td>not set</td></tr>",
+        "<tr><th>from = runs&#x2f;first</th><td>runs&#x2f;first</td></tr>",
         ">runs/first</text>",
         "Lines are named by their from.",
     ] {
@@ -201,10 +232,9 @@ fn trainings_from_other_weights_or_on_other_data_are_no_seeds_of_each_other() {
         run.folder().clone()
     });
     let page = comparison_page(&of_files, &[]).unwrap();
-    assert!(
-        page.contains("<th>data</th><td>&#x2f;data&#x2f;cats</td><td>&#x2f;data&#x2f;dogs</td>"),
-        "{page}"
-    );
+    for name in ["cats", "dogs"] {
+        assert!(page.contains(&format!("</th><td>&#x2f;data&#x2f;{name}</td></tr>")), "{page}");
+    }
     // Neither is finished, so neither has taken a known time.
     assert!(page.contains("<td></td></tr>") && !page.contains(">0 s<"), "{page}");
 }

@@ -44,7 +44,7 @@ pub enum Error {
         /// What the hub says.
         source: Box<Error>,
     },
-    /// The bare name of a network, which does not name any weights.
+    /// The bare name of a network of the registry, which does not name any weights.
     #[error("{0} names a network without weights")]
     NoWeights(String),
     /// A model of the hub, in a build without the feature `hub`.
@@ -55,6 +55,14 @@ pub enum Error {
     WeightsMissing {
         /// The folder.
         folder: PathBuf,
+    },
+    /// A folder with the weights of a repository, but without the config that tells of them.
+    #[error("{} has {weights} but no config.json; give the file itself", folder.display())]
+    ConfigMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// The name of the weights' file in it.
+        weights: &'static str,
     },
     /// A run that has not written the checkpoint it would be loaded from.
     #[error("the run {} has no {} yet", run.display(), file.display())]
@@ -76,6 +84,16 @@ pub enum Error {
         /// How many the head has.
         has: usize,
     },
+    /// The caller names another number of classes than the weights' head has.
+    #[error("{given} names of classes are given for {}, and its head has {has} classes", file.display())]
+    GivenClasses {
+        /// The file of the weights.
+        file: PathBuf,
+        /// How many names the caller gives.
+        given: usize,
+        /// How many classes the head has.
+        has: usize,
+    },
     /// Weights that say they are of another network than the one that they are given to.
     #[error("{}: its {says} {told}, and the network to be trained is {network}", file.display())]
     OtherNetwork {
@@ -88,9 +106,29 @@ pub enum Error {
         /// The network that they are given to.
         network: String,
     },
-    /// A file of weights that timm's description of them would replace.
-    #[error("{} is where timm's description of the network goes; give the weights another name", file.display())]
+    /// A file of weights that the description of their network would replace.
+    #[error("{} is where the description of the network goes; give the weights another name", file.display())]
     PlaceOfConfig {
+        /// The file.
+        file: PathBuf,
+    },
+    /// An export into the file that it is made of.
+    #[error("{} is the file that the weights are read from, and an export would replace it", file.display())]
+    ReplacesItself {
+        /// The file.
+        file: PathBuf,
+    },
+    /// An export among the checkpoints of a run, which are the training's alone.
+    #[error("{} is among the checkpoints of the run {}, which only its training writes", file.display(), run.display())]
+    AmongCheckpoints {
+        /// The file.
+        file: PathBuf,
+        /// The run's folder.
+        run: PathBuf,
+    },
+    /// An export with the ending of another format.
+    #[error("an export is a safetensors file, and {} ends as another kind of file does; let it end in .safetensors", file.display())]
+    OtherEnding {
         /// The file.
         file: PathBuf,
     },
@@ -100,9 +138,11 @@ pub enum Error {
         /// The file of the weights.
         file: PathBuf,
     },
-    /// The network's logits for an image hold NaN.
-    #[error("the network's logits for {image} hold NaN; {weights} is damaged, or mean and std do not fit it")]
-    NotANumber {
+    /// The network's logits for an image are not all finite.
+    #[error(
+        "the network's logits for {image} hold NaN or infinity; {weights} is damaged, or mean and std do not fit it"
+    )]
+    NotFinite {
         /// The image.
         image: String,
         /// The file of the weights.

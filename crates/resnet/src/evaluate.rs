@@ -1,7 +1,12 @@
 //! Whether a network can be scored on a data set, how images are shown to it, and its scores.
 
-use resnet_data::sources::class_difference;
-use resnet_data::{DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform, imagenet};
+use std::sync::Arc;
+
+use resnet_data::sources::{FileSet, Source, class_difference};
+use resnet_data::{
+    BrokenSample, DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform,
+    broken_samples, imagenet,
+};
 use resnet_record::{Run, Scores};
 use resnet_vision::image::Orientation;
 use resnet_vision::{Augmentation, EvalTransform};
@@ -86,11 +91,27 @@ pub struct TestFeed {
     pub view: Option<View>,
 }
 
+/// The split that is scored. A folder with a single one is scored whatever that is called.
+fn scored(files: &FileSet) -> &Arc<dyn Source> {
+    files.evaluation.as_ref().unwrap_or(&files.train)
+}
+
+impl Images {
+    /// The samples that `feed`, a feed of the test images, has left out so far because they are broken, by
+    /// the names that lists of samples have for them.
+    pub fn broken_samples(&self, feed: &dyn Feed) -> Vec<BrokenSample> {
+        match self {
+            Images::InMemory(_) => vec![],
+            Images::InFiles(files) => broken_samples(scored(files.set()).index(), &feed.broken()),
+        }
+    }
+}
+
 impl Pretrained {
     /// How images in files are shown to the network.
     ///
     /// # Errors
-    /// [`Error::CropTooLarge`] if `options` ask for that, or if it is not known how images are normalised.
+    /// [`Error::CropTooLarge`] if `options` ask for that; as [`Pretrained::preprocessing`].
     pub fn view(&self, options: &EvalOptions) -> Result<View, Error> {
         let EvalOptions { size, resize, crops, orientation, .. } = *options;
         let usual = self.eval_transform()?;
@@ -135,9 +156,7 @@ impl Pretrained {
         };
         let batch = (batch / view.crops.count()).max(1);
         let config = LoaderConfig { workers, ..LoaderConfig::evaluation(batch) };
-        // A folder with a single split is scored whatever that split is called.
-        let source = files.evaluation.as_ref().unwrap_or(&files.train).clone();
-        let loader = FileLoader::new(source, None, how, config)?;
+        let loader = FileLoader::new(scored(files).clone(), None, how, config)?;
         Ok(TestFeed { feed: Box::new(loader), view: Some(view) })
     }
 
@@ -161,11 +180,11 @@ impl Pretrained {
     /// [`Error::OtherData`] if the number of classes, their order or the size of the images is another.
     pub fn check_images(&self, images: &TestImages<'_>) -> Result<Option<String>, Error> {
         let (spec, file) = (self.spec(), self.file.display());
-        let TestImages { name, origin, classes, size } = *images;
+        let TestImages { origin, classes, size, .. } = *images;
         if classes.len() != spec.classes {
-            let (here, has) = (spec.classes, classes.len());
+            let (here, have) = (spec.classes, classes.len());
             return Err(Error::OtherData(format!(
-                "{file} tells {here} classes apart, but {name} in {origin} has {has}; choose the data it was made for"
+                "{file} has {here} classes, and the data in {origin} have {have}; choose the data it was made for"
             )));
         }
         let [h, w] = self.input_size();
@@ -177,7 +196,8 @@ impl Pretrained {
         // Folders are called by synset, in the order of ImageNet's classes, whatever a checkpoint calls them.
         let is_imagenet =
             classes.iter().map(String::as_str).eq(imagenet::classes().map(|(synset, _)| synset));
-        let told = self.metadata.classes.as_deref().filter(|names| *names != classes && !is_imagenet);
+        let told = self.given.classes.as_deref().or(self.metadata.classes.as_deref());
+        let told = told.filter(|names| *names != classes && !is_imagenet);
         let Some(names) = told else { return Ok(None) };
         let sorted = |names: &[String]| {
             let mut names = names.to_vec();

@@ -7,7 +7,14 @@ use resnet_models::checkpoint::{self, Dialect, Metadata, Saved};
 use resnet_record::{Results, Selection};
 use serde::Serialize;
 
+use crate::location::run_around;
 use crate::{Error, Pretrained};
+
+/// Endings by which others would take an export for a file of another format.
+const OTHER_ENDS: [&str; 22] = [
+    "bin", "ckpt", "gguf", "gz", "h5", "hdf5", "jpeg", "jpg", "json", "npy", "npz", "onnx", "pb", "pickle",
+    "pkl", "png", "pt", "pth", "tar", "th", "toml", "zip",
+];
 
 /// The metadata's `metrics` of a run's reported weights.
 #[derive(Serialize)]
@@ -24,38 +31,68 @@ struct Metrics<'a> {
 pub struct Exported {
     /// The file of the weights.
     pub saved: Saved,
-    /// timm's `config.json` beside it, if there is one.
+    /// The `config.json` beside it, if there is one: timm's or transformers' description of the network.
     pub config: Option<PathBuf>,
-    /// What the program that the names are of has to be told, because names do not say it; a sentence's part.
-    pub needs: Option<&'static str>,
 }
 
 impl Pretrained {
-    /// Where [`Pretrained::export`] writes timm's `config.json`; `None` unless timm has the network and
-    /// `dialect` is timm's.
+    /// Where [`Pretrained::export`] writes a `config.json`; `None` unless `dialect` is timm's or
+    /// transformers', and they have the network.
     pub fn config_beside(&self, file: &Path, dialect: Dialect) -> Option<PathBuf> {
-        let wanted = dialect == Dialect::Timm && checkpoint::is_timm_network(self.spec());
-        wanted.then(|| file.with_file_name("config.json"))
+        let is_wanted = match dialect {
+            Dialect::Timm => checkpoint::is_timm_network(self.spec()),
+            Dialect::Transformers => dialect.check_export(self.spec()).is_ok(),
+            _ => false,
+        };
+        is_wanted.then(|| file.with_file_name("config.json"))
     }
 
-    /// Writes the weights with the names of `dialect` to the safetensors `file`, whole or not at all, and
-    /// timm's `config.json` beside it where [`Pretrained::config_beside`] says so. Files that are there are
+    /// Whether an export may be written to `file`, as far as its name and its folder tell.
+    ///
+    /// # Errors
+    /// [`Error::OtherEnding`], or [`Error::AmongCheckpoints`].
+    pub fn may_be_exported_to(file: &Path) -> Result<(), Error> {
+        let end = file.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+        if end.is_some_and(|end| OTHER_ENDS.contains(&&*end)) {
+            return Err(Error::OtherEnding { file: file.to_owned() });
+        }
+        // The working directory, or a link, may lead there too.
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let real = folder.canonicalize().map(|folder| folder.join(file.file_name().unwrap_or_default()));
+        match real.ok().as_deref().and_then(run_around) {
+            Some(run) => Err(Error::AmongCheckpoints { file: file.to_owned(), run: run.dir().to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the weights with the names of `dialect` to the safetensors `file`, whole or not at all, and a
+    /// `config.json` beside it where [`Pretrained::config_beside`] says so. Files that are there are
     /// replaced.
     ///
     /// # Errors
     /// If the dialect has no names for the network, `file` is where the `config.json` belongs, or a file
-    /// cannot be written.
+    /// cannot be written; as [`Pretrained::may_be_exported_to`]; and [`Error::ReplacesItself`] if `file` is
+    /// the file that the weights are from.
     pub fn export(&self, dialect: Dialect, file: &Path) -> Result<Exported, Error> {
         let config = self.config_beside(file, dialect);
         if config.as_deref() == Some(file) {
             return Err(Error::PlaceOfConfig { file: file.to_owned() });
         }
+        Pretrained::may_be_exported_to(file)?;
+        let real = |path: &Path| path.canonicalize().ok();
+        if real(file).is_some_and(|there| real(&self.file) == Some(there)) {
+            return Err(Error::ReplacesItself { file: file.to_owned() });
+        }
         let metadata = self.export_metadata()?;
         let saved = checkpoint::export(file, self.network.model(), &metadata, dialect)?;
         if let Some(path) = &config {
-            checkpoint::write_timm_config(path, self.spec(), &metadata)?;
+            let describe = match dialect {
+                Dialect::Transformers => checkpoint::transformers_config,
+                _ => checkpoint::timm_config,
+            };
+            checkpoint::write_config(path, &describe(self.spec(), &metadata))?;
         }
-        Ok(Exported { saved, config, needs: dialect.needs(self.spec()) })
+        Ok(Exported { saved, config })
     }
 
     /// The metadata of an exported file: those of the checkpoint, and what its run knows in addition.
@@ -65,9 +102,10 @@ impl Pretrained {
         metadata.producer = None;
         // Training state is only good for resuming.
         metadata.other.remove(keys::TRAINING_STATE);
-        if metadata.preprocessing.is_some() || self.normalisation.is_some() {
+        if metadata.preprocessing.is_some() || self.given.normalisation.is_some() {
             metadata.preprocessing = Some(self.preprocessing()?);
         }
+        metadata.classes = self.given.classes.clone().or(metadata.classes);
         metadata.metrics = self.measured().or(metadata.metrics);
         Ok(metadata)
     }

@@ -7,7 +7,8 @@ use resnet_models::Model;
 use resnet_record::{Recipe, Results, Run, RunRecord};
 use resnet_train::{Options, Outcome, Quiet, TrainingPlan, fit};
 
-use crate::starting::training_metadata;
+use crate::pretrained::Given;
+use crate::training::training_metadata;
 use crate::{Error, Pretrained, ResNet, absolute_origin};
 
 impl Pretrained {
@@ -16,7 +17,7 @@ impl Pretrained {
     ///
     /// # Errors
     /// If there is no class.
-    pub fn with_classes(&self, classes: &[String], seed: u64) -> Result<Self, Error> {
+    pub fn with_new_head(&self, classes: &[String], seed: u64) -> Result<Self, Error> {
         if classes.is_empty() {
             return Err(Error::OtherData("a network needs at least one class".to_owned()));
         }
@@ -42,7 +43,7 @@ impl Pretrained {
             metadata,
             run: None,
             report: self.report.clone(),
-            normalisation: self.normalisation,
+            given: Given { classes: None, ..self.given.clone() },
             notes: vec![],
         })
     }
@@ -93,7 +94,8 @@ impl Pretrained {
                 return Err(Error::OtherData(format!("the training was stopped after step {step}")));
             }
         };
-        self.normalisation = Some(resnet_train::recipe::normalisation(&recipe));
+        let normalisation = Some(resnet_train::recipe::normalisation(&recipe));
+        self.given = Given { normalisation, ..Given::default() };
         self.metadata = metadata;
         self.metadata.recipe = run.recipe().to_toml().ok();
         self.file = run.folder().checkpoint(results.checkpoint);

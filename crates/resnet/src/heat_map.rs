@@ -51,15 +51,15 @@ impl Pretrained {
 
 impl Pretrained {
     /// Draws where the network sees `class` on the image in the file `image`, and writes that over the image
-    /// to the PNG file `out`, whole or not at all. Folders above it are created. An earlier heat map is
-    /// replaced, any other file is left.
+    /// to the PNG file `out`, whole or not at all. What is smaller than 256 pixels is enlarged by a whole
+    /// factor. Folders above `out` are created. An earlier heat map is replaced, any other file is left.
     ///
     /// # Errors
     /// As [`Pretrained::heat_map`] and [`HeatMap::may_be_at`], or if a file cannot be read or written.
     pub fn write_heat_map(&self, image: &Path, class: usize, out: &Path) -> Result<(), Error> {
         HeatMap::may_be_at(out)?;
         let image = resnet_data::decode_image(image)?;
-        let png = self.heat_map(&image, class)?.png_over(&image)?;
+        let png = MARK.encode(&enlarged(self.heat_map(&image, class)?.over(&image)))?;
         let write = || -> io::Result<()> {
             if let Some(folder) = out.parent() {
                 fs::create_dir_all(folder)?;
@@ -68,6 +68,26 @@ impl Pretrained {
         };
         write().map_err(|cause| not_written(out, cause))
     }
+}
+
+/// The least longer side of a heat map in a file, in pixels.
+const SHOWN: usize = 256;
+
+/// `image` with each pixel as a square, as large as it takes for the longer side to have 256 pixels.
+fn enlarged(image: Image) -> Image {
+    let factor = SHOWN.div_ceil(image.width.max(image.height).max(1));
+    if factor == 1 {
+        return image;
+    }
+    let (width, height) = (factor * image.width, factor * image.height);
+    let mut pixels = Vec::with_capacity(3 * width * height);
+    for y in 0..height {
+        for x in 0..width {
+            let at = 3 * (y / factor * image.width + x / factor);
+            pixels.extend_from_slice(&image.pixels[at..at + 3]);
+        }
+    }
+    Image { width, height, pixels }
 }
 
 fn not_written(out: &Path, cause: io::Error) -> Error {
@@ -191,6 +211,16 @@ mod tests {
             let refused = HeatMap::may_be_at(&at(name)).unwrap_err().to_string();
             assert!(refused.contains(name) && refused.contains("is no heat map; name another"), "{refused}");
         }
+    }
+
+    #[test]
+    fn small_maps_are_enlarged_by_a_whole_factor() {
+        let image = Image::new(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let large = enlarged(image);
+        assert_eq!((large.width, large.height), (256, 128));
+        assert_eq!(large.pixels[..3], [1, 2, 3]);
+        assert_eq!(large.pixels[3 * 127..3 * 129], [1, 2, 3, 4, 5, 6]);
+        assert_eq!(enlarged(Image::new(300, 1, vec![7; 900]).unwrap()).width, 300);
     }
 
     #[test]

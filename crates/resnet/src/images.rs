@@ -75,6 +75,16 @@ impl Default for OpenOptions<'_> {
     }
 }
 
+impl std::fmt::Debug for OpenOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("needed", &self.needed)
+            .field("files", &self.files)
+            .field("on_broken", &self.on_broken)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Images {
     /// The images that `recipe` is for: from `folder` if there is one, otherwise drawn, or downloaded from
     /// the Hugging Face hub. What is odd about images in files is logged.

@@ -27,7 +27,7 @@
 //! let images = data::open_dir("cifar-10-batches-bin".as_ref(), None)?;
 //! let recipe = Recipe::load("my-cifar.toml".as_ref())?;
 //! let pretrained = Pretrained::load("resnet20-cifar10.safetensors")?;
-//! let mut network = pretrained.with_classes(images.train.classes(), 0)?;
+//! let mut network = pretrained.with_new_head(images.train.classes(), 0)?;
 //! let results = network.fine_tune(&recipe, &images, "runs/mine".as_ref())?;
 //! println!("loss {:.3}", results.train_loss);
 //! network.export(Dialect::Timm, "mine.safetensors".as_ref())?;
@@ -42,8 +42,10 @@
 //! | file | |
 //! |---|---|
 //! | `location.rs` | where weights come from: a file, a run, a repository's folder, the hub |
-//! | `pretrained.rs` | weights in their network, with what file and config say about them |
+//! | `load.rs` | weights loaded: what file, config and caller say about them, put together |
+//! | `pretrained.rs` | weights in their network, and what is known about them |
 //! | `transform.rs` | how an image becomes an input |
+//! | `usual.rs` | the data set that a network is for as a rule |
 //! | `predict.rs` | classes and features of images |
 //! | `heat_map.rs` | where the network sees a class |
 //! | `images.rs` | the data set of a recipe or in a folder |
@@ -68,6 +70,7 @@ mod export;
 mod fine_tune;
 mod heat_map;
 mod images;
+mod load;
 mod location;
 mod network;
 mod predict;
@@ -78,6 +81,7 @@ mod replay;
 mod starting;
 mod training;
 mod transform;
+mod usual;
 
 /// The programs of README.md, so that they compile.
 #[cfg(doctest)]
@@ -103,10 +107,11 @@ pub use evaluate::{Crops, EvalOptions, TestFeed, View};
 pub use export::Exported;
 pub use heat_map::HeatMap;
 pub use images::{Images, Needed, OpenOptions, TestImages, absolute_origin, origin_path};
+pub use load::LoadOptions;
 pub use location::Location;
 pub use network::ResNet;
 pub use predict::{Guess, Prediction, Predictor};
-pub use pretrained::{ClassNames, LoadOptions, Note, Origin, Pretrained};
+pub use pretrained::{ClassNames, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
 pub use published::published_error;
 pub use replay::{LayerDifference, Replay, Replayed, replay};

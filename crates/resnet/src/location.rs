@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::progress::Progress;
-use resnet_models::checkpoint::RepositoryConfig;
+use resnet_models::checkpoint::{Metadata, RepositoryConfig};
+use resnet_models::registry;
 use resnet_record::{RunFolder, RunRecord};
 
 use crate::Error;
+use crate::progress::Progress;
 
 /// The names of a repository's weights; safetensors are preferred, since a pickle takes longer to read.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
@@ -21,7 +22,8 @@ const PREPROCESSOR: &str = "preprocessor_config.json";
 /// Where weights are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file of weights, the folder of a run, or a folder with `config.json` and its weights.
+    /// A file of weights, the folder of a run, or a folder with `config.json` and its weights. Of a file that
+    /// is named itself, a `config.json` beside it is not read.
     Local(PathBuf),
     /// A model of the Hugging Face hub.
     Hub {
@@ -38,7 +40,7 @@ pub(crate) struct Found {
     pub(crate) file: PathBuf,
     /// The run that the file belongs to, if it lies in one.
     pub(crate) run: Option<(RunFolder, RunRecord)>,
-    /// The config of the repository that the file is from, if it is from one.
+    /// The config of the folder or the repository that was named, if it was one.
     pub(crate) config: Option<RepositoryConfig>,
     /// What the caller may want to know.
     pub(crate) notes: Vec<String>,
@@ -79,9 +81,20 @@ impl Location {
             Location::Local(path) if RunFolder::open(path).is_ok() => local(path),
             Location::Local(path) if path.is_dir() && path.join(CONFIG).is_file() => repository(path),
             Location::Local(path) => local(path),
-            Location::Hub { id, .. } if !id.contains('/') => Err(Error::NoWeights(id.clone())),
+            Location::Hub { id, .. } if registry::find(id, 1).is_ok() => Err(Error::NoWeights(id.clone())),
             Location::Hub { id, revision } => hub(id, revision.as_deref(), progress),
         }
+    }
+
+    /// The same for a location that a text was [taken for](Location::named): where that is no file, the error
+    /// says so.
+    pub(crate) fn find_named(&self, progress: &dyn Progress) -> Result<Found, Error> {
+        self.find(progress).map_err(|error| match (self, error) {
+            (Location::Local(_), error) | (_, error @ Error::NoWeights(_)) => error,
+            (Location::Hub { id, .. }, error) => {
+                Error::NotThere { text: id.clone(), source: Box::new(error) }
+            }
+        })
     }
 }
 
@@ -140,15 +153,32 @@ fn repository(folder: &Path) -> Result<Found, Error> {
     Ok(Found { file, run: None, config: Some(config), notes: vec![] })
 }
 
+/// A sentence about the `config.json` beside a repository's weights that were named themselves. Weights whose
+/// `metadata` name their network are ours, and say themselves what such a file says.
+pub(crate) fn config_passed_over(file: &Path, metadata: &Metadata) -> Option<String> {
+    let is_repositorys = metadata.model.is_none() && WEIGHTS.iter().any(|name| file.ends_with(name));
+    let told =
+        || format!("{CONFIG} lies beside {} and is not read; give their folder to use it", file.display());
+    (is_repositorys && file.with_file_name(CONFIG).is_file()).then(told)
+}
+
+/// The run among whose checkpoints `file` is.
+pub(crate) fn run_around(file: &Path) -> Option<RunFolder> {
+    let folder = file.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
+    RunFolder::open(folder?).ok()
+}
+
 /// The file behind `path`, and the run it lies in.
 fn local(path: &Path) -> Result<Found, Error> {
     if !path.is_dir() {
-        let folder = path.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
-        let run = folder.and_then(|folder| RunFolder::open(folder).ok());
-        let run = run.and_then(|run| run.record().ok().map(|record| (run, record)));
+        let run = run_around(path).and_then(|run| run.record().ok().map(|record| (run, record)));
         return Ok(Found { file: path.to_owned(), run, config: None, notes: vec![] });
     }
-    let run = RunFolder::open(path)?;
+    let weights = WEIGHTS.into_iter().find(|name| path.join(name).is_file());
+    let run = RunFolder::open(path).map_err(|error| match weights {
+        Some(weights) => Error::ConfigMissing { folder: path.to_owned(), weights },
+        None => error.into(),
+    })?;
     let record = run.record()?;
     let best = run.best_checkpoint();
     let file = match record.results.map(|results| results.checkpoint) {

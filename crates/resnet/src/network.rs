@@ -36,6 +36,11 @@ impl ResNet {
         &self.0
     }
 
+    /// The model alone.
+    pub(crate) fn into_model(self) -> Model {
+        self.0
+    }
+
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         self.0.spec()

@@ -61,10 +61,16 @@ impl Prediction {
 #[derive(Debug)]
 pub struct Predictor<'a> {
     network: Computing<'a>,
+    about: About,
+}
+
+/// What a predictor knows besides its network.
+#[derive(Debug)]
+struct About {
     transform: EvalTransform,
     names: Arc<[String]>,
     /// The name of the network, for errors.
-    model: &'a str,
+    model: String,
     /// The file of its weights, for errors.
     weights: String,
 }
@@ -89,9 +95,10 @@ impl Predictor<'_> {
     /// Classifies decoded images in one batch.
     ///
     /// # Errors
-    /// If the network fails or answers NaN.
+    /// If the network fails or answers NaN or infinity.
     pub fn predict(&self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
-        let inputs: Vec<Vec<f32>> = images.par_iter().map(|image| self.transform.apply(image)).collect();
+        let inputs: Vec<Vec<f32>> =
+            images.par_iter().map(|image| self.about.transform.apply(image)).collect();
         let rows = self.logits(&inputs)?.into_iter().enumerate();
         rows.map(|(index, logits)| self.answer(logits, &format!("image {index}"), IsTurned::No)).collect()
     }
@@ -100,13 +107,13 @@ impl Predictor<'_> {
     ///
     /// # Errors
     /// The outer error is that of the network, as in [`Predictor::predict`]. An inner error says that a file
-    /// can't be read or decoded, or that its logits hold NaN.
+    /// can't be read or decoded, or that its logits are not all finite.
     pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
         let read = |file: &PathBuf| {
             let (bytes, name) = (resnet_data::read_image(file)?, shown(file));
             let encoded = Encoded::open(&bytes, &name)?;
             let is_turned = if encoded.is_turned() { IsTurned::Yes } else { IsTurned::No };
-            Ok((self.transform.apply(&encoded.decode()?), is_turned))
+            Ok((self.about.transform.apply(&encoded.decode()?), is_turned))
         };
         let read: Vec<Result<(Vec<f32>, IsTurned), Error>> = files.par_iter().map(read).collect();
         let (mut inputs, mut turned) = (vec![], vec![]);
@@ -128,16 +135,18 @@ impl Predictor<'_> {
         if inputs.is_empty() {
             return Ok(vec![]);
         }
-        let logits = || self.network.logits(&tensor(inputs, &self.transform)?)?.to_vec2::<f32>();
-        let side = self.transform.crop;
-        logits().map_err(Error::compute(format!("{} on images of {side} x {side}", self.model)))
+        let About { transform, model, .. } = &self.about;
+        let logits = || self.network.logits(&tensor(inputs, transform)?)?.to_vec2::<f32>();
+        let side = transform.crop;
+        logits().map_err(Error::compute(format!("{model} on images of {side} x {side}")))
     }
 
     fn answer(&self, logits: Vec<f32>, image: &str, is_turned: IsTurned) -> Result<Prediction, Error> {
-        if logits.iter().any(|logit| logit.is_nan()) {
-            return Err(Error::NotANumber { image: image.to_owned(), weights: self.weights.clone() });
+        let About { names, weights, .. } = &self.about;
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return Err(Error::NotFinite { image: image.to_owned(), weights: weights.clone() });
         }
-        Ok(Prediction { logits, is_turned: is_turned == IsTurned::Yes, names: self.names.clone() })
+        Ok(Prediction { logits, is_turned: is_turned == IsTurned::Yes, names: names.clone() })
     }
 }
 
@@ -148,20 +157,50 @@ impl Pretrained {
     /// # Errors
     /// If it is not known how images are normalised.
     pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
-        self.predictor_by(Computing::Prepared(self.network.model().network().for_inference()))
+        let network = Computing::Prepared(self.network.model().network().for_inference());
+        Ok(Predictor { network, about: self.about()? })
+    }
+
+    /// As [`Pretrained::predictor`], but the predictor owns the network, as a server needs it. When the first
+    /// images arrive, the weights as they were are freed.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use resnet::{Predictor, Pretrained};
+    ///
+    /// /// What the threads of a server share.
+    /// #[derive(Clone)]
+    /// struct Server {
+    ///     predictor: Arc<Predictor<'static>>,
+    /// }
+    ///
+    /// # fn main() -> Result<(), resnet::Error> {
+    /// let predictor = Arc::new(Pretrained::load("timm/resnet50.a1_in1k")?.into_predictor()?);
+    /// let server = Server { predictor };
+    /// let other = server.clone();
+    /// std::thread::spawn(move || other.predictor.predict_files(&["cat.jpg".into()]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pretrained::predictor`].
+    pub fn into_predictor(self) -> Result<Predictor<'static>, Error> {
+        let about = self.about()?;
+        Ok(Predictor { network: Computing::Prepared(self.network.into_model().into_inference()), about })
     }
 
     /// A predictor that uses the network as it is, with nothing prepared.
     fn unprepared(&self) -> Result<Predictor<'_>, Error> {
-        self.predictor_by(Computing::AsItIs(&self.network))
+        Ok(Predictor { network: Computing::AsItIs(&self.network), about: self.about()? })
     }
 
-    fn predictor_by<'a>(&'a self, network: Computing<'a>) -> Result<Predictor<'a>, Error> {
-        Ok(Predictor {
-            network,
+    fn about(&self) -> Result<About, Error> {
+        Ok(About {
             transform: self.eval_transform()?,
             names: self.classes().names.into(),
-            model: &self.spec().name,
+            model: self.spec().name.clone(),
             weights: shown(&self.file),
         })
     }

@@ -2,18 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::progress::Progress;
 use resnet_data::sources::class_difference;
-use resnet_models::checkpoint::{
-    Checkpoint, Metadata, Policy, Preprocessing, ReadOptions, Report, RepositoryConfig, Resampling,
-};
+use resnet_models::checkpoint::{Checkpoint, Metadata, Policy, ReadOptions, Report, RepositoryConfig};
 use resnet_models::{Head, Model, Shortcut, Spec, registry};
-use resnet_record::{EvalInterpolation, Recipe};
+use resnet_record::Recipe;
 use resnet_train::recipe::normalisation;
 use resnet_vision::Normalisation;
 
-use crate::location::Found;
-use crate::pretrained::{Note, read};
+use crate::load::read;
+use crate::location::{Found, config_passed_over};
+use crate::pretrained::Note;
+use crate::progress::Progress;
 use crate::{Error, Location, transform};
 
 /// Weights to begin with, read but not yet given to a network.
@@ -47,15 +46,13 @@ impl StartingWeights {
         options: &ReadOptions,
         progress: &dyn Progress,
     ) -> Result<Self, Error> {
-        let location = Location::named(from).at_revision(revision);
-        let found = location.find(progress).map_err(|error| match &location {
-            Location::Hub { id, .. } => Error::NotThere { text: id.clone(), source: Box::new(error) },
-            Location::Local(_) => error,
-        })?;
-        let Found { file, config, notes, .. } = found;
-        let mut notes: Vec<Note> = notes.into_iter().map(Note::Other).collect();
-        let (checkpoint, note) = read(&file, options)?;
-        notes.extend(note);
+        let found = Location::named(from).at_revision(revision).find_named(progress)?;
+        let Found { file, config, mut notes, .. } = found;
+        let (checkpoint, several) = read(&file, options)?;
+        if config.is_none() {
+            notes.extend(config_passed_over(&file, &checkpoint.metadata()?));
+        }
+        let notes = notes.into_iter().map(Note::Other).chain(several).collect();
         Ok(StartingWeights { file, config, checkpoint, notes })
     }
 
@@ -86,7 +83,7 @@ impl StartingWeights {
         let named = metadata.classes.or_else(|| config?.classes.clone());
         let described = metadata.preprocessing.or_else(|| config?.preprocessing);
         let other_classes = named.filter(|_| same_head).and_then(|named| class_difference(&named, classes));
-        let told = described.map(|how| Normalisation { mean: how.mean, std: how.std });
+        let told = described.map(transform::normalisation);
         let other_normalisation = told.filter(|told| *told != normalisation(recipe));
         Ok(Started { report, other_classes, other_normalisation })
     }
@@ -119,36 +116,4 @@ fn computed(spec: &Spec) -> Spec {
         other => other,
     };
     Spec { name: String::new(), classes: 1, input: [0; 3], head: Head::Linear, shortcut, ..spec.clone() }
-}
-
-/// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
-/// `size` is the height and width of images that are in memory, in pixels.
-pub(crate) fn training_metadata(
-    model: &Model,
-    recipe: &Recipe,
-    classes: &[String],
-    size: Option<[usize; 2]>,
-) -> Metadata {
-    let (spec, normalisation) = (model.spec(), normalisation(recipe));
-    let preprocessing = match (&recipe.images, size) {
-        (Some(images), _) => Preprocessing {
-            input: [spec.input[0], images.evaluate.crop, images.evaluate.crop],
-            resize: images.evaluate.resize,
-            interpolation: match images.evaluate.interpolation {
-                EvalInterpolation::Bilinear => Resampling::Bilinear,
-                EvalInterpolation::Bicubic => Resampling::Bicubic,
-            },
-            crop: images.evaluate.crop,
-            mean: normalisation.mean,
-            std: normalisation.std,
-        },
-        (None, Some([height, width])) => transform::whole([spec.input[0], height, width], normalisation),
-        (None, None) => transform::whole(spec.input, normalisation),
-    };
-    Metadata {
-        model: Some(spec.name.clone()),
-        classes: Some(classes.to_vec()),
-        preprocessing: Some(preprocessing),
-        ..Metadata::default()
-    }
 }

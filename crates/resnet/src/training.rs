@@ -1,11 +1,12 @@
 //! A training by a recipe: its network, its plan, and the run that it fills.
 
-use resnet_models::registry;
-use resnet_record::{Recipe, Run, RunRecord};
+use resnet_models::checkpoint::{Metadata, Preprocessing, Resampling};
+use resnet_models::{Model, registry};
+use resnet_record::{EvalInterpolation, Recipe, Run, RunRecord};
+use resnet_train::recipe::normalisation;
 use resnet_train::{Observer, Options, Outcome, TrainingPlan, fit};
 
-use crate::starting::training_metadata;
-use crate::{Error, Images, ResNet};
+use crate::{Error, Images, ResNet, transform};
 
 /// A network with fresh weights, about to be trained by a recipe.
 #[derive(Debug)]
@@ -87,5 +88,37 @@ impl Training {
         let metadata = training_metadata(model, &self.recipe, images.classes(), images.size()).to_map();
         let options = Options { metadata, ..options.clone() };
         Ok(fit(&self.network, images.training(), run, &options, observer)?)
+    }
+}
+
+/// What every checkpoint of a training says about itself, besides recipe and metrics, which the trainer adds.
+/// `size` is the height and width of images that are in memory, in pixels.
+pub(crate) fn training_metadata(
+    model: &Model,
+    recipe: &Recipe,
+    classes: &[String],
+    size: Option<[usize; 2]>,
+) -> Metadata {
+    let (spec, normalisation) = (model.spec(), normalisation(recipe));
+    let preprocessing = match (&recipe.images, size) {
+        (Some(images), _) => Preprocessing {
+            input: [spec.input[0], images.evaluate.crop, images.evaluate.crop],
+            resize: images.evaluate.resize,
+            interpolation: match images.evaluate.interpolation {
+                EvalInterpolation::Bilinear => Resampling::Bilinear,
+                EvalInterpolation::Bicubic => Resampling::Bicubic,
+            },
+            crop: images.evaluate.crop,
+            mean: normalisation.mean,
+            std: normalisation.std,
+        },
+        (None, Some([height, width])) => transform::whole([spec.input[0], height, width], normalisation),
+        (None, None) => transform::whole(spec.input, normalisation),
+    };
+    Metadata {
+        model: Some(spec.name.clone()),
+        classes: Some(classes.to_vec()),
+        preprocessing: Some(preprocessing),
+        ..Metadata::default()
     }
 }

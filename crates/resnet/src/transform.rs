@@ -26,6 +26,11 @@ pub(crate) fn whole(input: [usize; 3], Normalisation { mean, std }: Normalisatio
     Preprocessing { input, resize: side, interpolation: Resampling::Bilinear, crop: side, mean, std }
 }
 
+/// The normalisation of pixels that is part of `how`.
+pub(crate) fn normalisation(how: Preprocessing) -> Normalisation {
+    Normalisation { mean: how.mean, std: how.std }
+}
+
 /// The preprocessing `how` as a transform, ready to be applied to images.
 pub(crate) fn applied(how: Preprocessing) -> EvalTransform {
     EvalTransform {
@@ -35,7 +40,7 @@ pub(crate) fn applied(how: Preprocessing) -> EvalTransform {
             Resampling::Bilinear => resnet_vision::Interpolation::Bilinear,
             Resampling::Bicubic => resnet_vision::Interpolation::Bicubic,
         },
-        normalisation: Normalisation { mean: how.mean, std: how.std },
+        normalisation: normalisation(how),
     }
 }
 

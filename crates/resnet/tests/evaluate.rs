@@ -8,7 +8,7 @@ use resnet::models::checkpoint::{self, Dialect, Metadata};
 use resnet::models::{Model, registry};
 use resnet::vision::image::{Orientation, encode_png};
 use resnet::vision::{Image, Normalisation};
-use resnet::{Crops, Error, EvalOptions, Images, LoadOptions, OpenOptions, Pretrained, TestFeed};
+use resnet::{Crops, Error, EvalOptions, Images, LoadOptions, OpenOptions, Pretrained, TestFeed, TestImages};
 
 /// A network of ten classes with fresh weights.
 fn network(folder: &Path) -> Pretrained {
@@ -25,6 +25,10 @@ fn images_in_memory_are_scored_as_they_are() {
     let network = network(folder.path());
     let images = Images::InMemory(generated::shapes(20, 15, 0));
     network.check_images(&images.described()).unwrap();
+    let two = ["cat", "dog"].map(str::to_owned);
+    let other = TestImages { name: "class folders", origin: "pets", classes: &two, size: None };
+    let refused = network.check_images(&other).unwrap_err().to_string();
+    assert!(refused.contains("has 10 classes, and the data in pets have 2"), "{refused}");
     network.count_test_reading(&images).unwrap();
     let options = EvalOptions { batch: 4, ..EvalOptions::default() };
     let TestFeed { feed, view } = network.test_feed(&images, &options).unwrap();

@@ -1,9 +1,13 @@
 //! A predictor's answers are those of the network that it was prepared from.
 
-use resnet::LoadOptions;
+use candle_core::{Device, Tensor};
 use resnet::models::checkpoint::{self, Dialect, Metadata};
 use resnet::models::{Model, registry};
 use resnet::vision::{Image, Normalisation};
+use resnet::{Error, LoadOptions};
+
+/// Compiles for what the threads of a server can share.
+fn can_be_shared(_: &(impl Send + Sync)) {}
 
 #[test]
 fn a_predictor_answers_as_the_network_does_call_after_call() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,5 +35,26 @@ fn a_predictor_answers_as_the_network_does_call_after_call() -> Result<(), Box<d
         }
     }
     assert!(predictor.predict(&[])?.is_empty());
+    let answers = predictor.predict(&images)?;
+    drop(predictor);
+    let predictor = pretrained.into_predictor()?;
+    can_be_shared(&predictor);
+    assert_eq!(predictor.predict(&images)?, answers);
+    Ok(())
+}
+
+#[test]
+fn logits_that_are_not_finite_are_refused() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("resnet8.safetensors");
+    let model = Model::init(&registry::find("resnet8-v2", 3)?, 0)?;
+    let image = Image::new(40, 30, vec![7; 40 * 30 * 3])?;
+    for wrong in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        model.variables()["head.fc.bias"].set(&Tensor::new(&[0.0, wrong, 0.0], &Device::Cpu)?)?;
+        checkpoint::export(&file, &model, &Metadata::default(), Dialect::Native)?;
+        let options = LoadOptions::default().normalisation(Normalisation::HALF);
+        let refused = options.load(&file.to_string_lossy())?.predict(std::slice::from_ref(&image));
+        assert!(matches!(refused, Err(Error::NotFinite { .. })), "{wrong}: {refused:?}");
+    }
     Ok(())
 }

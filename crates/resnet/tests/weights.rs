@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use resnet::data::generated;
-use resnet::models::checkpoint::{self, Dialect, Metadata, ReadOptions};
+use resnet::models::checkpoint::{self, Dialect, Metadata, ReadOptions, Resampling};
 use resnet::models::{Model, registry};
 use resnet::record::{Recipe, RunFolder};
 use resnet::vision::Normalisation;
-use resnet::{Error, Images, LoadOptions, NoProgress, Note, Pretrained, StartingWeights};
+use resnet::{
+    ClassNames, Error, Images, LoadOptions, NoProgress, Note, OpenOptions, Origin, Pretrained,
+    StartingWeights,
+};
 
 /// Fresh weights of the network `name`, in a file that says they are of `said`.
 fn weights(file: &Path, name: &str, said: Option<&str>) -> PathBuf {
@@ -98,7 +101,7 @@ fn a_fine_tuned_network_belongs_to_the_run_that_trained_it() {
     let options = LoadOptions::default().normalisation(Normalisation::HALF);
     let pretrained = options.load(file.to_str().expect("a path in UTF-8")).unwrap();
     let shapes = generated::shapes(40, 10, 0);
-    let mut network = pretrained.with_classes(shapes.train.classes(), 0).unwrap();
+    let mut network = pretrained.with_new_head(shapes.train.classes(), 0).unwrap();
     for run in ["first", "second"] {
         network.fine_tune(&recipe(), &shapes, &here.join(run)).unwrap();
         assert_eq!(network.run().map(|(folder, _)| folder.dir()), Some(&*here.join(run)));
@@ -112,6 +115,111 @@ fn a_fine_tuned_network_belongs_to_the_run_that_trained_it() {
     let refused = network.fine_tune(&of_files, &shapes, &here.join("third")).unwrap_err().to_string();
     assert!(refused.contains("'fine-tune' is for images in files"), "{refused}");
     assert!(!here.join("third").exists());
+}
+
+#[test]
+fn options_can_be_printed() {
+    let load = format!("{:?}", LoadOptions::default().model("resnet50"));
+    assert!(load.contains("resnet50"), "{load}");
+    let open = format!("{:?}", OpenOptions::default());
+    assert!(open.contains("Fail"), "{open}");
+}
+
+#[test]
+fn what_a_file_does_not_say_is_told_by_its_caller_or_assumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("net.safetensors"), "resnet18", None);
+    let path = file.to_str().expect("a path in UTF-8");
+    let names: Vec<String> = (0..10).map(|class| format!("kind {class}")).collect();
+    let options = LoadOptions::default().normalisation(Normalisation::HALF).classes(names.clone());
+    let assumed = options.load(path).unwrap();
+    assert!(assumed.is_resizing_assumed());
+    assert_eq!(assumed.classes(), ClassNames { names: names.clone(), origin: Origin::Caller });
+    let told = options.clone().resize(232).interpolation(Resampling::Bicubic).load(path).unwrap();
+    assert!(!told.is_resizing_assumed());
+    let how = told.preprocessing().unwrap();
+    assert_eq!((how.resize, how.crop, how.interpolation), (232, 224, Resampling::Bicubic));
+    let small = options.clone().resize(100).load(path).unwrap().preprocessing().unwrap_err();
+    assert!(matches!(small, Error::CropTooLarge { crop: 224, resize: 100 }), "{small}");
+    // An export says what its file did not.
+    let copy = folder.path().join("copy.safetensors");
+    told.export(Dialect::Native, &copy).unwrap();
+    let again = Pretrained::load(copy.to_str().expect("a path in UTF-8")).unwrap();
+    assert_eq!((again.preprocessing().unwrap(), again.classes().origin), (how, Origin::File));
+    assert_eq!((again.classes().names, again.is_resizing_assumed()), (names, false));
+    let refused = options.classes(["one".to_owned()]).load(path).unwrap_err();
+    assert!(matches!(refused, Error::GivenClasses { given: 1, has: 10, .. }), "{refused}");
+}
+
+#[test]
+fn a_config_beside_weights_that_are_named_themselves_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("model.safetensors"), "resnet18", None);
+    let refused = Pretrained::load(folder.path().to_str().expect("a path in UTF-8")).unwrap_err();
+    let told = "has model.safetensors but no config.json; give the file itself";
+    assert!(refused.to_string().ends_with(told), "{refused}");
+    write_config(folder.path(), "resnet18");
+    let path = file.to_str().expect("a path in UTF-8");
+    let loaded = Pretrained::load(path).unwrap();
+    let [Note::Other(told)] = loaded.notes() else { panic!("{:?}", loaded.notes()) };
+    assert!(told.ends_with("is not read; give their folder to use it"), "{told}");
+    let starting = StartingWeights::read(path, None, &ReadOptions::default(), &NoProgress).unwrap();
+    assert_eq!(starting.notes(), loaded.notes());
+}
+
+#[test]
+fn a_name_of_nothing_is_said_to_be_no_file() {
+    for name in ["nothere", "runs/2026/nothere"] {
+        let refused = Pretrained::load(name).unwrap_err();
+        assert!(matches!(&refused, Error::NotThere { text, .. } if text == name), "{refused}");
+    }
+    let bare = Pretrained::load("resnet50").unwrap_err();
+    assert!(matches!(bare, Error::NoWeights(_)), "{bare}");
+}
+
+#[test]
+fn an_export_replaces_neither_its_own_file_nor_a_runs_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let file = weights(&here.join("net.safetensors"), "resnet8-v2", None);
+    let options = LoadOptions::default().normalisation(Normalisation::HALF);
+    let loaded = options.load(file.to_str().expect("a path in UTF-8")).unwrap();
+    let before = fs::read(&file).unwrap();
+    fs::create_dir(here.join("folder")).unwrap();
+    let export = |out: &str| loaded.export(Dialect::Native, &here.join(out)).map(|_| ()).map_err(Box::new);
+    for same in ["net.safetensors", "folder/../net.safetensors"] {
+        let refused = export(same).unwrap_err();
+        assert!(matches!(*refused, Error::ReplacesItself { .. }), "{refused}");
+    }
+    for other in ["net.pth", "net.PT", "net.bin", "net.png", "net.onnx"] {
+        let refused = export(other).unwrap_err();
+        assert!(matches!(*refused, Error::OtherEnding { .. }), "{refused}");
+    }
+    let shapes = generated::shapes(40, 10, 0);
+    let mut network = loaded.with_new_head(shapes.train.classes(), 0).unwrap();
+    network.fine_tune(&recipe(), &shapes, &here.join("run")).unwrap();
+    for among in ["run/checkpoints/last.safetensors", "run/checkpoints/new.safetensors"] {
+        let refused = export(among).unwrap_err();
+        assert!(matches!(*refused, Error::AmongCheckpoints { .. }), "{refused}");
+    }
+    assert!(fs::read(&file).unwrap() == before && !here.join("run/checkpoints/new.safetensors").exists());
+    export("run/net.safetensors").unwrap();
+}
+
+#[test]
+fn an_export_for_transformers_has_its_config_and_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("net.safetensors"), "resnet18-v1-imagenet", None);
+    let options = LoadOptions::default().model("resnet18-v1-imagenet");
+    let loaded = options.load(file.to_str().expect("a path in UTF-8")).unwrap();
+    let mine = folder.path().join("mine");
+    fs::create_dir(&mine).unwrap();
+    let exported = loaded.export(Dialect::Transformers, &mine.join("model.safetensors")).unwrap();
+    assert_eq!(exported.config, Some(mine.join("config.json")));
+    // Its config tells of resnet18, which is another name of the same network.
+    let again = Pretrained::load(mine.to_str().expect("a path in UTF-8")).unwrap();
+    assert_eq!((again.spec().name.as_str(), again.notes()), ("resnet18-v1-imagenet", &[][..]));
+    assert_eq!(again.metadata().classes, None);
 }
 
 #[test]

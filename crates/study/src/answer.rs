@@ -4,13 +4,15 @@
 use resnet_record::Contrast;
 
 use crate::results::{Results, RowResult};
-use crate::words::{listed, signed};
+use crate::words::{capital, listed, signed};
 
 /// A row beside its baseline.
 struct Compared {
     /// The row's label, and its group where another group has the label too.
     label: String,
     contrast: Contrast,
+    /// Seeds of the row that did not fail.
+    seeds: usize,
     /// The paper's error of this row less that of its baseline, in points; infinite where one of the two
     /// fails.
     published: Option<f64>,
@@ -22,19 +24,22 @@ impl Compared {
     }
 }
 
-/// The first sentences of a page.
-pub(crate) fn answer(results: &Results) -> String {
+/// The first sentences of a page: how many differences are decided, which are not as in the paper, and what
+/// would decide the others.
+pub fn answer(results: &Results) -> String {
     let compared: Vec<Compared> = results
         .rows
         .iter()
         .filter_map(|row| {
             let label = results.label_of(row);
-            Some(Compared { label, contrast: row.contrast?, published: published(results, row) })
+            let (contrast, seeds) = (row.contrast?, row.judged_errors().count());
+            Some(Compared { label, contrast, seeds, published: published(results, row) })
         })
         .collect();
     let failing: Vec<String> =
         results.rows.iter().filter(|row| row.fails()).map(|row| results.label_of(row)).collect();
-    let failed = if failing.is_empty() { String::new() } else { format!(" {} failed.", listed(&failing)) };
+    let failed =
+        if failing.is_empty() { String::new() } else { format!(" {} failed.", capital(&listed(&failing))) };
     match results.has_any() {
         true if compared.is_empty() => {
             format!("Nothing to compare yet: no row has an error beside one of its baseline.{failed}")
@@ -91,8 +96,19 @@ fn order_of(known: &[&Compared]) -> String {
         (all, 0, 0) => {
             format!("None of {all} differences from a baseline is larger than the noise of the seeds.")
         }
+        (1, 0, 1) => format!(
+            "The one difference from a baseline is larger than the noise, the other way than in the paper: {}.",
+            listed(&others.iter().map(|row| told(row)).collect::<Vec<_>>())
+        ),
+        (all, 1, 0) => {
+            format!("One of {all} differences from a baseline is larger than the noise, as in the paper.")
+        }
         (all, with, 0) => format!(
             "{with} of {all} differences from a baseline are larger than the noise, all as in the paper."
+        ),
+        (all, 0, 1) => format!(
+            "One of {all} differences from a baseline is larger than the noise, the other way than in the paper: {}.",
+            listed(&others.iter().map(|row| told(row)).collect::<Vec<_>>())
         ),
         (all, with, against) => format!(
             "{} of {all} differences from a baseline are larger than the noise: {with} as in the paper, {against} the \
@@ -121,7 +137,14 @@ fn what_would_decide(compared: &[Compared]) -> String {
     let next = open().filter_map(|row| Some((row.contrast.seeds_to_decide?, row))).min_by_key(|next| next.0);
     match next {
         Some((seeds, row)) => {
-            format!(" Nearest to being decided is {}: {seeds} seeds each would do.", row.label)
+            let more = match seeds.saturating_sub(row.seeds) {
+                0 => String::new(),
+                more => format!(", {more} more than it has"),
+            };
+            format!(
+                " Nearest to being decided is {}: about {seeds} seeds each would decide{more}.",
+                row.label
+            )
         }
         None if open().next().is_some() => {
             " The others would take more than a thousand seeds each.".to_owned()

@@ -20,7 +20,7 @@ const EDGY: f64 = 1.03;
 ///
 /// `None` if the ratio is lower, or the images are at most 8 pixels high or wide. The first 2,000 images are
 /// looked at. Of drawn images, whose own edges may lie anywhere, the ratio says nothing.
-pub fn jpeg_edges(images: &ImageSet) -> Option<f64> {
+pub(crate) fn jpeg_edges(images: &ImageSet) -> Option<f64> {
     let (height, width) = (images.height(), images.width());
     if height <= BLOCK || width <= BLOCK {
         return None;

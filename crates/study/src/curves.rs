@@ -1,32 +1,29 @@
 //! Curves of rows over each other: test errors solid, training losses dashed, as in the paper's figures.
 
-use resnet_record::{EpochMetrics, Metric};
+use resnet_record::paper::depth_and_unit;
+use resnet_record::{EpochMetrics, Metric, StepMetrics};
 use resnet_report::chart::{Axis, Chart, Colour, Series, medians, smoothed};
-use resnet_report::{Figure, drops_told, rate_drops, shared_drops};
+use resnet_report::{Figure, drops_told, rate_drops, shared_drops, shared_epoch};
 
 use crate::Scale;
 use crate::find::FoundRun;
 use crate::grid::Panel;
 use crate::results::{Results, RowResult};
-use crate::words::{counted, listed};
+use crate::words::{capital, counted};
 
 /// A line of at most so many points has a mark at each of them.
 const MARKED: usize = 20;
 
+const SMOOTHED: &str = "Medians over seeds, smoothed over a fortieth of the training.";
+
 /// A line's points: steps, and an error or a loss.
 type Points = Vec<(f64, f64)>;
 
-/// The colour of a row: original units vermilion and full pre-activation blue everywhere, the others one
-/// after another.
+/// The colour of a row: that of its network everywhere, if it has one, else one after another.
 pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
     const OTHERS: [Colour; 5] = [Colour::Green, Colour::Purple, Colour::Orange, Colour::Ink, Colour::Sky];
     let model = result.row.recipe.as_ref().map_or("", |recipe| recipe.model.name.as_str());
-    let unit = model.trim_start_matches("resnet").trim_start_matches(|c: char| c.is_ascii_digit());
-    match unit.trim_end_matches("-one-layer").trim_end_matches("-imagenet") {
-        "-v1" => Colour::Vermilion,
-        "-v2" => Colour::Blue,
-        _ => OTHERS[place % OTHERS.len()],
-    }
+    Colour::of_network(model).unwrap_or(OTHERS[place % OTHERS.len()])
 }
 
 /// Curves of rows that share a panel.
@@ -35,71 +32,126 @@ pub(crate) struct Curves {
     pub(crate) losses: Figure,
 }
 
-/// The curves of each panel of which something has been trained.
+/// The curves of each panel of which something has been trained. The panels of a figure are read beside each
+/// other, so they share their axes.
 pub(crate) fn curves(results: &Results) -> Vec<Curves> {
-    results.grid.panels.iter().filter_map(|panel| curves_of(results, panel)).collect()
+    let panels = results.grid.panels.iter();
+    let drawn: Vec<Drawn> = panels.filter_map(|panel| Drawn::of(results, panel)).collect();
+    let is_figure = results.grid.target.is_figure();
+    let of = |panel: &Drawn| panel.curves(if is_figure { &drawn[..] } else { std::slice::from_ref(panel) });
+    drawn.iter().map(of).collect()
 }
 
-fn curves_of(results: &Results, panel: &Panel) -> Option<Curves> {
-    let rows: Vec<(usize, &RowResult)> =
-        panel.rows.iter().map(|index| &results.rows[*index]).enumerate().collect();
-    let drawn: Vec<_> = rows.iter().filter(|(_, row)| !row.runs.is_empty()).collect();
-    if drawn.is_empty() {
-        return None;
+/// A panel of which something has been trained.
+struct Drawn {
+    title: String,
+    lines: Vec<Line>,
+    /// How many seeds a line has at most.
+    seeds: usize,
+    /// Where the learning rate fell, and the steps of an epoch, if all lines agree.
+    drops: Vec<f64>,
+    epoch: u64,
+}
+
+impl Drawn {
+    fn of(results: &Results, panel: &Panel) -> Option<Drawn> {
+        let rows = panel.rows.iter().map(|index| &results.rows[*index]).enumerate();
+        let rows: Vec<(usize, &RowResult)> = rows.filter(|(_, row)| !row.runs.is_empty()).collect();
+        let scale = results.request.scale;
+        let first_runs = || rows.iter().filter_map(|(_, row)| row.runs.first());
+        (!rows.is_empty()).then(|| Drawn {
+            title: with_layers(&panel.title, rows.iter().map(|(_, row)| depths(row))),
+            lines: rows.iter().map(|(place, row)| Line::of(row, colour(row, *place), scale)).collect(),
+            seeds: rows.iter().map(|(_, row)| row.runs.len()).max().unwrap_or(0),
+            drops: shared_drops(first_runs().map(drops)),
+            epoch: shared_epoch(first_runs().map(steps_per_epoch)),
+        })
     }
-    let scale = results.request.scale;
-    let lines: Vec<Line> =
-        drawn.iter().map(|(place, row)| Line::of(row, colour(row, *place), scale)).collect();
-    let seeds = drawn.iter().map(|(_, row)| row.runs.len()).max().unwrap_or(0);
-    let shown = match seeds {
-        1 => "one seed each".to_owned(),
-        _ => format!("the median of {} in front, single seeds pale", counted(seeds, "seed")),
-    };
-    let drops = shared_drops(drawn.iter().filter_map(|(_, row)| row.runs.first()).map(drops));
-    let told_drops = drops_told(&drops);
-    let points = || lines.iter().flat_map(|line| line.errors.iter().chain(&line.losses)).flatten();
-    let last = points().map(|point| point.0).fold(1.0, f64::max);
-    let ends = |of: fn(&Line) -> Option<f64>, digits: usize| {
-        let told = lines.iter().filter_map(|line| Some(format!("{} {:.digits$}", line.name, of(line)?)));
-        listed(&told.collect::<Vec<_>>())
-    };
-    let (errors, losses) = (ends(Line::last_error, 2), ends(Line::last_loss, 3));
-    let x = || Axis::from_zero("steps", last);
-    let most = lines.iter().flat_map(|line| &line.errors).flatten().map(|point| point.1).fold(1.0, f64::max);
-    let y = Axis::from_zero("test error, %", (most / 10.0).ceil() * 10.0);
-    let mut of_errors =
-        Chart::new(format!("Test error of {}: {errors}", panel.title), x(), y).verticals(drops.clone());
-    let mut of_losses = Chart::new(
-        format!("Training loss of {}: {losses}", panel.title),
-        x(),
-        Axis::log("training loss, nats (log scale)"),
-    )
-    .verticals(drops);
-    for line in &lines {
-        for seed in line.errors.iter().filter(|_| line.errors.len() > 1) {
-            of_errors = of_errors.with(Series::new("", line.colour, seed.clone()).faint());
+
+    /// The charts, whose axes reach as far as those of the panels `beside` it, itself among them.
+    fn curves(&self, beside: &[Drawn]) -> Curves {
+        let (title, lines) = (&self.title, &self.lines);
+        let shown = match self.seeds {
+            1 => "one seed each".to_owned(),
+            seeds => format!("the median of {} in front, single seeds pale", counted(seeds, "seed")),
+        };
+        let told_drops = drops_told(&self.drops);
+        let ends = |of: fn(&Line) -> Option<f64>, digits: usize, unit: &str| {
+            let told = |line: &Line| Some(format!("{}: {:.digits$}\u{a0}{unit}", line.name, of(line)?));
+            lines.iter().filter_map(told).collect::<Vec<_>>().join("; ")
+        };
+        let (errors, losses) = (ends(Line::last_error, 2, "%"), ends(Line::last_loss, 3, "nats"));
+        // Where all runs failed, no line has an end to tell.
+        let headed = |what: &str, ends: &str| match ends.is_empty() {
+            true => format!("{what} of {title}"),
+            false => format!("{what} of {title}, at the end {ends}"),
+        };
+        let all = || beside.iter().flat_map(|panel| &panel.lines);
+        let points = all().flat_map(|line| line.errors.iter().chain(&line.losses)).flatten();
+        let last = points.map(|point| point.0).fold(1.0, f64::max);
+        let most = all().flat_map(|line| &line.errors).flatten().map(|point| point.1).fold(1.0, f64::max);
+        let chart = |headline: String, y: Axis| {
+            let chart = Chart::new(headline, Axis::from_zero("steps", last), y).epochs(self.epoch);
+            chart.verticals(self.drops.clone()).beside(all().map(|line| line.name.clone()))
+        };
+        let mut of_errors = chart(headed("Test error", &errors), Axis::percent("test error, %", most));
+        let mut of_losses = chart(headed("Training loss", &losses), loss_axis(all()));
+        for line in lines {
+            for seed in line.errors.iter().filter(|_| line.errors.len() > 1) {
+                of_errors = of_errors.with(Series::new("", line.colour, seed.clone()).faint());
+            }
+            let errors = medians(&line.front(&line.errors));
+            let is_short = errors.len() <= MARKED;
+            let errors = Series::new(&line.name, line.colour, errors);
+            of_errors = of_errors.with(if is_short { errors.marked() } else { errors });
+            of_losses = of_losses.with(Series::new(&line.name, line.colour, line.mean_loss()).dashed());
         }
-        let errors = medians(&line.front(&line.errors));
-        let is_short = errors.len() <= MARKED;
-        let errors = Series::new(&line.name, line.colour, errors);
-        of_errors = of_errors.with(if is_short { errors.marked() } else { errors });
-        let median = medians(&line.front(&line.losses));
-        let mean = smoothed(&median, (median.len() / 40).max(1));
-        of_losses = of_losses.with(Series::new(&line.name, line.colour, mean).dashed());
-    }
-    let title = &panel.title;
-    Some(Curves {
-        errors: Figure::new(
+        let of_errors = Figure::new(
             &of_errors,
-            format!("{title}. Test errors end at {errors} %; {shown}.{told_drops}"),
-        ),
-        losses: Figure::new(
+            match errors.is_empty() {
+                true => format!("{title}: {shown}.{told_drops}"),
+                false => {
+                    format!("{title}. Test errors at the end: {errors}. {}.{told_drops}", capital(&shown))
+                }
+            },
+        );
+        let of_losses = Figure::new(
             &of_losses,
-            format!(
-                "{title}. Training losses of the last epoch: {losses} nats. Medians over seeds, smoothed over a fortieth of the training."
-            ),
-        ),
-    })
+            match losses.is_empty() {
+                true => format!("{title}. {SMOOTHED}"),
+                false => format!("{title}. Training losses of the last epoch: {losses}. {SMOOTHED}"),
+            },
+        );
+        Curves { errors: of_errors, losses: of_losses }
+    }
+}
+
+/// The layers of a row's network in the paper, and those of the one that stands for it here.
+fn depths(result: &RowResult) -> [&str; 2] {
+    let model = result.row.recipe.as_ref().map_or("", |recipe| recipe.model.name.as_str());
+    [depth_and_unit(model).0, result.layers()]
+}
+
+/// The title of a panel, with the layers that its networks have here where these are not the paper's.
+fn with_layers<'a>(title: &str, depths: impl Iterator<Item = [&'a str; 2]>) -> String {
+    let depths: Vec<[&str; 2]> = depths.collect();
+    let is_smaller = depths.iter().any(|[paper, here]| paper != here);
+    match depths.first() {
+        Some([_, layers]) if is_smaller && depths.iter().all(|[_, here]| here == layers) => {
+            format!("{title} (here {layers} layers)")
+        }
+        _ => title.to_owned(),
+    }
+}
+
+/// The axis of all losses that are drawn.
+fn loss_axis<'a>(lines: impl Iterator<Item = &'a Line>) -> Axis {
+    let losses = lines.flat_map(Line::mean_loss).map(|point| point.1);
+    let [low, high] = losses
+        .filter(|loss| loss.is_finite() && *loss > 0.0)
+        .fold([f64::INFINITY, 0.0], |[low, high], loss| [low.min(loss), high.max(loss)]);
+    let range = (low <= high).then_some([0.9 * low, 1.1 * high]);
+    Axis { range, ..Axis::log("training loss, nats (log scale)") }
 }
 
 /// A row's curves, one for each of its runs.
@@ -130,6 +182,12 @@ impl Line {
         let chosen = || curves.iter().zip(&self.failed).filter(|(_, failed)| all_failed || !**failed);
         let has_course = chosen().any(|(curve, _)| curve.len() > 1);
         chosen().filter(|(curve, _)| !has_course || curve.len() > 1).map(|(curve, _)| curve.clone()).collect()
+    }
+
+    /// The median loss, smoothed.
+    fn mean_loss(&self) -> Points {
+        let median = medians(&self.front(&self.losses));
+        smoothed(&median, (median.len() / 40).max(1))
     }
 
     fn last_error(&self) -> Option<f64> {
@@ -167,7 +225,7 @@ fn short(label: &str) -> String {
 /// A run's test error by step, and its training loss.
 fn read(run: &FoundRun) -> (Points, Points) {
     let metrics = run.folder.metrics().unwrap_or_default();
-    let error = |epoch: &EpochMetrics| Some((epoch.step as f64, 100.0 - epoch.test?.top1()));
+    let error = |epoch: &EpochMetrics| Some((epoch.step as f64, epoch.test?.error()));
     let (mut errors, mut losses) = (vec![], vec![]);
     for metric in &metrics {
         match metric {
@@ -175,7 +233,7 @@ fn read(run: &FoundRun) -> (Points, Points) {
             Metric::Epoch(epoch) => errors.extend(error(epoch)),
             // Images in files are scored at the end alone.
             Metric::Final(end) if errors.is_empty() => {
-                errors.extend(end.test.map(|test| (end.step as f64, 100.0 - test.top1())));
+                errors.extend(end.test.map(|test| (end.step as f64, test.error())));
             }
             Metric::Processes(_) | Metric::Final(_) => {}
         }
@@ -186,11 +244,18 @@ fn read(run: &FoundRun) -> (Points, Points) {
 /// Where a run's learning rate fell.
 fn drops(run: &FoundRun) -> Vec<f64> {
     let metrics = run.folder.metrics().unwrap_or_default();
-    let steps = metrics.into_iter().filter_map(|metric| match metric {
-        Metric::Step(step) => Some(step),
+    let steps: Vec<StepMetrics> = metrics.iter().filter_map(Metric::step).copied().collect();
+    rate_drops(&steps)
+}
+
+/// The steps of a run's epoch; 0 before the first ends.
+fn steps_per_epoch(run: &FoundRun) -> u64 {
+    let metrics = run.folder.metrics().unwrap_or_default();
+    let first = metrics.iter().find_map(|metric| match metric {
+        Metric::Epoch(epoch) => Some(epoch.step / epoch.epoch.max(1)),
         _ => None,
     });
-    rate_drops(&steps.collect::<Vec<_>>())
+    first.unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -208,5 +273,13 @@ mod tests {
             }
         }
         assert_eq!(short("(e) full pre-activation"), "(e) full pre-act.");
+    }
+
+    #[test]
+    fn a_title_names_the_layers_that_are_not_the_papers() {
+        let title = |depths: &[[&'static str; 2]]| with_layers("Table", depths.iter().copied());
+        assert_eq!(title(&[["110", "56"], ["110", "56"]]), "Table (here 56 layers)");
+        assert_eq!(title(&[["110", "110"], ["110", "110"]]), "Table");
+        assert_eq!(title(&[["110", "56"], ["1001", "164"]]), "Table", "no depth is that of all");
     }
 }

@@ -1,17 +1,15 @@
 //! How a training differs from the paper's, in phrases that stand beside its result.
 
 use resnet_models::registry;
+use resnet_record::paper::{IMAGENET_CLASSES, IMAGENET_IMAGES, depth_and_unit};
 use resnet_record::{Duration, EpochSize, Recipe, ScheduleRecipe, WarmupRecipe};
 
 use crate::grid::data_words;
-use crate::scale::IMAGENET_CLASSES;
 use crate::words::{count, listed};
 
-/// Training images of ImageNet, where nothing says how many there are.
-pub(crate) const IMAGENET: u64 = resnet_bench::IMAGENET;
-
-/// The differences of `trained` from `paper`; `edges` is what [`crate::jpeg_edges`] says of the images, and
-/// `epoch` the length of an epoch of the images at hand, where those are known.
+/// The differences of `trained` from `paper`. `edges` is what `jpeg_edges` says of the images: how many times
+/// larger brightness steps are over the edges of JPEG's blocks, if they are. `epoch` is the length of an
+/// epoch of the images at hand, where those are known.
 ///
 /// ```
 /// use resnet_record::Recipe;
@@ -51,7 +49,7 @@ pub fn deviations(
     if paper.data.set == trained.data.set && wanted != has {
         told.push(format!("a training set of {} images, not {}", count(has), count(wanted)));
     }
-    let (wanted, has) = (images_seen_in(paper, of_paper), images_seen_in(trained, of_trained));
+    let (wanted, has) = (paper.images_seen(of_paper), trained.images_seen(of_trained));
     if wanted != has {
         told.push(format!("{} images seen, not {}", count(has), count(wanted)));
     }
@@ -70,7 +68,8 @@ pub fn deviations(
     }
     let (wanted, has) = (drops(paper, of_paper), drops(trained, of_trained));
     if wanted != has {
-        told.push(format!("drops of the rate after {}, not {}", drops_told(&has), drops_told(&wanted)));
+        let [wanted, has] = [wanted, has].map(|drops| drops_in_percent(&drops));
+        told.push(format!("drops of the rate after {has}, not {wanted}"));
     }
     let (wanted, has) = (warmup_images(paper, of_paper), warmup_images(trained, of_trained));
     if wanted != has {
@@ -86,32 +85,15 @@ pub fn deviations(
     told
 }
 
-/// `110` and `-v2` of `resnet110-v2`. `-bottleneck` is dropped, since names of depths that imply bottlenecks
-/// lack it.
-fn depth_and_unit(model: &str) -> (&str, &str) {
-    let name = model.trim_start_matches("resnet");
-    let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
-    let (depth, unit) = name.split_at(digits);
-    (depth, unit.trim_end_matches("-bottleneck"))
+/// How the training of a row differs from the published row that stands for several trainings; `name` is the
+/// row's.
+pub(crate) fn part_of(name: &str) -> Option<&'static str> {
+    (name == "cifar10-resnet110-exclusive-gating-bias-0").then_some("an initial bias of 0 alone, not 0 to -5")
 }
 
 /// Images and steps of an epoch; the size of ImageNet is assumed where the recipe does not tell.
 pub(crate) fn epoch_of(recipe: &Recipe) -> EpochSize {
-    recipe.epoch_size(Some(IMAGENET)).unwrap_or(EpochSize { images: IMAGENET, steps: 1 })
-}
-
-/// Training images that a recipe sees, each counted every time.
-pub(crate) fn images_seen(recipe: &Recipe) -> u64 {
-    images_seen_in(recipe, epoch_of(recipe))
-}
-
-/// The same where an epoch is this long.
-fn images_seen_in(recipe: &Recipe, epoch: EpochSize) -> u64 {
-    if let Duration::Images(images) = recipe.train.duration {
-        return images;
-    }
-    let steps = recipe.train.duration.steps(epoch);
-    (u128::from(steps) * u128::from(epoch.images) / u128::from(epoch.steps.max(1))) as u64
+    recipe.epoch_size(Some(IMAGENET_IMAGES)).unwrap_or(EpochSize { images: IMAGENET_IMAGES, steps: 1 })
 }
 
 /// After which parts of the training its rate drops, in percent.
@@ -126,7 +108,7 @@ fn drops(recipe: &Recipe, epoch: EpochSize) -> Vec<u64> {
 }
 
 /// `33 % and 67 % of the training`
-fn drops_told(drops: &[u64]) -> String {
+fn drops_in_percent(drops: &[u64]) -> String {
     format!("{} of the training", listed(&drops.iter().map(|drop| format!("{drop} %")).collect::<Vec<_>>()))
 }
 

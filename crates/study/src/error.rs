@@ -16,6 +16,16 @@ pub enum Error {
         /// The names that there are.
         rows: Vec<String>,
     },
+    /// CIFAR where a row is about ImageNet.
+    #[error(
+        "{row} is about ImageNet, and {origin} holds CIFAR; give the folder of ImageNet, or choose rows by name"
+    )]
+    NotImageNet {
+        /// The row.
+        row: String,
+        /// Where the images lie.
+        origin: String,
+    },
     /// A run's folder cannot be read or written.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),

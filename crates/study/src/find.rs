@@ -58,12 +58,20 @@ impl FoundRun {
     }
 
     /// Whether the run trains as `recipe` says, from fresh weights; seeds may differ.
-    pub fn is_of(&self, recipe: &Recipe) -> bool {
+    pub(crate) fn is_of(&self, recipe: &Recipe) -> bool {
         self.record.from.is_none() && is_same_training(&self.recipe, recipe)
     }
 
+    /// Whether the weights that its results are of are still there.
+    pub(crate) fn has_weights(&self) -> bool {
+        match self.status {
+            RunStatus::Finished(results) => self.folder.checkpoint(results.checkpoint).is_file(),
+            _ => false,
+        }
+    }
+
     /// Whether it is a result: it is finished and has test scores, or it diverged.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         match self.status {
             RunStatus::Finished(results) => results.test.is_some(),
             RunStatus::Diverged { .. } => true,

@@ -34,6 +34,9 @@ pub struct Panel {
 pub enum Published {
     /// Test error in percent.
     Error(f64),
+    /// The median of the paper's runs, with their mean and standard deviation, in percent.
+    #[allow(missing_docs)] // their names say it
+    Median { error: f64, mean: f64, deviation: f64 },
     /// Top-1 and top-5 error in percent.
     Errors(f64, f64),
     /// It could not be trained.
@@ -46,17 +49,22 @@ impl Published {
     /// The (top-1) error in percent; `None` where the training fails or nothing is published.
     pub fn error(self) -> Option<f64> {
         match self {
-            Published::Error(error) | Published::Errors(error, _) => Some(error),
+            Published::Error(error) | Published::Median { error, .. } | Published::Errors(error, _) => {
+                Some(error)
+            }
             Published::Fails | Published::Nothing => None,
         }
     }
 }
 
-/// `6.61`, `21.3 / 5.5`, `fails`.
+/// `6.61`, `4.92 (4.89 ± 0.14)`, `21.3 / 5.5`, `fails`.
 impl fmt::Display for Published {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Published::Error(error) => write!(f, "{error:.2}"),
+            Published::Median { error, mean, deviation } => {
+                write!(f, "{error:.2} ({mean:.2} ± {deviation:.2})")
+            }
             Published::Errors(top1, top5) => write!(f, "{top1:.1} / {top5:.1}"),
             Published::Fails => f.write_str("fails"),
             Published::Nothing => Ok(()),
@@ -103,7 +111,7 @@ impl Row {
     }
 
     /// Whether `name`, as `--only` takes it, means this row: its recipe, its network or its label.
-    pub fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
         let model = self.recipe.as_ref().map(|recipe| recipe.model.name.as_str());
         self.recipe.is_some() && (self.name == name || model == Some(name) || self.label == name)
     }

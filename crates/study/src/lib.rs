@@ -53,7 +53,7 @@ mod training;
 mod words;
 mod write;
 
-pub use coding::jpeg_edges;
+pub use answer::answer;
 pub use deviations::deviations;
 pub use error::Error;
 pub use find::{FoundRun, RunStatus, find_runs};
@@ -65,7 +65,6 @@ pub use scale::Scale;
 pub use study::{Job, Request, State, Study};
 pub use tables::grid;
 pub use target::Target;
-pub use tell::{difference, measured};
+pub use tell::{deviation_lines, difference, measured};
 pub use training::{Ended, train};
-pub use words::percent;
 pub use write::{keep, write_claims, write_pages};

@@ -2,40 +2,47 @@
 
 use std::fmt::Write as _;
 
+use crate::Target;
 use crate::results::Results;
-use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
+use crate::tell::{
+    commands, deviation, deviation_lines, difference_cells, failure_words, machines, measured, scale_words,
+};
 use crate::words::{capital, listed};
 
 /// The table or figure with what was measured, for a README or a file of results.
 pub fn markdown(results: &Results) -> String {
     let (grid, request) = (&results.grid, &results.request);
     let mut text = format!(
-        "# {}: {}\n\nAt the scale `{}`: {}. Errors are test errors in percent.\n\n",
+        "# {}: {}\n\nAt the scale `{}`: {}. Errors are test errors in percent{}. {}\n\n",
         capital(&grid.target.to_string()),
         grid.about,
         request.scale,
-        scale_words(request.scale)
+        scale_words(request.scale, grid.target),
+        if grid.target == Target::Table5 { ", top-1 / top-5" } else { "" },
+        failure_words(results)
     );
-    text += "| row | published | measured (median) | mean ± deviation | seeds | difference from baseline | loss, nats |\n";
-    text += "|---|---|---|---|---|---|---|\n";
+    text += "| row | published, % | median, % | deviation, points | seeds | difference, points | ± | verdict | loss, nats |\n";
+    text += "|---|---:|---:|---:|---:|---:|---:|---|---:|\n";
     let mut group = "";
     for row in &results.rows {
         if row.row.group != group {
             group = &row.row.group;
-            let _ = writeln!(text, "| **{group}** | | | | | | |");
+            let _ = writeln!(text, "| **{group}** | | | | | | | | |");
         }
         let loss = row.judged_losses().median().map_or(String::new(), |loss| format!("{loss:.3}"));
+        let [difference, error, verdict] = difference_cells(row);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {loss} |",
+            "| {} | {} | {} | {} | {} | {difference} | {error} | {verdict} | {loss} |",
             row.row.label.replace('|', "\\|"),
             row.row.published,
             measured(row),
-            mean(row),
-            if row.row.recipe.is_some() { row.runs.len().to_string() } else { "quoted".to_owned() },
-            difference(row)
+            deviation(row),
+            if row.row.recipe.is_some() { row.runs.len().to_string() } else { "quoted".to_owned() }
         );
     }
+    text += "\nMedian, deviation and loss are over the seeds that did not fail. The difference is that of the means, row \
+             less baseline, ± its standard error; decided where Welch's test gives p < 0.05.\n";
     let told = deviation_lines(results);
     if !told.is_empty() {
         let _ = writeln!(text, "\nHow these trainings differ from the paper's:\n");

@@ -3,14 +3,16 @@
 
 use resnet_record::Contrast;
 use resnet_report::chart::{DotGroup, Dots, dots};
-use resnet_report::{Article, Cell, Figure, Head, Part, Set, Table, TableRow};
+use resnet_report::{Article, Cell, Figure, Head, Part, Table, TableRow};
 
 use crate::Scale;
 use crate::answer::answer;
 use crate::curves::{colour, curves};
 use crate::find::RunStatus;
 use crate::results::{Results, RowResult};
-use crate::tell::{commands, deviation_lines, difference, machines, mean, measured, scale_words};
+use crate::tell::{
+    commands, deviation, deviation_lines, difference_cells, failure_words, machines, measured, scale_words,
+};
 use crate::words::{capital, counted, listed, percent};
 
 /// The page of a table or figure, with what has been measured so far.
@@ -18,22 +20,22 @@ pub fn page(results: &Results) -> Article {
     let (grid, request) = (&results.grid, &results.request);
     let mut parts = vec![];
     if results.has_any() {
+        // A figure of the paper is its curves.
+        let curves = curve_parts(results);
+        let (first, then) = if grid.target.is_figure() { (curves, vec![]) } else { (vec![], curves) };
+        parts.extend(first);
         parts.push(Part::Heading("Published and measured".to_owned()));
         parts.push(Part::Wide(picture(results)));
         parts.push(Part::Table(table(results)));
         parts.push(Part::Text(
-            "Median, mean and standard deviation are over seeds, without those that failed; a row of which more than half \
-             failed has none of them. A difference is decided where Welch's test finds that \
-             chance makes as large a one less than once in twenty times; otherwise it says how many seeds of each row \
-             would decide if difference and spread stay as they are."
+            "Median and standard deviation are over seeds, without those that failed; a row of which more than half failed \
+             has none of them. The difference is that of the means, row less baseline, ± its standard error. It is decided \
+             where Welch's test finds that chance makes as large a one less than once in twenty times; otherwise the verdict \
+             says about how many seeds of each row would decide if difference and spread stay as they are."
                 .to_owned(),
         ));
-        let curves: Vec<Figure> =
-            curves(results).into_iter().flat_map(|panel| [panel.errors, panel.losses]).collect();
-        if !curves.is_empty() {
-            parts.push(Part::Heading("While they train".to_owned()));
-            parts.push(Part::Figures(curves));
-        }
+        parts.push(Part::Text(failure_words(results)));
+        parts.extend(then);
         parts.push(Part::Heading("How these trainings differ from the paper's".to_owned()));
         match deviation_lines(results) {
             none if none.is_empty() => parts.push(Part::Text("In nothing that the recipe knows.".to_owned())),
@@ -48,6 +50,16 @@ pub fn page(results: &Results) -> Article {
         lead: lead(results),
         parts,
         commands: commands(results),
+    }
+}
+
+/// The curves under their heading; nothing where none are drawn.
+fn curve_parts(results: &Results) -> Vec<Part> {
+    let curves: Vec<Figure> =
+        curves(results).into_iter().flat_map(|panel| [panel.errors, panel.losses]).collect();
+    match curves.is_empty() {
+        true => vec![],
+        false => vec![Part::Heading("While they train".to_owned()), Part::Figures(curves)],
     }
 }
 
@@ -70,7 +82,7 @@ fn lead(results: &Results) -> Vec<String> {
         runs.iter().map(|run| run.record.started.get(..10).unwrap_or_default()).min().unwrap_or_default();
     lead.push(format!(
         "{}: {} of {rows} rows, {}, since {began}, on {}; images from {}.",
-        capital(scale_words(results.request.scale)),
+        capital(scale_words(results.request.scale, results.grid.target)),
         trained,
         counted(runs.len(), "training"),
         listed(&machines(results)),
@@ -121,16 +133,16 @@ fn dots_of(result: &RowResult, place: usize) -> Dots {
 }
 
 fn table(results: &Results) -> Table {
-    let number = |text: &str| Head { text: text.to_owned(), set: Set::Number };
-    let text = |text: &str| Head { text: text.to_owned(), set: Set::Text };
     let head = vec![
-        text("unit"),
-        number("published, %"),
-        number("measured, %"),
-        number("mean ± deviation"),
-        number("seeds"),
-        number("last loss, nats"),
-        text("difference from baseline, points"),
+        Head::text("unit"),
+        Head::number("published, %"),
+        Head::number("median, %"),
+        Head::number("deviation, points"),
+        Head::number("seeds"),
+        Head::number("last loss, nats"),
+        Head::number("difference, points"),
+        Head::number("±"),
+        Head::text("verdict"),
     ];
     let mut rows = vec![];
     let mut group = "";
@@ -145,23 +157,33 @@ fn table(results: &Results) -> Table {
         let seeds =
             if result.row.recipe.is_some() { result.runs.len().to_string() } else { "quoted".to_owned() };
         let is_open = result.contrast.is_some_and(|contrast| !contrast.is_decided());
+        let weighed = |text: String| if is_open { Cell::quiet(text) } else { Cell::plain(text) };
+        // A verdict of a few words stays on one line.
+        let [difference, error, verdict] =
+            difference_cells(result).map(|text| weighed(text.replace(' ', "\u{a0}")));
         rows.push(TableRow::Cells {
             cells: vec![
                 Cell::plain(&result.row.label),
                 Cell::plain(result.row.published.to_string()),
                 if is_best { Cell::strong(median) } else { Cell::plain(median) },
-                Cell::plain(mean(result)),
+                Cell::plain(deviation(result)),
                 Cell::quiet(seeds),
                 Cell::plain(loss),
-                if is_open { Cell::quiet(difference(result)) } else { Cell::plain(difference(result)) },
+                difference,
+                error,
+                verdict,
             ],
         });
     }
     Table { head, rows }
 }
 
-/// Whether the row's errors are below every other's of its group, beyond the noise.
+/// Whether the row's errors are below every other's of its group, beyond the noise, and none of its runs
+/// failed: the errors that are left would flatter it.
 fn is_best(results: &Results, result: &RowResult) -> bool {
+    if result.failed > 0 {
+        return false;
+    }
     let mut others = results.rows.iter().filter(|other| {
         other.row.group == result.row.group
             && other.row.name != result.row.name
@@ -176,23 +198,21 @@ fn is_best(results: &Results, result: &RowResult) -> bool {
 }
 
 fn runs(results: &Results) -> Table {
-    let number = |text: &str| Head { text: text.to_owned(), set: Set::Number };
-    let text = |text: &str| Head { text: text.to_owned(), set: Set::Text };
     let head = vec![
-        text("row"),
-        text("network"),
-        number("seed"),
-        number("test error, %"),
-        number("steps"),
-        number("hours"),
-        text("folder"),
+        Head::text("row"),
+        Head::text("network"),
+        Head::number("seed"),
+        Head::number("test error, %"),
+        Head::number("steps"),
+        Head::number("hours"),
+        Head::text("folder"),
     ];
     let mut rows = vec![];
     for result in &results.rows {
         for run in &result.runs {
             let (error, steps, hours) = match run.status {
                 RunStatus::Finished(done) => (
-                    done.test.map_or("not scored".to_owned(), |test| percent(100.0 - test.top1())),
+                    done.test.map_or("not scored".to_owned(), |test| percent(test.error())),
                     done.steps,
                     format!("{:.2}", done.seconds / 3600.0),
                 ),

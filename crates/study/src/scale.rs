@@ -1,15 +1,12 @@
-//! How a row of the paper becomes a training: as the paper has it, for a night on two cores, or for minutes
-//! on any data.
+//! How a row of the paper becomes a training: as the paper has it, for a night on two cores, or for minutes.
 
 use std::fmt;
 
 use resnet_models::{Branch, registry};
+use resnet_record::paper::{IMAGENET_CLASSES, depth_and_unit};
 use resnet_record::{
     DataSet, Duration, EvaluateTest, GeneratedSizes, Recipe, ScheduleRecipe, Warmup, WarmupRecipe,
 };
-
-/// Classes of ImageNet, where nothing says how many there are.
-pub(crate) const IMAGENET_CLASSES: usize = 1000;
 
 /// How much is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +68,7 @@ impl Scale {
     /// The test error in percent above which a training by `recipe` has failed: the paper's 20 for CIFAR-10
     /// at full scale; else that of a network which is right at most twice as often as a guess, such as 80
     /// among ten classes.
-    pub fn fails_above(self, recipe: &Recipe) -> f64 {
+    pub(crate) fn fails_above(self, recipe: &Recipe) -> f64 {
         match self {
             Scale::Full if recipe.data.set == DataSet::Cifar10 => 20.0,
             _ => 100.0 - 2.0 * 100.0 / recipe.classes().unwrap_or(IMAGENET_CLASSES) as f64,
@@ -103,13 +100,12 @@ impl Scale {
 
     /// The network in the place of the paper's `model`: the same unit at another depth.
     fn model(self, model: &str) -> String {
-        let digits: String = model.chars().skip("resnet".len()).take_while(char::is_ascii_digit).collect();
-        let unit = &model["resnet".len() + digits.len()..];
-        let depth = DEPTHS.iter().find(|(paper, ..)| paper.to_string() == digits);
-        let depth = match (self, depth) {
+        let (depth, unit) = depth_and_unit(model);
+        let known = DEPTHS.iter().find(|(paper, ..)| paper.to_string() == depth);
+        let depth = match (self, known) {
             (Scale::Small, Some((_, small, _))) => small.to_string(),
             (Scale::Smoke, Some((.., smoke))) => smoke.to_string(),
-            _ => digits,
+            _ => depth.to_owned(),
         };
         let name = format!("resnet{depth}{unit}");
         let is_bottleneck = |name: &str| {

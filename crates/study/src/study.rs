@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use resnet_bench::Speed;
-use resnet_models::registry;
+use resnet::Images;
+use resnet_bench::{Speed, spec_of};
+use resnet_data::Contents;
 use resnet_record::Recipe;
 
-use crate::deviations::{epoch_of, images_seen};
+use crate::deviations::epoch_of;
 use crate::find::{FoundRun, RunStatus, find_runs};
 use crate::grid::Grid;
 use crate::tables::grid;
@@ -36,6 +37,11 @@ impl Request {
     /// Where this scale's runs and pages lie.
     pub fn folder(&self) -> PathBuf {
         self.out.join(self.scale.name())
+    }
+
+    /// The file of the page of `target`.
+    pub fn page_file(&self, target: Target) -> PathBuf {
+        self.folder().join(format!("{}.html", target.name()))
     }
 }
 
@@ -128,22 +134,33 @@ impl Study {
 }
 
 impl Job {
+    /// Whether `images` can be those of the row: CIFAR in parquet files opens as images in files, and is no
+    /// ImageNet. Other photographs will do, with their number of classes among the deviations.
+    ///
+    /// # Errors
+    /// [`Error::NotImageNet`] if they are CIFAR's, and the row is about ImageNet.
+    pub fn check(&self, images: &Images) -> Result<(), Error> {
+        let Images::InFiles(_) = images else { return Ok(()) };
+        match resnet_data::contents(Path::new(images.origin()), None) {
+            Ok(Contents::Cifar(_) | Contents::Ambiguous { .. }) => {
+                Err(Error::NotImageNet { row: self.row.clone(), origin: images.origin().to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The seconds that are left of it at this machine's `speed`; scoring and loading are not counted.
     ///
     /// # Errors
     /// If the recipe's network does not exist, or its multiply-adds cannot be counted.
     pub fn seconds(&self, speed: &Speed) -> Result<f64, Error> {
-        let mut spec = registry::find(&self.recipe.model.name, self.recipe.classes().unwrap_or(1000))
-            .map_err(resnet::Error::from)?;
-        if let Some(images) = self.recipe.images {
-            spec.input = [3, images.image_size, images.image_size];
-        }
+        let spec = spec_of(&self.recipe).map_err(resnet::Error::from)?;
         let left = match self.state {
             State::New => 1.0,
             State::Begun(share) => 1.0 - share,
             State::Over | State::Busy => 0.0,
         };
-        let seconds = speed.seconds(&spec, images_seen(&self.recipe));
+        let seconds = speed.seconds(&spec, self.recipe.images_seen(epoch_of(&self.recipe)));
         Ok(left * seconds.map_err(|error| Error::Other(error.to_string()))?)
     }
 }
@@ -177,12 +194,16 @@ fn place(request: &Request, row: &str, recipe: &Recipe, found: &[FoundRun]) -> (
     (free_folder(&own, &format!("{row}-seed-{seed}")), State::New)
 }
 
-/// The first of `NAME`, `NAME-2`, ... in which nothing lies: a run of another recipe may have the name.
+/// The first folder for `name` in which nothing lies: a run of another recipe may have the name.
 fn free_folder(own: &Path, name: &str) -> PathBuf {
     let is_free = |folder: &PathBuf| folder.read_dir().map_or(true, |mut entries| entries.next().is_none());
-    let others = (2u64..).map(|number| own.join(format!("{name}-{number}")));
-    let mut all = std::iter::once(own.join(name)).chain(others);
-    all.find(is_free).unwrap_or_else(|| own.join(name))
+    folders_named(own, name).find(is_free).unwrap_or_else(|| own.join(name))
+}
+
+/// `NAME`, `NAME-2`, `NAME-3` and so on in `folder`.
+pub(crate) fn folders_named(folder: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
+    let others = (2u64..).map(move |number| folder.join(format!("{name}-{number}")));
+    std::iter::once(folder.join(name)).chain(others)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Target {
     }
 
     /// Whether it is a figure: curves, and no published number of their own.
-    pub fn is_figure(self) -> bool {
+    pub(crate) fn is_figure(self) -> bool {
         self.name().starts_with("figure")
     }
 }

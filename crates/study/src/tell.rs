@@ -1,7 +1,8 @@
 //! What page and Markdown table alike say of results.
 
-use resnet_record::Machine;
+use resnet_record::{DataSet, Machine};
 
+use crate::grid::{Published, data_words};
 use crate::results::{Results, RowResult};
 use crate::target::Target;
 use crate::words::{counted, listed, percent, signed};
@@ -10,23 +11,38 @@ use crate::{Request, Scale};
 /// A deviation of more rows than this is told with their number instead of their names.
 const SHARED: usize = 3;
 
-/// The median test error in percent as text, and how many runs failed; empty if there are no runs.
+/// The median test error in percent as text, of top-1 and top-5 where the paper has both, and how many runs
+/// failed; empty if there are no runs.
 pub fn measured(row: &RowResult) -> String {
+    let told = |median: f64| match (row.row.published, row.top5_errors.median()) {
+        (Published::Errors(..), Some(top5)) => Published::Errors(median, top5).to_string(),
+        _ => percent(median),
+    };
     match (row.runs.len(), row.failed, row.judged_errors().median()) {
         (0, ..) => String::new(),
         (runs, failed, None) => format!("fails ({failed} of {runs})"),
-        (_, 0, Some(median)) => percent(median),
-        (runs, failed, Some(median)) => format!("{} ({failed} of {runs} fail)", percent(median)),
+        (_, 0, Some(median)) => told(median),
+        (runs, failed, Some(median)) => format!("{} ({failed} of {runs} fail)", told(median)),
     }
 }
 
-/// The mean with its deviation where there is one.
-pub(crate) fn mean(row: &RowResult) -> String {
-    let errors = row.judged_errors();
-    match (errors.mean(), errors.deviation()) {
-        (Some(mean), Some(deviation)) => format!("{} ± {}", percent(mean), percent(deviation)),
-        _ => String::new(),
-    }
+/// The standard deviation of the errors over seeds, in points; empty where there is none.
+pub(crate) fn deviation(row: &RowResult) -> String {
+    row.judged_errors().deviation().map_or(String::new(), percent)
+}
+
+/// The difference from the baseline and its standard error in points, each a cell of its own so that numbers
+/// align, and the verdict; all empty without a baseline.
+pub(crate) fn difference_cells(row: &RowResult) -> [String; 3] {
+    let Some(contrast) = row.contrast else { return Default::default() };
+    let verdict = match (contrast.chance, contrast.seeds_to_decide) {
+        (None, _) => "spread unknown".to_owned(),
+        (Some(_), _) if contrast.is_decided() => "decided".to_owned(),
+        (Some(_), Some(seeds)) => format!("open, about {}", counted(seeds, "seed")),
+        (Some(_), None) => "open".to_owned(),
+    };
+    let error = contrast.chance.map_or(String::new(), |_| percent(contrast.error));
+    [signed(contrast.difference), error, verdict]
 }
 
 /// The difference from the baseline in points as text, and whether it is decided; empty without a baseline.
@@ -40,7 +56,7 @@ pub fn difference(row: &RowResult) -> String {
         }
         (Some(_), Some(seeds)) => {
             format!(
-                "{difference} ± {}, open: {} would decide",
+                "{difference} ± {}, open: about {} each would decide",
                 percent(contrast.error),
                 counted(seeds, "seed")
             )
@@ -49,8 +65,32 @@ pub fn difference(row: &RowResult) -> String {
     }
 }
 
+/// What counts as a failure, in a sentence.
+pub(crate) fn failure_words(results: &Results) -> String {
+    let request = &results.request;
+    let mut limits: Vec<(f64, DataSet)> = vec![];
+    for recipe in results.rows.iter().filter_map(|row| row.row.recipe_at(request.scale, request.has_data)) {
+        let limit = (request.scale.fails_above(&recipe), recipe.data.set);
+        if !limits.contains(&limit) {
+            limits.push(limit);
+        }
+    }
+    let above = match &limits[..] {
+        [(limit, _)] => format!("{limit} %"),
+        several => {
+            let told = several.iter().map(|(limit, set)| format!("{limit} % on {}", data_words(*set)));
+            listed(&told.collect::<Vec<_>>())
+        }
+    };
+    let is_of_the_paper =
+        |row: &RowResult| row.row.recipe.as_ref().is_some_and(|recipe| recipe.data.set == DataSet::Cifar10);
+    let is_shorter = request.scale != Scale::Full && results.rows.iter().any(is_of_the_paper);
+    let paper = if is_shorter { " (the paper: 20 %)" } else { "" };
+    format!("A run fails if it diverges or its test error ends above {above}{paper}.")
+}
+
 /// Deviations, each with the rows that have it.
-pub(crate) fn deviation_lines(results: &Results) -> Vec<String> {
+pub fn deviation_lines(results: &Results) -> Vec<String> {
     let trained: Vec<&RowResult> = results.rows.iter().filter(|row| !row.runs.is_empty()).collect();
     let mut all: Vec<(&String, Vec<&RowResult>)> = vec![];
     for row in &trained {
@@ -66,28 +106,41 @@ pub(crate) fn deviation_lines(results: &Results) -> Vec<String> {
     all.iter().map(|(told, rows)| format!("{told}: {}", rows_told(results, rows, &trained))).collect()
 }
 
-/// `all rows`, whole groups by their names, a few rows by theirs, or their number.
+/// `all rows` or `all trained rows`, whole groups by their names, a few rows by theirs, or their number.
 fn rows_told(results: &Results, rows: &[&RowResult], trained: &[&RowResult]) -> String {
     let of_group =
         |rows: &[&RowResult], group: &str| rows.iter().filter(|row| row.row.group == group).count();
     let mut groups: Vec<String> = rows.iter().map(|row| row.row.group.clone()).collect();
     groups.dedup();
     let are_whole = groups.iter().all(|group| of_group(rows, group) == of_group(trained, group));
+    let trainable = results.rows.iter().filter(|row| row.row.recipe.is_some()).count();
     match rows.len() {
-        every if every == trained.len() => "all rows".to_owned(),
+        every if every == trainable => "all rows".to_owned(),
+        every if every == trained.len() => "all trained rows".to_owned(),
         _ if are_whole => listed(&groups),
         few if few <= SHARED => listed(&rows.iter().map(|row| results.label_of(row)).collect::<Vec<_>>()),
         many => format!("{many} rows"),
     }
 }
 
-/// What a scale means.
-pub(crate) fn scale_words(scale: Scale) -> &'static str {
-    match scale {
-        Scale::Full => "the paper's networks and schedule",
-        Scale::Small => "networks of about half the depth, trained for eight epochs",
-        Scale::Smoke => {
-            "networks of 8 to 34 layers, trained on some five thousand images, to see that all of it works"
+/// What a scale means for a table or figure.
+pub(crate) fn scale_words(scale: Scale, target: Target) -> &'static str {
+    match (scale, target) {
+        (Scale::Full, _) => "the paper's networks and schedule",
+        (Scale::Small, Target::Table5) => {
+            "shallower networks (50 layers for 152, 101 for 200), trained for nine epochs in smaller batches"
+        }
+        (Scale::Small, Target::Table4) => {
+            "shallower networks (56 layers for 110 and 164, 164 for 1001, 110 for 1202), trained for eight epochs"
+        }
+        (Scale::Small, _) => {
+            "shallower networks (56 layers for 110 and 164, 164 for 1001), trained for eight epochs"
+        }
+        (Scale::Smoke, Target::Table5) => {
+            "networks of 18 and 34 layers, trained on 1,280 images, to see that all of it works"
+        }
+        (Scale::Smoke, _) => {
+            "networks of 14 to 29 layers, trained on some five thousand images, to see that all of it works"
         }
     }
 }

@@ -8,7 +8,8 @@ use resnet::{Images, Training, absolute_origin};
 use resnet_record::{EpochSize, Run, RunFolder};
 use resnet_train::{Observer, Options};
 
-use crate::{Error, Job, State, Study, deviations, jpeg_edges};
+use crate::coding::jpeg_edges;
+use crate::{Error, Job, State, Study, deviations};
 
 /// How a training of the study ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +27,8 @@ pub enum Ended {
 /// the training.
 ///
 /// # Errors
-/// If it ends for another reason than divergence; the error names row and seed.
+/// [`Error::NotImageNet`]; otherwise if it ends for another reason than divergence: the error names row and
+/// seed.
 pub fn train<O: Observer>(
     study: &Study,
     job: &Job,
@@ -34,6 +36,7 @@ pub fn train<O: Observer>(
     options: &Options,
     observer: impl FnOnce(&RunFolder) -> O,
 ) -> Result<Option<(Ended, O)>, Error> {
+    job.check(images)?;
     let failed = |source| failed(job, source);
     let training = Training::new(&job.recipe, images).map_err(failed)?;
     let Some(mut run) = begin(study, job, &training, images)? else { return Ok(None) };

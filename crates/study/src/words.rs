@@ -3,14 +3,18 @@
 pub(crate) use resnet_words::{capital, count, listed};
 
 /// An error in percent, with two digits after the point.
-pub fn percent(error: f64) -> String {
+pub(crate) fn percent(error: f64) -> String {
     format!("{error:.2}")
 }
 
-/// A difference with its sign.
+/// A difference with its sign, in as many digits as errors in percent have.
 pub(crate) fn signed(value: f64) -> String {
-    // The minus sign that is as wide as a plus.
-    format!("{value:+.2}").replace('-', "\u{2212}")
+    with_minus(&format!("{value:+.2}"))
+}
+
+/// A number with the minus sign that is as wide as a plus.
+pub(crate) fn with_minus(number: &str) -> String {
+    number.replace('-', "\u{2212}")
 }
 
 /// `1 seed`, `2 seeds`.

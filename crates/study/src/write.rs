@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use resnet_record::RunFolder;
 use resnet_report::{Figure, write_figure};
 
 use crate::claims::{Finding, claims_page};
@@ -10,10 +11,11 @@ use crate::curves::curves;
 use crate::find::{FoundRun, find_runs};
 use crate::page::picture;
 use crate::results::Results;
-use crate::{Error, Request, Target, markdown, page};
+use crate::study::folders_named;
+use crate::{Error, Target, markdown, page};
 
 /// What of a finished run is worth keeping where checkpoints are too large.
-const KEPT: [&str; 3] = ["recipe.toml", "record.json", "metrics.jsonl"];
+const KEPT: [&str; 3] = [RunFolder::RECIPE, RunFolder::RECORD, RunFolder::METRICS];
 
 /// Writes the page, the Markdown table and the pictures of each result that anything was measured for into
 /// the request's folder; returns the paths of the pages. Claims have a page of their own: [`write_claims`].
@@ -25,7 +27,7 @@ pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
     for result in results.iter().filter(|result| result.has_any() && result.grid.target != Target::Claims) {
         let folder = result.request.folder();
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        let file = folder.join(format!("{}.html", result.grid.target.name()));
+        let file = result.request.page_file(result.grid.target);
         resnet_report::write_article(&file, &page(result))?;
         pages.push(file);
         let file = folder.join(format!("{}.md", result.grid.target.name()));
@@ -50,15 +52,17 @@ fn write_pictures(folder: &Path, result: &Results) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the page of the claims into the request's folder; returns it.
+/// Writes the page of the claims into the request's folder; returns it. `results` are the trainings of
+/// [`Target::Claims`].
 ///
 /// # Errors
 /// [`Error::Page`], [`Error::Io`].
-pub fn write_claims(findings: &[Finding], request: &Request) -> Result<PathBuf, Error> {
+pub fn write_claims(findings: &[Finding], results: &Results) -> Result<PathBuf, Error> {
+    let request = &results.request;
     let folder = request.folder();
     fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    let file = folder.join("claims.html");
-    resnet_report::write_article(&file, &claims_page(findings, request))?;
+    let file = request.page_file(Target::Claims);
+    resnet_report::write_article(&file, &claims_page(findings, results))?;
     Ok(file)
 }
 
@@ -79,7 +83,7 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
             };
             fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             if run.folder.divergence().is_file() {
-                let (from, target) = (run.folder.divergence(), folder.join("diverged.json"));
+                let (from, target) = (run.folder.divergence(), folder.join(RunFolder::DIVERGENCE));
                 resnet_files::link_or_copy(&from, &target).map_err(Error::io("write", &target))?;
             }
             // The recipe last: with it the folder is a run.
@@ -101,9 +105,8 @@ fn place_of(run: &FoundRun, scale: &Path, name: &str) -> Option<PathBuf> {
     let has_it = |folder: &PathBuf| {
         find_runs(folder).iter().any(|kept| kept.record.seed == run.record.seed && kept.is_of(&run.recipe))
     };
-    let others = (2u64..).map(|number| scale.join(format!("{name}-{number}")));
-    for folder in std::iter::once(scale.join(name)).chain(others) {
-        if !folder.join(KEPT[0]).is_file() {
+    for folder in folders_named(scale, name) {
+        if !folder.join(RunFolder::RECIPE).is_file() {
             return Some(folder);
         }
         if has_it(&folder) {

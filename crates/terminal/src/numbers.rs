@@ -1,12 +1,25 @@
 //! Numbers and paths as people read and copy them.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::path::Path;
+use std::str::FromStr;
 
 pub use resnet_words::{count, counted, percent, short, speed};
 
 /// A path as a shell takes it, for commands that are shown to be copied.
 pub fn quoted(path: &Path) -> String {
     resnet_words::quoted(&path.display().to_string())
+}
+
+/// A whole number above 0 that somebody typed, such as a `NonZeroUsize`.
+///
+/// # Errors
+/// A sentence if it is something else.
+pub fn positive<N: FromStr<Err = ParseIntError>>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::Zero => "it must be 1 or more".to_owned(),
+        _ => error.to_string(),
+    })
 }
 
 /// A percentage that somebody typed, with its sign or without it.
@@ -57,7 +70,7 @@ pub fn clock(seconds: f64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// A long time as people say it: `25 s`, `40 min`, `2.5 h`, `31 h`, `8.5 days`.
+/// A long time as people say it: `25 s`, `40 min`, `2.5 h`, `31 h`, `8.5 days`, `28 years`.
 pub fn long(seconds: f64) -> String {
     let one_of = |value: f64, unit: &str| match value < 9.95 {
         true => format!("{value:.1} {unit}"),
@@ -67,7 +80,8 @@ pub fn long(seconds: f64) -> String {
         ..59.5 => format!("{seconds:.0} s"),
         ..3570.0 => format!("{:.0} min", seconds / 60.0),
         ..172_800.0 => one_of(seconds / 3600.0, "h"),
-        _ => one_of(seconds / 86_400.0, "days"),
+        ..63_072_000.0 => one_of(seconds / 86_400.0, "days"),
+        _ => one_of(seconds / 31_557_600.0, "years"),
     }
 }
 
@@ -94,12 +108,21 @@ fn without_zeros(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     #[test]
     fn paths_can_be_copied_into_a_shell() {
         let quoted_of = ["runs/a-1", "my runs/it's"].map(|path| quoted(Path::new(path)));
         assert_eq!(quoted_of, ["runs/a-1", r"'my runs/it'\''s'"]);
+    }
+
+    #[test]
+    fn positive_numbers_begin_with_1() {
+        assert_eq!(positive::<NonZeroUsize>("1"), Ok(NonZeroUsize::MIN));
+        assert_eq!(positive::<NonZeroUsize>("0"), Err("it must be 1 or more".to_owned()));
+        assert!(["-1", "", "many"].into_iter().all(|wrong| positive::<NonZeroUsize>(wrong).is_err()));
     }
 
     #[test]
@@ -119,8 +142,9 @@ mod tests {
         assert_eq!([0.4, 67.0, 3_723.6].map(clock), ["0:00", "1:07", "1:02:04"]);
         assert_eq!(clock(f64::NAN), "0:00");
         assert_eq!([threads(1, 2), threads(4, 1)], ["2 threads", "4 processes of 1 thread"]);
-        let times = [25.4, 2400.0, 9000.0, 111_600.0, 734_400.0, 86_400_000.0];
-        assert_eq!(times.map(long), ["25 s", "40 min", "2.5 h", "31 h", "8.5 days", "1,000 days"]);
+        let times = [25.4, 2400.0, 9000.0, 111_600.0, 734_400.0, 62_985_600.0, 63_072_000.0, 883_612_800.0];
+        let told = ["25 s", "40 min", "2.5 h", "31 h", "8.5 days", "729 days", "2.0 years", "28 years"];
+        assert_eq!(times.map(long), told);
         assert_eq!(
             [0.1, 0.0, 0.001_724_1, 1.984_676_5e-7, 0.999_6, 25.0, 0.025, 4e-5, 1234.0].map(few_digits),
             ["0.1", "0", "0.00172", "1.98e-7", "1", "25", "0.025", "4e-5", "1.23e3"]

@@ -6,6 +6,8 @@ use console::measure_text_width;
 const GAP: usize = 2;
 /// A column of text this narrow still reads well.
 const NARROW: usize = 16;
+/// How much further in than its first line the other lines of a text begin, so that none looks like a row.
+const HANGING: usize = 2;
 
 /// How a column is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,12 +98,17 @@ impl Table {
     /// The least width at which nothing of a column is torn: a number stays whole, text breaks between its
     /// fragments.
     fn least(&self, column: usize) -> usize {
-        let of_fragments = |text: &str| fragments(text).map(|part| measure_text_width(part.trim_end())).max();
-        let title = of_fragments(self.columns[column].title).unwrap_or(0);
+        let kind = self.columns[column].kind;
+        let of_fragments = |text: &str| {
+            let widths = fragments(text.trim_start()).map(|part| measure_text_width(part.trim_end()));
+            let before = |index: usize| if index == 0 { blanks_before(text) } else { indent(text, kind) };
+            widths.enumerate().map(|(index, width)| before(index) + width).max().unwrap_or(0)
+        };
+        let title = of_fragments(self.columns[column].title);
         let body = self.cells(column).skip(1);
-        let body = match self.columns[column].kind {
+        let body = match kind {
             Kind::Number => body.map(measure_text_width).max(),
-            Kind::Text => body.filter_map(of_fragments).max(),
+            Kind::Text => body.map(of_fragments).max(),
         };
         title.max(body.unwrap_or(0))
     }
@@ -152,11 +159,16 @@ impl Table {
         widths
     }
 
+    /// The lines of a row's cell at `width`.
+    fn broken(&self, row: &[String], column: usize, width: usize) -> Vec<String> {
+        broken(&row[column], self.columns[column].kind, width)
+    }
+
     /// How many lines the rows take.
     fn height(&self, shown: &[usize], widths: &[usize]) -> usize {
         let lines = |row: &Vec<String>| {
-            let cells = shown.iter().zip(widths).map(|(&column, &width)| broken(&row[column], width).len());
-            cells.max().unwrap_or(1)
+            let cells = shown.iter().zip(widths);
+            cells.map(|(&column, &width)| self.broken(row, column, width).len()).max().unwrap_or(1)
         };
         self.rows.iter().map(lines).sum()
     }
@@ -164,7 +176,7 @@ impl Table {
     /// Adds the lines of one row.
     fn set(&self, row: &[String], shown: &[usize], widths: &[usize], lines: &mut Vec<String>) {
         let cells: Vec<Vec<String>> =
-            shown.iter().zip(widths).map(|(&column, &width)| broken(&row[column], width)).collect();
+            shown.iter().zip(widths).map(|(&column, &width)| self.broken(row, column, width)).collect();
         for line in 0..cells.iter().map(Vec::len).max().unwrap_or(1) {
             let mut text = String::new();
             for (place, (cell, &width)) in cells.iter().zip(widths).enumerate() {
@@ -181,24 +193,50 @@ impl Table {
     }
 }
 
-/// The parts of `text` between which a line may break: words, and names at their punctuation.
+/// The parts of `text` between which a line may break: words, and names at their punctuation. A point or a
+/// minus sign stays with the digit that follows.
 fn fragments(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive([' ', '.', '-', '_', '/'])
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut ends = rest.match_indices([' ', '.', '-', '_', '/']).map(|(at, sign)| at + sign.len());
+        let may_break = |end: &usize| {
+            let (before, after) = rest.split_at(*end);
+            !(before.ends_with(['.', '-']) && after.starts_with(|letter: char| letter.is_ascii_digit()))
+        };
+        let end = ends.find(may_break).unwrap_or(rest.len());
+        let (part, others) = rest.split_at(end);
+        rest = others;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+fn blanks_before(text: &str) -> usize {
+    text.len() - text.trim_start_matches(' ').len()
+}
+
+/// Where the lines of a cell after its first begin.
+fn indent(text: &str, kind: Kind) -> usize {
+    match kind {
+        Kind::Text => blanks_before(text) + HANGING,
+        Kind::Number => 0,
+    }
 }
 
 /// `text` in lines of `width`: broken at blanks, and only where a word has no room at its punctuation.
-fn broken(text: &str, width: usize) -> Vec<String> {
+fn broken(text: &str, kind: Kind, width: usize) -> Vec<String> {
+    let indent = indent(text, kind);
     let (mut lines, mut line) = (Vec::new(), String::new());
     let mut add = |part: &str| {
         let column = measure_text_width(&line);
-        if column > 0 && column + measure_text_width(part.trim_end()) > width {
+        let has_text = !line.trim_start().is_empty();
+        if has_text && column + measure_text_width(part.trim_end()) > width {
             lines.push(line.trim_end().to_owned());
-            line.clear();
+            line = " ".repeat(indent);
         }
         line.push_str(part);
     };
     for word in text.split_inclusive(' ') {
-        match measure_text_width(word.trim_end()) <= width {
+        match indent + measure_text_width(word.trim_end()) <= width {
             true => add(word),
             false => fragments(word).for_each(&mut add),
         }
@@ -255,7 +293,7 @@ mod tests {
             "                                                                            adds",
             "stem.conv                conv 7x7, stride 2  64x112x112       9,408  118,013,952",
             "stages.3.blocks.0.       conv 1x1, stride 2    2048x7x7   2,097,152  102,760,448",
-            "downsample.conv",
+            "  downsample.conv",
             "stages.3.blocks.2.conv2  conv 3x3               512x7x7   2,359,296  115,605,504",
         ];
         assert_eq!(layers().lines(Some(80)), expected);
@@ -273,7 +311,7 @@ mod tests {
             "layer2.0.downsample.0  conv              1",
             "layer2.1.downsample.0  conv              1",
             "fc                     global average    1",
-            "                       pool",
+            "                         pool",
         ];
         assert_eq!(table.lines(Some(42)), expected);
     }
@@ -283,11 +321,12 @@ mod tests {
         let expected = [
             "layer                 output  parameters",
             "stem.conv         64x112x112       9,408",
-            "stages.3.blocks.    2048x7x7   2,097,152",
-            "0.downsample.",
-            "conv",
-            "stages.3.blocks.     512x7x7   2,359,296",
-            "2.conv2",
+            "stages.3.           2048x7x7   2,097,152",
+            "  blocks.0.",
+            "  downsample.",
+            "  conv",
+            "stages.3.            512x7x7   2,359,296",
+            "  blocks.2.conv2",
             "(no room for: does, multiply-adds)",
         ];
         assert_eq!(layers().lines(Some(40)), expected);
@@ -300,19 +339,29 @@ mod tests {
             let all = lines.join(" ");
             assert!(all.contains("2,359,296") && all.contains("64x112x112"), "{width}: {lines:#?}");
             // Output, parameters and the narrowest names.
-            if width >= 2 + 10 + 2 + 10 + "downsample.".len() {
+            if width >= 2 + 10 + 2 + 10 + "  downsample.".len() {
                 assert!(lines.iter().all(|line| measure_text_width(line) <= width), "{width}: {lines:#?}");
             }
         }
     }
 
     #[test]
-    fn sentences_break_at_words() {
+    fn sentences_break_at_words_and_hang_under_their_beginning() {
         assert_eq!(
-            broken("stride on the 3x3, as torchvision has it", 16),
-            ["stride on the", "3x3, as", "torchvision has", "it"]
+            broken("stride on the 3x3, as torchvision has it", Kind::Text, 16),
+            ["stride on the", "  3x3, as", "  torchvision", "  has it"]
         );
-        assert_eq!(broken("resnet110-exclusive-gating", 12), ["resnet110-", "exclusive-", "gating"]);
-        assert_eq!(broken("", 5), [""]);
+        let name = "resnet110-exclusive-gating";
+        assert_eq!(broken(name, Kind::Text, 12), ["resnet110-", "  exclusive-", "  gating"]);
+        assert_eq!(broken("  (c) exclusive gating", Kind::Text, 16), ["  (c) exclusive", "    gating"]);
+        assert_eq!(broken("multiply-adds", Kind::Number, 9), ["multiply-", "adds"]);
+        assert_eq!(broken("", Kind::Text, 5), [""]);
+    }
+
+    #[test]
+    fn no_number_within_a_text_is_broken() {
+        let parts: Vec<&str> = fragments("bias -6, 0.5 on v1.2-a").collect();
+        assert_eq!(parts, ["bias ", "-6, ", "0.5 ", "on ", "v1.2-", "a"]);
+        assert_eq!(fragments("").count(), 0);
     }
 }

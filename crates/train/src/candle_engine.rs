@@ -16,7 +16,7 @@ use resnet_vision::Batch;
 
 use self::overlap::Overlap;
 use crate::engine::{
-    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
+    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, VariableNorm, Weights,
 };
 use crate::evaluate::{Seen, Tally, device_of, rank, rows_of, tally, tensors_of};
 use crate::groups::Groups;
@@ -222,12 +222,11 @@ impl Engine for CandleEngine<'_> {
         Ok(())
     }
 
-    fn lengths(&self) -> Result<Vec<Length>, Error> {
-        let length =
-            |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    fn norms(&self) -> Result<Vec<VariableNorm>, Error> {
+        let norm = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
         let of = |(_, place, gradient): (_, &Place, &[f32])| {
-            let weights = read(&self.variables()[&place.name], length)?;
-            Ok(Length { name: place.name.clone(), weights, gradient: length(gradient) })
+            let weights = read(&self.variables()[&place.name], norm)?;
+            Ok(VariableNorm { name: place.name.clone(), weights, gradient: norm(gradient) })
         };
         self.gradients
             .iter()

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use resnet_checkpoint::{Stored, TrainingCheckpoint};
+use resnet_checkpoint::{Stored, TrainingCheckpoint, list};
 
 use crate::Error;
 use crate::engine::Arrays;
@@ -107,12 +107,11 @@ pub(crate) fn read(file: &Path, shapes: &BTreeMap<&str, &[usize]>) -> Result<Loa
     });
     let arrays = Arrays { weights, slots: slots.collect() };
     problems.sort();
-    match problems.len() {
-        0 => Ok(Loaded { arrays, metadata }),
-        count => {
-            let shown = problems[..count.min(5)].join(", ");
-            let more = if count > 5 { format!(", and {} more", count - 5) } else { String::new() };
-            Err(bad(format!("it is of another network: {shown}{more}; name the model it was trained as")))
+    match problems.is_empty() {
+        true => Ok(Loaded { arrays, metadata }),
+        false => {
+            let shown = list(&problems);
+            Err(bad(format!("it is of another network: {shown}; name the model it was trained as")))
         }
     }
 }

@@ -142,10 +142,16 @@ impl TrainingData for Dataset {
     }
 }
 
-/// Images of a batch to evaluate: each process evaluates images of its own, in batches of the size of its
-/// part of a training batch, for which it has the memory.
-pub(crate) fn evaluation_batch(recipe: &Recipe, options: &Options) -> usize {
-    recipe.train.batch_size.div_ceil(options.processes.rank().world_size)
+/// How images are loaded for an evaluation: in their order, and each process evaluates images of its own, in
+/// batches of the size of its part of a training batch, for which it has the memory.
+pub(crate) fn evaluation_config(recipe: &Recipe, options: &Options) -> LoaderConfig {
+    let rank = options.processes.rank();
+    LoaderConfig {
+        workers: options.workers,
+        prefetch: options.prefetch,
+        rank,
+        ..LoaderConfig::evaluation(recipe.train.batch_size.div_ceil(rank.world_size))
+    }
 }
 
 /// How often each of `classes` labels occurs.
@@ -157,11 +163,6 @@ pub(crate) fn count(labels: impl Iterator<Item = u32>, classes: usize) -> Vec<u6
 
 /// A loader of `set` in its order, without augmentation.
 fn as_they_are(set: Arc<ImageSet>, recipe: &Recipe, options: &Options) -> Result<DataLoader, Error> {
-    let config = LoaderConfig {
-        workers: options.workers,
-        prefetch: options.prefetch,
-        rank: options.processes.rank(),
-        ..LoaderConfig::evaluation(evaluation_batch(recipe, options))
-    };
-    Ok(DataLoader::new(set, (Augmentation::None, recipe::normalisation(recipe)), config)?)
+    let how = (Augmentation::None, recipe::normalisation(recipe));
+    Ok(DataLoader::new(set, how, evaluation_config(recipe, options))?)
 }

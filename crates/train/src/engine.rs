@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use resnet_data::Feed;
-use resnet_record::{LayerOutput, Scores, VariableNorm};
+use resnet_record::{LayerOutput, Scores, VariableExtremes};
 use resnet_vision::Batch;
 
 use crate::Error;
@@ -37,7 +37,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// Only if they cannot be read.
-    fn lengths(&self) -> Result<Vec<Length>, Error>;
+    fn norms(&self) -> Result<Vec<VariableNorm>, Error>;
 
     /// Has the weights that are to be evaluated take the place of those in training until
     /// [`Engine::end_evaluation`], with running statistics estimated anew where there are batches for it.
@@ -120,9 +120,9 @@ pub struct BatchOutcome {
     pub correct: u64,
 }
 
-/// Euclidean norms of a variable.
+/// Euclidean norms of a variable and of its gradient.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Length {
+pub struct VariableNorm {
     /// Its name.
     pub name: String,
     /// The norm of its values.
@@ -139,7 +139,7 @@ pub struct Diagnosis {
     /// The layers' outputs, in the order of the forward pass.
     pub layers: Vec<LayerOutput>,
     /// Weights and gradients, in the order of their names.
-    pub variables: Vec<VariableNorm>,
+    pub variables: Vec<VariableExtremes>,
 }
 
 /// Which weights are evaluated.

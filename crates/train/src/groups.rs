@@ -103,9 +103,9 @@ impl Groups {
         self.factors.iter().filter(|(_, factor)| factor.is_none()).map(|(name, _)| name.as_str())
     }
 
-    /// Whether the running statistic called `name` stays as it is.
-    pub(crate) fn is_still(&self, name: &str) -> bool {
-        self.still.contains(name)
+    /// Whether the variable called `name` is a running statistic that training moves.
+    pub(crate) fn moves(&self, name: &str) -> bool {
+        is_running_statistic(name) && !self.still.contains(name)
     }
 }
 

@@ -7,7 +7,7 @@ use resnet_data::sources::{FileSet, Split};
 use resnet_data::{Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform, stratified_split};
 use resnet_record::Recipe;
 
-use crate::data::{DataIdentity, TrainingData, TrainingFeeds, count, evaluation_batch};
+use crate::data::{DataIdentity, TrainingData, TrainingFeeds, count, evaluation_config};
 use crate::{Error, Options, recipe};
 
 /// A data set whose images stay in files while a network is trained on them.
@@ -29,20 +29,13 @@ impl ImageFiles {
         &self.set
     }
 
-    /// How images are read for an evaluation: in their order, without augmentation.
-    fn evaluation(&self, recipe: &Recipe, options: &Options) -> Result<(FileTransform, LoaderConfig), Error> {
-        let how = FileTransform {
+    /// What is done to an image for an evaluation.
+    fn eval_transform(&self, recipe: &Recipe) -> Result<FileTransform, Error> {
+        Ok(FileTransform {
             transform: Transform::Eval(recipe::eval_transform(recipe).ok_or_else(|| missing(recipe))?),
             orientation: recipe::orientation(recipe).ok_or_else(|| missing(recipe))?,
             on_broken: self.on_broken,
-        };
-        let config = LoaderConfig {
-            workers: options.workers,
-            prefetch: options.prefetch,
-            rank: options.processes.rank(),
-            ..LoaderConfig::evaluation(evaluation_batch(recipe, options))
-        };
-        Ok((how, config))
+        })
     }
 }
 
@@ -90,7 +83,7 @@ impl TrainingData for ImageFiles {
         };
         let train_transform = recipe::train_transform(recipe).ok_or_else(|| missing(recipe))?;
         let size = [train_transform.side; 2];
-        let (eval, evaluation) = self.evaluation(recipe, options)?;
+        let (eval, evaluation) = (self.eval_transform(recipe)?, evaluation_config(recipe, options));
         let transform = Transform::Train(train_transform, recipe::normalisation(recipe));
         let how = FileTransform { transform, ..eval.clone() };
         let config = LoaderConfig {
@@ -121,7 +114,7 @@ impl TrainingData for ImageFiles {
             return Err(Error::Setup(format!("{} has no images for evaluation", self.set.origin)));
         };
         self.reads.fetch_add(1, Relaxed);
-        let (how, config) = self.evaluation(recipe, options)?;
+        let (how, config) = (self.eval_transform(recipe)?, evaluation_config(recipe, options));
         Ok(Box::new(FileLoader::new(Arc::clone(source), None, how, config)?))
     }
 

@@ -81,7 +81,7 @@ pub use change::change_recipe;
 pub use company::{begin_run, first_before_others, open_run, started_processes};
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
 pub use engine::{
-    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, Length, NormBatches, Weights,
+    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, VariableNorm, Weights,
 };
 pub use error::Error;
 pub use evaluate::{Pixels, Seen, evaluate, rank};

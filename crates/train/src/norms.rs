@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
-use resnet_ops::{BatchPart, Mode, SumOver, is_running_statistic};
+use resnet_ops::{BatchPart, Mode, SumOver};
 
 use crate::engine::NormBatches;
 use crate::evaluate::tensors_of;
@@ -49,9 +49,8 @@ pub(crate) fn estimate_norms(
     input: NormBatches<'_>,
 ) -> Result<(), Error> {
     let failed = |error| Error::compute("estimating running statistics")(error);
-    let moves = |name: &String| is_running_statistic(name) && !groups.is_still(name);
-    let variables = model.variables().iter().filter(|(name, _)| moves(name)).map(|(_, variable)| variable);
-    let mut running: Vec<Running<'_>> = variables.map(Running::new).collect();
+    let moved = model.variables().iter().filter(|(name, _)| groups.moves(name));
+    let mut running: Vec<Running<'_>> = moved.map(|(_, variable)| Running::new(variable)).collect();
     if running.is_empty() {
         return Ok(());
     }

@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
         let wants_samples =
             run.is_kept_here() && !run.folder().samples().is_ok_and(|samples| samples.is_some());
         let layers = model.layers(prepared.plan.size).map_err(Error::compute("listing layers"));
-        let evidence = Evidence::new((data, layers), &recipe, wants_samples);
+        let evidence = Evidence::new(data, layers, &recipe, wants_samples);
         let now = Instant::now();
         let earlier_seconds = state.seconds;
         let mut session = Session {

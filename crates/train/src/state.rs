@@ -1,6 +1,7 @@
 //! `State`: what a training must remember, besides weights and the engine's arrays, to resume as if it had
 //! never stopped.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use resnet_checkpoint::keys;
@@ -154,10 +155,7 @@ impl State {
         file: &Path,
     ) -> Result<Self, Error> {
         let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
-        let text = loaded.metadata.get(keys::TRAINING_STATE).ok_or_else(|| {
-            bad("it has weights but no training state; only a run's last.safetensors can be resumed")
-        })?;
-        let mut state = State::from_json(text, file)?;
+        let mut state = State::of_metadata(&loaded.metadata, file)?;
         let written = loaded.metadata.get(keys::RECIPE).and_then(|text| Recipe::of_checkpoint(text));
         if !written.is_some_and(|written| written == *recipe || continues(&written, recipe, plan, state.step))
         {
@@ -241,7 +239,17 @@ impl State {
         let read = resnet_checkpoint::read_training(file);
         let read =
             read.map_err(|error| Error::Checkpoint { file: file.to_owned(), cause: error.to_string() })?;
-        State::from_json(read.metadata.get(keys::TRAINING_STATE).map_or("", String::as_str), file)
+        State::of_metadata(&read.metadata, file)
+    }
+
+    /// The state in the metadata of the checkpoint at `file`.
+    fn of_metadata(metadata: &BTreeMap<String, String>, file: &Path) -> Result<State, Error> {
+        let text = metadata.get(keys::TRAINING_STATE).ok_or_else(|| Error::Checkpoint {
+            file: file.to_owned(),
+            cause: "it has weights but no training state, as an export has; only a run's last.safetensors can be resumed"
+                .to_owned(),
+        })?;
+        State::from_json(text, file)
     }
 
     /// Epochs closed since the best one; 0 if there is none yet.

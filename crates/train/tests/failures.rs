@@ -11,7 +11,9 @@ use common::{StopAt, Tiny, When, create, data, recipe, train_on};
 use resnet_data::{Dataset, ImageSet, generated};
 use resnet_ops::Mode;
 use resnet_record::{Run, RunFolder};
-use resnet_train::{Classifier, Error, Options, Outcome, Quiet, TrainingData as _, TrainingPlan, fit};
+use resnet_train::{
+    Classifier, Error, Options, Outcome, Quiet, TrainingData as _, TrainingPlan, fit, steps_done,
+};
 
 /// A run that was stopped after step 5, and its checkpoint's bytes.
 fn stopped_run(dir: &Path) -> Vec<u8> {
@@ -114,6 +116,9 @@ fn damaged_checkpoints_are_named_and_left_alone() {
         assert_eq!(fs::read(&file).unwrap(), damaged);
         assert_eq!(fs::read(dir.join("metrics.jsonl")).unwrap(), metrics);
     }
+    fs::write(&file, replaced("training_state", "training_stage")).unwrap();
+    let message = steps_done(&file).unwrap_err().to_string();
+    assert!(message.contains("no training state, as an export has"), "{message}");
 }
 
 #[test]

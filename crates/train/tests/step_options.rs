@@ -188,7 +188,8 @@ fn the_average_is_scored_beside_the_weights_and_reported() {
     train(&dir, &["ema.decay=0.9", "data.validation=0"]);
     let folder = RunFolder::open(&dir).unwrap();
     assert_eq!(folder.record().unwrap().results.unwrap().checkpoint, Checkpoint::Final);
-    let (last, reported) = (tensors(&folder.last_checkpoint()), tensors(&folder.final_checkpoint()));
+    let last = tensors(&folder.last_checkpoint());
+    let reported = tensors(&folder.checkpoint(Checkpoint::Final));
     assert_eq!(reported.keys().collect::<Vec<_>>(), ["fc.bias", "fc.weight", "norm.running_mean"]);
     for (name, values) in &reported {
         assert_eq!(values, &last[&format!("ema.{name}")], "{name}");
@@ -209,7 +210,8 @@ fn running_statistics_estimated_anew_leave_the_training_alone() {
     train(&plain, &["data.validation=0"]);
     train(&anew, &["data.validation=0", "train.update_bn_images=110"]);
     let [plain, anew] = [plain, anew].map(|dir| RunFolder::open(&dir).unwrap());
-    let (last, reported) = (tensors(&anew.last_checkpoint()), tensors(&anew.final_checkpoint()));
+    let last = tensors(&anew.last_checkpoint());
+    let reported = tensors(&anew.checkpoint(Checkpoint::Final));
     assert_eq!(last, tensors(&plain.last_checkpoint()));
     assert_eq!(reported["fc.weight"], last["fc.weight"]);
     assert_ne!(reported["norm.running_mean"], last["norm.running_mean"]);

@@ -19,7 +19,7 @@ struct Json<'a> {
 ///
 /// # Errors
 /// If standard output cannot be written to.
-pub fn show(courses: &[Course], data: &str, format: Format) -> anyhow::Result<()> {
+pub fn show_analysis(courses: &[Course], data: &str, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&Json { data, networks: courses });
     }
@@ -31,7 +31,7 @@ pub fn show(courses: &[Course], data: &str, format: Format) -> anyhow::Result<()
         ))?;
         let mut table = Table::new([
             Column::number("unit"),
-            Column::text("parameters").optional(3),
+            Column::text("name").optional(3),
             Column::number("mean").optional(2),
             Column::number("variance"),
             Column::number("|dE/dx|"),
@@ -66,13 +66,12 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
         Column::text("luck?").optional(1),
     ]);
     for Trial { axis, to, accuracy, points, is_beyond_luck } in finding.trials.iter().take(SHOWN) {
-        let luck = if *is_beyond_luck { "" } else { "may be" };
         let cells = [
             axis.name().to_owned(),
             to.clone(),
             format!("{accuracy:.2}"),
             format!("{points:+.2}"),
-            luck.to_owned(),
+            luck(*points, *is_beyond_luck).to_owned(),
         ];
         table.add(cells);
     }
@@ -115,6 +114,11 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     )
 }
 
+/// Whether luck may have brought these points. Of a change that costs points nobody asks it.
+fn luck(points: f64, is_beyond_luck: bool) -> &'static str {
+    if is_beyond_luck || points <= 0.0 { "" } else { "may be" }
+}
+
 /// Why nothing is changed.
 fn no_change(finding: &Finding) -> &'static str {
     match finding.unexplained.is_some_and(|gap| gap <= 0.0) {
@@ -126,6 +130,12 @@ fn no_change(finding: &Finding) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_gain_may_be_luck() {
+        let told = [(1.5, true), (1.5, false), (0.0, false), (-44.33, false)];
+        assert_eq!(told.map(|(points, is_beyond)| luck(points, is_beyond)), ["", "may be", "", ""]);
+    }
 
     #[test]
     fn a_search_that_was_not_needed_is_no_search_without_success() {

@@ -169,7 +169,7 @@ fn parts(epoch: &EpochMetrics, epochs: Option<u64>, is_best: bool) -> Vec<String
         format!("epoch {}{of}", epoch.epoch),
         format!("loss {:.3}", epoch.train_loss),
         format!("train {:.2} %", epoch.train_top1),
-        scores(validation, epoch.ema_validation.or(epoch.validation), if is_best { " (best)" } else { "" }),
+        scores(validation, epoch.judged_validation(), if is_best { " (best)" } else { "" }),
         scores("test", epoch.test, ""),
         format!("{} images/s", numbers::speed(epoch.images_per_second)),
         // Less is within the noise of a step.
@@ -179,7 +179,7 @@ fn parts(epoch: &EpochMetrics, epochs: Option<u64>, is_best: bool) -> Vec<String
 }
 
 /// The line of an epoch that another process trained, of so many if that is known.
-pub fn epoch_line(epoch: &EpochMetrics, epochs: Option<u64>) -> String {
+pub(crate) fn epoch_line(epoch: &EpochMetrics, epochs: Option<u64>) -> String {
     text::parts(&parts(epoch, epochs, false), text::out())
 }
 

@@ -28,7 +28,7 @@ struct Row {
 ///
 /// # Errors
 /// If standard output cannot be written to.
-pub fn show(format: Format) -> anyhow::Result<()> {
+pub fn show_models(format: Format) -> anyhow::Result<()> {
     let rows = registry::NAMES.iter().copied().map(Row::of).collect::<anyhow::Result<Vec<_>>>()?;
     if format == Format::Json {
         return output::json(&Json { models: rows });
@@ -58,7 +58,7 @@ pub fn show(format: Format) -> anyhow::Result<()> {
     output::print_table(&table)?;
     output::sentences(
         "\nParameters for 10 classes, or 1000 where the input is 224x224. Errors as published (arXiv 1603.05027, 1512.03385); \
-         `cargo xtask train --help` lists recipes.\n\
+         `cargo xtask recipes` lists recipes.\n\
          resnet50-v1-imagenet and the like are the papers' own networks, resnet50, resnetv2_50, ... timm's.\n\
          Any depth 6n + 2 (two-layer units) or 9n + 2 (bottlenecks) is a name as well, such as resnet29-v2; -basic or \
          -bottleneck chooses the unit, -a (zero padding) or -b (projection) the shortcut where shapes change.",

@@ -12,7 +12,7 @@ use resnet_train::{Group, Groups};
 ///
 /// # Errors
 /// If the network has no summary, or not the parts that the recipe names.
-pub fn print(training: &Training, data: &Images, ahead: usize, processes: usize) -> anyhow::Result<u64> {
+pub fn preamble(training: &Training, data: &Images, ahead: usize, processes: usize) -> anyhow::Result<u64> {
     let (recipe, model, plan) = (training.recipe(), training.network(), training.plan());
     // An ImageNet network takes images of any size; this is the one it is trained on.
     let [height, width] = plan.size;

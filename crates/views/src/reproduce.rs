@@ -85,8 +85,9 @@ pub fn reproduce(
     // Somebody may have asked for a stop after the last training.
     let is_stopped = setup.options.stop.load(Ordering::Relaxed);
     let ended = if is_stopped { Reproduced::Interrupted } else { ended };
-    if !findings.is_empty() {
-        pages.push(write_claims(&findings, request)?);
+    let claimed = results.iter().find(|results| results.grid.target == Target::Claims);
+    if let Some(claimed) = claimed.filter(|_| !findings.is_empty()) {
+        pages.push(write_claims(&findings, claimed)?);
     }
     if let Some(folder) = setup.keep {
         keep(&results, folder)?;
@@ -114,6 +115,8 @@ pub fn reproduce(
 fn print_all(results: &[Results], findings: &[Finding], pages: &[PathBuf]) -> anyhow::Result<()> {
     results.iter().filter(|results| results.grid.target != Target::Claims).try_for_each(print)?;
     findings.iter().try_for_each(print_finding)?;
+    let claimed = results.iter().filter(|results| results.grid.target == Target::Claims);
+    claimed.filter(|_| !findings.is_empty()).try_for_each(print_deviations)?;
     pages.iter().try_for_each(|page| output::labelled("page", &page.display().to_string()))
 }
 
@@ -267,7 +270,11 @@ fn opened(jobs: &[&Job], open: &impl Fn(&Recipe) -> anyhow::Result<Images>) -> a
         if sets.iter().any(|(known, _)| is_same_set(known, data)) {
             continue;
         }
-        match open(&job.recipe) {
+        let images = open(&job.recipe).and_then(|images| {
+            job.check(&images)?;
+            Ok(images)
+        });
+        match images {
             Ok(images) => sets.push((data.clone(), Some(images))),
             Err(error) => {
                 let rows = jobs.iter().filter(|job| is_same_set(&job.recipe.data, data)).count();
@@ -293,7 +300,11 @@ fn is_same_set(a: &DataRecipe, b: &DataRecipe) -> bool {
 
 /// Prints a table's results: published beside measured.
 fn print(results: &Results) -> anyhow::Result<()> {
-    output::line(&format!("\n{}: {}", results.grid.target, results.grid.about))?;
+    let errors = match results.grid.target {
+        Target::Table5 => "validation errors in %, top-1 / top-5",
+        _ => "test errors in %",
+    };
+    output::sentences(&format!("\n{}: {}; {errors}", results.grid.target, results.grid.about))?;
     let mut table = Table::new([
         Column::text("unit"),
         Column::number("published"),
@@ -320,17 +331,28 @@ fn print(results: &Results) -> anyhow::Result<()> {
             resnet_study::difference(row),
         ]);
     }
-    output::print_table(&table)
+    output::print_table(&table)?;
+    output::sentences(&resnet_study::answer(results))?;
+    print_deviations(results)
+}
+
+/// Prints how the trainings of a table differ from the paper's.
+fn print_deviations(results: &Results) -> anyhow::Result<()> {
+    let told = resnet_study::deviation_lines(results);
+    match told.is_empty() {
+        true => Ok(()),
+        false => output::sentences(&format!("These trainings differ from the paper's: {}.", told.join("; "))),
+    }
 }
 
 /// Prints a claim with its verdict and what was measured.
 fn print_finding(finding: &Finding) -> anyhow::Result<()> {
     output::sentences(&format!("\n{}. {}", finding.number, finding.says))?;
-    output::labelled(finding.verdict.words(), &finding.measured.join(" "))
+    output::labelled(finding.verdict_words(), &finding.measured.join(" "))
 }
 
 fn target_json(results: &Results) -> Value {
-    let page = results.request.folder().join(format!("{}.html", results.grid.target.name()));
+    let page = results.request.page_file(results.grid.target);
     json!({
         "target": results.grid.target.name(),
         "page": results.has_any().then(|| shown(&page)),

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use resnet::data::names::shown;
-use resnet_record::{EpochMetrics, Follow, Metric, ProcessesMetrics, RunFolder, RunState};
+use resnet_record::{Follow, Metric, ProcessesMetrics, RunFolder, RunState};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress};
 use serde_json::json;
+
+use crate::live::epoch_line;
 
 /// Time between two looks at a log.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -19,7 +21,7 @@ const PAST: usize = 10;
 ///
 /// # Errors
 /// If the folder cannot be read.
-pub fn list(dir: &Path, format: Format) -> anyhow::Result<()> {
+pub fn list_runs(dir: &Path, format: Format) -> anyhow::Result<()> {
     let (mut runs, unread) = resnet_record::list_runs(dir)?;
     unread.iter().for_each(|error| tracing::warn!("{error}"));
     if format == Format::Json {
@@ -50,22 +52,19 @@ pub fn list(dir: &Path, format: Format) -> anyhow::Result<()> {
             run.measured.unwrap_or_default().to_owned(),
             numbers::clock(run.seconds),
             run.recipe,
-            run.started.replace('T', " ").trim_end_matches('Z').to_owned(),
+            // To the minute: `2026-11-27 19:33`.
+            run.started.replace('T', " ").chars().take(16).collect(),
         ]);
     }
     output::print_table(&table)
 }
 
 /// Prints the metrics of the run in `dir`, the last ten of the past first, until no process trains it any
-/// more; `line` makes the text of an epoch from its metrics and the number of all epochs, if that is known.
+/// more.
 ///
 /// # Errors
 /// If the run cannot be read.
-pub fn follow(
-    dir: &Path,
-    format: Format,
-    line: impl Fn(&EpochMetrics, Option<u64>) -> String,
-) -> anyhow::Result<()> {
+pub fn follow(dir: &Path, format: Format) -> anyhow::Result<()> {
     let folder = RunFolder::open(dir)?;
     let mut epochs = folder.summary()?.epochs;
     let mut log = Follow::new(folder);
@@ -80,10 +79,9 @@ pub fn follow(
         }
         let skip = skip.replace(0).unwrap_or_else(|| metrics.len().saturating_sub(PAST));
         for metric in &metrics[skip..] {
-            match (format, metric) {
-                (Format::Json, metric) => output::json(metric)?,
-                (_, Metric::Epoch(epoch)) => output::line(&line(epoch, epochs))?,
-                (_, metric) => output::line(&logged(metric))?,
+            match format {
+                Format::Json => output::json(metric)?,
+                Format::Text => output::line(&logged(metric, epochs))?,
             }
         }
         if state != RunState::Training {
@@ -97,8 +95,8 @@ pub fn follow(
     }
 }
 
-/// A line of a log that ends no epoch.
-fn logged(metric: &Metric) -> String {
+/// A line of a log; `epochs` is the number of all epochs, if that is known.
+fn logged(metric: &Metric, epochs: Option<u64>) -> String {
     match metric {
         Metric::Step(step) => format!(
             "step {}  loss {:.3}  rate {}  {} images/s",
@@ -107,7 +105,7 @@ fn logged(metric: &Metric) -> String {
             numbers::few_digits(step.rate),
             numbers::speed(step.images_per_second)
         ),
-        Metric::Epoch(epoch) => format!("epoch {}", epoch.epoch),
+        Metric::Epoch(epoch) => epoch_line(epoch, epochs),
         Metric::Processes(ProcessesMetrics { processes, .. }) => {
             let waiting = processes.iter().map(|time| 100.0 * time.waiting / time.whole().max(1e-9));
             let most = waiting.fold(0.0, f64::max);

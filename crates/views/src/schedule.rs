@@ -51,7 +51,7 @@ fn no_steps(recipe: &Recipe, images: u64) -> String {
 ///
 /// # Errors
 /// If standard output cannot be written to.
-pub fn show(recipe: &Recipe, course: &Course, format: Format) -> anyhow::Result<()> {
+pub fn show_schedule(recipe: &Recipe, course: &Course, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(course);
     }
@@ -62,14 +62,15 @@ pub fn show(recipe: &Recipe, course: &Course, format: Format) -> anyhow::Result<
     output::labelled(
         "training",
         &format!(
-            "{} of {} images in {}",
+            "{} of {} images in {}, schedule {}",
             counted(course.steps, "step"),
             course.batch_size,
-            counted(epochs.ceil() as u64, "epoch")
+            counted(epochs.ceil() as u64, "epoch"),
+            course.kind
         ),
     )?;
     output::labelled(
-        course.kind,
+        "learning rate",
         &format!(
             "{} at first, {} at most from step {peak} on, {} at the end",
             rate(first),

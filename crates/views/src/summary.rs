@@ -28,7 +28,7 @@ struct Layer<'a> {
 ///
 /// # Errors
 /// If there is no such network.
-pub fn show(name: &str, classes: Option<usize>, format: Format) -> anyhow::Result<()> {
+pub fn show_summary(name: &str, classes: Option<usize>, format: Format) -> anyhow::Result<()> {
     let spec = registry::find(name, classes.unwrap_or_else(|| registry::usual_classes(name)))?;
     let summary = summary::of(&spec)?;
     match format {
@@ -58,11 +58,13 @@ fn print(summary: &summary::Summary, departures: &[&str]) -> anyhow::Result<()> 
         Column::number("parameters"),
         Column::number("multiply-adds").optional(1),
     ]);
-    table.add(["", "input", &dimensions(&summary.input), "", ""].map(str::to_owned));
+    table.add(["input", "", &dimensions(&summary.input), "", ""].map(str::to_owned));
     let or_blank = |number: u64| if number == 0 { String::new() } else { numbers::count(number) };
     for layer in &summary.layers {
+        // A layer without parameters may have no name.
+        let name = if layer.name.is_empty() { &layer.kind } else { &layer.name };
         table.add([
-            layer.name.clone(),
+            name.clone(),
             layer.kind.clone(),
             dimensions(&layer.output),
             or_blank(layer.parameters as u64),

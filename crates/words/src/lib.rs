@@ -1,5 +1,5 @@
-//! Numbers and lists as people read them, words as a shell takes them: the same in a terminal, on a page and
-//! in a picture.
+//! Numbers and lists as people read them, words as a shell takes them, text as markup takes it, characters
+//! that no message may show: the same in a terminal, on a page and in a picture.
 
 /// `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -98,6 +98,17 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// `text` with the characters escaped that HTML and SVG would read as markup.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Whether a character breaks a line, steers a terminal or turns the direction of writing. Names and texts
+/// from files and servers may hold any; a message shows an escape in its place.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +156,18 @@ mod tests {
         assert_eq!([listed(&items[..0]), listed(&items[..1]), listed(&items)], ["", "a", "a, b and c"]);
         assert_eq!([capital("test"), capital("")], ["Test", ""]);
         assert_eq!(["a/b.c", "it's", "", r"a\b"].map(quoted), ["a/b.c", r"'it'\''s'", "''", r"'a\b'"]);
+    }
+
+    #[test]
+    fn markup_stays_text() {
+        assert_eq!(escaped(r#"<a b="c">&"#), "&lt;a b=&quot;c&quot;&gt;&amp;");
+    }
+
+    #[test]
+    fn characters_that_a_message_cannot_show() {
+        assert!(!"dög 1.jpg\u{200d}\u{2065}".contains(is_unprintable));
+        for c in "\n\u{1b}\u{9b}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            assert!(is_unprintable(c), "{c:?}");
+        }
     }
 }

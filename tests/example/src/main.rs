@@ -74,7 +74,7 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
     // A new head for ten other classes, trained for five steps.
     let shapes = generated::shapes(100, 20, 0);
-    let mut network = pretrained.with_classes(shapes.train.classes(), 0)?;
+    let mut network = pretrained.with_new_head(shapes.train.classes(), 0)?;
     let run = folder.join("run");
     if run.exists() {
         std::fs::remove_dir_all(&run)?;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use clap::{Args, ValueEnum};
 use resnet_ops::Recompute;
 
-use super::{FormatArg, ThreadsArg};
+use super::{FormatArg, ThreadsArg, positive};
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -16,11 +16,11 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// Batch size [default: 128 for CIFAR networks, 16 for ImageNet networks]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize>)]
     pub(crate) batch: Option<NonZeroUsize>,
     /// Number of measurements, each of at least one second or one step; with --against, of pairs of
     /// measurements; with --profile, of steps; for kernels, of measurements of each pass
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = positive::<NonZeroUsize>)]
     pub(crate) pairs: NonZeroUsize,
     /// Measure another program in turns with this one; RESNET_PYTHON names the Python that has it installed
     /// [default: python3]
@@ -43,7 +43,7 @@ pub(crate) struct BenchWorkerArgs {
     pub(crate) work: WorkArg,
     #[arg(long)]
     pub(crate) model: String,
-    #[arg(long)]
+    #[arg(long, value_parser = positive::<NonZeroUsize>)]
     pub(crate) batch: NonZeroUsize,
     #[arg(long, default_value = "auto")]
     pub(crate) recompute: Recompute,

@@ -4,13 +4,15 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use resnet::absolute_origin;
 use resnet_data::OnBroken;
 use resnet_data::sources::{Columns, OpenFiles};
+use resnet_models::checkpoint::Resampling;
 use resnet_record::RunRecord;
+use resnet_terminal::numbers;
 use resnet_vision::Interpolation;
 
-use super::{FormatArg, OrientationArg};
-use crate::numbers;
+use super::{FormatArg, OrientationArg, positive};
 
 /// How samples in files are read.
 #[derive(Debug, Clone, Default, Args)]
@@ -39,6 +41,17 @@ impl FilesArgs {
             (self.skip_list.is_some(), "--skip-list"),
         ];
         options.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+
+    /// Writes them into the record of a new run, for [`or_those_of`](Self::or_those_of).
+    pub(crate) fn note_in(&self, record: &mut RunRecord) {
+        let list =
+            |file: &Option<PathBuf>| file.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
+        record.class_list = list(&self.classes.classes);
+        record.label_list = list(&self.labels.labels);
+        record.image_column.clone_from(&self.labels.image_column);
+        record.label_column.clone_from(&self.labels.label_column);
+        (record.skip_list, record.skip_broken) = (list(&self.skip_list), self.skip_broken);
     }
 
     /// The same, with the lists and columns of an earlier run where none are given.
@@ -73,7 +86,7 @@ impl FilesArgs {
 /// The order of the classes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ClassesArg {
-    /// File with the class names in label order, for images in files: one name per line, or JSON
+    /// File with the class names in label order: one name per line, or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) classes: Option<PathBuf>,
 }
@@ -174,9 +187,9 @@ pub(crate) struct ConvertArgs {
     pub(crate) out: PathBuf,
     /// Format to write
     #[arg(long, value_enum)]
-    pub(crate) to: TargetArg,
+    pub(crate) to: ConvertTo,
     /// With --to shards or packed: maximum size of a file, in megabytes [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub(crate) shard_megabytes: Option<NonZeroU64>,
     /// With --to packed: resize the shorter side to N pixels; smaller images are not resized
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -187,6 +200,8 @@ pub(crate) struct ConvertArgs {
     /// With --to packed: whether to apply EXIF orientation; ImageNet recipes ignore it [default: apply]
     #[arg(long)]
     pub(crate) orientation: Option<OrientationArg>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 /// The filter that images are resized with.
@@ -207,9 +222,18 @@ impl From<InterpolationArg> for Interpolation {
     }
 }
 
+impl From<InterpolationArg> for Resampling {
+    fn from(arg: InterpolationArg) -> Self {
+        match arg {
+            InterpolationArg::Bilinear => Resampling::Bilinear,
+            InterpolationArg::Bicubic => Resampling::Bicubic,
+        }
+    }
+}
+
 /// What `data convert` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TargetArg {
+pub(crate) enum ConvertTo {
     /// Class folders: train/CLASS/00000000.jpg
     Folders,
     /// Tar shards as in WebDataset: train-00000.tar and so on

@@ -1,8 +1,7 @@
 //! How a training tells of itself on the command line.
 
 use clap::{Args, ValueEnum};
-
-use crate::output::Format;
+use resnet_terminal::output::Format;
 
 /// How a training tells of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use resnet_terminal::numbers;
 
 use super::data::InterpolationArg;
 use super::{FilesArgs, FormatArg, NamesArg, NormalisationArgs, SourceArgs, ThreadsArg, ViewArgs};
-use crate::numbers;
 
 #[derive(Debug, Args)]
 pub(crate) struct SummaryArgs {
@@ -15,7 +15,7 @@ pub(crate) struct SummaryArgs {
     #[arg(value_name = "NAME")]
     pub(crate) model: String,
     /// Number of classes [default: 10, or 1000 for ImageNet networks]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::positive::<NonZeroUsize>)]
     pub(crate) classes: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
@@ -92,7 +92,7 @@ pub(crate) struct PreprocessingArgs {
     #[arg(long, value_name = "PERCENT", value_parser = numbers::accuracy)]
     pub(crate) expected: Option<f64>,
     /// Number of test images to look at
-    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = numbers::positive::<NonZeroUsize>)]
     pub(crate) images: NonZeroUsize,
     /// Interpolation filter in use now [default: the checkpoint's]
     #[arg(long, value_enum)]

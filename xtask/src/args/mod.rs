@@ -15,22 +15,23 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use resnet_models::checkpoint::Weights;
 use resnet_ops::Recompute;
+use resnet_terminal::numbers::positive;
+use resnet_terminal::output::Format;
+use resnet_views::recipes;
 
 pub(crate) use self::bench::{AgainstArg, BenchArgs, BenchKind, BenchWorkerArgs};
 pub(crate) use self::data::{
-    ClassesArg, ConvertArgs, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg, LabelsArgs,
-    TargetArg, VerifyDataArgs,
+    ClassesArg, ConvertArgs, ConvertTo, DataCommand, FetchArgs, FilesArgs, InspectArgs, InterpolationArg,
+    LabelsArgs, VerifyDataArgs,
 };
 pub(crate) use self::log::{LogFormat, RanksArgs};
 pub(crate) use self::look::{
     AnalyzeArgs, AnalyzeCommand, DrawArgs, ModelsArgs, PreprocessingArgs, SummaryArgs,
 };
 pub(crate) use self::plans::{RecipesArgs, RunsArgs, ScheduleArgs};
-pub(crate) use self::reproduce::ReproduceArgs;
+pub(crate) use self::reproduce::{ReproduceArgs, TargetArg};
 pub(crate) use self::source::{DialectArg, NamesArg, SourceArgs};
 pub(crate) use self::view::{OrientationArg, ViewArgs};
-use crate::output::Format;
-use crate::recipes;
 
 /// Train, evaluate and use residual networks in Rust.
 ///
@@ -93,7 +94,7 @@ pub(crate) struct TrainArgs {
     pub(crate) data: Option<PathBuf>,
     /// Number of epochs, instead of the recipe's duration; with --resume, the run's new length, if its
     /// schedule allows that
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize>)]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Seed of the initial weights, the order of images and the augmentation, instead of the recipe's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
@@ -166,7 +167,7 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     pub(crate) view: ViewArgs,
     /// Batch size, in images or crops
-    #[arg(long, value_name = "N", default_value = "128")]
+    #[arg(long, value_name = "N", default_value = "128", value_parser = positive::<NonZeroUsize>)]
     pub(crate) batch: NonZeroUsize,
     #[command(flatten)]
     pub(crate) normalisation: NormalisationArgs,
@@ -186,7 +187,7 @@ pub(crate) struct PredictArgs {
     #[arg(required = true, value_name = "IMAGE|FOLDER")]
     pub(crate) images: Vec<PathBuf>,
     /// Number of classes to show per image
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = positive::<NonZeroUsize>)]
     pub(crate) top: NonZeroUsize,
     /// Also show the logits
     #[arg(long)]
@@ -195,6 +196,8 @@ pub(crate) struct PredictArgs {
     /// earlier heat maps are replaced
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(crate) heatmap: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) described: DescribedArgs,
     #[command(flatten)]
     pub(crate) normalisation: NormalisationArgs,
     #[command(flatten)]
@@ -220,7 +223,11 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
+    pub(crate) described: DescribedArgs,
+    #[command(flatten)]
     pub(crate) normalisation: NormalisationArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Debug, Args)]
@@ -255,8 +262,8 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ThreadsArg {
-    /// Number of compute threads; results do not depend on it [default: one per core]
-    #[arg(long, value_name = "N")]
+    /// Number of compute threads; results do not depend on it [default: RAYON_NUM_THREADS, or one per core]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize>)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -271,6 +278,19 @@ impl FormatArg {
     pub(crate) fn get(&self) -> Format {
         if self.json { Format::Json } else { Format::Text }
     }
+}
+
+/// What files may not say of classes and images.
+#[derive(Debug, Default, Args)]
+pub(crate) struct DescribedArgs {
+    #[command(flatten)]
+    pub(crate) classes: ClassesArg,
+    /// Resize the shorter side to N pixels before cropping, for a file without metadata
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) resize: Option<u32>,
+    /// Interpolation filter for resizing, for a file without metadata
+    #[arg(long, value_enum)]
+    pub(crate) interpolation: Option<InterpolationArg>,
 }
 
 /// How pixels are normalised, for files that do not say it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FormatArg, ThreadsArg, assignment};
+use super::{FormatArg, ThreadsArg, assignment, positive};
 
 #[derive(Debug, Args)]
 pub(crate) struct ScheduleArgs {
@@ -13,13 +13,13 @@ pub(crate) struct ScheduleArgs {
     #[arg(value_name = "RECIPE")]
     pub(crate) recipe: String,
     /// Number of epochs, instead of the recipe's duration
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize>)]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Override a key of the recipe, such as schedule.lr=0.2; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     /// Number of training images, if the data set does not determine it
-    #[arg(long, value_name = "N", default_value = "1281167")]
+    #[arg(long, value_name = "N", default_value = "1281167", value_parser = positive::<NonZeroU64>)]
     pub(crate) images: NonZeroU64,
     /// Also draw it as an SVG file
     #[arg(long, value_name = "FILE")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use resnet_study::{Request, Scale, Target};
 
-use super::{FormatArg, ThreadsArg};
+use super::{FormatArg, ThreadsArg, positive};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArgs {
@@ -18,7 +18,7 @@ pub(crate) struct ReproduceArgs {
     #[arg(long, value_name = "full|small|smoke", default_value = "small", hide_possible_values = true)]
     pub(crate) scale: ScaleArg,
     /// Number of seeds of each row [default: 5, 2 or 1 by scale]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub(crate) seeds: Option<NonZeroU64>,
     /// Train only this row, by its recipe or its network, such as cifar10-resnet110-v2; can be repeated
     #[arg(long, value_name = "ROW")]
@@ -85,6 +85,9 @@ pub(crate) enum TargetArg {
     Claims,
     /// All tables and figures
     All,
+    /// A figure that is a drawing, so that nothing trains it
+    #[value(name = "figure2", aliases = ["figure4", "figure5"], hide = true)]
+    Drawn,
 }
 
 impl TargetArg {
@@ -100,6 +103,7 @@ impl TargetArg {
             TargetArg::Figure6 => vec![Target::Figure6],
             TargetArg::Claims => vec![Target::Claims],
             TargetArg::All => Target::TABLES_AND_FIGURES.into(),
+            TargetArg::Drawn => vec![],
         }
     }
 }

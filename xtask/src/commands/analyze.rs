@@ -1,12 +1,12 @@
 //! `analyze`: signals and gradients of a network unit by unit; what is wrong with the preparation of images.
 
-use resnet_analysis::preprocessing::{Preparation, TestSample, Wanted, investigate};
+use resnet_analysis::preprocessing::{Preparation, TestSample, investigate};
 use resnet_analysis::{Course, Options, Source, Subject, write_page, write_pictures};
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::progress::{Meter, Show, Unit};
 
-use crate::args::{AnalyzeArgs, AnalyzeCommand, PreprocessingArgs};
+use crate::args::{AnalyzeArgs, AnalyzeCommand, DescribedArgs, PreprocessingArgs};
 use crate::failure::Ended;
-use crate::output::{self, Format};
-use crate::progress::{Meter, Show, Unit};
 use crate::{data, threads, weights};
 
 pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<()> {
@@ -55,7 +55,8 @@ fn course(subject: &Subject, source: &Source, options: Options) -> anyhow::Resul
 fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     args.view.refuse_crops("analyze preprocessing")?;
     threads::start(&args.threads)?;
-    let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
+    let described = DescribedArgs::default();
+    let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation, &described)?;
     let recipe = pretrained.recipe().ok().flatten();
     let images = data::to_evaluate(&args.data, (recipe.as_ref(), pretrained.spec().classes), &args.files)?;
     data::refuse_for_memory(&images, &args.files, &args.view)?;
@@ -75,8 +76,7 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     weights::count_test_reading(&pretrained, &images);
     let of = sample.first_round(&baseline);
     let mut meter = Meter::new(Unit::Images, 0, of, Show::IfSlow);
-    let wanted = Wanted { expected: args.expected };
-    let found = investigate(&pretrained, &sample, (baseline, wanted), &mut |done| {
+    let found = investigate(&pretrained, &sample, baseline, args.expected, &mut |done| {
         meter.update(done.min(of), str::to_owned);
         true
     })?;

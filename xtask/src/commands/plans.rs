@@ -15,12 +15,12 @@ pub(crate) fn recipes(args: &RecipesArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
-    train::set_once(&args.set, [("--epochs", args.epochs.map(|_| "train.duration"))])?;
+    train::set_once(&args.set, args.epochs.map(|_| ("--epochs", "train.duration")))?;
     let recipe = recipes::changed(&args.recipe, &args.set, args.epochs)?;
     let course = resnet_views::course(&recipe, args.images.get())?;
     if let Some(file) = &args.svg {
-        let names = (course.recipe.as_str(), course.kind);
-        let svg = resnet_report::schedule_svg(names, &course.rates, course.steps_per_epoch);
+        let svg =
+            resnet_report::schedule_svg(&course.recipe, course.kind, &course.rates, course.steps_per_epoch);
         resnet_report::write_chart(file, &svg)?;
     }
     resnet_views::show_schedule(&recipe, &course, args.format.get())
@@ -28,7 +28,7 @@ pub(crate) fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
 
 pub(crate) fn runs(args: &RunsArgs) -> anyhow::Result<()> {
     match &args.follow {
-        Some(run) => resnet_views::follow(run, args.format.get(), resnet_views::epoch_line),
+        Some(run) => resnet_views::follow(run, args.format.get()),
         None => resnet_views::list_runs(&args.dir, args.format.get()),
     }
 }

@@ -3,18 +3,19 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use resnet::data::find_images;
-use resnet::data::names::shown;
-use resnet::vision::image;
 use resnet::{Guess, Prediction, Pretrained};
+use resnet_data::find_images;
+use resnet_data::names::shown;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::progress::{Meter, Show, Unit};
+use resnet_terminal::text;
+use resnet_vision::image;
 use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::failure::{self, Ended};
 use crate::heat_maps::Targets;
-use crate::output::{self, Format};
-use crate::progress::{Meter, Show, Unit};
-use crate::{text, threads, weights};
+use crate::{threads, weights};
 
 /// Images per batch.
 const BATCH: usize = 32;
@@ -38,8 +39,9 @@ struct JsonGuess<'a> {
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
-    let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation)?;
+    let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation, &args.described)?;
     weights::normalisation(&pretrained)?;
+    weights::resizing(&pretrained, pretrained.eval_transform()?)?;
     weights::classes(&pretrained);
     let found = find_images(&args.images);
     let mut failed = found.failures.len();

@@ -2,10 +2,10 @@
 
 use resnet_record::RunFolder;
 use resnet_report::{write_curves, write_page};
+use resnet_terminal::output;
 
 use crate::args::ReportArgs;
 use crate::failure::Ended;
-use crate::output;
 
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let folders = args.runs.iter().map(|dir| RunFolder::open(dir)).collect::<Result<Vec<_>, _>>()?;
@@ -16,5 +16,5 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
         };
         write_curves(folder, file)?;
     }
-    output::line(&write_page(&folders, args.out.as_deref())?.display().to_string())
+    output::labelled("page", &write_page(&folders, args.out.as_deref())?.display().to_string())
 }

@@ -4,12 +4,15 @@ use resnet::{Images, OpenOptions};
 use resnet_train::Options;
 use resnet_views::{Reproduced, Setup, Work};
 
-use crate::args::ReproduceArgs;
+use crate::args::{ReproduceArgs, TargetArg};
 use crate::downloads::Downloads;
 use crate::failure::Ended;
-use crate::{data, interrupt, threads};
+use crate::{data, hints, interrupt, threads};
 
 pub(crate) fn run(args: &ReproduceArgs) -> anyhow::Result<()> {
+    if args.targets.contains(&TargetArg::Drawn) {
+        return Err(Ended::Usage(hints::DRAWN.to_owned()).into());
+    }
     let threads = threads::start(&args.threads)?;
     let options = Options { workers: threads::loaders(), ..Options::default() };
     let setup = Setup {

@@ -1,26 +1,25 @@
 //! `train`: trains a network by a recipe in a new run's folder, or resumes a run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use resnet::data::names::shown;
 use resnet::{Images, Needed, Training, absolute_origin};
+use resnet_data::names::shown;
 use resnet_models::registry;
-use resnet_record::{Difference, Lines, Recipe, Results, Run, RunRecord};
+use resnet_record::{Lines, Recipe, Results, Run, RunRecord};
 use resnet_report::{LivePage, began_with, data_option, train_again};
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::{numbers, progress};
 use resnet_train::{
     AllReduce, Anomalies, Error, Options, Outcome, begin_run, first_before_others, open_run, resumes_from,
 };
-use resnet_views::Live;
+use resnet_views::{Live, recipes};
 use serde::Serialize;
 
 use crate::args::{LogFormat, TrainArgs};
 use crate::failure::Ended;
-use crate::numbers;
-use crate::output::{self, Format};
-use crate::progress;
-use crate::{company, data, interrupt, recipes, threads, weights};
+use crate::{company, data, interrupt, threads, weights};
 
 /// The folder of runs whose own folder is not given.
 const RUNS: &str = "runs";
@@ -41,14 +40,9 @@ struct Json<'a> {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    let forms = [
-        ("--epochs", args.epochs.map(|_| "train.duration")),
-        ("--seed", args.seed.map(|_| "train.seed")),
-        ("--keep", args.keep.map(|_| "train.keep_checkpoints")),
-        ("--freeze-until", args.freeze_until.as_ref().map(|_| "stages.freeze_until")),
-        ("--recompute", args.recompute.map(|_| "train.recompute")),
-    ];
-    set_once(&args.set, forms)?;
+    let epochs = args.epochs.map(|_| ("--epochs", "train.duration"));
+    let forms = short_forms(args).map(|(option, key, _)| (option, key));
+    set_once(&args.set, epochs.into_iter().chain(forms))?;
     let threads = threads::start(&args.threads)?;
     let all = company::join(&args.ranks)?;
     let done = match &args.resume {
@@ -96,14 +90,7 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         record.weights = weights::word(args.weights.as_ref());
         record.prefix = args.prefix.clone();
-        let list =
-            |file: &Option<PathBuf>| file.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
-        let labels = &args.files.labels;
-        record.class_list = list(&args.files.classes.classes);
-        record.label_list = list(&labels.labels);
-        (record.skip_list, record.skip_broken) = (list(&args.files.skip_list), args.files.skip_broken);
-        record.image_column.clone_from(&labels.image_column);
-        record.label_column.clone_from(&labels.label_column);
+        args.files.note_in(record);
     };
     let folder = args.out.as_deref().unwrap_or(Path::new(RUNS));
     let create = || create(args.out.as_deref(), training.recipe(), fill);
@@ -118,13 +105,14 @@ fn recipe_of(args: &TrainArgs) -> anyhow::Result<Recipe> {
     Ok(recipe)
 }
 
-/// Refuses a key that both `--set` and a short form set; `forms` has the key of each form that is given.
-pub(crate) fn set_once<const N: usize>(
+/// Refuses a key that both `--set` and a short form set; `forms` are the options that are given, each with
+/// its key.
+pub(crate) fn set_once(
     set: &[String],
-    forms: [(&str, Option<&str>); N],
+    forms: impl IntoIterator<Item = (&'static str, &'static str)>,
 ) -> anyhow::Result<()> {
     let sets = |key: &str| set.iter().any(|one| one.split('=').next().is_some_and(|set| set.trim() == key));
-    match forms.into_iter().find_map(|(form, key)| Some((form, key.filter(|key| sets(key))?))) {
+    match forms.into_iter().find(|(_, key)| sets(key)) {
         Some((form, key)) => {
             Err(Ended::Usage(format!("--set {key} and {form} set the same key; give one of them")).into())
         }
@@ -132,13 +120,21 @@ pub(crate) fn set_once<const N: usize>(
     }
 }
 
+/// The short forms of `--set` that are given: option, key and value.
+fn short_forms(args: &TrainArgs) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let forms = [
+        ("--seed", "train.seed", args.seed.map(|seed| seed.to_string())),
+        ("--keep", "train.keep_checkpoints", args.keep.map(|keep| keep.to_string())),
+        ("--freeze-until", "stages.freeze_until", args.freeze_until.clone()),
+        ("--recompute", "train.recompute", args.recompute.map(|what| what.name().to_owned())),
+    ];
+    forms.into_iter().filter_map(|(option, key, value)| Some((option, key, value?)))
+}
+
 /// What `--set` and its short forms set.
 fn settings(args: &TrainArgs) -> Vec<String> {
-    let seed = args.seed.map(|seed| format!("train.seed={seed}"));
-    let keep = args.keep.map(|keep| format!("train.keep_checkpoints={keep}"));
-    let freeze = args.freeze_until.as_ref().map(|stage| format!("stages.freeze_until={stage}"));
-    let recompute = args.recompute.map(|what| format!("train.recompute={}", what.name()));
-    args.set.iter().cloned().chain(seed).chain(keep).chain(freeze).chain(recompute).collect()
+    let short = short_forms(args).map(|(_, key, value)| format!("{key}={value}"));
+    args.set.iter().cloned().chain(short).collect()
 }
 
 fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::Result<()> {
@@ -194,9 +190,9 @@ fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> an
         let changes = format!("--from {}{}", numbers::quoted(folder), sets.chain(epochs).collect::<String>());
         anyhow!("{error}; start a new run with these weights:\n  {}", again(run, &changes))
     })?;
-    for Difference { key, before, after } in changed {
-        let [before, after] = [before, after].map(|value| value.unwrap_or_else(|| "left out".to_owned()));
-        progress::labelled("changed", &format!("{key}: {before} -> {after}"));
+    for difference in changed {
+        let [before, after] = difference.values();
+        progress::labelled("changed", &format!("{}: {before} -> {after}", difference.key));
     }
     Ok(())
 }
@@ -290,12 +286,12 @@ fn report(run: &Run, results: &Results, args: &TrainArgs) -> anyhow::Result<()> 
 
 /// The command that starts a new run by the recipe of this one, on its data, with `changes`.
 fn again(run: &Run, changes: &str) -> String {
-    train_again(run.folder().dir(), (run.recipe(), run.record()), changes)
+    train_again(run.folder().dir(), run.recipe(), run.record(), changes)
 }
 
 /// Commands to try with a finished run.
 fn next_commands(run: &Run) -> String {
-    let (folder, data) = (numbers::quoted(run.folder().dir()), data_option((run.recipe(), run.record())));
+    let (folder, data) = (numbers::quoted(run.folder().dir()), data_option(run.recipe(), run.record()));
     let eval = format!("cargo xtask eval    --checkpoint {folder} {data}");
     format!(
         "\nnext:\n  {}\n  cargo xtask predict --checkpoint {folder} IMAGE\n  \

@@ -3,12 +3,13 @@
 use anyhow::{anyhow, bail};
 use resnet::{Replay, Replayed, replay};
 use resnet_record::{Agreement, Difference, Parting, RunFolder, agreement};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
 use serde::Serialize;
 
 use crate::args::VerifyArgs;
 use crate::failure::Ended;
-use crate::output::{self, Format};
-use crate::{data, numbers, threads};
+use crate::{data, threads};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -76,9 +77,9 @@ fn print(found: &Agreement, replayed: Option<&Replayed>, format: Format) -> anyh
         let step = numbers::count(parting.step);
         output::labelled("differ", &format!("at step {step}, in {}", differs.join(" and ")))?;
     }
-    for Difference { key, before, after } in &found.recipe {
-        let [a, b] = [before, after].map(|value| value.as_deref().unwrap_or("left out"));
-        output::labelled("recipe", &format!("{key} is {a} in the first, {b} in the second"))?;
+    for difference in &found.recipe {
+        let [a, b] = difference.values();
+        output::labelled("recipe", &format!("{} is {a} in the first, {b} in the second", difference.key))?;
     }
     replayed.map_or(Ok(()), |replayed| output::labelled("replayed", &replayed.to_string()))
 }

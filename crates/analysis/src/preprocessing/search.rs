@@ -15,13 +15,6 @@ const MOST: usize = 4;
 /// only one of both preparations gets right.
 const DEVIATIONS: f64 = 3.0;
 
-/// What is expected of the checkpoint.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted {
-    /// Its accuracy in percent, if that is known: the search ends where it is reached.
-    pub expected: Option<f64>,
-}
-
 /// One change alone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
@@ -108,20 +101,21 @@ impl Scores<'_> {
 }
 
 /// Looks for what is wrong with `baseline`, the way in which the images of `sample` are prepared for
-/// `pretrained`. `on_images` is told how many images were classified, and says whether to go on; `None` if it
-/// stopped the search.
+/// `pretrained`. The search ends where the accuracy is `expected`, in percent, if that is known. `on_images`
+/// is told how many images were classified, and says whether to go on; `None` if it stopped the search.
 ///
 /// # Errors
 /// If an image cannot be decoded, or the network does not take it.
 pub fn investigate(
     pretrained: &Pretrained,
     sample: &TestSample,
-    (baseline, wanted): (Preparation, Wanted),
+    baseline: Preparation,
+    expected: Option<f64>,
     on_images: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Option<Finding>, Error> {
     let mut scores = Scores { pretrained, sample, known: BTreeMap::new(), done: 0, on_images };
     let Some(first) = scores.of(&baseline)? else { return Ok(None) };
-    let is_reached = |correct: &[bool]| wanted.expected.is_some_and(|expected| percent(correct) >= expected);
+    let is_reached = |correct: &[bool]| expected.is_some_and(|expected| percent(correct) >= expected);
     let (mut current, mut correct) = (baseline, first.clone());
     let mut kept: Vec<Kept> = vec![];
     let mut trials = vec![];
@@ -165,8 +159,8 @@ pub fn investigate(
         images: sample.len(),
         accuracy,
         reached,
-        expected: wanted.expected,
-        unexplained: wanted.expected.map(|expected| expected - reached),
+        expected,
+        unexplained: expected.map(|expected| expected - reached),
         uncertainty: 200.0 * (share * (1.0 - share) / sample.len() as f64).sqrt(),
         attributions,
         trials,

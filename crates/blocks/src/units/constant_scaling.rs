@@ -9,6 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with a scaled shortcut, figure 2(b): `x' = ReLU(a h(x) + b F(x))` with the original unit's `F`
 /// and parameters.
 ///
+/// `[N, in, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`, f32 on the CPU.
+///
 /// Through many of them the signal and its gradient shrink as the product of the factors, equations (6) to
 /// (8). Table 1 (b): ResNet-110 fails to converge with `a = 0.5`, `b = 1` (an error above 20 %), and reaches
 /// 12.35 % with 0.5 and 0.5.
@@ -34,7 +36,7 @@ impl ConstantScaling {
     /// Takes the unit's parameters from `vb`; `shortcut` and `branch` are the factors `a` and `b`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, or the widths don't fit the branch.
+    /// If a parameter is missing or has another shape, or `config` breaks a rule of [`UnitConfig`].
     pub fn new(config: UnitConfig, (shortcut, branch): (f64, f64), vb: VarBuilder) -> Result<Self> {
         let shortcut = Shortcut::ConstantScaling { shortcut, branch };
         Ok(ConstantScaling(ResidualUnit::new(config, Placement::Original, shortcut, vb)?))

@@ -9,6 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, ShortcutInput, UnitConfig};
 /// The full pre-activation residual unit, figure 1(b): `x' = h(x) + F(x)` with
 /// `F = BN ReLU conv BN ReLU conv` (a bottleneck has one more `BN ReLU conv`).
 ///
+/// `[N, in, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`, f32 on the CPU.
+///
 /// Parameters: `bn1.*`, `conv1.weight`, `bn2.*`, `conv2.weight` (`bn3.*`, `conv3.weight`), `norm1.*` etc.
 /// with timm's names, and with a projection `downsample.0.weight` or `downsample.conv.weight`; the projection
 /// has no norm of its own, and starts from the activated signal. Table 2 (e): 6.37 % error on CIFAR-10 as
@@ -35,7 +37,7 @@ impl FullPreActivation {
     /// Takes the unit's parameters from `vb`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, or the widths don't fit the branch.
+    /// If a parameter is missing or has another shape, or `config` breaks a rule of [`UnitConfig`].
     pub fn new(config: UnitConfig, vb: VarBuilder) -> Result<Self> {
         Ok(FullPreActivation(ResidualUnit::new(
             config,

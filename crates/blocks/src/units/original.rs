@@ -9,6 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The original residual unit, figure 1(a): `x' = ReLU(h(x) + F(x))` with `F = conv BN ReLU conv BN` (a
 /// bottleneck has one more `ReLU conv BN`).
 ///
+/// `[N, in, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`, f32 on the CPU.
+///
 /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
 /// projection, `downsample.0.weight`, `downsample.1.*`. Table 1 (a): 6.61 % error on CIFAR-10 as ResNet-110.
 ///
@@ -33,7 +35,7 @@ impl Original {
     /// Takes the unit's parameters from `vb`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, or the widths don't fit the branch.
+    /// If a parameter is missing or has another shape, or `config` breaks a rule of [`UnitConfig`].
     pub fn new(config: UnitConfig, vb: VarBuilder) -> Result<Self> {
         Ok(Original(ResidualUnit::new(config, Placement::Original, Shortcut::Identity, vb)?))
     }

@@ -9,6 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, ShortcutInput, UnitConfig};
 /// The unit with ReLU alone as its pre-activation, figure 4(d): `x' = h(x) + F(x)` with
 /// `F = ReLU conv BN ReLU conv BN` (a bottleneck has one more `ReLU conv BN`).
 ///
+/// `[N, in, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`, f32 on the CPU.
+///
 /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`) and, with a
 /// projection, which starts from the activated signal, `downsample.0.weight`, `downsample.1.*`. Table 2 (d):
 /// 6.71 % error on CIFAR-10 as ResNet-110, 5.91 % as ResNet-164.
@@ -34,7 +36,7 @@ impl ReluOnlyPreActivation {
     /// Takes the unit's parameters from `vb`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, or the widths don't fit the branch.
+    /// If a parameter is missing or has another shape, or `config` breaks a rule of [`UnitConfig`].
     pub fn new(config: UnitConfig, vb: VarBuilder) -> Result<Self> {
         Ok(ReluOnlyPreActivation(ResidualUnit::new(
             config,

@@ -9,6 +9,8 @@ use crate::{Placement, ResidualUnit, Shortcut, UnitConfig};
 /// The unit with a gate on its shortcut alone, figure 2(d): `x' = ReLU((1 - g) h(x) + F(x))` with the
 /// original unit's `F` and `g = sigmoid(W_g x + b_g)`, a 1x1 convolution.
 ///
+/// `[N, in, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`, f32 on the CPU.
+///
 /// Parameters: the original unit's, `gate.weight` and `gate.bias`; a fresh `gate.bias` is filled with `bias`.
 /// Table 1 (d), ResNet-110: 12.86 % with a bias of 0, 6.91 % with -6.
 ///
@@ -33,7 +35,7 @@ impl ShortcutOnlyGating {
     /// Takes the unit's parameters from `vb`.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape, or the widths don't fit the branch.
+    /// If a parameter is missing or has another shape, or `config` breaks a rule of [`UnitConfig`].
     pub fn new(config: UnitConfig, bias: f64, vb: VarBuilder) -> Result<Self> {
         let shortcut = Shortcut::ShortcutOnlyGating { bias };
         Ok(ShortcutOnlyGating(ResidualUnit::new(config, Placement::Original, shortcut, vb)?))

@@ -90,7 +90,10 @@ fn what_is_no_file_of_tensors_is_called_what_it_is() {
         ),
         (b"\n\n  <html lang=\"de\">Gr\xc3\xbc\xc3\x9fe".to_vec(), "a web page"),
         (b"\xef\xbb\xbf<?xml version=\"1.0\"?>".to_vec(), "a web page or XML"),
-        (b"{\"error\":\"Repository not found\"}".to_vec(), "is JSON, such as a server's message"),
+        (
+            b"{\"error\":\"Repository not found\"}".to_vec(),
+            "is JSON, such as a server's message or a config, not safetensors or a file of torch.save; give the folder",
+        ),
         (b"Not Found".to_vec(), "is a text file"),
         ("Zugriff verweigert für alle".repeat(30).into_bytes(), "is a text file"),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec(), "is a gzip archive"),

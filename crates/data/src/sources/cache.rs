@@ -62,18 +62,11 @@ fn at_places(
         return Ok(index);
     }
     let bytes = index_file::to_bytes(&index);
-    if !places.is_empty() && !places.iter().any(|place| write(place, &bytes).is_ok()) {
+    if !places.is_empty() && !places.iter().any(|place| resnet_files::write_cached(place, &bytes).is_ok()) {
         let shown: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
         tracing::warn!("the index can be written to none of {}; each start makes it anew", shown.join(", "));
     }
     Ok(index)
-}
-
-fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = place.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    resnet_files::write_whole(place, |out| out.write_all(bytes))
 }
 
 /// Where an index may be, the best place first.
@@ -90,9 +83,7 @@ fn places(cache: &IndexCache, root: &Path, split: &str) -> Vec<PathBuf> {
         IndexCache::Off => Vec::new(),
         IndexCache::Folder(folder) => vec![named(folder)],
         IndexCache::Automatic => {
-            let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-            let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-            let users = caches.map(|folder| named(&folder.join("resnet")));
+            let users = resnet_files::user_cache().map(|folder| named(&folder));
             [root.join(format!(".resnet-{split}.index"))].into_iter().chain(users).collect()
         }
     }

@@ -74,6 +74,15 @@ impl ClassList {
     }
 }
 
+/// The names in a list of classes, in the order of their labels: one per line, or JSON.
+///
+/// # Errors
+/// If the file cannot be read or is no such list.
+pub fn read_class_names(file: &Path) -> Result<Vec<String>, Error> {
+    let there = std::fs::metadata(file).map_err(|cause| Error::io("open", file, cause))?;
+    Ok(class_list::read(file, there.len())?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -99,6 +108,8 @@ mod tests {
             let message = read(text).unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("list"), "{text:?}: {message}");
         }
+        fs::write(&file, "cat\ndog\n").unwrap();
+        assert_eq!(read_class_names(&file).unwrap(), ["cat", "dog"]);
         fs::write(&file, b"caf\xe9").unwrap();
         let message = ClassList::find(folder.path(), Some(&file)).unwrap_err().to_string();
         assert!(message.contains("UTF-8"), "{message}");

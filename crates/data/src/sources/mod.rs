@@ -32,6 +32,7 @@ use std::ops::Range;
 pub use self::cache::IndexCache;
 #[cfg(feature = "hub")]
 pub(crate) use self::class_list::CLASS_MAPS;
+pub use self::class_list::read_class_names;
 pub use self::folder_classes::folder_names;
 pub use self::index::Index;
 pub use self::layout::Layout;

@@ -3,6 +3,7 @@
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+use resnet_words::is_unprintable;
 
 use crate::{Columns, Error};
 
@@ -75,7 +76,7 @@ fn described(schema: &SchemaDescriptor) -> String {
                 Type::INT96 | Type::FLOAT | Type::DOUBLE => "numbers",
             };
             let path = column.path().string();
-            let name: String = path.chars().filter(|c| !c.is_control()).take(60).collect();
+            let name: String = path.chars().filter(|&c| !is_unprintable(c)).take(60).collect();
             format!("{name} ({kind})")
         })
         .collect();

@@ -22,6 +22,9 @@ fn offline(cache: &Path, revision: Option<&str>) -> HubModel {
     model(cache, Network::Forbidden, "http://127.0.0.1:1", revision)
 }
 
+/// Compiles for what the threads of a server can share.
+fn can_be_shared(_: &(impl Send + Sync)) {}
+
 /// A cache with these files in its one snapshot.
 fn cache(files: &[&str]) -> tempfile::TempDir {
     let cache = tempfile::tempdir().unwrap();
@@ -50,6 +53,7 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
     }
     // With the network on, what is cached is still taken from there: nothing listens.
     let model = model(cache.path(), Network::Allowed, "http://127.0.0.1:1", None);
+    can_be_shared(&model);
     assert!(model.first_of(&WEIGHTS, &NoProgress).is_ok());
     assert!(model.cached(&WEIGHTS).is_some() && model.cached(&["model.safetensors"]).is_none());
 }

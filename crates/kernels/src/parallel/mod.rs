@@ -21,13 +21,21 @@ thread_local! {
     static OWN: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
 }
 static EVERYBODYS: OnceLock<Arc<Team>> = OnceLock::new();
+/// The environment variable that candle and rayon take their number of threads from.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// Sets how many threads kernels use, the caller's included, for the rest of the process. Returns `false` and
-/// changes nothing if the threads have started already: by an earlier call, or with the default of one per
-/// core at the first kernel or call of [`threads`].
+/// changes nothing if the threads have started already: by an earlier call, or with the default number of
+/// them at the first kernel or call of [`threads`].
+///
+/// By default it is the number in the environment variable `RAYON_NUM_THREADS`, which candle and rayon follow
+/// as well; one per core if there is none, or no positive number. The threads are not rayon's: a program that
+/// uses both has both. After each pass they look for work for a few milliseconds before they sleep, and keep
+/// their cores busy meanwhile.
 ///
 /// # Panics
 /// If `threads` is 0.
+#[must_use = "where it is false, kernels use another number of threads"]
 pub fn set_threads(threads: usize) -> bool {
     let mut first = false;
     EVERYBODYS.get_or_init(|| {
@@ -37,7 +45,7 @@ pub fn set_threads(threads: usize) -> bool {
     first
 }
 
-/// How many threads kernels called from this thread use.
+/// How many threads kernels called from this thread use; see [`set_threads`] for the default.
 pub fn threads() -> usize {
     current().threads()
 }
@@ -60,8 +68,15 @@ pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
 
 fn current() -> Arc<Team> {
     // Asking the system how many cores there are reads a handful of files: once, not for every pass.
-    let one_a_core = || Arc::new(Team::new(std::thread::available_parallelism().map_or(1, usize::from)));
-    OWN.with_borrow(Option::clone).unwrap_or_else(|| EVERYBODYS.get_or_init(one_a_core).clone())
+    let by_default = || Arc::new(Team::new(default_threads(std::env::var(VARIABLE).ok().as_deref())));
+    OWN.with_borrow(Option::clone).unwrap_or_else(|| EVERYBODYS.get_or_init(by_default).clone())
+}
+
+/// The number that `asked`, the text of [`VARIABLE`], has. Where it has none or 0 there is one thread per
+/// core, without an error, as in candle and rayon.
+fn default_threads(asked: Option<&str>) -> usize {
+    let asked = asked.and_then(|text| text.parse::<usize>().ok()).filter(|threads| *threads > 0);
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Runs `work(scratch, task)` for every task in `0..tasks`, on as many threads as [`threads`] says.
@@ -177,6 +192,15 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn the_default_number_of_threads_is_rayons_or_one_per_core() {
+        assert_eq!(default_threads(Some("3")), 3);
+        for text in [None, Some(""), Some("0"), Some("-1"), Some("many")] {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            assert_eq!(default_threads(text), cores, "{text:?}");
+        }
+    }
 
     #[test]
     fn every_task_runs_once_on_any_number_of_threads() {

@@ -29,7 +29,8 @@ use crate::spec::Spec;
 use resnet_checkpoint::clip;
 use resnet_checkpoint::{Preprocessing, Resampling, is_side};
 
-pub use timm::{is_timm_network, timm_config, write_timm_config};
+pub use timm::{is_timm_network, timm_config};
+pub use transformers::transformers_config;
 
 /// Bytes of the longest file that is parsed. The names of ImageNet's 21,843 classes take one megabyte.
 const LONGEST: u64 = 8 << 20;
@@ -145,6 +146,15 @@ fn read(path: &Path) -> Result<String, Error> {
         return Err(Error::Config { path: path.to_owned(), cause });
     }
     Ok(text)
+}
+
+/// Writes the `text` of a config whole or not at all.
+///
+/// # Errors
+/// If the file cannot be written; a file that was at `path` before is then unchanged.
+pub fn write_config(path: &Path, text: &str) -> Result<(), Error> {
+    let written = resnet_files::write_whole(path, |out| out.write_all(text.as_bytes()));
+    written.map_err(|cause| resnet_checkpoint::Error::Write { path: path.to_owned(), cause }.into())
 }
 
 fn object(text: &str) -> Result<Value, String> {

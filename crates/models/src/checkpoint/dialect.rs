@@ -158,25 +158,6 @@ impl Dialect {
         }
         Err(Error::UnwrittenDialect { model: spec.name.clone(), dialect: self, cause })
     }
-
-    /// What the project whose names these are has to be told to compute the same with the network, because
-    /// neither names nor shapes show it; `None` if there is nothing.
-    ///
-    /// ```
-    /// use resnet_models::{checkpoint::Dialect, registry};
-    /// let papers = registry::find("resnet50-v1-imagenet", 1000)?;
-    /// let needs = Dialect::Transformers.needs(&papers);
-    /// assert!(needs.is_some_and(|needs| needs.contains("downsample_in_bottleneck")));
-    /// assert_eq!(Dialect::Timm.needs(&registry::find("resnet50", 1000)?), None);
-    /// # Ok::<(), registry::Error>(())
-    /// ```
-    pub fn needs(self, spec: &Spec) -> Option<&'static str> {
-        let strides_first = spec.branch == Branch::Bottleneck(StridePlace::First1x1);
-        (self == Dialect::Transformers && strides_first).then_some(
-            "its bottlenecks have their stride on the first 1x1, so transformers computes the same only with \
-             \"downsample_in_bottleneck\": true in config.json",
-        )
-    }
 }
 
 impl FromStr for Dialect {
@@ -311,19 +292,5 @@ mod tests {
             let found: Vec<_> = Dialect::ALL.into_iter().filter(can).collect();
             if found == *expected { Ok(()) } else { Err(format!("{found:?}")) }
         });
-    }
-
-    #[test]
-    fn only_transformers_is_told_of_a_stride_on_the_first_1x1() {
-        let needs =
-            |dialect: Dialect, name: &str| dialect.needs(&crate::registry::find(name, 10).unwrap()).is_some();
-        assert!(needs(Dialect::Transformers, "resnet50-v1-imagenet"));
-        for (dialect, name) in [
-            (Dialect::Native, "resnet50-v1-imagenet"),
-            (Dialect::Transformers, "resnet50"),
-            (Dialect::Transformers, "resnet18-v1-imagenet"),
-        ] {
-            assert!(!needs(dialect, name), "{dialect} {name}");
-        }
     }
 }

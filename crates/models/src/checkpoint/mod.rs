@@ -38,7 +38,9 @@ use std::path::{Path, PathBuf};
 
 use resnet_checkpoint::Contents;
 
-pub use config::{RepositoryConfig, Unusable, is_timm_network, timm_config, write_timm_config};
+pub use config::{
+    RepositoryConfig, Unusable, is_timm_network, timm_config, transformers_config, write_config,
+};
 pub use error::{Error, Unknown};
 pub use load::{HeadRule, Policy, Rule};
 pub use naming::{Choice, Dialect, Naming};

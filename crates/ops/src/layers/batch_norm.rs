@@ -11,7 +11,7 @@ use crate::plan::step::{BatchNormStep, Op, RunningStatistics};
 use crate::plan::{Graph, Value};
 
 /// Batch norm over `[N, C, H, W]` with running statistics, as PyTorch's: the running variance is the unbiased
-/// one.
+/// one. A training step on fewer than two values per channel is an error, since they have no variance.
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
     name: String,
@@ -65,6 +65,16 @@ impl BatchNorm {
             bail!("batch norm's momentum is in [0, 1], not {momentum}");
         }
         Ok(BatchNorm { momentum, ..self })
+    }
+
+    /// The scale, `[C]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The shift, `[C]`.
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
     }
 
     /// Running mean and running variance, `[C]` each.

@@ -5,7 +5,7 @@ use candle_nn::{Init, VarBuilder, init};
 use resnet_kernels::conv::ConvShape;
 use resnet_kernels::norm::Activation;
 
-use super::{Layer, module_t};
+use super::{Layer, checked_eps, module_t};
 use crate::plan::step::{ConvKind, ConvStep, Op};
 use crate::plan::{Graph, Shape, Value};
 
@@ -22,6 +22,7 @@ pub struct ConvConfig {
 
 impl ConvConfig {
     /// A filter of odd size `kernel` with stride 1, padded so that it keeps the size: padding `kernel / 2`.
+    /// With an even `kernel` the output is a pixel higher and wider than the input.
     pub fn same(kernel: usize) -> Self {
         ConvConfig { kernel, stride: 1, padding: kernel / 2 }
     }
@@ -57,7 +58,13 @@ impl Conv2d {
         };
         let shape = (out_channels, in_channels, config.kernel, config.kernel);
         let weight = vb.get_with_hints(shape, "weight", he)?;
-        Ok(Conv2d { name: vb.prefix(), weight, bias: None, config, standardised: None })
+        Ok(Conv2d { name: vb.prefix(), ..Self::from_tensors(weight, None, config) })
+    }
+
+    /// A layer from tensors: `weight: [out, in, k, k]` and `bias: [out]`. Tracing checks that they fit each
+    /// other and `config`.
+    pub fn from_tensors(weight: Tensor, bias: Option<Tensor>, config: ConvConfig) -> Self {
+        Conv2d { name: String::new(), weight, bias, config, standardised: None }
     }
 
     /// The same layer with a bias, `[out]`, that `vb` has as `bias`; a fresh one starts at `value`: the gates
@@ -76,14 +83,27 @@ impl Conv2d {
         self.config
     }
 
-    /// Output channels.
+    /// The filters, `[out, in, k, k]`, before they are standardised.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias, `[out]`, if it has one.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    /// Output channels; 0 where the weight is a scalar, which no tracing accepts.
     pub fn out_channels(&self) -> usize {
-        self.weight.dims()[0]
+        self.weight.dims().first().copied().unwrap_or(0)
     }
 
     /// The same layer with its filters standardised before use, see [`crate::standardise_weight`].
-    pub fn with_standardised_weight(self, eps: f64) -> Self {
-        Conv2d { standardised: Some(eps), ..self }
+    ///
+    /// # Errors
+    /// If `eps` is not positive and finite.
+    pub fn with_standardised_weight(self, eps: f64) -> Result<Self> {
+        Ok(Conv2d { standardised: Some(checked_eps(eps)?), ..self })
     }
 }
 

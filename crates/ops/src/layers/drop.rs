@@ -17,7 +17,8 @@ pub struct DropPath {
 }
 
 impl DropPath {
-    /// A branch that is dropped with probability `rate`.
+    /// A branch that is dropped with probability `rate`. Two layers whose draws have the same key drop the
+    /// same images: give each its own, as [`Draws::of_path`] does.
     ///
     /// # Errors
     /// If `rate` is not in `[0, 1)`.
@@ -46,7 +47,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Dropout of elements with probability `ratio`; the paper has 0.5.
+    /// Dropout of elements with probability `ratio`; the paper has 0.5. Two layers whose draws have the same
+    /// key drop the same elements: give each its own, as [`Draws::of_path`] does.
     ///
     /// # Errors
     /// If `ratio` is not in `[0, 1)`.

@@ -52,12 +52,29 @@ impl GroupNorm {
     pub fn new(config: GroupNormConfig, vb: VarBuilder) -> Result<Self> {
         let GroupNormConfig { channels, groups } = config;
         let name = vb.prefix();
-        if groups == 0 || !channels.is_multiple_of(groups) {
-            bail!("group norm {name}: {channels} channels don't divide into {groups} groups");
-        }
+        check_groups(&name, config)?;
         let weight = vb.get_with_hints(channels, "weight", Init::Const(1.0))?;
         let bias = vb.get_with_hints(channels, "bias", Init::Const(0.0))?;
         Ok(GroupNorm { name, weight, bias, groups, eps: Self::EPS })
+    }
+
+    /// A layer from tensors, each `[C]`: scale and shift; eps 1e-5. Tracing checks that the lengths agree.
+    ///
+    /// # Errors
+    /// If `groups` don't divide the channels.
+    pub fn from_tensors(weight: Tensor, bias: Tensor, groups: usize) -> Result<Self> {
+        check_groups("", GroupNormConfig { channels: weight.elem_count(), groups })?;
+        Ok(GroupNorm { name: String::new(), weight, bias, groups, eps: Self::EPS })
+    }
+
+    /// The scale, `[C]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The shift, `[C]`.
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
     }
 
     /// Groups of channels.
@@ -86,7 +103,10 @@ impl GroupNorm {
         let Shape::Map { images, channels, height, width } = graph.shape(x) else {
             bail!("group norm {} wants [N, C, H, W], got {:?}", self.name, graph.shape(x).dims());
         };
-        if channels != mine || self.bias.elem_count() != mine {
+        if self.bias.elem_count() != mine {
+            bail!("group norm {}: its two tensors have different lengths", self.name);
+        }
+        if channels != mine {
             bail!("group norm {} takes {mine} channels, got {channels}", self.name);
         }
         if mine == 0 {
@@ -112,3 +132,11 @@ impl Layer for GroupNorm {
 }
 
 module_t!(GroupNorm);
+
+/// Checks that the channels of the norm called `name` divide into its groups.
+fn check_groups(name: &str, GroupNormConfig { channels, groups }: GroupNormConfig) -> Result<()> {
+    if groups == 0 || !channels.is_multiple_of(groups) {
+        bail!("group norm {name}: {channels} channels don't divide into {groups} groups");
+    }
+    Ok(())
+}

@@ -15,7 +15,7 @@ use crate::plan::{Graph, Shape, Value};
 pub struct Linear {
     name: String,
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
@@ -32,7 +32,7 @@ impl Linear {
                 "weight",
                 Init::Uniform { lo: -bound, up: bound },
             )?,
-            bias: vb.get_with_hints(out_features, "bias", Init::Const(0.0))?,
+            bias: Some(vb.get_with_hints(out_features, "bias", Init::Const(0.0))?),
         })
     }
 
@@ -50,7 +50,22 @@ impl Linear {
             .squeeze(3)?
             .squeeze(2)?;
         let bias = vb.get_with_hints(out_features, "bias", Init::Const(0.0))?;
-        Ok(Linear { name: vb.prefix(), weight, bias })
+        Ok(Linear { name: vb.prefix(), weight, bias: Some(bias) })
+    }
+
+    /// A layer from tensors: `weight: [out, in]` and `bias: [out]`. Tracing checks that they fit each other.
+    pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Linear { name: String::new(), weight, bias }
+    }
+
+    /// The weights, `[out, in]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias, `[out]`, if it has one.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
     }
 }
 
@@ -60,30 +75,31 @@ impl Layer for Linear {
     /// # Errors
     /// If `x` is no vector of `in` features.
     fn trace(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        linear(graph, x, &self.name, &self.weight, &self.bias)
+        linear(graph, x, &self.name, &self.weight, self.bias())
     }
 }
 
 module_t!(Linear);
 
-/// Traces `x weight^T + bias`.
+/// Traces `x weight^T + bias`, or without the bias.
 pub(crate) fn linear(
     graph: &mut Graph,
     x: Value,
     name: &str,
     weight: &Tensor,
-    bias: &Tensor,
+    bias: Option<&Tensor>,
 ) -> Result<Value> {
     let (out_channels, in_channels) = weight.dims2()?;
     let Shape::Features { images, channels } = graph.shape(x) else {
         bail!("linear layer {name} wants [N, features], got {:?}", graph.shape(x).dims());
     };
     let is_empty = in_channels == 0 || out_channels == 0;
-    if channels != in_channels || bias.dims() != [out_channels] || is_empty {
+    let fits = channels == in_channels && bias.is_none_or(|bias| bias.dims() == [out_channels]);
+    if !fits || is_empty {
         bail!(
             "linear layer {name}: weight {:?}, bias {:?} and {channels} features don't fit",
             weight.dims(),
-            bias.dims()
+            bias.map_or(&[] as &[usize], Tensor::dims)
         );
     }
     let (kernel, stride, padding) = (1, 1, 0);
@@ -93,6 +109,7 @@ pub(crate) fn linear(
     }
     let step = ConvStep { kind: ConvKind::Linear, shape, activation: Activation::Identity };
     let out = Shape::Features { images, channels: out_channels };
-    let params = [weight, bias].map(|tensor| graph.param(tensor));
+    let mut params = vec![graph.param(weight)];
+    params.extend(bias.map(|bias| graph.param(bias)));
     Ok(graph.push_layer(name, Op::Conv(step), &[x], &params, out))
 }

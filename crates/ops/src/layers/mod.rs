@@ -27,6 +27,9 @@ pub(crate) use linear::linear;
 ///
 /// A layer that consists of others traces them one after another, and runs as a single candle node.
 ///
+/// All layers here are modules of candle's that are told whether they train, `ModuleT` and not `Module`:
+/// `x.apply_t(&layer, true)` applies one, and candle's `seq()` takes it by `add_fn`.
+///
 /// ```
 /// use candle_core::{DType, Device, Result, Tensor};
 /// use candle_nn::{ModuleT, VarBuilder};
@@ -50,7 +53,9 @@ pub(crate) use linear::linear;
 /// let layer = ConvBnRelu(conv, BatchNorm::new(8, vb.pp("bn1"))?.with_eps(1e-3)?);
 /// let x = Tensor::ones((2, 3, 8, 8), DType::F32, &Device::Cpu)?;
 /// assert_eq!(layer.forward(&x, Mode::Train)?.dims(), [2, 8, 4, 4]);
-/// assert_eq!(layer.forward_t(&x, false)?.dims(), [2, 8, 4, 4]); // as a module of candle's
+/// assert_eq!(x.apply_t(&layer, false)?.dims(), [2, 8, 4, 4]); // as a module of candle's
+/// let in_a_row = candle_nn::seq().add_fn(move |x| layer.forward_t(x, false));
+/// assert_eq!(x.apply(&in_a_row)?.dims(), [2, 8, 4, 4]);
 /// # Ok(())
 /// # }
 /// ```
@@ -63,8 +68,12 @@ pub trait Layer: Debug + Send + Sync {
 
     /// Runs the layer alone, as one candle node.
     ///
+    /// In [`Mode::Eval`] parameters are constants, and a gradient flows to `x` alone. candle's `backward` can
+    /// pass through the result once: add up losses before it.
+    ///
     /// # Errors
-    /// As [`Layer::trace`], and if `x` is not f32 on the CPU.
+    /// As [`Layer::trace`]; if `x` is not f32 on the CPU; and, in [`Mode::Train`], if a batch norm has fewer
+    /// than two values per channel.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut graph = Graph::new();
         let input = graph.input(Shape::of(x)?);
@@ -74,16 +83,19 @@ pub trait Layer: Debug + Send + Sync {
 }
 
 /// Implements candle's `ModuleT` for types that are [`Layer`]s. (The orphan rule forbids
-/// `impl<L: Layer> ModuleT for L` here.) The caller's crate needs candle-core and candle-nn as dependencies.
+/// `impl<L: Layer> ModuleT for L` here.)
+///
+/// `forward_t(x, false)` trains nothing: in [`Mode::Eval`] parameters are constants, and a gradient flows to
+/// `x` alone. candle's own layers give their weights gradients there as well.
 #[macro_export]
 macro_rules! module_t {
     ($($layer:ty),+ $(,)?) => {
-        $(impl ::candle_nn::ModuleT for $layer {
+        $(impl $crate::candle_nn::ModuleT for $layer {
             fn forward_t(
                 &self,
-                x: &::candle_core::Tensor,
+                x: &$crate::candle_core::Tensor,
                 train: bool,
-            ) -> ::candle_core::Result<::candle_core::Tensor> {
+            ) -> $crate::candle_core::Result<$crate::candle_core::Tensor> {
                 let mode = if train { $crate::Mode::Train } else { $crate::Mode::Eval };
                 $crate::Layer::forward(self, x, mode)
             }
@@ -91,11 +103,11 @@ macro_rules! module_t {
     };
 }
 
-/// Checks `eps`, which keeps the root of a variance from being 0.
+/// Checks the `eps` of a norm or of standardised filters, which keeps the root of a variance from being 0.
 fn checked_eps(eps: f64) -> Result<f64> {
     // It is used in 32 bits.
     if !(eps as f32 > 0.0 && (eps as f32).is_finite()) {
-        bail!("a norm's eps is positive and finite in 32 bits, not {eps}");
+        bail!("the eps of a norm or of standardised filters is positive and finite in 32 bits, not {eps}");
     }
     Ok(eps)
 }

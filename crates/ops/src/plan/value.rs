@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor, bail};
 
-/// A tensor inside a graph: an input or the output of a step.
+/// A tensor inside a graph: an input or the output of a step. It belongs to the graph that made it; the
+/// methods of another one panic, or take it for another value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value(pub(crate) usize);
 

@@ -30,7 +30,8 @@ pub const CLAIMS: [Claim; 12] = [
     ),
     claim(
         2,
-        "Gated and 1x1 shortcuts contain the identity and have more parameters, so their loss is a matter of optimisation.",
+        "Gated and 1x1 shortcuts contain the identity and have more parameters, so that they train worse is a matter of \
+         optimisation.",
         "section 3.2",
     ),
     claim(
@@ -67,11 +68,16 @@ pub const CLAIMS: [Claim; 12] = [
     ),
     claim(
         9,
-        "With 110 and 164 layers pre-activation ends at a slightly higher training loss and a lower test error.",
+        "With 110 and 164 layers, on CIFAR-10 and CIFAR-100, pre-activation ends at a slightly higher training loss and a \
+         lower test error.",
         "section 4.2, figure 6 right",
     ),
     claim(10, "The pre-activation unit needs no warm-up.", "appendix"),
-    claim(11, "The cost is linear in the depth.", "section 5"),
+    claim(
+        11,
+        "The cost is linear in the depth: ResNet-1001 took 27 hours on two GPUs, ResNet-200 three weeks on eight.",
+        "section 5",
+    ),
     claim(
         12,
         "The original ResNet-200 overfits where ResNet-152 does not; pre-activation mends it.",

@@ -16,8 +16,31 @@ mod others;
 mod tables;
 
 pub use claims::{CLAIMS, Claim};
-pub use others::{IMAGENET_OTHERS, ImageNetOther, ImageNetRow, OTHERS, OtherRow, TABLE_4, TABLE_5};
+pub use others::{
+    IMAGENET_OTHERS, ImageNetOther, ImageNetRow, MEANS, Mean, OTHERS, OtherRow, TABLE_4, TABLE_5,
+};
 pub use tables::{ORIGINAL, TABLE_1, TABLE_2, TABLE_3};
+
+/// Training images of ImageNet.
+pub const IMAGENET_IMAGES: u64 = 1_281_167;
+/// Classes of ImageNet.
+pub const IMAGENET_CLASSES: usize = 1000;
+
+/// Depth and unit in the name of a network. `-bottleneck` is dropped, since names of depths that imply
+/// bottlenecks lack it. A name that does not begin with `resnet` has no depth and is returned whole.
+///
+/// ```
+/// use resnet_record::paper::depth_and_unit;
+/// assert_eq!(depth_and_unit("resnet110-v1-one-layer"), ("110", "-v1-one-layer"));
+/// assert_eq!(depth_and_unit("resnet56-v2-bottleneck"), ("56", "-v2"));
+/// assert_eq!(depth_and_unit("net-v2"), ("", "net-v2"));
+/// ```
+pub fn depth_and_unit(model: &str) -> (&str, &str) {
+    let Some(name) = model.strip_prefix("resnet") else { return ("", model) };
+    let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+    let (depth, unit) = name.split_at(digits);
+    (depth, unit.trim_end_matches("-bottleneck"))
+}
 
 /// What a row of a CIFAR table reports.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -28,8 +28,18 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// Its values in the first and in the second recipe; `left out` where a recipe does not have the key.
+    ///
+    /// ```
+    /// let (key, before, after) = ("train.patience".to_owned(), None, Some("5".to_owned()));
+    /// assert_eq!(resnet_record::Difference { key, before, after }.values(), ["left out", "5"]);
+    /// ```
+    pub fn values(&self) -> [&str; 2] {
+        [&self.before, &self.after].map(|value| value.as_deref().unwrap_or("left out"))
+    }
+
     /// Whether a run can go on with it, as far as the key alone can tell.
-    pub fn can_change(&self) -> bool {
+    pub(crate) fn can_change(&self) -> bool {
         let is_allowed = |allowed: &&str| match allowed.strip_suffix('.') {
             Some(table) => self.key.split('.').next() == Some(table),
             None => self.key == *allowed,

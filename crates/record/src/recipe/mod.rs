@@ -18,7 +18,7 @@ mod validate_step;
 
 use serde::{Deserialize, Serialize};
 
-use crate::EpochSize;
+use crate::{Duration, EpochSize};
 
 pub use built_in::BUILT_IN;
 pub use difference::Difference;
@@ -272,6 +272,22 @@ impl Recipe {
         };
         let steps = images.div_ceil(batch).div_ceil(self.train.grad_accum_steps);
         Some(EpochSize { images, steps }).filter(|epoch| epoch.steps > 0)
+    }
+
+    /// Training images that a training sees, each counted every time; `epoch` is the length of an epoch.
+    ///
+    /// ```
+    /// use resnet_record::Recipe;
+    /// let recipe = Recipe::built_in("cifar10-resnet1001-v2-batch64").expect("a built-in recipe");
+    /// let epoch = recipe.epoch_size(None).expect("CIFAR's size is known");
+    /// assert_eq!(recipe.images_seen(epoch), 8_192_000);
+    /// ```
+    pub fn images_seen(&self, epoch: EpochSize) -> u64 {
+        if let Duration::Images(images) = self.train.duration {
+            return images;
+        }
+        let steps = self.train.duration.steps(epoch);
+        (u128::from(steps) * u128::from(epoch.images) / u128::from(epoch.steps.max(1))) as u64
     }
 
     /// What was published of this very recipe: an error such as `6.37 %`, or `fails`.

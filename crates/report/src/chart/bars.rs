@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use super::escaped;
-use super::labels::beginning;
+use super::labels::{self, beginning};
 
-/// Room for names, and for values behind the bars.
+/// Room for names, and the least for values behind the bars.
 const NAMES: f64 = 150.0;
 const VALUES: f64 = 140.0;
 const WIDTH: f64 = 660.0;
 const ROW: f64 = 26.0;
-/// Between a name and its bar.
+/// Between a name and its bar, and between the bar and its value.
 const GAP: f64 = 10.0;
+const AFTER: f64 = 8.0;
 
 /// A bar.
 pub(crate) struct Bar {
@@ -25,6 +26,7 @@ pub(crate) struct Bar {
 pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
     let height = ROW * bars.len() as f64 + 8.0;
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
+    let values = bars.iter().map(|bar| AFTER + labels::width(&bar.text)).fold(VALUES, f64::max);
     let mut svg = format!(
         "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
          <title>{}</title><desc>{}</desc>\n",
@@ -34,7 +36,7 @@ pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
     for (index, bar) in bars.iter().enumerate() {
         let top = 4.0 + ROW * index as f64;
         let share = if most > 0.0 { bar.value / most } else { 0.0 };
-        let length = (share * (WIDTH - NAMES - VALUES)).max(1.0);
+        let length = (share * (WIDTH - NAMES - values)).max(1.0);
         let _ = writeln!(
             svg,
             "<text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
@@ -45,7 +47,7 @@ pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
             escaped(&beginning(&bar.name, NAMES - GAP)),
             top + 4.0,
             ROW - 8.0,
-            NAMES + length + 8.0,
+            NAMES + length + AFTER,
             top + 17.0,
             escaped(&bar.text)
         );
@@ -71,6 +73,10 @@ mod tests {
         let svg = bars("Errors", &[bar("cat & dog", 20.0), bar("owl", 10.0)]);
         assert!(svg.contains("cat &amp; dog") && svg.contains("h370.0") && svg.contains("h185.0"));
         assert!(!bars("Errors", &[bar("cat", 0.0)]).contains("NaN"));
+        // A longer value takes its room from the bars.
+        let long = Bar { text: "61.1 % of 1,000,000".to_owned(), ..bar("cat", 20.0) };
+        let svg = bars("Errors", &[long]);
+        assert!(svg.contains("class=\"bar\"") && !svg.contains("h370.0"), "{svg}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Cells in rows and columns, the darker the greater: a confusion matrix, norms of layers over time.
+//! Cells in rows and columns, the stronger the greater: a confusion matrix, norms of layers over time.
 
 use std::fmt::Write as _;
 
 use super::escaped;
 use super::labels::{self, beginning};
 
-/// Steps of darkness; 0 is empty.
+/// Steps of strength; 0 is empty.
 pub(crate) const LEVELS: usize = 8;
 
 /// A grid of cells with names.
@@ -19,7 +19,7 @@ pub(crate) struct Cells {
     pub(crate) columns: Vec<String>,
     /// What rows and columns are.
     pub(crate) axes: [String; 2],
-    /// Row by row: how dark from 0 to [`LEVELS`], and what is written in it.
+    /// Row by row: how strong from 0 to [`LEVELS`], and what is written in it.
     pub(crate) cells: Vec<Vec<(usize, String)>>,
     /// Whether columns stand for things with names, or for a scale.
     pub(crate) kind: Kind,
@@ -96,7 +96,7 @@ impl Cells {
         svg
     }
 
-    /// All cells of one darkness in one path: a page with thousands of cells stays small.
+    /// All cells of one strength in one path: a page with thousands of cells stays small.
     fn path(&self, level: usize, (left, width): (f64, f64), height: f64) -> String {
         let mut path = String::new();
         let gap = if width > 12.0 { 1.5 } else { 0.0 };
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_of_one_darkness_share_a_path_and_neighbours_a_rectangle() {
+    fn cells_of_one_strength_share_a_path_and_neighbours_a_rectangle() {
         let cell = |level| (level, String::new());
         let cells = Cells {
             title: "A <grid>".to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn width(text: &str) -> f64 {
 /// A letter's width as a share of its size, in a usual sans-serif.
 fn share(letter: char) -> f64 {
     match letter {
-        'i' | 'j' | 'l' | 'I' | '|' | '.' | ',' | ':' | ';' | '!' | '\'' | ' ' => 0.3,
+        'i' | 'j' | 'l' | 'I' | '|' | '.' | ',' | ':' | ';' | '!' | '\'' | ' ' | '\u{a0}' => 0.3,
         'f' | 'r' | 't' | '(' | ')' | '[' | ']' | '/' | '-' => 0.35,
         'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.9,
         'A'..='Z' => 0.7,

@@ -25,8 +25,10 @@ pub(crate) mod stacks;
 
 use std::fmt::Write as _;
 
+use resnet_words::escaped;
+
 pub use self::dots::{DotGroup, Dots, dots};
-use self::plot::{BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TOP, WIDTH};
+use self::plot::{BARE_TOP, BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TICK, TOP, WIDTH};
 pub use self::points::{medians, smoothed};
 use self::scale::Placed;
 pub use self::scale::{Axis, Scale};
@@ -52,6 +54,8 @@ pub struct Chart {
     published: Option<Published>,
     /// How much of x an epoch takes; 0 if none are shown.
     epoch: f64,
+    /// Names of lines in the charts beside it, which get as much room.
+    neighbours: Vec<String>,
 }
 
 /// The style sheet inside a chart that is a file of its own.
@@ -60,8 +64,9 @@ const STYLE: &str = include_str!("../../templates/chart.css");
 impl Chart {
     /// An empty chart; `title` says what is to be seen, for readers who cannot see it.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
-        let (series, verticals) = (vec![], vec![]);
-        Chart { title: title.into(), x, y, right: None, series, verticals, published: None, epoch: 0.0 }
+        let (series, verticals, neighbours) = (vec![], vec![], vec![]);
+        let title = title.into();
+        Chart { title, x, y, right: None, series, verticals, published: None, epoch: 0.0, neighbours }
     }
 
     /// With a second axis on the right, for the series that are measured by it.
@@ -74,6 +79,13 @@ impl Chart {
     #[must_use]
     pub fn epochs(self, steps: u64) -> Self {
         Chart { epoch: steps as f64, ..self }
+    }
+
+    /// With as much room for names as these would take too, so that charts side by side end alike.
+    #[must_use]
+    pub fn beside(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.neighbours.extend(names);
+        self
     }
 
     /// With one more line.
@@ -130,19 +142,32 @@ impl Chart {
         let published = self.published.iter().map(|published| published.value);
         let names = self.series.iter().map(|series| &series.name);
         let names = names.chain(self.published.iter().map(|published| &published.name));
+        let names = names.chain(&self.neighbours);
         let widest = names.map(|name| labels::width(name)).fold(0.0, f64::max);
+        let y = Placed::of(&self.y, ys(false).chain(published));
+        let right = self.right.as_ref().map(|axis| Placed::of(axis, ys(true)));
+        let ticks = |axis: Placed| {
+            let widths = axis.ticks().into_iter().map(|(_, text)| labels::width(&text));
+            (TICK + widths.fold(0.0, f64::max)).ceil()
+        };
+        let numbers = right.map_or(0.0, |axis| ticks(axis).max(NUMBERS));
         let [least, most] = RIGHT;
+        // Numbers that need more than the usual room do not take it from the names.
+        let most = most + (numbers - NUMBERS).max(0.0);
         Plot {
-            end: WIDTH - (GAP + self.numbers() + widest).clamp(least, most).ceil(),
+            end: WIDTH - (GAP + numbers + widest).clamp(least, most).ceil(),
             x: Placed::of(&self.x, xs),
-            y: Placed::of(&self.y, ys(false).chain(published)),
-            right: self.right.as_ref().map(|axis| Placed::of(axis, ys(true))),
+            left: ticks(y).max(LEFT),
+            top: if self.has_epochs() { TOP } else { BARE_TOP },
+            y,
+            right,
+            numbers,
         }
     }
 
-    /// The room that the numbers of an axis on the right take.
-    fn numbers(&self) -> f64 {
-        if self.right.is_some() { NUMBERS } else { 0.0 }
+    /// Whether the numbers of epochs stand above the plot.
+    fn has_epochs(&self) -> bool {
+        self.epoch > 0.0 && self.x.range.is_some_and(|[_, last]| last >= self.epoch)
     }
 
     /// The chart in words: each line's ends.
@@ -161,14 +186,14 @@ impl Chart {
     }
 
     fn grid(&self, plot: &Plot, svg: &mut String) {
-        let (right, bottom) = (plot.end, HEIGHT - BOTTOM);
+        let (left, right, top, bottom) = (plot.left, plot.end, plot.top, HEIGHT - BOTTOM);
         for (value, text) in plot.y.ticks() {
             let Some(y) = plot.y_of(value, false) else { continue };
             let _ = writeln!(
                 svg,
-                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>\
+                "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>\
                  <text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
-                LEFT - 8.0,
+                left - TICK,
                 y + 4.0
             );
         }
@@ -188,11 +213,11 @@ impl Chart {
                     svg,
                     "<path class=\"grid\" d=\"M{right} {y:.1}h5\"/>\
                      <text class=\"tick\" x=\"{}\" y=\"{:.1}\">{text}</text>",
-                    right + 8.0,
+                    right + TICK,
                     y + 4.0
                 );
             }
-            let (x, label) = (right + NUMBERS, escaped(&axis.label));
+            let (x, label) = (right + plot.numbers, escaped(&axis.label));
             let _ =
                 writeln!(svg, "<text class=\"axis\" x=\"{x}\" y=\"16\" text-anchor=\"end\">{label}</text>");
         }
@@ -202,20 +227,20 @@ impl Chart {
                     svg,
                     "<path class=\"grid\" d=\"M{x:.1} {}v4\"/>\
                      <text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
-                    TOP - 4.0,
-                    TOP - 8.0
+                    top - 4.0,
+                    top - 8.0
                 );
             }
         }
         for x in self.verticals.iter().filter_map(|value| plot.x_of(*value)) {
-            let _ = writeln!(svg, "<path class=\"drop\" d=\"M{x:.1} {TOP}V{bottom}\"/>");
+            let _ = writeln!(svg, "<path class=\"drop\" d=\"M{x:.1} {top}V{bottom}\"/>");
         }
         let _ = writeln!(
             svg,
             "<text class=\"axis\" x=\"2\" y=\"16\">{}</text>\
              <text class=\"axis\" x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
             escaped(&self.y.label),
-            (LEFT + right) / 2.0,
+            (left + right) / 2.0,
             HEIGHT - 8.0,
             escaped(&self.x.label)
         );
@@ -224,7 +249,7 @@ impl Chart {
     /// Where epochs stand above the plot; the first says what the numbers are.
     fn epochs_shown(&self, plot: &Plot) -> Option<Vec<(f64, String)>> {
         let last = self.x.range?[1];
-        if self.epoch <= 0.0 || last < self.epoch {
+        if !self.has_epochs() {
             return None;
         }
         let places = Placed::of(&Axis::from_zero("epochs", last / self.epoch), std::iter::empty());
@@ -254,8 +279,8 @@ impl Chart {
             labels.push((y, name.clone(), "ink"));
         }
         let wanted: Vec<f64> = labels.iter().map(|(y, ..)| y + 4.0).collect();
-        let places = labels::apart(&wanted, TOP, HEIGHT - BOTTOM + 4.0);
-        let x = right + GAP + self.numbers();
+        let places = labels::apart(&wanted, plot.top, HEIGHT - BOTTOM + 4.0);
+        let x = right + GAP + plot.numbers;
         let names: Vec<&str> = labels.iter().map(|(_, name, _)| name.as_str()).collect();
         let shown = labels::fitted(&names, WIDTH - x);
         for (((_, name, class), shown), y) in labels.iter().zip(shown).zip(places) {
@@ -273,11 +298,6 @@ impl Chart {
 /// A picture of this crate that is part of a page as a file of its own: with the style sheet inside.
 pub(crate) fn standalone(svg: &str) -> String {
     svg.replacen("</desc>", &format!("</desc><style>{STYLE}</style>"), 1)
-}
-
-/// `text` with the characters escaped that HTML would read as markup.
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -328,6 +348,27 @@ mod tests {
         assert!(svg.contains(">scaling by 0.5</text>"), "{svg}");
         assert!(svg.contains("<title>shortcut-only gating, bias -6</title>shor"), "{svg}");
         assert!(svg.contains("bias -6</text>"), "{svg}");
+    }
+
+    #[test]
+    fn the_numbers_of_axes_have_the_room_that_they_take_on_a_phone() {
+        let of = |most: f64| chart(vec![(0.0, 0.0), (10.0, most)]);
+        let (usual, wide) = (of(30.0).plot(), of(0.11).plot());
+        assert_eq!(usual.left, LEFT);
+        assert!(wide.left > LEFT && wide.x_of(0.0) == Some(wide.left), "{}", wide.left);
+        let rate = Axis { label: "rate".to_owned(), scale: Scale::Linear, range: Some([0.0, 0.11]) };
+        let plot = of(30.0).right(rate).plot();
+        assert!(plot.numbers > NUMBERS, "{}", plot.numbers);
+        // Without the numbers of epochs the plot begins higher.
+        assert_eq!([of(30.0).plot().top, of(30.0).epochs(5).plot().top], [BARE_TOP, TOP]);
+    }
+
+    #[test]
+    fn charts_side_by_side_have_one_room_for_names() {
+        let alone = chart(vec![(0.0, 3.0), (10.0, 1.0)]);
+        let beside = alone.clone().beside(["shortcut-only gating".to_owned()]);
+        assert!(beside.plot().end < alone.plot().end);
+        assert!(!beside.inline().contains("shortcut-only"));
     }
 
     #[test]

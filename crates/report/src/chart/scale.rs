@@ -28,6 +28,11 @@ impl Axis {
         Axis { label: label.to_owned(), scale: Scale::Linear, range: Some([0.0, end]) }
     }
 
+    /// A linear axis from zero to `most` percent, rounded up to a multiple of 10.
+    pub fn percent(label: &str, most: f64) -> Self {
+        Axis::from_zero(label, (most / 10.0).ceil() * 10.0)
+    }
+
     /// A logarithmic axis as long as its points need.
     pub fn log(label: &str) -> Self {
         Axis { label: label.to_owned(), scale: Scale::Log, range: None }

@@ -267,6 +267,17 @@ fn apart(a: &Tensor, b: &Tensor) -> Result<f64> {
     Ok(if difference == 0.0 { 0.0 } else { f64::from(difference) / f64::from(largest) })
 }
 
+/// A part of a whole in few digits and plain words: `45 %`, `0.3 %`, `4 millionths`.
+fn part(share: f64) -> String {
+    match share {
+        0.0 => "nothing".to_owned(),
+        0.1.. => format!("{:.0} %", 100.0 * share),
+        0.001.. => format!("{:.1} %", 100.0 * share),
+        0.9995e-6.. => format!("{:.0} millionths", 1e6 * share),
+        _ => format!("{:.0} billionths", 1e9 * share),
+    }
+}
+
 /// Claim 6.
 pub(super) fn same_function() -> Result<Measured> {
     let images = super::signal::drawn(16)?;
@@ -277,19 +288,19 @@ pub(super) fn same_function() -> Result<Measured> {
         sentences: vec![format!(
             "{MODEL} written with its activations after the additions, each seen by the next residual branch alone, beside the \
              network of pre-activation units with the same weights: the logits and the gradients of {} parameters are \
-             {}. Another order of the images, which changes nothing but f32's rounding, parts the logits by {:.1e} of the \
-             largest and the gradients by {:.1e} of their parameter's largest; activations that the shortcut sees as well \
-             part them by {:.1e} and {:.1e}.",
+             {}. Another order of the images, which changes nothing but f32's rounding, parts the logits by {} of the \
+             largest and the gradients by {} of their parameter's largest; activations that the shortcut sees as well \
+             part them by {} and {}.",
             count(compared as u64),
             if same.is_same() {
                 "the same to the bit".to_string()
             } else {
-                format!("up to {:.1e} and {:.1e} apart", asymmetric.logits, asymmetric.gradients)
+                format!("up to {} and {} apart", part(asymmetric.logits), part(asymmetric.gradients))
             },
-            rounding.logits,
-            rounding.gradients,
-            symmetric.logits,
-            symmetric.gradients
+            part(rounding.logits),
+            part(rounding.gradients),
+            part(symmetric.logits),
+            part(symmetric.gradients)
         )],
         rests_on: format!(
             "logits and gradients of one training step on 16 drawn images; the picture on {STEPS} steps"
@@ -301,6 +312,12 @@ pub(super) fn same_function() -> Result<Measured> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_parts_are_told_in_plain_words() {
+        let parts = [0.0, 0.451, 0.0034, 4.2e-6, 3e-8].map(part);
+        assert_eq!(parts, ["nothing", "45 %", "0.3 %", "4 millionths", "30 billionths"]);
+    }
 
     #[test]
     fn both_forms_learn_alike() {

@@ -7,6 +7,7 @@ use resnet_report::chart::{Axis, Chart, Colour, Series};
 
 use super::{Measured, Verdict};
 use crate::Error;
+use crate::words::counted;
 
 /// Networks that are timed, all of one kind.
 const DEPTHS: [usize; 6] = [20, 38, 56, 74, 92, 110];
@@ -88,22 +89,27 @@ pub(super) fn linear() -> Result<Measured, Error> {
     let counts: Vec<u64> =
         costs.windows(2).map(|pair| pair[1].multiply_adds - pair[0].multiply_adds).collect();
     let is_exact = counts.windows(2).all(|pair| pair[0] == pair[1]);
+    let rule = format!(
+        "Times within {:.0} % of a rising line count as linear in depth, and one farther than {:.0} % from it as not, \
+         unless the machine was busy: the two shortest times of a depth more than {:.0} % apart.",
+        100.0 * LINEAR,
+        100.0 * BENT,
+        100.0 * LINEAR
+    );
+    let busy = (scatter > LINEAR).then(|| "The machine was busy.".to_owned());
+    let told = format!(
+        "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; a layer \
+         more costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
+        DEPTHS.map(|depth| depth.to_string()).join(", "),
+        100.0 * farthest,
+        1e3 * line.slope,
+        100.0 * scatter,
+        if is_exact { "grow by the same number from each depth to the next" } else { "do not grow evenly" }
+    );
     Ok(Measured {
         verdict,
-        sentences: vec![format!(
-            "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; a layer \
-             more costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
-            DEPTHS.map(|depth| depth.to_string()).join(", "),
-            100.0 * farthest,
-            1e3 * line.slope,
-            100.0 * scatter,
-            if is_exact {
-                "grow by the same number from each depth to the next"
-            } else {
-                "do not grow evenly"
-            }
-        )],
-        rests_on: format!("{TURNS} turns of steps on {} threads", resnet_ops::threads()),
+        sentences: [Some(told), busy, Some(rule)].into_iter().flatten().collect(),
+        rests_on: format!("{TURNS} turns of steps on {}", counted(resnet_ops::threads(), "thread")),
         figure: Some(Figure::new(&chart, caption)),
     })
 }

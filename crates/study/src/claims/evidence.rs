@@ -9,7 +9,7 @@ use crate::curves::colour;
 use crate::deviations::epoch_of;
 use crate::find::FoundRun;
 use crate::results::{Results, RowResult};
-use crate::words::{counted, signed};
+use crate::words::{counted, listed, with_minus};
 
 /// The part of a training that counts as its start: the first eighth.
 const START: u64 = 8;
@@ -43,16 +43,6 @@ impl Evidence {
     }
 }
 
-/// The training losses of the last epoch by which a row is judged.
-pub(crate) fn losses(row: &RowResult) -> Seeds {
-    row.judged_losses()
-}
-
-/// The test errors by which a row is judged.
-pub(crate) fn errors(row: &RowResult) -> Seeds {
-    row.judged_errors()
-}
-
 /// Mean training loss over the first eighth of each run's steps, as far as they are logged.
 pub(crate) fn early_losses(row: &RowResult) -> Seeds {
     Seeds::of(row.runs.iter().filter_map(early_loss))
@@ -60,10 +50,7 @@ pub(crate) fn early_losses(row: &RowResult) -> Seeds {
 
 fn early_loss(run: &FoundRun) -> Option<f64> {
     let metrics = run.folder.metrics().ok()?;
-    let steps = metrics.iter().filter_map(|metric| match metric {
-        Metric::Step(step) => Some(step),
-        _ => None,
-    });
+    let steps = metrics.iter().filter_map(Metric::step);
     let start = run.recipe.train.duration.steps(epoch_of(&run.recipe)) / START;
     // A run that ended before has no mean over all of these steps.
     let has_them = steps.clone().next_back()?.step >= start;
@@ -97,56 +84,147 @@ pub(crate) fn compared<'a>(
         .collect()
 }
 
-/// The verdict where each of `wanted` differences should be positive: supported if all are, beyond the noise,
-/// and none is missing; contradicted if more of the decided differences are negative than positive.
-pub(crate) fn verdict(compared: &[Compared<'_>], wanted: usize) -> Verdict {
-    let is_decided =
-        |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.is_decided());
-    let is_right =
-        |one: &&Compared<'_>| one.fails || one.contrast.is_some_and(|contrast| contrast.difference > 0.0);
-    let decided: Vec<&Compared<'_>> = compared.iter().filter(is_decided).collect();
-    let right = decided.iter().filter(|one| is_right(one)).count();
-    match () {
-        () if compared.is_empty() => Verdict::NotTested,
-        () if right == wanted => Verdict::Supported,
-        () if decided.len() - right > right => Verdict::Contradicted,
-        () => Verdict::Undecided,
+/// How many differences are decided, by their direction.
+struct Decided {
+    right: usize,
+    wrong: usize,
+}
+
+impl Decided {
+    fn of(compared: &[Compared<'_>]) -> Decided {
+        let decided = compared.iter().filter_map(|one| match (one.fails, one.contrast) {
+            (true, _) => Some(true),
+            (false, Some(contrast)) => contrast.is_decided().then_some(contrast.difference > 0.0),
+            (false, None) => None,
+        });
+        let (right, wrong): (Vec<bool>, Vec<bool>) = decided.partition(|is_right| *is_right);
+        Decided { right: right.len(), wrong: wrong.len() }
+    }
+
+    fn verdict(&self, wanted: usize, by: ContradictedBy) -> Verdict {
+        let is_contradicted = match by {
+            ContradictedBy::One => self.wrong > 0,
+            ContradictedBy::Most => self.wrong > self.right,
+        };
+        match () {
+            () if is_contradicted => Verdict::Contradicted,
+            () if self.right == wanted => Verdict::Supported,
+            () => Verdict::Undecided,
+        }
     }
 }
 
-/// All differences as text, joined by semicolons: `(e) 1x1 convolution shortcut +0.21 nats (± 0.020; chance
-/// 0.010)`.
-pub(crate) fn told(compared: &[Compared<'_>], unit: &str) -> String {
+/// How many decided differences against a claim contradict it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContradictedBy {
+    /// A single one: the claim says several things at once.
+    One,
+    /// More than there are with it: the claim is on variants of one thing.
+    Most,
+}
+
+/// The verdict where each of `wanted` differences should be positive: supported if all are, beyond the noise,
+/// and none is missing; contradicted as `by` says.
+pub(crate) fn verdict(compared: &[Compared<'_>], wanted: usize, by: ContradictedBy) -> Verdict {
+    if compared.is_empty() { Verdict::NotTested } else { Decided::of(compared).verdict(wanted, by) }
+}
+
+/// What [`verdict`] counts by [`ContradictedBy::Most`], in a sentence: `Of 8 differences 3 are beyond chance:
+/// 2 as claimed, 1 the other way.`
+pub(crate) fn decided(compared: &[Compared<'_>], wanted: usize) -> String {
+    let Decided { right, wrong } = Decided::of(compared);
+    let are = if right + wrong == 1 { "is" } else { "are" };
+    let ways = match (right, wrong) {
+        (0, 0) => String::new(),
+        (_, 0) => ", as claimed".to_owned(),
+        (0, _) => ", the other way than claimed, which contradicts it".to_owned(),
+        (right, wrong) if wrong > right => {
+            format!(": {right} as claimed, {wrong} the other way, which contradicts the claim")
+        }
+        (right, wrong) => format!(": {right} as claimed, {wrong} the other way"),
+    };
+    format!("Of {wanted} differences {} {are} beyond chance{ways}.", right + wrong)
+}
+
+/// What a quantity is measured in; it decides how many decimals are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Errors are in percent, and so differ by points.
+    Points,
+    /// Losses.
+    Nats,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Points => "points",
+            Unit::Nats => "nats",
+        }
+    }
+
+    fn decimals(self) -> usize {
+        match self {
+            Unit::Points => 2,
+            Unit::Nats => 3,
+        }
+    }
+}
+
+/// All differences as text, joined by semicolons: `(e) 1x1 convolution shortcut: +0.210 nats (± 0.020;
+/// chance 0.010)`.
+pub(crate) fn told(compared: &[Compared<'_>], unit: Unit) -> String {
     let one = |one: &Compared<'_>| {
         let label = &one.row.row.label;
         match (one.fails, one.contrast) {
-            (true, _) => format!("{label} fails"),
+            (true, _) => format!("{label}: fails"),
             (false, Some(contrast)) => {
-                format!("{label} {}\u{a0}{unit} ({})", signed(contrast.difference), noise(&contrast))
+                let (difference, decimals) = (contrast.difference, unit.decimals());
+                let difference = with_minus(&format!("{difference:+.decimals$}"));
+                format!("{label}: {difference}\u{a0}{} ({})", unit.name(), noise(&contrast, unit))
             }
-            (false, None) => format!("{label} has no value"),
+            (false, None) => format!("{label}: no value"),
         }
     };
     compared.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
+/// The same, each after its group and the layers that it has here, since groups share labels: `ResNet-110 on
+/// CIFAR-10 (here 56 layers), (a) original: +0.210 nats (± 0.020; chance 0.010)`.
+pub(crate) fn told_by_group(compared: &[Compared<'_>], unit: Unit) -> String {
+    let one = |one: &Compared<'_>| {
+        let told = told(std::slice::from_ref(one), unit);
+        format!("{} (here {} layers), {told}", one.row.row.group, one.row.layers())
+    };
+    compared.iter().map(one).collect::<Vec<_>>().join(". ")
+}
+
 /// How sure a difference is: `± 0.020; chance 0.010`.
-pub(crate) fn noise(contrast: &Contrast) -> String {
+pub(crate) fn noise(contrast: &Contrast, unit: Unit) -> String {
+    let (error, decimals) = (contrast.error, unit.decimals());
+    let error = format!("± {error:.decimals$}");
     match (contrast.chance, contrast.seeds_to_decide) {
         (None, _) => "the noise is not known".to_owned(),
-        (Some(chance), _) if contrast.is_decided() => format!("± {:.3}; chance {chance:.3}", contrast.error),
-        (Some(_), Some(seeds)) => format!("± {:.3}; {seeds} seeds would decide", contrast.error),
-        (Some(_), None) => format!("± {:.3}", contrast.error),
+        (Some(chance), _) if contrast.is_decided() => format!("{error}; chance {chance:.3}"),
+        (Some(_), Some(seeds)) => format!("{error}; about {seeds} seeds each would decide"),
+        (Some(_), None) => error,
     }
 }
 
-/// `6 runs (cifar10-resnet110-v1, cifar10-resnet110-v2)`.
+/// `6 runs of 56 layers (cifar10-resnet110-v1, cifar10-resnet110-v2)`.
 pub(crate) fn rests_on(rows: &[&RowResult]) -> String {
     let names: Vec<&str> = rows.iter().map(|row| row.row.name.as_str()).collect();
-    runs_of(rows.iter().map(|row| row.runs.len()).sum(), &names)
+    let mut depths: Vec<String> = vec![];
+    for depth in rows.iter().map(|row| row.layers()) {
+        if !depths.iter().any(|known| known == depth) {
+            depths.push(depth.to_owned());
+        }
+    }
+    let runs = counted(rows.iter().map(|row| row.runs.len()).sum(), "run");
+    format!("{runs} of {} layers ({})", listed(&depths), names.join(", "))
 }
 
-/// The same of `count` runs of the rows of these names.
+/// `6 runs (cifar10-resnet164-v1)`: `count` runs of the rows of these names.
 pub(crate) fn runs_of(count: usize, names: &[&str]) -> String {
     format!("{} ({})", counted(count, "run"), names.join(", "))
 }
@@ -154,16 +232,16 @@ pub(crate) fn runs_of(count: usize, names: &[&str]) -> String {
 /// The quantity of each row as marks on a line.
 pub(crate) fn picture(
     title: &str,
-    axis: &str,
+    (axis, unit): (&str, Unit),
     rows: &[&RowResult],
     quantity: impl Fn(&RowResult) -> Seeds,
     caption: &str,
 ) -> Figure {
     let row = |(place, row): (usize, &&RowResult)| {
-        let values = quantity(row);
+        let (values, decimals) = (quantity(row), unit.decimals());
         Dots {
             name: row.row.label.clone(),
-            text: values.median().map_or("fails".to_owned(), |median| format!("{median:.3}")),
+            text: values.median().map_or("fails".to_owned(), |median| format!("{median:.decimals$}")),
             colour: colour(row, place),
             published: None,
             median: values.median(),
@@ -172,4 +250,20 @@ pub(crate) fn picture(
     };
     let group = DotGroup { heading: String::new(), rows: rows.iter().enumerate().map(row).collect() };
     Figure::drawn(dots(title, axis, &[group]), caption.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_counterexample_contradicts_a_claim_on_several_things_at_once() {
+        let of = |right, wrong, by| Decided { right, wrong }.verdict(4, by);
+        assert_eq!(of(3, 1, ContradictedBy::One), Verdict::Contradicted);
+        assert_eq!(of(3, 1, ContradictedBy::Most), Verdict::Undecided);
+        assert_eq!(of(1, 2, ContradictedBy::Most), Verdict::Contradicted);
+        for by in [ContradictedBy::One, ContradictedBy::Most] {
+            assert_eq!([of(4, 0, by), of(3, 0, by)], [Verdict::Supported, Verdict::Undecided]);
+        }
+    }
 }

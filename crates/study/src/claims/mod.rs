@@ -29,7 +29,7 @@ use evidence::Evidence;
 
 pub use asymmetric::{Apart, Sameness, sameness};
 pub use cost::{Cost, cost};
-pub use page::claims_page;
+pub(crate) use page::claims_page;
 
 /// What the measurements say of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,17 +45,8 @@ pub enum Verdict {
     NotTested,
 }
 
-impl Verdict {
-    /// In words: "supported", "undecided at this scale".
-    pub fn words(self) -> &'static str {
-        match self {
-            Verdict::Supported => "supported",
-            Verdict::Contradicted => "contradicted",
-            Verdict::Undecided => "undecided at this scale",
-            Verdict::NotTested => "not tested",
-        }
-    }
-}
+/// Claims that are judged by fresh networks or by the time of steps, not by trainings at the study's scale.
+const WITHOUT_TRAINING: [u8; 3] = [5, 6, 11];
 
 /// A claim with what was found.
 #[derive(Debug, Clone, Serialize)]
@@ -70,11 +61,26 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was measured, in sentences.
     pub measured: Vec<String>,
-    /// What that rests on, such as "4 runs (cifar10-resnet110-v1, cifar10-resnet110-v2)".
+    /// What that rests on, such as "4 runs of 56 layers (cifar10-resnet110-v1, cifar10-resnet110-v2)".
     pub rests_on: String,
     /// A picture of it.
     #[serde(skip)]
     pub figure: Option<Figure>,
+}
+
+impl Finding {
+    /// The verdict in words: "supported at this scale" of trainings, "supported" of what needs none,
+    /// "undecided so far".
+    pub fn verdict_words(&self) -> &'static str {
+        match (self.verdict, WITHOUT_TRAINING.contains(&self.number)) {
+            (Verdict::Supported, false) => "supported at this scale",
+            (Verdict::Supported, true) => "supported",
+            (Verdict::Contradicted, false) => "contradicted at this scale",
+            (Verdict::Contradicted, true) => "contradicted",
+            (Verdict::Undecided, _) => "undecided so far",
+            (Verdict::NotTested, _) => "not tested",
+        }
+    }
 }
 
 /// What was measured of one claim.
@@ -91,6 +97,12 @@ impl Measured {
     pub(crate) fn nothing(missing: &str) -> Measured {
         let sentences = vec![missing.to_owned()];
         Measured { verdict: Verdict::NotTested, sentences, rests_on: String::new(), figure: None }
+    }
+
+    /// The same with a sentence more, if there is one.
+    pub(crate) fn and(mut self, sentence: Option<String>) -> Measured {
+        self.sentences.extend(sentence);
+        self
     }
 }
 
@@ -112,7 +124,7 @@ pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
             let measured = match claim.number {
                 1 => shortcuts::worse(&evidence),
                 2 => shortcuts::contain_the_identity(&evidence)?,
-                3 => shortcuts::nearly_the_identity(&evidence),
+                3 => shortcuts::nearly_the_identity(&evidence).map_err(computed)?,
                 4 => units::slow_start(&evidence),
                 5 => signal::only_grows().map_err(computed)?,
                 6 => asymmetric::same_function().map_err(computed)?,

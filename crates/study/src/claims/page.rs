@@ -1,27 +1,23 @@
 //! The page of the claims: each with its verdict, what was measured, and a small picture.
 
-use resnet_report::{Article, Cell, Head, Part, Set, Statement, Table, TableRow, Tone};
+use resnet_report::{Article, Cell, Head, Part, Statement, Table, TableRow, Tone};
 
 use super::{Finding, Verdict};
-use crate::words::{counted, listed};
-use crate::{Request, Target};
+use crate::Target;
+use crate::results::Results;
+use crate::tell::{command, deviation_lines, failure_words, scale_words};
+use crate::words::{capital, counted, listed};
 
-/// The page of all claims, each with its verdict, at the scale of `request`.
-pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
-    let of = |verdict: Verdict| findings.iter().filter(move |finding| finding.verdict == verdict);
-    let told =
-        [Verdict::Supported, Verdict::Contradicted, Verdict::Undecided, Verdict::NotTested].map(|verdict| {
-            let numbers: Vec<String> = of(verdict).map(|finding| finding.number.to_string()).collect();
-            (!numbers.is_empty())
-                .then(|| format!("{} {} ({})", numbers.len(), verdict.words(), numbers.join(", ")))
-        });
-    let told: Vec<String> = told.into_iter().flatten().collect();
+/// The page of all claims, each with its verdict; `results` are those of [`Target::Claims`].
+pub(crate) fn claims_page(findings: &[Finding], results: &Results) -> Article {
+    let request = &results.request;
+    let told = verdicts(findings);
     let statement = |finding: &Finding| {
         Part::Statement(Statement {
             number: finding.number,
             says: finding.says.to_owned(),
             place: format!("The paper's {}", finding.place),
-            verdict: finding.verdict.words().to_owned(),
+            verdict: finding.verdict_words().to_owned(),
             tone: match finding.verdict {
                 Verdict::Supported => Tone::Yes,
                 Verdict::Contradicted => Tone::No,
@@ -39,33 +35,53 @@ pub fn claims_page(findings: &[Finding], request: &Request) -> Article {
     parts.push(Part::Text(
         "Claims on trainings are judged by Welch's test over seeds: a difference counts where chance makes one as large \
          less than once in twenty times. The others are judged by what is measured of networks themselves (5, 6, 8) and by \
-         the time of their steps (11). Not tested means that nothing has been measured that speaks to a claim, not that it \
-         fails."
+         the time of their steps (11). A claim on several differences is supported if all of them are decided as it says. \
+         It is contradicted if more decided differences go against it than with it (1, 2); where it says several things at \
+         once (7, 9, 12), one that goes against it is enough. Not tested means that nothing has been measured that speaks \
+         to a claim, not that it fails."
             .to_owned(),
     ));
+    parts.push(Part::Text(failure_words(results)));
+    let differences = deviation_lines(results);
+    if !differences.is_empty() {
+        parts.push(Part::Heading("How these trainings differ from the paper's".to_owned()));
+        parts.push(Part::List(differences));
+    }
     Article {
         kicker: format!("Claims, at the scale {}", request.scale),
         title: "What the paper claims, put to the test".to_owned(),
         lead: vec![
             format!("Of {}: {}.", counted(findings.len(), "claim"), listed(&told)),
-            format!("{}.", crate::words::capital(crate::tell::scale_words(request.scale))),
+            format!("{}.", capital(scale_words(request.scale, Target::Claims))),
         ],
         parts,
-        commands: vec![crate::tell::command(request, Target::Claims, request.seeds)],
+        commands: vec![command(request, Target::Claims, request.seeds)],
     }
 }
 
+/// How many claims have which verdict, and which: `2 supported (5, 6)`.
+fn verdicts(findings: &[Finding]) -> Vec<String> {
+    let mut all: Vec<(&str, Vec<String>)> = vec![];
+    for verdict in [Verdict::Supported, Verdict::Contradicted, Verdict::Undecided, Verdict::NotTested] {
+        for finding in findings.iter().filter(|finding| finding.verdict == verdict) {
+            let (words, number) = (finding.verdict_words(), finding.number.to_string());
+            match all.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, numbers)) => numbers.push(number),
+                None => all.push((words, vec![number])),
+            }
+        }
+    }
+    all.iter().map(|(words, numbers)| format!("{} {words} ({})", numbers.len(), numbers.join(", "))).collect()
+}
+
 fn table(findings: &[Finding]) -> Table {
-    let head = [("claim", Set::Text), ("verdict", Set::Text), ("rests on", Set::Text)];
+    let head = ["claim", "verdict", "rests on"].map(Head::text);
     let row = |finding: &Finding| TableRow::Cells {
         cells: vec![
             Cell::plain(format!("{}. {}", finding.number, finding.says)),
-            Cell::strong(finding.verdict.words()),
+            Cell::strong(finding.verdict_words()),
             Cell::quiet(&finding.rests_on),
         ],
     };
-    Table {
-        head: head.map(|(text, set)| Head { text: text.to_owned(), set }).into(),
-        rows: findings.iter().map(row).collect(),
-    }
+    Table { head: head.into(), rows: findings.iter().map(row).collect() }
 }

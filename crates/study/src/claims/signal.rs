@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Images, OpenOptions, Pretrained, origin_path};
-use resnet_analysis::{Measures, measure};
+use resnet_analysis::{Measures, UnitMeasures, measure};
 use resnet_data::ImageSet;
 use resnet_models::{Model, registry};
 use resnet_record::{Contrast, Recipe, RunRecord, Seeds};
@@ -11,10 +11,10 @@ use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
 
 use super::evidence::{Evidence, runs_of};
 use super::{Measured, Verdict};
+use crate::Error;
 use crate::find::FoundRun;
 use crate::results::RowResult;
-use crate::words::{counted, percent};
-use crate::{Error, RunStatus};
+use crate::words::{counted, percent, with_minus};
 
 /// Images that a network is shown.
 const IMAGES: usize = 32;
@@ -48,14 +48,31 @@ fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
     Tensor::from_vec(normalised.collect::<Vec<f32>>(), (count, 3, height, width), &Device::Cpu)
 }
 
+/// Measures the network of this name unit by unit, on fresh weights and drawn images.
+fn on_fresh_weights(name: &str) -> Result<Measures> {
+    let spec = registry::find(name, 10).map_err(candle_core::Error::wrap)?;
+    units_of(&Model::init(&spec, 0)?, &drawn(IMAGES)?)
+}
+
+/// What both ways of a fresh network's units pass on, as medians over the units.
+pub(super) struct Fresh {
+    /// How much of the gradient comes back through the shortcut: `|h'(x) v| / |v|`.
+    pub(super) shortcut: f64,
+    /// The residual branch's share of the sum in percent, by energy.
+    pub(super) branch: f64,
+}
+
+/// Measures the network of this name on fresh weights.
+pub(super) fn fresh(name: &str) -> Result<Fresh> {
+    let units = on_fresh_weights(name)?.units;
+    let median = |of: fn(&UnitMeasures) -> f64| Seeds::of(units.iter().map(of)).median().unwrap_or(f64::NAN);
+    Ok(Fresh { shortcut: median(|unit| unit.shortcut_derivative), branch: median(|unit| unit.branch_share) })
+}
+
 /// Claim 5, on fresh weights: no training has shaped the residual branches yet.
 pub(super) fn only_grows() -> Result<Measured> {
-    let images = drawn(IMAGES)?;
-    let of = |name: &str| -> Result<Measures> {
-        let spec = registry::find(name, 10).map_err(candle_core::Error::wrap)?;
-        units_of(&Model::init(&spec, 0)?, &images)
-    };
-    let [before, proposed] = [of("resnet56-relu-before-addition")?, of("resnet56-v2")?];
+    let [before, proposed] =
+        [on_fresh_weights("resnet56-relu-before-addition")?, on_fresh_weights("resnet56-v2")?];
     let least = |of: &Measures| of.units.iter().map(|unit| unit.branch_least).fold(f64::INFINITY, f64::min);
     let (never_less, other) = (least(&before) >= 0.0, least(&proposed));
     // What a unit puts out is the next one's input.
@@ -70,16 +87,18 @@ pub(super) fn only_grows() -> Result<Measured> {
         Series::new(name, colour, points)
     };
     let y = Axis { label: "mean of the signal".to_owned(), scale: Scale::Linear, range: None };
+    let [other, other_from, other_to] =
+        [other, other_from, other_to].map(|value| with_minus(&format!("{value:.2}")));
     let title = format!("With ReLU before the addition the mean signal goes from {from:.2} to {to:.2}");
     let chart = Chart::new(title, Axis::from_zero("unit", means.len() as f64), y)
-        .with(line("(c) ReLU before", Colour::Green, &means))
+        .with(line("(c) ReLU before", Colour::Purple, &means))
         .with(line("(e) pre-act.", Colour::Blue, &other_means));
     Ok(Measured {
         verdict: if never_less && to > from { Verdict::Supported } else { Verdict::Contradicted },
         sentences: vec![format!(
             "resnet56-relu-before-addition on fresh weights: {} adds less than zero anywhere, and the mean of the signal goes \
-             from {from:.2} after the first unit to {to:.2} after the last. resnet56-v2: units add down to {other:.2}, and the \
-             mean goes from {other_from:.2} to {other_to:.2}.",
+             from {from:.2} after the first unit to {to:.2} after the last. resnet56-v2: units add down to {other}, and the \
+             mean goes from {other_from} to {other_to}.",
             if never_less { "no unit" } else { "a unit" }
         )],
         rests_on: format!("fresh networks on {IMAGES} drawn images"),
@@ -187,7 +206,7 @@ fn by_unit(cut: &Cut) -> Figure {
     let chart = Chart::new(
         "Shares of the sums that ReLU cuts, by unit",
         Axis::from_zero("unit", cut.last.len() as f64),
-        Axis::from_zero("cut by ReLU after the addition, %", (most / 10.0).ceil() * 10.0),
+        Axis::percent("cut by ReLU after the addition, %", most),
     )
     .with(line("at first", &cut.first, Colour::Orange))
     .with(line("at the end", &cut.last, Colour::Vermilion));
@@ -199,12 +218,10 @@ fn by_unit(cut: &Cut) -> Figure {
 
 /// What ReLU cuts in a run; `None` if the run is not finished, or its checkpoint or its data are gone.
 fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
-    let RunStatus::Finished(results) = run.status else { return Ok(None) };
-    let Some(images) = images_of(&run.recipe, &run.record.data)
-        .filter(|_| run.folder.checkpoint(results.checkpoint).is_file())
-    else {
+    if !run.has_weights() {
         return Ok(None);
-    };
+    }
+    let Some(images) = images_of(&run.recipe, &run.record.data) else { return Ok(None) };
     let trained = Pretrained::load(&run.folder.dir().display().to_string())?;
     let spec = trained.network().spec().clone();
     let failed = |error: candle_core::Error| Error::Other(format!("{}: {error}", run.folder.dir().display()));
@@ -246,5 +263,13 @@ mod tests {
         assert!(proposed.iter().all(|unit| unit.branch_least < -0.01 && unit.cut.is_none()), "{proposed:?}");
         let original = of("resnet20-v1");
         assert!(original.iter().all(|unit| unit.cut.is_some_and(|cut| cut > 5.0)), "{original:?}");
+    }
+
+    #[test]
+    fn a_gate_that_begins_shut_passes_the_shortcut_and_an_exclusive_one_suppresses_the_branch() {
+        let [gated, exclusive] = ["resnet20-shortcut-only-gating-bias-6", "resnet20-exclusive-gating-bias-6"]
+            .map(|name| fresh(name).unwrap());
+        assert!((0.9..1.05).contains(&gated.shortcut), "{}", gated.shortcut);
+        assert!(gated.branch > 20.0 * exclusive.branch, "{} {}", gated.branch, exclusive.branch);
     }
 }

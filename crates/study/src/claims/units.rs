@@ -3,7 +3,8 @@
 use resnet_record::{Contrast, Seeds};
 
 use super::evidence::{
-    Compared, Evidence, compared, early_losses, errors, losses, noise, picture, rests_on, told, verdict,
+    Compared, ContradictedBy, Evidence, Unit, compared, early_losses, noise, picture, rests_on, told,
+    told_by_group, verdict,
 };
 use super::{Measured, Verdict};
 use crate::results::RowResult;
@@ -22,15 +23,15 @@ pub(super) fn slow_start(evidence: &Evidence) -> Measured {
     };
     let early = compared(original, &[after], early_losses);
     Measured {
-        verdict: verdict(&early, 1),
+        verdict: verdict(&early, 1, ContradictedBy::One),
         sentences: vec![format!(
             "Mean training loss over the first eighth of the steps, beside the original unit's: {}.",
-            told(&early, "nats")
+            told(&early, Unit::Nats)
         )],
         rests_on: rests_on(&rows),
         figure: Some(picture(
             "Training loss at the start, with batch norm after the addition and before it",
-            "mean training loss of the first eighth, nats",
+            ("mean training loss of the first eighth, nats", Unit::Nats),
             &rows,
             early_losses,
             "The mean training loss over the first eighth of the training.",
@@ -47,31 +48,31 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
         );
     };
     let early = compared(proposed, &[original], early_losses);
-    let late = compared(proposed, &[original], losses);
+    let late = compared(proposed, &[original], RowResult::judged_losses);
     let shallower =
         ["cifar10-resnet110-v1", "cifar10-resnet110-v2", "cifar10-resnet164-v1", "cifar10-resnet164-v2"];
     let others = evidence.rows(&shallower);
-    let lowest = compared(proposed, &others, losses);
+    let lowest = compared(proposed, &others, RowResult::judged_losses);
     let mut sentences = vec![
-        format!("At the start, the original beside pre-activation: {}.", told(&early, "nats")),
-        format!("In the last epoch: {}.", told(&late, "nats")),
+        format!("At the start, the original beside pre-activation: {}.", told(&early, Unit::Nats)),
+        format!("In the last epoch: {}.", told(&late, Unit::Nats)),
     ];
     if !lowest.is_empty() {
         sentences.push(format!(
-            "Shallower networks beside the deepest pre-activation one: {}.",
-            told(&lowest, "nats")
+            "Shallower networks beside the deepest pre-activation one. {}.",
+            told_by_group(&lowest, Unit::Nats)
         ));
     }
     sentences.extend(evidence.missing(&shallower));
     let all: Vec<Compared<'_>> = early.into_iter().chain(late).chain(lowest).collect();
     let every: Vec<&RowResult> = rows.iter().chain(&others).copied().collect();
     Measured {
-        verdict: verdict(&all, 2 + shallower.len()),
+        verdict: verdict(&all, 2 + shallower.len(), ContradictedBy::One),
         sentences,
         rests_on: rests_on(&every),
         figure: Some(picture(
             "Training loss at the start of the deepest networks",
-            "mean training loss of the first eighth, nats",
+            ("mean training loss of the first eighth, nats", Unit::Nats),
             &rows,
             early_losses,
             "The mean training loss over the first eighth of the training of the deepest networks.",
@@ -85,6 +86,7 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
         ["cifar10-resnet110-v1-one-layer", "cifar10-resnet110-v2-one-layer"],
         ["cifar10-resnet110-v1", "cifar10-resnet110-v2"],
         ["cifar10-resnet164-v1", "cifar10-resnet164-v2"],
+        ["cifar100-resnet164-v1", "cifar100-resnet164-v2"],
     ];
     let pairs: Vec<Vec<&RowResult>> =
         named.iter().map(|pair| evidence.rows(pair)).filter(|pair| pair.len() == 2).collect();
@@ -94,27 +96,31 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
         );
     }
     let of_losses: Vec<Compared<'_>> =
-        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], losses)).collect();
+        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], RowResult::judged_losses)).collect();
     // The error of the original beside pre-activation, so that both differences should be positive.
     let of_errors: Vec<Compared<'_>> =
-        pairs.iter().flat_map(|pair| compared(pair[1], &pair[..1], errors)).collect();
-    let by = |compared: &[Compared<'_>]| verdict(compared, named.len());
+        pairs.iter().flat_map(|pair| compared(pair[1], &pair[..1], RowResult::judged_errors)).collect();
+    // They are told in the direction of the losses.
+    let told_errors: Vec<Compared<'_>> =
+        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], RowResult::judged_errors)).collect();
+    let by = |compared: &[Compared<'_>]| verdict(compared, named.len(), ContradictedBy::One);
     let verdict = match (by(&of_losses), by(&of_errors)) {
         (Verdict::Supported, Verdict::Supported) => Verdict::Supported,
         (Verdict::Contradicted, _) | (_, Verdict::Contradicted) => Verdict::Contradicted,
         _ => Verdict::Undecided,
     };
-    let by_group = |compared: &[Compared<'_>], unit: &str| {
-        let one =
-            |one: &Compared<'_>| format!("{}: {}", one.row.row.group, told(std::slice::from_ref(one), unit));
-        compared.iter().map(one).collect::<Vec<_>>().join(". ")
-    };
     let all: Vec<&RowResult> = pairs.iter().flatten().copied().collect();
     Measured {
         verdict,
         sentences: [
-            format!("Training loss of the last epoch beside the original. {}.", by_group(&of_losses, "nats")),
-            format!("Test error of the original beside pre-activation. {}.", by_group(&of_errors, "points")),
+            format!(
+                "Training loss of the last epoch, pre-activation less original. {}.",
+                told_by_group(&of_losses, Unit::Nats)
+            ),
+            format!(
+                "Test error, pre-activation less original. {}.",
+                told_by_group(&told_errors, Unit::Points)
+            ),
         ]
         .into_iter()
         .chain(evidence.missing(named.as_flattened()))
@@ -122,9 +128,9 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of original and pre-activation units",
-            "training loss of the last epoch, nats",
+            ("training loss of the last epoch, nats", Unit::Nats),
             &all,
-            losses,
+            RowResult::judged_losses,
             "The training loss at the end, pair by pair: original vermilion, pre-activation blue.",
         )),
     }
@@ -139,7 +145,10 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
         );
     };
     let originals = evidence.rows(&["cifar10-resnet110-v1", "cifar10-resnet110-v1-no-warmup"]);
-    let Some(contrast) = Contrast::of(&errors(with), &errors(without)) else {
+    // One of the two alone says nothing of warm-up.
+    let originals = if originals.len() == 2 { originals } else { vec![] };
+    let worse_by_the_margin = Seeds::of(with.judged_errors().values().iter().map(|error| error + MARGIN));
+    let Some(beyond) = Contrast::of(&worse_by_the_margin, &without.judged_errors()) else {
         // One seed alone decides nothing.
         let fails_alone = without.fails() && without.failed > 1 && !with.fails();
         let verdict = if fails_alone { Verdict::Contradicted } else { Verdict::Undecided };
@@ -148,22 +157,20 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
             .map(|(row, how)| format!("{how} warm-up {} of {} runs failed.", row.failed, row.runs.len()));
         return Measured { verdict, sentences: sentences.collect(), rests_on: rests_on(&rows), figure: None };
     };
-    let worse_by_the_margin = Seeds::of(errors(with).values().iter().map(|error| error + MARGIN));
-    let beyond = Contrast::of(&worse_by_the_margin, &errors(without));
-    let verdict = match beyond {
-        Some(beyond) if beyond.is_decided() && beyond.difference < 0.0 => Verdict::Supported,
-        Some(beyond) if beyond.is_decided() => Verdict::Contradicted,
-        _ => Verdict::Undecided,
+    let verdict = match beyond.is_decided() {
+        true if beyond.difference < 0.0 => Verdict::Supported,
+        true => Verdict::Contradicted,
+        false => Verdict::Undecided,
     };
     let mut sentences = vec![format!(
-        "Test error without warm-up beside with it: {} points ({}). It counts as not needed where it is worse by less \
-         than {MARGIN} point beyond chance.",
-        signed(contrast.difference),
-        noise(&contrast)
+        "Test error without warm-up beside with it: {} points. It counts as not needed if the test rejects a loss of \
+         {MARGIN} point or more ({}).",
+        signed(beyond.difference + MARGIN),
+        noise(&beyond, Unit::Points)
     )];
     if let [with, without] = originals[..] {
-        let original = compared(with, &[without], errors);
-        sentences.push(format!("The original unit likewise: {}.", told(&original, "points")));
+        let original = compared(with, &[without], RowResult::judged_errors);
+        sentences.push(format!("The original unit likewise: {}.", told(&original, Unit::Points)));
     }
     let all: Vec<&RowResult> = rows.iter().chain(&originals).copied().collect();
     Measured {
@@ -172,9 +179,9 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Test error with warm-up and without",
-            "test error, %",
+            ("test error, %", Unit::Points),
             &all,
-            errors,
+            RowResult::judged_errors,
             "The rate is 0.1 from the first step on, or 0.01 at the start.",
         )),
     }
@@ -189,28 +196,29 @@ pub(super) fn overfits(evidence: &Evidence) -> Measured {
             "It takes runs of table 5 on ImageNet, weeks of a cluster; reproduce table5 trains them.",
         );
     };
-    let loss = compared(deep, &[shallow], losses);
-    let error: Vec<Compared<'_>> = [compared(shallow, &[deep], errors), compared(proposed, &[deep], errors)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let loss = compared(deep, &[shallow], RowResult::judged_losses);
+    let error = [shallow, proposed].map(|base| compared(base, &[deep], RowResult::judged_errors));
+    let error: Vec<Compared<'_>> = error.into_iter().flatten().collect();
     let sentences = vec![
-        format!("The shallower original's training loss beside the deeper one's: {}.", told(&loss, "nats")),
+        format!(
+            "The shallower original's training loss beside the deeper one's: {}.",
+            told(&loss, Unit::Nats)
+        ),
         format!(
             "The deeper original's error beside the shallower one's, and beside pre-activation's: {}.",
-            told(&error, "points")
+            told(&error, Unit::Points)
         ),
     ];
     let all: Vec<Compared<'_>> = loss.into_iter().chain(error).collect();
     Measured {
-        verdict: verdict(&all, 3),
+        verdict: verdict(&all, 3, ContradictedBy::One),
         sentences,
         rests_on: rests_on(&rows),
         figure: Some(picture(
             "Errors on ImageNet by depth and unit",
-            "top-1 error, %",
+            ("top-1 error, %", Unit::Points),
             &rows,
-            errors,
+            RowResult::judged_errors,
             "Errors of the original unit at two depths, and of pre-activation.",
         )),
     }

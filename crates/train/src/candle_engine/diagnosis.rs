@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use resnet_ops::{Extremes, Mode, StepOutput};
-use resnet_record::{LayerOutput, VariableNorm};
+use resnet_record::{LayerOutput, VariableExtremes};
 
 use crate::engine::{BatchInput, Diagnosis};
 use crate::evaluate::tensors_of;
@@ -33,7 +33,7 @@ pub(super) fn diagnose(
     for (name, variable) in model.variables() {
         let (largest, not_finite) = extremes(variable.as_tensor()).map_err(doing())?;
         let gradient = gradients.get(variable.as_tensor()).map(extremes).transpose().map_err(doing())?;
-        variables.push(VariableNorm { name: name.clone(), largest, not_finite, gradient });
+        variables.push(VariableExtremes { name: name.clone(), largest, not_finite, gradient });
     }
     Ok(Diagnosis { labels, layers, variables })
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::TensorId;
-use resnet_ops::{OnGradient, Taken, is_running_statistic};
+use resnet_ops::{OnGradient, Taken};
 
 use super::CandleEngine;
 use crate::groups::Groups;
@@ -74,7 +74,7 @@ impl CandleEngine<'_> {
             return Ok(None);
         }
         let mut sums = vec![images];
-        for (name, variable) in self.variables().iter().filter(|(name, _)| self.moves(name)) {
+        for (name, variable) in self.variables().iter().filter(|(name, _)| self.groups.moves(name)) {
             let weighed = |values: &[f32]| sums.extend(values.iter().map(|&value| images * f64::from(value)));
             read(variable, weighed).map_err(Error::compute(format!("reading {name}")))?;
         }
@@ -90,7 +90,7 @@ impl CandleEngine<'_> {
         let Some(begun) = begun else { return Ok(()) };
         let sums = begun.wait()?;
         let mut means = sums[1..].iter().map(|sum| (sum / sums[0]) as f32);
-        let running = self.variables().iter().filter(|(name, _)| self.moves(name));
+        let running = self.variables().iter().filter(|(name, _)| self.groups.moves(name));
         for (name, variable) in running.filter(|_| sums[0] > 0.0) {
             let set = |values: &mut [f32]| {
                 values.iter_mut().zip(&mut means).for_each(|(value, mean)| *value = mean)
@@ -98,10 +98,5 @@ impl CandleEngine<'_> {
             change(variable, set).map_err(Error::compute(format!("averaging {name}")))?;
         }
         Ok(())
-    }
-
-    /// Whether `name` is a running statistic that training moves.
-    fn moves(&self, name: &str) -> bool {
-        is_running_statistic(name) && !self.groups.is_still(name)
     }
 }

@@ -7,7 +7,7 @@ use resnet_record::{LayerRow, Norms, Predictions, Samples, Split};
 use resnet_vision::{Batch, Normalisation};
 
 use super::{Session, together};
-use crate::engine::Length;
+use crate::engine::VariableNorm;
 use crate::gallery::{Gallery, GalleryPart, picture};
 use crate::{AllReduce as _, Error, TrainingData, recipe};
 
@@ -33,7 +33,8 @@ pub(super) struct Evidence {
 
 impl Evidence {
     pub(super) fn new(
-        (data, layers): (&dyn TrainingData, Result<Vec<LayerRow>, Error>),
+        data: &dyn TrainingData,
+        layers: Result<Vec<LayerRow>, Error>,
         recipe: &resnet_record::Recipe,
         wants_samples: bool,
     ) -> Self {
@@ -88,16 +89,16 @@ impl Session<'_> {
         self.evidence.warn(done);
     }
 
-    /// Keeps the lengths of weights and gradients, by layer.
+    /// Keeps the norms of weights and gradients, by layer.
     pub(super) fn keep_norms(&mut self) {
         // Nobody draws a page of a replay.
         if self.is_replay() || !self.run.is_kept_here() {
             return;
         }
         let step = self.state.step;
-        let done = self.engine.lengths().and_then(|lengths| {
+        let done = self.engine.norms().and_then(|variables| {
             let mut layers: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
-            for Length { name, weights, gradient } in &lengths {
+            for VariableNorm { name, weights, gradient } in &variables {
                 let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
                 let squares = layers.entry(layer).or_default();
                 squares[0] += weights.powi(2);

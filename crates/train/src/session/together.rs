@@ -95,9 +95,9 @@ fn difference(first: &Intent, other: &Intent) -> Option<String> {
             (Some(first), Some(other)) => first.differences(&other),
             _ => vec![],
         };
-        let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "left out".to_owned());
         let keys = differences.iter().take(3).map(|difference| {
-            format!("{} is {}, not {}", difference.key, word(&difference.after), word(&difference.before))
+            let [of_first, of_other] = difference.values();
+            format!("{} is {of_other}, not {of_first}", difference.key)
         });
         return Some(format!(
             "trains by another recipe than process 0: {}; start all of them with the same options",

@@ -2,13 +2,13 @@
 
 use resnet_bench::{Ceilings, Network, Workload, peak_memory};
 use resnet_kernels::Isa;
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::progress::{Meter, Show, Unit};
 use serde::Serialize;
 
 use super::Ours;
 use crate::args::BenchArgs;
-use crate::numbers;
-use crate::output::{self, Format};
-use crate::progress::{Meter, Show, Unit};
 
 /// The networks whose layers are measured unless the command line names one.
 const NETWORKS: [&str; 3] = ["resnet110-v2", "resnet164-v2", "resnet50"];

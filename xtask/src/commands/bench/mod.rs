@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use resnet_bench::{Bench, Crew, Event, Peer, Program, Subject, Work, serve};
+use resnet_terminal::numbers;
+use resnet_terminal::progress::{self, Meter, Show, Unit};
 use serde::Serialize;
 
 use crate::args::{AgainstArg, BenchArgs, BenchKind, BenchWorkerArgs};
 use crate::failure::Ended;
-use crate::progress::{self, Meter, Show, Unit};
-use crate::{interrupt, numbers, threads};
+use crate::{interrupt, threads};
 
 /// The network that is measured unless the command line names another.
 const MODEL: &str = "resnet20-v2";

@@ -1,13 +1,13 @@
 //! `bench train --profile` and `bench infer --profile`: what a step is made of.
 
 use resnet_bench::{Profile, Subject, profile};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::progress::{Meter, Show, Unit};
 use serde::Serialize;
 
 use super::Ours;
 use crate::args::BenchArgs;
-use crate::numbers;
-use crate::output::{self, Format};
-use crate::progress::{Meter, Show, Unit};
 
 #[derive(Serialize)]
 struct Json<'a> {

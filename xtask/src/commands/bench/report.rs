@@ -1,10 +1,9 @@
 //! What was measured, as a table or as JSON.
 
 use resnet_bench::{Comparison, Disturbed, Side, Spread, Subject, Trial};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
 use serde::Serialize;
-
-use crate::numbers;
-use crate::output::{self, Format};
 
 #[derive(Serialize)]
 struct Json<'a> {

@@ -2,13 +2,16 @@
 
 use std::num::NonZeroU64;
 
+use resnet_data::names::shown;
 use resnet_data::sources::tell_oddities;
 use resnet_data::{Error, Resizing, Target};
+use resnet_terminal::numbers;
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::progress::{Meter, Show, Unit};
+use serde_json::json;
 
-use crate::args::{ConvertArgs, InterpolationArg, OrientationArg, TargetArg};
+use crate::args::{ConvertArgs, ConvertTo, InterpolationArg, OrientationArg};
 use crate::failure::Ended;
-use crate::progress::{Meter, Show, Unit};
-use crate::{numbers, output};
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let target = target(args)?;
@@ -20,6 +23,9 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let mut meter = Meter::new(Unit::Images, 0, set.samples(), Show::IfSlow);
     let images = resnet_data::convert(&set, target, &args.out, |done| meter.update(done, str::to_owned))?;
     drop(meter);
+    if args.format.get() == Format::Json {
+        return output::json(&json!({ "images": images, "folder": shown(&args.out) }));
+    }
     output::line(&format!("{} images in {}", numbers::count(images), args.out.display()))
 }
 
@@ -28,20 +34,20 @@ fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
     let has_view = args.interpolation.is_some() || args.orientation.is_some();
     let max_bytes = args.shard_megabytes.map_or(256, NonZeroU64::get).saturating_mul(1_000_000);
     match (args.to, args.side) {
-        (TargetArg::Packed, Some(side)) => {
+        (ConvertTo::Packed, Some(side)) => {
             let interpolation = args.interpolation.unwrap_or(InterpolationArg::Bilinear).into();
             let orientation = args.orientation.unwrap_or(OrientationArg::Apply).into();
             let resizing = Resizing { side: side as usize, interpolation, orientation };
             Ok(Target::Packed { max_bytes, resizing })
         }
-        (TargetArg::Packed, None) => {
+        (ConvertTo::Packed, None) => {
             usage("--to packed needs --side N, the new length of the shorter side in pixels, such as 256")
         }
-        (TargetArg::Folders, _) if args.shard_megabytes.is_some() => {
+        (ConvertTo::Folders, _) if args.shard_megabytes.is_some() => {
             usage("--shard-megabytes applies to the files of --to shards and --to packed; leave it out")
         }
-        (TargetArg::Folders, None) if !has_view => Ok(Target::Folders),
-        (TargetArg::Shards, None) if !has_view => Ok(Target::Shards { max_bytes }),
+        (ConvertTo::Folders, None) if !has_view => Ok(Target::Folders),
+        (ConvertTo::Shards, None) if !has_view => Ok(Target::Shards { max_bytes }),
         _ => usage(
             "--side, --interpolation and --orientation apply to decoded images, which only --to packed writes; \
              leave them out",

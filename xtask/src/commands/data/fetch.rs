@@ -3,13 +3,12 @@
 
 use resnet_data::sources::Split;
 use resnet_data::{Error, HubDataset, HubFile, HubFiles, Wanted};
+use resnet_terminal::output::{self, Format};
+use resnet_terminal::{numbers, progress};
 use serde::Serialize;
 
 use crate::args::FetchArgs;
 use crate::downloads::Downloads;
-use crate::numbers;
-use crate::output::{self, Format};
-use crate::progress;
 
 #[derive(Serialize)]
 struct Fetched {

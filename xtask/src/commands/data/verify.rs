@@ -3,28 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use resnet_data::BrokenSample;
-use resnet_data::names::printable;
 use resnet_data::sources::tell_oddities;
-use serde::Serialize;
+use resnet_terminal::output;
+use resnet_terminal::progress::{Meter, Show, Unit};
 
 use crate::args::VerifyDataArgs;
 use crate::failure::Ended;
-use crate::output::{self, Format};
-use crate::progress::{Meter, Show, Unit};
-use crate::{numbers, text};
-
-#[derive(Serialize)]
-struct Json<'a> {
-    images: u64,
-    broken: Vec<Broken<'a>>,
-}
-
-#[derive(Serialize)]
-struct Broken<'a> {
-    name: &'a str,
-    cause: &'a str,
-}
 
 pub(super) fn run(args: &VerifyDataArgs) -> anyhow::Result<()> {
     // Told now, and not after all images are decoded.
@@ -42,24 +26,12 @@ pub(super) fn run(args: &VerifyDataArgs) -> anyhow::Result<()> {
     let mut meter = Meter::new(Unit::Images, 0, set.samples(), Show::IfSlow);
     let verified = resnet_data::verify(&set, |done| meter.update(done, str::to_owned));
     drop(meter);
-    let (images, broken) = (verified.images, &verified.broken);
-    if args.format.get() == Format::Json {
-        let broken = broken.iter().map(|BrokenSample { name, cause }| Broken { name, cause }).collect();
-        output::unless_gone(output::json(&Json { images, broken }))?;
-    } else {
-        let line =
-            |BrokenSample { name, cause }: &BrokenSample| printable(&format!("{name}: {cause}")).into_owned();
-        let mut lines: Vec<String> = broken.iter().map(line).collect();
-        let number = numbers::count(broken.len() as u64);
-        let are = if broken.len() == 1 { "is" } else { "are" };
-        lines.push(format!("{number} of {} images {are} broken", numbers::count(images)));
-        output::unless_gone(output::line(&text::wrap(&lines.join("\n"), text::out(), 2)))?;
-    }
+    output::unless_gone(resnet_views::show_verified(&verified, args.format.get()))?;
     // After the report, which is not lost if the list cannot be written.
     if let Some(file) = &args.skip_list {
         let list = verified.skip_list();
         resnet_files::write_whole(file, |out| out.write_all(list.as_bytes()))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    if broken.is_empty() { Ok(()) } else { Err(Ended::Reported.into()) }
+    if verified.broken.is_empty() { Ok(()) } else { Err(Ended::Reported.into()) }
 }

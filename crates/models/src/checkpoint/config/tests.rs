@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::checkpoint::{Metadata, is_timm_network, timm_config};
+use crate::checkpoint::{Dialect, Metadata, is_timm_network, timm_config, transformers_config};
 use crate::registry;
 
 fn parse(config: &Value) -> Result<RepositoryConfig, String> {
@@ -244,6 +244,27 @@ fn what_is_written_for_timm_reads_back() {
             assert_eq!(config.preprocessing, metadata.preprocessing, "{crop} of {resize}");
         }
     }
+}
+
+#[test]
+fn what_is_written_for_transformers_reads_back() {
+    for name in registry::imagenet_names() {
+        let spec = registry::find(name, 2).unwrap();
+        if Dialect::Transformers.check_export(&spec).is_err() {
+            continue;
+        }
+        for classes in [None, Some(vec!["cat".to_owned(), "dog".to_owned()])] {
+            let metadata = Metadata { classes: classes.clone(), ..Metadata::default() };
+            let config = RepositoryConfig::parse(&transformers_config(&spec, &metadata), None).unwrap();
+            // A network may have several names.
+            assert_eq!(Spec { name: spec.name.clone(), ..config.spec }, spec);
+            assert_eq!((config.classes, config.preprocessing), (classes, None), "{name}");
+        }
+    }
+    let strides_first = registry::find("resnet50-v1-imagenet", 10).unwrap();
+    let config = object(&transformers_config(&strides_first, &Metadata::default())).unwrap();
+    assert_eq!(config["downsample_in_bottleneck"], true);
+    assert_eq!((&config["id2label"]["9"], &config["label2id"]["LABEL_9"]), (&json!("LABEL_9"), &json!(9)));
 }
 
 #[test]

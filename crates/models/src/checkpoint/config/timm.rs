@@ -1,11 +1,9 @@
 //! timm's `config.json`, read and written.
 
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
 
 use super::{Preprocessing, Resampling, classes, interpolation, is_side, key, normalisation, side_of, wrong};
-use crate::checkpoint::{Error, Metadata};
+use crate::checkpoint::Metadata;
 use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
@@ -142,16 +140,6 @@ pub fn timm_config(spec: &Spec, metadata: &Metadata) -> String {
     }
     config["pretrained_cfg"] = cfg;
     format!("{config:#}\n")
-}
-
-/// Writes [`timm_config`] whole or not at all.
-///
-/// # Errors
-/// If the file cannot be written; a file that was at `path` before is then unchanged.
-pub fn write_timm_config(path: &Path, spec: &Spec, metadata: &Metadata) -> Result<(), Error> {
-    let text = timm_config(spec, metadata);
-    let written = resnet_files::write_whole(path, |out| out.write_all(text.as_bytes()));
-    written.map_err(|cause| resnet_checkpoint::Error::Write { path: path.to_owned(), cause }.into())
 }
 
 /// A `crop_pct` from which timm computes `resize` again: `crop / crop_pct`, rounded down.

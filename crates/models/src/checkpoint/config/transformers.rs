@@ -1,12 +1,13 @@
-//! transformers' `config.json` of a `ResNetForImageClassification`, and its image processor's
-//! `preprocessor_config.json`.
+//! transformers' `config.json` of a `ResNetForImageClassification`, read and written, and its image
+//! processor's `preprocessor_config.json`, read.
 
 use std::collections::BTreeMap;
 
 use resnet_blocks::{Branch, ShapeChange, StridePlace};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{Preprocessing, classes, interpolation, is_side, key, normalisation, side_of, wrong};
+use crate::checkpoint::Metadata;
 use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
@@ -46,6 +47,7 @@ pub(super) fn network(value: &Value) -> Result<(Spec, Option<Vec<String>>), Stri
     };
     let names = names(value)?;
     let count = classes(names.as_ref().map_or(CLASSES, Vec::len))?;
+    let names = names.filter(|names| !names.iter().enumerate().all(|(id, name)| *name == unnamed(id)));
     let same = |spec: &Spec| {
         let stages = spec.stages.iter().map(|stage| (stage.units, stage.out_channels));
         spec.family() == Family::V1
@@ -66,6 +68,40 @@ pub(super) fn network(value: &Value) -> Result<(Spec, Option<Vec<String>>), Stri
         )
     })?;
     Ok((found, names))
+}
+
+/// What transformers calls a class that nobody has named.
+fn unnamed(id: usize) -> String {
+    format!("LABEL_{id}")
+}
+
+/// The text of a `config.json` with which transformers builds the network, where
+/// [`Dialect::check_export`](crate::checkpoint::Dialect::check_export) says that it has such a one:
+/// `from_pretrained(FOLDER)` takes the weights from `model.safetensors` beside it, under transformers' names.
+pub fn transformers_config(spec: &Spec, metadata: &Metadata) -> String {
+    let names: Vec<String> = match &metadata.classes {
+        Some(names) => names.clone(),
+        None => (0..spec.classes).map(unnamed).collect(),
+    };
+    let ids = || names.iter().enumerate();
+    let id2label: Map<String, Value> = ids().map(|(id, name)| (id.to_string(), json!(name))).collect();
+    let label2id: Map<String, Value> = ids().map(|(id, name)| (name.clone(), json!(id))).collect();
+    let config = json!({
+        "architectures": ["ResNetForImageClassification"],
+        "model_type": "resnet",
+        "num_channels": 3,
+        "embedding_size": spec.stem.out_channels,
+        "hidden_sizes": spec.stages.iter().map(|stage| stage.out_channels).collect::<Vec<_>>(),
+        "depths": spec.stages.iter().map(|stage| stage.units).collect::<Vec<_>>(),
+        "layer_type": if spec.branch == Branch::Basic { "basic" } else { "bottleneck" },
+        "hidden_act": "relu",
+        "downsample_in_first_stage": false,
+        "downsample_in_bottleneck": spec.branch == Branch::Bottleneck(StridePlace::First1x1),
+        "id2label": id2label,
+        "label2id": label2id,
+        "torch_dtype": "float32",
+    });
+    format!("{config:#}\n")
 }
 
 /// `id2label`, whose keys are numbers as text.
