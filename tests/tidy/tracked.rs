@@ -46,12 +46,12 @@ pub(crate) fn heavy(tracked: &[String]) -> Vec<String> {
     // Made by a script that stands beside them, for the tests of decoders; a few kB each.
     const FIXTURES: [&str; 2] = ["crates/vision/tests/pillow/", "crates/models/tests/checkpoint/pytorch/"];
     // What README.md shows.
-    const PICTURE: &str = "docs/report.png";
+    const PICTURES: [&str; 2] = ["docs/report.png", "docs/report-dark.png"];
     // A page elsewhere was left by a command that somebody ran here.
     const PAGES: [&str; 2] = ["crates/report/templates/", "docs/results/"];
     let is_kept = |path: &str| match end(path).as_str() {
         "html" => PAGES.iter().any(|folder| path.starts_with(folder)),
-        _ => path == PICTURE || FIXTURES.iter().any(|folder| path.starts_with(folder)),
+        _ => PICTURES.contains(&path) || FIXTURES.iter().any(|folder| path.starts_with(folder)),
     };
     let heavy = tracked.iter().filter(|path| ENDS.contains(&end(path).as_str()) && !is_kept(path));
     heavy.cloned().collect()

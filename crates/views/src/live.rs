@@ -149,10 +149,10 @@ fn message(report: &StepReport, epochs: u64, left: &str, room: Option<usize>) ->
     }
 }
 
-/// How long steps wait for data, if that is more than the noise of a step.
+/// How long steps wait for data, if that is more than the noise of a few steps.
 fn data_wait(percent: f64) -> String {
     match percent {
-        some if some >= 1.0 => format!("waits {some:.0} % for data"),
+        some if some >= 5.0 => format!("waits {some:.0} % for data"),
         _ => "data ready".to_owned(),
     }
 }
