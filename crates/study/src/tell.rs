@@ -47,21 +47,11 @@ pub(crate) fn difference_cells(row: &RowResult) -> [String; 3] {
 
 /// The difference from the baseline in points as text, and whether it is decided; empty without a baseline.
 pub fn difference(row: &RowResult) -> String {
-    let Some(contrast) = row.contrast else { return String::new() };
-    let difference = signed(contrast.difference);
-    match (contrast.chance, contrast.seeds_to_decide) {
-        (None, _) => format!("{difference}, spread unknown"),
-        (Some(_), _) if contrast.is_decided() => {
-            format!("{difference} ± {}, decided", percent(contrast.error))
-        }
-        (Some(_), Some(seeds)) => {
-            format!(
-                "{difference} ± {}, open: about {} each would decide",
-                percent(contrast.error),
-                counted(seeds, "seed")
-            )
-        }
-        (Some(_), None) => format!("{difference} ± {}, open", percent(contrast.error)),
+    let [difference, error, verdict] = difference_cells(row);
+    match (difference.is_empty(), error.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => format!("{difference}, {verdict}"),
+        (false, false) => format!("{difference} ± {error}, {verdict}"),
     }
 }
 

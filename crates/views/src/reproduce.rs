@@ -309,9 +309,9 @@ fn print(results: &Results) -> anyhow::Result<()> {
         Column::text("unit"),
         Column::number("published"),
         Column::number("measured"),
-        Column::number("deviation").optional(2),
-        Column::number("seeds").optional(1),
-        Column::text("difference").optional(3),
+        Column::number("deviation").optional(3),
+        Column::number("seeds").optional(2),
+        Column::text("difference").optional(1),
     ]);
     let mut group = "";
     for row in &results.rows {
