@@ -1,6 +1,6 @@
 //! One of our units among candle's own layers: trained, saved, loaded into a second network and evaluated.
 //!
-//!     cargo run --release -p resnet-blocks --example in_a_candle_network
+//!     cargo run -p resnet-blocks --example in_a_candle_network
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{AdamW, Conv2d, Conv2dConfig, Linear, Module as _, Optimizer as _};

@@ -1,6 +1,6 @@
 //! ResNet-20 v2 made of candle's own layers beside ours: the same weights and logits, images per second.
 //!
-//!     cargo run --release -p resnet-models --example beside_candle
+//!     cargo run -p resnet-models --example beside_candle
 //!
 //! Ours and candle's take turns in one process, with candle's optimizer for both, on all cores; the medians
 //! of the turns are printed.
