@@ -4,8 +4,12 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
+use resnet_record::paper::IMAGENET_IMAGES;
 
 use super::{FormatArg, ThreadsArg, assignment, positive};
+
+/// Images of an epoch where neither data nor recipe say so.
+const IMAGENET: NonZeroU64 = NonZeroU64::new(IMAGENET_IMAGES).expect("not 0");
 
 #[derive(Debug, Args)]
 pub(crate) struct ScheduleArgs {
@@ -19,7 +23,7 @@ pub(crate) struct ScheduleArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<String>,
     /// Number of training images, if the data set does not determine it
-    #[arg(long, value_name = "N", default_value = "1281167", value_parser = positive::<NonZeroU64>)]
+    #[arg(long, value_name = "N", default_value_t = IMAGENET, value_parser = positive::<NonZeroU64>)]
     pub(crate) images: NonZeroU64,
     /// Also draw it as an SVG file
     #[arg(long, value_name = "FILE")]
