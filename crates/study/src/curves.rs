@@ -22,8 +22,7 @@ type Points = Vec<(f64, f64)>;
 /// The colour of a row: that of its network everywhere, if it has one, else one after another.
 pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
     const OTHERS: [Colour; 5] = [Colour::Green, Colour::Purple, Colour::Orange, Colour::Ink, Colour::Sky];
-    let model = result.row.recipe.as_ref().map_or("", |recipe| recipe.model.name.as_str());
-    Colour::of_network(model).unwrap_or(OTHERS[place % OTHERS.len()])
+    Colour::of_network(result.row.model()).unwrap_or(OTHERS[place % OTHERS.len()])
 }
 
 /// Curves of rows that share a panel.
@@ -128,8 +127,7 @@ impl Drawn {
 
 /// The layers of a row's network in the paper, and those of the one that stands for it here.
 fn depths(result: &RowResult) -> [&str; 2] {
-    let model = result.row.recipe.as_ref().map_or("", |recipe| recipe.model.name.as_str());
-    [depth_and_unit(model).0, result.layers()]
+    [depth_and_unit(result.row.model()).0, result.layers()]
 }
 
 /// The title of a panel, with the layers that its networks have here where these are not the paper's.

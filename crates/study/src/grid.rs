@@ -99,6 +99,11 @@ impl Row {
         Row { name, group, label, published, recipe, against: None }
     }
 
+    /// The name of the paper's network; empty where the row is only quoted.
+    pub(crate) fn model(&self) -> &str {
+        self.recipe.as_ref().map_or("", |recipe| &recipe.model.name)
+    }
+
     pub(crate) fn quoted(name: &str, group: &str, published: Published) -> Row {
         let (name, group) = (name.to_owned(), group.to_owned());
         Row { label: name.clone(), name, group, published, recipe: None, against: None }
